@@ -1,0 +1,146 @@
+//! What every actor of one broker shares: configuration, clock, counters, and the ways to each other.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::ArbiterHandle;
+use tokio::sync::broadcast;
+
+use super::archive::ArchiveHandle;
+use super::directory::Shelf;
+use super::group::Group;
+use super::link::{Link, Socket};
+use super::mint::Mint;
+use super::outbox::{Outbox, OutboxLimits};
+use super::peer::Peer;
+use super::presence::Presence;
+use super::room::Room;
+use super::user::User;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::hooks::{DynAuthenticator, DynModerator, Event};
+use crate::metrics::Metrics;
+use crate::model::Refusal;
+use crate::rate::SendGate;
+use crate::store::Store;
+
+/// One broker's shared parts. Nothing here is changed but through the types' own rules.
+pub(crate) struct Core {
+    pub(crate) config: Arc<Config>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) archive: ArchiveHandle,
+    pub(crate) gate: SendGate,
+    pub(crate) mint: Mint,
+    pub(crate) arbiter: ArbiterHandle,
+    pub(crate) authenticator: Arc<dyn DynAuthenticator>,
+    pub(crate) moderator: Option<Arc<dyn DynModerator>>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) presence: Presence,
+    pub(crate) users: Shelf<User>,
+    pub(crate) peers: Shelf<Peer>,
+    pub(crate) rooms: Shelf<Room>,
+    pub(crate) groups: Shelf<Group>,
+    pub(crate) links: LinkRegistry,
+    pub(crate) draining: AtomicBool,
+    /// Some connection came without a handle on its socket.
+    pub(crate) eviction_degraded: AtomicBool,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("links", &self.links.count()).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    /// Whether the broker still takes new work.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] while it drains.
+    pub(crate) fn accepting(&self) -> Result<(), Refusal> {
+        if self.draining.load(Ordering::Relaxed) { Err(Refusal::Busy("the broker is shutting down")) } else { Ok(()) }
+    }
+
+    /// Tells the host; nobody listening is fine.
+    pub(crate) fn tell_host(&self, event: impl FnOnce() -> Event) {
+        if self.events.receiver_count() > 0 && self.events.send(event()).is_err() {
+            tracing::trace!("the last listener went away");
+        }
+    }
+
+    /// A connection begins.
+    pub(crate) fn open_link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
+        let shed = &self.config.shed;
+        let limits = OutboxLimits {
+            reliable_bytes_max: shed.outbox_reliable_bytes,
+            reliable_frames_max: shed.outbox_reliable_frames,
+            lossy_bytes_max: shed.outbox_lossy_bytes,
+        };
+        let link = Arc::new(Link::new(self.mint.next(), Outbox::new(limits, self.clock.clone()), socket, self.clock.elapsed()));
+        self.links.insert(link.clone());
+        self.metrics.connections_changed(1);
+        link
+    }
+
+    /// A connection is gone.
+    pub(crate) fn end_link(&self, link: &Link) {
+        if self.links.remove(link.number) {
+            self.metrics.connections_changed(-1);
+            tracing::debug!(session.id = %link.session, dropped = ?link.outbox.dropped_total(), "connection ended");
+            if let Some(closed) = link.outbox.closed() {
+                self.metrics.closed(closed.reason);
+            }
+        }
+    }
+
+    /// How long an owner without work stays.
+    pub(crate) fn idle(&self) -> Duration {
+        Duration::from_secs(self.config.actors.idle_seconds)
+    }
+}
+
+/// Every open connection, for the reaper, the shutdown and the caps.
+#[derive(Debug, Default)]
+pub(crate) struct LinkRegistry {
+    links: Mutex<HashMap<u64, Arc<Link>>>,
+    logged_in: AtomicU64,
+}
+
+impl LinkRegistry {
+    fn insert(&self, link: Arc<Link>) {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).insert(link.number, link);
+    }
+
+    fn remove(&self, number: u64) -> bool {
+        let removed = self.links.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+        if removed.as_ref().is_some_and(|link| link.identity().is_some()) {
+            self.logged_in.fetch_sub(1, Ordering::Relaxed);
+        }
+        removed.is_some()
+    }
+
+    /// One of them proved who it is.
+    pub(crate) fn note_login(&self) {
+        self.logged_in.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many connections are open.
+    pub(crate) fn count(&self) -> usize {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// How many of them have not proved who they are.
+    pub(crate) fn unauthenticated(&self) -> usize {
+        self.count().saturating_sub(usize::try_from(self.logged_in.load(Ordering::Relaxed)).unwrap_or(usize::MAX))
+    }
+
+    /// All of them, as of now.
+    pub(crate) fn all(&self) -> Vec<Arc<Link>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}

@@ -1,0 +1,254 @@
+//! One group: its members, its conversation.
+//!
+//! Owns membership and roles; each change is a row in the store before anyone is told. Keeps links of the members
+//! that are online, so that a message costs nothing for those who are not. Full mailbox: temporary refusal.
+//! Leaves when idle with nobody online; everything it knows is in the store.
+//! How membership changes is next door, in `group_change`.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::batch::{Batch, Deliver, Item};
+use super::core::Core;
+use super::directory::{Held, Holds, Resident};
+use super::fanout::{Envelope, fan_out};
+pub(crate) use super::group_change::{Create, Created, Dismiss, Invite, Invited, Join, Kick, Kicked, Quit};
+use super::group_state::GroupState;
+use super::lane::{self, Lane, Owner, Publish};
+use super::room::Authorize;
+use super::{Reply, answer};
+use crate::model::{GroupId, GroupInfo, GroupMember, Refusal, UserId, UserProfile};
+
+/// A member's sessions changed.
+pub(crate) struct Presence {
+    pub(crate) user: UserId,
+}
+
+/// What is the group called? Anyone may ask.
+pub(crate) struct Info {
+    pub(crate) reply: Reply<GroupInfo>,
+}
+
+/// Who is in the group? Asked by a member.
+pub(crate) struct Members {
+    pub(crate) asker: UserId,
+    pub(crate) next: u64,
+    pub(crate) count: usize,
+    pub(crate) reply: Reply<MembersPage>,
+}
+
+/// Members with what is known of them; the next page's flag, 0 at the end; how many there are.
+pub(crate) struct MembersPage {
+    pub(crate) members: Vec<(GroupMember, UserProfile)>,
+    pub(crate) next: u64,
+    pub(crate) total: usize,
+}
+
+/// What became of a group id.
+pub(super) enum Standing {
+    /// Never used.
+    Free,
+    /// A group.
+    Exists(Box<GroupState>),
+    /// Was a group; never again.
+    Dismissed,
+    /// The store could not say.
+    Unreadable(Refusal),
+}
+
+pub(crate) struct Group {
+    pub(super) core: Arc<Core>,
+    pub(super) id: GroupId,
+    holds: Holds,
+    lane: Lane,
+    pub(super) standing: Standing,
+    busy: bool,
+}
+
+impl Resident for Group {
+    type Key = GroupId;
+    const KIND: &'static str = "group";
+
+    fn mailbox_max(core: &Core) -> usize {
+        core.config.actors.group_mailbox
+    }
+
+    fn new(core: Arc<Core>, id: GroupId, holds: Holds) -> Self {
+        Self { lane: Lane::new(core.clone()), core, id, holds, standing: Standing::Free, busy: true }
+    }
+}
+
+impl Actor for Group {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.core.metrics.actors_changed(Self::KIND, 1);
+        lane::open(self, ctx);
+        ctx.run_interval(self.core.idle(), |group, ctx| {
+            if !std::mem::take(&mut group.busy) {
+                group.leave_if_unused(ctx);
+            }
+        });
+        let (archive, id) = (self.core.archive.clone(), self.id.clone());
+        let load = async move {
+            archive
+                .read(move |store| match store.group(&id)? {
+                    None => Ok(Standing::Free),
+                    Some(record) if record.dismissed => Ok(Standing::Dismissed),
+                    Some(record) => Ok(Standing::Exists(Box::new(GroupState::new(record.info, store.group_members(&id)?)))),
+                })
+                .await
+        };
+        ctx.wait(load.into_actor(self).map(|loaded, group, _| {
+            group.standing = loaded.unwrap_or_else(Standing::Unreadable);
+            // Read after the directory lists this owner: whoever comes online from here on tells it.
+            if let Standing::Exists(state) = &mut group.standing {
+                let users: Vec<UserId> = state.users().cloned().collect();
+                for user in users {
+                    state.set_online(&user, group.core.presence.links(&user));
+                }
+            }
+        }));
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.core.metrics.actors_changed(Self::KIND, -1);
+    }
+}
+
+impl Group {
+    /// The group, if it exists.
+    pub(super) fn existing(&mut self) -> Result<&mut GroupState, Refusal> {
+        match &mut self.standing {
+            Standing::Exists(state) => Ok(state),
+            Standing::Free | Standing::Dismissed => Err(Refusal::GroupMissing(self.id.to_string())),
+            Standing::Unreadable(refusal) => Err(refusal.clone()),
+        }
+    }
+
+    /// Leaves when nobody needs this owner: it can be found again.
+    pub(super) fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
+        let needed = matches!(&self.standing, Standing::Exists(state) if !state.roster().is_empty());
+        if !needed && self.lane.is_idle() && self.core.groups.leave(&self.id, &self.holds) {
+            ctx.stop();
+        }
+    }
+
+    /// Ids that nothing lives under must not pile up as actors.
+    pub(super) fn leave_if_nothing(&mut self, ctx: &mut Context<Self>) {
+        if !matches!(self.standing, Standing::Exists(_)) {
+            self.leave_if_unused(ctx);
+        }
+    }
+}
+
+/// What is known of users, in the order asked; an unknown one has only its id.
+pub(super) async fn profiles(core: &Core, users: Vec<UserId>) -> Result<Vec<UserProfile>, Refusal> {
+    core.archive
+        .read(move |store| {
+            users.iter().map(|user| Ok(store.user(user)?.unwrap_or_else(|| UserProfile::new(user.clone(), String::new())))).collect()
+        })
+        .await
+}
+
+impl Handler<Held<Publish>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        let publish = held.open();
+        let writable = self.existing().and_then(|state| {
+            state.inside(&publish.sender)?;
+            Ok(state.conversation())
+        });
+        match writable {
+            Ok(conversation) => lane::publish(self, publish, &conversation, ctx),
+            Err(refusal) => {
+                answer(publish.reply, Err(refusal));
+                self.leave_if_nothing(ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Held<Authorize>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Authorize>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        let Authorize { user, reply } = held.open();
+        answer(reply, self.existing().and_then(|state| Ok((state.conversation(), state.inside(&user)?.first_seq))));
+        self.leave_if_nothing(ctx);
+    }
+}
+
+impl Handler<Held<Presence>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Presence>, _: &mut Context<Self>) {
+        let user = held.open().user;
+        let links = self.core.presence.links(&user);
+        if let Standing::Exists(state) = &mut self.standing {
+            state.set_online(&user, links);
+        }
+    }
+}
+
+impl Handler<Held<Info>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Info>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        answer(held.open().reply, self.existing().map(|state| state.info.clone()));
+        self.leave_if_nothing(ctx);
+    }
+}
+
+impl Handler<Held<Members>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Members>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        let Members { asker, next, count, reply } = held.open();
+        let page = self.existing().and_then(|state| {
+            state.inside(&asker)?;
+            let (members, next) = state.page(next, count);
+            Ok((members, next, state.len()))
+        });
+        let (members, next, total) = match page {
+            Ok(page) => page,
+            Err(refusal) => {
+                answer(reply, Err(refusal));
+                return self.leave_if_nothing(ctx);
+            }
+        };
+        let core = self.core.clone();
+        // Names are read beside the mailbox: the page is fixed, nobody has to wait for it.
+        let complete = async move {
+            let users = members.iter().map(|member| member.user.clone()).collect();
+            let named = profiles(&core, users).await;
+            answer(reply, named.map(|names| MembersPage { members: members.into_iter().zip(names).collect(), next, total }));
+        };
+        ctx.spawn(complete.into_actor(self));
+    }
+}
+
+impl Owner for Group {
+    fn lane(&mut self) -> &mut Lane {
+        &mut self.lane
+    }
+}
+
+impl Deliver for Group {
+    fn batch(&mut self) -> &mut Batch {
+        self.lane.batch()
+    }
+
+    fn deliver(&mut self, items: Vec<Item>) {
+        if let Standing::Exists(state) = &self.standing {
+            let envelope = Envelope { event: "receiveGroupMessage", from: self.id.as_str() };
+            fan_out(&self.core, envelope, &items, state.roster().iter());
+        }
+    }
+}

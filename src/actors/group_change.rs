@@ -1,0 +1,462 @@
+//! How a group's membership changes: check, write rows, then change state and tell.
+//!
+//! While rows are on their way to disk the group takes no other message, so each change is decided on a settled
+//! state, and a crash leaves either the old rows or the new ones.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use serde_json::json;
+
+use super::batch::deliver_accepted;
+use super::directory::Held;
+use super::fanout::announce;
+use super::group::{Group, Standing, profiles};
+use super::group_state::GroupState;
+use super::link::Link;
+use super::{Reply, answer};
+use crate::model::{Conversation, GroupInfo, GroupMember, GroupRole, Refusal, UserId, UserProfile};
+use crate::protocol::{GroupMemberWire, OperatedInfo, group_full, group_member};
+use crate::store::{GroupRecord, RowWrite, Store, StoreError};
+
+/// A new group with its first members.
+pub(crate) struct Create {
+    pub(crate) owner: UserProfile,
+    pub(crate) info: GroupInfo,
+    pub(crate) users: Vec<UserId>,
+    pub(crate) reply: Reply<Created>,
+}
+
+/// What a creation brought about.
+pub(crate) struct Created {
+    pub(crate) info: GroupInfo,
+    pub(crate) members: Vec<(GroupMember, UserProfile)>,
+    pub(crate) failed: Vec<(UserId, Refusal)>,
+}
+
+/// A user comes in by itself.
+pub(crate) struct Join {
+    pub(crate) user: UserProfile,
+    pub(crate) reply: Reply<GroupInfo>,
+}
+
+/// A member goes.
+pub(crate) struct Quit {
+    pub(crate) user: UserProfile,
+    pub(crate) reply: Reply<()>,
+}
+
+/// The owner ends the group.
+pub(crate) struct Dismiss {
+    pub(crate) user: UserProfile,
+    pub(crate) reply: Reply<()>,
+}
+
+/// A member brings others in.
+pub(crate) struct Invite {
+    pub(crate) by: UserProfile,
+    pub(crate) users: Vec<UserId>,
+    pub(crate) reply: Reply<Invited>,
+}
+
+/// Whom an invitation brought in.
+pub(crate) struct Invited {
+    pub(crate) members: Vec<(GroupMember, UserProfile)>,
+    pub(crate) failed: Vec<(UserId, Refusal)>,
+}
+
+/// The owner puts members out.
+pub(crate) struct Kick {
+    pub(crate) by: UserProfile,
+    pub(crate) users: Vec<UserId>,
+    pub(crate) reply: Reply<Kicked>,
+}
+
+/// Who is out.
+pub(crate) struct Kicked {
+    pub(crate) users: Vec<UserId>,
+    pub(crate) failed: Vec<(UserId, Refusal)>,
+}
+
+/// The vendor's numbers of what happened. Source: spec 2.8.
+#[derive(Debug, Clone, Copy)]
+struct Happened {
+    state: u8,
+    /// `GroupEvent`, told to the one it happened to.
+    to_self: u8,
+    /// `GroupMemberEvent`, told to the others; 0: they are told otherwise or not at all.
+    to_others: u8,
+}
+
+const CREATED: Happened = Happened { state: 1, to_self: 1, to_others: 0 };
+const JOINED: Happened = Happened { state: 1, to_self: 3, to_others: 1 };
+const INVITED: Happened = Happened { state: 1, to_self: 4, to_others: 5 };
+const LEFT: Happened = Happened { state: 0, to_self: 5, to_others: 2 };
+const KICKED: Happened = Happened { state: 0, to_self: 6, to_others: 4 };
+const DISMISSED: Happened = Happened { state: 0, to_self: 2, to_others: 0 };
+
+/// What the store knows of users that are to become members.
+struct Candidates {
+    found: Vec<UserProfile>,
+    failed: Vec<(UserId, Refusal)>,
+    head: u64,
+}
+
+/// Reads who of `users` may come in; `head` is the last message they will not see.
+fn candidates(
+    store: &dyn Store,
+    conversation: &Conversation,
+    users: Vec<UserId>,
+    must_exist: bool,
+    groups_max: usize,
+) -> Result<Candidates, StoreError> {
+    let (mut found, mut failed) = (Vec::new(), Vec::new());
+    for user in users {
+        match store.user(&user)? {
+            None if must_exist => failed.push((user.clone(), Refusal::UserMissing(user.to_string()))),
+            _ if store.groups_of(&user)?.len() >= groups_max => {
+                let reason = format!("is in {groups_max} groups already, the limit");
+                failed.push((user, crate::model::Invalid::new("userID", reason).into()));
+            }
+            profile => found.push(profile.unwrap_or_else(|| UserProfile::new(user, String::new()))),
+        }
+    }
+    Ok(Candidates { found, failed, head: store.head(conversation)? })
+}
+
+impl Group {
+    async fn look_up(core: Arc<super::core::Core>, conversation: Conversation, users: Vec<UserId>) -> Result<Candidates, Refusal> {
+        let (must_exist, groups_max) = (core.config.users.must_exist, core.config.limits.groups_per_user_max);
+        core.archive.read(move |store| candidates(store, &conversation, users, must_exist, groups_max)).await
+    }
+
+    fn member(&self, user: &UserId, role: GroupRole, head: u64) -> GroupMember {
+        GroupMember { user: user.clone(), role, joined: self.core.mint.next(), first_seq: head + 1 }
+    }
+
+    /// Writes rows, then goes on with the outcome on a state nobody changed meanwhile.
+    fn commit<F>(&mut self, rows: Vec<RowWrite>, ctx: &mut Context<Self>, then: F)
+    where
+        F: FnOnce(&mut Self, Result<(), Refusal>, &mut Context<Self>) + 'static,
+    {
+        let archive = self.core.archive.clone();
+        let keep = async move { archive.apply(rows).await };
+        ctx.wait(keep.into_actor(self).map(move |kept, group, ctx| {
+            deliver_accepted(group);
+            then(group, kept, ctx);
+        }));
+    }
+
+    /// Lets those in whom the group has room for; the rest is refused one by one.
+    fn take_in(
+        &mut self,
+        candidates: Candidates,
+        by: UserProfile,
+        happened: Happened,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, Result<Invited, Refusal>, &mut Context<Self>) + 'static,
+    ) {
+        let members_max = self.core.config.limits.group_members_max;
+        let Candidates { found, mut failed, head } = candidates;
+        let free = match self.existing() {
+            Ok(state) => members_max.saturating_sub(state.len()),
+            Err(refusal) => return then(self, Err(refusal), ctx),
+        };
+        let mut members = Vec::new();
+        for (n, profile) in found.into_iter().enumerate() {
+            if n < free {
+                members.push((self.member(&profile.id, GroupRole::Member, head), profile));
+            } else {
+                failed.push((profile.id, Refusal::GroupFull { members_max }));
+            }
+        }
+        if members.is_empty() {
+            return then(self, Ok(Invited { members, failed }), ctx);
+        }
+        let rows = members.iter().map(|(member, _)| RowWrite::PutMember(self.id.clone(), member.clone())).collect();
+        self.commit(rows, ctx, move |group, kept, ctx| {
+            if let Err(refusal) = kept {
+                return then(group, Err(refusal), ctx);
+            }
+            for (member, _) in &members {
+                group.admit(member.clone());
+            }
+            group.tell(happened, &by, &members);
+            then(group, Ok(Invited { members, failed }), ctx);
+        });
+    }
+
+    fn admit(&mut self, member: GroupMember) {
+        let (user, presence) = (member.user.clone(), self.core.presence.links(&member.user));
+        if let Standing::Exists(state) = &mut self.standing {
+            state.put(member);
+            state.set_online(&user, presence);
+        }
+    }
+
+    /// Tells those it happened to, on all their devices, and the other members.
+    fn tell(&self, happened: Happened, by: &UserProfile, whom: &[(GroupMember, UserProfile)]) {
+        let Standing::Exists(state) = &self.standing else { return };
+        let operated = operated(state, by);
+        for (member, _) in whom {
+            self.tell_self(state, happened, &operated, &member.user);
+        }
+        if happened.to_others > 0 {
+            let users: Vec<UserId> = whom.iter().map(|(member, _)| member.user.clone()).collect();
+            let list: Vec<GroupMemberWire> = whom.iter().map(|(member, profile)| group_member(member, profile)).collect();
+            let data = json!({
+                "groupID": state.info.id, "state": happened.state, "event": happened.to_others, "userList": list, "operatedInfo": operated,
+            });
+            announce("groupMemberStateChanged", &data, state.others(&users));
+        }
+    }
+
+    fn tell_self(&self, state: &GroupState, happened: Happened, operated: &OperatedInfo, user: &UserId) {
+        let data =
+            json!({"state": happened.state, "event": happened.to_self, "groupInfo": group_full(&state.info), "operatedInfo": operated});
+        let links = self.core.presence.links(user);
+        announce("groupStateChanged", &data, links.iter().flat_map(|links: &Arc<[Arc<Link>]>| links.iter()));
+    }
+}
+
+fn operated(state: &GroupState, by: &UserProfile) -> OperatedInfo {
+    let role = state.member(&by.id).map_or(GroupRole::Member, |member| member.role);
+    OperatedInfo { user_id: by.id.to_string(), user_name: by.name.clone(), member_nickname: "", member_role: role.number() }
+}
+
+impl Handler<Held<Create>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Create>, ctx: &mut Context<Self>) {
+        let Create { owner, info, users, reply } = held.open();
+        let taken = match &self.standing {
+            Standing::Free => None,
+            Standing::Exists(_) => Some(Refusal::GroupExists(self.id.to_string())),
+            Standing::Dismissed => Some(Refusal::GroupDismissed(self.id.to_string())),
+            Standing::Unreadable(refusal) => Some(refusal.clone()),
+        };
+        if let Some(refusal) = taken {
+            answer(reply, Err(refusal));
+            return self.leave_if_nothing(ctx);
+        }
+        let everyone = std::iter::once(owner.id.clone()).chain(users.into_iter().filter(|user| *user != owner.id)).collect();
+        let look_up = Self::look_up(self.core.clone(), Conversation::Group(self.id.clone()), everyone);
+        ctx.wait(look_up.into_actor(self).map(move |looked_up, group, ctx| {
+            let outcome = looked_up.and_then(|candidates| match candidates.failed.iter().position(|(user, _)| *user == owner.id) {
+                Some(n) => Err(candidates.failed[n].1.clone()),
+                None => Ok(candidates),
+            });
+            let Candidates { found, mut failed, head } = match outcome {
+                Ok(candidates) => candidates,
+                Err(refusal) => {
+                    answer(reply, Err(refusal));
+                    return group.leave_if_nothing(ctx);
+                }
+            };
+            let members_max = group.core.config.limits.group_members_max;
+            let mut members = Vec::new();
+            for (n, profile) in found.into_iter().enumerate() {
+                let role = if n == 0 { GroupRole::Owner } else { GroupRole::Member };
+                if n < members_max {
+                    members.push((group.member(&profile.id, role, head), profile));
+                } else {
+                    failed.push((profile.id, Refusal::GroupFull { members_max }));
+                }
+            }
+            let mut rows = vec![RowWrite::PutGroup(GroupRecord { info: info.clone(), dismissed: false })];
+            rows.extend(members.iter().map(|(member, _)| RowWrite::PutMember(info.id.clone(), member.clone())));
+            group.commit(rows, ctx, move |group, kept, ctx| {
+                if let Err(refusal) = kept {
+                    answer(reply, Err(refusal));
+                    return group.leave_if_nothing(ctx);
+                }
+                group.standing = Standing::Exists(Box::new(GroupState::new(info.clone(), Vec::new())));
+                for (member, _) in &members {
+                    group.admit(member.clone());
+                }
+                group.tell(CREATED, &owner, &members[..1]);
+                group.tell(Happened { to_others: 0, ..INVITED }, &owner, &members[1..]);
+                answer(reply, Ok(Created { info, members, failed }));
+            });
+        }));
+    }
+}
+
+impl Handler<Held<Join>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Join>, ctx: &mut Context<Self>) {
+        let Join { user, reply } = held.open();
+        let inside = self.existing().map(|state| (state.member(&user.id).is_some(), state.info.clone()));
+        let info = match inside {
+            // Joining twice is fine (spec Q42).
+            Ok((true, info)) => return answer(reply, Ok(info)),
+            Ok((false, info)) => info,
+            Err(refusal) => {
+                answer(reply, Err(refusal));
+                return self.leave_if_nothing(ctx);
+            }
+        };
+        let look_up = Self::look_up(self.core.clone(), Conversation::Group(self.id.clone()), vec![user.id.clone()]);
+        ctx.wait(look_up.into_actor(self).map(move |looked_up, group, ctx| match looked_up {
+            Err(refusal) => answer(reply, Err(refusal)),
+            Ok(candidates) => group.take_in(candidates, user, JOINED, ctx, move |_, taken, _| {
+                answer(
+                    reply,
+                    taken.and_then(|mut taken| match taken.failed.pop() {
+                        Some((_, refusal)) => Err(refusal),
+                        None => Ok(info),
+                    }),
+                );
+            }),
+        }));
+    }
+}
+
+impl Handler<Held<Invite>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Invite>, ctx: &mut Context<Self>) {
+        let Invite { by, users, reply } = held.open();
+        let split = self.existing().and_then(|state| {
+            state.inside(&by.id)?;
+            Ok(users.into_iter().partition::<Vec<UserId>, _>(|user| state.member(user).is_none()))
+        });
+        let (new, already) = match split {
+            Ok(split) => split,
+            Err(refusal) => {
+                answer(reply, Err(refusal));
+                return self.leave_if_nothing(ctx);
+            }
+        };
+        let look_up = Self::look_up(self.core.clone(), Conversation::Group(self.id.clone()), new);
+        ctx.wait(look_up.into_actor(self).map(move |looked_up, group, ctx| match looked_up {
+            Err(refusal) => answer(reply, Err(refusal)),
+            Ok(mut candidates) => {
+                candidates.failed.extend(already.into_iter().map(|user| (user.clone(), Refusal::AlreadyInGroup(user.to_string()))));
+                group.take_in(candidates, by, INVITED, ctx, move |_, taken, _| answer(reply, taken));
+            }
+        }));
+    }
+}
+
+impl Handler<Held<Quit>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Quit>, ctx: &mut Context<Self>) {
+        let Quit { user, reply } = held.open();
+        let leaving = self.existing().and_then(|state| {
+            let member = state.inside(&user.id)?.clone();
+            let heir = if member.role == GroupRole::Owner { state.heir(&user.id) } else { None };
+            Ok((member, heir, state.len() == 1, state.info.clone()))
+        });
+        let (member, heir, last, info) = match leaving {
+            Ok(leaving) => leaving,
+            Err(refusal) => {
+                answer(reply, Err(refusal));
+                return self.leave_if_nothing(ctx);
+            }
+        };
+        let mut rows = vec![RowWrite::DeleteMember(self.id.clone(), user.id.clone())];
+        rows.extend(heir.clone().map(|heir| RowWrite::PutMember(self.id.clone(), heir)));
+        if last {
+            rows.push(RowWrite::PutGroup(GroupRecord { info, dismissed: true }));
+        }
+        self.commit(rows, ctx, move |group, kept, ctx| {
+            if kept.is_ok() {
+                group.tell(LEFT, &user, &[(member, user.clone())]);
+                if let Standing::Exists(state) = &mut group.standing {
+                    state.remove(&user.id);
+                    if let Some(heir) = heir {
+                        state.put(heir);
+                    }
+                }
+                if last {
+                    group.standing = Standing::Dismissed;
+                }
+            }
+            answer(reply, kept);
+            group.leave_if_nothing(ctx);
+        });
+    }
+}
+
+impl Handler<Held<Dismiss>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Dismiss>, ctx: &mut Context<Self>) {
+        let Dismiss { user, reply } = held.open();
+        let ending = self.existing().and_then(|state| {
+            state.owner(&user.id)?;
+            Ok((state.info.clone(), state.users().cloned().collect::<Vec<UserId>>()))
+        });
+        let (info, users) = match ending {
+            Ok(ending) => ending,
+            Err(refusal) => {
+                answer(reply, Err(refusal));
+                return self.leave_if_nothing(ctx);
+            }
+        };
+        let mut rows = vec![RowWrite::PutGroup(GroupRecord { info, dismissed: true })];
+        rows.extend(users.iter().map(|member| RowWrite::DeleteMember(self.id.clone(), member.clone())));
+        self.commit(rows, ctx, move |group, kept, ctx| {
+            if kept.is_ok() {
+                if let Standing::Exists(state) = &group.standing {
+                    let operated = operated(state, &user);
+                    for member in &users {
+                        group.tell_self(state, DISMISSED, &operated, member);
+                    }
+                }
+                group.standing = Standing::Dismissed;
+            }
+            answer(reply, kept);
+            group.leave_if_nothing(ctx);
+        });
+    }
+}
+
+impl Handler<Held<Kick>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Kick>, ctx: &mut Context<Self>) {
+        let Kick { by, users, reply } = held.open();
+        let (mut going, mut failed) = (Vec::new(), Vec::new());
+        let allowed = self.existing().and_then(|state| {
+            state.owner(&by.id)?;
+            for user in users {
+                match state.inside(&user) {
+                    Ok(member) if member.role == GroupRole::Owner => failed.push((user, Refusal::NoAuthority)),
+                    Ok(member) => going.push(member.clone()),
+                    Err(refusal) => failed.push((user, refusal)),
+                }
+            }
+            if going.is_empty() { Err(Refusal::KickFailed) } else { Ok(()) }
+        });
+        if let Err(refusal) = allowed {
+            answer(reply, Err(refusal));
+            return self.leave_if_nothing(ctx);
+        }
+        let (core, named) = (self.core.clone(), going.iter().map(|member| member.user.clone()).collect());
+        let look_up = async move { profiles(&core, named).await };
+        ctx.wait(look_up.into_actor(self).map(move |names, group, ctx| {
+            let names = match names {
+                Ok(names) => names,
+                Err(refusal) => return answer(reply, Err(refusal)),
+            };
+            let out: Vec<(GroupMember, UserProfile)> = going.into_iter().zip(names).collect();
+            let rows = out.iter().map(|(member, _)| RowWrite::DeleteMember(group.id.clone(), member.user.clone())).collect();
+            group.commit(rows, ctx, move |group, kept, _| {
+                if let Err(refusal) = kept {
+                    return answer(reply, Err(refusal));
+                }
+                group.tell(KICKED, &by, &out);
+                if let Standing::Exists(state) = &mut group.standing {
+                    for (member, _) in &out {
+                        state.remove(&member.user);
+                    }
+                }
+                answer(reply, Ok(Kicked { users: out.into_iter().map(|(member, _)| member.user).collect(), failed }));
+            });
+        }));
+    }
+}

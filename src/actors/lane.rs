@@ -1,0 +1,287 @@
+//! The way of a message through its conversation's owner: what peers, rooms and groups do alike.
+//!
+//! ```text
+//! publish ─ retry? ─ send gate ─ moderator ─► archive ─► completion ─ reply to the sender
+//!              │                                              └────── batch ─► members' outboxes
+//!              └ a retry costs no rate and is answered with the first result
+//! ```
+//! Membership and mute are the owner's own check, made before this. While a retry is looked up or a moderator
+//! thinks, the owner takes no other message, so the order of arrival is the order of appending.
+//! A crash loses what has no completion yet; its sender was told nothing and sends again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::mpsc;
+
+use super::batch::{Batch, Deliver, Item, offer};
+use super::core::Core;
+use super::{Reply, answer};
+use crate::hooks::{Event, ReviewRequest, Verdict};
+use crate::model::{Body, Conversation, Draft, LocalMessageId, Message, MessageClass, Refusal, Target, UserId};
+use crate::protocol::Encoded;
+use crate::rate::Class;
+use crate::store::{Append, Appended, Done, SINGLE_NODE_EPOCH, StoreError};
+
+/// 2024-01-01T00:00:00Z in Unix milliseconds: where order keys begin.
+const ORDER_EPOCH_MS: u64 = 1_704_067_200_000;
+
+/// Someone wants a message in this conversation.
+#[derive(Debug)]
+pub(crate) struct Publish {
+    pub(crate) sender: UserId,
+    /// The link it came from, 0 for the host.
+    pub(crate) origin: u64,
+    pub(crate) target: Target,
+    pub(crate) draft: Draft,
+    /// What the sender asked for, where a moderator put something else in its place.
+    pub(crate) asked: Option<(Body, String)>,
+    pub(crate) reply: Reply<Accepted>,
+}
+
+/// A message that has its place; encoded, because its sender gets the same bytes as everyone.
+#[derive(Debug, Clone)]
+pub(crate) struct Accepted {
+    pub(crate) message: Arc<Message>,
+    pub(crate) encoded: Encoded,
+}
+
+type SendKey = (UserId, LocalMessageId);
+
+struct Waiting {
+    reply: Reply<Accepted>,
+    origin: u64,
+    key: Option<SendKey>,
+    handed_over: Duration,
+}
+
+/// The outcome of one append.
+pub(crate) struct Completion {
+    ticket: u64,
+    outcome: Result<Appended, StoreError>,
+}
+
+/// The part of an owner that carries messages.
+pub(crate) struct Lane {
+    core: Arc<Core>,
+    batch: Batch,
+    waiting: HashMap<u64, Waiting>,
+    in_flight: HashSet<SendKey>,
+    next_ticket: u64,
+    last_order_key: u64,
+    completions: mpsc::UnboundedSender<Completion>,
+    inlet: Option<mpsc::UnboundedReceiver<Completion>>,
+}
+
+/// An actor with a lane.
+pub(crate) trait Owner: Deliver {
+    fn lane(&mut self) -> &mut Lane;
+}
+
+impl Lane {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        // Unbounded in type only: it holds at most one entry per append under way, which the archive bounds.
+        let (completions, inlet) = mpsc::unbounded_channel();
+        Self {
+            batch: Batch::new(&core.config.batch),
+            core,
+            waiting: HashMap::new(),
+            in_flight: HashSet::new(),
+            next_ticket: 0,
+            last_order_key: 0,
+            completions,
+            inlet: Some(inlet),
+        }
+    }
+
+    pub(crate) fn batch(&mut self) -> &mut Batch {
+        &mut self.batch
+    }
+
+    /// Whether nothing is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.batch.is_idle()
+    }
+
+    /// Charges the sender's quota.
+    ///
+    /// # Errors
+    /// [`Refusal::RateLimited`].
+    fn charge(&self, sender: &UserId, draft: &Draft) -> Result<(), Refusal> {
+        let Some(class) = Class::of(draft.body.class(), draft.priority) else { return Ok(()) };
+        self.core.gate.check(sender, class).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
+    }
+
+    fn append(&mut self, publish: Publish, conversation: &Conversation) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let Publish { sender, origin, draft, asked, reply, .. } = publish;
+        let key = draft.local_id.clone().map(|local_id| (sender.clone(), local_id));
+        let append = Append {
+            conversation: conversation.clone(),
+            epoch: SINGLE_NODE_EPOCH,
+            id: self.core.mint.next(),
+            sender,
+            local_id: draft.local_id,
+            priority: draft.priority,
+            extended_data: draft.extended_data,
+            body: draft.body,
+            asked,
+            now_ms: self.core.clock.wall_ms(),
+        };
+        let completions = self.completions.clone();
+        let done: Done<Appended> = Box::new(move |outcome| {
+            if completions.send(Completion { ticket, outcome }).is_err() {
+                tracing::debug!("a message became durable after its owner ended; its sender will ask again");
+            }
+        });
+        if let Err(refusal) = self.core.archive.append(append, done) {
+            answer(reply, Err(refusal));
+            return;
+        }
+        if let Some(key) = &key {
+            self.in_flight.insert(key.clone());
+        }
+        self.waiting.insert(ticket, Waiting { reply, origin, key, handed_over: self.core.clock.elapsed() });
+    }
+
+    fn settle(&mut self, completion: Completion) -> Option<Item> {
+        let waiting = self.waiting.remove(&completion.ticket)?;
+        if let Some(key) = &waiting.key {
+            self.in_flight.remove(key);
+        }
+        let appended = match completion.outcome {
+            Ok(appended) => appended,
+            Err(error) => {
+                answer(waiting.reply, Err(error.into()));
+                return None;
+            }
+        };
+        let encoded = Encoded::new(&appended.message);
+        answer(waiting.reply, Ok(Accepted { message: appended.message.clone(), encoded: encoded.clone() }));
+        if appended.duplicate {
+            self.core.metrics.retried();
+            return None;
+        }
+        self.core.metrics.append_took(self.core.clock.elapsed().saturating_sub(waiting.handed_over).as_secs_f64());
+        self.core.metrics.accepted(MessageClass::Storable);
+        self.core.tell_host(|| Event::MessageAccepted(appended.message.clone()));
+        Some(Item { origin: waiting.origin, message: appended.message, encoded, commit: appended.commit })
+    }
+
+    /// Gives a message that is not stored its place in time.
+    pub(crate) fn pass_on(&mut self, publish: Publish, conversation: &Conversation) -> Item {
+        let Publish { sender, origin, draft, reply, .. } = publish;
+        let message = Arc::new(unstored(&self.core, sender, conversation.clone(), draft, self.last_order_key + 1));
+        self.last_order_key = message.order_key;
+        let encoded = Encoded::new(&message);
+        self.core.metrics.accepted(message.body.class());
+        self.core.tell_host(|| Event::MessageAccepted(message.clone()));
+        answer(reply, Ok(Accepted { message: message.clone(), encoded: encoded.clone() }));
+        Item { origin, message, encoded, commit: 0 }
+    }
+}
+
+/// A message that is not stored: seq 0, an order key made from the time, at least `order_key_min`.
+pub(crate) fn unstored(core: &Core, sender: UserId, conversation: Conversation, draft: Draft, order_key_min: u64) -> Message {
+    let now_ms = core.clock.wall_ms();
+    Message {
+        id: core.mint.next(),
+        local_id: draft.local_id,
+        sender,
+        conversation,
+        seq: 0,
+        order_key: order_key_min.max(now_ms.saturating_sub(ORDER_EPOCH_MS) << 11),
+        timestamp_ms: now_ms,
+        priority: draft.priority,
+        extended_data: draft.extended_data,
+        body: draft.body,
+    }
+}
+
+/// Begins to hear of completions. Called once, when the owner starts.
+pub(crate) fn open<A: Owner>(owner: &mut A, ctx: &mut Context<A>) {
+    let Some(mut inlet) = owner.lane().inlet.take() else { return };
+    let completions = futures_util::stream::poll_fn(move |cx| inlet.poll_recv(cx));
+    let heard = completions.into_actor(owner).map(|completion, owner, ctx| {
+        if let Some(item) = owner.lane().settle(completion) {
+            offer(owner, item, ctx);
+        }
+    });
+    ctx.spawn(heard.finish());
+}
+
+/// Carries a message whose sender may write here.
+pub(crate) fn publish<A: Owner>(owner: &mut A, publish: Publish, conversation: &Conversation, ctx: &mut Context<A>) {
+    let lane = owner.lane();
+    let Some(local_id) = publish.draft.local_id.clone().filter(|_| publish.draft.body.class() == MessageClass::Storable) else {
+        return charge_and_review(owner, publish, conversation.clone(), ctx);
+    };
+    let sender = publish.sender.clone();
+    if lane.in_flight.contains(&(sender.clone(), local_id.clone())) {
+        // A retry that overtakes its own first outcome: the engine answers both alike. Reviewed, because the first
+        // may yet fail and this one be kept.
+        return review(owner, publish, conversation.clone(), ctx);
+    }
+    if !lane.core.store.may_know(&sender, &local_id) {
+        return charge_and_review(owner, publish, conversation.clone(), ctx);
+    }
+    let archive = lane.core.archive.clone();
+    let conversation = conversation.clone();
+    let look_up = async move { archive.read(move |store| store.find(&sender, &local_id)).await };
+    ctx.wait(look_up.into_actor(owner).map(move |found, owner, ctx| match found {
+        Ok(Some(_)) => owner.lane().append(publish, &conversation),
+        Ok(None) => charge_and_review(owner, publish, conversation, ctx),
+        Err(refusal) => answer(publish.reply, Err(refusal)),
+    }));
+}
+
+fn charge_and_review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
+    let lane = owner.lane();
+    if let Err(refusal) = lane.charge(&publish.sender, &publish.draft) {
+        return answer(publish.reply, Err(refusal));
+    }
+    review(owner, publish, conversation, ctx);
+}
+
+fn review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
+    let lane = owner.lane();
+    let moderator = lane.core.moderator.clone().filter(|_| publish.draft.body.class() != MessageClass::Barrage);
+    let Some(moderator) = moderator else { return carry(owner, publish, &conversation, ctx) };
+    let request = ReviewRequest { sender: publish.sender.clone(), target: publish.target.clone(), draft: publish.draft.clone() };
+    let limits = lane.core.config.limits.clone();
+    let review = async move { moderator.review(request).await };
+    ctx.wait(review.into_actor(owner).map(move |verdict, owner, ctx| {
+        let mut publish = publish;
+        match verdict {
+            Verdict::Accept => {}
+            Verdict::Reject(refusal) => return answer(publish.reply, Err(refusal)),
+            Verdict::Replace(draft) if draft.body.class() != publish.draft.body.class() => {
+                tracing::warn!(sender = %publish.sender, "moderator replaced a message by one of another class, refused");
+                return answer(publish.reply, Err(Refusal::Unsupported("a replacement of another class".into())));
+            }
+            Verdict::Replace(draft) => {
+                // The local id stays the sender's: it is how a retry finds this message again.
+                let asked = std::mem::replace(&mut publish.draft, draft);
+                publish.draft.local_id = asked.local_id;
+                publish.asked = Some((asked.body, asked.extended_data));
+                if let Err(invalid) = publish.draft.validate(&publish.sender, &publish.target, &limits) {
+                    return answer(publish.reply, Err(invalid.into()));
+                }
+            }
+        }
+        carry(owner, publish, &conversation, ctx);
+    }));
+}
+
+fn carry<A: Owner>(owner: &mut A, publish: Publish, conversation: &Conversation, ctx: &mut Context<A>) {
+    match publish.draft.body.class() {
+        MessageClass::Storable => owner.lane().append(publish, conversation),
+        MessageClass::Command | MessageClass::Barrage => {
+            let item = owner.lane().pass_on(publish, conversation);
+            offer(owner, item, ctx);
+        }
+    }
+}

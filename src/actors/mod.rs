@@ -1,0 +1,75 @@
+//! The actors: who decides what, and how they find each other.
+//!
+//! ```text
+//!  socket task ─► Session ─► User ─► Room          presence (shared, written by User only)
+//!                    │         └──► Group           directory (finds or starts an owner)
+//!                    ├─► Peer │ Room │ Group ─► Archive ─► store engine (own thread)
+//!                    ▼          │  fan-out
+//!                 Outbox ◄──────┘  (outside every mailbox)
+//! ```
+//!
+//! | actor | one per | owns | full mailbox means | stops when |
+//! |---|---|---|---|---|
+//! | [`session`] | connection | protocol state, login | the socket is not read further | its socket ends |
+//! | [`user`] | user with sessions | sessions of the user, places in rooms | temporary error | no session, no place |
+//! | [`peer`] | pair of users talking | order and dedup of that conversation | temporary error | idle |
+//! | [`room`] | room | members, barrage budget | temporary error; barrage is shed | the room is destroyed |
+//! | [`group`] | group | members, roles, order and dedup | temporary error | idle, nobody online |
+//! | [`archive`] | store | what may be under way in the store | temporary error | shutdown |
+//! | [`reaper`] | broker | deadlines of connections | nobody writes to it | shutdown |
+//!
+//! Messages between actors go by `try_send`, with Full and Closed written out in one place, [`directory`]; or by
+//! waiting for room where nothing may be lost. A handler reads: check, decide, change state, tell. What must wait
+//! for the store is waited for by the actor's context, so that the next message finds a settled state.
+
+pub(crate) mod archive;
+pub(crate) mod batch;
+pub(crate) mod core;
+pub(crate) mod directory;
+pub(crate) mod fanout;
+pub(crate) mod group;
+mod group_change;
+mod group_state;
+pub(crate) mod lane;
+pub(crate) mod link;
+pub(crate) mod mint;
+pub(crate) mod outbox;
+pub(crate) mod peer;
+pub(crate) mod presence;
+pub(crate) mod reaper;
+pub(crate) mod room;
+mod room_state;
+mod roster;
+pub(crate) mod session;
+mod session_ops;
+pub(crate) mod user;
+
+use tokio::sync::oneshot;
+
+use crate::model::{Invalid, Refusal};
+use crate::store::StoreError;
+
+/// Where an actor puts its answer. Dropped unanswered, it reads as a temporary refusal.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
+
+/// Answers; whoever asked may be gone, which is theirs to decide.
+pub(crate) fn answer<T>(reply: Reply<T>, result: Result<T, Refusal>) {
+    if reply.send(result).is_err() {
+        tracing::trace!("the asker of an operation went away before its answer");
+    }
+}
+
+/// Waits for an answer.
+pub(crate) async fn answered<T>(reply: oneshot::Receiver<Result<T, Refusal>>) -> Result<T, Refusal> {
+    reply.await.unwrap_or(Err(Refusal::Busy("the conversation's owner went away")))
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::OtherContent => Invalid::new("message.localMessageID", "was used before for other content").into(),
+            StoreError::Fenced => Self::Busy("the conversation moved to another owner"),
+            StoreError::Unavailable(reason) | StoreError::Damaged(reason) => Self::StoreUnavailable(reason),
+        }
+    }
+}

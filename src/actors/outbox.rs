@@ -1,0 +1,326 @@
+//! What waits for one session, outside any actor's mailbox (design 4.4; promises P5, P6).
+//!
+//! Whoever has something for a session pushes it here, room and group fan-out included: one short lock, no actor hop.
+//! The session's writer drains it. Two parts:
+//! - **reliable** (replies, events with stored messages, control): bounded in frames and bytes. Overflow means a slow
+//!   consumer: the outbox closes with [`SLOW`] and gives its memory back at once; the client resumes from its cursor.
+//! - **lossy** (barrage, command): four rings under one byte cap. Overflow evicts the oldest of the lowest class, and
+//!   every message that goes this way is counted, by class.
+//!
+//! The liveness of a session is judged from outside through [`Outbox::last_progress`], because a socket that is not read
+//! freezes its writer (hazards, actix-web-actors).
+
+mod lossy;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytestring::ByteString;
+
+use crate::clock::Clock;
+
+use lossy::{Rings, dropped_one, give_back};
+
+pub(crate) use lossy::{Dropped, Dropped64, Lossy};
+
+/// Close code of a consumer that does not keep up. Source: design 5.2; clients reconnect and resume.
+pub(crate) const SLOW: u16 = 4001;
+
+/// How much may wait for one session. Zero frames or bytes mean that nothing may.
+///
+/// `reliable_bytes_max` must hold the largest frame the broker sends, or that frame alone closes the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OutboxLimits {
+    /// Bytes of replies, stored messages and control.
+    pub reliable_bytes_max: usize,
+    /// Frames of the same.
+    pub reliable_frames_max: usize,
+    /// Bytes of barrage and command together; each frame counts at least [`LOSSY_FRAME_BYTES_MIN`](lossy::LOSSY_FRAME_BYTES_MIN).
+    pub lossy_bytes_max: usize,
+}
+
+/// Whether a reliable frame was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Push {
+    /// It will be delivered, unless the session ends first.
+    Queued,
+    /// It will not: the outbox is closed, perhaps by this very push.
+    Closed,
+}
+
+/// What a drain found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drain {
+    /// At least one frame was taken.
+    Frames,
+    /// Nothing is left and nothing will come: close the connection with this.
+    Closed {
+        /// Close code, design 5.2.
+        code: u16,
+        /// For people.
+        reason: &'static str,
+    },
+}
+
+/// When and why an outbox was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Closed {
+    /// Close code, design 5.2.
+    pub code: u16,
+    /// For people.
+    pub reason: &'static str,
+    /// The clock's `elapsed` at that moment.
+    pub at: Duration,
+}
+
+#[derive(Default)]
+struct State {
+    reliable: VecDeque<ByteString>,
+    reliable_bytes: usize,
+    lossy: Rings,
+    dropped_total: Dropped64,
+    dropped_since: Dropped,
+    closed: Option<Closed>,
+    /// The close was handed to the drain: nothing waits any more.
+    close_taken: bool,
+    last_progress: Duration,
+    /// Present only while the drain sleeps, so that a flood wakes it once and not per message.
+    sleeper: Option<Waker>,
+}
+
+impl State {
+    fn waiting_frames(&self) -> usize {
+        self.reliable.len() + self.lossy.frames()
+    }
+
+    /// Whether there is anything the drain has not taken: frames, or the close itself.
+    fn is_waiting(&self) -> bool {
+        self.waiting_frames() > 0 || (self.closed.is_some() && !self.close_taken)
+    }
+
+    /// Time stops counting against the reader while nothing waits; it starts when something arrives.
+    fn arriving(&mut self, clock: &dyn Clock) {
+        if !self.is_waiting() {
+            self.last_progress = clock.elapsed();
+        }
+    }
+
+    fn count(&mut self, dropped: Dropped) {
+        self.dropped_total.add(dropped);
+        self.dropped_since.add(dropped);
+    }
+
+    fn drop_all(&mut self) {
+        self.reliable = VecDeque::new();
+        self.reliable_bytes = 0;
+        let dropped = self.lossy.clear();
+        self.count(dropped);
+    }
+
+    fn close(&mut self, code: u16, reason: &'static str, clock: &dyn Clock) {
+        if self.closed.is_none() {
+            self.arriving(clock);
+            self.closed = Some(Closed { code, reason, at: clock.elapsed() });
+        }
+    }
+
+    /// Moves up to `bytes_max` bytes, at least one frame, into `out`; says how many frames.
+    fn take(&mut self, bytes_max: usize, out: &mut Vec<ByteString>) -> usize {
+        let (mut frames, mut bytes) = (0, 0usize);
+        while let Some(front) = self.reliable.front() {
+            if frames > 0 && bytes.saturating_add(front.len()) > bytes_max {
+                return frames;
+            }
+            let Some(frame) = self.reliable.pop_front() else { break };
+            frames += 1;
+            bytes += frame.len();
+            self.reliable_bytes -= frame.len();
+            out.push(frame);
+        }
+        give_back(&mut self.reliable);
+        while let Some(front) = self.lossy.front() {
+            if frames > 0 && bytes.saturating_add(front.len()) > bytes_max {
+                return frames;
+            }
+            let Some(frame) = self.lossy.pop() else { break };
+            frames += 1;
+            bytes += frame.len();
+            out.push(frame);
+        }
+        frames
+    }
+}
+
+/// What waits for one session. Shared; each call takes one short lock and never waits for the reader.
+pub(crate) struct Outbox {
+    limits: OutboxLimits,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+impl Outbox {
+    /// An empty, open outbox.
+    #[must_use]
+    pub(crate) fn new(limits: OutboxLimits, clock: Arc<dyn Clock>) -> Self {
+        let state = State { last_progress: clock.elapsed(), ..State::default() };
+        Self { limits, clock, state: Mutex::new(state) }
+    }
+
+    /// Adds a frame that must not be lost while the session lives.
+    ///
+    /// When it does not fit, the outbox closes with [`SLOW`] and drops all it holds.
+    pub(crate) fn push(&self, frame: ByteString) -> Push {
+        let mut state = self.lock();
+        if state.closed.is_some() {
+            return Push::Closed;
+        }
+        let bytes = state.reliable_bytes.saturating_add(frame.len());
+        let fits = bytes <= self.limits.reliable_bytes_max && state.reliable.len() < self.limits.reliable_frames_max;
+        if fits {
+            state.arriving(&*self.clock);
+            state.reliable_bytes = bytes;
+            state.reliable.push_back(frame);
+        } else {
+            state.close(SLOW, "slow consumer", &*self.clock);
+            state.drop_all();
+        }
+        wake(state);
+        if fits { Push::Queued } else { Push::Closed }
+    }
+
+    /// Adds a frame of `messages` messages that may be lost, and says what was lost for it, itself included.
+    ///
+    /// A frame that would not fit even with all lower and equal classes gone is dropped alone. On a closed outbox the
+    /// frame is dropped and counted.
+    pub(crate) fn push_lossy(&self, class: Lossy, frame: ByteString, messages: u32) -> Dropped {
+        let mut state = self.lock();
+        let dropped = if state.closed.is_some() {
+            dropped_one(class, messages)
+        } else {
+            state.arriving(&*self.clock);
+            state.lossy.push(class, frame, messages, self.limits.lossy_bytes_max)
+        };
+        state.count(dropped);
+        if state.lossy.frames() > 0 {
+            wake(state);
+        }
+        dropped
+    }
+
+    /// Takes nothing more; what waits is still delivered, then the connection closes with `code`. The first close wins.
+    pub(crate) fn close(&self, code: u16, reason: &'static str) {
+        let mut state = self.lock();
+        state.close(code, reason, &*self.clock);
+        wake(state);
+    }
+
+    /// Closes and drops what waits: for a connection that is gone, or whose reader is given up. The first close's code stays.
+    pub(crate) fn discard(&self, code: u16, reason: &'static str) {
+        let mut state = self.lock();
+        state.close(code, reason, &*self.clock);
+        state.drop_all();
+        wake(state);
+    }
+
+    /// Moves what waits into `out`, up to `bytes_max` bytes but at least one frame: reliable frames first, then
+    /// commands, then barrages from high to low. [`Drain::Closed`] comes when nothing is left, and again on each call.
+    ///
+    /// One drain per outbox: `Pending` keeps the waker of the last caller only.
+    pub(crate) fn poll_drain(&self, cx: &mut Context<'_>, bytes_max: usize, out: &mut Vec<ByteString>) -> Poll<Drain> {
+        // Whoever polls is awake. A waker's drop may run foreign code: declared before the lock, it goes after it.
+        let _stale;
+        let mut state = self.lock();
+        _stale = state.sleeper.take();
+        if state.take(bytes_max, out) > 0 {
+            state.last_progress = self.clock.elapsed();
+            return Poll::Ready(Drain::Frames);
+        }
+        if let Some(Closed { code, reason, .. }) = state.closed {
+            state.close_taken = true;
+            return Poll::Ready(Drain::Closed { code, reason });
+        }
+        // Emptiness was judged under the lock that every push takes, so no push falls between it and this line.
+        state.sleeper = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Bytes that wait now; a lossy frame counts at least [`LOSSY_FRAME_BYTES_MIN`](lossy::LOSSY_FRAME_BYTES_MIN).
+    #[must_use]
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        let state = self.lock();
+        state.reliable_bytes + state.lossy.bytes()
+    }
+
+    /// Frames that wait now.
+    #[must_use]
+    pub(crate) fn waiting_frames(&self) -> usize {
+        self.lock().waiting_frames()
+    }
+
+    /// Messages dropped since the outbox was made.
+    #[must_use]
+    pub(crate) fn dropped_total(&self) -> Dropped64 {
+        self.lock().dropped_total
+    }
+
+    /// Messages dropped since the last call; `None` if there were none. For the client's own notice of its loss.
+    #[must_use]
+    pub(crate) fn take_dropped_since_last(&self) -> Option<Dropped> {
+        let dropped = mem::take(&mut self.lock().dropped_since);
+        (!dropped.is_empty()).then_some(dropped)
+    }
+
+    /// When the drain last took a frame, or the outbox was last empty, whichever is later; the clock's `elapsed`.
+    /// While nothing waits that is now. A close that was not taken yet counts as waiting.
+    #[must_use]
+    pub(crate) fn last_progress(&self) -> Duration {
+        let state = self.lock();
+        if state.is_waiting() { state.last_progress } else { self.clock.elapsed() }
+    }
+
+    /// Whether it was closed; frames may still wait.
+    #[must_use]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed().is_some()
+    }
+
+    /// When and why it was closed, if it was.
+    #[must_use]
+    pub(crate) fn closed(&self) -> Option<Closed> {
+        self.lock().closed
+    }
+
+    /// Every critical section leaves the state whole, so a panic elsewhere under the lock does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes the drain if it sleeps, after the lock is given back.
+fn wake(mut state: MutexGuard<'_, State>) {
+    let sleeper = state.sleeper.take();
+    drop(state);
+    if let Some(waker) = sleeper {
+        waker.wake();
+    }
+}
+
+impl fmt::Debug for Outbox {
+    /// Sizes only: what waits are users' messages.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Outbox")
+            .field("waiting_frames", &state.waiting_frames())
+            .field("reliable_bytes", &state.reliable_bytes)
+            .field("lossy_bytes", &state.lossy.bytes())
+            .field("closed", &state.closed)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,142 @@
+//! One conversation of two users.
+//!
+//! Owns its order; the users and their sessions belong to others. Full mailbox: temporary refusal. Leaves when
+//! idle; its state is in the store, so nothing is lost by that.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::answer;
+use super::batch::{Batch, Deliver, Item};
+use super::core::Core;
+use super::directory::{Held, Holds, Resident};
+use super::fanout::{Envelope, fan_out};
+use super::lane::{self, Lane, Owner, Publish};
+use super::link::Link;
+use crate::model::{Conversation, Refusal, UserId};
+
+/// The two users, the lesser id first.
+pub(crate) type PeerKey = (UserId, UserId);
+
+pub(crate) struct Peer {
+    core: Arc<Core>,
+    key: PeerKey,
+    holds: Holds,
+    lane: Lane,
+    /// Whether each of the two was seen in the store; once true, true for good.
+    known: [bool; 2],
+    busy: bool,
+}
+
+/// The key of the conversation of two users.
+pub(crate) fn key(one: &UserId, other: &UserId) -> PeerKey {
+    if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
+}
+
+impl Resident for Peer {
+    type Key = PeerKey;
+    const KIND: &'static str = "peer";
+
+    fn mailbox_max(core: &Core) -> usize {
+        core.config.actors.peer_mailbox
+    }
+
+    fn new(core: Arc<Core>, key: PeerKey, holds: Holds) -> Self {
+        let known = [!core.config.users.must_exist; 2];
+        Self { lane: Lane::new(core.clone()), core, key, holds, known, busy: true }
+    }
+}
+
+impl Actor for Peer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.core.metrics.actors_changed(Self::KIND, 1);
+        lane::open(self, ctx);
+        ctx.run_interval(self.core.idle(), |peer, ctx| {
+            if !std::mem::take(&mut peer.busy) {
+                peer.leave_if_unused(ctx);
+            }
+        });
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.core.metrics.actors_changed(Self::KIND, -1);
+    }
+}
+
+impl Peer {
+    fn conversation(&self) -> Conversation {
+        Conversation::Peer(self.key.0.clone(), self.key.1.clone())
+    }
+
+    fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
+        if self.lane.is_idle() && self.core.peers.leave(&self.key, &self.holds) {
+            ctx.stop();
+        }
+    }
+
+    /// Which of the two the receiver of this sender's message is.
+    fn receiver(&self, sender: &UserId) -> usize {
+        usize::from(*sender == self.key.0)
+    }
+
+    fn user(&self, which: usize) -> &UserId {
+        if which == 0 { &self.key.0 } else { &self.key.1 }
+    }
+}
+
+impl Handler<Held<Publish>> for Peer {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        let publish = held.open();
+        let receiver = self.receiver(&publish.sender);
+        let conversation = self.conversation();
+        if self.known[receiver] {
+            return lane::publish(self, publish, &conversation, ctx);
+        }
+        let user = self.user(receiver).clone();
+        let archive = self.core.archive.clone();
+        let look_up = async move { archive.read(move |store| store.user(&user)).await };
+        ctx.wait(look_up.into_actor(self).map(move |found, peer, ctx| match found {
+            Ok(Some(_)) => {
+                peer.known[receiver] = true;
+                lane::publish(peer, publish, &conversation, ctx);
+            }
+            Ok(None) => {
+                answer(publish.reply, Err(Refusal::UserMissing(peer.user(receiver).to_string())));
+                peer.leave_if_unused(ctx);
+            }
+            Err(refusal) => answer(publish.reply, Err(refusal)),
+        }));
+    }
+}
+
+impl Owner for Peer {
+    fn lane(&mut self) -> &mut Lane {
+        &mut self.lane
+    }
+}
+
+impl Deliver for Peer {
+    fn batch(&mut self) -> &mut Batch {
+        self.lane.batch()
+    }
+
+    /// The event names the sender, so each run of one sender's messages is an event of its own; both sides see
+    /// the runs in the conversation's order.
+    fn deliver(&mut self, items: Vec<Item>) {
+        let links = [self.core.presence.links(&self.key.0), self.core.presence.links(&self.key.1)];
+        let links: Vec<&Arc<Link>> = links.iter().flatten().flat_map(|links| links.iter()).collect();
+        if links.is_empty() {
+            return;
+        }
+        for run in items.chunk_by(|one, next| one.message.sender == next.message.sender) {
+            let envelope = Envelope { event: "receivePeerMessage", from: run[0].message.sender.as_str() };
+            fan_out(&self.core, envelope, run, links.iter().copied());
+        }
+    }
+}

@@ -1,0 +1,500 @@
+//! One room: who is inside, what is said, and how much barrage passes.
+//!
+//! Owns members and barrage budget; identity and name are a store row, so that history outlives the process, and
+//! members are not: after a restart they enter again. Mailbox full: temporary refusal, barrage is shed.
+//! Ends when the last member has been gone for the room's delay, and its history with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use serde_json::json;
+
+use super::batch::{Batch, Deliver, Item, deliver_accepted, news, offer};
+use super::core::Core;
+use super::directory::{Held, Holds, Resident};
+use super::fanout::{Envelope, announce, fan_out};
+use super::lane::{self, Lane, Owner, Publish};
+use super::link::Link;
+use super::room_state::{Entered, RoomState};
+use super::user::PlaceLost;
+use super::{Reply, answer};
+use crate::hooks::Event;
+use crate::model::{Body, Conversation, MessageClass, Priority, Refusal, RoomId, RoomInfo, UserId, UserProfile};
+use crate::protocol::user_wire;
+use crate::rate::BarrageBudget;
+use crate::store::{RoomRecord, RowWrite};
+
+/// How often deadlines are looked at. Our choice: a second, a thirtieth of the shortest of them.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How a user comes in.
+#[derive(Debug, Clone)]
+pub(crate) enum Entry {
+    /// The room must not exist.
+    Create { info: RoomInfo, destroy_delay_seconds: u64 },
+    /// It is made when it does not exist.
+    Enter { info: RoomInfo, destroy_delay_seconds: u64 },
+    /// It must exist.
+    Join { room: RoomId },
+}
+
+impl Entry {
+    pub(crate) fn room(&self) -> &RoomId {
+        match self {
+            Self::Create { info, .. } | Self::Enter { info, .. } => &info.id,
+            Self::Join { room } => room,
+        }
+    }
+}
+
+/// A user comes in at a link.
+pub(crate) struct Admit {
+    pub(crate) profile: UserProfile,
+    pub(crate) link: Arc<Link>,
+    pub(crate) entry: Entry,
+    pub(crate) reply: Reply<RoomInfo>,
+}
+
+/// A user leaves for good.
+pub(crate) struct Leave {
+    pub(crate) user: UserId,
+    pub(crate) number: u64,
+    pub(crate) reply: Option<Reply<()>>,
+}
+
+/// A member's link was lost.
+pub(crate) struct Lost {
+    pub(crate) user: UserId,
+    pub(crate) number: u64,
+}
+
+/// A member is back at a new link of the same device.
+pub(crate) struct Back {
+    pub(crate) user: UserId,
+    pub(crate) link: Arc<Link>,
+}
+
+/// May this user read here, and from where on?
+pub(crate) struct Authorize {
+    pub(crate) user: UserId,
+    pub(crate) reply: Reply<(Conversation, u64)>,
+}
+
+/// Who is inside? Asked by a member.
+pub(crate) struct Members {
+    pub(crate) asker: UserId,
+    pub(crate) which: Which,
+    pub(crate) reply: Reply<MembersPage>,
+}
+
+/// Which members are asked for.
+pub(crate) enum Which {
+    /// Everyone, in pages.
+    Page { next: String, count: usize },
+    /// Just these.
+    Users(Vec<UserId>),
+    /// Only how many.
+    Count,
+}
+
+/// Members and, for pages, where the next begins.
+pub(crate) struct MembersPage {
+    pub(crate) members: Vec<UserProfile>,
+    pub(crate) missing: Vec<UserId>,
+    pub(crate) next: String,
+    pub(crate) total: usize,
+}
+
+/// Only starts the owner, so that a room left over from before a restart is looked after.
+pub(crate) struct Wake;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Movement {
+    Joined,
+    Left,
+}
+
+pub(crate) struct Room {
+    core: Arc<Core>,
+    id: RoomId,
+    holds: Holds,
+    lane: Lane,
+    state: Option<RoomState>,
+    budget: BarrageBudget,
+    shed: [u32; 3],
+    movements: Vec<(Movement, UserProfile)>,
+    unreadable: Option<Refusal>,
+}
+
+impl Resident for Room {
+    type Key = RoomId;
+    const KIND: &'static str = "room";
+
+    fn mailbox_max(core: &Core) -> usize {
+        core.config.actors.room_mailbox
+    }
+
+    fn new(core: Arc<Core>, id: RoomId, holds: Holds) -> Self {
+        let budget = BarrageBudget::new(core.config.shed.room_barrages_per_second, core.config.shed.room_barrages_burst);
+        let lane = Lane::new(core.clone());
+        Self { core, id, holds, lane, state: None, budget, shed: [0; 3], movements: Vec::new(), unreadable: None }
+    }
+}
+
+impl Actor for Room {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.core.metrics.actors_changed(Self::KIND, 1);
+        lane::open(self, ctx);
+        ctx.run_interval(TICK, Self::tick);
+        let (archive, id) = (self.core.archive.clone(), self.id.clone());
+        let load = async move { archive.read(move |store| store.room(&id)).await };
+        ctx.wait(load.into_actor(self).map(|found, room, _| match found {
+            // Nobody can be inside yet: members get the grace to come back, then the room's own delay runs.
+            Ok(Some(record)) => {
+                let stands = room.core.config.room.grace_seconds + record.destroy_delay_seconds;
+                let until = room.core.clock.elapsed() + Duration::from_secs(stands);
+                room.state = Some(RoomState::empty(record, until));
+            }
+            Ok(None) => {}
+            Err(refusal) => room.unreadable = Some(refusal),
+        }));
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.core.metrics.actors_changed(Self::KIND, -1);
+    }
+}
+
+impl Room {
+    /// The room, if it exists.
+    fn existing(&mut self) -> Result<&mut RoomState, Refusal> {
+        let missing = || self.unreadable.clone().unwrap_or_else(|| Refusal::RoomMissing(self.id.to_string()));
+        match self.state {
+            Some(ref mut state) => Ok(state),
+            None => Err(missing()),
+        }
+    }
+
+    /// The room, if it exists and the user is inside.
+    fn inside(&mut self, user: &UserId) -> Result<&mut RoomState, Refusal> {
+        let not_in_room = Refusal::NotInRoom(self.id.to_string());
+        let state = self.existing()?;
+        if state.contains(user) { Ok(state) } else { Err(not_in_room) }
+    }
+
+    fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
+        if self.state.is_none() && self.lane.is_idle() && self.core.rooms.leave(&self.id, &self.holds) {
+            ctx.stop();
+        }
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        let now = self.core.clock.elapsed();
+        let Some(state) = &mut self.state else { return self.leave_if_unused(ctx) };
+        for (profile, number) in state.expire(now) {
+            let (core, room, user) = (self.core.clone(), self.id.clone(), profile.id.clone());
+            let lost = async move { core.users.tell_surely(&core, &user, PlaceLost { room, number }).await };
+            ctx.spawn(lost.into_actor(self));
+            self.movements.push((Movement::Left, profile));
+        }
+        self.report_shed();
+        if self.has_news() {
+            news(self, ctx);
+        }
+        self.end_if_over(ctx);
+    }
+
+    /// Tells the members what the room itself shed since the last tick: the drops are theirs.
+    fn report_shed(&mut self) {
+        let shed = std::mem::take(&mut self.shed);
+        if let Some(state) = self.state.as_ref().filter(|_| shed.iter().any(|count| *count > 0)) {
+            let data = json!({"roomID": self.id, "low": shed[0], "medium": shed[1], "high": shed[2], "command": 0});
+            announce("barrageDropped", &data, state.roster().iter());
+        }
+    }
+
+    fn end_if_over(&mut self, ctx: &mut Context<Self>) {
+        let now = self.core.clock.elapsed();
+        let Some(state) = self.state.take_if(|state| state.is_over(now)) else { return };
+        // In this order: a removal once begun is finished after a crash, a row without messages is looked after at the
+        // next start. Only the row is waited for: deleting a long history must not keep the next room of this name.
+        let forgotten = self.core.archive.forget(state.conversation());
+        let (archive, id) = (self.core.archive.clone(), self.id.clone());
+        let remove = async move { archive.apply(vec![RowWrite::DeleteRoom(id)]).await };
+        ctx.wait(remove.into_actor(self).map(|removed, room, ctx| {
+            match removed {
+                Ok(()) => {
+                    tracing::debug!(room.id = %room.id, "room destroyed");
+                    room.core.tell_host(|| Event::RoomDestroyed(room.id.clone()));
+                }
+                Err(refusal) => tracing::warn!(room.id = %room.id, %refusal, "room could not be removed from the store"),
+            }
+            room.leave_if_unused(ctx);
+        }));
+        let id = self.id.clone();
+        actix::spawn(async move {
+            if let Err(refusal) = forgotten.await {
+                tracing::warn!(room.id = %id, %refusal, "a room's history could not be deleted yet");
+            }
+        });
+    }
+
+    fn admit(&mut self, admit: Admit, ctx: &mut Context<Self>) {
+        deliver_accepted(self);
+        let Admit { profile, link, reply, .. } = admit;
+        let members_max = self.core.config.limits.room_members_max;
+        let entered = self.existing().and_then(|state| {
+            if state.len() >= members_max && !state.contains(&profile.id) {
+                return Err(Refusal::RoomFull { members_max });
+            }
+            let info = RoomInfo { id: state.record.id.clone(), name: state.record.name.clone() };
+            Ok((state.enter(profile.clone(), link), info))
+        });
+        match entered {
+            Err(refusal) => answer(reply, Err(refusal)),
+            Ok((entered, info)) => {
+                answer(reply, Ok(info));
+                match entered {
+                    Entered::Joined => {
+                        self.movements.push((Movement::Joined, profile));
+                        news(self, ctx);
+                    }
+                    Entered::Back => {}
+                    Entered::Replaced(old) => {
+                        let data = json!({"roomID": self.id, "state": 0, "event": 10, "extendedData": ""});
+                        announce("roomStateChanged", &data, std::iter::once(&old));
+                    }
+                }
+            }
+        }
+    }
+
+    fn create(&mut self, admit: Admit, info: RoomInfo, destroy_delay_seconds: u64, ctx: &mut Context<Self>) {
+        let record = RoomRecord { id: info.id, incarnation: self.core.mint.next(), name: info.name, destroy_delay_seconds };
+        let (archive, row) = (self.core.archive.clone(), RowWrite::PutRoom(record.clone()));
+        let keep = async move { archive.apply(vec![row]).await };
+        ctx.wait(keep.into_actor(self).map(move |kept, room, ctx| match kept {
+            Ok(()) => {
+                let until = room.core.clock.elapsed() + Duration::from_secs(record.destroy_delay_seconds);
+                room.state = Some(RoomState::empty(record, until));
+                tracing::debug!(room.id = %room.id, "room created");
+                room.core.tell_host(|| Event::RoomCreated(room.id.clone()));
+                room.admit(admit, ctx);
+            }
+            Err(refusal) => {
+                answer(admit.reply, Err(refusal));
+                room.leave_if_unused(ctx);
+            }
+        }));
+    }
+}
+
+impl Handler<Held<Wake>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, _: Held<Wake>, _: &mut Context<Self>) {}
+}
+
+impl Handler<Held<Admit>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Admit>, ctx: &mut Context<Self>) {
+        let admit = held.open();
+        if let Some(refusal) = &self.unreadable {
+            return answer(admit.reply, Err(refusal.clone()));
+        }
+        match (self.state.is_some(), admit.entry.clone()) {
+            (true, Entry::Create { .. }) => answer(admit.reply, Err(Refusal::RoomExists(self.id.to_string()))),
+            (true, Entry::Enter { .. } | Entry::Join { .. }) => self.admit(admit, ctx),
+            (false, Entry::Create { info, destroy_delay_seconds } | Entry::Enter { info, destroy_delay_seconds }) => {
+                self.create(admit, info, destroy_delay_seconds, ctx);
+            }
+            (false, Entry::Join { .. }) => {
+                answer(admit.reply, Err(Refusal::RoomMissing(self.id.to_string())));
+                self.leave_if_unused(ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Held<Leave>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Leave>, ctx: &mut Context<Self>) {
+        let Leave { user, number, reply } = held.open();
+        let now = self.core.clock.elapsed();
+        let not_in_room = Refusal::NotInRoom(self.id.to_string());
+        deliver_accepted(self);
+        // A room that does not exist is one the caller is not in: the protocol has one code for leaving.
+        let left = match self.existing() {
+            Ok(state) => state.leave(&user, number, now).ok_or(not_in_room),
+            Err(Refusal::RoomMissing(_)) => Err(not_in_room),
+            Err(refusal) => Err(refusal),
+        };
+        match left {
+            Ok(profile) => {
+                self.movements.push((Movement::Left, profile));
+                news(self, ctx);
+                if let Some(reply) = reply {
+                    answer(reply, Ok(()));
+                }
+                self.end_if_over(ctx);
+            }
+            Err(refusal) => {
+                if let Some(reply) = reply {
+                    answer(reply, Err(refusal));
+                }
+                self.leave_if_unused(ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Held<Lost>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Lost>, _: &mut Context<Self>) {
+        let until = self.core.clock.elapsed() + Duration::from_secs(self.core.config.room.grace_seconds);
+        let Lost { user, number } = held.open();
+        if let Some(state) = &mut self.state {
+            state.lose(&user, number, until);
+        }
+    }
+}
+
+impl Handler<Held<Back>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Back>, ctx: &mut Context<Self>) {
+        let Back { user, link } = held.open();
+        deliver_accepted(self);
+        let back = self.state.as_mut().is_some_and(|state| state.come_back(&user, link.clone()));
+        if !back {
+            let event = if self.state.is_some() { 9 } else { 3 };
+            let data = json!({"roomID": self.id, "state": 0, "event": event, "extendedData": ""});
+            announce("roomStateChanged", &data, std::iter::once(&link));
+            self.leave_if_unused(ctx);
+        }
+    }
+}
+
+impl Handler<Held<Publish>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
+        let publish = held.open();
+        let conversation = match self.inside(&publish.sender) {
+            Ok(state) => state.conversation(),
+            Err(refusal) => {
+                answer(publish.reply, Err(refusal));
+                return self.leave_if_unused(ctx);
+            }
+        };
+        if !matches!(publish.draft.body, Body::Barrage(_)) {
+            return lane::publish(self, publish, &conversation, ctx);
+        }
+        let priority = publish.draft.priority;
+        let verdict = self.budget.admit(self.core.clock.elapsed(), &publish.sender, priority);
+        // The sender is told the same either way: delivery of barrage is not promised (spec S5).
+        let item = self.lane.pass_on(publish, &conversation);
+        match verdict {
+            Ok(()) => offer(self, item, ctx),
+            Err(reason) => {
+                self.core.metrics.dropped(MessageClass::Barrage, priority, reason.label(), 1);
+                self.shed[Priority::ALL.iter().position(|p| *p == priority).unwrap_or(0)] += 1;
+            }
+        }
+    }
+}
+
+impl Handler<Held<Authorize>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Authorize>, ctx: &mut Context<Self>) {
+        let Authorize { user, reply } = held.open();
+        // Without room history nothing is ever visible, though it is kept for order and retries while the room lives.
+        let first_seq = if self.core.config.room.history { 1 } else { u64::MAX };
+        answer(reply, self.inside(&user).map(|state| (state.conversation(), first_seq)));
+        self.leave_if_unused(ctx);
+    }
+}
+
+impl Handler<Held<Members>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Members>, ctx: &mut Context<Self>) {
+        let Members { asker, which, reply } = held.open();
+        let page = self.inside(&asker).and_then(|state| {
+            let total = state.len();
+            match which {
+                Which::Page { next, count } => {
+                    let (members, next) = state.page(&next, count);
+                    Ok(MembersPage { members, missing: Vec::new(), next, total })
+                }
+                Which::Count => Ok(MembersPage { members: Vec::new(), missing: Vec::new(), next: String::new(), total }),
+                Which::Users(users) => {
+                    let (found, missing): (Vec<UserId>, Vec<UserId>) = users.into_iter().partition(|user| state.contains(user));
+                    if found.is_empty() {
+                        return Err(Refusal::NoneInRoom);
+                    }
+                    let members = found.iter().filter_map(|user| state.member(user).cloned()).collect();
+                    Ok(MembersPage { members, missing, next: String::new(), total })
+                }
+            }
+        });
+        answer(reply, page);
+        self.leave_if_unused(ctx);
+    }
+}
+
+impl Owner for Room {
+    fn lane(&mut self) -> &mut Lane {
+        &mut self.lane
+    }
+}
+
+impl Deliver for Room {
+    fn batch(&mut self) -> &mut Batch {
+        self.lane.batch()
+    }
+
+    fn has_news(&self) -> bool {
+        !self.movements.is_empty()
+    }
+
+    fn deliver(&mut self, items: Vec<Item>) {
+        let movements = std::mem::take(&mut self.movements);
+        let Some(state) = &self.state else { return };
+        for run in movements.chunk_by(|one, next| one.0 == next.0) {
+            let event = match run[0].0 {
+                Movement::Joined => "roomMemberJoined",
+                Movement::Left => "roomMemberLeft",
+            };
+            announce_members(event, &self.id, run, state);
+        }
+        if !items.is_empty() {
+            let envelope = Envelope { event: "receiveRoomMessage", from: self.id.as_str() };
+            fan_out(&self.core, envelope, &items, state.roster().iter());
+        }
+    }
+}
+
+/// Tells everyone who came or went; those who came hear of the others only.
+fn announce_members(event: &str, room: &RoomId, run: &[(Movement, UserProfile)], state: &RoomState) {
+    let list = |but: Option<&UserId>| {
+        let others = run.iter().map(|(_, profile)| profile).filter(|profile| Some(&profile.id) != but);
+        json!({"roomID": room, "memberList": others.map(user_wire).collect::<Vec<_>>()})
+    };
+    let moved = |link: &Link| link.identity().and_then(|identity| run.iter().find(|(_, profile)| profile.id == identity.user));
+    announce(event, &list(None), state.roster().iter().filter(|link| moved(link).is_none()));
+    if run.len() > 1 {
+        for link in state.roster().iter() {
+            if let Some((_, profile)) = moved(link) {
+                announce(event, &list(Some(&profile.id)), std::iter::once(link));
+            }
+        }
+    }
+}

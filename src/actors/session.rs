@@ -1,0 +1,236 @@
+//! One connection: what it may ask for, and when.
+//!
+//! Owns the state of the protocol between login and end. Knows no socket: frames come from a reader task that
+//! waits for it (so a full mailbox stops the reading), answers go into the link's outbox. Effects of one session's
+//! sends to one conversation keep their order, because frames are handled one by one and each is handed on before
+//! the next; answers may overtake each other. Ends when its reader says that the connection is gone.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use bytestring::ByteString;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::core::Core;
+use super::link::Link;
+use super::user::{Ended, Login as UserLogin};
+use super::{answer, answered};
+use crate::hooks::LoginRequest;
+use crate::model::{DeviceId, Refusal, UserProfile};
+use crate::protocol::{CloseCode, Login, Op, Variant, code_of, decode, encode_error, encode_reply};
+
+/// A frame from the client. The permit is one of the requests the session may have under way; it is given back
+/// with the answer.
+pub(crate) struct Inbound {
+    pub(crate) frame: ByteString,
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+impl Message for Inbound {
+    type Result = ();
+}
+
+/// The connection is gone.
+pub(crate) struct Gone;
+
+impl Message for Gone {
+    type Result = ();
+}
+
+enum Phase {
+    Greeting,
+    In(UserProfile),
+}
+
+pub(crate) struct Session {
+    pub(super) core: Arc<Core>,
+    pub(super) link: Arc<Link>,
+    phase: Phase,
+    malformed: u32,
+    said_goodbye: bool,
+}
+
+impl Session {
+    pub(crate) fn new(core: Arc<Core>, link: Arc<Link>) -> Self {
+        Self { core, link, phase: Phase::Greeting, malformed: 0, said_goodbye: false }
+    }
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(self.core.config.actors.session_mailbox);
+        self.core.metrics.actors_changed("session", 1);
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.core.metrics.actors_changed("session", -1);
+    }
+}
+
+/// Where the answer to one request goes.
+pub(super) struct Answerer {
+    pub(super) core: Arc<Core>,
+    pub(super) link: Arc<Link>,
+    pub(super) id: u64,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Answerer {
+    pub(super) fn frame(self, frame: ByteString) {
+        let _queued_or_closed = self.link.outbox.push(frame);
+    }
+
+    pub(super) fn refuse(self, refusal: &Refusal) {
+        self.core.metrics.refused(code_of(refusal));
+        let frame = encode_error(Some(self.id), refusal);
+        self.frame(frame);
+    }
+
+    /// Answers when the asked owner has answered, with what `encode` makes of it.
+    pub(super) fn later<T: 'static>(
+        self,
+        asked: Result<oneshot::Receiver<Result<T, Refusal>>, Refusal>,
+        encode: impl FnOnce(u64, T) -> ByteString + 'static,
+    ) {
+        match asked {
+            Err(refusal) => self.refuse(&refusal),
+            // A task of its own, not the actor's: an actor with many answers outstanding would poll them all each time.
+            Ok(asked) => {
+                actix::spawn(async move {
+                    match answered(asked).await {
+                        Ok(value) => {
+                            let frame = encode(self.id, value);
+                            self.frame(frame);
+                        }
+                        Err(refusal) => self.refuse(&refusal),
+                    }
+                });
+            }
+        }
+    }
+}
+
+impl Handler<Inbound> for Session {
+    type Result = ();
+
+    fn handle(&mut self, inbound: Inbound, ctx: &mut Context<Self>) {
+        self.link.heard(self.core.clock.elapsed());
+        if self.link.outbox.is_closed() {
+            return;
+        }
+        let request = match decode(&inbound.frame, &self.core.config.limits) {
+            Ok(request) => request,
+            Err(malformed) => return self.count_malformed(&malformed.refusal),
+        };
+        let answerer = Answerer { core: self.core.clone(), link: self.link.clone(), id: request.id, _permit: inbound.permit };
+        match (request.op, &self.phase) {
+            (Err(refusal), Phase::In(_)) => answerer.refuse(&refusal),
+            (Err(refusal @ Refusal::Invalid(_)), Phase::Greeting) if is_login(&inbound.frame) => answerer.refuse(&refusal),
+            (Ok(Op::Ping), _) => {
+                let result = serde_json::json!({"serverTime": self.core.clock.wall_ms()});
+                let frame = encode_reply(answerer.id, &result);
+                answerer.frame(frame);
+            }
+            (Ok(Op::Login(login)), Phase::Greeting) => self.login(login, answerer, ctx),
+            (Ok(Op::Login(_)), _) => answerer.refuse(&Refusal::AlreadyLoggedIn),
+            (_, Phase::Greeting) => answerer.refuse(&Refusal::NotLoggedIn),
+            (Ok(Op::Logout), Phase::In(_)) => self.logout(answerer),
+            (Ok(Op::RenewToken { token }), Phase::In(profile)) => self.renew(token, profile.id.clone(), answerer),
+            (Ok(op), Phase::In(profile)) => match self.core.accepting() {
+                Ok(()) => self.dispatch(op, profile, answerer),
+                Err(refusal) => answerer.refuse(&refusal),
+            },
+        }
+    }
+}
+
+/// Whether a frame that was understood but refused asked for a login: its sender is owed the reason.
+fn is_login(frame: &str) -> bool {
+    frame.contains("\"login\"")
+}
+
+impl Session {
+    fn count_malformed(&mut self, refusal: &Refusal) {
+        self.core.metrics.refused(code_of(refusal));
+        self.malformed += 1;
+        let _queued_or_closed = self.link.outbox.push(encode_error(None, refusal));
+        if self.malformed >= self.core.config.server.malformed_frames_max {
+            self.link.close(CloseCode::Malformed);
+        }
+    }
+
+    fn login(&mut self, login: Login, answerer: Answerer, ctx: &mut Context<Self>) {
+        if let Err(refusal) = self.core.accepting() {
+            return answerer.refuse(&refusal);
+        }
+        let (core, link, request) = (self.core.clone(), self.link.clone(), answerer.id);
+        let enter = async move {
+            let claim = LoginRequest { user: login.user.clone(), token: login.token };
+            let recognised = core.authenticator.authenticate(claim).await?;
+            link.token_expires(recognised.expires_at_ms);
+            let (reply, outcome) = oneshot::channel();
+            let device = login.device.unwrap_or_else(|| DeviceId::trusted(&format!("auto-{:x}", link.number)));
+            let ask = UserLogin { link, device, variant: Variant::of(login.version), name: login.name, request, reply };
+            core.users.tell(&core, &login.user, ask)?;
+            answered(outcome).await
+        };
+        // Waited for by the whole session: the client may hear of its success before this does, and what it sends
+        // next must find the session logged in.
+        ctx.wait(enter.into_actor(self).map(move |outcome, session, _| match outcome {
+            Ok(profile) => {
+                session.core.metrics.sessions_changed(1);
+                session.phase = Phase::In(profile);
+            }
+            Err(refusal) => {
+                session.link.token_expires(u64::MAX);
+                answerer.refuse(&refusal);
+            }
+        }));
+    }
+
+    fn logout(&mut self, answerer: Answerer) {
+        self.said_goodbye = true;
+        let frame = encode_reply(answerer.id, &serde_json::json!({}));
+        answerer.frame(frame);
+        self.link.close(CloseCode::Logout);
+    }
+
+    fn renew(&self, token: String, user: crate::model::UserId, answerer: Answerer) {
+        let (core, link) = (self.core.clone(), self.link.clone());
+        let (reply, outcome) = oneshot::channel();
+        let claim = LoginRequest { user, token: token.clone() };
+        actix::spawn(async move {
+            let recognised = core.authenticator.authenticate(claim).await;
+            if let Ok(recognised) = &recognised {
+                link.token_expires(recognised.expires_at_ms);
+            }
+            answer(reply, recognised);
+        });
+        answerer.later(Ok(outcome), move |id, _| encode_reply(id, &serde_json::json!({"token": token})));
+    }
+
+    /// Tells the user that this session is over, then stops.
+    fn end(&mut self, profile: &UserProfile, ctx: &mut Context<Self>) {
+        self.core.metrics.sessions_changed(-1);
+        let (core, user) = (self.core.clone(), profile.id.clone());
+        let ended = Ended { number: self.link.number, for_good: self.said_goodbye };
+        let tell = async move { core.users.tell_surely(&core, &user, ended).await };
+        ctx.spawn(tell.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+}
+
+impl Handler<Gone> for Session {
+    type Result = ();
+
+    fn handle(&mut self, _: Gone, ctx: &mut Context<Self>) {
+        self.link.finish();
+        self.core.end_link(&self.link);
+        self.link.outbox.discard(1006, "connection lost");
+        match std::mem::replace(&mut self.phase, Phase::Greeting) {
+            Phase::In(profile) => self.end(&profile, ctx),
+            Phase::Greeting => ctx.stop(),
+        }
+    }
+}

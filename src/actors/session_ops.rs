@@ -1,0 +1,301 @@
+//! What a session that is logged in may ask for: each operation is handed to its owner, and the owner's answer
+//! becomes a reply.
+
+use bytestring::ByteString;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::answer;
+use super::group::{self, Created, Invited, Kicked};
+use super::lane::{Accepted, Publish};
+use super::room::{self, Authorize, Entry, Which};
+use super::session::{Answerer, Session};
+use super::user::{EnterRoom, LeaveRoom, QueryUsers};
+use super::{Reply, answered, peer};
+use crate::model::{
+    Body, Conversation, Draft, GroupId, GroupInfo, Invalid, MessageClass, Refusal, RoomId, RoomInfo, Target, UserId, UserProfile,
+};
+use crate::protocol::{
+    Encoded, HistoryQuery, Op, PageCut, Variant, encode_message, encode_reply, encode_reply_raw, error_users, group_full, group_member,
+    group_short, room_full, user_full, user_wire,
+};
+use crate::rate::DropReason;
+use crate::store::{Anchor, Page, PageRead};
+
+type Asked<T> = Result<oneshot::Receiver<Result<T, Refusal>>, Refusal>;
+
+/// Makes the two ends of an answer and hands one to the owner.
+fn ask<T>(tell: impl FnOnce(Reply<T>) -> Result<(), Refusal>) -> Asked<T> {
+    let (reply, outcome) = oneshot::channel();
+    tell(reply)?;
+    Ok(outcome)
+}
+
+fn reply_json<T>(make: impl FnOnce(T) -> serde_json::Value) -> impl FnOnce(u64, T) -> ByteString {
+    move |id, value| encode_reply(id, &make(value))
+}
+
+impl Session {
+    /// Hands an operation on. Everything in it was checked for itself; who may do it is the owner's decision.
+    pub(super) fn dispatch(&self, op: Op, me: &UserProfile, answerer: Answerer) {
+        let (core, number) = (self.core.clone(), self.link.number);
+        match op {
+            Op::SendMessage { target, draft } => self.send(target, draft, me, answerer),
+            Op::QueryHistory(query) => self.query_history(query, me, answerer),
+            Op::QueryUsersInfo { users } => {
+                let asked = ask(|reply| core.users.tell(&core, &me.id, QueryUsers { users, reply }));
+                answerer.later(asked, reply_json(users_info));
+            }
+            Op::CreateRoom { info, destroy_delay_seconds } => self.enter(Entry::Create { info, destroy_delay_seconds }, me, answerer),
+            Op::EnterRoom { info, destroy_delay_seconds } => self.enter(Entry::Enter { info, destroy_delay_seconds }, me, answerer),
+            Op::JoinRoom { room } => self.enter(Entry::Join { room }, me, answerer),
+            Op::LeaveRoom { room } => {
+                let asked = ask(|reply| core.users.tell(&core, &me.id, LeaveRoom { number, room: room.clone(), reply }));
+                answerer.later(asked, reply_json(move |()| json!({"roomID": room})));
+            }
+            Op::QueryRoomMemberList { room, count, next } => {
+                self.room_members(&room, me, Which::Page { next, count }, answerer, {
+                    let room = room.clone();
+                    move |page| json!({"roomID": room, "memberList": page.members.iter().map(user_wire).collect::<Vec<_>>(), "nextFlag": page.next})
+                });
+            }
+            Op::QueryRoomMembers { room, users } => {
+                self.room_members(&room, me, Which::Users(users), answerer, {
+                    let room = room.clone();
+                    move |page| {
+                        let missing: Vec<_> = page.missing.into_iter().map(|user| (user, Refusal::NotInRoom(room.to_string()))).collect();
+                        let members: Vec<_> = page.members.iter().map(user_wire).collect();
+                        json!({"roomID": room, "memberList": members, "errorUserList": error_users(&missing)})
+                    }
+                });
+            }
+            Op::QueryRoomOnlineMemberCount { room } => {
+                self.room_members(&room, me, Which::Count, answerer, {
+                    let room = room.clone();
+                    move |page| json!({"roomID": room, "count": page.total})
+                });
+            }
+            other => self.dispatch_group(other, me, answerer),
+        }
+    }
+
+    fn dispatch_group(&self, op: Op, me: &UserProfile, answerer: Answerer) {
+        let (core, user) = (self.core.clone(), me.clone());
+        match op {
+            Op::CreateGroup { id, name, avatar_url, advanced, users } => {
+                let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", core.mint.next())));
+                let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &core.config.limits)
+                    .map_err(Refusal::from)
+                    .and_then(|info| ask(|reply| core.groups.tell(&core, &id, group::Create { owner: user, info, users, reply })));
+                answerer.later(asked, reply_json(created));
+            }
+            Op::JoinGroup { group } => {
+                let asked = ask(|reply| core.groups.tell(&core, &group, group::Join { user, reply }));
+                answerer.later(asked, reply_json(|info| json!({"groupInfo": group_full(&info)})));
+            }
+            Op::LeaveGroup { group } => {
+                let asked = ask(|reply| core.groups.tell(&core, &group, group::Quit { user, reply }));
+                answerer.later(asked, reply_json(move |()| json!({"groupID": group})));
+            }
+            Op::DismissGroup { group } => {
+                let asked = ask(|reply| core.groups.tell(&core, &group, group::Dismiss { user, reply }));
+                answerer.later(asked, reply_json(move |()| json!({"groupID": group})));
+            }
+            Op::InviteUsersIntoGroup { group, users } => {
+                let asked = ask(|reply| core.groups.tell(&core, &group, group::Invite { by: user, users, reply }));
+                answerer.later(asked, reply_json(move |invited| joined(&group, &invited)));
+            }
+            Op::KickGroupMembers { group, users } => {
+                let asked = ask(|reply| core.groups.tell(&core, &group, group::Kick { by: user, users, reply }));
+                answerer.later(asked, reply_json(move |kicked: Kicked| {
+                    json!({"groupID": group, "kickedUserIDs": kicked.users, "errorUserList": error_users(&kicked.failed)})
+                }));
+            }
+            Op::QueryGroupInfo { group } => {
+                let asked = ask(|reply| core.groups.tell(&core, &group, group::Info { reply }));
+                answerer.later(asked, reply_json(|info| json!({"groupInfo": group_full(&info)})));
+            }
+            Op::QueryGroupMemberList { group, count, next } => {
+                let asked = ask(|reply| core.groups.tell(&core, &group, group::Members { asker: user.id, next, count, reply }));
+                answerer.later(
+                    asked,
+                    reply_json(move |page: group::MembersPage| {
+                        let members: Vec<_> = page.members.iter().map(|(member, profile)| group_member(member, profile)).collect();
+                        json!({"groupID": group, "userList": members, "nextFlag": page.next})
+                    }),
+                );
+            }
+            Op::QueryGroupMemberCount { group } => {
+                let asked =
+                    ask(|reply| core.groups.tell(&core, &group, group::Members { asker: user.id, next: u64::MAX, count: 1, reply }));
+                answerer.later(asked, reply_json(move |page: group::MembersPage| json!({"groupID": group, "count": page.total})));
+            }
+            Op::QueryGroupList => self.query_group_list(user.id, answerer),
+            unhandled => answerer.refuse(&Refusal::Unsupported(format!("operation {unhandled:?} at this point"))),
+        }
+    }
+
+    fn send(&self, target: Target, draft: Draft, me: &UserProfile, answerer: Answerer) {
+        let core = self.core.clone();
+        let checked = draft.validate(&me.id, &target, &core.config.limits).map_err(Refusal::from);
+        let version_knows = !matches!(draft.body, Body::Custom { .. }) || self.link.variant() == Variant::Full;
+        let checked =
+            checked.and(if version_knows { Ok(()) } else { Err(Refusal::Unsupported("message kind 200 below SDK 2.8.0".into())) });
+        if let Err(refusal) = checked {
+            return answerer.refuse(&refusal);
+        }
+        // A barrage that finds its room's mailbox full is shed, not refused: keep what its answer is made of.
+        let barrage = (draft.body.class() == MessageClass::Barrage).then(|| draft.clone());
+        let (sender, origin) = (me.id.clone(), self.link.number);
+        let asked = ask(|reply| {
+            let publish = Publish { sender, origin, target: target.clone(), draft, asked: None, reply };
+            match &target {
+                Target::Peer(to) => core.peers.tell(&core, &peer::key(&me.id, to), publish),
+                Target::Room(room) => core.rooms.tell(&core, room, publish),
+                Target::Group(group) => core.groups.tell(&core, group, publish),
+            }
+        });
+        match (asked, barrage, target) {
+            (Err(Refusal::Busy(_)), Some(draft), Target::Room(room)) => {
+                core.metrics.dropped(MessageClass::Barrage, draft.priority, DropReason::MailboxFull.label(), 1);
+                let message = super::lane::unstored(&core, me.id.clone(), Conversation::Room(room, 0), draft, 0);
+                let frame = sent(answerer.id, &Encoded::new(&message), self.link.variant());
+                answerer.frame(frame);
+            }
+            (asked, _, _) => {
+                let variant = self.link.variant();
+                answerer.later(asked, move |id, accepted: Accepted| sent(id, &accepted.encoded, variant));
+            }
+        }
+    }
+
+    fn enter(&self, entry: Entry, me: &UserProfile, answerer: Answerer) {
+        let (core, number) = (self.core.clone(), self.link.number);
+        let asked = ask(|reply| core.users.tell(&core, &me.id, EnterRoom { number, entry, reply }));
+        answerer.later(asked, reply_json(|info: RoomInfo| json!({"roomInfo": room_full(&info)})));
+    }
+
+    fn room_members(
+        &self,
+        room: &RoomId,
+        me: &UserProfile,
+        which: Which,
+        answerer: Answerer,
+        make: impl FnOnce(room::MembersPage) -> serde_json::Value + 'static,
+    ) {
+        let core = self.core.clone();
+        let asked = ask(|reply| core.rooms.tell(&core, room, room::Members { asker: me.id.clone(), which, reply }));
+        answerer.later(asked, reply_json(make));
+    }
+
+    fn query_group_list(&self, user: UserId, answerer: Answerer) {
+        let core = self.core.clone();
+        let asked = ask(|reply| {
+            actix::spawn(async move {
+                let groups = core
+                    .archive
+                    .read(move |store| {
+                        let mut groups = Vec::new();
+                        for group in store.groups_of(&user)? {
+                            groups.extend(store.group(&group)?.filter(|record| !record.dismissed).map(|record| record.info));
+                        }
+                        Ok(groups)
+                    })
+                    .await;
+                answer(reply, groups);
+            });
+            Ok(())
+        });
+        answerer
+            .later(asked, reply_json(|groups: Vec<GroupInfo>| json!({"groupList": groups.iter().map(group_short).collect::<Vec<_>>()})));
+    }
+
+    fn query_history(&self, query: HistoryQuery, me: &UserProfile, answerer: Answerer) {
+        let core = self.core.clone();
+        if matches!(&query.target, Target::Peer(other) if *other == me.id) {
+            return answerer.refuse(&Invalid::new("conversationID", "is the caller's own userID").into());
+        }
+        // One's own peer conversations need no owner's word; rooms and groups say who may read, and from where.
+        let authorized = match &query.target {
+            Target::Peer(other) => ask(|reply| {
+                answer(reply, Ok((Conversation::peer(&me.id, other), 1)));
+                Ok(())
+            }),
+            Target::Room(room) => ask(|reply| core.rooms.tell(&core, room, Authorize { user: me.id.clone(), reply })),
+            Target::Group(group) => ask(|reply| core.groups.tell(&core, group, Authorize { user: me.id.clone(), reply })),
+        };
+        let authorized = match authorized {
+            Ok(authorized) => authorized,
+            Err(refusal) => return answerer.refuse(&refusal),
+        };
+        let (target, variant) = (query.target.clone(), self.link.variant());
+        let asked = ask(|reply| {
+            actix::spawn(async move {
+                let read = async {
+                    let (conversation, first_seq) = answered(authorized).await?;
+                    // Half a frame: escaping may double what is counted here, and the rest of the reply is small.
+                    let bytes_max = core.config.server.frame_bytes_max / 2;
+                    let page = Page { anchor: anchor(&query), backwards: query.backwards, count: query.count, bytes_max, first_seq };
+                    core.archive.read(move |store| store.read(&conversation, page)).await
+                };
+                answer(reply, read.await);
+            });
+            Ok(())
+        });
+        answerer.later(asked, move |id, page: PageRead| history(id, &target, &page, variant));
+    }
+}
+
+fn anchor(query: &HistoryQuery) -> Anchor {
+    match (query.anchor_seq, query.anchor_order_key) {
+        (Some(seq), _) if seq > 0 => Anchor::Seq(seq),
+        (_, Some(order_key)) => Anchor::OrderKey(order_key),
+        _ => Anchor::End,
+    }
+}
+
+fn sent(id: u64, encoded: &Encoded, variant: Variant) -> ByteString {
+    // Who could send it can see it; the newest encoding is the fallback that is never needed.
+    let message = encoded.of(variant).or(encoded.of(Variant::Full)).map_or("null", |message| message);
+    encode_reply_raw(id, &format!("{{\"message\":{message}}}"))
+}
+
+fn history(id: u64, target: &Target, page: &PageRead, variant: Variant) -> ByteString {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Head<'a> {
+        #[serde(rename = "conversationID")]
+        conversation_id: &'a str,
+        conversation_type: u8,
+        #[serde(flatten)]
+        cut: PageCut,
+    }
+    let head = Head { conversation_id: target.id(), conversation_type: target.kind().number(), cut: PageCut { more: page.cut } };
+    let head = serde_json::to_string(&head).expect("strings and numbers always serialize");
+    let messages: Vec<ByteString> = page.messages.iter().filter_map(|message| encode_message(message, variant)).collect();
+    let list = messages.join(",");
+    // The head is an object: its closing brace makes way for the list.
+    encode_reply_raw(id, &format!("{},\"messageList\":[{list}]}}", &head[..head.len() - 1]))
+}
+
+fn users_info(found: Vec<(UserId, Option<UserProfile>)>) -> serde_json::Value {
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for (user, profile) in found {
+        match profile {
+            Some(profile) => known.push(user_full(&profile)),
+            None => unknown.push((user.clone(), Refusal::UserMissing(user.to_string()))),
+        }
+    }
+    json!({"userList": known, "errorUserList": error_users(&unknown)})
+}
+
+fn created(created: Created) -> serde_json::Value {
+    let members: Vec<_> = created.members.iter().map(|(member, profile)| group_member(member, profile)).collect();
+    json!({"groupInfo": group_full(&created.info), "userList": members, "errorUserList": error_users(&created.failed)})
+}
+
+fn joined(group: &GroupId, invited: &Invited) -> serde_json::Value {
+    let members: Vec<_> = invited.members.iter().map(|(member, profile)| group_member(member, profile)).collect();
+    json!({"groupID": group, "userList": members, "errorUserList": error_users(&invited.failed)})
+}

@@ -1,0 +1,403 @@
+//! One user: the sessions of its devices and its places in rooms.
+//!
+//! Owns who is logged in as this user and which device holds which room; writes the shared presence for its user
+//! and tells the user's groups. Full mailbox: temporary refusal. Leaves when no session and no place is left.
+//! A crash of the process loses sessions, which reconnect, and places, which are taken anew.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::core::Core;
+use super::directory::{Held, Holds, Resident};
+use super::group;
+use super::link::{Identity, Link};
+use super::room::{Admit, Back, Entry, Leave, Lost};
+use super::{Reply, answer, answered};
+use crate::hooks::Event;
+use crate::model::{DeviceId, Refusal, RoomId, RoomInfo, UserId, UserProfile};
+use crate::protocol::{CloseCode, Variant, encode_reply};
+use crate::store::RowWrite;
+
+/// The window of the user query quota. Source: spec limits table, queryUsersInfo.
+const QUERY_WINDOW: Duration = Duration::from_secs(10);
+
+/// A connection proved to be this user.
+pub(crate) struct Login {
+    pub(crate) link: Arc<Link>,
+    pub(crate) device: DeviceId,
+    pub(crate) variant: Variant,
+    /// Empty: keep the stored one.
+    pub(crate) name: String,
+    /// The request to answer, before anything is delivered.
+    pub(crate) request: u64,
+    pub(crate) reply: Reply<UserProfile>,
+}
+
+/// A session is over.
+pub(crate) struct Ended {
+    pub(crate) number: u64,
+    /// The client said goodbye: places are given up at once.
+    pub(crate) for_good: bool,
+}
+
+/// A session wants into a room.
+pub(crate) struct EnterRoom {
+    pub(crate) number: u64,
+    pub(crate) entry: Entry,
+    pub(crate) reply: Reply<RoomInfo>,
+}
+
+/// A session wants out of a room.
+pub(crate) struct LeaveRoom {
+    pub(crate) number: u64,
+    pub(crate) room: RoomId,
+    pub(crate) reply: Reply<()>,
+}
+
+/// A room gave up the place of a session that stayed away.
+pub(crate) struct PlaceLost {
+    pub(crate) room: RoomId,
+    pub(crate) number: u64,
+}
+
+/// A user wants to know about others.
+pub(crate) struct QueryUsers {
+    pub(crate) users: Vec<UserId>,
+    pub(crate) reply: Reply<Vec<(UserId, Option<UserProfile>)>>,
+}
+
+struct Place {
+    device: DeviceId,
+    number: u64,
+}
+
+struct At {
+    link: Arc<Link>,
+    device: DeviceId,
+}
+
+pub(crate) struct User {
+    core: Arc<Core>,
+    id: UserId,
+    holds: Holds,
+    profile: Option<UserProfile>,
+    /// Oldest first.
+    sessions: Vec<At>,
+    places: HashMap<RoomId, Place>,
+    entering: usize,
+    /// Messages to rooms and groups that are not sent yet.
+    telling: usize,
+    queries: VecDeque<(Duration, usize)>,
+    unreadable: Option<Refusal>,
+}
+
+impl Resident for User {
+    type Key = UserId;
+    const KIND: &'static str = "user";
+
+    fn mailbox_max(core: &Core) -> usize {
+        core.config.actors.user_mailbox
+    }
+
+    fn new(core: Arc<Core>, id: UserId, holds: Holds) -> Self {
+        Self {
+            core,
+            id,
+            holds,
+            profile: None,
+            sessions: Vec::new(),
+            places: HashMap::new(),
+            entering: 0,
+            telling: 0,
+            queries: VecDeque::new(),
+            unreadable: None,
+        }
+    }
+}
+
+impl Actor for User {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.core.metrics.actors_changed(Self::KIND, 1);
+        ctx.run_interval(self.core.idle(), |user, ctx| user.leave_if_unused(ctx));
+        let (archive, id) = (self.core.archive.clone(), self.id.clone());
+        let load = async move { archive.read(move |store| store.user(&id)).await };
+        ctx.wait(load.into_actor(self).map(|found, user, _| match found {
+            Ok(profile) => user.profile = profile,
+            Err(refusal) => user.unreadable = Some(refusal),
+        }));
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.core.metrics.actors_changed(Self::KIND, -1);
+    }
+}
+
+impl User {
+    fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
+        let unused = self.sessions.is_empty() && self.places.is_empty() && self.entering == 0 && self.telling == 0;
+        if unused && self.core.users.leave(&self.id, &self.holds) {
+            ctx.stop();
+        }
+    }
+
+    /// Makes the list of sessions known to everyone who delivers to this user.
+    fn publish_presence(&mut self, ctx: &mut Context<Self>) {
+        self.core.presence.set(&self.id, self.sessions.iter().map(|at| at.link.clone()).collect());
+        let (core, id) = (self.core.clone(), self.id.clone());
+        let tell_groups = async move {
+            let asked = id.clone();
+            match core.archive.read(move |store| store.groups_of(&asked)).await {
+                Ok(groups) => {
+                    for group in groups {
+                        core.groups.tell_if_living(&group, group::Presence { user: id.clone() }).await;
+                    }
+                }
+                Err(refusal) => tracing::warn!(%refusal, "groups of a user could not be read, they do not know its sessions"),
+            }
+        };
+        self.tell(tell_groups, ctx);
+    }
+
+    /// Ends a session that another takes the place of.
+    fn displace(&mut self, position: usize) -> At {
+        let at = self.sessions.remove(position);
+        at.link.close(CloseCode::Kicked);
+        let session = at.link.session.clone();
+        self.core.tell_host(|| Event::SessionEnded { user: self.id.clone(), session });
+        at
+    }
+
+    fn give_up_places(&mut self, number: u64, ctx: &mut Context<Self>) {
+        let given_up: Vec<RoomId> = self.places.iter().filter(|(_, place)| place.number == number).map(|(room, _)| room.clone()).collect();
+        for room in given_up {
+            self.places.remove(&room);
+            self.tell_room(room, Leave { user: self.id.clone(), number, reply: None }, ctx);
+        }
+    }
+
+    fn tell_room<M>(&mut self, room: RoomId, message: M, ctx: &mut Context<Self>)
+    where
+        super::room::Room: Handler<Held<M>, Result = ()>,
+        M: Send + 'static,
+    {
+        let core = self.core.clone();
+        self.tell(async move { core.rooms.tell_surely(&core, &room, message).await }, ctx);
+    }
+
+    /// Carries on until it is told: what an actor has spawned ends with it.
+    fn tell(&mut self, telling: impl Future<Output = ()> + 'static, ctx: &mut Context<Self>) {
+        self.telling += 1;
+        ctx.spawn(telling.into_actor(self).map(|(), user, ctx| {
+            user.telling -= 1;
+            user.leave_if_unused(ctx);
+        }));
+    }
+
+    fn admit(&mut self, login: Login, profile: UserProfile, ctx: &mut Context<Self>) {
+        let Login { link, device, variant, request, reply, .. } = login;
+        if !link.identify(Identity { user: self.id.clone(), variant }) {
+            return answer(reply, Err(Refusal::AlreadyLoggedIn));
+        }
+        self.core.links.note_login();
+        self.profile = Some(profile.clone());
+        if let Some(position) = self.sessions.iter().position(|at| at.device == device) {
+            self.displace(position);
+        }
+        while self.sessions.len() >= self.core.config.users.devices_per_user_max {
+            let oldest = self.displace(0);
+            self.give_up_places(oldest.link.number, ctx);
+        }
+        let mut rooms: Vec<RoomId> = Vec::new();
+        for (room, place) in self.places.iter_mut().filter(|(_, place)| place.device == device) {
+            place.number = link.number;
+            rooms.push(room.clone());
+        }
+        rooms.sort();
+        // The answer goes into the outbox before anyone can deliver to it.
+        let result = json!({
+            "userID": self.id, "userName": profile.name, "sessionID": link.session, "serverTime": self.core.clock.wall_ms(),
+            "heartbeatSeconds": self.core.config.server.heartbeat_seconds, "cursor": self.core.store.last_commit().to_string(), "rooms": rooms,
+        });
+        let _queued_or_closed = link.outbox.push(encode_reply(request, &result));
+        self.sessions.push(At { link: link.clone(), device });
+        self.publish_presence(ctx);
+        for room in rooms {
+            self.tell_room(room, Back { user: self.id.clone(), link: link.clone() }, ctx);
+        }
+        tracing::debug!(user.id = %self.id, session.id = %link.session, devices = self.sessions.len(), "session started");
+        let session = link.session.clone();
+        self.core.tell_host(|| Event::SessionStarted { user: self.id.clone(), session });
+        answer(reply, Ok(profile));
+    }
+}
+
+impl Handler<Held<Login>> for User {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Login>, ctx: &mut Context<Self>) {
+        let login = held.open();
+        if let Some(refusal) = &self.unreadable {
+            return answer(login.reply, Err(refusal.clone()));
+        }
+        let known = self.profile.clone();
+        let profile = match &known {
+            None => UserProfile::new(self.id.clone(), login.name.clone()),
+            Some(profile) if login.name.is_empty() => profile.clone(),
+            Some(profile) => UserProfile { name: login.name.clone(), ..profile.clone() },
+        };
+        if known.as_ref() == Some(&profile) {
+            return self.admit(login, profile, ctx);
+        }
+        let (archive, row) = (self.core.archive.clone(), RowWrite::PutUser(profile.clone()));
+        let keep = async move { archive.apply(vec![row]).await };
+        ctx.wait(keep.into_actor(self).map(move |kept, user, ctx| match kept {
+            Ok(()) => user.admit(login, profile, ctx),
+            // Who is known already may come in with the old name while the disk refuses: reads still work.
+            Err(refusal) => match known {
+                Some(known) => user.admit(login, known, ctx),
+                None => answer(login.reply, Err(refusal)),
+            },
+        }));
+    }
+}
+
+impl Handler<Held<Ended>> for User {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Ended>, ctx: &mut Context<Self>) {
+        let Ended { number, for_good } = held.open();
+        let Some(position) = self.sessions.iter().position(|at| at.link.number == number) else { return };
+        let at = self.sessions.remove(position);
+        self.publish_presence(ctx);
+        if for_good {
+            self.give_up_places(number, ctx);
+        } else {
+            let lost: Vec<RoomId> = self.places.iter().filter(|(_, place)| place.number == number).map(|(room, _)| room.clone()).collect();
+            for room in lost {
+                self.tell_room(room, Lost { user: self.id.clone(), number }, ctx);
+            }
+        }
+        tracing::debug!(user.id = %self.id, session.id = %at.link.session, for_good, "session ended");
+        self.core.tell_host(|| Event::SessionEnded { user: self.id.clone(), session: at.link.session.clone() });
+        self.leave_if_unused(ctx);
+    }
+}
+
+impl Handler<Held<EnterRoom>> for User {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<EnterRoom>, ctx: &mut Context<Self>) {
+        let EnterRoom { number, entry, reply } = held.open();
+        let at = self.sessions.iter().find(|at| at.link.number == number).map(|at| (at.link.clone(), at.device.clone()));
+        let (Some((link, device)), Some(profile)) = (at, self.profile.clone()) else {
+            return answer(reply, Err(Refusal::NotLoggedIn));
+        };
+        let room = entry.room().clone();
+        let rooms_max = self.core.config.limits.rooms_per_user_max;
+        if !self.places.contains_key(&room) && self.places.len() + self.entering >= rooms_max {
+            return answer(reply, Err(Refusal::TooManyRooms { rooms_max }));
+        }
+        let (admitted, outcome) = oneshot::channel();
+        if let Err(refusal) = self.core.rooms.tell(&self.core, &room, Admit { profile, link, entry, reply: admitted }) {
+            return answer(reply, Err(refusal));
+        }
+        self.entering += 1;
+        ctx.spawn(answered(outcome).into_actor(self).map(move |outcome, user, ctx| {
+            user.entering -= 1;
+            if outcome.is_ok() {
+                user.places.insert(room.clone(), Place { device, number });
+                if !user.sessions.iter().any(|at| at.link.number == number) {
+                    // The session ended while it entered: as if it had been inside and was lost.
+                    user.tell_room(room, Lost { user: user.id.clone(), number }, ctx);
+                }
+            }
+            answer(reply, outcome);
+        }));
+    }
+}
+
+impl Handler<Held<LeaveRoom>> for User {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<LeaveRoom>, ctx: &mut Context<Self>) {
+        let LeaveRoom { number, room, reply } = held.open();
+        let (left, outcome) = oneshot::channel();
+        let leave = Leave { user: self.id.clone(), number, reply: Some(left) };
+        if let Err(refusal) = self.core.rooms.tell(&self.core, &room, leave) {
+            return answer(reply, Err(refusal));
+        }
+        ctx.spawn(answered(outcome).into_actor(self).map(move |outcome, user, _| {
+            if outcome.is_ok() && user.places.get(&room).is_some_and(|place| place.number == number) {
+                user.places.remove(&room);
+            }
+            answer(reply, outcome);
+        }));
+    }
+}
+
+impl Handler<Held<PlaceLost>> for User {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<PlaceLost>, ctx: &mut Context<Self>) {
+        let PlaceLost { room, number } = held.open();
+        if self.places.get(&room).is_some_and(|place| place.number == number) {
+            self.places.remove(&room);
+        }
+        self.leave_if_unused(ctx);
+    }
+}
+
+impl Handler<Held<QueryUsers>> for User {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<QueryUsers>, ctx: &mut Context<Self>) {
+        let QueryUsers { users, reply } = held.open();
+        let now = self.core.clock.elapsed();
+        if let Err(refusal) = admit_query(&mut self.queries, now, users.len(), self.core.config.limits.user_query_max) {
+            return answer(reply, Err(refusal));
+        }
+        let archive = self.core.archive.clone();
+        let look_up = async move {
+            let found = archive.read(move |store| users.into_iter().map(|user| Ok((user.clone(), store.user(&user)?))).collect()).await;
+            answer(reply, found);
+        };
+        ctx.spawn(look_up.into_actor(self));
+    }
+}
+
+/// Whether so many users may be asked for now, given what was asked in the last ten seconds.
+fn admit_query(queries: &mut VecDeque<(Duration, usize)>, now: Duration, count: usize, max: usize) -> Result<(), Refusal> {
+    while queries.front().is_some_and(|(at, _)| *at + QUERY_WINDOW <= now) {
+        queries.pop_front();
+    }
+    let asked: usize = queries.iter().map(|(_, count)| count).sum();
+    if asked + count > max {
+        let reason = format!("{asked} users were asked for in the last 10 s and {count} now, the limit is {max}");
+        return Err(Refusal::UserQueryLimit(reason));
+    }
+    queries.push_back((now, count));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_users_in_ten_seconds_and_not_eleven() {
+        let mut queries = VecDeque::new();
+        let at = Duration::from_millis;
+        assert!(admit_query(&mut queries, at(0), 6, 10).is_ok());
+        assert!(admit_query(&mut queries, at(5_000), 4, 10).is_ok());
+        assert!(matches!(admit_query(&mut queries, at(9_999), 1, 10), Err(Refusal::UserQueryLimit(_))));
+        assert!(admit_query(&mut queries, at(10_000), 6, 10).is_ok());
+        assert!(admit_query(&mut queries, at(10_000), 1, 10).is_err());
+    }
+}

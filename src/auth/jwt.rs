@@ -1,0 +1,194 @@
+//! JSON web tokens, HS256 only (RFC 7515, 7518, 7519).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use super::tokens::Opened;
+use super::{Secret, from_object};
+
+#[derive(Deserialize, Serialize)]
+struct Header {
+    alg: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    typ: Option<String>,
+    /// Extensions that a reader must understand: none is.
+    #[serde(default, skip_serializing)]
+    crit: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Payload {
+    sub: String,
+    /// Unix seconds.
+    exp: u64,
+    /// Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<u64>,
+    /// Unix seconds; written, never read.
+    #[serde(default, skip_deserializing)]
+    iat: u64,
+}
+
+/// A key that is ready to sign.
+#[derive(Clone)]
+pub(super) struct Hs256(Hmac<Sha256>);
+
+impl Hs256 {
+    pub(super) fn new(secret: &Secret) -> Self {
+        match Hmac::new_from_slice(secret.as_bytes()) {
+            Ok(keyed) => Self(keyed),
+            Err(_) => unreachable!("hmac takes a key of any length"),
+        }
+    }
+
+    /// What the token says, if this key signed it. The signature is compared in constant time, and before anything
+    /// that it covers is believed.
+    pub(super) fn open(&self, token: &str) -> Option<Opened> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (header, payload) = signed.split_once('.')?;
+        // The engine accepts neither padding nor stray bits, so one token has one spelling.
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        self.0.clone().chain_update(signed).verify_slice(&signature).ok()?;
+
+        let header: Header = from_object(&URL_SAFE_NO_PAD.decode(header).ok()?)?;
+        if header.alg != "HS256" || header.typ.is_some_and(|typ| typ != "JWT") || header.crit.is_some() {
+            return None;
+        }
+        let payload: Payload = from_object(&URL_SAFE_NO_PAD.decode(payload).ok()?)?;
+        Some(Opened { user: payload.sub, expires_at_s: payload.exp, not_before_s: payload.nbf.unwrap_or(0) })
+    }
+
+    /// A token for `user`; times in Unix seconds.
+    pub(super) fn issue(&self, user: &str, issued_at_s: u64, expires_at_s: u64) -> String {
+        let header = Header { alg: "HS256".to_owned(), typ: Some("JWT".to_owned()), crit: None };
+        let payload = Payload { sub: user.to_owned(), exp: expires_at_s, nbf: None, iat: issued_at_s };
+        let signed = format!("{}.{}", part(&header), part(&payload));
+        let signature = self.0.clone().chain_update(&signed).finalize().into_bytes();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+}
+
+fn part(value: &impl Serialize) -> String {
+    match serde_json::to_vec(value) {
+        Ok(json) => URL_SAFE_NO_PAD.encode(json),
+        Err(_) => unreachable!("structs of texts and numbers are JSON"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by Python's hmac and json modules, with another order of fields, spaces and an escaped name.
+    const FROM_PYTHON: &str = "eyJ0eXAiOiAiSldUIiwgImFsZyI6ICJIUzI1NiJ9.eyJzdWIiOiAiYWxpY2UiLCAiZXhwIjogMTgwMDAwMDAwMCwgIm5iZiI6IDE3MDAwMDAwMDAsICJuYW1lIjogIlpvXHUwMGViIn0.3PQv-oopq3kNeHq-72zC8eA5JsODOQ9Oh9FhXhSO1mQ";
+
+    fn key() -> Hs256 {
+        Hs256::new(&Secret::from_bytes("an HS256 key of the python test."))
+    }
+
+    /// Signs any two parts, as someone with the key but without sense could.
+    fn signed(header: &str, payload: &str) -> String {
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+        let signature = key().0.chain_update(&signed).finalize().into_bytes();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    #[test]
+    fn a_token_made_by_other_code_is_accepted() {
+        let opened = key().open(FROM_PYTHON).unwrap();
+        assert_eq!(opened, Opened { user: "alice".into(), expires_at_s: 1_800_000_000, not_before_s: 1_700_000_000 });
+    }
+
+    /// RFC 7515, A.1: its token carries no `sub`, so the check stops after the signature; the one with the last
+    /// character changed stops at it. Both are refused, hence the signature is looked at by itself.
+    #[test]
+    fn the_signature_of_the_rfcs_example_is_reproduced() {
+        let rfc_key =
+            URL_SAFE_NO_PAD.decode("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow").unwrap();
+        let signed = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let signature = Hs256::new(&Secret::from_bytes(rfc_key)).0.chain_update(signed).finalize().into_bytes();
+        assert_eq!(URL_SAFE_NO_PAD.encode(signature), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    }
+
+    #[test]
+    fn an_issued_token_has_the_documented_form() {
+        let token = key().issue("alice", 1_700_000_000, 1_700_086_400);
+        let parts: Vec<_> = token.split('.').map(|p| URL_SAFE_NO_PAD.decode(p).unwrap()).collect();
+        assert_eq!(parts[0], br#"{"alg":"HS256","typ":"JWT"}"#);
+        assert_eq!(parts[1], br#"{"sub":"alice","exp":1700086400,"iat":1700000000}"#);
+        assert_eq!(key().open(&token).unwrap().user, "alice");
+    }
+
+    #[test]
+    fn every_other_byte_makes_it_invalid() {
+        for at in 0..FROM_PYTHON.len() {
+            for other in [b'A', b'B', b'_', b'.', b'=', b' ', 0, 0x7f] {
+                let mut bytes = FROM_PYTHON.as_bytes().to_vec();
+                if bytes[at] != other {
+                    bytes[at] = other;
+                    assert!(key().open(std::str::from_utf8(&bytes).unwrap()).is_none(), "byte {at}");
+                }
+            }
+            assert!(key().open(&FROM_PYTHON[..at]).is_none(), "cut at {at}");
+        }
+        assert!(key().open(&format!("{FROM_PYTHON}=")).is_none());
+        let other = Hs256::new(&Secret::from_bytes("an HS256 key of the python test!"));
+        assert!(other.open(FROM_PYTHON).is_none());
+    }
+
+    #[test]
+    fn only_the_header_hs256_is_accepted() {
+        let payload = r#"{"sub":"alice","exp":1800000000}"#;
+        for good in [r#"{"alg":"HS256"}"#, r#"{"alg":"HS256","typ":"JWT"}"#, r#"{"alg":"HS256","kid":"1"}"#] {
+            assert!(key().open(&signed(good, payload)).is_some(), "{good}");
+        }
+        let refused = [
+            r#"{"alg":"none"}"#,
+            r#"{"alg":"HS512"}"#,
+            r#"{"alg":"hs256"}"#,
+            r#"{"alg":["HS256"]}"#,
+            r#"{"alg":"none","alg":"HS256"}"#,
+            r#"{"typ":"JWT"}"#,
+            r#"{"alg":"HS256","typ":"at+jwt"}"#,
+            r#"{"alg":"HS256","typ":1}"#,
+            r#"{"alg":"HS256","crit":["exp"]}"#,
+            r#"["HS256"]"#,
+            "{}",
+            "",
+        ];
+        for bad in refused {
+            assert!(key().open(&signed(bad, payload)).is_none(), "{bad}");
+        }
+        let unsigned = format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), URL_SAFE_NO_PAD.encode(payload));
+        assert!(key().open(&unsigned).is_none());
+    }
+
+    #[test]
+    fn sub_and_exp_are_required_and_typed() {
+        let header = r#"{"alg":"HS256"}"#;
+        let refused = [
+            r#"{"sub":"alice"}"#,
+            r#"{"exp":1800000000}"#,
+            r#"{"sub":"alice","exp":"1800000000"}"#,
+            r#"{"sub":"alice","exp":1800000000.5}"#,
+            r#"{"sub":"alice","exp":1.8e9}"#,
+            r#"{"sub":"alice","exp":-1}"#,
+            r#"{"sub":"alice","exp":null}"#,
+            r#"{"sub":7,"exp":1800000000}"#,
+            r#"{"sub":null,"exp":1800000000}"#,
+            r#"{"sub":"alice","sub":"bob","exp":1800000000}"#,
+            r#"{"sub":"alice","exp":1800000000,"nbf":"0"}"#,
+            r#"{"sub":"alice","exp":1800000000} {}"#,
+            r#"["alice",1800000000]"#,
+        ];
+        for bad in refused {
+            assert!(key().open(&signed(header, bad)).is_none(), "{bad}");
+        }
+        let extra = r#"{"sub":"alice","exp":18446744073709551615,"iat":"whenever","roles":[1]}"#;
+        assert_eq!(key().open(&signed(header, extra)).unwrap().expires_at_s, u64::MAX);
+    }
+}

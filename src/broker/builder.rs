@@ -1,0 +1,280 @@
+//! How a broker comes up: parts from the host or from the configuration, in the order they need each other.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix::{ArbiterHandle, System};
+use thiserror::Error;
+use tokio::sync::{broadcast, watch};
+
+use super::Broker;
+use crate::actors::archive::ArchiveHandle;
+use crate::actors::core::{Core, LinkRegistry};
+use crate::actors::directory::Shelf;
+use crate::actors::mint::Mint;
+use crate::actors::presence::Presence;
+use crate::actors::reaper::Reaper;
+use crate::actors::room::Wake;
+use crate::auth::{SecretError, SecretSource, Tokens};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ConfigError, StoreEngine};
+use crate::hooks::{Authenticator, DynAuthenticator, DynModerator, EventSink, LoginRequest, Moderator, Recognised};
+use crate::metrics::Metrics;
+use crate::model::Refusal;
+use crate::rate::{GateQuota, SendGate};
+use crate::store::{MemoryStore, OpenError, SledOptions, SledStore, Store, StoreError};
+
+/// Events a listener may fall behind before it misses some.
+const EVENTS_BEHIND_MAX: usize = 1_024;
+
+/// How often what is older than the retention is looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Why a broker does not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A value of the configuration is out of its range, or two do not fit each other.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The secret that signs tokens cannot be read or kept.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The store opened and cannot be read.
+    #[error("store cannot be read: {0}")]
+    Read(#[from] StoreError),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Describes a broker; every part has a default.
+#[must_use]
+pub struct BrokerBuilder {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    authenticator: Option<Arc<dyn DynAuthenticator>>,
+    moderator: Option<Arc<dyn DynModerator>>,
+    event_sink: Option<Box<dyn EventSink>>,
+    store: Option<Arc<dyn Store>>,
+    accept_data_loss: bool,
+}
+
+impl fmt::Debug for BrokerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BrokerBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl BrokerBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            config: Config::default(),
+            clock: Arc::new(SystemClock::new()),
+            authenticator: None,
+            moderator: None,
+            event_sink: None,
+            store: None,
+            accept_data_loss: false,
+        }
+    }
+
+    /// The configuration; default: the compiled-in `config.toml`.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Who decides who someone is; default: tokens signed with the configured secret.
+    pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
+        self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
+    /// Who looks at messages before they go out; default: nobody.
+    pub fn moderator(mut self, moderator: impl Moderator) -> Self {
+        self.moderator = Some(Arc::new(moderator));
+        self
+    }
+
+    /// Who hears every event; default: nobody. See also [`Broker::subscribe`].
+    pub fn event_sink(mut self, sink: impl EventSink) -> Self {
+        self.event_sink = Some(Box::new(sink));
+        self
+    }
+
+    /// Where messages are kept; default: the engine the configuration names.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// The clock; for tests.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Opens a damaged store with what can be read of it, after copying it aside.
+    pub fn accept_data_loss(mut self, accept: bool) -> Self {
+        self.accept_data_loss = accept;
+        self
+    }
+
+    /// Opens the store and starts the actors on a thread of their own. Blocks while the store is read.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub fn start(self) -> Result<Broker, StartError> {
+        self.config.validate()?;
+        let (tokens, secret, authenticator) = match self.authenticator {
+            Some(authenticator) => (None, SecretSource::Configured, authenticator),
+            None => {
+                let (tokens, secret) = Tokens::open(&self.config, self.clock.clone())?;
+                let tokens = Arc::new(tokens);
+                let authenticator: Arc<dyn DynAuthenticator> = Arc::new(ByToken(tokens.clone()));
+                (Some(tokens), secret, authenticator)
+            }
+        };
+        let store = match self.store {
+            Some(store) => store,
+            None => open_store(&self.config, self.accept_data_loss, &self.clock)?,
+        };
+        let rooms = store.rooms()?;
+        let config = Arc::new(self.config);
+        let (thread, arbiter) = CoreThread::start()?;
+        let actors = &config.actors;
+        let archive =
+            ArchiveHandle::start(store.clone(), actors.archive_mailbox, actors.appends_in_flight_max, actors.reads_in_flight_max, &arbiter);
+        let core = Arc::new(Core {
+            metrics: Arc::new(Metrics::new()),
+            mint: Mint::above(store.last_message_id(), self.clock.clone()),
+            gate: gate(&config, self.clock.clone()),
+            clock: self.clock,
+            store,
+            archive,
+            arbiter,
+            authenticator,
+            moderator: self.moderator,
+            events: broadcast::channel(EVENTS_BEHIND_MAX).0,
+            presence: Presence::new(),
+            users: Shelf::new(),
+            peers: Shelf::new(),
+            rooms: Shelf::new(),
+            groups: Shelf::new(),
+            links: LinkRegistry::default(),
+            draining: false.into(),
+            eviction_degraded: false.into(),
+            config,
+        });
+        Reaper::start(core.clone());
+        let its_core = core.clone();
+        core.arbiter.spawn(async move {
+            for room in rooms {
+                its_core.rooms.tell_surely(&its_core, &room.id, Wake).await;
+            }
+            sweep_now_and_then(its_core).await;
+        });
+        let broker = Broker { core, tokens, secret, thread: Arc::new(thread) };
+        if let Some(sink) = self.event_sink {
+            let mut events = broker.subscribe();
+            broker.core.arbiter.spawn(async move {
+                while let Some(event) = events.next().await {
+                    sink.on_event(&event);
+                }
+            });
+        }
+        Ok(broker)
+    }
+}
+
+fn gate(config: &Config, clock: Arc<dyn Clock>) -> SendGate {
+    let rate = &config.rate;
+    let storable = GateQuota { per_second: rate.sends_per_second, burst: rate.burst };
+    let high = GateQuota { per_second: rate.high_priority_per_second, burst: rate.high_priority_burst };
+    let command = GateQuota { per_second: rate.commands_per_second, burst: rate.commands_burst };
+    SendGate::new(storable, high, command, clock)
+}
+
+fn open_store(config: &Config, accept_data_loss: bool, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(match config.store.engine {
+        StoreEngine::Memory => Arc::new(MemoryStore::new(clock.clone())),
+        StoreEngine::Sled => {
+            let options = SledOptions {
+                path: config.store_dir(),
+                cache_bytes: config.store.cache_bytes,
+                retention_days: config.history.retention_days.into(),
+                accept_data_loss,
+                lock_wait: Duration::from_secs(5),
+                seen_bytes: config.store.seen_bytes,
+            };
+            Arc::new(SledStore::open(options, clock.clone())?)
+        }
+    })
+}
+
+async fn sweep_now_and_then(core: Arc<Core>) {
+    loop {
+        let now_ms = core.clock.wall_ms();
+        if let Err(refusal) = core.archive.read(move |store| store.sweep(now_ms)).await {
+            tracing::warn!(%refusal, "what is older than the retention could not be deleted");
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+/// Recognises users by the broker's own tokens.
+struct ByToken(Arc<Tokens>);
+
+impl Authenticator for ByToken {
+    async fn authenticate(&self, request: LoginRequest) -> Result<Recognised, Refusal> {
+        let claims = self.0.verify(&request.token, &request.user)?;
+        Ok(Recognised { expires_at_ms: claims.expires_at_ms })
+    }
+}
+
+/// The thread the actors live on. Stops when told, or when the last handle is gone.
+#[derive(Debug)]
+pub(super) struct CoreThread {
+    stop: watch::Sender<bool>,
+    ended: watch::Receiver<bool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl CoreThread {
+    fn start() -> Result<(Self, ArbiterHandle), std::io::Error> {
+        let (stop, mut stopping) = watch::channel(false);
+        let (ending, ended) = watch::channel(false);
+        let (handle, started) = std::sync::mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new().name("tidings-core".into()).spawn(move || {
+            System::new().block_on(async move {
+                if handle.send(System::current().arbiter().clone()).is_ok() {
+                    // An error says that every handle on the broker is gone.
+                    let _told_or_abandoned = stopping.wait_for(|stop| *stop).await.is_ok();
+                }
+            });
+            ending.send_replace(true);
+        })?;
+        let arbiter = started.recv().map_err(std::io::Error::other)?;
+        Ok((Self { stop, ended, thread: Mutex::new(Some(thread)) }, arbiter))
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until the thread ended.
+    pub(super) async fn stopped(&self) {
+        // An error says that the sender, and so the thread, is gone.
+        let _ended_or_gone = self.ended.clone().wait_for(|ended| *ended).await.is_ok();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the actors' thread ended in a panic");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The way down: in order, bounded in time, and only once.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use super::builder::CoreThread;
+use crate::actors::core::Core;
+use crate::protocol::CloseCode;
+
+/// How often the way down looks whether a step is done. Only a shutdown waits by looking.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// What a shutdown left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Writes that had no outcome when the grace was over; their senders were told nothing.
+    pub writes_unfinished: usize,
+    /// Connections that did not end by themselves and were cut.
+    pub connections_cut: usize,
+}
+
+impl ShutdownReport {
+    /// Whether everything ended by itself.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+pub(super) async fn shutdown(core: &Arc<Core>, thread: &CoreThread, grace: Duration) -> ShutdownReport {
+    let first = !core.draining.swap(true, Ordering::SeqCst);
+    if first {
+        let (report, outcome) = oneshot::channel();
+        let its_core = core.clone();
+        let going_down = async move {
+            if report.send(drain(&its_core, grace).await).is_err() {
+                tracing::debug!("nobody waits for the shutdown's report");
+            }
+        };
+        if core.arbiter.spawn(going_down) {
+            let report = outcome.await.unwrap_or_default();
+            thread.stop();
+            thread.stopped().await;
+            return report;
+        }
+    }
+    thread.stopped().await;
+    ShutdownReport::default()
+}
+
+async fn drain(core: &Core, grace: Duration) -> ShutdownReport {
+    let half = grace / 2;
+    // Answers first: whoever was promised one gets it before the close.
+    let answered = timeout(half, until(|| core.archive.in_flight() == 0)).await;
+    if answered.is_err() {
+        tracing::warn!(writes = core.archive.in_flight(), "writes did not finish within the grace");
+    }
+    // Two ticks: what became durable last is still gathered by its conversation.
+    sleep(Duration::from_millis(core.config.batch.tick_ms * 2)).await;
+    let writes_unfinished = core.archive.in_flight();
+    for link in core.links.all() {
+        link.close(CloseCode::Shutdown);
+    }
+    let ended = timeout(half, until(|| core.links.count() == 0)).await;
+    let connections_cut = core.links.count();
+    if ended.is_err() {
+        tracing::info!(connections = connections_cut, "cutting connections that did not end");
+        for link in core.links.all() {
+            link.cut();
+        }
+    }
+    let store = core.store.clone();
+    if tokio::task::spawn_blocking(move || store.close()).await.is_err() {
+        tracing::error!("closing the store ended unexpectedly");
+    }
+    ShutdownReport { writes_unfinished, connections_cut }
+}
+
+async fn until(mut done: impl FnMut() -> bool) {
+    while !done() {
+        sleep(LOOK_EVERY).await;
+    }
+}

@@ -1,0 +1,208 @@
+//! The handle a host holds: start a broker, send, listen, mount it, stop it.
+//!
+//! [`Broker`] is cheap to clone and may be used from any thread and any tokio runtime; the actors live on a thread
+//! of the broker's own, so the host needs no actix system.
+
+mod builder;
+mod drain;
+mod subscribe;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+pub use self::builder::{BrokerBuilder, StartError};
+pub use self::drain::ShutdownReport;
+pub use self::subscribe::Subscription;
+use crate::actors::core::Core;
+use crate::actors::lane::Publish;
+use crate::actors::{answered, peer};
+use crate::auth::{SecretSource, Tokens};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::model::{Draft, Message, MessageClass, Priority, Refusal, Target, UserId};
+use crate::rate::DropReason;
+use crate::store::{RowWrite, StoreStats};
+
+/// A running broker.
+#[derive(Debug, Clone)]
+pub struct Broker {
+    pub(crate) core: Arc<Core>,
+    pub(crate) tokens: Option<Arc<Tokens>>,
+    pub(crate) secret: SecretSource,
+    thread: Arc<builder::CoreThread>,
+}
+
+/// A moment's figures. Counters run from the start of the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BrokerStats {
+    /// Open WebSocket connections.
+    pub connections: u64,
+    /// Of these, logged in.
+    pub sessions: u64,
+    /// Users with at least one session.
+    pub users_online: u64,
+    /// Actors of peer conversations alive now.
+    pub peers: u64,
+    /// Actors of rooms alive now.
+    pub rooms: u64,
+    /// Actors of groups alive now.
+    pub groups: u64,
+    /// Messages accepted: storable, command, barrage.
+    pub accepted: [u64; 3],
+    /// Messages put into outboxes, once per receiving session.
+    pub delivered: u64,
+    /// Every drop, by class, priority and reason; only what is above zero.
+    pub dropped: Vec<Drops>,
+    /// What the store counted.
+    pub store: StoreStats,
+    /// Whether stuck sockets can be freed from outside; see [`Broker::on_connect`](crate::Broker::on_connect).
+    pub eviction: Eviction,
+}
+
+/// One counter of dropped messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drops {
+    /// Barrage or command.
+    pub class: MessageClass,
+    /// The sender's wish.
+    pub priority: Priority,
+    /// Why.
+    pub reason: DropReason,
+    /// How many.
+    pub messages: u64,
+}
+
+/// Whether the broker can free a socket whose client does not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eviction {
+    /// Every connection so far came with a handle on its socket.
+    Full,
+    /// Some connection came without one: its memory is freed, its socket only when the system gives up.
+    Degraded,
+}
+
+impl Broker {
+    /// Begins to describe a broker.
+    pub fn builder() -> BrokerBuilder {
+        BrokerBuilder::new()
+    }
+
+    /// The configuration it runs with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.core.config
+    }
+
+    /// Sends as a user, who need not be online. The same rules hold as for a client: rates, membership, limits.
+    /// A storable message is on disk when this returns.
+    ///
+    /// # Errors
+    /// Every [`Refusal`] a client could get; [`Refusal::is_temporary`] says whether to try again.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not take the message back. Send again with the same `local_id` to learn its fate.
+    pub async fn send(&self, from: &UserId, to: &Target, draft: Draft) -> Result<Arc<Message>, Refusal> {
+        let core = &self.core;
+        core.accepting()?;
+        draft.validate(from, to, &core.config.limits)?;
+        let (reply, outcome) = oneshot::channel();
+        let publish = Publish { sender: from.clone(), origin: 0, target: to.clone(), draft, asked: None, reply };
+        match to {
+            Target::Peer(other) => core.peers.tell(core, &peer::key(from, other), publish)?,
+            Target::Room(room) => core.rooms.tell(core, room, publish)?,
+            Target::Group(group) => core.groups.tell(core, group, publish)?,
+        }
+        Ok(answered(outcome).await?.message)
+    }
+
+    /// Makes a user known who has not logged in yet, so that others can write to it. Known users stay as they are.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for the name, [`Refusal::StoreUnavailable`].
+    pub async fn register(&self, user: &UserId, name: &str) -> Result<(), Refusal> {
+        self.core.accepting()?;
+        crate::model::UserProfile::check_name(name, &self.core.config.limits)?;
+        let (core, user, name) = (self.core.clone(), user.clone(), name.to_owned());
+        let (reply, outcome) = oneshot::channel();
+        // On the broker's own thread: the caller's runtime may have no threads that may wait.
+        let registering = async move {
+            let asked = user.clone();
+            let registered = match core.archive.read(move |store| store.user(&asked)).await {
+                Ok(Some(_)) => Ok(()),
+                Ok(None) => core.archive.apply(vec![RowWrite::PutUser(crate::model::UserProfile::new(user, name))]).await,
+                Err(refusal) => Err(refusal),
+            };
+            crate::actors::answer(reply, registered);
+        };
+        if !self.core.arbiter.spawn(registering) {
+            return Err(Refusal::Busy("the broker is shutting down"));
+        }
+        answered(outcome).await
+    }
+
+    /// Hears what happens from now on. A listener that falls more than 1,024 events behind is told how many it
+    /// missed and goes on with the newest.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        Subscription::new(self.core.events.subscribe())
+    }
+
+    /// The figures of this moment.
+    #[must_use]
+    pub fn stats(&self) -> BrokerStats {
+        let core = &self.core;
+        let metrics: &Metrics = &core.metrics;
+        let mut dropped = Vec::new();
+        for class in [MessageClass::Command, MessageClass::Barrage] {
+            for priority in Priority::ALL {
+                for reason in DropReason::ALL {
+                    let messages = metrics.dropped_total(class, priority, reason.label());
+                    if messages > 0 {
+                        dropped.push(Drops { class, priority, reason, messages });
+                    }
+                }
+            }
+        }
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        BrokerStats {
+            connections: count(core.links.count()),
+            sessions: u64::try_from(metrics.sessions()).unwrap_or(0),
+            users_online: count(core.presence.users_online()),
+            peers: count(core.peers.len()),
+            rooms: count(core.rooms.len()),
+            groups: count(core.groups.len()),
+            accepted: [MessageClass::Storable, MessageClass::Command, MessageClass::Barrage].map(|class| metrics.accepted_total(class)),
+            delivered: metrics.delivered_total(),
+            dropped,
+            store: core.store.stats(),
+            eviction: if core.eviction_degraded.load(Ordering::Relaxed) { Eviction::Degraded } else { Eviction::Full },
+        }
+    }
+
+    /// The same figures and more, as a Prometheus scrape reads them.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        let store = self.core.store.stats();
+        self.core.metrics.encode(store.waiting, store.flushes)
+    }
+
+    /// Whether new work is taken and can be kept.
+    ///
+    /// # Errors
+    /// The [`Refusal`] a send would get: draining, or a store that does not take writes.
+    pub fn ready(&self) -> Result<(), Refusal> {
+        self.core.accepting()?;
+        Ok(self.core.store.writable()?)
+    }
+
+    /// Stops: takes nothing new, answers what it took, tells every session to reconnect elsewhere, flushes, and
+    /// releases the store. Returns after `grace` at the latest plus the time the store needs to close. The host goes on.
+    /// Later calls wait for the first one's end.
+    pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
+        drain::shutdown(&self.core, &self.thread, grace).await
+    }
+}

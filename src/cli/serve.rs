@@ -1,0 +1,72 @@
+//! `tidings serve`: a broker and its HTTP server, until a signal.
+
+use std::time::Duration;
+
+use tidings::config::Config;
+use tidings::http::Server;
+use tidings::{Broker, StartError};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, ServeArguments, logs};
+
+pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
+    let flags = arguments.listen.map(|address| ("server.listen".to_owned(), address.to_string()));
+    let config = arguments.settings.load(flags.into_iter().collect())?;
+    logs::start(&config.log);
+    actix::System::new().block_on(serve(config, arguments.accept_data_loss))
+}
+
+async fn serve(config: Config, accept_data_loss: bool) -> Result<(), Failure> {
+    // Heard from the first moment on: a signal during start-up must not be lost.
+    let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
+    let grace = Duration::from_secs(config.server.shutdown_seconds);
+    let builder = Broker::builder().config(config).accept_data_loss(accept_data_loss);
+    let started = tokio::task::spawn_blocking(|| builder.start());
+    let broker = started.await.map_err(anyhow::Error::from)?.map_err(|error: StartError| Failure::Start(error))?;
+    let server = match Server::start(&broker) {
+        Ok(server) => server,
+        Err(error) => {
+            broker.shutdown(grace).await;
+            return Err(anyhow::Error::from(error).into());
+        }
+    };
+    announce(&broker, server.address());
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("asked to terminate"),
+        _ = interrupt.recv() => tracing::info!("interrupted"),
+    }
+    let down = async { tokio::join!(server.stop(), broker.shutdown(grace)).1 };
+    tokio::select! {
+        report = down => tracing::info!(clean = report.is_clean(), writes_unfinished = report.writes_unfinished, connections_cut = report.connections_cut, "stopped"),
+        _ = terminate.recv() => tracing::warn!("asked twice, stopping now"),
+        _ = interrupt.recv() => tracing::warn!("asked twice, stopping now"),
+    }
+    Ok(())
+}
+
+/// The box a person reads, and the one line a script reads.
+fn announce(broker: &Broker, address: std::net::SocketAddr) {
+    let config = broker.config();
+    let url = format!("http://{address}");
+    let dir = config.server.data_dir.display();
+    // As it was called: the command must work as printed, also where `tidings` is not on the path.
+    let program = std::env::args().next().unwrap_or_else(|| "tidings".into());
+    let lines = [
+        format!("Tidings {}", env!("CARGO_PKG_VERSION")),
+        String::new(),
+        format!("open    {url}/"),
+        format!("token   {program} token --user alice --data-dir {dir}"),
+        format!("check   curl {url}/readyz"),
+        format!("client  {url}/sdk/tidings.js"),
+        format!("data    {dir}"),
+    ];
+    let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+    let rule = "─".repeat(width + 2);
+    println!("┌{rule}┐");
+    for line in &lines {
+        println!("│ {line:<width$} │");
+    }
+    println!("└{rule}┘");
+    println!("listening on {url}");
+}

@@ -1,0 +1,171 @@
+//! Checks of a whole [`Config`]: every range once more for one changed by hand, and the relations between keys.
+
+use toml::Value;
+
+use super::{Config, ConfigError, ranges};
+
+impl Config {
+    /// Checks every range and relation.
+    ///
+    /// [`Loader::load`](super::Loader::load) has done so already; a host that fills the fields itself calls it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the first key that is wrong, its value and its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.check_ranges()?;
+        self.check_frames()?;
+        self.check_address()
+    }
+
+    fn check_ranges(&self) -> Result<(), ConfigError> {
+        let sections = serde_json::to_value(self).map_err(|error| ConfigError::Conflict(error.to_string()))?;
+        let fields = sections.as_object().into_iter().flatten().flat_map(|(section, keys)| {
+            keys.as_object().into_iter().flatten().map(move |(name, value)| (format!("{section}.{name}"), plain(value)))
+        });
+        // Serialising leaves the secrets out.
+        let secrets = [("auth.secret", &self.auth.secret), ("auth.token04_secret", &self.auth.token04_secret)]
+            .map(|(key, text)| (key.to_owned(), Value::String(text.clone())));
+        for (key, value) in fields.chain(secrets) {
+            if !ranges::is_allowed(&key, &value) {
+                return Err(ConfigError::Value {
+                    value: ranges::shown(&key, &value),
+                    expected: ranges::expected(&key, &value),
+                    origin: "set by the program".to_owned(),
+                    key,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_frames(&self) -> Result<(), ConfigError> {
+        let frame = self.server.frame_bytes_max;
+        let texts = [
+            ("limits.text_bytes_max", self.limits.text_bytes_max),
+            ("limits.custom_bytes_max", self.limits.custom_bytes_max),
+            ("limits.barrage_bytes_max", self.limits.barrage_bytes_max),
+        ];
+        for (key, bytes) in texts {
+            // A control character is `\u0001` in JSON, six bytes for one; the rest of the frame is below 8 KiB.
+            let needed = bytes * 6 + 8192;
+            if frame < needed {
+                return Err(ConfigError::Conflict(format!(
+                    "server.frame_bytes_max is {frame}, but {key} of {bytes} needs at least {needed} (6 times its value plus 8192)"
+                )));
+            }
+        }
+        let before = self.server.frame_bytes_before_login_max;
+        if before > frame {
+            return Err(ConfigError::Conflict(format!(
+                "server.frame_bytes_before_login_max is {before}, more than server.frame_bytes_max of {frame}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whoever can read the data directory knows a generated secret, and nobody chose it: not for the network.
+    fn check_address(&self) -> Result<(), ConfigError> {
+        if self.auth.secret.is_empty() && !self.is_loopback() {
+            return Err(ConfigError::Conflict(format!(
+                "server.listen is {}, but auth.secret is empty: set auth.secret (16 to 1024 bytes) to serve an address other than loopback",
+                self.server.listen
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// JSON to TOML; a number too large for it becomes the largest, which no range holds.
+fn plain(value: &serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::Number(number) => Value::Integer(number.as_i64().unwrap_or(i64::MAX)),
+        serde_json::Value::String(text) => Value::String(text.clone()),
+        serde_json::Value::Array(list) => Value::Array(list.iter().map(plain).collect()),
+        serde_json::Value::Bool(switch) => Value::Boolean(*switch),
+        other => Value::String(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Limits;
+
+    fn refused(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        config.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_valid_and_their_limits_are_the_models() {
+        let config = Config::default();
+        config.validate().unwrap();
+        assert_eq!(config.limits, Limits::default());
+        assert!(config.is_loopback());
+    }
+
+    #[test]
+    fn a_field_set_by_hand_is_checked_too() {
+        assert_eq!(
+            refused(|c| c.server.heartbeat_seconds = 4),
+            "server.heartbeat_seconds is 4, expected an integer in the range 5 to 300 (set by the program)"
+        );
+        assert!(refused(|c| c.store.cache_bytes = u64::MAX).starts_with("store.cache_bytes is 9223372036854775807,"));
+        assert!(refused(|c| c.server.origins = vec!["nonsense".into()]).starts_with("server.origins is [\"nonsense\"]"));
+    }
+
+    #[test]
+    fn a_short_secret_is_refused_without_being_shown() {
+        let text = refused(|c| c.auth.secret = "hunter2".into());
+        assert!(text.starts_with("auth.secret is a text of 7 bytes, expected a text of 16 to 1024 bytes"), "{text}");
+        let text = refused(|c| c.auth.token04_secret = "x".repeat(31));
+        assert!(text.starts_with("auth.token04_secret is a text of 31 bytes, expected a text of exactly 32"), "{text}");
+    }
+
+    #[test]
+    fn a_frame_must_hold_the_longest_text_escaped() {
+        let mut config = Config::default();
+        config.server.frame_bytes_max = config.limits.text_bytes_max * 6 + 8192;
+        config.validate().unwrap();
+        let text = refused(|c| c.server.frame_bytes_max = c.limits.text_bytes_max * 6 + 8191);
+        assert_eq!(
+            text,
+            "server.frame_bytes_max is 204799, but limits.text_bytes_max of 32768 needs at least 204800 (6 times its value plus 8192)"
+        );
+        assert!(refused(|c| c.limits.custom_bytes_max = 65_536).contains("limits.custom_bytes_max of 65536"));
+        let text = refused(|c| {
+            (c.limits.text_bytes_max, c.limits.custom_bytes_max, c.limits.barrage_bytes_max) = (1, 1, 1);
+            (c.server.frame_bytes_max, c.server.frame_bytes_before_login_max) = (9000, 9001);
+        });
+        assert!(text.starts_with("server.frame_bytes_before_login_max is 9001"), "{text}");
+    }
+
+    #[test]
+    fn without_a_secret_only_loopback_is_served() {
+        for listen in ["0.0.0.0:7080", "[::]:7080", "192.168.1.2:80"] {
+            let text = refused(|c| c.server.listen = listen.parse().unwrap());
+            assert!(text.contains("auth.secret") && text.contains(listen), "{text}");
+        }
+        for listen in ["127.0.0.1:0", "127.9.9.9:7080", "[::1]:7080", "[::ffff:127.0.0.1]:7080"] {
+            let mut config = Config::default();
+            config.server.listen = listen.parse().unwrap();
+            config.validate().unwrap();
+        }
+        let mut config = Config::default();
+        config.server.listen = "0.0.0.0:7080".parse().unwrap();
+        config.auth.secret = "sixteen bytes ok".into();
+        config.validate().unwrap();
+        assert!(!config.is_loopback());
+    }
+
+    #[test]
+    fn no_output_holds_a_secret() {
+        let mut config = Config::default();
+        config.auth.secret = "a very secret text".into();
+        config.auth.token04_secret = "12345678901234567890123456789012".into();
+        let printed = format!("{config:?} {config:#?} {}", serde_json::to_string(&config).unwrap());
+        assert!(!printed.contains("very secret") && !printed.contains("1234567890"), "{printed}");
+        assert!(printed.contains("***"));
+    }
+}

@@ -1,0 +1,83 @@
+//! Settings: `config.toml` compiled in, a file over it, the environment over that, flags on top.
+//!
+//! The documented file and the defaults cannot drift apart, because they are one file. Ranges are held by one table
+//! (`ranges.rs`), relations between keys by [`Config::validate`]. Nothing here reads the environment or writes a
+//! file: [`Loader`] is given both, so a test needs no global state.
+
+mod check;
+mod error;
+mod loader;
+mod ranges;
+mod sections;
+mod suggest;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Limits;
+
+pub use error::ConfigError;
+pub use loader::Loader;
+pub use sections::{Actors, Auth, Batch, History, Log, LogFormat, Rate, Room, Server, Shed, Store, StoreEngine, Users};
+
+/// The defaults, each key with its documentation: what `tidings` can print for a start.
+pub const DEFAULTS_TOML: &str = include_str!("../../config.toml");
+
+/// Every setting. `Debug` masks secrets, `Serialize` leaves them out.
+///
+/// A `Config` from [`Loader::load`] or [`Config::default`] is valid; one changed by hand is checked by
+/// [`Config::validate`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Sockets, HTTP and the data directory.
+    pub server: Server,
+    /// Keys of user tokens.
+    pub auth: Auth,
+    /// Accounts and devices.
+    pub users: Users,
+    /// What a room keeps.
+    pub room: Room,
+    /// Quotas of one user.
+    pub rate: Rate,
+    /// What may be dropped, and when a session is too slow.
+    pub shed: Shed,
+    /// How messages share a frame.
+    pub batch: Batch,
+    /// Mailboxes and idle times.
+    pub actors: Actors,
+    /// The message store.
+    pub store: Store,
+    /// How long messages live.
+    pub history: History,
+    /// What a client may send.
+    pub limits: Limits,
+    /// The log.
+    pub log: Log,
+}
+
+impl Default for Config {
+    /// What the compiled-in `config.toml` says.
+    fn default() -> Self {
+        match toml::from_str(DEFAULTS_TOML) {
+            Ok(config) => config,
+            // The text is part of the program, and a test parses it.
+            Err(error) => unreachable!("the compiled-in config.toml: {error}"),
+        }
+    }
+}
+
+impl Config {
+    /// Whether [`Server::listen`] can be reached from this machine only.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.server.listen.ip().to_canonical().is_loopback()
+    }
+
+    /// The folder of the message store, `<server.data_dir>/store`.
+    #[must_use]
+    pub fn store_dir(&self) -> PathBuf {
+        self.server.data_dir.join("store")
+    }
+}

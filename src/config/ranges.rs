@@ -1,0 +1,225 @@
+//! What each key may hold: the one table behind every check of a single value.
+
+use std::net::SocketAddr;
+
+use toml::Value;
+
+const MIB: i64 = 1 << 20;
+const GIB: i64 = 1 << 30;
+const MAILBOX: (i64, i64) = (1, MIB);
+
+/// Every whole number with its closed range. A test holds this table, the keys of `config.toml` and the ranges in its
+/// comments together.
+pub(super) const RANGES: &[(&str, (i64, i64))] = &[
+    ("server.heartbeat_seconds", (5, 300)),
+    ("server.login_timeout_seconds", (1, 300)),
+    ("server.frame_bytes_max", (4096, 16 * MIB)),
+    ("server.frame_bytes_before_login_max", (512, 65_536)),
+    ("server.fragments_max", (1, 1024)),
+    ("server.control_frames_per_second_max", (1, 1000)),
+    ("server.malformed_frames_max", (1, 1000)),
+    ("server.requests_in_flight_max", (1, 1024)),
+    ("server.connections_max", (1, 1_000_000)),
+    ("server.connections_unauthenticated_max", (1, 1_000_000)),
+    ("server.connections_per_address_max", (1, 1_000_000)),
+    ("server.shutdown_seconds", (0, 600)),
+    ("server.http_workers", (0, 1024)),
+    ("server.request_head_seconds", (1, 60)),
+    ("auth.app_id", (0, u32::MAX as i64)),
+    ("auth.token_ttl_seconds_default", (1, 31_536_000)),
+    ("users.devices_per_user_max", (1, 10)),
+    ("room.grace_seconds", (0, 3600)),
+    ("rate.sends_per_second", (1, 100_000)),
+    ("rate.burst", (1, 100_000)),
+    ("rate.commands_per_second", (1, 100_000)),
+    ("rate.commands_burst", (1, 100_000)),
+    ("rate.high_priority_per_second", (1, 100_000)),
+    ("rate.high_priority_burst", (1, 100_000)),
+    ("shed.room_barrages_per_second", (1, 1_000_000)),
+    ("shed.room_barrages_burst", (1, 1_000_000)),
+    ("shed.outbox_lossy_bytes", (1024, GIB)),
+    ("shed.outbox_reliable_bytes", (1024, GIB)),
+    ("shed.outbox_reliable_frames", (1, 1_000_000)),
+    ("shed.stalled_seconds", (1, 3600)),
+    ("batch.tick_ms", (1, 1000)),
+    ("batch.messages_max", (1, 10_000)),
+    ("batch.bytes_max", (1024, 16 * MIB)),
+    ("actors.session_mailbox", MAILBOX),
+    ("actors.user_mailbox", MAILBOX),
+    ("actors.peer_mailbox", MAILBOX),
+    ("actors.room_mailbox", MAILBOX),
+    ("actors.group_mailbox", MAILBOX),
+    ("actors.archive_mailbox", MAILBOX),
+    ("actors.appends_in_flight_max", (1, MIB)),
+    ("actors.reads_in_flight_max", (1, 1024)),
+    ("actors.idle_seconds", (1, 86_400)),
+    ("store.cache_bytes", (MIB, 16 * GIB)),
+    ("store.seen_bytes", (0, GIB)),
+    ("history.retention_days", (1, 3650)),
+    ("limits.text_bytes_max", (1, 262_144)),
+    ("limits.command_bytes_max", (1, 65_536)),
+    ("limits.barrage_bytes_max", (1, 65_536)),
+    ("limits.custom_bytes_max", (1, 262_144)),
+    ("limits.custom_sub_type_max", (0, 65_535)),
+    ("limits.searched_content_bytes_max", (0, 4096)),
+    ("limits.extended_data_bytes_max", (0, 16_384)),
+    ("limits.user_id_bytes_max", (1, 128)),
+    ("limits.user_name_bytes_max", (1, 4096)),
+    ("limits.room_id_bytes_max", (1, 128)),
+    ("limits.room_name_bytes_max", (1, 4096)),
+    ("limits.rooms_per_user_max", (1, 1000)),
+    ("limits.room_members_max", (1, 1_000_000)),
+    ("limits.room_destroy_delay_seconds_max", (0, 604_800)),
+    ("limits.room_member_page_max", (1, 10_000)),
+    ("limits.room_member_query_max", (1, 1000)),
+    ("limits.group_id_bytes_max", (1, 128)),
+    ("limits.group_name_bytes_max", (1, 4096)),
+    ("limits.group_notice_bytes_max", (1, 16_384)),
+    ("limits.avatar_url_bytes_max", (1, 2048)),
+    ("limits.group_members_max", (1, 100_000)),
+    ("limits.groups_per_user_max", (1, 100_000)),
+    ("limits.group_invite_max", (1, 10_000)),
+    ("limits.group_kick_max", (1, 10_000)),
+    ("limits.group_member_page_max", (1, 10_000)),
+    ("limits.group_attributes_max", (0, 1000)),
+    ("limits.group_attribute_key_bytes_max", (1, 256)),
+    ("limits.group_attribute_value_bytes_max", (0, 65_536)),
+    ("limits.history_page_max", (1, 1000)),
+    ("limits.user_query_max", (1, 1000)),
+];
+
+/// Keys whose values are never shown.
+pub(super) fn is_secret(key: &str) -> bool {
+    matches!(key, "auth.secret" | "auth.token04_secret")
+}
+
+fn range(key: &str) -> Option<(i64, i64)> {
+    RANGES.iter().find(|(name, _)| *name == key).map(|(_, range)| *range)
+}
+
+/// Whether `value` may stand under `key`. The type is that of the default, which the caller has compared.
+pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
+    match (key, value) {
+        (_, Value::Integer(number)) => range(key).is_none_or(|(min, max)| (min..=max).contains(number)),
+        ("server.listen", Value::String(text)) => text.parse::<SocketAddr>().is_ok(),
+        ("server.data_dir", Value::String(text)) => (1..=4096).contains(&text.len()) && !text.contains('\0'),
+        ("auth.secret", Value::String(text)) => text.is_empty() || (16..=1024).contains(&text.len()),
+        ("auth.token04_secret", Value::String(text)) => text.is_empty() || text.len() == 32,
+        ("store.engine", Value::String(text)) => matches!(text.as_str(), "sled" | "memory"),
+        ("log.format", Value::String(text)) => matches!(text.as_str(), "auto" | "text" | "json"),
+        ("log.filter", Value::String(text)) => (1..=1024).contains(&text.len()),
+        ("server.origins", Value::Array(list)) => list.len() <= 1000 && list.iter().all(|entry| entry.as_str().is_some_and(is_origin)),
+        _ => true,
+    }
+}
+
+/// `*`, or scheme and host as a browser sends them in `Origin`.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_host_character = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '?' | '#' | '@' | ',' | '"');
+    text == "*" || host.is_some_and(|host| !host.is_empty() && host.chars().all(is_host_character))
+}
+
+/// Type and range of a key, for an error's text.
+pub(super) fn expected(key: &str, default: &Value) -> String {
+    if let Some((min, max)) = range(key) {
+        return format!("an integer in the range {min} to {max}");
+    }
+    let fixed = match key {
+        "server.listen" => "an IP address and port such as 127.0.0.1:7080",
+        "server.data_dir" => "a path of 1 to 4096 bytes",
+        "server.origins" => "a list of at most 1000 entries, each \"*\" or like \"https://www.example.com\"",
+        "auth.secret" => "a text of 16 to 1024 bytes, or an empty one",
+        "auth.token04_secret" => "a text of exactly 32 bytes, or an empty one",
+        "store.engine" => "\"sled\" or \"memory\"",
+        "log.format" => "\"auto\", \"text\" or \"json\"",
+        "log.filter" => "a text of 1 to 1024 bytes",
+        _ => match default {
+            Value::Boolean(_) => "true or false",
+            _ => default.type_str(),
+        },
+    };
+    fixed.to_owned()
+}
+
+/// A value for an error's text: escaped, at most 80 characters; of a secret its length alone.
+pub(super) fn shown(key: &str, value: &Value) -> String {
+    let text = match value {
+        Value::String(text) if is_secret(key) => return format!("a text of {} bytes", text.len()),
+        other if is_secret(key) => return format!("of type {}", other.type_str()),
+        Value::Integer(number) => return number.to_string(),
+        Value::Table(_) => return "a section".to_owned(),
+        Value::String(text) => format!("{text:?}"),
+        other => other.to_string(),
+    };
+    if text.chars().count() <= 80 { text } else { text.chars().take(77).chain("...".chars()).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DEFAULTS_TOML;
+
+    fn defaults() -> toml::Table {
+        DEFAULTS_TOML.parse().unwrap()
+    }
+
+    #[test]
+    fn each_whole_number_of_the_file_has_a_range_that_holds_its_default() {
+        for (section, keys) in &defaults() {
+            for (name, value) in keys.as_table().unwrap() {
+                let key = format!("{section}.{name}");
+                assert!(is_allowed(&key, value), "{key}");
+                assert_eq!(value.is_integer(), range(&key).is_some(), "{key}");
+                if !value.is_integer() && !value.is_bool() {
+                    assert_ne!(expected(&key, value), value.type_str(), "{key} has no description");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_range_belongs_to_a_key_of_the_file() {
+        for (key, (min, max)) in RANGES {
+            let (section, name) = key.split_once('.').unwrap();
+            assert!(defaults()[section].get(name).is_some(), "{key}");
+            assert!(min < max, "{key}");
+        }
+    }
+
+    /// The file is the manual, so its comments may not say another range than the table enforces.
+    #[test]
+    fn each_key_is_documented_and_numbers_with_their_range() {
+        let mut section = "";
+        let mut comment = String::new();
+        let mut seen = 0;
+        for line in DEFAULTS_TOML.lines() {
+            if let Some(text) = line.strip_prefix('#') {
+                comment.push_str(text);
+            } else if let Some(name) = line.strip_prefix('[') {
+                section = name.trim_end_matches(']');
+                comment.clear();
+            } else if let Some((name, _)) = line.split_once(" = ") {
+                let key = format!("{section}.{name}");
+                assert!(comment.len() > 15, "{key} has no comment");
+                if let Some((min, max)) = range(&key) {
+                    let words = [format!("Range {min} to {max}."), format!("Range {min} to {max};")];
+                    assert!(words.iter().any(|w| comment.contains(w.as_str())), "{key}: {} in: {comment}", words[0]);
+                }
+                comment.clear();
+                seen += 1;
+            }
+        }
+        assert!(seen > RANGES.len());
+    }
+
+    #[test]
+    fn an_origin_is_a_star_or_scheme_and_host() {
+        for good in ["*", "https://example.com", "http://localhost:8080", "https://[::1]:7080"] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in ["", "example.com", "https://", "https://example.com/", "ftp://example.com", "https://a b"] {
+            assert!(!is_origin(bad), "{bad}");
+        }
+    }
+}

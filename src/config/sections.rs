@@ -1,0 +1,220 @@
+//! The sections of `config.toml`, one struct each. Defaults, ranges and what happens at a limit stand there;
+//! the ranges are enforced from one table, `ranges.rs`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// `[server]`: sockets, HTTP and the data directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address to listen on. Not loopback only with `auth.secret` set.
+    pub listen: SocketAddr,
+    /// Folder of everything kept on disk.
+    pub data_dir: PathBuf,
+    /// How often a client has to `ping`, seconds, 5 to 300. One and a half times of silence closes the session.
+    pub heartbeat_seconds: u64,
+    /// How long a connection may stay without a login, seconds, 1 to 300.
+    pub login_timeout_seconds: u64,
+    /// Largest WebSocket message, bytes, 4096 to 16 MiB.
+    pub frame_bytes_max: usize,
+    /// The same before login, bytes, 512 to 65536.
+    pub frame_bytes_before_login_max: usize,
+    /// Fragments of one WebSocket message, 1 to 1024.
+    pub fragments_max: usize,
+    /// WebSocket control frames of one connection per second, 1 to 1000.
+    pub control_frames_per_second_max: u32,
+    /// Malformed frames that close a session, 1 to 1000.
+    pub malformed_frames_max: u32,
+    /// Requests of one session without a reply yet, 1 to 1024.
+    pub requests_in_flight_max: usize,
+    /// Open connections, 1 to 1000000.
+    pub connections_max: usize,
+    /// Open connections without a login, 1 to 1000000.
+    pub connections_unauthenticated_max: usize,
+    /// Open connections of one IP address, 1 to 1000000.
+    pub connections_per_address_max: usize,
+    /// Origins that may open a WebSocket besides the own host; `*` is any.
+    pub origins: Vec<String>,
+    /// How long a stop waits for queues to drain, seconds, 0 to 600.
+    pub shutdown_seconds: u64,
+    /// Threads that serve sockets, 0 to 1024; 0 is the number of cores.
+    pub http_workers: usize,
+    /// How long the head of an HTTP request may take, seconds, 1 to 60.
+    pub request_head_seconds: u64,
+}
+
+/// `[auth]`: the keys of user tokens. `Debug` masks the secrets and `Serialize` leaves them out.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// Key of HS256 tokens, 16 to 1024 bytes; empty means that one is made and kept in the data directory.
+    #[serde(skip_serializing)]
+    pub secret: String,
+    /// Key of format-04 tokens, 32 bytes; empty turns them off.
+    #[serde(skip_serializing)]
+    pub token04_secret: String,
+    /// The `app_id` of format-04 tokens.
+    pub app_id: u32,
+    /// Lifetime of tokens made on the command line, seconds, 1 to 31536000.
+    pub token_ttl_seconds_default: u64,
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mask = |value: &str| if value.is_empty() { "unset" } else { "***" };
+        f.debug_struct("Auth")
+            .field("secret", &mask(&self.secret))
+            .field("token04_secret", &mask(&self.token04_secret))
+            .field("app_id", &self.app_id)
+            .field("token_ttl_seconds_default", &self.token_ttl_seconds_default)
+            .finish()
+    }
+}
+
+/// `[users]`: accounts and their devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Users {
+    /// Whether the receiver of a peer message must exist.
+    pub must_exist: bool,
+    /// Devices of one user logged in at a time, 1 to 10; the oldest is kicked for one more.
+    pub devices_per_user_max: usize,
+}
+
+/// `[room]`: what a room keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Room {
+    /// Whether a living room keeps its messages.
+    pub history: bool,
+    /// How long a lost connection keeps its place, seconds, 0 to 3600.
+    pub grace_seconds: u64,
+}
+
+/// `[rate]`: the quotas of one user, shared by its devices. Rates are per second, bursts are counts, each 1 to 100000.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Storable messages per second.
+    pub sends_per_second: u32,
+    /// Storable messages at once after a pause.
+    pub burst: u32,
+    /// Commands per second.
+    pub commands_per_second: u32,
+    /// Commands at once after a pause.
+    pub commands_burst: u32,
+    /// Messages of high priority per second.
+    pub high_priority_per_second: u32,
+    /// Messages of high priority at once after a pause.
+    pub high_priority_burst: u32,
+}
+
+/// `[shed]`: what may be dropped, and when a session is too slow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shed {
+    /// Barrages that one room passes on per second, 1 to 1000000.
+    pub room_barrages_per_second: u32,
+    /// Barrages that one room passes on at once after a pause, 1 to 1000000.
+    pub room_barrages_burst: u32,
+    /// Lossy part of one session's outbox, bytes, 1024 to 1 GiB.
+    pub outbox_lossy_bytes: usize,
+    /// Reliable part of one session's outbox, bytes, 1024 to 1 GiB.
+    pub outbox_reliable_bytes: usize,
+    /// Reliable part of one session's outbox, frames, 1 to 1000000.
+    pub outbox_reliable_frames: usize,
+    /// How long a socket may take nothing while something waits, seconds, 1 to 3600.
+    pub stalled_seconds: u64,
+}
+
+/// `[batch]`: how messages of a busy conversation share a frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Batch {
+    /// How long a frame collects, milliseconds, 1 to 1000.
+    pub tick_ms: u64,
+    /// Messages in one frame, 1 to 10000.
+    pub messages_max: usize,
+    /// Bytes in one frame, 1024 to 16 MiB.
+    pub bytes_max: usize,
+}
+
+/// `[actors]`: mailbox sizes (messages, 1 to 1048576) and idle times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actors {
+    /// Messages waiting for a session.
+    pub session_mailbox: usize,
+    /// Messages waiting for a user.
+    pub user_mailbox: usize,
+    /// Messages waiting for a pair of users.
+    pub peer_mailbox: usize,
+    /// Messages waiting for a room.
+    pub room_mailbox: usize,
+    /// Messages waiting for a group.
+    pub group_mailbox: usize,
+    /// Requests waiting for the archive.
+    pub archive_mailbox: usize,
+    /// Messages given to the store and not on disk yet, 1 to 1048576.
+    pub appends_in_flight_max: usize,
+    /// Reads of the store at a time, 1 to 1024.
+    pub reads_in_flight_max: usize,
+    /// How long an actor stays without work, seconds, 1 to 86400.
+    pub idle_seconds: u64,
+}
+
+/// What keeps messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreEngine {
+    /// On disk, in the folder `store` of the data directory.
+    Sled,
+    /// In memory, gone at the end.
+    Memory,
+}
+
+/// `[store]`: the message store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// What keeps messages.
+    pub engine: StoreEngine,
+    /// Page cache of each open database, bytes, 1 MiB to 16 GiB.
+    pub cache_bytes: u64,
+    /// Memory of recent message ids, bytes, 0 to 1 GiB.
+    pub seen_bytes: usize,
+}
+
+/// `[history]`: how long messages live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    /// How long a message is kept, days, 1 to 3650.
+    pub retention_days: u32,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// For programs, one object a line.
+    Json,
+}
+
+/// `[log]`: the log on standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// How lines look.
+    pub format: LogFormat,
+    /// What is logged, in the notation of `tracing`.
+    pub filter: String,
+}

@@ -1,0 +1,96 @@
+//! What is noted of a TCP connection when it opens: a second handle on its socket, and whom it counts for.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::dev::Extensions;
+use actix_web::rt::net::TcpStream as AsyncTcpStream;
+
+use crate::actors::link::Socket;
+use crate::broker::Broker;
+
+/// How long the kernel may hold bytes nobody acknowledges before it gives the connection up. Our choice: the grace
+/// of a room, so that a dead line is noticed before its place is lost.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
+
+/// A duplicated handle: shutting it shuts the connection, whatever its tasks are doing.
+#[derive(Debug, Clone)]
+pub(super) struct SocketHandle(Arc<TcpStream>);
+
+impl Socket for SocketHandle {
+    fn cut(&self) {
+        if let Err(error) = self.0.shutdown(Shutdown::Both) {
+            tracing::trace!(%error, "socket was gone before it was cut");
+        }
+    }
+}
+
+/// Connections open per address.
+#[derive(Debug, Default)]
+struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+
+/// Counts one connection for as long as it lives.
+#[derive(Debug)]
+struct Counted {
+    addresses: Arc<Addresses>,
+    address: IpAddr,
+    count: usize,
+}
+
+impl Addresses {
+    fn count(self: &Arc<Self>, address: IpAddr) -> Counted {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        *count += 1;
+        Counted { addresses: self.clone(), address, count: *count }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut counts = self.addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// What a request can learn of its connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) socket: Option<SocketHandle>,
+    counted: Counted,
+}
+
+impl Connection {
+    /// How many connections its address had when this one opened, itself included.
+    pub(super) fn of_its_address(&self) -> usize {
+        self.counted.count
+    }
+}
+
+impl Broker {
+    /// For `HttpServer::on_connect` of the host: lets the broker free sockets whose clients do not read, count
+    /// connections per address and notice dead lines. Without it [`Broker::stats`] says `Eviction::Degraded`: a slow
+    /// client still costs no more than its outbox, but its socket is freed only when the system gives up.
+    pub fn on_connect(&self) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + Clone + 'static + use<> {
+        let addresses = Arc::new(Addresses::default());
+        move |io, extensions| {
+            let Some(stream) = io.downcast_ref::<AsyncTcpStream>() else { return };
+            let Ok(peer) = stream.peer_addr() else { return };
+            let options = socket2::SockRef::from(stream);
+            if let Err(error) = options.set_tcp_nodelay(true).and_then(|()| options.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))) {
+                tracing::debug!(%error, "socket options could not be set");
+            }
+            let socket = stream.as_fd().try_clone_to_owned().ok().map(|handle| SocketHandle(Arc::new(TcpStream::from(handle))));
+            extensions.insert(Connection { socket, counted: addresses.count(peer.ip()) });
+        }
+    }
+}

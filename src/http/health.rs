@@ -1,0 +1,27 @@
+//! Whether it lives, whether it takes work, and what it counted.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use super::problem::problem;
+use crate::broker::Broker;
+use crate::protocol::code_of;
+
+/// The process answers.
+pub(super) async fn alive() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "alive", "version": env!("CARGO_PKG_VERSION")}))
+}
+
+/// New work is taken and can be kept; 503 while draining or when the disk refuses.
+pub(super) async fn ready(broker: web::Data<Broker>) -> HttpResponse {
+    match broker.ready() {
+        Ok(()) => HttpResponse::Ok().json(json!({"status": "ready"})),
+        Err(refusal) => problem(StatusCode::SERVICE_UNAVAILABLE, code_of(&refusal), &refusal.to_string()),
+    }
+}
+
+/// Prometheus reads this.
+pub(super) async fn metrics(broker: web::Data<Broker>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(broker.metrics_text())
+}

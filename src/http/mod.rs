@@ -1,0 +1,41 @@
+//! The broker over HTTP: WebSocket, page, client, health. The only layer that names actix-web.
+//!
+//! | route | |
+//! |---|---|
+//! | `GET /ws` | the wire protocol |
+//! | `GET /`, `/page/…` | the demo page |
+//! | `GET /sdk/tidings.js`, `/sdk/tidings.d.ts` | the client |
+//! | `POST /demo/token` | a token for anyone: on loopback with a generated secret only |
+//! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
+
+mod connection;
+mod demo;
+mod guard;
+mod health;
+mod origin;
+mod pages;
+mod problem;
+mod reassemble;
+mod serve;
+mod ws;
+
+use actix_web::web;
+
+use crate::broker::Broker;
+
+pub use serve::{ServeError, Server};
+
+impl Broker {
+    /// Mounts every route on a host's own actix-web application, under any scope:
+    /// `App::new().service(web::scope("/im").configure(|app| broker.configure(app)))`.
+    /// Give the host's `HttpServer` [`Broker::on_connect`] as well.
+    pub fn configure(&self, app: &mut web::ServiceConfig) {
+        app.app_data(web::Data::new(self.clone()))
+            .route("/ws", web::get().to(ws::connect))
+            .route("/demo/token", web::post().to(demo::token))
+            .route("/healthz", web::get().to(health::alive))
+            .route("/readyz", web::get().to(health::ready))
+            .route("/metrics", web::get().to(health::metrics))
+            .configure(pages::configure);
+    }
+}

@@ -1,0 +1,67 @@
+//! The files of the client and the demo page, compiled in.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+/// One embedded file.
+struct Asset {
+    path: &'static str,
+    content_type: &'static str,
+    content: &'static str,
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// Nothing but this host's own files, no inline script or style, no frame around it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+macro_rules! assets {
+    ($($path:literal $kind:ident $file:literal),* $(,)?) => {
+        &[$(Asset { path: $path, content_type: $kind, content: include_str!(concat!("../web/", $file)) }),*]
+    };
+}
+
+const ASSETS: &[Asset] = assets![
+    "/" HTML "index.html",
+    "/page/page.css" CSS "page.css",
+    "/page/page.js" JAVASCRIPT "page.js",
+    "/page/chat.js" JAVASCRIPT "page/chat.js",
+    "/page/group.js" JAVASCRIPT "page/group.js",
+    "/page/link.js" JAVASCRIPT "page/link.js",
+    "/page/pane.js" JAVASCRIPT "page/pane.js",
+    "/page/room.js" JAVASCRIPT "page/room.js",
+    "/page/stage.js" JAVASCRIPT "page/stage.js",
+    "/page/text.js" JAVASCRIPT "page/text.js",
+    "/sdk/tidings.js" JAVASCRIPT "tidings.js",
+    "/sdk/tidings.d.ts" PLAIN "tidings.d.ts",
+];
+
+/// One route per file; and the scope itself, without its slash, leads to the page.
+pub(super) fn configure(app: &mut web::ServiceConfig) {
+    for asset in ASSETS {
+        app.route(asset.path, web::get().to(move |request: HttpRequest| async move { serve(asset, &request) }));
+    }
+    app.route("", web::get().to(to_page));
+}
+
+/// The page's links are relative to its folder, so it must be asked for with the slash.
+async fn to_page(request: HttpRequest) -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, format!("{}/", request.path()))).finish()
+}
+
+fn serve(asset: &Asset, request: &HttpRequest) -> HttpResponse {
+    let tag = format!("\"{:08x}\"", crc32fast::hash(asset.content.as_bytes()));
+    let known = request.headers().get(header::IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == tag.as_bytes());
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
+        .insert_header((header::ETAG, tag))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
+    if known { response.finish() } else { response.content_type(asset.content_type).body(asset.content) }
+}

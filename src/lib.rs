@@ -1,0 +1,34 @@
+//! Tidings: an instant-messaging broker to embed, to run as one binary, and to load-test.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let broker = tidings::Broker::builder().start()?;
+//! // In a host's actix-web application:
+//! //   HttpServer::new(move || App::new().service(web::scope("/im").configure(|app| broker.configure(app))))
+//! //       .on_connect(broker.on_connect())
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What a message is and may be is in [`model`]; what is asked of a store in [`store`]; what a host may decide in
+//! [`hooks`]; every setting in [`config`]. How it works inside is told from `actors` on, and in `README.md`.
+
+mod actors;
+pub mod auth;
+pub mod broker;
+pub mod clock;
+pub mod config;
+pub mod hooks;
+pub mod http;
+mod metrics;
+pub mod model;
+mod protocol;
+mod rate;
+pub mod store;
+
+pub use broker::{Broker, BrokerBuilder, BrokerStats, Drops, Eviction, ShutdownReport, StartError, Subscription};
+pub use config::Config;
+pub use hooks::Event;
+pub use model::{Draft, Message, Refusal, RoomId, Target, UserId};
+pub use protocol::{CloseCode, code_of};
+pub use rate::DropReason;

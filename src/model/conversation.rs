@@ -1,0 +1,105 @@
+//! Where a message goes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{GroupId, Invalid, Limits, RoomId, UserId};
+
+/// The vendor's conversation type. Source: spec S22.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConversationKind {
+    /// 0
+    Peer,
+    /// 1
+    Room,
+    /// 2
+    Group,
+}
+
+impl ConversationKind {
+    /// The kind of a number.
+    ///
+    /// # Errors
+    /// [`Invalid`] outside 0 to 2.
+    pub fn from_number(field: &str, number: i64) -> Result<Self, Invalid> {
+        match number {
+            0 => Ok(Self::Peer),
+            1 => Ok(Self::Room),
+            2 => Ok(Self::Group),
+            other => Err(Invalid::out_of_range(field, other, 0, 2)),
+        }
+    }
+
+    /// The number on the wire.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Peer => 0,
+            Self::Room => 1,
+            Self::Group => 2,
+        }
+    }
+}
+
+/// A conversation as one user names it: the other user, the room, the group.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// The other user.
+    Peer(UserId),
+    /// The room.
+    Room(RoomId),
+    /// The group.
+    Group(GroupId),
+}
+
+impl Target {
+    /// Checks the id for its kind. Source: spec S21.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming `field`.
+    pub fn parse(field: &str, kind: ConversationKind, id: &str, limits: &Limits) -> Result<Self, Invalid> {
+        Ok(match kind {
+            ConversationKind::Peer => Self::Peer(UserId::parse(field, id, limits)?),
+            ConversationKind::Room => Self::Room(RoomId::parse(field, id, limits)?),
+            ConversationKind::Group => Self::Group(GroupId::parse(field, id, limits)?),
+        })
+    }
+
+    /// Which of the three it is.
+    #[must_use]
+    pub fn kind(&self) -> ConversationKind {
+        match self {
+            Self::Peer(_) => ConversationKind::Peer,
+            Self::Room(_) => ConversationKind::Room,
+            Self::Group(_) => ConversationKind::Group,
+        }
+    }
+
+    /// The id as the wire carries it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Peer(id) => id.as_str(),
+            Self::Room(id) => id.as_str(),
+            Self::Group(id) => id.as_str(),
+        }
+    }
+}
+
+/// A conversation as the broker names it: the same for all who are in it. The unit of order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Conversation {
+    /// Two users, the lesser id first, so that both sides name the same one.
+    Peer(UserId, UserId),
+    /// A room in one of its lives: a room that is destroyed and made again shares nothing with its former self.
+    Room(RoomId, u64),
+    /// A group.
+    Group(GroupId),
+}
+
+impl Conversation {
+    /// The conversation of two users, whichever is named first.
+    #[must_use]
+    pub fn peer(one: &UserId, other: &UserId) -> Self {
+        if one <= other { Self::Peer(one.clone(), other.clone()) } else { Self::Peer(other.clone(), one.clone()) }
+    }
+}

@@ -1,0 +1,120 @@
+//! A draft is what a user wants to send; a message is what the broker accepted.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Body, Conversation, Invalid, Limits, LocalMessageId, Priority, Target, UserId};
+
+/// Not accepted yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// What it says.
+    pub body: Body,
+    /// The sender's wish under load.
+    pub priority: Priority,
+    /// The key under which a retry is recognised; without one, every send is a new message.
+    pub local_id: Option<LocalMessageId>,
+    /// Travels with the message to its receivers. Source: spec S26.
+    pub extended_data: String,
+}
+
+impl Draft {
+    /// A text of low priority.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::of(Body::Text(text.into()))
+    }
+
+    /// Any body, low priority, no local id.
+    #[must_use]
+    pub fn of(body: Body) -> Self {
+        Self { body, priority: Priority::Low, local_id: None, extended_data: String::new() }
+    }
+
+    /// Checks everything that can be judged without knowing who is where.
+    ///
+    /// # Errors
+    /// [`Invalid`]: content over its limit, a message to oneself (spec S19), a barrage outside a room (spec Q9).
+    pub fn validate(&self, sender: &UserId, target: &Target, limits: &Limits) -> Result<(), Invalid> {
+        if matches!(target, Target::Peer(to) if to == sender) {
+            return Err(Invalid::new("toConversationID", "is the sender's own userID"));
+        }
+        if matches!(self.body, Body::Barrage(_)) && !matches!(target, Target::Room(_)) {
+            return Err(Invalid::new("message.type", "is 20 (barrage), which goes to rooms only"));
+        }
+        if self.extended_data.len() > limits.extended_data_bytes_max {
+            return Err(Invalid::too_long("message.extendedData", self.extended_data.len(), limits.extended_data_bytes_max));
+        }
+        self.body.validate(limits)
+    }
+}
+
+/// Accepted, in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Unique in this broker: decimal digits of an increasing 64-bit number. Source: spec Q15.
+    pub id: u64,
+    /// The sender's own key, if it gave one.
+    pub local_id: Option<LocalMessageId>,
+    /// Who sent it.
+    pub sender: UserId,
+    /// Where it belongs.
+    pub conversation: Conversation,
+    /// Gapless position in the conversation from 1; 0 for what is not stored.
+    pub seq: u64,
+    /// Strictly increasing in the conversation, below 2^53. Larger is newer. Source: spec S16.
+    pub order_key: u64,
+    /// When the broker accepted it, Unix milliseconds. For display; order is `order_key`'s.
+    pub timestamp_ms: u64,
+    /// The sender's wish under load.
+    pub priority: Priority,
+    /// Travels with the message.
+    pub extended_data: String,
+    /// What it says.
+    pub body: Body,
+}
+
+impl Serialize for Priority {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.number())
+    }
+}
+
+impl<'de> Deserialize<'de> for Priority {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u8::deserialize(deserializer)?;
+        Self::from_number("priority", i64::from(number)).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_to_oneself_is_refused() {
+        let limits = Limits::default();
+        let alice = UserId::trusted("alice");
+        let refused = Draft::text("hi").validate(&alice, &Target::Peer(alice.clone()), &limits).unwrap_err();
+        assert_eq!(refused.field, "toConversationID");
+        assert!(Draft::text("hi").validate(&alice, &Target::Peer(UserId::trusted("bob")), &limits).is_ok());
+    }
+
+    #[test]
+    fn barrage_goes_to_rooms_only() {
+        let limits = Limits::default();
+        let alice = UserId::trusted("alice");
+        let barrage = Draft::of(Body::Barrage("wow".into()));
+        assert!(barrage.validate(&alice, &Target::Room(super::super::RoomId::trusted("r")), &limits).is_ok());
+        assert!(barrage.validate(&alice, &Target::Peer(UserId::trusted("bob")), &limits).is_err());
+        assert!(barrage.validate(&alice, &Target::Group(super::super::GroupId::trusted("g")), &limits).is_err());
+    }
+
+    #[test]
+    fn extended_data_holds_1024_bytes_and_not_one_more() {
+        let limits = Limits::default();
+        let (alice, bob) = (UserId::trusted("alice"), Target::Peer(UserId::trusted("bob")));
+        let with = |bytes: usize| Draft { extended_data: "e".repeat(bytes), ..Draft::text("hi") };
+        assert!(with(1024).validate(&alice, &bob, &limits).is_ok());
+        assert!(with(1025).validate(&alice, &bob, &limits).is_err());
+    }
+}

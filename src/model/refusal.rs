@@ -1,0 +1,144 @@
+//! Why the broker says no. One vocabulary for every layer; `protocol::code` gives each its number.
+
+use thiserror::Error;
+
+/// A value that breaks a documented rule. Always the caller's fault; the same call fails again.
+///
+/// Wire code: 6000001. Source: spec S19; our choice for over-length values, because the vendor's page names no other.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{field} {reason}")]
+pub struct Invalid {
+    /// The argument, as the protocol spells it (`message.subType`).
+    pub field: String,
+    /// What is wrong with it, with the value and the limit: `is 40960 bytes, the limit is 32768`.
+    pub reason: String,
+}
+
+impl Invalid {
+    /// Names a field and says what is wrong with it.
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { field: field.into(), reason: reason.into() }
+    }
+
+    /// A byte length above its limit.
+    pub fn too_long(field: impl Into<String>, bytes: usize, bytes_max: usize) -> Self {
+        Self::new(field, format!("is {bytes} bytes, the limit is {bytes_max}"))
+    }
+
+    /// A number outside its closed range.
+    pub fn out_of_range(field: impl Into<String>, value: i64, min: i64, max: i64) -> Self {
+        Self::new(field, format!("is {value}, the range is {min} to {max}"))
+    }
+
+    /// A list with more entries than its limit.
+    pub fn too_many(field: impl Into<String>, count: usize, count_max: usize) -> Self {
+        Self::new(field, format!("has {count} entries, the limit is {count_max}"))
+    }
+}
+
+/// The answer to an operation that is not carried out. Nothing was changed and nothing was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A value breaks a documented rule; do not retry.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The operation or kind does not exist here, or not for this client's version.
+    #[error("{0} is not supported")]
+    Unsupported(String),
+    /// `login` must come first.
+    #[error("not logged in")]
+    NotLoggedIn,
+    /// This connection is logged in already.
+    #[error("this connection is logged in already")]
+    AlreadyLoggedIn,
+    /// The token does not prove who the caller is.
+    #[error("token is invalid")]
+    TokenInvalid,
+    /// The token was good once.
+    #[error("token has expired")]
+    TokenExpired,
+    /// The token ends too soon to begin a session with it.
+    #[error("token ends in less than {seconds_min} s")]
+    TokenTooShort {
+        /// The least lifetime a token must have left, seconds.
+        seconds_min: u64,
+    },
+    /// The sender's quota is used up; retry after the time given.
+    #[error("send rate exceeded, retry after {retry_after_ms} ms")]
+    RateLimited {
+        /// When the next send of this class will pass, milliseconds from now.
+        retry_after_ms: u64,
+    },
+    /// More than the allowed number of user queries.
+    #[error("{0}")]
+    UserQueryLimit(String),
+    /// A queue is full, an actor just went away, or the broker drains: retry soon.
+    #[error("{0}, try again")]
+    Busy(&'static str),
+    /// The disk refuses; reads still work.
+    #[error("the store is not accepting writes: {0}")]
+    StoreUnavailable(String),
+    /// The other side of a peer message never existed.
+    #[error("user {0} does not exist")]
+    UserMissing(String),
+    /// No such room.
+    #[error("room {0} does not exist")]
+    RoomMissing(String),
+    /// The caller is not inside the room.
+    #[error("not in room {0}")]
+    NotInRoom(String),
+    /// A room of that id exists.
+    #[error("room {0} already exists")]
+    RoomExists(String),
+    /// The user is in as many rooms as allowed.
+    #[error("already in {rooms_max} rooms, the limit")]
+    TooManyRooms {
+        /// `limits.rooms_per_user_max`.
+        rooms_max: usize,
+    },
+    /// None of the asked-for members is in the room.
+    #[error("none of the users is in the room")]
+    NoneInRoom,
+    /// The room has as many members as allowed.
+    #[error("room is full, the limit is {members_max} members")]
+    RoomFull {
+        /// `limits.room_members_max`.
+        members_max: usize,
+    },
+    /// No such group.
+    #[error("group {0} does not exist")]
+    GroupMissing(String),
+    /// The caller is not a member of the group.
+    #[error("not in group {0}")]
+    NotInGroup(String),
+    /// A group of that id exists.
+    #[error("group {0} already exists")]
+    GroupExists(String),
+    /// The id belonged to a group that was dismissed; ids are not reused.
+    #[error("group id {0} belonged to a dismissed group and cannot be used again")]
+    GroupDismissed(String),
+    /// The group has as many members as allowed.
+    #[error("group is full, the limit is {members_max} members")]
+    GroupFull {
+        /// `limits.group_members_max`.
+        members_max: usize,
+    },
+    /// The caller's role does not allow it.
+    #[error("role does not allow this")]
+    NoAuthority,
+    /// The user is a member already.
+    #[error("user {0} is in the group already")]
+    AlreadyInGroup(String),
+    /// Every one of the listed users could not be kicked.
+    #[error("none of the users could be kicked")]
+    KickFailed,
+}
+
+impl Refusal {
+    /// Whether the same call may succeed later without being changed.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::UserQueryLimit(_) | Self::Busy(_) | Self::StoreUnavailable(_))
+    }
+}

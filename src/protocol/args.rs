@@ -1,0 +1,374 @@
+//! The shapes of arguments on the wire, and how each becomes checked values.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::ops::{HistoryQuery, Login, Op};
+use crate::model::{
+    Body, ConversationKind, DeviceId, Draft, GroupAdvanced, GroupId, Invalid, Limits, LocalMessageId, MessageKind, Priority, Refusal,
+    RoomId, RoomInfo, SdkVersion, Target, UserId, UserProfile,
+};
+
+pub(super) fn read<T: DeserializeOwned>(args: &str) -> Result<T, Invalid> {
+    // serde would fill a struct from an array, too, by position.
+    if !args.trim_start().starts_with('{') {
+        return Err(Invalid::new("args", "is not an object"));
+    }
+    let deserializer = &mut serde_json::Deserializer::from_str(args);
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let field = match error.path().to_string() {
+            path if path == "." => "args".to_owned(),
+            path => path,
+        };
+        Invalid::new(field, format!("is not understood: {}", error.into_inner()))
+    })
+}
+
+pub(super) fn count(field: &str, value: i64, max: usize) -> Result<usize, Invalid> {
+    match usize::try_from(value) {
+        Ok(count) if (1..=max).contains(&count) => Ok(count),
+        _ => Err(Invalid::out_of_range(field, value, 1, i64::try_from(max).unwrap_or(i64::MAX))),
+    }
+}
+
+/// Checked ids in the order given, each once.
+pub(super) fn user_list(field: &str, ids: &[String], max: usize, limits: &Limits) -> Result<Vec<UserId>, Invalid> {
+    if ids.len() > max {
+        return Err(Invalid::too_many(field, ids.len(), max));
+    }
+    let mut users: Vec<UserId> = Vec::with_capacity(ids.len());
+    for (n, id) in ids.iter().enumerate() {
+        let user = UserId::parse(&format!("{field}[{n}]"), id, limits)?;
+        if !users.contains(&user) {
+            users.push(user);
+        }
+    }
+    Ok(users)
+}
+
+fn some_users(field: &str, ids: &[String], max: usize, limits: &Limits) -> Result<Vec<UserId>, Invalid> {
+    if ids.is_empty() {
+        return Err(Invalid::new(field, "is empty"));
+    }
+    user_list(field, ids, max, limits)
+}
+
+pub(super) fn room_id(args: &str, limits: &Limits) -> Result<RoomId, Invalid> {
+    RoomId::parse("roomID", &read::<RoomIdArgs>(args)?.room_id, limits)
+}
+
+pub(super) fn group_id(args: &str, limits: &Limits) -> Result<GroupId, Invalid> {
+    GroupId::parse("groupID", &read::<GroupIdArgs>(args)?.group_id, limits)
+}
+
+pub(super) fn group_users(args: &str, max: usize, limits: &Limits) -> Result<(GroupId, Vec<UserId>), Invalid> {
+    let args: GroupUsersArgs = read(args)?;
+    Ok((GroupId::parse("groupID", &args.group_id, limits)?, some_users("userIDs", &args.user_ids, max, limits)?))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LoginArgs {
+    #[serde(rename = "userID")]
+    user_id: String,
+    #[serde(default)]
+    user_name: String,
+    token: String,
+    #[serde(rename = "deviceID", default)]
+    device_id: Option<String>,
+    #[serde(default)]
+    sdk_version: Option<String>,
+}
+
+impl LoginArgs {
+    pub(super) fn check(self, limits: &Limits) -> Result<Op, Refusal> {
+        UserProfile::check_name(&self.user_name, limits)?;
+        Ok(Op::Login(Login {
+            user: UserId::parse("userID", &self.user_id, limits)?,
+            name: self.user_name,
+            token: self.token,
+            device: self.device_id.filter(|id| !id.is_empty()).map(|id| DeviceId::parse("deviceID", &id)).transpose()?,
+            version: self.sdk_version.map_or(Ok(SdkVersion::NEWEST), |text| SdkVersion::parse(&text))?,
+        }))
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct TokenArgs {
+    pub(super) token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SendArgs {
+    message: DraftArgs,
+    #[serde(rename = "toConversationID")]
+    to_conversation_id: String,
+    conversation_type: i64,
+    #[serde(default)]
+    config: Option<SendConfigArgs>,
+}
+
+#[derive(Deserialize)]
+struct SendConfigArgs {
+    #[serde(default)]
+    priority: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DraftArgs {
+    #[serde(rename = "type")]
+    kind: i64,
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(rename = "localMessageID", default)]
+    local_message_id: Option<String>,
+    #[serde(default)]
+    extended_data: Option<String>,
+    #[serde(default)]
+    sub_type: Option<i64>,
+    #[serde(default)]
+    searched_content: Option<String>,
+}
+
+impl SendArgs {
+    pub(super) fn check(self, limits: &Limits) -> Result<Op, Refusal> {
+        let kind = ConversationKind::from_number("conversationType", self.conversation_type)?;
+        let target = Target::parse("toConversationID", kind, &self.to_conversation_id, limits)?;
+        let priority = match self.config.and_then(|config| config.priority) {
+            Some(number) => Priority::from_number("config.priority", number)?,
+            None => Priority::default(),
+        };
+        let local_id = match self.message.local_message_id.as_deref() {
+            None | Some("") => None,
+            Some(id) => Some(LocalMessageId::parse("message.localMessageID", id)?),
+        };
+        let extended_data = self.message.extended_data.clone().unwrap_or_default();
+        Ok(Op::SendMessage { target, draft: Draft { body: self.message.body(limits)?, priority, local_id, extended_data } })
+    }
+}
+
+impl DraftArgs {
+    fn body(self, limits: &Limits) -> Result<Body, Refusal> {
+        let not_sendable = |reason: &str| Err(Refusal::Invalid(Invalid::new("message.type", format!("is {}, {reason}", self.kind))));
+        let Some(kind) = MessageKind::from_number(self.kind) else { return not_sendable("which is not a message kind") };
+        let content = self.message.unwrap_or_default();
+        Ok(match kind {
+            MessageKind::Text => Body::Text(content),
+            MessageKind::Barrage => Body::Barrage(content),
+            MessageKind::Command => match BASE64.decode(&content) {
+                Ok(bytes) => Body::Command(bytes.into()),
+                Err(error) => return Err(Invalid::new("message.message", format!("is not base64: {error}")).into()),
+            },
+            MessageKind::Custom => {
+                let number = self.sub_type.unwrap_or(0);
+                let sub_type = u16::try_from(number)
+                    .map_err(|_| Invalid::out_of_range("message.subType", number, 0, i64::from(limits.custom_sub_type_max)))?;
+                Body::Custom { message: content, sub_type, searched_content: self.searched_content.unwrap_or_default() }
+            }
+            MessageKind::System | MessageKind::Revoke | MessageKind::Tips => return not_sendable("which only the broker makes"),
+            MessageKind::Multiple
+            | MessageKind::Image
+            | MessageKind::File
+            | MessageKind::Audio
+            | MessageKind::Video
+            | MessageKind::Combine => {
+                return Err(Refusal::Unsupported(format!("message kind {}", self.kind)));
+            }
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HistoryArgs {
+    #[serde(rename = "conversationID")]
+    conversation_id: String,
+    conversation_type: i64,
+    config: HistoryConfigArgs,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HistoryConfigArgs {
+    count: i64,
+    #[serde(default)]
+    reverse: bool,
+    #[serde(default)]
+    next_message: Option<AnchorArgs>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AnchorArgs {
+    #[serde(default)]
+    message_seq: Option<u64>,
+    #[serde(default)]
+    order_key: Option<u64>,
+}
+
+impl HistoryArgs {
+    pub(super) fn check(self, limits: &Limits) -> Result<Op, Refusal> {
+        let kind = ConversationKind::from_number("conversationType", self.conversation_type)?;
+        let anchor = self.config.next_message;
+        if anchor.as_ref().is_some_and(|a| a.message_seq.is_none() && a.order_key.is_none()) {
+            return Err(Invalid::new("config.nextMessage", "has neither messageSeq nor orderKey").into());
+        }
+        Ok(Op::QueryHistory(HistoryQuery {
+            target: Target::parse("conversationID", kind, &self.conversation_id, limits)?,
+            count: count("config.count", self.config.count, limits.history_page_max)?,
+            backwards: self.config.reverse,
+            anchor_seq: anchor.as_ref().and_then(|a| a.message_seq),
+            anchor_order_key: anchor.and_then(|a| a.order_key),
+        }))
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct UsersArgs {
+    #[serde(rename = "userIDs")]
+    pub(super) user_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RoomArgs {
+    room_info: RoomInfoArgs,
+    #[serde(default)]
+    config: Option<RoomConfigArgs>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RoomInfoArgs {
+    #[serde(rename = "roomID")]
+    room_id: String,
+    #[serde(default)]
+    room_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RoomConfigArgs {
+    #[serde(default)]
+    room_destroy_delay_time: Option<u64>,
+}
+
+impl RoomArgs {
+    pub(super) fn check(self, limits: &Limits) -> Result<(RoomInfo, u64), Invalid> {
+        let delay = self.config.and_then(|config| config.room_destroy_delay_time).unwrap_or(0);
+        if delay > limits.room_destroy_delay_seconds_max {
+            let max = limits.room_destroy_delay_seconds_max;
+            return Err(Invalid::new("config.roomDestroyDelayTime", format!("is {delay}, the range is 0 to {max} seconds")));
+        }
+        Ok((RoomInfo::parse(&self.room_info.room_id, self.room_info.room_name, limits)?, delay))
+    }
+}
+
+#[derive(Deserialize)]
+struct RoomIdArgs {
+    #[serde(rename = "roomID")]
+    room_id: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RoomPageArgs {
+    #[serde(rename = "roomID")]
+    pub(super) room_id: String,
+    pub(super) config: RoomPageConfigArgs,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RoomPageConfigArgs {
+    pub(super) count: i64,
+    #[serde(default)]
+    pub(super) next_flag: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RoomUsersArgs {
+    #[serde(rename = "roomID")]
+    pub(super) room_id: String,
+    #[serde(rename = "userIDs")]
+    pub(super) user_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateGroupArgs {
+    group_info: GroupInfoArgs,
+    #[serde(rename = "userIDs", default)]
+    user_ids: Vec<String>,
+    #[serde(default)]
+    config: Option<GroupConfigArgs>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupInfoArgs {
+    #[serde(rename = "groupID", default)]
+    group_id: String,
+    #[serde(default)]
+    group_name: String,
+    #[serde(default)]
+    group_avatar_url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupConfigArgs {
+    #[serde(default)]
+    group_notice: String,
+    #[serde(default)]
+    group_attributes: BTreeMap<String, String>,
+}
+
+impl CreateGroupArgs {
+    pub(super) fn check(self, limits: &Limits) -> Result<Op, Refusal> {
+        let advanced = self
+            .config
+            .map(|config| GroupAdvanced { notice: config.group_notice, attributes: config.group_attributes })
+            .unwrap_or_default();
+        let id = match self.group_info.group_id.as_str() {
+            "" => None,
+            id => Some(GroupId::parse_chosen("groupInfo.groupID", id, limits)?),
+        };
+        let users = user_list("userIDs", &self.user_ids, limits.group_invite_max, limits)?;
+        Ok(Op::CreateGroup { id, name: self.group_info.group_name, avatar_url: self.group_info.group_avatar_url, advanced, users })
+    }
+}
+
+#[derive(Deserialize)]
+struct GroupIdArgs {
+    #[serde(rename = "groupID")]
+    group_id: String,
+}
+
+#[derive(Deserialize)]
+struct GroupUsersArgs {
+    #[serde(rename = "groupID")]
+    group_id: String,
+    #[serde(rename = "userIDs")]
+    user_ids: Vec<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct GroupPageArgs {
+    #[serde(rename = "groupID")]
+    pub(super) group_id: String,
+    pub(super) config: GroupPageConfigArgs,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GroupPageConfigArgs {
+    pub(super) count: i64,
+    #[serde(default)]
+    pub(super) next_flag: u64,
+}

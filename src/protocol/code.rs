@@ -1,0 +1,97 @@
+//! The numbers behind refusals and closes. Source: spec section 5; design 5.2.
+
+use crate::model::Refusal;
+
+/// The vendor's error number of a refusal. The one place that knows them.
+#[must_use]
+pub fn code_of(refusal: &Refusal) -> u32 {
+    match refusal {
+        Refusal::Invalid(_) => 6_000_001,
+        Refusal::RateLimited { .. } => 6_000_005,
+        Refusal::Busy(_) | Refusal::StoreUnavailable(_) => 6_000_007,
+        Refusal::UserQueryLimit(_) => 6_000_012,
+        Refusal::Unsupported(_) => 6_000_013,
+        Refusal::TokenInvalid => 6_000_103,
+        Refusal::TokenExpired => 6_000_106,
+        Refusal::TokenTooShort { .. } => 6_000_108,
+        Refusal::AlreadyLoggedIn => 6_000_111,
+        Refusal::NotLoggedIn => 6_000_121,
+        Refusal::UserMissing(_) => 6_000_204,
+        Refusal::RoomFull { .. } => 6_000_304,
+        Refusal::NoneInRoom => 6_000_311,
+        Refusal::NotInRoom(_) => 6_000_321,
+        Refusal::RoomMissing(_) => 6_000_322,
+        Refusal::RoomExists(_) => 6_000_323,
+        Refusal::TooManyRooms { .. } => 6_000_325,
+        Refusal::KickFailed => 6_000_507,
+        Refusal::NotInGroup(_) => 6_000_521,
+        Refusal::AlreadyInGroup(_) => 6_000_522,
+        Refusal::GroupMissing(_) => 6_000_523,
+        Refusal::GroupExists(_) => 6_000_524,
+        Refusal::GroupFull { .. } => 6_000_525,
+        Refusal::GroupDismissed(_) => 6_000_527,
+        Refusal::NoAuthority => 6_000_541,
+    }
+}
+
+/// Why the broker ends a session. 4000–4499: reconnect and resume; 4500–4999: do not. Source: design 5.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CloseCode {
+    /// 4000: the broker is going down.
+    Shutdown,
+    /// 4001: the session did not read in time.
+    Slow,
+    /// 4002: the client fell silent.
+    Heartbeat,
+    /// 4500: another session took this one's place.
+    Kicked,
+    /// 4501: the token ran out.
+    TokenExpired,
+    /// 4502: no login in time.
+    LoginTimeout,
+    /// 4503: too many frames that could not be understood, or a broken WebSocket frame.
+    Malformed,
+    /// 4504: a frame or message over its limit.
+    TooLong,
+    /// 4505: a binary frame.
+    Binary,
+    /// 4506: the client logged out. Our choice: a code of its own, so that a client never takes it for a loss.
+    Logout,
+}
+
+impl CloseCode {
+    /// The number in the close frame.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        match self {
+            Self::Shutdown => 4000,
+            Self::Slow => 4001,
+            Self::Heartbeat => 4002,
+            Self::Kicked => 4500,
+            Self::TokenExpired => 4501,
+            Self::LoginTimeout => 4502,
+            Self::Malformed => 4503,
+            Self::TooLong => 4504,
+            Self::Binary => 4505,
+            Self::Logout => 4506,
+        }
+    }
+
+    /// The words in the close frame, and the label in the metrics.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Shutdown => "shutdown",
+            Self::Slow => "slow",
+            Self::Heartbeat => "heartbeat",
+            Self::Kicked => "kicked",
+            Self::TokenExpired => "token_expired",
+            Self::LoginTimeout => "login_timeout",
+            Self::Malformed => "malformed",
+            Self::TooLong => "too_long",
+            Self::Binary => "binary",
+            Self::Logout => "logout",
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! One frame in: `{"id":1,"op":"…","args":{…}}`.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::ops::Op;
+use crate::model::{Invalid, Limits, Refusal};
+
+/// A frame that was understood as far as its id.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// Chosen by the client; the reply carries it.
+    pub(crate) id: u64,
+    /// What it asks for, or why that is refused.
+    pub(crate) op: Result<Op, Refusal>,
+}
+
+/// A frame that is not a request: counted towards the close with 4503.
+#[derive(Debug)]
+pub(crate) struct Malformed {
+    /// Names what is wrong.
+    pub(crate) refusal: Refusal,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    id: u64,
+    #[serde(borrow)]
+    op: Cow<'a, str>,
+    #[serde(borrow, default)]
+    args: Option<&'a RawValue>,
+}
+
+/// The greatest id a JavaScript client can tell from its neighbours.
+const ID_MAX: u64 = (1 << 53) - 1;
+
+/// Reads one frame.
+pub(crate) fn decode(frame: &str, limits: &Limits) -> Result<Request, Malformed> {
+    // serde would fill a struct from an array, too, by position.
+    if !frame.trim_start().starts_with('{') {
+        return Err(Malformed { refusal: Invalid::new("frame", "is not a JSON object").into() });
+    }
+    let deserializer = &mut serde_json::Deserializer::from_str(frame);
+    let envelope: Envelope<'_> = match serde_path_to_error::deserialize(deserializer) {
+        Ok(envelope) => envelope,
+        Err(error) => {
+            let field = match error.path().to_string() {
+                path if path == "." => "frame".to_owned(),
+                path => path,
+            };
+            let reason = format!("is not understood: {}", error.into_inner());
+            return Err(Malformed { refusal: Invalid::new(field, reason).into() });
+        }
+    };
+    if envelope.id > ID_MAX {
+        return Err(Malformed { refusal: Invalid::new("id", format!("is {}, the limit is {ID_MAX}", envelope.id)).into() });
+    }
+    let args = envelope.args.map_or("{}", RawValue::get);
+    Ok(Request { id: envelope.id, op: Op::decode(&envelope.op, args, limits) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::code_of;
+
+    fn refusal(frame: &str) -> Refusal {
+        match decode(frame, &Limits::default()) {
+            Err(malformed) => malformed.refusal,
+            Ok(request) => request.op.unwrap_err(),
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_request_is_malformed() {
+        for frame in [
+            "",
+            "nonsense",
+            "[]",
+            "{}",
+            r#"{"id":"x","op":"ping"}"#,
+            r#"{"id":1}"#,
+            r#"[1,"ping",{}]"#,
+            r#"{"id":-1,"op":"ping"}"#,
+            r#"{"id":9007199254740992,"op":"ping"}"#,
+        ] {
+            assert!(decode(frame, &Limits::default()).is_err(), "{frame}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_op_names_op_and_one_of_the_vendors_is_unsupported() {
+        let unknown = refusal(r#"{"id":1,"op":"fly"}"#);
+        assert_eq!(code_of(&unknown), 6_000_001);
+        assert!(unknown.to_string().starts_with("op "), "{unknown}");
+        assert_eq!(code_of(&refusal(r#"{"id":1,"op":"revokeMessage","args":{}}"#)), 6_000_013);
+    }
+
+    #[test]
+    fn a_wrong_argument_type_names_the_field() {
+        let wrong =
+            refusal(r#"{"id":1,"op":"queryHistoryMessage","args":{"conversationID":"b","conversationType":0,"config":{"count":"x"}}}"#);
+        assert_eq!(code_of(&wrong), 6_000_001);
+        assert!(wrong.to_string().contains("config.count"), "{wrong}");
+        assert!(refusal(r#"{"id":1,"op":"joinRoom","args":["r"]}"#).to_string().contains("args"));
+        let missing = refusal(r#"{"id":1,"op":"joinRoom","args":{}}"#);
+        assert!(missing.to_string().contains("roomID"), "{missing}");
+    }
+}

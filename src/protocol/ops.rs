@@ -1,0 +1,186 @@
+//! Every operation a client may ask for. Names are those of the client's methods.
+
+use super::args::{
+    CreateGroupArgs, GroupPageArgs, HistoryArgs, LoginArgs, RoomArgs, RoomPageArgs, RoomUsersArgs, SendArgs, TokenArgs, UsersArgs, count,
+    group_id, group_users, read, room_id, user_list,
+};
+use super::later;
+use crate::model::{DeviceId, Draft, GroupAdvanced, GroupId, Invalid, Limits, Refusal, RoomId, RoomInfo, SdkVersion, Target, UserId};
+
+/// A request whose arguments are within their limits. What needs a look at who is where comes later.
+#[derive(Debug)]
+pub(crate) enum Op {
+    Login(Login),
+    Logout,
+    RenewToken { token: String },
+    Ping,
+    SendMessage { target: Target, draft: Draft },
+    QueryHistory(HistoryQuery),
+    QueryUsersInfo { users: Vec<UserId> },
+    CreateRoom { info: RoomInfo, destroy_delay_seconds: u64 },
+    EnterRoom { info: RoomInfo, destroy_delay_seconds: u64 },
+    JoinRoom { room: RoomId },
+    LeaveRoom { room: RoomId },
+    QueryRoomMemberList { room: RoomId, count: usize, next: String },
+    QueryRoomMembers { room: RoomId, users: Vec<UserId> },
+    QueryRoomOnlineMemberCount { room: RoomId },
+    CreateGroup { id: Option<GroupId>, name: String, avatar_url: String, advanced: GroupAdvanced, users: Vec<UserId> },
+    JoinGroup { group: GroupId },
+    LeaveGroup { group: GroupId },
+    DismissGroup { group: GroupId },
+    InviteUsersIntoGroup { group: GroupId, users: Vec<UserId> },
+    KickGroupMembers { group: GroupId, users: Vec<UserId> },
+    QueryGroupList,
+    QueryGroupInfo { group: GroupId },
+    QueryGroupMemberList { group: GroupId, count: usize, next: u64 },
+    QueryGroupMemberCount { group: GroupId },
+}
+
+#[derive(Debug)]
+pub(crate) struct Login {
+    pub(crate) user: UserId,
+    pub(crate) name: String,
+    pub(crate) token: String,
+    pub(crate) device: Option<DeviceId>,
+    pub(crate) version: SdkVersion,
+}
+
+#[derive(Debug)]
+pub(crate) struct HistoryQuery {
+    pub(crate) target: Target,
+    pub(crate) count: usize,
+    pub(crate) backwards: bool,
+    pub(crate) anchor_seq: Option<u64>,
+    pub(crate) anchor_order_key: Option<u64>,
+}
+
+impl Op {
+    /// Finds the operation and checks its arguments.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] naming the argument; [`Refusal::Unsupported`] for what the vendor has and we do not yet.
+    pub(crate) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Self, Refusal> {
+        Ok(match op {
+            "sendMessage" => read::<SendArgs>(args)?.check(limits)?,
+            "ping" => Self::Ping,
+            "login" => read::<LoginArgs>(args)?.check(limits)?,
+            "logout" => Self::Logout,
+            "renewToken" => Self::RenewToken { token: read::<TokenArgs>(args)?.token },
+            "queryHistoryMessage" => read::<HistoryArgs>(args)?.check(limits)?,
+            "queryUsersInfo" => {
+                let users = user_list("userIDs", &read::<UsersArgs>(args)?.user_ids, limits.user_query_max, limits)?;
+                Self::QueryUsersInfo { users }
+            }
+            "createRoom" => {
+                let (info, destroy_delay_seconds) = read::<RoomArgs>(args)?.check(limits)?;
+                Self::CreateRoom { info, destroy_delay_seconds }
+            }
+            "enterRoom" => {
+                let (info, destroy_delay_seconds) = read::<RoomArgs>(args)?.check(limits)?;
+                Self::EnterRoom { info, destroy_delay_seconds }
+            }
+            "joinRoom" => Self::JoinRoom { room: room_id(args, limits)? },
+            "leaveRoom" => Self::LeaveRoom { room: room_id(args, limits)? },
+            "queryRoomOnlineMemberCount" => Self::QueryRoomOnlineMemberCount { room: room_id(args, limits)? },
+            "queryRoomMemberList" => {
+                let args: RoomPageArgs = read(args)?;
+                Self::QueryRoomMemberList {
+                    room: RoomId::parse("roomID", &args.room_id, limits)?,
+                    count: count("config.count", args.config.count, limits.room_member_page_max)?,
+                    next: args.config.next_flag,
+                }
+            }
+            "queryRoomMembers" => {
+                let args: RoomUsersArgs = read(args)?;
+                Self::QueryRoomMembers {
+                    room: RoomId::parse("roomID", &args.room_id, limits)?,
+                    users: user_list("userIDs", &args.user_ids, limits.room_member_query_max, limits)?,
+                }
+            }
+            "createGroup" => read::<CreateGroupArgs>(args)?.check(limits)?,
+            "joinGroup" => Self::JoinGroup { group: group_id(args, limits)? },
+            "leaveGroup" => Self::LeaveGroup { group: group_id(args, limits)? },
+            "dismissGroup" => Self::DismissGroup { group: group_id(args, limits)? },
+            "queryGroupInfo" => Self::QueryGroupInfo { group: group_id(args, limits)? },
+            "queryGroupMemberCount" => Self::QueryGroupMemberCount { group: group_id(args, limits)? },
+            "queryGroupList" => Self::QueryGroupList,
+            "inviteUsersIntoGroup" => {
+                let (group, users) = group_users(args, limits.group_invite_max, limits)?;
+                Self::InviteUsersIntoGroup { group, users }
+            }
+            "kickGroupMembers" => {
+                let (group, users) = group_users(args, limits.group_kick_max, limits)?;
+                Self::KickGroupMembers { group, users }
+            }
+            "queryGroupMemberList" => {
+                let args: GroupPageArgs = read(args)?;
+                Self::QueryGroupMemberList {
+                    group: GroupId::parse("groupID", &args.group_id, limits)?,
+                    count: count("config.count", args.config.count, limits.group_member_page_max)?,
+                    next: args.config.next_flag,
+                }
+            }
+            known if later::is_known_elsewhere(known) => return Err(Refusal::Unsupported(format!("operation {known}"))),
+            unknown => {
+                let shown: String = unknown.chars().take(64).collect();
+                return Err(Invalid::new("op", format!("is {shown:?}, which is not an operation")).into());
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::Body;
+    use crate::protocol::code_of;
+
+    fn send(message: serde_json::Value) -> Result<Op, Refusal> {
+        let args = json!({"message": message, "toConversationID": "bob", "conversationType": 0});
+        Op::decode("sendMessage", &args.to_string(), &Limits::default())
+    }
+
+    #[test]
+    fn kinds_only_the_broker_makes_are_refused_and_unknown_ones_too() {
+        for kind in [30, 31, 32, 0, 99, -1] {
+            let refusal = send(json!({"type": kind, "message": "x"})).unwrap_err();
+            assert_eq!(code_of(&refusal), 6_000_001, "{kind}");
+            assert!(refusal.to_string().starts_with("message.type is"), "{refusal}");
+        }
+        for kind in [10, 11, 12, 13, 14, 100] {
+            assert_eq!(code_of(&send(json!({"type": kind, "message": "x"})).unwrap_err()), 6_000_013, "{kind}");
+        }
+    }
+
+    #[test]
+    fn stray_fields_of_a_message_object_are_tolerated() {
+        let op = send(json!({"type": 1, "message": "hi", "reactions": [], "direction": 0, "sentStatus": 2, "orderKey": 12})).unwrap();
+        assert!(matches!(op, Op::SendMessage { draft: Draft { body: Body::Text(text), .. }, .. } if text == "hi"));
+    }
+
+    #[test]
+    fn list_and_page_limits_hold_at_their_edges() {
+        let limits = Limits::default();
+        let users = |n: usize| json!((0..n).map(|n| format!("u{n}")).collect::<Vec<_>>());
+        let ok = |op: &str, args: serde_json::Value| Op::decode(op, &args.to_string(), &limits).is_ok();
+        assert!(ok("queryUsersInfo", json!({"userIDs": users(10)})));
+        assert!(!ok("queryUsersInfo", json!({"userIDs": users(11)})));
+        assert!(ok("inviteUsersIntoGroup", json!({"groupID": "g", "userIDs": users(100)})));
+        assert!(!ok("inviteUsersIntoGroup", json!({"groupID": "g", "userIDs": users(101)})));
+        assert!(ok("kickGroupMembers", json!({"groupID": "g", "userIDs": users(50)})));
+        assert!(!ok("kickGroupMembers", json!({"groupID": "g", "userIDs": users(51)})));
+        assert!(ok("createGroup", json!({"groupInfo": {"groupName": "x"}, "userIDs": users(100)})));
+        assert!(!ok("createGroup", json!({"groupInfo": {"groupName": "x"}, "userIDs": users(101)})));
+        let history = |count: i64| json!({"conversationID": "b", "conversationType": 0, "config": {"count": count}});
+        assert!(ok("queryHistoryMessage", history(100)) && ok("queryHistoryMessage", history(1)));
+        assert!(!ok("queryHistoryMessage", history(101)) && !ok("queryHistoryMessage", history(0)));
+        let room = |delay: u64| json!({"roomInfo": {"roomID": "r"}, "config": {"roomDestroyDelayTime": delay}});
+        assert!(ok("createRoom", room(10_800)));
+        assert!(!ok("createRoom", room(10_801)));
+        let priority = |n: i64| json!({"message": {"type": 1, "message": "x"}, "toConversationID": "b", "conversationType": 0, "config": {"priority": n}});
+        assert!(ok("sendMessage", priority(3)) && ok("sendMessage", priority(1)));
+        assert!(!ok("sendMessage", priority(4)) && !ok("sendMessage", priority(0)));
+    }
+}

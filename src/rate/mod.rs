@@ -1,0 +1,59 @@
+//! Who may send how much, and what is shed when it is too much.
+//!
+//! Two different answers to load (design 7, rate; promise P6):
+//! - [`SendGate`] **refuses**: each user has a quota per class of stored or command messages, and is told when to retry.
+//! - [`BarrageBudget`] **drops**: barrage has no quota per user; each room admits what it can carry, lowest priority
+//!   refused first, and fairly between senders. Every drop has a [`DropReason`].
+//!
+//! `governor` is named in `send_gate.rs` alone, and none of its types leaves this module.
+
+pub(crate) mod send_gate;
+pub(crate) mod shed;
+
+pub(crate) use send_gate::{Class, GateQuota, SendGate};
+pub(crate) use shed::BarrageBudget;
+
+/// Why a droppable message was dropped. With its class and priority this is one counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DropReason {
+    /// The room's barrage budget has nothing left for this priority.
+    OverBudget,
+    /// The sender had its fair share of a budget that is getting short.
+    Unfair,
+    /// The receiving session's outbox is full: the receiver is slow.
+    OutboxFull,
+    /// The owner of the conversation has no time: its mailbox is full.
+    MailboxFull,
+    /// The receiving session ended before the message left.
+    SessionClosed,
+}
+
+impl DropReason {
+    /// All of them, so that a metric exists before the first drop.
+    pub const ALL: [Self; 5] = [Self::OverBudget, Self::Unfair, Self::OutboxFull, Self::MailboxFull, Self::SessionClosed];
+
+    /// The value of the metric's label `reason`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::OverBudget => "over_budget",
+            Self::Unfair => "unfair",
+            Self::OutboxFull => "outbox_full",
+            Self::MailboxFull => "mailbox_full",
+            Self::SessionClosed => "session_closed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DropReason;
+
+    #[test]
+    fn every_drop_reason_has_a_label_of_its_own() {
+        let mut labels = DropReason::ALL.map(DropReason::label).to_vec();
+        labels.sort_unstable();
+        labels.dedup();
+        assert_eq!(labels.len(), DropReason::ALL.len());
+    }
+}

@@ -1,0 +1,263 @@
+//! One user's quota of sends, by class. The only place that names `governor`.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use governor::clock::Clock as GovernorClock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+use thiserror::Error;
+
+use crate::clock::Clock;
+use crate::model::{MessageClass, Priority, UserId};
+
+/// What a quota is kept for; each class has a bucket of its own. Source: design 7, rate; spec Q5 and S23.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Class {
+    /// Stored messages of low or medium priority, media included.
+    Storable,
+    /// Stored messages of high priority: not held up by a backlog of the others.
+    StorableHigh,
+    /// Commands.
+    Command,
+}
+
+impl Class {
+    /// The bucket a message draws from. `None` for barrage: it is never refused by quota, only shed by the room's budget,
+    /// because a retry would arrive after the moment it was meant for.
+    #[must_use]
+    pub(crate) fn of(class: MessageClass, priority: Priority) -> Option<Self> {
+        match (class, priority) {
+            (MessageClass::Storable, Priority::High) => Some(Self::StorableHigh),
+            (MessageClass::Storable, Priority::Low | Priority::Medium) => Some(Self::Storable),
+            (MessageClass::Command, _) => Some(Self::Command),
+            (MessageClass::Barrage, _) => None,
+        }
+    }
+}
+
+/// How much one user may send of one class. Zeros count as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GateQuota {
+    /// Sends per second, evenly spread, once the burst is used up.
+    pub per_second: u32,
+    /// Sends at once after a pause of `burst / per_second` seconds.
+    pub burst: u32,
+}
+
+impl Default for GateQuota {
+    /// Ten at once, then one per 100 ms. Source: design 7, rate.
+    fn default() -> Self {
+        Self { per_second: 10, burst: 10 }
+    }
+}
+
+/// The quota is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("send rate exceeded, retry after {ms} ms")]
+pub(crate) struct RetryAfter {
+    /// When the next send of this class will pass, milliseconds from now, rounded up; at least 1.
+    pub ms: u64,
+}
+
+/// Governor's view of our clock: nanoseconds since the clock's own beginning.
+struct GateClock(Arc<dyn Clock>);
+
+impl GateClock {
+    /// Governor adds intervals to instants unchecked; half the range leaves it 292 years of room.
+    const LATEST: u64 = u64::MAX / 2;
+}
+
+impl GovernorClock for GateClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        let nanos = u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(Self::LATEST);
+        Nanos::new(nanos.min(Self::LATEST))
+    }
+}
+
+type Limiter = RateLimiter<UserId, DashMapStateStore<UserId>, GateClock, NoOpMiddleware<Nanos>>;
+
+/// Sends per user and class (GCRA). Keyed by user, so that devices share it and reconnecting does not refill it.
+pub(crate) struct SendGate {
+    storable: Limiter,
+    storable_high: Limiter,
+    command: Limiter,
+    clock: GateClock,
+}
+
+impl SendGate {
+    /// A gate at which nobody has sent yet.
+    #[must_use]
+    pub(crate) fn new(storable: GateQuota, storable_high: GateQuota, command: GateQuota, clock: Arc<dyn Clock>) -> Self {
+        let limiter = |quota| RateLimiter::new(governor_quota(quota), DashMapStateStore::default(), GateClock(clock.clone()));
+        Self { storable: limiter(storable), storable_high: limiter(storable_high), command: limiter(command), clock: GateClock(clock) }
+    }
+
+    /// Takes one send from the quota.
+    ///
+    /// # Errors
+    /// [`RetryAfter`] when it is used up; nothing was taken.
+    pub(crate) fn check(&self, user: &UserId, class: Class) -> Result<(), RetryAfter> {
+        self.limiter(class).check_key(user).map_err(|refused| {
+            let nanos = refused.wait_time_from(self.clock.now()).as_nanos();
+            RetryAfter { ms: u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1) }
+        })
+    }
+
+    /// Forgets users whose quota is whole again, and gives their memory back. Call once a minute: memory is bounded by
+    /// who sent since.
+    pub(crate) fn forget_idle(&self) {
+        for limiter in self.limiters() {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
+    }
+
+    /// Buckets in memory now, over all classes.
+    #[must_use]
+    pub(crate) fn tracked(&self) -> usize {
+        self.limiters().iter().map(|limiter| limiter.len()).sum()
+    }
+
+    fn limiter(&self, class: Class) -> &Limiter {
+        match class {
+            Class::Storable => &self.storable,
+            Class::StorableHigh => &self.storable_high,
+            Class::Command => &self.command,
+        }
+    }
+
+    fn limiters(&self) -> [&Limiter; 3] {
+        [&self.storable, &self.storable_high, &self.command]
+    }
+}
+
+impl fmt::Debug for SendGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendGate").field("tracked", &self.tracked()).finish_non_exhaustive()
+    }
+}
+
+fn governor_quota(quota: GateQuota) -> Quota {
+    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    Quota::per_second(at_least_one(quota.per_second)).allow_burst(at_least_one(quota.burst))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    fn gate() -> (SendGate, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::at(0));
+        // A broker that has run for a while: instants are not zero.
+        clock.advance(Duration::from_secs(1000));
+        let quota = GateQuota::default();
+        (SendGate::new(quota, quota, quota, clock.clone()), clock)
+    }
+
+    fn passes(gate: &SendGate, user: &UserId, class: Class) -> usize {
+        (0..100).take_while(|_| gate.check(user, class).is_ok()).count()
+    }
+
+    #[test]
+    fn ten_pass_at_once_then_one_per_100_ms() {
+        let (gate, clock) = gate();
+        let alice = UserId::trusted("alice");
+        assert_eq!(passes(&gate, &alice, Class::Storable), 10);
+        assert_eq!(gate.check(&alice, Class::Storable), Err(RetryAfter { ms: 100 }));
+        clock.advance(Duration::from_millis(30));
+        assert_eq!(gate.check(&alice, Class::Storable), Err(RetryAfter { ms: 70 }));
+        clock.advance(Duration::from_millis(70));
+        assert_eq!(passes(&gate, &alice, Class::Storable), 1);
+        assert_eq!(gate.check(&alice, Class::Storable), Err(RetryAfter { ms: 100 }));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(passes(&gate, &alice, Class::Storable), 10);
+    }
+
+    #[test]
+    fn a_pause_refills_no_more_than_the_burst() {
+        let (gate, clock) = gate();
+        let alice = UserId::trusted("alice");
+        assert_eq!(passes(&gate, &alice, Class::Command), 10);
+        clock.advance(Duration::from_secs(3600));
+        assert_eq!(passes(&gate, &alice, Class::Command), 10);
+    }
+
+    #[test]
+    fn users_and_classes_do_not_share_a_quota() {
+        let (gate, _clock) = gate();
+        let (alice, bob) = (UserId::trusted("alice"), UserId::trusted("bob"));
+        for class in [Class::Storable, Class::StorableHigh, Class::Command] {
+            assert_eq!(passes(&gate, &alice, class), 10, "{class:?}");
+            assert_eq!(passes(&gate, &bob, class), 10, "{class:?}");
+        }
+        assert_eq!(passes(&gate, &UserId::trusted("alice"), Class::Storable), 0, "the same user by another value");
+    }
+
+    #[test]
+    fn each_class_has_the_quota_it_was_given() {
+        let clock = Arc::new(ManualClock::at(0));
+        let quota = |per_second, burst| GateQuota { per_second, burst };
+        let gate = SendGate::new(quota(1, 2), quota(3, 4), quota(0, 0), clock);
+        let alice = UserId::trusted("alice");
+        assert_eq!(passes(&gate, &alice, Class::Storable), 2);
+        assert_eq!(passes(&gate, &alice, Class::StorableHigh), 4);
+        assert_eq!(gate.check(&alice, Class::StorableHigh), Err(RetryAfter { ms: 334 }), "rounded up");
+        assert_eq!(passes(&gate, &alice, Class::Command), 1, "zeros count as one");
+    }
+
+    #[test]
+    fn the_largest_quota_and_the_latest_moment_do_not_overflow() {
+        let clock = Arc::new(ManualClock::at(0));
+        let largest = GateQuota { per_second: u32::MAX, burst: u32::MAX };
+        let slowest = GateQuota { per_second: 1, burst: u32::MAX };
+        let gate = SendGate::new(largest, slowest, largest, clock.clone());
+        let alice = UserId::trusted("alice");
+        for _ in 0..2 {
+            assert_eq!(passes(&gate, &alice, Class::Storable), 100);
+            assert_eq!(passes(&gate, &alice, Class::StorableHigh), 100);
+            gate.forget_idle();
+            clock.advance(Duration::from_millis(u64::MAX / 4));
+        }
+    }
+
+    #[test]
+    fn forgetting_the_idle_refills_nobody_and_frees_memory() {
+        let (gate, clock) = gate();
+        let (alice, bob) = (UserId::trusted("alice"), UserId::trusted("bob"));
+        assert_eq!(passes(&gate, &alice, Class::Storable), 10);
+        clock.advance(Duration::from_millis(500));
+        assert!(gate.check(&bob, Class::Storable).is_ok());
+        gate.forget_idle();
+        assert_eq!(gate.tracked(), 2);
+        assert_eq!(passes(&gate, &alice, Class::Storable), 5);
+        clock.advance(Duration::from_millis(300));
+        gate.forget_idle();
+        assert_eq!(gate.tracked(), 1, "bob's quota is whole again");
+        assert_eq!(passes(&gate, &alice, Class::Storable), 3);
+        clock.advance(Duration::from_secs(5));
+        gate.forget_idle();
+        assert_eq!(gate.tracked(), 0);
+        assert_eq!(passes(&gate, &alice, Class::Storable), 10);
+    }
+
+    #[test]
+    fn barrage_has_no_gate_and_high_priority_has_its_own() {
+        use MessageClass::{Barrage, Command, Storable};
+        for priority in Priority::ALL {
+            assert_eq!(Class::of(Barrage, priority), None);
+            assert_eq!(Class::of(Command, priority), Some(Class::Command));
+        }
+        assert_eq!(Class::of(Storable, Priority::Low), Some(Class::Storable));
+        assert_eq!(Class::of(Storable, Priority::Medium), Some(Class::Storable));
+        assert_eq!(Class::of(Storable, Priority::High), Some(Class::StorableHigh));
+    }
+}

@@ -1,0 +1,332 @@
+//! Keys whose byte order is the order wanted.
+//!
+//! Numbers are big-endian. Every id is preceded by its length, so a conversation's bytes tell where they end:
+//! no conversation's keys are a prefix of another's, and one conversation's messages lie together, by seq.
+
+use crate::model::{Conversation, GroupId, LocalMessageId, RoomId, UserId};
+
+/// Counters of a space, one record. Sorts before all else.
+pub(super) const META: &[u8] = &[0];
+/// No key of the engine begins with this byte or a greater one; a backend may use them.
+pub(super) const RESERVED: u8 = 0xF0;
+
+const DEDUP: u8 = b'd';
+const GROUP: u8 = b'g';
+const HEAD: u8 = b'h';
+const MESSAGE: u8 = b'm';
+const MEMBER: u8 = b'n';
+const PERIOD: u8 = b'p';
+const ROOM: u8 = b'r';
+const USER: u8 = b'u';
+const MEMBERSHIP: u8 = b'w';
+const REMOVAL: u8 = b'x';
+
+/// What a key stands for, by its first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Meta,
+    Dedup,
+    Group,
+    Head,
+    Message,
+    Member,
+    Period,
+    Room,
+    User,
+    Membership,
+    Removal,
+}
+
+impl Kind {
+    /// The kind of a key, if it is one of ours.
+    pub(super) fn of(key: &[u8]) -> Option<Self> {
+        Some(match *key.first()? {
+            0 => Self::Meta,
+            DEDUP => Self::Dedup,
+            GROUP => Self::Group,
+            HEAD => Self::Head,
+            MESSAGE => Self::Message,
+            MEMBER => Self::Member,
+            PERIOD => Self::Period,
+            ROOM => Self::Room,
+            USER => Self::User,
+            MEMBERSHIP => Self::Membership,
+            REMOVAL => Self::Removal,
+            _ => return None,
+        })
+    }
+}
+
+fn push_id(key: &mut Vec<u8>, id: &str) {
+    // Ids are bounded by `limits`, far below this; a longer one would only lose its order, not its identity.
+    let length = u16::try_from(id.len()).unwrap_or(u16::MAX);
+    key.extend_from_slice(&length.to_be_bytes());
+    key.extend_from_slice(id.as_bytes());
+}
+
+/// Splits a length and an id off the front.
+fn pop_id(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<2>()?;
+    let (id, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    Some((std::str::from_utf8(id).ok()?, rest))
+}
+
+fn push_conversation(key: &mut Vec<u8>, conversation: &Conversation) {
+    match conversation {
+        Conversation::Peer(one, other) => {
+            key.push(0);
+            push_id(key, one.as_str());
+            push_id(key, other.as_str());
+        }
+        Conversation::Room(room, incarnation) => {
+            key.push(1);
+            push_id(key, room.as_str());
+            key.extend_from_slice(&incarnation.to_be_bytes());
+        }
+        Conversation::Group(group) => {
+            key.push(2);
+            push_id(key, group.as_str());
+        }
+    }
+}
+
+fn pop_conversation(bytes: &[u8]) -> Option<(Conversation, &[u8])> {
+    let (tag, rest) = bytes.split_first()?;
+    Some(match tag {
+        0 => {
+            let (one, rest) = pop_id(rest)?;
+            let (other, rest) = pop_id(rest)?;
+            (Conversation::Peer(UserId::trusted(one), UserId::trusted(other)), rest)
+        }
+        1 => {
+            let (room, rest) = pop_id(rest)?;
+            let (incarnation, rest) = rest.split_first_chunk::<8>()?;
+            (Conversation::Room(RoomId::trusted(room), u64::from_be_bytes(*incarnation)), rest)
+        }
+        2 => {
+            let (group, rest) = pop_id(rest)?;
+            (Conversation::Group(GroupId::trusted(group)), rest)
+        }
+        _ => return None,
+    })
+}
+
+fn of_conversation(prefix: u8, conversation: &Conversation) -> Vec<u8> {
+    let mut key = Vec::with_capacity(96);
+    key.push(prefix);
+    push_conversation(&mut key, conversation);
+    key
+}
+
+/// A message's place.
+pub(super) fn message(conversation: &Conversation, seq: u64) -> Vec<u8> {
+    let mut key = of_conversation(MESSAGE, conversation);
+    key.extend_from_slice(&seq.to_be_bytes());
+    key
+}
+
+/// The key's part before the seq, and the seq.
+pub(super) fn split_message(key: &[u8]) -> Option<(&[u8], u64)> {
+    let (prefix, seq) = key.split_last_chunk::<8>()?;
+    Some((prefix, u64::from_be_bytes(*seq)))
+}
+
+/// The conversation of a message's key or a head's key.
+pub(super) fn conversation_of(key: &[u8]) -> Option<Conversation> {
+    let (conversation, rest) = pop_conversation(key.get(1..)?)?;
+    (rest.is_empty() || rest.len() == 8).then_some(conversation)
+}
+
+/// A conversation's head.
+pub(super) fn head(conversation: &Conversation) -> Vec<u8> {
+    of_conversation(HEAD, conversation)
+}
+
+/// The head's key for the key of one of its messages without the seq.
+pub(super) fn head_of_prefix(prefix: &[u8]) -> Vec<u8> {
+    let mut key = prefix.to_vec();
+    if let Some(first) = key.first_mut() {
+        *first = HEAD;
+    }
+    key
+}
+
+/// All heads: from inclusive, to exclusive.
+pub(super) fn heads() -> (Vec<u8>, Vec<u8>) {
+    (vec![HEAD], vec![HEAD + 1])
+}
+
+/// A removal that has begun.
+pub(super) fn removal(conversation: &Conversation) -> Vec<u8> {
+    of_conversation(REMOVAL, conversation)
+}
+
+/// All removals that have begun.
+pub(super) fn removals() -> (Vec<u8>, Vec<u8>) {
+    (vec![REMOVAL], vec![REMOVAL + 1])
+}
+
+/// What is known of a sender's local id.
+pub(super) fn dedup(sender: &UserId, local_id: &LocalMessageId) -> Vec<u8> {
+    let mut key = Vec::with_capacity(64);
+    key.push(DEDUP);
+    push_id(&mut key, sender.as_str());
+    key.extend_from_slice(local_id.as_str().as_bytes());
+    key
+}
+
+/// Sender and local id of a dedup entry's key.
+pub(super) fn split_dedup(key: &[u8]) -> Option<(&str, &str)> {
+    let (sender, local_id) = pop_id(key.get(1..)?)?;
+    Some((sender, std::str::from_utf8(local_id).ok()?))
+}
+
+/// A period that exists.
+pub(super) fn period(period: u64) -> Vec<u8> {
+    let mut key = vec![PERIOD];
+    key.extend_from_slice(&period.to_be_bytes());
+    key
+}
+
+/// The number in a period's key.
+pub(super) fn split_period(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.get(1..)?.try_into().ok()?))
+}
+
+/// All periods that exist.
+pub(super) fn periods() -> (Vec<u8>, Vec<u8>) {
+    (vec![PERIOD], vec![PERIOD + 1])
+}
+
+fn of_id(prefix: u8, id: &str) -> Vec<u8> {
+    let mut key = vec![prefix];
+    key.extend_from_slice(id.as_bytes());
+    key
+}
+
+/// A user's row.
+pub(super) fn user(user: &UserId) -> Vec<u8> {
+    of_id(USER, user.as_str())
+}
+
+/// A room's row.
+pub(super) fn room(room: &RoomId) -> Vec<u8> {
+    of_id(ROOM, room.as_str())
+}
+
+/// All rooms' rows.
+pub(super) fn rooms() -> (Vec<u8>, Vec<u8>) {
+    (vec![ROOM], vec![ROOM + 1])
+}
+
+/// A group's row.
+pub(super) fn group(group: &GroupId) -> Vec<u8> {
+    of_id(GROUP, group.as_str())
+}
+
+fn of_pair(prefix: u8, first: &str, second: &str) -> Vec<u8> {
+    let mut key = vec![prefix];
+    push_id(&mut key, first);
+    key.extend_from_slice(second.as_bytes());
+    key
+}
+
+fn pairs_of(prefix: u8, first: &str) -> (Vec<u8>, Vec<u8>) {
+    let from = of_pair(prefix, first, "");
+    let mut to = from.clone();
+    // No id holds this byte: it is not UTF-8.
+    to.push(0xFF);
+    (from, to)
+}
+
+/// A member in the group's list.
+pub(super) fn member(group: &GroupId, user: &UserId) -> Vec<u8> {
+    of_pair(MEMBER, group.as_str(), user.as_str())
+}
+
+/// The group of a key of the group's list.
+pub(super) fn split_member(key: &[u8]) -> Option<GroupId> {
+    let (group, _) = pop_id(key.get(1..)?)?;
+    Some(GroupId::trusted(group))
+}
+
+/// All members of a group.
+pub(super) fn members(group: &GroupId) -> (Vec<u8>, Vec<u8>) {
+    pairs_of(MEMBER, group.as_str())
+}
+
+/// A group in the user's list.
+pub(super) fn membership(user: &UserId, group: &GroupId) -> Vec<u8> {
+    of_pair(MEMBERSHIP, user.as_str(), group.as_str())
+}
+
+/// All groups of a user.
+pub(super) fn memberships(user: &UserId) -> (Vec<u8>, Vec<u8>) {
+    pairs_of(MEMBERSHIP, user.as_str())
+}
+
+/// The group of a key of the user's list.
+pub(super) fn split_membership(key: &[u8]) -> Option<GroupId> {
+    let (_, group) = pop_id(key.get(1..)?)?;
+    Some(GroupId::trusted(std::str::from_utf8(group).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Short ids over few letters, so that one id is often the beginning of another.
+    fn id() -> impl Strategy<Value = String> {
+        proptest::collection::vec(prop_oneof![Just('a'), Just('b'), Just('~')], 1..6).prop_map(String::from_iter)
+    }
+
+    fn conversation() -> impl Strategy<Value = Conversation> {
+        prop_oneof![
+            (id(), id()).prop_map(|(a, b)| Conversation::peer(&UserId::trusted(&a), &UserId::trusted(&b))),
+            (id(), any::<u64>()).prop_map(|(r, n)| Conversation::Room(RoomId::trusted(&r), n)),
+            (id(), 0..3u64).prop_map(|(r, n)| Conversation::Room(RoomId::trusted(&r), n)),
+            id().prop_map(|g| Conversation::Group(GroupId::trusted(&g))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn keys_sort_by_conversation_then_seq(a in conversation(), b in conversation(), m in any::<u64>(), n in any::<u64>()) {
+            let by_key = message(&a, m).cmp(&message(&b, n));
+            let by_value = head(&a).cmp(&head(&b)).then(m.cmp(&n));
+            prop_assert_eq!(by_key, by_value);
+            prop_assert_eq!(head(&a) == head(&b), a == b);
+        }
+
+        #[test]
+        fn no_conversation_is_a_prefix_of_another(a in conversation(), b in conversation()) {
+            prop_assert!(a == b || !head(&a).starts_with(&head(&b)));
+        }
+
+        #[test]
+        fn keys_tell_what_they_were_made_of(a in conversation(), seq in any::<u64>(), u in id(), l in id(), g in id()) {
+            let key = message(&a, seq);
+            let (prefix, found) = split_message(&key).unwrap();
+            prop_assert_eq!(found, seq);
+            prop_assert_eq!(head_of_prefix(prefix), head(&a));
+            prop_assert_eq!(conversation_of(&key), Some(a.clone()));
+            prop_assert_eq!(conversation_of(&head(&a)), Some(a));
+            let key = dedup(&UserId::trusted(&u), &LocalMessageId::trusted(&l));
+            prop_assert_eq!(split_dedup(&key), Some((u.as_str(), l.as_str())));
+            let key = membership(&UserId::trusted(&u), &GroupId::trusted(&g));
+            prop_assert_eq!(split_membership(&key), Some(GroupId::trusted(&g)));
+            let key = member(&GroupId::trusted(&g), &UserId::trusted(&u));
+            prop_assert_eq!(split_member(&key), Some(GroupId::trusted(&g)));
+            prop_assert_eq!(split_period(&period(seq)), Some(seq));
+        }
+
+        #[test]
+        fn a_list_holds_its_own_and_no_others(owner in id(), other in id(), entry in id()) {
+            let (from, to) = members(&GroupId::trusted(&owner));
+            let key = member(&GroupId::trusted(&other), &UserId::trusted(&entry));
+            prop_assert_eq!(from <= key && key < to, owner == other);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Reading: pages, heads, retries and rows, over any backend.
+//!
+//! A batch is visible in the database a moment before it is durable. What a reader is told must not vanish, so
+//! messages and heads of commits after the last durable one are left out here.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::record::{Envelope, Head, Known};
+use super::table::{Backend, Space};
+use super::{Anchor, Page, PageRead, StoreError, key, record};
+use crate::model::{Conversation, LocalMessageId, Message, UserId};
+
+/// Every commit counts, durable or not: the engine's own view.
+pub(super) const ALL: u64 = u64::MAX;
+
+/// A head and the period that holds it; none: the checkpoint in the permanent space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HeadPlace {
+    pub head: Head,
+    pub period: Option<u64>,
+}
+
+/// A stored message that a local id led to.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub message: Arc<Message>,
+    pub commit: u64,
+    pub content: (u64, u64),
+}
+
+/// A row of the permanent space.
+pub(super) fn row<T: DeserializeOwned>(backend: &dyn Backend, space: Space, key: &[u8]) -> Result<Option<T>, StoreError> {
+    backend.get(space, key)?.map(|value| record::decode(key, &value)).transpose()
+}
+
+/// Scans and lets the visitor fail.
+pub(super) fn try_scan(
+    backend: &dyn Backend,
+    space: Space,
+    (from, to): (&[u8], &[u8]),
+    backwards: bool,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+) -> Result<(), StoreError> {
+    let mut outcome = Ok(());
+    backend.scan(space, from, to, backwards, &mut |key, value| match visit(key, value) {
+        Ok(flow) => flow,
+        Err(error) => {
+            outcome = Err(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    outcome
+}
+
+/// All rows of a range, each made of its key and value.
+pub(super) fn rows<T>(
+    backend: &dyn Backend,
+    (from, to): (Vec<u8>, Vec<u8>),
+    make: impl Fn(&[u8], &[u8]) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut rows = Vec::new();
+    try_scan(backend, Space::Permanent, (&from, &to), false, |key, value| {
+        rows.push(make(key, value)?);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(rows)
+}
+
+/// The head of a conversation: the newest period that has one, else the permanent checkpoint.
+pub(super) fn head_place(backend: &dyn Backend, conversation: &Conversation) -> Result<Option<HeadPlace>, StoreError> {
+    let key = key::head(conversation);
+    for period in backend.periods().into_iter().rev() {
+        if let Some(head) = row(backend, Space::Period(period), &key)? {
+            return Ok(Some(HeadPlace { head, period: Some(period) }));
+        }
+    }
+    Ok(row(backend, Space::Permanent, &key)?.map(|head| HeadPlace { head, period: None }))
+}
+
+/// The last durable seq of a conversation.
+pub(super) fn last_seq(backend: &dyn Backend, durable: u64, conversation: &Conversation) -> Result<u64, StoreError> {
+    match head_place(backend, conversation)? {
+        None => Ok(0),
+        Some(place) if place.head.commit <= durable => Ok(place.head.seq),
+        Some(_) => {
+            // A batch is on its way to disk: the last message before it.
+            let page = Page { anchor: Anchor::End, backwards: true, count: 1, bytes_max: 0, first_seq: 0 };
+            let last = read(backend, durable, conversation, page)?.messages.pop();
+            match last {
+                Some(message) => Ok(message.seq),
+                None => Ok(row::<Head>(backend, Space::Permanent, &key::head(conversation))?.map_or(0, |head| head.seq)),
+            }
+        }
+    }
+}
+
+/// What a local id led to, in the current period or the one before it.
+pub(super) fn find(backend: &dyn Backend, durable: u64, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Found>, StoreError> {
+    let dedup_key = key::dedup(sender, local_id);
+    for period in backend.periods().into_iter().rev().take(2) {
+        let space = Space::Period(period);
+        let Some(known) = row::<Known>(backend, space, &dedup_key)? else { continue };
+        let key = key::message(&known.conversation, known.seq);
+        let Some(value) = backend.get(space, &key)? else {
+            // Both go in one batch: what removes the message removes the entry.
+            if backend.get(space, &dedup_key)?.is_none() {
+                continue;
+            }
+            return Err(StoreError::Damaged(format!("message {} of {:?} is missing", known.seq, known.conversation)));
+        };
+        let (message, envelope) = record::decode_message(&key, &value)?;
+        if envelope.commit <= durable {
+            return Ok(Some(Found { message, commit: envelope.commit, content: known.content }));
+        }
+    }
+    Ok(None)
+}
+
+/// A page of a conversation. Sizes are those of the records.
+pub(super) fn read(backend: &dyn Backend, durable: u64, conversation: &Conversation, page: Page) -> Result<PageRead, StoreError> {
+    let mut read = PageRead::default();
+    let (mut low, mut high) = (page.first_seq, u64::MAX);
+    match (page.anchor, page.backwards) {
+        (Anchor::End, _) => {}
+        (Anchor::Seq(seq), true) => high = seq,
+        (Anchor::Seq(seq), false) => low = low.max(seq.saturating_add(1)),
+        (Anchor::OrderKey(order_key), true) => high = seq_at(backend, conversation, order_key)?,
+        (Anchor::OrderKey(order_key), false) => low = low.max(seq_at(backend, conversation, order_key.saturating_add(1))?),
+    }
+    if low >= high || page.count == 0 {
+        return Ok(read);
+    }
+    let (from, to) = (key::message(conversation, low), key::message(conversation, high));
+    let mut periods = backend.periods();
+    if page.backwards {
+        periods.reverse();
+    }
+    let mut bytes = 0;
+    for period in periods {
+        try_scan(backend, Space::Period(period), (&from, &to), page.backwards, |key, value| {
+            if read.messages.len() == page.count {
+                return Ok(ControlFlow::Break(()));
+            }
+            let (message, envelope) = record::decode_message(key, value)?;
+            if envelope.commit > durable {
+                return Ok(ControlFlow::Continue(()));
+            }
+            if !read.messages.is_empty() && bytes + value.len() > page.bytes_max {
+                read.cut = true;
+                return Ok(ControlFlow::Break(()));
+            }
+            bytes += value.len();
+            read.messages.push(message);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if read.cut || read.messages.len() == page.count {
+            break;
+        }
+    }
+    if page.backwards {
+        read.messages.reverse();
+    }
+    Ok(read)
+}
+
+/// The first message at or after `seq` and below `end`, in a period.
+fn first_from(
+    backend: &dyn Backend,
+    space: Space,
+    conversation: &Conversation,
+    (seq, end): (u64, u64),
+    backwards: bool,
+) -> Result<Option<(u64, Envelope)>, StoreError> {
+    let mut first = None;
+    let (from, to) = (key::message(conversation, seq), key::message(conversation, end));
+    try_scan(backend, space, (&from, &to), backwards, |key, value| {
+        let envelope = record::peek_message(key, value)?;
+        first = key::split_message(key).map(|(_, seq)| (seq, envelope));
+        Ok(ControlFlow::Break(()))
+    })?;
+    Ok(first)
+}
+
+/// A seq that divides those with a lesser order key from the others, by binary search: order keys rise with seqs.
+fn seq_at(backend: &dyn Backend, conversation: &Conversation, order_key: u64) -> Result<u64, StoreError> {
+    for period in backend.periods() {
+        let space = Space::Period(period);
+        let Some((last, envelope)) = first_from(backend, space, conversation, (0, u64::MAX), true)? else { continue };
+        if envelope.order_key < order_key {
+            continue;
+        }
+        let (mut low, mut high) = (0, last);
+        if let Some((first, _)) = first_from(backend, space, conversation, (0, u64::MAX), false)? {
+            low = first;
+        }
+        // All below `low` are lesser, all from `high` on are not.
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match first_from(backend, space, conversation, (middle, high), false)? {
+                Some((seq, envelope)) if envelope.order_key < order_key => low = seq + 1,
+                _ => high = middle,
+            }
+        }
+        return Ok(high);
+    }
+    Ok(u64::MAX)
+}

@@ -1,0 +1,329 @@
+//! The thread that writes: collects what is waiting, gives each message its place, commits, tells the callers.
+//!
+//! Nothing lingers: while one batch is being flushed the next one gathers in the queue. Between batches it takes one
+//! step of the [`super::chores`], so that deleting much never holds up an append for long.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Duration;
+
+use super::chores::{self, Chore};
+use super::engine::{AppendJob, Job, Shared};
+use super::heads::{HEADS_MAX, Heads};
+use super::plan::{self, Plan};
+use super::record::{self, PeriodMeta, PeriodRow, PermanentMeta};
+use super::table::{Backend, Mark, Op, Space};
+use super::{Appended, Done, RowWrite, StoreError, key, reader};
+
+/// Appends and row writes per batch at most: applying a batch blocks readers (hazards, sled).
+const BATCH_JOBS_MAX: usize = 256;
+/// A batch is closed when its bodies reach this: large messages must not make a large batch.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+/// The length of a period. Retention deletes whole ones.
+pub(super) const PERIOD_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// How long closing may go on with chores; the rest is done after the next open.
+const CLOSING_CHORES_MAX: Duration = Duration::from_secs(2);
+
+/// Keys of the permanent space and what they become; none: deleted.
+pub(super) type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// A job's outcome, told after the flush.
+enum Outcome {
+    Append(Done<Appended>, Result<Appended, StoreError>),
+    Rows(Done<()>),
+}
+
+/// See the module's documentation.
+pub(super) struct Writer {
+    pub shared: Arc<Shared>,
+    pub heads: Heads,
+    permanent: PermanentMeta,
+    metas: HashMap<u64, PeriodMeta>,
+    chores: VecDeque<Chore>,
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, permanent: PermanentMeta) -> Self {
+        Self { shared, heads: Heads::new(HEADS_MAX), permanent, metas: HashMap::new(), chores: VecDeque::new() }
+    }
+
+    pub(super) fn backend(&self) -> &dyn Backend {
+        &*self.shared.backend
+    }
+
+    /// Works until nobody can queue any more.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+        match chores::left_over(self.backend()) {
+            Ok(chores) => self.chores.extend(chores),
+            Err(error) => self.shared.break_down(&error),
+        }
+        loop {
+            let mut batch = Vec::new();
+            if self.chores.is_empty() {
+                match jobs.recv() {
+                    Ok(job) => self.sort(job, &mut batch),
+                    Err(_) => break,
+                }
+            }
+            let open = self.collect(jobs, &mut batch);
+            self.carry_out(batch);
+            self.step();
+            if !open {
+                break;
+            }
+        }
+        self.end_chores();
+    }
+
+    /// Takes what is waiting; false when nobody can queue any more.
+    fn collect(&mut self, jobs: &Receiver<Job>, batch: &mut Vec<Job>) -> bool {
+        let mut bytes = batch.iter().map(size_of_job).sum::<usize>();
+        while batch.len() < BATCH_JOBS_MAX && bytes < BATCH_BYTES_MAX {
+            match jobs.try_recv() {
+                Ok(job) => {
+                    bytes += size_of_job(&job);
+                    self.sort(job, batch);
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
+    }
+
+    /// Puts a job where it belongs. A removal queued behind appends begins after their batch.
+    fn sort(&mut self, job: Job, batch: &mut Vec<Job>) {
+        match job {
+            Job::Append(_) | Job::Rows(..) => batch.push(job),
+            Job::Remove(conversation, done) => self.chores.push_back(Chore::remove(conversation, done)),
+            Job::Sweep(now_ms, reply) => self.chores.push_back(Chore::sweep(now_ms, reply)),
+        }
+    }
+
+    /// Plans and commits one batch, then tells the callers in order.
+    fn carry_out(&mut self, batch: Vec<Job>) {
+        if batch.is_empty() {
+            return;
+        }
+        let mut outcomes = Vec::with_capacity(batch.len());
+        match self.plan(batch, &mut outcomes).and_then(|plan| self.commit(plan)) {
+            Ok(()) => {
+                for outcome in outcomes {
+                    match outcome {
+                        Outcome::Append(done, result) => self.shared.finish(done, result),
+                        Outcome::Rows(done) => self.shared.finish(done, Ok(())),
+                    }
+                }
+            }
+            Err(error) => {
+                self.shared.break_down(&error);
+                // The first reason, also for those that decided themselves before the flush failed.
+                let reason = self.shared.writable().err().unwrap_or(error);
+                for outcome in outcomes {
+                    match outcome {
+                        Outcome::Append(done, _) => self.shared.finish(done, Err(reason.clone())),
+                        Outcome::Rows(done) => self.shared.finish(done, Err(reason.clone())),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Decides every job of a batch. `outcomes` is complete also when this fails.
+    fn plan(&mut self, batch: Vec<Job>, outcomes: &mut Vec<Outcome>) -> Result<Plan, StoreError> {
+        let writable = self.shared.writable();
+        let has_appends = writable.is_ok() && batch.iter().any(|job| matches!(job, Job::Append(_)));
+        let period = if has_appends { self.current_period() } else { Ok(0) };
+        let (meta, failed) = match writable
+            .and(period)
+            .and_then(|period| Ok((period, if has_appends { self.meta(period)? } else { PeriodMeta::default() })))
+        {
+            Ok((period, meta)) => ((period, meta), None),
+            Err(error) => ((0, PeriodMeta::default()), Some(error)),
+        };
+        let mut plan = Plan::new(meta.0, meta.1, self.shared.commit.load(Ordering::Relaxed));
+        for job in batch {
+            match job {
+                Job::Append(job) => {
+                    let AppendJob { append, certainly_new, content, done } = *job;
+                    if let Some(local_id) = &append.local_id {
+                        // Once more: a period may have begun since it was queued, and its entry goes there.
+                        self.shared.seen.insert(append.sender.as_str(), local_id.as_str());
+                    }
+                    let result = match &failed {
+                        Some(error) => Err(error.clone()),
+                        None => plan.append(self.backend(), &self.heads, append, certainly_new, content),
+                    };
+                    outcomes.push(Outcome::Append(done, result));
+                }
+                Job::Rows(rows, done) => {
+                    rows.into_iter().for_each(|row| put_row(&mut plan.rows, row));
+                    outcomes.push(Outcome::Rows(done));
+                }
+                Job::Remove(..) | Job::Sweep(..) => {}
+            }
+        }
+        failed.map_or(Ok(plan), Err)
+    }
+
+    /// Makes a planned batch durable: rows first, then messages, then the mark.
+    fn commit(&mut self, plan: Plan) -> Result<(), StoreError> {
+        let plan::Finished { period, rows, ops, meta, heads, appended, duplicates } = plan.finish();
+        self.shared.duplicates.fetch_add(duplicates, Ordering::Relaxed);
+        if rows.is_empty() && ops.is_empty() {
+            return Ok(());
+        }
+        if !rows.is_empty() {
+            self.write_rows(rows)?;
+        }
+        if !ops.is_empty() {
+            self.write_period(period, ops, meta)?;
+        }
+        self.write_mark(meta.commit)?;
+        for (conversation, place) in heads {
+            self.heads.put(conversation, place);
+        }
+        self.shared.appended.fetch_add(appended, Ordering::Relaxed);
+        self.shared.flushes.fetch_add(1, Ordering::Relaxed);
+        self.shared.message_id.fetch_max(meta.message_id, Ordering::AcqRel);
+        self.shared.commit.fetch_max(meta.commit, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// The period appends go to; never an older one than before, wherever the clock stands.
+    fn current_period(&mut self) -> Result<u64, StoreError> {
+        let newest = self.backend().periods().last().copied();
+        let now = self.shared.clock.wall_ms() / PERIOD_MS;
+        if let Some(newest) = newest.filter(|newest| *newest >= now) {
+            return Ok(newest);
+        }
+        let before = newest.map(|newest| self.meta(newest)).transpose()?.unwrap_or_default();
+        self.backend().create_period(now)?;
+        let mut rows = Rows::new();
+        put(&mut rows, key::period(now), &PeriodRow::default());
+        if let Some(newest) = newest {
+            put(&mut rows, key::period(newest), &PeriodRow { dropping: false, commit: before.commit });
+        }
+        self.write_rows(rows)?;
+        self.write_mark(self.shared.commit.load(Ordering::Relaxed))?;
+        self.metas.insert(now, PeriodMeta { entries: 0, ..before });
+        if newest.is_some() {
+            self.shared.seen.rotate();
+        }
+        tracing::debug!(period = now, "store began a period");
+        Ok(now)
+    }
+
+    /// A period's counters.
+    pub(super) fn meta(&mut self, period: u64) -> Result<PeriodMeta, StoreError> {
+        if let Some(meta) = self.metas.get(&period) {
+            return Ok(*meta);
+        }
+        let meta = reader::row(self.backend(), Space::Period(period), key::META)?.unwrap_or_default();
+        self.metas.insert(period, meta);
+        Ok(meta)
+    }
+
+    /// Forgets a period's counters.
+    pub(super) fn forget_period(&mut self, period: u64) {
+        self.metas.remove(&period);
+    }
+
+    /// Commits a batch of a period with its counters.
+    pub(super) fn write_period(&mut self, period: u64, mut ops: Vec<Op>, meta: PeriodMeta) -> Result<(), StoreError> {
+        ops.push(Op::Put(key::META.to_vec(), record::encode(key::META, &meta)));
+        self.backend().commit(Space::Period(period), ops)?;
+        self.metas.insert(period, meta);
+        Ok(())
+    }
+
+    /// Commits rows with the permanent space's counters. [`Writer::write_mark`] must follow.
+    pub(super) fn write_rows(&mut self, rows: Rows) -> Result<(), StoreError> {
+        let mut meta = PermanentMeta { rows: self.permanent.rows + 1, entries: self.permanent.entries };
+        let mut ops = Vec::with_capacity(rows.len() + 1);
+        for (key, value) in rows {
+            let is_there = self.backend().get(Space::Permanent, &key)?.is_some();
+            match (is_there, &value) {
+                (false, Some(_)) => meta.entries += 1,
+                (true, None) => meta.entries -= 1,
+                (true, Some(_)) | (false, None) => {}
+            }
+            ops.push(match value {
+                Some(value) => Op::Put(key, value),
+                None => Op::Delete(key),
+            });
+        }
+        ops.push(Op::Put(key::META.to_vec(), record::encode(key::META, &meta)));
+        self.backend().commit(Space::Permanent, ops)?;
+        self.permanent = meta;
+        Ok(())
+    }
+
+    /// Writes down what is durable now.
+    pub(super) fn write_mark(&self, commit: u64) -> Result<(), StoreError> {
+        self.backend().mark(Mark { commit, rows: self.permanent.rows })
+    }
+
+    /// One step of the first chore.
+    fn step(&mut self) {
+        let Some(mut chore) = self.chores.pop_front() else { return };
+        let stepped = self.shared.writable().and_then(|()| chore.step(self));
+        match stepped {
+            Ok(false) => self.chores.push_front(chore),
+            Ok(true) => chore.finish(&self.shared, Ok(())),
+            Err(error) => {
+                if matches!(error, StoreError::Unavailable(_)) {
+                    self.shared.break_down(&error);
+                }
+                chore.finish(&self.shared, Err(error));
+            }
+        }
+    }
+
+    /// Goes on with the chores for a moment, then leaves them to the next open.
+    fn end_chores(&mut self) {
+        let began = self.shared.clock.elapsed();
+        while !self.chores.is_empty() && self.shared.clock.elapsed() - began < CLOSING_CHORES_MAX {
+            self.step();
+        }
+        let left = StoreError::Unavailable("store is closed; what is left goes on after the next open".into());
+        for chore in self.chores.drain(..) {
+            chore.finish(&self.shared, Err(left.clone()));
+        }
+    }
+}
+
+fn size_of_job(job: &Job) -> usize {
+    match job {
+        Job::Append(job) => plan::size_of(&job.append),
+        Job::Rows(rows, _) => rows.len() * 256,
+        Job::Remove(..) | Job::Sweep(..) => 0,
+    }
+}
+
+fn put<T: serde::Serialize>(rows: &mut Rows, key: Vec<u8>, value: &T) {
+    let record = record::encode(&key, value);
+    rows.insert(key, Some(record));
+}
+
+/// Notes what a row write changes; a later one of the same key takes its place.
+fn put_row(rows: &mut Rows, write: RowWrite) {
+    match write {
+        RowWrite::PutUser(user) => put(rows, key::user(&user.id), &user),
+        RowWrite::PutRoom(room) => put(rows, key::room(&room.id), &room),
+        RowWrite::DeleteRoom(room) => {
+            rows.insert(key::room(&room), None);
+        }
+        RowWrite::PutGroup(group) => put(rows, key::group(&group.info.id), &group),
+        RowWrite::PutMember(group, member) => {
+            put(rows, key::membership(&member.user, &group), &());
+            put(rows, key::member(&group, &member.user), &member);
+        }
+        RowWrite::DeleteMember(group, user) => {
+            rows.insert(key::membership(&user, &group), None);
+            rows.insert(key::member(&group, &user), None);
+        }
+    }
+}

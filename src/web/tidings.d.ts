@@ -1,0 +1,512 @@
+// Types of the Tidings client. Names and members are the vendor's; what is ours is marked so.
+
+export declare enum ZIMBlacklistChangeAction { Added = 0, Removed = 1 }
+export declare enum ZIMCXHandleType { Generic = 1, PhoneNumber = 2, EmailAddress = 3 }
+export declare enum ZIMCallInvitationMode { Unknown = -1, General = 0, Advanced = 1 }
+export declare enum ZIMCallState { Unknown = -1, Started = 1, Ended = 2 }
+export declare enum ZIMCallUserState {
+  Unknown = -1, Inviting = 0, Accepted = 1, Rejected = 2, Cancelled = 3, Offline = 4, Received = 5, Timeout = 6, Quit = 7, Ended = 8,
+  NotYetReceived = 9, BeCancelled = 10,
+}
+export declare enum ZIMConnectionEvent {
+  Success = 0, ActiveLogin = 1, LoginTimeout = 2, LoginInterrupted = 3, KickedOut = 4, TokenExpired = 5, Unregistered = 6,
+}
+export declare enum ZIMConnectionState { Disconnected = 0, Connecting = 1, Connected = 2, Reconnecting = 3 }
+export declare enum ZIMConversationEvent { Added = 0, Updated = 1, Disabled = 2, Deleted = 3 }
+export declare enum ZIMConversationNotificationStatus { Notify = 1, DoNotDisturb = 2 }
+export declare enum ZIMConversationType { Unknown = -1, Peer = 0, Room = 1, Group = 2, CommunityChannel = 3 }
+export declare enum ZIMFriendApplicationListChangeAction { Added = 0, Deleted = 1 }
+export declare enum ZIMFriendApplicationState { Unknown = -1, Waiting = 1, Accepted = 2, Rejected = 3, Expired = 4, Disabled = 5 }
+export declare enum ZIMFriendApplicationType { Unknown = -1, None = 0, Received = 1, Sent = 2, Both = 3 }
+export declare enum ZIMFriendDeleteType { Both = 0, Single = 1 }
+export declare enum ZIMFriendListChangeAction { Added = 0, Deleted = 1 }
+export declare enum ZIMFriendRelationCheckType { Both = 0, Single = 1 }
+export declare enum ZIMGeofencingType { None = 0, Include = 1, Exclude = 2 }
+export declare enum ZIMGroupAttributesUpdateAction { Set = 0, Delete = 1 }
+export declare enum ZIMGroupEvent { Unknown = -1, Created = 1, Dismissed = 2, Joined = 3, Invited = 4, Left = 5, KickedOut = 6 }
+export declare enum ZIMGroupMemberEvent { Unknown = -1, Joined = 1, Left = 2, KickedOut = 4, Invited = 5 }
+export declare enum ZIMGroupMemberState { Quit = 0, Enter = 1 }
+export declare enum ZIMGroupMessageNotificationStatus { Notify = 1, Disturb = 2 }
+export declare enum ZIMGroupMuteMode { None = 0, Normal = 1, All = 2, Custom = 3 }
+export declare enum ZIMGroupState { Quit = 0, Enter = 1 }
+export declare enum ZIMMessageDeleteType { MessageListDeleted = 0, ConversationAllMessagesDeleted = 1, AllConversationMessagesDeleted = 2 }
+export declare enum ZIMMessageDirection { Send = 0, Receive = 1 }
+export declare enum ZIMMessageMentionedType { Unknown = 0, MentionMe = 1, MentionAll = 2, MentionAllAndMe = 3 }
+export declare enum ZIMMessageOrder { Descending = 0, Ascending = 1 }
+export declare enum ZIMMessagePriority { Low = 1, Medium = 2, High = 3 }
+export declare enum ZIMMessageReceiptStatus { Unknown = -1, None = 0, Processing = 1, Done = 2, Expired = 3, Failed = 4 }
+export declare enum ZIMMessageRevokeStatus {
+  Unknown = -1, SelfRevoke = 0, SystemRevoke = 1, ServiceAPIRevoke = 2, ServerAPIRevoke = 2, GroupAdminRevoke = 3, GroupOwnerRevoke = 4,
+  AuditRejectRevoke = 5,
+}
+export declare enum ZIMMessageSentStatus { Sending = 0, Success = 1, Failed = 2 }
+export declare enum ZIMMessageType {
+  Unknown = 0, Text = 1, Command = 2, Multiple = 10, Image = 11, File = 12, Audio = 13, Video = 14, Barrage = 20, System = 30,
+  Revoke = 31, Tips = 32, Combine = 100, Custom = 200,
+}
+export declare enum ZIMRevokeType { Unknown = -1, TwoWay = 0, OneWay = 1 }
+export declare enum ZIMRoomAttributesUpdateAction { Set = 0, Delete = 1 }
+export declare enum ZIMRoomEvent {
+  Success = 0, NetworkInterrupted = 1, NetworkDisconnected = 2, RoomNotExist = 3, ActiveCreate = 4, CreateFailed = 5, ActiveEnter = 6,
+  EnterFailed = 7, KickedOut = 8, ConnectTimeout = 9, KickedOutByOtherDevice = 10, ActiveSwitch = 11, SwitchFailed = 12,
+}
+export declare enum ZIMRoomState { Disconnected = 0, Connecting = 1, Connected = 2 }
+export declare enum ZIMUserRelationType {
+  Unknown = 0, SingleNo = 1, SingleHave = 2, BothAllNo = 3, BothSelfHave = 4, BothOtherHave = 5, BothAllHave = 6,
+}
+
+/** What every rejected promise carries. `code` is one of the vendor's error numbers. */
+export declare class ZIMError extends Error {
+  code: number;
+  message: string;
+  /** Ours: the broker could not do it now, but may later. */
+  temporary?: boolean;
+  /** Ours: when waiting this long helps. */
+  retryAfterMs?: number;
+}
+
+export interface ZIMAppConfig {
+  appID: number;
+  /** Ours: base address of the broker, http(s) or ws(s); else `globalThis.TIDINGS_SERVER`, else the page's origin. */
+  server?: string;
+  /** Ours: the SDK version this program was written for; newer features are kept from it. Default 2.14.0. */
+  sdkVersion?: string;
+  /** Ours: a WebSocket class, where the runtime has none of its own. */
+  WebSocket?: new (url: string) => unknown;
+  /** Ours: names this device of the user, at most 64 bytes; else one per browser tab or client. */
+  deviceID?: string;
+}
+
+export interface ZIMLoginConfig {
+  userName: string;
+  token: string;
+  isOfflineLogin: boolean;
+}
+
+export interface ZIMLogConfig {
+  logLevel: string;
+}
+
+export interface ZIMUserInfo {
+  userID: string;
+  userName: string;
+  userAvatarUrl: string;
+}
+
+export interface ZIMUserFullInfo {
+  baseInfo: ZIMUserInfo;
+  extendedData: string;
+}
+
+export interface ZIMErrorUserInfo {
+  userID: string;
+  reason: number;
+}
+
+export interface ZIMUsersInfoQueryConfig {
+  isQueryFromServer: boolean;
+}
+
+export interface ZIMMessageReactionUserInfo {
+  userID: string;
+}
+
+export interface ZIMMessageReaction {
+  conversationID: string;
+  conversationType: ZIMConversationType;
+  messageID: string;
+  reactionType: string;
+  isSelfIncluded: boolean;
+  totalCount: number;
+  userList: ZIMMessageReactionUserInfo[];
+}
+
+/** What the program fills in to send. */
+export interface ZIMMessageBase {
+  type: ZIMMessageType;
+  message: string | Uint8Array;
+  extendedData?: string;
+  localExtendedData?: string;
+  mentionedUserIDs?: string[];
+  isMentionAll?: boolean;
+  /** Custom messages. */
+  subType?: number;
+  /** Custom messages. */
+  searchedContent?: string;
+}
+
+export interface ZIMMediaMessageBase {
+  type: ZIMMessageType;
+  extendedData?: string;
+  localExtendedData?: string;
+  mentionedUserIDs?: string[];
+  isMentionAll?: boolean;
+  fileLocalPath?: unknown;
+  fileDownloadUrl?: string;
+  audioDuration?: number;
+  videoDuration?: number;
+}
+
+/** A message that is on its way, was sent, or was received. */
+export interface ZIMMessage extends ZIMMessageBase {
+  localMessageID: string;
+  messageID: string;
+  senderUserID: string;
+  timestamp: number;
+  conversationID: string;
+  conversationType: ZIMConversationType;
+  direction: ZIMMessageDirection;
+  sentStatus: ZIMMessageSentStatus;
+  orderKey: number;
+  conversationSeq: number;
+  /** The later name of `conversationSeq`. */
+  messageSeq: number;
+  /** Ours: what the sender asked for. */
+  priority: ZIMMessagePriority;
+  isUserInserted: boolean;
+  isBroadcastMessage: boolean;
+  isServerMessage: boolean;
+  receiptStatus: ZIMMessageReceiptStatus;
+  reactions: ZIMMessageReaction[];
+  extendedData: string;
+  localExtendedData: string;
+  mentionedUserIDs: string[];
+  isMentionAll: boolean;
+}
+
+export interface ZIMTextMessage extends ZIMMessage {
+  type: ZIMMessageType.Text;
+  message: string;
+}
+
+export interface ZIMCommandMessage extends ZIMMessage {
+  type: ZIMMessageType.Command;
+  message: Uint8Array;
+}
+
+export interface ZIMBarrageMessage extends ZIMMessage {
+  type: ZIMMessageType.Barrage;
+  message: string;
+}
+
+export interface ZIMCustomMessage extends ZIMMessage {
+  type: ZIMMessageType.Custom;
+  message: string;
+  subType: number;
+  searchedContent: string;
+}
+
+export interface ZIMMessageSendConfig {
+  priority: ZIMMessagePriority;
+}
+
+export interface ZIMMessageSendNotification {
+  onMessageAttached: (message: ZIMMessage) => void;
+}
+
+export interface ZIMMediaMessageSendNotification extends ZIMMessageSendNotification {
+  onMediaUploadingProgress: (message: ZIMMessage, currentFileSize: number, totalFileSize: number) => void;
+}
+
+export interface ZIMMessageSentResult {
+  message: ZIMMessage;
+}
+
+export interface ZIMMessageQueryConfig {
+  count: number;
+  reverse: boolean;
+  /** The anchor, not part of the page: a message, or a copy that still has its `conversationSeq` or `orderKey`. */
+  nextMessage?: Partial<ZIMMessage> | null;
+}
+
+export interface ZIMMessageQueriedResult {
+  conversationID: string;
+  conversationType: ZIMConversationType;
+  /** Oldest first. */
+  messageList: ZIMMessage[];
+}
+
+export interface ZIMMessageSentStatusChangeInfo {
+  status: ZIMMessageSentStatus;
+  reason?: string;
+  message: ZIMMessage;
+}
+
+export interface ZIMMessageReceivedInfo {
+  isOfflineMessage: boolean;
+}
+
+export interface ZIMTokenRenewedResult {
+  token: string;
+}
+
+export interface ZIMUsersInfoQueriedResult {
+  userList: ZIMUserFullInfo[];
+  errorUserList: ZIMErrorUserInfo[];
+}
+
+export interface ZIMRoomInfo {
+  roomID: string;
+  roomName: string;
+}
+
+export interface ZIMRoomFullInfo {
+  baseInfo: ZIMRoomInfo;
+}
+
+export interface ZIMRoomMemberInfo extends ZIMUserInfo {}
+
+export interface ZIMRoomAdvancedConfig {
+  roomAttributes?: Record<string, string>;
+  roomDestroyDelayTime?: number;
+}
+
+export interface ZIMRoomMemberQueryConfig {
+  count: number;
+  nextFlag: string;
+}
+
+export interface ZIMRoomEnteredResult {
+  roomInfo: ZIMRoomFullInfo;
+}
+
+export type ZIMRoomCreatedResult = ZIMRoomEnteredResult;
+export type ZIMRoomJoinedResult = ZIMRoomEnteredResult;
+
+export interface ZIMRoomLeftResult {
+  roomID: string;
+}
+
+export interface ZIMRoomMemberQueriedResult {
+  roomID: string;
+  memberList: ZIMUserInfo[];
+  nextFlag: string;
+}
+
+export interface ZIMRoomMembersQueriedResult {
+  roomID: string;
+  memberList: ZIMRoomMemberInfo[];
+  errorUserList: ZIMErrorUserInfo[];
+}
+
+export interface ZIMRoomOnlineMemberCountQueriedResult {
+  roomID: string;
+  count: number;
+}
+
+export interface ZIMGroupInfo {
+  groupID: string;
+  groupName: string;
+  groupAvatarUrl: string;
+}
+
+export interface ZIMGroupMuteInfo {
+  mode: ZIMGroupMuteMode;
+  expiredTime: number;
+  roles: number[];
+}
+
+export interface ZIMGroup {
+  baseInfo: ZIMGroupInfo;
+  notificationStatus: ZIMGroupMessageNotificationStatus;
+}
+
+export interface ZIMGroupFullInfo extends ZIMGroup {
+  groupNotice: string;
+  groupAttributes: Record<string, string>;
+  mutedInfo: ZIMGroupMuteInfo;
+}
+
+export interface ZIMGroupMemberInfo extends ZIMUserInfo {
+  memberNickname: string;
+  /** 1 owner, 3 member. */
+  memberRole: number;
+  muteExpiredTime: number;
+}
+
+export interface ZIMGroupOperatedInfo {
+  userID: string;
+  userName: string;
+  memberNickname: string;
+  memberRole: number;
+}
+
+export interface ZIMGroupAdvancedConfig {
+  groupNotice: string;
+  groupAttributes: Record<string, string>;
+}
+
+export interface ZIMGroupMemberQueryConfig {
+  count: number;
+  nextFlag: number;
+}
+
+export interface ZIMGroupCreatedResult {
+  groupInfo: ZIMGroupFullInfo;
+  userList: ZIMGroupMemberInfo[];
+  errorUserList: ZIMErrorUserInfo[];
+}
+
+export interface ZIMGroupJoinedResult {
+  groupInfo: ZIMGroupFullInfo;
+}
+
+export type ZIMGroupInfoQueriedResult = ZIMGroupJoinedResult;
+
+export interface ZIMGroupLeftResult {
+  groupID: string;
+}
+
+export type ZIMGroupDismissedResult = ZIMGroupLeftResult;
+
+export interface ZIMGroupListQueriedResult {
+  groupList: ZIMGroup[];
+}
+
+export interface ZIMGroupUsersInvitedResult {
+  groupID: string;
+  userList: ZIMGroupMemberInfo[];
+  errorUserList: ZIMErrorUserInfo[];
+}
+
+export interface ZIMGroupMemberKickedResult {
+  groupID: string;
+  kickedUserIDs: string[];
+  errorUserList: ZIMErrorUserInfo[];
+}
+
+export interface ZIMGroupMemberListQueriedResult {
+  groupID: string;
+  nextFlag: number;
+  userList: ZIMGroupMemberInfo[];
+}
+
+export interface ZIMGroupMemberCountQueriedResult {
+  groupID: string;
+  count: number;
+}
+
+export interface ZIMEventOfReceiveConversationMessageResult {
+  messageList: ZIMMessage[];
+  fromConversationID: string;
+}
+
+export interface ZIMEventOfConversationMessageReceivedResult extends ZIMEventOfReceiveConversationMessageResult {
+  info: ZIMMessageReceivedInfo;
+}
+
+export interface ZIMEventOfRoomMemberChangedResult {
+  roomID: string;
+  memberList: ZIMUserInfo[];
+}
+
+/** Event name → what its listener gets. */
+export interface ZIMEventData {
+  error: { code: number; message: string };
+  connectionStateChanged: { state: ZIMConnectionState; event: ZIMConnectionEvent; extendedData: string };
+  tokenWillExpire: { second: number };
+  messageSentStatusChanged: { infos: ZIMMessageSentStatusChangeInfo[] };
+  receivePeerMessage: ZIMEventOfReceiveConversationMessageResult;
+  receiveGroupMessage: ZIMEventOfReceiveConversationMessageResult;
+  receiveRoomMessage: ZIMEventOfReceiveConversationMessageResult;
+  peerMessageReceived: ZIMEventOfConversationMessageReceivedResult;
+  groupMessageReceived: ZIMEventOfConversationMessageReceivedResult;
+  roomMessageReceived: ZIMEventOfConversationMessageReceivedResult;
+  roomStateChanged: { roomID: string; state: ZIMRoomState; event: ZIMRoomEvent; extendedData: string };
+  roomMemberJoined: ZIMEventOfRoomMemberChangedResult;
+  roomMemberLeft: ZIMEventOfRoomMemberChangedResult;
+  groupStateChanged: {
+    state: ZIMGroupState;
+    event: ZIMGroupEvent;
+    groupInfo: ZIMGroupFullInfo;
+    operatedInfo: ZIMGroupOperatedInfo;
+  };
+  groupMemberStateChanged: {
+    groupID: string;
+    state: ZIMGroupMemberState;
+    event: ZIMGroupMemberEvent;
+    userList: ZIMGroupMemberInfo[];
+    operatedInfo: ZIMGroupOperatedInfo;
+  };
+  /** Ours: how many messages were dropped for this session since the last such event, by class. */
+  barrageDropped: { low: number; medium: number; high: number; command: number };
+}
+
+export type ZIMEventHandler = { [K in keyof ZIMEventData]: (zim: ZIM, data: ZIMEventData[K]) => void };
+
+export declare class ZIM {
+  private constructor();
+
+  /** The program's one client, or null when there is one already. */
+  static create(appConfig: ZIMAppConfig | number): ZIM | null;
+  static getInstance(): ZIM | null;
+  static getVersion(): string;
+  static setGeofencingConfig(areaList: number[], type: ZIMGeofencingType): boolean;
+  static setAdvancedConfig(key: string, value: string): void;
+  /** Ours: a client of its own, whatever others there are. */
+  static createInstance(appConfig: ZIMAppConfig | number): ZIM;
+
+  setLogConfig(config: ZIMLogConfig): void;
+  destroy(): void;
+  /** One listener per event: a later one takes the place of an earlier. */
+  on<K extends keyof ZIMEventHandler>(type: K, listener: ZIMEventHandler[K]): void;
+  on(type: string, listener: (zim: ZIM, data: any) => void): void;
+  off(type: string): void;
+
+  login(userID: string, config: Partial<ZIMLoginConfig>): Promise<void>;
+  /** As before 2.13. */
+  login(userInfo: { userID: string; userName?: string }, token: string): Promise<void>;
+  logout(): Promise<void>;
+  renewToken(token: string): Promise<ZIMTokenRenewedResult>;
+  queryUsersInfo(userIDs: string[], config: ZIMUsersInfoQueryConfig): Promise<ZIMUsersInfoQueriedResult>;
+
+  /** Text, command, barrage and custom messages. Other kinds reject with 6000013. */
+  sendMessage(
+    message: ZIMMessageBase,
+    toConversationID: string,
+    conversationType: ZIMConversationType,
+    config?: ZIMMessageSendConfig,
+    notification?: ZIMMessageSendNotification | ((message: ZIMMessage) => void),
+  ): Promise<ZIMMessageSentResult>;
+  /** Rejects with 6000013 for now. */
+  sendMediaMessage(
+    message: ZIMMediaMessageBase,
+    toConversationID: string,
+    conversationType: ZIMConversationType,
+    config: ZIMMessageSendConfig,
+    notification?: ZIMMediaMessageSendNotification,
+  ): Promise<ZIMMessageSentResult>;
+  queryHistoryMessage(
+    conversationID: string,
+    conversationType: ZIMConversationType,
+    config: ZIMMessageQueryConfig,
+  ): Promise<ZIMMessageQueriedResult>;
+
+  createRoom(roomInfo: ZIMRoomInfo, config?: ZIMRoomAdvancedConfig): Promise<ZIMRoomCreatedResult>;
+  enterRoom(roomInfo: ZIMRoomInfo, config?: ZIMRoomAdvancedConfig): Promise<ZIMRoomEnteredResult>;
+  joinRoom(roomID: string): Promise<ZIMRoomJoinedResult>;
+  leaveRoom(roomID: string): Promise<ZIMRoomLeftResult>;
+  queryRoomMemberList(roomID: string, config: ZIMRoomMemberQueryConfig): Promise<ZIMRoomMemberQueriedResult>;
+  queryRoomMembers(userIDs: string[], roomID: string): Promise<ZIMRoomMembersQueriedResult>;
+  queryRoomOnlineMemberCount(roomID: string): Promise<ZIMRoomOnlineMemberCountQueriedResult>;
+
+  createGroup(
+    groupInfo: Partial<ZIMGroupInfo>,
+    userIDs: string[],
+    config?: Partial<ZIMGroupAdvancedConfig>,
+  ): Promise<ZIMGroupCreatedResult>;
+  joinGroup(groupID: string): Promise<ZIMGroupJoinedResult>;
+  leaveGroup(groupID: string): Promise<ZIMGroupLeftResult>;
+  dismissGroup(groupID: string): Promise<ZIMGroupDismissedResult>;
+  inviteUsersIntoGroup(userIDs: string[], groupID: string): Promise<ZIMGroupUsersInvitedResult>;
+  kickGroupMembers(userIDs: string[], groupID: string): Promise<ZIMGroupMemberKickedResult>;
+  queryGroupList(): Promise<ZIMGroupListQueriedResult>;
+  queryGroupInfo(groupID: string): Promise<ZIMGroupInfoQueriedResult>;
+  queryGroupMemberList(groupID: string, config: ZIMGroupMemberQueryConfig): Promise<ZIMGroupMemberListQueriedResult>;
+  queryGroupMemberCount(groupID: string): Promise<ZIMGroupMemberCountQueriedResult>;
+
+  /** The vendor's further methods are there and reject with 6000013 until the broker answers them. */
+  [later: string]: any;
+}
+
+export default ZIM;

@@ -1,0 +1,1111 @@
+// The Tidings client for browsers and Node: one module, nothing to install beside it.
+//
+//   enums, ZIMError    the vendor's numbers and the one error type
+//   messages           what a message looks like to the program and on the wire
+//   Link               one WebSocket: requests, replies, events, silence
+//   Connection         keeps a link alive: login, back-off, login again
+//   Sends              what was sent and is not answered yet, in order, across lost connections
+//   Rooms              the rooms this client is in, and what happens to them
+//   ZIM                the vendor's class, on top of these
+//
+// The wire protocol is src/protocol/PROTOCOL.md of the broker.
+
+const SDK_VERSION = '2.14.0';
+
+const LOGIN_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 15_000;
+const LOGOUT_TIMEOUT_MS = 3_000;
+const SILENCE_HEARTBEATS = 1.5;
+
+const BACKOFF_BASE_MS = 500;
+const BACKOFF_CAP_MS = 15_000;
+// A connection that held this long was a good one: the next loss starts over with short waits.
+const STEADY_AFTER_MS = 10_000;
+
+// A longer frame would make the broker close the session; refusing it here costs only this one message.
+const FRAME_BYTES_MAX = 262_144;
+
+export const ZIMBlacklistChangeAction = Object.freeze({ Added: 0, Removed: 1 });
+export const ZIMCXHandleType = Object.freeze({ Generic: 1, PhoneNumber: 2, EmailAddress: 3 });
+export const ZIMCallInvitationMode = Object.freeze({ Unknown: -1, General: 0, Advanced: 1 });
+export const ZIMCallState = Object.freeze({ Unknown: -1, Started: 1, Ended: 2 });
+export const ZIMCallUserState = Object.freeze({
+  Unknown: -1, Inviting: 0, Accepted: 1, Rejected: 2, Cancelled: 3, Offline: 4, Received: 5, Timeout: 6, Quit: 7, Ended: 8,
+  NotYetReceived: 9, BeCancelled: 10,
+});
+export const ZIMConnectionEvent = Object.freeze({
+  Success: 0, ActiveLogin: 1, LoginTimeout: 2, LoginInterrupted: 3, KickedOut: 4, TokenExpired: 5, Unregistered: 6,
+});
+export const ZIMConnectionState = Object.freeze({ Disconnected: 0, Connecting: 1, Connected: 2, Reconnecting: 3 });
+export const ZIMConversationEvent = Object.freeze({ Added: 0, Updated: 1, Disabled: 2, Deleted: 3 });
+export const ZIMConversationNotificationStatus = Object.freeze({ Notify: 1, DoNotDisturb: 2 });
+export const ZIMConversationType = Object.freeze({ Unknown: -1, Peer: 0, Room: 1, Group: 2, CommunityChannel: 3 });
+export const ZIMFriendApplicationListChangeAction = Object.freeze({ Added: 0, Deleted: 1 });
+export const ZIMFriendApplicationState = Object.freeze({ Unknown: -1, Waiting: 1, Accepted: 2, Rejected: 3, Expired: 4, Disabled: 5 });
+export const ZIMFriendApplicationType = Object.freeze({ Unknown: -1, None: 0, Received: 1, Sent: 2, Both: 3 });
+export const ZIMFriendDeleteType = Object.freeze({ Both: 0, Single: 1 });
+export const ZIMFriendListChangeAction = Object.freeze({ Added: 0, Deleted: 1 });
+export const ZIMFriendRelationCheckType = Object.freeze({ Both: 0, Single: 1 });
+export const ZIMGeofencingType = Object.freeze({ None: 0, Include: 1, Exclude: 2 });
+export const ZIMGroupAttributesUpdateAction = Object.freeze({ Set: 0, Delete: 1 });
+export const ZIMGroupEvent = Object.freeze({ Unknown: -1, Created: 1, Dismissed: 2, Joined: 3, Invited: 4, Left: 5, KickedOut: 6 });
+export const ZIMGroupMemberEvent = Object.freeze({ Unknown: -1, Joined: 1, Left: 2, KickedOut: 4, Invited: 5 });
+export const ZIMGroupMemberState = Object.freeze({ Quit: 0, Enter: 1 });
+export const ZIMGroupMessageNotificationStatus = Object.freeze({ Notify: 1, Disturb: 2 });
+export const ZIMGroupMuteMode = Object.freeze({ None: 0, Normal: 1, All: 2, Custom: 3 });
+export const ZIMGroupState = Object.freeze({ Quit: 0, Enter: 1 });
+export const ZIMMessageDeleteType = Object.freeze({
+  MessageListDeleted: 0, ConversationAllMessagesDeleted: 1, AllConversationMessagesDeleted: 2,
+});
+export const ZIMMessageDirection = Object.freeze({ Send: 0, Receive: 1 });
+export const ZIMMessageMentionedType = Object.freeze({ Unknown: 0, MentionMe: 1, MentionAll: 2, MentionAllAndMe: 3 });
+export const ZIMMessageOrder = Object.freeze({ Descending: 0, Ascending: 1 });
+export const ZIMMessagePriority = Object.freeze({ Low: 1, Medium: 2, High: 3 });
+export const ZIMMessageReceiptStatus = Object.freeze({ Unknown: -1, None: 0, Processing: 1, Done: 2, Expired: 3, Failed: 4 });
+export const ZIMMessageRevokeStatus = Object.freeze({
+  Unknown: -1, SelfRevoke: 0, SystemRevoke: 1, ServiceAPIRevoke: 2, ServerAPIRevoke: 2, GroupAdminRevoke: 3, GroupOwnerRevoke: 4,
+  AuditRejectRevoke: 5,
+});
+export const ZIMMessageSentStatus = Object.freeze({ Sending: 0, Success: 1, Failed: 2 });
+export const ZIMMessageType = Object.freeze({
+  Unknown: 0, Text: 1, Command: 2, Multiple: 10, Image: 11, File: 12, Audio: 13, Video: 14, Barrage: 20, System: 30, Revoke: 31, Tips: 32,
+  Combine: 100, Custom: 200,
+});
+export const ZIMRevokeType = Object.freeze({ Unknown: -1, TwoWay: 0, OneWay: 1 });
+export const ZIMRoomAttributesUpdateAction = Object.freeze({ Set: 0, Delete: 1 });
+export const ZIMRoomEvent = Object.freeze({
+  Success: 0, NetworkInterrupted: 1, NetworkDisconnected: 2, RoomNotExist: 3, ActiveCreate: 4, CreateFailed: 5, ActiveEnter: 6,
+  EnterFailed: 7, KickedOut: 8, ConnectTimeout: 9, KickedOutByOtherDevice: 10, ActiveSwitch: 11, SwitchFailed: 12,
+});
+export const ZIMRoomState = Object.freeze({ Disconnected: 0, Connecting: 1, Connected: 2 });
+export const ZIMUserRelationType = Object.freeze({
+  Unknown: 0, SingleNo: 1, SingleHave: 2, BothAllNo: 3, BothSelfHave: 4, BothOtherHave: 5, BothAllHave: 6,
+});
+
+const Code = Object.freeze({
+  ParamInvalid: 6000001, NotInit: 6000002, ServerFrequencyLimit: 6000005, Unsupported: 6000013,
+  TokenInvalid: 6000103, NetworkError: 6000104, TokenExpired: 6000106, TokenVersionError: 6000107,
+  TokenTimeIsTooShort: 6000108, UserHasAlreadyLogged: 6000111, UserIsNotLogged: 6000121,
+  UserIsNotInTheRoom: 6000321, RoomDoesNotExist: 6000322,
+});
+
+const TOKEN_CODES = [Code.TokenInvalid, Code.TokenExpired, Code.TokenVersionError, Code.TokenTimeIsTooShort];
+
+/** What every rejected promise of this client carries. */
+export class ZIMError extends Error {
+  /**
+   * @param {number} code the vendor's error number
+   * @param {string} message what is wrong, naming field, value and limit
+   * @param {{temporary?: boolean, retryAfterMs?: number}} [advice] what the broker says about trying again
+   */
+  constructor(code, message, advice = {}) {
+    super(message);
+    this.name = 'ZIMError';
+    this.code = code;
+    // An Error's own message is not enumerable, and would be missing from a log line made with JSON.
+    Object.defineProperty(this, 'message', { value: message, enumerable: true, writable: true, configurable: true });
+    if (advice.temporary) this.temporary = true;
+    if (advice.retryAfterMs !== undefined) this.retryAfterMs = advice.retryAfterMs;
+  }
+}
+
+const invalid = (message) => new ZIMError(Code.ParamInvalid, message);
+const lost = (reason) => new ZIMError(Code.NetworkError, `the connection is lost: ${reason}`);
+
+/** Runs a piece of the program's own code; what it throws must not stop the client. */
+function runGuarded(what, code) {
+  const report = (error) => console.error(`tidings: ${what} failed`, error);
+  try {
+    // An async listener fails by its promise, which in Node would end the process.
+    code()?.then?.(undefined, report);
+  } catch (error) {
+    report(error);
+  }
+}
+
+const { Text, Command, Barrage, Custom } = ZIMMessageType;
+const { Peer, Room, Group } = ZIMConversationType;
+const { Sending, Success, Failed } = ZIMMessageSentStatus;
+
+const SENDABLE_KINDS = [Text, Command, Barrage, Custom];
+const LATER_KINDS = [10, 11, 12, 13, 14, 100];
+const isStorable = (message) => message.type === Text || message.type === Custom;
+const LOCAL_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** The documented default of every field that the wire leaves out, or that the program may leave out when sending. */
+function messageDefaults() {
+  return {
+    messageID: '', orderKey: 0, messageSeq: 0, conversationSeq: 0, priority: 1,
+    isUserInserted: false, isBroadcastMessage: false, isServerMessage: false, receiptStatus: 0, reactions: [],
+    extendedData: '', localExtendedData: '', mentionedUserIDs: [], isMentionAll: false,
+  };
+}
+
+const kindDefaults = (type) => (type === Custom ? { subType: 0, searchedContent: '' } : {});
+
+/** What a program may say about a message beside its content. */
+const CALLER_FIELDS = ['extendedData', 'localExtendedData', 'mentionedUserIDs', 'isMentionAll', 'subType', 'searchedContent'];
+
+function callerFields(draft) {
+  const given = CALLER_FIELDS.filter((field) => draft[field] !== undefined && draft[field] !== null);
+  return Object.fromEntries(given.map((field) => [field, draft[field]]));
+}
+
+/** Refuses what can be seen to be wrong without asking; the broker judges everything else. */
+function checkDraft(draft, toConversationID, conversationType, userID) {
+  if (draft === null || typeof draft !== 'object') throw invalid('message is not an object');
+  if (LATER_KINDS.includes(draft.type)) {
+    throw new ZIMError(Code.Unsupported, `message.type is ${draft.type}, which is not carried yet`);
+  }
+  if (!SENDABLE_KINDS.includes(draft.type)) throw invalid(`message.type is ${draft.type}, which cannot be sent`);
+  if (![Peer, Room, Group].includes(conversationType)) {
+    throw invalid(`conversationType is ${conversationType}, it must be 0, 1 or 2`);
+  }
+  if (typeof toConversationID !== 'string' || toConversationID === '') throw invalid('toConversationID is empty');
+  if (conversationType === Peer && toConversationID === userID) {
+    throw invalid(`toConversationID is ${userID}, which is the sender`);
+  }
+  checkContent(draft);
+}
+
+function checkContent({ type, message }) {
+  if (type === Command) {
+    if (!isBytes(message)) throw invalid('message.message is not a Uint8Array');
+    if (message.length === 0) throw invalid('message.message is empty');
+    return;
+  }
+  if (typeof message !== 'string') throw invalid('message.message is not a string');
+  // A custom message may say everything with its subType.
+  if (type !== Custom && message.trim() === '') throw invalid('message.message is empty');
+}
+
+/** Also true for Node's Buffer and for arrays of another realm, which `instanceof` does not know. */
+const isBytes = (value) => Object.prototype.toString.call(value) === '[object Uint8Array]';
+
+function bytesToBase64(bytes) {
+  let binary = '';
+  for (let start = 0; start < bytes.length; start += 8192) {
+    binary += String.fromCharCode(...bytes.subarray(start, start + 8192));
+  }
+  return btoa(binary);
+}
+
+const base64ToBytes = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+
+/** What of a message goes to the broker. */
+function toWire(message) {
+  const wire = { type: message.type, localMessageID: message.localMessageID };
+  wire.message = message.type === Command ? bytesToBase64(message.message) : message.message;
+  if (message.extendedData) wire.extendedData = message.extendedData;
+  if (message.mentionedUserIDs.length > 0) wire.mentionedUserIDs = message.mentionedUserIDs;
+  if (message.isMentionAll) wire.isMentionAll = true;
+  if (message.type === Custom) {
+    wire.subType = message.subType;
+    if (message.searchedContent) wire.searchedContent = message.searchedContent;
+  }
+  return wire;
+}
+
+/**
+ * A message as the program sees it: defaults filled in, and what differs between its receivers derived.
+ * @param {object} wire the message as it came
+ * @param {string} userID who is logged in
+ * @param {string} conversationID of a room or group; a peer message tells it itself
+ */
+function fromWire(wire, userID, conversationID) {
+  const { toUserID, ...fields } = wire;
+  const message = { ...messageDefaults(), ...kindDefaults(wire.type), message: '', localMessageID: '', ...fields };
+  if (message.type === Command) message.message = base64ToBytes(message.message);
+  const isOwn = message.senderUserID === userID;
+  message.direction = isOwn ? ZIMMessageDirection.Send : ZIMMessageDirection.Receive;
+  message.sentStatus = Success;
+  message.conversationID = message.conversationType === Peer ? peerOf(wire, userID) : conversationID;
+  message.conversationSeq = message.messageSeq;
+  return message;
+}
+
+/** The other user of a peer message: the one conversation ID that differs between its two sides. */
+const peerOf = (wire, userID) => (wire.senderUserID === userID ? wire.toUserID : wire.senderUserID);
+
+/** Splits a list into runs of one conversation: own messages from another device may go to several users. */
+function splitByConversation(messageList) {
+  const runs = [];
+  for (const message of messageList) {
+    const run = runs.at(-1);
+    if (run?.[0].conversationID === message.conversationID) run.push(message);
+    else runs.push([message]);
+  }
+  return runs;
+}
+
+/** What names a place in history. The program may hand in a partial copy, or one that went through JSON. */
+function anchorOf(message) {
+  if (!message) return undefined;
+  // Messages that are not kept have sequence 0, but a place in the order all the same.
+  return { messageSeq: message.messageSeq || message.conversationSeq || undefined, orderKey: message.orderKey };
+}
+
+/** Values of form fields are strings. */
+function withNumericCount(config) {
+  if (typeof config?.count !== 'string') return config ?? undefined;
+  return { ...config, count: Number(config.count) };
+}
+
+/** Counted only when it can matter: a character takes three bytes at most. */
+const isTooLong = (frame) =>
+  frame.length * 3 > FRAME_BYTES_MAX && new TextEncoder().encode(frame).length > FRAME_BYTES_MAX;
+
+/** One WebSocket. It ends once, whatever the reason, and then answers every open request with 6000104. */
+class Link {
+  #socket;
+  #requests = new Map();
+  #nextID = 1;
+  #heardAt = performance.now();
+  #pingTimer;
+  #silenceTimer;
+  #ended = false;
+  #handlers;
+
+  /** @param {{onOpen(): void, onEvent(event: string, data: object): void, onEnd(code: number, reason: string): void}} handlers */
+  constructor(WebSocketClass, url, handlers) {
+    this.#handlers = handlers;
+    this.#socket = new WebSocketClass(url);
+    const listen = (type, act) => this.#socket.addEventListener(type, (event) => this.#ended || act(event));
+    listen('open', () => handlers.onOpen());
+    listen('message', ({ data }) => this.#receive(data));
+    listen('close', ({ code, reason }) => this.end(code, reason || `closed with ${code}`));
+    // Node's WebSocket says no more than this when it cannot connect.
+    listen('error', () => this.end(1006, 'the socket failed'));
+    // A WebSocket class passed in may have given up before anyone could listen.
+    if (this.#socket.readyState > 1) queueMicrotask(() => this.end(1006, 'the socket did not open'));
+  }
+
+  /**
+   * Sends a request. `resolve` is called while the reply's frame is being read, so before any later frame is.
+   * @param {{op: string, args?: object, resolve: (result: any) => void, reject: (error: ZIMError) => void,
+   *          timeoutMs?: number, endsLink?: boolean}} request `endsLink`: no reply in time means a dead connection
+   */
+  call({ op, args = {}, resolve, reject, timeoutMs = REQUEST_TIMEOUT_MS, endsLink = false }) {
+    if (this.#ended) {
+      reject(lost('it has ended'));
+      return;
+    }
+    const id = this.#nextID++;
+    const frame = JSON.stringify({ id, op, args });
+    if (isTooLong(frame)) {
+      reject(invalid(`the frame of ${op} is above the limit of ${FRAME_BYTES_MAX} bytes`));
+      return;
+    }
+    const timer = setTimeout(() => this.#expire(id, op, timeoutMs, endsLink), timeoutMs);
+    this.#requests.set(id, { resolve, reject, timer });
+    this.#socket.send(frame);
+  }
+
+  /** Pings from now on, and ends the link when nothing at all is heard for one and a half pings. */
+  watch(heartbeatSeconds) {
+    const beatMs = heartbeatSeconds * 1000;
+    const ping = { op: 'ping', resolve() {}, reject() {} };
+    this.#pingTimer = setInterval(() => this.call(ping), beatMs);
+    this.#watchSilence(beatMs * SILENCE_HEARTBEATS);
+  }
+
+  /** Ends the link without waiting for the other side, which may be long gone. */
+  end(code, reason) {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearInterval(this.#pingTimer);
+    clearTimeout(this.#silenceTimer);
+    this.#socket.close();
+    const requests = [...this.#requests.values()];
+    this.#requests.clear();
+    this.#handlers.onEnd(code, reason);
+    for (const { reject, timer } of requests) {
+      clearTimeout(timer);
+      reject(lost(reason));
+    }
+  }
+
+  #watchSilence(limitMs) {
+    const leftMs = this.#heardAt + limitMs - performance.now();
+    if (leftMs <= 0) this.end(1006, `nothing was heard for ${limitMs} ms`);
+    else this.#silenceTimer = setTimeout(() => this.#watchSilence(limitMs), leftMs);
+  }
+
+  #expire(id, op, timeoutMs, endsLink) {
+    const reason = `${op} was not answered within ${timeoutMs} ms`;
+    if (endsLink) {
+      this.end(1006, reason);
+      return;
+    }
+    const { reject } = this.#requests.get(id);
+    this.#requests.delete(id);
+    reject(new ZIMError(Code.NetworkError, reason));
+  }
+
+  #receive(text) {
+    this.#heardAt = performance.now();
+    let frame;
+    try {
+      frame = JSON.parse(text);
+    } catch (error) {
+      console.error('tidings: a frame is not JSON', error);
+      return;
+    }
+    if (frame.event !== undefined) this.#handlers.onEvent(frame.event, frame.data ?? {});
+    else this.#answer(frame);
+  }
+
+  #answer({ id, result, error }) {
+    const request = this.#requests.get(id);
+    if (!request) {
+      // Either the reply came after its time, or the broker could not read a frame of ours.
+      if (id === null && error) this.#handlers.onEvent('error', { code: error.code, message: error.message });
+      return;
+    }
+    this.#requests.delete(id);
+    clearTimeout(request.timer);
+    if (error) request.reject(new ZIMError(error.code, error.message, error));
+    else request.resolve(result ?? {});
+  }
+}
+
+const FIRST_CODE_WITHOUT_RETURN = 4500;
+
+/** What a close code without return means: the event for the program, and the error of what was under way. */
+function finalEnd(code, reason) {
+  const { KickedOut, TokenExpired, LoginTimeout } = ZIMConnectionEvent;
+  if (code === 4500) return [KickedOut, new ZIMError(Code.UserIsNotLogged, 'kicked out: another session took the place')];
+  if (code === 4501) return [TokenExpired, new ZIMError(Code.TokenExpired, 'the token ran out')];
+  return [LoginTimeout, lost(reason)];
+}
+
+/** Keeps one session going over as many links as it takes. */
+class Connection {
+  /** idle: nobody is logged in; login: the first login runs; up; away: lost, and coming back. */
+  #phase = 'idle';
+  #link = null;
+  #firstLogin = null;
+  #attempts = 0;
+  #upSince = 0;
+  #timer;
+  #settings;
+  #handlers;
+
+  /**
+   * @param {{WebSocket: typeof WebSocket, url: string}} settings
+   * @param {{loginArgs(): object, onUp(result: object): void, onLost(): void, onFinal(event: number, error: ZIMError): void,
+   *          onEvent(event: string, data: object): void}} handlers
+   */
+  constructor(settings, handlers) {
+    this.#settings = settings;
+    this.#handlers = handlers;
+  }
+
+  get isIdle() {
+    return this.#phase === 'idle';
+  }
+
+  get isLoggedIn() {
+    return this.#phase === 'up' || this.#phase === 'away';
+  }
+
+  get isUp() {
+    return this.#phase === 'up';
+  }
+
+  /** Logs in. One try: the program decides whether to have another. */
+  login() {
+    this.#phase = 'login';
+    this.#attempts = 0;
+    return new Promise((resolve, reject) => {
+      this.#firstLogin = { resolve, reject };
+      this.#connect();
+    });
+  }
+
+  /** @returns {Promise<any>} the result; rejects with 6000104 when the connection is lost first */
+  request(op, args, { endsLink = false } = {}) {
+    return new Promise((resolve, reject) => {
+      if (this.isUp) this.#link.call({ op, args, resolve, reject, endsLink });
+      else reject(lost('trying to come back'));
+    });
+  }
+
+  /** Says goodbye to the broker, if it can be reached, and stops. */
+  async logout() {
+    const wasUp = this.isUp;
+    const link = this.#stop(new ZIMError(Code.UserIsNotLogged, 'logged out'));
+    const goodbye = (done) => ({ op: 'logout', resolve: done, reject: done, timeoutMs: LOGOUT_TIMEOUT_MS });
+    if (wasUp) await new Promise((done) => link.call(goodbye(done)));
+    link?.end(1000, 'logged out');
+  }
+
+  #connect() {
+    const isOurs = () => link === this.#link;
+    const deadline = setTimeout(() => link.end(1006, `no login within ${LOGIN_TIMEOUT_MS} ms`), LOGIN_TIMEOUT_MS);
+    let link;
+    try {
+      link = new Link(this.#settings.WebSocket, this.#settings.url, {
+        onOpen: () => this.#sendLogin(link, deadline),
+        onEvent: (event, data) => this.isUp && isOurs() && this.#handlers.onEvent(event, data),
+        onEnd: (code, reason) => {
+          clearTimeout(deadline);
+          if (isOurs()) this.#linkEnded(code, reason);
+        },
+      });
+      this.#link = link;
+    } catch (error) {
+      // A browser may refuse at once, such as ws: from a page that came by https:.
+      clearTimeout(deadline);
+      this.#linkEnded(1006, error.message);
+    }
+  }
+
+  #sendLogin(link, deadline) {
+    link.call({
+      op: 'login',
+      args: this.#handlers.loginArgs(),
+      resolve: (result) => {
+        clearTimeout(deadline);
+        if (link === this.#link) this.#loggedIn(result);
+      },
+      reject: (error) => {
+        // A lost link has already been dealt with.
+        if (link === this.#link && error.code !== Code.NetworkError) this.#loginRefused(error);
+      },
+    });
+  }
+
+  #loggedIn(result) {
+    this.#phase = 'up';
+    this.#upSince = performance.now();
+    this.#link.watch(result.heartbeatSeconds);
+    this.#handlers.onUp(result);
+    this.#firstLogin?.resolve(result);
+    this.#firstLogin = null;
+  }
+
+  #loginRefused(error) {
+    if (this.#phase === 'away' && error.temporary) {
+      const link = this.#link;
+      this.#link = null;
+      link.end(1000, 'refused for now');
+      this.#retry(error.retryAfterMs);
+      return;
+    }
+    const isTokenError = TOKEN_CODES.includes(error.code);
+    this.#finish(isTokenError ? ZIMConnectionEvent.TokenExpired : ZIMConnectionEvent.LoginTimeout, error);
+  }
+
+  #linkEnded(code, reason) {
+    this.#link = null;
+    if (this.#phase === 'login' || code >= FIRST_CODE_WITHOUT_RETURN) {
+      this.#finish(...finalEnd(code, reason));
+      return;
+    }
+    if (this.#phase === 'up') {
+      this.#phase = 'away';
+      if (performance.now() - this.#upSince > STEADY_AFTER_MS) this.#attempts = 0;
+      this.#handlers.onLost();
+    }
+    // A listener may have logged out.
+    if (this.#phase === 'away') this.#retry();
+  }
+
+  /** Full jitter: a broker that went down must not be met by all its clients at once when it is back. */
+  #retry(atLeastMs = 0) {
+    const ceilingMs = Math.min(BACKOFF_CAP_MS, (BACKOFF_BASE_MS / 2) * 2 ** this.#attempts);
+    this.#attempts += 1;
+    this.#timer = setTimeout(() => this.#connect(), Math.max(atLeastMs, Math.random() * ceilingMs));
+  }
+
+  #finish(event, error) {
+    this.#stop(error)?.end(1000, 'over');
+    this.#handlers.onFinal(event, error);
+  }
+
+  /** Stops, and hands over the link that was in use: nobody hears of its end any more. */
+  #stop(error) {
+    const link = this.#link;
+    this.#phase = 'idle';
+    this.#link = null;
+    clearTimeout(this.#timer);
+    this.#firstLogin?.reject(error);
+    this.#firstLogin = null;
+    return link;
+  }
+}
+
+/**
+ * What was sent and is not answered yet. Storable messages stay here across lost connections and go out again in
+ * their order, under the same localMessageID, by which the broker knows them. Commands and barrages go at most once.
+ */
+class Sends {
+  /**
+   * Storable messages per conversation, oldest first. A line is queued once a message in it had to wait, and then
+   * lets one go at a time: were it refused for now, those behind it would overtake it.
+   */
+  #lines = new Map();
+  #connection;
+
+  constructor(connection) {
+    this.#connection = connection;
+  }
+
+  /** @returns {Promise<any>} the broker's result */
+  submit(message, args) {
+    if (this.#connection.isIdle) return Promise.reject(new ZIMError(Code.UserIsNotLogged, 'logged out'));
+    if (!isStorable(message)) return this.#request(args);
+    const key = `${args.conversationType}/${args.toConversationID}`;
+    const line = this.#lines.get(key) ?? { key, sends: [], isQueued: !this.#connection.isUp };
+    this.#lines.set(key, line);
+    return new Promise((resolve, reject) => {
+      const send = { args, resolve, reject, isOpen: false, refusals: 0, timer: undefined };
+      line.sends.push(send);
+      if (line.isQueued) this.#next(line);
+      else this.#transmit(line, send);
+    });
+  }
+
+  /** The session is there again. */
+  resume() {
+    for (const line of [...this.#lines.values()]) this.#next(line);
+  }
+
+  /** The session is over. */
+  abandon(error) {
+    for (const send of [...this.#lines.values()].flatMap((line) => line.sends)) {
+      clearTimeout(send.timer);
+      send.reject(error);
+    }
+    this.#lines.clear();
+  }
+
+  #request(args) {
+    return this.#connection.request('sendMessage', args, { endsLink: true });
+  }
+
+  /** Lets the first of a queued line go, unless it has gone or is waiting for its time. */
+  #next(line) {
+    const [first] = line.sends;
+    if (first && !first.isOpen && first.timer === undefined && this.#connection.isUp) this.#transmit(line, first);
+  }
+
+  #transmit(line, send) {
+    send.isOpen = true;
+    this.#request(send.args).then(
+      (result) => this.#settle(line, send, () => send.resolve(result)),
+      (error) => this.#refused(line, send, error),
+    );
+  }
+
+  #refused(line, send, error) {
+    send.isOpen = false;
+    const isForNow = error.code === Code.ServerFrequencyLimit || error.temporary;
+    if (error.code === Code.NetworkError) line.isQueued = true;
+    // Who had to wait is not refused for the rate: the program did not choose the moment.
+    else if (line.isQueued && isForNow) this.#pause(line, send, error.retryAfterMs);
+    else this.#settle(line, send, () => send.reject(error));
+  }
+
+  #pause(line, send, retryAfterMs) {
+    const backoffMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** send.refusals);
+    send.refusals += 1;
+    send.timer = setTimeout(() => {
+      send.timer = undefined;
+      this.#next(line);
+    }, retryAfterMs ?? backoffMs);
+  }
+
+  #settle(line, send, answer) {
+    line.sends.splice(line.sends.indexOf(send), 1);
+    answer();
+    if (line.sends.length > 0) {
+      if (line.isQueued) this.#next(line);
+    } else if (this.#lines.get(line.key) === line) {
+      this.#lines.delete(line.key);
+    }
+  }
+}
+
+/** The rooms this client is in, and the states of the vendor's table that the broker leaves to the client. */
+class Rooms {
+  #inside = new Set();
+  #emit;
+
+  constructor(emit) {
+    this.#emit = emit;
+  }
+
+  /** Runs a request that leads into a room, with the states around it. */
+  async enter(roomID, [started, failed], request) {
+    if (typeof roomID !== 'string' || roomID === '') throw invalid('roomID is empty');
+    this.#tell(roomID, ZIMRoomState.Connecting, started);
+    try {
+      const result = await request();
+      this.#enter(roomID);
+      return result;
+    } catch (error) {
+      if (!this.#inside.has(roomID)) this.#tell(roomID, ZIMRoomState.Disconnected, failed);
+      // Refused while inside, such as creating it again: the old place is still there.
+      else if (error.code !== Code.NetworkError) this.#enter(roomID);
+      throw error;
+    }
+  }
+
+  /** Runs the request that leads out of a room. */
+  async leave(roomID, request) {
+    try {
+      const result = await request();
+      this.#exit(roomID, ZIMRoomEvent.Success);
+      return result;
+    } catch (error) {
+      if (error.code === Code.UserIsNotInTheRoom || error.code === Code.RoomDoesNotExist) this.#inside.delete(roomID);
+      throw error;
+    }
+  }
+
+  /** The broker did something to this member. */
+  changed({ roomID, state, event, extendedData }) {
+    if (state === ZIMRoomState.Disconnected) this.#inside.delete(roomID);
+    if (state === ZIMRoomState.Connected) this.#inside.add(roomID);
+    this.#tell(roomID, state, event, extendedData);
+  }
+
+  interrupted() {
+    for (const roomID of this.#inside) this.#tell(roomID, ZIMRoomState.Connecting, ZIMRoomEvent.NetworkInterrupted);
+  }
+
+  /** Logged in; `held` are the rooms whose place is still ours. */
+  resumed(held) {
+    for (const roomID of [...this.#inside]) {
+      if (!held.includes(roomID)) this.#exit(roomID, ZIMRoomEvent.ConnectTimeout);
+    }
+    for (const roomID of held) this.#enter(roomID);
+  }
+
+  /** The session is over, and with it every place. */
+  ended(event) {
+    for (const roomID of [...this.#inside]) this.#exit(roomID, event);
+  }
+
+  #enter(roomID) {
+    this.#inside.add(roomID);
+    this.#tell(roomID, ZIMRoomState.Connected, ZIMRoomEvent.Success);
+  }
+
+  #exit(roomID, event) {
+    this.#inside.delete(roomID);
+    this.#tell(roomID, ZIMRoomState.Disconnected, event);
+  }
+
+  #tell(roomID, state, event, extendedData) {
+    // Programs written for the vendor's SDK parse it.
+    this.#emit('roomStateChanged', { roomID, state, event, extendedData: extendedData || '{}' });
+  }
+}
+
+/** Event on the wire → the name it has had since 2.18. */
+const NEWER_NAMES = {
+  receivePeerMessage: 'peerMessageReceived',
+  receiveGroupMessage: 'groupMessageReceived',
+  receiveRoomMessage: 'roomMessageReceived',
+};
+
+/** Methods that are nothing but a request: name → its parameters. */
+const PLAIN_METHODS = {
+  queryUsersInfo: ['userIDs', 'config'],
+  queryRoomMemberList: ['roomID', 'config'],
+  queryRoomMembers: ['userIDs', 'roomID'],
+  queryRoomOnlineMemberCount: ['roomID'],
+  createGroup: ['groupInfo', 'userIDs', 'config'],
+  joinGroup: ['groupID'],
+  leaveGroup: ['groupID'],
+  dismissGroup: ['groupID'],
+  inviteUsersIntoGroup: ['userIDs', 'groupID'],
+  kickGroupMembers: ['userIDs', 'groupID'],
+  queryGroupList: [],
+  queryGroupInfo: ['groupID'],
+  queryGroupMemberList: ['groupID', 'config'],
+  queryGroupMemberCount: ['groupID'],
+};
+
+/** Methods of the vendor's that the broker does not answer yet; they reject with 6000013. */
+const LATER_METHODS = `
+  acceptFriendApplication acceptGroupInviteApplication acceptGroupJoinApplication addFriend addMessageReaction addUsersToBlacklist
+  beginRoomAttributesBatchOperation callAccept callCancel callEnd callExperimentalAPI callInvite callJoin callQuit callReject
+  callingInvite cancelSendingMessage checkFriendsRelation checkUserIsInBlacklist clearConversationTotalUnreadMessageCount
+  clearConversationUnreadMessageCount deleteAllConversationMessages deleteAllConversations deleteAllMessage deleteConversation
+  deleteFriends deleteGroupAttributes deleteMessageAllReactions deleteMessageReaction deleteMessages deleteRoomAttributes editMessage
+  endRoomAttributesBatchOperation insertMessageToLocalDB leaveAllRoom muteGroup muteGroupMembers pinMessage queryBlacklist
+  queryCallInvitationList queryCombineMessageDetail queryConversation queryConversationList queryConversationPinnedList
+  queryConversationTotalUnreadMessageCount queryFriendApplicationList queryFriendList queryFriendsInfo queryGroupAllAttributes
+  queryGroupApplicationList queryGroupAttributes queryGroupMemberInfo queryGroupMemberMutedList queryGroupMessageReceiptReadMemberList
+  queryGroupMessageReceiptUnreadMemberList queryMessageReactionUserList queryMessageReceiptsInfo queryMessageRepliedList queryMessages
+  queryPinnedMessageList queryRoomAllAttributes queryRoomMemberAttributesList queryRoomMembersAttributes querySelfUserInfo
+  querySubscribedUserStatusList queryUsersStatus rejectFriendApplication rejectGroupInviteApplication rejectGroupJoinApplication
+  removeUsersFromBlacklist replyMessage revokeMessage searchGlobalLocalMessages searchLocalConversations searchLocalFriends
+  searchLocalGroupMembers searchLocalGroups searchLocalMessages sendConversationMessageReceiptRead sendFriendApplication
+  sendGroupInviteApplications sendGroupJoinApplication sendMediaMessage sendMessageReceiptsRead setConversationDraft setConversationMark
+  setConversationNotificationStatus setGroupAttributes setGroupMemberNickname setGroupMemberRole setRoomAttributes
+  setRoomMembersAttributes subscribeUsersStatus switchRoom transferGroupOwner unsubscribeUsersStatus updateConversationPinnedState
+  updateFriendAlias updateFriendAttributes updateGroupAlias updateGroupAvatarUrl updateGroupBeInviteMode updateGroupInviteMode
+  updateGroupJoinMode updateGroupName updateGroupNotice updateMessageLocalExtendedData updateUserAvatarUrl updateUserBadge
+  updateUserCustomStatus updateUserExtendedData updateUserName updateUserOfflinePushRule uploadLog
+`.trim().split(/\s+/);
+
+const randomID = () => bytesToBase64(crypto.getRandomValues(new Uint8Array(12))).replaceAll('+', '-').replaceAll('/', '_');
+
+/** One device per browser tab, also across reloads; elsewhere one per client. */
+function ownDeviceID() {
+  const id = `d-${randomID()}`;
+  if (typeof document === 'undefined') return id;
+  try {
+    const kept = sessionStorage.getItem('tidings.deviceID') ?? id;
+    sessionStorage.setItem('tidings.deviceID', kept);
+    return kept;
+  } catch {
+    // Storage is switched off here: the device lives as long as the page.
+    return id;
+  }
+}
+
+/** The WebSocket address below a base such as https://example.com/im. */
+function socketUrl(server) {
+  const [, scheme, rest] = /^(https?|wss?)(:\/\/[^/?#]+[^?#]*)/i.exec(server) ?? [];
+  if (!scheme) throw invalid(`server is ${server}, it must be an http, https, ws or wss address`);
+  return `${scheme.toLowerCase().replace('http', 'ws')}${rest.replace(/\/+$/, '')}/ws`;
+}
+
+const pageOrigin = () => (globalThis.location?.origin?.startsWith('http') ? globalThis.location.origin : undefined);
+
+/** The vendor's client class. */
+export class ZIM {
+  static #instance = null;
+
+  #config;
+  #listeners = new Map();
+  #connection = null;
+  #sends = null;
+  #rooms = new Rooms((event, data) => this.#emit(event, data));
+  #userID = '';
+  #userName = '';
+  #token = '';
+  #cursor = null;
+  #deviceID;
+  #destroyed = false;
+  // Recognises this client's own messages, and cannot collide with another client of the same user.
+  #localIDPrefix = `l-${randomID()}-`;
+  #messagesMade = 0;
+  #underWay = new Set();
+
+  /**
+   * The program's one client, or null when there is one already.
+   * @param {number | {appID: number, server?: string, sdkVersion?: string, WebSocket?: typeof WebSocket,
+   *                   deviceID?: string}} config
+   */
+  static create(config) {
+    if (ZIM.#instance) return null;
+    ZIM.#instance = new ZIM(config);
+    return ZIM.#instance;
+  }
+
+  /** A client of its own, whatever others there are. Takes what `create` takes. */
+  static createInstance(config) {
+    return new ZIM(config);
+  }
+
+  static getInstance() {
+    return ZIM.#instance;
+  }
+
+  static getVersion() {
+    return ZIM.#instance?.#config.sdkVersion ?? SDK_VERSION;
+  }
+
+  /** There is one broker, wherever it stands. */
+  static setGeofencingConfig() {
+    return false;
+  }
+
+  static setAdvancedConfig() {}
+
+  /** Use `create` or `createInstance`. */
+  constructor(config) {
+    const given = config !== null && typeof config === 'object' ? config : { appID: config };
+    this.#config = { sdkVersion: SDK_VERSION, ...given };
+    this.#deviceID = given.deviceID || ownDeviceID();
+  }
+
+  setLogConfig() {}
+
+  /** Listens to an event; a second listener takes the place of the first. */
+  on(type, listener) {
+    if (typeof listener === 'function') this.#listeners.set(type, listener);
+  }
+
+  off(type) {
+    this.#listeners.delete(type);
+  }
+
+  /**
+   * Logs in: `login(userID, {userName, token})`, or `login({userID, userName}, token)` as before 2.13.
+   * @returns {Promise<void>}
+   */
+  async login(user, config) {
+    if (this.#destroyed) throw new ZIMError(Code.NotInit, 'this client is destroyed');
+    const isOlderForm = typeof user === 'object';
+    const { userID, userName, token } = isOlderForm ? { ...user, token: config } : { ...config, userID: user };
+    if (typeof userID !== 'string' || userID === '') throw invalid('userID is empty');
+    if (this.#connection && !this.#connection.isIdle) {
+      throw new ZIMError(Code.UserHasAlreadyLogged, `${this.#userID} is logged in already`);
+    }
+    this.#connection = this.#newConnection();
+    this.#sends = new Sends(this.#connection);
+    [this.#userID, this.#userName, this.#token, this.#cursor] = [userID, userName ?? '', token ?? '', null];
+    this.#tellState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
+    await this.#connection.login();
+  }
+
+  /** @returns {Promise<void>} */
+  async logout() {
+    if (!this.#connection || this.#connection.isIdle) throw this.#notLoggedIn();
+    const goodbye = this.#connection.logout();
+    this.#endSession(ZIMRoomEvent.Success, new ZIMError(Code.UserIsNotLogged, 'logged out'));
+    await goodbye;
+    this.#tellState(ZIMConnectionState.Disconnected, ZIMConnectionEvent.Success);
+  }
+
+  /** Takes a new token, for this session and for coming back to it. */
+  async renewToken(token) {
+    this.#requireLogin();
+    if (typeof token !== 'string' || token === '') throw invalid('token is empty');
+    // Without a connection the next login brings it.
+    if (this.#connection.isUp) await this.#request('renewToken', { token });
+    this.#token = token;
+    return { token };
+  }
+
+  /** Ends the session and every event. */
+  destroy() {
+    this.#listeners.clear();
+    this.#destroyed = true;
+    if (ZIM.#instance === this) ZIM.#instance = null;
+    if (this.#connection && !this.#connection.isIdle) this.logout();
+  }
+
+  /**
+   * Sends a message. The message object given is completed in place and is what `onMessageAttached`, the events and
+   * the promise hold; only one that was sent before (forwarding) is copied first.
+   * @returns {Promise<{message: object}>}
+   */
+  async sendMessage(draft, toConversationID, conversationType, config, notification) {
+    this.#requireLogin();
+    checkDraft(draft, toConversationID, conversationType, this.#userID);
+    const message = this.#attach(draft, toConversationID, conversationType, config);
+    const args = { message: toWire(message), toConversationID, conversationType };
+    if (config?.priority !== undefined) args.config = { priority: config.priority };
+    this.#underWay.add(message);
+    this.#tellAttached(notification, message);
+    this.#tellStatus(message, Sending);
+    try {
+      const userID = this.#userID;
+      const result = await this.#sends.submit(message, args);
+      const { localExtendedData } = message;
+      Object.assign(message, fromWire(result.message, userID, toConversationID), { localExtendedData });
+      this.#tellStatus(message, Success);
+    } catch (error) {
+      message.sentStatus = Failed;
+      this.#tellStatus(message, Failed, error.message);
+      throw error;
+    } finally {
+      this.#underWay.delete(message);
+    }
+    return { message };
+  }
+
+  /** A page of history, oldest first. The broker may cut pages by size; this asks on until `count` or the end. */
+  async queryHistoryMessage(conversationID, conversationType, config) {
+    const { count, reverse = false, nextMessage } = withNumericCount(config) ?? {};
+    const messageList = [];
+    let anchor = anchorOf(nextMessage);
+    let page;
+    do {
+      const pageConfig = { count: count - messageList.length, reverse, nextMessage: anchor };
+      page = await this.#request('queryHistoryMessage', { conversationID, conversationType, config: pageConfig });
+      const messages = page.messageList.map((wire) => fromWire(wire, this.#userID, conversationID));
+      if (reverse) messageList.unshift(...messages);
+      else messageList.push(...messages);
+      anchor = anchorOf(reverse ? messageList[0] : messageList.at(-1));
+    } while (page.more && page.messageList.length > 0 && messageList.length < count);
+    return { conversationID, conversationType, messageList };
+  }
+
+  async createRoom(roomInfo, config) {
+    return this.#enterRoom('createRoom', roomInfo?.roomID, { roomInfo, config: config ?? undefined });
+  }
+
+  async enterRoom(roomInfo, config) {
+    return this.#enterRoom('enterRoom', roomInfo?.roomID, { roomInfo, config: config ?? undefined });
+  }
+
+  async joinRoom(roomID) {
+    return this.#enterRoom('joinRoom', roomID, { roomID });
+  }
+
+  async leaveRoom(roomID) {
+    this.#requireLogin();
+    return this.#rooms.leave(roomID, () => this.#request('leaveRoom', { roomID }));
+  }
+
+  static {
+    const define = (name, value) => Object.defineProperty(this.prototype, name, { value, writable: true, configurable: true });
+    for (const [name, parameters] of Object.entries(PLAIN_METHODS)) {
+      define(name, async function (...values) {
+        const args = Object.fromEntries(parameters.map((parameter, n) => [parameter, values[n]]));
+        return this.#request(name, { ...args, config: withNumericCount(args.config) });
+      });
+    }
+    for (const name of LATER_METHODS) {
+      define(name, async function () {
+        this.#requireLogin();
+        throw new ZIMError(Code.Unsupported, `${name} is not supported yet`);
+      });
+    }
+  }
+
+  #newConnection() {
+    const { server, WebSocket = globalThis.WebSocket } = this.#config;
+    if (!WebSocket) throw invalid('WebSocket is missing, give ZIM.create a WebSocket class');
+    const url = socketUrl(server ?? globalThis.TIDINGS_SERVER ?? pageOrigin());
+    return new Connection({ WebSocket, url }, {
+      loginArgs: () => this.#loginArgs(),
+      onUp: (result) => this.#up(result),
+      onLost: () => this.#lost(),
+      onFinal: (event, error) => this.#final(event, error),
+      onEvent: (event, data) => this.#receive(event, data),
+    });
+  }
+
+  #loginArgs() {
+    return {
+      userID: this.#userID, userName: this.#userName || undefined, token: this.#token,
+      deviceID: this.#deviceID, sdkVersion: this.#config.sdkVersion, resumeFrom: this.#cursor ?? undefined,
+    };
+  }
+
+  #up(result) {
+    // When resuming, what lies between our cursor and the new one is yet to come.
+    this.#cursor ??= result.cursor ?? null;
+    this.#tellState(ZIMConnectionState.Connected, ZIMConnectionEvent.Success);
+    this.#rooms.resumed(result.rooms ?? []);
+    this.#sends.resume();
+  }
+
+  #lost() {
+    this.#tellState(ZIMConnectionState.Reconnecting, ZIMConnectionEvent.LoginInterrupted);
+    this.#rooms.interrupted();
+  }
+
+  #final(event, error) {
+    this.#endSession(ZIMRoomEvent.NetworkDisconnected, error);
+    this.#tellState(ZIMConnectionState.Disconnected, event);
+  }
+
+  #endSession(roomEvent, error) {
+    this.#sends.abandon(error);
+    this.#rooms.ended(roomEvent);
+  }
+
+  #requireLogin() {
+    if (!this.#connection?.isLoggedIn) throw this.#notLoggedIn();
+  }
+
+  #notLoggedIn() {
+    return new ZIMError(Code.UserIsNotLogged, 'no user is logged in');
+  }
+
+  async #request(op, args) {
+    this.#requireLogin();
+    return this.#connection.request(op, args);
+  }
+
+  async #enterRoom(op, roomID, args) {
+    this.#requireLogin();
+    const { ActiveCreate, CreateFailed, ActiveEnter, EnterFailed } = ZIMRoomEvent;
+    const events = op === 'createRoom' ? [ActiveCreate, CreateFailed] : [ActiveEnter, EnterFailed];
+    return this.#rooms.enter(roomID, events, () => this.#request(op, args));
+  }
+
+  /** Makes a draft a message. */
+  #attach(draft, conversationID, conversationType, config) {
+    const isUsed = Boolean(draft.messageID) || this.#underWay.has(draft) || !Object.isExtensible(draft);
+    const message = isUsed ? { ...draft } : draft;
+    return Object.assign(message, messageDefaults(), kindDefaults(draft.type), callerFields(draft), {
+      localMessageID: this.#localIDFor(draft, isUsed, conversationID),
+      senderUserID: this.#userID,
+      timestamp: Date.now(),
+      conversationID,
+      conversationType,
+      direction: ZIMMessageDirection.Send,
+      sentStatus: Sending,
+      priority: config?.priority ?? 1,
+    });
+  }
+
+  /** A failed message sent once more keeps its id: should the broker have it after all, it will not have it twice. */
+  #localIDFor(draft, isUsed, conversationID) {
+    const isRetry = !isUsed && (draft.conversationID ?? conversationID) === conversationID;
+    if (isRetry && LOCAL_ID_PATTERN.test(draft.localMessageID ?? '')) return draft.localMessageID;
+    this.#messagesMade += 1;
+    return `${this.#localIDPrefix}${this.#messagesMade}`;
+  }
+
+  #tellAttached(notification, message) {
+    const attached = typeof notification === 'function' ? notification : notification?.onMessageAttached;
+    if (typeof attached !== 'function') return;
+    runGuarded('onMessageAttached', () => attached.call(notification, message));
+  }
+
+  #tellStatus(message, status, reason) {
+    const info = { status, message };
+    if (reason !== undefined) info.reason = reason;
+    this.#emit('messageSentStatusChanged', { infos: [info] });
+  }
+
+  #tellState(state, event) {
+    this.#emit('connectionStateChanged', { state, event, extendedData: '{}' });
+  }
+
+  #receive(event, data) {
+    if (event in NEWER_NAMES) this.#receiveMessages(event, data);
+    else if (event === 'roomStateChanged') this.#rooms.changed(data);
+    else this.#emit(event, data);
+    // Only now: had the program's listeners been cut short, resuming would bring it again.
+    if (typeof data.cursor === 'string') this.#cursor = data.cursor;
+  }
+
+  #receiveMessages(event, { messageList, fromConversationID, info = { isOfflineMessage: false } }) {
+    const messages = messageList
+      .map((wire) => fromWire(wire, this.#userID, fromConversationID))
+      .filter((message) => !this.#isOwn(message));
+    for (const run of splitByConversation(messages)) {
+      const received = { messageList: run, fromConversationID: run[0].conversationID };
+      // What was sent before the login is news only to programs that know the newer names.
+      if (!info.isOfflineMessage) this.#emit(event, received);
+      this.#emit(NEWER_NAMES[event], { ...received, info });
+    }
+  }
+
+  /** Sent by this very client, which hears of it from the reply; resuming brings such messages too. */
+  #isOwn(message) {
+    return message.senderUserID === this.#userID && message.localMessageID.startsWith(this.#localIDPrefix);
+  }
+
+  #emit(type, data) {
+    const listener = this.#listeners.get(type);
+    if (listener) runGuarded(`the listener for ${type}`, () => listener(this, data));
+  }
+}
+
+export default ZIM;

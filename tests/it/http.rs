@@ -1,0 +1,164 @@
+//! The routes beside the WebSocket, and who is let in.
+
+use serde_json::json;
+
+use crate::support::{Client, Login, To, World, fetch};
+
+/// A world without a configured secret: the demo's.
+fn demo() -> World {
+    World::with(|config| config.auth.secret = String::new())
+}
+
+#[tokio::test]
+async fn the_page_and_its_files_are_served_with_a_policy_and_a_tag() {
+    let world = World::start();
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/page/page.css", "text/css"),
+        ("/page/page.js", "text/javascript"),
+        ("/sdk/tidings.js", "text/javascript"),
+        ("/sdk/tidings.d.ts", "text/plain"),
+    ] {
+        let response = fetch(world.address(), &format!("GET {path}"), &[], "").await;
+        assert_eq!(response.status, 200, "{path}");
+        assert!(response.header("content-type").starts_with(kind), "{path}: {response:?}");
+        assert_eq!(response.header("x-content-type-options"), "nosniff");
+        assert!(response.header("content-security-policy").contains("default-src 'none'"), "{path}");
+        let tag = response.header("etag").to_owned();
+        let again = fetch(world.address(), &format!("GET {path}"), &[("If-None-Match", &tag)], "").await;
+        assert_eq!((again.status, again.body.as_str()), (304, ""), "{path}");
+    }
+    assert_eq!(fetch(world.address(), "GET /nothing", &[], "").await.status, 404);
+}
+
+#[tokio::test]
+async fn every_file_the_page_names_is_there() {
+    let world = World::start();
+    let page = fetch(world.address(), "GET /", &[], "").await.body;
+    let named = page.split(['"', '\'']).filter(|text| text.starts_with("page/") || text.starts_with("sdk/"));
+    let mut count = 0;
+    for path in named {
+        assert_eq!(fetch(world.address(), &format!("GET /{path}"), &[], "").await.status, 200, "{path}");
+        count += 1;
+    }
+    assert!(count >= 2, "the page names its script and style");
+}
+
+#[tokio::test]
+async fn health_readiness_and_figures_are_told() {
+    let world = World::start();
+    let alive = fetch(world.address(), "GET /healthz", &[], "").await;
+    assert_eq!((alive.status, alive.json()["status"].as_str()), (200, Some("alive")));
+    let ready = fetch(world.address(), "GET /readyz", &[], "").await;
+    assert_eq!((ready.status, ready.json()), (200, json!({"status": "ready"})));
+
+    let _bob = world.client("bob-in-metrics").await;
+    let mut alice = world.client("alice-in-metrics").await;
+    alice.say(To::Peer("bob-in-metrics"), "x").await;
+    let metrics = fetch(world.address(), "GET /metrics", &[], "").await;
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.header("content-type").starts_with("application/openmetrics-text"), "{metrics:?}");
+    assert!(metrics.body.ends_with("# EOF\n"));
+    assert!(metrics.body.contains("tidings_sessions 2"), "{}", metrics.body);
+    assert!(!metrics.body.contains("in-metrics"), "no user's name is in the figures");
+    let stats = world.broker.stats();
+    assert_eq!((stats.sessions, stats.users_online, stats.accepted, stats.delivered), (2, 2, [1, 0, 0], 1));
+}
+
+#[tokio::test]
+async fn a_demo_token_logs_in_on_loopback_with_a_generated_secret() {
+    let world = demo();
+    let origin = format!("http://{}", world.address());
+    let response = fetch(world.address(), "POST /demo/token", &[("Origin", &origin)], "{\"userID\":\"alice\"}").await;
+    assert_eq!(response.status, 200, "{response:?}");
+    let token = response.json()["token"].as_str().unwrap().to_owned();
+    let mut alice = world.connect().await;
+    alice.login(&token, Login { user: "alice", ..Login::default() }).await;
+
+    for body in ["", "{}", "[]", "{\"userID\":7}", "{\"userID\":\"\"}", "{\"userID\":\"a b\"}"] {
+        let refused = fetch(world.address(), "POST /demo/token", &[("Origin", &origin)], body).await;
+        assert_eq!((refused.status, refused.header("content-type")), (400, "application/problem+json"), "{body}");
+        assert_eq!((&refused.json()["code"], &refused.json()["status"]), (&json!(6_000_001), &json!(400)), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn demo_tokens_are_kept_from_foreign_pages_and_from_configured_brokers() {
+    let world = demo();
+    let own = world.address().to_string();
+    let (origin, port) = (format!("http://{own}"), world.address().port());
+    let named = format!("localhost:{port}");
+    let rebound = format!("evil.example:{port}");
+    let body = "{\"userID\":\"alice\"}";
+    for (headers, status) in [
+        (vec![("Origin", origin.as_str())], 200),
+        (vec![("Host", named.as_str()), ("Origin", &*format!("http://{named}"))], 200),
+        (vec![], 404),
+        (vec![("Origin", "http://evil.example")], 404),
+        (vec![("Origin", "null")], 404),
+        (vec![("Origin", &*format!("http://{named}"))], 404),
+        // A name that was pointed at this machine from outside.
+        (vec![("Host", rebound.as_str()), ("Origin", &*format!("http://{rebound}"))], 404),
+    ] {
+        let response = fetch(world.address(), "POST /demo/token", &headers, body).await;
+        assert_eq!(response.status, status, "{headers:?}: {response:?}");
+    }
+    let configured = World::start();
+    let origin = format!("http://{}", configured.address());
+    let refused = fetch(configured.address(), "POST /demo/token", &[("Origin", &origin)], body).await;
+    assert_eq!((refused.status, refused.header("content-type")), (404, "application/problem+json"));
+}
+
+#[tokio::test]
+async fn a_websocket_is_for_pages_of_this_host_and_for_configured_ones() {
+    let world = World::with(|config| config.server.origins = vec!["https://app.example".to_owned()]);
+    let own = format!("http://{}", world.address());
+    for origin in [own.as_str(), "https://app.example"] {
+        assert!(Client::try_connect(world.address(), &[("origin", origin)]).await.is_ok(), "{origin}");
+    }
+    for origin in ["http://evil.example", "http://app.example", "null", "http://127.0.0.1"] {
+        let (status, body) = Client::try_connect(world.address(), &[("origin", origin)]).await.err().unwrap();
+        assert_eq!(status, 403, "{origin}");
+        assert!(body.contains("server.origins"), "{body}");
+    }
+    let any = World::with(|config| config.server.origins = vec!["*".to_owned()]);
+    assert!(Client::try_connect(any.address(), &[("origin", "http://evil.example")]).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_plain_request_for_the_websocket_is_refused() {
+    let world = World::start();
+    assert_eq!(fetch(world.address(), "GET /ws", &[], "").await.status, 400);
+    assert_eq!(world.broker.stats().connections, 0);
+}
+
+async fn refused_with(world: &World, status: u16, key: &str) {
+    let (got, body) = Client::try_connect(world.address(), &[]).await.err().expect("one connection too many");
+    assert_eq!(got, status, "{body}");
+    assert!(body.contains(key), "{body}");
+}
+
+#[tokio::test]
+async fn one_connection_more_than_allowed_is_503() {
+    let world = World::with(|config| config.server.connections_max = 2);
+    let _alice = world.client("alice").await;
+    let _bob = world.client("bob").await;
+    refused_with(&world, 503, "server.connections_max").await;
+}
+
+#[tokio::test]
+async fn one_connection_more_than_allowed_without_a_login_is_503() {
+    let world = World::with(|config| config.server.connections_unauthenticated_max = 1);
+    let mut alice = world.connect().await;
+    refused_with(&world, 503, "server.connections_unauthenticated_max").await;
+    alice.login(&world.token("alice"), Login { user: "alice", ..Login::default() }).await;
+    let _bob = world.client("bob").await;
+}
+
+#[tokio::test]
+async fn one_connection_more_than_an_address_may_have_is_429() {
+    let world = World::with(|config| config.server.connections_per_address_max = 2);
+    let _alice = world.client("alice").await;
+    let _bob = world.client("bob").await;
+    refused_with(&world, 429, "server.connections_per_address_max").await;
+}

@@ -1,0 +1,20 @@
+#![allow(clippy::unwrap_used, missing_docs)]
+//! What the broker promises, asked for over a real WebSocket: one binary, so that it is linked once.
+//!
+//! Each test starts a [`support::World`] of its own: a broker in this process with its own store, clock and port.
+//! No test sleeps to see an effect; it waits for the reply or the event, and a wait that fails prints what did arrive.
+
+mod group;
+mod history;
+mod hooks;
+mod http;
+mod limits;
+mod peer;
+mod rate;
+mod restart;
+mod room;
+mod session;
+mod shutdown;
+mod support;
+mod tidy;
+mod versions;

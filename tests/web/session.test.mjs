@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import DefaultZIM, * as module from '../../src/web/tidings.js';
+import { startBroker } from './broker.mjs';
+import { Clients, Ears, rejectsWith, sendText, within } from './clients.mjs';
+
+const { ZIM, ZIMConnectionEvent, ZIMConnectionState, ZIMMessageType } = module;
+const { Disconnected, Connecting, Connected } = ZIMConnectionState;
+const { Success, ActiveLogin, LoginTimeout, KickedOut, TokenExpired } = ZIMConnectionEvent;
+
+let broker;
+let clients;
+
+before(async () => {
+  broker = await startBroker();
+  clients = new Clients(broker);
+});
+
+after(async () => {
+  clients.destroy();
+  await broker.stop();
+});
+
+const states = (ears) => ears.of('connectionStateChanged').map(({ state, event }) => [state, event]);
+
+test('the module has the vendor’s names and numbers', () => {
+  assert.equal(DefaultZIM, ZIM);
+  assert.equal(ZIM.getVersion(), '2.14.0');
+  assert.deepEqual([ZIMMessageType.Text, ZIMMessageType.Command, ZIMMessageType.Barrage, ZIMMessageType.Custom], [1, 2, 20, 200]);
+  for (const name of Object.keys(module)) assert.match(name, /^(default|ZIM.*)$/);
+});
+
+test('create makes one client, until it is destroyed', () => {
+  const zim = ZIM.create({ appID: 1, server: broker.server });
+  assert.ok(zim instanceof ZIM);
+  assert.equal(ZIM.create({ appID: 1 }), null);
+  assert.equal(ZIM.create(1), null);
+  assert.equal(ZIM.getInstance(), zim);
+  assert.notEqual(ZIM.createInstance({ appID: 1 }), zim);
+  zim.destroy();
+  assert.equal(ZIM.getInstance(), null);
+  const next = ZIM.create(1);
+  assert.ok(next instanceof ZIM);
+  next.destroy();
+});
+
+test('before login every method rejects with 6000121', async () => {
+  const zim = clients.make();
+  await rejectsWith(6000121, zim.sendMessage({ type: 1, message: 'hi' }, 'bob', 0, { priority: 1 }));
+  await rejectsWith(6000121, zim.sendMediaMessage({ type: 11 }, 'bob', 0, { priority: 1 }));
+  await rejectsWith(6000121, zim.queryHistoryMessage('bob', 0, { count: 1, reverse: true }));
+  await rejectsWith(6000121, zim.joinRoom('r'));
+  await rejectsWith(6000121, zim.queryGroupList());
+  await rejectsWith(6000121, zim.queryConversationList({ count: 10 }));
+  await rejectsWith(6000121, zim.renewToken('t'));
+  await rejectsWith(6000121, zim.logout());
+});
+
+test('what the broker does not answer yet rejects with 6000013', async () => {
+  const { zim } = await clients.login('later');
+  for (const name of ['queryConversationList', 'addFriend', 'callInvite', 'revokeMessage', 'queryRoomAllAttributes']) {
+    await rejectsWith(6000013, zim[name]());
+  }
+});
+
+test('login and logout tell their states, and a client may log in again', async () => {
+  const { zim, ears } = await clients.login('inout');
+  assert.deepEqual(states(ears), [[Connecting, ActiveLogin], [Connected, Success]]);
+  assert.equal(ears.of('connectionStateChanged')[0].extendedData, '{}');
+  await rejectsWith(6000111, zim.login('inout', { userName: '', token: await broker.token('inout') }));
+
+  await within(zim.logout(), 'logout');
+  assert.deepEqual(states(ears).slice(2), [[Disconnected, Success]]);
+  await rejectsWith(6000121, zim.queryGroupList());
+
+  await within(zim.login({ userID: 'inout', userName: 'In Out' }, await broker.token('inout')), 'the older login');
+  assert.deepEqual(states(ears).slice(3), [[Connecting, ActiveLogin], [Connected, Success]]);
+  const { userList } = await within(zim.queryUsersInfo(['inout'], { isQueryFromServer: true }), 'users');
+  assert.equal(userList[0].baseInfo.userName, 'In Out');
+});
+
+test('a wrong, short or old token is refused with its code', async () => {
+  const zim = clients.make();
+  const ears = new Ears(zim);
+  await rejectsWith(6000103, zim.login('tok', { userName: '', token: 'not a token' }));
+  assert.equal(states(ears).at(-1)[0], Disconnected);
+  await rejectsWith(6000103, zim.login('tok', { userName: '', token: await broker.token('someone-else') }));
+  await rejectsWith(6000108, zim.login('tok', { userName: '', token: await broker.token('tok', 20) }));
+
+  const short = await broker.token('tok', 1);
+  const expiry = async () => {
+    for (;;) {
+      const code = await zim.login('tok', { userName: '', token: short }).catch((error) => error.code);
+      if (code !== 6000108) return code;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  assert.equal(await within(expiry(), 'expiry of the token', () => ears.heard), 6000106);
+  assert.deepEqual(states(ears).at(-1), [Disconnected, TokenExpired]);
+  await rejectsWith(6000001, zim.login('', { userName: '', token: 't' }));
+});
+
+test('a token can be renewed, and a wrong one is not taken', async () => {
+  const { zim } = await clients.login('renew');
+  const token = await broker.token('renew');
+  assert.deepEqual(await within(zim.renewToken(token), 'renewal'), { token });
+  await rejectsWith(6000103, zim.renewToken('not a token'));
+  await rejectsWith(6000001, zim.renewToken(''));
+});
+
+test('a broker that cannot be reached is 6000104 and LoginTimeout', async () => {
+  const zim = clients.make({ server: 'http://127.0.0.1:9' });
+  const ears = new Ears(zim);
+  await rejectsWith(6000104, zim.login('far', { userName: '', token: 't' }));
+  assert.deepEqual(states(ears), [[Connecting, ActiveLogin], [Disconnected, LoginTimeout]]);
+  await rejectsWith(6000001, clients.make({ server: 'ftp://127.0.0.1' }).login('far', { userName: '', token: 't' }));
+});
+
+test('a second device takes the place, and the first does not fight for it', async () => {
+  const first = await clients.login('twice');
+  const second = await clients.login('twice');
+  await first.ears.event('connectionStateChanged', { state: Disconnected, event: KickedOut });
+  await rejectsWith(6000121, first.zim.queryGroupList());
+  await clients.login('other');
+  await sendText(second.zim, 'other', 'the second stays');
+  assert.deepEqual(states(first.ears).at(-1), [Disconnected, KickedOut]);
+  assert.deepEqual(states(second.ears), [[Connecting, ActiveLogin], [Connected, Success]]);
+  // Kicked is not gone: the same client may come back, and kicks in turn.
+  await within(first.zim.login('twice', { userName: '', token: await broker.token('twice') }), 'login');
+  await second.ears.event('connectionStateChanged', { state: Disconnected, event: KickedOut });
+});
+
+test('after destroy there are no more events and no more calls', async () => {
+  const { zim, ears } = await clients.login('gone');
+  zim.destroy();
+  const heard = ears.heard.length;
+  await rejectsWith(6000121, zim.queryGroupList());
+  await rejectsWith(6000002, zim.login('gone', { userName: '', token: 't' }));
+  assert.equal(ears.heard.length, heard);
+});
