@@ -134,6 +134,10 @@ struct DraftArgs {
     sub_type: Option<i64>,
     #[serde(default)]
     searched_content: Option<String>,
+    #[serde(rename = "mentionedUserIDs", default)]
+    mentioned_user_ids: Option<Vec<String>>,
+    #[serde(default)]
+    is_mention_all: Option<bool>,
 }
 
 impl SendArgs {
@@ -148,6 +152,10 @@ impl SendArgs {
             None | Some("") => None,
             Some(id) => Some(LocalMessageId::parse("message.localMessageID", id)?),
         };
+        // Refused rather than lost: a mention that reminds nobody is worse than none.
+        if self.message.mentioned_user_ids.as_ref().is_some_and(|users| !users.is_empty()) || self.message.is_mention_all == Some(true) {
+            return Err(Refusal::Unsupported("message.mentionedUserIDs and message.isMentionAll".into()));
+        }
         let extended_data = self.message.extended_data.clone().unwrap_or_default();
         Ok(Op::SendMessage { target, draft: Draft { body: self.message.body(limits)?, priority, local_id, extended_data } })
     }

@@ -161,6 +161,16 @@ mod tests {
     }
 
     #[test]
+    fn mentions_are_refused_and_their_defaults_are_not() {
+        assert!(send(json!({"type": 1, "message": "hi", "mentionedUserIDs": [], "isMentionAll": false})).is_ok());
+        for mention in [json!({"mentionedUserIDs": ["carol"]}), json!({"isMentionAll": true})] {
+            let mut message = json!({"type": 1, "message": "hi"});
+            message.as_object_mut().unwrap().extend(mention.as_object().unwrap().clone());
+            assert_eq!(code_of(&send(message).unwrap_err()), 6_000_013);
+        }
+    }
+
+    #[test]
     fn list_and_page_limits_hold_at_their_edges() {
         let limits = Limits::default();
         let users = |n: usize| json!((0..n).map(|n| format!("u{n}")).collect::<Vec<_>>());
