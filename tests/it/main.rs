@@ -4,11 +4,15 @@
 //! Each test starts a [`support::World`] of its own: a broker in this process with its own store, clock and port.
 //! No test sleeps to see an effect; it waits for the reply or the event, and a wait that fails prints what did arrive.
 
+mod attack;
+mod crash;
 mod group;
 mod history;
 mod hooks;
+mod hostile;
 mod http;
 mod limits;
+mod overload;
 mod peer;
 mod rate;
 mod restart;

@@ -1,0 +1,324 @@
+//! The real program as a child process, and the connections that treat it badly: those that die with it, those that
+//! write what no client writes, those that never read.
+//!
+//! A broker inside this process could neither be killed nor have its memory told from the tests' own.
+// It measures, and says what it measured.
+#![allow(clippy::cast_possible_truncation, clippy::disallowed_methods, clippy::print_stdout)]
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tidings::auth::Tokens;
+use tidings::clock::SystemClock;
+use tidings::config::Config;
+use tidings::model::{Limits, UserId};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// How long anything may take. Far more than it needs: two cores may be shared with a compiler.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) const MIB: u64 = 1 << 20;
+
+/// One hostile test at a time: each measures times and memory, and is itself a load on the others.
+pub(crate) async fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::const_new(());
+    ALONE.lock().await
+}
+
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what} did not happen within {PATIENCE:?}"),
+    }
+}
+
+/// `SplitMix64`: reproducible from its seed, and good enough to choose with.
+#[derive(Debug, Clone)]
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// One of `low` to `high`, both included.
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.roll() % (high - low + 1)
+    }
+
+    pub(crate) fn one_in(&mut self, chances: u64) -> bool {
+        self.roll().is_multiple_of(chances)
+    }
+}
+
+/// A data directory and settings; the program may run on it again and again.
+pub(crate) struct Program {
+    folder: TempDir,
+    settings: Vec<(String, String)>,
+    tokens: Tokens,
+}
+
+impl Program {
+    /// With these settings over the defaults, each as `section.key`.
+    pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
+        let mut config = Config::default();
+        config.auth.secret = "the secret of the hostile tests".to_owned();
+        let (tokens, _) = Tokens::open(&config, Arc::new(SystemClock::new())).unwrap();
+        let own = [("auth.secret", config.auth.secret.as_str()), ("log.filter", "info")];
+        let variable = |(key, value): &(&str, &str)| (format!("TIDINGS_{}", key.replace('.', "__").to_uppercase()), (*value).to_owned());
+        let settings = own.iter().chain(settings).map(variable).collect();
+        Self { folder: tempfile::tempdir().unwrap(), settings, tokens }
+    }
+
+    pub(crate) fn token(&self, user: &str) -> String {
+        self.tokens.issue_jwt(&UserId::parse("userID", user, &Limits::default()).unwrap(), 86_400)
+    }
+
+    /// Starts the process, and does not wait until it listens. Killed when dropped.
+    pub(crate) fn spawn(&self) -> Child {
+        let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(self.folder.path().join("data"));
+        // Elsewhere, so that neither a tidings.toml nor variables of the developer's have a say.
+        command.current_dir(self.folder.path());
+        for (variable, _) in std::env::vars_os().filter(|(variable, _)| variable.to_string_lossy().starts_with("TIDINGS_")) {
+            command.env_remove(variable);
+        }
+        command.envs(self.settings.iter().cloned());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true).spawn().unwrap()
+    }
+
+    /// Starts the process and waits until it listens.
+    pub(crate) async fn run(&self) -> Running {
+        let mut child = self.spawn();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let listens = async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                if let Some(address) = line.strip_prefix("listening on http://") {
+                    return address.parse().unwrap();
+                }
+            }
+            panic!("the program ended instead of listening:\n{}", self.log())
+        };
+        let address = soon("the program's first words", listens).await;
+        Running { child, address }
+    }
+
+    /// The last lines the program logged, over all its runs.
+    pub(crate) fn log(&self) -> String {
+        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+}
+
+/// A process that listens. Killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Running {
+    /// `kill -9`.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("the program runs")
+    }
+
+    pub(crate) async fn metrics(&self) -> Metrics {
+        let asked = async {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut text = String::new();
+            stream.read_to_string(&mut text).await.unwrap();
+            text
+        };
+        Metrics(soon("the metrics", asked).await)
+    }
+
+    /// Scrapes until it is so.
+    pub(crate) async fn until(&self, what: &str, so: impl Fn(&Metrics) -> bool) {
+        let reached = async {
+            while !so(&self.metrics().await) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        soon(what, reached).await;
+    }
+}
+
+/// Resident memory of a process, bytes.
+pub(crate) fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the program runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line VmRSS");
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// Watches resident memory until dropped; holds the largest it saw.
+pub(crate) struct Watch {
+    before: u64,
+    peak: tokio::sync::watch::Receiver<u64>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Watch {
+    pub(crate) fn on(pid: u32) -> Self {
+        let before = resident(pid);
+        let (tell, peak) = tokio::sync::watch::channel(before);
+        let task = tokio::spawn(async move {
+            loop {
+                let now = resident(pid);
+                tell.send_if_modified(|peak| std::mem::replace(peak, now.max(*peak)) < now);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        Self { before, peak, task }
+    }
+
+    /// The largest growth so far, bytes.
+    pub(crate) fn growth(&self) -> u64 {
+        *self.peak.borrow() - self.before
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A scrape.
+pub(crate) struct Metrics(String);
+
+impl Metrics {
+    /// The sum of the samples whose name and labels hold all of `parts`; 0 without one.
+    pub(crate) fn sum(&self, name: &str, parts: &[&str]) -> u64 {
+        let samples = self.0.lines().filter_map(|line| line.rsplit_once(' '));
+        let named = samples.filter(|(sample, _)| sample.split('{').next() == Some(name) && parts.iter().all(|part| sample.contains(part)));
+        named.map(|(_, value)| value.parse::<f64>().unwrap() as u64).sum()
+    }
+}
+
+pub(crate) fn request(id: u64, op: &str, args: &Value) -> String {
+    json!({"id": id, "op": op, "args": args}).to_string()
+}
+
+/// The arguments of `sendMessage`; `kind` 0 peer, 1 room, 2 group.
+pub(crate) fn message_to(conversation: &str, kind: u8, message: &Value) -> Value {
+    json!({"message": message, "toConversationID": conversation, "conversationType": kind})
+}
+
+/// The sending half of a connection that was split.
+pub(crate) type Speaker = SplitSink<WebSocketStream<TcpStream>, Message>;
+/// The other half.
+pub(crate) type Listener = SplitStream<WebSocketStream<TcpStream>>;
+
+/// The next text; `None` once the connection is gone.
+pub(crate) async fn heard(listener: &mut Listener) -> Option<Utf8Bytes> {
+    loop {
+        match listener.next().await? {
+            Ok(Message::Text(text)) => return Some(text),
+            Ok(Message::Close(_)) | Err(_) => return None,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// A well-behaved client whose connection may end at any time.
+pub(crate) struct Line {
+    socket: WebSocketStream<TcpStream>,
+    next_id: u64,
+    /// Frames that came while a reply was awaited.
+    aside: VecDeque<Value>,
+}
+
+impl Line {
+    /// Connected and logged in.
+    pub(crate) async fn login(program: &Program, address: SocketAddr, user: &str) -> Self {
+        let connected = TcpStream::connect(address).await.unwrap();
+        Self::over(connected, program, address, user).await
+    }
+
+    /// The same over a socket for which the kernel keeps little.
+    pub(crate) async fn login_narrow(program: &Program, address: SocketAddr, user: &str) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let connected = socket.connect(address).await.unwrap();
+        Self::over(connected, program, address, user).await
+    }
+
+    async fn over(stream: TcpStream, program: &Program, address: SocketAddr, user: &str) -> Self {
+        let opened = soon("a WebSocket", client_async(format!("ws://{address}/ws"), stream)).await;
+        let mut line = Self { socket: opened.unwrap().0, next_id: 1, aside: VecDeque::new() };
+        line.ok("login", json!({"userID": user, "token": program.token(user), "deviceID": "only"})).await;
+        line
+    }
+
+    /// Sends a request; its id, or `None` when the connection is gone.
+    pub(crate) async fn send(&mut self, op: &str, args: &Value) -> Option<u64> {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.socket.send(Message::text(request(id, op, args))).await.ok().map(|()| id)
+    }
+
+    /// The next frame; `None` once the connection is gone.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        if let Some(frame) = self.aside.pop_front() {
+            return Some(frame);
+        }
+        self.read().await
+    }
+
+    async fn read(&mut self) -> Option<Value> {
+        loop {
+            match self.socket.next().await? {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// A request that succeeds; what comes before its reply stays for [`Line::next`].
+    pub(crate) async fn ok(&mut self, op: &str, args: Value) -> Value {
+        let answered = async {
+            let id = self.send(op, &args).await?;
+            loop {
+                match self.read().await? {
+                    mut frame if frame["id"] == id => return Some((frame["result"].take(), frame)),
+                    frame => self.aside.push_back(frame),
+                }
+            }
+        };
+        let answer = soon(op, answered).await;
+        let (result, rest) = answer.unwrap_or_else(|| panic!("connection lost in {op}"));
+        assert!(!result.is_null(), "{op} was refused: {rest}");
+        result
+    }
+
+    pub(crate) fn split(self) -> (Speaker, Listener) {
+        assert!(self.aside.iter().all(|frame| !frame["data"]["messageList"].is_array()), "a message would be overlooked");
+        self.socket.split()
+    }
+}
