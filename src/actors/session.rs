@@ -127,7 +127,7 @@ impl Handler<Inbound> for Session {
         let answerer = Answerer { core: self.core.clone(), link: self.link.clone(), id: request.id, _permit: inbound.permit };
         match (request.op, &self.phase) {
             (Err(refusal), Phase::In(_)) => answerer.refuse(&refusal),
-            (Err(refusal @ Refusal::Invalid(_)), Phase::Greeting) if is_login(&inbound.frame) => answerer.refuse(&refusal),
+            (Err(refusal), Phase::Greeting) if request.is_login => answerer.refuse(&refusal),
             (Ok(Op::Ping), _) => {
                 let result = serde_json::json!({"serverTime": self.core.clock.wall_ms()});
                 let frame = encode_reply(answerer.id, &result);
@@ -138,17 +138,12 @@ impl Handler<Inbound> for Session {
             (_, Phase::Greeting) => answerer.refuse(&Refusal::NotLoggedIn),
             (Ok(Op::Logout), Phase::In(_)) => self.logout(answerer),
             (Ok(Op::RenewToken { token }), Phase::In(profile)) => self.renew(token, profile.id.clone(), answerer),
-            (Ok(op), Phase::In(profile)) => match self.core.accepting() {
-                Ok(()) => self.dispatch(op, profile, answerer),
+            (Ok(Op::Work(work)), Phase::In(profile)) => match self.core.accepting() {
+                Ok(()) => self.dispatch(work, profile, answerer),
                 Err(refusal) => answerer.refuse(&refusal),
             },
         }
     }
-}
-
-/// Whether a frame that was understood but refused asked for a login: its sender is owed the reason.
-fn is_login(frame: &str) -> bool {
-    frame.contains("\"login\"")
 }
 
 impl Session {

@@ -17,8 +17,8 @@ use crate::model::{
     Body, Conversation, Draft, GroupId, GroupInfo, Invalid, MessageClass, Refusal, RoomId, RoomInfo, Target, UserId, UserProfile,
 };
 use crate::protocol::{
-    Encoded, HistoryQuery, Op, PageCut, Variant, encode_message, encode_reply, encode_reply_raw, error_users, group_full, group_member,
-    group_short, room_full, user_full, user_wire,
+    Encoded, GroupWork, HistoryQuery, PageCut, RoomWork, Variant, Work, encode_message, encode_reply, encode_reply_raw, error_users,
+    group_full, group_member, group_short, room_full, user_full, user_wire,
 };
 use crate::rate::DropReason;
 use crate::store::{Anchor, Page, PageRead};
@@ -38,29 +38,37 @@ fn reply_json<T>(make: impl FnOnce(T) -> serde_json::Value) -> impl FnOnce(u64, 
 
 impl Session {
     /// Hands an operation on. Everything in it was checked for itself; who may do it is the owner's decision.
-    pub(super) fn dispatch(&self, op: Op, me: &UserProfile, answerer: Answerer) {
-        let (core, number) = (self.core.clone(), self.link.number);
-        match op {
-            Op::SendMessage { target, draft } => self.send(target, draft, me, answerer),
-            Op::QueryHistory(query) => self.query_history(query, me, answerer),
-            Op::QueryUsersInfo { users } => {
+    pub(super) fn dispatch(&self, work: Work, me: &UserProfile, answerer: Answerer) {
+        match work {
+            Work::SendMessage { target, draft } => self.send(target, draft, me, answerer),
+            Work::QueryHistory(query) => self.query_history(query, me, answerer),
+            Work::QueryUsersInfo { users } => {
+                let core = self.core.clone();
                 let asked = ask(|reply| core.users.tell(&core, &me.id, QueryUsers { users, reply }));
                 answerer.later(asked, reply_json(users_info));
             }
-            Op::CreateRoom { info, destroy_delay_seconds } => self.enter(Entry::Create { info, destroy_delay_seconds }, me, answerer),
-            Op::EnterRoom { info, destroy_delay_seconds } => self.enter(Entry::Enter { info, destroy_delay_seconds }, me, answerer),
-            Op::JoinRoom { room } => self.enter(Entry::Join { room }, me, answerer),
-            Op::LeaveRoom { room } => {
+            Work::Room(work) => self.dispatch_room(work, me, answerer),
+            Work::Group(work) => self.dispatch_group(work, me, answerer),
+        }
+    }
+
+    fn dispatch_room(&self, work: RoomWork, me: &UserProfile, answerer: Answerer) {
+        let (core, number) = (self.core.clone(), self.link.number);
+        match work {
+            RoomWork::Create { info, destroy_delay_seconds } => self.enter(Entry::Create { info, destroy_delay_seconds }, me, answerer),
+            RoomWork::Enter { info, destroy_delay_seconds } => self.enter(Entry::Enter { info, destroy_delay_seconds }, me, answerer),
+            RoomWork::Join { room } => self.enter(Entry::Join { room }, me, answerer),
+            RoomWork::Leave { room } => {
                 let asked = ask(|reply| core.users.tell(&core, &me.id, LeaveRoom { number, room: room.clone(), reply }));
                 answerer.later(asked, reply_json(move |()| json!({"roomID": room})));
             }
-            Op::QueryRoomMemberList { room, count, next } => {
+            RoomWork::QueryMemberList { room, count, next } => {
                 self.room_members(&room, me, Which::Page { next, count }, answerer, {
                     let room = room.clone();
                     move |page| json!({"roomID": room, "memberList": page.members.iter().map(user_wire).collect::<Vec<_>>(), "nextFlag": page.next})
                 });
             }
-            Op::QueryRoomMembers { room, users } => {
+            RoomWork::QueryMembers { room, users } => {
                 self.room_members(&room, me, Which::Users(users), answerer, {
                     let room = room.clone();
                     move |page| {
@@ -70,53 +78,52 @@ impl Session {
                     }
                 });
             }
-            Op::QueryRoomOnlineMemberCount { room } => {
+            RoomWork::QueryOnlineMemberCount { room } => {
                 self.room_members(&room, me, Which::Count, answerer, {
                     let room = room.clone();
                     move |page| json!({"roomID": room, "count": page.total})
                 });
             }
-            other => self.dispatch_group(other, me, answerer),
         }
     }
 
-    fn dispatch_group(&self, op: Op, me: &UserProfile, answerer: Answerer) {
+    fn dispatch_group(&self, work: GroupWork, me: &UserProfile, answerer: Answerer) {
         let (core, user) = (self.core.clone(), me.clone());
-        match op {
-            Op::CreateGroup { id, name, avatar_url, advanced, users } => {
+        match work {
+            GroupWork::Create { id, name, avatar_url, advanced, users } => {
                 let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", core.mint.next())));
                 let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &core.config.limits)
                     .map_err(Refusal::from)
                     .and_then(|info| ask(|reply| core.groups.tell(&core, &id, group::Create { owner: user, info, users, reply })));
                 answerer.later(asked, reply_json(created));
             }
-            Op::JoinGroup { group } => {
+            GroupWork::Join { group } => {
                 let asked = ask(|reply| core.groups.tell(&core, &group, group::Join { user, reply }));
                 answerer.later(asked, reply_json(|info| json!({"groupInfo": group_full(&info)})));
             }
-            Op::LeaveGroup { group } => {
+            GroupWork::Leave { group } => {
                 let asked = ask(|reply| core.groups.tell(&core, &group, group::Quit { user, reply }));
                 answerer.later(asked, reply_json(move |()| json!({"groupID": group})));
             }
-            Op::DismissGroup { group } => {
+            GroupWork::Dismiss { group } => {
                 let asked = ask(|reply| core.groups.tell(&core, &group, group::Dismiss { user, reply }));
                 answerer.later(asked, reply_json(move |()| json!({"groupID": group})));
             }
-            Op::InviteUsersIntoGroup { group, users } => {
+            GroupWork::Invite { group, users } => {
                 let asked = ask(|reply| core.groups.tell(&core, &group, group::Invite { by: user, users, reply }));
                 answerer.later(asked, reply_json(move |invited| joined(&group, &invited)));
             }
-            Op::KickGroupMembers { group, users } => {
+            GroupWork::Kick { group, users } => {
                 let asked = ask(|reply| core.groups.tell(&core, &group, group::Kick { by: user, users, reply }));
                 answerer.later(asked, reply_json(move |kicked: Kicked| {
                     json!({"groupID": group, "kickedUserIDs": kicked.users, "errorUserList": error_users(&kicked.failed)})
                 }));
             }
-            Op::QueryGroupInfo { group } => {
+            GroupWork::QueryInfo { group } => {
                 let asked = ask(|reply| core.groups.tell(&core, &group, group::Info { reply }));
                 answerer.later(asked, reply_json(|info| json!({"groupInfo": group_full(&info)})));
             }
-            Op::QueryGroupMemberList { group, count, next } => {
+            GroupWork::QueryMemberList { group, count, next } => {
                 let asked = ask(|reply| core.groups.tell(&core, &group, group::Members { asker: user.id, next, count, reply }));
                 answerer.later(
                     asked,
@@ -126,13 +133,12 @@ impl Session {
                     }),
                 );
             }
-            Op::QueryGroupMemberCount { group } => {
+            GroupWork::QueryMemberCount { group } => {
                 let asked =
                     ask(|reply| core.groups.tell(&core, &group, group::Members { asker: user.id, next: u64::MAX, count: 1, reply }));
                 answerer.later(asked, reply_json(move |page: group::MembersPage| json!({"groupID": group, "count": page.total})));
             }
-            Op::QueryGroupList => self.query_group_list(user.id, answerer),
-            unhandled => answerer.refuse(&Refusal::Unsupported(format!("operation {unhandled:?} at this point"))),
+            GroupWork::QueryList => self.query_group_list(user.id, answerer),
         }
     }
 

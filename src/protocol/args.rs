@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::ops::{HistoryQuery, Login, Op};
+use super::ops::{GroupWork, HistoryQuery, Login, Work};
 use crate::model::{
     Body, ConversationKind, DeviceId, Draft, GroupAdvanced, GroupId, Invalid, Limits, LocalMessageId, MessageKind, Priority, Refusal,
     RoomId, RoomInfo, SdkVersion, Target, UserId, UserProfile,
@@ -85,15 +85,15 @@ pub(super) struct LoginArgs {
 }
 
 impl LoginArgs {
-    pub(super) fn check(self, limits: &Limits) -> Result<Op, Refusal> {
+    pub(super) fn check(self, limits: &Limits) -> Result<Login, Refusal> {
         UserProfile::check_name(&self.user_name, limits)?;
-        Ok(Op::Login(Login {
+        Ok(Login {
             user: UserId::parse("userID", &self.user_id, limits)?,
             name: self.user_name,
             token: self.token,
             device: self.device_id.filter(|id| !id.is_empty()).map(|id| DeviceId::parse("deviceID", &id)).transpose()?,
             version: self.sdk_version.map_or(Ok(SdkVersion::NEWEST), |text| SdkVersion::parse(&text))?,
-        }))
+        })
     }
 }
 
@@ -141,7 +141,7 @@ struct DraftArgs {
 }
 
 impl SendArgs {
-    pub(super) fn check(self, limits: &Limits) -> Result<Op, Refusal> {
+    pub(super) fn check(self, limits: &Limits) -> Result<Work, Refusal> {
         let kind = ConversationKind::from_number("conversationType", self.conversation_type)?;
         let target = Target::parse("toConversationID", kind, &self.to_conversation_id, limits)?;
         let priority = match self.config.and_then(|config| config.priority) {
@@ -157,7 +157,7 @@ impl SendArgs {
             return Err(Refusal::Unsupported("message.mentionedUserIDs and message.isMentionAll".into()));
         }
         let extended_data = self.message.extended_data.clone().unwrap_or_default();
-        Ok(Op::SendMessage { target, draft: Draft { body: self.message.body(limits)?, priority, local_id, extended_data } })
+        Ok(Work::SendMessage { target, draft: Draft { body: self.message.body(limits)?, priority, local_id, extended_data } })
     }
 }
 
@@ -221,19 +221,19 @@ struct AnchorArgs {
 }
 
 impl HistoryArgs {
-    pub(super) fn check(self, limits: &Limits) -> Result<Op, Refusal> {
+    pub(super) fn check(self, limits: &Limits) -> Result<HistoryQuery, Refusal> {
         let kind = ConversationKind::from_number("conversationType", self.conversation_type)?;
         let anchor = self.config.next_message;
         if anchor.as_ref().is_some_and(|a| a.message_seq.is_none() && a.order_key.is_none()) {
             return Err(Invalid::new("config.nextMessage", "has neither messageSeq nor orderKey").into());
         }
-        Ok(Op::QueryHistory(HistoryQuery {
+        Ok(HistoryQuery {
             target: Target::parse("conversationID", kind, &self.conversation_id, limits)?,
             count: count("config.count", self.config.count, limits.history_page_max)?,
             backwards: self.config.reverse,
             anchor_seq: anchor.as_ref().and_then(|a| a.message_seq),
             anchor_order_key: anchor.and_then(|a| a.order_key),
-        }))
+        })
     }
 }
 
@@ -338,7 +338,7 @@ struct GroupConfigArgs {
 }
 
 impl CreateGroupArgs {
-    pub(super) fn check(self, limits: &Limits) -> Result<Op, Refusal> {
+    pub(super) fn check(self, limits: &Limits) -> Result<GroupWork, Refusal> {
         let advanced = self
             .config
             .map(|config| GroupAdvanced { notice: config.group_notice, attributes: config.group_attributes })
@@ -348,7 +348,7 @@ impl CreateGroupArgs {
             id => Some(GroupId::parse_chosen("groupInfo.groupID", id, limits)?),
         };
         let users = user_list("userIDs", &self.user_ids, limits.group_invite_max, limits)?;
-        Ok(Op::CreateGroup { id, name: self.group_info.group_name, avatar_url: self.group_info.group_avatar_url, advanced, users })
+        Ok(GroupWork::Create { id, name: self.group_info.group_name, avatar_url: self.group_info.group_avatar_url, advanced, users })
     }
 }
 

@@ -13,6 +13,8 @@ use crate::model::{Invalid, Limits, Refusal};
 pub(crate) struct Request {
     /// Chosen by the client; the reply carries it.
     pub(crate) id: u64,
+    /// Whether it asks for a login, well or badly: its sender is owed the reason of a refusal.
+    pub(crate) is_login: bool,
     /// What it asks for, or why that is refused.
     pub(crate) op: Result<Op, Refusal>,
 }
@@ -58,7 +60,7 @@ pub(crate) fn decode(frame: &str, limits: &Limits) -> Result<Request, Malformed>
         return Err(Malformed { refusal: Invalid::new("id", format!("is {}, the limit is {ID_MAX}", envelope.id)).into() });
     }
     let args = envelope.args.map_or("{}", RawValue::get);
-    Ok(Request { id: envelope.id, op: Op::decode(&envelope.op, args, limits) })
+    Ok(Request { id: envelope.id, is_login: envelope.op == "login", op: Op::decode(&envelope.op, args, limits) })
 }
 
 #[cfg(test)]

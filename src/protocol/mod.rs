@@ -14,7 +14,7 @@ mod wire;
 
 pub use code::{CloseCode, code_of};
 pub(crate) use frame::decode;
-pub(crate) use ops::{HistoryQuery, Login, Op};
+pub(crate) use ops::{GroupWork, HistoryQuery, Login, Op, RoomWork, Work};
 pub(crate) use reply::{
     GroupMemberWire, OperatedInfo, PageCut, encode_error, encode_event, encode_reply, encode_reply_raw, error_users, group_full,
     group_member, group_short, room_full, user_full, user_wire,

@@ -14,26 +14,42 @@ pub(crate) enum Op {
     Logout,
     RenewToken { token: String },
     Ping,
+    Work(Work),
+}
+
+/// What only someone who is logged in may ask for.
+#[derive(Debug)]
+pub(crate) enum Work {
     SendMessage { target: Target, draft: Draft },
     QueryHistory(HistoryQuery),
     QueryUsersInfo { users: Vec<UserId> },
-    CreateRoom { info: RoomInfo, destroy_delay_seconds: u64 },
-    EnterRoom { info: RoomInfo, destroy_delay_seconds: u64 },
-    JoinRoom { room: RoomId },
-    LeaveRoom { room: RoomId },
-    QueryRoomMemberList { room: RoomId, count: usize, next: String },
-    QueryRoomMembers { room: RoomId, users: Vec<UserId> },
-    QueryRoomOnlineMemberCount { room: RoomId },
-    CreateGroup { id: Option<GroupId>, name: String, avatar_url: String, advanced: GroupAdvanced, users: Vec<UserId> },
-    JoinGroup { group: GroupId },
-    LeaveGroup { group: GroupId },
-    DismissGroup { group: GroupId },
-    InviteUsersIntoGroup { group: GroupId, users: Vec<UserId> },
-    KickGroupMembers { group: GroupId, users: Vec<UserId> },
-    QueryGroupList,
-    QueryGroupInfo { group: GroupId },
-    QueryGroupMemberList { group: GroupId, count: usize, next: u64 },
-    QueryGroupMemberCount { group: GroupId },
+    Room(RoomWork),
+    Group(GroupWork),
+}
+
+#[derive(Debug)]
+pub(crate) enum RoomWork {
+    Create { info: RoomInfo, destroy_delay_seconds: u64 },
+    Enter { info: RoomInfo, destroy_delay_seconds: u64 },
+    Join { room: RoomId },
+    Leave { room: RoomId },
+    QueryMemberList { room: RoomId, count: usize, next: String },
+    QueryMembers { room: RoomId, users: Vec<UserId> },
+    QueryOnlineMemberCount { room: RoomId },
+}
+
+#[derive(Debug)]
+pub(crate) enum GroupWork {
+    Create { id: Option<GroupId>, name: String, avatar_url: String, advanced: GroupAdvanced, users: Vec<UserId> },
+    Join { group: GroupId },
+    Leave { group: GroupId },
+    Dismiss { group: GroupId },
+    Invite { group: GroupId, users: Vec<UserId> },
+    Kick { group: GroupId, users: Vec<UserId> },
+    QueryList,
+    QueryInfo { group: GroupId },
+    QueryMemberList { group: GroupId, count: usize, next: u64 },
+    QueryMemberCount { group: GroupId },
 }
 
 #[derive(Debug)]
@@ -61,30 +77,63 @@ impl Op {
     /// [`Refusal::Invalid`] naming the argument; [`Refusal::Unsupported`] for what the vendor has and we do not yet.
     pub(crate) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Self, Refusal> {
         Ok(match op {
-            "sendMessage" => read::<SendArgs>(args)?.check(limits)?,
             "ping" => Self::Ping,
-            "login" => read::<LoginArgs>(args)?.check(limits)?,
+            "login" => Self::Login(read::<LoginArgs>(args)?.check(limits)?),
             "logout" => Self::Logout,
             "renewToken" => Self::RenewToken { token: read::<TokenArgs>(args)?.token },
-            "queryHistoryMessage" => read::<HistoryArgs>(args)?.check(limits)?,
+            work => Self::Work(Work::decode(work, args, limits)?),
+        })
+    }
+}
+
+impl Work {
+    fn decode(op: &str, args: &str, limits: &Limits) -> Result<Self, Refusal> {
+        Ok(match op {
+            "sendMessage" => read::<SendArgs>(args)?.check(limits)?,
+            "queryHistoryMessage" => Self::QueryHistory(read::<HistoryArgs>(args)?.check(limits)?),
             "queryUsersInfo" => {
                 let users = user_list("userIDs", &read::<UsersArgs>(args)?.user_ids, limits.user_query_max, limits)?;
                 Self::QueryUsersInfo { users }
             }
+            other => {
+                if let Some(room) = RoomWork::decode(other, args, limits)? {
+                    return Ok(Self::Room(room));
+                }
+                if let Some(group) = GroupWork::decode(other, args, limits)? {
+                    return Ok(Self::Group(group));
+                }
+                return Err(not_an_operation(other));
+            }
+        })
+    }
+}
+
+fn not_an_operation(op: &str) -> Refusal {
+    if later::is_known_elsewhere(op) {
+        return Refusal::Unsupported(format!("operation {op}"));
+    }
+    let shown: String = op.chars().take(64).collect();
+    Invalid::new("op", format!("is {shown:?}, which is not an operation")).into()
+}
+
+impl RoomWork {
+    /// `None`: no operation on rooms.
+    fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
+        Ok(Some(match op {
             "createRoom" => {
                 let (info, destroy_delay_seconds) = read::<RoomArgs>(args)?.check(limits)?;
-                Self::CreateRoom { info, destroy_delay_seconds }
+                Self::Create { info, destroy_delay_seconds }
             }
             "enterRoom" => {
                 let (info, destroy_delay_seconds) = read::<RoomArgs>(args)?.check(limits)?;
-                Self::EnterRoom { info, destroy_delay_seconds }
+                Self::Enter { info, destroy_delay_seconds }
             }
-            "joinRoom" => Self::JoinRoom { room: room_id(args, limits)? },
-            "leaveRoom" => Self::LeaveRoom { room: room_id(args, limits)? },
-            "queryRoomOnlineMemberCount" => Self::QueryRoomOnlineMemberCount { room: room_id(args, limits)? },
+            "joinRoom" => Self::Join { room: room_id(args, limits)? },
+            "leaveRoom" => Self::Leave { room: room_id(args, limits)? },
+            "queryRoomOnlineMemberCount" => Self::QueryOnlineMemberCount { room: room_id(args, limits)? },
             "queryRoomMemberList" => {
                 let args: RoomPageArgs = read(args)?;
-                Self::QueryRoomMemberList {
+                Self::QueryMemberList {
                     room: RoomId::parse("roomID", &args.room_id, limits)?,
                     count: count("config.count", args.config.count, limits.room_member_page_max)?,
                     next: args.config.next_flag,
@@ -92,40 +141,45 @@ impl Op {
             }
             "queryRoomMembers" => {
                 let args: RoomUsersArgs = read(args)?;
-                Self::QueryRoomMembers {
+                Self::QueryMembers {
                     room: RoomId::parse("roomID", &args.room_id, limits)?,
                     users: user_list("userIDs", &args.user_ids, limits.room_member_query_max, limits)?,
                 }
             }
+            _ => return Ok(None),
+        }))
+    }
+}
+
+impl GroupWork {
+    /// `None`: no operation on groups.
+    fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
+        Ok(Some(match op {
             "createGroup" => read::<CreateGroupArgs>(args)?.check(limits)?,
-            "joinGroup" => Self::JoinGroup { group: group_id(args, limits)? },
-            "leaveGroup" => Self::LeaveGroup { group: group_id(args, limits)? },
-            "dismissGroup" => Self::DismissGroup { group: group_id(args, limits)? },
-            "queryGroupInfo" => Self::QueryGroupInfo { group: group_id(args, limits)? },
-            "queryGroupMemberCount" => Self::QueryGroupMemberCount { group: group_id(args, limits)? },
-            "queryGroupList" => Self::QueryGroupList,
+            "joinGroup" => Self::Join { group: group_id(args, limits)? },
+            "leaveGroup" => Self::Leave { group: group_id(args, limits)? },
+            "dismissGroup" => Self::Dismiss { group: group_id(args, limits)? },
+            "queryGroupInfo" => Self::QueryInfo { group: group_id(args, limits)? },
+            "queryGroupMemberCount" => Self::QueryMemberCount { group: group_id(args, limits)? },
+            "queryGroupList" => Self::QueryList,
             "inviteUsersIntoGroup" => {
                 let (group, users) = group_users(args, limits.group_invite_max, limits)?;
-                Self::InviteUsersIntoGroup { group, users }
+                Self::Invite { group, users }
             }
             "kickGroupMembers" => {
                 let (group, users) = group_users(args, limits.group_kick_max, limits)?;
-                Self::KickGroupMembers { group, users }
+                Self::Kick { group, users }
             }
             "queryGroupMemberList" => {
                 let args: GroupPageArgs = read(args)?;
-                Self::QueryGroupMemberList {
+                Self::QueryMemberList {
                     group: GroupId::parse("groupID", &args.group_id, limits)?,
                     count: count("config.count", args.config.count, limits.group_member_page_max)?,
                     next: args.config.next_flag,
                 }
             }
-            known if later::is_known_elsewhere(known) => return Err(Refusal::Unsupported(format!("operation {known}"))),
-            unknown => {
-                let shown: String = unknown.chars().take(64).collect();
-                return Err(Invalid::new("op", format!("is {shown:?}, which is not an operation")).into());
-            }
-        })
+            _ => return Ok(None),
+        }))
     }
 }
 
@@ -157,7 +211,7 @@ mod tests {
     #[test]
     fn stray_fields_of_a_message_object_are_tolerated() {
         let op = send(json!({"type": 1, "message": "hi", "reactions": [], "direction": 0, "sentStatus": 2, "orderKey": 12})).unwrap();
-        assert!(matches!(op, Op::SendMessage { draft: Draft { body: Body::Text(text), .. }, .. } if text == "hi"));
+        assert!(matches!(op, Op::Work(Work::SendMessage { draft: Draft { body: Body::Text(text), .. }, .. }) if text == "hi"));
     }
 
     #[test]
