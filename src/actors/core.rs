@@ -134,9 +134,14 @@ impl LinkRegistry {
         self.links.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// How many of them have not proved who they are.
+    /// How many of them proved who they are.
+    pub(crate) fn logged_in(&self) -> usize {
+        usize::try_from(self.logged_in.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+    }
+
+    /// How many of them did not.
     pub(crate) fn unauthenticated(&self) -> usize {
-        self.count().saturating_sub(usize::try_from(self.logged_in.load(Ordering::Relaxed)).unwrap_or(usize::MAX))
+        self.count().saturating_sub(self.logged_in())
     }
 
     /// All of them, as of now.

@@ -270,6 +270,11 @@ impl Outbox {
         self.lock().dropped_total
     }
 
+    /// Counts what was dropped elsewhere on this session's account, so that its client is told of it.
+    pub(crate) fn note_dropped(&self, dropped: Dropped) {
+        self.lock().count(dropped);
+    }
+
     /// Messages dropped since the last call; `None` if there were none. For the client's own notice of its loss.
     #[must_use]
     pub(crate) fn take_dropped_since_last(&self) -> Option<Dropped> {

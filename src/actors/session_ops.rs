@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::answer;
 use super::group::{self, Created, Invited, Kicked};
 use super::lane::{Accepted, Publish};
+use super::outbox::Dropped;
 use super::room::{self, Authorize, Entry, Which};
 use super::session::{Answerer, Session};
 use super::user::{EnterRoom, LeaveRoom, QueryUsers};
@@ -165,6 +166,8 @@ impl Session {
         match (asked, barrage, target) {
             (Err(Refusal::Busy(_)), Some(draft), Target::Room(room)) => {
                 core.metrics.dropped(MessageClass::Barrage, draft.priority, DropReason::MailboxFull.label(), 1);
+                // The room has no time even to be told, so its sender is.
+                self.link.outbox.note_dropped(Dropped::barrage_of(draft.priority, 1));
                 let message = super::lane::unstored(&core, me.id.clone(), Conversation::Room(room, 0), draft, 0);
                 let frame = sent(answerer.id, &Encoded::new(&message), self.link.variant());
                 answerer.frame(frame);
@@ -240,7 +243,7 @@ impl Session {
             actix::spawn(async move {
                 let read = async {
                     let (conversation, first_seq) = answered(authorized).await?;
-                    // Half a frame: escaping may double what is counted here, and the rest of the reply is small.
+                    // The engine counts encoded bytes; half a frame leaves room for what the reply adds to each message.
                     let bytes_max = core.config.server.frame_bytes_max / 2;
                     let page = Page { anchor: anchor(&query), backwards: query.backwards, count: query.count, bytes_max, first_seq };
                     core.archive.read(move |store| store.read(&conversation, page)).await

@@ -14,6 +14,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.check_ranges()?;
         self.check_frames()?;
+        self.check_outbox()?;
         self.check_address()
     }
 
@@ -58,6 +59,18 @@ impl Config {
         if before > frame {
             return Err(ConfigError::Conflict(format!(
                 "server.frame_bytes_before_login_max is {before}, more than server.frame_bytes_max of {frame}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The largest frame must fit, or that frame alone closes its session, each time it comes back.
+    fn check_outbox(&self) -> Result<(), ConfigError> {
+        let (outbox, frame, batch) = (self.shed.outbox_reliable_bytes, self.server.frame_bytes_max, self.batch.bytes_max);
+        let needed = 2 * frame.max(batch);
+        if outbox < needed {
+            return Err(ConfigError::Conflict(format!(
+                "shed.outbox_reliable_bytes is {outbox}, but server.frame_bytes_max of {frame} and batch.bytes_max of {batch} need at least {needed}"
             )));
         }
         Ok(())
@@ -121,6 +134,17 @@ mod tests {
         assert!(text.starts_with("auth.secret is a text of 7 bytes, expected a text of 16 to 1024 bytes"), "{text}");
         let text = refused(|c| c.auth.token04_secret = "x".repeat(31));
         assert!(text.starts_with("auth.token04_secret is a text of 31 bytes, expected a text of exactly 32"), "{text}");
+    }
+
+    #[test]
+    fn an_outbox_must_hold_the_largest_frame_twice() {
+        let mut config = Config::default();
+        config.shed.outbox_reliable_bytes = 2 * config.server.frame_bytes_max;
+        config.validate().unwrap();
+        assert_eq!(
+            refused(|c| c.shed.outbox_reliable_bytes = 2 * c.server.frame_bytes_max - 1),
+            "shed.outbox_reliable_bytes is 524287, but server.frame_bytes_max of 262144 and batch.bytes_max of 65536 need at least 524288"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ use crate::broker::Broker;
 /// of a room, so that a dead line is noticed before its place is lost.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 
+/// Connections that may be open for pages and health beside those `connections_unauthenticated_max` allows.
+const CONNECTIONS_BESIDE_MAX: usize = 256;
+
 /// A duplicated handle: shutting it shuts the connection, whatever its tasks are doing.
 #[derive(Debug, Clone)]
 pub(super) struct SocketHandle(Arc<TcpStream>);
@@ -29,9 +33,12 @@ impl Socket for SocketHandle {
     }
 }
 
-/// Connections open per address.
+/// Connections open per address, and in all.
 #[derive(Debug, Default)]
-struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+struct Addresses {
+    of: Mutex<HashMap<IpAddr, usize>>,
+    open: AtomicUsize,
+}
 
 /// Counts one connection for as long as it lives.
 #[derive(Debug)]
@@ -43,7 +50,8 @@ struct Counted {
 
 impl Addresses {
     fn count(self: &Arc<Self>, address: IpAddr) -> Counted {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        self.open.fetch_add(1, Ordering::Relaxed);
         let count = counts.entry(address).or_default();
         *count += 1;
         Counted { addresses: self.clone(), address, count: *count }
@@ -52,7 +60,8 @@ impl Addresses {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let mut counts = self.addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.addresses.of.lock().unwrap_or_else(PoisonError::into_inner);
+        self.addresses.open.fetch_sub(1, Ordering::Relaxed);
         if let Some(count) = counts.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
@@ -82,6 +91,7 @@ impl Broker {
     /// client still costs no more than its outbox, but its socket is freed only when the system gives up.
     pub fn on_connect(&self) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + Clone + 'static + use<> {
         let addresses = Arc::new(Addresses::default());
+        let core = self.core.clone();
         move |io, extensions| {
             let Some(stream) = io.downcast_ref::<AsyncTcpStream>() else { return };
             let Ok(peer) = stream.peer_addr() else { return };
@@ -90,7 +100,16 @@ impl Broker {
                 tracing::debug!(%error, "socket options could not be set");
             }
             let socket = stream.as_fd().try_clone_to_owned().ok().map(|handle| SocketHandle(Arc::new(TcpStream::from(handle))));
-            extensions.insert(Connection { socket, counted: addresses.count(peer.ip()) });
+            let counted = addresses.count(peer.ip());
+            // Each may hold a request head of some 128 KiB, which the HTTP layer takes before anyone can refuse it.
+            let without_session = addresses.open.load(Ordering::Relaxed).saturating_sub(core.links.logged_in());
+            if without_session > core.config.server.connections_unauthenticated_max + CONNECTIONS_BESIDE_MAX
+                && let Some(socket) = &socket
+            {
+                tracing::debug!(without_session, "connection cut: too many without a session");
+                socket.cut();
+            }
+            extensions.insert(Connection { socket, counted });
         }
     }
 }

@@ -46,8 +46,9 @@ impl Server {
         .workers(workers)
         .on_connect(broker.on_connect())
         .client_request_timeout(Duration::from_secs(server.request_head_seconds))
-        // The broker's own caps answer with a reason; this one only keeps a worker from drowning in sockets.
-        .max_connections(server.connections_max + 1_024)
+        // The broker's own caps answer with a reason; this one, which counts per worker, only keeps them from drowning
+        // in sockets. A quarter more than a fair share: sockets are not dealt out evenly.
+        .max_connections((server.connections_max + 1_024).div_ceil(workers) * 5 / 4)
         .shutdown_timeout(server.shutdown_seconds)
         .disable_signals()
         .bind(server.listen)

@@ -180,6 +180,8 @@ enum End {
     Gone,
     /// The broker ends it.
     Close(CloseCode),
+    /// The broker ended it already.
+    Closed,
 }
 
 impl Reader {
@@ -212,8 +214,10 @@ impl Reader {
             match self.take(&chunk).await {
                 Ok(()) => {}
                 Err(End::Gone) => break,
-                Err(End::Close(code)) => {
-                    self.link.close(code);
+                Err(end @ (End::Close(_) | End::Closed)) => {
+                    if let End::Close(code) = end {
+                        self.link.close(code);
+                    }
                     // What still comes is not looked at; the reaper cuts the socket if it does not end by itself.
                     payload.take_while(|chunk| future::ready(chunk.is_ok())).for_each(|_| future::ready(())).await;
                     break;
@@ -224,6 +228,10 @@ impl Reader {
     }
 
     async fn take(&mut self, chunk: &[u8]) -> Result<(), End> {
+        if let Some(closed) = self.link.outbox.closed() {
+            tracing::trace!(session.id = %self.link.session, reason = closed.reason, "reading on after the close");
+            return Err(End::Closed);
+        }
         self.link.heard(self.core.clock.elapsed());
         if !self.logged_in && self.link.identity().is_some() {
             self.logged_in = true;

@@ -44,6 +44,12 @@ pub(crate) struct Dropped {
 }
 
 impl Dropped {
+    /// So many barrages of one priority.
+    pub(crate) fn barrage_of(priority: Priority, messages: u32) -> Self {
+        let barrage = Priority::ALL.map(|one| if one == priority { messages } else { 0 });
+        Self { barrage, command: 0 }
+    }
+
     /// Whether nothing was dropped.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
