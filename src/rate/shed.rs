@@ -17,25 +17,39 @@ const SENDERS_MAX: usize = 4096;
 /// A window's map that was larger than this gives its memory back when few used it.
 const IDLE_CAPACITY_MAX: usize = 64;
 
+/// What one sender did in a window.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// The weight of the highest priority it wished for.
+    weight: u64,
+    /// How many were admitted, of whatever priority.
+    admitted: u32,
+}
+
 /// Who was seen in a window, and how many barrages of each were admitted.
 #[derive(Debug, Clone, Default)]
 struct Window {
-    admitted: HashMap<UserId, u32>,
-    /// Of all senders beyond [`SENDERS_MAX`].
-    admitted_others: u32,
+    seen: HashMap<UserId, Seen>,
+    /// All senders beyond [`SENDERS_MAX`].
+    others: Seen,
 }
 
 /// A room's budget of barrages.
 ///
 /// A bucket holds `burst` and gains `per_second`; each admitted barrage takes one. As it gets short:
 /// - priorities are refused from the lowest: low leaves 40 % of the bucket, medium 20 %, high nothing;
-/// - below 80 % a sender that had its fair share in this window is refused, so that one flooder does not silence the
-///   others: the share is the window's budget divided by the senders seen in this window or the one before, at least 1;
+/// - below 90 % (low), 75 % (medium) or 60 % (high) a sender that had its fair share of a priority in this window is
+///   refused, so that one flooder does not silence the others, and what is left over goes to higher priorities first;
 /// - the last fifth above a priority's reserve is for senders that had nothing in this window. Without it a flooder that
 ///   tries often enough takes each barrage the moment it comes in, while still within its share.
 ///
-/// A window is 100 ms, or as long as the budget takes to pay one barrage for each sender (at most 10 s): with 20 barrages
-/// per 100 ms and 200 senders, twenty of them who try without pause would else take everything.
+/// A share is the window's budget divided between all who were seen in this window or the one before, each with the
+/// weight of the highest priority it wished for, times the weight of the barrage at hand: 1 for low, 2 for medium, 4 for
+/// high. Without the weights a lasting overload would leave each barrage the same chance, whatever it wished; without
+/// the shares one flooder of high priority would leave the others nothing.
+///
+/// A window is 100 ms, or as long as the budget takes to pay the smallest share (at most 10 s): with 20 barrages per
+/// 100 ms and 200 senders, twenty of them who try without pause would else take everything.
 ///
 /// Source: design P6. Memory: two windows of at most 4096 senders.
 #[derive(Debug, Clone)]
@@ -48,6 +62,8 @@ pub(crate) struct BarrageBudget {
     previous: Window,
     /// Senders in `window` or `previous`.
     senders: u64,
+    /// The same, each with its weight.
+    weights: u64,
     window_start: Duration,
 }
 
@@ -64,6 +80,7 @@ impl BarrageBudget {
             window: Window::default(),
             previous: Window::default(),
             senders: 0,
+            weights: 0,
             window_start: Duration::ZERO,
         }
     }
@@ -76,14 +93,14 @@ impl BarrageBudget {
     pub(crate) fn admit(&mut self, now: Duration, sender: &UserId, priority: Priority) -> Result<(), DropReason> {
         self.refill(now);
         self.turn_window(now);
-        let admitted = self.admitted_of(sender);
+        let admitted = self.admitted_of(sender, priority);
         let reserve = self.capacity / 10 * reserve_tenths(priority);
         let needed = |reserve: u64| (reserve + ONE).min(self.capacity).max(ONE);
         if self.level < needed(reserve) {
             return Err(DropReason::OverBudget);
         }
-        if self.level < self.capacity / 10 * 8 {
-            if self.senders > 1 && admitted >= self.fair_share() {
+        if self.level < self.capacity / 100 * free_percent(priority) {
+            if self.senders > 1 && !self.is_within_share(admitted, priority) {
                 return Err(DropReason::Unfair);
             }
             if admitted > 0 && self.level < needed(reserve + self.capacity / 5) {
@@ -115,53 +132,72 @@ impl BarrageBudget {
             self.previous.clear();
             self.window_start = now;
         }
-        self.senders = self.previous.senders();
+        self.senders = self.previous.seen.len() as u64;
+        self.weights = self.previous.seen.values().map(|seen| seen.weight).sum();
     }
 
     fn window_length(&self) -> Duration {
+        // One barrage for each sender, at the weight it asked for.
         let one_each = (self.senders * ONE).checked_div(self.per_second).map_or(WINDOW_MAX, Duration::from_nanos);
         one_each.clamp(WINDOW_MIN, WINDOW_MAX)
     }
 
-    fn fair_share(&self) -> u32 {
+    /// Whether a sender that had so many may have one more, of this priority. Everyone may have one.
+    fn is_within_share(&self, admitted: u32, priority: Priority) -> bool {
         let length = u64::try_from(self.window_length().as_nanos()).unwrap_or(u64::MAX);
-        let share = self.per_second.saturating_mul(length) / ONE / self.senders.max(1);
-        u32::try_from(share).unwrap_or(u32::MAX).max(1)
+        let budget = self.per_second.saturating_mul(length) / ONE;
+        // Multiplied out rather than divided: a share of 1.9 must not become 1 for one priority and stay 1 for another.
+        let (had, share) = (u64::from(admitted) + 1, budget.saturating_mul(weight(priority)));
+        admitted == 0 || had.saturating_mul(self.weights) <= share
     }
 
     /// How many of this sender were admitted in this window; from now on it counts as seen.
-    fn admitted_of(&mut self, sender: &UserId) -> u32 {
-        if let Some(admitted) = self.window.admitted.get(sender) {
-            return *admitted;
+    fn admitted_of(&mut self, sender: &UserId, priority: Priority) -> u32 {
+        if !self.window.seen.contains_key(sender) && self.window.seen.len() >= SENDERS_MAX {
+            return self.window.others.admitted;
         }
-        if self.window.admitted.len() >= SENDERS_MAX {
-            return self.window.admitted_others;
-        }
-        self.window.admitted.insert(sender.clone(), 0);
-        if !self.previous.admitted.contains_key(sender) {
-            self.senders += 1;
-        }
-        0
+        let before = self.previous.seen.get(sender).map(|seen| seen.weight);
+        let is_new = !self.window.seen.contains_key(sender);
+        let seen = self.window.seen.entry(sender.clone()).or_default();
+        let weight = weight(priority).max(seen.weight);
+        self.weights += weight.max(before.unwrap_or(0)) - seen.weight.max(before.unwrap_or(0));
+        self.senders += u64::from(is_new && before.is_none());
+        seen.weight = weight;
+        seen.admitted
     }
 
     fn count_admitted(&mut self, sender: &UserId) {
-        let admitted = self.window.admitted.get_mut(sender).unwrap_or(&mut self.window.admitted_others);
-        *admitted = admitted.saturating_add(1);
+        let seen = self.window.seen.get_mut(sender).unwrap_or(&mut self.window.others);
+        seen.admitted = seen.admitted.saturating_add(1);
     }
 }
 
 impl Window {
-    fn senders(&self) -> u64 {
-        self.admitted.len() as u64
-    }
-
     fn clear(&mut self) {
-        let used = self.admitted.len();
-        self.admitted.clear();
-        self.admitted_others = 0;
-        if self.admitted.capacity() > IDLE_CAPACITY_MAX && used < self.admitted.capacity() / 8 {
-            self.admitted.shrink_to(used);
+        let used = self.seen.len();
+        self.seen.clear();
+        self.others = Seen::default();
+        if self.seen.capacity() > IDLE_CAPACITY_MAX && used < self.seen.capacity() / 8 {
+            self.seen.shrink_to(used);
         }
+    }
+}
+
+/// How much more of the budget a priority is worth than the lowest.
+fn weight(priority: Priority) -> u64 {
+    match priority {
+        Priority::Low => 1,
+        Priority::Medium => 2,
+        Priority::High => 4,
+    }
+}
+
+/// How full the bucket must be, percent, for a priority to pass without a look at shares.
+fn free_percent(priority: Priority) -> u64 {
+    match priority {
+        Priority::Low => 90,
+        Priority::Medium => 75,
+        Priority::High => 60,
     }
 }
 
@@ -204,6 +240,25 @@ mod tests {
             }
         }
         (flooder, honest, tried)
+    }
+
+    /// Many senders, each of all three priorities in turn, at twice and twenty times what the room passes on.
+    #[test]
+    fn under_lasting_overload_a_higher_priority_passes_more() {
+        for overload in [2_usize, 20] {
+            let mut budget = BarrageBudget::new(1000, 1000);
+            let (mut admitted, mut offered) = ([0_u32; 3], [0_u32; 3]);
+            for step in 0..10_000 * overload {
+                let now = Duration::from_millis(1) * u32::try_from(step / overload).unwrap();
+                let priority = Priority::ALL[(step / 30 + step) % 3];
+                let at = usize::from(priority.number()) - 1;
+                offered[at] += 1;
+                admitted[at] += u32::from(budget.admit(now, &user(step % 30), priority).is_ok());
+            }
+            let share = |at: usize| f64::from(admitted[at]) / f64::from(offered[at]);
+            assert!(share(2) > 2.0 * share(1), "{overload} times: {admitted:?} of {offered:?}");
+            assert!(share(1) >= 0.9 * share(0), "{overload} times: {admitted:?} of {offered:?}");
+        }
     }
 
     #[test]
@@ -291,7 +346,7 @@ mod tests {
     fn the_reason_says_whether_the_room_or_the_sender_is_over() {
         let mut budget = BarrageBudget::new(20, 100);
         assert!(budget.admit(Duration::ZERO, &user(1), Priority::Low).is_ok());
-        while budget.level >= budget.capacity / 10 * 8 {
+        while budget.level >= budget.capacity / 10 * 9 {
             assert!(budget.admit(Duration::ZERO, &user(0), Priority::Low).is_ok());
         }
         assert_eq!(budget.admit(Duration::ZERO, &user(0), Priority::Low), Err(DropReason::Unfair));
@@ -308,13 +363,13 @@ mod tests {
         for n in 0..3 * SENDERS_MAX {
             let _verdict = budget.admit(MS, &user(n), Priority::Low);
         }
-        assert_eq!(budget.window.admitted.len(), SENDERS_MAX);
-        assert_eq!(budget.window.admitted_others as usize, 2 * SENDERS_MAX);
+        assert_eq!(budget.window.seen.len(), SENDERS_MAX);
+        assert_eq!(budget.window.others.admitted as usize, 2 * SENDERS_MAX);
         for second in [60, 120, 180] {
             let _verdict = budget.admit(Duration::from_secs(second), &user(0), Priority::Low);
         }
-        assert_eq!(budget.senders, 1);
-        assert!(budget.window.admitted.capacity() + budget.previous.admitted.capacity() <= 4 * IDLE_CAPACITY_MAX);
+        assert_eq!((budget.senders, budget.weights), (1, 1));
+        assert!(budget.window.seen.capacity() + budget.previous.seen.capacity() <= 4 * IDLE_CAPACITY_MAX);
     }
 
     #[test]
