@@ -15,6 +15,8 @@
 
 mod actors;
 pub mod auth;
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod broker;
 pub mod clock;
 pub mod config;

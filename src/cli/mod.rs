@@ -9,6 +9,8 @@
 //! | 75 | the store is in use by another process |
 //! | 78 | the configuration is not valid |
 
+#[cfg(feature = "bench")]
+mod bench;
 mod logs;
 mod serve;
 mod token;
@@ -38,6 +40,13 @@ enum Command {
     Serve(ServeArguments),
     /// Print one token for a user, and nothing else.
     Token(TokenArguments),
+    /// Measure what the broker carries, beside bare socket loops.
+    #[cfg(feature = "bench")]
+    Bench(bench::BenchArguments),
+    /// A bare socket loop, for the bench to compare with.
+    #[cfg(feature = "bench")]
+    #[command(hide = true)]
+    BenchFloor(bench::FloorArguments),
 }
 
 /// Where settings come from. Precedence: defaults < file < `TIDINGS_SECTION__KEY` < flags.
@@ -117,6 +126,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         None => serve::run(&arguments.serve),
         Some(Command::Serve(serve)) => serve::run(&serve),
         Some(Command::Token(token)) => token::run(&token),
+        #[cfg(feature = "bench")]
+        Some(Command::Bench(bench)) => bench::run(bench),
+        #[cfg(feature = "bench")]
+        Some(Command::BenchFloor(floor)) => bench::run_floor(&floor),
     }
 }
 

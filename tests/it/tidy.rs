@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["model", "metrics", "clock"]),
     ("actors", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store"]),
     ("broker", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "actors"]),
+    ("bench", &["model", "clock", "config", "auth", "broker"]),
     ("http", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "actors", "broker"]),
 ];
 

@@ -1,0 +1,203 @@
+//! What every scenario needs: servers to start, people to log in, a place to write what was found.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::crowd::Place;
+use super::dialog::Account;
+use super::floor::FloorMode;
+use super::member::Hears;
+use super::process::{Folder, Server};
+use super::report::{Report, Run};
+use super::stage::Stage;
+use super::{BenchError, Options, TIDINGS, table};
+use crate::auth::{Secret, Tokens};
+use crate::clock::SystemClock;
+use crate::model::{Limits, UserId};
+
+/// Of brokers under test: known, for they serve loopback only and live for a minute.
+const SECRET: &str = "the secret of a broker under test";
+/// Descriptors a broker holds per connection: its socket, and the handle by which the reaper cuts it.
+const DESCRIPTORS_PER_CONNECTION: u64 = 2;
+/// Descriptors for everything else.
+const DESCRIPTORS_BESIDE: u64 = 300;
+
+/// What differs from the defaults in a broker under test, so that it measures what it carries and not what it permits.
+const SETTINGS: &[(&str, &str)] = &[
+    ("AUTH__SECRET", SECRET),
+    ("SERVER__HEARTBEAT_SECONDS", "300"),
+    ("SERVER__CONNECTIONS_MAX", "100000"),
+    ("SERVER__CONNECTIONS_UNAUTHENTICATED_MAX", "10000"),
+    ("SERVER__CONNECTIONS_PER_ADDRESS_MAX", "100000"),
+    ("RATE__SENDS_PER_SECOND", "100000"),
+    ("RATE__BURST", "100000"),
+    ("RATE__HIGH_PRIORITY_PER_SECOND", "100000"),
+    ("RATE__HIGH_PRIORITY_BURST", "100000"),
+    ("LIMITS__ROOM_MEMBERS_MAX", "100000"),
+    ("LOG__FILTER", "warn"),
+];
+
+/// The room admits whatever comes: what is shed then is shed because sockets are slow.
+pub(super) const NO_BUDGET: &[(&str, &str)] = &[("SHED__ROOM_BARRAGES_PER_SECOND", "1000000"), ("SHED__ROOM_BARRAGES_BURST", "1000000")];
+
+/// One bench run.
+pub(super) struct Bench<'a> {
+    pub(super) options: &'a Options,
+    pub(super) report: Report,
+    print: &'a mut dyn FnMut(&str),
+    bar: Option<ProgressBar>,
+    tokens: Tokens,
+    descriptors: u64,
+    named: u32,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(options: &'a Options, report: Report, print: &'a mut dyn FnMut(&str)) -> Self {
+        let secret = options.target.as_ref().map_or(SECRET, |target| target.secret.as_str());
+        let tokens = Tokens::new(&Secret::from_bytes(secret), None, 0, Arc::new(SystemClock::new()));
+        let bar = std::io::stderr().is_terminal().then(ProgressBar::new_spinner);
+        if let Some(bar) = &bar {
+            let style = ProgressStyle::with_template("{spinner} {elapsed_precise} {msg} {wide_bar} {pos}/{len}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        Self { options, report, print, bar, tokens, descriptors: raise_descriptors(), named: 0 }
+    }
+
+    /// Prints a line of the report on the way.
+    pub(super) fn say(&mut self, line: &str) {
+        let print = &mut self.print;
+        match &self.bar {
+            Some(bar) => bar.suspend(|| print(line)),
+            None => print(line),
+        }
+    }
+
+    pub(super) fn note(&mut self, text: String) {
+        if self.report.notes.contains(&text) {
+            return;
+        }
+        self.say(&format!("  note: {text}"));
+        self.report.notes.push(text);
+    }
+
+    /// How many connections one broker can hold here, `wanted` at most.
+    pub(super) fn connections(&mut self, wanted: usize) -> usize {
+        let most = self.descriptors.saturating_sub(DESCRIPTORS_BESIDE) / DESCRIPTORS_PER_CONNECTION;
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        if wanted > most {
+            self.note(format!("{most} connections instead of {wanted}: the limit of open files is {}", self.descriptors));
+        }
+        wanted.min(most)
+    }
+
+    /// A broker, fresh or the one that runs already. `settings` are of this scenario.
+    pub(super) fn broker(&mut self, settings: &[(&str, &str)]) -> Result<Server, BenchError> {
+        if let Some(target) = &self.options.target {
+            return Ok(Server::running(target.address()?, target.pid));
+        }
+        let folder = Folder::new(&self.options.folder)?;
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"].map(str::to_owned);
+        let name = |key: &str| format!("TIDINGS_{key}");
+        let mut env: Vec<_> = SETTINGS.iter().chain(settings).map(|(key, value)| (name(key), (*value).to_owned())).collect();
+        env.extend(self.options.settings.iter().map(|(key, value)| (name(key), value.clone())));
+        Server::start(&self.options.program, &arguments, &env, Some(folder))
+    }
+
+    /// A bare loop.
+    pub(super) fn floor(&self, mode: FloorMode) -> Result<Server, BenchError> {
+        let arguments = ["bench-floor".to_owned(), mode.label().to_owned()];
+        Server::start(&self.options.program, &arguments, &[], None)
+    }
+
+    /// Connects everyone to a broker.
+    pub(super) async fn stage(&mut self, server: Server, places: Vec<Place>) -> Result<Stage, BenchError> {
+        let stage = self.set(server, TIDINGS, places).await?;
+        if self.options.target.is_some() {
+            stage.crowd.keep_alive(Duration::from_secs(3));
+        }
+        Ok(stage)
+    }
+
+    /// Connects everyone to a bare loop.
+    pub(super) async fn floor_stage(&mut self, mode: FloorMode, members: usize) -> Result<Stage, BenchError> {
+        let server = self.floor(mode)?;
+        let place = Place { account: None, room: None, group: 0, hears: Hears::Room, stalled: false };
+        let subject = match mode {
+            FloorMode::Each => super::FLOOR_EACH,
+            FloorMode::Shared => super::FLOOR_SHARED,
+        };
+        self.set(server, subject, vec![place; members]).await
+    }
+
+    async fn set(&mut self, server: Server, subject: &'static str, places: Vec<Place>) -> Result<Stage, BenchError> {
+        let bar = self.bar.clone();
+        if let Some(bar) = &bar {
+            bar.set_message(format!("connecting to {subject}"));
+            bar.set_length(places.len() as u64);
+            bar.set_position(0);
+        }
+        let arrived = || {
+            if let Some(bar) = &bar {
+                bar.inc(1)
+            }
+        };
+        Stage::set(server, subject, self.options.threads(), places, arrived).await
+    }
+
+    /// Shows what is being measured.
+    pub(super) fn measuring(&self, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(what.to_owned());
+        }
+    }
+
+    /// Prints a measurement and keeps it.
+    pub(super) fn keep(&mut self, run: Run) {
+        for line in table::of_run(&run) {
+            self.say(&line);
+        }
+        self.report.runs.push(run);
+    }
+
+    /// A name that no earlier run has used on the same broker: places in a room outlive their connections.
+    pub(super) fn name(&mut self, kind: &str) -> String {
+        self.named += 1;
+        format!("{kind}-{}-{}", std::process::id(), self.named)
+    }
+
+    /// The account of a member.
+    pub(super) fn account(&self, user: &str) -> Result<Account, BenchError> {
+        let id = UserId::parse("userID", user, &Limits::default()).map_err(|error| BenchError::Target(error.to_string()))?;
+        Ok(Account { user: user.to_owned(), token: self.tokens.issue_jwt(&id, 86_400) })
+    }
+
+    /// `members` accounts in one room.
+    pub(super) fn in_room(&self, room: &str, group: usize, members: usize) -> Result<Vec<Place>, BenchError> {
+        let place = |n| {
+            let account = Some(self.account(&format!("{room}-{n}"))?);
+            Ok(Place { account, room: Some(room.to_owned()), group, hears: Hears::Room, stalled: false })
+        };
+        (0..members).map(place).collect()
+    }
+
+    pub(super) fn finish(self) -> Report {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        self.report
+    }
+}
+
+/// As many open files as this user may have; children inherit it.
+fn raise_descriptors() -> u64 {
+    const WANTED: u64 = 65_536;
+    // Beyond the hard limit only root may go.
+    if rlimit::Resource::NOFILE.set(WANTED, WANTED).is_ok() {
+        return WANTED;
+    }
+    rlimit::increase_nofile_limit(WANTED).unwrap_or(1_024)
+}

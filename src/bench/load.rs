@@ -1,0 +1,82 @@
+//! How messages are offered: so many under way, or so many a second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::crowd::Crowd;
+use super::member::{Member, Parcel};
+
+/// Publishers at work.
+pub(super) type Work = Vec<JoinHandle<std::io::Result<()>>>;
+
+/// Keeps `window` messages of each publisher under way. A closed loop: nothing was meant for a moment it was not sent
+/// at, so its latencies say how long the queue is that the window makes.
+pub(super) fn keep_full(crowd: &Crowd, publishers: &[Arc<Member>], window: usize, parcel: &Parcel, how_long: Duration) -> Work {
+    let until = crowd.clock.now() + micros(how_long);
+    let work = publishers.iter().map(|publisher| {
+        let (clock, member, parcel) = (crowd.clock.clone(), publisher.clone(), parcel.clone());
+        crowd.spawn(publisher, async move {
+            loop {
+                member.room_in(window).await;
+                let now = clock.now();
+                if now >= until {
+                    return Ok(());
+                }
+                member.publish(&parcel, now).await?;
+            }
+        })
+    });
+    work.collect()
+}
+
+/// Offers `per_second` messages, the publishers in turn, at even distances and whatever the broker does meanwhile: an
+/// open loop. Each is measured from when it was due.
+pub(super) fn pace(crowd: &Crowd, publishers: &[Arc<Member>], per_second: f64, parcel: &Parcel, how_long: Duration) -> Work {
+    pace_after(crowd, Duration::ZERO, publishers, per_second, parcel, how_long)
+}
+
+/// The same, beginning a little later: several such loads side by side are not due at the same moments then.
+pub(super) fn pace_after(
+    crowd: &Crowd,
+    delay: Duration,
+    publishers: &[Arc<Member>],
+    per_second: f64,
+    parcel: &Parcel,
+    how_long: Duration,
+) -> Work {
+    let start = crowd.clock.now() + micros(delay);
+    let until = start + micros(how_long);
+    let distance = 1e6 / per_second.max(0.001);
+    let work = publishers.iter().enumerate().map(|(turn, publisher)| {
+        let (clock, member, parcel) = (crowd.clock.clone(), publisher.clone(), parcel.clone());
+        let of = publishers.len();
+        crowd.spawn(publisher, async move {
+            for round in 0_usize.. {
+                let due = start + whole((turn + round * of) as f64 * distance);
+                if due >= until {
+                    break;
+                }
+                // The timer wakes on whole milliseconds, late rather than early; what is due then goes out at once.
+                let now = clock.now();
+                if due > now {
+                    tokio::time::sleep(Duration::from_micros(due - now)).await;
+                }
+                member.publish(&parcel, due).await?;
+            }
+            Ok(())
+        })
+    });
+    work.collect()
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX / 2)
+}
+
+/// The whole number below.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times of a run are far below 2^53 µs and not negative")]
+pub(super) fn whole(number: f64) -> u64 {
+    number as u64
+}

@@ -1,0 +1,191 @@
+//! What is to be run, and against what.
+
+use std::path::PathBuf;
+
+use super::BenchError;
+
+/// One kind of load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scenario {
+    /// 16 publishers' barrages kept under way in one room.
+    RoomFlood,
+    /// 40 barrages a second in one room, each travelling alone.
+    RoomPaced,
+    /// Stored one-to-one messages, 32 under way; then 2,000 a second.
+    PeerDurable,
+    /// Connections that do nothing.
+    Idle,
+    /// A room with members that never read, and the same room without them.
+    Overload,
+    /// A flooded room beside quiet rooms and conversations.
+    Mixed,
+    /// Delivered share by priority against offered load.
+    Curve,
+    /// 10,000 members and 100 barrages a second; not part of `quick`.
+    RoomHuge,
+    /// Messages that travel alone to 100, 1,000 and 10,000 members; not part of `quick`.
+    Growth,
+}
+
+impl Scenario {
+    /// All, in the order they run.
+    pub const ALL: [Self; 9] = [
+        Self::RoomFlood,
+        Self::RoomPaced,
+        Self::PeerDurable,
+        Self::Idle,
+        Self::Overload,
+        Self::Mixed,
+        Self::Curve,
+        Self::RoomHuge,
+        Self::Growth,
+    ];
+
+    /// Its name on the command line and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RoomFlood => "room-flood",
+            Self::RoomPaced => "room-paced",
+            Self::PeerDurable => "peer-durable",
+            Self::Idle => "idle",
+            Self::Overload => "overload",
+            Self::Mixed => "mixed",
+            Self::Curve => "curve",
+            Self::RoomHuge => "room-huge",
+            Self::Growth => "growth",
+        }
+    }
+
+    /// The scenario of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scenario| scenario.name() == name)
+    }
+}
+
+/// A broker that runs already.
+#[derive(Clone)]
+pub struct Running {
+    /// Where: `ws://127.0.0.1:7080` or `http://…`; a path is ignored.
+    pub url: String,
+    /// Its `auth.secret`.
+    pub secret: String,
+    /// Its process, when it is on this machine; without it nothing is known of its cost.
+    pub pid: Option<u32>,
+    /// That a host other than this one may be flooded.
+    pub owned: bool,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("url", &self.url).field("pid", &self.pid).field("owned", &self.owned).finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    /// The address, if it may be flooded.
+    pub(super) fn address(&self) -> Result<std::net::SocketAddr, BenchError> {
+        use std::net::ToSocketAddrs as _;
+        let host = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        let host = host.split('/').next().unwrap_or_default();
+        if self.url.starts_with("https:") || self.url.starts_with("wss:") {
+            return Err(BenchError::Target(format!("{} speaks TLS, which the bench does not", self.url)));
+        }
+        let found = host.to_socket_addrs().ok().and_then(|mut found| found.next());
+        let address = found.ok_or_else(|| BenchError::Target(format!("{host:?} is not a host and port")))?;
+        if !address.ip().to_canonical().is_loopback() && !self.owned {
+            return Err(BenchError::Target(format!(
+                "{address} is not this machine: a load test on a host that is not yours is an attack; say --i-own-this-host if it is"
+            )));
+        }
+        Ok(address)
+    }
+}
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The `tidings` program, which is both broker and bare loop.
+    pub program: PathBuf,
+    /// Which loads; empty means all (of `quick`, those that belong to it).
+    pub scenarios: Vec<Scenario>,
+    /// Smaller and shorter; the units stay.
+    pub quick: bool,
+    /// Threads of the load generator; 0 means half the cores.
+    pub client_threads: usize,
+    /// Members of the room scenarios instead of their own number.
+    pub members: Option<usize>,
+    /// Length of one measurement instead of the scenario's own, seconds.
+    pub seconds: Option<u64>,
+    /// Where brokers get their temporary folders.
+    pub folder: PathBuf,
+    /// A broker that runs already instead of a child.
+    pub target: Option<Running>,
+    /// More settings of the broker under test: `SECTION__KEY` and value.
+    pub settings: Vec<(String, String)>,
+    /// Whether to leave the bare loops out.
+    pub no_floor: bool,
+}
+
+impl Options {
+    /// The loads of this run, in order.
+    #[must_use]
+    pub fn chosen(&self) -> Vec<Scenario> {
+        let mut chosen = self.scenarios.clone();
+        if chosen.is_empty() {
+            chosen = Scenario::ALL.to_vec();
+            chosen.retain(|scenario| !self.quick || !matches!(scenario, Scenario::RoomHuge | Scenario::Growth));
+        }
+        chosen.sort_unstable();
+        chosen.dedup();
+        chosen
+    }
+
+    /// One figure of the full run, another of the quick one.
+    pub(super) fn scaled<T>(&self, full: T, quick: T) -> T {
+        if self.quick { quick } else { full }
+    }
+
+    pub(super) fn members(&self, full: usize, quick: usize) -> usize {
+        // Fewer would not do for the publishers.
+        self.members.unwrap_or_else(|| self.scaled(full, quick)).max(40)
+    }
+
+    pub(super) fn seconds(&self, full: u64, quick: u64) -> u64 {
+        self.seconds.unwrap_or_else(|| self.scaled(full, quick))
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        match self.client_threads {
+            0 => std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1)),
+            threads => threads,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(url: &str, owned: bool) -> Result<std::net::SocketAddr, BenchError> {
+        Running { url: url.into(), secret: String::new(), pid: None, owned }.address()
+    }
+
+    #[test]
+    fn only_this_machine_is_flooded_unless_told() {
+        assert_eq!(address("ws://127.0.0.1:7080/ws", false).unwrap().port(), 7080);
+        assert!(address("http://[::1]:80", false).is_ok());
+        assert!(address("http://192.0.2.1:80", false).unwrap_err().to_string().contains("--i-own-this-host"));
+        assert!(address("http://192.0.2.1:80", true).is_ok());
+        assert!(address("wss://127.0.0.1:80", true).is_err());
+        assert!(address("nonsense", true).is_err());
+    }
+
+    #[test]
+    fn each_scenario_is_found_by_its_name() {
+        for scenario in Scenario::ALL {
+            assert_eq!(Scenario::named(scenario.name()), Some(scenario));
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What is measured, from outside: a child process, the processor time and memory the kernel says it used, and its counters.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::BenchError;
+
+/// What the line begins with by which a child says that it serves.
+pub(super) const LISTENING: &str = "listening on ";
+/// `USER_HZ`, the unit of `/proc/PID/stat`: 100 on every Linux.
+const TICKS_PER_SECOND: f64 = 100.0;
+/// How long a scrape may take; a broker that is flooded answers late.
+const SCRAPE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A running server: a child of ours, or one that runs already.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    pid: Option<u32>,
+    child: Option<Child>,
+    // Its pipe must stay open, or its last words would fail.
+    _stdout: Option<BufReader<ChildStdout>>,
+    _folder: Option<Folder>,
+}
+
+impl Server {
+    /// Starts a child and waits for the line that says where it listens. With a folder, that is where it runs.
+    pub(super) fn start(
+        program: &Path,
+        arguments: &[String],
+        env: &[(String, String)],
+        folder: Option<Folder>,
+    ) -> Result<Self, BenchError> {
+        let mut command = Command::new(program);
+        // Settings of the caller's shell must not change what is measured.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TIDINGS_")) {
+            command.env_remove(name);
+        }
+        if let Some(folder) = &folder {
+            command.current_dir(&folder.0);
+        }
+        command.args(arguments).envs(env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| BenchError::io(format!("cannot start {}", program.display()), error))?;
+        let mut stdout =
+            child.stdout.take().map(BufReader::new).ok_or_else(|| BenchError::Subject("its output is not ours to read".into()))?;
+        let mut server =
+            Self { address: ([127, 0, 0, 1], 0).into(), pid: Some(child.id()), child: Some(child), _stdout: None, _folder: folder };
+        let mut line = String::new();
+        loop {
+            line.clear();
+            let read = stdout.read_line(&mut line).map_err(|error| BenchError::io("cannot read the server's output", error))?;
+            if read == 0 {
+                return Err(BenchError::Subject(format!("{} {} ended before it listened", program.display(), arguments.join(" "))));
+            }
+            if let Some(address) = line.trim().strip_prefix(LISTENING) {
+                let address = address.trim_start_matches("http://");
+                server.address = address.parse().map_err(|_| BenchError::Subject(format!("{address:?} is not an address")))?;
+                server._stdout = Some(stdout);
+                return Ok(server);
+            }
+        }
+    }
+
+    /// One that runs already; without its process id nothing is known of its cost.
+    pub(super) fn running(address: SocketAddr, pid: Option<u32>) -> Self {
+        Self { address, pid, child: None, _stdout: None, _folder: None }
+    }
+
+    /// Processor seconds since it started, in user and system together.
+    pub(super) fn cpu_seconds(&self) -> Option<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid?)).ok()?;
+        // The second field is the program's name in brackets, which may hold blanks.
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+        let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
+        Some((ticks(11)? + ticks(12)?) as f64 / TICKS_PER_SECOND)
+    }
+
+    /// Resident memory now, KiB.
+    pub(super) fn resident_kib(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().trim_end_matches(" kB").parse().ok()
+    }
+
+    /// The broker's counters; blocks.
+    pub(super) fn counters(&self) -> Result<Counters, BenchError> {
+        let failed = |error| BenchError::io(format!("GET http://{}/metrics", self.address), error);
+        let mut socket = TcpStream::connect(self.address).map_err(failed)?;
+        socket.set_read_timeout(Some(SCRAPE_TIMEOUT)).map_err(failed)?;
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        socket.write_all(request.as_bytes()).map_err(failed)?;
+        let mut text = String::new();
+        socket.read_to_string(&mut text).map_err(failed)?;
+        Ok(Counters::read(&text))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It has nothing to keep: its folder goes with it.
+            if child.kill().is_ok() && child.wait().is_err() {
+                tracing::debug!("a server under test was not there to wait for");
+            }
+        }
+    }
+}
+
+/// What a scrape says, by name with labels.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counters(BTreeMap<String, u64>);
+
+impl Counters {
+    fn read(text: &str) -> Self {
+        let sample = |line: &str| {
+            let (name, value) = line.rsplit_once(' ')?;
+            Some((name.to_owned(), value.trim().parse().ok()?))
+        };
+        Self(text.lines().filter(|line| line.starts_with("tidings_")).filter_map(sample).collect())
+    }
+
+    /// What was dropped since `before`, by `class/priority/reason`.
+    pub(super) fn dropped_since(&self, before: &Self) -> BTreeMap<String, u64> {
+        let labels = self.0.iter().filter_map(|(name, value)| {
+            let labels = name.strip_prefix("tidings_messages_dropped_total{")?.strip_suffix('}')?;
+            let since = value - before.0.get(name).copied().unwrap_or(0).min(*value);
+            let values: Vec<&str> = labels.split(',').filter_map(|label| Some(label.split_once('=')?.1.trim_matches('"'))).collect();
+            (since > 0).then(|| (values.join("/"), since))
+        });
+        labels.collect()
+    }
+}
+
+/// A folder that goes when its owner does.
+#[derive(Debug)]
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Folder {
+    /// A new one below `within`.
+    pub(super) fn new(within: &Path) -> Result<Self, BenchError> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let path = within.join(format!("tidings-bench-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed)));
+        fs::create_dir(&path).map_err(|error| BenchError::io(format!("cannot make {}", path.display()), error))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, path = %self.0.display(), "a folder of the bench could not be removed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_are_read_by_class_priority_and_reason() {
+        let line = r#"tidings_messages_dropped_total{class="barrage",priority="low",reason="outbox_full"}"#;
+        let before = Counters::read(&format!("HTTP/1.1 200 OK\n# TYPE x\n{line} 3\n"));
+        let after = Counters::read(&format!("{line} 10\ntidings_sessions 4\n"));
+        assert_eq!(after.dropped_since(&before), BTreeMap::from([("barrage/low/outbox_full".to_owned(), 7)]));
+        assert_eq!(after.dropped_since(&after), BTreeMap::new());
+    }
+
+    #[test]
+    fn the_kernel_tells_of_this_process() {
+        let here = Server::running(([127, 0, 0, 1], 1).into(), Some(std::process::id()));
+        assert!(here.cpu_seconds().is_some());
+        assert!(here.resident_kib().unwrap() > 100);
+    }
+}

@@ -1,0 +1,215 @@
+//! What a bench run found out, as data.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde::Serialize;
+
+use super::stats::Quantiles;
+
+/// One measurement of one server.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Run {
+    /// Which load.
+    pub scenario: String,
+    /// Who was measured: `tidings`, or a bare loop.
+    pub subject: String,
+    /// Connections.
+    pub members: usize,
+    /// From the first message to the last delivery, seconds.
+    pub seconds: f64,
+    /// Messages acknowledged.
+    pub published: u64,
+    /// Acknowledged per second while publishing.
+    pub published_per_second: f64,
+    /// Messages that arrived, each receiver counted.
+    pub delivered: u64,
+    /// The same per second.
+    pub delivered_per_second: f64,
+    /// What the load generator read, bytes.
+    pub bytes: u64,
+    /// Processor seconds of the server's process.
+    pub cpu_seconds: Option<f64>,
+    /// The same per million delivered; of stored one-to-one messages, per million acknowledged.
+    pub cpu_per_million: Option<f64>,
+    /// From when a message was to be sent until it arrived, by group and class.
+    pub latency: BTreeMap<String, Quantiles>,
+    /// Until its acknowledgement.
+    pub answers: BTreeMap<String, Quantiles>,
+    /// The 99th percentile of the member that fared worst, at most 25 % too high; milliseconds.
+    pub slowest_member_p99_ms: f64,
+    /// Resident memory before, at its highest and after, KiB.
+    pub resident_kib: Option<[u64; 3]>,
+    /// What the broker's counters say it dropped: class/priority/reason.
+    pub dropped: BTreeMap<String, u64>,
+    /// Whether everything is accounted for.
+    pub audit: Audit,
+    /// Operations refused, by code.
+    pub refused: BTreeMap<u64, u64>,
+    /// Connections the broker closed, by code.
+    pub closed: BTreeMap<u16, u64>,
+    /// Delivered in each tenth of a second.
+    pub timeline: Vec<u64>,
+    /// Upper edge in milliseconds, and how many deliveries fell below it and above the one before.
+    pub histogram: Vec<(f64, u64)>,
+}
+
+/// Sent = delivered + counted drops, member by member and priority by priority.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Audit {
+    /// What acknowledged messages make when each reaches everyone it should: low, medium, high, storable.
+    pub expected: [u64; 4],
+    /// What arrived.
+    pub received: [u64; 4],
+    /// What members were told was dropped for them: low, medium, high.
+    pub announced: [u64; 3],
+    /// Messages that are neither received nor announced, or both; the sum over all members. 0 is right.
+    pub unexplained: u64,
+    /// The same against the broker's counters instead of its announcements, for the whole room. 0 is right.
+    pub uncounted: u64,
+    /// Twice or out of their sender's order. 0 is right.
+    pub duplicates: u64,
+    /// Places where `messageSeq` did not rise by one. 0 is right.
+    pub seq_breaks: u64,
+    /// Stored and acknowledged, but not received. 0 is right.
+    pub storable_lost: u64,
+}
+
+impl Audit {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.unexplained == 0 && self.uncounted == 0 && self.duplicates == 0 && self.seq_breaks == 0 && self.storable_lost == 0
+    }
+}
+
+/// One point of the curve of shares.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct CurvePoint {
+    /// Offered load as a multiple of what the room admits.
+    pub load: f64,
+    /// Barrages offered per second.
+    pub offered_per_second: f64,
+    /// Delivered of what was offered, 0 to 1: low, medium, high, storable.
+    pub share: [f64; 4],
+}
+
+/// A figure against its bare loop and its targets.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// What.
+    pub what: String,
+    /// Its unit.
+    pub unit: &'static str,
+    /// Ours.
+    pub ours: f64,
+    /// The bare loop's in the same run.
+    pub floor: Option<f64>,
+    /// What it must be.
+    pub must: Option<Bound>,
+    /// What is aimed at.
+    pub aim: Option<Bound>,
+}
+
+/// A target.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// No more than this.
+    Max(f64),
+    /// No less than this.
+    Min(f64),
+    /// No more than this many times the bare loop's figure.
+    TimesFloor(f64),
+}
+
+impl Finding {
+    /// Ours divided by the bare loop's.
+    #[must_use]
+    pub fn ratio(&self) -> Option<f64> {
+        self.floor.filter(|floor| *floor > 0.0).map(|floor| self.ours / floor)
+    }
+
+    /// Whether a bound holds; `None` when there is no floor to compare with.
+    #[must_use]
+    pub fn holds(&self, bound: Bound) -> Option<bool> {
+        match bound {
+            Bound::Max(limit) => Some(self.ours <= limit),
+            Bound::Min(limit) => Some(self.ours >= limit),
+            Bound::TimesFloor(times) => self.ratio().map(|ratio| ratio <= times),
+        }
+    }
+}
+
+/// Where it was measured.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Machine {
+    /// Model of the processor.
+    pub processor: String,
+    /// Cores.
+    pub cores: usize,
+    /// Kernel release.
+    pub kernel: String,
+    /// Memory, MiB.
+    pub memory_mib: u64,
+    /// Load average over a minute when the run began: figures of a busy machine are ratios at best.
+    pub load: String,
+}
+
+impl Machine {
+    /// This machine.
+    pub(super) fn here() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let (cpu, memory) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
+        let field = |text: &str, name| {
+            text.lines().find(|line: &&str| line.starts_with(name)).and_then(|line| Some(line.split_once(':')?.1.trim().to_owned()))
+        };
+        let kib = field(&memory, "MemTotal").and_then(|total| total.trim_end_matches(" kB").parse::<u64>().ok());
+        Self {
+            processor: field(&cpu, "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            memory_mib: kib.unwrap_or(0) / 1024,
+            load: read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// Everything one bench run found out.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// Version of the program.
+    pub version: String,
+    /// Whether it was the quick run.
+    pub quick: bool,
+    /// Where.
+    pub machine: Machine,
+    /// How long the whole took, seconds.
+    pub seconds: f64,
+    /// Each measurement.
+    pub runs: Vec<Run>,
+    /// Delivered share by priority.
+    pub curve: Vec<CurvePoint>,
+    /// Figures against floors and targets.
+    pub findings: Vec<Finding>,
+    /// What a reader has to know.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// The report as JSON.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("strings and numbers always serialize")
+    }
+
+    /// Whether what arrived was right in every run: nothing lost, doubled or out of order without a count.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.runs.iter().all(|run| run.audit.is_clean())
+    }
+
+    pub(super) fn run(&self, scenario: &str, subject: &str) -> Option<&Run> {
+        self.runs.iter().find(|run| run.scenario == scenario && run.subject == subject)
+    }
+}

@@ -1,0 +1,27 @@
+//! The loads, one file per kind of conversation.
+
+mod curve;
+mod idle;
+mod mixed;
+mod overload;
+mod peer;
+mod room;
+
+use super::BenchError;
+use super::context::Bench;
+use super::options::Scenario;
+
+/// Runs one scenario.
+pub(super) async fn run(bench: &mut Bench<'_>, scenario: Scenario) -> Result<(), BenchError> {
+    match scenario {
+        Scenario::RoomFlood => room::flood(bench).await,
+        Scenario::RoomPaced => room::paced(bench).await,
+        Scenario::PeerDurable => peer::durable(bench).await,
+        Scenario::Idle => idle::idle(bench).await,
+        Scenario::Overload => overload::overload(bench).await,
+        Scenario::Mixed => mixed::mixed(bench).await,
+        Scenario::Curve => curve::curve(bench).await,
+        Scenario::RoomHuge => room::huge(bench).await,
+        Scenario::Growth => room::growth(bench).await,
+    }
+}

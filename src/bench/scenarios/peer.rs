@@ -1,0 +1,90 @@
+//! Stored one-to-one messages: on disk before each acknowledgement.
+
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::BenchError;
+use super::super::context::Bench;
+use super::super::crowd::{Micros, Place};
+use super::super::load::{keep_full, pace};
+use super::super::member::{Hears, Parcel};
+use super::super::process::Folder;
+use super::super::stamp::Kind;
+use super::super::stats::Latency;
+
+/// Of the reference figures.
+const PAYLOAD_BYTES: usize = 200;
+const WINDOW: usize = 32;
+const PER_SECOND: f64 = 2_000.0;
+/// Before a measurement: the store's files get their first size.
+const WARM_UP: Duration = Duration::from_millis(1_000);
+/// What a stored message of that size takes with its record's fields, its dedup row and its index, bytes: our guess for
+/// the bare disk loop, which writes a whole window of them.
+const RECORD_BYTES: usize = 400;
+const FILE_BYTES: usize = 16 << 20;
+
+pub(super) async fn durable(bench: &mut Bench<'_>) -> Result<(), BenchError> {
+    let server = bench.broker(&[])?;
+    let name = bench.name("peer");
+    let places = [Hears::Nothing, Hears::Peer(0)].into_iter().enumerate().map(|(n, hears)| {
+        let account = Some(bench.account(&format!("{name}-{n}"))?);
+        Ok::<_, BenchError>(Place { account, room: None, group: 0, hears, stalled: false })
+    });
+    let places = places.collect::<Result<_, _>>()?;
+    let mut stage = bench.stage(server, places).await?;
+    stage.groups = vec!["peer"];
+    let parcel = Parcel { to: format!("{name}-1"), conversation_type: 0, kind: Kind::Storable, bytes: PAYLOAD_BYTES };
+    let sender = &stage.crowd.members[..1];
+
+    bench.measuring("peer-durable: window of 32");
+    let how_long = Duration::from_secs(bench.options.seconds(15, 4));
+    stage.measure("warm-up", |crowd| keep_full(crowd, sender, WINDOW, &parcel, WARM_UP)).await?;
+    let mut run = stage.measure("peer-durable", |crowd| keep_full(crowd, sender, WINDOW, &parcel, how_long)).await?;
+    run.cpu_per_million = run.cpu_seconds.filter(|_| run.published > 0).map(|cpu| cpu * 1e6 / run.published as f64);
+    bench.keep(run);
+
+    bench.measuring("peer-durable: 2,000 a second");
+    let how_long = Duration::from_secs(bench.options.seconds(10, 4));
+    let mut run = stage.measure("peer-durable-paced", |crowd| pace(crowd, sender, PER_SECOND, &parcel, how_long)).await?;
+    run.cpu_per_million = run.cpu_seconds.filter(|_| run.published > 0).map(|cpu| cpu * 1e6 / run.published as f64);
+    bench.keep(run);
+    drop(stage);
+
+    let folder = Folder::new(&bench.options.folder)?;
+    let disk = tokio::task::spawn_blocking(move || bare_disk(&folder.0)).await;
+    let disk =
+        disk.map_err(|error| BenchError::Subject(error.to_string()))?.map_err(|error| BenchError::io("the bare disk loop", error))?;
+    let quantiles = disk.summary();
+    bench.note(format!(
+        "the disk alone: {} writes of {WINDOW} × {RECORD_BYTES} bytes with fdatasync in one second, p50 {:.2} ms, p99 {:.2} ms",
+        quantiles.count, quantiles.p50_ms, quantiles.p99_ms
+    ));
+    Ok(())
+}
+
+/// A second of writing a window's worth of records and waiting for the disk each time.
+fn bare_disk(folder: &Path) -> std::io::Result<Latency> {
+    let clock = Micros::default();
+    let mut file = File::create(folder.join("bare"))?;
+    let record = vec![b'x'; WINDOW * RECORD_BYTES];
+    // Blocks written before: appending would measure the file system's metadata as well.
+    file.write_all(&vec![0; FILE_BYTES])?;
+    file.sync_all()?;
+    file.rewind()?;
+    let mut taken = Latency::default();
+    let (began, mut written) = (clock.now(), 0);
+    while clock.now() - began < 1_000_000 {
+        if written + record.len() > FILE_BYTES {
+            file.rewind()?;
+            written = 0;
+        }
+        let before = clock.now();
+        file.write_all(&record)?;
+        file.sync_data()?;
+        written += record.len();
+        taken.record(clock.now() - before);
+    }
+    Ok(taken)
+}

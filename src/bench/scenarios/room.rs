@@ -1,0 +1,124 @@
+//! One room: flooded, paced, huge, and growing.
+
+use std::time::Duration;
+
+use super::super::context::{Bench, NO_BUDGET};
+use super::super::floor::FloorMode;
+use super::super::load::{keep_full, pace};
+use super::super::member::Parcel;
+use super::super::stage::Stage;
+use super::super::stamp::Kind;
+use super::super::{BenchError, Run};
+
+/// Of the reference figures.
+const PAYLOAD_BYTES: usize = 100;
+/// Publishers of the flood, one message each under way: a window of 16.
+const FLOODERS: usize = 16;
+/// Messages a second of the paced room, and who sends them in turn.
+const PACE: f64 = 40.0;
+const PACERS: usize = 4;
+/// Before a measurement: caches, allocator and TCP windows find their size.
+const WARM_UP: Duration = Duration::from_millis(1_000);
+
+fn parcel(room: &str, kind: Kind) -> Parcel {
+    Parcel { to: room.to_owned(), conversation_type: 1, kind, bytes: PAYLOAD_BYTES }
+}
+
+async fn flood_on(stage: &Stage, room: &str, scenario: &str, seconds: u64) -> Result<Run, BenchError> {
+    let publishers = &stage.crowd.members[..FLOODERS.min(stage.crowd.members.len())];
+    stage.measure("warm-up", |crowd| keep_full(crowd, publishers, 1, &parcel(room, Kind::Low), WARM_UP)).await?;
+    stage.measure(scenario, |crowd| keep_full(crowd, publishers, 1, &parcel(room, Kind::Low), Duration::from_secs(seconds))).await
+}
+
+async fn paced_on(stage: &Stage, room: &str, scenario: &str, per_second: f64, seconds: u64) -> Result<Run, BenchError> {
+    let publishers = &stage.crowd.members[..PACERS.min(stage.crowd.members.len())];
+    stage.measure("warm-up", |crowd| pace(crowd, publishers, per_second, &parcel(room, Kind::Low), WARM_UP)).await?;
+    stage.measure(scenario, |crowd| pace(crowd, publishers, per_second, &parcel(room, Kind::Low), Duration::from_secs(seconds))).await
+}
+
+pub(super) async fn flood(bench: &mut Bench<'_>) -> Result<(), BenchError> {
+    let (members, seconds) = (bench.options.members(1_000, 1_000), bench.options.seconds(15, 4));
+    let server = bench.broker(NO_BUDGET)?;
+    let room = bench.name("room");
+    let places = bench.in_room(&room, 0, members)?;
+    let stage = bench.stage(server, places).await?;
+    bench.measuring("room-flood: tidings");
+    let run = flood_on(&stage, &room, "room-flood", seconds).await?;
+    drop(stage);
+    bench.keep(run);
+    if bench.options.no_floor {
+        return Ok(());
+    }
+    for mode in [FloorMode::Shared, FloorMode::Each] {
+        let stage = bench.floor_stage(mode, members).await?;
+        bench.measuring("room-flood: bare loop");
+        let run = flood_on(&stage, &room, "room-flood", seconds).await?;
+        drop(stage);
+        bench.keep(run);
+    }
+    Ok(())
+}
+
+pub(super) async fn paced(bench: &mut Bench<'_>) -> Result<(), BenchError> {
+    let (members, seconds) = (bench.options.members(1_000, 1_000), bench.options.seconds(20, 5));
+    let server = bench.broker(NO_BUDGET)?;
+    let room = bench.name("room");
+    let places = bench.in_room(&room, 0, members)?;
+    let stage = bench.stage(server, places).await?;
+    bench.measuring("room-paced: tidings");
+    let run = paced_on(&stage, &room, "room-paced", PACE, seconds).await?;
+    drop(stage);
+    bench.keep(run);
+    if bench.options.no_floor {
+        return Ok(());
+    }
+    for mode in [FloorMode::Each, FloorMode::Shared] {
+        let stage = bench.floor_stage(mode, members).await?;
+        bench.measuring("room-paced: bare loop");
+        let run = paced_on(&stage, &room, "room-paced", PACE, seconds).await?;
+        drop(stage);
+        bench.keep(run);
+    }
+    Ok(())
+}
+
+/// 100 barrages a second for 10,000 members, and two stored messages a second that must not be late or lost.
+pub(super) async fn huge(bench: &mut Bench<'_>) -> Result<(), BenchError> {
+    let wanted = bench.options.members(10_000, 2_000);
+    let (members, seconds) = (bench.connections(wanted), bench.options.seconds(60, 5));
+    let server = bench.broker(NO_BUDGET)?;
+    let room = bench.name("room");
+    let places = bench.in_room(&room, 0, members)?;
+    let stage = bench.stage(server, places).await?;
+    bench.measuring("room-huge: tidings");
+    let how_long = Duration::from_secs(seconds);
+    let run = stage
+        .measure("room-huge", |crowd| {
+            let (barragers, storers) = (&crowd.members[..10], &crowd.members[10..12]);
+            let mut work = pace(crowd, barragers, 100.0, &parcel(&room, Kind::Low), how_long);
+            work.extend(pace(crowd, storers, 2.0, &parcel(&room, Kind::Storable), how_long));
+            work
+        })
+        .await?;
+    drop(stage);
+    bench.keep(run);
+    Ok(())
+}
+
+/// What a delivery costs as the room grows. Each message travels alone, as in the paced room: in a flood a larger room
+/// gathers other batches, and the figure would say how large they were.
+pub(super) async fn growth(bench: &mut Bench<'_>) -> Result<(), BenchError> {
+    let seconds = bench.options.seconds(15, 4);
+    for (wanted, per_second, scenario) in [(100, 80.0, "growth-100"), (1_000, 40.0, "growth-1000"), (10_000, 4.0, "growth-10000")] {
+        let members = bench.connections(wanted);
+        let server = bench.broker(NO_BUDGET)?;
+        let room = bench.name("room");
+        let places = bench.in_room(&room, 0, members)?;
+        let stage = bench.stage(server, places).await?;
+        bench.measuring(scenario);
+        let run = paced_on(&stage, &room, scenario, per_second, seconds).await?;
+        drop(stage);
+        bench.keep(run);
+    }
+    Ok(())
+}
