@@ -1,8 +1,8 @@
 //! The load bench: what the broker carries, what a delivery costs, what is dropped, and whether all of it is accounted for.
 //!
 //! The broker runs as a child process, so that its processor time and memory are its own; beside it, in the same run,
-//! the bare loops of [`floor`] show what the sockets alone cost on this machine. The load generator is a crowd of
-//! hand-made WebSocket clients ([`frame`], [`member`], [`crowd`]) that finds messages by a [`stamp`] in their text.
+//! the bare loops of `floor` show what the sockets alone cost on this machine. The load generator is a crowd of
+//! hand-made WebSocket clients (`frame`, `member`, `crowd`) that finds messages by a `stamp` in their text.
 //!
 //! ```text
 //! scenarios ─► stage: connect a crowd, offer a load, wait until it is quiet ─► audit: sent = delivered + counted drops
