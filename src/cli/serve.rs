@@ -39,10 +39,24 @@ async fn serve(config: Config, accept_data_loss: bool) -> Result<(), Failure> {
     let down = async { tokio::join!(server.stop(), broker.shutdown(grace)).1 };
     tokio::select! {
         report = down => tracing::info!(clean = report.is_clean(), writes_unfinished = report.writes_unfinished, connections_cut = report.connections_cut, "stopped"),
-        _ = terminate.recv() => tracing::warn!("asked twice, stopping now"),
-        _ = interrupt.recv() => tracing::warn!("asked twice, stopping now"),
+        again = asked_again() => {
+            again?;
+            tracing::warn!("asked twice, stopping now");
+        }
     }
     Ok(())
+}
+
+/// Waits for a signal that is a second wish and not an echo of the first: some supervisors signal the process and its
+/// group in one breath, which must not cost the drain.
+async fn asked_again() -> Result<(), Failure> {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
 }
 
 /// The box a person reads, and the one line a script reads.
