@@ -36,46 +36,57 @@ async fn paced_on(stage: &Stage, room: &str, scenario: &str, per_second: f64, se
     stage.measure(scenario, |crowd| pace(crowd, publishers, per_second, &parcel(room, Kind::Low), Duration::from_secs(seconds))).await
 }
 
+/// The loads that are measured beside the bare loops.
+#[derive(Debug, Clone, Copy)]
+enum Load {
+    Flood,
+    Paced,
+}
+
+impl Load {
+    fn scenario(self) -> &'static str {
+        match self {
+            Self::Flood => "room-flood",
+            Self::Paced => "room-paced",
+        }
+    }
+
+    async fn on(self, stage: &Stage, room: &str, seconds: u64) -> Result<Run, BenchError> {
+        match self {
+            Self::Flood => flood_on(stage, room, self.scenario(), seconds).await,
+            Self::Paced => paced_on(stage, room, self.scenario(), PACE, seconds).await,
+        }
+    }
+}
+
 pub(super) async fn flood(bench: &mut Bench<'_>) -> Result<(), BenchError> {
-    let (members, seconds) = (bench.options.members(1_000, 1_000), bench.options.seconds(15, 4));
-    let server = bench.broker(NO_BUDGET)?;
-    let room = bench.name("room");
-    let places = bench.in_room(&room, 0, members)?;
-    let stage = bench.stage(server, places).await?;
-    bench.measuring("room-flood: tidings");
-    let run = flood_on(&stage, &room, "room-flood", seconds).await?;
-    drop(stage);
-    bench.keep(run);
-    if bench.options.no_floor {
-        return Ok(());
-    }
-    for mode in [FloorMode::Shared, FloorMode::Each] {
-        let stage = bench.floor_stage(mode, members).await?;
-        bench.measuring("room-flood: bare loop");
-        let run = flood_on(&stage, &room, "room-flood", seconds).await?;
-        drop(stage);
-        bench.keep(run);
-    }
-    Ok(())
+    let seconds = bench.options.seconds(15, 4);
+    beside_floors(bench, Load::Flood, seconds, [FloorMode::Shared, FloorMode::Each]).await
 }
 
 pub(super) async fn paced(bench: &mut Bench<'_>) -> Result<(), BenchError> {
-    let (members, seconds) = (bench.options.members(1_000, 1_000), bench.options.seconds(20, 5));
+    let seconds = bench.options.seconds(20, 5);
+    beside_floors(bench, Load::Paced, seconds, [FloorMode::Each, FloorMode::Shared]).await
+}
+
+/// One load on a broker, then on each bare loop.
+async fn beside_floors(bench: &mut Bench<'_>, load: Load, seconds: u64, floors: [FloorMode; 2]) -> Result<(), BenchError> {
+    let members = bench.options.members(1_000, 1_000);
     let server = bench.broker(NO_BUDGET)?;
     let room = bench.name("room");
     let places = bench.in_room(&room, 0, members)?;
     let stage = bench.stage(server, places).await?;
-    bench.measuring("room-paced: tidings");
-    let run = paced_on(&stage, &room, "room-paced", PACE, seconds).await?;
+    bench.measuring(&format!("{}: tidings", load.scenario()));
+    let run = load.on(&stage, &room, seconds).await?;
     drop(stage);
     bench.keep(run);
     if bench.options.no_floor {
         return Ok(());
     }
-    for mode in [FloorMode::Each, FloorMode::Shared] {
+    for mode in floors {
         let stage = bench.floor_stage(mode, members).await?;
-        bench.measuring("room-paced: bare loop");
-        let run = paced_on(&stage, &room, "room-paced", PACE, seconds).await?;
+        bench.measuring(&format!("{}: bare loop", load.scenario()));
+        let run = load.on(&stage, &room, seconds).await?;
         drop(stage);
         bench.keep(run);
     }
