@@ -38,7 +38,7 @@ struct Window {
 ///
 /// A bucket holds `burst` and gains `per_second`; each admitted barrage takes one. As it gets short:
 /// - priorities are refused from the lowest: low leaves 40 % of the bucket, medium 20 %, high nothing;
-/// - below 90 % (low), 75 % (medium) or 60 % (high) a sender that had its fair share of a priority in this window is
+/// - below 90 % (low), 75 % (medium) or 60 % (high) a sender that had its fair share for a priority in this window is
 ///   refused, so that one flooder does not silence the others, and what is left over goes to higher priorities first;
 /// - the last fifth above a priority's reserve is for senders that had nothing in this window. Without it a flooder that
 ///   tries often enough takes each barrage the moment it comes in, while still within its share.
@@ -48,7 +48,7 @@ struct Window {
 /// high. Without the weights a lasting overload would leave each barrage the same chance, whatever it wished; without
 /// the shares one flooder of high priority would leave the others nothing.
 ///
-/// A window is 100 ms, or as long as the budget takes to pay the smallest share (at most 10 s): with 20 barrages per
+/// A window is 100 ms, or as long as the budget takes to pay one barrage for each sender (at most 10 s): with 20 barrages per
 /// 100 ms and 200 senders, twenty of them who try without pause would else take everything.
 ///
 /// Source: design P6. Memory: two windows of at most 4096 senders.
@@ -137,7 +137,6 @@ impl BarrageBudget {
     }
 
     fn window_length(&self) -> Duration {
-        // One barrage for each sender, at the weight it asked for.
         let one_each = (self.senders * ONE).checked_div(self.per_second).map_or(WINDOW_MAX, Duration::from_nanos);
         one_each.clamp(WINDOW_MIN, WINDOW_MAX)
     }
@@ -153,11 +152,11 @@ impl BarrageBudget {
 
     /// How many of this sender were admitted in this window; from now on it counts as seen.
     fn admitted_of(&mut self, sender: &UserId, priority: Priority) -> u32 {
-        if !self.window.seen.contains_key(sender) && self.window.seen.len() >= SENDERS_MAX {
+        let is_new = !self.window.seen.contains_key(sender);
+        if is_new && self.window.seen.len() >= SENDERS_MAX {
             return self.window.others.admitted;
         }
         let before = self.previous.seen.get(sender).map(|seen| seen.weight);
-        let is_new = !self.window.seen.contains_key(sender);
         let seen = self.window.seen.entry(sender.clone()).or_default();
         let weight = weight(priority).max(seen.weight);
         self.weights += weight.max(before.unwrap_or(0)) - seen.weight.max(before.unwrap_or(0));
