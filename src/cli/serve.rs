@@ -5,7 +5,7 @@ use std::time::Duration;
 use tidings::config::Config;
 use tidings::http::Server;
 use tidings::{Broker, StartError};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, ServeArguments, logs};
 
@@ -18,8 +18,7 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
 
 async fn serve(config: Config, accept_data_loss: bool) -> Result<(), Failure> {
     // Heard from the first moment on: a signal during start-up must not be lost.
-    let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
+    let mut signals = Signals::listen()?;
     let grace = Duration::from_secs(config.server.shutdown_seconds);
     let builder = Broker::builder().config(config).accept_data_loss(accept_data_loss);
     let started = tokio::task::spawn_blocking(|| builder.start());
@@ -32,10 +31,8 @@ async fn serve(config: Config, accept_data_loss: bool) -> Result<(), Failure> {
         }
     };
     announce(&broker, server.address());
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("asked to terminate"),
-        _ = interrupt.recv() => tracing::info!("interrupted"),
-    }
+    let why = signals.next().await;
+    tracing::info!("{why}");
     let down = async { tokio::join!(server.stop(), broker.shutdown(grace)).1 };
     tokio::select! {
         report = down => tracing::info!(clean = report.is_clean(), writes_unfinished = report.writes_unfinished, connections_cut = report.connections_cut, "stopped"),
@@ -47,16 +44,33 @@ async fn serve(config: Config, accept_data_loss: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The signals that end the broker, heard from the moment this is made.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let hear = |kind| signal(kind).map_err(anyhow::Error::from);
+        Ok(Self { terminate: hear(SignalKind::terminate())?, interrupt: hear(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next, and says which.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "asked to terminate",
+            _ = self.interrupt.recv() => "interrupted",
+        }
+    }
+}
+
 /// Waits for a signal that is a second wish and not an echo of the first: some supervisors signal the process and its
 /// group in one breath, which must not cost the drain.
 async fn asked_again() -> Result<(), Failure> {
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-    }
+    Signals::listen()?.next().await;
+    Ok(())
 }
 
 /// The box a person reads, and the one line a script reads.
