@@ -80,19 +80,22 @@ pub(crate) struct Closed {
     pub at: Duration,
 }
 
+/// What every push and every drain touches stands first and together: in a large room each outbox is cold when its
+/// turn comes, and a line of memory costs more than the work done on it.
 #[derive(Default)]
+#[repr(C)]
 struct State {
-    reliable: VecDeque<ByteString>,
-    reliable_bytes: usize,
-    lossy: Rings,
-    dropped_total: Dropped64,
-    dropped_since: Dropped,
-    closed: Option<Closed>,
-    /// The close was handed to the drain: nothing waits any more.
-    close_taken: bool,
-    last_progress: Duration,
     /// Present only while the drain sleeps, so that a flood wakes it once and not per message.
     sleeper: Option<Waker>,
+    last_progress: Duration,
+    reliable_bytes: usize,
+    /// The close was handed to the drain: nothing waits any more.
+    close_taken: bool,
+    closed: Option<Box<Closed>>,
+    lossy: Rings,
+    reliable: VecDeque<ByteString>,
+    dropped_since: Dropped,
+    dropped_total: Dropped64,
 }
 
 impl State {
@@ -113,8 +116,10 @@ impl State {
     }
 
     fn count(&mut self, dropped: Dropped) {
-        self.dropped_total.add(dropped);
-        self.dropped_since.add(dropped);
+        if !dropped.is_empty() {
+            self.dropped_total.add(dropped);
+            self.dropped_since.add(dropped);
+        }
     }
 
     fn drop_all(&mut self) {
@@ -127,7 +132,7 @@ impl State {
     fn close(&mut self, code: u16, reason: &'static str, clock: &dyn Clock) {
         if self.closed.is_none() {
             self.arriving(clock);
-            self.closed = Some(Closed { code, reason, at: clock.elapsed() });
+            self.closed = Some(Box::new(Closed { code, reason, at: clock.elapsed() }));
         }
     }
 
@@ -242,7 +247,7 @@ impl Outbox {
             state.last_progress = self.clock.elapsed();
             return Poll::Ready(Drain::Frames);
         }
-        if let Some(Closed { code, reason, .. }) = state.closed {
+        if let Some(Closed { code, reason, .. }) = state.closed.as_deref().copied() {
             state.close_taken = true;
             return Poll::Ready(Drain::Closed { code, reason });
         }
@@ -293,13 +298,13 @@ impl Outbox {
     /// Whether it was closed; frames may still wait.
     #[must_use]
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed().is_some()
+        self.lock().closed.is_some()
     }
 
     /// When and why it was closed, if it was.
     #[must_use]
     pub(crate) fn closed(&self) -> Option<Closed> {
-        self.lock().closed
+        self.lock().closed.as_deref().copied()
     }
 
     /// Every critical section leaves the state whole, so a panic elsewhere under the lock does not spoil it.

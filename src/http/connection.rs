@@ -1,4 +1,5 @@
-//! What is noted of a TCP connection when it opens: a second handle on its socket, and whom it counts for.
+//! What is noted of a TCP connection when it opens: whom it counts for, and a second handle on its socket
+//! when the HTTP layer keeps the first.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -10,7 +11,9 @@ use std::time::Duration;
 
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream as AsyncTcpStream;
+use socket2::SockRef;
 
+use crate::actors::core::Core;
 use crate::actors::link::Socket;
 use crate::broker::Broker;
 
@@ -27,9 +30,7 @@ pub(super) struct SocketHandle(Arc<TcpStream>);
 
 impl Socket for SocketHandle {
     fn cut(&self) {
-        if let Err(error) = self.0.shutdown(Shutdown::Both) {
-            tracing::trace!(%error, "socket was gone before it was cut");
-        }
+        cut(SockRef::from(&*self.0));
     }
 }
 
@@ -85,31 +86,53 @@ impl Connection {
     }
 }
 
+/// Notes connections as they open.
+#[derive(Debug, Clone)]
+pub(super) struct Doorman {
+    core: Arc<Core>,
+    addresses: Arc<Addresses>,
+}
+
+impl Doorman {
+    pub(super) fn new(broker: &Broker) -> Self {
+        Self { core: broker.core.clone(), addresses: Arc::default() }
+    }
+
+    /// Sets the socket's options and counts it; cuts it when too many have no session.
+    pub(super) fn note(&self, stream: &AsyncTcpStream) -> Option<Connection> {
+        let peer = stream.peer_addr().ok()?;
+        let options = SockRef::from(stream);
+        if let Err(error) = options.set_tcp_nodelay(true).and_then(|()| options.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))) {
+            tracing::debug!(%error, "socket options could not be set");
+        }
+        let counted = self.addresses.count(peer.ip());
+        // Each may hold a request head of some 128 KiB, which the HTTP layer takes before anyone can refuse it.
+        let without_session = self.addresses.open.load(Ordering::Relaxed).saturating_sub(self.core.links.logged_in());
+        if without_session > self.core.config.server.connections_unauthenticated_max + CONNECTIONS_BESIDE_MAX {
+            tracing::debug!(without_session, "connection cut: too many without a session");
+            cut(options);
+        }
+        Some(Connection { socket: None, counted })
+    }
+}
+
+fn cut(socket: SockRef<'_>) {
+    if let Err(error) = socket.shutdown(Shutdown::Both) {
+        tracing::trace!(%error, "socket was gone before it was cut");
+    }
+}
+
 impl Broker {
     /// For `HttpServer::on_connect` of the host: lets the broker free sockets whose clients do not read, count
     /// connections per address and notice dead lines. Without it [`Broker::stats`] says `Eviction::Degraded`: a slow
     /// client still costs no more than its outbox, but its socket is freed only when the system gives up.
     pub fn on_connect(&self) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + Clone + 'static + use<> {
-        let addresses = Arc::new(Addresses::default());
-        let core = self.core.clone();
+        let doorman = Doorman::new(self);
         move |io, extensions| {
             let Some(stream) = io.downcast_ref::<AsyncTcpStream>() else { return };
-            let Ok(peer) = stream.peer_addr() else { return };
-            let options = socket2::SockRef::from(stream);
-            if let Err(error) = options.set_tcp_nodelay(true).and_then(|()| options.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))) {
-                tracing::debug!(%error, "socket options could not be set");
-            }
-            let socket = stream.as_fd().try_clone_to_owned().ok().map(|handle| SocketHandle(Arc::new(TcpStream::from(handle))));
-            let counted = addresses.count(peer.ip());
-            // Each may hold a request head of some 128 KiB, which the HTTP layer takes before anyone can refuse it.
-            let without_session = addresses.open.load(Ordering::Relaxed).saturating_sub(core.links.logged_in());
-            if without_session > core.config.server.connections_unauthenticated_max + CONNECTIONS_BESIDE_MAX
-                && let Some(socket) = &socket
-            {
-                tracing::debug!(without_session, "connection cut: too many without a session");
-                socket.cut();
-            }
-            extensions.insert(Connection { socket, counted });
+            let Some(mut connection) = doorman.note(stream) else { return };
+            connection.socket = stream.as_fd().try_clone_to_owned().ok().map(|handle| SocketHandle(Arc::new(TcpStream::from(handle))));
+            extensions.insert(connection);
         }
     }
 }

@@ -8,15 +8,20 @@
 //! | `POST /demo/token` | a token for anyone: on loopback with a generated secret only |
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
 
+mod admission;
 mod connection;
 mod demo;
 mod guard;
 mod health;
+mod inbound;
 mod origin;
 mod pages;
 mod problem;
 mod reassemble;
 mod serve;
+mod shard;
+mod takeover;
+mod wire;
 mod ws;
 
 use actix_web::web;

@@ -94,32 +94,23 @@ struct Frame {
     messages: u32,
 }
 
-#[derive(Default)]
-struct Ring {
-    frames: VecDeque<Frame>,
-    bytes: usize,
-}
-
-impl Ring {
-    fn pop(&mut self) -> Option<Frame> {
-        let frame = self.frames.pop_front()?;
-        self.bytes -= cost(&frame.text);
-        give_back(&mut self.frames);
-        Some(frame)
-    }
-}
-
 /// The rings of one session.
 #[derive(Default)]
-pub(super) struct Rings([Ring; RINGS]);
+#[repr(C)]
+pub(super) struct Rings {
+    frames: usize,
+    /// By ring. Zero only when the ring is empty: each frame costs something.
+    bytes: [usize; RINGS],
+    rings: [VecDeque<Frame>; RINGS],
+}
 
 impl Rings {
     pub(super) fn bytes(&self) -> usize {
-        self.0.iter().map(|ring| ring.bytes).sum()
+        self.bytes.iter().sum()
     }
 
     pub(super) fn frames(&self) -> usize {
-        self.0.iter().map(|ring| ring.frames.len()).sum()
+        self.frames
     }
 
     /// Adds a frame, dropping the oldest of the lowest classes until it fits under `bytes_max`. A frame that would not
@@ -127,35 +118,53 @@ impl Rings {
     pub(super) fn push(&mut self, class: Lossy, text: ByteString, messages: u32, bytes_max: usize) -> Dropped {
         let mut dropped = Dropped::default();
         let (own, cost) = (class.ring(), cost(&text));
-        let higher: usize = self.0.iter().skip(own + 1).map(|ring| ring.bytes).sum();
+        let higher: usize = self.bytes.iter().skip(own + 1).sum();
         if higher.saturating_add(cost) > bytes_max {
             dropped.count(own, messages);
             return dropped;
         }
         while self.bytes() + cost > bytes_max {
-            let Some((ring, frame)) = (0..=own).find_map(|n| Some((n, self.0[n].pop()?))) else { break };
+            let Some((ring, frame)) = (0..=own).find_map(|n| Some((n, self.pop_from(n)?))) else { break };
             dropped.count(ring, frame.messages);
         }
-        self.0[own].bytes += cost;
-        self.0[own].frames.push_back(Frame { text, messages });
+        self.frames += 1;
+        self.bytes[own] += cost;
+        self.rings[own].push_back(Frame { text, messages });
         dropped
+    }
+
+    fn pop_from(&mut self, ring: usize) -> Option<Frame> {
+        if self.bytes[ring] == 0 {
+            return None;
+        }
+        let frame = self.rings[ring].pop_front()?;
+        self.frames -= 1;
+        self.bytes[ring] -= cost(&frame.text);
+        give_back(&mut self.rings[ring]);
+        Some(frame)
+    }
+
+    /// The highest ring that holds something.
+    fn first(&self) -> Option<usize> {
+        self.bytes.iter().rposition(|bytes| *bytes > 0)
     }
 
     /// The frame that leaves next: commands, then barrages from high to low; oldest first within each.
     pub(super) fn front(&self) -> Option<&ByteString> {
-        self.0.iter().rev().find_map(|ring| ring.frames.front()).map(|frame| &frame.text)
+        self.rings[self.first()?].front().map(|frame| &frame.text)
     }
 
     /// Takes what [`front`](Self::front) showed.
     pub(super) fn pop(&mut self) -> Option<ByteString> {
-        self.0.iter_mut().rev().find_map(Ring::pop).map(|frame| frame.text)
+        let ring = self.first()?;
+        self.pop_from(ring).map(|frame| frame.text)
     }
 
     /// Drops everything.
     pub(super) fn clear(&mut self) -> Dropped {
         let mut dropped = Dropped::default();
-        for (n, ring) in self.0.iter_mut().enumerate() {
-            for frame in std::mem::take(ring).frames {
+        for (n, ring) in std::mem::take(self).rings.into_iter().enumerate() {
+            for frame in ring {
                 dropped.count(n, frame.messages);
             }
         }

@@ -1,0 +1,177 @@
+//! What a client sends: bytes of its socket, whole frames for its session.
+//!
+//! [`FrameGuard`] stands before the codec (the codec looks at a length only when the whole frame is in memory). Each
+//! frame is waited for with the session, so that a busy session stops the reading. Decides nothing.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use actix_http::ws::{Codec, Frame};
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
+use tokio::sync::Semaphore;
+use tokio_util::codec::Decoder;
+
+use super::guard::{FrameGuard, GuardError, GuardLimits};
+use super::reassemble::{Assembled, ReassembleError, Reassembler};
+use crate::actors::core::Core;
+use crate::actors::link::Link;
+use crate::actors::session::{Gone, Inbound, Session};
+use crate::actors::user::Ended;
+use crate::protocol::CloseCode;
+
+/// The other direction of the same connection, as far as the reading needs it.
+pub(super) trait Ponger: std::fmt::Debug {
+    /// Answers a ping. Only the newest needs an answer (RFC 6455, 5.5.3).
+    fn owe(&self, payload: Bytes);
+}
+
+/// One direction of one connection.
+pub(super) struct Reader<P> {
+    core: Arc<Core>,
+    link: Arc<Link>,
+    session: Addr<Session>,
+    ponger: P,
+    guard: FrameGuard,
+    reassembler: Reassembler,
+    codec: Codec,
+    buffer: BytesMut,
+    requests: Arc<Semaphore>,
+    logged_in: bool,
+}
+
+/// Why the reading ends.
+pub(super) enum End {
+    /// The client is gone, or says so.
+    Gone,
+    /// The broker ends it.
+    Close(CloseCode),
+    /// The broker ended it already.
+    Closed,
+}
+
+impl<P: Ponger> Reader<P> {
+    /// For a connection of which nothing was read yet; starts its session.
+    pub(super) fn new(core: Arc<Core>, link: Arc<Link>, ponger: P) -> Self {
+        let server = &core.config.server;
+        let session = Session::new(core.clone(), link.clone()).start();
+        let first_bytes_max = server.frame_bytes_before_login_max;
+        let guard = FrameGuard::new(GuardLimits {
+            frame_bytes_max: first_bytes_max,
+            message_bytes_max: first_bytes_max,
+            fragments_max: u32::try_from(server.fragments_max).unwrap_or(u32::MAX),
+            control_frames_per_second_max: server.control_frames_per_second_max,
+            clock: core.clock.clone(),
+        });
+        Self {
+            guard,
+            reassembler: Reassembler::new(first_bytes_max),
+            codec: Codec::new().max_size(server.frame_bytes_max),
+            buffer: BytesMut::new(),
+            requests: Arc::new(Semaphore::new(server.requests_in_flight_max)),
+            logged_in: false,
+            core,
+            link,
+            session,
+            ponger,
+        }
+    }
+
+    /// Takes what came.
+    ///
+    /// # Errors
+    /// [`End`]: nothing more is to be read.
+    pub(super) fn receive(&mut self, chunk: &[u8]) -> Result<(), End> {
+        if let Some(closed) = self.link.outbox.closed() {
+            tracing::trace!(session.id = %self.link.session, reason = closed.reason, "reading on after the close");
+            return Err(End::Closed);
+        }
+        self.link.heard(self.core.clock.elapsed());
+        if !self.logged_in && self.link.identity().is_some() {
+            self.logged_in = true;
+            let bytes_max = self.core.config.server.frame_bytes_max;
+            self.guard.set_limits(bytes_max, bytes_max);
+            self.reassembler.set_limit(bytes_max);
+        }
+        self.guard.check(chunk).map_err(|error| End::Close(code_of_guard(&error)))?;
+        self.buffer.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    /// Hands on every whole frame of what was received.
+    ///
+    /// # Errors
+    /// [`End`]: nothing more is to be read.
+    pub(super) async fn hand_on(&mut self) -> Result<(), End> {
+        while let Some(frame) = self.codec.decode(&mut self.buffer).map_err(|_| End::Close(CloseCode::Malformed))? {
+            self.frame(frame).await?;
+        }
+        if self.buffer.is_empty() {
+            // A client that is silent now must not hold what its largest frame needed.
+            self.buffer = BytesMut::new();
+        }
+        Ok(())
+    }
+
+    async fn frame(&mut self, frame: Frame) -> Result<(), End> {
+        match frame {
+            Frame::Ping(payload) => self.ponger.owe(payload),
+            Frame::Pong(_) => {}
+            Frame::Close(_) => {
+                self.link.outbox.close(1000, "client");
+                return Err(End::Close(CloseCode::Logout));
+            }
+            data => match self.reassembler.take(data).map_err(|error| End::Close(code_of_reassembly(&error)))? {
+                Assembled::Message(text) => {
+                    // Checked by the reassembler; an error here would be its.
+                    let text = ByteString::try_from(text).map_err(|_| End::Close(CloseCode::Malformed))?;
+                    self.hand_over(text).await?;
+                }
+                Assembled::Partial | Assembled::Control(_) => {}
+            },
+        }
+        Ok(())
+    }
+
+    async fn hand_over(&mut self, text: ByteString) -> Result<(), End> {
+        let permit = self.requests.clone().acquire_owned().await.map_err(|_| End::Gone)?;
+        // An error says that the session ended; the client comes back to a new one.
+        self.session.send(Inbound { frame: text, permit }).await.map_err(|_| End::Close(CloseCode::Shutdown))
+    }
+
+    /// Closes with what the reading ended with. False: the connection is gone, nothing is to be waited for.
+    pub(super) fn ended(&self, end: &End) -> bool {
+        if let End::Close(code) = end {
+            self.link.close(*code);
+        }
+        !matches!(end, End::Gone)
+    }
+
+    /// The connection is over: tells the session.
+    pub(super) async fn leave(self) {
+        if self.session.send(Gone).await.is_ok() {
+            return;
+        }
+        // The session did not live to say it.
+        self.core.end_link(&self.link);
+        if let Some(identity) = self.link.identity() {
+            let ended = Ended { number: self.link.number, for_good: false };
+            self.core.users.tell_surely(&self.core, &identity.user, ended).await;
+        }
+    }
+}
+
+fn code_of_guard(error: &GuardError) -> CloseCode {
+    match error {
+        GuardError::TooLong { .. } | GuardError::TooManyFragments | GuardError::TooManyControlFrames => CloseCode::TooLong,
+        GuardError::Binary => CloseCode::Binary,
+        GuardError::Protocol(_) => CloseCode::Malformed,
+    }
+}
+
+fn code_of_reassembly(error: &ReassembleError) -> CloseCode {
+    match error {
+        ReassembleError::TooLong { .. } => CloseCode::TooLong,
+        _ => CloseCode::Malformed,
+    }
+}

@@ -1,0 +1,84 @@
+//! Writes for all sockets of one worker thread.
+//!
+//! One task per thread instead of one per connection: what is delivered to a thousand members wakes it once, and a
+//! member then costs a look at its outbox and its one system call, not a wake-up, a poll and a pass of the scheduler.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+
+use super::wire::{Desk, Wire};
+
+/// Sockets written before others of the thread have a turn: readers, sessions, the pages.
+const WIRES_PER_TURN: usize = 32;
+
+#[derive(Default)]
+struct Waiting {
+    wires: Vec<Arc<Wire>>,
+    /// Present only while the writer sleeps, so that a fan-out wakes it once and not per member.
+    sleeper: Option<Waker>,
+}
+
+/// The sockets of one thread that have something to write.
+#[derive(Default)]
+pub(super) struct Shard {
+    waiting: Mutex<Waiting>,
+}
+
+impl Shard {
+    /// Starts the writer on the current thread; it ends with the thread's runtime.
+    pub(super) fn start() -> Arc<Self> {
+        let shard = Arc::new(Self::default());
+        actix::spawn(write_for_ever(shard.clone()));
+        shard
+    }
+
+    /// Something waits for this socket.
+    pub(super) fn ready(&self, wire: Arc<Wire>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.wires.push(wire);
+        let sleeper = waiting.sleeper.take();
+        drop(waiting);
+        if let Some(waker) = sleeper {
+            waker.wake();
+        }
+    }
+
+    /// Swaps what waits for the empty `taken`.
+    async fn take(&self, taken: &mut Vec<Arc<Wire>>) {
+        poll_fn(|cx| {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if waiting.wires.is_empty() {
+                waiting.sleeper = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            mem::swap(&mut waiting.wires, taken);
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
+
+async fn write_for_ever(shard: Arc<Shard>) {
+    let mut desk = Desk::default();
+    let mut taken = Vec::new();
+    loop {
+        shard.take(&mut taken).await;
+        for (nth, wire) in taken.drain(..).enumerate() {
+            if nth % WIRES_PER_TURN == WIRES_PER_TURN - 1 {
+                tokio::task::yield_now().await;
+            }
+            wire.flush(&mut desk);
+        }
+        // What the largest fan-out needed is not kept.
+        taken.shrink_to(WIRES_PER_TURN);
+    }
+}
+
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,99 @@
+//! Takes a connection's socket over from the HTTP layer when the client asks for a WebSocket.
+//!
+//! A connection that stays in the HTTP layer keeps its two buffers and its state machine, 17 KiB, for as long as it
+//! lives, and each write passes through it. So the broker's own server answers the upgrade itself and goes on with
+//! the bare socket. What asks for another upgrade (`curl --http2` does, for any page) is answered like any request.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_codec::Framed;
+use actix_http::body::{BoxBody, to_bytes};
+use actix_http::h1::{Codec, SendResponse};
+use actix_http::ws::handshake;
+use actix_http::{HttpMessage as _, Request, Response, header};
+use actix_service::{Service, ServiceFactory, fn_factory, fn_service};
+use actix_web::dev::ServiceResponse;
+use actix_web::rt::net::TcpStream;
+
+use super::admission::admit;
+use super::connection::Connection;
+use super::shard::Shard;
+use super::wire;
+use crate::actors::core::Core;
+use crate::broker::Broker;
+
+/// The path of the WebSocket. Source: design 5.2.
+const PATH: &str = "/ws";
+
+type Asked = (Request, Framed<TcpStream, Codec>);
+
+/// What answers an ordinary request.
+type Ordinary = dyn Fn(Request) -> Pin<Box<dyn Future<Output = Response<BoxBody>>>>;
+
+/// Answers every request for an upgrade; `app` makes what answers those that are not for the WebSocket.
+pub(super) fn upgrades<F>(
+    broker: Broker,
+    app: impl Fn(&Broker) -> F + 'static,
+) -> impl ServiceFactory<Asked, Config = (), Response = (), Error = actix_http::Error, InitError = ()>
+where
+    F: ServiceFactory<Request, Config = (), Response = ServiceResponse<BoxBody>, Error = actix_web::Error, InitError = ()> + 'static,
+{
+    fn_factory(move || {
+        let (core, app) = (broker.core.clone(), app(&broker));
+        async move {
+            let shard = Shard::start();
+            let service = app.new_service(()).await?;
+            let ordinary: Rc<Ordinary> = Rc::new(move |request| {
+                let answered = service.call(request);
+                Box::pin(async move { answered.await.map_or_else(|error| error.error_response().into(), Response::from) })
+            });
+            Ok(fn_service(move |(request, framed)| {
+                // Boxed: the HTTP layer keeps room for it inline in every connection.
+                Box::pin(upgrade(core.clone(), shard.clone(), ordinary.clone(), request, framed))
+            }))
+        }
+    })
+}
+
+async fn upgrade(
+    core: Arc<Core>,
+    shard: Arc<Shard>,
+    ordinary: Rc<Ordinary>,
+    mut request: Request,
+    framed: Framed<TcpStream, Codec>,
+) -> Result<(), actix_http::Error> {
+    let wanted = request.headers().get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let response = if !wanted || request.path() != PATH {
+        ordinary(request).await
+    } else if let Err(refused) = admit(&core, request.headers(), request.conn_data::<Connection>()) {
+        (*refused).into()
+    } else {
+        match handshake(request.head()) {
+            Ok(mut response) => {
+                let framed = SendResponse::new(framed, response.finish().drop_body()).await?;
+                // The buffers are given back; what they hold already is the first of the reading.
+                let (stream, early) = bare(framed);
+                // Kept for as long as the connection lives: it counts for its address.
+                let connection = request.take_conn_data();
+                drop(request);
+                wire::serve(core, shard, stream, early).await;
+                drop(connection);
+                return Ok(());
+            }
+            Err(refused) => refused.into(),
+        }
+    };
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body).await.unwrap_or_default();
+    drop(SendResponse::new(framed, head.set_body(body)).await?);
+    Ok(())
+}
+
+/// The socket, and what came behind the request.
+fn bare(framed: Framed<TcpStream, Codec>) -> (TcpStream, Vec<u8>) {
+    let parts = framed.into_parts();
+    (parts.io, parts.read_buf.to_vec())
+}
