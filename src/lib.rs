@@ -33,4 +33,4 @@ pub use config::Config;
 pub use hooks::Event;
 pub use model::{Draft, Message, Refusal, RoomId, Target, UserId};
 pub use protocol::{CloseCode, code_of};
-pub use rate::DropReason;
+pub use rate::{DropReason, Pressure};

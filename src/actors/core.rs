@@ -17,6 +17,7 @@ use super::mint::Mint;
 use super::outbox::{Outbox, OutboxLimits};
 use super::peer::Peer;
 use super::presence::Presence;
+use super::pulse::PressureCell;
 use super::room::Room;
 use super::user::User;
 use crate::clock::Clock;
@@ -46,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) rooms: Shelf<Room>,
     pub(crate) groups: Shelf<Group>,
     pub(crate) links: LinkRegistry,
+    pub(crate) pressure: PressureCell,
     pub(crate) draining: AtomicBool,
     /// Some connection came without a handle on its socket.
     pub(crate) eviction_degraded: AtomicBool,

@@ -20,9 +20,9 @@ use super::batch::{Batch, Deliver, Item, offer};
 use super::core::Core;
 use super::{Reply, answer};
 use crate::hooks::{Event, ReviewRequest, Verdict};
-use crate::model::{Body, Conversation, Draft, LocalMessageId, Message, MessageClass, Refusal, Target, UserId};
+use crate::model::{Body, Conversation, Draft, LocalMessageId, Message, MessageClass, Priority, Refusal, Target, UserId};
 use crate::protocol::Encoded;
-use crate::rate::Class;
+use crate::rate::{Class, DropReason};
 use crate::store::{Append, Appended, Done, SINGLE_NODE_EPOCH, StoreError};
 
 /// 2024-01-01T00:00:00Z in Unix milliseconds: where order keys begin.
@@ -240,6 +240,11 @@ pub(crate) fn publish<A: Owner>(owner: &mut A, publish: Publish, conversation: &
 
 fn charge_and_review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
     let lane = owner.lane();
+    let (class, priority) = (publish.draft.body.class(), publish.draft.priority);
+    if class == MessageClass::Command && lane.core.pressure.level().sheds(class, priority) {
+        lane.core.metrics.dropped(class, Priority::Low, DropReason::Overloaded.label(), 1);
+        return answer(publish.reply, Err(Refusal::Busy("the broker is behind")));
+    }
     if let Err(refusal) = lane.charge(&publish.sender, &publish.draft) {
         return answer(publish.reply, Err(refusal));
     }

@@ -16,6 +16,7 @@
 //! | [`room`] | room | members, barrage budget | temporary error; barrage is shed | the room is destroyed |
 //! | [`group`] | group | members, roles, order and dedup | temporary error | idle, nobody online |
 //! | [`archive`] | store | what may be under way in the store | temporary error | shutdown |
+//! | [`pulse`] | broker | what is shed while the broker is behind | nobody writes to it | shutdown |
 //! | [`reaper`] | broker | deadlines of connections | nobody writes to it | shutdown |
 //!
 //! Messages between actors go by `try_send`, with Full and Closed written out in one place, [`directory`]; or by
@@ -36,6 +37,7 @@ pub(crate) mod mint;
 pub(crate) mod outbox;
 pub(crate) mod peer;
 pub(crate) mod presence;
+pub(crate) mod pulse;
 pub(crate) mod reaper;
 pub(crate) mod room;
 mod room_state;

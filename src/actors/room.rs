@@ -22,7 +22,7 @@ use super::{Reply, answer};
 use crate::hooks::Event;
 use crate::model::{Body, Conversation, MessageClass, Priority, Refusal, RoomId, RoomInfo, UserId, UserProfile};
 use crate::protocol::user_wire;
-use crate::rate::BarrageBudget;
+use crate::rate::{BarrageBudget, DropReason};
 use crate::store::{RoomRecord, RowWrite};
 
 /// How often deadlines are looked at. Our choice: a second, a thirtieth of the shortest of them.
@@ -397,7 +397,10 @@ impl Handler<Held<Publish>> for Room {
             return lane::publish(self, publish, &conversation, ctx);
         }
         let priority = publish.draft.priority;
-        let verdict = self.budget.admit(self.core.clock.elapsed(), &publish.sender, priority);
+        let verdict = match self.core.pressure.level() {
+            level if level.sheds(MessageClass::Barrage, priority) => Err(DropReason::Overloaded),
+            _ => self.budget.admit(self.core.clock.elapsed(), &publish.sender, priority),
+        };
         // The sender is told the same either way: delivery of barrage is not promised (spec S5).
         let item = self.lane.pass_on(publish, &conversation);
         match verdict {

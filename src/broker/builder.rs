@@ -15,6 +15,7 @@ use crate::actors::core::{Core, LinkRegistry};
 use crate::actors::directory::Shelf;
 use crate::actors::mint::Mint;
 use crate::actors::presence::Presence;
+use crate::actors::pulse::{self, PressureCell};
 use crate::actors::reaper::Reaper;
 use crate::actors::room::Wake;
 use crate::auth::{SecretError, SecretSource, Tokens};
@@ -168,11 +169,13 @@ impl BrokerBuilder {
             rooms: Shelf::new(),
             groups: Shelf::new(),
             links: LinkRegistry::default(),
+            pressure: PressureCell::default(),
             draining: false.into(),
             eviction_degraded: false.into(),
             config,
         });
         Reaper::start(core.clone());
+        core.arbiter.spawn(pulse::beat(core.clone()));
         let its_core = core.clone();
         core.arbiter.spawn(async move {
             for room in rooms {

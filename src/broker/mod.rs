@@ -23,7 +23,7 @@ use crate::auth::{SecretSource, Tokens};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::model::{Draft, Message, MessageClass, Priority, Refusal, Target, UserId};
-use crate::rate::DropReason;
+use crate::rate::{DropReason, Pressure};
 use crate::store::{RowWrite, StoreStats};
 
 /// A running broker.
@@ -57,6 +57,8 @@ pub struct BrokerStats {
     pub delivered: u64,
     /// Every drop, by class, priority and reason; only what is above zero.
     pub dropped: Vec<Drops>,
+    /// What is shed because the broker itself is behind.
+    pub pressure: Pressure,
     /// What the store counted.
     pub store: StoreStats,
     /// Whether stuck sockets can be freed from outside; see [`Broker::on_connect`](crate::Broker::on_connect).
@@ -178,6 +180,7 @@ impl Broker {
             accepted: [MessageClass::Storable, MessageClass::Command, MessageClass::Barrage].map(|class| metrics.accepted_total(class)),
             delivered: metrics.delivered_total(),
             dropped,
+            pressure: core.pressure.level(),
             store: core.store.stats(),
             eviction: if core.eviction_degraded.load(Ordering::Relaxed) { Eviction::Degraded } else { Eviction::Full },
         }
@@ -187,7 +190,7 @@ impl Broker {
     #[must_use]
     pub fn metrics_text(&self) -> String {
         let store = self.core.store.stats();
-        self.core.metrics.encode(store.waiting, store.flushes)
+        self.core.metrics.encode(store.waiting, store.flushes, self.core.pressure.level().number())
     }
 
     /// Whether new work is taken and can be kept.

@@ -37,6 +37,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("rate.high_priority_burst", (1, 100_000)),
     ("shed.room_barrages_per_second", (1, 1_000_000)),
     ("shed.room_barrages_burst", (1, 1_000_000)),
+    ("shed.late_ms", (10, 60_000)),
     ("shed.outbox_lossy_bytes", (1024, GIB)),
     ("shed.outbox_reliable_bytes", (1024, GIB)),
     ("shed.outbox_reliable_frames", (1, 1_000_000)),

@@ -121,6 +121,8 @@ pub struct Shed {
     pub room_barrages_per_second: u32,
     /// Barrages that one room passes on at once after a pause, 1 to 1000000.
     pub room_barrages_burst: u32,
+    /// From when on the broker counts as behind, milliseconds, 10 to 60000.
+    pub late_ms: u64,
     /// Lossy part of one session's outbox, bytes, 1024 to 1 GiB.
     pub outbox_lossy_bytes: usize,
     /// Reliable part of one session's outbox, bytes, 1024 to 1 GiB.

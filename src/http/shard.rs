@@ -8,8 +8,10 @@ use std::future::poll_fn;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use super::wire::{Desk, Wire};
+use crate::actors::core::Core;
 
 /// Sockets written before others of the thread have a turn: readers, sessions, the pages.
 const WIRES_PER_TURN: usize = 32;
@@ -17,20 +19,22 @@ const WIRES_PER_TURN: usize = 32;
 #[derive(Default)]
 struct Waiting {
     wires: Vec<Arc<Wire>>,
+    /// When the first of them came, of the clock's `elapsed`.
+    since: Duration,
     /// Present only while the writer sleeps, so that a fan-out wakes it once and not per member.
     sleeper: Option<Waker>,
 }
 
 /// The sockets of one thread that have something to write.
-#[derive(Default)]
 pub(super) struct Shard {
+    core: Arc<Core>,
     waiting: Mutex<Waiting>,
 }
 
 impl Shard {
     /// Starts the writer on the current thread; it ends with the thread's runtime.
-    pub(super) fn start() -> Arc<Self> {
-        let shard = Arc::new(Self::default());
+    pub(super) fn start(core: Arc<Core>) -> Arc<Self> {
+        let shard = Arc::new(Self { core, waiting: Mutex::default() });
         actix::spawn(write_for_ever(shard.clone()));
         shard
     }
@@ -38,6 +42,9 @@ impl Shard {
     /// Something waits for this socket.
     pub(super) fn ready(&self, wire: Arc<Wire>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.wires.is_empty() {
+            waiting.since = self.core.clock.elapsed();
+        }
         waiting.wires.push(wire);
         let sleeper = waiting.sleeper.take();
         drop(waiting);
@@ -46,8 +53,8 @@ impl Shard {
         }
     }
 
-    /// Swaps what waits for the empty `taken`.
-    async fn take(&self, taken: &mut Vec<Arc<Wire>>) {
+    /// Swaps what waits for the empty `taken`; says since when the first of it did.
+    async fn take(&self, taken: &mut Vec<Arc<Wire>>) -> Duration {
         poll_fn(|cx| {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             if waiting.wires.is_empty() {
@@ -55,9 +62,9 @@ impl Shard {
                 return Poll::Pending;
             }
             mem::swap(&mut waiting.wires, taken);
-            Poll::Ready(())
+            Poll::Ready(waiting.since)
         })
-        .await;
+        .await
     }
 }
 
@@ -65,13 +72,14 @@ async fn write_for_ever(shard: Arc<Shard>) {
     let mut desk = Desk::default();
     let mut taken = Vec::new();
     loop {
-        shard.take(&mut taken).await;
+        let since = shard.take(&mut taken).await;
         for (nth, wire) in taken.drain(..).enumerate() {
             if nth % WIRES_PER_TURN == WIRES_PER_TURN - 1 {
                 tokio::task::yield_now().await;
             }
             wire.flush(&mut desk);
         }
+        shard.core.pressure.wrote_late(shard.core.clock.elapsed().saturating_sub(since));
         // What the largest fan-out needed is not kept.
         taken.shrink_to(WIRES_PER_TURN);
     }

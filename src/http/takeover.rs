@@ -44,7 +44,7 @@ where
     fn_factory(move || {
         let (core, app) = (broker.core.clone(), app(&broker));
         async move {
-            let shard = Shard::start();
+            let shard = Shard::start(core.clone());
             let service = app.new_service(()).await?;
             let ordinary: Rc<Ordinary> = Rc::new(move |request| {
                 let answered = service.call(request);

@@ -54,6 +54,7 @@ pub(crate) struct Metrics {
     refused: Family<CodeLabel, Counter>,
     closed: Family<ReasonLabel, Counter>,
     append_seconds: Histogram,
+    pressure: Gauge,
     store_waiting: Gauge,
     store_flushes: Gauge,
 }
@@ -91,6 +92,7 @@ impl Metrics {
             refused: Family::default(),
             closed: Family::default(),
             append_seconds: Histogram::new(exponential_buckets(0.0002, 2.0, 14)),
+            pressure: Gauge::default(),
             store_waiting: Gauge::default(),
             store_flushes: Gauge::default(),
             registry: Registry::default(),
@@ -105,6 +107,7 @@ impl Metrics {
         registry.register("operations_refused", "Operations refused by error code", metrics.refused.clone());
         registry.register("sessions_closed", "Sessions the broker closed by reason", metrics.closed.clone());
         registry.register("append_seconds", "From handing a message to the store until it is durable", metrics.append_seconds.clone());
+        registry.register("pressure", "What is shed because the broker is behind, 0 nothing to 4 commands", metrics.pressure.clone());
         registry.register("store_waiting", "Writes waiting for the store", metrics.store_waiting.clone());
         registry.register("store_flushes", "Flushes to disk since the start", metrics.store_flushes.clone());
         Self { registry, ..metrics }
@@ -187,9 +190,10 @@ impl Metrics {
         self.append_seconds.observe(seconds);
     }
 
-    /// The text a Prometheus scrape reads. The two store figures are sampled by the caller.
+    /// The text a Prometheus scrape reads. The figures passed are sampled by the caller.
     #[must_use]
-    pub(crate) fn encode(&self, store_waiting: u64, store_flushes: u64) -> String {
+    pub(crate) fn encode(&self, store_waiting: u64, store_flushes: u64, pressure: u8) -> String {
+        self.pressure.set(i64::from(pressure));
         self.store_waiting.set(i64::try_from(store_waiting).unwrap_or(i64::MAX));
         self.store_flushes.set(i64::try_from(store_flushes).unwrap_or(i64::MAX));
         let mut text = String::new();
@@ -213,7 +217,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.accepted(MessageClass::Storable);
         metrics.dropped(MessageClass::Barrage, Priority::Low, "outbox_full", 3);
-        let text = metrics.encode(0, 0);
+        let text = metrics.encode(0, 0, 0);
         assert!(text.contains(r#"tidings_messages_accepted_total{class="storable"} 1"#), "{text}");
         assert!(text.contains(r#"tidings_messages_dropped_total{class="barrage",priority="low",reason="outbox_full"} 3"#), "{text}");
     }

@@ -3,13 +3,17 @@
 //! Two different answers to load (design 7, rate; promise P6):
 //! - [`SendGate`] **refuses**: each user has a quota per class of stored or command messages, and is told when to retry.
 //! - [`BarrageBudget`] **drops**: barrage has no quota per user; each room admits what it can carry, lowest priority
-//!   refused first, and fairly between senders. Every drop has a [`DropReason`].
+//!   refused first, and fairly between senders. When the broker itself is behind, [`PressureGauge`] says which priorities
+//!   no room admits. Every drop has a [`DropReason`].
 //!
 //! `governor` is named in `send_gate.rs` alone, and none of its types leaves this module.
 
+pub(crate) mod pressure;
 pub(crate) mod send_gate;
 pub(crate) mod shed;
 
+pub use pressure::Pressure;
+pub(crate) use pressure::{PressureGauge, Reading};
 pub(crate) use send_gate::{Class, GateQuota, SendGate};
 pub(crate) use shed::BarrageBudget;
 
@@ -24,13 +28,16 @@ pub enum DropReason {
     OutboxFull,
     /// The owner of the conversation has no time: its mailbox is full.
     MailboxFull,
+    /// The broker itself is behind.
+    Overloaded,
     /// The receiving session ended before the message left.
     SessionClosed,
 }
 
 impl DropReason {
     /// All of them, so that a metric exists before the first drop.
-    pub const ALL: [Self; 5] = [Self::OverBudget, Self::Unfair, Self::OutboxFull, Self::MailboxFull, Self::SessionClosed];
+    pub const ALL: [Self; 6] =
+        [Self::OverBudget, Self::Unfair, Self::OutboxFull, Self::MailboxFull, Self::Overloaded, Self::SessionClosed];
 
     /// The value of the metric's label `reason`.
     #[must_use]
@@ -40,6 +47,7 @@ impl DropReason {
             Self::Unfair => "unfair",
             Self::OutboxFull => "outbox_full",
             Self::MailboxFull => "mailbox_full",
+            Self::Overloaded => "overloaded",
             Self::SessionClosed => "session_closed",
         }
     }

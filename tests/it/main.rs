@@ -14,6 +14,7 @@ mod http;
 mod limits;
 mod overload;
 mod peer;
+mod pressure;
 mod rate;
 mod restart;
 mod room;

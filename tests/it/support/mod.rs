@@ -2,6 +2,7 @@
 
 mod client;
 mod fetch;
+mod held_store;
 mod world;
 
 use std::future::Future;
@@ -13,6 +14,7 @@ use tidings::{Draft, Event, Subscription, Target, UserId};
 
 pub(crate) use client::{Client, Login, To, WireError};
 pub(crate) use fetch::fetch;
+pub(crate) use held_store::HeldStore;
 pub(crate) use world::World;
 
 /// How long anything may take to arrive. Far more than it needs: two cores run several tests at a time.

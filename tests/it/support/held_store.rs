@@ -1,0 +1,122 @@
+//! A store whose appends wait until the test lets them go: a slow disk at the test's command.
+
+use std::sync::{Arc, Mutex};
+
+use tidings::clock::SystemClock;
+use tidings::model::{Conversation, GroupId, GroupMember, LocalMessageId, RoomId, UserId, UserProfile};
+use tidings::store::{
+    Append, Appended, Done, GroupRecord, MemoryStore, Page, PageRead, RoomRecord, RowWrite, Store, StoreError, StoreStats,
+};
+
+type Waiting = Vec<(Append, Done<Appended>)>;
+
+/// The test's end of it.
+#[derive(Clone)]
+pub(crate) struct HeldStore {
+    below: Arc<MemoryStore>,
+    /// `None` while nothing is held.
+    held: Arc<Mutex<Option<Waiting>>>,
+}
+
+impl HeldStore {
+    pub(crate) fn new() -> Self {
+        Self { below: Arc::new(MemoryStore::new(Arc::new(SystemClock::new()))), held: Arc::default() }
+    }
+
+    /// From now on appends wait.
+    pub(crate) fn hold(&self) {
+        self.held.lock().unwrap().get_or_insert_default();
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.held.lock().unwrap().as_ref().map_or(0, Vec::len)
+    }
+
+    /// Carries out what waits, and holds nothing any more.
+    pub(crate) fn release(&self) {
+        for (append, done) in self.held.lock().unwrap().take().unwrap_or_default() {
+            self.below.append(append, done);
+        }
+    }
+}
+
+impl Store for HeldStore {
+    fn append(&self, append: Append, done: Done<Appended>) {
+        match &mut *self.held.lock().unwrap() {
+            Some(waiting) => waiting.push((append, done)),
+            None => self.below.append(append, done),
+        }
+    }
+
+    fn apply(&self, rows: Vec<RowWrite>, done: Done<()>) {
+        self.below.apply(rows, done);
+    }
+
+    fn remove(&self, conversation: Conversation, done: Done<()>) {
+        self.below.remove(conversation, done);
+    }
+
+    fn may_know(&self, sender: &UserId, local_id: &LocalMessageId) -> bool {
+        self.below.may_know(sender, local_id)
+    }
+
+    fn find(&self, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Appended>, StoreError> {
+        self.below.find(sender, local_id)
+    }
+
+    fn read(&self, conversation: &Conversation, page: Page) -> Result<PageRead, StoreError> {
+        self.below.read(conversation, page)
+    }
+
+    fn head(&self, conversation: &Conversation) -> Result<u64, StoreError> {
+        self.below.head(conversation)
+    }
+
+    fn user(&self, user: &UserId) -> Result<Option<UserProfile>, StoreError> {
+        self.below.user(user)
+    }
+
+    fn room(&self, room: &RoomId) -> Result<Option<RoomRecord>, StoreError> {
+        self.below.room(room)
+    }
+
+    fn rooms(&self) -> Result<Vec<RoomRecord>, StoreError> {
+        self.below.rooms()
+    }
+
+    fn group(&self, group: &GroupId) -> Result<Option<GroupRecord>, StoreError> {
+        self.below.group(group)
+    }
+
+    fn group_members(&self, group: &GroupId) -> Result<Vec<GroupMember>, StoreError> {
+        self.below.group_members(group)
+    }
+
+    fn groups_of(&self, user: &UserId) -> Result<Vec<GroupId>, StoreError> {
+        self.below.groups_of(user)
+    }
+
+    fn last_commit(&self) -> u64 {
+        self.below.last_commit()
+    }
+
+    fn last_message_id(&self) -> u64 {
+        self.below.last_message_id()
+    }
+
+    fn sweep(&self, now_ms: u64) -> Result<(), StoreError> {
+        self.below.sweep(now_ms)
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        self.below.writable()
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.below.stats()
+    }
+
+    fn close(&self) {
+        self.below.close();
+    }
+}
