@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
+use super::handed::Handing;
 use crate::config;
 use crate::model::Message;
 use crate::protocol::Encoded;
 
 /// One accepted message on its way out.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Item {
     /// The link it came from, which does not get it back; 0 when it came from the host.
     pub(crate) origin: u64,
@@ -22,6 +23,8 @@ pub(crate) struct Item {
     pub(crate) encoded: Encoded,
     /// Of a stored message: its commit. 0 otherwise.
     pub(crate) commit: u64,
+    /// Of a stored message: holds back the cursor until the message was handed to all it is for.
+    pub(crate) handing: Option<Handing>,
 }
 
 /// Gathers items and says when they go.

@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 use super::archive::ArchiveHandle;
 use super::directory::Shelf;
 use super::group::Group;
+use super::handed::Handed;
 use super::link::{Link, Socket};
 use super::mint::Mint;
 use super::outbox::{Outbox, OutboxLimits};
@@ -35,6 +36,7 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) archive: ArchiveHandle,
+    pub(crate) handed: Arc<Handed>,
     pub(crate) gate: SendGate,
     pub(crate) mint: Mint,
     pub(crate) arbiter: ArbiterHandle,

@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use super::batch::Item;
 use super::core::Core;
+use super::handed::Handing;
 use super::link::Link;
 use super::outbox::{Dropped, Lossy};
 use crate::metrics::Metrics;
 use crate::model::{Body, MessageClass, Priority};
-use crate::protocol::{Variant, encode_event, message_event};
+use crate::protocol::{Info, Variant, encode_event, message_event};
 use crate::rate::DropReason;
 
 /// What the members of a conversation are told a batch by.
@@ -60,14 +61,20 @@ impl Plane {
 
 fn fan_out_plane<'a>(core: &Core, envelope: Envelope<'_>, plane: Plane, items: &[&Item], links: impl Iterator<Item = &'a Arc<Link>>) {
     let origins: HashSet<u64> = items.iter().map(|item| item.origin).collect();
-    let cursor = items.iter().map(|item| item.commit).max().filter(|commit| *commit > 0);
+    // Handed over with this very loop; on the actors' thread nobody looks in between.
+    items.iter().filter_map(|item| item.handing.as_ref()).for_each(Handing::done);
+    let oldest = items.iter().map(|item| item.commit).filter(|commit| *commit > 0).min();
+    let mark = core.handed.mark();
+    let cursor = oldest.map(|_| mark);
     let mut shared: [Option<Frame>; Variant::ALL.len()] = [const { None }; Variant::ALL.len()];
     let mut delivered = 0;
     for link in links {
         let variant = link.variant();
+        let floor = link.floor();
         let own;
-        let frame = if origins.contains(&link.number) {
-            own = Frame::of(envelope, items.iter().filter(|item| item.origin != link.number), variant, cursor);
+        let frame = if origins.contains(&link.number) || oldest.is_some_and(|oldest| oldest.min(mark) <= floor) {
+            let wanted = |item: &&&Item| item.origin != link.number && (item.commit == 0 || item.commit > floor);
+            own = Frame::of(envelope, items.iter().filter(wanted), variant, cursor.map(|_| core.handed.mark_after(floor)));
             &own
         } else {
             shared[variant.index()].get_or_insert_with(|| Frame::of(envelope, items.iter(), variant, cursor))
@@ -96,7 +103,7 @@ impl Frame {
     fn of<'a, 'b: 'a>(envelope: Envelope<'_>, items: impl Iterator<Item = &'a &'b Item>, variant: Variant, cursor: Option<u64>) -> Self {
         let visible: Vec<&ByteString> = items.filter_map(|item| item.encoded.of(variant)).collect();
         let messages = u32::try_from(visible.len()).unwrap_or(u32::MAX);
-        Self { text: message_event(envelope.event, envelope.from, visible.into_iter(), cursor), messages }
+        Self { text: message_event(envelope.event, envelope.from, visible.into_iter(), Info { cursor, offline: false }), messages }
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::batch::{Batch, Deliver, Item, offer};
 use super::core::Core;
+use super::handed::Handing;
 use super::{Reply, answer};
 use crate::hooks::{Event, ReviewRequest, Verdict};
 use crate::model::{Body, Conversation, Draft, LocalMessageId, Message, MessageClass, Priority, Refusal, Target, UserId};
@@ -61,6 +62,7 @@ struct Waiting {
 pub(crate) struct Completion {
     ticket: u64,
     outcome: Result<Appended, StoreError>,
+    handing: Option<Handing>,
 }
 
 /// The part of an owner that carries messages.
@@ -131,9 +133,11 @@ impl Lane {
             asked,
             now_ms: self.core.clock.wall_ms(),
         };
-        let completions = self.completions.clone();
+        let (completions, handed) = (self.completions.clone(), self.core.handed.clone());
         let done: Done<Appended> = Box::new(move |outcome| {
-            if completions.send(Completion { ticket, outcome }).is_err() {
+            let new = outcome.as_ref().ok().filter(|appended| !appended.duplicate);
+            let handing = new.map(|appended| handed.begin(appended.commit));
+            if completions.send(Completion { ticket, outcome, handing }).is_err() {
                 tracing::debug!("a message became durable after its owner ended; its sender will ask again");
             }
         });
@@ -168,7 +172,7 @@ impl Lane {
         self.core.metrics.append_took(self.core.clock.elapsed().saturating_sub(waiting.handed_over).as_secs_f64());
         self.core.metrics.accepted(MessageClass::Storable);
         self.core.tell_host(|| Event::MessageAccepted(appended.message.clone()));
-        Some(Item { origin: waiting.origin, message: appended.message, encoded, commit: appended.commit })
+        Some(Item { origin: waiting.origin, message: appended.message, encoded, commit: appended.commit, handing: completion.handing })
     }
 
     /// Gives a message that is not stored its place in time.
@@ -180,7 +184,7 @@ impl Lane {
         self.core.metrics.accepted(message.body.class());
         self.core.tell_host(|| Event::MessageAccepted(message.clone()));
         answer(reply, Ok(Accepted { message: message.clone(), encoded: encoded.clone() }));
-        Item { origin, message, encoded, commit: 0 }
+        Item { origin, message, encoded, commit: 0, handing: None }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::handed::Handed;
 use super::outbox::Outbox;
 use crate::model::{SessionId, UserId};
 use crate::protocol::{CloseCode, Variant};
@@ -36,6 +37,7 @@ pub(crate) struct Link {
     token_expires_ms: AtomicU64,
     warned_of_ms: AtomicU64,
     finished: AtomicBool,
+    floor: AtomicU64,
 }
 
 impl Link {
@@ -51,6 +53,7 @@ impl Link {
             token_expires_ms: AtomicU64::new(u64::MAX),
             warned_of_ms: AtomicU64::new(0),
             finished: AtomicBool::new(false),
+            floor: AtomicU64::new(u64::MAX),
         };
         link.heard(now);
         link
@@ -94,6 +97,25 @@ impl Link {
     /// Whether the client still has to be warned of this expiry; says so once per token.
     pub(crate) fn should_warn_of(&self, expires_ms: u64) -> bool {
         self.warned_of_ms.swap(expires_ms, Ordering::Relaxed) != expires_ms
+    }
+
+    /// Stored messages up to this commit are not delivered live: they come by replay, or came before this session.
+    /// Nothing stored is delivered live before this was said.
+    pub(crate) fn live_after(&self, commit: u64) {
+        self.floor.store(commit, Ordering::Relaxed);
+    }
+
+    /// See [`Link::live_after`].
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor.load(Ordering::Relaxed)
+    }
+
+    /// Everything up to this commit that concerns this user was put into the outbox.
+    pub(crate) fn has_up_to(&self, handed: &Handed) -> u64 {
+        match self.floor() {
+            u64::MAX => 0,
+            floor => handed.mark_after(floor),
+        }
     }
 
     /// Ends the session once what is queued has been read. The first reason wins.

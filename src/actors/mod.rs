@@ -31,6 +31,7 @@ pub(crate) mod fanout;
 pub(crate) mod group;
 mod group_change;
 mod group_state;
+pub(crate) mod handed;
 pub(crate) mod lane;
 pub(crate) mod link;
 pub(crate) mod mint;
@@ -39,12 +40,14 @@ pub(crate) mod peer;
 pub(crate) mod presence;
 pub(crate) mod pulse;
 pub(crate) mod reaper;
+pub(crate) mod resume;
 pub(crate) mod room;
 mod room_state;
 mod roster;
 pub(crate) mod session;
 mod session_ops;
 pub(crate) mod user;
+mod user_login;
 
 use tokio::sync::oneshot;
 

@@ -94,6 +94,8 @@ struct State {
     closed: Option<Box<Closed>>,
     lossy: Rings,
     reliable: VecDeque<ByteString>,
+    /// Present while something else must leave first: see [`Outbox::hold`].
+    held: Option<VecDeque<ByteString>>,
     dropped_since: Dropped,
     dropped_total: Dropped64,
 }
@@ -124,6 +126,7 @@ impl State {
 
     fn drop_all(&mut self) {
         self.reliable = VecDeque::new();
+        self.held = None;
         self.reliable_bytes = 0;
         let dropped = self.lossy.clear();
         self.count(dropped);
@@ -187,11 +190,45 @@ impl Outbox {
             return Push::Closed;
         }
         let bytes = state.reliable_bytes.saturating_add(frame.len());
-        let fits = bytes <= self.limits.reliable_bytes_max && state.reliable.len() < self.limits.reliable_frames_max;
+        let frames = state.reliable.len() + state.held.as_ref().map_or(0, VecDeque::len);
+        let fits = bytes <= self.limits.reliable_bytes_max && frames < self.limits.reliable_frames_max;
         if fits {
             state.arriving(&*self.clock);
             state.reliable_bytes = bytes;
-            state.reliable.push_back(frame);
+            let state = &mut *state;
+            state.held.as_mut().unwrap_or(&mut state.reliable).push_back(frame);
+        } else {
+            state.close(SLOW, "slow consumer", &*self.clock);
+            state.drop_all();
+        }
+        wake(state);
+        if fits { Push::Queued } else { Push::Closed }
+    }
+
+    /// Keeps back every reliable frame pushed from now on, so that what is given to [`Outbox::release`] leaves before
+    /// them. What is kept back counts like what waits. Lossy frames go on: they keep no order with stored messages.
+    pub(crate) fn hold(&self) {
+        self.lock().held.get_or_insert_default();
+    }
+
+    /// Adds frames and behind them all that was kept back since [`Outbox::hold`].
+    ///
+    /// When they do not fit together, the outbox closes with [`SLOW`] as in [`Outbox::push`].
+    pub(crate) fn release(&self, first: Vec<ByteString>) -> Push {
+        let mut state = self.lock();
+        if state.closed.is_some() {
+            return Push::Closed;
+        }
+        let held = state.held.take().unwrap_or_default();
+        // Those kept back are in the sum already.
+        let bytes = first.iter().fold(state.reliable_bytes, |sum, frame| sum.saturating_add(frame.len()));
+        let frames = state.reliable.len() + first.len() + held.len();
+        let fits = bytes <= self.limits.reliable_bytes_max && frames <= self.limits.reliable_frames_max;
+        if fits {
+            state.arriving(&*self.clock);
+            state.reliable_bytes = bytes;
+            state.reliable.extend(first);
+            state.reliable.extend(held);
         } else {
             state.close(SLOW, "slow consumer", &*self.clock);
             state.drop_all();

@@ -167,7 +167,15 @@ impl Session {
             link.token_expires(recognised.expires_at_ms);
             let (reply, outcome) = oneshot::channel();
             let device = login.device.unwrap_or_else(|| DeviceId::trusted(&format!("auto-{:x}", link.number)));
-            let ask = UserLogin { link, device, variant: Variant::of(login.version), name: login.name, request, reply };
+            let ask = UserLogin {
+                link,
+                device,
+                variant: Variant::of(login.version),
+                name: login.name,
+                resume_from: login.resume_from,
+                request,
+                reply,
+            };
             core.users.tell(&core, &login.user, ask)?;
             answered(outcome).await
         };

@@ -9,19 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::core::Core;
 use super::directory::{Held, Holds, Resident};
 use super::group;
-use super::link::{Identity, Link};
-use super::room::{Admit, Back, Entry, Leave, Lost};
+use super::link::Link;
+use super::room::{Admit, Entry, Leave, Lost};
 use super::{Reply, answer, answered};
 use crate::hooks::Event;
 use crate::model::{DeviceId, Refusal, RoomId, RoomInfo, UserId, UserProfile};
-use crate::protocol::{CloseCode, Variant, encode_reply};
-use crate::store::RowWrite;
+use crate::protocol::{CloseCode, Variant};
 
 /// The window of the user query quota. Source: spec limits table, queryUsersInfo.
 const QUERY_WINDOW: Duration = Duration::from_secs(10);
@@ -33,6 +31,8 @@ pub(crate) struct Login {
     pub(crate) variant: Variant,
     /// Empty: keep the stored one.
     pub(crate) name: String,
+    /// The client has everything up to this commit.
+    pub(crate) resume_from: Option<u64>,
     /// The request to answer, before anything is delivered.
     pub(crate) request: u64,
     pub(crate) reply: Reply<UserProfile>,
@@ -71,29 +71,31 @@ pub(crate) struct QueryUsers {
     pub(crate) reply: Reply<Vec<(UserId, Option<UserProfile>)>>,
 }
 
-struct Place {
-    device: DeviceId,
-    number: u64,
+pub(super) struct Place {
+    pub(super) device: DeviceId,
+    pub(super) number: u64,
 }
 
-struct At {
-    link: Arc<Link>,
-    device: DeviceId,
+pub(super) struct At {
+    pub(super) link: Arc<Link>,
+    pub(super) device: DeviceId,
 }
 
 pub(crate) struct User {
-    core: Arc<Core>,
-    id: UserId,
+    pub(super) core: Arc<Core>,
+    pub(super) id: UserId,
     holds: Holds,
-    profile: Option<UserProfile>,
+    pub(super) profile: Option<UserProfile>,
     /// Oldest first.
-    sessions: Vec<At>,
-    places: HashMap<RoomId, Place>,
+    pub(super) sessions: Vec<At>,
+    pub(super) places: HashMap<RoomId, Place>,
     entering: usize,
     /// Messages to rooms and groups that are not sent yet.
     telling: usize,
     queries: VecDeque<(Duration, usize)>,
-    unreadable: Option<Refusal>,
+    /// Up to where the user had everything when its last session ended, if that was in this life of the actor.
+    pub(super) left_at: Option<u64>,
+    pub(super) unreadable: Option<Refusal>,
 }
 
 impl Resident for User {
@@ -115,6 +117,7 @@ impl Resident for User {
             entering: 0,
             telling: 0,
             queries: VecDeque::new(),
+            left_at: None,
             unreadable: None,
         }
     }
@@ -140,16 +143,20 @@ impl Actor for User {
 }
 
 impl User {
-    fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
         let unused = self.sessions.is_empty() && self.places.is_empty() && self.entering == 0 && self.telling == 0;
         if unused && self.core.users.leave(&self.id, &self.holds) {
             ctx.stop();
         }
     }
 
-    /// Makes the list of sessions known to everyone who delivers to this user.
-    fn publish_presence(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn set_presence(&self) {
         self.core.presence.set(&self.id, self.sessions.iter().map(|at| at.link.clone()).collect());
+    }
+
+    /// Makes the list of sessions known to everyone who delivers to this user.
+    pub(super) fn publish_presence(&mut self, ctx: &mut Context<Self>) {
+        self.set_presence();
         let (core, id) = (self.core.clone(), self.id.clone());
         let tell_groups = async move {
             let asked = id.clone();
@@ -166,7 +173,7 @@ impl User {
     }
 
     /// Ends a session that another takes the place of.
-    fn displace(&mut self, position: usize) -> At {
+    pub(super) fn displace(&mut self, position: usize) -> At {
         let at = self.sessions.remove(position);
         at.link.close(CloseCode::Kicked);
         let session = at.link.session.clone();
@@ -174,7 +181,7 @@ impl User {
         at
     }
 
-    fn give_up_places(&mut self, number: u64, ctx: &mut Context<Self>) {
+    pub(super) fn give_up_places(&mut self, number: u64, ctx: &mut Context<Self>) {
         let given_up: Vec<RoomId> = self.places.iter().filter(|(_, place)| place.number == number).map(|(room, _)| room.clone()).collect();
         for room in given_up {
             self.places.remove(&room);
@@ -182,7 +189,7 @@ impl User {
         }
     }
 
-    fn tell_room<M>(&mut self, room: RoomId, message: M, ctx: &mut Context<Self>)
+    pub(super) fn tell_room<M>(&mut self, room: RoomId, message: M, ctx: &mut Context<Self>)
     where
         super::room::Room: Handler<Held<M>, Result = ()>,
         M: Send + 'static,
@@ -192,101 +199,12 @@ impl User {
     }
 
     /// Carries on until it is told: what an actor has spawned ends with it.
-    fn tell(&mut self, telling: impl Future<Output = ()> + 'static, ctx: &mut Context<Self>) {
+    pub(super) fn tell(&mut self, telling: impl Future<Output = ()> + 'static, ctx: &mut Context<Self>) {
         self.telling += 1;
         ctx.spawn(telling.into_actor(self).map(|(), user, ctx| {
             user.telling -= 1;
             user.leave_if_unused(ctx);
         }));
-    }
-
-    fn admit(&mut self, login: Login, profile: UserProfile, ctx: &mut Context<Self>) {
-        let Login { link, device, variant, request, reply, .. } = login;
-        if !link.identify(Identity { user: self.id.clone(), variant }) {
-            return answer(reply, Err(Refusal::AlreadyLoggedIn));
-        }
-        self.core.links.note_login();
-        self.profile = Some(profile.clone());
-        if let Some(position) = self.sessions.iter().position(|at| at.device == device) {
-            self.displace(position);
-        }
-        while self.sessions.len() >= self.core.config.users.devices_per_user_max {
-            let oldest = self.displace(0);
-            self.give_up_places(oldest.link.number, ctx);
-        }
-        let mut rooms: Vec<RoomId> = Vec::new();
-        for (room, place) in self.places.iter_mut().filter(|(_, place)| place.device == device) {
-            place.number = link.number;
-            rooms.push(room.clone());
-        }
-        rooms.sort();
-        // The answer goes into the outbox before anyone can deliver to it.
-        let result = json!({
-            "userID": self.id, "userName": profile.name, "sessionID": link.session, "serverTime": self.core.clock.wall_ms(),
-            "heartbeatSeconds": self.core.config.server.heartbeat_seconds, "cursor": self.core.store.last_commit().to_string(), "rooms": rooms,
-        });
-        let _queued_or_closed = link.outbox.push(encode_reply(request, &result));
-        self.sessions.push(At { link: link.clone(), device });
-        self.publish_presence(ctx);
-        for room in rooms {
-            self.tell_room(room, Back { user: self.id.clone(), link: link.clone() }, ctx);
-        }
-        tracing::debug!(user.id = %self.id, session.id = %link.session, devices = self.sessions.len(), "session started");
-        let session = link.session.clone();
-        self.core.tell_host(|| Event::SessionStarted { user: self.id.clone(), session });
-        answer(reply, Ok(profile));
-    }
-}
-
-impl Handler<Held<Login>> for User {
-    type Result = ();
-
-    fn handle(&mut self, held: Held<Login>, ctx: &mut Context<Self>) {
-        let login = held.open();
-        if let Some(refusal) = &self.unreadable {
-            return answer(login.reply, Err(refusal.clone()));
-        }
-        let known = self.profile.clone();
-        let profile = match &known {
-            None => UserProfile::new(self.id.clone(), login.name.clone()),
-            Some(profile) if login.name.is_empty() => profile.clone(),
-            Some(profile) => UserProfile { name: login.name.clone(), ..profile.clone() },
-        };
-        if known.as_ref() == Some(&profile) {
-            return self.admit(login, profile, ctx);
-        }
-        let (archive, row) = (self.core.archive.clone(), RowWrite::PutUser(profile.clone()));
-        let keep = async move { archive.apply(vec![row]).await };
-        ctx.wait(keep.into_actor(self).map(move |kept, user, ctx| match kept {
-            Ok(()) => user.admit(login, profile, ctx),
-            // Who is known already may come in with the old name while the disk refuses: reads still work.
-            Err(refusal) => match known {
-                Some(known) => user.admit(login, known, ctx),
-                None => answer(login.reply, Err(refusal)),
-            },
-        }));
-    }
-}
-
-impl Handler<Held<Ended>> for User {
-    type Result = ();
-
-    fn handle(&mut self, held: Held<Ended>, ctx: &mut Context<Self>) {
-        let Ended { number, for_good } = held.open();
-        let Some(position) = self.sessions.iter().position(|at| at.link.number == number) else { return };
-        let at = self.sessions.remove(position);
-        self.publish_presence(ctx);
-        if for_good {
-            self.give_up_places(number, ctx);
-        } else {
-            let lost: Vec<RoomId> = self.places.iter().filter(|(_, place)| place.number == number).map(|(room, _)| room.clone()).collect();
-            for room in lost {
-                self.tell_room(room, Lost { user: self.id.clone(), number }, ctx);
-            }
-        }
-        tracing::debug!(user.id = %self.id, session.id = %at.link.session, for_good, "session ended");
-        self.core.tell_host(|| Event::SessionEnded { user: self.id.clone(), session: at.link.session.clone() });
-        self.leave_if_unused(ctx);
     }
 }
 

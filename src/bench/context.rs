@@ -20,8 +20,8 @@ use crate::model::{Limits, UserId};
 
 /// Of brokers under test: known, for they serve loopback only and live for a minute.
 const SECRET: &str = "the secret of a broker under test";
-/// Descriptors a broker holds per connection: its socket, and the handle by which the reaper cuts it.
-const DESCRIPTORS_PER_CONNECTION: u64 = 2;
+/// Descriptors per connection, in the broker and in the load generator alike: the socket.
+const DESCRIPTORS_PER_CONNECTION: u64 = 1;
 /// Descriptors for everything else.
 const DESCRIPTORS_BESIDE: u64 = 300;
 

@@ -57,6 +57,8 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("store.cache_bytes", (MIB, 16 * GIB)),
     ("store.seen_bytes", (0, GIB)),
     ("history.retention_days", (1, 3650)),
+    ("history.resume_messages_max", (1, 4096)),
+    ("history.offline_days", (0, 365)),
     ("limits.text_bytes_max", (1, 262_144)),
     ("limits.command_bytes_max", (1, 65_536)),
     ("limits.barrage_bytes_max", (1, 65_536)),

@@ -197,6 +197,10 @@ pub struct Store {
 pub struct History {
     /// How long a message is kept, days, 1 to 3650.
     pub retention_days: u32,
+    /// Messages replayed to a session that comes back, 1 to 4096.
+    pub resume_messages_max: usize,
+    /// How old a message may be that is replayed to a new session, days, 0 to 365.
+    pub offline_days: u32,
 }
 
 /// How log lines look.

@@ -82,6 +82,8 @@ pub(super) struct LoginArgs {
     device_id: Option<String>,
     #[serde(default)]
     sdk_version: Option<String>,
+    #[serde(default)]
+    resume_from: Option<String>,
 }
 
 impl LoginArgs {
@@ -92,9 +94,15 @@ impl LoginArgs {
             name: self.user_name,
             token: self.token,
             device: self.device_id.filter(|id| !id.is_empty()).map(|id| DeviceId::parse("deviceID", &id)).transpose()?,
+            resume_from: self.resume_from.filter(|cursor| !cursor.is_empty()).map(|cursor| parse_cursor(&cursor)).transpose()?,
             version: self.sdk_version.map_or(Ok(SdkVersion::NEWEST), |text| SdkVersion::parse(&text))?,
         })
     }
+}
+
+/// A cursor this broker gave out. Opaque to clients.
+fn parse_cursor(cursor: &str) -> Result<u64, Invalid> {
+    cursor.parse().map_err(|_| Invalid::new("resumeFrom", "is not a cursor of this broker"))
 }
 
 #[derive(Deserialize)]

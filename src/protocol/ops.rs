@@ -59,6 +59,8 @@ pub(crate) struct Login {
     pub(crate) token: String,
     pub(crate) device: Option<DeviceId>,
     pub(crate) version: SdkVersion,
+    /// The commit the client has everything up to.
+    pub(crate) resume_from: Option<u64>,
 }
 
 #[derive(Debug)]

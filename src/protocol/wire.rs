@@ -121,12 +121,21 @@ impl Encoded {
     }
 }
 
+/// What an event says besides its messages.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Info {
+    /// The cursor: every commit up to it that concerns the receiver was handed over with this event or before it.
+    pub(crate) cursor: Option<u64>,
+    /// Sent while the receiver was away.
+    pub(crate) offline: bool,
+}
+
 /// One event frame for several messages of one conversation, oldest first.
 pub(crate) fn message_event<'a>(
     event: &str,
     from_conversation_id: &str,
     messages: impl Iterator<Item = &'a ByteString>,
-    cursor: Option<u64>,
+    info: Info,
 ) -> Option<ByteString> {
     let mut messages = messages.peekable();
     messages.peek()?;
@@ -143,8 +152,8 @@ pub(crate) fn message_event<'a>(
     frame.push_str("],\"fromConversationID\":");
     // Ids consist of characters that JSON leaves alone, but for these two.
     frame.push_str(&serde_json::to_string(from_conversation_id).expect("a string always serializes"));
-    frame.push_str(",\"info\":{\"isOfflineMessage\":false}");
-    if let Some(commit) = cursor {
+    write!(frame, ",\"info\":{{\"isOfflineMessage\":{}}}", info.offline).expect("writing to a String cannot fail");
+    if let Some(commit) = info.cursor {
         write!(frame, ",\"cursor\":\"{commit}\"").expect("writing to a String cannot fail");
     }
     frame.push_str("}}");
@@ -211,12 +220,12 @@ mod tests {
         let one = encode_message(&message(Body::Text("1".into())), Variant::Full).unwrap();
         let group = Message { conversation: Conversation::Group(GroupId::trusted("g")), ..message(Body::Text("2".into())) };
         let two = encode_message(&group, Variant::Full).unwrap();
-        let frame = message_event("receiveGroupMessage", "g", [&one, &two].into_iter(), Some(17)).unwrap();
+        let frame = message_event("receiveGroupMessage", "g", [&one, &two].into_iter(), Info { cursor: Some(17), offline: false }).unwrap();
         let event = value(&frame);
         assert_eq!(event["event"], "receiveGroupMessage");
         assert_eq!(event["data"]["messageList"][1]["message"], "2");
         assert_eq!(event["data"]["fromConversationID"], "g");
         assert_eq!(event["data"]["cursor"], "17");
-        assert_eq!(message_event("receiveGroupMessage", "g", [].into_iter(), None), None);
+        assert_eq!(message_event("receiveGroupMessage", "g", [].into_iter(), Info::default()), None);
     }
 }

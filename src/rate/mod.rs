@@ -36,8 +36,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All of them, so that a metric exists before the first drop.
-    pub const ALL: [Self; 6] =
-        [Self::OverBudget, Self::Unfair, Self::OutboxFull, Self::MailboxFull, Self::Overloaded, Self::SessionClosed];
+    pub const ALL: [Self; 6] = [Self::OverBudget, Self::Unfair, Self::OutboxFull, Self::MailboxFull, Self::Overloaded, Self::SessionClosed];
 
     /// The value of the metric's label `reason`.
     #[must_use]

@@ -13,6 +13,8 @@ use crate::model::GroupRole;
 
 contract!(
     every_page_size_and_direction_gives_the_same_list,
+    what_came_after_a_commit_is_read_once_and_in_order,
+    who_talked_is_listed_on_both_sides,
     pages_stop_at_their_first_seq_and_their_size,
     large_messages_come_back_whole,
     removing_takes_one_conversation_and_no_other,
@@ -40,6 +42,49 @@ fn by_pages(store: &dyn Store, conversation: &Conversation, count: usize, backwa
         seqs.reverse();
     }
     seqs
+}
+
+fn what_came_after_a_commit_is_read_once_and_in_order(world: World) {
+    const COUNT: u64 = 30;
+    let mut commits = Vec::new();
+    for n in 0..COUNT {
+        world.clock.set_wall_ms(NOW_MS + n / 10 * 7 * 86_400_000);
+        let now_ms = world.clock.wall_ms();
+        commits.push(world.append(text_of(&group("g"), "alice", None, &n.to_string(), now_ms)).unwrap().commit);
+        world.append(text_of(&group("neighbour"), "alice", None, "x", now_ms)).unwrap();
+    }
+    let since = |commit, first_seq, count_max, bytes_max| {
+        let read = world.store.since(&group("g"), Since { commit, first_seq, count_max, bytes_max }).unwrap();
+        assert!(read.messages.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1.seq + 1 == pair[1].1.seq));
+        (read.messages.iter().map(|(commit, _)| *commit).collect::<Vec<_>>(), read.cut)
+    };
+    for at in 0..commits.len() {
+        // From a commit of this conversation and from the neighbour's after it.
+        assert_eq!(since(commits[at], 0, 100, usize::MAX), (commits[at + 1..].to_vec(), false));
+        assert_eq!(since(commits[at] + 1, 0, 100, usize::MAX), (commits[at + 1..].to_vec(), false));
+    }
+    assert_eq!(since(0, 28, 100, usize::MAX), (commits[27..].to_vec(), false), "nothing before a member's first");
+    assert_eq!(since(commits[19], 0, 10, usize::MAX), (commits[20..].to_vec(), false), "as many as allowed is not too many");
+    assert_eq!(since(commits[18], 0, 10, usize::MAX), (commits[20..].to_vec(), true));
+    let (few, cut) = since(0, 0, 100, 1_000);
+    assert!(cut && !few.is_empty() && few.len() < 10 && commits.ends_with(&few), "{few:?}");
+}
+
+fn who_talked_is_listed_on_both_sides(world: World) {
+    let peers = |user: &str| {
+        let mut peers: Vec<String> = world.store.peers_of(&UserId::trusted(user)).unwrap().iter().map(UserId::to_string).collect();
+        peers.sort();
+        peers
+    };
+    assert_eq!(peers("alice"), [""; 0]);
+    for (from, to) in [("alice", "bob"), ("bob", "alice"), ("carol", "alice"), ("alice2", "bob")] {
+        let conversation = Conversation::peer(&UserId::trusted(from), &UserId::trusted(to));
+        world.append(text_of(&conversation, from, None, "x", NOW_MS)).unwrap();
+    }
+    world.append(text_of(&group("g"), "dave", None, "x", NOW_MS)).unwrap();
+    assert_eq!(peers("alice"), ["bob", "carol"]);
+    assert_eq!(peers("bob"), ["alice", "alice2"]);
+    assert_eq!(peers("dave"), [""; 0]);
 }
 
 fn every_page_size_and_direction_gives_the_same_list(world: World) {

@@ -12,7 +12,9 @@ use super::record::{self, PermanentMeta};
 use super::seen::Seen;
 use super::table::Backend;
 use super::writer::Writer;
-use super::{Append, Appended, Done, GroupRecord, Page, PageRead, RoomRecord, RowWrite, Store, StoreError, StoreStats, key, reader};
+use super::{
+    Append, Appended, Done, GroupRecord, Page, PageRead, RoomRecord, RowWrite, Since, SinceRead, Store, StoreError, StoreStats, key, reader,
+};
 use crate::clock::Clock;
 use crate::model::{Conversation, GroupId, GroupMember, LocalMessageId, RoomId, UserId, UserProfile};
 
@@ -230,12 +232,27 @@ impl<T: Engined> Store for T {
         reader::read(self.engine().backend(), self.last_commit(), conversation, page)
     }
 
+    fn since(&self, conversation: &Conversation, since: Since) -> Result<SinceRead, StoreError> {
+        reader::since(self.engine().backend(), self.last_commit(), conversation, since)
+    }
+
+    fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError> {
+        reader::rows(self.engine().backend(), key::peers(user), |key, value| {
+            record::check(key, value)?;
+            key::split_peer(key).ok_or_else(|| StoreError::Damaged("a peer's key cannot be read".into()))
+        })
+    }
+
     fn head(&self, conversation: &Conversation) -> Result<u64, StoreError> {
         reader::last_seq(self.engine().backend(), self.last_commit(), conversation)
     }
 
     fn user(&self, user: &UserId) -> Result<Option<UserProfile>, StoreError> {
         self.engine().row(&key::user(user))
+    }
+
+    fn left_at(&self, user: &UserId) -> Result<Option<u64>, StoreError> {
+        self.engine().row(&key::left_at(user))
     }
 
     fn room(&self, room: &RoomId) -> Result<Option<RoomRecord>, StoreError> {
@@ -252,6 +269,10 @@ impl<T: Engined> Store for T {
 
     fn group_members(&self, group: &GroupId) -> Result<Vec<GroupMember>, StoreError> {
         reader::rows(self.engine().backend(), key::members(group), record::decode)
+    }
+
+    fn group_member(&self, group: &GroupId, user: &UserId) -> Result<Option<GroupMember>, StoreError> {
+        self.engine().row(&key::member(group, user))
     }
 
     fn groups_of(&self, user: &UserId) -> Result<Vec<GroupId>, StoreError> {

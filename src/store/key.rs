@@ -10,6 +10,7 @@ pub(super) const META: &[u8] = &[0];
 /// No key of the engine begins with this byte or a greater one; a backend may use them.
 pub(super) const RESERVED: u8 = 0xF0;
 
+const PEER: u8 = b'c';
 const DEDUP: u8 = b'd';
 const GROUP: u8 = b'g';
 const HEAD: u8 = b'h';
@@ -17,6 +18,7 @@ const MESSAGE: u8 = b'm';
 const MEMBER: u8 = b'n';
 const PERIOD: u8 = b'p';
 const ROOM: u8 = b'r';
+const LEFT_AT: u8 = b's';
 const USER: u8 = b'u';
 const MEMBERSHIP: u8 = b'w';
 const REMOVAL: u8 = b'x';
@@ -25,6 +27,7 @@ const REMOVAL: u8 = b'x';
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Meta,
+    Peer,
     Dedup,
     Group,
     Head,
@@ -32,6 +35,7 @@ pub(super) enum Kind {
     Member,
     Period,
     Room,
+    LeftAt,
     User,
     Membership,
     Removal,
@@ -42,6 +46,7 @@ impl Kind {
     pub(super) fn of(key: &[u8]) -> Option<Self> {
         Some(match *key.first()? {
             0 => Self::Meta,
+            PEER => Self::Peer,
             DEDUP => Self::Dedup,
             GROUP => Self::Group,
             HEAD => Self::Head,
@@ -49,6 +54,7 @@ impl Kind {
             MEMBER => Self::Member,
             PERIOD => Self::Period,
             ROOM => Self::Room,
+            LEFT_AT => Self::LeftAt,
             USER => Self::User,
             MEMBERSHIP => Self::Membership,
             REMOVAL => Self::Removal,
@@ -209,6 +215,11 @@ pub(super) fn user(user: &UserId) -> Vec<u8> {
     of_id(USER, user.as_str())
 }
 
+/// Where a user was in the store's order when its last session ended.
+pub(super) fn left_at(user: &UserId) -> Vec<u8> {
+    of_id(LEFT_AT, user.as_str())
+}
+
 /// A room's row.
 pub(super) fn room(room: &RoomId) -> Vec<u8> {
     of_id(ROOM, room.as_str())
@@ -237,6 +248,22 @@ fn pairs_of(prefix: u8, first: &str) -> (Vec<u8>, Vec<u8>) {
     // No id holds this byte: it is not UTF-8.
     to.push(0xFF);
     (from, to)
+}
+
+/// Someone this user has written to or heard from.
+pub(super) fn peer(user: &UserId, other: &UserId) -> Vec<u8> {
+    of_pair(PEER, user.as_str(), other.as_str())
+}
+
+/// All peers of a user.
+pub(super) fn peers(user: &UserId) -> (Vec<u8>, Vec<u8>) {
+    pairs_of(PEER, user.as_str())
+}
+
+/// The other one of a key of the user's peers.
+pub(super) fn split_peer(key: &[u8]) -> Option<UserId> {
+    let (_, other) = pop_id(key.get(1..)?)?;
+    Some(UserId::trusted(std::str::from_utf8(other).ok()?))
 }
 
 /// A member in the group's list.
@@ -319,6 +346,8 @@ mod tests {
             prop_assert_eq!(split_membership(&key), Some(GroupId::trusted(&g)));
             let key = member(&GroupId::trusted(&g), &UserId::trusted(&u));
             prop_assert_eq!(split_member(&key), Some(GroupId::trusted(&g)));
+            let key = peer(&UserId::trusted(&u), &UserId::trusted(&l));
+            prop_assert_eq!(split_peer(&key), Some(UserId::trusted(&l)));
             prop_assert_eq!(split_period(&period(seq)), Some(seq));
         }
 

@@ -189,6 +189,28 @@ pub struct PageRead {
     pub cut: bool,
 }
 
+/// Which messages of a conversation came later.
+#[derive(Debug, Clone, Copy)]
+pub struct Since {
+    /// Messages of this commit and before it are not wanted.
+    pub commit: u64,
+    /// Nothing before this seq: a member's first.
+    pub first_seq: u64,
+    /// Most messages to return.
+    pub count_max: usize,
+    /// Most bytes, as stored: JSON and some 20 bytes each.
+    pub bytes_max: usize,
+}
+
+/// Messages with their commits, ascending by both.
+#[derive(Debug, Clone, Default)]
+pub struct SinceRead {
+    /// The newest of them, when there are too many.
+    pub messages: Vec<(u64, Arc<Message>)>,
+    /// There were more than `count_max` or `bytes_max`.
+    pub cut: bool,
+}
+
 /// A room that exists. Source: design 7, rooms.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RoomRecord {
@@ -216,6 +238,8 @@ pub struct GroupRecord {
 pub enum RowWrite {
     /// Insert or replace.
     PutUser(UserProfile),
+    /// Notes up to which commit a user had everything when its last session ended.
+    PutLeftAt(UserId, u64),
     /// Insert or replace.
     PutRoom(RoomRecord),
     /// Remove the row; the messages go by [`Store::remove`].
@@ -270,6 +294,19 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
     fn read(&self, conversation: &Conversation, page: Page) -> Result<PageRead, StoreError>;
 
+    /// What was stored in a conversation after a commit.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn since(&self, conversation: &Conversation, since: Since) -> Result<SinceRead, StoreError>;
+
+    /// Everyone this user has a conversation with, in no particular order. One whose first message is on its way may
+    /// be among them already.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError>;
+
     /// The last seq of a conversation; 0 when nothing was ever stored in it.
     ///
     /// # Errors
@@ -281,6 +318,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
     fn user(&self, user: &UserId) -> Result<Option<UserProfile>, StoreError>;
+
+    /// Up to which commit a user had everything when its last session ended.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn left_at(&self, user: &UserId) -> Result<Option<u64>, StoreError>;
 
     /// A room's row.
     ///
@@ -305,6 +348,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
     fn group_members(&self, group: &GroupId) -> Result<Vec<GroupMember>, StoreError>;
+
+    /// A member of a group.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn group_member(&self, group: &GroupId, user: &UserId) -> Result<Option<GroupMember>, StoreError>;
 
     /// The groups a user is in.
     ///

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::heads::Heads;
 use super::reader::{self, HeadPlace};
 use super::record::{self, Head, Known, PeriodMeta};
-use super::table::{Backend, Op};
+use super::table::{Backend, Op, Space};
 use super::writer::Rows;
 use super::{Append, Appended, StoreError, key};
 use crate::model::{Body, Conversation, Message};
@@ -83,6 +83,9 @@ impl Plan {
         content: (u64, u64),
     ) -> Result<Appended, StoreError> {
         let place = self.head(backend, remembered, &append.conversation)?;
+        if !self.heads.contains_key(&append.conversation) && remembered.get(&append.conversation).is_none() {
+            self.introduce(backend, &append.conversation)?;
+        }
         if append.epoch < place.head.epoch {
             return Err(StoreError::Fenced);
         }
@@ -104,6 +107,19 @@ impl Plan {
         }
         let none = HeadPlace { head: Head { seq: 0, order_key: 0, epoch: 0, commit: 0, whole_from: 0 }, period: None };
         Ok(reader::head_place(backend, conversation)?.unwrap_or(none))
+    }
+
+    /// Lists two who talk in each other's list of peers: at their first message, or at their first since the heads
+    /// were forgotten, should the list have been lost. Rows are durable before messages are.
+    fn introduce(&mut self, backend: &dyn Backend, conversation: &Conversation) -> Result<(), StoreError> {
+        let Conversation::Peer(one, other) = conversation else { return Ok(()) };
+        for key in [key::peer(one, other), key::peer(other, one)] {
+            if backend.get(Space::Permanent, &key)?.is_none() {
+                let record = record::encode(&key, &());
+                self.rows.insert(key, Some(record));
+            }
+        }
+        Ok(())
     }
 
     /// The first result of a retry, in this batch or before it.

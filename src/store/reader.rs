@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::record::{Envelope, Head, Known};
 use super::table::{Backend, Space};
-use super::{Anchor, Page, PageRead, StoreError, key, record};
+use super::{Anchor, Page, PageRead, Since, SinceRead, StoreError, key, record};
 use crate::model::{Conversation, LocalMessageId, Message, UserId};
 
 /// Every commit counts, durable or not: the engine's own view.
@@ -163,6 +163,40 @@ pub(super) fn read(backend: &dyn Backend, durable: u64, conversation: &Conversat
     if page.backwards {
         read.messages.reverse();
     }
+    Ok(read)
+}
+
+/// A conversation's messages after a commit, ascending. Sizes are those of the records.
+pub(super) fn since(backend: &dyn Backend, durable: u64, conversation: &Conversation, since: Since) -> Result<SinceRead, StoreError> {
+    let mut read = SinceRead::default();
+    if head_place(backend, conversation)?.is_none_or(|place| place.head.commit <= since.commit) {
+        return Ok(read);
+    }
+    let (from, to) = (key::message(conversation, since.first_seq), key::message(conversation, u64::MAX));
+    let mut bytes = 0;
+    let mut reached = false;
+    for period in backend.periods().into_iter().rev() {
+        try_scan(backend, Space::Period(period), (&from, &to), true, |key, value| {
+            let envelope = record::peek_message(key, value)?;
+            if envelope.commit > durable {
+                return Ok(ControlFlow::Continue(()));
+            }
+            bytes += value.len();
+            read.cut = read.messages.len() == since.count_max || bytes > since.bytes_max;
+            reached = envelope.commit <= since.commit;
+            if reached || read.cut {
+                read.cut &= !reached;
+                return Ok(ControlFlow::Break(()));
+            }
+            let (message, envelope) = record::decode_message(key, value)?;
+            read.messages.push((envelope.commit, message));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if reached || read.cut {
+            break;
+        }
+    }
+    read.messages.reverse();
     Ok(read)
 }
 

@@ -779,6 +779,21 @@ function socketUrl(server) {
 
 const pageOrigin = () => (globalThis.location?.origin?.startsWith('http') ? globalThis.location.origin : undefined);
 
+/** Stored messages that came already: a replay begins a little before the loss. */
+class Heard {
+  static #MAX = 4096;
+  #ids = new Set();
+
+  /** Whether it came before; from now on it did. */
+  has({ messageID, messageSeq }) {
+    if (!messageSeq) return false;
+    if (this.#ids.has(messageID)) return true;
+    this.#ids.add(messageID);
+    if (this.#ids.size > Heard.#MAX) this.#ids.delete(this.#ids.values().next().value);
+    return false;
+  }
+}
+
 /** The vendor's client class. */
 export class ZIM {
   static #instance = null;
@@ -792,6 +807,8 @@ export class ZIM {
   #userName = '';
   #token = '';
   #cursor = null;
+  #isResumed = false;
+  #heard = new Heard();
   #deviceID;
   #destroyed = false;
   // Recognises this client's own messages, and cannot collide with another client of the same user.
@@ -863,6 +880,7 @@ export class ZIM {
     this.#connection = this.#newConnection();
     this.#sends = new Sends(this.#connection);
     [this.#userID, this.#userName, this.#token, this.#cursor] = [userID, userName ?? '', token ?? '', null];
+    this.#heard = new Heard();
     this.#tellState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
     await this.#connection.login();
   }
@@ -995,9 +1013,11 @@ export class ZIM {
   }
 
   #up(result) {
-    // When resuming, what lies between our cursor and the new one is yet to come.
-    this.#cursor ??= result.cursor ?? null;
+    this.#isResumed = this.#cursor !== null;
+    // When resuming, what lies between our cursor and the new one is yet to come, unless it is too much to replay.
+    if (!this.#isResumed || result.resync) this.#cursor = result.cursor ?? null;
     this.#tellState(ZIMConnectionState.Connected, ZIMConnectionEvent.Success);
+    if (this.#isResumed && result.resync) this.#emit('resyncRequired', {});
     this.#rooms.resumed(result.rooms ?? []);
     this.#sends.resume();
   }
@@ -1088,11 +1108,12 @@ export class ZIM {
   #receiveMessages(event, { messageList, fromConversationID, info = { isOfflineMessage: false } }) {
     const messages = messageList
       .map((wire) => fromWire(wire, this.#userID, fromConversationID))
-      .filter((message) => !this.#isOwn(message));
+      .filter((message) => !this.#isOwn(message) && !this.#heard.has(message));
     for (const run of splitByConversation(messages)) {
       const received = { messageList: run, fromConversationID: run[0].conversationID };
-      // What was sent before the login is news only to programs that know the newer names.
-      if (!info.isOfflineMessage) this.#emit(event, received);
+      // What was sent before the login is news only to programs that know the newer names; what a lost connection
+      // missed is news to all.
+      if (!info.isOfflineMessage || this.#isResumed) this.#emit(event, received);
       this.#emit(NEWER_NAMES[event], { ...received, info });
     }
   }

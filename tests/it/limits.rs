@@ -110,7 +110,7 @@ async fn what_a_login_says_has_its_limits() {
             assert!(refused.message.contains(word), "says {word}: {refused:?}");
         }
     }
-    let longest = Login { name: &name[..256], device: &device[..64], user: &user[..32], version: "2.14" };
+    let longest = Login { name: &name[..256], device: &device[..64], user: &user[..32], version: "2.14", resume: "" };
     nobody.login(&world.token(&user[..32]), longest).await;
 }
 

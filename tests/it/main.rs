@@ -17,6 +17,7 @@ mod peer;
 mod pressure;
 mod rate;
 mod restart;
+mod resume;
 mod room;
 mod session;
 mod shutdown;

@@ -19,7 +19,7 @@ fn shut(code: u16, reason: &str) -> (u16, String) {
 #[tokio::test]
 async fn a_login_answers_with_exactly_the_documented_fields() {
     let world = World::builder().frozen().start();
-    let alice = world.login(Login { user: "alice", name: "Alice", device: "d-1", version: "2.14.0" }).await;
+    let alice = world.login(Login { user: "alice", name: "Alice", device: "d-1", version: "2.14.0", resume: "" }).await;
     let hello = &alice.hello;
     assert_eq!(fields(hello), ["cursor", "heartbeatSeconds", "rooms", "serverTime", "sessionID", "userID", "userName"]);
     assert_eq!((&hello["userName"], &hello["serverTime"], &hello["rooms"]), (&json!("Alice"), &json!(T0), &json!([])));

@@ -77,6 +77,45 @@ test('a client that came back hears what is new', async () => {
   assert.equal(alice.ears.messages('receivePeerMessage').length, 0);
 });
 
+test('what came while the connection was lost is told once, in order, under both names', async () => {
+  const cable = newCable();
+  const bob = await clients.login('bob', { WebSocket: cable.WebSocket });
+  const alice = await clients.login('alice');
+  const group = { groupID: 'g', groupName: 'g' };
+  await within(alice.zim.createGroup(group, ['bob']), 'group');
+  await sendText(alice.zim, 'bob', 'before');
+  await bob.ears.until('the first', (ears) => ears.messages('receivePeerMessage').length === 1);
+
+  cable.pull();
+  await bob.ears.event('connectionStateChanged', { state: Reconnecting });
+  await sendText(alice.zim, 'bob', 'missed 1');
+  await within(alice.zim.sendMessage({ type: 1, message: 'missed 2' }, 'g', 2, { priority: 1 }), 'answer');
+  await sendText(alice.zim, 'bob', 'missed 3');
+  cable.plug();
+  await backAgain(bob);
+  await sendText(alice.zim, 'bob', 'live');
+  await bob.ears.until('the live one', (ears) => words(ears.messages('peerMessageReceived')).includes('live'));
+
+  const told = (type) => words(bob.ears.messages(type));
+  assert.deepEqual(told('receivePeerMessage'), ['before', 'missed 1', 'missed 3', 'live']);
+  assert.deepEqual(told('peerMessageReceived'), ['before', 'missed 1', 'missed 3', 'live']);
+  assert.deepEqual(told('receiveGroupMessage'), ['missed 2']);
+  assert.deepEqual(told('groupMessageReceived'), ['missed 2']);
+  const offline = bob.ears.of('peerMessageReceived').flatMap(({ messageList, info }) => messageList.map(() => info.isOfflineMessage));
+  assert.deepEqual(offline, [false, true, true, false]);
+});
+
+test('a new login is told what came since under the newer names only', async () => {
+  const bob = await clients.login('bob');
+  const alice = await clients.login('alice');
+  await within(bob.zim.logout(), 'logout');
+  await sendText(alice.zim, 'bob', 'while away');
+  const again = await clients.login('bob');
+  await again.ears.until('the missed one', (ears) => words(ears.messages('peerMessageReceived')).includes('while away'));
+  assert.deepEqual(again.ears.of('peerMessageReceived')[0].info, { isOfflineMessage: true });
+  assert.equal(again.ears.messages('receivePeerMessage').length, 0);
+});
+
 test('a broker that falls silent is left, and what it did not answer is sent once', async () => {
   const alice = await clients.login('alice');
   await clients.login('bob');

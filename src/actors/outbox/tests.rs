@@ -362,3 +362,39 @@ proptest! {
         prop_assert!(slow || sent == received, "and all of them, unless the session was given up");
     }
 }
+
+#[test]
+fn what_is_held_leaves_behind_what_is_released_and_counts_meanwhile() {
+    let bench = Bench::new();
+    assert_eq!(bench.reliable("before"), Push::Queued);
+    bench.outbox.hold();
+    assert_eq!(bench.reliable("live 1"), Push::Queued);
+    assert_eq!(bench.poll(1000).1, ["before"], "what came before the hold goes on");
+    assert!(bench.poll(1000).0.is_pending(), "what is held does not");
+    assert_eq!(bench.outbox.waiting_bytes(), 6);
+    assert_eq!(bench.reliable("live 2"), Push::Queued);
+    assert_eq!(bench.outbox.release(vec!["answer".into(), "missed".into()]), Push::Queued);
+    assert_eq!(bench.poll(1000).1, ["answer", "missed", "live 1", "live 2"]);
+    assert_eq!((bench.outbox.waiting_bytes(), bench.outbox.waiting_frames()), (0, 0));
+    assert_eq!(bench.reliable("later"), Push::Queued);
+    assert_eq!(bench.poll(1000).1, ["later"]);
+}
+
+#[test]
+fn held_and_released_frames_share_the_limits() {
+    let bench = Bench::new();
+    bench.outbox.hold();
+    assert_eq!(bench.reliable(&"x".repeat(600)), Push::Queued);
+    assert_eq!(bench.reliable(&"x".repeat(401)), Push::Closed, "held bytes count");
+    let bench = Bench::new();
+    bench.outbox.hold();
+    assert_eq!(bench.reliable(&"x".repeat(600)), Push::Queued);
+    assert_eq!(bench.outbox.release(vec!["x".repeat(401).into()]), Push::Closed);
+    assert_eq!(bench.outbox.closed().map(|closed| closed.code), Some(SLOW));
+    assert_eq!(bench.outbox.waiting_bytes(), 0);
+    let bench = Bench::new();
+    bench.outbox.hold();
+    assert_eq!(bench.reliable(&"x".repeat(600)), Push::Queued);
+    assert_eq!(bench.outbox.release(vec!["x".repeat(400).into()]), Push::Queued);
+    assert_eq!(bench.outbox.release(Vec::new()), Push::Queued, "with nothing held it changes nothing");
+}

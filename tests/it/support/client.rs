@@ -30,12 +30,15 @@ pub(crate) struct Login<'a> {
     pub(crate) name: &'a str,
     pub(crate) device: &'a str,
     pub(crate) version: &'a str,
+    pub(crate) resume: &'a str,
 }
 
 impl Login<'_> {
     pub(crate) fn args(&self, token: &str) -> Value {
         let mut args = json!({"userID": self.user, "token": token});
-        for (field, value) in [("userName", self.name), ("deviceID", self.device), ("sdkVersion", self.version)] {
+        for (field, value) in
+            [("userName", self.name), ("deviceID", self.device), ("sdkVersion", self.version), ("resumeFrom", self.resume)]
+        {
             if !value.is_empty() {
                 args[field] = value.into();
             }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tidings::clock::SystemClock;
 use tidings::model::{Conversation, GroupId, GroupMember, LocalMessageId, RoomId, UserId, UserProfile};
 use tidings::store::{
-    Append, Appended, Done, GroupRecord, MemoryStore, Page, PageRead, RoomRecord, RowWrite, Store, StoreError, StoreStats,
+    Append, Appended, Done, GroupRecord, MemoryStore, Page, PageRead, RoomRecord, RowWrite, Since, SinceRead, Store, StoreError, StoreStats,
 };
 
 type Waiting = Vec<(Append, Done<Appended>)>;
@@ -68,12 +68,24 @@ impl Store for HeldStore {
         self.below.read(conversation, page)
     }
 
+    fn since(&self, conversation: &Conversation, since: Since) -> Result<SinceRead, StoreError> {
+        self.below.since(conversation, since)
+    }
+
+    fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError> {
+        self.below.peers_of(user)
+    }
+
     fn head(&self, conversation: &Conversation) -> Result<u64, StoreError> {
         self.below.head(conversation)
     }
 
     fn user(&self, user: &UserId) -> Result<Option<UserProfile>, StoreError> {
         self.below.user(user)
+    }
+
+    fn left_at(&self, user: &UserId) -> Result<Option<u64>, StoreError> {
+        self.below.left_at(user)
     }
 
     fn room(&self, room: &RoomId) -> Result<Option<RoomRecord>, StoreError> {
@@ -90,6 +102,10 @@ impl Store for HeldStore {
 
     fn group_members(&self, group: &GroupId) -> Result<Vec<GroupMember>, StoreError> {
         self.below.group_members(group)
+    }
+
+    fn group_member(&self, group: &GroupId, user: &UserId) -> Result<Option<GroupMember>, StoreError> {
+        self.below.group_member(group, user)
     }
 
     fn groups_of(&self, user: &UserId) -> Result<Vec<GroupId>, StoreError> {
