@@ -21,10 +21,10 @@ use super::core::Core;
 use super::handed::Handing;
 use super::{Reply, answer};
 use crate::hooks::{Event, ReviewRequest, Verdict};
-use crate::model::{Body, Conversation, Draft, LocalMessageId, Message, MessageClass, Priority, Refusal, Target, UserId};
+use crate::model::{Conversation, Draft, LocalMessageId, Message, MessageClass, Priority, Refusal, Target, UserId};
 use crate::protocol::Encoded;
 use crate::rate::{Class, DropReason};
-use crate::store::{Append, Appended, Done, SINGLE_NODE_EPOCH, StoreError};
+use crate::store::{Append, Appended, Asked, Done, SINGLE_NODE_EPOCH, StoreError};
 
 /// 2024-01-01T00:00:00Z in Unix milliseconds: where order keys begin.
 const ORDER_EPOCH_MS: u64 = 1_704_067_200_000;
@@ -38,7 +38,7 @@ pub(crate) struct Publish {
     pub(crate) target: Target,
     pub(crate) draft: Draft,
     /// What the sender asked for, where a moderator put something else in its place.
-    pub(crate) asked: Option<(Body, String)>,
+    pub(crate) asked: Option<Asked>,
     pub(crate) reply: Reply<Accepted>,
 }
 
@@ -129,6 +129,7 @@ impl Lane {
             local_id: draft.local_id,
             priority: draft.priority,
             extended_data: draft.extended_data,
+            mentions: draft.mentions,
             body: draft.body,
             asked,
             now_ms: self.core.clock.wall_ms(),
@@ -201,6 +202,7 @@ pub(crate) fn unstored(core: &Core, sender: UserId, conversation: Conversation, 
         timestamp_ms: now_ms,
         priority: draft.priority,
         extended_data: draft.extended_data,
+        mentions: draft.mentions,
         body: draft.body,
     }
 }
@@ -275,7 +277,7 @@ fn review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation,
                 // The local id stays the sender's: it is how a retry finds this message again.
                 let asked = std::mem::replace(&mut publish.draft, draft);
                 publish.draft.local_id = asked.local_id;
-                publish.asked = Some((asked.body, asked.extended_data));
+                publish.asked = Some(Asked { body: asked.body, extended_data: asked.extended_data, mentions: asked.mentions });
                 if let Err(invalid) = publish.draft.validate(&publish.sender, &publish.target, &limits) {
                     return answer(publish.reply, Err(invalid.into()));
                 }

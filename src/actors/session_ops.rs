@@ -146,9 +146,13 @@ impl Session {
     fn send(&self, target: Target, draft: Draft, me: &UserProfile, answerer: Answerer) {
         let core = self.core.clone();
         let checked = draft.validate(&me.id, &target, &core.config.limits).map_err(Refusal::from);
-        let version_knows = !matches!(draft.body, Body::Custom { .. }) || self.link.variant() == Variant::Full;
-        let checked =
-            checked.and(if version_knows { Ok(()) } else { Err(Refusal::Unsupported("message kind 200 below SDK 2.8.0".into())) });
+        let variant = self.link.variant();
+        let beyond = match &draft {
+            Draft { body: Body::Custom { .. }, .. } if !variant.knows_custom() => Some("message kind 200 below SDK 2.8.0"),
+            Draft { mentions, .. } if !mentions.is_none() && !variant.knows_mentions() => Some("a mention below SDK 2.14.0"),
+            _ => None,
+        };
+        let checked = checked.and(beyond.map_or(Ok(()), |what| Err(Refusal::Unsupported(what.into()))));
         if let Err(refusal) = checked {
             return answerer.refuse(&refusal);
         }

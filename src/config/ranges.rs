@@ -65,6 +65,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("limits.custom_bytes_max", (1, 262_144)),
     ("limits.custom_sub_type_max", (0, 65_535)),
     ("limits.searched_content_bytes_max", (0, 4096)),
+    ("limits.mentions_max", (0, 1000)),
     ("limits.extended_data_bytes_max", (0, 16_384)),
     ("limits.user_id_bytes_max", (1, 128)),
     ("limits.user_name_bytes_max", (1, 4096)),

@@ -19,6 +19,8 @@ pub struct Limits {
     pub custom_sub_type_max: u16,
     /// A custom message's `searchedContent`. Source: spec S40, 64 bytes.
     pub searched_content_bytes_max: usize,
+    /// Users one message names. Source: spec S46.
+    pub mentions_max: usize,
     /// A message's `extendedData`. Source: spec limits table, 1 KB.
     pub extended_data_bytes_max: usize,
     /// A user id. Source: spec limits table, 32 bytes.
@@ -78,6 +80,7 @@ impl Default for Limits {
             custom_bytes_max: 32 * 1024,
             custom_sub_type_max: 200,
             searched_content_bytes_max: 64,
+            mentions_max: 50,
             extended_data_bytes_max: 1024,
             user_id_bytes_max: 32,
             user_name_bytes_max: 256,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Conversation, Invalid, Limits, LocalMessageId, Priority, Target, UserId};
+use super::{Body, Conversation, Invalid, Limits, LocalMessageId, Mentions, Priority, Target, UserId};
 
 /// Not accepted yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Draft {
     pub local_id: Option<LocalMessageId>,
     /// Travels with the message to its receivers. Source: spec S26.
     pub extended_data: String,
+    /// Whom it reminds.
+    pub mentions: Mentions,
 }
 
 impl Draft {
@@ -27,7 +29,7 @@ impl Draft {
     /// Any body, low priority, no local id.
     #[must_use]
     pub fn of(body: Body) -> Self {
-        Self { body, priority: Priority::Low, local_id: None, extended_data: String::new() }
+        Self { body, priority: Priority::Low, local_id: None, extended_data: String::new(), mentions: Mentions::default() }
     }
 
     /// Checks everything that can be judged without knowing who is where.
@@ -44,6 +46,7 @@ impl Draft {
         if self.extended_data.len() > limits.extended_data_bytes_max {
             return Err(Invalid::too_long("message.extendedData", self.extended_data.len(), limits.extended_data_bytes_max));
         }
+        self.mentions.validate(limits)?;
         self.body.validate(limits)
     }
 }
@@ -69,6 +72,9 @@ pub struct Message {
     pub priority: Priority,
     /// Travels with the message.
     pub extended_data: String,
+    /// Whom it reminds.
+    #[serde(default, skip_serializing_if = "Mentions::is_none")]
+    pub mentions: Mentions,
     /// What it says.
     pub body: Body,
 }

@@ -13,6 +13,12 @@ impl SdkVersion {
     pub const NEWEST: Self = Self(u16::MAX, 0, 0);
     /// From here custom messages are seen with content. Source: spec S41.
     pub const CUSTOM: Self = Self(2, 8, 0);
+    /// From here a broadcast is received. Source: spec S60.
+    pub const BROADCAST: Self = Self(2, 10, 0);
+    /// From here mentions are sent and seen. Source: spec S49, S50.
+    pub const MENTIONS: Self = Self(2, 14, 0);
+    /// From here the tips of a group are seen. Source: spec S63.
+    pub const TIPS: Self = Self(2, 15, 0);
     /// From here kinds that are not understood are shown as Unknown. Source: spec S42, S43.
     pub const UNKNOWN_KINDS: Self = Self(2, 0, 0);
 

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::ops::{GroupWork, HistoryQuery, Login, Work};
 use crate::model::{
-    Body, ConversationKind, DeviceId, Draft, GroupAdvanced, GroupId, Invalid, Limits, LocalMessageId, MessageKind, Priority, Refusal,
-    RoomId, RoomInfo, SdkVersion, Target, UserId, UserProfile,
+    Body, ConversationKind, DeviceId, Draft, GroupAdvanced, GroupId, Invalid, Limits, LocalMessageId, Mentions, MessageKind, Priority,
+    Refusal, RoomId, RoomInfo, SdkVersion, Target, UserId, UserProfile,
 };
 
 pub(super) fn read<T: DeserializeOwned>(args: &str) -> Result<T, Invalid> {
@@ -160,16 +160,20 @@ impl SendArgs {
             None | Some("") => None,
             Some(id) => Some(LocalMessageId::parse("message.localMessageID", id)?),
         };
-        // Refused rather than lost: a mention that reminds nobody is worse than none.
-        if self.message.mentioned_user_ids.as_ref().is_some_and(|users| !users.is_empty()) || self.message.is_mention_all == Some(true) {
-            return Err(Refusal::Unsupported("message.mentionedUserIDs and message.isMentionAll".into()));
-        }
         let extended_data = self.message.extended_data.clone().unwrap_or_default();
-        Ok(Work::SendMessage { target, draft: Draft { body: self.message.body(limits)?, priority, local_id, extended_data } })
+        let mentions = self.message.mentions(limits)?;
+        Ok(Work::SendMessage { target, draft: Draft { body: self.message.body(limits)?, priority, local_id, extended_data, mentions } })
     }
 }
 
 impl DraftArgs {
+    fn mentions(&self, limits: &Limits) -> Result<Mentions, Invalid> {
+        let users = self.mentioned_user_ids.as_deref().unwrap_or_default();
+        Mentions::check_count(users.len(), limits)?;
+        let users = users.iter().map(|user| UserId::parse("message.mentionedUserIDs", user, limits)).collect::<Result<_, _>>()?;
+        Ok(Mentions { users, all: self.is_mention_all == Some(true) })
+    }
+
     fn body(self, limits: &Limits) -> Result<Body, Refusal> {
         let not_sendable = |reason: &str| Err(Refusal::Invalid(Invalid::new("message.type", format!("is {}, {reason}", self.kind))));
         let Some(kind) = MessageKind::from_number(self.kind) else { return not_sendable("which is not a message kind") };

@@ -217,13 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn mentions_are_refused_and_their_defaults_are_not() {
-        assert!(send(json!({"type": 1, "message": "hi", "mentionedUserIDs": [], "isMentionAll": false})).is_ok());
-        for mention in [json!({"mentionedUserIDs": ["carol"]}), json!({"isMentionAll": true})] {
-            let mut message = json!({"type": 1, "message": "hi"});
-            message.as_object_mut().unwrap().extend(mention.as_object().unwrap().clone());
-            assert_eq!(code_of(&send(message).unwrap_err()), 6_000_013);
-        }
+    fn mentions_are_read_and_by_default_there_are_none() {
+        let mentions = |users: serde_json::Value, all: bool| {
+            let op = send(json!({"type": 1, "message": "hi", "mentionedUserIDs": users, "isMentionAll": all})).unwrap();
+            let Op::Work(Work::SendMessage { draft, .. }) = op else { panic!("{op:?}") };
+            (draft.mentions.users.iter().map(ToString::to_string).collect::<Vec<_>>(), draft.mentions.all)
+        };
+        assert_eq!(mentions(json!([]), false), (Vec::new(), false));
+        assert_eq!(mentions(json!(["carol", "bob"]), true), (vec!["carol".to_owned(), "bob".to_owned()], true));
     }
 
     #[test]

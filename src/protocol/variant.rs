@@ -2,41 +2,48 @@
 
 use crate::model::SdkVersion;
 
-/// Versions that see messages alike share one encoding.
+/// Versions that see messages alike share one encoding. In the order of versions, so that they can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Variant {
-    /// Below 2.0.0: kinds it does not know are not sent at all.
+    /// Below 2.0.0: kinds it does not know, and messages with mentions, are not sent at all.
     Ancient,
     /// 2.0.0 up to 2.8.0: a custom message arrives as kind 0, without content.
     NoCustom,
-    /// 2.8.0 and later: everything there is today.
+    /// 2.8.0 up to 2.10.0: no broadcasts.
+    NoBroadcast,
+    /// 2.10.0 up to 2.14.0: messages arrive without their mentions.
+    NoMentions,
+    /// 2.14.0 up to 2.15.0: no tips of groups.
+    NoTips,
+    /// 2.15.0 and later: everything there is today.
     Full,
 }
 
 impl Variant {
     /// All of them, as indices into per-variant tables.
-    pub(crate) const ALL: [Self; 3] = [Self::Ancient, Self::NoCustom, Self::Full];
+    pub(crate) const ALL: [Self; 6] = [Self::Ancient, Self::NoCustom, Self::NoBroadcast, Self::NoMentions, Self::NoTips, Self::Full];
 
     /// The variant of a version.
     #[must_use]
     pub(crate) fn of(version: SdkVersion) -> Self {
-        if version < SdkVersion::UNKNOWN_KINDS {
-            Self::Ancient
-        } else if version < SdkVersion::CUSTOM {
-            Self::NoCustom
-        } else {
-            Self::Full
-        }
+        let begins = [SdkVersion::UNKNOWN_KINDS, SdkVersion::CUSTOM, SdkVersion::BROADCAST, SdkVersion::MENTIONS, SdkVersion::TIPS];
+        Self::ALL[begins.iter().filter(|begin| **begin <= version).count()]
     }
 
     /// Position in [`Variant::ALL`].
     #[must_use]
     pub(crate) fn index(self) -> usize {
-        match self {
-            Self::Ancient => 0,
-            Self::NoCustom => 1,
-            Self::Full => 2,
-        }
+        self as usize
+    }
+
+    /// Whether custom messages may be sent, and are seen with their content. Source: spec S41, S42.
+    pub(crate) fn knows_custom(self) -> bool {
+        self >= Self::NoBroadcast
+    }
+
+    /// Whether mentions may be sent, and are seen. Source: spec S49, S50.
+    pub(crate) fn knows_mentions(self) -> bool {
+        self >= Self::NoTips
     }
 }
 
@@ -50,8 +57,12 @@ mod tests {
             ("1.9.9", Variant::Ancient),
             ("2.0.0", Variant::NoCustom),
             ("2.7.9", Variant::NoCustom),
-            ("2.8.0", Variant::Full),
-            ("2.14.0", Variant::Full),
+            ("2.8.0", Variant::NoBroadcast),
+            ("2.9.9", Variant::NoBroadcast),
+            ("2.10.0", Variant::NoMentions),
+            ("2.13.9", Variant::NoMentions),
+            ("2.14.0", Variant::NoTips),
+            ("2.15.0", Variant::Full),
             ("3.1.0", Variant::Full),
         ] {
             assert_eq!(Variant::of(SdkVersion::parse(version).unwrap()), variant, "{version}");

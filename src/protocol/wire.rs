@@ -11,7 +11,7 @@ use bytestring::ByteString;
 use serde::Serialize;
 
 use super::Variant;
-use crate::model::{Body, Conversation, Message, Priority};
+use crate::model::{Body, Conversation, Mentions, Message, Priority, UserId};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,6 +39,10 @@ struct WireMessage<'a> {
     searched_content: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     extended_data: &'a str,
+    #[serde(rename = "mentionedUserIDs", skip_serializing_if = "<[UserId]>::is_empty")]
+    mentioned_user_ids: &'a [UserId],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_mention_all: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<u8>,
 }
@@ -64,13 +68,18 @@ pub(crate) fn encode_message(message: &Message, variant: Variant) -> Option<Byte
             text = Some(command.as_str());
         }
         Body::Custom { .. } if variant == Variant::Ancient => return None,
-        Body::Custom { .. } if variant == Variant::NoCustom => kind = 0,
+        Body::Custom { .. } if !variant.knows_custom() => kind = 0,
         Body::Custom { message, sub_type: number, searched_content: searched } => {
             text = Some(message.as_str());
             sub_type = *number;
             searched_content = searched;
         }
     }
+    let mentions = match &message.mentions {
+        mentions if mentions.is_none() || variant.knows_mentions() => mentions,
+        _ if variant == Variant::Ancient => return None,
+        _ => &Mentions { users: Vec::new(), all: false },
+    };
     let (conversation_type, to_user_id) = match &message.conversation {
         Conversation::Peer(one, other) => (0, Some(if *one == message.sender { other.as_str() } else { one.as_str() })),
         Conversation::Room(..) => (1, None),
@@ -90,6 +99,8 @@ pub(crate) fn encode_message(message: &Message, variant: Variant) -> Option<Byte
         sub_type,
         searched_content,
         extended_data: &message.extended_data,
+        mentioned_user_ids: &mentions.users,
+        is_mention_all: mentions.all,
         priority: (message.priority != Priority::Low).then(|| message.priority.number()),
     };
     Some(serde_json::to_string(&wire).expect("strings and numbers always serialize").into())
@@ -99,24 +110,38 @@ pub(crate) fn encode_message(message: &Message, variant: Variant) -> Option<Byte
 #[derive(Debug, Clone)]
 pub(crate) struct Encoded {
     full: ByteString,
-    /// Only for kinds that older clients see differently.
-    older: Option<[Option<ByteString>; 2]>,
+    /// Only for messages that some clients see differently; equal texts share their bytes.
+    older: Option<Box<[Option<ByteString>; OLDER]>>,
 }
 
+/// Variants below the newest.
+const OLDER: usize = Variant::ALL.len() - 1;
+
 impl Encoded {
-    /// Encodes once per variant that differs for this kind.
+    /// Encodes once per variant that differs for this message.
     pub(crate) fn new(message: &Message) -> Self {
         let full = encode_message(message, Variant::Full).expect("the newest clients see every kind");
-        let older = matches!(message.body, Body::Custom { .. })
-            .then(|| [encode_message(message, Variant::Ancient), encode_message(message, Variant::NoCustom)]);
+        let differs = matches!(message.body, Body::Custom { .. }) || !message.mentions.is_none();
+        let older = differs.then(|| {
+            let mut above: Option<ByteString> = Some(full.clone());
+            let mut older = [const { None }; OLDER];
+            for (slot, variant) in older.iter_mut().zip(Variant::ALL).rev() {
+                let text = encode_message(message, variant);
+                if text != above {
+                    above = text;
+                }
+                slot.clone_from(&above);
+            }
+            Box::new(older)
+        });
         Self { full, older }
     }
 
     /// What a variant sees, if anything.
     pub(crate) fn of(&self, variant: Variant) -> Option<&ByteString> {
-        match (&self.older, variant) {
-            (Some(older), Variant::Ancient | Variant::NoCustom) => older[variant.index()].as_ref(),
-            (None, _) | (_, Variant::Full) => Some(&self.full),
+        match self.older.as_ref().and_then(|older| older.get(variant.index())) {
+            Some(older) => older.as_ref(),
+            None => Some(&self.full),
         }
     }
 }
@@ -179,6 +204,7 @@ mod tests {
             timestamp_ms: 1_732_270_000_000,
             priority: Priority::Low,
             extended_data: String::new(),
+            mentions: Mentions::default(),
             body,
         }
     }
@@ -213,6 +239,34 @@ mod tests {
         assert_eq!((&unknown["type"], &unknown["message"], &unknown["subType"]), (&json!(0), &Value::Null, &Value::Null));
         let full = value(encoded.of(Variant::Full).unwrap());
         assert_eq!((&full["type"], &full["subType"], &full["searchedContent"]), (&json!(200), &json!(5), &json!("poll")));
+    }
+
+    /// The whole table of spec 1.6 that concerns a message's bytes.
+    #[test]
+    fn every_kind_with_and_without_mentions_is_seen_by_each_version_as_the_table_says() {
+        let custom = || Body::Custom { message: "{}".into(), sub_type: 5, searched_content: String::new() };
+        for body in [Body::Text("t".into()), Body::Barrage("b".into()), Body::Command(Bytes::from_static(b"c")), custom()] {
+            let kind = u64::from(body.kind().number());
+            for named in [false, true] {
+                let mentions = Mentions { users: if named { vec![UserId::trusted("bob")] } else { Vec::new() }, all: named };
+                let encoded = Encoded::new(&Message { mentions, ..message(body.clone()) });
+                for variant in Variant::ALL {
+                    let seen = encoded.of(variant).map(|text| value(text));
+                    let what = format!("kind {kind}, mentions {named}, {variant:?}");
+                    if variant == Variant::Ancient && (named || kind == 200) {
+                        assert_eq!(seen, None, "{what}");
+                        continue;
+                    }
+                    let seen = seen.expect(&what);
+                    let is_unknown = kind == 200 && variant == Variant::NoCustom;
+                    assert_eq!(seen["type"], if is_unknown { 0 } else { kind }, "{what}");
+                    assert_eq!(seen["message"].is_null(), is_unknown, "{what}");
+                    let sees_names = named && variant >= Variant::NoTips;
+                    let wanted = if sees_names { (json!(["bob"]), json!(true)) } else { (Value::Null, Value::Null) };
+                    assert_eq!((&seen["mentionedUserIDs"], &seen["isMentionAll"]), (&wanted.0, &wanted.1), "{what}");
+                }
+            }
+        }
     }
 
     #[test]

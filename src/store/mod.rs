@@ -49,7 +49,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::model::{Body, Conversation, GroupId, GroupInfo, GroupMember, LocalMessageId, Message, Priority, RoomId, UserId, UserProfile};
+use crate::model::{
+    Body, Conversation, GroupId, GroupInfo, GroupMember, LocalMessageId, Mentions, Message, Priority, RoomId, UserId, UserProfile,
+};
 
 pub use self::memory::MemoryStore;
 pub use self::sled::{SledOptions, SledStore};
@@ -134,13 +136,25 @@ pub struct Append {
     pub priority: Priority,
     /// Travels with the message.
     pub extended_data: String,
+    /// Whom it reminds.
+    pub mentions: Mentions,
     /// What it says.
     pub body: Body,
-    /// Body and extended data the sender asked for, where something else is stored in their place. A retry is
-    /// compared with what was asked for.
-    pub asked: Option<(Body, String)>,
+    /// What the sender asked for, where something else is stored in its place. A retry is compared with it.
+    pub asked: Option<Asked>,
     /// The time of acceptance, Unix milliseconds.
     pub now_ms: u64,
+}
+
+/// What a sender asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// What it said.
+    pub body: Body,
+    /// What travelled with it.
+    pub extended_data: String,
+    /// Whom it reminded.
+    pub mentions: Mentions,
 }
 
 /// A message in its place.

@@ -166,6 +166,7 @@ impl Plan {
             timestamp_ms: append.now_ms,
             priority: append.priority,
             extended_data: append.extended_data,
+            mentions: append.mentions,
             body: append.body,
         });
         let message_key = key::message(&message.conversation, message.seq);

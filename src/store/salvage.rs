@@ -178,7 +178,7 @@ fn agree(table: &Table) -> Result<PeriodMeta, StoreError> {
                     let known = Known {
                         conversation: message.conversation.clone(),
                         seq: message.seq,
-                        content: record::content_of(&message.conversation, &message.body, &message.extended_data),
+                        content: record::content_of(&message.conversation, &message.body, &message.extended_data, &message.mentions),
                     };
                     if dedups.remove(&dedup_key).as_ref() != Some(&known) {
                         let record = record::encode(&dedup_key, &known);

@@ -10,7 +10,7 @@ use super::{
     Anchor, Append, Appended, Done, MemoryStore, OpenError, Page, RowWrite, SINGLE_NODE_EPOCH, SledOptions, SledStore, Store, StoreError,
 };
 use crate::clock::ManualClock;
-use crate::model::{Body, Conversation, GroupId, LocalMessageId, Message, Priority, RoomId, UserId};
+use crate::model::{Body, Conversation, GroupId, LocalMessageId, Mentions, Message, Priority, RoomId, UserId};
 
 /// 2026-01-04, three days into a period.
 pub(super) const NOW_MS: u64 = 1_767_484_800_000;
@@ -131,6 +131,7 @@ pub(super) fn text_of(conversation: &Conversation, sender: &str, local_id: Optio
         local_id: local_id.map(LocalMessageId::trusted),
         priority: Priority::Medium,
         extended_data: String::new(),
+        mentions: Mentions::default(),
         body: Body::Text(text.into()),
         asked: None,
         now_ms,

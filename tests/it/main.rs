@@ -12,6 +12,7 @@ mod hooks;
 mod hostile;
 mod http;
 mod limits;
+mod mention;
 mod overload;
 mod peer;
 mod pressure;
