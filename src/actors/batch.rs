@@ -33,6 +33,7 @@ pub(crate) struct Batch {
     items: Vec<Item>,
     bytes: usize,
     tick: Duration,
+    members_per_ms: u64,
     messages_max: usize,
     bytes_max: usize,
     ticking: bool,
@@ -46,6 +47,8 @@ pub(crate) trait Deliver: Actor<Context = Context<Self>> {
     fn has_news(&self) -> bool {
         false
     }
+    /// How many sessions it delivers to.
+    fn audience(&self) -> usize;
     /// Hands items (possibly none, when there is other news) to the members.
     fn deliver(&mut self, items: Vec<Item>);
 }
@@ -56,6 +59,7 @@ impl Batch {
             items: Vec::new(),
             bytes: 0,
             tick: Duration::from_millis(config.tick_ms),
+            members_per_ms: config.members_per_ms,
             messages_max: config.messages_max,
             bytes_max: config.bytes_max,
             ticking: false,
@@ -74,6 +78,12 @@ impl Batch {
 
     fn is_full(&self) -> bool {
         self.items.len() >= self.messages_max || self.bytes >= self.bytes_max
+    }
+
+    /// How long to gather for so many: a system call for each of ten thousand takes a tenth of a second of a core, and
+    /// must not be due again before it is done.
+    fn tick_for(&self, audience: usize) -> Duration {
+        self.tick.max(Duration::from_millis(audience as u64 / self.members_per_ms))
     }
 
     fn take(&mut self) -> Vec<Item> {
@@ -114,9 +124,10 @@ fn flush<A: Deliver>(actor: &mut A) {
 }
 
 fn tick<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
+    let audience = actor.audience();
     let batch = actor.batch();
     batch.ticking = true;
-    let after = batch.tick;
+    let after = batch.tick_for(audience);
     ctx.run_later(after, |actor, ctx| {
         if actor.batch().items.is_empty() && !actor.has_news() {
             actor.batch().ticking = false;

@@ -245,6 +245,10 @@ impl Deliver for Group {
         self.lane.batch()
     }
 
+    fn audience(&self) -> usize {
+        if let Standing::Exists(state) = &self.standing { state.roster().len() } else { 0 }
+    }
+
     fn deliver(&mut self, items: Vec<Item>) {
         if let Standing::Exists(state) = &self.standing {
             let envelope = Envelope { event: "receiveGroupMessage", from: self.id.as_str() };

@@ -189,6 +189,11 @@ impl Lane {
     }
 }
 
+/// The least order key of a moment.
+pub(crate) fn order_key_at(now_ms: u64) -> u64 {
+    now_ms.saturating_sub(ORDER_EPOCH_MS) << 11
+}
+
 /// A message that is not stored: seq 0, an order key made from the time, at least `order_key_min`.
 pub(crate) fn unstored(core: &Core, sender: UserId, conversation: Conversation, draft: Draft, order_key_min: u64) -> Message {
     let now_ms = core.clock.wall_ms();
@@ -198,7 +203,7 @@ pub(crate) fn unstored(core: &Core, sender: UserId, conversation: Conversation, 
         sender,
         conversation,
         seq: 0,
-        order_key: order_key_min.max(now_ms.saturating_sub(ORDER_EPOCH_MS) << 11),
+        order_key: order_key_min.max(order_key_at(now_ms)),
         timestamp_ms: now_ms,
         priority: draft.priority,
         extended_data: draft.extended_data,
@@ -247,7 +252,7 @@ pub(crate) fn publish<A: Owner>(owner: &mut A, publish: Publish, conversation: &
 fn charge_and_review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
     let lane = owner.lane();
     let (class, priority) = (publish.draft.body.class(), publish.draft.priority);
-    if class == MessageClass::Command && lane.core.pressure.level().sheds(class, priority) {
+    if class == MessageClass::Command && lane.core.pressure.level().sheds(class, priority, 0) {
         lane.core.metrics.dropped(class, Priority::Low, DropReason::Overloaded.label(), 1);
         return answer(publish.reply, Err(Refusal::Busy("the broker is behind")));
     }

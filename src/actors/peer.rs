@@ -126,6 +126,10 @@ impl Deliver for Peer {
         self.lane.batch()
     }
 
+    fn audience(&self) -> usize {
+        2
+    }
+
     /// The event names the sender, so each run of one sender's messages is an event of its own; both sides see
     /// the runs in the conversation's order.
     fn deliver(&mut self, items: Vec<Item>) {

@@ -123,6 +123,8 @@ pub(crate) struct Room {
     state: Option<RoomState>,
     budget: BarrageBudget,
     shed: [u32; 3],
+    /// How many came, by priority.
+    barrages: [u64; 3],
     movements: Vec<(Movement, UserProfile)>,
     unreadable: Option<Refusal>,
 }
@@ -138,7 +140,7 @@ impl Resident for Room {
     fn new(core: Arc<Core>, id: RoomId, holds: Holds) -> Self {
         let budget = BarrageBudget::new(core.config.shed.room_barrages_per_second, core.config.shed.room_barrages_burst);
         let lane = Lane::new(core.clone());
-        Self { core, id, holds, lane, state: None, budget, shed: [0; 3], movements: Vec::new(), unreadable: None }
+        Self { core, id, holds, lane, state: None, budget, shed: [0; 3], barrages: [0; 3], movements: Vec::new(), unreadable: None }
     }
 }
 
@@ -397,8 +399,10 @@ impl Handler<Held<Publish>> for Room {
             return lane::publish(self, publish, &conversation, ctx);
         }
         let priority = publish.draft.priority;
+        let nth = &mut self.barrages[usize::from(priority.number()) - 1];
+        *nth += 1;
         let verdict = match self.core.pressure.level() {
-            level if level.sheds(MessageClass::Barrage, priority) => Err(DropReason::Overloaded),
+            level if level.sheds(MessageClass::Barrage, priority, *nth - 1) => Err(DropReason::Overloaded),
             _ => self.budget.admit(self.core.clock.elapsed(), &publish.sender, priority),
         };
         // The sender is told the same either way: delivery of barrage is not promised (spec S5).
@@ -462,6 +466,10 @@ impl Owner for Room {
 impl Deliver for Room {
     fn batch(&mut self) -> &mut Batch {
         self.lane.batch()
+    }
+
+    fn audience(&self) -> usize {
+        self.state.as_ref().map_or(0, |state| state.roster().len())
     }
 
     fn has_news(&self) -> bool {

@@ -34,6 +34,10 @@ impl Roster {
         self.links.iter()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.iter().len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.links.is_empty()
     }

@@ -43,6 +43,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("shed.outbox_reliable_frames", (1, 1_000_000)),
     ("shed.stalled_seconds", (1, 3600)),
     ("batch.tick_ms", (1, 1000)),
+    ("batch.members_per_ms", (1, 1_000_000)),
     ("batch.messages_max", (1, 10_000)),
     ("batch.bytes_max", (1024, 16 * MIB)),
     ("actors.session_mailbox", MAILBOX),

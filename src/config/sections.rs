@@ -139,6 +139,8 @@ pub struct Shed {
 pub struct Batch {
     /// How long a frame collects, milliseconds, 1 to 1000.
     pub tick_ms: u64,
+    /// Members of a large conversation per millisecond of its tick, 1 to 1000000.
+    pub members_per_ms: u64,
     /// Messages in one frame, 1 to 10000.
     pub messages_max: usize,
     /// Bytes in one frame, 1024 to 16 MiB.

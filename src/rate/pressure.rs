@@ -10,7 +10,11 @@ const RECOVER: Duration = Duration::from_secs(1);
 /// The shares of the store's bound, percent, at which the levels begin.
 const STORE_PERCENT: [u32; 4] = [50, 70, 85, 95];
 
-/// What is shed while the broker is behind; each level also sheds what those before it do. Storable messages never are.
+/// Of what a level begins to shed one in so many still passes: a little late is better served by less than by nothing.
+const THINNED: u64 = 4;
+
+/// What is shed while the broker is behind: three in four of what the level names, and all of what those before it name.
+/// Storable messages never are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Pressure {
     /// Nothing.
@@ -20,9 +24,10 @@ pub enum Pressure {
     LowBarrage,
     /// Barrages of medium priority.
     MediumBarrage,
-    /// All barrages.
+    /// Barrages of high priority.
     Barrage,
-    /// Commands: refused with a temporary error, because their senders do wait for the answer.
+    /// All barrages, and all commands: these are refused with a temporary error, because their senders do wait for the
+    /// answer.
     Command,
 }
 
@@ -40,8 +45,8 @@ impl Pressure {
         Self::ALL.iter().zip(0..).find_map(|(level, number)| (*level == self).then_some(number)).unwrap_or(0)
     }
 
-    /// Whether a message is shed at this level.
-    pub(crate) fn sheds(self, class: MessageClass, priority: Priority) -> bool {
+    /// Whether a message is shed at this level; `nth`: how many of its kind came before.
+    pub(crate) fn sheds(self, class: MessageClass, priority: Priority, nth: u64) -> bool {
         let from = match (class, priority) {
             (MessageClass::Storable, _) => return false,
             (MessageClass::Command, _) => Self::Command,
@@ -49,7 +54,7 @@ impl Pressure {
             (MessageClass::Barrage, Priority::Medium) => Self::MediumBarrage,
             (MessageClass::Barrage, Priority::Low) => Self::LowBarrage,
         };
-        self >= from
+        self > from || (self == from && (from == Self::Command || nth % THINNED < THINNED - 1))
     }
 }
 
@@ -192,15 +197,18 @@ mod tests {
         for level in Pressure::ALL {
             assert_eq!(Pressure::of_number(level.number()), level);
             for priority in Priority::ALL {
-                assert!(!level.sheds(MessageClass::Storable, priority));
+                assert!((0..4).all(|nth| !level.sheds(MessageClass::Storable, priority, nth)));
             }
         }
-        let shed = |level: Pressure| Priority::ALL.map(|priority| level.sheds(MessageClass::Barrage, priority));
-        assert_eq!(shed(Pressure::None), [false, false, false]);
-        assert_eq!(shed(Pressure::LowBarrage), [true, false, false]);
-        assert_eq!(shed(Pressure::MediumBarrage), [true, true, false]);
-        assert_eq!(shed(Pressure::Barrage), [true, true, true]);
-        assert!(!Pressure::Barrage.sheds(MessageClass::Command, Priority::Low));
-        assert!(Pressure::Command.sheds(MessageClass::Command, Priority::High));
+        let shed = |level: Pressure| {
+            Priority::ALL.map(|priority| (0..100).filter(|nth| level.sheds(MessageClass::Barrage, priority, *nth)).count())
+        };
+        assert_eq!(shed(Pressure::None), [0, 0, 0]);
+        assert_eq!(shed(Pressure::LowBarrage), [75, 0, 0]);
+        assert_eq!(shed(Pressure::MediumBarrage), [100, 75, 0]);
+        assert_eq!(shed(Pressure::Barrage), [100, 100, 75]);
+        assert_eq!(shed(Pressure::Command), [100, 100, 100]);
+        assert!((0..4).all(|nth| !Pressure::Barrage.sheds(MessageClass::Command, Priority::Low, nth)));
+        assert!((0..4).all(|nth| Pressure::Command.sheds(MessageClass::Command, Priority::High, nth)));
     }
 }
