@@ -3,6 +3,7 @@
 //! [`Broker`] is cheap to clone and may be used from any thread and any tokio runtime; the actors live on a thread
 //! of the broker's own, so the host needs no actix system.
 
+mod broadcast;
 mod builder;
 mod drain;
 mod subscribe;

@@ -49,6 +49,23 @@ impl Draft {
         self.mentions.validate(limits)?;
         self.body.validate(limits)
     }
+
+    /// Checks a message to everyone.
+    ///
+    /// # Errors
+    /// [`Invalid`]: a kind that is not broadcast (source: design 5.3, spec S58), names, content over its limit.
+    pub fn validate_broadcast(&self, limits: &Limits) -> Result<(), Invalid> {
+        if !matches!(self.body, Body::Text(_) | Body::Custom { .. }) {
+            return Err(Invalid::new("message.type", format!("is {}, which is not broadcast", self.body.kind().number())));
+        }
+        if !self.mentions.is_none() {
+            return Err(Invalid::new("message.mentionedUserIDs", "names users, but a broadcast is for everyone"));
+        }
+        if self.extended_data.len() > limits.extended_data_bytes_max {
+            return Err(Invalid::too_long("message.extendedData", self.extended_data.len(), limits.extended_data_bytes_max));
+        }
+        self.body.validate(limits)
+    }
 }
 
 /// Accepted, in its place.
@@ -77,6 +94,25 @@ pub struct Message {
     pub mentions: Mentions,
     /// What it says.
     pub body: Body,
+}
+
+/// A message to every user online: in no conversation, not kept, never unread. Source: spec S58, Q26, Q27.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broadcast {
+    /// Unique among messages.
+    pub id: u64,
+    /// In whose name.
+    pub sender: UserId,
+    /// When the broker accepted it, Unix milliseconds.
+    pub timestamp_ms: u64,
+    /// Made from the time like that of a message.
+    pub order_key: u64,
+    /// Travels with it.
+    pub extended_data: String,
+    /// What it says: text or custom.
+    pub body: Body,
+    /// How many sessions it was delivered to.
+    pub sessions: usize,
 }
 
 impl Serialize for Priority {

@@ -22,7 +22,7 @@ pub use group::{GroupAdvanced, GroupInfo, GroupMember, GroupRole};
 pub use id::{DeviceId, GroupId, LocalMessageId, RoomId, SessionId, UserId};
 pub use limits::Limits;
 pub use mention::{MentionKind, Mentions};
-pub use message::{Draft, Message};
+pub use message::{Broadcast, Draft, Message};
 pub use refusal::{Invalid, Refusal};
 pub use room::RoomInfo;
 pub use user::UserProfile;

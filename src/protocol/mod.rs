@@ -20,4 +20,4 @@ pub(crate) use reply::{
     group_member, group_short, room_full, user_full, user_wire,
 };
 pub(crate) use variant::Variant;
-pub(crate) use wire::{Encoded, Info, encode_message, message_event};
+pub(crate) use wire::{Encoded, Info, broadcast_event, encode_message, message_event};

@@ -41,6 +41,11 @@ impl Variant {
         self >= Self::NoBroadcast
     }
 
+    /// Whether broadcasts are received. Source: spec S60.
+    pub(crate) fn knows_broadcasts(self) -> bool {
+        self >= Self::NoMentions
+    }
+
     /// Whether mentions may be sent, and are seen. Source: spec S49, S50.
     pub(crate) fn knows_mentions(self) -> bool {
         self >= Self::NoTips

@@ -11,7 +11,7 @@ use bytestring::ByteString;
 use serde::Serialize;
 
 use super::Variant;
-use crate::model::{Body, Conversation, Mentions, Message, Priority, UserId};
+use crate::model::{Body, Broadcast, Conversation, Mentions, Message, Priority, UserId};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,7 +27,7 @@ struct WireMessage<'a> {
     #[serde(rename = "senderUserID")]
     sender_user_id: &'a str,
     timestamp: u64,
-    conversation_type: u8,
+    conversation_type: i8,
     #[serde(skip_serializing_if = "is_zero")]
     message_seq: u64,
     order_key: u64,
@@ -43,6 +43,8 @@ struct WireMessage<'a> {
     mentioned_user_ids: &'a [UserId],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_mention_all: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_broadcast_message: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<u8>,
 }
@@ -101,9 +103,43 @@ pub(crate) fn encode_message(message: &Message, variant: Variant) -> Option<Byte
         extended_data: &message.extended_data,
         mentioned_user_ids: &mentions.users,
         is_mention_all: mentions.all,
+        is_broadcast_message: false,
         priority: (message.priority != Priority::Low).then(|| message.priority.number()),
     };
     Some(serde_json::to_string(&wire).expect("strings and numbers always serialize").into())
+}
+
+/// The event of a message to everyone online, the same for all who know broadcasts. Source: spec S59, Q27.
+pub(crate) fn broadcast_event(broadcast: &Broadcast) -> ByteString {
+    let (mut message, mut sub_type, mut searched_content) = ("", 0, "");
+    match &broadcast.body {
+        Body::Text(text) | Body::Barrage(text) => message = text,
+        Body::Custom { message: text, sub_type: number, searched_content: searched } => {
+            (message, sub_type, searched_content) = (text, *number, searched);
+        }
+        // Not accepted as a broadcast.
+        Body::Command(_) => {}
+    }
+    let wire = WireMessage {
+        kind: broadcast.body.kind().number(),
+        message: Some(message),
+        local_message_id: "",
+        message_id: &broadcast.id.to_string(),
+        sender_user_id: broadcast.sender.as_str(),
+        timestamp: broadcast.timestamp_ms,
+        conversation_type: -1,
+        message_seq: 0,
+        order_key: broadcast.order_key,
+        to_user_id: None,
+        sub_type,
+        searched_content,
+        extended_data: &broadcast.extended_data,
+        mentioned_user_ids: &[],
+        is_mention_all: false,
+        is_broadcast_message: true,
+        priority: None,
+    };
+    super::encode_event("broadcastMessageReceived", &serde_json::json!({"message": wire}))
 }
 
 /// A message encoded for every variant that differs.

@@ -429,6 +429,8 @@ export interface ZIMEventData {
     operatedInfo: ZIMGroupOperatedInfo;
   };
   /** Ours: how many messages were dropped for this session since the last such event, by class. */
+  /** Sent to everyone online: one message, in no conversation, not kept. */
+  broadcastMessageReceived: { message: ZIMMessage };
   /** Our addition: too much was missed to be replayed after a reconnect; ask for history. */
   resyncRequired: Record<string, never>;
   barrageDropped: { low: number; medium: number; high: number; command: number };

@@ -1100,6 +1100,7 @@ export class ZIM {
   #receive(event, data) {
     if (event in NEWER_NAMES) this.#receiveMessages(event, data);
     else if (event === 'roomStateChanged') this.#rooms.changed(data);
+    else if (event === 'broadcastMessageReceived') this.#emit(event, { message: fromWire(data.message, this.#userID, '') });
     else this.#emit(event, data);
     // Only now: had the program's listeners been cut short, resuming would bring it again.
     if (typeof data.cursor === 'string') this.#cursor = data.cursor;

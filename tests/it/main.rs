@@ -5,6 +5,7 @@
 //! No test sleeps to see an effect; it waits for the reply or the event, and a wait that fails prints what did arrive.
 
 mod attack;
+mod broadcast;
 mod crash;
 mod group;
 mod history;

@@ -1,0 +1,59 @@
+//! A message to everyone online.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::Broker;
+use crate::actors::core::Core;
+use crate::actors::lane::order_key_at;
+use crate::actors::{answer, answered};
+use crate::model::{Broadcast, Draft, Refusal, UserId};
+use crate::protocol::broadcast_event;
+
+/// Sessions told before others of the actors' thread have a turn.
+const SESSIONS_PER_TURN: usize = 256;
+
+impl Broker {
+    /// Sends to every session that is logged in and of SDK 2.10 or later, the sender's included: text or custom, in no
+    /// conversation, not kept, at most once. Returns when it is in all their outboxes. Source: spec S58–S60.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for another kind, mentions, or content over its limit; [`Refusal::Busy`] while shutting down.
+    pub async fn broadcast(&self, from: &UserId, draft: Draft) -> Result<Broadcast, Refusal> {
+        let core = self.core.clone();
+        core.accepting()?;
+        draft.validate_broadcast(&core.config.limits)?;
+        let timestamp_ms = core.clock.wall_ms();
+        let broadcast = Broadcast {
+            id: core.mint.next(),
+            sender: from.clone(),
+            timestamp_ms,
+            order_key: order_key_at(timestamp_ms),
+            extended_data: draft.extended_data,
+            body: draft.body,
+            sessions: 0,
+        };
+        let (reply, outcome) = oneshot::channel();
+        // On the broker's own thread: what was accepted before it leaves before it.
+        let telling = async move { answer(reply, Ok(tell_everyone(&core, broadcast).await)) };
+        if !self.core.arbiter.spawn(telling) {
+            return Err(Refusal::Busy("the broker is shutting down"));
+        }
+        answered(outcome).await
+    }
+}
+
+async fn tell_everyone(core: &Arc<Core>, broadcast: Broadcast) -> Broadcast {
+    let frame = broadcast_event(&broadcast);
+    let mut sessions = 0;
+    for some in core.links.all().chunks(SESSIONS_PER_TURN) {
+        for link in some.iter().filter(|link| link.identity().is_some() && link.variant().knows_broadcasts()) {
+            // Closed: the session is ending, and a broadcast is not kept for it.
+            let _queued_or_closed = link.outbox.push(frame.clone());
+            sessions += 1;
+        }
+        tokio::task::yield_now().await;
+    }
+    Broadcast { sessions, ..broadcast }
+}
