@@ -2,7 +2,7 @@
 //!
 //! A connection that stays in the HTTP layer keeps its two buffers and its state machine, 17 KiB, for as long as it
 //! lives, and each write passes through it. So the broker's own server answers the upgrade itself and goes on with
-//! the bare socket. What asks for another upgrade (`curl --http2` does, for any page) is answered like any request.
+//! the bare socket. A WebSocket wanted from another path is answered like any request there.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use actix_codec::Framed;
 use actix_http::body::{BoxBody, to_bytes};
 use actix_http::h1::{Codec, SendResponse};
 use actix_http::ws::handshake;
-use actix_http::{HttpMessage as _, Request, Response, header};
+use actix_http::{ConnectionType, HttpMessage as _, Method, Request, Response};
 use actix_service::{Service, ServiceFactory, fn_factory, fn_service};
 use actix_web::dev::ServiceResponse;
 use actix_web::rt::net::TcpStream;
@@ -65,8 +65,8 @@ async fn upgrade(
     mut request: Request,
     framed: Framed<TcpStream, Codec>,
 ) -> Result<(), actix_http::Error> {
-    let wanted = request.headers().get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    let response = if !wanted || request.path() != PATH {
+    let is_head = request.method() == Method::HEAD;
+    let response = if request.path() != PATH {
         ordinary(request).await
     } else if let Err(refused) = admit(&core, request.headers(), request.conn_data::<Connection>()) {
         (*refused).into()
@@ -86,7 +86,11 @@ async fn upgrade(
             Err(refused) => refused.into(),
         }
     };
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    // No other request follows: the HTTP layer has let go of the connection. The codec that read the request for an
+    // upgrade would announce one.
+    head.head_mut().set_connection_type(ConnectionType::Close);
+    let framed = if is_head { framed } else { Framed::new(framed.into_parts().io, Codec::default()) };
     let body = to_bytes(body).await.unwrap_or_default();
     drop(SendResponse::new(framed, head.set_body(body)).await?);
     Ok(())
