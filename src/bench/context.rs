@@ -9,7 +9,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::crowd::Place;
 use super::dialog::Account;
 use super::floor::FloorMode;
-use super::member::Hears;
+use super::member::{Dialect, Hears};
+use super::peers::Peer;
 use super::process::{Folder, Server};
 use super::report::{Report, Run};
 use super::stage::Stage;
@@ -40,7 +41,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("LOG__FILTER", "warn"),
 ];
 
-/// The room admits whatever comes: what is shed then is shed because sockets are slow.
+/// The room admits whatever comes: what is shed then is shed because sockets are slow or the broker is behind.
 pub(super) const NO_BUDGET: &[(&str, &str)] = &[("SHED__ROOM_BARRAGES_PER_SECOND", "1000000"), ("SHED__ROOM_BARRAGES_BURST", "1000000")];
 
 /// One bench run.
@@ -115,7 +116,7 @@ impl<'a> Bench<'a> {
 
     /// Connects everyone to a broker.
     pub(super) async fn stage(&mut self, server: Server, places: Vec<Place>) -> Result<Stage, BenchError> {
-        let stage = self.set(server, TIDINGS, places).await?;
+        let stage = self.set(server, TIDINGS, Dialect::Broker, places).await?;
         if self.options.target.is_some() {
             stage.crowd.keep_alive(Duration::from_secs(3));
         }
@@ -130,10 +131,17 @@ impl<'a> Bench<'a> {
             FloorMode::Each => super::FLOOR_EACH,
             FloorMode::Shared => super::FLOOR_SHARED,
         };
-        self.set(server, subject, vec![place; members]).await
+        self.set(server, subject, Dialect::Floor, vec![place; members]).await
     }
 
-    async fn set(&mut self, server: Server, subject: &'static str, places: Vec<Place>) -> Result<Stage, BenchError> {
+    /// Connects everyone to another broker: receivers first, who hear those that hear nothing.
+    pub(super) async fn peer_stage(&mut self, server: Server, peer: Peer, all: &[Hears]) -> Result<Stage, BenchError> {
+        peer.prepare(server.address).await?;
+        let place = |hears: &Hears| Place { account: None, room: None, group: 0, hears: *hears, stalled: false };
+        self.set(server, peer.program.name(), Dialect::Peer(peer), all.iter().map(place).collect()).await
+    }
+
+    async fn set(&mut self, server: Server, subject: &'static str, dialect: Dialect, places: Vec<Place>) -> Result<Stage, BenchError> {
         let bar = self.bar.clone();
         if let Some(bar) = &bar {
             bar.set_message(format!("connecting to {subject}"));
@@ -145,7 +153,7 @@ impl<'a> Bench<'a> {
                 bar.inc(1)
             }
         };
-        Stage::set(server, subject, self.options.threads(), places, arrived).await
+        Stage::set(server, subject, self.options.threads(), dialect, places, arrived).await
     }
 
     /// Shows what is being measured.

@@ -12,7 +12,7 @@ use tokio::task;
 
 use super::BenchError;
 use super::dialog::{Account, Dialog};
-use super::member::{self, Dialect, Hears, Member};
+use super::member::{self, Connection, Dialect, Hears, Member};
 use super::stamp::Kind;
 use super::stats::Latency;
 use crate::clock::{Clock as _, SystemClock};
@@ -116,7 +116,7 @@ struct Crew {
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) account: Option<Account>,
-    /// Rooms to enter; the floor has none.
+    /// The room to enter; groups, bare loops and other brokers have none.
     pub(super) room: Option<String>,
     pub(super) group: usize,
     pub(super) hears: Hears,
@@ -128,17 +128,19 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Crowd {
     pub(super) clock: Arc<Micros>,
+    /// How all of them speak.
+    pub(super) dialect: Dialect,
     crews: Vec<Crew>,
     /// Those that read, in the order of their places.
     pub(super) members: Vec<Arc<Member>>,
     /// Those that don't; kept open.
-    stalled: Vec<Dialog>,
+    stalled: Vec<Connection>,
 }
 
 impl Crowd {
-    pub(super) fn new(threads: usize) -> Result<Self, BenchError> {
+    pub(super) fn new(threads: usize, dialect: Dialect) -> Result<Self, BenchError> {
         let crews = (0..threads.max(1)).map(|_| Crew::start()).collect::<Result<_, _>>()?;
-        Ok(Self { clock: Arc::default(), crews, members: Vec::new(), stalled: Vec::new() })
+        Ok(Self { clock: Arc::default(), dialect, crews, members: Vec::new(), stalled: Vec::new() })
     }
 
     /// Connects everyone, logs them in and lets them enter; `arrived` is told of each.
@@ -149,15 +151,19 @@ impl Crowd {
         mut arrived: impl FnMut(),
     ) -> Result<(), BenchError> {
         let gate = Arc::new(Semaphore::new(OPENING_MAX));
-        let here = self.members.len() + self.stalled.len();
+        let (here, dialect) = (self.members.len() + self.stalled.len(), self.dialect);
         let coming: Vec<_> = places
             .into_iter()
             .enumerate()
             .map(|(n, place)| {
                 let crew = n % self.crews.len();
                 let gate = gate.clone();
+                let number = u32::try_from(here + n).unwrap_or(u32::MAX);
                 let come = async move {
                     let _permit = gate.acquire_owned().await;
+                    if let Dialect::Peer(peer) = dialect {
+                        return Ok((peer.open(address, number, place.hears).await?, place));
+                    }
                     let mut dialog = Dialog::open(address, place.stalled).await?;
                     if let Some(account) = &place.account {
                         dialog.login(account).await?;
@@ -165,24 +171,22 @@ impl Crowd {
                     if let Some(room) = &place.room {
                         dialog.enter(room).await?;
                     }
-                    Ok::<_, BenchError>((dialog, place))
+                    Ok::<_, BenchError>((dialog.into_connection(), place))
                 };
-                (n, crew, self.crews[crew].handle.spawn(come))
+                (number, crew, self.crews[crew].handle.spawn(come))
             })
             .collect();
-        for (n, crew, task) in coming {
-            let (dialog, place) = task.await.map_err(|error| BenchError::Subject(error.to_string()))??;
+        for (number, crew, task) in coming {
+            let (connection, place) = task.await.map_err(|error| BenchError::Subject(error.to_string()))??;
             arrived();
             if place.stalled {
-                self.stalled.push(dialog);
+                self.stalled.push(connection);
                 continue;
             }
-            let (reader, frames, writer) = dialog.into_parts();
-            let number = u32::try_from(here + n).unwrap_or(u32::MAX);
-            let dialect = if place.account.is_some() { Dialect::Broker } else { Dialect::Floor };
-            let member = Arc::new(Member::new(number, crew, place.group, place.hears, dialect, writer));
+            let Connection { read, inbound, write } = connection;
+            let member = Arc::new(Member::new(number, crew, place.group, place.hears, dialect, write));
             let Crew { handle, tally, .. } = &self.crews[crew];
-            handle.spawn(member::read(reader, frames, member.clone(), self.clock.clone(), tally.clone()));
+            handle.spawn(member::read(read, inbound, member.clone(), self.clock.clone(), tally.clone()));
             self.members.push(member);
         }
         Ok(())

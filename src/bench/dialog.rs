@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::BenchError;
 use super::frame::{Frame, Frames, put_text};
+use super::member::{Connection, Inbound};
 
 /// How long an answer may take while ten thousand others come in too.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -74,6 +74,15 @@ impl Dialog {
         self.ask("enterRoom", &json!({"roomInfo": {"roomID": room}})).await
     }
 
+    /// Makes a group of the one who is logged in and `users`, so many invited at a time.
+    pub(super) async fn make_group(&mut self, group: &str, users: &[String], at_a_time: usize) -> Result<(), BenchError> {
+        self.ask("createGroup", &json!({"groupInfo": {"groupID": group, "groupName": group}, "userIDs": []})).await?;
+        for users in users.chunks(at_a_time) {
+            self.ask("inviteUsersIntoGroup", &json!({"groupID": group, "userIDs": users})).await?;
+        }
+        Ok(())
+    }
+
     async fn ask(&mut self, op: &'static str, args: &Value) -> Result<(), BenchError> {
         self.asked += 1;
         let id = self.asked;
@@ -114,8 +123,8 @@ impl Dialog {
         }
     }
 
-    pub(super) fn into_parts(self) -> (OwnedReadHalf, Frames, OwnedWriteHalf) {
+    pub(super) fn into_connection(self) -> Connection {
         let (read, write) = self.socket.into_split();
-        (read, self.frames, write)
+        Connection { read, inbound: Inbound::WebSocket(self.frames), write }
     }
 }

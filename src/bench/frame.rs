@@ -49,39 +49,51 @@ fn put_header(out: &mut Vec<u8>, length: usize, mask_bit: u8) {
     }
 }
 
-/// Takes frames out of a stream of chunks; keeps what is not whole yet.
+/// What came of a stream and is not whole yet.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
-    held: Vec<u8>,
-}
+pub(super) struct Held(Vec<u8>);
 
-impl Frames {
-    /// Hands each frame that is whole now to `each`.
-    pub(super) fn feed(&mut self, chunk: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), NotAFrame> {
-        if self.held.is_empty() {
-            let taken = take_whole(chunk, &mut each)?;
-            self.held.extend_from_slice(&chunk[taken..]);
+impl Held {
+    /// `first` takes what is whole from the beginning of the bytes and says how long it was.
+    pub(super) fn feed(&mut self, chunk: &[u8], mut first: impl FnMut(&[u8]) -> Result<Option<usize>, NotAFrame>) -> Result<(), NotAFrame> {
+        let mut take_whole = |bytes: &[u8]| {
+            let mut at = 0;
+            while let Some(length) = first(&bytes[at..])? {
+                at += length;
+            }
+            Ok(at)
+        };
+        if self.0.is_empty() {
+            let taken = take_whole(chunk)?;
+            self.0.extend_from_slice(&chunk[taken..]);
             return Ok(());
         }
-        self.held.extend_from_slice(chunk);
-        let taken = take_whole(&self.held, &mut each)?;
-        if taken == self.held.len() {
+        self.0.extend_from_slice(chunk);
+        let taken = take_whole(&self.0)?;
+        if taken == self.0.len() {
             // Ten thousand idle connections must not keep what their largest frame needed.
-            self.held = Vec::new();
+            self.0 = Vec::new();
         } else {
-            self.held.drain(..taken);
+            self.0.drain(..taken);
         }
         Ok(())
     }
 }
 
-fn take_whole(bytes: &[u8], each: &mut impl FnMut(Frame<'_>)) -> Result<usize, NotAFrame> {
-    let mut at = 0;
-    while let Some((frame, length)) = first(&bytes[at..])? {
-        each(frame);
-        at += length;
+/// Takes frames out of a stream of chunks; keeps what is not whole yet.
+#[derive(Debug, Default)]
+pub(super) struct Frames(Held);
+
+impl Frames {
+    /// Hands each frame that is whole now to `each`.
+    pub(super) fn feed(&mut self, chunk: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), NotAFrame> {
+        self.0.feed(chunk, |bytes| {
+            Ok(first(bytes)?.map(|(frame, length)| {
+                each(frame);
+                length
+            }))
+        })
     }
-    Ok(at)
 }
 
 /// The first frame and its length with header, if it is whole.
@@ -129,7 +141,7 @@ mod tests {
                 })
                 .unwrap();
         }
-        assert!(frames.held.is_empty());
+        assert!(frames.0.0.is_empty());
         texts
     }
 

@@ -1,5 +1,6 @@
 //! The report as one page: no script, no font, no request to anywhere.
 
+use super::compared;
 use super::report::{CurvePoint, Report, Run};
 use super::svg::{self, Line};
 use super::table;
@@ -17,6 +18,9 @@ pub(super) fn page(report: &Report) -> String {
     let heading = table::heading(report);
     let mut body = format!("<h1>{}</h1><p>{}</p><p>{}</p>", escape(&heading[0]), escape(&heading[1]), escape(&heading[2]));
     body.push_str(&findings(report));
+    if !report.compared.is_empty() {
+        body.push_str(&compared_rows(report));
+    }
     if !report.curve.is_empty() {
         body.push_str(&curve(&report.curve));
     }
@@ -53,6 +57,16 @@ fn findings(report: &Report) -> String {
     format!(
         "<h2>Against the bare loops and the targets</h2><table><tr><th><th>unit<th>ours<th>floor<th>ratio<th>must<th>aim</tr>{rows}</table>"
     )
+}
+
+fn compared_rows(report: &Report) -> String {
+    let row = |cells: [String; compared::COLUMNS.len()]| {
+        let cell = |(n, text): (usize, &String)| format!("<td{}>{}</td>", if n > 1 { " class=n" } else { "" }, escape(text));
+        format!("<tr>{}</tr>", cells.iter().enumerate().map(cell).collect::<String>())
+    };
+    let head: String = compared::COLUMNS.iter().map(|name| format!("<th>{name}")).collect();
+    let rows: String = report.compared.iter().map(|one| row(compared::cells(one))).collect();
+    format!("<h2>The same loads on others</h2><table><tr>{head}</tr>{rows}</table>")
 }
 
 fn of_run(run: &Run) -> String {

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::crowd::{Micros, Tally};
 use super::frame::{Frame, Frames, NotAFrame, put_text};
+use super::peers::{Answer, Heard, Packets, Peer};
 use super::stamp::{self, Kind, Stamp, digits};
 use super::stats::Slices;
 
@@ -25,6 +26,23 @@ pub(super) enum Dialect {
     Broker,
     /// Bare texts, see [`super::floor`].
     Floor,
+    /// The protocol of another broker, see [`super::peers`].
+    Peer(Peer),
+}
+
+/// How what a server sends is taken apart.
+#[derive(Debug)]
+pub(super) enum Inbound {
+    WebSocket(Frames),
+    Peer(Packets),
+}
+
+/// A socket whose greetings are over.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) read: OwnedReadHalf,
+    pub(super) inbound: Inbound,
+    pub(super) write: OwnedWriteHalf,
 }
 
 /// Whose messages reach a member.
@@ -42,7 +60,7 @@ pub(super) enum Hears {
 #[derive(Debug, Clone)]
 pub(super) struct Parcel {
     pub(super) to: String,
-    /// 0 peer, 1 room.
+    /// 0 peer, 1 room, 2 group.
     pub(super) conversation_type: u8,
     pub(super) kind: Kind,
     pub(super) bytes: usize,
@@ -112,13 +130,14 @@ impl Member {
             let number = desk.sent;
             desk.open.insert(u64::from(number), (meant_us, parcel.kind));
             let text = Stamp { sender: self.number, number, meant_us, kind: parcel.kind }.text(parcel.bytes);
-            let request = match self.dialect {
-                Dialect::Floor => text,
-                Dialect::Broker => request(number, self.number, parcel, &text),
-            };
-            put_text(&mut frame, request.as_bytes(), (number ^ 0x5bd1_e995).to_be_bytes());
+            let mask = (number ^ 0x5bd1_e995).to_be_bytes();
+            match self.dialect {
+                Dialect::Floor => put_text(&mut frame, text.as_bytes(), mask),
+                Dialect::Broker => put_text(&mut frame, request(number, self.number, parcel, &text).as_bytes(), mask),
+                Dialect::Peer(peer) => peer.put_publish(&mut frame, number, &text),
+            }
         }
-        self.out.lock().await.write_all(&frame).await
+        self.write(&frame).await
     }
 
     /// Any other request; its answer is counted like that of a message, as storable, but not measured.
@@ -126,7 +145,7 @@ impl Member {
         let mut frame = Vec::new();
         // An id outside those of messages: its answer finds nothing on the desk.
         put_text(&mut frame, br#"{"id":9007199254740991,"op":"ping","args":{}}"#, [7, 1, 3, 5]);
-        self.out.lock().await.write_all(&frame).await
+        self.write(&frame).await
     }
 
     /// Returns when fewer than `window` requests wait for their answer.
@@ -184,6 +203,22 @@ impl Member {
         self.settled.notify_one();
     }
 
+    /// Another broker's answer: they name a message in their own ways, or answer in turn.
+    fn take_answer(&self, to: Answer, accepted: bool, now_us: u64, tally: &mut Tally) {
+        let mut desk = lock(&self.desk);
+        let fitting = desk.open.keys().filter(|number| u32::try_from(**number).is_ok_and(|number| to.fits(number)));
+        let Some(number) = fitting.min().copied() else { return };
+        let Some((meant_us, kind)) = desk.open.remove(&number) else { return };
+        if accepted {
+            desk.acknowledged[kind.index()] += 1;
+            tally.acknowledged(kind, now_us.saturating_sub(meant_us));
+        } else {
+            *desk.refused.entry(0).or_default() += 1;
+        }
+        drop(desk);
+        self.settled.notify_one();
+    }
+
     fn take_event(&self, frame: &[u8], now_us: u64, tally: &mut Tally) {
         let mut seen = lock(&self.seen);
         let mut stamps = 0;
@@ -200,13 +235,25 @@ impl Member {
         }
     }
 
-    fn take_chunk(&self, chunk: &[u8], now_us: u64, frames: &mut Frames, tally: &mut Tally) -> Result<(), NotAFrame> {
+    /// `owed` is given what must be written back.
+    fn take_chunk(&self, chunk: &[u8], now_us: u64, inbound: &mut Inbound, tally: &mut Tally, owed: &mut Vec<u8>) -> Result<(), NotAFrame> {
         tally.bytes += chunk.len() as u64;
-        frames.feed(chunk, |frame| match frame {
-            Frame::Text(text) => self.take(text, now_us, tally),
-            Frame::Close(code) => self.seen().closed = Some(code),
-            Frame::Control => {}
-        })
+        match inbound {
+            Inbound::WebSocket(frames) => frames.feed(chunk, |frame| match frame {
+                Frame::Text(text) => self.take(text, now_us, tally),
+                Frame::Close(code) => self.seen().closed = Some(code),
+                Frame::Control => {}
+            }),
+            Inbound::Peer(packets) => packets.feed(chunk, owed, |heard| match heard {
+                Heard::Message(bytes) => self.take_event(bytes, now_us, tally),
+                Heard::Answer { to, accepted } => self.take_answer(to, accepted, now_us, tally),
+                Heard::Other => {}
+            }),
+        }
+    }
+
+    async fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+        self.out.lock().await.write_all(bytes).await
     }
 }
 
@@ -252,25 +299,41 @@ thread_local! {
 }
 
 /// Reads until the connection ends.
-pub(super) async fn read(mut socket: OwnedReadHalf, mut frames: Frames, member: Arc<Member>, clock: Arc<Micros>, tally: Arc<Mutex<Tally>>) {
-    let more = |cx: &mut std::task::Context<'_>| {
-        BUFFER.with_borrow_mut(|buffer| {
-            let mut chunk = ReadBuf::new(buffer);
-            // Not `try_read`: this one knows that a read which did not fill the buffer emptied the socket, and saves
-            // the system call that would say so.
-            match Pin::new(&mut socket).poll_read(cx, &mut chunk) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(Ok(())) if !chunk.filled().is_empty() => {
-                    let now_us = clock.now();
-                    let taken = lock(&tally).at(now_us, |tally| member.take_chunk(chunk.filled(), now_us, &mut frames, tally));
-                    Poll::Ready(taken.is_ok())
+pub(super) async fn read(
+    mut socket: OwnedReadHalf,
+    mut inbound: Inbound,
+    member: Arc<Member>,
+    clock: Arc<Micros>,
+    tally: Arc<Mutex<Tally>>,
+) {
+    let mut owed = Vec::new();
+    loop {
+        let more = |cx: &mut std::task::Context<'_>| {
+            BUFFER.with_borrow_mut(|buffer| {
+                let mut chunk = ReadBuf::new(buffer);
+                // Not `try_read`: this one knows that a read which did not fill the buffer emptied the socket, and saves
+                // the system call that would say so.
+                match Pin::new(&mut socket).poll_read(cx, &mut chunk) {
+                    Poll::Pending => Poll::Pending,
+                    Poll::Ready(Ok(())) if !chunk.filled().is_empty() => {
+                        let now_us = clock.now();
+                        let take = |tally: &mut Tally| member.take_chunk(chunk.filled(), now_us, &mut inbound, tally, &mut owed);
+                        Poll::Ready(lock(&tally).at(now_us, take).is_ok())
+                    }
+                    Poll::Ready(_) => Poll::Ready(false),
                 }
-                Poll::Ready(_) => Poll::Ready(false),
+            })
+        };
+        if !poll_fn(more).await {
+            break;
+        }
+        if !owed.is_empty() {
+            if member.write(&owed).await.is_err() {
+                break;
             }
-        })
-    };
-    let mut more = more;
-    while poll_fn(&mut more).await {}
+            owed.clear();
+        }
+    }
     let mut seen = member.seen();
     seen.closed = seen.closed.or(Some(1006));
 }

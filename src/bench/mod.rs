@@ -1,7 +1,7 @@
 //! The load bench: what the broker carries, what a delivery costs, what is dropped, and whether all of it is accounted for.
 //!
 //! The broker runs as a child process, so that its processor time and memory are its own; beside it, in the same run,
-//! the bare loops of `floor` show what the sockets alone cost on this machine. The load generator is a crowd of
+//! the bare loops of `floor` show what the sockets alone cost on this machine, and `peers` what other brokers cost. The load generator is a crowd of
 //! hand-made WebSocket clients (`frame`, `member`, `crowd`) that finds messages by a `stamp` in their text.
 //!
 //! ```text
@@ -10,6 +10,7 @@
 //! ```
 //! Used by `tidings bench`; `benches/load.rs` runs the same.
 
+mod compared;
 mod context;
 mod crowd;
 mod dialog;
@@ -19,6 +20,7 @@ mod html;
 mod load;
 mod member;
 mod options;
+mod peers;
 mod process;
 mod report;
 mod scenarios;
@@ -33,6 +35,7 @@ use std::io;
 
 use thiserror::Error;
 
+pub use compared::Compared;
 pub use floor::{FloorMode, serve_floor};
 pub use options::{Options, Running, Scenario};
 pub use report::{Audit, Bound, CurvePoint, Finding, Machine, Report, Run};
@@ -46,6 +49,8 @@ use self::stats::ms;
 const TIDINGS: &str = "tidings";
 const FLOOR_EACH: &str = "bare loop, one write each";
 const FLOOR_SHARED: &str = "bare loop, 2 ms batches";
+/// The loads that are run on more than our broker.
+const BESIDE: [&str; 3] = ["room-flood", "room-paced", "peer-durable"];
 
 /// Why a bench run ends early.
 #[derive(Debug, Error)]
@@ -98,7 +103,8 @@ pub fn run(options: &Options, print: &mut dyn FnMut(&str)) -> Result<Report, Ben
     let mut report = bench.finish();
     report.seconds = ms(clock.now()) / 1000.0;
     report.findings = targets::of(&report);
-    for line in table::of_findings(&report) {
+    report.compared = compared::of(&report);
+    for line in compared::lines(&report.compared).into_iter().chain(table::of_findings(&report)) {
         print(&line);
     }
     Ok(report)

@@ -13,6 +13,11 @@ pub enum Scenario {
     RoomPaced,
     /// Stored one-to-one messages, 32 under way; then 2,000 a second.
     PeerDurable,
+    /// The flooded and the paced room, and stored messages, on mosquitto, nats-server and redis-server; not part of
+    /// `quick`.
+    Peers,
+    /// Stored messages to groups of which nearly everyone is away.
+    Group,
     /// Connections that do nothing.
     Idle,
     /// A room with members that never read, and the same room without them.
@@ -29,10 +34,12 @@ pub enum Scenario {
 
 impl Scenario {
     /// All, in the order they run.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::RoomFlood,
         Self::RoomPaced,
         Self::PeerDurable,
+        Self::Peers,
+        Self::Group,
         Self::Idle,
         Self::Overload,
         Self::Mixed,
@@ -48,6 +55,8 @@ impl Scenario {
             Self::RoomFlood => "room-flood",
             Self::RoomPaced => "room-paced",
             Self::PeerDurable => "peer-durable",
+            Self::Peers => "peers",
+            Self::Group => "group",
             Self::Idle => "idle",
             Self::Overload => "overload",
             Self::Mixed => "mixed",
@@ -135,7 +144,7 @@ impl Options {
         let mut chosen = self.scenarios.clone();
         if chosen.is_empty() {
             chosen = Scenario::ALL.to_vec();
-            chosen.retain(|scenario| !self.quick || !matches!(scenario, Scenario::RoomHuge | Scenario::Growth));
+            chosen.retain(|scenario| !self.quick || !matches!(scenario, Scenario::Peers | Scenario::RoomHuge | Scenario::Growth));
         }
         chosen.sort_unstable();
         chosen.dedup();

@@ -17,6 +17,9 @@ pub(super) const LISTENING: &str = "listening on ";
 const TICKS_PER_SECOND: f64 = 100.0;
 /// How long a scrape may take; a broker that is flooded answers late.
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often, and at what distances, it is tried whether someone else's program takes connections: ten seconds.
+const START_LOOKS: u32 = 500;
+const START_LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A running server: a child of ours, or one that runs already.
 #[derive(Debug)]
@@ -65,6 +68,31 @@ impl Server {
                 return Ok(server);
             }
         }
+    }
+
+    /// Starts someone else's program, which does not say when it serves: it does when it takes connections. It runs in
+    /// its folder, and what it says is in `output` there.
+    pub(super) async fn start_at(program: &Path, arguments: &[String], address: SocketAddr, folder: Folder) -> Result<Self, BenchError> {
+        let failed = |error| BenchError::io(format!("cannot start {}", program.display()), error);
+        let output = folder.0.join("output");
+        let (out, err) = fs::File::create(&output).and_then(|file| Ok((file.try_clone()?, file))).map_err(failed)?;
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&folder.0).stdin(Stdio::null()).stdout(out).stderr(err);
+        let child = command.spawn().map_err(failed)?;
+        let mut server = Self { address, pid: Some(child.id()), child: Some(child), _stdout: None, _folder: Some(folder) };
+        for _ in 0..START_LOOKS {
+            let ended = server.child.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
+            if ended {
+                break;
+            }
+            if tokio::net::TcpStream::connect(address).await.is_ok() {
+                return Ok(server);
+            }
+            tokio::time::sleep(START_LOOK_EVERY).await;
+        }
+        let said = fs::read_to_string(&output).unwrap_or_default();
+        let said = said.lines().last().unwrap_or("it said nothing");
+        Err(BenchError::Subject(format!("{} does not listen on {address}: {said}", program.display())))
     }
 
     /// One that runs already; without its process id nothing is known of its cost.

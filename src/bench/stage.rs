@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::BenchError;
 use super::crowd::{Crowd, Place};
 use super::load::Work;
-use super::member::{Hears, Member};
+use super::member::{Dialect, Hears, Member};
 use super::process::{Counters, Server};
 use super::report::{Audit, Run};
 use super::stamp::Kind;
@@ -37,10 +37,11 @@ impl Stage {
         server: Server,
         subject: &'static str,
         threads: usize,
+        dialect: Dialect,
         places: Vec<Place>,
         arrived: impl FnMut(),
     ) -> Result<Self, BenchError> {
-        let mut crowd = Crowd::new(threads)?;
+        let mut crowd = Crowd::new(threads, dialect)?;
         crowd.gather(server.address, places, arrived).await?;
         let stage = Self { server: Arc::new(server), crowd, subject, groups: vec!["room"] };
         // Arrivals are announced to everyone inside; what is left of that must not be measured.
@@ -138,6 +139,7 @@ impl Stage {
             }
             run.slowest_member_p99_ms = run.slowest_member_p99_ms.max(member.seen().slices.quantile_ms(0.99));
         }
+        run.foreign = matches!(self.crowd.dialect, Dialect::Peer(_));
         run.audit = audit(&self.crowd.members, self.crowd.stalled() == 0, dropped);
         run
     }
@@ -191,7 +193,7 @@ fn audit(members: &[Arc<Member>], everyone: bool, dropped: &BTreeMap<String, u64
     let hears_room = members.iter().filter(|member| member.hears == Hears::Room).count() as u64;
     if groups == 1 && hears_room == members.len() as u64 {
         for kind in [Kind::Low, Kind::Medium, Kind::High] {
-            let in_room = drops(kind, &["over_budget", "unfair", "mailbox_full"]) * hears_room.saturating_sub(1);
+            let in_room = drops(kind, &["over_budget", "unfair", "mailbox_full", "overloaded"]) * hears_room.saturating_sub(1);
             let counted = in_room + drops(kind, &["outbox_full", "session_closed"]);
             let missing = missing[kind.index()];
             // Stalled members are not among ours, and most of what is dropped is theirs.

@@ -58,6 +58,10 @@ fn codes<C: std::fmt::Display>(counts: &std::collections::BTreeMap<C, u64>) -> S
 fn audit(run: &Run) -> String {
     let audit = &run.audit;
     let (expected, received) = (audit.expected.iter().sum::<u64>(), audit.received.iter().sum::<u64>());
+    if run.foreign {
+        let missing = expected.saturating_sub(received);
+        return format!("{received} of {expected} delivered, {missing} lost, {} twice or out of order", audit.duplicates);
+    }
     if audit.is_clean() {
         return format!("{received} of {expected} delivered, the rest counted; nothing twice or out of order");
     }

@@ -17,6 +17,7 @@ pub(super) fn of(report: &Report) -> Vec<Finding> {
     findings.flood();
     findings.paced();
     findings.durable();
+    findings.group();
     findings.idle();
     findings.overload();
     findings.mixed();
@@ -76,6 +77,18 @@ impl Findings<'_> {
         }
     }
 
+    fn group(&mut self) {
+        let run = |scenario| self.report.run(scenario, TIDINGS);
+        let cost = |run: &Run| run.cpu_seconds.filter(|_| run.published > 0).map(|cpu| cpu * 1e3 / run.published as f64);
+        let (small, large) = (run("group-small"), run("group-large"));
+        let lost = small.into_iter().chain(large).map(|run| run.audit.storable_lost + run.audit.duplicates).sum::<u64>() as f64;
+        let (few, many) = (small.and_then(cost), large.and_then(cost));
+        // Their floor is the small group: members who are away must cost nothing.
+        self.add("stored to a group of 500, 50 online", "CPU s / 1,000 sends", few, None, None, None);
+        self.add("the same with all members it can have", "CPU s / 1,000 sends", many, few, None, Some(Bound::TimesFloor(1.2)));
+        self.add("stored to groups, lost or twice", "messages", many.map(|_| lost), None, Some(Bound::Max(0.0)), None);
+    }
+
     fn idle(&mut self) {
         let Some(run) = self.report.run("idle", TIDINGS) else { return };
         let each = run.resident_kib.map(|[before, _, after]| after.saturating_sub(before) as f64 / run.members.max(1) as f64);
@@ -122,6 +135,8 @@ impl Findings<'_> {
             Some(Bound::Max(0.0)),
             None,
         );
+        let arrived = share(run.audit.received.iter().sum(), run.audit.expected.iter().sum());
+        self.add("room of 10,000, delivered of published", "%", Some(arrived * 100.0), None, None, None);
         self.add("room of 10,000", "CPU s / million", run.cpu_per_million, None, None, None);
         let grown = run.resident_kib.map(|[before, highest, _]| highest.saturating_sub(before) as f64 / 1024.0);
         self.add("room of 10,000, memory grown", "MiB", grown, None, None, None);

@@ -1,10 +1,12 @@
 //! The loads, one file per kind of conversation.
 
 mod curve;
+mod group;
 mod idle;
 mod mixed;
 mod overload;
 mod peer;
+mod peers;
 mod room;
 
 use super::BenchError;
@@ -17,6 +19,8 @@ pub(super) async fn run(bench: &mut Bench<'_>, scenario: Scenario) -> Result<(),
         Scenario::RoomFlood => room::flood(bench).await,
         Scenario::RoomPaced => room::paced(bench).await,
         Scenario::PeerDurable => peer::durable(bench).await,
+        Scenario::Peers => peers::peers(bench).await,
+        Scenario::Group => group::group(bench).await,
         Scenario::Idle => idle::idle(bench).await,
         Scenario::Overload => overload::overload(bench).await,
         Scenario::Mixed => mixed::mixed(bench).await,

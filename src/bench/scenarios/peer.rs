@@ -5,14 +5,15 @@ use std::io::{Seek as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::BenchError;
 use super::super::context::Bench;
 use super::super::crowd::{Micros, Place};
 use super::super::load::{keep_full, pace};
 use super::super::member::{Hears, Parcel};
 use super::super::process::Folder;
+use super::super::stage::Stage;
 use super::super::stamp::Kind;
 use super::super::stats::Latency;
+use super::super::{BenchError, Run};
 
 /// Of the reference figures.
 const PAYLOAD_BYTES: usize = 200;
@@ -35,19 +36,14 @@ pub(super) async fn durable(bench: &mut Bench<'_>) -> Result<(), BenchError> {
     let places = places.collect::<Result<_, _>>()?;
     let mut stage = bench.stage(server, places).await?;
     stage.groups = vec!["peer"];
-    let parcel = Parcel { to: format!("{name}-1"), conversation_type: 0, kind: Kind::Storable, bytes: PAYLOAD_BYTES };
-    let sender = &stage.crowd.members[..1];
+    let (to, sender) = (format!("{name}-1"), &stage.crowd.members[..1]);
 
-    bench.measuring("peer-durable: window of 32");
-    let how_long = Duration::from_secs(bench.options.seconds(15, 4));
-    stage.measure("warm-up", |crowd| keep_full(crowd, sender, WINDOW, &parcel, WARM_UP)).await?;
-    let mut run = stage.measure("peer-durable", |crowd| keep_full(crowd, sender, WINDOW, &parcel, how_long)).await?;
-    run.cpu_per_million = run.cpu_seconds.filter(|_| run.published > 0).map(|cpu| cpu * 1e6 / run.published as f64);
+    let run = window_on(bench, &stage, &to).await?;
     bench.keep(run);
 
     bench.measuring("peer-durable: 2,000 a second");
     let how_long = Duration::from_secs(bench.options.seconds(10, 4));
-    let mut run = stage.measure("peer-durable-paced", |crowd| pace(crowd, sender, PER_SECOND, &parcel, how_long)).await?;
+    let mut run = stage.measure("peer-durable-paced", |crowd| pace(crowd, sender, PER_SECOND, &parcel(&to), how_long)).await?;
     run.cpu_per_million = run.cpu_seconds.filter(|_| run.published > 0).map(|cpu| cpu * 1e6 / run.published as f64);
     bench.keep(run);
     drop(stage);
@@ -62,6 +58,21 @@ pub(super) async fn durable(bench: &mut Bench<'_>) -> Result<(), BenchError> {
         quantiles.count, quantiles.p50_ms, quantiles.p99_ms
     ));
     Ok(())
+}
+
+fn parcel(to: &str) -> Parcel {
+    Parcel { to: to.to_owned(), conversation_type: 0, kind: Kind::Storable, bytes: PAYLOAD_BYTES }
+}
+
+/// The first member of the stage keeps a window of messages to the second one under way.
+pub(super) async fn window_on(bench: &Bench<'_>, stage: &Stage, to: &str) -> Result<Run, BenchError> {
+    bench.measuring(&format!("peer-durable: {}, window of 32", stage.subject));
+    let (sender, parcel) = (&stage.crowd.members[..1], parcel(to));
+    let how_long = Duration::from_secs(bench.options.seconds(15, 4));
+    stage.measure("warm-up", |crowd| keep_full(crowd, sender, WINDOW, &parcel, WARM_UP)).await?;
+    let mut run = stage.measure("peer-durable", |crowd| keep_full(crowd, sender, WINDOW, &parcel, how_long)).await?;
+    run.cpu_per_million = run.cpu_seconds.filter(|_| run.published > 0).map(|cpu| cpu * 1e6 / run.published as f64);
+    Ok(run)
 }
 
 /// A second of writing a window's worth of records and waiting for the disk each time.

@@ -13,7 +13,7 @@ use super::super::{BenchError, Run};
 /// Of the reference figures.
 const PAYLOAD_BYTES: usize = 100;
 /// Publishers of the flood, one message each under way: a window of 16.
-const FLOODERS: usize = 16;
+pub(super) const FLOODERS: usize = 16;
 /// Messages a second of the paced room, and who sends them in turn.
 const PACE: f64 = 40.0;
 const PACERS: usize = 4;
@@ -38,20 +38,28 @@ async fn paced_on(stage: &Stage, room: &str, scenario: &str, per_second: f64, se
 
 /// The loads that are measured beside the bare loops.
 #[derive(Debug, Clone, Copy)]
-enum Load {
+pub(super) enum Load {
     Flood,
     Paced,
 }
 
 impl Load {
-    fn scenario(self) -> &'static str {
+    pub(super) fn scenario(self) -> &'static str {
         match self {
             Self::Flood => "room-flood",
             Self::Paced => "room-paced",
         }
     }
 
-    async fn on(self, stage: &Stage, room: &str, seconds: u64) -> Result<Run, BenchError> {
+    pub(super) fn seconds(self, bench: &Bench<'_>) -> u64 {
+        match self {
+            Self::Flood => bench.options.seconds(15, 4),
+            Self::Paced => bench.options.seconds(20, 5),
+        }
+    }
+
+    /// The publishers are the first of the stage's members.
+    pub(super) async fn on(self, stage: &Stage, room: &str, seconds: u64) -> Result<Run, BenchError> {
         match self {
             Self::Flood => flood_on(stage, room, self.scenario(), seconds).await,
             Self::Paced => paced_on(stage, room, self.scenario(), PACE, seconds).await,
@@ -60,18 +68,16 @@ impl Load {
 }
 
 pub(super) async fn flood(bench: &mut Bench<'_>) -> Result<(), BenchError> {
-    let seconds = bench.options.seconds(15, 4);
-    beside_floors(bench, Load::Flood, seconds, [FloorMode::Shared, FloorMode::Each]).await
+    beside_floors(bench, Load::Flood, [FloorMode::Shared, FloorMode::Each]).await
 }
 
 pub(super) async fn paced(bench: &mut Bench<'_>) -> Result<(), BenchError> {
-    let seconds = bench.options.seconds(20, 5);
-    beside_floors(bench, Load::Paced, seconds, [FloorMode::Each, FloorMode::Shared]).await
+    beside_floors(bench, Load::Paced, [FloorMode::Each, FloorMode::Shared]).await
 }
 
 /// One load on a broker, then on each bare loop.
-async fn beside_floors(bench: &mut Bench<'_>, load: Load, seconds: u64, floors: [FloorMode; 2]) -> Result<(), BenchError> {
-    let members = bench.options.members(1_000, 1_000);
+async fn beside_floors(bench: &mut Bench<'_>, load: Load, floors: [FloorMode; 2]) -> Result<(), BenchError> {
+    let (members, seconds) = (bench.options.members(1_000, 1_000), load.seconds(bench));
     let server = bench.broker(NO_BUDGET)?;
     let room = bench.name("room");
     let places = bench.in_room(&room, 0, members)?;

@@ -1,0 +1,122 @@
+//! The text protocol of NATS as far as the bench needs it, and of `JetStream` one stream with one consumer.
+
+use super::super::frame::NotAFrame;
+use super::super::stamp::digits;
+use super::{Answer, Heard, Role, TOPIC};
+
+/// Longest line that is believed: a server says of itself what it is in one.
+const LINE_BYTES_MAX: usize = 16 * 1024;
+/// Longest message that is believed.
+const MESSAGE_BYTES_MAX: u64 = 1 << 20;
+/// Where `JetStream` answers a publisher; the message's number follows.
+const ANSWERS: &str = "_INBOX.bench.";
+/// Where the stream's consumer pushes what was stored.
+const STORED: &str = "bench-stored";
+
+/// What is written when a connection opens; the server answers the PING last.
+pub(super) fn hello(role: Role, stored: bool) -> Vec<u8> {
+    let subscription = match (role, stored) {
+        (Role::Receiver, false) => format!("SUB {TOPIC} 1\r\n"),
+        (Role::Receiver, true) => format!("SUB {STORED} 1\r\n"),
+        (Role::Publisher, false) => String::new(),
+        (Role::Publisher, true) => format!("SUB {ANSWERS}* 1\r\n"),
+    };
+    format!("CONNECT {{\"verbose\":false,\"pedantic\":false}}\r\n{subscription}PING\r\n").into_bytes()
+}
+
+/// Asks for a stream in files and for a consumer that is pushed everything in it; two answers come.
+pub(super) fn make_stream() -> Vec<u8> {
+    let stream = format!(r#"{{"name":"bench","subjects":["{TOPIC}"],"storage":"file","retention":"limits","num_replicas":1}}"#);
+    let consumer = format!(
+        r#"{{"stream_name":"bench","config":{{"durable_name":"receiver","deliver_subject":"{STORED}","deliver_policy":"all","ack_policy":"none","replay_policy":"instant"}}}}"#
+    );
+    let mut out = Vec::new();
+    put(&mut out, "$JS.API.STREAM.CREATE.bench", Some(0), &stream);
+    put(&mut out, "$JS.API.CONSUMER.DURABLE.CREATE.bench.receiver", Some(0), &consumer);
+    out
+}
+
+/// Appends one message and what makes the server say that it was taken.
+pub(super) fn put_publish(out: &mut Vec<u8>, number: u32, stored: bool, text: &str) {
+    put(out, TOPIC, stored.then_some(number), text);
+    if !stored {
+        out.extend(b"PING\r\n");
+    }
+}
+
+fn put(out: &mut Vec<u8>, subject: &str, answer: Option<u32>, text: &str) {
+    let answer = answer.map_or(String::new(), |number| format!(" {ANSWERS}{number}"));
+    out.extend(format!("PUB {subject}{answer} {}\r\n{text}\r\n", text.len()).into_bytes());
+}
+
+/// The first line with what belongs to it, and its length, if it is whole; `owed` is given the PONG it asks for.
+pub(super) fn first<'a>(bytes: &'a [u8], owed: &mut Vec<u8>) -> Result<Option<(Heard<'a>, usize)>, NotAFrame> {
+    let Some(end) = memchr::memchr(b'\n', bytes) else {
+        return if bytes.len() > LINE_BYTES_MAX { Err(NotAFrame) } else { Ok(None) };
+    };
+    let line = bytes[..end].strip_suffix(b"\r").ok_or(NotAFrame)?;
+    let next = end + 1;
+    let heard = match line {
+        b"PONG" => Heard::Answer { to: Answer::Next, accepted: true },
+        b"PING" => {
+            owed.extend(b"PONG\r\n");
+            Heard::Other
+        }
+        _ if line.starts_with(b"INFO ") || line == b"+OK" => Heard::Other,
+        _ if line.starts_with(b"MSG ") => return message(bytes, &line[4..], next),
+        // Errors too: the server hangs up after nearly all of them.
+        _ => return Err(NotAFrame),
+    };
+    Ok(Some((heard, next)))
+}
+
+/// `subject sid [reply] length`, and behind the line as many bytes.
+fn message<'a>(bytes: &'a [u8], head: &'a [u8], from: usize) -> Result<Option<(Heard<'a>, usize)>, NotAFrame> {
+    let mut words = head.split(|byte| *byte == b' ');
+    let (subject, length) = words.next().zip(words.next_back()).ok_or(NotAFrame)?;
+    let length = digits(length).filter(|length| *length <= MESSAGE_BYTES_MAX).ok_or(NotAFrame)?;
+    let end = from + usize::try_from(length).map_err(|_| NotAFrame)?;
+    let Some(tail) = bytes.get(end..end + 2) else { return Ok(None) };
+    if tail != b"\r\n" {
+        return Err(NotAFrame);
+    }
+    let payload = &bytes[from..end];
+    let heard = match subject.strip_prefix(ANSWERS.as_bytes()) {
+        None => Heard::Message(payload),
+        Some(number) => {
+            let number = digits(number).and_then(|number| u32::try_from(number).ok()).ok_or(NotAFrame)?;
+            Heard::Answer { to: Answer::Number(number), accepted: memchr::memmem::find(payload, b"\"error\"").is_none() }
+        }
+    };
+    Ok(Some((heard, end + 2)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_messages_are_found_wherever_the_stream_is_cut() {
+        let stream =
+            b"INFO {\"max_payload\":1048576}\r\nPONG\r\nPING\r\nMSG bench 1 5\r\na\r\nbc\r\nMSG bench-stored 1 $JS.ACK.x 0\r\n\r\n\
+            MSG _INBOX.bench.17 1 9\r\n{\"seq\":1}\r\nMSG _INBOX.bench.18 1 12\r\n{\"error\":{}}\r\n";
+        let wanted = ["other", "next true", "other", "a\r\nbc", "", "number 17 true", "number 18 false"].map(str::to_owned);
+        super::super::tests::cut_anywhere(stream, first, &wanted, b"PONG\r\n");
+    }
+
+    #[test]
+    fn what_is_published_reads_as_the_protocol_wants_it() {
+        let mut out = Vec::new();
+        put_publish(&mut out, 3, true, "abc");
+        put_publish(&mut out, 4, false, "d");
+        assert_eq!(out, b"PUB bench _INBOX.bench.3 3\r\nabc\r\nPUB bench 1\r\nd\r\nPING\r\n");
+    }
+
+    #[test]
+    fn what_no_server_sends_is_refused() {
+        let long = vec![b'x'; LINE_BYTES_MAX + 1];
+        for wrong in [b"-ERR 'no'\r\n".as_slice(), b"PONG\n", b"MSG bench\r\n", b"MSG bench 1 x\r\n", b"MSG bench 1 1\r\nabc", &long] {
+            assert_eq!(first(wrong, &mut Vec::new()), Err(NotAFrame));
+        }
+    }
+}

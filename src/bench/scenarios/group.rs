@@ -1,0 +1,58 @@
+//! Groups of which nearly everyone is away: a send must cost what those who are there cost, and no more.
+
+use std::time::Duration;
+
+use super::super::BenchError;
+use super::super::context::Bench;
+use super::super::crowd::Place;
+use super::super::dialog::Dialog;
+use super::super::load::pace;
+use super::super::member::{Hears, Parcel};
+use super::super::stamp::Kind;
+
+/// Members of the small group, which is the largest one by default; of the large one, which is the largest one there can be.
+const SMALL: usize = 500;
+const LARGE: (usize, usize) = (100_000, 10_000);
+const ONLINE: usize = 50;
+/// Of those who are there, who sends; and how much all of them do.
+const SENDERS: usize = 5;
+const PER_SECOND: f64 = 50.0;
+const PAYLOAD_BYTES: usize = 100;
+const WARM_UP: Duration = Duration::from_secs(2);
+/// Users of one invitation.
+const INVITED: usize = 1_000;
+
+const SETTINGS: &[(&str, &str)] =
+    &[("USERS__MUST_EXIST", "false"), ("LIMITS__GROUP_MEMBERS_MAX", "100000"), ("LIMITS__GROUP_INVITE_MAX", "1000")];
+
+pub(super) async fn group(bench: &mut Bench<'_>) -> Result<(), BenchError> {
+    let large = bench.options.scaled(LARGE.0, LARGE.1);
+    let seconds = bench.options.seconds(30, 10);
+    bench.note(format!("group: {SMALL} members against {large}, {ONLINE} of each online"));
+    for (scenario, members) in [("group-small", SMALL), ("group-large", large)] {
+        let server = bench.broker(SETTINGS)?;
+        let name = bench.name("group");
+        bench.measuring(&format!("{scenario}: inviting"));
+        let users: Vec<String> = (1..members).map(|n| format!("{name}-{n}")).collect();
+        let owner = bench.account(&format!("{name}-0"))?;
+        let mut dialog = Dialog::open(server.address, false).await?;
+        dialog.login(&owner).await?;
+        dialog.make_group(&name, &users, INVITED).await?;
+        drop(dialog);
+        let place = |n| {
+            let account = Some(bench.account(&format!("{name}-{n}"))?);
+            Ok::<_, BenchError>(Place { account, room: None, group: 0, hears: Hears::Room, stalled: false })
+        };
+        let places = (0..ONLINE).map(place).collect::<Result<Vec<_>, _>>()?;
+        let mut stage = bench.stage(server, places).await?;
+        stage.groups = vec!["group"];
+        bench.measuring(scenario);
+        let parcel = Parcel { to: name, conversation_type: 2, kind: Kind::Storable, bytes: PAYLOAD_BYTES };
+        let senders = &stage.crowd.members[..SENDERS];
+        stage.measure("warm-up", |crowd| pace(crowd, senders, PER_SECOND, &parcel, WARM_UP)).await?;
+        let run = stage.measure(scenario, |crowd| pace(crowd, senders, PER_SECOND, &parcel, Duration::from_secs(seconds))).await?;
+        drop(stage);
+        bench.keep(run);
+    }
+    Ok(())
+}

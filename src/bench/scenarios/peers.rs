@@ -1,0 +1,73 @@
+//! Other brokers under the loads of ours: the flooded room, the paced room, stored one-to-one messages.
+
+use super::super::BenchError;
+use super::super::context::Bench;
+use super::super::member::Hears;
+use super::super::options::Scenario;
+use super::super::peers::{Installed, Peer, Program};
+use super::peer;
+use super::room::{self, FLOODERS, Load};
+
+const SAME: &str = "other brokers carry the same 100 (stored: 200) bytes in their own framing, ours in its JSON event; \
+    their room has its publishers beside its subscribers, ours among them";
+const ANSWERS: &str = "told of completion by: mosquitto PUBACK of QoS 1 (subscribers QoS 0), nats-server PONG to a PING behind PUB, \
+    redis-server the reply to PUBLISH";
+const STORED: &str = "stored on other brokers: mosquitto QoS 1 to a kept session, saved every second; nats-server JetStream file stream, \
+    PubAck; redis-server XADD, appendfsync everysec. NONE of them waits for the disk (fsync) before it answers; ours does";
+
+pub(super) async fn peers(bench: &mut Bench<'_>) -> Result<(), BenchError> {
+    let installed: Vec<_> = Program::ALL.into_iter().map(|program| (program, Installed::find(program))).collect();
+    for (_, missing) in &installed {
+        if let Err(missing) = missing {
+            bench.note(missing.clone());
+        }
+    }
+    if installed.iter().all(|(_, found)| found.is_err()) {
+        return Ok(());
+    }
+    [SAME, ANSWERS, STORED].into_iter().for_each(|text| bench.note(text.to_owned()));
+    // Asked for by name, they still need ours and the bare loops of the same run beside them.
+    let chosen = bench.options.chosen();
+    if !chosen.contains(&Scenario::RoomFlood) {
+        room::flood(bench).await?;
+    }
+    if !chosen.contains(&Scenario::RoomPaced) {
+        room::paced(bench).await?;
+    }
+    if !chosen.contains(&Scenario::PeerDurable) {
+        peer::durable(bench).await?;
+    }
+    for (program, found) in &installed {
+        if let Ok(installed) = found {
+            in_a_room(bench, *program, installed).await?;
+            stored(bench, *program, installed).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn in_a_room(bench: &mut Bench<'_>, program: Program, installed: &Installed) -> Result<(), BenchError> {
+    let members = bench.options.members(1_000, 1_000);
+    let (server, told) = installed.start(false, &bench.options.folder).await?;
+    bench.note(told);
+    let mut all = vec![Hears::Nothing; FLOODERS];
+    all.resize(FLOODERS + members, Hears::Room);
+    let stage = bench.peer_stage(server, Peer { program, stored: false }, &all).await?;
+    for load in [Load::Flood, Load::Paced] {
+        bench.measuring(&format!("{}: {}", load.scenario(), program.name()));
+        let seconds = load.seconds(bench);
+        let run = load.on(&stage, "", seconds).await?;
+        bench.keep(run);
+    }
+    Ok(())
+}
+
+async fn stored(bench: &mut Bench<'_>, program: Program, installed: &Installed) -> Result<(), BenchError> {
+    let (server, told) = installed.start(true, &bench.options.folder).await?;
+    bench.note(told);
+    let mut stage = bench.peer_stage(server, Peer { program, stored: true }, &[Hears::Nothing, Hears::Peer(0)]).await?;
+    stage.groups = vec!["peer"];
+    let run = peer::window_on(bench, &stage, "").await?;
+    bench.keep(run);
+    Ok(())
+}
