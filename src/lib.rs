@@ -17,6 +17,9 @@ mod actors;
 pub mod auth;
 #[cfg(feature = "bench")]
 pub mod bench;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench_support;
 pub mod broker;
 pub mod clock;
 pub mod config;

@@ -10,6 +10,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -72,10 +73,11 @@ struct Sending {
 
 /// The writing side of one connection.
 pub(super) struct Wire {
-    stream: Arc<TcpStream>,
+    stream: TcpStream,
     link: Arc<Link>,
     shard: Arc<Shard>,
     sending: Mutex<Sending>,
+    is_cut: AtomicBool,
 }
 
 impl fmt::Debug for Wire {
@@ -86,12 +88,13 @@ impl fmt::Debug for Wire {
 
 /// How the reaper reaches the socket; does not keep it open.
 #[derive(Debug)]
-struct Handle(Weak<TcpStream>);
+struct Handle(Weak<Wire>);
 
 impl Socket for Handle {
     fn cut(&self) {
-        if let Some(stream) = self.0.upgrade() {
-            shut(&stream, Shutdown::Both);
+        if let Some(wire) = self.0.upgrade() {
+            wire.is_cut.store(true, Ordering::Relaxed);
+            shut(&wire.stream, Shutdown::Both);
         }
     }
 }
@@ -118,16 +121,24 @@ impl Ponger for Arc<Wire> {
 
 /// Serves one connection until it ends. `early`: what came behind the request.
 pub(super) async fn serve(core: Arc<Core>, shard: Arc<Shard>, stream: TcpStream, early: Vec<u8>) {
-    let stream = Arc::new(stream);
-    let link = core.open_link(Some(Box::new(Handle(Arc::downgrade(&stream)))));
-    let wire = Arc::new(Wire { stream, link: link.clone(), shard, sending: Mutex::default() });
+    let wire = Arc::new_cyclic(|wire| {
+        let link = core.open_link(Some(Box::new(Handle(wire.clone()))));
+        Wire { stream, link, shard, sending: Mutex::default(), is_cut: AtomicBool::new(false) }
+    });
+    let link = wire.link.clone();
     let mut reader = Reader::new(core, link.clone(), wire.clone());
     wire.shard.ready(wire.clone());
     if let Err(end) = read(&wire.stream, &mut reader, early).await
         && reader.ended(&end)
     {
-        // What still comes is not looked at; the reaper cuts the socket if the client does not end it.
-        while poll_read(&wire.stream, |_| ()).await.is_ok() {}
+        // What still comes is not looked at; the reaper cuts the socket if the client does not end it. From then on it
+        // stays unread, so that the system resets who writes on: reading it would open no window any more (the system
+        // sends none for a socket that was shut), and the writer would wait for one for a minute.
+        while poll_read(&wire.stream, |_| ()).await.is_ok() {
+            if wire.is_cut.load(Ordering::Relaxed) {
+                break;
+            }
+        }
     }
     link.finish();
     // Also takes the wire's waker out of the outbox.
@@ -233,7 +244,7 @@ impl Wire {
             }
             // Without asking the runtime whether it knows of room: nearly always there is. When there is not, the
             // attempt above tells it so.
-            let taken = match SockRef::from(&*self.stream).send(&desk.bytes) {
+            let taken = match SockRef::from(&self.stream).send(&desk.bytes) {
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
                 taken => taken?,
             };

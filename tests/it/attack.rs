@@ -19,9 +19,9 @@ use tokio::time::sleep;
 
 use crate::hostile::{Line, MIB, Program, Running, Watch, alone, message_to, request, soon};
 
-const FIN: u8 = 0x80;
+pub(crate) const FIN: u8 = 0x80;
 const CONTINUE: u8 = 0x0;
-const TEXT: u8 = 0x1;
+pub(crate) const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
@@ -140,7 +140,7 @@ fn header(first: u8, bytes: u64) -> Vec<u8> {
     header
 }
 
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     [&header(first, payload.len() as u64), payload].concat()
 }
 

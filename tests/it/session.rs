@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::support::{Client, Login, T0, To, World, fields, pluck, session_ended, text, user};
+use crate::support::{Login, T0, To, World, fields, pluck, session_ended, text, user};
 
 const S: Duration = Duration::from_secs(1);
 
@@ -356,7 +356,7 @@ async fn fragments_are_put_together_wherever_they_are_cut() {
 #[tokio::test]
 async fn a_ping_of_the_wire_is_answered_with_its_payload() {
     let world = World::start();
-    let mut nobody = Client::connect(world.address()).await;
+    let mut nobody = world.connect().await;
     nobody.raw(Message::Ping("before login".into())).await;
     assert_eq!(nobody.pong().await, b"before login");
     let mut alice = world.client("alice").await;

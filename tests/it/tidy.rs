@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("actors", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store"]),
     ("broker", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "actors"]),
     ("bench", &["model", "clock", "config", "auth", "broker"]),
+    ("bench_support", &["model", "clock", "protocol", "rate", "actors"]),
     ("http", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "actors", "broker"]),
 ];
 

@@ -84,20 +84,17 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) async fn connect(address: SocketAddr) -> Self {
-        match Self::try_connect(address, &[]).await {
-            Ok(client) => client,
-            Err((status, body)) => panic!("no WebSocket: {status} {body}"),
-        }
-    }
-
     /// Asks for a WebSocket with more headers; else gives the status and the body of the refusal.
     pub(crate) async fn try_connect(address: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Self, (u16, String)> {
-        let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
+        Self::over(TcpStream::connect(address).await.unwrap(), "/ws", headers).await
+    }
+
+    /// The same over a socket of the test's own, at any path.
+    pub(crate) async fn over(stream: TcpStream, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, (u16, String)> {
+        let mut request = format!("ws://{}{path}", stream.peer_addr().unwrap()).into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        let stream = TcpStream::connect(address).await.unwrap();
         match tokio::time::timeout(PATIENCE, client_async(request, stream)).await.expect("an answer to the handshake") {
             Ok((socket, _)) => Ok(Self { socket, next_id: 1, unread: VecDeque::new(), hello: Value::Null, log: Vec::new() }),
             Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
@@ -226,6 +223,11 @@ impl Client {
                 None => self.fail("the close"),
             }
         }
+    }
+
+    /// The connection is over, with a close frame or without; what comes before is remembered.
+    pub(crate) async fn ended(&mut self) {
+        while self.next("the end of the connection").await.is_some() {}
     }
 
     /// The payload of the next pong.

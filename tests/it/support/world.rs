@@ -1,4 +1,5 @@
-//! One broker with its HTTP server, started through the library as a host would.
+//! One broker with its HTTP server, started through the library as a host would: the broker's own server, or a host's
+//! with the broker mounted on it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -6,12 +7,14 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use tempfile::TempDir;
 use tidings::auth::Tokens;
 use tidings::clock::{Clock, ManualClock, SystemClock};
 use tidings::config::{Config, StoreEngine};
 use tidings::http::Server;
 use tidings::{Broker, BrokerBuilder, ShutdownReport};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::{Client, Login, T0, user};
@@ -25,6 +28,7 @@ pub(crate) struct WorldBuilder {
     clock: Option<Arc<ManualClock>>,
     parts: Vec<Part>,
     folder: Option<TempDir>,
+    mounted: bool,
 }
 
 type Part = Box<dyn FnOnce(BrokerBuilder) -> BrokerBuilder>;
@@ -66,6 +70,12 @@ impl WorldBuilder {
         })
     }
 
+    /// On an actix-web server of the host's own, below `/im`; the host's own page is `/mine`.
+    pub(crate) fn mounted(mut self) -> Self {
+        self.mounted = true;
+        self
+    }
+
     /// Gives the broker a part of the host's own.
     pub(crate) fn part(mut self, part: impl FnOnce(BrokerBuilder) -> BrokerBuilder + 'static) -> Self {
         self.parts.push(Box::new(part));
@@ -73,7 +83,7 @@ impl WorldBuilder {
     }
 
     pub(crate) fn start(self) -> World {
-        let Self { config, clock, parts, folder } = self;
+        let Self { config, clock, parts, folder, mounted } = self;
         let any_clock: Arc<dyn Clock> = match &clock {
             Some(clock) => clock.clone(),
             None => Arc::new(SystemClock::new()),
@@ -81,8 +91,9 @@ impl WorldBuilder {
         let builder = Broker::builder().config(config.clone()).clock(any_clock.clone());
         let broker = parts.into_iter().fold(builder, |builder, part| part(builder)).start().unwrap();
         let (tokens, _) = Tokens::open(&config, any_clock).unwrap();
-        let host = Host::start(broker.clone());
-        World { broker, tokens, clock, host: Some(host), _folder: folder }
+        let host = Host::start(broker.clone(), mounted);
+        let path = if mounted { "/im/ws" } else { "/ws" };
+        World { broker, tokens, path, clock, host: Some(host), _folder: folder }
     }
 }
 
@@ -91,6 +102,7 @@ impl WorldBuilder {
 pub(crate) struct World {
     pub(crate) broker: Broker,
     pub(crate) tokens: Tokens,
+    path: &'static str,
     clock: Option<Arc<ManualClock>>,
     host: Option<Host>,
     _folder: Option<TempDir>,
@@ -108,7 +120,7 @@ impl World {
         config.auth.secret = "the secret of the integration tests".to_owned();
         config.store.engine = StoreEngine::Memory;
         config.store.cache_bytes = 1 << 20;
-        WorldBuilder { config, clock: None, parts: Vec::new(), folder: Some(folder) }
+        WorldBuilder { config, clock: None, parts: Vec::new(), folder: Some(folder), mounted: false }
     }
 
     pub(crate) fn start() -> Self {
@@ -136,7 +148,15 @@ impl World {
 
     /// A connection that has not logged in.
     pub(crate) async fn connect(&self) -> Client {
-        Client::connect(self.address()).await
+        self.connect_over(TcpStream::connect(self.address()).await.unwrap()).await
+    }
+
+    /// The same over a socket of the test's own.
+    pub(crate) async fn connect_over(&self, stream: TcpStream) -> Client {
+        match Client::over(stream, self.path, &[]).await {
+            Ok(client) => client,
+            Err((status, body)) => panic!("no WebSocket: {status} {body}"),
+        }
     }
 
     /// Logged in, on the user's only device.
@@ -191,12 +211,53 @@ struct Host {
     stop: oneshot::Sender<mpsc::Sender<ShutdownReport>>,
 }
 
+/// What listens: the broker's own server, or one of the host's.
+enum Serving {
+    Own(Server),
+    Hosts(ServerHandle, SocketAddr),
+}
+
+impl Serving {
+    fn start(broker: &Broker, mounted: bool) -> Self {
+        if !mounted {
+            return Self::Own(Server::start(broker).unwrap());
+        }
+        let routes = broker.clone();
+        let app = move || {
+            let broker = routes.clone();
+            App::new()
+                .route("/mine", web::get().to(|| async { "my own page" }))
+                .service(web::scope("/im").configure(move |app| broker.configure(app)))
+        };
+        let server = HttpServer::new(app).on_connect(broker.on_connect()).workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+        let address = server.addrs()[0];
+        let server = server.run();
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        Self::Hosts(handle, address)
+    }
+
+    fn address(&self) -> SocketAddr {
+        match self {
+            Self::Own(server) => server.address(),
+            Self::Hosts(_, address) => *address,
+        }
+    }
+
+    async fn stop(self) {
+        match self {
+            Self::Own(server) => server.stop().await,
+            Self::Hosts(handle, _) => handle.stop(true).await,
+        }
+    }
+}
+
 impl Host {
-    fn start(broker: Broker) -> Self {
+    fn start(broker: Broker, mounted: bool) -> Self {
         let (started, address) = mpsc::channel();
         let (stop, stopping) = oneshot::channel::<mpsc::Sender<ShutdownReport>>();
         let serve = async move {
-            let server = Server::start(&broker).unwrap();
+            let server = Serving::start(&broker, mounted);
             started.send(server.address()).unwrap();
             let Ok(ended) = stopping.await else { return };
             let report = broker.shutdown(GRACE).await;
