@@ -14,6 +14,9 @@ use crate::config;
 use crate::model::Message;
 use crate::protocol::Encoded;
 
+/// The longest tick, however far the writers are behind.
+const TICK_MAX: Duration = Duration::from_millis(500);
+
 /// One accepted message on its way out.
 #[derive(Debug)]
 pub(crate) struct Item {
@@ -37,6 +40,8 @@ pub(crate) struct Batch {
     messages_max: usize,
     bytes_max: usize,
     ticking: bool,
+    /// A stored message has made the tick shorter.
+    hurried: bool,
 }
 
 /// An actor that sends out what it gathered.
@@ -49,6 +54,8 @@ pub(crate) trait Deliver: Actor<Context = Context<Self>> {
     }
     /// How many sessions it delivers to.
     fn audience(&self) -> usize;
+    /// How far the writers of sockets are behind.
+    fn write_late(&self) -> Duration;
     /// Hands items (possibly none, when there is other news) to the members.
     fn deliver(&mut self, items: Vec<Item>);
 }
@@ -63,6 +70,7 @@ impl Batch {
             messages_max: config.messages_max,
             bytes_max: config.bytes_max,
             ticking: false,
+            hurried: false,
         }
     }
 
@@ -81,9 +89,11 @@ impl Batch {
     }
 
     /// How long to gather for so many: a system call for each of ten thousand takes a tenth of a second of a core, and
-    /// must not be due again before it is done.
-    fn tick_for(&self, audience: usize) -> Duration {
-        self.tick.max(Duration::from_millis(audience as u64 / self.members_per_ms))
+    /// must not be due again before it is done. `late`: how far the writers of sockets are behind; what is written
+    /// less often costs less, and so they catch up.
+    fn tick_for(&self, audience: usize, late: Duration) -> Duration {
+        let by_size = Duration::from_millis(audience as u64 / self.members_per_ms);
+        if by_size <= self.tick { self.tick } else { by_size.max(late.min(TICK_MAX)) }
     }
 
     fn take(&mut self) -> Vec<Item> {
@@ -94,8 +104,27 @@ impl Batch {
 
 /// Adds an item; it leaves now or with the tick.
 pub(crate) fn offer<A: Deliver>(actor: &mut A, item: Item, ctx: &mut Context<A>) {
+    let stored = item.commit > 0;
     actor.batch().push(item);
     news(actor, ctx);
+    if stored {
+        hurry(actor, ctx);
+    }
+}
+
+/// A stored message does not wait for the long tick of a large conversation, only for a part of it.
+fn hurry<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
+    let audience = actor.audience();
+    let batch = actor.batch();
+    let soon = (batch.tick_for(audience, Duration::ZERO) / 4).max(batch.tick);
+    if batch.items.is_empty() || batch.hurried || soon <= batch.tick {
+        return;
+    }
+    batch.hurried = true;
+    ctx.run_later(soon, |actor, _| {
+        actor.batch().hurried = false;
+        deliver_accepted(actor);
+    });
 }
 
 /// Something waits to go out: sends it now when the conversation was idle or enough has gathered.
@@ -124,10 +153,11 @@ fn flush<A: Deliver>(actor: &mut A) {
 }
 
 fn tick<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
-    let audience = actor.audience();
+    let (audience, late) = (actor.audience(), actor.write_late());
     let batch = actor.batch();
     batch.ticking = true;
-    let after = batch.tick_for(audience);
+    batch.hurried = false;
+    let after = batch.tick_for(audience, late);
     ctx.run_later(after, |actor, ctx| {
         if actor.batch().items.is_empty() && !actor.has_news() {
             actor.batch().ticking = false;
@@ -136,4 +166,20 @@ fn tick<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
         flush(actor);
         tick(actor, ctx);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tick_grows_with_the_audience_and_with_the_lateness_of_a_large_one() {
+        let batch = Batch::new(&config::Config::default().batch);
+        let ms = Duration::from_millis;
+        assert_eq!(batch.tick_for(2, ms(0)), ms(10));
+        assert_eq!(batch.tick_for(1_000, ms(300)), ms(10), "what is small is not why the writers are late");
+        assert_eq!(batch.tick_for(10_000, ms(0)), ms(100));
+        assert_eq!(batch.tick_for(10_000, ms(300)), ms(300));
+        assert_eq!(batch.tick_for(10_000, ms(3_000)), ms(500));
+    }
 }

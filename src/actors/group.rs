@@ -6,6 +6,7 @@
 //! How membership changes is next door, in `group_change`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 
@@ -243,6 +244,10 @@ impl Owner for Group {
 impl Deliver for Group {
     fn batch(&mut self) -> &mut Batch {
         self.lane.batch()
+    }
+
+    fn write_late(&self) -> Duration {
+        self.core.pressure.write_late()
     }
 
     fn audience(&self) -> usize {

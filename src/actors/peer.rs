@@ -4,6 +4,7 @@
 //! idle; its state is in the store, so nothing is lost by that.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 
@@ -124,6 +125,10 @@ impl Owner for Peer {
 impl Deliver for Peer {
     fn batch(&mut self) -> &mut Batch {
         self.lane.batch()
+    }
+
+    fn write_late(&self) -> Duration {
+        self.core.pressure.write_late()
     }
 
     fn audience(&self) -> usize {

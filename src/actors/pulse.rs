@@ -17,6 +17,8 @@ const BEAT: Duration = Duration::from_millis(100);
 pub(crate) struct PressureCell {
     level: AtomicU8,
     write_late_us: AtomicU64,
+    /// What the writers reported up to the last beat.
+    last_write_late_us: AtomicU64,
 }
 
 impl PressureCell {
@@ -30,8 +32,15 @@ impl PressureCell {
         self.write_late_us.fetch_max(u64::try_from(late.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// How long a socket waited for its writer lately, at most.
+    pub(crate) fn write_late(&self) -> Duration {
+        Duration::from_micros(self.last_write_late_us.load(Ordering::Relaxed))
+    }
+
     fn take_write_late(&self) -> Duration {
-        Duration::from_micros(self.write_late_us.swap(0, Ordering::Relaxed))
+        let late = self.write_late_us.swap(0, Ordering::Relaxed);
+        self.last_write_late_us.store(late, Ordering::Relaxed);
+        Duration::from_micros(late)
     }
 }
 

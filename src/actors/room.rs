@@ -468,6 +468,10 @@ impl Deliver for Room {
         self.lane.batch()
     }
 
+    fn write_late(&self) -> Duration {
+        self.core.pressure.write_late()
+    }
+
     fn audience(&self) -> usize {
         self.state.as_ref().map_or(0, |state| state.roster().len())
     }
