@@ -13,6 +13,7 @@ use super::archive::ArchiveHandle;
 use super::directory::Shelf;
 use super::group::Group;
 use super::handed::Handed;
+use super::left::Left;
 use super::link::{Link, Socket};
 use super::mint::Mint;
 use super::outbox::{Outbox, OutboxLimits};
@@ -37,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) archive: ArchiveHandle,
     pub(crate) handed: Arc<Handed>,
+    pub(crate) left: Left,
     pub(crate) gate: SendGate,
     pub(crate) mint: Mint,
     pub(crate) arbiter: ArbiterHandle,

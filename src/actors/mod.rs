@@ -33,6 +33,7 @@ mod group_change;
 mod group_state;
 pub(crate) mod handed;
 pub(crate) mod lane;
+pub(crate) mod left;
 pub(crate) mod link;
 pub(crate) mod mint;
 pub(crate) mod outbox;

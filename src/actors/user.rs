@@ -93,8 +93,6 @@ pub(crate) struct User {
     /// Messages to rooms and groups that are not sent yet.
     telling: usize,
     queries: VecDeque<(Duration, usize)>,
-    /// Up to where the user had everything when its last session ended, if that was in this life of the actor.
-    pub(super) left_at: Option<u64>,
     pub(super) unreadable: Option<Refusal>,
 }
 
@@ -117,7 +115,6 @@ impl Resident for User {
             entering: 0,
             telling: 0,
             queries: VecDeque::new(),
-            left_at: None,
             unreadable: None,
         }
     }

@@ -69,39 +69,39 @@ impl User {
         let (core, id) = (self.core.clone(), self.id.clone());
         let announce = async move {
             let asked = id.clone();
-            let known = core.archive.read(move |store| Ok((store.groups_of(&asked)?, store.left_at(&asked)?))).await;
-            for group in known.as_ref().map_or(&[][..], |(groups, _)| groups) {
+            let groups = core.archive.read(move |store| store.groups_of(&asked)).await;
+            for group in groups.as_deref().unwrap_or_default() {
                 core.groups.tell_if_living(group, group::Presence { user: id.clone() }).await;
             }
             for room in &arrival.rooms {
                 core.rooms.tell_surely(&core, room, Back { user: id.clone(), link: arrival.link.clone() }).await;
             }
-            (arrival, known.map(|(_, left_at)| left_at))
+            (arrival, groups.map(drop))
         };
-        ctx.wait(announce.into_actor(self).map(|(arrival, left_at), user, ctx| user.catch_up(arrival, left_at, ctx)));
+        ctx.wait(announce.into_actor(self).map(|(arrival, groups), user, ctx| user.catch_up(arrival, groups, ctx)));
     }
 
     /// Everyone knows the link: fixes from where on it hears live, and reads what it missed until there.
-    fn catch_up(&mut self, arrival: Arrival, left_at: Result<Option<u64>, Refusal>, ctx: &mut Context<Self>) {
+    fn catch_up(&mut self, arrival: Arrival, groups: Result<(), Refusal>, ctx: &mut Context<Self>) {
         let up_to = self.core.store.last_commit();
         arrival.link.live_after(up_to);
         let history = &self.core.config.history;
         let now_ms = self.core.clock.wall_ms();
-        let (after, since_ms) = match (arrival.resume_from, left_at) {
+        let (after, since_ms) = match (arrival.resume_from, groups) {
             (_, Err(refusal)) => {
                 tracing::warn!(%refusal, user.id = %self.id, "what a session missed could not be read");
-                return self.welcome(arrival, up_to, None, ctx);
+                return self.welcome(arrival, up_to, None);
             }
             // Given out by a store that went further than this one.
-            (Some(after), _) if after > up_to => return self.welcome(arrival, up_to, None, ctx),
+            (Some(after), _) if after > up_to => return self.welcome(arrival, up_to, None),
             (Some(after), _) => (after, 0),
-            (None, Ok(stored)) if arrival.alone && history.offline_days > 0 && self.left_at.or(stored).is_some() => {
-                (self.left_at.or(stored).unwrap_or(up_to), now_ms.saturating_sub(u64::from(history.offline_days) * DAY_MS))
-            }
-            (None, Ok(_)) => (arrival.began, 0),
+            (None, Ok(())) => match self.core.left.of(&self.id).filter(|_| arrival.alone && history.offline_days > 0) {
+                Some(left) => (left, now_ms.saturating_sub(u64::from(history.offline_days) * DAY_MS)),
+                None => (arrival.began, 0),
+            },
         };
         if after >= up_to {
-            return self.welcome(arrival, up_to, Some((up_to, Vec::new())), ctx);
+            return self.welcome(arrival, up_to, Some((up_to, Vec::new())));
         }
         let wanted = Wanted {
             user: self.id.clone(),
@@ -115,19 +115,19 @@ impl User {
         };
         let (archive, variant) = (self.core.archive.clone(), arrival.link.variant());
         let read = async move { archive.read(move |store| resume::read(store, &wanted)).await };
-        ctx.wait(read.into_actor(self).map(move |missed, user, ctx| {
+        ctx.wait(read.into_actor(self).map(move |missed, user, _| {
             let missed = missed.unwrap_or_else(|refusal| {
                 tracing::warn!(%refusal, user.id = %user.id, "what a session missed could not be read");
                 None
             });
             let replay = missed.map(|missed| (after, resume::frames(&missed, variant, up_to)));
-            user.welcome(arrival, up_to, replay, ctx);
+            user.welcome(arrival, up_to, replay);
         }));
     }
 
     /// Answers the login and lets out what was held. `replay`: since which commit, and the frames; none: too much or
     /// unknown, the client must ask for history.
-    fn welcome(&mut self, arrival: Arrival, up_to: u64, replay: Option<(u64, Vec<ByteString>)>, ctx: &mut Context<Self>) {
+    fn welcome(&mut self, arrival: Arrival, up_to: u64, replay: Option<(u64, Vec<ByteString>)>) {
         let Arrival { link, request, rooms, profile, reply, .. } = arrival;
         let resync = replay.is_none();
         let (after, frames) = replay.unwrap_or((up_to, Vec::new()));
@@ -146,10 +146,6 @@ impl User {
         tracing::debug!(user.id = %self.id, session.id = %link.session, devices = self.sessions.len(), resync, "session started");
         self.core.tell_host(|| Event::SessionStarted { user: self.id.clone(), session: link.session.clone() });
         answer(reply, Ok(profile));
-        if self.core.config.history.offline_days > 0 {
-            // Should the process end without a word, what was delivered before this session is not replayed again.
-            self.note_left(up_to, ctx);
-        }
     }
 }
 
@@ -192,7 +188,7 @@ impl Handler<Held<Ended>> for User {
         let at = self.sessions.remove(position);
         self.publish_presence(ctx);
         if self.sessions.is_empty() && self.core.config.history.offline_days > 0 {
-            self.note_left(at.link.has_up_to(&self.core.handed), ctx);
+            self.core.left.note(&self.id, at.link.has_up_to(&self.core.handed));
         }
         if for_good {
             self.give_up_places(number, ctx);
@@ -205,19 +201,5 @@ impl Handler<Held<Ended>> for User {
         tracing::debug!(user.id = %self.id, session.id = %at.link.session, for_good, "session ended");
         self.core.tell_host(|| Event::SessionEnded { user: self.id.clone(), session: at.link.session.clone() });
         self.leave_if_unused(ctx);
-    }
-}
-
-impl User {
-    /// Notes up to where the user has everything, for a next session without a cursor.
-    fn note_left(&mut self, commit: u64, ctx: &mut Context<Self>) {
-        self.left_at = Some(commit);
-        let (archive, row) = (self.core.archive.clone(), RowWrite::PutLeftAt(self.id.clone(), commit));
-        let keep = async move {
-            if let Err(refusal) = archive.apply(vec![row]).await {
-                tracing::debug!(%refusal, "where a user left could not be noted");
-            }
-        };
-        self.tell(keep, ctx);
     }
 }

@@ -14,6 +14,7 @@ use crate::actors::archive::ArchiveHandle;
 use crate::actors::core::{Core, LinkRegistry};
 use crate::actors::directory::Shelf;
 use crate::actors::handed::Handed;
+use crate::actors::left::Left;
 use crate::actors::mint::Mint;
 use crate::actors::presence::Presence;
 use crate::actors::pulse::{self, PressureCell};
@@ -155,6 +156,7 @@ impl BrokerBuilder {
             ArchiveHandle::start(store.clone(), actors.archive_mailbox, actors.appends_in_flight_max, actors.reads_in_flight_max, &arbiter);
         let core = Arc::new(Core {
             metrics: Arc::new(Metrics::new()),
+            left: Left::default(),
             handed: Handed::up_to(store.last_commit()),
             mint: Mint::above(store.last_message_id(), self.clock.clone()),
             gate: gate(&config, self.clock.clone()),

@@ -1,6 +1,5 @@
 //! The way down: in order, bounded in time, and only once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,16 +9,10 @@ use tokio::time::{sleep, timeout};
 
 use super::builder::CoreThread;
 use crate::actors::core::Core;
-use crate::actors::link::Link;
-use crate::model::UserId;
 use crate::protocol::CloseCode;
-use crate::store::RowWrite;
 
 /// How often the way down looks whether a step is done. Only a shutdown waits by looking.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-
-/// Rows written together on the way down.
-const ROWS_AT_ONCE: usize = 256;
 
 /// What a shutdown left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,7 +63,6 @@ async fn drain(core: &Core, grace: Duration) -> ShutdownReport {
     // Two ticks: what became durable last is still gathered by its conversation.
     sleep(Duration::from_millis(core.config.batch.tick_ms * 2)).await;
     let writes_unfinished = core.archive.in_flight();
-    note_where_users_are(core).await;
     for link in core.links.all() {
         link.close(CloseCode::Shutdown);
     }
@@ -87,19 +79,6 @@ async fn drain(core: &Core, grace: Duration) -> ShutdownReport {
         tracing::error!("closing the store ended unexpectedly");
     }
     ShutdownReport { writes_unfinished, connections_cut }
-}
-
-/// So that a user who comes back without a cursor is not told again what this process delivered.
-async fn note_where_users_are(core: &Core) {
-    let has = |link: Arc<Link>| Some((link.identity()?.user.clone(), link.has_up_to(&core.handed)));
-    let users: Vec<(UserId, u64)> = HashMap::<UserId, u64>::from_iter(core.links.all().into_iter().filter_map(has)).into_iter().collect();
-    for some in users.chunks(ROWS_AT_ONCE) {
-        let rows = some.iter().map(|(user, commit)| RowWrite::PutLeftAt(user.clone(), *commit)).collect();
-        if let Err(refusal) = core.archive.apply(rows).await {
-            tracing::debug!(%refusal, "where users are could not be noted");
-            return;
-        }
-    }
 }
 
 async fn until(mut done: impl FnMut() -> bool) {

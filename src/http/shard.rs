@@ -71,10 +71,13 @@ impl Shard {
 async fn write_for_ever(shard: Arc<Shard>) {
     let mut desk = Desk::default();
     let mut taken = Vec::new();
+    // Over all lists: many short ones in a row must not keep the thread either.
+    let mut written = 0usize;
     loop {
         let since = shard.take(&mut taken).await;
-        for (nth, wire) in taken.drain(..).enumerate() {
-            if nth % WIRES_PER_TURN == WIRES_PER_TURN - 1 {
+        for wire in taken.drain(..) {
+            written = written.wrapping_add(1);
+            if written.is_multiple_of(WIRES_PER_TURN) {
                 tokio::task::yield_now().await;
             }
             wire.flush(&mut desk);

@@ -251,10 +251,6 @@ impl<T: Engined> Store for T {
         self.engine().row(&key::user(user))
     }
 
-    fn left_at(&self, user: &UserId) -> Result<Option<u64>, StoreError> {
-        self.engine().row(&key::left_at(user))
-    }
-
     fn room(&self, room: &RoomId) -> Result<Option<RoomRecord>, StoreError> {
         self.engine().row(&key::room(room))
     }

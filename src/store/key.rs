@@ -18,7 +18,6 @@ const MESSAGE: u8 = b'm';
 const MEMBER: u8 = b'n';
 const PERIOD: u8 = b'p';
 const ROOM: u8 = b'r';
-const LEFT_AT: u8 = b's';
 const USER: u8 = b'u';
 const MEMBERSHIP: u8 = b'w';
 const REMOVAL: u8 = b'x';
@@ -35,7 +34,6 @@ pub(super) enum Kind {
     Member,
     Period,
     Room,
-    LeftAt,
     User,
     Membership,
     Removal,
@@ -54,7 +52,6 @@ impl Kind {
             MEMBER => Self::Member,
             PERIOD => Self::Period,
             ROOM => Self::Room,
-            LEFT_AT => Self::LeftAt,
             USER => Self::User,
             MEMBERSHIP => Self::Membership,
             REMOVAL => Self::Removal,
@@ -213,11 +210,6 @@ fn of_id(prefix: u8, id: &str) -> Vec<u8> {
 /// A user's row.
 pub(super) fn user(user: &UserId) -> Vec<u8> {
     of_id(USER, user.as_str())
-}
-
-/// Where a user was in the store's order when its last session ended.
-pub(super) fn left_at(user: &UserId) -> Vec<u8> {
-    of_id(LEFT_AT, user.as_str())
 }
 
 /// A room's row.

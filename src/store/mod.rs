@@ -252,8 +252,6 @@ pub struct GroupRecord {
 pub enum RowWrite {
     /// Insert or replace.
     PutUser(UserProfile),
-    /// Notes up to which commit a user had everything when its last session ended.
-    PutLeftAt(UserId, u64),
     /// Insert or replace.
     PutRoom(RoomRecord),
     /// Remove the row; the messages go by [`Store::remove`].
@@ -332,12 +330,6 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
     fn user(&self, user: &UserId) -> Result<Option<UserProfile>, StoreError>;
-
-    /// Up to which commit a user had everything when its last session ended.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
-    fn left_at(&self, user: &UserId) -> Result<Option<u64>, StoreError>;
 
     /// A room's row.
     ///

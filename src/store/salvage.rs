@@ -223,7 +223,7 @@ fn agree_permanent(table: &Table, periods: Vec<u64>, rows_acknowledged: u64) -> 
             }
             Some(Kind::Period) => ops.push(Op::Delete(key.to_vec())),
             Some(Kind::Dedup | Kind::Message) | None => ops.push(Op::Delete(key.to_vec())),
-            Some(Kind::User | Kind::Room | Kind::Group | Kind::LeftAt | Kind::Peer | Kind::Removal) => {}
+            Some(Kind::User | Kind::Room | Kind::Group | Kind::Peer | Kind::Removal) => {}
         }
         Ok(())
     })?;

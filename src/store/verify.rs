@@ -74,7 +74,6 @@ fn verify_permanent(backend: &dyn Backend) -> Result<PermanentMeta, StoreError> 
             Some(Kind::Member) => drop(record::decode::<GroupMember>(key, value)?),
             Some(Kind::Head) => drop(record::decode::<Head>(key, value)?),
             Some(Kind::Period) => drop(record::decode::<PeriodRow>(key, value)?),
-            Some(Kind::LeftAt) => drop(record::decode::<u64>(key, value)?),
             Some(Kind::Membership | Kind::Peer | Kind::Removal) => record::check(key, value)?,
             Some(Kind::Dedup | Kind::Message) | None => return damaged("a row of unknown kind"),
         }

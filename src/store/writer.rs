@@ -312,7 +312,6 @@ fn put<T: serde::Serialize>(rows: &mut Rows, key: Vec<u8>, value: &T) {
 fn put_row(rows: &mut Rows, write: RowWrite) {
     match write {
         RowWrite::PutUser(user) => put(rows, key::user(&user.id), &user),
-        RowWrite::PutLeftAt(user, commit) => put(rows, key::left_at(&user), &commit),
         RowWrite::PutRoom(room) => put(rows, key::room(&room.id), &room),
         RowWrite::DeleteRoom(room) => {
             rows.insert(key::room(&room), None);

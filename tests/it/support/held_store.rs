@@ -84,10 +84,6 @@ impl Store for HeldStore {
         self.below.user(user)
     }
 
-    fn left_at(&self, user: &UserId) -> Result<Option<u64>, StoreError> {
-        self.below.left_at(user)
-    }
-
     fn room(&self, room: &RoomId) -> Result<Option<RoomRecord>, StoreError> {
         self.below.room(room)
     }
