@@ -3,9 +3,11 @@
 //! Source: promise P4. Peers are known by a row each side has of the other, groups by membership; rooms only when the
 //! session keeps its place in them. Bounded: who missed more than may wait in an outbox asks for history instead.
 
+use std::sync::Arc;
+
 use bytestring::ByteString;
 
-use crate::model::{Conversation, RoomId, UserId};
+use crate::model::{Conversation, Message, RoomId, UserId};
 use crate::protocol::{Encoded, Info, Variant, message_event};
 use crate::store::{Since, SinceRead, Store, StoreError};
 
@@ -29,7 +31,19 @@ pub(crate) struct Wanted {
     pub(crate) bytes_max: usize,
 }
 
-type Missed = (u64, std::sync::Arc<crate::model::Message>);
+/// A message that was missed, encoded once: for its weight and for its frame.
+pub(crate) struct Missed {
+    commit: u64,
+    message: Arc<Message>,
+    encoded: Encoded,
+}
+
+impl Missed {
+    /// At least what it takes in a frame.
+    fn weight(&self, variant: Variant) -> usize {
+        self.encoded.of(variant).map_or(0, |text| text.len())
+    }
+}
 
 /// Reads what was missed, in the order of commits; `None` when it is too much.
 pub(crate) fn read(store: &dyn Store, wanted: &Wanted) -> Result<Option<Vec<Missed>>, StoreError> {
@@ -40,17 +54,17 @@ pub(crate) fn read(store: &dyn Store, wanted: &Wanted) -> Result<Option<Vec<Miss
         let since = Since { commit: wanted.after, first_seq, count_max, bytes_max: wanted.bytes_max - bytes };
         let SinceRead { messages, cut } = store.since(&conversation, since)?;
         let wished = messages.into_iter().filter(|(commit, message)| *commit <= wanted.up_to && message.timestamp_ms >= wanted.since_ms);
-        let wished: Vec<Missed> = wished.collect();
-        if cut && wished.first().is_none_or(|(_, message)| message.timestamp_ms >= wanted.since_ms) {
+        let wished: Vec<Missed> = wished.map(|(commit, message)| Missed { commit, encoded: Encoded::new(&message), message }).collect();
+        if cut && wished.first().is_none_or(|one| one.message.timestamp_ms >= wanted.since_ms) {
             return Ok(None);
         }
-        bytes += wished.iter().map(|(_, message)| weight(message)).sum::<usize>();
+        bytes += wished.iter().map(|one| one.weight(Variant::Full)).sum::<usize>();
         if bytes > wanted.bytes_max {
             return Ok(None);
         }
         missed.extend(wished);
     }
-    missed.sort_unstable_by_key(|(commit, _)| *commit);
+    missed.sort_unstable_by_key(|one| one.commit);
     Ok(Some(missed))
 }
 
@@ -68,30 +82,24 @@ fn conversations(store: &dyn Store, wanted: &Wanted) -> Result<Vec<(Conversation
     Ok(conversations)
 }
 
-/// At least what a message takes in a frame.
-fn weight(message: &crate::model::Message) -> usize {
-    Encoded::new(message).of(Variant::Full).map_or(0, |text| text.len())
-}
-
 /// The frames, in order. Each carries a cursor; the last one `up_to`.
 pub(crate) fn frames(missed: &[Missed], variant: Variant, up_to: u64) -> Vec<ByteString> {
     let mut frames = Vec::new();
     let mut runs = missed.chunk_by(same_event).flat_map(|run| run.chunks(FRAME_MESSAGES_MAX)).peekable();
     while let Some(run) = runs.next() {
         let last_run = runs.peek().is_none();
-        let encoded: Vec<(u64, Encoded)> = run.iter().map(|(commit, message)| (*commit, Encoded::new(message))).collect();
         let mut from = 0;
-        while from < encoded.len() {
+        while from < run.len() {
             let mut bytes = 0;
-            let fitting = encoded[from..].iter().take_while(|(_, one)| {
+            let fitting = run[from..].iter().take_while(|one| {
                 let first = bytes == 0;
-                bytes += one.of(variant).map_or(0, |text| text.len()).max(1);
+                bytes += one.weight(variant).max(1);
                 first || bytes <= FRAME_BYTES_MAX
             });
             let to = from + fitting.count();
-            let cursor = if last_run && to == encoded.len() { up_to } else { encoded[to - 1].0 };
-            let texts = encoded[from..to].iter().filter_map(|(_, one)| one.of(variant));
-            let (event, sender) = event_of(&run[0].1);
+            let cursor = if last_run && to == run.len() { up_to } else { run[to - 1].commit };
+            let texts = run[from..to].iter().filter_map(|one| one.encoded.of(variant));
+            let (event, sender) = event_of(&run[0].message);
             frames.extend(message_event(event, sender, texts, Info { cursor: Some(cursor), offline: true }));
             from = to;
         }
@@ -100,11 +108,11 @@ pub(crate) fn frames(missed: &[Missed], variant: Variant, up_to: u64) -> Vec<Byt
 }
 
 fn same_event(one: &Missed, next: &Missed) -> bool {
-    one.1.conversation == next.1.conversation && event_of(&one.1) == event_of(&next.1)
+    one.message.conversation == next.message.conversation && event_of(&one.message) == event_of(&next.message)
 }
 
 /// The event a message comes by, and the conversation as its receiver names it.
-fn event_of(message: &crate::model::Message) -> (&'static str, &str) {
+fn event_of(message: &Message) -> (&'static str, &str) {
     match &message.conversation {
         Conversation::Peer(..) => ("receivePeerMessage", message.sender.as_str()),
         Conversation::Room(room, _) => ("receiveRoomMessage", room.as_str()),

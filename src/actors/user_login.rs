@@ -7,13 +7,15 @@
 //! Between knowing the link and `up_to` nothing stored is delivered to it: all of that is in the replay. The two lines
 //! that fix `up_to` run on the actors' thread, where every fan-out runs, so that no message falls between them.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use bytestring::ByteString;
 use serde_json::json;
 
 use super::directory::Held;
 use super::group;
-use super::link::Identity;
+use super::link::{Identity, Link};
 use super::resume::{self, Wanted};
 use super::room::{Back, Lost};
 use super::user::{At, Ended, Login, User};
@@ -27,7 +29,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// A session on its way in.
 struct Arrival {
-    link: std::sync::Arc<super::link::Link>,
+    link: Arc<Link>,
     request: u64,
     resume_from: Option<u64>,
     rooms: Vec<RoomId>,

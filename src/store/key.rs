@@ -234,6 +234,11 @@ fn of_pair(prefix: u8, first: &str, second: &str) -> Vec<u8> {
     key
 }
 
+fn second_of_pair(key: &[u8]) -> Option<&str> {
+    let (_, second) = pop_id(key.get(1..)?)?;
+    std::str::from_utf8(second).ok()
+}
+
 fn pairs_of(prefix: u8, first: &str) -> (Vec<u8>, Vec<u8>) {
     let from = of_pair(prefix, first, "");
     let mut to = from.clone();
@@ -254,8 +259,7 @@ pub(super) fn peers(user: &UserId) -> (Vec<u8>, Vec<u8>) {
 
 /// The other one of a key of the user's peers.
 pub(super) fn split_peer(key: &[u8]) -> Option<UserId> {
-    let (_, other) = pop_id(key.get(1..)?)?;
-    Some(UserId::trusted(std::str::from_utf8(other).ok()?))
+    second_of_pair(key).map(UserId::trusted)
 }
 
 /// A member in the group's list.
@@ -286,8 +290,7 @@ pub(super) fn memberships(user: &UserId) -> (Vec<u8>, Vec<u8>) {
 
 /// The group of a key of the user's list.
 pub(super) fn split_membership(key: &[u8]) -> Option<GroupId> {
-    let (_, group) = pop_id(key.get(1..)?)?;
-    Some(GroupId::trusted(std::str::from_utf8(group).ok()?))
+    second_of_pair(key).map(GroupId::trusted)
 }
 
 #[cfg(test)]

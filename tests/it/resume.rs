@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tidings::Subscription;
 
 use crate::support::{Client, Login, To, World, number, pluck, session_ended};
 
@@ -21,6 +22,14 @@ async fn first(world: &World, user: &str) -> Client {
 
 async fn group(owner: &mut Client, id: &str, users: &[&str]) {
     owner.ok("createGroup", json!({"groupInfo": {"groupID": id}, "userIDs": users})).await;
+}
+
+/// The user was there, and logged out; the cursor it left with.
+async fn been_and_gone(world: &World, events: &mut Subscription, user: &str) -> String {
+    let mut client = first(world, user).await;
+    client.ok("logout", json!({})).await;
+    session_ended(events, user).await;
+    client.hello["cursor"].as_str().unwrap().to_owned()
 }
 
 /// The texts of the events that are there when an answer, which leaves after them, has come.
@@ -93,11 +102,8 @@ async fn ones_own_sends_whose_answer_was_lost_come_back_too() {
 async fn too_much_or_an_unknown_cursor_says_resync_and_replays_nothing() {
     let world = World::builder().no_rates().config(|config| config.history.resume_messages_max = 5).start();
     let mut events = world.broker.subscribe();
-    let mut bob = first(&world, "bob").await;
+    let cursor = been_and_gone(&world, &mut events, "bob").await;
     let mut alice = world.client("alice").await;
-    let cursor = bob.hello["cursor"].as_str().unwrap().to_owned();
-    bob.ok("logout", json!({})).await;
-    session_ended(&mut events, "bob").await;
     for n in 0..5 {
         alice.say(To::Peer("bob"), &n.to_string()).await;
     }
@@ -123,11 +129,8 @@ async fn too_much_or_an_unknown_cursor_says_resync_and_replays_nothing() {
 async fn large_messages_beyond_half_an_outbox_say_resync() {
     let world = World::builder().no_rates().config(|config| config.shed.outbox_reliable_bytes = 600_000).start();
     let mut events = world.broker.subscribe();
-    let mut bob = first(&world, "bob").await;
+    let cursor = been_and_gone(&world, &mut events, "bob").await;
     let mut alice = world.client("alice").await;
-    let cursor = bob.hello["cursor"].as_str().unwrap().to_owned();
-    bob.ok("logout", json!({})).await;
-    session_ended(&mut events, "bob").await;
     for _ in 0..9 {
         alice.say(To::Peer("bob"), &"x".repeat(32_000)).await;
     }
@@ -186,10 +189,7 @@ async fn a_room_kept_within_its_grace_is_replayed_to_a_cursor_only() {
 async fn a_replay_shows_what_the_clients_version_may_see() {
     let world = World::start();
     let mut events = world.broker.subscribe();
-    let mut bob = first(&world, "bob").await;
-    let cursor = bob.hello["cursor"].as_str().unwrap().to_owned();
-    bob.ok("logout", json!({})).await;
-    session_ended(&mut events, "bob").await;
+    let cursor = been_and_gone(&world, &mut events, "bob").await;
     let mut alice = world.client("alice").await;
     alice.send(To::Peer("bob"), json!({"type": 200, "message": "{}", "subType": 1})).await.unwrap();
     alice.say(To::Peer("bob"), "text").await;
