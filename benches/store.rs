@@ -52,6 +52,7 @@ impl World {
             extended_data: String::new(),
             mentions: Mentions::default(),
             body: Body::Text("m".repeat(200)),
+            terms: tidings::model::Terms::default(),
             asked: None,
             now_ms: self.clock.wall_ms(),
         }
@@ -115,9 +116,9 @@ fn page(c: &mut Criterion) {
     println!("page: {MESSAGES} messages written in {filled:.1?}");
     group.throughput(Throughput::Elements(100));
     for (name, anchor) in [("newest 100", Anchor::End), ("100 from the middle", Anchor::Seq(MESSAGES / 2))] {
-        let page = Page { anchor, backwards: true, count: 100, bytes_max: usize::MAX, first_seq: 0 };
-        assert_eq!(world.store.read(&conversation[0], page).unwrap().messages.len(), 100);
-        group.bench_function(name, |b| b.iter(|| black_box(world.store.read(&conversation[0], page).unwrap())));
+        let page = Page { anchor, backwards: true, count: 100, bytes_max: usize::MAX, first_seq: 0, viewer: None };
+        assert_eq!(world.store.read(&conversation[0], page.clone()).unwrap().messages.len(), 100);
+        group.bench_function(name, |b| b.iter(|| black_box(world.store.read(&conversation[0], page.clone()).unwrap())));
     }
     group.finish();
 }

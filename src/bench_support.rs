@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::actors::outbox::{Drain, Lossy, Outbox, OutboxLimits, Push};
 use crate::clock::SystemClock;
-use crate::model::{Body, Conversation, GroupId, Limits, LocalMessageId, Mentions, Message, Priority, UserId};
+use crate::model::{Body, Conversation, Fate, GroupId, Limits, LocalMessageId, Mentions, Message, Priority, Terms, UserId};
 use crate::protocol::{Info, Op, Variant, Work, decode, encode_message, message_event};
 use crate::rate::{BarrageBudget, Class, GateQuota, SendGate};
 
@@ -51,6 +51,8 @@ fn message(seq: u64) -> Message {
         priority: Priority::Low,
         extended_data: String::new(),
         mentions: Mentions::default(),
+        terms: Terms::default(),
+        fate: Fate::default(),
         body: if seq.is_multiple_of(2) { custom } else { Body::Text(content) },
     }
 }

@@ -163,9 +163,13 @@ async fn call(socket: &mut Socket, request: Value) -> Value {
 }
 
 async fn closed(socket: &mut Socket) -> u16 {
-    match message(socket).await {
-        Message::Close(Some(close)) => close.code.into(),
-        other => panic!("not a close: {other:?}"),
+    loop {
+        match message(socket).await {
+            Message::Close(Some(close)) => return close.code.into(),
+            // How the list of conversations follows.
+            Message::Text(_) => {}
+            other => panic!("not a close: {other:?}"),
+        }
     }
 }
 

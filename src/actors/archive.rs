@@ -11,8 +11,9 @@ use actix::prelude::*;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::directory::start_with_mailbox;
+use super::handed::{Handed, Handing};
 use crate::model::{Conversation, Refusal};
-use crate::store::{Append, Appended, Done, RowWrite, Store, StoreError};
+use crate::store::{Append, Appended, Done, Revision, RowWrite, Store, StoreError};
 
 /// What the archive refuses with when too much is under way.
 const BUSY: &str = "the store has too many writes under way";
@@ -36,6 +37,12 @@ struct KeepRows {
     done: Done<()>,
 }
 
+/// Change a message.
+struct Revise {
+    revision: Revision,
+    done: Done<u64>,
+}
+
 /// Delete a conversation's messages.
 struct Forget {
     conversation: Conversation,
@@ -47,6 +54,10 @@ impl Message for Keep {
 }
 
 impl Message for KeepRows {
+    type Result = ();
+}
+
+impl Message for Revise {
     type Result = ();
 }
 
@@ -90,6 +101,17 @@ impl Handler<KeepRows> for Archive {
     fn handle(&mut self, keep: KeepRows, _: &mut Context<Self>) {
         match self.begin(keep.done) {
             Ok(done) => self.store.apply(keep.rows, done),
+            Err(done) => done(Err(StoreError::Unavailable(BUSY.into()))),
+        }
+    }
+}
+
+impl Handler<Revise> for Archive {
+    type Result = ();
+
+    fn handle(&mut self, revise: Revise, _: &mut Context<Self>) {
+        match self.begin(revise.done) {
+            Ok(done) => self.store.revise(revise.revision, done),
             Err(done) => done(Err(StoreError::Unavailable(BUSY.into()))),
         }
     }
@@ -151,6 +173,29 @@ impl ArchiveHandle {
             return Err(Refusal::Busy("the broker is shutting down"));
         }
         settled(outcome).await
+    }
+
+    /// Changes a message and waits until that is durable. A change that is logged holds back the cursor until what is
+    /// returned is dropped: then it must have been told.
+    ///
+    /// # Errors
+    /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`], [`Refusal::MessageMissing`]: nothing was changed.
+    pub(crate) async fn revise(&self, handed: &Arc<Handed>, revision: Revision) -> Result<Option<Handing>, Refusal> {
+        let (sender, outcome) = oneshot::channel();
+        let (handed, logged) = (handed.clone(), revision.logged.is_some());
+        let done: Done<u64> = Box::new(move |result| {
+            let handing = result.as_ref().ok().map(|commit| handed.begin(*commit)).filter(|_| logged);
+            if sender.send(result.map(|_| handing)).is_err() {
+                tracing::trace!("nobody waits for this change any more");
+            }
+        });
+        if self.addr.send(Revise { revision, done }).await.is_err() {
+            return Err(Refusal::Busy("the broker is shutting down"));
+        }
+        match outcome.await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(Refusal::StoreUnavailable("the store ended before the write".into())),
+        }
     }
 
     /// Begins to delete a conversation's messages, in the order of the calls; the future waits until that is done.

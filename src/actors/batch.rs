@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::handed::Handing;
+use super::notices::News;
 use crate::config;
 use crate::model::Message;
 use crate::protocol::Encoded;
@@ -28,6 +29,13 @@ pub(crate) struct Item {
     pub(crate) commit: u64,
     /// Of a stored message: holds back the cursor until the message was handed to all it is for.
     pub(crate) handing: Option<Handing>,
+}
+
+/// The stored ones among them, for the lists of those they are for.
+pub(crate) fn news_of(items: &[Item]) -> Option<Arc<News>> {
+    let stored: Vec<Arc<Message>> = items.iter().filter(|item| item.commit > 0).map(|item| item.message.clone()).collect();
+    let conversation = stored.first()?.conversation.clone();
+    Some(Arc::new(News::Messages(conversation, stored)))
 }
 
 /// Gathers items and says when they go.

@@ -16,17 +16,19 @@ use super::handed::Handed;
 use super::left::Left;
 use super::link::{Link, Socket};
 use super::mint::Mint;
+use super::notices::News;
 use super::outbox::{Outbox, OutboxLimits};
 use super::peer::Peer;
 use super::presence::Presence;
 use super::pulse::PressureCell;
 use super::room::Room;
+use super::status::{OnlineStatus, Status, StatusBoard};
 use super::user::User;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hooks::{DynAuthenticator, DynModerator, Event};
 use crate::metrics::Metrics;
-use crate::model::Refusal;
+use crate::model::{Refusal, UserId};
 use crate::rate::SendGate;
 use crate::store::Store;
 
@@ -39,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) archive: ArchiveHandle,
     pub(crate) handed: Arc<Handed>,
     pub(crate) left: Left,
+    pub(crate) statuses: StatusBoard,
     pub(crate) gate: SendGate,
     pub(crate) mint: Mint,
     pub(crate) arbiter: ArbiterHandle,
@@ -102,6 +105,20 @@ impl Core {
                 self.metrics.closed(closed.reason);
             }
         }
+    }
+
+    /// Tells a user's actor, if the user is online; whoever comes later reads the truth by itself.
+    pub(crate) fn notify(&self, user: &UserId, news: &Arc<News>) {
+        let links = self.presence.links(user);
+        if let Some(identity) = links.as_ref().and_then(|links| links.first()).and_then(|link| link.identity()) {
+            identity.notices.push(news.clone());
+        }
+    }
+
+    /// Whether a user is online, and since when.
+    pub(crate) fn status_of(&self, user: &UserId) -> Status {
+        let status = self.statuses.of(user);
+        if self.presence.links(user).is_some() { Status { online: OnlineStatus::Online, ..status } } else { status }
     }
 
     /// How long an owner without work stays.

@@ -10,16 +10,19 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::batch::{Batch, Deliver, Item};
+use super::amend::{self, Amend, Confirm, Keeper, Right};
+use super::batch::{Batch, Deliver, Item, news_of};
 use super::core::Core;
 use super::directory::{Held, Holds, Resident};
 use super::fanout::{Envelope, fan_out};
 pub(crate) use super::group_change::{Create, Created, Dismiss, Invite, Invited, Join, Kick, Kicked, Quit};
 use super::group_state::GroupState;
 use super::lane::{self, Lane, Owner, Publish};
+use super::link::Link;
+use super::notices::News;
 use super::room::Authorize;
 use super::{Reply, answer};
-use crate::model::{GroupId, GroupInfo, GroupMember, Refusal, UserId, UserProfile};
+use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupRole, Refusal, UserId, UserProfile};
 
 /// A member's sessions changed.
 pub(crate) struct Presence {
@@ -239,6 +242,55 @@ impl Owner for Group {
     fn lane(&mut self) -> &mut Lane {
         &mut self.lane
     }
+
+    fn answered(&mut self, root_seq: u64, ctx: &mut Context<Self>) {
+        amend::answered(self, root_seq, ctx);
+    }
+}
+
+impl Keeper for Group {
+    fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    fn place(&self) -> Conversation {
+        Conversation::Group(self.id.clone())
+    }
+
+    fn right_of(&mut self, user: &UserId) -> Result<Right, Refusal> {
+        let member = self.existing()?.inside(user)?;
+        Ok(Right { owner: member.role == GroupRole::Owner, first_seq: member.first_seq })
+    }
+
+    fn everyone(&self) -> Vec<Arc<Link>> {
+        if let Standing::Exists(state) = &self.standing { state.others(&[]).cloned().collect() } else { Vec::new() }
+    }
+
+    fn notify(&self, news: &Arc<News>) {
+        if let Standing::Exists(state) = &self.standing {
+            state.notify(news);
+        }
+    }
+}
+
+impl Handler<Held<Amend>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Amend>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        amend::amend(self, held.open(), ctx);
+        self.leave_if_nothing(ctx);
+    }
+}
+
+impl Handler<Held<Confirm>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Confirm>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        amend::confirm(self, held.open(), ctx);
+        self.leave_if_nothing(ctx);
+    }
 }
 
 impl Deliver for Group {
@@ -256,6 +308,9 @@ impl Deliver for Group {
 
     fn deliver(&mut self, items: Vec<Item>) {
         if let Standing::Exists(state) = &self.standing {
+            if let Some(news) = news_of(&items) {
+                state.notify(&news);
+            }
             let envelope = Envelope { event: "receiveGroupMessage", from: self.id.as_str() };
             fan_out(&self.core, envelope, &items, state.roster().iter());
         }

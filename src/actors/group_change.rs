@@ -7,15 +7,20 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use super::batch::deliver_accepted;
 use super::directory::Held;
 use super::fanout::announce;
 use super::group::{Group, Standing, profiles};
 use super::group_state::GroupState;
+use super::lane::{self, Publish};
 use super::link::Link;
+use super::notices::News;
 use super::{Reply, answer};
-use crate::model::{Conversation, GroupInfo, GroupMember, GroupRole, Refusal, UserId, UserProfile};
+use crate::model::{
+    Body, Conversation, Draft, GroupInfo, GroupMember, GroupRole, Refusal, Target, Tips, TipsEvent, TipsUser, UserId, UserProfile,
+};
 use crate::protocol::{GroupMemberWire, OperatedInfo, group_full, group_member};
 use crate::store::{GroupRecord, RowWrite, Store, StoreError};
 
@@ -86,14 +91,16 @@ struct Happened {
     to_self: u8,
     /// `GroupMemberEvent`, told to the others; 0: they are told otherwise or not at all.
     to_others: u8,
+    /// What is said in the group.
+    tip: TipsEvent,
 }
 
-const CREATED: Happened = Happened { state: 1, to_self: 1, to_others: 0 };
-const JOINED: Happened = Happened { state: 1, to_self: 3, to_others: 1 };
-const INVITED: Happened = Happened { state: 1, to_self: 4, to_others: 5 };
-const LEFT: Happened = Happened { state: 0, to_self: 5, to_others: 2 };
-const KICKED: Happened = Happened { state: 0, to_self: 6, to_others: 4 };
-const DISMISSED: Happened = Happened { state: 0, to_self: 2, to_others: 0 };
+const CREATED: Happened = Happened { state: 1, to_self: 1, to_others: 0, tip: TipsEvent::Created };
+const JOINED: Happened = Happened { state: 1, to_self: 3, to_others: 1, tip: TipsEvent::Joined };
+const INVITED: Happened = Happened { state: 1, to_self: 4, to_others: 5, tip: TipsEvent::Invited };
+const LEFT: Happened = Happened { state: 0, to_self: 5, to_others: 2, tip: TipsEvent::Left };
+const KICKED: Happened = Happened { state: 0, to_self: 6, to_others: 4, tip: TipsEvent::KickedOut };
+const DISMISSED: Happened = Happened { state: 0, to_self: 2, to_others: 0, tip: TipsEvent::Dismissed };
 
 /// What the store knows of users that are to become members.
 struct Candidates {
@@ -131,7 +138,8 @@ impl Group {
     }
 
     fn member(&self, user: &UserId, role: GroupRole, head: u64) -> GroupMember {
-        GroupMember { user: user.clone(), role, joined: self.core.mint.next(), first_seq: head + 1 }
+        let first_seq = if self.core.config.group.new_members_see_history { 1 } else { head + 1 };
+        GroupMember { user: user.clone(), role, joined: self.core.mint.next(), first_seq, joined_seq: head }
     }
 
     /// Writes rows, then goes on with the outcome on a state nobody changed meanwhile.
@@ -182,8 +190,29 @@ impl Group {
                 group.admit(member.clone());
             }
             group.tell(happened, &by, &members);
+            group.list_changed(members.iter().map(|(member, _)| &member.user));
+            group.say(happened, &by, members.iter().map(|(_, profile)| profile), None);
             then(group, Ok(Invited { members, failed }), ctx);
         });
+    }
+
+    /// Their lists of conversations follow.
+    fn list_changed<'a>(&self, users: impl Iterator<Item = &'a UserId>) {
+        let news = Arc::new(News::Changed(Conversation::Group(self.id.clone())));
+        users.for_each(|user| self.core.notify(user, &news));
+    }
+
+    /// Says it in the group itself, if tips are switched on. Source: spec S63, Q33.
+    fn say<'a>(&mut self, happened: Happened, by: &UserProfile, whom: impl Iterator<Item = &'a UserProfile>, new_owner: Option<TipsUser>) {
+        if !self.core.config.group.tips {
+            return;
+        }
+        let targets = whom.map(tips_user).collect();
+        let tips = Tips { event: happened.tip, operated: tips_user(by), targets, new_owner };
+        let (reply, _nobody_waits) = oneshot::channel();
+        let target = Target::Group(self.id.clone());
+        let publish = Publish { sender: by.id.clone(), origin: 0, target, draft: Draft::of(Body::Tips(tips)), asked: None, reply };
+        lane::say(self, publish, &Conversation::Group(self.id.clone()));
     }
 
     fn admit(&mut self, member: GroupMember) {
@@ -217,6 +246,10 @@ impl Group {
         let links = self.core.presence.links(user);
         announce("groupStateChanged", &data, links.iter().flat_map(|links: &Arc<[Arc<Link>]>| links.iter()));
     }
+}
+
+fn tips_user(profile: &UserProfile) -> TipsUser {
+    TipsUser { id: profile.id.clone(), name: profile.name.clone() }
 }
 
 fn operated(state: &GroupState, by: &UserProfile) -> OperatedInfo {
@@ -276,6 +309,8 @@ impl Handler<Held<Create>> for Group {
                 }
                 group.tell(CREATED, &owner, &members[..1]);
                 group.tell(Happened { to_others: 0, ..INVITED }, &owner, &members[1..]);
+                group.list_changed(members.iter().map(|(member, _)| &member.user));
+                group.say(CREATED, &owner, members.iter().map(|(_, profile)| profile), None);
                 answer(reply, Ok(Created { info, members, failed }));
             });
         }));
@@ -357,7 +392,7 @@ impl Handler<Held<Quit>> for Group {
                 return self.leave_if_nothing(ctx);
             }
         };
-        let mut rows = vec![RowWrite::DeleteMember(self.id.clone(), user.id.clone())];
+        let mut rows = vec![RowWrite::PutFormer(self.id.clone(), user.id.clone(), member.first_seq)];
         rows.extend(heir.clone().map(|heir| RowWrite::PutMember(self.id.clone(), heir)));
         if last {
             rows.push(RowWrite::PutGroup(GroupRecord { info, dismissed: true }));
@@ -367,12 +402,16 @@ impl Handler<Held<Quit>> for Group {
                 group.tell(LEFT, &user, &[(member, user.clone())]);
                 if let Standing::Exists(state) = &mut group.standing {
                     state.remove(&user.id);
-                    if let Some(heir) = heir {
+                    if let Some(heir) = heir.clone() {
                         state.put(heir);
                     }
                 }
+                group.list_changed(std::iter::once(&user.id));
                 if last {
                     group.standing = Standing::Dismissed;
+                } else {
+                    let new_owner = heir.map(|heir| TipsUser { id: heir.user, name: String::new() });
+                    group.say(LEFT, &user, std::iter::once(&user), new_owner);
                 }
             }
             answer(reply, kept);
@@ -388,7 +427,7 @@ impl Handler<Held<Dismiss>> for Group {
         let Dismiss { user, reply } = held.open();
         let ending = self.existing().and_then(|state| {
             state.owner(&user.id)?;
-            Ok((state.info.clone(), state.users().cloned().collect::<Vec<UserId>>()))
+            Ok((state.info.clone(), state.members().map(|member| (member.user.clone(), member.first_seq)).collect::<Vec<_>>()))
         });
         let (info, users) = match ending {
             Ok(ending) => ending,
@@ -397,15 +436,18 @@ impl Handler<Held<Dismiss>> for Group {
                 return self.leave_if_nothing(ctx);
             }
         };
+        // The last thing said in it, before the members are out; they find it in their lists.
+        self.say(DISMISSED, &user, std::iter::empty(), None);
         let mut rows = vec![RowWrite::PutGroup(GroupRecord { info, dismissed: true })];
-        rows.extend(users.iter().map(|member| RowWrite::DeleteMember(self.id.clone(), member.clone())));
+        rows.extend(users.iter().map(|(member, first_seq)| RowWrite::PutFormer(self.id.clone(), member.clone(), *first_seq)));
         self.commit(rows, ctx, move |group, kept, ctx| {
             if kept.is_ok() {
                 if let Standing::Exists(state) = &group.standing {
                     let operated = operated(state, &user);
-                    for member in &users {
+                    for (member, _) in &users {
                         group.tell_self(state, DISMISSED, &operated, member);
                     }
+                    group.list_changed(users.iter().map(|(member, _)| member));
                 }
                 group.standing = Standing::Dismissed;
             }
@@ -444,7 +486,7 @@ impl Handler<Held<Kick>> for Group {
                 Err(refusal) => return answer(reply, Err(refusal)),
             };
             let out: Vec<(GroupMember, UserProfile)> = going.into_iter().zip(names).collect();
-            let rows = out.iter().map(|(member, _)| RowWrite::DeleteMember(group.id.clone(), member.user.clone())).collect();
+            let rows = out.iter().map(|(member, _)| RowWrite::PutFormer(group.id.clone(), member.user.clone(), member.first_seq)).collect();
             group.commit(rows, ctx, move |group, kept, _| {
                 if let Err(refusal) = kept {
                     return answer(reply, Err(refusal));
@@ -455,6 +497,8 @@ impl Handler<Held<Kick>> for Group {
                         state.remove(&member.user);
                     }
                 }
+                group.list_changed(out.iter().map(|(member, _)| &member.user));
+                group.say(KICKED, &by, out.iter().map(|(_, profile)| profile), None);
                 answer(reply, Ok(Kicked { users: out.into_iter().map(|(member, _)| member.user).collect(), failed }));
             });
         }));

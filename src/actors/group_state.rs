@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::link::Link;
+use super::notices::News;
 use super::presence::Links;
 use super::roster::Roster;
 use crate::model::{Conversation, GroupInfo, GroupMember, GroupRole, Refusal, UserId};
@@ -42,6 +43,10 @@ impl GroupState {
         if member.role == GroupRole::Owner { Ok(member) } else { Err(Refusal::NoAuthority) }
     }
 
+    pub(super) fn members(&self) -> impl Iterator<Item = &GroupMember> {
+        self.members.values()
+    }
+
     pub(super) fn users(&self) -> impl Iterator<Item = &UserId> {
         self.members.keys()
     }
@@ -73,6 +78,13 @@ impl GroupState {
 
     pub(super) fn roster(&self) -> &Roster {
         &self.roster
+    }
+
+    /// Tells the actors of the members that are online.
+    pub(super) fn notify(&self, news: &Arc<News>) {
+        for identity in self.online.values().filter_map(|links| links.first()?.identity()) {
+            identity.notices.push(news.clone());
+        }
     }
 
     /// Links of members other than those.
@@ -111,6 +123,7 @@ mod tests {
             role: if n == 0 { GroupRole::Owner } else { GroupRole::Member },
             joined: 100 + n,
             first_seq: 1,
+            joined_seq: 0,
         };
         GroupState::new(info, (0..count).map(member).collect())
     }

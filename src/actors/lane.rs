@@ -17,12 +17,13 @@ use actix::prelude::*;
 use tokio::sync::mpsc;
 
 use super::batch::{Batch, Deliver, Item, offer};
+use super::completion;
 use super::core::Core;
 use super::handed::Handing;
 use super::{Reply, answer};
 use crate::hooks::{Event, ReviewRequest, Verdict};
 use crate::model::{Conversation, Draft, LocalMessageId, Message, MessageClass, Priority, Refusal, Target, UserId};
-use crate::protocol::Encoded;
+use crate::protocol::{Dress, Encoded};
 use crate::rate::{Class, DropReason};
 use crate::store::{Append, Appended, Asked, Done, SINGLE_NODE_EPOCH, StoreError};
 
@@ -37,7 +38,7 @@ pub(crate) struct Publish {
     pub(crate) origin: u64,
     pub(crate) target: Target,
     pub(crate) draft: Draft,
-    /// What the sender asked for, where a moderator put something else in its place.
+    /// What the sender asked for, where something else is kept in its place.
     pub(crate) asked: Option<Asked>,
     pub(crate) reply: Reply<Accepted>,
 }
@@ -53,6 +54,8 @@ type SendKey = (UserId, LocalMessageId);
 
 struct Waiting {
     reply: Reply<Accepted>,
+    /// The message that is answered.
+    quoted: Option<Arc<Message>>,
     origin: u64,
     key: Option<SendKey>,
     handed_over: Duration,
@@ -80,6 +83,8 @@ pub(crate) struct Lane {
 /// An actor with a lane.
 pub(crate) trait Owner: Deliver {
     fn lane(&mut self) -> &mut Lane;
+    /// A message below this one was accepted.
+    fn answered(&mut self, _root_seq: u64, _ctx: &mut Context<Self>) {}
 }
 
 impl Lane {
@@ -116,7 +121,7 @@ impl Lane {
         self.core.gate.check(sender, class).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
     }
 
-    fn append(&mut self, publish: Publish, conversation: &Conversation) {
+    fn append(&mut self, publish: Publish, quoted: Option<Arc<Message>>, conversation: &Conversation) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let Publish { sender, origin, draft, asked, reply, .. } = publish;
@@ -131,6 +136,7 @@ impl Lane {
             extended_data: draft.extended_data,
             mentions: draft.mentions,
             body: draft.body,
+            terms: draft.terms,
             asked,
             now_ms: self.core.clock.wall_ms(),
         };
@@ -149,7 +155,7 @@ impl Lane {
         if let Some(key) = &key {
             self.in_flight.insert(key.clone());
         }
-        self.waiting.insert(ticket, Waiting { reply, origin, key, handed_over: self.core.clock.elapsed() });
+        self.waiting.insert(ticket, Waiting { reply, quoted, origin, key, handed_over: self.core.clock.elapsed() });
     }
 
     fn settle(&mut self, completion: Completion) -> Option<Item> {
@@ -164,7 +170,7 @@ impl Lane {
                 return None;
             }
         };
-        let encoded = Encoded::new(&appended.message);
+        let encoded = Encoded::dressed(&appended.message, &Dress { quoted: waiting.quoted, ..Dress::default() });
         answer(waiting.reply, Ok(Accepted { message: appended.message.clone(), encoded: encoded.clone() }));
         if appended.duplicate {
             self.core.metrics.retried();
@@ -209,6 +215,8 @@ pub(crate) fn unstored(core: &Core, sender: UserId, conversation: Conversation, 
         extended_data: draft.extended_data,
         mentions: draft.mentions,
         body: draft.body,
+        terms: draft.terms,
+        fate: crate::model::Fate::default(),
     }
 }
 
@@ -218,10 +226,19 @@ pub(crate) fn open<A: Owner>(owner: &mut A, ctx: &mut Context<A>) {
     let completions = futures_util::stream::poll_fn(move |cx| inlet.poll_recv(cx));
     let heard = completions.into_actor(owner).map(|completion, owner, ctx| {
         if let Some(item) = owner.lane().settle(completion) {
+            let root = item.message.terms.reply.map(|reply| reply.root_seq);
             offer(owner, item, ctx);
+            if let Some(root_seq) = root {
+                owner.answered(root_seq, ctx);
+            }
         }
     });
     ctx.spawn(heard.finish());
+}
+
+/// Carries a message of the broker's own: no quota, no moderator.
+pub(crate) fn say<A: Owner>(owner: &mut A, publish: Publish, conversation: &Conversation) {
+    owner.lane().append(publish, None, conversation);
 }
 
 /// Carries a message whose sender may write here.
@@ -243,7 +260,7 @@ pub(crate) fn publish<A: Owner>(owner: &mut A, publish: Publish, conversation: &
     let conversation = conversation.clone();
     let look_up = async move { archive.read(move |store| store.find(&sender, &local_id)).await };
     ctx.wait(look_up.into_actor(owner).map(move |found, owner, ctx| match found {
-        Ok(Some(_)) => owner.lane().append(publish, &conversation),
+        Ok(Some(_)) => owner.lane().append(publish, None, &conversation),
         Ok(None) => charge_and_review(owner, publish, conversation, ctx),
         Err(refusal) => answer(publish.reply, Err(refusal)),
     }));
@@ -281,8 +298,8 @@ fn review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation,
             Verdict::Replace(draft) => {
                 // The local id stays the sender's: it is how a retry finds this message again.
                 let asked = std::mem::replace(&mut publish.draft, draft);
-                publish.draft.local_id = asked.local_id;
-                publish.asked = Some(Asked { body: asked.body, extended_data: asked.extended_data, mentions: asked.mentions });
+                publish.draft.local_id.clone_from(&asked.local_id);
+                publish.asked = Some(asked_of(asked));
                 if let Err(invalid) = publish.draft.validate(&publish.sender, &publish.target, &limits) {
                     return answer(publish.reply, Err(invalid.into()));
                 }
@@ -292,9 +309,31 @@ fn review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation,
     }));
 }
 
+/// Finds what the message answers, and what it passes on.
+fn complete<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
+    let lane = owner.lane();
+    let (archive, limits) = (lane.core.archive.clone(), lane.core.config.limits.clone());
+    let (sender, draft, place) = (publish.sender.clone(), publish.draft.clone(), conversation.clone());
+    let look_up = async move { archive.read(move |store| completion::complete(store, &sender, &place, draft, &limits)).await };
+    ctx.wait(look_up.into_actor(owner).map(move |found, owner, _| match found.and_then(|completed| completed) {
+        Ok((draft, quoted)) => {
+            let mut publish = publish;
+            let asked = std::mem::replace(&mut publish.draft, draft);
+            publish.asked.get_or_insert(asked_of(asked));
+            owner.lane().append(publish, quoted, &conversation);
+        }
+        Err(refusal) => answer(publish.reply, Err(refusal)),
+    }));
+}
+
+fn asked_of(draft: Draft) -> Asked {
+    Asked { body: draft.body, extended_data: draft.extended_data, mentions: draft.mentions, terms: draft.terms }
+}
+
 fn carry<A: Owner>(owner: &mut A, publish: Publish, conversation: &Conversation, ctx: &mut Context<A>) {
     match publish.draft.body.class() {
-        MessageClass::Storable => owner.lane().append(publish, conversation),
+        MessageClass::Storable if completion::is_needed(&publish.draft) => complete(owner, publish, conversation.clone(), ctx),
+        MessageClass::Storable => owner.lane().append(publish, None, conversation),
         MessageClass::Command | MessageClass::Barrage => {
             let item = owner.lane().pass_on(publish, conversation);
             offer(owner, item, ctx);

@@ -1,11 +1,12 @@
 //! What everyone but the session actor needs to know of a connection: who it is, its outbox, its deadlines.
 
 use std::fmt;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::handed::Handed;
+use super::notices::Notices;
 use super::outbox::Outbox;
 use crate::model::{SessionId, UserId};
 use crate::protocol::{CloseCode, Variant};
@@ -21,6 +22,8 @@ pub(crate) trait Socket: fmt::Debug + Send + Sync + 'static {
 pub(crate) struct Identity {
     pub(crate) user: UserId,
     pub(crate) variant: Variant,
+    /// Where conversations tell this user what happened.
+    pub(crate) notices: Arc<Notices>,
 }
 
 /// One connection. Shared by the socket's tasks, the session actor, the owners that deliver to it and the reaper.

@@ -23,10 +23,16 @@
 //! waiting for room where nothing may be lost. A handler reads: check, decide, change state, tell. What must wait
 //! for the store is waited for by the actor's context, so that the next message finds a settled state.
 
+pub(crate) mod amend;
+mod amend_rules;
 pub(crate) mod archive;
 pub(crate) mod batch;
+pub(crate) mod book;
+pub(crate) mod book_load;
+mod completion;
 pub(crate) mod core;
 pub(crate) mod directory;
+pub(crate) mod dress;
 pub(crate) mod fanout;
 pub(crate) mod group;
 mod group_change;
@@ -36,19 +42,28 @@ pub(crate) mod lane;
 pub(crate) mod left;
 pub(crate) mod link;
 pub(crate) mod mint;
+pub(crate) mod notices;
 pub(crate) mod outbox;
 pub(crate) mod peer;
 pub(crate) mod presence;
 pub(crate) mod pulse;
 pub(crate) mod reaper;
 pub(crate) mod resume;
+mod resume_changes;
 pub(crate) mod room;
 mod room_state;
 mod roster;
+pub(crate) mod search;
+pub(crate) mod seek;
 pub(crate) mod session;
+mod session_messages;
 mod session_ops;
+pub(crate) mod status;
 pub(crate) mod user;
+mod user_book;
+pub(crate) mod user_entries;
 mod user_login;
+pub(crate) mod user_profile;
 
 use tokio::sync::oneshot;
 
@@ -74,6 +89,7 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::OtherContent => Invalid::new("message.localMessageID", "was used before for other content").into(),
+            StoreError::Gone => Self::MessageMissing,
             StoreError::Fenced => Self::Busy("the conversation moved to another owner"),
             StoreError::Unavailable(reason) | StoreError::Damaged(reason) => Self::StoreUnavailable(reason),
         }

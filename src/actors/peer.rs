@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
+use super::amend::{self, Amend, Confirm, Keeper, Right};
 use super::answer;
-use super::batch::{Batch, Deliver, Item};
+use super::batch::{Batch, Deliver, Item, news_of};
 use super::core::Core;
 use super::directory::{Held, Holds, Resident};
 use super::fanout::{Envelope, fan_out};
 use super::lane::{self, Lane, Owner, Publish};
 use super::link::Link;
+use super::notices::News;
 use crate::model::{Conversation, Refusal, UserId};
 
 /// The two users, the lesser id first.
@@ -120,6 +122,52 @@ impl Owner for Peer {
     fn lane(&mut self) -> &mut Lane {
         &mut self.lane
     }
+
+    fn answered(&mut self, root_seq: u64, ctx: &mut Context<Self>) {
+        amend::answered(self, root_seq, ctx);
+    }
+}
+
+impl Keeper for Peer {
+    fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    fn place(&self) -> Conversation {
+        self.conversation()
+    }
+
+    fn right_of(&mut self, _: &UserId) -> Result<Right, Refusal> {
+        Ok(Right { owner: false, first_seq: 1 })
+    }
+
+    fn everyone(&self) -> Vec<Arc<Link>> {
+        let links = [self.core.presence.links(&self.key.0), self.core.presence.links(&self.key.1)];
+        links.iter().flatten().flat_map(|links| links.iter().cloned()).collect()
+    }
+
+    fn notify(&self, news: &Arc<News>) {
+        self.core.notify(&self.key.0, news);
+        self.core.notify(&self.key.1, news);
+    }
+}
+
+impl Handler<Held<Amend>> for Peer {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Amend>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        amend::amend(self, held.open(), ctx);
+    }
+}
+
+impl Handler<Held<Confirm>> for Peer {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<Confirm>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        amend::confirm(self, held.open(), ctx);
+    }
 }
 
 impl Deliver for Peer {
@@ -142,6 +190,10 @@ impl Deliver for Peer {
         let links: Vec<&Arc<Link>> = links.iter().flatten().flat_map(|links| links.iter()).collect();
         if links.is_empty() {
             return;
+        }
+        if let Some(news) = news_of(&items) {
+            self.core.notify(&self.key.0, &news);
+            self.core.notify(&self.key.1, &news);
         }
         for run in items.chunk_by(|one, next| one.message.sender == next.message.sender) {
             let envelope = Envelope { event: "receivePeerMessage", from: run[0].message.sender.as_str() };

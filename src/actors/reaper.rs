@@ -128,6 +128,7 @@ fn verdict(link: &Link, now: Duration, wall_ms: u64, deadlines: &Deadlines) -> V
 mod tests {
     use super::*;
     use crate::actors::link::Identity;
+    use crate::actors::notices::Notices;
     use crate::actors::outbox::{Outbox, OutboxLimits};
     use crate::clock::{Clock, ManualClock};
     use crate::model::UserId;
@@ -143,7 +144,7 @@ mod tests {
     }
 
     fn login(link: &Link) {
-        let identity = Identity { user: UserId::trusted("a"), variant: Variant::Full };
+        let identity = Identity { user: UserId::trusted("a"), variant: Variant::Full, notices: Arc::new(Notices::new(1)) };
         assert!(link.identify(identity));
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 
+use super::book_load::{Sight, sight};
 use crate::model::{Conversation, Message, RoomId, UserId};
 use crate::protocol::{Encoded, Info, Variant, message_event};
 use crate::store::{Since, SinceRead, Store, StoreError};
@@ -51,7 +52,9 @@ pub(crate) fn read(store: &dyn Store, wanted: &Wanted) -> Result<Option<Vec<Miss
     let mut bytes = 0;
     for (conversation, first_seq) in conversations(store, wanted)? {
         let count_max = wanted.messages_max - missed.len();
-        let since = Since { commit: wanted.after, first_seq, count_max, bytes_max: wanted.bytes_max - bytes };
+        let Sight { first_seq, deletes } = sight(store, &wanted.user, &conversation, first_seq)?;
+        let viewer = deletes.then(|| wanted.user.clone());
+        let since = Since { commit: wanted.after, first_seq, count_max, bytes_max: wanted.bytes_max - bytes, viewer };
         let SinceRead { messages, cut } = store.since(&conversation, since)?;
         let wished = messages.into_iter().filter(|(commit, message)| *commit <= wanted.up_to && message.timestamp_ms >= wanted.since_ms);
         let wished: Vec<Missed> = wished.map(|(commit, message)| Missed { commit, encoded: Encoded::new(&message), message }).collect();
@@ -69,7 +72,7 @@ pub(crate) fn read(store: &dyn Store, wanted: &Wanted) -> Result<Option<Vec<Miss
 }
 
 /// The user's conversations, each with the first seq this user may read.
-fn conversations(store: &dyn Store, wanted: &Wanted) -> Result<Vec<(Conversation, u64)>, StoreError> {
+pub(super) fn conversations(store: &dyn Store, wanted: &Wanted) -> Result<Vec<(Conversation, u64)>, StoreError> {
     let user = &wanted.user;
     let mut conversations: Vec<_> = store.peers_of(user)?.iter().map(|peer| (Conversation::peer(user, peer), 1)).collect();
     for group in store.groups_of(user)? {

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::core::Core;
 use super::link::Link;
 use super::user::{Ended, Login as UserLogin};
+use super::user_profile::ProfileCell;
 use super::{answer, answered};
 use crate::hooks::LoginRequest;
 use crate::model::{DeviceId, Refusal, UserProfile};
@@ -39,7 +40,7 @@ impl Message for Gone {
 
 enum Phase {
     Greeting,
-    In(UserProfile),
+    In(ProfileCell),
 }
 
 pub(crate) struct Session {
@@ -137,9 +138,9 @@ impl Handler<Inbound> for Session {
             (Ok(Op::Login(_)), _) => answerer.refuse(&Refusal::AlreadyLoggedIn),
             (_, Phase::Greeting) => answerer.refuse(&Refusal::NotLoggedIn),
             (Ok(Op::Logout), Phase::In(_)) => self.logout(answerer),
-            (Ok(Op::RenewToken { token }), Phase::In(profile)) => self.renew(token, profile.id.clone(), answerer),
+            (Ok(Op::RenewToken { token }), Phase::In(profile)) => self.renew(token, profile.get().id.clone(), answerer),
             (Ok(Op::Work(work)), Phase::In(profile)) => match self.core.accepting() {
-                Ok(()) => self.dispatch(work, profile, answerer),
+                Ok(()) => self.dispatch(work, &profile.get(), answerer),
                 Err(refusal) => answerer.refuse(&refusal),
             },
         }
@@ -232,7 +233,7 @@ impl Handler<Gone> for Session {
         self.core.end_link(&self.link);
         self.link.outbox.discard(1006, "connection lost");
         match std::mem::replace(&mut self.phase, Phase::Greeting) {
-            Phase::In(profile) => self.end(&profile, ctx),
+            Phase::In(profile) => self.end(&profile.get(), ctx),
             Phase::Greeting => ctx.stop(),
         }
     }

@@ -7,33 +7,38 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::answer;
+use super::book_load::{Sight, sight};
+use super::dress::Dresser;
 use super::group::{self, Created, Invited, Kicked};
 use super::lane::{Accepted, Publish};
 use super::outbox::Dropped;
-use super::room::{self, Authorize, Entry, Which};
+use super::room::{self, Entry, Which};
+use super::search::AskSearch;
 use super::session::{Answerer, Session};
+use super::session_messages::authorize;
 use super::user::{EnterRoom, LeaveRoom, QueryUsers};
+use super::user_profile::AskUser;
 use super::{Reply, answered, peer};
 use crate::model::{
-    Body, Conversation, Draft, GroupId, GroupInfo, Invalid, MessageClass, Refusal, RoomId, RoomInfo, Target, UserId, UserProfile,
+    Conversation, Draft, GroupId, GroupInfo, Invalid, MessageClass, Refusal, RoomId, RoomInfo, Target, UserId, UserProfile,
 };
 use crate::protocol::{
-    Encoded, GroupWork, HistoryQuery, PageCut, RoomWork, Variant, Work, encode_message, encode_reply, encode_reply_raw, error_users,
+    Encoded, GroupWork, HistoryQuery, PageCut, RoomWork, Variant, Work, encode_dressed, encode_reply, encode_reply_raw, error_users,
     group_full, group_member, group_short, room_full, user_full, user_wire,
 };
 use crate::rate::DropReason;
-use crate::store::{Anchor, Page, PageRead};
+use crate::store::{Anchor, Page, PageRead, Store, StoreError};
 
-type Asked<T> = Result<oneshot::Receiver<Result<T, Refusal>>, Refusal>;
+pub(super) type Asked<T> = Result<oneshot::Receiver<Result<T, Refusal>>, Refusal>;
 
 /// Makes the two ends of an answer and hands one to the owner.
-fn ask<T>(tell: impl FnOnce(Reply<T>) -> Result<(), Refusal>) -> Asked<T> {
+pub(super) fn ask<T>(tell: impl FnOnce(Reply<T>) -> Result<(), Refusal>) -> Asked<T> {
     let (reply, outcome) = oneshot::channel();
     tell(reply)?;
     Ok(outcome)
 }
 
-fn reply_json<T>(make: impl FnOnce(T) -> serde_json::Value) -> impl FnOnce(u64, T) -> ByteString {
+pub(super) fn reply_json<T>(make: impl FnOnce(T) -> serde_json::Value) -> impl FnOnce(u64, T) -> ByteString {
     move |id, value| encode_reply(id, &make(value))
 }
 
@@ -47,6 +52,18 @@ impl Session {
                 let core = self.core.clone();
                 let asked = ask(|reply| core.users.tell(&core, &me.id, QueryUsers { users, reply }));
                 answerer.later(asked, reply_json(users_info));
+            }
+            Work::Entry(work) => self.dispatch_entry(work, me, answerer),
+            Work::Message(work) => self.dispatch_message(work, me, answerer),
+            Work::User(work) => {
+                let (core, number) = (self.core.clone(), self.link.number);
+                let asked = ask(|reply| core.users.tell(&core, &me.id, AskUser { work, number, reply }));
+                answerer.later(asked, reply_json(|result| result));
+            }
+            Work::Search(work) => {
+                let (core, variant) = (self.core.clone(), self.link.variant());
+                let asked = ask(|reply| core.users.tell(&core, &me.id, AskSearch { work, variant, reply }));
+                answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
             }
             Work::Room(work) => self.dispatch_room(work, me, answerer),
             Work::Group(work) => self.dispatch_group(work, me, answerer),
@@ -143,16 +160,16 @@ impl Session {
         }
     }
 
-    fn send(&self, target: Target, draft: Draft, me: &UserProfile, answerer: Answerer) {
+    pub(super) fn send(&self, target: Target, draft: Draft, me: &UserProfile, answerer: Answerer) {
         let core = self.core.clone();
         let checked = draft.validate(&me.id, &target, &core.config.limits).map_err(Refusal::from);
         let variant = self.link.variant();
         let beyond = match &draft {
-            Draft { body: Body::Custom { .. }, .. } if !variant.knows_custom() => Some("message kind 200 below SDK 2.8.0"),
-            Draft { mentions, .. } if !mentions.is_none() && !variant.knows_mentions() => Some("a mention below SDK 2.14.0"),
+            Draft { body, .. } if !variant.knows(body) => Some(format!("message kind {} in this SDK version", body.kind().number())),
+            Draft { mentions, .. } if !mentions.is_none() && !variant.knows_mentions() => Some("a mention below SDK 2.14.0".to_owned()),
             _ => None,
         };
-        let checked = checked.and(beyond.map_or(Ok(()), |what| Err(Refusal::Unsupported(what.into()))));
+        let checked = checked.and(beyond.map_or(Ok(()), |what| Err(Refusal::Unsupported(what))));
         if let Err(refusal) = checked {
             return answerer.refuse(&refusal);
         }
@@ -229,34 +246,34 @@ impl Session {
         if matches!(&query.target, Target::Peer(other) if *other == me.id) {
             return answerer.refuse(&Invalid::new("conversationID", "is the caller's own userID").into());
         }
-        // One's own peer conversations need no owner's word; rooms and groups say who may read, and from where.
-        let authorized = match &query.target {
-            Target::Peer(other) => ask(|reply| {
-                answer(reply, Ok((Conversation::peer(&me.id, other), 1)));
-                Ok(())
-            }),
-            Target::Room(room) => ask(|reply| core.rooms.tell(&core, room, Authorize { user: me.id.clone(), reply })),
-            Target::Group(group) => ask(|reply| core.groups.tell(&core, group, Authorize { user: me.id.clone(), reply })),
-        };
-        let authorized = match authorized {
+        let authorized = match authorize(&core, &query.target, &me.id) {
             Ok(authorized) => authorized,
             Err(refusal) => return answerer.refuse(&refusal),
         };
-        let (target, variant) = (query.target.clone(), self.link.variant());
+        let (target, variant, reader) = (query.target.clone(), self.link.variant(), me.id.clone());
         let asked = ask(|reply| {
             actix::spawn(async move {
                 let read = async {
                     let (conversation, first_seq) = answered(authorized).await?;
                     // The engine counts encoded bytes; half a frame leaves room for what the reply adds to each message.
                     let bytes_max = core.config.server.frame_bytes_max / 2;
-                    let page = Page { anchor: anchor(&query), backwards: query.backwards, count: query.count, bytes_max, first_seq };
-                    core.archive.read(move |store| store.read(&conversation, page)).await
+                    let page = move |store: &dyn Store| {
+                        let Sight { first_seq, deletes } = sight(store, &reader, &conversation, first_seq)?;
+                        let viewer = deletes.then(|| reader.clone());
+                        let page =
+                            Page { anchor: anchor(&query), backwards: query.backwards, count: query.count, bytes_max, first_seq, viewer };
+                        let PageRead { messages, cut } = store.read(&conversation, page)?;
+                        let dresser = Dresser::new(store, &reader, &conversation, first_seq)?;
+                        let list = messages.iter().map(|message| Ok(encode_dressed(message, &dresser.dress(message)?, variant)));
+                        Ok((list.collect::<Result<Vec<_>, StoreError>>()?, cut))
+                    };
+                    core.archive.read(page).await
                 };
                 answer(reply, read.await);
             });
             Ok(())
         });
-        answerer.later(asked, move |id, page: PageRead| history(id, &target, &page, variant));
+        answerer.later(asked, move |id, (list, cut)| history(id, &target, list, cut));
     }
 }
 
@@ -274,7 +291,7 @@ fn sent(id: u64, encoded: &Encoded, variant: Variant) -> ByteString {
     encode_reply_raw(id, &format!("{{\"message\":{message}}}"))
 }
 
-fn history(id: u64, target: &Target, page: &PageRead, variant: Variant) -> ByteString {
+fn history(id: u64, target: &Target, messages: Vec<Option<ByteString>>, cut: bool) -> ByteString {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Head<'a> {
@@ -284,9 +301,9 @@ fn history(id: u64, target: &Target, page: &PageRead, variant: Variant) -> ByteS
         #[serde(flatten)]
         cut: PageCut,
     }
-    let head = Head { conversation_id: target.id(), conversation_type: target.kind().number(), cut: PageCut { more: page.cut } };
+    let head = Head { conversation_id: target.id(), conversation_type: target.kind().number(), cut: PageCut { more: cut } };
     let head = serde_json::to_string(&head).expect("strings and numbers always serialize");
-    let messages: Vec<ByteString> = page.messages.iter().filter_map(|message| encode_message(message, variant)).collect();
+    let messages: Vec<ByteString> = messages.into_iter().flatten().collect();
     let list = messages.join(",");
     // The head is an object: its closing brace makes way for the list.
     encode_reply_raw(id, &format!("{},\"messageList\":[{list}]}}", &head[..head.len() - 1]))

@@ -11,11 +11,14 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use super::book::Book;
 use super::core::Core;
 use super::directory::{Held, Holds, Resident};
 use super::group;
 use super::link::Link;
+use super::notices::Notices;
 use super::room::{Admit, Entry, Leave, Lost};
+use super::user_profile::ProfileCell;
 use super::{Reply, answer, answered};
 use crate::hooks::Event;
 use crate::model::{DeviceId, Refusal, RoomId, RoomInfo, UserId, UserProfile};
@@ -35,7 +38,7 @@ pub(crate) struct Login {
     pub(crate) resume_from: Option<u64>,
     /// The request to answer, before anything is delivered.
     pub(crate) request: u64,
-    pub(crate) reply: Reply<UserProfile>,
+    pub(crate) reply: Reply<ProfileCell>,
 }
 
 /// A session is over.
@@ -85,7 +88,9 @@ pub(crate) struct User {
     pub(super) core: Arc<Core>,
     pub(super) id: UserId,
     holds: Holds,
-    pub(super) profile: Option<UserProfile>,
+    pub(super) profile: Option<ProfileCell>,
+    /// Whose comings and goings it hears of, and until when each, Unix milliseconds.
+    pub(super) following: Vec<(UserId, u64)>,
     /// Oldest first.
     pub(super) sessions: Vec<At>,
     pub(super) places: HashMap<RoomId, Place>,
@@ -94,6 +99,13 @@ pub(crate) struct User {
     telling: usize,
     queries: VecDeque<(Duration, usize)>,
     pub(super) unreadable: Option<Refusal>,
+    /// What conversations tell this user.
+    pub(super) notices: Arc<Notices>,
+    /// Its list of conversations; none without a session, or when it could not be read.
+    pub(super) book: Option<Book>,
+    pub(super) flush_scheduled: bool,
+    /// A search is under way.
+    pub(super) searching: bool,
 }
 
 impl Resident for User {
@@ -106,10 +118,15 @@ impl Resident for User {
 
     fn new(core: Arc<Core>, id: UserId, holds: Holds) -> Self {
         Self {
+            notices: Arc::new(Notices::new(core.config.actors.user_notices_max)),
+            book: None,
+            flush_scheduled: false,
+            searching: false,
             core,
             id,
             holds,
             profile: None,
+            following: Vec::new(),
             sessions: Vec::new(),
             places: HashMap::new(),
             entering: 0,
@@ -125,11 +142,15 @@ impl Actor for User {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.core.metrics.actors_changed(Self::KIND, 1);
+        self.listen(ctx);
         ctx.run_interval(self.core.idle(), |user, ctx| user.leave_if_unused(ctx));
         let (archive, id) = (self.core.archive.clone(), self.id.clone());
-        let load = async move { archive.read(move |store| store.user(&id)).await };
+        let load = async move { archive.read(move |store| Ok((store.user(&id)?, store.following(&id)?))).await };
         ctx.wait(load.into_actor(self).map(|found, user, _| match found {
-            Ok(profile) => user.profile = profile,
+            Ok((profile, following)) => {
+                user.profile = profile.map(ProfileCell::new);
+                user.following = following;
+            }
             Err(refusal) => user.unreadable = Some(refusal),
         }));
     }
@@ -211,7 +232,7 @@ impl Handler<Held<EnterRoom>> for User {
     fn handle(&mut self, held: Held<EnterRoom>, ctx: &mut Context<Self>) {
         let EnterRoom { number, entry, reply } = held.open();
         let at = self.sessions.iter().find(|at| at.link.number == number).map(|at| (at.link.clone(), at.device.clone()));
-        let (Some((link, device)), Some(profile)) = (at, self.profile.clone()) else {
+        let (Some((link, device)), Some(profile)) = (at, self.profile.as_ref().map(|cell| (*cell.get()).clone())) else {
             return answer(reply, Err(Refusal::NotLoggedIn));
         };
         let room = entry.room().clone();

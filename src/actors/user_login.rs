@@ -17,13 +17,16 @@ use super::directory::Held;
 use super::group;
 use super::link::{Identity, Link};
 use super::resume::{self, Wanted};
+use super::resume_changes;
 use super::room::{Back, Lost};
+use super::status::OnlineStatus;
 use super::user::{At, Ended, Login, User};
+use super::user_profile::ProfileCell;
 use super::{Reply, answer};
 use crate::hooks::Event;
 use crate::model::{Refusal, RoomId, UserProfile};
 use crate::protocol::encode_reply;
-use crate::store::RowWrite;
+use crate::store::{RowWrite, Store};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -38,17 +41,20 @@ struct Arrival {
     /// No other session of the user was there.
     alone: bool,
     profile: UserProfile,
-    reply: Reply<UserProfile>,
+    reply: Reply<ProfileCell>,
 }
 
 impl User {
     fn admit(&mut self, login: Login, profile: UserProfile, ctx: &mut Context<Self>) {
         let Login { link, device, variant, resume_from, request, reply, .. } = login;
-        if !link.identify(Identity { user: self.id.clone(), variant }) {
+        if !link.identify(Identity { user: self.id.clone(), variant, notices: self.notices.clone() }) {
             return answer(reply, Err(Refusal::AlreadyLoggedIn));
         }
         self.core.links.note_login();
-        self.profile = Some(profile.clone());
+        match &self.profile {
+            Some(cell) => cell.set(profile.clone()),
+            None => self.profile = Some(ProfileCell::new(profile.clone())),
+        }
         if let Some(position) = self.sessions.iter().position(|at| at.device == device) {
             self.displace(position);
         }
@@ -92,10 +98,10 @@ impl User {
         let (after, since_ms) = match (arrival.resume_from, groups) {
             (_, Err(refusal)) => {
                 tracing::warn!(%refusal, user.id = %self.id, "what a session missed could not be read");
-                return self.welcome(arrival, up_to, None);
+                return self.welcome(arrival, up_to, None, ctx);
             }
             // Given out by a store that went further than this one.
-            (Some(after), _) if after > up_to => return self.welcome(arrival, up_to, None),
+            (Some(after), _) if after > up_to => return self.welcome(arrival, up_to, None, ctx),
             (Some(after), _) => (after, 0),
             (None, Ok(())) => match self.core.left.of(&self.id).filter(|_| arrival.alone && history.offline_days > 0) {
                 Some(left) => (left, now_ms.saturating_sub(u64::from(history.offline_days) * DAY_MS)),
@@ -103,7 +109,7 @@ impl User {
             },
         };
         if after >= up_to {
-            return self.welcome(arrival, up_to, Some((up_to, Vec::new())));
+            return self.welcome(arrival, up_to, Some((up_to, Vec::new())), ctx);
         }
         let wanted = Wanted {
             user: self.id.clone(),
@@ -116,21 +122,32 @@ impl User {
             bytes_max: self.core.config.shed.outbox_reliable_bytes / 2,
         };
         let (archive, variant) = (self.core.archive.clone(), arrival.link.variant());
-        let read = async move { archive.read(move |store| resume::read(store, &wanted)).await };
-        ctx.wait(read.into_actor(self).map(move |missed, user, _| {
+        let read = async move {
+            let read = move |store: &dyn Store| {
+                let missed = resume::read(store, &wanted)?;
+                missed.map(|missed| Ok((missed, resume_changes::frames(store, &wanted, variant)?))).transpose()
+            };
+            archive.read(read).await
+        };
+        ctx.wait(read.into_actor(self).map(move |missed, user, ctx| {
             let missed = missed.unwrap_or_else(|refusal| {
                 tracing::warn!(%refusal, user.id = %user.id, "what a session missed could not be read");
                 None
             });
-            let replay = missed.map(|missed| (after, resume::frames(&missed, variant, up_to)));
-            user.welcome(arrival, up_to, replay);
+            let replay = missed.map(|(missed, changes)| {
+                // Changes first: the last frame of the replay carries the cursor that stands for all of it.
+                let mut frames = changes;
+                frames.extend(resume::frames(&missed, variant, up_to));
+                (after, frames)
+            });
+            user.welcome(arrival, up_to, replay, ctx);
         }));
     }
 
     /// Answers the login and lets out what was held. `replay`: since which commit, and the frames; none: too much or
     /// unknown, the client must ask for history.
-    fn welcome(&mut self, arrival: Arrival, up_to: u64, replay: Option<(u64, Vec<ByteString>)>) {
-        let Arrival { link, request, rooms, profile, reply, .. } = arrival;
+    fn welcome(&mut self, arrival: Arrival, up_to: u64, replay: Option<(u64, Vec<ByteString>)>, ctx: &mut Context<Self>) {
+        let Arrival { link, request, rooms, profile, reply, resume_from, .. } = arrival;
         let resync = replay.is_none();
         let (after, frames) = replay.unwrap_or((up_to, Vec::new()));
         // Until the replay has arrived, the client has no more than what it came with.
@@ -147,7 +164,12 @@ impl User {
         let _queued_or_closed = link.outbox.release(first);
         tracing::debug!(user.id = %self.id, session.id = %link.session, devices = self.sessions.len(), resync, "session started");
         self.core.tell_host(|| Event::SessionStarted { user: self.id.clone(), session: link.session.clone() });
-        answer(reply, Ok(profile));
+        answer(reply, self.profile.clone().ok_or(Refusal::NotLoggedIn));
+        if self.sessions.len() == 1 {
+            self.core.statuses.follow(&self.id, &self.following);
+            self.tell_status(OnlineStatus::Online);
+        }
+        self.open_book(link, resume_from, ctx);
     }
 }
 
@@ -159,7 +181,7 @@ impl Handler<Held<Login>> for User {
         if let Some(refusal) = &self.unreadable {
             return answer(login.reply, Err(refusal.clone()));
         }
-        let known = self.profile.clone();
+        let known = self.profile.as_ref().map(|cell| (*cell.get()).clone());
         let profile = match &known {
             None => UserProfile::new(self.id.clone(), login.name.clone()),
             Some(profile) if login.name.is_empty() => profile.clone(),
@@ -171,7 +193,12 @@ impl Handler<Held<Login>> for User {
         let (archive, row) = (self.core.archive.clone(), RowWrite::PutUser(profile.clone()));
         let keep = async move { archive.apply(vec![row]).await };
         ctx.wait(keep.into_actor(self).map(move |kept, user, ctx| match kept {
-            Ok(()) => user.admit(login, profile, ctx),
+            Ok(()) => {
+                if known.is_some() {
+                    user.tell_peers(profile.clone(), ctx);
+                }
+                user.admit(login, profile, ctx);
+            }
             // Who is known already may come in with the old name while the disk refuses: reads still work.
             Err(refusal) => match known {
                 Some(known) => user.admit(login, known, ctx),
@@ -191,6 +218,11 @@ impl Handler<Held<Ended>> for User {
         self.publish_presence(ctx);
         if self.sessions.is_empty() && self.core.config.history.offline_days > 0 {
             self.core.left.note(&self.id, at.link.has_up_to(&self.core.handed));
+        }
+        if self.sessions.is_empty() {
+            self.book = None;
+            self.core.statuses.unfollow(&self.id, self.following.iter().map(|(user, _)| user));
+            self.tell_status(if for_good { OnlineStatus::Logout } else { OnlineStatus::Offline });
         }
         if for_good {
             self.give_up_places(number, ctx);

@@ -20,6 +20,7 @@ use crate::actors::presence::Presence;
 use crate::actors::pulse::{self, PressureCell};
 use crate::actors::reaper::Reaper;
 use crate::actors::room::Wake;
+use crate::actors::status::StatusBoard;
 use crate::auth::{SecretError, SecretSource, Tokens};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, StoreEngine};
@@ -157,6 +158,7 @@ impl BrokerBuilder {
         let core = Arc::new(Core {
             metrics: Arc::new(Metrics::new()),
             left: Left::default(),
+            statuses: StatusBoard::default(),
             handed: Handed::up_to(store.last_commit()),
             mint: Mint::above(store.last_message_id(), self.clock.clone()),
             gate: gate(&config, self.clock.clone()),

@@ -19,7 +19,7 @@ use crate::model::Limits;
 
 pub use error::ConfigError;
 pub use loader::Loader;
-pub use sections::{Actors, Auth, Batch, History, Log, LogFormat, Rate, Room, Server, Shed, Store, StoreEngine, Users};
+pub use sections::{Actors, Auth, Batch, Group, History, Log, LogFormat, Rate, Room, Server, Shed, Store, StoreEngine, Users};
 
 /// The defaults, each key with its documentation: what `tidings` can print for a start.
 pub const DEFAULTS_TOML: &str = include_str!("../../config.toml");
@@ -39,6 +39,8 @@ pub struct Config {
     pub users: Users,
     /// What a room keeps.
     pub room: Room,
+    /// What is said in a group.
+    pub group: Group,
     /// Quotas of one user.
     pub rate: Rate,
     /// What may be dropped, and when a session is too slow.

@@ -95,6 +95,16 @@ pub struct Room {
     pub grace_seconds: u64,
 }
 
+/// `[group]`: what is said in a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// Whether the broker says who came and went.
+    pub tips: bool,
+    /// Whether a new member sees what was said before it came.
+    pub new_members_see_history: bool,
+}
+
 /// `[rate]`: the quotas of one user, shared by its devices. Rates are per second, bursts are counts, each 1 to 100000.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,6 +149,8 @@ pub struct Shed {
 pub struct Batch {
     /// How long a frame collects, milliseconds, 1 to 1000.
     pub tick_ms: u64,
+    /// How long changes of a user's list collect, milliseconds, 1 to 1000.
+    pub list_tick_ms: u64,
     /// Members of a large conversation per millisecond of its tick, 1 to 1000000.
     pub members_per_ms: u64,
     /// Messages in one frame, 1 to 10000.
@@ -167,6 +179,8 @@ pub struct Actors {
     pub appends_in_flight_max: usize,
     /// Reads of the store at a time, 1 to 1024.
     pub reads_in_flight_max: usize,
+    /// News of conversations waiting for a user, 1 to 1048576.
+    pub user_notices_max: usize,
     /// How long an actor stays without work, seconds, 1 to 86400.
     pub idle_seconds: u64,
 }

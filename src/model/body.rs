@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, Limits};
+use super::{Combine, Invalid, Limits, Revoked, Tips};
 
 /// What a message is, by the vendor's number. Source: spec 2.8, `MessageType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -150,6 +150,12 @@ pub enum Body {
         /// The only part of a custom message that search sees.
         searched_content: String,
     },
+    /// Several messages as one. Source: spec S10.
+    Combine(Combine),
+    /// What the broker says in a group. Source: spec S63.
+    Tips(Tips),
+    /// Stands in the place of a message that was taken back.
+    Revoke(Revoked),
 }
 
 impl Body {
@@ -161,6 +167,28 @@ impl Body {
             Self::Command(_) => MessageKind::Command,
             Self::Barrage(_) => MessageKind::Barrage,
             Self::Custom { .. } => MessageKind::Custom,
+            Self::Combine(_) => MessageKind::Combine,
+            Self::Tips(_) => MessageKind::Tips,
+            Self::Revoke(_) => MessageKind::Revoke,
+        }
+    }
+
+    /// Whether a user may send it; the rest only the broker makes.
+    #[must_use]
+    pub fn is_sendable(&self) -> bool {
+        !matches!(self, Self::Tips(_) | Self::Revoke(_))
+    }
+
+    /// About how many bytes it holds.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Barrage(text) => text.len(),
+            Self::Command(bytes) => bytes.len(),
+            Self::Custom { message, searched_content, .. } => message.len() + searched_content.len(),
+            Self::Combine(combine) => combine.weight(),
+            Self::Tips(tips) => 64 + 64 * tips.targets.len(),
+            Self::Revoke(revoked) => 64 + revoked.text.len() + revoked.extended_data.len(),
         }
     }
 
@@ -168,7 +196,7 @@ impl Body {
     #[must_use]
     pub fn class(&self) -> MessageClass {
         match self {
-            Self::Text(_) | Self::Custom { .. } => MessageClass::Storable,
+            Self::Text(_) | Self::Custom { .. } | Self::Combine(_) | Self::Tips(_) | Self::Revoke(_) => MessageClass::Storable,
             Self::Command(_) => MessageClass::Command,
             Self::Barrage(_) => MessageClass::Barrage,
         }
@@ -191,6 +219,10 @@ impl Body {
                     return Err(Invalid::out_of_range("message.subType", i64::from(*sub_type), 0, i64::from(limits.custom_sub_type_max)));
                 }
                 check_length("message.searchedContent", searched_content.len(), limits.searched_content_bytes_max)
+            }
+            Self::Combine(combine) => combine.validate(limits),
+            Self::Tips(_) | Self::Revoke(_) => {
+                Err(Invalid::new("message.type", format!("is {}, which only the broker makes", self.kind().number())))
             }
         }
     }

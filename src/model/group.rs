@@ -99,6 +99,9 @@ pub struct GroupMember {
     pub joined: u64,
     /// The first message this member may read. Source: spec Q36.
     pub first_seq: u64,
+    /// The last message before this member came: what counts as unread begins after it.
+    #[serde(default)]
+    pub joined_seq: u64,
 }
 
 #[cfg(test)]

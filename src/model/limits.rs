@@ -21,6 +21,16 @@ pub struct Limits {
     pub searched_content_bytes_max: usize,
     /// Users one message names. Source: spec S46.
     pub mentions_max: usize,
+    /// A combined message's title. Source: spec 2.1, 20 bytes.
+    pub combine_title_bytes_max: usize,
+    /// A combined message's summary. Source: spec 2.1, 100 bytes.
+    pub combine_summary_bytes_max: usize,
+    /// Messages in a combined one, nested ones counted. Source: spec Q31, 1000.
+    pub combine_children_max: usize,
+    /// A combined message with all in it. Source: spec Q31, 10 MB. What comes in one frame is bounded by the frame, too.
+    pub combine_bytes_max: usize,
+    /// Combined messages one in another. Our choice: 8, because each costs the reader a call.
+    pub combine_depth_max: usize,
     /// A message's `extendedData`. Source: spec limits table, 1 KB.
     pub extended_data_bytes_max: usize,
     /// A user id. Source: spec limits table, 32 bytes.
@@ -69,6 +79,50 @@ pub struct Limits {
     pub history_page_max: usize,
     /// User ids per `queryUsersInfo` and per 10 s. Source: spec limits table, 10.
     pub user_query_max: usize,
+    /// Conversations in a user's list. Source: spec 3.5, 1000.
+    pub conversations_max: usize,
+    /// How high an unread count goes. Our choice: 9999, because each is looked at when its user logs in.
+    pub unread_max: u64,
+    /// Pinned conversations. Source: spec 3.5, 100.
+    pub pinned_conversations_max: usize,
+    /// A page of the conversation list. Our choice: 100, as of history.
+    pub conversation_page_max: usize,
+    /// Messages named in one `deleteMessages`. Our choice: 100, as the vendor's later deletion for everyone.
+    pub delete_messages_max: usize,
+    /// Seqs in one `queryMessages`. Source: spec 3.4, 10.
+    pub query_messages_max: usize,
+    /// How long a message may be taken back, seconds. Source: spec 3.9, 2 minutes, 24 hours at most.
+    pub revoke_seconds: u64,
+    /// What a revoker says. Source: spec 2.5, 200 bytes.
+    pub revoke_extended_data_bytes_max: usize,
+    /// How long a message may be edited, seconds. Source: spec 3.2, 24 hours.
+    pub edit_seconds: u64,
+    /// How long a message takes reactions, seconds. Source: spec 3.9, 7 days.
+    pub reaction_seconds: u64,
+    /// A reaction. Source: spec 3.9, 32 bytes.
+    pub reaction_bytes_max: usize,
+    /// Kinds of reactions to one message. Source: spec 3.9, 100.
+    pub reactions_max: usize,
+    /// A page of `queryMessageReactionUserList` and of the lists of readers. Source: spec 3.8, 3.9, 100.
+    pub note_page_max: usize,
+    /// Messages in one `sendMessageReceiptsRead` or `queryMessageReceiptsInfo`. Source: spec 3.8, 10.
+    pub receipts_max: usize,
+    /// Pinned messages of one conversation. Source: spec 3.9, 10.
+    pub pinned_messages_max: usize,
+    /// A user's `extendedData`. Our choice: 1024, as a message's.
+    pub user_extended_data_bytes_max: usize,
+    /// Users whose status one user follows. Our choice: 1000, as groups.
+    pub status_subscriptions_max: usize,
+    /// Users in one call about statuses. Source: spec 3.1, 100.
+    pub status_query_max: usize,
+    /// The longest subscription to a status, minutes. Our choice: 43200, thirty days.
+    pub status_subscription_minutes_max: u64,
+    /// Keywords of one search. Source: spec 3.9, 5.
+    pub search_keywords_max: usize,
+    /// Messages that one search looks at. Our choice: 50000, some tenth of a second.
+    pub search_messages_max: usize,
+    /// A page of found messages or conversations. Our choice: 100, as of history.
+    pub search_page_max: usize,
 }
 
 impl Default for Limits {
@@ -81,6 +135,11 @@ impl Default for Limits {
             custom_sub_type_max: 200,
             searched_content_bytes_max: 64,
             mentions_max: 50,
+            combine_title_bytes_max: 20,
+            combine_summary_bytes_max: 100,
+            combine_children_max: 1000,
+            combine_bytes_max: 10 * 1024 * 1024,
+            combine_depth_max: 8,
             extended_data_bytes_max: 1024,
             user_id_bytes_max: 32,
             user_name_bytes_max: 256,
@@ -105,6 +164,28 @@ impl Default for Limits {
             group_attribute_value_bytes_max: 1024,
             history_page_max: 100,
             user_query_max: 10,
+            conversations_max: 1000,
+            unread_max: 9999,
+            pinned_conversations_max: 100,
+            conversation_page_max: 100,
+            delete_messages_max: 100,
+            query_messages_max: 10,
+            revoke_seconds: 120,
+            revoke_extended_data_bytes_max: 200,
+            edit_seconds: 24 * 60 * 60,
+            reaction_seconds: 7 * 24 * 60 * 60,
+            reaction_bytes_max: 32,
+            reactions_max: 100,
+            note_page_max: 100,
+            receipts_max: 10,
+            pinned_messages_max: 10,
+            user_extended_data_bytes_max: 1024,
+            status_subscriptions_max: 1000,
+            status_query_max: 100,
+            status_subscription_minutes_max: 43_200,
+            search_keywords_max: 5,
+            search_messages_max: 50_000,
+            search_page_max: 100,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Conversation, Invalid, Limits, LocalMessageId, Mentions, Priority, Target, UserId};
+use super::{Body, Conversation, Fate, Invalid, Limits, LocalMessageId, Mentions, Priority, Target, Terms, UserId};
 
 /// Not accepted yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Draft {
     pub extended_data: String,
     /// Whom it reminds.
     pub mentions: Mentions,
+    /// What its sender asks for besides.
+    pub terms: Terms,
 }
 
 impl Draft {
@@ -29,7 +31,14 @@ impl Draft {
     /// Any body, low priority, no local id.
     #[must_use]
     pub fn of(body: Body) -> Self {
-        Self { body, priority: Priority::Low, local_id: None, extended_data: String::new(), mentions: Mentions::default() }
+        Self {
+            body,
+            priority: Priority::Low,
+            local_id: None,
+            extended_data: String::new(),
+            mentions: Mentions::default(),
+            terms: Terms::default(),
+        }
     }
 
     /// Checks everything that can be judged without knowing who is where.
@@ -47,7 +56,18 @@ impl Draft {
             return Err(Invalid::too_long("message.extendedData", self.extended_data.len(), limits.extended_data_bytes_max));
         }
         self.mentions.validate(limits)?;
+        self.check_terms(target)?;
         self.body.validate(limits)
+    }
+
+    fn check_terms(&self, target: &Target) -> Result<(), Invalid> {
+        if self.terms.reply.is_some() && (matches!(target, Target::Room(_)) || self.body.class() != super::MessageClass::Storable) {
+            return Err(Invalid::new(
+                "toOriginalMessage",
+                "is answered by a message that is kept, in a peer conversation or a group, only",
+            ));
+        }
+        Ok(())
     }
 
     /// Checks a message to everyone.
@@ -94,6 +114,20 @@ pub struct Message {
     pub mentions: Mentions,
     /// What it says.
     pub body: Body,
+    /// What its sender asked for besides.
+    #[serde(default, skip_serializing_if = "Terms::is_none")]
+    pub terms: Terms,
+    /// What became of it since.
+    #[serde(default, skip_serializing_if = "Fate::is_none")]
+    pub fate: Fate,
+}
+
+impl Message {
+    /// Whether this message counts as unread for a user. Source: spec 3.12, Unread.
+    #[must_use]
+    pub fn counts_for(&self, user: &UserId) -> bool {
+        self.sender != *user && !self.terms.uncounted && !matches!(self.body, Body::Tips(_) | Body::Revoke(_))
+    }
 }
 
 /// A message to every user online: in no conversation, not kept, never unread. Source: spec S58, Q26, Q27.

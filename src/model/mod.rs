@@ -5,7 +5,9 @@
 //! Limits are numbers in [`Limits`]; a value over its limit is an [`Invalid`] that names field, value and limit.
 
 mod body;
+mod combine;
 mod conversation;
+mod fate;
 mod group;
 mod id;
 mod limits;
@@ -13,11 +15,15 @@ mod mention;
 mod message;
 mod refusal;
 mod room;
+mod search;
+mod tips;
 mod user;
 mod version;
 
 pub use body::{Body, MessageClass, MessageKind, Priority};
+pub use combine::{Child, Combine};
 pub use conversation::{Conversation, ConversationKind, Target};
+pub use fate::{Fate, ReplyTo, Revoked, RevokedAs, Stamp, Terms};
 pub use group::{GroupAdvanced, GroupInfo, GroupMember, GroupRole};
 pub use id::{DeviceId, GroupId, LocalMessageId, RoomId, SessionId, UserId};
 pub use limits::Limits;
@@ -25,5 +31,7 @@ pub use mention::{MentionKind, Mentions};
 pub use message::{Broadcast, Draft, Message};
 pub use refusal::{Invalid, Refusal};
 pub use room::RoomInfo;
+pub use search::Search;
+pub use tips::{Tips, TipsEvent, TipsUser};
 pub use user::UserProfile;
 pub use version::SdkVersion;

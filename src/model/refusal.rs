@@ -130,6 +130,56 @@ pub enum Refusal {
     /// The user is a member already.
     #[error("user {0} is in the group already")]
     AlreadyInGroup(String),
+    /// No such message, not kept any more, or not for this user.
+    #[error("the message does not exist, or is not kept any more")]
+    MessageMissing,
+    /// It is too late to take it back.
+    #[error("a message can be revoked for {seconds} s")]
+    RevokeTooLate {
+        /// `limits.revoke_seconds`.
+        seconds: u64,
+    },
+    /// It was taken back already.
+    #[error("the message has been revoked")]
+    RevokedAlready,
+    /// It is too late to edit it.
+    #[error("a message can be edited for {seconds} s")]
+    EditTooLate {
+        /// `limits.edit_seconds`.
+        seconds: u64,
+    },
+    /// Only its sender may edit a message.
+    #[error("only its sender may edit a message")]
+    NotTheSender,
+    /// The same user reacted so already.
+    #[error("reaction {0} is there already")]
+    ReactionExists(String),
+    /// The message asks for no receipt, or the caller cannot give one.
+    #[error("no receipt can be given or asked for: {0}")]
+    NoReceipt(&'static str),
+    /// Too many messages in one call about receipts.
+    #[error("{count} messages are named, the limit is {count_max}")]
+    TooManyReceipts {
+        /// How many were named.
+        count: usize,
+        /// `limits.receipts_max`.
+        count_max: usize,
+    },
+    /// As many messages are pinned as may be, and none may give way.
+    #[error("{pinned_max} messages are pinned, the limit")]
+    TooManyPinnedMessages {
+        /// `limits.pinned_messages_max`.
+        pinned_max: usize,
+    },
+    /// The user's list has no such conversation.
+    #[error("conversation {0} does not exist")]
+    ConversationMissing(String),
+    /// As many conversations are pinned as may be.
+    #[error("{pinned_max} conversations are pinned, the limit")]
+    TooManyPinned {
+        /// `limits.pinned_conversations_max`.
+        pinned_max: usize,
+    },
     /// Every one of the listed users could not be kicked.
     #[error("none of the users could be kicked")]
     KickFailed,

@@ -17,6 +17,16 @@ pub fn code_of(refusal: &Refusal) -> u32 {
         Refusal::AlreadyLoggedIn => 6_000_111,
         Refusal::NotLoggedIn => 6_000_121,
         Refusal::UserMissing(_) => 6_000_204,
+        // The vendor has no number for a message that is not there.
+        Refusal::MessageMissing => 6_000_001,
+        Refusal::NoReceipt(_) => 6_000_277,
+        Refusal::RevokeTooLate { .. } => 6_000_278,
+        Refusal::RevokedAlready => 6_000_279,
+        Refusal::ReactionExists(_) => 6_000_280,
+        Refusal::TooManyReceipts { .. } => 6_000_282,
+        Refusal::NotTheSender => 6_000_285,
+        Refusal::EditTooLate { .. } => 6_000_286,
+        Refusal::TooManyPinnedMessages { .. } => 6_000_287,
         Refusal::RoomFull { .. } => 6_000_304,
         Refusal::NoneInRoom => 6_000_311,
         Refusal::NotInRoom(_) => 6_000_321,
@@ -31,6 +41,8 @@ pub fn code_of(refusal: &Refusal) -> u32 {
         Refusal::GroupFull { .. } => 6_000_525,
         Refusal::GroupDismissed(_) => 6_000_527,
         Refusal::NoAuthority => 6_000_541,
+        Refusal::ConversationMissing(_) => 6_000_603,
+        Refusal::TooManyPinned { .. } => 6_000_604,
     }
 }
 

@@ -97,7 +97,7 @@ mod tests {
         let unknown = refusal(r#"{"id":1,"op":"fly"}"#);
         assert_eq!(code_of(&unknown), 6_000_001);
         assert!(unknown.to_string().starts_with("op "), "{unknown}");
-        assert_eq!(code_of(&refusal(r#"{"id":1,"op":"revokeMessage","args":{}}"#)), 6_000_013);
+        assert_eq!(code_of(&refusal(r#"{"id":1,"op":"callInvite","args":{}}"#)), 6_000_013);
     }
 
     #[test]

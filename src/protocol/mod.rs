@@ -5,19 +5,33 @@
 
 mod args;
 mod code;
+mod combined;
+mod encoded;
+mod entry_ops;
 mod frame;
+mod handle;
 mod later;
+mod message_ops;
 mod ops;
 mod reply;
+mod search_ops;
+mod user_ops;
 mod variant;
 mod wire;
 
 pub use code::{CloseCode, code_of};
+pub(crate) use combined::{CombineRef, child_at, child_wire};
+pub(crate) use encoded::{Encoded, Info, message_event};
+pub(crate) use entry_ops::{EntryAnchor, EntryWork};
 pub(crate) use frame::decode;
+pub(crate) use handle::MessageHandle;
+pub(crate) use message_ops::{Change, Inquiry, MessageWork};
 pub(crate) use ops::{GroupWork, HistoryQuery, Login, Op, RoomWork, Work};
 pub(crate) use reply::{
     GroupMemberWire, OperatedInfo, PageCut, encode_error, encode_event, encode_reply, encode_reply_raw, error_users, group_full,
     group_member, group_short, room_full, user_full, user_wire,
 };
+pub(crate) use search_ops::{SearchAnchor, SearchWork};
+pub(crate) use user_ops::UserWork;
 pub(crate) use variant::Variant;
-pub(crate) use wire::{Encoded, Info, broadcast_event, encode_message, message_event};
+pub(crate) use wire::{Dress, broadcast_event, encode_dressed, encode_message};

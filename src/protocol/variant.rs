@@ -1,6 +1,6 @@
 //! How much of a message a client of a given version may see. Source: spec 1.6.
 
-use crate::model::SdkVersion;
+use crate::model::{Body, SdkVersion};
 
 /// Versions that see messages alike share one encoding. In the order of versions, so that they can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +34,18 @@ impl Variant {
     #[must_use]
     pub(crate) fn index(self) -> usize {
         self as usize
+    }
+
+    /// Whether a body may be sent, and is seen with its content. Source: spec 1.6.
+    pub(crate) fn knows(self, body: &Body) -> bool {
+        match body {
+            Body::Text(_) | Body::Barrage(_) | Body::Command(_) => true,
+            // Our choice: whoever knows Unknown knows it, though the vendor's oldest 2.x do not.
+            Body::Revoke(_) => self >= Self::NoCustom,
+            Body::Custom { .. } => self.knows_custom(),
+            Body::Combine(_) => self >= Self::NoTips,
+            Body::Tips(_) => self >= Self::Full,
+        }
     }
 
     /// Whether custom messages may be sent, and are seen with their content. Source: spec S41, S42.

@@ -125,8 +125,16 @@ fn remove_some(writer: &mut Writer, conversation: &Conversation) -> Result<bool,
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        if messages < STEP_MAX && writer.backend().get(space, &head_key)?.is_some() {
-            ops.push(Op::Delete(head_key.clone()));
+        if messages < STEP_MAX {
+            if writer.backend().get(space, &head_key)?.is_some() {
+                ops.push(Op::Delete(head_key.clone()));
+            }
+            // Rooms have no notes, answers or changes, but what combined messages held.
+            let (from, to) = key::all_children(conversation);
+            reader::try_scan(writer.backend(), space, (&from, &to), false, |key, _| {
+                ops.push(Op::Delete(key.to_vec()));
+                Ok(ControlFlow::Continue(()))
+            })?;
         }
         if !ops.is_empty() {
             let mut meta = writer.meta(period)?;
@@ -147,19 +155,25 @@ fn too_old(writer: &Writer, now_ms: u64) -> VecDeque<u64> {
     periods.into_iter().filter(|period| (period + 1).saturating_mul(PERIOD_MS) <= kept_from_ms).collect()
 }
 
-/// Copies heads of the first period to the permanent space, then deletes it.
+/// Copies what outlives it from the first period to the permanent space, then deletes it.
 fn drop_some(writer: &mut Writer, periods: &mut VecDeque<u64>, from: &mut Option<Vec<u8>>) -> Result<bool, StoreError> {
     let Some(period) = periods.front().copied() else { return Ok(true) };
     let row_key = key::period(period);
     let Some(cursor) = from else {
         let row = record::encode(&row_key, &PeriodRow { dropping: true, commit: 0 });
         write_rows(writer, Rows::from([(row_key, Some(row))]))?;
-        *from = Some(key::heads().0);
+        *from = Some(key::entries_and_followings().0);
         return Ok(false);
     };
     let mut heads = Rows::new();
     let mut next = None;
-    reader::try_scan(writer.backend(), Space::Period(period), (cursor, &key::heads().1), false, |key, value| {
+    // Entries come before heads in the order of keys; what lies between is passed over.
+    let (entries_to, (heads_from, heads_to)) = (key::entries_and_followings().1, key::heads_and_pins());
+    if *cursor >= entries_to && *cursor < heads_from {
+        cursor.clone_from(&heads_from);
+    }
+    let to = if *cursor < entries_to { &entries_to } else { &heads_to };
+    reader::try_scan(writer.backend(), Space::Period(period), (cursor, to), false, |key, value| {
         if heads.len() == STEP_MAX {
             next = Some(key.to_vec());
             return Ok(ControlFlow::Break(()));
@@ -170,6 +184,9 @@ fn drop_some(writer: &mut Writer, periods: &mut VecDeque<u64>, from: &mut Option
     })?;
     if !heads.is_empty() {
         write_rows(writer, heads)?;
+    }
+    if next.is_none() && *to == entries_to {
+        next = Some(heads_from);
     }
     if let Some(next) = next {
         *cursor = next;

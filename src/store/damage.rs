@@ -24,7 +24,7 @@ fn written() -> World {
         let text = "x".repeat((n * 37 % 900) as usize);
         let conversation = group(&format!("g-{}", n % GROUPS));
         world.append(text_of(&conversation, "alice", Some(&format!("l-{n}")), &text, world.clock.wall_ms())).unwrap();
-        let member = GroupMember { user: user(&format!("u-{n}")), role: GroupRole::Member, joined: n, first_seq: 1 };
+        let member = GroupMember { user: user(&format!("u-{n}")), role: GroupRole::Member, joined: n, first_seq: 1, joined_seq: 0 };
         if n % 4 == 0 {
             world.apply(vec![RowWrite::PutMember(GroupId::trusted("g-0"), member)]).unwrap();
         }

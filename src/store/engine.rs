@@ -13,10 +13,11 @@ use super::seen::Seen;
 use super::table::Backend;
 use super::writer::Writer;
 use super::{
-    Append, Appended, Done, GroupRecord, Page, PageRead, RoomRecord, RowWrite, Since, SinceRead, Store, StoreError, StoreStats, key, reader,
+    Append, Appended, ChangeKind, Done, EntryRecord, FormerMember, GroupRecord, Note, NoteRecord, Page, PageRead, Pin, Revision,
+    RoomRecord, RowWrite, Since, SinceRead, Store, StoreError, StoreStats, Tail, key, reader,
 };
 use crate::clock::Clock;
-use crate::model::{Conversation, GroupId, GroupMember, LocalMessageId, RoomId, UserId, UserProfile};
+use crate::model::{Child, Conversation, GroupId, GroupMember, LocalMessageId, Message, RoomId, UserId, UserProfile};
 
 /// The name of the writer's thread.
 const THREAD_NAME: &str = "tidings-store";
@@ -25,6 +26,7 @@ const THREAD_NAME: &str = "tidings-store";
 pub(super) enum Job {
     Append(Box<AppendJob>),
     Rows(Vec<RowWrite>, Done<()>),
+    Revise(Box<Revision>, Done<u64>),
     Remove(Conversation, Done<()>),
     Sweep(u64, SyncSender<Result<(), StoreError>>),
 }
@@ -211,6 +213,14 @@ impl<T: Engined> Store for T {
         }
     }
 
+    fn revise(&self, revision: Revision, done: Done<u64>) {
+        let engine = self.engine();
+        let queued = engine.queue(&engine.jobs(), Job::Revise(Box::new(revision), done));
+        if let Err((Job::Revise(_, done), error)) = queued {
+            engine.shared.finish(done, Err(error));
+        }
+    }
+
     fn remove(&self, conversation: Conversation, done: Done<()>) {
         let engine = self.engine();
         let queued = engine.queue(&engine.jobs(), Job::Remove(conversation, done));
@@ -243,6 +253,59 @@ impl<T: Engined> Store for T {
         })
     }
 
+    fn tail(&self, conversation: &Conversation) -> Result<Option<Tail>, StoreError> {
+        reader::tail(self.engine().backend(), self.last_commit(), conversation)
+    }
+
+    fn message(&self, conversation: &Conversation, seq: u64) -> Result<Option<Arc<Message>>, StoreError> {
+        let placed = reader::placed(self.engine().backend(), conversation, seq)?;
+        Ok(placed.filter(|placed| placed.envelope.commit <= self.last_commit()).map(|placed| placed.message))
+    }
+
+    fn seq_of(&self, conversation: &Conversation, id: u64) -> Result<Option<u64>, StoreError> {
+        reader::seq_of(self.engine().backend(), self.last_commit(), conversation, id)
+    }
+
+    fn children(&self, conversation: &Conversation, seq: u64) -> Result<Vec<Child>, StoreError> {
+        Ok(reader::in_periods(self.engine().backend(), &key::children(conversation, seq))?.unwrap_or_default())
+    }
+
+    fn notes(&self, conversation: &Conversation, seq: u64) -> Result<Vec<(Note, NoteRecord)>, StoreError> {
+        reader::notes(self.engine().backend(), conversation, seq)
+    }
+
+    fn pins(&self, conversation: &Conversation) -> Result<Vec<Pin>, StoreError> {
+        reader::carried(self.engine().backend(), &key::pins(conversation))
+    }
+
+    fn replies(&self, conversation: &Conversation, root_seq: u64) -> Result<Vec<u64>, StoreError> {
+        reader::replies(self.engine().backend(), self.last_commit(), conversation, root_seq)
+    }
+
+    fn changes(&self, conversation: &Conversation, after: u64, count_max: usize) -> Result<Vec<(u64, ChangeKind)>, StoreError> {
+        reader::changes(self.engine().backend(), conversation, (after, self.last_commit()), count_max)
+    }
+
+    fn entry(&self, user: &UserId, conversation: &Conversation) -> Result<EntryRecord, StoreError> {
+        reader::entry(self.engine().backend(), user, conversation)
+    }
+
+    fn entries_of(&self, user: &UserId) -> Result<Vec<(Conversation, EntryRecord)>, StoreError> {
+        reader::entries_of(self.engine().backend(), user)
+    }
+
+    fn following(&self, user: &UserId) -> Result<Vec<(UserId, u64)>, StoreError> {
+        reader::carried(self.engine().backend(), &key::following(user))
+    }
+
+    fn former_groups_of(&self, user: &UserId) -> Result<Vec<(GroupId, FormerMember)>, StoreError> {
+        let groups = reader::rows(self.engine().backend(), key::memberships(user), |key, value| {
+            let former: Option<FormerMember> = record::decode(key, value)?;
+            Ok(former.and_then(|former| Some((key::split_membership(key)?, former))))
+        })?;
+        Ok(groups.into_iter().flatten().collect())
+    }
+
     fn head(&self, conversation: &Conversation) -> Result<u64, StoreError> {
         reader::last_seq(self.engine().backend(), self.last_commit(), conversation)
     }
@@ -272,10 +335,12 @@ impl<T: Engined> Store for T {
     }
 
     fn groups_of(&self, user: &UserId) -> Result<Vec<GroupId>, StoreError> {
-        reader::rows(self.engine().backend(), key::memberships(user), |key, value| {
-            record::check(key, value)?;
-            key::split_membership(key).ok_or_else(|| StoreError::Damaged("a membership's key cannot be read".into()))
-        })
+        let groups = reader::rows(self.engine().backend(), key::memberships(user), |key, value| {
+            let former: Option<FormerMember> = record::decode(key, value)?;
+            let group = key::split_membership(key).ok_or_else(|| StoreError::Damaged("a membership's key cannot be read".into()))?;
+            Ok(former.is_none().then_some(group))
+        })?;
+        Ok(groups.into_iter().flatten().collect())
     }
 
     fn last_commit(&self) -> u64 {

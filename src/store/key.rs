@@ -3,6 +3,7 @@
 //! Numbers are big-endian. Every id is preceded by its length, so a conversation's bytes tell where they end:
 //! no conversation's keys are a prefix of another's, and one conversation's messages lie together, by seq.
 
+use super::rows::Note;
 use crate::model::{Conversation, GroupId, LocalMessageId, RoomId, UserId};
 
 /// Counters of a space, one record. Sorts before all else.
@@ -10,33 +11,53 @@ pub(super) const META: &[u8] = &[0];
 /// No key of the engine begins with this byte or a greater one; a backend may use them.
 pub(super) const RESERVED: u8 = 0xF0;
 
+const CHILDREN: u8 = b'b';
 const PEER: u8 = b'c';
 const DEDUP: u8 = b'd';
+const ENTRY: u8 = b'e';
+/// Beside entries: both outlive their period.
+const FOLLOWING: u8 = b'f';
 const GROUP: u8 = b'g';
 const HEAD: u8 = b'h';
+const PINS: u8 = b'i';
+const NOTE: u8 = b'k';
+const CHANGE: u8 = b'l';
 const MESSAGE: u8 = b'm';
 const MEMBER: u8 = b'n';
 const PERIOD: u8 = b'p';
+const REPLY: u8 = b'q';
 const ROOM: u8 = b'r';
 const USER: u8 = b'u';
 const MEMBERSHIP: u8 = b'w';
 const REMOVAL: u8 = b'x';
+const DELETED: u8 = b'z';
+
+const RECEIPT: u8 = b'r';
+const REACTION: u8 = b'e';
 
 /// What a key stands for, by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Meta,
+    Children,
     Peer,
     Dedup,
+    Entry,
+    Following,
     Group,
     Head,
+    Pins,
+    Note,
+    Change,
     Message,
     Member,
     Period,
+    Reply,
     Room,
     User,
     Membership,
     Removal,
+    Deleted,
 }
 
 impl Kind {
@@ -44,17 +65,25 @@ impl Kind {
     pub(super) fn of(key: &[u8]) -> Option<Self> {
         Some(match *key.first()? {
             0 => Self::Meta,
+            CHILDREN => Self::Children,
             PEER => Self::Peer,
             DEDUP => Self::Dedup,
+            ENTRY => Self::Entry,
+            FOLLOWING => Self::Following,
             GROUP => Self::Group,
             HEAD => Self::Head,
+            PINS => Self::Pins,
+            NOTE => Self::Note,
+            CHANGE => Self::Change,
             MESSAGE => Self::Message,
             MEMBER => Self::Member,
             PERIOD => Self::Period,
+            REPLY => Self::Reply,
             ROOM => Self::Room,
             USER => Self::User,
             MEMBERSHIP => Self::Membership,
             REMOVAL => Self::Removal,
+            DELETED => Self::Deleted,
             _ => return None,
         })
     }
@@ -123,7 +152,136 @@ fn of_conversation(prefix: u8, conversation: &Conversation) -> Vec<u8> {
 
 /// A message's place.
 pub(super) fn message(conversation: &Conversation, seq: u64) -> Vec<u8> {
-    let mut key = of_conversation(MESSAGE, conversation);
+    of_place(MESSAGE, conversation, seq)
+}
+
+fn of_place(prefix: u8, conversation: &Conversation, seq: u64) -> Vec<u8> {
+    let mut key = of_conversation(prefix, conversation);
+    key.extend_from_slice(&seq.to_be_bytes());
+    key
+}
+
+/// What a combined message holds.
+pub(super) fn children(conversation: &Conversation, seq: u64) -> Vec<u8> {
+    of_place(CHILDREN, conversation, seq)
+}
+
+/// Of all combined messages of a conversation, what they hold.
+pub(super) fn all_children(conversation: &Conversation) -> (Vec<u8>, Vec<u8>) {
+    (children(conversation, 0), children(conversation, u64::MAX))
+}
+
+/// A change of a conversation, by the commit that made it.
+pub(super) fn change(conversation: &Conversation, commit: u64) -> Vec<u8> {
+    of_place(CHANGE, conversation, commit)
+}
+
+/// The commit in a change's key.
+pub(super) fn split_change(key: &[u8]) -> Option<u64> {
+    key.split_last_chunk::<8>().map(|(_, commit)| u64::from_be_bytes(*commit))
+}
+
+/// An answer below the first message of its tree.
+pub(super) fn reply(conversation: &Conversation, root_seq: u64, seq: u64) -> Vec<u8> {
+    let mut key = of_place(REPLY, conversation, root_seq);
+    key.extend_from_slice(&seq.to_be_bytes());
+    key
+}
+
+/// The answer's seq in its key.
+pub(super) fn split_reply(key: &[u8]) -> Option<u64> {
+    split_change(key)
+}
+
+/// A note on a message.
+pub(super) fn note(conversation: &Conversation, seq: u64, note: &Note) -> Vec<u8> {
+    let mut key = of_place(NOTE, conversation, seq);
+    match note {
+        Note::Receipt(user) => {
+            key.push(RECEIPT);
+            key.extend_from_slice(user.as_str().as_bytes());
+        }
+        Note::Reaction(reaction, user) => {
+            key.push(REACTION);
+            push_id(&mut key, reaction);
+            key.extend_from_slice(user.as_str().as_bytes());
+        }
+    }
+    key
+}
+
+/// All notes on a message.
+pub(super) fn notes(conversation: &Conversation, seq: u64) -> (Vec<u8>, Vec<u8>) {
+    let from = of_place(NOTE, conversation, seq);
+    let mut to = from.clone();
+    to.push(0xFF);
+    (from, to)
+}
+
+/// What a note's key says.
+pub(super) fn split_note(key: &[u8]) -> Option<Note> {
+    let (_, rest) = pop_conversation(key.get(1..)?)?;
+    let (tag, rest) = rest.get(8..)?.split_first()?;
+    let user = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(UserId::trusted);
+    match *tag {
+        RECEIPT => user(rest).map(Note::Receipt),
+        REACTION => {
+            let (reaction, rest) = pop_id(rest)?;
+            Some(Note::Reaction(reaction.to_owned(), user(rest)?))
+        }
+        _ => None,
+    }
+}
+
+/// The pinned messages of a conversation.
+pub(super) fn pins(conversation: &Conversation) -> Vec<u8> {
+    of_conversation(PINS, conversation)
+}
+
+/// Heads and pins of all conversations: what outlives its period.
+pub(super) fn heads_and_pins() -> (Vec<u8>, Vec<u8>) {
+    (vec![HEAD], vec![PINS + 1])
+}
+
+/// What a user made of a conversation.
+pub(super) fn entry(user: &UserId, conversation: &Conversation) -> Vec<u8> {
+    let mut key = vec![ENTRY];
+    push_id(&mut key, user.as_str());
+    push_conversation(&mut key, conversation);
+    key
+}
+
+/// What a user made of its conversations.
+pub(super) fn entries_of(user: &UserId) -> (Vec<u8>, Vec<u8>) {
+    let mut from = vec![ENTRY];
+    push_id(&mut from, user.as_str());
+    let mut to = from.clone();
+    to.push(0xFF);
+    (from, to)
+}
+
+/// What all users made of their conversations, and whom they follow: what outlives its period.
+pub(super) fn entries_and_followings() -> (Vec<u8>, Vec<u8>) {
+    (vec![ENTRY], vec![FOLLOWING + 1])
+}
+
+/// Whom a user follows.
+pub(super) fn following(user: &UserId) -> Vec<u8> {
+    of_id(FOLLOWING, user.as_str())
+}
+
+/// The conversation in an entry's key.
+pub(super) fn split_entry(key: &[u8]) -> Option<Conversation> {
+    let (_, rest) = pop_id(key.get(1..)?)?;
+    let (conversation, rest) = pop_conversation(rest)?;
+    rest.is_empty().then_some(conversation)
+}
+
+/// A message that one user deleted for itself.
+pub(super) fn deleted(user: &UserId, conversation: &Conversation, seq: u64) -> Vec<u8> {
+    let mut key = vec![DELETED];
+    push_id(&mut key, user.as_str());
+    push_conversation(&mut key, conversation);
     key.extend_from_slice(&seq.to_be_bytes());
     key
 }
@@ -152,11 +310,6 @@ pub(super) fn head_of_prefix(prefix: &[u8]) -> Vec<u8> {
         *first = HEAD;
     }
     key
-}
-
-/// All heads: from inclusive, to exclusive.
-pub(super) fn heads() -> (Vec<u8>, Vec<u8>) {
-    (vec![HEAD], vec![HEAD + 1])
 }
 
 /// A removal that has begun.
@@ -344,6 +497,23 @@ mod tests {
             let key = peer(&UserId::trusted(&u), &UserId::trusted(&l));
             prop_assert_eq!(split_peer(&key), Some(UserId::trusted(&l)));
             prop_assert_eq!(split_period(&period(seq)), Some(seq));
+        }
+
+        #[test]
+        fn keys_of_notes_and_entries_tell_what_they_were_made_of(a in conversation(), seq in any::<u64>(), u in id(), r in id()) {
+            let user = UserId::trusted(&u);
+            for one in [Note::Receipt(user.clone()), Note::Reaction(r, user.clone())] {
+                let key = note(&a, seq, &one);
+                let (from, to) = notes(&a, seq);
+                prop_assert!(from <= key && key < to);
+                prop_assert_eq!(split_note(&key), Some(one));
+            }
+            let key = entry(&user, &a);
+            let (from, to) = entries_of(&user);
+            prop_assert!(from <= key && key < to);
+            prop_assert_eq!(split_entry(&key), Some(a.clone()));
+            prop_assert_eq!(split_change(&change(&a, seq)), Some(seq));
+            prop_assert_eq!(split_reply(&reply(&a, 3, seq)), Some(seq));
         }
 
         #[test]

@@ -23,6 +23,8 @@ mod contract;
 #[cfg(test)]
 mod contract_reads;
 #[cfg(test)]
+mod contract_rows;
+#[cfg(test)]
 mod damage;
 mod directory;
 mod engine;
@@ -36,6 +38,7 @@ mod open;
 mod plan;
 mod reader;
 mod record;
+mod rows;
 mod salvage;
 mod seen;
 mod sled;
@@ -50,10 +53,12 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::model::{
-    Body, Conversation, GroupId, GroupInfo, GroupMember, LocalMessageId, Mentions, Message, Priority, RoomId, UserId, UserProfile,
+    Body, Child, Conversation, GroupId, GroupInfo, GroupMember, LocalMessageId, Mentions, Message, Priority, RoomId, Terms, UserId,
+    UserProfile,
 };
 
 pub use self::memory::MemoryStore;
+pub use self::rows::{ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, Tail};
 pub use self::sled::{SledOptions, SledStore};
 
 /// Called once when a write's outcome is certain: on the engine's thread, or, when the store is closed already, on the
@@ -73,6 +78,9 @@ pub enum StoreError {
     /// The local id was used for other content. Do not retry.
     #[error("local id was used before for other content")]
     OtherContent,
+    /// The message that was to be changed is not kept any more. Do not retry.
+    #[error("the message is not kept any more")]
+    Gone,
     /// A later owner wrote to this conversation. Do not retry.
     #[error("conversation has a later owner")]
     Fenced,
@@ -138,8 +146,10 @@ pub struct Append {
     pub extended_data: String,
     /// Whom it reminds.
     pub mentions: Mentions,
-    /// What it says.
+    /// What it says. What a combine holds is kept beside the message.
     pub body: Body,
+    /// What its sender asks for besides.
+    pub terms: Terms,
     /// What the sender asked for, where something else is stored in its place. A retry is compared with it.
     pub asked: Option<Asked>,
     /// The time of acceptance, Unix milliseconds.
@@ -155,6 +165,8 @@ pub struct Asked {
     pub extended_data: String,
     /// Whom it reminded.
     pub mentions: Mentions,
+    /// What it asked for besides.
+    pub terms: Terms,
 }
 
 /// A message in its place.
@@ -180,7 +192,7 @@ pub enum Anchor {
 }
 
 /// Which part of a conversation to read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Page {
     /// Where to begin.
     pub anchor: Anchor,
@@ -192,6 +204,8 @@ pub struct Page {
     pub bytes_max: usize,
     /// Nothing before this seq: a member's first.
     pub first_seq: u64,
+    /// Leave out what this user deleted for itself.
+    pub viewer: Option<UserId>,
 }
 
 /// Messages, ascending by seq.
@@ -204,7 +218,7 @@ pub struct PageRead {
 }
 
 /// Which messages of a conversation came later.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Since {
     /// Messages of this commit and before it are not wanted.
     pub commit: u64,
@@ -214,6 +228,8 @@ pub struct Since {
     pub count_max: usize,
     /// Most bytes, as stored: JSON and some 20 bytes each.
     pub bytes_max: usize,
+    /// Leave out what this user deleted for itself.
+    pub viewer: Option<UserId>,
 }
 
 /// Messages with their commits, ascending by both.
@@ -262,6 +278,15 @@ pub enum RowWrite {
     PutMember(GroupId, GroupMember),
     /// Remove from the group's list and from the user's.
     DeleteMember(GroupId, UserId),
+    /// Remove from the group's list; the user's keeps what it may still see: from this seq to the last so far. Nothing,
+    /// where there is none.
+    PutFormer(GroupId, UserId, u64),
+    /// Insert or replace.
+    PutEntry(UserId, Conversation, EntryRecord),
+    /// Replaces whose comings and goings a user follows, and until when each, Unix milliseconds.
+    PutFollowing(UserId, Vec<(UserId, u64)>),
+    /// Hides messages from one user, by seq. Those not kept any more are passed over.
+    Delete(UserId, Conversation, Vec<u64>),
 }
 
 /// What the engine counted since it was opened.
@@ -284,6 +309,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Changes rows. Never blocks. Row writes and appends are carried out in the order of the calls.
     fn apply(&self, rows: Vec<RowWrite>, done: Done<()>);
+
+    /// Changes one stored message; the outcome is the commit of the change. Never blocks. Carried out in order with
+    /// appends and row writes.
+    fn revise(&self, revision: Revision, done: Done<u64>);
 
     /// Deletes every message of a conversation that will not be written again, its head, and its local ids. Never
     /// blocks. Done in small steps between appends; readers may see it half done. Once begun it goes on by itself
@@ -318,6 +347,79 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
     fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError>;
+
+    /// Where a conversation ends; none when nothing was ever stored in it. One that is being written may be told as
+    /// it was before.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn tail(&self, conversation: &Conversation) -> Result<Option<Tail>, StoreError>;
+
+    /// One message, if it is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn message(&self, conversation: &Conversation, seq: u64) -> Result<Option<Arc<Message>>, StoreError>;
+
+    /// The seq of the message with this id, if it is kept. Ids rise with seqs.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn seq_of(&self, conversation: &Conversation, id: u64) -> Result<Option<u64>, StoreError>;
+
+    /// What a combined message holds; empty when it is none, or not kept any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn children(&self, conversation: &Conversation, seq: u64) -> Result<Vec<Child>, StoreError>;
+
+    /// The notes on a message, receipts last, each kind by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn notes(&self, conversation: &Conversation, seq: u64) -> Result<Vec<(Note, NoteRecord)>, StoreError>;
+
+    /// The pinned messages of a conversation, the one pinned first first.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn pins(&self, conversation: &Conversation) -> Result<Vec<Pin>, StoreError>;
+
+    /// The seqs of the answers below a message, ascending.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn replies(&self, conversation: &Conversation, root_seq: u64) -> Result<Vec<u64>, StoreError>;
+
+    /// What was done to which messages after a commit, each pair once, the latest change last; at most `count_max`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn changes(&self, conversation: &Conversation, after: u64, count_max: usize) -> Result<Vec<(u64, ChangeKind)>, StoreError>;
+
+    /// What a user made of a conversation.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn entry(&self, user: &UserId, conversation: &Conversation) -> Result<EntryRecord, StoreError>;
+
+    /// What a user made of its conversations, where it made anything of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn entries_of(&self, user: &UserId) -> Result<Vec<(Conversation, EntryRecord)>, StoreError>;
+
+    /// Whose comings and goings a user follows, and until when each.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn following(&self, user: &UserId) -> Result<Vec<(UserId, u64)>, StoreError>;
+
+    /// The groups a user was in and is not any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn former_groups_of(&self, user: &UserId) -> Result<Vec<(GroupId, FormerMember)>, StoreError>;
 
     /// The last seq of a conversation; 0 when nothing was ever stored in it.
     ///

@@ -1,6 +1,6 @@
 //! Decides what a batch of appends becomes: fences, retries, places. Writes nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::heads::Heads;
@@ -8,8 +8,8 @@ use super::reader::{self, HeadPlace};
 use super::record::{self, Head, Known, PeriodMeta};
 use super::table::{Backend, Op, Space};
 use super::writer::Rows;
-use super::{Append, Appended, StoreError, key};
-use crate::model::{Body, Conversation, Message};
+use super::{Append, Appended, FormerMember, Revision, StoreError, key};
+use crate::model::{Body, Conversation, Fate, GroupId, Message, UserId};
 
 /// 2024-01-01T00:00:00Z, Unix milliseconds. Source: design 4.5.
 const ORDER_EPOCH_MS: u64 = 1_704_067_200_000;
@@ -26,12 +26,17 @@ pub(super) struct Plan {
     period: u64,
     meta: PeriodMeta,
     ops: Vec<Op>,
+    /// Changes of periods, this one's included, that may replace what is there.
+    period_rows: PeriodRows,
     heads: HashMap<Conversation, HeadPlace>,
     /// Local ids of this batch: what they said and what became of them.
     local_ids: HashMap<Vec<u8>, ((u64, u64), Appended)>,
     appended: u64,
     duplicates: u64,
 }
+
+/// Per period: keys and what they become.
+pub(super) type PeriodRows = BTreeMap<u64, Rows>;
 
 /// A batch to be committed.
 #[derive(Debug)]
@@ -40,6 +45,7 @@ pub(super) struct Finished {
     pub rows: Rows,
     /// Empty when nothing was appended.
     pub ops: Vec<Op>,
+    pub period_rows: PeriodRows,
     pub meta: PeriodMeta,
     pub heads: HashMap<Conversation, HeadPlace>,
     pub appended: u64,
@@ -54,15 +60,7 @@ fn order_key(last: u64, now_ms: u64) -> u64 {
 
 /// About how much a message weighs.
 pub(super) fn size_of(append: &Append) -> usize {
-    let body = match &append.body {
-        Body::Text(text) | Body::Barrage(text) => text.len(),
-        Body::Command(bytes) => bytes.len(),
-        Body::Custom { message, searched_content, .. } => message.len() + searched_content.len(),
-        // Kinds that come later: a reference and a few numbers.
-        #[allow(unreachable_patterns)]
-        _ => 1024,
-    };
-    body + append.extended_data.len()
+    append.body.weight() + append.extended_data.len()
 }
 
 impl Plan {
@@ -70,7 +68,7 @@ impl Plan {
     pub(super) fn new(period: u64, meta: PeriodMeta, commit: u64) -> Self {
         let meta = PeriodMeta { commit: meta.commit.max(commit), ..meta };
         let (rows, ops, heads, local_ids) = (Rows::new(), Vec::new(), HashMap::new(), HashMap::new());
-        Self { rows, period, meta, ops, heads, local_ids, appended: 0, duplicates: 0 }
+        Self { rows, period, meta, ops, period_rows: PeriodRows::new(), heads, local_ids, appended: 0, duplicates: 0 }
     }
 
     /// Decides one append: its place, or the first result of what it repeats.
@@ -96,6 +94,89 @@ impl Plan {
         let appended = self.place(append, place, content);
         self.appended += 1;
         Ok(appended)
+    }
+
+    /// Changes one message; the commit of the change.
+    pub(super) fn revise(&mut self, backend: &dyn Backend, revision: Revision) -> Result<u64, StoreError> {
+        let Revision { conversation, seq, message, notes, pins, logged } = revision;
+        let placed = reader::placed(backend, &conversation, seq)?.ok_or(StoreError::Gone)?;
+        self.meta.commit += 1;
+        let commit = self.meta.commit;
+        let rows = self.period_rows.entry(placed.period).or_default();
+        if let Some(message) = message {
+            let key = key::message(&conversation, seq);
+            let record = record::encode_message(&key, &message, placed.envelope.commit);
+            rows.insert(key, Some(record));
+            if matches!(message.body, Body::Revoke(_)) {
+                rows.insert(key::children(&conversation, seq), None);
+            }
+        }
+        for (note, value) in notes {
+            let key = key::note(&conversation, seq, &note);
+            let record = value.map(|value| record::encode(&key, &value));
+            rows.insert(key, record);
+        }
+        if let Some(pins) = pins {
+            let key = key::pins(&conversation);
+            let record = record::encode(&key, &pins);
+            self.period_rows.entry(self.period).or_default().insert(key, Some(record));
+        }
+        if let Some(kind) = logged {
+            let rows = self.period_rows.entry(placed.period).or_default();
+            let key = key::change(&conversation, commit);
+            let record = record::encode(&key, &(seq, kind));
+            rows.insert(key, Some(record));
+        }
+        Ok(commit)
+    }
+
+    /// Notes what a user made of a conversation.
+    pub(super) fn put_entry(&mut self, user: &UserId, conversation: &Conversation, entry: &super::EntryRecord) {
+        let key = key::entry(user, conversation);
+        let record = record::encode(&key, entry);
+        self.period_rows.entry(self.period).or_default().insert(key, Some(record));
+    }
+
+    /// Notes whom a user follows.
+    pub(super) fn put_following(&mut self, user: &UserId, list: &[(UserId, u64)]) {
+        let key = key::following(user);
+        let record = record::encode(&key, &list);
+        self.period_rows.entry(self.period).or_default().insert(key, Some(record));
+    }
+
+    /// Takes a member out of a group; what it saw stays its own.
+    pub(super) fn put_former(
+        &mut self,
+        backend: &dyn Backend,
+        remembered: &Heads,
+        group: &GroupId,
+        user: &UserId,
+        first_seq: u64,
+    ) -> Result<(), StoreError> {
+        let last_seq = self.head(backend, remembered, &Conversation::Group(group.clone()))?.head.seq;
+        let key = key::membership(user, group);
+        let record = (last_seq >= first_seq).then(|| record::encode(&key, &Some(FormerMember { first_seq, last_seq })));
+        self.rows.insert(key, record);
+        self.rows.insert(key::member(group, user), None);
+        Ok(())
+    }
+
+    /// Hides messages from a user. The note lies in the message's period and goes with it.
+    pub(super) fn delete(
+        &mut self,
+        backend: &dyn Backend,
+        user: &UserId,
+        conversation: &Conversation,
+        seqs: &[u64],
+    ) -> Result<(), StoreError> {
+        for seq in seqs {
+            if let Some(placed) = reader::placed(backend, conversation, *seq)? {
+                let key = key::deleted(user, conversation, *seq);
+                let record = record::encode(&key, &());
+                self.period_rows.entry(placed.period).or_default().insert(key, Some(record));
+            }
+        }
+        Ok(())
     }
 
     fn head(&self, backend: &dyn Backend, remembered: &Heads, conversation: &Conversation) -> Result<HeadPlace, StoreError> {
@@ -156,6 +237,17 @@ impl Plan {
             commit,
             whole_from: place.head.whole_from,
         };
+        let mut body = append.body;
+        if let Body::Combine(combine) = &mut body {
+            let children_key = key::children(&append.conversation, head.seq);
+            let record = record::encode(&children_key, &std::mem::take(&mut combine.children));
+            self.put_new(children_key, record);
+        }
+        if let Some(reply) = append.terms.reply.filter(|reply| reply.root_seq > 0) {
+            let reply_key = key::reply(&append.conversation, reply.root_seq, head.seq);
+            let record = record::encode(&reply_key, &commit);
+            self.put_new(reply_key, record);
+        }
         let message = Arc::new(Message {
             id: append.id,
             local_id: append.local_id,
@@ -167,7 +259,9 @@ impl Plan {
             priority: append.priority,
             extended_data: append.extended_data,
             mentions: append.mentions,
-            body: append.body,
+            body,
+            terms: append.terms,
+            fate: Fate::default(),
         });
         let message_key = key::message(&message.conversation, message.seq);
         let record = record::encode_message(&message_key, &message, commit);
@@ -206,6 +300,7 @@ impl Plan {
             period: self.period,
             rows: self.rows,
             ops: self.ops,
+            period_rows: self.period_rows,
             meta: self.meta,
             heads,
             appended: self.appended,

@@ -3,6 +3,7 @@
 //! A batch is visible in the database a moment before it is durable. What a reader is told must not vanish, so
 //! messages and heads of commits after the last durable one are left out here.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::record::{Envelope, Head, Known};
 use super::table::{Backend, Space};
-use super::{Anchor, Page, PageRead, Since, SinceRead, StoreError, key, record};
+use super::{Anchor, ChangeKind, EntryRecord, Note, NoteRecord, Page, PageRead, Since, SinceRead, StoreError, Tail, key, record};
 use crate::model::{Conversation, LocalMessageId, Message, UserId};
 
 /// Every commit counts, durable or not: the engine's own view.
@@ -87,7 +88,7 @@ pub(super) fn last_seq(backend: &dyn Backend, durable: u64, conversation: &Conve
         Some(place) if place.head.commit <= durable => Ok(place.head.seq),
         Some(_) => {
             // A batch is on its way to disk: the last message before it.
-            let page = Page { anchor: Anchor::End, backwards: true, count: 1, bytes_max: 0, first_seq: 0 };
+            let page = Page { anchor: Anchor::End, backwards: true, count: 1, bytes_max: 0, first_seq: 0, viewer: None };
             let last = read(backend, durable, conversation, page)?.messages.pop();
             match last {
                 Some(message) => Ok(message.seq),
@@ -95,6 +96,157 @@ pub(super) fn last_seq(backend: &dyn Backend, durable: u64, conversation: &Conve
             }
         }
     }
+}
+
+/// A stored message and where it is.
+#[derive(Debug, Clone)]
+pub(super) struct Placed {
+    pub message: Arc<Message>,
+    pub envelope: Envelope,
+    pub period: u64,
+}
+
+/// A message by its place, durable or not.
+pub(super) fn placed(backend: &dyn Backend, conversation: &Conversation, seq: u64) -> Result<Option<Placed>, StoreError> {
+    let key = key::message(conversation, seq);
+    for period in backend.periods().into_iter().rev() {
+        if let Some(value) = backend.get(Space::Period(period), &key)? {
+            let (message, envelope) = record::decode_message(&key, &value)?;
+            return Ok(Some(Placed { message, envelope, period }));
+        }
+    }
+    Ok(None)
+}
+
+/// A record of whichever period has it, the newest first.
+pub(super) fn in_periods<T: DeserializeOwned>(backend: &dyn Backend, key: &[u8]) -> Result<Option<T>, StoreError> {
+    for period in backend.periods().into_iter().rev() {
+        if let Some(found) = row(backend, Space::Period(period), key)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// Where a conversation ends, as far as that is durable.
+pub(super) fn tail(backend: &dyn Backend, durable: u64, conversation: &Conversation) -> Result<Option<Tail>, StoreError> {
+    let Some(HeadPlace { head, .. }) = head_place(backend, conversation)? else { return Ok(None) };
+    if head.commit <= durable {
+        return Ok(Some(Tail { seq: head.seq, order_key: head.order_key, commit: head.commit }));
+    }
+    let seq = last_seq(backend, durable, conversation)?;
+    let placed = if seq == 0 { None } else { placed(backend, conversation, seq)? };
+    Ok(placed.map(|placed| Tail { seq, order_key: placed.message.order_key, commit: placed.envelope.commit }))
+}
+
+/// The seq of a message's id, by binary search in each period.
+pub(super) fn seq_of(backend: &dyn Backend, durable: u64, conversation: &Conversation, id: u64) -> Result<Option<u64>, StoreError> {
+    for period in backend.periods().into_iter().rev() {
+        let space = Space::Period(period);
+        let Some((first, _)) = first_from(backend, space, conversation, (0, u64::MAX), false)? else { continue };
+        let Some((last, _)) = first_from(backend, space, conversation, (0, u64::MAX), true)? else { continue };
+        let (mut low, mut high) = (first, last + 1);
+        // All below `low` have lesser ids, all from `high` on have not.
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let key = key::message(conversation, middle);
+            let Some(value) = backend.get(space, &key)? else { break };
+            let (message, envelope) = record::decode_message(&key, &value)?;
+            match message.id.cmp(&id) {
+                std::cmp::Ordering::Equal => return Ok((envelope.commit <= durable).then_some(middle)),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The notes on a message.
+pub(super) fn notes(backend: &dyn Backend, conversation: &Conversation, seq: u64) -> Result<Vec<(Note, NoteRecord)>, StoreError> {
+    let (from, to) = key::notes(conversation, seq);
+    let mut notes = Vec::new();
+    for period in backend.periods() {
+        try_scan(backend, Space::Period(period), (&from, &to), false, |key, value| {
+            let note = key::split_note(key).ok_or_else(|| StoreError::Damaged("a note's key cannot be read".into()))?;
+            notes.push((note, record::decode(key, value)?));
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(notes)
+}
+
+/// The answers below a message.
+pub(super) fn replies(backend: &dyn Backend, durable: u64, conversation: &Conversation, root_seq: u64) -> Result<Vec<u64>, StoreError> {
+    let (from, to) = (key::reply(conversation, root_seq, 0), key::reply(conversation, root_seq, u64::MAX));
+    let mut seqs = Vec::new();
+    for period in backend.periods() {
+        try_scan(backend, Space::Period(period), (&from, &to), false, |key, value| {
+            let commit: u64 = record::decode(key, value)?;
+            seqs.extend(key::split_reply(key).filter(|_| commit <= durable));
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(seqs)
+}
+
+/// What was done to which messages by commits after the first and up to the second.
+pub(super) fn changes(
+    backend: &dyn Backend,
+    conversation: &Conversation,
+    (after, durable): (u64, u64),
+    count_max: usize,
+) -> Result<Vec<(u64, ChangeKind)>, StoreError> {
+    let (from, to) = (key::change(conversation, after.saturating_add(1)), key::change(conversation, durable.saturating_add(1)));
+    let mut changed: Vec<(u64, (u64, ChangeKind))> = Vec::new();
+    for period in backend.periods() {
+        try_scan(backend, Space::Period(period), (&from, &to), false, |key, value| {
+            let change = record::decode(key, value)?;
+            changed.extend(key::split_change(key).map(|commit| (commit, change)));
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    changed.sort_unstable();
+    let mut latest: Vec<(u64, ChangeKind)> = Vec::new();
+    for (_, change) in changed.into_iter().rev() {
+        if latest.len() < count_max && !latest.contains(&change) {
+            latest.push(change);
+        }
+    }
+    latest.reverse();
+    Ok(latest)
+}
+
+/// What a user made of a conversation: the newest period that has it, else the permanent checkpoint.
+pub(super) fn entry(backend: &dyn Backend, user: &UserId, conversation: &Conversation) -> Result<EntryRecord, StoreError> {
+    carried(backend, &key::entry(user, conversation))
+}
+
+/// A record that is written to the current period and outlives it.
+pub(super) fn carried<T: DeserializeOwned + Default>(backend: &dyn Backend, key: &[u8]) -> Result<T, StoreError> {
+    match in_periods(backend, key)? {
+        Some(found) => Ok(found),
+        None => Ok(row(backend, Space::Permanent, key)?.unwrap_or_default()),
+    }
+}
+
+/// What a user made of its conversations.
+pub(super) fn entries_of(backend: &dyn Backend, user: &UserId) -> Result<Vec<(Conversation, EntryRecord)>, StoreError> {
+    let (from, to) = key::entries_of(user);
+    let mut entries = BTreeMap::new();
+    let spaces = std::iter::once(Space::Permanent).chain(backend.periods().into_iter().map(Space::Period));
+    // Later ones take the place of earlier ones.
+    for space in spaces {
+        try_scan(backend, space, (&from, &to), false, |key, value| {
+            entries.insert(key.to_vec(), record::decode(key, value)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    let named = entries.into_iter().map(|(key, entry)| {
+        let conversation = key::split_entry(&key).ok_or_else(|| StoreError::Damaged("an entry's key cannot be read".into()))?;
+        Ok((conversation, entry))
+    });
+    named.collect()
 }
 
 /// What a local id led to, in the current period or the one before it.
@@ -119,6 +271,24 @@ pub(super) fn find(backend: &dyn Backend, durable: u64, sender: &UserId, local_i
     Ok(None)
 }
 
+/// What a user deleted for itself, in one period. Read before the messages are scanned: a scan is not interrupted.
+fn deleted_seqs(
+    backend: &dyn Backend,
+    period: u64,
+    viewer: Option<&UserId>,
+    conversation: &Conversation,
+    (low, high): (u64, u64),
+) -> Result<BTreeSet<u64>, StoreError> {
+    let mut seqs = BTreeSet::new();
+    let Some(viewer) = viewer else { return Ok(seqs) };
+    let (from, to) = (key::deleted(viewer, conversation, low), key::deleted(viewer, conversation, high));
+    try_scan(backend, Space::Period(period), (&from, &to), false, |key, _| {
+        seqs.extend(key::split_change(key));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(seqs)
+}
+
 /// A page of a conversation. Sizes are those of the records.
 pub(super) fn read(backend: &dyn Backend, durable: u64, conversation: &Conversation, page: Page) -> Result<PageRead, StoreError> {
     let mut read = PageRead::default();
@@ -140,12 +310,16 @@ pub(super) fn read(backend: &dyn Backend, durable: u64, conversation: &Conversat
     }
     let mut bytes = 0;
     for period in periods {
+        let hidden = deleted_seqs(backend, period, page.viewer.as_ref(), conversation, (low, high))?;
         try_scan(backend, Space::Period(period), (&from, &to), page.backwards, |key, value| {
             if read.messages.len() == page.count {
                 return Ok(ControlFlow::Break(()));
             }
             let (message, envelope) = record::decode_message(key, value)?;
             if envelope.commit > durable {
+                return Ok(ControlFlow::Continue(()));
+            }
+            if hidden.contains(&message.seq) {
                 return Ok(ControlFlow::Continue(()));
             }
             if !read.messages.is_empty() && bytes + value.len() > page.bytes_max {
@@ -176,9 +350,13 @@ pub(super) fn since(backend: &dyn Backend, durable: u64, conversation: &Conversa
     let mut bytes = 0;
     let mut reached = false;
     for period in backend.periods().into_iter().rev() {
+        let hidden = deleted_seqs(backend, period, since.viewer.as_ref(), conversation, (since.first_seq, u64::MAX))?;
         try_scan(backend, Space::Period(period), (&from, &to), true, |key, value| {
             let envelope = record::peek_message(key, value)?;
             if envelope.commit > durable {
+                return Ok(ControlFlow::Continue(()));
+            }
+            if key::split_message(key).is_some_and(|(_, seq)| hidden.contains(&seq)) {
                 return Ok(ControlFlow::Continue(()));
             }
             bytes += value.len();

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Append, StoreError, key};
-use crate::model::{Body, Conversation, Mentions, Message};
+use crate::model::{Body, Conversation, Mentions, Message, Terms};
 
 /// What this version writes.
 const VERSION: u8 = 1;
@@ -191,15 +191,15 @@ pub(super) fn decode_message(key: &[u8], record: &[u8]) -> Result<(Arc<Message>,
 
 /// What decides whether a second send under the same local id is a retry: conversation, body and extended data.
 pub(super) fn content(append: &Append) -> (u64, u64) {
-    let Append { body, extended_data, mentions, .. } = append;
-    let stored = (body, extended_data, mentions);
-    let (body, extended_data, mentions) =
-        append.asked.as_ref().map_or(stored, |asked| (&asked.body, &asked.extended_data, &asked.mentions));
-    content_of(&append.conversation, body, extended_data, mentions)
+    let Append { body, extended_data, mentions, terms, .. } = append;
+    let stored = (body, extended_data, mentions, terms);
+    let (body, extended_data, mentions, terms) =
+        append.asked.as_ref().map_or(stored, |asked| (&asked.body, &asked.extended_data, &asked.mentions, &asked.terms));
+    content_of(&append.conversation, body, extended_data, mentions, terms)
 }
 
 /// See [`content`]: SHA-256, cut to 128 bits.
-pub(super) fn content_of(conversation: &Conversation, body: &Body, extended_data: &str, mentions: &Mentions) -> (u64, u64) {
+pub(super) fn content_of(conversation: &Conversation, body: &Body, extended_data: &str, mentions: &Mentions, terms: &Terms) -> (u64, u64) {
     let conversation = key::head(conversation);
     let mut json = Vec::with_capacity(256);
     push_json(&mut json, body);
@@ -208,7 +208,10 @@ pub(super) fn content_of(conversation: &Conversation, body: &Body, extended_data
     if !mentions.is_none() {
         push_json(&mut named, mentions);
     }
-    // Without mentions the digest is that of before there were any.
+    if !terms.is_none() {
+        push_json(&mut named, terms);
+    }
+    // Without mentions and terms the digest is that of before there were any.
     let parts = [conversation.as_slice(), &json, extended_data.as_bytes(), &named];
     for part in parts.into_iter().take(if named.is_empty() { 3 } else { 4 }) {
         hasher.update((part.len() as u64).to_be_bytes());
@@ -237,6 +240,8 @@ mod tests {
             extended_data: "e".into(),
             mentions: Mentions { users: vec![UserId::trusted("bob")], all: true },
             body: Body::Text("hi".into()),
+            terms: Terms::default(),
+            fate: crate::model::Fate::default(),
         }
     }
 

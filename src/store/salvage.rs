@@ -19,8 +19,8 @@ use super::record::{self, Head, Known, PeriodMeta, PeriodRow, PermanentMeta};
 use super::sled::Table;
 use super::table::{Mark, Op};
 use super::writer::PERIOD_MS;
-use super::{OpenError, SINGLE_NODE_EPOCH, StoreError};
-use crate::model::GroupMember;
+use super::{FormerMember, OpenError, SINGLE_NODE_EPOCH, StoreError};
+use crate::model::{GroupMember, Message};
 
 /// Records per commit.
 const CHUNK: usize = 512;
@@ -178,13 +178,15 @@ fn agree(table: &Table) -> Result<PeriodMeta, StoreError> {
                     let known = Known {
                         conversation: message.conversation.clone(),
                         seq: message.seq,
-                        content: record::content_of(&message.conversation, &message.body, &message.extended_data, &message.mentions),
+                        content: dedups.get(&dedup_key).map_or_else(|| content_of(&message), |known| known.content),
                     };
                     if dedups.remove(&dedup_key).as_ref() != Some(&known) {
                         let record = record::encode(&dedup_key, &known);
                         ops.push(Op::Put(dedup_key, record));
                     }
                 }
+            }
+            Some(Kind::Entry | Kind::Following | Kind::Pins | Kind::Children | Kind::Note | Kind::Change | Kind::Reply | Kind::Deleted) => {
             }
             _ => ops.push(Op::Delete(key.to_vec())),
         }
@@ -201,6 +203,11 @@ fn agree(table: &Table) -> Result<PeriodMeta, StoreError> {
     Ok(meta)
 }
 
+/// What a message says of its own content. One that was changed since is not recognised by it any more.
+fn content_of(message: &Message) -> (u64, u64) {
+    record::content_of(&message.conversation, &message.body, &message.extended_data, &message.mentions, &message.terms)
+}
+
 /// Makes rows agree with each other and with the periods that exist; their counters.
 fn agree_permanent(table: &Table, periods: Vec<u64>, rows_acknowledged: u64) -> Result<PermanentMeta, StoreError> {
     let mut meta = PermanentMeta::default();
@@ -209,12 +216,16 @@ fn agree_permanent(table: &Table, periods: Vec<u64>, rows_acknowledged: u64) -> 
     for_each(table, |key, value| {
         match Kind::of(key) {
             Some(Kind::Meta) => meta = record::decode(key, value)?,
-            Some(Kind::Membership) => drop(memberships.insert(key.to_vec(), value.to_vec())),
+            Some(Kind::Membership) => {
+                if record::decode::<Option<FormerMember>>(key, value)?.is_none() {
+                    memberships.insert(key.to_vec(), value.to_vec());
+                }
+            }
             Some(Kind::Member) => {
                 let member: GroupMember = record::decode(key, value)?;
                 let group = key::split_member(key).ok_or_else(|| StoreError::Damaged("a member's key".into()))?;
                 let membership = key::membership(&member.user, &group);
-                let record = record::encode(&membership, &());
+                let record = record::encode(&membership, &None::<FormerMember>);
                 wanted.insert(membership, record);
             }
             Some(Kind::Head) => {
@@ -222,8 +233,10 @@ fn agree_permanent(table: &Table, periods: Vec<u64>, rows_acknowledged: u64) -> 
                 ops.push(Op::Put(key.to_vec(), record::encode(key, &Head { whole_from: head.seq, ..head })));
             }
             Some(Kind::Period) => ops.push(Op::Delete(key.to_vec())),
-            Some(Kind::Dedup | Kind::Message) | None => ops.push(Op::Delete(key.to_vec())),
-            Some(Kind::User | Kind::Room | Kind::Group | Kind::Peer | Kind::Removal) => {}
+            Some(Kind::Children | Kind::Dedup | Kind::Message | Kind::Note | Kind::Change | Kind::Reply | Kind::Deleted) | None => {
+                ops.push(Op::Delete(key.to_vec()));
+            }
+            Some(Kind::Entry | Kind::Following | Kind::Pins | Kind::User | Kind::Room | Kind::Group | Kind::Peer | Kind::Removal) => {}
         }
         Ok(())
     })?;

@@ -42,7 +42,8 @@ pub(super) trait Backend: Send + Sync + 'static {
     /// The value of a key. A period that does not exist (any more) is empty.
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Visits keys from `from` (inclusive) to `to` (exclusive), in key order or against it.
+    /// Visits keys from `from` (inclusive) to `to` (exclusive), in key order or against it. The visitor must not call the
+    /// backend: it may be locked.
     fn scan(&self, space: Space, from: &[u8], to: &[u8], backwards: bool, visit: Visit<'_>) -> Result<(), StoreError>;
 
     /// Applies a batch whole or not at all, and returns when it survives power loss. One thread calls it.

@@ -119,7 +119,7 @@ pub(super) fn room(id: &str, incarnation: u64) -> Conversation {
 }
 
 pub(super) fn page(anchor: Anchor, backwards: bool, count: usize) -> Page {
-    Page { anchor, backwards, count, bytes_max: usize::MAX, first_seq: 0 }
+    Page { anchor, backwards, count, bytes_max: usize::MAX, first_seq: 0, viewer: None }
 }
 
 pub(super) fn text_of(conversation: &Conversation, sender: &str, local_id: Option<&str>, text: &str, now_ms: u64) -> Append {
@@ -133,6 +133,7 @@ pub(super) fn text_of(conversation: &Conversation, sender: &str, local_id: Optio
         extended_data: String::new(),
         mentions: Mentions::default(),
         body: Body::Text(text.into()),
+        terms: crate::model::Terms::default(),
         asked: None,
         now_ms,
     }

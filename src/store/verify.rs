@@ -8,7 +8,7 @@ use super::reader::{self, try_scan};
 use super::record::{self, Head, Known, PeriodMeta, PeriodRow, PermanentMeta};
 use super::seen::Seen;
 use super::table::{Backend, Mark, Space};
-use super::{GroupRecord, RoomRecord, StoreError};
+use super::{EntryRecord, FormerMember, GroupRecord, NoteRecord, Pin, RoomRecord, StoreError};
 use crate::model::{GroupMember, UserProfile};
 
 /// What the check found.
@@ -74,8 +74,16 @@ fn verify_permanent(backend: &dyn Backend) -> Result<PermanentMeta, StoreError> 
             Some(Kind::Member) => drop(record::decode::<GroupMember>(key, value)?),
             Some(Kind::Head) => drop(record::decode::<Head>(key, value)?),
             Some(Kind::Period) => drop(record::decode::<PeriodRow>(key, value)?),
-            Some(Kind::Membership | Kind::Peer | Kind::Removal) => record::check(key, value)?,
-            Some(Kind::Dedup | Kind::Message) | None => return damaged("a row of unknown kind"),
+            Some(Kind::Entry) => {
+                record::decode::<EntryRecord>(key, value)?;
+            }
+            Some(Kind::Pins) => drop(record::decode::<Vec<Pin>>(key, value)?),
+            Some(Kind::Following) => record::check(key, value)?,
+            Some(Kind::Membership) => drop(record::decode::<Option<FormerMember>>(key, value)?),
+            Some(Kind::Peer | Kind::Removal) => record::check(key, value)?,
+            Some(Kind::Children | Kind::Dedup | Kind::Message | Kind::Note | Kind::Change | Kind::Reply | Kind::Deleted) | None => {
+                return damaged("a row of unknown kind");
+            }
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -163,6 +171,12 @@ fn verify_period(backend: &dyn Backend, period: u64, seen: &Seen) -> Result<(), 
                 }
                 passing.iter_mut().for_each(|passing| passing.pass(seq));
             }
+            Some(Kind::Entry) => {
+                record::decode::<EntryRecord>(key, value)?;
+            }
+            Some(Kind::Note) => drop(record::decode::<NoteRecord>(key, value)?),
+            Some(Kind::Pins) => drop(record::decode::<Vec<Pin>>(key, value)?),
+            Some(Kind::Children | Kind::Change | Kind::Reply | Kind::Deleted | Kind::Following) => record::check(key, value)?,
             _ => return damaged("a record of unknown kind"),
         }
         Ok(ControlFlow::Continue(()))

@@ -32,7 +32,8 @@ pub(super) type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 /// A job's outcome, told after the flush.
 enum Outcome {
     Append(Done<Appended>, Result<Appended, StoreError>),
-    Rows(Done<()>),
+    Revise(Done<u64>, Result<u64, StoreError>),
+    Rows(Done<()>, Result<(), StoreError>),
 }
 
 /// See the module's documentation.
@@ -96,7 +97,7 @@ impl Writer {
     /// Puts a job where it belongs. A removal queued behind appends begins after their batch.
     fn sort(&mut self, job: Job, batch: &mut Vec<Job>) {
         match job {
-            Job::Append(_) | Job::Rows(..) => batch.push(job),
+            Job::Append(_) | Job::Rows(..) | Job::Revise(..) => batch.push(job),
             Job::Remove(conversation, done) => self.chores.push_back(Chore::remove(conversation, done)),
             Job::Sweep(now_ms, reply) => self.chores.push_back(Chore::sweep(now_ms, reply)),
         }
@@ -113,7 +114,8 @@ impl Writer {
                 for outcome in outcomes {
                     match outcome {
                         Outcome::Append(done, result) => self.shared.finish(done, result),
-                        Outcome::Rows(done) => self.shared.finish(done, Ok(())),
+                        Outcome::Revise(done, result) => self.shared.finish(done, result),
+                        Outcome::Rows(done, result) => self.shared.finish(done, result),
                     }
                 }
             }
@@ -124,7 +126,8 @@ impl Writer {
                 for outcome in outcomes {
                     match outcome {
                         Outcome::Append(done, _) => self.shared.finish(done, Err(reason.clone())),
-                        Outcome::Rows(done) => self.shared.finish(done, Err(reason.clone())),
+                        Outcome::Revise(done, _) => self.shared.finish(done, Err(reason.clone())),
+                        Outcome::Rows(done, _) => self.shared.finish(done, Err(reason.clone())),
                     }
                 }
             }
@@ -134,7 +137,7 @@ impl Writer {
     /// Decides every job of a batch. `outcomes` is complete also when this fails.
     fn plan(&mut self, batch: Vec<Job>, outcomes: &mut Vec<Outcome>) -> Result<Plan, StoreError> {
         let writable = self.shared.writable();
-        let has_appends = writable.is_ok() && batch.iter().any(|job| matches!(job, Job::Append(_)));
+        let has_appends = writable.is_ok() && batch.iter().any(needs_period);
         let period = if has_appends { self.current_period() } else { Ok(0) };
         let (meta, failed) = match writable
             .and(period)
@@ -159,8 +162,32 @@ impl Writer {
                     outcomes.push(Outcome::Append(done, result));
                 }
                 Job::Rows(rows, done) => {
-                    rows.into_iter().for_each(|row| put_row(&mut plan.rows, row));
-                    outcomes.push(Outcome::Rows(done));
+                    let planned = rows.into_iter().try_for_each(|row| match row {
+                        RowWrite::PutEntry(user, conversation, entry) => {
+                            plan.put_entry(&user, &conversation, &entry);
+                            Ok(())
+                        }
+                        RowWrite::PutFollowing(user, list) => {
+                            plan.put_following(&user, &list);
+                            Ok(())
+                        }
+                        RowWrite::Delete(user, conversation, seqs) => plan.delete(self.backend(), &user, &conversation, &seqs),
+                        RowWrite::PutFormer(group, user, first_seq) => {
+                            plan.put_former(self.backend(), &self.heads, &group, &user, first_seq)
+                        }
+                        row => {
+                            put_row(&mut plan.rows, row);
+                            Ok(())
+                        }
+                    });
+                    outcomes.push(Outcome::Rows(done, planned));
+                }
+                Job::Revise(revision, done) => {
+                    let result = match &failed {
+                        Some(error) => Err(error.clone()),
+                        None => plan.revise(self.backend(), *revision),
+                    };
+                    outcomes.push(Outcome::Revise(done, result));
                 }
                 Job::Remove(..) | Job::Sweep(..) => {}
             }
@@ -170,13 +197,23 @@ impl Writer {
 
     /// Makes a planned batch durable: rows first, then messages, then the mark.
     fn commit(&mut self, plan: Plan) -> Result<(), StoreError> {
-        let plan::Finished { period, rows, ops, meta, heads, appended, duplicates } = plan.finish();
+        let plan::Finished { period, rows, mut ops, mut period_rows, mut meta, heads, appended, duplicates } = plan.finish();
         self.shared.duplicates.fetch_add(duplicates, Ordering::Relaxed);
-        if rows.is_empty() && ops.is_empty() {
+        if rows.is_empty() && ops.is_empty() && period_rows.is_empty() {
             return Ok(());
+        }
+        if let Some(rows) = period_rows.remove(&period) {
+            meta.entries = self.resolve(Space::Period(period), meta.entries, rows, &mut ops)?;
         }
         if !rows.is_empty() {
             self.write_rows(rows)?;
+        }
+        // Older ones first: were the mark to speak of a commit that is not there, the store would count as damaged.
+        for (older, rows) in period_rows {
+            let mut ops = Vec::new();
+            let before = self.meta(older)?;
+            let entries = self.resolve(Space::Period(older), before.entries, rows, &mut ops)?;
+            self.write_period(older, ops, PeriodMeta { commit: meta.commit, entries, ..before })?;
         }
         if !ops.is_empty() {
             self.write_period(period, ops, meta)?;
@@ -241,24 +278,31 @@ impl Writer {
 
     /// Commits rows with the permanent space's counters. [`Writer::write_mark`] must follow.
     pub(super) fn write_rows(&mut self, rows: Rows) -> Result<(), StoreError> {
-        let mut meta = PermanentMeta { rows: self.permanent.rows + 1, entries: self.permanent.entries };
         let mut ops = Vec::with_capacity(rows.len() + 1);
+        let entries = self.resolve(Space::Permanent, self.permanent.entries, rows, &mut ops)?;
+        let meta = PermanentMeta { rows: self.permanent.rows + 1, entries };
+        ops.push(Op::Put(key::META.to_vec(), record::encode(key::META, &meta)));
+        self.backend().commit(Space::Permanent, ops)?;
+        self.permanent = meta;
+        Ok(())
+    }
+
+    /// Makes rows operations, and counts how many entries the space has after them.
+    fn resolve(&self, space: Space, mut entries: u64, rows: Rows, ops: &mut Vec<Op>) -> Result<u64, StoreError> {
         for (key, value) in rows {
-            let is_there = self.backend().get(Space::Permanent, &key)?.is_some();
+            let is_there = self.backend().get(space, &key)?.is_some();
             match (is_there, &value) {
-                (false, Some(_)) => meta.entries += 1,
-                (true, None) => meta.entries -= 1,
-                (true, Some(_)) | (false, None) => {}
+                (false, Some(_)) => entries += 1,
+                (true, None) => entries -= 1,
+                (true, Some(_)) => {}
+                (false, None) => continue,
             }
             ops.push(match value {
                 Some(value) => Op::Put(key, value),
                 None => Op::Delete(key),
             });
         }
-        ops.push(Op::Put(key::META.to_vec(), record::encode(key::META, &meta)));
-        self.backend().commit(Space::Permanent, ops)?;
-        self.permanent = meta;
-        Ok(())
+        Ok(entries)
     }
 
     /// Writes down what is durable now.
@@ -295,10 +339,22 @@ impl Writer {
     }
 }
 
+/// Whether a job writes to the current period, or needs its counters.
+fn needs_period(job: &Job) -> bool {
+    match job {
+        Job::Append(_) | Job::Revise(..) => true,
+        Job::Rows(rows, _) => rows
+            .iter()
+            .any(|row| matches!(row, RowWrite::PutEntry(..) | RowWrite::Delete(..) | RowWrite::PutFormer(..) | RowWrite::PutFollowing(..))),
+        Job::Remove(..) | Job::Sweep(..) => false,
+    }
+}
+
 fn size_of_job(job: &Job) -> usize {
     match job {
         Job::Append(job) => plan::size_of(&job.append),
         Job::Rows(rows, _) => rows.len() * 256,
+        Job::Revise(revision, _) => 256 + revision.message.as_ref().map_or(0, |message| message.body.weight()),
         Job::Remove(..) | Job::Sweep(..) => 0,
     }
 }
@@ -321,6 +377,8 @@ fn put_row(rows: &mut Rows, write: RowWrite) {
             put(rows, key::membership(&member.user, &group), &());
             put(rows, key::member(&group, &member.user), &member);
         }
+        // Handled where the plan is at hand.
+        RowWrite::PutFormer(..) | RowWrite::PutEntry(..) | RowWrite::PutFollowing(..) | RowWrite::Delete(..) => {}
         RowWrite::DeleteMember(group, user) => {
             rows.insert(key::membership(&user, &group), None);
             rows.insert(key::member(&group, &user), None);

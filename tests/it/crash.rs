@@ -82,13 +82,15 @@ struct Person {
     read: Vec<Place>,
     /// Per conversation, the last that an event on this connection brought.
     newest: [u64; CONVERSATIONS],
+    /// Requests whose answers are of no interest: they change rows beside the messages.
+    beside: BTreeSet<u64>,
 }
 
 impl Person {
     fn new(number: usize, dice: &mut Dice) -> Self {
         let (dice, retries) = (Dice(dice.roll()), number.is_multiple_of(2));
         let (pending, acknowledged, newest) = (BTreeSet::new(), BTreeMap::new(), [0; CONVERSATIONS]);
-        Self { number, dice, retries, sent: 0, pending, acknowledged, read: Vec::new(), newest }
+        Self { number, dice, retries, sent: 0, pending, acknowledged, read: Vec::new(), newest, beside: BTreeSet::new() }
     }
 
     fn other(&self) -> usize {
@@ -106,6 +108,7 @@ impl Person {
 
     async fn enter(&mut self, program: &Program, running: &Running) -> Line {
         self.newest = [0; CONVERSATIONS];
+        self.beside.clear();
         let mut line = Line::login(program, running.address, &name(self.number)).await;
         // Long enough for every restart: the room lives through all of them.
         let room = json!({"roomInfo": {"roomID": "hall"}, "config": {"roomDestroyDelayTime": 10_800}});
@@ -117,6 +120,32 @@ impl Person {
         let (to, kind) = self.address_of(origin(local_id).1);
         let message = json!({"type": 1, "message": content(local_id), "localMessageID": local_id});
         line.send("sendMessage", &message_to(&to, kind, &message)).await
+    }
+
+    /// Changes something beside the messages: reads, reacts, pins, mutes.
+    async fn change_something(&mut self, line: &mut Line) -> Option<()> {
+        let conversation = [self.number / 2, GROUP][self.dice.between(0, 1) as usize];
+        let (id, kind) = self.address_of(conversation);
+        let mut place = json!({"conversationID": id, "conversationType": kind});
+        let last = self.acknowledged.values().rev().find(|known| origin(&known.local_id).1 == conversation).map(|known| known.seq);
+        let request = match (self.dice.between(0, 3), last) {
+            (0, _) => line.send("clearConversationUnreadMessageCount", &place).await,
+            (1, _) => {
+                place["status"] = json!(self.dice.between(1, 2));
+                line.send("setConversationNotificationStatus", &place).await
+            }
+            (other, Some(seq)) => {
+                place["messageSeq"] = json!(seq);
+                let reaction = format!("r{}", self.dice.between(0, 3));
+                match other {
+                    2 => line.send("addMessageReaction", &json!({"message": place, "reactionType": reaction})).await,
+                    _ => line.send("pinMessage", &json!({"message": place, "isPinned": true})).await,
+                }
+            }
+            _ => return Some(()),
+        };
+        self.beside.insert(request?);
+        Some(())
     }
 
     /// What to send next: something again, or something new.
@@ -151,6 +180,9 @@ impl Person {
                     let local_id = again.pop().unwrap_or_else(|| self.next_local_id(&under_way));
                     let Some(id) = self.send(&mut line, &local_id).await else { return (self, None) };
                     under_way.insert(id, local_id);
+                    if !stopping && self.dice.one_in(3) && self.change_something(&mut line).await.is_none() {
+                        return (self, None);
+                    }
                 }
                 frame = line.next() => match frame {
                     Some(frame) => self.take(&frame, &mut under_way),
@@ -162,7 +194,7 @@ impl Person {
     }
 
     fn take(&mut self, frame: &Value, under_way: &mut BTreeMap<u64, String>) {
-        if let Some(id) = frame["id"].as_u64() {
+        if let Some(id) = frame["id"].as_u64().filter(|id| !self.beside.remove(id)) {
             let local_id = under_way.remove(&id).unwrap_or_else(|| panic!("a reply nobody waits for: {frame}"));
             let place = Place::of(&frame["result"]["message"], origin(&local_id).1);
             assert_eq!(place.local_id, local_id);
@@ -170,7 +202,8 @@ impl Person {
             let first = self.acknowledged.entry(local_id).or_insert_with(|| place.clone());
             assert_eq!(*first, place, "a retry has the first answer");
         }
-        for message in frame["data"]["messageList"].as_array().into_iter().flatten() {
+        let is_received = frame["event"].as_str().is_some_and(|event| event.starts_with("receive"));
+        for message in frame["data"]["messageList"].as_array().into_iter().flatten().filter(|_| is_received) {
             let conversation = match frame["event"].as_str() {
                 Some("receiveRoomMessage") => ROOM,
                 Some("receiveGroupMessage") => GROUP,

@@ -266,7 +266,7 @@ async fn an_unknown_operation_names_op_and_a_later_one_is_not_supported() {
     let unknown = alice.refused("fly", json!({})).await;
     assert_eq!(unknown.code, 6_000_001);
     assert!(unknown.message.starts_with("op ") && unknown.message.contains("fly"), "{unknown:?}");
-    for op in ["revokeMessage", "callInvite", "queryConversationList", "sendMediaMessage", "addFriend"] {
+    for op in ["callInvite", "setConversationMark", "sendMediaMessage", "addFriend"] {
         let refused = alice.refused(op, json!({})).await;
         assert_eq!((refused.code, refused.temporary), (6_000_013, false), "{op}");
     }
@@ -304,7 +304,7 @@ async fn a_wrong_type_names_its_field() {
         let refused = alice.refused("sendMessage", send(json!({"type": kind, "message": "x"}))).await;
         assert!(refused.code == 6_000_001 && refused.message.starts_with("message.type"), "{kind}: {refused:?}");
     }
-    for kind in [10, 11, 12, 13, 14, 100] {
+    for kind in [10, 11, 12, 13, 14] {
         assert_eq!(alice.code("sendMessage", send(json!({"type": kind, "message": "x"}))).await, 6_000_013, "{kind}");
     }
 }

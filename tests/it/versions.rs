@@ -13,7 +13,7 @@ fn custom() -> Value {
 }
 
 #[tokio::test]
-async fn a_custom_message_is_whole_unknown_or_nothing_by_the_receivers_version() {
+async fn s41_s42_s43_a_custom_message_is_whole_unknown_or_nothing_by_the_receivers_version() {
     let world = World::start();
     let mut receivers = Vec::new();
     for (user, version) in [("old", "1.9.0"), ("middle", "2.0.0"), ("late", "2.7.0"), ("gate", "2.8.0"), ("now", "2.14.0")] {

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use tidings::clock::SystemClock;
-use tidings::model::{Conversation, GroupId, GroupMember, LocalMessageId, RoomId, UserId, UserProfile};
+use tidings::model::{Child, Conversation, GroupId, GroupMember, LocalMessageId, Message, RoomId, UserId, UserProfile};
 use tidings::store::{
-    Append, Appended, Done, GroupRecord, MemoryStore, Page, PageRead, RoomRecord, RowWrite, Since, SinceRead, Store, StoreError, StoreStats,
+    Append, Appended, ChangeKind, Done, EntryRecord, FormerMember, GroupRecord, MemoryStore, Note, NoteRecord, Page, PageRead, Pin,
+    Revision, RoomRecord, RowWrite, Since, SinceRead, Store, StoreError, StoreStats, Tail,
 };
 
 type Waiting = Vec<(Append, Done<Appended>)>;
@@ -16,11 +17,18 @@ pub(crate) struct HeldStore {
     below: Arc<MemoryStore>,
     /// `None` while nothing is held.
     held: Arc<Mutex<Option<Waiting>>>,
+    /// Stays open when a broker closes it: another may begin on it.
+    kept: bool,
 }
 
 impl HeldStore {
     pub(crate) fn new() -> Self {
-        Self { below: Arc::new(MemoryStore::new(Arc::new(SystemClock::new()))), held: Arc::default() }
+        Self { below: Arc::new(MemoryStore::new(Arc::new(SystemClock::new()))), held: Arc::default(), kept: false }
+    }
+
+    /// One that outlives its broker.
+    pub(crate) fn kept() -> Self {
+        Self { kept: true, ..Self::new() }
     }
 
     /// From now on appends wait.
@@ -54,6 +62,58 @@ impl Store for HeldStore {
 
     fn remove(&self, conversation: Conversation, done: Done<()>) {
         self.below.remove(conversation, done);
+    }
+
+    fn revise(&self, revision: Revision, done: Done<u64>) {
+        self.below.revise(revision, done);
+    }
+
+    fn tail(&self, conversation: &Conversation) -> Result<Option<Tail>, StoreError> {
+        self.below.tail(conversation)
+    }
+
+    fn message(&self, conversation: &Conversation, seq: u64) -> Result<Option<Arc<Message>>, StoreError> {
+        self.below.message(conversation, seq)
+    }
+
+    fn seq_of(&self, conversation: &Conversation, id: u64) -> Result<Option<u64>, StoreError> {
+        self.below.seq_of(conversation, id)
+    }
+
+    fn children(&self, conversation: &Conversation, seq: u64) -> Result<Vec<Child>, StoreError> {
+        self.below.children(conversation, seq)
+    }
+
+    fn notes(&self, conversation: &Conversation, seq: u64) -> Result<Vec<(Note, NoteRecord)>, StoreError> {
+        self.below.notes(conversation, seq)
+    }
+
+    fn pins(&self, conversation: &Conversation) -> Result<Vec<Pin>, StoreError> {
+        self.below.pins(conversation)
+    }
+
+    fn replies(&self, conversation: &Conversation, root_seq: u64) -> Result<Vec<u64>, StoreError> {
+        self.below.replies(conversation, root_seq)
+    }
+
+    fn changes(&self, conversation: &Conversation, after: u64, count_max: usize) -> Result<Vec<(u64, ChangeKind)>, StoreError> {
+        self.below.changes(conversation, after, count_max)
+    }
+
+    fn entry(&self, user: &UserId, conversation: &Conversation) -> Result<EntryRecord, StoreError> {
+        self.below.entry(user, conversation)
+    }
+
+    fn entries_of(&self, user: &UserId) -> Result<Vec<(Conversation, EntryRecord)>, StoreError> {
+        self.below.entries_of(user)
+    }
+
+    fn following(&self, user: &UserId) -> Result<Vec<(UserId, u64)>, StoreError> {
+        self.below.following(user)
+    }
+
+    fn former_groups_of(&self, user: &UserId) -> Result<Vec<(GroupId, FormerMember)>, StoreError> {
+        self.below.former_groups_of(user)
     }
 
     fn may_know(&self, sender: &UserId, local_id: &LocalMessageId) -> bool {
@@ -129,6 +189,8 @@ impl Store for HeldStore {
     }
 
     fn close(&self) {
-        self.below.close();
+        if !self.kept {
+            self.below.close();
+        }
     }
 }

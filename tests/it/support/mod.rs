@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use tidings::model::{Body, GroupId, Limits, LocalMessageId};
 use tidings::{Draft, Event, Subscription, Target, UserId};
 
-pub(crate) use client::{Client, Login, To, WireError};
+pub(crate) use client::{Client, Login, To, WireError, is_of_the_list};
 pub(crate) use fetch::fetch;
 pub(crate) use held_store::HeldStore;
-pub(crate) use world::World;
+pub(crate) use world::{World, WorldBuilder};
 
 /// How long anything may take to arrive. Far more than it needs: two cores run several tests at a time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

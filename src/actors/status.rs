@@ -1,0 +1,115 @@
+//! Who follows whose comings and goings, and when someone last came or went.
+//!
+//! Shared by all user actors, each of which writes for its own user only. Whom a user follows is a row of the store;
+//! here it stands while the user is online, for then alone it hears of anything. When someone came or went is known
+//! as far as this process saw it.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::UserId;
+
+/// Users whose last coming or going is remembered; each is some hundred bytes.
+const SEEN_MAX: usize = 131_072;
+
+/// Source: spec 2.8, `UserOnlineStatus`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnlineStatus {
+    Online = 0,
+    Offline = 1,
+    Logout = 2,
+}
+
+/// A status and since when, Unix milliseconds; 0: not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Status {
+    pub(crate) online: OnlineStatus,
+    pub(crate) since_ms: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    newer: HashMap<UserId, Status>,
+    older: HashMap<UserId, Status>,
+    /// By whom they follow: who follows, and until when.
+    followers: HashMap<UserId, HashMap<UserId, u64>>,
+}
+
+/// One broker's board.
+#[derive(Debug, Default)]
+pub(crate) struct StatusBoard(Mutex<State>);
+
+impl StatusBoard {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a coming or going; those who follow this user now.
+    pub(crate) fn note(&self, user: &UserId, status: Status) -> Vec<UserId> {
+        let mut state = self.state();
+        if state.newer.len() >= SEEN_MAX / 2 && !state.newer.contains_key(user) {
+            state.older = mem::take(&mut state.newer);
+        }
+        state.newer.insert(user.clone(), status);
+        let Some(followers) = state.followers.get_mut(user) else { return Vec::new() };
+        followers.retain(|_, until_ms| *until_ms > status.since_ms);
+        followers.keys().cloned().collect()
+    }
+
+    /// What was noted last of a user.
+    pub(crate) fn of(&self, user: &UserId) -> Status {
+        let state = self.state();
+        let seen = state.newer.get(user).or_else(|| state.older.get(user)).copied();
+        seen.unwrap_or(Status { online: OnlineStatus::Offline, since_ms: 0 })
+    }
+
+    /// This user follows those, until then each.
+    pub(crate) fn follow(&self, me: &UserId, whom: &[(UserId, u64)]) {
+        let mut state = self.state();
+        for (user, until_ms) in whom {
+            state.followers.entry(user.clone()).or_default().insert(me.clone(), *until_ms);
+        }
+    }
+
+    /// And those not any more.
+    pub(crate) fn unfollow<'a>(&self, me: &UserId, whom: impl Iterator<Item = &'a UserId>) {
+        let mut state = self.state();
+        for user in whom {
+            if let Some(followers) = state.followers.get_mut(user) {
+                followers.remove(me);
+                if followers.is_empty() {
+                    state.followers.remove(user);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(n: usize) -> UserId {
+        UserId::trusted(&format!("u{n}"))
+    }
+
+    #[test]
+    fn followers_hear_until_their_time_is_over_and_nothing_piles_up() {
+        let board = StatusBoard::default();
+        board.follow(&user(1), &[(user(9), 100)]);
+        board.follow(&user(2), &[(user(9), 200), (user(8), 200)]);
+        let status = |online, since_ms| Status { online, since_ms };
+        let mut followers = board.note(&user(9), status(OnlineStatus::Online, 50));
+        followers.sort();
+        assert_eq!(followers, [user(1), user(2)]);
+        assert_eq!(board.note(&user(9), status(OnlineStatus::Logout, 100)), [user(2)]);
+        assert_eq!(board.of(&user(9)), status(OnlineStatus::Logout, 100));
+        assert_eq!(board.of(&user(7)), status(OnlineStatus::Offline, 0));
+        board.unfollow(&user(2), [user(9), user(8)].iter());
+        assert!(board.state().followers.is_empty());
+        (0..SEEN_MAX).for_each(|n| drop(board.note(&user(n), status(OnlineStatus::Online, 1))));
+        let state = board.state();
+        assert!(state.newer.len() + state.older.len() <= SEEN_MAX);
+    }
+}

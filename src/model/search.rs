@@ -1,0 +1,151 @@
+//! What a search looks for, and whether a message is it. Pure. Source: spec 2.9, `MessageSearchConfig`; 3.9, 3.12.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::{Body, Invalid, Limits, Message, UserId};
+
+/// What is looked for: everything given must hold; an empty list holds always.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Search {
+    /// Parts of the text, all of them, whatever their case or width. Normalised.
+    keywords: Vec<String>,
+    /// One of these sent it.
+    pub senders: Vec<UserId>,
+    /// Its kind is one of these, by number.
+    pub kinds: Vec<u16>,
+    /// Of a custom message: its sub-kind is one of these.
+    pub sub_kinds: Vec<u16>,
+    /// Accepted at this time or later, Unix milliseconds.
+    pub from_ms: u64,
+    /// Accepted before or at this time, Unix milliseconds; 0: any.
+    pub to_ms: u64,
+}
+
+/// As it is compared: compatible forms are one (full and half width), and case is none.
+fn normalised(text: &str) -> String {
+    text.nfkc().flat_map(char::to_lowercase).collect()
+}
+
+impl Search {
+    /// With these keywords. Source: spec 3.9, five at most.
+    ///
+    /// # Errors
+    /// [`Invalid`]: too many, an empty one, or one longer than a text may be.
+    pub fn for_keywords(keywords: &[String], limits: &Limits) -> Result<Self, Invalid> {
+        if keywords.len() > limits.search_keywords_max {
+            return Err(Invalid::too_many("config.keywords", keywords.len(), limits.search_keywords_max));
+        }
+        if let Some(long) = keywords.iter().find(|keyword| keyword.len() > limits.text_bytes_max) {
+            return Err(Invalid::too_long("config.keywords", long.len(), limits.text_bytes_max));
+        }
+        let keywords: Vec<String> = keywords.iter().map(|keyword| normalised(keyword.trim())).collect();
+        if keywords.iter().any(String::is_empty) {
+            return Err(Invalid::new("config.keywords", "has an empty one"));
+        }
+        Ok(Self { keywords, ..Self::default() })
+    }
+
+    /// Whether this message is looked for.
+    #[must_use]
+    pub fn finds(&self, message: &Message) -> bool {
+        let kind = message.body.kind().number();
+        let sub_kind = if let Body::Custom { sub_type, .. } = &message.body { Some(*sub_type) } else { None };
+        (self.kinds.is_empty() || self.kinds.contains(&kind))
+            && (self.sub_kinds.is_empty() || sub_kind.is_some_and(|sub_kind| self.sub_kinds.contains(&sub_kind)))
+            && (self.senders.is_empty() || self.senders.contains(&message.sender))
+            && message.timestamp_ms >= self.from_ms
+            && (self.to_ms == 0 || message.timestamp_ms <= self.to_ms)
+            && (self.keywords.is_empty() || self.finds_words(&message.body))
+    }
+
+    /// A text's words, and of a custom message what its sender gave for searching: nothing else of it is ever looked at.
+    fn finds_words(&self, body: &Body) -> bool {
+        let text = match body {
+            Body::Text(text) => text,
+            Body::Custom { searched_content, .. } => searched_content,
+            Body::Command(_) | Body::Barrage(_) | Body::Combine(_) | Body::Tips(_) | Body::Revoke(_) => return false,
+        };
+        let text = normalised(text);
+        self.keywords.iter().all(|keyword| text.contains(keyword.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Conversation, Fate, GroupId, Mentions, Priority, Terms};
+
+    fn message(body: Body) -> Message {
+        Message {
+            id: 1,
+            local_id: None,
+            sender: UserId::trusted("alice"),
+            conversation: Conversation::Group(GroupId::trusted("g")),
+            seq: 1,
+            order_key: 1,
+            timestamp_ms: 500,
+            priority: Priority::Low,
+            extended_data: String::new(),
+            mentions: Mentions::default(),
+            body,
+            terms: Terms::default(),
+            fate: Fate::default(),
+        }
+    }
+
+    fn search(keywords: &[&str]) -> Search {
+        let keywords: Vec<String> = keywords.iter().map(ToString::to_string).collect();
+        Search::for_keywords(&keywords, &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn parts_of_words_are_found_in_any_script_case_and_width() {
+        let text = |text: &str| message(Body::Text(text.into()));
+        for (words, keyword, found) in [
+            ("Meet at NOON", "noon", true),
+            ("明天下午三点开会", "下午三点", true),
+            ("明天下午三点开会", "上午", false),
+            ("ＡＢＣ１２３", "abc12", true),
+            ("Straße", "STRASSE", false),
+            ("ÉCOLE", "école", true),
+        ] {
+            assert_eq!(search(&[keyword]).finds(&text(words)), found, "{keyword} in {words}");
+        }
+        assert!(search(&["tea", "milk"]).finds(&text("milk with tea")));
+        assert!(!search(&["tea", "milk"]).finds(&text("tea")), "all of them");
+    }
+
+    #[test]
+    fn of_a_custom_message_only_what_its_sender_gave_for_searching_is_looked_at() {
+        let custom = message(Body::Custom { message: "secret".into(), sub_type: 7, searched_content: "lunch poll".into() });
+        assert!(search(&["poll"]).finds(&custom));
+        assert!(!search(&["secret"]).finds(&custom));
+        assert!(Search { sub_kinds: vec![7], ..search(&["poll"]) }.finds(&custom));
+        assert!(!Search { sub_kinds: vec![8], ..search(&["poll"]) }.finds(&custom));
+    }
+
+    #[test]
+    fn sender_kind_and_time_narrow_it_at_their_edges() {
+        let text = message(Body::Text("hi".into()));
+        let with = |change: fn(&mut Search)| {
+            let mut search = search(&["hi"]);
+            change(&mut search);
+            search.finds(&text)
+        };
+        assert!(with(|search| search.senders = vec![UserId::trusted("alice")]));
+        assert!(!with(|search| search.senders = vec![UserId::trusted("bob")]));
+        assert!(with(|search| search.kinds = vec![1]) && !with(|search| search.kinds = vec![200]));
+        assert!(with(|search| (search.from_ms, search.to_ms) = (500, 500)));
+        assert!(!with(|search| search.from_ms = 501) && !with(|search| search.to_ms = 499));
+        assert!(!with(|search| search.sub_kinds = vec![0]));
+        let none = Search::for_keywords(&[], &Limits::default()).unwrap();
+        assert!(none.finds(&text));
+    }
+
+    #[test]
+    fn five_keywords_and_not_six_and_none_empty() {
+        let many = |count: usize| Search::for_keywords(&vec!["x".to_owned(); count], &Limits::default());
+        assert!(many(5).is_ok() && many(6).is_err());
+        assert!(Search::for_keywords(&[" ".to_owned()], &Limits::default()).is_err());
+    }
+}

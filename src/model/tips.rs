@@ -1,0 +1,60 @@
+//! What the broker itself says in a group: who came, who went, who did it. Source: spec S63, 3.12 Tips.
+
+use serde::{Deserialize, Serialize};
+
+use super::UserId;
+
+/// What happened. The numbers are the vendor's. Source: spec 2.8, `TipsMessageEvent`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TipsEvent {
+    /// 1
+    Created,
+    /// 2
+    Dismissed,
+    /// 3
+    Joined,
+    /// 4
+    Invited,
+    /// 5
+    Left,
+    /// 6
+    KickedOut,
+}
+
+impl TipsEvent {
+    /// The number on the wire.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Created => 1,
+            Self::Dismissed => 2,
+            Self::Joined => 3,
+            Self::Invited => 4,
+            Self::Left => 5,
+            Self::KickedOut => 6,
+        }
+    }
+}
+
+/// A user as a tip names it: as it was called then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TipsUser {
+    /// Who.
+    pub id: UserId,
+    /// Its name at that time.
+    pub name: String,
+}
+
+/// One tip.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tips {
+    /// What happened.
+    pub event: TipsEvent,
+    /// Who did it.
+    pub operated: TipsUser,
+    /// Whom it happened to.
+    pub targets: Vec<TipsUser>,
+    /// Who owns the group now, when its owner left. Source: spec 3.12, `groupNewOwner`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_owner: Option<TipsUser>,
+}
