@@ -44,6 +44,12 @@ export declare enum ZIMMessageType {
   Unknown = 0, Text = 1, Command = 2, Multiple = 10, Image = 11, File = 12, Audio = 13, Video = 14, Barrage = 20, System = 30,
   Revoke = 31, Tips = 32, Combine = 100, Custom = 200,
 }
+export declare enum ZIMMessagePinStatus { NotPinned = 0, Pinned = 1, Updated = 2 }
+export declare enum ZIMMessageRepliedInfoState { Normal = 0, Deleted = 1, NotFound = 2 }
+export declare enum ZIMTipsMessageEvent {
+  Unknown = 0, GroupCreated = 1, GroupDismissed = 2, GroupJoined = 3, GroupInvited = 4, GroupLeft = 5, GroupKickedOut = 6,
+}
+export declare enum ZIMUserOnlineStatus { Online = 0, Offline = 1, Logout = 2, Unknown = 99 }
 export declare enum ZIMRevokeType { Unknown = -1, TwoWay = 0, OneWay = 1 }
 export declare enum ZIMRoomAttributesUpdateAction { Set = 0, Delete = 1 }
 export declare enum ZIMRoomEvent {
@@ -75,6 +81,8 @@ export interface ZIMAppConfig {
   WebSocket?: new (url: string) => unknown;
   /** Ours: names this device of the user, at most 64 bytes; else one per browser tab or client. */
   deviceID?: string;
+  /** Ours: the longest pause between two attempts to reconnect, milliseconds. Default 15000. */
+  reconnectMaxMs?: number;
 }
 
 export interface ZIMLoginConfig {
@@ -118,7 +126,20 @@ export interface ZIMMessageReaction {
   reactionType: string;
   isSelfIncluded: boolean;
   totalCount: number;
+  /** As `totalCount`: each user counts once per reaction. */
+  sumCount?: number;
+  /** Five at most; `queryMessageReactionUserList` has all. */
   userList: ZIMMessageReactionUserInfo[];
+}
+
+/** What a message quotes. */
+export interface ZIMMessageRepliedInfo {
+  state: ZIMMessageRepliedInfoState;
+  messageInfo: { type: ZIMMessageType; message?: string; subType?: number; searchedContent?: string; title?: string; summary?: string };
+  senderUserID: string;
+  sentTime: number;
+  messageID: string;
+  messageSeq: number;
 }
 
 /** What the program fills in to send. */
@@ -133,6 +154,12 @@ export interface ZIMMessageBase {
   subType?: number;
   /** Custom messages. */
   searchedContent?: string;
+  /** Combined messages, 20 bytes. */
+  title?: string;
+  /** Combined messages, 100 bytes. */
+  summary?: string;
+  /** Combined messages: what was sent before and is to be passed on as one. */
+  messageList?: ZIMMessage[];
 }
 
 export interface ZIMMediaMessageBase {
@@ -172,6 +199,151 @@ export interface ZIMMessage extends ZIMMessageBase {
   localExtendedData: string;
   mentionedUserIDs: string[];
   isMentionAll: boolean;
+  /** Of an answer: what it answers. */
+  repliedInfo?: ZIMMessageRepliedInfo;
+  /** Of the first message of a tree of answers: how many there are. */
+  rootRepliedCount?: number;
+  editorUserID?: string;
+  editedTime?: number;
+  pinnedUserID?: string;
+  pinnedTime?: number;
+}
+
+export interface ZIMRevokeMessage extends ZIMMessage {
+  type: ZIMMessageType.Revoke;
+  revokeType: ZIMRevokeType;
+  revokeStatus: ZIMMessageRevokeStatus;
+  revokeTimestamp: number;
+  operatedUserID: string;
+  revokeExtendedData: string;
+  originalMessageType: ZIMMessageType;
+  originalTextMessageContent: string;
+}
+
+export interface ZIMCombineMessage extends ZIMMessage {
+  type: ZIMMessageType.Combine;
+  title: string;
+  summary: string;
+  combineID: string;
+  /** Empty until `queryCombineMessageDetail`. */
+  messageList: ZIMMessage[];
+}
+
+export interface ZIMTipsMessage extends ZIMMessage {
+  type: ZIMMessageType.Tips;
+  event: ZIMTipsMessageEvent;
+  operatedUser: ZIMUserInfo;
+  targetUserList: ZIMUserInfo[];
+  changeInfo?: { type: number; groupNewOwner?: { userID: string; userName: string; memberNickname: string; memberRole: number } };
+}
+
+/** An entry of the list: a peer conversation or a group. */
+export interface ZIMConversation {
+  conversationID: string;
+  conversationName: string;
+  conversationAlias: string;
+  conversationAvatarUrl: string;
+  type: ZIMConversationType;
+  unreadMessageCount: number;
+  /** Larger is newer. */
+  orderKey: number;
+  notificationStatus: ZIMConversationNotificationStatus;
+  isPinned: boolean;
+  pinnedTime?: number;
+  /** This device's own. */
+  draft: string;
+  lastMessage?: ZIMMessage;
+  mentionedInfoList: ZIMMessageMentionedInfo[];
+  /** Of a group one is not in any more. */
+  isDisabled?: boolean;
+}
+
+export interface ZIMMessageMentionedInfo {
+  type: ZIMMessageMentionedType;
+  fromUserID: string;
+  messageID: string;
+  messageSeq: number;
+}
+
+export interface ZIMConversationChangeInfo {
+  event: ZIMConversationEvent;
+  conversation: ZIMConversation;
+}
+
+export interface ZIMConversationQueryConfig {
+  count: number;
+  /** The last one already held, or a part of it: its `conversationID` and `type`, or its `orderKey`. */
+  nextConversation?: Partial<ZIMConversation> | null;
+}
+
+export interface ZIMConversationBaseResult {
+  conversationID: string;
+  conversationType: ZIMConversationType;
+}
+
+export interface ZIMMessageDeleteConfig {
+  /** False: on this device only. */
+  isAlsoDeleteServerMessage: boolean;
+}
+
+export interface ZIMConversationDeleteConfig {
+  /** False: on this device only. */
+  isAlsoDeleteServerConversation: boolean;
+}
+
+export interface ZIMMessageReceiptInfo {
+  conversationID: string;
+  conversationType: ZIMConversationType;
+  messageID: string;
+  status: ZIMMessageReceiptStatus;
+  readMemberCount: number;
+  unreadMemberCount: number;
+  isSelfOperated: boolean;
+  readTime: number;
+}
+
+export interface ZIMGroupMessageReceiptMemberListQueriedResult {
+  groupID: string;
+  nextFlag: number;
+  userList: ZIMGroupMemberInfo[];
+}
+
+export interface ZIMMessageSearchConfig {
+  /** Five at most; all must be found. */
+  keywords: string[];
+  senderUserIDs?: string[];
+  messageTypes?: ZIMMessageType[];
+  subMessageTypes?: number[];
+  /** Unix milliseconds. */
+  startTime?: number;
+  endTime?: number;
+  order?: ZIMMessageOrder;
+  count: number;
+  nextMessage?: Partial<ZIMMessage> | null;
+}
+
+export interface ZIMConversationSearchConfig extends Omit<ZIMMessageSearchConfig, 'order' | 'count' | 'nextMessage'> {
+  totalConversationCount: number;
+  conversationMessageCount: number;
+  nextFlag?: number;
+}
+
+export interface ZIMConversationSearchInfo {
+  conversationID: string;
+  conversationType: ZIMConversationType;
+  totalMessageCount: number;
+  messageList: ZIMMessage[];
+}
+
+export interface ZIMUserStatus {
+  userID: string;
+  onlineStatus: ZIMUserOnlineStatus;
+  onlinePlatforms: number[];
+  customStatus: string;
+  customStatusExpiredTime: number;
+  lastUpdateTime: number;
+  lastOnlineStatusUpdateTime: number;
+  lastCustomStatusUpdateTime: number;
 }
 
 export interface ZIMTextMessage extends ZIMMessage {
@@ -198,6 +370,11 @@ export interface ZIMCustomMessage extends ZIMMessage {
 
 export interface ZIMMessageSendConfig {
   priority: ZIMMessagePriority;
+  /** The sender wants to know who has read it. */
+  hasReceipt?: boolean;
+  isNotifyMentionedUsers?: boolean;
+  /** It counts nowhere as unread. */
+  disableUnreadMessageCount?: boolean;
 }
 
 export interface ZIMMessageSendNotification {
@@ -428,6 +605,34 @@ export interface ZIMEventData {
     userList: ZIMGroupMemberInfo[];
     operatedInfo: ZIMGroupOperatedInfo;
   };
+  conversationChanged: { infoList: ZIMConversationChangeInfo[] };
+  conversationTotalUnreadMessageCountUpdated: { totalUnreadMessageCount: number };
+  conversationsAllDeleted: { count: number };
+  conversationMessageReceiptChanged: { infos: ZIMMessageReceiptInfo[] };
+  messageDeleted: {
+    conversationID: string;
+    conversationType: ZIMConversationType;
+    isDeleteConversationAllMessage: boolean;
+    messageList: ZIMMessage[];
+    messageDeleteType: ZIMMessageDeleteType;
+  };
+  messageRevokeReceived: { messageList: ZIMRevokeMessage[] };
+  messageEdited: { messageList: ZIMMessage[] };
+  messageReceiptChanged: { infos: ZIMMessageReceiptInfo[] };
+  messageReactionsChanged: {
+    reactions: ZIMMessageReaction[];
+    changeInfoList: {
+      message: ZIMMessage;
+      userChangeInfoList: { userID: string; reactionType: string; action: number; sumCount: number }[];
+    }[];
+  };
+  messageRepliedInfoChanged: { messageList: ZIMMessage[] };
+  messageRepliedCountChanged: {
+    infos: { conversationID: string; conversationType: ZIMConversationType; messageID: string; count: number }[];
+  };
+  messagePinStatusChanged: { infos: { pinStatus: ZIMMessagePinStatus; message: ZIMMessage }[] };
+  userInfoUpdated: { info: ZIMUserFullInfo };
+  userStatusUpdated: { userStatusList: ZIMUserStatus[] };
   /** Ours: how many messages were dropped for this session since the last such event, by class. */
   /** Sent to everyone online: one message, in no conversation, not kept. */
   broadcastMessageReceived: { message: ZIMMessage };
@@ -464,7 +669,7 @@ export declare class ZIM {
   renewToken(token: string): Promise<ZIMTokenRenewedResult>;
   queryUsersInfo(userIDs: string[], config: ZIMUsersInfoQueryConfig): Promise<ZIMUsersInfoQueriedResult>;
 
-  /** Text, command, barrage and custom messages. Other kinds reject with 6000013. */
+  /** Text, command, barrage, custom and combined messages. Media reject with 6000013 for now. */
   sendMessage(
     message: ZIMMessageBase,
     toConversationID: string,
@@ -480,6 +685,131 @@ export declare class ZIM {
     config: ZIMMessageSendConfig,
     notification?: ZIMMediaMessageSendNotification,
   ): Promise<ZIMMessageSentResult>;
+  /** Answers a message, in its conversation. */
+  replyMessage(
+    message: ZIMMessageBase,
+    toOriginalMessage: Partial<ZIMMessage>,
+    config?: ZIMMessageSendConfig,
+    notification?: ZIMMessageSendNotification | ((message: ZIMMessage) => void),
+  ): Promise<ZIMMessageSentResult>;
+  queryMessageRepliedList(
+    message: Partial<ZIMMessage>,
+    config: { count: number; nextFlag: number },
+  ): Promise<{
+    messageList: ZIMMessage[];
+    nextFlag: number;
+    rootRepliedInfo: { state: ZIMMessageRepliedInfoState; message?: ZIMMessage; senderUserID: string; sentTime: number; repliedCount: number };
+  }>;
+  /** Fills `messageList` of the message given. */
+  queryCombineMessageDetail(message: Partial<ZIMCombineMessage>): Promise<{ message: ZIMCombineMessage }>;
+  /** The message given becomes the revoke message that stands in its place. */
+  revokeMessage(message: Partial<ZIMMessage>, config?: { revokeExtendedData?: string }): Promise<{ message: ZIMRevokeMessage }>;
+  editMessage(message: ZIMMessage, config?: object): Promise<{ message: ZIMMessage }>;
+  pinMessage(message: Partial<ZIMMessage>, isPinned: boolean, config?: { disableAutoReplace: boolean }): Promise<void>;
+  queryPinnedMessageList(conversationID: string, conversationType: ZIMConversationType): Promise<{ messageList: ZIMMessage[] }>;
+  addMessageReaction(reactionType: string, message: Partial<ZIMMessage>): Promise<{ reaction: ZIMMessageReaction }>;
+  deleteMessageReaction(reactionType: string, message: Partial<ZIMMessage>): Promise<{ reaction: ZIMMessageReaction }>;
+  queryMessageReactionUserList(
+    message: ZIMMessage,
+    config: { reactionType: string; count: number; nextFlag: number },
+  ): Promise<{ totalCount: number; nextFlag: number; reactionType: string; userList: ZIMMessageReactionUserInfo[]; message: ZIMMessage }>;
+  sendMessageReceiptsRead(
+    messageList: Partial<ZIMMessage>[],
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<ZIMConversationBaseResult & { errorMessageIDs: string[] }>;
+  sendConversationMessageReceiptRead(conversationID: string, conversationType: ZIMConversationType): Promise<ZIMConversationBaseResult>;
+  queryMessageReceiptsInfo(
+    messageList: Partial<ZIMMessage>[],
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<{ infos: ZIMMessageReceiptInfo[]; errorMessageIDs: string[] }>;
+  queryGroupMessageReceiptReadMemberList(
+    message: Partial<ZIMMessage>,
+    groupID: string,
+    config: { count: number; nextFlag: number },
+  ): Promise<ZIMGroupMessageReceiptMemberListQueriedResult>;
+  queryGroupMessageReceiptUnreadMemberList(
+    message: Partial<ZIMMessage>,
+    groupID: string,
+    config: { count: number; nextFlag: number },
+  ): Promise<ZIMGroupMessageReceiptMemberListQueriedResult>;
+  queryMessages(
+    messageSeqs: number[],
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<ZIMMessageQueriedResult>;
+  deleteMessages(
+    messageList: Partial<ZIMMessage>[],
+    conversationID: string,
+    conversationType: ZIMConversationType,
+    config: ZIMMessageDeleteConfig,
+  ): Promise<ZIMConversationBaseResult>;
+  deleteAllMessage(
+    conversationID: string,
+    conversationType: ZIMConversationType,
+    config: ZIMMessageDeleteConfig,
+  ): Promise<ZIMConversationBaseResult>;
+  deleteAllConversationMessages(config: ZIMMessageDeleteConfig): Promise<void>;
+  /** On this device only. */
+  insertMessageToLocalDB(
+    message: ZIMMessageBase,
+    conversationID: string,
+    conversationType: ZIMConversationType,
+    senderUserID: string,
+  ): Promise<{ message: ZIMMessage }>;
+  /** On this device only, 128 KiB. */
+  updateMessageLocalExtendedData(localExtendedData: string, message: ZIMMessage): Promise<{ message: ZIMMessage }>;
+
+  queryConversation(conversationID: string, conversationType: ZIMConversationType): Promise<{ conversation: ZIMConversation }>;
+  queryConversationList(config: ZIMConversationQueryConfig): Promise<{ conversationList: ZIMConversation[] }>;
+  queryConversationPinnedList(config: ZIMConversationQueryConfig): Promise<{ conversationList: ZIMConversation[] }>;
+  updateConversationPinnedState(
+    isPinned: boolean,
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<ZIMConversationBaseResult>;
+  setConversationNotificationStatus(
+    status: ZIMConversationNotificationStatus,
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<ZIMConversationBaseResult>;
+  /** On this device only. */
+  setConversationDraft(draft: string, conversationID: string, conversationType: ZIMConversationType): Promise<ZIMConversationBaseResult>;
+  deleteConversation(
+    conversationID: string,
+    conversationType: ZIMConversationType,
+    config?: ZIMConversationDeleteConfig,
+  ): Promise<ZIMConversationBaseResult>;
+  deleteAllConversations(config?: ZIMConversationDeleteConfig): Promise<void>;
+  clearConversationUnreadMessageCount(
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<ZIMConversationBaseResult>;
+  clearConversationTotalUnreadMessageCount(): Promise<void>;
+  queryConversationTotalUnreadMessageCount(config?: object): Promise<{ totalUnreadMessageCount: number }>;
+
+  searchLocalMessages(
+    conversationID: string,
+    conversationType: ZIMConversationType,
+    config: ZIMMessageSearchConfig,
+  ): Promise<ZIMMessageQueriedResult & { nextMessage?: ZIMMessage }>;
+  searchGlobalLocalMessages(config: ZIMMessageSearchConfig): Promise<{ messageList: ZIMMessage[]; nextMessage?: ZIMMessage }>;
+  searchLocalConversations(
+    config: ZIMConversationSearchConfig,
+  ): Promise<{ conversationSearchInfoList: ZIMConversationSearchInfo[]; nextFlag: number }>;
+
+  updateUserName(userName: string): Promise<{ userName: string }>;
+  updateUserAvatarUrl(userAvatarUrl: string): Promise<{ userAvatarUrl: string }>;
+  updateUserExtendedData(extendedData: string): Promise<{ extendedData: string }>;
+  queryUsersStatus(userIDs: string[]): Promise<{ userStatusList: ZIMUserStatus[]; errorUserList: ZIMErrorUserInfo[] }>;
+  /** `subscriptionDuration` in minutes. */
+  subscribeUsersStatus(userIDs: string[], config: { subscriptionDuration: number }): Promise<{ errorUserList: ZIMErrorUserInfo[] }>;
+  unsubscribeUsersStatus(userIDs: string[]): Promise<{ errorUserList: ZIMErrorUserInfo[] }>;
+  querySubscribedUserStatusList(config?: {
+    userIDs?: string[];
+  }): Promise<{ userStatusSubscriptionList: { userStatus: ZIMUserStatus; subscribeExpiredTime: number }[] }>;
+
   queryHistoryMessage(
     conversationID: string,
     conversationType: ZIMConversationType,

@@ -1,7 +1,8 @@
 // The Tidings client for browsers and Node: one module, nothing to install beside it.
 //
 //   enums, ZIMError    the vendor's numbers and the one error type
-//   messages           what a message looks like to the program and on the wire
+//   messages           what messages and conversations look like to the program and on the wire
+//   Local              what this device keeps to itself: drafts, notes, what it hides and what it inserted
 //   Link               one WebSocket: requests, replies, events, silence
 //   Connection         keeps a link alive: login, back-off, login again
 //   Sends              what was sent and is not answered yet, in order, across lost connections
@@ -24,6 +25,7 @@ const STEADY_AFTER_MS = 10_000;
 
 // A longer frame would make the broker close the session; refusing it here costs only this one message.
 const FRAME_BYTES_MAX = 262_144;
+const LOCAL_DATA_BYTES_MAX = 131_072;
 
 export const ZIMBlacklistChangeAction = Object.freeze({ Added: 0, Removed: 1 });
 export const ZIMCXHandleType = Object.freeze({ Generic: 1, PhoneNumber: 2, EmailAddress: 3 });
@@ -71,6 +73,12 @@ export const ZIMMessageType = Object.freeze({
   Unknown: 0, Text: 1, Command: 2, Multiple: 10, Image: 11, File: 12, Audio: 13, Video: 14, Barrage: 20, System: 30, Revoke: 31, Tips: 32,
   Combine: 100, Custom: 200,
 });
+export const ZIMMessagePinStatus = Object.freeze({ NotPinned: 0, Pinned: 1, Updated: 2 });
+export const ZIMMessageRepliedInfoState = Object.freeze({ Normal: 0, Deleted: 1, NotFound: 2 });
+export const ZIMTipsMessageEvent = Object.freeze({
+  Unknown: 0, GroupCreated: 1, GroupDismissed: 2, GroupJoined: 3, GroupInvited: 4, GroupLeft: 5, GroupKickedOut: 6,
+});
+export const ZIMUserOnlineStatus = Object.freeze({ Online: 0, Offline: 1, Logout: 2, Unknown: 99 });
 export const ZIMRevokeType = Object.freeze({ Unknown: -1, TwoWay: 0, OneWay: 1 });
 export const ZIMRoomAttributesUpdateAction = Object.freeze({ Set: 0, Delete: 1 });
 export const ZIMRoomEvent = Object.freeze({
@@ -123,13 +131,13 @@ function runGuarded(what, code) {
   }
 }
 
-const { Text, Command, Barrage, Custom } = ZIMMessageType;
+const { Text, Command, Barrage, Custom, Revoke, Tips, Combine } = ZIMMessageType;
 const { Peer, Room, Group } = ZIMConversationType;
 const { Sending, Success, Failed } = ZIMMessageSentStatus;
 
-const SENDABLE_KINDS = [Text, Command, Barrage, Custom];
-const LATER_KINDS = [10, 11, 12, 13, 14, 100];
-const isStorable = (message) => message.type === Text || message.type === Custom;
+const SENDABLE_KINDS = [Text, Command, Barrage, Custom, Combine];
+const LATER_KINDS = [10, 11, 12, 13, 14];
+const isStorable = (message) => [Text, Custom, Combine].includes(message.type);
 const LOCAL_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** The documented default of every field that the wire leaves out, or that the program may leave out when sending. */
@@ -141,10 +149,24 @@ function messageDefaults() {
   };
 }
 
-const kindDefaults = (type) => (type === Custom ? { subType: 0, searchedContent: '' } : {});
+function kindDefaults(type) {
+  switch (type) {
+    case Custom: return { subType: 0, searchedContent: '' };
+    case Combine: return { title: '', summary: '', combineID: '', messageList: [] };
+    case Revoke: return {
+      revokeType: 0, revokeStatus: 0, revokeTimestamp: 0, operatedUserID: '', revokeExtendedData: '', originalMessageType: 0,
+      originalTextMessageContent: '',
+    };
+    case Tips: return { event: 0, operatedUser: { userID: '', userName: '', userAvatarUrl: '' }, targetUserList: [] };
+    default: return {};
+  }
+}
 
 /** What a program may say about a message beside its content. */
-const CALLER_FIELDS = ['extendedData', 'localExtendedData', 'mentionedUserIDs', 'isMentionAll', 'subType', 'searchedContent'];
+const CALLER_FIELDS = [
+  'extendedData', 'localExtendedData', 'mentionedUserIDs', 'isMentionAll', 'subType', 'searchedContent', 'title', 'summary', 'combineID',
+  'messageList',
+];
 
 function callerFields(draft) {
   const given = CALLER_FIELDS.filter((field) => draft[field] !== undefined && draft[field] !== null);
@@ -168,7 +190,11 @@ function checkDraft(draft, toConversationID, conversationType, userID) {
   checkContent(draft);
 }
 
-function checkContent({ type, message }) {
+function checkContent({ type, message, messageList, combineID }) {
+  if (type === Combine) {
+    if (!combineID || messageList?.length > 0) checkChildren(messageList, 'message.messageList');
+    return;
+  }
   if (type === Command) {
     if (!isBytes(message)) throw invalid('message.message is not a Uint8Array');
     if (message.length === 0) throw invalid('message.message is empty');
@@ -177,6 +203,15 @@ function checkContent({ type, message }) {
   if (typeof message !== 'string') throw invalid('message.message is not a string');
   // A custom message may say everything with its subType.
   if (type !== Custom && message.trim() === '') throw invalid('message.message is empty');
+}
+
+/** What may be combined: what was sent and is kept. */
+function checkChildren(messageList, field) {
+  if (!Array.isArray(messageList) || messageList.length === 0) throw invalid(`${field} is empty`);
+  messageList.forEach((child, n) => {
+    if (!isStorable(child)) throw invalid(`${field}[${n}].type is ${child?.type}, which is not combined`);
+    if (child.sentStatus === Sending || child.sentStatus === Failed) throw invalid(`${field}[${n}] was not sent`);
+  });
 }
 
 /** Also true for Node's Buffer and for arrays of another realm, which `instanceof` does not know. */
@@ -203,6 +238,21 @@ function toWire(message) {
     wire.subType = message.subType;
     if (message.searchedContent) wire.searchedContent = message.searchedContent;
   }
+  if (message.type === Combine) Object.assign(wire, combineToWire(message));
+  return wire;
+}
+
+/** A combined message's own parts: its children, or, passed on as it came, where they are. */
+function combineToWire({ title = '', summary = '', combineID, messageList = [] }) {
+  const head = { message: undefined, title, summary };
+  return messageList.length > 0 ? { ...head, messageList: messageList.map(childToWire) } : { ...head, combineID };
+}
+
+function childToWire(child) {
+  const { type, message, messageID, senderUserID, timestamp, extendedData } = child;
+  const wire = { type, message, messageID, senderUserID, timestamp, extendedData: extendedData || undefined };
+  if (type === Custom) Object.assign(wire, { subType: child.subType, searchedContent: child.searchedContent });
+  if (type === Combine) Object.assign(wire, combineToWire(child));
   return wire;
 }
 
@@ -215,13 +265,120 @@ function toWire(message) {
 function fromWire(wire, userID, conversationID) {
   const { toUserID, ...fields } = wire;
   const message = { ...messageDefaults(), ...kindDefaults(wire.type), message: '', localMessageID: '', ...fields };
+  const place = conversationID ?? wire.conversationID;
   if (message.type === Command) message.message = base64ToBytes(message.message);
   const isOwn = message.senderUserID === userID;
   message.direction = isOwn ? ZIMMessageDirection.Send : ZIMMessageDirection.Receive;
   message.sentStatus = Success;
-  message.conversationID = message.conversationType === Peer ? peerOf(wire, userID) : conversationID;
+  message.conversationID = message.conversationType === Peer && wire.messageID && wire.toUserID ? peerOf(wire, userID) : place;
   message.conversationSeq = message.messageSeq;
+  const { conversationID: of, conversationType, messageID } = message;
+  message.reactions = message.reactions.map((reaction) => ({ conversationID: of, conversationType, messageID, ...reaction }));
   return message;
+}
+
+/** A conversation as the program sees it. */
+function conversationFromWire(wire, userID, local) {
+  const { lastMessage, ...fields } = wire;
+  const key = conversationKey(wire.conversationID, wire.type);
+  const conversation = {
+    conversationName: '', conversationAlias: '', conversationAvatarUrl: '', unreadMessageCount: 0, notificationStatus: 1, isPinned: false,
+    mentionedInfoList: [], ...fields, draft: local.drafts.get(key) ?? '',
+  };
+  const last = lastMessage && fromWire(lastMessage, userID, wire.conversationID);
+  conversation.lastMessage = last && !local.hides(last) ? local.annotate(last) : undefined;
+  return conversation;
+}
+
+const conversationKey = (conversationID, type) => `${type}/${conversationID}`;
+
+/** What names a message to the broker. The program may hand in a partial copy, or one that went through JSON. */
+function handleOf(message) {
+  if (message === null || typeof message !== 'object') throw invalid('message is not an object');
+  const { messageID, conversationID, conversationType, combineID, orderKey } = message;
+  return {
+    messageID: messageID || undefined, messageSeq: message.messageSeq || message.conversationSeq || undefined,
+    conversationID, conversationType, combineID: combineID || undefined, orderKey: orderKey || undefined,
+  };
+}
+
+function handlesOf(messageList) {
+  if (!Array.isArray(messageList)) throw invalid('messageList is not a list');
+  return messageList.map(handleOf);
+}
+
+/** What this device keeps to itself for one user. Drafts outlive the page where the browser can keep them. */
+class Local {
+  drafts = new Map();
+  #notes = new Map();
+  #hiddenMessages = new Set();
+  #hiddenUpTo = new Map();
+  #hiddenConversations = new Map();
+  #inserted = new Map();
+  #storageKey;
+
+  constructor(userID) {
+    this.#storageKey = `tidings.drafts.${userID}`;
+    try {
+      this.drafts = new Map(JSON.parse(localStorage.getItem(this.#storageKey) ?? '[]'));
+    } catch {
+      // No such storage here, or it is switched off.
+    }
+  }
+
+  setDraft(key, draft) {
+    if (draft) this.drafts.set(key, draft);
+    else this.drafts.delete(key);
+    try {
+      localStorage.setItem(this.#storageKey, JSON.stringify([...this.drafts]));
+    } catch {
+      // It lives as long as this client.
+    }
+  }
+
+  setNote(message, note) {
+    this.#notes.set(message.messageID || message.localMessageID, note);
+  }
+
+  /** Puts this device's own note on a message. */
+  annotate(message) {
+    const note = this.#notes.get(message.messageID || message.localMessageID);
+    if (note !== undefined) message.localExtendedData = note;
+    return message;
+  }
+
+  hideMessages(messageList) {
+    for (const { messageID } of messageList) this.#hiddenMessages.add(messageID);
+  }
+
+  /** Everything in a conversation so far. */
+  hideUpTo(key, orderKey) {
+    this.#hiddenUpTo.set(key, orderKey);
+    this.#inserted.delete(key);
+  }
+
+  hides({ messageID, conversationID, conversationType, orderKey }) {
+    const upTo = this.#hiddenUpTo.get(conversationKey(conversationID, conversationType)) ?? 0;
+    return this.#hiddenMessages.has(messageID) || orderKey <= upTo;
+  }
+
+  hideConversation(key, orderKey) {
+    this.#hiddenConversations.set(key, orderKey);
+  }
+
+  /** A hidden conversation comes back with what is newer. */
+  hidesConversation({ conversationID, type, orderKey }) {
+    return orderKey <= (this.#hiddenConversations.get(conversationKey(conversationID, type)) ?? 0);
+  }
+
+  insert(key, message) {
+    this.#inserted.set(key, [...(this.#inserted.get(key) ?? []), message]);
+  }
+
+  /** What was inserted between two places of a conversation, oldest first. */
+  insertedBetween(key, from, to) {
+    return (this.#inserted.get(key) ?? []).filter(({ orderKey }) => orderKey > from && orderKey < to);
+  }
 }
 
 /** The other user of a peer message: the one conversation ID that differs between its two sides. */
@@ -392,7 +549,7 @@ class Connection {
   #handlers;
 
   /**
-   * @param {{WebSocket: typeof WebSocket, url: string}} settings
+   * @param {{WebSocket: typeof WebSocket, url: string, reconnectMaxMs?: number}} settings
    * @param {{loginArgs(): object, onUp(result: object): void, onLost(): void, onFinal(event: number, error: ZIMError): void,
    *          onEvent(event: string, data: object): void}} handlers
    */
@@ -514,7 +671,7 @@ class Connection {
 
   /** Full jitter: a broker that went down must not be met by all its clients at once when it is back. */
   #retry(atLeastMs = 0) {
-    const ceilingMs = Math.min(BACKOFF_CAP_MS, (BACKOFF_BASE_MS / 2) * 2 ** this.#attempts);
+    const ceilingMs = Math.min(this.#settings.reconnectMaxMs ?? BACKOFF_CAP_MS, (BACKOFF_BASE_MS / 2) * 2 ** this.#attempts);
     this.#attempts += 1;
     this.#timer = setTimeout(() => this.#connect(), Math.max(atLeastMs, Math.random() * ceilingMs));
   }
@@ -553,14 +710,14 @@ class Sends {
   }
 
   /** @returns {Promise<any>} the broker's result */
-  submit(message, args) {
+  submit(message, op, args) {
     if (this.#connection.isIdle) return Promise.reject(new ZIMError(Code.UserIsNotLogged, 'logged out'));
-    if (!isStorable(message)) return this.#request(args);
-    const key = `${args.conversationType}/${args.toConversationID}`;
+    if (!isStorable(message)) return this.#request(op, args);
+    const key = conversationKey(message.conversationID, message.conversationType);
     const line = this.#lines.get(key) ?? { key, sends: [], isQueued: !this.#connection.isUp };
     this.#lines.set(key, line);
     return new Promise((resolve, reject) => {
-      const send = { args, resolve, reject, isOpen: false, refusals: 0, timer: undefined };
+      const send = { op, args, resolve, reject, isOpen: false, refusals: 0, timer: undefined };
       line.sends.push(send);
       if (line.isQueued) this.#next(line);
       else this.#transmit(line, send);
@@ -581,8 +738,8 @@ class Sends {
     this.#lines.clear();
   }
 
-  #request(args) {
-    return this.#connection.request('sendMessage', args, { endsLink: true });
+  #request(op, args) {
+    return this.#connection.request(op, args, { endsLink: true });
   }
 
   /** Lets the first of a queued line go, unless it has gone or is waiting for its time. */
@@ -593,7 +750,7 @@ class Sends {
 
   #transmit(line, send) {
     send.isOpen = true;
-    this.#request(send.args).then(
+    this.#request(send.op, send.args).then(
       (result) => this.#settle(line, send, () => send.resolve(result)),
       (error) => this.#refused(line, send, error),
     );
@@ -712,6 +869,11 @@ const NEWER_NAMES = {
   receiveRoomMessage: 'roomMessageReceived',
 };
 
+/** Events that carry messages and nothing that is ours to derive. */
+const MESSAGE_EVENTS = [
+  'messageDeleted', 'messageRevokeReceived', 'messageEdited', 'messageReactionsChanged', 'messageRepliedInfoChanged', 'messagePinStatusChanged',
+];
+
 /** Methods that are nothing but a request: name → its parameters. */
 const PLAIN_METHODS = {
   queryUsersInfo: ['userIDs', 'config'],
@@ -728,30 +890,59 @@ const PLAIN_METHODS = {
   queryGroupInfo: ['groupID'],
   queryGroupMemberList: ['groupID', 'config'],
   queryGroupMemberCount: ['groupID'],
+  queryConversation: ['conversationID', 'conversationType'],
+  updateConversationPinnedState: ['isPinned', 'conversationID', 'conversationType'],
+  setConversationNotificationStatus: ['status', 'conversationID', 'conversationType'],
+  clearConversationUnreadMessageCount: ['conversationID', 'conversationType'],
+  clearConversationTotalUnreadMessageCount: [],
+  queryConversationTotalUnreadMessageCount: ['config'],
+  queryMessages: ['messageSeqs', 'conversationID', 'conversationType'],
+  queryMessageRepliedList: ['message', 'config'],
+  addMessageReaction: ['reactionType', 'message'],
+  deleteMessageReaction: ['reactionType', 'message'],
+  sendMessageReceiptsRead: ['messageList', 'conversationID', 'conversationType'],
+  sendConversationMessageReceiptRead: ['conversationID', 'conversationType'],
+  queryMessageReceiptsInfo: ['messageList', 'conversationID', 'conversationType'],
+  queryGroupMessageReceiptReadMemberList: ['message', 'groupID', 'config'],
+  queryGroupMessageReceiptUnreadMemberList: ['message', 'groupID', 'config'],
+  pinMessage: ['message', 'isPinned', 'config'],
+  queryPinnedMessageList: ['conversationID', 'conversationType'],
+  searchLocalMessages: ['conversationID', 'conversationType', 'config'],
+  searchGlobalLocalMessages: ['config'],
+  searchLocalConversations: ['config'],
+  updateUserName: ['userName'],
+  updateUserAvatarUrl: ['userAvatarUrl'],
+  updateUserExtendedData: ['extendedData'],
+  queryUsersStatus: ['userIDs'],
+  subscribeUsersStatus: ['userIDs', 'config'],
+  unsubscribeUsersStatus: ['userIDs'],
+  querySubscribedUserStatusList: ['config'],
+};
+
+/** How an argument goes up; all others go as they are. */
+const ARGUMENTS = {
+  message: handleOf,
+  messageList: handlesOf,
+  config: (config) => {
+    const given = withNumericCount(config);
+    return given?.nextMessage ? { ...given, nextMessage: handleOf(given.nextMessage) } : given;
+  },
 };
 
 /** Methods of the vendor's that the broker does not answer yet; they reject with 6000013. */
 const LATER_METHODS = `
-  acceptFriendApplication acceptGroupInviteApplication acceptGroupJoinApplication addFriend addMessageReaction addUsersToBlacklist
+  acceptFriendApplication acceptGroupInviteApplication acceptGroupJoinApplication addFriend addUsersToBlacklist
   beginRoomAttributesBatchOperation callAccept callCancel callEnd callExperimentalAPI callInvite callJoin callQuit callReject
-  callingInvite cancelSendingMessage checkFriendsRelation checkUserIsInBlacklist clearConversationTotalUnreadMessageCount
-  clearConversationUnreadMessageCount deleteAllConversationMessages deleteAllConversations deleteAllMessage deleteConversation
-  deleteFriends deleteGroupAttributes deleteMessageAllReactions deleteMessageReaction deleteMessages deleteRoomAttributes editMessage
-  endRoomAttributesBatchOperation insertMessageToLocalDB leaveAllRoom muteGroup muteGroupMembers pinMessage queryBlacklist
-  queryCallInvitationList queryCombineMessageDetail queryConversation queryConversationList queryConversationPinnedList
-  queryConversationTotalUnreadMessageCount queryFriendApplicationList queryFriendList queryFriendsInfo queryGroupAllAttributes
-  queryGroupApplicationList queryGroupAttributes queryGroupMemberInfo queryGroupMemberMutedList queryGroupMessageReceiptReadMemberList
-  queryGroupMessageReceiptUnreadMemberList queryMessageReactionUserList queryMessageReceiptsInfo queryMessageRepliedList queryMessages
-  queryPinnedMessageList queryRoomAllAttributes queryRoomMemberAttributesList queryRoomMembersAttributes querySelfUserInfo
-  querySubscribedUserStatusList queryUsersStatus rejectFriendApplication rejectGroupInviteApplication rejectGroupJoinApplication
-  removeUsersFromBlacklist replyMessage revokeMessage searchGlobalLocalMessages searchLocalConversations searchLocalFriends
-  searchLocalGroupMembers searchLocalGroups searchLocalMessages sendConversationMessageReceiptRead sendFriendApplication
-  sendGroupInviteApplications sendGroupJoinApplication sendMediaMessage sendMessageReceiptsRead setConversationDraft setConversationMark
-  setConversationNotificationStatus setGroupAttributes setGroupMemberNickname setGroupMemberRole setRoomAttributes
-  setRoomMembersAttributes subscribeUsersStatus switchRoom transferGroupOwner unsubscribeUsersStatus updateConversationPinnedState
-  updateFriendAlias updateFriendAttributes updateGroupAlias updateGroupAvatarUrl updateGroupBeInviteMode updateGroupInviteMode
-  updateGroupJoinMode updateGroupName updateGroupNotice updateMessageLocalExtendedData updateUserAvatarUrl updateUserBadge
-  updateUserCustomStatus updateUserExtendedData updateUserName updateUserOfflinePushRule uploadLog
+  callingInvite cancelSendingMessage checkFriendsRelation checkUserIsInBlacklist deleteFriends deleteGroupAttributes
+  deleteMessageAllReactions deleteRoomAttributes endRoomAttributesBatchOperation leaveAllRoom muteGroup muteGroupMembers queryBlacklist
+  queryCallInvitationList queryFriendApplicationList queryFriendList queryFriendsInfo queryGroupAllAttributes queryGroupApplicationList
+  queryGroupAttributes queryGroupMemberInfo queryGroupMemberMutedList queryRoomAllAttributes queryRoomMemberAttributesList
+  queryRoomMembersAttributes querySelfUserInfo rejectFriendApplication rejectGroupInviteApplication rejectGroupJoinApplication
+  removeUsersFromBlacklist searchLocalFriends searchLocalGroupMembers searchLocalGroups sendFriendApplication sendGroupInviteApplications
+  sendGroupJoinApplication setConversationMark setGroupAttributes setGroupMemberNickname setGroupMemberRole
+  setRoomAttributes setRoomMembersAttributes switchRoom transferGroupOwner updateFriendAlias updateFriendAttributes updateGroupAlias
+  updateGroupAvatarUrl updateGroupBeInviteMode updateGroupInviteMode updateGroupJoinMode updateGroupName updateGroupNotice updateUserBadge
+  updateUserCustomStatus updateUserOfflinePushRule uploadLog
 `.trim().split(/\s+/);
 
 const randomID = () => bytesToBase64(crypto.getRandomValues(new Uint8Array(12))).replaceAll('+', '-').replaceAll('/', '_');
@@ -809,6 +1000,7 @@ export class ZIM {
   #cursor = null;
   #isResumed = false;
   #heard = new Heard();
+  #local = new Local('');
   #deviceID;
   #destroyed = false;
   // Recognises this client's own messages, and cannot collide with another client of the same user.
@@ -819,7 +1011,7 @@ export class ZIM {
   /**
    * The program's one client, or null when there is one already.
    * @param {number | {appID: number, server?: string, sdkVersion?: string, WebSocket?: typeof WebSocket,
-   *                   deviceID?: string}} config
+   *                   deviceID?: string, reconnectMaxMs?: number}} config
    */
   static create(config) {
     if (ZIM.#instance) return null;
@@ -881,6 +1073,7 @@ export class ZIM {
     this.#sends = new Sends(this.#connection);
     [this.#userID, this.#userName, this.#token, this.#cursor] = [userID, userName ?? '', token ?? '', null];
     this.#heard = new Heard();
+    this.#local = new Local(userID);
     this.#tellState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
     await this.#connection.login();
   }
@@ -921,16 +1114,36 @@ export class ZIM {
     this.#requireLogin();
     checkDraft(draft, toConversationID, conversationType, this.#userID);
     const message = this.#attach(draft, toConversationID, conversationType, config);
-    const args = { message: toWire(message), toConversationID, conversationType };
-    if (config?.priority !== undefined) args.config = { priority: config.priority };
+    return this.#submit(message, 'sendMessage', { message: toWire(message), toConversationID, conversationType }, config, notification);
+  }
+
+  /** The vendor's older name for media; of the kinds it is for, none is carried yet. */
+  async sendMediaMessage(message, toConversationID, conversationType, config, notification) {
+    return this.sendMessage(message, toConversationID, conversationType, config, notification);
+  }
+
+  /** Answers a message. As `sendMessage`, in the conversation of the original. */
+  async replyMessage(draft, toOriginalMessage, config, notification) {
+    this.#requireLogin();
+    const original = handleOf(toOriginalMessage);
+    const { conversationID, conversationType } = original;
+    checkDraft(draft, conversationID, conversationType, this.#userID);
+    const message = this.#attach(draft, conversationID, conversationType, config);
+    return this.#submit(message, 'replyMessage', { message: toWire(message), toOriginalMessage: original }, config, notification);
+  }
+
+  async #submit(message, op, args, config, notification) {
+    const { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount } = config ?? {};
+    const asked = { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount };
+    if (Object.values(asked).some((value) => value !== undefined)) args.config = asked;
     this.#underWay.add(message);
     this.#tellAttached(notification, message);
     this.#tellStatus(message, Sending);
     try {
-      const userID = this.#userID;
-      const result = await this.#sends.submit(message, args);
-      const { localExtendedData } = message;
-      Object.assign(message, fromWire(result.message, userID, toConversationID), { localExtendedData });
+      const result = await this.#sends.submit(message, op, args);
+      const { localExtendedData, conversationID } = message;
+      if (localExtendedData) this.#local.setNote(result.message, localExtendedData);
+      Object.assign(message, fromWire(result.message, this.#userID, conversationID), { localExtendedData });
       this.#tellStatus(message, Success);
     } catch (error) {
       message.sentStatus = Failed;
@@ -942,21 +1155,191 @@ export class ZIM {
     return { message };
   }
 
+  /** Takes a message back; the object given becomes the revoke message that stands in its place. */
+  async revokeMessage(message, config) {
+    const revoked = await this.#request('revokeMessage', { message: handleOf(message), config: config ?? undefined });
+    return { message: this.#update(message, revoked.message) };
+  }
+
+  /** Changes what a message says; `message` carries the new content. */
+  async editMessage(message, config) {
+    const args = { message: { ...toWire({ ...messageDefaults(), ...message }), ...handleOf(message) }, config: config ?? undefined };
+    const edited = await this.#request('editMessage', args);
+    return { message: this.#update(message, edited.message) };
+  }
+
+  #update(message, wire) {
+    const now = this.#local.annotate(fromWire(wire, this.#userID, message.conversationID));
+    return Object.isFrozen(message) ? now : Object.assign(message, now);
+  }
+
+  /** What a combined message holds, put into `message.messageList`. */
+  async queryCombineMessageDetail(message) {
+    const messageList = [];
+    let next = 0;
+    let page;
+    do {
+      page = await this.#request('queryCombineMessageDetail', { message: handleOf(message), config: { next } });
+      messageList.push(...page.message.messageList);
+      next = page.next;
+    } while (page.more);
+    const { conversationID, conversationType } = message;
+    const children = messageList.map((wire) => fromWire({ conversationType, ...wire }, this.#userID, conversationID));
+    const whole = Object.isFrozen(message) ? { ...message } : message;
+    return { message: Object.assign(whole, { messageList: children }) };
+  }
+
+  /** Those who reacted in one way. */
+  async queryMessageReactionUserList(message, config) {
+    const page = await this.#request('queryMessageReactionUserList', { message: handleOf(message), config: withNumericCount(config) });
+    return { ...page, message };
+  }
+
+  /** Adds a message on this device only. Nobody else ever sees it. */
+  async insertMessageToLocalDB(draft, conversationID, conversationType, senderUserID) {
+    this.#requireLogin();
+    if (typeof senderUserID !== 'string' || senderUserID === '') throw invalid('senderUserID is empty');
+    checkDraft(draft, conversationID, conversationType, senderUserID === conversationID ? '' : this.#userID);
+    if (draft.type === Command) throw invalid('message.type is 2, which is not inserted');
+    const message = this.#attach(draft, conversationID, conversationType);
+    const { messageList } = await this.queryHistoryMessage(conversationID, conversationType, { count: 1, reverse: true });
+    const isOwn = senderUserID === this.#userID;
+    Object.assign(message, {
+      senderUserID, messageID: message.localMessageID, isUserInserted: true, sentStatus: Success,
+      direction: isOwn ? ZIMMessageDirection.Send : ZIMMessageDirection.Receive,
+      // After what is there, and before what will come.
+      orderKey: (messageList.at(-1)?.orderKey ?? 0) + 1,
+    });
+    this.#local.insert(conversationKey(conversationID, conversationType), message);
+    return { message };
+  }
+
+  /** A note on a message, for this device only. */
+  async updateMessageLocalExtendedData(localExtendedData, message) {
+    this.#requireLogin();
+    if (new TextEncoder().encode(localExtendedData).length > LOCAL_DATA_BYTES_MAX) {
+      throw invalid(`localExtendedData is longer than ${LOCAL_DATA_BYTES_MAX} bytes, the limit`);
+    }
+    this.#local.setNote(message, localExtendedData);
+    if (!Object.isFrozen(message)) message.localExtendedData = localExtendedData;
+    return { message };
+  }
+
+  /** Deletes messages for this user: here only, or (`isAlsoDeleteServerMessage`) on all its devices. */
+  async deleteMessages(messageList, conversationID, conversationType, config) {
+    this.#requireLogin();
+    const inserted = messageList.filter((message) => message.isUserInserted);
+    this.#local.hideMessages(config?.isAlsoDeleteServerMessage ? inserted : messageList);
+    const kept = messageList.filter((message) => !message.isUserInserted);
+    if (config?.isAlsoDeleteServerMessage && kept.length > 0) {
+      await this.#request('deleteMessages', { messageList: handlesOf(kept), conversationID, conversationType, config });
+    }
+    return { conversationID, conversationType };
+  }
+
+  async deleteAllMessage(conversationID, conversationType, config) {
+    const newest = await this.queryHistoryMessage(conversationID, conversationType, { count: 1, reverse: true });
+    this.#local.hideUpTo(conversationKey(conversationID, conversationType), newest.messageList[0]?.orderKey ?? 0);
+    if (config?.isAlsoDeleteServerMessage) await this.#request('deleteAllMessage', { conversationID, conversationType, config });
+    return { conversationID, conversationType };
+  }
+
+  async deleteAllConversationMessages(config) {
+    if (config?.isAlsoDeleteServerMessage) return void (await this.#request('deleteAllConversationMessages', { config }));
+    for (const { conversationID, type, lastMessage } of await this.#allConversations()) {
+      if (lastMessage) this.#local.hideUpTo(conversationKey(conversationID, type), lastMessage.orderKey);
+    }
+  }
+
+  /** Takes a conversation off the list; its messages stay, and the next one brings it back. */
+  async deleteConversation(conversationID, conversationType, config) {
+    this.#requireLogin();
+    if (config?.isAlsoDeleteServerConversation === false) {
+      const { conversation } = await this.queryConversation(conversationID, conversationType);
+      this.#local.hideConversation(conversationKey(conversationID, conversationType), conversation.orderKey);
+    } else {
+      await this.#request('deleteConversation', { conversationID, conversationType });
+    }
+    return { conversationID, conversationType };
+  }
+
+  async deleteAllConversations(config) {
+    if (config?.isAlsoDeleteServerConversation !== false) return void (await this.#request('deleteAllConversations', {}));
+    for (const { conversationID, type, orderKey } of await this.#allConversations()) {
+      this.#local.hideConversation(conversationKey(conversationID, type), orderKey);
+    }
+  }
+
+  async queryConversationList(config) {
+    return { conversationList: await this.#conversations('queryConversationList', config) };
+  }
+
+  async queryConversationPinnedList(config) {
+    return { conversationList: await this.#conversations('queryConversationPinnedList', config) };
+  }
+
+  /** The broker may cut a page by size, and this device may hide some of it; asks on until `count` or the end. */
+  async #conversations(op, config) {
+    const { count, nextConversation } = withNumericCount(config) ?? {};
+    const list = [];
+    let last = nextConversation;
+    let page;
+    do {
+      const anchor = last && { conversationID: last.conversationID, type: last.type, orderKey: last.orderKey, isPinned: last.isPinned };
+      page = (await this.#request(op, { config: { count: count - list.length, nextConversation: anchor } })).conversationList;
+      last = page.at(-1);
+      list.push(...page.map((wire) => conversationFromWire(wire, this.#userID, this.#local)).filter((one) => !this.#local.hidesConversation(one)));
+    } while (page.length > 0 && list.length < count);
+    return list;
+  }
+
+  async #allConversations() {
+    const all = [];
+    let page;
+    do {
+      page = await this.#conversations('queryConversationList', { count: 100, nextConversation: all.at(-1) });
+      all.push(...page);
+    } while (page.length > 0);
+    return all;
+  }
+
+  /** Text that waits to be sent, on this device. */
+  async setConversationDraft(draft, conversationID, conversationType) {
+    const { conversation } = await this.queryConversation(conversationID, conversationType);
+    this.#local.setDraft(conversationKey(conversationID, conversationType), draft);
+    this.#emit('conversationChanged', { infoList: [{ event: ZIMConversationEvent.Updated, conversation: { ...conversation, draft } }] });
+    return { conversationID, conversationType };
+  }
+
   /** A page of history, oldest first. The broker may cut pages by size; this asks on until `count` or the end. */
   async queryHistoryMessage(conversationID, conversationType, config) {
     const { count, reverse = false, nextMessage } = withNumericCount(config) ?? {};
     const messageList = [];
     let anchor = anchorOf(nextMessage);
+    let hasHidden = false;
     let page;
     do {
       const pageConfig = { count: count - messageList.length, reverse, nextMessage: anchor };
       page = await this.#request('queryHistoryMessage', { conversationID, conversationType, config: pageConfig });
-      const messages = page.messageList.map((wire) => fromWire(wire, this.#userID, conversationID));
-      if (reverse) messageList.unshift(...messages);
-      else messageList.push(...messages);
-      anchor = anchorOf(reverse ? messageList[0] : messageList.at(-1));
-    } while (page.more && page.messageList.length > 0 && messageList.length < count);
-    return { conversationID, conversationType, messageList };
+      const messages = page.messageList.map((wire) => this.#local.annotate(fromWire(wire, this.#userID, conversationID)));
+      const seen = messages.filter((message) => !this.#local.hides(message));
+      if (reverse) messageList.unshift(...seen);
+      else messageList.push(...seen);
+      hasHidden = seen.length < messages.length;
+      anchor = anchorOf(reverse ? messages[0] : messages.at(-1)) ?? anchor;
+    } while ((page.more || hasHidden) && page.messageList.length > 0 && messageList.length < count);
+    return { conversationID, conversationType, messageList: this.#withInserted(conversationID, conversationType, messageList, nextMessage, reverse, count) };
+  }
+
+  /** Puts what this device inserted in its place. */
+  #withInserted(conversationID, conversationType, messageList, nextMessage, reverse, count) {
+    const [oldest, newest] = [messageList[0]?.orderKey, messageList.at(-1)?.orderKey];
+    const isCut = messageList.length === count;
+    const from = reverse ? (isCut ? oldest : -1) : (nextMessage?.orderKey ?? -1);
+    const to = reverse ? (nextMessage?.orderKey ?? Infinity) : isCut ? newest : Infinity;
+    const inserted = this.#local.insertedBetween(conversationKey(conversationID, conversationType), from, to);
+    if (inserted.length === 0) return messageList;
+    return [...messageList, ...inserted.filter((message) => !this.#local.hides(message))].sort((one, other) => one.orderKey - other.orderKey);
   }
 
   async createRoom(roomInfo, config) {
@@ -980,8 +1363,9 @@ export class ZIM {
     const define = (name, value) => Object.defineProperty(this.prototype, name, { value, writable: true, configurable: true });
     for (const [name, parameters] of Object.entries(PLAIN_METHODS)) {
       define(name, async function (...values) {
-        const args = Object.fromEntries(parameters.map((parameter, n) => [parameter, values[n]]));
-        return this.#request(name, { ...args, config: withNumericCount(args.config) });
+        this.#requireLogin();
+        const args = Object.fromEntries(parameters.map((parameter, n) => [parameter, ARGUMENTS[parameter]?.(values[n]) ?? values[n]]));
+        return this.#completed(await this.#request(name, args), args.conversationID);
       });
     }
     for (const name of LATER_METHODS) {
@@ -993,10 +1377,10 @@ export class ZIM {
   }
 
   #newConnection() {
-    const { server, WebSocket = globalThis.WebSocket } = this.#config;
+    const { server, WebSocket = globalThis.WebSocket, reconnectMaxMs } = this.#config;
     if (!WebSocket) throw invalid('WebSocket is missing, give ZIM.create a WebSocket class');
     const url = socketUrl(server ?? globalThis.TIDINGS_SERVER ?? pageOrigin());
-    return new Connection({ WebSocket, url }, {
+    return new Connection({ WebSocket, url, reconnectMaxMs }, {
       loginArgs: () => this.#loginArgs(),
       onUp: (result) => this.#up(result),
       onLost: () => this.#lost(),
@@ -1057,10 +1441,31 @@ export class ZIM {
     return this.#rooms.enter(roomID, events, () => this.#request(op, args));
   }
 
+  /** A result as the program sees it: messages and conversations in it are whole. */
+  #completed(result, conversationID) {
+    const message = (wire) => this.#local.annotate(fromWire(wire, this.#userID, conversationID));
+    const parts = {
+      message, conversation: (wire) => conversationFromWire(wire, this.#userID, this.#local),
+      messageList: (list) => list.map(message).filter((one) => !this.#local.hides(one)),
+      nextMessage: message,
+      conversationSearchInfoList: (list) => list.map((info) => ({ ...info, messageList: info.messageList.map((wire) => fromWire(wire, this.#userID, info.conversationID)) })),
+      rootRepliedInfo: (info) => ({ ...info, message: info.message ? message(info.message) : undefined }),
+      infos: (list) => list.map((info) => (info.message ? { ...info, message: message(info.message) } : info)),
+      changeInfoList: (list) => list.map((info) => ({ ...info, message: message(info.message) })),
+    };
+    const whole = { ...result };
+    for (const [field, complete] of Object.entries(parts)) {
+      if (whole[field] !== undefined && whole[field] !== null) whole[field] = complete(whole[field]);
+    }
+    return whole;
+  }
+
   /** Makes a draft a message. */
   #attach(draft, conversationID, conversationType, config) {
     const isUsed = Boolean(draft.messageID) || this.#underWay.has(draft) || !Object.isExtensible(draft);
     const message = isUsed ? { ...draft } : draft;
+    const isForwarded = Boolean(draft.messageID);
+    for (const field of ['repliedInfo', 'rootRepliedCount', 'editorUserID', 'editedTime', 'pinnedUserID', 'pinnedTime']) delete message[field];
     return Object.assign(message, messageDefaults(), kindDefaults(draft.type), callerFields(draft), {
       localMessageID: this.#localIDFor(draft, isUsed, conversationID),
       senderUserID: this.#userID,
@@ -1070,6 +1475,9 @@ export class ZIM {
       direction: ZIMMessageDirection.Send,
       sentStatus: Sending,
       priority: config?.priority ?? 1,
+      receiptStatus: config?.hasReceipt ? ZIMMessageReceiptStatus.Processing : ZIMMessageReceiptStatus.None,
+      // Passed on one by one, a message keeps its content and reminds nobody again.
+      ...(isForwarded ? { mentionedUserIDs: [], isMentionAll: false } : {}),
     });
   }
 
@@ -1101,9 +1509,17 @@ export class ZIM {
     if (event in NEWER_NAMES) this.#receiveMessages(event, data);
     else if (event === 'roomStateChanged') this.#rooms.changed(data);
     else if (event === 'broadcastMessageReceived') this.#emit(event, { message: fromWire(data.message, this.#userID, '') });
+    else if (event === 'conversationChanged') this.#changeConversations(data.infoList);
+    else if (MESSAGE_EVENTS.includes(event)) this.#emit(event, this.#completed(data, data.conversationID));
     else this.#emit(event, data);
     // Only now: had the program's listeners been cut short, resuming would bring it again.
     if (typeof data.cursor === 'string') this.#cursor = data.cursor;
+  }
+
+  #changeConversations(infoList) {
+    const whole = infoList.map((info) => ({ ...info, conversation: conversationFromWire(info.conversation, this.#userID, this.#local) }));
+    const shown = whole.filter(({ conversation }) => !this.#local.hidesConversation(conversation));
+    if (shown.length > 0) this.#emit('conversationChanged', { infoList: shown });
   }
 
   #receiveMessages(event, { messageList, fromConversationID, info = { isOfflineMessage: false } }) {

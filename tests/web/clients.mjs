@@ -12,6 +12,9 @@ const EVENTS = [
   'error', 'connectionStateChanged', 'tokenWillExpire', 'messageSentStatusChanged', 'receivePeerMessage',
   'receiveRoomMessage', 'receiveGroupMessage', 'peerMessageReceived', 'roomMessageReceived', 'groupMessageReceived',
   'roomStateChanged', 'roomMemberJoined', 'roomMemberLeft', 'groupStateChanged', 'groupMemberStateChanged',
+  'conversationChanged', 'conversationTotalUnreadMessageCountUpdated', 'conversationsAllDeleted', 'messageDeleted',
+  'messageRevokeReceived', 'messageEdited', 'messageReactionsChanged', 'messageReceiptChanged', 'messageRepliedCountChanged',
+  'messagePinStatusChanged', 'userStatusUpdated', 'userInfoUpdated',
 ];
 
 const show = (value) => inspect(value, { depth: 8, breakLength: 140 });
