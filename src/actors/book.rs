@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use crate::model::{Conversation, MentionKind, Message, Target, UserId};
 use crate::protocol::EntryAnchor;
@@ -98,12 +99,21 @@ impl Entry {
     }
 }
 
+/// A conversation of which the clients do not know the latest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) conversation: Conversation,
+    pub(crate) event: EntryEvent,
+    /// The last message, where it is at hand.
+    pub(crate) last: Option<Arc<Message>>,
+}
+
 /// The list.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     entries: HashMap<Conversation, Entry>,
     /// What the clients do not know yet.
-    dirty: Vec<(Conversation, EntryEvent)>,
+    dirty: Vec<Change>,
     /// The total the clients were told.
     pub(crate) told_total: Option<u64>,
 }
@@ -146,7 +156,7 @@ impl Book {
 
     /// A message came. False: the conversation is not known yet, or messages before this one are not: it must be read
     /// from the store.
-    pub(crate) fn note(&mut self, message: &Message, me: &UserId, unread_max: u64) -> bool {
+    pub(crate) fn note(&mut self, message: &Arc<Message>, me: &UserId, unread_max: u64) -> bool {
         let Some(entry) = self.entries.get_mut(&message.conversation) else { return false };
         if message.seq <= entry.tail_seq || entry.end_seq.is_some() {
             return true;
@@ -157,16 +167,24 @@ impl Book {
         entry.tail_seq = message.seq;
         entry.tail_order_key = message.order_key;
         entry.count(message, me, unread_max);
-        self.changed(&message.conversation, EntryEvent::Updated);
+        self.change(&message.conversation, EntryEvent::Updated, Some(message.clone()));
         true
     }
 
     /// The clients must hear of it.
     pub(crate) fn changed(&mut self, conversation: &Conversation, event: EntryEvent) {
-        match self.dirty.iter_mut().find(|(dirty, _)| dirty == conversation) {
-            Some((_, before)) if event == EntryEvent::Disabled => *before = event,
-            Some(_) => {}
-            None => self.dirty.push((conversation.clone(), event)),
+        self.change(conversation, event, None);
+    }
+
+    fn change(&mut self, conversation: &Conversation, event: EntryEvent, last: Option<Arc<Message>>) {
+        match self.dirty.iter_mut().find(|change| change.conversation == *conversation) {
+            Some(before) => {
+                if event == EntryEvent::Disabled {
+                    before.event = event;
+                }
+                before.last = last;
+            }
+            None => self.dirty.push(Change { conversation: conversation.clone(), event, last }),
         }
     }
 
@@ -175,9 +193,9 @@ impl Book {
     }
 
     /// What the clients do not know yet; from now on they do.
-    pub(crate) fn take_dirty(&mut self) -> Vec<(Conversation, EntryEvent)> {
+    pub(crate) fn take_dirty(&mut self) -> Vec<Change> {
         let mut taken = std::mem::take(&mut self.dirty);
-        taken.retain_mut(|(conversation, event)| {
+        taken.retain_mut(|Change { conversation, event, .. }| {
             let Some(entry) = self.entries.get_mut(conversation) else { return false };
             let is_listed = entry.is_listed();
             let was_told = std::mem::replace(&mut entry.told, is_listed);
@@ -264,8 +282,8 @@ mod tests {
         }
     }
 
-    fn message(n: u64, seq: u64, from: &str, names: &[&str]) -> Message {
-        Message {
+    fn message(n: u64, seq: u64, from: &str, names: &[&str]) -> Arc<Message> {
+        Arc::new(Message {
             id: seq,
             local_id: None,
             sender: UserId::trusted(from),
@@ -279,7 +297,12 @@ mod tests {
             body: Body::Text("hi".into()),
             terms: Terms::default(),
             fate: Fate::default(),
-        }
+        })
+    }
+
+    /// What the clients did not know.
+    fn dirty(book: &mut Book) -> Vec<(Conversation, EntryEvent)> {
+        book.take_dirty().into_iter().map(|change| (change.conversation, change.event)).collect()
     }
 
     fn book(tails: &[u64]) -> Book {
@@ -296,7 +319,7 @@ mod tests {
         assert_eq!((book.get(&group(0)).unwrap().unread, book.total()), (1, 2));
         book.get_mut(&group(1)).unwrap().record.muted = true;
         assert_eq!((book.get(&group(1)).unwrap().unread, book.total()), (1, 1));
-        let mut taken = book.take_dirty();
+        let mut taken = dirty(&mut book);
         taken.sort_by_key(|(conversation, _)| named(&me(), conversation).1.to_owned());
         assert_eq!(taken, [(group(0), EntryEvent::Updated), (group(1), EntryEvent::Updated)]);
         assert!((4..200).all(|seq| book.note(&message(0, seq, "bob", &[]), &me(), 99)));
@@ -320,7 +343,7 @@ mod tests {
         let entry = book.get(&group(0)).unwrap();
         assert!(entry.is_listed());
         assert_eq!((entry.unread, entry.mentions.len()), (1, 0));
-        assert_eq!(book.take_dirty(), [(group(0), EntryEvent::Added)]);
+        assert_eq!(dirty(&mut book), [(group(0), EntryEvent::Added)]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use actix::prelude::*;
 use bytestring::ByteString;
 use serde_json::{Value, json};
 
-use super::book::{Book, Entry, EntryEvent, named};
+use super::book::{Book, Change, Entry, EntryEvent, named};
 use super::book_load::{last_message, load, load_entry};
 use super::dress::Dresser;
 use super::link::Link;
@@ -33,6 +33,25 @@ pub(super) struct Shown {
     pub(super) conversation: Conversation,
     pub(super) entry: Entry,
     pub(super) last: Option<(Arc<Message>, Dress)>,
+}
+
+/// An entry with its last message, where that is at hand.
+struct Seen {
+    conversation: Conversation,
+    entry: Entry,
+    last: Option<Arc<Message>>,
+}
+
+impl Seen {
+    fn into_shown(self) -> Shown {
+        let last = self.last.map(|message| (message, Dress { alone: true, ..Dress::default() }));
+        Shown { conversation: self.conversation, entry: self.entry, last }
+    }
+}
+
+/// Whether a message looks alike to everyone, as long as nobody did anything to it.
+fn is_plain(message: &Message) -> bool {
+    !message.terms.receipt && message.terms.reply.is_none() && message.fate.is_none()
 }
 
 /// Reads what shows of entries.
@@ -293,37 +312,40 @@ impl User {
         let total = book.total();
         let total_changed = book.told_total != Some(total);
         book.told_total = Some(total);
-        let changed: Vec<(EntryEvent, Conversation, Entry)> = book
+        let changed: Vec<(EntryEvent, Seen)> = book
             .take_dirty()
             .into_iter()
-            .filter_map(|(conversation, event)| book.get(&conversation).cloned().map(|entry| (event, conversation, entry)))
+            .filter_map(|Change { conversation, event, last }| {
+                let entry = book.get(&conversation)?.clone();
+                let last = last.filter(|last| last.seq == entry.tail_seq && is_plain(last));
+                Some((event, Seen { conversation, entry, last }))
+            })
             .collect();
-        if changed.is_empty() {
-            if total_changed {
-                self.tell_sessions(&[], |_| vec![total_frame(total)]);
-            }
-            return;
+        let total = total_changed.then_some(total);
+        if changed.iter().all(|(_, seen)| seen.last.is_some()) {
+            // What just came shows as it came: nothing needs to be read.
+            let changed: Vec<(EntryEvent, Shown)> = changed.into_iter().map(|(event, seen)| (event, seen.into_shown())).collect();
+            return self.tell_changes(&changed, total);
         }
         let (archive, me) = (self.core.archive.clone(), self.id.clone());
         let read = async move {
-            let (events, entries): (Vec<_>, Vec<_>) =
-                changed.into_iter().map(|(event, conversation, entry)| (event, (conversation, entry))).unzip();
-            let shown = archive.read(move |store| show(store, &me, entries)).await?;
+            let (events, seen): (Vec<_>, Vec<_>) =
+                changed.into_iter().map(|(event, seen)| (event, (seen.conversation, seen.entry))).unzip();
+            let shown = archive.read(move |store| show(store, &me, seen)).await?;
             Ok(events.into_iter().zip(shown).collect::<Vec<_>>())
         };
         ctx.wait(read.into_actor(self).map(move |shown: Result<_, Refusal>, user, _| match shown {
-            Ok(changed) => {
-                let me = user.id.clone();
-                user.tell_sessions(&[], |variant| {
-                    let mut frames = frames(&me, &changed, variant);
-                    if total_changed {
-                        frames.push(total_frame(total));
-                    }
-                    frames
-                });
-            }
+            Ok(changed) => user.tell_changes(&changed, total),
             Err(refusal) => tracing::warn!(%refusal, user.id = %user.id, "changes of the list could not be told"),
         }));
+    }
+
+    fn tell_changes(&self, changed: &[(EntryEvent, Shown)], total: Option<u64>) {
+        self.tell_sessions(&[], |variant| {
+            let mut frames = frames(&self.id, changed, variant);
+            frames.extend(total.map(total_frame));
+            frames
+        });
     }
 
     /// Sends frames to every session but those, encoded once per variant.

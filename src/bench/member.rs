@@ -181,7 +181,8 @@ impl Member {
     fn take(&self, frame: &[u8], now_us: u64, tally: &mut Tally) {
         if frame.starts_with(br#"{"id""#) {
             self.take_reply(frame, now_us, tally);
-        } else if self.hears != Hears::Nothing {
+        } else if self.hears != Hears::Nothing && !frame.starts_with(br#"{"event":"conversation"#) {
+            // How a list follows repeats the last message; it is told by the other events.
             self.take_event(frame, now_us, tally);
         }
     }
