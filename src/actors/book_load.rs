@@ -163,11 +163,28 @@ pub(crate) fn last_message(
     Ok(store.read(conversation, page)?.messages.pop())
 }
 
-/// From which seq on a user may read a conversation, up to which, and whether single messages are hidden from it;
-/// none: nothing.
+/// From which seq on a user may read a conversation, and whether single messages are hidden from it.
 pub(crate) struct Sight {
     pub(crate) first_seq: u64,
     pub(crate) deletes: bool,
+}
+
+impl Sight {
+    /// One message, if it is kept and this user sees it.
+    pub(crate) fn message(
+        &self,
+        store: &dyn Store,
+        me: &UserId,
+        conversation: &Conversation,
+        seq: u64,
+    ) -> Result<Option<Arc<Message>>, StoreError> {
+        if seq < self.first_seq.max(1) {
+            return Ok(None);
+        }
+        let viewer = self.deletes.then(|| me.clone());
+        let page = Page { anchor: Anchor::Seq(seq - 1), backwards: false, count: 1, bytes_max: usize::MAX, first_seq: 0, viewer };
+        Ok(store.read(conversation, page)?.messages.pop().filter(|message| message.seq == seq))
+    }
 }
 
 /// What a user may read of a conversation, besides what its owner says of membership.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::amend::{Amend, Confirm};
 use super::book::named;
-use super::book_load::{may_read, sight};
+use super::book_load::{Sight, may_read, sight};
 use super::core::Core;
 use super::dress::{Dresser, reaction_users, readers};
 use super::room::Authorize;
@@ -60,15 +60,15 @@ impl Session {
             }
             MessageWork::Ask { target, message, inquiry } => {
                 let (reader, place) = (me.id.clone(), target.clone());
-                let asked = self.look_up(&target, me, move |store, conversation, first_seq| {
-                    inquire(store, &reader, &place, conversation, first_seq, message, &inquiry, variant)
+                let asked = self.look_up(&target, me, move |store, conversation, sight| {
+                    inquire(store, &reader, &place, conversation, sight, message, &inquiry, variant)
                 });
                 answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
             }
             MessageWork::ReceiptInfo { target, messages } => {
                 let reader = me.id.clone();
-                let asked = self.look_up(&target, me, move |store, conversation, first_seq| {
-                    receipt_info(store, &reader, conversation, first_seq, &messages).map(Ok)
+                let asked = self.look_up(&target, me, move |store, conversation, sight| {
+                    receipt_info(store, &reader, conversation, sight.first_seq, &messages).map(Ok)
                 });
                 answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
             }
@@ -101,7 +101,7 @@ impl Session {
     /// Reads a conversation that the user may read, from where on it may.
     fn look_up<F>(&self, target: &Target, me: &UserProfile, read: F) -> Asked<String>
     where
-        F: FnOnce(&dyn Store, &Conversation, u64) -> Result<Result<String, Refusal>, StoreError> + Send + 'static,
+        F: FnOnce(&dyn Store, &Conversation, &Sight) -> Result<Result<String, Refusal>, StoreError> + Send + 'static,
     {
         let (core, me) = (self.core.clone(), me.id.clone());
         let authorized = authorize(&core, target, &me)?;
@@ -111,7 +111,7 @@ impl Session {
                     let (conversation, first_seq) = answered(authorized).await?;
                     let wanted = move |store: &dyn Store| {
                         let sight = sight(store, &me, &conversation, first_seq)?;
-                        read(store, &conversation, sight.first_seq)
+                        read(store, &conversation, &sight)
                     };
                     core.archive.read(wanted).await?
                 };
@@ -128,11 +128,11 @@ impl Session {
     {
         let (variant, reader) = (self.link.variant(), me.id.clone());
         let head = json!({"conversationID": target.id(), "conversationType": target.kind().number()}).to_string();
-        self.look_up(target, me, move |store, conversation, first_seq| {
-            let dresser = Dresser::new(store, &reader, conversation, first_seq)?;
+        self.look_up(target, me, move |store, conversation, sight| {
+            let dresser = Dresser::new(store, &reader, conversation, sight.first_seq)?;
             let mut list = Vec::new();
-            for seq in seqs(store, conversation)?.into_iter().filter(|seq| *seq >= first_seq) {
-                if let Some(message) = store.message(conversation, seq)? {
+            for seq in seqs(store, conversation)? {
+                if let Some(message) = sight.message(store, &reader, conversation, seq)? {
                     list.extend(encode_dressed(&message, &dresser.dress(&message)?, variant));
                 }
             }
@@ -183,13 +183,13 @@ fn inquire(
     me: &UserId,
     target: &Target,
     conversation: &Conversation,
-    first_seq: u64,
+    sight: &Sight,
     handle: MessageHandle,
     inquiry: &Inquiry,
     variant: Variant,
 ) -> Result<Result<String, Refusal>, StoreError> {
-    let Some(message) = seek::message(store, conversation, handle, first_seq)? else { return Ok(Err(Refusal::MessageMissing)) };
-    let dresser = Dresser::new(store, me, conversation, first_seq)?;
+    let Some(message) = seek::message(store, conversation, handle, sight.first_seq)? else { return Ok(Err(Refusal::MessageMissing)) };
+    let dresser = Dresser::new(store, me, conversation, sight.first_seq)?;
     Ok(Ok(match inquiry {
         Inquiry::Reactions { reaction, count, next } => {
             let notes = store.notes(conversation, message.seq)?;
@@ -205,7 +205,7 @@ fn inquire(
             let (seqs, next) = page(seqs, *next, *count);
             let mut list = Vec::new();
             for seq in seqs {
-                if let Some(answer) = store.message(conversation, seq)? {
+                if let Some(answer) = sight.message(store, me, conversation, seq)? {
                     list.extend(encode_dressed(&answer, &dresser.dress(&answer)?, variant));
                 }
             }

@@ -46,6 +46,8 @@ async fn s67_deleting_is_for_oneself_on_all_devices_and_goes_for_good() {
     let entry = bob.ok("queryConversation", json!({"conversationID": "alice", "conversationType": 0})).await;
     assert_eq!((&entry["conversation"]["lastMessage"]["message"], &entry["conversation"]["unreadMessageCount"]), (&json!("3"), &json!(3)));
     assert_eq!(alice.newest(To::Peer("bob")).await.len(), 5);
+    let by_seq = json!({"messageSeqs": [1, 2], "conversationID": "alice", "conversationType": 0});
+    assert_eq!(texts(bob.ok("queryMessages", by_seq).await["messageList"].as_array().unwrap()), ["0"]);
     // Pages around the gaps, from either end.
     for reverse in [false, true] {
         let first = bob.history(To::Peer("alice"), json!({"count": 2, "reverse": reverse})).await.unwrap();
