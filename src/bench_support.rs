@@ -79,7 +79,7 @@ pub fn validate_text(bytes: usize) -> impl FnMut() -> usize {
 /// says whether it passed.
 pub fn send_gate(users: usize, quota: u32) -> impl FnMut() -> bool {
     let quota = GateQuota { per_second: quota, burst: quota };
-    let gate = SendGate::new(quota, quota, quota, Arc::new(SystemClock::new()));
+    let gate = SendGate::new(quota, quota, quota, quota, Arc::new(SystemClock::new()));
     let (users, mut turn) = (everyone(users), 0);
     move || {
         turn = (turn + 1) % users.len();

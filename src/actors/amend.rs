@@ -70,6 +70,8 @@ pub(crate) trait Keeper: Owner {
     fn everyone(&self) -> Vec<Arc<Link>>;
     /// Tells the members' own actors.
     fn notify(&self, news: &Arc<News>);
+    /// A change was carried out or refused: nothing holds the owner any more.
+    fn settled(&mut self, ctx: &mut Context<Self>);
 }
 
 /// A message before and after a change, with what is needed to tell of it.
@@ -132,14 +134,17 @@ pub(crate) fn amend<A: Keeper>(owner: &mut A, amend: Amend, ctx: &mut Context<A>
             Ok(Amended { before, after, revision, notes, others, pinned_before, handing })
         }
     };
-    ctx.wait(work.into_actor(owner).map(move |outcome: Result<Amended, Refusal>, owner, _| match outcome {
-        Err(refusal) => answer(reply, Err(refusal)),
-        Ok(amended) => {
-            // What was accepted before the change is heard before it.
-            deliver_accepted(owner);
-            answer(reply, Ok(tell(owner, &amended, &wanted, &by, origin, variant)));
-            drop(amended.handing);
+    ctx.wait(work.into_actor(owner).map(move |outcome: Result<Amended, Refusal>, owner, ctx| {
+        match outcome {
+            Err(refusal) => answer(reply, Err(refusal)),
+            Ok(amended) => {
+                // What was accepted before the change is heard before it.
+                deliver_accepted(owner);
+                answer(reply, Ok(tell(owner, &amended, &wanted, &by, origin, variant)));
+                drop(amended.handing);
+            }
         }
+        owner.settled(ctx);
     }));
 }
 
@@ -359,20 +364,23 @@ pub(crate) fn confirm<A: Keeper>(owner: &mut A, confirm: Confirm, ctx: &mut Cont
         });
         Ok((told.await?, failed))
     };
-    ctx.wait(work.into_actor(owner).map(move |outcome: Result<_, Refusal>, owner, _| match outcome {
-        Err(refusal) => answer(reply, Err(refusal)),
-        Ok((read, failed)) => {
-            let core = owner.core().clone();
-            for (message, readers) in &read {
-                for (user, own) in [(&message.sender, false), (&by, true)] {
-                    let frame = encode_event("messageReceiptChanged", &json!({"infos": [receipt_wire(message, readers, user, own)]}));
-                    let links = core.presence.links(user);
-                    for link in links.iter().flat_map(|links| links.iter()).filter(|link| link.number != origin) {
-                        let _queued_or_closed = link.outbox.push(frame.clone());
+    ctx.wait(work.into_actor(owner).map(move |outcome: Result<_, Refusal>, owner, ctx| {
+        match outcome {
+            Err(refusal) => answer(reply, Err(refusal)),
+            Ok((read, failed)) => {
+                let core = owner.core().clone();
+                for (message, readers) in &read {
+                    for (user, own) in [(&message.sender, false), (&by, true)] {
+                        let frame = encode_event("messageReceiptChanged", &json!({"infos": [receipt_wire(message, readers, user, own)]}));
+                        let links = core.presence.links(user);
+                        for link in links.iter().flat_map(|links| links.iter()).filter(|link| link.number != origin) {
+                            let _queued_or_closed = link.outbox.push(frame.clone());
+                        }
                     }
                 }
+                answer(reply, Ok(failed));
             }
-            answer(reply, Ok(failed));
         }
+        owner.settled(ctx);
     }));
 }

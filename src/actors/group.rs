@@ -271,6 +271,10 @@ impl Keeper for Group {
             state.notify(news);
         }
     }
+
+    fn settled(&mut self, ctx: &mut Context<Self>) {
+        self.leave_if_nothing(ctx);
+    }
 }
 
 impl Handler<Held<Amend>> for Group {

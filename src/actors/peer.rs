@@ -47,7 +47,7 @@ impl Resident for Peer {
 
     fn new(core: Arc<Core>, key: PeerKey, holds: Holds) -> Self {
         let known = [!core.config.users.must_exist; 2];
-        Self { lane: Lane::new(core.clone()), core, key, holds, known, busy: true }
+        Self { lane: Lane::new(core.clone()), core, key, holds, known, busy: false }
     }
 }
 
@@ -150,13 +150,19 @@ impl Keeper for Peer {
         self.core.notify(&self.key.0, news);
         self.core.notify(&self.key.1, news);
     }
+
+    /// Changes keep no owner: who asks for what is not there must not fill the memory with owners of nothing.
+    fn settled(&mut self, ctx: &mut Context<Self>) {
+        if !self.busy {
+            self.leave_if_unused(ctx);
+        }
+    }
 }
 
 impl Handler<Held<Amend>> for Peer {
     type Result = ();
 
     fn handle(&mut self, held: Held<Amend>, ctx: &mut Context<Self>) {
-        self.busy = true;
         amend::amend(self, held.open(), ctx);
     }
 }
@@ -165,7 +171,6 @@ impl Handler<Held<Confirm>> for Peer {
     type Result = ();
 
     fn handle(&mut self, held: Held<Confirm>, ctx: &mut Context<Self>) {
-        self.busy = true;
         amend::confirm(self, held.open(), ctx);
     }
 }

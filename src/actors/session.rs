@@ -17,8 +17,9 @@ use super::user::{Ended, Login as UserLogin};
 use super::user_profile::ProfileCell;
 use super::{answer, answered};
 use crate::hooks::LoginRequest;
-use crate::model::{DeviceId, Refusal, UserProfile};
-use crate::protocol::{CloseCode, Login, Op, Variant, code_of, decode, encode_error, encode_reply};
+use crate::model::{DeviceId, Refusal, UserId, UserProfile};
+use crate::protocol::{CloseCode, Login, Op, Variant, Work, code_of, decode, encode_error, encode_reply};
+use crate::rate::Class;
 
 /// A frame from the client. The permit is one of the requests the session may have under way; it is given back
 /// with the answer.
@@ -140,7 +141,10 @@ impl Handler<Inbound> for Session {
             (Ok(Op::Logout), Phase::In(_)) => self.logout(answerer),
             (Ok(Op::RenewToken { token }), Phase::In(profile)) => self.renew(token, profile.get().id.clone(), answerer),
             (Ok(Op::Work(work)), Phase::In(profile)) => match self.core.accepting() {
-                Ok(()) => self.dispatch(work, &profile.get(), answerer),
+                Ok(()) => match self.charge(&work, &profile.get().id) {
+                    Ok(()) => self.dispatch(work, &profile.get(), answerer),
+                    Err(refusal) => answerer.refuse(&refusal),
+                },
                 Err(refusal) => answerer.refuse(&refusal),
             },
         }
@@ -155,6 +159,14 @@ impl Session {
         if self.malformed >= self.core.config.server.malformed_frames_max {
             self.link.close(CloseCode::Malformed);
         }
+    }
+
+    /// Charges what is written down beside messages; those are charged by their conversation's owner.
+    fn charge(&self, work: &Work, user: &UserId) -> Result<(), Refusal> {
+        if !work.writes() {
+            return Ok(());
+        }
+        self.core.gate.check(user, Class::Change).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
     }
 
     fn login(&mut self, login: Login, answerer: Answerer, ctx: &mut Context<Self>) {

@@ -160,8 +160,10 @@ impl Session {
         }
     }
 
-    pub(super) fn send(&self, target: Target, draft: Draft, me: &UserProfile, answerer: Answerer) {
+    pub(super) fn send(&self, target: Target, mut draft: Draft, me: &UserProfile, answerer: Answerer) {
         let core = self.core.clone();
+        // Receipts are of kept messages in peer conversations and groups. Source: spec 3.12, Receipts.
+        draft.terms.receipt &= draft.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
         let checked = draft.validate(&me.id, &target, &core.config.limits).map_err(Refusal::from);
         let variant = self.link.variant();
         let beyond = match &draft {

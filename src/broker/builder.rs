@@ -206,8 +206,9 @@ fn gate(config: &Config, clock: Arc<dyn Clock>) -> SendGate {
     let rate = &config.rate;
     let storable = GateQuota { per_second: rate.sends_per_second, burst: rate.burst };
     let high = GateQuota { per_second: rate.high_priority_per_second, burst: rate.high_priority_burst };
+    let change = GateQuota { per_second: rate.changes_per_second, burst: rate.changes_burst };
     let command = GateQuota { per_second: rate.commands_per_second, burst: rate.commands_burst };
-    SendGate::new(storable, high, command, clock)
+    SendGate::new(storable, high, command, change, clock)
 }
 
 fn open_store(config: &Config, accept_data_loss: bool, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {

@@ -35,6 +35,8 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("rate.commands_burst", (1, 100_000)),
     ("rate.high_priority_per_second", (1, 100_000)),
     ("rate.high_priority_burst", (1, 100_000)),
+    ("rate.changes_per_second", (1, 100_000)),
+    ("rate.changes_burst", (1, 100_000)),
     ("shed.room_barrages_per_second", (1, 1_000_000)),
     ("shed.room_barrages_burst", (1, 1_000_000)),
     ("shed.late_ms", (10, 60_000)),

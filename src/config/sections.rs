@@ -121,6 +121,10 @@ pub struct Rate {
     pub high_priority_per_second: u32,
     /// Messages of high priority at once after a pause.
     pub high_priority_burst: u32,
+    /// Other changes per second.
+    pub changes_per_second: u32,
+    /// Other changes at once after a pause.
+    pub changes_burst: u32,
 }
 
 /// `[shed]`: what may be dropped, and when a session is too slow.

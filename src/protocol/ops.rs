@@ -97,6 +97,21 @@ impl Op {
 }
 
 impl Work {
+    /// Whether it changes what the store keeps beside messages: of a message that was sent, of a list, of a user.
+    pub(crate) fn writes(&self) -> bool {
+        match self {
+            Self::Entry(work) => !matches!(work, EntryWork::Query { .. } | EntryWork::List { .. } | EntryWork::Total),
+            Self::Message(work) => matches!(work, MessageWork::Change { .. } | MessageWork::Receipts { .. }),
+            Self::User(work) => !matches!(work, UserWork::Statuses(_) | UserWork::Following(_)),
+            Self::SendMessage { .. }
+            | Self::QueryHistory(_)
+            | Self::QueryUsersInfo { .. }
+            | Self::Search(_)
+            | Self::Room(_)
+            | Self::Group(_) => false,
+        }
+    }
+
     fn decode(op: &str, args: &str, limits: &Limits) -> Result<Self, Refusal> {
         Ok(match op {
             "sendMessage" => read::<SendArgs>(args)?.check(limits)?,

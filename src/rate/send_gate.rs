@@ -23,6 +23,8 @@ pub(crate) enum Class {
     StorableHigh,
     /// Commands.
     Command,
+    /// Whatever else a user has written down: what it does to messages, its list and itself.
+    Change,
 }
 
 impl Class {
@@ -87,15 +89,22 @@ pub(crate) struct SendGate {
     storable: Limiter,
     storable_high: Limiter,
     command: Limiter,
+    change: Limiter,
     clock: GateClock,
 }
 
 impl SendGate {
     /// A gate at which nobody has sent yet.
     #[must_use]
-    pub(crate) fn new(storable: GateQuota, storable_high: GateQuota, command: GateQuota, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(storable: GateQuota, storable_high: GateQuota, command: GateQuota, change: GateQuota, clock: Arc<dyn Clock>) -> Self {
         let limiter = |quota| RateLimiter::new(governor_quota(quota), DashMapStateStore::default(), GateClock(clock.clone()));
-        Self { storable: limiter(storable), storable_high: limiter(storable_high), command: limiter(command), clock: GateClock(clock) }
+        Self {
+            storable: limiter(storable),
+            storable_high: limiter(storable_high),
+            command: limiter(command),
+            change: limiter(change),
+            clock: GateClock(clock),
+        }
     }
 
     /// Takes one send from the quota.
@@ -129,11 +138,12 @@ impl SendGate {
             Class::Storable => &self.storable,
             Class::StorableHigh => &self.storable_high,
             Class::Command => &self.command,
+            Class::Change => &self.change,
         }
     }
 
-    fn limiters(&self) -> [&Limiter; 3] {
-        [&self.storable, &self.storable_high, &self.command]
+    fn limiters(&self) -> [&Limiter; 4] {
+        [&self.storable, &self.storable_high, &self.command, &self.change]
     }
 }
 
@@ -160,7 +170,7 @@ mod tests {
         // A broker that has run for a while: instants are not zero.
         clock.advance(Duration::from_secs(1000));
         let quota = GateQuota::default();
-        (SendGate::new(quota, quota, quota, clock.clone()), clock)
+        (SendGate::new(quota, quota, quota, quota, clock.clone()), clock)
     }
 
     fn passes(gate: &SendGate, user: &UserId, class: Class) -> usize {
@@ -206,7 +216,7 @@ mod tests {
     fn each_class_has_the_quota_it_was_given() {
         let clock = Arc::new(ManualClock::at(0));
         let quota = |per_second, burst| GateQuota { per_second, burst };
-        let gate = SendGate::new(quota(1, 2), quota(3, 4), quota(0, 0), clock);
+        let gate = SendGate::new(quota(1, 2), quota(3, 4), quota(0, 0), quota(5, 6), clock);
         let alice = UserId::trusted("alice");
         assert_eq!(passes(&gate, &alice, Class::Storable), 2);
         assert_eq!(passes(&gate, &alice, Class::StorableHigh), 4);
@@ -219,7 +229,7 @@ mod tests {
         let clock = Arc::new(ManualClock::at(0));
         let largest = GateQuota { per_second: u32::MAX, burst: u32::MAX };
         let slowest = GateQuota { per_second: 1, burst: u32::MAX };
-        let gate = SendGate::new(largest, slowest, largest, clock.clone());
+        let gate = SendGate::new(largest, slowest, largest, slowest, clock.clone());
         let alice = UserId::trusted("alice");
         for _ in 0..2 {
             assert_eq!(passes(&gate, &alice, Class::Storable), 100);

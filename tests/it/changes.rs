@@ -255,6 +255,9 @@ async fn receipts_tell_the_sender_who_has_read() {
     let refused = json!({"messageList": [handle(&plain, "g", 2)], "conversationID": "g", "conversationType": 2});
     assert_eq!(bob.ok("sendMessageReceiptsRead", refused).await["errorMessageIDs"], json!([plain["messageID"]]));
     assert_eq!(alice.ok("sendMessageReceiptsRead", read).await["errorMessageIDs"], json!([sent["messageID"]]));
+    // In a room nobody is asked.
+    alice.ok("createRoom", json!({"roomInfo": {"roomID": "r"}})).await;
+    assert_eq!(alice.ok("sendMessage", args("r", 1)).await["message"]["receiptStatus"], Value::Null);
     // Of a peer: everything up to now with one call.
     let direct = alice.ok("sendMessage", args("bob", 0)).await["message"].take();
     bob.event("receivePeerMessage").await;

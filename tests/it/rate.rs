@@ -139,3 +139,45 @@ async fn a_thousand_barrages_at_once_are_all_accepted_and_each_arrives_or_is_cou
     alice.say(To::Room("r"), "a text is not held up").await;
     assert_eq!(bob.texts(1).await, ["a text is not held up"]);
 }
+
+#[tokio::test]
+async fn what_is_written_beside_messages_has_a_quota_of_its_own_and_questions_have_none() {
+    let world = World::builder().frozen().start();
+    drop(world.client("bob").await);
+    let mut alice = world.client("alice").await;
+    alice.say(To::Peer("bob"), "x").await;
+    let place = json!({"conversationID": "bob", "conversationType": 0});
+    for _ in 0..40 {
+        alice.ok("clearConversationUnreadMessageCount", place.clone()).await;
+    }
+    assert_refused(alice.call("clearConversationUnreadMessageCount", place.clone()).await, 50);
+    let message = json!({"messageSeq": 1, "conversationID": "bob", "conversationType": 0});
+    assert_refused(alice.call("pinMessage", json!({"message": message, "isPinned": true})).await, 50);
+    assert_refused(alice.call("updateUserName", json!({"userName": "A"})).await, 50);
+    alice.ok("queryConversation", place).await;
+    alice.say(To::Peer("bob"), "y").await;
+    world.advance(Duration::from_millis(50));
+    alice.ok("pinMessage", json!({"message": message, "isPinned": true})).await;
+}
+
+/// P5: whoever asks for what is not there leaves no owner of nothing behind.
+#[tokio::test]
+async fn changes_of_conversations_that_are_not_there_leave_nothing_behind() {
+    let world = World::builder().no_rates().start();
+    let mut alice = world.client("alice").await;
+    for n in 0..50 {
+        let message = json!({"messageSeq": 1, "conversationID": format!("nobody{n}"), "conversationType": 0});
+        assert_eq!(alice.code("revokeMessage", json!({"message": message})).await, 6_000_001);
+        let list = json!({"messageList": [message], "conversationID": format!("nobody{n}"), "conversationType": 0});
+        alice.ok("sendMessageReceiptsRead", list).await;
+    }
+    let actors = || {
+        let text = world.broker.metrics_text();
+        let peers = text
+            .lines()
+            .find(|line| line.starts_with("tidings_actors{kind=\"peer\""))
+            .map(|line| line.rsplit(' ').next().unwrap().to_owned());
+        peers.unwrap_or_default()
+    };
+    crate::support::until("the end of every peer actor", || actors() == "0").await;
+}

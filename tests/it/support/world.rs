@@ -44,7 +44,14 @@ impl WorldBuilder {
     pub(crate) fn no_rates(self) -> Self {
         self.config(|config| {
             let rate = &mut config.rate;
-            for quota in [&mut rate.sends_per_second, &mut rate.burst, &mut rate.commands_per_second, &mut rate.commands_burst] {
+            for quota in [
+                &mut rate.sends_per_second,
+                &mut rate.burst,
+                &mut rate.commands_per_second,
+                &mut rate.commands_burst,
+                &mut rate.changes_per_second,
+                &mut rate.changes_burst,
+            ] {
                 *quota = 100_000;
             }
         })
