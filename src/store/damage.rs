@@ -287,3 +287,15 @@ fn one_bad_record_costs_one_message() {
     let next = wait(|done| store.append(text_of(&group("g-1"), "bob", None, "on", world.clock.wall_ms()), done)).unwrap();
     assert_eq!((next.message.seq, next.commit), (last + 1, SENDS + 1));
 }
+
+#[test]
+fn a_store_of_the_format_before_is_opened_and_brought_to_this_one() {
+    let mut world = World::sled();
+    world.say(&group("g"), "hi");
+    let format = world.options().path.join("format");
+    world.store.close();
+    fs::write(&format, "1\n").unwrap();
+    world.restart();
+    assert_eq!(world.seqs(&group("g")), [1]);
+    assert_eq!(fs::read_to_string(format).unwrap(), "2\n");
+}

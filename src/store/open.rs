@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::directory::{self, Directory};
+use super::directory::{self, Directory, FORMAT};
 use super::engine::{Engine, Engined, Start};
 use super::key::META;
 use super::mark::{self, Found, MarkFile};
@@ -147,6 +147,11 @@ fn open_files(directory: &Directory, options: &SledOptions) -> Result<Opened, Op
     directory.delete_gone().map_err(io)?;
     let periods = open_periods(directory, &permanent, open)?;
     directory.seal().map_err(io)?;
+    // An older version must refuse it from now on, by its format, before it meets what it does not know.
+    if directory.read_format()?.is_some_and(|found| found < FORMAT) {
+        tracing::info!(format = FORMAT, "store is brought to this version's format");
+        directory.write_format().map_err(io)?;
+    }
     Ok((mark, mark_file, permanent, periods))
 }
 
