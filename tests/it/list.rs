@@ -1,6 +1,8 @@
 //! The list of conversations over the wire: what makes an entry, what counts as unread, who named whom, and what each
 //! device hears of it. Source: spec S17, S51–S54, sections 2.4, 3.5 and 3.12.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::{Client, Login, To, World};
@@ -79,7 +81,7 @@ async fn s17_the_first_storable_message_makes_an_entry_on_both_sides_and_counts_
 #[tokio::test]
 async fn what_came_while_a_user_was_away_is_counted_at_its_login_also_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let world = World::builder().no_rates().folder(folder.path()).start();
+    let world = World::builder().no_rates().frozen().folder(folder.path()).start();
     let mut alice = world.client("alice").await;
     let mut carol = world.client("carol").await;
     drop(world.client("bob").await);
@@ -87,6 +89,7 @@ async fn what_came_while_a_user_was_away_is_counted_at_its_login_also_after_a_re
     for n in 0..3 {
         alice.say(To::Group("g"), &format!("{n}")).await;
     }
+    world.advance(Duration::from_millis(1));
     carol.say(To::Peer("bob"), "psst").await;
     drop((alice, carol));
     world.stop().await;
@@ -142,15 +145,20 @@ async fn s50_older_clients_see_conversations_without_mentions() {
 
 #[tokio::test]
 async fn pages_of_any_size_give_the_same_list_pinned_first() {
-    let (world, mut alice, mut bob) = world().await;
+    // What happens in the same millisecond has no order between conversations.
+    let world = World::builder().no_rates().frozen().start();
+    let mut alice = world.client("alice").await;
+    let mut bob = world.client("bob").await;
     for n in 0..6 {
         let mut friend = world.client(&format!("u{n}")).await;
         friend.say(To::Peer("bob"), "hi").await;
+        world.advance(Duration::from_millis(1));
     }
     alice.say(To::Peer("bob"), "hi").await;
     for pinned in ["u1", "u3"] {
         let mut args = peer(pinned);
         args["isPinned"] = json!(true);
+        world.advance(Duration::from_millis(1));
         bob.ok("updateConversationPinnedState", args).await;
         let (_, entry) = changed(&mut bob, pinned).await;
         if entry["isPinned"] == Value::Null {
@@ -175,6 +183,7 @@ async fn pages_of_any_size_give_the_same_list_pinned_first() {
     assert_eq!(ids(pinned["conversationList"].as_array().unwrap()), ["u3", "u1"]);
     let mut args = peer("u3");
     args["isPinned"] = json!(false);
+    world.advance(Duration::from_millis(1));
     bob.ok("updateConversationPinnedState", args).await;
     assert_eq!(ids(&list(&mut bob, json!({"count": 2})).await), ["u1", "u3"], "a change of the pin raises it");
 }
