@@ -26,7 +26,7 @@ const SETTINGS: &[(&str, &str)] =
     &[("USERS__MUST_EXIST", "false"), ("LIMITS__GROUP_MEMBERS_MAX", "100000"), ("LIMITS__GROUP_INVITE_MAX", "1000")];
 
 pub(super) async fn group(bench: &mut Bench<'_>) -> Result<(), BenchError> {
-    let large = bench.options.scaled(LARGE.0, LARGE.1);
+    let large = bench.options.members(LARGE.0, LARGE.1).clamp(SMALL, 100_000);
     let seconds = bench.options.seconds(30, 10);
     bench.note(format!("group: {SMALL} members against {large}, {ONLINE} of each online"));
     for (scenario, members) in [("group-small", SMALL), ("group-large", large)] {
