@@ -13,7 +13,8 @@ use serde_json::json;
 
 use crate::actors::outbox::{Drain, Lossy, Outbox, OutboxLimits, Push};
 use crate::clock::SystemClock;
-use crate::model::{Body, Conversation, Fate, GroupId, Limits, LocalMessageId, Mentions, Message, Priority, Terms, UserId};
+use crate::media::{MediaOptions, probe_bytes};
+use crate::model::{Body, Conversation, Fate, GroupId, Limits, LocalMessageId, MediaKind, Mentions, Message, Priority, Terms, UserId};
 use crate::protocol::{Info, Op, Variant, Work, decode, encode_message, message_event};
 use crate::rate::{BarrageBudget, Class, GateQuota, SendGate};
 
@@ -164,4 +165,15 @@ pub fn barrage_budget(senders: usize, per_second: u32) -> impl FnMut() -> bool {
         let priority = Priority::ALL[(turn + turn / senders.len()) % Priority::ALL.len()];
         budget.admit(now, &senders[turn % senders.len()], priority).is_ok()
     }
+}
+
+/// Judges bytes as an upload of a kind (`image`, `audio`, `video`, `file`) is judged; says whether they are one.
+///
+/// # Panics
+/// On an unknown kind; and where a probe panics, which is what its test looks for.
+#[must_use]
+pub fn probe(kind: &str, bytes: &[u8]) -> bool {
+    let kind = MediaKind::parse(kind).expect("a kind of media");
+    let options = MediaOptions { pixels_max: 50_000_000, large_pixels: 720, thumbnail_pixels: 198 };
+    probe_bytes(kind, bytes, &options, &Limits::default()).is_ok()
 }

@@ -25,6 +25,7 @@ pub mod clock;
 pub mod config;
 pub mod hooks;
 pub mod http;
+pub mod media;
 mod metrics;
 pub mod model;
 mod protocol;

@@ -15,6 +15,7 @@ use super::group::Group;
 use super::handed::Handed;
 use super::left::Left;
 use super::link::{Link, Socket};
+use super::media::MediaDesk;
 use super::mint::Mint;
 use super::notices::News;
 use super::outbox::{Outbox, OutboxLimits};
@@ -44,6 +45,7 @@ pub(crate) struct Core {
     pub(crate) statuses: StatusBoard,
     pub(crate) gate: SendGate,
     pub(crate) mint: Mint,
+    pub(crate) media: Arc<MediaDesk>,
     pub(crate) arbiter: ArbiterHandle,
     pub(crate) authenticator: Arc<dyn DynAuthenticator>,
     pub(crate) moderator: Option<Arc<dyn DynModerator>>,

@@ -312,9 +312,9 @@ fn review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation,
 /// Finds what the message answers, and what it passes on.
 fn complete<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
     let lane = owner.lane();
-    let (archive, limits) = (lane.core.archive.clone(), lane.core.config.limits.clone());
+    let (archive, files) = (lane.core.archive.clone(), completion::Files::of(&lane.core));
     let (sender, draft, place) = (publish.sender.clone(), publish.draft.clone(), conversation.clone());
-    let look_up = async move { archive.read(move |store| completion::complete(store, &sender, &place, draft, &limits)).await };
+    let look_up = async move { archive.read(move |store| completion::complete(store, &sender, &place, draft, &files)).await };
     ctx.wait(look_up.into_actor(owner).map(move |found, owner, _| match found.and_then(|completed| completed) {
         Ok((draft, quoted)) => {
             let mut publish = publish;

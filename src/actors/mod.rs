@@ -41,6 +41,7 @@ pub(crate) mod handed;
 pub(crate) mod lane;
 pub(crate) mod left;
 pub(crate) mod link;
+pub(crate) mod media;
 pub(crate) mod mint;
 pub(crate) mod notices;
 pub(crate) mod outbox;

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::core::Core;
 use super::link::Link;
+use super::media::url_token;
 use super::user::{Ended, Login as UserLogin};
 use super::user_profile::ProfileCell;
 use super::{answer, answered};
@@ -140,6 +141,11 @@ impl Handler<Inbound> for Session {
             (_, Phase::Greeting) => answerer.refuse(&Refusal::NotLoggedIn),
             (Ok(Op::Logout), Phase::In(_)) => self.logout(answerer),
             (Ok(Op::RenewToken { token }), Phase::In(profile)) => self.renew(token, profile.get().id.clone(), answerer),
+            (Ok(Op::RenewMediaToken), Phase::In(profile)) => {
+                let (token, seconds) = url_token(&self.core, &profile.get().id, self.link.token_expires_at());
+                let frame = encode_reply(answerer.id, &serde_json::json!({"mediaToken": token, "mediaTokenSeconds": seconds}));
+                answerer.frame(frame);
+            }
             (Ok(Op::Work(work)), Phase::In(profile)) => match self.core.accepting() {
                 Ok(()) => match self.charge(&work, &profile.get().id) {
                     Ok(()) => self.dispatch(work, &profile.get(), answerer),

@@ -16,6 +16,7 @@ use serde_json::json;
 use super::directory::Held;
 use super::group;
 use super::link::{Identity, Link};
+use super::media::url_token;
 use super::resume::{self, Wanted};
 use super::resume_changes;
 use super::room::{Back, Lost};
@@ -156,6 +157,9 @@ impl User {
             "userID": self.id, "userName": profile.name, "sessionID": link.session, "serverTime": self.core.clock.wall_ms(),
             "heartbeatSeconds": self.core.config.server.heartbeat_seconds, "cursor": cursor.to_string(), "rooms": rooms,
         });
+        let (media_token, media_token_seconds) = url_token(&self.core, &self.id, link.token_expires_at());
+        result["mediaToken"] = media_token.into();
+        result["mediaTokenSeconds"] = media_token_seconds.into();
         if resync {
             result["resync"] = true.into();
         }

@@ -6,10 +6,12 @@
 //! wrong with it.
 
 mod jwt;
+mod media_token;
 mod secret;
 mod token04;
 mod tokens;
 
+pub use media_token::MediaTokens;
 pub use secret::{Secret, SecretError, SecretSource};
 pub use token04::Token04Key;
 pub use tokens::{Claims, IssueError, Tokens};

@@ -158,7 +158,7 @@ impl Tokens {
 }
 
 /// `nbf` and `exp`; a token that is accepted ends after `now_ms`.
-fn check_times(opened: &Opened, user: UserId, now_ms: u64) -> Result<Claims, Refusal> {
+pub(super) fn check_times(opened: &Opened, user: UserId, now_ms: u64) -> Result<Claims, Refusal> {
     if (now_ms / 1000).saturating_add(LEEWAY_SECONDS) < opened.not_before_s {
         return Err(Refusal::TokenInvalid);
     }

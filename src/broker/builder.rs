@@ -15,16 +15,20 @@ use crate::actors::core::{Core, LinkRegistry};
 use crate::actors::directory::Shelf;
 use crate::actors::handed::Handed;
 use crate::actors::left::Left;
+use crate::actors::media::{MediaDesk, keep_tidy};
 use crate::actors::mint::Mint;
 use crate::actors::presence::Presence;
 use crate::actors::pulse::{self, PressureCell};
 use crate::actors::reaper::Reaper;
 use crate::actors::room::Wake;
 use crate::actors::status::StatusBoard;
-use crate::auth::{SecretError, SecretSource, Tokens};
+use crate::auth::{MediaTokens, Secret, SecretError, SecretSource, Tokens};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ConfigError, StoreEngine};
+use crate::config::{Config, ConfigError, MediaEngine, StoreEngine};
 use crate::hooks::{Authenticator, DynAuthenticator, DynModerator, EventSink, LoginRequest, Moderator, Recognised};
+use crate::media::{DiskMediaStore, DynMediaStore, MediaStore};
+#[cfg(feature = "s3")]
+use crate::media::{ObjectMediaStore, S3Options};
 use crate::metrics::Metrics;
 use crate::model::Refusal;
 use crate::rate::{GateQuota, SendGate};
@@ -52,6 +56,9 @@ pub enum StartError {
     /// The store opened and cannot be read.
     #[error("store cannot be read: {0}")]
     Read(#[from] StoreError),
+    /// Files cannot be kept where the configuration says.
+    #[error("{0}")]
+    Media(String),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -66,6 +73,7 @@ pub struct BrokerBuilder {
     moderator: Option<Arc<dyn DynModerator>>,
     event_sink: Option<Box<dyn EventSink>>,
     store: Option<Arc<dyn Store>>,
+    media_store: Option<Arc<dyn DynMediaStore>>,
     accept_data_loss: bool,
 }
 
@@ -84,6 +92,7 @@ impl BrokerBuilder {
             moderator: None,
             event_sink: None,
             store: None,
+            media_store: None,
             accept_data_loss: false,
         }
     }
@@ -118,6 +127,12 @@ impl BrokerBuilder {
         self
     }
 
+    /// Where the bytes of files are kept; default: what the configuration names.
+    pub fn media_store(mut self, store: impl MediaStore) -> Self {
+        self.media_store = Some(Arc::new(store));
+        self
+    }
+
     /// The clock; for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -149,6 +164,15 @@ impl BrokerBuilder {
             Some(store) => store,
             None => open_store(&self.config, self.accept_data_loss, &self.clock)?,
         };
+        let media_tokens = match &tokens {
+            Some(_) => MediaTokens::derived(&Secret::open(&self.config)?.0, self.clock.clone()),
+            None => MediaTokens::random(self.clock.clone())?,
+        };
+        let media_store = match self.media_store {
+            Some(store) => store,
+            None => open_media_store(&self.config)?,
+        };
+        let media = Arc::new(MediaDesk::open(&self.config, media_store, &*store, media_tokens)?);
         let rooms = store.rooms()?;
         let config = Arc::new(self.config);
         let (thread, arbiter) = CoreThread::start()?;
@@ -165,6 +189,7 @@ impl BrokerBuilder {
             clock: self.clock,
             store,
             archive,
+            media,
             arbiter,
             authenticator,
             moderator: self.moderator,
@@ -189,6 +214,7 @@ impl BrokerBuilder {
             }
             sweep_now_and_then(its_core).await;
         });
+        core.arbiter.spawn(keep_tidy(core.clone()));
         let broker = Broker { core, tokens, secret, thread: Arc::new(thread) };
         if let Some(sink) = self.event_sink {
             let mut events = broker.subscribe();
@@ -226,6 +252,24 @@ fn open_store(config: &Config, accept_data_loss: bool, clock: &Arc<dyn Clock>) -
             Arc::new(SledStore::open(options, clock.clone())?)
         }
     })
+}
+
+fn open_media_store(config: &Config) -> Result<Arc<dyn DynMediaStore>, StartError> {
+    match config.media.store {
+        MediaEngine::Disk => Ok(Arc::new(DiskMediaStore::new(config.media_dir()))),
+        #[cfg(feature = "s3")]
+        MediaEngine::S3 => {
+            let media = &config.media;
+            let options = S3Options {
+                bucket: media.s3_bucket.clone(),
+                endpoint: Some(media.s3_endpoint.clone()).filter(|endpoint| !endpoint.is_empty()),
+                prefix: media.s3_prefix.clone(),
+            };
+            Ok(Arc::new(ObjectMediaStore::s3(&options).map_err(|error| StartError::Media(error.to_string()))?))
+        }
+        #[cfg(not(feature = "s3"))]
+        MediaEngine::S3 => Err(StartError::Media("media.store is \"s3\", but this program was built without the feature `s3`".into())),
+    }
 }
 
 async fn sweep_now_and_then(core: Arc<Core>) {

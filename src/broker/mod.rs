@@ -147,6 +147,20 @@ impl Broker {
         answered(outcome).await
     }
 
+    /// Deletes files that no kept message carries any more, and those that waited too long for their message. Done every
+    /// hour besides. Says how many were deleted.
+    ///
+    /// # Errors
+    /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
+    pub async fn collect_files(&self) -> Result<usize, Refusal> {
+        let (core, (reply, outcome)) = (self.core.clone(), oneshot::channel());
+        let collecting = async move { crate::actors::answer(reply, crate::actors::media::collect(&core).await) };
+        if !self.core.arbiter.spawn(collecting) {
+            return Err(Refusal::Busy("the broker is shutting down"));
+        }
+        answered(outcome).await
+    }
+
     /// Hears what happens from now on. A listener that falls more than 1,024 events behind is told how many it
     /// missed and goes on with the newest.
     #[must_use]
@@ -191,7 +205,7 @@ impl Broker {
     #[must_use]
     pub fn metrics_text(&self) -> String {
         let store = self.core.store.stats();
-        self.core.metrics.encode(store.waiting, store.flushes, self.core.pressure.level().number())
+        self.core.metrics.encode(store.waiting, store.flushes, self.core.pressure.level().number(), self.core.media.figures())
     }
 
     /// Whether new work is taken and can be kept.

@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use super::{Config, ConfigError, ranges};
+use super::{Config, ConfigError, MediaEngine, ranges};
 
 impl Config {
     /// Checks every range and relation.
@@ -15,6 +15,9 @@ impl Config {
         self.check_ranges()?;
         self.check_frames()?;
         self.check_outbox()?;
+        if self.media.store == MediaEngine::S3 && self.media.s3_bucket.is_empty() {
+            return Err(ConfigError::Conflict("media.store is \"s3\", but media.s3_bucket is empty: set the bucket's name".into()));
+        }
         self.check_address()
     }
 

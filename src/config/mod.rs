@@ -19,7 +19,9 @@ use crate::model::Limits;
 
 pub use error::ConfigError;
 pub use loader::Loader;
-pub use sections::{Actors, Auth, Batch, Group, History, Log, LogFormat, Rate, Room, Server, Shed, Store, StoreEngine, Users};
+pub use sections::{
+    Actors, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Users,
+};
 
 /// The defaults, each key with its documentation: what `tidings` can print for a start.
 pub const DEFAULTS_TOML: &str = include_str!("../../config.toml");
@@ -53,6 +55,8 @@ pub struct Config {
     pub store: Store,
     /// How long messages live.
     pub history: History,
+    /// Files that messages carry.
+    pub media: Media,
     /// What a client may send.
     pub limits: Limits,
     /// The log.
@@ -81,5 +85,17 @@ impl Config {
     #[must_use]
     pub fn store_dir(&self) -> PathBuf {
         self.server.data_dir.join("store")
+    }
+
+    /// The folder of files, `<server.data_dir>/media`.
+    #[must_use]
+    pub fn media_dir(&self) -> PathBuf {
+        self.server.data_dir.join("media")
+    }
+
+    /// The folder of uploads under way, `<server.data_dir>/incoming`.
+    #[must_use]
+    pub fn incoming_dir(&self) -> PathBuf {
+        self.server.data_dir.join("incoming")
     }
 }

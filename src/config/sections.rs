@@ -223,6 +223,56 @@ pub struct History {
     pub offline_days: u32,
 }
 
+/// What keeps the bytes of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaEngine {
+    /// The folder `media` of the data directory.
+    Disk,
+    /// A bucket of an S3-compatible service.
+    S3,
+}
+
+/// `[media]`: files that messages carry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    /// What keeps the bytes.
+    pub store: MediaEngine,
+    /// The bucket, with [`MediaEngine::S3`].
+    pub s3_bucket: String,
+    /// The service's address; empty: the provider's.
+    pub s3_endpoint: String,
+    /// What the names of objects begin with.
+    pub s3_prefix: String,
+    /// Bytes kept for one user, 1 to 1 TiB.
+    pub user_bytes_max: u64,
+    /// Bytes kept in all, 1 to 1 PiB.
+    pub total_bytes_max: u64,
+    /// Unfinished uploads of one user, 1 to 1000.
+    pub uploads_per_user_max: usize,
+    /// Unfinished uploads in all, 1 to 100000.
+    pub uploads_max: usize,
+    /// How fast an upload must come, bytes per second, 0 to 1 MiB.
+    pub bytes_per_second_min: u64,
+    /// Over which time that is measured, seconds, 1 to 300.
+    pub stalled_seconds: u64,
+    /// How long an unfinished upload waits for its next part, seconds, 1 to 604800.
+    pub unfinished_seconds: u64,
+    /// How long a file waits for its message, seconds, 60 to 2592000.
+    pub unsent_seconds: u64,
+    /// How long the token in a URL is good, seconds, 10 to 604800.
+    pub token_seconds: u64,
+    /// Pixels of an image, 1 to 1000000000.
+    pub pixels_max: u64,
+    /// The shorter side of the image for the screen, pixels, 16 to 4096.
+    pub large_pixels: u32,
+    /// The shorter side of the image for lists, pixels, 16 to 1024.
+    pub thumbnail_pixels: u32,
+    /// Files looked at at a time, 1 to 64.
+    pub probes_max: usize,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

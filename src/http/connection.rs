@@ -5,7 +5,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ impl Socket for SocketHandle {
 struct Addresses {
     of: Mutex<HashMap<IpAddr, usize>>,
     open: AtomicUsize,
+    /// Of these, those that sent a request with a good token.
+    proven: AtomicUsize,
 }
 
 /// Counts one connection for as long as it lives.
@@ -47,6 +49,7 @@ struct Counted {
     addresses: Arc<Addresses>,
     address: IpAddr,
     count: usize,
+    proven: AtomicBool,
 }
 
 impl Addresses {
@@ -55,7 +58,7 @@ impl Addresses {
         self.open.fetch_add(1, Ordering::Relaxed);
         let count = counts.entry(address).or_default();
         *count += 1;
-        Counted { addresses: self.clone(), address, count: *count }
+        Counted { addresses: self.clone(), address, count: *count, proven: AtomicBool::new(false) }
     }
 }
 
@@ -63,6 +66,9 @@ impl Drop for Counted {
     fn drop(&mut self) {
         let mut counts = self.addresses.of.lock().unwrap_or_else(PoisonError::into_inner);
         self.addresses.open.fetch_sub(1, Ordering::Relaxed);
+        if *self.proven.get_mut() {
+            self.addresses.proven.fetch_sub(1, Ordering::Relaxed);
+        }
         if let Some(count) = counts.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
@@ -83,6 +89,13 @@ impl Connection {
     /// How many connections its address had when this one opened, itself included.
     pub(super) fn of_its_address(&self) -> usize {
         self.counted.count
+    }
+
+    /// Whoever is at its other end proved who it is: it does not count among those that may be anyone.
+    pub(super) fn prove(&self) {
+        if !self.counted.proven.swap(true, Ordering::Relaxed) {
+            self.counted.addresses.proven.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -107,7 +120,11 @@ impl Doorman {
         }
         let counted = self.addresses.count(peer.ip());
         // Each may hold a request head of some 128 KiB, which the HTTP layer takes before anyone can refuse it.
-        let without_session = self.addresses.open.load(Ordering::Relaxed).saturating_sub(self.core.links.logged_in());
+        let without_session = self
+            .addresses
+            .open
+            .load(Ordering::Relaxed)
+            .saturating_sub(self.core.links.logged_in() + self.addresses.proven.load(Ordering::Relaxed));
         if without_session > self.core.config.server.connections_unauthenticated_max + CONNECTIONS_BESIDE_MAX {
             tracing::debug!(without_session, "connection cut: too many without a session");
             cut(options);

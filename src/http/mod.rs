@@ -6,6 +6,8 @@
 //! | `GET /`, `/page/…` | the demo page |
 //! | `GET /sdk/tidings.js`, `/sdk/tidings.d.ts` | the client |
 //! | `POST /demo/token` | a token for anyone: on loopback with a generated secret only |
+//! | `POST /media/uploads`, `/media/tus` | a file in one request, or one that can be resumed |
+//! | `GET /media/{fileUID}/{rendition}` | a file, for whoever sees a message that carries it |
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
 
 mod admission;
@@ -14,6 +16,7 @@ mod demo;
 mod guard;
 mod health;
 mod inbound;
+mod media;
 mod origin;
 mod pages;
 mod problem;
@@ -41,6 +44,7 @@ impl Broker {
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))
             .route("/metrics", web::get().to(health::metrics))
+            .configure(|app| media::configure(self, app))
             .configure(pages::configure);
     }
 }

@@ -34,6 +34,11 @@ struct KindLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DropLabel {
     class: &'static str,
     priority: &'static str,
@@ -57,6 +62,10 @@ pub(crate) struct Metrics {
     pressure: Gauge,
     store_waiting: Gauge,
     store_flushes: Gauge,
+    uploads: Family<OutcomeLabel, Counter>,
+    media_read_bytes: Counter,
+    media_bytes: Gauge,
+    uploads_unfinished: Gauge,
 }
 
 fn class_label(class: MessageClass) -> &'static str {
@@ -95,6 +104,10 @@ impl Metrics {
             pressure: Gauge::default(),
             store_waiting: Gauge::default(),
             store_flushes: Gauge::default(),
+            uploads: Family::default(),
+            media_read_bytes: Counter::default(),
+            media_bytes: Gauge::default(),
+            uploads_unfinished: Gauge::default(),
             registry: Registry::default(),
         };
         registry.register("connections", "Open WebSocket connections", metrics.connections.clone());
@@ -110,7 +123,26 @@ impl Metrics {
         registry.register("pressure", "What is shed because the broker is behind, 0 nothing to 4 commands", metrics.pressure.clone());
         registry.register("store_waiting", "Writes waiting for the store", metrics.store_waiting.clone());
         registry.register("store_flushes", "Flushes to disk since the start", metrics.store_flushes.clone());
+        registry.register("uploads", "Uploads by outcome", metrics.uploads.clone());
+        registry.register("media_read_bytes", "Bytes of files handed out", metrics.media_read_bytes.clone());
+        registry.register("media_bytes", "Bytes of files kept, and promised to uploads under way", metrics.media_bytes.clone());
+        registry.register("uploads_unfinished", "Uploads that are not complete", metrics.uploads_unfinished.clone());
         Self { registry, ..metrics }
+    }
+
+    /// An upload began.
+    pub(crate) fn upload_began(&self) {
+        self.uploads.get_or_create(&OutcomeLabel { outcome: "begun" }).inc();
+    }
+
+    /// A complete upload was checked, and kept or refused.
+    pub(crate) fn upload_ended(&self, kept: bool) {
+        self.uploads.get_or_create(&OutcomeLabel { outcome: if kept { "kept" } else { "refused" } }).inc();
+    }
+
+    /// Bytes of a file were handed out.
+    pub(crate) fn media_read(&self, bytes: u64) {
+        self.media_read_bytes.inc_by(bytes);
     }
 
     /// One connection opened (`+1`) or ended (`-1`).
@@ -192,7 +224,9 @@ impl Metrics {
 
     /// The text a Prometheus scrape reads. The figures passed are sampled by the caller.
     #[must_use]
-    pub(crate) fn encode(&self, store_waiting: u64, store_flushes: u64, pressure: u8) -> String {
+    pub(crate) fn encode(&self, store_waiting: u64, store_flushes: u64, pressure: u8, (media_bytes, uploads): (u64, usize)) -> String {
+        self.media_bytes.set(i64::try_from(media_bytes).unwrap_or(i64::MAX));
+        self.uploads_unfinished.set(i64::try_from(uploads).unwrap_or(i64::MAX));
         self.pressure.set(i64::from(pressure));
         self.store_waiting.set(i64::try_from(store_waiting).unwrap_or(i64::MAX));
         self.store_flushes.set(i64::try_from(store_flushes).unwrap_or(i64::MAX));
@@ -217,7 +251,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.accepted(MessageClass::Storable);
         metrics.dropped(MessageClass::Barrage, Priority::Low, "outbox_full", 3);
-        let text = metrics.encode(0, 0, 0);
+        let text = metrics.encode(0, 0, 0, (0, 0));
         assert!(text.contains(r#"tidings_messages_accepted_total{class="storable"} 1"#), "{text}");
         assert!(text.contains(r#"tidings_messages_dropped_total{class="barrage",priority="low",reason="outbox_full"} 3"#), "{text}");
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Combine, Invalid, Limits, Revoked, Tips};
+use super::{Combine, FileUid, Invalid, Limits, Media, Revoked, Tips};
 
 /// What a message is, by the vendor's number. Source: spec 2.8, `MessageType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -150,6 +150,8 @@ pub enum Body {
         /// The only part of a custom message that search sees.
         searched_content: String,
     },
+    /// An image, a file, audio or video. Source: spec S6–S9.
+    Media(Box<Media>),
     /// Several messages as one. Source: spec S10.
     Combine(Combine),
     /// What the broker says in a group. Source: spec S63.
@@ -167,6 +169,7 @@ impl Body {
             Self::Command(_) => MessageKind::Command,
             Self::Barrage(_) => MessageKind::Barrage,
             Self::Custom { .. } => MessageKind::Custom,
+            Self::Media(media) => media.kind.message_kind(),
             Self::Combine(_) => MessageKind::Combine,
             Self::Tips(_) => MessageKind::Tips,
             Self::Revoke(_) => MessageKind::Revoke,
@@ -179,6 +182,24 @@ impl Body {
         !matches!(self, Self::Tips(_) | Self::Revoke(_))
     }
 
+    /// The kept files it carries, each once, also inside a combine.
+    #[must_use]
+    pub fn files(&self) -> Vec<FileUid> {
+        let mut files = Vec::new();
+        self.collect_files(&mut files);
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
+
+    fn collect_files(&self, files: &mut Vec<FileUid>) {
+        match self {
+            Self::Media(media) => files.extend(media.file),
+            Self::Combine(combine) => combine.children.iter().for_each(|child| child.body.collect_files(files)),
+            _ => {}
+        }
+    }
+
     /// About how many bytes it holds.
     #[must_use]
     pub fn weight(&self) -> usize {
@@ -186,6 +207,7 @@ impl Body {
             Self::Text(text) | Self::Barrage(text) => text.len(),
             Self::Command(bytes) => bytes.len(),
             Self::Custom { message, searched_content, .. } => message.len() + searched_content.len(),
+            Self::Media(media) => media.weight(),
             Self::Combine(combine) => combine.weight(),
             Self::Tips(tips) => 64 + 64 * tips.targets.len(),
             Self::Revoke(revoked) => 64 + revoked.text.len() + revoked.extended_data.len(),
@@ -196,7 +218,9 @@ impl Body {
     #[must_use]
     pub fn class(&self) -> MessageClass {
         match self {
-            Self::Text(_) | Self::Custom { .. } | Self::Combine(_) | Self::Tips(_) | Self::Revoke(_) => MessageClass::Storable,
+            Self::Text(_) | Self::Custom { .. } | Self::Media(_) | Self::Combine(_) | Self::Tips(_) | Self::Revoke(_) => {
+                MessageClass::Storable
+            }
             Self::Command(_) => MessageClass::Command,
             Self::Barrage(_) => MessageClass::Barrage,
         }
@@ -220,6 +244,7 @@ impl Body {
                 }
                 check_length("message.searchedContent", searched_content.len(), limits.searched_content_bytes_max)
             }
+            Self::Media(media) => media.validate(limits),
             Self::Combine(combine) => combine.validate(limits),
             Self::Tips(_) | Self::Revoke(_) => {
                 Err(Invalid::new("message.type", format!("is {}, which only the broker makes", self.kind().number())))

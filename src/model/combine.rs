@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Invalid, Limits, MessageClass, UserId};
+use super::{Body, FileUid, Invalid, Limits, MessageClass, UserId};
 
 /// A combined message. Kept in two parts: title and summary with the message, the children beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Combine {
     /// Of a draft that passes a received one on: its `combineID`, in whose place the children come.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub copied_from: String,
+    /// Of a draft too large for a frame: the upload that holds its children.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded: Option<FileUid>,
 }
 
 /// One message inside a combined one: a copy that nothing changes any more. Source: spec Q29.
@@ -38,7 +41,7 @@ impl Combine {
     /// One that is to hold what another holds.
     #[must_use]
     pub fn copy_of(title: String, summary: String, combine_id: String) -> Self {
-        Self { title, summary, children: Vec::new(), copied_from: combine_id }
+        Self { title, summary, children: Vec::new(), copied_from: combine_id, uploaded: None }
     }
 
     /// Checks title, summary and everything inside. Source: spec Q29, Q31.
@@ -66,7 +69,7 @@ impl Combine {
             }
         }
         let list = format!("{field}.messageList");
-        if self.children.is_empty() && self.copied_from.is_empty() {
+        if self.children.is_empty() && self.copied_from.is_empty() && self.uploaded.is_none() {
             return Err(Invalid::new(list, "is empty"));
         }
         if depth > limits.combine_depth_max {
@@ -108,7 +111,13 @@ mod tests {
 
     fn of(children: usize) -> Combine {
         let text = |_| child(Body::Text("hi".into()));
-        Combine { title: "t".into(), summary: "s".into(), children: (0..children).map(text).collect(), copied_from: String::new() }
+        Combine {
+            title: "t".into(),
+            summary: "s".into(),
+            children: (0..children).map(text).collect(),
+            copied_from: String::new(),
+            uploaded: None,
+        }
     }
 
     #[test]

@@ -31,6 +31,18 @@ pub struct Limits {
     pub combine_bytes_max: usize,
     /// Combined messages one in another. Our choice: 8, because each costs the reader a call.
     pub combine_depth_max: usize,
+    /// An image file. Source: spec S6, 10 MB.
+    pub image_bytes_max: u64,
+    /// A file of any type. Source: spec S7, 100 MB.
+    pub file_bytes_max: u64,
+    /// An audio file. Source: spec S8, 6 MB.
+    pub audio_bytes_max: u64,
+    /// How long an audio file plays, seconds. Source: spec S8, 300.
+    pub audio_seconds_max: u64,
+    /// A video file. Source: spec S9, 100 MB.
+    pub video_bytes_max: u64,
+    /// A file's name. Source: ecosystem 5.6, 255 bytes.
+    pub file_name_bytes_max: usize,
     /// A message's `extendedData`. Source: spec limits table, 1 KB.
     pub extended_data_bytes_max: usize,
     /// A user id. Source: spec limits table, 32 bytes.
@@ -140,6 +152,12 @@ impl Default for Limits {
             combine_children_max: 1000,
             combine_bytes_max: 10 * 1024 * 1024,
             combine_depth_max: 8,
+            image_bytes_max: 10 * 1024 * 1024,
+            file_bytes_max: 100 * 1024 * 1024,
+            audio_bytes_max: 6 * 1024 * 1024,
+            audio_seconds_max: 300,
+            video_bytes_max: 100 * 1024 * 1024,
+            file_name_bytes_max: 255,
             extended_data_bytes_max: 1024,
             user_id_bytes_max: 32,
             user_name_bytes_max: 256,

@@ -133,6 +133,39 @@ pub enum Refusal {
     /// No such message, not kept any more, or not for this user.
     #[error("the message does not exist, or is not kept any more")]
     MessageMissing,
+    /// No such file, not kept any more, or not for this user.
+    #[error("the file does not exist, or is not kept any more")]
+    FileMissing,
+    /// The media store, or what it may hold, refuses.
+    #[error("the file cannot be kept: {0}")]
+    FileServer(String),
+    /// The content is not what was announced.
+    #[error("{0}")]
+    FileType(&'static str),
+    /// Empty, or longer than allowed.
+    #[error("the file is {bytes} bytes, the range is 1 to {bytes_max}")]
+    FileSize {
+        /// How long it is, or says it is.
+        bytes: u64,
+        /// The limit of its kind.
+        bytes_max: u64,
+    },
+    /// An image that would take too much memory to look at.
+    #[error("the image has {pixels} pixels, the limit is {pixels_max}")]
+    FilePixels {
+        /// Width times height.
+        pixels: u64,
+        /// `media.pixels_max`.
+        pixels_max: u64,
+    },
+    /// It plays too long, or not at all.
+    #[error("the duration is {ms} ms, the range is above 0 and up to {seconds_max} s")]
+    FileDuration {
+        /// As measured or said.
+        ms: u64,
+        /// `limits.audio_seconds_max`.
+        seconds_max: u64,
+    },
     /// It is too late to take it back.
     #[error("a message can be revoked for {seconds} s")]
     RevokeTooLate {

@@ -63,6 +63,7 @@ impl Search {
         let text = match body {
             Body::Text(text) => text,
             Body::Custom { searched_content, .. } => searched_content,
+            Body::Media(media) => &media.name,
             Body::Command(_) | Body::Barrage(_) | Body::Combine(_) | Body::Tips(_) | Body::Revoke(_) => return false,
         };
         let text = normalised(text);

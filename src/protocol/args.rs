@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::ops::{GroupWork, HistoryQuery, Login, Work};
+use super::ops::{GroupWork, HistoryQuery, Login};
 use crate::model::{
-    Body, Child, Combine, ConversationKind, DeviceId, Draft, GroupAdvanced, GroupId, Invalid, Limits, LocalMessageId, Mentions,
-    MessageKind, Refusal, RoomId, RoomInfo, SdkVersion, Target, UserId, UserProfile,
+    ConversationKind, DeviceId, GroupAdvanced, GroupId, Invalid, Limits, Refusal, RoomId, RoomInfo, SdkVersion, Target, UserId, UserProfile,
 };
 
 pub(super) fn read<T: DeserializeOwned>(args: &str) -> Result<T, Invalid> {
@@ -108,147 +105,6 @@ fn parse_cursor(cursor: &str) -> Result<u64, Invalid> {
 #[derive(Deserialize)]
 pub(super) struct TokenArgs {
     pub(super) token: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct SendArgs {
-    message: DraftArgs,
-    #[serde(rename = "toConversationID")]
-    to_conversation_id: String,
-    conversation_type: i64,
-    #[serde(default)]
-    config: Option<SendConfigArgs>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct SendConfigArgs {
-    priority: Option<i64>,
-    has_receipt: Option<bool>,
-    disable_unread_message_count: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct DraftArgs {
-    #[serde(rename = "type")]
-    kind: i64,
-    #[serde(default)]
-    message: Option<String>,
-    #[serde(rename = "localMessageID", default)]
-    local_message_id: Option<String>,
-    #[serde(default)]
-    extended_data: Option<String>,
-    #[serde(default)]
-    sub_type: Option<i64>,
-    #[serde(default)]
-    searched_content: Option<String>,
-    #[serde(rename = "mentionedUserIDs", default)]
-    mentioned_user_ids: Option<Vec<String>>,
-    #[serde(default)]
-    is_mention_all: Option<bool>,
-    #[serde(default)]
-    title: String,
-    #[serde(default)]
-    summary: String,
-    #[serde(default)]
-    message_list: Vec<ChildArgs>,
-    #[serde(rename = "combineID", default)]
-    combine_id: String,
-}
-
-/// A message inside a combined one, as its sender holds it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ChildArgs {
-    #[serde(rename = "messageID", default)]
-    message_id: String,
-    #[serde(rename = "senderUserID", default)]
-    sender_user_id: String,
-    #[serde(default)]
-    timestamp: u64,
-    #[serde(flatten)]
-    draft: DraftArgs,
-}
-
-impl SendArgs {
-    pub(super) fn check(self, limits: &Limits) -> Result<Work, Refusal> {
-        let kind = ConversationKind::from_number("conversationType", self.conversation_type)?;
-        let target = Target::parse("toConversationID", kind, &self.to_conversation_id, limits)?;
-        Ok(Work::SendMessage { target, draft: self.message.draft(self.config, limits)? })
-    }
-}
-
-impl ChildArgs {
-    fn check(self, field: &str, limits: &Limits) -> Result<Child, Refusal> {
-        let id = match self.message_id.as_str() {
-            "" => 0,
-            id => id.parse().map_err(|_| Invalid::new(format!("{field}.messageID"), "is not an id of this broker"))?,
-        };
-        let sender = UserId::parse(&format!("{field}.senderUserID"), &self.sender_user_id, limits)?;
-        let extended_data = self.draft.extended_data();
-        Ok(Child { id, sender, timestamp_ms: self.timestamp, extended_data, body: self.draft.body(limits)? })
-    }
-}
-
-impl DraftArgs {
-    pub(super) fn draft(self, config: Option<SendConfigArgs>, limits: &Limits) -> Result<Draft, Refusal> {
-        let config = config.unwrap_or_default();
-        let local_id = match self.local_message_id.as_deref() {
-            None | Some("") => None,
-            Some(id) => Some(LocalMessageId::parse("message.localMessageID", id)?),
-        };
-        let (extended_data, mentions) = (self.extended_data(), self.mentions(limits)?);
-        let terms = super::message_ops::terms(config.has_receipt, config.disable_unread_message_count);
-        let priority = super::message_ops::priority(config.priority)?;
-        Ok(Draft { body: self.body(limits)?, priority, local_id, extended_data, mentions, terms })
-    }
-
-    pub(super) fn extended_data(&self) -> String {
-        self.extended_data.clone().unwrap_or_default()
-    }
-
-    pub(super) fn mentions(&self, limits: &Limits) -> Result<Mentions, Invalid> {
-        let users = self.mentioned_user_ids.as_deref().unwrap_or_default();
-        Mentions::check_count(users.len(), limits)?;
-        let users = users.iter().map(|user| UserId::parse("message.mentionedUserIDs", user, limits)).collect::<Result<_, _>>()?;
-        Ok(Mentions { users, all: self.is_mention_all == Some(true) })
-    }
-
-    pub(super) fn body(self, limits: &Limits) -> Result<Body, Refusal> {
-        let not_sendable = |reason: &str| Err(Refusal::Invalid(Invalid::new("message.type", format!("is {}, {reason}", self.kind))));
-        let Some(kind) = MessageKind::from_number(self.kind) else { return not_sendable("which is not a message kind") };
-        let content = self.message.unwrap_or_default();
-        Ok(match kind {
-            MessageKind::Text => Body::Text(content),
-            MessageKind::Barrage => Body::Barrage(content),
-            MessageKind::Command => match BASE64.decode(&content) {
-                Ok(bytes) => Body::Command(bytes.into()),
-                Err(error) => return Err(Invalid::new("message.message", format!("is not base64: {error}")).into()),
-            },
-            MessageKind::Custom => {
-                let number = self.sub_type.unwrap_or(0);
-                let sub_type = u16::try_from(number)
-                    .map_err(|_| Invalid::out_of_range("message.subType", number, 0, i64::from(limits.custom_sub_type_max)))?;
-                Body::Custom { message: content, sub_type, searched_content: self.searched_content.unwrap_or_default() }
-            }
-            MessageKind::Combine if self.message_list.is_empty() && !self.combine_id.is_empty() => {
-                // Forwarded as it came: what it holds is copied from where it is kept.
-                Body::Combine(Combine::copy_of(self.title, self.summary, self.combine_id))
-            }
-            MessageKind::Combine => {
-                let children = self.message_list.into_iter().enumerate();
-                let children =
-                    children.map(|(n, child)| child.check(&format!("message.messageList[{n}]"), limits)).collect::<Result<_, _>>()?;
-                Body::Combine(Combine { title: self.title, summary: self.summary, children, copied_from: String::new() })
-            }
-            MessageKind::System | MessageKind::Revoke | MessageKind::Tips => return not_sendable("which only the broker makes"),
-            MessageKind::Multiple | MessageKind::Image | MessageKind::File | MessageKind::Audio | MessageKind::Video => {
-                return Err(Refusal::Unsupported(format!("message kind {}", self.kind)));
-            }
-        })
-    }
 }
 
 #[derive(Deserialize)]

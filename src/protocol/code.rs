@@ -19,6 +19,11 @@ pub fn code_of(refusal: &Refusal) -> u32 {
         Refusal::UserMissing(_) => 6_000_204,
         // The vendor has no number for a message that is not there.
         Refusal::MessageMissing => 6_000_001,
+        Refusal::FileMissing => 6_000_211,
+        Refusal::FileServer(_) => 6_000_212,
+        Refusal::FileType(_) => 6_000_213,
+        Refusal::FileSize { .. } | Refusal::FilePixels { .. } => 6_000_214,
+        Refusal::FileDuration { .. } => 6_000_215,
         Refusal::NoReceipt(_) => 6_000_277,
         Refusal::RevokeTooLate { .. } => 6_000_278,
         Refusal::RevokedAlready => 6_000_279,

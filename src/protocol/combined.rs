@@ -77,6 +77,11 @@ pub(crate) fn child_wire(child: &Child, parent: &CombineRef, n: usize) -> Value 
             wire["summary"] = summary.as_str().into();
             wire["combineID"] = combine_id(&parent.conversation, parent.seq, &parent.inside(n)).into();
         }
+        Body::Media(media) => {
+            if let Value::Object(wire) = &mut wire {
+                super::media_wire::put_media(wire, media);
+            }
+        }
         Body::Barrage(_) | Body::Command(_) | Body::Tips(_) | Body::Revoke(_) => {}
     }
     wire
@@ -93,7 +98,13 @@ mod tests {
 
     #[test]
     fn a_handle_comes_back_and_leads_to_what_is_nested() {
-        let nested = Combine { title: "t".into(), summary: "s".into(), children: vec![text(1), text(2)], copied_from: String::new() };
+        let nested = Combine {
+            title: "t".into(),
+            summary: "s".into(),
+            children: vec![text(1), text(2)],
+            copied_from: String::new(),
+            uploaded: None,
+        };
         let children = vec![text(3), Child { body: Body::Combine(nested), ..text(4) }];
         let place = CombineRef { conversation: Conversation::Group(GroupId::trusted("g")), seq: 7, path: Vec::new() };
         let wire = child_wire(&children[1], &place, 1);

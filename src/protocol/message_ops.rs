@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use super::args::{DraftArgs, count, read};
+use super::args::{count, read};
 use super::combined::CombineRef;
+use super::draft_args::DraftArgs;
 use super::entry_ops::listed_target;
 use super::handle::{HandleArgs, MessageHandle, handles};
 use crate::model::{Body, Draft, GroupId, Invalid, Limits, Mentions, Priority, Refusal, ReplyTo, Target, Terms};
@@ -73,7 +74,7 @@ struct ReplyArgs {
     message: DraftArgs,
     to_original_message: HandleArgs,
     #[serde(default)]
-    config: Option<super::args::SendConfigArgs>,
+    config: Option<super::draft_args::SendConfigArgs>,
 }
 
 #[derive(Deserialize)]

@@ -6,11 +6,13 @@
 mod args;
 mod code;
 mod combined;
+mod draft_args;
 mod encoded;
 mod entry_ops;
 mod frame;
 mod handle;
 mod later;
+mod media_wire;
 mod message_ops;
 mod ops;
 mod reply;
@@ -21,10 +23,12 @@ mod wire;
 
 pub use code::{CloseCode, code_of};
 pub(crate) use combined::{CombineRef, child_at, child_wire};
+pub(crate) use draft_args::uploaded_children;
 pub(crate) use encoded::{Encoded, Info, message_event};
 pub(crate) use entry_ops::{EntryAnchor, EntryWork};
 pub(crate) use frame::decode;
 pub(crate) use handle::MessageHandle;
+pub(crate) use media_wire::{media_path, media_record};
 pub(crate) use message_ops::{Change, Inquiry, MessageWork};
 pub(crate) use ops::{GroupWork, HistoryQuery, Login, Op, RoomWork, Work};
 pub(crate) use reply::{

@@ -1,9 +1,10 @@
 //! Every operation a client may ask for. Names are those of the client's methods.
 
 use super::args::{
-    CreateGroupArgs, GroupPageArgs, HistoryArgs, LoginArgs, RoomArgs, RoomPageArgs, RoomUsersArgs, SendArgs, TokenArgs, UsersArgs, count,
-    group_id, group_users, read, room_id, user_list,
+    CreateGroupArgs, GroupPageArgs, HistoryArgs, LoginArgs, RoomArgs, RoomPageArgs, RoomUsersArgs, TokenArgs, UsersArgs, count, group_id,
+    group_users, read, room_id, user_list,
 };
+use super::draft_args::SendArgs;
 use super::entry_ops::EntryWork;
 use super::later;
 use super::message_ops::MessageWork;
@@ -17,6 +18,7 @@ pub(crate) enum Op {
     Login(Login),
     Logout,
     RenewToken { token: String },
+    RenewMediaToken,
     Ping,
     Work(Work),
 }
@@ -90,6 +92,7 @@ impl Op {
             "ping" => Self::Ping,
             "login" => Self::Login(read::<LoginArgs>(args)?.check(limits)?),
             "logout" => Self::Logout,
+            "renewMediaToken" => Self::RenewMediaToken,
             "renewToken" => Self::RenewToken { token: read::<TokenArgs>(args)?.token },
             work => Self::Work(Work::decode(work, args, limits)?),
         })
@@ -240,8 +243,9 @@ mod tests {
             assert_eq!(code_of(&refusal), 6_000_001, "{kind}");
             assert!(refusal.to_string().starts_with("message.type is"), "{refusal}");
         }
-        for kind in [10, 11, 12, 13, 14] {
-            assert_eq!(code_of(&send(json!({"type": kind, "message": "x"})).unwrap_err()), 6_000_013, "{kind}");
+        assert_eq!(code_of(&send(json!({"type": 10, "message": "x"})).unwrap_err()), 6_000_013);
+        for (kind, code) in [(11, 6_000_211), (12, 6_000_211), (13, 6_000_001), (14, 6_000_001)] {
+            assert_eq!(code_of(&send(json!({"type": kind, "message": "x"})).unwrap_err()), code, "{kind}");
         }
     }
 

@@ -39,7 +39,7 @@ impl Variant {
     /// Whether a body may be sent, and is seen with its content. Source: spec 1.6.
     pub(crate) fn knows(self, body: &Body) -> bool {
         match body {
-            Body::Text(_) | Body::Barrage(_) | Body::Command(_) => true,
+            Body::Text(_) | Body::Barrage(_) | Body::Command(_) | Body::Media(_) => true,
             // Our choice: whoever knows Unknown knows it, though the vendor's oldest 2.x do not.
             Body::Revoke(_) => self >= Self::NoCustom,
             Body::Custom { .. } => self.knows_custom(),

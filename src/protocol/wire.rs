@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::Variant;
 use super::combined::combine_id;
+use super::media_wire::put_media;
 use crate::model::{Body, Broadcast, Conversation, Mentions, Message, Priority, Revoked, Stamp, Tips, TipsUser, UserId};
 
 #[derive(Default, Serialize)]
@@ -113,6 +114,7 @@ pub(crate) fn encode_dressed(message: &Message, dress: &Dress, variant: Variant)
             sub_type = *number;
             searched_content = searched;
         }
+        Body::Media(media) => put_media(&mut rest, media),
         Body::Combine(combine) => {
             rest.insert("title".into(), combine.title.clone().into());
             rest.insert("summary".into(), combine.summary.clone().into());
@@ -163,6 +165,11 @@ fn lite(message: &Message, variant: Variant) -> Value {
         Body::Text(text) | Body::Barrage(text) => json!({"type": message.body.kind().number(), "message": text}),
         Body::Custom { message, sub_type, searched_content } => {
             json!({"type": 200, "message": message, "subType": sub_type, "searchedContent": searched_content})
+        }
+        Body::Media(media) => {
+            let mut lite = serde_json::Map::from_iter([("type".to_owned(), media.kind.message_kind().number().into())]);
+            put_media(&mut lite, media);
+            Value::Object(lite)
         }
         Body::Combine(combine) => json!({"type": 100, "title": combine.title, "summary": combine.summary}),
         body => json!({"type": body.kind().number()}),
@@ -234,7 +241,7 @@ pub(crate) fn broadcast_event(broadcast: &Broadcast) -> ByteString {
             (message, sub_type, searched_content) = (text, *number, searched);
         }
         // Not accepted as a broadcast.
-        Body::Barrage(_) | Body::Command(_) | Body::Combine(_) | Body::Tips(_) | Body::Revoke(_) => {}
+        Body::Barrage(_) | Body::Command(_) | Body::Media(_) | Body::Combine(_) | Body::Tips(_) | Body::Revoke(_) => {}
     }
     let wire = WireMessage {
         kind: broadcast.body.kind().number(),
@@ -316,7 +323,7 @@ mod tests {
     #[test]
     fn every_kind_with_and_without_mentions_is_seen_by_each_version_as_the_table_says() {
         let custom = Body::Custom { message: "{}".into(), sub_type: 5, searched_content: String::new() };
-        let combine = Combine { title: "t".into(), summary: "s".into(), children: Vec::new(), copied_from: String::new() };
+        let combine = Combine { title: "t".into(), summary: "s".into(), children: Vec::new(), copied_from: String::new(), uploaded: None };
         let who = || TipsUser { id: UserId::trusted("alice"), name: String::new() };
         let tips = Tips { event: TipsEvent::Joined, operated: who(), targets: vec![who()], new_owner: None };
         let stamp = Stamp { by: UserId::trusted("alice"), at_ms: 5 };

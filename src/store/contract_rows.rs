@@ -150,7 +150,8 @@ fn who_left_keeps_what_it_saw_of_a_group(mut world: World) {
 fn children_and_answers_are_found_where_they_belong(mut world: World) {
     let g = group("g");
     let child = Child { id: 1, sender: user("bob"), timestamp_ms: 1, extended_data: String::new(), body: Body::Text("in".into()) };
-    let combine = Combine { title: "t".into(), summary: "s".into(), children: vec![child.clone()], copied_from: String::new() };
+    let combine =
+        Combine { title: "t".into(), summary: "s".into(), children: vec![child.clone()], copied_from: String::new(), uploaded: None };
     world.append(super::Append { body: Body::Combine(combine), ..text_of(&g, "alice", None, "", 0) }).unwrap();
     world.clock.advance(WEEK);
     for seq in [2, 3] {
@@ -166,7 +167,7 @@ fn children_and_answers_are_found_where_they_belong(mut world: World) {
         world.restart();
     }
     let room = super::testing::room("r", 1);
-    let combine = Combine { title: "t".into(), summary: "s".into(), children: vec![child], copied_from: String::new() };
+    let combine = Combine { title: "t".into(), summary: "s".into(), children: vec![child], copied_from: String::new(), uploaded: None };
     world.append(super::Append { body: Body::Combine(combine), ..text_of(&room, "alice", None, "", 0) }).unwrap();
     world.remove(&room).unwrap();
     assert_eq!(world.store.children(&room, 1), Ok(vec![]));

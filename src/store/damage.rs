@@ -297,5 +297,5 @@ fn a_store_of_the_format_before_is_opened_and_brought_to_this_one() {
     fs::write(&format, "1\n").unwrap();
     world.restart();
     assert_eq!(world.seqs(&group("g")), [1]);
-    assert_eq!(fs::read_to_string(format).unwrap(), "2\n");
+    assert_eq!(fs::read_to_string(format).unwrap(), "3\n");
 }

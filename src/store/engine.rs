@@ -17,7 +17,7 @@ use super::{
     RoomRecord, RowWrite, Since, SinceRead, Store, StoreError, StoreStats, Tail, key, reader,
 };
 use crate::clock::Clock;
-use crate::model::{Child, Conversation, GroupId, GroupMember, LocalMessageId, Message, RoomId, UserId, UserProfile};
+use crate::model::{Child, Conversation, FileUid, GroupId, GroupMember, LocalMessageId, MediaRecord, Message, RoomId, UserId, UserProfile};
 
 /// The name of the writer's thread.
 const THREAD_NAME: &str = "tidings-store";
@@ -304,6 +304,18 @@ impl<T: Engined> Store for T {
             Ok(former.and_then(|former| Some((key::split_membership(key)?, former))))
         })?;
         Ok(groups.into_iter().flatten().collect())
+    }
+
+    fn media(&self, file: FileUid) -> Result<Option<MediaRecord>, StoreError> {
+        self.engine().row(&key::media(file))
+    }
+
+    fn media_after(&self, file: Option<FileUid>, count_max: usize) -> Result<Vec<MediaRecord>, StoreError> {
+        reader::media_after(self.engine().backend(), file, count_max)
+    }
+
+    fn media_uses(&self, file: FileUid, count_max: usize) -> Result<Vec<(Conversation, u64)>, StoreError> {
+        reader::media_uses(self.engine().backend(), file, count_max)
     }
 
     fn head(&self, conversation: &Conversation) -> Result<u64, StoreError> {

@@ -4,13 +4,14 @@
 //! no conversation's keys are a prefix of another's, and one conversation's messages lie together, by seq.
 
 use super::rows::Note;
-use crate::model::{Conversation, GroupId, LocalMessageId, RoomId, UserId};
+use crate::model::{Conversation, FileUid, GroupId, LocalMessageId, RoomId, UserId};
 
 /// Counters of a space, one record. Sorts before all else.
 pub(super) const META: &[u8] = &[0];
 /// No key of the engine begins with this byte or a greater one; a backend may use them.
 pub(super) const RESERVED: u8 = 0xF0;
 
+const MEDIA: u8 = b'a';
 const CHILDREN: u8 = b'b';
 const PEER: u8 = b'c';
 const DEDUP: u8 = b'd';
@@ -30,6 +31,7 @@ const ROOM: u8 = b'r';
 const USER: u8 = b'u';
 const MEMBERSHIP: u8 = b'w';
 const REMOVAL: u8 = b'x';
+const MEDIA_USE: u8 = b'y';
 const DELETED: u8 = b'z';
 
 const RECEIPT: u8 = b'r';
@@ -39,6 +41,7 @@ const REACTION: u8 = b'e';
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Meta,
+    Media,
     Children,
     Peer,
     Dedup,
@@ -57,6 +60,7 @@ pub(super) enum Kind {
     User,
     Membership,
     Removal,
+    MediaUse,
     Deleted,
 }
 
@@ -65,6 +69,7 @@ impl Kind {
     pub(super) fn of(key: &[u8]) -> Option<Self> {
         Some(match *key.first()? {
             0 => Self::Meta,
+            MEDIA => Self::Media,
             CHILDREN => Self::Children,
             PEER => Self::Peer,
             DEDUP => Self::Dedup,
@@ -83,6 +88,7 @@ impl Kind {
             USER => Self::User,
             MEMBERSHIP => Self::Membership,
             REMOVAL => Self::Removal,
+            MEDIA_USE => Self::MediaUse,
             DELETED => Self::Deleted,
             _ => return None,
         })
@@ -310,6 +316,47 @@ pub(super) fn head_of_prefix(prefix: &[u8]) -> Vec<u8> {
         *first = HEAD;
     }
     key
+}
+
+/// A kept file's row.
+pub(super) fn media(file: FileUid) -> Vec<u8> {
+    let mut key = vec![MEDIA];
+    key.extend_from_slice(&file.to_bytes());
+    key
+}
+
+/// The rows of kept files after one; of all of them.
+pub(super) fn media_after(file: Option<FileUid>) -> (Vec<u8>, Vec<u8>) {
+    let from = match file {
+        // No key lies between a key and itself with a byte behind it.
+        Some(file) => [media(file), vec![0]].concat(),
+        None => vec![MEDIA],
+    };
+    (from, vec![MEDIA + 1])
+}
+
+/// That a message carries a kept file.
+pub(super) fn media_use(file: FileUid, conversation: &Conversation, seq: u64) -> Vec<u8> {
+    let mut key = vec![MEDIA_USE];
+    key.extend_from_slice(&file.to_bytes());
+    push_conversation(&mut key, conversation);
+    key.extend_from_slice(&seq.to_be_bytes());
+    key
+}
+
+/// All messages that carry a kept file.
+pub(super) fn media_uses(file: FileUid) -> (Vec<u8>, Vec<u8>) {
+    let mut from = vec![MEDIA_USE];
+    from.extend_from_slice(&file.to_bytes());
+    let mut to = from.clone();
+    to.push(0xFF);
+    (from, to)
+}
+
+/// The place of the message that carries it.
+pub(super) fn split_media_use(key: &[u8]) -> Option<(Conversation, u64)> {
+    let (conversation, seq) = pop_conversation(key.get(17..)?)?;
+    Some((conversation, u64::from_be_bytes(seq.try_into().ok()?)))
 }
 
 /// A removal that has begun.

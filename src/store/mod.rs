@@ -53,8 +53,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::model::{
-    Body, Child, Conversation, GroupId, GroupInfo, GroupMember, LocalMessageId, Mentions, Message, Priority, RoomId, Terms, UserId,
-    UserProfile,
+    Body, Child, Conversation, FileUid, GroupId, GroupInfo, GroupMember, LocalMessageId, MediaRecord, Mentions, Message, Priority, RoomId,
+    Terms, UserId, UserProfile,
 };
 
 pub use self::memory::MemoryStore;
@@ -283,6 +283,10 @@ pub enum RowWrite {
     PutFormer(GroupId, UserId, u64),
     /// Insert or replace.
     PutEntry(UserId, Conversation, EntryRecord),
+    /// Insert or replace: the file is complete.
+    PutMedia(MediaRecord),
+    /// Remove the row; the bytes go by themselves.
+    DeleteMedia(FileUid),
     /// Replaces whose comings and goings a user follows, and until when each, Unix milliseconds.
     PutFollowing(UserId, Vec<(UserId, u64)>),
     /// Hides messages from one user, by seq. Those not kept any more are passed over.
@@ -420,6 +424,25 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
     fn former_groups_of(&self, user: &UserId) -> Result<Vec<(GroupId, FormerMember)>, StoreError>;
+
+    /// A kept file.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn media(&self, file: FileUid) -> Result<Option<MediaRecord>, StoreError>;
+
+    /// Kept files after one, by name, at most `count_max`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn media_after(&self, file: Option<FileUid>, count_max: usize) -> Result<Vec<MediaRecord>, StoreError>;
+
+    /// The places of messages that were stored with a file, at most `count_max`. The message may be gone since, or say
+    /// something else by now.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn media_uses(&self, file: FileUid, count_max: usize) -> Result<Vec<(Conversation, u64)>, StoreError>;
 
     /// The last seq of a conversation; 0 when nothing was ever stored in it.
     ///

@@ -237,6 +237,11 @@ impl Plan {
             commit,
             whole_from: place.head.whole_from,
         };
+        for file in append.body.files() {
+            let use_key = key::media_use(file, &append.conversation, head.seq);
+            let record = record::encode(&use_key, &());
+            self.put_new(use_key, record);
+        }
         let mut body = append.body;
         if let Body::Combine(combine) = &mut body {
             let children_key = key::children(&append.conversation, head.seq);

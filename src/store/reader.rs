@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::record::{Envelope, Head, Known};
 use super::table::{Backend, Space};
 use super::{Anchor, ChangeKind, EntryRecord, Note, NoteRecord, Page, PageRead, Since, SinceRead, StoreError, Tail, key, record};
-use crate::model::{Conversation, LocalMessageId, Message, UserId};
+use crate::model::{Conversation, FileUid, LocalMessageId, MediaRecord, Message, UserId};
 
 /// Every commit counts, durable or not: the engine's own view.
 pub(super) const ALL: u64 = u64::MAX;
@@ -247,6 +247,35 @@ pub(super) fn entries_of(backend: &dyn Backend, user: &UserId) -> Result<Vec<(Co
         Ok((conversation, entry))
     });
     named.collect()
+}
+
+/// Kept files after one, by name.
+pub(super) fn media_after(backend: &dyn Backend, file: Option<FileUid>, count_max: usize) -> Result<Vec<MediaRecord>, StoreError> {
+    let (from, to) = key::media_after(file);
+    let mut found = Vec::new();
+    try_scan(backend, Space::Permanent, (&from, &to), false, |key, value| {
+        if found.len() < count_max {
+            found.push(record::decode(key, value)?);
+        }
+        Ok(if found.len() < count_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    Ok(found)
+}
+
+/// Where a file was stored with a message, the newest period first.
+pub(super) fn media_uses(backend: &dyn Backend, file: FileUid, count_max: usize) -> Result<Vec<(Conversation, u64)>, StoreError> {
+    let (from, to) = key::media_uses(file);
+    let mut places = Vec::new();
+    for period in backend.periods().into_iter().rev() {
+        try_scan(backend, Space::Period(period), (&from, &to), false, |key, _| {
+            if places.len() == count_max {
+                return Ok(ControlFlow::Break(()));
+            }
+            places.push(key::split_media_use(key).ok_or_else(|| StoreError::Damaged("the key of a file's use cannot be read".into()))?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(places)
 }
 
 /// What a local id led to, in the current period or the one before it.

@@ -186,8 +186,17 @@ fn agree(table: &Table) -> Result<PeriodMeta, StoreError> {
                     }
                 }
             }
-            Some(Kind::Entry | Kind::Following | Kind::Pins | Kind::Children | Kind::Note | Kind::Change | Kind::Reply | Kind::Deleted) => {
-            }
+            Some(
+                Kind::Entry
+                | Kind::Following
+                | Kind::Pins
+                | Kind::Children
+                | Kind::Note
+                | Kind::Change
+                | Kind::Reply
+                | Kind::MediaUse
+                | Kind::Deleted,
+            ) => {}
             _ => ops.push(Op::Delete(key.to_vec())),
         }
         Ok(())
@@ -233,10 +242,23 @@ fn agree_permanent(table: &Table, periods: Vec<u64>, rows_acknowledged: u64) -> 
                 ops.push(Op::Put(key.to_vec(), record::encode(key, &Head { whole_from: head.seq, ..head })));
             }
             Some(Kind::Period) => ops.push(Op::Delete(key.to_vec())),
-            Some(Kind::Children | Kind::Dedup | Kind::Message | Kind::Note | Kind::Change | Kind::Reply | Kind::Deleted) | None => {
+            Some(
+                Kind::Children | Kind::Dedup | Kind::Message | Kind::Note | Kind::Change | Kind::Reply | Kind::MediaUse | Kind::Deleted,
+            )
+            | None => {
                 ops.push(Op::Delete(key.to_vec()));
             }
-            Some(Kind::Entry | Kind::Following | Kind::Pins | Kind::User | Kind::Room | Kind::Group | Kind::Peer | Kind::Removal) => {}
+            Some(
+                Kind::Entry
+                | Kind::Following
+                | Kind::Pins
+                | Kind::Media
+                | Kind::User
+                | Kind::Room
+                | Kind::Group
+                | Kind::Peer
+                | Kind::Removal,
+            ) => {}
         }
         Ok(())
     })?;

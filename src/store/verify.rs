@@ -9,7 +9,7 @@ use super::record::{self, Head, Known, PeriodMeta, PeriodRow, PermanentMeta};
 use super::seen::Seen;
 use super::table::{Backend, Mark, Space};
 use super::{EntryRecord, FormerMember, GroupRecord, NoteRecord, Pin, RoomRecord, StoreError};
-use crate::model::{GroupMember, UserProfile};
+use crate::model::{GroupMember, MediaRecord, UserProfile};
 
 /// What the check found.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,6 +68,7 @@ fn verify_permanent(backend: &dyn Backend) -> Result<PermanentMeta, StoreError> 
                 meta = record::decode(key, value)?;
                 entries -= 1;
             }
+            Some(Kind::Media) => drop(record::decode::<MediaRecord>(key, value)?),
             Some(Kind::User) => drop(record::decode::<UserProfile>(key, value)?),
             Some(Kind::Room) => drop(record::decode::<RoomRecord>(key, value)?),
             Some(Kind::Group) => drop(record::decode::<GroupRecord>(key, value)?),
@@ -81,7 +82,10 @@ fn verify_permanent(backend: &dyn Backend) -> Result<PermanentMeta, StoreError> 
             Some(Kind::Following) => record::check(key, value)?,
             Some(Kind::Membership) => drop(record::decode::<Option<FormerMember>>(key, value)?),
             Some(Kind::Peer | Kind::Removal) => record::check(key, value)?,
-            Some(Kind::Children | Kind::Dedup | Kind::Message | Kind::Note | Kind::Change | Kind::Reply | Kind::Deleted) | None => {
+            Some(
+                Kind::Children | Kind::Dedup | Kind::Message | Kind::Note | Kind::Change | Kind::Reply | Kind::MediaUse | Kind::Deleted,
+            )
+            | None => {
                 return damaged("a row of unknown kind");
             }
         }
@@ -176,7 +180,9 @@ fn verify_period(backend: &dyn Backend, period: u64, seen: &Seen) -> Result<(), 
             }
             Some(Kind::Note) => drop(record::decode::<NoteRecord>(key, value)?),
             Some(Kind::Pins) => drop(record::decode::<Vec<Pin>>(key, value)?),
-            Some(Kind::Children | Kind::Change | Kind::Reply | Kind::Deleted | Kind::Following) => record::check(key, value)?,
+            Some(Kind::Children | Kind::Change | Kind::Reply | Kind::MediaUse | Kind::Deleted | Kind::Following) => {
+                record::check(key, value)?
+            }
             _ => return damaged("a record of unknown kind"),
         }
         Ok(ControlFlow::Continue(()))

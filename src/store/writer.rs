@@ -377,6 +377,10 @@ fn put_row(rows: &mut Rows, write: RowWrite) {
             put(rows, key::membership(&member.user, &group), &());
             put(rows, key::member(&group, &member.user), &member);
         }
+        RowWrite::PutMedia(media) => put(rows, key::media(media.file), &media),
+        RowWrite::DeleteMedia(file) => {
+            rows.insert(key::media(file), None);
+        }
         // Handled where the plan is at hand.
         RowWrite::PutFormer(..) | RowWrite::PutEntry(..) | RowWrite::PutFollowing(..) | RowWrite::Delete(..) => {}
         RowWrite::DeleteMember(group, user) => {

@@ -26,6 +26,13 @@ const STEADY_AFTER_MS = 10_000;
 // A longer frame would make the broker close the session; refusing it here costs only this one message.
 const FRAME_BYTES_MAX = 262_144;
 const LOCAL_DATA_BYTES_MAX = 131_072;
+/** A combined message with more goes up as a file. */
+const COMBINE_BYTES_MAX = 131_072;
+/** A file up to here goes up in one request; a larger one in parts of this size or up to four times it. */
+const PART_BYTES = 524_288;
+/** How long an upload tries to go on without a byte getting through. */
+const UPLOAD_PATIENCE_MS = 60_000;
+const DOWNLOAD_BYTES_MAX = 209_715_200;
 
 export const ZIMBlacklistChangeAction = Object.freeze({ Added: 0, Removed: 1 });
 export const ZIMCXHandleType = Object.freeze({ Generic: 1, PhoneNumber: 2, EmailAddress: 3 });
@@ -93,7 +100,9 @@ export const ZIMUserRelationType = Object.freeze({
 const Code = Object.freeze({
   ParamInvalid: 6000001, NotInit: 6000002, ServerFrequencyLimit: 6000005, Unsupported: 6000013,
   TokenInvalid: 6000103, NetworkError: 6000104, TokenExpired: 6000106, TokenVersionError: 6000107,
-  TokenTimeIsTooShort: 6000108, UserHasAlreadyLogged: 6000111, UserIsNotLogged: 6000121,
+  TokenTimeIsTooShort: 6000108, UserHasAlreadyLogged: 6000111, UserIsNotLogged: 6000121, SendCancelled: 6000206,
+  FileNotExist: 6000211, FileServerError: 6000212, FileSizeInvalid: 6000214, FileDownloadFailed: 6000217, FileDownloadLimit: 6000218,
+  FileDownloadUrlNotFound: 6000219,
   UserIsNotInTheRoom: 6000321, RoomDoesNotExist: 6000322,
 });
 
@@ -131,13 +140,15 @@ function runGuarded(what, code) {
   }
 }
 
-const { Text, Command, Barrage, Custom, Revoke, Tips, Combine } = ZIMMessageType;
+const { Text, Command, Image, File: FileKind, Audio, Video, Barrage, Custom, Revoke, Tips, Combine } = ZIMMessageType;
 const { Peer, Room, Group } = ZIMConversationType;
 const { Sending, Success, Failed } = ZIMMessageSentStatus;
 
-const SENDABLE_KINDS = [Text, Command, Barrage, Custom, Combine];
-const LATER_KINDS = [10, 11, 12, 13, 14];
-const isStorable = (message) => [Text, Custom, Combine].includes(message.type);
+const MEDIA_KINDS = [Image, FileKind, Audio, Video];
+const SENDABLE_KINDS = [Text, Command, Barrage, Custom, Combine, ...MEDIA_KINDS];
+const LATER_KINDS = [10];
+const isMedia = (message) => MEDIA_KINDS.includes(message?.type);
+const isStorable = (message) => [Text, Custom, Combine].includes(message?.type) || isMedia(message);
 const LOCAL_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** The documented default of every field that the wire leaves out, or that the program may leave out when sending. */
@@ -149,9 +160,28 @@ function messageDefaults() {
   };
 }
 
+const fileDefaults = () => ({ fileLocalPath: '', fileDownloadUrl: '', fileName: '', fileSize: 0, fileUID: '' });
+
+const URL_FIELDS = ['fileDownloadUrl', 'thumbnailDownloadUrl', 'largeImageDownloadUrl', 'videoFirstFrameDownloadUrl'];
+
+/** What the sender of a file elsewhere may say of it, beside its URLs. */
+const FILE_FIELDS = [
+  'fileName', 'fileSize', 'originalImageWidth', 'originalImageHeight', 'largeImageWidth', 'largeImageHeight', 'thumbnailWidth',
+  'thumbnailHeight', 'videoFirstFrameWidth', 'videoFirstFrameHeight',
+];
+
 function kindDefaults(type) {
   switch (type) {
     case Custom: return { subType: 0, searchedContent: '' };
+    case Image: return {
+      ...fileDefaults(), thumbnailDownloadUrl: '', largeImageDownloadUrl: '', originalImageWidth: 0, originalImageHeight: 0,
+      largeImageWidth: 0, largeImageHeight: 0, thumbnailWidth: 0, thumbnailHeight: 0,
+    };
+    case FileKind: return fileDefaults();
+    case Audio: return { ...fileDefaults(), audioDuration: 0 };
+    case Video: return {
+      ...fileDefaults(), videoDuration: 0, videoFirstFrameDownloadUrl: '', videoFirstFrameWidth: 0, videoFirstFrameHeight: 0,
+    };
     case Combine: return { title: '', summary: '', combineID: '', messageList: [] };
     case Revoke: return {
       revokeType: 0, revokeStatus: 0, revokeTimestamp: 0, operatedUserID: '', revokeExtendedData: '', originalMessageType: 0,
@@ -165,7 +195,7 @@ function kindDefaults(type) {
 /** What a program may say about a message beside its content. */
 const CALLER_FIELDS = [
   'extendedData', 'localExtendedData', 'mentionedUserIDs', 'isMentionAll', 'subType', 'searchedContent', 'title', 'summary', 'combineID',
-  'messageList',
+  'messageList', 'fileLocalPath', 'fileUID', 'audioDuration', 'videoDuration', ...URL_FIELDS, ...FILE_FIELDS,
 ];
 
 function callerFields(draft) {
@@ -177,7 +207,7 @@ function callerFields(draft) {
 function checkDraft(draft, toConversationID, conversationType, userID) {
   if (draft === null || typeof draft !== 'object') throw invalid('message is not an object');
   if (LATER_KINDS.includes(draft.type)) {
-    throw new ZIMError(Code.Unsupported, `message.type is ${draft.type}, which is not carried yet`);
+    throw new ZIMError(Code.Unsupported, `message.type is ${draft.type}, which is not carried`);
   }
   if (!SENDABLE_KINDS.includes(draft.type)) throw invalid(`message.type is ${draft.type}, which cannot be sent`);
   if (![Peer, Room, Group].includes(conversationType)) {
@@ -190,7 +220,12 @@ function checkDraft(draft, toConversationID, conversationType, userID) {
   checkContent(draft);
 }
 
-function checkContent({ type, message, messageList, combineID }) {
+function checkContent(draft) {
+  const { type, message, messageList, combineID } = draft;
+  if (isMedia(draft)) {
+    checkMedia(draft);
+    return;
+  }
   if (type === Combine) {
     if (!combineID || messageList?.length > 0) checkChildren(messageList, 'message.messageList');
     return;
@@ -203,6 +238,15 @@ function checkContent({ type, message, messageList, combineID }) {
   if (typeof message !== 'string') throw invalid('message.message is not a string');
   // A custom message may say everything with its subType.
   if (type !== Custom && message.trim() === '') throw invalid('message.message is empty');
+}
+
+/** A file here, one there, or one that was uploaded before; and how long it plays. */
+function checkMedia({ type, fileLocalPath, fileDownloadUrl, fileUID, audioDuration, videoDuration }) {
+  if (!fileLocalPath && !fileDownloadUrl && !fileUID) {
+    throw new ZIMError(Code.FileNotExist, 'message has neither fileLocalPath nor fileDownloadUrl');
+  }
+  const [field, seconds] = type === Audio ? ['audioDuration', audioDuration] : ['videoDuration', videoDuration];
+  if ((type === Audio || type === Video) && typeof seconds !== 'number') throw invalid(`message.${field} is missing: seconds`);
 }
 
 /** What may be combined: what was sent and is kept. */
@@ -239,8 +283,21 @@ function toWire(message) {
     if (message.searchedContent) wire.searchedContent = message.searchedContent;
   }
   if (message.type === Combine) Object.assign(wire, combineToWire(message));
+  if (isMedia(message)) Object.assign(wire, mediaToWire(message));
   return wire;
 }
+
+/** What names a file: a kept one by its uid, whatever token its URL bears; one elsewhere by its URLs. */
+function mediaToWire(message) {
+  const wire = { message: undefined, audioDuration: message.audioDuration, videoDuration: message.videoDuration };
+  const uid = !message.fileDownloadUrl || OWN_URL.test(message.fileDownloadUrl) ? message.fileUID : '';
+  if (uid) return { ...wire, fileUID: uid };
+  for (const field of [...URL_FIELDS, ...FILE_FIELDS]) if (message[field]) wire[field] = message[field];
+  return wire;
+}
+
+/** A file of a broker, by the path of its URL. */
+const OWN_URL = /\/media\/[0-9a-f]{32}\/(original|large|thumbnail|frame)(\?|$)/;
 
 /** A combined message's own parts: its children, or, passed on as it came, where they are. */
 function combineToWire({ title = '', summary = '', combineID, messageList = [] }) {
@@ -253,6 +310,7 @@ function childToWire(child) {
   const wire = { type, message, messageID, senderUserID, timestamp, extendedData: extendedData || undefined };
   if (type === Custom) Object.assign(wire, { subType: child.subType, searchedContent: child.searchedContent });
   if (type === Combine) Object.assign(wire, combineToWire(child));
+  if (isMedia(child)) Object.assign(wire, mediaToWire(child));
   return wire;
 }
 
@@ -278,14 +336,14 @@ function fromWire(wire, userID, conversationID) {
 }
 
 /** A conversation as the program sees it. */
-function conversationFromWire(wire, userID, local) {
+function conversationFromWire(wire, local, messageFromWire) {
   const { lastMessage, ...fields } = wire;
   const key = conversationKey(wire.conversationID, wire.type);
   const conversation = {
     conversationName: '', conversationAlias: '', conversationAvatarUrl: '', unreadMessageCount: 0, notificationStatus: 1, isPinned: false,
     mentionedInfoList: [], ...fields, draft: local.drafts.get(key) ?? '',
   };
-  const last = lastMessage && fromWire(lastMessage, userID, wire.conversationID);
+  const last = lastMessage && messageFromWire(lastMessage, wire.conversationID);
   conversation.lastMessage = last && !local.hides(last) ? local.annotate(last) : undefined;
   return conversation;
 }
@@ -933,7 +991,7 @@ const ARGUMENTS = {
 const LATER_METHODS = `
   acceptFriendApplication acceptGroupInviteApplication acceptGroupJoinApplication addFriend addUsersToBlacklist
   beginRoomAttributesBatchOperation callAccept callCancel callEnd callExperimentalAPI callInvite callJoin callQuit callReject
-  callingInvite cancelSendingMessage checkFriendsRelation checkUserIsInBlacklist deleteFriends deleteGroupAttributes
+  callingInvite checkFriendsRelation checkUserIsInBlacklist deleteFriends deleteGroupAttributes
   deleteMessageAllReactions deleteRoomAttributes endRoomAttributesBatchOperation leaveAllRoom muteGroup muteGroupMembers queryBlacklist
   queryCallInvitationList queryFriendApplicationList queryFriendList queryFriendsInfo queryGroupAllAttributes queryGroupApplicationList
   queryGroupAttributes queryGroupMemberInfo queryGroupMemberMutedList queryRoomAllAttributes queryRoomMemberAttributesList
@@ -985,6 +1043,279 @@ class Heard {
   }
 }
 
+const pause = (ms, signal) => new Promise((resolve) => {
+  const timer = setTimeout(resolve, ms);
+  signal?.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
+});
+
+const KIND_NAMES = { [Image]: 'image', [FileKind]: 'file', [Audio]: 'audio', [Video]: 'video' };
+
+/** The bytes behind `fileLocalPath`: a File or Blob, bytes, or in Node a path. @returns {Promise<Blob>} */
+async function blobOf(source) {
+  if (source instanceof Blob) return source;
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return new Blob([source]);
+  if (typeof source === 'string' && globalThis.process?.versions?.node) {
+    try {
+      const { openAsBlob } = await import('node:fs');
+      return await openAsBlob(source);
+    } catch (error) {
+      throw new ZIMError(Code.FileNotExist, `fileLocalPath ${source} cannot be read: ${error.message}`);
+    }
+  }
+  throw new ZIMError(Code.FileNotExist, 'fileLocalPath is no File, Blob, bytes or path');
+}
+
+function nameOf(source, message) {
+  if (message.fileName) return message.fileName;
+  if (typeof source === 'string') return source.split(/[/\\]/).pop();
+  return source.name ?? '';
+}
+
+/** The first picture of a video, made where there is a browser to make it; null where not. @returns {Promise<Blob | null>} */
+async function firstFrameOf(blob) {
+  if (typeof document === 'undefined' || typeof URL.createObjectURL !== 'function') return null;
+  const video = document.createElement('video');
+  const url = URL.createObjectURL(blob);
+  try {
+    const shown = new Promise((resolve, reject) => {
+      video.addEventListener('loadeddata', resolve, { once: true });
+      video.addEventListener('error', () => reject(new Error('the video cannot be shown')), { once: true });
+      setTimeout(() => reject(new Error('the video does not load')), 5000);
+    });
+    Object.assign(video, { muted: true, playsInline: true, preload: 'auto', src: url });
+    await shown;
+    const canvas = document.createElement('canvas');
+    const scale = Math.min(1, 1280 / Math.max(video.videoWidth, video.videoHeight));
+    [canvas.width, canvas.height] = [Math.round(video.videoWidth * scale), Math.round(video.videoHeight * scale)];
+    canvas.getContext('2d').drawImage(video, 0, 0, canvas.width, canvas.height);
+    return await new Promise((resolve) => { canvas.toBlob(resolve, 'image/jpeg', 0.85); });
+  } catch {
+    // A codec this browser does not know: the video goes without.
+    return null;
+  } finally {
+    video.removeAttribute('src');
+    URL.revokeObjectURL(url);
+  }
+}
+
+/** Files of one session, over HTTP beside its socket. */
+class Files {
+  #base;
+  #token = '';
+  #renewal;
+  #renew;
+  #uploads = new Map();
+
+  /** @param {string} base the broker's address @param {() => Promise<object>} renew asks for a new token */
+  constructor(base, renew) {
+    this.#base = base;
+    this.#renew = renew;
+  }
+
+  /** Takes the token of a login or a renewal, and sees to the next. */
+  grant({ mediaToken, mediaTokenSeconds }) {
+    if (!mediaToken) return;
+    this.#token = mediaToken;
+    clearTimeout(this.#renewal);
+    this.#renewal = setTimeout(() => { this.#renewNow(); }, Math.max(1, mediaTokenSeconds * 0.8) * 1000);
+    this.#renewal.unref?.();
+  }
+
+  async #renewNow() {
+    // Without a connection the next login brings one.
+    try {
+      this.grant(await this.#renew());
+    } catch { /* the next login does */ }
+  }
+
+  /** Ends every upload. */
+  end(error) {
+    clearTimeout(this.#renewal);
+    for (const controller of this.#uploads.values()) controller.abort(error);
+    this.#uploads.clear();
+  }
+
+  cancel(message) {
+    const controller = this.#uploads.get(message);
+    controller?.abort(new ZIMError(Code.SendCancelled, 'the upload was cancelled'));
+    return controller !== undefined;
+  }
+
+  /** URLs of the broker's own files, whole and with a token that is good for a while. Changes the object. */
+  sign(message) {
+    for (const field of URL_FIELDS) {
+      const path = OWN_URL.test(message[field] ?? '') && this.#pathOf(message[field]);
+      if (path) message[field] = `${this.#base}${path}?token=${this.#token}`;
+    }
+    if (message.repliedInfo?.messageInfo) this.sign(message.repliedInfo.messageInfo);
+    return message;
+  }
+
+  /** The path of an own file, null for one elsewhere. */
+  #pathOf(url) {
+    const path = url.startsWith(`${this.#base}/`) ? url.slice(this.#base.length) : url;
+    return path.startsWith('/media/') ? path.split('?')[0] : null;
+  }
+
+  /**
+   * Uploads what a message names by `fileLocalPath` and notes it in the message.
+   * @param {(sent: number, total: number) => void} progress
+   */
+  async upload(message, progress) {
+    const controller = new AbortController();
+    this.#uploads.set(message, controller);
+    try {
+      const source = message.fileLocalPath;
+      const blob = await blobOf(source);
+      const frame = message.type === Video ? await firstFrameOf(blob) : null;
+      const file = await this.#put(blob, KIND_NAMES[message.type], nameOf(source, message), progress, controller.signal);
+      if (frame) await this.#putFrame(file, frame, controller.signal);
+      const { fileUID, fileName, fileSize } = file;
+      Object.assign(message, { fileUID, fileName, fileSize });
+    } catch (error) {
+      throw controller.signal.aborted ? controller.signal.reason : error;
+    } finally {
+      this.#uploads.delete(message);
+    }
+  }
+
+  /** Uploads bytes that no message names. */
+  async put(blob, name) {
+    return this.#put(blob, 'file', name, () => {}, undefined);
+  }
+
+  async #put(blob, kind, name, progress, signal) {
+    if (blob.size === 0) throw new ZIMError(Code.FileSizeInvalid, 'the file is 0 bytes, the range is 1 and more');
+    let shown = 0;
+    const tell = (sent) => {
+      if (sent <= shown) return;
+      shown = sent;
+      progress(sent, blob.size);
+    };
+    const file = blob.size <= PART_BYTES ? await this.#putWhole(blob, kind, name, signal) : await this.#putParts(blob, kind, name, tell, signal);
+    tell(blob.size);
+    return file;
+  }
+
+  async #putWhole(blob, kind, name, signal) {
+    const place = `/media/uploads?kind=${kind}&name=${encodeURIComponent(name)}`;
+    const response = await this.#insistently(() => this.#ask('POST', place, { body: blob, signal }), signal);
+    return response.json();
+  }
+
+  /** By tus 1.0: what got through stays, whatever becomes of a connection. */
+  async #putParts(blob, kind, name, tell, signal) {
+    const tus = { 'Tus-Resumable': '1.0.0' };
+    const encoded = (text) => bytesToBase64(new TextEncoder().encode(text));
+    const create = async () => {
+      const headers = { ...tus, 'Upload-Length': `${blob.size}`, 'Upload-Metadata': `filename ${encoded(name)},kind ${encoded(kind)}` };
+      const response = await this.#ask('POST', '/media/tus', { headers, signal });
+      return response.headers.get('Location').split('/').pop();
+    };
+    let uid = await this.#insistently(create, signal);
+    signal?.addEventListener('abort', () => { this.#ask('DELETE', `/media/tus/${uid}`, { headers: tus }).catch(() => {}); }, { once: true });
+    const part = Math.min(4 * PART_BYTES, Math.max(PART_BYTES, Math.ceil(blob.size / 64)));
+    let offset = 0;
+    let isSure = true;
+    while (offset < blob.size) {
+      const step = async () => {
+        if (!isSure) {
+          const response = await this.#ask('HEAD', `/media/tus/${uid}`, { headers: tus, signal });
+          offset = Number(response.headers.get('Upload-Offset'));
+          isSure = true;
+          if (offset === blob.size) return;
+        }
+        isSure = false;
+        const headers = { ...tus, 'Upload-Offset': `${offset}`, 'Content-Type': 'application/offset+octet-stream' };
+        // Read now: a blob of a file that vanished fails here, and not as a lost connection.
+        const body = await blob.slice(offset, offset + part).arrayBuffer();
+        const response = await this.#ask('PATCH', `/media/tus/${uid}`, { headers, body, signal });
+        offset = Number(response.headers.get('Upload-Offset'));
+        isSure = true;
+      };
+      try {
+        await this.#insistently(step, signal);
+      } catch (error) {
+        // The broker began anew, or gave it up: so does this.
+        if (error.status !== 404 || signal?.aborted) throw error;
+        uid = await this.#insistently(create, signal);
+        [offset, isSure] = [0, true];
+      }
+      tell(Math.min(offset, blob.size - 1));
+    }
+    const response = await this.#insistently(() => this.#ask('GET', `/media/uploads/${uid}`, { signal }), signal);
+    return response.json();
+  }
+
+  /** A picture that does not arrive does not hold up its video. */
+  async #putFrame({ fileUID }, frame, signal) {
+    try {
+      await this.#ask('PUT', `/media/${fileUID}/frame`, { body: frame, signal });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+    }
+  }
+
+  /** Again and again while it is the connection's or the moment's fault. */
+  async #insistently(work, signal) {
+    const until = Date.now() + UPLOAD_PATIENCE_MS;
+    for (let tries = 0; ; tries += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (signal?.aborted) throw signal.reason;
+        const isForNow = error.code === Code.NetworkError || [408, 409, 423, 429, 503].includes(error.status);
+        const isStale = error.status === 401 && tries < 3;
+        if ((!isForNow && !isStale) || Date.now() > until) throw error;
+        if (isStale) await this.#renewNow();
+        await pause(Math.min(5000, 200 * 2 ** tries) * (0.5 + Math.random() / 2), signal);
+      }
+    }
+  }
+
+  /** One request. Rejects with the broker's own number and words. @returns {Promise<Response>} */
+  async #ask(method, place, { headers = {}, body, signal } = {}) {
+    let response;
+    try {
+      response = await fetch(`${this.#base}${place}`, { method, body, signal, headers: { ...headers, Authorization: `Bearer ${this.#token}` } });
+    } catch (error) {
+      throw lost(error.cause?.message ?? error.message);
+    }
+    if (response.ok) return response;
+    const problem = await response.json().catch(() => ({}));
+    const refused = new ZIMError(problem.code ?? Code.FileServerError, problem.detail ?? `the broker answered ${response.status}`);
+    throw Object.defineProperty(refused, 'status', { value: response.status });
+  }
+
+  /** Bytes of a URL, own or elsewhere. @returns {Promise<Blob>} */
+  async download(url, progress) {
+    const path = this.#pathOf(url);
+    let response;
+    try {
+      response = path ? await this.#insistently(() => this.#ask('GET', path)) : await fetch(url);
+    } catch (error) {
+      throw error.code && error.code !== Code.NetworkError ? error : new ZIMError(Code.FileDownloadFailed, error.message);
+    }
+    if (!response.ok) throw new ZIMError(Code.FileDownloadFailed, `the answer is ${response.status}`);
+    const total = Number(response.headers.get('Content-Length') ?? 0);
+    if (total > DOWNLOAD_BYTES_MAX) throw new ZIMError(Code.FileDownloadLimit, `the file is ${total} bytes, the limit is ${DOWNLOAD_BYTES_MAX}`);
+    const [parts, reader] = [[], response.body.getReader()];
+    let received = 0;
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+      parts.push(chunk.value);
+      received += chunk.value.length;
+      if (received > DOWNLOAD_BYTES_MAX) {
+        await reader.cancel();
+        throw new ZIMError(Code.FileDownloadLimit, `the file is longer than ${DOWNLOAD_BYTES_MAX} bytes, the limit`);
+      }
+      progress?.(received, total || received);
+    }
+    return new Blob(parts, { type: response.headers.get('Content-Type') ?? '' });
+  }
+}
+
+const MEDIA_FILE_URLS = { 1: 'fileDownloadUrl', 2: 'largeImageDownloadUrl', 3: 'thumbnailDownloadUrl', 4: 'videoFirstFrameDownloadUrl' };
+
 /** The vendor's client class. */
 export class ZIM {
   static #instance = null;
@@ -1001,6 +1332,7 @@ export class ZIM {
   #isResumed = false;
   #heard = new Heard();
   #local = new Local('');
+  #files = null;
   #deviceID;
   #destroyed = false;
   // Recognises this client's own messages, and cannot collide with another client of the same user.
@@ -1074,6 +1406,8 @@ export class ZIM {
     [this.#userID, this.#userName, this.#token, this.#cursor] = [userID, userName ?? '', token ?? '', null];
     this.#heard = new Heard();
     this.#local = new Local(userID);
+    this.#files?.end(this.#notLoggedIn());
+    this.#files = new Files(this.#baseUrl(), () => this.#request('renewMediaToken', {}));
     this.#tellState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
     await this.#connection.login();
   }
@@ -1114,10 +1448,33 @@ export class ZIM {
     this.#requireLogin();
     checkDraft(draft, toConversationID, conversationType, this.#userID);
     const message = this.#attach(draft, toConversationID, conversationType, config);
-    return this.#submit(message, 'sendMessage', { message: toWire(message), toConversationID, conversationType }, config, notification);
+    return this.#submit(message, 'sendMessage', { toConversationID, conversationType }, config, notification);
   }
 
-  /** The vendor's older name for media; of the kinds it is for, none is carried yet. */
+  /** Gives up sending a message whose file is still on its way; its send is rejected with 6000206. */
+  async cancelSendingMessage(message) {
+    if (!this.#files?.cancel(message)) throw invalid('message is not being uploaded');
+  }
+
+  /**
+   * The bytes of a message's file: 1 the original, 2 the large image, 3 the thumbnail, 4 a video's first picture.
+   * @returns {Promise<{message: object, fileType: number, file: Blob}>}
+   */
+  async downloadMediaFile(message, fileType = 1, config = undefined, onProgress = undefined) {
+    this.#requireLogin();
+    const url = message?.[MEDIA_FILE_URLS[fileType]];
+    if (!url) throw new ZIMError(Code.FileDownloadUrlNotFound, `message has no file of type ${fileType}`);
+    const progress = typeof onProgress === 'function' ? (received, total) => runGuarded('onProgress', () => onProgress(message, received, total)) : undefined;
+    return { message, fileType, file: await this.#files.download(url, progress) };
+  }
+
+  /** Ours: writes new tokens into the URLs of a message held for long. */
+  refreshMediaUrls(message) {
+    this.#requireLogin();
+    return this.#files.sign(message);
+  }
+
+  /** The vendor's older name for media. */
   async sendMediaMessage(message, toConversationID, conversationType, config, notification) {
     return this.sendMessage(message, toConversationID, conversationType, config, notification);
   }
@@ -1129,7 +1486,7 @@ export class ZIM {
     const { conversationID, conversationType } = original;
     checkDraft(draft, conversationID, conversationType, this.#userID);
     const message = this.#attach(draft, conversationID, conversationType, config);
-    return this.#submit(message, 'replyMessage', { message: toWire(message), toOriginalMessage: original }, config, notification);
+    return this.#submit(message, 'replyMessage', { toOriginalMessage: original }, config, notification);
   }
 
   async #submit(message, op, args, config, notification) {
@@ -1140,10 +1497,14 @@ export class ZIM {
     this.#tellAttached(notification, message);
     this.#tellStatus(message, Sending);
     try {
+      const wire = toWire(message);
+      // Without a wait where there is nothing to bring first: sends leave in the order of the calls.
+      args.message = this.#isBulky(message, wire) ? await this.#bring(message, wire, notification) : wire;
       const result = await this.#sends.submit(message, op, args);
-      const { localExtendedData, conversationID } = message;
+      const { localExtendedData, conversationID, fileLocalPath } = message;
       if (localExtendedData) this.#local.setNote(result.message, localExtendedData);
-      Object.assign(message, fromWire(result.message, this.#userID, conversationID), { localExtendedData });
+      Object.assign(message, this.#fromWire(result.message, conversationID), { localExtendedData });
+      if (fileLocalPath) message.fileLocalPath = fileLocalPath;
       this.#tellStatus(message, Success);
     } catch (error) {
       message.sentStatus = Failed;
@@ -1153,6 +1514,27 @@ export class ZIM {
       this.#underWay.delete(message);
     }
     return { message };
+  }
+
+  /** Whether a file, or too many parts for a frame, must go before it. A URL wins over a path; what is there stays there. */
+  #isBulky(message, wire) {
+    if (isMedia(message)) return Boolean(message.fileLocalPath) && !message.fileDownloadUrl && !message.fileUID;
+    return message.type === Combine && wire.messageList !== undefined && JSON.stringify(wire.messageList).length > COMBINE_BYTES_MAX / 3;
+  }
+
+  /** Brings a message's file or its many parts to the broker; returns what of it goes there now. */
+  async #bring(message, wire, notification) {
+    if (isMedia(message)) {
+      const told = notification?.onMediaUploadingProgress;
+      await this.#files.upload(message, (sent, total) => {
+        if (typeof told === 'function') runGuarded('onMediaUploadingProgress', () => told.call(notification, message, sent, total));
+      });
+      return toWire(message);
+    }
+    const children = new Blob([JSON.stringify(wire.messageList)]);
+    if (children.size <= COMBINE_BYTES_MAX) return wire;
+    const { fileUID } = await this.#files.put(children, 'messages.json');
+    return { ...wire, messageList: undefined, fileUID };
   }
 
   /** Takes a message back; the object given becomes the revoke message that stands in its place. */
@@ -1169,7 +1551,7 @@ export class ZIM {
   }
 
   #update(message, wire) {
-    const now = this.#local.annotate(fromWire(wire, this.#userID, message.conversationID));
+    const now = this.#local.annotate(this.#fromWire(wire, message.conversationID));
     return Object.isFrozen(message) ? now : Object.assign(message, now);
   }
 
@@ -1184,7 +1566,7 @@ export class ZIM {
       next = page.next;
     } while (page.more);
     const { conversationID, conversationType } = message;
-    const children = messageList.map((wire) => fromWire({ conversationType, ...wire }, this.#userID, conversationID));
+    const children = messageList.map((wire) => this.#fromWire({ conversationType, ...wire }, conversationID));
     const whole = Object.isFrozen(message) ? { ...message } : message;
     return { message: Object.assign(whole, { messageList: children }) };
   }
@@ -1288,7 +1670,7 @@ export class ZIM {
       const anchor = last && { conversationID: last.conversationID, type: last.type, orderKey: last.orderKey, isPinned: last.isPinned };
       page = (await this.#request(op, { config: { count: count - list.length, nextConversation: anchor } })).conversationList;
       last = page.at(-1);
-      list.push(...page.map((wire) => conversationFromWire(wire, this.#userID, this.#local)).filter((one) => !this.#local.hidesConversation(one)));
+      list.push(...page.map((wire) => this.#conversation(wire)).filter((one) => !this.#local.hidesConversation(one)));
     } while (page.length > 0 && list.length < count);
     return list;
   }
@@ -1321,7 +1703,7 @@ export class ZIM {
     do {
       const pageConfig = { count: count - messageList.length, reverse, nextMessage: anchor };
       page = await this.#request('queryHistoryMessage', { conversationID, conversationType, config: pageConfig });
-      const messages = page.messageList.map((wire) => this.#local.annotate(fromWire(wire, this.#userID, conversationID)));
+      const messages = page.messageList.map((wire) => this.#local.annotate(this.#fromWire(wire, conversationID)));
       const seen = messages.filter((message) => !this.#local.hides(message));
       if (reverse) messageList.unshift(...seen);
       else messageList.push(...seen);
@@ -1376,6 +1758,21 @@ export class ZIM {
     }
   }
 
+  #fromWire(wire, conversationID) {
+    const message = fromWire(wire, this.#userID, conversationID);
+    return isMedia(message) || message.repliedInfo ? this.#files.sign(message) : message;
+  }
+
+  #conversation(wire) {
+    return conversationFromWire(wire, this.#local, (message, conversationID) => this.#fromWire(message, conversationID));
+  }
+
+  /** The broker's address for HTTP. */
+  #baseUrl() {
+    const url = socketUrl(this.#config.server ?? globalThis.TIDINGS_SERVER ?? pageOrigin());
+    return url.replace(/^ws/, 'http').replace(/\/ws$/, '');
+  }
+
   #newConnection() {
     const { server, WebSocket = globalThis.WebSocket, reconnectMaxMs } = this.#config;
     if (!WebSocket) throw invalid('WebSocket is missing, give ZIM.create a WebSocket class');
@@ -1397,6 +1794,7 @@ export class ZIM {
   }
 
   #up(result) {
+    this.#files.grant(result);
     this.#isResumed = this.#cursor !== null;
     // When resuming, what lies between our cursor and the new one is yet to come, unless it is too much to replay.
     if (!this.#isResumed || result.resync) this.#cursor = result.cursor ?? null;
@@ -1418,6 +1816,7 @@ export class ZIM {
 
   #endSession(roomEvent, error) {
     this.#sends.abandon(error);
+    this.#files?.end(error);
     this.#rooms.ended(roomEvent);
   }
 
@@ -1443,12 +1842,12 @@ export class ZIM {
 
   /** A result as the program sees it: messages and conversations in it are whole. */
   #completed(result, conversationID) {
-    const message = (wire) => this.#local.annotate(fromWire(wire, this.#userID, conversationID));
+    const message = (wire) => this.#local.annotate(this.#fromWire(wire, conversationID));
     const parts = {
-      message, conversation: (wire) => conversationFromWire(wire, this.#userID, this.#local),
+      message, conversation: (wire) => this.#conversation(wire),
       messageList: (list) => list.map(message).filter((one) => !this.#local.hides(one)),
       nextMessage: message,
-      conversationSearchInfoList: (list) => list.map((info) => ({ ...info, messageList: info.messageList.map((wire) => fromWire(wire, this.#userID, info.conversationID)) })),
+      conversationSearchInfoList: (list) => list.map((info) => ({ ...info, messageList: info.messageList.map((wire) => this.#fromWire(wire, info.conversationID)) })),
       rootRepliedInfo: (info) => ({ ...info, message: info.message ? message(info.message) : undefined }),
       infos: (list) => list.map((info) => (info.message ? { ...info, message: message(info.message) } : info)),
       changeInfoList: (list) => list.map((info) => ({ ...info, message: message(info.message) })),
@@ -1508,7 +1907,7 @@ export class ZIM {
   #receive(event, data) {
     if (event in NEWER_NAMES) this.#receiveMessages(event, data);
     else if (event === 'roomStateChanged') this.#rooms.changed(data);
-    else if (event === 'broadcastMessageReceived') this.#emit(event, { message: fromWire(data.message, this.#userID, '') });
+    else if (event === 'broadcastMessageReceived') this.#emit(event, { message: this.#fromWire(data.message, '') });
     else if (event === 'conversationChanged') this.#changeConversations(data.infoList);
     else if (MESSAGE_EVENTS.includes(event)) this.#emit(event, this.#completed(data, data.conversationID));
     else this.#emit(event, data);
@@ -1517,14 +1916,14 @@ export class ZIM {
   }
 
   #changeConversations(infoList) {
-    const whole = infoList.map((info) => ({ ...info, conversation: conversationFromWire(info.conversation, this.#userID, this.#local) }));
+    const whole = infoList.map((info) => ({ ...info, conversation: this.#conversation(info.conversation) }));
     const shown = whole.filter(({ conversation }) => !this.#local.hidesConversation(conversation));
     if (shown.length > 0) this.#emit('conversationChanged', { infoList: shown });
   }
 
   #receiveMessages(event, { messageList, fromConversationID, info = { isOfflineMessage: false } }) {
     const messages = messageList
-      .map((wire) => fromWire(wire, this.#userID, fromConversationID))
+      .map((wire) => this.#fromWire(wire, fromConversationID))
       .filter((message) => !this.#isOwn(message) && !this.#heard.has(message));
     for (const run of splitByConversation(messages)) {
       const received = { messageList: run, fromConversationID: run[0].conversationID };

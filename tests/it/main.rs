@@ -17,6 +17,8 @@ mod hostile;
 mod http;
 mod limits;
 mod list;
+mod media;
+mod media_tus;
 mod mention;
 mod model;
 mod overload;

@@ -14,11 +14,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("auth", &["model", "config", "clock"]),
     ("rate", &["model", "metrics", "config", "clock"]),
     ("store", &["model", "metrics", "clock"]),
-    ("actors", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store"]),
-    ("broker", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "actors"]),
+    ("media", &["model", "metrics"]),
+    ("actors", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media"]),
+    ("broker", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "actors"]),
     ("bench", &["model", "clock", "config", "auth", "broker"]),
-    ("bench_support", &["model", "clock", "protocol", "rate", "actors"]),
-    ("http", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "actors", "broker"]),
+    ("bench_support", &["model", "clock", "protocol", "rate", "media", "actors"]),
+    ("http", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "actors", "broker"]),
 ];
 
 /// The program around the library: it sees what every user of the library sees.

@@ -13,6 +13,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     head: String,
     pub(crate) body: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -29,6 +30,11 @@ impl Answer {
 
 /// Sends `METHOD /path` with these headers; `Host` is the address unless one is given.
 pub(crate) async fn fetch(address: SocketAddr, request: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    fetch_bytes(address, request, headers, body.as_bytes()).await
+}
+
+/// The same with any body.
+pub(crate) async fn fetch_bytes(address: SocketAddr, request: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let mut head = format!("{request} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
     if !headers.iter().any(|(name, _)| *name == "Host") {
         head.push_str(&format!("Host: {address}\r\n"));
@@ -37,14 +43,19 @@ pub(crate) async fn fetch(address: SocketAddr, request: &str, headers: &[(&str, 
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     let answer = async {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(format!("{head}\r\n{body}").as_bytes()).await.unwrap();
+        let (mut reader, mut writer) = TcpStream::connect(address).await.unwrap().into_split();
+        let sending = async {
+            writer.write_all(format!("{head}\r\n").as_bytes()).await?;
+            writer.write_all(body).await
+        };
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        String::from_utf8(answer).unwrap()
+        // Whoever is refused early may be cut off while it still sends.
+        let (_sent_or_refused, _read) = tokio::join!(sending, reader.read_to_end(&mut answer));
+        answer
     };
     let answer = soon("an HTTP answer", answer).await;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap_or_else(|| panic!("no head in {answer:?}"));
+    let (head, bytes) = (String::from_utf8_lossy(&answer[..end]).into_owned(), answer[end + 4..].to_vec());
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
+    Answer { status, head, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
 }

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use tidings::clock::SystemClock;
-use tidings::model::{Child, Conversation, GroupId, GroupMember, LocalMessageId, Message, RoomId, UserId, UserProfile};
+use tidings::model::{
+    Child, Conversation, FileUid, GroupId, GroupMember, LocalMessageId, MediaRecord, Message, RoomId, UserId, UserProfile,
+};
 use tidings::store::{
     Append, Appended, ChangeKind, Done, EntryRecord, FormerMember, GroupRecord, MemoryStore, Note, NoteRecord, Page, PageRead, Pin,
     Revision, RoomRecord, RowWrite, Since, SinceRead, Store, StoreError, StoreStats, Tail,
@@ -110,6 +112,18 @@ impl Store for HeldStore {
 
     fn following(&self, user: &UserId) -> Result<Vec<(UserId, u64)>, StoreError> {
         self.below.following(user)
+    }
+
+    fn media(&self, file: FileUid) -> Result<Option<MediaRecord>, StoreError> {
+        self.below.media(file)
+    }
+
+    fn media_after(&self, file: Option<FileUid>, count_max: usize) -> Result<Vec<MediaRecord>, StoreError> {
+        self.below.media_after(file, count_max)
+    }
+
+    fn media_uses(&self, file: FileUid, count_max: usize) -> Result<Vec<(Conversation, u64)>, StoreError> {
+        self.below.media_uses(file, count_max)
     }
 
     fn former_groups_of(&self, user: &UserId) -> Result<Vec<(GroupId, FormerMember)>, StoreError> {

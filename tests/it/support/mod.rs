@@ -13,7 +13,7 @@ use tidings::model::{Body, GroupId, Limits, LocalMessageId};
 use tidings::{Draft, Event, Subscription, Target, UserId};
 
 pub(crate) use client::{Client, Login, To, WireError, is_of_the_list};
-pub(crate) use fetch::fetch;
+pub(crate) use fetch::{Answer, fetch, fetch_bytes};
 pub(crate) use held_store::HeldStore;
 pub(crate) use world::{World, WorldBuilder};
 

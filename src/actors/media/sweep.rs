@@ -1,0 +1,149 @@
+//! Collects what nobody needs: uploads nobody goes on with, files no kept message carries, bytes without a record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::access::carries;
+use super::uploads::{self, delete_blobs};
+use super::{MediaDesk, PAGE};
+use crate::actors::core::Core;
+use crate::model::{FileUid, MediaRecord, Refusal};
+use crate::store::{RowWrite, Store, StoreError};
+
+/// How often uploads are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// In how many of these looks files are, too.
+const FILES_EVERY: u32 = 720;
+
+/// Messages looked at to find one that still carries a file.
+const USES_MAX: usize = 100_000;
+
+/// Goes on for as long as the broker lives.
+pub(crate) async fn keep_tidy(core: Arc<Core>) {
+    delete_orphans(&core).await;
+    for look in 0u32.. {
+        if look.is_multiple_of(FILES_EVERY)
+            && let Err(refusal) = collect(&core).await
+        {
+            tracing::warn!(%refusal, "files that no message carries could not be collected");
+        }
+        give_up(&core);
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn give_up(core: &Core) {
+    let now = core.clock.elapsed();
+    let after = Duration::from_secs(core.config.media.unfinished_seconds);
+    let mut ledger = core.media.ledger();
+    ledger.forget_spoken_for(now);
+    let given_up = ledger.given_up(now, after);
+    drop(ledger);
+    for file in given_up {
+        tracing::debug!(%file, "an upload that nobody goes on with is deleted");
+        uploads::abandon(core, file);
+    }
+}
+
+/// Deletes files that no kept message carries. Says how many.
+pub(crate) async fn collect(core: &Arc<Core>) -> Result<usize, Refusal> {
+    let (mut last, mut deleted) = (None, 0);
+    loop {
+        let (now_ms, unsent_ms) = (core.clock.wall_ms(), core.config.media.unsent_seconds * 1000);
+        let (next, unneeded) = core.archive.read(move |store| unneeded(store, last, now_ms, unsent_ms)).await?;
+        for record in unneeded {
+            deleted += usize::from(delete(core, record).await?);
+        }
+        let Some(next) = next else { break };
+        last = Some(next);
+    }
+    if deleted > 0 {
+        tracing::info!(files = deleted, "deleted files that no message carries any more");
+    }
+    Ok(deleted)
+}
+
+/// Of a page of files those that are not needed; and where the next page begins.
+fn unneeded(
+    store: &dyn Store,
+    last: Option<FileUid>,
+    now_ms: u64,
+    unsent_ms: u64,
+) -> Result<(Option<FileUid>, Vec<MediaRecord>), StoreError> {
+    let records = store.media_after(last, PAGE)?;
+    let next = records.last().map(|record| record.file);
+    let mut unneeded = Vec::new();
+    for record in records {
+        if !is_needed(store, &record, now_ms, unsent_ms)? {
+            unneeded.push(record);
+        }
+    }
+    Ok((next, unneeded))
+}
+
+/// Whether a message carries it, or may yet.
+fn is_needed(store: &dyn Store, record: &MediaRecord, now_ms: u64, unsent_ms: u64) -> Result<bool, StoreError> {
+    let uses = store.media_uses(record.file, USES_MAX)?;
+    if uses.is_empty() {
+        return Ok(now_ms < record.created_ms.saturating_add(unsent_ms));
+    }
+    for (conversation, seq) in uses {
+        if let Some(message) = store.message(&conversation, seq)?
+            && carries(store, &message, record.file)?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The record first: whatever happens then, the file is not there any more.
+async fn delete(core: &Arc<Core>, record: MediaRecord) -> Result<bool, Refusal> {
+    let (desk, file): (&MediaDesk, _) = (&core.media, record.file);
+    if !desk.ledger().condemn(file) {
+        return Ok(false);
+    }
+    let (now_ms, unsent_ms) = (core.clock.wall_ms(), core.config.media.unsent_seconds * 1000);
+    let its = record.clone();
+    // Once more: a message may have taken it up before it was condemned.
+    let outcome = match core.archive.read(move |store| is_needed(store, &its, now_ms, unsent_ms)).await {
+        Ok(false) => core.archive.apply(vec![RowWrite::DeleteMedia(file)]).await.map(|()| true),
+        Ok(true) => Ok(false),
+        Err(refusal) => Err(refusal),
+    };
+    if let Ok(true) = outcome {
+        delete_blobs(core, file).await;
+        desk.ledger().release(&record.owner, record.bytes_kept());
+    }
+    desk.ledger().absolve(file);
+    outcome
+}
+
+/// Deletes bytes that have no record: those of uploads that a crash cut short.
+async fn delete_orphans(core: &Arc<Core>) {
+    let mut deleted = 0usize;
+    for first_byte in 0..=u8::MAX {
+        let blobs = match core.media.store.list(first_byte).await {
+            Ok(blobs) => blobs,
+            Err(error) => {
+                tracing::warn!(%error, "the media store could not be looked through");
+                return;
+            }
+        };
+        for blob in blobs {
+            let under_way = uploads::find(core, blob.file).is_some();
+            let file = blob.file;
+            if under_way || !matches!(core.archive.read(move |store| store.media(file)).await, Ok(None)) {
+                continue;
+            }
+            match core.media.store.delete(blob).await {
+                Ok(()) => deleted += 1,
+                Err(error) => tracing::warn!(%error, "bytes without a record could not be deleted"),
+            }
+        }
+    }
+    if deleted > 0 {
+        tracing::info!(blobs = deleted, "deleted bytes that belong to no file");
+    }
+}

@@ -1,0 +1,388 @@
+//! A file on its way in: begun, grown, checked, kept.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::{Notify, OwnedMutexGuard, oneshot};
+
+use super::MediaDesk;
+use crate::actors::core::Core;
+use crate::actors::{answer, answered};
+use crate::media::{Blob, CHUNK_BYTES, Mark, Probed, Spool, clean_name, probe, probe_frame};
+use crate::model::{FileUid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
+use crate::store::RowWrite;
+
+/// How long whoever wants to go on with an upload waits for the one that writes it to let go.
+const YIELD_MAX: Duration = Duration::from_secs(5);
+
+/// An upload that is not complete.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    pub(crate) file: FileUid,
+    pub(crate) owner: UserId,
+    pub(crate) kind: MediaKind,
+    pub(crate) name: String,
+    /// Its length, if it was announced; else the most it may become.
+    pub(crate) promised: u64,
+    spool: Arc<Mutex<Spool>>,
+    /// Held by whoever writes.
+    writer: Arc<tokio::sync::Mutex<()>>,
+    /// Someone else wants to write.
+    wanted: Notify,
+    /// When it last grew.
+    touched: Mutex<Duration>,
+    /// It is complete and being checked.
+    ending: AtomicBool,
+}
+
+fn disk(error: impl ToString) -> Refusal {
+    Refusal::FileServer(error.to_string())
+}
+
+/// Runs on a thread that may wait, to its end even when nobody waits for it any more.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(disk(error)))
+}
+
+impl Upload {
+    fn new(spool: Spool, file: FileUid, owner: UserId, kind: MediaKind, name: String, promised: u64, now: Duration) -> Self {
+        Self {
+            file,
+            owner,
+            kind,
+            name,
+            promised,
+            spool: Arc::new(Mutex::new(spool)),
+            writer: Arc::default(),
+            wanted: Notify::new(),
+            touched: Mutex::new(now),
+            ending: AtomicBool::new(false),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_test(folder: &std::path::Path, file: FileUid, owner: UserId, kind: MediaKind, promised: u64) -> Self {
+        let spool = Spool::create(folder, &file.to_string()).unwrap();
+        Self::new(spool, file, owner, kind, String::new(), promised, Duration::ZERO)
+    }
+
+    pub(super) fn touched(&self) -> Duration {
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    fn spool(&self) -> MutexGuard<'_, Spool> {
+        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the pen, from whoever holds it if need be: a client that comes back must not wait for its own dead connection.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`].
+    pub(crate) async fn write(self: &Arc<Self>) -> Result<Writing, Refusal> {
+        let pen = match self.writer.clone().try_lock_owned() {
+            Ok(pen) => pen,
+            Err(_) => {
+                self.wanted.notify_one();
+                let waiting = tokio::time::timeout(YIELD_MAX, self.writer.clone().lock_owned());
+                waiting.await.map_err(|_| Refusal::Busy("another request writes this upload"))?
+            }
+        };
+        // Whoever wanted it has it.
+        let _wish = self.wanted.notified().now_or_never();
+        let bytes = self.length().await;
+        Ok(Writing { upload: self.clone(), bytes, buffer: Vec::new(), _pen: pen })
+    }
+
+    /// How long it is by now.
+    pub(crate) async fn length(self: &Arc<Self>) -> u64 {
+        // Not on this thread: a write may be under way.
+        let upload = self.clone();
+        blocking(move || Ok(upload.spool().bytes())).await.unwrap_or_default()
+    }
+
+    /// Completes when someone else wants to write.
+    pub(crate) async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+}
+
+/// The right to write one upload.
+pub(crate) struct Writing {
+    upload: Arc<Upload>,
+    bytes: u64,
+    buffer: Vec<u8>,
+    _pen: OwnedMutexGuard<()>,
+}
+
+impl Writing {
+    /// How long it is, with what is not written yet.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Adds to its end.
+    ///
+    /// # Errors
+    /// [`Refusal::FileSize`] beyond what was promised; [`Refusal::FileServer`].
+    pub(crate) async fn add(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
+        for part in chunk.chunks(CHUNK_BYTES) {
+            if self.bytes + part.len() as u64 > self.upload.promised {
+                let (bytes, bytes_max) = (self.bytes + part.len() as u64, self.upload.promised);
+                return Err(Refusal::FileSize { bytes, bytes_max });
+            }
+            if self.buffer.len() + part.len() > CHUNK_BYTES {
+                self.settle().await?;
+            }
+            self.buffer.extend_from_slice(part);
+            self.bytes += part.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Writes what was added.
+    ///
+    /// # Errors
+    /// [`Refusal::FileServer`].
+    pub(crate) async fn settle(&mut self) -> Result<(), Refusal> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let (upload, buffer) = (self.upload.clone(), std::mem::take(&mut self.buffer));
+        blocking(move || upload.spool().write(&buffer).map_err(disk)).await
+    }
+
+    /// Notes that it grew.
+    pub(crate) fn touch(&self, now: Duration) {
+        *self.upload.touched.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// Its length now, to come back to.
+    pub(crate) fn mark(&self) -> Mark {
+        self.upload.spool().mark()
+    }
+
+    /// Takes back what was written since.
+    ///
+    /// # Errors
+    /// [`Refusal::FileServer`].
+    pub(crate) async fn back_to(&mut self, mark: Mark) -> Result<(), Refusal> {
+        self.buffer.clear();
+        let upload = self.upload.clone();
+        self.bytes = blocking(move || {
+            let mut spool = upload.spool();
+            spool.back_to(mark).map_err(disk)?;
+            Ok(spool.bytes())
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+/// Begins an upload. `bytes`: its length, if it is known.
+///
+/// # Errors
+/// [`Refusal::FileSize`] where it is known to be empty or too long; [`Refusal::FileServer`], [`Refusal::RateLimited`],
+/// [`Refusal::Busy`] for quotas; [`Refusal::StoreUnavailable`].
+pub(crate) async fn begin(
+    core: &Arc<Core>,
+    owner: UserId,
+    kind: MediaKind,
+    name: &str,
+    bytes: Option<u64>,
+) -> Result<Arc<Upload>, Refusal> {
+    core.accepting()?;
+    core.store.writable()?;
+    let limits = &core.config.limits;
+    let bytes_max = kind.bytes_max(limits);
+    if let Some(bytes) = bytes.filter(|bytes| *bytes == 0 || *bytes > bytes_max) {
+        return Err(Refusal::FileSize { bytes, bytes_max });
+    }
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits).map_err(disk)?;
+    let file = FileUid::from_bits(u128::from_be_bytes(bits));
+    let incoming = core.media.incoming.clone();
+    let spool = blocking(move || Spool::create(&incoming, &file.to_string()).map_err(disk)).await?;
+    let name = clean_name(name, limits.file_name_bytes_max);
+    let upload = Upload::new(spool, file, owner, kind, name, bytes.unwrap_or(bytes_max), core.clock.elapsed());
+    let upload = Arc::new(upload);
+    core.media.ledger().begin(upload.clone(), &core.config.media)?;
+    core.metrics.upload_began();
+    Ok(upload)
+}
+
+/// One that is under way.
+pub(crate) fn find(core: &Core, file: FileUid) -> Option<Arc<Upload>> {
+    core.media.ledger().find(file)
+}
+
+/// Gives an upload up: what came of it is deleted.
+pub(crate) fn abandon(core: &Core, file: FileUid) {
+    core.media.ledger().end(file, 0);
+}
+
+/// Gives an upload up when whoever sends it goes away.
+pub(crate) struct Abandon {
+    core: Arc<Core>,
+    file: Option<FileUid>,
+}
+
+impl Abandon {
+    pub(crate) fn unless_done(core: &Arc<Core>, file: FileUid) -> Self {
+        Self { core: core.clone(), file: Some(file) }
+    }
+
+    pub(crate) fn done(mut self) {
+        self.file = None;
+    }
+}
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        if let Some(file) = self.file {
+            abandon(&self.core, file);
+        }
+    }
+}
+
+/// Checks a complete upload and keeps it. Goes on to its end when whoever asked goes away.
+///
+/// # Errors
+/// [`Refusal::FileType`], [`Refusal::FileSize`], [`Refusal::FilePixels`], [`Refusal::FileDuration`]: the upload is given up.
+/// [`Refusal::FileServer`], [`Refusal::StoreUnavailable`]: as well.
+pub(crate) async fn finish(core: &Arc<Core>, upload: Arc<Upload>) -> Result<MediaRecord, Refusal> {
+    upload.ending.store(true, Ordering::Relaxed);
+    let (reply, outcome) = oneshot::channel();
+    let core = core.clone();
+    actix::spawn(async move {
+        let kept = keep(&core, &upload).await;
+        core.media.ledger().end(upload.file, kept.as_ref().map_or(0, MediaRecord::bytes_kept));
+        core.metrics.upload_ended(kept.is_ok());
+        answer(reply, kept);
+    });
+    answered(outcome).await
+}
+
+async fn keep(core: &Arc<Core>, upload: &Arc<Upload>) -> Result<MediaRecord, Refusal> {
+    let desk: &MediaDesk = &core.media;
+    let _permit = desk.probes.acquire().await.map_err(disk)?;
+    let (its, options, limits) = (upload.clone(), desk.options.clone(), core.config.limits.clone());
+    let (probed, path, bytes, sha256) = blocking(move || {
+        let (path, bytes, sha256) = {
+            let spool = its.spool();
+            (spool.path().to_owned(), spool.bytes(), spool.sha256())
+        };
+        if bytes == 0 {
+            return Err(Refusal::FileSize { bytes, bytes_max: its.kind.bytes_max(&limits) });
+        }
+        Ok((probe(its.kind, &path, &options, &limits)?, path, bytes, sha256))
+    })
+    .await?;
+    let mut record = record_of(upload, &probed, bytes, sha256, core.clock.wall_ms());
+    let kept = put_all(core, upload.file, path, probed.made, &mut record).await;
+    let kept = match kept {
+        Ok(()) => core.archive.apply(vec![RowWrite::PutMedia(record.clone())]).await,
+        refused => refused,
+    };
+    if let Err(refusal) = kept {
+        // What stays for lack of an answer is deleted at the next start.
+        delete_blobs(core, upload.file).await;
+        return Err(refusal);
+    }
+    tracing::debug!(file = %record.file, kind = record.kind.label(), bytes, "a file is kept");
+    Ok(record)
+}
+
+fn record_of(upload: &Upload, probed: &Probed, bytes: u64, sha256: String, created_ms: u64) -> MediaRecord {
+    MediaRecord {
+        file: upload.file,
+        owner: upload.owner.clone(),
+        kind: upload.kind,
+        name: upload.name.clone(),
+        bytes,
+        sha256,
+        mime: probed.mime.clone(),
+        codec: probed.codec.clone(),
+        created_ms,
+        duration_ms: probed.duration_ms,
+        original: probed.original,
+        large: probed.large,
+        thumbnail: probed.thumbnail,
+        frame: probed.frame,
+        large_bytes: 0,
+        thumbnail_bytes: 0,
+        frame_bytes: 0,
+    }
+}
+
+async fn put_all(
+    core: &Core,
+    file: FileUid,
+    original: PathBuf,
+    made: Vec<(Rendition, Vec<u8>)>,
+    record: &mut MediaRecord,
+) -> Result<(), Refusal> {
+    for (rendition, bytes) in made {
+        match rendition {
+            Rendition::Large => record.large_bytes = bytes.len() as u64,
+            Rendition::Thumbnail => record.thumbnail_bytes = bytes.len() as u64,
+            Rendition::Original | Rendition::Frame => {}
+        }
+        put_bytes(core, Blob { file, rendition }, bytes).await?;
+    }
+    core.media.store.put(Blob { file, rendition: Rendition::Original }, &original).await.map_err(disk)
+}
+
+async fn put_bytes(core: &Core, blob: Blob, bytes: Vec<u8>) -> Result<(), Refusal> {
+    let (incoming, name) = (core.media.incoming.clone(), format!("{}.{}", blob.file, blob.rendition.label()));
+    let spool = blocking(move || {
+        let mut spool = Spool::create(&incoming, &name).map_err(disk)?;
+        spool.write(&bytes).map_err(disk)?;
+        Ok(spool)
+    });
+    let spool = spool.await?;
+    core.media.store.put(blob, spool.path()).await.map_err(disk)
+}
+
+/// Deletes the bytes of a file, whatever of it there is.
+pub(super) async fn delete_blobs(core: &Core, file: FileUid) {
+    for rendition in Rendition::ALL {
+        if let Err(error) = core.media.store.delete(Blob { file, rendition }).await {
+            tracing::warn!(%error, %file, "bytes of a file could not be deleted; the next start does");
+        }
+    }
+}
+
+/// Keeps the first picture of a video beside it.
+///
+/// # Errors
+/// [`Refusal::FileMissing`]: no such video, another user's; [`Refusal::FileType`] and the like for the picture.
+pub(crate) async fn keep_frame(core: &Arc<Core>, owner: &UserId, file: FileUid, picture: Arc<Upload>) -> Result<MediaRecord, Refusal> {
+    let record = core.archive.read(move |store| store.media(file)).await?;
+    let record = record.filter(|record| record.owner == *owner && record.kind == MediaKind::Video).ok_or(Refusal::FileMissing)?;
+    core.media.speak_for(file, core.clock.elapsed())?;
+    let options = core.media.options.clone();
+    let permit = core.media.probes.acquire().await.map_err(disk)?;
+    let (bytes, _) = blocking(move || {
+        let path = picture.spool().path().to_owned();
+        probe_frame(&path, &options)
+    })
+    .await?;
+    drop(permit);
+    let more = bytes.len() as u64;
+    // Its size is not the message's: what the container says of H.264 and H.265 stands, of others it is not told (spec S9).
+    put_bytes(core, Blob { file, rendition: Rendition::Frame }, bytes).await?;
+    let before = record.frame_bytes;
+    let record = MediaRecord { frame_bytes: more, ..record };
+    core.archive.apply(vec![RowWrite::PutMedia(record.clone())]).await?;
+    let mut ledger = core.media.ledger();
+    ledger.release(owner, before);
+    ledger.keep(owner, more);
+    Ok(record)
+}

@@ -1,0 +1,43 @@
+//! Who asks, by the token that comes with the request.
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+
+use crate::broker::Broker;
+use crate::http::connection::Connection;
+use crate::model::{Refusal, UserId};
+
+/// The user of `Authorization: Bearer`: a user's token, or the one that the session was given for files.
+///
+/// # Errors
+/// [`Refusal::NotLoggedIn`] without one, [`Refusal::TokenInvalid`], [`Refusal::TokenExpired`].
+pub(super) fn of_header(broker: &Broker, request: &HttpRequest) -> Result<UserId, Refusal> {
+    let given = request.headers().get(header::AUTHORIZATION).ok_or(Refusal::NotLoggedIn)?;
+    let token = given.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or(Refusal::TokenInvalid)?.trim();
+    let limits = &broker.config().limits;
+    let of_files = broker.core.media.tokens.identify(token, limits);
+    let claims = match (of_files, &broker.tokens) {
+        // Not one of ours for files: perhaps one of the user's.
+        (Err(Refusal::TokenInvalid), Some(tokens)) => tokens.identify(token, limits)?,
+        (outcome, _) => outcome?,
+    };
+    proven(request);
+    Ok(claims.user)
+}
+
+/// The user of the URL's `token`, or of the header where there is none.
+///
+/// # Errors
+/// As [`of_header`].
+pub(super) fn of_url(broker: &Broker, request: &HttpRequest, token: Option<&str>) -> Result<UserId, Refusal> {
+    let Some(token) = token else { return of_header(broker, request) };
+    let claims = broker.core.media.tokens.identify(token, &broker.config().limits)?;
+    proven(request);
+    Ok(claims.user)
+}
+
+fn proven(request: &HttpRequest) {
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.prove();
+    }
+}

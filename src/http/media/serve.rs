@@ -1,0 +1,167 @@
+//! Hands a file out: to whoever may have it at this moment, in one piece or one range.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use actix_web::http::header::{
+    self, ByteRangeSpec, Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue, Header as _, HeaderValue,
+};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use serde::Deserialize;
+
+use super::{caller, refused};
+use crate::actors::core::Core;
+use crate::actors::media::access;
+use crate::broker::Broker;
+use crate::http::problem::problem;
+use crate::media::{Blob, MediaError, made_mime};
+use crate::model::{FileUid, MediaRecord, Refusal, Rendition};
+
+/// Types that a browser may show by itself: none of them runs anything.
+const INLINE: &[&str] = &["image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp", "audio/mpeg", "audio/mp4", "video/mp4"];
+
+/// Types that are named, and only ever saved.
+const NAMED: &[&str] = &["image/tiff", "video/quicktime", "application/pdf", "application/zip"];
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    token: Option<String>,
+    /// `1`: to be saved, whatever it is.
+    #[serde(default)]
+    download: Option<String>,
+}
+
+/// `GET`, `HEAD /media/{fileUID}/{rendition}?token=…`
+pub(super) async fn file(
+    broker: web::Data<Broker>,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    asked: web::Query<Asked>,
+) -> HttpResponse {
+    let core = &broker.core;
+    let found = async {
+        let user = caller::of_url(&broker, &request, asked.token.as_deref())?;
+        let file = FileUid::parse(&path.0).ok_or(Refusal::FileMissing)?;
+        let rendition = Rendition::parse(&path.1).ok_or(Refusal::FileMissing)?;
+        let record = access::readable(core, &user, file).await?;
+        let (kept, bytes) = record.kept_as(rendition).ok_or(Refusal::FileMissing)?;
+        let blob = Blob { file, rendition: kept };
+        let mime = if kept == Rendition::Original {
+            record.mime.clone()
+        } else {
+            let head = core.media.store.read(blob, 0..4).await.map_err(|error| unreadable(&error))?;
+            made_mime(&head).to_owned()
+        };
+        Ok::<_, Refusal>((record, blob, bytes, mime))
+    };
+    match found.await {
+        Ok((record, blob, bytes, mime)) => hand_out(core, &request, &record, blob, bytes, &mime, asked.download.is_some()),
+        Err(refusal) => {
+            core.metrics.refused(crate::protocol::code_of(&refusal));
+            refused(&refusal)
+        }
+    }
+}
+
+fn unreadable(error: &MediaError) -> Refusal {
+    match error {
+        MediaError::Missing => Refusal::FileMissing,
+        MediaError::Unavailable(_) => Refusal::StoreUnavailable(error.to_string()),
+    }
+}
+
+fn hand_out(
+    core: &Arc<Core>,
+    request: &HttpRequest,
+    record: &MediaRecord,
+    blob: Blob,
+    bytes: u64,
+    mime: &str,
+    download: bool,
+) -> HttpResponse {
+    let tag = format!("\"{}-{}\"", record.sha256.get(..32).unwrap_or_default(), blob.rendition.label());
+    let given = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let known = given(header::IF_NONE_MATCH);
+    if known.is_some_and(|known| known == "*" || known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag)) {
+        return with_rules(&mut HttpResponse::NotModified(), &tag).finish();
+    }
+    let whole = given(header::IF_RANGE).is_some_and(|known| known != tag);
+    let range = if whole { None } else { wanted(request) };
+    let range = match range.map(|spec| spec.to_satisfiable_range(bytes)) {
+        None => None,
+        Some(Some((from, to))) => Some(from..to + 1),
+        Some(None) => {
+            let mut response = problem(StatusCode::RANGE_NOT_SATISFIABLE, 6_000_001, "Range lies beyond the end of the file");
+            if let Ok(value) = HeaderValue::from_str(&format!("bytes */{bytes}")) {
+                response.headers_mut().insert(header::CONTENT_RANGE, value);
+            }
+            return response;
+        }
+    };
+    let mut response = if range.is_some() { HttpResponse::PartialContent() } else { HttpResponse::Ok() };
+    if let Some(range) = &range {
+        response.insert_header((header::CONTENT_RANGE, format!("bytes {}-{}/{bytes}", range.start, range.end - 1)));
+    }
+    let range = range.unwrap_or(0..bytes);
+    let shown = INLINE.contains(&mime) && !download;
+    let named = INLINE.contains(&mime) || NAMED.contains(&mime);
+    response
+        .insert_header((header::CONTENT_TYPE, if named { mime.to_owned() } else { "application/octet-stream".to_owned() }))
+        .insert_header(disposition(if shown { DispositionType::Inline } else { DispositionType::Attachment }, &record.name))
+        .insert_header((header::ACCEPT_RANGES, "bytes"));
+    let response = with_rules(&mut response, &tag);
+    if request.method() == Method::HEAD {
+        return response
+            .no_chunking(range.end - range.start)
+            .body(actix_web::body::SizedStream::new(range.end - range.start, stream::empty::<Result<Bytes, MediaError>>()));
+    }
+    response.body(actix_web::body::SizedStream::new(range.end - range.start, Box::pin(parts(core.clone(), blob, range))))
+}
+
+/// The one range that is asked for; of several none, and the file is sent whole.
+fn wanted(request: &HttpRequest) -> Option<ByteRangeSpec> {
+    match header::Range::parse(request).ok()? {
+        header::Range::Bytes(mut specs) if specs.len() == 1 => specs.pop(),
+        _ => None,
+    }
+}
+
+/// What a browser may do with it: show it, and nothing more. It asks again each time, because access may have ended.
+fn with_rules<'a>(response: &'a mut HttpResponseBuilder, tag: &str) -> &'a mut HttpResponseBuilder {
+    response
+        .insert_header((header::ETAG, tag.to_owned()))
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+}
+
+fn disposition(kind: DispositionType, name: &str) -> ContentDisposition {
+    let mut parameters = Vec::new();
+    if name.is_ascii() && !name.is_empty() {
+        parameters.push(DispositionParam::Filename(name.to_owned()));
+    } else if !name.is_empty() {
+        let value = name.as_bytes().to_vec();
+        parameters.push(DispositionParam::FilenameExt(ExtendedValue { charset: Charset::Ext("UTF-8".into()), language_tag: None, value }));
+    }
+    ContentDisposition { disposition: kind, parameters }
+}
+
+/// The bytes, a part at a time.
+fn parts(core: Arc<Core>, blob: Blob, range: Range<u64>) -> impl Stream<Item = Result<Bytes, MediaError>> {
+    stream::try_unfold((core, range), move |(core, range)| async move {
+        if range.is_empty() {
+            return Ok(None);
+        }
+        let part = core.media.store.read(blob, range.clone()).await.inspect_err(|error| {
+            tracing::warn!(%error, file = %blob.file, "a file could not be read to its end");
+        })?;
+        core.metrics.media_read(part.len() as u64);
+        let next = range.start + part.len() as u64;
+        Ok(Some((part, (core, next..range.end))))
+    })
+}

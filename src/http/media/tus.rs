@@ -1,0 +1,295 @@
+//! Uploads in parts that can be resumed: tus 1.0.0 core, creation, termination, expiration, checksum.
+//!
+//! The upload's name is the file's: the last part of its URL becomes the `fileUID` when its last byte came and it was
+//! checked. What a lost connection brought stays; a client that comes back takes the pen from its own dead connection.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use actix_web::http::header::{self, HttpDate};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+
+use super::pace::{Broken, Pace};
+use super::uploads::{Asked, cut_short, own};
+use super::{caller, refused};
+use crate::actors::core::Core;
+use crate::actors::media::uploads::{self, Upload, Writing};
+use crate::broker::Broker;
+use crate::http::problem::problem;
+use crate::model::{FileUid, Invalid, MediaKind, Refusal, UserId};
+
+const VERSION: &str = "1.0.0";
+const EXTENSIONS: &str = "creation,termination,expiration,checksum";
+const ALGORITHMS: &str = "sha1,sha256";
+const RESUMABLE: &str = "Tus-Resumable";
+const OFFSET: &str = "Upload-Offset";
+const LENGTH: &str = "Upload-Length";
+const EXPIRES: &str = "Upload-Expires";
+
+/// Every answer says which protocol it speaks.
+fn with_version(mut response: HttpResponse) -> HttpResponse {
+    let value = header::HeaderValue::from_static(VERSION);
+    response.headers_mut().insert(header::HeaderName::from_static("tus-resumable"), value);
+    response
+}
+
+fn text<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
+fn number(request: &HttpRequest, name: &str) -> Result<u64, Refusal> {
+    let given = text(request, name).ok_or_else(|| Invalid::new(name, "is missing"))?;
+    Ok(given.parse().map_err(|_| Invalid::new(name, "is not a number"))?)
+}
+
+fn speaks(request: &HttpRequest) -> Option<HttpResponse> {
+    let other = text(request, RESUMABLE) != Some(VERSION);
+    other.then(|| {
+        let mut response = problem(StatusCode::PRECONDITION_FAILED, 6_000_001, "Tus-Resumable is not 1.0.0");
+        let value = header::HeaderValue::from_static(VERSION);
+        response.headers_mut().insert(header::HeaderName::from_static("tus-version"), value);
+        response
+    })
+}
+
+/// `OPTIONS /media/tus`
+pub(super) async fn options(broker: web::Data<Broker>) -> HttpResponse {
+    let limits = &broker.config().limits;
+    let bytes_max = MediaKind::ALL.map(|kind| kind.bytes_max(limits)).into_iter().max().unwrap_or_default();
+    let mut response = HttpResponse::NoContent();
+    response
+        .insert_header(("Tus-Version", VERSION))
+        .insert_header(("Tus-Extension", EXTENSIONS))
+        .insert_header(("Tus-Checksum-Algorithm", ALGORITHMS))
+        .insert_header(("Tus-Max-Size", bytes_max.to_string()));
+    with_version(response.finish())
+}
+
+/// `POST /media/tus`
+pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, asked: web::Query<Asked>) -> HttpResponse {
+    if let Some(other) = speaks(&request) {
+        return with_version(other);
+    }
+    let created = async {
+        let user = caller::of_header(&broker, &request)?;
+        let length = number(&request, LENGTH)?;
+        let given = metadata(text(&request, "Upload-Metadata").unwrap_or_default())?;
+        let value = |name: &str| given.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let kind = Asked::kind(asked.kind.as_deref().or(value("kind")))?;
+        uploads::begin(&broker.core, user, kind, value("filename").unwrap_or_default(), Some(length)).await
+    };
+    let response = match created.await {
+        Ok(upload) => {
+            let mut response = HttpResponse::Created();
+            let place = format!("{}/{}", request.path().trim_end_matches('/'), upload.file);
+            response.insert_header((header::LOCATION, place));
+            add_expiry(&mut response, &broker.core).finish()
+        }
+        Err(refusal) => refuse(&broker.core, &refusal),
+    };
+    with_version(response)
+}
+
+fn refuse(core: &Core, refusal: &Refusal) -> HttpResponse {
+    core.metrics.refused(crate::protocol::code_of(refusal));
+    refused(refusal)
+}
+
+/// Pairs of a key and, behind a space, a value in base64, with commas between.
+fn metadata(given: &str) -> Result<Vec<(String, String)>, Invalid> {
+    let wrong = || Invalid::new("Upload-Metadata", "is not pairs of a key and base64");
+    let pair = |pair: &str| {
+        let (key, value) = pair.trim().split_once(' ').unwrap_or((pair.trim(), ""));
+        let value = BASE64.decode(value.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(wrong)?;
+        Ok((key.to_owned(), value))
+    };
+    given.split(',').filter(|pair| !pair.trim().is_empty()).map(pair).collect()
+}
+
+fn add_expiry<'a>(response: &'a mut HttpResponseBuilder, core: &Core) -> &'a mut HttpResponseBuilder {
+    let at =
+        SystemTime::UNIX_EPOCH + Duration::from_millis(core.clock.wall_ms()) + Duration::from_secs(core.config.media.unfinished_seconds);
+    response.insert_header((EXPIRES, HttpDate::from(at).to_string()))
+}
+
+/// `HEAD`, `PATCH`, `DELETE /media/tus/{fileUID}`
+pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>, body: web::Payload) -> HttpResponse {
+    // For clients behind what lets only GET and POST through.
+    let method = match text(&request, "X-HTTP-Method-Override") {
+        Some(method) => Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST),
+        None => request.method().clone(),
+    };
+    if method == Method::OPTIONS {
+        return options(broker).await;
+    }
+    if let Some(other) = speaks(&request) {
+        return with_version(other);
+    }
+    let core = &broker.core;
+    let response = match (caller::of_header(&broker, &request), method) {
+        (Err(refusal), _) => refuse(core, &refusal),
+        (Ok(user), Method::HEAD) => head(core, &user, &file).await,
+        (Ok(user), Method::PATCH) => patch(core, &user, &file, &request, body).await,
+        (Ok(user), Method::DELETE) => match find(core, &user, &file) {
+            Some(upload) => {
+                uploads::abandon(core, upload.file);
+                HttpResponse::NoContent().finish()
+            }
+            None => refuse(core, &Refusal::FileMissing),
+        },
+        (Ok(_), _) => HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "HEAD, PATCH, DELETE, OPTIONS")).finish(),
+    };
+    with_version(response)
+}
+
+/// One of this user's that is under way.
+fn find(core: &Core, user: &UserId, file: &str) -> Option<Arc<Upload>> {
+    uploads::find(core, FileUid::parse(file)?).filter(|upload| upload.owner == *user)
+}
+
+async fn head(core: &Arc<Core>, user: &UserId, file: &str) -> HttpResponse {
+    let (offset, length) = if let Some(upload) = find(core, user, file) {
+        (upload.length().await, upload.promised)
+    } else {
+        match own(core, user, file).await {
+            // Complete, and the client did not hear of it.
+            Ok(record) => (record.bytes, record.bytes),
+            Err(refusal) => return refuse(core, &refusal),
+        }
+    };
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((OFFSET, offset.to_string()))
+        .insert_header((LENGTH, length.to_string()))
+        .insert_header((header::CACHE_CONTROL, "no-store"));
+    add_expiry(&mut response, core).finish()
+}
+
+/// What a part must hash to.
+enum Checksum {
+    Sha1(Sha1, Vec<u8>),
+    Sha256(Sha256, Vec<u8>),
+}
+
+impl Checksum {
+    /// None given is fine.
+    fn parse(given: Option<&str>) -> Result<Option<Self>, Invalid> {
+        let Some(given) = given else { return Ok(None) };
+        let wrong = || Invalid::new("Upload-Checksum", "is not sha1 or sha256 and a hash in base64");
+        let (algorithm, hash) = given.split_once(' ').ok_or_else(wrong)?;
+        let hash = BASE64.decode(hash.trim()).map_err(|_| wrong())?;
+        Ok(Some(match algorithm {
+            "sha1" => Self::Sha1(Sha1::new(), hash),
+            "sha256" => Self::Sha256(Sha256::new(), hash),
+            _ => return Err(wrong()),
+        }))
+    }
+
+    fn add(&mut self, chunk: &[u8]) {
+        match self {
+            Self::Sha1(hasher, _) => hasher.update(chunk),
+            Self::Sha256(hasher, _) => hasher.update(chunk),
+        }
+    }
+
+    fn holds(self) -> bool {
+        match self {
+            Self::Sha1(hasher, hash) => hasher.finalize().as_slice() == hash,
+            Self::Sha256(hasher, hash) => hasher.finalize().as_slice() == hash,
+        }
+    }
+}
+
+async fn patch(core: &Arc<Core>, user: &UserId, file: &str, request: &HttpRequest, body: web::Payload) -> HttpResponse {
+    if text(request, "Content-Type") != Some("application/offset+octet-stream") {
+        return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, 6_000_001, "Content-Type is not application/offset+octet-stream");
+    }
+    let Some(upload) = find(core, user, file) else { return refuse(core, &Refusal::FileMissing) };
+    let given = number(request, OFFSET).and_then(|offset| Ok((offset, Checksum::parse(text(request, "Upload-Checksum"))?)));
+    let (offset, checksum) = match given {
+        Ok(given) => given,
+        Err(refusal) => return refuse(core, &refusal),
+    };
+    let mut writing = match upload.write().await {
+        Ok(writing) => writing,
+        Err(refusal) => return problem(StatusCode::LOCKED, crate::protocol::code_of(&refusal), &refusal.to_string()),
+    };
+    if offset != writing.bytes() {
+        let detail = format!("Upload-Offset is {offset}, the upload has {} bytes", writing.bytes());
+        return problem(StatusCode::CONFLICT, 6_000_001, &detail);
+    }
+    if let Err(response) = grow(core, &upload, &mut writing, checksum, body).await {
+        return *response;
+    }
+    let bytes = writing.bytes();
+    drop(writing);
+    if bytes == upload.promised
+        && let Err(refusal) = uploads::finish(core, upload).await
+    {
+        return refuse(core, &refusal);
+    }
+    let mut response = HttpResponse::NoContent();
+    response.insert_header((OFFSET, bytes.to_string()));
+    add_expiry(&mut response, core).finish()
+}
+
+/// Writes what comes. What came before a connection was lost stays, unless the part was to be checked.
+async fn grow(
+    core: &Arc<Core>,
+    upload: &Arc<Upload>,
+    writing: &mut Writing,
+    mut checksum: Option<Checksum>,
+    mut body: web::Payload,
+) -> Result<(), Box<HttpResponse>> {
+    let mark = checksum.is_some().then(|| writing.mark());
+    let mut pace = Pace::new(&core.config.media, &*core.clock);
+    let came = loop {
+        let next = tokio::select! {
+            next = pace.next(&mut body) => next,
+            () = upload.wanted() => Err(Broken::Cut),
+        };
+        match next {
+            Ok(None) => break Ok(()),
+            Ok(Some(chunk)) => {
+                if let Some(checksum) = &mut checksum {
+                    checksum.add(&chunk);
+                }
+                if let Err(refusal) = writing.add(&chunk).await {
+                    break Err(refuse(core, &refusal));
+                }
+                writing.touch(core.clock.elapsed());
+            }
+            Err(broken) => break Err(cut_short(&broken)),
+        }
+    };
+    let wrong = came.is_ok() && checksum.is_some_and(|checksum| !checksum.holds());
+    let settled = match mark.filter(|_| wrong || came.is_err()) {
+        Some(mark) => writing.back_to(mark).await,
+        None => writing.settle().await,
+    };
+    settled.map_err(|refusal| Box::new(refuse(core, &refusal)))?;
+    if wrong {
+        let mismatch = StatusCode::from_u16(460).expect("460 is a status: checksum mismatch, by tus");
+        return Err(Box::new(problem(mismatch, 6_000_001, "the part does not match its Upload-Checksum")));
+    }
+    came.map_err(Box::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_pairs_of_keys_and_base64() {
+        let pairs = metadata("filename 5a2XLnBuZw==,kind aW1hZ2U=, empty").unwrap();
+        let wanted = [("filename", "字.png"), ("kind", "image"), ("empty", "")];
+        assert_eq!(pairs, wanted.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        assert!(metadata("filename !!!").is_err());
+        assert_eq!(metadata("").unwrap(), []);
+    }
+}

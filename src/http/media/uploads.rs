@@ -1,0 +1,210 @@
+//! A file in one request.
+
+use std::sync::Arc;
+
+use actix_multipart::Multipart;
+use actix_web::http::header::{self, ContentDisposition, DispositionParam};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt as _};
+use serde::Deserialize;
+
+use super::pace::{Broken, Pace};
+use super::{caller, refused};
+use crate::actors::core::Core;
+use crate::actors::media::uploads::{self, Abandon, Upload};
+use crate::broker::Broker;
+use crate::http::problem::problem;
+use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
+use crate::protocol::{media_path, media_record};
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    pub(super) kind: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+}
+
+impl Asked {
+    /// A file is a file, if nothing else is said.
+    pub(super) fn kind(kind: Option<&str>) -> Result<MediaKind, Invalid> {
+        let Some(kind) = kind else { return Ok(MediaKind::File) };
+        MediaKind::parse(kind).ok_or_else(|| Invalid::new("kind", "is none of image, file, audio, video"))
+    }
+}
+
+/// What went wrong.
+enum Failed {
+    Refused(Refusal),
+    Broken(Broken),
+    NoFile,
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Broken> for Failed {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+impl Failed {
+    fn answer(&self, core: &Core) -> HttpResponse {
+        match self {
+            Self::Refused(refusal) => {
+                core.metrics.refused(crate::protocol::code_of(refusal));
+                refused(refusal)
+            }
+            Self::Broken(broken) => cut_short(broken),
+            Self::NoFile => problem(StatusCode::BAD_REQUEST, 6_000_211, "the form has no field `file` with a file"),
+        }
+    }
+}
+
+/// The answer to a body that did not come to its end.
+pub(super) fn cut_short(broken: &Broken) -> HttpResponse {
+    match broken {
+        Broken::Slow => problem(StatusCode::REQUEST_TIMEOUT, 6_000_212, "the body comes too slowly; see media.bytes_per_second_min"),
+        Broken::Cut => problem(StatusCode::BAD_REQUEST, 6_000_001, "the body ended early"),
+    }
+}
+
+/// `POST /media/uploads?kind=image|file|audio|video&name=NAME`
+pub(super) async fn upload(broker: web::Data<Broker>, request: HttpRequest, asked: web::Query<Asked>, body: web::Payload) -> HttpResponse {
+    let core = &broker.core;
+    let outcome = async {
+        let user = caller::of_header(&broker, &request)?;
+        let kind = Asked::kind(asked.kind.as_deref()).map_err(Refusal::from)?;
+        let length = content_length(&request);
+        let kept = if is_form(&request) {
+            form(core, &request, user, kind, &asked, body).await?
+        } else {
+            let name = asked.name.clone().or_else(|| named(&request)).unwrap_or_default();
+            whole(core, user, kind, &name, length, body).await?
+        };
+        Ok::<_, Failed>(kept)
+    };
+    match outcome.await {
+        Ok(record) => {
+            // Below whatever path a host put the broker.
+            let base = request.path().trim_end_matches("/media/uploads");
+            let place = format!("{base}{}", media_path(record.file, Rendition::Original));
+            HttpResponse::Created().insert_header((header::LOCATION, place)).json(media_record(&record))
+        }
+        Err(failed) => failed.answer(core),
+    }
+}
+
+fn content_length(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn is_form(request: &HttpRequest) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
+}
+
+/// The name in `Content-Disposition`.
+fn named(request: &HttpRequest) -> Option<String> {
+    name_in(&ContentDisposition::from_raw(request.headers().get(header::CONTENT_DISPOSITION)?).ok()?)
+}
+
+fn name_in(disposition: &ContentDisposition) -> Option<String> {
+    let extended = disposition.parameters.iter().find_map(|parameter| match parameter {
+        DispositionParam::FilenameExt(name) => String::from_utf8(name.value.clone()).ok(),
+        _ => None,
+    });
+    extended.or_else(|| disposition.get_filename().map(ToOwned::to_owned))
+}
+
+async fn form(
+    core: &Arc<Core>,
+    request: &HttpRequest,
+    user: UserId,
+    kind: MediaKind,
+    asked: &Asked,
+    body: web::Payload,
+) -> Result<MediaRecord, Failed> {
+    let mut fields = Multipart::new(request.headers(), body);
+    while let Some(field) = fields.try_next().await.map_err(|_| Failed::NoFile)? {
+        let Some(disposition) = field.content_disposition().filter(|disposition| disposition.get_name() == Some("file")) else { continue };
+        let name = asked.name.clone().or_else(|| name_in(disposition)).unwrap_or_default();
+        // The length of a field is not told; the form's is a little more.
+        return whole(core, user, kind, &name, None, field).await;
+    }
+    Err(Failed::NoFile)
+}
+
+async fn whole<S, E>(
+    core: &Arc<Core>,
+    user: UserId,
+    kind: MediaKind,
+    name: &str,
+    length: Option<u64>,
+    body: S,
+) -> Result<MediaRecord, Failed>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+{
+    let upload = uploads::begin(core, user, kind, name, length).await?;
+    let abandon = Abandon::unless_done(core, upload.file);
+    pour(core, &upload, body).await?;
+    abandon.done();
+    Ok(uploads::finish(core, upload).await?)
+}
+
+async fn pour<S, E>(core: &Arc<Core>, upload: &Arc<Upload>, mut body: S) -> Result<(), Failed>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+{
+    let mut writing = upload.write().await?;
+    let mut pace = Pace::new(&core.config.media, &*core.clock);
+    while let Some(chunk) = pace.next(&mut body).await? {
+        writing.add(&chunk).await?;
+        writing.touch(core.clock.elapsed());
+    }
+    Ok(writing.settle().await?)
+}
+
+/// `GET /media/uploads/{fileUID}`
+pub(super) async fn info(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>) -> HttpResponse {
+    let found = async {
+        let user = caller::of_header(&broker, &request)?;
+        own(&broker.core, &user, &file).await
+    };
+    match found.await {
+        Ok(record) => HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(media_record(&record)),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+/// A complete file of this user's own.
+pub(super) async fn own(core: &Core, user: &UserId, file: &str) -> Result<MediaRecord, Refusal> {
+    let file = FileUid::parse(file).ok_or(Refusal::FileMissing)?;
+    let record = core.archive.read(move |store| store.media(file)).await?;
+    record.filter(|record| record.owner == *user).ok_or(Refusal::FileMissing)
+}
+
+/// `PUT /media/{fileUID}/frame`
+pub(super) async fn frame(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>, body: web::Payload) -> HttpResponse {
+    debug_assert_eq!(request.method(), Method::PUT);
+    let core = &broker.core;
+    let outcome = async {
+        let user = caller::of_header(&broker, &request)?;
+        let video = own(core, &user, &file).await?.file;
+        let picture = uploads::begin(core, user.clone(), MediaKind::Image, "", content_length(&request)).await?;
+        let _abandon = Abandon::unless_done(core, picture.file);
+        pour(core, &picture, body).await?;
+        Ok::<_, Failed>(uploads::keep_frame(core, &user, video, picture).await?)
+    };
+    match outcome.await {
+        Ok(record) => HttpResponse::Ok().json(media_record(&record)),
+        Err(failed) => failed.answer(core),
+    }
+}

@@ -1,0 +1,139 @@
+//! Files on the local disk: `<folder>/<first two digits>/<fileUID>.<rendition>`.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::{Blob, CHUNK_BYTES, MediaError, MediaStore};
+use crate::model::{FileUid, Rendition};
+
+/// Keeps blobs in a folder of the local disk.
+#[derive(Debug, Clone)]
+pub struct DiskMediaStore {
+    folder: PathBuf,
+}
+
+impl DiskMediaStore {
+    /// In this folder; made with the first blob. Nothing else may lie in it.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    fn shelf(&self, first_byte: u8) -> PathBuf {
+        self.folder.join(format!("{first_byte:02x}"))
+    }
+
+    fn path(&self, blob: Blob) -> PathBuf {
+        self.shelf(blob.file.to_bytes()[0]).join(format!("{}.{}", blob.file, blob.rendition.label()))
+    }
+}
+
+/// Runs on a thread that may wait.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, MediaError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Err(MediaError::Missing),
+        Ok(Err(error)) => Err(MediaError::Unavailable(error.to_string())),
+        Err(error) => Err(MediaError::Unavailable(format!("ended early: {error}"))),
+    }
+}
+
+impl MediaStore for DiskMediaStore {
+    async fn put(&self, blob: Blob, from: &Path) -> Result<(), MediaError> {
+        let (folder, shelf) = (self.folder.clone(), self.shelf(blob.file.to_bytes()[0]));
+        let (from, to) = (from.to_owned(), self.path(blob));
+        blocking(move || {
+            if !shelf.exists() {
+                make(&shelf)?;
+                sync(&folder)?;
+            }
+            restrict(&from)?;
+            File::open(&from)?.sync_all()?;
+            fs::rename(&from, &to)?;
+            sync(&shelf)
+        })
+        .await
+    }
+
+    async fn read(&self, blob: Blob, range: Range<u64>) -> Result<Bytes, MediaError> {
+        let path = self.path(blob);
+        blocking(move || {
+            let mut file = File::open(path)?;
+            file.seek(SeekFrom::Start(range.start))?;
+            let wanted = range.end.saturating_sub(range.start).min(CHUNK_BYTES as u64);
+            let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or(CHUNK_BYTES));
+            file.take(wanted).read_to_end(&mut bytes)?;
+            if bytes.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(bytes.into()) }
+        })
+        .await
+    }
+
+    async fn delete(&self, blob: Blob) -> Result<(), MediaError> {
+        let path = self.path(blob);
+        match blocking(move || fs::remove_file(path)).await {
+            Err(MediaError::Missing) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    async fn list(&self, first_byte: u8) -> Result<Vec<Blob>, MediaError> {
+        let shelf = self.shelf(first_byte);
+        let listed = blocking(move || {
+            let mut blobs = Vec::new();
+            for entry in fs::read_dir(shelf)? {
+                blobs.extend(entry?.file_name().to_str().and_then(blob_of));
+            }
+            Ok(blobs)
+        });
+        match listed.await {
+            Err(MediaError::Missing) => Ok(Vec::new()),
+            outcome => outcome,
+        }
+    }
+}
+
+fn blob_of(name: &str) -> Option<Blob> {
+    let (file, rendition) = name.split_once('.')?;
+    Some(Blob { file: FileUid::parse(file)?, rendition: Rendition::parse(rendition)? })
+}
+
+/// Makes a folder that only its owner may enter.
+pub(super) fn make(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Lets only the owner read and write a file.
+fn restrict(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    #[cfg(not(unix))]
+    path.metadata()?;
+    Ok(())
+}
+
+/// Makes a folder's names durable.
+fn sync(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    File::open(path)?.sync_all()?;
+    #[cfg(not(unix))]
+    path.metadata()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_put_is_read_in_parts_listed_and_deleted() {
+        super::super::contract(&|folder: &Path| DiskMediaStore::new(folder.join("media"))).await;
+    }
+}

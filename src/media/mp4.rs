@@ -1,0 +1,353 @@
+//! What an MP4 or MOV file holds, by its boxes. Source: ISO/IEC 14496-12, QuickTime File Format.
+//!
+//! Own code, because none of the crates was both right and safe with hostile files (hazards, media). It reads headers,
+//! steps over everything else, looks into a fixed set of boxes, and never makes room for what a field claims: what it
+//! holds in memory at a time is one `moov` or one `moof`, as long as it really is, up to a limit.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use crate::model::Pixels;
+
+/// Boxes at the top: a fragmented recording has two per fragment.
+const TOP_BOXES_MAX: u32 = 65_536;
+/// Boxes looked at inside one `moov` or `moof`.
+const INNER_BOXES_MAX: u32 = 4_096;
+/// A `moov`; a film of 100 MB has one of some 2 MiB.
+const MOOV_BYTES_MAX: u64 = 16 << 20;
+/// A `moof`.
+const MOOF_BYTES_MAX: u64 = 1 << 20;
+/// Tracks; the rest is not looked at.
+const TRACKS_MAX: usize = 16;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Movie {
+    /// QuickTime rather than MP4.
+    pub is_quicktime: bool,
+    /// The first track with pictures.
+    pub video: Option<Picture>,
+    /// The codec of the first track with sound.
+    pub audio: Option<String>,
+    /// How long the pictures last, or the sound where there are none, milliseconds.
+    pub duration_ms: Option<u64>,
+}
+
+/// A track with pictures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Picture {
+    /// The four letters of its codec: `avc1`.
+    pub codec: String,
+    /// As shown, turned as the track says.
+    pub pixels: Pixels,
+}
+
+impl Picture {
+    /// Whether it is H.264 or H.265. Source: spec S9.
+    pub(super) fn is_h264_or_h265(&self) -> bool {
+        matches!(self.codec.as_str(), "avc1" | "avc2" | "avc3" | "hvc1" | "hev1" | "dvh1" | "dvhe")
+    }
+}
+
+#[derive(Debug, Default)]
+struct Track {
+    id: u32,
+    timescale: u32,
+    handler: [u8; 4],
+    codec: [u8; 4],
+    pixels: Pixels,
+    is_turned: bool,
+    /// Of all its samples, in its timescale.
+    ticks: u64,
+    /// Of a sample of a fragment that does not say its own.
+    sample_ticks: u32,
+}
+
+impl Track {
+    fn duration_ms(&self) -> Option<u64> {
+        if self.timescale == 0 || self.ticks == 0 {
+            return None;
+        }
+        u64::try_from(u128::from(self.ticks) * 1000 / u128::from(self.timescale)).ok()
+    }
+}
+
+/// Reads what a file holds; none: it is no MP4 or MOV.
+///
+/// # Errors
+/// Those of the file.
+pub(super) fn read(mut file: impl Read + Seek) -> io::Result<Option<Movie>> {
+    let end = file.seek(SeekFrom::End(0))?;
+    let (mut at, mut tracks, mut brand, mut is_movie) = (0u64, Vec::new(), None, false);
+    for _ in 0..TOP_BOXES_MAX {
+        let Some((kind, body, next)) = top_header(&mut file, at, end)? else { break };
+        match &kind {
+            b"ftyp" if at == 0 => brand = Some(content(&mut file, body, next.min(body + 4))?),
+            // Files of old QuickTime begin without one.
+            b"wide" | b"mdat" | b"moov" | b"free" | b"skip" if at == 0 => brand = Some(b"qt  ".to_vec()),
+            _ if at == 0 => return Ok(None),
+            _ => {}
+        }
+        match &kind {
+            b"moov" if !is_movie && next - body <= MOOV_BYTES_MAX => {
+                is_movie = true;
+                read_movie(&content(&mut file, body, next)?, &mut tracks);
+            }
+            b"moof" if next - body <= MOOF_BYTES_MAX => read_fragment(&content(&mut file, body, next)?, &mut tracks),
+            _ => {}
+        }
+        at = next;
+    }
+    let (true, Some(brand)) = (is_movie, brand) else { return Ok(None) };
+    let video = tracks.iter().find(|track| &track.handler == b"vide" && track.codec != [0; 4]);
+    let audio = tracks.iter().find(|track| &track.handler == b"soun" && track.codec != [0; 4]);
+    Ok(Some(Movie {
+        is_quicktime: brand == b"qt  ",
+        duration_ms: video.or(audio).and_then(Track::duration_ms),
+        video: video.map(|track| Picture {
+            codec: letters(track.codec),
+            pixels: if track.is_turned { track.pixels.turned() } else { track.pixels },
+        }),
+        audio: audio.map(|track| letters(track.codec)),
+    }))
+}
+
+fn letters(codec: [u8; 4]) -> String {
+    codec.iter().map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' }).collect()
+}
+
+/// A box of the file: its kind, where its content begins, where the next begins. None at the end, and where what follows is
+/// no box.
+fn top_header(file: &mut (impl Read + Seek), at: u64, end: u64) -> io::Result<Option<([u8; 4], u64, u64)>> {
+    if end.saturating_sub(at) < 8 {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::Start(at))?;
+    let mut head = [0; 8];
+    file.read_exact(&mut head)?;
+    let [size @ .., k0, k1, k2, k3] = head;
+    let mut body = at + 8;
+    let size = match u32::from_be_bytes(size) {
+        0 => end - at,
+        1 if end - at >= 16 => {
+            let mut long = [0; 8];
+            file.read_exact(&mut long)?;
+            body = at + 16;
+            u64::from_be_bytes(long)
+        }
+        size => u64::from(size),
+    };
+    // What goes beyond the file was cut off: its head may still be read.
+    let next = at.saturating_add(size).min(end);
+    Ok((size >= body - at && next >= body).then_some(([k0, k1, k2, k3], body, next)))
+}
+
+/// What lies there; as much as there really is.
+fn content(file: &mut (impl Read + Seek), from: u64, to: u64) -> io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(to - from).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The boxes of a stretch of memory, one after another.
+struct Boxes<'a, 'b> {
+    rest: &'a [u8],
+    left: &'b mut u32,
+}
+
+impl<'a> Boxes<'a, '_> {
+    fn next(&mut self) -> Option<([u8; 4], &'a [u8])> {
+        *self.left = self.left.checked_sub(1)?;
+        let (size, kind) = (number(self.rest, 0)?, self.rest.get(4..8)?);
+        let (head, size) = match size {
+            0 => (8, self.rest.len()),
+            1 => (16, usize::try_from(u64::from(number(self.rest, 8)?) << 32 | u64::from(number(self.rest, 12)?)).ok()?),
+            size => (8, usize::try_from(size).ok()?),
+        };
+        let body = self.rest.get(head..size)?;
+        self.rest = self.rest.get(size..)?;
+        Some((kind.try_into().ok()?, body))
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+fn short(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from(u16::from_be_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?)))
+}
+
+fn read_movie(moov: &[u8], tracks: &mut Vec<Track>) {
+    let mut left = INNER_BOXES_MAX;
+    let mut defaults = Vec::new();
+    let mut boxes = Boxes { rest: moov, left: &mut left };
+    while let Some((kind, body)) = boxes.next() {
+        match &kind {
+            b"trak" if tracks.len() < TRACKS_MAX => tracks.push(read_track(body, boxes.left)),
+            b"mvex" => {
+                let mut inner = Boxes { rest: body, left: boxes.left };
+                while let Some((kind, body)) = inner.next() {
+                    // Version and flags, track, description, duration of a sample.
+                    if let (b"trex", Some(id), Some(ticks)) = (&kind, number(body, 4), number(body, 12)) {
+                        defaults.push((id, ticks));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    for track in tracks {
+        track.sample_ticks = defaults.iter().find(|(id, _)| *id == track.id).map_or(0, |(_, ticks)| *ticks);
+    }
+}
+
+fn read_track(trak: &[u8], left: &mut u32) -> Track {
+    let mut track = Track::default();
+    let mut boxes = Boxes { rest: trak, left };
+    while let Some((kind, body)) = boxes.next() {
+        match &kind {
+            b"tkhd" => read_head(body, &mut track),
+            b"mdia" => read_media(body, boxes.left, &mut track),
+            _ => {}
+        }
+    }
+    track
+}
+
+/// The track's number, and whether it is turned by a quarter.
+fn read_head(tkhd: &[u8], track: &mut Track) {
+    // Version 1 has times of 8 bytes.
+    let is_long = tkhd.first() == Some(&1);
+    track.id = number(tkhd, if is_long { 20 } else { 12 }).unwrap_or_default();
+    let matrix = if is_long { 52 } else { 40 };
+    // | a b u |, a picture upright or upside down has a and d, one on its side b and c.
+    // | c d v |
+    if let (Some(a), Some(b)) = (number(tkhd, matrix), number(tkhd, matrix + 4)) {
+        track.is_turned = a == 0 && b != 0;
+    }
+}
+
+fn read_media(mdia: &[u8], left: &mut u32, track: &mut Track) {
+    let mut boxes = Boxes { rest: mdia, left };
+    while let Some((kind, body)) = boxes.next() {
+        match &kind {
+            b"mdhd" => track.timescale = number(body, if body.first() == Some(&1) { 20 } else { 12 }).unwrap_or_default(),
+            b"hdlr" => track.handler = body.get(8..12).and_then(|handler| handler.try_into().ok()).unwrap_or_default(),
+            b"minf" => {
+                let mut inner = Boxes { rest: body, left: boxes.left };
+                while let Some((kind, body)) = inner.next() {
+                    if &kind == b"stbl" {
+                        read_samples(body, inner.left, track);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn read_samples(stbl: &[u8], left: &mut u32, track: &mut Track) {
+    let mut boxes = Boxes { rest: stbl, left };
+    while let Some((kind, body)) = boxes.next() {
+        match &kind {
+            // Version and flags, count, then the first entry: size, codec, 6 + 2 bytes, 16 bytes, width, height.
+            b"stsd" => {
+                track.codec = body.get(12..16).and_then(|codec| codec.try_into().ok()).unwrap_or_default();
+                if let (Some(width), Some(height)) = (short(body, 40), short(body, 42)) {
+                    track.pixels = Pixels::new(width, height);
+                }
+            }
+            // Version and flags, count, then how many samples of which duration.
+            b"stts" => {
+                for entry in body.get(8..).unwrap_or_default().chunks_exact(8) {
+                    let (count, ticks) = (number(entry, 0).unwrap_or_default(), number(entry, 4).unwrap_or_default());
+                    track.ticks = track.ticks.saturating_add(u64::from(count) * u64::from(ticks));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Adds what a fragment lasts.
+fn read_fragment(moof: &[u8], tracks: &mut [Track]) {
+    let mut left = INNER_BOXES_MAX;
+    let mut boxes = Boxes { rest: moof, left: &mut left };
+    while let Some((kind, body)) = boxes.next() {
+        if &kind != b"traf" {
+            continue;
+        }
+        let (mut id, mut default) = (0, None);
+        let mut inner = Boxes { rest: body, left: boxes.left };
+        while let Some((kind, body)) = inner.next() {
+            match &kind {
+                b"tfhd" => {
+                    let flags = number(body, 0).unwrap_or_default();
+                    id = number(body, 4).unwrap_or_default();
+                    // Before it, each where its flag is set: base offset (8 bytes), description.
+                    let at = 8 + if flags & 0x01 != 0 { 8 } else { 0 } + if flags & 0x02 != 0 { 4 } else { 0 };
+                    default = (flags & 0x08 != 0).then(|| number(body, at)).flatten();
+                }
+                b"trun" => {
+                    if let Some(track) = tracks.iter_mut().find(|track| track.id == id) {
+                        let ticks = run_ticks(body, default.unwrap_or(track.sample_ticks));
+                        track.ticks = track.ticks.saturating_add(ticks);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// How long the samples of a run last. The claimed count matters only where they share one duration.
+fn run_ticks(trun: &[u8], default: u32) -> u64 {
+    let flags = number(trun, 0).unwrap_or_default();
+    let count = number(trun, 4).unwrap_or_default();
+    if flags & 0x100 == 0 {
+        return u64::from(count) * u64::from(default);
+    }
+    let from = 8 + if flags & 0x01 != 0 { 4 } else { 0 } + if flags & 0x04 != 0 { 4 } else { 0 };
+    let sample = 4 * usize::try_from((flags & 0xF00).count_ones()).unwrap_or(1);
+    let samples = trun.get(from..).unwrap_or_default().chunks_exact(sample);
+    samples.take(usize::try_from(count).unwrap_or(usize::MAX)).filter_map(|sample| number(sample, 0)).map(u64::from).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(body.len() + 8).unwrap();
+        [&size.to_be_bytes()[..], kind, body].concat()
+    }
+
+    #[test]
+    fn what_is_no_movie_is_none_and_a_lie_about_sizes_costs_nothing() {
+        for bytes in [&b""[..], b"hello, world, this is text", &[0; 64], &[0xFF; 64]] {
+            assert_eq!(read(Cursor::new(bytes)).unwrap(), None);
+        }
+        // A `moov` that claims 2^63 bytes and has none.
+        let mut liar = boxed(b"ftyp", b"isom0000");
+        liar.extend([0, 0, 0, 1]);
+        liar.extend(b"moov");
+        liar.extend((1u64 << 63).to_be_bytes());
+        let movie = read(Cursor::new(liar)).unwrap().unwrap();
+        assert_eq!((movie.video, movie.audio, movie.duration_ms), (None, None, None));
+    }
+
+    #[test]
+    fn boxes_inside_each_other_and_of_no_size_come_to_an_end() {
+        let mut deep = boxed(b"trak", b"");
+        for _ in 0..10_000 {
+            deep = boxed(b"trak", &deep);
+        }
+        let file = [boxed(b"ftyp", b"isom0000"), boxed(b"moov", &deep)].concat();
+        assert!(read(Cursor::new(file)).unwrap().is_some());
+        let zeros = [boxed(b"ftyp", b"isom0000"), boxed(b"moov", &vec![0; 1 << 20])].concat();
+        assert!(read(Cursor::new(zeros)).unwrap().is_some());
+    }
+}

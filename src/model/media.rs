@@ -1,0 +1,522 @@
+//! Files that messages carry: kept here under a name of the broker's making, or elsewhere under a URL of the sender's.
+//! Source: spec S6–S9, S29–S37, 2.2.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Invalid, Limits, MessageKind, Refusal, UserId};
+
+/// The longest URL that is passed on. Source: hazards, URL pass-through.
+const URL_BYTES_MAX: usize = 2048;
+
+/// The name of a kept file: 128 random bits as 32 hexadecimal digits. Nobody can guess it, and it says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FileUid([u8; 16]);
+
+impl FileUid {
+    /// Of random bits.
+    #[must_use]
+    pub fn from_bits(bits: u128) -> Self {
+        Self(bits.to_be_bytes())
+    }
+
+    /// The bits, most significant first.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// Reads a `fileUID`; none: it is not one of this broker's.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        digits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(Self::from_bits)
+    }
+
+    /// The file that a URL of a broker names: `…/media/{fileUID}/{rendition}`, whatever comes before, whatever query behind.
+    #[must_use]
+    pub fn in_url(url: &str) -> Option<Self> {
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        let (rest, rendition) = path.rsplit_once('/')?;
+        let (base, file) = rest.rsplit_once('/')?;
+        Rendition::parse(rendition)?;
+        (base == "/media" || base.ends_with("/media")).then(|| Self::parse(file)).flatten()
+    }
+}
+
+impl fmt::Display for FileUid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl TryFrom<String> for FileUid {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("{text} is no fileUID"))
+    }
+}
+
+impl From<FileUid> for String {
+    fn from(file: FileUid) -> Self {
+        file.to_string()
+    }
+}
+
+/// What a file is sent as. Source: spec S6–S9.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaKind {
+    /// JPG, PNG, BMP, TIFF, GIF, WebP.
+    Image,
+    /// Anything.
+    File,
+    /// MP3, M4A.
+    Audio,
+    /// MP4, MOV.
+    Video,
+}
+
+impl MediaKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Image, Self::File, Self::Audio, Self::Video];
+
+    /// Reads `image`, `file`, `audio`, `video`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.label() == text)
+    }
+
+    /// As it is spelled in requests.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::File => "file",
+            Self::Audio => "audio",
+            Self::Video => "video",
+        }
+    }
+
+    /// The kind of message that carries it.
+    #[must_use]
+    pub fn message_kind(self) -> MessageKind {
+        match self {
+            Self::Image => MessageKind::Image,
+            Self::File => MessageKind::File,
+            Self::Audio => MessageKind::Audio,
+            Self::Video => MessageKind::Video,
+        }
+    }
+
+    /// What a message of a kind carries; none: nothing.
+    #[must_use]
+    pub fn of_message(kind: MessageKind) -> Option<Self> {
+        Self::ALL.into_iter().find(|media| media.message_kind() == kind)
+    }
+
+    /// The most bytes of one file.
+    #[must_use]
+    pub fn bytes_max(self, limits: &Limits) -> u64 {
+        match self {
+            Self::Image => limits.image_bytes_max,
+            Self::File => limits.file_bytes_max,
+            Self::Audio => limits.audio_bytes_max,
+            Self::Video => limits.video_bytes_max,
+        }
+    }
+}
+
+/// A form in which a file is served. Source: spec 2.9, `MediaFileType`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Rendition {
+    /// Byte for byte what was uploaded.
+    Original,
+    /// An image for the screen.
+    Large,
+    /// An image for a list.
+    Thumbnail,
+    /// The first picture of a video.
+    Frame,
+}
+
+impl Rendition {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Original, Self::Large, Self::Thumbnail, Self::Frame];
+
+    /// The last part of its URL.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Original => "original",
+            Self::Large => "large",
+            Self::Thumbnail => "thumbnail",
+            Self::Frame => "frame",
+        }
+    }
+
+    /// Reads the last part of a URL.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rendition| rendition.label() == text)
+    }
+}
+
+/// Width and height of a picture as it is shown, pixels; 0 where they are not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pixels {
+    /// From left to right.
+    pub width: u32,
+    /// From top to bottom.
+    pub height: u32,
+}
+
+impl Pixels {
+    /// Of a width and a height.
+    #[must_use]
+    pub fn new(width: u32, height: u32) -> Self {
+        Self { width, height }
+    }
+
+    /// Turned by a quarter.
+    #[must_use]
+    pub fn turned(self) -> Self {
+        Self { width: self.height, height: self.width }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(self) -> u64 {
+        u64::from(self.width) * u64::from(self.height)
+    }
+
+    fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where a file lies that this broker does not keep: passed on byte for byte, never fetched. Source: spec S34, S35.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MediaUrls {
+    /// The file.
+    pub original: String,
+    /// Of an image: for the screen.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub large: String,
+    /// Of an image: for a list.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub thumbnail: String,
+    /// Of a video: its first picture.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub frame: String,
+}
+
+impl MediaUrls {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A file as a message carries it. Of a draft only `kind`, `file` or `urls`, and the duration are the sender's; what the
+/// broker knows of a kept file takes the place of the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Media {
+    /// What it is sent as.
+    pub kind: MediaKind,
+    /// The kept file; none: it lies elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileUid>,
+    /// Where it lies elsewhere.
+    #[serde(default, skip_serializing_if = "MediaUrls::is_none")]
+    pub urls: MediaUrls,
+    /// What its sender calls it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Its length.
+    #[serde(default)]
+    pub bytes: u64,
+    /// How long its sender says it plays, milliseconds: of audio and video.
+    #[serde(default)]
+    pub duration_ms: u64,
+    /// Of an image.
+    #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
+    pub original: Pixels,
+    /// Of an image for the screen.
+    #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
+    pub large: Pixels,
+    /// Of an image for a list.
+    #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
+    pub thumbnail: Pixels,
+    /// Of a video's first picture: H.264 and H.265 only. Source: spec S9.
+    #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
+    pub frame: Pixels,
+    /// That picture is kept, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_frame: bool,
+}
+
+impl Media {
+    /// A kept file, for a draft. `duration_ms` is asked for with audio and video.
+    #[must_use]
+    pub fn kept(kind: MediaKind, file: FileUid, duration_ms: u64) -> Self {
+        Self { file: Some(file), duration_ms, ..Self::elsewhere(kind, MediaUrls::default(), 0) }
+    }
+
+    /// A file elsewhere, for a draft.
+    #[must_use]
+    pub fn elsewhere(kind: MediaKind, urls: MediaUrls, duration_ms: u64) -> Self {
+        let none = Pixels::default();
+        Self {
+            kind,
+            file: None,
+            urls,
+            name: String::new(),
+            bytes: 0,
+            duration_ms,
+            original: none,
+            large: none,
+            thumbnail: none,
+            frame: none,
+            has_frame: false,
+        }
+    }
+
+    /// As it is kept. Its name and its duration stay the sender's, where it gives them.
+    #[must_use]
+    pub fn of_record(kind: MediaKind, record: &MediaRecord, duration_ms: u64) -> Self {
+        let shown = |pixels| if kind == MediaKind::Image { pixels } else { Pixels::default() };
+        Self {
+            name: record.name.clone(),
+            bytes: record.bytes,
+            original: shown(record.original),
+            large: shown(record.large),
+            thumbnail: shown(record.thumbnail),
+            frame: if kind == MediaKind::Video { record.frame } else { Pixels::default() },
+            has_frame: kind == MediaKind::Video && record.frame_bytes > 0,
+            ..Self::kept(kind, record.file, duration_ms)
+        }
+    }
+
+    /// About how many bytes it holds here.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        160 + self.name.len() + self.urls.original.len() + self.urls.large.len() + self.urls.thumbnail.len() + self.urls.frame.len()
+    }
+
+    /// Checks what the sender says.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming the field: a URL that is not passed on, a name that is too long.
+    pub fn validate(&self, limits: &Limits) -> Result<(), Invalid> {
+        if self.name.len() > limits.file_name_bytes_max {
+            return Err(Invalid::too_long("message.fileName", self.name.len(), limits.file_name_bytes_max));
+        }
+        for (field, url) in [
+            ("message.fileDownloadUrl", &self.urls.original),
+            ("message.largeImageDownloadUrl", &self.urls.large),
+            ("message.thumbnailDownloadUrl", &self.urls.thumbnail),
+            ("message.videoFirstFrameDownloadUrl", &self.urls.frame),
+        ] {
+            check_url(field, url)?;
+        }
+        Ok(())
+    }
+
+    /// Checks how long its sender says it plays. Source: spec S8, S32, Q12: seconds, strictly.
+    ///
+    /// # Errors
+    /// [`Refusal::FileDuration`].
+    pub fn check_duration(&self, limits: &Limits) -> Result<(), Refusal> {
+        let ms_max = match self.kind {
+            MediaKind::Audio => limits.audio_seconds_max * 1000,
+            MediaKind::Video => u64::MAX,
+            MediaKind::Image | MediaKind::File => return Ok(()),
+        };
+        if self.duration_ms == 0 || self.duration_ms > ms_max {
+            return Err(Refusal::FileDuration { ms: self.duration_ms, seconds_max: ms_max / 1000 });
+        }
+        Ok(())
+    }
+}
+
+/// Source: hazards, URL pass-through.
+fn check_url(field: &str, url: &str) -> Result<(), Invalid> {
+    if url.is_empty() {
+        return Ok(());
+    }
+    if url.len() > URL_BYTES_MAX {
+        return Err(Invalid::too_long(field, url.len(), URL_BYTES_MAX));
+    }
+    if url.chars().any(|c| c.is_control() || c == ' ') {
+        return Err(Invalid::new(field, "holds a space or a control character"));
+    }
+    let scheme = |name: &str| url.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
+    let authority = match () {
+        () if scheme("https://") => &url["https://".len()..],
+        () if scheme("http://") => &url["http://".len()..],
+        // A broker's own, which names no host.
+        () if FileUid::in_url(url).is_some() && url.starts_with('/') && !url.starts_with("//") => return Ok(()),
+        () => return Err(Invalid::new(field, "is no http or https URL")),
+    };
+    let authority = authority.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    if authority.is_empty() || authority.contains('@') {
+        return Err(Invalid::new(field, "has no host, or a user before it"));
+    }
+    Ok(())
+}
+
+/// A kept file: complete, checked, durable. Written once, after its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaRecord {
+    /// Its name here.
+    pub file: FileUid,
+    /// Who uploaded it.
+    pub owner: UserId,
+    /// What it was checked as.
+    pub kind: MediaKind,
+    /// What its owner calls it.
+    pub name: String,
+    /// Its length, without renditions.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub sha256: String,
+    /// Its type by content: `image/png`. `application/octet-stream` where it is not known.
+    pub mime: String,
+    /// The codec of a video's pictures or of an audio's sound: `avc1`, `mp3`. Empty: none, or not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub codec: String,
+    /// When it was complete, Unix milliseconds.
+    pub created_ms: u64,
+    /// How long it plays, as measured, milliseconds; none: not known, or it does not play.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// Of an image.
+    #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
+    pub original: Pixels,
+    /// Of an image for the screen.
+    #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
+    pub large: Pixels,
+    /// Of an image for a list.
+    #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
+    pub thumbnail: Pixels,
+    /// Of a video's first picture.
+    #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
+    pub frame: Pixels,
+    /// Length of the image for the screen that is kept beside it; 0: none is.
+    #[serde(default)]
+    pub large_bytes: u64,
+    /// Length of the image for a list that is kept beside it; 0: none is.
+    #[serde(default)]
+    pub thumbnail_bytes: u64,
+    /// Length of the video's first picture that is kept beside it; 0: none is.
+    #[serde(default)]
+    pub frame_bytes: u64,
+}
+
+impl MediaRecord {
+    /// What is kept of what is asked for, and its length: an image that could not be made smaller is served as it came. None:
+    /// there is no such thing of this kind.
+    #[must_use]
+    pub fn kept_as(&self, asked: Rendition) -> Option<(Rendition, u64)> {
+        let original = (Rendition::Original, self.bytes);
+        let made = match asked {
+            Rendition::Original => return Some(original),
+            Rendition::Frame => return (self.frame_bytes > 0).then_some((asked, self.frame_bytes)),
+            Rendition::Large => self.large_bytes,
+            Rendition::Thumbnail => self.thumbnail_bytes,
+        };
+        (self.kind == MediaKind::Image).then_some(if made > 0 { (asked, made) } else { original })
+    }
+
+    /// Its length with all renditions: what counts against quotas.
+    #[must_use]
+    pub fn bytes_kept(&self) -> u64 {
+        self.bytes + self.large_bytes + self.thumbnail_bytes + self.frame_bytes
+    }
+
+    /// Whether it may be sent as this: what it was checked as, or a file. Source: spec S7, any format.
+    #[must_use]
+    pub fn fits(&self, kind: MediaKind) -> bool {
+        self.kind == kind || kind == MediaKind::File
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UID: &str = "0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn a_uid_is_32_lowercase_hex_digits_and_nothing_else() {
+        let file = FileUid::parse(UID).unwrap();
+        assert_eq!(file.to_string(), UID);
+        assert_eq!(FileUid::from_bits(1).to_string(), "00000000000000000000000000000001");
+        for bad in [
+            "",
+            &UID[1..],
+            &format!("{UID}0"),
+            &UID.to_uppercase(),
+            "+123456789abcdef0123456789abcdef",
+            "../../../../../../../../etc/passwd",
+        ] {
+            assert_eq!(FileUid::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_own_url_is_known_by_its_path_whatever_stands_around_it() {
+        let file = FileUid::parse(UID);
+        for url in [
+            format!("/media/{UID}/original"),
+            format!("http://chat.example:7080/media/{UID}/thumbnail?token=a.b.c"),
+            format!("https://x/im/media/{UID}/large#x"),
+        ] {
+            assert_eq!(FileUid::in_url(&url), file, "{url}");
+        }
+        for url in
+            [format!("https://x/{UID}/original"), format!("/media/{UID}"), format!("/media/{UID}/x"), format!("/nomedia/{UID}/large")]
+        {
+            assert_eq!(FileUid::in_url(&url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn only_plain_web_addresses_are_passed_on() {
+        for good in ["https://a.example/x.png?a=1&b=%20#f", "http://10.0.0.1:8080/字.png", "HTTPS://A/", &format!("/media/{UID}/original")]
+        {
+            assert_eq!(check_url("f", good), Ok(()), "{good}");
+        }
+        for bad in [
+            "ftp://a/x",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "//a/x",
+            "/x.png",
+            "https://user:pw@a/x",
+            "https://a/\n",
+            "https://a/ b",
+            "https://",
+            "http:a",
+        ] {
+            assert!(check_url("f", bad).is_err(), "{bad}");
+        }
+        let long = |bytes: usize| format!("https://a/{}", "x".repeat(bytes - 10));
+        assert!(check_url("f", &long(2048)).is_ok());
+        assert!(check_url("f", &long(2049)).is_err());
+    }
+
+    #[test]
+    fn audio_plays_for_300_seconds_and_not_a_moment_more() {
+        let limits = Limits::default();
+        let playing = |kind, ms| Media::kept(kind, FileUid::from_bits(1), ms).check_duration(&limits);
+        assert!(playing(MediaKind::Audio, 300_000).is_ok() && playing(MediaKind::Audio, 1).is_ok());
+        assert_eq!(playing(MediaKind::Audio, 300_001), Err(Refusal::FileDuration { ms: 300_001, seconds_max: 300 }));
+        assert!(playing(MediaKind::Audio, 0).is_err() && playing(MediaKind::Video, 0).is_err());
+        assert!(playing(MediaKind::Video, 36_000_000).is_ok() && playing(MediaKind::Image, 0).is_ok());
+    }
+}
