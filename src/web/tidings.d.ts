@@ -168,9 +168,17 @@ export interface ZIMMediaMessageBase {
   localExtendedData?: string;
   mentionedUserIDs?: string[];
   isMentionAll?: boolean;
-  fileLocalPath?: unknown;
+  /** A File or Blob, bytes, or in Node a path. */
+  fileLocalPath?: any;
+  /** A file elsewhere; wins over `fileLocalPath`. */
   fileDownloadUrl?: string;
+  thumbnailDownloadUrl?: string;
+  largeImageDownloadUrl?: string;
+  videoFirstFrameDownloadUrl?: string;
+  fileName?: string;
+  /** Seconds; required with audio, 300 at most. */
   audioDuration?: number;
+  /** Seconds; required with video. */
   videoDuration?: number;
 }
 
@@ -207,6 +215,51 @@ export interface ZIMMessage extends ZIMMessageBase {
   editedTime?: number;
   pinnedUserID?: string;
   pinnedTime?: number;
+}
+
+/** An image, a file, audio or video. URLs of kept files bear a token that is good for a while. */
+export interface ZIMMediaMessage extends ZIMMessage {
+  type: ZIMMessageType.Image | ZIMMessageType.File | ZIMMessageType.Audio | ZIMMessageType.Video;
+  fileLocalPath: any;
+  fileDownloadUrl: string;
+  fileName: string;
+  fileSize: number;
+  fileUID: string;
+}
+
+export interface ZIMImageMessage extends ZIMMediaMessage {
+  type: ZIMMessageType.Image;
+  thumbnailDownloadUrl: string;
+  largeImageDownloadUrl: string;
+  originalImageWidth: number;
+  originalImageHeight: number;
+  thumbnailWidth: number;
+  thumbnailHeight: number;
+  largeImageWidth: number;
+  largeImageHeight: number;
+}
+
+export interface ZIMFileMessage extends ZIMMediaMessage {
+  type: ZIMMessageType.File;
+}
+
+export interface ZIMAudioMessage extends ZIMMediaMessage {
+  type: ZIMMessageType.Audio;
+  audioDuration: number;
+}
+
+export interface ZIMVideoMessage extends ZIMMediaMessage {
+  type: ZIMMessageType.Video;
+  videoDuration: number;
+  videoFirstFrameDownloadUrl: string;
+  videoFirstFrameWidth: number;
+  videoFirstFrameHeight: number;
+}
+
+export interface ZIMMediaFileDownloadedResult {
+  message: ZIMMediaMessage;
+  fileType: number;
+  file: Blob;
 }
 
 export interface ZIMRevokeMessage extends ZIMMessage {
@@ -379,10 +432,12 @@ export interface ZIMMessageSendConfig {
 
 export interface ZIMMessageSendNotification {
   onMessageAttached: (message: ZIMMessage) => void;
+  /** Bytes of the file so far; rises, and ends with `currentFileSize` equal to `totalFileSize`. */
+  onMediaUploadingProgress?: (message: ZIMMediaMessage, currentFileSize: number, totalFileSize: number) => void;
 }
 
 export interface ZIMMediaMessageSendNotification extends ZIMMessageSendNotification {
-  onMediaUploadingProgress: (message: ZIMMessage, currentFileSize: number, totalFileSize: number) => void;
+  onMediaUploadingProgress: (message: ZIMMediaMessage, currentFileSize: number, totalFileSize: number) => void;
 }
 
 export interface ZIMMessageSentResult {
@@ -669,15 +724,15 @@ export declare class ZIM {
   renewToken(token: string): Promise<ZIMTokenRenewedResult>;
   queryUsersInfo(userIDs: string[], config: ZIMUsersInfoQueryConfig): Promise<ZIMUsersInfoQueriedResult>;
 
-  /** Text, command, barrage, custom and combined messages. Media reject with 6000013 for now. */
+  /** Any kind. A file goes up first; a lost connection is gone on from. */
   sendMessage(
-    message: ZIMMessageBase,
+    message: ZIMMessageBase | ZIMMediaMessageBase,
     toConversationID: string,
     conversationType: ZIMConversationType,
     config?: ZIMMessageSendConfig,
     notification?: ZIMMessageSendNotification | ((message: ZIMMessage) => void),
   ): Promise<ZIMMessageSentResult>;
-  /** Rejects with 6000013 for now. */
+  /** The older name of `sendMessage` for media. */
   sendMediaMessage(
     message: ZIMMediaMessageBase,
     toConversationID: string,
@@ -685,9 +740,20 @@ export declare class ZIM {
     config: ZIMMessageSendConfig,
     notification?: ZIMMediaMessageSendNotification,
   ): Promise<ZIMMessageSentResult>;
+  /** Gives up a message whose file is on its way; its send rejects with 6000206. */
+  cancelSendingMessage(message: ZIMMessage, config?: object): Promise<void>;
+  /** The bytes of a file: 1 original, 2 large image, 3 thumbnail, 4 first picture of a video. */
+  downloadMediaFile(
+    message: ZIMMediaMessage,
+    fileType?: 1 | 2 | 3 | 4,
+    config?: object,
+    onProgress?: (message: ZIMMediaMessage, currentFileSize: number, totalFileSize: number) => void,
+  ): Promise<ZIMMediaFileDownloadedResult>;
+  /** Ours: writes new tokens into the URLs of a message held for long. */
+  refreshMediaUrls<T extends ZIMMessage>(message: T): T;
   /** Answers a message, in its conversation. */
   replyMessage(
-    message: ZIMMessageBase,
+    message: ZIMMessageBase | ZIMMediaMessageBase,
     toOriginalMessage: Partial<ZIMMessage>,
     config?: ZIMMessageSendConfig,
     notification?: ZIMMessageSendNotification | ((message: ZIMMessage) => void),
