@@ -10,7 +10,7 @@ use super::disk::make;
 
 /// How many bytes may wait in the system for the disk: flushed in small steps, a large upload does not hold up what the
 /// message store flushes meanwhile.
-const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
+const UNSYNCED_BYTES_MAX: u64 = 1 << 20;
 
 /// A temporary file. Deleted when dropped, unless it was moved away by then. Blocks.
 #[derive(Debug)]

@@ -91,6 +91,11 @@ impl Program {
         self.tokens.issue_jwt(&UserId::parse("userID", user, &Limits::default()).unwrap(), 86_400)
     }
 
+    /// Where it keeps everything.
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
     /// Starts the process, and does not wait until it listens. Killed when dropped.
     pub(crate) fn spawn(&self) -> Child {
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();

@@ -33,6 +33,10 @@ use crate::store::{Store, StoreError};
 /// How long a file that a message is about to carry is safe from being collected. A message is stored in far less.
 const SPOKEN_FOR: Duration = Duration::from_secs(600);
 
+/// Parts of uploads written and hashed at a time. One: they share what one thread and one queue of the disk carry, some
+/// hundreds of megabytes a second, and leave the rest to those who chat.
+const WRITES_MAX: usize = 1;
+
 /// Records read at a time.
 const PAGE: usize = 256;
 
@@ -43,6 +47,7 @@ pub(crate) struct MediaDesk {
     options: MediaOptions,
     incoming: PathBuf,
     probes: Semaphore,
+    writes: Semaphore,
     ledger: Mutex<Ledger>,
 }
 
@@ -88,6 +93,7 @@ impl MediaDesk {
             },
             incoming,
             probes: Semaphore::new(media.probes_max),
+            writes: Semaphore::new(WRITES_MAX),
             ledger: Mutex::new(ledger),
         })
     }

@@ -85,7 +85,7 @@ impl Upload {
     ///
     /// # Errors
     /// [`Refusal::Busy`].
-    pub(crate) async fn write(self: &Arc<Self>) -> Result<Writing, Refusal> {
+    pub(crate) async fn write(self: &Arc<Self>, core: &Core) -> Result<Writing, Refusal> {
         let pen = match self.writer.clone().try_lock_owned() {
             Ok(pen) => pen,
             Err(_) => {
@@ -97,7 +97,7 @@ impl Upload {
         // Whoever wanted it has it.
         let _wish = self.wanted.notified().now_or_never();
         let bytes = self.length().await;
-        Ok(Writing { upload: self.clone(), bytes, buffer: Vec::new(), _pen: pen })
+        Ok(Writing { desk: core.media.clone(), upload: self.clone(), bytes, buffer: Vec::new(), _pen: pen })
     }
 
     /// How long it is by now.
@@ -115,6 +115,7 @@ impl Upload {
 
 /// The right to write one upload.
 pub(crate) struct Writing {
+    desk: Arc<MediaDesk>,
     upload: Arc<Upload>,
     bytes: u64,
     buffer: Vec<u8>,
@@ -154,6 +155,7 @@ impl Writing {
         if self.buffer.is_empty() {
             return Ok(());
         }
+        let _turn = self.desk.writes.acquire().await.map_err(disk)?;
         let (upload, buffer) = (self.upload.clone(), std::mem::take(&mut self.buffer));
         blocking(move || upload.spool().write(&buffer).map_err(disk)).await
     }

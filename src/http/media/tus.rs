@@ -215,7 +215,7 @@ async fn patch(core: &Arc<Core>, user: &UserId, file: &str, request: &HttpReques
         Ok(given) => given,
         Err(refusal) => return refuse(core, &refusal),
     };
-    let mut writing = match upload.write().await {
+    let mut writing = match upload.write(core).await {
         Ok(writing) => writing,
         Err(refusal) => return problem(StatusCode::LOCKED, crate::protocol::code_of(&refusal), &refusal.to_string()),
     };

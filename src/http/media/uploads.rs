@@ -163,7 +163,7 @@ async fn pour<S, E>(core: &Arc<Core>, upload: &Arc<Upload>, mut body: S) -> Resu
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
-    let mut writing = upload.write().await?;
+    let mut writing = upload.write(core).await?;
     let mut pace = Pace::new(&core.config.media, &*core.clock);
     while let Some(chunk) = pace.next(&mut body).await? {
         writing.add(&chunk).await?;
