@@ -16,7 +16,8 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// Nothing but this host's own files, no inline script or style, no frame around it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; \
+                      media-src 'self' blob:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 macro_rules! assets {
@@ -30,6 +31,7 @@ const ASSETS: &[Asset] = assets![
     "/page/page.css" CSS "page.css",
     "/page/page.js" JAVASCRIPT "page.js",
     "/page/chat.js" JAVASCRIPT "page/chat.js",
+    "/page/files.js" JAVASCRIPT "page/files.js",
     "/page/group.js" JAVASCRIPT "page/group.js",
     "/page/link.js" JAVASCRIPT "page/link.js",
     "/page/pane.js" JAVASCRIPT "page/pane.js",

@@ -4,7 +4,7 @@
 //   pane.js   one person: sign-in, connection, tabs      chat.js   messages, their order, their state
 //   room.js   room chat, barrage, counters               stage.js  barrages in flight
 //   group.js  the group both are in                      link.js   token, client, the cable to pull
-//   text.js   the words, in two languages
+//   files.js  pictures, players, chips, recording    text.js   the words, in two languages
 
 import { Pane, showBadge } from './pane.js';
 import { applyLanguage, switchLanguage } from './text.js';

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 
 import { startBroker } from './broker.mjs';
@@ -13,7 +14,7 @@ import { startBroker } from './broker.mjs';
 const CHROMIUM = process.env.TIDINGS_CHROMIUM ?? '/usr/bin/chromium';
 const CHROMIUM_ARGS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
+  '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
 ];
 const WAIT_MS = 15_000;
 const PICTURES = process.env.TIDINGS_SCREENSHOTS;
@@ -289,5 +290,64 @@ describe('the demo page', { skip }, () => {
     }
     // The browser reports the two answers "404" by which the page learned that.
     complaints = complaints.filter((line) => !line.includes('404'));
+  });
+
+  test('pictures, sounds, films and files are chosen, dropped, shown, opened and taken by the other side', async () => {
+    await open(`${broker.server}/`);
+    await Promise.all([alice.isConnected(), bob.isConnected()]);
+    const fixture = (name) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+    const input = alice.panel('peer').locator('[data-part="file"]');
+    await input.setInputFiles([fixture('turned.jpg'), fixture('cbr.mp3'), fixture('make.sh')]);
+    const shown = (person, selector) => person.panel('peer').locator(`.bubble[data-state="sent"] ${selector}`);
+    for (const person of [alice, bob]) {
+      await shown(person, '.picture img').first().waitFor();
+      await shown(person, 'audio').first().waitFor();
+      await shown(person, '.chip').first().waitFor();
+    }
+    const thumbnail = await shown(bob, '.picture img').first().elementHandle();
+    await page.waitForFunction((image) => image.complete && image.naturalWidth === 198 && image.naturalHeight === 264, thumbnail);
+    assert.match(await shown(bob, '.chip').first().textContent(), /^make\.sh\d\.\d KB$/);
+    await picture('files');
+    await shown(bob, '.picture').first().click();
+    const large = await page.locator('dialog.viewer img').elementHandle();
+    await page.waitForFunction((image) => image.complete && image.naturalWidth === 300, large);
+    await picture('files-large');
+    await page.keyboard.press('Escape');
+    await page.locator('dialog.viewer').waitFor({ state: 'detached' });
+    // A film: its first picture is made here and goes up with it.
+    await input.setInputFiles(fixture('vp9.mp4'));
+    const film = shown(bob, 'video').first();
+    await film.waitFor();
+    const poster = await film.getAttribute('poster');
+    assert.match(poster, /\/frame\?token=/);
+    assert.equal((await page.request.get(poster)).headers()['content-type'], 'image/jpeg');
+    // Dropped onto the conversation, large enough for its progress to be seen.
+    await page.evaluate(() => {
+      const chat = document.querySelector('#pane-left [data-chat="peer"]');
+      const dropped = new DataTransfer();
+      dropped.items.add(new File([new Uint8Array(12_000_000)], 'large.bin'));
+      window.progressSeen = [];
+      new MutationObserver(() => {
+        const bar = chat.querySelector('.bubble:last-child progress');
+        if (bar && !bar.hidden) window.progressSeen.push(bar.value / bar.max);
+      }).observe(chat, { subtree: true, attributes: true, childList: true });
+      chat.dispatchEvent(new DragEvent('drop', { dataTransfer: dropped, bubbles: true, cancelable: true }));
+    });
+    await bob.panel('peer').locator('.chip', { hasText: 'large.bin' }).waitFor();
+    const seen = await page.evaluate(() => window.progressSeen);
+    assert.ok(seen.some((part) => part > 0 && part < 1) && seen.every((part, n) => n === 0 || part >= seen[n - 1]), `${seen}`);
+    await picture('files-all');
+  });
+
+  test('what is recorded is sent as audio', async () => {
+    await open(`${broker.server}/`, { permissions: ['microphone'] });
+    await Promise.all([alice.isConnected(), bob.isConnected()]);
+    const button = alice.panel('peer').locator('[data-part="record"]');
+    if (!(await button.isVisible())) return assert.fail('this browser records nothing that others can play');
+    await button.click();
+    await alice.panel('peer').locator('[data-part="record"][aria-pressed="true"]').waitFor();
+    await page.waitForTimeout(1500);
+    await button.click();
+    await bob.panel('peer').locator('.bubble[data-state="sent"] audio[aria-label="recording.m4a"]').waitFor();
   });
 });

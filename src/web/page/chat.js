@@ -1,6 +1,7 @@
 // A conversation of storable messages: the list, its order, what became of each send, and the input line.
 
-import { currentLanguage, say } from './text.js';
+import { canRecord, draftOf, figureOf, isFile, record, showProgress } from './files.js';
+import { currentLanguage, hint, say } from './text.js';
 
 export const PEER = 0;
 export const ROOM = 1;
@@ -29,14 +30,20 @@ class Log {
   #list;
   #me;
   #retry;
+  #refresh;
+  #atEnd = true;
   #entries = [];
   #byMessageID = new Map();
   #byLocalID = new Map();
 
-  constructor(list, me, retry) {
+  constructor(list, me, retry, refresh) {
     this.#list = list;
     this.#me = me;
     this.#retry = retry;
+    this.#refresh = refresh;
+    // Pictures and players grow when they have loaded; who was at the end stays there.
+    list.addEventListener('scroll', () => { this.#atEnd = this.#isScrolledToEnd(); });
+    for (const grown of ['load', 'loadedmetadata']) list.addEventListener(grown, () => this.#atEnd && this.#scrollToEnd(), true);
   }
 
   clear() {
@@ -77,13 +84,18 @@ class Log {
     showState(entry.bubble, message, state);
   }
 
+  progress(message, sent, total) {
+    const entry = this.#find(message);
+    if (entry) showProgress(entry.bubble, sent, total);
+  }
+
   #newestOrderKey() {
     return Math.max(0, ...this.#entries.map((entry) => entry.orderKey).filter(Number.isFinite));
   }
 
   #newBubble(message) {
     const mine = (message.senderUserID || this.#me) === this.#me;
-    const bubble = newBubble(message, mine);
+    const bubble = newBubble(message, mine, this.#refresh);
     if (mine) bubble.querySelector('.retry').onclick = () => this.#retry(message);
     return bubble;
   }
@@ -114,7 +126,7 @@ class Log {
     const atEnd = this.#isScrolledToEnd();
     this.#list.insertBefore(entry.bubble, this.#entries[at + 1]?.bubble ?? null);
     this.#dropOldest();
-    if (atEnd) this.#list.scrollTop = this.#list.scrollHeight;
+    if (atEnd) this.#scrollToEnd();
   }
 
   #dropOldest() {
@@ -125,17 +137,22 @@ class Log {
     this.#byLocalID.delete(oldest.ids[1]);
   }
 
+  #scrollToEnd() {
+    this.#list.scrollTop = this.#list.scrollHeight;
+    this.#atEnd = true;
+  }
+
   #isScrolledToEnd() {
     return this.#list.scrollTop + this.#list.clientHeight >= this.#list.scrollHeight - 40;
   }
 }
 
-function newBubble(message, mine) {
+function newBubble(message, mine, refresh) {
   const bubble = document.createElement('li');
   bubble.className = mine ? 'bubble mine' : 'bubble theirs';
   bubble.append(
     Object.assign(document.createElement('span'), { className: 'sender', textContent: message.senderUserID }),
-    Object.assign(document.createElement('p'), { className: 'words', textContent: wordsOf(message) }),
+    isFile(message) ? figureOf(message, refresh) : Object.assign(document.createElement('p'), { className: 'words', textContent: wordsOf(message) }),
   );
   const foot = Object.assign(document.createElement('span'), { className: 'foot' });
   foot.append(document.createElement('time'));
@@ -180,8 +197,9 @@ export class Chat {
     root.replaceChildren(document.getElementById('chat-template').content.cloneNode(true));
     this.#root = root;
     this.#type = type;
-    this.#log = new Log(part(root, 'log'), me, (message) => this.#send(message));
+    this.#log = new Log(part(root, 'log'), me, (message) => this.#send(message), (message) => this.#zim.refreshMediaUrls(message));
     this.#allowWriting(false);
+    this.#takeFiles();
     part(root, 'composer').addEventListener('submit', (event) => {
       event.preventDefault();
       this.#sendWritten();
@@ -247,6 +265,57 @@ export class Chat {
     this.#send({ type: TEXT, message: words });
   }
 
+  /** Chosen, dropped or pasted files, and the recorder. */
+  #takeFiles() {
+    const [root, input, recorder] = [this.#root, part(this.#root, 'file'), part(this.#root, 'record')];
+    part(root, 'attach').onclick = () => input.click();
+    input.onchange = () => {
+      this.#sendFiles([...input.files]);
+      input.value = '';
+    };
+    part(root, 'text').addEventListener('paste', (event) => {
+      const files = [...(event.clipboardData?.files ?? [])];
+      if (files.length === 0) return;
+      event.preventDefault();
+      this.#sendFiles(files);
+    });
+    const hovers = (is) => (event) => {
+      if (this.#id === null || !event.dataTransfer?.types.includes('Files')) return;
+      event.preventDefault();
+      root.classList.toggle('dropping', is);
+    };
+    root.addEventListener('dragover', hovers(true));
+    root.addEventListener('dragleave', hovers(false));
+    root.addEventListener('drop', (event) => {
+      hovers(false)(event);
+      if (this.#id !== null) this.#sendFiles([...event.dataTransfer.files]);
+    });
+    recorder.hidden = !canRecord();
+    recorder.onclick = () => this.#toggleRecording(recorder);
+  }
+
+  async #sendFiles(files) {
+    for (const file of files) this.#send(await draftOf(file));
+  }
+
+  #stopRecording = null;
+
+  async #toggleRecording(button) {
+    try {
+      if (this.#stopRecording) {
+        const stop = this.#stopRecording;
+        this.#stopRecording = null;
+        this.#send(await stop());
+      } else {
+        this.#stopRecording = await record();
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+    button.setAttribute('aria-pressed', this.#stopRecording !== null);
+    hint(button, this.#stopRecording ? 'stopRecording' : 'record', {});
+  }
+
   /**
    * Sends a draft, or once more a message that failed. That one goes under the id it had, so that it is stored
    * once even if the broker did get it the first time.
@@ -258,7 +327,9 @@ export class Chat {
       this.#log.put(message, SENDING);
     };
     try {
-      const sent = await this.#zim.sendMessage(draft, this.#id, this.#type, { priority: 1 }, { onMessageAttached });
+      const onMediaUploadingProgress = (message, current, total) => this.#log.progress(message, current, total);
+      const notification = { onMessageAttached, onMediaUploadingProgress };
+      const sent = await this.#zim.sendMessage(draft, this.#id, this.#type, { priority: 1 }, notification);
       this.#log.put(sent.message, SENT);
       this.#fail(null);
     } catch (error) {
