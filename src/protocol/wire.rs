@@ -266,7 +266,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::{Combine, Fate, LocalMessageId, RevokedAs, Stamp, Terms, TipsEvent, UserId};
+    use crate::model::{Combine, Fate, FileUid, LocalMessageId, Media, MediaKind, RevokedAs, Stamp, Terms, TipsEvent, UserId};
     use crate::protocol::Encoded;
 
     fn message(body: Body) -> Message {
@@ -328,7 +328,12 @@ mod tests {
         let tips = Tips { event: TipsEvent::Joined, operated: who(), targets: vec![who()], new_owner: None };
         let stamp = Stamp { by: UserId::trusted("alice"), at_ms: 5 };
         let revoked = Revoked { stamp, revoked_as: RevokedAs::Sender, extended_data: String::new(), kind: 1, text: "t".into() };
-        let table: [(Body, [Option<u64>; 6]); 7] = [
+        let file = |kind| Body::Media(Box::new(Media::kept(kind, FileUid::from_bits(1), 1000)));
+        let table: [(Body, [Option<u64>; 6]); 11] = [
+            (file(MediaKind::Image), [Some(11); 6]),
+            (file(MediaKind::File), [Some(12); 6]),
+            (file(MediaKind::Audio), [Some(13); 6]),
+            (file(MediaKind::Video), [Some(14); 6]),
             (Body::Text("t".into()), [Some(1); 6]),
             (Body::Barrage("b".into()), [Some(20); 6]),
             (Body::Command(Bytes::from_static(b"c")), [Some(2); 6]),

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::testing::{World, contract, group, page, text_of, user, wait};
 use super::{Anchor, ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, RowWrite, StoreError};
 use crate::clock::Clock as _;
-use crate::model::{Body, Child, Combine, Conversation, GroupId, GroupMember, GroupRole, Message, ReplyTo, Stamp, Terms};
+use crate::model::{
+    Body, Child, Combine, Conversation, FileUid, GroupId, GroupMember, GroupRole, Media, MediaKind, MediaRecord, Message, Pixels, ReplyTo,
+    Stamp, Terms,
+};
 
 const WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -16,6 +19,7 @@ contract!(
     a_user_that_deleted_messages_does_not_see_them_and_others_do,
     who_left_keeps_what_it_saw_of_a_group,
     children_and_answers_are_found_where_they_belong,
+    files_last_and_their_uses_go_with_the_messages_that_carry_them,
 );
 
 fn revision(conversation: &Conversation, seq: u64) -> Revision {
@@ -145,6 +149,61 @@ fn who_left_keeps_what_it_saw_of_a_group(mut world: World) {
     }
     world.apply(vec![RowWrite::PutMember(id.clone(), member("alice"))]).unwrap();
     assert_eq!((world.store.groups_of(&alice), world.store.former_groups_of(&alice)), (Ok(vec![id]), Ok(vec![])));
+}
+
+fn files_last_and_their_uses_go_with_the_messages_that_carry_them(mut world: World) {
+    let file = |bits| FileUid::from_bits(bits);
+    let record = |bits| MediaRecord {
+        file: file(bits),
+        owner: user("alice"),
+        kind: MediaKind::File,
+        name: "n".into(),
+        bytes: 1,
+        sha256: "5a".into(),
+        mime: "x/y".into(),
+        codec: String::new(),
+        created_ms: 1,
+        duration_ms: None,
+        original: Pixels::default(),
+        large: Pixels::default(),
+        thumbnail: Pixels::default(),
+        frame: Pixels::default(),
+        large_bytes: 0,
+        thumbnail_bytes: 0,
+        frame_bytes: 0,
+    };
+    world.apply((1..=3).map(|bits| RowWrite::PutMedia(record(bits))).collect()).unwrap();
+    world.apply(vec![RowWrite::DeleteMedia(file(2))]).unwrap();
+    let carrying = |bits| Body::Media(Box::new(Media::kept(MediaKind::File, file(bits), 0)));
+    let (g, h) = (group("g"), group("h"));
+    world.append(super::Append { body: carrying(1), ..text_of(&g, "alice", None, "", 0) }).unwrap();
+    world.clock.advance(WEEK * 5);
+    // Inside a combined message, twice; it counts once.
+    let child = Child { id: 1, sender: user("bob"), timestamp_ms: 1, extended_data: String::new(), body: carrying(1) };
+    let combine = Combine {
+        title: "t".into(),
+        summary: "s".into(),
+        children: vec![child.clone(), child],
+        copied_from: String::new(),
+        uploaded: None,
+    };
+    world.say(&h, "before");
+    world.append(super::Append { body: Body::Combine(combine), ..text_of(&h, "alice", None, "", 0) }).unwrap();
+    for _ in 0..2 {
+        assert_eq!(world.store.media(file(1)), Ok(Some(record(1))));
+        assert_eq!(world.store.media(file(2)), Ok(None));
+        assert_eq!(world.store.media_after(None, 10), Ok(vec![record(1), record(3)]));
+        assert_eq!(world.store.media_after(Some(file(1)), 10), Ok(vec![record(3)]));
+        assert_eq!(world.store.media_after(None, 1), Ok(vec![record(1)]));
+        assert_eq!(world.store.media_uses(file(1), 10), Ok(vec![(h.clone(), 2), (g.clone(), 1)]));
+        assert_eq!(world.store.media_uses(file(1), 1), Ok(vec![(h.clone(), 2)]));
+        assert_eq!(world.store.media_uses(file(3), 10), Ok(vec![]));
+        world.restart();
+    }
+    // The period of the first message goes, the file's row stays for whoever collects it.
+    world.store.sweep(world.clock.wall_ms()).unwrap();
+    assert_eq!(world.store.media_uses(file(1), 10), Ok(vec![(h, 2)]));
+    assert_eq!(world.store.media(file(1)), Ok(Some(record(1))));
 }
 
 fn children_and_answers_are_found_where_they_belong(mut world: World) {

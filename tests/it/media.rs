@@ -224,7 +224,7 @@ async fn who_may_do_what_on_every_route() {
 }
 
 #[tokio::test]
-async fn access_ends_with_membership_message_and_room() {
+async fn s31_access_ends_with_membership_message_and_room() {
     let world = World::builder().no_rates().start();
     let (mut alice, mut bob) = (world.client("alice").await, world.client("bob").await);
     // Taken back.
@@ -503,6 +503,8 @@ async fn the_first_picture_of_a_video_is_its_owners_to_give_and_its_readers_to_s
     let sent = alice.send(To::Peer("bob"), json!({"type": 14, "fileUID": file["fileUID"], "videoDuration": 2})).await.unwrap();
     let heard = bob.messages(1).await.remove(0);
     assert_eq!((&heard["videoFirstFrameWidth"], &heard["videoFirstFrameHeight"]), (&json!(320), &json!(180)));
+    let late = put("alice", fixture("picture.jpg")).await;
+    assert_eq!((late.status, late.json()["code"].as_u64()), (400, Some(6_000_001)), "what was sent stays as it was");
     let frame = read(&world, &bob, text(&sent, "videoFirstFrameDownloadUrl")).await;
     assert_eq!((frame.status, frame.header("Content-Type")), (200, "image/jpeg"));
     assert!(!frame.bytes.windows(4).any(|bytes| bytes == b"Exif"));

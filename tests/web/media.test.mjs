@@ -87,6 +87,15 @@ test('s29 s32 s36 s37 a local file of each kind arrives whole, with its fields o
   }
 });
 
+test('s30 a path of any script names its file', async () => {
+  const path = join(folder, '报告 ✓.txt');
+  await writeFile(path, '内容');
+  const { message } = await alice.zim.sendMessage({ type: FILE, fileLocalPath: path }, 'bob', PEER);
+  assert.equal(message.fileName, '报告 ✓.txt');
+  const received = await heard(bob.ears, message.fileUID);
+  assert.equal((await bytesOf(received.fileDownloadUrl)).bytes.toString(), '内容');
+});
+
 test('s33 recorded chunks in a File are audio; what is no audio is refused with the vendor\'s number', async () => {
   const content = await readFile(fixture('cbr.mp3'));
   const chunks = [content.subarray(0, 3000), content.subarray(3000)];

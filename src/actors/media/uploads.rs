@@ -12,11 +12,14 @@ use super::MediaDesk;
 use crate::actors::core::Core;
 use crate::actors::{answer, answered};
 use crate::media::{Blob, CHUNK_BYTES, Mark, Probed, Spool, clean_name, probe, probe_frame};
-use crate::model::{FileUid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
+use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
 use crate::store::RowWrite;
 
 /// How long whoever wants to go on with an upload waits for the one that writes it to let go.
 const YIELD_MAX: Duration = Duration::from_secs(5);
+
+/// What is said of an upload that is complete and being checked.
+pub(crate) const ENDING: &str = "the upload is being checked";
 
 /// An upload that is not complete.
 #[derive(Debug)]
@@ -73,7 +76,8 @@ impl Upload {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn is_ending(&self) -> bool {
+    /// It is complete and being checked: nothing of it changes any more.
+    pub(crate) fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Relaxed)
     }
 
@@ -259,7 +263,10 @@ impl Drop for Abandon {
 /// [`Refusal::FileType`], [`Refusal::FileSize`], [`Refusal::FilePixels`], [`Refusal::FileDuration`]: the upload is given up.
 /// [`Refusal::FileServer`], [`Refusal::StoreUnavailable`]: as well.
 pub(crate) async fn finish(core: &Arc<Core>, upload: Arc<Upload>) -> Result<MediaRecord, Refusal> {
-    upload.ending.store(true, Ordering::Relaxed);
+    // Once: a second would find its file moved away, and clean up after itself what the first has kept.
+    if upload.ending.swap(true, Ordering::SeqCst) {
+        return Err(Refusal::Busy(ENDING));
+    }
     let (reply, outcome) = oneshot::channel();
     let core = core.clone();
     actix::spawn(async move {
@@ -369,6 +376,10 @@ pub(crate) async fn keep_frame(core: &Arc<Core>, owner: &UserId, file: FileUid, 
     let record = core.archive.read(move |store| store.media(file)).await?;
     let record = record.filter(|record| record.owner == *owner && record.kind == MediaKind::Video).ok_or(Refusal::FileMissing)?;
     core.media.speak_for(file, core.clock.elapsed())?;
+    // What was sent stays as its readers saw it.
+    if !core.archive.read(move |store| store.media_uses(file, 1)).await?.is_empty() {
+        return Err(Invalid::new("fileUID", "names a video that was sent: its first picture stays as it is").into());
+    }
     let options = core.media.options.clone();
     let permit = core.media.probes.acquire().await.map_err(disk)?;
     let (bytes, _) = blocking(move || {

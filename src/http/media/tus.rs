@@ -136,6 +136,7 @@ pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, fi
         (Ok(user), Method::HEAD) => head(core, &user, &file).await,
         (Ok(user), Method::PATCH) => patch(core, &user, &file, &request, body).await,
         (Ok(user), Method::DELETE) => match find(core, &user, &file) {
+            Some(upload) if upload.is_ending() => busy(),
             Some(upload) => {
                 uploads::abandon(core, upload.file);
                 HttpResponse::NoContent().finish()
@@ -145,6 +146,10 @@ pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, fi
         (Ok(_), _) => HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "HEAD, PATCH, DELETE, OPTIONS")).finish(),
     };
     with_version(response)
+}
+
+fn busy() -> HttpResponse {
+    problem(StatusCode::LOCKED, crate::protocol::code_of(&Refusal::Busy(uploads::ENDING)), uploads::ENDING)
 }
 
 /// One of this user's that is under way.
@@ -210,6 +215,9 @@ async fn patch(core: &Arc<Core>, user: &UserId, file: &str, request: &HttpReques
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, 6_000_001, "Content-Type is not application/offset+octet-stream");
     }
     let Some(upload) = find(core, user, file) else { return refuse(core, &Refusal::FileMissing) };
+    if upload.is_ending() {
+        return busy();
+    }
     let given = number(request, OFFSET).and_then(|offset| Ok((offset, Checksum::parse(text(request, "Upload-Checksum"))?)));
     let (offset, checksum) = match given {
         Ok(given) => given,

@@ -187,6 +187,9 @@ pub(super) async fn info(broker: web::Data<Broker>, request: HttpRequest, file: 
 /// A complete file of this user's own.
 pub(super) async fn own(core: &Core, user: &UserId, file: &str) -> Result<MediaRecord, Refusal> {
     let file = FileUid::parse(file).ok_or(Refusal::FileMissing)?;
+    if uploads::find(core, file).is_some_and(|upload| upload.owner == *user && upload.is_ending()) {
+        return Err(Refusal::Busy(uploads::ENDING));
+    }
     let record = core.archive.read(move |store| store.media(file)).await?;
     record.filter(|record| record.owner == *user).ok_or(Refusal::FileMissing)
 }
