@@ -86,8 +86,9 @@ test('what is plainly wrong is refused before onMessageAttached', async () => {
     send({ type: 1, message: 'no such conversation' }, 'bob', 9),
   ];
   for (const promise of wrong) await rejectsWith(6000001, promise);
-  await rejectsWith(6000013, send({ type: 11, fileDownloadUrl: 'https://example.com/a.png' }));
-  await rejectsWith(6000013, alice.zim.sendMediaMessage({ type: 11 }, 'bob', PEER, { priority: 1 }, notification));
+  await rejectsWith(6000013, send({ type: 10, messageInfoList: [] }));
+  await rejectsWith(6000001, send({ type: 13, fileDownloadUrl: 'https://example.com/a.mp3' }));
+  await rejectsWith(6000211, alice.zim.sendMediaMessage({ type: 11 }, 'bob', PEER, { priority: 1 }, notification));
   assert.equal(attached, 0);
 });
 
