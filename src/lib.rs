@@ -28,6 +28,7 @@ pub mod http;
 pub mod media;
 mod metrics;
 pub mod model;
+mod private_files;
 mod protocol;
 mod rate;
 pub mod store;

@@ -1,7 +1,7 @@
 //! The key of JWT tokens: configured, or made once and kept in the data directory.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use thiserror::Error;
 
 use crate::config::Config;
+use crate::private_files::{make_folder, sync_names};
 
 /// Name of the file in the data directory. Beside the store, and never inside it: a backup of messages holds no key.
 const FILE: &str = "secret";
@@ -100,7 +101,7 @@ impl Secret {
         if let Some(secret) = read(&path)? {
             return Ok(secret);
         }
-        create_private_dir(data_dir).map_err(failed("create", data_dir))?;
+        make_folder(data_dir).map_err(failed("create", data_dir))?;
         let secret = generate()?;
         if write_new(data_dir, &path, &secret)? {
             return Ok(secret);
@@ -169,7 +170,8 @@ fn write_new(data_dir: &Path, path: &Path, secret: &Secret) -> Result<bool, Secr
         tracing::trace!(%error, "no draft of the secret to remove");
     }
     let is_new = linked.map_err(failed("write", path))?;
-    sync_dir(data_dir).map_err(failed("write", data_dir))?;
+    // Without it the name could be gone after a power cut, and with it every token made meanwhile.
+    sync_names(data_dir).map_err(failed("write", data_dir))?;
     Ok(is_new)
 }
 
@@ -182,25 +184,6 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.write_all(b"\n")?;
     file.sync_all()
-}
-
-fn create_private_dir(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-/// Without it the name could be gone after a power cut, and with it every token made meanwhile.
-#[cfg(unix)]
-fn sync_dir(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_dir(_path: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

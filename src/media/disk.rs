@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::{Blob, CHUNK_BYTES, MediaError, MediaStore};
-use crate::model::{FileUid, Rendition};
+use crate::private_files::{make_folder, restrict, sync_names};
 
 /// Keeps blobs in a folder of the local disk.
 #[derive(Debug, Clone)]
@@ -24,11 +24,11 @@ impl DiskMediaStore {
     }
 
     fn shelf(&self, first_byte: u8) -> PathBuf {
-        self.folder.join(format!("{first_byte:02x}"))
+        self.folder.join(Blob::shelf(first_byte))
     }
 
     fn path(&self, blob: Blob) -> PathBuf {
-        self.shelf(blob.file.to_bytes()[0]).join(format!("{}.{}", blob.file, blob.rendition.label()))
+        self.shelf(blob.first_byte()).join(blob.name())
     }
 }
 
@@ -44,17 +44,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 
 impl MediaStore for DiskMediaStore {
     async fn put(&self, blob: Blob, from: &Path) -> Result<(), MediaError> {
-        let (folder, shelf) = (self.folder.clone(), self.shelf(blob.file.to_bytes()[0]));
+        let (folder, shelf) = (self.folder.clone(), self.shelf(blob.first_byte()));
         let (from, to) = (from.to_owned(), self.path(blob));
         blocking(move || {
             if !shelf.exists() {
-                make(&shelf)?;
-                sync(&folder)?;
+                make_folder(&shelf)?;
+                sync_names(&folder)?;
             }
             restrict(&from)?;
             File::open(&from)?.sync_all()?;
             fs::rename(&from, &to)?;
-            sync(&shelf)
+            sync_names(&shelf)
         })
         .await
     }
@@ -85,7 +85,7 @@ impl MediaStore for DiskMediaStore {
         let listed = blocking(move || {
             let mut blobs = Vec::new();
             for entry in fs::read_dir(shelf)? {
-                blobs.extend(entry?.file_name().to_str().and_then(blob_of));
+                blobs.extend(entry?.file_name().to_str().and_then(Blob::of_name));
             }
             Ok(blobs)
         });
@@ -94,38 +94,6 @@ impl MediaStore for DiskMediaStore {
             outcome => outcome,
         }
     }
-}
-
-fn blob_of(name: &str) -> Option<Blob> {
-    let (file, rendition) = name.split_once('.')?;
-    Some(Blob { file: FileUid::parse(file)?, rendition: Rendition::parse(rendition)? })
-}
-
-/// Makes a folder that only its owner may enter.
-pub(super) fn make(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
-}
-
-/// Lets only the owner read and write a file.
-fn restrict(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    #[cfg(not(unix))]
-    path.metadata()?;
-    Ok(())
-}
-
-/// Makes a folder's names durable.
-fn sync(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    File::open(path)?.sync_all()?;
-    #[cfg(not(unix))]
-    path.metadata()?;
-    Ok(())
 }
 
 #[cfg(test)]

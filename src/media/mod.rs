@@ -59,6 +59,27 @@ pub struct Blob {
     pub rendition: Rendition,
 }
 
+impl Blob {
+    fn first_byte(self) -> u8 {
+        self.file.to_bytes()[0]
+    }
+
+    /// Where those lie together whose `fileUID` begins with a byte.
+    fn shelf(first_byte: u8) -> String {
+        format!("{first_byte:02x}")
+    }
+
+    /// What it is called there.
+    fn name(self) -> String {
+        format!("{}.{}", self.file, self.rendition.label())
+    }
+
+    fn of_name(name: &str) -> Option<Self> {
+        let (file, rendition) = name.split_once('.')?;
+        Some(Self { file: FileUid::parse(file)?, rendition: Rendition::parse(rendition)? })
+    }
+}
+
 /// Why a media store refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]

@@ -14,7 +14,6 @@ use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt as _, WriteMultipart};
 
 use super::{Blob, MediaError, MediaStore};
-use crate::model::{FileUid, Rendition};
 
 /// Parts of an upload: the least that S3 takes.
 const PART_BYTES: usize = 5 << 20;
@@ -58,11 +57,11 @@ impl ObjectMediaStore {
     }
 
     fn shelf(&self, first_byte: u8) -> String {
-        format!("{}{first_byte:02x}", self.prefix)
+        format!("{}{}", self.prefix, Blob::shelf(first_byte))
     }
 
     fn path(&self, blob: Blob) -> Path {
-        Path::from(format!("{}/{}.{}", self.shelf(blob.file.to_bytes()[0]), blob.file, blob.rendition.label()))
+        Path::from(format!("{}/{}", self.shelf(blob.first_byte()), blob.name()))
     }
 }
 
@@ -132,11 +131,8 @@ impl MediaStore for ObjectMediaStore {
 
     async fn list(&self, first_byte: u8) -> Result<Vec<Blob>, MediaError> {
         let shelf = Path::from(self.shelf(first_byte));
-        let blob_of = |path: Path| {
-            let (file, rendition) = path.filename()?.split_once('.')?;
-            Some(Blob { file: FileUid::parse(file)?, rendition: Rendition::parse(rendition)? })
-        };
-        let listed = self.objects.list(Some(&shelf)).try_filter_map(|found| async move { Ok(blob_of(found.location)) });
+        let listed =
+            self.objects.list(Some(&shelf)).try_filter_map(|found| async move { Ok(found.location.filename().and_then(Blob::of_name)) });
         listed.try_collect().await.map_err(refused)
     }
 }
@@ -144,6 +140,7 @@ impl MediaStore for ObjectMediaStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{FileUid, Rendition};
 
     #[tokio::test]
     async fn in_memory_it_keeps_to_the_contract() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::disk::make;
+use crate::private_files::make_folder;
 
 /// How many bytes may wait in the system for the disk: flushed in small steps, a large upload does not hold up what the
 /// message store flushes meanwhile.
@@ -35,7 +35,7 @@ impl Spool {
     /// # Errors
     /// Those of the disk.
     pub(crate) fn create(folder: &Path, name: &str) -> io::Result<Self> {
-        make(folder)?;
+        make_folder(folder)?;
         let path = folder.join(name);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);

@@ -15,6 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::OpenError;
+use crate::private_files::{make_folder, restrict, sync_names};
 
 /// The format this version writes, and the newest it reads. 2 has records beside messages that 1 does not know: entries,
 /// notes, changes, answers, children, pins. 3 has kept files and the messages that carry them. An older store is one without.
@@ -61,7 +62,7 @@ impl Directory {
 
     /// Takes the lock, waiting for a process that is just ending. Held until the file is dropped.
     pub(super) fn lock(&self, wait: Duration) -> Result<File, OpenError> {
-        make(&self.root).map_err(|error| self.io(&error))?;
+        make_folder(&self.root).map_err(|error| self.io(&error))?;
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(self.root.join("lock"));
         let file = file.map_err(|error| self.io(&error))?;
         // Counted, not timed: a test's clock stands still.
@@ -107,7 +108,7 @@ impl Directory {
     /// Makes the names in the directory durable and its files private.
     pub(super) fn seal(&self) -> io::Result<()> {
         restrict_files(&self.root)?;
-        sync(&self.root)
+        sync_names(&self.root)
     }
 
     /// The periods there are directories of, ascending.
@@ -126,7 +127,7 @@ impl Directory {
         let (path, gone) = (self.period(period), self.period(period).with_extension(GONE));
         if path.exists() {
             fs::rename(&path, &gone)?;
-            sync(&self.root)?;
+            sync_names(&self.root)?;
         }
         self.delete_gone()
     }
@@ -149,7 +150,7 @@ impl Directory {
         let copy = PathBuf::from(name);
         copy_all(&self.root, &copy)?;
         if let Some(parent) = copy.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            sync(parent)?;
+            sync_names(parent)?;
         }
         Ok(copy)
     }
@@ -159,15 +160,6 @@ impl Directory {
 #[expect(clippy::disallowed_methods, reason = "opening blocks, as it says, and a lock has no event to wait for")]
 pub(super) fn pause() {
     thread::sleep(LOCK_RETRY);
-}
-
-/// Makes a directory that only its owner may enter.
-pub(super) fn make(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 /// Lets only the owner read and write the files of a directory.
@@ -181,25 +173,6 @@ pub(super) fn restrict_files(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(unix)]
-fn restrict(path: &Path) -> io::Result<()> {
-    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
-}
-
-#[cfg(not(unix))]
-fn restrict(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// Makes a directory's names durable.
-pub(super) fn sync(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    File::open(path)?.sync_all()?;
-    #[cfg(not(unix))]
-    path.metadata()?;
-    Ok(())
-}
-
 /// Makes a directory's files and names durable.
 pub(super) fn sync_files(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
@@ -208,11 +181,11 @@ pub(super) fn sync_files(path: &Path) -> io::Result<()> {
             OpenOptions::new().write(true).open(entry.path())?.sync_all()?;
         }
     }
-    sync(path)
+    sync_names(path)
 }
 
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
-    make(to)?;
+    make_folder(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
@@ -264,9 +237,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = Directory::new(folder.path().to_path_buf());
         for period in [10, 9] {
-            make(&directory.period(period)).unwrap();
+            make_folder(&directory.period(period)).unwrap();
         }
-        make(&folder.path().join("period-8.gone")).unwrap();
+        make_folder(&folder.path().join("period-8.gone")).unwrap();
         assert_eq!(directory.periods().unwrap(), [9, 10]);
         directory.delete_period(9).unwrap();
         assert_eq!(directory.periods().unwrap(), [10]);

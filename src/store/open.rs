@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::directory::{self, Directory, FORMAT};
+use super::directory::{Directory, FORMAT};
 use super::engine::{Engine, Engined, Start};
 use super::key::META;
 use super::mark::{self, Found, MarkFile};
@@ -17,6 +17,7 @@ use super::table::{Backend, Mark};
 use super::verify::{self, Verified};
 use super::{OpenError, StoreError, key, record, salvage};
 use crate::clock::Clock;
+use crate::private_files::sync_names;
 
 /// Where the store lies and what it may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,7 +167,7 @@ fn make_new(directory: &Directory, found: &Found) -> Result<(), OpenError> {
         return Err(directory.damaged("format is missing"));
     }
     MarkFile::create(&directory.mark(), Mark::default()).map_err(io)?;
-    directory::sync(&directory.root).map_err(io)?;
+    sync_names(&directory.root).map_err(io)?;
     directory.write_format().map_err(io)
 }
 

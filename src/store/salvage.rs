@@ -11,7 +11,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::directory::{self, Directory};
+use super::directory::Directory;
 use super::key::{self, Kind, META, RESERVED};
 use super::mark::{self, Found, MarkFile};
 use super::open::{SledOptions, open_error, table_error};
@@ -21,6 +21,7 @@ use super::table::{Mark, Op};
 use super::writer::PERIOD_MS;
 use super::{FormerMember, OpenError, SINGLE_NODE_EPOCH, StoreError};
 use crate::model::{GroupMember, Message};
+use crate::private_files::sync_names;
 
 /// Records per commit.
 const CHUNK: usize = 512;
@@ -89,7 +90,7 @@ fn rebuild(directory: &Directory, path: &Path, options: &SledOptions) -> Result<
     }
     new.close();
     fs::rename(&new_path, path).map_err(io)?;
-    directory::sync(&directory.root).map_err(io)?;
+    sync_names(&directory.root).map_err(io)?;
     open(path)
 }
 

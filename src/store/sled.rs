@@ -21,6 +21,7 @@ use super::directory::{self, Directory};
 use super::key::RESERVED;
 use super::mark::MarkFile;
 use super::table::{Backend, Mark, Op, Space, Visit};
+use crate::private_files::{make_folder, sync_names};
 
 pub use super::open::{SledOptions, SledStore};
 
@@ -130,9 +131,9 @@ impl Caught {
 impl Table {
     /// Opens a database, or makes one. Names of new files are durable on return.
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, TableError> {
-        directory::make(path)?;
+        make_folder(path)?;
         // sled would make it with the permissions of the process.
-        directory::make(&path.join("blobs"))?;
+        make_folder(&path.join("blobs"))?;
         let config = ::sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(None);
         let mut tries_left = LOCK_TRIES;
         let db = loop {
@@ -341,7 +342,7 @@ impl Backend for SledBackend {
         let table = opened.map_err(|error| match error {
             TableError::Damaged(reason) | TableError::Io(reason) => StoreError::Unavailable(reason),
         })?;
-        directory::sync(&self.directory.root).map_err(unavailable)?;
+        sync_names(&self.directory.root).map_err(unavailable)?;
         self.change_periods(|periods| periods.insert(period, Arc::new(table))).map(|_| ())
     }
 

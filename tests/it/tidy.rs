@@ -3,18 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each layer may name of this crate: design 4.1, with `clock` as a base of its own.
+/// What each layer may name of this crate: design 4.1, with `clock` and `private_files` as bases of their own.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("clock", &[]),
+    ("private_files", &[]),
     ("metrics", &["model"]),
     ("protocol", &["model"]),
     ("config", &["model"]),
     ("hooks", &["model"]),
-    ("auth", &["model", "config", "clock"]),
+    ("auth", &["model", "config", "clock", "private_files"]),
     ("rate", &["model", "metrics", "config", "clock"]),
-    ("store", &["model", "metrics", "clock"]),
-    ("media", &["model", "metrics"]),
+    ("store", &["model", "metrics", "clock", "private_files"]),
+    ("media", &["model", "metrics", "private_files"]),
     ("actors", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media"]),
     ("broker", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "actors"]),
     ("bench", &["model", "clock", "config", "auth", "broker"]),

@@ -1,0 +1,38 @@
+//! Folders and files that only their owner may look into, and names that survive a crash.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Makes a folder, and those above it, that only its owner may enter.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Lets only the owner read and write a file.
+#[cfg(unix)]
+pub(crate) fn restrict(path: &Path) -> io::Result<()> {
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+}
+
+/// There are no such permissions here.
+#[cfg(not(unix))]
+pub(crate) fn restrict(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Makes a folder's names durable.
+#[cfg(unix)]
+pub(crate) fn sync_names(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
+/// The system does it by itself.
+#[cfg(not(unix))]
+pub(crate) fn sync_names(path: &Path) -> io::Result<()> {
+    path.metadata().map(|_| ())
+}
