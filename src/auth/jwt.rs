@@ -45,6 +45,11 @@ impl Hs256 {
         }
     }
 
+    /// A key of its own for another purpose: none of its tokens is one of this key's.
+    pub(super) fn derive(&self, purpose: &[u8]) -> Self {
+        Self::new(&Secret::from_bytes(self.0.clone().chain_update(purpose).finalize().into_bytes().to_vec()))
+    }
+
     /// What the token says, if this key signed it. The signature is compared in constant time, and before anything
     /// that it covers is believed.
     pub(super) fn open(&self, token: &str) -> Option<Opened> {

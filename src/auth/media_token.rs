@@ -3,9 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
-
 use super::jwt::Hs256;
 use super::tokens::{Claims, check_times};
 use super::{Secret, SecretError};
@@ -29,14 +26,8 @@ impl fmt::Debug for MediaTokens {
 }
 
 impl MediaTokens {
-    /// With a key made of the broker's secret; URLs stay good over a restart.
-    #[must_use]
-    pub fn derived(secret: &Secret, clock: Arc<dyn Clock>) -> Self {
-        let key = match Hmac::<Sha256>::new_from_slice(secret.as_bytes()) {
-            Ok(keyed) => keyed.chain_update(PURPOSE).finalize().into_bytes().to_vec(),
-            Err(_) => unreachable!("hmac takes a key of any length"),
-        };
-        Self { hs256: Hs256::new(&Secret::from_bytes(key)), clock }
+    pub(super) fn derived(of: &Hs256, clock: Arc<dyn Clock>) -> Self {
+        Self { hs256: of.derive(PURPOSE), clock }
     }
 
     /// With a key for this process alone: for a host that recognises users itself.
@@ -74,7 +65,7 @@ mod tests {
     #[test]
     fn it_is_good_for_its_user_until_it_ends_and_under_no_other_key() {
         let clock = Arc::new(ManualClock::at(1_000_000_000));
-        let tokens = MediaTokens::derived(&Secret::from_bytes(*b"0123456789abcdef"), clock.clone());
+        let tokens = MediaTokens::derived(&Hs256::new(&Secret::from_bytes(*b"0123456789abcdef")), clock.clone());
         let (alice, limits) = (UserId::trusted("alice"), Limits::default());
         let token = tokens.issue(&alice, 1_000_060_000);
         assert_eq!(tokens.identify(&token, &limits).unwrap().user, alice);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::jwt::Hs256;
+use super::media_token::MediaTokens;
 use super::token04::{self, Token04Key};
 use super::{Secret, SecretError, SecretSource};
 use crate::clock::Clock;
@@ -88,6 +89,12 @@ impl Tokens {
         let (secret, source) = Secret::open(config)?;
         let token04_secret = Token04Key::new(&config.auth.token04_secret);
         Ok((Self::new(&secret, token04_secret, config.auth.app_id, clock), source))
+    }
+
+    /// Those in the URLs of files, with a key made of the one for JWT: they stay good over a restart.
+    #[must_use]
+    pub fn media(&self) -> MediaTokens {
+        MediaTokens::derived(&self.hs256, self.clock.clone())
     }
 
     /// Checks a token with which `user` wants to begin or renew a session.

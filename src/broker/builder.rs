@@ -22,7 +22,7 @@ use crate::actors::pulse::{self, PressureCell};
 use crate::actors::reaper::Reaper;
 use crate::actors::room::Wake;
 use crate::actors::status::StatusBoard;
-use crate::auth::{MediaTokens, Secret, SecretError, SecretSource, Tokens};
+use crate::auth::{MediaTokens, SecretError, SecretSource, Tokens};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, MediaEngine, StoreEngine};
 use crate::hooks::{Authenticator, DynAuthenticator, DynModerator, EventSink, LoginRequest, Moderator, Recognised};
@@ -165,7 +165,7 @@ impl BrokerBuilder {
             None => open_store(&self.config, self.accept_data_loss, &self.clock)?,
         };
         let media_tokens = match &tokens {
-            Some(_) => MediaTokens::derived(&Secret::open(&self.config)?.0, self.clock.clone()),
+            Some(tokens) => tokens.media(),
             None => MediaTokens::random(self.clock.clone())?,
         };
         let media_store = match self.media_store {
