@@ -255,15 +255,19 @@ impl User {
         let records = self.records(|entry| entry.unread > 0 || !entry.mentions.is_empty(), |record, tail| record.read_seq = tail);
         let cleared: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
         self.commit_records(records, asker, ctx, move |user, asker, ctx| {
-            if let Some(book) = &mut user.book {
-                for conversation in &cleared {
-                    read(book, conversation);
-                    book.changed(conversation, EntryEvent::Updated);
-                }
-            }
+            user.note_read(&cleared);
             user.schedule_flush(ctx);
             answer(asker.reply, Ok("{}".into()));
         });
+    }
+
+    /// The list shows that these were read.
+    fn note_read(&mut self, conversations: &[Conversation]) {
+        let Some(book) = &mut self.book else { return };
+        for conversation in conversations {
+            read(book, conversation);
+            book.changed(conversation, EntryEvent::Updated);
+        }
     }
 
     fn clear_all(&mut self, asker: Asker, ctx: &mut Context<Self>) {
@@ -276,12 +280,7 @@ impl User {
         );
         let cleared: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
         self.commit_records(records, asker, ctx, move |user, asker, ctx| {
-            if let Some(book) = &mut user.book {
-                for conversation in &cleared {
-                    read(book, conversation);
-                    book.changed(conversation, EntryEvent::Updated);
-                }
-            }
+            user.note_read(&cleared);
             let data = json!({
                 "conversationID": "", "conversationType": -1, "isDeleteConversationAllMessage": false, "messageDeleteType": 2,
                 "messageList": [],

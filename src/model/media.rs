@@ -438,6 +438,12 @@ impl MediaRecord {
         self.bytes + self.large_bytes + self.thumbnail_bytes + self.frame_bytes
     }
 
+    /// Whether it may still wait for the message that carries it.
+    #[must_use]
+    pub fn may_wait(&self, now_ms: u64, unsent_ms: u64) -> bool {
+        now_ms < self.created_ms.saturating_add(unsent_ms)
+    }
+
     /// Whether it may be sent as this: what it was checked as, or a file. Source: spec S7, any format.
     #[must_use]
     pub fn fits(&self, kind: MediaKind) -> bool {

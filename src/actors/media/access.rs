@@ -62,8 +62,7 @@ fn look_up(store: &dyn Store, me: &UserId, file: FileUid, now_ms: u64, unsent_ms
     let Some(record) = store.media(file)? else { return Ok(Known::No) };
     let uses = store.media_uses(file, USES_MAX)?;
     if uses.is_empty() {
-        let waits = now_ms < record.created_ms.saturating_add(unsent_ms);
-        return Ok(if record.owner == *me && waits { Known::Yes(record) } else { Known::No });
+        return Ok(if record.owner == *me && record.may_wait(now_ms, unsent_ms) { Known::Yes(record) } else { Known::No });
     }
     let mut rooms: Vec<Conversation> = Vec::new();
     for (conversation, seq) in uses {

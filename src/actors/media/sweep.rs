@@ -86,7 +86,7 @@ fn unneeded(
 fn is_needed(store: &dyn Store, record: &MediaRecord, now_ms: u64, unsent_ms: u64) -> Result<bool, StoreError> {
     let uses = store.media_uses(record.file, USES_MAX)?;
     if uses.is_empty() {
-        return Ok(now_ms < record.created_ms.saturating_add(unsent_ms));
+        return Ok(record.may_wait(now_ms, unsent_ms));
     }
     for (conversation, seq) in uses {
         if let Some(message) = store.message(&conversation, seq)?

@@ -18,12 +18,13 @@ mod uploads;
 
 use actix_cors::Cors;
 use actix_web::dev::RequestHead;
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{AsHeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::origin;
 use super::problem::problem;
+use crate::actors::core::Core;
 use crate::broker::Broker;
 use crate::model::Refusal;
 use crate::protocol::code_of;
@@ -61,8 +62,14 @@ fn cors(broker: &Broker) -> Cors {
         .max_age(3600)
 }
 
+/// A header's text.
+fn text(request: &HttpRequest, name: impl AsHeaderName) -> Option<&str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
 /// The answer to what is not done.
-fn refused(refusal: &Refusal) -> HttpResponse {
+fn refused(core: &Core, refusal: &Refusal) -> HttpResponse {
+    core.metrics.refused(code_of(refusal));
     let status = match refusal {
         Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
         Refusal::TokenInvalid | Refusal::TokenExpired | Refusal::NotLoggedIn => StatusCode::UNAUTHORIZED,

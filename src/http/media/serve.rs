@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use serde::Deserialize;
 
-use super::{caller, refused};
+use super::{caller, refused, text};
 use crate::actors::core::Core;
 use crate::actors::media::access;
 use crate::broker::Broker;
@@ -60,10 +60,7 @@ pub(super) async fn file(
     };
     match found.await {
         Ok((record, blob, bytes, mime)) => hand_out(core, &request, &record, blob, bytes, &mime, asked.download.is_some()),
-        Err(refusal) => {
-            core.metrics.refused(crate::protocol::code_of(&refusal));
-            refused(&refusal)
-        }
+        Err(refusal) => refused(core, &refusal),
     }
 }
 
@@ -84,12 +81,11 @@ fn hand_out(
     download: bool,
 ) -> HttpResponse {
     let tag = format!("\"{}-{}\"", record.sha256.get(..32).unwrap_or_default(), blob.rendition.label());
-    let given = |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let known = given(header::IF_NONE_MATCH);
+    let known = text(request, header::IF_NONE_MATCH);
     if known.is_some_and(|known| known == "*" || known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag)) {
         return with_rules(&mut HttpResponse::NotModified(), &tag).finish();
     }
-    let whole = given(header::IF_RANGE).is_some_and(|known| known != tag);
+    let whole = text(request, header::IF_RANGE).is_some_and(|known| known != tag);
     let range = if whole { None } else { wanted(request) };
     let range = match range.map(|spec| spec.to_satisfiable_range(bytes)) {
         None => None,

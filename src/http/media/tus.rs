@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::pace::{Broken, Pace};
 use super::uploads::{Asked, cut_short, own};
-use super::{caller, refused};
+use super::{caller, refused, text};
 use crate::actors::core::Core;
 use crate::actors::media::uploads::{self, Upload, Writing};
 use crate::broker::Broker;
@@ -36,10 +36,6 @@ fn with_version(mut response: HttpResponse) -> HttpResponse {
     let value = header::HeaderValue::from_static(VERSION);
     response.headers_mut().insert(header::HeaderName::from_static("tus-resumable"), value);
     response
-}
-
-fn text<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    request.headers().get(name)?.to_str().ok()
 }
 
 fn number(request: &HttpRequest, name: &str) -> Result<u64, Refusal> {
@@ -90,14 +86,9 @@ pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, aske
             response.insert_header((header::LOCATION, place));
             add_expiry(&mut response, &broker.core).finish()
         }
-        Err(refusal) => refuse(&broker.core, &refusal),
+        Err(refusal) => refused(&broker.core, &refusal),
     };
     with_version(response)
-}
-
-fn refuse(core: &Core, refusal: &Refusal) -> HttpResponse {
-    core.metrics.refused(crate::protocol::code_of(refusal));
-    refused(refusal)
 }
 
 /// Pairs of a key and, behind a space, a value in base64, with commas between.
@@ -132,7 +123,7 @@ pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, fi
     }
     let core = &broker.core;
     let response = match (caller::of_header(&broker, &request), method) {
-        (Err(refusal), _) => refuse(core, &refusal),
+        (Err(refusal), _) => refused(core, &refusal),
         (Ok(user), Method::HEAD) => head(core, &user, &file).await,
         (Ok(user), Method::PATCH) => patch(core, &user, &file, &request, body).await,
         (Ok(user), Method::DELETE) => match find(core, &user, &file) {
@@ -141,7 +132,7 @@ pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, fi
                 uploads::abandon(core, upload.file);
                 HttpResponse::NoContent().finish()
             }
-            None => refuse(core, &Refusal::FileMissing),
+            None => refused(core, &Refusal::FileMissing),
         },
         (Ok(_), _) => HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "HEAD, PATCH, DELETE, OPTIONS")).finish(),
     };
@@ -164,7 +155,7 @@ async fn head(core: &Arc<Core>, user: &UserId, file: &str) -> HttpResponse {
         match own(core, user, file).await {
             // Complete, and the client did not hear of it.
             Ok(record) => (record.bytes, record.bytes),
-            Err(refusal) => return refuse(core, &refusal),
+            Err(refusal) => return refused(core, &refusal),
         }
     };
     let mut response = HttpResponse::Ok();
@@ -214,14 +205,14 @@ async fn patch(core: &Arc<Core>, user: &UserId, file: &str, request: &HttpReques
     if text(request, "Content-Type") != Some("application/offset+octet-stream") {
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, 6_000_001, "Content-Type is not application/offset+octet-stream");
     }
-    let Some(upload) = find(core, user, file) else { return refuse(core, &Refusal::FileMissing) };
+    let Some(upload) = find(core, user, file) else { return refused(core, &Refusal::FileMissing) };
     if upload.is_ending() {
         return busy();
     }
     let given = number(request, OFFSET).and_then(|offset| Ok((offset, Checksum::parse(text(request, "Upload-Checksum"))?)));
     let (offset, checksum) = match given {
         Ok(given) => given,
-        Err(refusal) => return refuse(core, &refusal),
+        Err(refusal) => return refused(core, &refusal),
     };
     let mut writing = match upload.write(core).await {
         Ok(writing) => writing,
@@ -239,7 +230,7 @@ async fn patch(core: &Arc<Core>, user: &UserId, file: &str, request: &HttpReques
     if bytes == upload.promised
         && let Err(refusal) = uploads::finish(core, upload).await
     {
-        return refuse(core, &refusal);
+        return refused(core, &refusal);
     }
     let mut response = HttpResponse::NoContent();
     response.insert_header((OFFSET, bytes.to_string()));
@@ -268,7 +259,7 @@ async fn grow(
                     checksum.add(&chunk);
                 }
                 if let Err(refusal) = writing.add(&chunk).await {
-                    break Err(refuse(core, &refusal));
+                    break Err(refused(core, &refusal));
                 }
                 writing.touch(core.clock.elapsed());
             }
@@ -280,7 +271,7 @@ async fn grow(
         Some(mark) => writing.back_to(mark).await,
         None => writing.settle().await,
     };
-    settled.map_err(|refusal| Box::new(refuse(core, &refusal)))?;
+    settled.map_err(|refusal| Box::new(refused(core, &refusal)))?;
     if wrong {
         let mismatch = StatusCode::from_u16(460).expect("460 is a status: checksum mismatch, by tus");
         return Err(Box::new(problem(mismatch, 6_000_001, "the part does not match its Upload-Checksum")));

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use actix_multipart::Multipart;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentDisposition, DispositionParam};
-use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt as _};
 use serde::Deserialize;
 
 use super::pace::{Broken, Pace};
-use super::{caller, refused};
+use super::{caller, refused, text};
 use crate::actors::core::Core;
 use crate::actors::media::uploads::{self, Abandon, Upload};
 use crate::broker::Broker;
@@ -57,10 +57,7 @@ impl From<Broken> for Failed {
 impl Failed {
     fn answer(&self, core: &Core) -> HttpResponse {
         match self {
-            Self::Refused(refusal) => {
-                core.metrics.refused(crate::protocol::code_of(refusal));
-                refused(refusal)
-            }
+            Self::Refused(refusal) => refused(core, refusal),
             Self::Broken(broken) => cut_short(broken),
             Self::NoFile => problem(StatusCode::BAD_REQUEST, 6_000_211, "the form has no field `file` with a file"),
         }
@@ -102,11 +99,11 @@ pub(super) async fn upload(broker: web::Data<Broker>, request: HttpRequest, aske
 }
 
 fn content_length(request: &HttpRequest) -> Option<u64> {
-    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    text(request, header::CONTENT_LENGTH)?.parse().ok()
 }
 
 fn is_form(request: &HttpRequest) -> bool {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = text(request, header::CONTENT_TYPE).unwrap_or_default();
     kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
 }
 
@@ -180,7 +177,7 @@ pub(super) async fn info(broker: web::Data<Broker>, request: HttpRequest, file: 
     };
     match found.await {
         Ok(record) => HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(media_record(&record)),
-        Err(refusal) => refused(&refusal),
+        Err(refusal) => refused(&broker.core, &refusal),
     }
 }
 
@@ -196,7 +193,6 @@ pub(super) async fn own(core: &Core, user: &UserId, file: &str) -> Result<MediaR
 
 /// `PUT /media/{fileUID}/frame`
 pub(super) async fn frame(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>, body: web::Payload) -> HttpResponse {
-    debug_assert_eq!(request.method(), Method::PUT);
     let core = &broker.core;
     let outcome = async {
         let user = caller::of_header(&broker, &request)?;
