@@ -38,4 +38,6 @@ pub(crate) use reply::{
 pub(crate) use search_ops::{SearchAnchor, SearchWork};
 pub(crate) use user_ops::UserWork;
 pub(crate) use variant::Variant;
-pub(crate) use wire::{Dress, broadcast_event, encode_dressed, encode_message};
+#[cfg(any(test, feature = "bench"))]
+pub(crate) use wire::encode_message;
+pub(crate) use wire::{Dress, broadcast_event, encode_dressed};

@@ -88,6 +88,7 @@ pub(crate) struct Dress {
 }
 
 /// The message as clients of a variant see it; `None` when they do not see it at all.
+#[cfg(any(test, feature = "bench"))]
 pub(crate) fn encode_message(message: &Message, variant: Variant) -> Option<ByteString> {
     encode_dressed(message, &Dress::default(), variant)
 }
