@@ -11,7 +11,7 @@ use actix::prelude::*;
 use bytestring::ByteString;
 use serde_json::{Value, json};
 
-use super::amend_rules::{Actor as By, Known, decide};
+use super::amend_rules::{Actor as By, Known, Moderates, decide};
 use super::batch::deliver_accepted;
 use super::book::named;
 use super::core::Core;
@@ -55,7 +55,7 @@ pub(crate) struct Confirm {
 
 /// By which right someone is in a conversation.
 pub(crate) struct Right {
-    pub(crate) owner: bool,
+    pub(crate) moderates: Moderates,
     pub(crate) first_seq: u64,
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn amend<A: Keeper>(owner: &mut A, amend: Amend, ctx: &mut Context<A>
                 let Some(before) = seek::message(store, &place, handle, right.first_seq)? else { return Ok(Err(Refusal::MessageMissing)) };
                 let notes: Vec<Note> = store.notes(&place, before.seq)?.into_iter().map(|(note, _)| note).collect();
                 let known = Known { notes, pins: store.pins(&place)? };
-                let actor = By { user: &user, owner: right.owner };
+                let actor = By { user: &user, moderates: &right.moderates };
                 let pinned_before = known.pins.iter().any(|pin| pin.seq == before.seq);
                 let decided = decide(&before, &known, change, &actor, now_ms, &limits);
                 Ok(decided.map(|revision| (before, revision, pinned_before, known.pins)))

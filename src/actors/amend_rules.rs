@@ -10,8 +10,19 @@ use crate::store::{ChangeKind, Note, NoteRecord, Pin, Revision};
 #[derive(Debug, Clone)]
 pub(super) struct Actor<'a> {
     pub(super) user: &'a UserId,
-    /// Owns the group.
-    pub(super) owner: bool,
+    pub(super) moderates: &'a Moderates,
+}
+
+/// Whose messages, besides one's own, someone may take back. Source: spec 3.12, Revoke.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Moderates {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// All: the owner of a group.
+    Everyone,
+    /// All but those of its managers: an admin.
+    AllBut(Vec<UserId>),
 }
 
 /// What is known of the message besides itself.
@@ -57,11 +68,15 @@ pub(super) fn decide(
     }
     match change {
         Change::Revoke { extended_data } => {
-            // Our choice: a group's owner may do so at any time, because that is what moderating takes.
-            only_if(is_own || actor.owner, || Refusal::NoAuthority)?;
+            // Our choice: who manages a group may do so at any time, because that is what moderating takes.
+            let revoked_as = match actor.moderates {
+                _ if is_own => RevokedAs::Sender,
+                Moderates::Everyone => RevokedAs::Owner,
+                Moderates::AllBut(managers) if !managers.contains(&message.sender) => RevokedAs::Admin,
+                Moderates::AllBut(_) | Moderates::Nobody => return Err(Refusal::NoAuthority),
+            };
             let seconds = limits.revoke_seconds;
             only_if(!is_own || age_seconds <= seconds, || Refusal::RevokeTooLate { seconds })?;
-            let revoked_as = if is_own { RevokedAs::Sender } else { RevokedAs::Owner };
             let message = revoked(message, Revoked { stamp, revoked_as, extended_data, kind: 0, text: String::new() });
             let pins = known.pins.iter().any(|pin| pin.seq == message.seq).then(|| without(&known.pins, message.seq));
             Ok(Revision { message: Some(Arc::new(message)), pins, ..nothing })
@@ -166,31 +181,45 @@ mod tests {
         }
     }
 
-    fn try_it(message: &Message, known: &Known, change: Change, by: &str, owner: bool, seconds: u64) -> Result<Revision, Refusal> {
-        let actor = Actor { user: &user(by), owner };
+    fn try_it(
+        message: &Message,
+        known: &Known,
+        change: Change,
+        by: &str,
+        moderates: &Moderates,
+        seconds: u64,
+    ) -> Result<Revision, Refusal> {
+        let actor = Actor { user: &user(by), moderates };
         decide(message, known, change, &actor, message.timestamp_ms + seconds * 1000, &Limits::default())
     }
 
     #[test]
     fn a_message_is_taken_back_by_its_sender_in_time_or_by_the_owner() {
         let revoke = || Change::Revoke { extended_data: "why".into() };
-        let at = |by: &str, owner: bool, seconds: u64| try_it(&message(), &Known::default(), revoke(), by, owner, seconds);
-        let revision = at("alice", false, 120).unwrap();
+        let at = |by: &str, moderates: &Moderates, seconds: u64| try_it(&message(), &Known::default(), revoke(), by, moderates, seconds);
+        let (nobody, managers) = (&Moderates::Nobody, |all: &[&str]| Moderates::AllBut(all.iter().map(|id| user(id)).collect()));
+        let revision = at("alice", nobody, 120).unwrap();
         let taken = revision.message.unwrap();
         let Body::Revoke(revoked) = &taken.body else { panic!("{taken:?}") };
         assert_eq!((revoked.kind, revoked.text.as_str(), revoked.revoked_as.number()), (1, "hi", 0));
         assert!(taken.mentions.is_none() && taken.extended_data.is_empty());
         assert_eq!((taken.id, taken.seq, taken.order_key), (9, 3, 3));
-        assert_eq!(at("alice", false, 121).unwrap_err(), Refusal::RevokeTooLate { seconds: 120 });
-        assert_eq!(at("bob", false, 1).unwrap_err(), Refusal::NoAuthority);
-        assert!(at("bob", true, 100_000).is_ok());
-        assert_eq!(try_it(&taken, &Known::default(), revoke(), "alice", false, 1).unwrap_err(), Refusal::RevokedAlready);
+        assert_eq!(at("alice", nobody, 121).unwrap_err(), Refusal::RevokeTooLate { seconds: 120 });
+        assert_eq!(at("bob", nobody, 1).unwrap_err(), Refusal::NoAuthority);
+        let as_of = |revision: Revision| match &revision.message.unwrap().body {
+            Body::Revoke(revoked) => revoked.revoked_as.number(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(as_of(at("bob", &Moderates::Everyone, 100_000).unwrap()), 4);
+        assert_eq!(as_of(at("bob", &managers(&["bob", "carol"]), 100_000).unwrap()), 3);
+        assert_eq!(at("bob", &managers(&["bob", "alice"]), 1).unwrap_err(), Refusal::NoAuthority);
+        assert_eq!(try_it(&taken, &Known::default(), revoke(), "alice", &Moderates::Nobody, 1).unwrap_err(), Refusal::RevokedAlready);
     }
 
     #[test]
     fn only_the_sender_edits_for_a_day_and_the_kind_stays() {
         let edit = |body: Body| Change::Edit { body, extended_data: String::new(), mentions: Mentions::default() };
-        let at = |by: &str, body: Body, seconds: u64| try_it(&message(), &Known::default(), edit(body), by, true, seconds);
+        let at = |by: &str, body: Body, seconds: u64| try_it(&message(), &Known::default(), edit(body), by, &Moderates::Everyone, seconds);
         let edited = at("alice", Body::Text("new".into()), 86_400).unwrap().message.unwrap();
         assert_eq!((edited.body.clone(), edited.fate.edited.clone().unwrap().by), (Body::Text("new".into()), user("alice")));
         assert_eq!(at("alice", Body::Text("new".into()), 86_401).unwrap_err(), Refusal::EditTooLate { seconds: 86_400 });
@@ -207,12 +236,15 @@ mod tests {
             let notes = (0..count).map(|n| Note::Reaction(format!("{n:03}"), user("bob"))).collect();
             Known { notes, pins: Vec::new() }
         };
-        assert!(try_it(&message(), &kinds(99), react("new", true), "alice", false, 604_800).is_ok());
-        assert!(try_it(&message(), &kinds(100), react("new", true), "alice", false, 1).is_err());
-        assert!(try_it(&message(), &kinds(100), react("007", true), "alice", false, 1).is_ok());
-        assert_eq!(try_it(&message(), &kinds(9), react("007", true), "bob", false, 1).unwrap_err(), Refusal::ReactionExists("007".into()));
-        assert!(try_it(&message(), &kinds(9), react("007", false), "bob", false, 1).is_ok());
-        assert!(try_it(&message(), &kinds(0), react("new", true), "alice", false, 604_801).is_err());
+        assert!(try_it(&message(), &kinds(99), react("new", true), "alice", &Moderates::Nobody, 604_800).is_ok());
+        assert!(try_it(&message(), &kinds(100), react("new", true), "alice", &Moderates::Nobody, 1).is_err());
+        assert!(try_it(&message(), &kinds(100), react("007", true), "alice", &Moderates::Nobody, 1).is_ok());
+        assert_eq!(
+            try_it(&message(), &kinds(9), react("007", true), "bob", &Moderates::Nobody, 1).unwrap_err(),
+            Refusal::ReactionExists("007".into())
+        );
+        assert!(try_it(&message(), &kinds(9), react("007", false), "bob", &Moderates::Nobody, 1).is_ok());
+        assert!(try_it(&message(), &kinds(0), react("new", true), "alice", &Moderates::Nobody, 604_801).is_err());
     }
 
     #[test]
@@ -223,15 +255,15 @@ mod tests {
             pins: (10..10 + count).map(|seq| Pin { seq, stamp: Stamp { by: user("bob"), at_ms: 1 } }).collect(),
         };
         let seqs = |revision: Revision| revision.pins.unwrap().iter().map(|pin| pin.seq).collect::<Vec<_>>();
-        assert_eq!(seqs(try_it(&message(), &pins(2), pin(true), "bob", false, 1).unwrap()), [10, 11, 3]);
-        let full = seqs(try_it(&message(), &pins(10), pin(true), "bob", false, 1).unwrap());
+        assert_eq!(seqs(try_it(&message(), &pins(2), pin(true), "bob", &Moderates::Nobody, 1).unwrap()), [10, 11, 3]);
+        let full = seqs(try_it(&message(), &pins(10), pin(true), "bob", &Moderates::Nobody, 1).unwrap());
         assert_eq!((full.len(), full[0], full[9]), (10, 11, 3));
         assert_eq!(
-            try_it(&message(), &pins(10), pin(false), "bob", false, 1).unwrap_err(),
+            try_it(&message(), &pins(10), pin(false), "bob", &Moderates::Nobody, 1).unwrap_err(),
             Refusal::TooManyPinnedMessages { pinned_max: 10 }
         );
         let unpin = Change::Pin { pinned: false, may_replace: true };
         let one = Known { pins: vec![Pin { seq: 3, stamp: Stamp { by: user("bob"), at_ms: 1 } }], ..Known::default() };
-        assert_eq!(seqs(try_it(&message(), &one, unpin, "bob", false, 1).unwrap()), [0_u64; 0]);
+        assert_eq!(seqs(try_it(&message(), &one, unpin, "bob", &Moderates::Nobody, 1).unwrap()), [0_u64; 0]);
     }
 }

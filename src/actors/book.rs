@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::model::{Conversation, MentionKind, Message, Target, UserId};
-use crate::protocol::EntryAnchor;
+use crate::protocol::{EntryAnchor, EntryFilter};
 use crate::store::EntryRecord;
 
 /// Mentions remembered per conversation; older ones leave the list. Our choice: more than anyone reads.
@@ -151,7 +151,18 @@ impl Book {
 
     /// Unread messages of the listed conversations that are not muted. Source: spec 2.4, 3.12.
     pub(crate) fn total(&self) -> u64 {
-        self.entries.values().filter(|entry| entry.is_listed() && !entry.record.muted).map(|entry| entry.unread).sum()
+        self.total_of(&EntryFilter::default())
+    }
+
+    /// The same of those that pass.
+    pub(crate) fn total_of(&self, filter: &EntryFilter) -> u64 {
+        let counted = self.entries.iter().filter(|(conversation, entry)| !entry.record.muted && passes(filter, conversation, entry));
+        counted.map(|(_, entry)| entry.unread).sum()
+    }
+
+    /// How many conversations bear a mark.
+    pub(crate) fn marked_count(&self, mark: u32) -> usize {
+        self.entries.values().filter(|entry| entry.record.marks.contains(&mark)).count()
     }
 
     /// A message came. False: the conversation is not known yet, or messages before this one are not: it must be read
@@ -208,9 +219,9 @@ impl Book {
     }
 
     /// A page of the list: pinned ones first, then by order key, the greatest first. Source: spec 3.5.
-    pub(crate) fn page(&self, count: usize, after: Option<&EntryAnchor>, me: &UserId, pinned_only: bool) -> Vec<&Conversation> {
-        let mut listed: Vec<(&Conversation, &Entry)> = self.entries.iter().filter(|(_, entry)| entry.is_listed()).collect();
-        listed.retain(|(_, entry)| !pinned_only || entry.is_pinned());
+    pub(crate) fn page(&self, count: usize, after: Option<&EntryAnchor>, me: &UserId, filter: &EntryFilter) -> Vec<&Conversation> {
+        let mut listed: Vec<(&Conversation, &Entry)> =
+            self.entries.iter().filter(|(conversation, entry)| passes(filter, conversation, entry)).collect();
         let place = |entry: &Entry| Reverse((entry.is_pinned(), entry.order_key()));
         // Order keys of two conversations may be equal: the name decides.
         listed.sort_by(|(one, a), (other, b)| place(a).cmp(&place(b)).then_with(|| name(one).cmp(&name(other))));
@@ -226,6 +237,16 @@ impl Book {
         });
         listed.into_iter().skip(from).take(count).map(|(conversation, _)| conversation).collect()
     }
+}
+
+/// Whether a conversation is in the list and asked for.
+fn passes(filter: &EntryFilter, conversation: &Conversation, entry: &Entry) -> bool {
+    let EntryFilter { kinds, marks, unread_only, pinned } = filter;
+    entry.is_listed()
+        && (kinds.is_empty() || kinds.contains(&name(conversation).0))
+        && (marks.is_empty() || marks.iter().any(|mark| entry.record.marks.contains(mark)))
+        && (!unread_only || entry.unread > 0)
+        && pinned.is_none_or(|pinned| pinned == entry.is_pinned())
 }
 
 fn name(conversation: &Conversation) -> (u8, &str, &str) {
@@ -350,12 +371,13 @@ mod tests {
     fn pages_of_any_size_give_the_same_list_pinned_first() {
         let mut book = book(&[5, 3, 9, 9, 1, 7]);
         book.get_mut(&group(4)).unwrap().record.pinned_ms = 1;
-        let whole: Vec<Conversation> = book.page(100, None, &me(), false).into_iter().cloned().collect();
+        let whole: Vec<Conversation> = book.page(100, None, &me(), &EntryFilter::default()).into_iter().cloned().collect();
         assert_eq!(whole, [4, 2, 3, 5, 0, 1].map(group));
         for size in 1..7 {
             let (mut pages, mut after) = (Vec::new(), None);
             loop {
-                let page: Vec<Conversation> = book.page(size, after.as_ref(), &me(), false).into_iter().cloned().collect();
+                let page: Vec<Conversation> =
+                    book.page(size, after.as_ref(), &me(), &EntryFilter::default()).into_iter().cloned().collect();
                 let Some(last) = page.last() else { break };
                 let target = Some(Target::Group(GroupId::trusted(named(&me(), last).1)));
                 after = Some(EntryAnchor { target, pinned: false, order_key: None });
@@ -365,7 +387,11 @@ mod tests {
         }
         // An anchor that left the list meanwhile: its place decides.
         let gone = EntryAnchor { target: Some(Target::Group(GroupId::trusted("x"))), pinned: false, order_key: Some(70) };
-        assert_eq!(book.page(1, Some(&gone), &me(), false), [&group(0)]);
-        assert_eq!(book.page(9, None, &me(), true), [&group(4)]);
+        assert_eq!(book.page(1, Some(&gone), &me(), &EntryFilter::default()), [&group(0)]);
+        let filtered = |filter: EntryFilter| book.page(9, None, &me(), &filter).len();
+        assert_eq!(book.page(9, None, &me(), &EntryFilter { pinned: Some(true), ..EntryFilter::default() }), [&group(4)]);
+        assert_eq!(filtered(EntryFilter { pinned: Some(false), ..EntryFilter::default() }), whole.len() - 1);
+        assert_eq!(filtered(EntryFilter { kinds: vec![0], ..EntryFilter::default() }), 0);
+        assert_eq!(filtered(EntryFilter { marks: vec![7], ..EntryFilter::default() }), 0);
     }
 }

@@ -11,10 +11,12 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::amend::{self, Amend, Confirm, Keeper, Right};
+use super::amend_rules::Moderates;
 use super::batch::{Batch, Deliver, Item, news_of};
 use super::core::Core;
 use super::directory::{Held, Holds, Resident};
 use super::fanout::{Envelope, fan_out};
+pub(crate) use super::group_alter::Alter;
 pub(crate) use super::group_change::{Create, Created, Dismiss, Invite, Invited, Join, Kick, Kicked, Quit};
 use super::group_state::GroupState;
 use super::lane::{self, Lane, Owner, Publish};
@@ -22,7 +24,7 @@ use super::link::Link;
 use super::notices::News;
 use super::room::Authorize;
 use super::{Reply, answer};
-use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupRole, Refusal, UserId, UserProfile};
+use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupRole, GroupSearch, Refusal, UserId, UserProfile};
 
 /// A member's sessions changed.
 pub(crate) struct Presence {
@@ -37,9 +39,19 @@ pub(crate) struct Info {
 /// Who is in the group? Asked by a member.
 pub(crate) struct Members {
     pub(crate) asker: UserId,
+    pub(crate) which: Which,
     pub(crate) next: u64,
     pub(crate) count: usize,
     pub(crate) reply: Reply<MembersPage>,
+}
+
+/// Which members are asked for.
+pub(crate) enum Which {
+    Everyone,
+    /// Those who may not speak now.
+    Muted,
+    Just(UserId),
+    Found(GroupSearch),
 }
 
 /// Members with what is known of them; the next page's flag, 0 at the end; how many there are.
@@ -47,6 +59,22 @@ pub(crate) struct MembersPage {
     pub(crate) members: Vec<(GroupMember, UserProfile)>,
     pub(crate) next: u64,
     pub(crate) total: usize,
+}
+
+impl MembersPage {
+    /// Source: spec 3.7, `searchLocalGroupMembers`.
+    fn keep_found(&mut self, search: &GroupSearch, count: usize) {
+        self.members.retain(|(member, profile)| found(search, member, profile));
+        if self.members.len() > count {
+            self.members.truncate(count);
+            self.next = self.members.last().map_or(0, |(member, _)| member.joined);
+        }
+    }
+}
+
+/// By name, or, when asked for, by nickname.
+fn found(search: &GroupSearch, member: &GroupMember, profile: &UserProfile) -> bool {
+    search.keywords.found_in(&profile.name) || search.by_nickname && search.keywords.found_in(&member.nickname)
 }
 
 /// What became of a group id.
@@ -162,8 +190,9 @@ impl Handler<Held<Publish>> for Group {
     fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
         self.busy = true;
         let publish = held.open();
+        let now_ms = self.core.clock.wall_ms();
         let writable = self.existing().and_then(|state| {
-            state.inside(&publish.sender)?;
+            state.speaker(&publish.sender, now_ms)?;
             Ok(state.conversation())
         });
         match writable {
@@ -214,10 +243,17 @@ impl Handler<Held<Members>> for Group {
 
     fn handle(&mut self, held: Held<Members>, ctx: &mut Context<Self>) {
         self.busy = true;
-        let Members { asker, next, count, reply } = held.open();
+        let Members { asker, which, next, count, reply } = held.open();
+        let now_ms = self.core.clock.wall_ms();
         let page = self.existing().and_then(|state| {
             state.inside(&asker)?;
-            let (members, next) = state.page(next, count);
+            let (members, next) = match &which {
+                Which::Just(user) => (vec![state.inside(user)?.clone()], 0),
+                Which::Muted => state.page(next, count, |member| member.muted.lasts(now_ms)),
+                // Names are not known here: who is found is picked below, from all.
+                Which::Found(_) => state.page(next, usize::MAX, |_| true),
+                Which::Everyone => state.page(next, count, |_| true),
+            };
             Ok((members, next, state.len()))
         });
         let (members, next, total) = match page {
@@ -232,7 +268,16 @@ impl Handler<Held<Members>> for Group {
         let complete = async move {
             let users = members.iter().map(|member| member.user.clone()).collect();
             let named = profiles(&core, users).await;
-            answer(reply, named.map(|names| MembersPage { members: members.into_iter().zip(names).collect(), next, total }));
+            answer(
+                reply,
+                named.map(|names| {
+                    let mut page = MembersPage { members: members.into_iter().zip(names).collect(), next, total };
+                    if let Which::Found(search) = &which {
+                        page.keep_found(search, count);
+                    }
+                    page
+                }),
+            );
         };
         ctx.spawn(complete.into_actor(self));
     }
@@ -258,8 +303,17 @@ impl Keeper for Group {
     }
 
     fn right_of(&mut self, user: &UserId) -> Result<Right, Refusal> {
-        let member = self.existing()?.inside(user)?;
-        Ok(Right { owner: member.role == GroupRole::Owner, first_seq: member.first_seq })
+        let state = self.existing()?;
+        let member = state.inside(user)?;
+        let moderates = match member.role {
+            GroupRole::Owner => Moderates::Everyone,
+            GroupRole::Admin => {
+                let managers = state.members().filter(|member| member.role.manages());
+                Moderates::AllBut(managers.map(|member| member.user.clone()).collect())
+            }
+            GroupRole::Member | GroupRole::Custom(_) => Moderates::Nobody,
+        };
+        Ok(Right { moderates, first_seq: member.first_seq })
     }
 
     fn everyone(&self) -> Vec<Arc<Link>> {

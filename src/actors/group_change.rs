@@ -19,7 +19,8 @@ use super::link::Link;
 use super::notices::News;
 use super::{Reply, answer};
 use crate::model::{
-    Body, Conversation, Draft, GroupInfo, GroupMember, GroupRole, Refusal, Target, Tips, TipsEvent, TipsUser, UserId, UserProfile,
+    BeInviteMode, Body, Conversation, Draft, GroupInfo, GroupMember, GroupRole, InviteMode, JoinMode, Refusal, Target, Tips, TipsEvent,
+    TipsUser, UserId, UserProfile,
 };
 use crate::protocol::{GroupMemberWire, OperatedInfo, group_full, group_member};
 use crate::store::{GroupRecord, RowWrite, Store, StoreError};
@@ -70,7 +71,7 @@ pub(crate) struct Invited {
     pub(crate) failed: Vec<(UserId, Refusal)>,
 }
 
-/// The owner puts members out.
+/// Owner or admin put members out.
 pub(crate) struct Kick {
     pub(crate) by: UserProfile,
     pub(crate) users: Vec<UserId>,
@@ -139,11 +140,17 @@ impl Group {
 
     fn member(&self, user: &UserId, role: GroupRole, head: u64) -> GroupMember {
         let first_seq = if self.core.config.group.new_members_see_history { 1 } else { head + 1 };
-        GroupMember { user: user.clone(), role, joined: self.core.mint.next(), first_seq, joined_seq: head }
+        GroupMember::new(user.clone(), role, self.core.mint.next(), first_seq, head)
+    }
+
+    /// The broker's limit, or a lower one of the group's own.
+    fn members_max(&self, info: &GroupInfo) -> usize {
+        let members_max = self.core.config.limits.group_members_max;
+        if info.members_max > 0 { members_max.min(info.members_max) } else { members_max }
     }
 
     /// Writes rows, then goes on with the outcome on a state nobody changed meanwhile.
-    fn commit<F>(&mut self, rows: Vec<RowWrite>, ctx: &mut Context<Self>, then: F)
+    pub(super) fn commit<F>(&mut self, rows: Vec<RowWrite>, ctx: &mut Context<Self>, then: F)
     where
         F: FnOnce(&mut Self, Result<(), Refusal>, &mut Context<Self>) + 'static,
     {
@@ -164,12 +171,13 @@ impl Group {
         ctx: &mut Context<Self>,
         then: impl FnOnce(&mut Self, Result<Invited, Refusal>, &mut Context<Self>) + 'static,
     ) {
-        let members_max = self.core.config.limits.group_members_max;
         let Candidates { found, mut failed, head } = candidates;
-        let free = match self.existing() {
-            Ok(state) => members_max.saturating_sub(state.len()),
+        let (info, members) = match self.existing() {
+            Ok(state) => (state.info.clone(), state.len()),
             Err(refusal) => return then(self, Err(refusal), ctx),
         };
+        let members_max = self.members_max(&info);
+        let free = members_max.saturating_sub(members);
         let mut members = Vec::new();
         for (n, profile) in found.into_iter().enumerate() {
             if n < free {
@@ -197,21 +205,24 @@ impl Group {
     }
 
     /// Their lists of conversations follow.
-    fn list_changed<'a>(&self, users: impl Iterator<Item = &'a UserId>) {
+    pub(super) fn list_changed<'a>(&self, users: impl Iterator<Item = &'a UserId>) {
         let news = Arc::new(News::Changed(Conversation::Group(self.id.clone())));
         users.for_each(|user| self.core.notify(user, &news));
     }
 
     /// Says it in the group itself, if tips are switched on. Source: spec S63, Q33.
     fn say<'a>(&mut self, happened: Happened, by: &UserProfile, whom: impl Iterator<Item = &'a UserProfile>, new_owner: Option<TipsUser>) {
+        let targets = whom.map(tips_user).collect();
+        self.say_tips(&by.id, Tips { event: happened.tip, operated: tips_user(by), targets, new_owner, change: None });
+    }
+
+    pub(super) fn say_tips(&mut self, by: &UserId, tips: Tips) {
         if !self.core.config.group.tips {
             return;
         }
-        let targets = whom.map(tips_user).collect();
-        let tips = Tips { event: happened.tip, operated: tips_user(by), targets, new_owner };
         let (reply, _nobody_waits) = oneshot::channel();
         let target = Target::Group(self.id.clone());
-        let publish = Publish { sender: by.id.clone(), origin: 0, target, draft: Draft::of(Body::Tips(tips)), asked: None, reply };
+        let publish = Publish { sender: by.clone(), origin: 0, target, draft: Draft::of(Body::Tips(Box::new(tips))), asked: None, reply };
         lane::say(self, publish, &Conversation::Group(self.id.clone()));
     }
 
@@ -241,8 +252,7 @@ impl Group {
     }
 
     fn tell_self(&self, state: &GroupState, happened: Happened, operated: &OperatedInfo, user: &UserId) {
-        let data =
-            json!({"state": happened.state, "event": happened.to_self, "groupInfo": group_full(&state.info), "operatedInfo": operated});
+        let data = json!({"state": happened.state, "event": happened.to_self, "groupInfo": group_full(&state.info, false), "operatedInfo": operated});
         let links = self.core.presence.links(user);
         announce("groupStateChanged", &data, links.iter().flat_map(|links: &Arc<[Arc<Link>]>| links.iter()));
     }
@@ -252,16 +262,22 @@ fn tips_user(profile: &UserProfile) -> TipsUser {
     TipsUser { id: profile.id.clone(), name: profile.name.clone() }
 }
 
-fn operated(state: &GroupState, by: &UserProfile) -> OperatedInfo {
-    let role = state.member(&by.id).map_or(GroupRole::Member, |member| member.role);
-    OperatedInfo { user_id: by.id.to_string(), user_name: by.name.clone(), member_nickname: "", member_role: role.number() }
+pub(super) fn operated(state: &GroupState, by: &UserProfile) -> OperatedInfo {
+    let member = state.member(&by.id);
+    OperatedInfo {
+        user_id: by.id.to_string(),
+        user_name: by.name.clone(),
+        member_nickname: member.map_or_else(String::new, |member| member.nickname.clone()),
+        member_role: member.map_or(GroupRole::Member, |member| member.role).number(),
+    }
 }
 
 impl Handler<Held<Create>> for Group {
     type Result = ();
 
     fn handle(&mut self, held: Held<Create>, ctx: &mut Context<Self>) {
-        let Create { owner, info, users, reply } = held.open();
+        let Create { owner, mut info, users, reply } = held.open();
+        info.created_ms = self.core.clock.wall_ms();
         let taken = match &self.standing {
             Standing::Free => None,
             Standing::Exists(_) => Some(Refusal::GroupExists(self.id.to_string())),
@@ -286,7 +302,7 @@ impl Handler<Held<Create>> for Group {
                     return group.leave_if_nothing(ctx);
                 }
             };
-            let members_max = group.core.config.limits.group_members_max;
+            let members_max = group.members_max(&info);
             let mut members = Vec::new();
             for (n, profile) in found.into_iter().enumerate() {
                 let role = if n == 0 { GroupRole::Owner } else { GroupRole::Member };
@@ -326,7 +342,13 @@ impl Handler<Held<Join>> for Group {
         let info = match inside {
             // Joining twice is fine (spec Q42).
             Ok((true, info)) => return answer(reply, Ok(info)),
-            Ok((false, info)) => info,
+            Ok((false, info)) if info.verify.join == JoinMode::Any => info,
+            Ok((false, info)) => {
+                let group = info.id.to_string();
+                let refusal =
+                    if info.verify.join == JoinMode::Auth { Refusal::JoinNeedsApplication(group) } else { Refusal::JoinForbidden(group) };
+                return answer(reply, Err(refusal));
+            }
             Err(refusal) => {
                 answer(reply, Err(refusal));
                 return self.leave_if_nothing(ctx);
@@ -354,7 +376,13 @@ impl Handler<Held<Invite>> for Group {
     fn handle(&mut self, held: Held<Invite>, ctx: &mut Context<Self>) {
         let Invite { by, users, reply } = held.open();
         let split = self.existing().and_then(|state| {
-            state.inside(&by.id)?;
+            let role = state.inside(&by.id)?.role;
+            if state.info.verify.invite == InviteMode::Admin && !role.manages() {
+                return Err(Refusal::NoAuthority);
+            }
+            if state.info.verify.be_invite == BeInviteMode::Auth {
+                return Err(Refusal::InviteNeedsConsent(state.info.id.to_string()));
+            }
             Ok(users.into_iter().partition::<Vec<UserId>, _>(|user| state.member(user).is_none()))
         });
         let (new, already) = match split {
@@ -464,11 +492,11 @@ impl Handler<Held<Kick>> for Group {
         let Kick { by, users, reply } = held.open();
         let (mut going, mut failed) = (Vec::new(), Vec::new());
         let allowed = self.existing().and_then(|state| {
-            state.owner(&by.id)?;
+            let role = state.manager(&by.id)?.role;
             for user in users {
                 match state.inside(&user) {
-                    Ok(member) if member.role == GroupRole::Owner => failed.push((user, Refusal::NoAuthority)),
-                    Ok(member) => going.push(member.clone()),
+                    Ok(member) if role.is_above(member.role) => going.push(member.clone()),
+                    Ok(_) => failed.push((user, Refusal::NoAuthority)),
                     Err(refusal) => failed.push((user, refusal)),
                 }
             }

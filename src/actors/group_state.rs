@@ -98,9 +98,10 @@ impl GroupState {
         others.min_by_key(|member| member.joined).map(|heir| GroupMember { role: GroupRole::Owner, ..heir.clone() })
     }
 
-    /// Members in the order they joined, after the one whose rank is `next`; and the next page's flag, 0 at the end.
-    pub(super) fn page(&self, next: u64, count: usize) -> (Vec<GroupMember>, u64) {
-        let mut members: Vec<&GroupMember> = self.members.values().filter(|member| member.joined > next).collect();
+    /// Members of the wanted kind in the order they joined, after the one whose rank is `next`; and the next page's flag, 0
+    /// at the end.
+    pub(super) fn page(&self, next: u64, count: usize, wanted: impl Fn(&GroupMember) -> bool) -> (Vec<GroupMember>, u64) {
+        let mut members: Vec<&GroupMember> = self.members.values().filter(|member| member.joined > next && wanted(member)).collect();
         members.sort_by_key(|member| member.joined);
         let more = members.len() > count;
         members.truncate(count);
@@ -117,13 +118,10 @@ mod tests {
     fn group(count: u64) -> GroupState {
         let info =
             GroupInfo::parse(GroupId::trusted("g"), String::new(), String::new(), GroupAdvanced::default(), &Limits::default()).unwrap();
-        let member = |n: u64| GroupMember {
+        let member = |n: u64| {
+            let role = if n == 0 { GroupRole::Owner } else { GroupRole::Member };
             // Named against the order of joining, so that one is not taken for the other.
-            user: UserId::trusted(&format!("u{:02}", count - n)),
-            role: if n == 0 { GroupRole::Owner } else { GroupRole::Member },
-            joined: 100 + n,
-            first_seq: 1,
-            joined_seq: 0,
+            GroupMember::new(UserId::trusted(&format!("u{:02}", count - n)), role, 100 + n, 1, 0)
         };
         GroupState::new(info, (0..count).map(member).collect())
     }
@@ -141,7 +139,7 @@ mod tests {
         let group = group(25);
         let (mut ranks, mut next) = (Vec::new(), 0);
         loop {
-            let (page, flag) = group.page(next, 10);
+            let (page, flag) = group.page(next, 10, |_| true);
             ranks.extend(page.iter().map(|member| member.joined));
             if flag == 0 {
                 break;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::amend::{self, Amend, Confirm, Keeper, Right};
+use super::amend_rules::Moderates;
 use super::answer;
 use super::batch::{Batch, Deliver, Item, news_of};
 use super::core::Core;
@@ -138,7 +139,7 @@ impl Keeper for Peer {
     }
 
     fn right_of(&mut self, _: &UserId) -> Result<Right, Refusal> {
-        Ok(Right { owner: false, first_seq: 1 })
+        Ok(Right { moderates: Moderates::Nobody, first_seq: 1 })
     }
 
     fn everyone(&self) -> Vec<Arc<Link>> {

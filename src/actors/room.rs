@@ -16,12 +16,14 @@ use super::directory::{Held, Holds, Resident};
 use super::fanout::{Envelope, announce, fan_out};
 use super::lane::{self, Lane, Owner, Publish};
 use super::link::Link;
+use super::room_attributes::tell_attributes;
+pub(crate) use super::room_attributes::{Agree, Agreements, Asked, Describe};
 use super::room_state::{Entered, RoomState};
 use super::user::PlaceLost;
 use super::{Reply, answer};
 use crate::hooks::Event;
-use crate::model::{Body, Conversation, MessageClass, Priority, Refusal, RoomId, RoomInfo, UserId, UserProfile};
-use crate::protocol::user_wire;
+use crate::model::{Body, Conversation, MessageClass, Priority, Refusal, RoomAttribute, RoomId, RoomInfo, UserId, UserProfile};
+use crate::protocol::{RoomStart, user_wire};
 use crate::rate::{BarrageBudget, DropReason};
 use crate::store::{RoomRecord, RowWrite};
 
@@ -32,9 +34,9 @@ const TICK: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub(crate) enum Entry {
     /// The room must not exist.
-    Create { info: RoomInfo, destroy_delay_seconds: u64 },
+    Create { info: RoomInfo, start: RoomStart },
     /// It is made when it does not exist.
-    Enter { info: RoomInfo, destroy_delay_seconds: u64 },
+    Enter { info: RoomInfo, start: RoomStart },
     /// It must exist.
     Join { room: RoomId },
 }
@@ -116,7 +118,7 @@ enum Movement {
 }
 
 pub(crate) struct Room {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     id: RoomId,
     holds: Holds,
     lane: Lane,
@@ -155,7 +157,9 @@ impl Actor for Room {
         let load = async move { archive.read(move |store| store.room(&id)).await };
         ctx.wait(load.into_actor(self).map(|found, room, _| match found {
             // Nobody can be inside yet: members get the grace to come back, then the room's own delay runs.
-            Ok(Some(record)) => {
+            Ok(Some(mut record)) => {
+                // Their owners are not inside.
+                record.attributes.retain(|_, attribute| !attribute.until_left);
                 let stands = room.core.config.room.grace_seconds + record.destroy_delay_seconds;
                 let until = room.core.clock.elapsed() + Duration::from_secs(stands);
                 room.state = Some(RoomState::empty(record, until));
@@ -172,7 +176,7 @@ impl Actor for Room {
 
 impl Room {
     /// The room, if it exists.
-    fn existing(&mut self) -> Result<&mut RoomState, Refusal> {
+    pub(super) fn existing(&mut self) -> Result<&mut RoomState, Refusal> {
         let missing = || self.unreadable.clone().unwrap_or_else(|| Refusal::RoomMissing(self.id.to_string()));
         match self.state {
             Some(ref mut state) => Ok(state),
@@ -180,14 +184,22 @@ impl Room {
         }
     }
 
+    pub(super) fn id(&self) -> &RoomId {
+        &self.id
+    }
+
+    pub(super) fn state_mut(&mut self) -> Option<&mut RoomState> {
+        self.state.as_mut()
+    }
+
     /// The room, if it exists and the user is inside.
-    fn inside(&mut self, user: &UserId) -> Result<&mut RoomState, Refusal> {
+    pub(super) fn inside(&mut self, user: &UserId) -> Result<&mut RoomState, Refusal> {
         let not_in_room = Refusal::NotInRoom(self.id.to_string());
         let state = self.existing()?;
         if state.contains(user) { Ok(state) } else { Err(not_in_room) }
     }
 
-    fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
         if self.state.is_none() && self.lane.is_idle() && self.core.rooms.leave(&self.id, &self.holds) {
             ctx.stop();
         }
@@ -196,12 +208,15 @@ impl Room {
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = self.core.clock.elapsed();
         let Some(state) = &mut self.state else { return self.leave_if_unused(ctx) };
-        for (profile, number) in state.expire(now) {
+        let expired = state.expire(now);
+        let gone: Vec<UserId> = expired.iter().map(|(profile, _)| profile.id.clone()).collect();
+        for (profile, number) in expired {
             let (core, room, user) = (self.core.clone(), self.id.clone(), profile.id.clone());
             let lost = async move { core.users.tell_surely(&core, &user, PlaceLost { room, number }).await };
             ctx.spawn(lost.into_actor(self));
             self.movements.push((Movement::Left, profile));
         }
+        self.attributes_left(&gone);
         self.report_shed();
         if self.has_news() {
             news(self, ctx);
@@ -253,12 +268,15 @@ impl Room {
                 return Err(Refusal::RoomFull { members_max });
             }
             let info = RoomInfo { id: state.record.id.clone(), name: state.record.name.clone() };
-            Ok((state.enter(profile.clone(), link), info))
+            Ok((state.enter(profile.clone(), link.clone()), info))
         });
         match entered {
             Err(refusal) => answer(reply, Err(refusal)),
             Ok((entered, info)) => {
                 answer(reply, Ok(info));
+                if let Some(state) = self.state.as_ref().filter(|state| !state.record.attributes.is_empty()) {
+                    tell_attributes(state, &link);
+                }
                 match entered {
                     Entered::Joined => {
                         self.movements.push((Movement::Joined, profile));
@@ -274,8 +292,12 @@ impl Room {
         }
     }
 
-    fn create(&mut self, admit: Admit, info: RoomInfo, destroy_delay_seconds: u64, ctx: &mut Context<Self>) {
-        let record = RoomRecord { id: info.id, incarnation: self.core.mint.next(), name: info.name, destroy_delay_seconds };
+    fn create(&mut self, admit: Admit, info: RoomInfo, start: RoomStart, ctx: &mut Context<Self>) {
+        let RoomStart { destroy_delay_seconds, attributes } = start;
+        let owner = &admit.profile.id;
+        let own = |value: String| RoomAttribute { value, owner: owner.clone(), until_left: false };
+        let attributes = attributes.into_iter().map(|(key, value)| (key, own(value))).collect();
+        let record = RoomRecord { id: info.id, incarnation: self.core.mint.next(), name: info.name, destroy_delay_seconds, attributes };
         let (archive, row) = (self.core.archive.clone(), RowWrite::PutRoom(record.clone()));
         let keep = async move { archive.apply(vec![row]).await };
         ctx.wait(keep.into_actor(self).map(move |kept, room, ctx| match kept {
@@ -311,8 +333,8 @@ impl Handler<Held<Admit>> for Room {
         match (self.state.is_some(), admit.entry.clone()) {
             (true, Entry::Create { .. }) => answer(admit.reply, Err(Refusal::RoomExists(self.id.to_string()))),
             (true, Entry::Enter { .. } | Entry::Join { .. }) => self.admit(admit, ctx),
-            (false, Entry::Create { info, destroy_delay_seconds } | Entry::Enter { info, destroy_delay_seconds }) => {
-                self.create(admit, info, destroy_delay_seconds, ctx);
+            (false, Entry::Create { info, start } | Entry::Enter { info, start }) => {
+                self.create(admit, info, start, ctx);
             }
             (false, Entry::Join { .. }) => {
                 answer(admit.reply, Err(Refusal::RoomMissing(self.id.to_string())));
@@ -338,6 +360,7 @@ impl Handler<Held<Leave>> for Room {
         };
         match left {
             Ok(profile) => {
+                self.attributes_left(std::slice::from_ref(&profile.id));
                 self.movements.push((Movement::Left, profile));
                 news(self, ctx);
                 if let Some(reply) = reply {
@@ -373,8 +396,11 @@ impl Handler<Held<Back>> for Room {
     fn handle(&mut self, held: Held<Back>, ctx: &mut Context<Self>) {
         let Back { user, link } = held.open();
         deliver_accepted(self);
-        let back = self.state.as_mut().is_some_and(|state| state.come_back(&user, link.clone()));
-        if !back {
+        let back = self.state.as_mut().and_then(|state| state.come_back(&user, link.clone()));
+        if let (Some(state), Some(true)) = (&self.state, back) {
+            tell_attributes(state, &link);
+        }
+        if back.is_none() {
             let event = if self.state.is_some() { 9 } else { 3 };
             let data = json!({"roomID": self.id, "state": 0, "event": event, "extendedData": ""});
             announce("roomStateChanged", &data, std::iter::once(&link));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::link::Link;
+use super::room_rules::MembersAttributes;
 use super::roster::Roster;
 use crate::model::{Conversation, UserId, UserProfile};
 use crate::store::RoomRecord;
@@ -14,8 +15,8 @@ use crate::store::RoomRecord;
 enum Place {
     /// At this link.
     Here(Arc<Link>),
-    /// The link with this number was lost; the place is kept until then.
-    Away { number: u64, until: Duration },
+    /// The link with this number was lost; the place is kept until then. It knows the attributes of that time.
+    Away { number: u64, until: Duration, attributes_version: u64 },
 }
 
 impl Place {
@@ -37,6 +38,9 @@ struct Member {
 #[derive(Debug)]
 pub(super) struct RoomState {
     pub(super) record: RoomRecord,
+    pub(super) members_attributes: MembersAttributes,
+    /// Counts changes of attributes, of the room and of members.
+    pub(super) attributes_version: u64,
     members: BTreeMap<UserId, Member>,
     roster: Roster,
     destroy_at: Option<Duration>,
@@ -56,7 +60,15 @@ pub(super) enum Entered {
 impl RoomState {
     /// A room nobody is in yet; it stands until `destroy_at` unless someone enters.
     pub(super) fn empty(record: RoomRecord, destroy_at: Duration) -> Self {
-        Self { record, members: BTreeMap::new(), roster: Roster::default(), destroy_at: Some(destroy_at) }
+        let members_attributes = MembersAttributes::default();
+        Self {
+            record,
+            members_attributes,
+            attributes_version: 0,
+            members: BTreeMap::new(),
+            roster: Roster::default(),
+            destroy_at: Some(destroy_at),
+        }
     }
 
     pub(super) fn conversation(&self) -> Conversation {
@@ -113,23 +125,24 @@ impl RoomState {
     pub(super) fn lose(&mut self, user: &UserId, number: u64, until: Duration) {
         if let Some(member) = self.members.get_mut(user).filter(|member| member.place.number() == number) {
             self.roster.remove(number);
-            member.place = Place::Away { number, until };
+            member.place = Place::Away { number, until, attributes_version: self.attributes_version };
         }
     }
 
-    /// A member is back at a new link. False: the place was given up.
-    pub(super) fn come_back(&mut self, user: &UserId, link: Arc<Link>) -> bool {
-        let Some(member) = self.members.get_mut(user) else { return false };
+    /// A member is back at a new link: whether attributes changed meanwhile. None: the place was given up.
+    pub(super) fn come_back(&mut self, user: &UserId, link: Arc<Link>) -> Option<bool> {
+        let member = self.members.get_mut(user)?;
+        let missed = matches!(member.place, Place::Away { attributes_version, .. } if attributes_version != self.attributes_version);
         self.roster.remove(member.place.number());
         self.roster.insert(link.clone());
         member.place = Place::Here(link);
-        true
+        Some(missed)
     }
 
     /// Takes out those who stayed away too long; gives the number of the link each one lost.
     pub(super) fn expire(&mut self, now: Duration) -> Vec<(UserProfile, u64)> {
         let gone = |member: &Member| match member.place {
-            Place::Away { until, number } if until <= now => Some((member.profile.id.clone(), number)),
+            Place::Away { until, number, .. } if until <= now => Some((member.profile.id.clone(), number)),
             Place::Away { .. } | Place::Here(_) => None,
         };
         let due: Vec<(UserId, u64)> = self.members.values().filter_map(gone).collect();
@@ -176,7 +189,13 @@ mod tests {
     }
 
     fn room(delay: u64) -> RoomState {
-        let record = RoomRecord { id: RoomId::trusted("r"), incarnation: 1, name: String::new(), destroy_delay_seconds: delay };
+        let record = RoomRecord {
+            id: RoomId::trusted("r"),
+            incarnation: 1,
+            name: String::new(),
+            destroy_delay_seconds: delay,
+            attributes: BTreeMap::new(),
+        };
         RoomState::empty(record, Duration::ZERO)
     }
 
@@ -189,14 +208,15 @@ mod tests {
         room.lose(&UserId::trusted("a"), 1, 30 * S);
         assert!(room.contains(&UserId::trusted("a")) && room.roster().is_empty());
         assert!(room.expire(30 * S - Duration::from_millis(1)).is_empty());
-        assert!(room.come_back(&UserId::trusted("a"), link(2)));
+        room.attributes_version += 1;
+        assert_eq!(room.come_back(&UserId::trusted("a"), link(2)), Some(true), "it missed a change of attributes");
         assert!(room.expire(31 * S).is_empty(), "who came back stays");
         room.lose(&UserId::trusted("a"), 2, 61 * S);
         let gone = room.expire(61 * S);
         assert_eq!(gone.len(), 1);
         assert_eq!(gone[0].1, 2);
         assert!(room.is_over(61 * S));
-        assert!(!room.come_back(&UserId::trusted("a"), link(3)));
+        assert_eq!(room.come_back(&UserId::trusted("a"), link(3)), None);
     }
 
     #[test]

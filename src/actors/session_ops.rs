@@ -9,22 +9,19 @@ use tokio::sync::oneshot;
 use super::answer;
 use super::book_load::{Sight, sight};
 use super::dress::Dresser;
-use super::group::{self, Created, Invited, Kicked};
 use super::lane::{Accepted, Publish};
 use super::outbox::Dropped;
 use super::room::{self, Entry, Which};
 use super::search::AskSearch;
 use super::session::{Answerer, Session};
 use super::session_messages::authorize;
-use super::user::{EnterRoom, LeaveRoom, QueryUsers};
+use super::user::{EnterRoom, LeaveAllRooms, LeaveRoom, QueryUsers};
 use super::user_profile::AskUser;
 use super::{Reply, answered, peer};
-use crate::model::{
-    Conversation, Draft, GroupId, GroupInfo, Invalid, MessageClass, Refusal, RoomId, RoomInfo, Target, UserId, UserProfile,
-};
+use crate::model::{Conversation, Draft, Invalid, MessageClass, Refusal, RoomId, RoomInfo, Target, UserId, UserProfile};
 use crate::protocol::{
-    Encoded, GroupWork, HistoryQuery, PageCut, RoomWork, Variant, Work, encode_dressed, encode_reply, encode_reply_raw, error_users,
-    group_full, group_member, group_short, room_full, user_full, user_wire,
+    Encoded, HistoryQuery, PageCut, RoomWork, Variant, Work, encode_dressed, encode_reply, encode_reply_raw, error_users, room_full,
+    user_full, user_wire,
 };
 use crate::rate::DropReason;
 use crate::store::{Anchor, Page, PageRead, Store, StoreError};
@@ -73,9 +70,15 @@ impl Session {
     fn dispatch_room(&self, work: RoomWork, me: &UserProfile, answerer: Answerer) {
         let (core, number) = (self.core.clone(), self.link.number);
         match work {
-            RoomWork::Create { info, destroy_delay_seconds } => self.enter(Entry::Create { info, destroy_delay_seconds }, me, answerer),
-            RoomWork::Enter { info, destroy_delay_seconds } => self.enter(Entry::Enter { info, destroy_delay_seconds }, me, answerer),
-            RoomWork::Join { room } => self.enter(Entry::Join { room }, me, answerer),
+            RoomWork::Create { info, start } => self.enter(Entry::Create { info, start }, None, me, answerer),
+            RoomWork::Enter { info, start } => self.enter(Entry::Enter { info, start }, None, me, answerer),
+            RoomWork::Join { room } => self.enter(Entry::Join { room }, None, me, answerer),
+            RoomWork::Switch { from, info, start: Some(start) } => self.enter(Entry::Enter { info, start }, Some(from), me, answerer),
+            RoomWork::Switch { from, info, start: None } => self.enter(Entry::Join { room: info.id }, Some(from), me, answerer),
+            RoomWork::LeaveAll => {
+                let asked = ask(|reply| core.users.tell(&core, &me.id, LeaveAllRooms { number, reply }));
+                answerer.later(asked, reply_json(|rooms| json!({"roomIDs": rooms})));
+            }
             RoomWork::Leave { room } => {
                 let asked = ask(|reply| core.users.tell(&core, &me.id, LeaveRoom { number, room: room.clone(), reply }));
                 answerer.later(asked, reply_json(move |()| json!({"roomID": room})));
@@ -102,62 +105,27 @@ impl Session {
                     move |page| json!({"roomID": room, "count": page.total})
                 });
             }
+            RoomWork::QueryAttributes { room } => self.agreements(&room, me, room::Asked::Room, answerer),
+            RoomWork::QueryMembersAttributes { room, users } => self.agreements(&room, me, room::Asked::Members(users), answerer),
+            RoomWork::QueryMemberAttributesList { room, count, next } => {
+                self.agreements(&room, me, room::Asked::Page { next, count }, answerer);
+            }
+            RoomWork::ChangeAttributes { room, changes, terms, batch } => {
+                let asked = ask(|reply| core.rooms.tell(&core, &room, room::Agree { by: me.id.clone(), changes, terms, batch, reply }));
+                answerer.later(asked, reply_json(|result| result));
+            }
+            RoomWork::SetMembersAttributes { room, users, attributes, until_left } => {
+                let by = me.id.clone();
+                let asked = ask(|reply| core.rooms.tell(&core, &room, room::Describe { by, users, attributes, until_left, reply }));
+                answerer.later(asked, reply_json(|result| result));
+            }
         }
     }
 
-    fn dispatch_group(&self, work: GroupWork, me: &UserProfile, answerer: Answerer) {
-        let (core, user) = (self.core.clone(), me.clone());
-        match work {
-            GroupWork::Create { id, name, avatar_url, advanced, users } => {
-                let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", core.mint.next())));
-                let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &core.config.limits)
-                    .map_err(Refusal::from)
-                    .and_then(|info| ask(|reply| core.groups.tell(&core, &id, group::Create { owner: user, info, users, reply })));
-                answerer.later(asked, reply_json(created));
-            }
-            GroupWork::Join { group } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Join { user, reply }));
-                answerer.later(asked, reply_json(|info| json!({"groupInfo": group_full(&info)})));
-            }
-            GroupWork::Leave { group } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Quit { user, reply }));
-                answerer.later(asked, reply_json(move |()| json!({"groupID": group})));
-            }
-            GroupWork::Dismiss { group } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Dismiss { user, reply }));
-                answerer.later(asked, reply_json(move |()| json!({"groupID": group})));
-            }
-            GroupWork::Invite { group, users } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Invite { by: user, users, reply }));
-                answerer.later(asked, reply_json(move |invited| joined(&group, &invited)));
-            }
-            GroupWork::Kick { group, users } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Kick { by: user, users, reply }));
-                answerer.later(asked, reply_json(move |kicked: Kicked| {
-                    json!({"groupID": group, "kickedUserIDs": kicked.users, "errorUserList": error_users(&kicked.failed)})
-                }));
-            }
-            GroupWork::QueryInfo { group } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Info { reply }));
-                answerer.later(asked, reply_json(|info| json!({"groupInfo": group_full(&info)})));
-            }
-            GroupWork::QueryMemberList { group, count, next } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Members { asker: user.id, next, count, reply }));
-                answerer.later(
-                    asked,
-                    reply_json(move |page: group::MembersPage| {
-                        let members: Vec<_> = page.members.iter().map(|(member, profile)| group_member(member, profile)).collect();
-                        json!({"groupID": group, "userList": members, "nextFlag": page.next})
-                    }),
-                );
-            }
-            GroupWork::QueryMemberCount { group } => {
-                let asked =
-                    ask(|reply| core.groups.tell(&core, &group, group::Members { asker: user.id, next: u64::MAX, count: 1, reply }));
-                answerer.later(asked, reply_json(move |page: group::MembersPage| json!({"groupID": group, "count": page.total})));
-            }
-            GroupWork::QueryList => self.query_group_list(user.id, answerer),
-        }
+    fn agreements(&self, room: &RoomId, me: &UserProfile, what: room::Asked, answerer: Answerer) {
+        let core = self.core.clone();
+        let asked = ask(|reply| core.rooms.tell(&core, room, room::Agreements { asker: me.id.clone(), what, reply }));
+        answerer.later(asked, reply_json(|result| result));
     }
 
     pub(super) fn send(&self, target: Target, mut draft: Draft, me: &UserProfile, answerer: Answerer) {
@@ -202,9 +170,9 @@ impl Session {
         }
     }
 
-    fn enter(&self, entry: Entry, me: &UserProfile, answerer: Answerer) {
+    fn enter(&self, entry: Entry, instead_of: Option<RoomId>, me: &UserProfile, answerer: Answerer) {
         let (core, number) = (self.core.clone(), self.link.number);
-        let asked = ask(|reply| core.users.tell(&core, &me.id, EnterRoom { number, entry, reply }));
+        let asked = ask(|reply| core.users.tell(&core, &me.id, EnterRoom { number, entry, instead_of, reply }));
         answerer.later(asked, reply_json(|info: RoomInfo| json!({"roomInfo": room_full(&info)})));
     }
 
@@ -219,28 +187,6 @@ impl Session {
         let core = self.core.clone();
         let asked = ask(|reply| core.rooms.tell(&core, room, room::Members { asker: me.id.clone(), which, reply }));
         answerer.later(asked, reply_json(make));
-    }
-
-    fn query_group_list(&self, user: UserId, answerer: Answerer) {
-        let core = self.core.clone();
-        let asked = ask(|reply| {
-            actix::spawn(async move {
-                let groups = core
-                    .archive
-                    .read(move |store| {
-                        let mut groups = Vec::new();
-                        for group in store.groups_of(&user)? {
-                            groups.extend(store.group(&group)?.filter(|record| !record.dismissed).map(|record| record.info));
-                        }
-                        Ok(groups)
-                    })
-                    .await;
-                answer(reply, groups);
-            });
-            Ok(())
-        });
-        answerer
-            .later(asked, reply_json(|groups: Vec<GroupInfo>| json!({"groupList": groups.iter().map(group_short).collect::<Vec<_>>()})));
     }
 
     fn query_history(&self, query: HistoryQuery, me: &UserProfile, answerer: Answerer) {
@@ -320,14 +266,4 @@ fn users_info(found: Vec<(UserId, Option<UserProfile>)>) -> serde_json::Value {
         }
     }
     json!({"userList": known, "errorUserList": error_users(&unknown)})
-}
-
-fn created(created: Created) -> serde_json::Value {
-    let members: Vec<_> = created.members.iter().map(|(member, profile)| group_member(member, profile)).collect();
-    json!({"groupInfo": group_full(&created.info), "userList": members, "errorUserList": error_users(&created.failed)})
-}
-
-fn joined(group: &GroupId, invited: &Invited) -> serde_json::Value {
-    let members: Vec<_> = invited.members.iter().map(|(member, profile)| group_member(member, profile)).collect();
-    json!({"groupID": group, "userList": members, "errorUserList": error_users(&invited.failed)})
 }

@@ -52,7 +52,15 @@ pub(crate) struct Ended {
 pub(crate) struct EnterRoom {
     pub(crate) number: u64,
     pub(crate) entry: Entry,
+    /// Given up for it, once inside.
+    pub(crate) instead_of: Option<RoomId>,
     pub(crate) reply: Reply<RoomInfo>,
+}
+
+/// A session wants out of every room it is in.
+pub(crate) struct LeaveAllRooms {
+    pub(crate) number: u64,
+    pub(crate) reply: Reply<Vec<RoomId>>,
 }
 
 /// A session wants out of a room.
@@ -230,14 +238,20 @@ impl Handler<Held<EnterRoom>> for User {
     type Result = ();
 
     fn handle(&mut self, held: Held<EnterRoom>, ctx: &mut Context<Self>) {
-        let EnterRoom { number, entry, reply } = held.open();
+        let EnterRoom { number, entry, instead_of, reply } = held.open();
         let at = self.sessions.iter().find(|at| at.link.number == number).map(|at| (at.link.clone(), at.device.clone()));
         let (Some((link, device)), Some(profile)) = (at, self.profile.as_ref().map(|cell| (*cell.get()).clone())) else {
             return answer(reply, Err(Refusal::NotLoggedIn));
         };
         let room = entry.room().clone();
+        if let Some(from) = &instead_of
+            && self.places.get(from).is_none_or(|place| place.number != number)
+        {
+            return answer(reply, Err(Refusal::NotInRoom(from.to_string())));
+        }
         let rooms_max = self.core.config.limits.rooms_per_user_max;
-        if !self.places.contains_key(&room) && self.places.len() + self.entering >= rooms_max {
+        let places = self.places.len() + self.entering - usize::from(instead_of.is_some());
+        if !self.places.contains_key(&room) && places >= rooms_max {
             return answer(reply, Err(Refusal::TooManyRooms { rooms_max }));
         }
         let (admitted, outcome) = oneshot::channel();
@@ -249,6 +263,10 @@ impl Handler<Held<EnterRoom>> for User {
             user.entering -= 1;
             if outcome.is_ok() {
                 user.places.insert(room.clone(), Place { device, number });
+                if let Some(from) = instead_of.filter(|from| user.places.get(from).is_some_and(|place| place.number == number)) {
+                    user.places.remove(&from);
+                    user.tell_room(from, Leave { user: user.id.clone(), number, reply: None }, ctx);
+                }
                 if !user.sessions.iter().any(|at| at.link.number == number) {
                     // The session ended while it entered: as if it had been inside and was lost.
                     user.tell_room(room, Lost { user: user.id.clone(), number }, ctx);
@@ -274,6 +292,33 @@ impl Handler<Held<LeaveRoom>> for User {
                 user.places.remove(&room);
             }
             answer(reply, outcome);
+        }));
+    }
+}
+
+impl Handler<Held<LeaveAllRooms>> for User {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<LeaveAllRooms>, ctx: &mut Context<Self>) {
+        let LeaveAllRooms { number, reply } = held.open();
+        let mine = self.places.iter().filter(|(_, place)| place.number == number);
+        let rooms: Vec<RoomId> = mine.map(|(room, _)| room.clone()).collect();
+        let (core, user) = (self.core.clone(), self.id.clone());
+        // Answered when every room has let go: who comes in again at once must not be sent out by a late farewell.
+        let leave = async move {
+            let mut left = Vec::new();
+            for room in rooms {
+                let (reply, outcome) = oneshot::channel();
+                core.rooms.tell_surely(&core, &room, Leave { user: user.clone(), number, reply: Some(reply) }).await;
+                if answered(outcome).await.is_ok() {
+                    left.push(room);
+                }
+            }
+            left
+        };
+        ctx.spawn(leave.into_actor(self).map(move |left, user, _| {
+            user.places.retain(|room, place| place.number != number || !left.contains(room));
+            answer(reply, Ok(left));
         }));
     }
 }

@@ -93,6 +93,9 @@ impl Shown {
             put("isPinned", true.into());
             put("pinnedTime", entry.record.pinned_ms.into());
         }
+        if !entry.record.marks.is_empty() {
+            put("marks", entry.record.marks.clone().into());
+        }
         if entry.end_seq.is_some() {
             put("isDisabled", true.into());
         }

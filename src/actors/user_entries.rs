@@ -45,7 +45,7 @@ impl EntryWork {
             | Self::Delete { target, .. }
             | Self::Clear { target }
             | Self::ReceiptUpToNow { target } => Some(target),
-            Self::List { .. } | Self::HideAll | Self::ReadAll | Self::Total | Self::ClearAll => None,
+            Self::List { .. } | Self::HideAll | Self::ReadAll | Self::Total { .. } | Self::ClearAll | Self::Mark { .. } => None,
         }
     }
 }
@@ -97,12 +97,15 @@ impl User {
         let Some(book) = &self.book else { return answer(asker.reply, Err(unread_list())) };
         let Some(conversation) = conversation else {
             return match work {
-                EntryWork::List { count, after, pinned_only } => {
-                    let page = book.page(count, after.as_ref(), &self.id, pinned_only);
+                EntryWork::List { count, after, filter } => {
+                    let page = book.page(count, after.as_ref(), &self.id, &filter);
                     let entries = page.into_iter().filter_map(|one| Some((one.clone(), book.get(one)?.clone()))).collect();
                     self.answer_list(entries, asker, ctx);
                 }
-                EntryWork::Total => answer(asker.reply, Ok(json!({"totalUnreadMessageCount": book.total()}).to_string())),
+                EntryWork::Total { filter } => {
+                    answer(asker.reply, Ok(json!({"unreadMessageCount": book.total_of(&filter)}).to_string()));
+                }
+                EntryWork::Mark { mark, set, targets } => self.mark(mark, set, &targets, asker, ctx),
                 EntryWork::HideAll => self.hide_all(asker, ctx),
                 EntryWork::ReadAll => self.read_all(asker, ctx),
                 _ => self.clear_all(asker, ctx),
@@ -169,7 +172,12 @@ impl User {
                 record.deletes = true;
                 self.delete_messages(conversation, record, messages, entry.first_seq, done, asker, ctx);
             }
-            EntryWork::List { .. } | EntryWork::Total | EntryWork::HideAll | EntryWork::ReadAll | EntryWork::ClearAll => {
+            EntryWork::List { .. }
+            | EntryWork::Total { .. }
+            | EntryWork::HideAll
+            | EntryWork::ReadAll
+            | EntryWork::ClearAll
+            | EntryWork::Mark { .. } => {
                 answer(asker.reply, Err(missing));
             }
         }
@@ -232,6 +240,49 @@ impl User {
             (conversation.clone(), record)
         });
         changed.collect()
+    }
+
+    /// Marks conversations, or takes the mark off; names those of which it was not possible. Source: spec 3.5, setConversationMark.
+    fn mark(&mut self, mark: u32, set: bool, targets: &[Target], asker: Asker, ctx: &mut Context<Self>) {
+        let Some(book) = &self.book else { return answer(asker.reply, Err(unread_list())) };
+        let limits = &self.core.config.limits;
+        let mut free = limits.marked_conversations_max.saturating_sub(book.marked_count(mark));
+        let (mut records, mut failed) = (Vec::new(), Vec::new());
+        for target in targets {
+            let conversation = conversation_of(&self.id, target);
+            let entry = conversation.as_ref().and_then(|conversation| book.get(conversation)).filter(|entry| entry.is_listed());
+            let (Some(conversation), Some(entry)) = (conversation, entry) else {
+                failed.push(target);
+                continue;
+            };
+            let mut record = entry.record.clone();
+            let is_marked = record.marks.contains(&mark);
+            if set && !is_marked {
+                if free == 0 || record.marks.len() >= limits.marks_max {
+                    failed.push(target);
+                    continue;
+                }
+                free -= 1;
+                record.marks.push(mark);
+                record.marks.sort_unstable();
+            } else if !set {
+                record.marks.retain(|known| *known != mark);
+            }
+            if record.marks != entry.record.marks {
+                records.push((conversation, record));
+            }
+        }
+        let failed: Vec<_> =
+            failed.iter().map(|target| json!({"conversationID": target.id(), "conversationType": target.kind().number()})).collect();
+        let done = json!({"failedConversationInfos": failed}).to_string();
+        let changed: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
+        self.commit_records(records, asker, ctx, move |user, asker, ctx| {
+            if let Some(book) = &mut user.book {
+                changed.iter().for_each(|conversation| book.changed(conversation, EntryEvent::Updated));
+            }
+            user.schedule_flush(ctx);
+            answer(asker.reply, Ok(done));
+        });
     }
 
     fn hide_all(&mut self, asker: Asker, ctx: &mut Context<Self>) {

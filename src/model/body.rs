@@ -155,7 +155,7 @@ pub enum Body {
     /// Several messages as one. Source: spec S10.
     Combine(Combine),
     /// What the broker says in a group. Source: spec S63.
-    Tips(Tips),
+    Tips(Box<Tips>),
     /// Stands in the place of a message that was taken back.
     Revoke(Revoked),
 }

@@ -1,10 +1,8 @@
 //! What a group is called and who is in it.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use super::{GroupId, Invalid, Limits, UserId};
+use super::{Attributes, GroupId, GroupMute, GroupRole, GroupVerify, Invalid, Limits, MutedUntil, Refusal, UserId};
 
 /// Source: spec 2.7, `GroupFullInfo`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,10 +13,22 @@ pub struct GroupInfo {
     pub name: String,
     /// Passed through, never fetched.
     pub avatar_url: String,
-    /// What its creator wants every member to read.
+    /// What every member is to read.
     pub notice: String,
     /// The application's own key-value pairs.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Attributes,
+    /// Who may not speak.
+    #[serde(default)]
+    pub mute: GroupMute,
+    /// How one comes in.
+    #[serde(default)]
+    pub verify: GroupVerify,
+    /// When it was made, Unix milliseconds; 0: before that was noted.
+    #[serde(default)]
+    pub created_ms: u64,
+    /// How many members its creator allows; 0: as many as the broker does.
+    #[serde(default)]
+    pub members_max: usize,
 }
 
 /// The optional part of createGroup. Source: spec 2.5, `GroupAdvancedConfig`.
@@ -27,64 +37,62 @@ pub struct GroupAdvanced {
     /// See [`GroupInfo::notice`].
     pub notice: String,
     /// See [`GroupInfo::attributes`].
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Attributes,
+    /// See [`GroupInfo::verify`].
+    pub verify: GroupVerify,
+    /// See [`GroupInfo::members_max`].
+    pub members_max: usize,
+}
+
+fn within(field: &str, text: &str, bytes_max: usize) -> Result<(), Invalid> {
+    if text.len() > bytes_max { Err(Invalid::too_long(field, text.len(), bytes_max)) } else { Ok(()) }
 }
 
 impl GroupInfo {
     /// Checks a new group's fields; the id is checked or made by the caller.
     ///
     /// # Errors
-    /// [`Invalid`] naming the field.
-    pub fn parse(id: GroupId, name: String, avatar_url: String, advanced: GroupAdvanced, limits: &Limits) -> Result<Self, Invalid> {
-        let lengths = [
-            ("groupInfo.groupName", name.len(), limits.group_name_bytes_max),
-            ("groupInfo.groupAvatarUrl", avatar_url.len(), limits.avatar_url_bytes_max),
-            ("config.groupNotice", advanced.notice.len(), limits.group_notice_bytes_max),
-        ];
-        for (field, bytes, bytes_max) in lengths {
-            if bytes > bytes_max {
-                return Err(Invalid::too_long(field, bytes, bytes_max));
-            }
+    /// [`Refusal::Invalid`] naming the field, [`Refusal::Attributes`].
+    pub fn parse(id: GroupId, name: String, avatar_url: String, advanced: GroupAdvanced, limits: &Limits) -> Result<Self, Refusal> {
+        Self::check_name("groupInfo.groupName", &name, limits)?;
+        Self::check_avatar_url("groupInfo.groupAvatarUrl", &avatar_url, limits)?;
+        Self::check_notice("config.groupNotice", &advanced.notice, limits)?;
+        if advanced.members_max > limits.group_members_max {
+            let (members, max) = (advanced.members_max, limits.group_members_max);
+            return Err(Invalid::new("config.maxMemberCount", format!("is {members}, the limit is {max}")).into());
         }
-        if advanced.attributes.len() > limits.group_attributes_max {
-            return Err(Invalid::too_many("config.groupAttributes", advanced.attributes.len(), limits.group_attributes_max));
-        }
-        for (key, value) in &advanced.attributes {
-            if key.is_empty() || key.len() > limits.group_attribute_key_bytes_max {
-                return Err(Invalid::new(
-                    "config.groupAttributes",
-                    format!("has a key of {} bytes, the range is 1 to {}", key.len(), limits.group_attribute_key_bytes_max),
-                ));
-            }
-            if value.len() > limits.group_attribute_value_bytes_max {
-                return Err(Invalid::too_long(
-                    format!("config.groupAttributes.{key}"),
-                    value.len(),
-                    limits.group_attribute_value_bytes_max,
-                ));
-            }
-        }
-        Ok(Self { id, name, avatar_url, notice: advanced.notice, attributes: advanced.attributes })
+        let attributes = advanced.attributes;
+        limits.group_attributes().check_each(&attributes)?;
+        limits.group_attributes().check_all(&attributes)?;
+        Ok(Self {
+            id,
+            name,
+            avatar_url,
+            notice: advanced.notice,
+            attributes,
+            mute: GroupMute::default(),
+            verify: advanced.verify,
+            created_ms: 0,
+            members_max: advanced.members_max,
+        })
     }
-}
 
-/// What a member may do. Source: spec 2.7, roles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum GroupRole {
-    /// 1
-    Owner,
-    /// 3
-    Member,
-}
+    /// # Errors
+    /// [`Invalid`] when it is too long.
+    pub fn check_name(field: &str, name: &str, limits: &Limits) -> Result<(), Invalid> {
+        within(field, name, limits.group_name_bytes_max)
+    }
 
-impl GroupRole {
-    /// The number on the wire.
-    #[must_use]
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Owner => 1,
-            Self::Member => 3,
-        }
+    /// # Errors
+    /// [`Invalid`] when it is too long.
+    pub fn check_avatar_url(field: &str, url: &str, limits: &Limits) -> Result<(), Invalid> {
+        within(field, url, limits.avatar_url_bytes_max)
+    }
+
+    /// # Errors
+    /// [`Invalid`] when it is too long.
+    pub fn check_notice(field: &str, notice: &str, limits: &Limits) -> Result<(), Invalid> {
+        within(field, notice, limits.group_notice_bytes_max)
     }
 }
 
@@ -102,6 +110,20 @@ pub struct GroupMember {
     /// The last message before this member came: what counts as unread begins after it.
     #[serde(default)]
     pub joined_seq: u64,
+    /// What it is called in this group; empty: as everywhere.
+    #[serde(default)]
+    pub nickname: String,
+    /// Until when it may not speak here.
+    #[serde(default)]
+    pub muted: MutedUntil,
+}
+
+impl GroupMember {
+    /// A member that was never given anything.
+    #[must_use]
+    pub fn new(user: UserId, role: GroupRole, joined: u64, first_seq: u64, joined_seq: u64) -> Self {
+        Self { user, role, joined, first_seq, joined_seq, nickname: String::new(), muted: MutedUntil::NEVER }
+    }
 }
 
 #[cfg(test)]
@@ -113,7 +135,7 @@ mod tests {
         let limits = Limits::default();
         let parse = |name: usize, avatar: usize, notice: usize, pairs: usize, key: usize, value: usize| {
             let attributes = (0..pairs).map(|n| (format!("{n}{}", "k".repeat(key - 1)), "v".repeat(value))).collect();
-            let advanced = GroupAdvanced { notice: "n".repeat(notice), attributes };
+            let advanced = GroupAdvanced { notice: "n".repeat(notice), attributes, ..GroupAdvanced::default() };
             GroupInfo::parse(GroupId::trusted("g"), "n".repeat(name), "a".repeat(avatar), advanced, &limits)
         };
         assert!(parse(100, 500, 300, 10, 16, 1024).is_ok());
@@ -123,5 +145,13 @@ mod tests {
         assert!(parse(0, 0, 0, 11, 2, 0).is_err());
         assert!(parse(0, 0, 0, 1, 17, 0).is_err());
         assert!(parse(0, 0, 0, 1, 1, 1025).is_err());
+    }
+
+    #[test]
+    fn a_row_written_before_there_were_nicknames_and_mutes_is_read() {
+        let member: GroupMember = serde_json::from_str(r#"{"user":"a","role":"Owner","joined":1,"first_seq":2}"#).unwrap();
+        assert_eq!(member, GroupMember::new(UserId::trusted("a"), GroupRole::Owner, 1, 2, 0));
+        let info: GroupInfo = serde_json::from_str(r#"{"id":"g","name":"n","avatar_url":"","notice":"","attributes":{}}"#).unwrap();
+        assert_eq!((info.mute, info.verify, info.members_max), (GroupMute::default(), GroupVerify::default(), 0));
     }
 }

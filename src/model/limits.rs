@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{AttributeLimits, AttributeOwner};
+
 /// Sizes are UTF-8 bytes of the decoded value, counts are entries, KB is 1024 bytes (spec Q3).
 /// The defaults are those of `config.toml`; a test holds the two together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +65,26 @@ pub struct Limits {
     pub room_member_page_max: usize,
     /// Users per `queryRoomMembers`. Source: spec limits table, 10.
     pub room_member_query_max: usize,
+    /// Attributes of a room. Source: spec Q38, 20.
+    pub room_attributes_max: usize,
+    /// A room attribute's key. Source: spec limits table, 16 bytes.
+    pub room_attribute_key_bytes_max: usize,
+    /// A room attribute's value. Source: spec limits table, 1024 bytes.
+    pub room_attribute_value_bytes_max: usize,
+    /// Keys and values of a room's attributes together. Source: spec limits table, 5120 bytes.
+    pub room_attributes_bytes_max: usize,
+    /// Members of one room that have attributes. Source: spec limits table, 500.
+    pub room_attributed_members_max: usize,
+    /// Attributes of one member of a room. Source: spec limits table, 30.
+    pub room_member_attributes_max: usize,
+    /// The key of a member's attribute. Source: spec limits table, 8 bytes.
+    pub room_member_attribute_key_bytes_max: usize,
+    /// The value of a member's attribute. Source: spec limits table, 64 bytes.
+    pub room_member_attribute_value_bytes_max: usize,
+    /// Keys and values of one member's attributes together. Source: spec limits table, 144 bytes.
+    pub room_member_attributes_bytes_max: usize,
+    /// Users of one call about members' attributes, and entries on a page of them. Source: spec limits table, 100.
+    pub room_member_attributes_page_max: usize,
     /// A group id. Source: spec limits table, 32 bytes.
     pub group_id_bytes_max: usize,
     /// A group's name. Source: spec Q38, 100 bytes.
@@ -81,6 +103,16 @@ pub struct Limits {
     pub group_kick_max: usize,
     /// A page of `queryGroupMemberList`. Source: spec limits table, 100.
     pub group_member_page_max: usize,
+    /// A member's nickname in a group, characters. Source: spec limits table, 100.
+    pub group_nickname_chars_max: usize,
+    /// Roles that one `muteGroup` lists. Source: spec limits table, 20.
+    pub group_mute_roles_max: usize,
+    /// The longest mute of a group, seconds. Source: spec limits table, 2592000.
+    pub group_mute_seconds_max: u64,
+    /// Users of one `muteGroupMembers`. Source: spec limits table, 100.
+    pub group_mute_members_max: usize,
+    /// The longest mute of a member, seconds. Source: spec limits table, 604800.
+    pub group_member_mute_seconds_max: u64,
     /// Attributes of a group. Source: spec limits table, 10.
     pub group_attributes_max: usize,
     /// A group attribute's key. Source: spec limits table, 16 bytes.
@@ -135,6 +167,10 @@ pub struct Limits {
     pub search_messages_max: usize,
     /// A page of found messages or conversations. Our choice: 100, as of history.
     pub search_page_max: usize,
+    /// Marks of one conversation. Source: spec limits table, 60.
+    pub marks_max: usize,
+    /// Conversations with one mark. Source: spec limits table, 1000.
+    pub marked_conversations_max: usize,
 }
 
 impl Default for Limits {
@@ -168,6 +204,16 @@ impl Default for Limits {
             room_destroy_delay_seconds_max: 10_800,
             room_member_page_max: 500,
             room_member_query_max: 10,
+            room_attributes_max: 20,
+            room_attribute_key_bytes_max: 16,
+            room_attribute_value_bytes_max: 1024,
+            room_attributes_bytes_max: 5120,
+            room_attributed_members_max: 500,
+            room_member_attributes_max: 30,
+            room_member_attribute_key_bytes_max: 8,
+            room_member_attribute_value_bytes_max: 64,
+            room_member_attributes_bytes_max: 144,
+            room_member_attributes_page_max: 100,
             group_id_bytes_max: 32,
             group_name_bytes_max: 100,
             group_notice_bytes_max: 300,
@@ -177,6 +223,11 @@ impl Default for Limits {
             group_invite_max: 100,
             group_kick_max: 50,
             group_member_page_max: 100,
+            group_nickname_chars_max: 100,
+            group_mute_roles_max: 20,
+            group_mute_seconds_max: 2_592_000,
+            group_mute_members_max: 100,
+            group_member_mute_seconds_max: 604_800,
             group_attributes_max: 10,
             group_attribute_key_bytes_max: 16,
             group_attribute_value_bytes_max: 1024,
@@ -204,6 +255,46 @@ impl Default for Limits {
             search_keywords_max: 5,
             search_messages_max: 50_000,
             search_page_max: 100,
+            marks_max: 60,
+            marked_conversations_max: 1000,
+        }
+    }
+}
+
+impl Limits {
+    /// Of a group.
+    #[must_use]
+    pub fn group_attributes(&self) -> AttributeLimits {
+        AttributeLimits {
+            owner: AttributeOwner::Group,
+            count_max: self.group_attributes_max,
+            key_bytes_max: self.group_attribute_key_bytes_max,
+            value_bytes_max: self.group_attribute_value_bytes_max,
+            total_bytes_max: usize::MAX,
+        }
+    }
+
+    /// Of a room.
+    #[must_use]
+    pub fn room_attributes(&self) -> AttributeLimits {
+        AttributeLimits {
+            owner: AttributeOwner::Room,
+            count_max: self.room_attributes_max,
+            key_bytes_max: self.room_attribute_key_bytes_max,
+            value_bytes_max: self.room_attribute_value_bytes_max,
+            total_bytes_max: self.room_attributes_bytes_max,
+        }
+    }
+
+    /// Of one member of a room.
+    #[must_use]
+    pub fn room_member_attributes(&self) -> AttributeLimits {
+        AttributeLimits {
+            owner: AttributeOwner::RoomMember,
+            count_max: self.room_member_attributes_max,
+            key_bytes_max: self.room_member_attribute_key_bytes_max,
+            value_bytes_max: self.room_member_attribute_value_bytes_max,
+            total_bytes_max: self.room_member_attributes_bytes_max,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use super::{AttributeFault, AttributeOwner};
+
 /// A value that breaks a documented rule. Always the caller's fault; the same call fails again.
 ///
 /// Wire code: 6000001. Source: spec S19; our choice for over-length values, because the vendor's page names no other.
@@ -100,6 +102,23 @@ pub enum Refusal {
     /// None of the asked-for members is in the room.
     #[error("none of the users is in the room")]
     NoneInRoom,
+    /// Pairs that break a limit of their owner's.
+    #[error("{owner}{fault}")]
+    Attributes {
+        /// Whose pairs.
+        owner: AttributeOwner,
+        /// Which limit.
+        fault: AttributeFault,
+    },
+    /// None of a room's attributes could be changed: others own them.
+    #[error("none of the attributes may be changed by this user: others own them")]
+    NoAttributeChanged,
+    /// As many members of a room have attributes as may.
+    #[error("{members_max} members have attributes, the limit")]
+    TooManyWithAttributes {
+        /// `limits.room_attributed_members_max`.
+        members_max: usize,
+    },
     /// The room has as many members as allowed.
     #[error("room is full, the limit is {members_max} members")]
     RoomFull {
@@ -124,6 +143,21 @@ pub enum Refusal {
         /// `limits.group_members_max`.
         members_max: usize,
     },
+    /// No such attribute.
+    #[error("the group has no attribute {0}")]
+    GroupAttributeMissing(String),
+    /// The group, or this member of it, may not speak now.
+    #[error("muted in group {0}")]
+    Muted(String),
+    /// Nobody joins this group by itself.
+    #[error("group {0} cannot be joined, only invited to")]
+    JoinForbidden(String),
+    /// Joining takes an application.
+    #[error("joining group {0} takes an application, which cannot be made here")]
+    JoinNeedsApplication(String),
+    /// Inviting takes the consent of who is invited.
+    #[error("whom group {0} invites must agree first, and cannot be asked here")]
+    InviteNeedsConsent(String),
     /// The caller's role does not allow it.
     #[error("role does not allow this")]
     NoAuthority,

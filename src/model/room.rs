@@ -1,6 +1,8 @@
-//! What a room is called.
+//! What a room is called, and what its members agree on.
 
-use super::{Invalid, Limits, RoomId};
+use serde::{Deserialize, Serialize};
+
+use super::{Attributes, Invalid, Limits, RoomId, UserId};
 
 /// Source: spec 2.7, `RoomInfo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,11 +17,42 @@ impl RoomInfo {
     /// Checks both.
     ///
     /// # Errors
-    /// [`Invalid`] naming `roomInfo.roomID` or `roomInfo.roomName`.
-    pub fn parse(id: &str, name: String, limits: &Limits) -> Result<Self, Invalid> {
+    /// [`Invalid`] naming `roomID` or `roomName` of `field`.
+    pub fn parse(field: &str, id: &str, name: String, limits: &Limits) -> Result<Self, Invalid> {
         if name.len() > limits.room_name_bytes_max {
-            return Err(Invalid::too_long("roomInfo.roomName", name.len(), limits.room_name_bytes_max));
+            return Err(Invalid::too_long(format!("{field}.roomName"), name.len(), limits.room_name_bytes_max));
         }
-        Ok(Self { id: RoomId::parse("roomInfo.roomID", id, limits)?, name })
+        Ok(Self { id: RoomId::parse(&format!("{field}.roomID"), id, limits)?, name })
     }
+}
+
+/// One of a room's attributes. Source: spec 3.6.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomAttribute {
+    /// What it says.
+    pub value: String,
+    /// Whose it is: others need force.
+    pub owner: UserId,
+    /// It goes when its owner does.
+    pub until_left: bool,
+}
+
+/// What one asks of a room's attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomChange {
+    /// Adds to what there is.
+    Set(Attributes),
+    /// Takes away.
+    Delete(Vec<String>),
+}
+
+/// On which terms. Source: spec 2.5, `RoomAttributesSetConfig`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AttributeTerms {
+    /// Also those of others.
+    pub force: bool,
+    /// What others own becomes one's own.
+    pub take_over: bool,
+    /// What is set goes when its owner does.
+    pub until_left: bool,
 }

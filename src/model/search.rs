@@ -4,11 +4,58 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::{Body, Invalid, Limits, Message, UserId};
 
+/// Parts of a text, all of them, whatever their case or width.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keywords(Vec<String>);
+
+impl Keywords {
+    /// Source: spec 3.9, five at most.
+    ///
+    /// # Errors
+    /// [`Invalid`]: too many, an empty one, or one longer than a text may be.
+    pub fn parse(keywords: &[String], limits: &Limits) -> Result<Self, Invalid> {
+        if keywords.len() > limits.search_keywords_max {
+            return Err(Invalid::too_many("config.keywords", keywords.len(), limits.search_keywords_max));
+        }
+        if let Some(long) = keywords.iter().find(|keyword| keyword.len() > limits.text_bytes_max) {
+            return Err(Invalid::too_long("config.keywords", long.len(), limits.text_bytes_max));
+        }
+        let keywords: Vec<String> = keywords.iter().map(|keyword| normalised(keyword.trim())).collect();
+        if keywords.iter().any(String::is_empty) {
+            return Err(Invalid::new("config.keywords", "has an empty one"));
+        }
+        Ok(Self(keywords))
+    }
+
+    /// Whether a text has all of them.
+    #[must_use]
+    pub fn found_in(&self, text: &str) -> bool {
+        let text = normalised(text);
+        self.0.iter().all(|keyword| text.contains(keyword.as_str()))
+    }
+
+    /// Nothing is looked for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What to look for among groups and members. Source: spec 3.7, `searchLocalGroups`, `searchLocalGroupMembers`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupSearch {
+    /// All of them must be in one name.
+    pub keywords: Keywords,
+    /// A group is found by its members' names, too.
+    pub by_user_name: bool,
+    /// And by their nicknames.
+    pub by_nickname: bool,
+}
+
 /// What is looked for: everything given must hold; an empty list holds always.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {
-    /// Parts of the text, all of them, whatever their case or width. Normalised.
-    keywords: Vec<String>,
+    keywords: Keywords,
     /// One of these sent it.
     pub senders: Vec<UserId>,
     /// Its kind is one of these, by number.
@@ -27,22 +74,12 @@ fn normalised(text: &str) -> String {
 }
 
 impl Search {
-    /// With these keywords. Source: spec 3.9, five at most.
+    /// With these keywords.
     ///
     /// # Errors
-    /// [`Invalid`]: too many, an empty one, or one longer than a text may be.
+    /// Those of [`Keywords::parse`].
     pub fn for_keywords(keywords: &[String], limits: &Limits) -> Result<Self, Invalid> {
-        if keywords.len() > limits.search_keywords_max {
-            return Err(Invalid::too_many("config.keywords", keywords.len(), limits.search_keywords_max));
-        }
-        if let Some(long) = keywords.iter().find(|keyword| keyword.len() > limits.text_bytes_max) {
-            return Err(Invalid::too_long("config.keywords", long.len(), limits.text_bytes_max));
-        }
-        let keywords: Vec<String> = keywords.iter().map(|keyword| normalised(keyword.trim())).collect();
-        if keywords.iter().any(String::is_empty) {
-            return Err(Invalid::new("config.keywords", "has an empty one"));
-        }
-        Ok(Self { keywords, ..Self::default() })
+        Ok(Self { keywords: Keywords::parse(keywords, limits)?, ..Self::default() })
     }
 
     /// Whether this message is looked for.
@@ -66,8 +103,7 @@ impl Search {
             Body::Media(media) => &media.name,
             Body::Command(_) | Body::Barrage(_) | Body::Combine(_) | Body::Tips(_) | Body::Revoke(_) => return false,
         };
-        let text = normalised(text);
-        self.keywords.iter().all(|keyword| text.contains(keyword.as_str()))
+        self.keywords.found_in(text)
     }
 }
 

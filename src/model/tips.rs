@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::UserId;
+use super::{GroupMute, GroupRole, MutedUntil, UserId};
 
 /// What happened. The numbers are the vendor's. Source: spec 2.8, `TipsMessageEvent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,10 @@ pub enum TipsEvent {
     Left,
     /// 6
     KickedOut,
+    /// 7
+    InfoChanged,
+    /// 8
+    MemberChanged,
 }
 
 impl TipsEvent {
@@ -32,6 +36,8 @@ impl TipsEvent {
             Self::Invited => 4,
             Self::Left => 5,
             Self::KickedOut => 6,
+            Self::InfoChanged => 7,
+            Self::MemberChanged => 8,
         }
     }
 }
@@ -57,4 +63,26 @@ pub struct Tips {
     /// Who owns the group now, when its owner left. Source: spec 3.12, `groupNewOwner`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_owner: Option<TipsUser>,
+    /// What was changed, of the group or of the targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<TipsChange>,
+}
+
+/// What a change made of it. Source: spec 2.9, `TipsMessageChangeInfo`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TipsChange {
+    /// The group's notice.
+    Notice(String),
+    /// The group's name.
+    Name(String),
+    /// The group's avatar.
+    AvatarUrl(String),
+    /// The group's muting.
+    Mute(GroupMute),
+    /// The target owns the group now.
+    Owner,
+    /// The target's role.
+    Role(GroupRole),
+    /// The targets' muting.
+    MemberMute(MutedUntil),
 }

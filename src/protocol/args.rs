@@ -1,14 +1,10 @@
 //! The shapes of arguments on the wire, and how each becomes checked values.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::ops::{GroupWork, HistoryQuery, Login};
-use crate::model::{
-    ConversationKind, DeviceId, GroupAdvanced, GroupId, Invalid, Limits, Refusal, RoomId, RoomInfo, SdkVersion, Target, UserId, UserProfile,
-};
+use super::ops::{HistoryQuery, Login};
+use crate::model::{ConversationKind, DeviceId, GroupId, Invalid, Limits, Refusal, RoomId, SdkVersion, Target, UserId, UserProfile};
 
 pub(super) fn read<T: DeserializeOwned>(args: &str) -> Result<T, Invalid> {
     // serde would fill a struct from an array, too, by position.
@@ -47,7 +43,7 @@ pub(super) fn user_list(field: &str, ids: &[String], max: usize, limits: &Limits
     Ok(users)
 }
 
-fn some_users(field: &str, ids: &[String], max: usize, limits: &Limits) -> Result<Vec<UserId>, Invalid> {
+pub(super) fn some_users(field: &str, ids: &[String], max: usize, limits: &Limits) -> Result<Vec<UserId>, Invalid> {
     if ids.is_empty() {
         return Err(Invalid::new(field, "is empty"));
     }
@@ -159,112 +155,9 @@ pub(super) struct UsersArgs {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RoomArgs {
-    room_info: RoomInfoArgs,
-    #[serde(default)]
-    config: Option<RoomConfigArgs>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RoomInfoArgs {
-    #[serde(rename = "roomID")]
-    room_id: String,
-    #[serde(default)]
-    room_name: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RoomConfigArgs {
-    #[serde(default)]
-    room_destroy_delay_time: Option<u64>,
-}
-
-impl RoomArgs {
-    pub(super) fn check(self, limits: &Limits) -> Result<(RoomInfo, u64), Invalid> {
-        let delay = self.config.and_then(|config| config.room_destroy_delay_time).unwrap_or(0);
-        if delay > limits.room_destroy_delay_seconds_max {
-            let max = limits.room_destroy_delay_seconds_max;
-            return Err(Invalid::new("config.roomDestroyDelayTime", format!("is {delay}, the range is 0 to {max} seconds")));
-        }
-        Ok((RoomInfo::parse(&self.room_info.room_id, self.room_info.room_name, limits)?, delay))
-    }
-}
-
-#[derive(Deserialize)]
 struct RoomIdArgs {
     #[serde(rename = "roomID")]
     room_id: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct RoomPageArgs {
-    #[serde(rename = "roomID")]
-    pub(super) room_id: String,
-    pub(super) config: RoomPageConfigArgs,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RoomPageConfigArgs {
-    pub(super) count: i64,
-    #[serde(default)]
-    pub(super) next_flag: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct RoomUsersArgs {
-    #[serde(rename = "roomID")]
-    pub(super) room_id: String,
-    #[serde(rename = "userIDs")]
-    pub(super) user_ids: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct CreateGroupArgs {
-    group_info: GroupInfoArgs,
-    #[serde(rename = "userIDs", default)]
-    user_ids: Vec<String>,
-    #[serde(default)]
-    config: Option<GroupConfigArgs>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct GroupInfoArgs {
-    #[serde(rename = "groupID", default)]
-    group_id: String,
-    #[serde(default)]
-    group_name: String,
-    #[serde(default)]
-    group_avatar_url: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct GroupConfigArgs {
-    #[serde(default)]
-    group_notice: String,
-    #[serde(default)]
-    group_attributes: BTreeMap<String, String>,
-}
-
-impl CreateGroupArgs {
-    pub(super) fn check(self, limits: &Limits) -> Result<GroupWork, Refusal> {
-        let advanced = self
-            .config
-            .map(|config| GroupAdvanced { notice: config.group_notice, attributes: config.group_attributes })
-            .unwrap_or_default();
-        let id = match self.group_info.group_id.as_str() {
-            "" => None,
-            id => Some(GroupId::parse_chosen("groupInfo.groupID", id, limits)?),
-        };
-        let users = user_list("userIDs", &self.user_ids, limits.group_invite_max, limits)?;
-        Ok(GroupWork::Create { id, name: self.group_info.group_name, avatar_url: self.group_info.group_avatar_url, advanced, users })
-    }
 }
 
 #[derive(Deserialize)]
@@ -279,19 +172,4 @@ struct GroupUsersArgs {
     group_id: String,
     #[serde(rename = "userIDs")]
     user_ids: Vec<String>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct GroupPageArgs {
-    #[serde(rename = "groupID")]
-    pub(super) group_id: String,
-    pub(super) config: GroupPageConfigArgs,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct GroupPageConfigArgs {
-    pub(super) count: i64,
-    #[serde(default)]
-    pub(super) next_flag: u64,
 }

@@ -1,6 +1,6 @@
 //! The numbers behind refusals and closes. Source: spec section 5; design 5.2.
 
-use crate::model::Refusal;
+use crate::model::{AttributeFault, AttributeOwner, Refusal};
 
 /// The vendor's error number of a refusal. The one place that knows them.
 #[must_use]
@@ -32,22 +32,49 @@ pub fn code_of(refusal: &Refusal) -> u32 {
         Refusal::NotTheSender => 6_000_285,
         Refusal::EditTooLate { .. } => 6_000_286,
         Refusal::TooManyPinnedMessages { .. } => 6_000_287,
+        Refusal::Muted(_) => 6_000_231,
         Refusal::RoomFull { .. } => 6_000_304,
         Refusal::NoneInRoom => 6_000_311,
         Refusal::NotInRoom(_) => 6_000_321,
         Refusal::RoomMissing(_) => 6_000_322,
         Refusal::RoomExists(_) => 6_000_323,
         Refusal::TooManyRooms { .. } => 6_000_325,
+        Refusal::NoAttributeChanged => 6_000_331,
+        Refusal::Attributes { owner, fault } => attribute_code(*owner, fault),
+        Refusal::TooManyWithAttributes { .. } => 6_000_357,
         Refusal::KickFailed => 6_000_507,
         Refusal::NotInGroup(_) => 6_000_521,
         Refusal::AlreadyInGroup(_) => 6_000_522,
         Refusal::GroupMissing(_) => 6_000_523,
         Refusal::GroupExists(_) => 6_000_524,
         Refusal::GroupFull { .. } => 6_000_525,
+        Refusal::GroupAttributeMissing(_) => 6_000_526,
         Refusal::GroupDismissed(_) => 6_000_527,
         Refusal::NoAuthority => 6_000_541,
+        Refusal::JoinForbidden(_) => 6_000_542,
+        Refusal::JoinNeedsApplication(_) => 6_000_543,
+        Refusal::InviteNeedsConsent(_) => 6_000_544,
         Refusal::ConversationMissing(_) => 6_000_603,
         Refusal::TooManyPinned { .. } => 6_000_604,
+    }
+}
+
+/// Source: spec 5. The vendor has no number for too many attributes of one member: the general one.
+fn attribute_code(owner: AttributeOwner, fault: &AttributeFault) -> u32 {
+    use AttributeFault::{Count, Key, Total, Value};
+    match (owner, fault) {
+        (AttributeOwner::Room, Count { .. }) => 6_000_334,
+        (AttributeOwner::Room, Key { .. }) => 6_000_335,
+        (AttributeOwner::Room, Value { .. }) => 6_000_336,
+        (AttributeOwner::Room, Total { .. }) => 6_000_337,
+        (AttributeOwner::RoomMember, Count { .. }) => 6_000_350,
+        (AttributeOwner::RoomMember, Total { .. }) => 6_000_351,
+        (AttributeOwner::RoomMember, Key { .. }) => 6_000_352,
+        (AttributeOwner::RoomMember, Value { .. }) => 6_000_353,
+        (AttributeOwner::Group, Count { .. }) => 6_000_531,
+        (AttributeOwner::Group, Key { .. }) => 6_000_532,
+        (AttributeOwner::Group, Value { .. }) => 6_000_533,
+        (AttributeOwner::Group, Total { .. }) => 6_000_534,
     }
 }
 

@@ -10,18 +10,30 @@ use crate::model::{ConversationKind, Invalid, Limits, Refusal, Target};
 #[derive(Debug)]
 pub(crate) enum EntryWork {
     Query { target: Target },
-    List { count: usize, after: Option<EntryAnchor>, pinned_only: bool },
+    List { count: usize, after: Option<EntryAnchor>, filter: EntryFilter },
     Pin { target: Target, pinned: bool },
     Mute { target: Target, muted: bool },
     Hide { target: Target },
     HideAll,
     Read { target: Target },
     ReadAll,
-    Total,
+    Total { filter: EntryFilter },
+    Mark { mark: u32, set: bool, targets: Vec<Target> },
     Delete { target: Target, messages: Vec<MessageHandle> },
     Clear { target: Target },
     ClearAll,
     ReceiptUpToNow { target: Target },
+}
+
+/// Which conversations are asked for; what is empty holds for all. Source: spec 2.9, `ConversationFilterOption`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct EntryFilter {
+    /// `conversationType` numbers.
+    pub(crate) kinds: Vec<u8>,
+    /// One of these is enough.
+    pub(crate) marks: Vec<u32>,
+    pub(crate) unread_only: bool,
+    pub(crate) pinned: Option<bool>,
 }
 
 /// The last entry a client has: found by its name, or else by its place.
@@ -56,6 +68,65 @@ struct DeleteConfigArgs {
 #[derive(Deserialize)]
 struct ListArgs {
     config: ListConfigArgs,
+    option: Option<FilterArgs>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct FilterArgs {
+    conversation_types: Vec<i64>,
+    marks: Vec<u32>,
+    is_only_unread_conversation: bool,
+    pinned_filter: i64,
+}
+
+#[derive(Deserialize)]
+struct TotalArgs {
+    config: Option<FilterArgs>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MarkArgs {
+    mark_type: u32,
+    enable: bool,
+    conversation_infos: Vec<BaseArgs>,
+}
+
+#[derive(Deserialize)]
+struct BaseArgs {
+    #[serde(rename = "conversationID")]
+    conversation_id: String,
+    #[serde(rename = "conversationType")]
+    conversation_type: i64,
+}
+
+impl FilterArgs {
+    fn check(self) -> Result<EntryFilter, Invalid> {
+        let kind = |kind: i64| ConversationKind::from_number("conversationTypes", kind).map(ConversationKind::number);
+        let pinned = match self.pinned_filter {
+            0 => None,
+            1 => Some(true),
+            2 => Some(false),
+            other => return Err(Invalid::out_of_range("option.pinnedFilter", other, 0, 2)),
+        };
+        let kinds = self.conversation_types.into_iter().map(kind).collect::<Result<_, _>>()?;
+        Ok(EntryFilter { kinds, marks: self.marks, unread_only: self.is_only_unread_conversation, pinned })
+    }
+}
+
+impl MarkArgs {
+    fn check(self, limits: &Limits) -> Result<EntryWork, Refusal> {
+        let (count, max) = (self.conversation_infos.len(), limits.conversation_page_max);
+        if count == 0 {
+            return Err(Invalid::new("conversationInfos", "is empty").into());
+        }
+        if count > max {
+            return Err(Invalid::too_many("conversationInfos", count, max).into());
+        }
+        let targets = self.conversation_infos.iter().map(|one| listed_target(&one.conversation_id, one.conversation_type, limits));
+        Ok(EntryWork::Mark { mark: self.mark_type, set: self.enable, targets: targets.collect::<Result<_, _>>()? })
+    }
 }
 
 #[derive(Deserialize)]
@@ -111,10 +182,12 @@ fn on_the_server(said: Option<bool>, field: &str) -> Result<(), Invalid> {
 impl EntryWork {
     /// `None`: no operation on the list.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
-        let list = |pinned_only| -> Result<Self, Refusal> {
-            let config = read::<ListArgs>(args)?.config;
+        let list = |pinned_only: bool| -> Result<Self, Refusal> {
+            let ListArgs { config, option } = read(args)?;
             let after = config.next_conversation.map(|anchor| anchor.check(limits)).transpose()?;
-            Ok(Self::List { count: count("config.count", config.count, limits.conversation_page_max)?, after, pinned_only })
+            let mut filter = option.unwrap_or_default().check()?;
+            filter.pinned = if pinned_only { Some(true) } else { filter.pinned };
+            Ok(Self::List { count: count("config.count", config.count, limits.conversation_page_max)?, after, filter })
         };
         let everything = |make: Self| -> Result<Self, Refusal> {
             let config = read::<OptionalConfig>(args)?.config.unwrap_or_default();
@@ -128,7 +201,10 @@ impl EntryWork {
             "deleteAllConversations" => everything(Self::HideAll)?,
             "deleteAllConversationMessages" => everything(Self::ClearAll)?,
             "clearConversationTotalUnreadMessageCount" => Self::ReadAll,
-            "queryConversationTotalUnreadMessageCount" => Self::Total,
+            "queryConversationTotalUnreadMessageCount" => {
+                Self::Total { filter: read::<TotalArgs>(args)?.config.unwrap_or_default().check()? }
+            }
+            "setConversationMark" => read::<MarkArgs>(args)?.check(limits)?,
             "queryConversation"
             | "updateConversationPinnedState"
             | "setConversationNotificationStatus"

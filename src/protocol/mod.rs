@@ -10,12 +10,14 @@ mod draft_args;
 mod encoded;
 mod entry_ops;
 mod frame;
+mod group_ops;
 mod handle;
 mod later;
 mod media_wire;
 mod message_ops;
 mod ops;
 mod reply;
+mod room_ops;
 mod search_ops;
 mod user_ops;
 mod variant;
@@ -25,16 +27,18 @@ pub use code::{CloseCode, code_of};
 pub(crate) use combined::{CombineRef, child_at, child_wire};
 pub(crate) use draft_args::uploaded_children;
 pub(crate) use encoded::{Encoded, Info, message_event};
-pub(crate) use entry_ops::{EntryAnchor, EntryWork};
+pub(crate) use entry_ops::{EntryAnchor, EntryFilter, EntryWork};
 pub(crate) use frame::decode;
+pub(crate) use group_ops::GroupWork;
 pub(crate) use handle::MessageHandle;
 pub(crate) use media_wire::{media_path, media_record};
 pub(crate) use message_ops::{Change, Inquiry, MessageWork};
-pub(crate) use ops::{GroupWork, HistoryQuery, Login, Op, RoomWork, Work};
+pub(crate) use ops::{HistoryQuery, Login, Op, Work};
 pub(crate) use reply::{
-    GroupMemberWire, OperatedInfo, PageCut, encode_error, encode_event, encode_reply, encode_reply_raw, error_users, group_full,
-    group_member, group_short, room_full, user_full, user_wire,
+    GroupMemberWire, OperatedInfo, PageCut, encode_error, encode_event, encode_reply, encode_reply_raw, error_users, group_base,
+    group_full, group_member, group_short, muted_info, room_full, user_full, user_wire, verify_info,
 };
+pub(crate) use room_ops::{RoomStart, RoomWork};
 pub(crate) use search_ops::{SearchAnchor, SearchWork};
 pub(crate) use user_ops::UserWork;
 pub(crate) use variant::Variant;

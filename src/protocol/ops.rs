@@ -1,16 +1,15 @@
 //! Every operation a client may ask for. Names are those of the client's methods.
 
-use super::args::{
-    CreateGroupArgs, GroupPageArgs, HistoryArgs, LoginArgs, RoomArgs, RoomPageArgs, RoomUsersArgs, TokenArgs, UsersArgs, count, group_id,
-    group_users, read, room_id, user_list,
-};
+use super::args::{HistoryArgs, LoginArgs, TokenArgs, UsersArgs, read, user_list};
 use super::draft_args::SendArgs;
 use super::entry_ops::EntryWork;
+use super::group_ops::GroupWork;
 use super::later;
 use super::message_ops::MessageWork;
+use super::room_ops::RoomWork;
 use super::search_ops::SearchWork;
 use super::user_ops::UserWork;
-use crate::model::{DeviceId, Draft, GroupAdvanced, GroupId, Invalid, Limits, Refusal, RoomId, RoomInfo, SdkVersion, Target, UserId};
+use crate::model::{DeviceId, Draft, Invalid, Limits, Refusal, SdkVersion, Target, UserId};
 
 /// A request whose arguments are within their limits. What needs a look at who is where comes later.
 #[derive(Debug)]
@@ -35,31 +34,6 @@ pub(crate) enum Work {
     Search(SearchWork),
     Room(RoomWork),
     Group(GroupWork),
-}
-
-#[derive(Debug)]
-pub(crate) enum RoomWork {
-    Create { info: RoomInfo, destroy_delay_seconds: u64 },
-    Enter { info: RoomInfo, destroy_delay_seconds: u64 },
-    Join { room: RoomId },
-    Leave { room: RoomId },
-    QueryMemberList { room: RoomId, count: usize, next: String },
-    QueryMembers { room: RoomId, users: Vec<UserId> },
-    QueryOnlineMemberCount { room: RoomId },
-}
-
-#[derive(Debug)]
-pub(crate) enum GroupWork {
-    Create { id: Option<GroupId>, name: String, avatar_url: String, advanced: GroupAdvanced, users: Vec<UserId> },
-    Join { group: GroupId },
-    Leave { group: GroupId },
-    Dismiss { group: GroupId },
-    Invite { group: GroupId, users: Vec<UserId> },
-    Kick { group: GroupId, users: Vec<UserId> },
-    QueryList,
-    QueryInfo { group: GroupId },
-    QueryMemberList { group: GroupId, count: usize, next: u64 },
-    QueryMemberCount { group: GroupId },
 }
 
 #[derive(Debug)]
@@ -103,15 +77,12 @@ impl Work {
     /// Whether it changes what the store keeps beside messages: of a message that was sent, of a list, of a user.
     pub(crate) fn writes(&self) -> bool {
         match self {
-            Self::Entry(work) => !matches!(work, EntryWork::Query { .. } | EntryWork::List { .. } | EntryWork::Total),
+            Self::Entry(work) => !matches!(work, EntryWork::Query { .. } | EntryWork::List { .. } | EntryWork::Total { .. }),
             Self::Message(work) => matches!(work, MessageWork::Change { .. } | MessageWork::Receipts { .. }),
             Self::User(work) => !matches!(work, UserWork::Statuses(_) | UserWork::Following(_)),
-            Self::SendMessage { .. }
-            | Self::QueryHistory(_)
-            | Self::QueryUsersInfo { .. }
-            | Self::Search(_)
-            | Self::Room(_)
-            | Self::Group(_) => false,
+            Self::SendMessage { .. } | Self::QueryHistory(_) | Self::QueryUsersInfo { .. } | Self::Search(_) => false,
+            Self::Room(work) => work.writes(),
+            Self::Group(work) => work.writes(),
         }
     }
 
@@ -154,73 +125,6 @@ fn not_an_operation(op: &str) -> Refusal {
     }
     let shown: String = op.chars().take(64).collect();
     Invalid::new("op", format!("is {shown:?}, which is not an operation")).into()
-}
-
-impl RoomWork {
-    /// `None`: no operation on rooms.
-    fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
-        Ok(Some(match op {
-            "createRoom" => {
-                let (info, destroy_delay_seconds) = read::<RoomArgs>(args)?.check(limits)?;
-                Self::Create { info, destroy_delay_seconds }
-            }
-            "enterRoom" => {
-                let (info, destroy_delay_seconds) = read::<RoomArgs>(args)?.check(limits)?;
-                Self::Enter { info, destroy_delay_seconds }
-            }
-            "joinRoom" => Self::Join { room: room_id(args, limits)? },
-            "leaveRoom" => Self::Leave { room: room_id(args, limits)? },
-            "queryRoomOnlineMemberCount" => Self::QueryOnlineMemberCount { room: room_id(args, limits)? },
-            "queryRoomMemberList" => {
-                let args: RoomPageArgs = read(args)?;
-                Self::QueryMemberList {
-                    room: RoomId::parse("roomID", &args.room_id, limits)?,
-                    count: count("config.count", args.config.count, limits.room_member_page_max)?,
-                    next: args.config.next_flag,
-                }
-            }
-            "queryRoomMembers" => {
-                let args: RoomUsersArgs = read(args)?;
-                Self::QueryMembers {
-                    room: RoomId::parse("roomID", &args.room_id, limits)?,
-                    users: user_list("userIDs", &args.user_ids, limits.room_member_query_max, limits)?,
-                }
-            }
-            _ => return Ok(None),
-        }))
-    }
-}
-
-impl GroupWork {
-    /// `None`: no operation on groups.
-    fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
-        Ok(Some(match op {
-            "createGroup" => read::<CreateGroupArgs>(args)?.check(limits)?,
-            "joinGroup" => Self::Join { group: group_id(args, limits)? },
-            "leaveGroup" => Self::Leave { group: group_id(args, limits)? },
-            "dismissGroup" => Self::Dismiss { group: group_id(args, limits)? },
-            "queryGroupInfo" => Self::QueryInfo { group: group_id(args, limits)? },
-            "queryGroupMemberCount" => Self::QueryMemberCount { group: group_id(args, limits)? },
-            "queryGroupList" => Self::QueryList,
-            "inviteUsersIntoGroup" => {
-                let (group, users) = group_users(args, limits.group_invite_max, limits)?;
-                Self::Invite { group, users }
-            }
-            "kickGroupMembers" => {
-                let (group, users) = group_users(args, limits.group_kick_max, limits)?;
-                Self::Kick { group, users }
-            }
-            "queryGroupMemberList" => {
-                let args: GroupPageArgs = read(args)?;
-                Self::QueryMemberList {
-                    group: GroupId::parse("groupID", &args.group_id, limits)?,
-                    count: count("config.count", args.config.count, limits.group_member_page_max)?,
-                    next: args.config.next_flag,
-                }
-            }
-            _ => return Ok(None),
-        }))
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use bytestring::ByteString;
 use serde::Serialize;
 
 use super::code_of;
-use crate::model::{GroupInfo, GroupMember, Refusal, RoomInfo, UserId, UserProfile};
+use crate::model::{GroupInfo, GroupMember, GroupMute, GroupVerify, Refusal, RoomInfo, UserId, UserProfile};
 
 fn to_frame(value: &impl Serialize) -> ByteString {
     serde_json::to_string(value).expect("wire objects have string keys and finite numbers").into()
@@ -143,10 +143,13 @@ struct GroupFull {
     group_attributes: BTreeMap<String, String>,
     notification_status: u8,
     muted_info: MutedInfo,
+    create_time: u64,
+    max_member_count: usize,
+    verify_info: VerifyInfo,
 }
 
-#[derive(Serialize)]
-struct GroupBase {
+#[derive(Debug, Serialize)]
+pub(crate) struct GroupBase {
     #[serde(rename = "groupID")]
     group_id: String,
     #[serde(rename = "groupName")]
@@ -155,27 +158,53 @@ struct GroupBase {
     group_avatar_url: String,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MutedInfo {
+pub(crate) struct MutedInfo {
     mode: u8,
-    expired_time: u64,
-    roles: [u8; 0],
+    expired_time: i64,
+    roles: Vec<u32>,
 }
 
-fn group_base(info: &GroupInfo) -> GroupBase {
+/// Source: spec 2.7, `GroupMuteInfo`.
+pub(crate) fn muted_info(mute: &GroupMute) -> MutedInfo {
+    MutedInfo { mode: mute.mode.number(), expired_time: mute.until.0, roles: mute.roles.clone() }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VerifyInfo {
+    join_mode: u8,
+    invite_mode: u8,
+    be_invite_mode: u8,
+}
+
+/// Source: spec 2.9, `GroupVerifyInfo`.
+pub(crate) fn verify_info(verify: GroupVerify) -> VerifyInfo {
+    VerifyInfo { join_mode: verify.join.number(), invite_mode: verify.invite.number(), be_invite_mode: verify.be_invite.number() }
+}
+
+pub(crate) fn group_base(info: &GroupInfo) -> GroupBase {
     GroupBase { group_id: info.id.to_string(), group_name: info.name.clone(), group_avatar_url: info.avatar_url.clone() }
 }
 
-/// Source: spec 2.7, `GroupFullInfo`.
-pub(crate) fn group_full(info: &GroupInfo) -> impl Serialize + use<> {
+/// Source: spec 2.7, `GroupFullInfo`; `muted` is whether the reader does not want to be disturbed by it.
+pub(crate) fn group_full(info: &GroupInfo, muted: bool) -> impl Serialize + use<> {
     GroupFull {
         base_info: group_base(info),
         group_notice: info.notice.clone(),
         group_attributes: info.attributes.clone(),
-        notification_status: 1,
-        muted_info: MutedInfo { mode: 0, expired_time: 0, roles: [] },
+        notification_status: notification_status(muted),
+        muted_info: muted_info(&info.mute),
+        create_time: info.created_ms,
+        max_member_count: info.members_max,
+        verify_info: verify_info(info.verify),
     }
+}
+
+/// 1 notifies, 2 does not disturb.
+fn notification_status(muted: bool) -> u8 {
+    if muted { 2 } else { 1 }
 }
 
 #[derive(Serialize)]
@@ -186,8 +215,8 @@ struct GroupShort {
 }
 
 /// Source: spec 2.9, Group.
-pub(crate) fn group_short(info: &GroupInfo) -> impl Serialize + use<> {
-    GroupShort { base_info: group_base(info), notification_status: 1 }
+pub(crate) fn group_short(info: &GroupInfo, muted: bool) -> impl Serialize + use<> {
+    GroupShort { base_info: group_base(info), notification_status: notification_status(muted) }
 }
 
 /// Source: spec 2.7, `GroupMemberInfo`.
@@ -196,13 +225,18 @@ pub(crate) fn group_short(info: &GroupInfo) -> impl Serialize + use<> {
 pub(crate) struct GroupMemberWire {
     #[serde(flatten)]
     user: UserWire,
-    member_nickname: &'static str,
-    member_role: u8,
-    mute_expired_time: u64,
+    member_nickname: String,
+    member_role: u32,
+    mute_expired_time: i64,
 }
 
 pub(crate) fn group_member(member: &GroupMember, profile: &UserProfile) -> GroupMemberWire {
-    GroupMemberWire { user: user_wire(profile), member_nickname: "", member_role: member.role.number(), mute_expired_time: 0 }
+    GroupMemberWire {
+        user: user_wire(profile),
+        member_nickname: member.nickname.clone(),
+        member_role: member.role.number(),
+        mute_expired_time: member.muted.0,
+    }
 }
 
 /// Who did it. Source: spec 2.7, `GroupOperatedInfo`.
@@ -213,7 +247,7 @@ pub(crate) struct OperatedInfo {
     #[serde(rename = "userName")]
     pub(crate) user_name: String,
     #[serde(rename = "memberNickname")]
-    pub(crate) member_nickname: &'static str,
+    pub(crate) member_nickname: String,
     #[serde(rename = "memberRole")]
-    pub(crate) member_role: u8,
+    pub(crate) member_role: u32,
 }

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use super::Variant;
 use super::combined::combine_id;
 use super::media_wire::put_media;
-use crate::model::{Body, Broadcast, Conversation, Mentions, Message, Priority, Revoked, Stamp, Tips, TipsUser, UserId};
+use super::reply::muted_info;
+use crate::model::{Body, Broadcast, Conversation, Mentions, Message, Priority, Revoked, Stamp, Tips, TipsChange, TipsUser, UserId};
 
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -231,6 +232,22 @@ fn put_tips(rest: &mut serde_json::Map<String, Value>, tips: &Tips) {
         let owner = json!({"userID": owner.id, "userName": owner.name, "memberNickname": "", "memberRole": 1});
         rest.insert("changeInfo".into(), json!({"type": 10, "groupNewOwner": owner}));
     }
+    if let Some(change) = &tips.change {
+        rest.insert("changeInfo".into(), tips_change(change));
+    }
+}
+
+/// `groupDataFlag` has a bit for each of name (1), notice (2) and avatar (4). Source: spec 3.12, Tips; the bits are our choice.
+fn tips_change(change: &TipsChange) -> Value {
+    match change {
+        TipsChange::Notice(notice) => json!({"type": 2, "groupDataFlag": 2, "groupNotice": notice}),
+        TipsChange::Name(name) => json!({"type": 3, "groupDataFlag": 1, "groupName": name}),
+        TipsChange::AvatarUrl(url) => json!({"type": 4, "groupDataFlag": 4, "groupAvatarUrl": url}),
+        TipsChange::Mute(mute) => json!({"type": 5, "groupMutedInfo": muted_info(mute)}),
+        TipsChange::Owner => json!({"type": 10, "memberRole": 1}),
+        TipsChange::Role(role) => json!({"type": 11, "memberRole": role.number()}),
+        TipsChange::MemberMute(until) => json!({"type": 12, "muteExpiredTime": until.0}),
+    }
 }
 
 /// The event of a message to everyone online, the same for all who know broadcasts. Source: spec S59, Q27.
@@ -326,7 +343,7 @@ mod tests {
         let custom = Body::Custom { message: "{}".into(), sub_type: 5, searched_content: String::new() };
         let combine = Combine { title: "t".into(), summary: "s".into(), children: Vec::new(), copied_from: String::new(), uploaded: None };
         let who = || TipsUser { id: UserId::trusted("alice"), name: String::new() };
-        let tips = Tips { event: TipsEvent::Joined, operated: who(), targets: vec![who()], new_owner: None };
+        let tips = Tips { event: TipsEvent::Joined, operated: who(), targets: vec![who()], new_owner: None, change: None };
         let stamp = Stamp { by: UserId::trusted("alice"), at_ms: 5 };
         let revoked = Revoked { stamp, revoked_as: RevokedAs::Sender, extended_data: String::new(), kind: 1, text: "t".into() };
         let file = |kind| Body::Media(Box::new(Media::kept(kind, FileUid::from_bits(1), 1000)));
@@ -340,7 +357,7 @@ mod tests {
             (Body::Command(Bytes::from_static(b"c")), [Some(2); 6]),
             (custom, [None, Some(0), Some(200), Some(200), Some(200), Some(200)]),
             (Body::Combine(combine), [None, Some(0), Some(0), Some(0), Some(100), Some(100)]),
-            (Body::Tips(tips), [None, None, None, None, None, Some(32)]),
+            (Body::Tips(Box::new(tips)), [None, None, None, None, None, Some(32)]),
             (Body::Revoke(revoked), [None, Some(31), Some(31), Some(31), Some(31), Some(31)]),
         ];
         for (body, row) in table {

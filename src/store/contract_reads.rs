@@ -9,7 +9,7 @@ use proptest::test_runner::TestRunner;
 use super::testing::*;
 use super::*;
 use crate::clock::Clock;
-use crate::model::GroupRole;
+use crate::model::{GroupMute, GroupRole, GroupVerify, MuteMode, MutedUntil, RoomAttribute};
 
 contract!(
     every_page_size_and_direction_gives_the_same_list,
@@ -212,15 +212,25 @@ fn a_large_removal_lets_appends_through(world: World) {
 
 fn rows_come_back_as_they_were_written(mut world: World) {
     let profile = |name: &str| UserProfile::new(user("alice"), name.into());
-    let room_record = |id: &str| RoomRecord { id: RoomId::trusted(id), incarnation: 7, name: "R".into(), destroy_delay_seconds: 3 };
+    let room_record = |id: &str| RoomRecord {
+        id: RoomId::trusted(id),
+        incarnation: 7,
+        name: "R".into(),
+        destroy_delay_seconds: 3,
+        attributes: [("k".to_owned(), RoomAttribute { value: "v".into(), owner: user("alice"), until_left: true })].into(),
+    };
     let info = |name: &str| GroupInfo {
         id: GroupId::trusted("g"),
         name: name.into(),
         avatar_url: String::new(),
         notice: "n".repeat(9000),
         attributes: [("k".to_owned(), "v".to_owned())].into(),
+        mute: GroupMute { mode: MuteMode::Custom, until: MutedUntil::FOREVER, roles: vec![101] },
+        verify: GroupVerify::default(),
+        created_ms: 5,
+        members_max: 9,
     };
-    let member = |id: &str, first_seq: u64| GroupMember { user: user(id), role: GroupRole::Member, joined: 1, first_seq, joined_seq: 0 };
+    let member = |id: &str, first_seq: u64| GroupMember::new(user(id), GroupRole::Member, 1, first_seq, 0);
     let (g, h) = (GroupId::trusted("g"), GroupId::trusted("h"));
     world.apply(vec![RowWrite::PutUser(profile("one")), RowWrite::PutUser(profile("two"))]).unwrap();
     world

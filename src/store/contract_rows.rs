@@ -135,7 +135,7 @@ fn a_user_that_deleted_messages_does_not_see_them_and_others_do(mut world: World
 
 fn who_left_keeps_what_it_saw_of_a_group(mut world: World) {
     let (id, alice, bob) = (GroupId::trusted("g"), user("alice"), user("bob"));
-    let member = |name: &str| GroupMember { user: user(name), role: GroupRole::Member, joined: 1, first_seq: 1, joined_seq: 0 };
+    let member = |name: &str| GroupMember::new(user(name), GroupRole::Member, 1, 1, 0);
     world.apply(vec![RowWrite::PutMember(id.clone(), member("alice")), RowWrite::PutMember(id.clone(), member("bob"))]).unwrap();
     world.apply(vec![RowWrite::PutFormer(id.clone(), bob.clone(), 1)]).unwrap();
     assert_eq!(world.store.former_groups_of(&bob), Ok(vec![]), "there was nothing to see");

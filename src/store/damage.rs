@@ -24,7 +24,7 @@ fn written() -> World {
         let text = "x".repeat((n * 37 % 900) as usize);
         let conversation = group(&format!("g-{}", n % GROUPS));
         world.append(text_of(&conversation, "alice", Some(&format!("l-{n}")), &text, world.clock.wall_ms())).unwrap();
-        let member = GroupMember { user: user(&format!("u-{n}")), role: GroupRole::Member, joined: n, first_seq: 1, joined_seq: 0 };
+        let member = GroupMember::new(user(&format!("u-{n}")), GroupRole::Member, n, 1, 0);
         if n % 4 == 0 {
             world.apply(vec![RowWrite::PutMember(GroupId::trusted("g-0"), member)]).unwrap();
         }
@@ -297,5 +297,5 @@ fn a_store_of_the_format_before_is_opened_and_brought_to_this_one() {
     fs::write(&format, "1\n").unwrap();
     world.restart();
     assert_eq!(world.seqs(&group("g")), [1]);
-    assert_eq!(fs::read_to_string(format).unwrap(), "3\n");
+    assert_eq!(fs::read_to_string(format).unwrap(), "4\n");
 }

@@ -18,8 +18,9 @@ use super::OpenError;
 use crate::private_files::{make_folder, restrict, sync_names};
 
 /// The format this version writes, and the newest it reads. 2 has records beside messages that 1 does not know: entries,
-/// notes, changes, answers, children, pins. 3 has kept files and the messages that carry them. An older store is one without.
-pub(super) const FORMAT: u32 = 3;
+/// notes, changes, answers, children, pins. 3 has kept files and the messages that carry them.
+/// 4 has roles and changes of groups, attributes of rooms. An older store is one without.
+pub(super) const FORMAT: u32 = 4;
 /// Between two attempts to take a lock.
 pub(super) const LOCK_RETRY: Duration = Duration::from_millis(50);
 /// A period's directory on its way out.
@@ -224,8 +225,8 @@ mod tests {
         assert_eq!(directory.read_format(), Ok(None));
         directory.write_format().unwrap();
         assert_eq!(directory.read_format(), Ok(Some(FORMAT)));
-        fs::write(directory.format(), "4\n").unwrap();
-        assert!(matches!(directory.read_format(), Err(OpenError::NewerFormat { found: 4, known: 3, .. })));
+        fs::write(directory.format(), format!("{}\n", FORMAT + 1)).unwrap();
+        assert!(matches!(directory.read_format(), Err(OpenError::NewerFormat { known: FORMAT, .. })));
         for garbage in [&b"x"[..], b"", b"\xFF\xFE"] {
             fs::write(directory.format(), garbage).unwrap();
             assert!(matches!(directory.read_format(), Err(OpenError::Damaged { .. })), "{garbage:?}");

@@ -48,13 +48,14 @@ mod testing;
 mod verify;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::model::{
-    Body, Child, Conversation, FileUid, GroupId, GroupInfo, GroupMember, LocalMessageId, MediaRecord, Mentions, Message, Priority, RoomId,
-    Terms, UserId, UserProfile,
+    Body, Child, Conversation, FileUid, GroupId, GroupInfo, GroupMember, LocalMessageId, MediaRecord, Mentions, Message, Priority,
+    RoomAttribute, RoomId, Terms, UserId, UserProfile,
 };
 
 pub use self::memory::MemoryStore;
@@ -252,6 +253,9 @@ pub struct RoomRecord {
     pub name: String,
     /// How long it stands empty, seconds.
     pub destroy_delay_seconds: u64,
+    /// What its members agreed on.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, RoomAttribute>,
 }
 
 /// A group, or the memory of one: ids of dismissed groups are not used again.

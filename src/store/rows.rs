@@ -26,6 +26,8 @@ pub struct EntryRecord {
     pub muted: bool,
     /// Single messages were deleted for this user.
     pub deletes: bool,
+    /// The user's own marks, ascending.
+    pub marks: Vec<u32>,
 }
 
 /// What a user who left a group may still see of it.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Login, To, World, fields, group_target, pluck, text, text_draft, until, user};
+use crate::support::{Client, Login, T0, To, World, fields, group_target, pluck, text, text_draft, until, user};
 
 fn create(id: &str, users: &[&str]) -> Value {
     json!({"groupInfo": {"groupID": id, "groupName": format!("the {id}")}, "userIDs": users})
@@ -40,7 +40,8 @@ fn others(state: u8, event: u8, users: &[Value], operator: &Value) -> Value {
 
 fn full(id: &str) -> Value {
     json!({"baseInfo": {"groupID": id, "groupName": format!("the {id}"), "groupAvatarUrl": ""}, "groupNotice": "", "groupAttributes": {},
-           "notificationStatus": 1, "mutedInfo": {"mode": 0, "expiredTime": 0, "roles": []}})
+           "notificationStatus": 1, "mutedInfo": {"mode": 0, "expiredTime": 0, "roles": []},
+           "createTime": T0, "maxMemberCount": 0, "verifyInfo": {"joinMode": 0, "inviteMode": 0, "beInviteMode": 0}})
 }
 
 /// Logged in, with the id in capitals as name.
@@ -59,7 +60,7 @@ fn role(user: &str, number: u8) -> (String, String) {
 
 #[tokio::test]
 async fn creating_a_group_tells_who_came_in_and_who_did_not() {
-    let world = World::start();
+    let world = World::builder().frozen().start();
     let mut bob = client(&world, "bob").await;
     let mut alice = client(&world, "alice").await;
     let created = alice.ok("createGroup", create("g", &["bob", "nobody", "alice", "bob"])).await;
@@ -76,7 +77,7 @@ async fn creating_a_group_tells_who_came_in_and_who_did_not() {
 
 #[tokio::test]
 async fn an_empty_id_makes_the_broker_choose_one_and_advanced_fields_are_kept() {
-    let world = World::start();
+    let world = World::builder().frozen().start();
     let mut alice = client(&world, "alice").await;
     let args = json!({"groupInfo": {"groupName": "n", "groupAvatarUrl": "http://a/b"}, "userIDs": [],
                       "config": {"groupNotice": "read me", "groupAttributes": {"k": "v"}}});
@@ -91,7 +92,7 @@ async fn an_empty_id_makes_the_broker_choose_one_and_advanced_fields_are_kept() 
 
 #[tokio::test]
 async fn joining_is_told_to_both_sides_and_twice_is_fine() {
-    let world = World::start();
+    let world = World::builder().frozen().start();
     let mut alice = client(&world, "alice").await;
     let mut bob = client(&world, "bob").await;
     assert_eq!(bob.code("joinGroup", named("g")).await, 6_000_523);
@@ -106,7 +107,7 @@ async fn joining_is_told_to_both_sides_and_twice_is_fine() {
 
 #[tokio::test]
 async fn an_invitation_brings_in_whom_it_can_and_names_the_others() {
-    let world = World::start();
+    let world = World::builder().frozen().start();
     let mut alice = client(&world, "alice").await;
     let mut bob = client(&world, "bob").await;
     let mut carol = client(&world, "carol").await;
@@ -143,7 +144,7 @@ async fn a_full_group_takes_nobody_more() {
 
 #[tokio::test]
 async fn the_owner_kicks_and_nobody_else() {
-    let world = World::start();
+    let world = World::builder().frozen().start();
     let mut bob = client(&world, "bob").await;
     let mut carol = client(&world, "carol").await;
     let mut alice = client(&world, "alice").await;
@@ -173,7 +174,7 @@ async fn the_owner_kicks_and_nobody_else() {
 
 #[tokio::test]
 async fn a_leaving_owner_hands_the_group_to_the_earliest_member() {
-    let world = World::start();
+    let world = World::builder().frozen().start();
     let mut alice = client(&world, "alice").await;
     let mut zoe = client(&world, "zoe").await;
     let mut bob = client(&world, "bob").await;
@@ -193,7 +194,7 @@ async fn a_leaving_owner_hands_the_group_to_the_earliest_member() {
 
 #[tokio::test]
 async fn the_last_one_out_ends_the_group_and_its_id_is_not_used_again() {
-    let world = World::start();
+    let world = World::builder().frozen().start();
     let mut alice = client(&world, "alice").await;
     alice.ok("createGroup", create("g", &[])).await;
     alice.ok("leaveGroup", named("g")).await;
@@ -209,12 +210,12 @@ async fn the_last_one_out_ends_the_group_and_its_id_is_not_used_again() {
     ] {
         assert_eq!(alice.code(op, args).await, 6_000_523, "{op}");
     }
-    assert_eq!(alice.ok("queryGroupList", json!({})).await, json!({"groupList": []}));
+    assert_eq!(alice.ok("queryGroupList", json!({})).await, json!({"groupList": [], "nextFlag": 0}));
 }
 
 #[tokio::test]
 async fn the_owner_dismisses_and_everyone_is_told() {
-    let world = World::start();
+    let world = World::builder().frozen().start();
     let mut bob = client(&world, "bob").await;
     let mut alice = client(&world, "alice").await;
     alice.ok("createGroup", create("g", &["bob"])).await;
@@ -225,7 +226,7 @@ async fn the_owner_dismisses_and_everyone_is_told() {
     for member in [&mut alice, &mut bob] {
         member.event("groupStateChanged").await;
         assert_eq!(member.event("groupStateChanged").await, own(0, 2, &operator("alice", 1)));
-        assert_eq!(member.ok("queryGroupList", json!({})).await, json!({"groupList": []}));
+        assert_eq!(member.ok("queryGroupList", json!({})).await, json!({"groupList": [], "nextFlag": 0}));
     }
     assert_eq!(alice.code("createGroup", create("g", &[])).await, 6_000_527);
     assert_eq!(bob.code("dismissGroup", named("g")).await, 6_000_523);
@@ -252,7 +253,7 @@ async fn a_group_message_reaches_every_member_on_every_device() {
 /// Q36: a member reads from its joining on.
 #[tokio::test]
 async fn history_begins_with_ones_joining() {
-    let world = World::start();
+    let world = World::builder().frozen().start();
     let mut alice = client(&world, "alice").await;
     alice.ok("createGroup", create("g", &[])).await;
     alice.say(To::Group("g"), "before").await;
@@ -292,7 +293,7 @@ async fn a_change_of_members_comes_between_messages_live_as_in_history() {
 
 #[tokio::test]
 async fn lists_and_counts_are_for_members_and_come_in_pages() {
-    let world = World::start();
+    let world = World::builder().frozen().start();
     let mut users = Vec::new();
     for n in 0..6 {
         users.push(format!("u{}", 5 - n));
@@ -320,8 +321,8 @@ async fn lists_and_counts_are_for_members_and_come_in_pages() {
     assert_eq!(stranger.ok("queryGroupInfo", named("g")).await, json!({"groupInfo": full("g")}));
     assert_eq!(stranger.code("queryGroupInfo", named("nowhere")).await, 6_000_523);
     let short = json!({"baseInfo": full("g")["baseInfo"], "notificationStatus": 1});
-    assert_eq!(alice.ok("queryGroupList", json!({})).await, json!({"groupList": [short]}));
-    assert_eq!(stranger.ok("queryGroupList", json!({})).await, json!({"groupList": []}));
+    assert_eq!(alice.ok("queryGroupList", json!({})).await, json!({"groupList": [short], "nextFlag": 0}));
+    assert_eq!(stranger.ok("queryGroupList", json!({})).await, json!({"groupList": [], "nextFlag": 0}));
 }
 
 #[tokio::test]

@@ -139,9 +139,16 @@ async fn a_groups_fields_have_their_limits() {
         json!({"groupInfo": {"groupName": ""}, "userIDs": [], "config": {"groupNotice": long(notice), "groupAttributes": attributes}})
     };
     edge(&mut alice, "createGroup", advanced(300, 0, 1, 0), advanced(301, 0, 1, 0), ["config.groupNotice", "301", "300"]).await;
-    edge(&mut alice, "createGroup", advanced(0, 10, 2, 0), advanced(0, 11, 2, 0), ["config.groupAttributes", "11", "10"]).await;
-    edge(&mut alice, "createGroup", advanced(0, 1, 16, 0), advanced(0, 1, 17, 0), ["config.groupAttributes", "17", "16"]).await;
-    edge(&mut alice, "createGroup", advanced(0, 1, 1, 1024), advanced(0, 1, 1, 1025), ["config.groupAttributes.0", "1025", "1024"]).await;
+    for (accepted, refused, code, words) in [
+        (advanced(0, 10, 2, 0), advanced(0, 11, 2, 0), 6_000_531, ["groupAttributes ", "11", "10"]),
+        (advanced(0, 1, 16, 0), advanced(0, 1, 17, 0), 6_000_532, ["groupAttributes ", "17", "16"]),
+        (advanced(0, 1, 1, 1024), advanced(0, 1, 1, 1025), 6_000_533, ["groupAttributes.0", "1025", "1024"]),
+    ] {
+        alice.ok("createGroup", accepted).await;
+        let error = alice.refused("createGroup", refused).await;
+        assert_eq!(error.code, code, "{error:?}");
+        assert!(words.iter().all(|word| error.message.contains(word)), "{error:?}");
+    }
     let users = |count: usize| (0..count).map(|n| format!("u{n}")).collect::<Vec<_>>();
     let create = |count: usize| json!({"groupInfo": {"groupName": ""}, "userIDs": users(count)});
     edge(&mut alice, "createGroup", create(100), create(101), ["userIDs", "101", "100"]).await;

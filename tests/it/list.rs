@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Login, To, World};
+use crate::support::{Client, Login, To, World, pluck};
 
 fn peer(id: &str) -> Value {
     json!({"conversationID": id, "conversationType": 0})
@@ -74,7 +74,7 @@ async fn s17_the_first_storable_message_makes_an_entry_on_both_sides_and_counts_
     assert_eq!((event, unread(&entry)), (1, 2));
     let asked = bob.ok("queryConversation", peer("alice")).await;
     assert_eq!(asked["conversation"], entry);
-    assert_eq!(bob.ok("queryConversationTotalUnreadMessageCount", json!({})).await["totalUnreadMessageCount"], 2);
+    assert_eq!(bob.ok("queryConversationTotalUnreadMessageCount", json!({})).await["unreadMessageCount"], 2);
     assert_eq!(bob.code("queryConversation", json!({"conversationID": "r", "conversationType": 1})).await, 6_000_001);
 }
 
@@ -312,4 +312,35 @@ async fn a_user_whose_news_overflow_reads_its_list_again() {
         alice.request("sendMessage", To::Peer("bob").args(&crate::support::text(&n.to_string()))).await;
     }
     total(&mut bob, 50).await;
+}
+
+#[tokio::test]
+async fn marks_are_kept_shown_and_narrow_the_list() {
+    let world = World::with(|config| (config.limits.marks_max, config.limits.marked_conversations_max) = (2, 2));
+    let mut alice = world.client("alice").await;
+    for id in ["bob", "carol", "dave"] {
+        world.client(id).await.say(To::Peer("alice"), "hi").await;
+    }
+    let one = |id: &str| json!({"conversationID": id, "conversationType": 0});
+    let mark = |mark: u32, set: bool, ids: &[&str]| json!({"markType": mark, "enable": set, "conversationInfos": ids.iter().map(|id| one(id)).collect::<Vec<_>>()});
+    assert_eq!(alice.ok("setConversationMark", mark(1, true, &["bob", "carol"])).await["failedConversationInfos"], json!([]));
+    let failed = alice.ok("setConversationMark", mark(1, true, &["dave", "nobody", "bob"])).await["failedConversationInfos"].take();
+    assert_eq!(failed, json!([one("dave"), one("nobody")]), "two conversations bear it, the limit; nobody is not in the list");
+    alice.ok("setConversationMark", mark(2, true, &["bob"])).await;
+    assert_eq!(alice.ok("setConversationMark", mark(3, true, &["bob"])).await["failedConversationInfos"], json!([one("bob")]));
+    assert_eq!(alice.ok("queryConversation", one("bob")).await["conversation"]["marks"], json!([1, 2]));
+    let with = |option: Value| json!({"config": {"count": 10}, "option": option});
+    let found = |list: Value| {
+        let mut ids = pluck(&list["conversationList"], "conversationID");
+        ids.sort();
+        ids
+    };
+    assert_eq!(found(alice.ok("queryConversationList", with(json!({"marks": [1]}))).await), ["bob", "carol"]);
+    assert_eq!(found(alice.ok("queryConversationList", with(json!({"marks": [2, 3]}))).await), ["bob"]);
+    assert_eq!(found(alice.ok("queryConversationList", with(json!({"conversationTypes": [2]}))).await).len(), 0);
+    assert_eq!(alice.ok("queryConversationTotalUnreadMessageCount", json!({"config": {"marks": [2]}})).await["unreadMessageCount"], 1);
+    alice.ok("clearConversationUnreadMessageCount", one("bob")).await;
+    assert_eq!(found(alice.ok("queryConversationList", with(json!({"isOnlyUnreadConversation": true}))).await), ["carol", "dave"]);
+    alice.ok("setConversationMark", mark(1, false, &["bob"])).await;
+    assert_eq!(alice.ok("queryConversation", one("bob")).await["conversation"]["marks"], json!([2]));
 }

@@ -269,7 +269,7 @@ async fn an_unknown_operation_names_op_and_a_later_one_is_not_supported() {
     let unknown = alice.refused("fly", json!({})).await;
     assert_eq!(unknown.code, 6_000_001);
     assert!(unknown.message.starts_with("op ") && unknown.message.contains("fly"), "{unknown:?}");
-    for op in ["callInvite", "setConversationMark", "sendMediaMessage", "addFriend"] {
+    for op in ["callInvite", "sendGroupJoinApplication", "sendMediaMessage", "addFriend"] {
         let refused = alice.refused(op, json!({})).await;
         assert_eq!((refused.code, refused.temporary), (6_000_013, false), "{op}");
     }

@@ -96,8 +96,8 @@ test('clearing unread clears the mentions on every device', async () => {
   await changeTo(ben, cleared);
   await sendText(ann.zim, ben.userID, 'more');
   await ask(ben.zim.clearConversationTotalUnreadMessageCount());
-  const { totalUnreadMessageCount } = await ask(ben.zim.queryConversationTotalUnreadMessageCount({}));
-  assert.equal(totalUnreadMessageCount, 0);
+  const { unreadMessageCount } = await ask(ben.zim.queryConversationTotalUnreadMessageCount({}));
+  assert.equal(unreadMessageCount, 0);
 });
 
 test('drafts, notes and inserted messages stay on their device', async () => {

@@ -239,7 +239,7 @@ impl Town {
             let list = self.call(device, "queryConversationList", json!({"config": {"count": 100}})).await.unwrap();
             let found: Vec<Line> = list["conversationList"].as_array().unwrap().iter().map(|entry| line(user, entry)).collect();
             let told = self.call(device, "queryConversationTotalUnreadMessageCount", json!({})).await.unwrap();
-            if found == lines && told["totalUnreadMessageCount"] == total {
+            if found == lines && told["unreadMessageCount"] == total {
                 return;
             }
             assert!(began.elapsed() < PATIENCE, "{}: {user} sees {found:#?} and {told}, not {lines:#?} and {total}", self.at());
