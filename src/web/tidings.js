@@ -17,6 +17,8 @@ const LOGIN_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const LOGOUT_TIMEOUT_MS = 3_000;
 const SILENCE_HEARTBEATS = 1.5;
+/** How long a link that may be dead has to show that it is not. */
+const PROBE_TIMEOUT_MS = 3_000;
 
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 15_000;
@@ -48,6 +50,8 @@ export const ZIMConnectionEvent = Object.freeze({
 export const ZIMConnectionState = Object.freeze({ Disconnected: 0, Connecting: 1, Connected: 2, Reconnecting: 3 });
 export const ZIMConversationEvent = Object.freeze({ Added: 0, Updated: 1, Disabled: 2, Deleted: 3 });
 export const ZIMConversationNotificationStatus = Object.freeze({ Notify: 1, DoNotDisturb: 2 });
+export const ZIMConversationPinnedFilter = Object.freeze({ All: 0, OnlyPinned: 1, OnlyUnpinned: 2 });
+export const ZIMConversationSyncState = Object.freeze({ Started: 0, Finished: 1, Failed: 2 });
 export const ZIMConversationType = Object.freeze({ Unknown: -1, Peer: 0, Room: 1, Group: 2, CommunityChannel: 3 });
 export const ZIMFriendApplicationListChangeAction = Object.freeze({ Added: 0, Deleted: 1 });
 export const ZIMFriendApplicationState = Object.freeze({ Unknown: -1, Waiting: 1, Accepted: 2, Rejected: 3, Expired: 4, Disabled: 5 });
@@ -57,7 +61,10 @@ export const ZIMFriendListChangeAction = Object.freeze({ Added: 0, Deleted: 1 })
 export const ZIMFriendRelationCheckType = Object.freeze({ Both: 0, Single: 1 });
 export const ZIMGeofencingType = Object.freeze({ None: 0, Include: 1, Exclude: 2 });
 export const ZIMGroupAttributesUpdateAction = Object.freeze({ Set: 0, Delete: 1 });
+export const ZIMGroupBeInviteMode = Object.freeze({ None: 0, Auth: 1 });
 export const ZIMGroupEvent = Object.freeze({ Unknown: -1, Created: 1, Dismissed: 2, Joined: 3, Invited: 4, Left: 5, KickedOut: 6 });
+export const ZIMGroupInviteMode = Object.freeze({ Any: 0, Admin: 1 });
+export const ZIMGroupJoinMode = Object.freeze({ Any: 0, Auth: 1, Forbid: 2 });
 export const ZIMGroupMemberEvent = Object.freeze({ Unknown: -1, Joined: 1, Left: 2, KickedOut: 4, Invited: 5 });
 export const ZIMGroupMemberState = Object.freeze({ Quit: 0, Enter: 1 });
 export const ZIMGroupMessageNotificationStatus = Object.freeze({ Notify: 1, Disturb: 2 });
@@ -84,6 +91,11 @@ export const ZIMMessagePinStatus = Object.freeze({ NotPinned: 0, Pinned: 1, Upda
 export const ZIMMessageRepliedInfoState = Object.freeze({ Normal: 0, Deleted: 1, NotFound: 2 });
 export const ZIMTipsMessageEvent = Object.freeze({
   Unknown: 0, GroupCreated: 1, GroupDismissed: 2, GroupJoined: 3, GroupInvited: 4, GroupLeft: 5, GroupKickedOut: 6,
+  GroupInfoChanged: 7, GroupMemberInfoChanged: 8, GroupMessagePinned: 9,
+});
+export const ZIMTipsMessageChangeInfoType = Object.freeze({
+  Unknown: 0, GroupDataChanged: 1, GroupNoticeChanged: 2, GroupNameChanged: 3, GroupAvatarUrlChanged: 4, GroupMuteChanged: 5,
+  GroupOwnerTransferred: 10, GroupMemberRoleChanged: 11, GroupMemberMuteChanged: 12, GroupMessagePinInfoChanged: 21,
 });
 export const ZIMUserOnlineStatus = Object.freeze({ Online: 0, Offline: 1, Logout: 2, Unknown: 99 });
 export const ZIMRevokeType = Object.freeze({ Unknown: -1, TwoWay: 0, OneWay: 1 });
@@ -341,7 +353,7 @@ function conversationFromWire(wire, local, messageFromWire) {
   const key = conversationKey(wire.conversationID, wire.type);
   const conversation = {
     conversationName: '', conversationAlias: '', conversationAvatarUrl: '', unreadMessageCount: 0, notificationStatus: 1, isPinned: false,
-    mentionedInfoList: [], ...fields, draft: local.drafts.get(key) ?? '',
+    mentionedInfoList: [], marks: [], ...fields, draft: local.drafts.get(key) ?? '',
   };
   const last = lastMessage && messageFromWire(lastMessage, wire.conversationID);
   conversation.lastMessage = last && !local.hides(last) ? local.annotate(last) : undefined;
@@ -460,10 +472,16 @@ function anchorOf(message) {
   return { messageSeq: message.messageSeq || message.conversationSeq || undefined, orderKey: message.orderKey };
 }
 
-/** Values of form fields are strings. */
-function withNumericCount(config) {
-  if (typeof config?.count !== 'string') return config ?? undefined;
-  return { ...config, count: Number(config.count) };
+const NUMERIC_FIELDS = [
+  'count', 'nextFlag', 'duration', 'subscriptionDuration', 'totalConversationCount', 'conversationMessageCount', 'startTime', 'endTime',
+];
+
+/** Values of form fields are strings: those that look like numbers go up as such. */
+function withNumbers(config) {
+  const isText = (field) => typeof config?.[field] === 'string' && /^\d{1,15}$/.test(config[field]);
+  const texts = NUMERIC_FIELDS.filter(isText);
+  if (texts.length === 0) return config ?? undefined;
+  return { ...config, ...Object.fromEntries(texts.map((field) => [field, Number(config[field])])) };
 }
 
 /** Counted only when it can matter: a character takes three bytes at most. */
@@ -522,6 +540,11 @@ class Link {
     const ping = { op: 'ping', resolve() {}, reject() {} };
     this.#pingTimer = setInterval(() => this.call(ping), beatMs);
     this.#watchSilence(beatMs * SILENCE_HEARTBEATS);
+  }
+
+  /** Ends the link unless it answers soon. */
+  probe() {
+    this.call({ op: 'ping', resolve() {}, reject() {}, timeoutMs: PROBE_TIMEOUT_MS, endsLink: true });
   }
 
   /** Ends the link without waiting for the other side, which may be long gone. */
@@ -644,6 +667,15 @@ class Connection {
       if (this.isUp) this.#link.call({ op, args, resolve, reject, endsLink });
       else reject(lost('trying to come back'));
     });
+  }
+
+  /** The network changed, or the page was asleep: looks at once whether the broker is there, instead of when it is time. */
+  wake() {
+    if (this.#phase === 'up') this.#link.probe();
+    if (this.#phase === 'away' && this.#link === null) {
+      clearTimeout(this.#timer);
+      this.#connect();
+    }
   }
 
   /** Says goodbye to the broker, if it can be reached, and stops. */
@@ -843,9 +875,23 @@ class Sends {
   }
 }
 
+/** What must be told for attributes to be these. */
+function differences(known, attributes) {
+  const { Set: SetAction, Delete } = ZIMRoomAttributesUpdateAction;
+  const set = Object.entries(attributes).filter(([key, value]) => known.get(key) !== value);
+  const gone = [...known].filter(([key]) => !(key in attributes));
+  return [[Delete, gone], [SetAction, set]]
+    .filter(([, pairs]) => pairs.length > 0)
+    .map(([action, pairs]) => ({ action, roomAttributes: Object.fromEntries(pairs) }));
+}
+
 /** The rooms this client is in, and the states of the vendor's table that the broker leaves to the client. */
 class Rooms {
   #inside = new Set();
+  /** Room → its attributes as they were last told. */
+  #attributes = new Map();
+  /** Room → events that came before the reply that lets us in. */
+  #early = new Map();
   #emit;
 
   constructor(emit) {
@@ -880,9 +926,43 @@ class Rooms {
     }
   }
 
+  /** Out by other means than `leave`. */
+  left(roomID) {
+    if (this.#inside.has(roomID)) this.#exit(roomID, ZIMRoomEvent.Success);
+  }
+
+  /**
+   * Attributes of a room or of its members changed; or, as a snapshot, how they stand for one who comes in or back.
+   * Of a snapshot only what is news is told, and not before the program knows that it is inside.
+   */
+  attributesChanged(event, { isSnapshot, ...data }) {
+    const { roomID, infos } = data;
+    if (isSnapshot && !this.#inside.has(roomID)) {
+      this.#early.set(roomID, [...(this.#early.get(roomID) ?? []), { event, isSnapshot, data }]);
+      return;
+    }
+    if (event === 'roomMemberAttributesUpdated') {
+      this.#emit(event, data);
+      return;
+    }
+    const known = this.#attributes.get(roomID) ?? new Map();
+    const news = isSnapshot ? differences(known, infos[0].roomAttributes) : infos;
+    this.#attributes.set(roomID, known);
+    for (const { action, roomAttributes } of news) {
+      for (const [key, value] of Object.entries(roomAttributes)) {
+        if (action === ZIMRoomAttributesUpdateAction.Set) known.set(key, value);
+        else known.delete(key);
+      }
+    }
+    if (news.length > 0) this.#emit(event, { roomID, infos: news });
+  }
+
   /** The broker did something to this member. */
   changed({ roomID, state, event, extendedData }) {
-    if (state === ZIMRoomState.Disconnected) this.#inside.delete(roomID);
+    if (state === ZIMRoomState.Disconnected) {
+      this.#inside.delete(roomID);
+      this.#attributes.delete(roomID);
+    }
     if (state === ZIMRoomState.Connected) this.#inside.add(roomID);
     this.#tell(roomID, state, event, extendedData);
   }
@@ -907,10 +987,14 @@ class Rooms {
   #enter(roomID) {
     this.#inside.add(roomID);
     this.#tell(roomID, ZIMRoomState.Connected, ZIMRoomEvent.Success);
+    const early = this.#early.get(roomID) ?? [];
+    this.#early.delete(roomID);
+    for (const { event, isSnapshot, data } of early) this.attributesChanged(event, { isSnapshot, ...data });
   }
 
   #exit(roomID, event) {
     this.#inside.delete(roomID);
+    this.#attributes.delete(roomID);
     this.#tell(roomID, ZIMRoomState.Disconnected, event);
   }
 
@@ -932,12 +1016,18 @@ const MESSAGE_EVENTS = [
   'messageDeleted', 'messageRevokeReceived', 'messageEdited', 'messageReactionsChanged', 'messageRepliedInfoChanged', 'messagePinStatusChanged',
 ];
 
+const ROOM_ATTRIBUTE_EVENTS = ['roomAttributesUpdated', 'roomAttributesBatchUpdated', 'roomMemberAttributesUpdated'];
+
 /** Methods that are nothing but a request: name → its parameters. */
 const PLAIN_METHODS = {
   queryUsersInfo: ['userIDs', 'config'],
   queryRoomMemberList: ['roomID', 'config'],
   queryRoomMembers: ['userIDs', 'roomID'],
   queryRoomOnlineMemberCount: ['roomID'],
+  queryRoomAllAttributes: ['roomID'],
+  setRoomMembersAttributes: ['attributes', 'userIDs', 'roomID', 'config'],
+  queryRoomMembersAttributes: ['userIDs', 'roomID'],
+  queryRoomMemberAttributesList: ['roomID', 'config'],
   createGroup: ['groupInfo', 'userIDs', 'config'],
   joinGroup: ['groupID'],
   leaveGroup: ['groupID'],
@@ -948,8 +1038,28 @@ const PLAIN_METHODS = {
   queryGroupInfo: ['groupID'],
   queryGroupMemberList: ['groupID', 'config'],
   queryGroupMemberCount: ['groupID'],
+  queryGroupMemberInfo: ['userID', 'groupID'],
+  queryGroupMemberMutedList: ['groupID', 'config'],
+  transferGroupOwner: ['toUserID', 'groupID'],
+  setGroupMemberRole: ['role', 'forUserID', 'groupID'],
+  setGroupMemberNickname: ['nickname', 'forUserID', 'groupID'],
+  updateGroupName: ['groupName', 'groupID'],
+  updateGroupNotice: ['groupNotice', 'groupID'],
+  updateGroupAvatarUrl: ['groupAvatarUrl', 'groupID'],
+  updateGroupJoinMode: ['mode', 'groupID'],
+  updateGroupInviteMode: ['mode', 'groupID'],
+  updateGroupBeInviteMode: ['mode', 'groupID'],
+  setGroupAttributes: ['groupAttributes', 'groupID'],
+  deleteGroupAttributes: ['keys', 'groupID'],
+  queryGroupAttributes: ['keys', 'groupID'],
+  queryGroupAllAttributes: ['groupID'],
+  muteGroup: ['isMute', 'groupID', 'config'],
+  muteGroupMembers: ['isMute', 'userIDs', 'groupID', 'config'],
+  searchLocalGroups: ['config'],
+  searchLocalGroupMembers: ['groupID', 'config'],
   queryConversation: ['conversationID', 'conversationType'],
   updateConversationPinnedState: ['isPinned', 'conversationID', 'conversationType'],
+  setConversationMark: ['markType', 'enable', 'conversationInfos'],
   setConversationNotificationStatus: ['status', 'conversationID', 'conversationType'],
   clearConversationUnreadMessageCount: ['conversationID', 'conversationType'],
   clearConversationTotalUnreadMessageCount: [],
@@ -981,26 +1091,23 @@ const PLAIN_METHODS = {
 const ARGUMENTS = {
   message: handleOf,
   messageList: handlesOf,
-  config: (config) => {
-    const given = withNumericCount(config);
+  config: (config, parameters) => {
+    const given = config ? { ...withNumbers(config) } : undefined;
+    // Of a room the flag is a text, whatever it looks like.
+    if (parameters.includes('roomID') && config?.nextFlag !== undefined) given.nextFlag = String(config.nextFlag || '');
     return given?.nextMessage ? { ...given, nextMessage: handleOf(given.nextMessage) } : given;
   },
 };
 
 /** Methods of the vendor's that the broker does not answer yet; they reject with 6000013. */
 const LATER_METHODS = `
-  acceptFriendApplication acceptGroupInviteApplication acceptGroupJoinApplication addFriend addUsersToBlacklist
-  beginRoomAttributesBatchOperation callAccept callCancel callEnd callExperimentalAPI callInvite callJoin callQuit callReject
-  callingInvite checkFriendsRelation checkUserIsInBlacklist deleteFriends deleteGroupAttributes
-  deleteMessageAllReactions deleteRoomAttributes endRoomAttributesBatchOperation leaveAllRoom muteGroup muteGroupMembers queryBlacklist
-  queryCallInvitationList queryFriendApplicationList queryFriendList queryFriendsInfo queryGroupAllAttributes queryGroupApplicationList
-  queryGroupAttributes queryGroupMemberInfo queryGroupMemberMutedList queryRoomAllAttributes queryRoomMemberAttributesList
-  queryRoomMembersAttributes querySelfUserInfo rejectFriendApplication rejectGroupInviteApplication rejectGroupJoinApplication
-  removeUsersFromBlacklist searchLocalFriends searchLocalGroupMembers searchLocalGroups sendFriendApplication sendGroupInviteApplications
-  sendGroupJoinApplication setConversationMark setGroupAttributes setGroupMemberNickname setGroupMemberRole
-  setRoomAttributes setRoomMembersAttributes switchRoom transferGroupOwner updateFriendAlias updateFriendAttributes updateGroupAlias
-  updateGroupAvatarUrl updateGroupBeInviteMode updateGroupInviteMode updateGroupJoinMode updateGroupName updateGroupNotice updateUserBadge
-  updateUserCustomStatus updateUserOfflinePushRule uploadLog
+  acceptFriendApplication acceptGroupInviteApplication acceptGroupJoinApplication addFriend addUsersToBlacklist callAccept callCancel
+  callEnd callExperimentalAPI callInvite callJoin callQuit callReject callingInvite checkFriendsRelation checkUserIsInBlacklist
+  deleteFriends deleteMessageAllReactions queryBlacklist queryCallInvitationList queryFriendApplicationList queryFriendList
+  queryFriendsInfo queryGroupApplicationList querySelfUserInfo rejectFriendApplication rejectGroupInviteApplication
+  rejectGroupJoinApplication removeUsersFromBlacklist searchLocalFriends sendFriendApplication sendGroupInviteApplications
+  sendGroupJoinApplication updateFriendAlias updateFriendAttributes updateGroupAlias updateUserBadge updateUserCustomStatus
+  updateUserOfflinePushRule
 `.trim().split(/\s+/);
 
 const randomID = () => bytesToBase64(crypto.getRandomValues(new Uint8Array(12))).replaceAll('+', '-').replaceAll('/', '_');
@@ -1028,6 +1135,21 @@ function socketUrl(server) {
 
 const pageOrigin = () => (globalThis.location?.origin?.startsWith('http') ? globalThis.location.origin : undefined);
 
+/**
+ * Calls `wake` when a page gets or loses its network, or comes back from the background or from sleep, where timers stood
+ * still. @returns {() => void} stops it
+ */
+function onWaking(wake) {
+  const page = globalThis.document;
+  if (!page || typeof globalThis.addEventListener !== 'function') return () => {};
+  const shown = () => page.visibilityState === 'visible' && wake();
+  const places = [[globalThis, 'online', wake], [globalThis, 'offline', wake], [globalThis, 'pageshow', wake], [page, 'resume', wake], [page, 'visibilitychange', shown]];
+  for (const [place, type, listener] of places) place.addEventListener(type, listener);
+  return () => {
+    for (const [place, type, listener] of places) place.removeEventListener(type, listener);
+  };
+}
+
 /** Stored messages that came already: a replay begins a little before the loss. */
 class Heard {
   static #MAX = 4096;
@@ -1048,6 +1170,9 @@ const pause = (ms, signal) => new Promise((resolve) => {
   signal?.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
 });
 
+/** Not written in the import itself, where bundlers for browsers would look for it. */
+const NODE_FILES = 'node:fs';
+
 const KIND_NAMES = { [Image]: 'image', [FileKind]: 'file', [Audio]: 'audio', [Video]: 'video' };
 
 /** The bytes behind `fileLocalPath`: a File or Blob, bytes, or in Node a path. @returns {Promise<Blob>} */
@@ -1056,7 +1181,7 @@ async function blobOf(source) {
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return new Blob([source]);
   if (typeof source === 'string' && globalThis.process?.versions?.node) {
     try {
-      const { openAsBlob } = await import('node:fs');
+      const { openAsBlob } = await import(/* webpackIgnore: true */ /* @vite-ignore */ NODE_FILES);
       return await openAsBlob(source);
     } catch (error) {
       throw new ZIMError(Code.FileNotExist, `fileLocalPath ${source} cannot be read: ${error.message}`);
@@ -1339,6 +1464,9 @@ export class ZIM {
   #localIDPrefix = `l-${randomID()}-`;
   #messagesMade = 0;
   #underWay = new Set();
+  /** Attributes of rooms that are noted until their batch ends. */
+  #batches = new Map();
+  #stopWaking = () => {};
 
   /**
    * The program's one client, or null when there is one already.
@@ -1378,7 +1506,11 @@ export class ZIM {
     this.#deviceID = given.deviceID || ownDeviceID();
   }
 
+  /** This client writes no log but errors of the program's own listeners, to the console. */
   setLogConfig() {}
+
+  /** There is no log to upload. */
+  async uploadLog() {}
 
   /** Listens to an event; a second listener takes the place of the first. */
   on(type, listener) {
@@ -1408,12 +1540,21 @@ export class ZIM {
     this.#local = new Local(userID);
     this.#files?.end(this.#notLoggedIn());
     this.#files = new Files(this.#baseUrl(), () => this.#request('renewMediaToken', {}));
+    this.#stopWaking();
+    this.#stopWaking = onWaking(() => this.#connection.wake());
     this.#tellState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
     await this.#connection.login();
   }
 
   /** @returns {Promise<void>} */
-  async logout() {
+  logout() {
+    const done = this.#logout();
+    // The vendor's returns nothing: programs do not wait for it, and none of them catches.
+    done.catch(() => {});
+    return done;
+  }
+
+  async #logout() {
     if (!this.#connection || this.#connection.isIdle) throw this.#notLoggedIn();
     const goodbye = this.#connection.logout();
     this.#endSession(ZIMRoomEvent.Success, new ZIMError(Code.UserIsNotLogged, 'logged out'));
@@ -1477,6 +1618,21 @@ export class ZIM {
   /** The vendor's older name for media. */
   async sendMediaMessage(message, toConversationID, conversationType, config, notification) {
     return this.sendMessage(message, toConversationID, conversationType, config, notification);
+  }
+
+  /** As before 2.4. */
+  async sendPeerMessage(message, toUserID, config, notification) {
+    return this.sendMessage(message, toUserID, Peer, config, notification);
+  }
+
+  /** As before 2.4. */
+  async sendRoomMessage(message, toRoomID, config, notification) {
+    return this.sendMessage(message, toRoomID, Room, config, notification);
+  }
+
+  /** As before 2.4. */
+  async sendGroupMessage(message, toGroupID, config, notification) {
+    return this.sendMessage(message, toGroupID, Group, config, notification);
   }
 
   /** Answers a message. As `sendMessage`, in the conversation of the original. */
@@ -1573,7 +1729,7 @@ export class ZIM {
 
   /** Those who reacted in one way. */
   async queryMessageReactionUserList(message, config) {
-    const page = await this.#request('queryMessageReactionUserList', { message: handleOf(message), config: withNumericCount(config) });
+    const page = await this.#request('queryMessageReactionUserList', { message: handleOf(message), config: withNumbers(config) });
     return { ...page, message };
   }
 
@@ -1652,8 +1808,9 @@ export class ZIM {
     }
   }
 
-  async queryConversationList(config) {
-    return { conversationList: await this.#conversations('queryConversationList', config) };
+  /** @param {object} [option] which ones: kinds, marks, only unread ones, only pinned ones */
+  async queryConversationList(config, option) {
+    return { conversationList: await this.#conversations('queryConversationList', config, option) };
   }
 
   async queryConversationPinnedList(config) {
@@ -1661,14 +1818,14 @@ export class ZIM {
   }
 
   /** The broker may cut a page by size, and this device may hide some of it; asks on until `count` or the end. */
-  async #conversations(op, config) {
-    const { count, nextConversation } = withNumericCount(config) ?? {};
+  async #conversations(op, config, option = undefined) {
+    const { count, nextConversation } = withNumbers(config) ?? {};
     const list = [];
     let last = nextConversation;
     let page;
     do {
       const anchor = last && { conversationID: last.conversationID, type: last.type, orderKey: last.orderKey, isPinned: last.isPinned };
-      page = (await this.#request(op, { config: { count: count - list.length, nextConversation: anchor } })).conversationList;
+      page = (await this.#request(op, { config: { count: count - list.length, nextConversation: anchor }, option: option ?? undefined })).conversationList;
       last = page.at(-1);
       list.push(...page.map((wire) => this.#conversation(wire)).filter((one) => !this.#local.hidesConversation(one)));
     } while (page.length > 0 && list.length < count);
@@ -1695,7 +1852,7 @@ export class ZIM {
 
   /** A page of history, oldest first. The broker may cut pages by size; this asks on until `count` or the end. */
   async queryHistoryMessage(conversationID, conversationType, config) {
-    const { count, reverse = false, nextMessage } = withNumericCount(config) ?? {};
+    const { count, reverse = false, nextMessage } = withNumbers(config) ?? {};
     const messageList = [];
     let anchor = anchorOf(nextMessage);
     let hasHidden = false;
@@ -1741,12 +1898,62 @@ export class ZIM {
     return this.#rooms.leave(roomID, () => this.#request('leaveRoom', { roomID }));
   }
 
+  /** Leaves one room for another; where that is not possible, stays. */
+  async switchRoom(fromRoomID, toRoomInfo, isCreateWhenRoomNotExisted = false, config = undefined) {
+    this.#requireLogin();
+    const args = { fromRoomID, toRoomInfo, isCreateWhenRoomNotExisted, config: config ?? undefined };
+    const events = [ZIMRoomEvent.ActiveSwitch, ZIMRoomEvent.SwitchFailed];
+    const result = await this.#rooms.enter(toRoomInfo?.roomID, events, () => this.#request('switchRoom', args));
+    this.#rooms.left(fromRoomID);
+    return result;
+  }
+
+  async leaveAllRoom() {
+    const { roomIDs } = await this.#request('leaveAllRoom', {});
+    for (const roomID of roomIDs) this.#rooms.left(roomID);
+    return { roomIDs };
+  }
+
+  /** From now on, until the end of the batch, setting and deleting attributes of this room is noted and not sent. */
+  async beginRoomAttributesBatchOperation(roomID, config) {
+    this.#requireLogin();
+    if (this.#batches.has(roomID)) throw invalid(`roomID is ${roomID}, of which a batch has begun already`);
+    this.#batches.set(roomID, { config: config ?? undefined, operations: [] });
+  }
+
+  /** Carries out what was noted, as one. */
+  async endRoomAttributesBatchOperation(roomID) {
+    this.#requireLogin();
+    const batch = this.#batches.get(roomID);
+    if (!batch) throw invalid(`roomID is ${roomID}, of which no batch has begun`);
+    this.#batches.delete(roomID);
+    if (batch.operations.length > 0) await this.#request('endRoomAttributesBatchOperation', { roomID, ...batch });
+    return { roomID };
+  }
+
+  async setRoomAttributes(roomAttributes, roomID, config) {
+    return this.#changeRoomAttributes('setRoomAttributes', roomID, { roomAttributes }, config);
+  }
+
+  async deleteRoomAttributes(keys, roomID, config) {
+    return this.#changeRoomAttributes('deleteRoomAttributes', roomID, { keys }, config);
+  }
+
+  /** Within a batch it is noted, and on what terms is the batch's to say. */
+  async #changeRoomAttributes(op, roomID, change, config) {
+    this.#requireLogin();
+    const batch = this.#batches.get(roomID);
+    if (!batch) return this.#request(op, { roomID, ...change, config: config ?? undefined });
+    batch.operations.push(change);
+    return { roomID, errorKeys: [] };
+  }
+
   static {
     const define = (name, value) => Object.defineProperty(this.prototype, name, { value, writable: true, configurable: true });
     for (const [name, parameters] of Object.entries(PLAIN_METHODS)) {
       define(name, async function (...values) {
         this.#requireLogin();
-        const args = Object.fromEntries(parameters.map((parameter, n) => [parameter, ARGUMENTS[parameter]?.(values[n]) ?? values[n]]));
+        const args = Object.fromEntries(parameters.map((parameter, n) => [parameter, ARGUMENTS[parameter]?.(values[n], parameters) ?? values[n]]));
         return this.#completed(await this.#request(name, args), args.conversationID);
       });
     }
@@ -1800,6 +2007,8 @@ export class ZIM {
     if (!this.#isResumed || result.resync) this.#cursor = result.cursor ?? null;
     this.#tellState(ZIMConnectionState.Connected, ZIMConnectionEvent.Success);
     if (this.#isResumed && result.resync) this.#emit('resyncRequired', {});
+    // The list is the broker's, whole at once: it is never on its way.
+    if (!this.#isResumed) for (const state of [ZIMConversationSyncState.Started, ZIMConversationSyncState.Finished]) this.#emit('conversationSyncStateChanged', { state });
     this.#rooms.resumed(result.rooms ?? []);
     this.#sends.resume();
   }
@@ -1815,9 +2024,11 @@ export class ZIM {
   }
 
   #endSession(roomEvent, error) {
+    this.#stopWaking();
     this.#sends.abandon(error);
     this.#files?.end(error);
     this.#rooms.ended(roomEvent);
+    this.#batches.clear();
   }
 
   #requireLogin() {
@@ -1907,6 +2118,7 @@ export class ZIM {
   #receive(event, data) {
     if (event in NEWER_NAMES) this.#receiveMessages(event, data);
     else if (event === 'roomStateChanged') this.#rooms.changed(data);
+    else if (ROOM_ATTRIBUTE_EVENTS.includes(event)) this.#rooms.attributesChanged(event, data);
     else if (event === 'broadcastMessageReceived') this.#emit(event, { message: this.#fromWire(data.message, '') });
     else if (event === 'conversationChanged') this.#changeConversations(data.infoList);
     else if (MESSAGE_EVENTS.includes(event)) this.#emit(event, this.#completed(data, data.conversationID));

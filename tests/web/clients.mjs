@@ -14,7 +14,9 @@ const EVENTS = [
   'roomStateChanged', 'roomMemberJoined', 'roomMemberLeft', 'groupStateChanged', 'groupMemberStateChanged',
   'conversationChanged', 'conversationTotalUnreadMessageCountUpdated', 'conversationsAllDeleted', 'messageDeleted',
   'messageRevokeReceived', 'messageEdited', 'messageReactionsChanged', 'messageReceiptChanged', 'messageRepliedCountChanged',
-  'messagePinStatusChanged', 'userStatusUpdated', 'userInfoUpdated',
+  'messagePinStatusChanged', 'userStatusUpdated', 'userInfoUpdated', 'roomAttributesUpdated', 'roomAttributesBatchUpdated',
+  'roomMemberAttributesUpdated', 'groupNameUpdated', 'groupNoticeUpdated', 'groupAvatarUrlUpdated', 'groupAttributesUpdated',
+  'groupMutedInfoUpdated', 'groupVerifyInfoUpdated', 'groupMemberInfoUpdated', 'conversationSyncStateChanged',
 ];
 
 const show = (value) => inspect(value, { depth: 8, breakLength: 140 });
