@@ -353,7 +353,7 @@ function conversationFromWire(wire, local, messageFromWire) {
   const key = conversationKey(wire.conversationID, wire.type);
   const conversation = {
     conversationName: '', conversationAlias: '', conversationAvatarUrl: '', unreadMessageCount: 0, notificationStatus: 1, isPinned: false,
-    mentionedInfoList: [], marks: [], ...fields, draft: local.drafts.get(key) ?? '',
+    mentionedInfoList: [], marks: [], pinnedTime: 0, ...fields, draft: local.drafts.get(key) ?? '',
   };
   const last = lastMessage && messageFromWire(lastMessage, wire.conversationID);
   conversation.lastMessage = last && !local.hides(last) ? local.annotate(last) : undefined;

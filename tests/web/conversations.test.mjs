@@ -48,7 +48,7 @@ test('an entry is whole on both sides, and pages go on from partial copies', asy
   assert.equal(event, 0);
   assert.deepEqual(Object.keys(conversation).sort(), [
     'conversationAlias', 'conversationAvatarUrl', 'conversationID', 'conversationName', 'draft', 'isPinned', 'lastMessage',
-    'mentionedInfoList', 'notificationStatus', 'orderKey', 'type', 'unreadMessageCount',
+    'marks', 'mentionedInfoList', 'notificationStatus', 'orderKey', 'pinnedTime', 'type', 'unreadMessageCount',
   ]);
   assert.equal(conversation.conversationID, ann.userID);
   assert.equal(conversation.conversationName, ann.userID);
