@@ -360,6 +360,9 @@ function conversationFromWire(wire, local, messageFromWire) {
   return conversation;
 }
 
+/** The vendor's page about mentions reads `info`, its SDK has `infoList`: here both are the list. */
+const conversationChanges = (infoList) => Object.defineProperty({ infoList }, 'info', { value: infoList, enumerable: false });
+
 const conversationKey = (conversationID, type) => `${type}/${conversationID}`;
 
 /** What names a message to the broker. The program may hand in a partial copy, or one that went through JSON. */
@@ -1846,7 +1849,7 @@ export class ZIM {
   async setConversationDraft(draft, conversationID, conversationType) {
     const { conversation } = await this.queryConversation(conversationID, conversationType);
     this.#local.setDraft(conversationKey(conversationID, conversationType), draft);
-    this.#emit('conversationChanged', { infoList: [{ event: ZIMConversationEvent.Updated, conversation: { ...conversation, draft } }] });
+    this.#emit('conversationChanged', conversationChanges([{ event: ZIMConversationEvent.Updated, conversation: { ...conversation, draft } }]));
     return { conversationID, conversationType };
   }
 
@@ -2130,7 +2133,7 @@ export class ZIM {
   #changeConversations(infoList) {
     const whole = infoList.map((info) => ({ ...info, conversation: this.#conversation(info.conversation) }));
     const shown = whole.filter(({ conversation }) => !this.#local.hidesConversation(conversation));
-    if (shown.length > 0) this.#emit('conversationChanged', { infoList: shown });
+    if (shown.length > 0) this.#emit('conversationChanged', conversationChanges(shown));
   }
 
   #receiveMessages(event, { messageList, fromConversationID, info = { isOfflineMessage: false } }) {
