@@ -66,6 +66,11 @@ class Broker {
     await end(this.#child, 'SIGKILL');
   }
 
+  /** As an operator stops it; its data stays. */
+  async stopGently() {
+    await end(this.#child, 'SIGTERM');
+  }
+
   /** Alive but silent, as behind a network that drops everything. */
   freeze() {
     this.#child.kill('SIGSTOP');
