@@ -1,21 +1,23 @@
 // Types of the Tidings client. Names, fields and signatures are the vendor's, as its SDK had them in 2.14, so that a
 // program changes its import and nothing else; what came with a later version says so, what is ours says "Our choice".
 //
-//   instance        ZIM: statics and methods, at the end of the file
-//   config          ZIMAppConfig, ZIMLoginConfig, ZIMPushConfig …
 //   enums           the vendor's numbers by name; numbers themselves are taken everywhere, too
-//   messages        drafts and messages by kind; sending, history, changes, receipts, search
-//   conversations   the list, its queries and changes
-//   rooms, groups, users
-//   events          ZIMEventData: what each listener gets
 //   errors          ZIMError
-//   tier D          calls, friends, blacklist: declared so that programs compile; the methods reject with 6000013
+//   config          ZIMAppConfig, ZIMLoginConfig, ZIMPushConfig …
+//   users           who they are, and whether they are there
+//   messages        drafts and messages by kind; sending, history, search, changes, receipts
+//   conversations   the list, its queries and changes
+//   rooms, groups   members, attributes, roles, mutes
+//   events          ZIMEventData: what each listener gets
+//   tier D          calls, friends, blacklist: names only, so that programs compile
+//   instance        ZIM: statics and methods; those of tier D come last and reject with 6000013
 //
-// Conventions. Times are Unix milliseconds, durations say their unit, lengths are bytes of UTF-8. "since 2.17" names the
-// vendor's release that brought a member. Fields later than 2.14 are optional, also where this client always fills them in:
-// a program may build such objects itself. Every method but the statics, `on`, `off`, `setLogConfig`, `login` and `destroy`
-// needs a login (else 6000121); bad arguments are 6000001; a busy or unreachable broker is 6000005, 6000007 or 6000104.
-// "Source: spec …" names the chapter or row of the API's description that a statement was taken from.
+// Conventions. Times are Unix milliseconds, durations say their unit, lengths are bytes of UTF-8. "Since 2.17" names the vendor's
+// release that brought a member; "newer than 2.14" is one of its types of 2.29 for which no source names the release. Fields later
+// than 2.14 are optional, also where this client always fills them in: a program may build such objects itself. Every method but
+// the statics, `on`, `off`, `setLogConfig`, `login` and `destroy` needs a login (else 6000121); bad arguments are 6000001; a busy
+// or unreachable broker is 6000005, 6000007 or 6000104. "Source: spec …" names the chapter or row of the description of the
+// vendor's API that a statement was taken from.
 
 // ---------------------------------------------------------------- runtime
 
@@ -97,16 +99,16 @@ export type ZIMGroupJoinMode = 0 | 1 | 2;
 export type ZIMGroupInviteMode = 0 | 1;
 /** Whether the invited are asked first: 0 no, 1 yes. Since 2.15. */
 export type ZIMGroupBeInviteMode = 0 | 1;
-/** 1 original, 2 large image, 3 thumbnail, 4 first picture of a video. Since 2.27. */
+/** 1 original, 2 large image, 3 thumbnail, 4 first picture of a video. Newer than 2.14. */
 export type ZIMMediaFileType = 1 | 2 | 3 | 4;
-/** 0 all, 1 only pinned, 2 only not pinned. Since 2.29. */
+/** 0 all, 1 only pinned, 2 only not pinned. Newer than 2.14. */
 export type ZIMConversationPinnedFilter = 0 | 1 | 2;
 /** 0 started, 1 finished, 2 failed. Since 2.21. */
 export type ZIMConversationSyncState = 0 | 1 | 2;
-/** 0 added, 1 deleted. Since 2.29. */
+/** 0 added, 1 deleted. Newer than 2.14. */
 export type ZIMMessageReactionUserChangeAction = 0 | 1;
 /**
- * 1 Windows, 2 iPhone, 3 Android, 4 macOS, 5 Linux, 6 web, 7 mini-program, 9 iPad, 10 OpenHarmony, 32 unknown. Since 2.18.
+ * 1 Windows, 2 iPhone, 3 Android, 4 macOS, 5 Linux, 6 web, 7 mini-program, 9 iPad, 10 OpenHarmony, 32 unknown. Newer than 2.14.
  */
 export type ZIMPlatformType = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 9 | 10 | 32;
 /** What a tips message tells of: 1 several of 2 notice, 3 name, 4 avatar, 5 mute; 10 owner, 11 role, 12 member mute; 21 pin. Since 2.15. */
@@ -388,7 +390,7 @@ export interface ZIMMessage extends ZIMMessageBase {
   orderKey: number;
   /** Counts a conversation's kept messages, without gaps. */
   conversationSeq: number;
-  /** The later name of `conversationSeq`. Since 2.15. */
+  /** The later name of `conversationSeq`. Newer than 2.14. */
   messageSeq?: number;
   /** Our choice: what the sender asked for. */
   priority?: ZIMMessagePriority;
@@ -751,7 +753,7 @@ export interface ZIMMessageReactionUserListQueriedResult {
   message: ZIMMessage;
 }
 
-/** Since 2.28. */
+/** Newer than 2.14. */
 export interface ZIMMessageReactionUserChangeInfo {
   userID: string;
   reactionType: string;
@@ -759,7 +761,7 @@ export interface ZIMMessageReactionUserChangeInfo {
   sumCount: number;
 }
 
-/** Since 2.28. */
+/** Newer than 2.14. */
 export interface ZIMMessageReactionChangeInfo {
   message: ZIMMessage;
   userChangeInfoList: ZIMMessageReactionUserChangeInfo[];
@@ -938,7 +940,7 @@ export interface ZIMMessageMentionedInfo {
   type: ZIMMessageMentionedType;
   fromUserID: string;
   messageID: string;
-  /** Since 2.17. */
+  /** Newer than 2.14. */
   messageSeq?: number;
 }
 
@@ -954,13 +956,13 @@ export interface ZIMConversationQueryConfig {
   nextConversation?: ZIMConversation;
 }
 
-/** Which conversations a list has; what is left out or empty does not choose. Since 2.17. */
+/** Which conversations a list has; what is left out or empty does not choose. Newer than 2.14. */
 export interface ZIMConversationFilterOption {
   conversationTypes?: ZIMConversationType[];
   /** One of these is enough. */
   marks?: number[];
   isOnlyUnreadConversation?: boolean;
-  /** Since 2.29. */
+  /** Newer than 2.14. */
   pinnedFilter?: ZIMConversationPinnedFilter;
 }
 
@@ -1211,15 +1213,15 @@ export interface ZIMGroupFullInfo {
   groupAttributes: Record<string, string>;
   notificationStatus: ZIMGroupMessageNotificationStatus;
   mutedInfo: ZIMGroupMuteInfo;
-  /** Milliseconds. Since 2.15. */
+  /** Milliseconds. Newer than 2.14. */
   createTime?: number;
-  /** Since 2.15. */
+  /** Newer than 2.14. */
   maxMemberCount?: number;
   /** Since 2.15. */
   verifyInfo?: ZIMGroupVerifyInfo;
 }
 
-/** Since 2.23. */
+/** Newer than 2.14. */
 export interface ZIMGroupMemberSimpleInfo extends ZIMUserInfo {
   memberNickname: string;
   memberRole: number;
@@ -1249,7 +1251,7 @@ export interface ZIMGroupAttributesUpdateInfo {
 export interface ZIMGroupAdvancedConfig {
   groupNotice: string;
   groupAttributes: Record<string, string>;
-  /** 0: the broker's limit. Since 2.15. */
+  /** 0: the broker's limit. Newer than 2.14. */
   maxMemberCount?: number;
   /** Since 2.15. */
   joinMode?: ZIMGroupJoinMode;
@@ -1522,7 +1524,7 @@ export interface ZIMEventOfMessageRevokeReceivedResult {
 
 export interface ZIMEventOfMessageReactionsChangedResult {
   reactions: ZIMMessageReaction[];
-  /** Since 2.28. */
+  /** Newer than 2.14. */
   changeInfoList?: ZIMMessageReactionChangeInfo[];
 }
 
@@ -1678,7 +1680,7 @@ export interface ZIMEventData {
   messageRevokeReceived: ZIMEventOfMessageRevokeReceivedResult;
   /** Since 2.10. */
   messageReactionsChanged: ZIMEventOfMessageReactionsChangedResult;
-  /** By this user on another device. Since 2.14. */
+  /** By this user on another device. */
   messageDeleted: ZIMEventOfMessageDeletedResult;
   /** What these messages quote was changed. Since 2.17. */
   messageRepliedInfoChanged: ZIMEventOfMessageListChangedResult;
@@ -1851,7 +1853,7 @@ export declare class ZIM {
   // ---- statics
 
   /**
-   * The program's one client, or null when there is one already. A bare number is the application's, as before 2.0.
+   * The program's one client, or null when there is one already. A bare number is the application's, as in older programs.
    * Since 1.1. Source: spec 3.1.
    */
   static create(appConfig: ZIMAppConfig | number): ZIM | null;
@@ -1861,7 +1863,7 @@ export declare class ZIM {
   static getVersion(): string;
   /** Does nothing and answers false: there is one broker, wherever it stands. Since 2.12. */
   static setGeofencingConfig(areaList: number[], type: ZIMGeofencingType): boolean;
-  /** Does nothing. Since 2.15. */
+  /** Does nothing. Newer than 2.14. */
   static setAdvancedConfig(key: string, value: string): void;
   /** Our choice: a client of its own, whatever others there are; several users in one program. */
   static createInstance(appConfig: ZIMAppConfig | number): ZIM;
@@ -1912,7 +1914,7 @@ export declare class ZIM {
 
   /** Not in the list: 6000603. Since 2.8. Source: spec 3.5. */
   queryConversation(conversationID: string, conversationType: ZIMConversationType): Promise<ZIMConversationQueriedResult>;
-  /** A page, pinned ones first, then the newest. Since 2.0; `option` since 2.17. Source: spec 3.5. */
+  /** A page, pinned ones first, then the newest. Since 2.0; `option` is newer than 2.14. Source: spec 3.5. */
   queryConversationList(
     config: Loose<ZIMConversationQueryConfig, 'count'>,
     option?: ZIMConversationFilterOption,
