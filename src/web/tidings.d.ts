@@ -1,4 +1,33 @@
-// Types of the Tidings client. Names and members are the vendor's; what is ours is marked so.
+// Types of the Tidings client. Names, fields and signatures are the vendor's, as its SDK had them in 2.14, so that a
+// program changes its import and nothing else; what came with a later version says so, what is ours says "Our choice".
+//
+//   enums           the vendor's numbers by name; numbers themselves are taken everywhere, too
+//   errors          ZIMError
+//   config          ZIMAppConfig, ZIMLoginConfig, ZIMPushConfig …
+//   users           who they are, and whether they are there
+//   messages        drafts and messages by kind; sending, history, search, changes, receipts
+//   conversations   the list, its queries and changes
+//   rooms, groups   members, attributes, roles, mutes
+//   events          ZIMEventData: what each listener gets
+//   tier D          calls, friends, blacklist: names only, so that programs compile
+//   instance        ZIM: statics and methods; those of tier D come last and reject with 6000013
+//
+// Conventions. Times are Unix milliseconds, durations say their unit, lengths are bytes of UTF-8. "Since 2.17" names the vendor's
+// release that brought a member; "newer than 2.14" is one of its types of 2.29 for which no source names the release. Fields later
+// than 2.14 are optional, also where this client always fills them in: a program may build such objects itself. Every method but
+// the statics, `on`, `off`, `setLogConfig`, `login` and `destroy` needs a login (else 6000121); bad arguments are 6000001; a busy
+// or unreachable broker is 6000005, 6000007 or 6000104. "Source: spec …" names the chapter or row of the description of the
+// vendor's API that a statement was taken from.
+
+// ---------------------------------------------------------------- runtime
+
+/** A class of the runtime; `any` where the program's type libraries do not know it, so that neither "dom" nor Node's are needed. */
+type Runtime<Name extends string> = typeof globalThis extends Record<Name, { prototype: infer Instance }> ? Instance : any;
+
+/** Our choice: what a file is sent from. */
+export type ZIMLocalFile = Runtime<'File'> | Runtime<'Blob'> | Uint8Array | string;
+
+// ---------------------------------------------------------------- enums
 
 export declare enum ZIMBlacklistChangeAction { Added = 0, Removed = 1 }
 export declare enum ZIMCXHandleType { Generic = 1, PhoneNumber = 2, EmailAddress = 3 }
@@ -61,41 +90,116 @@ export declare enum ZIMUserRelationType {
   Unknown = 0, SingleNo = 1, SingleHave = 2, BothAllNo = 3, BothSelfHave = 4, BothOtherHave = 5, BothAllHave = 6,
 }
 
-/** What every rejected promise carries. `code` is one of the vendor's error numbers. */
-export declare class ZIMError extends Error {
-  code: number;
+/**
+ * Who may join a group: 0 anyone, 1 by approval, 2 nobody. Since 2.15.
+ * Like the vendor's other newer enums it is a type only: the module exports the enums above and no more.
+ */
+export type ZIMGroupJoinMode = 0 | 1 | 2;
+/** Who may invite: 0 every member, 1 owner and admins. Since 2.15. */
+export type ZIMGroupInviteMode = 0 | 1;
+/** Whether the invited are asked first: 0 no, 1 yes. Since 2.15. */
+export type ZIMGroupBeInviteMode = 0 | 1;
+/** 1 original, 2 large image, 3 thumbnail, 4 first picture of a video. Newer than 2.14. */
+export type ZIMMediaFileType = 1 | 2 | 3 | 4;
+/** 0 all, 1 only pinned, 2 only not pinned. Newer than 2.14. */
+export type ZIMConversationPinnedFilter = 0 | 1 | 2;
+/** 0 started, 1 finished, 2 failed. Since 2.21. */
+export type ZIMConversationSyncState = 0 | 1 | 2;
+/** 0 added, 1 deleted. Newer than 2.14. */
+export type ZIMMessageReactionUserChangeAction = 0 | 1;
+/**
+ * 1 Windows, 2 iPhone, 3 Android, 4 macOS, 5 Linux, 6 web, 7 mini-program, 9 iPad, 10 OpenHarmony, 32 unknown. Newer than 2.14.
+ */
+export type ZIMPlatformType = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 9 | 10 | 32;
+/** What a tips message tells of: 1 several of 2 notice, 3 name, 4 avatar, 5 mute; 10 owner, 11 role, 12 member mute; 21 pin. Since 2.15. */
+export type ZIMTipsMessageChangeInfoType = 0 | 1 | 2 | 3 | 4 | 5 | 10 | 11 | 12 | 21;
+
+// ---------------------------------------------------------------- errors
+
+/**
+ * One of the vendor's error numbers. A number only: the vendor's module has no such object at run time, nor has this one.
+ * Source: spec 5.
+ */
+export type ZIMErrorCode = number;
+
+/** `code` and `message`: what rejected promises carry and the event `error` brings. Source: spec S25. */
+export interface ZIMError {
+  /** One of the vendor's error numbers, such as 6000001 for a bad argument. */
+  code: ZIMErrorCode;
+  /** What is wrong, naming field, value and limit. */
   message: string;
-  /** Ours: the broker could not do it now, but may later. */
+  /** Our choice: the broker could not do it now, but may later. */
   temporary?: boolean;
-  /** Ours: when waiting this long helps. */
+  /** Our choice: trying again helps after this long, milliseconds. */
   retryAfterMs?: number;
 }
 
+/** Our choice: the class of every rejection, so that `instanceof` and stack traces work. */
+export declare const ZIMError: {
+  new (code: ZIMErrorCode, message: string, advice?: { temporary?: boolean; retryAfterMs?: number }): ZIMError & Error;
+  readonly prototype: ZIMError & Error;
+};
+
+/** One user of several for whom it failed, and the error number. */
+export interface ZIMErrorUserInfo {
+  userID: string;
+  /** An error number: 6000204 unknown, 6000522 in it already … */
+  reason: number;
+}
+
+// ---------------------------------------------------------------- config
+
 export interface ZIMAppConfig {
+  /** The application's number; this broker serves whichever it is told, one. */
   appID: number;
-  /** Ours: base address of the broker, http(s) or ws(s); else `globalThis.TIDINGS_SERVER`, else the page's origin. */
+  /** Our choice: base address of the broker, http(s) or ws(s); else `globalThis.TIDINGS_SERVER`, else the page's origin. */
   server?: string;
-  /** Ours: the SDK version this program was written for; newer features are kept from it. Default 2.14.0. */
+  /** Our choice: the SDK version this program was written for; newer features are kept from it. Default "2.14.0". */
   sdkVersion?: string;
-  /** Ours: a WebSocket class, where the runtime has none of its own. */
+  /** Our choice: a WebSocket class, where the runtime has none of its own. */
   WebSocket?: new (url: string) => unknown;
-  /** Ours: names this device of the user, at most 64 bytes; else one per browser tab or client. */
+  /** Our choice: names this device of the user, at most 64 bytes; else one per browser tab or client. */
   deviceID?: string;
-  /** Ours: the longest pause between two attempts to reconnect, milliseconds. Default 15000. */
+  /** Our choice: the longest pause between two attempts to reconnect, milliseconds. Default 15000. */
   reconnectMaxMs?: number;
 }
 
 export interface ZIMLoginConfig {
+  /** At most 256 bytes; empty keeps the name the broker has. */
   userName: string;
+  /** Made by the application's server; good for 24 days at most. */
   token: string;
+  /** Taken and ignored: there is no login without a connection. */
   isOfflineLogin: boolean;
 }
 
+/** Taken and ignored. */
 export interface ZIMLogConfig {
   logLevel: string;
 }
 
+/** Taken and ignored: iOS only. */
+export interface ZIMVoIPConfig {
+  iOSVoIPHandleType: ZIMCXHandleType;
+  iOSVoIPHandleValue: string;
+  iOSVoIPHasVideo: boolean;
+}
+
+/** Taken and ignored: this broker pushes to nobody who is offline. */
+export interface ZIMPushConfig {
+  title: string;
+  content: string;
+  payload?: string;
+  resourcesID?: string;
+  badgeIncrement?: number;
+  enableBadge?: boolean;
+  voIPConfig?: ZIMVoIPConfig;
+}
+
+// ---------------------------------------------------------------- users
+
 export interface ZIMUserInfo {
+  /** At most 32 bytes. */
   userID: string;
   userName: string;
   userAvatarUrl: string;
@@ -103,130 +207,263 @@ export interface ZIMUserInfo {
 
 export interface ZIMUserFullInfo {
   baseInfo: ZIMUserInfo;
+  /** The application's own, see `updateUserExtendedData`. */
   extendedData: string;
 }
 
-export interface ZIMErrorUserInfo {
-  userID: string;
-  reason: number;
-}
-
 export interface ZIMUsersInfoQueryConfig {
+  /** Here it is always the broker that answers. */
   isQueryFromServer: boolean;
 }
 
-export interface ZIMMessageReactionUserInfo {
+export interface ZIMTokenRenewedResult {
+  token: string;
+}
+
+export interface ZIMUsersInfoQueriedResult {
+  userList: ZIMUserFullInfo[];
+  errorUserList: ZIMErrorUserInfo[];
+}
+
+export interface ZIMUserNameUpdatedResult {
+  userName: string;
+}
+
+export interface ZIMUserAvatarUrlUpdatedResult {
+  userAvatarUrl: string;
+}
+
+export interface ZIMUserExtendedDataUpdatedResult {
+  extendedData: string;
+}
+
+/** Whether somebody is there. Since 2.18. Source: spec 2.9. */
+export interface ZIMUserStatus {
   userID: string;
+  onlineStatus: ZIMUserOnlineStatus;
+  onlinePlatforms: ZIMPlatformType[];
+  customStatus: string;
+  customStatusExpiredTime: number;
+  lastUpdateTime: number;
+  lastOnlineStatusUpdateTime: number;
+  lastCustomStatusUpdateTime: number;
 }
 
-export interface ZIMMessageReaction {
-  conversationID: string;
-  conversationType: ZIMConversationType;
-  messageID: string;
-  reactionType: string;
-  isSelfIncluded: boolean;
-  totalCount: number;
-  /** As `totalCount`: each user counts once per reaction. */
-  sumCount?: number;
-  /** Five at most; `queryMessageReactionUserList` has all. */
-  userList: ZIMMessageReactionUserInfo[];
+/** Since 2.18. */
+export interface ZIMUserStatusSubscription {
+  userStatus: ZIMUserStatus;
+  subscribeExpiredTime: number;
 }
 
-/** What a message quotes. */
-export interface ZIMMessageRepliedInfo {
-  state: ZIMMessageRepliedInfoState;
-  messageInfo: { type: ZIMMessageType; message?: string; subType?: number; searchedContent?: string; title?: string; summary?: string };
-  senderUserID: string;
-  sentTime: number;
-  messageID: string;
-  messageSeq: number;
+/** Since 2.18. */
+export interface ZIMUserStatusSubscribeConfig {
+  /** Minutes. */
+  subscriptionDuration: number;
 }
 
-/** What the program fills in to send. */
+/** Since 2.18. */
+export interface ZIMSubscribedUserStatusQueryConfig {
+  /** None or an empty list asks for all. */
+  userIDs?: string[];
+}
+
+/** Since 2.18. */
+export interface ZIMUsersStatusQueriedResult {
+  userStatusList: ZIMUserStatus[];
+  errorUserList: ZIMErrorUserInfo[];
+}
+
+/** Since 2.18. */
+export interface ZIMUsersStatusSubscribedResult {
+  errorUserList: ZIMErrorUserInfo[];
+}
+
+/** Since 2.18. */
+export interface ZIMUsersStatusUnsubscribedResult {
+  errorUserList: ZIMErrorUserInfo[];
+}
+
+/** Since 2.18. */
+export interface ZIMSubscribedUserStatusListQueriedResult {
+  userStatusSubscriptionList: ZIMUserStatusSubscription[];
+}
+
+// ---------------------------------------------------------------- messages: drafts
+
+/** What the program fills in to send text, command, barrage and custom messages. Source: spec 2.1. */
 export interface ZIMMessageBase {
   type: ZIMMessageType;
+  /**
+   * Text: 1–32768 bytes. Command: a Uint8Array of 1–5120 bytes, carried byte by byte. Barrage: 1–5120 bytes, rooms only.
+   * Custom: at most 32768 bytes, never looked into. Source: spec S1, S4, S5, S11, S38.
+   */
   message: string | Uint8Array;
+  /** At most 1024 bytes, for the receivers. Source: spec S26. */
   extendedData?: string;
+  /** At most 128 KiB, for this device alone. Since 2.9. */
   localExtendedData?: string;
+  /** At most 50, in the conversation or not. Since 2.14. Source: spec S46. */
   mentionedUserIDs?: string[];
+  /** Everybody else in the conversation. Since 2.14. Source: spec S47. */
   isMentionAll?: boolean;
-  /** Custom messages. */
+  /** Custom: an integer of 0–200. Source: spec S40. */
   subType?: number;
-  /** Custom messages. */
+  /** Custom: what a search finds it by, at most 64 bytes. Source: spec S40. */
   searchedContent?: string;
-  /** Combined messages, 20 bytes. */
-  title?: string;
-  /** Combined messages, 100 bytes. */
-  summary?: string;
-  /** Combined messages: what was sent before and is to be passed on as one. */
-  messageList?: ZIMMessage[];
 }
 
+/** What the program fills in to send a file: one here, or one elsewhere. Source: spec S32, S34. */
 export interface ZIMMediaMessageBase {
-  type: ZIMMessageType;
+  /**
+   * Image: JPG, PNG, BMP, TIFF, GIF, WebP, at most 10 MB. File: anything, 100 MB. Audio: MP3, M4A, 6 MB, 300 s.
+   * Video: MP4, MOV, 100 MB. Else 6000213, 6000214, 6000215. Source: spec S6–S9.
+   */
+  type: ZIMMessageType.Image | ZIMMessageType.File | ZIMMessageType.Audio | ZIMMessageType.Video;
   extendedData?: string;
   localExtendedData?: string;
   mentionedUserIDs?: string[];
   isMentionAll?: boolean;
-  /** A File or Blob, bytes, or in Node a path. */
-  fileLocalPath?: any;
-  /** A file elsewhere; wins over `fileLocalPath`. */
+  fileLocalPath?: Runtime<'File'>;
+  /** A file elsewhere: carried as it is, neither fetched nor checked; wins over `fileLocalPath`. Source: spec S35. */
   fileDownloadUrl?: string;
+  /** Image elsewhere. */
   thumbnailDownloadUrl?: string;
+  /** Image elsewhere. */
   largeImageDownloadUrl?: string;
+  /** Video elsewhere. */
   videoFirstFrameDownloadUrl?: string;
   fileName?: string;
-  /** Seconds; required with audio, 300 at most. */
+  /** Our choice: a file that the broker holds already is sent by its name. */
+  fileUID?: string;
+  /** Audio, required: seconds, at most 300. Source: spec S8, S32. */
   audioDuration?: number;
-  /** Seconds; required with video. */
+  /** Video, required: seconds. Source: spec S32. */
   videoDuration?: number;
 }
 
-/** A message that is on its way, was sent, or was received. */
+/** Our choice: the type of what is sent as one combined message; with the vendor's it takes a cast. Source: spec S10, S61. */
+export interface ZIMCombineMessageBase {
+  type: ZIMMessageType.Combine;
+  /** At most 20 bytes. */
+  title: string;
+  /** At most 100 bytes. */
+  summary: string;
+  /** Sent or received before: text, files, custom and combined messages; 1000 in all, nested at most 8 deep. */
+  messageList: ZIMMessage[];
+  /** Our choice: passes on what is there already, without `messageList`. */
+  combineID?: string;
+  message?: string;
+  extendedData?: string;
+  localExtendedData?: string;
+  mentionedUserIDs?: string[];
+  isMentionAll?: boolean;
+}
+
+/** Our choice: what `sendMediaMessage` takes, the file also as a Blob, bytes, or in Node a path. */
+export interface ZIMMediaMessageDraft extends Omit<ZIMMediaMessageBase, 'fileLocalPath'> {
+  fileLocalPath?: ZIMLocalFile;
+}
+
+/** Our choice: the name of what `sendMessage` takes. */
+export type ZIMMessageDraft = ZIMMessageBase | ZIMMediaMessageDraft | ZIMCombineMessageBase;
+
+// ---------------------------------------------------------------- messages: as sent and received
+
+/**
+ * A message on its way, sent or received. `extendedData`, `localExtendedData`, `mentionedUserIDs` and `isMentionAll` are there, at
+ * "", "", [] and false, when nothing was given. Source: spec 2.2.
+ */
 export interface ZIMMessage extends ZIMMessageBase {
+  /** Stays from `onMessageAttached` to the end; a list on screen tells messages apart by it. */
   localMessageID: string;
+  /** The broker's, "" until it accepts the message. */
   messageID: string;
   senderUserID: string;
+  /** Milliseconds; the broker's once it accepted. Not for sorting. */
   timestamp: number;
+  /** Of a peer conversation: the other user, on both sides. */
   conversationID: string;
   conversationType: ZIMConversationType;
   direction: ZIMMessageDirection;
   sentStatus: ZIMMessageSentStatus;
+  /** Larger is newer. Source: spec S16. */
   orderKey: number;
+  /** Counts a conversation's kept messages, without gaps. */
   conversationSeq: number;
-  /** The later name of `conversationSeq`. */
-  messageSeq: number;
-  /** Ours: what the sender asked for. */
-  priority: ZIMMessagePriority;
+  /** The later name of `conversationSeq`. Newer than 2.14. */
+  messageSeq?: number;
+  /** Our choice: what the sender asked for. */
+  priority?: ZIMMessagePriority;
+  /** Made by `insertMessageToLocalDB`. */
   isUserInserted: boolean;
+  /** Sent to everyone online. */
   isBroadcastMessage: boolean;
+  /** Sent by the application's server. */
   isServerMessage: boolean;
   receiptStatus: ZIMMessageReceiptStatus;
   reactions: ZIMMessageReaction[];
-  extendedData: string;
-  localExtendedData: string;
-  mentionedUserIDs: string[];
-  isMentionAll: boolean;
-  /** Of an answer: what it answers. */
+  /** Of an answer: what it answers. Since 2.17. */
   repliedInfo?: ZIMMessageRepliedInfo;
-  /** Of the first message of a tree of answers: how many there are. */
+  /** Of the first message of a tree of answers: how many there are. Since 2.17. */
   rootRepliedCount?: number;
+  /** Since 2.20. */
   editorUserID?: string;
+  /** Milliseconds. Since 2.20. */
   editedTime?: number;
+  /** Since 2.25. */
   pinnedUserID?: string;
+  /** Milliseconds. Since 2.26. */
   pinnedTime?: number;
 }
 
-/** An image, a file, audio or video. URLs of kept files bear a token that is good for a while. */
-export interface ZIMMediaMessage extends ZIMMessage {
+export interface ZIMTextMessage extends ZIMMessage {
+  type: ZIMMessageType.Text;
+  message: string;
+}
+
+/** Online only, kept nowhere; `message` is bytes. */
+export interface ZIMCommandMessage extends ZIMMessage {
+  type: ZIMMessageType.Command;
+  message: Uint8Array;
+}
+
+/** Rooms only; may be dropped under load, and is kept nowhere. */
+export interface ZIMBarrageMessage extends ZIMMessage {
+  type: ZIMMessageType.Barrage;
+  message: string;
+}
+
+/** Since 2.8; to programs below it: type 0, no content. Source: spec S41, S42. */
+export interface ZIMCustomMessage extends ZIMMessage {
+  type: ZIMMessageType.Custom;
+  message: string;
+  subType: number;
+  searchedContent: string;
+}
+
+/** Several messages passed on as one. Since 2.14. Source: spec S10, S61. */
+export interface ZIMCombineMessage extends ZIMMessage {
+  type: ZIMMessageType.Combine;
+  title: string;
+  summary: string;
+  combineID: string;
+  /** Empty until `queryCombineMessageDetail`. */
+  messageList: ZIMMessage[];
+}
+
+/** An image, a file, audio or video. URLs of kept files bear a token that is good for a while, see `refreshMediaUrls`. */
+export interface ZIMMediaMessage extends ZIMMediaMessageBase, ZIMMessage {
   type: ZIMMessageType.Image | ZIMMessageType.File | ZIMMessageType.Audio | ZIMMessageType.Video;
-  fileLocalPath: any;
+  /** On the sender what was given, whatever that was; on receivers "". Typed as the vendor's. */
+  fileLocalPath: Runtime<'File'>;
   fileDownloadUrl: string;
   fileName: string;
+  /** Bytes. */
   fileSize: number;
   fileUID: string;
 }
 
+/** Widths and heights are pixels, as shown; 0 when not known. */
 export interface ZIMImageMessage extends ZIMMediaMessage {
   type: ZIMMessageType.Image;
   thumbnailDownloadUrl: string;
@@ -245,210 +482,131 @@ export interface ZIMFileMessage extends ZIMMediaMessage {
 
 export interface ZIMAudioMessage extends ZIMMediaMessage {
   type: ZIMMessageType.Audio;
+  /** Seconds. */
   audioDuration: number;
 }
 
+/** The first picture's size is there for H.264 and H.265, else 0. Source: spec S9. */
 export interface ZIMVideoMessage extends ZIMMediaMessage {
   type: ZIMMessageType.Video;
+  /** Seconds. */
   videoDuration: number;
   videoFirstFrameDownloadUrl: string;
   videoFirstFrameWidth: number;
   videoFirstFrameHeight: number;
 }
 
-export interface ZIMMediaFileDownloadedResult {
-  message: ZIMMediaMessage;
-  fileType: number;
-  file: Blob;
-}
-
+/** Stands in the place of a message that was taken back, under its `messageID`. Since 2.5. */
 export interface ZIMRevokeMessage extends ZIMMessage {
   type: ZIMMessageType.Revoke;
+  message: string;
   revokeType: ZIMRevokeType;
   revokeStatus: ZIMMessageRevokeStatus;
+  /** Milliseconds. */
   revokeTimestamp: number;
   operatedUserID: string;
   revokeExtendedData: string;
   originalMessageType: ZIMMessageType;
+  /** Of a text, else "". */
   originalTextMessageContent: string;
 }
 
-export interface ZIMCombineMessage extends ZIMMessage {
-  type: ZIMMessageType.Combine;
-  title: string;
-  summary: string;
-  combineID: string;
-  /** Empty until `queryCombineMessageDetail`. */
-  messageList: ZIMMessage[];
-}
-
+/** Tells of something done in a group; the broker makes it, when it is set to. Since 2.15. Source: spec S63. */
 export interface ZIMTipsMessage extends ZIMMessage {
   type: ZIMMessageType.Tips;
+  /** The vendor's later ones, too: 7 group changed, 8 member changed, 9 message pinned. */
   event: ZIMTipsMessageEvent;
   operatedUser: ZIMUserInfo;
   targetUserList: ZIMUserInfo[];
-  changeInfo?: { type: number; groupNewOwner?: { userID: string; userName: string; memberNickname: string; memberRole: number } };
+  changeInfo?: ZIMTipsMessageChangeInfo;
 }
 
-/** An entry of the list: a peer conversation or a group. */
-export interface ZIMConversation {
-  conversationID: string;
-  conversationName: string;
-  conversationAlias: string;
-  conversationAvatarUrl: string;
-  type: ZIMConversationType;
-  unreadMessageCount: number;
-  /** Larger is newer. */
-  orderKey: number;
-  notificationStatus: ZIMConversationNotificationStatus;
-  isPinned: boolean;
-  pinnedTime?: number;
-  /** This device's own. */
-  draft: string;
-  lastMessage?: ZIMMessage;
-  mentionedInfoList: ZIMMessageMentionedInfo[];
-  /** Of a group one is not in any more. */
-  isDisabled?: boolean;
+/** Since 2.15. */
+export interface ZIMTipsMessageChangeInfo {
+  type: ZIMTipsMessageChangeInfoType;
+  /** Which changed: 1 name, 2 notice, 4 avatar, added up. */
+  groupDataFlag?: number;
+  groupName?: string;
+  groupNotice?: string;
+  groupAvatarUrl?: string;
+  groupMutedInfo?: ZIMGroupMuteInfo;
+  memberRole?: number;
+  muteExpiredTime?: number;
+  /** Since 2.23. */
+  groupNewOwner?: ZIMGroupMemberSimpleInfo;
+  isPinned?: boolean;
 }
 
-export interface ZIMMessageMentionedInfo {
-  type: ZIMMessageMentionedType;
-  fromUserID: string;
-  messageID: string;
-  messageSeq: number;
-}
-
-export interface ZIMConversationChangeInfo {
-  event: ZIMConversationEvent;
-  conversation: ZIMConversation;
-}
-
-export interface ZIMConversationQueryConfig {
-  count: number;
-  /** The last one already held, or a part of it: its `conversationID` and `type`, or its `orderKey`. */
-  nextConversation?: Partial<ZIMConversation> | null;
-}
-
-export interface ZIMConversationBaseResult {
-  conversationID: string;
-  conversationType: ZIMConversationType;
-}
-
-export interface ZIMMessageDeleteConfig {
-  /** False: on this device only. */
-  isAlsoDeleteServerMessage: boolean;
-}
-
-export interface ZIMConversationDeleteConfig {
-  /** False: on this device only. */
-  isAlsoDeleteServerConversation: boolean;
-}
-
-export interface ZIMMessageReceiptInfo {
-  conversationID: string;
-  conversationType: ZIMConversationType;
-  messageID: string;
-  status: ZIMMessageReceiptStatus;
-  readMemberCount: number;
-  unreadMemberCount: number;
-  isSelfOperated: boolean;
-  readTime: number;
-}
-
-export interface ZIMGroupMessageReceiptMemberListQueriedResult {
-  groupID: string;
-  nextFlag: number;
-  userList: ZIMGroupMemberInfo[];
-}
-
-export interface ZIMMessageSearchConfig {
-  /** Five at most; all must be found. */
-  keywords: string[];
-  senderUserIDs?: string[];
-  messageTypes?: ZIMMessageType[];
-  subMessageTypes?: number[];
-  /** Unix milliseconds. */
-  startTime?: number;
-  endTime?: number;
-  order?: ZIMMessageOrder;
-  count: number;
-  nextMessage?: Partial<ZIMMessage> | null;
-}
-
-export interface ZIMConversationSearchConfig extends Omit<ZIMMessageSearchConfig, 'order' | 'count' | 'nextMessage'> {
-  totalConversationCount: number;
-  conversationMessageCount: number;
-  nextFlag?: number;
-}
-
-export interface ZIMConversationSearchInfo {
-  conversationID: string;
-  conversationType: ZIMConversationType;
-  totalMessageCount: number;
-  messageList: ZIMMessage[];
-}
-
-export interface ZIMUserStatus {
-  userID: string;
-  onlineStatus: ZIMUserOnlineStatus;
-  onlinePlatforms: number[];
-  customStatus: string;
-  customStatusExpiredTime: number;
-  lastUpdateTime: number;
-  lastOnlineStatusUpdateTime: number;
-  lastCustomStatusUpdateTime: number;
-}
-
-export interface ZIMTextMessage extends ZIMMessage {
-  type: ZIMMessageType.Text;
-  message: string;
-}
-
-export interface ZIMCommandMessage extends ZIMMessage {
-  type: ZIMMessageType.Command;
-  message: Uint8Array;
-}
-
-export interface ZIMBarrageMessage extends ZIMMessage {
-  type: ZIMMessageType.Barrage;
-  message: string;
-}
-
-export interface ZIMCustomMessage extends ZIMMessage {
-  type: ZIMMessageType.Custom;
-  message: string;
-  subType: number;
-  searchedContent: string;
-}
+// ---------------------------------------------------------------- messages: sending, history, search
 
 export interface ZIMMessageSendConfig {
+  /** Which go first under load: 1 low, the default, 2 medium, 3 high. Source: spec S23. */
   priority: ZIMMessagePriority;
-  /** The sender wants to know who has read it. */
+  /** The sender wants to know who has read it. Default false. Since 2.5. */
   hasReceipt?: boolean;
+  /** Taken; there is no push to be had. Default true. Since 2.14. */
   isNotifyMentionedUsers?: boolean;
-  /** It counts nowhere as unread. */
+  /** Taken and ignored. */
+  pushConfig?: ZIMPushConfig;
+  /** It counts nowhere as unread. Default false. Since 2.23. */
   disableUnreadMessageCount?: boolean;
 }
 
 export interface ZIMMessageSendNotification {
+  /** With the message object that will be completed, after the checks made here and before anything is sent. Source: spec S24. */
   onMessageAttached: (message: ZIMMessage) => void;
-  /** Bytes of the file so far; rises, and ends with `currentFileSize` equal to `totalFileSize`. */
-  onMediaUploadingProgress?: (message: ZIMMediaMessage, currentFileSize: number, totalFileSize: number) => void;
+  /** As in `ZIMMediaMessageSendNotification`. Since 2.19. */
+  onMediaUploadingProgress?: ZIMMediaUploadingProgress;
 }
 
-export interface ZIMMediaMessageSendNotification extends ZIMMessageSendNotification {
-  onMediaUploadingProgress: (message: ZIMMediaMessage, currentFileSize: number, totalFileSize: number) => void;
+export interface ZIMMediaMessageSendNotification {
+  onMessageAttached: (message: ZIMMediaMessage) => void;
+  onMediaUploadingProgress: ZIMMediaUploadingProgress;
 }
+
+/** Bytes; rises, and ends with `currentFileSize` equal to `totalFileSize`. Not for files elsewhere. Source: spec S36. */
+export type ZIMMediaUploadingProgress = (message: ZIMMediaMessage, currentFileSize: number, totalFileSize: number) => void;
 
 export interface ZIMMessageSentResult {
+  /** The object that was given, completed; a copy when it had been sent before. */
   message: ZIMMessage;
 }
 
+export interface ZIMMediaMessageSentResult {
+  message: ZIMMediaMessage;
+}
+
+export interface ZIMMessageInsertedResult {
+  message: ZIMMessage;
+}
+
+export interface ZIMMessageLocalExtendedDataUpdatedResult {
+  message: ZIMMessage;
+}
+
+/** Since 2.20. */
+export interface ZIMMessageEditedResult {
+  message: ZIMMessage;
+}
+
+/** Our choice: `downloadMediaFile` is of the vendor's other platforms. */
+export interface ZIMMediaFileDownloadedResult {
+  message: ZIMMediaMessage;
+  fileType: number;
+  file: Runtime<'Blob'>;
+}
+
+export interface ZIMCombineMessageDetailQueriedResult {
+  message: ZIMCombineMessage;
+}
+
 export interface ZIMMessageQueryConfig {
+  /** 1–100. */
   count: number;
+  /** True: from the newest, or the anchor, back. False: from the oldest, or the anchor, on. */
   reverse: boolean;
   /** The anchor, not part of the page: a message, or a copy that still has its `conversationSeq` or `orderKey`. */
-  nextMessage?: Partial<ZIMMessage> | null;
+  nextMessage?: ZIMMessage;
 }
 
 export interface ZIMMessageQueriedResult {
@@ -458,27 +616,402 @@ export interface ZIMMessageQueriedResult {
   messageList: ZIMMessage[];
 }
 
+export interface ZIMMessageDeleteConfig {
+  /** False: on this device only. True: on all of this user's. Nobody else's are deleted. */
+  isAlsoDeleteServerMessage: boolean;
+}
+
+export interface ZIMMessageDeletedResult extends ZIMConversationBaseInfo {}
+
 export interface ZIMMessageSentStatusChangeInfo {
   status: ZIMMessageSentStatus;
+  /** Of a failure: why. */
   reason?: string;
   message: ZIMMessage;
 }
 
+/** Since 2.18. */
 export interface ZIMMessageReceivedInfo {
+  /** Sent while this client was away. */
   isOfflineMessage: boolean;
 }
 
-export interface ZIMTokenRenewedResult {
-  token: string;
+/** Since 2.9. Source: spec 3.9. */
+export interface ZIMMessageSearchConfig {
+  /** 1–5; all must be found, in any case and width. */
+  keywords: string[];
+  /** Empty: anybody's. */
+  senderUserIDs: string[];
+  /** Empty: any. */
+  messageTypes: ZIMMessageType[];
+  /** Of custom messages; empty: any. */
+  subMessageTypes: number[];
+  /** Milliseconds; 0: no bound. */
+  startTime: number;
+  /** Milliseconds; 0: no bound. */
+  endTime: number;
+  /** 0 newest first. */
+  order: ZIMMessageOrder;
+  /** 1–100. */
+  count: number;
+  /** From the answer before. */
+  nextMessage?: ZIMMessage;
 }
 
-export interface ZIMUsersInfoQueriedResult {
-  userList: ZIMUserFullInfo[];
-  errorUserList: ZIMErrorUserInfo[];
+/** Since 2.9. */
+export interface ZIMConversationSearchConfig {
+  keywords: string[];
+  senderUserIDs: string[];
+  messageTypes: ZIMMessageType[];
+  subMessageTypes: number[];
+  startTime: number;
+  endTime: number;
+  /** How many conversations a page has. */
+  totalConversationCount: number;
+  /** How many messages of each. */
+  conversationMessageCount: number;
+  nextFlag?: number;
 }
+
+export interface ZIMConversationSearchInfo {
+  conversationID: string;
+  conversationType: ZIMConversationType;
+  /** How many were found, shown or not. */
+  totalMessageCount: number;
+  messageList: ZIMMessage[];
+}
+
+export interface ZIMMessagesSearchedResult extends ZIMMessageQueriedResult {
+  /** Where to go on; none: it was all. */
+  nextMessage?: ZIMMessage;
+}
+
+export interface ZIMMessagesGlobalSearchedResult {
+  messageList: ZIMMessage[];
+  nextMessage?: ZIMMessage;
+}
+
+export interface ZIMConversationsSearchedResult {
+  conversationSearchInfoList: ZIMConversationSearchInfo[];
+  /** 0: it was all. */
+  nextFlag?: number;
+}
+
+// ---------------------------------------------------------------- messages: after sending
+
+export interface ZIMMessageRevokeConfig {
+  /** At most 200 bytes, for the others. */
+  revokeExtendedData?: string;
+  /** Taken and ignored. */
+  pushConfig?: ZIMPushConfig;
+}
+
+export interface ZIMMessageRevokedResult {
+  message: ZIMRevokeMessage;
+}
+
+/** Since 2.10. Source: spec 3.9. */
+export interface ZIMMessageReaction {
+  conversationID: string;
+  conversationType: ZIMConversationType;
+  messageID: string;
+  reactionType: string;
+  isSelfIncluded: boolean;
+  totalCount: number;
+  /** As `totalCount`: each user counts once per reaction. Since 2.28. */
+  sumCount?: number;
+  /** Five at most; `queryMessageReactionUserList` has all. */
+  userList: ZIMMessageReactionUserInfo[];
+}
+
+export interface ZIMMessageReactionUserInfo {
+  userID: string;
+}
+
+export interface ZIMMessageReactionUserQueryConfig {
+  reactionType: string;
+  /** 1–100. */
+  count: number;
+  /** 0, or from the answer before. */
+  nextFlag: number;
+}
+
+export interface ZIMMessageReactionAddedResult {
+  reaction: ZIMMessageReaction;
+}
+
+export interface ZIMMessageReactionDeletedResult {
+  reaction: ZIMMessageReaction;
+}
+
+export interface ZIMMessageReactionUserListQueriedResult {
+  totalCount: number;
+  /** 0: it was all. */
+  nextFlag: number;
+  reactionType: string;
+  userList: ZIMMessageReactionUserInfo[];
+  message: ZIMMessage;
+}
+
+/** Newer than 2.14. */
+export interface ZIMMessageReactionUserChangeInfo {
+  userID: string;
+  reactionType: string;
+  action: ZIMMessageReactionUserChangeAction;
+  sumCount: number;
+}
+
+/** Newer than 2.14. */
+export interface ZIMMessageReactionChangeInfo {
+  message: ZIMMessage;
+  userChangeInfoList: ZIMMessageReactionUserChangeInfo[];
+}
+
+/** What a message quotes. Since 2.17. */
+export interface ZIMMessageRepliedInfo {
+  state: ZIMMessageRepliedInfoState;
+  messageInfo: ZIMMessageLiteInfo;
+  senderUserID: string;
+  /** Milliseconds. */
+  sentTime: number;
+  messageID: string;
+  messageSeq: number;
+}
+
+/** A message's content in short; which fields there are goes by `type`. Since 2.17. */
+export interface ZIMMessageLiteInfo {
+  type: ZIMMessageType;
+  message?: string;
+  subType?: number;
+  searchedContent?: string;
+  title?: string;
+  summary?: string;
+  fileName?: string;
+  fileSize?: number;
+  fileDownloadUrl?: string;
+  thumbnailDownloadUrl?: string;
+  largeImageDownloadUrl?: string;
+  originalImageWidth?: number;
+  originalImageHeight?: number;
+  largeImageWidth?: number;
+  largeImageHeight?: number;
+  thumbnailWidth?: number;
+  thumbnailHeight?: number;
+  audioDuration?: number;
+  videoDuration?: number;
+  videoFirstFrameDownloadUrl?: string;
+  videoFirstFrameWidth?: number;
+  videoFirstFrameHeight?: number;
+}
+
+/** Since 2.17. */
+export interface ZIMMessageRepliedListQueryConfig {
+  /** 1–100. */
+  count: number;
+  /** 0, or from the answer before. */
+  nextFlag: number;
+}
+
+/** Since 2.17. */
+export interface ZIMMessageRootRepliedInfo {
+  state: ZIMMessageRepliedInfoState;
+  message?: ZIMMessage;
+  senderUserID: string;
+  sentTime: number;
+  repliedCount: number;
+}
+
+/** Since 2.17. */
+export interface ZIMMessageRepliedListQueriedResult {
+  messageList: ZIMMessage[];
+  /** 0: it was all. */
+  nextFlag: number;
+  rootRepliedInfo: ZIMMessageRootRepliedInfo;
+}
+
+/** Since 2.17. */
+export interface ZIMMessageRootRepliedCountInfo {
+  conversationID: string;
+  conversationType: ZIMConversationType;
+  messageID: string;
+  count: number;
+}
+
+/** Since 2.25. */
+export interface ZIMMessagePinConfig {
+  /** True: the eleventh is refused with 6000287; false: the oldest gives way. */
+  disableAutoReplace: boolean;
+}
+
+/** Since 2.25. */
+export interface ZIMPinnedMessageListQueriedResult {
+  /** The last pinned first. */
+  messageList: ZIMMessage[];
+}
+
+/** Since 2.25. */
+export interface ZIMMessagePinStatusChangeInfo {
+  pinStatus: ZIMMessagePinStatus;
+  message: ZIMMessage;
+}
+
+/** Who has read a message. Since 2.5. Source: spec 3.8. */
+export interface ZIMMessageReceiptInfo {
+  conversationID: string;
+  conversationType: ZIMConversationType;
+  messageID: string;
+  status: ZIMMessageReceiptStatus;
+  /** Of own messages; else 0. */
+  readMemberCount: number;
+  /** Of own messages; else 0. */
+  unreadMemberCount: number;
+  /** It was another device of this user that read it. */
+  isSelfOperated: boolean;
+  /** Milliseconds. Since 2.22. */
+  readTime?: number;
+}
+
+export interface ZIMMessageReceiptsReadSentResult {
+  conversationID: string;
+  conversationType: ZIMConversationType;
+  /** Those that could not be confirmed. */
+  errorMessageIDs: string[];
+}
+
+export interface ZIMConversationMessageReceiptReadSentResult extends ZIMConversationBaseInfo {}
+
+export interface ZIMMessageReceiptsInfoQueriedResult {
+  infos: ZIMMessageReceiptInfo[];
+  errorMessageIDs: string[];
+}
+
+export interface ZIMGroupMessageReceiptMemberQueryConfig {
+  /** 1–100. */
+  count: number;
+  /** 0, or from the answer before. */
+  nextFlag: number;
+}
+
+export interface ZIMGroupMessageReceiptMemberListQueriedResult {
+  groupID: string;
+  /** 0: it was all. */
+  nextFlag: number;
+  userList: ZIMGroupMemberInfo[];
+}
+
+// ---------------------------------------------------------------- conversations
+
+/** Names a conversation. Since 2.17. */
+export interface ZIMConversationBaseInfo {
+  conversationID: string;
+  conversationType: ZIMConversationType;
+}
+
+/** Our choice: the earlier name of `ZIMConversationBaseInfo` in this file. */
+export type ZIMConversationBaseResult = ZIMConversationBaseInfo;
+
+/** An entry of the list: a peer conversation or a group, never a room. Source: spec 2.4. */
+export interface ZIMConversation {
+  conversationID: string;
+  conversationName: string;
+  conversationAlias: string;
+  conversationAvatarUrl: string;
+  type: ZIMConversationType;
+  unreadMessageCount: number;
+  /** Larger is newer. */
+  orderKey: number;
+  /** 2, do not disturb: it counts for itself and not in the total. */
+  notificationStatus: ZIMConversationNotificationStatus;
+  isPinned: boolean;
+  /** This device's own. */
+  draft: string;
+  lastMessage?: ZIMMessage;
+  /** By whom this user was mentioned since the unread count was cleared. Always there. Source: spec S51. */
+  mentionedInfoList?: ZIMMessageMentionedInfo[];
+  /** Milliseconds. Since 2.26. */
+  pinnedTime?: number;
+  /** Numbers the application chose, see `setConversationMark`. Since 2.17. */
+  marks?: number[];
+  /** Of a group this user is not in any more. */
+  isDisabled?: boolean;
+}
+
+export interface ZIMMessageMentionedInfo {
+  type: ZIMMessageMentionedType;
+  fromUserID: string;
+  messageID: string;
+  /** Newer than 2.14. */
+  messageSeq?: number;
+}
+
+export interface ZIMConversationChangeInfo {
+  event: ZIMConversationEvent;
+  conversation: ZIMConversation;
+}
+
+export interface ZIMConversationQueryConfig {
+  /** 1–100. */
+  count: number;
+  /** The last one already held. */
+  nextConversation?: ZIMConversation;
+}
+
+/** Which conversations a list has; what is left out or empty does not choose. Newer than 2.14. */
+export interface ZIMConversationFilterOption {
+  conversationTypes?: ZIMConversationType[];
+  /** One of these is enough. */
+  marks?: number[];
+  isOnlyUnreadConversation?: boolean;
+  /** Newer than 2.14. */
+  pinnedFilter?: ZIMConversationPinnedFilter;
+}
+
+/** Since 2.17. */
+export interface ZIMConversationTotalUnreadMessageCountQueryConfig {
+  conversationTypes?: ZIMConversationType[];
+  marks?: number[];
+}
+
+export interface ZIMConversationDeleteConfig {
+  /** False: on this device only. */
+  isAlsoDeleteServerConversation: boolean;
+}
+
+export interface ZIMConversationListQueriedResult {
+  /** Pinned ones first, then by `orderKey`, the larger first. */
+  conversationList: ZIMConversation[];
+}
+
+export interface ZIMConversationPinnedListQueriedResult {
+  conversationList: ZIMConversation[];
+}
+
+export interface ZIMConversationQueriedResult {
+  conversation: ZIMConversation;
+}
+
+export interface ZIMConversationDeletedResult extends ZIMConversationBaseInfo {}
+export interface ZIMConversationNotificationStatusSetResult extends ZIMConversationBaseInfo {}
+export interface ZIMConversationUnreadMessageCountClearedResult extends ZIMConversationBaseInfo {}
+export interface ZIMConversationPinnedStateUpdatedResult extends ZIMConversationBaseInfo {}
+export interface ZIMConversationDraftSetResult extends ZIMConversationBaseInfo {}
+
+/** Since 2.17. */
+export interface ZIMConversationTotalUnreadMessageCountQueriedResult {
+  unreadMessageCount: number;
+}
+
+/** Since 2.17. */
+export interface ZIMConversationMarkSetResult {
+  failedConversationInfos: ZIMConversationBaseInfo[];
+}
+
+// ---------------------------------------------------------------- rooms
 
 export interface ZIMRoomInfo {
+  /** At most 128 bytes. */
   roomID: string;
+  /** At most 64 bytes. */
   roomName: string;
 }
 
@@ -486,32 +1019,60 @@ export interface ZIMRoomFullInfo {
   baseInfo: ZIMRoomInfo;
 }
 
-export interface ZIMRoomMemberInfo extends ZIMUserInfo {}
+export interface ZIMRoomMemberInfo {
+  userID: string;
+  userName: string;
+  userAvatarUrl: string;
+}
+
+export interface ZIMRoomOperatedInfo {
+  userID: string;
+}
 
 export interface ZIMRoomAdvancedConfig {
-  roomAttributes?: Record<string, string>;
-  roomDestroyDelayTime?: number;
+  /** At most 20; keys of 16 bytes, values of 1024, 5120 in all. */
+  roomAttributes: Record<string, string>;
+  /** Seconds that the empty room stays, 0–10800. */
+  roomDestroyDelayTime: number;
 }
 
 export interface ZIMRoomMemberQueryConfig {
+  /** 1–500. */
   count: number;
+  /** "", or from the answer before. */
   nextFlag: string;
+}
+
+export interface ZIMRoomCreatedResult {
+  roomInfo: ZIMRoomFullInfo;
 }
 
 export interface ZIMRoomEnteredResult {
   roomInfo: ZIMRoomFullInfo;
 }
 
-export type ZIMRoomCreatedResult = ZIMRoomEnteredResult;
-export type ZIMRoomJoinedResult = ZIMRoomEnteredResult;
+export interface ZIMRoomJoinedResult {
+  roomInfo: ZIMRoomFullInfo;
+}
+
+/** Since 2.18. */
+export interface ZIMRoomSwitchedResult {
+  roomInfo: ZIMRoomFullInfo;
+}
 
 export interface ZIMRoomLeftResult {
   roomID: string;
 }
 
+/** Since 2.15. */
+export interface ZIMRoomAllLeftResult {
+  roomIDs: string[];
+}
+
 export interface ZIMRoomMemberQueriedResult {
   roomID: string;
   memberList: ZIMUserInfo[];
+  /** "": it was all. */
   nextFlag: string;
 }
 
@@ -526,16 +1087,117 @@ export interface ZIMRoomOnlineMemberCountQueriedResult {
   count: number;
 }
 
+/** Since 1.3. Source: spec 2.5, 3.6. */
+export interface ZIMRoomAttributesSetConfig {
+  /** Also keys that somebody else owns. Default false. */
+  isForce: boolean;
+  /** The keys become this user's. Default false. */
+  isUpdateOwner: boolean;
+  /** The keys go when their owner leaves. Default false. */
+  isDeleteAfterOwnerLeft: boolean;
+}
+
+export interface ZIMRoomAttributesBatchOperationConfig {
+  isForce: boolean;
+  isUpdateOwner: boolean;
+  isDeleteAfterOwnerLeft: boolean;
+}
+
+export interface ZIMRoomAttributesDeleteConfig {
+  /** Also keys that somebody else owns. Default false. */
+  isForce: boolean;
+}
+
+export interface ZIMRoomAttributesUpdateInfo {
+  action: ZIMRoomAttributesUpdateAction;
+  roomAttributes: Record<string, string>;
+}
+
+export interface ZIMRoomAttributesOperatedResult {
+  roomID: string;
+  /** Those of which it was not possible; all of them: 6000331. */
+  errorKeys: string[];
+}
+
+export interface ZIMRoomAttributesQueriedResult {
+  roomID: string;
+  roomAttributes: Record<string, string>;
+}
+
+export interface ZIMRoomAttributesBatchOperatedResult {
+  roomID: string;
+}
+
+export interface ZIMRoomMemberAttributesSetConfig {
+  /** They go when the member leaves. Default true. */
+  isDeleteAfterOwnerLeft: boolean;
+}
+
+export interface ZIMRoomMemberAttributesQueryConfig {
+  /** 1–100. */
+  count: number;
+  /** "", or from the answer before. */
+  nextFlag: string;
+}
+
+export interface ZIMRoomMemberAttributesInfo {
+  userID: string;
+  attributes: Record<string, string>;
+}
+
+export interface ZIMRoomMemberAttributesOperatedInfo {
+  attributesInfo: ZIMRoomMemberAttributesInfo;
+  errorKeys: string[];
+}
+
+export interface ZIMRoomMemberAttributesUpdateInfo {
+  attributesInfo: ZIMRoomMemberAttributesInfo;
+}
+
+export interface ZIMRoomMembersAttributesOperatedResult {
+  roomID: string;
+  infos: ZIMRoomMemberAttributesOperatedInfo[];
+  /** Only their IDs, here. */
+  errorUserList: string[];
+}
+
+export interface ZIMRoomMembersAttributesQueriedResult {
+  roomID: string;
+  infos: ZIMRoomMemberAttributesInfo[];
+}
+
+export interface ZIMRoomMemberAttributesListQueriedResult {
+  roomID: string;
+  infos: ZIMRoomMemberAttributesInfo[];
+  /** "": it was all. */
+  nextFlag: string;
+}
+
+// ---------------------------------------------------------------- groups
+
 export interface ZIMGroupInfo {
+  /** At most 32 bytes, not starting with "#"; "" lets the broker make one, which does. */
   groupID: string;
+  /** At most 100 bytes. */
   groupName: string;
+  /** At most 500 bytes. */
   groupAvatarUrl: string;
 }
 
+/** Who may not send. Since 2.14. */
 export interface ZIMGroupMuteInfo {
+  /** 0 nobody, 1 ordinary members, 2 all but the owner, 3 those of `roles`. */
   mode: ZIMGroupMuteMode;
+  /** Milliseconds; −1: for ever; 0: not muted. */
   expiredTime: number;
   roles: number[];
+}
+
+/** Who may join and invite. Since 2.15. */
+export interface ZIMGroupVerifyInfo {
+  joinMode: ZIMGroupJoinMode;
+  inviteMode: ZIMGroupInviteMode;
+  beInviteMode: ZIMGroupBeInviteMode;
 }
 
 export interface ZIMGroup {
@@ -543,19 +1205,37 @@ export interface ZIMGroup {
   notificationStatus: ZIMGroupMessageNotificationStatus;
 }
 
-export interface ZIMGroupFullInfo extends ZIMGroup {
+export interface ZIMGroupFullInfo {
+  baseInfo: ZIMGroupInfo;
+  /** At most 300 bytes. */
   groupNotice: string;
+  /** At most 10; keys of 16 bytes, values of 1024. */
   groupAttributes: Record<string, string>;
+  notificationStatus: ZIMGroupMessageNotificationStatus;
   mutedInfo: ZIMGroupMuteInfo;
+  /** Milliseconds. Newer than 2.14. */
+  createTime?: number;
+  /** Newer than 2.14. */
+  maxMemberCount?: number;
+  /** Since 2.15. */
+  verifyInfo?: ZIMGroupVerifyInfo;
+}
+
+/** Newer than 2.14. */
+export interface ZIMGroupMemberSimpleInfo extends ZIMUserInfo {
+  memberNickname: string;
+  memberRole: number;
 }
 
 export interface ZIMGroupMemberInfo extends ZIMUserInfo {
   memberNickname: string;
-  /** 1 owner, 3 member. */
+  /** 1 owner, 2 admin, 3 member; others are the application's. */
   memberRole: number;
+  /** Milliseconds; −1: for ever; 0: not muted. */
   muteExpiredTime: number;
 }
 
+/** Who did it. */
 export interface ZIMGroupOperatedInfo {
   userID: string;
   userName: string;
@@ -563,14 +1243,66 @@ export interface ZIMGroupOperatedInfo {
   memberRole: number;
 }
 
-export interface ZIMGroupAdvancedConfig {
-  groupNotice: string;
+export interface ZIMGroupAttributesUpdateInfo {
+  action: ZIMGroupAttributesUpdateAction;
   groupAttributes: Record<string, string>;
 }
 
+export interface ZIMGroupAdvancedConfig {
+  groupNotice: string;
+  groupAttributes: Record<string, string>;
+  /** 0: the broker's limit. Newer than 2.14. */
+  maxMemberCount?: number;
+  /** Since 2.15. */
+  joinMode?: ZIMGroupJoinMode;
+  /** Since 2.15. */
+  inviteMode?: ZIMGroupInviteMode;
+  /** Since 2.15. */
+  beInviteMode?: ZIMGroupBeInviteMode;
+}
+
 export interface ZIMGroupMemberQueryConfig {
+  /** 1–100. */
+  count: number;
+  /** 0, or from the answer before. */
+  nextFlag: number;
+}
+
+export interface ZIMGroupMuteConfig {
+  mode: ZIMGroupMuteMode;
+  /** Seconds, at most 2592000; −1: for ever. */
+  duration: number;
+  /** With mode 3: at most 20. */
+  roles: number[];
+}
+
+export interface ZIMGroupMemberMuteConfig {
+  /** Seconds, at most 604800; −1: for ever. */
+  duration: number;
+}
+
+/** Since 2.9. */
+export interface ZIMGroupSearchConfig {
+  /** 1–5; all must be found. */
+  keywords: string[];
+  isAlsoMatchGroupMemberUserName: boolean;
+  isAlsoMatchGroupMemberNickname: boolean;
   count: number;
   nextFlag: number;
+}
+
+/** Since 2.9. */
+export interface ZIMGroupMemberSearchConfig {
+  keywords: string[];
+  isAlsoMatchGroupMemberNickname: boolean;
+  count: number;
+  nextFlag: number;
+}
+
+export interface ZIMGroupSearchInfo {
+  groupInfo: ZIMGroupInfo;
+  /** The members that were found. */
+  userList: ZIMGroupMemberInfo[];
 }
 
 export interface ZIMGroupCreatedResult {
@@ -583,13 +1315,17 @@ export interface ZIMGroupJoinedResult {
   groupInfo: ZIMGroupFullInfo;
 }
 
-export type ZIMGroupInfoQueriedResult = ZIMGroupJoinedResult;
+export interface ZIMGroupInfoQueriedResult {
+  groupInfo: ZIMGroupFullInfo;
+}
 
 export interface ZIMGroupLeftResult {
   groupID: string;
 }
 
-export type ZIMGroupDismissedResult = ZIMGroupLeftResult;
+export interface ZIMGroupDismissedResult {
+  groupID: string;
+}
 
 export interface ZIMGroupListQueriedResult {
   groupList: ZIMGroup[];
@@ -609,6 +1345,7 @@ export interface ZIMGroupMemberKickedResult {
 
 export interface ZIMGroupMemberListQueriedResult {
   groupID: string;
+  /** 0: it was all. */
   nextFlag: number;
   userList: ZIMGroupMemberInfo[];
 }
@@ -618,13 +1355,210 @@ export interface ZIMGroupMemberCountQueriedResult {
   count: number;
 }
 
+export interface ZIMGroupMemberInfoQueriedResult {
+  groupID: string;
+  userInfo: ZIMGroupMemberInfo;
+}
+
+export interface ZIMGroupNameUpdatedResult {
+  groupID: string;
+  groupName: string;
+}
+
+export interface ZIMGroupNoticeUpdatedResult {
+  groupID: string;
+  groupNotice: string;
+}
+
+export interface ZIMGroupAvatarUrlUpdatedResult {
+  groupID: string;
+  groupAvatarUrl: string;
+}
+
+export interface ZIMGroupAttributesOperatedResult {
+  groupID: string;
+  errorKeys: string[];
+}
+
+export interface ZIMGroupAttributesQueriedResult {
+  groupID: string;
+  groupAttributes: Record<string, string>;
+}
+
+export interface ZIMGroupOwnerTransferredResult {
+  groupID: string;
+  toUserID: string;
+}
+
+export interface ZIMGroupMemberNicknameUpdatedResult {
+  groupID: string;
+  forUserID: string;
+  nickname: string;
+}
+
+export interface ZIMGroupMemberRoleUpdatedResult {
+  groupID: string;
+  forUserID: string;
+  role: number;
+}
+
+/** Since 2.15. */
+export interface ZIMGroupJoinModeUpdatedResult {
+  groupID: string;
+  mode: ZIMGroupJoinMode;
+}
+
+/** Since 2.15. */
+export interface ZIMGroupInviteModeUpdatedResult {
+  groupID: string;
+  mode: ZIMGroupInviteMode;
+}
+
+/** Since 2.15. */
+export interface ZIMGroupBeInviteModeUpdatedResult {
+  groupID: string;
+  mode: ZIMGroupBeInviteMode;
+}
+
+export interface ZIMGroupMutedResult {
+  groupID: string;
+  isMute: boolean;
+  mutedInfo: ZIMGroupMuteInfo;
+}
+
+export interface ZIMGroupMembersMutedResult {
+  groupID: string;
+  isMute: boolean;
+  duration: number;
+  mutedUserIDs: string[];
+  errorUserList: ZIMErrorUserInfo[];
+}
+
+export interface ZIMGroupMemberMutedListQueriedResult {
+  groupID: string;
+  /** 0: it was all. */
+  nextFlag: number;
+  userList: ZIMGroupMemberInfo[];
+}
+
+export interface ZIMGroupsSearchedResult {
+  /** 0: it was all. */
+  nextFlag: number;
+  groupSearchInfoList: ZIMGroupSearchInfo[];
+}
+
+export interface ZIMGroupMembersSearchedResult {
+  groupID: string;
+  /** 0: it was all. */
+  nextFlag: number;
+  userList: ZIMGroupMemberInfo[];
+}
+
+// ---------------------------------------------------------------- events: payloads
+
+export interface ZIMEventOfConnectionStateChangedResult {
+  state: ZIMConnectionState;
+  event: ZIMConnectionEvent;
+  /** JSON; "{}". */
+  extendedData: string;
+}
+
+export interface ZIMEventOfTokenWillExpireResult {
+  /** How many seconds the token is still good for. */
+  second: number;
+}
+
+export interface ZIMEventOfUserInfoUpdatedResult {
+  info: ZIMUserFullInfo;
+}
+
+/** Since 2.18. */
+export interface ZIMEventOfUserStatusUpdatedResult {
+  userStatusList: ZIMUserStatus[];
+}
+
+export interface ZIMEventOfConversationsAllDeletedResult {
+  count: number;
+}
+
+export interface ZIMEventOfConversationChangedResult {
+  infoList: ZIMConversationChangeInfo[];
+}
+
+export interface ZIMEventOfConversationTotalUnreadMessageCountUpdatedResult {
+  totalUnreadMessageCount: number;
+}
+
+/** Since 2.21. */
+export interface ZIMEventOfConversationSyncStateChangedResult {
+  state: ZIMConversationSyncState;
+}
+
 export interface ZIMEventOfReceiveConversationMessageResult {
+  /** Of one conversation, oldest first. */
   messageList: ZIMMessage[];
+  /** The peer's userID, the groupID or the roomID. */
   fromConversationID: string;
 }
 
+/** Since 2.18. */
 export interface ZIMEventOfConversationMessageReceivedResult extends ZIMEventOfReceiveConversationMessageResult {
   info: ZIMMessageReceivedInfo;
+}
+
+export interface ZIMEventOfBroadcastMessageReceivedResult {
+  message: ZIMMessage;
+}
+
+export interface ZIMEventOfMessageSentStatusChangedResult {
+  infos: ZIMMessageSentStatusChangeInfo[];
+}
+
+export interface ZIMEventOfMessageReceiptChangedResult {
+  infos: ZIMMessageReceiptInfo[];
+}
+
+export interface ZIMEventOfMessageRevokeReceivedResult {
+  messageList: ZIMRevokeMessage[];
+}
+
+export interface ZIMEventOfMessageReactionsChangedResult {
+  reactions: ZIMMessageReaction[];
+  /** Newer than 2.14. */
+  changeInfoList?: ZIMMessageReactionChangeInfo[];
+}
+
+export interface ZIMEventOfMessageDeletedResult {
+  conversationID: string;
+  conversationType: ZIMConversationType;
+  /** As `messageDeleteType` 1. */
+  isDeleteConversationAllMessage: boolean;
+  /** Empty with `messageDeleteType` 1 and 2. */
+  messageList: ZIMMessage[];
+  messageDeleteType: ZIMMessageDeleteType;
+}
+
+/** Since 2.17. */
+export interface ZIMEventOfMessageListChangedResult {
+  messageList: ZIMMessage[];
+}
+
+/** Since 2.17. */
+export interface ZIMEventOfMessageRepliedCountChangedResult {
+  infos: ZIMMessageRootRepliedCountInfo[];
+}
+
+/** Since 2.25. */
+export interface ZIMEventOfMessagePinStatusChangedResult {
+  infos: ZIMMessagePinStatusChangeInfo[];
+}
+
+export interface ZIMEventOfRoomStateChangedResult {
+  roomID: string;
+  state: ZIMRoomState;
+  event: ZIMRoomEvent;
+  /** JSON; "{}". */
+  extendedData: string;
 }
 
 export interface ZIMEventOfRoomMemberChangedResult {
@@ -632,281 +1566,761 @@ export interface ZIMEventOfRoomMemberChangedResult {
   memberList: ZIMUserInfo[];
 }
 
-/** Event name → what its listener gets. */
-export interface ZIMEventData {
-  error: { code: number; message: string };
-  connectionStateChanged: { state: ZIMConnectionState; event: ZIMConnectionEvent; extendedData: string };
-  tokenWillExpire: { second: number };
-  messageSentStatusChanged: { infos: ZIMMessageSentStatusChangeInfo[] };
-  receivePeerMessage: ZIMEventOfReceiveConversationMessageResult;
-  receiveGroupMessage: ZIMEventOfReceiveConversationMessageResult;
-  receiveRoomMessage: ZIMEventOfReceiveConversationMessageResult;
-  peerMessageReceived: ZIMEventOfConversationMessageReceivedResult;
-  groupMessageReceived: ZIMEventOfConversationMessageReceivedResult;
-  roomMessageReceived: ZIMEventOfConversationMessageReceivedResult;
-  roomStateChanged: { roomID: string; state: ZIMRoomState; event: ZIMRoomEvent; extendedData: string };
-  roomMemberJoined: ZIMEventOfRoomMemberChangedResult;
-  roomMemberLeft: ZIMEventOfRoomMemberChangedResult;
-  groupStateChanged: {
-    state: ZIMGroupState;
-    event: ZIMGroupEvent;
-    groupInfo: ZIMGroupFullInfo;
-    operatedInfo: ZIMGroupOperatedInfo;
-  };
-  groupMemberStateChanged: {
-    groupID: string;
-    state: ZIMGroupMemberState;
-    event: ZIMGroupMemberEvent;
-    userList: ZIMGroupMemberInfo[];
-    operatedInfo: ZIMGroupOperatedInfo;
-  };
-  conversationChanged: { infoList: ZIMConversationChangeInfo[] };
-  conversationTotalUnreadMessageCountUpdated: { totalUnreadMessageCount: number };
-  conversationsAllDeleted: { count: number };
-  conversationMessageReceiptChanged: { infos: ZIMMessageReceiptInfo[] };
-  messageDeleted: {
-    conversationID: string;
-    conversationType: ZIMConversationType;
-    isDeleteConversationAllMessage: boolean;
-    messageList: ZIMMessage[];
-    messageDeleteType: ZIMMessageDeleteType;
-  };
-  messageRevokeReceived: { messageList: ZIMRevokeMessage[] };
-  messageEdited: { messageList: ZIMMessage[] };
-  messageReceiptChanged: { infos: ZIMMessageReceiptInfo[] };
-  messageReactionsChanged: {
-    reactions: ZIMMessageReaction[];
-    changeInfoList: {
-      message: ZIMMessage;
-      userChangeInfoList: { userID: string; reactionType: string; action: number; sumCount: number }[];
-    }[];
-  };
-  messageRepliedInfoChanged: { messageList: ZIMMessage[] };
-  messageRepliedCountChanged: {
-    infos: { conversationID: string; conversationType: ZIMConversationType; messageID: string; count: number }[];
-  };
-  messagePinStatusChanged: { infos: { pinStatus: ZIMMessagePinStatus; message: ZIMMessage }[] };
-  userInfoUpdated: { info: ZIMUserFullInfo };
-  userStatusUpdated: { userStatusList: ZIMUserStatus[] };
-  /** Ours: how many messages were dropped for this session since the last such event, by class. */
-  /** Sent to everyone online: one message, in no conversation, not kept. */
-  broadcastMessageReceived: { message: ZIMMessage };
-  /** Our addition: too much was missed to be replayed after a reconnect; ask for history. */
-  resyncRequired: Record<string, never>;
-  barrageDropped: { low: number; medium: number; high: number; command: number };
+export interface ZIMEventOfRoomAttributesUpdatedResult {
+  roomID: string;
+  infos: ZIMRoomAttributesUpdateInfo[];
 }
 
-export type ZIMEventHandler = { [K in keyof ZIMEventData]: (zim: ZIM, data: ZIMEventData[K]) => void };
+export interface ZIMEventOfRoomMembersAttributesUpdatedResult {
+  roomID: string;
+  infos: ZIMRoomMemberAttributesUpdateInfo[];
+  operatedInfo: ZIMRoomOperatedInfo;
+}
 
+export interface ZIMEventOfGroupStateChangedResult {
+  state: ZIMGroupState;
+  event: ZIMGroupEvent;
+  groupInfo: ZIMGroupFullInfo;
+  operatedInfo: ZIMGroupOperatedInfo;
+}
+
+export interface ZIMEventOfGroupNameUpdatedResult {
+  groupID: string;
+  groupName: string;
+  operatedInfo: ZIMGroupOperatedInfo;
+}
+
+export interface ZIMEventOfGroupNoticeUpdatedResult {
+  groupID: string;
+  groupNotice: string;
+  operatedInfo: ZIMGroupOperatedInfo;
+}
+
+export interface ZIMEventOfGroupAvatarUrlUpdatedResult {
+  groupID: string;
+  groupAvatarUrl: string;
+  operatedInfo: ZIMGroupOperatedInfo;
+}
+
+export interface ZIMEventOfGroupAttributesUpdatedResult {
+  groupID: string;
+  infoList: ZIMGroupAttributesUpdateInfo[];
+  operatedInfo: ZIMGroupOperatedInfo;
+}
+
+export interface ZIMEventOfGroupMutedInfoUpdatedResult {
+  groupID: string;
+  mutedInfo: ZIMGroupMuteInfo;
+  operatedInfo: ZIMGroupOperatedInfo;
+}
+
+/** Since 2.15. */
+export interface ZIMEventOfGroupVerifyInfoUpdatedResult {
+  groupID: string;
+  verifyInfo: ZIMGroupVerifyInfo;
+  operatedInfo: ZIMGroupOperatedInfo;
+}
+
+export interface ZIMEventOfGroupMemberStateChangedResult {
+  groupID: string;
+  state: ZIMGroupMemberState;
+  event: ZIMGroupMemberEvent;
+  userList: ZIMGroupMemberInfo[];
+  operatedInfo: ZIMGroupOperatedInfo;
+}
+
+export interface ZIMEventOfGroupMemberInfoUpdatedResult {
+  groupID: string;
+  userList: ZIMGroupMemberInfo[];
+  operatedInfo: ZIMGroupOperatedInfo;
+}
+
+/** Our choice: how many messages were dropped under load since the last such event, by priority; commands apart. */
+export interface ZIMEventOfBarrageDroppedResult {
+  low: number;
+  medium: number;
+  high: number;
+  command: number;
+  /** What this room dropped for all its members; else what was dropped for this session. */
+  roomID?: string;
+}
+
+// ---------------------------------------------------------------- events
+
+/** Event name → what its listener gets. Source: spec 4. */
+export interface ZIMEventData {
+  /** Something failed that no call asked for. */
+  error: ZIMError;
+  /** Source: spec S68. */
+  connectionStateChanged: ZIMEventOfConnectionStateChangedResult;
+  /** 30 s before the token ends, or at once; answer with `renewToken`. */
+  tokenWillExpire: ZIMEventOfTokenWillExpireResult;
+
+  /** Text, files, command and all else from a peer, while connected. Source: spec S28. */
+  receivePeerMessage: ZIMEventOfReceiveConversationMessageResult;
+  /** Source: spec S28. */
+  receiveGroupMessage: ZIMEventOfReceiveConversationMessageResult;
+  /** Source: spec S28. */
+  receiveRoomMessage: ZIMEventOfReceiveConversationMessageResult;
+  /** As `receivePeerMessage`, and at login also what came while away. Listen to one of the two. Since 2.18. */
+  peerMessageReceived: ZIMEventOfConversationMessageReceivedResult;
+  /** Since 2.18. */
+  groupMessageReceived: ZIMEventOfConversationMessageReceivedResult;
+  /** Since 2.18. */
+  roomMessageReceived: ZIMEventOfConversationMessageReceivedResult;
+  /** To everyone online: one message, in no conversation, not kept. Since 2.10. Source: spec S58, S59. */
+  broadcastMessageReceived: ZIMEventOfBroadcastMessageReceivedResult;
+  /** Own messages: sending, then sent or failed. Since 2.6. Source: spec S64, S65. */
+  messageSentStatusChanged: ZIMEventOfMessageSentStatusChangedResult;
+  /** To the sender, and to the reader's other devices. Since 2.5. */
+  messageReceiptChanged: ZIMEventOfMessageReceiptChangedResult;
+  /** The same for everything up to now; `messageID` is empty. Since 2.5. */
+  conversationMessageReceiptChanged: ZIMEventOfMessageReceiptChangedResult;
+  /** Each stands in the place of the message with its `messageID`. Since 2.5. */
+  messageRevokeReceived: ZIMEventOfMessageRevokeReceivedResult;
+  /** Since 2.10. */
+  messageReactionsChanged: ZIMEventOfMessageReactionsChangedResult;
+  /** By this user on another device. */
+  messageDeleted: ZIMEventOfMessageDeletedResult;
+  /** What these messages quote was changed. Since 2.17. */
+  messageRepliedInfoChanged: ZIMEventOfMessageListChangedResult;
+  /** Since 2.17. */
+  messageRepliedCountChanged: ZIMEventOfMessageRepliedCountChangedResult;
+  /** Since 2.20. */
+  messageEdited: ZIMEventOfMessageListChangedResult;
+  /** Since 2.25. */
+  messagePinStatusChanged: ZIMEventOfMessagePinStatusChangedResult;
+
+  /** New messages, counts, mentions, pins, drafts. Source: spec S52. */
+  conversationChanged: ZIMEventOfConversationChangedResult;
+  /** Without conversations that are not to disturb. Source: spec S17. */
+  conversationTotalUnreadMessageCountUpdated: ZIMEventOfConversationTotalUnreadMessageCountUpdatedResult;
+  /** By this user on another device. Since 2.12. */
+  conversationsAllDeleted: ZIMEventOfConversationsAllDeletedResult;
+  /** The list is asked for whenever it is wanted, so this does not happen. Since 2.21. */
+  conversationSyncStateChanged: ZIMEventOfConversationSyncStateChangedResult;
+
+  /** This user's own place in a room. */
+  roomStateChanged: ZIMEventOfRoomStateChangedResult;
+  /** Others, several at a time. */
+  roomMemberJoined: ZIMEventOfRoomMemberChangedResult;
+  roomMemberLeft: ZIMEventOfRoomMemberChangedResult;
+  /** Also what there is, right after entering. Since 1.3. */
+  roomAttributesUpdated: ZIMEventOfRoomAttributesUpdatedResult;
+  /** Once per batch. Since 1.3. */
+  roomAttributesBatchUpdated: ZIMEventOfRoomAttributesUpdatedResult;
+  /** Since 2.4. */
+  roomMemberAttributesUpdated: ZIMEventOfRoomMembersAttributesUpdatedResult;
+
+  /** This user's own membership. */
+  groupStateChanged: ZIMEventOfGroupStateChangedResult;
+  groupNameUpdated: ZIMEventOfGroupNameUpdatedResult;
+  groupNoticeUpdated: ZIMEventOfGroupNoticeUpdatedResult;
+  /** Since 2.3. */
+  groupAvatarUrlUpdated: ZIMEventOfGroupAvatarUrlUpdatedResult;
+  groupAttributesUpdated: ZIMEventOfGroupAttributesUpdatedResult;
+  /** Since 2.14. */
+  groupMutedInfoUpdated: ZIMEventOfGroupMutedInfoUpdatedResult;
+  /** Since 2.15. */
+  groupVerifyInfoUpdated: ZIMEventOfGroupVerifyInfoUpdatedResult;
+  /** Others joined, were invited, left or were removed. */
+  groupMemberStateChanged: ZIMEventOfGroupMemberStateChangedResult;
+  /** Role, nickname, mute. */
+  groupMemberInfoUpdated: ZIMEventOfGroupMemberInfoUpdatedResult;
+
+  /** This user's own, changed on another device. */
+  userInfoUpdated: ZIMEventOfUserInfoUpdatedResult;
+  /** Of users subscribed to. Since 2.18. */
+  userStatusUpdated: ZIMEventOfUserStatusUpdatedResult;
+
+  /** Our choice: too much was missed to be replayed after a reconnect; ask for history. */
+  resyncRequired: Record<string, never>;
+  /** Our choice: nothing is dropped without being told. */
+  barrageDropped: ZIMEventOfBarrageDroppedResult;
+
+  // Tier D: these do not happen.
+  callInvitationCreated: ZIMEventOfCallInvitationCreatedResult;
+  callInvitationReceived: ZIMEventOfCallInvitationReceivedResult;
+  callInvitationCancelled: ZIMEventOfCallInvitationCancelledResult;
+  callInvitationAccepted: ZIMEventOfCallInvitationAcceptedResult;
+  callInvitationRejected: ZIMEventOfCallInvitationRejectedResult;
+  callInvitationTimeout: ZIMEventOfCallInvitationTimeoutResult;
+  callInvitationEnded: ZIMEventOfCallInvitationEndedResult;
+  callInviteesAnsweredTimeout: ZIMEventOfCallInviteesAnsweredTimeoutResult;
+  callUserStateChanged: ZIMEventOfCallUserStateChangedResult;
+  friendListChanged: ZIMEventOfFriendListChangedResult;
+  friendInfoUpdated: ZIMEventOfFriendInfoUpdatedResult;
+  friendApplicationListChanged: ZIMEventOfFriendApplicationListChangedResult;
+  friendApplicationUpdated: ZIMEventOfFriendApplicationUpdatedResult;
+  blacklistChanged: ZIMEventOfBlacklistChangedResult;
+  userRuleUpdated: ZIMTierD;
+  groupAliasUpdated: ZIMTierD;
+  groupApplicationListChanged: ZIMTierD;
+  groupApplicationUpdated: ZIMTierD;
+  experimentalEventReceived: ZIMTierD;
+}
+
+/** Event name → its listener. */
+export type ZIMEventHandler = { [Event in keyof ZIMEventData]: (zim: ZIM, data: ZIMEventData[Event]) => void };
+
+// ---------------------------------------------------------------- tier D
+
+/** An object of what this broker does not do: open, so that programs that build or read one compile. */
+export type ZIMTierD = any;
+
+export type ZIMCallUserInfo = ZIMTierD;
+export type ZIMCallInfo = ZIMTierD;
+export type ZIMCallInviteConfig = ZIMTierD;
+export type ZIMCallCancelConfig = ZIMTierD;
+export type ZIMCallAcceptConfig = ZIMTierD;
+export type ZIMCallRejectConfig = ZIMTierD;
+export type ZIMCallingInviteConfig = ZIMTierD;
+export type ZIMCallQuitConfig = ZIMTierD;
+export type ZIMCallJoinConfig = ZIMTierD;
+export type ZIMCallEndConfig = ZIMTierD;
+export type ZIMCallInvitationQueryConfig = ZIMTierD;
+export type ZIMCallInvitationSentResult = ZIMTierD;
+export type ZIMCallCancelSentResult = ZIMTierD;
+export type ZIMCallAcceptanceSentResult = ZIMTierD;
+export type ZIMCallRejectionSentResult = ZIMTierD;
+export type ZIMCallingInvitationSentResult = ZIMTierD;
+export type ZIMCallQuitSentResult = ZIMTierD;
+export type ZIMCallJoinSentResult = ZIMTierD;
+export type ZIMCallEndSentResult = ZIMTierD;
+export type ZIMCallInvitationListQueriedResult = ZIMTierD;
+export type ZIMFriendInfo = ZIMTierD;
+export type ZIMFriendApplicationInfo = ZIMTierD;
+export type ZIMFriendAddConfig = ZIMTierD;
+export type ZIMFriendAddedResult = ZIMTierD;
+export type ZIMFriendApplicationSendConfig = ZIMTierD;
+export type ZIMFriendApplicationSentResult = ZIMTierD;
+export type ZIMFriendDeleteConfig = ZIMTierD;
+export type ZIMFriendsDeletedResult = ZIMTierD;
+export type ZIMFriendRelationCheckConfig = ZIMTierD;
+export type ZIMFriendRelationInfo = ZIMTierD;
+export type ZIMFriendsRelationCheckedResult = ZIMTierD;
+export type ZIMFriendAliasUpdatedResult = ZIMTierD;
+export type ZIMFriendAttributesUpdatedResult = ZIMTierD;
+export type ZIMFriendApplicationAcceptConfig = ZIMTierD;
+export type ZIMFriendApplicationAcceptedResult = ZIMTierD;
+export type ZIMFriendApplicationRejectConfig = ZIMTierD;
+export type ZIMFriendApplicationRejectedResult = ZIMTierD;
+export type ZIMFriendListQueryConfig = ZIMTierD;
+export type ZIMFriendsInfoQueriedResult = ZIMTierD;
+export type ZIMFriendListQueriedResult = ZIMTierD;
+export type ZIMFriendApplicationListQueryConfig = ZIMTierD;
+export type ZIMFriendApplicationListQueriedResult = ZIMTierD;
+export type ZIMFriendsSearchConfig = ZIMTierD;
+export type ZIMFriendsSearchedResult = ZIMTierD;
+export type ZIMBlacklistUsersAddedResult = ZIMTierD;
+export type ZIMBlacklistUsersRemovedResult = ZIMTierD;
+export type ZIMBlacklistQueryConfig = ZIMTierD;
+export type ZIMBlacklistQueriedResult = ZIMTierD;
+export type ZIMBlacklistCheckedResult = ZIMTierD;
+export type ZIMEventOfCallInvitationReceivedResult = ZIMTierD;
+export type ZIMEventOfCallInvitationCreatedResult = ZIMTierD;
+export type ZIMEventOfCallInvitationCancelledResult = ZIMTierD;
+export type ZIMEventOfCallInvitationTimeoutResult = ZIMTierD;
+export type ZIMEventOfCallInvitationEndedResult = ZIMTierD;
+export type ZIMEventOfCallUserStateChangedResult = ZIMTierD;
+export type ZIMEventOfCallInvitationAcceptedResult = ZIMTierD;
+export type ZIMEventOfCallInvitationRejectedResult = ZIMTierD;
+export type ZIMEventOfCallInviteesAnsweredTimeoutResult = ZIMTierD;
+export type ZIMEventOfBlacklistChangedResult = ZIMTierD;
+export type ZIMEventOfFriendListChangedResult = ZIMTierD;
+export type ZIMEventOfFriendInfoUpdatedResult = ZIMTierD;
+export type ZIMEventOfFriendApplicationListChangedResult = ZIMTierD;
+export type ZIMEventOfFriendApplicationUpdatedResult = ZIMTierD;
+
+// ---------------------------------------------------------------- instance
+
+/** A config of which this client needs only some fields, and takes copies and parts as anchors. Our choice. */
+type Loose<Config, Needed extends keyof Config = never> = Pick<Config, Needed> & {
+  [Field in Exclude<keyof Config, Needed>]?: Field extends 'nextMessage'
+    ? Partial<ZIMMessage> | null
+    : Field extends 'nextConversation'
+      ? Partial<ZIMConversation> | null
+      : Config[Field];
+};
+
+/** What names a message: it, or a copy that has `messageID` or `messageSeq`, `conversationID` and `conversationType`. */
+type MessageHandle = Partial<ZIMMessage>;
+
+/** The vendor's class. Source: spec 3. */
 export declare class ZIM {
   private constructor();
 
-  /** The program's one client, or null when there is one already. */
+  // ---- statics
+
+  /**
+   * The program's one client, or null when there is one already. A bare number is the application's, as in older programs.
+   * Since 1.1. Source: spec 3.1.
+   */
   static create(appConfig: ZIMAppConfig | number): ZIM | null;
-  static getInstance(): ZIM | null;
+  /** The client that `create` made. Null before, though the vendor's type, and so this one, does not say it. Since 2.3. */
+  static getInstance(): ZIM;
+  /** The SDK version that is spoken: `sdkVersion` of `create`, else "2.14.0". Since 1.1. */
   static getVersion(): string;
+  /** Does nothing and answers false: there is one broker, wherever it stands. Since 2.12. */
   static setGeofencingConfig(areaList: number[], type: ZIMGeofencingType): boolean;
+  /** Does nothing. Newer than 2.14. */
   static setAdvancedConfig(key: string, value: string): void;
-  /** Ours: a client of its own, whatever others there are. */
+  /** Our choice: a client of its own, whatever others there are; several users in one program. */
   static createInstance(appConfig: ZIMAppConfig | number): ZIM;
 
-  setLogConfig(config: ZIMLogConfig): void;
+  // ---- instance
+
+  /** Ends the session, every listener and the client. Since 1.1. */
   destroy(): void;
-  /** One listener per event: a later one takes the place of an earlier. */
-  on<K extends keyof ZIMEventHandler>(type: K, listener: ZIMEventHandler[K]): void;
-  on(type: string, listener: (zim: ZIM, data: any) => void): void;
-  off(type: string): void;
-
-  login(userID: string, config: Partial<ZIMLoginConfig>): Promise<void>;
-  /** As before 2.13. */
-  login(userInfo: { userID: string; userName?: string }, token: string): Promise<void>;
+  /** Does nothing. Since 1.1. */
+  setLogConfig(config: ZIMLogConfig): void;
+  /** One listener per event: a later one takes the place of an earlier. Since 1.1. Source: spec S14. */
+  on<Event extends keyof ZIMEventHandler>(type: Event, listener: ZIMEventHandler[Event]): void;
+  /** Takes an event's listener away. Since 1.1. */
+  off<Event extends keyof ZIMEventHandler>(type: Event): void;
+  /**
+   * Connects as a user, who exists from the first login on. A later login of the same user elsewhere ends this one.
+   * Errors: 6000103 token invalid, 6000106 expired, 6000107 of another kind, 6000108 good for less than 30 s, 6000111 logged in
+   * already. Since 2.13. Source: spec 3.1.
+   */
+  login(userID: string, config: Loose<ZIMLoginConfig>): Promise<void>;
+  /** The form before 2.13. Since 1.1. */
+  login(userInfo: { userID: string; userName?: string }, token?: string): Promise<void>;
+  /** Leaves every room and disconnects. The vendor's returns nothing to wait for. Since 1.1. */
   logout(): Promise<void>;
+  /** Takes a new token before the old one ends, for this session and for coming back to it. Since 1.1. Source: spec 3.1. */
   renewToken(token: string): Promise<ZIMTokenRenewedResult>;
-  queryUsersInfo(userIDs: string[], config: ZIMUsersInfoQueryConfig): Promise<ZIMUsersInfoQueriedResult>;
 
-  /** Any kind. A file goes up first; a lost connection is gone on from. */
+  // ---- users
+
+  /** 1–10 users, and no more than 10 in 10 s: else 6000012. Unknown ones are in `errorUserList`. Since 2.3. Source: spec 3.1. */
+  queryUsersInfo(userIDs: string[], config?: Loose<ZIMUsersInfoQueryConfig>): Promise<ZIMUsersInfoQueriedResult>;
+  /** At most 256 bytes. Since 2.2. Source: spec 3.1. */
+  updateUserName(userName: string): Promise<ZIMUserNameUpdatedResult>;
+  /** At most 500 bytes. Since 2.3. Source: spec 3.1. */
+  updateUserAvatarUrl(userAvatarUrl: string): Promise<ZIMUserAvatarUrlUpdatedResult>;
+  /** At most 1024 bytes, for others to read by `queryUsersInfo`. Since 2.2. Source: spec 3.1. */
+  updateUserExtendedData(extendedData: string): Promise<ZIMUserExtendedDataUpdatedResult>;
+  /** Who is there; at most 100. Since 2.18. Source: spec 3.1. */
+  queryUsersStatus(userIDs: string[]): Promise<ZIMUsersStatusQueriedResult>;
+  /** Asks for `userStatusUpdated`, at most 100 at a time; outlives the session. Since 2.18. Source: spec 3.1. */
+  subscribeUsersStatus(userIDs: string[], config: ZIMUserStatusSubscribeConfig): Promise<ZIMUsersStatusSubscribedResult>;
+  /** Since 2.18. Source: spec 3.1. */
+  unsubscribeUsersStatus(userIDs: string[]): Promise<ZIMUsersStatusUnsubscribedResult>;
+  /** Since 2.18. Source: spec 3.1. */
+  querySubscribedUserStatusList(config?: ZIMSubscribedUserStatusQueryConfig): Promise<ZIMSubscribedUserStatusListQueriedResult>;
+
+  // ---- conversations
+
+  /** Not in the list: 6000603. Since 2.8. Source: spec 3.5. */
+  queryConversation(conversationID: string, conversationType: ZIMConversationType): Promise<ZIMConversationQueriedResult>;
+  /** A page, pinned ones first, then the newest. Since 2.0; `option` is newer than 2.14. Source: spec 3.5. */
+  queryConversationList(
+    config: Loose<ZIMConversationQueryConfig, 'count'>,
+    option?: ZIMConversationFilterOption,
+  ): Promise<ZIMConversationListQueriedResult>;
+  /** Since 2.8. Source: spec 3.5. */
+  queryConversationPinnedList(config: Loose<ZIMConversationQueryConfig, 'count'>): Promise<ZIMConversationPinnedListQueriedResult>;
+  /** At most 100 are pinned: 6000604. Since 2.8. Source: spec 3.5. */
+  updateConversationPinnedState(
+    isPinned: boolean,
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<ZIMConversationPinnedStateUpdatedResult>;
+  /** 1 notify, 2 do not disturb. Since 2.0, for peers since 2.14. Source: spec 3.5. */
+  setConversationNotificationStatus(
+    status: ZIMConversationNotificationStatus,
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<ZIMConversationNotificationStatusSetResult>;
+  /** On this device only; tells `conversationChanged`. Since 2.14. Source: spec 3.5. */
+  setConversationDraft(
+    draft: string,
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<ZIMConversationDraftSetResult>;
+  /** Takes it off the list; its messages stay, and the next one brings it back. Since 2.0. Source: spec 3.5. */
+  deleteConversation(
+    conversationID: string,
+    conversationType: ZIMConversationType,
+    config?: Loose<ZIMConversationDeleteConfig>,
+  ): Promise<ZIMConversationDeletedResult>;
+  /** Since 2.12. Source: spec 3.5. */
+  deleteAllConversations(config?: Loose<ZIMConversationDeleteConfig>): Promise<void>;
+  /** Its mentions with it, on all devices. Since 2.0. Source: spec S54. */
+  clearConversationUnreadMessageCount(
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<ZIMConversationUnreadMessageCountClearedResult>;
+  /** Every conversation's. Since 2.12. Source: spec S54. */
+  clearConversationTotalUnreadMessageCount(): Promise<void>;
+  /** Since 2.17. Source: spec 3.5. */
+  queryConversationTotalUnreadMessageCount(
+    config?: ZIMConversationTotalUnreadMessageCountQueryConfig,
+  ): Promise<ZIMConversationTotalUnreadMessageCountQueriedResult>;
+  /** Puts a number on 1–100 conversations, or takes it off; 1000 conversations per mark. Since 2.17. Source: spec 3.5. */
+  setConversationMark(
+    markType: number,
+    enable: boolean,
+    conversationInfos: ZIMConversationBaseInfo[],
+  ): Promise<ZIMConversationMarkSetResult>;
+
+  // ---- messages: sending
+
+  /**
+   * Sends any kind, to a peer, a room or a group. The object given is completed and is what `onMessageAttached`, the events and the
+   * promise hold; only one that was sent before is copied first. It survives lost connections, and is never there twice.
+   * Errors: 6000204 no such user, 6000321 and 6000521 not in the room or group, 6000322 and 6000523 no such one, 6000231 muted,
+   * 6000005 more than 10 a second, 6000013 a kind above one's version. Since 2.4. Source: spec S20–S27, 3.2.
+   */
   sendMessage(
-    message: ZIMMessageBase | ZIMMediaMessageBase,
+    message: ZIMMessageDraft,
     toConversationID: string,
     conversationType: ZIMConversationType,
-    config?: ZIMMessageSendConfig,
-    notification?: ZIMMessageSendNotification | ((message: ZIMMessage) => void),
+    config?: Loose<ZIMMessageSendConfig>,
+    notification?: Partial<ZIMMessageSendNotification> | ((message: ZIMMessage) => void),
   ): Promise<ZIMMessageSentResult>;
-  /** The older name of `sendMessage` for media. */
+  /**
+   * The same for files. A file here goes up first; a lost connection is gone on from.
+   * Errors: 6000211 no such file, 6000212 it could not be kept, 6000213 its format, 6000214 its size, 6000215 its duration.
+   * Since 2.2; `sendMessage` takes files, too, since 2.19. Source: spec S29–S36.
+   */
   sendMediaMessage(
-    message: ZIMMediaMessageBase,
+    message: ZIMMediaMessageDraft,
     toConversationID: string,
     conversationType: ZIMConversationType,
-    config: ZIMMessageSendConfig,
-    notification?: ZIMMediaMessageSendNotification,
-  ): Promise<ZIMMessageSentResult>;
-  /** Gives up a message whose file is on its way; its send rejects with 6000206. */
-  cancelSendingMessage(message: ZIMMessage, config?: object): Promise<void>;
-  /** The bytes of a file: 1 original, 2 large image, 3 thumbnail, 4 first picture of a video. */
-  downloadMediaFile(
-    message: ZIMMediaMessage,
-    fileType?: 1 | 2 | 3 | 4,
-    config?: object,
-    onProgress?: (message: ZIMMediaMessage, currentFileSize: number, totalFileSize: number) => void,
-  ): Promise<ZIMMediaFileDownloadedResult>;
-  /** Ours: writes new tokens into the URLs of a message held for long. */
-  refreshMediaUrls<T extends ZIMMessage>(message: T): T;
-  /** Answers a message, in its conversation. */
+    config?: Loose<ZIMMessageSendConfig>,
+    notification?: Partial<ZIMMediaMessageSendNotification> | ((message: ZIMMediaMessage) => void),
+  ): Promise<ZIMMediaMessageSentResult>;
+  /** Answers a message, in its conversation. Since 2.17. Source: spec 3.2. */
   replyMessage(
-    message: ZIMMessageBase | ZIMMediaMessageBase,
-    toOriginalMessage: Partial<ZIMMessage>,
-    config?: ZIMMessageSendConfig,
-    notification?: ZIMMessageSendNotification | ((message: ZIMMessage) => void),
+    message: ZIMMessageDraft,
+    toOriginalMessage: MessageHandle,
+    config?: Loose<ZIMMessageSendConfig>,
+    notification?: Partial<ZIMMessageSendNotification> | ((message: ZIMMessage) => void),
   ): Promise<ZIMMessageSentResult>;
+  /** The answers below a first message. Since 2.17. Source: spec 3.2. */
   queryMessageRepliedList(
-    message: Partial<ZIMMessage>,
-    config: { count: number; nextFlag: number },
-  ): Promise<{
-    messageList: ZIMMessage[];
-    nextFlag: number;
-    rootRepliedInfo: { state: ZIMMessageRepliedInfoState; message?: ZIMMessage; senderUserID: string; sentTime: number; repliedCount: number };
-  }>;
-  /** Fills `messageList` of the message given. */
-  queryCombineMessageDetail(message: Partial<ZIMCombineMessage>): Promise<{ message: ZIMCombineMessage }>;
-  /** The message given becomes the revoke message that stands in its place. */
-  revokeMessage(message: Partial<ZIMMessage>, config?: { revokeExtendedData?: string }): Promise<{ message: ZIMRevokeMessage }>;
-  editMessage(message: ZIMMessage, config?: object): Promise<{ message: ZIMMessage }>;
-  pinMessage(message: Partial<ZIMMessage>, isPinned: boolean, config?: { disableAutoReplace: boolean }): Promise<void>;
-  queryPinnedMessageList(conversationID: string, conversationType: ZIMConversationType): Promise<{ messageList: ZIMMessage[] }>;
-  addMessageReaction(reactionType: string, message: Partial<ZIMMessage>): Promise<{ reaction: ZIMMessageReaction }>;
-  deleteMessageReaction(reactionType: string, message: Partial<ZIMMessage>): Promise<{ reaction: ZIMMessageReaction }>;
-  queryMessageReactionUserList(
-    message: ZIMMessage,
-    config: { reactionType: string; count: number; nextFlag: number },
-  ): Promise<{ totalCount: number; nextFlag: number; reactionType: string; userList: ZIMMessageReactionUserInfo[]; message: ZIMMessage }>;
-  sendMessageReceiptsRead(
-    messageList: Partial<ZIMMessage>[],
+    message: MessageHandle,
+    config: Loose<ZIMMessageRepliedListQueryConfig, 'count'>,
+  ): Promise<ZIMMessageRepliedListQueriedResult>;
+  /** Gives up a message whose file is on its way: its send rejects with 6000206. Since 2.22. Source: spec 3.2. */
+  cancelSendingMessage(message: MessageHandle, config?: object): Promise<void>;
+  /** On this device only; nobody else ever sees it. Not command. Since 2.4. Source: spec 3.2. */
+  insertMessageToLocalDB(
+    message: ZIMMessageDraft,
     conversationID: string,
     conversationType: ZIMConversationType,
-  ): Promise<ZIMConversationBaseResult & { errorMessageIDs: string[] }>;
-  sendConversationMessageReceiptRead(conversationID: string, conversationType: ZIMConversationType): Promise<ZIMConversationBaseResult>;
-  queryMessageReceiptsInfo(
-    messageList: Partial<ZIMMessage>[],
+    senderUserID: string,
+  ): Promise<ZIMMessageInsertedResult>;
+  /** A note for this device only, at most 128 KiB. Since 2.9. Source: spec 3.2. */
+  updateMessageLocalExtendedData(localExtendedData: string, message: MessageHandle): Promise<ZIMMessageLocalExtendedDataUpdatedResult>;
+  /** Fills `messageList` of the message given. Since 2.14. Source: spec 3.3. */
+  queryCombineMessageDetail(message: Partial<ZIMCombineMessage>): Promise<ZIMCombineMessageDetailQueriedResult>;
+  /** Our choice: the bytes of a file, at most 200 MB; 1, the default, is the original. Errors: 6000217, 6000218, 6000219. */
+  downloadMediaFile(
+    message: Partial<ZIMMediaMessage>,
+    fileType?: ZIMMediaFileType,
+    config?: object,
+    onProgress?: ZIMMediaUploadingProgress,
+  ): Promise<ZIMMediaFileDownloadedResult>;
+  /** Our choice: writes new tokens into the URLs of a message held for long. */
+  refreshMediaUrls<Message extends Partial<ZIMMessage>>(message: Message): Message;
+
+  // ---- messages: history and deletion
+
+  /** A page, oldest first; of rooms, too. Command and barrage are never in it. Since 2.0. Source: spec S66, 3.4. */
+  queryHistoryMessage(
     conversationID: string,
     conversationType: ZIMConversationType,
-  ): Promise<{ infos: ZIMMessageReceiptInfo[]; errorMessageIDs: string[] }>;
-  queryGroupMessageReceiptReadMemberList(
-    message: Partial<ZIMMessage>,
-    groupID: string,
-    config: { count: number; nextFlag: number },
-  ): Promise<ZIMGroupMessageReceiptMemberListQueriedResult>;
-  queryGroupMessageReceiptUnreadMemberList(
-    message: Partial<ZIMMessage>,
-    groupID: string,
-    config: { count: number; nextFlag: number },
-  ): Promise<ZIMGroupMessageReceiptMemberListQueriedResult>;
+    config: Loose<ZIMMessageQueryConfig, 'count'>,
+  ): Promise<ZIMMessageQueriedResult>;
+  /** 1–10 messages by their `messageSeq`. Since 2.19. Source: spec 3.4. */
   queryMessages(
     messageSeqs: number[],
     conversationID: string,
     conversationType: ZIMConversationType,
   ): Promise<ZIMMessageQueriedResult>;
+  /** For this user alone; at most 100 at a time; not in rooms. Since 2.0. Source: spec S67, 3.4. */
   deleteMessages(
-    messageList: Partial<ZIMMessage>[],
+    messageList: MessageHandle[],
     conversationID: string,
     conversationType: ZIMConversationType,
-    config: ZIMMessageDeleteConfig,
-  ): Promise<ZIMConversationBaseResult>;
+    config: Loose<ZIMMessageDeleteConfig>,
+  ): Promise<ZIMMessageDeletedResult>;
+  /** Since 2.0. Source: spec 3.4. */
   deleteAllMessage(
     conversationID: string,
     conversationType: ZIMConversationType,
-    config: ZIMMessageDeleteConfig,
-  ): Promise<ZIMConversationBaseResult>;
-  deleteAllConversationMessages(config: ZIMMessageDeleteConfig): Promise<void>;
-  /** On this device only. */
-  insertMessageToLocalDB(
-    message: ZIMMessageBase,
-    conversationID: string,
-    conversationType: ZIMConversationType,
-    senderUserID: string,
-  ): Promise<{ message: ZIMMessage }>;
-  /** On this device only, 128 KiB. */
-  updateMessageLocalExtendedData(localExtendedData: string, message: ZIMMessage): Promise<{ message: ZIMMessage }>;
+    config: Loose<ZIMMessageDeleteConfig>,
+  ): Promise<ZIMMessageDeletedResult>;
+  /** Since 2.14. Source: spec 3.4. */
+  deleteAllConversationMessages(config: Loose<ZIMMessageDeleteConfig>): Promise<void>;
 
-  queryConversation(conversationID: string, conversationType: ZIMConversationType): Promise<{ conversation: ZIMConversation }>;
-  queryConversationList(config: ZIMConversationQueryConfig): Promise<{ conversationList: ZIMConversation[] }>;
-  queryConversationPinnedList(config: ZIMConversationQueryConfig): Promise<{ conversationList: ZIMConversation[] }>;
-  updateConversationPinnedState(
-    isPinned: boolean,
-    conversationID: string,
-    conversationType: ZIMConversationType,
-  ): Promise<ZIMConversationBaseResult>;
-  setConversationNotificationStatus(
-    status: ZIMConversationNotificationStatus,
-    conversationID: string,
-    conversationType: ZIMConversationType,
-  ): Promise<ZIMConversationBaseResult>;
-  /** On this device only. */
-  setConversationDraft(draft: string, conversationID: string, conversationType: ZIMConversationType): Promise<ZIMConversationBaseResult>;
-  deleteConversation(
-    conversationID: string,
-    conversationType: ZIMConversationType,
-    config?: ZIMConversationDeleteConfig,
-  ): Promise<ZIMConversationBaseResult>;
-  deleteAllConversations(config?: ZIMConversationDeleteConfig): Promise<void>;
-  clearConversationUnreadMessageCount(
-    conversationID: string,
-    conversationType: ZIMConversationType,
-  ): Promise<ZIMConversationBaseResult>;
-  clearConversationTotalUnreadMessageCount(): Promise<void>;
-  queryConversationTotalUnreadMessageCount(config?: object): Promise<{ totalUnreadMessageCount: number }>;
+  // ---- messages: receipts. Peers and groups only.
 
+  /** At most 10, else 6000282: those received with `receiptStatus` 1. Since 2.5. Source: spec 3.8. */
+  sendMessageReceiptsRead(
+    messageList: MessageHandle[],
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<ZIMMessageReceiptsReadSentResult>;
+  /** Everything a peer sent up to now. Since 2.5. Source: spec 3.8. */
+  sendConversationMessageReceiptRead(
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<ZIMConversationMessageReceiptReadSentResult>;
+  /** At most 10, else 6000282; others' messages count 0. Since 2.5. Source: spec 3.8. */
+  queryMessageReceiptsInfo(
+    messageList: MessageHandle[],
+    conversationID: string,
+    conversationType: ZIMConversationType,
+  ): Promise<ZIMMessageReceiptsInfoQueriedResult>;
+  /** Of an own message; else 6000277. Since 2.5. Source: spec 3.8. */
+  queryGroupMessageReceiptReadMemberList(
+    message: MessageHandle,
+    groupID: string,
+    config: Loose<ZIMGroupMessageReceiptMemberQueryConfig, 'count'>,
+  ): Promise<ZIMGroupMessageReceiptMemberListQueriedResult>;
+  /** Since 2.5. Source: spec 3.8. */
+  queryGroupMessageReceiptUnreadMemberList(
+    message: MessageHandle,
+    groupID: string,
+    config: Loose<ZIMGroupMessageReceiptMemberQueryConfig, 'count'>,
+  ): Promise<ZIMGroupMessageReceiptMemberListQueriedResult>;
+
+  // ---- messages: changes. Peers and groups only.
+
+  /**
+   * Takes a message back within 120 s; a group's owner any, at any time. The object given becomes the revoke message that stands in
+   * its place. Errors: 6000278 too late, 6000279 twice, 6000541 another's. Since 2.5. Source: spec 3.9.
+   */
+  revokeMessage(message: MessageHandle, config?: ZIMMessageRevokeConfig): Promise<ZIMMessageRevokedResult>;
+  /**
+   * Own text and custom messages, within 24 h; `message` carries the new content.
+   * Errors: 6000285 another's, 6000286 too late. Since 2.20. Source: spec 3.2.
+   */
+  editMessage(
+    message: ZIMMessage,
+    config?: object,
+    notification?: Partial<ZIMMessageSendNotification>,
+  ): Promise<ZIMMessageEditedResult>;
+  /** At most 32 bytes, 100 kinds per message, within 7 days; once more: 6000280. Since 2.10. Source: spec 3.9. */
+  addMessageReaction(reactionType: string, message: MessageHandle): Promise<ZIMMessageReactionAddedResult>;
+  /** Since 2.10. Source: spec 3.9. */
+  deleteMessageReaction(reactionType: string, message: MessageHandle): Promise<ZIMMessageReactionDeletedResult>;
+  /** Since 2.10. Source: spec 3.9. */
+  queryMessageReactionUserList(
+    message: ZIMMessage,
+    config: Loose<ZIMMessageReactionUserQueryConfig, 'reactionType' | 'count'>,
+  ): Promise<ZIMMessageReactionUserListQueriedResult>;
+  /** Ten per conversation. Since 2.25. Source: spec 3.9. */
+  pinMessage(message: MessageHandle, isPinned: boolean, config?: ZIMMessagePinConfig): Promise<void>;
+  /** Since 2.25. Source: spec 3.9. */
+  queryPinnedMessageList(conversationID: string, conversationType: ZIMConversationType): Promise<ZIMPinnedMessageListQueriedResult>;
+
+  // ---- search. What the broker keeps and this user may read, whatever the names say: our choice.
+
+  /** Since 2.9. Source: spec 3.9. */
   searchLocalMessages(
     conversationID: string,
     conversationType: ZIMConversationType,
-    config: ZIMMessageSearchConfig,
-  ): Promise<ZIMMessageQueriedResult & { nextMessage?: ZIMMessage }>;
-  searchGlobalLocalMessages(config: ZIMMessageSearchConfig): Promise<{ messageList: ZIMMessage[]; nextMessage?: ZIMMessage }>;
+    config: Loose<ZIMMessageSearchConfig, 'keywords' | 'count'>,
+  ): Promise<ZIMMessagesSearchedResult>;
+  /** Since 2.9. Source: spec 3.9. */
+  searchGlobalLocalMessages(config: Loose<ZIMMessageSearchConfig, 'keywords' | 'count'>): Promise<ZIMMessagesGlobalSearchedResult>;
+  /** Since 2.9. Source: spec 3.9. */
   searchLocalConversations(
-    config: ZIMConversationSearchConfig,
-  ): Promise<{ conversationSearchInfoList: ZIMConversationSearchInfo[]; nextFlag: number }>;
+    config: Loose<ZIMConversationSearchConfig, 'keywords' | 'totalConversationCount' | 'conversationMessageCount'>,
+  ): Promise<ZIMConversationsSearchedResult>;
+  /** By name, and by members' names where asked. Since 2.9. Source: spec 3.7. */
+  searchLocalGroups(config: Loose<ZIMGroupSearchConfig, 'keywords' | 'count'>): Promise<ZIMGroupsSearchedResult>;
+  /** Since 2.9. Source: spec 3.7. */
+  searchLocalGroupMembers(
+    groupID: string,
+    config: Loose<ZIMGroupMemberSearchConfig, 'keywords' | 'count'>,
+  ): Promise<ZIMGroupMembersSearchedResult>;
 
-  updateUserName(userName: string): Promise<{ userName: string }>;
-  updateUserAvatarUrl(userAvatarUrl: string): Promise<{ userAvatarUrl: string }>;
-  updateUserExtendedData(extendedData: string): Promise<{ extendedData: string }>;
-  queryUsersStatus(userIDs: string[]): Promise<{ userStatusList: ZIMUserStatus[]; errorUserList: ZIMErrorUserInfo[] }>;
-  /** `subscriptionDuration` in minutes. */
-  subscribeUsersStatus(userIDs: string[], config: { subscriptionDuration: number }): Promise<{ errorUserList: ZIMErrorUserInfo[] }>;
-  unsubscribeUsersStatus(userIDs: string[]): Promise<{ errorUserList: ZIMErrorUserInfo[] }>;
-  querySubscribedUserStatusList(config?: {
-    userIDs?: string[];
-  }): Promise<{ userStatusSubscriptionList: { userStatus: ZIMUserStatus; subscribeExpiredTime: number }[] }>;
+  // ---- rooms. A user is in at most 5: 6000325.
 
-  queryHistoryMessage(
-    conversationID: string,
-    conversationType: ZIMConversationType,
-    config: ZIMMessageQueryConfig,
-  ): Promise<ZIMMessageQueriedResult>;
-
-  createRoom(roomInfo: ZIMRoomInfo, config?: ZIMRoomAdvancedConfig): Promise<ZIMRoomCreatedResult>;
-  enterRoom(roomInfo: ZIMRoomInfo, config?: ZIMRoomAdvancedConfig): Promise<ZIMRoomEnteredResult>;
+  /** Makes a room and enters it. There already: 6000323. Since 1.3. Source: spec 3.6. */
+  createRoom(roomInfo: Loose<ZIMRoomInfo, 'roomID'>, config?: Loose<ZIMRoomAdvancedConfig>): Promise<ZIMRoomCreatedResult>;
+  /** Enters a room, and makes it where there is none. Since 2.1. Source: spec 3.6. */
+  enterRoom(roomInfo: Loose<ZIMRoomInfo, 'roomID'>, config?: Loose<ZIMRoomAdvancedConfig>): Promise<ZIMRoomEnteredResult>;
+  /** No such room: 6000322. Since 1.1. Source: spec 3.6. */
   joinRoom(roomID: string): Promise<ZIMRoomJoinedResult>;
+  /** Leaves one room for another. Since 2.18. Source: spec 3.6. */
+  switchRoom(
+    fromRoomID: string,
+    toRoomInfo: Loose<ZIMRoomInfo, 'roomID'>,
+    isCreateWhenRoomNotExisted: boolean,
+    config?: Loose<ZIMRoomAdvancedConfig>,
+  ): Promise<ZIMRoomSwitchedResult>;
+  /** The last one out ends the room, at once or after its delay. Not in it: 6000321. Since 1.1. Source: spec 3.6. */
   leaveRoom(roomID: string): Promise<ZIMRoomLeftResult>;
-  queryRoomMemberList(roomID: string, config: ZIMRoomMemberQueryConfig): Promise<ZIMRoomMemberQueriedResult>;
+  /** Since 2.15. Source: spec 3.6. */
+  leaveAllRoom(): Promise<ZIMRoomAllLeftResult>;
+  /** Since 1.1. Source: spec 3.6. */
+  queryRoomMemberList(roomID: string, config: Loose<ZIMRoomMemberQueryConfig, 'count'>): Promise<ZIMRoomMemberQueriedResult>;
+  /** 1–10 users; none of them there: 6000311. Since 2.8. Source: spec 3.6. */
   queryRoomMembers(userIDs: string[], roomID: string): Promise<ZIMRoomMembersQueriedResult>;
+  /** Since 1.1. Source: spec 3.6. */
   queryRoomOnlineMemberCount(roomID: string): Promise<ZIMRoomOnlineMemberCountQueriedResult>;
-
-  createGroup(
-    groupInfo: Partial<ZIMGroupInfo>,
+  /** Since 1.3. Source: spec 3.6. */
+  queryRoomAllAttributes(roomID: string): Promise<ZIMRoomAttributesQueriedResult>;
+  /**
+   * At most 20 keys of 16 bytes, values of 1024, 5120 in all. A key belongs to who set it; others need `isForce`.
+   * Errors: 6000331 none could be set, 6000334–6000337 a limit. Since 1.3. Source: spec 3.6.
+   */
+  setRoomAttributes(
+    roomAttributes: Record<string, string>,
+    roomID: string,
+    config?: Loose<ZIMRoomAttributesSetConfig>,
+  ): Promise<ZIMRoomAttributesOperatedResult>;
+  /** Since 1.3. Source: spec 3.6. */
+  deleteRoomAttributes(
+    keys: string[],
+    roomID: string,
+    config?: Loose<ZIMRoomAttributesDeleteConfig>,
+  ): Promise<ZIMRoomAttributesOperatedResult>;
+  /** From here on `setRoomAttributes` and `deleteRoomAttributes` of this room gather. Since 1.3. Source: spec 3.6. */
+  beginRoomAttributesBatchOperation(roomID: string, config?: Loose<ZIMRoomAttributesBatchOperationConfig>): void;
+  /** Does what was gathered, at once; the others hear `roomAttributesBatchUpdated`. Since 1.3. Source: spec 3.6. */
+  endRoomAttributesBatchOperation(roomID: string): Promise<ZIMRoomAttributesBatchOperatedResult>;
+  /**
+   * Of members, oneself or others: at most 30 keys of 8 bytes, values of 64, 144 in all, of 500 members.
+   * Errors: 6000351–6000353, 6000357 a limit. Since 2.4. Source: spec 3.6.
+   */
+  setRoomMembersAttributes(
+    attributes: Record<string, string>,
     userIDs: string[],
-    config?: Partial<ZIMGroupAdvancedConfig>,
-  ): Promise<ZIMGroupCreatedResult>;
-  joinGroup(groupID: string): Promise<ZIMGroupJoinedResult>;
-  leaveGroup(groupID: string): Promise<ZIMGroupLeftResult>;
-  dismissGroup(groupID: string): Promise<ZIMGroupDismissedResult>;
-  inviteUsersIntoGroup(userIDs: string[], groupID: string): Promise<ZIMGroupUsersInvitedResult>;
-  kickGroupMembers(userIDs: string[], groupID: string): Promise<ZIMGroupMemberKickedResult>;
-  queryGroupList(): Promise<ZIMGroupListQueriedResult>;
-  queryGroupInfo(groupID: string): Promise<ZIMGroupInfoQueriedResult>;
-  queryGroupMemberList(groupID: string, config: ZIMGroupMemberQueryConfig): Promise<ZIMGroupMemberListQueriedResult>;
-  queryGroupMemberCount(groupID: string): Promise<ZIMGroupMemberCountQueriedResult>;
+    roomID: string,
+    config?: Loose<ZIMRoomMemberAttributesSetConfig>,
+  ): Promise<ZIMRoomMembersAttributesOperatedResult>;
+  /** At most 100 users. Since 2.4. Source: spec 3.6. */
+  queryRoomMembersAttributes(userIDs: string[], roomID: string): Promise<ZIMRoomMembersAttributesQueriedResult>;
+  /** Since 2.4. Source: spec 3.6. */
+  queryRoomMemberAttributesList(
+    roomID: string,
+    config: Loose<ZIMRoomMemberAttributesQueryConfig, 'count'>,
+  ): Promise<ZIMRoomMemberAttributesListQueriedResult>;
 
-  /** The vendor's further methods are there and reject with 6000013 until the broker answers them. */
-  [later: string]: any;
+  // ---- groups. No such group: 6000523; not in it: 6000521; not allowed: 6000541.
+
+  /** With at most 100 users. There already: 6000524; the ID of one that was dismissed: 6000527. Since 2.0. Source: spec 3.7. */
+  createGroup(
+    groupInfo: Loose<ZIMGroupInfo>,
+    userIDs: string[],
+    config?: Loose<ZIMGroupAdvancedConfig>,
+  ): Promise<ZIMGroupCreatedResult>;
+  /** Who is in it already succeeds. Full: 6000525; 6000542 nobody may join, 6000543 only by approval. Since 2.0. Source: spec 3.7. */
+  joinGroup(groupID: string): Promise<ZIMGroupJoinedResult>;
+  /** The owner's place goes to the earliest member; the last one out ends the group. Since 2.0. Source: spec 3.7. */
+  leaveGroup(groupID: string): Promise<ZIMGroupLeftResult>;
+  /** The owner only. Since 2.0. Source: spec 3.7. */
+  dismissGroup(groupID: string): Promise<ZIMGroupDismissedResult>;
+  /** Since 2.0. Source: spec 3.7. */
+  queryGroupList(): Promise<ZIMGroupListQueriedResult>;
+  /** Since 2.0. Source: spec 3.7. */
+  queryGroupInfo(groupID: string): Promise<ZIMGroupInfoQueriedResult>;
+  /** Any member; at most 100 bytes. Since 2.0. Source: spec 3.7. */
+  updateGroupName(groupName: string, groupID: string): Promise<ZIMGroupNameUpdatedResult>;
+  /** Any member; at most 300 bytes. Since 2.0. Source: spec 3.7. */
+  updateGroupNotice(groupNotice: string, groupID: string): Promise<ZIMGroupNoticeUpdatedResult>;
+  /** Any member; at most 500 bytes. Since 2.3. Source: spec 3.7. */
+  updateGroupAvatarUrl(groupAvatarUrl: string, groupID: string): Promise<ZIMGroupAvatarUrlUpdatedResult>;
+  /** Owner and admins. Since 2.15. Source: spec 3.7. */
+  updateGroupJoinMode(mode: ZIMGroupJoinMode, groupID: string): Promise<ZIMGroupJoinModeUpdatedResult>;
+  /** Owner and admins. Since 2.15. Source: spec 3.7. */
+  updateGroupInviteMode(mode: ZIMGroupInviteMode, groupID: string): Promise<ZIMGroupInviteModeUpdatedResult>;
+  /** Owner and admins. Since 2.15. Source: spec 3.7. */
+  updateGroupBeInviteMode(mode: ZIMGroupBeInviteMode, groupID: string): Promise<ZIMGroupBeInviteModeUpdatedResult>;
+  /** At most 10 keys of 16 bytes, values of 1024: else 6000531–6000533. Since 2.0. Source: spec 3.7. */
+  setGroupAttributes(groupAttributes: Record<string, string>, groupID: string): Promise<ZIMGroupAttributesOperatedResult>;
+  /** No such key: 6000526. Since 2.0. Source: spec 3.7. */
+  deleteGroupAttributes(keys: string[], groupID: string): Promise<ZIMGroupAttributesOperatedResult>;
+  /** No such key: 6000526. Since 2.0. Source: spec 3.7. */
+  queryGroupAttributes(keys: string[], groupID: string): Promise<ZIMGroupAttributesQueriedResult>;
+  /** Since 2.0. Source: spec 3.7. */
+  queryGroupAllAttributes(groupID: string): Promise<ZIMGroupAttributesQueriedResult>;
+  /** At most 100 at a time; the others are in `errorUserList`. Since 2.0. Source: spec 3.7. */
+  inviteUsersIntoGroup(userIDs: string[], groupID: string): Promise<ZIMGroupUsersInvitedResult>;
+  /** Owner and admins; at most 50 at a time. None could be: 6000507. Since 2.0. Source: spec 3.7. */
+  kickGroupMembers(userIDs: string[], groupID: string): Promise<ZIMGroupMemberKickedResult>;
+  /** The owner only. Since 2.0. Source: spec 3.7. */
+  transferGroupOwner(toUserID: string, groupID: string): Promise<ZIMGroupOwnerTransferredResult>;
+  /** Since 2.0. Source: spec 3.7. */
+  queryGroupMemberList(groupID: string, config: Loose<ZIMGroupMemberQueryConfig, 'count'>): Promise<ZIMGroupMemberListQueriedResult>;
+  /** Since 2.2. Source: spec 3.7. */
+  queryGroupMemberCount(groupID: string): Promise<ZIMGroupMemberCountQueriedResult>;
+  /** Since 2.0. Source: spec 3.7. */
+  queryGroupMemberInfo(userID: string, groupID: string): Promise<ZIMGroupMemberInfoQueriedResult>;
+  /** One's own, and others' for owner and admins; at most 100 characters. Since 2.0. Source: spec 3.7. */
+  setGroupMemberNickname(nickname: string, forUserID: string, groupID: string): Promise<ZIMGroupMemberNicknameUpdatedResult>;
+  /** The owner only; 2 admin, 3 member, above 100 the application's. Since 2.0. Source: spec 3.7. */
+  setGroupMemberRole(role: number, forUserID: string, groupID: string): Promise<ZIMGroupMemberRoleUpdatedResult>;
+  /** Owner and admins; mode 2 the owner. The muted send nothing: 6000231. Since 2.14. Source: spec 3.7. */
+  muteGroup(isMute: boolean, groupID: string, config: Loose<ZIMGroupMuteConfig>): Promise<ZIMGroupMutedResult>;
+  /** Owner and admins; at most 100 at a time. Since 2.14. Source: spec 3.7. */
+  muteGroupMembers(
+    isMute: boolean,
+    userIDs: string[],
+    groupID: string,
+    config: Loose<ZIMGroupMemberMuteConfig>,
+  ): Promise<ZIMGroupMembersMutedResult>;
+  /** Since 2.14. Source: spec 3.7. */
+  queryGroupMemberMutedList(
+    groupID: string,
+    config: Loose<ZIMGroupMemberQueryConfig, 'count'>,
+  ): Promise<ZIMGroupMemberMutedListQueriedResult>;
+
+  // ---- tier D. Each of these rejects with 6000013. Source: spec 3.1, 3.7, 3.9–3.11.
+
+  /** Rejects with 6000013, as all below it. */
+  uploadLog(): Promise<void>;
+  callExperimentalAPI(params: string): Promise<string>;
+  querySelfUserInfo(): Promise<ZIMTierD>;
+  updateUserOfflinePushRule(offlinePushRule: ZIMTierD): Promise<ZIMTierD>;
+  updateUserCustomStatus(customStatus: string, config?: ZIMTierD): Promise<ZIMTierD>;
+  updateUserBadge(badge: number): Promise<void>;
+  deleteMessageAllReactions(message: MessageHandle): Promise<void>;
+
+  callInvite(invitees: string[], config: ZIMCallInviteConfig): Promise<ZIMCallInvitationSentResult>;
+  callCancel(invitees: string[], callID: string, config: ZIMCallCancelConfig): Promise<ZIMCallCancelSentResult>;
+  callAccept(callID: string, config: ZIMCallAcceptConfig): Promise<ZIMCallAcceptanceSentResult>;
+  callReject(callID: string, config: ZIMCallRejectConfig): Promise<ZIMCallRejectionSentResult>;
+  callQuit(callID: string, config: ZIMCallQuitConfig): Promise<ZIMCallQuitSentResult>;
+  callEnd(callID: string, config: ZIMCallEndConfig): Promise<ZIMCallEndSentResult>;
+  callJoin(callID: string, config: ZIMCallJoinConfig): Promise<ZIMCallJoinSentResult>;
+  callingInvite(invitees: string[], callID: string, config: ZIMCallingInviteConfig): Promise<ZIMCallingInvitationSentResult>;
+  queryCallInvitationList(config: ZIMCallInvitationQueryConfig): Promise<ZIMCallInvitationListQueriedResult>;
+
+  addFriend(userID: string, config: ZIMFriendAddConfig): Promise<ZIMFriendAddedResult>;
+  sendFriendApplication(userID: string, config: ZIMFriendApplicationSendConfig): Promise<ZIMFriendApplicationSentResult>;
+  acceptFriendApplication(userID: string, config: ZIMFriendApplicationAcceptConfig): Promise<ZIMFriendApplicationAcceptedResult>;
+  rejectFriendApplication(userID: string, config: ZIMFriendApplicationRejectConfig): Promise<ZIMFriendApplicationRejectedResult>;
+  deleteFriends(userIDs: string[], config: ZIMFriendDeleteConfig): Promise<ZIMFriendsDeletedResult>;
+  checkFriendsRelation(userIDs: string[], config: ZIMFriendRelationCheckConfig): Promise<ZIMFriendsRelationCheckedResult>;
+  updateFriendAlias(friendAlias: string, userID: string): Promise<ZIMFriendAliasUpdatedResult>;
+  updateFriendAttributes(friendAttributes: Record<string, string>, userID: string): Promise<ZIMFriendAttributesUpdatedResult>;
+  queryFriendsInfo(userIDs: string[]): Promise<ZIMFriendsInfoQueriedResult>;
+  queryFriendList(config: ZIMFriendListQueryConfig): Promise<ZIMFriendListQueriedResult>;
+  queryFriendApplicationList(config: ZIMFriendApplicationListQueryConfig): Promise<ZIMFriendApplicationListQueriedResult>;
+  searchLocalFriends(config: ZIMFriendsSearchConfig): Promise<ZIMFriendsSearchedResult>;
+
+  addUsersToBlacklist(userIDs: string[]): Promise<ZIMBlacklistUsersAddedResult>;
+  removeUsersFromBlacklist(userIDs: string[]): Promise<ZIMBlacklistUsersRemovedResult>;
+  checkUserIsInBlacklist(userID: string): Promise<ZIMBlacklistCheckedResult>;
+  queryBlacklist(config: ZIMBlacklistQueryConfig): Promise<ZIMBlacklistQueriedResult>;
+
+  updateGroupAlias(groupAlias: string, groupID: string): Promise<ZIMTierD>;
+  sendGroupJoinApplication(groupID: string, config: ZIMTierD): Promise<ZIMTierD>;
+  acceptGroupJoinApplication(userID: string, groupID: string, config: ZIMTierD): Promise<ZIMTierD>;
+  rejectGroupJoinApplication(userID: string, groupID: string, config: ZIMTierD): Promise<ZIMTierD>;
+  sendGroupInviteApplications(userIDs: string[], groupID: string, config: ZIMTierD): Promise<ZIMTierD>;
+  acceptGroupInviteApplication(inviterUserID: string, groupID: string, config: ZIMTierD): Promise<ZIMTierD>;
+  rejectGroupInviteApplication(inviterUserID: string, groupID: string, config: ZIMTierD): Promise<ZIMTierD>;
+  queryGroupApplicationList(config: ZIMTierD): Promise<ZIMTierD>;
 }
 
 export default ZIM;
