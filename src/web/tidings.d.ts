@@ -77,6 +77,7 @@ export declare enum ZIMMessagePinStatus { NotPinned = 0, Pinned = 1, Updated = 2
 export declare enum ZIMMessageRepliedInfoState { Normal = 0, Deleted = 1, NotFound = 2 }
 export declare enum ZIMTipsMessageEvent {
   Unknown = 0, GroupCreated = 1, GroupDismissed = 2, GroupJoined = 3, GroupInvited = 4, GroupLeft = 5, GroupKickedOut = 6,
+  GroupInfoChanged = 7, GroupMemberInfoChanged = 8, GroupMessagePinned = 9,
 }
 export declare enum ZIMUserOnlineStatus { Online = 0, Offline = 1, Logout = 2, Unknown = 99 }
 export declare enum ZIMRevokeType { Unknown = -1, TwoWay = 0, OneWay = 1 }
@@ -90,29 +91,29 @@ export declare enum ZIMUserRelationType {
   Unknown = 0, SingleNo = 1, SingleHave = 2, BothAllNo = 3, BothSelfHave = 4, BothOtherHave = 5, BothAllHave = 6,
 }
 
-/**
- * Who may join a group: 0 anyone, 1 by approval, 2 nobody. Since 2.15.
- * Like the vendor's other newer enums it is a type only: the module exports the enums above and no more.
- */
-export type ZIMGroupJoinMode = 0 | 1 | 2;
-/** Who may invite: 0 every member, 1 owner and admins. Since 2.15. */
-export type ZIMGroupInviteMode = 0 | 1;
-/** Whether the invited are asked first: 0 no, 1 yes. Since 2.15. */
-export type ZIMGroupBeInviteMode = 0 | 1;
-/** 1 original, 2 large image, 3 thumbnail, 4 first picture of a video. Newer than 2.14. */
+/** Who may join a group: anyone, by application (which nobody can make yet), nobody. Since 2.15. */
+export declare enum ZIMGroupJoinMode { Any = 0, Auth = 1, Forbid = 2 }
+/** Who may invite: every member, owner and admins. Since 2.15. */
+export declare enum ZIMGroupInviteMode { Any = 0, Admin = 1 }
+/** Whether the invited must agree first, which they cannot be asked yet. Since 2.15. */
+export declare enum ZIMGroupBeInviteMode { None = 0, Auth = 1 }
+/** Newer than 2.14. */
+export declare enum ZIMConversationPinnedFilter { All = 0, OnlyPinned = 1, OnlyUnpinned = 2 }
+/** Since 2.21. */
+export declare enum ZIMConversationSyncState { Started = 0, Finished = 1, Failed = 2 }
+/** What a tips message tells of. Since 2.15. */
+export declare enum ZIMTipsMessageChangeInfoType {
+  Unknown = 0, GroupDataChanged = 1, GroupNoticeChanged = 2, GroupNameChanged = 3, GroupAvatarUrlChanged = 4, GroupMuteChanged = 5,
+  GroupOwnerTransferred = 10, GroupMemberRoleChanged = 11, GroupMemberMuteChanged = 12, GroupMessagePinInfoChanged = 21,
+}
+/** The vendor's other newer enums are types only. 1 original, 2 large image, 3 thumbnail, 4 first picture of a video. Newer than 2.14. */
 export type ZIMMediaFileType = 1 | 2 | 3 | 4;
-/** 0 all, 1 only pinned, 2 only not pinned. Newer than 2.14. */
-export type ZIMConversationPinnedFilter = 0 | 1 | 2;
-/** 0 started, 1 finished, 2 failed. Since 2.21. */
-export type ZIMConversationSyncState = 0 | 1 | 2;
 /** 0 added, 1 deleted. Newer than 2.14. */
 export type ZIMMessageReactionUserChangeAction = 0 | 1;
 /**
  * 1 Windows, 2 iPhone, 3 Android, 4 macOS, 5 Linux, 6 web, 7 mini-program, 9 iPad, 10 OpenHarmony, 32 unknown. Newer than 2.14.
  */
 export type ZIMPlatformType = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 9 | 10 | 32;
-/** What a tips message tells of: 1 several of 2 notice, 3 name, 4 avatar, 5 mute; 10 owner, 11 role, 12 member mute; 21 pin. Since 2.15. */
-export type ZIMTipsMessageChangeInfoType = 0 | 1 | 2 | 3 | 4 | 5 | 10 | 11 | 12 | 21;
 
 // ---------------------------------------------------------------- errors
 
@@ -1977,6 +1978,36 @@ export declare class ZIM {
     message: ZIMMessageDraft,
     toConversationID: string,
     conversationType: ZIMConversationType,
+    config?: Loose<ZIMMessageSendConfig>,
+    notification?: Partial<ZIMMessageSendNotification> | ((message: ZIMMessage) => void),
+  ): Promise<ZIMMessageSentResult>;
+  /**
+   * `sendMessage` to a user, as it was called before 2.4. Our choice: kept, because programs of that time are still about.
+   * @deprecated Since 2.0; `sendMessage` since 2.4.
+   */
+  sendPeerMessage(
+    message: ZIMMessageDraft,
+    toUserID: string,
+    config?: Loose<ZIMMessageSendConfig>,
+    notification?: Partial<ZIMMessageSendNotification> | ((message: ZIMMessage) => void),
+  ): Promise<ZIMMessageSentResult>;
+  /**
+   * `sendMessage` to a room, as it was called before 2.4. Our choice: kept, because programs of that time are still about.
+   * @deprecated Since 2.0; `sendMessage` since 2.4.
+   */
+  sendRoomMessage(
+    message: ZIMMessageDraft,
+    toRoomID: string,
+    config?: Loose<ZIMMessageSendConfig>,
+    notification?: Partial<ZIMMessageSendNotification> | ((message: ZIMMessage) => void),
+  ): Promise<ZIMMessageSentResult>;
+  /**
+   * `sendMessage` to a group, as it was called before 2.4. Our choice: kept, because programs of that time are still about.
+   * @deprecated Since 2.0; `sendMessage` since 2.4.
+   */
+  sendGroupMessage(
+    message: ZIMMessageDraft,
+    toGroupID: string,
     config?: Loose<ZIMMessageSendConfig>,
     notification?: Partial<ZIMMessageSendNotification> | ((message: ZIMMessage) => void),
   ): Promise<ZIMMessageSentResult>;

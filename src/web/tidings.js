@@ -1110,7 +1110,7 @@ const LATER_METHODS = `
   queryFriendsInfo queryGroupApplicationList querySelfUserInfo rejectFriendApplication rejectGroupInviteApplication
   rejectGroupJoinApplication removeUsersFromBlacklist searchLocalFriends sendFriendApplication sendGroupInviteApplications
   sendGroupJoinApplication updateFriendAlias updateFriendAttributes updateGroupAlias updateUserBadge updateUserCustomStatus
-  updateUserOfflinePushRule
+  updateUserOfflinePushRule uploadLog
 `.trim().split(/\s+/);
 
 const randomID = () => bytesToBase64(crypto.getRandomValues(new Uint8Array(12))).replaceAll('+', '-').replaceAll('/', '_');
@@ -1512,9 +1512,6 @@ export class ZIM {
   /** This client writes no log but errors of the program's own listeners, to the console. */
   setLogConfig() {}
 
-  /** There is no log to upload. */
-  async uploadLog() {}
-
   /** Listens to an event; a second listener takes the place of the first. */
   on(type, listener) {
     if (typeof listener === 'function') this.#listeners.set(type, listener);
@@ -1703,7 +1700,9 @@ export class ZIM {
   }
 
   /** Changes what a message says; `message` carries the new content. */
-  async editMessage(message, config) {
+  async editMessage(message, config, notification) {
+    this.#requireLogin();
+    this.#tellAttached(notification, message);
     const args = { message: { ...toWire({ ...messageDefaults(), ...message }), ...handleOf(message) }, config: config ?? undefined };
     const edited = await this.#request('editMessage', args);
     return { message: this.#update(message, edited.message) };
@@ -1918,7 +1917,7 @@ export class ZIM {
   }
 
   /** From now on, until the end of the batch, setting and deleting attributes of this room is noted and not sent. */
-  async beginRoomAttributesBatchOperation(roomID, config) {
+  beginRoomAttributesBatchOperation(roomID, config) {
     this.#requireLogin();
     if (this.#batches.has(roomID)) throw invalid(`roomID is ${roomID}, of which a batch has begun already`);
     this.#batches.set(roomID, { config: config ?? undefined, operations: [] });

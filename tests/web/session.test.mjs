@@ -57,13 +57,6 @@ test('before login every method rejects with 6000121', async () => {
   await rejectsWith(6000121, zim.logout());
 });
 
-test('what the broker does not answer yet rejects with 6000013', async () => {
-  const { zim } = await clients.login('later');
-  for (const name of ['addFriend', 'callInvite', 'addUsersToBlacklist', 'sendGroupJoinApplication', 'updateUserBadge']) {
-    await rejectsWith(6000013, zim[name]());
-  }
-});
-
 test('login and logout tell their states, and a client may log in again', async () => {
   const { zim, ears } = await clients.login('inout');
   assert.deepEqual(states(ears), [[Connecting, ActiveLogin], [Connected, Success]]);

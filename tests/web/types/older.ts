@@ -49,6 +49,9 @@ export const other: ZIM = ZIM.createInstance({
 zim.sendMessage({ type: ZIMMessageType.Combine, title: 'Notes', summary: 'two', messageList: [] }, 'bob', 0, { priority: 1 });
 zim.sendMessage({ type: 12, fileLocalPath: bytes, fileName: 'a.bin' }, 'bob', 0);
 zim.sendMediaMessage({ type: 11, fileLocalPath: '/tmp/a.png' }, 'bob', 0);
+zim.sendPeerMessage({ type: 1, message: 'hi' }, 'bob', { priority: 1 });
+zim.sendRoomMessage({ type: 20, message: 'hi' }, 'r');
+zim.sendGroupMessage({ type: 1, message: 'hi' }, 'g', { priority: 1 }, () => {});
 zim.on('resyncRequired', () => zim.queryConversationList({ count: 100 }));
 zim.on('barrageDropped', (_zim, { low, roomID }) => console.log(low + 1, roomID));
 export async function ours(message: ZIMMediaMessage): Promise<string> {
