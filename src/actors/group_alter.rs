@@ -2,6 +2,8 @@
 //!
 //! As with membership, the group takes no other message while rows are on their way to disk.
 
+use std::collections::BTreeMap;
+
 use actix::prelude::*;
 use serde_json::{Value, json};
 
@@ -70,7 +72,7 @@ impl Group {
             }
             let members: Vec<GroupMemberWire> =
                 decision.members.iter().zip(&names).map(|(member, name)| group_member(member, name)).collect();
-            let (event, mut data) = told(&change, &state.info, &members);
+            let (event, mut data) = told(&change, &state.info, &decision, &members);
             data["groupID"] = state.info.id.as_str().into();
             data["operatedInfo"] = json!(operated);
             announce(event, &data, state.others(&[]));
@@ -96,7 +98,7 @@ impl Group {
 }
 
 /// The event of a change, but for the group's id and who did it. Source: spec 4.
-fn told(change: &GroupChange, info: &GroupInfo, members: &[GroupMemberWire]) -> (&'static str, Value) {
+fn told(change: &GroupChange, info: &GroupInfo, decision: &Decision, members: &[GroupMemberWire]) -> (&'static str, Value) {
     match change {
         GroupChange::Name(name) => ("groupNameUpdated", json!({"groupName": name})),
         GroupChange::Notice(notice) => ("groupNoticeUpdated", json!({"groupNotice": notice})),
@@ -108,7 +110,8 @@ fn told(change: &GroupChange, info: &GroupInfo, members: &[GroupMemberWire]) -> 
             ("groupAttributesUpdated", json!({"infoList": [{"action": 0, "groupAttributes": attributes}]}))
         }
         GroupChange::DeleteAttributes(keys) => {
-            let gone: std::collections::BTreeMap<&String, &str> = keys.iter().map(|key| (key, "")).collect();
+            let gone = keys.iter().filter(|key| !decision.missing_keys.contains(key));
+            let gone: BTreeMap<&String, &str> = gone.map(|key| (key, "")).collect();
             ("groupAttributesUpdated", json!({"infoList": [{"action": 1, "groupAttributes": gone}]}))
         }
         GroupChange::Mute { .. } => ("groupMutedInfoUpdated", json!({"mutedInfo": muted_info(&info.mute)})),

@@ -369,9 +369,22 @@ impl GroupWork {
 
 /// Only of these are the arguments read as those of a change.
 fn is_change(op: &str) -> bool {
-    op.starts_with("updateGroup") && op != "updateGroupAlias"
-        || op.starts_with("setGroup")
-        || matches!(op, "deleteGroupAttributes" | "muteGroup" | "muteGroupMembers" | "transferGroupOwner")
+    matches!(
+        op,
+        "updateGroupName"
+            | "updateGroupNotice"
+            | "updateGroupAvatarUrl"
+            | "updateGroupJoinMode"
+            | "updateGroupInviteMode"
+            | "updateGroupBeInviteMode"
+            | "setGroupAttributes"
+            | "deleteGroupAttributes"
+            | "muteGroup"
+            | "muteGroupMembers"
+            | "transferGroupOwner"
+            | "setGroupMemberRole"
+            | "setGroupMemberNickname"
+    )
 }
 
 #[cfg(test)]
