@@ -1,52 +1,94 @@
-// The demo page: two people side by side, each with a client of their own, both talking to one broker.
+// The demo page: people side by side, each with a client of their own, all talking to one broker.
 //
 // Served as <prefix>/page/page.js, next to the modules it is made of:
-//   pane.js   one person: sign-in, connection, tabs      chat.js   messages, their order, their state
-//   room.js   room chat, barrage, counters               stage.js  barrages in flight
-//   group.js  the group both are in                      link.js   token, client, the cable to pull
-//   files.js  pictures, players, chips, recording    text.js   the words, in two languages
+//   pane.js    one person: sign-in, connection       chat.js      a conversation and what is done to its messages
+//   list.js    the list of conversations             composer.js  where one writes: words, files, polls
+//   log.js     bubbles and their order               bubble.js    how one message looks
+//   menu.js    what can be done to a message         dialogs.js   questions: whom, where to, which options
+//   room.js    barrage, counters                     stage.js     barrages in flight
+//   files.js   pictures, players, recording          words.js     messages in few words
+//   link.js    token, client, the cable to pull      text.js      the page's own words, in two languages
 
+import { make, part } from './dom.js';
 import { Pane, showBadge } from './pane.js';
-import { applyLanguage, switchLanguage } from './text.js';
-import { part } from './chat.js';
+import { applyLanguage, hint, switchLanguage } from './text.js';
+import { nextTheme, applyTheme } from './theme.js';
+import { PEER } from './words.js';
 
-const PEOPLE = { left: 'alice', right: 'bob' };
+const PEOPLE = { left: 'alice', right: 'bob', third: 'carol' };
 
+const panes = [];
 const watch = {
   isTaken: (name) => panes.some((pane) => pane.userID === name),
-  signedIn: () => {
-    // One after the other: two at once would each find no group and each make one.
-    introduced = introduced.then(introduce);
-  },
+  others: (pane) => panes.filter((other) => other !== pane && other.userID !== null).map(({ userID }) => userID),
+  signedIn: introduce,
   renamed: (pane) => {
-    part(switchButton(pane), 'switch-name').textContent = pane.name || '…';
+    const button = switchButton(pane);
+    if (button) part(button, 'switch-name').textContent = pane.name || '…';
   },
-  unseenChanged: (pane, count) => showBadge(part(switchButton(pane), 'switch-badge'), count),
+  unseenChanged: (pane, count) => {
+    const button = switchButton(pane);
+    if (button) showBadge(part(button, 'switch-badge'), count);
+  },
 };
-const panes = [];
-let introduced = Promise.resolve();
 
 function start() {
-  for (const [side, name] of Object.entries(PEOPLE)) {
-    const pane = new Pane(side, name, watch);
-    panes.push(pane);
-    part(document, 'panes').append(pane.root);
-    switchButton(pane).onclick = () => showOnPhone(pane);
-  }
-  part(document, 'language').onclick = switchLanguage;
+  addPane('left');
+  addPane('right');
+  part(document, 'language').onclick = () => {
+    switchLanguage();
+    for (const pane of panes) pane.redraw();
+  };
+  part(document, 'theme').onclick = () => {
+    nextTheme();
+    showTheme();
+  };
+  part(document, 'add').onclick = toggleThird;
+  showTheme();
   applyLanguage();
   for (const pane of panes) pane.signIn();
 }
 
-/** Whoever is there is turned towards the other; once both are, one of them makes their group. */
-async function introduce() {
-  const present = panes.filter((pane) => pane.userID !== null);
-  const found = await Promise.all(present.map((pane) => pane.meet(otherThan(pane).name)));
-  if (present.length === panes.length && !found.includes(true)) await panes[0].makeGroup();
+function showTheme() {
+  hint(part(document, 'theme'), `theme-${applyTheme()}`);
 }
 
-function otherThan(pane) {
-  return panes.find((other) => other !== pane);
+function addPane(side) {
+  const button = make('button', { type: 'button' }, make('span'), make('span', { className: 'badge', hidden: true }));
+  button.dataset.side = side;
+  button.firstChild.dataset.part = 'switch-name';
+  button.lastChild.dataset.part = 'switch-badge';
+  part(document, 'switch').append(button);
+  const pane = new Pane(side, PEOPLE[side], watch);
+  button.onclick = () => showOnPhone(pane);
+  panes.push(pane);
+  part(document, 'panes').append(pane.root);
+  watch.renamed(pane);
+  showOnPhone(panes[0]);
+  return pane;
+}
+
+async function toggleThird() {
+  const third = panes[2];
+  part(document, 'add').setAttribute('aria-pressed', !third);
+  if (!third) {
+    const pane = addPane('third');
+    showOnPhone(pane);
+    pane.signIn();
+    return;
+  }
+  panes.pop();
+  switchButton(third).remove();
+  third.root.remove();
+  showOnPhone(panes[0]);
+  await third.signOut();
+}
+
+/** The first two are turned towards each other, so that one can begin to talk. */
+function introduce() {
+  const [one, other] = panes;
+  if (one.userID === null || other.userID === null) return;
+  for (const [pane, whom] of [[one, other], [other, one]]) if (!pane.root.querySelector('.conversation:not([hidden])')) pane.open(PEER, whom.userID);
 }
 
 function switchButton(pane) {
@@ -54,12 +96,12 @@ function switchButton(pane) {
 }
 
 /** A phone has room for one person at a time; on wide screens this changes nothing that can be seen. */
-function showOnPhone(pane) {
-  document.body.dataset.shown = pane.root.dataset.side;
-  for (const button of part(document, 'switch').children) {
-    button.setAttribute('aria-pressed', button === switchButton(pane));
+function showOnPhone(shown) {
+  for (const pane of panes) {
+    pane.root.classList.toggle('shown', pane === shown);
+    switchButton(pane).setAttribute('aria-pressed', pane === shown);
   }
-  pane.seen();
+  shown.seen();
 }
 
 start();

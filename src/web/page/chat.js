@@ -1,349 +1,353 @@
-// A conversation of storable messages: the list, its order, what became of each send, and the input line.
+// A conversation: its history, what arrives, what is sent, and what is done to messages afterwards.
 
-import { canRecord, draftOf, figureOf, isFile, record, showProgress } from './files.js';
-import { currentLanguage, hint, say } from './text.js';
+import { Composer, nameComposer } from './composer.js';
+import { askForTarget, showCombined } from './dialogs.js';
+import { clip, copyOf, part, showError } from './dom.js';
+import { FAILED, Log, SENDING, SENT } from './log.js';
+import { openMenu } from './menu.js';
+import { label, phrase, say, translate } from './text.js';
+import { COMBINED, GROUP, PEER, REVOKED, ROOM, TEXT, VOTE, isKept, keyOf, summaryOf } from './words.js';
 
-export const PEER = 0;
-export const ROOM = 1;
-export const GROUP = 2;
-
-const TEXT = 1;
-const SENDING = 0;
-const SENT = 1;
-const FAILED = 2;
-const STATE_NAMES = ['sending', 'sent', 'failed'];
-
-const HISTORY_COUNT = 50;
-const BUBBLES_MAX = 300;
-
-export const part = (root, name) => root.querySelector(`[data-part="${name}"]`);
-
-export function showError(element, error) {
-  element.hidden = !error;
-  if (!error) return;
-  if (error.code === undefined) element.textContent = error.message;
-  else say(element, 'failure', { code: error.code, message: error.message });
-}
-
-/** The bubbles: one per message however often and in whatever order it comes, sorted by `orderKey`. */
-class Log {
-  #list;
-  #me;
-  #retry;
-  #refresh;
-  #atEnd = true;
-  #entries = [];
-  #byMessageID = new Map();
-  #byLocalID = new Map();
-
-  constructor(list, me, retry, refresh) {
-    this.#list = list;
-    this.#me = me;
-    this.#retry = retry;
-    this.#refresh = refresh;
-    // Pictures and players grow when they have loaded; who was at the end stays there.
-    list.addEventListener('scroll', () => { this.#atEnd = this.#isScrolledToEnd(); });
-    for (const grown of ['load', 'loadedmetadata']) list.addEventListener(grown, () => this.#atEnd && this.#scrollToEnd(), true);
-  }
-
-  clear() {
-    this.#entries = [];
-    this.#byMessageID.clear();
-    this.#byLocalID.clear();
-    this.#list.replaceChildren();
-  }
-
-  /** Adds a message or renews what is known of it; answers whether it was new. */
-  put(message, state) {
-    const known = this.#find(message);
-    const entry = known ?? { bubble: this.#newBubble(message) };
-    // A send that failed for us may have reached the broker; what the broker says comes last.
-    entry.state = state;
-    entry.orderKey = state === SENT ? message.orderKey : Infinity;
-    entry.ids = [message.messageID, this.#localKey(message)];
-    this.#remember(entry);
-    this.#place(entry);
-    showState(entry.bubble, message, state);
-    return !known;
-  }
-
-  /** Follows a send whose promise may have been settled long ago. */
-  mark(message, state) {
-    const entry = this.#find(message);
-    if (!entry || entry.state === SENT) return;
-    if (state === SENT && message.orderKey) {
-      this.put(message, SENT);
-      return;
-    }
-    entry.state = state;
-    // It keeps the place it failed at, or it would hang below everything said later.
-    if (state === FAILED) {
-      entry.orderKey = this.#newestOrderKey();
-      this.#place(entry);
-    }
-    showState(entry.bubble, message, state);
-  }
-
-  progress(message, sent, total) {
-    const entry = this.#find(message);
-    if (entry) showProgress(entry.bubble, sent, total);
-  }
-
-  #newestOrderKey() {
-    return Math.max(0, ...this.#entries.map((entry) => entry.orderKey).filter(Number.isFinite));
-  }
-
-  #newBubble(message) {
-    const mine = (message.senderUserID || this.#me) === this.#me;
-    const bubble = newBubble(message, mine, this.#refresh);
-    if (mine) bubble.querySelector('.retry').onclick = () => this.#retry(message);
-    return bubble;
-  }
-
-  #localKey(message) {
-    return message.localMessageID && `${message.senderUserID || this.#me}/${message.localMessageID}`;
-  }
-
-  #find(message) {
-    return this.#byMessageID.get(message.messageID) ?? this.#byLocalID.get(this.#localKey(message));
-  }
-
-  #remember(entry) {
-    const [messageID, localKey] = entry.ids;
-    if (messageID) this.#byMessageID.set(messageID, entry);
-    if (localKey) this.#byLocalID.set(localKey, entry);
-  }
-
-  #place(entry) {
-    const before = this.#entries.indexOf(entry);
-    if (before >= 0) this.#entries.splice(before, 1);
-    // Nearly everything belongs at the end, so the search starts there. What is not sent yet stays last.
-    let at = this.#entries.length;
-    while (at > 0 && this.#entries[at - 1].orderKey > entry.orderKey) at -= 1;
-    this.#entries.splice(at, 0, entry);
-    if (before === at) return;
-
-    const atEnd = this.#isScrolledToEnd();
-    this.#list.insertBefore(entry.bubble, this.#entries[at + 1]?.bubble ?? null);
-    this.#dropOldest();
-    if (atEnd) this.#scrollToEnd();
-  }
-
-  #dropOldest() {
-    if (this.#entries.length <= BUBBLES_MAX) return;
-    const [oldest] = this.#entries.splice(0, 1);
-    oldest.bubble.remove();
-    this.#byMessageID.delete(oldest.ids[0]);
-    this.#byLocalID.delete(oldest.ids[1]);
-  }
-
-  #scrollToEnd() {
-    this.#list.scrollTop = this.#list.scrollHeight;
-    this.#atEnd = true;
-  }
-
-  #isScrolledToEnd() {
-    return this.#list.scrollTop + this.#list.clientHeight >= this.#list.scrollHeight - 40;
-  }
-}
-
-function newBubble(message, mine, refresh) {
-  const bubble = document.createElement('li');
-  bubble.className = mine ? 'bubble mine' : 'bubble theirs';
-  bubble.append(
-    Object.assign(document.createElement('span'), { className: 'sender', textContent: message.senderUserID }),
-    isFile(message) ? figureOf(message, refresh) : Object.assign(document.createElement('p'), { className: 'words', textContent: wordsOf(message) }),
-  );
-  const foot = Object.assign(document.createElement('span'), { className: 'foot' });
-  foot.append(document.createElement('time'));
-  if (mine) foot.append(Object.assign(document.createElement('span'), { className: 'state' }), newRetryButton());
-  bubble.append(foot);
-  return bubble;
-}
-
-function newRetryButton() {
-  const button = Object.assign(document.createElement('button'), { type: 'button', className: 'retry', hidden: true });
-  say(button, 'retry');
-  return button;
-}
-
-function showState(bubble, message, state) {
-  bubble.dataset.state = STATE_NAMES[state];
-  const mark = bubble.querySelector('.state');
-  if (mark) {
-    say(mark, STATE_NAMES[state]);
-    bubble.querySelector('.retry').hidden = state !== FAILED;
-  }
-  const time = bubble.querySelector('time');
-  const at = new Date(message.timestamp || Date.now());
-  time.dateTime = at.toISOString();
-  time.textContent = at.toLocaleTimeString(currentLanguage(), { hour: 'numeric', minute: '2-digit' });
-}
-
-/** Other programs may send other kinds into these conversations; they are named rather than hidden. */
-function wordsOf(message) {
-  return typeof message.message === 'string' ? message.message : `[type ${message.type}]`;
-}
+const PAGE = 30;
+const RECEIPTS_MAX = 10;
+const REVOKE_MS = 120_000;
+const EDIT_MS = 86_400_000;
+const TITLE_BYTES = 20;
+const SUMMARY_BYTES = 100;
 
 export class Chat {
-  #root;
+  root;
+  #zim;
+  #me;
+  #id;
   #type;
+  #host;
   #log;
-  #zim = null;
-  #id = null;
+  #composer;
+  #people = null;
+  #isWhole = false;
+  #loading = false;
+  #picked = null;
+  #pins = [];
 
-  /** `root` becomes the chat; `type` says what kind of conversation it shows; `me` is who is signed in. */
-  constructor(root, type, me) {
-    root.replaceChildren(document.getElementById('chat-template').content.cloneNode(true));
-    this.#root = root;
-    this.#type = type;
-    this.#log = new Log(part(root, 'log'), me, (message) => this.#send(message), (message) => this.#zim.refreshMediaUrls(message));
-    this.#allowWriting(false);
-    this.#takeFiles();
-    part(root, 'composer').addEventListener('submit', (event) => {
-      event.preventDefault();
-      this.#sendWritten();
+  /**
+   * @param {{zim: object, me: string, id: string, type: number, host: {conversations(): object[], isShown(chat: Chat): boolean,
+   *          back(): void}}} setting
+   */
+  constructor({ zim, me, id, type, host }) {
+    Object.assign(this, { root: copyOf('chat-template') });
+    [this.#zim, this.#me, this.#id, this.#type, this.#host] = [zim, me, id, type, host];
+    this.root.dataset.kind = ['peer', 'room', 'group'][type];
+    this.#log = new Log(part(this.root, 'log'), { me, type, act: this.#acts() });
+    this.#composer = new Composer(this.root, type, {
+      send: (draft, context) => this.send(draft, context),
+      edit: (message, words) => this.#edit(message, words),
+      fail: (error) => this.fail(error),
+      people: () => this.#findPeople(),
     });
+    nameComposer(this.root, `mentions-${me}-${keyOf(type, id)}`);
+    part(this.root, 'poll').hidden = type === ROOM;
+    part(this.root, 'back').onclick = () => host.back();
+    part(this.root, 'pinned').onclick = () => this.#log.show(this.#pins.at(-1)?.messageID);
+    part(this.root, 'pick-forward').onclick = () => this.#forward();
+    part(this.root, 'pick-cancel').onclick = () => this.#pickMode(false);
+    part(this.root, 'log').addEventListener('scroll', ({ target }) => target.scrollTop < 60 && this.#loadOlder());
+    this.rename(id);
+    translate(this.root);
   }
 
-  get id() {
-    return this.#id;
+  get key() {
+    return keyOf(this.#type, this.#id);
   }
 
-  async open(zim, id) {
-    if (this.#id !== id) this.#log.clear();
-    this.#zim = zim;
-    this.#id = id;
-    this.#allowWriting(true);
-    await this.reload();
+  rename(name, detail = '') {
+    part(this.root, 'title').textContent = name;
+    part(this.root, 'subtitle').textContent = detail;
+    label(this.root, 'conversationWith', { name });
   }
 
-  close() {
-    this.#id = null;
-    this.#log.clear();
-    this.#allowWriting(false);
+  focus() {
+    this.#composer.focus();
   }
 
-  /** Shows the newest history. Nothing is taken away, so it also fills a gap. */
+  /** The newest history. Nothing is taken away, so it also fills a gap. */
   async reload() {
-    const id = this.#id;
-    if (id === null) return;
     try {
-      const page = await this.#zim.queryHistoryMessage(id, this.#type, { count: HISTORY_COUNT, reverse: true });
-      if (id !== this.#id) return;
-      for (const message of page.messageList) this.#log.put(message, SENT);
-      this.#fail(null);
+      const { messageList } = await this.#zim.queryHistoryMessage(this.#id, this.#type, { count: PAGE, reverse: true });
+      for (const message of messageList) this.#log.put(message);
+      await this.#loadPins();
+      await this.#loadReceipts(messageList);
+      this.fail(null);
+      this.seen();
     } catch (error) {
-      if (id === this.#id) this.#fail(error);
+      this.fail(error);
     }
   }
 
-  /** Takes what belongs here out of a receive event and answers how many messages were new. */
-  receive({ messageList, fromConversationID }) {
-    let fresh = 0;
-    for (const message of messageList) {
-      const from = message.conversationID || fromConversationID;
-      if (from === this.#id && isStorable(message) && this.#log.put(message, SENT)) fresh += 1;
+  async #loadOlder() {
+    const { oldest } = this.#log;
+    if (this.#loading || this.#isWhole || !oldest) return;
+    this.#loading = true;
+    try {
+      const { messageList } = await this.#zim.queryHistoryMessage(this.#id, this.#type, { count: PAGE, reverse: true, nextMessage: oldest });
+      this.#isWhole = messageList.length === 0;
+      await this.#log.keepingPlace(() => messageList.forEach((message) => this.#log.put(message)));
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      this.#loading = false;
     }
+  }
+
+  /** Takes messages of this conversation; answers how many were new. */
+  receive(messageList) {
+    const fresh = messageList.filter((message) => isKept(message) && this.#log.put(message)).length;
+    if (fresh > 0) this.seen();
     return fresh;
   }
 
-  sentStatusChanged(infos) {
-    for (const { message, status } of infos) this.#log.mark(message, status);
-  }
-
-  /** Before it is known with whom, there is nothing to write to. */
-  #allowWriting(allowed) {
-    for (const control of part(this.#root, 'composer').elements) control.disabled = !allowed;
-  }
-
-  #sendWritten() {
-    const input = part(this.#root, 'text');
-    const words = input.value.trim();
-    if (!words) return;
-    input.value = '';
-    this.#send({ type: TEXT, message: words });
-  }
-
-  /** Chosen, dropped or pasted files, and the recorder. */
-  #takeFiles() {
-    const [root, input, recorder] = [this.#root, part(this.#root, 'file'), part(this.#root, 'record')];
-    part(root, 'attach').onclick = () => input.click();
-    input.onchange = () => {
-      this.#sendFiles([...input.files]);
-      input.value = '';
-    };
-    part(root, 'text').addEventListener('paste', (event) => {
-      const files = [...(event.clipboardData?.files ?? [])];
-      if (files.length === 0) return;
-      event.preventDefault();
-      this.#sendFiles(files);
-    });
-    const hovers = (is) => (event) => {
-      if (this.#id === null || !event.dataTransfer?.types.includes('Files')) return;
-      event.preventDefault();
-      root.classList.toggle('dropping', is);
-    };
-    root.addEventListener('dragover', hovers(true));
-    root.addEventListener('dragleave', hovers(false));
-    root.addEventListener('drop', (event) => {
-      hovers(false)(event);
-      if (this.#id !== null) this.#sendFiles([...event.dataTransfer.files]);
-    });
-    recorder.hidden = !canRecord();
-    recorder.onclick = () => this.#toggleRecording(recorder);
-  }
-
-  async #sendFiles(files) {
-    for (const file of files) this.#send(await draftOf(file));
-  }
-
-  #stopRecording = null;
-
-  async #toggleRecording(button) {
-    try {
-      if (this.#stopRecording) {
-        const stop = this.#stopRecording;
-        this.#stopRecording = null;
-        this.#send(await stop());
-      } else {
-        this.#stopRecording = await record();
-      }
-    } catch (error) {
-      this.#fail(error);
+  /** What can be seen is confirmed to its senders. */
+  seen() {
+    if (this.#type === ROOM || !this.#host.isShown(this)) return;
+    const unconfirmed = this.#log.messages.filter(({ direction, receiptStatus }) => direction === 1 && receiptStatus === 1);
+    for (let from = 0; from < unconfirmed.length; from += RECEIPTS_MAX) {
+      const some = unconfirmed.slice(from, from + RECEIPTS_MAX);
+      for (const message of some) message.receiptStatus = 2;
+      this.#zim.sendMessageReceiptsRead(some, this.#id, this.#type).catch(() => some.forEach((message) => { message.receiptStatus = 1; }));
     }
-    button.setAttribute('aria-pressed', this.#stopRecording !== null);
-    hint(button, this.#stopRecording ? 'stopRecording' : 'record', {});
+  }
+
+  scrollToEnd() {
+    this.#log.scrollToEnd();
+  }
+
+  redraw() {
+    this.#log.redraw();
+    this.#showPins();
+  }
+
+  sentStatusChanged({ message, status }) {
+    this.#log.mark(message, status);
+  }
+
+  /** Edited, taken back: as they are now. */
+  changed(messageList) {
+    for (const message of messageList) if (this.#log.find(message)) this.#log.put(message);
+    if (messageList.some(({ type }) => type === REVOKED)) this.#loadPins();
+  }
+
+  reactionsChanged(reactions) {
+    for (const reaction of reactions) this.#log.amend(reaction.messageID, (message) => mergeReaction(message, reaction));
+  }
+
+  receiptsChanged(infos) {
+    for (const info of infos) {
+      this.#log.amend(info.messageID, (message, entry) => {
+        if (info.isSelfOperated) return;
+        message.receiptStatus = info.status;
+        entry.receipt = info;
+      });
+    }
+  }
+
+  repliesCounted(infos) {
+    for (const { messageID, count } of infos) this.#log.amend(messageID, (message) => { message.rootRepliedCount = count; });
+  }
+
+  pinsChanged(infos) {
+    for (const { message } of infos) this.#log.amend(message.messageID, (known) => { known.pinnedTime = message.pinnedTime ?? 0; });
+    this.#loadPins();
+  }
+
+  fail(error) {
+    showError(part(this.root, 'error'), error);
   }
 
   /**
    * Sends a draft, or once more a message that failed. That one goes under the id it had, so that it is stored
    * once even if the broker did get it the first time.
    */
-  async #send(draft) {
+  async send(draft, context = null) {
     let attached = null;
-    const onMessageAttached = (message) => {
-      attached = message;
-      this.#log.put(message, SENDING);
+    const notification = {
+      onMessageAttached: (message) => {
+        attached = message;
+        this.#log.put(message, SENDING);
+        this.#log.scrollToEnd();
+      },
+      onMediaUploadingProgress: (message, current, total) => this.#log.progress(message, current, total),
     };
+    const config = { priority: 1, hasReceipt: this.#type !== ROOM };
     try {
-      const onMediaUploadingProgress = (message, current, total) => this.#log.progress(message, current, total);
-      const notification = { onMessageAttached, onMediaUploadingProgress };
-      const sent = await this.#zim.sendMessage(draft, this.#id, this.#type, { priority: 1 }, notification);
-      this.#log.put(sent.message, SENT);
-      this.#fail(null);
+      const { message } = context?.reply
+        ? await this.#zim.replyMessage(draft, context.reply, config, notification)
+        : await this.#zim.sendMessage(draft, this.#id, this.#type, config, notification);
+      this.#log.put(message, SENT);
+      this.fail(null);
     } catch (error) {
       if (attached) this.#log.mark(attached, FAILED);
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
-  #fail(error) {
-    showError(part(this.#root, 'error'), error);
+  /** What bubbles may ask for. */
+  #acts() {
+    const chat = this;
+    return {
+      get picking() { return chat.#picked !== null; },
+      isPicked: (message) => chat.#picked?.has(message.messageID) ?? false,
+      pick: (message, is) => chat.#pick(message, is),
+      refresh: (message) => chat.#zim.refreshMediaUrls(message),
+      retry: (message) => chat.send(message),
+      jump: (messageID) => chat.#log.show(messageID),
+      menu: (entry, button) => chat.#openMenu(entry, button),
+      react: (message, reaction) => chat.#react(message, reaction),
+      vote: (message, n) => chat.#vote(message, n),
+      openCombined: (message) => showCombined(chat.#zim, message),
+    };
+  }
+
+  #openMenu({ message }, button) {
+    const age = Date.now() - message.timestamp;
+    const isMine = message.senderUserID === this.#me;
+    const items = [['reply', () => this.#composer.answer(message)], ['select', () => this.#pickMode(true, message)]];
+    if (isMine && message.type === TEXT && age < EDIT_MS) items.push(['edit', () => this.#composer.correct(message)]);
+    items.push([message.pinnedTime > 0 ? 'unpin' : 'pin', () => this.#pin(message)]);
+    if (isMine && age < REVOKE_MS) items.push(['revoke', () => this.#revoke(message)]);
+    items.push(['deleteForMe', () => this.#delete(message)]);
+    openMenu(button, { react: (reaction) => this.#react(message, reaction), items });
+  }
+
+  /** Runs something the user asked for; what goes wrong is said below the log. */
+  async #try(work) {
+    try {
+      await work();
+      this.fail(null);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #react(message, reactionType) {
+    return this.#try(async () => {
+      const isThere = message.reactions?.some((one) => one.reactionType === reactionType && one.isSelfIncluded);
+      const { reaction } = await this.#zim[isThere ? 'deleteMessageReaction' : 'addMessageReaction'](reactionType, message);
+      this.reactionsChanged([reaction]);
+    });
+  }
+
+  /** One vote each: another option takes the place of the first. */
+  async #vote(message, n) {
+    const mine = (message.reactions ?? []).filter(({ reactionType, isSelfIncluded }) => isSelfIncluded && reactionType.startsWith(VOTE));
+    for (const { reactionType } of mine) if (reactionType !== `${VOTE}${n}`) await this.#react(message, reactionType);
+    await this.#react(message, `${VOTE}${n}`);
+  }
+
+  #edit(message, words) {
+    return this.#try(async () => {
+      const { message: edited } = await this.#zim.editMessage({ ...message, message: words }, {});
+      this.#log.put(edited);
+    });
+  }
+
+  #revoke(message) {
+    return this.#try(async () => {
+      const { message: revoked } = await this.#zim.revokeMessage(message);
+      this.changed([revoked]);
+    });
+  }
+
+  #delete(message) {
+    return this.#try(async () => {
+      await this.#zim.deleteMessages([message], this.#id, this.#type, { isAlsoDeleteServerMessage: true });
+      this.#log.remove(message.messageID);
+    });
+  }
+
+  #pin(message) {
+    const isPinned = message.pinnedTime > 0;
+    return this.#try(async () => {
+      await this.#zim.pinMessage(message, !isPinned);
+      this.#log.amend(message.messageID, (known) => { known.pinnedTime = isPinned ? 0 : Date.now(); });
+      await this.#loadPins();
+    });
+  }
+
+  async #loadPins() {
+    if (this.#type === ROOM) return;
+    const { messageList } = await this.#zim.queryPinnedMessageList(this.#id, this.#type);
+    this.#pins = messageList;
+    this.#showPins();
+  }
+
+  #showPins() {
+    const bar = part(this.root, 'pinned');
+    bar.hidden = this.#pins.length === 0;
+    if (!bar.hidden) say(bar, 'pinnedBar', { n: this.#pins.length, words: summaryOf(this.#pins.at(-1)) });
+  }
+
+  /** How many have read what one sent to a group. */
+  async #loadReceipts(messageList) {
+    if (this.#type !== GROUP) return;
+    const mine = messageList.filter(({ senderUserID, receiptStatus }) => senderUserID === this.#me && receiptStatus > 0).slice(-RECEIPTS_MAX);
+    if (mine.length === 0) return;
+    const { infos } = await this.#zim.queryMessageReceiptsInfo(mine, this.#id, this.#type);
+    this.receiptsChanged(infos);
+  }
+
+  async #findPeople() {
+    if (this.#type === PEER) return [this.#id];
+    if (this.#type === ROOM) return [];
+    if (!this.#people) {
+      const { userList } = await this.#zim.queryGroupMemberList(this.#id, { count: 100, nextFlag: 0 });
+      this.#people = userList.map(({ userID }) => userID).filter((userID) => userID !== this.#me);
+    }
+    return this.#people;
+  }
+
+  /** Who is in the group may have changed. */
+  forgetPeople() {
+    this.#people = null;
+  }
+
+  #pickMode(is, first = null) {
+    this.#picked = is ? new Map(first ? [[first.messageID, first]] : []) : null;
+    part(this.root, 'picking').hidden = !is;
+    part(this.root, 'composer').hidden = is;
+    this.#showPicked();
+    this.#log.redraw();
+    if (is) part(this.root, 'pick-forward').focus();
+  }
+
+  #pick(message, is) {
+    if (is) this.#picked.set(message.messageID, message);
+    else this.#picked.delete(message.messageID);
+    this.#showPicked();
+  }
+
+  #showPicked() {
+    const count = this.#picked?.size ?? 0;
+    say(part(this.root, 'picked'), 'picked', { n: count });
+    part(this.root, 'pick-forward').disabled = count === 0;
+  }
+
+  async #forward() {
+    const messages = [...this.#picked.values()].sort((one, other) => one.orderKey - other.orderKey);
+    const target = await askForTarget(this.#host.conversations());
+    if (!target) return;
+    this.#pickMode(false);
+    const chat = this.#host.open(target.conversation.type, target.conversation.conversationID, false);
+    if (target.combined) {
+      const summary = messages.map((message) => `${message.senderUserID}: ${summaryOf(message)}`).join('\n');
+      const title = clip(phrase('historyTitle', { n: messages.length }), TITLE_BYTES);
+      chat.send({ type: COMBINED, title, summary: clip(summary, SUMMARY_BYTES), messageList: messages });
+    } else {
+      for (const message of messages) chat.send(message);
+    }
   }
 }
 
-/** Commands and barrages pass through the same events but are not part of what is kept. */
-function isStorable(message) {
-  return message.type !== 2 && message.type !== 20;
+function mergeReaction(message, reaction) {
+  const others = (message.reactions ?? []).filter(({ reactionType }) => reactionType !== reaction.reactionType);
+  message.reactions = reaction.totalCount > 0 ? [...others, reaction] : others;
 }

@@ -1,17 +1,20 @@
-// One person's half of the page: sign-in, connection, and the three tabs.
+// One person: sign-in, connection, the list of conversations, and the one that is open.
 
-import { Chat, PEER, part, showError } from './chat.js';
-import { Group } from './group.js';
+import { Chat } from './chat.js';
+import { askForConversation, toast } from './dialogs.js';
+import { copyOf, part, showError } from './dom.js';
 import { demoToken, newCable, newClient, NoDemoTokens } from './link.js';
+import { ConversationList } from './list.js';
 import { Room } from './room.js';
-import { hint, say, translate } from './text.js';
+import { hint, label, say, translate } from './text.js';
+import { GROUP, PEER, ROOM, keyOf } from './words.js';
 
-const TABS = ['peer', 'room', 'group'];
 const DISCONNECTED = 0;
 const CONNECTED = 2;
 const RECONNECTING = 3;
 // Ends the client does not come back from by itself, each with its own sentence in the dictionary.
 const EXPLAINED_ENDS = [2, 4, 5];
+const ENTERED = 1;
 
 export class Pane {
   root;
@@ -20,24 +23,24 @@ export class Pane {
   #cable = null;
   #state = DISCONNECTED;
   #leaving = false;
-  #peerChat;
-  #room = null;
-  #group;
-  #shown = 'peer';
-  #unseen = { peer: 0, room: 0, group: 0 };
+  #list;
+  #chats = new Map();
+  #rooms = new Map();
+  #shown = null;
   #watch;
 
   /**
-   * `watch` is the page: it answers `isTaken(name)` and wants to hear `signedIn(pane)`, `renamed(pane)` and
+   * `watch` is the page: it answers `isTaken(name)` and `others(pane)`, and wants to hear `signedIn(pane)`, `renamed(pane)` and
    * `unseenChanged(pane, count)`.
    */
   constructor(side, name, watch) {
-    const fragment = document.getElementById('pane-template').content.cloneNode(true);
-    this.root = fragment.firstElementChild;
+    this.root = copyOf('pane-template');
     this.root.dataset.side = side;
     this.root.id = `pane-${side}`;
     this.#watch = watch;
-    this.#nameTabs(side);
+    part(this.root, 'name').id = `name-${side}`;
+    this.root.setAttribute('aria-labelledby', `name-${side}`);
+    this.#list = new ConversationList(part(this.root, 'list'), (type, id) => this.open(type, id));
     this.#listen();
     translate(this.root);
     part(this.root, 'user').value = name;
@@ -73,40 +76,21 @@ export class Pane {
     }
   }
 
-  /** Turns the pane towards the other person. */
-  async meet(peer) {
-    await this.#peerChat.open(this.#zim, peer);
-    return this.#group.meet(peer);
-  }
-
-  makeGroup() {
-    return this.#group.create();
-  }
-
   async #logIn(userID, token) {
     this.#cable = newCable();
     this.#zim = newClient(this.#cable);
     this.#listenToClient(this.#zim);
     await this.#zim.login(userID, { userName: userID, token });
     this.userID = userID;
-    this.#openConversations();
     this.#showSignedIn(true);
-    await this.#room.enter(part(this.root, 'room-id').value.trim());
+    await this.#list.load(this.#zim);
     this.#watch.signedIn(this);
   }
 
-  #openConversations() {
-    this.#peerChat = new Chat(this.root.querySelector('[data-chat="peer"]'), PEER, this.userID);
-    this.#room = new Room(this.#panel('room'), this.#zim, this.userID);
-    this.#group = new Group(this.#panel('group'), this.#zim, this.userID);
-    translate(this.root);
-    this.#show(this.#shown);
-  }
-
-  async #signOut() {
+  async signOut() {
     this.#leaving = true;
     try {
-      await this.#zim.logout();
+      await this.#zim?.logout();
     } catch {
       // Without a connection there is nobody to say goodbye to.
     }
@@ -115,47 +99,201 @@ export class Pane {
 
   /** Forgets the client, whether it left or was thrown out. */
   #drop() {
-    this.#room?.close();
-    this.#room = null;
-    this.#zim?.destroy?.();
+    for (const room of this.#rooms.values()) room.close();
+    for (const chat of this.#chats.values()) chat.root.remove();
+    this.#rooms.clear();
+    this.#chats.clear();
+    this.#list.clear();
+    this.#shown = null;
+    this.#zim?.destroy();
     this.#zim = null;
     this.userID = null;
     this.#leaving = false;
     this.#state = DISCONNECTED;
-    for (const tab of TABS) this.#setUnseen(tab, 0);
     this.#showSignedIn(false);
+    this.#countUnseen();
+  }
+
+  /** Opens a conversation; with `show` false it only makes it. @returns {Chat} */
+  open(type, id, show = true) {
+    const key = keyOf(type, id);
+    let chat = this.#chats.get(key);
+    if (!chat) {
+      chat = this.#newChat(type, id);
+      chat.root.hidden = true;
+      this.#chats.set(key, chat);
+      part(this.root, 'main').append(chat.root);
+      this.#nameChat(chat, key);
+      if (type !== ROOM) chat.reload();
+      if (type === GROUP && !this.#list.entry(key)) this.#askName(id);
+    }
+    if (show) this.#show(chat);
+    return chat;
+  }
+
+  #newChat(type, id) {
+    const setting = { zim: this.#zim, me: this.userID, host: this.#host() };
+    if (type !== ROOM) return new Chat({ ...setting, id, type });
+    const room = new Room({ ...setting, roomID: id });
+    this.#rooms.set(id, room);
+    this.#list.putRoom(id);
+    room.enter();
+    return room.chat;
+  }
+
+  /** What conversations need of the pane. */
+  #host() {
+    return {
+      conversations: () => this.#list.conversations,
+      isShown: (chat) => this.#isShown(chat),
+      back: () => this.#back(),
+      open: (type, id, show) => this.open(type, id, show),
+      leaveRoom: (room) => this.#leaveRoom(room),
+    };
+  }
+
+  #show(chat) {
+    if (this.#shown) this.#shown.root.hidden = true;
+    this.#shown = chat;
+    chat.root.hidden = false;
+    this.root.dataset.view = 'chat';
+    part(this.root, 'nothing').hidden = true;
+    this.#list.select(chat.key);
+    chat.scrollToEnd();
+    this.seen();
+    if (matchMedia('(pointer: fine)').matches && this.root.contains(document.activeElement)) chat.focus();
+  }
+
+  /** Where there is room for one thing at a time: from a conversation to the list. */
+  #back() {
+    const key = this.#shown?.key;
+    this.root.dataset.view = 'list';
+    part(this.root, 'list').querySelector(`[data-key="${CSS.escape(key ?? '')}"] button`)?.focus();
+  }
+
+  #leaveRoom(room) {
+    room.leave();
+    this.#rooms.delete(room.roomID);
+    this.#chats.delete(room.chat.key);
+    room.chat.root.remove();
+    this.#list.dropRoom(room.roomID);
+    this.#shown = null;
+    this.root.dataset.view = 'list';
+    part(this.root, 'nothing').hidden = false;
+    part(this.root, 'new').focus();
+  }
+
+  /** What is on screen now counts as read; the page calls this too, when it shows the pane. */
+  seen() {
+    const chat = this.#shown;
+    if (!chat || !this.#isShown(chat)) return;
+    chat.seen();
+    const entry = this.#list.entry(chat.key);
+    if (!entry || (entry.unreadMessageCount === 0 && !entry.mentionedInfoList?.length)) return;
+    if (entry.type === ROOM) this.#list.putRoom(entry.conversationID, { unreadMessageCount: 0 });
+    else this.#zim.clearConversationUnreadMessageCount(entry.conversationID, entry.type).catch(() => {});
+    this.#countUnseen();
+  }
+
+  #isShown(chat) {
+    const isOnScreen = this.root.offsetParent !== null && document.visibilityState === 'visible';
+    return this.#shown === chat && isOnScreen && chat.root.offsetParent !== null;
+  }
+
+  async #startConversation() {
+    const others = this.#watch.others(this);
+    const wanted = await askForConversation(others);
+    if (!wanted) return;
+    try {
+      if (wanted.create) wanted.id = await this.#createGroup(wanted.create);
+      if (wanted.join) await this.#zim.joinGroup(wanted.id);
+      if (wanted.id) this.open(wanted.type, wanted.id);
+    } catch (error) {
+      toast(this.root, error);
+    }
+  }
+
+  async #createGroup({ name, users }) {
+    const { groupInfo, errorUserList } = await this.#zim.createGroup({ groupID: '', groupName: name, groupAvatarUrl: '' }, users);
+    if (errorUserList.length > 0) toast(this.root, new Error(errorUserList.map(({ userID, reason }) => `${userID} (${reason})`).join(', ')));
+    return groupInfo.baseInfo.groupID;
   }
 
   #listenToClient(zim) {
     // A client that was dropped may still say something.
     const on = (event, act) => zim.on(event, (_, data) => this.#zim === zim && act(data));
+    const each = (list, act) => list.forEach((one) => this.#chatOf(one)?.[act]([one]));
     on('connectionStateChanged', (data) => this.#connectionChanged(data));
     on('tokenWillExpire', () => this.#renewToken());
-    on('receivePeerMessage', (data) => this.#receive('peer', this.#peerChat, data));
-    on('receiveRoomMessage', (data) => this.#receive('room', this.#room, data));
-    on('receiveGroupMessage', (data) => this.#receive('group', this.#group, data));
-    on('messageSentStatusChanged', ({ infos }) => {
-      for (const place of [this.#peerChat, this.#room, this.#group]) place?.sentStatusChanged(infos);
-    });
-    on('roomStateChanged', (data) => this.#room?.stateChanged(data));
-    on('roomMemberJoined', (data) => this.#room?.membersChanged(data));
-    on('roomMemberLeft', (data) => this.#room?.membersChanged(data));
-    on('groupStateChanged', (data) => this.#group?.stateChanged(data));
-    on('barrageDropped', (data) => this.#room?.barrageDropped(data));
+    on('conversationChanged', ({ infoList }) => this.#listChanged(infoList));
+    on('receivePeerMessage', (data) => this.#receive(PEER, data));
+    on('receiveGroupMessage', (data) => this.#receive(GROUP, data));
+    on('receiveRoomMessage', (data) => this.#receive(ROOM, data));
+    on('messageSentStatusChanged', ({ infos }) => infos.forEach((info) => this.#chatOf(info.message)?.sentStatusChanged(info)));
+    on('messageRevokeReceived', ({ messageList }) => each(messageList, 'changed'));
+    on('messageEdited', ({ messageList }) => each(messageList, 'changed'));
+    on('messageReactionsChanged', ({ reactions }) => each(reactions, 'reactionsChanged'));
+    on('messageReceiptChanged', ({ infos }) => each(infos, 'receiptsChanged'));
+    on('messageRepliedCountChanged', ({ infos }) => each(infos, 'repliesCounted'));
+    on('messagePinStatusChanged', ({ infos }) => infos.forEach((info) => this.#chatOf(info.message)?.pinsChanged([info])));
+    on('roomStateChanged', (data) => this.#rooms.get(data.roomID)?.stateChanged(data));
+    for (const event of ['roomMemberJoined', 'roomMemberLeft']) on(event, ({ roomID }) => this.#rooms.get(roomID)?.membersChanged());
+    on('groupStateChanged', ({ state, groupInfo }) => state === ENTERED && this.#nameGroup(groupInfo.baseInfo));
+    on('groupMemberStateChanged', ({ groupID }) => this.#chats.get(keyOf(GROUP, groupID))?.forgetPeople());
+    on('barrageDropped', (data) => this.#rooms.forEach((room) => (data.roomID ?? room.roomID) === room.roomID && room.barrageDropped(data)));
   }
 
-  #receive(tab, place, data) {
-    const fresh = place?.receive(data) ?? 0;
-    if (fresh > 0 && !this.#isVisible(tab)) this.#setUnseen(tab, this.#unseen[tab] + fresh);
+  #chatOf({ conversationID, conversationType }) {
+    return this.#chats.get(keyOf(conversationType, conversationID));
+  }
+
+  #receive(type, { messageList, fromConversationID }) {
+    const place = type === ROOM ? this.#rooms.get(fromConversationID) : this.#chats.get(keyOf(type, fromConversationID));
+    const fresh = place?.receive(messageList) ?? 0;
+    if (type !== ROOM || fresh === 0 || this.#isShown(place.chat)) return;
+    const { unreadMessageCount } = this.#list.entry(keyOf(ROOM, fromConversationID));
+    this.#list.putRoom(fromConversationID, { unreadMessageCount: unreadMessageCount + fresh });
+    this.#countUnseen();
+  }
+
+  #listChanged(infoList) {
+    this.#list.changed(infoList);
+    for (const { conversation } of infoList) {
+      const key = keyOf(conversation.type, conversation.conversationID);
+      const chat = this.#chats.get(key);
+      if (chat) this.#nameChat(chat, key);
+    }
+    this.seen();
+    this.#countUnseen();
+  }
+
+  #nameChat(chat, key) {
+    const entry = this.#list.entry(key);
+    const name = entry?.conversationName || entry?.conversationID;
+    if (name) chat.rename(name, entry.type === GROUP ? entry.conversationID : '');
+  }
+
+  /** A group nobody has spoken in is on no list yet. */
+  async #askName(groupID) {
+    try {
+      const { groupInfo } = await this.#zim.queryGroupInfo(groupID);
+      this.#nameGroup(groupInfo.baseInfo);
+    } catch {
+      // Its id is its name then.
+    }
+  }
+
+  #nameGroup({ groupID, groupName }) {
+    this.#chats.get(keyOf(GROUP, groupID))?.rename(groupName || groupID, groupID);
   }
 
   #connectionChanged({ state, event }) {
     const isBack = this.#state === RECONNECTING && state === CONNECTED;
     this.#state = state;
     this.#showState();
-    this.#room?.connectionChanged(state === CONNECTED);
+    for (const room of this.#rooms.values()) room.connectionChanged(state === CONNECTED);
     // Whatever else the broker brings to a client that is back, history has all of it; bubbles come once anyway.
-    if (isBack) for (const place of [this.#peerChat, this.#group]) place?.reload();
+    if (isBack) for (const chat of this.#chats.values()) chat.reload();
     if (state === DISCONNECTED && this.userID !== null && !this.#leaving) this.#end(event);
   }
 
@@ -186,68 +324,22 @@ export class Pane {
       this.signIn();
     };
     part(this.root, 'user').oninput = () => this.#showName();
-    part(this.root, 'signout').onclick = () => this.#signOut();
+    part(this.root, 'signout').onclick = () => this.signOut();
     part(this.root, 'cable').onclick = () => this.#toggleCable();
-    for (const tab of this.#tabs()) tab.onclick = () => this.#show(tab.dataset.tab);
-    part(this.root, 'tabs').onkeydown = (event) => this.#moveTab(event);
+    part(this.root, 'new').onclick = () => this.#startConversation();
+    document.addEventListener('visibilitychange', () => this.seen());
   }
 
-  #tabs() {
-    return [...this.root.querySelectorAll('[role="tab"]')];
+  /** Everything that is made of words and not found by `translate`. */
+  redraw() {
+    this.#list.draw();
+    for (const chat of this.#chats.values()) chat.redraw();
   }
 
-  #panel(name) {
-    return this.root.querySelector(`[data-panel="${name}"]`);
-  }
-
-  /** Tabs, panels and headings need ids to refer to each other, and there are two panes of each. */
-  #nameTabs(side) {
-    part(this.root, 'name').id = `name-${side}`;
-    this.root.setAttribute('aria-labelledby', `name-${side}`);
-    for (const tab of this.#tabs()) {
-      const panel = this.#panel(tab.dataset.tab);
-      tab.id = `tab-${side}-${tab.dataset.tab}`;
-      panel.id = `panel-${side}-${tab.dataset.tab}`;
-      tab.setAttribute('aria-controls', panel.id);
-      panel.setAttribute('aria-labelledby', tab.id);
-    }
-  }
-
-  #moveTab(event) {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const next = TABS[(TABS.indexOf(this.#shown) + step + TABS.length) % TABS.length];
-    this.#show(next);
-    this.root.querySelector(`[data-tab="${next}"]`).focus();
-  }
-
-  #show(name) {
-    this.#shown = name;
-    for (const tab of this.#tabs()) {
-      const chosen = tab.dataset.tab === name;
-      tab.setAttribute('aria-selected', chosen);
-      tab.tabIndex = chosen ? 0 : -1;
-      this.#panel(tab.dataset.tab).hidden = !chosen;
-    }
-    this.seen();
-  }
-
-  /** What is on screen now counts as read; the page calls this too, when it shows the pane. */
-  seen() {
-    if (this.#isVisible(this.#shown)) this.#setUnseen(this.#shown, 0);
-    const log = part(this.#panel(this.#shown), 'log');
-    if (log) log.scrollTop = log.scrollHeight;
-  }
-
-  #isVisible(tab) {
-    return this.#shown === tab && this.root.offsetParent !== null;
-  }
-
-  #setUnseen(tab, count) {
-    this.#unseen[tab] = count;
-    showBadge(part(this.root.querySelector(`[data-tab="${tab}"]`), 'badge'), count);
-    this.#watch.unseenChanged(this, TABS.reduce((sum, name) => sum + this.#unseen[name], 0));
+  #countUnseen() {
+    const count = this.#list.total;
+    showBadge(part(this.root, 'total'), count);
+    this.#watch.unseenChanged(this, count);
   }
 
   #showName() {
@@ -270,6 +362,8 @@ export class Pane {
   #showSignedIn(signedIn) {
     part(this.root, 'signin').hidden = signedIn;
     for (const name of ['talk', 'cable', 'signout']) part(this.root, name).hidden = !signedIn;
+    this.root.dataset.view = 'list';
+    part(this.root, 'nothing').hidden = false;
     if (!signedIn) this.#cable = null;
     this.#showName();
     this.#showState();
@@ -289,4 +383,5 @@ export function showBadge(badge, count) {
   badge.hidden = count === 0;
   badge.textContent = count > 99 ? '99+' : count;
   hint(badge, 'unseen', { n: count });
+  label(badge, 'unseen', { n: count });
 }

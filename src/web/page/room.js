@@ -1,10 +1,11 @@
-// The room tab: who is there, the barrage stage with its counters, and the room's own text chat.
+// A live room: who is there, the barrage over its player area with its counters, and the room's own text chat.
 
-import { Chat, ROOM, part, showError } from './chat.js';
+import { Chat } from './chat.js';
+import { copyOf, part } from './dom.js';
 import { Stage } from './stage.js';
-import { currentLanguage, hint, say } from './text.js';
+import { currentLanguage, hint, say, translate } from './text.js';
+import { BARRAGE, ROOM } from './words.js';
 
-const BARRAGE = 20;
 const HIGH = 3;
 const CONNECTED = 2;
 const DISCONNECTED = 0;
@@ -22,12 +23,12 @@ const CHEERS = {
 };
 
 export class Room {
-  #root;
+  chat;
+  #live = copyOf('live-template');
   #zim;
   #me;
-  #chat;
+  #roomID;
   #stage;
-  #roomID = null;
   #inside = false;
   #entering = false;
   #connected = true;
@@ -38,73 +39,79 @@ export class Room {
   #cheers = 0;
   #timer;
 
-  constructor(root, zim, me) {
-    this.#root = root;
-    this.#zim = zim;
-    this.#me = me;
-    this.#chat = new Chat(root.querySelector('[data-chat="room"]'), ROOM, me);
-    this.#stage = new Stage(part(root, 'stage'));
+  constructor({ zim, me, roomID, host }) {
+    [this.#zim, this.#me, this.#roomID] = [zim, me, roomID];
+    this.chat = new Chat({ zim, me, id: roomID, type: ROOM, host });
+    const { root } = this.chat;
+    part(root, 'head').append(...part(this.#live, 'head-more').children);
+    part(this.#live, 'head-more').remove();
+    part(root, 'head').after(this.#live);
+    this.#stage = new Stage(part(this.chat.root, 'stage'));
     for (const kind of Object.keys(this.#counts)) this.#showCount(kind);
-    this.#listen();
+    this.#listen(host);
+    translate(root);
     this.#timer = setInterval(() => this.#flood(), TICK_MS);
+  }
+
+  get roomID() {
+    return this.#roomID;
+  }
+
+  get isInside() {
+    return this.#inside;
   }
 
   close() {
     clearInterval(this.#timer);
   }
 
-  async enter(roomID) {
-    if (this.#entering || (this.#inside && this.#roomID === roomID)) return;
+  async enter() {
+    if (this.#entering || this.#inside) return;
     this.#entering = true;
-    // Said before leaving, or the news of having left would look like a lost place and lead back in.
-    const left = this.#inside ? this.#roomID : null;
-    this.#inside = false;
-    this.#roomID = roomID;
     try {
-      if (left !== null) await this.#zim.leaveRoom(left);
-      await this.#zim.enterRoom({ roomID, roomName: roomID });
+      await this.#zim.enterRoom({ roomID: this.#roomID, roomName: this.#roomID });
       this.#inside = true;
     } catch (error) {
       this.#showAway(error);
     } finally {
       this.#entering = false;
     }
-    if (this.#inside) await Promise.all([this.#chat.open(this.#zim, roomID), this.#countMembers()]);
+    if (this.#inside) await Promise.all([this.chat.reload(), this.#countMembers()]);
   }
 
-  receive(data) {
-    for (const message of data.messageList) {
-      const from = message.conversationID || data.fromConversationID;
-      if (message.type === BARRAGE && from === this.#roomID) this.#receiveBarrage(message);
-    }
-    return this.#chat.receive(data);
+  async leave() {
+    // Said before leaving, or the news of having left would look like a lost place and lead back in.
+    this.#inside = false;
+    this.close();
+    await this.#zim.leaveRoom(this.#roomID).catch(() => {});
   }
 
-  sentStatusChanged(infos) {
-    this.#chat.sentStatusChanged(infos);
+  /** Answers how many messages were new. */
+  receive(messageList) {
+    for (const message of messageList) if (message.type === BARRAGE) this.#receiveBarrage(message);
+    return this.chat.receive(messageList);
   }
 
-  stateChanged({ roomID, state, event }) {
-    if (roomID !== this.#roomID) return;
+  stateChanged({ state, event }) {
     if (state === DISCONNECTED && this.#inside) {
       this.#inside = false;
       this.#showAway(null);
       // The place went to another device of the same user: taking it back would start a tug of war.
-      if (event !== KICKED_BY_OTHER_DEVICE && this.#connected) this.enter(roomID);
+      if (event !== KICKED_BY_OTHER_DEVICE && this.#connected) this.enter();
     } else if (state === CONNECTED && this.#inside) {
       // Back in time: the place is kept, and what was said meanwhile is in the history.
-      this.#chat.reload();
+      this.chat.reload();
       this.#countMembers();
     }
   }
 
   connectionChanged(connected) {
     this.#connected = connected;
-    if (connected && !this.#inside && this.#roomID !== null) this.enter(this.#roomID);
+    if (connected && !this.#inside) this.enter();
   }
 
-  membersChanged({ roomID }) {
-    if (roomID === this.#roomID && this.#inside) this.#countMembers();
+  membersChanged() {
+    if (this.#inside) this.#countMembers();
   }
 
   barrageDropped(drops) {
@@ -112,38 +119,34 @@ export class Room {
     const { low, medium, high } = this.#droppedByClass;
     this.#counts.dropped = low + medium + high;
     this.#showCount('dropped');
-    hint(part(this.#root, 'count-dropped'), 'droppedDetail', this.#droppedByClass);
+    hint(part(this.chat.root, 'count-dropped'), 'droppedDetail', this.#droppedByClass);
   }
 
-  #listen() {
-    part(this.#root, 'room-form').onsubmit = (event) => {
+  #listen(host) {
+    part(this.chat.root, 'leave').onclick = () => host.leaveRoom(this);
+    part(this.chat.root, 'barrage-form').onsubmit = (event) => {
       event.preventDefault();
-      const roomID = part(this.#root, 'room-id').value.trim();
-      if (roomID) this.enter(roomID);
-    };
-    part(this.#root, 'barrage-form').onsubmit = (event) => {
-      event.preventDefault();
-      const input = part(this.#root, 'barrage-text');
+      const input = part(this.chat.root, 'barrage-text');
       if (input.value.trim()) this.#sendBarrage(input.value.trim(), true);
       input.value = '';
     };
-    part(this.#root, 'rate').oninput = () => {
-      part(this.#root, 'rate-out').textContent = part(this.#root, 'rate').value;
+    part(this.chat.root, 'rate').oninput = () => {
+      part(this.chat.root, 'rate-out').textContent = part(this.chat.root, 'rate').value;
     };
   }
 
   async #countMembers() {
     try {
       const { count } = await this.#zim.queryRoomOnlineMemberCount(this.#roomID);
-      if (this.#inside) say(part(this.#root, 'members'), 'members', { n: count });
+      if (this.#inside) say(part(this.chat.root, 'members'), 'members', { n: count });
     } catch {
       // The number is decoration; whatever went wrong shows itself in the conversation.
     }
   }
 
   #showAway(error) {
-    say(part(this.#root, 'members'), 'roomAway');
-    showError(part(this.#root, 'error'), error);
+    say(part(this.chat.root, 'members'), 'roomAway');
+    this.chat.fail(error);
   }
 
   #receiveBarrage({ message, priority, senderUserID }) {
@@ -156,7 +159,7 @@ export class Room {
 
   async #sendBarrage(words, typed) {
     if (!this.#inside || this.#openSends >= OPEN_SENDS_MAX) return;
-    const priority = Number(part(this.#root, 'priority').value);
+    const priority = Number(part(this.chat.root, 'priority').value);
     this.#stage.show(words, { priority, mine: true, mayWait: typed });
     this.#openSends += 1;
     try {
@@ -165,14 +168,14 @@ export class Room {
       this.#showCount('sent');
     } catch (error) {
       // A flood may fail by the hundred; only what somebody typed is worth a line.
-      if (typed) showError(part(this.#root, 'error'), error);
+      if (typed) this.chat.fail(error);
     } finally {
       this.#openSends -= 1;
     }
   }
 
   #flood() {
-    const perSecond = Number(part(this.#root, 'rate').value);
+    const perSecond = Number(part(this.chat.root, 'rate').value);
     if (perSecond === 0 || !this.#connected || !this.#inside) {
       this.#due = 0;
       return;
@@ -189,6 +192,6 @@ export class Room {
   }
 
   #showCount(kind) {
-    part(this.#root, `count-${kind}`).textContent = this.#counts[kind].toLocaleString(currentLanguage());
+    part(this.chat.root, `count-${kind}`).textContent = this.#counts[kind].toLocaleString(currentLanguage());
   }
 }

@@ -1,0 +1,217 @@
+// Where one writes: words with mentions, files, recordings, polls, answers and corrections.
+
+import { make, part } from './dom.js';
+import { askForPoll } from './dialogs.js';
+import { canRecord, draftOf, record } from './files.js';
+import { hint, phrase, say } from './text.js';
+import { CUSTOM, GROUP, POLL, TEXT, summaryOf } from './words.js';
+import { clip } from './dom.js';
+
+const SEARCHED_BYTES_MAX = 64;
+
+export class Composer {
+  #root;
+  #type;
+  #act;
+  #mentions = new Map();
+  #choices = [];
+  #chosen = 0;
+  #context = null;
+  #stopRecording = null;
+
+  /**
+   * @param {Element} root the conversation
+   * @param {{send(draft: object, context: object | null): void, edit(message: object, words: string): void, fail(error: Error): void,
+   *          people(): Promise<string[]>}} act
+   */
+  constructor(root, type, act) {
+    this.#root = root;
+    this.#type = type;
+    this.#act = act;
+    this.#take();
+  }
+
+  focus() {
+    part(this.#root, 'text').focus();
+  }
+
+  /** The next words answer this message. */
+  answer(message) {
+    this.#setContext({ reply: message }, phrase('replyingTo', { name: message.senderUserID, words: summaryOf(message) }));
+  }
+
+  /** The words change this message. */
+  correct(message) {
+    part(this.#root, 'text').value = message.message;
+    this.#setContext({ edit: message }, phrase('editing'));
+  }
+
+  #setContext(context, words) {
+    this.#context = context;
+    part(this.#root, 'context').hidden = context === null;
+    part(this.#root, 'context-words').textContent = words;
+    this.focus();
+  }
+
+  #dropContext() {
+    if (this.#context?.edit) part(this.#root, 'text').value = '';
+    this.#setContext(null, '');
+  }
+
+  #take() {
+    const root = this.#root;
+    const [text, input, recorder] = ['text', 'file', 'record'].map((name) => part(root, name));
+    part(root, 'composer').addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#sendWritten();
+    });
+    part(root, 'context-cancel').onclick = () => this.#dropContext();
+    part(root, 'poll').onclick = () => this.#sendPoll();
+    part(root, 'attach').onclick = () => input.click();
+    input.onchange = () => {
+      this.#sendFiles([...input.files]);
+      input.value = '';
+    };
+    text.addEventListener('paste', (event) => {
+      const files = [...(event.clipboardData?.files ?? [])];
+      if (files.length === 0) return;
+      event.preventDefault();
+      this.#sendFiles(files);
+    });
+    text.addEventListener('input', () => this.#suggest());
+    text.addEventListener('blur', () => this.#showChoices([]));
+    text.addEventListener('keydown', (event) => this.#key(event));
+    const hovers = (is) => (event) => {
+      if (!event.dataTransfer?.types.includes('Files')) return;
+      event.preventDefault();
+      root.classList.toggle('dropping', is);
+    };
+    root.addEventListener('dragover', hovers(true));
+    root.addEventListener('dragleave', hovers(false));
+    root.addEventListener('drop', (event) => {
+      hovers(false)(event);
+      this.#sendFiles([...event.dataTransfer.files]);
+    });
+    recorder.hidden = !canRecord();
+    recorder.onclick = () => this.#toggleRecording(recorder);
+  }
+
+  #sendWritten() {
+    const input = part(this.#root, 'text');
+    const words = input.value.trim();
+    if (!words) return;
+    const context = this.#context;
+    input.value = '';
+    this.#showChoices([]);
+    if (context) this.#setContext(null, '');
+    if (context?.edit) {
+      this.#act.edit(context.edit, words);
+      return;
+    }
+    const mentioned = [...this.#mentions].filter(([name]) => words.includes(`@${name}`)).map(([, user]) => user);
+    this.#mentions.clear();
+    const draft = { type: TEXT, message: words };
+    if (mentioned.includes(null)) draft.isMentionAll = true;
+    const users = mentioned.filter((user) => user !== null);
+    if (users.length > 0) draft.mentionedUserIDs = users;
+    this.#act.send(draft, context);
+  }
+
+  async #sendPoll() {
+    const poll = await askForPoll();
+    if (!poll || poll.options.length < 2) return;
+    const searchedContent = clip(poll.question, SEARCHED_BYTES_MAX);
+    this.#act.send({ type: CUSTOM, subType: POLL, message: JSON.stringify(poll), searchedContent }, null);
+  }
+
+  async #sendFiles(files) {
+    for (const file of files) this.#act.send(await draftOf(file), null);
+  }
+
+  async #toggleRecording(button) {
+    try {
+      if (this.#stopRecording) {
+        const stop = this.#stopRecording;
+        this.#stopRecording = null;
+        this.#act.send(await stop(), null);
+      } else {
+        this.#stopRecording = await record();
+      }
+    } catch (error) {
+      this.#act.fail(error);
+    }
+    button.setAttribute('aria-pressed', this.#stopRecording !== null);
+    hint(button, this.#stopRecording ? 'stopRecording' : 'record', {});
+  }
+
+  /** The word with an @ that is being written: who could be meant. */
+  async #suggest() {
+    const input = part(this.#root, 'text');
+    const [, begun] = /(?:^|\s)@([^\s@]*)$/.exec(input.value.slice(0, input.selectionStart)) ?? [];
+    if (begun === undefined) {
+      this.#showChoices([]);
+      return;
+    }
+    const people = (await this.#act.people()).map((user) => [user, user]);
+    const all = this.#type === GROUP ? [[phrase('everyone'), null]] : [];
+    this.#showChoices([...all, ...people].filter(([name]) => name.toLowerCase().startsWith(begun.toLowerCase())).slice(0, 6));
+  }
+
+  #showChoices(choices) {
+    this.#choices = choices;
+    this.#chosen = 0;
+    const [box, input] = [part(this.#root, 'mentions'), part(this.#root, 'text')];
+    box.hidden = choices.length === 0;
+    box.replaceChildren(...choices.map(([name], n) => {
+      const option = make('li', { id: `${box.id}-${n}`, textContent: `@${name}` });
+      option.setAttribute('role', 'option');
+      // Before the field loses its focus, and with it the list.
+      option.onpointerdown = (event) => {
+        event.preventDefault();
+        this.#choose(n);
+      };
+      return option;
+    }));
+    input.setAttribute('aria-expanded', choices.length > 0);
+    this.#mark();
+  }
+
+  #mark() {
+    const [box, input] = [part(this.#root, 'mentions'), part(this.#root, 'text')];
+    [...box.children].forEach((option, n) => option.setAttribute('aria-selected', n === this.#chosen));
+    if (this.#choices.length > 0) input.setAttribute('aria-activedescendant', `${box.id}-${this.#chosen}`);
+    else input.removeAttribute('aria-activedescendant');
+  }
+
+  #key(event) {
+    if (event.key === 'Escape' && this.#choices.length === 0 && this.#context) {
+      event.preventDefault();
+      this.#dropContext();
+    }
+    if (this.#choices.length === 0 || event.isComposing) return;
+    const steps = { ArrowDown: 1, ArrowUp: -1 };
+    if (event.key in steps) this.#chosen = (this.#chosen + steps[event.key] + this.#choices.length) % this.#choices.length;
+    else if (event.key === 'Enter' || event.key === 'Tab') this.#choose(this.#chosen);
+    else if (event.key === 'Escape') this.#showChoices([]);
+    else return;
+    event.preventDefault();
+    this.#mark();
+  }
+
+  #choose(n) {
+    const input = part(this.#root, 'text');
+    const [name, user] = this.#choices[n];
+    const before = input.value.slice(0, input.selectionStart).replace(/@[^\s@]*$/, `@${name} `);
+    input.value = before + input.value.slice(input.selectionStart);
+    input.setSelectionRange(before.length, before.length);
+    this.#mentions.set(name, user);
+    this.#showChoices([]);
+  }
+}
+
+/** The field says what it takes. */
+export function nameComposer(root, id) {
+  part(root, 'mentions').id = id;
+  part(root, 'text').setAttribute('aria-controls', id);
+  say(part(root, 'send'), 'send');
+}

@@ -1,0 +1,41 @@
+// Small ways to make and find elements. Content goes in as text, never as markup.
+
+import { say } from './text.js';
+
+/** `make('p', {className: 'words', textContent: 'hi'}, child…)` */
+export function make(tag, fields = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), fields);
+  element.append(...children);
+  return element;
+}
+
+export const part = (root, name) => root.querySelector(`[data-part="${name}"]`);
+
+/** A button that says an entry of the dictionary. */
+export function sayingButton(key, act, fields = {}) {
+  const button = make('button', { type: 'button', ...fields });
+  say(button, key);
+  button.onclick = act;
+  return button;
+}
+
+export function showError(element, error) {
+  element.hidden = !error;
+  if (!error) return;
+  if (error.code === undefined) element.textContent = error.message;
+  else say(element, 'failure', { code: error.code, message: error.message });
+}
+
+/** A copy of a template's content. */
+export const copyOf = (id) => document.getElementById(id).content.cloneNode(true).firstElementChild;
+
+/** At most so many bytes of UTF-8, cut between characters. */
+export function clip(text, bytesMax) {
+  const encoder = new TextEncoder();
+  let clipped = '';
+  for (const char of text) {
+    if (encoder.encode(clipped + char).length > bytesMax) break;
+    clipped += char;
+  }
+  return clipped;
+}

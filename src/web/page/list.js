@@ -1,0 +1,157 @@
+// The list of conversations: live rooms first, then what is pinned, then the newest; with badges for what is unread.
+
+import { make } from './dom.js';
+import { currentLanguage, label, say } from './text.js';
+import { GROUP, ROOM, keyOf, summaryOf } from './words.js';
+
+const PAGE = 50;
+const DELETED = 3;
+
+export class ConversationList {
+  #list;
+  #open;
+  #entries = new Map();
+  #items = new Map();
+  #current = null;
+
+  /** @param {Element} list @param {(type: number, id: string) => void} open */
+  constructor(list, open) {
+    this.#list = list;
+    this.#open = open;
+    list.addEventListener('keydown', (event) => this.#key(event));
+  }
+
+  /** Unread messages of all that do not keep silent. */
+  get total() {
+    let total = 0;
+    for (const { unreadMessageCount, notificationStatus } of this.#entries.values()) if (notificationStatus !== 2) total += unreadMessageCount;
+    return total;
+  }
+
+  /** Peers and groups, newest first. */
+  get conversations() {
+    return this.#sorted().filter(({ type }) => type !== ROOM);
+  }
+
+  entry(key) {
+    return this.#entries.get(key);
+  }
+
+  async load(zim) {
+    let last;
+    for (;;) {
+      const { conversationList } = await zim.queryConversationList({ count: PAGE, nextConversation: last });
+      this.put(conversationList);
+      last = conversationList.at(-1);
+      if (conversationList.length < PAGE) return;
+    }
+  }
+
+  put(conversations) {
+    for (const conversation of conversations) this.#entries.set(keyOf(conversation.type, conversation.conversationID), conversation);
+    this.draw();
+  }
+
+  changed(infoList) {
+    for (const { event, conversation } of infoList) {
+      const key = keyOf(conversation.type, conversation.conversationID);
+      if (event === DELETED) this.#entries.delete(key);
+      else this.#entries.set(key, conversation);
+    }
+    this.draw();
+  }
+
+  /** A room is on no list of the broker's: it stands here while one is inside. */
+  putRoom(roomID, fields = {}) {
+    const known = this.#entries.get(keyOf(ROOM, roomID)) ?? { conversationID: roomID, type: ROOM, unreadMessageCount: 0, orderKey: Infinity, isPinned: true, mentionedInfoList: [] };
+    this.put([{ ...known, ...fields }]);
+  }
+
+  dropRoom(roomID) {
+    this.#entries.delete(keyOf(ROOM, roomID));
+    this.draw();
+  }
+
+  select(key) {
+    this.#current = key;
+    this.draw();
+  }
+
+  clear() {
+    this.#entries.clear();
+    this.#current = null;
+    this.draw();
+  }
+
+  #sorted() {
+    const rank = ({ type, isPinned }) => (type === ROOM ? 2 : Number(isPinned));
+    return [...this.#entries.values()].sort((one, other) => rank(other) - rank(one) || other.orderKey - one.orderKey);
+  }
+
+  draw() {
+    const sorted = this.#sorted();
+    const keys = sorted.map(({ type, conversationID }) => keyOf(type, conversationID));
+    for (const [key, item] of this.#items) {
+      if (keys.includes(key)) continue;
+      item.remove();
+      this.#items.delete(key);
+    }
+    sorted.forEach((conversation, n) => {
+      const item = this.#items.get(keys[n]) ?? this.#newItem(keys[n], conversation);
+      this.#fill(item, conversation, keys[n]);
+      // Moved only where it must be: what is moved loses its focus.
+      if (this.#list.children[n] !== item) this.#list.insertBefore(item, this.#list.children[n] ?? null);
+    });
+  }
+
+  #newItem(key, { type, conversationID }) {
+    const line = (...children) => make('span', { className: 'item-line' }, ...children);
+    const button = make('button', { type: 'button', className: 'item' }, make('span', { className: 'avatar', ariaHidden: 'true' }),
+      line(make('span', { className: 'item-name' }), make('time')), line(make('span', { className: 'item-words' }), make('span', { className: 'badges' })));
+    button.onclick = () => this.#open(type, conversationID);
+    const item = make('li', {}, button);
+    item.dataset.key = key;
+    this.#items.set(key, item);
+    return item;
+  }
+
+  #fill(item, conversation, key) {
+    const { type, conversationID, conversationName, lastMessage, unreadMessageCount, mentionedInfoList, isPinned, notificationStatus } = conversation;
+    const button = item.firstElementChild;
+    const [avatar, { children: [name, time] }, { children: [words, badges] }] = button.children;
+    item.dataset.kind = ['peer', 'room', 'group'][type];
+    name.textContent = conversationName || conversationID;
+    avatar.textContent = [...name.textContent][0]?.toUpperCase() ?? '?';
+    if (type === ROOM) say(words, 'liveRoom');
+    else words.textContent = lastMessage ? `${type === GROUP && lastMessage.senderUserID ? `${lastMessage.senderUserID}: ` : ''}${summaryOf(lastMessage)}` : '';
+    time.textContent = lastMessage ? timeText(lastMessage.timestamp) : '';
+    badges.replaceChildren();
+    if (isPinned && type !== ROOM) badges.append(mark('📌', 'pinnedMark'));
+    if (notificationStatus === 2) badges.append(mark('🔕', 'silent'));
+    if (mentionedInfoList?.length > 0) badges.append(mark('@', 'mentioned', 'at'));
+    if (unreadMessageCount > 0) badges.append(mark(unreadMessageCount > 99 ? '99+' : `${unreadMessageCount}`, 'unseen', 'badge', { n: unreadMessageCount }));
+    if (key === this.#current) button.setAttribute('aria-current', 'true');
+    else button.removeAttribute('aria-current');
+  }
+
+  #key(event) {
+    const steps = { ArrowDown: 1, ArrowUp: -1 };
+    if (!(event.key in steps)) return;
+    const buttons = [...this.#list.querySelectorAll('button')];
+    buttons[buttons.indexOf(document.activeElement) + steps[event.key]]?.focus();
+    event.preventDefault();
+  }
+}
+
+function mark(text, key, className = 'mark', vars = {}) {
+  const element = make('span', { className, textContent: text });
+  element.setAttribute('role', 'img');
+  label(element, key, vars);
+  return element;
+}
+
+function timeText(timestamp) {
+  const at = new Date(timestamp);
+  const isToday = at.toDateString() === new Date().toDateString();
+  return isToday ? at.toLocaleTimeString(currentLanguage(), { hour: 'numeric', minute: '2-digit' }) : at.toLocaleDateString(currentLanguage(), { month: 'short', day: 'numeric' });
+}

@@ -1,0 +1,158 @@
+// The bubbles of a conversation: one per message however often and in whatever order it comes, sorted by `orderKey`.
+
+import { drawBubble } from './bubble.js';
+import { make } from './dom.js';
+import { showProgress } from './files.js';
+
+export const SENDING = 0;
+export const SENT = 1;
+export const FAILED = 2;
+
+const BUBBLES_MAX = 600;
+
+export class Log {
+  #list;
+  #view;
+  #atEnd = true;
+  #entries = [];
+  #byMessageID = new Map();
+  #byLocalID = new Map();
+
+  /** `view` is what bubbles need to know and may do: `{me, type, act}`. */
+  constructor(list, view) {
+    this.#list = list;
+    this.#view = view;
+    // Pictures and players grow when they have loaded; who was at the end stays there.
+    list.addEventListener('scroll', () => { this.#atEnd = this.#isScrolledToEnd(); });
+    for (const grown of ['load', 'loadedmetadata']) list.addEventListener(grown, () => this.#atEnd && this.scrollToEnd(), true);
+  }
+
+  get oldest() {
+    return this.#entries.find(({ state }) => state === SENT)?.message;
+  }
+
+  get messages() {
+    return this.#entries.filter(({ state }) => state === SENT).map(({ message }) => message);
+  }
+
+  /** The entry of a message, its id, or a message that is on its way. */
+  find(message) {
+    const id = typeof message === 'string' ? message : message.messageID;
+    return this.#byMessageID.get(id) ?? this.#byLocalID.get(this.#localKey(message));
+  }
+
+  /** Adds a message or renews what is known of it; answers whether it was new. */
+  put(message, state = SENT) {
+    const known = this.find(message);
+    const entry = known ?? { bubble: make('li') };
+    // What is known beside the message itself does not come with every copy of it.
+    entry.message = known && known.message !== message ? { ...message, reactions: message.reactions?.length ? message.reactions : known.message.reactions ?? [] } : message;
+    entry.state = state;
+    // A send that failed for us may have reached the broker; what the broker says comes last.
+    entry.orderKey = state === SENT ? message.orderKey : Infinity;
+    this.#remember(entry);
+    this.#place(entry);
+    drawBubble(entry, this.#view);
+    return !known;
+  }
+
+  /** Changes what is known of a message that is here. */
+  amend(messageID, change) {
+    const entry = this.#byMessageID.get(messageID);
+    if (!entry) return null;
+    change(entry.message, entry);
+    drawBubble(entry, this.#view);
+    return entry;
+  }
+
+  remove(messageID) {
+    const entry = this.#byMessageID.get(messageID);
+    if (!entry) return;
+    this.#entries.splice(this.#entries.indexOf(entry), 1);
+    this.#byMessageID.delete(messageID);
+    this.#byLocalID.delete(this.#localKey(entry.message));
+    entry.bubble.remove();
+  }
+
+  clear() {
+    for (const { message } of [...this.#entries]) this.remove(message.messageID);
+  }
+
+  /** Draws all bubbles anew, in another language or for picking. */
+  redraw() {
+    for (const entry of this.#entries) drawBubble(entry, this.#view);
+  }
+
+  /** Follows a send whose promise may have been settled long ago. */
+  mark(message, state) {
+    const entry = this.find(message);
+    if (!entry || entry.state === SENT) return;
+    if (state === SENT && message.orderKey) {
+      this.put(message, SENT);
+      return;
+    }
+    entry.state = state;
+    // It keeps the place it failed at, or it would hang below everything said later.
+    if (state === FAILED) {
+      entry.orderKey = Math.max(0, ...this.#entries.map(({ orderKey }) => orderKey).filter(Number.isFinite));
+      this.#place(entry);
+    }
+    drawBubble(entry, this.#view);
+  }
+
+  progress(message, sent, total) {
+    const entry = this.find(message);
+    if (entry) showProgress(entry.bubble, sent, total);
+  }
+
+  /** Brings a message into sight, if it is here. */
+  show(messageID) {
+    const entry = this.#byMessageID.get(messageID);
+    if (!entry) return false;
+    entry.bubble.scrollIntoView({ block: 'center' });
+    entry.bubble.classList.add('found');
+    entry.bubble.addEventListener('animationend', () => entry.bubble.classList.remove('found'), { once: true });
+    return true;
+  }
+
+  scrollToEnd() {
+    this.#list.scrollTop = this.#list.scrollHeight;
+    this.#atEnd = true;
+  }
+
+  /** Runs what adds older messages, and leaves in sight what was. */
+  async keepingPlace(work) {
+    const below = this.#list.scrollHeight - this.#list.scrollTop;
+    await work();
+    this.#list.scrollTop = this.#list.scrollHeight - below;
+  }
+
+  #localKey(message) {
+    return message.localMessageID && `${message.senderUserID || this.#view.me}/${message.localMessageID}`;
+  }
+
+  #remember(entry) {
+    const { messageID } = entry.message;
+    if (messageID) this.#byMessageID.set(messageID, entry);
+    const localKey = this.#localKey(entry.message);
+    if (localKey) this.#byLocalID.set(localKey, entry);
+  }
+
+  #place(entry) {
+    const before = this.#entries.indexOf(entry);
+    if (before >= 0) this.#entries.splice(before, 1);
+    // Nearly everything belongs at the end, so the search starts there. What is not sent yet stays last.
+    let at = this.#entries.length;
+    while (at > 0 && this.#entries[at - 1].orderKey > entry.orderKey) at -= 1;
+    this.#entries.splice(at, 0, entry);
+    if (before === at) return;
+    const atEnd = this.#isScrolledToEnd();
+    this.#list.insertBefore(entry.bubble, this.#entries[at + 1]?.bubble ?? null);
+    if (atEnd && this.#entries.length > BUBBLES_MAX) this.remove(this.#entries[0].message.messageID);
+    if (atEnd) this.scrollToEnd();
+  }
+
+  #isScrolledToEnd() {
+    return this.#list.scrollTop + this.#list.clientHeight >= this.#list.scrollHeight - 40;
+  }
+}

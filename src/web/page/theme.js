@@ -1,0 +1,30 @@
+// Light or dark: as the system says, or as was chosen here.
+
+const REMEMBERED = 'tidings.page.theme';
+const THEMES = ['system', 'light', 'dark'];
+
+let theme = remembered();
+
+function remembered() {
+  try {
+    const stored = localStorage.getItem(REMEMBERED);
+    return THEMES.includes(stored) ? stored : 'system';
+  } catch {
+    return 'system';
+  }
+}
+
+export function nextTheme() {
+  theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+  try {
+    localStorage.setItem(REMEMBERED, theme);
+  } catch {
+    // Storage may be forbidden; the choice then lasts as long as the page.
+  }
+}
+
+/** Puts the choice on the document. @returns {string} which one it is */
+export function applyTheme() {
+  document.documentElement.dataset.theme = theme;
+  return theme;
+}

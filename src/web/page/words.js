@@ -1,0 +1,57 @@
+// What messages are, and how each is put into few words: in the list, in a quote, in a title.
+
+import { phrase } from './text.js';
+
+export const PEER = 0;
+export const ROOM = 1;
+export const GROUP = 2;
+
+export const TEXT = 1;
+export const COMMAND = 2;
+export const BARRAGE = 20;
+export const REVOKED = 31;
+export const TIPS = 32;
+export const COMBINED = 100;
+export const CUSTOM = 200;
+
+/** The `subType` of this page's own custom message. */
+export const POLL = 1;
+/** A vote is a reaction with the number of its option. */
+export const VOTE = 'vote:';
+
+const FILE_WORDS = { 11: 'aPicture', 12: 'aFile', 13: 'aSound', 14: 'aFilm' };
+
+/** The question and options of a poll; null for whatever else is in a custom message. */
+export function pollOf(message) {
+  if (message.type !== CUSTOM || message.subType !== POLL) return null;
+  try {
+    const { question, options } = JSON.parse(message.message);
+    const isPoll = typeof question === 'string' && Array.isArray(options) && options.every((option) => typeof option === 'string');
+    return isPoll ? { question, options: options.slice(0, 8) } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** One line for a message of any kind. */
+export function summaryOf(message) {
+  if (message.type === TEXT || message.type === BARRAGE) return message.message;
+  if (message.type in FILE_WORDS) return `${phrase(FILE_WORDS[message.type])} ${message.fileName ?? ''}`.trim();
+  if (message.type === REVOKED) return phrase('takenBack', { name: message.operatedUserID || message.senderUserID });
+  if (message.type === COMBINED) return `${phrase('aHistory')} ${message.title}`;
+  if (message.type === TIPS) return tipOf(message);
+  const poll = pollOf(message);
+  if (poll) return `${phrase('aPoll')} ${poll.question}`;
+  return phrase('anUnknown', { type: message.type });
+}
+
+/** What the broker says in a group. */
+export function tipOf({ event, operatedUser, targetUserList }) {
+  const names = (targetUserList ?? []).map(({ userName, userID }) => userName || userID).join(', ');
+  return phrase(`tip${event}`, { name: operatedUser?.userName || operatedUser?.userID || '', names });
+}
+
+export const keyOf = (type, id) => `${type}/${id}`;
+
+/** Commands and barrages pass through the same events but are not part of what is kept. */
+export const isKept = (message) => message.type !== COMMAND && message.type !== BARRAGE;

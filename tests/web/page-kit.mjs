@@ -1,0 +1,191 @@
+// The demo page in a real browser, against a real broker, used as people use it.
+//
+// Without a browser these tests are skipped, except where CI=true, where nothing may be skipped.
+// TIDINGS_SCREENSHOTS=DIR keeps a picture of each stage. TIDINGS_WEB=src/web takes the page's files from there instead of
+// from the broker they were compiled into, with the same policy: to work on the page without building.
+
+import assert from 'node:assert/strict';
+import { access, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { startBroker } from './broker.mjs';
+
+const CHROMIUM = process.env.TIDINGS_CHROMIUM ?? '/usr/bin/chromium';
+const CHROMIUM_ARGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
+];
+const WAIT_MS = 15_000;
+const PICTURES = process.env.TIDINGS_SCREENSHOTS;
+const FROM_DISK = process.env.TIDINGS_WEB;
+const TYPES = { html: 'text/html; charset=utf-8', css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8' };
+
+const playwright = await import('playwright-core').catch(() => null);
+const missing = await whatIsMissing();
+export const skip = process.env.CI === 'true' ? false : missing;
+
+async function whatIsMissing() {
+  if (!playwright) return 'playwright-core is not installed: run `npm ci` in tests/web';
+  return access(CHROMIUM).then(() => false, () => `there is no browser at ${CHROMIUM}: install Debian's chromium`);
+}
+
+export const fixture = (name) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+
+/** One person's pane, spoken to as a user would. */
+export class Person {
+  constructor(page, side) {
+    this.page = page;
+    this.root = page.locator(`#pane-${side}`);
+  }
+
+  part(name) {
+    return this.root.locator(`[data-part="${name}"]`);
+  }
+
+  /** The conversation that is open. */
+  get chat() {
+    return this.root.locator('.conversation:not([hidden])');
+  }
+
+  /** A part of the conversation that is open. */
+  here(name) {
+    return this.chat.locator(`[data-part="${name}"]`);
+  }
+
+  item(name) {
+    return this.root.locator('.list li', { has: this.page.locator('.item-name', { hasText: new RegExp(`^${name}$`) }) });
+  }
+
+  async open(name) {
+    await this.item(name).locator('button').click();
+  }
+
+  /** Starts a conversation by the dialog; `fields` are its inputs. */
+  async start(kind, fields) {
+    await this.part('new').click();
+    const dialog = this.page.locator('dialog.ask');
+    await dialog.locator(`input[value="${kind}"]`).check();
+    for (const [name, value] of Object.entries(fields)) await dialog.locator(`[data-part="${name}"]`).fill(value);
+    await dialog.locator('[data-part="start"]').click();
+    await dialog.waitFor({ state: 'detached' });
+    const title = { peer: fields['peer-id'], group: fields['new-group-name'], room: fields['new-room-id'] ?? 'lobby' }[kind];
+    if (title) await this.here('title').filter({ hasText: title }).waitFor();
+  }
+
+  async write(words) {
+    await this.here('text').fill(words);
+    await this.here('text').press('Enter');
+  }
+
+  bubble(words) {
+    return this.chat.locator('.bubble', { has: this.page.locator('.words', { hasText: words }) });
+  }
+
+  /** Waits for the one bubble with these words, in this state. */
+  async sees(words, state = 'sent') {
+    await this.chat.locator(`.bubble[data-state="${state}"]`, { has: this.page.locator('.words', { hasText: words }) }).waitFor();
+  }
+
+  async words() {
+    return this.chat.locator('.bubble .words').allTextContents();
+  }
+
+  /** Chooses from the menu of a bubble. */
+  async menu(words, entry) {
+    await this.bubble(words).hover();
+    await this.bubble(words).locator('.more').click();
+    await this.bubble(words).getByRole('menuitem', { name: entry, exact: true }).click();
+  }
+
+  async isConnected() {
+    // On a phone one of the panes is out of sight.
+    await this.root.locator('.pill[data-state="2"]').waitFor({ state: 'attached' });
+  }
+
+  async count(name) {
+    return Number((await this.here(`count-${name}`).textContent()).replace(/\D/g, ''));
+  }
+
+  async countsMoreThan(name, least) {
+    const said = await this.here(`count-${name}`).elementHandle();
+    await this.page.waitForFunction(([element, n]) => Number(element.textContent.replace(/\D/g, '')) > n, [said, least]);
+  }
+}
+
+/** A browser and a broker for one file of tests. */
+export class Playground {
+  broker;
+  complaints = [];
+  #browser;
+  #page;
+
+  static async start() {
+    if (missing) assert.fail(missing);
+    if (PICTURES) await mkdir(PICTURES, { recursive: true });
+    const playground = new Playground();
+    playground.broker = await startBroker();
+    // It makes a profile directory of its own and takes it away again.
+    // Pages from disk are nobody's neighbours to the browser, and the broker is on its own machine.
+    const args = FROM_DISK ? [...CHROMIUM_ARGS, '--disable-features=LocalNetworkAccessChecks'] : CHROMIUM_ARGS;
+    playground.#browser = await playwright.chromium.launch({ executablePath: CHROMIUM, args });
+    return playground;
+  }
+
+  async stop() {
+    await this.#browser?.close();
+    await this.broker?.stop();
+  }
+
+  get page() {
+    return this.#page;
+  }
+
+  /** Opens the page in a browser of its own; `look` are settings of the browser context. */
+  async open(look = {}, address = `${this.broker.server}/`) {
+    const context = await this.#browser.newContext({ locale: 'en-US', viewport: { width: 1440, height: 860 }, ...look });
+    this.#page = await context.newPage();
+    this.#page.setDefaultTimeout(WAIT_MS);
+    this.#page.on('pageerror', (error) => this.complaints.push(error.stack));
+    this.#page.on('console', (line) => line.type() === 'error' && this.complaints.push(line.text()));
+    if (FROM_DISK) await takeFromDisk(context);
+    await this.#page.goto(address);
+    return [new Person(this.#page, 'left'), new Person(this.#page, 'right')];
+  }
+
+  async openSignedIn(look) {
+    const people = await this.open(look);
+    await Promise.all(people.map((person) => person.isConnected()));
+    return people;
+  }
+
+  /** A third one comes in. */
+  async addThird() {
+    await this.#page.locator('[data-part="add"]').click();
+    const third = new Person(this.#page, 'third');
+    await third.isConnected();
+    return third;
+  }
+
+  /** Closes the page; nothing may have gone wrong in it that the browser noticed. */
+  async close() {
+    await this.#page?.context().close();
+    const complaints = this.complaints;
+    this.complaints = [];
+    assert.deepEqual(complaints, [], 'the browser complained');
+  }
+
+  async picture(name) {
+    if (PICTURES) await this.#page.screenshot({ path: join(PICTURES, `page-${name}.png`) });
+  }
+}
+
+async function takeFromDisk(context) {
+  await context.route(/\/(page\/.*|sdk\/.*)?$/, async (route) => {
+    const { pathname } = new URL(route.request().url());
+    const file = { '/': 'index.html', '/page/page.js': 'page.js', '/page/page.css': 'page.css' }[pathname] ?? pathname.replace('/sdk/', '').slice(pathname.startsWith('/sdk/') ? 0 : 1);
+    const answer = await route.fetch({ url: new URL('/', route.request().url()).href });
+    const headers = { 'content-type': TYPES[file.split('.').pop()], 'content-security-policy': answer.headers()['content-security-policy'] };
+    await route.fulfill({ body: await readFile(join(FROM_DISK, file)), headers });
+  });
+}
