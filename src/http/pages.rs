@@ -1,4 +1,4 @@
-//! The files of the client and the demo page, compiled in.
+//! The files of the client, the demo page and the documentation, compiled in.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -38,16 +38,24 @@ const ASSETS: &[Asset] = assets![
     "/page/room.js" JAVASCRIPT "page/room.js",
     "/page/stage.js" JAVASCRIPT "page/stage.js",
     "/page/text.js" JAVASCRIPT "page/text.js",
+    "/docs/" HTML "docs/index.html",
+    "/docs/api" HTML "docs/api.html",
+    "/docs/protocol" HTML "docs/protocol.html",
+    "/docs/coming-from-zim" HTML "docs/coming-from-zim.html",
+    "/docs/docs.css" CSS "docs/docs.css",
+    "/docs/docs.js" JAVASCRIPT "docs/docs.js",
     "/sdk/tidings.js" JAVASCRIPT "tidings.js",
     "/sdk/tidings.d.ts" PLAIN "tidings.d.ts",
 ];
 
-/// One route per file; and the scope itself, without its slash, leads to the page.
+/// One route per file; and the scope itself, or the documentation, without its slash leads to the page.
 pub(super) fn configure(app: &mut web::ServiceConfig) {
     for asset in ASSETS {
         app.route(asset.path, web::get().to(move |request: HttpRequest| async move { serve(asset, &request) }));
     }
-    app.route("", web::get().to(to_page));
+    for path in ["", "/docs"] {
+        app.route(path, web::get().to(to_page));
+    }
 }
 
 /// The page's links are relative to its folder, so it must be asked for with the slash.
