@@ -1,5 +1,7 @@
 // The contents: narrowed by a filter, folded on a narrow screen, and following where one reads. All of it works without, too.
 
+document.querySelector('.top [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+
 const contents = document.querySelector('.contents');
 if (contents) {
   const narrow = matchMedia('(max-width: 60rem)');

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 import { comment, commentHtml } from './comments.mjs';
-import { escape, page } from './html.mjs';
+import { breakable, escape, page } from './html.mjs';
 import { laterMethods } from './surface.mjs';
 
 const ENTRY = fileURLToPath(new URL('../../../src/web/tidings.d.ts', import.meta.url));
@@ -144,7 +144,7 @@ function signature(node) {
 
 function methodHtml(name, nodes, declared) {
   const signatures = nodes.map((node) => `<pre class="signature"><code>${typeText(signature(node), declared)}</code></pre>${commentHtml(node)}`);
-  return `<section class="entry"><h3 id="${name}"><a href="#${name}"><code>${name}</code></a></h3>\n${signatures.join('\n')}\n</section>`;
+  return `<section class="entry"><h3 id="${name}"><a href="#${name}"><code>${breakable(name)}</code></a></h3>\n${signatures.join('\n')}\n</section>`;
 }
 
 /** Names and payloads, from `ZIMEventData`, or from the listeners' types in `ZIMEventHandler`. */
@@ -158,13 +158,13 @@ function eventsOf({ types }) {
 
 function eventHtml({ name, node, payload }, declared) {
   const text = ts.isTypeLiteralNode(payload) ? `{\n${payload.members.map((one) => `  ${plain(one).replace(/[;,]$/, '')};\n`).join('')}}` : plain(payload);
-  return `<section class="entry"><h3 id="event-${name}"><a href="#event-${name}"><code>${name}</code></a></h3>
+  return `<section class="entry"><h3 id="event-${name}"><a href="#event-${name}"><code>${breakable(name)}</code></a></h3>
 <pre class="signature"><code>${typeText(text, declared)}</code></pre>${commentHtml(node)}
 </section>`;
 }
 
 function typeHtml(name, node, declared) {
-  const heads = [`<section class="entry"><h3 id="type-${name}"><a href="#type-${name}"><code>${name}</code></a></h3>`];
+  const heads = [`<section class="entry"><h3 id="type-${name}"><a href="#type-${name}"><code>${breakable(name)}</code></a></h3>`];
   const bases = node.heritageClauses?.flatMap(({ types }) => types.map(plain)) ?? [];
   if (bases.length > 0) heads.push(`<p class="bases">extends ${bases.map((base) => `<code>${typeText(base, declared)}</code>`).join(', ')}</p>`);
   heads.push(commentHtml(node));
@@ -185,7 +185,7 @@ function fieldsHtml(members, declared) {
 
 function enumHtml(name, { node, members }) {
   const rows = members.map((one) => `<tr><td><code>${escape(one.name)}</code></td><td><code>${escape(one.value)}</code></td><td>${commentHtml(one.node)}</td></tr>`);
-  return `<section class="entry"><h3 id="type-${name}"><a href="#type-${name}"><code>${name}</code></a></h3>
+  return `<section class="entry"><h3 id="type-${name}"><a href="#type-${name}"><code>${breakable(name)}</code></a></h3>
 ${commentHtml(node)}
 <div class="wide"><table class="fields"><thead><tr><th>name</th><th>value</th><th></th></tr></thead><tbody>
 ${rows.join('\n')}
