@@ -31,7 +31,7 @@ export function apiPage() {
   const later = new Set(laterMethods());
   const zim = declared.classes.get('ZIM');
   const methods = [...membersOf(zim, ts.isMethodDeclaration)];
-  const isLater = (name, nodes) => later.has(name) || nodes.some((node) => /\b6000013\b/.test(comment(node).text) && isNotAnswered(comment(node).text));
+  const isLater = (name, nodes) => later.has(name) || nodes.some((node) => /\brejects with 6000013\b/i.test(comment(node).text));
   const answered = methods.filter(([name, nodes]) => !isLater(name, nodes));
   const notAnswered = [...new Set([...methods.filter(([name, nodes]) => isLater(name, nodes)).map(([name]) => name), ...later])].sort();
 
@@ -61,13 +61,15 @@ export function apiPage() {
 
   contents.push({ id: 'not-answered', name: 'Not answered' });
   body.push('<h2 id="not-answered">Not answered</h2>', `<p>${LATER_LEAD}</p>`);
-  body.push(`<ul class="names">${notAnswered.map((name) => `<li id="${name}"><code>${name}</code></li>`).join('')}</ul>`);
+  const declaredAs = new Map(methods);
+  const item = (name) => `<li id="${name}"><code>${typeText((declaredAs.get(name) ?? []).map(flatSignature)[0] ?? name, declared)}</code></li>`;
+  body.push(`<ul class="names">${notAnswered.map(item).join('\n')}</ul>`);
 
   return page({ file: 'api', title: 'Client API', lead: LEAD, contents, body: body.join('\n') });
 }
 
 const LEAD = 'What <code>tidings.js</code> exports: the class <code>ZIM</code>, its events, types and enums. This page is made from '
-  + '<a href="../sdk/tidings.d.ts">tidings.d.ts</a>. “Ours” marks what the vendor’s SDK does not have. Every method that returns a promise '
+  + '<a href="../sdk/tidings.d.ts">tidings.d.ts</a>. “Ours” or “our choice” marks what the vendor’s SDK does not have. Every method that returns a promise '
   + 'rejects with a <a href="#type-ZIMError"><code>ZIMError</code></a>; limits and codes are on the <a href="protocol">protocol page</a>.';
 const EVENTS_LEAD = 'A listener gets the client and the data shown: <code>zim.on(name, (zim, data) =&gt; {})</code>. One listener per event.';
 const LATER_LEAD = 'The vendor’s SDK has these methods, too. They exist, so that a program finds what it looks for, and reject with '
@@ -76,28 +78,27 @@ const EVENT_TYPES = ['ZIMEventData', 'ZIMEventHandler'];
 
 const byName = ([a], [b]) => (a < b ? -1 : 1);
 const chapterOf = (name) => CHAPTERS.find(([, pattern]) => pattern.test(name))[0];
-const isNotAnswered = (text) => /not answered|reject|until/i.test(text);
 
-/** Everything the files declare, by kind and name. A constant of literals with a type of the same name is an enum. */
+/** Everything the files declare, by kind and name. A constant of nothing but literals is an enum, too. */
 function collect(files) {
-  const declared = { classes: new Map(), types: new Map(), enums: new Map() };
-  const literals = new Map();
+  const declared = { classes: new Map(), types: new Map(), enums: new Map(), constants: new Map() };
   for (const statement of files.flatMap(({ statements }) => [...statements])) {
     if (ts.isClassDeclaration(statement)) declared.classes.set(statement.name.text, statement);
     else if (ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement)) declared.types.set(statement.name.text, statement);
     else if (ts.isEnumDeclaration(statement)) declared.enums.set(statement.name.text, { node: statement, members: enumMembers(statement) });
     else if (ts.isVariableStatement(statement)) {
       for (const { name, type } of statement.declarationList.declarations) {
-        if (type && ts.isTypeLiteralNode(type)) literals.set(name.text, { node: statement, members: type.members.map(literalMember) });
+        if (isEnumLike(type)) declared.enums.set(name.text, { node: statement, members: type.members.map(literalMember) });
+        else if (type) declared.constants.set(name.text, { node: statement, type });
       }
     }
   }
-  for (const [name, one] of literals) {
-    declared.enums.set(name, one);
-    declared.types.delete(name);
-  }
+  for (const name of declared.enums.keys()) declared.types.delete(name);
   return declared;
 }
+
+const isLiteral = ({ type }) => type && (ts.isLiteralTypeNode(type) || ts.isPrefixUnaryExpression(type));
+const isEnumLike = (type) => type && ts.isTypeLiteralNode(type) && type.members.every((member) => ts.isPropertySignature(member) && isLiteral(member));
 
 function enumMembers({ members }) {
   let next = 0;
@@ -108,7 +109,7 @@ function enumMembers({ members }) {
   });
 }
 
-const literalMember = (node) => ({ node, name: node.name.getText(), value: node.type?.getText() ?? '' });
+const literalMember = (node) => ({ node, name: node.name.getText(), value: node.type.getText() });
 
 /** Members of a class by name: overloads share one. */
 function membersOf(node, isWanted) {
@@ -133,12 +134,20 @@ function typeText(text, declared) {
 
 const plain = (node) => node.getText().replace(/\s+/g, ' ').replace(/,\s*([)}\]])/g, '$1').replace(/;\s*}/g, ' }');
 
-function signature(node) {
+function partsOf(node) {
   const generics = node.typeParameters?.length ? `<${node.typeParameters.map(plain).join(', ')}>` : '';
-  const parameters = node.parameters.map(plain);
   const head = `${isStatic(node) ? 'ZIM.' : ''}${node.name.getText()}${generics}`;
-  const result = node.type ? `: ${plain(node.type)}` : '';
-  const line = `${head}(${parameters.join(', ')})${result}`;
+  return { head, parameters: node.parameters.map(plain), result: node.type ? `: ${plain(node.type)}` : '' };
+}
+
+function flatSignature(node) {
+  const { head, parameters, result } = partsOf(node);
+  return `${head}(${parameters.join(', ')})${result}`;
+}
+
+function signature(node) {
+  const line = flatSignature(node);
+  const { head, parameters, result } = partsOf(node);
   return line.length <= LINE ? line : `${head}(\n${parameters.map((one) => `  ${one},\n`).join('')})${result}`;
 }
 
@@ -170,6 +179,8 @@ function typeHtml(name, node, declared) {
   heads.push(commentHtml(node));
   if (ts.isTypeAliasDeclaration(node)) heads.push(`<pre class="signature"><code>${typeText(`type ${name} = ${plain(node.type)}`, declared)}</code></pre>`);
   else if (node.members.length > 0) heads.push(fieldsHtml(node.members.filter((member) => member.name && !isPrivate(member)), declared));
+  const constant = declared.constants.get(name);
+  if (constant) heads.push(`<pre class="signature"><code>${typeText(`const ${name}: ${plain(constant.type)}`, declared)}</code></pre>`, commentHtml(constant.node));
   return `${heads.filter(Boolean).join('\n')}\n</section>`;
 }
 
