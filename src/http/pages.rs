@@ -1,4 +1,4 @@
-//! The files of the client and the demo page, compiled in.
+//! The files of the client, the demo page and the documentation, compiled in.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -46,16 +46,24 @@ const ASSETS: &[Asset] = assets![
     "/page/text.js" JAVASCRIPT "page/text.js",
     "/page/theme.js" JAVASCRIPT "page/theme.js",
     "/page/words.js" JAVASCRIPT "page/words.js",
+    "/docs/" HTML "docs/index.html",
+    "/docs/api" HTML "docs/api.html",
+    "/docs/protocol" HTML "docs/protocol.html",
+    "/docs/coming-from-zim" HTML "docs/coming-from-zim.html",
+    "/docs/docs.css" CSS "docs/docs.css",
+    "/docs/docs.js" JAVASCRIPT "docs/docs.js",
     "/sdk/tidings.js" JAVASCRIPT "tidings.js",
     "/sdk/tidings.d.ts" PLAIN "tidings.d.ts",
 ];
 
-/// One route per file; and the scope itself, without its slash, leads to the page.
+/// One route per file; and the scope itself, or the documentation, without its slash leads to the page.
 pub(super) fn configure(app: &mut web::ServiceConfig) {
     for asset in ASSETS {
         app.route(asset.path, web::get().to(move |request: HttpRequest| async move { serve(asset, &request) }));
     }
-    app.route("", web::get().to(to_page));
+    for path in ["", "/docs"] {
+        app.route(path, web::get().to(to_page));
+    }
 }
 
 /// The page's links are relative to its folder, so it must be asked for with the slash.
@@ -73,5 +81,9 @@ fn serve(asset: &Asset, request: &HttpRequest) -> HttpResponse {
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
+    if asset.path.starts_with("/sdk/") {
+        // The same for everybody: a page of another origin may import it.
+        response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+    }
     if known { response.finish() } else { response.content_type(asset.content_type).body(asset.content) }
 }

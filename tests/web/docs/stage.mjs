@@ -101,6 +101,7 @@ export class Stage {
 
   /** Sends what a line says. */
   async say(line) {
+    if (line.kind === 'short') throw new Error(`${line.who} → ${line.op} is short for a frame: let docs/record.mjs write it out`);
     if (line.kind === 'http') return this.#request(line);
     const seat = await this.#seat(line.who);
     const short = /^<(([a-z]+)ShortToken)>$/.exec(line.frame?.args?.token);
@@ -173,7 +174,7 @@ export class Stage {
   }
 }
 
-/** A user whose first line is a login, or is no good without one, is not logged in beforehand. */
+/** A user whose first line is a login, or no JSON at all, is not logged in beforehand. */
 function comesByItself(line) {
   return line.kind === 'raw' || line.frame?.op === 'login' || line.op === 'login';
 }
