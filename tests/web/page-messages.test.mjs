@@ -46,7 +46,7 @@ describe('messages on the demo page', { skip }, () => {
     await bob.write('Tea, please');
     await alice.bubble('Tea, please').locator('.quote').filter({ hasText: 'alice: Tea or coffee?' }).click();
     await alice.chat.locator('.bubble.found', { hasText: 'Tea or coffee?' }).first().waitFor();
-    await alice.chat.locator('.bubble', { hasText: '1 replies' }).waitFor();
+    await alice.chat.locator('.bubble', { hasText: 'Replies: 1' }).waitFor();
     assert.equal(await bob.here('context').isHidden(), true);
     await playground.picture('reply');
   });
@@ -74,6 +74,7 @@ describe('messages on the demo page', { skip }, () => {
     assert.equal(await alice.here('text').inputValue(), 'Meet at nien');
     await alice.write('Meet at nine');
     await bob.bubble('Meet at nine').filter({ hasText: 'Edited' }).waitFor();
+    await alice.bubble('Meet at nine').locator('.state').filter({ hasText: /Read$/ }).waitFor();
     await bob.menu('Meet at nine', 'Pin');
     await alice.here('pinned').filter({ hasText: 'Meet at nine' }).waitFor();
     await playground.picture('pinned');
@@ -107,7 +108,7 @@ describe('messages on the demo page', { skip }, () => {
     for (const person of [alice, bob, carol]) {
       await option(person, 'Sea').locator('.count').filter({ hasText: '1' }).waitFor();
       await option(person, 'Mountains').locator('.count').filter({ hasText: '1' }).waitFor();
-      await person.chat.locator('.poll-total').filter({ hasText: '2 votes' }).waitFor();
+      await person.chat.locator('.poll-total').filter({ hasText: 'Votes: 2' }).waitFor();
     }
     assert.equal(await option(bob, 'Sea').getAttribute('aria-pressed'), 'true');
     await bob.item('Voters').locator('.item-words').filter({ hasText: '[Poll] Where to?' }).waitFor();
@@ -131,13 +132,13 @@ describe('messages on the demo page', { skip }, () => {
     await alice.bubble('second to none').locator('.pick').check();
     await playground.picture('picking');
     await forward(2, 'As one');
-    await bob.chat.locator('.combined', { hasText: '2 messages' }).waitFor();
+    await bob.chat.locator('.combined', { hasText: 'Messages: 2' }).waitFor();
     await alice.chat.locator('.bubble[data-state="sent"] .combined').waitFor();
     await alice.chat.locator('.bubble', { has: playground.page.locator('.combined') }).hover();
     await alice.chat.locator('.bubble', { has: playground.page.locator('.combined') }).locator('.more').click();
     await alice.chat.getByRole('menuitem', { name: 'Select to forward' }).click();
     await forward(1, 'As one');
-    const outer = bob.chat.locator('.combined', { hasText: '1 messages' });
+    const outer = bob.chat.locator('.combined', { hasText: 'Messages: 1' });
     await outer.click();
     const viewer = playground.page.locator('dialog.history');
     await viewer.locator('.combined').click();

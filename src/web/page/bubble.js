@@ -62,7 +62,7 @@ function pollCard(message, { question, options }, view) {
   card.setAttribute('aria-label', question);
   options.forEach((option, n) => {
     const count = votes[n]?.totalCount ?? 0;
-    const bar = make('meter', { max: Math.max(1, total), value: count });
+    const bar = make('progress', { max: Math.max(1, total), value: count });
     bar.setAttribute('aria-hidden', 'true');
     const button = make('button', { type: 'button', className: 'option' }, make('span', { textContent: option }), make('span', { className: 'count', textContent: `${count}` }), bar);
     button.dataset.part = `option-${n}`;

@@ -10,6 +10,17 @@ export const FAILED = 2;
 
 const BUBBLES_MAX = 600;
 
+/** What others made of a message, and who read it, does not come with every copy of it. */
+function withWhatIsKnown(message, known) {
+  return {
+    ...message,
+    reactions: message.reactions?.length ? message.reactions : known.reactions ?? [],
+    receiptStatus: Math.max(message.receiptStatus ?? 0, known.receiptStatus ?? 0),
+    rootRepliedCount: message.rootRepliedCount ?? known.rootRepliedCount,
+    pinnedTime: message.pinnedTime ?? known.pinnedTime,
+  };
+}
+
 export class Log {
   #list;
   #view;
@@ -45,8 +56,7 @@ export class Log {
   put(message, state = SENT) {
     const known = this.find(message);
     const entry = known ?? { bubble: make('li') };
-    // What is known beside the message itself does not come with every copy of it.
-    entry.message = known && known.message !== message ? { ...message, reactions: message.reactions?.length ? message.reactions : known.message.reactions ?? [] } : message;
+    entry.message = known && known.message !== message ? withWhatIsKnown(message, known.message) : message;
     entry.state = state;
     // A send that failed for us may have reached the broker; what the broker says comes last.
     entry.orderKey = state === SENT ? message.orderKey : Infinity;

@@ -124,7 +124,7 @@ export class Pane {
       this.#chats.set(key, chat);
       part(this.root, 'main').append(chat.root);
       this.#nameChat(chat, key);
-      if (type !== ROOM) chat.reload();
+      if (type !== ROOM) chat.reload().then(() => this.seen());
       if (type === GROUP && !this.#list.entry(key)) this.#askName(id);
     }
     if (show) this.#show(chat);
@@ -328,6 +328,7 @@ export class Pane {
     part(this.root, 'cable').onclick = () => this.#toggleCable();
     part(this.root, 'new').onclick = () => this.#startConversation();
     document.addEventListener('visibilitychange', () => this.seen());
+    addEventListener('focus', () => this.seen());
   }
 
   /** Everything that is made of words and not found by `translate`. */
