@@ -44,6 +44,7 @@ const ASSETS: &[Asset] = assets![
     "/page/menu.js" JAVASCRIPT "page/menu.js",
     "/page/pane.js" JAVASCRIPT "page/pane.js",
     "/page/room.js" JAVASCRIPT "page/room.js",
+    "/page/signin.js" JAVASCRIPT "page/signin.js",
     "/page/stage.js" JAVASCRIPT "page/stage.js",
     "/page/text.js" JAVASCRIPT "page/text.js",
     "/page/theme.js" JAVASCRIPT "page/theme.js",

@@ -1,14 +1,15 @@
 // The demo page: people side by side, each with a client of their own, all talking to one broker.
 //
 // Served as <prefix>/page/page.js, next to the modules it is made of:
-//   pane.js    one person: sign-in, connection       chat.js      a conversation: history, sending, what becomes of it
-//   list.js    the list of conversations             composer.js  where one writes: words, files, polls
-//   log.js     bubbles and their order               bubble.js    how one message looks
-//   actions.js what can be done to a message         menu.js      menus, for pointers and keys
-//   dialogs.js questions: whom, where to, which      theme.js     light or dark
-//   room.js    barrage, counters                     stage.js     barrages in flight
-//   files.js   pictures, players, recording          words.js     messages in few words
-//   link.js    token, client, the cable to pull      text.js      the page's own words, in two languages
+//   pane.js     one person: session, what is open     signin.js    the form before a session
+//   list.js     the list of conversations             chat.js      a conversation: history, sending, what becomes of it
+//   log.js      bubbles and their order               bubble.js    how one message looks
+//   actions.js  what can be done to a message         menu.js      menus, for pointers and keys
+//   composer.js where one writes: words, files, polls dialogs.js   questions: whom, where to, which options
+//   room.js     barrage, counters                     stage.js     barrages in flight
+//   files.js    pictures, players, recording          words.js     messages in few words
+//   link.js     token, client, the cable to pull      text.js      the page's own words, in two languages
+//   theme.js    light or dark                         dom.js       making and finding elements
 
 import { make, part } from './dom.js';
 import { Pane, showBadge } from './pane.js';

@@ -37,9 +37,10 @@ export class Log {
   constructor(list, view) {
     this.#list = list;
     this.#view = view;
-    // Pictures and players grow when they have loaded; who was at the end stays there.
+    // Pictures and players grow when they have loaded, and the log shrinks when something opens below it.
     list.addEventListener('scroll', () => { this.#atEnd = this.#isScrolledToEnd(); });
     for (const grown of ['load', 'loadedmetadata']) list.addEventListener(grown, () => this.#atEnd && this.scrollToEnd(), true);
+    new ResizeObserver(() => this.#atEnd && this.scrollToEnd()).observe(list);
     list.addEventListener('keydown', (event) => this.#key(event));
     this.#sight = new IntersectionObserver((changes) => this.#sighted(changes), { root: list });
   }
@@ -73,8 +74,10 @@ export class Log {
     // A send that failed for us may have reached the broker; what the broker says comes last.
     entry.orderKey = state === SENT ? message.orderKey : Infinity;
     this.#remember(entry);
-    this.#place(entry);
-    drawBubble(entry, this.#view);
+    this.#stayingAtEnd(() => {
+      this.#place(entry);
+      drawBubble(entry, this.#view);
+    });
     return !known;
   }
 
@@ -83,7 +86,7 @@ export class Log {
     const entry = this.#byMessageID.get(messageID);
     if (!entry) return null;
     change(entry.message, entry);
-    drawBubble(entry, this.#view);
+    this.#stayingAtEnd(() => drawBubble(entry, this.#view));
     return entry;
   }
 
@@ -105,7 +108,7 @@ export class Log {
 
   /** Draws all bubbles anew, in another language or for picking. */
   redraw() {
-    for (const entry of this.#entries) drawBubble(entry, this.#view);
+    this.#stayingAtEnd(() => this.#entries.forEach((entry) => drawBubble(entry, this.#view)));
   }
 
   /** Follows a send whose promise may have been settled long ago. */
@@ -118,11 +121,11 @@ export class Log {
     }
     entry.state = state;
     // It keeps the place it failed at, or it would hang below everything said later.
-    if (state === FAILED) {
-      entry.orderKey = Math.max(0, ...this.#entries.map(({ orderKey }) => orderKey).filter(Number.isFinite));
+    if (state === FAILED) entry.orderKey = Math.max(0, ...this.#entries.map(({ orderKey }) => orderKey).filter(Number.isFinite));
+    this.#stayingAtEnd(() => {
       this.#place(entry);
-    }
-    drawBubble(entry, this.#view);
+      drawBubble(entry, this.#view);
+    });
   }
 
   progress(message, sent, total) {
@@ -206,13 +209,19 @@ export class Log {
     while (at > 0 && this.#entries[at - 1].orderKey > entry.orderKey) at -= 1;
     this.#entries.splice(at, 0, entry);
     if (before === at) return;
-    const atEnd = this.#isScrolledToEnd();
     this.#list.insertBefore(entry.bubble, this.#entries[at + 1]?.bubble ?? null);
-    if (atEnd && this.#entries.length > BUBBLES_MAX) {
+  }
+
+  /** Who is at the end stays there, whatever grows; and who is there does not need the oldest. */
+  #stayingAtEnd(work) {
+    const atEnd = this.#isScrolledToEnd();
+    work();
+    if (!atEnd) return;
+    if (this.#entries.length > BUBBLES_MAX) {
       this.remove(this.#entries[0].message.messageID);
       this.#view.act.forgotten();
     }
-    if (atEnd) this.scrollToEnd();
+    this.scrollToEnd();
   }
 
   #isScrolledToEnd() {

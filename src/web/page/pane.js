@@ -2,10 +2,11 @@
 
 import { Chat } from './chat.js';
 import { askForConversation, toast } from './dialogs.js';
-import { copyOf, part, showError } from './dom.js';
-import { demoToken, newCable, newClient, NoDemoTokens } from './link.js';
+import { copyOf, part } from './dom.js';
+import { demoToken, newCable, newClient } from './link.js';
 import { ConversationList } from './list.js';
 import { Room } from './room.js';
+import { SignIn } from './signin.js';
 import { hint, label, say, translate } from './text.js';
 import { GROUP, PEER, ROOM, keyOf, summaryOf } from './words.js';
 
@@ -23,6 +24,7 @@ export class Pane {
   #cable = null;
   #state = DISCONNECTED;
   #leaving = false;
+  #signIn;
   #list;
   #chats = new Map();
   #rooms = new Map();
@@ -41,39 +43,25 @@ export class Pane {
     part(this.root, 'name').id = `name-${side}`;
     this.root.setAttribute('aria-labelledby', `name-${side}`);
     this.#list = new ConversationList(part(this.root, 'list'), (type, id) => this.open(type, id));
+    this.#signIn = new SignIn(this.root, name, {
+      isTaken: (wanted) => watch.isTaken(wanted),
+      enter: (userID, token) => this.#logIn(userID, token),
+      giveUp: () => this.#drop(),
+      renamed: () => this.#showName(),
+    });
     this.#listen();
     translate(this.root);
-    part(this.root, 'user').value = name;
     this.#showName();
     this.#showState();
   }
 
   /** The name in the field, which is who this pane will be. */
   get name() {
-    return this.userID ?? part(this.root, 'user').value.trim();
+    return this.userID ?? this.#signIn.name;
   }
 
-  async signIn() {
-    const name = this.name;
-    if (!name || this.#zim) return;
-    this.#showSignInError(null);
-    if (this.#watch.isTaken(name)) {
-      const error = part(this.root, 'signin-error');
-      error.hidden = false;
-      say(error, 'sameName', { name });
-      return;
-    }
-    part(this.root, 'enter').disabled = true;
-    try {
-      const pasted = part(this.root, 'token').value.trim();
-      await this.#logIn(name, pasted || (await demoToken(name)));
-    } catch (error) {
-      this.#drop();
-      if (error instanceof NoDemoTokens) this.#askForToken();
-      else this.#showSignInError(error);
-    } finally {
-      part(this.root, 'enter').disabled = false;
-    }
+  signIn() {
+    return this.#signIn.submit();
   }
 
   async #logIn(userID, token) {
@@ -327,9 +315,7 @@ export class Pane {
 
   #end(event) {
     this.#drop();
-    const error = part(this.root, 'signin-error');
-    error.hidden = false;
-    say(error, EXPLAINED_ENDS.includes(event) ? `ended${event}` : 'endedOther');
+    this.#signIn.tell(EXPLAINED_ENDS.includes(event) ? `ended${event}` : 'endedOther');
   }
 
   async #renewToken() {
@@ -347,11 +333,6 @@ export class Pane {
   }
 
   #listen() {
-    part(this.root, 'signin').onsubmit = (event) => {
-      event.preventDefault();
-      this.signIn();
-    };
-    part(this.root, 'user').oninput = () => this.#showName();
     part(this.root, 'signout').onclick = () => this.signOut();
     part(this.root, 'cable').onclick = () => this.#toggleCable();
     part(this.root, 'new').onclick = () => this.#startConversation();
@@ -375,7 +356,7 @@ export class Pane {
     part(this.root, 'name').textContent = this.name || '…';
     label(part(this.root, 'side'), 'conversationsOf', { name: this.name });
     part(this.root, 'avatar').textContent = [...this.name][0]?.toUpperCase() ?? '?';
-    part(this.root, 'command').textContent = `tidings token --user ${this.name}`;
+    this.#signIn.show(this.userID === null);
     this.#watch.renamed(this);
   }
 
@@ -390,22 +371,12 @@ export class Pane {
   }
 
   #showSignedIn(signedIn) {
-    part(this.root, 'signin').hidden = signedIn;
     for (const name of ['talk', 'cable', 'signout']) part(this.root, name).hidden = !signedIn;
     this.root.dataset.view = 'list';
     part(this.root, 'nothing').hidden = false;
     if (!signedIn) this.#cable = null;
     this.#showName();
     this.#showState();
-  }
-
-  #askForToken() {
-    part(this.root, 'token-field').hidden = false;
-    part(this.root, 'token').required = true;
-  }
-
-  #showSignInError(error) {
-    showError(part(this.root, 'signin-error'), error);
   }
 }
 

@@ -4,7 +4,7 @@
 export const DICTIONARY = {
   en: {
     tagline: 'People side by side, one broker. Talk, flood the room, pull the plug.',
-    docs: 'Docs', addThird: 'Third person', theme: 'Light or dark',
+    docs: 'Docs', addThird: 'Third person',
     'theme-system': 'Colours as the system says', 'theme-light': 'Light colours', 'theme-dark': 'Dark colours',
     newConversation: 'New', newTitle: 'New conversation', kindPeer: 'A person', kindGroup: 'A new group', kindJoin: 'Join a group', kindRoom: 'A live room',
     peerID: 'Their name', newGroupName: 'Name of the group', groupMembers: 'Members', groupID: 'ID of the group', roomID: 'Name of the room',
@@ -34,7 +34,7 @@ export const DICTIONARY = {
     messages: 'Messages', messageInput: 'Write a message', send: 'Send', failure: '{message} ({code})',
     noMessages: 'No messages yet.',
     sending: 'Sending', sent: 'Sent', failed: 'Not sent', retry: 'Try again',
-    room: 'Room', enterRoom: 'Enter', members: '{n} online', roomAway: 'Not in the room',
+    members: '{n} online', roomAway: 'Not in the room',
     stage: 'Barrage stage', stageHint: 'Quiet so far. Send a barrage, or move the slider.',
     barrageInput: 'Write a barrage', priority: 'Priority', low: 'Low', medium: 'Medium', high: 'High', fire: 'Fire',
     perSecond: 'Barrages per second', sentCount: 'Sent', receivedCount: 'Received', droppedCount: 'Dropped',
@@ -43,7 +43,7 @@ export const DICTIONARY = {
   },
   zh: {
     tagline: '几个人，一个消息服务：聊天、刷弹幕、拔网线。',
-    docs: '文档', addThird: '第三个人', theme: '浅色或深色',
+    docs: '文档', addThird: '第三个人',
     'theme-system': '颜色跟随系统', 'theme-light': '浅色', 'theme-dark': '深色',
     newConversation: '新建', newTitle: '新会话', kindPeer: '单聊', kindGroup: '新建群组', kindJoin: '加入群组', kindRoom: '直播房间',
     peerID: '对方用户名', newGroupName: '群名称', groupMembers: '成员', groupID: '群 ID', roomID: '房间名',
@@ -73,7 +73,7 @@ export const DICTIONARY = {
     messages: '消息', messageInput: '输入消息', send: '发送', failure: '{message}（{code}）',
     noMessages: '还没有消息。',
     sending: '发送中', sent: '已发送', failed: '发送失败', retry: '重试',
-    room: '房间', enterRoom: '进入', members: '{n} 人在线', roomAway: '不在房间内',
+    members: '{n} 人在线', roomAway: '不在房间内',
     stage: '弹幕舞台', stageHint: '还很安静。发一条弹幕，或者拖动滑块。',
     barrageInput: '输入弹幕', priority: '优先级', low: '低', medium: '中', high: '高', fire: '发射',
     perSecond: '每秒弹幕数', sentCount: '已发', receivedCount: '已收', droppedCount: '已丢弃',
