@@ -187,9 +187,12 @@ describe('the demo page for everybody', { skip }, () => {
     await begin({ ...PHONE, viewport: { width: 320, height: 640 } });
     const { page } = playground;
     const fits = async (where) => {
-      const out = await page.evaluate(() => [...document.querySelectorAll('button, input, select, .bubble, .pill, .counters, h2, h3')]
+      const out = await page.evaluate(() => [...document.querySelectorAll('button, input, select, output, .bubble, .pill, .counters, h2, h3')]
         .filter((element) => element.checkVisibility() && !element.closest('.stage, .unseen'))
-        .filter((element) => element.getBoundingClientRect().right > innerWidth + 1 || element.getBoundingClientRect().left < -1)
+        .filter((element) => {
+          const [inner, outer] = [element, element.closest('dialog, .pane, .top')].map((one) => one.getBoundingClientRect());
+          return inner.right > outer.right + 1 || inner.left < outer.left - 1;
+        })
         .map((element) => element.outerHTML.slice(0, 120)));
       assert.deepEqual(out, [], where);
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 320, where);
