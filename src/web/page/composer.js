@@ -1,11 +1,10 @@
 // Where one writes: words with mentions, files, recordings, polls, answers and corrections.
 
-import { make, part } from './dom.js';
+import { clip, make, part } from './dom.js';
 import { askForPoll } from './dialogs.js';
 import { canRecord, draftOf, record } from './files.js';
 import { hint, phrase, say } from './text.js';
 import { CUSTOM, GROUP, POLL, TEXT, summaryOf } from './words.js';
-import { clip } from './dom.js';
 
 const SEARCHED_BYTES_MAX = 64;
 
