@@ -30,6 +30,8 @@ const ASSETS: &[Asset] = assets![
     "/" HTML "index.html",
     "/page/page.css" CSS "page.css",
     "/page/page.js" JAVASCRIPT "page.js",
+    "/page/chat.css" CSS "page/chat.css",
+    "/page/actions.js" JAVASCRIPT "page/actions.js",
     "/page/bubble.js" JAVASCRIPT "page/bubble.js",
     "/page/chat.js" JAVASCRIPT "page/chat.js",
     "/page/composer.js" JAVASCRIPT "page/composer.js",

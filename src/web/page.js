@@ -1,17 +1,18 @@
 // The demo page: people side by side, each with a client of their own, all talking to one broker.
 //
 // Served as <prefix>/page/page.js, next to the modules it is made of:
-//   pane.js    one person: sign-in, connection       chat.js      a conversation and what is done to its messages
+//   pane.js    one person: sign-in, connection       chat.js      a conversation: history, sending, what becomes of it
 //   list.js    the list of conversations             composer.js  where one writes: words, files, polls
 //   log.js     bubbles and their order               bubble.js    how one message looks
-//   menu.js    what can be done to a message         dialogs.js   questions: whom, where to, which options
+//   actions.js what can be done to a message         menu.js      menus, for pointers and keys
+//   dialogs.js questions: whom, where to, which      theme.js     light or dark
 //   room.js    barrage, counters                     stage.js     barrages in flight
 //   files.js   pictures, players, recording          words.js     messages in few words
 //   link.js    token, client, the cable to pull      text.js      the page's own words, in two languages
 
 import { make, part } from './dom.js';
 import { Pane, showBadge } from './pane.js';
-import { applyLanguage, hint, switchLanguage } from './text.js';
+import { applyLanguage, hint, label, switchLanguage } from './text.js';
 import { nextTheme, applyTheme } from './theme.js';
 import { PEER } from './words.js';
 
@@ -20,6 +21,7 @@ const PEOPLE = { left: 'alice', right: 'bob', third: 'carol' };
 const panes = [];
 const watch = {
   isTaken: (name) => panes.some((pane) => pane.userID === name),
+  sideOf: (name) => panes.find((pane) => pane.userID === name)?.root.dataset.side ?? '',
   others: (pane) => panes.filter((other) => other !== pane && other.userID !== null).map(({ userID }) => userID),
   signedIn: introduce,
   renamed: (pane) => {
@@ -50,7 +52,9 @@ function start() {
 }
 
 function showTheme() {
-  hint(part(document, 'theme'), `theme-${applyTheme()}`);
+  const theme = applyTheme();
+  hint(part(document, 'theme'), `theme-${theme}`);
+  label(part(document, 'theme'), `theme-${theme}`);
 }
 
 function addPane(side) {
@@ -84,8 +88,9 @@ async function toggleThird() {
   await third.signOut();
 }
 
-/** The first two are turned towards each other, so that one can begin to talk. */
+/** The first two are turned towards each other, so that one can begin to talk; and all take on the newcomer's colour. */
 function introduce() {
+  for (const pane of panes) if (pane.userID !== null) pane.redraw();
   const [one, other] = panes;
   if (one.userID === null || other.userID === null) return;
   for (const [pane, whom] of [[one, other], [other, one]]) if (!pane.root.querySelector('.conversation:not([hidden])')) pane.open(PEER, whom.userID);

@@ -95,7 +95,7 @@ export class Person {
   async menu(words, entry) {
     await this.bubble(words).hover();
     await this.bubble(words).locator('.more').click();
-    await this.bubble(words).getByRole('menuitem', { name: entry, exact: true }).click();
+    await this.root.getByRole('menuitem', { name: entry, exact: true }).click();
   }
 
   async isConnected() {

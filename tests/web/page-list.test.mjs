@@ -74,19 +74,19 @@ describe('conversations on the demo page', { skip }, () => {
     await keyboard.press('Enter');
     await alice.bubble('only keys from here').locator('.more').focus();
     await keyboard.press('Enter');
-    await alice.chat.getByRole('menu').waitFor();
+    await alice.root.getByRole('menu').waitFor();
     await keyboard.press('ArrowRight');
     await keyboard.press('Enter');
     await bob.bubble('only keys from here').locator('.reaction').filter({ hasText: '❤️ 1' }).waitFor();
     await keyboard.press('Enter');
-    await alice.chat.getByRole('menu').waitFor();
+    await alice.root.getByRole('menu').waitFor();
     await keyboard.press('Escape');
-    await alice.chat.getByRole('menu').waitFor({ state: 'detached' });
-    assert.equal(await focused(), 'more', 'back where it was');
+    await alice.root.getByRole('menu').waitFor({ state: 'detached' });
+    assert.equal(await focused(), 'bubble theirs', 'back where it was');
     // Everything that can be pressed or filled has a name.
     const nameless = await playground.page.evaluate(() => [...document.querySelectorAll('button, input, select, textarea, [role]')]
       .filter((element) => element.checkVisibility())
-      .filter((element) => !(element.ariaLabel || element.textContent.trim() || element.title || element.closest('label') || element.getAttribute('aria-hidden') || element.role === 'listbox'))
+      .filter((element) => !(element.ariaLabel || element.textContent.trim() || element.title || element.closest('label') || element.getAttribute('aria-hidden') || ['listbox', 'status'].includes(element.role)))
       .map((element) => element.outerHTML));
     assert.deepEqual(nameless, []);
   });

@@ -97,7 +97,7 @@ describe('messages on the demo page', { skip }, () => {
     await alice.here('poll').click();
     const dialog = playground.page.locator('dialog.ask');
     await dialog.locator('[data-part="question"]').fill('Where to?');
-    await dialog.locator('[data-part="options"]').fill('Sea\nMountains\n');
+    await dialog.locator('[data-part="poll-options"]').fill('Sea\nMountains\n');
     await dialog.locator('[data-part="ask"]').click();
     for (const person of [bob, carol]) await person.open('Voters');
     const option = (person, name) => person.chat.locator('.option', { hasText: name });
@@ -136,7 +136,7 @@ describe('messages on the demo page', { skip }, () => {
     await alice.chat.locator('.bubble[data-state="sent"] .combined').waitFor();
     await alice.chat.locator('.bubble', { has: playground.page.locator('.combined') }).hover();
     await alice.chat.locator('.bubble', { has: playground.page.locator('.combined') }).locator('.more').click();
-    await alice.chat.getByRole('menuitem', { name: 'Select to forward' }).click();
+    await alice.root.getByRole('menuitem', { name: 'Select to forward' }).click();
     await forward(1, 'As one');
     const outer = bob.chat.locator('.combined', { hasText: 'Messages: 1' });
     await outer.click();

@@ -3,7 +3,7 @@
 import { make, sayingButton } from './dom.js';
 import { figureOf, isFile } from './files.js';
 import { FAILED, SENT } from './log.js';
-import { currentLanguage, hint, label, phrase, say } from './text.js';
+import { hint, label, momentText, phrase, say } from './text.js';
 import { COMBINED, REVOKED, ROOM, TIPS, VOTE, pollOf, summaryOf } from './words.js';
 
 const STATE_NAMES = ['sending', 'sent', 'failed'];
@@ -14,24 +14,27 @@ export function drawBubble(entry, view) {
   const mine = (message.senderUserID || view.me) === view.me;
   const isSaid = message.type === TIPS;
   bubble.className = isSaid ? 'said' : `bubble ${mine ? 'mine' : 'theirs'}`;
+  bubble.dataset.from = view.act.sideOf(message.senderUserID || view.me);
   bubble.classList.toggle('to-me', !mine && (message.isMentionAll || message.mentionedUserIDs?.includes(view.me)));
   bubble.classList.toggle('gone', message.type === REVOKED);
   bubble.dataset.state = STATE_NAMES[state];
   bubble.dataset.messageId = message.messageID;
+  const words = summaryOf(message);
+  bubble.setAttribute('aria-label', isSaid || message.type === REVOKED ? words : `${message.senderUserID || view.me}: ${words}`);
   if (isSaid) {
-    bubble.textContent = summaryOf(message);
+    bubble.textContent = words;
     return;
   }
-  const focused = bubble.contains(document.activeElement) ? document.activeElement.dataset.part : null;
+  const focused = bubble !== document.activeElement && bubble.contains(document.activeElement) ? document.activeElement.dataset.part : null;
   const file = isFile(message) && entry.fileOf === fileKey(message, state) ? bubble.querySelector('.file') : null;
   entry.fileOf = fileKey(message, state);
-  const parts = [make('span', { className: 'sender', textContent: message.senderUserID })];
+  const parts = [make('span', { className: 'sender', textContent: message.senderUserID || view.me })];
   if (message.repliedInfo && message.type !== REVOKED) parts.push(quoteOf(message.repliedInfo, view));
   parts.push(file ?? contentOf(message, view));
-  const reactions = reactionsOf(message, view);
+  const reactions = message.type === REVOKED ? null : reactionsOf(message, view);
   parts.push(footOf(entry, mine, view));
   if (reactions) parts.push(reactions);
-  if (state === SENT && view.type !== ROOM && message.type !== REVOKED) parts.push(view.act.picking ? pickerOf(entry, view) : menuButton(entry, view));
+  if (state === SENT && view.type !== ROOM && message.type !== REVOKED) parts.push(view.act.picking ? pickerOf(entry, view) : bubble.querySelector('.more') ?? menuButton(entry, view));
   bubble.replaceChildren(...parts);
   if (focused) bubble.querySelector(`[data-part="${focused}"]`)?.focus();
 }
@@ -50,6 +53,7 @@ function contentOf(message, view) {
 function quoteOf({ state, messageID, senderUserID, messageInfo }, view) {
   const words = state === 0 && messageInfo ? `${senderUserID}: ${summaryOf(messageInfo)}` : phrase(state === 1 ? 'quoteTakenBack' : 'quoteLost');
   const button = make('button', { type: 'button', className: 'quote', textContent: words });
+  button.dataset.part = 'quote';
   button.onclick = () => view.act.jump(messageID);
   return button;
 }
@@ -104,8 +108,8 @@ function footOf({ message, state, receipt }, mine, view) {
   if (message.pinnedTime > 0) foot.append(said('pinnedMark'));
   if (message.rootRepliedCount > 0) foot.append(said('replies', { n: message.rootRepliedCount }));
   if (message.editedTime > 0) foot.append(said('edited'));
-  const at = new Date(message.timestamp || Date.now());
-  foot.append(make('time', { dateTime: at.toISOString(), textContent: at.toLocaleTimeString(currentLanguage(), { hour: 'numeric', minute: '2-digit' }) }));
+  const at = message.timestamp || Date.now();
+  foot.append(make('time', { dateTime: new Date(at).toISOString(), textContent: momentText(at) }));
   if (!mine || message.type === REVOKED) return foot;
   const mark = said(...deliveryOf(message, state, receipt));
   mark.classList.add('state');
@@ -130,7 +134,8 @@ function said(key, vars = null) {
 }
 
 function menuButton(entry, view) {
-  const button = make('button', { type: 'button', className: 'more', textContent: '⋯' });
+  // The keys come to it by its bubble: one stop for each message would be many.
+  const button = make('button', { type: 'button', className: 'more', textContent: '⋯', tabIndex: -1 });
   button.dataset.part = 'more';
   label(button, 'messageMenu');
   button.setAttribute('aria-haspopup', 'menu');

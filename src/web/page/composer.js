@@ -3,10 +3,11 @@
 import { clip, make, part } from './dom.js';
 import { askForPoll } from './dialogs.js';
 import { canRecord, draftOf, record } from './files.js';
-import { hint, phrase, say } from './text.js';
+import { hint, label, phrase, say } from './text.js';
 import { CUSTOM, GROUP, POLL, TEXT, summaryOf } from './words.js';
 
 const SEARCHED_BYTES_MAX = 64;
+const CLOCK_MS = 250;
 
 export class Composer {
   #root;
@@ -21,7 +22,7 @@ export class Composer {
   /**
    * @param {Element} root the conversation
    * @param {{send(draft: object, context: object | null): void, edit(message: object, words: string): void, fail(error: Error): void,
-   *          people(): Promise<string[]>}} act
+   *          people(): Promise<string[]>, toLog(): void}} act
    */
   constructor(root, type, act) {
     this.#root = root;
@@ -118,13 +119,21 @@ export class Composer {
 
   async #sendPoll() {
     const poll = await askForPoll();
-    if (!poll || poll.options.length < 2) return;
+    if (!poll) return;
     const searchedContent = clip(poll.question, SEARCHED_BYTES_MAX);
     this.#act.send({ type: CUSTOM, subType: POLL, message: JSON.stringify(poll), searchedContent }, null);
   }
 
+  /** The first of several files is the answer, if one is being written. */
   async #sendFiles(files) {
-    for (const file of files) this.#act.send(await draftOf(file), null);
+    for (const file of files) this.#act.send(await draftOf(file), this.#takeReply());
+  }
+
+  #takeReply() {
+    if (!this.#context?.reply) return null;
+    const context = this.#context;
+    this.#setContext(null, '');
+    return context;
   }
 
   async #toggleRecording(button) {
@@ -132,15 +141,30 @@ export class Composer {
       if (this.#stopRecording) {
         const stop = this.#stopRecording;
         this.#stopRecording = null;
-        this.#act.send(await stop(), null);
+        this.#act.send(await stop(), this.#takeReply());
       } else {
         this.#stopRecording = await record();
+        this.#runClock();
       }
     } catch (error) {
       this.#act.fail(error);
     }
     button.setAttribute('aria-pressed', this.#stopRecording !== null);
-    hint(button, this.#stopRecording ? 'stopRecording' : 'record', {});
+    hint(button, this.#stopRecording ? 'stopRecording' : 'record');
+    label(button, this.#stopRecording ? 'stopRecording' : 'record');
+  }
+
+  /** How long the recording is so far. */
+  #runClock() {
+    const [clock, begun, stop] = [part(this.#root, 'clock'), performance.now(), this.#stopRecording];
+    const tick = () => {
+      clock.hidden = this.#stopRecording !== stop;
+      const seconds = Math.floor((performance.now() - begun) / 1000);
+      clock.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+      if (clock.hidden) clearInterval(timer);
+    };
+    const timer = setInterval(tick, CLOCK_MS);
+    tick();
   }
 
   /** The word with an @ that is being written: who could be meant. */
@@ -186,6 +210,10 @@ export class Composer {
     if (event.key === 'Escape' && this.#choices.length === 0 && this.#context) {
       event.preventDefault();
       this.#dropContext();
+    }
+    if (event.key === 'ArrowUp' && this.#choices.length === 0 && event.target.value === '') {
+      event.preventDefault();
+      this.#act.toLog();
     }
     if (this.#choices.length === 0 || event.isComposing) return;
     const steps = { ArrowDown: 1, ArrowUp: -1 };

@@ -2,12 +2,19 @@
 
 import { copyOf, make, part, sayingButton, showError } from './dom.js';
 import { figureOf, isFile } from './files.js';
-import { currentLanguage, label, say, translate } from './text.js';
-import { COMBINED, GROUP, PEER, ROOM, pollOf, summaryOf } from './words.js';
+import { label, momentText, phrase, say, translate } from './text.js';
+import { COMBINED, GROUP, OPTIONS_MAX, PEER, ROOM, pollOf, summaryOf } from './words.js';
+
+const OPTIONS_MIN = 2;
+
+let asked = 0;
 
 /** Shows a dialog until it is closed. @returns {Promise<string>} its `returnValue` */
 function ask(dialog) {
   translate(dialog);
+  const title = dialog.querySelector('h3');
+  title.id = `dialog-${asked += 1}`;
+  dialog.setAttribute('aria-labelledby', title.id);
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {
@@ -50,10 +57,14 @@ export async function askForConversation(suggested) {
 export async function askForPoll() {
   const dialog = copyOf('poll-template');
   const form = dialog.querySelector('form');
+  const field = part(form, 'poll-options');
+  const options = () => [...new Set(field.value.split('\n').map((line) => line.trim()).filter(Boolean))];
+  const check = () => field.setCustomValidity(options().length < OPTIONS_MIN || options().length > OPTIONS_MAX ? phrase('optionsRange', { min: OPTIONS_MIN, max: OPTIONS_MAX }) : '');
+  field.oninput = check;
+  check();
   form.onsubmit = () => { dialog.returnValue = 'ok'; };
   if (await ask(dialog) !== 'ok') return null;
-  const options = part(form, 'options').value.split('\n').map((line) => line.trim()).filter(Boolean).slice(0, 8);
-  return { question: part(form, 'question').value.trim(), options };
+  return { question: part(form, 'question').value.trim(), options: options() };
 }
 
 /** Where to pass messages on to, and how. @returns {Promise<{conversation: object, combined: boolean} | null>} */
@@ -90,7 +101,7 @@ export async function showCombined(zim, message) {
 function lineOf(zim, child) {
   const at = new Date(child.timestamp);
   const head = make('p', { className: 'line-head' }, make('strong', { textContent: child.senderUserID }),
-    make('time', { dateTime: at.toISOString(), textContent: at.toLocaleString(currentLanguage(), { dateStyle: 'short', timeStyle: 'short' }) }));
+    make('time', { dateTime: at.toISOString(), textContent: momentText(child.timestamp) }));
   const line = make('li', {}, head);
   if (isFile(child)) line.append(figureOf(child, (one) => zim.refreshMediaUrls(one)));
   else if (child.type === COMBINED) {

@@ -1,7 +1,7 @@
 // The list of conversations: live rooms first, then what is pinned, then the newest; with badges for what is unread.
 
 import { make } from './dom.js';
-import { currentLanguage, label, say } from './text.js';
+import { label, say, timeText } from './text.js';
 import { GROUP, ROOM, keyOf, summaryOf } from './words.js';
 
 const PAGE = 50;
@@ -61,14 +61,23 @@ export class ConversationList {
     this.draw();
   }
 
+  /** Takes the badges of a conversation; answers whether there were any. */
+  markRead(key) {
+    const entry = this.#entries.get(key);
+    if (!entry || (entry.unreadMessageCount === 0 && !entry.mentionedInfoList?.length)) return false;
+    this.#entries.set(key, { ...entry, unreadMessageCount: 0, mentionedInfoList: [] });
+    this.draw();
+    return true;
+  }
+
   /** A room is on no list of the broker's: it stands here while one is inside. */
   putRoom(roomID, fields = {}) {
     const known = this.#entries.get(keyOf(ROOM, roomID)) ?? { conversationID: roomID, type: ROOM, unreadMessageCount: 0, orderKey: Infinity, isPinned: true, mentionedInfoList: [] };
     this.put([{ ...known, ...fields }]);
   }
 
-  dropRoom(roomID) {
-    this.#entries.delete(keyOf(ROOM, roomID));
+  drop(key) {
+    this.#entries.delete(key);
     this.draw();
   }
 
@@ -116,10 +125,11 @@ export class ConversationList {
   }
 
   #fill(item, conversation, key) {
-    const { type, conversationID, conversationName, lastMessage, unreadMessageCount, mentionedInfoList, isPinned, notificationStatus } = conversation;
+    const { type, conversationID, conversationName, lastMessage, unreadMessageCount, mentionedInfoList, isPinned, notificationStatus, isDisabled } = conversation;
     const button = item.firstElementChild;
     const [avatar, { children: [name, time] }, { children: [words, badges] }] = button.children;
     item.dataset.kind = ['peer', 'room', 'group'][type];
+    item.classList.toggle('disabled', isDisabled === true);
     name.textContent = conversationName || conversationID;
     avatar.textContent = [...name.textContent][0]?.toUpperCase() ?? '?';
     if (type === ROOM) say(words, 'liveRoom');
@@ -148,10 +158,4 @@ function mark(text, key, className = 'mark', vars = {}) {
   element.setAttribute('role', 'img');
   label(element, key, vars);
   return element;
-}
-
-function timeText(timestamp) {
-  const at = new Date(timestamp);
-  const isToday = at.toDateString() === new Date().toDateString();
-  return isToday ? at.toLocaleTimeString(currentLanguage(), { hour: 'numeric', minute: '2-digit' }) : at.toLocaleDateString(currentLanguage(), { month: 'short', day: 'numeric' });
 }

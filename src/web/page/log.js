@@ -9,6 +9,7 @@ export const SENT = 1;
 export const FAILED = 2;
 
 const BUBBLES_MAX = 600;
+const AT_END_PX = 40;
 
 /** What others made of a message, and who read it, does not come with every copy of it. */
 function withWhatIsKnown(message, known) {
@@ -18,6 +19,7 @@ function withWhatIsKnown(message, known) {
     receiptStatus: Math.max(message.receiptStatus ?? 0, known.receiptStatus ?? 0),
     rootRepliedCount: message.rootRepliedCount ?? known.rootRepliedCount,
     pinnedTime: message.pinnedTime ?? known.pinnedTime,
+    repliedInfo: message.repliedInfo ?? known.repliedInfo,
   };
 }
 
@@ -28,6 +30,8 @@ export class Log {
   #entries = [];
   #byMessageID = new Map();
   #byLocalID = new Map();
+  #inSight = new Set();
+  #sight;
 
   /** `view` is what bubbles need to know and may do: `{me, type, act}`. */
   constructor(list, view) {
@@ -36,14 +40,22 @@ export class Log {
     // Pictures and players grow when they have loaded; who was at the end stays there.
     list.addEventListener('scroll', () => { this.#atEnd = this.#isScrolledToEnd(); });
     for (const grown of ['load', 'loadedmetadata']) list.addEventListener(grown, () => this.#atEnd && this.scrollToEnd(), true);
+    list.addEventListener('keydown', (event) => this.#key(event));
+    this.#sight = new IntersectionObserver((changes) => this.#sighted(changes), { root: list });
   }
 
   get oldest() {
     return this.#entries.find(({ state }) => state === SENT)?.message;
   }
 
-  get messages() {
-    return this.#entries.filter(({ state }) => state === SENT).map(({ message }) => message);
+  /** The messages that can be seen where the log is scrolled to. */
+  get inSight() {
+    return this.#entries.filter(({ bubble, state }) => state === SENT && this.#inSight.has(bubble)).map(({ message }) => message);
+  }
+
+  /** Whether there is nothing to scroll. */
+  get isShort() {
+    return this.#list.clientHeight > 0 && this.#list.scrollHeight <= this.#list.clientHeight;
   }
 
   /** The entry of a message, its id, or a message that is on its way. */
@@ -55,7 +67,7 @@ export class Log {
   /** Adds a message or renews what is known of it; answers whether it was new. */
   put(message, state = SENT) {
     const known = this.find(message);
-    const entry = known ?? { bubble: make('li') };
+    const entry = known ?? this.#newEntry();
     entry.message = known && known.message !== message ? withWhatIsKnown(message, known.message) : message;
     entry.state = state;
     // A send that failed for us may have reached the broker; what the broker says comes last.
@@ -81,11 +93,14 @@ export class Log {
     this.#entries.splice(this.#entries.indexOf(entry), 1);
     this.#byMessageID.delete(messageID);
     this.#byLocalID.delete(this.#localKey(entry.message));
+    this.#sight.unobserve(entry.bubble);
+    this.#inSight.delete(entry.bubble);
     entry.bubble.remove();
   }
 
+  /** Forgets what can be asked for again. What is on its way, or failed, is only here. */
   clear() {
-    for (const { message } of [...this.#entries]) this.remove(message.messageID);
+    for (const { message, state } of [...this.#entries]) if (state === SENT) this.remove(message.messageID);
   }
 
   /** Draws all bubbles anew, in another language or for picking. */
@@ -120,9 +135,15 @@ export class Log {
     const entry = this.#byMessageID.get(messageID);
     if (!entry) return false;
     entry.bubble.scrollIntoView({ block: 'center' });
+    entry.bubble.focus({ preventScroll: true });
     entry.bubble.classList.add('found');
     entry.bubble.addEventListener('animationend', () => entry.bubble.classList.remove('found'), { once: true });
     return true;
+  }
+
+  /** The newest one, for those who come with the keys. */
+  focusLast() {
+    this.#entries.at(-1)?.bubble.focus();
   }
 
   scrollToEnd() {
@@ -131,10 +152,39 @@ export class Log {
   }
 
   /** Runs what adds older messages, and leaves in sight what was. */
-  async keepingPlace(work) {
+  keepingPlace(work) {
     const below = this.#list.scrollHeight - this.#list.scrollTop;
-    await work();
+    work();
     this.#list.scrollTop = this.#list.scrollHeight - below;
+  }
+
+  #newEntry() {
+    const bubble = make('div', { tabIndex: -1 });
+    bubble.setAttribute('role', 'article');
+    this.#sight.observe(bubble);
+    return { bubble };
+  }
+
+  #sighted(changes) {
+    for (const { target, isIntersecting } of changes) {
+      if (isIntersecting) this.#inSight.add(target);
+      else this.#inSight.delete(target);
+    }
+    this.#view.act.sighted();
+  }
+
+  /** The arrows go from message to message, Enter opens what can be done to one. */
+  #key(event) {
+    const bubbles = this.#entries.map(({ bubble }) => bubble);
+    const at = bubbles.indexOf(event.target);
+    // In a bubble there may be players and buttons, which have their own ideas about keys.
+    if (event.target !== this.#list && at < 0) return;
+    const targets = { ArrowUp: at < 0 ? bubbles.length - 1 : at - 1, ArrowDown: at + 1, Home: 0, End: bubbles.length - 1 };
+    if (event.key in targets) bubbles[Math.max(0, targets[event.key])]?.focus();
+    else if (event.key === 'Enter') bubbles[at]?.querySelector('[data-part="more"], [data-part="pick"]')?.click();
+    else if (event.key === 'Escape') this.#view.act.write();
+    else return;
+    event.preventDefault();
   }
 
   #localKey(message) {
@@ -158,11 +208,14 @@ export class Log {
     if (before === at) return;
     const atEnd = this.#isScrolledToEnd();
     this.#list.insertBefore(entry.bubble, this.#entries[at + 1]?.bubble ?? null);
-    if (atEnd && this.#entries.length > BUBBLES_MAX) this.remove(this.#entries[0].message.messageID);
+    if (atEnd && this.#entries.length > BUBBLES_MAX) {
+      this.remove(this.#entries[0].message.messageID);
+      this.#view.act.forgotten();
+    }
     if (atEnd) this.scrollToEnd();
   }
 
   #isScrolledToEnd() {
-    return this.#list.scrollTop + this.#list.clientHeight >= this.#list.scrollHeight - 40;
+    return this.#list.scrollTop + this.#list.clientHeight >= this.#list.scrollHeight - AT_END_PX;
   }
 }

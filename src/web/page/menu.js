@@ -1,34 +1,32 @@
-// What can be done to a message: a menu at its bubble, by pointer, touch or keys.
+// Menus: what can be done to a message or a conversation, by pointer, touch or keys.
 
 import { make, sayingButton } from './dom.js';
 import { label } from './text.js';
 
 export const REACTIONS = ['👍', '❤️', '😂', '🎉', '😮', '🙏'];
 
+const GAP_PX = 4;
+const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+
 let close = () => {};
 
 /**
- * Opens a menu below a button.
+ * Opens a menu at a button. It hangs on the pane: whatever it was opened at may be drawn anew meanwhile.
  * @param {HTMLElement} button
- * @param {{react(reaction: string): void, items: [string, () => void][]}} what
+ * @param {{name: string, react?: (reaction: string) => void, items: [string, () => void][], back: () => void}} what
+ *   `name` and the items' names are entries of the dictionary; `back` takes the focus when nothing was chosen
  */
-export function openMenu(button, { react, items }) {
+export function openMenu(button, { name, react, items, back }) {
   close();
   const menu = make('div', { className: 'menu' });
   menu.setAttribute('role', 'menu');
-  label(menu, 'messageMenu');
+  label(menu, name);
   const choose = (act) => () => {
     close();
     act();
   };
-  const quick = make('div', { className: 'quick' });
-  quick.setAttribute('role', 'none');
-  for (const reaction of REACTIONS) {
-    const one = make('button', { type: 'button', textContent: reaction });
-    one.onclick = choose(() => react(reaction));
-    quick.append(one);
-  }
-  menu.append(quick, ...items.map(([key, act]) => sayingButton(key, choose(act))));
+  if (react) menu.append(quickReactions((reaction) => choose(() => react(reaction))()));
+  menu.append(...items.map(([key, act]) => sayingButton(key, choose(act))));
   const buttons = [...menu.querySelectorAll('button')];
   for (const item of buttons) {
     item.setAttribute('role', 'menuitem');
@@ -36,29 +34,51 @@ export function openMenu(button, { react, items }) {
   }
   menu.onkeydown = (event) => {
     const at = buttons.indexOf(document.activeElement);
-    const steps = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
-    if (event.key === 'Escape') close();
+    if (event.key === 'Escape' || event.key === 'Tab') close();
     else if (event.key === 'Home' || event.key === 'End') buttons.at(event.key === 'Home' ? 0 : -1).focus();
-    else if (event.key in steps) buttons.at((at + steps[event.key]) % buttons.length).focus();
+    else if (event.key in STEPS) buttons.at((at + STEPS[event.key]) % buttons.length).focus();
     else return;
     event.preventDefault();
     event.stopPropagation();
   };
-  const outside = (event) => !menu.contains(event.target) && event.target !== button && close();
-  const left = (event) => event.relatedTarget && !menu.contains(event.relatedTarget) && close();
-  menu.addEventListener('focusout', left);
-  document.addEventListener('pointerdown', outside, true);
+  const outside = (event) => !menu.contains(event.target) && !button.contains(event.target) && close();
+  const cut = new AbortController();
   close = () => {
     close = () => {};
-    document.removeEventListener('pointerdown', outside, true);
-    menu.removeEventListener('focusout', left);
+    cut.abort();
     const hadFocus = menu.contains(document.activeElement);
     menu.remove();
     button.setAttribute('aria-expanded', 'false');
-    if (hadFocus) button.focus();
+    if (hadFocus) back();
   };
+  document.addEventListener('pointerdown', outside, { capture: true, signal: cut.signal });
+  addEventListener('resize', () => close(), { signal: cut.signal });
   button.setAttribute('aria-expanded', 'true');
-  button.after(menu);
-  menu.scrollIntoView({ block: 'nearest' });
-  buttons[0].focus();
+  const pane = button.closest('.pane');
+  pane.append(menu);
+  place(menu, button, pane);
+  buttons[0].focus({ preventScroll: true });
+}
+
+function quickReactions(react) {
+  const row = make('div', { className: 'quick' });
+  row.setAttribute('role', 'none');
+  for (const reaction of REACTIONS) {
+    const button = make('button', { type: 'button', textContent: reaction });
+    button.onclick = () => react(reaction);
+    row.append(button);
+  }
+  return row;
+}
+
+/** Below the button, or above it where there is no room; always within the pane. */
+function place(menu, button, pane) {
+  const [at, all] = [button.getBoundingClientRect(), pane.getBoundingClientRect()];
+  const below = at.bottom - all.top + GAP_PX;
+  const above = at.top - all.top - GAP_PX - menu.offsetHeight;
+  const top = below + menu.offsetHeight <= all.height || above < 0 ? below : above;
+  const left = at.left + at.width / 2 < all.left + all.width / 2 ? at.left - all.left : at.right - all.left - menu.offsetWidth;
+  const within = (value, most) => Math.max(GAP_PX, Math.min(value, most - GAP_PX));
+  menu.style.top = `${within(top, all.height - menu.offsetHeight)}px`;
+  menu.style.left = `${within(left, all.width - menu.offsetWidth)}px`;
 }

@@ -7,7 +7,7 @@ import { demoToken, newCable, newClient, NoDemoTokens } from './link.js';
 import { ConversationList } from './list.js';
 import { Room } from './room.js';
 import { hint, label, say, translate } from './text.js';
-import { GROUP, PEER, ROOM, keyOf } from './words.js';
+import { GROUP, PEER, ROOM, keyOf, summaryOf } from './words.js';
 
 const DISCONNECTED = 0;
 const CONNECTED = 2;
@@ -30,7 +30,7 @@ export class Pane {
   #watch;
 
   /**
-   * `watch` is the page: it answers `isTaken(name)` and `others(pane)`, and wants to hear `signedIn(pane)`, `renamed(pane)` and
+   * `watch` is the page: it answers `isTaken(name)`, `others(pane)` and `sideOf(userID)`, and wants to hear `signedIn(pane)`, `renamed(pane)` and
    * `unseenChanged(pane, count)`.
    */
   constructor(side, name, watch) {
@@ -145,10 +145,13 @@ export class Pane {
   #host() {
     return {
       conversations: () => this.#list.conversations,
+      entry: (key) => this.#list.entry(key),
       isShown: (chat) => this.#isShown(chat),
+      sideOf: (userID) => this.#watch.sideOf(userID),
+      heard: (message) => say(part(this.root, 'heard'), 'heard', { me: this.userID, name: message.senderUserID, words: summaryOf(message) }),
       back: () => this.#back(),
       open: (type, id, show) => this.open(type, id, show),
-      leaveRoom: (room) => this.#leaveRoom(room),
+      close: (chat) => this.#close(chat),
     };
   }
 
@@ -171,12 +174,15 @@ export class Pane {
     part(this.root, 'list').querySelector(`[data-key="${CSS.escape(key ?? '')}"] button`)?.focus();
   }
 
-  #leaveRoom(room) {
-    room.leave();
-    this.#rooms.delete(room.roomID);
-    this.#chats.delete(room.chat.key);
-    room.chat.root.remove();
-    this.#list.dropRoom(room.roomID);
+  /** Takes a conversation away; a room is left with it. */
+  #close(chat) {
+    const room = [...this.#rooms.values()].find((one) => one.chat === chat);
+    room?.leave();
+    this.#rooms.delete(room?.roomID);
+    this.#chats.delete(chat.key);
+    this.#list.drop(chat.key);
+    chat.root.remove();
+    if (this.#shown !== chat) return;
     this.#shown = null;
     this.root.dataset.view = 'list';
     part(this.root, 'nothing').hidden = false;
@@ -188,11 +194,15 @@ export class Pane {
     const chat = this.#shown;
     if (!chat || !this.#isShown(chat)) return;
     chat.seen();
-    const entry = this.#list.entry(chat.key);
-    if (!entry || (entry.unreadMessageCount === 0 && !entry.mentionedInfoList?.length)) return;
-    if (entry.type === ROOM) this.#list.putRoom(entry.conversationID, { unreadMessageCount: 0 });
-    else this.#zim.clearConversationUnreadMessageCount(entry.conversationID, entry.type).catch(() => {});
+    if (!this.#list.markRead(chat.key)) return;
+    this.#clearUnread(chat.key);
     this.#countUnseen();
+  }
+
+  /** Should there be no connection, being back reads the list anew, and this is asked for again. */
+  #clearUnread(key) {
+    const { conversationID, type } = this.#list.entry(key);
+    if (type !== ROOM) this.#zim.clearConversationUnreadMessageCount(conversationID, type).catch(() => {});
   }
 
   #isShown(chat) {
@@ -232,6 +242,9 @@ export class Pane {
     on('messageSentStatusChanged', ({ infos }) => infos.forEach((info) => this.#chatOf(info.message)?.sentStatusChanged(info)));
     on('messageRevokeReceived', ({ messageList }) => each(messageList, 'changed'));
     on('messageEdited', ({ messageList }) => each(messageList, 'changed'));
+    on('messageRepliedInfoChanged', ({ messageList }) => each(messageList, 'changed'));
+    on('messageDeleted', ({ messageList }) => each(messageList, 'deleted'));
+    on('resyncRequired', () => this.#chats.forEach((chat) => chat.begin()));
     on('messageReactionsChanged', ({ reactions }) => each(reactions, 'reactionsChanged'));
     on('messageReceiptChanged', ({ infos }) => each(infos, 'receiptsChanged'));
     on('messageRepliedCountChanged', ({ infos }) => each(infos, 'repliesCounted'));
@@ -263,6 +276,7 @@ export class Pane {
       const chat = this.#chats.get(key);
       if (chat) this.#nameChat(chat, key);
     }
+    // Before anything is painted: what is read as it comes has no badge, not even for a moment.
     this.seen();
     this.#countUnseen();
   }
@@ -271,6 +285,7 @@ export class Pane {
     const entry = this.#list.entry(key);
     const name = entry?.conversationName || entry?.conversationID;
     if (name) chat.rename(name, entry.type === GROUP ? entry.conversationID : '');
+    chat.setDisabled(entry?.isDisabled === true);
   }
 
   /** A group nobody has spoken in is on no list yet. */
@@ -293,8 +308,21 @@ export class Pane {
     this.#showState();
     for (const room of this.#rooms.values()) room.connectionChanged(state === CONNECTED);
     // Whatever else the broker brings to a client that is back, history has all of it; bubbles come once anyway.
-    if (isBack) for (const chat of this.#chats.values()) chat.reload();
+    if (isBack) this.#catchUp();
     if (state === DISCONNECTED && this.userID !== null && !this.#leaving) this.#end(event);
+  }
+
+  async #catchUp() {
+    const zim = this.#zim;
+    for (const chat of this.#chats.values()) chat.reload();
+    try {
+      await this.#list.load(zim);
+    } catch {
+      // Lost again: the next time will do it.
+    }
+    if (this.#zim !== zim) return;
+    this.seen();
+    this.#countUnseen();
   }
 
   #end(event) {
@@ -345,6 +373,7 @@ export class Pane {
 
   #showName() {
     part(this.root, 'name').textContent = this.name || '…';
+    label(part(this.root, 'side'), 'conversationsOf', { name: this.name });
     part(this.root, 'avatar').textContent = [...this.name][0]?.toUpperCase() ?? '?';
     part(this.root, 'command').textContent = `tidings token --user ${this.name}`;
     this.#watch.renamed(this);

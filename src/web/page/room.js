@@ -43,7 +43,9 @@ export class Room {
     [this.#zim, this.#me, this.#roomID] = [zim, me, roomID];
     this.chat = new Chat({ zim, me, id: roomID, type: ROOM, host });
     const { root } = this.chat;
-    part(root, 'head').append(...part(this.#live, 'head-more').children);
+    const [members, leave] = part(this.#live, 'head-more').children;
+    part(root, 'subtitle').after(members);
+    part(root, 'head').append(leave);
     part(this.#live, 'head-more').remove();
     part(root, 'head').after(this.#live);
     this.#stage = new Stage(part(this.chat.root, 'stage'));
@@ -55,10 +57,6 @@ export class Room {
 
   get roomID() {
     return this.#roomID;
-  }
-
-  get isInside() {
-    return this.#inside;
   }
 
   close() {
@@ -123,7 +121,7 @@ export class Room {
   }
 
   #listen(host) {
-    part(this.chat.root, 'leave').onclick = () => host.leaveRoom(this);
+    part(this.chat.root, 'leave').onclick = () => host.close(this.chat);
     part(this.chat.root, 'barrage-form').onsubmit = (event) => {
       event.preventDefault();
       const input = part(this.chat.root, 'barrage-text');

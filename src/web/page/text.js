@@ -1,7 +1,7 @@
 // The page's words in two languages. An element remembers which entry it shows (`data-text`, `data-vars`),
 // so switching the language is one walk over the document and nothing has to be drawn again.
 
-const DICTIONARY = {
+export const DICTIONARY = {
   en: {
     tagline: 'People side by side, one broker. Talk, flood the room, pull the plug.',
     docs: 'Docs', addThird: 'Third person', theme: 'Light or dark',
@@ -9,7 +9,10 @@ const DICTIONARY = {
     newConversation: 'New', newTitle: 'New conversation', kindPeer: 'A person', kindGroup: 'A new group', kindJoin: 'Join a group', kindRoom: 'A live room',
     peerID: 'Their name', newGroupName: 'Name of the group', groupMembers: 'Members', groupID: 'ID of the group', roomID: 'Name of the room',
     startTalking: 'Start', cancel: 'Cancel', noConversations: 'Nobody yet. Start with “New”.', pickConversation: 'Choose a conversation.',
-    back: 'Back to the list', conversationWith: 'Conversation with {name}', liveRoom: 'Live room', leaveRoom: 'Leave',
+    back: 'Back to the list', conversationWith: 'Conversation with {name}', liveRoom: 'Live room', leaveRoom: 'Leave', leaveGroup: 'Leave the group',
+    heard: '{me} hears {name}: {words}', conversationsOf: 'Chats of {name}', notHere: 'That message is not here any more.',
+    conversationMenu: 'What to do with this conversation', putFirst: 'Pin to the top', letDown: 'Unpin from the top', silence: 'Mute', speak: 'Unmute', takeOff: 'Take off the list',
+    outsideGroup: 'You are not in this group any more.', optionsRange: 'Between {min} and {max} different options',
     silent: 'Silent', mentioned: 'You were mentioned', everyone: 'everyone', mentionWhom: 'Whom to mention',
     messageMenu: 'What to do with this message', reply: 'Reply', select: 'Select to forward', edit: 'Edit', pin: 'Pin', unpin: 'Unpin', revoke: 'Take back', deleteForMe: 'Delete for me',
     replyingTo: 'Reply to {name}: {words}', editing: 'Editing', pinnedBar: '📌 {n} · {words}', pinnedMark: 'Pinned', replies: 'Replies: {n}', edited: 'Edited',
@@ -45,7 +48,10 @@ const DICTIONARY = {
     newConversation: '新建', newTitle: '新会话', kindPeer: '单聊', kindGroup: '新建群组', kindJoin: '加入群组', kindRoom: '直播房间',
     peerID: '对方用户名', newGroupName: '群名称', groupMembers: '成员', groupID: '群 ID', roomID: '房间名',
     startTalking: '开始', cancel: '取消', noConversations: '还没有会话，点“新建”开始。', pickConversation: '请选择一个会话。',
-    back: '返回列表', conversationWith: '与 {name} 的会话', liveRoom: '直播房间', leaveRoom: '离开',
+    back: '返回列表', conversationWith: '与 {name} 的会话', liveRoom: '直播房间', leaveRoom: '离开', leaveGroup: '退出群组',
+    heard: '{me} 收到 {name}：{words}', conversationsOf: '{name} 的会话', notHere: '这条消息已不存在。',
+    conversationMenu: '会话操作', putFirst: '置顶会话', letDown: '取消置顶', silence: '免打扰', speak: '取消免打扰', takeOff: '从列表移除',
+    outsideGroup: '你已不在这个群里。', optionsRange: '需要 {min} 到 {max} 个不同的选项',
     silent: '免打扰', mentioned: '有人提到了你', everyone: '所有人', mentionWhom: '要提到谁',
     messageMenu: '消息操作', reply: '回复', select: '选择转发', edit: '编辑', pin: '置顶', unpin: '取消置顶', revoke: '撤回', deleteForMe: '删除',
     replyingTo: '回复 {name}：{words}', editing: '正在编辑', pinnedBar: '📌 {n} · {words}', pinnedMark: '已置顶', replies: '{n} 条回复', edited: '已编辑',
@@ -137,6 +143,22 @@ export function applyLanguage() {
 export function phrase(key, vars) {
   const words = DICTIONARY[language][key] ?? key;
   return words.replace(/\{(\w+)\}/g, (whole, name) => vars?.[name] ?? whole);
+}
+
+const time = (at) => at.toLocaleTimeString(language, { hour: 'numeric', minute: '2-digit' });
+const day = (at) => at.toLocaleDateString(language, { month: 'short', day: 'numeric' });
+const isToday = (at) => at.toDateString() === new Date().toDateString();
+
+/** When something was, as short as can be. */
+export function timeText(timestamp) {
+  const at = new Date(timestamp);
+  return isToday(at) ? time(at) : day(at);
+}
+
+/** The same, always with the time of day. */
+export function momentText(timestamp) {
+  const at = new Date(timestamp);
+  return isToday(at) ? time(at) : `${day(at)}, ${time(at)}`;
 }
 
 function parsed(text) {

@@ -16,6 +16,7 @@ export const CUSTOM = 200;
 
 /** The `subType` of this page's own custom message. */
 export const POLL = 1;
+export const OPTIONS_MAX = 8;
 /** A vote is a reaction with the number of its option. */
 export const VOTE = 'vote:';
 
@@ -27,7 +28,7 @@ export function pollOf(message) {
   try {
     const { question, options } = JSON.parse(message.message);
     const isPoll = typeof question === 'string' && Array.isArray(options) && options.every((option) => typeof option === 'string');
-    return isPoll ? { question, options: options.slice(0, 8) } : null;
+    return isPoll ? { question, options: options.slice(0, OPTIONS_MAX) } : null;
   } catch {
     return null;
   }
