@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { startBroker } from './broker.mjs';
+import { Clients } from './clients.mjs';
 
 const CHROMIUM = process.env.TIDINGS_CHROMIUM ?? '/usr/bin/chromium';
 const CHROMIUM_ARGS = [
@@ -95,12 +96,45 @@ export class Person {
   async menu(words, entry) {
     await this.bubble(words).hover();
     await this.bubble(words).locator('.more').click();
+    await this.choose(entry);
+  }
+
+  /** Asks a question with options. */
+  async poll(question, options) {
+    await this.here('poll').click();
+    const dialog = this.page.locator('dialog.ask');
+    await dialog.locator('[data-part="question"]').fill(question);
+    await dialog.locator('[data-part="poll-options"]').fill(options.join('\n'));
+    await dialog.locator('[data-part="ask"]').click();
+    await dialog.waitFor({ state: 'detached' });
+    await this.chat.locator('.bubble[data-state="sent"] .poll', { hasText: question }).last().waitFor();
+  }
+
+  /** Chooses from the menu of the conversation. */
+  async options(entry) {
+    await this.here('options').click();
+    await this.choose(entry);
+  }
+
+  async choose(entry) {
     await this.root.getByRole('menuitem', { name: entry, exact: true }).click();
   }
 
   async isConnected() {
     // On a phone one of the panes is out of sight.
     await this.root.locator('.pill[data-state="2"]').waitFor({ state: 'attached' });
+  }
+
+  /** The connection is lost, and the client tries to come back. */
+  async isAway() {
+    await this.root.locator('.pill[data-state="3"]').waitFor();
+  }
+
+  /** Scrolls to the oldest that is here; older messages come then. */
+  async scrollUp() {
+    const before = await this.chat.locator('.bubble').count();
+    await this.here('log').evaluate((element) => { element.scrollTop = 0; });
+    await this.page.waitForFunction(([log, n]) => log.querySelectorAll('.bubble').length > n, [await this.here('log').elementHandle(), before]);
   }
 
   async count(name) {
@@ -117,6 +151,7 @@ export class Person {
 export class Playground {
   broker;
   complaints = [];
+  #clients = null;
   #browser;
   #page;
 
@@ -133,12 +168,19 @@ export class Playground {
   }
 
   async stop() {
+    this.#clients?.destroy();
     await this.#browser?.close();
     await this.broker?.stop();
   }
 
   get page() {
     return this.#page;
+  }
+
+  /** People who are not on the page. */
+  get clients() {
+    this.#clients ??= new Clients(this.broker);
+    return this.#clients;
   }
 
   /** Opens the page in a browser of its own; `look` are settings of the browser context. */
@@ -169,6 +211,8 @@ export class Playground {
 
   /** Closes the page; nothing may have gone wrong in it that the browser noticed. */
   async close() {
+    this.#clients?.destroy();
+    this.#clients = null;
     await this.#page?.context().close();
     const complaints = this.complaints;
     this.complaints = [];

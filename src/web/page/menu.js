@@ -9,15 +9,18 @@ const GAP_PX = 4;
 const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
 
 let close = () => {};
+let openAt = null;
 
 /**
- * Opens a menu at a button. It hangs on the pane: whatever it was opened at may be drawn anew meanwhile.
+ * Opens a menu at a button, or closes the one that is open there. It hangs on the pane: whatever it was opened at may be drawn anew meanwhile.
  * @param {HTMLElement} button
  * @param {{name: string, react?: (reaction: string) => void, items: [string, () => void][], back: () => void}} what
  *   `name` and the items' names are entries of the dictionary; `back` takes the focus when nothing was chosen
  */
 export function openMenu(button, { name, react, items, back }) {
+  const isOpen = openAt === button;
   close();
+  if (isOpen) return;
   const menu = make('div', { className: 'menu' });
   menu.setAttribute('role', 'menu');
   label(menu, name);
@@ -45,6 +48,7 @@ export function openMenu(button, { name, react, items, back }) {
   const cut = new AbortController();
   close = () => {
     close = () => {};
+    openAt = null;
     cut.abort();
     const hadFocus = menu.contains(document.activeElement);
     menu.remove();
@@ -53,6 +57,7 @@ export function openMenu(button, { name, react, items, back }) {
   };
   document.addEventListener('pointerdown', outside, { capture: true, signal: cut.signal });
   addEventListener('resize', () => close(), { signal: cut.signal });
+  openAt = button;
   button.setAttribute('aria-expanded', 'true');
   const pane = button.closest('.pane');
   pane.append(menu);
