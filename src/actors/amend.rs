@@ -80,6 +80,8 @@ struct Amended {
     after: Arc<Message>,
     revision: Revision,
     notes: Vec<Note>,
+    /// What its editor sees beside it: answers, pins, what it quotes.
+    dress: Dress,
     /// Others that gave way, or quote it: as they are now.
     others: Vec<(Arc<Message>, Dress)>,
     pinned_before: bool,
@@ -94,7 +96,7 @@ pub(crate) fn amend<A: Keeper>(owner: &mut A, amend: Amend, ctx: &mut Context<A>
         Err(refusal) => return answer(reply, Err(refusal)),
     };
     let (core, place, wanted) = (owner.core().clone(), owner.place(), change.clone());
-    let is_pin = matches!(change, Change::Pin { .. });
+    let (is_pin, is_edit) = (matches!(change, Change::Pin { .. }), matches!(change, Change::Edit { .. }));
     let work = {
         let by = by.clone();
         async move {
@@ -118,6 +120,7 @@ pub(crate) fn amend<A: Keeper>(owner: &mut A, amend: Amend, ctx: &mut Context<A>
                 let conversation = &looked_at.conversation;
                 let notes = store.notes(conversation, looked_at.seq)?.into_iter().map(|(note, _)| note).collect();
                 let dresser = Dresser::new(store, &user, conversation, right.first_seq)?;
+                let dress = if is_edit { dresser.dress(&looked_at)? } else { Dress::default() };
                 let mut others = Vec::new();
                 let gave_way =
                     pins_before.iter().filter(|pin| new_pins.as_ref().is_some_and(|pins| pins.iter().all(|kept| kept.seq != pin.seq)));
@@ -128,10 +131,10 @@ pub(crate) fn amend<A: Keeper>(owner: &mut A, amend: Amend, ctx: &mut Context<A>
                         others.push((message, dress));
                     }
                 }
-                Ok((notes, others))
+                Ok((notes, others, Dress { alone: true, ..dress }))
             });
-            let (notes, others) = rest.await.unwrap_or_default();
-            Ok(Amended { before, after, revision, notes, others, pinned_before, handing })
+            let (notes, others, dress) = rest.await.unwrap_or_default();
+            Ok(Amended { before, after, revision, notes, dress, others, pinned_before, handing })
         }
     };
     ctx.wait(work.into_actor(owner).map(move |outcome: Result<Amended, Refusal>, owner, ctx| {
@@ -187,7 +190,9 @@ fn tell<A: Keeper>(owner: &A, amended: &Amended, change: &Change, by: &UserId, o
     match change {
         Change::Revoke { .. } | Change::Edit { .. } => {
             let event = if matches!(change, Change::Revoke { .. }) { "messageRevokeReceived" } else { "messageEdited" };
-            spread(&links, origin, |variant| Some(list_event(event, &[encode_dressed(after, &alone, variant)?])));
+            // What differs between readers is not in the event: who reacted, who has read.
+            let shared = Dress { alone: true, reactions: Vec::new(), receipt_status: None, ..amended.dress.clone() };
+            spread(&links, origin, |variant| Some(list_event(event, &[encode_dressed(after, &shared, variant)?])));
             if !others.is_empty() {
                 spread(&links, 0, |variant| {
                     let list: Vec<ByteString> =
@@ -196,7 +201,7 @@ fn tell<A: Keeper>(owner: &A, amended: &Amended, change: &Change, by: &UserId, o
                 });
             }
             owner.notify(&Arc::new(News::Changed(after.conversation.clone())));
-            whole(encode_dressed(after, &alone, variant))
+            whole(encode_dressed(after, &Dress { alone: true, ..amended.dress.clone() }, variant))
         }
         Change::React { reaction, add } => {
             let users = reaction_users(notes.iter().cloned()).remove(reaction).unwrap_or_default();

@@ -172,7 +172,7 @@ impl Group {
         then: impl FnOnce(&mut Self, Result<Invited, Refusal>, &mut Context<Self>) + 'static,
     ) {
         let Candidates { found, mut failed, head } = candidates;
-        let (info, members) = match self.existing() {
+        let (mut info, members) = match self.existing() {
             Ok(state) => (state.info.clone(), state.len()),
             Err(refusal) => return then(self, Err(refusal), ctx),
         };
@@ -181,7 +181,8 @@ impl Group {
         let mut members = Vec::new();
         for (n, profile) in found.into_iter().enumerate() {
             if n < free {
-                members.push((self.member(&profile.id, GroupRole::Member, head), profile));
+                let muted = info.muted_outside.remove(&profile.id).unwrap_or_default();
+                members.push((GroupMember { muted, ..self.member(&profile.id, GroupRole::Member, head) }, profile));
             } else {
                 failed.push((profile.id, Refusal::GroupFull { members_max }));
             }
@@ -189,11 +190,13 @@ impl Group {
         if members.is_empty() {
             return then(self, Ok(Invited { members, failed }), ctx);
         }
-        let rows = members.iter().map(|(member, _)| RowWrite::PutMember(self.id.clone(), member.clone())).collect();
+        let mut rows: Vec<RowWrite> = members.iter().map(|(member, _)| RowWrite::PutMember(self.id.clone(), member.clone())).collect();
+        rows.extend(self.put_info(&info));
         self.commit(rows, ctx, move |group, kept, ctx| {
             if let Err(refusal) = kept {
                 return then(group, Err(refusal), ctx);
             }
+            group.take_info(info);
             for (member, _) in &members {
                 group.admit(member.clone());
             }
@@ -202,6 +205,18 @@ impl Group {
             group.say(happened, &by, members.iter().map(|(_, profile)| profile), None);
             then(group, Ok(Invited { members, failed }), ctx);
         });
+    }
+
+    /// The group's row, when it is another than there is.
+    fn put_info(&self, info: &GroupInfo) -> Option<RowWrite> {
+        let is_new = matches!(&self.standing, Standing::Exists(state) if state.info != *info);
+        is_new.then(|| RowWrite::PutGroup(GroupRecord { info: info.clone(), dismissed: false }))
+    }
+
+    fn take_info(&mut self, info: GroupInfo) {
+        if let Standing::Exists(state) = &mut self.standing {
+            state.info = info;
+        }
     }
 
     /// Their lists of conversations follow.
@@ -413,7 +428,7 @@ impl Handler<Held<Quit>> for Group {
             let heir = if member.role == GroupRole::Owner { state.heir(&user.id) } else { None };
             Ok((member, heir, state.len() == 1, state.info.clone()))
         });
-        let (member, heir, last, info) = match leaving {
+        let (member, heir, last, mut info) = match leaving {
             Ok(leaving) => leaving,
             Err(refusal) => {
                 answer(reply, Err(refusal));
@@ -422,11 +437,15 @@ impl Handler<Held<Quit>> for Group {
         };
         let mut rows = vec![RowWrite::PutFormer(self.id.clone(), user.id.clone(), member.first_seq)];
         rows.extend(heir.clone().map(|heir| RowWrite::PutMember(self.id.clone(), heir)));
+        info.note_gone([&member], self.core.clock.wall_ms());
         if last {
-            rows.push(RowWrite::PutGroup(GroupRecord { info, dismissed: true }));
+            rows.push(RowWrite::PutGroup(GroupRecord { info: info.clone(), dismissed: true }));
+        } else {
+            rows.extend(self.put_info(&info));
         }
         self.commit(rows, ctx, move |group, kept, ctx| {
             if kept.is_ok() {
+                group.take_info(info);
                 group.tell(LEFT, &user, &[(member, user.clone())]);
                 if let Standing::Exists(state) = &mut group.standing {
                     state.remove(&user.id);
@@ -514,11 +533,20 @@ impl Handler<Held<Kick>> for Group {
                 Err(refusal) => return answer(reply, Err(refusal)),
             };
             let out: Vec<(GroupMember, UserProfile)> = going.into_iter().zip(names).collect();
-            let rows = out.iter().map(|(member, _)| RowWrite::PutFormer(group.id.clone(), member.user.clone(), member.first_seq)).collect();
+            let gone = out.iter().map(|(member, _)| RowWrite::PutFormer(group.id.clone(), member.user.clone(), member.first_seq));
+            let mut rows: Vec<RowWrite> = gone.collect();
+            let now_ms = group.core.clock.wall_ms();
+            let mut info = match group.existing() {
+                Ok(state) => state.info.clone(),
+                Err(refusal) => return answer(reply, Err(refusal)),
+            };
+            info.note_gone(out.iter().map(|(member, _)| member), now_ms);
+            rows.extend(group.put_info(&info));
             group.commit(rows, ctx, move |group, kept, _| {
                 if let Err(refusal) = kept {
                     return answer(reply, Err(refusal));
                 }
+                group.take_info(info);
                 group.tell(KICKED, &by, &out);
                 if let Standing::Exists(state) = &mut group.standing {
                     for (member, _) in &out {

@@ -1,5 +1,7 @@
 //! What a group is called and who is in it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Attributes, GroupId, GroupMute, GroupRole, GroupVerify, Invalid, Limits, MutedUntil, Refusal, UserId};
@@ -29,6 +31,9 @@ pub struct GroupInfo {
     /// How many members its creator allows; 0: as many as the broker does.
     #[serde(default)]
     pub members_max: usize,
+    /// Who left while it could not speak: leaving and coming back ends no mute.
+    #[serde(default)]
+    pub muted_outside: BTreeMap<UserId, MutedUntil>,
 }
 
 /// The optional part of createGroup. Source: spec 2.5, `GroupAdvancedConfig`.
@@ -74,7 +79,14 @@ impl GroupInfo {
             verify: advanced.verify,
             created_ms: 0,
             members_max: advanced.members_max,
+            muted_outside: BTreeMap::new(),
         })
+    }
+
+    /// Notes who goes; of a mute that is over nothing is kept.
+    pub fn note_gone<'a>(&mut self, members: impl IntoIterator<Item = &'a GroupMember>, now_ms: u64) {
+        self.muted_outside.extend(members.into_iter().map(|member| (member.user.clone(), member.muted)));
+        self.muted_outside.retain(|_, muted| muted.lasts(now_ms));
     }
 
     /// # Errors

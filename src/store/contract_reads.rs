@@ -229,6 +229,7 @@ fn rows_come_back_as_they_were_written(mut world: World) {
         verify: GroupVerify::default(),
         created_ms: 5,
         members_max: 9,
+        muted_outside: [(user("dave"), MutedUntil::FOREVER)].into(),
     };
     let member = |id: &str, first_seq: u64| GroupMember::new(user(id), GroupRole::Member, 1, first_seq, 0);
     let (g, h) = (GroupId::trusted("g"), GroupId::trusted("h"));

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use tidings::clock::ManualClock;
 
-use crate::support::{Client, Login, T0, To, World, WorldBuilder};
+use crate::support::{Client, Login, T0, To, World, WorldBuilder, text};
 
 fn handle(message: &Value, conversation: &str, kind: u8) -> Value {
     json!({"messageID": message["messageID"], "messageSeq": message["messageSeq"], "conversationID": conversation, "conversationType": kind})
@@ -368,4 +368,23 @@ async fn nobody_changes_what_is_not_theirs_to_see() {
     assert_eq!(eve.code("addMessageReaction", json!({"message": message, "reactionType": "x"})).await, 6_000_001);
     let found = eve.ok("queryMessages", json!({"messageSeqs": [1], "conversationID": "g", "conversationType": 2})).await;
     assert_eq!(found["messageList"], json!([]));
+}
+
+#[tokio::test]
+async fn an_edited_message_keeps_its_answers_its_pin_and_its_reactions() {
+    let (_world, mut alice, mut bob) = world().await;
+    let sent = alice.say(To::Peer("bob"), "teh").await;
+    let original = handle(&sent, "bob", 0);
+    let theirs = handle(&sent, "alice", 0);
+    bob.ok("replyMessage", json!({"message": text("yes"), "toOriginalMessage": theirs.clone()})).await;
+    bob.ok("addMessageReaction", json!({"reactionType": "up", "message": theirs.clone()})).await;
+    bob.ok("pinMessage", json!({"message": theirs, "isPinned": true})).await;
+    let mut edit = original;
+    (edit["type"], edit["message"]) = (json!(1), json!("the"));
+    let edited = alice.ok("editMessage", json!({"message": edit})).await["message"].take();
+    assert_eq!((&edited["rootRepliedCount"], &edited["pinnedUserID"]), (&json!(1), &json!("bob")));
+    assert_eq!(edited["reactions"][0]["totalCount"], 1);
+    let told = bob.event("messageEdited").await["messageList"][0].take();
+    assert_eq!((&told["message"], &told["rootRepliedCount"], &told["pinnedUserID"]), (&json!("the"), &json!(1), &json!("bob")));
+    assert!(told["reactions"].is_null(), "who reacted is another list for each reader");
 }

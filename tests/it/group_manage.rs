@@ -154,6 +154,25 @@ async fn the_muted_are_refused_in_every_kind_until_it_ends() {
 }
 
 #[tokio::test]
+async fn leaving_and_coming_back_ends_no_mute() {
+    let world = World::builder().frozen().start();
+    let [mut alice, mut bob, mut carol, mut dave] = group(&world).await;
+    bob.ok("muteGroupMembers", in_group(json!({"isMute": true, "userIDs": ["carol", "dave"], "config": {"duration": 60}}))).await;
+    carol.ok("leaveGroup", json!({"groupID": "g"})).await;
+    bob.ok("kickGroupMembers", in_group(json!({"userIDs": ["dave"]}))).await;
+    carol.ok("joinGroup", json!({"groupID": "g"})).await;
+    alice.ok("inviteUsersIntoGroup", in_group(json!({"userIDs": ["dave"]}))).await;
+    for member in [&mut carol, &mut dave] {
+        assert_eq!(member.send(To::Group("g"), text("hi")).await.unwrap_err().code, 6_000_231);
+    }
+    dave.ok("leaveGroup", json!({"groupID": "g"})).await;
+    world.advance(std::time::Duration::from_secs(60));
+    carol.say(To::Group("g"), "over").await;
+    dave.ok("joinGroup", json!({"groupID": "g"})).await;
+    dave.say(To::Group("g"), "over for me, too").await;
+}
+
+#[tokio::test]
 async fn attributes_are_kept_told_and_asked_for_by_members() {
     let world = World::start();
     let [mut alice, _bob, mut carol, _dave] = group(&world).await;
