@@ -143,9 +143,10 @@ describe('the demo page for everybody', { skip }, () => {
       await alice.sees(`a ${colorScheme} answer`);
       await alice.menu(`a ${colorScheme} answer`, '😂');
       await bob.chat.locator('.reaction').first().waitFor();
-      await bob.poll('Which?', ['This', 'That']);
-      await alice.chat.locator('.option', { hasText: 'This' }).last().click();
-      await bob.chat.locator('.option', { hasText: 'This' }).last().locator('.count').filter({ hasText: '1' }).waitFor();
+      await bob.poll(`Which, ${colorScheme}?`, ['This', 'That']);
+      const option = (person) => person.chat.locator('.poll', { hasText: `Which, ${colorScheme}?` }).locator('.option', { hasText: 'This' });
+      await option(alice).click();
+      await option(bob).locator('.count').filter({ hasText: '1' }).waitFor();
       await bob.write('to be taken back');
       await bob.sees('to be taken back');
       await bob.menu('to be taken back', 'Take back');
@@ -175,6 +176,7 @@ describe('the demo page for everybody', { skip }, () => {
   test('who wants little motion sees barrages stand still', async () => {
     await begin({ reducedMotion: 'reduce' });
     await alice.start('room', { 'new-room-id': 'calm' });
+    await alice.here('members').filter({ hasText: '1 online' }).waitFor();
     await alice.here('barrage-text').fill('stands still');
     await alice.here('barrage-text').press('Enter');
     const shot = alice.here('stage').locator('.shot.still');

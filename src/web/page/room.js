@@ -125,7 +125,9 @@ export class Room {
     part(this.chat.root, 'barrage-form').onsubmit = (event) => {
       event.preventDefault();
       const input = part(this.chat.root, 'barrage-text');
-      if (input.value.trim()) this.#sendBarrage(input.value.trim(), true);
+      // Not inside yet, or not any more: what was written stays.
+      if (!input.value.trim() || !this.#inside) return;
+      this.#sendBarrage(input.value.trim(), true);
       input.value = '';
     };
     part(this.chat.root, 'rate').oninput = () => {
