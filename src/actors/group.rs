@@ -25,6 +25,7 @@ use super::notices::News;
 use super::room::Authorize;
 use super::{Reply, answer};
 use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupRole, GroupSearch, Refusal, UserId, UserProfile};
+use crate::store::{Store, StoreError};
 
 /// A member's sessions changed.
 pub(crate) struct Presence {
@@ -175,13 +176,14 @@ impl Group {
     }
 }
 
+/// What is known of one user; of an unknown one only the id.
+pub(super) fn profile(store: &dyn Store, user: &UserId) -> Result<UserProfile, StoreError> {
+    Ok(store.user(user)?.unwrap_or_else(|| UserProfile::new(user.clone(), String::new())))
+}
+
 /// What is known of users, in the order asked; an unknown one has only its id.
 pub(super) async fn profiles(core: &Core, users: Vec<UserId>) -> Result<Vec<UserProfile>, Refusal> {
-    core.archive
-        .read(move |store| {
-            users.iter().map(|user| Ok(store.user(user)?.unwrap_or_else(|| UserProfile::new(user.clone(), String::new())))).collect()
-        })
-        .await
+    core.archive.read(move |store| users.iter().map(|user| profile(store, user)).collect()).await
 }
 
 impl Handler<Held<Publish>> for Group {

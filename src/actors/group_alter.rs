@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::directory::Held;
 use super::fanout::announce;
 use super::group::{Group, Standing, profiles};
-use super::group_change::operated;
+use super::group_change::{operated, tips_user};
 use super::group_rules::Decision;
 use super::{Reply, answer};
-use crate::model::{GroupChange, GroupInfo, GroupMember, MutedUntil, Tips, TipsChange, TipsEvent, TipsUser, UserId, UserProfile};
+use crate::model::{GroupChange, GroupInfo, GroupMember, MutedUntil, Tips, TipsChange, TipsEvent, UserId, UserProfile};
 use crate::protocol::{GroupMemberWire, error_users, group_member, muted_info, verify_info};
 use crate::store::{GroupRecord, RowWrite};
 
@@ -90,10 +90,9 @@ impl Group {
     }
 
     fn say_change<'a>(&mut self, by: &UserProfile, event: TipsEvent, change: TipsChange, targets: impl Iterator<Item = &'a UserProfile>) {
-        let user = |profile: &UserProfile| TipsUser { id: profile.id.clone(), name: profile.name.clone() };
         // Of a transfer only the new owner is named.
-        let targets = targets.take(if change == TipsChange::Owner { 1 } else { usize::MAX }).map(user).collect();
-        self.say_tips(&by.id, Tips { event, operated: user(by), targets, new_owner: None, change: Some(change) });
+        let targets = targets.take(if change == TipsChange::Owner { 1 } else { usize::MAX }).map(tips_user).collect();
+        self.say_tips(&by.id, Tips { event, operated: tips_user(by), targets, new_owner: None, change: Some(change) });
     }
 }
 

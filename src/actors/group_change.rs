@@ -273,7 +273,7 @@ impl Group {
     }
 }
 
-fn tips_user(profile: &UserProfile) -> TipsUser {
+pub(super) fn tips_user(profile: &UserProfile) -> TipsUser {
     TipsUser { id: profile.id.clone(), name: profile.name.clone() }
 }
 

@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use super::group::{self, Created, Invited, Kicked, Which};
+use super::group::{self, Created, Invited, Kicked, Which, profile};
 use super::session::{Answerer, Session};
+use super::session_messages::authorize;
 use super::session_ops::{ask, reply_json};
 use super::{Reply, answer};
-use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupSearch, Refusal, UserId, UserProfile};
+use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupSearch, Refusal, Target, UserId, UserProfile};
 use crate::protocol::{GroupWork, error_users, group_base, group_full, group_member, group_short};
 use crate::store::{Store, StoreError};
 
@@ -161,13 +162,10 @@ impl Session {
         let core = self.core.clone();
         let asked = ask(|reply: Reply<_>| {
             let info = ask(|reply| core.groups.tell(&core, &group, group::Info { reply }))?;
-            let page = ask(|reply| {
-                let which = Which::Just(asker.clone());
-                core.groups.tell(&core, &group, group::Members { asker, which, next: 0, count: 1, reply })
-            })?;
+            let inside = authorize(&core, &Target::Group(group.clone()), &asker)?;
             actix::spawn(async move {
                 let found = async {
-                    super::answered(page).await?;
+                    super::answered(inside).await?;
                     let mut attributes = super::answered(info).await?.attributes;
                     if let Some(keys) = keys {
                         if let Some(missing) = keys.iter().find(|key| !attributes.contains_key(*key)) {
@@ -193,7 +191,7 @@ impl Session {
                 let mut members = Vec::new();
                 if search.by_user_name || search.by_nickname {
                     for member in store.group_members(&info.id)? {
-                        let profile = store.user(&member.user)?.unwrap_or_else(|| UserProfile::new(member.user.clone(), String::new()));
+                        let profile = profile(store, &member.user)?;
                         let by_name = search.by_user_name && search.keywords.found_in(&profile.name);
                         if by_name || search.by_nickname && search.keywords.found_in(&member.nickname) {
                             members.push((member, profile));

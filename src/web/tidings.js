@@ -924,7 +924,7 @@ class Rooms {
       this.#exit(roomID, ZIMRoomEvent.Success);
       return result;
     } catch (error) {
-      if (error.code === Code.UserIsNotInTheRoom || error.code === Code.RoomDoesNotExist) this.#inside.delete(roomID);
+      if (error.code === Code.UserIsNotInTheRoom || error.code === Code.RoomDoesNotExist) this.#forget(roomID);
       throw error;
     }
   }
@@ -962,10 +962,7 @@ class Rooms {
 
   /** The broker did something to this member. */
   changed({ roomID, state, event, extendedData }) {
-    if (state === ZIMRoomState.Disconnected) {
-      this.#inside.delete(roomID);
-      this.#attributes.delete(roomID);
-    }
+    if (state === ZIMRoomState.Disconnected) this.#forget(roomID);
     if (state === ZIMRoomState.Connected) this.#inside.add(roomID);
     this.#tell(roomID, state, event, extendedData);
   }
@@ -995,9 +992,13 @@ class Rooms {
     for (const { event, isSnapshot, data } of early) this.attributesChanged(event, { isSnapshot, ...data });
   }
 
-  #exit(roomID, event) {
+  #forget(roomID) {
     this.#inside.delete(roomID);
     this.#attributes.delete(roomID);
+  }
+
+  #exit(roomID, event) {
+    this.#forget(roomID);
     this.#tell(roomID, ZIMRoomState.Disconnected, event);
   }
 

@@ -1,18 +1,10 @@
 // The documentation in a real browser, as the broker serves it: nothing its policy forbids, every link leads somewhere.
 
-//
-// Without a browser these tests are skipped, except where CI=true, where nothing may be skipped.
-
 import assert from 'node:assert/strict';
-import { access } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 
 import { startBroker } from './broker.mjs';
-
-const CHROMIUM = process.env.TIDINGS_CHROMIUM ?? '/usr/bin/chromium';
-const playwright = await import('playwright-core').catch(() => null);
-const isMissing = !playwright || await access(CHROMIUM).then(() => false, () => true);
-const skip = isMissing && process.env.CI !== 'true' ? 'no browser, or no playwright-core' : false;
+import { launch, skip } from './browser.mjs';
 
 const PAGES = ['', 'api', 'protocol', 'coming-from-zim'];
 
@@ -35,7 +27,7 @@ async function open(path, options = {}) {
 describe('the documentation', { skip }, () => {
   before(async () => {
     broker = await startBroker();
-    browser = await playwright.chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
+    browser = await launch();
   });
 
   after(async () => {

@@ -1,37 +1,22 @@
 // The demo page in a real browser, against a real broker, used as people use it.
 //
-// Without a browser these tests are skipped, except where CI=true, where nothing may be skipped.
 // TIDINGS_SCREENSHOTS=DIR keeps a picture of each stage. TIDINGS_WEB=src/web takes the page's files from there instead of
 // from the broker they were compiled into, with the same policy: to work on the page without building.
 
 import assert from 'node:assert/strict';
-import { access, mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { startBroker } from './broker.mjs';
+import { fixture, launch, skip } from './browser.mjs';
 import { Clients } from './clients.mjs';
 
-const CHROMIUM = process.env.TIDINGS_CHROMIUM ?? '/usr/bin/chromium';
-const CHROMIUM_ARGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
-];
 const WAIT_MS = 15_000;
 const PICTURES = process.env.TIDINGS_SCREENSHOTS;
 const FROM_DISK = process.env.TIDINGS_WEB;
 const TYPES = { html: 'text/html; charset=utf-8', css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8' };
 
-const playwright = await import('playwright-core').catch(() => null);
-const missing = await whatIsMissing();
-export const skip = process.env.CI === 'true' ? false : missing;
-
-async function whatIsMissing() {
-  if (!playwright) return 'playwright-core is not installed: run `npm ci` in tests/web';
-  return access(CHROMIUM).then(() => false, () => `there is no browser at ${CHROMIUM}: install Debian's chromium`);
-}
-
-export const fixture = (name) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+export { fixture, skip };
 
 /** One person's pane, spoken to as a user would. */
 export class Person {
@@ -156,14 +141,11 @@ export class Playground {
   #page;
 
   static async start() {
-    if (missing) assert.fail(missing);
     if (PICTURES) await mkdir(PICTURES, { recursive: true });
     const playground = new Playground();
     playground.broker = await startBroker();
-    // It makes a profile directory of its own and takes it away again.
     // Pages from disk are nobody's neighbours to the browser, and the broker is on its own machine.
-    const args = FROM_DISK ? [...CHROMIUM_ARGS, '--disable-features=LocalNetworkAccessChecks'] : CHROMIUM_ARGS;
-    playground.#browser = await playwright.chromium.launch({ executablePath: CHROMIUM, args });
+    playground.#browser = await launch(FROM_DISK ? ['--disable-features=LocalNetworkAccessChecks'] : []);
     return playground;
   }
 

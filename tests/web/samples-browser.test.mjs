@@ -1,20 +1,12 @@
 // The page's samples that need a browser: a chosen file, and a recording.
 
 import assert from 'node:assert/strict';
-import { access } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import { startBroker } from './broker.mjs';
+import { fixture, launch, skip } from './browser.mjs';
 import { Clients } from './clients.mjs';
 import { SEND_LOCAL_FILE, SEND_RECORDING } from './samples.mjs';
-
-const CHROMIUM = process.env.TIDINGS_CHROMIUM ?? '/usr/bin/chromium';
-const CHROMIUM_ARGS = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
-const playwright = await import('playwright-core').catch(() => null);
-const isThere = playwright && await access(CHROMIUM).then(() => true, () => false);
-const skip = process.env.CI === 'true' || isThere ? false : 'there is no browser';
-const fixture = (name) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 
 describe('samples in a browser', { skip }, () => {
   let broker;
@@ -27,7 +19,7 @@ describe('samples in a browser', { skip }, () => {
     broker = await startBroker();
     clients = new Clients(broker);
     ben = await clients.login('ben');
-    browser = await playwright.chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
+    browser = await launch();
     // The samples are run as text, which the demo page's own policy forbids.
     const context = await browser.newContext({ bypassCSP: true });
     page = await context.newPage();

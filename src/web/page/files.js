@@ -1,5 +1,6 @@
 // Files in a conversation: what a bubble shows of them, what a chosen file is sent as, and recording.
 
+import { make } from './dom.js';
 import { hint, say } from './text.js';
 
 const IMAGE = 11;
@@ -51,8 +52,6 @@ async function durationOf(file, type) {
     URL.revokeObjectURL(url);
   }
 }
-
-const make = (tag, fields) => Object.assign(document.createElement(tag), fields);
 
 export function sizeText(bytes) {
   const units = ['B', 'KB', 'MB'];
