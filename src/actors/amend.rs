@@ -101,7 +101,7 @@ pub(crate) fn amend<A: Keeper>(owner: &mut A, amend: Amend, ctx: &mut Context<A>
         let by = by.clone();
         async move {
             let change = review(&core, &by, target, change).await?;
-            let (now_ms, limits) = (core.clock.wall_ms(), core.config.limits.clone());
+            let (now_ms, limits) = (core.clock.wall_ms(), core.config().limits.clone());
             let user = by.clone();
             let decided = core.archive.read(move |store| {
                 let Some(before) = seek::message(store, &place, handle, right.first_seq)? else { return Ok(Err(Refusal::MessageMissing)) };

@@ -43,8 +43,8 @@ impl Files {
     pub(super) fn of(core: &Core) -> Self {
         Self {
             desk: core.media.clone(),
-            limits: core.config.limits.clone(),
-            unsent_ms: core.config.media.unsent_seconds * 1000,
+            limits: core.config().limits.clone(),
+            unsent_ms: core.config().media.unsent_seconds * 1000,
             now_ms: core.clock.wall_ms(),
             now: core.clock.elapsed(),
         }

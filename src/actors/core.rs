@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::ArbiterHandle;
+use arc_swap::ArcSwap;
 use tokio::sync::broadcast;
 
 use super::archive::ArchiveHandle;
@@ -35,7 +36,7 @@ use crate::store::Store;
 
 /// One broker's shared parts. Nothing here is changed but through the types' own rules.
 pub(crate) struct Core {
-    pub(crate) config: Arc<Config>,
+    pub(crate) settings: ArcSwap<Config>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Arc<dyn Store>,
@@ -69,6 +70,11 @@ impl fmt::Debug for Core {
 }
 
 impl Core {
+    /// The configuration as it is now: part of it can be reloaded.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        self.settings.load_full()
+    }
+
     /// Whether the broker still takes new work.
     ///
     /// # Errors
@@ -86,7 +92,7 @@ impl Core {
 
     /// A connection begins.
     pub(crate) fn open_link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
-        let shed = &self.config.shed;
+        let shed = &self.config().shed;
         let limits = OutboxLimits {
             reliable_bytes_max: shed.outbox_reliable_bytes,
             reliable_frames_max: shed.outbox_reliable_frames,
@@ -125,7 +131,7 @@ impl Core {
 
     /// How long an owner without work stays.
     pub(crate) fn idle(&self) -> Duration {
-        Duration::from_secs(self.config.actors.idle_seconds)
+        Duration::from_secs(self.config().actors.idle_seconds)
     }
 }
 

@@ -104,7 +104,7 @@ impl Resident for Group {
     const KIND: &'static str = "group";
 
     fn mailbox_max(core: &Core) -> usize {
-        core.config.actors.group_mailbox
+        core.config().actors.group_mailbox
     }
 
     fn new(core: Arc<Core>, id: GroupId, holds: Holds) -> Self {

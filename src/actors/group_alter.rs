@@ -29,7 +29,7 @@ impl Handler<Held<Alter>> for Group {
 
     fn handle(&mut self, held: Held<Alter>, ctx: &mut Context<Self>) {
         let Alter { by, change, reply } = held.open();
-        let (now_ms, limits) = (self.core.clock.wall_ms(), self.core.config.limits.clone());
+        let (now_ms, limits) = (self.core.clock.wall_ms(), self.core.config().limits.clone());
         let decision = match self.existing().and_then(|state| state.decide(&by.id, &change, now_ms, &limits)) {
             Ok(decision) => decision,
             Err(refusal) => {

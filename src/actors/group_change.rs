@@ -134,18 +134,18 @@ fn candidates(
 
 impl Group {
     async fn look_up(core: Arc<super::core::Core>, conversation: Conversation, users: Vec<UserId>) -> Result<Candidates, Refusal> {
-        let (must_exist, groups_max) = (core.config.users.must_exist, core.config.limits.groups_per_user_max);
+        let (must_exist, groups_max) = (core.config().users.must_exist, core.config().limits.groups_per_user_max);
         core.archive.read(move |store| candidates(store, &conversation, users, must_exist, groups_max)).await
     }
 
     fn member(&self, user: &UserId, role: GroupRole, head: u64) -> GroupMember {
-        let first_seq = if self.core.config.group.new_members_see_history { 1 } else { head + 1 };
+        let first_seq = if self.core.config().group.new_members_see_history { 1 } else { head + 1 };
         GroupMember::new(user.clone(), role, self.core.mint.next(), first_seq, head)
     }
 
     /// The broker's limit, or a lower one of the group's own.
     fn members_max(&self, info: &GroupInfo) -> usize {
-        let members_max = self.core.config.limits.group_members_max;
+        let members_max = self.core.config().limits.group_members_max;
         if info.members_max > 0 { members_max.min(info.members_max) } else { members_max }
     }
 
@@ -232,7 +232,7 @@ impl Group {
     }
 
     pub(super) fn say_tips(&mut self, by: &UserId, tips: Tips) {
-        if !self.core.config.group.tips {
+        if !self.core.config().group.tips {
             return;
         }
         let (reply, _nobody_waits) = oneshot::channel();

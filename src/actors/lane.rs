@@ -92,7 +92,7 @@ impl Lane {
         // Unbounded in type only: it holds at most one entry per append under way, which the archive bounds.
         let (completions, inlet) = mpsc::unbounded_channel();
         Self {
-            batch: Batch::new(&core.config.batch),
+            batch: Batch::new(&core.config().batch),
             core,
             waiting: HashMap::new(),
             in_flight: HashSet::new(),
@@ -284,7 +284,7 @@ fn review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation,
     let moderator = lane.core.moderator.clone().filter(|_| publish.draft.body.class() != MessageClass::Barrage);
     let Some(moderator) = moderator else { return carry(owner, publish, &conversation, ctx) };
     let request = ReviewRequest { sender: publish.sender.clone(), target: publish.target.clone(), draft: publish.draft.clone() };
-    let limits = lane.core.config.limits.clone();
+    let limits = lane.core.config().limits.clone();
     let review = async move { moderator.review(request).await };
     ctx.wait(review.into_actor(owner).map(move |verdict, owner, ctx| {
         let mut publish = publish;

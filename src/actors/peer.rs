@@ -43,11 +43,11 @@ impl Resident for Peer {
     const KIND: &'static str = "peer";
 
     fn mailbox_max(core: &Core) -> usize {
-        core.config.actors.peer_mailbox
+        core.config().actors.peer_mailbox
     }
 
     fn new(core: Arc<Core>, key: PeerKey, holds: Holds) -> Self {
-        let known = [!core.config.users.must_exist; 2];
+        let known = [!core.config().users.must_exist; 2];
         Self { lane: Lane::new(core.clone()), core, key, holds, known, busy: false }
     }
 }

@@ -46,14 +46,14 @@ impl PressureCell {
 
 /// Runs on the actors' thread until it ends.
 pub(crate) async fn beat(core: Arc<Core>) {
-    let mut gauge = PressureGauge::new(Duration::from_millis(core.config.shed.late_ms));
+    let mut gauge = PressureGauge::new(Duration::from_millis(core.config().shed.late_ms));
     loop {
         tokio::time::sleep(BEAT).await;
         let asked = core.clock.elapsed();
         // Behind everyone who is ready now.
         tokio::task::yield_now().await;
         let now = core.clock.elapsed();
-        let appends_max = core.config.actors.appends_in_flight_max.max(1);
+        let appends_max = core.config().actors.appends_in_flight_max.max(1);
         let reading = Reading {
             turn: now.saturating_sub(asked),
             write: core.pressure.take_write_late(),

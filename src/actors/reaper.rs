@@ -79,11 +79,11 @@ struct Deadlines {
 
 impl Deadlines {
     fn of(core: &Core) -> Self {
-        let server = &core.config.server;
+        let server = &core.config().server;
         Self {
             login: Duration::from_secs(server.login_timeout_seconds),
             silence: Duration::from_millis(server.heartbeat_seconds * 1_500),
-            stalled: Duration::from_secs(core.config.shed.stalled_seconds),
+            stalled: Duration::from_secs(core.config().shed.stalled_seconds),
         }
     }
 }

@@ -136,11 +136,11 @@ impl Resident for Room {
     const KIND: &'static str = "room";
 
     fn mailbox_max(core: &Core) -> usize {
-        core.config.actors.room_mailbox
+        core.config().actors.room_mailbox
     }
 
     fn new(core: Arc<Core>, id: RoomId, holds: Holds) -> Self {
-        let budget = BarrageBudget::new(core.config.shed.room_barrages_per_second, core.config.shed.room_barrages_burst);
+        let budget = BarrageBudget::new(core.config().shed.room_barrages_per_second, core.config().shed.room_barrages_burst);
         let lane = Lane::new(core.clone());
         Self { core, id, holds, lane, state: None, budget, shed: [0; 3], barrages: [0; 3], movements: Vec::new(), unreadable: None }
     }
@@ -160,7 +160,7 @@ impl Actor for Room {
             Ok(Some(mut record)) => {
                 // Their owners are not inside.
                 record.attributes.retain(|_, attribute| !attribute.until_left);
-                let stands = room.core.config.room.grace_seconds + record.destroy_delay_seconds;
+                let stands = room.core.config().room.grace_seconds + record.destroy_delay_seconds;
                 let until = room.core.clock.elapsed() + Duration::from_secs(stands);
                 room.state = Some(RoomState::empty(record, until));
             }
@@ -262,7 +262,7 @@ impl Room {
     fn admit(&mut self, admit: Admit, ctx: &mut Context<Self>) {
         deliver_accepted(self);
         let Admit { profile, link, reply, .. } = admit;
-        let members_max = self.core.config.limits.room_members_max;
+        let members_max = self.core.config().limits.room_members_max;
         let entered = self.existing().and_then(|state| {
             if state.len() >= members_max && !state.contains(&profile.id) {
                 return Err(Refusal::RoomFull { members_max });
@@ -382,7 +382,7 @@ impl Handler<Held<Lost>> for Room {
     type Result = ();
 
     fn handle(&mut self, held: Held<Lost>, _: &mut Context<Self>) {
-        let until = self.core.clock.elapsed() + Duration::from_secs(self.core.config.room.grace_seconds);
+        let until = self.core.clock.elapsed() + Duration::from_secs(self.core.config().room.grace_seconds);
         let Lost { user, number } = held.open();
         if let Some(state) = &mut self.state {
             state.lose(&user, number, until);
@@ -449,7 +449,7 @@ impl Handler<Held<Authorize>> for Room {
     fn handle(&mut self, held: Held<Authorize>, ctx: &mut Context<Self>) {
         let Authorize { user, reply } = held.open();
         // Without room history nothing is ever visible, though it is kept for order and retries while the room lives.
-        let first_seq = if self.core.config.room.history { 1 } else { u64::MAX };
+        let first_seq = if self.core.config().room.history { 1 } else { u64::MAX };
         answer(reply, self.inside(&user).map(|state| (state.conversation(), first_seq)));
         self.leave_if_unused(ctx);
     }

@@ -98,7 +98,7 @@ impl Handler<Held<Agree>> for Room {
 
     fn handle(&mut self, held: Held<Agree>, ctx: &mut Context<Self>) {
         let Agree { by, changes, terms, batch, reply } = held.open();
-        let limits = self.core.config.limits.clone();
+        let limits = self.core.config().limits.clone();
         let agreed = self.inside(&by).and_then(|state| {
             let agreed = agree(&state.record.attributes, &by, &changes, terms, &limits)?;
             Ok((RoomRecord { attributes: agreed.attributes.clone(), ..state.record.clone() }, agreed))
@@ -131,7 +131,7 @@ impl Handler<Held<Describe>> for Room {
 
     fn handle(&mut self, held: Held<Describe>, ctx: &mut Context<Self>) {
         let Describe { by, users, attributes, until_left, reply } = held.open();
-        let limits = self.core.config.limits.clone();
+        let limits = self.core.config().limits.clone();
         let described = self.inside(&by).and_then(|state| {
             let (inside, outside): (Vec<UserId>, Vec<UserId>) = users.into_iter().partition(|user| state.contains(user));
             if inside.is_empty() {

@@ -42,7 +42,7 @@ impl Handler<Held<AskSearch>> for User {
         }
         self.searching = true;
         let (archive, me) = (self.core.archive.clone(), self.id.clone());
-        let (left, bytes_max) = (self.core.config.limits.search_messages_max, self.core.config.server.frame_bytes_max / 2);
+        let (left, bytes_max) = (self.core.config().limits.search_messages_max, self.core.config().server.frame_bytes_max / 2);
         let look = async move { archive.read(move |store| Looking { store, me: &me, variant, left, bytes_max }.carry_out(&work)).await };
         ctx.spawn(look.into_actor(self).map(|found, user, _| {
             user.searching = false;

@@ -63,7 +63,7 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.set_mailbox_capacity(self.core.config.actors.session_mailbox);
+        ctx.set_mailbox_capacity(self.core.config().actors.session_mailbox);
         self.core.metrics.actors_changed("session", 1);
     }
 
@@ -123,7 +123,7 @@ impl Handler<Inbound> for Session {
         if self.link.outbox.is_closed() {
             return;
         }
-        let request = match decode(&inbound.frame, &self.core.config.limits) {
+        let request = match decode(&inbound.frame, &self.core.config().limits) {
             Ok(request) => request,
             Err(malformed) => return self.count_malformed(&malformed.refusal),
         };
@@ -162,7 +162,7 @@ impl Session {
         self.core.metrics.refused(code_of(refusal));
         self.malformed += 1;
         let _queued_or_closed = self.link.outbox.push(encode_error(None, refusal));
-        if self.malformed >= self.core.config.server.malformed_frames_max {
+        if self.malformed >= self.core.config().server.malformed_frames_max {
             self.link.close(CloseCode::Malformed);
         }
     }

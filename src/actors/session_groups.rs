@@ -23,7 +23,7 @@ impl Session {
         match work {
             GroupWork::Create { id, name, avatar_url, advanced, users } => {
                 let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", core.mint.next())));
-                let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &core.config.limits)
+                let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &core.config().limits)
                     .and_then(|info| ask(|reply| core.groups.tell(&core, &id, group::Create { owner: user, info, users, reply })));
                 answerer.later(asked, reply_json(created));
             }

@@ -84,7 +84,7 @@ impl Session {
                 answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
             }
             MessageWork::Combined { combine, next } => {
-                let bytes_max = core.config.server.frame_bytes_max / 2;
+                let bytes_max = core.config().server.frame_bytes_max / 2;
                 let asked = ask(|reply| {
                     let archive = core.archive.clone();
                     actix::spawn(async move {

@@ -132,7 +132,7 @@ impl Session {
         let core = self.core.clone();
         // Receipts are of kept messages in peer conversations and groups. Source: spec 3.12, Receipts.
         draft.terms.receipt &= draft.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
-        let checked = draft.validate(&me.id, &target, &core.config.limits).map_err(Refusal::from);
+        let checked = draft.validate(&me.id, &target, &core.config().limits).map_err(Refusal::from);
         let variant = self.link.variant();
         let beyond = match &draft {
             Draft { body, .. } if !variant.knows(body) => Some(format!("message kind {} in this SDK version", body.kind().number())),
@@ -204,7 +204,7 @@ impl Session {
                 let read = async {
                     let (conversation, first_seq) = answered(authorized).await?;
                     // The engine counts encoded bytes; half a frame leaves room for what the reply adds to each message.
-                    let bytes_max = core.config.server.frame_bytes_max / 2;
+                    let bytes_max = core.config().server.frame_bytes_max / 2;
                     let page = move |store: &dyn Store| {
                         let Sight { first_seq, deletes } = sight(store, &reader, &conversation, first_seq)?;
                         let viewer = deletes.then(|| reader.clone());

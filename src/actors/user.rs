@@ -121,12 +121,12 @@ impl Resident for User {
     const KIND: &'static str = "user";
 
     fn mailbox_max(core: &Core) -> usize {
-        core.config.actors.user_mailbox
+        core.config().actors.user_mailbox
     }
 
     fn new(core: Arc<Core>, id: UserId, holds: Holds) -> Self {
         Self {
-            notices: Arc::new(Notices::new(core.config.actors.user_notices_max)),
+            notices: Arc::new(Notices::new(core.config().actors.user_notices_max)),
             book: None,
             flush_scheduled: false,
             searching: false,
@@ -249,7 +249,7 @@ impl Handler<Held<EnterRoom>> for User {
         {
             return answer(reply, Err(Refusal::NotInRoom(from.to_string())));
         }
-        let rooms_max = self.core.config.limits.rooms_per_user_max;
+        let rooms_max = self.core.config().limits.rooms_per_user_max;
         let places = self.places.len() + self.entering - usize::from(instead_of.is_some());
         if !self.places.contains_key(&room) && places >= rooms_max {
             return answer(reply, Err(Refusal::TooManyRooms { rooms_max }));
@@ -341,7 +341,7 @@ impl Handler<Held<QueryUsers>> for User {
     fn handle(&mut self, held: Held<QueryUsers>, ctx: &mut Context<Self>) {
         let QueryUsers { users, reply } = held.open();
         let now = self.core.clock.elapsed();
-        if let Err(refusal) = admit_query(&mut self.queries, now, users.len(), self.core.config.limits.user_query_max) {
+        if let Err(refusal) = admit_query(&mut self.queries, now, users.len(), self.core.config().limits.user_query_max) {
             return answer(reply, Err(refusal));
         }
         let archive = self.core.archive.clone();

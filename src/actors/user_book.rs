@@ -185,7 +185,7 @@ impl User {
         if self.book.is_some() {
             return then(self, ctx);
         }
-        let (archive, me, limits) = (self.core.archive.clone(), self.id.clone(), self.core.config.limits.clone());
+        let (archive, me, limits) = (self.core.archive.clone(), self.id.clone(), self.core.config().limits.clone());
         let read = async move { archive.read(move |store| load(store, &me, &limits)).await };
         ctx.wait(read.into_actor(self).map(move |loaded, user, ctx| {
             match loaded {
@@ -203,7 +203,7 @@ impl User {
     }
 
     fn take_news(&mut self, taken: &Taken, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
-        let unread_max = self.core.config.limits.unread_max;
+        let unread_max = self.core.config().limits.unread_max;
         let Some(book) = &mut self.book else { return then(self, ctx) };
         if taken.lost {
             return self.reload(ctx, then);
@@ -242,7 +242,7 @@ impl User {
         if stale.is_empty() {
             return then(self, ctx);
         }
-        let (archive, me, limits) = (self.core.archive.clone(), self.id.clone(), self.core.config.limits.clone());
+        let (archive, me, limits) = (self.core.archive.clone(), self.id.clone(), self.core.config().limits.clone());
         let read = async move {
             let load = move |store: &dyn Store| {
                 let entries = stale.into_iter().map(|conversation| {
@@ -304,7 +304,7 @@ impl User {
             return;
         }
         self.flush_scheduled = true;
-        ctx.run_later(Duration::from_millis(self.core.config.batch.list_tick_ms), |user, ctx| {
+        ctx.run_later(Duration::from_millis(self.core.config().batch.list_tick_ms), |user, ctx| {
             user.flush_scheduled = false;
             user.flush(ctx);
         });

@@ -77,7 +77,7 @@ fn unread_list() -> Refusal {
 impl User {
     /// A conversation that is not in the book: it began a moment ago, or long ago and was left out.
     fn fetch_entry(&mut self, conversation: Conversation, work: EntryWork, asker: Asker, ctx: &mut Context<Self>) {
-        let (archive, me, limits) = (self.core.archive.clone(), self.id.clone(), self.core.config.limits.clone());
+        let (archive, me, limits) = (self.core.archive.clone(), self.id.clone(), self.core.config().limits.clone());
         let wanted = conversation.clone();
         let read = async move { archive.read(move |store| load_entry(store, &me, &wanted, &limits)).await };
         ctx.wait(read.into_actor(self).map(move |entry, user, ctx| match entry {
@@ -125,7 +125,7 @@ impl User {
         match work {
             EntryWork::Query { .. } => self.answer_one((conversation, entry), asker, ctx),
             EntryWork::Pin { pinned, .. } => {
-                let pinned_max = self.core.config.limits.pinned_conversations_max;
+                let pinned_max = self.core.config().limits.pinned_conversations_max;
                 if pinned && !entry.is_pinned() && book.pinned_count() >= pinned_max {
                     return answer(asker.reply, Err(Refusal::TooManyPinned { pinned_max }));
                 }
@@ -245,7 +245,7 @@ impl User {
     /// Marks conversations, or takes the mark off; names those of which it was not possible. Source: spec 3.5, setConversationMark.
     fn mark(&mut self, mark: u32, set: bool, targets: &[Target], asker: Asker, ctx: &mut Context<Self>) {
         let Some(book) = &self.book else { return answer(asker.reply, Err(unread_list())) };
-        let limits = &self.core.config.limits;
+        let limits = &self.core.config().limits;
         let mut free = limits.marked_conversations_max.saturating_sub(book.marked_count(mark));
         let (mut records, mut failed) = (Vec::new(), Vec::new());
         for target in targets {
@@ -451,7 +451,7 @@ impl User {
 
     fn answer_list(&self, entries: Vec<(Conversation, super::book::Entry)>, asker: Asker, ctx: &mut Context<Self>) {
         let (archive, me) = (self.core.archive.clone(), self.id.clone());
-        let (reader, bytes_max) = (me.clone(), self.core.config.server.frame_bytes_max / 2);
+        let (reader, bytes_max) = (me.clone(), self.core.config().server.frame_bytes_max / 2);
         let look_up = async move {
             let shown = archive.read(move |store| show(store, &reader, entries)).await;
             answer(

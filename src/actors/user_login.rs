@@ -59,7 +59,7 @@ impl User {
         if let Some(position) = self.sessions.iter().position(|at| at.device == device) {
             self.displace(position);
         }
-        while self.sessions.len() >= self.core.config.users.devices_per_user_max {
+        while self.sessions.len() >= self.core.config().users.devices_per_user_max {
             let oldest = self.displace(0);
             self.give_up_places(oldest.link.number, ctx);
         }
@@ -94,7 +94,7 @@ impl User {
     fn catch_up(&mut self, arrival: Arrival, groups: Result<(), Refusal>, ctx: &mut Context<Self>) {
         let up_to = self.core.store.last_commit();
         arrival.link.live_after(up_to);
-        let history = &self.core.config.history;
+        let history = &self.core.config().history;
         let now_ms = self.core.clock.wall_ms();
         let (after, since_ms) = match (arrival.resume_from, groups) {
             (_, Err(refusal)) => {
@@ -120,7 +120,7 @@ impl User {
             up_to,
             since_ms,
             messages_max: history.resume_messages_max,
-            bytes_max: self.core.config.shed.outbox_reliable_bytes / 2,
+            bytes_max: self.core.config().shed.outbox_reliable_bytes / 2,
         };
         let (archive, variant) = (self.core.archive.clone(), arrival.link.variant());
         let read = async move {
@@ -155,7 +155,7 @@ impl User {
         let cursor = if frames.is_empty() { up_to } else { after };
         let mut result = json!({
             "userID": self.id, "userName": profile.name, "sessionID": link.session, "serverTime": self.core.clock.wall_ms(),
-            "heartbeatSeconds": self.core.config.server.heartbeat_seconds, "cursor": cursor.to_string(), "rooms": rooms,
+            "heartbeatSeconds": self.core.config().server.heartbeat_seconds, "cursor": cursor.to_string(), "rooms": rooms,
         });
         let (media_token, media_token_seconds) = url_token(&self.core, &self.id, link.token_expires_at());
         result["mediaToken"] = media_token.into();
@@ -220,7 +220,7 @@ impl Handler<Held<Ended>> for User {
         let Some(position) = self.sessions.iter().position(|at| at.link.number == number) else { return };
         let at = self.sessions.remove(position);
         self.publish_presence(ctx);
-        if self.sessions.is_empty() && self.core.config.history.offline_days > 0 {
+        if self.sessions.is_empty() && self.core.config().history.offline_days > 0 {
             self.core.left.note(&self.id, at.link.has_up_to(&self.core.handed));
         }
         if self.sessions.is_empty() {

@@ -162,7 +162,7 @@ impl User {
             let mut list = user.following.clone();
             list.retain(|(followed, until)| *until > now_ms && !known.contains(followed));
             list.extend(known.into_iter().filter(|one| *one != me).map(|one| (one, now_ms + minutes * MINUTE_MS)));
-            let max = user.core.config.limits.status_subscriptions_max;
+            let max = user.core.config().limits.status_subscriptions_max;
             if list.len() > max {
                 let reason = format!("would make {} subscriptions, the limit is {max}", list.len());
                 return answer(reply, Err(Invalid::new("userIDs", reason).into()));

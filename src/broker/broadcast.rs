@@ -23,7 +23,7 @@ impl Broker {
     pub async fn broadcast(&self, from: &UserId, draft: Draft) -> Result<Broadcast, Refusal> {
         let core = self.core.clone();
         core.accepting()?;
-        draft.validate_broadcast(&core.config.limits)?;
+        draft.validate_broadcast(&core.config().limits)?;
         let timestamp_ms = core.clock.wall_ms();
         let broadcast = Broadcast {
             id: core.mint.next(),

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use actix::{ArbiterHandle, System};
+use arc_swap::ArcSwap;
 use thiserror::Error;
 use tokio::sync::{broadcast, watch};
 
@@ -203,7 +204,7 @@ impl BrokerBuilder {
             pressure: PressureCell::default(),
             draining: false.into(),
             eviction_degraded: false.into(),
-            config,
+            settings: ArcSwap::new(config),
         });
         Reaper::start(core.clone());
         core.arbiter.spawn(pulse::beat(core.clone()));

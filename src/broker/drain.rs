@@ -61,7 +61,7 @@ async fn drain(core: &Core, grace: Duration) -> ShutdownReport {
         tracing::warn!(writes = core.archive.in_flight(), "writes did not finish within the grace");
     }
     // Two ticks: what became durable last is still gathered by its conversation.
-    sleep(Duration::from_millis(core.config.batch.tick_ms * 2)).await;
+    sleep(Duration::from_millis(core.config().batch.tick_ms * 2)).await;
     let writes_unfinished = core.archive.in_flight();
     for link in core.links.all() {
         link.close(CloseCode::Shutdown);

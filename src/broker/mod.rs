@@ -94,10 +94,10 @@ impl Broker {
         BrokerBuilder::new()
     }
 
-    /// The configuration it runs with.
+    /// The configuration it runs with now.
     #[must_use]
-    pub fn config(&self) -> &Config {
-        &self.core.config
+    pub fn config(&self) -> Arc<Config> {
+        self.core.config()
     }
 
     /// Sends as a user, who need not be online. The same rules hold as for a client: rates, membership, limits.
@@ -111,7 +111,7 @@ impl Broker {
     pub async fn send(&self, from: &UserId, to: &Target, draft: Draft) -> Result<Arc<Message>, Refusal> {
         let core = &self.core;
         core.accepting()?;
-        draft.validate(from, to, &core.config.limits)?;
+        draft.validate(from, to, &core.config().limits)?;
         let (reply, outcome) = oneshot::channel();
         let publish = Publish { sender: from.clone(), origin: 0, target: to.clone(), draft, asked: None, reply };
         match to {
@@ -128,7 +128,7 @@ impl Broker {
     /// [`Refusal::Invalid`] for the name, [`Refusal::StoreUnavailable`].
     pub async fn register(&self, user: &UserId, name: &str) -> Result<(), Refusal> {
         self.core.accepting()?;
-        crate::model::UserProfile::check_name(name, &self.core.config.limits)?;
+        crate::model::UserProfile::check_name(name, &self.core.config().limits)?;
         let (core, user, name) = (self.core.clone(), user.clone(), name.to_owned());
         let (reply, outcome) = oneshot::channel();
         // On the broker's own thread: the caller's runtime may have no threads that may wait.

@@ -14,7 +14,7 @@ use crate::actors::core::Core;
 /// # Errors
 /// The answer that says which rule refuses it.
 pub(super) fn admit(core: &Core, headers: &HeaderMap, connection: Option<&Connection>) -> Result<(), Box<HttpResponse>> {
-    let server = &core.config.server;
+    let server = &core.config().server;
     let refuse = |status, reason| Err(Box::new(problem(status, 6_000_007, reason)));
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("unreadable"));

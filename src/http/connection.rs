@@ -125,7 +125,7 @@ impl Doorman {
             .open
             .load(Ordering::Relaxed)
             .saturating_sub(self.core.links.logged_in() + self.addresses.proven.load(Ordering::Relaxed));
-        if without_session > self.core.config.server.connections_unauthenticated_max + CONNECTIONS_BESIDE_MAX {
+        if without_session > self.core.config().server.connections_unauthenticated_max + CONNECTIONS_BESIDE_MAX {
             tracing::debug!(without_session, "connection cut: too many without a session");
             cut(options);
         }

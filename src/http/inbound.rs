@@ -53,7 +53,7 @@ pub(super) enum End {
 impl<P: Ponger> Reader<P> {
     /// For a connection of which nothing was read yet; starts its session.
     pub(super) fn new(core: Arc<Core>, link: Arc<Link>, ponger: P) -> Self {
-        let server = &core.config.server;
+        let server = &core.config().server;
         let session = Session::new(core.clone(), link.clone()).start();
         let first_bytes_max = server.frame_bytes_before_login_max;
         let guard = FrameGuard::new(GuardLimits {
@@ -89,7 +89,7 @@ impl<P: Ponger> Reader<P> {
         self.link.heard(self.core.clock.elapsed());
         if !self.logged_in && self.link.identity().is_some() {
             self.logged_in = true;
-            let bytes_max = self.core.config.server.frame_bytes_max;
+            let bytes_max = self.core.config().server.frame_bytes_max;
             self.guard.set_limits(bytes_max, bytes_max);
             self.reassembler.set_limit(bytes_max);
         }

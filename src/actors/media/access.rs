@@ -26,7 +26,7 @@ enum Known {
 /// # Errors
 /// [`Refusal::FileMissing`] whether it is not there or not for this user.
 pub(crate) async fn readable(core: &Arc<Core>, user: &UserId, file: FileUid) -> Result<MediaRecord, Refusal> {
-    let (now_ms, unsent_ms, me) = (core.clock.wall_ms(), core.config.media.unsent_seconds * 1000, user.clone());
+    let (now_ms, unsent_ms, me) = (core.clock.wall_ms(), core.config().media.unsent_seconds * 1000, user.clone());
     let known = core.archive.read(move |store| look_up(store, &me, file, now_ms, unsent_ms)).await?;
     match known {
         Known::No => Err(Refusal::FileMissing),

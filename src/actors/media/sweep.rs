@@ -35,7 +35,7 @@ pub(crate) async fn keep_tidy(core: Arc<Core>) {
 
 fn give_up(core: &Core) {
     let now = core.clock.elapsed();
-    let after = Duration::from_secs(core.config.media.unfinished_seconds);
+    let after = Duration::from_secs(core.config().media.unfinished_seconds);
     let mut ledger = core.media.ledger();
     ledger.forget_spoken_for(now);
     let given_up = ledger.given_up(now, after);
@@ -50,7 +50,7 @@ fn give_up(core: &Core) {
 pub(crate) async fn collect(core: &Arc<Core>) -> Result<usize, Refusal> {
     let (mut last, mut deleted) = (None, 0);
     loop {
-        let (now_ms, unsent_ms) = (core.clock.wall_ms(), core.config.media.unsent_seconds * 1000);
+        let (now_ms, unsent_ms) = (core.clock.wall_ms(), core.config().media.unsent_seconds * 1000);
         let (next, unneeded) = core.archive.read(move |store| unneeded(store, last, now_ms, unsent_ms)).await?;
         for record in unneeded {
             deleted += usize::from(delete(core, record).await?);
@@ -104,7 +104,7 @@ async fn delete(core: &Arc<Core>, record: MediaRecord) -> Result<bool, Refusal> 
     if !desk.ledger().condemn(file) {
         return Ok(false);
     }
-    let (now_ms, unsent_ms) = (core.clock.wall_ms(), core.config.media.unsent_seconds * 1000);
+    let (now_ms, unsent_ms) = (core.clock.wall_ms(), core.config().media.unsent_seconds * 1000);
     let its = record.clone();
     // Once more: a message may have taken it up before it was condemned.
     let outcome = match core.archive.read(move |store| is_needed(store, &its, now_ms, unsent_ms)).await {

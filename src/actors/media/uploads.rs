@@ -205,7 +205,7 @@ pub(crate) async fn begin(
 ) -> Result<Arc<Upload>, Refusal> {
     core.accepting()?;
     core.store.writable()?;
-    let limits = &core.config.limits;
+    let limits = &core.config().limits;
     let bytes_max = kind.bytes_max(limits);
     if let Some(bytes) = bytes.filter(|bytes| *bytes == 0 || *bytes > bytes_max) {
         return Err(Refusal::FileSize { bytes, bytes_max });
@@ -218,7 +218,7 @@ pub(crate) async fn begin(
     let name = clean_name(name, limits.file_name_bytes_max);
     let upload = Upload::new(spool, file, owner, kind, name, bytes.unwrap_or(bytes_max), core.clock.elapsed());
     let upload = Arc::new(upload);
-    core.media.ledger().begin(upload.clone(), &core.config.media)?;
+    core.media.ledger().begin(upload.clone(), &core.config().media)?;
     core.metrics.upload_began();
     Ok(upload)
 }
@@ -281,7 +281,7 @@ pub(crate) async fn finish(core: &Arc<Core>, upload: Arc<Upload>) -> Result<Medi
 async fn keep(core: &Arc<Core>, upload: &Arc<Upload>) -> Result<MediaRecord, Refusal> {
     let desk: &MediaDesk = &core.media;
     let _permit = desk.probes.acquire().await.map_err(disk)?;
-    let (its, options, limits) = (upload.clone(), desk.options.clone(), core.config.limits.clone());
+    let (its, options, limits) = (upload.clone(), desk.options.clone(), core.config().limits.clone());
     let (probed, path, bytes, sha256) = blocking(move || {
         let (path, bytes, sha256) = {
             let spool = its.spool();

@@ -104,7 +104,7 @@ fn metadata(given: &str) -> Result<Vec<(String, String)>, Invalid> {
 
 fn add_expiry<'a>(response: &'a mut HttpResponseBuilder, core: &Core) -> &'a mut HttpResponseBuilder {
     let at =
-        SystemTime::UNIX_EPOCH + Duration::from_millis(core.clock.wall_ms()) + Duration::from_secs(core.config.media.unfinished_seconds);
+        SystemTime::UNIX_EPOCH + Duration::from_millis(core.clock.wall_ms()) + Duration::from_secs(core.config().media.unfinished_seconds);
     response.insert_header((EXPIRES, HttpDate::from(at).to_string()))
 }
 
@@ -246,7 +246,7 @@ async fn grow(
     mut body: web::Payload,
 ) -> Result<(), Box<HttpResponse>> {
     let mark = checksum.is_some().then(|| writing.mark());
-    let mut pace = Pace::new(&core.config.media, &*core.clock);
+    let mut pace = Pace::new(&core.config().media, &*core.clock);
     let came = loop {
         let next = tokio::select! {
             next = pace.next(&mut body) => next,

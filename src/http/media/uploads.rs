@@ -161,7 +161,7 @@ where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
     let mut writing = upload.write(core).await?;
-    let mut pace = Pace::new(&core.config.media, &*core.clock);
+    let mut pace = Pace::new(&core.config().media, &*core.clock);
     while let Some(chunk) = pace.next(&mut body).await? {
         writing.add(&chunk).await?;
         writing.touch(core.clock.elapsed());
