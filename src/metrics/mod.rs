@@ -68,7 +68,8 @@ pub(crate) struct Metrics {
     uploads_unfinished: Gauge,
 }
 
-fn class_label(class: MessageClass) -> &'static str {
+/// What a class is called.
+pub(crate) fn class_label(class: MessageClass) -> &'static str {
     match class {
         MessageClass::Storable => "storable",
         MessageClass::Command => "command",
