@@ -200,7 +200,8 @@ impl Handler<Held<Publish>> for Group {
         let now_ms = self.core.clock.wall_ms();
         let from_outside = self.core.is_system(&publish.sender);
         let writable = self.existing().and_then(|state| {
-            if !from_outside {
+            // Who is inside keeps to what holds for members, also when the host sends for it.
+            if !(from_outside || publish.from_outside && state.inside(&publish.sender).is_err()) {
                 state.speaker(&publish.sender, now_ms)?;
             }
             Ok(state.conversation())

@@ -38,6 +38,8 @@ pub(crate) struct Publish {
     pub(crate) origin: u64,
     /// The host sends in its sender's name: no quota of the sender's, no moderator.
     pub(crate) by_host: bool,
+    /// Its sender need not be inside: a room or group hears it all the same.
+    pub(crate) from_outside: bool,
     pub(crate) target: Target,
     pub(crate) draft: Draft,
     /// What the sender asked for, where something else is kept in its place.

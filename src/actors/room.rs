@@ -437,7 +437,8 @@ impl Handler<Held<Publish>> for Room {
 
     fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
         let publish = held.open();
-        let conversation = match self.inside(&publish.sender) {
+        let state = if publish.from_outside { self.existing() } else { self.inside(&publish.sender) };
+        let conversation = match state {
             Ok(state) => state.conversation(),
             Err(refusal) => {
                 answer(publish.reply, Err(refusal));

@@ -218,7 +218,7 @@ impl BrokerBuilder {
         });
         core.arbiter.spawn(keep_tidy(core.clone()));
         let backend = Arc::new(Backend::new(&core.config(), &core.clock));
-        let broker = Broker { core, tokens, secret, backend, thread: Arc::new(thread) };
+        let broker = Broker { core, tokens, secret, backend, vendor: Arc::default(), thread: Arc::new(thread) };
         if let Some(sink) = self.event_sink {
             let mut events = broker.subscribe();
             broker.core.arbiter.spawn(async move {

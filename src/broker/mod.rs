@@ -12,6 +12,7 @@ mod groups;
 mod rooms;
 mod subscribe;
 mod users;
+pub(crate) mod vendor;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -42,6 +43,7 @@ pub struct Broker {
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) secret: SecretSource,
     pub(crate) backend: Arc<backend::Backend>,
+    pub(crate) vendor: Arc<vendor::VendorDesk>,
     thread: Arc<builder::CoreThread>,
 }
 
@@ -122,7 +124,8 @@ impl Broker {
         core.accepting()?;
         draft.validate(from, to, &core.config().limits)?;
         let (reply, outcome) = oneshot::channel();
-        let publish = Publish { sender: from.clone(), origin: 0, by_host: false, target: to.clone(), draft, asked: None, reply };
+        let (sender, target) = (from.clone(), to.clone());
+        let publish = Publish { sender, origin: 0, by_host: false, from_outside: false, target, draft, asked: None, reply };
         match to {
             Target::Peer(other) => core.peers.tell(core, &peer::key(from, other), publish)?,
             Target::Room(room) => core.rooms.tell(core, room, publish)?,

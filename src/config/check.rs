@@ -19,6 +19,10 @@ impl Config {
         if self.media.store == MediaEngine::S3 && self.media.s3_bucket.is_empty() {
             return Err(ConfigError::Conflict("media.store is \"s3\", but media.s3_bucket is empty: set the bucket's name".into()));
         }
+        if self.vendor_api.enabled && self.vendor_api.server_secret.is_empty() {
+            let missing = "vendor_api.enabled is true, but vendor_api.server_secret is empty: set the secret that calls are signed with";
+            return Err(ConfigError::Conflict(missing.into()));
+        }
         self.check_system_user()?;
         self.check_address()
     }
@@ -34,8 +38,12 @@ impl Config {
             keys.as_object().into_iter().flatten().map(move |(name, value)| (format!("{section}.{name}"), plain(value)))
         });
         // Serialising leaves the secrets out.
-        let secrets = [("auth.secret", &self.auth.secret), ("auth.token04_secret", &self.auth.token04_secret)]
-            .map(|(key, text)| (key.to_owned(), Value::String(text.clone())));
+        let secrets = [
+            ("auth.secret", &self.auth.secret),
+            ("auth.token04_secret", &self.auth.token04_secret),
+            ("vendor_api.server_secret", &self.vendor_api.server_secret),
+        ]
+        .map(|(key, text)| (key.to_owned(), Value::String(text.clone())));
         for (key, value) in fields.chain(secrets) {
             if !ranges::is_allowed(&key, &value) {
                 return Err(ConfigError::Value {
@@ -198,6 +206,7 @@ mod tests {
         let mut config = Config::default();
         config.auth.secret = "a very secret text".into();
         config.auth.token04_secret = "12345678901234567890123456789012".into();
+        config.vendor_api.server_secret = "another very secret text".into();
         let printed = format!("{config:?} {config:#?} {}", serde_json::to_string(&config).unwrap());
         assert!(!printed.contains("very secret") && !printed.contains("1234567890"), "{printed}");
         assert!(printed.contains("***"));

@@ -21,6 +21,7 @@ pub use error::ConfigError;
 pub use loader::Loader;
 pub use sections::{
     Actors, Api, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Users,
+    VendorApi, VendorSignature,
 };
 
 /// The defaults, each key with its documentation: what `tidings` can print for a start.
@@ -41,6 +42,8 @@ pub struct Config {
     pub users: Users,
     /// What backends may ask, and how often.
     pub api: Api,
+    /// The same in the vendor's shape.
+    pub vendor_api: VendorApi,
     /// What a room keeps.
     pub room: Room,
     /// What is said in a group.

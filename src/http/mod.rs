@@ -9,6 +9,7 @@
 //! | `POST /media/uploads`, `/media/tus` | a file in one request, or one that can be resumed |
 //! | `GET /media/{fileUID}/{rendition}` | a file, for whoever sees a message that carries it |
 //! | `/api/v1/…` | the server API, for backends with a key |
+//! | `/?Action=…` | the same in the vendor's shape, where it is switched on |
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
 
 mod admission;
@@ -26,6 +27,7 @@ mod reassemble;
 mod serve;
 mod shard;
 mod takeover;
+mod vendor;
 mod wire;
 mod ws;
 
@@ -48,6 +50,8 @@ impl Broker {
             .route("/metrics", web::get().to(health::metrics))
             .configure(|app| media::configure(self, app))
             .configure(|app| api::configure(self, app))
+            // Before the page, which is at the same path.
+            .configure(|app| vendor::configure(self, app))
             .configure(pages::configure);
     }
 }

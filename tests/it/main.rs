@@ -40,4 +40,6 @@ mod support;
 mod tidy;
 mod upgrade;
 mod users;
+mod vendor;
+mod vendor_actions;
 mod versions;

@@ -342,6 +342,7 @@ fn shown(broker: &Broker) -> Value {
     for (name, secret) in [("secret", &config.auth.secret), ("token04_secret", &config.auth.token04_secret)] {
         shown["auth"][name] = if secret.is_empty() { "" } else { "***" }.into();
     }
+    shown["vendor_api"]["server_secret"] = if config.vendor_api.server_secret.is_empty() { "" } else { "***" }.into();
     shown
 }
 

@@ -4,6 +4,7 @@ mod backend;
 mod client;
 mod fetch;
 mod held_store;
+pub(crate) mod vendor;
 mod world;
 
 use std::future::Future;
