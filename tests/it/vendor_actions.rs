@@ -355,6 +355,10 @@ async fn a_group_from_its_making_to_its_end() {
     let list = vendor.ok("QueryGroupMsg", json!({"GroupId": "g"})).await["List"].take();
     assert_eq!(pluck(&list, "MsgBody"), ["from outside"]);
 
+    let from_outside = json!({"FromUserId": "admin", "GroupId": "g", "MsgSeq": list[0]["MsgSeq"]});
+    vendor.ok("RevokeGroupMessage", from_outside.clone()).await;
+    assert_eq!(vendor.code("RevokeGroupMessage", from_outside).await, 660_000_023);
+
     vendor.got("MuteGroup", "&FromUserId=admin&GroupId=g&IsAllMuted=true&Duration=60").await;
     assert_eq!(bob.event("groupMutedInfoUpdated").await["mutedInfo"]["mode"], 2);
     assert_eq!(vendor.code("SendGroupMessage", says("bob", "m", json!({"GroupId": "g"}))).await, 660_000_001);

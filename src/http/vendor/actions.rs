@@ -4,7 +4,7 @@
 //! - `QueryPeerMessages`, `QueryGroupMessages` and `AddGroupMembers` are other names that spec 6.2 uses for `QueryPeerMsg`,
 //!   `QueryGroupMsg` and `InviteUsersIntoGroup`; they are taken, too.
 //! - `MentionedUserIds` and `IsMentionAll` are inferred (spec 6.2), as are the number of a nonce that was used before and of an
-//!   ErrorList of `KickoutRoomUser`, whose page has none.
+//!   `ErrorList` of `KickoutRoomUser`, whose page has none.
 
 use super::call::{Call, Outcome};
 use super::codes::{Fault, code};

@@ -1,14 +1,14 @@
 //! Sending, and taking back.
 
 use futures_util::future::join_all;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::body::{self, Words};
 use super::call::{Call, Done, Outcome, failed, partly};
-use super::codes::{Fault, code, code_of};
+use super::codes::{Fault, code};
 use super::fields;
 use crate::actors::errand::As;
-use crate::model::{Refusal, UserId};
+use crate::model::{Refusal, Target, UserId};
 use crate::protocol::Work;
 
 /// Receivers of one call. Source: spec 6.2, `SendPeerMessage`.
@@ -119,10 +119,12 @@ pub(super) async fn send_to_all(call: &Call<'_>) -> Outcome {
 }
 
 /// Takes a message back: only for its sender, and in time.
-async fn revoke(call: &Call<'_>, reader: As, from: UserId, to: &str, kind: u8) -> Outcome {
+async fn revoke(call: &Call<'_>, place: &Target, from: UserId) -> Outcome {
     let seq = call.input.number("MsgSeq")?;
-    let place = json!({"conversationID": to, "conversationType": kind, "messageSeqs": [seq.max(0)]});
-    let found = call.run(reader, "queryMessages", &place).await?;
+    let (id, kind) = (place.id(), place.kind().number());
+    let asked = json!({"conversationID": id, "conversationType": kind, "messageSeqs": [seq.max(0)]});
+    let reader = if matches!(place, Target::Group(_)) { As::System } else { As::User(from.clone()) };
+    let found = call.run(reader, "queryMessages", &asked).await?;
     let message = &found["messageList"][0];
     if message.is_null() {
         return Err(Refusal::MessageMissing.into());
@@ -130,26 +132,31 @@ async fn revoke(call: &Call<'_>, reader: As, from: UserId, to: &str, kind: u8) -
     if message["senderUserID"] != from.as_str() {
         return Err(Fault::new(code::NOT_THE_SENDER, format!("the message is not of FromUserId {from}")));
     }
-    let message = json!({"messageSeq": seq, "conversationID": to, "conversationType": kind});
-    let config = json!({"revokeExtendedData": call.input.text_or_empty("Payload")?});
-    let revoked = call.run(As::User(from), "revokeMessage", &json!({"message": message, "config": config})).await;
-    revoked.map_err(|refusal| match code_of(&refusal) {
-        code::GENERAL => Fault::new(code::MESSAGE_MISSING, refusal.to_string()),
-        _ => refusal.into(),
-    })?;
+    let seconds = call.broker.config().limits.revoke_seconds;
+    let age_ms = call.broker.core.clock.wall_ms().saturating_sub(message["timestamp"].as_u64().unwrap_or(0));
+    if age_ms / 1000 > seconds {
+        return Err(Refusal::RevokeTooLate { seconds }.into());
+    }
+    let message = json!({"messageSeq": seq, "conversationID": id, "conversationType": kind});
+    let args = json!({"message": message, "config": {"revokeExtendedData": call.input.text_or_empty("Payload")?}});
+    match (call.run(As::User(from), "revokeMessage", &args).await, place) {
+        // Who sent it from outside, or has left since.
+        (Err(Refusal::NotInGroup(_)), Target::Group(group)) => call.run(As::OwnerOf(group.clone()), "revokeMessage", &args).await?,
+        (revoked, _) => revoked?,
+    };
     let pushed = call.input.object("OfflinePush")?.flag("Enable")?;
     let notes = if pushed { vec!["OfflinePush: nothing is pushed to who is offline".to_owned()] } else { Vec::new() };
-    Ok(Done::from(Map::new()).noting(notes))
+    Ok(Done::default().noting(notes))
 }
 
 pub(super) async fn revoke_peer(call: &Call<'_>) -> Outcome {
     let from = call.operator().await?;
     let to = call.user_id("ToUserId", call.input.text("ToUserId")?)?;
-    revoke(call, As::User(from.clone()), from, to.as_str(), 0).await
+    revoke(call, &Target::Peer(to), from).await
 }
 
 pub(super) async fn revoke_group(call: &Call<'_>) -> Outcome {
     let from = call.operator().await?;
     let group = call.group()?;
-    revoke(call, As::System, from, group.as_str(), 2).await
+    revoke(call, &Target::Group(group), from).await
 }

@@ -1,10 +1,10 @@
 //! Who calls, and that it is the first time. Source: spec 6.1.
 //!
 //! Two signatures, told apart by their length:
-//! - 32 digits, the vendor's: MD5 of AppId, SignatureNonce, ServerSecret and Timestamp, one after the other. It covers neither
-//!   action nor parameters, which is why a nonce is good for one call only.
-//! - 64 digits, the broker's: HMAC-SHA-256 with ServerSecret of the query as it is sent, up to `&Signature=`, which comes last, a
-//!   newline, and the body.
+//! - 32 digits, the vendor's: MD5 of `AppId`, `SignatureNonce`, `ServerSecret` and `Timestamp`, one after the other. It covers
+//!   neither action nor parameters, which is why a nonce is good for one call only.
+//! - 64 digits, the broker's: HMAC-SHA-256 with `ServerSecret` of the query as it is sent, up to `&Signature=`, which comes last,
+//!   a newline, and the body.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use md5::{Digest as _, Md5};
