@@ -237,7 +237,15 @@ impl Group {
         }
         let (reply, _nobody_waits) = oneshot::channel();
         let target = Target::Group(self.id.clone());
-        let publish = Publish { sender: by.clone(), origin: 0, target, draft: Draft::of(Body::Tips(Box::new(tips))), asked: None, reply };
+        let publish = Publish {
+            sender: by.clone(),
+            origin: 0,
+            target,
+            draft: Draft::of(Body::Tips(Box::new(tips))),
+            asked: None,
+            reply,
+            span: tracing::Span::none(),
+        };
         lane::say(self, publish, &Conversation::Group(self.id.clone()));
     }
 

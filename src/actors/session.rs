@@ -6,18 +6,21 @@
 //! the next; answers may overtake each other. Ends when its reader says that the connection is gone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use bytestring::ByteString;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracing::Span;
 
 use super::core::Core;
 use super::link::Link;
 use super::media::url_token;
 use super::user::{Ended, Login as UserLogin};
 use super::user_profile::ProfileCell;
-use super::{answer, answered};
+use super::{answer, answered, trace};
 use crate::hooks::LoginRequest;
+use crate::metrics::{OpMetrics, Outcome};
 use crate::model::{DeviceId, Refusal, UserId, UserProfile};
 use crate::protocol::{CloseCode, Login, Op, Variant, Work, code_of, decode, encode_error, encode_reply};
 use crate::rate::Class;
@@ -77,18 +80,28 @@ pub(super) struct Answerer {
     pub(super) core: Arc<Core>,
     pub(super) link: Arc<Link>,
     pub(super) id: u64,
+    /// Of the request, from its frame to its answer.
+    pub(super) span: Span,
+    op: Arc<OpMetrics>,
+    asked: Duration,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Answerer {
     pub(super) fn frame(self, frame: ByteString) {
+        self.count(Outcome::Done);
         let _queued_or_closed = self.link.outbox.push(frame);
     }
 
     pub(super) fn refuse(self, refusal: &Refusal) {
+        self.count(if refusal.is_temporary() { Outcome::Busy } else { Outcome::Refused });
         self.core.metrics.refused(code_of(refusal));
-        let frame = encode_error(Some(self.id), refusal);
-        self.frame(frame);
+        self.span.record("code", code_of(refusal));
+        let _queued_or_closed = self.link.outbox.push(encode_error(Some(self.id), refusal));
+    }
+
+    fn count(&self, outcome: Outcome) {
+        self.op.answered(outcome, self.core.clock.elapsed().saturating_sub(self.asked).as_secs_f64());
     }
 
     /// Answers when the asked owner has answered, with what `encode` makes of it.
@@ -119,7 +132,8 @@ impl Handler<Inbound> for Session {
     type Result = ();
 
     fn handle(&mut self, inbound: Inbound, ctx: &mut Context<Self>) {
-        self.link.heard(self.core.clock.elapsed());
+        let asked = self.core.clock.elapsed();
+        self.link.heard(asked);
         if self.link.outbox.is_closed() {
             return;
         }
@@ -127,7 +141,19 @@ impl Handler<Inbound> for Session {
             Ok(request) => request,
             Err(malformed) => return self.count_malformed(&malformed.refusal),
         };
-        let answerer = Answerer { core: self.core.clone(), link: self.link.clone(), id: request.id, _permit: inbound.permit };
+        // Only names that are operations: what clients make up would fill the memory.
+        let op = if request.op.is_ok() { &*request.name } else { "invalid" };
+        let span = trace::request(op, &self.link, request.id);
+        let answerer = Answerer {
+            core: self.core.clone(),
+            link: self.link.clone(),
+            id: request.id,
+            op: self.core.metrics.op(op),
+            span: span.clone(),
+            asked,
+            _permit: inbound.permit,
+        };
+        let _in_request = span.entered();
         match (request.op, &self.phase) {
             (Err(refusal), Phase::In(_)) => answerer.refuse(&refusal),
             (Err(refusal), Phase::Greeting) if request.is_login => answerer.refuse(&refusal),
@@ -169,6 +195,9 @@ impl Session {
 
     /// Charges what is written down beside messages; those are charged by their conversation's owner.
     fn charge(&self, work: &Work, user: &UserId) -> Result<(), Refusal> {
+        if work.keeps_more() {
+            self.core.disk.room()?;
+        }
         if !work.writes() {
             return Ok(());
         }
@@ -202,11 +231,14 @@ impl Session {
         // next must find the session logged in.
         ctx.wait(enter.into_actor(self).map(move |outcome, session, _| match outcome {
             Ok(profile) => {
+                answerer.count(Outcome::Done);
+                session.core.metrics.login(Outcome::Done);
                 session.core.metrics.sessions_changed(1);
                 session.phase = Phase::In(profile);
             }
             Err(refusal) => {
                 session.link.token_expires(u64::MAX);
+                session.core.metrics.login(if refusal.is_temporary() { Outcome::Busy } else { Outcome::Refused });
                 answerer.refuse(&refusal);
             }
         }));

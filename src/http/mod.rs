@@ -9,8 +9,11 @@
 //! | `POST /media/uploads`, `/media/tus` | a file in one request, or one that can be resumed |
 //! | `GET /media/{fileUID}/{rendition}` | a file, for whoever sees a message that carries it |
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
+//! | `GET /metrics/dashboard.json`, `/metrics/alerts.yml` | the metrics as a Grafana dashboard, and rules for Prometheus |
 
 mod admission;
+#[cfg(feature = "tls")]
+mod certificate;
 mod connection;
 mod demo;
 mod guard;
@@ -23,7 +26,10 @@ mod problem;
 mod reassemble;
 mod serve;
 mod shard;
+mod stream;
 mod takeover;
+#[cfg(feature = "tls")]
+mod tls;
 mod wire;
 mod ws;
 
@@ -44,6 +50,8 @@ impl Broker {
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))
             .route("/metrics", web::get().to(health::metrics))
+            .route("/metrics/dashboard.json", web::get().to(health::dashboard))
+            .route("/metrics/alerts.yml", web::get().to(health::alerts))
             .configure(|app| media::configure(self, app))
             .configure(pages::configure);
     }
