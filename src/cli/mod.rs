@@ -12,7 +12,10 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod logs;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod serve;
+mod supervisor;
 mod token;
 
 use std::net::SocketAddr;
