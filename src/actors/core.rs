@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::hooks::{DynAuthenticator, DynModerator, Event};
 use crate::metrics::Metrics;
-use crate::model::{Refusal, UserId};
+use crate::model::{Refusal, UserId, UserProfile};
 use crate::rate::SendGate;
 use crate::store::Store;
 
@@ -103,8 +103,18 @@ impl Core {
         }
     }
 
-    /// A connection begins.
-    pub(crate) fn open_link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
+    /// Whether this is the user in whose name the server itself speaks.
+    pub(crate) fn is_system(&self, user: &UserId) -> bool {
+        user.as_str() == self.config().users.system
+    }
+
+    /// The user in whose name the server itself speaks.
+    pub(crate) fn system(&self) -> UserProfile {
+        let id = &self.config().users.system;
+        UserProfile::new(UserId::trusted(id), id.clone())
+    }
+
+    fn link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
         let config = self.config();
         let shed = &config.shed;
         let heartbeat = Duration::from_secs(config.server.heartbeat_seconds);
@@ -114,7 +124,17 @@ impl Core {
             lossy_bytes_max: shed.outbox_lossy_bytes,
         };
         let outbox = Outbox::new(limits, self.clock.clone());
-        let link = Arc::new(Link::new(self.mint.next(), outbox, socket, self.clock.elapsed(), heartbeat));
+        Arc::new(Link::new(self.mint.next(), outbox, socket, self.clock.elapsed(), heartbeat))
+    }
+
+    /// A link with nobody behind it: unique in number, delivered to by none.
+    pub(crate) fn detached_link(&self) -> Arc<Link> {
+        self.link(None)
+    }
+
+    /// A connection begins.
+    pub(crate) fn open_link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
+        let link = self.link(socket);
         self.links.insert(link.clone());
         self.metrics.connections_changed(1);
         link

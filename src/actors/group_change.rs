@@ -240,6 +240,7 @@ impl Group {
         let publish = Publish {
             sender: by.clone(),
             origin: 0,
+            by_host: true,
             target,
             draft: Draft::of(Body::Tips(Box::new(tips))),
             asked: None,

@@ -37,6 +37,8 @@ pub(crate) struct Publish {
     pub(crate) sender: UserId,
     /// The link it came from, 0 for the host.
     pub(crate) origin: u64,
+    /// The host sends in its sender's name: no quota of the sender's, no moderator.
+    pub(crate) by_host: bool,
     pub(crate) target: Target,
     pub(crate) draft: Draft,
     /// What the sender asked for, where something else is kept in its place.
@@ -292,6 +294,9 @@ fn charge_and_review<A: Owner>(owner: &mut A, publish: Publish, conversation: Co
         lane.core.metrics.dropped(class, Priority::Low, DropReason::Overloaded.label(), 1);
         return answer(publish.reply, Err(Refusal::Busy("the broker is behind")));
     }
+    if publish.by_host {
+        return carry(owner, publish, &conversation, ctx);
+    }
     if let Err(refusal) = lane.charge(&publish.sender, &publish.draft) {
         return answer(publish.reply, Err(refusal));
     }
@@ -300,7 +305,8 @@ fn charge_and_review<A: Owner>(owner: &mut A, publish: Publish, conversation: Co
 
 fn review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
     let lane = owner.lane();
-    let moderator = lane.core.moderator.clone().filter(|_| publish.draft.body.class() != MessageClass::Barrage);
+    let reviewed = publish.draft.body.class() != MessageClass::Barrage && !publish.by_host;
+    let moderator = lane.core.moderator.clone().filter(|_| reviewed);
     let Some(moderator) = moderator else { return carry(owner, publish, &conversation, ctx) };
     let request = ReviewRequest { sender: publish.sender.clone(), target: publish.target.clone(), draft: publish.draft.clone() };
     let limits = lane.core.config().limits.clone();

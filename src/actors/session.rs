@@ -18,7 +18,7 @@ use super::link::Link;
 use super::media::url_token;
 use super::user::{Ended, Login as UserLogin};
 use super::user_profile::ProfileCell;
-use super::{answer, answered, trace};
+use super::{Reply, answer, answered, trace};
 use crate::hooks::LoginRequest;
 use crate::metrics::{OpMetrics, Outcome};
 use crate::model::{DeviceId, Refusal, UserId, UserProfile};
@@ -51,6 +51,8 @@ enum Phase {
 pub(crate) struct Session {
     pub(super) core: Arc<Core>,
     pub(super) link: Arc<Link>,
+    /// The host asks in a user's name: quotas of users do not hold, nor does a moderator look.
+    pub(super) by_host: bool,
     phase: Phase,
     malformed: u32,
     said_goodbye: bool,
@@ -58,7 +60,13 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(core: Arc<Core>, link: Arc<Link>) -> Self {
-        Self { core, link, phase: Phase::Greeting, malformed: 0, said_goodbye: false }
+        Self { core, link, by_host: false, phase: Phase::Greeting, malformed: 0, said_goodbye: false }
+    }
+
+    /// What speaks for the host in a user's name: never an actor, and nobody delivers to its link.
+    pub(super) fn stand_in(core: Arc<Core>, profile: UserProfile) -> Self {
+        let link = core.detached_link();
+        Self { by_host: true, phase: Phase::In(ProfileCell::new(profile)), ..Self::new(core, link) }
     }
 }
 
@@ -78,30 +86,49 @@ impl Actor for Session {
 /// Where the answer to one request goes.
 pub(super) struct Answerer {
     pub(super) core: Arc<Core>,
-    pub(super) link: Arc<Link>,
     pub(super) id: u64,
     /// Of the request, from its frame to its answer.
     pub(super) span: Span,
-    op: Arc<OpMetrics>,
-    asked: Duration,
-    _permit: OwnedSemaphorePermit,
+    asker: Asker,
+}
+
+/// Who waits for an answer.
+enum Asker {
+    Client { link: Arc<Link>, op: Arc<OpMetrics>, asked: Duration, _permit: OwnedSemaphorePermit },
+    Host(Reply<ByteString>),
 }
 
 impl Answerer {
+    pub(super) fn of_host(core: Arc<Core>, reply: Reply<ByteString>) -> Self {
+        Self { core, id: 0, span: trace::host(), asker: Asker::Host(reply) }
+    }
+
     pub(super) fn frame(self, frame: ByteString) {
         self.count(Outcome::Done);
-        let _queued_or_closed = self.link.outbox.push(frame);
+        match self.asker {
+            Asker::Client { link, .. } => {
+                let _queued_or_closed = link.outbox.push(frame);
+            }
+            Asker::Host(reply) => answer(reply, Ok(frame)),
+        }
     }
 
     pub(super) fn refuse(self, refusal: &Refusal) {
         self.count(if refusal.is_temporary() { Outcome::Busy } else { Outcome::Refused });
         self.core.metrics.refused(code_of(refusal));
         self.span.record("code", code_of(refusal));
-        let _queued_or_closed = self.link.outbox.push(encode_error(Some(self.id), refusal));
+        match self.asker {
+            Asker::Client { link, .. } => {
+                let _queued_or_closed = link.outbox.push(encode_error(Some(self.id), refusal));
+            }
+            Asker::Host(reply) => answer(reply, Err(refusal.clone())),
+        }
     }
 
     fn count(&self, outcome: Outcome) {
-        self.op.answered(outcome, self.core.clock.elapsed().saturating_sub(self.asked).as_secs_f64());
+        if let Asker::Client { op, asked, .. } = &self.asker {
+            op.answered(outcome, self.core.clock.elapsed().saturating_sub(*asked).as_secs_f64());
+        }
     }
 
     /// Answers when the asked owner has answered, with what `encode` makes of it.
@@ -142,17 +169,11 @@ impl Handler<Inbound> for Session {
             Err(malformed) => return self.count_malformed(&malformed.refusal),
         };
         // Only names that are operations: what clients make up would fill the memory.
-        let op = if request.op.is_ok() { &*request.name } else { "invalid" };
-        let span = trace::request(op, &self.link, request.id);
-        let answerer = Answerer {
-            core: self.core.clone(),
-            link: self.link.clone(),
-            id: request.id,
-            op: self.core.metrics.op(op),
-            span: span.clone(),
-            asked,
-            _permit: inbound.permit,
-        };
+        let name = if request.op.is_ok() { &*request.name } else { "invalid" };
+        let op = self.core.metrics.op(name);
+        let span = trace::request(name, &self.link, request.id);
+        let asker = Asker::Client { link: self.link.clone(), op, asked, _permit: inbound.permit };
+        let answerer = Answerer { core: self.core.clone(), id: request.id, span: span.clone(), asker };
         let _in_request = span.entered();
         match (request.op, &self.phase) {
             (Err(refusal), Phase::In(_)) => answerer.refuse(&refusal),
@@ -212,6 +233,9 @@ impl Session {
         let enter = async move {
             let claim = LoginRequest { user: login.user.clone(), token: login.token };
             let recognised = core.authenticator.authenticate(claim).await?;
+            if core.is_system(&login.user) {
+                return Err(Refusal::TokenInvalid);
+            }
             link.token_expires(recognised.expires_at_ms);
             let (reply, outcome) = oneshot::channel();
             let device = login.device.unwrap_or_else(|| DeviceId::trusted(&format!("auto-{:x}", link.number)));

@@ -24,9 +24,9 @@ pub(crate) fn request(op: &str, link: &Link, id: u64) -> Span {
     span!(target: TARGET, parent: None, Level::DEBUG, "request", op, session.id = %link.session, request.id = id, code = tracing::field::Empty)
 }
 
-/// A message of the host.
-pub(crate) fn host_send() -> Span {
-    span!(target: TARGET, Level::DEBUG, "request", op = "host.send", code = tracing::field::Empty)
+/// What the host asks for, a backend's call among it.
+pub(crate) fn host() -> Span {
+    span!(target: TARGET, Level::DEBUG, "request", op = "host", code = tracing::field::Empty)
 }
 
 /// The owner's own part.

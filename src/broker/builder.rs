@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::sync::{broadcast, watch};
 
 use super::Broker;
+use super::backend::Backend;
 use crate::actors::archive::ArchiveHandle;
 use crate::actors::core::{Core, LinkRegistry};
 use crate::actors::directory::Shelf;
@@ -230,7 +231,8 @@ impl BrokerBuilder {
             sweep_now_and_then(its_core).await;
         });
         core.arbiter.spawn(keep_tidy(core.clone()));
-        let broker = Broker { core, tokens, secret, thread: Arc::new(thread) };
+        let backend = Arc::new(Backend::new(&core.config(), &core.clock));
+        let broker = Broker { core, tokens, secret, backend, thread: Arc::new(thread) };
         // Each drop there can be is counted from zero on.
         drop(broker.stats());
         if let Some(sink) = self.event_sink {

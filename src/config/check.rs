@@ -3,6 +3,7 @@
 use toml::Value;
 
 use super::{Config, ConfigError, MediaEngine, ranges};
+use crate::model::UserId;
 
 impl Config {
     /// Checks every range and relation.
@@ -18,6 +19,7 @@ impl Config {
         if self.media.store == MediaEngine::S3 && self.media.s3_bucket.is_empty() {
             return Err(ConfigError::Conflict("media.store is \"s3\", but media.s3_bucket is empty: set the bucket's name".into()));
         }
+        self.check_system_user()?;
         let tls = &self.tls;
         if tls.certificate.as_os_str().is_empty() != tls.key.as_os_str().is_empty() {
             return Err(ConfigError::Conflict(
@@ -25,6 +27,11 @@ impl Config {
             ));
         }
         self.check_address()
+    }
+
+    fn check_system_user(&self) -> Result<(), ConfigError> {
+        let checked = UserId::parse("users.system", &self.users.system, &self.limits);
+        checked.map(|_| ()).map_err(|invalid| ConfigError::Conflict(invalid.to_string()))
     }
 
     fn check_ranges(&self) -> Result<(), ConfigError> {

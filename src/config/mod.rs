@@ -22,8 +22,8 @@ pub use error::ConfigError;
 pub use loader::Loader;
 pub use reload::{Reload, ReloadReport};
 pub use sections::{
-    Actors, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Tls, TlsVersion,
-    Users,
+    Actors, Api, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Tls,
+    TlsVersion, Users,
 };
 
 /// The defaults, each key with its documentation: what `tidings` can print for a start.
@@ -44,6 +44,8 @@ pub struct Config {
     pub auth: Auth,
     /// Accounts and devices.
     pub users: Users,
+    /// What backends may ask, and how often.
+    pub api: Api,
     /// What a room keeps.
     pub room: Room,
     /// What is said in a group.

@@ -44,6 +44,11 @@ const RELOADS: &[(&str, Reload)] = &[
     ("auth", Restart),
     ("auth.token_ttl_seconds_default", Now),
     ("users", Now),
+    // Whoever is logged in under the new name would speak as the server.
+    ("users.system", Restart),
+    ("api", Now),
+    // The routes are there or not.
+    ("api.enabled", Restart),
     ("room", Now),
     ("group", Now),
     ("rate", Now),

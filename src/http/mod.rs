@@ -8,10 +8,12 @@
 //! | `POST /demo/token` | a token for anyone: on loopback with a generated secret only |
 //! | `POST /media/uploads`, `/media/tus` | a file in one request, or one that can be resumed |
 //! | `GET /media/{fileUID}/{rendition}` | a file, for whoever sees a message that carries it |
+//! | `/api/v1/…` | the server API, for backends with a key |
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
 //! | `GET /metrics/dashboard.json`, `/metrics/alerts.yml` | the metrics as a Grafana dashboard, and rules for Prometheus |
 
 mod admission;
+mod api;
 #[cfg(feature = "tls")]
 mod certificate;
 mod connection;
@@ -53,6 +55,7 @@ impl Broker {
             .route("/metrics/dashboard.json", web::get().to(health::dashboard))
             .route("/metrics/alerts.yml", web::get().to(health::alerts))
             .configure(|app| media::configure(self, app))
+            .configure(|app| api::configure(self, app))
             .configure(pages::configure);
     }
 }

@@ -213,7 +213,6 @@ impl Pipe {
     ///
     /// # Errors
     /// `WouldBlock`: wait with [`Pipe::writable`].
-    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "a bare socket keeps nothing"))]
     pub(super) fn push(&self) -> io::Result<()> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
@@ -223,7 +222,6 @@ impl Pipe {
     }
 
     /// Whether reading left something to say, as a change of keys does.
-    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "a bare socket says nothing by itself"))]
     pub(super) fn owes(&self) -> bool {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
@@ -233,7 +231,6 @@ impl Pipe {
     }
 
     /// Says inside TLS that nothing follows; written by the next [`Pipe::push`].
-    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "a bare socket says it by ending"))]
     pub(super) fn say_end(&self) {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {

@@ -71,7 +71,8 @@ pub(crate) struct Metrics {
     media_read_bytes: Counter,
 }
 
-fn class_label(class: MessageClass) -> &'static str {
+/// What a class is called.
+pub(crate) fn class_label(class: MessageClass) -> &'static str {
     match class {
         MessageClass::Storable => "storable",
         MessageClass::Command => "command",
