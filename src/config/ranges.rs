@@ -226,6 +226,7 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
         "auth.token04_secret" => "a text of exactly 32 bytes, or an empty one",
         "tls.certificate" | "tls.key" => "a path of at most 4096 bytes, or an empty text",
         "tls.min_version" => "\"1.2\" or \"1.3\"",
+        "users.system" => "a userID",
         "store.engine" => "\"sled\" or \"memory\"",
         "media.store" => "\"disk\" or \"s3\"",
         "media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix" => "a text of at most 1024 bytes",

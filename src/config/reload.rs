@@ -78,7 +78,7 @@ const RELOADS: &[(&str, Reload)] = &[
     ("log.filter", Now),
 ];
 
-/// What [`Config::reloaded`] found.
+/// What a reload found changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReloadReport {

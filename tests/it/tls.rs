@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::hostile::Program;
 use crate::support::{Client, Login, To, World, pluck, soon, until};
 
 /// Takes any certificate: which one it was is what the tests ask.
@@ -313,4 +314,39 @@ async fn a_server_does_not_start_with_a_pair_that_is_no_good() {
     let refused = Server::start(&broker).unwrap_err().to_string();
     assert!(refused.starts_with("tls.certificate: cannot read") && refused.contains("missing.pem"), "{refused}");
     broker.shutdown(Duration::from_secs(5)).await;
+}
+
+/// The program says where it listens in the words of its scheme, and looks at the pair when told to by SIGHUP.
+#[tokio::test]
+async fn the_program_says_https_and_takes_a_new_pair_at_sighup() {
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    make_pair(folder.path(), 2040);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let settings = [("tls.certificate", path("cert.pem")), ("tls.key", path("key.pem")), ("tls.check_seconds", "3600".to_owned())];
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let program = Program::with(&settings);
+    let mut child = program.spawn();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut said = String::new();
+    let address = loop {
+        let line = soon("the program's words", lines.next_line()).await.unwrap().unwrap_or_else(|| panic!("{}", program.log()));
+        if let Some(address) = line.strip_prefix("listening on https://") {
+            break address.parse::<std::net::SocketAddr>().unwrap();
+        }
+        said.push_str(&line);
+    };
+    assert!(said.contains(&format!("open    https://{address}/")), "{said}");
+    let certificate = async || {
+        let socket = TcpStream::connect(address).await.unwrap();
+        let stream = connector(&[&rustls::version::TLS13]).connect("localhost".try_into().unwrap(), socket).await.unwrap();
+        stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
+    };
+    let first = certificate().await;
+    make_pair(folder.path(), 2041);
+    assert_eq!(certificate().await, first, "nobody looked yet");
+    let kill = tokio::process::Command::new("kill").args(["-HUP", &child.id().unwrap().to_string()]).status().await.unwrap();
+    assert!(kill.success());
+    until("the reload", || program.log().contains("certificate loaded") && program.log().contains("configuration reloaded")).await;
+    assert_ne!(certificate().await, first);
 }
