@@ -53,6 +53,7 @@ pub(crate) mod pulse;
 pub(crate) mod reaper;
 pub(crate) mod resume;
 mod resume_changes;
+mod review;
 pub(crate) mod room;
 mod room_attributes;
 mod room_rules;

@@ -10,6 +10,7 @@ mod loader;
 mod ranges;
 mod sections;
 mod suggest;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ pub use loader::Loader;
 pub use sections::{
     Actors, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Users,
 };
+pub use webhooks::{OnFailure, Signature, Webhooks, WhenFull};
 
 /// The defaults, each key with its documentation: what `tidings` can print for a start.
 pub const DEFAULTS_TOML: &str = include_str!("../../config.toml");
@@ -57,6 +59,8 @@ pub struct Config {
     pub history: History,
     /// Files that messages carry.
     pub media: Media,
+    /// What is told to, and asked of, a backend.
+    pub webhooks: Webhooks,
     /// What a client may send.
     pub limits: Limits,
     /// The log.
@@ -91,6 +95,12 @@ impl Config {
     #[must_use]
     pub fn media_dir(&self) -> PathBuf {
         self.server.data_dir.join("media")
+    }
+
+    /// The folder of events on their way to a backend, `<server.data_dir>/webhooks`.
+    #[must_use]
+    pub fn webhooks_dir(&self) -> PathBuf {
+        self.server.data_dir.join("webhooks")
     }
 
     /// The folder of uploads under way, `<server.data_dir>/incoming`.

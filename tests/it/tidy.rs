@@ -16,8 +16,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("rate", &["model", "metrics", "config", "clock"]),
     ("store", &["model", "metrics", "clock", "private_files"]),
     ("media", &["model", "metrics", "private_files"]),
+    ("webhooks", &["model", "clock", "private_files", "metrics", "protocol", "config", "hooks", "store"]),
     ("actors", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media"]),
-    ("broker", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "actors"]),
+    ("broker", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "actors", "webhooks"]),
     ("bench", &["model", "clock", "config", "auth", "broker"]),
     ("bench_support", &["model", "clock", "protocol", "rate", "media", "actors"]),
     ("http", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "actors", "broker"]),
@@ -154,6 +155,7 @@ fn dependencies_stay_where_they_belong() {
         (&["actix_web_actors"], &|path| path == "http/ws.rs"),
         (&["actix_web", "actix_http"], &|path| path.starts_with("http/") || path == "main.rs" || path.starts_with("cli/")),
         (&["clap", "tracing_subscriber", "anyhow"], &|path| path == "main.rs" || path.starts_with("cli/")),
+        (&["hyper", "hyper_util", "http_body_util"], &|path| path == "webhooks/client.rs"),
         (&["prometheus_client"], &|path| path.starts_with("metrics/")),
         (&["::sled", "use sled", "extern crate sled"], &|path| path == "store/sled.rs"),
         // In `store/` this is the module of that name.
