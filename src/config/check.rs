@@ -99,12 +99,6 @@ impl Config {
                 )));
             }
         }
-        if webhooks.retry_first_ms > webhooks.retry_most_ms {
-            return Err(ConfigError::Conflict(format!(
-                "webhooks.retry_first_ms is {}, more than webhooks.retry_most_ms of {}",
-                webhooks.retry_first_ms, webhooks.retry_most_ms
-            )));
-        }
         Ok(())
     }
 
@@ -228,7 +222,6 @@ mod tests {
         assert!(refused(|c| c.webhooks.url = "example.com".into()).starts_with("webhooks.url is \"example.com\""));
         assert!(refused(|c| c.webhooks.events = vec!["message.send".into()]).starts_with("webhooks.events is"));
         assert!(refused(|c| c.webhooks.secret = "short".into()).starts_with("webhooks.secret is a text of 5 bytes"));
-        assert!(refused(|c| (c.webhooks.retry_first_ms, c.webhooks.retry_most_ms) = (11, 10)).contains("retry_most_ms of 10"));
     }
 
     #[test]

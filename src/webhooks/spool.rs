@@ -178,6 +178,11 @@ impl Spool {
         self.queued.len() >= self.bounds.queue_events_max || self.queue.bytes() >= self.bounds.queue_bytes_max
     }
 
+    /// How many more events there may be.
+    pub(super) fn room(&self) -> usize {
+        if self.is_full() { 0 } else { self.bounds.queue_events_max - self.queued.len() }
+    }
+
     /// Queues an event.
     pub(super) fn put(&mut self, parcel: &Parcel, now_ms: u64) {
         let Parcel { id, event, line, at_ms, body } = parcel.clone();

@@ -166,16 +166,25 @@ impl Worker {
         if !self.is_held_up(turn) && self.inlet.len() > 0 {
             return Duration::ZERO;
         }
-        let is_waiting = self.spool.next_due().is_some() || self.inlet.len() > 0 || turn.syncing.is_some();
-        if is_waiting { LOOK_EVERY } else { LOOK_IDLE.min(Duration::from_millis(self.sync_ms.max(1) * 2)) }
+        let due_in = self.spool.next_due().map(|due| Duration::from_millis(due.saturating_sub(self.clock.wall_ms())));
+        match due_in {
+            Some(due_in) if !due_in.is_zero() => due_in.min(LOOK_EVERY),
+            // Something is due, and has to wait for those under way, or because the backend asked for it.
+            Some(_) => LOOK_EVERY,
+            None if self.inlet.len() > 0 => LOOK_EVERY,
+            None => LOOK_IDLE.min(Duration::from_millis(self.sync_ms.max(1) * 2)),
+        }
     }
 
     fn take_in(&mut self, turn: &mut Turn, count: usize) {
         if self.is_held_up(turn) {
             return;
         }
+        let refuses = self.when_full == WhenFull::Refuse;
+        // Who refuses drops nothing: what does not fit stays where it is.
+        let count = if refuses { count.min(self.spool.room()) } else { count };
         for Incoming { event, commit, at_ms } in self.inlet.take(count) {
-            if self.spool.is_full() {
+            if self.spool.is_full() && !refuses {
                 self.metrics.webhook_told(Told::Dropped);
                 if !std::mem::replace(&mut turn.dropping, true) {
                     tracing::error!("the webhook queue on disk is full; new events are dropped until there is room");

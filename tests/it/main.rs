@@ -39,3 +39,6 @@ mod tidy;
 mod upgrade;
 mod users;
 mod versions;
+mod webhooks;
+mod webhooks_crash;
+mod webhooks_review;
