@@ -115,12 +115,15 @@ pub enum Event {
         /// Who.
         user: UserId,
     },
-    /// A member is not inside any more: it left, or stayed away for longer than `room.grace_seconds`.
+    /// A member is not inside any more: it left, was put out, or stayed away for longer than `room.grace_seconds`. Not told
+    /// of those who are inside when a room is destroyed.
     RoomLeft {
         /// Where.
         room: RoomId,
         /// Who.
         user: UserId,
+        /// Put out by the host or its backend.
+        kicked: bool,
     },
     /// A message was taken back, and says so from now on.
     MessageRevoked {

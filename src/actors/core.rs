@@ -30,7 +30,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::hooks::{DynAuthenticator, DynModerator, Event, Outlet};
 use crate::metrics::Metrics;
-use crate::model::{Refusal, UserId};
+use crate::model::{Refusal, UserId, UserProfile};
 use crate::rate::SendGate;
 use crate::store::Store;
 
@@ -111,15 +111,35 @@ impl Core {
         }
     }
 
-    /// A connection begins.
-    pub(crate) fn open_link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
+    /// Whether this is the user in whose name the server itself speaks.
+    pub(crate) fn is_system(&self, user: &UserId) -> bool {
+        user.as_str() == self.config().users.system
+    }
+
+    /// The user in whose name the server itself speaks.
+    pub(crate) fn system(&self) -> UserProfile {
+        let id = &self.config().users.system;
+        UserProfile::new(UserId::trusted(id), id.clone())
+    }
+
+    fn outbox(&self) -> Outbox {
         let shed = &self.config().shed;
         let limits = OutboxLimits {
             reliable_bytes_max: shed.outbox_reliable_bytes,
             reliable_frames_max: shed.outbox_reliable_frames,
             lossy_bytes_max: shed.outbox_lossy_bytes,
         };
-        let link = Arc::new(Link::new(self.mint.next(), Outbox::new(limits, self.clock.clone()), socket, self.clock.elapsed()));
+        Outbox::new(limits, self.clock.clone())
+    }
+
+    /// A link with nobody behind it: unique in number, delivered to by none.
+    pub(crate) fn detached_link(&self) -> Arc<Link> {
+        Arc::new(Link::new(self.mint.next(), self.outbox(), None, self.clock.elapsed()))
+    }
+
+    /// A connection begins.
+    pub(crate) fn open_link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
+        let link = Arc::new(Link::new(self.mint.next(), self.outbox(), socket, self.clock.elapsed()));
         self.links.insert(link.clone());
         self.metrics.connections_changed(1);
         link

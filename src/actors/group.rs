@@ -37,6 +37,11 @@ pub(crate) struct Info {
     pub(crate) reply: Reply<GroupInfo>,
 }
 
+/// Who owns the group?
+pub(crate) struct WhoOwns {
+    pub(crate) reply: Reply<UserId>,
+}
+
 /// Who is in the group? Asked by a member.
 pub(crate) struct Members {
     pub(crate) asker: UserId,
@@ -208,7 +213,9 @@ impl Handler<Held<Authorize>> for Group {
     fn handle(&mut self, held: Held<Authorize>, ctx: &mut Context<Self>) {
         self.busy = true;
         let Authorize { user, reply } = held.open();
-        answer(reply, self.existing().and_then(|state| Ok((state.conversation(), state.inside(&user)?.first_seq))));
+        let from_outside = self.core.is_system(&user);
+        let first_seq = |state: &GroupState| if from_outside { Ok(1) } else { state.inside(&user).map(|member| member.first_seq) };
+        answer(reply, self.existing().and_then(|state| Ok((state.conversation(), first_seq(state)?))));
         self.leave_if_nothing(ctx);
     }
 }
@@ -235,6 +242,20 @@ impl Handler<Held<Info>> for Group {
     }
 }
 
+impl Handler<Held<WhoOwns>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, held: Held<WhoOwns>, ctx: &mut Context<Self>) {
+        let missing = Refusal::GroupMissing(self.id.to_string());
+        let owner = self.existing().and_then(|state| {
+            let owner = state.members().find(|member| member.role == GroupRole::Owner);
+            owner.map(|owner| owner.user.clone()).ok_or(missing)
+        });
+        answer(held.open().reply, owner);
+        self.leave_if_nothing(ctx);
+    }
+}
+
 impl Handler<Held<Members>> for Group {
     type Result = ();
 
@@ -242,8 +263,11 @@ impl Handler<Held<Members>> for Group {
         self.busy = true;
         let Members { asker, which, next, count, reply } = held.open();
         let now_ms = self.core.clock.wall_ms();
+        let from_outside = self.core.is_system(&asker);
         let page = self.existing().and_then(|state| {
-            state.inside(&asker)?;
+            if !from_outside {
+                state.inside(&asker)?;
+            }
             let (members, next) = match &which {
                 Which::Just(user) => (vec![state.inside(user)?.clone()], 0),
                 Which::Muted => state.page(next, count, |member| member.muted.lasts(now_ms)),
@@ -287,8 +311,11 @@ impl Owner for Group {
 
     fn may_write(&mut self, sender: &UserId) -> Result<Conversation, Refusal> {
         let now_ms = self.core.clock.wall_ms();
+        let from_outside = self.core.is_system(sender);
         let state = self.existing()?;
-        state.speaker(sender, now_ms)?;
+        if !from_outside {
+            state.speaker(sender, now_ms)?;
+        }
         Ok(state.conversation())
     }
 
@@ -307,6 +334,9 @@ impl Keeper for Group {
     }
 
     fn right_of(&mut self, user: &UserId) -> Result<Right, Refusal> {
+        if self.core.is_system(user) {
+            return self.existing().map(|_| Right { moderates: Moderates::Everyone, first_seq: 1 });
+        }
         let state = self.existing()?;
         let member = state.inside(user)?;
         let moderates = match member.role {

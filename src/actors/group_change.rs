@@ -239,7 +239,15 @@ impl Group {
         }
         let (reply, _nobody_waits) = oneshot::channel();
         let target = Target::Group(self.id.clone());
-        let publish = Publish { sender: by.clone(), origin: 0, target, draft: Draft::of(Body::Tips(Box::new(tips))), asked: None, reply };
+        let publish = Publish {
+            sender: by.clone(),
+            origin: 0,
+            by_host: true,
+            target,
+            draft: Draft::of(Body::Tips(Box::new(tips))),
+            asked: None,
+            reply,
+        };
         lane::say(self, publish, &Conversation::Group(self.id.clone()));
     }
 

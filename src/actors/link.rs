@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::handed::Handed;
 use super::notices::Notices;
 use super::outbox::Outbox;
-use crate::model::{SessionId, UserId};
+use crate::model::{DeviceId, SessionId, UserId};
 use crate::protocol::{CloseCode, Variant};
 
 /// The socket below a connection, as far as it can be cut from outside.
@@ -21,6 +21,7 @@ pub(crate) trait Socket: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) user: UserId,
+    pub(crate) device: DeviceId,
     pub(crate) variant: Variant,
     /// Where conversations tell this user what happened.
     pub(crate) notices: Arc<Notices>,

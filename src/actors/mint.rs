@@ -8,6 +8,11 @@ use crate::clock::Clock;
 /// 2024-01-01T00:00:00Z in Unix milliseconds.
 const EPOCH_MS: u64 = 1_704_067_200_000;
 
+/// When an id was made, Unix milliseconds, unless the clock stepped back.
+pub(crate) fn made_ms(id: u64) -> u64 {
+    (id >> 20) + EPOCH_MS
+}
+
 /// Makes ids that are unique in this broker and increase, also across restarts: time in the upper 44 bits, a
 /// count in the lower 20, and never at or below the greatest id the store has seen.
 #[derive(Debug)]

@@ -144,7 +144,12 @@ mod tests {
     }
 
     fn login(link: &Link) {
-        let identity = Identity { user: UserId::trusted("a"), variant: Variant::Full, notices: Arc::new(Notices::new(1)) };
+        let identity = Identity {
+            user: UserId::trusted("a"),
+            device: crate::model::DeviceId::trusted("d"),
+            variant: Variant::Full,
+            notices: Arc::new(Notices::new(1)),
+        };
         assert!(link.identify(identity));
     }
 

@@ -134,7 +134,7 @@ fn obey<A: Owner>(owner: &mut A, mut publish: Publish, verdict: Verdict, ctx: &m
     carry(owner, publish, conversation, is_silent, ctx);
 }
 
-fn carry<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, is_silent: bool, ctx: &mut Context<A>) {
+pub(super) fn carry<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, is_silent: bool, ctx: &mut Context<A>) {
     match publish.draft.body.class() {
         MessageClass::Storable if completion::is_needed(&publish.draft) => complete(owner, publish, conversation, is_silent, ctx),
         _ if is_silent => owner.lane().pretend(publish, None, &conversation),

@@ -16,6 +16,7 @@ use super::directory::{Held, Holds, Resident};
 use super::fanout::{Envelope, announce, fan_out};
 use super::lane::{self, Lane, Owner, Publish};
 use super::link::Link;
+pub(crate) use super::room_admin::{Abolish, About, Expel, Found, Portrait};
 use super::room_attributes::tell_attributes;
 pub(crate) use super::room_attributes::{Agree, Agreements, Asked, Describe};
 use super::room_state::{Entered, RoomState};
@@ -112,7 +113,7 @@ pub(crate) struct MembersPage {
 pub(crate) struct Wake;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Movement {
+pub(super) enum Movement {
     Joined,
     Left,
 }
@@ -122,13 +123,13 @@ pub(crate) struct Room {
     id: RoomId,
     holds: Holds,
     lane: Lane,
-    state: Option<RoomState>,
+    pub(super) state: Option<RoomState>,
     budget: BarrageBudget,
     shed: [u32; 3],
     /// How many came, by priority.
     barrages: [u64; 3],
-    movements: Vec<(Movement, UserProfile)>,
-    unreadable: Option<Refusal>,
+    pub(super) movements: Vec<(Movement, UserProfile)>,
+    pub(super) unreadable: Option<Refusal>,
 }
 
 impl Resident for Room {
@@ -192,11 +193,12 @@ impl Room {
         self.state.as_mut()
     }
 
-    /// The room, if it exists and the user is inside.
+    /// The room, if it exists and the user is inside; it is open to the system's user.
     pub(super) fn inside(&mut self, user: &UserId) -> Result<&mut RoomState, Refusal> {
         let not_in_room = Refusal::NotInRoom(self.id.to_string());
+        let from_outside = self.core.is_system(user);
         let state = self.existing()?;
-        if state.contains(user) { Ok(state) } else { Err(not_in_room) }
+        if from_outside || state.contains(user) { Ok(state) } else { Err(not_in_room) }
     }
 
     pub(super) fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
@@ -214,7 +216,7 @@ impl Room {
             let (core, room, user) = (self.core.clone(), self.id.clone(), profile.id.clone());
             let lost = async move { core.users.tell_surely(&core, &user, PlaceLost { room, number }).await };
             ctx.spawn(lost.into_actor(self));
-            self.tell_left(&profile.id);
+            self.tell_left(&profile.id, false);
             self.movements.push((Movement::Left, profile));
         }
         self.attributes_left(&gone);
@@ -225,8 +227,8 @@ impl Room {
         self.end_if_over(ctx);
     }
 
-    fn tell_left(&self, user: &UserId) {
-        self.core.tell_host(|| Event::RoomLeft { room: self.id.clone(), user: user.clone() });
+    pub(super) fn tell_left(&self, user: &UserId, kicked: bool) {
+        self.core.tell_host(|| Event::RoomLeft { room: self.id.clone(), user: user.clone(), kicked });
     }
 
     /// Tells the members what the room itself shed since the last tick: the drops are theirs.
@@ -238,21 +240,30 @@ impl Room {
         }
     }
 
-    fn end_if_over(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn end_if_over(&mut self, ctx: &mut Context<Self>) {
         let now = self.core.clock.elapsed();
-        let Some(state) = self.state.take_if(|state| state.is_over(now)) else { return };
+        if let Some(state) = self.state.take_if(|state| state.is_over(now)) {
+            self.end(&state, None, ctx);
+        }
+    }
+
+    /// Ends a room that was taken out of this owner, and its history with it.
+    pub(super) fn end(&mut self, state: &RoomState, told: Option<Reply<()>>, ctx: &mut Context<Self>) {
         // In this order: a removal once begun is finished after a crash, a row without messages is looked after at the
         // next start. Only the row is waited for: deleting a long history must not keep the next room of this name.
         let forgotten = self.core.archive.forget(state.conversation());
         let (archive, id) = (self.core.archive.clone(), self.id.clone());
         let remove = async move { archive.apply(vec![RowWrite::DeleteRoom(id)]).await };
         ctx.wait(remove.into_actor(self).map(|removed, room, ctx| {
-            match removed {
+            match &removed {
                 Ok(()) => {
                     tracing::debug!(room.id = %room.id, "room destroyed");
                     room.core.tell_host(|| Event::RoomDestroyed(room.id.clone()));
                 }
                 Err(refusal) => tracing::warn!(room.id = %room.id, %refusal, "room could not be removed from the store"),
+            }
+            if let Some(told) = told {
+                answer(told, removed);
             }
             room.leave_if_unused(ctx);
         }));
@@ -298,9 +309,17 @@ impl Room {
         }
     }
 
-    fn create(&mut self, admit: Admit, info: RoomInfo, start: RoomStart, ctx: &mut Context<Self>) {
+    /// Keeps a new room, empty; it stands for its delay, `stands_seconds` at least.
+    pub(super) fn create(
+        &mut self,
+        owner: &UserId,
+        info: RoomInfo,
+        start: RoomStart,
+        stands_seconds: u64,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(Result<(), Refusal>, &mut Self, &mut Context<Self>) + 'static,
+    ) {
         let RoomStart { destroy_delay_seconds, attributes } = start;
-        let owner = &admit.profile.id;
         let own = |value: String| RoomAttribute { value, owner: owner.clone(), until_left: false };
         let attributes = attributes.into_iter().map(|(key, value)| (key, own(value))).collect();
         let record = RoomRecord { id: info.id, incarnation: self.core.mint.next(), name: info.name, destroy_delay_seconds, attributes };
@@ -308,14 +327,14 @@ impl Room {
         let keep = async move { archive.apply(vec![row]).await };
         ctx.wait(keep.into_actor(self).map(move |kept, room, ctx| match kept {
             Ok(()) => {
-                let until = room.core.clock.elapsed() + Duration::from_secs(record.destroy_delay_seconds);
+                let until = room.core.clock.elapsed() + Duration::from_secs(record.destroy_delay_seconds.max(stands_seconds));
                 room.state = Some(RoomState::empty(record, until));
                 tracing::debug!(room.id = %room.id, "room created");
                 room.core.tell_host(|| Event::RoomCreated(room.id.clone()));
-                room.admit(admit, ctx);
+                then(Ok(()), room, ctx);
             }
             Err(refusal) => {
-                answer(admit.reply, Err(refusal));
+                then(Err(refusal), room, ctx);
                 room.leave_if_unused(ctx);
             }
         }));
@@ -340,7 +359,11 @@ impl Handler<Held<Admit>> for Room {
             (true, Entry::Create { .. }) => answer(admit.reply, Err(Refusal::RoomExists(self.id.to_string()))),
             (true, Entry::Enter { .. } | Entry::Join { .. }) => self.admit(admit, ctx),
             (false, Entry::Create { info, start } | Entry::Enter { info, start }) => {
-                self.create(admit, info, start, ctx);
+                let owner = admit.profile.id.clone();
+                self.create(&owner, info, start, 0, ctx, |kept, room, ctx| match kept {
+                    Ok(()) => room.admit(admit, ctx),
+                    Err(refusal) => answer(admit.reply, Err(refusal)),
+                });
             }
             (false, Entry::Join { .. }) => {
                 answer(admit.reply, Err(Refusal::RoomMissing(self.id.to_string())));
@@ -367,7 +390,7 @@ impl Handler<Held<Leave>> for Room {
         match left {
             Ok(profile) => {
                 self.attributes_left(std::slice::from_ref(&profile.id));
-                self.tell_left(&profile.id);
+                self.tell_left(&profile.id, false);
                 self.movements.push((Movement::Left, profile));
                 news(self, ctx);
                 if let Some(reply) = reply {

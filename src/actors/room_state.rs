@@ -112,6 +112,21 @@ impl RoomState {
         self.remove(user, now)
     }
 
+    /// Takes a user out, wherever it is: the link that held the place, if it is here.
+    pub(super) fn expel(&mut self, user: &UserId, now: Duration) -> Option<(UserProfile, u64, Option<Arc<Link>>)> {
+        let place = &self.members.get(user)?.place;
+        let (number, link) = match place {
+            Place::Here(link) => (link.number, Some(link.clone())),
+            Place::Away { number, .. } => (*number, None),
+        };
+        Some((self.remove(user, now)?, number, link))
+    }
+
+    /// Everyone inside, here or away, with the number of the link that holds the place.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&UserId, u64)> {
+        self.members.iter().map(|(user, member)| (user, member.place.number()))
+    }
+
     fn remove(&mut self, user: &UserId, now: Duration) -> Option<UserProfile> {
         let member = self.members.remove(user)?;
         self.roster.remove(member.place.number());

@@ -16,7 +16,7 @@ use super::link::Link;
 use super::media::url_token;
 use super::user::{Ended, Login as UserLogin};
 use super::user_profile::ProfileCell;
-use super::{answer, answered};
+use super::{Reply, answer, answered};
 use crate::hooks::LoginRequest;
 use crate::model::{DeviceId, Refusal, UserId, UserProfile};
 use crate::protocol::{CloseCode, Login, Op, Variant, Work, code_of, decode, encode_error, encode_reply};
@@ -48,6 +48,8 @@ enum Phase {
 pub(crate) struct Session {
     pub(super) core: Arc<Core>,
     pub(super) link: Arc<Link>,
+    /// The host asks in a user's name: quotas of users do not hold, nor does a moderator look.
+    pub(super) by_host: bool,
     phase: Phase,
     malformed: u32,
     said_goodbye: bool,
@@ -55,7 +57,13 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(core: Arc<Core>, link: Arc<Link>) -> Self {
-        Self { core, link, phase: Phase::Greeting, malformed: 0, said_goodbye: false }
+        Self { core, link, by_host: false, phase: Phase::Greeting, malformed: 0, said_goodbye: false }
+    }
+
+    /// What speaks for the host in a user's name: never an actor, and nobody delivers to its link.
+    pub(super) fn stand_in(core: Arc<Core>, profile: UserProfile) -> Self {
+        let link = core.detached_link();
+        Self { by_host: true, phase: Phase::In(ProfileCell::new(profile)), ..Self::new(core, link) }
     }
 }
 
@@ -75,20 +83,39 @@ impl Actor for Session {
 /// Where the answer to one request goes.
 pub(super) struct Answerer {
     pub(super) core: Arc<Core>,
-    pub(super) link: Arc<Link>,
     pub(super) id: u64,
-    _permit: OwnedSemaphorePermit,
+    asker: Asker,
+}
+
+/// Who waits for an answer.
+enum Asker {
+    Client { link: Arc<Link>, _permit: OwnedSemaphorePermit },
+    Host(Reply<ByteString>),
 }
 
 impl Answerer {
+    pub(super) fn of_host(core: Arc<Core>, reply: Reply<ByteString>) -> Self {
+        Self { core, id: 0, asker: Asker::Host(reply) }
+    }
+
     pub(super) fn frame(self, frame: ByteString) {
-        let _queued_or_closed = self.link.outbox.push(frame);
+        match self.asker {
+            Asker::Client { link, .. } => {
+                let _queued_or_closed = link.outbox.push(frame);
+            }
+            Asker::Host(reply) => answer(reply, Ok(frame)),
+        }
     }
 
     pub(super) fn refuse(self, refusal: &Refusal) {
         self.core.metrics.refused(code_of(refusal));
-        let frame = encode_error(Some(self.id), refusal);
-        self.frame(frame);
+        match self.asker {
+            Asker::Client { .. } => {
+                let frame = encode_error(Some(self.id), refusal);
+                self.frame(frame);
+            }
+            Asker::Host(reply) => answer(reply, Err(refusal.clone())),
+        }
     }
 
     /// Answers when the asked owner has answered, with what `encode` makes of it.
@@ -127,7 +154,8 @@ impl Handler<Inbound> for Session {
             Ok(request) => request,
             Err(malformed) => return self.count_malformed(&malformed.refusal),
         };
-        let answerer = Answerer { core: self.core.clone(), link: self.link.clone(), id: request.id, _permit: inbound.permit };
+        let asker = Asker::Client { link: self.link.clone(), _permit: inbound.permit };
+        let answerer = Answerer { core: self.core.clone(), id: request.id, asker };
         match (request.op, &self.phase) {
             (Err(refusal), Phase::In(_)) => answerer.refuse(&refusal),
             (Err(refusal), Phase::Greeting) if request.is_login => answerer.refuse(&refusal),
@@ -183,6 +211,9 @@ impl Session {
         let enter = async move {
             let claim = LoginRequest { user: login.user.clone(), token: login.token };
             let recognised = core.authenticator.authenticate(claim).await?;
+            if core.is_system(&login.user) {
+                return Err(Refusal::TokenInvalid);
+            }
             link.token_expires(recognised.expires_at_ms);
             let (reply, outcome) = oneshot::channel();
             let device = login.device.unwrap_or_else(|| DeviceId::trusted(&format!("auto-{:x}", link.number)));

@@ -33,11 +33,12 @@ impl Session {
 
     pub(super) fn dispatch_message(&self, work: MessageWork, me: &UserProfile, answerer: Answerer) {
         let (core, variant, origin, by) = (self.core.clone(), self.link.variant(), self.link.number, me.id.clone());
+        let by_host = self.by_host;
         match work {
             MessageWork::Reply { target, draft } => self.send(target, draft, me, answerer),
             MessageWork::Change { target, message, change } => {
                 let asked = ask(|reply| {
-                    let amend = Amend { by, origin, target: target.clone(), message, change, variant, reply };
+                    let amend = Amend { by, origin, by_host, target: target.clone(), message, change, variant, reply };
                     match &target {
                         Target::Peer(other) => core.peers.tell(&core, &peer::key(&me.id, other), amend),
                         Target::Group(group) => core.groups.tell(&core, group, amend),

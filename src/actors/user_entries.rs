@@ -56,6 +56,10 @@ impl Handler<Held<AskList>> for User {
     fn handle(&mut self, held: Held<AskList>, ctx: &mut Context<Self>) {
         let AskList { work, variant, number, reply } = held.open();
         let asker = Asker { variant, number, reply };
+        if self.sessions.is_empty() {
+            // Nobody tells an offline user anything: read anew each time the host asks.
+            self.book = None;
+        }
         self.with_latest(ctx, move |user, ctx| {
             let Some(conversation) = work.target().map(|target| conversation_of(&user.id, target)) else {
                 return user.carry_out(work, None, asker, ctx);

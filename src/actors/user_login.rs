@@ -48,7 +48,7 @@ struct Arrival {
 impl User {
     fn admit(&mut self, login: Login, profile: UserProfile, ctx: &mut Context<Self>) {
         let Login { link, device, variant, resume_from, request, reply, .. } = login;
-        if !link.identify(Identity { user: self.id.clone(), variant, notices: self.notices.clone() }) {
+        if !link.identify(Identity { user: self.id.clone(), device: device.clone(), variant, notices: self.notices.clone() }) {
             return answer(reply, Err(Refusal::AlreadyLoggedIn));
         }
         self.core.links.note_login();
@@ -72,6 +72,10 @@ impl User {
         // From here on everyone may deliver to it; the answer leaves before.
         link.outbox.hold();
         let (began, alone) = (self.core.store.last_commit(), self.sessions.is_empty());
+        if alone {
+            // Perhaps the host looked at it while nobody told it anything.
+            self.book = None;
+        }
         self.sessions.push(At { link: link.clone(), device });
         self.set_presence();
         let arrival = Arrival { link, request, resume_from, rooms, began, alone, profile, reply };
@@ -186,6 +190,10 @@ impl Handler<Held<Login>> for User {
             return answer(login.reply, Err(refusal.clone()));
         }
         let known = self.profile.as_ref().map(|cell| (*cell.get()).clone());
+        let now_ms = self.core.clock.wall_ms();
+        if known.as_ref().and_then(|profile| profile.ban.as_ref()).is_some_and(|ban| ban.holds(now_ms)) {
+            return answer(login.reply, Err(Refusal::Banned(self.id.to_string())));
+        }
         let profile = match &known {
             None => UserProfile::new(self.id.clone(), login.name.clone()),
             Some(profile) if login.name.is_empty() => profile.clone(),

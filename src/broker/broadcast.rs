@@ -15,8 +15,8 @@ use crate::protocol::broadcast_event;
 const SESSIONS_PER_TURN: usize = 256;
 
 impl Broker {
-    /// Sends to every session that is logged in and of SDK 2.10 or later, the sender's included: text or custom, in no
-    /// conversation, not kept, at most once. Returns when it is in all their outboxes. Source: spec S58–S60.
+    /// Sends to every session that is logged in and of SDK 2.10 or later, the sender's included: text, custom or a file
+    /// that lies elsewhere, in no conversation, not kept, at most once. Returns when it is in all their outboxes. Source: spec S58–S60.
     ///
     /// # Errors
     /// [`Refusal::Invalid`] for another kind, mentions, or content over its limit; [`Refusal::Busy`] while shutting down.

@@ -11,6 +11,7 @@ use thiserror::Error;
 use tokio::sync::{broadcast, watch};
 
 use super::Broker;
+use super::backend::Backend;
 use crate::actors::archive::ArchiveHandle;
 use crate::actors::core::{Core, LinkRegistry};
 use crate::actors::directory::Shelf;
@@ -232,7 +233,8 @@ impl BrokerBuilder {
             sweep_now_and_then(its_core).await;
         });
         core.arbiter.spawn(keep_tidy(core.clone()));
-        let broker = Broker { core, tokens, secret, webhooks, thread: Arc::new(thread) };
+        let backend = Arc::new(Backend::new(&core.config(), &core.clock));
+        let broker = Broker { core, tokens, secret, webhooks, backend, thread: Arc::new(thread) };
         if let Some(sink) = self.event_sink {
             let mut events = broker.subscribe();
             broker.core.arbiter.spawn(async move {

@@ -3,10 +3,15 @@
 //! [`Broker`] is cheap to clone and may be used from any thread and any tokio runtime; the actors live on a thread
 //! of the broker's own, so the host needs no actix system.
 
+mod acting;
+pub(crate) mod backend;
 mod broadcast;
 mod builder;
 mod drain;
+mod groups;
+mod rooms;
 mod subscribe;
+mod users;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,7 +21,10 @@ use tokio::sync::oneshot;
 
 pub use self::builder::{BrokerBuilder, StartError};
 pub use self::drain::ShutdownReport;
+pub use self::groups::Groups;
+pub use self::rooms::{RoomPortrait, Rooms};
 pub use self::subscribe::Subscription;
+pub use self::users::{SessionPortrait, Users};
 use crate::actors::core::Core;
 use crate::actors::lane::Publish;
 use crate::actors::{answered, peer};
@@ -35,6 +43,7 @@ pub struct Broker {
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) secret: SecretSource,
     webhooks: Option<Webhooks>,
+    pub(crate) backend: Arc<backend::Backend>,
     thread: Arc<builder::CoreThread>,
 }
 
@@ -115,7 +124,7 @@ impl Broker {
         core.accepting()?;
         draft.validate(from, to, &core.config().limits)?;
         let (reply, outcome) = oneshot::channel();
-        let publish = Publish { sender: from.clone(), origin: 0, target: to.clone(), draft, asked: None, reply };
+        let publish = Publish { sender: from.clone(), origin: 0, by_host: false, target: to.clone(), draft, asked: None, reply };
         match to {
             Target::Peer(other) => core.peers.tell(core, &peer::key(from, other), publish)?,
             Target::Room(room) => core.rooms.tell(core, room, publish)?,
@@ -132,21 +141,14 @@ impl Broker {
         self.core.accepting()?;
         crate::model::UserProfile::check_name(name, &self.core.config().limits)?;
         let (core, user, name) = (self.core.clone(), user.clone(), name.to_owned());
-        let (reply, outcome) = oneshot::channel();
-        // On the broker's own thread: the caller's runtime may have no threads that may wait.
         let registering = async move {
             let asked = user.clone();
-            let registered = match core.archive.read(move |store| store.user(&asked)).await {
-                Ok(Some(_)) => Ok(()),
-                Ok(None) => core.archive.apply(vec![RowWrite::PutUser(crate::model::UserProfile::new(user, name))]).await,
-                Err(refusal) => Err(refusal),
-            };
-            crate::actors::answer(reply, registered);
+            match core.archive.read(move |store| store.user(&asked)).await? {
+                Some(_) => Ok(()),
+                None => core.archive.apply(vec![RowWrite::PutUser(crate::model::UserProfile::new(user, name))]).await,
+            }
         };
-        if !self.core.arbiter.spawn(registering) {
-            return Err(Refusal::Busy("the broker is shutting down"));
-        }
-        answered(outcome).await
+        self.on_thread(registering).await
     }
 
     /// Deletes files that no kept message carries any more, and those that waited too long for their message. Done every
@@ -155,12 +157,8 @@ impl Broker {
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
     pub async fn collect_files(&self) -> Result<usize, Refusal> {
-        let (core, (reply, outcome)) = (self.core.clone(), oneshot::channel());
-        let collecting = async move { crate::actors::answer(reply, crate::actors::media::collect(&core).await) };
-        if !self.core.arbiter.spawn(collecting) {
-            return Err(Refusal::Busy("the broker is shutting down"));
-        }
-        answered(outcome).await
+        let core = self.core.clone();
+        self.on_thread(async move { crate::actors::media::collect(&core).await }).await
     }
 
     /// Hears what happens from now on. A listener that falls more than 1,024 events behind is told how many it

@@ -11,6 +11,7 @@
 
 #[cfg(feature = "bench")]
 mod bench;
+mod key;
 mod logs;
 mod serve;
 mod token;
@@ -40,6 +41,9 @@ enum Command {
     Serve(ServeArguments),
     /// Print one token for a user, and nothing else.
     Token(TokenArguments),
+    /// Keys of the server API.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Measure what the broker carries, beside bare socket loops.
     #[cfg(feature = "bench")]
     Bench(bench::BenchArguments),
@@ -126,6 +130,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         None => serve::run(&arguments.serve),
         Some(Command::Serve(serve)) => serve::run(&serve),
         Some(Command::Token(token)) => token::run(&token),
+        Some(Command::Key(command)) => key::run(&command),
         #[cfg(feature = "bench")]
         Some(Command::Bench(bench)) => bench::run(bench),
         #[cfg(feature = "bench")]

@@ -3,6 +3,7 @@
 use toml::Value;
 
 use super::{Config, ConfigError, MediaEngine, ranges};
+use crate::model::UserId;
 
 impl Config {
     /// Checks every range and relation.
@@ -19,7 +20,13 @@ impl Config {
             return Err(ConfigError::Conflict("media.store is \"s3\", but media.s3_bucket is empty: set the bucket's name".into()));
         }
         self.check_webhooks()?;
+        self.check_system_user()?;
         self.check_address()
+    }
+
+    fn check_system_user(&self) -> Result<(), ConfigError> {
+        let checked = UserId::parse("users.system", &self.users.system, &self.limits);
+        checked.map(|_| ()).map_err(|invalid| ConfigError::Conflict(invalid.to_string()))
     }
 
     fn check_ranges(&self) -> Result<(), ConfigError> {

@@ -21,7 +21,7 @@ use crate::model::Limits;
 pub use error::ConfigError;
 pub use loader::Loader;
 pub use sections::{
-    Actors, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Users,
+    Actors, Api, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Users,
 };
 pub use webhooks::{OnFailure, Signature, Webhooks, WhenFull};
 
@@ -41,6 +41,8 @@ pub struct Config {
     pub auth: Auth,
     /// Accounts and devices.
     pub users: Users,
+    /// What backends may ask, and how often.
+    pub api: Api,
     /// What a room keeps.
     pub room: Room,
     /// What is said in a group.

@@ -83,6 +83,32 @@ pub struct Users {
     pub must_exist: bool,
     /// Devices of one user logged in at a time, 1 to 10; the oldest is kicked for one more.
     pub devices_per_user_max: usize,
+    /// The user in whose name the server itself speaks; nobody can log in as it.
+    pub system: String,
+}
+
+/// `[api]`: what backends may ask, and how often.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    /// Whether `/api/v1` is served.
+    pub enabled: bool,
+    /// Calls of one key per second, 1 to 100000.
+    pub requests_per_second: u32,
+    /// Calls of one key at once, 1 to 100000.
+    pub requests_burst: u32,
+    /// Broadcasts per second, 1 to 1000.
+    pub broadcasts_per_second: usize,
+    /// Broadcasts within 24 hours, 1 to 1000000.
+    pub broadcasts_per_day: usize,
+    /// Body of one call, bytes, 1024 to 16 MiB.
+    pub body_bytes_max: usize,
+    /// Answers kept for calls with an `Idempotency-Key`, 1 to 1000000.
+    pub idempotency_keys_max: usize,
+    /// How long each is kept, seconds, 60 to 604800.
+    pub idempotency_seconds: u64,
+    /// Entries of one page of a list, 1 to 1000.
+    pub page_max: usize,
 }
 
 /// `[room]`: what a room keeps.

@@ -8,9 +8,11 @@
 //! | `POST /demo/token` | a token for anyone: on loopback with a generated secret only |
 //! | `POST /media/uploads`, `/media/tus` | a file in one request, or one that can be resumed |
 //! | `GET /media/{fileUID}/{rendition}` | a file, for whoever sees a message that carries it |
+//! | `/api/v1/…` | the server API, for backends with a key |
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
 
 mod admission;
+mod api;
 mod connection;
 mod demo;
 mod guard;
@@ -45,6 +47,7 @@ impl Broker {
             .route("/readyz", web::get().to(health::ready))
             .route("/metrics", web::get().to(health::metrics))
             .configure(|app| media::configure(self, app))
+            .configure(|app| api::configure(self, app))
             .configure(pages::configure);
     }
 }

@@ -140,7 +140,8 @@ pub(crate) struct Metrics {
     review_seconds: Histogram,
 }
 
-fn class_label(class: MessageClass) -> &'static str {
+/// What a class is called.
+pub(crate) fn class_label(class: MessageClass) -> &'static str {
     match class {
         MessageClass::Storable => "storable",
         MessageClass::Command => "command",

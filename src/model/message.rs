@@ -75,8 +75,14 @@ impl Draft {
     /// # Errors
     /// [`Invalid`]: a kind that is not broadcast (source: design 5.3, spec S58), names, content over its limit.
     pub fn validate_broadcast(&self, limits: &Limits) -> Result<(), Invalid> {
-        if !matches!(self.body, Body::Text(_) | Body::Custom { .. }) {
-            return Err(Invalid::new("message.type", format!("is {}, which is not broadcast", self.body.kind().number())));
+        match &self.body {
+            Body::Text(_) | Body::Custom { .. } => {}
+            // Who may read a kept file follows from the messages that carry it, and a broadcast is kept nowhere.
+            Body::Media(media) if media.file.is_some() => {
+                return Err(Invalid::new("message.fileUID", "names a kept file; a broadcast carries a fileDownloadUrl"));
+            }
+            Body::Media(_) => {}
+            other => return Err(Invalid::new("message.type", format!("is {}, which is not broadcast", other.kind().number()))),
         }
         if !self.mentions.is_none() {
             return Err(Invalid::new("message.mentionedUserIDs", "names users, but a broadcast is for everyone"));
@@ -143,7 +149,7 @@ pub struct Broadcast {
     pub order_key: u64,
     /// Travels with it.
     pub extended_data: String,
-    /// What it says: text or custom.
+    /// What it says: text, custom, or a file that lies elsewhere.
     pub body: Body,
     /// How many sessions it was delivered to.
     pub sessions: usize,

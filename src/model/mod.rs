@@ -43,5 +43,5 @@ pub use refusal::{Invalid, Refusal};
 pub use room::{AttributeTerms, RoomAttribute, RoomChange, RoomInfo};
 pub use search::{GroupSearch, Keywords, Search};
 pub use tips::{Tips, TipsChange, TipsEvent, TipsUser};
-pub use user::UserProfile;
+pub use user::{Ban, UserProfile};
 pub use version::SdkVersion;

@@ -60,6 +60,9 @@ pub enum Refusal {
     /// The token was good once.
     #[error("token has expired")]
     TokenExpired,
+    /// An operator does not let this user in.
+    #[error("user {0} is banned")]
+    Banned(String),
     /// The token ends too soon to begin a session with it.
     #[error("token ends in less than {seconds_min} s")]
     TokenTooShort {

@@ -15,13 +15,35 @@ pub struct UserProfile {
     pub avatar_url: String,
     /// The application's own.
     pub extended_data: String,
+    /// May not log in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ban: Option<Ban>,
+}
+
+/// That a user may not log in. Our choice: the vendor has no such thing, operators do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ban {
+    /// Since when, Unix milliseconds.
+    pub since_ms: u64,
+    /// Until when, Unix milliseconds; 0: for good.
+    pub until_ms: u64,
+    /// For operators; the user is not told.
+    pub reason: String,
+}
+
+impl Ban {
+    /// Whether it holds at that moment.
+    #[must_use]
+    pub fn holds(&self, now_ms: u64) -> bool {
+        self.until_ms == 0 || now_ms < self.until_ms
+    }
 }
 
 impl UserProfile {
     /// A user of whom only the id and a name are known.
     #[must_use]
     pub fn new(id: UserId, name: String) -> Self {
-        Self { id, name, avatar_url: String::new(), extended_data: String::new() }
+        Self { id, name, avatar_url: String::new(), extended_data: String::new(), ban: None }
     }
 
     /// Checks a name.

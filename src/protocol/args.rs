@@ -7,18 +7,25 @@ use super::ops::{HistoryQuery, Login};
 use crate::model::{ConversationKind, DeviceId, GroupId, Invalid, Limits, Refusal, RoomId, SdkVersion, Target, UserId, UserProfile};
 
 pub(super) fn read<T: DeserializeOwned>(args: &str) -> Result<T, Invalid> {
+    read_object(args, "args")
+}
+
+/// Reads an object; `whole` is what it is called where no field of it is at fault.
+pub(crate) fn read_object<T: DeserializeOwned>(args: &str, whole: &str) -> Result<T, Invalid> {
     // serde would fill a struct from an array, too, by position.
     if !args.trim_start().starts_with('{') {
-        return Err(Invalid::new("args", "is not an object"));
+        return Err(Invalid::new(whole, "is not an object"));
     }
     let deserializer = &mut serde_json::Deserializer::from_str(args);
-    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+    let value = serde_path_to_error::deserialize(&mut *deserializer).map_err(|error| {
         let field = match error.path().to_string() {
-            path if path == "." => "args".to_owned(),
+            path if path == "." || path == "?" => whole.to_owned(),
             path => path,
         };
         Invalid::new(field, format!("is not understood: {}", error.into_inner()))
-    })
+    })?;
+    deserializer.end().map_err(|error| Invalid::new(whole, format!("is not understood: {error}")))?;
+    Ok(value)
 }
 
 pub(super) fn count(field: &str, value: i64, max: usize) -> Result<usize, Invalid> {

@@ -16,6 +16,8 @@ pub fn code_of(refusal: &Refusal) -> u32 {
         Refusal::TokenTooShort { .. } => 6_000_108,
         Refusal::AlreadyLoggedIn => 6_000_111,
         Refusal::NotLoggedIn => 6_000_121,
+        // The vendor has no number for users that are not let in; this one says that there is something about the userID.
+        Refusal::Banned(_) => 6_000_124,
         Refusal::UserMissing(_) => 6_000_204,
         // The vendor has no number for a message that is not there.
         Refusal::MessageMissing => 6_000_001,

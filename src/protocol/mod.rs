@@ -23,6 +23,7 @@ mod user_ops;
 mod variant;
 mod wire;
 
+pub(crate) use args::read_object;
 pub use code::{CloseCode, code_of};
 pub(crate) use combined::{CombineRef, child_at, child_wire};
 pub(crate) use draft_args::{draft_of, uploaded_children};

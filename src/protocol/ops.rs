@@ -86,7 +86,11 @@ impl Work {
         }
     }
 
-    fn decode(op: &str, args: &str, limits: &Limits) -> Result<Self, Refusal> {
+    /// Finds the operation and checks its arguments.
+    ///
+    /// # Errors
+    /// As [`Op::decode`].
+    pub(crate) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Self, Refusal> {
         Ok(match op {
             "sendMessage" => read::<SendArgs>(args)?.check(limits)?,
             "queryHistoryMessage" => Self::QueryHistory(read::<HistoryArgs>(args)?.check(limits)?),

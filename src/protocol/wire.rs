@@ -252,18 +252,20 @@ fn tips_change(change: &TipsChange) -> Value {
 
 /// The event of a message to everyone online, the same for all who know broadcasts. Source: spec S59, Q27.
 pub(crate) fn broadcast_event(broadcast: &Broadcast) -> ByteString {
-    let (mut message, mut sub_type, mut searched_content) = ("", 0, "");
+    let (mut message, mut sub_type, mut searched_content) = (None, 0, "");
+    let mut rest = serde_json::Map::new();
     match &broadcast.body {
-        Body::Text(text) => message = text,
+        Body::Text(text) => message = Some(text.as_str()),
         Body::Custom { message: text, sub_type: number, searched_content: searched } => {
-            (message, sub_type, searched_content) = (text, *number, searched);
+            (message, sub_type, searched_content) = (Some(text.as_str()), *number, searched);
         }
+        Body::Media(media) => put_media(&mut rest, media),
         // Not accepted as a broadcast.
-        Body::Barrage(_) | Body::Command(_) | Body::Media(_) | Body::Combine(_) | Body::Tips(_) | Body::Revoke(_) => {}
+        Body::Barrage(_) | Body::Command(_) | Body::Combine(_) | Body::Tips(_) | Body::Revoke(_) => {}
     }
     let wire = WireMessage {
         kind: broadcast.body.kind().number(),
-        message: Some(message),
+        message,
         message_id: &broadcast.id.to_string(),
         sender_user_id: broadcast.sender.as_str(),
         timestamp: broadcast.timestamp_ms,
@@ -273,6 +275,7 @@ pub(crate) fn broadcast_event(broadcast: &Broadcast) -> ByteString {
         searched_content,
         extended_data: &broadcast.extended_data,
         is_broadcast_message: true,
+        rest: (!rest.is_empty()).then_some(rest),
         ..WireMessage::default()
     };
     super::encode_event("broadcastMessageReceived", &json!({"message": wire}))

@@ -6,15 +6,17 @@
 //!   refused first, and fairly between senders. When the broker itself is behind, [`PressureGauge`] says which priorities
 //!   no room admits. Every drop has a [`DropReason`].
 //!
-//! `governor` is named in `send_gate.rs` alone, and none of its types leaves this module.
+//! `governor` is named in `send_gate.rs` and `call_gate.rs` alone, and none of its types leaves this module.
 
+mod call_gate;
 pub(crate) mod pressure;
 pub(crate) mod send_gate;
 pub(crate) mod shed;
 
+pub(crate) use call_gate::{CallGate, RollingCap};
 pub use pressure::Pressure;
 pub(crate) use pressure::{PressureGauge, Reading};
-pub(crate) use send_gate::{Class, GateQuota, SendGate};
+pub(crate) use send_gate::{Class, GateQuota, RetryAfter, SendGate};
 pub(crate) use shed::BarrageBudget;
 
 /// Why a droppable message was dropped. With its class and priority this is one counter.

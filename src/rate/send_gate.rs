@@ -65,10 +65,20 @@ pub(crate) struct RetryAfter {
     pub ms: u64,
 }
 
+impl RetryAfter {
+    pub(super) fn of(wait: std::time::Duration) -> Self {
+        Self { ms: u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1) }
+    }
+}
+
 /// Governor's view of our clock: nanoseconds since the clock's own beginning.
-struct GateClock(Arc<dyn Clock>);
+pub(super) struct GateClock(Arc<dyn Clock>);
 
 impl GateClock {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self(clock)
+    }
+
     /// Governor adds intervals to instants unchecked; half the range leaves it 292 years of room.
     const LATEST: u64 = u64::MAX / 2;
 }
@@ -112,10 +122,7 @@ impl SendGate {
     /// # Errors
     /// [`RetryAfter`] when it is used up; nothing was taken.
     pub(crate) fn check(&self, user: &UserId, class: Class) -> Result<(), RetryAfter> {
-        self.limiter(class).check_key(user).map_err(|refused| {
-            let nanos = refused.wait_time_from(self.clock.now()).as_nanos();
-            RetryAfter { ms: u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1) }
-        })
+        self.limiter(class).check_key(user).map_err(|refused| RetryAfter::of(refused.wait_time_from(self.clock.now())))
     }
 
     /// Forgets users whose quota is whole again, and gives their memory back. Call once a minute: memory is bounded by
@@ -153,7 +160,7 @@ impl fmt::Debug for SendGate {
     }
 }
 
-fn governor_quota(quota: GateQuota) -> Quota {
+pub(super) fn governor_quota(quota: GateQuota) -> Quota {
     let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     Quota::per_second(at_least_one(quota.per_second)).allow_burst(at_least_one(quota.burst))
 }

@@ -315,7 +315,7 @@ impl<T: Engined> Store for T {
     }
 
     fn media_after(&self, file: Option<FileUid>, count_max: usize) -> Result<Vec<MediaRecord>, StoreError> {
-        reader::media_after(self.engine().backend(), file, count_max)
+        reader::some_rows(self.engine().backend(), key::media_after(file), count_max)
     }
 
     fn media_uses(&self, file: FileUid, count_max: usize) -> Result<Vec<(Conversation, u64)>, StoreError> {
@@ -332,6 +332,14 @@ impl<T: Engined> Store for T {
 
     fn room(&self, room: &RoomId) -> Result<Option<RoomRecord>, StoreError> {
         self.engine().row(&key::room(room))
+    }
+
+    fn users_after(&self, user: Option<&UserId>, count_max: usize) -> Result<Vec<UserProfile>, StoreError> {
+        reader::some_rows(self.engine().backend(), key::users_after(user), count_max)
+    }
+
+    fn groups_after(&self, group: Option<&GroupId>, count_max: usize) -> Result<Vec<GroupRecord>, StoreError> {
+        reader::some_rows(self.engine().backend(), key::groups_after(group), count_max)
     }
 
     fn rooms(&self) -> Result<Vec<RoomRecord>, StoreError> {

@@ -332,12 +332,24 @@ pub(super) fn media(file: FileUid) -> Vec<u8> {
 
 /// The rows of kept files after one; of all of them.
 pub(super) fn media_after(file: Option<FileUid>) -> (Vec<u8>, Vec<u8>) {
-    let from = match file {
-        // No key lies between a key and itself with a byte behind it.
-        Some(file) => [media(file), vec![0]].concat(),
-        None => vec![MEDIA],
-    };
-    (from, vec![MEDIA + 1])
+    after_row(MEDIA, file.map(media))
+}
+
+/// The rows of users after one; of all of them.
+pub(super) fn users_after(after: Option<&UserId>) -> (Vec<u8>, Vec<u8>) {
+    after_row(USER, after.map(user))
+}
+
+/// The rows of groups after one; of all of them.
+pub(super) fn groups_after(after: Option<&GroupId>) -> (Vec<u8>, Vec<u8>) {
+    after_row(GROUP, after.map(group))
+}
+
+/// Every row with this prefix, or those behind one of them.
+fn after_row(prefix: u8, after: Option<Vec<u8>>) -> (Vec<u8>, Vec<u8>) {
+    // No key lies between a key and itself with a byte behind it.
+    let from = after.map_or_else(|| vec![prefix], |key| [key, vec![0]].concat());
+    (from, vec![prefix + 1])
 }
 
 /// That a message carries a kept file.

@@ -466,6 +466,18 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
     fn user(&self, user: &UserId) -> Result<Option<UserProfile>, StoreError>;
 
+    /// Users after one, in the order of their ids, at most `count_max`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn users_after(&self, user: Option<&UserId>, count_max: usize) -> Result<Vec<UserProfile>, StoreError>;
+
+    /// Groups after one, dismissed ones too, in the same order, at most `count_max`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn groups_after(&self, group: Option<&GroupId>, count_max: usize) -> Result<Vec<GroupRecord>, StoreError>;
+
     /// A room's row.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::record::{Envelope, Head, Known};
 use super::table::{Backend, Space};
 use super::{Anchor, ChangeKind, EntryRecord, Note, NoteRecord, Page, PageRead, Since, SinceRead, StoreError, Tail, key, record};
-use crate::model::{Conversation, FileUid, LocalMessageId, MediaRecord, Message, UserId};
+use crate::model::{Conversation, FileUid, LocalMessageId, Message, UserId};
 
 /// Every commit counts, durable or not: the engine's own view.
 pub(super) const ALL: u64 = u64::MAX;
@@ -249,9 +249,12 @@ pub(super) fn entries_of(backend: &dyn Backend, user: &UserId) -> Result<Vec<(Co
     named.collect()
 }
 
-/// Kept files after one, by name.
-pub(super) fn media_after(backend: &dyn Backend, file: Option<FileUid>, count_max: usize) -> Result<Vec<MediaRecord>, StoreError> {
-    let (from, to) = key::media_after(file);
+/// The first rows between two keys.
+pub(super) fn some_rows<T: DeserializeOwned>(
+    backend: &dyn Backend,
+    (from, to): (Vec<u8>, Vec<u8>),
+    count_max: usize,
+) -> Result<Vec<T>, StoreError> {
     let mut found = Vec::new();
     try_scan(backend, Space::Permanent, (&from, &to), false, |key, value| {
         if found.len() < count_max {

@@ -85,7 +85,8 @@ fn data_of(event: &Event) -> Value {
             json!({"message": message_json(message), "operatorUserID": by})
         }
         Event::RoomCreated(room) | Event::RoomDestroyed(room) => json!({"roomID": room}),
-        Event::RoomEntered { room, user } | Event::RoomLeft { room, user } => json!({"roomID": room, "userID": user}),
+        Event::RoomEntered { room, user } => json!({"roomID": room, "userID": user}),
+        Event::RoomLeft { room, user, kicked } => json!({"roomID": room, "userID": user, "kicked": kicked}),
         Event::GroupCreated { group, owner, users } => json!({"groupID": group, "operatorUserID": owner, "userIDs": users}),
         Event::GroupJoined { group, users, by } | Event::GroupKicked { group, users, by } => {
             json!({"groupID": group, "operatorUserID": by, "userIDs": users})
@@ -141,8 +142,11 @@ fn vendor_of(event: &Event, data: &Value) -> Option<Map<String, Value>> {
         }
         Event::RoomCreated(room) => object(json!({"event": "room_created", "room_id": room})),
         Event::RoomEntered { room, user } => object(json!({"event": "room_entered", "room_id": room, "user_id": user})),
-        Event::RoomLeft { room, user } => object(json!({
+        Event::RoomLeft { room, user, kicked: false } => object(json!({
             "event": "room_exit", "room_id": room, "exit_type": "Quit", "operator_account": user, "exit_user_ids": [user],
+        })),
+        Event::RoomLeft { room, user, kicked: true } => object(json!({
+            "event": "room_exit", "room_id": room, "exit_type": "Kickout", "operator_account": "", "exit_user_ids": [user],
         })),
         Event::RoomDestroyed(room) => object(json!({"event": "room_destroyed", "room_id": room})),
         Event::GroupCreated { group, owner, users } => {
@@ -318,7 +322,7 @@ mod tests {
             (Event::MessageEdited { message: message(), by: by.clone() }, "p alice bob"),
             (Event::RoomCreated(room.clone()), "r r"),
             (Event::RoomEntered { room: room.clone(), user: by.clone() }, "r r"),
-            (Event::RoomLeft { room: room.clone(), user: by.clone() }, "r r"),
+            (Event::RoomLeft { room: room.clone(), user: by.clone(), kicked: false }, "r r"),
             (Event::RoomDestroyed(room), "r r"),
             (Event::GroupCreated { group: group.clone(), owner: by.clone(), users: users.clone() }, "g g"),
             (Event::GroupJoined { group: group.clone(), users: users.clone(), by: by.clone() }, "g g"),

@@ -125,7 +125,7 @@ impl EventSink for Ear {
             Event::RoomCreated(room) => format!("{room} began"),
             Event::RoomDestroyed(room) => format!("{room} ended"),
             Event::RoomEntered { room, user } => format!("{user} entered {room}"),
-            Event::RoomLeft { room, user } => format!("{user} left {room}"),
+            Event::RoomLeft { room, user, .. } => format!("{user} left {room}"),
             other => format!("{other:?}"),
         };
         // The test may have heard enough.

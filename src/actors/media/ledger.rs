@@ -68,6 +68,10 @@ impl Ledger {
         Ok(())
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Upload>> {
+        self.unfinished.values()
+    }
+
     pub(super) fn find(&self, file: FileUid) -> Option<Arc<Upload>> {
         self.unfinished.get(&file).cloned()
     }

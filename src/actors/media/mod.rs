@@ -110,6 +110,11 @@ impl MediaDesk {
         if self.ledger().speak_for(file, now + SPOKEN_FOR) { Ok(()) } else { Err(Refusal::FileMissing) }
     }
 
+    /// Uploads that are not complete.
+    pub(crate) fn under_way(&self) -> Vec<Arc<uploads::Upload>> {
+        self.ledger().all().cloned().collect()
+    }
+
     /// Bytes kept and promised in all, and uploads under way.
     pub(crate) fn figures(&self) -> (u64, usize) {
         let ledger = self.ledger();

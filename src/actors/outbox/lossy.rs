@@ -80,6 +80,11 @@ pub(crate) struct Dropped64 {
 }
 
 impl Dropped64 {
+    /// All of them.
+    pub(crate) fn sum(self) -> u64 {
+        self.barrage.iter().fold(self.command, |sum, more| sum.saturating_add(*more))
+    }
+
     /// Adds a count to this one.
     pub(crate) fn add(&mut self, other: Dropped) {
         for (sum, more) in self.barrage.iter_mut().zip(other.barrage) {

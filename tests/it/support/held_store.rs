@@ -166,6 +166,14 @@ impl Store for HeldStore {
         self.below.room(room)
     }
 
+    fn users_after(&self, user: Option<&UserId>, count_max: usize) -> Result<Vec<UserProfile>, StoreError> {
+        self.below.users_after(user, count_max)
+    }
+
+    fn groups_after(&self, group: Option<&GroupId>, count_max: usize) -> Result<Vec<GroupRecord>, StoreError> {
+        self.below.groups_after(group, count_max)
+    }
+
     fn rooms(&self) -> Result<Vec<RoomRecord>, StoreError> {
         self.below.rooms()
     }

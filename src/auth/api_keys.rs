@@ -1,0 +1,463 @@
+//! Keys of the server API: made on the command line, kept as hashes, checked on each call.
+//!
+//! The file is shared by the command line, which writes it, and running brokers, which read it anew when it changed: a key
+//! works, and stops working, within a second and without a restart. Its name, its scopes and the time of its making are
+//! kept; the key itself is shown once and kept by nobody here.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use thiserror::Error;
+
+use crate::private_files::{make_folder, restrict, sync_names};
+
+/// Name of the file in the data directory.
+const FILE: &str = "api_keys.json";
+const LOCK: &str = "api_keys.lock";
+/// How every key begins, so that scanners of repositories recognise one.
+const PREFIX: &str = "tdk_";
+const SECRET_BYTES: usize = 32;
+const NAME_BYTES_MAX: usize = 64;
+/// How long a broker may go on with what it read before.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What a key may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Scope {
+    /// Everything.
+    #[serde(rename = "*")]
+    All,
+    /// Messages to everyone online.
+    #[serde(rename = "broadcast")]
+    Broadcast,
+    /// History, lists of conversations, search.
+    #[serde(rename = "messages:read")]
+    MessagesRead,
+    /// Sending, revoking, editing, deleting.
+    #[serde(rename = "messages:write")]
+    MessagesWrite,
+    /// Who there is and who is online.
+    #[serde(rename = "users:read")]
+    UsersRead,
+    /// Registering, renaming, kicking, banning.
+    #[serde(rename = "users:write")]
+    UsersWrite,
+    /// Rooms, their members and attributes.
+    #[serde(rename = "rooms:read")]
+    RoomsRead,
+    /// Making, changing, ending rooms.
+    #[serde(rename = "rooms:write")]
+    RoomsWrite,
+    /// Groups, their members and attributes.
+    #[serde(rename = "groups:read")]
+    GroupsRead,
+    /// Making, changing, ending groups.
+    #[serde(rename = "groups:write")]
+    GroupsWrite,
+    /// Figures, sessions, events as they happen, the configuration.
+    #[serde(rename = "ops:read")]
+    OpsRead,
+    /// Ending sessions, dead letters, backups.
+    #[serde(rename = "ops:write")]
+    OpsWrite,
+}
+
+impl Scope {
+    /// Every one.
+    pub const ALL: [Self; 12] = [
+        Self::All,
+        Self::Broadcast,
+        Self::MessagesRead,
+        Self::MessagesWrite,
+        Self::UsersRead,
+        Self::UsersWrite,
+        Self::RoomsRead,
+        Self::RoomsWrite,
+        Self::GroupsRead,
+        Self::GroupsWrite,
+        Self::OpsRead,
+        Self::OpsWrite,
+    ];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "*",
+            Self::Broadcast => "broadcast",
+            Self::MessagesRead => "messages:read",
+            Self::MessagesWrite => "messages:write",
+            Self::UsersRead => "users:read",
+            Self::UsersWrite => "users:write",
+            Self::RoomsRead => "rooms:read",
+            Self::RoomsWrite => "rooms:write",
+            Self::GroupsRead => "groups:read",
+            Self::GroupsWrite => "groups:write",
+            Self::OpsRead => "ops:read",
+            Self::OpsWrite => "ops:write",
+        }
+    }
+
+    /// The scope of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is kept of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// What its owner calls it; one name may have two keys while it is rotated.
+    pub name: String,
+    /// What it may be used for.
+    pub scopes: Vec<Scope>,
+    /// When it was made, Unix milliseconds.
+    pub created_ms: u64,
+    /// Until when it works, Unix milliseconds; 0: until it is revoked.
+    #[serde(default)]
+    pub expires_ms: u64,
+    /// SHA-256 of the key, hexadecimal. 256 bits of randomness need no slow hash.
+    sha256: String,
+}
+
+impl ApiKey {
+    /// Whether it may be used for this.
+    #[must_use]
+    pub fn may(&self, wanted: Scope) -> bool {
+        self.scopes.iter().any(|scope| *scope == Scope::All || *scope == wanted)
+    }
+
+    fn works(&self, now_ms: u64) -> bool {
+        self.expires_ms == 0 || now_ms < self.expires_ms
+    }
+}
+
+/// Why keys cannot be read or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ApiKeyError {
+    /// The file or its folder.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// `read`, `lock` or `write`.
+        action: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The file is not what this program writes.
+    #[error("{} is not a file of keys: {reason}", path.display())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// The system gives no random bytes.
+    #[error("no random bytes from the system: {0}")]
+    Random(String),
+    /// The name is empty, too long, or has other characters than letters, digits, `_`, `-` and `.`.
+    #[error("a key's name is 1 to {NAME_BYTES_MAX} of letters, digits, _, - and .: {0:?}")]
+    Name(String),
+    /// There is one of that name already.
+    #[error("there is a key named {0:?} already; rotate or revoke it")]
+    Exists(String),
+    /// There is none of that name.
+    #[error("there is no key named {0:?}")]
+    Missing(String),
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Content {
+    keys: Vec<ApiKey>,
+}
+
+/// The keys of one data directory, as the command line changes them.
+#[derive(Debug, Clone)]
+pub struct ApiKeyFile {
+    data_dir: PathBuf,
+}
+
+impl ApiKeyFile {
+    /// The keys kept in this data directory; nothing is read yet.
+    pub fn of(data_dir: impl Into<PathBuf>) -> Self {
+        Self { data_dir: data_dir.into() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.data_dir.join(FILE)
+    }
+
+    /// Every key.
+    ///
+    /// # Errors
+    /// [`ApiKeyError::Io`], [`ApiKeyError::Damaged`]. No file: no keys.
+    pub fn list(&self) -> Result<Vec<ApiKey>, ApiKeyError> {
+        let path = self.path();
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(ApiKeyError::Io { action: "read", path, source }),
+        };
+        let content: Content = serde_json::from_slice(&text).map_err(|error| ApiKeyError::Damaged { path, reason: error.to_string() })?;
+        Ok(content.keys)
+    }
+
+    /// Makes a key and gives it: the one moment in which anybody can see it.
+    ///
+    /// # Errors
+    /// [`ApiKeyError`]; nothing was changed.
+    pub fn make(&self, name: &str, scopes: Vec<Scope>, now_ms: u64, expires_ms: u64) -> Result<String, ApiKeyError> {
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_plain) {
+            return Err(ApiKeyError::Name(name.to_owned()));
+        }
+        self.change(|keys| {
+            if keys.iter().any(|key| key.name == name && key.works(now_ms)) {
+                return Err(ApiKeyError::Exists(name.to_owned()));
+            }
+            keys.retain(|key| key.name != name);
+            let key = random_key()?;
+            keys.push(ApiKey { name: name.to_owned(), scopes, created_ms: now_ms, expires_ms, sha256: hex(&hash(&key)) });
+            Ok(key)
+        })
+    }
+
+    /// Makes a new key of the same name and scopes; the one before goes on to work for `grace` yet.
+    ///
+    /// # Errors
+    /// [`ApiKeyError`]; nothing was changed.
+    pub fn rotate(&self, name: &str, now_ms: u64, grace: Duration) -> Result<String, ApiKeyError> {
+        let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        self.change(|keys| {
+            keys.retain(|key| key.name != name || key.works(now_ms));
+            let newest = keys.iter().filter(|key| key.name == name).max_by_key(|key| key.created_ms);
+            let before = newest.cloned().ok_or_else(|| ApiKeyError::Missing(name.to_owned()))?;
+            let ends_ms = now_ms.saturating_add(grace_ms).max(1);
+            for key in keys.iter_mut().filter(|key| key.name == name) {
+                key.expires_ms = if key.expires_ms == 0 { ends_ms } else { key.expires_ms.min(ends_ms) };
+            }
+            keys.retain(|key| key.name != name || key.works(now_ms));
+            let key = random_key()?;
+            keys.push(ApiKey { created_ms: now_ms, sha256: hex(&hash(&key)), ..before });
+            Ok(key)
+        })
+    }
+
+    /// Ends every key of that name; how many there were.
+    ///
+    /// # Errors
+    /// [`ApiKeyError`]; nothing was changed.
+    pub fn revoke(&self, name: &str) -> Result<usize, ApiKeyError> {
+        self.change(|keys| {
+            let before = keys.len();
+            keys.retain(|key| key.name != name);
+            if keys.len() == before { Err(ApiKeyError::Missing(name.to_owned())) } else { Ok(before - keys.len()) }
+        })
+    }
+
+    /// Reads, changes and writes the file, one process at a time. A reader sees the old or the new one, whole.
+    fn change<T>(&self, change: impl FnOnce(&mut Vec<ApiKey>) -> Result<T, ApiKeyError>) -> Result<T, ApiKeyError> {
+        let failed = |action: &'static str, path: &Path| {
+            let path = path.to_owned();
+            move |source| ApiKeyError::Io { action, path, source }
+        };
+        make_folder(&self.data_dir).map_err(failed("write", &self.data_dir))?;
+        let lock_path = self.data_dir.join(LOCK);
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(failed("lock", &lock_path))?;
+        lock.lock().map_err(failed("lock", &lock_path))?;
+        let mut keys = self.list()?;
+        let made = change(&mut keys)?;
+        let (path, draft) = (self.path(), self.data_dir.join(format!("{FILE}.new")));
+        let text = serde_json::to_string_pretty(&Content { keys }).map_err(|error| failed("write", &path)(io::Error::other(error)))?;
+        let write = || {
+            let mut file = File::create(&draft)?;
+            restrict(&draft)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&draft, &path)?;
+            sync_names(&self.data_dir)
+        };
+        write().map_err(failed("write", &path))?;
+        Ok(made)
+    }
+}
+
+fn random_key() -> Result<String, ApiKeyError> {
+    let mut random = [0; SECRET_BYTES];
+    getrandom::fill(&mut random).map_err(|error| ApiKeyError::Random(error.to_string()))?;
+    Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random)))
+}
+
+fn hash(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// What identifies a version of the file without reading it.
+type Version = Option<(SystemTime, u64)>;
+
+#[derive(Debug, Default)]
+struct Read {
+    at: Option<Duration>,
+    version: Version,
+    by_hash: HashMap<String, ApiKey>,
+}
+
+/// The keys as a running broker checks them.
+#[derive(Debug)]
+pub struct ApiKeyRing {
+    file: ApiKeyFile,
+    read: Mutex<Read>,
+}
+
+impl ApiKeyRing {
+    /// The keys of this data directory.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self { file: ApiKeyFile::of(data_dir), read: Mutex::default() }
+    }
+
+    /// The key that was presented, if it is one of ours and works. `now` is a monotonic clock's, `now_ms` Unix milliseconds.
+    #[must_use]
+    pub fn check(&self, presented: &str, now: Duration, now_ms: u64) -> Option<ApiKey> {
+        if !presented.starts_with(PREFIX) || presented.len() > 2 * SECRET_BYTES {
+            return None;
+        }
+        let wanted = hex(&hash(presented));
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = read.at.is_none_or(|at| now.saturating_sub(at) >= LOOK_EVERY);
+        if is_old || !read.by_hash.contains_key(&wanted) {
+            self.look_again(&mut read, now);
+        }
+        let key = read.by_hash.get(&wanted)?;
+        (bool::from(key.sha256.as_bytes().ct_eq(wanted.as_bytes())) && key.works(now_ms)).then(|| key.clone())
+    }
+
+    /// Whether there is any key: without one the server API is off.
+    #[must_use]
+    pub fn is_empty(&self, now: Duration) -> bool {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        self.look_again(&mut read, now);
+        read.by_hash.is_empty()
+    }
+
+    fn look_again(&self, read: &mut Read, now: Duration) {
+        let version = fs::metadata(self.file.path()).ok().and_then(|about| Some((about.modified().ok()?, about.len())));
+        let first = read.at.is_none();
+        read.at = Some(now);
+        if !first && read.version == version {
+            return;
+        }
+        match self.file.list() {
+            Ok(keys) => {
+                read.by_hash = keys.into_iter().map(|key| (key.sha256.clone(), key)).collect();
+                read.version = version;
+            }
+            // Those that were read before go on to work: a file half repaired must not lock everyone out.
+            Err(error) => tracing::warn!(%error, "API keys could not be read again"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn keys() -> (tempfile::TempDir, ApiKeyFile, ApiKeyRing) {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        (dir, ApiKeyFile::of(&data), ApiKeyRing::new(&data))
+    }
+
+    #[test]
+    fn a_key_works_from_its_making_to_its_end_and_is_kept_as_a_hash() {
+        let (_dir, file, ring) = keys();
+        let at = Duration::from_secs;
+        assert!(ring.is_empty(at(0)));
+        let key = file.make("backend", vec![Scope::All], 1_000, 5_000).unwrap();
+        assert!(!fs::read_to_string(file.path()).unwrap().contains(&key[PREFIX.len()..]));
+        assert_eq!(ring.check(&key, at(0), 4_999).unwrap().name, "backend");
+        assert_eq!(ring.check(&key, at(0), 5_000), None);
+        assert_eq!(ring.check("tdk_nonsense", at(0), 1_000), None);
+        assert_eq!(ring.check("nonsense", at(0), 1_000), None);
+    }
+
+    #[test]
+    fn a_revoked_key_stops_within_a_second_and_a_new_one_works_at_once() {
+        let (_dir, file, ring) = keys();
+        let at = Duration::from_secs;
+        let one = file.make("one", vec![Scope::UsersRead], 0, 0).unwrap();
+        assert!(ring.check(&one, at(10), 0).is_some());
+        let two = file.make("two", vec![Scope::UsersRead], 0, 0).unwrap();
+        assert!(ring.check(&two, at(10), 0).is_some());
+        assert_eq!(file.revoke("one").unwrap(), 1);
+        assert!(ring.check(&one, at(11), 0).is_none());
+        assert!(matches!(file.revoke("one"), Err(ApiKeyError::Missing(_))));
+    }
+
+    #[test]
+    fn rotating_leaves_the_old_key_its_grace_and_keeps_the_scopes() {
+        let (_dir, file, ring) = keys();
+        let old = file.make("backend", vec![Scope::RoomsRead], 0, 0).unwrap();
+        let new = file.rotate("backend", 1_000, HOUR).unwrap();
+        let end = 1_000 + 3_600_000;
+        assert!(ring.check(&old, HOUR, end - 1).is_some() && ring.check(&old, HOUR, end).is_none());
+        let key = ring.check(&new, HOUR, end).unwrap();
+        assert!(key.may(Scope::RoomsRead) && !key.may(Scope::RoomsWrite) && !key.may(Scope::All));
+        let newest = file.rotate("backend", 2_000, Duration::ZERO).unwrap();
+        assert_eq!(file.list().unwrap().len(), 1, "those that ended are gone");
+        assert!(ring.check(&newest, 2 * HOUR, 2_000).is_some());
+    }
+
+    #[test]
+    fn names_are_plain_and_taken_once() {
+        let (_dir, file, _) = keys();
+        for name in ["", "a b", "ä", &"n".repeat(65)] {
+            assert!(matches!(file.make(name, vec![Scope::All], 0, 0), Err(ApiKeyError::Name(_))), "{name}");
+        }
+        file.make(&"n".repeat(64), vec![Scope::All], 0, 10).unwrap();
+        assert!(matches!(file.make(&"n".repeat(64), vec![Scope::All], 9, 0), Err(ApiKeyError::Exists(_))));
+        file.make(&"n".repeat(64), vec![Scope::All], 10, 0).unwrap();
+    }
+
+    #[test]
+    fn every_scope_reads_as_it_is_written() {
+        for scope in Scope::ALL {
+            assert_eq!(Scope::parse(scope.as_str()), Some(scope));
+            assert_eq!(serde_json::to_string(&scope).unwrap(), format!("\"{scope}\""));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_its_owner_may_read_the_file() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_dir, file, _) = keys();
+        file.make("backend", vec![Scope::All], 0, 0).unwrap();
+        assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

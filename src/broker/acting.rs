@@ -1,0 +1,54 @@
+//! Operations of clients, carried out for the host: in a user's name, in its own, or in that of a group's owner.
+
+use std::future::Future;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use super::Broker;
+use crate::actors::errand::{self, As};
+use crate::actors::{answer, answered};
+use crate::model::{Refusal, UserId};
+use crate::protocol::Work;
+use crate::store::{Store, StoreError};
+
+impl Broker {
+    /// Carries out one operation of the wire protocol (`PROTOCOL.md`) in a user's name, who need not be online and must be
+    /// known: `act(&alice, "queryConversationList", &json!({"config": {"count": 20}}))`. The result is the protocol's.
+    /// Membership and limits hold; quotas of users and the moderator do not. What concerns one session (`login`, entering
+    /// rooms) is refused.
+    ///
+    /// # Errors
+    /// Every [`Refusal`] of the operation; [`Refusal::UserMissing`].
+    pub async fn act(&self, user: &UserId, op: &str, args: &Value) -> Result<Value, Refusal> {
+        let result = self.run(As::User(user.clone()), op, args).await?;
+        Ok(serde_json::from_str(&result).unwrap_or(Value::Null))
+    }
+
+    /// The same, with the result as JSON text.
+    pub(crate) async fn run(&self, whom: As, op: &str, args: &Value) -> Result<String, Refusal> {
+        let work = Work::decode(op, &args.to_string(), &self.core.config().limits)?;
+        errand::run(self.core.clone(), whom, work).await
+    }
+
+    /// Reads the store beside every actor.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let archive = self.core.archive.clone();
+        self.on_thread(async move { archive.read(read).await }).await
+    }
+
+    /// Runs on the broker's own thread: the caller's runtime may have no threads that may wait.
+    pub(super) async fn on_thread<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (reply, outcome) = oneshot::channel();
+        if !self.core.arbiter.spawn(async move { answer(reply, work.await) }) {
+            return Err(Refusal::Busy("the broker is shutting down"));
+        }
+        answered(outcome).await
+    }
+}

@@ -1,0 +1,170 @@
+//! What calls of backends share: keys, quotas, answers that were given before.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::auth::ApiKeyRing;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::model::Refusal;
+use crate::rate::{CallGate, GateQuota, RollingCap};
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// One broker's part of the server API that outlives a call.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    pub(crate) keys: ApiKeyRing,
+    pub(crate) calls: CallGate,
+    pub(crate) given: Given,
+    broadcasts_of_second: RollingCap,
+    broadcasts_of_day: RollingCap,
+}
+
+impl Backend {
+    pub(super) fn new(config: &Config, clock: &Arc<dyn Clock>) -> Self {
+        let quota = GateQuota { per_second: config.api.requests_per_second, burst: config.api.requests_burst };
+        Self {
+            keys: ApiKeyRing::new(&config.server.data_dir),
+            calls: CallGate::new(quota, clock.clone()),
+            given: Given::default(),
+            broadcasts_of_second: RollingCap::new(SECOND),
+            broadcasts_of_day: RollingCap::new(DAY),
+        }
+    }
+
+    /// Takes one broadcast from both quotas. Source: spec 6.2, `SendMessageToAllUsers`.
+    ///
+    /// # Errors
+    /// [`Refusal::RateLimited`].
+    pub(crate) fn charge_broadcast(&self, config: &Config, now: Duration) -> Result<(), Refusal> {
+        // The second's first: what is taken from it in vain comes back soon.
+        let refused = |retry: crate::rate::RetryAfter| Refusal::RateLimited { retry_after_ms: retry.ms };
+        self.broadcasts_of_second.check(now, config.api.broadcasts_per_second).map_err(refused)?;
+        self.broadcasts_of_day.check(now, config.api.broadcasts_per_day).map_err(refused)
+    }
+}
+
+/// Who asks, and by which `Idempotency-Key`.
+pub(crate) type CallName = (String, String);
+
+/// An answer, to be given again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What is known of a call when it comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Nothing: carry it out, then say how it ended by [`Given::end`].
+    Nothing,
+    /// It is under way.
+    UnderWay,
+    /// The same name came with another call.
+    OtherCall,
+    /// It was carried out and answered so.
+    Answered(Answer),
+}
+
+#[derive(Debug)]
+struct Call {
+    fingerprint: [u8; 32],
+    began: Duration,
+    answer: Option<Answer>,
+}
+
+/// Answers of calls that may be repeated. Bounded; the oldest are forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    calls: Mutex<Calls>,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    by_name: HashMap<CallName, Call>,
+    /// Oldest first, with when each began.
+    order: VecDeque<(Duration, CallName)>,
+}
+
+impl Given {
+    /// A call comes. `fingerprint`: of everything it says.
+    pub(crate) fn begin(&self, name: &CallName, fingerprint: [u8; 32], now: Duration, (max, keep): (usize, Duration)) -> Before {
+        let Calls { by_name: calls, order } = &mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        while order.front().is_some_and(|(began, _)| order.len() > max || *began + keep <= now) {
+            if let Some((began, oldest)) = order.pop_front()
+                && calls.get(&oldest).is_some_and(|call| call.began == began)
+            {
+                calls.remove(&oldest);
+            }
+        }
+        match calls.get(name) {
+            Some(call) if call.fingerprint != fingerprint => Before::OtherCall,
+            Some(Call { answer: Some(answer), .. }) => Before::Answered(answer.clone()),
+            Some(_) => Before::UnderWay,
+            None => {
+                calls.insert(name.clone(), Call { fingerprint, began: now, answer: None });
+                order.push_back((now, name.clone()));
+                Before::Nothing
+            }
+        }
+    }
+
+    /// The call ended: with an answer to give again, or (`None`) in a way that a repetition may change.
+    pub(crate) fn end(&self, name: &CallName, answer: Option<Answer>) {
+        let calls = &mut self.calls.lock().unwrap_or_else(PoisonError::into_inner).by_name;
+        match answer {
+            Some(answer) => {
+                if let Some(call) = calls.get_mut(name) {
+                    call.answer = Some(answer);
+                }
+            }
+            None => {
+                calls.remove(name);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: (usize, Duration) = (2, Duration::from_secs(60));
+
+    fn name(key: &str) -> CallName {
+        ("backend".into(), key.into())
+    }
+
+    fn answer() -> Answer {
+        Answer { status: 200, content_type: "application/json".into(), body: b"{}".to_vec() }
+    }
+
+    #[test]
+    fn an_answer_is_given_again_for_the_same_call_only() {
+        let given = Given::default();
+        let at = Duration::from_secs;
+        assert_eq!(given.begin(&name("a"), [1; 32], at(0), BOUNDS), Before::Nothing);
+        assert_eq!(given.begin(&name("a"), [1; 32], at(0), BOUNDS), Before::UnderWay);
+        given.end(&name("a"), Some(answer()));
+        assert_eq!(given.begin(&name("a"), [1; 32], at(59), BOUNDS), Before::Answered(answer()));
+        assert_eq!(given.begin(&name("a"), [2; 32], at(59), BOUNDS), Before::OtherCall);
+        assert_eq!(given.begin(&("other".into(), "a".into()), [2; 32], at(59), BOUNDS), Before::Nothing);
+        assert_eq!(given.begin(&name("a"), [2; 32], at(60), BOUNDS), Before::Nothing, "forgotten");
+    }
+
+    #[test]
+    fn a_failed_call_may_be_repeated_and_the_oldest_is_forgotten_first() {
+        let given = Given::default();
+        for key in ["a", "b", "c", "d"] {
+            assert_eq!(given.begin(&name(key), [1; 32], Duration::ZERO, BOUNDS), Before::Nothing);
+        }
+        assert_eq!(given.begin(&name("a"), [1; 32], Duration::ZERO, BOUNDS), Before::Nothing);
+        given.end(&name("d"), None);
+        assert_eq!(given.begin(&name("d"), [2; 32], Duration::ZERO, BOUNDS), Before::Nothing);
+    }
+}

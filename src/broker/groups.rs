@@ -1,0 +1,57 @@
+//! What a host may know of groups. What it does to them it does in their owner's name: [`Broker::act`].
+
+use tokio::sync::oneshot;
+
+use super::Broker;
+use crate::actors::answered;
+use crate::actors::group::WhoOwns;
+use crate::model::{GroupId, GroupInfo, Refusal, UserId};
+
+/// Everything about groups; see [`Broker::groups`].
+#[derive(Debug, Clone)]
+pub struct Groups {
+    broker: Broker,
+}
+
+impl Broker {
+    /// Groups, from outside.
+    #[must_use]
+    pub fn groups(&self) -> Groups {
+        Groups { broker: self.clone() }
+    }
+}
+
+impl Groups {
+    /// Groups after one, in the order of their ids, with how many members each has; at most `count_max`.
+    ///
+    /// # Errors
+    /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
+    pub async fn list(&self, after: Option<&GroupId>, count_max: usize) -> Result<Vec<(GroupInfo, usize)>, Refusal> {
+        let mut after = after.cloned();
+        let read = move |store: &dyn crate::store::Store| {
+            let mut groups = Vec::new();
+            while groups.len() < count_max {
+                let page = store.groups_after(after.as_ref(), count_max)?;
+                let Some(last) = page.last() else { break };
+                after = Some(last.info.id.clone());
+                for record in page.into_iter().filter(|record| !record.dismissed).take(count_max - groups.len()) {
+                    let members = store.group_members(&record.info.id)?.len();
+                    groups.push((record.info, members));
+                }
+            }
+            Ok(groups)
+        };
+        self.broker.read(read).await
+    }
+
+    /// Who owns a group.
+    ///
+    /// # Errors
+    /// [`Refusal::GroupMissing`].
+    pub async fn owner(&self, group: &GroupId) -> Result<UserId, Refusal> {
+        let core = &self.broker.core;
+        let (reply, outcome) = oneshot::channel();
+        core.groups.tell(core, group, WhoOwns { reply })?;
+        answered(outcome).await
+    }
+}

@@ -1,0 +1,117 @@
+//! What a host may know of rooms, and do to them from outside.
+
+use tokio::sync::oneshot;
+
+use super::Broker;
+use crate::actors::answered;
+use crate::actors::mint::made_ms;
+use crate::actors::room::{Abolish, About, Expel, Found, Portrait};
+use crate::model::{Attributes, Invalid, Refusal, RoomId, RoomInfo, UserId};
+use crate::protocol::RoomStart;
+
+/// A room as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoomPortrait {
+    /// Id and name.
+    pub info: RoomInfo,
+    /// When it began, Unix milliseconds.
+    pub created_ms: u64,
+    /// How long it stands empty, seconds.
+    pub destroy_delay_seconds: u64,
+    /// How many are inside.
+    pub members: usize,
+}
+
+/// Everything about rooms; see [`Broker::rooms`].
+#[derive(Debug, Clone)]
+pub struct Rooms {
+    broker: Broker,
+}
+
+impl Broker {
+    /// Rooms, from outside: nobody has to be in one to make, end or look after it.
+    #[must_use]
+    pub fn rooms(&self) -> Rooms {
+        Rooms { broker: self.clone() }
+    }
+}
+
+impl Rooms {
+    /// Makes a room with nobody inside. It ends when it stood empty for its delay, or for `room.grace_seconds` if that is
+    /// more. Source: spec 6.2, `CreateRoom`.
+    ///
+    /// # Errors
+    /// [`Refusal::RoomExists`]; [`Refusal::Invalid`] and [`Refusal::Attributes`] for what is over its limit.
+    pub async fn create(&self, info: RoomInfo, destroy_delay_seconds: u64, attributes: Attributes) -> Result<(), Refusal> {
+        let core = &self.broker.core;
+        core.accepting()?;
+        let limits = &core.config().limits;
+        let (delay, delay_max) = (destroy_delay_seconds, limits.room_destroy_delay_seconds_max);
+        if delay > delay_max {
+            return Err(Invalid::new("roomDestroyDelayTime", format!("is {delay}, the range is 0 to {delay_max} seconds")).into());
+        }
+        limits.room_attributes().check_each(&attributes)?;
+        limits.room_attributes().check_all(&attributes)?;
+        let (reply, outcome) = oneshot::channel();
+        let room = info.id.clone();
+        core.rooms.tell(core, &room, Found { info, start: RoomStart { destroy_delay_seconds, attributes }, reply })?;
+        answered(outcome).await
+    }
+
+    /// Ends a room and its history, whoever is inside. Source: spec 6.2, `DestroyRoom`.
+    ///
+    /// # Errors
+    /// [`Refusal::RoomMissing`], [`Refusal::StoreUnavailable`].
+    pub async fn destroy(&self, room: &RoomId) -> Result<(), Refusal> {
+        let core = &self.broker.core;
+        core.accepting()?;
+        let (reply, outcome) = oneshot::channel();
+        core.rooms.tell(core, room, Abolish { reply })?;
+        answered(outcome).await
+    }
+
+    /// Puts members out; gives those who were not inside. Source: spec 6.2, `KickoutRoomUser`.
+    ///
+    /// # Errors
+    /// [`Refusal::RoomMissing`], [`Refusal::NoneInRoom`].
+    pub async fn kick(&self, room: &RoomId, users: Vec<UserId>, reason: &str) -> Result<Vec<UserId>, Refusal> {
+        let core = &self.broker.core;
+        core.accepting()?;
+        let (reply, outcome) = oneshot::channel();
+        core.rooms.tell(core, room, Expel { users, reason: reason.to_owned(), reply })?;
+        answered(outcome).await
+    }
+
+    /// A room as it is now.
+    ///
+    /// # Errors
+    /// [`Refusal::RoomMissing`].
+    pub async fn about(&self, room: &RoomId) -> Result<RoomPortrait, Refusal> {
+        let core = &self.broker.core;
+        let (reply, outcome) = oneshot::channel();
+        core.rooms.tell(core, room, About { reply })?;
+        let Portrait { info, incarnation, destroy_delay_seconds, members } = answered(outcome).await?;
+        Ok(RoomPortrait { info, created_ms: made_ms(incarnation), destroy_delay_seconds, members })
+    }
+
+    /// Rooms after one, in the order of their ids, at most `count_max`.
+    ///
+    /// # Errors
+    /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
+    pub async fn list(&self, after: Option<&RoomId>, count_max: usize) -> Result<Vec<RoomPortrait>, Refusal> {
+        let mut records = self.broker.read(|store| store.rooms()).await?;
+        records.sort_by(|one, other| one.id.cmp(&other.id));
+        let wanted = records.into_iter().filter(|record| after.is_none_or(|after| record.id > *after)).take(count_max);
+        let mut rooms = Vec::new();
+        for record in wanted {
+            match self.about(&record.id).await {
+                Ok(room) => rooms.push(room),
+                // Ended between the two looks.
+                Err(Refusal::RoomMissing(_)) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(rooms)
+    }
+}

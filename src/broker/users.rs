@@ -1,0 +1,141 @@
+//! What a host may know of users, and do to them.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::Broker;
+use crate::actors::answered;
+use crate::actors::status::{OnlineStatus, Status};
+use crate::actors::user_admin::{Kick, SetBan};
+use crate::model::{Ban, DeviceId, Refusal, SessionId, UserId, UserProfile};
+
+/// One session that is logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionPortrait {
+    /// Which.
+    pub session: SessionId,
+    /// Whose.
+    pub user: UserId,
+    /// On which device.
+    pub device: DeviceId,
+    /// How long ago its connection began.
+    pub age: Duration,
+    /// How long nothing came from it.
+    pub silent: Duration,
+    /// Bytes that wait to be read by it.
+    pub outbox_bytes: usize,
+    /// Messages that were dropped for it.
+    pub dropped: u64,
+}
+
+/// Everything about users; see [`Broker::users`].
+#[derive(Debug, Clone)]
+pub struct Users {
+    broker: Broker,
+}
+
+impl Broker {
+    /// Users: who there is, who is online, who may come in.
+    #[must_use]
+    pub fn users(&self) -> Users {
+        Users { broker: self.clone() }
+    }
+}
+
+impl Users {
+    /// What is known of a user; none: never logged in nor registered.
+    ///
+    /// # Errors
+    /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
+    pub async fn get(&self, user: &UserId) -> Result<Option<UserProfile>, Refusal> {
+        let user = user.clone();
+        self.broker.read(move |store| store.user(&user)).await
+    }
+
+    /// Known users after one, in the order of their ids, at most `count_max`.
+    ///
+    /// # Errors
+    /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
+    pub async fn list(&self, after: Option<&UserId>, count_max: usize) -> Result<Vec<UserProfile>, Refusal> {
+        let after = after.cloned();
+        self.broker.read(move |store| store.users_after(after.as_ref(), count_max)).await
+    }
+
+    /// Whether a user is online, and since when (Unix milliseconds; 0: not known since the broker's start).
+    #[must_use]
+    pub fn online(&self, user: &UserId) -> (bool, u64) {
+        let Status { online, since_ms } = self.broker.core.status_of(user);
+        (online == OnlineStatus::Online, since_ms)
+    }
+
+    /// Every session that is logged in, or those of one user, in the order of their beginning.
+    #[must_use]
+    pub fn sessions(&self, of: Option<&UserId>) -> Vec<SessionPortrait> {
+        let core = &self.broker.core;
+        let now = core.clock.elapsed();
+        let mut links = match of {
+            Some(user) => core.presence.links(user).map_or_else(Vec::new, |links| links.to_vec()),
+            None => core.links.all(),
+        };
+        links.sort_by_key(|link| link.number);
+        let portrait = |link: &std::sync::Arc<crate::actors::link::Link>| {
+            let identity = link.identity()?;
+            Some(SessionPortrait {
+                session: link.session.clone(),
+                user: identity.user.clone(),
+                device: identity.device.clone(),
+                age: now.saturating_sub(link.opened),
+                silent: link.silent_for(now),
+                outbox_bytes: link.outbox.waiting_bytes(),
+                dropped: link.outbox.dropped_total().sum(),
+            })
+        };
+        links.iter().filter_map(portrait).collect()
+    }
+
+    /// Ends a user's sessions, or one of them, with close code 4500: they do not come back by themselves, and give up their
+    /// places in rooms. How many there were.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`].
+    pub async fn kick(&self, user: &UserId, only: Option<&SessionId>) -> Result<usize, Refusal> {
+        let (reply, outcome) = oneshot::channel();
+        let core = &self.broker.core;
+        core.users.tell(core, user, Kick { only: only.cloned(), reply })?;
+        answered(outcome).await
+    }
+
+    /// Keeps a user out from now on, for so long or (`None`) for good, and ends its sessions. A user who was never here
+    /// becomes known by it. Survives restarts.
+    ///
+    /// # Errors
+    /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`]; nothing was changed.
+    pub async fn ban(&self, user: &UserId, lasting: Option<Duration>, reason: &str) -> Result<Ban, Refusal> {
+        let since_ms = self.broker.core.clock.wall_ms();
+        let lasting_ms = lasting.map(|lasting| u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX));
+        let until_ms = lasting_ms.map_or(0, |ms| since_ms.saturating_add(ms));
+        let ban = Ban { since_ms, until_ms, reason: reason.to_owned() };
+        self.set_ban(user, Some(ban.clone())).await.map(|()| ban)
+    }
+
+    /// Lets a user in again.
+    ///
+    /// # Errors
+    /// [`Refusal::UserMissing`]; [`Refusal::StoreUnavailable`], [`Refusal::Busy`]; nothing was changed.
+    pub async fn unban(&self, user: &UserId) -> Result<(), Refusal> {
+        if self.get(user).await?.is_none() {
+            return Err(Refusal::UserMissing(user.to_string()));
+        }
+        self.set_ban(user, None).await
+    }
+
+    async fn set_ban(&self, user: &UserId, ban: Option<Ban>) -> Result<(), Refusal> {
+        let core = &self.broker.core;
+        core.accepting()?;
+        let (reply, outcome) = oneshot::channel();
+        core.users.tell(core, user, SetBan { ban, reply })?;
+        answered(outcome).await
+    }
+}

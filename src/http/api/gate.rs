@@ -1,0 +1,225 @@
+//! Before every call: who asks, may it, how often, and was it answered before.
+//!
+//! What a route needs stands in the OpenAPI document and nowhere else: a route that is not in it, or names no scope, is
+//! denied.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, to_bytes};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _, web};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use sha2::{Digest as _, Sha256};
+
+use super::answer::Failure;
+use super::{PREFIX, document};
+use crate::auth::{ApiKey, Scope};
+use crate::broker::Broker;
+use crate::broker::backend::{Answer, Before, CallName};
+use crate::http::connection::Connection;
+use crate::http::problem::problem;
+use crate::model::Refusal;
+
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// What each route needs, by its path below the prefix and its method.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rules(HashMap<String, HashMap<Method, Option<Scope>>>);
+
+impl Rules {
+    /// As the document says. Nobody may use an operation with a security that is not understood.
+    pub(super) fn of_document() -> Self {
+        let document = serde_json::to_value(document()).unwrap_or_default();
+        let mut rules: HashMap<String, HashMap<Method, Option<Scope>>> = HashMap::new();
+        for (path, operations) in document["paths"].as_object().into_iter().flatten() {
+            for (method, operation) in operations.as_object().into_iter().flatten() {
+                let Ok(method) = Method::from_bytes(method.to_uppercase().as_bytes()) else { continue };
+                let scope = operation["security"][0]["key"][0].as_str();
+                let rule = match scope {
+                    Some(name) => match Scope::parse(name) {
+                        Some(scope) => Some(scope),
+                        None => continue,
+                    },
+                    None if operation["security"][0].as_object().is_some_and(serde_json::Map::is_empty) => None,
+                    None => continue,
+                };
+                rules.entry(path.trim_start_matches(PREFIX).to_owned()).or_default().insert(method, rule);
+            }
+        }
+        Self(rules)
+    }
+}
+
+fn refuse(request: ServiceRequest, response: HttpResponse) -> ServiceResponse<BoxBody> {
+    request.into_response(response)
+}
+
+fn unauthorized(detail: &str) -> HttpResponse {
+    let mut response = problem(StatusCode::UNAUTHORIZED, 6_000_103, detail);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// The key that came with a call.
+fn key_of(broker: &Broker, request: &ServiceRequest) -> Result<ApiKey, Box<HttpResponse>> {
+    let (ring, clock) = (&broker.backend.keys, &broker.core.clock);
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let key =
+        given.and_then(|value| value.strip_prefix("Bearer ")).and_then(|key| ring.check(key.trim(), clock.elapsed(), clock.wall_ms()));
+    key.ok_or_else(|| {
+        Box::new(match given {
+            _ if ring.is_empty(clock.elapsed()) => {
+                unauthorized("the server API is off: there is no key yet; make one with `tidings key new`")
+            }
+            None => unauthorized("no key: send `Authorization: Bearer KEY`"),
+            Some(_) => unauthorized("the key is none of this broker's, or was revoked"),
+        })
+    })
+}
+
+/// Lets a call through, or answers in its place.
+pub(super) async fn pass(
+    rules: web::Data<Rules>,
+    broker: web::Data<Broker>,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let pattern = request.match_pattern().and_then(|pattern| Some(pattern.split_once(PREFIX)?.1.to_owned()));
+    let Some(methods) = pattern.and_then(|pattern| rules.0.get(&pattern)) else {
+        return Ok(refuse(request, problem(StatusCode::NOT_FOUND, 6_000_001, "the server API has no such path; see openapi.json")));
+    };
+    let Some(rule) = methods.get(request.method()) else {
+        let mut allowed: Vec<&str> = methods.keys().map(Method::as_str).collect();
+        allowed.sort_unstable();
+        let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, 6_000_001, "the path takes other methods");
+        if let Ok(value) = header::HeaderValue::from_str(&allowed.join(", ")) {
+            response.headers_mut().insert(header::ALLOW, value);
+        }
+        return Ok(refuse(request, response));
+    };
+    let Some(scope) = rule else { return next.call(request).await };
+    let key = match key_of(&broker, &request) {
+        Ok(key) => key,
+        Err(response) => return Ok(refuse(request, *response)),
+    };
+    if let Some(connection) = request.conn_data::<Connection>() {
+        connection.prove();
+    }
+    if !key.may(*scope) {
+        let detail = format!("the key {} lacks the scope {scope}", key.name);
+        return Ok(refuse(request, problem(StatusCode::FORBIDDEN, 6_000_541, &detail)));
+    }
+    if let Err(retry) = broker.backend.calls.check(&key.name) {
+        let failure = Failure(Refusal::RateLimited { retry_after_ms: retry.ms });
+        return Ok(refuse(request, failure.error_response()));
+    }
+    if request.method() == Method::GET {
+        return next.call(request).await;
+    }
+    write(&broker, key.name, request, next).await
+}
+
+/// A call that changes something: its body is read here, so that a repetition can be recognised.
+async fn write(broker: &Broker, name: String, request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let (request, mut payload) = request.into_parts();
+    let mut body = BytesMut::new();
+    let bytes_max = broker.config().api.body_bytes_max;
+    while let Some(part) = payload.next().await {
+        let part = match part {
+            Ok(part) => part,
+            Err(error) => return Ok(ServiceResponse::new(request, error.error_response())),
+        };
+        if body.len() + part.len() > bytes_max {
+            let detail = format!("body is longer than {bytes_max} bytes");
+            return Ok(ServiceResponse::new(request, problem(StatusCode::PAYLOAD_TOO_LARGE, 6_000_001, &detail)));
+        }
+        body.extend_from_slice(&part);
+    }
+    let body = body.freeze();
+    let is_json = request.content_type().eq_ignore_ascii_case("application/json");
+    if !body.is_empty() && !is_json {
+        let response = problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, 6_000_001, "the body is not application/json");
+        return Ok(ServiceResponse::new(request, response));
+    }
+    let Some(given) = request.headers().get(IDEMPOTENCY_KEY).cloned() else {
+        return next.call(ServiceRequest::from_parts(request, Payload::from(body))).await;
+    };
+    let given = given.to_str().ok().filter(|given| !given.is_empty() && given.len() <= IDEMPOTENCY_KEY_BYTES_MAX).map(ToOwned::to_owned);
+    let Some(given) = given else {
+        let detail = format!("{IDEMPOTENCY_KEY} is not 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible characters");
+        return Ok(ServiceResponse::new(request, problem(StatusCode::BAD_REQUEST, 6_000_001, &detail)));
+    };
+    let call: CallName = (name, given);
+    let fingerprint = fingerprint(&request, &body);
+    let api = &broker.config().api;
+    let bounds = (api.idempotency_keys_max, Duration::from_secs(api.idempotency_seconds));
+    match broker.backend.given.begin(&call, fingerprint, broker.core.clock.elapsed(), bounds) {
+        Before::Nothing => {}
+        Before::Answered(answer) => return Ok(ServiceResponse::new(request, given_again(answer))),
+        Before::UnderWay => {
+            let mut response = problem(StatusCode::CONFLICT, 6_000_007, "a call of this Idempotency-Key is under way");
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+            return Ok(ServiceResponse::new(request, response));
+        }
+        Before::OtherCall => {
+            let response = problem(StatusCode::UNPROCESSABLE_ENTITY, 6_000_001, "this Idempotency-Key came with another call before");
+            return Ok(ServiceResponse::new(request, response));
+        }
+    }
+    request.extensions_mut().insert(call.clone());
+    // Dropped with the connection, the call may have been carried out or not: the next of its kind finds out.
+    let unfinished = Unfinished { broker, call: Some(call) };
+    let response = next.call(ServiceRequest::from_parts(request, Payload::from(body))).await?;
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    let bytes = to_bytes(body).await.map_err(actix_web::error::ErrorInternalServerError)?;
+    unfinished.end(&response, &bytes);
+    Ok(ServiceResponse::new(request, response.set_body(BoxBody::new(bytes))))
+}
+
+struct Unfinished<'a> {
+    broker: &'a Broker,
+    call: Option<CallName>,
+}
+
+impl Unfinished<'_> {
+    fn end(mut self, response: &HttpResponse<()>, body: &Bytes) {
+        let Some(call) = self.call.take() else { return };
+        let status = response.status();
+        let is_final = !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
+        let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let answer = is_final.then(|| Answer {
+            status: status.as_u16(),
+            content_type: content_type.unwrap_or("application/json").to_owned(),
+            body: body.to_vec(),
+        });
+        self.broker.backend.given.end(&call, answer);
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.broker.backend.given.end(&call, None);
+        }
+    }
+}
+
+fn given_again(answer: Answer) -> HttpResponse {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    HttpResponse::build(status).insert_header(("Idempotent-Replayed", "true")).content_type(answer.content_type).body(answer.body)
+}
+
+fn fingerprint(request: &actix_web::HttpRequest, body: &[u8]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in [request.method().as_str().as_bytes(), request.uri().to_string().as_bytes(), body] {
+        hasher.update(part.len().to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}

@@ -1,0 +1,352 @@
+//! Messages: sent, broadcast, taken back, changed, deleted, read, looked for.
+
+use actix_web::{HttpMessage as _, HttpRequest, get, post, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use utoipa::{IntoParams, ToSchema};
+
+use super::answer::{Answer, Problems, json, raw};
+use super::input::{Body, Host, decode_cursor, encode_cursor, limit, number_cursor};
+use super::objects::{Message, MessageDraft, SendMessage, send_args};
+use crate::actors::errand::As;
+use crate::broker::Broker;
+use crate::broker::backend::CallName;
+use crate::model::{ConversationKind, Invalid, Refusal, UserId};
+use crate::protocol::{Work, broadcast_event};
+
+/// A message to everyone online.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Broadcast {
+    /// In whose name: a known user, who gets it, too.
+    #[serde(rename = "fromUserID")]
+    #[schema(example = "alice")]
+    from_user_id: String,
+    /// Kinds 1, 11 to 14 (by fileDownloadUrl) and 200.
+    #[serde(deserialize_with = "super::input::object")]
+    message: MessageDraft,
+}
+
+/// A broadcast that went out.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes the answer")]
+pub(super) struct Broadcasted {
+    message: Message,
+    /// How many sessions it went to.
+    session_count: usize,
+}
+
+/// A message that was accepted or changed.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes the answer")]
+pub(super) struct OneMessage {
+    message: Message,
+}
+
+/// A page of messages.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes the answer")]
+pub(super) struct Messages {
+    message_list: Vec<Message>,
+    /// Where the next page begins; not there at the end.
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
+}
+
+/// In whose name; left out or the system's: the server's own.
+pub(super) fn whom(broker: &Broker, field: &str, user: Option<&str>) -> Result<As, Invalid> {
+    match user {
+        None => Ok(As::System),
+        Some(user) => Ok(As::User(UserId::parse(field, user, &broker.config().limits)?)),
+    }
+}
+
+/// Sends to everyone who is logged in with SDK 2.10 or later.
+///
+/// Kept nowhere, in no conversation, counted by nobody. All keys together have `api.broadcasts_per_second` (1) and
+/// `api.broadcasts_per_day` (100).
+#[utoipa::path(tag = "messages", request_body = Broadcast, security(("key" = ["broadcast"])),
+    responses((status = 200, description = "It is in the outboxes of all of them.", body = Broadcasted), Problems))]
+#[post("/broadcasts")]
+pub(super) async fn send_broadcast(Host(broker): Host, Body(call): Body<Broadcast>) -> Answer {
+    let config = broker.config();
+    let from = UserId::parse("fromUserID", &call.from_user_id, &config.limits)?;
+    let args = send_args(&call.message, None, config.users.system.as_str(), 0);
+    let work = Work::decode("sendMessage", &args.to_string(), &config.limits)?;
+    let Work::SendMessage { draft, .. } = work else { return Err(Refusal::Unsupported("this".into()).into()) };
+    draft.validate_broadcast(&config.limits)?;
+    if broker.users().get(&from).await?.is_none() && !broker.core.is_system(&from) {
+        return Err(Refusal::UserMissing(from.to_string()).into());
+    }
+    broker.backend.charge_broadcast(&config, broker.core.clock.elapsed())?;
+    let broadcast = broker.broadcast(&from, draft).await?;
+    let event: Value = serde_json::from_str(&broadcast_event(&broadcast)).unwrap_or_default();
+    json(&json!({"message": event["data"]["message"], "sessionCount": broadcast.sessions}))
+}
+
+/// Sends a message to a user, a room or a group.
+///
+/// It is on disk when this answers, if its kind is stored. Quotas of users and the moderator do not hold for it; membership and
+/// mutes do, but not for the server's own user.
+#[utoipa::path(tag = "messages", request_body = SendMessage, security(("key" = ["messages:write"])),
+    responses((status = 200, description = "The message in its place.", body = OneMessage), Problems))]
+#[post("/messages")]
+pub(super) async fn send_message(request: HttpRequest, Host(broker): Host, Body(mut call): Body<SendMessage>) -> Answer {
+    let from = whom(&broker, "fromUserID", call.from_user_id.as_deref())?;
+    if call.message.local_message_id.is_none() {
+        call.message.local_message_id = request.extensions().get::<CallName>().map(local_id);
+    }
+    let args = send_args(&call.message, call.config.as_ref(), &call.to_conversation_id, call.conversation_type.into());
+    raw(broker.run(from, "sendMessage", &args).await?)
+}
+
+/// A call's key as the message's: the store recognises it, also across a restart.
+fn local_id((name, key): &CallName) -> String {
+    let digest = Sha256::digest(format!("{name}\n{key}").as_bytes());
+    format!("api-{}", URL_SAFE_NO_PAD.encode(&digest[..24]))
+}
+
+/// Which messages of one conversation, as one user sees it.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct HistoryQuery {
+    /// As this user sees it. Of rooms and groups it may be left out: as the server sees them.
+    #[serde(rename = "userID")]
+    user_id: Option<String>,
+    /// The other user, the room or the group.
+    #[serde(rename = "conversationID")]
+    conversation_id: String,
+    /// 0 peer, 1 room, 2 group.
+    #[param(minimum = 0, maximum = 2)]
+    conversation_type: u8,
+    /// Most messages; 1 to 100, default 100.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Messages of a conversation, the newest first.
+#[utoipa::path(tag = "messages", security(("key" = ["messages:read"])), params(HistoryQuery),
+    responses((status = 200, description = "A page, newest first.", body = Messages), Problems))]
+#[get("/messages")]
+pub(super) async fn list_messages(Host(broker): Host, query: web::Query<HistoryQuery>) -> Answer {
+    let limits = &broker.config().limits;
+    if query.user_id.is_none() && query.conversation_type == 0 {
+        return Err(Invalid::new("userID", "is missing: a peer conversation has two sides").into());
+    }
+    let count = limit(query.limit, &broker, limits.history_page_max)?;
+    let before = number_cursor(query.cursor.as_deref().map(decode_cursor).transpose()?)?;
+    let mut config = json!({"count": count, "reverse": true});
+    if let Some(seq) = before {
+        config["nextMessage"] = json!({"messageSeq": seq});
+    }
+    let args = json!({"conversationID": query.conversation_id, "conversationType": query.conversation_type, "config": config});
+    let reader = whom(&broker, "userID", query.user_id.as_deref())?;
+    let page: Value = serde_json::from_str(&broker.run(reader, "queryHistoryMessage", &args).await?).unwrap_or_default();
+    let mut list = page["messageList"].as_array().cloned().unwrap_or_default();
+    list.reverse();
+    let oldest = list.last().and_then(|message| message["messageSeq"].as_u64()).filter(|seq| *seq > 1);
+    // Some of the page may be hidden from this reader, so that less than a page says nothing.
+    let more = list.len() == count || page["more"] == true;
+    let mut answer = json!({"messageList": list});
+    if let Some(oldest) = oldest.filter(|_| more) {
+        answer["nextCursor"] = encode_cursor(&oldest.to_string()).into();
+    }
+    json(&answer)
+}
+
+/// Which message, and in whose name it is changed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Revoke {
+    /// Who takes it back; of a group's it may be left out: the server.
+    #[serde(rename = "userID", default)]
+    user_id: Option<String>,
+    /// The other user, or the group.
+    #[serde(rename = "conversationID")]
+    conversation_id: String,
+    /// 0 peer, 2 group.
+    #[schema(minimum = 0, maximum = 2)]
+    conversation_type: u8,
+    /// Which.
+    #[serde(rename = "messageID")]
+    message_id: String,
+    /// Told to those who saw it; at most 200 bytes.
+    #[serde(default)]
+    revoke_extended_data: String,
+}
+
+/// Takes a message back, whoever sent it and whenever.
+#[utoipa::path(tag = "messages", request_body = Revoke, security(("key" = ["messages:write"])),
+    responses((status = 200, description = "The message as it is now.", body = OneMessage), Problems))]
+#[post("/messages/revoke")]
+pub(super) async fn revoke_message(Host(broker): Host, Body(call): Body<Revoke>) -> Answer {
+    let message = named(&broker, &call.user_id, (&call.conversation_id, call.conversation_type), &call.message_id)?;
+    let args = json!({"message": message, "config": {"revokeExtendedData": call.revoke_extended_data}});
+    let by = whom(&broker, "userID", call.user_id.as_deref())?;
+    raw(broker.run(by, "revokeMessage", &args).await?)
+}
+
+fn named(broker: &Broker, user: &Option<String>, (id, kind): (&str, u8), message_id: &str) -> Result<Value, Invalid> {
+    let kind = ConversationKind::from_number("conversationType", kind.into())?;
+    if user.is_none() && kind == ConversationKind::Peer {
+        return Err(Invalid::new("userID", "is missing: a peer conversation has two sides"));
+    }
+    if kind == ConversationKind::Room {
+        return Err(Invalid::new("conversationType", "is 1: messages of rooms are not changed"));
+    }
+    crate::model::Target::parse("conversationID", kind, id, &broker.config().limits)?;
+    if message_id.is_empty() {
+        return Err(Invalid::new("messageID", "is empty"));
+    }
+    Ok(json!({"messageID": message_id, "conversationID": id, "conversationType": kind.number()}))
+}
+
+/// Which message, and what it says from now on.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Edit {
+    /// Its sender.
+    #[serde(rename = "userID")]
+    user_id: String,
+    /// The other user, or the group.
+    #[serde(rename = "conversationID")]
+    conversation_id: String,
+    /// 0 peer, 2 group.
+    #[schema(minimum = 0, maximum = 2)]
+    conversation_type: u8,
+    /// Which.
+    #[serde(rename = "messageID")]
+    message_id: String,
+    /// What it says now; of the same kind.
+    #[serde(deserialize_with = "super::input::object")]
+    message: MessageDraft,
+}
+
+/// Changes what a message says, as its sender may for `limits.edit_seconds`.
+#[utoipa::path(tag = "messages", request_body = Edit, security(("key" = ["messages:write"])),
+    responses((status = 200, description = "The message as it is now.", body = OneMessage), Problems))]
+#[post("/messages/edit")]
+pub(super) async fn edit_message(Host(broker): Host, Body(call): Body<Edit>) -> Answer {
+    let user = Some(call.user_id);
+    let place = named(&broker, &user, (&call.conversation_id, call.conversation_type), &call.message_id)?;
+    let mut message = json!(call.message);
+    if let (Some(message), Value::Object(place)) = (message.as_object_mut(), place) {
+        message.extend(place);
+    }
+    let by = whom(&broker, "userID", user.as_deref())?;
+    raw(broker.run(by, "editMessage", &json!({"message": message})).await?)
+}
+
+/// Which messages are deleted for one user.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Delete {
+    /// For whom; others keep theirs.
+    #[serde(rename = "userID")]
+    user_id: String,
+    /// The other user, or the group.
+    #[serde(rename = "conversationID")]
+    conversation_id: String,
+    /// 0 peer, 2 group.
+    #[schema(minimum = 0, maximum = 2)]
+    conversation_type: u8,
+    /// At most 100; left out: all of the conversation.
+    #[serde(rename = "messageIDs", default)]
+    #[schema(min_items = 1, max_items = 100)]
+    message_ids: Option<Vec<String>>,
+}
+
+/// Deletes messages for one user.
+#[utoipa::path(tag = "messages", request_body = Delete, security(("key" = ["messages:write"])),
+    responses((status = 200, description = "They are gone from this user's history.", body = Object), Problems))]
+#[post("/messages/delete")]
+pub(super) async fn delete_messages(Host(broker): Host, Body(call): Body<Delete>) -> Answer {
+    let of = As::User(UserId::parse("userID", &call.user_id, &broker.config().limits)?);
+    let mut args = json!({"conversationID": call.conversation_id, "conversationType": call.conversation_type});
+    let Some(ids) = call.message_ids else { return raw(broker.run(of, "deleteAllMessage", &args).await?) };
+    args["messageList"] = ids.iter().map(|id| json!({"messageID": id})).collect();
+    raw(broker.run(of, "deleteMessages", &args).await?)
+}
+
+/// What is looked for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Search {
+    /// In whose messages.
+    #[serde(rename = "userID")]
+    user_id: String,
+    /// In one conversation only; with conversationType.
+    #[serde(rename = "conversationID", default)]
+    conversation_id: Option<String>,
+    /// 0 peer, 2 group.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 2)]
+    conversation_type: Option<u8>,
+    /// All of these; at most 5.
+    #[serde(default)]
+    keywords: Vec<String>,
+    /// Of one of these senders.
+    #[serde(rename = "senderUserIDs", default)]
+    sender_user_ids: Vec<String>,
+    /// Of one of these kinds.
+    #[serde(default)]
+    message_types: Vec<u16>,
+    /// From then on, Unix milliseconds.
+    #[serde(default)]
+    start_time: u64,
+    /// Until then, Unix milliseconds; 0: now.
+    #[serde(default)]
+    end_time: u64,
+    /// Most messages; 1 to 100, default 100.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// `nextCursor` of the page before.
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
+/// Looks for messages that a user may read, the newest first.
+///
+/// One call looks at `limits.search_messages_max` messages; with `nextCursor` it goes on, also after an empty page.
+#[utoipa::path(tag = "messages", request_body = Search, security(("key" = ["messages:read"])),
+    responses((status = 200, description = "What was found, newest first.", body = Messages), Problems))]
+#[post("/messages/search")]
+pub(super) async fn search_messages(Host(broker): Host, Body(call): Body<Search>) -> Answer {
+    let limits = &broker.config().limits;
+    let of = As::User(UserId::parse("userID", &call.user_id, limits)?);
+    let mut config = json!({
+        "keywords": call.keywords, "senderUserIDs": call.sender_user_ids, "messageTypes": call.message_types,
+        "startTime": call.start_time, "endTime": call.end_time, "count": limit(call.limit, &broker, limits.search_page_max)?,
+    });
+    if let Some(cursor) = call.cursor {
+        let place = decode_cursor(&cursor)?;
+        let anchor: Option<Value> = serde_json::from_str(&place).ok().filter(Value::is_object);
+        config["nextMessage"] = anchor.ok_or_else(|| Invalid::new("cursor", "is not a nextCursor of this list"))?;
+    }
+    let mut args = json!({"config": config});
+    let op = match (call.conversation_id, call.conversation_type) {
+        (None, None) => "searchGlobalLocalMessages",
+        (Some(id), Some(kind)) => {
+            (args["conversationID"], args["conversationType"]) = (id.into(), kind.into());
+            "searchLocalMessages"
+        }
+        _ => return Err(Invalid::new("conversationType", "and conversationID go together").into()),
+    };
+    let page: Value = serde_json::from_str(&broker.run(of, op, &args).await?).unwrap_or_default();
+    let mut answer = json!({"messageList": page["messageList"]});
+    let next = &page["nextMessage"];
+    if next.is_object() {
+        let anchor = json!({"messageID": next["messageID"], "orderKey": next["orderKey"]});
+        answer["nextCursor"] = encode_cursor(&anchor.to_string()).into();
+    }
+    json(&answer)
+}

@@ -1,0 +1,204 @@
+//! Rooms, from outside.
+
+use actix_web::{delete, get, patch, post, web};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+use super::answer::{Answer, Problems, done, json, raw};
+use super::input::{Body, Host, PageQuery, RoomPath, encode_cursor};
+use super::objects::{AttributesPatch, ErrorUser, Member, Room};
+use crate::actors::errand::As;
+use crate::broker::Broker;
+use crate::model::{Invalid, Refusal, RoomId, RoomInfo, UserId};
+use crate::protocol::error_users;
+
+/// Users per call. Source: spec 6.2, `KickoutRoomUser`.
+const KICKED_MAX: usize = 50;
+/// Source: the same.
+const REASON_BYTES_MAX: usize = 32;
+
+/// A room to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct NewRoom {
+    /// 1 to 128 bytes of letters, digits and punctuation.
+    #[serde(rename = "roomID")]
+    #[schema(min_length = 1, max_length = 128, example = "lobby")]
+    room_id: String,
+    /// At most 64 bytes.
+    #[serde(default)]
+    room_name: String,
+    /// How long it stands empty, seconds, at most 10,800; never less than `room.grace_seconds` before anybody came.
+    #[serde(default)]
+    #[schema(maximum = 10_800)]
+    room_destroy_delay_time: u32,
+    /// At most 20 pairs, keys of 16 bytes, values of 1,024.
+    #[serde(default)]
+    room_attributes: BTreeMap<String, String>,
+}
+
+/// Makes a room with nobody inside.
+#[utoipa::path(tag = "rooms", request_body = NewRoom, security(("key" = ["rooms:write"])),
+    responses((status = 200, description = "The room.", body = Room), Problems))]
+#[post("/rooms")]
+pub(super) async fn create_room(Host(broker): Host, Body(call): Body<NewRoom>) -> Answer {
+    let info = RoomInfo::parse("room", &call.room_id, call.room_name, &broker.config().limits)?;
+    let room = info.id.clone();
+    broker.rooms().create(info, call.room_destroy_delay_time.into(), call.room_attributes).await?;
+    json(&Room::of(&broker.rooms().about(&room).await?))
+}
+
+/// A page of rooms.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Rooms {
+    room_list: Vec<Room>,
+    /// Where the next page begins; not there at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
+}
+
+/// Every room there is, in the order of their ids.
+#[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])), params(PageQuery),
+    responses((status = 200, description = "A page.", body = Rooms), Problems))]
+#[get("/rooms")]
+pub(super) async fn list_rooms(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
+    let limit = page.limit(&broker, usize::MAX)?;
+    let after = page.cursor()?.map(|after| RoomId::trusted(&after));
+    let rooms = broker.rooms().list(after.as_ref(), limit).await?;
+    let next_cursor = rooms.last().filter(|_| rooms.len() == limit).map(|last| encode_cursor(last.info.id.as_str()));
+    json(&Rooms { room_list: rooms.iter().map(Room::of).collect(), next_cursor })
+}
+
+/// One room.
+#[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])),
+    responses((status = 200, description = "The room.", body = Room), Problems))]
+#[get("/rooms/{roomID}")]
+pub(super) async fn get_room(Host(broker): Host, path: web::Path<RoomPath>) -> Answer {
+    json(&Room::of(&broker.rooms().about(&path.room(&broker)?).await?))
+}
+
+/// Ends a room and its history, whoever is inside.
+#[utoipa::path(tag = "rooms", security(("key" = ["rooms:write"])),
+    responses((status = 200, description = "It is gone.", body = Object), Problems))]
+#[delete("/rooms/{roomID}")]
+pub(super) async fn destroy_room(Host(broker): Host, path: web::Path<RoomPath>) -> Answer {
+    broker.rooms().destroy(&path.room(&broker)?).await?;
+    done()
+}
+
+/// A page of a room's members.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes the answer")]
+pub(super) struct RoomMembers {
+    #[schema(rename = "roomID")]
+    room_id: String,
+    member_list: Vec<Member>,
+    /// Where the next page begins; not there at the end.
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
+}
+
+/// Who is inside, in the order of their ids.
+#[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])), params(PageQuery),
+    responses((status = 200, description = "A page.", body = RoomMembers), Problems))]
+#[get("/rooms/{roomID}/members")]
+pub(super) async fn list_room_members(Host(broker): Host, path: web::Path<RoomPath>, page: web::Query<PageQuery>) -> Answer {
+    let room = path.room(&broker)?;
+    let limit = page.limit(&broker, broker.config().limits.room_member_page_max)?;
+    let args = json!({"roomID": room, "config": {"count": limit, "nextFlag": page.cursor()?.unwrap_or_default()}});
+    let list: Value = serde_json::from_str(&broker.run(As::System, "queryRoomMemberList", &args).await?).unwrap_or_default();
+    let mut answer = json!({"roomID": room, "memberList": list["memberList"]});
+    if let Some(next) = list["nextFlag"].as_str().filter(|next| !next.is_empty()) {
+        answer["nextCursor"] = encode_cursor(next).into();
+    }
+    json(&answer)
+}
+
+/// Who is put out, and what they are told.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoomKick {
+    /// At most 50.
+    #[serde(rename = "userIDs")]
+    #[schema(min_items = 1, max_items = 50)]
+    user_ids: Vec<String>,
+    /// Told to them; at most 32 bytes.
+    #[serde(default)]
+    reason: String,
+}
+
+/// Of whom it was not done.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes the answer")]
+pub(super) struct RoomKicked {
+    #[schema(rename = "roomID")]
+    room_id: String,
+    error_user_list: Vec<ErrorUser>,
+}
+
+/// Checked ids of a list within its bounds.
+pub(super) fn users(broker: &Broker, field: &str, ids: &[String], max: usize) -> Result<Vec<UserId>, Invalid> {
+    if ids.is_empty() || ids.len() > max {
+        return Err(Invalid::new(field, format!("has {} entries, the range is 1 to {max}", ids.len())));
+    }
+    let limits = &broker.config().limits;
+    ids.iter().enumerate().map(|(n, id)| UserId::parse(&format!("{field}[{n}]"), id, limits)).collect()
+}
+
+/// Puts members out of a room.
+#[utoipa::path(tag = "rooms", request_body = RoomKick, security(("key" = ["rooms:write"])),
+    responses((status = 200, description = "Those who were not inside.", body = RoomKicked), Problems))]
+#[post("/rooms/{roomID}/kick")]
+pub(super) async fn kick_room_members(Host(broker): Host, path: web::Path<RoomPath>, Body(call): Body<RoomKick>) -> Answer {
+    let room = path.room(&broker)?;
+    let users = users(&broker, "userIDs", &call.user_ids, KICKED_MAX)?;
+    if call.reason.len() > REASON_BYTES_MAX {
+        return Err(Invalid::too_long("reason", call.reason.len(), REASON_BYTES_MAX).into());
+    }
+    let missing = broker.rooms().kick(&room, users, &call.reason).await?;
+    let missing: Vec<_> = missing.into_iter().map(|user| (user, Refusal::NotInRoom(room.to_string()))).collect();
+    json(&json!({"roomID": room, "errorUserList": error_users(&missing)}))
+}
+
+/// A room's attributes.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes the answer")]
+pub(super) struct RoomAttributes {
+    room_attributes: BTreeMap<String, String>,
+}
+
+/// What the members of a room agreed on.
+#[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])),
+    responses((status = 200, description = "Keys and values.", body = RoomAttributes), Problems))]
+#[get("/rooms/{roomID}/attributes")]
+pub(super) async fn get_room_attributes(Host(broker): Host, path: web::Path<RoomPath>) -> Answer {
+    raw(broker.run(As::System, "queryRoomAllAttributes", &json!({"roomID": path.room(&broker)?})).await?)
+}
+
+/// Sets and deletes attributes of a room, whoever owns them; all or none.
+#[utoipa::path(tag = "rooms", request_body = AttributesPatch, security(("key" = ["rooms:write"])),
+    responses((status = 200, description = "As they are now.", body = RoomAttributes), Problems))]
+#[patch("/rooms/{roomID}/attributes")]
+pub(super) async fn change_room_attributes(Host(broker): Host, path: web::Path<RoomPath>, Body(call): Body<AttributesPatch>) -> Answer {
+    let room = path.room(&broker)?;
+    let mut operations = Vec::new();
+    if !call.set.is_empty() {
+        operations.push(json!({"roomAttributes": call.set}));
+    }
+    if !call.delete.is_empty() {
+        operations.push(json!({"keys": call.delete}));
+    }
+    if operations.is_empty() {
+        return Err(Invalid::new("body", "has neither set nor delete").into());
+    }
+    let args = json!({"roomID": room, "config": {"isForce": true}, "operations": operations});
+    broker.run(As::System, "endRoomAttributesBatchOperation", &args).await?;
+    raw(broker.run(As::System, "queryRoomAllAttributes", &json!({"roomID": room})).await?)
+}

@@ -1,0 +1,346 @@
+//! Users: known, online, kept out; their lists of conversations.
+
+use std::time::Duration;
+
+use actix_web::{delete, get, patch, post, put, web};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::answer::{Answer, Problems, done, json};
+use super::input::{Body, Host, PageQuery, UserPath, encode_cursor};
+use super::objects::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow};
+use crate::actors::errand::As;
+use crate::model::{Invalid, Refusal, UserId};
+use crate::protocol::code_of;
+
+/// Users per call. Source: spec 6.2, `UserRegister`, `QueryUserOnlineState`.
+const USERS_MAX: usize = 100;
+const REASON_BYTES_MAX: usize = 256;
+
+/// A user to be known.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct NewUser {
+    /// 1 to 32 bytes of letters, digits and punctuation.
+    #[serde(rename = "userID")]
+    #[schema(min_length = 1, max_length = 32, example = "carol")]
+    user_id: String,
+    /// Shown to others; at most 256 bytes.
+    #[serde(default)]
+    user_name: String,
+}
+
+/// Users to be known.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Register {
+    /// At most 100.
+    #[schema(min_items = 1, max_items = 100)]
+    users: Vec<NewUser>,
+}
+
+/// Of whom it was not done.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes the answer")]
+pub(super) struct Failed {
+    error_user_list: Vec<ErrorUser>,
+}
+
+/// Makes users known who have not logged in yet, so that others can write to them. Known ones stay as they are.
+#[utoipa::path(tag = "users", request_body = Register, security(("key" = ["users:write"])),
+    responses((status = 200, description = "Those that could not be, and why.", body = Failed), Problems))]
+#[post("/users")]
+pub(super) async fn register_users(Host(broker): Host, Body(call): Body<Register>) -> Answer {
+    let count = call.users.len();
+    if count == 0 || count > USERS_MAX {
+        return Err(Invalid::new("users", format!("has {count} entries, the range is 1 to {USERS_MAX}")).into());
+    }
+    let limits = broker.config().limits.clone();
+    let mut failed = Vec::new();
+    for user in &call.users {
+        let registered = match UserId::parse("userID", &user.user_id, &limits) {
+            Ok(id) => broker.register(&id, &user.user_name).await,
+            Err(invalid) => Err(invalid.into()),
+        };
+        match registered {
+            Ok(()) => {}
+            Err(refusal) if refusal.is_temporary() => return Err(refusal.into()),
+            Err(refusal) => failed.push(json!({"userID": user.user_id, "reason": code_of(&refusal)})),
+        }
+    }
+    json(&json!({"errorUserList": failed}))
+}
+
+/// A page of users.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Users {
+    user_list: Vec<User>,
+    /// Where the next page begins; not there at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
+}
+
+/// Every known user, in the order of their ids.
+#[utoipa::path(tag = "users", security(("key" = ["users:read"])), params(PageQuery),
+    responses((status = 200, description = "A page.", body = Users), Problems))]
+#[get("/users")]
+pub(super) async fn list_users(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
+    let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.core.clock.wall_ms());
+    let after = page.cursor()?.map(|after| UserId::trusted(&after));
+    let users = broker.users().list(after.as_ref(), limit).await?;
+    let next_cursor = users.last().filter(|_| users.len() == limit).map(|last| encode_cursor(last.id.as_str()));
+    json(&Users { user_list: users.iter().map(|user| User::of(user, now_ms)).collect(), next_cursor })
+}
+
+/// What is known of a user, and whether it is online.
+#[utoipa::path(tag = "users", security(("key" = ["users:read"])),
+    responses((status = 200, description = "The user.", body = UserNow), Problems))]
+#[get("/users/{userID}")]
+pub(super) async fn get_user(Host(broker): Host, path: web::Path<UserPath>) -> Answer {
+    let user = path.user(&broker)?;
+    let profile = broker.users().get(&user).await?.ok_or_else(|| Refusal::UserMissing(user.to_string()))?;
+    json(&UserNow::of(&broker, &profile))
+}
+
+/// What of a user is changed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct UserPatch {
+    /// At most 256 bytes.
+    #[serde(default)]
+    user_name: Option<String>,
+    /// At most 500 bytes.
+    #[serde(default)]
+    user_avatar_url: Option<String>,
+    /// The application's own.
+    #[serde(default)]
+    user_extended_data: Option<String>,
+}
+
+/// Changes what others see of a user. Its own devices hear of it.
+#[utoipa::path(tag = "users", request_body = UserPatch, security(("key" = ["users:write"])),
+    responses((status = 200, description = "The user as it is now.", body = UserNow), Problems))]
+#[patch("/users/{userID}")]
+pub(super) async fn change_user(Host(broker): Host, path: web::Path<UserPath>, Body(call): Body<UserPatch>) -> Answer {
+    let user = path.user(&broker)?;
+    let changes = [
+        ("updateUserName", "userName", call.user_name),
+        ("updateUserAvatarUrl", "userAvatarUrl", call.user_avatar_url),
+        ("updateUserExtendedData", "extendedData", call.user_extended_data),
+    ];
+    for (op, field, value) in changes {
+        if let Some(value) = value {
+            broker.run(As::User(user.clone()), op, &json!({field: value})).await?;
+        }
+    }
+    let profile = broker.users().get(&user).await?.ok_or_else(|| Refusal::UserMissing(user.to_string()))?;
+    json(&UserNow::of(&broker, &profile))
+}
+
+/// Who is online.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes the answer")]
+pub(super) struct Presence {
+    user_status_list: Vec<UserStatus>,
+    error_user_list: Vec<ErrorUser>,
+}
+
+/// Whether one user is online.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes the answer")]
+pub(super) struct UserStatus {
+    #[schema(rename = "userID")]
+    user_id: String,
+    /// 0 online, 1 offline.
+    online_status: u8,
+    /// When it last came or went, Unix milliseconds; 0: not since the broker's start.
+    last_update_time: u64,
+}
+
+/// Whether users are online; at most 100.
+#[utoipa::path(tag = "users", request_body = UserIds, security(("key" = ["users:read"])),
+    responses((status = 200, description = "Each user that is known, and those that are not.", body = Presence), Problems))]
+#[post("/presence")]
+pub(super) async fn query_presence(Host(broker): Host, Body(call): Body<UserIds>) -> Answer {
+    let count = call.user_ids.len();
+    if count == 0 || count > USERS_MAX {
+        return Err(Invalid::new("userIDs", format!("has {count} entries, the range is 1 to {USERS_MAX}")).into());
+    }
+    let limits = broker.config().limits.clone();
+    let parse = |(n, id): (usize, &String)| UserId::parse(&format!("userIDs[{n}]"), id, &limits);
+    let wanted: Vec<UserId> = call.user_ids.iter().enumerate().map(parse).collect::<Result<_, _>>()?;
+    let found = broker
+        .read(move |store| wanted.into_iter().map(|user| Ok((store.user(&user)?.is_some(), user))).collect::<Result<Vec<_>, _>>())
+        .await?;
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for (is_known, user) in found {
+        if is_known {
+            let (online, since_ms) = broker.users().online(&user);
+            known.push(json!({"userID": user, "onlineStatus": u8::from(!online), "lastUpdateTime": since_ms}));
+        } else {
+            unknown.push(json!({"userID": user, "reason": code_of(&Refusal::UserMissing(String::new()))}));
+        }
+    }
+    json(&json!({"userStatusList": known, "errorUserList": unknown}))
+}
+
+/// A page of a user's list.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes the answer")]
+pub(super) struct Conversations {
+    conversation_list: Vec<Conversation>,
+    /// Where the next page begins; not there at the end.
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
+}
+
+/// A user's list of conversations, as the user sees it: pinned ones first, then the latest.
+#[utoipa::path(tag = "users", security(("key" = ["messages:read"])), params(PageQuery),
+    responses((status = 200, description = "A page.", body = Conversations), Problems))]
+#[get("/users/{userID}/conversations")]
+pub(super) async fn list_conversations(Host(broker): Host, path: web::Path<UserPath>, page: web::Query<PageQuery>) -> Answer {
+    let user = path.user(&broker)?;
+    let limit = page.limit(&broker, broker.config().limits.conversation_page_max)?;
+    let mut config = json!({"count": limit});
+    if let Some(place) = page.cursor()? {
+        let anchor: Option<Value> = serde_json::from_str(&place).ok().filter(Value::is_object);
+        config["nextConversation"] = anchor.ok_or_else(|| Invalid::new("cursor", "is not a nextCursor of this list"))?;
+    }
+    let args = json!({"config": config});
+    let list: Value = serde_json::from_str(&broker.run(As::User(user), "queryConversationList", &args).await?).unwrap_or_default();
+    let entries = list["conversationList"].as_array().cloned().unwrap_or_default();
+    let mut answer = json!({"conversationList": entries});
+    if let Some(last) = entries.last().filter(|_| entries.len() == limit) {
+        let anchor = json!({
+            "conversationID": last["conversationID"], "type": last["type"], "orderKey": last["orderKey"], "isPinned": last["isPinned"],
+        });
+        answer["nextCursor"] = encode_cursor(&anchor.to_string()).into();
+    }
+    json(&answer)
+}
+
+/// A user's sessions.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserSessions {
+    session_list: Vec<Session>,
+}
+
+/// A user's sessions.
+#[utoipa::path(tag = "users", security(("key" = ["users:read"])),
+    responses((status = 200, description = "In the order of their beginning.", body = UserSessions), Problems))]
+#[get("/users/{userID}/sessions")]
+pub(super) async fn list_user_sessions(Host(broker): Host, path: web::Path<UserPath>) -> Answer {
+    let (user, now_ms) = (path.user(&broker)?, broker.core.clock.wall_ms());
+    let sessions = broker.users().sessions(Some(&user));
+    json(&UserSessions { session_list: sessions.iter().map(|session| Session::of(session, now_ms)).collect() })
+}
+
+/// How many sessions ended.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SessionsEnded {
+    /// Sessions there were.
+    session_count: usize,
+}
+
+/// Ends a user's sessions; they do not come back by themselves, but the user may log in again.
+#[utoipa::path(tag = "users", security(("key" = ["users:write"])),
+    responses((status = 200, description = "How many there were.", body = SessionsEnded), Problems))]
+#[post("/users/{userID}/kick")]
+pub(super) async fn kick_user(Host(broker): Host, path: web::Path<UserPath>) -> Answer {
+    let user = path.user(&broker)?;
+    json(&SessionsEnded { session_count: broker.users().kick(&user, None).await? })
+}
+
+/// For how long, and why.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct BanTerms {
+    /// For operators; at most 256 bytes.
+    #[serde(default)]
+    reason: String,
+    /// 0: for good.
+    #[serde(default)]
+    #[schema(maximum = 315_360_000)]
+    duration_seconds: u32,
+}
+
+/// A ban that holds.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Banned {
+    ban: UserBan,
+}
+
+/// Keeps a user out and ends its sessions. Logging in is refused with 6000124 from now on.
+#[utoipa::path(tag = "users", request_body = BanTerms, security(("key" = ["users:write"])),
+    responses((status = 200, description = "The ban.", body = Banned), Problems))]
+#[put("/users/{userID}/ban")]
+pub(super) async fn ban_user(Host(broker): Host, path: web::Path<UserPath>, Body(call): Body<BanTerms>) -> Answer {
+    let user = path.user(&broker)?;
+    if call.reason.len() > REASON_BYTES_MAX {
+        return Err(Invalid::too_long("reason", call.reason.len(), REASON_BYTES_MAX).into());
+    }
+    if call.duration_seconds > 315_360_000 {
+        return Err(Invalid::out_of_range("durationSeconds", call.duration_seconds.into(), 0, 315_360_000).into());
+    }
+    let lasting = Some(call.duration_seconds).filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into()));
+    let ban = broker.users().ban(&user, lasting, &call.reason).await?;
+    json(&Banned { ban: UserBan::of(user.as_str(), &ban) })
+}
+
+/// Lets a user in again.
+#[utoipa::path(tag = "users", security(("key" = ["users:write"])),
+    responses((status = 200, description = "It may log in.", body = Object), Problems))]
+#[delete("/users/{userID}/ban")]
+pub(super) async fn unban_user(Host(broker): Host, path: web::Path<UserPath>) -> Answer {
+    broker.users().unban(&path.user(&broker)?).await?;
+    done()
+}
+
+/// A page of bans.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Bans {
+    ban_list: Vec<UserBan>,
+    /// Where the next page begins; not there at the end. A page may be empty and yet not the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    next_cursor: Option<String>,
+}
+
+/// Users looked at for one page of bans: there is no list of the banned alone.
+const LOOKED_AT_MAX: usize = 10_000;
+
+/// Every user that is kept out, in the order of their ids.
+#[utoipa::path(tag = "users", security(("key" = ["users:read"])), params(PageQuery),
+    responses((status = 200, description = "A page.", body = Bans), Problems))]
+#[get("/bans")]
+pub(super) async fn list_bans(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
+    let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.core.clock.wall_ms());
+    let mut after = page.cursor()?.map(|after| UserId::trusted(&after));
+    let (mut ban_list, mut looked_at, mut at_end) = (Vec::new(), 0, false);
+    while ban_list.len() < limit && looked_at < LOOKED_AT_MAX && !at_end {
+        let users = broker.users().list(after.as_ref(), 1_000).await?;
+        at_end = users.len() < 1_000;
+        for user in users {
+            looked_at += 1;
+            let ban = user.ban.as_ref().filter(|ban| ban.holds(now_ms));
+            ban_list.extend(ban.map(|ban| UserBan::of(user.id.as_str(), ban)));
+            after = Some(user.id);
+            if ban_list.len() == limit {
+                at_end = false;
+                break;
+            }
+        }
+    }
+    let next_cursor = after.filter(|_| !at_end).map(|after| encode_cursor(after.as_str()));
+    json(&Bans { ban_list, next_cursor })
+}
