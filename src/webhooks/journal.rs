@@ -6,8 +6,8 @@
 //! kinds: 1 put (payload: the record), 2 note (12 bytes of the caller's), 3 gone, 4 mark (seq: the greatest so far)
 //! ```
 //! A segment goes when all of it is crossed out and none older is left: what crosses out a record is always in the same
-//! segment or a later one. One with little left in it is copied to the end first, so that a few records that stay do not
-//! hold the disk. A torn end is cut off; a record that does not fit its checksum is passed over, counted and logged.
+//! segment or a later one. What is left in the oldest is copied to the end first, when it is little or the journal holds four
+//! times what is left in all: so a few records that stay do not hold the disk. A torn end is cut off; a record that does not fit its checksum is passed over, counted and logged.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -67,6 +67,9 @@ pub(super) struct Journal {
     folder: PathBuf,
     segment_bytes: u64,
     segments: BTreeMap<u64, Segment>,
+    /// Of all segments.
+    bytes: u64,
+    live_bytes: u64,
     places: BTreeMap<u64, Place>,
     current: u64,
     file: File,
@@ -139,6 +142,8 @@ impl Journal {
             folder: folder.to_owned(),
             segment_bytes,
             segments: BTreeMap::new(),
+            bytes: 0,
+            live_bytes: 0,
             places: BTreeMap::new(),
             current,
             file,
@@ -151,7 +156,7 @@ impl Journal {
             journal.load(number)?;
         }
         if journal.segments.get(&current).is_none_or(|segment| segment.bytes == 0) {
-            journal.begin_segment()?;
+            journal.begin_segment(current)?;
         }
         sync_names(folder)?;
         for seq in journal.places.keys().copied().collect::<Vec<_>>() {
@@ -194,7 +199,7 @@ impl Journal {
             at += FRAME + payload.len();
         }
         let kept = if is_last { at } else { bytes.len() };
-        self.segment(number).bytes = u64::try_from(kept).unwrap_or(u64::MAX);
+        self.grow(number, u64::try_from(kept).unwrap_or(u64::MAX));
         Ok(())
     }
 
@@ -205,6 +210,11 @@ impl Journal {
 
     fn segment(&mut self, number: u64) -> &mut Segment {
         self.segments.entry(number).or_default()
+    }
+
+    fn grow(&mut self, number: u64, by: u64) {
+        self.segment(number).bytes += by;
+        self.bytes += by;
     }
 
     fn take(&mut self, number: u64, at: usize, kind: u8, seq: u64, payload: &[u8]) {
@@ -239,6 +249,7 @@ impl Journal {
         let segment = self.segment(place.segment);
         segment.live += 1;
         segment.live_bytes += u64::from(place.length) + FRAME as u64;
+        self.live_bytes += u64::from(place.length) + FRAME as u64;
         self.places.insert(seq, place);
     }
 
@@ -247,20 +258,23 @@ impl Journal {
         let segment = self.segment(place.segment);
         segment.live -= 1;
         segment.live_bytes -= u64::from(place.length) + FRAME as u64;
+        self.live_bytes -= u64::from(place.length) + FRAME as u64;
         Some(place)
     }
 
-    fn begin_segment(&mut self) -> io::Result<()> {
-        let path = segment_path(&self.folder, self.current);
-        self.file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
+    /// Makes a segment the current one. Failed, the current one stays, and grows.
+    fn begin_segment(&mut self, number: u64) -> io::Result<()> {
+        let path = segment_path(&self.folder, number);
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
         restrict(&path)?;
+        file.set_len(0)?;
         let mut first = HEADER.to_vec();
         first.extend(frame(MARK, self.mark.next_seq, &mark_payload(self.mark)));
-        self.file.set_len(0)?;
-        self.file.write_all(&first)?;
-        self.dirty = true;
-        self.segment(self.current).bytes = u64::try_from(first.len()).unwrap_or(u64::MAX);
-        sync_names(&self.folder)
+        file.write_all(&first)?;
+        sync_names(&self.folder)?;
+        (self.file, self.current, self.dirty) = (file, number, true);
+        self.grow(number, u64::try_from(first.len()).unwrap_or(u64::MAX));
+        Ok(())
     }
 
     fn add(&mut self, kind: u8, seq: u64, payload: &[u8]) -> u64 {
@@ -336,12 +350,11 @@ impl Journal {
             return Err(error);
         }
         self.dirty = true;
-        self.segment(self.current).bytes = whole + u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
+        self.grow(self.current, u64::try_from(self.buffer.len()).unwrap_or(u64::MAX));
         self.buffer.clear();
         if self.segment(self.current).bytes >= self.segment_bytes {
             self.file.sync_data()?;
-            self.current += 1;
-            self.begin_segment()?;
+            self.begin_segment(self.current + 1)?;
         }
         Ok(())
     }
@@ -385,15 +398,17 @@ impl Journal {
         while let Some((number, segment)) = self.segments.first_key_value().filter(|(number, _)| **number != self.current) {
             let number = *number;
             if segment.live > 0 {
-                if segment.live_bytes * 4 > segment.bytes {
+                // Even one that is half full holds all that is done behind it.
+                let is_sparse = self.bytes > 4 * (self.live_bytes + self.segment_bytes);
+                if segment.live_bytes * 4 > segment.bytes && !is_sparse {
                     return Ok(());
                 }
                 self.move_on(number)?;
             }
             match fs::remove_file(segment_path(&self.folder, number)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => self.segments.remove(&number),
-            };
+                _ => self.bytes -= self.segments.remove(&number).map_or(0, |segment| segment.bytes),
+            }
         }
         Ok(())
     }
@@ -420,7 +435,7 @@ impl Journal {
 
     /// Bytes on disk, and about to be.
     pub(super) fn bytes(&self) -> u64 {
-        self.segments.values().map(|segment| segment.bytes).sum::<u64>() + u64::try_from(self.buffer.len()).unwrap_or(0)
+        self.bytes + u64::try_from(self.buffer.len()).unwrap_or(0)
     }
 
     /// Records that are left.

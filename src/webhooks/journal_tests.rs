@@ -105,6 +105,27 @@ fn segments_that_are_done_go_and_what_stays_does_not_hold_the_disk() {
 }
 
 #[test]
+fn half_a_segment_that_stays_does_not_hold_what_is_done_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open(folder.path());
+    let staying: Vec<u64> = (0..30).map(|_| journal.put(&[b's'; 100])).collect();
+    let mut most = 0;
+    for _ in 0..5_000 {
+        let seq = journal.put(&[b'x'; 100]);
+        journal.gone(seq);
+        journal.write().unwrap();
+        journal.reclaim().unwrap();
+        most = most.max(journal.bytes());
+    }
+    assert!(most < 4 * (30 * 117 + SMALL) + 2 * SMALL, "{most} bytes at most");
+    let on_disk: u64 = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    assert_eq!(on_disk, journal.bytes());
+    drop(journal);
+    let (journal, found) = open(folder.path());
+    assert_eq!((seqs(&found), journal.bytes()), (staying, on_disk));
+}
+
+#[test]
 fn a_later_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(segment_path(folder.path(), 1), b"TDWH\x02\0\0\0").unwrap();

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use crate::hostile::{Dice, Line, PATIENCE, Program, alone, message_to};
 use crate::support::{HOOK_SECRET, Reply, Sink};
 
-const PEOPLE: usize = 4;
+const PEOPLE: usize = 8;
 const CYCLES: usize = 4;
 
 /// Sends until the program is gone; the ids of what was acknowledged.
@@ -45,7 +45,7 @@ async fn what_was_acknowledged_is_told_after_kill_9() {
     // Fails often enough that much is queued at each kill.
     sink.behave(move |_| {
         calls += 1;
-        if calls.is_multiple_of(3) { Reply::Status(500) } else { Reply::Status(200) }
+        if calls.is_multiple_of(10) { Reply::Status(500) } else { Reply::Status(200) }
     });
     let url = sink.url("/");
     let program = Program::with(&[
@@ -86,7 +86,20 @@ async fn what_was_acknowledged_is_told_after_kill_9() {
             look.tick().await;
         }
     };
-    let told = timeout(PATIENCE, told).await.unwrap_or_else(|_| panic!("an acknowledged message was not told:\n{}", program.log()));
+    let Ok(told) = timeout(PATIENCE, told).await else {
+        let metrics = running.metrics().await;
+        let waiting = metrics.sum("tidings_webhook_queue_events", &[]);
+        let told: BTreeSet<String> = sink.accepted().iter().map(|call| call.id().to_owned()).collect();
+        let missing: Vec<&String> = acknowledged.iter().filter(|id| !told.contains(&format!("msg_{id}"))).collect();
+        panic!(
+            "{} of {} acknowledged messages were not told, {} were, {waiting} wait: {:?}\n{}",
+            missing.len(),
+            acknowledged.len(),
+            told.len(),
+            &missing[..missing.len().min(5)],
+            program.log()
+        );
+    };
     let mut bodies: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut order: BTreeMap<String, u64> = BTreeMap::new();
     let mut twice = 0;
