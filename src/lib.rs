@@ -32,6 +32,7 @@ mod private_files;
 mod protocol;
 mod rate;
 pub mod store;
+pub mod webhooks;
 
 pub use broker::{Broker, BrokerBuilder, BrokerStats, Drops, Eviction, ShutdownReport, StartError, Subscription};
 pub use config::Config;

@@ -29,7 +29,7 @@ use super::status::{OnlineStatus, Status, StatusBoard};
 use super::user::User;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::hooks::{DynAuthenticator, DynModerator, Event};
+use crate::hooks::{DynAuthenticator, DynModerator, Event, Outlet};
 use crate::metrics::Metrics;
 use crate::model::{Refusal, UserId, UserProfile};
 use crate::rate::SendGate;
@@ -52,6 +52,8 @@ pub(crate) struct Core {
     pub(crate) authenticator: Arc<dyn DynAuthenticator>,
     pub(crate) moderator: Option<Arc<dyn DynModerator>>,
     pub(crate) events: broadcast::Sender<Event>,
+    /// Hears everything, and misses nothing.
+    pub(crate) outlet: Option<Arc<dyn Outlet>>,
     pub(crate) presence: Presence,
     pub(crate) users: Shelf<User>,
     pub(crate) peers: Shelf<Peer>,
@@ -96,8 +98,27 @@ impl Core {
         self.disk.room()
     }
 
-    /// Tells the host; nobody listening is fine.
+    /// Whether messages must wait, because what happens cannot be noted down.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`].
+    pub(crate) fn can_tell(&self) -> Result<(), Refusal> {
+        if self.outlet.as_ref().is_some_and(|outlet| outlet.is_full()) {
+            return Err(Refusal::Busy("the webhook queue is full"));
+        }
+        Ok(())
+    }
+
+    /// Tells the host and its backend; nobody listening is fine.
     pub(crate) fn tell_host(&self, event: impl FnOnce() -> Event) {
+        let Some(outlet) = &self.outlet else { return self.tell_listeners(event) };
+        let event = event();
+        self.tell_listeners(|| event.clone());
+        outlet.put(event, 0);
+    }
+
+    /// Tells the host alone: of what its backend hears at the moment it is durable.
+    pub(crate) fn tell_listeners(&self, event: impl FnOnce() -> Event) {
         if self.events.receiver_count() > 0 && self.events.send(event()).is_err() {
             tracing::trace!("the last listener went away");
         }

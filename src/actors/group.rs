@@ -197,15 +197,7 @@ impl Handler<Held<Publish>> for Group {
     fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
         self.busy = true;
         let publish = held.open();
-        let now_ms = self.core.clock.wall_ms();
-        let from_outside = self.core.is_system(&publish.sender);
-        let writable = self.existing().and_then(|state| {
-            if !from_outside {
-                state.speaker(&publish.sender, now_ms)?;
-            }
-            Ok(state.conversation())
-        });
-        match writable {
+        match self.may_write(&publish.sender) {
             Ok(conversation) => lane::publish(self, publish, &conversation, ctx),
             Err(refusal) => {
                 answer(publish.reply, Err(refusal));
@@ -315,6 +307,16 @@ impl Handler<Held<Members>> for Group {
 impl Owner for Group {
     fn lane(&mut self) -> &mut Lane {
         &mut self.lane
+    }
+
+    fn may_write(&mut self, sender: &UserId) -> Result<Conversation, Refusal> {
+        let now_ms = self.core.clock.wall_ms();
+        let from_outside = self.core.is_system(sender);
+        let state = self.existing()?;
+        if !from_outside {
+            state.speaker(sender, now_ms)?;
+        }
+        Ok(state.conversation())
     }
 
     fn answered(&mut self, root_seq: u64, ctx: &mut Context<Self>) {

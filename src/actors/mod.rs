@@ -55,6 +55,7 @@ pub(crate) mod pulse;
 pub(crate) mod reaper;
 pub(crate) mod resume;
 mod resume_changes;
+mod review;
 pub(crate) mod room;
 mod room_admin;
 mod room_attributes;

@@ -123,6 +123,10 @@ impl Owner for Peer {
         &mut self.lane
     }
 
+    fn may_write(&mut self, _: &UserId) -> Result<Conversation, Refusal> {
+        Ok(self.conversation())
+    }
+
     fn answered(&mut self, root_seq: u64, ctx: &mut Context<Self>) {
         amend::answered(self, root_seq, ctx);
     }

@@ -216,6 +216,7 @@ impl Room {
             let (core, room, user) = (self.core.clone(), self.id.clone(), profile.id.clone());
             let lost = async move { core.users.tell_surely(&core, &user, PlaceLost { room, number }).await };
             ctx.spawn(lost.into_actor(self));
+            self.tell_left(&profile.id, false);
             self.movements.push((Movement::Left, profile));
         }
         self.attributes_left(&gone);
@@ -224,6 +225,10 @@ impl Room {
             news(self, ctx);
         }
         self.end_if_over(ctx);
+    }
+
+    pub(super) fn tell_left(&self, user: &UserId, kicked: bool) {
+        self.core.tell_host(|| Event::RoomLeft { room: self.id.clone(), user: user.clone(), kicked });
     }
 
     /// Tells the members what the room itself shed since the last tick: the drops are theirs.
@@ -290,6 +295,7 @@ impl Room {
                 }
                 match entered {
                     Entered::Joined => {
+                        self.core.tell_host(|| Event::RoomEntered { room: self.id.clone(), user: profile.id.clone() });
                         self.movements.push((Movement::Joined, profile));
                         news(self, ctx);
                     }
@@ -384,6 +390,7 @@ impl Handler<Held<Leave>> for Room {
         match left {
             Ok(profile) => {
                 self.attributes_left(std::slice::from_ref(&profile.id));
+                self.tell_left(&profile.id, false);
                 self.movements.push((Movement::Left, profile));
                 news(self, ctx);
                 if let Some(reply) = reply {
@@ -437,8 +444,8 @@ impl Handler<Held<Publish>> for Room {
 
     fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
         let publish = held.open();
-        let conversation = match self.inside(&publish.sender) {
-            Ok(state) => state.conversation(),
+        let conversation = match self.may_write(&publish.sender) {
+            Ok(conversation) => conversation,
             Err(refusal) => {
                 answer(publish.reply, Err(refusal));
                 return self.leave_if_unused(ctx);
@@ -513,6 +520,10 @@ impl Handler<Held<Members>> for Room {
 impl Owner for Room {
     fn lane(&mut self) -> &mut Lane {
         &mut self.lane
+    }
+
+    fn may_write(&mut self, sender: &UserId) -> Result<Conversation, Refusal> {
+        self.inside(sender).map(|state| state.conversation())
     }
 }
 

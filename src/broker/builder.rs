@@ -28,7 +28,7 @@ use crate::actors::status::StatusBoard;
 use crate::auth::{MediaTokens, SecretError, SecretSource, Tokens};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, MediaEngine, StoreEngine};
-use crate::hooks::{Authenticator, DynAuthenticator, DynModerator, EventSink, LoginRequest, Moderator, Recognised};
+use crate::hooks::{Authenticator, DynAuthenticator, DynModerator, EventSink, InTurn, LoginRequest, Moderator, Recognised};
 use crate::media::{DiskMediaStore, DynMediaStore, MediaStore};
 #[cfg(feature = "s3")]
 use crate::media::{ObjectMediaStore, S3Options};
@@ -36,6 +36,7 @@ use crate::metrics::Metrics;
 use crate::model::Refusal;
 use crate::rate::{GateQuota, SendGate};
 use crate::store::{MemoryStore, OpenError, SledOptions, SledStore, Store, StoreError};
+use crate::webhooks;
 
 /// Events a listener may fall behind before it misses some.
 const EVENTS_BEHIND_MAX: usize = 1_024;
@@ -62,6 +63,9 @@ pub enum StartError {
     /// Files cannot be kept where the configuration says.
     #[error("{0}")]
     Media(String),
+    /// Webhooks cannot be called, or their queue cannot be opened, as the configuration says.
+    #[error("{0}")]
+    Webhooks(String),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -114,7 +118,8 @@ impl BrokerBuilder {
         self
     }
 
-    /// Who looks at messages before they go out; default: nobody.
+    /// Who looks at messages before they go out; default: nobody. With `webhooks.before_send_url` the backend looks at what
+    /// this one lets through, and as it leaves it.
     pub fn moderator(mut self, moderator: impl Moderator) -> Self {
         self.moderator = Some(Arc::new(moderator));
         self
@@ -188,12 +193,22 @@ impl BrokerBuilder {
         let disk = Disk::new(self.free_space);
         disk.look(&self.config.server.data_dir, self.config.store.disk_free_bytes_min);
         let config = Arc::new(self.config);
+        let metrics = Arc::new(Metrics::new());
+        let hooked = webhooks::start(&config, &*store, &self.clock, &metrics).map_err(StartError::Webhooks)?;
+        let (outlet, backend, webhooks) = match hooked {
+            Some(parts) => (parts.outlet, parts.moderator, Some(parts.handle)),
+            None => (None, None, None),
+        };
+        let moderator: Option<Arc<dyn DynModerator>> = match (self.moderator, backend) {
+            (Some(first), Some(second)) => Some(Arc::new(InTurn { first, second })),
+            (first, second) => first.or(second),
+        };
         let (thread, arbiter) = CoreThread::start()?;
         let actors = &config.actors;
         let archive =
             ArchiveHandle::start(store.clone(), actors.archive_mailbox, actors.appends_in_flight_max, actors.reads_in_flight_max, &arbiter);
         let core = Arc::new(Core {
-            metrics: Arc::new(Metrics::new()),
+            metrics,
             left: Left::default(),
             statuses: StatusBoard::default(),
             handed: Handed::up_to(store.last_commit()),
@@ -205,7 +220,8 @@ impl BrokerBuilder {
             media,
             arbiter,
             authenticator,
-            moderator: self.moderator,
+            moderator,
+            outlet,
             events: broadcast::channel(EVENTS_BEHIND_MAX).0,
             presence: Presence::new(),
             users: Shelf::new(),
@@ -232,7 +248,7 @@ impl BrokerBuilder {
         });
         core.arbiter.spawn(keep_tidy(core.clone()));
         let backend = Arc::new(Backend::new(&core.config(), &core.clock));
-        let broker = Broker { core, tokens, secret, backend, thread: Arc::new(thread) };
+        let broker = Broker { core, tokens, secret, webhooks, backend, thread: Arc::new(thread) };
         // Each drop there can be is counted from zero on.
         drop(broker.stats());
         if let Some(sink) = self.event_sink {

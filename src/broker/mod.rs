@@ -35,6 +35,7 @@ use crate::metrics::{Metrics, Samples};
 use crate::model::{Draft, Message, MessageClass, Priority, Refusal, Target, UserId};
 use crate::rate::{DropReason, Pressure};
 use crate::store::{RowWrite, StoreStats};
+use crate::webhooks::Webhooks;
 
 /// A running broker.
 #[derive(Debug, Clone)]
@@ -42,6 +43,7 @@ pub struct Broker {
     pub(crate) core: Arc<Core>,
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) secret: SecretSource,
+    webhooks: Option<Webhooks>,
     pub(crate) backend: Arc<backend::Backend>,
     thread: Arc<builder::CoreThread>,
 }
@@ -168,6 +170,12 @@ impl Broker {
         Subscription::new(self.core.events.subscribe())
     }
 
+    /// What is told to, and asked of, a backend; none without `webhooks.url` and `webhooks.before_send_url`.
+    #[must_use]
+    pub fn webhooks(&self) -> Option<Webhooks> {
+        self.webhooks.clone()
+    }
+
     /// The figures of this moment.
     #[must_use]
     pub fn stats(&self) -> BrokerStats {
@@ -246,6 +254,6 @@ impl Broker {
     /// releases the store. Returns after `grace` at the latest plus the time the store needs to close. The host goes on.
     /// Later calls wait for the first one's end.
     pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
-        drain::shutdown(&self.core, &self.thread, grace).await
+        drain::shutdown(&self.core, self.webhooks.as_ref(), &self.thread, grace).await
     }
 }

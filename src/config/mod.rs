@@ -11,6 +11,7 @@ mod ranges;
 mod reload;
 mod sections;
 mod suggest;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -25,6 +26,7 @@ pub use sections::{
     Actors, Api, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Tls,
     TlsVersion, Users,
 };
+pub use webhooks::{OnFailure, Signature, Webhooks, WhenFull};
 
 /// The defaults, each key with its documentation: what `tidings` can print for a start.
 pub const DEFAULTS_TOML: &str = include_str!("../../config.toml");
@@ -64,6 +66,8 @@ pub struct Config {
     pub history: History,
     /// Files that messages carry.
     pub media: Media,
+    /// What is told to, and asked of, a backend.
+    pub webhooks: Webhooks,
     /// What a client may send.
     pub limits: Limits,
     /// The log.
@@ -98,6 +102,12 @@ impl Config {
     #[must_use]
     pub fn media_dir(&self) -> PathBuf {
         self.server.data_dir.join("media")
+    }
+
+    /// The folder of events on their way to a backend, `<server.data_dir>/webhooks`.
+    #[must_use]
+    pub fn webhooks_dir(&self) -> PathBuf {
+        self.server.data_dir.join("webhooks")
     }
 
     /// The folder of uploads under way, `<server.data_dir>/incoming`.

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use toml::Value;
 
+use super::webhooks::{self, Webhooks};
+
 const MIB: i64 = 1 << 20;
 const GIB: i64 = 1 << 30;
 const MAILBOX: (i64, i64) = (1, MIB);
@@ -89,6 +91,19 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("media.large_pixels", (16, 4096)),
     ("media.thumbnail_pixels", (16, 1024)),
     ("media.probes_max", (1, 64)),
+    ("webhooks.before_send_deadline_ms", (100, 60_000)),
+    ("webhooks.before_send_in_flight_max", (1, 10_000)),
+    ("webhooks.connect_timeout_ms", (100, 60_000)),
+    ("webhooks.timeout_ms", (100, 120_000)),
+    ("webhooks.deliveries_max", (1, 256)),
+    ("webhooks.attempts_max", (1, 100)),
+    ("webhooks.retry_first_ms", (10, 3_600_000)),
+    ("webhooks.retry_most_ms", (10, 86_400_000)),
+    ("webhooks.queue_bytes_max", (MIB, 64 * GIB)),
+    ("webhooks.queue_events_max", (100, 10_000_000)),
+    ("webhooks.sync_ms", (0, 60_000)),
+    ("webhooks.dead_letters_max", (0, 1_000_000)),
+    ("webhooks.dead_letters_days", (1, 3650)),
     ("limits.text_bytes_max", (1, 262_144)),
     ("limits.command_bytes_max", (1, 65_536)),
     ("limits.barrage_bytes_max", (1, 65_536)),
@@ -174,7 +189,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
 
 /// Keys whose values are never shown.
 pub(super) fn is_secret(key: &str) -> bool {
-    matches!(key, "auth.secret" | "auth.token04_secret")
+    matches!(key, "auth.secret" | "auth.token04_secret" | "webhooks.secret" | "webhooks.vendor_secret")
 }
 
 fn range(key: &str) -> Option<(i64, i64)> {
@@ -195,6 +210,16 @@ pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
         ("media.store", Value::String(text)) => matches!(text.as_str(), "disk" | "s3"),
         ("media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix", Value::String(text)) => {
             text.len() <= 1024 && !text.chars().any(char::is_control)
+        }
+        ("webhooks.url" | "webhooks.before_send_url", Value::String(text)) => text.is_empty() || webhooks::is_url(text),
+        ("webhooks.secret", Value::String(text)) => text.is_empty() || webhooks::is_secret(text),
+        ("webhooks.vendor_secret", Value::String(text)) => text.is_empty() || (16..=1024).contains(&text.len()),
+        ("webhooks.signature", Value::String(text)) => matches!(text.as_str(), "standard" | "vendor" | "both"),
+        ("webhooks.before_send_fail", Value::String(text)) => matches!(text.as_str(), "open" | "closed"),
+        ("webhooks.when_full", Value::String(text)) => matches!(text.as_str(), "drop" | "refuse"),
+        ("webhooks.ca_file", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
+        ("webhooks.events", Value::Array(list)) => {
+            list.iter().all(|entry| entry.as_str().is_some_and(|name| Webhooks::EVENTS.contains(&name)))
         }
         ("log.format", Value::String(text)) => matches!(text.as_str(), "auto" | "text" | "json"),
         ("log.otlp_endpoint", Value::String(text)) => {
@@ -230,6 +255,16 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
         "store.engine" => "\"sled\" or \"memory\"",
         "media.store" => "\"disk\" or \"s3\"",
         "media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix" => "a text of at most 1024 bytes",
+        "webhooks.url" | "webhooks.before_send_url" => {
+            "an address of at most 2048 bytes such as https://example.com/hook, without user and fragment, or an empty text"
+        }
+        "webhooks.secret" => "\"whsec_\" and base64 of 24 to 64 bytes, a text of 16 to 1024 bytes, or an empty one",
+        "webhooks.vendor_secret" => "a text of 16 to 1024 bytes, or an empty one",
+        "webhooks.signature" => "\"standard\", \"vendor\" or \"both\"",
+        "webhooks.before_send_fail" => "\"open\" or \"closed\"",
+        "webhooks.when_full" => "\"drop\" or \"refuse\"",
+        "webhooks.ca_file" => "a path of at most 4096 bytes, or an empty text",
+        "webhooks.events" => return format!("a list of {}", Webhooks::EVENTS.join(", ")),
         "log.format" => "\"auto\", \"text\" or \"json\"",
         "log.otlp_endpoint" => "an address such as http://127.0.0.1:4318/v1/traces, or an empty text",
         "log.filter" => "a text of 1 to 1024 bytes",

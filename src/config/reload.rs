@@ -73,6 +73,7 @@ const RELOADS: &[(&str, Reload)] = &[
     ("media.s3_endpoint", Restart),
     ("media.s3_prefix", Restart),
     ("media.probes_max", Restart),
+    ("webhooks", Restart),
     ("limits", Now),
     ("log", Restart),
     ("log.filter", Now),

@@ -52,6 +52,71 @@ struct DropLabel {
     reason: &'static str,
 }
 
+/// What became of an event for the webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It waits on disk.
+    Queued,
+    /// A backend accepted it.
+    Delivered,
+    /// An attempt failed.
+    Failed,
+    /// The last attempt failed.
+    Dead,
+    /// The queue was full.
+    Dropped,
+    /// A dead letter was queued again.
+    Resent,
+    /// A dead letter was given up by hand.
+    Discarded,
+}
+
+impl Told {
+    fn label(self) -> OutcomeLabel {
+        let outcome = match self {
+            Self::Queued => "queued",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Dead => "dead",
+            Self::Dropped => "dropped",
+            Self::Resent => "resent",
+            Self::Discarded => "discarded",
+        };
+        OutcomeLabel { outcome }
+    }
+}
+
+/// What `before_send` came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Review {
+    /// The message goes out.
+    Accepted,
+    /// Its sender alone sees it.
+    Silenced,
+    /// Its sender was told.
+    Rejected,
+    /// Another goes out.
+    Replaced,
+    /// No answer: it goes out.
+    FailedOpen,
+    /// No answer: it does not.
+    FailedClosed,
+}
+
+impl Review {
+    fn label(self) -> OutcomeLabel {
+        let outcome = match self {
+            Self::Accepted => "accepted",
+            Self::Silenced => "silenced",
+            Self::Rejected => "rejected",
+            Self::Replaced => "replaced",
+            Self::FailedOpen => "failed_open",
+            Self::FailedClosed => "failed_closed",
+        };
+        OutcomeLabel { outcome }
+    }
+}
+
 /// The counters, updated where things happen.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -69,6 +134,13 @@ pub(crate) struct Metrics {
     append_seconds: Histogram,
     uploads: Family<OutcomeLabel, Counter>,
     media_read_bytes: Counter,
+    webhook_events: Family<OutcomeLabel, Counter>,
+    webhook_queued: Gauge,
+    webhook_queue_bytes: Gauge,
+    webhook_dead: Gauge,
+    webhook_oldest: Gauge,
+    reviews: Family<OutcomeLabel, Counter>,
+    review_seconds: Histogram,
 }
 
 /// What a class is called.
@@ -108,6 +180,14 @@ impl Metrics {
             append_seconds: Histogram::new(exponential_buckets(0.0002, 2.0, 14)),
             uploads: Family::default(),
             media_read_bytes: Counter::default(),
+            webhook_events: Family::default(),
+            webhook_queued: Gauge::default(),
+            webhook_queue_bytes: Gauge::default(),
+            webhook_dead: Gauge::default(),
+            webhook_oldest: Gauge::default(),
+            reviews: Family::default(),
+            // 1 ms to 16 s: a backend beside the broker at best, the longest sensible deadline at worst.
+            review_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 15)),
             registry: Registry::default(),
         };
         // From the start on, so that a rate has something to begin at.
@@ -126,6 +206,17 @@ impl Metrics {
         registry.register("append_seconds", "From handing a message to the store until it is durable", metrics.append_seconds.clone());
         registry.register("uploads", "Uploads by outcome", metrics.uploads.clone());
         registry.register("media_read_bytes", "Bytes of files handed out", metrics.media_read_bytes.clone());
+        registry.register("webhook_events", "Events for the webhooks by outcome", metrics.webhook_events.clone());
+        registry.register("webhook_queue_events", "Events that wait to be told", metrics.webhook_queued.clone());
+        registry.register("webhook_queue_bytes", "Bytes of the webhook queue on disk", metrics.webhook_queue_bytes.clone());
+        registry.register("webhook_dead_letters", "Events whose last attempt failed", metrics.webhook_dead.clone());
+        registry.register(
+            "webhook_oldest_timestamp_seconds",
+            "When the oldest event that waits happened, Unix seconds; 0 for none",
+            metrics.webhook_oldest.clone(),
+        );
+        registry.register("webhook_reviews", "Messages asked about before they were sent, by outcome", metrics.reviews.clone());
+        registry.register("webhook_review_seconds", "How long senders waited for that", metrics.review_seconds.clone());
         Self { registry, ..metrics }
     }
 
@@ -142,6 +233,35 @@ impl Metrics {
     /// Bytes of a file were handed out.
     pub(crate) fn media_read(&self, bytes: u64) {
         self.media_read_bytes.inc_by(bytes);
+    }
+
+    /// Something became of an event for the webhooks.
+    pub(crate) fn webhook_told(&self, told: Told) {
+        self.webhook_events.get_or_create(&told.label()).inc();
+    }
+
+    /// How often it did.
+    #[must_use]
+    pub(crate) fn webhook_total(&self, told: Told) -> u64 {
+        self.webhook_events.get_or_create(&told.label()).get()
+    }
+
+    /// How the webhooks' queue stands. `oldest_ms`: Unix milliseconds, 0 for none.
+    pub(crate) fn webhook_queue(&self, events: usize, bytes: u64, dead: usize, oldest_ms: u64) {
+        self.webhook_queued.set(i64::try_from(events).unwrap_or(i64::MAX));
+        self.webhook_queue_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.webhook_dead.set(i64::try_from(dead).unwrap_or(i64::MAX));
+        self.webhook_oldest.set(i64::try_from(oldest_ms / 1000).unwrap_or(i64::MAX));
+    }
+
+    /// `before_send` came to something.
+    pub(crate) fn reviewed(&self, review: Review) {
+        self.reviews.get_or_create(&review.label()).inc();
+    }
+
+    /// A sender waited so long for it.
+    pub(crate) fn review_took(&self, seconds: f64) {
+        self.review_seconds.observe(seconds);
     }
 
     /// One connection opened (`+1`) or ended (`-1`).

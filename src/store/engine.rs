@@ -246,6 +246,10 @@ impl<T: Engined> Store for T {
         reader::since(self.engine().backend(), self.last_commit(), conversation, since)
     }
 
+    fn written_after(&self, commit: u64) -> Result<Vec<Conversation>, StoreError> {
+        reader::written_after(self.engine().backend(), commit)
+    }
+
     fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError> {
         reader::rows(self.engine().backend(), key::peers(user), |key, value| {
             record::check(key, value)?;

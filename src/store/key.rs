@@ -244,6 +244,11 @@ pub(super) fn pins(conversation: &Conversation) -> Vec<u8> {
     of_conversation(PINS, conversation)
 }
 
+/// Heads of all conversations.
+pub(super) fn heads() -> (Vec<u8>, Vec<u8>) {
+    (vec![HEAD], vec![HEAD + 1])
+}
+
 /// Heads and pins of all conversations: what outlives its period.
 pub(super) fn heads_and_pins() -> (Vec<u8>, Vec<u8>) {
     (vec![HEAD], vec![PINS + 1])

@@ -349,6 +349,12 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
     fn since(&self, conversation: &Conversation, since: Since) -> Result<SinceRead, StoreError>;
 
+    /// Every conversation that was written to after a commit, in no particular order. Looks at all there are: for a start.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn written_after(&self, commit: u64) -> Result<Vec<Conversation>, StoreError>;
+
     /// Everyone this user has a conversation with, in no particular order. One whose first message is on its way may
     /// be among them already.
     ///

@@ -47,3 +47,6 @@ mod tls;
 mod upgrade;
 mod users;
 mod versions;
+mod webhooks;
+mod webhooks_crash;
+mod webhooks_review;

@@ -194,19 +194,34 @@ impl EventsQuery {
 
     /// The event as JSON, if it is asked for.
     fn told(&self, event: &Event) -> Option<Value> {
+        let of_message = |name: &str, message: &Message| {
+            let dress = Dress { alone: true, ..Dress::default() };
+            let wire = encode_dressed(message, &dress, Variant::Full).filter(|_| self.wants(message))?;
+            Some(json!({"event": name, "message": serde_json::from_str::<Value>(&wire).ok()?}))
+        };
         let said = match event {
-            Event::MessageAccepted(message) if self.wants(message) => {
-                let dress = Dress { alone: true, ..Dress::default() };
-                let wire = encode_dressed(message, &dress, Variant::Full)?;
-                return Some(json!({"event": "message", "message": serde_json::from_str::<Value>(&wire).ok()?}));
-            }
-            Event::MessageAccepted(_) => return None,
+            Event::MessageAccepted(message) => return of_message("message", message),
+            Event::MessageRevoked { message, .. } => return of_message("messageRevoked", message),
+            Event::MessageEdited { message, .. } => return of_message("messageEdited", message),
             Event::Lagged { missed } => return Some(json!({"event": "missed", "count": missed})),
             _ if self.is_of_messages() => return None,
             Event::SessionStarted { user, session } => json!({"event": "sessionStarted", "userID": user, "sessionID": session}),
             Event::SessionEnded { user, session } => json!({"event": "sessionEnded", "userID": user, "sessionID": session}),
             Event::RoomCreated(room) => json!({"event": "roomCreated", "roomID": room}),
             Event::RoomDestroyed(room) => json!({"event": "roomDestroyed", "roomID": room}),
+            Event::RoomEntered { room, user } => json!({"event": "roomEntered", "roomID": room, "userID": user}),
+            Event::RoomLeft { room, user, kicked } => json!({"event": "roomLeft", "roomID": room, "userID": user, "kicked": kicked}),
+            Event::GroupCreated { group, owner, users } => {
+                json!({"event": "groupCreated", "groupID": group, "userIDs": users, "operatorUserID": owner})
+            }
+            Event::GroupJoined { group, users, by } => {
+                json!({"event": "groupJoined", "groupID": group, "userIDs": users, "operatorUserID": by})
+            }
+            Event::GroupLeft { group, user } => json!({"event": "groupLeft", "groupID": group, "userIDs": [user], "operatorUserID": user}),
+            Event::GroupKicked { group, users, by } => {
+                json!({"event": "groupKicked", "groupID": group, "userIDs": users, "operatorUserID": by})
+            }
+            Event::GroupDismissed { group, by } => json!({"event": "groupDismissed", "groupID": group, "operatorUserID": by}),
         };
         Some(said)
     }
