@@ -171,6 +171,8 @@ pub(super) async fn kick_room_members(Host(broker): Host, path: web::Path<RoomPa
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "describes the answer")]
 pub(super) struct RoomAttributes {
+    #[schema(rename = "roomID")]
+    room_id: String,
     room_attributes: BTreeMap<String, String>,
 }
 
