@@ -227,3 +227,14 @@ test('what an operator looks at is as documented', async () => {
   assert.equal(stats.usersOnline, 2);
   for (const name of ['list_sessions', 'list_uploads', 'get_storage', 'get_config', 'list_groups', 'get_openapi']) await backend.call(name);
 });
+
+test('who follows the events does not hold up the end of the broker', async () => {
+  const other = await startBroker();
+  const answer = await fetch(`${other.server}/api/v1/events`, { headers: { authorization: `Bearer ${await other.key('follower')}` } });
+  const reader = answer.body.getReader();
+  assert.match(new TextDecoder().decode((await reader.read()).value), /^: hello/);
+  const began = Date.now();
+  await other.stop();
+  assert.ok(Date.now() - began < 4_000, `it took ${Date.now() - began} ms`);
+  assert.equal((await reader.read()).done, true);
+});

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Failure, Problems, done, json, raw};
-use super::input::{Body, GroupPath, Host, MemberPath, PageQuery, encode_cursor, maybe_object, number_cursor};
+use super::input::{Body, GroupPath, Host, MemberPath, PageQuery, encode_cursor, maybe_object, number_cursor, page_of};
 use super::objects::{AttributesPatch, ErrorUser, Group, GroupMember, GroupSettings, UserIds};
 use crate::actors::errand::As;
 use crate::broker::Broker;
@@ -145,8 +145,8 @@ pub(super) struct Groups {
 pub(super) async fn list_groups(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
     let limit = page.limit(&broker, usize::MAX)?;
     let after = page.cursor()?.map(|after| GroupId::trusted(&after));
-    let groups = broker.groups().list(after.as_ref(), limit).await?;
-    let next_cursor = groups.last().filter(|_| groups.len() == limit).map(|(last, _)| encode_cursor(last.id.as_str()));
+    let (groups, more) = page_of(broker.groups().list(after.as_ref(), limit + 1).await?, limit);
+    let next_cursor = groups.last().filter(|_| more).map(|(last, _)| encode_cursor(last.id.as_str()));
     json(&Groups { group_list: groups.iter().map(Group::of).collect(), next_cursor })
 }
 

@@ -9,6 +9,7 @@ import { breakable, escape, page } from './html.mjs';
 import { keptDocument } from './openapi.mjs';
 import { lineHtml, markdown, paint } from './protocol.mjs';
 
+const IDEMPOTENCY_KEY = 'Idempotency-Key';
 const CHAPTERS = { messages: 'Messages', users: 'Users', rooms: 'Rooms', groups: 'Groups', operations: 'Operations', meta: 'This document' };
 const LEAD = 'What a backend asks of the broker, over HTTP, with a key: every call below <code>/api/v1</code>. The examples are made to a real broker by a test, '
   + 'call by call. This page is made from <a href="../api/v1/openapi.json">openapi.json</a>.';
@@ -97,12 +98,14 @@ const exampleId = ({ file, at }) => `example-${file}-${at + 1}`;
 
 function operationHtml(one, document, shown, files) {
   const scope = one.security?.[0]?.key?.[0];
+  // It is the same everywhere, and told once.
+  const takesKey = one.parameters?.some(({ name }) => name === IDEMPOTENCY_KEY);
   const parts = [
     `<section class="entry call"><h3 id="${opId(one)}"><a href="#${opId(one)}"><code><span class="method">${one.method}</span> ${breakable(one.path)}</code></a></h3>`,
-    `<p class="tag">${scope ? `scope <code>${scope}</code>` : 'for everyone, without a key'} · <code>${breakable(one.operationId)}</code></p>`,
+    `<p class="tag">${scope ? `scope <code>${scope}</code>` : 'for everyone, without a key'} · <code>${breakable(one.operationId)}</code>${takesKey ? ' · takes an <code>Idempotency-Key</code>' : ''}</p>`,
     paragraphs([one.summary, one.description].filter(Boolean).join('\n\n')),
   ];
-  const parameters = (one.parameters ?? []).map((parameter) => ({ ...parameter, place: parameter.in }));
+  const parameters = (one.parameters ?? []).filter(({ name }) => name !== IDEMPOTENCY_KEY).map((parameter) => ({ ...parameter, place: parameter.in }));
   for (const [place, title] of [['path', 'In the path'], ['query', 'In the query'], ['header', 'Header']]) {
     const rows = parameters.filter((parameter) => parameter.place === place);
     if (rows.length > 0) parts.push(`<h4>${title}</h4>`, table(rows.map(({ name, required, schema, description }) => row(name, schema, required || place === 'path', description, document)), true));
