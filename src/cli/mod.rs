@@ -13,7 +13,10 @@
 mod bench;
 mod key;
 mod logs;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod serve;
+mod supervisor;
 mod token;
 
 use std::net::SocketAddr;
