@@ -52,6 +52,7 @@ const ASSETS: &[Asset] = assets![
     "/docs/" HTML "docs/index.html",
     "/docs/api" HTML "docs/api.html",
     "/docs/protocol" HTML "docs/protocol.html",
+    "/docs/server-api" HTML "docs/server-api.html",
     "/docs/coming-from-zim" HTML "docs/coming-from-zim.html",
     "/docs/docs.css" CSS "docs/docs.css",
     "/docs/docs.js" JAVASCRIPT "docs/docs.js",

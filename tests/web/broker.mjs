@@ -61,6 +61,13 @@ class Broker {
     return stdout.trim();
   }
 
+  /** A key of the server API, as the command line prints it; without scopes it may do everything. */
+  async key(name, scopes = []) {
+    const args = ['key', 'new', '--name', name, '--data-dir', this.#dataDir, ...scopes.flatMap((scope) => ['--scope', scope])];
+    const { stdout } = await promisify(execFile)(BIN, args, { env: this.#env, cwd: this.#dataDir });
+    return stdout.trim();
+  }
+
   /** kill -9. */
   async kill() {
     await end(this.#child, 'SIGKILL');

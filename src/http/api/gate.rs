@@ -24,8 +24,8 @@ use crate::http::connection::Connection;
 use crate::http::problem::problem;
 use crate::model::Refusal;
 
-const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+pub(super) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+pub(super) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 /// What each route needs, by its path below the prefix and its method.
 #[derive(Debug, Clone, Default)]
@@ -149,7 +149,9 @@ async fn write(broker: &Broker, name: String, request: ServiceRequest, next: Nex
     let Some(given) = request.headers().get(IDEMPOTENCY_KEY).cloned() else {
         return next.call(ServiceRequest::from_parts(request, Payload::from(body))).await;
     };
-    let given = given.to_str().ok().filter(|given| !given.is_empty() && given.len() <= IDEMPOTENCY_KEY_BYTES_MAX).map(ToOwned::to_owned);
+    let is_visible = |given: &&str| given.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits = |given: &&str| (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&given.len());
+    let given = given.to_str().ok().filter(is_visible).filter(fits).map(ToOwned::to_owned);
     let Some(given) = given else {
         let detail = format!("{IDEMPOTENCY_KEY} is not 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible characters");
         return Ok(ServiceResponse::new(request, problem(StatusCode::BAD_REQUEST, 6_000_001, &detail)));

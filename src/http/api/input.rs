@@ -195,6 +195,13 @@ pub(super) fn limit(asked: Option<u32>, broker: &Broker, max: usize) -> Result<u
     }
 }
 
+/// A page of entries of which one more than asked for was read, and whether there are more.
+pub(super) fn page_of<T>(mut entries: Vec<T>, limit: usize) -> (Vec<T>, bool) {
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    (entries, more)
+}
+
 /// A cursor as clients see it: opaque.
 pub(super) fn encode_cursor(place: &str) -> String {
     URL_SAFE_NO_PAD.encode(place)

@@ -230,6 +230,15 @@ impl EventsQuery {
 /// How often something is said when nothing happens: proxies close what is silent.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
+/// How often a stream looks whether the broker goes down, which does not wait for it.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+async fn going_down(broker: &Broker) {
+    while broker.core.accepting().is_ok() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
 /// What happens from now on, as server-sent events: messages as they are accepted, sessions and rooms as they come and go.
 ///
 /// Who does not read fast enough is told how much it missed.
@@ -241,21 +250,24 @@ pub(super) async fn stream_events(Host(broker): Host, query: web::Query<EventsQu
     let ends = query.seconds.map(|seconds| tokio::time::Instant::now() + Duration::from_secs(seconds.min(3600).into()));
     let far = tokio::time::Instant::now() + Duration::from_secs(365 * 24 * 60 * 60);
     let until = ends.unwrap_or(far);
-    let begin = (broker.subscribe(), query, true);
-    let lines = futures_util::stream::unfold(begin, move |(mut events, query, first)| async move {
+    let begin = (broker.subscribe(), broker, query, true);
+    let lines = futures_util::stream::unfold(begin, move |(mut events, broker, query, first)| async move {
         if first {
-            return Some((Ok::<_, actix_web::Error>(Bytes::from_static(b": hello\n\n")), (events, query, false)));
+            return Some((Ok::<_, actix_web::Error>(Bytes::from_static(b": hello\n\n")), (events, broker, query, false)));
         }
         loop {
             tokio::select! {
                 event = events.next() => {
                     let told = query.told(&event?);
                     if let Some(told) = told {
-                        return Some((Ok(Bytes::from(format!("data: {told}\n\n"))), (events, query, false)));
+                        return Some((Ok(Bytes::from(format!("data: {told}\n\n"))), (events, broker, query, false)));
                     }
                 }
-                () = tokio::time::sleep(SIGN_OF_LIFE) => return Some((Ok(Bytes::from_static(b": still here\n\n")), (events, query, false))),
+                () = tokio::time::sleep(SIGN_OF_LIFE) => {
+                    return Some((Ok(Bytes::from_static(b": still here\n\n")), (events, broker, query, false)));
+                }
                 () = tokio::time::sleep_until(until) => return None,
+                () = going_down(&broker) => return None,
             }
         }
     });

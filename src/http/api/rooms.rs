@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Problems, done, json, raw};
-use super::input::{Body, Host, PageQuery, RoomPath, encode_cursor};
+use super::input::{Body, Host, PageQuery, RoomPath, encode_cursor, page_of};
 use super::objects::{AttributesPatch, ErrorUser, Member, Room};
 use crate::actors::errand::As;
 use crate::broker::Broker;
@@ -68,8 +68,8 @@ pub(super) struct Rooms {
 pub(super) async fn list_rooms(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
     let limit = page.limit(&broker, usize::MAX)?;
     let after = page.cursor()?.map(|after| RoomId::trusted(&after));
-    let rooms = broker.rooms().list(after.as_ref(), limit).await?;
-    let next_cursor = rooms.last().filter(|_| rooms.len() == limit).map(|last| encode_cursor(last.info.id.as_str()));
+    let (rooms, more) = page_of(broker.rooms().list(after.as_ref(), limit + 1).await?, limit);
+    let next_cursor = rooms.last().filter(|_| more).map(|last| encode_cursor(last.info.id.as_str()));
     json(&Rooms { room_list: rooms.iter().map(Room::of).collect(), next_cursor })
 }
 
@@ -171,6 +171,8 @@ pub(super) async fn kick_room_members(Host(broker): Host, path: web::Path<RoomPa
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "describes the answer")]
 pub(super) struct RoomAttributes {
+    #[schema(rename = "roomID")]
+    room_id: String,
     room_attributes: BTreeMap<String, String>,
 }
 

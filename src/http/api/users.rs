@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Problems, done, json};
-use super::input::{Body, Host, PageQuery, UserPath, encode_cursor};
+use super::input::{Body, Host, PageQuery, UserPath, encode_cursor, page_of};
 use super::objects::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow};
 use crate::actors::errand::As;
 use crate::model::{Invalid, Refusal, UserId, UserProfile};
@@ -79,8 +79,8 @@ pub(super) struct Users {
 pub(super) async fn list_users(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
     let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.core.clock.wall_ms());
     let after = page.cursor()?.map(|after| UserId::trusted(&after));
-    let users = broker.users().list(after.as_ref(), limit).await?;
-    let next_cursor = users.last().filter(|_| users.len() == limit).map(|last| encode_cursor(last.id.as_str()));
+    let (users, more) = page_of(broker.users().list(after.as_ref(), limit + 1).await?, limit);
+    let next_cursor = users.last().filter(|_| more).map(|last| encode_cursor(last.id.as_str()));
     json(&Users { user_list: users.iter().map(|user| User::of(user, now_ms)).collect(), next_cursor })
 }
 
