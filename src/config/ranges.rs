@@ -255,6 +255,7 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
         "store.engine" => "\"sled\" or \"memory\"",
         "media.store" => "\"disk\" or \"s3\"",
         "media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix" => "a text of at most 1024 bytes",
+        "users.system" => "a userID of at most limits.user_id_bytes_max bytes",
         "webhooks.url" | "webhooks.before_send_url" => {
             "an address of at most 2048 bytes such as https://example.com/hook, without user and fragment, or an empty text"
         }

@@ -1,6 +1,6 @@
 //! A backend that is called: notes every call, and answers as the test wants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -153,9 +153,18 @@ impl Sink {
         self.calls().into_iter().filter(|call| call.accepted).collect()
     }
 
+    /// Their ids. Copies no more than that: there may be thousands, and this thread has the calls to answer.
+    pub(crate) fn accepted_ids(&self) -> BTreeSet<String> {
+        self.shared.calls.lock().unwrap().iter().filter(|call| call.accepted).map(|call| call.id().to_owned()).collect()
+    }
+
+    fn accepted_count(&self) -> usize {
+        self.shared.calls.lock().unwrap().iter().filter(|call| call.accepted).count()
+    }
+
     /// Waits for so many accepted calls, and gives them.
     pub(crate) async fn heard(&self, count: usize) -> Vec<Call> {
-        super::until(&format!("{count} accepted calls"), || self.accepted().len() >= count).await;
+        super::until(&format!("{count} accepted calls"), || self.accepted_count() >= count).await;
         self.accepted()
     }
 }
