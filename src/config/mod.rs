@@ -89,6 +89,12 @@ impl Config {
         self.server.data_dir.join("store")
     }
 
+    /// The folder of backups: `store.backup_dir`, else `<server.data_dir>/backups`.
+    #[must_use]
+    pub fn backup_dir(&self) -> PathBuf {
+        if self.store.backup_dir.is_empty() { self.server.data_dir.join("backups") } else { PathBuf::from(&self.store.backup_dir) }
+    }
+
     /// The folder of files, `<server.data_dir>/media`.
     #[must_use]
     pub fn media_dir(&self) -> PathBuf {

@@ -69,6 +69,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("actors.idle_seconds", (1, 86_400)),
     ("store.cache_bytes", (MIB, 16 * GIB)),
     ("store.seen_bytes", (0, GIB)),
+    ("store.backup_bytes_per_second", (0, 16 * GIB)),
     ("history.retention_days", (1, 3650)),
     ("history.resume_messages_max", (1, 4096)),
     ("history.offline_days", (0, 365)),
@@ -186,6 +187,7 @@ pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
         ("auth.secret", Value::String(text)) => text.is_empty() || (16..=1024).contains(&text.len()),
         ("auth.token04_secret", Value::String(text)) => text.is_empty() || text.len() == 32,
         ("store.engine", Value::String(text)) => matches!(text.as_str(), "sled" | "memory"),
+        ("store.backup_dir", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
         ("media.store", Value::String(text)) => matches!(text.as_str(), "disk" | "s3"),
         ("media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix", Value::String(text)) => {
             text.len() <= 1024 && !text.chars().any(char::is_control)
@@ -216,6 +218,7 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
         "auth.secret" => "a text of 16 to 1024 bytes, or an empty one",
         "auth.token04_secret" => "a text of exactly 32 bytes, or an empty one",
         "store.engine" => "\"sled\" or \"memory\"",
+        "store.backup_dir" => "a path of at most 4096 bytes, or an empty text",
         "media.store" => "\"disk\" or \"s3\"",
         "media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix" => "a text of at most 1024 bytes",
         "log.format" => "\"auto\", \"text\" or \"json\"",

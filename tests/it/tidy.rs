@@ -16,11 +16,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("rate", &["model", "metrics", "config", "clock"]),
     ("store", &["model", "metrics", "clock", "private_files"]),
     ("media", &["model", "metrics", "private_files"]),
+    ("backup", &["model", "private_files", "store"]),
     ("actors", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media"]),
-    ("broker", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "actors"]),
+    ("broker", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "backup", "actors"]),
     ("bench", &["model", "clock", "config", "auth", "broker"]),
     ("bench_support", &["model", "clock", "protocol", "rate", "media", "actors"]),
-    ("http", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "actors", "broker"]),
+    ("http", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "backup", "actors", "broker"]),
 ];
 
 /// The program around the library: it sees what every user of the library sees.
