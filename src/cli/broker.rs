@@ -35,7 +35,9 @@ impl Place {
         };
         let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("ws://"));
         let rest = rest.ok_or_else(|| {
-            Failure::Usage(format!("--url is {url:?}, expected http://HOST:PORT (behind TLS: the broker's own plain port, or a tunnel to it)"))
+            Failure::Usage(format!(
+                "--url is {url:?}, expected http://HOST:PORT (behind TLS: the broker's own plain port, or a tunnel to it)"
+            ))
         })?;
         let (host, prefix) = rest.split_once('/').map_or((rest, ""), |(host, prefix)| (host, prefix.trim_end_matches('/')));
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
@@ -51,7 +53,14 @@ impl Place {
     }
 
     /// One request; status and body. `patience`: how long the answer may take.
-    pub(super) fn ask(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>, patience: Duration) -> Result<(u16, String), Failure> {
+    pub(super) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        key: Option<&str>,
+        body: Option<&Value>,
+        patience: Duration,
+    ) -> Result<(u16, String), Failure> {
         let unreachable = |error: std::io::Error| Failure::Unreachable { host: self.host.clone(), reason: error.to_string() };
         let mut stream = TcpStream::connect_timeout(&self.address()?, PATIENCE).map_err(unreachable)?;
         stream.set_read_timeout(Some(patience)).map_err(unreachable)?;

@@ -52,10 +52,8 @@ fn check(arguments: &ShowArguments) -> Result<(), Failure> {
 fn show(arguments: &ShowArguments) -> Result<(), Failure> {
     let settings = arguments.settings.loader(Vec::new())?.explain()?;
     if arguments.json {
-        let all: serde_json::Map<String, Value> = settings
-            .into_iter()
-            .map(|Setting { key, value, origin }| (key, json!({"value": value, "origin": origin})))
-            .collect();
+        let all: serde_json::Map<String, Value> =
+            settings.into_iter().map(|Setting { key, value, origin }| (key, json!({"value": value, "origin": origin}))).collect();
         println!("{}", Value::Object(all));
         return Ok(());
     }

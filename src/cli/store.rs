@@ -153,7 +153,13 @@ fn check(arguments: &CheckArguments) -> Result<(), Failure> {
         if *as_lines {
             println!("{}", as_json(&manifest)?);
         } else {
-            println!("backup {} is whole: commit {}, {} messages, by {}", folder.display(), manifest.store.commit, manifest.store.messages, manifest.program);
+            println!(
+                "backup {} is whole: commit {}, {} messages, by {}",
+                folder.display(),
+                manifest.store.commit,
+                manifest.store.messages,
+                manifest.program
+            );
         }
         return Ok(());
     }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Limits;
 
 pub use error::ConfigError;
-pub use loader::Loader;
+pub use loader::{Loader, Setting};
 pub use sections::{
     Actors, Api, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Users,
 };

@@ -81,6 +81,12 @@ impl Directory {
         }
     }
 
+    /// Whether another process, or another part of this one, holds the lock.
+    pub(super) fn is_locked(&self) -> bool {
+        let file = OpenOptions::new().write(true).open(self.root.join("lock"));
+        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// The format on disk; none when there is no such file.
     pub(super) fn read_format(&self) -> Result<Option<u32>, OpenError> {
         let text = match fs::read_to_string(self.format()) {

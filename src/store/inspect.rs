@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::directory::{Directory, FORMAT};
 use super::key::{self, Kind, META, RESERVED};
-use super::mark::MarkFile;
+use super::mark::{self, Found, MarkFile};
 use super::open::{SledOptions, open_alone, open_error, table_error};
 use super::pages::{Event, RecordReader};
 use super::record::{self, PeriodMeta, PermanentMeta};
@@ -82,6 +82,45 @@ pub fn check(options: &SledOptions) -> Result<StoreReport, OpenError> {
     Ok(StoreReport { format, commit: verified.commit, message_id: verified.message_id, weeks, counts })
 }
 
+/// What can be told of a store without opening it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// The format it says it has; none: there is no store.
+    pub format: Option<u32>,
+    /// The newest format this version reads.
+    pub known: u32,
+    /// The last commit its mark speaks of.
+    pub commit: Option<u64>,
+    /// Whether a process holds it.
+    pub in_use: bool,
+    /// Why it would not open, as far as that can be seen.
+    pub problem: Option<String>,
+}
+
+/// Looks at a store from outside, whether it is in use or not, and changes nothing.
+#[must_use]
+pub fn glance(path: &Path) -> Glance {
+    let directory = Directory::new(path.to_owned());
+    let none = Glance { known: FORMAT, ..Glance::default() };
+    if !directory.is_there() {
+        return none;
+    }
+    let commit = match mark::find(&directory.mark()) {
+        Ok(Found::Mark(mark)) => Some(mark.commit),
+        _ => None,
+    };
+    let mut seen = Glance { commit, in_use: directory.is_locked(), ..none };
+    match directory.read_format() {
+        Ok(Some(format)) => seen.format = Some(format),
+        Ok(None) => seen.problem = Some(directory.damaged("format is missing").to_string()),
+        Err(error) => seen.problem = Some(error.to_string()),
+    }
+    if commit.is_none() {
+        seen.problem.get_or_insert_with(|| directory.damaged("commit.mark is missing or cannot be read").to_string());
+    }
+    seen
+}
+
 /// A store in the making. Its format is written last: without it the rest is not a store yet.
 pub(super) struct Maker<'a> {
     directory: Directory,
@@ -101,7 +140,7 @@ impl<'a> Maker<'a> {
         let directory = Directory::new(options.path.clone());
         let io = |error: std::io::Error| directory.io(&error);
         if options.path.exists() && std::fs::read_dir(&options.path).map_err(io)?.next().is_some() {
-            return Err(OpenError::Io { path: options.path.display().to_string(), reason: "it is not empty".to_owned() });
+            return Err(OpenError::NotEmpty { path: options.path.display().to_string() });
         }
         let lock = directory.lock(options.lock_wait)?;
         let permanent = open_table(&directory, options, "permanent", &directory.permanent())?;

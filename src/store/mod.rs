@@ -68,7 +68,7 @@ use crate::model::{
 
 pub use self::backup::{Pace, StoreCopy};
 pub use self::export::{Lines, export, import};
-pub use self::inspect::{StoreReport, check, restore};
+pub use self::inspect::{Glance, StoreReport, check, glance, restore};
 pub use self::memory::MemoryStore;
 pub use self::pages::CopiedFile;
 pub(crate) use self::pages::hex;
@@ -130,6 +130,12 @@ pub enum OpenError {
         found: u32,
         /// The newest format this version reads.
         known: u32,
+    },
+    /// A store is to be made where something is already.
+    #[error("store {path} is not empty; one is made only where nothing is")]
+    NotEmpty {
+        /// The store's directory.
+        path: String,
     },
     /// The file system refuses.
     #[error("store {path}: {reason}")]
