@@ -28,7 +28,7 @@ pub(super) struct ShowArguments {
 pub(super) fn run(command: &ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Default => {
-            print!("{DEFAULTS_TOML}");
+            super::write_out(format_args!("{DEFAULTS_TOML}"));
             Ok(())
         }
         ConfigCommand::Check(arguments) => check(arguments),
@@ -42,9 +42,9 @@ fn check(arguments: &ShowArguments) -> Result<(), Failure> {
     let checked = loader.load();
     if arguments.json {
         let error = checked.as_ref().err().map(ToString::to_string);
-        println!("{}", json!({"valid": error.is_none(), "file": file, "error": error}));
+        say!("{}", json!({"valid": error.is_none(), "file": file, "error": error}));
     } else if checked.is_ok() {
-        println!("the settings are valid ({})", file.as_deref().unwrap_or("no file, only defaults and the environment"));
+        say!("the settings are valid ({})", file.as_deref().unwrap_or("no file, only defaults and the environment"));
     }
     checked.map(|_| ()).map_err(Failure::from)
 }
@@ -54,18 +54,18 @@ fn show(arguments: &ShowArguments) -> Result<(), Failure> {
     if arguments.json {
         let all: serde_json::Map<String, Value> =
             settings.into_iter().map(|Setting { key, value, origin }| (key, json!({"value": value, "origin": origin}))).collect();
-        println!("{}", Value::Object(all));
+        say!("{}", Value::Object(all));
         return Ok(());
     }
     let mut section = String::new();
     for Setting { key, value, origin } in settings {
         let (its_section, name) = key.split_once('.').unwrap_or(("", &key));
         if section != its_section {
-            println!("{}[{its_section}]", if section.is_empty() { "" } else { "\n" });
+            say!("{}[{its_section}]", if section.is_empty() { "" } else { "\n" });
             its_section.clone_into(&mut section);
         }
         // TOML and JSON write texts, numbers, switches and lists of texts alike.
-        println!("{:<60} # {origin}", format!("{name} = {value}"));
+        say!("{:<60} # {origin}", format!("{name} = {value}"));
     }
     Ok(())
 }

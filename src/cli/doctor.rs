@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<(), Failure> {
     }
     let worst = checks.iter().map(|check| check.status).max().unwrap_or(Status::Ok);
     if arguments.json {
-        println!("{}", json!({"ok": worst != Status::Fail, "version": env!("CARGO_PKG_VERSION"), "checks": checks}));
+        say!("{}", json!({"ok": worst != Status::Fail, "version": env!("CARGO_PKG_VERSION"), "checks": checks}));
     } else {
         print(&checks);
     }
@@ -100,9 +100,9 @@ fn print(checks: &[Check]) {
             Status::Fail => ("FAIL", "31"),
         };
         let word = if colours { format!("\x1b[{colour}m{word}\x1b[0m") } else { word.to_owned() };
-        println!("{word}  {name:<14} {detail}");
+        say!("{word}  {name:<14} {detail}");
         if let Some(hint) = hint {
-            println!("                      → {hint}");
+            say!("                      → {hint}");
         }
     }
 }

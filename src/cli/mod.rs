@@ -13,6 +13,11 @@
 //!
 //! [`EXIT_CODES`] says the same to who asks for help or reads the manual.
 
+/// `println!` for output that is piped into something which may stop reading, such as `head`.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::cli::write_out(format_args!("{}\n", format_args!($($text)*))) };
+}
+
 #[cfg(feature = "bench")]
 mod bench;
 mod broker;
@@ -188,6 +193,13 @@ fn of_store(error: &OpenError) -> u8 {
         OpenError::NotEmpty { .. } => 73,
         OpenError::InUse { .. } => 75,
         _ => 1,
+    }
+}
+
+/// Writes to standard output. Who stopped reading wants no more: the command ends, and that is no failure.
+fn write_out(text: std::fmt::Arguments<'_>) {
+    if let Err(error) = std::io::Write::write_fmt(&mut std::io::stdout(), text) {
+        std::process::exit(i32::from(error.kind() != std::io::ErrorKind::BrokenPipe));
     }
 }
 

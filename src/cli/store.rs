@@ -132,9 +132,9 @@ fn backup_folder(config: &Config, backup: &str) -> PathBuf {
 }
 
 fn tell(report: &StoreReport) {
-    println!("format {}, commit {}, {} week(s)", report.format, report.commit, report.weeks.len());
+    say!("format {}, commit {}, {} week(s)", report.format, report.commit, report.weeks.len());
     for (what, count) in &report.counts {
-        println!("{count:>12} {what}");
+        say!("{count:>12} {what}");
     }
 }
 
@@ -151,9 +151,9 @@ fn check(arguments: &CheckArguments) -> Result<(), Failure> {
         let manifest = backup::check(&folder, &mut |bytes| progress.add(bytes))?;
         drop(progress);
         if *as_lines {
-            println!("{}", as_json(&manifest)?);
+            say!("{}", as_json(&manifest)?);
         } else {
-            println!(
+            say!(
                 "backup {} is whole: commit {}, {} messages, by {}",
                 folder.display(),
                 manifest.store.commit,
@@ -165,10 +165,10 @@ fn check(arguments: &CheckArguments) -> Result<(), Failure> {
     }
     let report = store::check(&options(&config)?)?;
     if *as_lines {
-        println!("{}", as_json(&report)?);
+        say!("{}", as_json(&report)?);
     } else {
         tell(&report);
-        println!("everything is there and matches its checksums");
+        say!("everything is there and matches its checksums");
     }
     Ok(())
 }
@@ -215,7 +215,7 @@ fn import(arguments: &ImportArguments) -> Result<(), Failure> {
         store::import(&options, &mut BufReader::new(file), &mut |bytes| progress.add(bytes))?
     };
     if arguments.common.json {
-        println!("{}", as_json(&report)?);
+        say!("{}", as_json(&report)?);
     } else {
         tell(&report);
     }
@@ -244,10 +244,10 @@ fn back_up(arguments: &BackupArguments) -> Result<(), Failure> {
         },
     };
     if arguments.common.json {
-        println!("{report}");
+        say!("{report}");
     } else {
         let (messages, commit, bytes) = (&report["messages"], &report["commit"], &report["bytes"]);
-        println!("backup {} has {messages} messages up to commit {commit}, {bytes} bytes", report["name"].as_str().unwrap_or(&name));
+        say!("backup {} has {messages} messages up to commit {commit}, {bytes} bytes", report["name"].as_str().unwrap_or(&name));
     }
     Ok(())
 }
@@ -290,11 +290,11 @@ fn restore(arguments: &RestoreArguments) -> Result<(), Failure> {
     let restored = backup::restore(&folder, &config.server.data_dir, &options, &mut |bytes| progress.add(bytes))?;
     drop(progress);
     if arguments.common.json {
-        println!("{}", as_json(&restored)?);
+        say!("{}", as_json(&restored)?);
     } else {
         tell(&restored.store);
-        println!("{:>12} media files", restored.media_files);
-        println!("restored into {}; kept: {}", config.server.data_dir.display(), restored.kept.join(", "));
+        say!("{:>12} media files", restored.media_files);
+        say!("restored into {}; kept: {}", config.server.data_dir.display(), restored.kept.join(", "));
     }
     Ok(())
 }

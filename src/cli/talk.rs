@@ -224,9 +224,9 @@ pub(super) fn send(arguments: &SendArguments) -> Result<(), Failure> {
         sent
     })?;
     if arguments.connect.json {
-        println!("{}", sent["message"]);
+        say!("{}", sent["message"]);
     } else {
-        println!("{}", sent["message"]["messageID"].as_str().unwrap_or_default());
+        say!("{}", sent["message"]["messageID"].as_str().unwrap_or_default());
     }
     Ok(())
 }
@@ -274,7 +274,7 @@ pub(super) fn tail(arguments: &TailArguments) -> Result<(), Failure> {
 fn print_message(frame: &Value, message: &Value, as_json: bool) {
     let event = frame["event"].as_str().unwrap_or_default();
     if as_json {
-        println!("{}", json!({"event": event, "conversationID": frame["data"]["fromConversationID"], "message": message}));
+        say!("{}", json!({"event": event, "conversationID": frame["data"]["fromConversationID"], "message": message}));
         return;
     }
     let place = match event {
@@ -286,5 +286,5 @@ fn print_message(frame: &Value, message: &Value, as_json: bool) {
     let said = message["message"].as_str().map_or_else(|| message.to_string(), str::to_owned);
     // What others wrote must not steer the terminal.
     let said: String = said.chars().map(|c| if c.is_control() { '·' } else { c }).collect();
-    if place.is_empty() { println!("{from}: {said}") } else { println!("{place}{to} {from}: {said}") }
+    if place.is_empty() { say!("{from}: {said}") } else { say!("{place}{to} {from}: {said}") }
 }

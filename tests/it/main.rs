@@ -5,8 +5,10 @@
 //! No test sleeps to see an effect; it waits for the reply or the event, and a wait that fails prints what did arrive.
 
 mod attack;
+mod backup;
 mod broadcast;
 mod changes;
+mod cli;
 mod combine;
 mod crash;
 mod group;
