@@ -24,13 +24,18 @@ pub(super) struct ManArguments {
 }
 
 pub(super) fn completions(arguments: &CompletionsArguments) {
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "tidings", &mut io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "tidings", &mut script);
+    super::write_out(format_args!("{}", String::from_utf8_lossy(&script)));
 }
 
 pub(super) fn man(arguments: &ManArguments) -> Result<(), Failure> {
     let command = Arguments::command();
     let Some(dir) = &arguments.dir else {
-        return Ok(clap_mangen::Man::new(command).render(&mut io::stdout()).map_err(anyhow::Error::from)?);
+        let mut page = Vec::new();
+        clap_mangen::Man::new(command).render(&mut page).map_err(anyhow::Error::from)?;
+        super::write_out(format_args!("{}", String::from_utf8_lossy(&page)));
+        return Ok(());
     };
     let failed = |error: io::Error| anyhow::anyhow!("cannot write {}: {error}", dir.display());
     fs::create_dir_all(dir).map_err(failed)?;

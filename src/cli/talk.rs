@@ -1,5 +1,6 @@
 //! `tidings send` and `tidings tail`: a user of a running broker, on a terminal.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -7,12 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{ArgGroup, Args};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use tidings::auth::Tokens;
 use tidings::clock::SystemClock;
 use tidings::model::UserId;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
@@ -240,7 +240,8 @@ pub(super) fn tail(arguments: &TailArguments) -> Result<(), Failure> {
         eprintln!("listening as {}; Ctrl-C ends it", arguments.user);
         let mut left = arguments.count.unwrap_or(u64::MAX);
         let far = Duration::from_secs(100 * 365 * 24 * 3600);
-        let end = Instant::now() + arguments.seconds.map_or(far, Duration::from_secs);
+        let end = sleep(arguments.seconds.map_or(far, Duration::from_secs));
+        tokio::pin!(end);
         let mut beats = interval(session.heartbeat);
         let mut waiting = std::mem::take(&mut session.events);
         loop {
@@ -259,7 +260,7 @@ pub(super) fn tail(arguments: &TailArguments) -> Result<(), Failure> {
             tokio::select! {
                 frame = session.next() => waiting.push(frame?),
                 _ = beats.tick() => drop(session.write("ping", json!({})).await?),
-                () = tokio::time::sleep_until(end) => break,
+                () = &mut end => break,
                 interrupted = tokio::signal::ctrl_c() => {
                     interrupted.map_err(anyhow::Error::from)?;
                     break;

@@ -148,9 +148,10 @@ async fn what_was_acknowledged_before_the_mark_is_restored_with_all_that_belongs
 async fn a_backup_that_a_shutdown_ends_leaves_nothing_that_looks_like_one() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::builder().folder(folder.path()).no_rates().config(|config| config.store.backup_bytes_per_second = 20_000).start();
+    drop(world.client("alice").await);
     let mut bob = world.client("bob").await;
     for n in 0..200 {
-        bob.say(To::Peer("bob"), &format!("{n} {}", "y".repeat(2_000))).await;
+        bob.say(To::Peer("alice"), &format!("{n} {}", "y".repeat(2_000))).await;
     }
     drop(bob);
     let broker = world.broker.clone();

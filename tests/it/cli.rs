@@ -171,7 +171,7 @@ fn the_doctor_says_what_is_wrong_and_fails_when_something_is() {
     let (code, _, check) = doctor("127.0.0.1:0", &[]);
     assert_eq!(code, 1);
     assert!(check("store")["detail"].as_str().unwrap().contains("format 99"), "{}", check("store"));
-    fs::write(folder.join("tidings.toml"), "[server]\nheartbeat = 1\n").unwrap();
+    fs::write(folder.join("tidings.toml"), "[server]\nheartbeat_second = 1\n").unwrap();
     let (code, _, check) = doctor("127.0.0.1:0", &[]);
     assert_eq!(code, 1);
     assert!(check("configuration")["detail"].as_str().unwrap().contains("did you mean server.heartbeat_seconds"));
