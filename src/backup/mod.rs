@@ -153,8 +153,9 @@ pub fn name_at(now_ms: u64) -> String {
     format!("{year:04}{month:02}{day:02}-{:02}{:02}{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// Copies a store that is open, and what belongs to it, into a folder. Blocks, perhaps for minutes, and keeps to its pace.
-/// A failed one leaves nothing; one that is killed leaves a folder without a manifest.
+/// Copies a store that is open, and what belongs to it, into a folder.
+///
+/// Blocks, perhaps for minutes, and keeps to its pace. A failed one leaves nothing; one that is killed leaves a folder without a manifest.
 ///
 /// # Errors
 /// [`BackupError`].

@@ -90,7 +90,9 @@ fn for_each_listed(folder: &Path, mut visit: impl FnMut(CopiedFile) -> Result<()
     Ok(())
 }
 
-/// Makes a data directory of a backup: `data_dir` must be empty, but for the folder the backup itself lies in. Every
+/// Makes a data directory of a backup.
+///
+/// `data_dir` must be empty, but for the folder the backup itself lies in. Every
 /// checksum is compared before anything is written, and everything in the store is read and checked at the end. What a
 /// failed one wrote is removed. `done` is told how many bytes were read or written just now.
 ///

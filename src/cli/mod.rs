@@ -26,9 +26,12 @@ mod doctor;
 mod key;
 mod logs;
 mod manual;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod progress;
 mod serve;
 mod store;
+mod supervisor;
 mod talk;
 mod token;
 

@@ -10,9 +10,12 @@
 //! | `GET /media/{fileUID}/{rendition}` | a file, for whoever sees a message that carries it |
 //! | `/api/v1/…` | the server API, for backends with a key |
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
+//! | `GET /metrics/dashboard.json`, `/metrics/alerts.yml` | the metrics as a Grafana dashboard, and rules for Prometheus |
 
 mod admission;
 mod api;
+#[cfg(feature = "tls")]
+mod certificate;
 mod connection;
 mod demo;
 mod guard;
@@ -25,7 +28,10 @@ mod problem;
 mod reassemble;
 mod serve;
 mod shard;
+mod stream;
 mod takeover;
+#[cfg(feature = "tls")]
+mod tls;
 mod wire;
 mod ws;
 
@@ -46,6 +52,8 @@ impl Broker {
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))
             .route("/metrics", web::get().to(health::metrics))
+            .route("/metrics/dashboard.json", web::get().to(health::dashboard))
+            .route("/metrics/alerts.yml", web::get().to(health::alerts))
             .configure(|app| media::configure(self, app))
             .configure(|app| api::configure(self, app))
             .configure(pages::configure);

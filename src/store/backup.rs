@@ -135,8 +135,8 @@ impl Pace<'_> {
         if (self.watch)(bytes).is_break() {
             return Err(io::Error::new(io::ErrorKind::Interrupted, "it was given up"));
         }
-        if self.bytes_per_second > 0 {
-            pause(Duration::from_micros(bytes.saturating_mul(1_000_000) / self.bytes_per_second));
+        if let Some(micros) = bytes.saturating_mul(1_000_000).checked_div(self.bytes_per_second) {
+            pause(Duration::from_micros(micros));
         }
         Ok(())
     }
@@ -202,6 +202,9 @@ fn scan(backend: &dyn Backend, folder: &Path, commit: u64, pace: &mut Pace<'_>) 
     Ok((files, scan.messages))
 }
 
+/// A key and its value.
+type Pair = (Vec<u8>, Vec<u8>);
+
 struct Scan<'a> {
     backend: &'a dyn Backend,
     commit: u64,
@@ -239,7 +242,7 @@ impl Scan<'_> {
     }
 
     /// The next records from `from` on; none: the end, or the period is gone.
-    fn step(&self, space: Space, from: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn step(&self, space: Space, from: &[u8]) -> Result<Vec<Pair>, StoreError> {
         let (mut step, mut bytes) = (Vec::new(), 0);
         self.backend.scan(space, from, &[RESERVED], false, &mut |key, value| {
             bytes += key.len() + value.len();

@@ -4,6 +4,8 @@
 //! Each test starts a [`support::World`] of its own: a broker in this process with its own store, clock and port.
 //! No test sleeps to see an effect; it waits for the reply or the event, and a wait that fails prints what did arrive.
 
+mod api;
+mod api_rights;
 mod attack;
 mod backup;
 mod broadcast;
@@ -25,10 +27,14 @@ mod media_hostile;
 mod media_tus;
 mod mention;
 mod model;
+mod operate;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod overload;
 mod peer;
 mod pressure;
 mod rate;
+mod reload;
 mod restart;
 mod resume;
 mod room;
@@ -38,6 +44,8 @@ mod session;
 mod shutdown;
 mod support;
 mod tidy;
+#[cfg(feature = "tls")]
+mod tls;
 mod upgrade;
 mod users;
 mod versions;
