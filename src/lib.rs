@@ -15,6 +15,7 @@
 
 mod actors;
 pub mod auth;
+pub mod backup;
 #[cfg(feature = "bench")]
 pub mod bench;
 #[cfg(feature = "bench")]

@@ -5,6 +5,7 @@
 
 mod acting;
 pub(crate) mod backend;
+mod backup;
 mod broadcast;
 mod builder;
 mod drain;

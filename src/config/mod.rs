@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::Limits;
 
 pub use error::ConfigError;
-pub use loader::Loader;
+pub use loader::{Loader, Setting};
 pub use reload::{Reload, ReloadReport};
 pub use sections::{
     Actors, Api, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Tls,
@@ -96,6 +96,12 @@ impl Config {
     #[must_use]
     pub fn store_dir(&self) -> PathBuf {
         self.server.data_dir.join("store")
+    }
+
+    /// The folder of backups: `store.backup_dir`, else `<server.data_dir>/backups`.
+    #[must_use]
+    pub fn backup_dir(&self) -> PathBuf {
+        if self.store.backup_dir.is_empty() { self.server.data_dir.join("backups") } else { PathBuf::from(&self.store.backup_dir) }
     }
 
     /// The folder of files, `<server.data_dir>/media`.

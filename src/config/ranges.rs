@@ -73,6 +73,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("actors.idle_seconds", (1, 86_400)),
     ("store.cache_bytes", (MIB, 16 * GIB)),
     ("store.seen_bytes", (0, GIB)),
+    ("store.backup_bytes_per_second", (0, 16 * GIB)),
     ("store.disk_free_bytes_min", (0, 1_048_576 * GIB)),
     ("log.otlp_one_in", (1, 1_000_000)),
     ("history.retention_days", (1, 3650)),
@@ -205,6 +206,7 @@ pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
         ("auth.secret", Value::String(text)) => text.is_empty() || (16..=1024).contains(&text.len()),
         ("auth.token04_secret", Value::String(text)) => text.is_empty() || text.len() == 32,
         ("store.engine", Value::String(text)) => matches!(text.as_str(), "sled" | "memory"),
+        ("store.backup_dir", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
         ("tls.min_version", Value::String(text)) => matches!(text.as_str(), "1.2" | "1.3"),
         ("tls.certificate" | "tls.key", Value::String(text)) => text.len() <= 4096,
         ("media.store", Value::String(text)) => matches!(text.as_str(), "disk" | "s3"),
@@ -253,9 +255,9 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
         "tls.min_version" => "\"1.2\" or \"1.3\"",
         "users.system" => "a userID",
         "store.engine" => "\"sled\" or \"memory\"",
+        "store.backup_dir" => "a path of at most 4096 bytes, or an empty text",
         "media.store" => "\"disk\" or \"s3\"",
         "media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix" => "a text of at most 1024 bytes",
-        "users.system" => "a userID of at most limits.user_id_bytes_max bytes",
         "webhooks.url" | "webhooks.before_send_url" => {
             "an address of at most 2048 bytes such as https://example.com/hook, without user and fragment, or an empty text"
         }

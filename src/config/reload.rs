@@ -65,6 +65,8 @@ const RELOADS: &[(&str, Reload)] = &[
     ("actors.reads_in_flight_max", Restart),
     ("store", Restart),
     ("store.disk_free_bytes_min", Now),
+    ("store.backup_dir", Now),
+    ("store.backup_bytes_per_second", Now),
     ("history", Now),
     ("history.retention_days", Restart),
     ("media", Now),

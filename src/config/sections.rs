@@ -262,6 +262,10 @@ pub struct Store {
     pub cache_bytes: u64,
     /// Memory of recent message ids, bytes, 0 to 1 GiB.
     pub seen_bytes: usize,
+    /// Folder of backups; empty: `backups` in the data directory.
+    pub backup_dir: String,
+    /// How fast a backup of a running broker copies, bytes per second, 0 to 16 GiB; 0: as fast as it goes.
+    pub backup_bytes_per_second: u64,
     /// Free bytes of the data directory's disk below which nothing more is kept, 0 to 1 PiB.
     pub disk_free_bytes_min: u64,
 }

@@ -7,8 +7,10 @@
 mod api;
 mod api_rights;
 mod attack;
+mod backup;
 mod broadcast;
 mod changes;
+mod cli;
 mod combine;
 mod crash;
 mod group;

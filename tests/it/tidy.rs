@@ -17,11 +17,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["model", "metrics", "clock", "private_files"]),
     ("media", &["model", "metrics", "private_files"]),
     ("webhooks", &["model", "clock", "private_files", "metrics", "protocol", "config", "hooks", "store"]),
+    ("backup", &["model", "private_files", "store"]),
     ("actors", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media"]),
-    ("broker", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "actors", "webhooks"]),
+    (
+        "broker",
+        &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "backup", "actors", "webhooks"],
+    ),
     ("bench", &["model", "clock", "config", "auth", "broker"]),
     ("bench_support", &["model", "clock", "protocol", "rate", "media", "actors"]),
-    ("http", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "actors", "broker"]),
+    ("http", &["model", "clock", "metrics", "protocol", "config", "hooks", "auth", "rate", "store", "media", "backup", "actors", "broker"]),
 ];
 
 /// The program around the library: it sees what every user of the library sees.
