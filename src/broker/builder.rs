@@ -24,9 +24,11 @@ use crate::actors::pulse::{self, PressureCell};
 use crate::actors::reaper::Reaper;
 use crate::actors::room::Wake;
 use crate::actors::status::StatusBoard;
+use crate::audit::Audit;
 use crate::auth::{MediaTokens, SecretError, SecretSource, Tokens};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, MediaEngine, StoreEngine};
+use crate::console::Console;
 use crate::hooks::{Authenticator, DynAuthenticator, DynModerator, EventSink, LoginRequest, Moderator, Recognised};
 use crate::media::{DiskMediaStore, DynMediaStore, MediaStore};
 #[cfg(feature = "s3")]
@@ -218,7 +220,11 @@ impl BrokerBuilder {
         });
         core.arbiter.spawn(keep_tidy(core.clone()));
         let backend = Arc::new(Backend::new(&core.config(), &core.clock));
-        let broker = Broker { core, tokens, secret, backend, thread: Arc::new(thread) };
+        let settings = core.config();
+        let data_dir = &settings.server.data_dir;
+        let console = Arc::new(Console::new(data_dir, core.clock.clone()));
+        let audit = Arc::new(Audit::new(data_dir, settings.console.audit_bytes_max));
+        let broker = Broker { core, tokens, secret, backend, console, audit, thread: Arc::new(thread) };
         if let Some(sink) = self.event_sink {
             let mut events = broker.subscribe();
             broker.core.arbiter.spawn(async move {

@@ -11,6 +11,7 @@
 
 #[cfg(feature = "bench")]
 mod bench;
+mod console;
 mod key;
 mod logs;
 mod serve;
@@ -44,6 +45,9 @@ enum Command {
     /// Keys of the server API.
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// The operator's page.
+    #[command(subcommand)]
+    Console(console::ConsoleCommand),
     /// Measure what the broker carries, beside bare socket loops.
     #[cfg(feature = "bench")]
     Bench(bench::BenchArguments),
@@ -131,6 +135,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Serve(serve)) => serve::run(&serve),
         Some(Command::Token(token)) => token::run(&token),
         Some(Command::Key(command)) => key::run(&command),
+        Some(Command::Console(command)) => console::run(&command),
         #[cfg(feature = "bench")]
         Some(Command::Bench(bench)) => bench::run(bench),
         #[cfg(feature = "bench")]

@@ -20,7 +20,8 @@ use crate::model::Limits;
 pub use error::ConfigError;
 pub use loader::Loader;
 pub use sections::{
-    Actors, Api, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Users,
+    Actors, Api, Auth, Batch, Console, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine,
+    Users,
 };
 
 /// The defaults, each key with its documentation: what `tidings` can print for a start.
@@ -41,6 +42,8 @@ pub struct Config {
     pub users: Users,
     /// What backends may ask, and how often.
     pub api: Api,
+    /// The operator's page.
+    pub console: Console,
     /// What a room keeps.
     pub room: Room,
     /// What is said in a group.

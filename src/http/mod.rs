@@ -9,11 +9,14 @@
 //! | `POST /media/uploads`, `/media/tus` | a file in one request, or one that can be resumed |
 //! | `GET /media/{fileUID}/{rendition}` | a file, for whoever sees a message that carries it |
 //! | `/api/v1/…` | the server API, for backends with a key |
+//! | `GET /console`, `/console/…` | the operator's page, and signing in to it |
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
 
 mod admission;
 mod api;
+mod audit;
 mod connection;
+mod console;
 mod demo;
 mod guard;
 mod health;
@@ -48,6 +51,7 @@ impl Broker {
             .route("/metrics", web::get().to(health::metrics))
             .configure(|app| media::configure(self, app))
             .configure(|app| api::configure(self, app))
-            .configure(pages::configure);
+            .configure(|app| console::configure(self, app))
+            .configure(|app| pages::configure(self, app));
     }
 }
