@@ -19,7 +19,7 @@ pub(crate) fn read_object<T: DeserializeOwned>(args: &str, whole: &str) -> Resul
     let deserializer = &mut serde_json::Deserializer::from_str(args);
     let value = serde_path_to_error::deserialize(&mut *deserializer).map_err(|error| {
         let field = match error.path().to_string() {
-            path if path == "." => whole.to_owned(),
+            path if path == "." || path == "?" => whole.to_owned(),
             path => path,
         };
         Invalid::new(field, format!("is not understood: {}", error.into_inner()))

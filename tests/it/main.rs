@@ -4,6 +4,8 @@
 //! Each test starts a [`support::World`] of its own: a broker in this process with its own store, clock and port.
 //! No test sleeps to see an effect; it waits for the reply or the event, and a wait that fails prints what did arrive.
 
+mod api;
+mod api_rights;
 mod attack;
 mod broadcast;
 mod changes;

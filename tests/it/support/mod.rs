@@ -1,5 +1,6 @@
 //! A broker to test against, and those who talk to it.
 
+mod backend;
 mod client;
 mod fetch;
 mod held_store;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use tidings::model::{Body, GroupId, Limits, LocalMessageId};
 use tidings::{Draft, Event, Subscription, Target, UserId};
 
+pub(crate) use backend::{call, problem};
 pub(crate) use client::{Client, Login, To, WireError, is_of_the_list};
 pub(crate) use fetch::{Answer, fetch, fetch_bytes};
 pub(crate) use held_store::HeldStore;
