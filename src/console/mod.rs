@@ -62,7 +62,7 @@ pub(crate) enum NotLetIn {
         given: String,
     },
     /// Too many attempts.
-    #[error("too many attempts; try again in {} s", after.as_secs() + 1)]
+    #[error("too many attempts; try again in {} s", after.as_millis().div_ceil(1000))]
     TooMany {
         /// When the next may come.
         after: Duration,

@@ -10,6 +10,7 @@ mod attack;
 mod broadcast;
 mod changes;
 mod combine;
+mod console;
 mod crash;
 mod group;
 mod group_manage;

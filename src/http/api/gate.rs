@@ -10,7 +10,7 @@ use actix_web::body::{BoxBody, to_bytes};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _, web};
+use actix_web::{Error, HttpMessage as _, HttpResponse, ResponseError as _, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
@@ -106,8 +106,10 @@ fn caller_of(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Result<
 }
 
 /// What a call was done to: the ids in its path.
-fn target_of(request: &HttpRequest) -> String {
-    let ids: Vec<&str> = request.match_info().iter().map(|(_, id)| id).collect();
+fn target_of(request: &ServiceRequest, pattern: &str) -> String {
+    let path = request.path().split_once(PREFIX).map_or("", |(_, path)| path);
+    let pairs = pattern.split('/').zip(path.split('/'));
+    let ids: Vec<&str> = pairs.filter(|(part, _)| part.starts_with('{')).map(|(_, id)| id).collect();
     ids.join(" ")
 }
 
@@ -151,7 +153,7 @@ pub(super) async fn pass(
         return next.call(request).await;
     }
     let action = format!("{} {}", request.method(), pattern);
-    let target = target_of(request.request());
+    let target = target_of(&request, pattern);
     let response = write(&broker, caller.name, request, next).await?;
     note(&broker, &caller.who, &action, &target, response.status());
     Ok(response)

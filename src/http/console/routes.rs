@@ -127,7 +127,7 @@ fn not_let_in(refused: &NotLetIn) -> HttpResponse {
     };
     let mut response = problem(status, code, &refused.to_string());
     if let NotLetIn::TooMany { after } = refused {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs() + 1));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(u64::try_from(after.as_millis().div_ceil(1000)).unwrap_or(60)));
     }
     response
 }

@@ -45,7 +45,7 @@ export class Chart {
       this.#svg.append(area, path);
       return { key, value, area, path, entry: make('li', { className: `c${n}` }, words, value) };
     });
-    for (const part of [0, HEIGHT / 2]) this.#svg.prepend(draw('line', { class: 'grid', x1: 0, x2: SAMPLES - 1, y1: part, y2: part }));
+    for (const part of [0, HEIGHT / 2, HEIGHT]) this.#svg.prepend(draw('line', { class: 'grid', x1: 0, x2: SAMPLES - 1, y1: part, y2: part }));
     this.#svg.append(this.#line);
     const plot = make('div', { className: 'plot' }, this.#top, this.#when);
     plot.prepend(this.#svg);

@@ -27,14 +27,14 @@ const VIEWS = [
   ['overview', overview, 'M2 14l4-6 4 3 6-8'],
   ['tail', tail, 'M3 4h12M3 8h12M3 12h7'],
   ['sessions', sessions, 'M3 4h12v8H3zM7 15h4'],
-  ['users', users, 'M9 3a3 3 0 1 1 0 6a3 3 0 0 1 0-6zM3.5 15.5c.5-3 2.500-4 5.500-4s5 1 5.500 4'],
-  ['rooms', rooms, 'M4 16V3h10v13M2.500 16h13M11 9.500h.1'],
-  ['groups', groups, 'M6.500 4a2.200 2.200 0 1 1 0 4.400a2.200 2.200 0 0 1 0-4.400zM12.500 5.500a1.700 1.700 0 1 1 0 3.400M2.500 14.500c0-3 2-3.800 4-3.800s4 .800 4 3.800M12.500 11.200c2 0 3 1 3 3'],
-  ['uploads', uploads, 'M9 12V3M5.500 6.500L9 3l3.500 3.500M3 15h12'],
+  ['users', users, 'M9 3a3 3 0 1 1 0 6a3 3 0 0 1 0-6zM3.5 15.5c.5-3 2.5-4 5.5-4s5 1 5.5 4'],
+  ['rooms', rooms, 'M4 16V3h10v13M2.5 16h13M11 9.5h.1'],
+  ['groups', groups, 'M6.5 4a2.2 2.2 0 1 1 0 4.4a2.2 2.2 0 0 1 0-4.4zM12.5 5.5a1.7 1.7 0 1 1 0 3.4M2.5 14.5c0-3 2-3.8 4-3.8s4 .8 4 3.8M12.5 11.2c2 0 3 1 3 3'],
+  ['uploads', uploads, 'M9 12V3M5.5 6.5L9 3l3.5 3.5M3 15h12'],
   ['webhooks', webhooks, 'M3 9h9M9 5l4 4-4 4M15 4v10'],
-  ['storage', storage, 'M3 5c0-2.500 12-2.500 12 0v8c0 2.500-12 2.500-12 0zM3 5c0 2.500 12 2.500 12 0M3 9c0 2.500 12 2.500 12 0'],
-  ['config', config, 'M3 5h6M13 5h2M3 13h2M9 13h6M11 3.500v3M7 11.500v3'],
-  ['audit', audit, 'M4 2.500h10v13H4zM6.500 6h5M6.500 9h5M6.500 12h3'],
+  ['storage', storage, 'M3 5c0-2.5 12-2.5 12 0v8c0 2.5-12 2.5-12 0zM3 5c0 2.5 12 2.5 12 0M3 9c0 2.5 12 2.5 12 0'],
+  ['config', config, 'M3 5h6M13 5h2M3 13h2M9 13h6M11 3.5v3M7 11.5v3'],
+  ['audit', audit, 'M4 2.5h10v13H4zM6.5 6h5M6.5 9h5M6.5 12h3'],
 ];
 
 const shell = { view: part(document, 'view'), nav: part(document, 'nav'), link: part(document, 'link'), signOut: part(document, 'signout') };

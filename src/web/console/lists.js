@@ -91,15 +91,10 @@ export class Listing {
       const cell = make('td', { className: kind ?? '' }, of(entry) ?? '');
       cell.dataset.name = key;
       // On a phone the heading stands beside the value.
-      label(cell, key);
-      cell.removeAttribute('aria-label');
-      return cell;
-    });
-    cells.forEach((cell, n) => {
       const name = make('span', { className: 'cell-name' });
-      name.setAttribute('aria-hidden', 'true');
-      say(name, this.#columns[n].key);
+      say(name, key);
       cell.prepend(name);
+      return cell;
     });
     const actions = make('td', { className: 'actions' }, ...this.#actions(entry, () => this.reload()));
     return make('tr', {}, ...cells, actions);

@@ -44,17 +44,19 @@ export function sampleOf(now, then) {
     delivered: per((stats) => stats.delivered),
     p50: quantile(took, 0.5), p99: quantile(took, 0.99),
     store: now.queues.storeWaiting, appends: now.queues.appendsInFlight, outboxes: now.queues.outboxBytes,
+    written: per((stats) => stats.store.appended), flushes: per((stats) => stats.store.flushes),
     droppedBarrage: per((stats) => dropsOf(stats, 'barrage')), droppedCommand: per((stats) => dropsOf(stats, 'command')),
   };
 }
 
 export function overview(root, { linked }) {
   const charts = [
-    new Chart('connectionsTitle', [{ key: 'connections', name: 'connections' }, { key: 'sessions', name: 'sessions' }], numberText),
+    new Chart('connectionsTitle', [{ key: 'connections', name: 'connections' }, { key: 'sessions', name: 'signedIn' }], numberText),
     new Chart('acceptedTitle', [{ key: 'storable', name: 'storable' }, { key: 'barrage', name: 'barrage' }, { key: 'command', name: 'command' }], rate),
     new Chart('deliveredTitle', [{ key: 'delivered', name: 'delivered' }], rate),
     new Chart('latencyTitle', [{ key: 'p50', name: 'p50' }, { key: 'p99', name: 'p99' }], ms),
     new Chart('queuesTitle', [{ key: 'store', name: 'storeWaiting' }, { key: 'appends', name: 'appendsInFlight' }], numberText),
+    new Chart('diskTitle', [{ key: 'written', name: 'written' }, { key: 'flushes', name: 'flushes' }], rate),
     new Chart('outboxTitle', [{ key: 'outboxes', name: 'outboxBytes' }], bytesText),
     new Chart('droppedTitle', [{ key: 'droppedBarrage', name: 'barrage' }, { key: 'droppedCommand', name: 'command' }], rate),
   ];

@@ -4,7 +4,7 @@ import { make } from '../page/dom.js';
 import { ask } from './api.js';
 import { failureText } from './ask.js';
 import { Listing, page } from './lists.js';
-import { bytesText, label, momentText, placeholder, say } from './text.js';
+import { bytesText, exactText, label, placeholder, say } from './text.js';
 import { factList, mark } from './people.js';
 
 const EVERY_MS = 2000;
@@ -93,7 +93,7 @@ export function audit(root) {
   const list = new Listing({
     path: 'audit', field: 'auditList', empty: 'noAudit',
     columns: [
-      { key: 'time', of: (one) => momentText(one.time) },
+      { key: 'time', of: (one) => exactText(one.time) },
       { key: 'who', of: (one) => one.who, kind: 'code' },
       { key: 'action', of: (one) => one.action, kind: 'code wide' },
       { key: 'target', of: (one) => one.target || '–', kind: 'code' },
