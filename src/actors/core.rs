@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 
 use super::archive::ArchiveHandle;
 use super::directory::Shelf;
+use super::disk::Disk;
 use super::group::Group;
 use super::handed::Handed;
 use super::left::Left;
@@ -61,6 +62,9 @@ pub(crate) struct Core {
     pub(crate) draining: AtomicBool,
     /// Some connection came without a handle on its socket.
     pub(crate) eviction_degraded: AtomicBool,
+    pub(crate) disk: Disk,
+    /// Held while the configuration changes.
+    pub(crate) reloading: Mutex<()>,
 }
 
 impl fmt::Debug for Core {
@@ -83,6 +87,15 @@ impl Core {
         if self.draining.load(Ordering::Relaxed) { Err(Refusal::Busy("the broker is shutting down")) } else { Ok(()) }
     }
 
+    /// Whether what is given to the store would be kept.
+    ///
+    /// # Errors
+    /// [`Refusal::StoreUnavailable`].
+    pub(crate) fn keeping(&self) -> Result<(), Refusal> {
+        self.store.writable()?;
+        self.disk.room()
+    }
+
     /// Tells the host; nobody listening is fine.
     pub(crate) fn tell_host(&self, event: impl FnOnce() -> Event) {
         if self.events.receiver_count() > 0 && self.events.send(event()).is_err() {
@@ -101,24 +114,27 @@ impl Core {
         UserProfile::new(UserId::trusted(id), id.clone())
     }
 
-    fn outbox(&self) -> Outbox {
-        let shed = &self.config().shed;
+    fn link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
+        let config = self.config();
+        let shed = &config.shed;
+        let heartbeat = Duration::from_secs(config.server.heartbeat_seconds);
         let limits = OutboxLimits {
             reliable_bytes_max: shed.outbox_reliable_bytes,
             reliable_frames_max: shed.outbox_reliable_frames,
             lossy_bytes_max: shed.outbox_lossy_bytes,
         };
-        Outbox::new(limits, self.clock.clone())
+        let outbox = Outbox::new(limits, self.clock.clone());
+        Arc::new(Link::new(self.mint.next(), outbox, socket, self.clock.elapsed(), heartbeat))
     }
 
     /// A link with nobody behind it: unique in number, delivered to by none.
     pub(crate) fn detached_link(&self) -> Arc<Link> {
-        Arc::new(Link::new(self.mint.next(), self.outbox(), None, self.clock.elapsed()))
+        self.link(None)
     }
 
     /// A connection begins.
     pub(crate) fn open_link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
-        let link = Arc::new(Link::new(self.mint.next(), self.outbox(), socket, self.clock.elapsed()));
+        let link = self.link(socket);
         self.links.insert(link.clone());
         self.metrics.connections_changed(1);
         link

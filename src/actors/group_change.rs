@@ -245,6 +245,7 @@ impl Group {
             draft: Draft::of(Body::Tips(Box::new(tips))),
             asked: None,
             reply,
+            span: tracing::Span::none(),
         };
         lane::say(self, publish, &Conversation::Group(self.id.clone()));
     }

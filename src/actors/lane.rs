@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::mpsc;
+use tracing::Span;
 
 use super::batch::{Batch, Deliver, Item, offer};
 use super::completion;
 use super::core::Core;
 use super::handed::Handing;
-use super::{Reply, answer};
+use super::{Reply, answer, trace};
 use crate::hooks::{Event, ReviewRequest, Verdict};
 use crate::model::{Conversation, Draft, LocalMessageId, Message, MessageClass, Priority, Refusal, Target, UserId};
 use crate::protocol::{Dress, Encoded};
@@ -43,6 +44,8 @@ pub(crate) struct Publish {
     /// What the sender asked for, where something else is kept in its place.
     pub(crate) asked: Option<Asked>,
     pub(crate) reply: Reply<Accepted>,
+    /// Of the request it is for.
+    pub(crate) span: Span,
 }
 
 /// A message that has its place; encoded, because its sender gets the same bytes as everyone.
@@ -61,6 +64,8 @@ struct Waiting {
     origin: u64,
     key: Option<SendKey>,
     handed_over: Duration,
+    /// Of the request it is for.
+    span: Span,
 }
 
 /// The outcome of one append.
@@ -126,7 +131,7 @@ impl Lane {
     fn append(&mut self, publish: Publish, quoted: Option<Arc<Message>>, conversation: &Conversation) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let Publish { sender, origin, draft, asked, reply, .. } = publish;
+        let Publish { sender, origin, draft, asked, reply, span, .. } = publish;
         let key = draft.local_id.clone().map(|local_id| (sender.clone(), local_id));
         let append = Append {
             conversation: conversation.clone(),
@@ -150,14 +155,14 @@ impl Lane {
                 tracing::debug!("a message became durable after its owner ended; its sender will ask again");
             }
         });
-        if let Err(refusal) = self.core.archive.append(append, done) {
+        if let Err(refusal) = self.core.archive.append(append, done, &span) {
             answer(reply, Err(refusal));
             return;
         }
         if let Some(key) = &key {
             self.in_flight.insert(key.clone());
         }
-        self.waiting.insert(ticket, Waiting { reply, quoted, origin, key, handed_over: self.core.clock.elapsed() });
+        self.waiting.insert(ticket, Waiting { reply, quoted, origin, key, handed_over: self.core.clock.elapsed(), span });
     }
 
     fn settle(&mut self, completion: Completion) -> Option<Item> {
@@ -172,6 +177,7 @@ impl Lane {
                 return None;
             }
         };
+        let span = trace::fan_out(&waiting.span);
         let encoded = Encoded::dressed(&appended.message, &Dress { quoted: waiting.quoted, ..Dress::default() });
         answer(waiting.reply, Ok(Accepted { message: appended.message.clone(), encoded: encoded.clone() }));
         if appended.duplicate {
@@ -181,19 +187,26 @@ impl Lane {
         self.core.metrics.append_took(self.core.clock.elapsed().saturating_sub(waiting.handed_over).as_secs_f64());
         self.core.metrics.accepted(MessageClass::Storable);
         self.core.tell_host(|| Event::MessageAccepted(appended.message.clone()));
-        Some(Item { origin: waiting.origin, message: appended.message, encoded, commit: appended.commit, handing: completion.handing })
+        Some(Item {
+            origin: waiting.origin,
+            message: appended.message,
+            encoded,
+            commit: appended.commit,
+            handing: completion.handing,
+            span,
+        })
     }
 
     /// Gives a message that is not stored its place in time.
     pub(crate) fn pass_on(&mut self, publish: Publish, conversation: &Conversation) -> Item {
-        let Publish { sender, origin, draft, reply, .. } = publish;
+        let Publish { sender, origin, draft, reply, span, .. } = publish;
         let message = Arc::new(unstored(&self.core, sender, conversation.clone(), draft, self.last_order_key + 1));
         self.last_order_key = message.order_key;
         let encoded = Encoded::new(&message);
         self.core.metrics.accepted(message.body.class());
         self.core.tell_host(|| Event::MessageAccepted(message.clone()));
         answer(reply, Ok(Accepted { message: message.clone(), encoded: encoded.clone() }));
-        Item { origin, message, encoded, commit: 0, handing: None }
+        Item { origin, message, encoded, commit: 0, handing: None, span: trace::fan_out(&span) }
     }
 }
 
@@ -245,6 +258,7 @@ pub(crate) fn say<A: Owner>(owner: &mut A, publish: Publish, conversation: &Conv
 
 /// Carries a message whose sender may write here.
 pub(crate) fn publish<A: Owner>(owner: &mut A, publish: Publish, conversation: &Conversation, ctx: &mut Context<A>) {
+    let _in_conversation = trace::conversation(&publish.span, conversation).entered();
     let lane = owner.lane();
     let Some(local_id) = publish.draft.local_id.clone().filter(|_| publish.draft.body.class() == MessageClass::Storable) else {
         return charge_and_review(owner, publish, conversation.clone(), ctx);
@@ -271,6 +285,11 @@ pub(crate) fn publish<A: Owner>(owner: &mut A, publish: Publish, conversation: &
 fn charge_and_review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
     let lane = owner.lane();
     let (class, priority) = (publish.draft.body.class(), publish.draft.priority);
+    if class == MessageClass::Storable
+        && let Err(refusal) = lane.core.disk.room()
+    {
+        return answer(publish.reply, Err(refusal));
+    }
     if class == MessageClass::Command && lane.core.pressure.level().sheds(class, priority, 0) {
         lane.core.metrics.dropped(class, Priority::Low, DropReason::Overloaded.label(), 1);
         return answer(publish.reply, Err(Refusal::Busy("the broker is behind")));

@@ -452,7 +452,11 @@ impl Handler<Held<Publish>> for Room {
         *nth += 1;
         let verdict = match self.core.pressure.level() {
             level if level.sheds(MessageClass::Barrage, priority, *nth - 1) => Err(DropReason::Overloaded),
-            _ => self.budget.admit(self.core.clock.elapsed(), &publish.sender, priority),
+            _ => {
+                let shed = &self.core.config().shed;
+                self.budget.set(shed.room_barrages_per_second, shed.room_barrages_burst);
+                self.budget.admit(self.core.clock.elapsed(), &publish.sender, priority)
+            }
         };
         // The sender is told the same either way: delivery of barrage is not promised (spec S5).
         let item = self.lane.pass_on(publish, &conversation);

@@ -15,6 +15,7 @@ use super::backend::Backend;
 use crate::actors::archive::ArchiveHandle;
 use crate::actors::core::{Core, LinkRegistry};
 use crate::actors::directory::Shelf;
+use crate::actors::disk::{self, Disk, FreeSpace, free_space};
 use crate::actors::handed::Handed;
 use crate::actors::left::Left;
 use crate::actors::media::{MediaDesk, keep_tidy};
@@ -79,6 +80,7 @@ pub struct BrokerBuilder {
     store: Option<Arc<dyn Store>>,
     media_store: Option<Arc<dyn DynMediaStore>>,
     accept_data_loss: bool,
+    free_space: FreeSpace,
 }
 
 impl fmt::Debug for BrokerBuilder {
@@ -98,6 +100,7 @@ impl BrokerBuilder {
             store: None,
             media_store: None,
             accept_data_loss: false,
+            free_space: Arc::new(free_space),
         }
     }
 
@@ -149,6 +152,12 @@ impl BrokerBuilder {
         self
     }
 
+    /// Says how many bytes are free where a folder is; for tests. Asked every two seconds, on a thread that may wait.
+    pub fn free_space(mut self, read: impl Fn(&std::path::Path) -> std::io::Result<u64> + Send + Sync + 'static) -> Self {
+        self.free_space = Arc::new(read);
+        self
+    }
+
     /// Opens the store and starts the actors on a thread of their own. Blocks while the store is read.
     ///
     /// # Errors
@@ -178,6 +187,8 @@ impl BrokerBuilder {
         };
         let media = Arc::new(MediaDesk::open(&self.config, media_store, &*store, media_tokens)?);
         let rooms = store.rooms()?;
+        let disk = Disk::new(self.free_space);
+        disk.look(&self.config.server.data_dir, self.config.store.disk_free_bytes_min);
         let config = Arc::new(self.config);
         let (thread, arbiter) = CoreThread::start()?;
         let actors = &config.actors;
@@ -207,10 +218,13 @@ impl BrokerBuilder {
             pressure: PressureCell::default(),
             draining: false.into(),
             eviction_degraded: false.into(),
+            disk,
+            reloading: Mutex::new(()),
             settings: ArcSwap::new(config),
         });
         Reaper::start(core.clone());
         core.arbiter.spawn(pulse::beat(core.clone()));
+        core.arbiter.spawn(disk::watch(core.clone()));
         let its_core = core.clone();
         core.arbiter.spawn(async move {
             for room in rooms {
@@ -225,6 +239,8 @@ impl BrokerBuilder {
         let console = Arc::new(Console::new(data_dir, core.clock.clone()));
         let audit = Arc::new(Audit::new(data_dir, settings.console.audit_bytes_max));
         let broker = Broker { core, tokens, secret, backend, console, audit, thread: Arc::new(thread) };
+        // Each drop there can be is counted from zero on.
+        drop(broker.stats());
         if let Some(sink) = self.event_sink {
             let mut events = broker.subscribe();
             broker.core.arbiter.spawn(async move {
@@ -238,12 +254,19 @@ impl BrokerBuilder {
 }
 
 fn gate(config: &Config, clock: Arc<dyn Clock>) -> SendGate {
-    let rate = &config.rate;
-    let storable = GateQuota { per_second: rate.sends_per_second, burst: rate.burst };
-    let high = GateQuota { per_second: rate.high_priority_per_second, burst: rate.high_priority_burst };
-    let change = GateQuota { per_second: rate.changes_per_second, burst: rate.changes_burst };
-    let command = GateQuota { per_second: rate.commands_per_second, burst: rate.commands_burst };
+    let [storable, high, command, change] = quotas(config);
     SendGate::new(storable, high, command, change, clock)
+}
+
+/// Of storable messages, those of high priority, commands, and other changes.
+pub(super) fn quotas(config: &Config) -> [GateQuota; 4] {
+    let rate = &config.rate;
+    [
+        GateQuota { per_second: rate.sends_per_second, burst: rate.burst },
+        GateQuota { per_second: rate.high_priority_per_second, burst: rate.high_priority_burst },
+        GateQuota { per_second: rate.commands_per_second, burst: rate.commands_burst },
+        GateQuota { per_second: rate.changes_per_second, burst: rate.changes_burst },
+    ]
 }
 
 fn open_store(config: &Config, accept_data_loss: bool, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {

@@ -9,6 +9,7 @@ mod broadcast;
 mod builder;
 mod drain;
 mod groups;
+mod reconfigure;
 mod rooms;
 mod subscribe;
 mod users;
@@ -27,12 +28,12 @@ pub use self::subscribe::Subscription;
 pub use self::users::{SessionPortrait, Users};
 use crate::actors::core::Core;
 use crate::actors::lane::Publish;
-use crate::actors::{answered, peer};
+use crate::actors::{answered, peer, trace};
 use crate::audit::Audit;
 use crate::auth::{SecretSource, Tokens};
 use crate::config::Config;
 use crate::console::{Console, ConsoleError};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Samples};
 use crate::model::{Draft, Message, MessageClass, Priority, Refusal, Target, UserId};
 use crate::rate::{DropReason, Pressure};
 use crate::store::{RowWrite, StoreStats};
@@ -126,7 +127,8 @@ impl Broker {
         core.accepting()?;
         draft.validate(from, to, &core.config().limits)?;
         let (reply, outcome) = oneshot::channel();
-        let publish = Publish { sender: from.clone(), origin: 0, by_host: false, target: to.clone(), draft, asked: None, reply };
+        let span = trace::host();
+        let publish = Publish { sender: from.clone(), origin: 0, by_host: false, target: to.clone(), draft, asked: None, reply, span };
         match to {
             Target::Peer(other) => core.peers.tell(core, &peer::key(from, other), publish)?,
             Target::Room(room) => core.rooms.tell(core, room, publish)?,
@@ -215,17 +217,42 @@ impl Broker {
     /// The same figures and more, as a Prometheus scrape reads them.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        let store = self.core.store.stats();
-        self.core.metrics.encode(store.waiting, store.flushes, self.core.pressure.level().number(), self.core.media.figures())
+        let (core, store) = (&self.core, self.core.store.stats());
+        let (media_bytes, uploads) = core.media.figures();
+        core.metrics.encode(&Samples {
+            store_waiting: store.waiting,
+            store_flushes: store.flushes,
+            store_appended: store.appended,
+            pressure: core.pressure.level().number(),
+            media_bytes,
+            uploads,
+            users_online: core.presence.users_online(),
+            unauthenticated: core.links.unauthenticated(),
+            appends_in_flight: core.archive.in_flight(),
+            outbox_bytes: core.links.all().iter().map(|link| link.outbox.waiting_bytes()).sum(),
+            turn_late_seconds: core.pressure.turn_late().as_secs_f64(),
+            write_late_seconds: core.pressure.write_late().as_secs_f64(),
+            store_bytes: core.disk.store_bytes(),
+            disk_free_bytes: core.disk.free(),
+            disk_full: core.disk.is_full(),
+            ready: self.ready().is_ok(),
+        })
     }
 
     /// Whether new work is taken and can be kept.
     ///
     /// # Errors
-    /// The [`Refusal`] a send would get: draining, or a store that does not take writes.
+    /// The [`Refusal`] a send would get: draining, a store that does not take writes, or a disk that is nearly full.
     pub fn ready(&self) -> Result<(), Refusal> {
         self.core.accepting()?;
-        Ok(self.core.store.writable()?)
+        self.core.keeping()
+    }
+
+    /// Whether the actors' thread takes its turns: false when one does not come within `patience`. For a watchdog.
+    pub async fn is_alive(&self, patience: Duration) -> bool {
+        let (reply, turn) = oneshot::channel();
+        let asked = self.core.arbiter.spawn(async move { crate::actors::answer(reply, Ok(())) });
+        asked && tokio::time::timeout(patience, answered(turn)).await.is_ok_and(|turn| turn.is_ok())
     }
 
     /// Stops: takes nothing new, answers what it took, tells every session to reconnect elsewhere, flushes, and

@@ -15,9 +15,11 @@ pub(super) enum ConsoleCommand {
 
 pub(super) fn run(command: &ConsoleCommand) -> Result<(), Failure> {
     let ConsoleCommand::Reset(settings) = command;
-    let server = settings.load(Vec::new())?.server;
+    let config = settings.load(Vec::new())?;
+    let (server, is_secure) = (&config.server, !config.tls.certificate.as_os_str().is_empty());
     let now_ms = SystemClock::new().wall_ms();
-    let token = ConsoleFile::of(server.data_dir).reset(now_ms).map_err(anyhow::Error::from)?;
-    println!("http://{}/console#setup={token}", server.listen);
+    let token = ConsoleFile::of(&server.data_dir).reset(now_ms).map_err(anyhow::Error::from)?;
+    let scheme = if is_secure { "https" } else { "http" };
+    println!("{scheme}://{}/console#setup={token}", server.listen);
     Ok(())
 }

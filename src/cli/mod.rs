@@ -14,7 +14,10 @@ mod bench;
 mod console;
 mod key;
 mod logs;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod serve;
+mod supervisor;
 mod token;
 
 use std::net::SocketAddr;

@@ -20,6 +20,12 @@ impl Config {
             return Err(ConfigError::Conflict("media.store is \"s3\", but media.s3_bucket is empty: set the bucket's name".into()));
         }
         self.check_system_user()?;
+        let tls = &self.tls;
+        if tls.certificate.as_os_str().is_empty() != tls.key.as_os_str().is_empty() {
+            return Err(ConfigError::Conflict(
+                "of tls.certificate and tls.key one is empty: set both for HTTPS, or none for plain HTTP".into(),
+            ));
+        }
         self.check_address()
     }
 
@@ -34,8 +40,7 @@ impl Config {
             keys.as_object().into_iter().flatten().map(move |(name, value)| (format!("{section}.{name}"), plain(value)))
         });
         // Serialising leaves the secrets out.
-        let secrets = [("auth.secret", &self.auth.secret), ("auth.token04_secret", &self.auth.token04_secret)]
-            .map(|(key, text)| (key.to_owned(), Value::String(text.clone())));
+        let secrets = self.secrets().map(|(key, text)| (key.to_owned(), Value::String(text.clone())));
         for (key, value) in fields.chain(secrets) {
             if !ranges::is_allowed(&key, &value) {
                 return Err(ConfigError::Value {
@@ -47,6 +52,11 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Every key that serialising leaves out.
+    pub(super) fn secrets(&self) -> [(&'static str, &String); 2] {
+        [("auth.secret", &self.auth.secret), ("auth.token04_secret", &self.auth.token04_secret)]
     }
 
     fn check_frames(&self) -> Result<(), ConfigError> {

@@ -8,6 +8,7 @@ mod check;
 mod error;
 mod loader;
 mod ranges;
+mod reload;
 mod sections;
 mod suggest;
 
@@ -19,9 +20,10 @@ use crate::model::Limits;
 
 pub use error::ConfigError;
 pub use loader::Loader;
+pub use reload::{Reload, ReloadReport};
 pub use sections::{
     Actors, Api, Auth, Batch, Console, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine,
-    Users,
+    Tls, TlsVersion, Users,
 };
 
 /// The defaults, each key with its documentation: what `tidings` can print for a start.
@@ -36,6 +38,8 @@ pub const DEFAULTS_TOML: &str = include_str!("../../config.toml");
 pub struct Config {
     /// Sockets, HTTP and the data directory.
     pub server: Server,
+    /// HTTPS and WSS.
+    pub tls: Tls,
     /// Keys of user tokens.
     pub auth: Auth,
     /// Accounts and devices.

@@ -25,6 +25,8 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("server.shutdown_seconds", (0, 600)),
     ("server.http_workers", (0, 1024)),
     ("server.request_head_seconds", (1, 60)),
+    ("tls.check_seconds", (1, 3600)),
+    ("tls.handshake_seconds", (1, 60)),
     ("auth.app_id", (0, u32::MAX as i64)),
     ("auth.token_ttl_seconds_default", (1, 31_536_000)),
     ("users.devices_per_user_max", (1, 10)),
@@ -74,6 +76,8 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("actors.idle_seconds", (1, 86_400)),
     ("store.cache_bytes", (MIB, 16 * GIB)),
     ("store.seen_bytes", (0, GIB)),
+    ("store.disk_free_bytes_min", (0, 1_048_576 * GIB)),
+    ("log.otlp_one_in", (1, 1_000_000)),
     ("history.retention_days", (1, 3650)),
     ("history.resume_messages_max", (1, 4096)),
     ("history.offline_days", (0, 365)),
@@ -191,11 +195,16 @@ pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
         ("auth.secret", Value::String(text)) => text.is_empty() || (16..=1024).contains(&text.len()),
         ("auth.token04_secret", Value::String(text)) => text.is_empty() || text.len() == 32,
         ("store.engine", Value::String(text)) => matches!(text.as_str(), "sled" | "memory"),
+        ("tls.min_version", Value::String(text)) => matches!(text.as_str(), "1.2" | "1.3"),
+        ("tls.certificate" | "tls.key", Value::String(text)) => text.len() <= 4096,
         ("media.store", Value::String(text)) => matches!(text.as_str(), "disk" | "s3"),
         ("media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix", Value::String(text)) => {
             text.len() <= 1024 && !text.chars().any(char::is_control)
         }
         ("log.format", Value::String(text)) => matches!(text.as_str(), "auto" | "text" | "json"),
+        ("log.otlp_endpoint", Value::String(text)) => {
+            text.is_empty() || (text.len() <= 1024 && (text.starts_with("http://") || text.starts_with("https://")))
+        }
         ("log.filter", Value::String(text)) => (1..=1024).contains(&text.len()),
         ("server.origins", Value::Array(list)) => list.len() <= 1000 && list.iter().all(|entry| entry.as_str().is_some_and(is_origin)),
         _ => true,
@@ -220,10 +229,14 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
         "server.origins" => "a list of at most 1000 entries, each \"*\" or like \"https://www.example.com\"",
         "auth.secret" => "a text of 16 to 1024 bytes, or an empty one",
         "auth.token04_secret" => "a text of exactly 32 bytes, or an empty one",
+        "tls.certificate" | "tls.key" => "a path of at most 4096 bytes, or an empty text",
+        "tls.min_version" => "\"1.2\" or \"1.3\"",
+        "users.system" => "a userID",
         "store.engine" => "\"sled\" or \"memory\"",
         "media.store" => "\"disk\" or \"s3\"",
         "media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix" => "a text of at most 1024 bytes",
         "log.format" => "\"auto\", \"text\" or \"json\"",
+        "log.otlp_endpoint" => "an address such as http://127.0.0.1:4318/v1/traces, or an empty text",
         "log.filter" => "a text of 1 to 1024 bytes",
         _ => match default {
             Value::Boolean(_) => "true or false",

@@ -47,6 +47,33 @@ pub struct Server {
     pub request_head_seconds: u64,
 }
 
+/// The oldest TLS that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TlsVersion {
+    /// 1.2 and 1.3.
+    #[serde(rename = "1.2")]
+    Tls12,
+    /// 1.3 only.
+    #[serde(rename = "1.3")]
+    Tls13,
+}
+
+/// `[tls]`: HTTPS and WSS by the broker's own server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// File of the certificate and its chain, PEM; empty means plain HTTP.
+    pub certificate: PathBuf,
+    /// File of its private key, PEM.
+    pub key: PathBuf,
+    /// The oldest version that is spoken.
+    pub min_version: TlsVersion,
+    /// How often the files are looked at, seconds, 1 to 3600.
+    pub check_seconds: u64,
+    /// How long a handshake may take, seconds, 1 to 60.
+    pub handshake_seconds: u64,
+}
+
 /// `[auth]`: the keys of user tokens. `Debug` masks the secrets and `Serialize` leaves them out.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -253,6 +280,8 @@ pub struct Store {
     pub cache_bytes: u64,
     /// Memory of recent message ids, bytes, 0 to 1 GiB.
     pub seen_bytes: usize,
+    /// Free bytes of the data directory's disk below which nothing more is kept, 0 to 1 PiB.
+    pub disk_free_bytes_min: u64,
 }
 
 /// `[history]`: how long messages live.
@@ -337,4 +366,8 @@ pub struct Log {
     pub format: LogFormat,
     /// What is logged, in the notation of `tracing`.
     pub filter: String,
+    /// Where spans of requests go, by OTLP over HTTP; empty: nowhere.
+    pub otlp_endpoint: String,
+    /// Of how many requests one is traced, 1 to 1000000.
+    pub otlp_one_in: u32,
 }

@@ -11,10 +11,13 @@
 //! | `/api/v1/…` | the server API, for backends with a key |
 //! | `GET /console`, `/console/…` | the operator's page, and signing in to it |
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
+//! | `GET /metrics/dashboard.json`, `/metrics/alerts.yml` | the metrics as a Grafana dashboard, and rules for Prometheus |
 
 mod admission;
 mod api;
 mod audit;
+#[cfg(feature = "tls")]
+mod certificate;
 mod connection;
 mod console;
 mod demo;
@@ -28,7 +31,10 @@ mod problem;
 mod reassemble;
 mod serve;
 mod shard;
+mod stream;
 mod takeover;
+#[cfg(feature = "tls")]
+mod tls;
 mod wire;
 mod ws;
 
@@ -49,6 +55,8 @@ impl Broker {
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))
             .route("/metrics", web::get().to(health::metrics))
+            .route("/metrics/dashboard.json", web::get().to(health::dashboard))
+            .route("/metrics/alerts.yml", web::get().to(health::alerts))
             .configure(|app| media::configure(self, app))
             .configure(|app| api::configure(self, app))
             .configure(|app| console::configure(self, app))

@@ -3,6 +3,11 @@
 //! Each broker has a registry of its own, so that two in one process do not mix. Names begin with `tidings_`,
 //! units are base units, and no label ever holds a user's, room's or group's id.
 
+mod operation;
+mod process;
+
+use std::sync::Arc;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -11,6 +16,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use self::operation::Operation;
+pub(crate) use self::operation::{OpMetrics, Outcome, Samples};
 use crate::model::{MessageClass, Priority};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -49,6 +56,7 @@ struct DropLabel {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
+    operation: Operation,
     connections: Gauge,
     sessions: Gauge,
     actors: Family<KindLabel, Gauge>,
@@ -59,13 +67,8 @@ pub(crate) struct Metrics {
     refused: Family<CodeLabel, Counter>,
     closed: Family<ReasonLabel, Counter>,
     append_seconds: Histogram,
-    pressure: Gauge,
-    store_waiting: Gauge,
-    store_flushes: Gauge,
     uploads: Family<OutcomeLabel, Counter>,
     media_read_bytes: Counter,
-    media_bytes: Gauge,
-    uploads_unfinished: Gauge,
 }
 
 /// What a class is called.
@@ -92,6 +95,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("tidings");
         // 0.2 ms to 1.6 s: an append is one disk flush at best and a queue of them at worst.
         let metrics = Self {
+            operation: Operation::register(&mut registry),
             connections: Gauge::default(),
             sessions: Gauge::default(),
             actors: Family::default(),
@@ -102,15 +106,14 @@ impl Metrics {
             refused: Family::default(),
             closed: Family::default(),
             append_seconds: Histogram::new(exponential_buckets(0.0002, 2.0, 14)),
-            pressure: Gauge::default(),
-            store_waiting: Gauge::default(),
-            store_flushes: Gauge::default(),
             uploads: Family::default(),
             media_read_bytes: Counter::default(),
-            media_bytes: Gauge::default(),
-            uploads_unfinished: Gauge::default(),
             registry: Registry::default(),
         };
+        // From the start on, so that a rate has something to begin at.
+        for outcome in ["begun", "kept", "refused"] {
+            drop(metrics.uploads.get_or_create(&OutcomeLabel { outcome }));
+        }
         registry.register("connections", "Open WebSocket connections", metrics.connections.clone());
         registry.register("sessions", "Sessions that are logged in", metrics.sessions.clone());
         registry.register("actors", "Living actors by kind", metrics.actors.clone());
@@ -121,13 +124,8 @@ impl Metrics {
         registry.register("operations_refused", "Operations refused by error code", metrics.refused.clone());
         registry.register("sessions_closed", "Sessions the broker closed by reason", metrics.closed.clone());
         registry.register("append_seconds", "From handing a message to the store until it is durable", metrics.append_seconds.clone());
-        registry.register("pressure", "What is shed because the broker is behind, 0 nothing to 4 commands", metrics.pressure.clone());
-        registry.register("store_waiting", "Writes waiting for the store", metrics.store_waiting.clone());
-        registry.register("store_flushes", "Flushes to disk since the start", metrics.store_flushes.clone());
         registry.register("uploads", "Uploads by outcome", metrics.uploads.clone());
         registry.register("media_read_bytes", "Bytes of files handed out", metrics.media_read_bytes.clone());
-        registry.register("media_bytes", "Bytes of files kept, and promised to uploads under way", metrics.media_bytes.clone());
-        registry.register("uploads_unfinished", "Uploads that are not complete", metrics.uploads_unfinished.clone());
         Self { registry, ..metrics }
     }
 
@@ -223,14 +221,47 @@ impl Metrics {
         self.append_seconds.observe(seconds);
     }
 
-    /// The text a Prometheus scrape reads. The figures passed are sampled by the caller.
+    /// The counters of an operation: one that exists, or `invalid`.
     #[must_use]
-    pub(crate) fn encode(&self, store_waiting: u64, store_flushes: u64, pressure: u8, (media_bytes, uploads): (u64, usize)) -> String {
-        self.media_bytes.set(i64::try_from(media_bytes).unwrap_or(i64::MAX));
-        self.uploads_unfinished.set(i64::try_from(uploads).unwrap_or(i64::MAX));
-        self.pressure.set(i64::from(pressure));
-        self.store_waiting.set(i64::try_from(store_waiting).unwrap_or(i64::MAX));
-        self.store_flushes.set(i64::try_from(store_flushes).unwrap_or(i64::MAX));
+    pub(crate) fn op(&self, name: &str) -> Arc<OpMetrics> {
+        self.operation.op(name)
+    }
+
+    /// A login ended.
+    pub(crate) fn login(&self, outcome: Outcome) {
+        self.operation.login(outcome);
+    }
+
+    /// A certificate was looked at that was not known before.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without TLS there is no certificate"))]
+    pub(crate) fn tls_loaded(&self, good: bool) {
+        self.operation.certificate_loads.get_or_create(&OutcomeLabel { outcome: if good { "ok" } else { "refused" } }).inc();
+    }
+
+    /// Until when the certificate in use is good, Unix seconds.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without TLS there is no certificate"))]
+    pub(crate) fn tls_good_until(&self, seconds: u64) {
+        self.operation.certificate_until.set(i64::try_from(seconds).unwrap_or(i64::MAX));
+    }
+
+    /// A TLS handshake ended.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without TLS there is no handshake"))]
+    pub(crate) fn tls_handshake(&self, outcome: &'static str) {
+        self.operation.handshakes.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// The configuration was read again, at this Unix time in seconds if it is used.
+    pub(crate) fn reloaded(&self, at: Option<f64>) {
+        self.operation.reloads.get_or_create(&OutcomeLabel { outcome: if at.is_some() { "ok" } else { "refused" } }).inc();
+        if let Some(seconds) = at {
+            self.operation.reloaded_at.set(seconds);
+        }
+    }
+
+    /// The text a Prometheus scrape reads.
+    #[must_use]
+    pub(crate) fn encode(&self, samples: &Samples) -> String {
+        self.operation.sample(samples);
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a String cannot fail");
         text
@@ -252,7 +283,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.accepted(MessageClass::Storable);
         metrics.dropped(MessageClass::Barrage, Priority::Low, "outbox_full", 3);
-        let text = metrics.encode(0, 0, 0, (0, 0));
+        let text = metrics.encode(&Samples::default());
         assert!(text.contains(r#"tidings_messages_accepted_total{class="storable"} 1"#), "{text}");
         assert!(text.contains(r#"tidings_messages_dropped_total{class="barrage",priority="low",reason="outbox_full"} 3"#), "{text}");
     }

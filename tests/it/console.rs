@@ -316,7 +316,7 @@ async fn who_came_in_and_what_was_changed_is_in_the_audit_log() {
     world.advance(Duration::from_secs(1));
     door.write("POST /api/v1/users", &signed, &json!({"users": [{"userID": "carol"}]})).await;
     door.write("PUT /api/v1/users/carol/ban", &signed, &json!({"reason": "spam"})).await;
-    door.write("PUT /api/v1/users/nobody/ban", &signed, &json!({})).await;
+    door.write("POST /api/v1/sessions/none/kick", &signed, &Value::Null).await;
     door.get("/api/v1/users/carol", &signed).await;
     door.write("DELETE /console/session", &signed, &Value::Null).await;
     world.advance(Duration::from_secs(60));
@@ -337,7 +337,7 @@ async fn who_came_in_and_what_was_changed_is_in_the_audit_log() {
     let expected = [
         (61_000, "console.login", "", 200),
         (1_000, "console.logout", "", 200),
-        (1_000, "PUT /users/{userID}/ban", "nobody", 404),
+        (1_000, "POST /sessions/{sessionID}/kick", "none", 404),
         (1_000, "PUT /users/{userID}/ban", "carol", 200),
         (1_000, "POST /users", "", 200),
         (0, "console.login", "", 401),

@@ -26,10 +26,14 @@ mod media_hostile;
 mod media_tus;
 mod mention;
 mod model;
+mod operate;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod overload;
 mod peer;
 mod pressure;
 mod rate;
+mod reload;
 mod restart;
 mod resume;
 mod room;
@@ -39,6 +43,8 @@ mod session;
 mod shutdown;
 mod support;
 mod tidy;
+#[cfg(feature = "tls")]
+mod tls;
 mod upgrade;
 mod users;
 mod versions;

@@ -167,6 +167,11 @@ fn dependencies_stay_where_they_belong() {
         (&["actix_web", "actix_http"], &|path| path.starts_with("http/") || path == "main.rs" || path.starts_with("cli/")),
         (&["clap", "tracing_subscriber", "anyhow"], &|path| path == "main.rs" || path.starts_with("cli/")),
         (&["prometheus_client"], &|path| path.starts_with("metrics/")),
+        (&["rustls", "tokio_rustls"], &|path| path == "http/tls.rs" || path == "http/stream.rs"),
+        (&["sd_notify"], &|path| path == "cli/supervisor.rs"),
+        (&["opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp", "tracing_opentelemetry"], &|path| {
+            path == "cli/otlp.rs" || path == "cli/logs.rs"
+        }),
         (&["::sled", "use sled", "extern crate sled"], &|path| path == "store/sled.rs"),
         // In `store/` this is the module of that name.
         (&["sled::"], &|path| !outside_store(path)),

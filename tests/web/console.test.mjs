@@ -172,7 +172,7 @@ describe('the console', { skip }, () => {
     assert.equal(await page.locator('dialog').getByRole('button', { name: 'Put alice out' }).count(), 0, 'its owner stays');
     await page.locator('dialog').getByRole('button', { name: 'Put bob out' }).click();
     await room.say('Put out');
-    await bob.ears.event('groupStateChanged', { groupID, state: 0 });
+    await bob.ears.until('the end of a membership', (ears) => ears.of('groupStateChanged').find((data) => data.state === 0 && data.groupInfo.baseInfo.groupID === groupID));
     await page.locator('dialog').getByRole('button', { name: 'Close' }).click();
     await room.row('Gardeners').getByRole('button', { name: 'Dismiss' }).click();
     await room.say('Dismiss');

@@ -140,7 +140,7 @@ async fn now(broker: &Broker, group: &GroupId) -> Answer {
 }
 
 /// One group.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(GroupPath),
     responses((status = 200, description = "The group.", body = GroupNow), Problems))]
 #[get("/groups/{groupID}")]
 pub(super) async fn get_group(Host(broker): Host, path: web::Path<GroupPath>) -> Answer {
@@ -175,7 +175,7 @@ pub(super) struct GroupPatch {
 }
 
 /// Changes a group; one thing after the other, in the order in which they stand here.
-#[utoipa::path(tag = "groups", request_body = GroupPatch, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = GroupPatch, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "The group as it is now.", body = GroupNow), Problems))]
 #[patch("/groups/{groupID}")]
 pub(super) async fn change_group(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<GroupPatch>) -> Answer {
@@ -197,7 +197,7 @@ pub(super) async fn change_group(Host(broker): Host, path: web::Path<GroupPath>,
 }
 
 /// Ends a group for all its members; its id is not used again.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "It is gone.", body = Object), Problems))]
 #[delete("/groups/{groupID}")]
 pub(super) async fn dismiss_group(Host(broker): Host, path: web::Path<GroupPath>) -> Answer {
@@ -229,7 +229,7 @@ async fn members_page(broker: &Broker, group: &GroupId, page: &PageQuery, op: &s
 }
 
 /// Who is in a group, in the order of their coming.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(PageQuery),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(GroupPath, PageQuery),
     responses((status = 200, description = "A page.", body = GroupMembers), Problems))]
 #[get("/groups/{groupID}/members")]
 pub(super) async fn list_group_members(Host(broker): Host, path: web::Path<GroupPath>, page: web::Query<PageQuery>) -> Answer {
@@ -237,7 +237,7 @@ pub(super) async fn list_group_members(Host(broker): Host, path: web::Path<Group
 }
 
 /// Who may not speak now.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(PageQuery),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(GroupPath, PageQuery),
     responses((status = 200, description = "A page.", body = GroupMembers), Problems))]
 #[get("/groups/{groupID}/muted-members")]
 pub(super) async fn list_muted_members(Host(broker): Host, path: web::Path<GroupPath>, page: web::Query<PageQuery>) -> Answer {
@@ -254,7 +254,7 @@ pub(super) struct Added {
 }
 
 /// Takes users into a group, as its owner invites them; at most 100.
-#[utoipa::path(tag = "groups", request_body = UserIds, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = UserIds, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "Who is in now, and who is not.", body = Added), Problems))]
 #[post("/groups/{groupID}/members")]
 pub(super) async fn add_group_members(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<UserIds>) -> Answer {
@@ -272,7 +272,7 @@ pub(super) struct GroupKicked {
 }
 
 /// Puts members out of a group; at most 50.
-#[utoipa::path(tag = "groups", request_body = UserIds, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = UserIds, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "Who is out now, and who is not.", body = GroupKicked), Problems))]
 #[post("/groups/{groupID}/kick")]
 pub(super) async fn kick_group_members(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<UserIds>) -> Answer {
@@ -292,7 +292,7 @@ async fn member_now(broker: &Broker, group: &GroupId, user: &UserId) -> Answer {
 }
 
 /// One member of a group.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(MemberPath),
     responses((status = 200, description = "The member.", body = OneMember), Problems))]
 #[get("/groups/{groupID}/members/{userID}")]
 pub(super) async fn get_group_member(Host(broker): Host, path: web::Path<MemberPath>) -> Answer {
@@ -312,7 +312,7 @@ pub(super) struct MemberPatch {
 }
 
 /// Changes a member's role and nickname.
-#[utoipa::path(tag = "groups", request_body = MemberPatch, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = MemberPatch, security(("key" = ["groups:write"])), params(MemberPath),
     responses((status = 200, description = "The member as it is now.", body = OneMember), Problems))]
 #[patch("/groups/{groupID}/members/{userID}")]
 pub(super) async fn change_group_member(Host(broker): Host, path: web::Path<MemberPath>, Body(call): Body<MemberPatch>) -> Answer {
@@ -355,7 +355,7 @@ pub(super) struct GroupFailed {
 }
 
 /// Mutes members, or lets them speak again.
-#[utoipa::path(tag = "groups", request_body = MuteMembers, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = MuteMembers, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "Of whom it was not done.", body = GroupFailed), Problems))]
 #[post("/groups/{groupID}/mute-members")]
 pub(super) async fn mute_group_members(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<MuteMembers>) -> Answer {
@@ -381,7 +381,7 @@ pub(super) struct Mute {
 }
 
 /// Mutes a group.
-#[utoipa::path(tag = "groups", request_body = Mute, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = Mute, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "It is muted.", body = Object), Problems))]
 #[put("/groups/{groupID}/mute")]
 pub(super) async fn mute_group(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<Mute>) -> Answer {
@@ -390,7 +390,7 @@ pub(super) async fn mute_group(Host(broker): Host, path: web::Path<GroupPath>, B
 }
 
 /// Lets a group speak again.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "It may speak.", body = Object), Problems))]
 #[delete("/groups/{groupID}/mute")]
 pub(super) async fn unmute_group(Host(broker): Host, path: web::Path<GroupPath>) -> Answer {
@@ -406,7 +406,7 @@ pub(super) struct GroupAttributes {
 }
 
 /// A group's attributes.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(GroupPath),
     responses((status = 200, description = "Keys and values.", body = GroupAttributes), Problems))]
 #[get("/groups/{groupID}/attributes")]
 pub(super) async fn get_group_attributes(Host(broker): Host, path: web::Path<GroupPath>) -> Answer {
@@ -414,7 +414,7 @@ pub(super) async fn get_group_attributes(Host(broker): Host, path: web::Path<Gro
 }
 
 /// Sets, then deletes attributes of a group.
-#[utoipa::path(tag = "groups", request_body = AttributesPatch, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = AttributesPatch, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "As they are now.", body = GroupAttributes), Problems))]
 #[patch("/groups/{groupID}/attributes")]
 pub(super) async fn change_group_attributes(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<AttributesPatch>) -> Answer {
@@ -441,7 +441,7 @@ pub(super) struct NewOwner {
 }
 
 /// Gives a group to another of its members.
-#[utoipa::path(tag = "groups", request_body = NewOwner, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = NewOwner, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "The group as it is now.", body = GroupNow), Problems))]
 #[put("/groups/{groupID}/owner")]
 pub(super) async fn transfer_group(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<NewOwner>) -> Answer {

@@ -29,9 +29,9 @@ pub(super) struct MessageDraft {
     /// Idempotency-Key where there is one.
     #[serde(rename = "localMessageID", default, skip_serializing_if = "Option::is_none")]
     pub(super) local_message_id: Option<String>,
-    /// Of kind 200: the application's own number.
+    /// Of kind 200: the application's own number, at most 200.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(maximum = 200)]
+    #[schema(maximum = 65_535)]
     sub_type: Option<u16>,
     /// Of kind 200: what a search finds it by, at most 64 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,8 @@ pub(super) struct MessageDraft {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     file_name: Option<String>,
     /// Bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::input::whole")]
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     file_size: Option<u64>,
     /// Of an image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,18 +65,21 @@ pub(super) struct MessageDraft {
     /// Of a video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     video_first_frame_download_url: Option<String>,
-    /// Of an audio file, seconds.
+    /// Of an audio file, seconds, at most 300.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(maximum = 300)]
+    #[schema(maximum = 4_294_967_295_u32)]
     audio_duration: Option<u32>,
     /// Of a video, seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
     video_duration: Option<u32>,
     /// Of an image, pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
     original_image_width: Option<u32>,
     /// Of an image, pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
     original_image_height: Option<u32>,
     /// Of kind 100: at most 20 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -142,7 +142,7 @@ pub(super) struct SessionPath {
 }
 
 /// Ends one session; it does not come back by itself.
-#[utoipa::path(tag = "operations", security(("key" = ["ops:write"])),
+#[utoipa::path(tag = "operations", security(("key" = ["ops:write"])), params(SessionPath),
     responses((status = 200, description = "It is ending.", body = std::collections::BTreeMap<String, serde_json::Value>), Problems))]
 #[post("/sessions/{sessionID}/kick")]
 pub(super) async fn kick_session(Host(broker): Host, path: web::Path<SessionPath>) -> Answer {

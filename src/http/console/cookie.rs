@@ -7,6 +7,8 @@
 use actix_web::HttpRequest;
 use actix_web::http::header;
 
+use crate::http::connection::Connection;
+
 const NAME: &str = "tidings-console";
 
 /// The ids that come with a request; more than one when a browser has cookies of several folders.
@@ -29,7 +31,9 @@ pub(super) fn take(request: &HttpRequest, route: &str) -> (header::HeaderName, S
 
 fn text(request: &HttpRequest, route: &str, id: &str) -> String {
     let folder = request.path().strip_suffix(route).unwrap_or_default();
-    let (prefix, secure) = match (request.connection_info().scheme() == "https", folder.is_empty()) {
+    // TLS may end here, or at a proxy that says so.
+    let is_secure = request.conn_data::<Connection>().is_some_and(Connection::is_secure) || request.connection_info().scheme() == "https";
+    let (prefix, secure) = match (is_secure, folder.is_empty()) {
         (true, true) => ("__Host-", "; Secure"),
         (true, false) => ("__Secure-", "; Secure"),
         (false, _) => ("", ""),

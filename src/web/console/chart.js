@@ -7,6 +7,8 @@ const SVG = 'http://www.w3.org/2000/svg';
 const HEIGHT = 100;
 /** Samples kept: five minutes of one each two seconds. */
 export const SAMPLES = 150;
+/** The least that a chart is wide: what is known of the first minute is not pressed against its edge. */
+const SAMPLES_MIN = 30;
 
 function draw(tag, attributes) {
   const element = document.createElementNS(SVG, tag);
@@ -25,11 +27,13 @@ export class Chart {
   #series;
   #format;
   #samples = [];
-  #svg = draw('svg', { viewBox: `0 0 ${SAMPLES - 1} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' });
+  #svg = draw('svg', { preserveAspectRatio: 'none', 'aria-hidden': 'true' });
   #line = draw('line', { class: 'at', y1: 0, y2: HEIGHT, visibility: 'hidden' });
   #top = make('span', { className: 'chart-top' });
   #when = make('span', { className: 'chart-when' });
   #pointed = null;
+  /** Steps from the left edge to the right. */
+  #steps = SAMPLES_MIN - 1;
 
   /** `series`: `[{key, name}]` in the order of their colours; `format` makes a text of a value. */
   constructor(titleKey, series, format) {
@@ -45,12 +49,13 @@ export class Chart {
       this.#svg.append(area, path);
       return { key, value, area, path, entry: make('li', { className: `c${n}` }, words, value) };
     });
-    for (const part of [0, HEIGHT / 2, HEIGHT]) this.#svg.prepend(draw('line', { class: 'grid', x1: 0, x2: SAMPLES - 1, y1: part, y2: part }));
+    for (const part of [0, HEIGHT / 2, HEIGHT]) this.#svg.prepend(draw('line', { class: 'grid', x1: 0, x2: '100%', y1: part, y2: part }));
     this.#svg.append(this.#line);
     const plot = make('div', { className: 'plot' }, this.#top, this.#when);
     plot.prepend(this.#svg);
     plot.onpointermove = (event) => this.#point(event);
     plot.onpointerleave = () => this.#point(null);
+    this.#svg.setAttribute('viewBox', `0 0 ${this.#steps} ${HEIGHT}`);
     this.root = make('section', { className: 'card chart' }, title, make('ul', { className: 'legend' }, ...this.#series.map(({ entry }) => entry)), plot);
   }
 
@@ -61,8 +66,15 @@ export class Chart {
     this.#show();
   }
 
+  /** Where the first sample stands. */
+  get #first() {
+    return this.#steps + 1 - this.#samples.length;
+  }
+
   #show() {
-    const first = SAMPLES - this.#samples.length;
+    this.#steps = Math.max(SAMPLES_MIN, this.#samples.length) - 1;
+    this.#svg.setAttribute('viewBox', `0 0 ${this.#steps} ${HEIGHT}`);
+    const first = this.#first;
     const values = this.#series.flatMap(({ key }) => this.#samples.map((sample) => sample[key] ?? 0));
     const top = ceiling(Math.max(...values));
     const y = (value) => (HEIGHT - (value / top) * (HEIGHT - 2)).toFixed(2);
@@ -77,16 +89,16 @@ export class Chart {
       });
       path.setAttribute('d', line);
       const isWhole = line && this.#samples.every((sample) => sample[key] !== null && sample[key] !== undefined);
-      area.setAttribute('d', isWhole ? `${line}L${SAMPLES - 1} ${HEIGHT}L${first} ${HEIGHT}Z` : '');
+      area.setAttribute('d', isWhole ? `${line}L${this.#steps} ${HEIGHT}L${first} ${HEIGHT}Z` : '');
     }
     this.#top.textContent = this.#format(top);
     this.#say();
   }
 
   #point(event) {
-    const first = SAMPLES - this.#samples.length;
+    const first = this.#first;
     const { left, width } = this.#svg.getBoundingClientRect();
-    const n = event && Math.round(((event.clientX - left) / width) * (SAMPLES - 1)) - first;
+    const n = event && Math.round(((event.clientX - left) / width) * this.#steps) - first;
     this.#pointed = event && this.#samples[n] ? this.#samples[n] : null;
     this.#line.setAttribute('visibility', this.#pointed ? 'visible' : 'hidden');
     if (this.#pointed) for (const end of ['x1', 'x2']) this.#line.setAttribute(end, first + n);

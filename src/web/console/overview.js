@@ -2,7 +2,7 @@
 
 import { make } from '../page/dom.js';
 import { ask } from './api.js';
-import { Chart } from './chart.js';
+import { Chart, SAMPLES } from './chart.js';
 import { bytesText, count, lastingText, numberText, say } from './text.js';
 
 const EVERY_MS = 2000;
@@ -77,7 +77,7 @@ export function overview(root, { linked }) {
       linked(true);
       if (before && stats.time > before.time) {
         samples.push(sampleOf(stats, before));
-        if (samples.length > 150) samples.shift();
+        if (samples.length > SAMPLES) samples.shift();
         for (const chart of charts) chart.add(samples.at(-1));
       }
       before = stats;
