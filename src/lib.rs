@@ -14,6 +14,7 @@
 //! [`hooks`]; every setting in [`config`]. How it works inside is told from `actors` on, and in `README.md`.
 
 mod actors;
+mod audit;
 pub mod auth;
 pub mod backup;
 #[cfg(feature = "bench")]
@@ -24,6 +25,7 @@ pub mod bench_support;
 pub mod broker;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod hooks;
 pub mod http;
 pub mod media;

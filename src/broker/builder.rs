@@ -25,9 +25,11 @@ use crate::actors::pulse::{self, PressureCell};
 use crate::actors::reaper::Reaper;
 use crate::actors::room::Wake;
 use crate::actors::status::StatusBoard;
+use crate::audit::Audit;
 use crate::auth::{MediaTokens, SecretError, SecretSource, Tokens};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, MediaEngine, StoreEngine};
+use crate::console::Console;
 use crate::hooks::{Authenticator, DynAuthenticator, DynModerator, EventSink, InTurn, LoginRequest, Moderator, Recognised};
 use crate::media::{DiskMediaStore, DynMediaStore, MediaStore};
 #[cfg(feature = "s3")]
@@ -248,7 +250,11 @@ impl BrokerBuilder {
         });
         core.arbiter.spawn(keep_tidy(core.clone()));
         let backend = Arc::new(Backend::new(&core.config(), &core.clock));
-        let broker = Broker { core, tokens, secret, webhooks, backend, thread: Arc::new(thread) };
+        let settings = core.config();
+        let data_dir = &settings.server.data_dir;
+        let console = Arc::new(Console::new(data_dir, core.clock.clone()));
+        let audit = Arc::new(Audit::new(data_dir, settings.console.audit_bytes_max));
+        let broker = Broker { core, tokens, secret, webhooks, backend, console, audit, thread: Arc::new(thread) };
         // Each drop there can be is counted from zero on.
         drop(broker.stats());
         if let Some(sink) = self.event_sink {

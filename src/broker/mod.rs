@@ -30,8 +30,10 @@ pub use self::users::{SessionPortrait, Users};
 use crate::actors::core::Core;
 use crate::actors::lane::Publish;
 use crate::actors::{answered, peer, trace};
+use crate::audit::Audit;
 use crate::auth::{SecretSource, Tokens};
 use crate::config::Config;
+use crate::console::{Console, ConsoleError};
 use crate::metrics::{Metrics, Samples};
 use crate::model::{Draft, Message, MessageClass, Priority, Refusal, Target, UserId};
 use crate::rate::{DropReason, Pressure};
@@ -46,6 +48,8 @@ pub struct Broker {
     pub(crate) secret: SecretSource,
     webhooks: Option<Webhooks>,
     pub(crate) backend: Arc<backend::Backend>,
+    pub(crate) console: Arc<Console>,
+    pub(crate) audit: Arc<Audit>,
     thread: Arc<builder::CoreThread>,
 }
 
@@ -162,6 +166,15 @@ impl Broker {
     pub async fn collect_files(&self) -> Result<usize, Refusal> {
         let core = self.core.clone();
         self.on_thread(async move { crate::actors::media::collect(&core).await }).await
+    }
+
+    /// The token of a new link to the console, while it has no password: `…/console#setup=TOKEN` lets one set it, for half an
+    /// hour, once. A link made before works no more. `None`: there is a password, or the console is switched off.
+    ///
+    /// # Errors
+    /// [`ConsoleError`] when the console's file in the data directory cannot be read.
+    pub fn console_link(&self) -> Result<Option<String>, ConsoleError> {
+        if self.core.config().console.enabled { self.console.link() } else { Ok(None) }
     }
 
     /// Hears what happens from now on. A listener that falls more than 1,024 events behind is told how many it

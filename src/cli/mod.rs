@@ -22,6 +22,7 @@ macro_rules! say {
 mod bench;
 mod broker;
 mod config;
+mod console;
 mod doctor;
 mod key;
 mod logs;
@@ -82,6 +83,9 @@ enum Command {
     /// Keys of the server API.
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// The operator's page.
+    #[command(subcommand)]
+    Console(console::ConsoleCommand),
     /// Send a message to a running broker as a user.
     Send(talk::SendArguments),
     /// Print what reaches a user of a running broker.
@@ -213,6 +217,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Serve(serve)) => serve::run(&serve),
         Some(Command::Token(token)) => token::run(&token),
         Some(Command::Key(command)) => key::run(&command),
+        Some(Command::Console(command)) => console::run(&command),
         Some(Command::Send(arguments)) => talk::send(&arguments),
         Some(Command::Tail(arguments)) => talk::tail(&arguments),
         Some(Command::Doctor(arguments)) => doctor::run(&arguments),

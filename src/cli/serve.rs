@@ -137,6 +137,19 @@ async fn asked_again() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Where the console is; while it has no password, a link to set it, which works for half an hour, once. The token stands
+/// behind the `#`, which a browser sends to nobody.
+fn console(broker: &Broker, url: &str) -> String {
+    if !broker.config().console.enabled {
+        return "off (console.enabled)".to_owned();
+    }
+    match broker.console_link() {
+        Ok(Some(token)) => format!("{url}/console#setup={token}"),
+        Ok(None) => format!("{url}/console"),
+        Err(error) => error.to_string(),
+    }
+}
+
 /// The box a person reads, and the one line a script reads.
 fn announce(broker: &Broker, server: &Server) {
     let config = broker.config();
@@ -151,6 +164,7 @@ fn announce(broker: &Broker, server: &Server) {
         format!("token   {program} token --user alice --data-dir {dir}"),
         format!("check   curl {url}/readyz"),
         format!("client  {url}/sdk/tidings.js"),
+        format!("console {}", console(broker, &url)),
         format!("data    {dir}"),
     ];
     let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);

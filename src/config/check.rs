@@ -56,7 +56,7 @@ impl Config {
     }
 
     /// Every key that serialising leaves out.
-    pub(super) fn secrets(&self) -> [(&'static str, &String); 4] {
+    pub(crate) fn secrets(&self) -> [(&'static str, &String); 4] {
         [
             ("auth.secret", &self.auth.secret),
             ("auth.token04_secret", &self.auth.token04_secret),

@@ -23,8 +23,8 @@ pub use error::ConfigError;
 pub use loader::{Loader, Setting};
 pub use reload::{Reload, ReloadReport};
 pub use sections::{
-    Actors, Api, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Tls,
-    TlsVersion, Users,
+    Actors, Api, Auth, Batch, Console, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine,
+    Tls, TlsVersion, Users,
 };
 pub use webhooks::{OnFailure, Signature, Webhooks, WhenFull};
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub users: Users,
     /// What backends may ask, and how often.
     pub api: Api,
+    /// The operator's page.
+    pub console: Console,
     /// What a room keeps.
     pub room: Room,
     /// What is said in a group.

@@ -49,6 +49,9 @@ const RELOADS: &[(&str, Reload)] = &[
     ("api", Now),
     // The routes are there or not.
     ("api.enabled", Restart),
+    ("console", Now),
+    ("console.enabled", Restart),
+    ("console.audit_bytes_max", Restart),
     ("room", Now),
     ("group", Now),
     ("rate", Now),

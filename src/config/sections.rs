@@ -138,6 +138,24 @@ pub struct Api {
     pub page_max: usize,
 }
 
+/// `[console]`: the operator's page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// How long a session may not be used, seconds, 60 to 86400.
+    pub session_idle_seconds: u64,
+    /// How long a session lasts in all, seconds, 300 to 2592000.
+    pub session_seconds: u64,
+    /// Attempts to log in by one address per minute, 1 to 1000.
+    pub attempts_per_minute: usize,
+    /// Attempts to log in per minute in all, 1 to 10000.
+    pub attempts_per_minute_in_all: usize,
+    /// One file of the audit log, bytes, 65536 to 1 GiB.
+    pub audit_bytes_max: u64,
+}
+
 /// `[room]`: what a room keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,14 +9,17 @@
 //! | `POST /media/uploads`, `/media/tus` | a file in one request, or one that can be resumed |
 //! | `GET /media/{fileUID}/{rendition}` | a file, for whoever sees a message that carries it |
 //! | `/api/v1/…` | the server API, for backends with a key |
+//! | `GET /console`, `/console/…` | the operator's page, and signing in to it |
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
 //! | `GET /metrics/dashboard.json`, `/metrics/alerts.yml` | the metrics as a Grafana dashboard, and rules for Prometheus |
 
 mod admission;
 mod api;
+mod audit;
 #[cfg(feature = "tls")]
 mod certificate;
 mod connection;
+mod console;
 mod demo;
 mod guard;
 mod health;
@@ -56,6 +59,7 @@ impl Broker {
             .route("/metrics/alerts.yml", web::get().to(health::alerts))
             .configure(|app| media::configure(self, app))
             .configure(|app| api::configure(self, app))
-            .configure(pages::configure);
+            .configure(|app| console::configure(self, app))
+            .configure(|app| pages::configure(self, app));
     }
 }

@@ -17,6 +17,8 @@ use actix_web::rt::task::JoinHandle;
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
+#[cfg(feature = "tls")]
+use super::connection::Connection;
 use super::connection::Doorman;
 use super::stream::Stream;
 use super::takeover;
@@ -81,7 +83,7 @@ async fn accept(secure: Secure, doorman: Doorman, io: TcpStream) -> Result<(Stre
     let (peer, connection) = (io.peer_addr().ok(), doorman.note(&io));
     #[cfg(feature = "tls")]
     if let Some(tls) = secure {
-        return Ok((Stream::tls(tls.accept(io).await?, connection), peer));
+        return Ok((Stream::tls(tls.accept(io).await?, connection.map(Connection::over_tls)), peer));
     }
     #[cfg(not(feature = "tls"))]
     let None = secure;

@@ -12,6 +12,7 @@ mod broadcast;
 mod changes;
 mod cli;
 mod combine;
+mod console;
 mod crash;
 mod group;
 mod group_manage;

@@ -7,6 +7,8 @@
 //! is not served. Nothing here decides who may do what to whom; that is the actors', as for clients.
 
 mod answer;
+mod audit;
+mod care;
 mod gate;
 mod groups;
 mod input;
@@ -50,6 +52,8 @@ handlers! {
     rooms::{create_room, list_rooms, get_room, destroy_room, list_room_members, kick_room_members, get_room_attributes, change_room_attributes},
     groups::{create_group, list_groups, get_group, change_group, dismiss_group, list_group_members, list_muted_members, add_group_members, kick_group_members, get_group_member, change_group_member, mute_group_members, mute_group, unmute_group, get_group_attributes, change_group_attributes, transfer_group},
     ops::{get_stats, list_sessions, kick_session, stream_events, list_uploads, get_storage, get_config},
+    audit::{list_audit},
+    care::{get_webhooks, list_dead_letters, resend_dead_letter, discard_dead_letter, take_backup},
 }
 
 /// This document: everything a backend needs to know.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, get, post, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, get, post, web};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use super::input::{Host, PageQuery, encode_cursor, number_cursor};
 use super::objects::Session;
 use crate::broker::Broker;
 use crate::hooks::Event;
+use crate::http::console::ConsoleCaller;
 use crate::metrics::class_label;
 use crate::model::{Conversation, Message, Refusal};
 use crate::protocol::{Dress, Variant, encode_dressed};
@@ -245,29 +246,39 @@ async fn going_down(broker: &Broker) {
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])), params(EventsQuery),
     responses((status = 200, description = "One `data:` line of JSON per event.", body = String, content_type = "text/event-stream"), Problems))]
 #[get("/events")]
-pub(super) async fn stream_events(Host(broker): Host, query: web::Query<EventsQuery>) -> Answer {
+pub(super) async fn stream_events(Host(broker): Host, request: HttpRequest, query: web::Query<EventsQuery>) -> Answer {
     let query = query.into_inner();
     let ends = query.seconds.map(|seconds| tokio::time::Instant::now() + Duration::from_secs(seconds.min(3600).into()));
     let far = tokio::time::Instant::now() + Duration::from_secs(365 * 24 * 60 * 60);
     let until = ends.unwrap_or(far);
-    let begin = (broker.subscribe(), broker, query, true);
-    let lines = futures_util::stream::unfold(begin, move |(mut events, broker, query, first)| async move {
-        if first {
-            return Some((Ok::<_, actix_web::Error>(Bytes::from_static(b": hello\n\n")), (events, broker, query, false)));
-        }
-        loop {
-            tokio::select! {
-                event = events.next() => {
-                    let told = query.told(&event?);
-                    if let Some(told) = told {
-                        return Some((Ok(Bytes::from(format!("data: {told}\n\n"))), (events, broker, query, false)));
+    // What a console hears ends with its session; a key's stream goes on.
+    let console = request.extensions().get::<ConsoleCaller>().cloned();
+    let may_hear = move |broker: &Broker| console.as_ref().is_none_or(|caller| caller.is_signed_in(broker));
+    let begin = (broker.subscribe(), query, true);
+    let lines = futures_util::stream::unfold(begin, move |(mut events, query, first)| {
+        let (broker, may_hear) = (broker.clone(), may_hear.clone());
+        async move {
+            if first {
+                return Some((Ok::<_, actix_web::Error>(Bytes::from_static(b": hello\n\n")), (events, query, false)));
+            }
+            loop {
+                tokio::select! {
+                    event = events.next() => {
+                        let event = event?;
+                        if !may_hear(&broker) {
+                            return None;
+                        }
+                        let told = query.told(&event);
+                        if let Some(told) = told {
+                            return Some((Ok(Bytes::from(format!("data: {told}\n\n"))), (events, query, false)));
+                        }
                     }
+                    () = tokio::time::sleep(SIGN_OF_LIFE) => {
+                        return may_hear(&broker).then(|| (Ok(Bytes::from_static(b": still here\n\n")), (events, query, false)));
+                    }
+                    () = tokio::time::sleep_until(until) => return None,
+                    () = going_down(&broker) => return None,
                 }
-                () = tokio::time::sleep(SIGN_OF_LIFE) => {
-                    return Some((Ok(Bytes::from_static(b": still here\n\n")), (events, broker, query, false)));
-                }
-                () = tokio::time::sleep_until(until) => return None,
-                () = going_down(&broker) => return None,
             }
         }
     });
@@ -366,8 +377,10 @@ pub(super) async fn get_config(Host(broker): Host) -> Answer {
 fn shown(broker: &Broker) -> Value {
     let config = broker.config();
     let mut shown = serde_json::to_value(&*config).unwrap_or_default();
-    for (name, secret) in [("secret", &config.auth.secret), ("token04_secret", &config.auth.token04_secret)] {
-        shown["auth"][name] = if secret.is_empty() { "" } else { "***" }.into();
+    for (key, secret) in config.secrets() {
+        if let Some((section, name)) = key.split_once('.') {
+            shown[section][name] = if secret.is_empty() { "" } else { "***" }.into();
+        }
     }
     shown
 }
