@@ -22,6 +22,8 @@ use crate::store::RowWrite;
 pub(crate) enum As {
     /// A user's, who must be known.
     User(UserId),
+    /// A user's, who must be known, but need not be inside the room or group it sends to.
+    Outside(UserId),
     /// The server's own.
     System,
     /// That of a group's owner.
@@ -45,11 +47,12 @@ pub(crate) async fn run(core: Arc<Core>, whom: As, work: Work) -> Result<String,
     }
     let (reply, outcome) = oneshot::channel();
     let its_core = core.clone();
+    let from_outside = matches!(whom, As::Outside(_));
     let going = async move {
         match profile(&its_core, whom).await {
             Ok(me) => {
                 let (framed, frame) = oneshot::channel();
-                Session::stand_in(its_core.clone(), me.clone()).dispatch(work, &me, Answerer::of_host(its_core, framed));
+                Session::stand_in(its_core.clone(), me.clone(), from_outside).dispatch(work, &me, Answerer::of_host(its_core, framed));
                 let result = answered(frame).await.map(|frame| match serde_json::from_str::<Frame<'_>>(&frame) {
                     Ok(frame) => frame.result.get().to_owned(),
                     Err(_) => frame.to_string(),
@@ -69,8 +72,8 @@ pub(crate) async fn run(core: Arc<Core>, whom: As, work: Work) -> Result<String,
 async fn profile(core: &Arc<Core>, whom: As) -> Result<UserProfile, Refusal> {
     let user = match whom {
         As::System => return system(core).await,
-        As::User(user) if core.is_system(&user) => return system(core).await,
-        As::User(user) => user,
+        As::User(user) | As::Outside(user) if core.is_system(&user) => return system(core).await,
+        As::User(user) | As::Outside(user) => user,
         As::OwnerOf(group) => answered(ask(|reply| core.groups.tell(core, &group, group::WhoOwns { reply }))?).await?,
     };
     let asked = user.clone();

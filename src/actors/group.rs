@@ -197,7 +197,7 @@ impl Handler<Held<Publish>> for Group {
     fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
         self.busy = true;
         let publish = held.open();
-        match self.may_write(&publish.sender) {
+        match self.may_write(&publish) {
             Ok(conversation) => lane::publish(self, publish, &conversation, ctx),
             Err(refusal) => {
                 answer(publish.reply, Err(refusal));
@@ -309,11 +309,12 @@ impl Owner for Group {
         &mut self.lane
     }
 
-    fn may_write(&mut self, sender: &UserId) -> Result<Conversation, Refusal> {
+    fn may_write(&mut self, publish: &Publish) -> Result<Conversation, Refusal> {
         let now_ms = self.core.clock.wall_ms();
-        let from_outside = self.core.is_system(sender);
+        let (sender, is_system) = (&publish.sender, self.core.is_system(&publish.sender));
         let state = self.existing()?;
-        if !from_outside {
+        // Who is inside keeps to what holds for members, also when the host sends for it.
+        if !(is_system || publish.from_outside && state.inside(sender).is_err()) {
             state.speaker(sender, now_ms)?;
         }
         Ok(state.conversation())

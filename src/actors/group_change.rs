@@ -243,6 +243,7 @@ impl Group {
             sender: by.clone(),
             origin: 0,
             by_host: true,
+            from_outside: false,
             target,
             draft: Draft::of(Body::Tips(Box::new(tips))),
             asked: None,

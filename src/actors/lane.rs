@@ -40,6 +40,8 @@ pub(crate) struct Publish {
     pub(crate) origin: u64,
     /// The host sends in its sender's name: no quota of the sender's, no moderator.
     pub(crate) by_host: bool,
+    /// Its sender need not be inside: a room or group hears it all the same.
+    pub(crate) from_outside: bool,
     pub(crate) target: Target,
     pub(crate) draft: Draft,
     /// What the sender asked for, where something else is kept in its place.
@@ -102,7 +104,7 @@ pub(crate) trait Owner: Deliver {
     ///
     /// # Errors
     /// The owner's own refusals.
-    fn may_write(&mut self, sender: &UserId) -> Result<Conversation, Refusal>;
+    fn may_write(&mut self, publish: &Publish) -> Result<Conversation, Refusal>;
     /// A message below this one was accepted.
     fn answered(&mut self, _root_seq: u64, _ctx: &mut Context<Self>) {}
 }

@@ -123,7 +123,7 @@ impl Owner for Peer {
         &mut self.lane
     }
 
-    fn may_write(&mut self, _: &UserId) -> Result<Conversation, Refusal> {
+    fn may_write(&mut self, _: &Publish) -> Result<Conversation, Refusal> {
         Ok(self.conversation())
     }
 

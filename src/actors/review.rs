@@ -108,7 +108,7 @@ fn go_on<A: Owner>(owner: &mut A, ctx: &mut Context<A>) {
 
 fn obey<A: Owner>(owner: &mut A, mut publish: Publish, verdict: Verdict, ctx: &mut Context<A>) {
     // Whoever was put out meanwhile says nothing more.
-    let conversation = match owner.may_write(&publish.sender) {
+    let conversation = match owner.may_write(&publish) {
         Ok(conversation) => conversation,
         Err(refusal) => return answer(publish.reply, Err(refusal)),
     };

@@ -444,7 +444,7 @@ impl Handler<Held<Publish>> for Room {
 
     fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
         let publish = held.open();
-        let conversation = match self.may_write(&publish.sender) {
+        let conversation = match self.may_write(&publish) {
             Ok(conversation) => conversation,
             Err(refusal) => {
                 answer(publish.reply, Err(refusal));
@@ -522,8 +522,9 @@ impl Owner for Room {
         &mut self.lane
     }
 
-    fn may_write(&mut self, sender: &UserId) -> Result<Conversation, Refusal> {
-        self.inside(sender).map(|state| state.conversation())
+    fn may_write(&mut self, publish: &Publish) -> Result<Conversation, Refusal> {
+        let state = if publish.from_outside { self.existing() } else { self.inside(&publish.sender) };
+        state.map(|state| state.conversation())
     }
 }
 

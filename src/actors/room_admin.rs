@@ -1,5 +1,7 @@
 //! What the host does to a room from outside: makes it, ends it, puts members out. Nobody inside is asked.
 
+use std::collections::BTreeMap;
+
 use actix::prelude::*;
 use serde_json::json;
 
@@ -9,7 +11,7 @@ use super::fanout::announce;
 use super::room::{Movement, Room};
 use super::user::PlaceLost;
 use super::{Reply, answer};
-use crate::model::{Refusal, RoomId, RoomInfo, UserId};
+use crate::model::{Refusal, RoomAttribute, RoomId, RoomInfo, UserId};
 use crate::protocol::RoomStart;
 
 /// `roomStateChanged`: the room does not exist any more. Source: spec 2.9, `RoomEvent`.
@@ -45,6 +47,8 @@ pub(crate) struct Portrait {
     pub(crate) incarnation: u64,
     pub(crate) destroy_delay_seconds: u64,
     pub(crate) members: usize,
+    pub(crate) attributes: BTreeMap<String, RoomAttribute>,
+    pub(crate) attributes_version: u64,
 }
 
 /// What is the room now?
@@ -138,6 +142,8 @@ impl Handler<Held<About>> for Room {
             incarnation: state.record.incarnation,
             destroy_delay_seconds: state.record.destroy_delay_seconds,
             members: state.len(),
+            attributes: state.record.attributes.clone(),
+            attributes_version: state.attributes_version,
         });
         answer(held.open().reply, portrait);
         self.leave_if_unused(ctx);

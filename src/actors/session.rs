@@ -53,6 +53,8 @@ pub(crate) struct Session {
     pub(super) link: Arc<Link>,
     /// The host asks in a user's name: quotas of users do not hold, nor does a moderator look.
     pub(super) by_host: bool,
+    /// With it: what is sent to a room or group comes from whoever it is, inside or not.
+    pub(super) from_outside: bool,
     phase: Phase,
     malformed: u32,
     said_goodbye: bool,
@@ -60,13 +62,13 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(core: Arc<Core>, link: Arc<Link>) -> Self {
-        Self { core, link, by_host: false, phase: Phase::Greeting, malformed: 0, said_goodbye: false }
+        Self { core, link, by_host: false, from_outside: false, phase: Phase::Greeting, malformed: 0, said_goodbye: false }
     }
 
     /// What speaks for the host in a user's name: never an actor, and nobody delivers to its link.
-    pub(super) fn stand_in(core: Arc<Core>, profile: UserProfile) -> Self {
+    pub(super) fn stand_in(core: Arc<Core>, profile: UserProfile, from_outside: bool) -> Self {
         let link = core.detached_link();
-        Self { by_host: true, phase: Phase::In(ProfileCell::new(profile)), ..Self::new(core, link) }
+        Self { by_host: true, from_outside, phase: Phase::In(ProfileCell::new(profile)), ..Self::new(core, link) }
     }
 }
 

@@ -254,7 +254,7 @@ impl BrokerBuilder {
         let data_dir = &settings.server.data_dir;
         let console = Arc::new(Console::new(data_dir, core.clock.clone()));
         let audit = Arc::new(Audit::new(data_dir, settings.console.audit_bytes_max));
-        let broker = Broker { core, tokens, secret, webhooks, backend, console, audit, thread: Arc::new(thread) };
+        let broker = Broker { core, tokens, secret, webhooks, backend, console, audit, vendor: Arc::default(), thread: Arc::new(thread) };
         // Each drop there can be is counted from zero on.
         drop(broker.stats());
         if let Some(sink) = self.event_sink {

@@ -14,6 +14,7 @@ mod reconfigure;
 mod rooms;
 mod subscribe;
 mod users;
+pub(crate) mod vendor;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -50,6 +51,7 @@ pub struct Broker {
     pub(crate) backend: Arc<backend::Backend>,
     pub(crate) console: Arc<Console>,
     pub(crate) audit: Arc<Audit>,
+    pub(crate) vendor: Arc<vendor::VendorDesk>,
     thread: Arc<builder::CoreThread>,
 }
 
@@ -130,8 +132,8 @@ impl Broker {
         core.accepting()?;
         draft.validate(from, to, &core.config().limits)?;
         let (reply, outcome) = oneshot::channel();
-        let span = trace::host();
-        let publish = Publish { sender: from.clone(), origin: 0, by_host: false, target: to.clone(), draft, asked: None, reply, span };
+        let (sender, target, span) = (from.clone(), to.clone(), trace::host());
+        let publish = Publish { sender, origin: 0, by_host: false, from_outside: false, target, draft, asked: None, reply, span };
         match to {
             Target::Peer(other) => core.peers.tell(core, &peer::key(from, other), publish)?,
             Target::Room(room) => core.rooms.tell(core, room, publish)?,

@@ -1,12 +1,14 @@
 //! What a host may know of rooms, and do to them from outside.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::oneshot;
 
 use super::Broker;
 use crate::actors::answered;
 use crate::actors::mint::made_ms;
 use crate::actors::room::{Abolish, About, Expel, Found, Portrait};
-use crate::model::{Attributes, Invalid, Refusal, RoomId, RoomInfo, UserId};
+use crate::model::{Attributes, Invalid, Refusal, RoomAttribute, RoomId, RoomInfo, UserId};
 use crate::protocol::RoomStart;
 
 /// A room as it is now.
@@ -21,6 +23,10 @@ pub struct RoomPortrait {
     pub destroy_delay_seconds: u64,
     /// How many are inside.
     pub members: usize,
+    /// What those inside agreed on.
+    pub attributes: BTreeMap<String, RoomAttribute>,
+    /// How often that changed since the room began or was loaded.
+    pub attributes_version: u64,
 }
 
 /// Everything about rooms; see [`Broker::rooms`].
@@ -91,8 +97,9 @@ impl Rooms {
         let core = &self.broker.core;
         let (reply, outcome) = oneshot::channel();
         core.rooms.tell(core, room, About { reply })?;
-        let Portrait { info, incarnation, destroy_delay_seconds, members } = answered(outcome).await?;
-        Ok(RoomPortrait { info, created_ms: made_ms(incarnation), destroy_delay_seconds, members })
+        let Portrait { info, incarnation, destroy_delay_seconds, members, attributes, attributes_version } = answered(outcome).await?;
+        let created_ms = made_ms(incarnation);
+        Ok(RoomPortrait { info, created_ms, destroy_delay_seconds, members, attributes, attributes_version })
     }
 
     /// Rooms after one, in the order of their ids, at most `count_max`.

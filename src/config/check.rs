@@ -20,6 +20,10 @@ impl Config {
             return Err(ConfigError::Conflict("media.store is \"s3\", but media.s3_bucket is empty: set the bucket's name".into()));
         }
         self.check_webhooks()?;
+        if self.vendor_api.enabled && self.vendor_api.server_secret.is_empty() {
+            let missing = "vendor_api.enabled is true, but vendor_api.server_secret is empty: set the secret that calls are signed with";
+            return Err(ConfigError::Conflict(missing.into()));
+        }
         self.check_system_user()?;
         let tls = &self.tls;
         if tls.certificate.as_os_str().is_empty() != tls.key.as_os_str().is_empty() {
@@ -56,12 +60,13 @@ impl Config {
     }
 
     /// Every key that serialising leaves out.
-    pub(crate) fn secrets(&self) -> [(&'static str, &String); 4] {
+    pub(crate) fn secrets(&self) -> [(&'static str, &String); 5] {
         [
             ("auth.secret", &self.auth.secret),
             ("auth.token04_secret", &self.auth.token04_secret),
             ("webhooks.secret", &self.webhooks.secret),
             ("webhooks.vendor_secret", &self.webhooks.vendor_secret),
+            ("vendor_api.server_secret", &self.vendor_api.server_secret),
         ]
     }
 
@@ -246,6 +251,7 @@ mod tests {
         let mut config = Config::default();
         config.auth.secret = "a very secret text".into();
         config.auth.token04_secret = "12345678901234567890123456789012".into();
+        config.vendor_api.server_secret = "another very secret text".into();
         let printed = format!("{config:?} {config:#?} {}", serde_json::to_string(&config).unwrap());
         assert!(!printed.contains("very secret") && !printed.contains("1234567890"), "{printed}");
         assert!(printed.contains("***"));

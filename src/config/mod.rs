@@ -24,7 +24,7 @@ pub use loader::{Loader, Setting};
 pub use reload::{Reload, ReloadReport};
 pub use sections::{
     Actors, Api, Auth, Batch, Console, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine,
-    Tls, TlsVersion, Users,
+    Tls, TlsVersion, Users, VendorApi, VendorSignature,
 };
 pub use webhooks::{OnFailure, Signature, Webhooks, WhenFull};
 
@@ -50,6 +50,8 @@ pub struct Config {
     pub api: Api,
     /// The operator's page.
     pub console: Console,
+    /// The same in the vendor's shape.
+    pub vendor_api: VendorApi,
     /// What a room keeps.
     pub room: Room,
     /// What is said in a group.

@@ -45,6 +45,13 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("console.attempts_per_minute", (1, 1000)),
     ("console.attempts_per_minute_in_all", (1, 10_000)),
     ("console.audit_bytes_max", (65_536, GIB)),
+    ("vendor_api.timestamp_tolerance_seconds", (1, 3600)),
+    ("vendor_api.nonces_max", (1000, 10_000_000)),
+    ("vendor_api.calls_per_second", (1, 100_000)),
+    ("vendor_api.group_and_room_messages_per_second", (1, 100_000)),
+    ("vendor_api.changes_of_one_group_per_second", (1, 100_000)),
+    ("vendor_api.looks_into_one_room_per_second", (1, 100_000)),
+    ("vendor_api.group_lists_per_second", (1, 100_000)),
     ("room.grace_seconds", (0, 3600)),
     ("rate.sends_per_second", (1, 100_000)),
     ("rate.burst", (1, 100_000)),
@@ -195,7 +202,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
 
 /// Keys whose values are never shown.
 pub(super) fn is_secret(key: &str) -> bool {
-    matches!(key, "auth.secret" | "auth.token04_secret" | "webhooks.secret" | "webhooks.vendor_secret")
+    matches!(key, "auth.secret" | "auth.token04_secret" | "webhooks.secret" | "webhooks.vendor_secret" | "vendor_api.server_secret")
 }
 
 fn range(key: &str) -> Option<(i64, i64)> {
@@ -208,8 +215,9 @@ pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
         (_, Value::Integer(number)) => range(key).is_none_or(|(min, max)| (min..=max).contains(number)),
         ("server.listen", Value::String(text)) => text.parse::<SocketAddr>().is_ok(),
         ("server.data_dir", Value::String(text)) => (1..=4096).contains(&text.len()) && !text.contains('\0'),
-        ("auth.secret", Value::String(text)) => text.is_empty() || (16..=1024).contains(&text.len()),
+        ("auth.secret" | "vendor_api.server_secret", Value::String(text)) => text.is_empty() || (16..=1024).contains(&text.len()),
         ("auth.token04_secret", Value::String(text)) => text.is_empty() || text.len() == 32,
+        ("vendor_api.signature", Value::String(text)) => matches!(text.as_str(), "md5" | "hmac-sha256" | "both"),
         ("store.engine", Value::String(text)) => matches!(text.as_str(), "sled" | "memory"),
         ("store.backup_dir", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
         ("tls.min_version", Value::String(text)) => matches!(text.as_str(), "1.2" | "1.3"),
@@ -254,11 +262,12 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
         "server.listen" => "an IP address and port such as 127.0.0.1:7080",
         "server.data_dir" => "a path of 1 to 4096 bytes",
         "server.origins" => "a list of at most 1000 entries, each \"*\" or like \"https://www.example.com\"",
-        "auth.secret" => "a text of 16 to 1024 bytes, or an empty one",
+        "auth.secret" | "vendor_api.server_secret" => "a text of 16 to 1024 bytes, or an empty one",
         "auth.token04_secret" => "a text of exactly 32 bytes, or an empty one",
         "tls.certificate" | "tls.key" => "a path of at most 4096 bytes, or an empty text",
         "tls.min_version" => "\"1.2\" or \"1.3\"",
         "users.system" => "a userID",
+        "vendor_api.signature" => "\"md5\", \"hmac-sha256\" or \"both\"",
         "store.engine" => "\"sled\" or \"memory\"",
         "store.backup_dir" => "a path of at most 4096 bytes, or an empty text",
         "media.store" => "\"disk\" or \"s3\"",

@@ -79,6 +79,7 @@ const RELOADS: &[(&str, Reload)] = &[
     ("media.s3_prefix", Restart),
     ("media.probes_max", Restart),
     ("webhooks", Restart),
+    ("vendor_api", Restart),
     ("limits", Now),
     ("log", Restart),
     ("log.filter", Now),

@@ -156,6 +156,56 @@ pub struct Console {
     pub audit_bytes_max: u64,
 }
 
+/// How calls of `[vendor_api]` are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VendorSignature {
+    /// MD5 of a few fields and the secret: the vendor's own.
+    Md5,
+    /// HMAC-SHA-256 of the whole call.
+    HmacSha256,
+    /// Either.
+    Both,
+}
+
+/// `[vendor_api]`: calls in the vendor's shape. `Debug` masks the secret and `Serialize` leaves it out.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VendorApi {
+    /// Whether `/?Action=…` is served.
+    pub enabled: bool,
+    /// What calls are signed with, 16 to 1024 bytes; empty while it is off.
+    #[serde(skip_serializing)]
+    pub server_secret: String,
+    /// How calls are signed.
+    pub signature: VendorSignature,
+    /// How far a call's time may be off, seconds, 1 to 3600.
+    pub timestamp_tolerance_seconds: u64,
+    /// Nonces that are remembered, 1000 to 10000000.
+    pub nonces_max: usize,
+    /// Calls of one action per second, 1 to 100000.
+    pub calls_per_second: usize,
+    /// Messages to groups, and messages to rooms, per second, 1 to 100000.
+    pub group_and_room_messages_per_second: usize,
+    /// Calls per second about members, owner or end of one group, 1 to 100000.
+    pub changes_of_one_group_per_second: usize,
+    /// Calls per second that ask who of some users is in one room, 1 to 100000.
+    pub looks_into_one_room_per_second: usize,
+    /// Calls per second for the list of all groups, 1 to 100000.
+    pub group_lists_per_second: usize,
+}
+
+impl fmt::Debug for VendorApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secret = if self.server_secret.is_empty() { "unset" } else { "***" };
+        f.debug_struct("VendorApi")
+            .field("enabled", &self.enabled)
+            .field("server_secret", &secret)
+            .field("signature", &self.signature)
+            .finish_non_exhaustive()
+    }
+}
+
 /// `[room]`: what a room keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

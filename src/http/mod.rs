@@ -10,6 +10,7 @@
 //! | `GET /media/{fileUID}/{rendition}` | a file, for whoever sees a message that carries it |
 //! | `/api/v1/…` | the server API, for backends with a key |
 //! | `GET /console`, `/console/…` | the operator's page, and signing in to it |
+//! | `/?Action=…` | the same in the vendor's shape, where it is switched on |
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
 //! | `GET /metrics/dashboard.json`, `/metrics/alerts.yml` | the metrics as a Grafana dashboard, and rules for Prometheus |
 
@@ -35,6 +36,7 @@ mod stream;
 mod takeover;
 #[cfg(feature = "tls")]
 mod tls;
+mod vendor;
 mod wire;
 mod ws;
 
@@ -60,6 +62,8 @@ impl Broker {
             .configure(|app| media::configure(self, app))
             .configure(|app| api::configure(self, app))
             .configure(|app| console::configure(self, app))
+            // Before the page, which is at the same path.
+            .configure(|app| vendor::configure(self, app))
             .configure(|app| pages::configure(self, app));
     }
 }

@@ -49,6 +49,8 @@ mod tidy;
 mod tls;
 mod upgrade;
 mod users;
+mod vendor;
+mod vendor_actions;
 mod versions;
 mod webhooks;
 mod webhooks_crash;

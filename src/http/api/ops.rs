@@ -382,6 +382,7 @@ fn shown(broker: &Broker) -> Value {
             shown[section][name] = if secret.is_empty() { "" } else { "***" }.into();
         }
     }
+    shown["vendor_api"]["server_secret"] = if config.vendor_api.server_secret.is_empty() { "" } else { "***" }.into();
     shown
 }
 

@@ -5,6 +5,7 @@ mod client;
 mod fetch;
 mod held_store;
 mod sink;
+pub(crate) mod vendor;
 mod world;
 
 use std::future::Future;

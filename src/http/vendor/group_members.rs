@@ -1,0 +1,154 @@
+//! Who is in a group, and as what.
+
+use serde_json::{Map, Value, json};
+
+use super::call::{Call, Outcome, errors_of, failed, partly};
+use super::codes::{Fault, code};
+use super::fields;
+use crate::actors::errand::As;
+use crate::model::{GroupId, Refusal};
+
+/// Users of one call. Source: spec 6.2, `AddGroupMembers`.
+const ADDED_MAX: usize = 100;
+/// Source: spec 6.2, `KickoutGroupUser`.
+const KICKED_MAX: usize = 50;
+/// Source: the vendor's pages on nicknames and muting.
+const CHANGED_MAX: usize = 20;
+const REASON_BYTES_MAX: usize = 32;
+/// Members of one page. Source: the vendor's page on `QueryGroupMemberList`.
+const PAGE_MAX: usize = 1_000;
+
+pub(super) async fn list(call: &Call<'_>) -> Outcome {
+    let group = call.group()?;
+    let limit = call.limit(PAGE_MAX)?;
+    let mut next = call.next()?;
+    let total = call.ask_group(&group, "queryGroupMemberCount", json!({})).await?["count"].take();
+    let mut members = Vec::new();
+    loop {
+        let count = (limit - members.len()).min(call.broker.config().limits.group_member_page_max);
+        let page = call.ask_group(&group, "queryGroupMemberList", json!({"config": {"count": count, "nextFlag": next}})).await?;
+        let list = page["userList"].as_array().into_iter().flatten();
+        members.extend(
+            list.map(
+                |member| json!({"UserId": member["userID"], "UserName": member["userName"], "UserNickName": member["memberNickname"]}),
+            ),
+        );
+        next = page["nextFlag"].as_u64().unwrap_or(0);
+        if next == 0 || members.len() >= limit {
+            break;
+        }
+    }
+    Ok(fields([("TotalCount", total), ("Next", next.into()), ("MemberList", members.into())]).into())
+}
+
+pub(super) async fn add(call: &Call<'_>) -> Outcome {
+    let from = call.operator().await?;
+    let group = call.group()?;
+    let mut users = Vec::new();
+    for member in call.input.objects("GroupMemberInfos")? {
+        if member.maybe_number("EnterGroupTime")?.unwrap_or(0) != 0 {
+            return Err(member.wrong("EnterGroupTime", "is given: a member is in from now on"));
+        }
+        if member.flag("IsInvite")? {
+            return Err(member.wrong("IsInvite", "is 1: nobody is asked, who is added is in"));
+        }
+        users.push(member.text("UserId")?.to_owned());
+    }
+    if users.is_empty() {
+        users = call.input.texts("UserIds")?;
+    }
+    users.sort_unstable();
+    users.dedup();
+    users.retain(|user| user != from.as_str());
+    call.count("UserIds", users.len(), ADDED_MAX)?;
+    for user in &users {
+        call.user_id("UserIds", user)?;
+    }
+    let added = match call.as_owner(&group, "inviteUsersIntoGroup", json!({"userIDs": users})).await {
+        Ok(added) => added,
+        Err(refusal @ (Refusal::UserMissing(_) | Refusal::GroupFull { .. })) => {
+            let fault = Fault::from(refusal);
+            let errors: Vec<Value> = users.iter().map(|user| failed(user, fault.code)).collect();
+            return Err(fault.with(fields([("ErrorUsers", errors.into())])));
+        }
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let count = added["userList"].as_array().map_or(0, Vec::len);
+    partly("ErrorUsers", errors_of(&added["errorUserList"]), count, Map::new())
+}
+
+pub(super) async fn kick(call: &Call<'_>) -> Outcome {
+    call.operator().await?;
+    let group = call.group()?;
+    let users = call.user_ids("UserId", KICKED_MAX)?;
+    let reason = call.input.text_or_empty("CustomReason")?;
+    if reason.len() > REASON_BYTES_MAX {
+        return Err(call.input.wrong("CustomReason", &format!("is {} bytes, the limit is {REASON_BYTES_MAX}", reason.len())));
+    }
+    for user in &users {
+        call.user_id("UserId", user)?;
+    }
+    let kicked = match call.as_owner(&group, "kickGroupMembers", json!({"userIDs": users})).await {
+        Ok(kicked) => kicked,
+        Err(Refusal::KickFailed | Refusal::NotInGroup(_)) => {
+            let errors = users.iter().map(|user| failed(user, code::NOT_A_MEMBER)).collect();
+            return partly("ErrorList", errors, 0, Map::new());
+        }
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let count = kicked["kickedUserIDs"].as_array().map_or(0, Vec::len);
+    let mut errors = errors_of(&kicked["errorUserList"]);
+    for error in errors.iter_mut().filter(|error| error["SubCode"] == code::NOT_IN_GROUP) {
+        error["SubCode"] = code::NOT_A_MEMBER.into();
+    }
+    let notes = if reason.is_empty() { Vec::new() } else { vec!["CustomReason: it is told to nobody".to_owned()] };
+    Ok(partly("ErrorList", errors, count, Map::new())?.noting(notes))
+}
+
+pub(super) async fn nicknames(call: &Call<'_>) -> Outcome {
+    call.operator().await?;
+    let group = call.group()?;
+    let members = call.input.objects("UserIds")?;
+    call.count("UserIds", members.len(), CHANGED_MAX)?;
+    let (mut errors, mut done) = (Vec::new(), 0);
+    for member in members {
+        let (user, nickname) = (member.text("UserId")?, member.text_or_empty("Nickname")?);
+        match nickname_of(call, &group, user, nickname).await {
+            Ok(()) => done += 1,
+            Err(fault) => errors.push(failed(user, fault.code)),
+        }
+    }
+    partly("ErrorUsers", errors, done, Map::new())
+}
+
+async fn nickname_of(call: &Call<'_>, group: &GroupId, user: &str, nickname: &str) -> Result<(), Fault> {
+    call.user_id("UserId", user)?;
+    call.as_owner(group, "setGroupMemberNickname", json!({"forUserID": user, "nickname": nickname})).await?;
+    Ok(())
+}
+
+pub(super) async fn mute(call: &Call<'_>) -> Outcome {
+    call.operator().await?;
+    let group = call.group()?;
+    let users = call.user_ids("UserIds", CHANGED_MAX)?;
+    for user in &users {
+        call.user_id("UserIds", user)?;
+    }
+    let duration = call.input.maybe_number("Duration")?.unwrap_or(0);
+    let config = json!({"duration": if duration == 0 { -1 } else { duration }});
+    let args = json!({"groupID": group, "userIDs": users, "isMute": duration != 0, "config": config});
+    match call.run(As::OwnerOf(group), "muteGroupMembers", &args).await {
+        Ok(muted) => {
+            let errors = errors_of(&muted["errorUserList"]);
+            let count = users.len().saturating_sub(errors.len());
+            partly("ErrorUsers", errors, count, Map::new())
+        }
+        Err(refusal @ (Refusal::NotInGroup(_) | Refusal::NoAuthority)) => {
+            let fault = Fault::from(refusal);
+            let errors: Vec<Value> = users.iter().map(|user| failed(user, fault.code)).collect();
+            let all = Fault::new(code::ALL_FAILED, "none of the users was muted or let speak: see ErrorUsers");
+            Err(all.with(fields([("ErrorUsers", errors.into())])))
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}

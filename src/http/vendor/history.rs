@@ -1,0 +1,121 @@
+//! Messages that were sent, the newest first.
+
+use serde_json::{Value, json};
+
+use super::call::{Call, Outcome};
+use super::codes::Fault;
+use super::fields;
+use crate::actors::errand::As;
+
+/// Messages of one page, when nothing is asked for. Source: spec 6.2.
+const LIMIT: i64 = 10;
+/// The most. Source: the same.
+const LIMIT_MAX: i64 = 100;
+
+pub(super) async fn peer(call: &Call<'_>) -> Outcome {
+    let from = call.operator().await?;
+    let to = call.user_id("ToUserId", call.input.text("ToUserId")?)?;
+    page(call, As::User(from), to.as_str(), 0).await
+}
+
+pub(super) async fn group(call: &Call<'_>) -> Outcome {
+    let group = call.group()?;
+    page(call, As::System, group.as_str(), 2).await
+}
+
+async fn page(call: &Call<'_>, reader: As, id: &str, kind: u8) -> Outcome {
+    let limits = &call.broker.config().limits;
+    let limit = match call.input.maybe_number("Limit")?.unwrap_or(LIMIT) {
+        asked if asked <= 0 => LIMIT,
+        asked => asked.min(LIMIT_MAX),
+    };
+    let count = usize::try_from(limit).unwrap_or(1).min(limits.history_page_max);
+    let mut config = json!({"count": count, "reverse": true});
+    if let next @ 1.. = call.next()? {
+        config["nextMessage"] = json!({"messageSeq": next});
+    }
+    let empty_too = call.input.flag("WithEmptyMsg")?;
+    let args = json!({"conversationID": id, "conversationType": kind, "config": config});
+    let page = call.run(reader, "queryHistoryMessage", &args).await.map_err(Fault::from)?;
+    let messages = page["messageList"].as_array().map_or(&[][..], Vec::as_slice);
+    let oldest = messages.first().and_then(|message| message["messageSeq"].as_u64()).filter(|seq| *seq > 1);
+    // Some of a page may be hidden from its reader, so that less than a page says nothing.
+    let more = messages.len() == count || page["more"] == true;
+    let list: Vec<Value> = messages.iter().rev().filter(|message| empty_too || message["type"] != 31).map(told).collect();
+    Ok(fields([("Next", oldest.filter(|_| more).unwrap_or(0).into()), ("List", list.into())]).into())
+}
+
+/// A message in the vendor's words.
+fn told(message: &Value) -> Value {
+    let kind = message["type"].as_u64().unwrap_or(0);
+    let revoked = kind == 31;
+    let mut told = json!({
+        "Sender": message["senderUserID"],
+        "MsgType": if revoked { message["originalMessageType"].clone() } else { kind.into() },
+        "MsgId": message["messageID"].as_str().and_then(|id| id.parse::<u64>().ok()),
+        "MsgSeq": message["messageSeq"],
+        "MsgTime": message["timestamp"],
+        "Payload": message["extendedData"].as_str().unwrap_or_default(),
+        "IsEmpty": if revoked { 2 } else { 0 },
+        "MsgBody": match kind {
+            31 => String::new(),
+            1 | 20 | 200 => message["message"].as_str().unwrap_or_default().to_owned(),
+            11..=14 => encoded(&file(message).to_string()),
+            _ => encoded(&message.to_string()),
+        },
+    });
+    if kind == 200 {
+        told["SubMsgType"] = message["subType"].as_u64().unwrap_or(0).into();
+    }
+    told
+}
+
+/// What a message says of its file. Source: the vendor's page on `QueryPeerMsg`.
+fn file(message: &Value) -> Value {
+    let names = [
+        ("fileName", "file_name"),
+        ("fileSize", "file_size"),
+        ("fileDownloadUrl", "download_url"),
+        ("audioDuration", "media_duration"),
+        ("videoDuration", "media_duration"),
+        ("originalImageWidth", "origin_image_width"),
+        ("originalImageHeight", "origin_image_height"),
+        ("largeImageDownloadUrl", "large_image_download_url"),
+        ("largeImageWidth", "large_image_width"),
+        ("largeImageHeight", "large_image_height"),
+        ("thumbnailDownloadUrl", "thumbnail_download_url"),
+        ("thumbnailWidth", "thumbnail_width"),
+        ("thumbnailHeight", "thumbnail_height"),
+        ("videoFirstFrameDownloadUrl", "video_first_frame_download_url"),
+        ("videoFirstFrameWidth", "video_first_frame_width"),
+        ("videoFirstFrameHeight", "video_first_frame_height"),
+    ];
+    let there = names.iter().filter(|(ours, _)| !message[ours].is_null());
+    there.map(|(ours, theirs)| ((*theirs).to_owned(), message[ours].clone())).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// Percent-encoded: the vendor tells its callers to URL-decode such bodies.
+fn encoded(text: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_that_are_json_are_percent_encoded() {
+        assert_eq!(encoded(r#"{"a": "é+~"}"#), "%7B%22a%22%3A%20%22%C3%A9%2B~%22%7D");
+    }
+
+    #[test]
+    fn what_was_taken_back_is_empty() {
+        let told = told(&json!({"type": 31, "originalMessageType": 1, "messageID": "18446744073709551615", "messageSeq": 4}));
+        assert_eq!((&told["IsEmpty"], &told["MsgType"], &told["MsgBody"]), (&json!(2), &json!(1), &json!("")));
+        assert_eq!(told["MsgId"], json!(u64::MAX));
+    }
+}

@@ -1,0 +1,176 @@
+//! What a call says: parameters of the query and of the body, looked up by name. Both count, the body first; names that no
+//! action knows are passed over, as by the vendor.
+
+use actix_web::web::Query;
+use serde_json::{Map, Value};
+
+use super::codes::{Fault, code};
+
+/// The parameters of a query, in order.
+pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Fault> {
+    let pairs = Query::<Vec<(String, String)>>::from_query(query);
+    pairs.map(Query::into_inner).map_err(|error| Fault::new(code::INVALID, format!("the query is not understood: {error}")))
+}
+
+/// Named values: a call's, or those of an object inside one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Input {
+    /// What stands before names in messages: `MessageBody.`
+    path: String,
+    values: Map<String, Value>,
+}
+
+impl Input {
+    /// `X[]=a&X[]=b` is a list named `X`.
+    pub(super) fn of_call(pairs: &[(String, String)], body: &[u8]) -> Result<Self, Fault> {
+        let mut values = Map::new();
+        // The query's Action names the call; a body may have one of its own.
+        for (name, value) in pairs.iter().filter(|(name, _)| name != "Action") {
+            match name.strip_suffix("[]") {
+                None => {
+                    values.insert(name.clone(), value.clone().into());
+                }
+                Some(name) => {
+                    if let Value::Array(list) = values.entry(name).or_insert_with(|| Value::Array(Vec::new())) {
+                        list.push(value.clone().into());
+                    }
+                }
+            }
+        }
+        if !body.trim_ascii().is_empty() {
+            match serde_json::from_slice(body) {
+                Ok(Value::Object(body)) => values.extend(body),
+                Ok(_) => return Err(Fault::invalid("the body", "is not a JSON object")),
+                Err(error) => return Err(Fault::invalid("the body", &format!("is not JSON: {error}"))),
+            }
+        }
+        Ok(Self { path: String::new(), values })
+    }
+
+    pub(super) fn name(&self, name: &str) -> String {
+        format!("{}{name}", self.path)
+    }
+
+    pub(super) fn wrong(&self, name: &str, reason: &str) -> Fault {
+        Fault::invalid(&self.name(name), reason)
+    }
+
+    fn value(&self, name: &str) -> Option<&Value> {
+        self.values.get(name).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
+    /// A text that may be left out.
+    pub(super) fn maybe_text(&self, name: &str) -> Result<Option<&str>, Fault> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(self.wrong(name, "is not a text")),
+        }
+    }
+
+    /// A text, or none: empty.
+    pub(super) fn text_or_empty(&self, name: &str) -> Result<&str, Fault> {
+        Ok(self.maybe_text(name)?.unwrap_or_default())
+    }
+
+    /// A text that must be there, and say something.
+    pub(super) fn text(&self, name: &str) -> Result<&str, Fault> {
+        self.maybe_text(name)?.filter(|text| !text.is_empty()).ok_or_else(|| self.wrong(name, "is missing"))
+    }
+
+    /// A whole number, also as the text that a query holds; empty is none.
+    pub(super) fn maybe_number(&self, name: &str) -> Result<Option<i64>, Fault> {
+        let number = match self.value(name) {
+            None => return Ok(None),
+            Some(Value::String(text)) if text.is_empty() => return Ok(None),
+            Some(Value::String(text)) => text.parse().ok(),
+            Some(value) => value.as_i64(),
+        };
+        number.map(Some).ok_or_else(|| self.wrong(name, "is not a whole number"))
+    }
+
+    pub(super) fn number(&self, name: &str) -> Result<i64, Fault> {
+        self.maybe_number(name)?.ok_or_else(|| self.wrong(name, "is missing"))
+    }
+
+    /// true or false, 1 or 0; not there: false.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Fault> {
+        match self.value(name) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(Value::Number(number)) if number.as_i64() == Some(0) => Ok(false),
+            Some(Value::Number(number)) if number.as_i64() == Some(1) => Ok(true),
+            Some(Value::String(text)) if matches!(text.as_str(), "0" | "false" | "") => Ok(false),
+            Some(Value::String(text)) if matches!(text.as_str(), "1" | "true") => Ok(true),
+            Some(_) => Err(self.wrong(name, "is not 0, 1, true or false")),
+        }
+    }
+
+    fn list(&self, name: &str) -> Result<&[Value], Fault> {
+        match self.value(name) {
+            None => Ok(&[]),
+            Some(Value::Array(list)) => Ok(list),
+            Some(_) => Err(self.wrong(name, "is not a list")),
+        }
+    }
+
+    /// Texts; none when it is not there.
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Fault> {
+        let text = |value: &Value| value.as_str().map(ToOwned::to_owned).ok_or_else(|| self.wrong(name, "is not a list of texts"));
+        self.list(name)?.iter().map(text).collect()
+    }
+
+    /// Whole numbers; none when it is not there.
+    pub(super) fn numbers(&self, name: &str) -> Result<Vec<i64>, Fault> {
+        let number = |value: &Value| match value {
+            Value::String(text) => text.parse().ok(),
+            value => value.as_i64(),
+        };
+        let wrong = || self.wrong(name, "is not a list of whole numbers");
+        self.list(name)?.iter().map(|value| number(value).ok_or_else(wrong)).collect()
+    }
+
+    /// Objects; none when it is not there.
+    pub(super) fn objects(&self, name: &str) -> Result<Vec<Self>, Fault> {
+        let list = self.list(name)?.iter().enumerate();
+        list.map(|(n, value)| match value {
+            Value::Object(values) => Ok(Self { path: format!("{}{name}[{n}].", self.path), values: values.clone() }),
+            _ => Err(self.wrong(name, "is not a list of objects")),
+        })
+        .collect()
+    }
+
+    /// An object, also as the text of one; not there: an empty one.
+    pub(super) fn object(&self, name: &str) -> Result<Self, Fault> {
+        let values = match self.value(name) {
+            None => Some(Map::new()),
+            Some(Value::Object(values)) => Some(values.clone()),
+            Some(Value::String(text)) => serde_json::from_str(text).ok(),
+            Some(_) => None,
+        };
+        let path = format!("{}{name}.", self.path);
+        values.map(|values| Self { path, values }).ok_or_else(|| self.wrong(name, "is not an object, nor the JSON text of one"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_and_a_body_say_the_same_and_the_body_wins() {
+        let pairs = pairs("UserId[]=a&UserId[]=b%20c&Limit=5&Mode=&Action=X").unwrap();
+        let input = Input::of_call(&pairs, br#"{"Action": 1, "IsBase64": 1, "M": {"a": "b"}, "N": "{\"a\":1}"}"#).unwrap();
+        assert_eq!(input.texts("UserId").unwrap(), ["a", "b c"]);
+        assert_eq!((input.maybe_number("Limit").unwrap(), input.maybe_number("Mode").unwrap()), (Some(5), None));
+        assert_eq!((input.number("Action").unwrap(), input.flag("IsBase64").unwrap(), input.flag("No").unwrap()), (1, true, false));
+        assert_eq!((input.object("M").unwrap().text("a").unwrap(), input.object("N").unwrap().number("a").unwrap()), ("b", 1));
+        let wrong = input.object("M").unwrap().number("a").unwrap_err();
+        assert_eq!((wrong.code, wrong.message.as_str()), (660_000_002, "M.a is not a whole number"));
+        assert!(Input::of_call(&[], b"[]").is_err() && Input::of_call(&[], b"{").is_err());
+    }
+}

@@ -1,0 +1,177 @@
+//! Rooms.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::call::{Call, Done, Outcome, errors_of, failed, partly};
+use super::codes::{Fault, code, code_of};
+use super::fields;
+use super::input::Input;
+use crate::actors::errand::As;
+use crate::model::{Refusal, RoomId, RoomInfo, UserId};
+
+/// Users of one call. Source: spec 6.2, `KickoutRoomUser`.
+const KICKED_MAX: usize = 50;
+const REASON_BYTES_MAX: usize = 32;
+/// Members of one page. Source: spec 6.2, `QueryRoomUserList`.
+const PAGE_MAX: usize = 500;
+/// Users of one call. Source: the vendor's page on `QueryRoomMembers`.
+const ASKED_MAX: usize = 10;
+/// What stands before the place where a page ends: the end itself is `0`, and that may be a user's id, too.
+const NEXT: char = '>';
+
+pub(super) async fn create(call: &Call<'_>) -> Outcome {
+    call.operator().await?;
+    let limits = &call.broker.config().limits;
+    let info = RoomInfo::parse("room", call.input.text("RoomId")?, call.input.text_or_empty("RoomName")?.to_owned(), limits)?;
+    let delay = call.input.maybe_number("DestroyDelayTime")?.unwrap_or(0);
+    let delay = u64::try_from(delay).map_err(|_| call.input.wrong("DestroyDelayTime", "is negative"))?;
+    let mut attributes = BTreeMap::new();
+    for attribute in call.input.objects("Attributes")? {
+        if attribute.flag("AutoDelete")? {
+            return Err(attribute.wrong("AutoDelete", "is 1: FromUserId is not in the room, so it cannot leave it"));
+        }
+        attributes.insert(attribute.text("Key")?.to_owned(), attribute.text_or_empty("Value")?.to_owned());
+    }
+    call.broker.rooms().create(info, delay, attributes).await?;
+    Ok(Done::default())
+}
+
+pub(super) async fn destroy(call: &Call<'_>) -> Outcome {
+    call.broker.rooms().destroy(&call.room()?).await?;
+    Ok(Done::default())
+}
+
+pub(super) async fn attributes(call: &Call<'_>) -> Outcome {
+    call.operator().await?;
+    let room = call.broker.rooms().about(&call.room()?).await?;
+    let one = |(key, value): (String, crate::model::RoomAttribute)| json!({"Key": key, "Value": value.value, "AutoDelete": u8::from(value.until_left)});
+    let list: Vec<Value> = room.attributes.into_iter().map(one).collect();
+    Ok(fields([("AttributeSeq", room.attributes_version.into()), ("Attributes", list.into())]).into())
+}
+
+/// One after the other, as they stand there; with `StopOnError` none after the first that fails.
+pub(super) async fn change_attributes(call: &Call<'_>) -> Outcome {
+    let from = call.operator().await?;
+    let room = call.room()?;
+    let changes = call.input.objects("Attributes")?;
+    let (count, max) = (changes.len(), 2 * call.broker.config().limits.room_attributes_max.max(1));
+    if count == 0 || count > max {
+        return Err(call.input.wrong("Attributes", &format!("has {count} entries, the range is 1 to {max}")));
+    }
+    let is_inside = is_inside(call, &room, &from).await?;
+    let (mut errors, mut done, mut first) = (Vec::new(), 0, None);
+    for change in &changes {
+        match change_attribute(call, &room, is_inside.then_some(&from), change).await {
+            Ok(()) => done += 1,
+            Err(fault) => {
+                errors.push(json!({"Key": change.text_or_empty("Key").unwrap_or_default(), "SubCode": fault.code}));
+                first.get_or_insert(fault.message);
+                if call.input.flag("StopOnError")? || change.flag("StopOnError")? {
+                    break;
+                }
+            }
+        }
+    }
+    let outcome = partly("ErrKeyList", errors, done, serde_json::Map::new());
+    outcome.map_err(|fault| Fault { message: first.unwrap_or_default(), ..fault })
+}
+
+async fn change_attribute(call: &Call<'_>, room: &RoomId, inside: Option<&UserId>, change: &Input) -> Result<(), Fault> {
+    let until_left = change.flag("AutoDelete")?;
+    let (op, mut args) = match change.number("Action")? {
+        0 => ("setRoomAttributes", json!({"roomAttributes": {change.text("Key")?: change.text_or_empty("Value")?}})),
+        1 => ("deleteRoomAttributes", json!({"keys": [change.text("Key")?]})),
+        other => return Err(change.wrong("Action", &format!("is {other}, it must be 0 or 1"))),
+    };
+    if until_left && inside.is_none() {
+        let why = change.wrong("AutoDelete", "is 1, but FromUserId is not in the room, so it cannot leave it");
+        return Err(Fault { code: code::NOT_IN_ROOM, ..why });
+    }
+    args["roomID"] = room.as_str().into();
+    args["config"] = json!({"isForce": true, "isUpdateOwner": true, "isDeleteAfterOwnerLeft": until_left});
+    let whom = inside.map_or(As::System, |user| As::User(user.clone()));
+    call.run(whom, op, &args).await?;
+    Ok(())
+}
+
+async fn is_inside(call: &Call<'_>, room: &RoomId, user: &UserId) -> Result<bool, Fault> {
+    match call.run(As::System, "queryRoomMembers", &json!({"roomID": room, "userIDs": [user]})).await {
+        Ok(found) => Ok(found["memberList"].as_array().is_some_and(|list| !list.is_empty())),
+        Err(Refusal::NoneInRoom) => Ok(false),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+pub(super) async fn list(call: &Call<'_>) -> Outcome {
+    let room = call.room()?;
+    let limit = call.limit(PAGE_MAX)?;
+    match call.input.maybe_number("Mode")?.unwrap_or(0) {
+        0 => {}
+        1 => return Err(call.input.wrong("Mode", "is 1: members are told in the order of their ids only")),
+        other => return Err(call.input.wrong("Mode", &format!("is {other}, it must be 0 or 1"))),
+    }
+    let mut next = match call.input.text_or_empty("NextFlag")? {
+        "" | "0" => String::new(),
+        given => given.strip_prefix(NEXT).ok_or_else(|| call.input.wrong("NextFlag", "is not one of this list's"))?.to_owned(),
+    };
+    let total = call.run(As::System, "queryRoomOnlineMemberCount", &json!({"roomID": room})).await?["count"].take();
+    if total == 0 {
+        return Err(Fault::new(code::ROOM_EMPTY, format!("nobody is in room {room}")));
+    }
+    let mut members = Vec::new();
+    loop {
+        let count = (limit - members.len()).min(call.broker.config().limits.room_member_page_max);
+        let page =
+            call.run(As::System, "queryRoomMemberList", &json!({"roomID": room, "config": {"count": count, "nextFlag": next}})).await?;
+        let list = page["memberList"].as_array().into_iter().flatten();
+        members.extend(list.map(|member| json!({"UserId": member["userID"], "UserName": member["userName"]})));
+        next = page["nextFlag"].as_str().unwrap_or_default().to_owned();
+        if next.is_empty() || members.len() >= limit {
+            break;
+        }
+    }
+    let next = if next.is_empty() { "0".to_owned() } else { format!("{NEXT}{next}") };
+    Ok(fields([("Count", total), ("NextFlag", next.into()), ("UserList", members.into())]).into())
+}
+
+pub(super) async fn members(call: &Call<'_>) -> Outcome {
+    let room = call.room()?;
+    let ids = call.user_ids("UserId", ASKED_MAX)?;
+    let (mut known, mut errors) = (Vec::new(), Vec::new());
+    for id in ids {
+        let user = call.user_id("UserId", &id)?;
+        if call.is_known(&user).await? { known.push(user) } else { errors.push(failed(&id, code::USER_UNKNOWN)) }
+    }
+    let mut list = Vec::new();
+    if !known.is_empty() {
+        match call.run(As::System, "queryRoomMembers", &json!({"roomID": room, "userIDs": known})).await {
+            Ok(found) => {
+                list.extend(found["memberList"].as_array().into_iter().flatten().map(member));
+                errors.extend(errors_of(&found["errorUserList"]));
+            }
+            Err(Refusal::NoneInRoom) => errors.extend(known.iter().map(|user| failed(user.as_str(), code::NOT_IN_ROOM))),
+            Err(refusal) => return Err(refusal.into()),
+        }
+    }
+    let count = list.len();
+    partly("ErrorList", errors, count, fields([("UserList", list.into())]))
+}
+
+fn member(user: &Value) -> Value {
+    json!({"user_id": user["userID"], "user_name": user["userName"], "avatar": user["userAvatarUrl"], "extra": user["userExtendedData"]})
+}
+
+pub(super) async fn kick(call: &Call<'_>) -> Outcome {
+    let room = call.room()?;
+    let ids = call.user_ids("UserId", KICKED_MAX)?;
+    let reason = call.input.text_or_empty("CustomReason")?;
+    if reason.len() > REASON_BYTES_MAX {
+        return Err(call.input.wrong("CustomReason", &format!("is {} bytes, the limit is {REASON_BYTES_MAX}", reason.len())));
+    }
+    let users = ids.iter().map(|id| call.user_id("UserId", id)).collect::<Result<Vec<_>, _>>()?;
+    let missing = call.broker.rooms().kick(&room, users, reason).await?;
+    let errors: Vec<Value> = missing.iter().map(|user| failed(user.as_str(), code_of(&Refusal::NoneInRoom))).collect();
+    partly("ErrorList", errors, 1, serde_json::Map::new())
+}

@@ -1,0 +1,69 @@
+//! Users: made known, and whether they are online.
+
+use serde_json::{Map, Value, json};
+
+use super::call::{Call, Outcome, failed, partly};
+use super::codes::{Fault, code};
+use super::fields;
+use super::input::Input;
+use crate::actors::errand::As;
+use crate::actors::status::OnlineStatus;
+
+/// Users of one call. Source: spec 6.2, `UserRegister`, `QueryUserOnlineState`.
+const USERS_MAX: usize = 100;
+
+pub(super) async fn register(call: &Call<'_>) -> Outcome {
+    let users = call.input.objects("UserInfo")?;
+    call.count("UserInfo", users.len(), USERS_MAX)?;
+    let (mut errors, mut done) = (Vec::new(), 0);
+    for user in users {
+        match register_one(call, &user).await {
+            Ok(()) => done += 1,
+            Err(fault) if fault.code == code::BUSY => return Err(fault),
+            Err(fault) => {
+                let mut error = failed(user.text_or_empty("UserId").unwrap_or_default(), fault.code);
+                error["SubMessage"] = fault.message.into();
+                errors.push(error);
+            }
+        }
+    }
+    partly("ErrorList", errors, done, Map::new())
+}
+
+async fn register_one(call: &Call<'_>, user: &Input) -> Result<(), Fault> {
+    let limits = &call.broker.config().limits;
+    let id = call.user_id(&user.name("UserId"), user.text("UserId")?)?;
+    let (name, avatar) = (user.text_or_empty("UserName")?, user.text_or_empty("UserAvatar")?);
+    for (field, value, max, number) in [
+        ("UserName", name, limits.user_name_bytes_max, code::NAME_LONG),
+        ("UserAvatar", avatar, limits.avatar_url_bytes_max, code::AVATAR_LONG),
+    ] {
+        if value.len() > max {
+            return Err(Fault::new(number, format!("{field} is {} bytes, the limit is {max}", value.len())));
+        }
+    }
+    if call.is_known(&id).await? {
+        return Err(Fault::new(code::USER_EXISTS, format!("user {id} is registered already")));
+    }
+    call.broker.register(&id, name).await?;
+    if !avatar.is_empty() {
+        call.run(As::User(id), "updateUserAvatarUrl", &json!({"userAvatarUrl": avatar})).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn online(call: &Call<'_>) -> Outcome {
+    let ids = call.user_ids("UserId", USERS_MAX)?;
+    let (mut list, mut errors): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
+    for id in ids {
+        let user = call.user_id("UserId", &id)?;
+        let status = if call.is_known(&user).await? { call.broker.core.status_of(&user).online } else { OnlineStatus::Logout };
+        match status {
+            OnlineStatus::Online => list.push(json!({"UserId": id, "Status": "Online"})),
+            OnlineStatus::Offline => list.push(json!({"UserId": id, "Status": "Offline"})),
+            OnlineStatus::Logout => errors.push(failed(&id, code::USER_UNKNOWN)),
+        }
+    }
+    let count = list.len();
+    partly("ErrorList", errors, count, fields([("Result", list.into())]))
+}
