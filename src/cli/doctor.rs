@@ -158,9 +158,8 @@ fn folder(dir: &Path) -> Check {
         return ok(name, format!("{shown} is made at the first start"));
     }
     let probe = dir.join(format!(".doctor-{}", std::process::id()));
-    match File::create_new(&probe).and_then(|_| fs::remove_file(&probe)) {
-        Err(error) => return fail(name, format!("{shown} cannot be written: {error}"), "it must belong to the user the broker runs as"),
-        Ok(()) => {}
+    if let Err(error) = File::create_new(&probe).and_then(|_| fs::remove_file(&probe)) {
+        return fail(name, format!("{shown} cannot be written: {error}"), "it must belong to the user the broker runs as");
     }
     match mode_of(dir).filter(|mode| mode & 0o077 != 0) {
         Some(mode) => warn(name, format!("{shown} has mode {mode:o}"), format!("chmod 700 {shown}: it holds keys and messages")),

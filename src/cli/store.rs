@@ -50,7 +50,7 @@ pub(super) struct Common {
 pub(super) struct CheckArguments {
     #[command(flatten)]
     common: Common,
-    /// Check this backup, a name in store.backup_dir or a path, instead of the store.
+    /// Check this backup, a name in `store.backup_dir` or a path, instead of the store.
     #[arg(long, value_name = "BACKUP")]
     backup: Option<String>,
 }
@@ -78,7 +78,7 @@ pub(super) struct BackupArguments {
     #[command(flatten)]
     common: Common,
     /// What it is to be called, 1 to 64 of letters, digits, _, - and .; default: the time in UTC. It is made in
-    /// store.backup_dir.
+    /// `store.backup_dir`.
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// Ask the broker that runs there, such as <http://127.0.0.1:7080>, with a key of scope ops:write.
@@ -96,7 +96,7 @@ pub(super) struct BackupArguments {
 pub(super) struct RestoreArguments {
     #[command(flatten)]
     common: Common,
-    /// The backup: a name in store.backup_dir, or a path.
+    /// The backup: a name in `store.backup_dir`, or a path.
     #[arg(value_name = "BACKUP")]
     backup: String,
 }
