@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::model::{Draft, Message, Refusal, RoomId, SessionId, Target, UserId};
+use crate::model::{Draft, GroupId, Message, Refusal, RoomId, SessionId, Target, UserId};
 
 /// What a connection says of itself when it logs in.
 #[derive(Debug, Clone)]
@@ -42,8 +42,21 @@ pub struct ReviewRequest {
     pub sender: UserId,
     /// Where to.
     pub target: Target,
-    /// What.
+    /// What. Of an edit: what it is to say from now on.
     pub draft: Draft,
+    /// On whose behalf.
+    pub origin: Origin,
+    /// A message that is there already is to say this.
+    pub edit: bool,
+}
+
+/// Where a message comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A user's client.
+    Client,
+    /// The host's own program, or its backend, in a user's name.
+    Host,
 }
 
 /// A moderator's answer.
@@ -56,10 +69,16 @@ pub enum Verdict {
     Replace(Draft),
     /// The sender is told so.
     Reject(Refusal),
+    /// The sender sees success, nobody gets it, and nothing is kept: the sender's own answer holds the only copy, with
+    /// an id and no `messageSeq`, and it is in no history. A retry of it is reviewed anew. Of an edit it is a rejection,
+    /// because an edit that did not happen is seen by whoever looks.
+    Silent,
 }
 
-/// Looks at storable messages and commands before they get their place. Barrage is not reviewed (spec 6.3).
-/// One conversation waits for its moderator message by message, so answer quickly.
+/// Looks at storable messages and commands, and at edits, before they get their place. Barrage is not reviewed (spec 6.3).
+///
+/// The messages of one conversation are reviewed at the same time and get their places in the order in which they came;
+/// so a slow answer holds back what came after it in that conversation, and nothing else.
 pub trait Moderator: Send + Sync + 'static {
     /// Judges one message.
     fn review(&self, request: ReviewRequest) -> impl Future<Output = Verdict> + Send;
@@ -89,6 +108,78 @@ pub enum Event {
     RoomCreated(RoomId),
     /// A room ended, and its history with it.
     RoomDestroyed(RoomId),
+    /// A user is inside who was not.
+    RoomEntered {
+        /// Where.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+    },
+    /// A member is not inside any more: it left, was put out, or stayed away for longer than `room.grace_seconds`. Not told
+    /// of those who are inside when a room is destroyed.
+    RoomLeft {
+        /// Where.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+        /// Put out by the host or its backend.
+        kicked: bool,
+    },
+    /// A message was taken back, and says so from now on.
+    MessageRevoked {
+        /// As it is now.
+        message: Arc<Message>,
+        /// By whom.
+        by: UserId,
+    },
+    /// A message says something else from now on.
+    MessageEdited {
+        /// As it is now.
+        message: Arc<Message>,
+        /// By whom.
+        by: UserId,
+    },
+    /// A group began.
+    GroupCreated {
+        /// Which.
+        group: GroupId,
+        /// Its owner.
+        owner: UserId,
+        /// Its first members, the owner among them.
+        users: Vec<UserId>,
+    },
+    /// Users became members.
+    GroupJoined {
+        /// Where.
+        group: GroupId,
+        /// Who.
+        users: Vec<UserId>,
+        /// Who brought them in; one of them, if by itself.
+        by: UserId,
+    },
+    /// A member left by itself.
+    GroupLeft {
+        /// Where.
+        group: GroupId,
+        /// Who.
+        user: UserId,
+    },
+    /// Members were put out.
+    GroupKicked {
+        /// Where.
+        group: GroupId,
+        /// Who.
+        users: Vec<UserId>,
+        /// By whom.
+        by: UserId,
+    },
+    /// A group ended.
+    GroupDismissed {
+        /// Which.
+        group: GroupId,
+        /// By whom.
+        by: UserId,
+    },
     /// The listener was too slow: so many events are missing here.
     Lagged {
         /// How many.
@@ -100,6 +191,15 @@ pub enum Event {
 pub trait EventSink: Send + Sync + 'static {
     /// Something happened.
     fn on_event(&self, event: &Event);
+}
+
+/// Takes every event, and may not lose one without counting it. Called on threads that must not wait: the actors' and
+/// the store's.
+pub(crate) trait Outlet: Send + Sync + 'static {
+    /// Something happened. `commit`: of a stored message the commit that made it durable, in the order of commits; else 0.
+    fn put(&self, event: Event, commit: u64);
+    /// Nothing more should happen that can be refused.
+    fn is_full(&self) -> bool;
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -121,5 +221,26 @@ pub(crate) trait DynModerator: Send + Sync + 'static {
 impl<M: Moderator> DynModerator for M {
     fn review(&self, request: ReviewRequest) -> Boxed<'_, Verdict> {
         Box::pin(Moderator::review(self, request))
+    }
+}
+
+/// Two moderators, one after the other.
+pub(crate) struct InTurn {
+    /// Asked first.
+    pub(crate) first: Arc<dyn DynModerator>,
+    /// Shown what the first made of the message, unless that was its end.
+    pub(crate) second: Arc<dyn DynModerator>,
+}
+
+impl Moderator for InTurn {
+    async fn review(&self, request: ReviewRequest) -> Verdict {
+        match self.first.review(request.clone()).await {
+            Verdict::Accept => self.second.review(request).await,
+            Verdict::Replace(draft) => match self.second.review(ReviewRequest { draft: draft.clone(), ..request }).await {
+                Verdict::Accept => Verdict::Replace(draft),
+                other => other,
+            },
+            end @ (Verdict::Reject(_) | Verdict::Silent) => end,
+        }
     }
 }

@@ -14,7 +14,9 @@
 //! [`hooks`]; every setting in [`config`]. How it works inside is told from `actors` on, and in `README.md`.
 
 mod actors;
+mod audit;
 pub mod auth;
+pub mod backup;
 #[cfg(feature = "bench")]
 pub mod bench;
 #[cfg(feature = "bench")]
@@ -23,6 +25,7 @@ pub mod bench_support;
 pub mod broker;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod hooks;
 pub mod http;
 pub mod media;
@@ -32,6 +35,7 @@ mod private_files;
 mod protocol;
 mod rate;
 pub mod store;
+pub mod webhooks;
 
 pub use broker::{Broker, BrokerBuilder, BrokerStats, Drops, Eviction, ShutdownReport, StartError, Subscription};
 pub use config::Config;

@@ -13,7 +13,10 @@ fn main() -> ExitCode {
     match cli::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("tidings: {failure}");
+            let said = failure.to_string();
+            if !said.is_empty() {
+                eprintln!("tidings: {said}");
+            }
             ExitCode::from(failure.exit_code())
         }
     }

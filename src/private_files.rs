@@ -25,6 +25,15 @@ pub(crate) fn restrict(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a file that was not there, which only the owner may read and write.
+pub(crate) fn create_private(path: &Path) -> io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 /// Makes a folder's names durable.
 #[cfg(unix)]
 pub(crate) fn sync_names(path: &Path) -> io::Result<()> {

@@ -20,8 +20,9 @@ use super::handed::Handing;
 use super::lane::Owner;
 use super::link::Link;
 use super::notices::News;
+use super::review::review_edit;
 use super::{Reply, answer, seek};
-use crate::hooks::{ReviewRequest, Verdict};
+use crate::hooks::{Event, Origin, ReviewRequest};
 use crate::model::{Conversation, Draft, Fate, Message, Refusal, Target, UserId};
 use crate::protocol::{Change, Dress, MessageHandle, Variant, encode_dressed, encode_event};
 use crate::store::{ChangeKind, Note, NoteRecord, Revision, Store, StoreError};
@@ -90,9 +91,33 @@ struct Amended {
     handing: Option<Handing>,
 }
 
-/// Decides, writes, tells.
+/// Decides, writes, tells. A moderator sees an edit as it sees a message. Anything else says nothing.
 pub(crate) fn amend<A: Keeper>(owner: &mut A, amend: Amend, ctx: &mut Context<A>) {
-    let Amend { by, origin, by_host, target, message: handle, change, variant, reply } = amend;
+    let Change::Edit { body, extended_data, mentions } = &amend.change else { return carry_out(owner, amend, ctx) };
+    if amend.by_host {
+        return carry_out(owner, amend, ctx);
+    }
+    if let Err(refusal) = owner.core().can_tell() {
+        return answer(amend.reply, Err(refusal));
+    }
+    let draft = Draft { extended_data: extended_data.clone(), mentions: mentions.clone(), ..Draft::of(body.clone()) };
+    let origin = if amend.origin == 0 { Origin::Host } else { Origin::Client };
+    let request = ReviewRequest { sender: amend.by.clone(), target: amend.target.clone(), draft, origin, edit: true };
+    review_edit(owner, request, ctx, move |owner, reviewed, ctx| {
+        let change = match reviewed {
+            Ok(None) => amend.change,
+            Ok(Some(draft)) => Change::Edit { body: draft.body, extended_data: draft.extended_data, mentions: draft.mentions },
+            Err(refusal) => {
+                answer(amend.reply, Err(refusal));
+                return owner.settled(ctx);
+            }
+        };
+        carry_out(owner, Amend { change, ..amend }, ctx);
+    });
+}
+
+fn carry_out<A: Keeper>(owner: &mut A, amend: Amend, ctx: &mut Context<A>) {
+    let Amend { by, origin, by_host, message: handle, change, variant, reply, .. } = amend;
     let right = match owner.right_of(&by) {
         Ok(right) if by_host => Right { moderates: Moderates::Everyone, ..right },
         Ok(right) => right,
@@ -103,7 +128,6 @@ pub(crate) fn amend<A: Keeper>(owner: &mut A, amend: Amend, ctx: &mut Context<A>
     let work = {
         let by = by.clone();
         async move {
-            let change = if by_host { change } else { review(&core, &by, target, change).await? };
             let (now_ms, limits) = (core.clock.wall_ms(), core.config().limits.clone());
             let user = by.clone();
             let decided = core.archive.read(move |store| {
@@ -146,23 +170,13 @@ pub(crate) fn amend<A: Keeper>(owner: &mut A, amend: Amend, ctx: &mut Context<A>
             Ok(amended) => {
                 // What was accepted before the change is heard before it.
                 deliver_accepted(owner);
+                tell_host(owner.core(), &amended, &wanted, &by);
                 answer(reply, Ok(tell(owner, &amended, &wanted, &by, origin, variant)));
                 drop(amended.handing);
             }
         }
         owner.settled(ctx);
     }));
-}
-
-/// The host's moderator sees an edit as it sees a message. Anything else says nothing.
-async fn review(core: &Core, by: &UserId, target: Target, change: Change) -> Result<Change, Refusal> {
-    let (Some(moderator), Change::Edit { body, extended_data, mentions }) = (&core.moderator, &change) else { return Ok(change) };
-    let draft = Draft { extended_data: extended_data.clone(), mentions: mentions.clone(), ..Draft::of(body.clone()) };
-    match moderator.review(ReviewRequest { sender: by.clone(), target, draft }).await {
-        Verdict::Accept => Ok(change),
-        Verdict::Reject(refusal) => Err(refusal),
-        Verdict::Replace(draft) => Ok(Change::Edit { body: draft.body, extended_data: draft.extended_data, mentions: draft.mentions }),
-    }
 }
 
 /// Answers that quote this message.
@@ -182,6 +196,15 @@ fn quoting(store: &dyn Store, message: &Message) -> Result<Vec<u64>, StoreError>
     }
     quoting.reverse();
     Ok(quoting)
+}
+
+fn tell_host(core: &Core, amended: &Amended, change: &Change, by: &UserId) {
+    let (message, by) = (amended.after.clone(), by.clone());
+    match change {
+        Change::Revoke { .. } => core.tell_host(|| Event::MessageRevoked { message, by }),
+        Change::Edit { .. } => core.tell_host(|| Event::MessageEdited { message, by }),
+        Change::React { .. } | Change::Pin { .. } => {}
+    }
 }
 
 /// Tells everyone of a change; the result for who made it.

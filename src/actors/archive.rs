@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix::prelude::*;
 use tokio::sync::{Semaphore, oneshot};
+use tracing::Span;
 
 use super::directory::start_with_mailbox;
 use super::handed::{Handed, Handing};
+use super::trace;
 use crate::model::{Conversation, Refusal};
 use crate::store::{Append, Appended, Done, Revision, RowWrite, Store, StoreError};
 
@@ -29,6 +31,8 @@ pub(crate) struct Archive {
 struct Keep {
     append: Append,
     done: Done<Appended>,
+    /// Of the request, and of the wait for this actor.
+    spans: (Span, Span),
 }
 
 /// Change rows.
@@ -88,8 +92,10 @@ impl Handler<Keep> for Archive {
     type Result = ();
 
     fn handle(&mut self, keep: Keep, _: &mut Context<Self>) {
+        let (request, waiting) = keep.spans;
+        drop(waiting);
         match self.begin(keep.done) {
-            Ok(done) => self.store.append(keep.append, done),
+            Ok(done) => self.store.append(keep.append, trace::commit(&request, done)),
             Err(done) => done(Err(StoreError::Unavailable(BUSY.into()))),
         }
     }
@@ -156,8 +162,9 @@ impl ArchiveHandle {
     ///
     /// # Errors
     /// [`Refusal::Busy`], and `done` is dropped.
-    pub(crate) fn append(&self, append: Append, done: Done<Appended>) -> Result<(), Refusal> {
-        self.addr.try_send(Keep { append, done }).map_err(|error| match error {
+    pub(crate) fn append(&self, append: Append, done: Done<Appended>, request: &Span) -> Result<(), Refusal> {
+        let spans = (request.clone(), trace::archive(request));
+        self.addr.try_send(Keep { append, done, spans }).map_err(|error| match error {
             SendError::Full(_) => Refusal::Busy(BUSY),
             SendError::Closed(_) => Refusal::Busy("the broker is shutting down"),
         })

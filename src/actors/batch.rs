@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use tracing::Span;
 
 use super::handed::Handing;
 use super::notices::News;
@@ -29,6 +30,9 @@ pub(crate) struct Item {
     pub(crate) commit: u64,
     /// Of a stored message: holds back the cursor until the message was handed to all it is for.
     pub(crate) handing: Option<Handing>,
+    /// Ends when it was handed to all it is for: with this item.
+    #[expect(dead_code, reason = "its end is what counts")]
+    pub(crate) span: Span,
 }
 
 /// The stored ones among them, for the lists of those they are for.

@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 
 use super::archive::ArchiveHandle;
 use super::directory::Shelf;
+use super::disk::Disk;
 use super::group::Group;
 use super::handed::Handed;
 use super::left::Left;
@@ -28,7 +29,7 @@ use super::status::{OnlineStatus, Status, StatusBoard};
 use super::user::User;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::hooks::{DynAuthenticator, DynModerator, Event};
+use crate::hooks::{DynAuthenticator, DynModerator, Event, Outlet};
 use crate::metrics::Metrics;
 use crate::model::{Refusal, UserId, UserProfile};
 use crate::rate::SendGate;
@@ -51,6 +52,8 @@ pub(crate) struct Core {
     pub(crate) authenticator: Arc<dyn DynAuthenticator>,
     pub(crate) moderator: Option<Arc<dyn DynModerator>>,
     pub(crate) events: broadcast::Sender<Event>,
+    /// Hears everything, and misses nothing.
+    pub(crate) outlet: Option<Arc<dyn Outlet>>,
     pub(crate) presence: Presence,
     pub(crate) users: Shelf<User>,
     pub(crate) peers: Shelf<Peer>,
@@ -61,6 +64,9 @@ pub(crate) struct Core {
     pub(crate) draining: AtomicBool,
     /// Some connection came without a handle on its socket.
     pub(crate) eviction_degraded: AtomicBool,
+    pub(crate) disk: Disk,
+    /// Held while the configuration changes.
+    pub(crate) reloading: Mutex<()>,
 }
 
 impl fmt::Debug for Core {
@@ -83,8 +89,36 @@ impl Core {
         if self.draining.load(Ordering::Relaxed) { Err(Refusal::Busy("the broker is shutting down")) } else { Ok(()) }
     }
 
-    /// Tells the host; nobody listening is fine.
+    /// Whether what is given to the store would be kept.
+    ///
+    /// # Errors
+    /// [`Refusal::StoreUnavailable`].
+    pub(crate) fn keeping(&self) -> Result<(), Refusal> {
+        self.store.writable()?;
+        self.disk.room()
+    }
+
+    /// Whether messages must wait, because what happens cannot be noted down.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`].
+    pub(crate) fn can_tell(&self) -> Result<(), Refusal> {
+        if self.outlet.as_ref().is_some_and(|outlet| outlet.is_full()) {
+            return Err(Refusal::Busy("the webhook queue is full"));
+        }
+        Ok(())
+    }
+
+    /// Tells the host and its backend; nobody listening is fine.
     pub(crate) fn tell_host(&self, event: impl FnOnce() -> Event) {
+        let Some(outlet) = &self.outlet else { return self.tell_listeners(event) };
+        let event = event();
+        self.tell_listeners(|| event.clone());
+        outlet.put(event, 0);
+    }
+
+    /// Tells the host alone: of what its backend hears at the moment it is durable.
+    pub(crate) fn tell_listeners(&self, event: impl FnOnce() -> Event) {
         if self.events.receiver_count() > 0 && self.events.send(event()).is_err() {
             tracing::trace!("the last listener went away");
         }
@@ -101,24 +135,27 @@ impl Core {
         UserProfile::new(UserId::trusted(id), id.clone())
     }
 
-    fn outbox(&self) -> Outbox {
-        let shed = &self.config().shed;
+    fn link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
+        let config = self.config();
+        let shed = &config.shed;
+        let heartbeat = Duration::from_secs(config.server.heartbeat_seconds);
         let limits = OutboxLimits {
             reliable_bytes_max: shed.outbox_reliable_bytes,
             reliable_frames_max: shed.outbox_reliable_frames,
             lossy_bytes_max: shed.outbox_lossy_bytes,
         };
-        Outbox::new(limits, self.clock.clone())
+        let outbox = Outbox::new(limits, self.clock.clone());
+        Arc::new(Link::new(self.mint.next(), outbox, socket, self.clock.elapsed(), heartbeat))
     }
 
     /// A link with nobody behind it: unique in number, delivered to by none.
     pub(crate) fn detached_link(&self) -> Arc<Link> {
-        Arc::new(Link::new(self.mint.next(), self.outbox(), None, self.clock.elapsed()))
+        self.link(None)
     }
 
     /// A connection begins.
     pub(crate) fn open_link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
-        let link = Arc::new(Link::new(self.mint.next(), self.outbox(), socket, self.clock.elapsed()));
+        let link = self.link(socket);
         self.links.insert(link.clone());
         self.metrics.connections_changed(1);
         link

@@ -42,6 +42,9 @@ struct Frame<'a> {
 /// Every [`Refusal`] the operation has; [`Refusal::UserMissing`], [`Refusal::GroupMissing`] when there is nobody to act as.
 pub(crate) async fn run(core: Arc<Core>, whom: As, work: Work) -> Result<String, Refusal> {
     core.accepting()?;
+    if work.keeps_more() {
+        core.disk.room()?;
+    }
     let (reply, outcome) = oneshot::channel();
     let its_core = core.clone();
     let from_outside = matches!(whom, As::Outside(_));

@@ -197,16 +197,7 @@ impl Handler<Held<Publish>> for Group {
     fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
         self.busy = true;
         let publish = held.open();
-        let now_ms = self.core.clock.wall_ms();
-        let from_outside = self.core.is_system(&publish.sender);
-        let writable = self.existing().and_then(|state| {
-            // Who is inside keeps to what holds for members, also when the host sends for it.
-            if !(from_outside || publish.from_outside && state.inside(&publish.sender).is_err()) {
-                state.speaker(&publish.sender, now_ms)?;
-            }
-            Ok(state.conversation())
-        });
-        match writable {
+        match self.may_write(&publish) {
             Ok(conversation) => lane::publish(self, publish, &conversation, ctx),
             Err(refusal) => {
                 answer(publish.reply, Err(refusal));
@@ -316,6 +307,17 @@ impl Handler<Held<Members>> for Group {
 impl Owner for Group {
     fn lane(&mut self) -> &mut Lane {
         &mut self.lane
+    }
+
+    fn may_write(&mut self, publish: &Publish) -> Result<Conversation, Refusal> {
+        let now_ms = self.core.clock.wall_ms();
+        let (sender, is_system) = (&publish.sender, self.core.is_system(&publish.sender));
+        let state = self.existing()?;
+        // Who is inside keeps to what holds for members, also when the host sends for it.
+        if !(is_system || publish.from_outside && state.inside(sender).is_err()) {
+            state.speaker(sender, now_ms)?;
+        }
+        Ok(state.conversation())
     }
 
     fn answered(&mut self, root_seq: u64, ctx: &mut Context<Self>) {

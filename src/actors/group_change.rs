@@ -18,6 +18,7 @@ use super::lane::{self, Publish};
 use super::link::Link;
 use super::notices::News;
 use super::{Reply, answer};
+use crate::hooks::Event;
 use crate::model::{
     BeInviteMode, Body, Conversation, Draft, GroupInfo, GroupMember, GroupRole, InviteMode, JoinMode, Refusal, Target, Tips, TipsEvent,
     TipsUser, UserId, UserProfile,
@@ -200,6 +201,7 @@ impl Group {
             for (member, _) in &members {
                 group.admit(member.clone());
             }
+            group.core.tell_host(|| Event::GroupJoined { group: group.id.clone(), users: users_of(&members), by: by.id.clone() });
             group.tell(happened, &by, &members);
             group.list_changed(members.iter().map(|(member, _)| &member.user));
             group.say(happened, &by, members.iter().map(|(_, profile)| profile), None);
@@ -246,6 +248,7 @@ impl Group {
             draft: Draft::of(Body::Tips(Box::new(tips))),
             asked: None,
             reply,
+            span: tracing::Span::none(),
         };
         lane::say(self, publish, &Conversation::Group(self.id.clone()));
     }
@@ -280,6 +283,10 @@ impl Group {
         let links = self.core.presence.links(user);
         announce("groupStateChanged", &data, links.iter().flat_map(|links: &Arc<[Arc<Link>]>| links.iter()));
     }
+}
+
+fn users_of(members: &[(GroupMember, UserProfile)]) -> Vec<UserId> {
+    members.iter().map(|(member, _)| member.user.clone()).collect()
 }
 
 pub(super) fn tips_user(profile: &UserProfile) -> TipsUser {
@@ -347,6 +354,7 @@ impl Handler<Held<Create>> for Group {
                 for (member, _) in &members {
                     group.admit(member.clone());
                 }
+                group.core.tell_host(|| Event::GroupCreated { group: info.id.clone(), owner: owner.id.clone(), users: users_of(&members) });
                 group.tell(CREATED, &owner, &members[..1]);
                 group.tell(Happened { to_others: 0, ..INVITED }, &owner, &members[1..]);
                 group.list_changed(members.iter().map(|(member, _)| &member.user));
@@ -455,6 +463,7 @@ impl Handler<Held<Quit>> for Group {
         self.commit(rows, ctx, move |group, kept, ctx| {
             if kept.is_ok() {
                 group.take_info(info);
+                group.core.tell_host(|| Event::GroupLeft { group: group.id.clone(), user: user.id.clone() });
                 group.tell(LEFT, &user, &[(member, user.clone())]);
                 if let Standing::Exists(state) = &mut group.standing {
                     state.remove(&user.id);
@@ -465,6 +474,7 @@ impl Handler<Held<Quit>> for Group {
                 group.list_changed(std::iter::once(&user.id));
                 if last {
                     group.standing = Standing::Dismissed;
+                    group.core.tell_host(|| Event::GroupDismissed { group: group.id.clone(), by: user.id.clone() });
                 } else {
                     let new_owner = heir.map(|heir| TipsUser { id: heir.user, name: String::new() });
                     group.say(LEFT, &user, std::iter::once(&user), new_owner);
@@ -506,6 +516,7 @@ impl Handler<Held<Dismiss>> for Group {
                     group.list_changed(users.iter().map(|(member, _)| member));
                 }
                 group.standing = Standing::Dismissed;
+                group.core.tell_host(|| Event::GroupDismissed { group: group.id.clone(), by: user.id.clone() });
             }
             answer(reply, kept);
             group.leave_if_nothing(ctx);
@@ -556,6 +567,7 @@ impl Handler<Held<Kick>> for Group {
                     return answer(reply, Err(refusal));
                 }
                 group.take_info(info);
+                group.core.tell_host(|| Event::GroupKicked { group: group.id.clone(), users: users_of(&out), by: by.id.clone() });
                 group.tell(KICKED, &by, &out);
                 if let Standing::Exists(state) = &mut group.standing {
                     for (member, _) in &out {

@@ -5,8 +5,9 @@
 //!              │                                              └────── batch ─► members' outboxes
 //!              └ a retry costs no rate and is answered with the first result
 //! ```
-//! Membership and mute are the owner's own check, made before this. While a retry is looked up or a moderator
-//! thinks, the owner takes no other message, so the order of arrival is the order of appending.
+//! Membership and mute are the owner's own check, made before this, and once more when a moderator has thought about it
+//! ([`super::review`]). While a retry is looked up, the owner takes no other message; those that a moderator looks at stand in
+//! a queue: so the order of arrival is the order of appending.
 //! A crash loses what has no completion yet; its sender was told nothing and sends again.
 
 use std::collections::{HashMap, HashSet};
@@ -15,13 +16,14 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::mpsc;
+use tracing::Span;
 
 use super::batch::{Batch, Deliver, Item, offer};
-use super::completion;
 use super::core::Core;
 use super::handed::Handing;
-use super::{Reply, answer};
-use crate::hooks::{Event, ReviewRequest, Verdict};
+use super::review::{Reviews, carry, review};
+use super::{Reply, answer, trace};
+use crate::hooks::{Event, Origin};
 use crate::model::{Conversation, Draft, LocalMessageId, Message, MessageClass, Priority, Refusal, Target, UserId};
 use crate::protocol::{Dress, Encoded};
 use crate::rate::{Class, DropReason};
@@ -45,6 +47,8 @@ pub(crate) struct Publish {
     /// What the sender asked for, where something else is kept in its place.
     pub(crate) asked: Option<Asked>,
     pub(crate) reply: Reply<Accepted>,
+    /// Of the request it is for.
+    pub(crate) span: Span,
 }
 
 /// A message that has its place; encoded, because its sender gets the same bytes as everyone.
@@ -52,6 +56,12 @@ pub(crate) struct Publish {
 pub(crate) struct Accepted {
     pub(crate) message: Arc<Message>,
     pub(crate) encoded: Encoded,
+}
+
+impl Publish {
+    pub(super) fn came_from(&self) -> Origin {
+        if self.by_host || self.origin == 0 { Origin::Host } else { Origin::Client }
+    }
 }
 
 type SendKey = (UserId, LocalMessageId);
@@ -63,6 +73,8 @@ struct Waiting {
     origin: u64,
     key: Option<SendKey>,
     handed_over: Duration,
+    /// Of the request it is for.
+    span: Span,
 }
 
 /// The outcome of one append.
@@ -74,7 +86,8 @@ pub(crate) struct Completion {
 
 /// The part of an owner that carries messages.
 pub(crate) struct Lane {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
+    pub(super) reviews: Reviews,
     batch: Batch,
     waiting: HashMap<u64, Waiting>,
     in_flight: HashSet<SendKey>,
@@ -87,6 +100,11 @@ pub(crate) struct Lane {
 /// An actor with a lane.
 pub(crate) trait Owner: Deliver {
     fn lane(&mut self) -> &mut Lane;
+    /// Whether this sender may write here now, and into which conversation.
+    ///
+    /// # Errors
+    /// The owner's own refusals.
+    fn may_write(&mut self, publish: &Publish) -> Result<Conversation, Refusal>;
     /// A message below this one was accepted.
     fn answered(&mut self, _root_seq: u64, _ctx: &mut Context<Self>) {}
 }
@@ -98,6 +116,7 @@ impl Lane {
         Self {
             batch: Batch::new(&core.config().batch),
             core,
+            reviews: Reviews::default(),
             waiting: HashMap::new(),
             in_flight: HashSet::new(),
             next_ticket: 0,
@@ -113,7 +132,7 @@ impl Lane {
 
     /// Whether nothing is under way.
     pub(crate) fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.batch.is_idle()
+        self.waiting.is_empty() && self.batch.is_idle() && self.reviews.is_idle()
     }
 
     /// Charges the sender's quota.
@@ -125,10 +144,10 @@ impl Lane {
         self.core.gate.check(sender, class).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
     }
 
-    fn append(&mut self, publish: Publish, quoted: Option<Arc<Message>>, conversation: &Conversation) {
+    pub(super) fn append(&mut self, publish: Publish, quoted: Option<Arc<Message>>, conversation: &Conversation) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let Publish { sender, origin, draft, asked, reply, .. } = publish;
+        let Publish { sender, origin, draft, asked, reply, span, .. } = publish;
         let key = draft.local_id.clone().map(|local_id| (sender.clone(), local_id));
         let append = Append {
             conversation: conversation.clone(),
@@ -144,22 +163,26 @@ impl Lane {
             asked,
             now_ms: self.core.clock.wall_ms(),
         };
-        let (completions, handed) = (self.completions.clone(), self.core.handed.clone());
+        let (completions, handed, outlet) = (self.completions.clone(), self.core.handed.clone(), self.core.outlet.clone());
         let done: Done<Appended> = Box::new(move |outcome| {
             let new = outcome.as_ref().ok().filter(|appended| !appended.duplicate);
+            // Here, and not when its owner hears of it: outcomes come in the order of commits, whoever's they are.
+            if let (Some(outlet), Some(new)) = (outlet, new) {
+                outlet.put(Event::MessageAccepted(new.message.clone()), new.commit);
+            }
             let handing = new.map(|appended| handed.begin(appended.commit));
             if completions.send(Completion { ticket, outcome, handing }).is_err() {
                 tracing::debug!("a message became durable after its owner ended; its sender will ask again");
             }
         });
-        if let Err(refusal) = self.core.archive.append(append, done) {
+        if let Err(refusal) = self.core.archive.append(append, done, &span) {
             answer(reply, Err(refusal));
             return;
         }
         if let Some(key) = &key {
             self.in_flight.insert(key.clone());
         }
-        self.waiting.insert(ticket, Waiting { reply, quoted, origin, key, handed_over: self.core.clock.elapsed() });
+        self.waiting.insert(ticket, Waiting { reply, quoted, origin, key, handed_over: self.core.clock.elapsed(), span });
     }
 
     fn settle(&mut self, completion: Completion) -> Option<Item> {
@@ -174,6 +197,7 @@ impl Lane {
                 return None;
             }
         };
+        let span = trace::fan_out(&waiting.span);
         let encoded = Encoded::dressed(&appended.message, &Dress { quoted: waiting.quoted, ..Dress::default() });
         answer(waiting.reply, Ok(Accepted { message: appended.message.clone(), encoded: encoded.clone() }));
         if appended.duplicate {
@@ -182,20 +206,35 @@ impl Lane {
         }
         self.core.metrics.append_took(self.core.clock.elapsed().saturating_sub(waiting.handed_over).as_secs_f64());
         self.core.metrics.accepted(MessageClass::Storable);
-        self.core.tell_host(|| Event::MessageAccepted(appended.message.clone()));
-        Some(Item { origin: waiting.origin, message: appended.message, encoded, commit: appended.commit, handing: completion.handing })
+        self.core.tell_listeners(|| Event::MessageAccepted(appended.message.clone()));
+        Some(Item {
+            origin: waiting.origin,
+            message: appended.message,
+            encoded,
+            commit: appended.commit,
+            handing: completion.handing,
+            span,
+        })
+    }
+
+    /// Lets its sender believe that a message went out.
+    pub(super) fn pretend(&mut self, publish: Publish, quoted: Option<Arc<Message>>, conversation: &Conversation) {
+        let Publish { sender, draft, reply, .. } = publish;
+        let message = Arc::new(unstored(&self.core, sender, conversation.clone(), draft, self.last_order_key + 1));
+        let encoded = Encoded::dressed(&message, &Dress { quoted, ..Dress::default() });
+        answer(reply, Ok(Accepted { message, encoded }));
     }
 
     /// Gives a message that is not stored its place in time.
     pub(crate) fn pass_on(&mut self, publish: Publish, conversation: &Conversation) -> Item {
-        let Publish { sender, origin, draft, reply, .. } = publish;
+        let Publish { sender, origin, draft, reply, span, .. } = publish;
         let message = Arc::new(unstored(&self.core, sender, conversation.clone(), draft, self.last_order_key + 1));
         self.last_order_key = message.order_key;
         let encoded = Encoded::new(&message);
         self.core.metrics.accepted(message.body.class());
         self.core.tell_host(|| Event::MessageAccepted(message.clone()));
         answer(reply, Ok(Accepted { message: message.clone(), encoded: encoded.clone() }));
-        Item { origin, message, encoded, commit: 0, handing: None }
+        Item { origin, message, encoded, commit: 0, handing: None, span: trace::fan_out(&span) }
     }
 }
 
@@ -247,12 +286,13 @@ pub(crate) fn say<A: Owner>(owner: &mut A, publish: Publish, conversation: &Conv
 
 /// Carries a message whose sender may write here.
 pub(crate) fn publish<A: Owner>(owner: &mut A, publish: Publish, conversation: &Conversation, ctx: &mut Context<A>) {
+    let _in_conversation = trace::conversation(&publish.span, conversation).entered();
     let lane = owner.lane();
     let Some(local_id) = publish.draft.local_id.clone().filter(|_| publish.draft.body.class() == MessageClass::Storable) else {
         return charge_and_review(owner, publish, conversation.clone(), ctx);
     };
     let sender = publish.sender.clone();
-    if lane.in_flight.contains(&(sender.clone(), local_id.clone())) {
+    if lane.in_flight.contains(&(sender.clone(), local_id.clone())) || lane.reviews.holds(&sender, &local_id) {
         // A retry that overtakes its own first outcome: the engine answers both alike. Reviewed, because the first
         // may yet fail and this one be kept.
         return review(owner, publish, conversation.clone(), ctx);
@@ -273,78 +313,25 @@ pub(crate) fn publish<A: Owner>(owner: &mut A, publish: Publish, conversation: &
 fn charge_and_review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
     let lane = owner.lane();
     let (class, priority) = (publish.draft.body.class(), publish.draft.priority);
+    if class == MessageClass::Storable
+        && let Err(refusal) = lane.core.disk.room()
+    {
+        return answer(publish.reply, Err(refusal));
+    }
+    if class != MessageClass::Barrage
+        && let Err(refusal) = lane.core.can_tell()
+    {
+        return answer(publish.reply, Err(refusal));
+    }
     if class == MessageClass::Command && lane.core.pressure.level().sheds(class, priority, 0) {
         lane.core.metrics.dropped(class, Priority::Low, DropReason::Overloaded.label(), 1);
         return answer(publish.reply, Err(Refusal::Busy("the broker is behind")));
     }
     if publish.by_host {
-        return carry(owner, publish, &conversation, ctx);
+        return carry(owner, publish, conversation, false, ctx);
     }
     if let Err(refusal) = lane.charge(&publish.sender, &publish.draft) {
         return answer(publish.reply, Err(refusal));
     }
     review(owner, publish, conversation, ctx);
-}
-
-fn review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
-    let lane = owner.lane();
-    let reviewed = publish.draft.body.class() != MessageClass::Barrage && !publish.by_host;
-    let moderator = lane.core.moderator.clone().filter(|_| reviewed);
-    let Some(moderator) = moderator else { return carry(owner, publish, &conversation, ctx) };
-    let request = ReviewRequest { sender: publish.sender.clone(), target: publish.target.clone(), draft: publish.draft.clone() };
-    let limits = lane.core.config().limits.clone();
-    let review = async move { moderator.review(request).await };
-    ctx.wait(review.into_actor(owner).map(move |verdict, owner, ctx| {
-        let mut publish = publish;
-        match verdict {
-            Verdict::Accept => {}
-            Verdict::Reject(refusal) => return answer(publish.reply, Err(refusal)),
-            Verdict::Replace(draft) if draft.body.class() != publish.draft.body.class() => {
-                tracing::warn!(sender = %publish.sender, "moderator replaced a message by one of another class, refused");
-                return answer(publish.reply, Err(Refusal::Unsupported("a replacement of another class".into())));
-            }
-            Verdict::Replace(draft) => {
-                // The local id stays the sender's: it is how a retry finds this message again.
-                let asked = std::mem::replace(&mut publish.draft, draft);
-                publish.draft.local_id.clone_from(&asked.local_id);
-                publish.asked = Some(asked_of(asked));
-                if let Err(invalid) = publish.draft.validate(&publish.sender, &publish.target, &limits) {
-                    return answer(publish.reply, Err(invalid.into()));
-                }
-            }
-        }
-        carry(owner, publish, &conversation, ctx);
-    }));
-}
-
-/// Finds what the message answers, and what it passes on.
-fn complete<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
-    let lane = owner.lane();
-    let (archive, files) = (lane.core.archive.clone(), completion::Files::of(&lane.core));
-    let (sender, draft, place) = (publish.sender.clone(), publish.draft.clone(), conversation.clone());
-    let look_up = async move { archive.read(move |store| completion::complete(store, &sender, &place, draft, &files)).await };
-    ctx.wait(look_up.into_actor(owner).map(move |found, owner, _| match found.and_then(|completed| completed) {
-        Ok((draft, quoted)) => {
-            let mut publish = publish;
-            let asked = std::mem::replace(&mut publish.draft, draft);
-            publish.asked.get_or_insert(asked_of(asked));
-            owner.lane().append(publish, quoted, &conversation);
-        }
-        Err(refusal) => answer(publish.reply, Err(refusal)),
-    }));
-}
-
-fn asked_of(draft: Draft) -> Asked {
-    Asked { body: draft.body, extended_data: draft.extended_data, mentions: draft.mentions, terms: draft.terms }
-}
-
-fn carry<A: Owner>(owner: &mut A, publish: Publish, conversation: &Conversation, ctx: &mut Context<A>) {
-    match publish.draft.body.class() {
-        MessageClass::Storable if completion::is_needed(&publish.draft) => complete(owner, publish, conversation.clone(), ctx),
-        MessageClass::Storable => owner.lane().append(publish, None, conversation),
-        MessageClass::Command | MessageClass::Barrage => {
-            let item = owner.lane().pass_on(publish, conversation);
-            offer(owner, item, ctx);
-        }
-    }
 }

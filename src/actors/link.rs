@@ -35,6 +35,8 @@ pub(crate) struct Link {
     pub(crate) session: SessionId,
     pub(crate) outbox: Outbox,
     pub(crate) opened: Duration,
+    /// How often its client is asked to ping.
+    pub(crate) heartbeat: Duration,
     socket: Option<Box<dyn Socket>>,
     identity: OnceLock<Identity>,
     heard_ms: AtomicU64,
@@ -45,12 +47,13 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(number: u64, outbox: Outbox, socket: Option<Box<dyn Socket>>, now: Duration) -> Self {
+    pub(crate) fn new(number: u64, outbox: Outbox, socket: Option<Box<dyn Socket>>, now: Duration, heartbeat: Duration) -> Self {
         let link = Self {
             number,
             session: SessionId::trusted(&format!("s{number:x}")),
             outbox,
             opened: now,
+            heartbeat,
             socket,
             identity: OnceLock::new(),
             heard_ms: AtomicU64::new(0),

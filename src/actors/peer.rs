@@ -47,8 +47,7 @@ impl Resident for Peer {
     }
 
     fn new(core: Arc<Core>, key: PeerKey, holds: Holds) -> Self {
-        let known = [!core.config().users.must_exist; 2];
-        Self { lane: Lane::new(core.clone()), core, key, holds, known, busy: false }
+        Self { lane: Lane::new(core.clone()), core, key, holds, known: [false; 2], busy: false }
     }
 }
 
@@ -99,7 +98,7 @@ impl Handler<Held<Publish>> for Peer {
         let publish = held.open();
         let receiver = self.receiver(&publish.sender);
         let conversation = self.conversation();
-        if self.known[receiver] {
+        if self.known[receiver] || !self.core.config().users.must_exist {
             return lane::publish(self, publish, &conversation, ctx);
         }
         let user = self.user(receiver).clone();
@@ -122,6 +121,10 @@ impl Handler<Held<Publish>> for Peer {
 impl Owner for Peer {
     fn lane(&mut self) -> &mut Lane {
         &mut self.lane
+    }
+
+    fn may_write(&mut self, _: &Publish) -> Result<Conversation, Refusal> {
+        Ok(self.conversation())
     }
 
     fn answered(&mut self, root_seq: u64, ctx: &mut Context<Self>) {

@@ -19,6 +19,7 @@ pub(crate) struct PressureCell {
     write_late_us: AtomicU64,
     /// What the writers reported up to the last beat.
     last_write_late_us: AtomicU64,
+    turn_late_us: AtomicU64,
 }
 
 impl PressureCell {
@@ -37,6 +38,15 @@ impl PressureCell {
         Duration::from_micros(self.last_write_late_us.load(Ordering::Relaxed))
     }
 
+    /// How long an actor waited for its turn at the last beat.
+    pub(crate) fn turn_late(&self) -> Duration {
+        Duration::from_micros(self.turn_late_us.load(Ordering::Relaxed))
+    }
+
+    fn note_turn(&self, late: Duration) {
+        self.turn_late_us.store(u64::try_from(late.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     fn take_write_late(&self) -> Duration {
         let late = self.write_late_us.swap(0, Ordering::Relaxed);
         self.last_write_late_us.store(late, Ordering::Relaxed);
@@ -53,12 +63,14 @@ pub(crate) async fn beat(core: Arc<Core>) {
         // Behind everyone who is ready now.
         tokio::task::yield_now().await;
         let now = core.clock.elapsed();
+        gauge.set_late(Duration::from_millis(core.config().shed.late_ms));
         let appends_max = core.config().actors.appends_in_flight_max.max(1);
         let reading = Reading {
             turn: now.saturating_sub(asked),
             write: core.pressure.take_write_late(),
             store_percent: u32::try_from(core.archive.in_flight() * 100 / appends_max).unwrap_or(u32::MAX),
         };
+        core.pressure.note_turn(reading.turn);
         let (before, level) = (core.pressure.level(), gauge.observe(now, reading));
         if level != before {
             tracing::info!(from = ?before, to = ?level, turn_ms = reading.turn.as_millis(), write_ms = reading.write.as_millis(), store_percent = reading.store_percent, "shedding changed");

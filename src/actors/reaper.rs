@@ -73,18 +73,13 @@ impl Actor for Reaper {
 
 struct Deadlines {
     login: Duration,
-    silence: Duration,
     stalled: Duration,
 }
 
 impl Deadlines {
     fn of(core: &Core) -> Self {
         let server = &core.config().server;
-        Self {
-            login: Duration::from_secs(server.login_timeout_seconds),
-            silence: Duration::from_millis(server.heartbeat_seconds * 1_500),
-            stalled: Duration::from_secs(core.config().shed.stalled_seconds),
-        }
+        Self { login: Duration::from_secs(server.login_timeout_seconds), stalled: Duration::from_secs(core.config().shed.stalled_seconds) }
     }
 }
 
@@ -108,7 +103,7 @@ fn verdict(link: &Link, now: Duration, wall_ms: u64, deadlines: &Deadlines) -> V
     if link.identity().is_none() && now.saturating_sub(link.opened) >= deadlines.login {
         return Verdict::Close(CloseCode::LoginTimeout);
     }
-    if link.silent_for(now) >= deadlines.silence {
+    if link.silent_for(now) >= link.heartbeat * 3 / 2 {
         return Verdict::Close(CloseCode::Heartbeat);
     }
     if link.outbox.waiting_bytes() > 0 && now.saturating_sub(link.outbox.last_progress()) >= deadlines.stalled {
@@ -135,12 +130,11 @@ mod tests {
     use crate::protocol::Variant;
 
     const S: Duration = Duration::from_secs(1);
-    const DEADLINES: Deadlines =
-        Deadlines { login: Duration::from_secs(10), silence: Duration::from_secs(45), stalled: Duration::from_secs(20) };
+    const DEADLINES: Deadlines = Deadlines { login: Duration::from_secs(10), stalled: Duration::from_secs(20) };
 
     fn link(clock: &Arc<ManualClock>) -> Link {
         let limits = OutboxLimits { reliable_bytes_max: 1 << 20, reliable_frames_max: 64, lossy_bytes_max: 1 << 16 };
-        Link::new(1, Outbox::new(limits, clock.clone()), None, clock.elapsed())
+        Link::new(1, Outbox::new(limits, clock.clone()), None, clock.elapsed(), 30 * S)
     }
 
     fn login(link: &Link) {

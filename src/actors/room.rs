@@ -216,6 +216,7 @@ impl Room {
             let (core, room, user) = (self.core.clone(), self.id.clone(), profile.id.clone());
             let lost = async move { core.users.tell_surely(&core, &user, PlaceLost { room, number }).await };
             ctx.spawn(lost.into_actor(self));
+            self.tell_left(&profile.id, false);
             self.movements.push((Movement::Left, profile));
         }
         self.attributes_left(&gone);
@@ -224,6 +225,10 @@ impl Room {
             news(self, ctx);
         }
         self.end_if_over(ctx);
+    }
+
+    pub(super) fn tell_left(&self, user: &UserId, kicked: bool) {
+        self.core.tell_host(|| Event::RoomLeft { room: self.id.clone(), user: user.clone(), kicked });
     }
 
     /// Tells the members what the room itself shed since the last tick: the drops are theirs.
@@ -290,6 +295,7 @@ impl Room {
                 }
                 match entered {
                     Entered::Joined => {
+                        self.core.tell_host(|| Event::RoomEntered { room: self.id.clone(), user: profile.id.clone() });
                         self.movements.push((Movement::Joined, profile));
                         news(self, ctx);
                     }
@@ -384,6 +390,7 @@ impl Handler<Held<Leave>> for Room {
         match left {
             Ok(profile) => {
                 self.attributes_left(std::slice::from_ref(&profile.id));
+                self.tell_left(&profile.id, false);
                 self.movements.push((Movement::Left, profile));
                 news(self, ctx);
                 if let Some(reply) = reply {
@@ -437,9 +444,8 @@ impl Handler<Held<Publish>> for Room {
 
     fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
         let publish = held.open();
-        let state = if publish.from_outside { self.existing() } else { self.inside(&publish.sender) };
-        let conversation = match state {
-            Ok(state) => state.conversation(),
+        let conversation = match self.may_write(&publish) {
+            Ok(conversation) => conversation,
             Err(refusal) => {
                 answer(publish.reply, Err(refusal));
                 return self.leave_if_unused(ctx);
@@ -453,7 +459,11 @@ impl Handler<Held<Publish>> for Room {
         *nth += 1;
         let verdict = match self.core.pressure.level() {
             level if level.sheds(MessageClass::Barrage, priority, *nth - 1) => Err(DropReason::Overloaded),
-            _ => self.budget.admit(self.core.clock.elapsed(), &publish.sender, priority),
+            _ => {
+                let shed = &self.core.config().shed;
+                self.budget.set(shed.room_barrages_per_second, shed.room_barrages_burst);
+                self.budget.admit(self.core.clock.elapsed(), &publish.sender, priority)
+            }
         };
         // The sender is told the same either way: delivery of barrage is not promised (spec S5).
         let item = self.lane.pass_on(publish, &conversation);
@@ -510,6 +520,11 @@ impl Handler<Held<Members>> for Room {
 impl Owner for Room {
     fn lane(&mut self) -> &mut Lane {
         &mut self.lane
+    }
+
+    fn may_write(&mut self, publish: &Publish) -> Result<Conversation, Refusal> {
+        let state = if publish.from_outside { self.existing() } else { self.inside(&publish.sender) };
+        state.map(|state| state.conversation())
     }
 }
 

@@ -119,6 +119,7 @@ impl Handler<Held<Expel>> for Room {
                 Some((profile, number, link)) => {
                     announce("roomStateChanged", &data, link.iter());
                     self.tell_place_lost(user.clone(), number);
+                    self.tell_left(&user, true);
                     self.movements.push((Movement::Left, profile));
                     gone.push(user);
                 }

@@ -196,7 +196,7 @@ mod tests {
 
     fn link(number: u64) -> Arc<Link> {
         let limits = OutboxLimits { reliable_bytes_max: 1 << 20, reliable_frames_max: 64, lossy_bytes_max: 1 << 16 };
-        Arc::new(Link::new(number, Outbox::new(limits, Arc::new(ManualClock::at(0))), None, Duration::ZERO))
+        Arc::new(Link::new(number, Outbox::new(limits, Arc::new(ManualClock::at(0))), None, Duration::ZERO, Duration::from_secs(30)))
     }
 
     fn profile(id: &str) -> UserProfile {

@@ -36,6 +36,7 @@ impl Handler<Held<AskSearch>> for User {
     type Result = ();
 
     fn handle(&mut self, held: Held<AskSearch>, ctx: &mut Context<Self>) {
+        self.asked = true;
         let AskSearch { work, variant, reply } = held.open();
         if self.searching {
             return answer(reply, Err(Refusal::Busy("a search of this user is under way")));

@@ -6,18 +6,21 @@
 //! the next; answers may overtake each other. Ends when its reader says that the connection is gone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use bytestring::ByteString;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracing::Span;
 
 use super::core::Core;
 use super::link::Link;
 use super::media::url_token;
 use super::user::{Ended, Login as UserLogin};
 use super::user_profile::ProfileCell;
-use super::{Reply, answer, answered};
+use super::{Reply, answer, answered, trace};
 use crate::hooks::LoginRequest;
+use crate::metrics::{OpMetrics, Outcome};
 use crate::model::{DeviceId, Refusal, UserId, UserProfile};
 use crate::protocol::{CloseCode, Login, Op, Variant, Work, code_of, decode, encode_error, encode_reply};
 use crate::rate::Class;
@@ -86,21 +89,24 @@ impl Actor for Session {
 pub(super) struct Answerer {
     pub(super) core: Arc<Core>,
     pub(super) id: u64,
+    /// Of the request, from its frame to its answer.
+    pub(super) span: Span,
     asker: Asker,
 }
 
 /// Who waits for an answer.
 enum Asker {
-    Client { link: Arc<Link>, _permit: OwnedSemaphorePermit },
+    Client { link: Arc<Link>, op: Arc<OpMetrics>, asked: Duration, _permit: OwnedSemaphorePermit },
     Host(Reply<ByteString>),
 }
 
 impl Answerer {
     pub(super) fn of_host(core: Arc<Core>, reply: Reply<ByteString>) -> Self {
-        Self { core, id: 0, asker: Asker::Host(reply) }
+        Self { core, id: 0, span: trace::host(), asker: Asker::Host(reply) }
     }
 
     pub(super) fn frame(self, frame: ByteString) {
+        self.count(Outcome::Done);
         match self.asker {
             Asker::Client { link, .. } => {
                 let _queued_or_closed = link.outbox.push(frame);
@@ -110,13 +116,20 @@ impl Answerer {
     }
 
     pub(super) fn refuse(self, refusal: &Refusal) {
+        self.count(if refusal.is_temporary() { Outcome::Busy } else { Outcome::Refused });
         self.core.metrics.refused(code_of(refusal));
+        self.span.record("code", code_of(refusal));
         match self.asker {
-            Asker::Client { .. } => {
-                let frame = encode_error(Some(self.id), refusal);
-                self.frame(frame);
+            Asker::Client { link, .. } => {
+                let _queued_or_closed = link.outbox.push(encode_error(Some(self.id), refusal));
             }
             Asker::Host(reply) => answer(reply, Err(refusal.clone())),
+        }
+    }
+
+    fn count(&self, outcome: Outcome) {
+        if let Asker::Client { op, asked, .. } = &self.asker {
+            op.answered(outcome, self.core.clock.elapsed().saturating_sub(*asked).as_secs_f64());
         }
     }
 
@@ -148,7 +161,8 @@ impl Handler<Inbound> for Session {
     type Result = ();
 
     fn handle(&mut self, inbound: Inbound, ctx: &mut Context<Self>) {
-        self.link.heard(self.core.clock.elapsed());
+        let asked = self.core.clock.elapsed();
+        self.link.heard(asked);
         if self.link.outbox.is_closed() {
             return;
         }
@@ -156,8 +170,13 @@ impl Handler<Inbound> for Session {
             Ok(request) => request,
             Err(malformed) => return self.count_malformed(&malformed.refusal),
         };
-        let asker = Asker::Client { link: self.link.clone(), _permit: inbound.permit };
-        let answerer = Answerer { core: self.core.clone(), id: request.id, asker };
+        // Only names that are operations: what clients make up would fill the memory.
+        let name = if request.op.is_ok() { &*request.name } else { "invalid" };
+        let op = self.core.metrics.op(name);
+        let span = trace::request(name, &self.link, request.id);
+        let asker = Asker::Client { link: self.link.clone(), op, asked, _permit: inbound.permit };
+        let answerer = Answerer { core: self.core.clone(), id: request.id, span: span.clone(), asker };
+        let _in_request = span.entered();
         match (request.op, &self.phase) {
             (Err(refusal), Phase::In(_)) => answerer.refuse(&refusal),
             (Err(refusal), Phase::Greeting) if request.is_login => answerer.refuse(&refusal),
@@ -199,6 +218,9 @@ impl Session {
 
     /// Charges what is written down beside messages; those are charged by their conversation's owner.
     fn charge(&self, work: &Work, user: &UserId) -> Result<(), Refusal> {
+        if work.keeps_more() {
+            self.core.disk.room()?;
+        }
         if !work.writes() {
             return Ok(());
         }
@@ -235,11 +257,14 @@ impl Session {
         // next must find the session logged in.
         ctx.wait(enter.into_actor(self).map(move |outcome, session, _| match outcome {
             Ok(profile) => {
+                answerer.count(Outcome::Done);
+                session.core.metrics.login(Outcome::Done);
                 session.core.metrics.sessions_changed(1);
                 session.phase = Phase::In(profile);
             }
             Err(refusal) => {
                 session.link.token_expires(u64::MAX);
+                session.core.metrics.login(if refusal.is_temporary() { Outcome::Busy } else { Outcome::Refused });
                 answerer.refuse(&refusal);
             }
         }));

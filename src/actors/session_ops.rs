@@ -146,8 +146,9 @@ impl Session {
         // A barrage that finds its room's mailbox full is shed, not refused: keep what its answer is made of.
         let barrage = (draft.body.class() == MessageClass::Barrage).then(|| draft.clone());
         let (sender, origin, by_host, from_outside) = (me.id.clone(), self.link.number, self.by_host, self.from_outside);
+        let span = answerer.span.clone();
         let asked = ask(|reply| {
-            let publish = Publish { sender, origin, by_host, from_outside, target: target.clone(), draft, asked: None, reply };
+            let publish = Publish { sender, origin, by_host, from_outside, target: target.clone(), draft, asked: None, reply, span };
             match &target {
                 Target::Peer(to) => core.peers.tell(&core, &peer::key(&me.id, to), publish),
                 Target::Room(room) => core.rooms.tell(&core, room, publish),

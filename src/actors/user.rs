@@ -114,6 +114,9 @@ pub(crate) struct User {
     pub(super) flush_scheduled: bool,
     /// A search is under way.
     pub(super) searching: bool,
+    /// Something was asked since the last look at whether it is needed: perhaps its answer is on the way yet. Who has no
+    /// session is asked by the host only.
+    pub(super) asked: bool,
 }
 
 impl Resident for User {
@@ -130,6 +133,7 @@ impl Resident for User {
             book: None,
             flush_scheduled: false,
             searching: false,
+            asked: false,
             core,
             id,
             holds,
@@ -151,7 +155,11 @@ impl Actor for User {
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.core.metrics.actors_changed(Self::KIND, 1);
         self.listen(ctx);
-        ctx.run_interval(self.core.idle(), |user, ctx| user.leave_if_unused(ctx));
+        ctx.run_interval(self.core.idle(), |user, ctx| {
+            if !std::mem::take(&mut user.asked) {
+                user.leave_if_unused(ctx);
+            }
+        });
         let (archive, id) = (self.core.archive.clone(), self.id.clone());
         let load = async move { archive.read(move |store| Ok((store.user(&id)?, store.following(&id)?))).await };
         ctx.wait(load.into_actor(self).map(|found, user, _| match found {
@@ -170,7 +178,7 @@ impl Actor for User {
 
 impl User {
     pub(super) fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
-        let unused = self.sessions.is_empty() && self.places.is_empty() && self.entering == 0 && self.telling == 0;
+        let unused = !self.asked && self.sessions.is_empty() && self.places.is_empty() && self.entering == 0 && self.telling == 0;
         if unused && self.core.users.leave(&self.id, &self.holds) {
             ctx.stop();
         }
@@ -339,6 +347,7 @@ impl Handler<Held<QueryUsers>> for User {
     type Result = ();
 
     fn handle(&mut self, held: Held<QueryUsers>, ctx: &mut Context<Self>) {
+        self.asked = true;
         let QueryUsers { users, reply } = held.open();
         let now = self.core.clock.elapsed();
         if let Err(refusal) = admit_query(&mut self.queries, now, users.len(), self.core.config().limits.user_query_max) {

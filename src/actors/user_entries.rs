@@ -54,6 +54,7 @@ impl Handler<Held<AskList>> for User {
     type Result = ();
 
     fn handle(&mut self, held: Held<AskList>, ctx: &mut Context<Self>) {
+        self.asked = true;
         let AskList { work, variant, number, reply } = held.open();
         let asker = Asker { variant, number, reply };
         if self.sessions.is_empty() {

@@ -159,7 +159,7 @@ impl User {
         let cursor = if frames.is_empty() { up_to } else { after };
         let mut result = json!({
             "userID": self.id, "userName": profile.name, "sessionID": link.session, "serverTime": self.core.clock.wall_ms(),
-            "heartbeatSeconds": self.core.config().server.heartbeat_seconds, "cursor": cursor.to_string(), "rooms": rooms,
+            "heartbeatSeconds": link.heartbeat.as_secs(), "cursor": cursor.to_string(), "rooms": rooms,
         });
         let (media_token, media_token_seconds) = url_token(&self.core, &self.id, link.token_expires_at());
         result["mediaToken"] = media_token.into();

@@ -54,6 +54,7 @@ impl Handler<Held<AskUser>> for User {
     type Result = ();
 
     fn handle(&mut self, held: Held<AskUser>, ctx: &mut Context<Self>) {
+        self.asked = true;
         let AskUser { work, number, reply } = held.open();
         let Some(cell) = &self.profile else { return answer(reply, Err(Refusal::NotLoggedIn)) };
         let profile = (*cell.get()).clone();

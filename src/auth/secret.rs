@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::config::Config;
 use crate::private_files::{make_folder, sync_names};
 
-/// Name of the file in the data directory. Beside the store, and never inside it: a backup of messages holds no key.
+/// Name of the file in the data directory. Beside the store, and never inside it: an export of messages holds no key.
 const FILE: &str = "secret";
 const RANDOM_BYTES: usize = 32;
 const BYTES_MIN: usize = 16;

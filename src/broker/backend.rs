@@ -25,14 +25,18 @@ pub(crate) struct Backend {
 
 impl Backend {
     pub(super) fn new(config: &Config, clock: &Arc<dyn Clock>) -> Self {
-        let quota = GateQuota { per_second: config.api.requests_per_second, burst: config.api.requests_burst };
         Self {
             keys: ApiKeyRing::new(&config.server.data_dir),
-            calls: CallGate::new(quota, clock.clone()),
+            calls: CallGate::new(calls(config), clock.clone()),
             given: Given::default(),
             broadcasts_of_second: RollingCap::new(SECOND),
             broadcasts_of_day: RollingCap::new(DAY),
         }
+    }
+
+    /// Goes by another configuration from now on.
+    pub(super) fn reconfigure(&self, config: &Config) {
+        self.calls.set(calls(config));
     }
 
     /// Takes one broadcast from both quotas. Source: spec 6.2, `SendMessageToAllUsers`.
@@ -45,6 +49,10 @@ impl Backend {
         self.broadcasts_of_second.check(now, config.api.broadcasts_per_second).map_err(refused)?;
         self.broadcasts_of_day.check(now, config.api.broadcasts_per_day).map_err(refused)
     }
+}
+
+fn calls(config: &Config) -> GateQuota {
+    GateQuota { per_second: config.api.requests_per_second, burst: config.api.requests_burst }
 }
 
 /// Who asks, and by which `Idempotency-Key`.

@@ -15,6 +15,7 @@ use super::backend::Backend;
 use crate::actors::archive::ArchiveHandle;
 use crate::actors::core::{Core, LinkRegistry};
 use crate::actors::directory::Shelf;
+use crate::actors::disk::{self, Disk, FreeSpace, free_space};
 use crate::actors::handed::Handed;
 use crate::actors::left::Left;
 use crate::actors::media::{MediaDesk, keep_tidy};
@@ -24,10 +25,12 @@ use crate::actors::pulse::{self, PressureCell};
 use crate::actors::reaper::Reaper;
 use crate::actors::room::Wake;
 use crate::actors::status::StatusBoard;
+use crate::audit::Audit;
 use crate::auth::{MediaTokens, SecretError, SecretSource, Tokens};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, MediaEngine, StoreEngine};
-use crate::hooks::{Authenticator, DynAuthenticator, DynModerator, EventSink, LoginRequest, Moderator, Recognised};
+use crate::console::Console;
+use crate::hooks::{Authenticator, DynAuthenticator, DynModerator, EventSink, InTurn, LoginRequest, Moderator, Recognised};
 use crate::media::{DiskMediaStore, DynMediaStore, MediaStore};
 #[cfg(feature = "s3")]
 use crate::media::{ObjectMediaStore, S3Options};
@@ -35,6 +38,7 @@ use crate::metrics::Metrics;
 use crate::model::Refusal;
 use crate::rate::{GateQuota, SendGate};
 use crate::store::{MemoryStore, OpenError, SledOptions, SledStore, Store, StoreError};
+use crate::webhooks;
 
 /// Events a listener may fall behind before it misses some.
 const EVENTS_BEHIND_MAX: usize = 1_024;
@@ -61,6 +65,9 @@ pub enum StartError {
     /// Files cannot be kept where the configuration says.
     #[error("{0}")]
     Media(String),
+    /// Webhooks cannot be called, or their queue cannot be opened, as the configuration says.
+    #[error("{0}")]
+    Webhooks(String),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -77,6 +84,7 @@ pub struct BrokerBuilder {
     store: Option<Arc<dyn Store>>,
     media_store: Option<Arc<dyn DynMediaStore>>,
     accept_data_loss: bool,
+    free_space: FreeSpace,
 }
 
 impl fmt::Debug for BrokerBuilder {
@@ -96,6 +104,7 @@ impl BrokerBuilder {
             store: None,
             media_store: None,
             accept_data_loss: false,
+            free_space: Arc::new(free_space),
         }
     }
 
@@ -111,7 +120,8 @@ impl BrokerBuilder {
         self
     }
 
-    /// Who looks at messages before they go out; default: nobody.
+    /// Who looks at messages before they go out; default: nobody. With `webhooks.before_send_url` the backend looks at what
+    /// this one lets through, and as it leaves it.
     pub fn moderator(mut self, moderator: impl Moderator) -> Self {
         self.moderator = Some(Arc::new(moderator));
         self
@@ -147,6 +157,12 @@ impl BrokerBuilder {
         self
     }
 
+    /// Says how many bytes are free where a folder is; for tests. Asked every two seconds, on a thread that may wait.
+    pub fn free_space(mut self, read: impl Fn(&std::path::Path) -> std::io::Result<u64> + Send + Sync + 'static) -> Self {
+        self.free_space = Arc::new(read);
+        self
+    }
+
     /// Opens the store and starts the actors on a thread of their own. Blocks while the store is read.
     ///
     /// # Errors
@@ -176,13 +192,25 @@ impl BrokerBuilder {
         };
         let media = Arc::new(MediaDesk::open(&self.config, media_store, &*store, media_tokens)?);
         let rooms = store.rooms()?;
+        let disk = Disk::new(self.free_space);
+        disk.look(&self.config.server.data_dir, self.config.store.disk_free_bytes_min);
         let config = Arc::new(self.config);
+        let metrics = Arc::new(Metrics::new());
+        let hooked = webhooks::start(&config, &*store, &self.clock, &metrics).map_err(StartError::Webhooks)?;
+        let (outlet, backend, webhooks) = match hooked {
+            Some(parts) => (parts.outlet, parts.moderator, Some(parts.handle)),
+            None => (None, None, None),
+        };
+        let moderator: Option<Arc<dyn DynModerator>> = match (self.moderator, backend) {
+            (Some(first), Some(second)) => Some(Arc::new(InTurn { first, second })),
+            (first, second) => first.or(second),
+        };
         let (thread, arbiter) = CoreThread::start()?;
         let actors = &config.actors;
         let archive =
             ArchiveHandle::start(store.clone(), actors.archive_mailbox, actors.appends_in_flight_max, actors.reads_in_flight_max, &arbiter);
         let core = Arc::new(Core {
-            metrics: Arc::new(Metrics::new()),
+            metrics,
             left: Left::default(),
             statuses: StatusBoard::default(),
             handed: Handed::up_to(store.last_commit()),
@@ -194,7 +222,8 @@ impl BrokerBuilder {
             media,
             arbiter,
             authenticator,
-            moderator: self.moderator,
+            moderator,
+            outlet,
             events: broadcast::channel(EVENTS_BEHIND_MAX).0,
             presence: Presence::new(),
             users: Shelf::new(),
@@ -205,10 +234,13 @@ impl BrokerBuilder {
             pressure: PressureCell::default(),
             draining: false.into(),
             eviction_degraded: false.into(),
+            disk,
+            reloading: Mutex::new(()),
             settings: ArcSwap::new(config),
         });
         Reaper::start(core.clone());
         core.arbiter.spawn(pulse::beat(core.clone()));
+        core.arbiter.spawn(disk::watch(core.clone()));
         let its_core = core.clone();
         core.arbiter.spawn(async move {
             for room in rooms {
@@ -218,7 +250,13 @@ impl BrokerBuilder {
         });
         core.arbiter.spawn(keep_tidy(core.clone()));
         let backend = Arc::new(Backend::new(&core.config(), &core.clock));
-        let broker = Broker { core, tokens, secret, backend, vendor: Arc::default(), thread: Arc::new(thread) };
+        let settings = core.config();
+        let data_dir = &settings.server.data_dir;
+        let console = Arc::new(Console::new(data_dir, core.clock.clone()));
+        let audit = Arc::new(Audit::new(data_dir, settings.console.audit_bytes_max));
+        let broker = Broker { core, tokens, secret, webhooks, backend, console, audit, vendor: Arc::default(), thread: Arc::new(thread) };
+        // Each drop there can be is counted from zero on.
+        drop(broker.stats());
         if let Some(sink) = self.event_sink {
             let mut events = broker.subscribe();
             broker.core.arbiter.spawn(async move {
@@ -232,12 +270,19 @@ impl BrokerBuilder {
 }
 
 fn gate(config: &Config, clock: Arc<dyn Clock>) -> SendGate {
-    let rate = &config.rate;
-    let storable = GateQuota { per_second: rate.sends_per_second, burst: rate.burst };
-    let high = GateQuota { per_second: rate.high_priority_per_second, burst: rate.high_priority_burst };
-    let change = GateQuota { per_second: rate.changes_per_second, burst: rate.changes_burst };
-    let command = GateQuota { per_second: rate.commands_per_second, burst: rate.commands_burst };
+    let [storable, high, command, change] = quotas(config);
     SendGate::new(storable, high, command, change, clock)
+}
+
+/// Of storable messages, those of high priority, commands, and other changes.
+pub(super) fn quotas(config: &Config) -> [GateQuota; 4] {
+    let rate = &config.rate;
+    [
+        GateQuota { per_second: rate.sends_per_second, burst: rate.burst },
+        GateQuota { per_second: rate.high_priority_per_second, burst: rate.high_priority_burst },
+        GateQuota { per_second: rate.commands_per_second, burst: rate.commands_burst },
+        GateQuota { per_second: rate.changes_per_second, burst: rate.changes_burst },
+    ]
 }
 
 fn open_store(config: &Config, accept_data_loss: bool, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {

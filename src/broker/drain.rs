@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::builder::CoreThread;
 use crate::actors::core::Core;
 use crate::protocol::CloseCode;
+use crate::webhooks::Webhooks;
 
 /// How often the way down looks whether a step is done. Only a shutdown waits by looking.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -32,13 +33,18 @@ impl ShutdownReport {
     }
 }
 
-pub(super) async fn shutdown(core: &Arc<Core>, thread: &CoreThread, grace: Duration) -> ShutdownReport {
+pub(super) async fn shutdown(core: &Arc<Core>, webhooks: Option<&Webhooks>, thread: &CoreThread, grace: Duration) -> ShutdownReport {
     let first = !core.draining.swap(true, Ordering::SeqCst);
     if first {
         let (report, outcome) = oneshot::channel();
-        let its_core = core.clone();
+        let (its_core, webhooks) = (core.clone(), webhooks.cloned());
         let going_down = async move {
-            if report.send(drain(&its_core, grace).await).is_err() {
+            let drained = drain(&its_core, grace).await;
+            if let Some(webhooks) = webhooks {
+                // After the store closed: every commit has its event by now.
+                webhooks.stop(its_core.store.last_commit()).await;
+            }
+            if report.send(drained).is_err() {
                 tracing::debug!("nobody waits for the shutdown's report");
             }
         };

@@ -5,10 +5,12 @@
 
 mod acting;
 pub(crate) mod backend;
+mod backup;
 mod broadcast;
 mod builder;
 mod drain;
 mod groups;
+mod reconfigure;
 mod rooms;
 mod subscribe;
 mod users;
@@ -28,13 +30,16 @@ pub use self::subscribe::Subscription;
 pub use self::users::{SessionPortrait, Users};
 use crate::actors::core::Core;
 use crate::actors::lane::Publish;
-use crate::actors::{answered, peer};
+use crate::actors::{answered, peer, trace};
+use crate::audit::Audit;
 use crate::auth::{SecretSource, Tokens};
 use crate::config::Config;
-use crate::metrics::Metrics;
+use crate::console::{Console, ConsoleError};
+use crate::metrics::{Metrics, Samples};
 use crate::model::{Draft, Message, MessageClass, Priority, Refusal, Target, UserId};
 use crate::rate::{DropReason, Pressure};
 use crate::store::{RowWrite, StoreStats};
+use crate::webhooks::Webhooks;
 
 /// A running broker.
 #[derive(Debug, Clone)]
@@ -42,7 +47,10 @@ pub struct Broker {
     pub(crate) core: Arc<Core>,
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) secret: SecretSource,
+    webhooks: Option<Webhooks>,
     pub(crate) backend: Arc<backend::Backend>,
+    pub(crate) console: Arc<Console>,
+    pub(crate) audit: Arc<Audit>,
     pub(crate) vendor: Arc<vendor::VendorDesk>,
     thread: Arc<builder::CoreThread>,
 }
@@ -124,8 +132,8 @@ impl Broker {
         core.accepting()?;
         draft.validate(from, to, &core.config().limits)?;
         let (reply, outcome) = oneshot::channel();
-        let (sender, target) = (from.clone(), to.clone());
-        let publish = Publish { sender, origin: 0, by_host: false, from_outside: false, target, draft, asked: None, reply };
+        let (sender, target, span) = (from.clone(), to.clone(), trace::host());
+        let publish = Publish { sender, origin: 0, by_host: false, from_outside: false, target, draft, asked: None, reply, span };
         match to {
             Target::Peer(other) => core.peers.tell(core, &peer::key(from, other), publish)?,
             Target::Room(room) => core.rooms.tell(core, room, publish)?,
@@ -162,11 +170,26 @@ impl Broker {
         self.on_thread(async move { crate::actors::media::collect(&core).await }).await
     }
 
+    /// The token of a new link to the console, while it has no password: `…/console#setup=TOKEN` lets one set it, for half an
+    /// hour, once. A link made before works no more. `None`: there is a password, or the console is switched off.
+    ///
+    /// # Errors
+    /// [`ConsoleError`] when the console's file in the data directory cannot be read.
+    pub fn console_link(&self) -> Result<Option<String>, ConsoleError> {
+        if self.core.config().console.enabled { self.console.link() } else { Ok(None) }
+    }
+
     /// Hears what happens from now on. A listener that falls more than 1,024 events behind is told how many it
     /// missed and goes on with the newest.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
         Subscription::new(self.core.events.subscribe())
+    }
+
+    /// What is told to, and asked of, a backend; none without `webhooks.url` and `webhooks.before_send_url`.
+    #[must_use]
+    pub fn webhooks(&self) -> Option<Webhooks> {
+        self.webhooks.clone()
     }
 
     /// The figures of this moment.
@@ -205,23 +228,48 @@ impl Broker {
     /// The same figures and more, as a Prometheus scrape reads them.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        let store = self.core.store.stats();
-        self.core.metrics.encode(store.waiting, store.flushes, self.core.pressure.level().number(), self.core.media.figures())
+        let (core, store) = (&self.core, self.core.store.stats());
+        let (media_bytes, uploads) = core.media.figures();
+        core.metrics.encode(&Samples {
+            store_waiting: store.waiting,
+            store_flushes: store.flushes,
+            store_appended: store.appended,
+            pressure: core.pressure.level().number(),
+            media_bytes,
+            uploads,
+            users_online: core.presence.users_online(),
+            unauthenticated: core.links.unauthenticated(),
+            appends_in_flight: core.archive.in_flight(),
+            outbox_bytes: core.links.all().iter().map(|link| link.outbox.waiting_bytes()).sum(),
+            turn_late_seconds: core.pressure.turn_late().as_secs_f64(),
+            write_late_seconds: core.pressure.write_late().as_secs_f64(),
+            store_bytes: core.disk.store_bytes(),
+            disk_free_bytes: core.disk.free(),
+            disk_full: core.disk.is_full(),
+            ready: self.ready().is_ok(),
+        })
     }
 
     /// Whether new work is taken and can be kept.
     ///
     /// # Errors
-    /// The [`Refusal`] a send would get: draining, or a store that does not take writes.
+    /// The [`Refusal`] a send would get: draining, a store that does not take writes, or a disk that is nearly full.
     pub fn ready(&self) -> Result<(), Refusal> {
         self.core.accepting()?;
-        Ok(self.core.store.writable()?)
+        self.core.keeping()
+    }
+
+    /// Whether the actors' thread takes its turns: false when one does not come within `patience`. For a watchdog.
+    pub async fn is_alive(&self, patience: Duration) -> bool {
+        let (reply, turn) = oneshot::channel();
+        let asked = self.core.arbiter.spawn(async move { crate::actors::answer(reply, Ok(())) });
+        asked && tokio::time::timeout(patience, answered(turn)).await.is_ok_and(|turn| turn.is_ok())
     }
 
     /// Stops: takes nothing new, answers what it took, tells every session to reconnect elsewhere, flushes, and
     /// releases the store. Returns after `grace` at the latest plus the time the store needs to close. The host goes on.
     /// Later calls wait for the first one's end.
     pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
-        drain::shutdown(&self.core, &self.thread, grace).await
+        drain::shutdown(&self.core, self.webhooks.as_ref(), &self.thread, grace).await
     }
 }

@@ -1,14 +1,29 @@
-//! Where log lines go: text for a terminal, JSON for a collector; always standard error.
+//! Where log lines go: text for a terminal, JSON for a collector; always standard error. With the feature `otlp`, spans of
+//! requests go to a collector besides.
 
 use std::io::IsTerminal as _;
 
 use tidings::config::{Log, LogFormat};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
+
+use super::Failure;
+
+/// The log of this process.
+pub(super) struct Logs {
+    filter: reload::Handle<EnvFilter, Registry>,
+    #[cfg(feature = "otlp")]
+    spans: Option<opentelemetry_sdk::trace::SdkTracerProvider>,
+}
 
 /// Starts logging. A filter that is not understood is reported and replaced by `info`.
-pub(super) fn start(log: &Log) {
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|error| {
-        eprintln!("tidings: log.filter is {:?}: {error}; using info", log.filter);
+///
+/// # Errors
+/// Spans are wanted and cannot be sent.
+pub(super) fn start(log: &Log) -> Result<Logs, Failure> {
+    let filter = read(&log.filter).unwrap_or_else(|error| {
+        eprintln!("tidings: {error}; using info");
         EnvFilter::new("info")
     });
     let json = match log.format {
@@ -17,10 +32,45 @@ pub(super) fn start(log: &Log) {
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    if json {
-        lines.json().flatten_event(true).init();
-    } else {
-        lines.compact().init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+    let lines = if json { lines.json().flatten_event(true).boxed() } else { lines.compact().boxed() };
+    let (filter, handle) = reload::Layer::new(filter);
+    let registry = tracing_subscriber::registry().with(lines.with_filter(filter));
+    #[cfg(feature = "otlp")]
+    {
+        let (layer, spans) = super::otlp::start(log)?.unzip();
+        registry.with(layer).init();
+        Ok(Logs { filter: handle, spans })
+    }
+    #[cfg(not(feature = "otlp"))]
+    {
+        if !log.otlp_endpoint.is_empty() {
+            return Err(Failure::Usage("log.otlp_endpoint is set, but this program was built without the feature `otlp`".to_owned()));
+        }
+        registry.init();
+        Ok(Logs { filter: handle })
+    }
+}
+
+/// # Errors
+/// What is wrong with the filter.
+pub(super) fn read(filter: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(filter).map_err(|error| format!("log.filter is {filter:?}: {error}"))
+}
+
+impl Logs {
+    /// Logs by another filter from now on.
+    pub(super) fn set(&self, filter: EnvFilter) {
+        if let Err(error) = self.filter.reload(filter) {
+            tracing::error!(%error, "the log's filter could not be changed");
+        }
+    }
+
+    /// Sends the spans that wait. Blocks.
+    pub(super) fn end(self) {
+        #[cfg(feature = "otlp")]
+        if let Some(Err(error)) = self.spans.map(|spans| spans.shutdown()) {
+            eprintln!("tidings: the last spans were not sent: {error}");
+        }
     }
 }

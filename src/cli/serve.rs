@@ -7,20 +7,29 @@ use tidings::http::Server;
 use tidings::{Broker, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Failure, ServeArguments, logs};
+use super::logs::{self, Logs};
+use super::supervisor::Supervisor;
+use super::{Failure, ServeArguments};
 
 pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
-    let flags = arguments.listen.map(|address| ("server.listen".to_owned(), address.to_string()));
-    let config = arguments.settings.load(flags.into_iter().collect())?;
-    logs::start(&config.log);
-    actix::System::new().block_on(serve(config, arguments.accept_data_loss))
+    let config = load(arguments)?;
+    let logs = logs::start(&config.log)?;
+    let outcome = actix::System::new().block_on(serve(config, arguments, &logs));
+    logs.end();
+    outcome
 }
 
-async fn serve(config: Config, accept_data_loss: bool) -> Result<(), Failure> {
+/// The configuration as file, environment and flags say now.
+fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
+    let flags = arguments.listen.map(|address| ("server.listen".to_owned(), address.to_string()));
+    arguments.settings.load(flags.into_iter().collect())
+}
+
+async fn serve(config: Config, arguments: &ServeArguments, logs: &Logs) -> Result<(), Failure> {
     // Heard from the first moment on: a signal during start-up must not be lost.
     let mut signals = Signals::listen()?;
     let grace = Duration::from_secs(config.server.shutdown_seconds);
-    let builder = Broker::builder().config(config).accept_data_loss(accept_data_loss);
+    let builder = Broker::builder().config(config).accept_data_loss(arguments.accept_data_loss);
     let started = tokio::task::spawn_blocking(|| builder.start());
     let broker = started.await.map_err(anyhow::Error::from)?.map_err(|error: StartError| Failure::Start(error))?;
     let server = match Server::start(&broker) {
@@ -30,9 +39,20 @@ async fn serve(config: Config, accept_data_loss: bool) -> Result<(), Failure> {
             return Err(anyhow::Error::from(error).into());
         }
     };
-    announce(&broker, server.address());
-    let why = signals.next().await;
+    announce(&broker, &server);
+    let supervisor = Supervisor::ready(&broker);
+    let why = loop {
+        match signals.next().await {
+            Wish::Stop(why) => break why,
+            Wish::Reload => {
+                supervisor.reloading();
+                reload(arguments, &broker, &server, logs);
+                supervisor.reloaded();
+            }
+        }
+    };
     tracing::info!("{why}");
+    supervisor.stopping();
     let down = async { tokio::join!(server.stop(), broker.shutdown(grace)).1 };
     tokio::select! {
         report = down => tracing::info!(clean = report.is_clean(), writes_unfinished = report.writes_unfinished, connections_cut = report.connections_cut, "stopped"),
@@ -44,8 +64,46 @@ async fn serve(config: Config, accept_data_loss: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The signals that end the broker, heard from the moment this is made.
+/// Takes what changed in the configuration and can change now, and looks at the certificate. What is not good changes
+/// nothing and is logged.
+fn reload(arguments: &ServeArguments, broker: &Broker, server: &Server, logs: &Logs) {
+    server.reload_certificate();
+    let not_read = |reason: &dyn std::fmt::Display| {
+        broker.reload_failed();
+        tracing::error!(%reason, "the configuration is not reloaded, nothing changed");
+    };
+    let config = match load(arguments) {
+        Ok(config) => config,
+        Err(failure) => return not_read(&failure),
+    };
+    let filter = match logs::read(&config.log.filter) {
+        Ok(filter) => filter,
+        Err(error) => return not_read(&error),
+    };
+    let report = match broker.reconfigure(&config) {
+        Ok(report) => report,
+        Err(error) => return tracing::error!(reason = %error, "the configuration is not reloaded, nothing changed"),
+    };
+    if report.applied.iter().any(|key| key == "log.filter") {
+        logs.set(filter);
+    }
+    tracing::info!(applied = ?report.applied, later = ?report.later, "configuration reloaded");
+    if !report.restart.is_empty() {
+        tracing::warn!(keys = ?report.restart, "these settings changed and need a restart");
+    }
+}
+
+/// What a signal asks for.
+enum Wish {
+    /// To end, and why.
+    Stop(&'static str),
+    /// To read the configuration again.
+    Reload,
+}
+
+/// The signals that are heard, from the moment this is made.
 struct Signals {
+    hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -53,14 +111,19 @@ struct Signals {
 impl Signals {
     fn listen() -> Result<Self, Failure> {
         let hear = |kind| signal(kind).map_err(anyhow::Error::from);
-        Ok(Self { terminate: hear(SignalKind::terminate())?, interrupt: hear(SignalKind::interrupt())? })
+        Ok(Self {
+            hangup: hear(SignalKind::hangup())?,
+            terminate: hear(SignalKind::terminate())?,
+            interrupt: hear(SignalKind::interrupt())?,
+        })
     }
 
-    /// Waits for the next, and says which.
-    async fn next(&mut self) -> &'static str {
+    /// Waits for the next.
+    async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.terminate.recv() => "asked to terminate",
-            _ = self.interrupt.recv() => "interrupted",
+            _ = self.terminate.recv() => Wish::Stop("asked to terminate"),
+            _ = self.interrupt.recv() => Wish::Stop("interrupted"),
+            _ = self.hangup.recv() => Wish::Reload,
         }
     }
 }
@@ -69,14 +132,28 @@ impl Signals {
 /// group in one breath, which must not cost the drain.
 async fn asked_again() -> Result<(), Failure> {
     tokio::time::sleep(Duration::from_secs(1)).await;
-    Signals::listen()?.next().await;
+    let mut signals = Signals::listen()?;
+    while !matches!(signals.next().await, Wish::Stop(_)) {}
     Ok(())
 }
 
+/// Where the console is; while it has no password, a link to set it, which works for half an hour, once. The token stands
+/// behind the `#`, which a browser sends to nobody.
+fn console(broker: &Broker, url: &str) -> String {
+    if !broker.config().console.enabled {
+        return "off (console.enabled)".to_owned();
+    }
+    match broker.console_link() {
+        Ok(Some(token)) => format!("{url}/console#setup={token}"),
+        Ok(None) => format!("{url}/console"),
+        Err(error) => error.to_string(),
+    }
+}
+
 /// The box a person reads, and the one line a script reads.
-fn announce(broker: &Broker, address: std::net::SocketAddr) {
+fn announce(broker: &Broker, server: &Server) {
     let config = broker.config();
-    let url = format!("http://{address}");
+    let url = format!("{}://{}", if server.is_secure() { "https" } else { "http" }, server.address());
     let dir = config.server.data_dir.display();
     // As it was called: the command must work as printed, also where `tidings` is not on the path.
     let program = std::env::args().next().unwrap_or_else(|| "tidings".into());
@@ -87,6 +164,7 @@ fn announce(broker: &Broker, address: std::net::SocketAddr) {
         format!("token   {program} token --user alice --data-dir {dir}"),
         format!("check   curl {url}/readyz"),
         format!("client  {url}/sdk/tidings.js"),
+        format!("console {}", console(broker, &url)),
         format!("data    {dir}"),
     ];
     let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);

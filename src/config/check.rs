@@ -19,11 +19,18 @@ impl Config {
         if self.media.store == MediaEngine::S3 && self.media.s3_bucket.is_empty() {
             return Err(ConfigError::Conflict("media.store is \"s3\", but media.s3_bucket is empty: set the bucket's name".into()));
         }
+        self.check_webhooks()?;
         if self.vendor_api.enabled && self.vendor_api.server_secret.is_empty() {
             let missing = "vendor_api.enabled is true, but vendor_api.server_secret is empty: set the secret that calls are signed with";
             return Err(ConfigError::Conflict(missing.into()));
         }
         self.check_system_user()?;
+        let tls = &self.tls;
+        if tls.certificate.as_os_str().is_empty() != tls.key.as_os_str().is_empty() {
+            return Err(ConfigError::Conflict(
+                "of tls.certificate and tls.key one is empty: set both for HTTPS, or none for plain HTTP".into(),
+            ));
+        }
         self.check_address()
     }
 
@@ -38,12 +45,7 @@ impl Config {
             keys.as_object().into_iter().flatten().map(move |(name, value)| (format!("{section}.{name}"), plain(value)))
         });
         // Serialising leaves the secrets out.
-        let secrets = [
-            ("auth.secret", &self.auth.secret),
-            ("auth.token04_secret", &self.auth.token04_secret),
-            ("vendor_api.server_secret", &self.vendor_api.server_secret),
-        ]
-        .map(|(key, text)| (key.to_owned(), Value::String(text.clone())));
+        let secrets = self.secrets().map(|(key, text)| (key.to_owned(), Value::String(text.clone())));
         for (key, value) in fields.chain(secrets) {
             if !ranges::is_allowed(&key, &value) {
                 return Err(ConfigError::Value {
@@ -55,6 +57,17 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Every key that serialising leaves out.
+    pub(crate) fn secrets(&self) -> [(&'static str, &String); 5] {
+        [
+            ("auth.secret", &self.auth.secret),
+            ("auth.token04_secret", &self.auth.token04_secret),
+            ("webhooks.secret", &self.webhooks.secret),
+            ("webhooks.vendor_secret", &self.webhooks.vendor_secret),
+            ("vendor_api.server_secret", &self.vendor_api.server_secret),
+        ]
     }
 
     fn check_frames(&self) -> Result<(), ConfigError> {
@@ -90,6 +103,23 @@ impl Config {
             return Err(ConfigError::Conflict(format!(
                 "shed.outbox_reliable_bytes is {outbox}, but server.frame_bytes_max of {frame} and batch.bytes_max of {batch} need at least {needed}"
             )));
+        }
+        Ok(())
+    }
+
+    /// A call that nobody can tell from a stranger's is worth nothing to a backend.
+    fn check_webhooks(&self) -> Result<(), ConfigError> {
+        let webhooks = &self.webhooks;
+        let used = [
+            (webhooks.signature.is_standard(), "secret", &webhooks.secret),
+            (webhooks.signature.is_vendor(), "vendor_secret", &webhooks.vendor_secret),
+        ];
+        for (is_used, key, secret) in used {
+            if webhooks.is_on() && is_used && secret.is_empty() {
+                return Err(ConfigError::Conflict(format!(
+                    "webhooks.url or webhooks.before_send_url is set, but webhooks.{key} is empty: set it, calls are signed with it"
+                )));
+            }
         }
         Ok(())
     }
@@ -199,6 +229,21 @@ mod tests {
         config.auth.secret = "sixteen bytes ok".into();
         config.validate().unwrap();
         assert!(!config.is_loopback());
+    }
+
+    #[test]
+    fn webhooks_are_signed() {
+        let hooked = |c: &mut Config| c.webhooks.url = "https://example.com/hook".into();
+        assert!(refused(hooked).contains("webhooks.secret is empty"));
+        let text = refused(|c| {
+            hooked(c);
+            c.webhooks.secret = "sixteen bytes ok".into();
+            c.webhooks.signature = super::super::Signature::Both;
+        });
+        assert!(text.contains("webhooks.vendor_secret is empty"), "{text}");
+        assert!(refused(|c| c.webhooks.url = "example.com".into()).starts_with("webhooks.url is \"example.com\""));
+        assert!(refused(|c| c.webhooks.events = vec!["message.send".into()]).starts_with("webhooks.events is"));
+        assert!(refused(|c| c.webhooks.secret = "short".into()).starts_with("webhooks.secret is a text of 5 bytes"));
     }
 
     #[test]

@@ -49,6 +49,20 @@ impl Loader {
     /// [`ConfigError`] for a file that cannot be read, an unknown key, a value of the wrong type or out of its range,
     /// and settings that do not go together.
     pub fn load(&self) -> Result<Config, ConfigError> {
+        self.merge()?.finish()
+    }
+
+    /// Every setting by its key, with where its value comes from. Secrets are masked.
+    ///
+    /// # Errors
+    /// Those of [`Loader::load`].
+    pub fn explain(&self) -> Result<Vec<Setting>, ConfigError> {
+        let merge = self.merge()?;
+        let settings = merge.settings();
+        merge.finish().map(|_| settings)
+    }
+
+    fn merge(&self) -> Result<Merge, ConfigError> {
         let mut merge = Merge::new();
         if let Some((path, text)) = self.read_file()? {
             merge.add_file(&path, &text)?;
@@ -63,7 +77,7 @@ impl Loader {
         for (key, value) in &self.overrides {
             merge.add_text(key, value, "command line")?;
         }
-        merge.finish()
+        Ok(merge)
     }
 
     /// The file [`Loader::load`] reads, whether named or found; `None` when there is none.
@@ -99,9 +113,22 @@ fn key_of_variable(name: &str) -> Option<String> {
     (is_upper && !section.is_empty() && !key.is_empty()).then(|| format!("{section}.{key}").to_ascii_lowercase())
 }
 
+/// One setting and where it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// `section.key`.
+    pub key: String,
+    /// Its value; `"***"` for a secret that is set.
+    pub value: serde_json::Value,
+    /// `default`, the file, the environment variable, or `command line`.
+    pub origin: String,
+}
+
 /// The settings so far.
 struct Merge {
     merged: BTreeMap<String, Value>,
+    /// Where each that is not a default comes from.
+    origins: BTreeMap<String, String>,
     /// Keys that the current source has set, with the spelling it used.
     spelled: BTreeMap<String, String>,
 }
@@ -116,7 +143,7 @@ impl Merge {
                 merged.insert(format!("{section}.{name}"), value);
             }
         }
-        Self { merged, spelled: BTreeMap::new() }
+        Self { merged, origins: BTreeMap::new(), spelled: BTreeMap::new() }
     }
 
     fn next_source(&mut self) {
@@ -177,6 +204,7 @@ impl Merge {
             return Err(ConfigError::Conflict(format!("{key} and {earlier} are one setting, given twice ({origin})")));
         }
         self.merged.insert(target.to_owned(), value);
+        self.origins.insert(target.to_owned(), origin.to_owned());
         Ok(())
     }
 
@@ -186,6 +214,15 @@ impl Merge {
             origin: origin.to_owned(),
             suggestion: suggestion(key, self.merged.keys().map(String::as_str)),
         }
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let one = |(key, value): (&String, &Value)| {
+            let is_hidden = ranges::is_secret(key) && value.as_str() != Some("");
+            let value = if is_hidden { "***".into() } else { serde_json::to_value(value).unwrap_or_default() };
+            Setting { key: key.clone(), value, origin: self.origins.get(key).map_or_else(|| "default".to_owned(), Clone::clone) }
+        };
+        self.merged.iter().map(one).collect()
     }
 
     fn finish(self) -> Result<Config, ConfigError> {

@@ -8,8 +8,10 @@ mod check;
 mod error;
 mod loader;
 mod ranges;
+mod reload;
 mod sections;
 mod suggest;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -18,11 +20,13 @@ use serde::{Deserialize, Serialize};
 use crate::model::Limits;
 
 pub use error::ConfigError;
-pub use loader::Loader;
+pub use loader::{Loader, Setting};
+pub use reload::{Reload, ReloadReport};
 pub use sections::{
-    Actors, Api, Auth, Batch, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine, Users,
-    VendorApi, VendorSignature,
+    Actors, Api, Auth, Batch, Console, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine,
+    Tls, TlsVersion, Users, VendorApi, VendorSignature,
 };
+pub use webhooks::{OnFailure, Signature, Webhooks, WhenFull};
 
 /// The defaults, each key with its documentation: what `tidings` can print for a start.
 pub const DEFAULTS_TOML: &str = include_str!("../../config.toml");
@@ -36,12 +40,16 @@ pub const DEFAULTS_TOML: &str = include_str!("../../config.toml");
 pub struct Config {
     /// Sockets, HTTP and the data directory.
     pub server: Server,
+    /// HTTPS and WSS.
+    pub tls: Tls,
     /// Keys of user tokens.
     pub auth: Auth,
     /// Accounts and devices.
     pub users: Users,
     /// What backends may ask, and how often.
     pub api: Api,
+    /// The operator's page.
+    pub console: Console,
     /// The same in the vendor's shape.
     pub vendor_api: VendorApi,
     /// What a room keeps.
@@ -62,6 +70,8 @@ pub struct Config {
     pub history: History,
     /// Files that messages carry.
     pub media: Media,
+    /// What is told to, and asked of, a backend.
+    pub webhooks: Webhooks,
     /// What a client may send.
     pub limits: Limits,
     /// The log.
@@ -92,10 +102,22 @@ impl Config {
         self.server.data_dir.join("store")
     }
 
+    /// The folder of backups: `store.backup_dir`, else `<server.data_dir>/backups`.
+    #[must_use]
+    pub fn backup_dir(&self) -> PathBuf {
+        if self.store.backup_dir.is_empty() { self.server.data_dir.join("backups") } else { PathBuf::from(&self.store.backup_dir) }
+    }
+
     /// The folder of files, `<server.data_dir>/media`.
     #[must_use]
     pub fn media_dir(&self) -> PathBuf {
         self.server.data_dir.join("media")
+    }
+
+    /// The folder of events on their way to a backend, `<server.data_dir>/webhooks`.
+    #[must_use]
+    pub fn webhooks_dir(&self) -> PathBuf {
+        self.server.data_dir.join("webhooks")
     }
 
     /// The folder of uploads under way, `<server.data_dir>/incoming`.

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use toml::Value;
 
+use super::webhooks::{self, Webhooks};
+
 const MIB: i64 = 1 << 20;
 const GIB: i64 = 1 << 30;
 const MAILBOX: (i64, i64) = (1, MIB);
@@ -25,6 +27,8 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("server.shutdown_seconds", (0, 600)),
     ("server.http_workers", (0, 1024)),
     ("server.request_head_seconds", (1, 60)),
+    ("tls.check_seconds", (1, 3600)),
+    ("tls.handshake_seconds", (1, 60)),
     ("auth.app_id", (0, u32::MAX as i64)),
     ("auth.token_ttl_seconds_default", (1, 31_536_000)),
     ("users.devices_per_user_max", (1, 10)),
@@ -36,6 +40,11 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("api.idempotency_keys_max", (1, 1_000_000)),
     ("api.idempotency_seconds", (60, 604_800)),
     ("api.page_max", (1, 1000)),
+    ("console.session_idle_seconds", (60, 86_400)),
+    ("console.session_seconds", (300, 2_592_000)),
+    ("console.attempts_per_minute", (1, 1000)),
+    ("console.attempts_per_minute_in_all", (1, 10_000)),
+    ("console.audit_bytes_max", (65_536, GIB)),
     ("vendor_api.timestamp_tolerance_seconds", (1, 3600)),
     ("vendor_api.nonces_max", (1000, 10_000_000)),
     ("vendor_api.calls_per_second", (1, 100_000)),
@@ -76,6 +85,9 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("actors.idle_seconds", (1, 86_400)),
     ("store.cache_bytes", (MIB, 16 * GIB)),
     ("store.seen_bytes", (0, GIB)),
+    ("store.backup_bytes_per_second", (0, 16 * GIB)),
+    ("store.disk_free_bytes_min", (0, 1_048_576 * GIB)),
+    ("log.otlp_one_in", (1, 1_000_000)),
     ("history.retention_days", (1, 3650)),
     ("history.resume_messages_max", (1, 4096)),
     ("history.offline_days", (0, 365)),
@@ -92,6 +104,19 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("media.large_pixels", (16, 4096)),
     ("media.thumbnail_pixels", (16, 1024)),
     ("media.probes_max", (1, 64)),
+    ("webhooks.before_send_deadline_ms", (100, 60_000)),
+    ("webhooks.before_send_in_flight_max", (1, 10_000)),
+    ("webhooks.connect_timeout_ms", (100, 60_000)),
+    ("webhooks.timeout_ms", (100, 120_000)),
+    ("webhooks.deliveries_max", (1, 256)),
+    ("webhooks.attempts_max", (1, 100)),
+    ("webhooks.retry_first_ms", (10, 3_600_000)),
+    ("webhooks.retry_most_ms", (10, 86_400_000)),
+    ("webhooks.queue_bytes_max", (MIB, 64 * GIB)),
+    ("webhooks.queue_events_max", (100, 10_000_000)),
+    ("webhooks.sync_ms", (0, 60_000)),
+    ("webhooks.dead_letters_max", (0, 1_000_000)),
+    ("webhooks.dead_letters_days", (1, 3650)),
     ("limits.text_bytes_max", (1, 262_144)),
     ("limits.command_bytes_max", (1, 65_536)),
     ("limits.barrage_bytes_max", (1, 65_536)),
@@ -177,7 +202,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
 
 /// Keys whose values are never shown.
 pub(super) fn is_secret(key: &str) -> bool {
-    matches!(key, "auth.secret" | "auth.token04_secret" | "vendor_api.server_secret")
+    matches!(key, "auth.secret" | "auth.token04_secret" | "webhooks.secret" | "webhooks.vendor_secret" | "vendor_api.server_secret")
 }
 
 fn range(key: &str) -> Option<(i64, i64)> {
@@ -194,11 +219,27 @@ pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
         ("auth.token04_secret", Value::String(text)) => text.is_empty() || text.len() == 32,
         ("vendor_api.signature", Value::String(text)) => matches!(text.as_str(), "md5" | "hmac-sha256" | "both"),
         ("store.engine", Value::String(text)) => matches!(text.as_str(), "sled" | "memory"),
+        ("store.backup_dir", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
+        ("tls.min_version", Value::String(text)) => matches!(text.as_str(), "1.2" | "1.3"),
+        ("tls.certificate" | "tls.key", Value::String(text)) => text.len() <= 4096,
         ("media.store", Value::String(text)) => matches!(text.as_str(), "disk" | "s3"),
         ("media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix", Value::String(text)) => {
             text.len() <= 1024 && !text.chars().any(char::is_control)
         }
+        ("webhooks.url" | "webhooks.before_send_url", Value::String(text)) => text.is_empty() || webhooks::is_url(text),
+        ("webhooks.secret", Value::String(text)) => text.is_empty() || webhooks::is_secret(text),
+        ("webhooks.vendor_secret", Value::String(text)) => text.is_empty() || (16..=1024).contains(&text.len()),
+        ("webhooks.signature", Value::String(text)) => matches!(text.as_str(), "standard" | "vendor" | "both"),
+        ("webhooks.before_send_fail", Value::String(text)) => matches!(text.as_str(), "open" | "closed"),
+        ("webhooks.when_full", Value::String(text)) => matches!(text.as_str(), "drop" | "refuse"),
+        ("webhooks.ca_file", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
+        ("webhooks.events", Value::Array(list)) => {
+            list.iter().all(|entry| entry.as_str().is_some_and(|name| Webhooks::EVENTS.contains(&name)))
+        }
         ("log.format", Value::String(text)) => matches!(text.as_str(), "auto" | "text" | "json"),
+        ("log.otlp_endpoint", Value::String(text)) => {
+            text.is_empty() || (text.len() <= 1024 && (text.starts_with("http://") || text.starts_with("https://")))
+        }
         ("log.filter", Value::String(text)) => (1..=1024).contains(&text.len()),
         ("server.origins", Value::Array(list)) => list.len() <= 1000 && list.iter().all(|entry| entry.as_str().is_some_and(is_origin)),
         _ => true,
@@ -223,11 +264,26 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
         "server.origins" => "a list of at most 1000 entries, each \"*\" or like \"https://www.example.com\"",
         "auth.secret" | "vendor_api.server_secret" => "a text of 16 to 1024 bytes, or an empty one",
         "auth.token04_secret" => "a text of exactly 32 bytes, or an empty one",
+        "tls.certificate" | "tls.key" => "a path of at most 4096 bytes, or an empty text",
+        "tls.min_version" => "\"1.2\" or \"1.3\"",
+        "users.system" => "a userID",
         "vendor_api.signature" => "\"md5\", \"hmac-sha256\" or \"both\"",
         "store.engine" => "\"sled\" or \"memory\"",
+        "store.backup_dir" => "a path of at most 4096 bytes, or an empty text",
         "media.store" => "\"disk\" or \"s3\"",
         "media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix" => "a text of at most 1024 bytes",
+        "webhooks.url" | "webhooks.before_send_url" => {
+            "an address of at most 2048 bytes such as https://example.com/hook, without user and fragment, or an empty text"
+        }
+        "webhooks.secret" => "\"whsec_\" and base64 of 24 to 64 bytes, a text of 16 to 1024 bytes, or an empty one",
+        "webhooks.vendor_secret" => "a text of 16 to 1024 bytes, or an empty one",
+        "webhooks.signature" => "\"standard\", \"vendor\" or \"both\"",
+        "webhooks.before_send_fail" => "\"open\" or \"closed\"",
+        "webhooks.when_full" => "\"drop\" or \"refuse\"",
+        "webhooks.ca_file" => "a path of at most 4096 bytes, or an empty text",
+        "webhooks.events" => return format!("a list of {}", Webhooks::EVENTS.join(", ")),
         "log.format" => "\"auto\", \"text\" or \"json\"",
+        "log.otlp_endpoint" => "an address such as http://127.0.0.1:4318/v1/traces, or an empty text",
         "log.filter" => "a text of 1 to 1024 bytes",
         _ => match default {
             Value::Boolean(_) => "true or false",

@@ -47,6 +47,33 @@ pub struct Server {
     pub request_head_seconds: u64,
 }
 
+/// The oldest TLS that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TlsVersion {
+    /// 1.2 and 1.3.
+    #[serde(rename = "1.2")]
+    Tls12,
+    /// 1.3 only.
+    #[serde(rename = "1.3")]
+    Tls13,
+}
+
+/// `[tls]`: HTTPS and WSS by the broker's own server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// File of the certificate and its chain, PEM; empty means plain HTTP.
+    pub certificate: PathBuf,
+    /// File of its private key, PEM.
+    pub key: PathBuf,
+    /// The oldest version that is spoken.
+    pub min_version: TlsVersion,
+    /// How often the files are looked at, seconds, 1 to 3600.
+    pub check_seconds: u64,
+    /// How long a handshake may take, seconds, 1 to 60.
+    pub handshake_seconds: u64,
+}
+
 /// `[auth]`: the keys of user tokens. `Debug` masks the secrets and `Serialize` leaves them out.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +136,24 @@ pub struct Api {
     pub idempotency_seconds: u64,
     /// Entries of one page of a list, 1 to 1000.
     pub page_max: usize,
+}
+
+/// `[console]`: the operator's page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// How long a session may not be used, seconds, 60 to 86400.
+    pub session_idle_seconds: u64,
+    /// How long a session lasts in all, seconds, 300 to 2592000.
+    pub session_seconds: u64,
+    /// Attempts to log in by one address per minute, 1 to 1000.
+    pub attempts_per_minute: usize,
+    /// Attempts to log in per minute in all, 1 to 10000.
+    pub attempts_per_minute_in_all: usize,
+    /// One file of the audit log, bytes, 65536 to 1 GiB.
+    pub audit_bytes_max: u64,
 }
 
 /// How calls of `[vendor_api]` are signed.
@@ -285,6 +330,12 @@ pub struct Store {
     pub cache_bytes: u64,
     /// Memory of recent message ids, bytes, 0 to 1 GiB.
     pub seen_bytes: usize,
+    /// Folder of backups; empty: `backups` in the data directory.
+    pub backup_dir: String,
+    /// How fast a backup of a running broker copies, bytes per second, 0 to 16 GiB; 0: as fast as it goes.
+    pub backup_bytes_per_second: u64,
+    /// Free bytes of the data directory's disk below which nothing more is kept, 0 to 1 PiB.
+    pub disk_free_bytes_min: u64,
 }
 
 /// `[history]`: how long messages live.
@@ -369,4 +420,8 @@ pub struct Log {
     pub format: LogFormat,
     /// What is logged, in the notation of `tracing`.
     pub filter: String,
+    /// Where spans of requests go, by OTLP over HTTP; empty: nowhere.
+    pub otlp_endpoint: String,
+    /// Of how many requests one is traced, 1 to 1000000.
+    pub otlp_one_in: u32,
 }

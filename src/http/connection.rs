@@ -83,12 +83,24 @@ impl Drop for Counted {
 pub(super) struct Connection {
     pub(super) socket: Option<SocketHandle>,
     counted: Counted,
+    is_secure: bool,
 }
 
 impl Connection {
     /// How many connections its address had when this one opened, itself included.
     pub(super) fn of_its_address(&self) -> usize {
         self.counted.count
+    }
+
+    /// Whether it is TLS that this server ended itself.
+    pub(super) fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn over_tls(mut self) -> Self {
+        self.is_secure = true;
+        self
     }
 
     /// Whoever is at its other end proved who it is: it does not count among those that may be anyone.
@@ -129,7 +141,7 @@ impl Doorman {
             tracing::debug!(without_session, "connection cut: too many without a session");
             cut(options);
         }
-        Some(Connection { socket: None, counted })
+        Some(Connection { socket: None, counted, is_secure: false })
     }
 }
 

@@ -25,3 +25,13 @@ pub(super) async fn ready(broker: web::Data<Broker>) -> HttpResponse {
 pub(super) async fn metrics(broker: web::Data<Broker>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(broker.metrics_text())
 }
+
+/// A dashboard of the metrics, to be imported into Grafana.
+pub(super) async fn dashboard() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(include_str!("../web/ops/dashboard.json"))
+}
+
+/// Rules by which Prometheus raises an alarm.
+pub(super) async fn alerts() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/yaml").body(include_str!("../web/ops/alerts.yml"))
+}

@@ -9,12 +9,18 @@
 //! | `POST /media/uploads`, `/media/tus` | a file in one request, or one that can be resumed |
 //! | `GET /media/{fileUID}/{rendition}` | a file, for whoever sees a message that carries it |
 //! | `/api/v1/…` | the server API, for backends with a key |
+//! | `GET /console`, `/console/…` | the operator's page, and signing in to it |
 //! | `/?Action=…` | the same in the vendor's shape, where it is switched on |
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
+//! | `GET /metrics/dashboard.json`, `/metrics/alerts.yml` | the metrics as a Grafana dashboard, and rules for Prometheus |
 
 mod admission;
 mod api;
+mod audit;
+#[cfg(feature = "tls")]
+mod certificate;
 mod connection;
+mod console;
 mod demo;
 mod guard;
 mod health;
@@ -26,7 +32,10 @@ mod problem;
 mod reassemble;
 mod serve;
 mod shard;
+mod stream;
 mod takeover;
+#[cfg(feature = "tls")]
+mod tls;
 mod vendor;
 mod wire;
 mod ws;
@@ -48,10 +57,13 @@ impl Broker {
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))
             .route("/metrics", web::get().to(health::metrics))
+            .route("/metrics/dashboard.json", web::get().to(health::dashboard))
+            .route("/metrics/alerts.yml", web::get().to(health::alerts))
             .configure(|app| media::configure(self, app))
             .configure(|app| api::configure(self, app))
+            .configure(|app| console::configure(self, app))
             // Before the page, which is at the same path.
             .configure(|app| vendor::configure(self, app))
-            .configure(pages::configure);
+            .configure(|app| pages::configure(self, app));
     }
 }

@@ -3,6 +3,8 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use crate::broker::Broker;
+
 /// One embedded file.
 struct Asset {
     path: &'static str,
@@ -10,10 +12,20 @@ struct Asset {
     content: &'static str,
 }
 
+impl Asset {
+    fn is_of_console(&self) -> bool {
+        self.path.starts_with("/console")
+    }
+}
+
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// The console talks to the broker alone, and no text can become markup or script by any way of the browser's.
+const POLICY_OF_CONSOLE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; \
+                                 form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// Nothing but this host's own files, no inline script or style, no frame around it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; \
@@ -44,14 +56,31 @@ const ASSETS: &[Asset] = assets![
     "/page/menu.js" JAVASCRIPT "page/menu.js",
     "/page/pane.js" JAVASCRIPT "page/pane.js",
     "/page/room.js" JAVASCRIPT "page/room.js",
+    "/page/say.js" JAVASCRIPT "page/say.js",
     "/page/signin.js" JAVASCRIPT "page/signin.js",
     "/page/stage.js" JAVASCRIPT "page/stage.js",
     "/page/text.js" JAVASCRIPT "page/text.js",
     "/page/theme.js" JAVASCRIPT "page/theme.js",
     "/page/words.js" JAVASCRIPT "page/words.js",
+    "/console" HTML "console/index.html",
+    "/console/console.css" CSS "console/console.css",
+    "/console/console.js" JAVASCRIPT "console/console.js",
+    "/console/api.js" JAVASCRIPT "console/api.js",
+    "/console/ask.js" JAVASCRIPT "console/ask.js",
+    "/console/chart.js" JAVASCRIPT "console/chart.js",
+    "/console/lists.js" JAVASCRIPT "console/lists.js",
+    "/console/overview.js" JAVASCRIPT "console/overview.js",
+    "/console/people.js" JAVASCRIPT "console/people.js",
+    "/console/rooms.js" JAVASCRIPT "console/rooms.js",
+    "/console/signin.js" JAVASCRIPT "console/signin.js",
+    "/console/system.js" JAVASCRIPT "console/system.js",
+    "/console/tail.js" JAVASCRIPT "console/tail.js",
+    "/console/text.js" JAVASCRIPT "console/text.js",
+    "/console/webhooks.js" JAVASCRIPT "console/webhooks.js",
     "/docs/" HTML "docs/index.html",
     "/docs/api" HTML "docs/api.html",
     "/docs/protocol" HTML "docs/protocol.html",
+    "/docs/server-api" HTML "docs/server-api.html",
     "/docs/coming-from-zim" HTML "docs/coming-from-zim.html",
     "/docs/docs.css" CSS "docs/docs.css",
     "/docs/docs.js" JAVASCRIPT "docs/docs.js",
@@ -60,13 +89,23 @@ const ASSETS: &[Asset] = assets![
 ];
 
 /// One route per file; and the scope itself, or the documentation, without its slash leads to the page.
-pub(super) fn configure(app: &mut web::ServiceConfig) {
-    for asset in ASSETS {
+pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
+    let has_console = broker.config().console.enabled;
+    for asset in ASSETS.iter().filter(|asset| has_console || !asset.is_of_console()) {
         app.route(asset.path, web::get().to(move |request: HttpRequest| async move { serve(asset, &request) }));
     }
     for path in ["", "/docs"] {
         app.route(path, web::get().to(to_page));
     }
+    if has_console {
+        app.route("/console/", web::get().to(to_console));
+    }
+}
+
+/// Its links are relative to the folder it is in.
+async fn to_console(request: HttpRequest) -> HttpResponse {
+    let path = request.path().trim_end_matches('/');
+    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, path)).finish()
 }
 
 /// The page's links are relative to its folder, so it must be asked for with the slash.
@@ -83,7 +122,7 @@ fn serve(asset: &Asset, request: &HttpRequest) -> HttpResponse {
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((header::REFERRER_POLICY, "no-referrer"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
+        .insert_header((header::CONTENT_SECURITY_POLICY, if asset.is_of_console() { POLICY_OF_CONSOLE } else { POLICY }));
     if asset.path.starts_with("/sdk/") {
         // The same for everybody: a page of another origin may import it.
         response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));

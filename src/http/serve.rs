@@ -1,13 +1,15 @@
 //! The broker as a server of its own.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_http::body::BoxBody;
+use actix_http::error::DispatchError;
 use actix_http::{Extensions, HttpService, Request};
 use actix_server::ServerHandle;
-use actix_service::{IntoServiceFactory as _, ServiceFactory, map_config};
+use actix_service::{IntoServiceFactory as _, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::App;
 use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::rt::net::TcpStream;
@@ -15,8 +17,13 @@ use actix_web::rt::task::JoinHandle;
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
+#[cfg(feature = "tls")]
+use super::connection::Connection;
 use super::connection::Doorman;
+use super::stream::Stream;
 use super::takeover;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
 use crate::broker::Broker;
 
 /// Connections the system holds for a busy accept loop.
@@ -24,28 +31,74 @@ const BACKLOG: i32 = 1_024;
 
 /// Why the server does not start.
 #[derive(Debug, Error)]
-#[error("cannot listen on {address}: {source}")]
-pub struct ServeError {
-    address: SocketAddr,
-    source: io::Error,
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("tls.certificate: {0}")]
+    Tls(String),
 }
 
 /// A listening server.
-#[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    secure: Secure,
+    watching: Option<JoinHandle<()>>,
     handle: ServerHandle,
     running: JoinHandle<io::Result<()>>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).field("secure", &self.is_secure()).finish_non_exhaustive()
+    }
+}
+
+/// TLS, where it is spoken.
+#[cfg(feature = "tls")]
+type Secure = Option<Tls>;
+#[cfg(not(feature = "tls"))]
+type Secure = Option<std::convert::Infallible>;
+
+/// What the configuration says of TLS.
+fn secure(broker: &Broker) -> Result<Secure, ServeError> {
+    #[cfg(feature = "tls")]
+    return Tls::open(&broker.core).map_err(|error| ServeError::Tls(error.to_string()));
+    #[cfg(not(feature = "tls"))]
+    match broker.config().tls.certificate.as_os_str().is_empty() {
+        true => Ok(None),
+        false => Err(ServeError::Tls("this program was built without the feature `tls`".to_owned())),
+    }
+}
+
+/// The connection as the HTTP layer reads it, after the handshake if there is one.
+async fn accept(secure: Secure, doorman: Doorman, io: TcpStream) -> Result<(Stream, Option<SocketAddr>), DispatchError> {
+    let (peer, connection) = (io.peer_addr().ok(), doorman.note(&io));
+    #[cfg(feature = "tls")]
+    if let Some(tls) = secure {
+        return Ok((Stream::tls(tls.accept(io).await?, connection.map(Connection::over_tls)), peer));
+    }
+    #[cfg(not(feature = "tls"))]
+    let None = secure;
+    Ok((Stream::bare(io, connection), peer))
 }
 
 impl Server {
     /// Listens where the broker's configuration says, on threads of its own. Call inside an actix system.
     ///
     /// # Errors
-    /// [`ServeError`] when the address cannot be had.
+    /// [`ServeError`] when the address cannot be had, or the certificate not be used.
     pub fn start(broker: &Broker) -> Result<Self, ServeError> {
         let server = &broker.config().server;
-        let failed = |source| ServeError { address: server.listen, source };
+        let failed = |source| ServeError::Listen { address: server.listen, source };
+        let secure = secure(broker)?;
         let workers = match server.http_workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
@@ -56,23 +109,24 @@ impl Server {
         let stopping = building.graceful_shutdown_signal();
         let (broker, doorman) = (broker.clone(), Doorman::new(broker));
         let head_deadline = Duration::from_secs(server.request_head_seconds);
+        let its_secure = secure.clone();
         let service = move || {
-            let (stopping, doorman) = (stopping.clone(), doorman.clone());
-            HttpService::build()
+            let (stopping, doorman, secure) = (stopping.clone(), doorman.clone(), its_secure.clone());
+            let http = HttpService::build()
                 .graceful_shutdown_signal(move || {
                     let stopping = stopping.clone();
                     async move { stopping.notified().await }
                 })
                 .client_request_timeout(head_deadline)
                 .local_addr(address)
-                .on_connect_ext(move |stream: &TcpStream, extensions: &mut Extensions| {
-                    if let Some(connection) = doorman.note(stream) {
+                .on_connect_ext(|stream: &Stream, extensions: &mut Extensions| {
+                    if let Some(connection) = stream.take_connection() {
                         extensions.insert(connection);
                     }
                 })
                 .upgrade(takeover::upgrades(broker.clone(), routes))
-                .h1(routes(&broker))
-                .tcp()
+                .h1(routes(&broker));
+            fn_service(move |io| accept(secure.clone(), doorman.clone(), io)).and_then(http)
         };
         let http = building
             .workers(workers)
@@ -85,7 +139,11 @@ impl Server {
             .map_err(failed)?;
         let http = http.run();
         let handle = http.handle();
-        Ok(Self { address, handle, running: actix_web::rt::spawn(http) })
+        #[cfg(feature = "tls")]
+        let watching = secure.as_ref().map(Tls::watch);
+        #[cfg(not(feature = "tls"))]
+        let watching = None;
+        Ok(Self { address, secure, watching, handle, running: actix_web::rt::spawn(http) })
     }
 
     /// Where it listens; the port is the real one when the configuration said 0.
@@ -94,8 +152,26 @@ impl Server {
         self.address
     }
 
+    /// Whether it speaks TLS: its URLs begin with `https` and `wss`.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure.is_some()
+    }
+
+    /// Reads certificate and key again. A pair that is no good is logged and counted, and the one in use stays; one
+    /// that is good is used from the next connection on. Done by itself besides, every `tls.check_seconds`. Blocks.
+    pub fn reload_certificate(&self) {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.secure {
+            tls.look();
+        }
+    }
+
     /// Stops accepting and waits until the connections ended, `server.shutdown_seconds` at most.
     pub async fn stop(self) {
+        if let Some(watching) = &self.watching {
+            watching.abort();
+        }
         self.handle.stop(true).await;
         match self.running.await {
             Ok(Ok(())) => {}

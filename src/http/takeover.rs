@@ -16,11 +16,11 @@ use actix_http::ws::handshake;
 use actix_http::{ConnectionType, HttpMessage as _, Method, Request, Response};
 use actix_service::{Service, ServiceFactory, fn_factory, fn_service};
 use actix_web::dev::ServiceResponse;
-use actix_web::rt::net::TcpStream;
 
 use super::admission::admit;
 use super::connection::Connection;
 use super::shard::Shard;
+use super::stream::{Pipe, Stream};
 use super::wire;
 use crate::actors::core::Core;
 use crate::broker::Broker;
@@ -28,7 +28,7 @@ use crate::broker::Broker;
 /// The path of the WebSocket. Source: design 5.2.
 const PATH: &str = "/ws";
 
-type Asked = (Request, Framed<TcpStream, Codec>);
+type Asked = (Request, Framed<Stream, Codec>);
 
 /// What answers an ordinary request.
 type Ordinary = dyn Fn(Request) -> Pin<Box<dyn Future<Output = Response<BoxBody>>>>;
@@ -63,7 +63,7 @@ async fn upgrade(
     shard: Arc<Shard>,
     ordinary: Rc<Ordinary>,
     mut request: Request,
-    framed: Framed<TcpStream, Codec>,
+    framed: Framed<Stream, Codec>,
 ) -> Result<(), actix_http::Error> {
     let is_head = request.method() == Method::HEAD;
     let response = if request.path() != PATH {
@@ -75,11 +75,11 @@ async fn upgrade(
             Ok(mut response) => {
                 let framed = SendResponse::new(framed, response.finish().drop_body()).await?;
                 // The buffers are given back; what they hold already is the first of the reading.
-                let (stream, early) = bare(framed);
+                let (pipe, early) = bare(framed);
                 // Kept for as long as the connection lives: it counts for its address.
                 let connection = request.take_conn_data();
                 drop(request);
-                wire::serve(core, shard, stream, early).await;
+                wire::serve(core, shard, pipe, early).await;
                 drop(connection);
                 return Ok(());
             }
@@ -97,7 +97,7 @@ async fn upgrade(
 }
 
 /// The socket, and what came behind the request.
-fn bare(framed: Framed<TcpStream, Codec>) -> (TcpStream, Vec<u8>) {
+fn bare(framed: Framed<Stream, Codec>) -> (Pipe, Vec<u8>) {
     let parts = framed.into_parts();
-    (parts.io, parts.read_buf.to_vec())
+    (parts.io.into_pipe(), parts.read_buf.to_vec())
 }

@@ -15,14 +15,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use actix_http::ws::{CloseReason, Codec, Message};
-use actix_web::rt::net::TcpStream;
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
-use socket2::SockRef;
 use tokio_util::codec::Encoder;
 
 use super::inbound::{End, Ponger, Reader};
 use super::shard::Shard;
+use super::stream::Pipe;
 use crate::actors::core::Core;
 use crate::actors::link::{Link, Socket};
 use crate::actors::outbox::Drain;
@@ -73,7 +72,7 @@ struct Sending {
 
 /// The writing side of one connection.
 pub(super) struct Wire {
-    stream: TcpStream,
+    pipe: Pipe,
     link: Arc<Link>,
     shard: Arc<Shard>,
     sending: Mutex<Sending>,
@@ -94,14 +93,8 @@ impl Socket for Handle {
     fn cut(&self) {
         if let Some(wire) = self.0.upgrade() {
             wire.is_cut.store(true, Ordering::Relaxed);
-            shut(&wire.stream, Shutdown::Both);
+            wire.pipe.shut(Shutdown::Both);
         }
-    }
-}
-
-fn shut(stream: &TcpStream, how: Shutdown) {
-    if let Err(error) = SockRef::from(stream).shutdown(how) {
-        tracing::trace!(%error, "socket was gone before it was shut");
     }
 }
 
@@ -120,21 +113,21 @@ impl Ponger for Arc<Wire> {
 }
 
 /// Serves one connection until it ends. `early`: what came behind the request.
-pub(super) async fn serve(core: Arc<Core>, shard: Arc<Shard>, stream: TcpStream, early: Vec<u8>) {
+pub(super) async fn serve(core: Arc<Core>, shard: Arc<Shard>, pipe: Pipe, early: Vec<u8>) {
     let wire = Arc::new_cyclic(|wire| {
         let link = core.open_link(Some(Box::new(Handle(wire.clone()))));
-        Wire { stream, link, shard, sending: Mutex::default(), is_cut: AtomicBool::new(false) }
+        Wire { pipe, link, shard, sending: Mutex::default(), is_cut: AtomicBool::new(false) }
     });
     let link = wire.link.clone();
     let mut reader = Reader::new(core, link.clone(), wire.clone());
     wire.shard.ready(wire.clone());
-    if let Err(end) = read(&wire.stream, &mut reader, early).await
+    if let Err(end) = read(&wire, &mut reader, early).await
         && reader.ended(&end)
     {
         // What still comes is not looked at; the reaper cuts the socket if the client does not end it. From then on it
         // stays unread, so that the system resets who writes on: reading it would open no window any more (the system
         // sends none for a socket that was shut), and the writer would wait for one for a minute.
-        while poll_read(&wire.stream, |_| ()).await.is_ok() {
+        while poll_read(&wire.pipe, |_| ()).await.is_ok() {
             if wire.is_cut.load(Ordering::Relaxed) {
                 break;
             }
@@ -146,31 +139,34 @@ pub(super) async fn serve(core: Arc<Core>, shard: Arc<Shard>, stream: TcpStream,
     reader.leave().await;
 }
 
-async fn read(stream: &TcpStream, reader: &mut Reader<Arc<Wire>>, early: Vec<u8>) -> Result<(), End> {
+async fn read(wire: &Arc<Wire>, reader: &mut Reader<Arc<Wire>>, early: Vec<u8>) -> Result<(), End> {
     if !early.is_empty() {
         reader.receive(&early)?;
         drop(early);
         reader.hand_on().await?;
     }
-    while let Ok(received) = poll_read(stream, |chunk| reader.receive(chunk)).await {
+    while let Ok(received) = poll_read(&wire.pipe, |chunk| reader.receive(chunk)).await {
         received?;
+        if wire.pipe.owes() {
+            wire.shard.ready(wire.clone());
+        }
         reader.hand_on().await?;
     }
     Ok(())
 }
 
 /// Reads once and gives the bytes to `take`. An error when no more will come.
-async fn poll_read<T>(stream: &TcpStream, mut take: impl FnMut(&[u8]) -> T) -> io::Result<T> {
+async fn poll_read<T>(pipe: &Pipe, mut take: impl FnMut(&[u8]) -> T) -> io::Result<T> {
     poll_fn(|cx| {
         loop {
-            std::task::ready!(stream.poll_read_ready(cx))?;
-            let read = READ.with_borrow_mut(|buffer| match stream.try_read(buffer) {
+            // First the attempt: inside TLS there may be more than the socket still holds.
+            let read = READ.with_borrow_mut(|buffer| match pipe.try_read(buffer) {
                 Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => Ok(take(&buffer[..count])),
                 Err(error) => Err(error),
             });
             match read {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::task::ready!(pipe.poll_read_ready(cx))?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => return Poll::Ready(read),
             }
@@ -192,7 +188,7 @@ impl Wire {
             Ok(Written::Closed) => {
                 sending.done = true;
                 self.link.finish();
-                shut(&self.stream, Shutdown::Write);
+                self.pipe.shut(Shutdown::Write);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 sending.blocked = true;
@@ -205,7 +201,7 @@ impl Wire {
                 self.link.finish();
                 self.link.outbox.discard(1006, "connection lost");
                 // Ends the reading too, should the system not.
-                shut(&self.stream, Shutdown::Both);
+                self.pipe.shut(Shutdown::Both);
             }
         }
     }
@@ -215,13 +211,14 @@ impl Wire {
         let mut cx = Context::from_waker(&waker);
         for _ in 0..WRITES_PER_TURN {
             while let Some(rest) = sending.rest.as_mut().filter(|rest| !rest.is_empty()) {
-                let taken = match self.stream.try_write(rest) {
+                let taken = match self.pipe.try_write(rest) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
                     taken => taken?,
                 };
                 rest.advance(taken);
             }
             sending.rest = None;
+            self.pipe.push()?;
             if sending.closing {
                 return Ok(Written::Closed);
             }
@@ -242,14 +239,15 @@ impl Wire {
                 Poll::Pending if desk.bytes.is_empty() => return Ok(Written::All),
                 Poll::Pending => {}
             }
-            // Without asking the runtime whether it knows of room: nearly always there is. When there is not, the
-            // attempt above tells it so.
-            let taken = match SockRef::from(&self.stream).send(&desk.bytes) {
+            let taken = match self.pipe.send(&desk.bytes) {
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
                 taken => taken?,
             };
             if taken < desk.bytes.len() {
                 sending.rest = Some(Box::new(desk.bytes[taken..].into()));
+            }
+            if sending.closing {
+                self.pipe.say_end();
             }
         }
         Ok(Written::Enough)
@@ -267,7 +265,7 @@ enum Written {
 
 async fn wait_for_room(wire: Arc<Wire>) {
     // An error shows again at the next write, which answers it.
-    if let Err(error) = wire.stream.writable().await {
+    if let Err(error) = wire.pipe.writable().await {
         tracing::trace!(%error, "socket will not take more");
     }
     wire.sending.lock().unwrap_or_else(PoisonError::into_inner).blocked = false;

@@ -3,6 +3,11 @@
 //! Each broker has a registry of its own, so that two in one process do not mix. Names begin with `tidings_`,
 //! units are base units, and no label ever holds a user's, room's or group's id.
 
+mod operation;
+mod process;
+
+use std::sync::Arc;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -11,6 +16,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use self::operation::Operation;
+pub(crate) use self::operation::{OpMetrics, Outcome, Samples};
 use crate::model::{MessageClass, Priority};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,10 +52,76 @@ struct DropLabel {
     reason: &'static str,
 }
 
+/// What became of an event for the webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It waits on disk.
+    Queued,
+    /// A backend accepted it.
+    Delivered,
+    /// An attempt failed.
+    Failed,
+    /// The last attempt failed.
+    Dead,
+    /// The queue was full.
+    Dropped,
+    /// A dead letter was queued again.
+    Resent,
+    /// A dead letter was given up by hand.
+    Discarded,
+}
+
+impl Told {
+    fn label(self) -> OutcomeLabel {
+        let outcome = match self {
+            Self::Queued => "queued",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Dead => "dead",
+            Self::Dropped => "dropped",
+            Self::Resent => "resent",
+            Self::Discarded => "discarded",
+        };
+        OutcomeLabel { outcome }
+    }
+}
+
+/// What `before_send` came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Review {
+    /// The message goes out.
+    Accepted,
+    /// Its sender alone sees it.
+    Silenced,
+    /// Its sender was told.
+    Rejected,
+    /// Another goes out.
+    Replaced,
+    /// No answer: it goes out.
+    FailedOpen,
+    /// No answer: it does not.
+    FailedClosed,
+}
+
+impl Review {
+    fn label(self) -> OutcomeLabel {
+        let outcome = match self {
+            Self::Accepted => "accepted",
+            Self::Silenced => "silenced",
+            Self::Rejected => "rejected",
+            Self::Replaced => "replaced",
+            Self::FailedOpen => "failed_open",
+            Self::FailedClosed => "failed_closed",
+        };
+        OutcomeLabel { outcome }
+    }
+}
+
 /// The counters, updated where things happen.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
+    operation: Operation,
     connections: Gauge,
     sessions: Gauge,
     actors: Family<KindLabel, Gauge>,
@@ -59,13 +132,15 @@ pub(crate) struct Metrics {
     refused: Family<CodeLabel, Counter>,
     closed: Family<ReasonLabel, Counter>,
     append_seconds: Histogram,
-    pressure: Gauge,
-    store_waiting: Gauge,
-    store_flushes: Gauge,
     uploads: Family<OutcomeLabel, Counter>,
     media_read_bytes: Counter,
-    media_bytes: Gauge,
-    uploads_unfinished: Gauge,
+    webhook_events: Family<OutcomeLabel, Counter>,
+    webhook_queued: Gauge,
+    webhook_queue_bytes: Gauge,
+    webhook_dead: Gauge,
+    webhook_oldest: Gauge,
+    reviews: Family<OutcomeLabel, Counter>,
+    review_seconds: Histogram,
 }
 
 /// What a class is called.
@@ -92,6 +167,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("tidings");
         // 0.2 ms to 1.6 s: an append is one disk flush at best and a queue of them at worst.
         let metrics = Self {
+            operation: Operation::register(&mut registry),
             connections: Gauge::default(),
             sessions: Gauge::default(),
             actors: Family::default(),
@@ -102,15 +178,22 @@ impl Metrics {
             refused: Family::default(),
             closed: Family::default(),
             append_seconds: Histogram::new(exponential_buckets(0.0002, 2.0, 14)),
-            pressure: Gauge::default(),
-            store_waiting: Gauge::default(),
-            store_flushes: Gauge::default(),
             uploads: Family::default(),
             media_read_bytes: Counter::default(),
-            media_bytes: Gauge::default(),
-            uploads_unfinished: Gauge::default(),
+            webhook_events: Family::default(),
+            webhook_queued: Gauge::default(),
+            webhook_queue_bytes: Gauge::default(),
+            webhook_dead: Gauge::default(),
+            webhook_oldest: Gauge::default(),
+            reviews: Family::default(),
+            // 1 ms to 16 s: a backend beside the broker at best, the longest sensible deadline at worst.
+            review_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 15)),
             registry: Registry::default(),
         };
+        // From the start on, so that a rate has something to begin at.
+        for outcome in ["begun", "kept", "refused"] {
+            drop(metrics.uploads.get_or_create(&OutcomeLabel { outcome }));
+        }
         registry.register("connections", "Open WebSocket connections", metrics.connections.clone());
         registry.register("sessions", "Sessions that are logged in", metrics.sessions.clone());
         registry.register("actors", "Living actors by kind", metrics.actors.clone());
@@ -121,13 +204,19 @@ impl Metrics {
         registry.register("operations_refused", "Operations refused by error code", metrics.refused.clone());
         registry.register("sessions_closed", "Sessions the broker closed by reason", metrics.closed.clone());
         registry.register("append_seconds", "From handing a message to the store until it is durable", metrics.append_seconds.clone());
-        registry.register("pressure", "What is shed because the broker is behind, 0 nothing to 4 commands", metrics.pressure.clone());
-        registry.register("store_waiting", "Writes waiting for the store", metrics.store_waiting.clone());
-        registry.register("store_flushes", "Flushes to disk since the start", metrics.store_flushes.clone());
         registry.register("uploads", "Uploads by outcome", metrics.uploads.clone());
         registry.register("media_read_bytes", "Bytes of files handed out", metrics.media_read_bytes.clone());
-        registry.register("media_bytes", "Bytes of files kept, and promised to uploads under way", metrics.media_bytes.clone());
-        registry.register("uploads_unfinished", "Uploads that are not complete", metrics.uploads_unfinished.clone());
+        registry.register("webhook_events", "Events for the webhooks by outcome", metrics.webhook_events.clone());
+        registry.register("webhook_queue_events", "Events that wait to be told", metrics.webhook_queued.clone());
+        registry.register("webhook_queue_bytes", "Bytes of the webhook queue on disk", metrics.webhook_queue_bytes.clone());
+        registry.register("webhook_dead_letters", "Events whose last attempt failed", metrics.webhook_dead.clone());
+        registry.register(
+            "webhook_oldest_timestamp_seconds",
+            "When the oldest event that waits happened, Unix seconds; 0 for none",
+            metrics.webhook_oldest.clone(),
+        );
+        registry.register("webhook_reviews", "Messages asked about before they were sent, by outcome", metrics.reviews.clone());
+        registry.register("webhook_review_seconds", "How long senders waited for that", metrics.review_seconds.clone());
         Self { registry, ..metrics }
     }
 
@@ -144,6 +233,35 @@ impl Metrics {
     /// Bytes of a file were handed out.
     pub(crate) fn media_read(&self, bytes: u64) {
         self.media_read_bytes.inc_by(bytes);
+    }
+
+    /// Something became of an event for the webhooks.
+    pub(crate) fn webhook_told(&self, told: Told) {
+        self.webhook_events.get_or_create(&told.label()).inc();
+    }
+
+    /// How often it did.
+    #[must_use]
+    pub(crate) fn webhook_total(&self, told: Told) -> u64 {
+        self.webhook_events.get_or_create(&told.label()).get()
+    }
+
+    /// How the webhooks' queue stands. `oldest_ms`: Unix milliseconds, 0 for none.
+    pub(crate) fn webhook_queue(&self, events: usize, bytes: u64, dead: usize, oldest_ms: u64) {
+        self.webhook_queued.set(i64::try_from(events).unwrap_or(i64::MAX));
+        self.webhook_queue_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.webhook_dead.set(i64::try_from(dead).unwrap_or(i64::MAX));
+        self.webhook_oldest.set(i64::try_from(oldest_ms / 1000).unwrap_or(i64::MAX));
+    }
+
+    /// `before_send` came to something.
+    pub(crate) fn reviewed(&self, review: Review) {
+        self.reviews.get_or_create(&review.label()).inc();
+    }
+
+    /// A sender waited so long for it.
+    pub(crate) fn review_took(&self, seconds: f64) {
+        self.review_seconds.observe(seconds);
     }
 
     /// One connection opened (`+1`) or ended (`-1`).
@@ -223,14 +341,47 @@ impl Metrics {
         self.append_seconds.observe(seconds);
     }
 
-    /// The text a Prometheus scrape reads. The figures passed are sampled by the caller.
+    /// The counters of an operation: one that exists, or `invalid`.
     #[must_use]
-    pub(crate) fn encode(&self, store_waiting: u64, store_flushes: u64, pressure: u8, (media_bytes, uploads): (u64, usize)) -> String {
-        self.media_bytes.set(i64::try_from(media_bytes).unwrap_or(i64::MAX));
-        self.uploads_unfinished.set(i64::try_from(uploads).unwrap_or(i64::MAX));
-        self.pressure.set(i64::from(pressure));
-        self.store_waiting.set(i64::try_from(store_waiting).unwrap_or(i64::MAX));
-        self.store_flushes.set(i64::try_from(store_flushes).unwrap_or(i64::MAX));
+    pub(crate) fn op(&self, name: &str) -> Arc<OpMetrics> {
+        self.operation.op(name)
+    }
+
+    /// A login ended.
+    pub(crate) fn login(&self, outcome: Outcome) {
+        self.operation.login(outcome);
+    }
+
+    /// A certificate was looked at that was not known before.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without TLS there is no certificate"))]
+    pub(crate) fn tls_loaded(&self, good: bool) {
+        self.operation.certificate_loads.get_or_create(&OutcomeLabel { outcome: if good { "ok" } else { "refused" } }).inc();
+    }
+
+    /// Until when the certificate in use is good, Unix seconds.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without TLS there is no certificate"))]
+    pub(crate) fn tls_good_until(&self, seconds: u64) {
+        self.operation.certificate_until.set(i64::try_from(seconds).unwrap_or(i64::MAX));
+    }
+
+    /// A TLS handshake ended.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "without TLS there is no handshake"))]
+    pub(crate) fn tls_handshake(&self, outcome: &'static str) {
+        self.operation.handshakes.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// The configuration was read again, at this Unix time in seconds if it is used.
+    pub(crate) fn reloaded(&self, at: Option<f64>) {
+        self.operation.reloads.get_or_create(&OutcomeLabel { outcome: if at.is_some() { "ok" } else { "refused" } }).inc();
+        if let Some(seconds) = at {
+            self.operation.reloaded_at.set(seconds);
+        }
+    }
+
+    /// The text a Prometheus scrape reads.
+    #[must_use]
+    pub(crate) fn encode(&self, samples: &Samples) -> String {
+        self.operation.sample(samples);
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a String cannot fail");
         text
@@ -252,7 +403,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.accepted(MessageClass::Storable);
         metrics.dropped(MessageClass::Barrage, Priority::Low, "outbox_full", 3);
-        let text = metrics.encode(0, 0, 0, (0, 0));
+        let text = metrics.encode(&Samples::default());
         assert!(text.contains(r#"tidings_messages_accepted_total{class="storable"} 1"#), "{text}");
         assert!(text.contains(r#"tidings_messages_dropped_total{class="barrage",priority="low",reason="outbox_full"} 3"#), "{text}");
     }

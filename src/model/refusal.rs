@@ -78,6 +78,9 @@ pub enum Refusal {
     /// More than the allowed number of user queries.
     #[error("{0}")]
     UserQueryLimit(String),
+    /// The backend does not want this message: its reason, for people. Source: spec 6.3.
+    #[error("{}", if .0.is_empty() { "the message was rejected" } else { .0.as_str() })]
+    Rejected(String),
     /// A queue is full, an actor just went away, or the broker drains: retry soon.
     #[error("{0}, try again")]
     Busy(&'static str),

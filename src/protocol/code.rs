@@ -34,6 +34,7 @@ pub fn code_of(refusal: &Refusal) -> u32 {
         Refusal::NotTheSender => 6_000_285,
         Refusal::EditTooLate { .. } => 6_000_286,
         Refusal::TooManyPinnedMessages { .. } => 6_000_287,
+        Refusal::Rejected(_) => 6_000_230,
         Refusal::Muted(_) => 6_000_231,
         Refusal::RoomFull { .. } => 6_000_304,
         Refusal::NoneInRoom => 6_000_311,

@@ -248,6 +248,15 @@ fn whole(number: Option<f64>) -> u32 {
     number.map_or(0, |number| number as u32)
 }
 
+/// A message as its sender would send it: the `message` of a `sendMessage`.
+///
+/// # Errors
+/// As of one in a frame.
+pub(crate) fn draft_of(json: &str, limits: &Limits) -> Result<Draft, Refusal> {
+    let args: DraftArgs = serde_json::from_str(json).map_err(|error| Invalid::new("message", format!("is not understood: {error}")))?;
+    args.draft(None, limits)
+}
+
 /// What an upload holds of a combined message too large for a frame: its `messageList`. Source: design 7, pages.
 ///
 /// # Errors

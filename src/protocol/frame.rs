@@ -10,9 +10,11 @@ use crate::model::{Invalid, Limits, Refusal};
 
 /// A frame that was understood as far as its id.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct Request<'a> {
     /// Chosen by the client; the reply carries it.
     pub(crate) id: u64,
+    /// What it says it asks for; whatever the client wrote.
+    pub(crate) name: Cow<'a, str>,
     /// Whether it asks for a login, well or badly: its sender is owed the reason of a refusal.
     pub(crate) is_login: bool,
     /// What it asks for, or why that is refused.
@@ -39,7 +41,7 @@ struct Envelope<'a> {
 const ID_MAX: u64 = (1 << 53) - 1;
 
 /// Reads one frame.
-pub(crate) fn decode(frame: &str, limits: &Limits) -> Result<Request, Malformed> {
+pub(crate) fn decode<'a>(frame: &'a str, limits: &Limits) -> Result<Request<'a>, Malformed> {
     // serde would fill a struct from an array, too, by position.
     if !frame.trim_start().starts_with('{') {
         return Err(Malformed { refusal: Invalid::new("frame", "is not a JSON object").into() });
@@ -60,7 +62,8 @@ pub(crate) fn decode(frame: &str, limits: &Limits) -> Result<Request, Malformed>
         return Err(Malformed { refusal: Invalid::new("id", format!("is {}, the limit is {ID_MAX}", envelope.id)).into() });
     }
     let args = envelope.args.map_or("{}", RawValue::get);
-    Ok(Request { id: envelope.id, is_login: envelope.op == "login", op: Op::decode(&envelope.op, args, limits) })
+    let op = Op::decode(&envelope.op, args, limits);
+    Ok(Request { id: envelope.id, is_login: envelope.op == "login", name: envelope.op, op })
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ mod wire;
 pub(crate) use args::read_object;
 pub use code::{CloseCode, code_of};
 pub(crate) use combined::{CombineRef, child_at, child_wire};
-pub(crate) use draft_args::uploaded_children;
+pub(crate) use draft_args::{draft_of, uploaded_children};
 pub(crate) use encoded::{Encoded, Info, message_event};
 pub(crate) use entry_ops::{EntryAnchor, EntryFilter, EntryWork};
 pub(crate) use frame::decode;

@@ -86,6 +86,16 @@ impl Work {
         }
     }
 
+    /// Whether more is kept in the store after it: what is not begun while the disk is nearly full. Messages are their
+    /// owner's matter, because some are not kept.
+    pub(crate) fn keeps_more(&self) -> bool {
+        match self {
+            Self::Room(work) => matches!(work, RoomWork::Create { .. }),
+            Self::Group(GroupWork::Create { .. } | GroupWork::Join { .. } | GroupWork::Invite { .. }) => true,
+            other => other.writes(),
+        }
+    }
+
     /// Finds the operation and checks its arguments.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use governor::RateLimiter;
 use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
@@ -19,14 +20,20 @@ type Limiter = RateLimiter<String, DashMapStateStore<String>, GateClock, NoOpMid
 
 /// Calls per name. Bounded by the number of names, which the operator gives out.
 pub(crate) struct CallGate {
-    limiter: Limiter,
-    clock: GateClock,
+    limiter: ArcSwap<(GateQuota, Limiter)>,
+    clock: Arc<dyn Clock>,
 }
 
 impl CallGate {
     pub(crate) fn new(quota: GateQuota, clock: Arc<dyn Clock>) -> Self {
-        let limiter = RateLimiter::new(governor_quota(quota), DashMapStateStore::default(), GateClock::new(clock.clone()));
-        Self { limiter, clock: GateClock::new(clock) }
+        Self { limiter: ArcSwap::from_pointee((quota, limiter(quota, &clock))), clock }
+    }
+
+    /// Changes the quota. When it differs everyone begins with a full bucket.
+    pub(crate) fn set(&self, quota: GateQuota) {
+        if self.limiter.load().0 != quota {
+            self.limiter.store(Arc::new((quota, limiter(quota, &self.clock))));
+        }
     }
 
     /// Takes one call from the quota.
@@ -34,13 +41,18 @@ impl CallGate {
     /// # Errors
     /// [`RetryAfter`] when it is used up; nothing was taken.
     pub(crate) fn check(&self, name: &str) -> Result<(), RetryAfter> {
-        self.limiter.check_key(&name.to_owned()).map_err(|refused| RetryAfter::of(refused.wait_time_from(self.clock.now())))
+        let checked = self.limiter.load().1.check_key(&name.to_owned());
+        checked.map_err(|refused| RetryAfter::of(refused.wait_time_from(GateClock::new(self.clock.clone()).now())))
     }
+}
+
+fn limiter(quota: GateQuota, clock: &Arc<dyn Clock>) -> Limiter {
+    RateLimiter::new(governor_quota(quota), DashMapStateStore::default(), GateClock::new(clock.clone()))
 }
 
 impl fmt::Debug for CallGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallGate").field("names", &self.limiter.len()).finish_non_exhaustive()
+        f.debug_struct("CallGate").field("names", &self.limiter.load().1.len()).finish_non_exhaustive()
     }
 }
 
@@ -89,6 +101,10 @@ mod tests {
         assert!(gate.check("two").is_ok());
         clock.advance(Duration::from_millis(500));
         assert!(gate.check("one").is_ok() && gate.check("one").is_err());
+        gate.set(GateQuota { per_second: 2, burst: 3 });
+        assert!(gate.check("one").is_err(), "the same quota");
+        gate.set(GateQuota { per_second: 2, burst: 2 });
+        assert_eq!((0..10).take_while(|_| gate.check("one").is_ok()).count(), 2);
     }
 
     #[test]

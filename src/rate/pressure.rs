@@ -90,6 +90,11 @@ impl PressureGauge {
         Self { late: late.max(Duration::from_millis(1)), level: Pressure::None, before: Pressure::None, calm_since: None }
     }
 
+    /// Changes what counts as late.
+    pub(crate) fn set_late(&mut self, late: Duration) {
+        self.late = late.max(Duration::from_millis(1));
+    }
+
     /// Takes a reading of the moment `now`, the elapsed time of one clock.
     pub(crate) fn observe(&mut self, now: Duration, reading: Reading) -> Pressure {
         let level = self.level_of(reading, 1);

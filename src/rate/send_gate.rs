@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use governor::clock::Clock as GovernorClock;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -96,24 +97,37 @@ type Limiter = RateLimiter<UserId, DashMapStateStore<UserId>, GateClock, NoOpMid
 
 /// Sends per user and class (GCRA). Keyed by user, so that devices share it and reconnecting does not refill it.
 pub(crate) struct SendGate {
-    storable: Limiter,
-    storable_high: Limiter,
-    command: Limiter,
-    change: Limiter,
-    clock: GateClock,
+    /// In the order of [`Class`].
+    limiters: [ArcSwap<Quotas>; 4],
+    clock: Arc<dyn Clock>,
+}
+
+/// The buckets of one class.
+struct Quotas {
+    quota: GateQuota,
+    limiter: Limiter,
+}
+
+impl Quotas {
+    fn new(quota: GateQuota, clock: &Arc<dyn Clock>) -> Self {
+        Self { quota, limiter: RateLimiter::new(governor_quota(quota), DashMapStateStore::default(), GateClock(clock.clone())) }
+    }
 }
 
 impl SendGate {
     /// A gate at which nobody has sent yet.
     #[must_use]
     pub(crate) fn new(storable: GateQuota, storable_high: GateQuota, command: GateQuota, change: GateQuota, clock: Arc<dyn Clock>) -> Self {
-        let limiter = |quota| RateLimiter::new(governor_quota(quota), DashMapStateStore::default(), GateClock(clock.clone()));
-        Self {
-            storable: limiter(storable),
-            storable_high: limiter(storable_high),
-            command: limiter(command),
-            change: limiter(change),
-            clock: GateClock(clock),
+        let limiters = [storable, storable_high, command, change].map(|quota| ArcSwap::from_pointee(Quotas::new(quota, &clock)));
+        Self { limiters, clock }
+    }
+
+    /// Changes the quotas. Of a class whose quota differs everyone begins with a full bucket; the others stay as they are.
+    pub(crate) fn set(&self, storable: GateQuota, storable_high: GateQuota, command: GateQuota, change: GateQuota) {
+        for (quotas, quota) in self.limiters.iter().zip([storable, storable_high, command, change]) {
+            if quotas.load().quota != quota {
+                quotas.store(Arc::new(Quotas::new(quota, &self.clock)));
+            }
         }
     }
 
@@ -122,35 +136,24 @@ impl SendGate {
     /// # Errors
     /// [`RetryAfter`] when it is used up; nothing was taken.
     pub(crate) fn check(&self, user: &UserId, class: Class) -> Result<(), RetryAfter> {
-        self.limiter(class).check_key(user).map_err(|refused| RetryAfter::of(refused.wait_time_from(self.clock.now())))
+        let checked = self.limiters[class as usize].load().limiter.check_key(user);
+        checked.map_err(|refused| RetryAfter::of(refused.wait_time_from(GateClock(self.clock.clone()).now())))
     }
 
     /// Forgets users whose quota is whole again, and gives their memory back. Call once a minute: memory is bounded by
     /// who sent since.
     pub(crate) fn forget_idle(&self) {
-        for limiter in self.limiters() {
-            limiter.retain_recent();
-            limiter.shrink_to_fit();
+        for quotas in &self.limiters {
+            let quotas = quotas.load();
+            quotas.limiter.retain_recent();
+            quotas.limiter.shrink_to_fit();
         }
     }
 
     /// Buckets in memory now, over all classes.
     #[must_use]
     pub(crate) fn tracked(&self) -> usize {
-        self.limiters().iter().map(|limiter| limiter.len()).sum()
-    }
-
-    fn limiter(&self, class: Class) -> &Limiter {
-        match class {
-            Class::Storable => &self.storable,
-            Class::StorableHigh => &self.storable_high,
-            Class::Command => &self.command,
-            Class::Change => &self.change,
-        }
-    }
-
-    fn limiters(&self) -> [&Limiter; 4] {
-        [&self.storable, &self.storable_high, &self.command, &self.change]
+        self.limiters.iter().map(|quotas| quotas.load().limiter.len()).sum()
     }
 }
 
@@ -264,6 +267,18 @@ mod tests {
         gate.forget_idle();
         assert_eq!(gate.tracked(), 0);
         assert_eq!(passes(&gate, &alice, Class::Storable), 10);
+    }
+
+    #[test]
+    fn a_changed_quota_holds_at_once_and_the_others_buckets_stay() {
+        let (gate, _) = gate();
+        let alice = UserId::trusted("alice");
+        assert_eq!(passes(&gate, &alice, Class::Storable), 10);
+        assert_eq!(passes(&gate, &alice, Class::Command), 10);
+        let (same, more) = (GateQuota::default(), GateQuota { per_second: 5, burst: 3 });
+        gate.set(more, same, same, same);
+        assert_eq!(passes(&gate, &alice, Class::Storable), 3);
+        assert_eq!(passes(&gate, &alice, Class::Command), 0, "not refilled");
     }
 
     #[test]

@@ -85,6 +85,13 @@ impl BarrageBudget {
         }
     }
 
+    /// Changes the budget; what is left of the bucket stays, as far as it fits the new one.
+    pub(crate) fn set(&mut self, per_second: u32, burst: u32) {
+        self.per_second = u64::from(per_second);
+        self.capacity = u64::from(burst) * ONE;
+        self.level = self.level.min(self.capacity);
+    }
+
     /// Takes one barrage from the budget at `now`, the elapsed time of one clock. Never more than
     /// `per_second * seconds + burst` in any span of time.
     ///

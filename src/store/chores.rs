@@ -192,7 +192,7 @@ fn drop_some(writer: &mut Writer, periods: &mut VecDeque<u64>, from: &mut Option
         *cursor = next;
         return Ok(false);
     }
-    writer.backend().drop_period(period)?;
+    writer.drop_period(period)?;
     write_rows(writer, Rows::from([(row_key, None)]))?;
     writer.forget_period(period);
     // Remembered heads may say they are in the period that went: they are read again when needed.

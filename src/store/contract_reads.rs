@@ -53,6 +53,10 @@ fn what_came_after_a_commit_is_read_once_and_in_order(world: World) {
         commits.push(world.append(text_of(&group("g"), "alice", None, &n.to_string(), now_ms)).unwrap().commit);
         world.append(text_of(&group("neighbour"), "alice", None, "x", now_ms)).unwrap();
     }
+    let written_after = |commit| world.store.written_after(commit).unwrap().into_iter().collect::<std::collections::HashSet<_>>();
+    assert_eq!(written_after(0), [group("g"), group("neighbour")].into());
+    assert_eq!(written_after(*commits.last().unwrap()), [group("neighbour")].into());
+    assert_eq!(written_after(world.store.last_commit()), [].into());
     let since = |commit, first_seq, count_max, bytes_max| {
         let read = world.store.since(&group("g"), Since { commit, first_seq, count_max, bytes_max, viewer: None }).unwrap();
         assert!(read.messages.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1.seq + 1 == pair[1].1.seq));

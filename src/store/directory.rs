@@ -81,6 +81,12 @@ impl Directory {
         }
     }
 
+    /// Whether another process, or another part of this one, holds the lock.
+    pub(super) fn is_locked(&self) -> bool {
+        let file = OpenOptions::new().write(true).open(self.root.join("lock"));
+        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// The format on disk; none when there is no such file.
     pub(super) fn read_format(&self) -> Result<Option<u32>, OpenError> {
         let text = match fs::read_to_string(self.format()) {
@@ -146,14 +152,39 @@ impl Directory {
 
     /// Copies everything to `<dir>.damaged-<now>`, durable on return.
     pub(super) fn copy_aside(&self, now_ms: u64) -> io::Result<PathBuf> {
-        let mut name = self.root.clone().into_os_string();
-        name.push(format!(".damaged-{now_ms}"));
-        let copy = PathBuf::from(name);
-        copy_all(&self.root, &copy)?;
+        self.keep_copy(&format!("damaged-{now_ms}"))
+    }
+
+    /// Copies everything to `<dir>.<suffix>`, whole or not at all, durable on return. One that is there stays.
+    pub(super) fn keep_copy(&self, suffix: &str) -> io::Result<PathBuf> {
+        let beside = |suffix: &str| {
+            let mut name = self.root.clone().into_os_string();
+            name.push(format!(".{suffix}"));
+            PathBuf::from(name)
+        };
+        let (copy, draft) = (beside(suffix), beside(&format!("{suffix}.partial")));
+        if copy.exists() {
+            return Ok(copy);
+        }
+        if draft.exists() {
+            fs::remove_dir_all(&draft)?;
+        }
+        copy_all(&self.root, &draft)?;
+        fs::rename(&draft, &copy)?;
         if let Some(parent) = copy.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             sync_names(parent)?;
         }
         Ok(copy)
+    }
+
+    /// Whether there is anything of a store.
+    pub(super) fn is_there(&self) -> bool {
+        self.format().exists() || self.mark().exists() || self.permanent().exists()
+    }
+
+    /// There is none.
+    pub(super) fn missing(&self) -> OpenError {
+        OpenError::Io { path: self.root.display().to_string(), reason: "there is no store".to_owned() }
     }
 }
 

@@ -3,11 +3,13 @@
 //! Callers queue jobs; [`super::writer`] carries them out on a thread of its own; reads go to the backend directly.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use super::backup::{Pace, StoreCopy, Turn};
 use super::record::{self, PermanentMeta};
 use super::seen::Seen;
 use super::table::Backend;
@@ -29,6 +31,7 @@ pub(super) enum Job {
     Revise(Box<Revision>, Done<u64>),
     Remove(Conversation, Done<()>),
     Sweep(u64, SyncSender<Result<(), StoreError>>),
+    Backup(Turn),
 }
 
 /// An append with what the caller's thread could work out for the writer's.
@@ -153,6 +156,18 @@ impl Engine {
         &*self.shared.backend
     }
 
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Queues a job and waits for its answer.
+    pub(super) fn ask<T>(&self, job: Job, answer: &Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+        let queued = self.queue(&self.jobs(), job).map_err(|(_, error)| error);
+        let outcome = queued.and_then(|()| answer.recv().unwrap_or_else(|_| Err(closed())));
+        self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        outcome
+    }
+
     /// Carries out what is queued, stops the writer, releases the backend.
     fn close(&self) {
         // The writer ends when the queue is empty and nobody can add to it.
@@ -244,6 +259,10 @@ impl<T: Engined> Store for T {
 
     fn since(&self, conversation: &Conversation, since: Since) -> Result<SinceRead, StoreError> {
         reader::since(self.engine().backend(), self.last_commit(), conversation, since)
+    }
+
+    fn written_after(&self, commit: u64) -> Result<Vec<Conversation>, StoreError> {
+        reader::written_after(self.engine().backend(), commit)
     }
 
     fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError> {
@@ -373,11 +392,11 @@ impl<T: Engined> Store for T {
 
     fn sweep(&self, now_ms: u64) -> Result<(), StoreError> {
         let (sender, receiver) = mpsc::sync_channel(1);
-        let engine = self.engine();
-        let queued = engine.queue(&engine.jobs(), Job::Sweep(now_ms, sender)).map_err(|(_, error)| error);
-        let outcome = queued.and_then(|()| receiver.recv().unwrap_or_else(|_| Err(closed())));
-        engine.shared.waiting.fetch_sub(1, Ordering::Relaxed);
-        outcome
+        self.engine().ask(Job::Sweep(now_ms, sender), &receiver)
+    }
+
+    fn backup(&self, folder: &Path, mut pace: Pace<'_>) -> Result<StoreCopy, StoreError> {
+        self.engine().copy_to(folder, &mut pace)
     }
 
     fn writable(&self) -> Result<(), StoreError> {

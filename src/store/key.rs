@@ -38,7 +38,7 @@ const RECEIPT: u8 = b'r';
 const REACTION: u8 = b'e';
 
 /// What a key stands for, by its first byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Meta,
     Media,
@@ -95,7 +95,7 @@ impl Kind {
     }
 }
 
-fn push_id(key: &mut Vec<u8>, id: &str) {
+pub(super) fn push_id(key: &mut Vec<u8>, id: &str) {
     // Ids are bounded by `limits`, far below this; a longer one would only lose its order, not its identity.
     let length = u16::try_from(id.len()).unwrap_or(u16::MAX);
     key.extend_from_slice(&length.to_be_bytes());
@@ -103,13 +103,13 @@ fn push_id(key: &mut Vec<u8>, id: &str) {
 }
 
 /// Splits a length and an id off the front.
-fn pop_id(bytes: &[u8]) -> Option<(&str, &[u8])> {
+pub(super) fn pop_id(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<2>()?;
     let (id, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
     Some((std::str::from_utf8(id).ok()?, rest))
 }
 
-fn push_conversation(key: &mut Vec<u8>, conversation: &Conversation) {
+pub(super) fn push_conversation(key: &mut Vec<u8>, conversation: &Conversation) {
     match conversation {
         Conversation::Peer(one, other) => {
             key.push(0);
@@ -128,7 +128,7 @@ fn push_conversation(key: &mut Vec<u8>, conversation: &Conversation) {
     }
 }
 
-fn pop_conversation(bytes: &[u8]) -> Option<(Conversation, &[u8])> {
+pub(super) fn pop_conversation(bytes: &[u8]) -> Option<(Conversation, &[u8])> {
     let (tag, rest) = bytes.split_first()?;
     Some(match tag {
         0 => {
@@ -202,6 +202,11 @@ pub(super) fn split_reply(key: &[u8]) -> Option<u64> {
 /// A note on a message.
 pub(super) fn note(conversation: &Conversation, seq: u64, note: &Note) -> Vec<u8> {
     let mut key = of_place(NOTE, conversation, seq);
+    push_note(&mut key, note);
+    key
+}
+
+pub(super) fn push_note(key: &mut Vec<u8>, note: &Note) {
     match note {
         Note::Receipt(user) => {
             key.push(RECEIPT);
@@ -209,11 +214,10 @@ pub(super) fn note(conversation: &Conversation, seq: u64, note: &Note) -> Vec<u8
         }
         Note::Reaction(reaction, user) => {
             key.push(REACTION);
-            push_id(&mut key, reaction);
+            push_id(key, reaction);
             key.extend_from_slice(user.as_str().as_bytes());
         }
     }
-    key
 }
 
 /// All notes on a message.
@@ -242,6 +246,11 @@ pub(super) fn split_note(key: &[u8]) -> Option<Note> {
 /// The pinned messages of a conversation.
 pub(super) fn pins(conversation: &Conversation) -> Vec<u8> {
     of_conversation(PINS, conversation)
+}
+
+/// Heads of all conversations.
+pub(super) fn heads() -> (Vec<u8>, Vec<u8>) {
+    (vec![HEAD], vec![HEAD + 1])
 }
 
 /// Heads and pins of all conversations: what outlives its period.

@@ -17,6 +17,9 @@
 //!   is given again, with other content [`StoreError::OtherContent`].
 //! - After a failed write every later write fails with [`StoreError::Unavailable`]; reads go on.
 
+mod backup;
+#[cfg(test)]
+mod backup_tests;
 mod chores;
 #[cfg(test)]
 mod contract;
@@ -28,13 +31,17 @@ mod contract_rows;
 mod damage;
 mod directory;
 mod engine;
+mod export;
 #[cfg(test)]
 mod faults;
 mod heads;
+mod inspect;
 mod key;
 mod mark;
 mod memory;
 mod open;
+mod pages;
+mod parts;
 mod plan;
 mod reader;
 mod record;
@@ -49,6 +56,7 @@ mod verify;
 mod writer;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -58,7 +66,12 @@ use crate::model::{
     RoomAttribute, RoomId, Terms, UserId, UserProfile,
 };
 
+pub use self::backup::{Pace, StoreCopy};
+pub use self::export::{Lines, export, import};
+pub use self::inspect::{Glance, StoreReport, check, glance, restore};
 pub use self::memory::MemoryStore;
+pub use self::pages::CopiedFile;
+pub(crate) use self::pages::hex;
 pub use self::rows::{ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, Tail};
 pub use self::sled::{SledOptions, SledStore};
 
@@ -117,6 +130,12 @@ pub enum OpenError {
         found: u32,
         /// The newest format this version reads.
         known: u32,
+    },
+    /// A store is to be made where something is already.
+    #[error("store {path} is not empty; one is made only where nothing is")]
+    NotEmpty {
+        /// The store's directory.
+        path: String,
     },
     /// The file system refuses.
     #[error("store {path}: {reason}")]
@@ -349,6 +368,12 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
     fn since(&self, conversation: &Conversation, since: Since) -> Result<SinceRead, StoreError>;
 
+    /// Every conversation that was written to after a commit, in no particular order. Looks at all there are: for a start.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Unavailable`].
+    fn written_after(&self, commit: u64) -> Result<Vec<Conversation>, StoreError>;
+
     /// Everyone this user has a conversation with, in no particular order. One whose first message is on its way may
     /// be among them already.
     ///
@@ -519,6 +544,18 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`].
     fn sweep(&self, now_ms: u64) -> Result<(), StoreError>;
+
+    /// Copies everything into an empty folder while writes go on, as files of records with their checksums. Every
+    /// message acknowledged before the end of the copy is in it, with all that was written beside it: see
+    /// [`StoreCopy::commit`]. One at a time. Blocks, perhaps for minutes, and keeps to its pace.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: the folder cannot be written, the store stopped, another backup is under way, or
+    /// this store cannot be copied; [`StoreError::Damaged`]: a record does not match its checksum.
+    fn backup(&self, folder: &Path, pace: Pace<'_>) -> Result<StoreCopy, StoreError> {
+        let (_, _) = (folder, pace);
+        Err(StoreError::Unavailable("this kind of store cannot be copied while it is open".into()))
+    }
 
     /// `Err` with the reason once the store stopped accepting writes.
     ///

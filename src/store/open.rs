@@ -96,7 +96,7 @@ impl SledStore {
 type Attempt<T> = Result<T, (OpenError, Option<File>)>;
 
 fn open_checked(directory: &Directory, options: &SledOptions, lock: File) -> Attempt<(SledBackend, Start)> {
-    let (mark, mark_file, permanent, periods) = match open_files(directory, options) {
+    let (mark, mark_file, permanent, periods) = match open_files(directory, options, Age::Ours) {
         Ok(opened) => opened,
         Err(error) => return Err((error, Some(lock))),
     };
@@ -128,7 +128,38 @@ pub(super) fn table_error(directory: &Directory, name: &str, error: TableError) 
 
 type Opened = (Mark, MarkFile, Table, BTreeMap<u64, Table>);
 
-fn open_files(directory: &Directory, options: &SledOptions) -> Result<Opened, OpenError> {
+/// What becomes of a store of an older version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Age {
+    /// It is copied aside, and this version's from then on.
+    Ours,
+    /// It stays as it is.
+    Kept,
+}
+
+/// An older version must refuse it from now on, by its format, before it meets what it does not know. It finds the copy:
+/// taken while nobody has the files open.
+fn migrate(directory: &Directory) -> Result<(), OpenError> {
+    let Some(found) = directory.read_format()?.filter(|found| *found < FORMAT) else { return Ok(()) };
+    let copy = directory.keep_copy(&format!("format-{found}")).map_err(|error| OpenError::Io {
+        path: directory.root.display().to_string(),
+        reason: format!("it has format {found} and cannot be copied before it is brought to format {FORMAT}: {error}"),
+    })?;
+    tracing::info!(found, format = FORMAT, copy = %copy.display(), "store is brought to this version's format");
+    directory.write_format().map_err(|error| directory.io(&error))
+}
+
+/// A store that nobody serves, as it is.
+pub(super) fn open_alone(directory: &Directory, options: &SledOptions) -> Result<(SledBackend, Mark), OpenError> {
+    if !directory.is_there() {
+        return Err(directory.missing());
+    }
+    let lock = directory.lock(options.lock_wait)?;
+    let (mark, mark_file, permanent, periods) = open_files(directory, options, Age::Kept)?;
+    Ok((SledBackend::new(directory.clone(), options.cache_bytes, permanent, periods, mark_file, lock), mark))
+}
+
+fn open_files(directory: &Directory, options: &SledOptions, age: Age) -> Result<Opened, OpenError> {
     let io = |error: std::io::Error| directory.io(&error);
     let found = mark::find(&directory.mark()).map_err(io)?;
     if directory.read_format()?.is_none() {
@@ -143,16 +174,14 @@ fn open_files(directory: &Directory, options: &SledOptions) -> Result<Opened, Op
     if mark != Mark::default() && !directory.permanent().join("db").exists() {
         return Err(directory.damaged("permanent is missing"));
     }
+    if age == Age::Ours {
+        migrate(directory)?;
+    }
     let open = |name: &str, path: PathBuf| Table::open(&path, options.cache_bytes).map_err(|error| table_error(directory, name, error));
     let permanent = open("permanent", directory.permanent())?;
     directory.delete_gone().map_err(io)?;
     let periods = open_periods(directory, &permanent, open)?;
     directory.seal().map_err(io)?;
-    // An older version must refuse it from now on, by its format, before it meets what it does not know.
-    if directory.read_format()?.is_some_and(|found| found < FORMAT) {
-        tracing::info!(format = FORMAT, "store is brought to this version's format");
-        directory.write_format().map_err(io)?;
-    }
     Ok((mark, mark_file, permanent, periods))
 }
 

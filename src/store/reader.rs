@@ -3,7 +3,7 @@
 //! A batch is visible in the database a moment before it is durable. What a reader is told must not vanish, so
 //! messages and heads of commits after the last durable one are left out here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -408,6 +408,23 @@ pub(super) fn since(backend: &dyn Backend, durable: u64, conversation: &Conversa
     }
     read.messages.reverse();
     Ok(read)
+}
+
+/// Conversations that were written to after a commit.
+pub(super) fn written_after(backend: &dyn Backend, commit: u64) -> Result<Vec<Conversation>, StoreError> {
+    let (mut found, (from, to)) = (HashSet::new(), key::heads());
+    let spaces = std::iter::once(Space::Permanent).chain(backend.periods().into_iter().map(Space::Period));
+    for space in spaces {
+        try_scan(backend, space, (&from, &to), false, |key, value| {
+            let head: Head = record::decode(key, value)?;
+            if head.commit > commit {
+                let conversation = key::conversation_of(key);
+                found.insert(conversation.ok_or_else(|| StoreError::Damaged("a head's key cannot be read".into()))?);
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    Ok(found.into_iter().collect())
 }
 
 /// The first message at or after `seq` and below `end`, in a period.

@@ -1,6 +1,7 @@
 //! The check at open: what was acknowledged is there, whole. Reads everything in the permanent space and in the last
-//! two periods; older periods are checked record by record as they are read.
+//! two periods; older periods are checked record by record as they are read, or all of them at once when asked for.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::key::{self, Kind, RESERVED};
@@ -23,9 +24,22 @@ fn damaged<T>(reason: impl Into<String>) -> Result<T, StoreError> {
     Err(StoreError::Damaged(reason.into()))
 }
 
+/// Records by what they stand for.
+pub(super) type Tally = BTreeMap<Kind, u64>;
+
 /// Checks a store against its mark and fills the filter of local ids.
 pub(super) fn verify(backend: &dyn Backend, mark: Mark, seen: &Seen) -> Result<Verified, StoreError> {
-    let permanent = verify_permanent(backend)?;
+    verify_some(backend, mark, seen, 2, &mut Tally::new())
+}
+
+/// The same with every period, and counts what is there.
+pub(super) fn verify_all(backend: &dyn Backend, mark: Mark, tally: &mut Tally) -> Result<Verified, StoreError> {
+    verify_some(backend, mark, &Seen::new(8), usize::MAX, tally)
+}
+
+/// Reads as many of the last periods.
+fn verify_some(backend: &dyn Backend, mark: Mark, seen: &Seen, last: usize, tally: &mut Tally) -> Result<Verified, StoreError> {
+    let permanent = verify_permanent(backend, tally)?;
     let mut verified = Verified { permanent, ..Verified::default() };
     let periods = backend.periods();
     let mut whole = Vec::new();
@@ -48,21 +62,27 @@ pub(super) fn verify(backend: &dyn Backend, mark: Mark, seen: &Seen) -> Result<V
     if permanent.rows < mark.rows {
         return damaged(format!("its last row commit is {}, but {} was acknowledged", permanent.rows, mark.rows));
     }
-    let last_two = &whole[whole.len().saturating_sub(2)..];
-    for (n, period) in last_two.iter().enumerate() {
+    for (n, period) in whole[whole.len().saturating_sub(last)..].iter().enumerate() {
         if n > 0 {
             seen.rotate();
         }
-        verify_period(backend, *period, seen)?;
+        verify_period(backend, *period, seen, tally)?;
     }
     Ok(verified)
 }
 
-fn verify_permanent(backend: &dyn Backend) -> Result<PermanentMeta, StoreError> {
+fn count(tally: &mut Tally, key: &[u8]) {
+    if let Some(kind) = Kind::of(key) {
+        *tally.entry(kind).or_default() += 1;
+    }
+}
+
+fn verify_permanent(backend: &dyn Backend, tally: &mut Tally) -> Result<PermanentMeta, StoreError> {
     let mut meta = PermanentMeta::default();
     let mut entries = 0;
     try_scan(backend, Space::Permanent, (&[], &[RESERVED]), false, |key, value| {
         entries += 1;
+        count(tally, key);
         match Kind::of(key) {
             Some(Kind::Meta) => {
                 meta = record::decode(key, value)?;
@@ -138,13 +158,14 @@ impl Passing {
     }
 }
 
-fn verify_period(backend: &dyn Backend, period: u64, seen: &Seen) -> Result<(), StoreError> {
+fn verify_period(backend: &dyn Backend, period: u64, seen: &Seen, tally: &mut Tally) -> Result<(), StoreError> {
     let mut meta = PeriodMeta::default();
     let (mut entries, mut dedups, mut heads, mut heads_that_may_stand_alone) = (0, 0, 0, 0);
     let (mut conversations, mut with_local_id) = (0, 0);
     let mut passing: Option<Passing> = None;
     try_scan(backend, Space::Period(period), (&[], &[RESERVED]), false, |key, value| {
         entries += 1;
+        count(tally, key);
         match Kind::of(key) {
             Some(Kind::Meta) => {
                 meta = record::decode(key, value)?;

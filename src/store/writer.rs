@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
+use super::backup::{Tap, Turn};
 use super::chores::{self, Chore};
 use super::engine::{AppendJob, Job, Shared};
 use super::heads::{HEADS_MAX, Heads};
@@ -43,11 +44,15 @@ pub(super) struct Writer {
     permanent: PermanentMeta,
     metas: HashMap<u64, PeriodMeta>,
     chores: VecDeque<Chore>,
+    /// What a backup asks for, and its tap.
+    turns: VecDeque<Turn>,
+    tap: Option<Tap>,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, permanent: PermanentMeta) -> Self {
-        Self { shared, heads: Heads::new(HEADS_MAX), permanent, metas: HashMap::new(), chores: VecDeque::new() }
+        let heads = Heads::new(HEADS_MAX);
+        Self { shared, heads, permanent, metas: HashMap::new(), chores: VecDeque::new(), turns: VecDeque::new(), tap: None }
     }
 
     pub(super) fn backend(&self) -> &dyn Backend {
@@ -70,6 +75,7 @@ impl Writer {
             }
             let open = self.collect(jobs, &mut batch);
             self.carry_out(batch);
+            self.take_turns();
             self.step();
             if !open {
                 break;
@@ -100,6 +106,35 @@ impl Writer {
             Job::Append(_) | Job::Rows(..) | Job::Revise(..) => batch.push(job),
             Job::Remove(conversation, done) => self.chores.push_back(Chore::remove(conversation, done)),
             Job::Sweep(now_ms, reply) => self.chores.push_back(Chore::sweep(now_ms, reply)),
+            Job::Backup(turn) => self.turns.push_back(turn),
+        }
+    }
+
+    /// Between two batches, so that what is noted begins and ends whole: what was queued before is carried out.
+    fn take_turns(&mut self) {
+        while let Some(turn) = self.turns.pop_front() {
+            let commit = self.shared.commit.load(Ordering::Relaxed);
+            let told = match turn {
+                Turn::Begin(_, reply) if self.tap.is_some() => {
+                    reply.send(Err(StoreError::Unavailable("another backup is under way".into()))).is_ok()
+                }
+                Turn::Begin(file, reply) => {
+                    let told = reply.send(Ok(commit)).is_ok();
+                    self.tap = told.then(|| Tap::new(*file, commit));
+                    told
+                }
+                Turn::End(reply) => {
+                    let tapped = self.shared.writable().and_then(|()| match self.tap.take() {
+                        Some(tap) => tap.end(commit, self.shared.message_id.load(Ordering::Relaxed), self.permanent),
+                        None => Err(StoreError::Unavailable("no backup is under way".into())),
+                    });
+                    self.tap = None;
+                    reply.send(tapped).is_ok()
+                }
+            };
+            if !told {
+                tracing::debug!("nobody waits for the backup any more");
+            }
         }
     }
 
@@ -189,7 +224,7 @@ impl Writer {
                     };
                     outcomes.push(Outcome::Revise(done, result));
                 }
-                Job::Remove(..) | Job::Sweep(..) => {}
+                Job::Remove(..) | Job::Sweep(..) | Job::Backup(_) => {}
             }
         }
         failed.map_or(Ok(plan), Err)
@@ -238,6 +273,9 @@ impl Writer {
         }
         let before = newest.map(|newest| self.meta(newest)).transpose()?.unwrap_or_default();
         self.backend().create_period(now)?;
+        if let Some(tap) = &mut self.tap {
+            tap.made(now);
+        }
         let mut rows = Rows::new();
         put(&mut rows, key::period(now), &PeriodRow::default());
         if let Some(newest) = newest {
@@ -268,10 +306,26 @@ impl Writer {
         self.metas.remove(&period);
     }
 
+    /// Commits, and notes it for a backup that is under way.
+    fn commit_ops(&mut self, space: Space, ops: Vec<Op>) -> Result<(), StoreError> {
+        let Some(tap) = &mut self.tap else { return self.shared.backend.commit(space, ops) };
+        // Noted first: what fails here breaks the store down, and the backup with it.
+        tap.batch(space, &ops);
+        self.shared.backend.commit(space, ops)
+    }
+
+    /// Deletes a period.
+    pub(super) fn drop_period(&mut self, period: u64) -> Result<(), StoreError> {
+        if let Some(tap) = &mut self.tap {
+            tap.dropped(period);
+        }
+        self.shared.backend.drop_period(period)
+    }
+
     /// Commits a batch of a period with its counters.
     pub(super) fn write_period(&mut self, period: u64, mut ops: Vec<Op>, meta: PeriodMeta) -> Result<(), StoreError> {
         ops.push(Op::Put(key::META.to_vec(), record::encode(key::META, &meta)));
-        self.backend().commit(Space::Period(period), ops)?;
+        self.commit_ops(Space::Period(period), ops)?;
         self.metas.insert(period, meta);
         Ok(())
     }
@@ -282,7 +336,7 @@ impl Writer {
         let entries = self.resolve(Space::Permanent, self.permanent.entries, rows, &mut ops)?;
         let meta = PermanentMeta { rows: self.permanent.rows + 1, entries };
         ops.push(Op::Put(key::META.to_vec(), record::encode(key::META, &meta)));
-        self.backend().commit(Space::Permanent, ops)?;
+        self.commit_ops(Space::Permanent, ops)?;
         self.permanent = meta;
         Ok(())
     }
@@ -346,7 +400,7 @@ fn needs_period(job: &Job) -> bool {
         Job::Rows(rows, _) => rows
             .iter()
             .any(|row| matches!(row, RowWrite::PutEntry(..) | RowWrite::Delete(..) | RowWrite::PutFormer(..) | RowWrite::PutFollowing(..))),
-        Job::Remove(..) | Job::Sweep(..) => false,
+        Job::Remove(..) | Job::Sweep(..) | Job::Backup(_) => false,
     }
 }
 
@@ -355,7 +409,7 @@ fn size_of_job(job: &Job) -> usize {
         Job::Append(job) => plan::size_of(&job.append),
         Job::Rows(rows, _) => rows.len() * 256,
         Job::Revise(revision, _) => 256 + revision.message.as_ref().map_or(0, |message| message.body.weight()),
-        Job::Remove(..) | Job::Sweep(..) => 0,
+        Job::Remove(..) | Job::Sweep(..) | Job::Backup(_) => 0,
     }
 }
 

@@ -349,3 +349,20 @@ async fn figures_settings_and_events_are_shown_and_no_secret() {
     assert_eq!(answer.header("Content-Type"), "text/event-stream");
     assert!(answer.body.contains("data: {\"event\":\"message\",\"message\":{"), "{answer:?}");
 }
+
+#[tokio::test]
+async fn what_is_asked_of_a_user_who_is_away_is_answered_whatever_else_happens_to_it() {
+    let world = World::start();
+    let backend = world.any_backend();
+    backend.ok("POST /users", json!({"users": [{"userID": "away"}]})).await;
+    for n in 0..30 {
+        let name = json!({"userName": format!("n{n}"), "userAvatarUrl": "https://x.example/", "userExtendedData": "e"});
+        let (changed, _, _, listed) = tokio::join!(
+            backend.ok("PATCH /users/away", name.clone()),
+            backend.ok("POST /users/away/kick", Value::Null),
+            backend.ok("DELETE /users/away/ban", Value::Null),
+            backend.ok("GET /users/away/conversations", Value::Null),
+        );
+        assert_eq!((&changed["userName"], &listed["conversationList"]), (&name["userName"], &json!([])));
+    }
+}

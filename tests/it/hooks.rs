@@ -124,6 +124,8 @@ impl EventSink for Ear {
             Event::SessionEnded { user, .. } => format!("{user} went"),
             Event::RoomCreated(room) => format!("{room} began"),
             Event::RoomDestroyed(room) => format!("{room} ended"),
+            Event::RoomEntered { room, user } => format!("{user} entered {room}"),
+            Event::RoomLeft { room, user, .. } => format!("{user} left {room}"),
             other => format!("{other:?}"),
         };
         // The test may have heard enough.
@@ -140,7 +142,8 @@ async fn an_event_sink_hears_what_happened_in_order() {
     alice.say(To::Room("r"), "x").await;
     alice.send(To::Room("r"), json!({"type": 20, "message": "wow"})).await.unwrap();
     alice.ok("leaveRoom", json!({"roomID": "r"})).await;
-    for expected in ["alice came", "r began", "alice accepted at 1", "alice accepted at 0", "r ended"] {
+    let all = ["alice came", "r began", "alice entered r", "alice accepted at 1", "alice accepted at 0", "alice left r", "r ended"];
+    for expected in all {
         assert_eq!(soon(expected, told.recv()).await.unwrap(), expected);
     }
     drop(alice);

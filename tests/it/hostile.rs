@@ -91,6 +91,29 @@ impl Program {
         self.tokens.issue_jwt(&UserId::parse("userID", user, &Limits::default()).unwrap(), 86_400)
     }
 
+    /// Leaves a setting to the file, or its default.
+    pub(crate) fn unset(mut self, key: &str) -> Self {
+        let unset = format!("TIDINGS_{}", key.replace('.', "__").to_uppercase());
+        self.settings.retain(|(variable, _)| *variable != unset);
+        self
+    }
+
+    /// Gives the process any variable.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Writes the file of settings that the process finds where it runs.
+    pub(crate) fn settings(&self, text: &str) {
+        std::fs::write(self.folder.path().join("tidings.toml"), text).unwrap();
+    }
+
+    /// Where it runs.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// Where it keeps everything.
     pub(crate) fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data")
@@ -116,7 +139,7 @@ impl Program {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let listens = async {
             while let Some(line) = lines.next_line().await.unwrap() {
-                if let Some(address) = line.strip_prefix("listening on http://") {
+                if let Some((_, address)) = line.strip_prefix("listening on ").and_then(|url| url.split_once("://")) {
                     return address.parse().unwrap();
                 }
             }
@@ -148,6 +171,17 @@ impl Running {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id().expect("the program runs")
+    }
+
+    /// Sends a signal, such as `HUP`.
+    pub(crate) async fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.pid().to_string()]).status().await.unwrap();
+        assert!(sent.success(), "no signal {name}");
+    }
+
+    /// Waits until it ended by itself; whether well.
+    pub(crate) async fn ended(mut self) -> bool {
+        soon("the program's end", self.child.wait()).await.unwrap().success()
     }
 
     pub(crate) async fn metrics(&self) -> Metrics {

@@ -50,13 +50,31 @@ class Broker {
     running.add(child);
     child.once('exit', () => running.delete(child));
     this.#child = child;
-    this.#listen = await readyAddress(this.#child);
+    const { address, said } = await ready(this.#child);
+    this.#listen = address;
+    this.consoleToken = /\/console#setup=([\w-]+)/.exec(said)?.[1] ?? null;
+  }
+
+  /** The token of the link to the console, as it was printed at the last start; null: none was. */
+  consoleToken = null;
+
+  /** What `tidings console reset` prints. */
+  async resetConsole() {
+    const { stdout } = await promisify(execFile)(BIN, ['console', 'reset', '--data-dir', this.#dataDir], { env: this.#env, cwd: this.#dataDir });
+    return stdout.trim();
   }
 
   /** One token, as the command line prints it. */
   async token(userID, ttlSeconds) {
     const args = ['token', '--user', userID, '--data-dir', this.#dataDir];
     if (ttlSeconds !== undefined) args.push('--ttl', String(ttlSeconds));
+    const { stdout } = await promisify(execFile)(BIN, args, { env: this.#env, cwd: this.#dataDir });
+    return stdout.trim();
+  }
+
+  /** A key of the server API, as the command line prints it; without scopes it may do everything. */
+  async key(name, scopes = []) {
+    const args = ['key', 'new', '--name', name, '--data-dir', this.#dataDir, ...scopes.flatMap((scope) => ['--scope', scope])];
     const { stdout } = await promisify(execFile)(BIN, args, { env: this.#env, cwd: this.#dataDir });
     return stdout.trim();
   }
@@ -86,8 +104,8 @@ class Broker {
   }
 }
 
-/** Resolves with the address of the line `listening on http://ADDRESS`. */
-function readyAddress(child) {
+/** Resolves with the address of the line `listening on http://ADDRESS`, and with everything said up to it. */
+function ready(child) {
   return new Promise((resolve, reject) => {
     let said = '';
     const fail = (why) => {
@@ -98,10 +116,10 @@ function readyAddress(child) {
     const timer = setTimeout(() => fail(`was not ready within ${READY_MS} ms`), READY_MS);
     const hear = (chunk) => {
       said += chunk;
-      const ready = /^listening on http:\/\/(\S+)$/m.exec(said);
-      if (!ready) return;
+      const listens = /^listening on http:\/\/(\S+)$/m.exec(said);
+      if (!listens) return;
       clearTimeout(timer);
-      resolve(ready[1]);
+      resolve({ address: listens[1], said });
     };
     child.stdout.on('data', hear);
     child.stderr.on('data', (chunk) => (said += chunk));

@@ -44,7 +44,6 @@ const PAGE: usize = 256;
 pub(crate) struct MediaDesk {
     pub(crate) store: Arc<dyn DynMediaStore>,
     pub(crate) tokens: MediaTokens,
-    options: MediaOptions,
     incoming: PathBuf,
     probes: Semaphore,
     writes: Semaphore,
@@ -82,20 +81,20 @@ impl MediaDesk {
             last = Some(newest.file);
             records.iter().for_each(|record| ledger.keep(&record.owner, record.bytes_kept()));
         }
-        let media = &config.media;
         Ok(Self {
             store,
             tokens,
-            options: MediaOptions {
-                pixels_max: media.pixels_max,
-                large_pixels: media.large_pixels,
-                thumbnail_pixels: media.thumbnail_pixels,
-            },
             incoming,
-            probes: Semaphore::new(media.probes_max),
+            probes: Semaphore::new(config.media.probes_max),
             writes: Semaphore::new(WRITES_MAX),
             ledger: Mutex::new(ledger),
         })
+    }
+
+    /// What pictures are made, by the configuration of now.
+    fn options(config: &Config) -> MediaOptions {
+        let media = &config.media;
+        MediaOptions { pixels_max: media.pixels_max, large_pixels: media.large_pixels, thumbnail_pixels: media.thumbnail_pixels }
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {

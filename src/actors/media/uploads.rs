@@ -204,7 +204,7 @@ pub(crate) async fn begin(
     bytes: Option<u64>,
 ) -> Result<Arc<Upload>, Refusal> {
     core.accepting()?;
-    core.store.writable()?;
+    core.keeping()?;
     let limits = &core.config().limits;
     let bytes_max = kind.bytes_max(limits);
     if let Some(bytes) = bytes.filter(|bytes| *bytes == 0 || *bytes > bytes_max) {
@@ -281,7 +281,7 @@ pub(crate) async fn finish(core: &Arc<Core>, upload: Arc<Upload>) -> Result<Medi
 async fn keep(core: &Arc<Core>, upload: &Arc<Upload>) -> Result<MediaRecord, Refusal> {
     let desk: &MediaDesk = &core.media;
     let _permit = desk.probes.acquire().await.map_err(disk)?;
-    let (its, options, limits) = (upload.clone(), desk.options.clone(), core.config().limits.clone());
+    let (its, options, limits) = (upload.clone(), MediaDesk::options(&core.config()), core.config().limits.clone());
     let (probed, path, bytes, sha256) = blocking(move || {
         let (path, bytes, sha256) = {
             let spool = its.spool();
@@ -380,7 +380,7 @@ pub(crate) async fn keep_frame(core: &Arc<Core>, owner: &UserId, file: FileUid, 
     if !core.archive.read(move |store| store.media_uses(file, 1)).await?.is_empty() {
         return Err(Invalid::new("fileUID", "names a video that was sent: its first picture stays as it is").into());
     }
-    let options = core.media.options.clone();
+    let options = MediaDesk::options(&core.config());
     let permit = core.media.probes.acquire().await.map_err(disk)?;
     let (bytes, _) = blocking(move || {
         let path = picture.spool().path().to_owned();

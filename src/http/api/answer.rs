@@ -6,7 +6,7 @@ use std::fmt;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
-use utoipa::openapi::{ContentBuilder, RefOr, Response, ResponseBuilder, Schema};
+use utoipa::openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type};
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
 use crate::http::problem::problem;
@@ -121,32 +121,48 @@ pub(super) struct Problem {
 /// The problems that any call may end with.
 pub(super) struct Problems;
 
+const PROBLEMS: [(&str, &str); 12] = [
+    ("400", "Something in the call can never be right; `detail` names it."),
+    ("401", "No key, or none of this broker."),
+    ("403", "The key lacks the scope, or the user may not do this."),
+    ("404", "What is named does not exist, is not kept any more, or is not this user's."),
+    ("405", "The path takes other methods; `Allow` names them."),
+    ("409", "It does not fit the state of things, or a call of the same Idempotency-Key is under way."),
+    ("413", "The body is longer than `api.body_bytes_max`."),
+    ("415", "The body is not application/json."),
+    ("422", "A file is not what it should be, or the Idempotency-Key came with another call."),
+    ("429", "Too many calls; `Retry-After` says when to come again, in seconds."),
+    ("503", "Not now; `Retry-After` says when to come again, in seconds."),
+    ("507", "There is no room for files."),
+];
+
+fn problem_name(status: &str) -> String {
+    format!("Problem{status}")
+}
+
 impl IntoResponses for Problems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let problems = [
-            ("400", "Something in the call can never be right; `detail` names it."),
-            ("401", "No key, or none of this broker."),
-            ("403", "The key lacks the scope, or the user may not do this."),
-            ("404", "What is named does not exist, is not kept any more, or is not this user's."),
-            ("405", "The path takes other methods; `Allow` names them."),
-            ("409", "It does not fit the state of things, or a call of the same Idempotency-Key is under way."),
-            ("413", "The body is longer than `api.body_bytes_max`."),
-            ("415", "The body is not application/json."),
-            ("422", "A file is not what it should be, or the Idempotency-Key came with another call."),
-            ("429", "Too many calls; `Retry-After` says when to come again, in seconds."),
-            ("503", "Not now; `Retry-After` says when to come again, in seconds."),
-            ("507", "There is no room for files."),
-        ];
-        problems
-            .into_iter()
-            .map(|(status, description)| {
-                let schema: RefOr<Schema> = utoipa::openapi::Ref::from_schema_name("Problem").into();
-                let content = ContentBuilder::new().schema(Some(schema)).build();
-                let response = ResponseBuilder::new().description(description).content("application/problem+json", content).build();
-                (status.to_owned(), RefOr::T(response))
-            })
-            .collect()
+        let named = PROBLEMS.iter().map(|(status, _)| ((*status).to_owned(), Ref::from_response_name(problem_name(status)).into()));
+        named.collect()
     }
+}
+
+/// The problems that [`Problems`] names, for the components.
+pub(super) fn problem_responses() -> BTreeMap<String, RefOr<Response>> {
+    let header =
+        |kind: Type, text: &str| HeaderBuilder::new().schema(Some(ObjectBuilder::new().schema_type(kind))).description(Some(text)).build();
+    let responses = PROBLEMS.iter().map(|(status, description)| {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let response = ResponseBuilder::new().description(*description).content("application/problem+json", content);
+        let response = match *status {
+            "401" => response.header("WWW-Authenticate", header(Type::String, "Bearer")),
+            "405" => response.header("Allow", header(Type::String, "The methods that the path takes.")),
+            "429" | "503" => response.header("Retry-After", header(Type::Integer, "Seconds.")),
+            _ => response,
+        };
+        (problem_name(status), RefOr::T(response.build()))
+    });
+    responses.collect()
 }
 
 /// The schema of [`Problem`], for the components.

@@ -17,15 +17,17 @@ use sha2::{Digest as _, Sha256};
 
 use super::answer::Failure;
 use super::{PREFIX, document};
-use crate::auth::{ApiKey, Scope};
+use crate::auth::Scope;
 use crate::broker::Broker;
 use crate::broker::backend::{Answer, Before, CallName};
+use crate::http::audit::note;
 use crate::http::connection::Connection;
+use crate::http::console;
 use crate::http::problem::problem;
 use crate::model::Refusal;
 
-const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+pub(super) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+pub(super) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 /// What each route needs, by its path below the prefix and its method.
 #[derive(Debug, Clone, Default)]
@@ -65,13 +67,34 @@ fn unauthorized(detail: &str) -> HttpResponse {
     response
 }
 
-/// The key that came with a call.
-fn key_of(broker: &Broker, request: &ServiceRequest) -> Result<ApiKey, Box<HttpResponse>> {
+/// What all consoles share in quotas and Idempotency-Keys; no key can be named so.
+const CONSOLE: &str = "#console";
+
+/// Who asks.
+struct Caller {
+    /// In quotas and Idempotency-Keys.
+    name: String,
+    /// In the audit log.
+    who: String,
+    may: bool,
+}
+
+/// Who asks, by a key or, without one, by a session of the console, which may do everything.
+fn caller_of(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Result<Caller, Box<HttpResponse>> {
     let (ring, clock) = (&broker.backend.keys, &broker.core.clock);
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if given.is_none()
+        && let Some(outcome) = console::authenticate(broker, request.request())
+    {
+        let caller = outcome?;
+        let who = caller.who.clone();
+        request.extensions_mut().insert(caller);
+        return Ok(Caller { name: CONSOLE.to_owned(), who, may: true });
+    }
     let key =
         given.and_then(|value| value.strip_prefix("Bearer ")).and_then(|key| ring.check(key.trim(), clock.elapsed(), clock.wall_ms()));
-    key.ok_or_else(|| {
+    let caller = key.map(|key| Caller { may: key.may(scope), who: key.name.clone(), name: key.name });
+    caller.ok_or_else(|| {
         Box::new(match given {
             _ if ring.is_empty(clock.elapsed()) => {
                 unauthorized("the server API is off: there is no key yet; make one with `tidings key new`")
@@ -82,6 +105,14 @@ fn key_of(broker: &Broker, request: &ServiceRequest) -> Result<ApiKey, Box<HttpR
     })
 }
 
+/// What a call was done to: the ids in its path.
+fn target_of(request: &ServiceRequest, pattern: &str) -> String {
+    let path = request.path().split_once(PREFIX).map_or("", |(_, path)| path);
+    let pairs = pattern.split('/').zip(path.split('/'));
+    let ids: Vec<&str> = pairs.filter(|(part, _)| part.starts_with('{')).map(|(_, id)| id).collect();
+    ids.join(" ")
+}
+
 /// Lets a call through, or answers in its place.
 pub(super) async fn pass(
     rules: web::Data<Rules>,
@@ -90,7 +121,7 @@ pub(super) async fn pass(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let pattern = request.match_pattern().and_then(|pattern| Some(pattern.split_once(PREFIX)?.1.to_owned()));
-    let Some(methods) = pattern.and_then(|pattern| rules.0.get(&pattern)) else {
+    let Some((pattern, methods)) = pattern.and_then(|pattern| rules.0.get_key_value(&pattern)) else {
         return Ok(refuse(request, problem(StatusCode::NOT_FOUND, 6_000_001, "the server API has no such path; see openapi.json")));
     };
     let Some(rule) = methods.get(request.method()) else {
@@ -103,25 +134,29 @@ pub(super) async fn pass(
         return Ok(refuse(request, response));
     };
     let Some(scope) = rule else { return next.call(request).await };
-    let key = match key_of(&broker, &request) {
-        Ok(key) => key,
+    let caller = match caller_of(&broker, &request, *scope) {
+        Ok(caller) => caller,
         Err(response) => return Ok(refuse(request, *response)),
     };
     if let Some(connection) = request.conn_data::<Connection>() {
         connection.prove();
     }
-    if !key.may(*scope) {
-        let detail = format!("the key {} lacks the scope {scope}", key.name);
+    if !caller.may {
+        let detail = format!("the key {} lacks the scope {scope}", caller.name);
         return Ok(refuse(request, problem(StatusCode::FORBIDDEN, 6_000_541, &detail)));
     }
-    if let Err(retry) = broker.backend.calls.check(&key.name) {
+    if let Err(retry) = broker.backend.calls.check(&caller.name) {
         let failure = Failure(Refusal::RateLimited { retry_after_ms: retry.ms });
         return Ok(refuse(request, failure.error_response()));
     }
     if request.method() == Method::GET {
         return next.call(request).await;
     }
-    write(&broker, key.name, request, next).await
+    let action = format!("{} {}", request.method(), pattern);
+    let target = target_of(&request, pattern);
+    let response = write(&broker, caller.name, request, next).await?;
+    note(&broker, &caller.who, &action, &target, response.status());
+    Ok(response)
 }
 
 /// A call that changes something: its body is read here, so that a repetition can be recognised.
@@ -149,7 +184,9 @@ async fn write(broker: &Broker, name: String, request: ServiceRequest, next: Nex
     let Some(given) = request.headers().get(IDEMPOTENCY_KEY).cloned() else {
         return next.call(ServiceRequest::from_parts(request, Payload::from(body))).await;
     };
-    let given = given.to_str().ok().filter(|given| !given.is_empty() && given.len() <= IDEMPOTENCY_KEY_BYTES_MAX).map(ToOwned::to_owned);
+    let is_visible = |given: &&str| given.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits = |given: &&str| (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&given.len());
+    let given = given.to_str().ok().filter(is_visible).filter(fits).map(ToOwned::to_owned);
     let Some(given) = given else {
         let detail = format!("{IDEMPOTENCY_KEY} is not 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible characters");
         return Ok(ServiceResponse::new(request, problem(StatusCode::BAD_REQUEST, 6_000_001, &detail)));

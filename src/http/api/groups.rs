@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Failure, Problems, done, json, raw};
-use super::input::{Body, GroupPath, Host, MemberPath, PageQuery, encode_cursor, maybe_object, number_cursor};
+use super::input::{Body, GroupPath, Host, MemberPath, PageQuery, encode_cursor, maybe_object, number_cursor, page_of};
 use super::objects::{AttributesPatch, ErrorUser, Group, GroupMember, GroupSettings, UserIds};
 use crate::actors::errand::As;
 use crate::broker::Broker;
@@ -62,6 +62,31 @@ pub(super) struct Created {
     error_user_list: Vec<ErrorUser>,
 }
 
+/// Who may not speak in a group.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes what the protocol's encoder writes")]
+pub(super) struct Muted {
+    /// 0 nobody, 1 members and the application's roles, 2 everyone, 3 these roles.
+    mode: u8,
+    /// Until when, Unix milliseconds; -1 for good.
+    expired_time: i64,
+    roles: Vec<u32>,
+}
+
+/// How one comes into a group.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes what the protocol's encoder writes")]
+pub(super) struct Verify {
+    /// 0 anyone joins, 1 by application, 2 nobody.
+    join_mode: u8,
+    /// 0 everyone invites, 1 owner and admins.
+    invite_mode: u8,
+    /// 0 who is invited is in, 1 must agree.
+    be_invite_mode: u8,
+}
+
 /// Everything about a group but who is in it.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -74,6 +99,10 @@ pub(super) struct GroupInfo {
     create_time: u64,
     /// 0: as many as the configuration allows.
     max_member_count: u32,
+    muted_info: Muted,
+    verify_info: Verify,
+    /// Of a member: 1 told of messages, 2 not. Always 1 here.
+    notification_status: u8,
 }
 
 /// What a group is called.
@@ -116,8 +145,8 @@ pub(super) struct Groups {
 pub(super) async fn list_groups(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
     let limit = page.limit(&broker, usize::MAX)?;
     let after = page.cursor()?.map(|after| GroupId::trusted(&after));
-    let groups = broker.groups().list(after.as_ref(), limit).await?;
-    let next_cursor = groups.last().filter(|_| groups.len() == limit).map(|(last, _)| encode_cursor(last.id.as_str()));
+    let (groups, more) = page_of(broker.groups().list(after.as_ref(), limit + 1).await?, limit);
+    let next_cursor = groups.last().filter(|_| more).map(|(last, _)| encode_cursor(last.id.as_str()));
     json(&Groups { group_list: groups.iter().map(Group::of).collect(), next_cursor })
 }
 
@@ -140,7 +169,7 @@ async fn now(broker: &Broker, group: &GroupId) -> Answer {
 }
 
 /// One group.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(GroupPath),
     responses((status = 200, description = "The group.", body = GroupNow), Problems))]
 #[get("/groups/{groupID}")]
 pub(super) async fn get_group(Host(broker): Host, path: web::Path<GroupPath>) -> Answer {
@@ -175,7 +204,7 @@ pub(super) struct GroupPatch {
 }
 
 /// Changes a group; one thing after the other, in the order in which they stand here.
-#[utoipa::path(tag = "groups", request_body = GroupPatch, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = GroupPatch, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "The group as it is now.", body = GroupNow), Problems))]
 #[patch("/groups/{groupID}")]
 pub(super) async fn change_group(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<GroupPatch>) -> Answer {
@@ -197,7 +226,7 @@ pub(super) async fn change_group(Host(broker): Host, path: web::Path<GroupPath>,
 }
 
 /// Ends a group for all its members; its id is not used again.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "It is gone.", body = Object), Problems))]
 #[delete("/groups/{groupID}")]
 pub(super) async fn dismiss_group(Host(broker): Host, path: web::Path<GroupPath>) -> Answer {
@@ -229,7 +258,7 @@ async fn members_page(broker: &Broker, group: &GroupId, page: &PageQuery, op: &s
 }
 
 /// Who is in a group, in the order of their coming.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(PageQuery),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(GroupPath, PageQuery),
     responses((status = 200, description = "A page.", body = GroupMembers), Problems))]
 #[get("/groups/{groupID}/members")]
 pub(super) async fn list_group_members(Host(broker): Host, path: web::Path<GroupPath>, page: web::Query<PageQuery>) -> Answer {
@@ -237,7 +266,7 @@ pub(super) async fn list_group_members(Host(broker): Host, path: web::Path<Group
 }
 
 /// Who may not speak now.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(PageQuery),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(GroupPath, PageQuery),
     responses((status = 200, description = "A page.", body = GroupMembers), Problems))]
 #[get("/groups/{groupID}/muted-members")]
 pub(super) async fn list_muted_members(Host(broker): Host, path: web::Path<GroupPath>, page: web::Query<PageQuery>) -> Answer {
@@ -249,12 +278,14 @@ pub(super) async fn list_muted_members(Host(broker): Host, path: web::Path<Group
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "describes the answer")]
 pub(super) struct Added {
+    #[schema(rename = "groupID")]
+    group_id: String,
     user_list: Vec<GroupMember>,
     error_user_list: Vec<ErrorUser>,
 }
 
 /// Takes users into a group, as its owner invites them; at most 100.
-#[utoipa::path(tag = "groups", request_body = UserIds, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = UserIds, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "Who is in now, and who is not.", body = Added), Problems))]
 #[post("/groups/{groupID}/members")]
 pub(super) async fn add_group_members(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<UserIds>) -> Answer {
@@ -266,13 +297,15 @@ pub(super) async fn add_group_members(Host(broker): Host, path: web::Path<GroupP
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "describes the answer")]
 pub(super) struct GroupKicked {
+    #[schema(rename = "groupID")]
+    group_id: String,
     #[schema(rename = "kickedUserIDs")]
     kicked_user_ids: Vec<String>,
     error_user_list: Vec<ErrorUser>,
 }
 
 /// Puts members out of a group; at most 50.
-#[utoipa::path(tag = "groups", request_body = UserIds, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = UserIds, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "Who is out now, and who is not.", body = GroupKicked), Problems))]
 #[post("/groups/{groupID}/kick")]
 pub(super) async fn kick_group_members(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<UserIds>) -> Answer {
@@ -284,6 +317,8 @@ pub(super) async fn kick_group_members(Host(broker): Host, path: web::Path<Group
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "describes the answer")]
 pub(super) struct OneMember {
+    #[schema(rename = "groupID")]
+    group_id: String,
     user_info: GroupMember,
 }
 
@@ -292,7 +327,7 @@ async fn member_now(broker: &Broker, group: &GroupId, user: &UserId) -> Answer {
 }
 
 /// One member of a group.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(MemberPath),
     responses((status = 200, description = "The member.", body = OneMember), Problems))]
 #[get("/groups/{groupID}/members/{userID}")]
 pub(super) async fn get_group_member(Host(broker): Host, path: web::Path<MemberPath>) -> Answer {
@@ -312,7 +347,7 @@ pub(super) struct MemberPatch {
 }
 
 /// Changes a member's role and nickname.
-#[utoipa::path(tag = "groups", request_body = MemberPatch, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = MemberPatch, security(("key" = ["groups:write"])), params(MemberPath),
     responses((status = 200, description = "The member as it is now.", body = OneMember), Problems))]
 #[patch("/groups/{groupID}/members/{userID}")]
 pub(super) async fn change_group_member(Host(broker): Host, path: web::Path<MemberPath>, Body(call): Body<MemberPatch>) -> Answer {
@@ -346,17 +381,24 @@ fn for_good() -> i64 {
     -1
 }
 
-/// Of whom it was not done.
+/// Who is muted now, or is not any more, and of whom it was not done.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "describes the answer")]
-pub(super) struct GroupFailed {
+pub(super) struct MembersMuted {
+    #[schema(rename = "groupID")]
+    group_id: String,
+    is_mute: bool,
+    /// Seconds; -1 for good.
+    duration: i64,
+    #[schema(rename = "mutedUserIDs")]
+    muted_user_ids: Vec<String>,
     error_user_list: Vec<ErrorUser>,
 }
 
 /// Mutes members, or lets them speak again.
-#[utoipa::path(tag = "groups", request_body = MuteMembers, security(("key" = ["groups:write"])),
-    responses((status = 200, description = "Of whom it was not done.", body = GroupFailed), Problems))]
+#[utoipa::path(tag = "groups", request_body = MuteMembers, security(("key" = ["groups:write"])), params(GroupPath),
+    responses((status = 200, description = "Of whom it was done, and of whom not.", body = MembersMuted), Problems))]
 #[post("/groups/{groupID}/mute-members")]
 pub(super) async fn mute_group_members(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<MuteMembers>) -> Answer {
     let args = json!({"userIDs": call.user_ids, "isMute": call.is_mute, "config": {"duration": call.duration}});
@@ -380,9 +422,20 @@ pub(super) struct Mute {
     roles: Vec<u32>,
 }
 
+/// Whether a group is muted.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes the answer")]
+pub(super) struct GroupMuted {
+    #[schema(rename = "groupID")]
+    group_id: String,
+    is_mute: bool,
+    muted_info: Muted,
+}
+
 /// Mutes a group.
-#[utoipa::path(tag = "groups", request_body = Mute, security(("key" = ["groups:write"])),
-    responses((status = 200, description = "It is muted.", body = Object), Problems))]
+#[utoipa::path(tag = "groups", request_body = Mute, security(("key" = ["groups:write"])), params(GroupPath),
+    responses((status = 200, description = "It is muted.", body = GroupMuted), Problems))]
 #[put("/groups/{groupID}/mute")]
 pub(super) async fn mute_group(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<Mute>) -> Answer {
     let config = json!({"mode": call.mode, "duration": call.duration, "roles": call.roles});
@@ -390,8 +443,8 @@ pub(super) async fn mute_group(Host(broker): Host, path: web::Path<GroupPath>, B
 }
 
 /// Lets a group speak again.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:write"])),
-    responses((status = 200, description = "It may speak.", body = Object), Problems))]
+#[utoipa::path(tag = "groups", security(("key" = ["groups:write"])), params(GroupPath),
+    responses((status = 200, description = "It may speak.", body = GroupMuted), Problems))]
 #[delete("/groups/{groupID}/mute")]
 pub(super) async fn unmute_group(Host(broker): Host, path: web::Path<GroupPath>) -> Answer {
     raw(as_owner(&broker, &path.group(&broker)?, "muteGroup", json!({"isMute": false})).await?)
@@ -402,11 +455,13 @@ pub(super) async fn unmute_group(Host(broker): Host, path: web::Path<GroupPath>)
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "describes the answer")]
 pub(super) struct GroupAttributes {
+    #[schema(rename = "groupID")]
+    group_id: String,
     group_attributes: BTreeMap<String, String>,
 }
 
 /// A group's attributes.
-#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])),
+#[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(GroupPath),
     responses((status = 200, description = "Keys and values.", body = GroupAttributes), Problems))]
 #[get("/groups/{groupID}/attributes")]
 pub(super) async fn get_group_attributes(Host(broker): Host, path: web::Path<GroupPath>) -> Answer {
@@ -414,7 +469,7 @@ pub(super) async fn get_group_attributes(Host(broker): Host, path: web::Path<Gro
 }
 
 /// Sets, then deletes attributes of a group.
-#[utoipa::path(tag = "groups", request_body = AttributesPatch, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = AttributesPatch, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "As they are now.", body = GroupAttributes), Problems))]
 #[patch("/groups/{groupID}/attributes")]
 pub(super) async fn change_group_attributes(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<AttributesPatch>) -> Answer {
@@ -441,7 +496,7 @@ pub(super) struct NewOwner {
 }
 
 /// Gives a group to another of its members.
-#[utoipa::path(tag = "groups", request_body = NewOwner, security(("key" = ["groups:write"])),
+#[utoipa::path(tag = "groups", request_body = NewOwner, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "The group as it is now.", body = GroupNow), Problems))]
 #[put("/groups/{groupID}/owner")]
 pub(super) async fn transfer_group(Host(broker): Host, path: web::Path<GroupPath>, Body(call): Body<NewOwner>) -> Answer {

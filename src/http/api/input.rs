@@ -78,13 +78,22 @@ pub(super) fn maybe_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deser
     deserializer.deserialize_option(Maybe(PhantomData))
 }
 
+/// A number that JSON carries whole everywhere: below 2^53.
+pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    const MAX: u64 = (1 << 53) - 1;
+    match Option::<u64>::deserialize(deserializer)? {
+        Some(number) if number > MAX => Err(serde::de::Error::custom(format!("is {number}, the range is 0 to {MAX}"))),
+        number => Ok(number),
+    }
+}
+
 /// `{userID}`
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(super) struct UserPath {
     /// The user: 1 to 32 bytes of letters, digits and punctuation.
     #[serde(rename = "userID")]
-    #[param(min_length = 1, max_length = 32)]
+    #[param(min_length = 1, max_length = 32, pattern = r"^[A-Za-z0-9!#$%&()+:;<=.>?@\[\]^_{}|~-]+$")]
     user_id: String,
 }
 
@@ -94,7 +103,7 @@ pub(super) struct UserPath {
 pub(super) struct RoomPath {
     /// The room: 1 to 128 bytes of letters, digits and punctuation.
     #[serde(rename = "roomID")]
-    #[param(min_length = 1, max_length = 128)]
+    #[param(min_length = 1, max_length = 128, pattern = r"^[A-Za-z0-9!#$%&()+:;<=.>?@\[\]^_{}|~-]+$")]
     room_id: String,
 }
 
@@ -104,7 +113,7 @@ pub(super) struct RoomPath {
 pub(super) struct GroupPath {
     /// The group: 1 to 32 bytes of letters, digits and punctuation.
     #[serde(rename = "groupID")]
-    #[param(min_length = 1, max_length = 64)]
+    #[param(min_length = 1, max_length = 64, pattern = r"^[A-Za-z0-9!#$%&()+:;<=.>?@\[\]^_{}|~-]+$")]
     group_id: String,
 }
 
@@ -114,11 +123,11 @@ pub(super) struct GroupPath {
 pub(super) struct MemberPath {
     /// The group.
     #[serde(rename = "groupID")]
-    #[param(min_length = 1, max_length = 64)]
+    #[param(min_length = 1, max_length = 64, pattern = r"^[A-Za-z0-9!#$%&()+:;<=.>?@\[\]^_{}|~-]+$")]
     group_id: String,
     /// The member.
     #[serde(rename = "userID")]
-    #[param(min_length = 1, max_length = 32)]
+    #[param(min_length = 1, max_length = 32, pattern = r"^[A-Za-z0-9!#$%&()+:;<=.>?@\[\]^_{}|~-]+$")]
     user_id: String,
 }
 
@@ -184,6 +193,13 @@ pub(super) fn limit(asked: Option<u32>, broker: &Broker, max: usize) -> Result<u
             _ => Err(Invalid::out_of_range("limit", asked.into(), 1, i64::try_from(max).unwrap_or(i64::MAX))),
         },
     }
+}
+
+/// A page of entries of which one more than asked for was read, and whether there are more.
+pub(super) fn page_of<T>(mut entries: Vec<T>, limit: usize) -> (Vec<T>, bool) {
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    (entries, more)
 }
 
 /// A cursor as clients see it: opaque.

@@ -264,9 +264,20 @@ pub(super) struct Delete {
     message_ids: Option<Vec<String>>,
 }
 
+/// Where messages were deleted.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes the answer")]
+pub(super) struct Deleted {
+    #[schema(rename = "conversationID")]
+    conversation_id: String,
+    /// 0 peer, 2 group.
+    conversation_type: u8,
+}
+
 /// Deletes messages for one user.
 #[utoipa::path(tag = "messages", request_body = Delete, security(("key" = ["messages:write"])),
-    responses((status = 200, description = "They are gone from this user's history.", body = Object), Problems))]
+    responses((status = 200, description = "They are gone from this user's history.", body = Deleted), Problems))]
 #[post("/messages/delete")]
 pub(super) async fn delete_messages(Host(broker): Host, Body(call): Body<Delete>) -> Answer {
     let of = As::User(UserId::parse("userID", &call.user_id, &broker.config().limits)?);

@@ -7,6 +7,8 @@
 //! is not served. Nothing here decides who may do what to whom; that is the actors', as for clients.
 
 mod answer;
+mod audit;
+mod care;
 mod gate;
 mod groups;
 mod input;
@@ -19,8 +21,10 @@ mod users;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, get, web};
 use utoipa::OpenApi as _;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, ServerBuilder};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{ComponentsBuilder, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi, RefOr, Required, ServerBuilder, Type};
 
 use self::gate::Rules;
 use crate::broker::Broker;
@@ -48,6 +52,8 @@ handlers! {
     rooms::{create_room, list_rooms, get_room, destroy_room, list_room_members, kick_room_members, get_room_attributes, change_room_attributes},
     groups::{create_group, list_groups, get_group, change_group, dismiss_group, list_group_members, list_muted_members, add_group_members, kick_group_members, get_group_member, change_group_member, mute_group_members, mute_group, unmute_group, get_group_attributes, change_group_attributes, transfer_group},
     ops::{get_stats, list_sessions, kick_session, stream_events, list_uploads, get_storage, get_config},
+    audit::{list_audit},
+    care::{get_webhooks, list_dead_letters, resend_dead_letter, discard_dead_letter, take_backup},
 }
 
 /// This document: everything a backend needs to know.
@@ -69,14 +75,49 @@ pub(super) fn document() -> OpenApi {
              Lists are read page by page: `nextCursor` of the one is `cursor` of the next.",
         ))
         .build();
-    document.servers = Some(vec![ServerBuilder::new().url(".").build()]);
+    document.servers = Some(vec![ServerBuilder::new().url("../v1").build()]);
     let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A key of the server API.")).build();
     let components = document.components.take().unwrap_or_else(|| ComponentsBuilder::new().build());
     let mut components = components;
     components.add_security_scheme("key", SecurityScheme::Http(key));
     components.schemas.insert("Problem".into(), answer::problem_schema());
+    components.responses.extend(answer::problem_responses());
     document.components = Some(components);
+    document.tags = Some(TAGS.iter().map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build()).collect());
+    for item in document.paths.paths.values_mut() {
+        for operation in [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten() {
+            take_idempotency_key(operation);
+        }
+    }
     document
+}
+
+const TAGS: [(&str, &str); 6] = [
+    ("messages", "Sent, broadcast, taken back, changed, deleted, read, looked for."),
+    ("users", "Known, online, kept out."),
+    ("rooms", "Rooms, from outside."),
+    ("groups", "What the server does to a group is done in its owner's name."),
+    ("operations", "What an operator looks at."),
+    ("meta", "The server API itself."),
+];
+
+/// What every call that changes something takes.
+fn take_idempotency_key(operation: &mut Operation) {
+    let visible = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[!-~]+$"));
+    let visible = visible.min_length(Some(1)).max_length(Some(gate::IDEMPOTENCY_KEY_BYTES_MAX));
+    let key = ParameterBuilder::new()
+        .name(gate::IDEMPOTENCY_KEY)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("Your name for this call: repeated, it is answered as the first time and not carried out again."))
+        .schema(Some(visible));
+    operation.parameters.get_or_insert_default().push(key.build().into());
+    if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
+        let replayed = HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["true"]))))
+            .description(Some("The call of this Idempotency-Key was answered before."));
+        response.headers.insert("Idempotent-Replayed".into(), replayed.build().into());
+    }
 }
 
 /// Mounts the server API, unless it is switched off.

@@ -29,9 +29,9 @@ pub(super) struct MessageDraft {
     /// Idempotency-Key where there is one.
     #[serde(rename = "localMessageID", default, skip_serializing_if = "Option::is_none")]
     pub(super) local_message_id: Option<String>,
-    /// Of kind 200: the application's own number.
+    /// Of kind 200: the application's own number, at most 200.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(maximum = 200)]
+    #[schema(maximum = 65_535)]
     sub_type: Option<u16>,
     /// Of kind 200: what a search finds it by, at most 64 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,8 @@ pub(super) struct MessageDraft {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     file_name: Option<String>,
     /// Bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::input::whole")]
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
     file_size: Option<u64>,
     /// Of an image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,18 +65,21 @@ pub(super) struct MessageDraft {
     /// Of a video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     video_first_frame_download_url: Option<String>,
-    /// Of an audio file, seconds.
+    /// Of an audio file, seconds, at most 300.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(maximum = 300)]
+    #[schema(maximum = 4_294_967_295_u32)]
     audio_duration: Option<u32>,
     /// Of a video, seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
     video_duration: Option<u32>,
     /// Of an image, pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
     original_image_width: Option<u32>,
     /// Of an image, pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
     original_image_height: Option<u32>,
     /// Of kind 100: at most 20 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,7 +111,7 @@ pub(super) struct SendConfig {
     disable_unread_message_count: Option<bool>,
 }
 
-/// A message in its place, as clients get it; fields at their default are left out. Each kind has more: see the wire protocol.
+/// A message in its place, as clients get it; fields at their default are left out. Some kinds have more: see the wire protocol.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "describes what the protocol's encoder writes")]
@@ -125,13 +129,64 @@ pub(super) struct Message {
     /// 0 peer, 1 room, 2 group, -1 broadcast.
     conversation_type: i8,
     /// Its place in its conversation from 1; not there for what is not stored.
+    #[schema(nullable = false)]
     message_seq: Option<u64>,
     /// Increases within a conversation.
     order_key: u64,
     /// What it says.
+    #[schema(nullable = false)]
     message: Option<String>,
     /// What its sender added.
+    #[schema(nullable = false)]
     extended_data: Option<String>,
+    /// The sender's own name for it.
+    #[schema(nullable = false, rename = "localMessageID")]
+    local_message_id: Option<String>,
+    /// Of a conversation of two: who gets it.
+    #[schema(nullable = false, rename = "toUserID")]
+    to_user_id: Option<String>,
+    /// Of kind 200: the application's own number.
+    #[schema(nullable = false)]
+    sub_type: Option<u16>,
+    /// Of kind 200: what a search finds it by.
+    #[schema(nullable = false)]
+    searched_content: Option<String>,
+    /// Whom it reminds.
+    #[schema(nullable = false, rename = "mentionedUserIDs")]
+    mentioned_user_ids: Option<Vec<String>>,
+    /// It reminds everyone.
+    #[schema(nullable = false)]
+    is_mention_all: Option<bool>,
+    /// It was broadcast.
+    #[schema(nullable = false)]
+    is_broadcast_message: Option<bool>,
+    /// 1 low, 2 medium, 3 high.
+    #[schema(nullable = false)]
+    priority: Option<u8>,
+    /// A file that was uploaded here.
+    #[schema(nullable = false, rename = "fileUID")]
+    file_uid: Option<String>,
+    /// Where the file lies; of one that was uploaded here without a token, below the broker's address.
+    #[schema(nullable = false)]
+    file_download_url: Option<String>,
+    /// When it was changed last, Unix milliseconds.
+    #[schema(nullable = false)]
+    edited_time: Option<u64>,
+    /// Who changed it last.
+    #[schema(nullable = false, rename = "editorUserID")]
+    editor_user_id: Option<String>,
+    /// Of kind 31: who took it back.
+    #[schema(nullable = false, rename = "operatedUserID")]
+    operated_user_id: Option<String>,
+    /// Of kind 31: when, Unix milliseconds.
+    #[schema(nullable = false)]
+    revoke_timestamp: Option<u64>,
+    /// Of kind 31: what those who saw it are told.
+    #[schema(nullable = false)]
+    revoke_extended_data: Option<String>,
+    /// Of kind 31: the kind it had.
+    #[schema(nullable = false)]
+    original_message_type: Option<u16>,
 }
 
 /// A user.
@@ -367,6 +422,30 @@ pub(super) struct Conversation {
     r#type: u8,
     /// Its place in the list.
     order_key: u64,
+    /// What it is called.
+    #[schema(nullable = false)]
+    conversation_name: Option<String>,
+    /// Passed through, never fetched.
+    #[schema(nullable = false)]
+    conversation_avatar_url: Option<String>,
+    /// How many messages the user has not read.
+    #[schema(nullable = false)]
+    unread_message_count: Option<u32>,
+    /// 2: the user is not told of messages.
+    #[schema(nullable = false)]
+    notification_status: Option<u8>,
+    /// It stands before the others.
+    #[schema(nullable = false)]
+    is_pinned: Option<bool>,
+    /// Since when, Unix milliseconds.
+    #[schema(nullable = false)]
+    pinned_time: Option<u64>,
+    /// Of a group: the user is not in it any more.
+    #[schema(nullable = false)]
+    is_disabled: Option<bool>,
+    /// The latest.
+    #[schema(nullable = false)]
+    last_message: Option<Message>,
 }
 
 /// Settings of a new group.

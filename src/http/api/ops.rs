@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, get, post, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, get, post, web};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use super::input::{Host, PageQuery, encode_cursor, number_cursor};
 use super::objects::Session;
 use crate::broker::Broker;
 use crate::hooks::Event;
+use crate::http::console::ConsoleCaller;
 use crate::metrics::class_label;
 use crate::model::{Conversation, Message, Refusal};
 use crate::protocol::{Dress, Variant, encode_dressed};
@@ -141,7 +142,7 @@ pub(super) struct SessionPath {
 }
 
 /// Ends one session; it does not come back by itself.
-#[utoipa::path(tag = "operations", security(("key" = ["ops:write"])),
+#[utoipa::path(tag = "operations", security(("key" = ["ops:write"])), params(SessionPath),
     responses((status = 200, description = "It is ending.", body = std::collections::BTreeMap<String, serde_json::Value>), Problems))]
 #[post("/sessions/{sessionID}/kick")]
 pub(super) async fn kick_session(Host(broker): Host, path: web::Path<SessionPath>) -> Answer {
@@ -194,19 +195,34 @@ impl EventsQuery {
 
     /// The event as JSON, if it is asked for.
     fn told(&self, event: &Event) -> Option<Value> {
+        let of_message = |name: &str, message: &Message| {
+            let dress = Dress { alone: true, ..Dress::default() };
+            let wire = encode_dressed(message, &dress, Variant::Full).filter(|_| self.wants(message))?;
+            Some(json!({"event": name, "message": serde_json::from_str::<Value>(&wire).ok()?}))
+        };
         let said = match event {
-            Event::MessageAccepted(message) if self.wants(message) => {
-                let dress = Dress { alone: true, ..Dress::default() };
-                let wire = encode_dressed(message, &dress, Variant::Full)?;
-                return Some(json!({"event": "message", "message": serde_json::from_str::<Value>(&wire).ok()?}));
-            }
-            Event::MessageAccepted(_) => return None,
+            Event::MessageAccepted(message) => return of_message("message", message),
+            Event::MessageRevoked { message, .. } => return of_message("messageRevoked", message),
+            Event::MessageEdited { message, .. } => return of_message("messageEdited", message),
             Event::Lagged { missed } => return Some(json!({"event": "missed", "count": missed})),
             _ if self.is_of_messages() => return None,
             Event::SessionStarted { user, session } => json!({"event": "sessionStarted", "userID": user, "sessionID": session}),
             Event::SessionEnded { user, session } => json!({"event": "sessionEnded", "userID": user, "sessionID": session}),
             Event::RoomCreated(room) => json!({"event": "roomCreated", "roomID": room}),
             Event::RoomDestroyed(room) => json!({"event": "roomDestroyed", "roomID": room}),
+            Event::RoomEntered { room, user } => json!({"event": "roomEntered", "roomID": room, "userID": user}),
+            Event::RoomLeft { room, user, kicked } => json!({"event": "roomLeft", "roomID": room, "userID": user, "kicked": kicked}),
+            Event::GroupCreated { group, owner, users } => {
+                json!({"event": "groupCreated", "groupID": group, "userIDs": users, "operatorUserID": owner})
+            }
+            Event::GroupJoined { group, users, by } => {
+                json!({"event": "groupJoined", "groupID": group, "userIDs": users, "operatorUserID": by})
+            }
+            Event::GroupLeft { group, user } => json!({"event": "groupLeft", "groupID": group, "userIDs": [user], "operatorUserID": user}),
+            Event::GroupKicked { group, users, by } => {
+                json!({"event": "groupKicked", "groupID": group, "userIDs": users, "operatorUserID": by})
+            }
+            Event::GroupDismissed { group, by } => json!({"event": "groupDismissed", "groupID": group, "operatorUserID": by}),
         };
         Some(said)
     }
@@ -215,32 +231,54 @@ impl EventsQuery {
 /// How often something is said when nothing happens: proxies close what is silent.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
+/// How often a stream looks whether the broker goes down, which does not wait for it.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+async fn going_down(broker: &Broker) {
+    while broker.core.accepting().is_ok() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
 /// What happens from now on, as server-sent events: messages as they are accepted, sessions and rooms as they come and go.
 ///
 /// Who does not read fast enough is told how much it missed.
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])), params(EventsQuery),
     responses((status = 200, description = "One `data:` line of JSON per event.", body = String, content_type = "text/event-stream"), Problems))]
 #[get("/events")]
-pub(super) async fn stream_events(Host(broker): Host, query: web::Query<EventsQuery>) -> Answer {
+pub(super) async fn stream_events(Host(broker): Host, request: HttpRequest, query: web::Query<EventsQuery>) -> Answer {
     let query = query.into_inner();
     let ends = query.seconds.map(|seconds| tokio::time::Instant::now() + Duration::from_secs(seconds.min(3600).into()));
     let far = tokio::time::Instant::now() + Duration::from_secs(365 * 24 * 60 * 60);
     let until = ends.unwrap_or(far);
+    // What a console hears ends with its session; a key's stream goes on.
+    let console = request.extensions().get::<ConsoleCaller>().cloned();
+    let may_hear = move |broker: &Broker| console.as_ref().is_none_or(|caller| caller.is_signed_in(broker));
     let begin = (broker.subscribe(), query, true);
-    let lines = futures_util::stream::unfold(begin, move |(mut events, query, first)| async move {
-        if first {
-            return Some((Ok::<_, actix_web::Error>(Bytes::from_static(b": hello\n\n")), (events, query, false)));
-        }
-        loop {
-            tokio::select! {
-                event = events.next() => {
-                    let told = query.told(&event?);
-                    if let Some(told) = told {
-                        return Some((Ok(Bytes::from(format!("data: {told}\n\n"))), (events, query, false)));
+    let lines = futures_util::stream::unfold(begin, move |(mut events, query, first)| {
+        let (broker, may_hear) = (broker.clone(), may_hear.clone());
+        async move {
+            if first {
+                return Some((Ok::<_, actix_web::Error>(Bytes::from_static(b": hello\n\n")), (events, query, false)));
+            }
+            loop {
+                tokio::select! {
+                    event = events.next() => {
+                        let event = event?;
+                        if !may_hear(&broker) {
+                            return None;
+                        }
+                        let told = query.told(&event);
+                        if let Some(told) = told {
+                            return Some((Ok(Bytes::from(format!("data: {told}\n\n"))), (events, query, false)));
+                        }
                     }
+                    () = tokio::time::sleep(SIGN_OF_LIFE) => {
+                        return may_hear(&broker).then(|| (Ok(Bytes::from_static(b": still here\n\n")), (events, query, false)));
+                    }
+                    () = tokio::time::sleep_until(until) => return None,
+                    () = going_down(&broker) => return None,
                 }
-                () = tokio::time::sleep(SIGN_OF_LIFE) => return Some((Ok(Bytes::from_static(b": still here\n\n")), (events, query, false))),
-                () = tokio::time::sleep_until(until) => return None,
             }
         }
     });
@@ -339,8 +377,10 @@ pub(super) async fn get_config(Host(broker): Host) -> Answer {
 fn shown(broker: &Broker) -> Value {
     let config = broker.config();
     let mut shown = serde_json::to_value(&*config).unwrap_or_default();
-    for (name, secret) in [("secret", &config.auth.secret), ("token04_secret", &config.auth.token04_secret)] {
-        shown["auth"][name] = if secret.is_empty() { "" } else { "***" }.into();
+    for (key, secret) in config.secrets() {
+        if let Some((section, name)) = key.split_once('.') {
+            shown[section][name] = if secret.is_empty() { "" } else { "***" }.into();
+        }
     }
     shown["vendor_api"]["server_secret"] = if config.vendor_api.server_secret.is_empty() { "" } else { "***" }.into();
     shown

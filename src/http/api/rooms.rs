@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Problems, done, json, raw};
-use super::input::{Body, Host, PageQuery, RoomPath, encode_cursor};
+use super::input::{Body, Host, PageQuery, RoomPath, encode_cursor, page_of};
 use super::objects::{AttributesPatch, ErrorUser, Member, Room};
 use crate::actors::errand::As;
 use crate::broker::Broker;
@@ -25,7 +25,7 @@ const REASON_BYTES_MAX: usize = 32;
 pub(super) struct NewRoom {
     /// 1 to 128 bytes of letters, digits and punctuation.
     #[serde(rename = "roomID")]
-    #[schema(min_length = 1, max_length = 128, example = "lobby")]
+    #[schema(min_length = 1, max_length = 128, pattern = r"^[A-Za-z0-9!#$%&()+:;<=.>?@\[\]^_{}|~-]+$", example = "lobby")]
     room_id: String,
     /// At most 64 bytes.
     #[serde(default)]
@@ -68,13 +68,13 @@ pub(super) struct Rooms {
 pub(super) async fn list_rooms(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
     let limit = page.limit(&broker, usize::MAX)?;
     let after = page.cursor()?.map(|after| RoomId::trusted(&after));
-    let rooms = broker.rooms().list(after.as_ref(), limit).await?;
-    let next_cursor = rooms.last().filter(|_| rooms.len() == limit).map(|last| encode_cursor(last.info.id.as_str()));
+    let (rooms, more) = page_of(broker.rooms().list(after.as_ref(), limit + 1).await?, limit);
+    let next_cursor = rooms.last().filter(|_| more).map(|last| encode_cursor(last.info.id.as_str()));
     json(&Rooms { room_list: rooms.iter().map(Room::of).collect(), next_cursor })
 }
 
 /// One room.
-#[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])),
+#[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])), params(RoomPath),
     responses((status = 200, description = "The room.", body = Room), Problems))]
 #[get("/rooms/{roomID}")]
 pub(super) async fn get_room(Host(broker): Host, path: web::Path<RoomPath>) -> Answer {
@@ -82,7 +82,7 @@ pub(super) async fn get_room(Host(broker): Host, path: web::Path<RoomPath>) -> A
 }
 
 /// Ends a room and its history, whoever is inside.
-#[utoipa::path(tag = "rooms", security(("key" = ["rooms:write"])),
+#[utoipa::path(tag = "rooms", security(("key" = ["rooms:write"])), params(RoomPath),
     responses((status = 200, description = "It is gone.", body = Object), Problems))]
 #[delete("/rooms/{roomID}")]
 pub(super) async fn destroy_room(Host(broker): Host, path: web::Path<RoomPath>) -> Answer {
@@ -104,7 +104,7 @@ pub(super) struct RoomMembers {
 }
 
 /// Who is inside, in the order of their ids.
-#[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])), params(PageQuery),
+#[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])), params(RoomPath, PageQuery),
     responses((status = 200, description = "A page.", body = RoomMembers), Problems))]
 #[get("/rooms/{roomID}/members")]
 pub(super) async fn list_room_members(Host(broker): Host, path: web::Path<RoomPath>, page: web::Query<PageQuery>) -> Answer {
@@ -152,7 +152,7 @@ pub(super) fn users(broker: &Broker, field: &str, ids: &[String], max: usize) ->
 }
 
 /// Puts members out of a room.
-#[utoipa::path(tag = "rooms", request_body = RoomKick, security(("key" = ["rooms:write"])),
+#[utoipa::path(tag = "rooms", request_body = RoomKick, security(("key" = ["rooms:write"])), params(RoomPath),
     responses((status = 200, description = "Those who were not inside.", body = RoomKicked), Problems))]
 #[post("/rooms/{roomID}/kick")]
 pub(super) async fn kick_room_members(Host(broker): Host, path: web::Path<RoomPath>, Body(call): Body<RoomKick>) -> Answer {
@@ -171,11 +171,13 @@ pub(super) async fn kick_room_members(Host(broker): Host, path: web::Path<RoomPa
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code, reason = "describes the answer")]
 pub(super) struct RoomAttributes {
+    #[schema(rename = "roomID")]
+    room_id: String,
     room_attributes: BTreeMap<String, String>,
 }
 
 /// What the members of a room agreed on.
-#[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])),
+#[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])), params(RoomPath),
     responses((status = 200, description = "Keys and values.", body = RoomAttributes), Problems))]
 #[get("/rooms/{roomID}/attributes")]
 pub(super) async fn get_room_attributes(Host(broker): Host, path: web::Path<RoomPath>) -> Answer {
@@ -183,7 +185,7 @@ pub(super) async fn get_room_attributes(Host(broker): Host, path: web::Path<Room
 }
 
 /// Sets and deletes attributes of a room, whoever owns them; all or none.
-#[utoipa::path(tag = "rooms", request_body = AttributesPatch, security(("key" = ["rooms:write"])),
+#[utoipa::path(tag = "rooms", request_body = AttributesPatch, security(("key" = ["rooms:write"])), params(RoomPath),
     responses((status = 200, description = "As they are now.", body = RoomAttributes), Problems))]
 #[patch("/rooms/{roomID}/attributes")]
 pub(super) async fn change_room_attributes(Host(broker): Host, path: web::Path<RoomPath>, Body(call): Body<AttributesPatch>) -> Answer {

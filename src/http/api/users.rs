@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Problems, done, json};
-use super::input::{Body, Host, PageQuery, UserPath, encode_cursor};
+use super::input::{Body, Host, PageQuery, UserPath, encode_cursor, page_of};
 use super::objects::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow};
 use crate::actors::errand::As;
-use crate::model::{Invalid, Refusal, UserId};
+use crate::model::{Invalid, Refusal, UserId, UserProfile};
 use crate::protocol::code_of;
 
 /// Users per call. Source: spec 6.2, `UserRegister`, `QueryUserOnlineState`.
@@ -24,7 +24,7 @@ const REASON_BYTES_MAX: usize = 256;
 pub(super) struct NewUser {
     /// 1 to 32 bytes of letters, digits and punctuation.
     #[serde(rename = "userID")]
-    #[schema(min_length = 1, max_length = 32, example = "carol")]
+    #[schema(min_length = 1, max_length = 32, pattern = r"^[A-Za-z0-9!#$%&()+:;<=.>?@\[\]^_{}|~-]+$", example = "carol")]
     user_id: String,
     /// Shown to others; at most 256 bytes.
     #[serde(default)]
@@ -40,17 +40,9 @@ pub(super) struct Register {
     users: Vec<NewUser>,
 }
 
-/// Of whom it was not done.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-#[allow(dead_code, reason = "describes the answer")]
-pub(super) struct Failed {
-    error_user_list: Vec<ErrorUser>,
-}
-
 /// Makes users known who have not logged in yet, so that others can write to them. Known ones stay as they are.
 #[utoipa::path(tag = "users", request_body = Register, security(("key" = ["users:write"])),
-    responses((status = 200, description = "Those that could not be, and why.", body = Failed), Problems))]
+    responses((status = 200, description = "They are known.", body = Object), Problems))]
 #[post("/users")]
 pub(super) async fn register_users(Host(broker): Host, Body(call): Body<Register>) -> Answer {
     let count = call.users.len();
@@ -58,19 +50,15 @@ pub(super) async fn register_users(Host(broker): Host, Body(call): Body<Register
         return Err(Invalid::new("users", format!("has {count} entries, the range is 1 to {USERS_MAX}")).into());
     }
     let limits = broker.config().limits.clone();
-    let mut failed = Vec::new();
-    for user in &call.users {
-        let registered = match UserId::parse("userID", &user.user_id, &limits) {
-            Ok(id) => broker.register(&id, &user.user_name).await,
-            Err(invalid) => Err(invalid.into()),
-        };
-        match registered {
-            Ok(()) => {}
-            Err(refusal) if refusal.is_temporary() => return Err(refusal.into()),
-            Err(refusal) => failed.push(json!({"userID": user.user_id, "reason": code_of(&refusal)})),
-        }
+    let mut users = Vec::with_capacity(count);
+    for (n, user) in call.users.iter().enumerate() {
+        UserProfile::check_name(&user.user_name, &limits)?;
+        users.push((UserId::parse(&format!("users[{n}].userID"), &user.user_id, &limits)?, &user.user_name));
     }
-    json(&json!({"errorUserList": failed}))
+    for (user, name) in users {
+        broker.register(&user, name).await?;
+    }
+    done()
 }
 
 /// A page of users.
@@ -91,13 +79,13 @@ pub(super) struct Users {
 pub(super) async fn list_users(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
     let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.core.clock.wall_ms());
     let after = page.cursor()?.map(|after| UserId::trusted(&after));
-    let users = broker.users().list(after.as_ref(), limit).await?;
-    let next_cursor = users.last().filter(|_| users.len() == limit).map(|last| encode_cursor(last.id.as_str()));
+    let (users, more) = page_of(broker.users().list(after.as_ref(), limit + 1).await?, limit);
+    let next_cursor = users.last().filter(|_| more).map(|last| encode_cursor(last.id.as_str()));
     json(&Users { user_list: users.iter().map(|user| User::of(user, now_ms)).collect(), next_cursor })
 }
 
 /// What is known of a user, and whether it is online.
-#[utoipa::path(tag = "users", security(("key" = ["users:read"])),
+#[utoipa::path(tag = "users", security(("key" = ["users:read"])), params(UserPath),
     responses((status = 200, description = "The user.", body = UserNow), Problems))]
 #[get("/users/{userID}")]
 pub(super) async fn get_user(Host(broker): Host, path: web::Path<UserPath>) -> Answer {
@@ -122,7 +110,7 @@ pub(super) struct UserPatch {
 }
 
 /// Changes what others see of a user. Its own devices hear of it.
-#[utoipa::path(tag = "users", request_body = UserPatch, security(("key" = ["users:write"])),
+#[utoipa::path(tag = "users", request_body = UserPatch, security(("key" = ["users:write"])), params(UserPath),
     responses((status = 200, description = "The user as it is now.", body = UserNow), Problems))]
 #[patch("/users/{userID}")]
 pub(super) async fn change_user(Host(broker): Host, path: web::Path<UserPath>, Body(call): Body<UserPatch>) -> Answer {
@@ -202,7 +190,7 @@ pub(super) struct Conversations {
 }
 
 /// A user's list of conversations, as the user sees it: pinned ones first, then the latest.
-#[utoipa::path(tag = "users", security(("key" = ["messages:read"])), params(PageQuery),
+#[utoipa::path(tag = "users", security(("key" = ["messages:read"])), params(UserPath, PageQuery),
     responses((status = 200, description = "A page.", body = Conversations), Problems))]
 #[get("/users/{userID}/conversations")]
 pub(super) async fn list_conversations(Host(broker): Host, path: web::Path<UserPath>, page: web::Query<PageQuery>) -> Answer {
@@ -234,7 +222,7 @@ pub(super) struct UserSessions {
 }
 
 /// A user's sessions.
-#[utoipa::path(tag = "users", security(("key" = ["users:read"])),
+#[utoipa::path(tag = "users", security(("key" = ["users:read"])), params(UserPath),
     responses((status = 200, description = "In the order of their beginning.", body = UserSessions), Problems))]
 #[get("/users/{userID}/sessions")]
 pub(super) async fn list_user_sessions(Host(broker): Host, path: web::Path<UserPath>) -> Answer {
@@ -252,7 +240,7 @@ pub(super) struct SessionsEnded {
 }
 
 /// Ends a user's sessions; they do not come back by themselves, but the user may log in again.
-#[utoipa::path(tag = "users", security(("key" = ["users:write"])),
+#[utoipa::path(tag = "users", security(("key" = ["users:write"])), params(UserPath),
     responses((status = 200, description = "How many there were.", body = SessionsEnded), Problems))]
 #[post("/users/{userID}/kick")]
 pub(super) async fn kick_user(Host(broker): Host, path: web::Path<UserPath>) -> Answer {
@@ -280,7 +268,7 @@ pub(super) struct Banned {
 }
 
 /// Keeps a user out and ends its sessions. Logging in is refused with 6000124 from now on.
-#[utoipa::path(tag = "users", request_body = BanTerms, security(("key" = ["users:write"])),
+#[utoipa::path(tag = "users", request_body = BanTerms, security(("key" = ["users:write"])), params(UserPath),
     responses((status = 200, description = "The ban.", body = Banned), Problems))]
 #[put("/users/{userID}/ban")]
 pub(super) async fn ban_user(Host(broker): Host, path: web::Path<UserPath>, Body(call): Body<BanTerms>) -> Answer {
@@ -297,7 +285,7 @@ pub(super) async fn ban_user(Host(broker): Host, path: web::Path<UserPath>, Body
 }
 
 /// Lets a user in again.
-#[utoipa::path(tag = "users", security(("key" = ["users:write"])),
+#[utoipa::path(tag = "users", security(("key" = ["users:write"])), params(UserPath),
     responses((status = 200, description = "It may log in.", body = Object), Problems))]
 #[delete("/users/{userID}/ban")]
 pub(super) async fn unban_user(Host(broker): Host, path: web::Path<UserPath>) -> Answer {

@@ -45,10 +45,10 @@ pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
 
 /// Pages of the configured origins may use all of it.
 fn cors(broker: &Broker) -> Cors {
-    let origins = broker.config().server.origins.clone();
+    let core = broker.core.clone();
     let allowed = move |origin: &HeaderValue, head: &RequestHead| {
         let host = head.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        origin.to_str().is_ok_and(|origin| origin::allowed(Some(origin), host, &origins))
+        origin.to_str().is_ok_and(|origin| origin::allowed(Some(origin), host, &core.config().server.origins))
     };
     Cors::default()
         .allowed_origin_fn(allowed)

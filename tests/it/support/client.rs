@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::Message;
@@ -76,9 +77,14 @@ impl<'a> To<'a> {
     }
 }
 
+/// Bytes both ways: a socket, or TLS over one.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
 /// One connection.
 pub(crate) struct Client {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Duplex>>,
     next_id: u64,
     /// Frames nobody has asked for yet.
     unread: VecDeque<Value>,
@@ -96,7 +102,18 @@ impl Client {
 
     /// The same over a socket of the test's own, at any path.
     pub(crate) async fn over(stream: TcpStream, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, (u16, String)> {
-        let mut request = format!("ws://{}{path}", stream.peer_addr().unwrap()).into_client_request().unwrap();
+        let host = stream.peer_addr().unwrap();
+        Self::over_any(Box::new(stream), host, path, headers).await
+    }
+
+    /// The same over anything.
+    pub(crate) async fn over_any(
+        stream: Box<dyn Duplex>,
+        host: SocketAddr,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, (u16, String)> {
+        let mut request = format!("ws://{host}{path}").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }

@@ -146,6 +146,10 @@ impl Store for HeldStore {
         self.below.since(conversation, since)
     }
 
+    fn written_after(&self, commit: u64) -> Result<Vec<Conversation>, StoreError> {
+        self.below.written_after(commit)
+    }
+
     fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError> {
         self.below.peers_of(user)
     }

@@ -4,6 +4,7 @@ mod backend;
 mod client;
 mod fetch;
 mod held_store;
+mod sink;
 pub(crate) mod vendor;
 mod world;
 
@@ -18,6 +19,7 @@ pub(crate) use backend::{call, problem};
 pub(crate) use client::{Client, Login, To, WireError, is_of_the_list};
 pub(crate) use fetch::{Answer, fetch, fetch_bytes};
 pub(crate) use held_store::HeldStore;
+pub(crate) use sink::{Call, HOOK_SECRET, Reply, Sink};
 pub(crate) use world::{World, WorldBuilder};
 
 /// How long anything may take to arrive. Far more than it needs: two cores run several tests at a time.

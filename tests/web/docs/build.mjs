@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { apiPage } from './api.mjs';
 import { page } from './html.mjs';
 import { markdown, protocolPage } from './protocol.mjs';
+import { serverApiPage } from './server-api.mjs';
 import { withSurface } from './surface.mjs';
 
 const OUT = new URL('../../../src/web/docs/', import.meta.url);
@@ -22,7 +23,7 @@ async function textPage(file) {
 }
 
 export async function build() {
-  const pages = { 'api.html': apiPage(), 'protocol.html': await protocolPage() };
+  const pages = { 'api.html': apiPage(), 'protocol.html': await protocolPage(), 'server-api.html': await serverApiPage() };
   for (const file of ['index', 'coming-from-zim']) pages[`${file}.html`] = await textPage(file);
   return pages;
 }

@@ -4,13 +4,16 @@ export const escape = (text) => String(text).replace(/[&<>"]/g, (c) => ({ '&': '
 
 export const slug = (text) => text.toLowerCase().replace(/<[^>]*>|&\w+;/g, '').replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
 
-/** A long name may break between its words. */
-export const breakable = (name) => escape(name).replace(/([a-z])(?=[A-Z])/g, '$1<wbr>');
+/** A long name may break between its words, a path before its parts. */
+export const breakable = (name) => (name.includes('/')
+  ? escape(name).replace(/(?<=[^\s/])\//g, '<wbr>/')
+  : escape(name).replace(/([a-z])(?=[A-Z])/g, '$1<wbr>'));
 
 const PAGES = [
   { file: 'index', href: './', name: 'Overview' },
   { file: 'api', href: 'api', name: 'Client API' },
   { file: 'protocol', href: 'protocol', name: 'Protocol' },
+  { file: 'server-api', href: 'server-api', name: 'Server API' },
   { file: 'coming-from-zim', href: 'coming-from-zim', name: 'Coming from ZIM' },
 ];
 

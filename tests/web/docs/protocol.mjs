@@ -11,7 +11,7 @@ const REFERENCE = new URL('../../../src/protocol/PROTOCOL.md', import.meta.url);
 const LEAD = 'JSON over WebSocket, for every language. The examples below are played to a real broker by a test, frame by frame.';
 
 /** Markdown to HTML, with an id on every heading, tables that scroll on a narrow screen, and examples as dialogues. */
-export function markdown({ prefix = '', depth = 0, contents = [] } = {}) {
+export function markdown({ prefix = '', depth = 0, contents = [], scene = (text) => sceneHtml(readScene(`${text}\n`)) } = {}) {
   const marked = new Marked();
   marked.use({
     renderer: {
@@ -29,7 +29,9 @@ export function markdown({ prefix = '', depth = 0, contents = [] } = {}) {
         return `<div class="wide"><table><thead><tr>${cells(token.header, 'th')}</tr></thead><tbody>\n${rows}\n</tbody></table></div>\n`;
       },
       code({ lang, text }) {
-        if (lang?.startsWith('example')) return sceneHtml(readScene(`${text}\n`));
+        if (lang?.startsWith('example')) return scene(text);
+        if (lang === 'online') return `<p class="settings">Online: ${text.trim().split(/\s+/).map((who) => `<code>${escape(who)}</code>`).join(', ')}.</p>\n`;
+        if (lang === 'keys') return `<p class="settings">${text.trim().split('\n').map(keyHtml).join(' ')}</p>\n`;
         if (lang === 'settings') return `<p class="settings">The broker of these examples runs with ${text.trim().split('\n').map((line) => `<code>${escape(line)}</code>`).join(', ')}.</p>\n`;
         return `<pre><code>${lang === 'json' ? paint(text) : escape(text)}</code></pre>\n`;
       },
@@ -38,23 +40,30 @@ export function markdown({ prefix = '', depth = 0, contents = [] } = {}) {
   return (text) => marked.parse(text);
 }
 
+function keyHtml(line) {
+  const [name, scopes] = line.split('=');
+  return `<code>$${escape(name)}</code> is a key with ${scopes.split(',').map((scope) => `<code>--scope ${escape(scope)}</code>`).join(' ')}.`;
+}
+
 /** A dialogue: who, in which direction, what. */
 function sceneHtml(lines) {
-  const rows = lines.map(({ who, isSent, kind, frame, code, status, method, path, body, text }) => {
-    const said = {
-      frame: () => paint(format(frame, 96)),
-      raw: () => escape(text),
-      close: () => `<i>closes${code ? ` with ${code}` : ''}</i>`,
-      http: () => (isSent ? escape(`${method} ${path}${body ? ` ${body}` : ''}`) : `${status} ${frame ? paint(format(frame, 96)) : '<i>and the bytes</i>'}`),
-    };
-    const direction = isSent ? 'sends' : 'hears';
-    return `<div class="${direction}"><dt>${escape(who)} <span title="${direction}">${isSent ? '→' : '←'}</span></dt><dd><pre>${said[kind]()}</pre></dd></div>`;
-  });
-  return `<dl class="scene">\n${rows.join('\n')}\n</dl>\n`;
+  return `<dl class="scene">\n${lines.map(lineHtml).join('\n')}\n</dl>\n`;
+}
+
+/** One line of a dialogue. */
+export function lineHtml({ who, isSent, kind, frame, code, status, method, path, body, text }) {
+  const said = {
+    frame: () => paint(format(frame, 96)),
+    raw: () => escape(text),
+    close: () => `<i>closes${code ? ` with ${code}` : ''}</i>`,
+    http: () => (isSent ? escape(`${method} ${path}${body ? ` ${body}` : ''}`) : `${status} ${frame ? paint(format(frame, 96)) : '<i>and the bytes</i>'}`),
+  };
+  const direction = isSent ? 'sends' : 'hears';
+  return `<div class="${direction}"><dt>${escape(who)} <span title="${direction}">${isSent ? '→' : '←'}</span></dt><dd><pre>${said[kind]()}</pre></dd></div>`;
 }
 
 /** JSON with its keys and its holes marked. */
-function paint(json) {
+export function paint(json) {
   return escape(json)
     .replace(/&quot;((?:[^&\\]|\\.|&(?!quot;))*)&quot;(:?)/g, (all, text, colon) => (colon ? `<b>${all.slice(0, -1)}</b>:` : `<s>${all}</s>`))
     .replace(/&lt;([A-Za-z]\w*)&gt;/g, '<var>$1</var>');

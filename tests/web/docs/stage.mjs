@@ -74,6 +74,10 @@ export class Stage {
     return this.#known;
   }
 
+  get broker() {
+    return this.#broker;
+  }
+
   async close() {
     for (const { socket } of this.#seats.values()) socket.close();
     await this.#broker.stop();

@@ -1,0 +1,44 @@
+//! Other settings, while sessions go on.
+
+use std::sync::Arc;
+
+use super::Broker;
+use super::builder::quotas;
+use crate::config::{Config, ConfigError, ReloadReport};
+
+impl Broker {
+    /// Takes what of `new` can change while a broker runs: limits, rates, budgets, origins, deadlines. No session ends for
+    /// it. Which keys can is told by [`Reload::of`](crate::config::Reload::of) and, key by key, in `config.toml`; those
+    /// that need a restart are named in the report and stay as they are. Who was near a quota that changed begins with
+    /// a full one.
+    ///
+    /// `log.filter` is the program's own: a host that wants it to follow looks at [`Broker::config`] afterwards.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when `new` is not valid, or what can change of it does not go together with what cannot. Nothing
+    /// is changed then.
+    pub fn reconfigure(&self, new: &Config) -> Result<ReloadReport, ConfigError> {
+        let core = &self.core;
+        // Two at once would each overwrite what the other changed.
+        let _one_at_a_time = core.reloading.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let merged = core.config().reloaded(new);
+        let (config, report) = match merged {
+            Ok(merged) => merged,
+            Err(error) => {
+                core.metrics.reloaded(None);
+                return Err(error);
+            }
+        };
+        let [storable, high, command, change] = quotas(&config);
+        core.gate.set(storable, high, command, change);
+        self.backend.reconfigure(&config);
+        core.settings.store(Arc::new(config));
+        core.metrics.reloaded(Some(std::time::Duration::from_millis(core.clock.wall_ms()).as_secs_f64()));
+        Ok(report)
+    }
+
+    /// A configuration that was to be loaded could not even be read: counted like one that [`Broker::reconfigure`] refused.
+    pub fn reload_failed(&self) {
+        self.core.metrics.reloaded(None);
+    }
+}

@@ -1,0 +1,254 @@
+//! What an operator looks at besides messages: requests, logins, certificates, reloads, disk, the process.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use super::OutcomeLabel;
+use super::process::Process;
+
+/// How a request or a login ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// As asked.
+    Done,
+    /// Refused for good.
+    Refused,
+    /// Refused for now.
+    Busy,
+}
+
+impl Outcome {
+    const ALL: [Self; 3] = [Self::Done, Self::Refused, Self::Busy];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Done => "ok",
+            Self::Refused => "refused",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OpLabel {
+    op: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OpOutcomeLabel {
+    op: String,
+    outcome: &'static str,
+}
+
+/// The counters of one operation.
+#[derive(Debug)]
+pub(crate) struct OpMetrics {
+    outcomes: [Counter; 3],
+    seconds: Histogram,
+}
+
+impl OpMetrics {
+    /// A request was answered so many seconds after it was read.
+    pub(crate) fn answered(&self, outcome: Outcome, seconds: f64) {
+        self.outcomes[outcome as usize].inc();
+        self.seconds.observe(seconds);
+    }
+}
+
+/// Figures that are read when a scrape asks for them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Samples {
+    pub(crate) store_waiting: u64,
+    pub(crate) store_flushes: u64,
+    /// Messages made durable since the start.
+    pub(crate) store_appended: u64,
+    pub(crate) pressure: u8,
+    pub(crate) media_bytes: u64,
+    pub(crate) uploads: usize,
+    pub(crate) users_online: usize,
+    pub(crate) unauthenticated: usize,
+    pub(crate) appends_in_flight: usize,
+    /// What waits in the outboxes of all sessions.
+    pub(crate) outbox_bytes: usize,
+    pub(crate) turn_late_seconds: f64,
+    pub(crate) write_late_seconds: f64,
+    pub(crate) store_bytes: u64,
+    /// `None`: cannot be read.
+    pub(crate) disk_free_bytes: Option<u64>,
+    pub(crate) disk_full: bool,
+    pub(crate) ready: bool,
+}
+
+fn whole(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+#[derive(Debug)]
+pub(super) struct Operation {
+    ops: RwLock<HashMap<String, Arc<OpMetrics>>>,
+    requests: Family<OpOutcomeLabel, Counter>,
+    seconds: Family<OpLabel, Histogram, fn() -> Histogram>,
+    pub(super) logins: Family<OutcomeLabel, Counter>,
+    pub(super) certificate_until: Gauge,
+    pub(super) certificate_loads: Family<OutcomeLabel, Counter>,
+    pub(super) handshakes: Family<OutcomeLabel, Counter>,
+    pub(super) reloads: Family<OutcomeLabel, Counter>,
+    pub(super) reloaded_at: Gauge<f64, AtomicU64>,
+    ready: Gauge,
+    pressure: Gauge,
+    store_waiting: Gauge,
+    store_flushes: Counter,
+    store_appended: Counter,
+    store_bytes: Gauge,
+    media_bytes: Gauge,
+    uploads_unfinished: Gauge,
+    users_online: Gauge,
+    unauthenticated: Gauge,
+    appends_in_flight: Gauge,
+    outbox_bytes: Gauge,
+    turn_late: Gauge<f64, AtomicU64>,
+    write_late: Gauge<f64, AtomicU64>,
+    disk_free: Gauge,
+    disk_full: Gauge,
+    process: Process,
+}
+
+/// 0.25 ms to 4 s: from a look into memory to a queue of disk flushes.
+fn request_seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_25, 4.0, 8))
+}
+
+impl Operation {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let its = Self {
+            ops: RwLock::default(),
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(request_seconds as fn() -> Histogram),
+            logins: Family::default(),
+            certificate_until: Gauge::default(),
+            certificate_loads: Family::default(),
+            handshakes: Family::default(),
+            reloads: Family::default(),
+            reloaded_at: Gauge::default(),
+            ready: Gauge::default(),
+            pressure: Gauge::default(),
+            store_waiting: Gauge::default(),
+            store_flushes: Counter::default(),
+            store_appended: Counter::default(),
+            store_bytes: Gauge::default(),
+            media_bytes: Gauge::default(),
+            uploads_unfinished: Gauge::default(),
+            users_online: Gauge::default(),
+            unauthenticated: Gauge::default(),
+            appends_in_flight: Gauge::default(),
+            outbox_bytes: Gauge::default(),
+            turn_late: Gauge::default(),
+            write_late: Gauge::default(),
+            disk_free: Gauge::default(),
+            disk_full: Gauge::default(),
+            process: Process::default(),
+        };
+        registry.register("build", "What runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register(
+            "requests",
+            "Requests of sessions by operation and outcome: ok, refused, busy (to be tried again)",
+            its.requests.clone(),
+        );
+        registry.register("request_seconds", "From reading a request until its answer is in the outbox, by operation", its.seconds.clone());
+        registry.register("logins", "Logins by outcome: ok, refused, busy (to be tried again)", its.logins.clone());
+        registry.register(
+            "tls_certificate_expiry_timestamp_seconds",
+            "Until when the certificate in use is good, Unix time; 0 without TLS",
+            its.certificate_until.clone(),
+        );
+        registry.register(
+            "tls_certificate_loads",
+            "New certificates by outcome: ok, refused (the one before stays)",
+            its.certificate_loads.clone(),
+        );
+        registry.register("tls_handshakes", "TLS handshakes by outcome: done, failed, timeout", its.handshakes.clone());
+        registry.register(
+            "config_reloads",
+            "Times the configuration was read again by outcome: ok, refused (nothing changed)",
+            its.reloads.clone(),
+        );
+        registry.register(
+            "config_last_reload_timestamp_seconds",
+            "When the configuration was last reloaded, Unix time; 0 never",
+            its.reloaded_at.clone(),
+        );
+        registry.register("ready", "Whether new work is taken and can be kept: 1 or 0", its.ready.clone());
+        registry.register("pressure", "What is shed because the broker is behind, 0 nothing to 4 commands", its.pressure.clone());
+        registry.register("store_waiting", "Writes waiting for the store", its.store_waiting.clone());
+        registry.register("store_flushes", "Flushes to disk since the start", its.store_flushes.clone());
+        registry.register("store_appended", "Messages made durable since the start", its.store_appended.clone());
+        registry.register("store_bytes", "Size of the message store's folder, looked at once a minute", its.store_bytes.clone());
+        registry.register("media_bytes", "Bytes of files kept, and promised to uploads under way", its.media_bytes.clone());
+        registry.register("uploads_unfinished", "Uploads that are not complete", its.uploads_unfinished.clone());
+        registry.register("users_online", "Users with at least one session", its.users_online.clone());
+        registry.register("connections_unauthenticated", "Open connections that have not logged in", its.unauthenticated.clone());
+        registry.register("appends_in_flight", "Writes given to the store that have no outcome yet", its.appends_in_flight.clone());
+        registry.register("outbox_bytes", "Bytes waiting in the outboxes of all sessions", its.outbox_bytes.clone());
+        registry.register("turn_late_seconds", "How long an actor waited for its turn at the last look", its.turn_late.clone());
+        registry.register("write_late_seconds", "How long a socket waited for its writer lately, at most", its.write_late.clone());
+        registry.register("disk_free_bytes", "Free bytes of the data directory's disk; -1 when that cannot be read", its.disk_free.clone());
+        registry.register("disk_full", "Whether nothing more is kept because the disk is nearly full: 1 or 0", its.disk_full.clone());
+        its.process.register(registry);
+        // From the start on, so that a rate has something to begin at.
+        for outcome in Outcome::ALL {
+            drop(its.logins.get_or_create(&OutcomeLabel { outcome: outcome.label() }));
+        }
+        for outcome in ["done", "failed", "timeout"] {
+            drop(its.handshakes.get_or_create(&OutcomeLabel { outcome }));
+        }
+        for outcome in ["ok", "refused"] {
+            drop(its.reloads.get_or_create(&OutcomeLabel { outcome }));
+            drop(its.certificate_loads.get_or_create(&OutcomeLabel { outcome }));
+        }
+        its
+    }
+
+    /// The counters of an operation. The caller knows it is one: names a client makes up must not get this far.
+    pub(super) fn op(&self, name: &str) -> Arc<OpMetrics> {
+        if let Some(known) = self.ops.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return known.clone();
+        }
+        let outcomes = Outcome::ALL
+            .map(|outcome| self.requests.get_or_create_owned(&OpOutcomeLabel { op: name.to_owned(), outcome: outcome.label() }));
+        let new = Arc::new(OpMetrics { outcomes, seconds: self.seconds.get_or_create_owned(&OpLabel { op: name.to_owned() }) });
+        self.ops.write().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_insert(new).clone()
+    }
+
+    pub(super) fn login(&self, outcome: Outcome) {
+        self.logins.get_or_create(&OutcomeLabel { outcome: outcome.label() }).inc();
+    }
+
+    pub(super) fn sample(&self, samples: &Samples) {
+        self.ready.set(i64::from(samples.ready));
+        self.pressure.set(i64::from(samples.pressure));
+        self.store_waiting.set(whole(samples.store_waiting));
+        self.store_flushes.inc_by(samples.store_flushes.saturating_sub(self.store_flushes.get()));
+        self.store_appended.inc_by(samples.store_appended.saturating_sub(self.store_appended.get()));
+        self.store_bytes.set(whole(samples.store_bytes));
+        self.media_bytes.set(whole(samples.media_bytes));
+        self.uploads_unfinished.set(whole(samples.uploads));
+        self.users_online.set(whole(samples.users_online));
+        self.unauthenticated.set(whole(samples.unauthenticated));
+        self.appends_in_flight.set(whole(samples.appends_in_flight));
+        self.outbox_bytes.set(whole(samples.outbox_bytes));
+        self.turn_late.set(samples.turn_late_seconds);
+        self.write_late.set(samples.write_late_seconds);
+        self.disk_free.set(samples.disk_free_bytes.map_or(-1, whole));
+        self.disk_full.set(i64::from(samples.disk_full));
+        self.process.sample();
+    }
+}

@@ -1,0 +1,72 @@
+// The form before everything else: the password, or the choice of one where a link says that it may be chosen.
+
+import { make, sayingButton } from '../page/dom.js';
+import { remember, setUp, signIn } from './api.js';
+import { say } from './text.js';
+import { failureText } from './ask.js';
+
+const PASSWORD_CHARS_MIN = 12;
+
+/** The token of the link, if the page was opened by one; it goes from the address at once. */
+export function takeToken() {
+  const token = /^#setup=([\w-]+)$/.exec(location.hash)?.[1] ?? null;
+  if (token) history.replaceState(null, '', location.pathname + location.search);
+  return token;
+}
+
+/** Shows the form. `state`: what the broker says of itself; `ended`: a session was there before. `done` is called after it. */
+export function showSignIn(root, { isSetUp, token, ended }, done) {
+  const chooses = !isSetUp && token;
+  const title = make('h2');
+  say(title, chooses ? 'choosePassword' : 'signInTitle');
+  const note = make('p', { className: 'note' });
+  const error = make('p', { className: 'error', hidden: true });
+  error.setAttribute('role', 'alert');
+  if (chooses) say(note, 'chooseNote', { n: PASSWORD_CHARS_MIN });
+  else if (!isSetUp) say(note, 'noPasswordYet');
+  else if (token) say(note, 'linkUsed');
+  else if (ended) say(note, 'ended');
+  note.hidden = !note.textContent;
+  const form = make('form', { className: 'card door' }, title, note);
+  if (!isSetUp && !token) {
+    const command = make('code', { className: 'command', textContent: 'tidings console reset' });
+    form.append(command);
+    root.replaceChildren(form);
+    return;
+  }
+  const password = field(form, 'password', chooses ? 'new-password' : 'current-password');
+  const again = chooses ? field(form, 'passwordAgain', 'new-password') : null;
+  const enter = sayingButton(chooses ? 'setPassword' : 'signIn', null, { type: 'submit', className: 'main-action' });
+  form.append(error, enter);
+  const fail = (text) => {
+    error.hidden = false;
+    error.textContent = text;
+  };
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    error.hidden = true;
+    if (again && [...password.value].length < PASSWORD_CHARS_MIN) { say(error, 'tooShort', { n: PASSWORD_CHARS_MIN }); error.hidden = false; return; }
+    if (again && again.value !== password.value) { say(error, 'notTheSame'); error.hidden = false; return; }
+    enter.disabled = true;
+    try {
+      const { csrf } = await (chooses ? setUp(token, password.value) : signIn(password.value));
+      remember(csrf);
+      done();
+    } catch (failure) {
+      fail(failureText(failure));
+      password.select();
+    } finally {
+      enter.disabled = false;
+    }
+  };
+  root.replaceChildren(form);
+  password.focus();
+}
+
+function field(form, key, autocomplete) {
+  const name = make('span');
+  say(name, key);
+  const input = make('input', { type: 'password', name: key, required: true, autocomplete, maxLength: 1024 });
+  form.append(make('label', {}, name, input));
+  return input;
+}

@@ -1,0 +1,104 @@
+// Uploads, disk, settings, and who did what.
+
+import { make } from '../page/dom.js';
+import { ask } from './api.js';
+import { failureText } from './ask.js';
+import { Listing, page } from './lists.js';
+import { bytesText, exactText, label, placeholder, say } from './text.js';
+import { factList, mark } from './people.js';
+
+const EVERY_MS = 2000;
+
+export function uploads(root) {
+  const list = new Listing({
+    path: 'uploads', field: 'uploadList', empty: 'noUploads', filter: false, query: { limit: undefined },
+    columns: [
+      { key: 'user', of: (one) => one.userID, kind: 'code' },
+      { key: 'fileName', of: (one) => one.fileName || one.fileUID, kind: 'wide' },
+      { key: 'kind', of: (one) => mark(`kind${one.kind}`, 'plain') },
+      { key: 'progress', of: progress, kind: 'wide' },
+    ],
+  });
+  const timer = setInterval(() => list.reload(), EVERY_MS);
+  const stop = page(root, 'uploads', list);
+  return () => {
+    clearInterval(timer);
+    stop();
+  };
+}
+
+function progress(upload) {
+  const whole = upload.bytesPromised ?? upload.size ?? 0;
+  const bar = make('progress', { max: Math.max(whole, 1), value: upload.bytes });
+  label(bar, 'progress');
+  return make('span', { className: 'progress' }, bar, `${bytesText(upload.bytes)} / ${bytesText(whole)}`);
+}
+
+/** Shows what was asked, or why it was not answered. */
+async function fill(card, work) {
+  try {
+    card.replaceChildren(...await work());
+  } catch (failure) {
+    card.replaceChildren(make('p', { className: 'error', textContent: failureText(failure) }));
+  }
+}
+
+export function storage(root) {
+  const card = make('section', { className: 'card' });
+  fill(card, async () => {
+    const { dataDir, storeBytes, mediaBytes, diskFreeBytes, partitions = [] } = await ask('GET', 'storage');
+    const facts = [['storeBytes', bytesText(storeBytes)], ['mediaBytes', bytesText(mediaBytes)]];
+    if (diskFreeBytes !== undefined) facts.push(['diskFree', bytesText(diskFreeBytes)]);
+    facts.push(['dataDir', dataDir]);
+    const most = Math.max(1, ...partitions.map((part) => part.bytes));
+    const title = make('h3');
+    say(title, 'partitions');
+    const bars = partitions.map(({ name, bytes }) => make('li', {}, make('span', { className: 'code', textContent: name }), make('meter', { min: 0, max: most, value: bytes }), make('span', { className: 'number', textContent: bytesText(bytes) })));
+    return [factList(facts), ...(bars.length ? [title, make('ul', { className: 'bars' }, ...bars)] : [])];
+  });
+  return page(root, 'storage', card);
+}
+
+export function config(root) {
+  const filter = make('input', { type: 'search', autocomplete: 'off', spellcheck: false });
+  label(filter, 'filter');
+  placeholder(filter, 'filter');
+  const note = make('p', { className: 'note' });
+  say(note, 'configNote');
+  const body = make('div');
+  const card = make('section', { className: 'card' }, make('div', { className: 'tools' }, filter, note), body);
+  fill(body, async () => {
+    const { config: sections } = await ask('GET', 'config');
+    return Object.entries(sections).map(([section, keys]) => make('section', { className: 'settings' }, make('h3', { className: 'code', textContent: `[${section}]` }),
+      make('dl', {}, ...Object.entries(keys).map(([key, value]) => make('div', {}, make('dt', { className: 'code', textContent: key }), make('dd', { className: 'code', textContent: shown(value) }))))));
+  });
+  filter.oninput = () => {
+    const wanted = filter.value.trim().toLowerCase();
+    for (const section of body.querySelectorAll('.settings')) {
+      const name = section.querySelector('h3').textContent;
+      let any = false;
+      for (const row of section.querySelectorAll('dl > div')) {
+        row.hidden = !`${name} ${row.textContent}`.toLowerCase().includes(wanted);
+        any ||= !row.hidden;
+      }
+      section.hidden = !any;
+    }
+  };
+  return page(root, 'config', card);
+}
+
+const shown = (value) => (value === '' ? '""' : typeof value === 'string' ? value : JSON.stringify(value));
+
+export function audit(root) {
+  const list = new Listing({
+    path: 'audit', field: 'auditList', empty: 'noAudit',
+    columns: [
+      { key: 'time', of: (one) => exactText(one.time) },
+      { key: 'who', of: (one) => one.who, kind: 'code' },
+      { key: 'action', of: (one) => one.action, kind: 'code wide' },
+      { key: 'target', of: (one) => one.target || '–', kind: 'code' },
+      { key: 'status', of: (one) => make('span', { className: `mark ${one.status < 400 ? 'good' : 'bad'}`, textContent: `${one.status}` }), kind: 'number' },
+    ],
+  });
+  return page(root, 'audit', list);
+}

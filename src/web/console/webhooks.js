@@ -1,0 +1,69 @@
+// What the broker tells other servers, and what they did not take.
+
+import { make } from '../page/dom.js';
+import { ask, id } from './api.js';
+import { doAfterAsking, failureText } from './ask.js';
+import { Listing, page, rowButton } from './lists.js';
+import { count, momentText, say } from './text.js';
+import { heading } from './people.js';
+
+export function webhooks(root) {
+  const state = make('section', { className: 'card' });
+  const dead = make('div');
+  const stop = page(root, 'webhooks', state, dead);
+  let list = null;
+  look();
+  return () => {
+    stop();
+    list?.stop();
+  };
+
+  async function look() {
+    try {
+      showState(state, await ask('GET', 'webhooks'));
+      if (list) return;
+      list = letters(look);
+      dead.append(heading('deadLetters'), list.root);
+    } catch (failure) {
+      const words = make('p', { className: failure.status === 404 ? 'note' : 'error' });
+      if (failure.status === 404) say(words, 'noWebhooks');
+      else words.textContent = failureText(failure);
+      state.replaceChildren(words);
+    }
+  }
+}
+
+/** Every figure it tells, whichever there are. */
+function showState(card, told) {
+  const facts = Object.entries(told).filter(([, value]) => typeof value !== 'object').map(([key, value]) => {
+    const name = make('dt');
+    say(name, `hook_${key}`);
+    // What this page has no word for keeps its own.
+    if (name.textContent.startsWith('hook_')) name.textContent = key;
+    return make('div', {}, name, make('dd', { textContent: typeof value === 'number' ? count(value) : `${value}` }));
+  });
+  card.replaceChildren(make('dl', { className: 'facts' }, ...facts));
+  for (const [key, value] of Object.entries(told).filter(([, one]) => Array.isArray(one) && one.length > 0)) {
+    card.append(make('h3', { textContent: key }), make('ul', { className: 'plain-list' }, ...value.map((one) => make('li', { className: 'code', textContent: typeof one === 'string' ? one : one.url ?? JSON.stringify(one) }))));
+  }
+}
+
+function letters(changed) {
+  const act = (key, doneKey, method, path) => (one, reload) => doAfterAsking(
+    { title: `${key}Title`, text: `${key}Text`, vars: { name: one.event ?? one.id }, act: key },
+    () => ask(method, path(one)),
+    doneKey,
+  ).then((done) => { if (done) { reload(); changed(); } });
+  const resend = act('resend', 'resent', 'POST', (one) => `webhooks/dead-letters/${id(one.id)}/resend`);
+  const discard = act('discard', 'discarded', 'DELETE', (one) => `webhooks/dead-letters/${id(one.id)}`);
+  return new Listing({
+    path: 'webhooks/dead-letters', field: 'deadLetterList', empty: 'noDeadLetters',
+    columns: [
+      { key: 'event', of: (one) => one.event ?? '', kind: 'code' },
+      { key: 'since', of: (one) => momentText(one.createTime) },
+      { key: 'attempts', of: (one) => count(one.attempts ?? 0), kind: 'number' },
+      { key: 'lastError', of: (one) => one.lastError ?? '', kind: 'wide' },
+    ],
+    actions: (one, reload) => [rowButton('resend', one.event ?? one.id, () => resend(one, reload)), rowButton('discard', one.event ?? one.id, () => discard(one, reload), 'quiet warn')],
+  });
+}

@@ -1,0 +1,344 @@
+//! What a call says: `WEBHOOKS.md` describes it. Pure.
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::sign;
+use super::spool::Parcel;
+use crate::hooks::{Event, ReviewRequest};
+use crate::model::{Body, Conversation, Message, MessageClass, Target, UserId};
+use crate::protocol::{Dress, Variant, encode_dressed};
+
+/// The vendor's part of a body.
+#[derive(Debug, Clone)]
+pub(super) struct Vendor {
+    pub(super) secret: String,
+    pub(super) app_id: u32,
+}
+
+/// What makes one body differ from another that says the same.
+#[derive(Debug, Clone)]
+pub(super) struct Stamp {
+    /// The `webhook-id`, where the event itself has none.
+    pub(super) id: String,
+    pub(super) at_ms: u64,
+    pub(super) nonce: String,
+}
+
+/// The name of an event under `webhooks.events`; none for what is never told.
+pub(super) fn name_of(event: &Event) -> Option<&'static str> {
+    Some(match event {
+        Event::MessageAccepted(message) => match message.body.class() {
+            MessageClass::Storable => "message.sent",
+            MessageClass::Command => "command.sent",
+            MessageClass::Barrage => "barrage.sent",
+        },
+        Event::MessageRevoked { .. } => "message.revoked",
+        Event::MessageEdited { .. } => "message.edited",
+        Event::RoomCreated(_) => "room.created",
+        Event::RoomEntered { .. } => "room.entered",
+        Event::RoomLeft { .. } => "room.left",
+        Event::RoomDestroyed(_) => "room.destroyed",
+        Event::GroupCreated { .. } => "group.created",
+        Event::GroupJoined { .. } => "group.joined",
+        Event::GroupLeft { .. } => "group.left",
+        Event::GroupKicked { .. } => "group.kicked",
+        Event::GroupDismissed { .. } => "group.dismissed",
+        Event::SessionStarted { .. } => "user.login",
+        Event::SessionEnded { .. } => "user.logout",
+        Event::Lagged { .. } => return None,
+    })
+}
+
+/// What an event is told in order with: its conversation, or its user.
+fn line_of(event: &Event) -> String {
+    match event {
+        Event::MessageAccepted(message) | Event::MessageRevoked { message, .. } | Event::MessageEdited { message, .. } => {
+            match &message.conversation {
+                Conversation::Peer(one, other) => format!("p {one} {other}"),
+                Conversation::Room(room, _) => format!("r {room}"),
+                Conversation::Group(group) => format!("g {group}"),
+            }
+        }
+        Event::RoomCreated(room) | Event::RoomDestroyed(room) | Event::RoomEntered { room, .. } | Event::RoomLeft { room, .. } => {
+            format!("r {room}")
+        }
+        Event::GroupCreated { group, .. }
+        | Event::GroupJoined { group, .. }
+        | Event::GroupLeft { group, .. }
+        | Event::GroupKicked { group, .. }
+        | Event::GroupDismissed { group, .. } => format!("g {group}"),
+        Event::SessionStarted { user, .. } | Event::SessionEnded { user, .. } => format!("u {user}"),
+        Event::Lagged { .. } => String::new(),
+    }
+}
+
+fn message_json(message: &Message) -> Value {
+    let dress = Dress { alone: true, ..Dress::default() };
+    encode_dressed(message, &dress, Variant::Full).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+fn data_of(event: &Event) -> Value {
+    match event {
+        Event::MessageAccepted(message) => json!({"message": message_json(message)}),
+        Event::MessageRevoked { message, by } | Event::MessageEdited { message, by } => {
+            json!({"message": message_json(message), "operatorUserID": by})
+        }
+        Event::RoomCreated(room) | Event::RoomDestroyed(room) => json!({"roomID": room}),
+        Event::RoomEntered { room, user } => json!({"roomID": room, "userID": user}),
+        Event::RoomLeft { room, user, kicked } => json!({"roomID": room, "userID": user, "kicked": kicked}),
+        Event::GroupCreated { group, owner, users } => json!({"groupID": group, "operatorUserID": owner, "userIDs": users}),
+        Event::GroupJoined { group, users, by } | Event::GroupKicked { group, users, by } => {
+            json!({"groupID": group, "operatorUserID": by, "userIDs": users})
+        }
+        Event::GroupLeft { group, user } => json!({"groupID": group, "operatorUserID": user, "userIDs": [user]}),
+        Event::GroupDismissed { group, by } => json!({"groupID": group, "operatorUserID": by}),
+        Event::SessionStarted { user, session } | Event::SessionEnded { user, session } => json!({"userID": user, "sessionID": session}),
+        Event::Lagged { missed } => json!({"missed": missed}),
+    }
+}
+
+/// The vendor's fields of a message. Source: spec 6.3. `msg_body` of a kind that is not plain text is our message object as
+/// text: our choice, the page does not say.
+fn vendor_message(conversation: (u8, &str), sender: &UserId, body: &Body, payload: &str, wire: &Value) -> Map<String, Value> {
+    let content = match body {
+        Body::Text(text) | Body::Barrage(text) | Body::Custom { message: text, .. } => text.clone(),
+        Body::Command(_) => wire["message"].as_str().unwrap_or_default().to_owned(),
+        _ => wire.to_string(),
+    };
+    let sub_type = if let Body::Custom { sub_type, .. } = body { *sub_type } else { 0 };
+    let fields = json!({
+        "from_user_id": sender, "conv_id": conversation.1, "conv_type": conversation.0, "payload": payload,
+        "msg_type": body.kind().number(), "sub_msg_type": sub_type, "msg_body": content,
+    });
+    object(fields)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    if let Value::Object(map) = value { map } else { Map::new() }
+}
+
+/// Where a message went, as the vendor says it: type and id.
+fn vendor_conversation(message: &Message) -> (u8, &str) {
+    match &message.conversation {
+        Conversation::Peer(one, other) => (0, if *one == message.sender { other.as_str() } else { one.as_str() }),
+        Conversation::Room(room, _) => (1, room.as_str()),
+        Conversation::Group(group) => (2, group.as_str()),
+    }
+}
+
+/// The vendor's fields of an event, where it has that callback. Source: spec 6.3 for `send_msg` and the rooms; the rest
+/// in its manner.
+fn vendor_of(event: &Event, data: &Value) -> Option<Map<String, Value>> {
+    Some(match event {
+        Event::MessageAccepted(message) => {
+            let wire = &data["message"];
+            let mut fields = vendor_message(vendor_conversation(message), &message.sender, &message.body, &message.extended_data, wire);
+            fields.extend(object(json!({
+                "event": "send_msg", "msg_id": message.id.to_string(), "msg_seq": message.seq, "msg_time": message.timestamp_ms,
+                "send_result": 0,
+            })));
+            fields
+        }
+        Event::RoomCreated(room) => object(json!({"event": "room_created", "room_id": room})),
+        Event::RoomEntered { room, user } => object(json!({"event": "room_entered", "room_id": room, "user_id": user})),
+        Event::RoomLeft { room, user, kicked: false } => object(json!({
+            "event": "room_exit", "room_id": room, "exit_type": "Quit", "operator_account": user, "exit_user_ids": [user],
+        })),
+        Event::RoomLeft { room, user, kicked: true } => object(json!({
+            "event": "room_exit", "room_id": room, "exit_type": "Kickout", "operator_account": "", "exit_user_ids": [user],
+        })),
+        Event::RoomDestroyed(room) => object(json!({"event": "room_destroyed", "room_id": room})),
+        Event::GroupCreated { group, owner, users } => {
+            object(json!({"event": "group_created", "group_id": group, "operator_account": owner, "user_ids": users}))
+        }
+        Event::GroupJoined { group, users, by } => {
+            object(json!({"event": "group_joined", "group_id": group, "operator_account": by, "user_ids": users}))
+        }
+        Event::GroupLeft { group, user } => object(json!({
+            "event": "group_left", "group_id": group, "exit_type": "Quit", "operator_account": user, "exit_user_ids": [user],
+        })),
+        Event::GroupKicked { group, users, by } => object(json!({
+            "event": "group_left", "group_id": group, "exit_type": "Kickout", "operator_account": by, "exit_user_ids": users,
+        })),
+        Event::GroupDismissed { group, by } => object(json!({"event": "group_destroyed", "group_id": group, "operator_account": by})),
+        Event::SessionStarted { user, .. } => object(json!({"event": "login", "user_id": user})),
+        Event::SessionEnded { user, .. } => object(json!({"event": "logout", "user_id": user})),
+        Event::MessageRevoked { .. } | Event::MessageEdited { .. } | Event::Lagged { .. } => return None,
+    })
+}
+
+fn signed(vendor: &Vendor, id: &str, timestamp: u64, nonce: &str) -> Map<String, Value> {
+    object(json!({
+        "appid": vendor.app_id, "nonce": nonce, "request_id": id, "signature": sign::vendor(&vendor.secret, timestamp, nonce),
+    }))
+}
+
+/// An event, ready to be queued. A message's id is made of its own, so that what is told twice is known to be the same.
+pub(super) fn parcel(event: &Event, stamp: Stamp, vendor: Option<&Vendor>) -> Option<Parcel> {
+    let name = name_of(event)?;
+    let id = match event {
+        Event::MessageAccepted(message) => format!("msg_{}", message.id),
+        _ => stamp.id,
+    };
+    let (timestamp, data) = (stamp.at_ms / 1000, data_of(event));
+    let mut body = Map::new();
+    if let Some(vendor) = vendor {
+        if let Some(fields) = vendor_of(event, &data) {
+            body.extend(fields);
+        }
+        body.extend(signed(vendor, &id, timestamp, &stamp.nonce));
+    }
+    body.insert("type".into(), name.into());
+    body.insert("timestamp".into(), timestamp.into());
+    body.insert("data".into(), data);
+    let body = Bytes::from(Value::Object(body).to_string());
+    Some(Parcel { id, event: name.to_owned(), line: line_of(event), at_ms: stamp.at_ms, body })
+}
+
+/// The question whether a message may go out.
+pub(super) fn question(request: &ReviewRequest, stamp: &Stamp, vendor: Option<&Vendor>) -> Bytes {
+    let (timestamp, draft) = (stamp.at_ms / 1000, &request.draft);
+    let wire = message_json(&unsent(request, stamp.at_ms));
+    let conversation = (request.target.kind().number(), request.target.id());
+    let mut body = vendor_message(conversation, &request.sender, &draft.body, &draft.extended_data, &wire);
+    if let Some(vendor) = vendor {
+        body.extend(signed(vendor, &stamp.id, timestamp, &stamp.nonce));
+    }
+    let ours = json!({
+        "event": "before_send_msg", "request_id": stamp.id, "msg_id": "", "type": "message.before_send", "timestamp": timestamp,
+        "data": {"message": wire, "edit": request.edit},
+    });
+    body.extend(object(ours));
+    Bytes::from(Value::Object(body).to_string())
+}
+
+/// The message as it would be; what it gets when it is accepted is missing.
+fn unsent(request: &ReviewRequest, now_ms: u64) -> Message {
+    let conversation = match &request.target {
+        Target::Peer(other) => Conversation::peer(&request.sender, other),
+        Target::Room(room) => Conversation::Room(room.clone(), 0),
+        Target::Group(group) => Conversation::Group(group.clone()),
+    };
+    let draft = request.draft.clone();
+    Message {
+        id: 0,
+        local_id: draft.local_id,
+        sender: request.sender.clone(),
+        conversation,
+        seq: 0,
+        order_key: 0,
+        timestamp_ms: now_ms,
+        priority: draft.priority,
+        extended_data: draft.extended_data,
+        mentions: draft.mentions,
+        body: draft.body,
+        terms: draft.terms,
+        fate: crate::model::Fate::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::Webhooks;
+    use crate::hooks::Origin;
+    use crate::model::{Draft, GroupId, RoomId, SessionId};
+
+    fn user(id: &str) -> UserId {
+        UserId::trusted(id)
+    }
+
+    fn stamp() -> Stamp {
+        Stamp { id: "evt_1".into(), at_ms: 1_732_270_000_999, nonce: "n".into() }
+    }
+
+    fn request() -> ReviewRequest {
+        let draft = Draft { extended_data: "e".into(), ..Draft::text("hi") };
+        ReviewRequest { sender: user("alice"), target: Target::Peer(user("bob")), draft, origin: Origin::Client, edit: false }
+    }
+
+    fn vendor() -> Vendor {
+        Vendor { secret: "secret".into(), app_id: 5 }
+    }
+
+    fn parsed(body: &Bytes) -> Value {
+        serde_json::from_slice(body).unwrap()
+    }
+
+    fn message() -> Arc<Message> {
+        Arc::new(Message { id: 42, seq: 7, order_key: 99, ..unsent(&request(), 1_732_270_000_999) })
+    }
+
+    #[test]
+    fn a_message_is_told_under_its_own_id_with_the_vendors_fields_if_wanted() {
+        let event = Event::MessageAccepted(message());
+        let plain = parcel(&event, stamp(), None).unwrap();
+        assert_eq!((plain.id.as_str(), plain.event.as_str(), plain.line.as_str()), ("msg_42", "message.sent", "p alice bob"));
+        let wire = json!({"type": 1, "message": "hi", "messageID": "42", "senderUserID": "alice", "timestamp": 1_732_270_000_999_u64,
+                          "conversationType": 0, "messageSeq": 7, "orderKey": 99, "toUserID": "bob", "extendedData": "e"});
+        let expected = json!({"type": "message.sent", "timestamp": 1_732_270_000, "data": {"message": wire}});
+        assert_eq!(parsed(&plain.body), expected);
+        let mut both = parsed(&parcel(&event, stamp(), Some(&vendor())).unwrap().body);
+        let signature = both["signature"].take();
+        assert_eq!(signature, sign::vendor("secret", 1_732_270_000, "n"));
+        let fields = json!({
+            "type": "message.sent", "timestamp": 1_732_270_000, "data": {"message": wire}, "appid": 5, "nonce": "n", "signature": null,
+            "request_id": "msg_42", "event": "send_msg", "from_user_id": "alice", "conv_id": "bob", "conv_type": 0, "msg_id": "42",
+            "payload": "e", "msg_type": 1, "sub_msg_type": 0, "msg_body": "hi", "msg_seq": 7, "msg_time": 1_732_270_000_999_u64,
+            "send_result": 0,
+        });
+        assert_eq!(both, fields);
+    }
+
+    #[test]
+    fn the_question_holds_the_vendors_fields_and_our_message() {
+        let body = parsed(&question(&request(), &stamp(), None));
+        let wire = json!({"type": 1, "message": "hi", "messageID": "0", "senderUserID": "alice", "timestamp": 1_732_270_000_999_u64,
+                          "conversationType": 0, "orderKey": 0, "toUserID": "bob", "extendedData": "e"});
+        let expected = json!({
+            "type": "message.before_send", "event": "before_send_msg", "timestamp": 1_732_270_000, "request_id": "evt_1",
+            "from_user_id": "alice", "conv_id": "bob", "conv_type": 0, "msg_id": "", "payload": "e", "msg_type": 1, "sub_msg_type": 0,
+            "msg_body": "hi", "data": {"message": wire, "edit": false},
+        });
+        assert_eq!(body, expected);
+        let body = parsed(&question(&request(), &stamp(), Some(&vendor())));
+        assert_eq!((&body["appid"], &body["nonce"]), (&json!(5), &json!("n")));
+        assert_eq!(body["signature"], sign::vendor("secret", 1_732_270_000, "n"));
+    }
+
+    #[test]
+    fn every_event_has_a_name_that_can_be_chosen_and_a_line() {
+        let (room, group, session) = (RoomId::trusted("r"), GroupId::trusted("g"), SessionId::trusted("s"));
+        let (by, users) = (user("alice"), vec![user("bob")]);
+        let with = |body: Body| Arc::new(Message { body, ..(*message()).clone() });
+        let events = [
+            (Event::MessageAccepted(message()), "p alice bob"),
+            (Event::MessageAccepted(with(Body::Command(vec![1].into()))), "p alice bob"),
+            (Event::MessageAccepted(with(Body::Barrage("b".into()))), "p alice bob"),
+            (Event::MessageRevoked { message: message(), by: by.clone() }, "p alice bob"),
+            (Event::MessageEdited { message: message(), by: by.clone() }, "p alice bob"),
+            (Event::RoomCreated(room.clone()), "r r"),
+            (Event::RoomEntered { room: room.clone(), user: by.clone() }, "r r"),
+            (Event::RoomLeft { room: room.clone(), user: by.clone(), kicked: false }, "r r"),
+            (Event::RoomDestroyed(room), "r r"),
+            (Event::GroupCreated { group: group.clone(), owner: by.clone(), users: users.clone() }, "g g"),
+            (Event::GroupJoined { group: group.clone(), users: users.clone(), by: by.clone() }, "g g"),
+            (Event::GroupLeft { group: group.clone(), user: by.clone() }, "g g"),
+            (Event::GroupKicked { group: group.clone(), users, by: by.clone() }, "g g"),
+            (Event::GroupDismissed { group, by: by.clone() }, "g g"),
+            (Event::SessionStarted { user: by.clone(), session: session.clone() }, "u alice"),
+            (Event::SessionEnded { user: by, session }, "u alice"),
+        ];
+        let names: Vec<&str> = events.iter().map(|(event, _)| name_of(event).unwrap()).collect();
+        assert_eq!(names, Webhooks::EVENTS);
+        for (event, line) in &events {
+            let parcel = parcel(event, stamp(), Some(&vendor())).unwrap();
+            assert_eq!(parcel.line, *line);
+            assert_eq!(parsed(&parcel.body)["type"], parcel.event.as_str());
+        }
+        assert!(name_of(&Event::Lagged { missed: 1 }).is_none());
+    }
+}
