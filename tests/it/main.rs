@@ -5,6 +5,7 @@
 //! No test sleeps to see an effect; it waits for the reply or the event, and a wait that fails prints what did arrive.
 
 mod api;
+mod api_care;
 mod api_rights;
 mod attack;
 mod backup;

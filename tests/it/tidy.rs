@@ -173,7 +173,7 @@ fn dependencies_stay_where_they_belong() {
         (&["clap", "tracing_subscriber", "anyhow"], &|path| path == "main.rs" || path.starts_with("cli/")),
         (&["hyper", "hyper_util", "http_body_util"], &|path| path == "webhooks/client.rs"),
         (&["prometheus_client"], &|path| path.starts_with("metrics/")),
-        (&["rustls", "tokio_rustls"], &|path| path == "http/tls.rs" || path == "http/stream.rs"),
+        (&["rustls", "tokio_rustls"], &|path| ["http/tls.rs", "http/stream.rs", "webhooks/client.rs"].contains(&path)),
         (&["sd_notify"], &|path| path == "cli/supervisor.rs"),
         (&["opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp", "tracing_opentelemetry"], &|path| {
             path == "cli/otlp.rs" || path == "cli/logs.rs"
