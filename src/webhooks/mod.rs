@@ -5,7 +5,7 @@
 //!   conversations ─► Reviewer ───────────────────────────────┴──────────────────► Asker ─► Client ─► backend
 //! ```
 //! `WEBHOOKS.md` beside this file is the description for those who write a backend: bodies, headers, answers, guarantees,
-//! and how a signature is checked. Knows no actor and no HTTP server: it is an [`Outlet`] of events and a
+//! and how a signature is checked. Knows no actor and no HTTP server: it is an `Outlet` of events and a
 //! [`Moderator`](crate::hooks::Moderator), both given to the broker as it starts.
 //!
 //! What a `kill -9` can lose: no message. A message is told from the moment it is durable, in the order of commits, and the
