@@ -4,7 +4,7 @@ import { make } from '../page/dom.js';
 import { ask, id } from './api.js';
 import { doAfterAsking, failureText } from './ask.js';
 import { Listing, page, rowButton } from './lists.js';
-import { count, momentText, say } from './text.js';
+import { bytesText, count, momentText, say } from './text.js';
 import { heading } from './people.js';
 
 export function webhooks(root) {
@@ -33,19 +33,20 @@ export function webhooks(root) {
   }
 }
 
-/** Every figure it tells, whichever there are. */
+/** How each figure is told; those without one are counts. */
+const FIGURES = {
+  url: (value) => value || '–', beforeSendUrl: (value) => value || '–', lastError: (value) => value || '–', queueBytes: bytesText,
+  oldestTime: (time) => (time > 0 ? momentText(time) : '–'), lastErrorTime: (time) => (time > 0 ? momentText(time) : '–'),
+};
+
+/** The figures of this moment. */
 function showState(card, told) {
-  const facts = Object.entries(told).filter(([, value]) => typeof value !== 'object').map(([key, value]) => {
+  const facts = Object.entries(told).map(([key, value]) => {
     const name = make('dt');
     say(name, `hook_${key}`);
-    // What this page has no word for keeps its own.
-    if (name.textContent.startsWith('hook_')) name.textContent = key;
-    return make('div', {}, name, make('dd', { textContent: typeof value === 'number' ? count(value) : `${value}` }));
+    return make('div', {}, name, make('dd', { textContent: (FIGURES[key] ?? count)(value) }));
   });
   card.replaceChildren(make('dl', { className: 'facts' }, ...facts));
-  for (const [key, value] of Object.entries(told).filter(([, one]) => Array.isArray(one) && one.length > 0)) {
-    card.append(make('h3', { textContent: key }), make('ul', { className: 'plain-list' }, ...value.map((one) => make('li', { className: 'code', textContent: typeof one === 'string' ? one : one.url ?? JSON.stringify(one) }))));
-  }
 }
 
 function letters(changed) {
