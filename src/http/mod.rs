@@ -46,6 +46,12 @@ use crate::broker::Broker;
 
 pub use serve::{ServeError, Server};
 
+/// What follows the scheme `Bearer`, whose case does not matter. Source: RFC 9110, 11.1.
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+}
+
 impl Broker {
     /// Mounts every route on a host's own actix-web application, under any scope:
     /// `App::new().service(web::scope("/im").configure(|app| broker.configure(app)))`.

@@ -68,6 +68,8 @@ async fn nobody_logs_in_as_the_servers_own_user() {
     let mut client = world.connect().await;
     let refused = client.refused("login", json!({"userID": "system", "token": world.token("system")})).await;
     assert_eq!(refused.code, 6_000_103);
+    let ban = world.any_backend().refused("PUT /users/system/ban", json!({})).await;
+    assert_eq!(ban, (400, 6_000_001), "there is nobody to keep out");
 }
 
 #[tokio::test]

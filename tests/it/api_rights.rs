@@ -117,6 +117,18 @@ async fn bodies_are_json_bounded_and_understood() {
 }
 
 #[tokio::test]
+async fn the_scheme_may_be_written_in_any_case() {
+    let world = World::start();
+    let key = ApiKeyFile::of(&world.broker.config().server.data_dir).make("any", vec![Scope::All], 0, 0).unwrap();
+    for (authorization, status) in
+        [(format!("bearer {key}"), 200), (format!("BEARER  {key}"), 200), (format!("Basic {key}"), 401), (key, 401)]
+    {
+        let answer = fetch(world.address(), "GET /api/v1/stats", &[("Authorization", &authorization)], "").await;
+        assert_eq!(answer.status, status, "{authorization}");
+    }
+}
+
+#[tokio::test]
 async fn each_key_has_its_rate_and_is_told_when_to_come_again() {
     let world = World::builder().frozen().config(|config| (config.api.requests_per_second, config.api.requests_burst) = (2, 3)).start();
     let (one, two) = (world.backend("one", &[Scope::All]), world.backend("two", &[Scope::OpsRead]));

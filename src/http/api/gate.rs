@@ -15,16 +15,15 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 
-use super::answer::Failure;
 use super::{PREFIX, document};
 use crate::auth::Scope;
 use crate::broker::Broker;
 use crate::broker::backend::{Answer, Before, CallName};
 use crate::http::audit::note;
+use crate::http::bearer;
 use crate::http::connection::Connection;
 use crate::http::console;
 use crate::http::problem::problem;
-use crate::model::Refusal;
 
 pub(super) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 pub(super) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
@@ -91,8 +90,7 @@ fn caller_of(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Result<
         request.extensions_mut().insert(caller);
         return Ok(Caller { name: CONSOLE.to_owned(), who, may: true });
     }
-    let key =
-        given.and_then(|value| value.strip_prefix("Bearer ")).and_then(|key| ring.check(key.trim(), clock.elapsed(), clock.wall_ms()));
+    let key = given.and_then(bearer).and_then(|key| ring.check(key, clock.elapsed(), clock.wall_ms()));
     let caller = key.map(|key| Caller { may: key.may(scope), who: key.name.clone(), name: key.name });
     caller.ok_or_else(|| {
         Box::new(match given {
@@ -146,8 +144,10 @@ pub(super) async fn pass(
         return Ok(refuse(request, problem(StatusCode::FORBIDDEN, 6_000_541, &detail)));
     }
     if let Err(retry) = broker.backend.calls.check(&caller.name) {
-        let failure = Failure(Refusal::RateLimited { retry_after_ms: retry.ms });
-        return Ok(refuse(request, failure.error_response()));
+        let detail = format!("{} calls more often than api.requests_per_second, retry after {} ms", caller.name, retry.ms);
+        let mut response = problem(StatusCode::TOO_MANY_REQUESTS, 6_000_005, &detail);
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(retry.ms.div_ceil(1000)));
+        return Ok(refuse(request, response));
     }
     if request.method() == Method::GET {
         return next.call(request).await;

@@ -113,7 +113,7 @@ pub(super) struct RoomPath {
 pub(super) struct GroupPath {
     /// The group: 1 to 32 bytes of letters, digits and punctuation.
     #[serde(rename = "groupID")]
-    #[param(min_length = 1, max_length = 64, pattern = r"^[A-Za-z0-9!#$%&()+:;<=.>?@\[\]^_{}|~-]+$")]
+    #[param(min_length = 1, max_length = 32, pattern = r"^[A-Za-z0-9!#$%&()+:;<=.>?@\[\]^_{}|~-]+$")]
     group_id: String,
 }
 
@@ -123,7 +123,7 @@ pub(super) struct GroupPath {
 pub(super) struct MemberPath {
     /// The group.
     #[serde(rename = "groupID")]
-    #[param(min_length = 1, max_length = 64, pattern = r"^[A-Za-z0-9!#$%&()+:;<=.>?@\[\]^_{}|~-]+$")]
+    #[param(min_length = 1, max_length = 32, pattern = r"^[A-Za-z0-9!#$%&()+:;<=.>?@\[\]^_{}|~-]+$")]
     group_id: String,
     /// The member.
     #[serde(rename = "userID")]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, get, post, web};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use super::objects::Session;
 use crate::broker::Broker;
 use crate::hooks::Event;
 use crate::http::console::ConsoleCaller;
+use crate::http::problem::problem;
 use crate::metrics::class_label;
 use crate::model::{Conversation, Message, Refusal};
 use crate::protocol::{Dress, Variant, encode_dressed};
@@ -148,7 +149,9 @@ pub(super) struct SessionPath {
 pub(super) async fn kick_session(Host(broker): Host, path: web::Path<SessionPath>) -> Answer {
     let users = broker.users();
     let session = users.sessions(None).into_iter().find(|session| session.session.as_str() == path.session_id);
-    let session = session.ok_or_else(|| Refusal::ConversationMissing(format!("of session {}", path.session_id)))?;
+    let Some(session) = session else {
+        return Ok(problem(StatusCode::NOT_FOUND, 6_000_001, &format!("there is no session {}", path.session_id)));
+    };
     users.kick(&session.user, Some(&session.session)).await?;
     done()
 }

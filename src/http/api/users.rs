@@ -273,6 +273,9 @@ pub(super) struct Banned {
 #[put("/users/{userID}/ban")]
 pub(super) async fn ban_user(Host(broker): Host, path: web::Path<UserPath>, Body(call): Body<BanTerms>) -> Answer {
     let user = path.user(&broker)?;
+    if broker.core.is_system(&user) {
+        return Err(Invalid::new("userID", "is the server's own user, whom nobody logs in as").into());
+    }
     if call.reason.len() > REASON_BYTES_MAX {
         return Err(Invalid::too_long("reason", call.reason.len(), REASON_BYTES_MAX).into());
     }

@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 
 use crate::broker::Broker;
+use crate::http::bearer;
 use crate::http::connection::Connection;
 use crate::model::{Refusal, UserId};
 
@@ -13,7 +14,7 @@ use crate::model::{Refusal, UserId};
 /// [`Refusal::NotLoggedIn`] without one, [`Refusal::TokenInvalid`], [`Refusal::TokenExpired`].
 pub(super) fn of_header(broker: &Broker, request: &HttpRequest) -> Result<UserId, Refusal> {
     let given = request.headers().get(header::AUTHORIZATION).ok_or(Refusal::NotLoggedIn)?;
-    let token = given.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or(Refusal::TokenInvalid)?.trim();
+    let token = given.to_str().ok().and_then(bearer).ok_or(Refusal::TokenInvalid)?;
     let limits = &broker.config().limits;
     let of_files = broker.core.media.tokens.identify(token, limits);
     let claims = match (of_files, &broker.tokens) {
