@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 use serde_json::json;
 
-use crate::actors::outbox::{Drain, Lossy, Outbox, OutboxLimits, Push};
+use crate::actors::connection::outbox::{Drain, Lossy, Outbox, OutboxLimits, Push};
 use crate::clock::SystemClock;
 use crate::media::{MediaOptions, probe_bytes};
 use crate::model::{Body, Conversation, Fate, GroupId, Limits, LocalMessageId, MediaKind, Mentions, Message, Priority, Terms, UserId};

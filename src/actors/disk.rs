@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::core::Core;
+use super::context::Core;
 use crate::model::Refusal;
 
 /// Our choice: with the default of 256 MiB a disk that takes 128 MiB a second is noticed in time.

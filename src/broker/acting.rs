@@ -6,8 +6,9 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::Broker;
-use crate::actors::errand::{self, As};
-use crate::actors::{answer, answered};
+use crate::actors::runtime::reply::{answer, answered};
+use crate::actors::session::on_behalf;
+use crate::actors::session::on_behalf::As;
 use crate::model::{Refusal, UserId};
 use crate::protocol::Work;
 use crate::store::{Store, StoreError};
@@ -28,7 +29,7 @@ impl Broker {
     /// The same, with the result as JSON text.
     pub(crate) async fn run(&self, whom: As, op: &str, args: &Value) -> Result<String, Refusal> {
         let work = Work::decode(op, &args.to_string(), &self.core.config().limits)?;
-        errand::run(self.core.clone(), whom, work).await
+        on_behalf::run(self.core.clone(), whom, work).await
     }
 
     /// Reads the store beside every actor.

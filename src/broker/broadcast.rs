@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::Broker;
-use crate::actors::core::Core;
-use crate::actors::lane::order_key_at;
-use crate::actors::{answer, answered};
+use crate::actors::context::Core;
+use crate::actors::conversation::publish::order_key_at;
+use crate::actors::runtime::reply::{answer, answered};
 use crate::model::{Broadcast, Draft, Refusal, UserId};
 use crate::protocol::broadcast_event;
 

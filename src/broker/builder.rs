@@ -12,19 +12,20 @@ use tokio::sync::{broadcast, watch};
 
 use super::Broker;
 use super::backend::Backend;
-use crate::actors::archive::ArchiveHandle;
-use crate::actors::core::{Core, LinkRegistry};
-use crate::actors::directory::Shelf;
+use crate::actors::connection::last_seen::Left;
+use crate::actors::connection::presence::Presence;
+use crate::actors::connection::status::StatusBoard;
+use crate::actors::context::{Core, LinkRegistry};
 use crate::actors::disk::{self, Disk, FreeSpace, free_space};
-use crate::actors::handed::Handed;
-use crate::actors::left::Left;
+use crate::actors::load;
+use crate::actors::load::PressureCell;
+use crate::actors::maintenance::reaper::Reaper;
 use crate::actors::media::{MediaDesk, keep_tidy};
-use crate::actors::mint::Mint;
-use crate::actors::presence::Presence;
-use crate::actors::pulse::{self, PressureCell};
-use crate::actors::reaper::Reaper;
 use crate::actors::room::Wake;
-use crate::actors::status::StatusBoard;
+use crate::actors::runtime::archive::ArchiveHandle;
+use crate::actors::runtime::ids::Mint;
+use crate::actors::runtime::registry::Shelf;
+use crate::actors::runtime::watermark::Handed;
 use crate::audit::Audit;
 use crate::auth::{MediaTokens, SecretError, SecretSource, Tokens};
 use crate::clock::{Clock, SystemClock};
@@ -239,7 +240,7 @@ impl BrokerBuilder {
             settings: ArcSwap::new(config),
         });
         Reaper::start(core.clone());
-        core.arbiter.spawn(pulse::beat(core.clone()));
+        core.arbiter.spawn(load::beat(core.clone()));
         core.arbiter.spawn(disk::watch(core.clone()));
         let its_core = core.clone();
         core.arbiter.spawn(async move {

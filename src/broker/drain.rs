@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::builder::CoreThread;
-use crate::actors::core::Core;
+use crate::actors::context::Core;
 use crate::protocol::CloseCode;
 use crate::webhooks::Webhooks;
 

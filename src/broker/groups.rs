@@ -3,8 +3,8 @@
 use tokio::sync::oneshot;
 
 use super::Broker;
-use crate::actors::answered;
 use crate::actors::group::WhoOwns;
+use crate::actors::runtime::reply::answered;
 use crate::model::{GroupId, GroupInfo, Refusal, UserId};
 
 /// Everything about groups; see [`Broker::groups`].

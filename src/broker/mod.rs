@@ -28,9 +28,11 @@ pub use self::groups::Groups;
 pub use self::rooms::{RoomPortrait, Rooms};
 pub use self::subscribe::Subscription;
 pub use self::users::{SessionPortrait, Users};
-use crate::actors::core::Core;
-use crate::actors::lane::Publish;
-use crate::actors::{answered, peer, trace};
+use crate::actors::context::Core;
+use crate::actors::conversation::peer;
+use crate::actors::conversation::publish::Publish;
+use crate::actors::runtime::reply::answered;
+use crate::actors::runtime::trace;
 use crate::audit::Audit;
 use crate::auth::{SecretSource, Tokens};
 use crate::config::Config;
@@ -262,7 +264,7 @@ impl Broker {
     /// Whether the actors' thread takes its turns: false when one does not come within `patience`. For a watchdog.
     pub async fn is_alive(&self, patience: Duration) -> bool {
         let (reply, turn) = oneshot::channel();
-        let asked = self.core.arbiter.spawn(async move { crate::actors::answer(reply, Ok(())) });
+        let asked = self.core.arbiter.spawn(async move { crate::actors::runtime::reply::answer(reply, Ok(())) });
         asked && tokio::time::timeout(patience, answered(turn)).await.is_ok_and(|turn| turn.is_ok())
     }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
 use super::Broker;
-use crate::actors::answered;
-use crate::actors::mint::made_ms;
 use crate::actors::room::{Abolish, About, Expel, Found, Portrait};
+use crate::actors::runtime::ids::made_ms;
+use crate::actors::runtime::reply::answered;
 use crate::model::{Attributes, Invalid, Refusal, RoomAttribute, RoomId, RoomInfo, UserId};
 use crate::protocol::RoomStart;
 

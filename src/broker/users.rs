@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Broker;
-use crate::actors::answered;
-use crate::actors::status::{OnlineStatus, Status};
-use crate::actors::user_admin::{Kick, SetBan};
+use crate::actors::connection::status::{OnlineStatus, Status};
+use crate::actors::runtime::reply::answered;
+use crate::actors::user::admin::{Kick, SetBan};
 use crate::model::{Ban, DeviceId, Refusal, SessionId, UserId, UserProfile};
 
 /// One session that is logged in.
@@ -80,7 +80,7 @@ impl Users {
             None => core.links.all(),
         };
         links.sort_by_key(|link| link.number);
-        let portrait = |link: &std::sync::Arc<crate::actors::link::Link>| {
+        let portrait = |link: &std::sync::Arc<crate::actors::connection::Link>| {
             let identity = link.identity()?;
             Some(SessionPortrait {
                 session: link.session.clone(),

@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header};
 use super::connection::Connection;
 use super::origin;
 use super::problem::problem;
-use crate::actors::core::Core;
+use crate::actors::context::Core;
 
 /// Judges one request for `/ws`.
 ///

@@ -13,8 +13,8 @@ use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream as AsyncTcpStream;
 use socket2::SockRef;
 
-use crate::actors::core::Core;
-use crate::actors::link::Socket;
+use crate::actors::connection::Socket;
+use crate::actors::context::Core;
 use crate::broker::Broker;
 
 /// How long the kernel may hold bytes nobody acknowledges before it gives the connection up. Our choice: the grace

@@ -14,8 +14,8 @@ use tokio_util::codec::Decoder;
 
 use super::guard::{FrameGuard, GuardError, GuardLimits};
 use super::reassemble::{Assembled, ReassembleError, Reassembler};
-use crate::actors::core::Core;
-use crate::actors::link::Link;
+use crate::actors::connection::Link;
+use crate::actors::context::Core;
 use crate::actors::session::{Gone, Inbound, Session};
 use crate::actors::user::Ended;
 use crate::protocol::CloseCode;

@@ -11,7 +11,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::wire::{Desk, Wire};
-use crate::actors::core::Core;
+use crate::actors::context::Core;
 
 /// Sockets written before others of the thread have a turn: readers, sessions, the pages.
 const WIRES_PER_TURN: usize = 32;

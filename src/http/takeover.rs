@@ -22,7 +22,7 @@ use super::connection::Connection;
 use super::shard::Shard;
 use super::stream::{Pipe, Stream};
 use super::wire;
-use crate::actors::core::Core;
+use crate::actors::context::Core;
 use crate::broker::Broker;
 
 /// The path of the WebSocket. Source: design 5.2.

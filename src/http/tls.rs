@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::certificate::good_until;
-use crate::actors::core::Core;
+use crate::actors::context::Core;
 use crate::config::{self, TlsVersion};
 
 /// A file of certificates or a key is some kilobytes.

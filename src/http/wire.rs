@@ -22,9 +22,9 @@ use tokio_util::codec::Encoder;
 use super::inbound::{End, Ponger, Reader};
 use super::shard::Shard;
 use super::stream::Pipe;
-use crate::actors::core::Core;
-use crate::actors::link::{Link, Socket};
-use crate::actors::outbox::Drain;
+use crate::actors::connection::outbox::Drain;
+use crate::actors::connection::{Link, Socket};
+use crate::actors::context::Core;
 
 /// Bytes taken from the outbox per write.
 const DRAIN_BYTES: usize = 16 * 1024;

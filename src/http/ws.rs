@@ -20,8 +20,8 @@ use tokio_util::codec::Encoder;
 use super::admission::admit;
 use super::connection::Connection;
 use super::inbound::{Ponger, Reader};
-use crate::actors::link::{Link, Socket};
-use crate::actors::outbox::Drain;
+use crate::actors::connection::outbox::Drain;
+use crate::actors::connection::{Link, Socket};
 use crate::broker::Broker;
 
 /// Bytes taken from the outbox per poll of the writer: enough to fill a socket's buffer a few times, little enough

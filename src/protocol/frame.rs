@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::ops::Op;
+use super::request::Op;
 use crate::model::{Invalid, Limits, Refusal};
 
 /// A frame that was understood as far as its id.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::actors::answered;
-use crate::actors::book_load::{self, sight};
-use crate::actors::core::Core;
+use crate::actors::context::Core;
 use crate::actors::room::Authorize;
-use crate::actors::session_ops::ask;
+use crate::actors::runtime::reply::answered;
+use crate::actors::session::dispatch::ask;
+use crate::actors::user::list::load;
+use crate::actors::user::list::load::sight;
 use crate::model::{Body, Child, Conversation, FileUid, MediaRecord, Message, Refusal, UserId};
 use crate::store::{Store, StoreError};
 
@@ -75,7 +76,7 @@ fn look_up(store: &dyn Store, me: &UserId, file: FileUid, now_ms: u64, unsent_ms
                 None => continue,
             },
             Conversation::Room(..) if rooms.contains(&conversation) => continue,
-            Conversation::Room(..) if book_load::may_read(store, me, &conversation, seq)? => 1,
+            Conversation::Room(..) if load::may_read(store, me, &conversation, seq)? => 1,
             Conversation::Room(..) => continue,
         };
         let sight = sight(store, me, &conversation, first_seq)?;

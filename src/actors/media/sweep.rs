@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::access::carries;
 use super::uploads::{self, delete_blobs};
 use super::{MediaDesk, PAGE};
-use crate::actors::core::Core;
+use crate::actors::context::Core;
 use crate::model::{FileUid, MediaRecord, Refusal};
 use crate::store::{RowWrite, Store, StoreError};
 

@@ -9,8 +9,8 @@ use futures_util::FutureExt as _;
 use tokio::sync::{Notify, OwnedMutexGuard, oneshot};
 
 use super::MediaDesk;
-use crate::actors::core::Core;
-use crate::actors::{answer, answered};
+use crate::actors::context::Core;
+use crate::actors::runtime::reply::{answer, answered};
 use crate::media::{Blob, CHUNK_BYTES, Mark, Probed, Spool, clean_name, probe, probe_frame};
 use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
 use crate::store::RowWrite;

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::answer::{Answer, Problems, json, raw};
 use super::input::{Body, Host, decode_cursor, encode_cursor, limit, number_cursor};
 use super::objects::{Message, MessageDraft, SendMessage, send_args};
-use crate::actors::errand::As;
+use crate::actors::session::on_behalf::As;
 use crate::broker::Broker;
 use crate::broker::backend::CallName;
 use crate::model::{ConversationKind, Invalid, Refusal, UserId};

@@ -24,7 +24,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::origin;
 use super::problem::problem;
-use crate::actors::core::Core;
+use crate::actors::context::Core;
 use crate::broker::Broker;
 use crate::model::Refusal;
 use crate::protocol::code_of;

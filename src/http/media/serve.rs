@@ -13,7 +13,7 @@ use futures_util::{Stream, stream};
 use serde::Deserialize;
 
 use super::{caller, refused, text};
-use crate::actors::core::Core;
+use crate::actors::context::Core;
 use crate::actors::media::access;
 use crate::broker::Broker;
 use crate::http::problem::problem;

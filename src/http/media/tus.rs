@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::pace::{Broken, Pace};
 use super::uploads::{Asked, cut_short, own};
 use super::{caller, refused, text};
-use crate::actors::core::Core;
+use crate::actors::context::Core;
 use crate::actors::media::uploads::{self, Upload, Writing};
 use crate::broker::Broker;
 use crate::http::problem::problem;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::pace::{Broken, Pace};
 use super::{caller, refused, text};
-use crate::actors::core::Core;
+use crate::actors::context::Core;
 use crate::actors::media::uploads::{self, Abandon, Upload};
 use crate::broker::Broker;
 use crate::http::problem::problem;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::codes::{Fault, code, code_of};
 use super::input::Input;
-use crate::actors::errand::As;
+use crate::actors::session::on_behalf::As;
 use crate::broker::Broker;
 use crate::model::{GroupId, Refusal, RoomId, UserId};
 

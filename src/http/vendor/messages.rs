@@ -7,7 +7,7 @@ use super::body::{self, Words};
 use super::call::{Call, Done, Outcome, failed, partly};
 use super::codes::{Fault, code};
 use super::fields;
-use crate::actors::errand::As;
+use crate::actors::session::on_behalf::As;
 use crate::model::{Refusal, Target, UserId};
 use crate::protocol::Work;
 

@@ -6,8 +6,8 @@ use super::call::{Call, Outcome, failed, partly};
 use super::codes::{Fault, code};
 use super::fields;
 use super::input::Input;
-use crate::actors::errand::As;
-use crate::actors::status::OnlineStatus;
+use crate::actors::connection::status::OnlineStatus;
+use crate::actors::session::on_behalf::As;
 
 /// Users of one call. Source: spec 6.2, `UserRegister`, `QueryUserOnlineState`.
 const USERS_MAX: usize = 100;

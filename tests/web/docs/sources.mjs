@@ -27,7 +27,7 @@ export async function operations() {
 
 /** Operations of the vendor's that it knows and refuses. */
 export async function refusedOperations() {
-  const code = await readFile(join(SRC, 'protocol/later.rs'), 'utf8');
+  const code = await readFile(join(SRC, 'protocol/request/unsupported.rs'), 'utf8');
   return namesIn(code.slice(0, code.indexOf('];')), /"([a-z][A-Za-z]+)"()/g);
 }
 

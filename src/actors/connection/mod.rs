@@ -1,0 +1,155 @@
+//! What everyone but the session actor needs to know of a connection: who it is, its outbox, its deadlines.
+
+pub(crate) mod feed;
+pub(crate) mod last_seen;
+pub(crate) mod outbox;
+pub(crate) mod presence;
+pub(crate) mod status;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use self::feed::Notices;
+use self::outbox::Outbox;
+use crate::actors::runtime::watermark::Handed;
+use crate::model::{DeviceId, SessionId, UserId};
+use crate::protocol::{CloseCode, Variant};
+
+/// The socket below a connection, as far as it can be cut from outside.
+pub(crate) trait Socket: fmt::Debug + Send + Sync + 'static {
+    /// Ends both directions at once, whatever is queued.
+    fn cut(&self);
+}
+
+/// Who is at the other end; known from login on.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) user: UserId,
+    pub(crate) device: DeviceId,
+    pub(crate) variant: Variant,
+    /// Where conversations tell this user what happened.
+    pub(crate) notices: Arc<Notices>,
+}
+
+/// One connection. Shared by the socket's tasks, the session actor, the owners that deliver to it and the reaper.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// Unique in this process: cheaper to compare than the session id.
+    pub(crate) number: u64,
+    pub(crate) session: SessionId,
+    pub(crate) outbox: Outbox,
+    pub(crate) opened: Duration,
+    /// How often its client is asked to ping.
+    pub(crate) heartbeat: Duration,
+    socket: Option<Box<dyn Socket>>,
+    identity: OnceLock<Identity>,
+    heard_ms: AtomicU64,
+    token_expires_ms: AtomicU64,
+    warned_of_ms: AtomicU64,
+    finished: AtomicBool,
+    floor: AtomicU64,
+}
+
+impl Link {
+    pub(crate) fn new(number: u64, outbox: Outbox, socket: Option<Box<dyn Socket>>, now: Duration, heartbeat: Duration) -> Self {
+        let link = Self {
+            number,
+            session: SessionId::trusted(&format!("s{number:x}")),
+            outbox,
+            opened: now,
+            heartbeat,
+            socket,
+            identity: OnceLock::new(),
+            heard_ms: AtomicU64::new(0),
+            token_expires_ms: AtomicU64::new(u64::MAX),
+            warned_of_ms: AtomicU64::new(0),
+            finished: AtomicBool::new(false),
+            floor: AtomicU64::new(u64::MAX),
+        };
+        link.heard(now);
+        link
+    }
+
+    /// Who logged in; `None` before.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.get()
+    }
+
+    /// Fixes who this is. False when it was fixed before.
+    pub(crate) fn identify(&self, identity: Identity) -> bool {
+        self.identity.set(identity).is_ok()
+    }
+
+    /// What this client may be shown. Before login nothing is delivered, so the newest does.
+    pub(crate) fn variant(&self) -> Variant {
+        self.identity().map_or(Variant::Full, |identity| identity.variant)
+    }
+
+    /// Something came from the client.
+    pub(crate) fn heard(&self, now: Duration) {
+        self.heard_ms.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// For how long nothing came from the client.
+    pub(crate) fn silent_for(&self, now: Duration) -> Duration {
+        now.saturating_sub(Duration::from_millis(self.heard_ms.load(Ordering::Relaxed)))
+    }
+
+    /// The session may last until then, Unix milliseconds.
+    pub(crate) fn token_expires(&self, at_ms: u64) {
+        self.token_expires_ms.store(at_ms, Ordering::Relaxed);
+    }
+
+    /// When the token ends, Unix milliseconds; `u64::MAX` before login.
+    pub(crate) fn token_expires_at(&self) -> u64 {
+        self.token_expires_ms.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client still has to be warned of this expiry; says so once per token.
+    pub(crate) fn should_warn_of(&self, expires_ms: u64) -> bool {
+        self.warned_of_ms.swap(expires_ms, Ordering::Relaxed) != expires_ms
+    }
+
+    /// Stored messages up to this commit are not delivered live: they come by replay, or came before this session.
+    /// Nothing stored is delivered live before this was said.
+    pub(crate) fn live_after(&self, commit: u64) {
+        self.floor.store(commit, Ordering::Relaxed);
+    }
+
+    /// See [`Link::live_after`].
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor.load(Ordering::Relaxed)
+    }
+
+    /// Everything up to this commit that concerns this user was put into the outbox.
+    pub(crate) fn has_up_to(&self, handed: &Handed) -> u64 {
+        match self.floor() {
+            u64::MAX => 0,
+            floor => handed.mark_after(floor),
+        }
+    }
+
+    /// Ends the session once what is queued has been read. The first reason wins.
+    pub(crate) fn close(&self, code: CloseCode) {
+        self.outbox.close(code.number(), code.label());
+    }
+
+    /// Nothing more will be written: the close frame is out, or nobody reads.
+    pub(crate) fn finish(&self) {
+        self.finished.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Link::finish`] was said.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Relaxed)
+    }
+
+    /// Frees the socket, whatever state it is in.
+    pub(crate) fn cut(&self) {
+        if let Some(socket) = &self.socket {
+            socket.cut();
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What a session that is logged in may ask for: each operation is handed to its owner, and the owner's answer
+//! becomes a reply.
+
+use bytestring::ByteString;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::messages::authorize;
+use super::{Answerer, Session};
+use crate::actors::connection::outbox::Dropped;
+use crate::actors::conversation::peer;
+use crate::actors::conversation::publish::{Accepted, Publish};
+use crate::actors::room;
+use crate::actors::room::{Entry, Which};
+use crate::actors::runtime::reply::answer;
+use crate::actors::runtime::reply::{Reply, answered};
+use crate::actors::user::list::load::{Sight, sight};
+use crate::actors::user::profile::AskUser;
+use crate::actors::user::search::AskSearch;
+use crate::actors::user::{EnterRoom, LeaveAllRooms, LeaveRoom, QueryUsers};
+use crate::actors::view::message::Dresser;
+use crate::model::{Conversation, Draft, Invalid, MessageClass, Refusal, RoomId, RoomInfo, Target, UserId, UserProfile};
+use crate::protocol::{
+    Encoded, HistoryQuery, PageCut, RoomWork, Variant, Work, encode_dressed, encode_reply, encode_reply_raw, error_users, room_full,
+    user_full, user_wire,
+};
+use crate::rate::DropReason;
+use crate::store::{Anchor, Page, PageRead, Store, StoreError};
+
+pub(super) type Asked<T> = Result<oneshot::Receiver<Result<T, Refusal>>, Refusal>;
+
+/// Makes the two ends of an answer and hands one to the owner.
+pub(crate) fn ask<T>(tell: impl FnOnce(Reply<T>) -> Result<(), Refusal>) -> Asked<T> {
+    let (reply, outcome) = oneshot::channel();
+    tell(reply)?;
+    Ok(outcome)
+}
+
+pub(super) fn reply_json<T>(make: impl FnOnce(T) -> serde_json::Value) -> impl FnOnce(u64, T) -> ByteString {
+    move |id, value| encode_reply(id, &make(value))
+}
+
+impl Session {
+    /// Hands an operation on. Everything in it was checked for itself; who may do it is the owner's decision.
+    pub(super) fn dispatch(&self, work: Work, me: &UserProfile, answerer: Answerer) {
+        match work {
+            Work::SendMessage { target, draft } => self.send(target, draft, me, answerer),
+            Work::QueryHistory(query) => self.query_history(query, me, answerer),
+            Work::QueryUsersInfo { users } => {
+                let core = self.core.clone();
+                let asked = ask(|reply| core.users.tell(&core, &me.id, QueryUsers { users, reply }));
+                answerer.later(asked, reply_json(users_info));
+            }
+            Work::Entry(work) => self.dispatch_entry(work, me, answerer),
+            Work::Message(work) => self.dispatch_message(work, me, answerer),
+            Work::User(work) => {
+                let (core, number) = (self.core.clone(), self.link.number);
+                let asked = ask(|reply| core.users.tell(&core, &me.id, AskUser { work, number, reply }));
+                answerer.later(asked, reply_json(|result| result));
+            }
+            Work::Search(work) => {
+                let (core, variant) = (self.core.clone(), self.link.variant());
+                let asked = ask(|reply| core.users.tell(&core, &me.id, AskSearch { work, variant, reply }));
+                answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+            }
+            Work::Room(work) => self.dispatch_room(work, me, answerer),
+            Work::Group(work) => self.dispatch_group(work, me, answerer),
+        }
+    }
+
+    fn dispatch_room(&self, work: RoomWork, me: &UserProfile, answerer: Answerer) {
+        let (core, number) = (self.core.clone(), self.link.number);
+        match work {
+            RoomWork::Create { info, start } => self.enter(Entry::Create { info, start }, None, me, answerer),
+            RoomWork::Enter { info, start } => self.enter(Entry::Enter { info, start }, None, me, answerer),
+            RoomWork::Join { room } => self.enter(Entry::Join { room }, None, me, answerer),
+            RoomWork::Switch { from, info, start: Some(start) } => self.enter(Entry::Enter { info, start }, Some(from), me, answerer),
+            RoomWork::Switch { from, info, start: None } => self.enter(Entry::Join { room: info.id }, Some(from), me, answerer),
+            RoomWork::LeaveAll => {
+                let asked = ask(|reply| core.users.tell(&core, &me.id, LeaveAllRooms { number, reply }));
+                answerer.later(asked, reply_json(|rooms| json!({"roomIDs": rooms})));
+            }
+            RoomWork::Leave { room } => {
+                let asked = ask(|reply| core.users.tell(&core, &me.id, LeaveRoom { number, room: room.clone(), reply }));
+                answerer.later(asked, reply_json(move |()| json!({"roomID": room})));
+            }
+            RoomWork::QueryMemberList { room, count, next } => {
+                self.room_members(&room, me, Which::Page { next, count }, answerer, {
+                    let room = room.clone();
+                    move |page| json!({"roomID": room, "memberList": page.members.iter().map(user_wire).collect::<Vec<_>>(), "nextFlag": page.next})
+                });
+            }
+            RoomWork::QueryMembers { room, users } => {
+                self.room_members(&room, me, Which::Users(users), answerer, {
+                    let room = room.clone();
+                    move |page| {
+                        let missing: Vec<_> = page.missing.into_iter().map(|user| (user, Refusal::NotInRoom(room.to_string()))).collect();
+                        let members: Vec<_> = page.members.iter().map(user_wire).collect();
+                        json!({"roomID": room, "memberList": members, "errorUserList": error_users(&missing)})
+                    }
+                });
+            }
+            RoomWork::QueryOnlineMemberCount { room } => {
+                self.room_members(&room, me, Which::Count, answerer, {
+                    let room = room.clone();
+                    move |page| json!({"roomID": room, "count": page.total})
+                });
+            }
+            RoomWork::QueryAttributes { room } => self.agreements(&room, me, room::Asked::Room, answerer),
+            RoomWork::QueryMembersAttributes { room, users } => self.agreements(&room, me, room::Asked::Members(users), answerer),
+            RoomWork::QueryMemberAttributesList { room, count, next } => {
+                self.agreements(&room, me, room::Asked::Page { next, count }, answerer);
+            }
+            RoomWork::ChangeAttributes { room, changes, terms, batch } => {
+                let asked = ask(|reply| core.rooms.tell(&core, &room, room::Agree { by: me.id.clone(), changes, terms, batch, reply }));
+                answerer.later(asked, reply_json(|result| result));
+            }
+            RoomWork::SetMembersAttributes { room, users, attributes, until_left } => {
+                let by = me.id.clone();
+                let asked = ask(|reply| core.rooms.tell(&core, &room, room::Describe { by, users, attributes, until_left, reply }));
+                answerer.later(asked, reply_json(|result| result));
+            }
+        }
+    }
+
+    fn agreements(&self, room: &RoomId, me: &UserProfile, what: room::Asked, answerer: Answerer) {
+        let core = self.core.clone();
+        let asked = ask(|reply| core.rooms.tell(&core, room, room::Agreements { asker: me.id.clone(), what, reply }));
+        answerer.later(asked, reply_json(|result| result));
+    }
+
+    pub(super) fn send(&self, target: Target, mut draft: Draft, me: &UserProfile, answerer: Answerer) {
+        let core = self.core.clone();
+        // Receipts are of kept messages in peer conversations and groups. Source: spec 3.12, Receipts.
+        draft.terms.receipt &= draft.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
+        let checked = draft.validate(&me.id, &target, &core.config().limits).map_err(Refusal::from);
+        let variant = self.link.variant();
+        let beyond = match &draft {
+            Draft { body, .. } if !variant.knows(body) => Some(format!("message kind {} in this SDK version", body.kind().number())),
+            Draft { mentions, .. } if !mentions.is_none() && !variant.knows_mentions() => Some("a mention below SDK 2.14.0".to_owned()),
+            _ => None,
+        };
+        let checked = checked.and(beyond.map_or(Ok(()), |what| Err(Refusal::Unsupported(what))));
+        if let Err(refusal) = checked {
+            return answerer.refuse(&refusal);
+        }
+        // A barrage that finds its room's mailbox full is shed, not refused: keep what its answer is made of.
+        let barrage = (draft.body.class() == MessageClass::Barrage).then(|| draft.clone());
+        let (sender, origin, by_host, from_outside) = (me.id.clone(), self.link.number, self.by_host, self.from_outside);
+        let span = answerer.span.clone();
+        let asked = ask(|reply| {
+            let publish = Publish { sender, origin, by_host, from_outside, target: target.clone(), draft, asked: None, reply, span };
+            match &target {
+                Target::Peer(to) => core.peers.tell(&core, &peer::key(&me.id, to), publish),
+                Target::Room(room) => core.rooms.tell(&core, room, publish),
+                Target::Group(group) => core.groups.tell(&core, group, publish),
+            }
+        });
+        match (asked, barrage, target) {
+            (Err(Refusal::Busy(_)), Some(draft), Target::Room(room)) => {
+                core.metrics.dropped(MessageClass::Barrage, draft.priority, DropReason::MailboxFull.label(), 1);
+                // The room has no time even to be told, so its sender is.
+                self.link.outbox.note_dropped(Dropped::barrage_of(draft.priority, 1));
+                let message = crate::actors::conversation::publish::unstored(&core, me.id.clone(), Conversation::Room(room, 0), draft, 0);
+                let frame = sent(answerer.id, &Encoded::new(&message), self.link.variant());
+                answerer.frame(frame);
+            }
+            (asked, _, _) => {
+                let variant = self.link.variant();
+                answerer.later(asked, move |id, accepted: Accepted| sent(id, &accepted.encoded, variant));
+            }
+        }
+    }
+
+    fn enter(&self, entry: Entry, instead_of: Option<RoomId>, me: &UserProfile, answerer: Answerer) {
+        let (core, number) = (self.core.clone(), self.link.number);
+        let asked = ask(|reply| core.users.tell(&core, &me.id, EnterRoom { number, entry, instead_of, reply }));
+        answerer.later(asked, reply_json(|info: RoomInfo| json!({"roomInfo": room_full(&info)})));
+    }
+
+    fn room_members(
+        &self,
+        room: &RoomId,
+        me: &UserProfile,
+        which: Which,
+        answerer: Answerer,
+        make: impl FnOnce(room::MembersPage) -> serde_json::Value + 'static,
+    ) {
+        let core = self.core.clone();
+        let asked = ask(|reply| core.rooms.tell(&core, room, room::Members { asker: me.id.clone(), which, reply }));
+        answerer.later(asked, reply_json(make));
+    }
+
+    fn query_history(&self, query: HistoryQuery, me: &UserProfile, answerer: Answerer) {
+        let core = self.core.clone();
+        if matches!(&query.target, Target::Peer(other) if *other == me.id) {
+            return answerer.refuse(&Invalid::new("conversationID", "is the caller's own userID").into());
+        }
+        let authorized = match authorize(&core, &query.target, &me.id) {
+            Ok(authorized) => authorized,
+            Err(refusal) => return answerer.refuse(&refusal),
+        };
+        let (target, variant, reader) = (query.target.clone(), self.link.variant(), me.id.clone());
+        let asked = ask(|reply| {
+            actix::spawn(async move {
+                let read = async {
+                    let (conversation, first_seq) = answered(authorized).await?;
+                    // The engine counts encoded bytes; half a frame leaves room for what the reply adds to each message.
+                    let bytes_max = core.config().server.frame_bytes_max / 2;
+                    let page = move |store: &dyn Store| {
+                        let Sight { first_seq, deletes } = sight(store, &reader, &conversation, first_seq)?;
+                        let viewer = deletes.then(|| reader.clone());
+                        let page =
+                            Page { anchor: anchor(&query), backwards: query.backwards, count: query.count, bytes_max, first_seq, viewer };
+                        let PageRead { messages, cut } = store.read(&conversation, page)?;
+                        let dresser = Dresser::new(store, &reader, &conversation, first_seq)?;
+                        let list = messages.iter().map(|message| Ok(encode_dressed(message, &dresser.dress(message)?, variant)));
+                        Ok((list.collect::<Result<Vec<_>, StoreError>>()?, cut))
+                    };
+                    core.archive.read(page).await
+                };
+                answer(reply, read.await);
+            });
+            Ok(())
+        });
+        answerer.later(asked, move |id, (list, cut)| history(id, &target, list, cut));
+    }
+}
+
+fn anchor(query: &HistoryQuery) -> Anchor {
+    match (query.anchor_seq, query.anchor_order_key) {
+        (Some(seq), _) if seq > 0 => Anchor::Seq(seq),
+        (_, Some(order_key)) => Anchor::OrderKey(order_key),
+        _ => Anchor::End,
+    }
+}
+
+fn sent(id: u64, encoded: &Encoded, variant: Variant) -> ByteString {
+    // Who could send it can see it; the newest encoding is the fallback that is never needed.
+    let message = encoded.of(variant).or(encoded.of(Variant::Full)).map_or("null", |message| message);
+    encode_reply_raw(id, &format!("{{\"message\":{message}}}"))
+}
+
+fn history(id: u64, target: &Target, messages: Vec<Option<ByteString>>, cut: bool) -> ByteString {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Head<'a> {
+        #[serde(rename = "conversationID")]
+        conversation_id: &'a str,
+        conversation_type: u8,
+        #[serde(flatten)]
+        cut: PageCut,
+    }
+    let head = Head { conversation_id: target.id(), conversation_type: target.kind().number(), cut: PageCut { more: cut } };
+    let head = serde_json::to_string(&head).expect("strings and numbers always serialize");
+    let messages: Vec<ByteString> = messages.into_iter().flatten().collect();
+    let list = messages.join(",");
+    // The head is an object: its closing brace makes way for the list.
+    encode_reply_raw(id, &format!("{},\"messageList\":[{list}]}}", &head[..head.len() - 1]))
+}
+
+fn users_info(found: Vec<(UserId, Option<UserProfile>)>) -> serde_json::Value {
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for (user, profile) in found {
+        match profile {
+            Some(profile) => known.push(user_full(&profile)),
+            None => unknown.push((user.clone(), Refusal::UserMissing(user.to_string()))),
+        }
+    }
+    json!({"userList": known, "errorUserList": error_users(&unknown)})
+}

@@ -1,0 +1,363 @@
+//! How a user's list of conversations follows what happens, and how its clients hear of it.
+//!
+//! ```text
+//! peers, groups ─► notices ─► book ─(tick)─► conversationChanged, total ─► every session of the user
+//! ```
+//! The list is read from the store when the first session comes, and dropped with the last one: whatever is lost with
+//! a crash or a full queue is read again. What the user itself asks of the list is next door, in `user_entries`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use bytestring::ByteString;
+use serde_json::{Value, json};
+
+use super::load::{last_message, load, load_entry};
+use super::{Book, Change, Entry, EntryEvent, named};
+use crate::actors::connection::Link;
+use crate::actors::connection::feed::{News, Taken};
+use crate::actors::user::User;
+use crate::actors::view::message::Dresser;
+use crate::model::{Conversation, Message, Refusal, UserId};
+use crate::protocol::{Dress, Variant, encode_dressed, encode_event};
+use crate::store::{Store, StoreError};
+
+/// Entries in one event, and its bytes before it is closed.
+const EVENT_ENTRIES_MAX: usize = 50;
+const EVENT_BYTES_MAX: usize = 64 * 1024;
+
+/// An entry with what shows of it.
+pub(super) struct Shown {
+    pub(super) conversation: Conversation,
+    pub(super) entry: Entry,
+    pub(super) last: Option<(Arc<Message>, Dress)>,
+}
+
+/// An entry with its last message, where that is at hand.
+struct Seen {
+    conversation: Conversation,
+    entry: Entry,
+    last: Option<Arc<Message>>,
+}
+
+impl Seen {
+    fn into_shown(self) -> Shown {
+        let last = self.last.map(|message| (message, Dress { alone: true, ..Dress::default() }));
+        Shown { conversation: self.conversation, entry: self.entry, last }
+    }
+}
+
+/// Whether a message looks alike to everyone, as long as nobody did anything to it.
+fn is_plain(message: &Message) -> bool {
+    !message.terms.receipt && message.terms.reply.is_none() && message.fate.is_none()
+}
+
+/// Reads what shows of entries.
+pub(super) fn show(store: &dyn Store, me: &UserId, entries: Vec<(Conversation, Entry)>) -> Result<Vec<Shown>, StoreError> {
+    let shown = entries.into_iter().map(|(conversation, entry)| {
+        let last = match last_message(store, me, &conversation, &entry)? {
+            Some(message) => {
+                let dresser = Dresser::new(store, me, &conversation, entry.first_seq)?;
+                let dress = Dress { alone: true, ..dresser.dress(&message)? };
+                Some((message, dress))
+            }
+            None => None,
+        };
+        Ok(Shown { conversation, entry, last })
+    });
+    shown.collect()
+}
+
+impl Shown {
+    /// Source: spec 2.4, `Conversation`. Fields at their default are left out.
+    pub(super) fn wire(&self, me: &UserId, variant: Variant) -> String {
+        let Self { conversation, entry, last } = self;
+        let (kind, id) = named(me, conversation);
+        let mut wire = json!({"conversationID": id, "type": kind, "orderKey": entry.order_key()});
+        let mut put = |field: &str, value: Value| wire[field] = value;
+        if !entry.title.name.is_empty() {
+            put("conversationName", entry.title.name.as_str().into());
+        }
+        if !entry.title.avatar_url.is_empty() {
+            put("conversationAvatarUrl", entry.title.avatar_url.as_str().into());
+        }
+        if entry.unread > 0 {
+            put("unreadMessageCount", entry.unread.into());
+        }
+        if entry.record.muted {
+            put("notificationStatus", 2.into());
+        }
+        if entry.is_pinned() {
+            put("isPinned", true.into());
+            put("pinnedTime", entry.record.pinned_ms.into());
+        }
+        if !entry.record.marks.is_empty() {
+            put("marks", entry.record.marks.clone().into());
+        }
+        if entry.end_seq.is_some() {
+            put("isDisabled", true.into());
+        }
+        if !entry.mentions.is_empty() && variant.knows_mentions() {
+            let mentions = entry.mentions.iter().map(|mention| {
+                json!({
+                    "type": mention.kind.number(), "fromUserID": mention.from, "messageID": mention.message_id.to_string(),
+                    "messageSeq": mention.seq,
+                })
+            });
+            put("mentionedInfoList", mentions.collect());
+        }
+        let mut text = wire.to_string();
+        if let Some(message) = last.as_ref().and_then(|(message, dress)| encode_dressed(message, dress, variant)) {
+            text.pop();
+            text.push_str(",\"lastMessage\":");
+            text.push_str(&message);
+            text.push('}');
+        }
+        text
+    }
+}
+
+/// `conversationChanged` frames for one variant.
+fn frames(me: &UserId, changed: &[(EntryEvent, Shown)], variant: Variant) -> Vec<ByteString> {
+    let mut frames = Vec::new();
+    let (mut list, mut count) = (String::new(), 0);
+    for (event, shown) in changed {
+        let info = format!("{{\"event\":{},\"conversation\":{}}}", *event as u8, shown.wire(me, variant));
+        if count == EVENT_ENTRIES_MAX || (count > 0 && list.len() + info.len() > EVENT_BYTES_MAX) {
+            frames.push(frame(&list));
+            (list, count) = (String::new(), 0);
+        }
+        if count > 0 {
+            list.push(',');
+        }
+        list.push_str(&info);
+        count += 1;
+    }
+    if count > 0 {
+        frames.push(frame(&list));
+    }
+    frames
+}
+
+fn frame(list: &str) -> ByteString {
+    format!("{{\"event\":\"conversationChanged\",\"data\":{{\"infoList\":[{list}]}}}}").into()
+}
+
+fn total_frame(total: u64) -> ByteString {
+    encode_event("conversationTotalUnreadMessageCountUpdated", &json!({"totalUnreadMessageCount": total}))
+}
+
+impl User {
+    /// Begins to hear of what happens in the user's conversations.
+    pub(crate) fn listen(&self, ctx: &mut Context<Self>) {
+        let notices = self.notices.clone();
+        let news = futures_util::stream::poll_fn(move |cx| notices.poll_take(cx));
+        let heard = news.into_actor(self).map(|taken, user, ctx| user.take_news(&taken, ctx, |_, _| {}));
+        ctx.spawn(heard.finish());
+    }
+
+    /// A session came in: it hears the total, and, when it resumes after a commit, what changed since.
+    pub(crate) fn open_book(&mut self, link: Arc<Link>, after: Option<u64>, ctx: &mut Context<Self>) {
+        self.with_book(ctx, move |user, ctx| {
+            let Some(book) = &mut user.book else { return };
+            let total = book.total();
+            book.told_total.get_or_insert(total);
+            // Nothing unread is what a client begins with.
+            if total > 0 || after.is_some() {
+                let _queued_or_closed = link.outbox.push(total_frame(total));
+            }
+            if let Some(after) = after {
+                let changed: Vec<Conversation> = book
+                    .conversations()
+                    .filter(|(_, entry)| entry.tail_commit > after)
+                    .map(|(conversation, _)| conversation.clone())
+                    .collect();
+                changed.iter().for_each(|conversation| book.changed(conversation, EntryEvent::Updated));
+            }
+            user.schedule_flush(ctx);
+        });
+    }
+
+    /// Goes on once the list is there, or could not be read.
+    pub(super) fn with_book(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
+        if self.book.is_some() {
+            return then(self, ctx);
+        }
+        let (archive, me, limits) = (self.core.archive.clone(), self.id.clone(), self.core.config().limits.clone());
+        let read = async move { archive.read(move |store| load(store, &me, &limits)).await };
+        ctx.wait(read.into_actor(self).map(move |loaded, user, ctx| {
+            match loaded {
+                Ok(book) => user.book = Some(book),
+                Err(refusal) => tracing::warn!(%refusal, user.id = %user.id, "the list of conversations could not be read"),
+            }
+            then(user, ctx);
+        }));
+    }
+
+    /// Takes in what happened up to now, then goes on: an answer is never older than what its asker has heard.
+    pub(super) fn with_latest(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
+        let taken = self.notices.take();
+        self.take_news(&taken, ctx, |user, ctx| user.with_book(ctx, then));
+    }
+
+    fn take_news(&mut self, taken: &Taken, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
+        let unread_max = self.core.config().limits.unread_max;
+        let Some(book) = &mut self.book else { return then(self, ctx) };
+        if taken.lost {
+            return self.reload(ctx, then);
+        }
+        let mut stale: Vec<Conversation> = Vec::new();
+        for news in &taken.news {
+            match &**news {
+                News::Messages(conversation, messages) => {
+                    if !messages.iter().all(|message| book.note(message, &self.id, unread_max)) {
+                        stale.push(conversation.clone());
+                    }
+                }
+                News::Changed(conversation) => stale.push(conversation.clone()),
+                News::Renamed(conversation, profile) => {
+                    if let Some(entry) = book.get_mut(conversation) {
+                        entry.title.name.clone_from(&profile.name);
+                        entry.title.avatar_url.clone_from(&profile.avatar_url);
+                        book.changed(conversation, EntryEvent::Updated);
+                    }
+                }
+            }
+        }
+        self.look_again(stale, ctx, |user, ctx| {
+            user.schedule_flush(ctx);
+            then(user, ctx);
+        });
+    }
+
+    /// Reads conversations again.
+    pub(super) fn look_again(
+        &mut self,
+        stale: Vec<Conversation>,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static,
+    ) {
+        if stale.is_empty() {
+            return then(self, ctx);
+        }
+        let (archive, me, limits) = (self.core.archive.clone(), self.id.clone(), self.core.config().limits.clone());
+        let read = async move {
+            let load = move |store: &dyn Store| {
+                let entries = stale.into_iter().map(|conversation| {
+                    let entry = load_entry(store, &me, &conversation, &limits)?;
+                    Ok((conversation, entry))
+                });
+                entries.collect::<Result<Vec<_>, StoreError>>()
+            };
+            archive.read(load).await
+        };
+        ctx.wait(read.into_actor(self).map(move |entries, user, ctx| {
+            match (entries, &mut user.book) {
+                (Ok(entries), Some(book)) => {
+                    for (conversation, entry) in entries {
+                        let was_inside = book.get(&conversation).is_some_and(|before| before.end_seq.is_none());
+                        let is_out = entry.as_ref().is_some_and(|entry| entry.end_seq.is_some());
+                        book.put(conversation.clone(), entry);
+                        book.changed(&conversation, if was_inside && is_out { EntryEvent::Disabled } else { EntryEvent::Updated });
+                    }
+                }
+                (Err(refusal), _) => {
+                    tracing::warn!(%refusal, user.id = %user.id, "a conversation could not be read");
+                    // Read as a whole when it is asked for.
+                    user.book = None;
+                }
+                (Ok(_), None) => {}
+            }
+            then(user, ctx);
+        }));
+    }
+
+    /// Reads the whole list again and tells what differs.
+    fn reload(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
+        let before = self.book.take();
+        self.with_book(ctx, move |user, ctx| {
+            let (Some(before), Some(book)) = (before, &mut user.book) else { return then(user, ctx) };
+            book.told_total = before.told_total;
+            let differing: Vec<Conversation> = book
+                .conversations()
+                .filter(|(conversation, entry)| {
+                    before.get(conversation).is_none_or(|before| (before.tail_seq, before.unread) != (entry.tail_seq, entry.unread))
+                })
+                .map(|(conversation, _)| conversation.clone())
+                .collect();
+            for conversation in differing {
+                if let Some(entry) = book.get_mut(&conversation) {
+                    entry.told = before.get(&conversation).is_some_and(|before| before.told);
+                }
+                book.changed(&conversation, EntryEvent::Updated);
+            }
+            user.schedule_flush(ctx);
+            then(user, ctx);
+        });
+    }
+
+    /// Changes gather for a tick.
+    pub(super) fn schedule_flush(&mut self, ctx: &mut Context<Self>) {
+        if self.flush_scheduled || !self.book.as_ref().is_some_and(Book::is_dirty) {
+            return;
+        }
+        self.flush_scheduled = true;
+        ctx.run_later(Duration::from_millis(self.core.config().batch.list_tick_ms), |user, ctx| {
+            user.flush_scheduled = false;
+            user.flush(ctx);
+        });
+    }
+
+    fn flush(&mut self, ctx: &mut Context<Self>) {
+        let Some(book) = &mut self.book else { return };
+        let total = book.total();
+        let total_changed = book.told_total != Some(total);
+        book.told_total = Some(total);
+        let changed: Vec<(EntryEvent, Seen)> = book
+            .take_dirty()
+            .into_iter()
+            .filter_map(|Change { conversation, event, last }| {
+                let entry = book.get(&conversation)?.clone();
+                let last = last.filter(|last| last.seq == entry.tail_seq && is_plain(last));
+                Some((event, Seen { conversation, entry, last }))
+            })
+            .collect();
+        let total = total_changed.then_some(total);
+        if changed.iter().all(|(_, seen)| seen.last.is_some()) {
+            // What just came shows as it came: nothing needs to be read.
+            let changed: Vec<(EntryEvent, Shown)> = changed.into_iter().map(|(event, seen)| (event, seen.into_shown())).collect();
+            return self.tell_changes(&changed, total);
+        }
+        let (archive, me) = (self.core.archive.clone(), self.id.clone());
+        let read = async move {
+            let (events, seen): (Vec<_>, Vec<_>) =
+                changed.into_iter().map(|(event, seen)| (event, (seen.conversation, seen.entry))).unzip();
+            let shown = archive.read(move |store| show(store, &me, seen)).await?;
+            Ok(events.into_iter().zip(shown).collect::<Vec<_>>())
+        };
+        ctx.wait(read.into_actor(self).map(move |shown: Result<_, Refusal>, user, _| match shown {
+            Ok(changed) => user.tell_changes(&changed, total),
+            Err(refusal) => tracing::warn!(%refusal, user.id = %user.id, "changes of the list could not be told"),
+        }));
+    }
+
+    fn tell_changes(&self, changed: &[(EntryEvent, Shown)], total: Option<u64>) {
+        self.tell_sessions(&[], |variant| {
+            let mut frames = frames(&self.id, changed, variant);
+            frames.extend(total.map(total_frame));
+            frames
+        });
+    }
+
+    /// Sends frames to every session but those, encoded once per variant.
+    pub(crate) fn tell_sessions(&self, but: &[u64], encode: impl Fn(Variant) -> Vec<ByteString>) {
+        let mut encoded: HashMap<Variant, Vec<ByteString>> = HashMap::new();
+        for at in self.sessions.iter().filter(|at| !but.contains(&at.link.number)) {
+            for frame in encoded.entry(at.link.variant()).or_insert_with_key(|variant| encode(*variant)) {
+                let _queued_or_closed = at.link.outbox.push(frame.clone());
+            }
+        }
+    }
+}
