@@ -1,5 +1,6 @@
 //! What every actor of one broker shares: configuration, clock, counters, and the ways to each other.
 
+use crate::actors::connection::ConnectionId;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,22 +11,22 @@ use actix::ArbiterHandle;
 use arc_swap::ArcSwap;
 use tokio::sync::broadcast;
 
-use super::connection::feed::News;
-use super::connection::last_seen::Left;
+use super::connection::feed::FeedItem;
+use super::connection::last_seen::LastSeen;
 use super::connection::outbox::{Outbox, OutboxLimits};
 use super::connection::presence::Presence;
 use super::connection::status::{OnlineStatus, Status, StatusBoard};
-use super::connection::{Link, Socket};
+use super::connection::{Connection, Socket};
 use super::conversation::peer::Peer;
 use super::disk::Disk;
 use super::group::Group;
-use super::load::PressureCell;
+use super::load::LoadMonitor;
 use super::media::MediaDesk;
 use super::room::Room;
 use super::runtime::archive::ArchiveHandle;
-use super::runtime::ids::Mint;
-use super::runtime::registry::Shelf;
-use super::runtime::watermark::Handed;
+use super::runtime::ids::IdGenerator;
+use super::runtime::registry::ActorRegistry;
+use super::runtime::watermark::DeliveryWatermark;
 use super::user::User;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -36,17 +37,17 @@ use crate::rate::SendGate;
 use crate::store::Store;
 
 /// One broker's shared parts. Nothing here is changed but through the types' own rules.
-pub(crate) struct Core {
+pub(crate) struct BrokerContext {
     pub(crate) settings: ArcSwap<Config>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) archive: ArchiveHandle,
-    pub(crate) handed: Arc<Handed>,
-    pub(crate) left: Left,
+    pub(crate) watermark: Arc<DeliveryWatermark>,
+    pub(crate) last_seen: LastSeen,
     pub(crate) statuses: StatusBoard,
     pub(crate) gate: SendGate,
-    pub(crate) mint: Mint,
+    pub(crate) ids: IdGenerator,
     pub(crate) media: Arc<MediaDesk>,
     pub(crate) arbiter: ArbiterHandle,
     pub(crate) authenticator: Arc<dyn DynAuthenticator>,
@@ -55,12 +56,12 @@ pub(crate) struct Core {
     /// Hears everything, and misses nothing.
     pub(crate) outlet: Option<Arc<dyn Outlet>>,
     pub(crate) presence: Presence,
-    pub(crate) users: Shelf<User>,
-    pub(crate) peers: Shelf<Peer>,
-    pub(crate) rooms: Shelf<Room>,
-    pub(crate) groups: Shelf<Group>,
-    pub(crate) links: LinkRegistry,
-    pub(crate) pressure: PressureCell,
+    pub(crate) users: ActorRegistry<User>,
+    pub(crate) peers: ActorRegistry<Peer>,
+    pub(crate) rooms: ActorRegistry<Room>,
+    pub(crate) groups: ActorRegistry<Group>,
+    pub(crate) connections: ConnectionRegistry,
+    pub(crate) load: LoadMonitor,
     pub(crate) draining: AtomicBool,
     /// Some connection came without a handle on its socket.
     pub(crate) eviction_degraded: AtomicBool,
@@ -69,13 +70,13 @@ pub(crate) struct Core {
     pub(crate) reloading: Mutex<()>,
 }
 
-impl fmt::Debug for Core {
+impl fmt::Debug for BrokerContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Core").field("links", &self.links.count()).finish_non_exhaustive()
+        f.debug_struct("Core").field("links", &self.connections.count()).finish_non_exhaustive()
     }
 }
 
-impl Core {
+impl BrokerContext {
     /// The configuration as it is now: part of it can be reloaded.
     pub(crate) fn config(&self) -> Arc<Config> {
         self.settings.load_full()
@@ -135,7 +136,7 @@ impl Core {
         UserProfile::new(UserId::trusted(id), id.clone())
     }
 
-    fn link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
+    fn connection(&self, socket: Option<Box<dyn Socket>>) -> Arc<Connection> {
         let config = self.config();
         let shed = &config.shed;
         let heartbeat = Duration::from_secs(config.server.heartbeat_seconds);
@@ -145,45 +146,47 @@ impl Core {
             lossy_bytes_max: shed.outbox_lossy_bytes,
         };
         let outbox = Outbox::new(limits, self.clock.clone());
-        Arc::new(Link::new(self.mint.next(), outbox, socket, self.clock.elapsed(), heartbeat))
+        Arc::new(Connection::new(ConnectionId(self.ids.next()), outbox, socket, self.clock.elapsed(), heartbeat))
     }
 
-    /// A link with nobody behind it: unique in number, delivered to by none.
-    pub(crate) fn detached_link(&self) -> Arc<Link> {
-        self.link(None)
+    /// A connection with nobody behind it: unique in number, delivered to by none.
+    pub(crate) fn detached_connection(&self) -> Arc<Connection> {
+        self.connection(None)
     }
 
     /// A connection begins.
-    pub(crate) fn open_link(&self, socket: Option<Box<dyn Socket>>) -> Arc<Link> {
-        let link = self.link(socket);
-        self.links.insert(link.clone());
+    pub(crate) fn open_connection(&self, socket: Option<Box<dyn Socket>>) -> Arc<Connection> {
+        let connection = self.connection(socket);
+        self.connections.insert(connection.clone());
         self.metrics.connections_changed(1);
-        link
+        connection
     }
 
     /// A connection is gone.
-    pub(crate) fn end_link(&self, link: &Link) {
-        if self.links.remove(link.number) {
+    pub(crate) fn end_connection(&self, connection: &Connection) {
+        if self.connections.remove(connection.id) {
             self.metrics.connections_changed(-1);
-            tracing::debug!(session.id = %link.session, dropped = ?link.outbox.dropped_total(), "connection ended");
-            if let Some(closed) = link.outbox.closed() {
+            tracing::debug!(session.id = %connection.session, dropped = ?connection.outbox.dropped_total(), "connection ended");
+            if let Some(closed) = connection.outbox.closed() {
                 self.metrics.closed(closed.reason);
             }
         }
     }
 
     /// Tells a user's actor, if the user is online; whoever comes later reads the truth by itself.
-    pub(crate) fn notify(&self, user: &UserId, news: &Arc<News>) {
-        let links = self.presence.links(user);
-        if let Some(identity) = links.as_ref().and_then(|links| links.first()).and_then(|link| link.identity()) {
-            identity.notices.push(news.clone());
+    pub(crate) fn notify(&self, user: &UserId, item: &Arc<FeedItem>) {
+        let connections = self.presence.connections(user);
+        if let Some(identity) =
+            connections.as_ref().and_then(|connections| connections.first()).and_then(|connection| connection.identity())
+        {
+            identity.feed.push(item.clone());
         }
     }
 
     /// Whether a user is online, and since when.
     pub(crate) fn status_of(&self, user: &UserId) -> Status {
         let status = self.statuses.of(user);
-        if self.presence.links(user).is_some() { Status { online: OnlineStatus::Online, ..status } } else { status }
+        if self.presence.connections(user).is_some() { Status { online: OnlineStatus::Online, ..status } } else { status }
     }
 
     /// How long an owner without work stays.
@@ -194,19 +197,19 @@ impl Core {
 
 /// Every open connection, for the reaper, the shutdown and the caps.
 #[derive(Debug, Default)]
-pub(crate) struct LinkRegistry {
-    links: Mutex<HashMap<u64, Arc<Link>>>,
+pub(crate) struct ConnectionRegistry {
+    connections: Mutex<HashMap<ConnectionId, Arc<Connection>>>,
     logged_in: AtomicU64,
 }
 
-impl LinkRegistry {
-    fn insert(&self, link: Arc<Link>) {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner).insert(link.number, link);
+impl ConnectionRegistry {
+    fn insert(&self, connection: Arc<Connection>) {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.id, connection);
     }
 
-    fn remove(&self, number: u64) -> bool {
-        let removed = self.links.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
-        if removed.as_ref().is_some_and(|link| link.identity().is_some()) {
+    fn remove(&self, connection_id: ConnectionId) -> bool {
+        let removed = self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection_id);
+        if removed.as_ref().is_some_and(|connection| connection.identity().is_some()) {
             self.logged_in.fetch_sub(1, Ordering::Relaxed);
         }
         removed.is_some()
@@ -219,7 +222,7 @@ impl LinkRegistry {
 
     /// How many connections are open.
     pub(crate) fn count(&self) -> usize {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// How many of them proved who they are.
@@ -233,7 +236,7 @@ impl LinkRegistry {
     }
 
     /// All of them, as of now.
-    pub(crate) fn all(&self) -> Vec<Arc<Link>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }

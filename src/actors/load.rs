@@ -1,20 +1,20 @@
 //! Feels how far behind the broker is, ten times a second, and says what is shed for it.
 //!
 //! Three readings: how long an actor waits for its turn on the actors' thread, how long a socket waited for its
-//! writer, and how full the store's queue is. The rule is [`PressureGauge`]; who sheds asks [`PressureCell`].
+//! writer, and how full the store's queue is. The rule is [`PressureGauge`]; who sheds asks [`LoadMonitor`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::context::Core;
+use super::context::BrokerContext;
 use crate::rate::{Pressure, PressureGauge, Reading};
 
-const BEAT: Duration = Duration::from_millis(100);
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
 /// The level of the moment, and what the writers report between two beats.
 #[derive(Debug, Default)]
-pub(crate) struct PressureCell {
+pub(crate) struct LoadMonitor {
     level: AtomicU8,
     write_late_us: AtomicU64,
     /// What the writers reported up to the last beat.
@@ -22,7 +22,7 @@ pub(crate) struct PressureCell {
     turn_late_us: AtomicU64,
 }
 
-impl PressureCell {
+impl LoadMonitor {
     /// What is shed now.
     pub(crate) fn level(&self) -> Pressure {
         Pressure::of_number(self.level.load(Ordering::Relaxed))
@@ -55,26 +55,26 @@ impl PressureCell {
 }
 
 /// Runs on the actors' thread until it ends.
-pub(crate) async fn beat(core: Arc<Core>) {
-    let mut gauge = PressureGauge::new(Duration::from_millis(core.config().shed.late_ms));
+pub(crate) async fn sample(context: Arc<BrokerContext>) {
+    let mut gauge = PressureGauge::new(Duration::from_millis(context.config().shed.late_ms));
     loop {
-        tokio::time::sleep(BEAT).await;
-        let asked = core.clock.elapsed();
+        tokio::time::sleep(SAMPLE_EVERY).await;
+        let asked = context.clock.elapsed();
         // Behind everyone who is ready now.
         tokio::task::yield_now().await;
-        let now = core.clock.elapsed();
-        gauge.set_late(Duration::from_millis(core.config().shed.late_ms));
-        let appends_max = core.config().actors.appends_in_flight_max.max(1);
+        let now = context.clock.elapsed();
+        gauge.set_late(Duration::from_millis(context.config().shed.late_ms));
+        let appends_max = context.config().actors.appends_in_flight_max.max(1);
         let reading = Reading {
             turn: now.saturating_sub(asked),
-            write: core.pressure.take_write_late(),
-            store_percent: u32::try_from(core.archive.in_flight() * 100 / appends_max).unwrap_or(u32::MAX),
+            write: context.load.take_write_late(),
+            store_percent: u32::try_from(context.archive.in_flight() * 100 / appends_max).unwrap_or(u32::MAX),
         };
-        core.pressure.note_turn(reading.turn);
-        let (before, level) = (core.pressure.level(), gauge.observe(now, reading));
+        context.load.note_turn(reading.turn);
+        let (before, level) = (context.load.level(), gauge.observe(now, reading));
         if level != before {
             tracing::info!(from = ?before, to = ?level, turn_ms = reading.turn.as_millis(), write_ms = reading.write.as_millis(), store_percent = reading.store_percent, "shedding changed");
-            core.pressure.level.store(level.number(), Ordering::Relaxed);
+            context.load.level.store(level.number(), Ordering::Relaxed);
         }
     }
 }

@@ -9,11 +9,11 @@ use super::crowd::Crowd;
 use super::member::{Member, Parcel};
 
 /// Publishers at work.
-pub(super) type Work = Vec<JoinHandle<std::io::Result<()>>>;
+pub(super) type Request = Vec<JoinHandle<std::io::Result<()>>>;
 
 /// Keeps `window` messages of each publisher under way. A closed loop: nothing was meant for a moment it was not sent
 /// at, so its latencies say how long the queue is that the window makes.
-pub(super) fn keep_full(crowd: &Crowd, publishers: &[Arc<Member>], window: usize, parcel: &Parcel, how_long: Duration) -> Work {
+pub(super) fn keep_full(crowd: &Crowd, publishers: &[Arc<Member>], window: usize, parcel: &Parcel, how_long: Duration) -> Request {
     let until = crowd.clock.now() + micros(how_long);
     let work = publishers.iter().map(|publisher| {
         let (clock, member, parcel) = (crowd.clock.clone(), publisher.clone(), parcel.clone());
@@ -33,7 +33,7 @@ pub(super) fn keep_full(crowd: &Crowd, publishers: &[Arc<Member>], window: usize
 
 /// Offers `per_second` messages, the publishers in turn, at even distances and whatever the broker does meanwhile: an
 /// open loop. Each is measured from when it was due.
-pub(super) fn pace(crowd: &Crowd, publishers: &[Arc<Member>], per_second: f64, parcel: &Parcel, how_long: Duration) -> Work {
+pub(super) fn pace(crowd: &Crowd, publishers: &[Arc<Member>], per_second: f64, parcel: &Parcel, how_long: Duration) -> Request {
     pace_after(crowd, Duration::ZERO, publishers, per_second, parcel, how_long)
 }
 
@@ -45,7 +45,7 @@ pub(super) fn pace_after(
     per_second: f64,
     parcel: &Parcel,
     how_long: Duration,
-) -> Work {
+) -> Request {
     let start = crowd.clock.now() + micros(delay);
     let until = start + micros(how_long);
     let distance = 1e6 / per_second.max(0.001);

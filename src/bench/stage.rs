@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::BenchError;
 use super::crowd::{Crowd, Place};
-use super::load::Work;
+use super::load::Request;
 use super::member::{Dialect, Hears, Member};
 use super::process::{Counters, Server};
 use super::report::{Audit, Run};
@@ -62,7 +62,7 @@ impl Stage {
     }
 
     /// Measures what `load` starts, from its first message to the last delivery.
-    pub(super) async fn measure(&self, scenario: &str, load: impl FnOnce(&Crowd) -> Work) -> Result<Run, BenchError> {
+    pub(super) async fn measure(&self, scenario: &str, load: impl FnOnce(&Crowd) -> Request) -> Result<Run, BenchError> {
         self.crowd.clear();
         let before = self.counters().await?;
         let highest = Arc::new(AtomicU64::new(0));

@@ -10,7 +10,7 @@ use crate::actors::runtime::reply::{answer, answered};
 use crate::actors::session::on_behalf;
 use crate::actors::session::on_behalf::As;
 use crate::model::{Refusal, UserId};
-use crate::protocol::Work;
+use crate::protocol::Request;
 use crate::store::{Store, StoreError};
 
 impl Broker {
@@ -28,8 +28,8 @@ impl Broker {
 
     /// The same, with the result as JSON text.
     pub(crate) async fn run(&self, whom: As, op: &str, args: &Value) -> Result<String, Refusal> {
-        let work = Work::decode(op, &args.to_string(), &self.core.config().limits)?;
-        on_behalf::run(self.core.clone(), whom, work).await
+        let work = Request::decode(op, &args.to_string(), &self.context.config().limits)?;
+        on_behalf::run(self.context.clone(), whom, work).await
     }
 
     /// Reads the store beside every actor.
@@ -37,7 +37,7 @@ impl Broker {
         &self,
         read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let archive = self.core.archive.clone();
+        let archive = self.context.archive.clone();
         self.on_thread(async move { archive.read(read).await }).await
     }
 
@@ -47,7 +47,7 @@ impl Broker {
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
         let (reply, outcome) = oneshot::channel();
-        if !self.core.arbiter.spawn(async move { answer(reply, work.await) }) {
+        if !self.context.arbiter.spawn(async move { answer(reply, work.await) }) {
             return Err(Refusal::Busy("the broker is shutting down"));
         }
         answered(outcome).await

@@ -1,7 +1,7 @@
 //! What travels on the wire: frames, operations, events, codes. `PROTOCOL.md` beside this file is its description.
 //!
 //! Knows the model and nothing else: no actor, no socket. Decoding turns bytes into checked values or a
-//! [`Refusal`](crate::model::Refusal); encoding turns a message into bytes once per [`Variant`], to be shared by all its receivers.
+//! [`Refusal`](crate::model::Refusal); encoding turns a message into bytes once per [`ClientLevel`], to be shared by all its receivers.
 
 mod code;
 mod frame;
@@ -16,18 +16,18 @@ pub(crate) use message::draft::{draft_of, uploaded_children};
 #[cfg(any(test, feature = "bench"))]
 pub(crate) use message::encode_message;
 pub(crate) use message::encoded::{Encoded, Info, message_event};
-pub(crate) use message::level::Variant;
+pub(crate) use message::level::ClientLevel;
 pub(crate) use message::media::{media_path, media_record};
-pub(crate) use message::{Dress, broadcast_event, encode_dressed};
+pub(crate) use message::{MessageView, broadcast_event, encode_view};
 pub(crate) use request::args::read_object;
-pub(crate) use request::conversations::{EntryAnchor, EntryFilter, EntryWork};
-pub(crate) use request::groups::GroupWork;
+pub(crate) use request::conversations::{EntryAnchor, EntryFilter, ListRequest};
+pub(crate) use request::groups::GroupRequest;
 pub(crate) use request::handle::MessageHandle;
-pub(crate) use request::messages::{Change, Inquiry, MessageWork};
-pub(crate) use request::rooms::{RoomStart, RoomWork};
-pub(crate) use request::search::{SearchAnchor, SearchWork};
-pub(crate) use request::users::UserWork;
-pub(crate) use request::{HistoryQuery, Login, Op, Work};
+pub(crate) use request::messages::{Change, MessageQuery, MessageRequest};
+pub(crate) use request::rooms::{RoomRequest, RoomStart};
+pub(crate) use request::search::{SearchAnchor, SearchRequest};
+pub(crate) use request::users::UserRequest;
+pub(crate) use request::{HistoryQuery, Login, Operation, Request};
 pub(crate) use result::{
     GroupMemberWire, OperatedInfo, PageCut, encode_error, encode_event, encode_reply, encode_reply_raw, error_users, group_base,
     group_full, group_member, group_short, muted_info, room_full, user_full, user_wire, verify_info,

@@ -12,7 +12,7 @@ use crate::model::{Conversation, Message, UserProfile};
 
 /// What happened in a conversation of the user's.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum FeedItem {
     /// Stored messages, in order.
     Messages(Conversation, Vec<Arc<Message>>),
     /// Stored messages were changed, or how far the user sees: look again.
@@ -24,39 +24,39 @@ pub(crate) enum News {
 /// What was taken out.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
-    pub(crate) news: Vec<Arc<News>>,
+    pub(crate) items: Vec<Arc<FeedItem>>,
     /// Some were dropped.
     pub(crate) lost: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<Arc<News>>,
+    queue: VecDeque<Arc<FeedItem>>,
     lost: bool,
     waker: Option<Waker>,
 }
 
 /// One user's queue.
 #[derive(Debug)]
-pub(crate) struct Notices {
+pub(crate) struct ConversationFeed {
     state: Mutex<State>,
-    news_max: usize,
+    items_max: usize,
 }
 
-impl Notices {
-    pub(crate) fn new(news_max: usize) -> Self {
-        Self { state: Mutex::default(), news_max }
+impl ConversationFeed {
+    pub(crate) fn new(items_max: usize) -> Self {
+        Self { state: Mutex::default(), items_max }
     }
 
     /// Adds news; never blocks, never fails.
-    pub(crate) fn push(&self, news: Arc<News>) {
+    pub(crate) fn push(&self, items: Arc<FeedItem>) {
         let waker = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.queue.len() >= self.news_max {
+            if state.queue.len() >= self.items_max {
                 state.queue.clear();
                 state.lost = true;
             }
-            state.queue.push_back(news);
+            state.queue.push_back(items);
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -67,7 +67,7 @@ impl Notices {
     /// Takes out what is there.
     pub(crate) fn take(&self) -> Taken {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Taken { news: state.queue.drain(..).collect(), lost: std::mem::take(&mut state.lost) }
+        Taken { items: state.queue.drain(..).collect(), lost: std::mem::take(&mut state.lost) }
     }
 
     /// Takes everything out; pending while there is nothing.
@@ -77,7 +77,7 @@ impl Notices {
             state.waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        Poll::Ready(Some(Taken { news: state.queue.drain(..).collect(), lost: std::mem::take(&mut state.lost) }))
+        Poll::Ready(Some(Taken { items: state.queue.drain(..).collect(), lost: std::mem::take(&mut state.lost) }))
     }
 }
 
@@ -88,16 +88,16 @@ mod tests {
 
     #[test]
     fn a_full_queue_says_that_it_lost_something_and_goes_on() {
-        let notices = Notices::new(3);
-        let news = || Arc::new(News::Changed(Conversation::Group(GroupId::trusted("g"))));
+        let feed = ConversationFeed::new(3);
+        let items = || Arc::new(FeedItem::Changed(Conversation::Group(GroupId::trusted("g"))));
         let cx = Context::from_waker(Waker::noop());
-        assert!(notices.poll_take(&cx).is_pending());
-        (0..3).for_each(|_| notices.push(news()));
-        let Poll::Ready(Some(taken)) = notices.poll_take(&cx) else { panic!("there is news") };
-        assert_eq!((taken.news.len(), taken.lost), (3, false));
-        (0..4).for_each(|_| notices.push(news()));
-        let Poll::Ready(Some(taken)) = notices.poll_take(&cx) else { panic!("there is news") };
-        assert_eq!((taken.news.len(), taken.lost), (1, true));
-        assert!(notices.poll_take(&cx).is_pending());
+        assert!(feed.poll_take(&cx).is_pending());
+        (0..3).for_each(|_| feed.push(items()));
+        let Poll::Ready(Some(taken)) = feed.poll_take(&cx) else { panic!("there is news") };
+        assert_eq!((taken.items.len(), taken.lost), (3, false));
+        (0..4).for_each(|_| feed.push(items()));
+        let Poll::Ready(Some(taken)) = feed.poll_take(&cx) else { panic!("there is news") };
+        assert_eq!((taken.items.len(), taken.lost), (1, true));
+        assert!(feed.poll_take(&cx).is_pending());
     }
 }

@@ -21,9 +21,9 @@ struct Halves {
 
 /// One broker's memory of them. When the newer half is full, the older one is forgotten whole.
 #[derive(Debug, Default)]
-pub(crate) struct Left(Mutex<Halves>);
+pub(crate) struct LastSeen(Mutex<Halves>);
 
-impl Left {
+impl LastSeen {
     /// A user's last session ended when it had everything up to `commit`.
     pub(crate) fn note(&self, user: &UserId, commit: u64) {
         let mut halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn the_last_note_counts_and_the_oldest_are_forgotten() {
-        let left = Left::default();
+        let left = LastSeen::default();
         let user = |n: usize| UserId::trusted(&format!("u{n}"));
         left.note(&user(0), 1);
         left.note(&user(0), 2);

@@ -11,16 +11,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use self::feed::Notices;
+use self::feed::ConversationFeed;
 use self::outbox::Outbox;
-use crate::actors::runtime::watermark::Handed;
+use crate::actors::runtime::watermark::DeliveryWatermark;
 use crate::model::{DeviceId, SessionId, UserId};
-use crate::protocol::{CloseCode, Variant};
+use crate::protocol::{ClientLevel, CloseCode};
 
 /// The socket below a connection, as far as it can be cut from outside.
 pub(crate) trait Socket: fmt::Debug + Send + Sync + 'static {
     /// Ends both directions at once, whatever is queued.
-    fn cut(&self);
+    fn abort(&self);
 }
 
 /// Who is at the other end; known from login on.
@@ -28,16 +28,19 @@ pub(crate) trait Socket: fmt::Debug + Send + Sync + 'static {
 pub(crate) struct Identity {
     pub(crate) user: UserId,
     pub(crate) device: DeviceId,
-    pub(crate) variant: Variant,
+    pub(crate) level: ClientLevel,
     /// Where conversations tell this user what happened.
-    pub(crate) notices: Arc<Notices>,
+    pub(crate) feed: Arc<ConversationFeed>,
 }
+
+/// Names a connection; unique in this process, and cheaper to compare than the session's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ConnectionId(pub(crate) u64);
 
 /// One connection. Shared by the socket's tasks, the session actor, the owners that deliver to it and the reaper.
 #[derive(Debug)]
-pub(crate) struct Link {
-    /// Unique in this process: cheaper to compare than the session id.
-    pub(crate) number: u64,
+pub(crate) struct Connection {
+    pub(crate) id: ConnectionId,
     pub(crate) session: SessionId,
     pub(crate) outbox: Outbox,
     pub(crate) opened: Duration,
@@ -49,14 +52,14 @@ pub(crate) struct Link {
     token_expires_ms: AtomicU64,
     warned_of_ms: AtomicU64,
     finished: AtomicBool,
-    floor: AtomicU64,
+    live_from_commit: AtomicU64,
 }
 
-impl Link {
-    pub(crate) fn new(number: u64, outbox: Outbox, socket: Option<Box<dyn Socket>>, now: Duration, heartbeat: Duration) -> Self {
-        let link = Self {
-            number,
-            session: SessionId::trusted(&format!("s{number:x}")),
+impl Connection {
+    pub(crate) fn new(id: ConnectionId, outbox: Outbox, socket: Option<Box<dyn Socket>>, now: Duration, heartbeat: Duration) -> Self {
+        let connection = Self {
+            id,
+            session: SessionId::trusted(&format!("s{:x}", id.0)),
             outbox,
             opened: now,
             heartbeat,
@@ -66,10 +69,10 @@ impl Link {
             token_expires_ms: AtomicU64::new(u64::MAX),
             warned_of_ms: AtomicU64::new(0),
             finished: AtomicBool::new(false),
-            floor: AtomicU64::new(u64::MAX),
+            live_from_commit: AtomicU64::new(u64::MAX),
         };
-        link.heard(now);
-        link
+        connection.touch(now);
+        connection
     }
 
     /// Who logged in; `None` before.
@@ -83,12 +86,12 @@ impl Link {
     }
 
     /// What this client may be shown. Before login nothing is delivered, so the newest does.
-    pub(crate) fn variant(&self) -> Variant {
-        self.identity().map_or(Variant::Full, |identity| identity.variant)
+    pub(crate) fn level(&self) -> ClientLevel {
+        self.identity().map_or(ClientLevel::Since2_15, |identity| identity.level)
     }
 
     /// Something came from the client.
-    pub(crate) fn heard(&self, now: Duration) {
+    pub(crate) fn touch(&self, now: Duration) {
         self.heard_ms.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
@@ -114,20 +117,20 @@ impl Link {
 
     /// Stored messages up to this commit are not delivered live: they come by replay, or came before this session.
     /// Nothing stored is delivered live before this was said.
-    pub(crate) fn live_after(&self, commit: u64) {
-        self.floor.store(commit, Ordering::Relaxed);
+    pub(crate) fn set_live_from_commit(&self, commit: u64) {
+        self.live_from_commit.store(commit, Ordering::Relaxed);
     }
 
-    /// See [`Link::live_after`].
-    pub(crate) fn floor(&self) -> u64 {
-        self.floor.load(Ordering::Relaxed)
+    /// See [`Connection::set_live_from_commit`].
+    pub(crate) fn live_from_commit(&self) -> u64 {
+        self.live_from_commit.load(Ordering::Relaxed)
     }
 
     /// Everything up to this commit that concerns this user was put into the outbox.
-    pub(crate) fn has_up_to(&self, handed: &Handed) -> u64 {
-        match self.floor() {
+    pub(crate) fn has_up_to(&self, watermark: &DeliveryWatermark) -> u64 {
+        match self.live_from_commit() {
             u64::MAX => 0,
-            floor => handed.mark_after(floor),
+            live_from_commit => watermark.mark_after(live_from_commit),
         }
     }
 
@@ -141,15 +144,15 @@ impl Link {
         self.finished.store(true, Ordering::Relaxed);
     }
 
-    /// Whether [`Link::finish`] was said.
+    /// Whether [`Connection::finish`] was said.
     pub(crate) fn is_finished(&self) -> bool {
         self.finished.load(Ordering::Relaxed)
     }
 
     /// Frees the socket, whatever state it is in.
-    pub(crate) fn cut(&self) {
+    pub(crate) fn abort(&self) {
         if let Some(socket) = &self.socket {
-            socket.cut();
+            socket.abort();
         }
     }
 }

@@ -7,18 +7,18 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::Link;
+use super::Connection;
 use crate::model::UserId;
 
 /// Enough that two cores seldom meet at one lock; few enough to cost nothing.
 const SHARDS: usize = 64;
 
-/// The links of one user; shared, never changed in place.
-pub(crate) type Links = Arc<[Arc<Link>]>;
+/// The connections of one user; shared, never changed in place.
+pub(crate) type Connections = Arc<[Arc<Connection>]>;
 
 #[derive(Debug)]
 pub(crate) struct Presence {
-    shards: Vec<RwLock<HashMap<UserId, Links>>>,
+    shards: Vec<RwLock<HashMap<UserId, Connections>>>,
     hasher: RandomState,
 }
 
@@ -27,23 +27,23 @@ impl Presence {
         Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect(), hasher: RandomState::new() }
     }
 
-    fn shard(&self, user: &UserId) -> &RwLock<HashMap<UserId, Links>> {
+    fn shard(&self, user: &UserId) -> &RwLock<HashMap<UserId, Connections>> {
         let hash = self.hasher.hash_one(user);
         &self.shards[usize::try_from(hash % SHARDS as u64).expect("a remainder of 64 fits")]
     }
 
     /// The sessions of a user that are logged in now.
-    pub(crate) fn links(&self, user: &UserId) -> Option<Links> {
+    pub(crate) fn connections(&self, user: &UserId) -> Option<Connections> {
         self.shard(user).read().unwrap_or_else(PoisonError::into_inner).get(user).cloned()
     }
 
     /// Replaces a user's list.
-    pub(crate) fn set(&self, user: &UserId, links: Vec<Arc<Link>>) {
+    pub(crate) fn set(&self, user: &UserId, connections: Vec<Arc<Connection>>) {
         let mut shard = self.shard(user).write().unwrap_or_else(PoisonError::into_inner);
-        if links.is_empty() {
+        if connections.is_empty() {
             shard.remove(user);
         } else {
-            shard.insert(user.clone(), links.into());
+            shard.insert(user.clone(), connections.into());
         }
     }
 

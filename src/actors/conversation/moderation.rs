@@ -75,10 +75,10 @@ impl Reviews {
 
 /// Carries a message that is within its quota, after the moderator has looked at it.
 pub(super) fn review<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
-    let lane = owner.lane();
-    let moderator = lane.core.moderator.clone().filter(|_| publish.draft.body.class() != MessageClass::Barrage);
+    let pipeline = owner.pipeline();
+    let moderator = pipeline.context.moderator.clone().filter(|_| publish.draft.body.class() != MessageClass::Barrage);
     let Some(moderator) = moderator else { return carry(owner, publish, conversation, false, ctx) };
-    if lane.reviews.is_full() {
+    if pipeline.reviews.is_full() {
         return answer(publish.reply, Err(FULL));
     }
     let request = ReviewRequest {
@@ -88,12 +88,12 @@ pub(super) fn review<A: Owner>(owner: &mut A, publish: Publish, conversation: Co
         origin: publish.came_from(),
         edit: false,
     };
-    let ticket = lane.reviews.next_ticket;
-    lane.reviews.next_ticket += 1;
-    lane.reviews.queue.push_back(Reviewed { ticket, publish, verdict: None });
+    let ticket = pipeline.reviews.next_ticket;
+    pipeline.reviews.next_ticket += 1;
+    pipeline.reviews.queue.push_back(Reviewed { ticket, publish, verdict: None });
     let review = async move { moderator.review(request).await };
     ctx.spawn(review.into_actor(owner).map(move |verdict, owner, ctx| {
-        owner.lane().reviews.judged(ticket, verdict);
+        owner.pipeline().reviews.judged(ticket, verdict);
         go_on(owner, ctx);
     }));
 }
@@ -101,7 +101,7 @@ pub(super) fn review<A: Owner>(owner: &mut A, publish: Publish, conversation: Co
 /// Carries what stands first and has its verdict, until the owner has to wait for the store.
 fn go_on<A: Owner>(owner: &mut A, ctx: &mut Context<A>) {
     while !ctx.waiting() {
-        let Some((publish, verdict)) = owner.lane().reviews.next() else { return };
+        let Some((publish, verdict)) = owner.pipeline().reviews.next() else { return };
         obey(owner, publish, verdict, ctx);
     }
 }
@@ -125,7 +125,7 @@ fn obey<A: Owner>(owner: &mut A, mut publish: Publish, verdict: Verdict, ctx: &m
             let asked = std::mem::replace(&mut publish.draft, draft);
             publish.draft.local_id.clone_from(&asked.local_id);
             publish.asked = Some(asked_of(asked));
-            let limits = &owner.lane().core.config().limits;
+            let limits = &owner.pipeline().context.config().limits;
             if let Err(invalid) = publish.draft.validate(&publish.sender, &publish.target, limits) {
                 return answer(publish.reply, Err(invalid.into()));
             }
@@ -137,10 +137,10 @@ fn obey<A: Owner>(owner: &mut A, mut publish: Publish, verdict: Verdict, ctx: &m
 pub(super) fn carry<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, is_silent: bool, ctx: &mut Context<A>) {
     match publish.draft.body.class() {
         MessageClass::Storable if resolve::is_needed(&publish.draft) => complete(owner, publish, conversation, is_silent, ctx),
-        _ if is_silent => owner.lane().pretend(publish, None, &conversation),
-        MessageClass::Storable => owner.lane().append(publish, None, &conversation),
+        _ if is_silent => owner.pipeline().pretend(publish, None, &conversation),
+        MessageClass::Storable => owner.pipeline().append(publish, None, &conversation),
         MessageClass::Command | MessageClass::Barrage => {
-            let item = owner.lane().pass_on(publish, &conversation);
+            let item = owner.pipeline().pass_on(publish, &conversation);
             offer(owner, item, ctx);
         }
     }
@@ -148,8 +148,8 @@ pub(super) fn carry<A: Owner>(owner: &mut A, publish: Publish, conversation: Con
 
 /// Finds what the message answers, and what it passes on.
 fn complete<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversation, is_silent: bool, ctx: &mut Context<A>) {
-    let lane = owner.lane();
-    let (archive, files) = (lane.core.archive.clone(), resolve::Files::of(&lane.core));
+    let pipeline = owner.pipeline();
+    let (archive, files) = (pipeline.context.archive.clone(), resolve::Files::of(&pipeline.context));
     let (sender, draft, place) = (publish.sender.clone(), publish.draft.clone(), conversation.clone());
     let look_up = async move { archive.read(move |store| resolve::complete(store, &sender, &place, draft, &files)).await };
     ctx.wait(look_up.into_actor(owner).map(move |found, owner, ctx| {
@@ -159,9 +159,9 @@ fn complete<A: Owner>(owner: &mut A, publish: Publish, conversation: Conversatio
                 let asked = std::mem::replace(&mut publish.draft, draft);
                 publish.asked.get_or_insert(asked_of(asked));
                 if is_silent {
-                    owner.lane().pretend(publish, quoted, &conversation);
+                    owner.pipeline().pretend(publish, quoted, &conversation);
                 } else {
-                    owner.lane().append(publish, quoted, &conversation);
+                    owner.pipeline().append(publish, quoted, &conversation);
                 }
             }
             Err(refusal) => answer(publish.reply, Err(refusal)),
@@ -182,15 +182,15 @@ pub(super) fn review_edit<A: Owner>(
     ctx: &mut Context<A>,
     then: impl FnOnce(&mut A, Result<Option<Draft>, Refusal>, &mut Context<A>) + 'static,
 ) {
-    let lane = owner.lane();
-    let Some(moderator) = lane.core.moderator.clone() else { return then(owner, Ok(None), ctx) };
-    if lane.reviews.is_full() {
+    let pipeline = owner.pipeline();
+    let Some(moderator) = pipeline.context.moderator.clone() else { return then(owner, Ok(None), ctx) };
+    if pipeline.reviews.is_full() {
         return then(owner, Err(FULL), ctx);
     }
-    lane.reviews.edits += 1;
+    pipeline.reviews.edits += 1;
     let review = async move { moderator.review(request).await };
     ctx.spawn(review.into_actor(owner).map(move |verdict, owner, ctx| {
-        owner.lane().reviews.edits -= 1;
+        owner.pipeline().reviews.edits -= 1;
         let may = match verdict {
             Verdict::Accept => Ok(None),
             Verdict::Replace(draft) => Ok(Some(draft)),

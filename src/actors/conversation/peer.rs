@@ -9,16 +9,16 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::publish;
-use super::publish::{Lane, Owner, Publish};
+use super::publish::{MessagePipeline, Owner, Publish};
 use super::revise;
-use super::revise::{Amend, Confirm, Keeper, Right};
+use super::revise::{Access, Confirm, Keeper, Revise};
 use super::revise_rules::Moderates;
-use crate::actors::connection::Link;
-use crate::actors::connection::feed::News;
-use crate::actors::context::Core;
-use crate::actors::delivery::batch::{Batch, Deliver, Item, news_of};
+use crate::actors::connection::Connection;
+use crate::actors::connection::feed::FeedItem;
+use crate::actors::context::BrokerContext;
+use crate::actors::delivery::batch::{Batch, Deliver, Item, feed_item_of};
 use crate::actors::delivery::fanout::{Envelope, fan_out};
-use crate::actors::runtime::registry::{Held, Holds, Resident};
+use crate::actors::runtime::registry::{Leased, Leases, Registered};
 use crate::actors::runtime::reply::answer;
 use crate::model::{Conversation, Refusal, UserId};
 
@@ -26,10 +26,10 @@ use crate::model::{Conversation, Refusal, UserId};
 pub(crate) type PeerKey = (UserId, UserId);
 
 pub(crate) struct Peer {
-    core: Arc<Core>,
+    context: Arc<BrokerContext>,
     key: PeerKey,
-    holds: Holds,
-    lane: Lane,
+    leases: Leases,
+    pipeline: MessagePipeline,
     /// Whether each of the two was seen in the store; once true, true for good.
     known: [bool; 2],
     busy: bool,
@@ -40,16 +40,16 @@ pub(crate) fn key(one: &UserId, other: &UserId) -> PeerKey {
     if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
 }
 
-impl Resident for Peer {
+impl Registered for Peer {
     type Key = PeerKey;
     const KIND: &'static str = "peer";
 
-    fn mailbox_max(core: &Core) -> usize {
-        core.config().actors.peer_mailbox
+    fn mailbox_max(context: &BrokerContext) -> usize {
+        context.config().actors.peer_mailbox
     }
 
-    fn new(core: Arc<Core>, key: PeerKey, holds: Holds) -> Self {
-        Self { lane: Lane::new(core.clone()), core, key, holds, known: [false; 2], busy: false }
+    fn new(context: Arc<BrokerContext>, key: PeerKey, leases: Leases) -> Self {
+        Self { pipeline: MessagePipeline::new(context.clone()), context, key, leases, known: [false; 2], busy: false }
     }
 }
 
@@ -57,9 +57,9 @@ impl Actor for Peer {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.core.metrics.actors_changed(Self::KIND, 1);
+        self.context.metrics.actors_changed(Self::KIND, 1);
         publish::open(self, ctx);
-        ctx.run_interval(self.core.idle(), |peer, ctx| {
+        ctx.run_interval(self.context.idle(), |peer, ctx| {
             if !std::mem::take(&mut peer.busy) {
                 peer.leave_if_unused(ctx);
             }
@@ -67,7 +67,7 @@ impl Actor for Peer {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        self.core.metrics.actors_changed(Self::KIND, -1);
+        self.context.metrics.actors_changed(Self::KIND, -1);
     }
 }
 
@@ -77,7 +77,7 @@ impl Peer {
     }
 
     fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
-        if self.lane.is_idle() && self.core.peers.leave(&self.key, &self.holds) {
+        if self.pipeline.is_idle() && self.context.peers.leave(&self.key, &self.leases) {
             ctx.stop();
         }
     }
@@ -92,19 +92,19 @@ impl Peer {
     }
 }
 
-impl Handler<Held<Publish>> for Peer {
+impl Handler<Leased<Publish>> for Peer {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<Publish>, ctx: &mut Context<Self>) {
         self.busy = true;
-        let publish = held.open();
+        let publish = leased.open();
         let receiver = self.receiver(&publish.sender);
         let conversation = self.conversation();
-        if self.known[receiver] || !self.core.config().users.must_exist {
+        if self.known[receiver] || !self.context.config().users.must_exist {
             return publish::publish(self, publish, &conversation, ctx);
         }
         let user = self.user(receiver).clone();
-        let archive = self.core.archive.clone();
+        let archive = self.context.archive.clone();
         let look_up = async move { archive.read(move |store| store.user(&user)).await };
         ctx.wait(look_up.into_actor(self).map(move |found, peer, ctx| match found {
             Ok(Some(_)) => {
@@ -121,8 +121,8 @@ impl Handler<Held<Publish>> for Peer {
 }
 
 impl Owner for Peer {
-    fn lane(&mut self) -> &mut Lane {
-        &mut self.lane
+    fn pipeline(&mut self) -> &mut MessagePipeline {
+        &mut self.pipeline
     }
 
     fn may_write(&mut self, _: &Publish) -> Result<Conversation, Refusal> {
@@ -135,59 +135,59 @@ impl Owner for Peer {
 }
 
 impl Keeper for Peer {
-    fn core(&self) -> &Arc<Core> {
-        &self.core
+    fn context(&self) -> &Arc<BrokerContext> {
+        &self.context
     }
 
     fn place(&self) -> Conversation {
         self.conversation()
     }
 
-    fn right_of(&mut self, _: &UserId) -> Result<Right, Refusal> {
-        Ok(Right { moderates: Moderates::Nobody, first_seq: 1 })
+    fn access_of(&mut self, _: &UserId) -> Result<Access, Refusal> {
+        Ok(Access { moderates: Moderates::Nobody, first_seq: 1 })
     }
 
-    fn everyone(&self) -> Vec<Arc<Link>> {
-        let links = [self.core.presence.links(&self.key.0), self.core.presence.links(&self.key.1)];
-        links.iter().flatten().flat_map(|links| links.iter().cloned()).collect()
+    fn everyone(&self) -> Vec<Arc<Connection>> {
+        let connections = [self.context.presence.connections(&self.key.0), self.context.presence.connections(&self.key.1)];
+        connections.iter().flatten().flat_map(|connections| connections.iter().cloned()).collect()
     }
 
-    fn notify(&self, news: &Arc<News>) {
-        self.core.notify(&self.key.0, news);
-        self.core.notify(&self.key.1, news);
+    fn notify(&self, item: &Arc<FeedItem>) {
+        self.context.notify(&self.key.0, item);
+        self.context.notify(&self.key.1, item);
     }
 
     /// Changes keep no owner: who asks for what is not there must not fill the memory with owners of nothing.
-    fn settled(&mut self, ctx: &mut Context<Self>) {
+    fn done(&mut self, ctx: &mut Context<Self>) {
         if !self.busy {
             self.leave_if_unused(ctx);
         }
     }
 }
 
-impl Handler<Held<Amend>> for Peer {
+impl Handler<Leased<Revise>> for Peer {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Amend>, ctx: &mut Context<Self>) {
-        revise::amend(self, held.open(), ctx);
+    fn handle(&mut self, leased: Leased<Revise>, ctx: &mut Context<Self>) {
+        revise::revise(self, leased.open(), ctx);
     }
 }
 
-impl Handler<Held<Confirm>> for Peer {
+impl Handler<Leased<Confirm>> for Peer {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Confirm>, ctx: &mut Context<Self>) {
-        revise::confirm(self, held.open(), ctx);
+    fn handle(&mut self, leased: Leased<Confirm>, ctx: &mut Context<Self>) {
+        revise::confirm(self, leased.open(), ctx);
     }
 }
 
 impl Deliver for Peer {
     fn batch(&mut self) -> &mut Batch {
-        self.lane.batch()
+        self.pipeline.batch()
     }
 
     fn write_late(&self) -> Duration {
-        self.core.pressure.write_late()
+        self.context.load.write_late()
     }
 
     fn audience(&self) -> usize {
@@ -197,18 +197,18 @@ impl Deliver for Peer {
     /// The event names the sender, so each run of one sender's messages is an event of its own; both sides see
     /// the runs in the conversation's order.
     fn deliver(&mut self, items: Vec<Item>) {
-        let links = [self.core.presence.links(&self.key.0), self.core.presence.links(&self.key.1)];
-        let links: Vec<&Arc<Link>> = links.iter().flatten().flat_map(|links| links.iter()).collect();
-        if links.is_empty() {
+        let connections = [self.context.presence.connections(&self.key.0), self.context.presence.connections(&self.key.1)];
+        let connections: Vec<&Arc<Connection>> = connections.iter().flatten().flat_map(|connections| connections.iter()).collect();
+        if connections.is_empty() {
             return;
         }
-        if let Some(news) = news_of(&items) {
-            self.core.notify(&self.key.0, &news);
-            self.core.notify(&self.key.1, &news);
+        if let Some(item) = feed_item_of(&items) {
+            self.context.notify(&self.key.0, &item);
+            self.context.notify(&self.key.1, &item);
         }
         for run in items.chunk_by(|one, next| one.message.sender == next.message.sender) {
             let envelope = Envelope { event: "receivePeerMessage", from: run[0].message.sender.as_str() };
-            fan_out(&self.core, envelope, run, links.iter().copied());
+            fan_out(&self.context, envelope, run, connections.iter().copied());
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::actors::context::Core;
+use crate::actors::context::BrokerContext;
 use crate::actors::media::MediaDesk;
 use crate::actors::media::access::sendable;
 use crate::actors::user::list::load;
@@ -41,13 +41,13 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn of(core: &Core) -> Self {
+    pub(super) fn of(context: &BrokerContext) -> Self {
         Self {
-            desk: core.media.clone(),
-            limits: core.config().limits.clone(),
-            unsent_ms: core.config().media.unsent_seconds * 1000,
-            now_ms: core.clock.wall_ms(),
-            now: core.clock.elapsed(),
+            desk: context.media.clone(),
+            limits: context.config().limits.clone(),
+            unsent_ms: context.config().media.unsent_seconds * 1000,
+            now_ms: context.clock.wall_ms(),
+            now: context.clock.elapsed(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! Rooms are not changed by their members. A crash leaves the old message or the new one; whoever was away hears of
 //! it with its resume (`Revision::logged`).
 
+use crate::actors::connection::ConnectionId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,19 +14,19 @@ use serde_json::{Value, json};
 
 use super::moderation::review_edit;
 use super::publish::Owner;
-use super::revise_rules::{Actor as By, Known, Moderates, decide};
-use crate::actors::connection::Link;
-use crate::actors::connection::feed::News;
-use crate::actors::context::Core;
+use super::revise_rules::{Actor as By, MessageFacts, Moderates, decide};
+use crate::actors::connection::Connection;
+use crate::actors::connection::feed::FeedItem;
+use crate::actors::context::BrokerContext;
 use crate::actors::delivery::batch::deliver_accepted;
 use crate::actors::runtime::reply::{Reply, answer};
-use crate::actors::runtime::watermark::Handing;
+use crate::actors::runtime::watermark::PendingDelivery;
 use crate::actors::user::list::named;
 use crate::actors::view::find;
-use crate::actors::view::message::{Dresser, Readers, reaction_alone, reaction_users, readers};
+use crate::actors::view::message::{Readers, ViewBuilder, reaction_alone, reaction_users, readers};
 use crate::hooks::{Event, Origin, ReviewRequest};
 use crate::model::{Conversation, Draft, Fate, Message, Refusal, Target, UserId};
-use crate::protocol::{Change, Dress, MessageHandle, Variant, encode_dressed, encode_event};
+use crate::protocol::{Change, ClientLevel, MessageHandle, MessageView, encode_event, encode_view};
 use crate::store::{ChangeKind, Note, NoteRecord, Revision, Store, StoreError};
 
 /// Answers of one tree that hear of a change to what they quote.
@@ -33,16 +34,16 @@ const QUOTING_MAX: usize = 50;
 
 /// One change of one message.
 #[derive(Debug)]
-pub(crate) struct Amend {
+pub(crate) struct Revise {
     pub(crate) by: UserId,
-    /// The link it came from, which does not get the event; 0 for the host.
-    pub(crate) origin: u64,
+    /// The connection it came from, which does not get the event; 0 for the host.
+    pub(crate) origin: Option<ConnectionId>,
     /// The host changes it in the user's name: as who may change everyone's, and unreviewed.
     pub(crate) by_host: bool,
     pub(crate) target: Target,
     pub(crate) message: MessageHandle,
     pub(crate) change: Change,
-    pub(crate) variant: Variant,
+    pub(crate) level: ClientLevel,
     /// The result object, as JSON.
     pub(crate) reply: Reply<String>,
 }
@@ -51,132 +52,132 @@ pub(crate) struct Amend {
 #[derive(Debug)]
 pub(crate) struct Confirm {
     pub(crate) by: UserId,
-    pub(crate) origin: u64,
+    pub(crate) origin: Option<ConnectionId>,
     pub(crate) messages: Vec<MessageHandle>,
     /// The ids of those that take no receipt from this user.
     pub(crate) reply: Reply<Vec<String>>,
 }
 
 /// By which right someone is in a conversation.
-pub(crate) struct Right {
+pub(crate) struct Access {
     pub(crate) moderates: Moderates,
     pub(crate) first_seq: u64,
 }
 
 /// An owner whose members may change what was sent.
 pub(crate) trait Keeper: Owner {
-    fn core(&self) -> &Arc<Core>;
+    fn context(&self) -> &Arc<BrokerContext>;
     fn place(&self) -> Conversation;
     /// # Errors
     /// When the user is not inside.
-    fn right_of(&mut self, user: &UserId) -> Result<Right, Refusal>;
+    fn access_of(&mut self, user: &UserId) -> Result<Access, Refusal>;
     /// Everyone who is online, on every device.
-    fn everyone(&self) -> Vec<Arc<Link>>;
+    fn everyone(&self) -> Vec<Arc<Connection>>;
     /// Tells the members' own actors.
-    fn notify(&self, news: &Arc<News>);
+    fn notify(&self, item: &Arc<FeedItem>);
     /// A change was carried out or refused: nothing holds the owner any more.
-    fn settled(&mut self, ctx: &mut Context<Self>);
+    fn done(&mut self, ctx: &mut Context<Self>);
 }
 
 /// A message before and after a change, with what is needed to tell of it.
-struct Amended {
+struct Revised {
     before: Arc<Message>,
     after: Arc<Message>,
     revision: Revision,
     notes: Vec<Note>,
     /// What its editor sees beside it: answers, pins, what it quotes.
-    dress: Dress,
+    view: MessageView,
     /// Others that gave way, or quote it: as they are now.
-    others: Vec<(Arc<Message>, Dress)>,
+    others: Vec<(Arc<Message>, MessageView)>,
     pinned_before: bool,
-    handing: Option<Handing>,
+    pending: Option<PendingDelivery>,
 }
 
 /// Decides, writes, tells. A moderator sees an edit as it sees a message. Anything else says nothing.
-pub(crate) fn amend<A: Keeper>(owner: &mut A, amend: Amend, ctx: &mut Context<A>) {
-    let Change::Edit { body, extended_data, mentions } = &amend.change else { return carry_out(owner, amend, ctx) };
-    if amend.by_host {
-        return carry_out(owner, amend, ctx);
+pub(crate) fn revise<A: Keeper>(owner: &mut A, revise: Revise, ctx: &mut Context<A>) {
+    let Change::Edit { body, extended_data, mentions } = &revise.change else { return carry_out(owner, revise, ctx) };
+    if revise.by_host {
+        return carry_out(owner, revise, ctx);
     }
-    if let Err(refusal) = owner.core().can_tell() {
-        return answer(amend.reply, Err(refusal));
+    if let Err(refusal) = owner.context().can_tell() {
+        return answer(revise.reply, Err(refusal));
     }
     let draft = Draft { extended_data: extended_data.clone(), mentions: mentions.clone(), ..Draft::of(body.clone()) };
-    let origin = if amend.origin == 0 { Origin::Host } else { Origin::Client };
-    let request = ReviewRequest { sender: amend.by.clone(), target: amend.target.clone(), draft, origin, edit: true };
+    let origin = if revise.origin.is_none() { Origin::Host } else { Origin::Client };
+    let request = ReviewRequest { sender: revise.by.clone(), target: revise.target.clone(), draft, origin, edit: true };
     review_edit(owner, request, ctx, move |owner, reviewed, ctx| {
         let change = match reviewed {
-            Ok(None) => amend.change,
+            Ok(None) => revise.change,
             Ok(Some(draft)) => Change::Edit { body: draft.body, extended_data: draft.extended_data, mentions: draft.mentions },
             Err(refusal) => {
-                answer(amend.reply, Err(refusal));
-                return owner.settled(ctx);
+                answer(revise.reply, Err(refusal));
+                return owner.done(ctx);
             }
         };
-        carry_out(owner, Amend { change, ..amend }, ctx);
+        carry_out(owner, Revise { change, ..revise }, ctx);
     });
 }
 
-fn carry_out<A: Keeper>(owner: &mut A, amend: Amend, ctx: &mut Context<A>) {
-    let Amend { by, origin, by_host, message: handle, change, variant, reply, .. } = amend;
-    let right = match owner.right_of(&by) {
-        Ok(right) if by_host => Right { moderates: Moderates::Everyone, ..right },
-        Ok(right) => right,
+fn carry_out<A: Keeper>(owner: &mut A, revise: Revise, ctx: &mut Context<A>) {
+    let Revise { by, origin, by_host, message: handle, change, level, reply, .. } = revise;
+    let access = match owner.access_of(&by) {
+        Ok(access) if by_host => Access { moderates: Moderates::Everyone, ..access },
+        Ok(access) => access,
         Err(refusal) => return answer(reply, Err(refusal)),
     };
-    let (core, place, wanted) = (owner.core().clone(), owner.place(), change.clone());
+    let (context, place, wanted) = (owner.context().clone(), owner.place(), change.clone());
     let (is_pin, is_edit) = (matches!(change, Change::Pin { .. }), matches!(change, Change::Edit { .. }));
     let work = {
         let by = by.clone();
         async move {
-            let (now_ms, limits) = (core.clock.wall_ms(), core.config().limits.clone());
+            let (now_ms, limits) = (context.clock.wall_ms(), context.config().limits.clone());
             let user = by.clone();
-            let decided = core.archive.read(move |store| {
-                let Some(before) = find::message(store, &place, handle, right.first_seq)? else { return Ok(Err(Refusal::MessageMissing)) };
+            let decided = context.archive.read(move |store| {
+                let Some(before) = find::message(store, &place, handle, access.first_seq)? else { return Ok(Err(Refusal::MessageMissing)) };
                 let notes: Vec<Note> = store.notes(&place, before.seq)?.into_iter().map(|(note, _)| note).collect();
-                let known = Known { notes, pins: store.pins(&place)? };
-                let actor = By { user: &user, moderates: &right.moderates };
+                let known = MessageFacts { notes, pins: store.pins(&place)? };
+                let actor = By { user: &user, moderates: &access.moderates };
                 let pinned_before = known.pins.iter().any(|pin| pin.seq == before.seq);
                 let decided = decide(&before, &known, change, &actor, now_ms, &limits);
                 Ok(decided.map(|revision| (before, revision, pinned_before, known.pins)))
             });
             let (before, revision, pinned_before, pins_before) = decided.await??;
-            let handing = core.archive.revise(&core.handed, revision.clone()).await?;
+            let pending = context.archive.revise(&context.watermark, revision.clone()).await?;
             let after = revision.message.clone().unwrap_or_else(|| before.clone());
             let (user, looked_at, new_pins) = (by, after.clone(), revision.pins.clone());
-            let rest = core.archive.read(move |store| {
+            let rest = context.archive.read(move |store| {
                 let conversation = &looked_at.conversation;
                 let notes = store.notes(conversation, looked_at.seq)?.into_iter().map(|(note, _)| note).collect();
-                let dresser = Dresser::new(store, &user, conversation, right.first_seq)?;
-                let dress = if is_edit { dresser.dress(&looked_at)? } else { Dress::default() };
+                let builder = ViewBuilder::new(store, &user, conversation, access.first_seq)?;
+                let view = if is_edit { builder.view(&looked_at)? } else { MessageView::default() };
                 let mut others = Vec::new();
                 let gave_way =
                     pins_before.iter().filter(|pin| new_pins.as_ref().is_some_and(|pins| pins.iter().all(|kept| kept.seq != pin.seq)));
                 let gave_way: Vec<u64> = gave_way.map(|pin| pin.seq).filter(|seq| *seq != looked_at.seq).collect();
                 for seq in if is_pin { gave_way } else { quoting(store, &looked_at)? } {
                     if let Some(message) = store.message(conversation, seq)? {
-                        let dress = Dress { alone: true, ..dresser.dress(&message)? };
-                        others.push((message, dress));
+                        let view = MessageView { alone: true, ..builder.view(&message)? };
+                        others.push((message, view));
                     }
                 }
-                Ok((notes, others, Dress { alone: true, ..dress }))
+                Ok((notes, others, MessageView { alone: true, ..view }))
             });
-            let (notes, others, dress) = rest.await.unwrap_or_default();
-            Ok(Amended { before, after, revision, notes, dress, others, pinned_before, handing })
+            let (notes, others, view) = rest.await.unwrap_or_default();
+            Ok(Revised { before, after, revision, notes, view, others, pinned_before, pending })
         }
     };
-    ctx.wait(work.into_actor(owner).map(move |outcome: Result<Amended, Refusal>, owner, ctx| {
+    ctx.wait(work.into_actor(owner).map(move |outcome: Result<Revised, Refusal>, owner, ctx| {
         match outcome {
             Err(refusal) => answer(reply, Err(refusal)),
-            Ok(amended) => {
+            Ok(revised) => {
                 // What was accepted before the change is heard before it.
                 deliver_accepted(owner);
-                tell_host(owner.core(), &amended, &wanted, &by);
-                answer(reply, Ok(tell(owner, &amended, &wanted, &by, origin, variant)));
-                drop(amended.handing);
+                tell_host(owner.context(), &revised, &wanted, &by);
+                answer(reply, Ok(tell(owner, &revised, &wanted, &by, origin, level)));
+                drop(revised.pending);
             }
         }
-        owner.settled(ctx);
+        owner.done(ctx);
     }));
 }
 
@@ -199,49 +200,47 @@ fn quoting(store: &dyn Store, message: &Message) -> Result<Vec<u64>, StoreError>
     Ok(quoting)
 }
 
-fn tell_host(core: &Core, amended: &Amended, change: &Change, by: &UserId) {
-    let (message, by) = (amended.after.clone(), by.clone());
+fn tell_host(context: &BrokerContext, revised: &Revised, change: &Change, by: &UserId) {
+    let (message, by) = (revised.after.clone(), by.clone());
     match change {
-        Change::Revoke { .. } => core.tell_host(|| Event::MessageRevoked { message, by }),
-        Change::Edit { .. } => core.tell_host(|| Event::MessageEdited { message, by }),
+        Change::Revoke { .. } => context.tell_host(|| Event::MessageRevoked { message, by }),
+        Change::Edit { .. } => context.tell_host(|| Event::MessageEdited { message, by }),
         Change::React { .. } | Change::Pin { .. } => {}
     }
 }
 
 /// Tells everyone of a change; the result for who made it.
-fn tell<A: Keeper>(owner: &A, amended: &Amended, change: &Change, by: &UserId, origin: u64, variant: Variant) -> String {
-    let links = owner.everyone();
-    let Amended { before, after, revision, notes, others, pinned_before, .. } = amended;
-    let alone = Dress { alone: true, ..Dress::default() };
+fn tell<A: Keeper>(owner: &A, revised: &Revised, change: &Change, by: &UserId, origin: Option<ConnectionId>, level: ClientLevel) -> String {
+    let connections = owner.everyone();
+    let Revised { before, after, revision, notes, others, pinned_before, .. } = revised;
+    let alone = MessageView { alone: true, ..MessageView::default() };
     let whole = |result: Option<ByteString>| format!("{{\"message\":{}}}", result.as_deref().map_or("null", |text| text));
     match change {
         Change::Revoke { .. } | Change::Edit { .. } => {
             let event = if matches!(change, Change::Revoke { .. }) { "messageRevokeReceived" } else { "messageEdited" };
             // What differs between readers is not in the event: who reacted, who has read.
-            let shared = Dress { alone: true, reactions: Vec::new(), receipt_status: None, ..amended.dress.clone() };
-            spread(&links, origin, |variant| Some(list_event(event, &[encode_dressed(after, &shared, variant)?])));
+            let shared = MessageView { alone: true, reactions: Vec::new(), receipt_status: None, ..revised.view.clone() };
+            spread(&connections, origin, |level| Some(list_event(event, &[encode_view(after, &shared, level)?])));
             if !others.is_empty() {
-                spread(&links, 0, |variant| {
-                    let list: Vec<ByteString> =
-                        others.iter().filter_map(|(message, dress)| encode_dressed(message, dress, variant)).collect();
+                spread(&connections, None, |level| {
+                    let list: Vec<ByteString> = others.iter().filter_map(|(message, view)| encode_view(message, view, level)).collect();
                     (!list.is_empty()).then(|| list_event("messageRepliedInfoChanged", &list))
                 });
             }
-            owner.notify(&Arc::new(News::Changed(after.conversation.clone())));
-            whole(encode_dressed(after, &Dress { alone: true, ..amended.dress.clone() }, variant))
+            owner.notify(&Arc::new(FeedItem::Changed(after.conversation.clone())));
+            whole(encode_view(after, &MessageView { alone: true, ..revised.view.clone() }, level))
         }
         Change::React { reaction, add } => {
             let users = reaction_users(notes.iter().cloned()).remove(reaction).unwrap_or_default();
-            let mut frames: HashMap<(bool, Option<UserId>, Variant), Option<ByteString>> = HashMap::new();
-            for link in links.iter().filter(|link| link.number != origin) {
-                let Some(identity) = link.identity() else { continue };
+            let mut frames: HashMap<(bool, Option<UserId>, ClientLevel), Option<ByteString>> = HashMap::new();
+            for connection in connections.iter().filter(|connection| Some(connection.id) != origin) {
+                let Some(identity) = connection.identity() else { continue };
                 let side = matches!(after.conversation, Conversation::Peer(..)).then(|| identity.user.clone());
-                let key = (users.contains(&identity.user), side, identity.variant);
-                let frame = frames
-                    .entry(key)
-                    .or_insert_with(|| reaction_event(after, reaction, *add, &users, &identity.user, by, identity.variant));
+                let key = (users.contains(&identity.user), side, identity.level);
+                let frame =
+                    frames.entry(key).or_insert_with(|| reaction_event(after, reaction, *add, &users, &identity.user, by, identity.level));
                 if let Some(frame) = frame {
-                    let _queued_or_closed = link.outbox.push(frame.clone());
+                    let _queued_or_closed = connection.outbox.push(frame.clone());
                 }
             }
             json!({"reaction": reaction_alone(after, reaction, &users, by)}).to_string()
@@ -253,13 +252,13 @@ fn tell<A: Keeper>(owner: &A, amended: &Amended, change: &Change, by: &UserId, o
                 (true, false) => 1,
                 (true, true) => 2,
             };
-            let dress = Dress { pinned: stamp, ..alone };
-            spread(&links, origin, |variant| {
+            let view = MessageView { pinned: stamp, ..alone };
+            spread(&connections, origin, |level| {
                 let mut infos = Vec::new();
-                for (status, message, dress) in
-                    std::iter::once((status, after, &dress)).chain(others.iter().map(|(one, dress)| (0, one, dress)))
+                for (status, message, view) in
+                    std::iter::once((status, after, &view)).chain(others.iter().map(|(one, view)| (0, one, view)))
                 {
-                    infos.push(format!("{{\"pinStatus\":{status},\"message\":{}}}", encode_dressed(message, dress, variant)?));
+                    infos.push(format!("{{\"pinStatus\":{status},\"message\":{}}}", encode_view(message, view, level)?));
                 }
                 Some(format!("{{\"event\":\"messagePinStatusChanged\",\"data\":{{\"infos\":[{}]}}}}", infos.join(",")).into())
             });
@@ -279,9 +278,9 @@ fn reaction_event(
     users: &[UserId],
     me: &UserId,
     by: &UserId,
-    variant: Variant,
+    level: ClientLevel,
 ) -> Option<ByteString> {
-    let text = encode_dressed(message, &Dress { alone: true, ..Dress::default() }, variant)?;
+    let text = encode_view(message, &MessageView { alone: true, ..MessageView::default() }, level)?;
     let message_json: Value = serde_json::from_str(&text).ok()?;
     let change = json!({"userID": by, "reactionType": reaction, "action": u8::from(!add), "sumCount": users.len()});
     let data = json!({
@@ -302,22 +301,22 @@ pub(crate) fn receipt_wire(message: &Message, readers: &Readers, me: &UserId, ow
     })
 }
 
-/// Sends an event to all links but one, encoded once per variant.
-pub(crate) fn spread(links: &[Arc<Link>], but: u64, encode: impl Fn(Variant) -> Option<ByteString>) {
-    let mut frames: HashMap<Variant, Option<ByteString>> = HashMap::new();
-    for link in links.iter().filter(|link| link.number != but) {
-        if let Some(frame) = frames.entry(link.variant()).or_insert_with_key(|variant| encode(*variant)) {
-            let _queued_or_closed = link.outbox.push(frame.clone());
+/// Sends an event to all connections but one, encoded once per level.
+pub(crate) fn spread(connections: &[Arc<Connection>], but: Option<ConnectionId>, encode: impl Fn(ClientLevel) -> Option<ByteString>) {
+    let mut frames: HashMap<ClientLevel, Option<ByteString>> = HashMap::new();
+    for connection in connections.iter().filter(|connection| Some(connection.id) != but) {
+        if let Some(frame) = frames.entry(connection.level()).or_insert_with_key(|level| encode(*level)) {
+            let _queued_or_closed = connection.outbox.push(frame.clone());
         }
     }
 }
 
 /// A message below this one was accepted: the root is marked, and everyone hears how many there are.
 pub(crate) fn answered<A: Keeper>(owner: &mut A, root_seq: u64, ctx: &mut Context<A>) {
-    let (core, place) = (owner.core().clone(), owner.place());
+    let (context, place) = (owner.context().clone(), owner.place());
     let work = async move {
         let wanted = place.clone();
-        let found = core.archive.read(move |store| {
+        let found = context.archive.read(move |store| {
             let count = store.replies(&wanted, root_seq)?.len();
             Ok(store.message(&wanted, root_seq)?.map(|root| (root, count)))
         });
@@ -326,17 +325,17 @@ pub(crate) fn answered<A: Keeper>(owner: &mut A, root_seq: u64, ctx: &mut Contex
             let marked = Message { fate: Fate { replied: true, ..root.fate.clone() }, ..(*root).clone() };
             let message = Some(Arc::new(marked));
             let revision = Revision { conversation: place, seq: root_seq, message, notes: Vec::new(), pins: None, logged: None };
-            core.archive.revise(&core.handed, revision).await?;
+            context.archive.revise(&context.watermark, revision).await?;
         }
         Ok(Some((root, count)))
     };
     ctx.wait(work.into_actor(owner).map(|counted: Result<_, Refusal>, owner, _| match counted {
         Ok(Some((root, count))) => {
-            for link in owner.everyone() {
-                let Some(identity) = link.identity() else { continue };
+            for connection in owner.everyone() {
+                let Some(identity) = connection.identity() else { continue };
                 let (kind, id) = named(&identity.user, &root.conversation);
                 let info = json!({"conversationID": id, "conversationType": kind, "messageID": root.id.to_string(), "count": count});
-                let _queued_or_closed = link.outbox.push(encode_event("messageRepliedCountChanged", &json!({"infos": [info]})));
+                let _queued_or_closed = connection.outbox.push(encode_event("messageRepliedCountChanged", &json!({"infos": [info]})));
             }
         }
         Ok(None) => {}
@@ -347,18 +346,18 @@ pub(crate) fn answered<A: Keeper>(owner: &mut A, root_seq: u64, ctx: &mut Contex
 /// Notes who has read what, and tells the senders and the reader's other devices. Source: spec 3.8.
 pub(crate) fn confirm<A: Keeper>(owner: &mut A, confirm: Confirm, ctx: &mut Context<A>) {
     let Confirm { by, origin, messages: handles, reply } = confirm;
-    let right = match owner.right_of(&by) {
-        Ok(right) => right,
+    let access = match owner.access_of(&by) {
+        Ok(access) => access,
         Err(refusal) => return answer(reply, Err(refusal)),
     };
-    let (core, place) = (owner.core().clone(), owner.place());
+    let (context, place) = (owner.context().clone(), owner.place());
     let reader = by.clone();
     let work = async move {
         let (wanted, user, asked) = (place.clone(), reader.clone(), handles.clone());
-        let found = core.archive.read(move |store| {
+        let found = context.archive.read(move |store| {
             let mut found = Vec::new();
             for handle in &asked {
-                let message = find::message(store, &wanted, *handle, right.first_seq)?;
+                let message = find::message(store, &wanted, *handle, access.first_seq)?;
                 let message = message.filter(|message| message.terms.receipt && message.sender != user);
                 let is_noted = match &message {
                     Some(message) => {
@@ -375,7 +374,7 @@ pub(crate) fn confirm<A: Keeper>(owner: &mut A, confirm: Confirm, ctx: &mut Cont
             match message {
                 Some(_) if is_noted => {}
                 Some(message) => {
-                    let note = (Note::Receipt(reader.clone()), Some(NoteRecord { at_ms: core.clock.wall_ms() }));
+                    let note = (Note::Receipt(reader.clone()), Some(NoteRecord { at_ms: context.clock.wall_ms() }));
                     let revision = Revision {
                         conversation: place.clone(),
                         seq: message.seq,
@@ -384,13 +383,13 @@ pub(crate) fn confirm<A: Keeper>(owner: &mut A, confirm: Confirm, ctx: &mut Cont
                         pins: None,
                         logged: Some(ChangeKind::Confirmed),
                     };
-                    core.archive.revise(&core.handed, revision).await?;
+                    context.archive.revise(&context.watermark, revision).await?;
                     read.push(message);
                 }
                 None => failed.push(handle.id.map(|id| id.to_string()).unwrap_or_default()),
             }
         }
-        let told = core.archive.read(move |store| {
+        let told = context.archive.read(move |store| {
             let infos = read.iter().map(|message| Ok((message.clone(), readers(store, message)?)));
             infos.collect::<Result<Vec<_>, StoreError>>()
         });
@@ -400,19 +399,21 @@ pub(crate) fn confirm<A: Keeper>(owner: &mut A, confirm: Confirm, ctx: &mut Cont
         match outcome {
             Err(refusal) => answer(reply, Err(refusal)),
             Ok((read, failed)) => {
-                let core = owner.core().clone();
+                let context = owner.context().clone();
                 for (message, readers) in &read {
                     for (user, own) in [(&message.sender, false), (&by, true)] {
                         let frame = encode_event("messageReceiptChanged", &json!({"infos": [receipt_wire(message, readers, user, own)]}));
-                        let links = core.presence.links(user);
-                        for link in links.iter().flat_map(|links| links.iter()).filter(|link| link.number != origin) {
-                            let _queued_or_closed = link.outbox.push(frame.clone());
+                        let connections = context.presence.connections(user);
+                        for connection in
+                            connections.iter().flat_map(|connections| connections.iter()).filter(|connection| Some(connection.id) != origin)
+                        {
+                            let _queued_or_closed = connection.outbox.push(frame.clone());
                         }
                     }
                 }
                 answer(reply, Ok(failed));
             }
         }
-        owner.settled(ctx);
+        owner.done(ctx);
     }));
 }

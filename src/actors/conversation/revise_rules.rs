@@ -27,7 +27,7 @@ pub(crate) enum Moderates {
 
 /// What is known of the message besides itself.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Known {
+pub(super) struct MessageFacts {
     pub(super) notes: Vec<Note>,
     pub(super) pins: Vec<Pin>,
 }
@@ -39,7 +39,7 @@ fn only_if<T>(holds: bool, refusal: impl FnOnce() -> T) -> Result<(), T> {
 /// Decides one change.
 pub(super) fn decide(
     message: &Message,
-    known: &Known,
+    known: &MessageFacts,
     change: Change,
     actor: &Actor<'_>,
     now_ms: u64,
@@ -183,7 +183,7 @@ mod tests {
 
     fn try_it(
         message: &Message,
-        known: &Known,
+        known: &MessageFacts,
         change: Change,
         by: &str,
         moderates: &Moderates,
@@ -196,7 +196,8 @@ mod tests {
     #[test]
     fn a_message_is_taken_back_by_its_sender_in_time_or_by_the_owner() {
         let revoke = || Change::Revoke { extended_data: "why".into() };
-        let at = |by: &str, moderates: &Moderates, seconds: u64| try_it(&message(), &Known::default(), revoke(), by, moderates, seconds);
+        let at =
+            |by: &str, moderates: &Moderates, seconds: u64| try_it(&message(), &MessageFacts::default(), revoke(), by, moderates, seconds);
         let (nobody, managers) = (&Moderates::Nobody, |all: &[&str]| Moderates::AllBut(all.iter().map(|id| user(id)).collect()));
         let revision = at("alice", nobody, 120).unwrap();
         let taken = revision.message.unwrap();
@@ -213,13 +214,18 @@ mod tests {
         assert_eq!(as_of(at("bob", &Moderates::Everyone, 100_000).unwrap()), 4);
         assert_eq!(as_of(at("bob", &managers(&["bob", "carol"]), 100_000).unwrap()), 3);
         assert_eq!(at("bob", &managers(&["bob", "alice"]), 1).unwrap_err(), Refusal::NoAuthority);
-        assert_eq!(try_it(&taken, &Known::default(), revoke(), "alice", &Moderates::Nobody, 1).unwrap_err(), Refusal::RevokedAlready);
+        assert_eq!(
+            try_it(&taken, &MessageFacts::default(), revoke(), "alice", &Moderates::Nobody, 1).unwrap_err(),
+            Refusal::RevokedAlready
+        );
     }
 
     #[test]
     fn only_the_sender_edits_for_a_day_and_the_kind_stays() {
         let edit = |body: Body| Change::Edit { body, extended_data: String::new(), mentions: Mentions::default() };
-        let at = |by: &str, body: Body, seconds: u64| try_it(&message(), &Known::default(), edit(body), by, &Moderates::Everyone, seconds);
+        let at = |by: &str, body: Body, seconds: u64| {
+            try_it(&message(), &MessageFacts::default(), edit(body), by, &Moderates::Everyone, seconds)
+        };
         let edited = at("alice", Body::Text("new".into()), 86_400).unwrap().message.unwrap();
         assert_eq!((edited.body.clone(), edited.fate.edited.clone().unwrap().by), (Body::Text("new".into()), user("alice")));
         assert_eq!(at("alice", Body::Text("new".into()), 86_401).unwrap_err(), Refusal::EditTooLate { seconds: 86_400 });
@@ -234,7 +240,7 @@ mod tests {
         let react = |reaction: &str, add: bool| Change::React { reaction: reaction.into(), add };
         let kinds = |count: usize| {
             let notes = (0..count).map(|n| Note::Reaction(format!("{n:03}"), user("bob"))).collect();
-            Known { notes, pins: Vec::new() }
+            MessageFacts { notes, pins: Vec::new() }
         };
         assert!(try_it(&message(), &kinds(99), react("new", true), "alice", &Moderates::Nobody, 604_800).is_ok());
         assert!(try_it(&message(), &kinds(100), react("new", true), "alice", &Moderates::Nobody, 1).is_err());
@@ -250,7 +256,7 @@ mod tests {
     #[test]
     fn the_eleventh_pin_takes_the_place_of_the_first_unless_it_may_not() {
         let pin = |may_replace: bool| Change::Pin { pinned: true, may_replace };
-        let pins = |count: u64| Known {
+        let pins = |count: u64| MessageFacts {
             notes: Vec::new(),
             pins: (10..10 + count).map(|seq| Pin { seq, stamp: Stamp { by: user("bob"), at_ms: 1 } }).collect(),
         };
@@ -263,7 +269,7 @@ mod tests {
             Refusal::TooManyPinnedMessages { pinned_max: 10 }
         );
         let unpin = Change::Pin { pinned: false, may_replace: true };
-        let one = Known { pins: vec![Pin { seq: 3, stamp: Stamp { by: user("bob"), at_ms: 1 } }], ..Known::default() };
+        let one = MessageFacts { pins: vec![Pin { seq: 3, stamp: Stamp { by: user("bob"), at_ms: 1 } }], ..MessageFacts::default() };
         assert_eq!(seqs(try_it(&message(), &one, unpin, "bob", &Moderates::Nobody, 1).unwrap()), [0_u64; 0]);
     }
 }

@@ -4,14 +4,15 @@
 //! busy conversation costs one frame and one wake-up per member and tick instead of one per message (design 4.4:
 //! coalescing gains 14–25×, array frames 30–35×).
 
+use crate::actors::connection::ConnectionId;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use tracing::Span;
 
-use crate::actors::connection::feed::News;
-use crate::actors::runtime::watermark::Handing;
+use crate::actors::connection::feed::FeedItem;
+use crate::actors::runtime::watermark::PendingDelivery;
 use crate::config;
 use crate::model::Message;
 use crate::protocol::Encoded;
@@ -22,24 +23,24 @@ const TICK_MAX: Duration = Duration::from_millis(500);
 /// One accepted message on its way out.
 #[derive(Debug)]
 pub(crate) struct Item {
-    /// The link it came from, which does not get it back; 0 when it came from the host.
-    pub(crate) origin: u64,
+    /// The connection it came from, which does not get it back; 0 when it came from the host.
+    pub(crate) origin: Option<ConnectionId>,
     pub(crate) message: Arc<Message>,
     pub(crate) encoded: Encoded,
     /// Of a stored message: its commit. 0 otherwise.
     pub(crate) commit: u64,
     /// Of a stored message: holds back the cursor until the message was handed to all it is for.
-    pub(crate) handing: Option<Handing>,
+    pub(crate) pending: Option<PendingDelivery>,
     /// Ends when it was handed to all it is for: with this item.
     #[expect(dead_code, reason = "its end is what counts")]
     pub(crate) span: Span,
 }
 
 /// The stored ones among them, for the lists of those they are for.
-pub(crate) fn news_of(items: &[Item]) -> Option<Arc<News>> {
+pub(crate) fn feed_item_of(items: &[Item]) -> Option<Arc<FeedItem>> {
     let stored: Vec<Arc<Message>> = items.iter().filter(|item| item.commit > 0).map(|item| item.message.clone()).collect();
     let conversation = stored.first()?.conversation.clone();
-    Some(Arc::new(News::Messages(conversation, stored)))
+    Some(Arc::new(FeedItem::Messages(conversation, stored)))
 }
 
 /// Gathers items and says when they go.
@@ -61,7 +62,7 @@ pub(crate) trait Deliver: Actor<Context = Context<Self>> {
     /// Its batch.
     fn batch(&mut self) -> &mut Batch;
     /// Whether anything besides the batch waits for the tick.
-    fn has_news(&self) -> bool {
+    fn has_more(&self) -> bool {
         false
     }
     /// How many sessions it delivers to.
@@ -92,7 +93,7 @@ impl Batch {
     }
 
     fn push(&mut self, item: Item) {
-        self.bytes += item.encoded.of(crate::protocol::Variant::Full).map_or(0, |text| text.len());
+        self.bytes += item.encoded.of(crate::protocol::ClientLevel::Since2_15).map_or(0, |text| text.len());
         self.items.push(item);
     }
 
@@ -118,7 +119,7 @@ impl Batch {
 pub(crate) fn offer<A: Deliver>(actor: &mut A, item: Item, ctx: &mut Context<A>) {
     let stored = item.commit > 0;
     actor.batch().push(item);
-    news(actor, ctx);
+    schedule(actor, ctx);
     if stored {
         hurry(actor, ctx);
     }
@@ -140,7 +141,7 @@ fn hurry<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
 }
 
 /// Something waits to go out: sends it now when the conversation was idle or enough has gathered.
-pub(crate) fn news<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
+pub(crate) fn schedule<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
     let batch = actor.batch();
     if batch.ticking && !batch.is_full() {
         return;
@@ -171,7 +172,7 @@ fn tick<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
     batch.hurried = false;
     let after = batch.tick_for(audience, late);
     ctx.run_later(after, |actor, ctx| {
-        if actor.batch().items.is_empty() && !actor.has_news() {
+        if actor.batch().items.is_empty() && !actor.has_more() {
             actor.batch().ticking = false;
             return;
         }

@@ -7,13 +7,13 @@ use bytestring::ByteString;
 use serde::Serialize;
 
 use super::batch::Item;
-use crate::actors::connection::Link;
 use crate::actors::connection::outbox::{Dropped, Lossy};
-use crate::actors::context::Core;
-use crate::actors::runtime::watermark::Handing;
+use crate::actors::connection::{Connection, ConnectionId};
+use crate::actors::context::BrokerContext;
+use crate::actors::runtime::watermark::PendingDelivery;
 use crate::metrics::Metrics;
 use crate::model::{Body, MessageClass, Priority};
-use crate::protocol::{Info, Variant, encode_event, message_event};
+use crate::protocol::{ClientLevel, Info, encode_event, message_event};
 use crate::rate::DropReason;
 
 /// What the members of a conversation are told a batch by.
@@ -23,13 +23,18 @@ pub(crate) struct Envelope<'a> {
     pub(crate) from: &'a str,
 }
 
-/// Sends each item to every link but the one it came from. Stored messages keep their order.
-pub(crate) fn fan_out<'a>(core: &Core, envelope: Envelope<'_>, items: &[Item], links: impl Iterator<Item = &'a Arc<Link>> + Clone) {
+/// Sends each item to every connection but the one it came from. Stored messages keep their order.
+pub(crate) fn fan_out<'a>(
+    context: &BrokerContext,
+    envelope: Envelope<'_>,
+    items: &[Item],
+    connections: impl Iterator<Item = &'a Arc<Connection>> + Clone,
+) {
     let plane = |wanted: Plane| items.iter().filter(move |item| Plane::of(&item.message.body, item.message.priority) == wanted);
     for kind in Plane::ALL {
         let gathered: Vec<&Item> = plane(kind).collect();
         if !gathered.is_empty() {
-            fan_out_plane(core, envelope, kind, &gathered, links.clone());
+            fan_out_plane(context, envelope, kind, &gathered, connections.clone());
         }
     }
 }
@@ -59,39 +64,45 @@ impl Plane {
     }
 }
 
-fn fan_out_plane<'a>(core: &Core, envelope: Envelope<'_>, plane: Plane, items: &[&Item], links: impl Iterator<Item = &'a Arc<Link>>) {
-    let origins: HashSet<u64> = items.iter().map(|item| item.origin).collect();
+fn fan_out_plane<'a>(
+    context: &BrokerContext,
+    envelope: Envelope<'_>,
+    plane: Plane,
+    items: &[&Item],
+    connections: impl Iterator<Item = &'a Arc<Connection>>,
+) {
+    let origins: HashSet<ConnectionId> = items.iter().filter_map(|item| item.origin).collect();
     // Handed over with this very loop; on the actors' thread nobody looks in between.
-    items.iter().filter_map(|item| item.handing.as_ref()).for_each(Handing::done);
+    items.iter().filter_map(|item| item.pending.as_ref()).for_each(PendingDelivery::done);
     let oldest = items.iter().map(|item| item.commit).filter(|commit| *commit > 0).min();
-    let mark = core.handed.mark();
+    let mark = context.watermark.mark();
     let cursor = oldest.map(|_| mark);
-    let mut shared: [Option<Frame>; Variant::ALL.len()] = [const { None }; Variant::ALL.len()];
+    let mut shared: [Option<Frame>; ClientLevel::ALL.len()] = [const { None }; ClientLevel::ALL.len()];
     let mut delivered = 0;
-    for link in links {
-        let variant = link.variant();
-        let floor = link.floor();
+    for connection in connections {
+        let level = connection.level();
+        let live_from_commit = connection.live_from_commit();
         let own;
-        let frame = if origins.contains(&link.number) || oldest.is_some_and(|oldest| oldest.min(mark) <= floor) {
-            let wanted = |item: &&&Item| item.origin != link.number && (item.commit == 0 || item.commit > floor);
-            own = Frame::of(envelope, items.iter().filter(wanted), variant, cursor.map(|_| core.handed.mark_after(floor)));
+        let frame = if origins.contains(&connection.id) || oldest.is_some_and(|oldest| oldest.min(mark) <= live_from_commit) {
+            let wanted = |item: &&&Item| item.origin != Some(connection.id) && (item.commit == 0 || item.commit > live_from_commit);
+            own = Frame::of(envelope, items.iter().filter(wanted), level, cursor.map(|_| context.watermark.mark_after(live_from_commit)));
             &own
         } else {
-            shared[variant.index()].get_or_insert_with(|| Frame::of(envelope, items.iter(), variant, cursor))
+            shared[level.index()].get_or_insert_with(|| Frame::of(envelope, items.iter(), level, cursor))
         };
         let Some(text) = &frame.text else { continue };
         match plane {
             Plane::Reliable => {
                 // Closed: the session is ending and will find the message in history.
-                let _queued_or_closed = link.outbox.push(text.clone());
+                let _queued_or_closed = connection.outbox.push(text.clone());
             }
             Plane::Lossy(class) => {
-                count_dropped(&core.metrics, link.outbox.push_lossy(class, text.clone(), frame.messages), DropReason::OutboxFull)
+                count_dropped(&context.metrics, connection.outbox.push_lossy(class, text.clone(), frame.messages), DropReason::OutboxFull)
             }
         }
         delivered += u64::from(frame.messages);
     }
-    core.metrics.delivered(delivered);
+    context.metrics.delivered(delivered);
 }
 
 struct Frame {
@@ -100,8 +111,8 @@ struct Frame {
 }
 
 impl Frame {
-    fn of<'a, 'b: 'a>(envelope: Envelope<'_>, items: impl Iterator<Item = &'a &'b Item>, variant: Variant, cursor: Option<u64>) -> Self {
-        let visible: Vec<&ByteString> = items.filter_map(|item| item.encoded.of(variant)).collect();
+    fn of<'a, 'b: 'a>(envelope: Envelope<'_>, items: impl Iterator<Item = &'a &'b Item>, level: ClientLevel, cursor: Option<u64>) -> Self {
+        let visible: Vec<&ByteString> = items.filter_map(|item| item.encoded.of(level)).collect();
         let messages = u32::try_from(visible.len()).unwrap_or(u32::MAX);
         Self { text: message_event(envelope.event, envelope.from, visible.into_iter(), Info { cursor, offline: false }), messages }
     }
@@ -115,11 +126,11 @@ pub(crate) fn count_dropped(metrics: &Metrics, dropped: Dropped, reason: DropRea
     metrics.dropped(MessageClass::Command, Priority::Low, reason.label(), u64::from(dropped.command));
 }
 
-/// Sends one event that must not be lost to some links; encoded once.
-pub(crate) fn announce<'a>(event: &str, data: &impl Serialize, links: impl Iterator<Item = &'a Arc<Link>>) {
+/// Sends one event that must not be lost to some connections; encoded once.
+pub(crate) fn announce<'a>(event: &str, data: &impl Serialize, connections: impl Iterator<Item = &'a Arc<Connection>>) {
     let mut frame: Option<ByteString> = None;
-    for link in links {
+    for connection in connections {
         let text = frame.get_or_insert_with(|| encode_event(event, data));
-        let _queued_or_closed = link.outbox.push(text.clone());
+        let _queued_or_closed = connection.outbox.push(text.clone());
     }
 }

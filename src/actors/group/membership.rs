@@ -10,14 +10,14 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::state::GroupState;
-use super::{Group, Standing, profiles};
-use crate::actors::connection::Link;
-use crate::actors::connection::feed::News;
+use super::{Group, GroupStatus, profiles};
+use crate::actors::connection::Connection;
+use crate::actors::connection::feed::FeedItem;
 use crate::actors::conversation::publish;
 use crate::actors::conversation::publish::Publish;
 use crate::actors::delivery::batch::deliver_accepted;
 use crate::actors::delivery::fanout::announce;
-use crate::actors::runtime::registry::Held;
+use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::hooks::Event;
 use crate::model::{
@@ -88,7 +88,7 @@ pub(crate) struct Kicked {
 
 /// The vendor's numbers of what happened. Source: spec 2.8.
 #[derive(Debug, Clone, Copy)]
-struct Happened {
+struct MembershipEvent {
     state: u8,
     /// `GroupEvent`, told to the one it happened to.
     to_self: u8,
@@ -98,12 +98,12 @@ struct Happened {
     tip: TipsEvent,
 }
 
-const CREATED: Happened = Happened { state: 1, to_self: 1, to_others: 0, tip: TipsEvent::Created };
-const JOINED: Happened = Happened { state: 1, to_self: 3, to_others: 1, tip: TipsEvent::Joined };
-const INVITED: Happened = Happened { state: 1, to_self: 4, to_others: 5, tip: TipsEvent::Invited };
-const LEFT: Happened = Happened { state: 0, to_self: 5, to_others: 2, tip: TipsEvent::Left };
-const KICKED: Happened = Happened { state: 0, to_self: 6, to_others: 4, tip: TipsEvent::KickedOut };
-const DISMISSED: Happened = Happened { state: 0, to_self: 2, to_others: 0, tip: TipsEvent::Dismissed };
+const CREATED: MembershipEvent = MembershipEvent { state: 1, to_self: 1, to_others: 0, tip: TipsEvent::Created };
+const JOINED: MembershipEvent = MembershipEvent { state: 1, to_self: 3, to_others: 1, tip: TipsEvent::Joined };
+const INVITED: MembershipEvent = MembershipEvent { state: 1, to_self: 4, to_others: 5, tip: TipsEvent::Invited };
+const LEFT: MembershipEvent = MembershipEvent { state: 0, to_self: 5, to_others: 2, tip: TipsEvent::Left };
+const KICKED: MembershipEvent = MembershipEvent { state: 0, to_self: 6, to_others: 4, tip: TipsEvent::KickedOut };
+const DISMISSED: MembershipEvent = MembershipEvent { state: 0, to_self: 2, to_others: 0, tip: TipsEvent::Dismissed };
 
 /// What the store knows of users that are to become members.
 struct Candidates {
@@ -136,22 +136,22 @@ fn candidates(
 
 impl Group {
     async fn look_up(
-        core: Arc<crate::actors::context::Core>,
+        context: Arc<crate::actors::context::BrokerContext>,
         conversation: Conversation,
         users: Vec<UserId>,
     ) -> Result<Candidates, Refusal> {
-        let (must_exist, groups_max) = (core.config().users.must_exist, core.config().limits.groups_per_user_max);
-        core.archive.read(move |store| candidates(store, &conversation, users, must_exist, groups_max)).await
+        let (must_exist, groups_max) = (context.config().users.must_exist, context.config().limits.groups_per_user_max);
+        context.archive.read(move |store| candidates(store, &conversation, users, must_exist, groups_max)).await
     }
 
     fn member(&self, user: &UserId, role: GroupRole, head: u64) -> GroupMember {
-        let first_seq = if self.core.config().group.new_members_see_history { 1 } else { head + 1 };
-        GroupMember::new(user.clone(), role, self.core.mint.next(), first_seq, head)
+        let first_seq = if self.context.config().group.new_members_see_history { 1 } else { head + 1 };
+        GroupMember::new(user.clone(), role, self.context.ids.next(), first_seq, head)
     }
 
     /// The broker's limit, or a lower one of the group's own.
     fn members_max(&self, info: &GroupInfo) -> usize {
-        let members_max = self.core.config().limits.group_members_max;
+        let members_max = self.context.config().limits.group_members_max;
         if info.members_max > 0 { members_max.min(info.members_max) } else { members_max }
     }
 
@@ -160,7 +160,7 @@ impl Group {
     where
         F: FnOnce(&mut Self, Result<(), Refusal>, &mut Context<Self>) + 'static,
     {
-        let archive = self.core.archive.clone();
+        let archive = self.context.archive.clone();
         let keep = async move { archive.apply(rows).await };
         ctx.wait(keep.into_actor(self).map(move |kept, group, ctx| {
             deliver_accepted(group);
@@ -169,11 +169,11 @@ impl Group {
     }
 
     /// Lets those in whom the group has room for; the rest is refused one by one.
-    fn take_in(
+    fn admit_candidates(
         &mut self,
         candidates: Candidates,
         by: UserProfile,
-        happened: Happened,
+        event: MembershipEvent,
         ctx: &mut Context<Self>,
         then: impl FnOnce(&mut Self, Result<Invited, Refusal>, &mut Context<Self>) + 'static,
     ) {
@@ -206,47 +206,53 @@ impl Group {
             for (member, _) in &members {
                 group.admit(member.clone());
             }
-            group.core.tell_host(|| Event::GroupJoined { group: group.id.clone(), users: users_of(&members), by: by.id.clone() });
-            group.tell(happened, &by, &members);
+            group.context.tell_host(|| Event::GroupJoined { group: group.id.clone(), users: users_of(&members), by: by.id.clone() });
+            group.tell(event, &by, &members);
             group.list_changed(members.iter().map(|(member, _)| &member.user));
-            group.say(happened, &by, members.iter().map(|(_, profile)| profile), None);
+            group.post(event, &by, members.iter().map(|(_, profile)| profile), None);
             then(group, Ok(Invited { members, failed }), ctx);
         });
     }
 
     /// The group's row, when it is another than there is.
     fn put_info(&self, info: &GroupInfo) -> Option<RowWrite> {
-        let is_new = matches!(&self.standing, Standing::Exists(state) if state.info != *info);
+        let is_new = matches!(&self.status, GroupStatus::Exists(state) if state.info != *info);
         is_new.then(|| RowWrite::PutGroup(GroupRecord { info: info.clone(), dismissed: false }))
     }
 
     fn take_info(&mut self, info: GroupInfo) {
-        if let Standing::Exists(state) = &mut self.standing {
+        if let GroupStatus::Exists(state) = &mut self.status {
             state.info = info;
         }
     }
 
     /// Their lists of conversations follow.
     pub(super) fn list_changed<'a>(&self, users: impl Iterator<Item = &'a UserId>) {
-        let news = Arc::new(News::Changed(Conversation::Group(self.id.clone())));
-        users.for_each(|user| self.core.notify(user, &news));
+        let item = Arc::new(FeedItem::Changed(Conversation::Group(self.id.clone())));
+        users.for_each(|user| self.context.notify(user, &item));
     }
 
     /// Says it in the group itself, if tips are switched on. Source: spec S63, Q33.
-    fn say<'a>(&mut self, happened: Happened, by: &UserProfile, whom: impl Iterator<Item = &'a UserProfile>, new_owner: Option<TipsUser>) {
+    fn post<'a>(
+        &mut self,
+        event: MembershipEvent,
+        by: &UserProfile,
+        whom: impl Iterator<Item = &'a UserProfile>,
+        new_owner: Option<TipsUser>,
+    ) {
         let targets = whom.map(tips_user).collect();
-        self.say_tips(&by.id, Tips { event: happened.tip, operated: tips_user(by), targets, new_owner, change: None });
+        self.post_tips(&by.id, Tips { event: event.tip, operated: tips_user(by), targets, new_owner, change: None });
     }
 
-    pub(super) fn say_tips(&mut self, by: &UserId, tips: Tips) {
-        if !self.core.config().group.tips {
+    pub(super) fn post_tips(&mut self, by: &UserId, tips: Tips) {
+        if !self.context.config().group.tips {
             return;
         }
         let (reply, _nobody_waits) = oneshot::channel();
         let target = Target::Group(self.id.clone());
         let publish = Publish {
             sender: by.clone(),
-            origin: 0,
+            origin: None,
             by_host: true,
             from_outside: false,
             target,
@@ -259,34 +265,35 @@ impl Group {
     }
 
     fn admit(&mut self, member: GroupMember) {
-        let (user, presence) = (member.user.clone(), self.core.presence.links(&member.user));
-        if let Standing::Exists(state) = &mut self.standing {
+        let (user, presence) = (member.user.clone(), self.context.presence.connections(&member.user));
+        if let GroupStatus::Exists(state) = &mut self.status {
             state.put(member);
             state.set_online(&user, presence);
         }
     }
 
     /// Tells those it happened to, on all their devices, and the other members.
-    fn tell(&self, happened: Happened, by: &UserProfile, whom: &[(GroupMember, UserProfile)]) {
-        let Standing::Exists(state) = &self.standing else { return };
+    fn tell(&self, event: MembershipEvent, by: &UserProfile, whom: &[(GroupMember, UserProfile)]) {
+        let GroupStatus::Exists(state) = &self.status else { return };
         let operated = operated(state, by);
         for (member, _) in whom {
-            self.tell_self(state, happened, &operated, &member.user);
+            self.tell_self(state, event, &operated, &member.user);
         }
-        if happened.to_others > 0 {
+        if event.to_others > 0 {
             let users: Vec<UserId> = whom.iter().map(|(member, _)| member.user.clone()).collect();
             let list: Vec<GroupMemberWire> = whom.iter().map(|(member, profile)| group_member(member, profile)).collect();
             let data = json!({
-                "groupID": state.info.id, "state": happened.state, "event": happened.to_others, "userList": list, "operatedInfo": operated,
+                "groupID": state.info.id, "state": event.state, "event": event.to_others, "userList": list, "operatedInfo": operated,
             });
             announce("groupMemberStateChanged", &data, state.others(&users));
         }
     }
 
-    fn tell_self(&self, state: &GroupState, happened: Happened, operated: &OperatedInfo, user: &UserId) {
-        let data = json!({"state": happened.state, "event": happened.to_self, "groupInfo": group_full(&state.info, false), "operatedInfo": operated});
-        let links = self.core.presence.links(user);
-        announce("groupStateChanged", &data, links.iter().flat_map(|links: &Arc<[Arc<Link>]>| links.iter()));
+    fn tell_self(&self, state: &GroupState, event: MembershipEvent, operated: &OperatedInfo, user: &UserId) {
+        let data =
+            json!({"state": event.state, "event": event.to_self, "groupInfo": group_full(&state.info, false), "operatedInfo": operated});
+        let connections = self.context.presence.connections(user);
+        announce("groupStateChanged", &data, connections.iter().flat_map(|connections: &Arc<[Arc<Connection>]>| connections.iter()));
     }
 }
 
@@ -308,24 +315,24 @@ pub(super) fn operated(state: &GroupState, by: &UserProfile) -> OperatedInfo {
     }
 }
 
-impl Handler<Held<Create>> for Group {
+impl Handler<Leased<Create>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Create>, ctx: &mut Context<Self>) {
-        let Create { owner, mut info, users, reply } = held.open();
-        info.created_ms = self.core.clock.wall_ms();
-        let taken = match &self.standing {
-            Standing::Free => None,
-            Standing::Exists(_) => Some(Refusal::GroupExists(self.id.to_string())),
-            Standing::Dismissed => Some(Refusal::GroupDismissed(self.id.to_string())),
-            Standing::Unreadable(refusal) => Some(refusal.clone()),
+    fn handle(&mut self, leased: Leased<Create>, ctx: &mut Context<Self>) {
+        let Create { owner, mut info, users, reply } = leased.open();
+        info.created_ms = self.context.clock.wall_ms();
+        let taken = match &self.status {
+            GroupStatus::Free => None,
+            GroupStatus::Exists(_) => Some(Refusal::GroupExists(self.id.to_string())),
+            GroupStatus::Dismissed => Some(Refusal::GroupDismissed(self.id.to_string())),
+            GroupStatus::Unreadable(refusal) => Some(refusal.clone()),
         };
         if let Some(refusal) = taken {
             answer(reply, Err(refusal));
             return self.leave_if_nothing(ctx);
         }
         let everyone = std::iter::once(owner.id.clone()).chain(users.into_iter().filter(|user| *user != owner.id)).collect();
-        let look_up = Self::look_up(self.core.clone(), Conversation::Group(self.id.clone()), everyone);
+        let look_up = Self::look_up(self.context.clone(), Conversation::Group(self.id.clone()), everyone);
         ctx.wait(look_up.into_actor(self).map(move |looked_up, group, ctx| {
             let outcome = looked_up.and_then(|candidates| match candidates.failed.iter().position(|(user, _)| *user == owner.id) {
                 Some(n) => Err(candidates.failed[n].1.clone()),
@@ -355,26 +362,30 @@ impl Handler<Held<Create>> for Group {
                     answer(reply, Err(refusal));
                     return group.leave_if_nothing(ctx);
                 }
-                group.standing = Standing::Exists(Box::new(GroupState::new(info.clone(), Vec::new())));
+                group.status = GroupStatus::Exists(Box::new(GroupState::new(info.clone(), Vec::new())));
                 for (member, _) in &members {
                     group.admit(member.clone());
                 }
-                group.core.tell_host(|| Event::GroupCreated { group: info.id.clone(), owner: owner.id.clone(), users: users_of(&members) });
+                group.context.tell_host(|| Event::GroupCreated {
+                    group: info.id.clone(),
+                    owner: owner.id.clone(),
+                    users: users_of(&members),
+                });
                 group.tell(CREATED, &owner, &members[..1]);
-                group.tell(Happened { to_others: 0, ..INVITED }, &owner, &members[1..]);
+                group.tell(MembershipEvent { to_others: 0, ..INVITED }, &owner, &members[1..]);
                 group.list_changed(members.iter().map(|(member, _)| &member.user));
-                group.say(CREATED, &owner, members.iter().map(|(_, profile)| profile), None);
+                group.post(CREATED, &owner, members.iter().map(|(_, profile)| profile), None);
                 answer(reply, Ok(Created { info, members, failed }));
             });
         }));
     }
 }
 
-impl Handler<Held<Join>> for Group {
+impl Handler<Leased<Join>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Join>, ctx: &mut Context<Self>) {
-        let Join { user, reply } = held.open();
+    fn handle(&mut self, leased: Leased<Join>, ctx: &mut Context<Self>) {
+        let Join { user, reply } = leased.open();
         let inside = self.existing().map(|state| (state.member(&user.id).is_some(), state.info.clone()));
         let info = match inside {
             // Joining twice is fine (spec Q42).
@@ -391,10 +402,10 @@ impl Handler<Held<Join>> for Group {
                 return self.leave_if_nothing(ctx);
             }
         };
-        let look_up = Self::look_up(self.core.clone(), Conversation::Group(self.id.clone()), vec![user.id.clone()]);
+        let look_up = Self::look_up(self.context.clone(), Conversation::Group(self.id.clone()), vec![user.id.clone()]);
         ctx.wait(look_up.into_actor(self).map(move |looked_up, group, ctx| match looked_up {
             Err(refusal) => answer(reply, Err(refusal)),
-            Ok(candidates) => group.take_in(candidates, user, JOINED, ctx, move |_, taken, _| {
+            Ok(candidates) => group.admit_candidates(candidates, user, JOINED, ctx, move |_, taken, _| {
                 answer(
                     reply,
                     taken.and_then(|mut taken| match taken.failed.pop() {
@@ -407,11 +418,11 @@ impl Handler<Held<Join>> for Group {
     }
 }
 
-impl Handler<Held<Invite>> for Group {
+impl Handler<Leased<Invite>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Invite>, ctx: &mut Context<Self>) {
-        let Invite { by, users, reply } = held.open();
+    fn handle(&mut self, leased: Leased<Invite>, ctx: &mut Context<Self>) {
+        let Invite { by, users, reply } = leased.open();
         let split = self.existing().and_then(|state| {
             let role = state.inside(&by.id)?.role;
             if state.info.verify.invite == InviteMode::Admin && !role.manages() {
@@ -429,28 +440,28 @@ impl Handler<Held<Invite>> for Group {
                 return self.leave_if_nothing(ctx);
             }
         };
-        let look_up = Self::look_up(self.core.clone(), Conversation::Group(self.id.clone()), new);
+        let look_up = Self::look_up(self.context.clone(), Conversation::Group(self.id.clone()), new);
         ctx.wait(look_up.into_actor(self).map(move |looked_up, group, ctx| match looked_up {
             Err(refusal) => answer(reply, Err(refusal)),
             Ok(mut candidates) => {
                 candidates.failed.extend(already.into_iter().map(|user| (user.clone(), Refusal::AlreadyInGroup(user.to_string()))));
-                group.take_in(candidates, by, INVITED, ctx, move |_, taken, _| answer(reply, taken));
+                group.admit_candidates(candidates, by, INVITED, ctx, move |_, taken, _| answer(reply, taken));
             }
         }));
     }
 }
 
-impl Handler<Held<Quit>> for Group {
+impl Handler<Leased<Quit>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Quit>, ctx: &mut Context<Self>) {
-        let Quit { user, reply } = held.open();
+    fn handle(&mut self, leased: Leased<Quit>, ctx: &mut Context<Self>) {
+        let Quit { user, reply } = leased.open();
         let leaving = self.existing().and_then(|state| {
             let member = state.inside(&user.id)?.clone();
-            let heir = if member.role == GroupRole::Owner { state.heir(&user.id) } else { None };
-            Ok((member, heir, state.len() == 1, state.info.clone()))
+            let successor = if member.role == GroupRole::Owner { state.successor(&user.id) } else { None };
+            Ok((member, successor, state.len() == 1, state.info.clone()))
         });
-        let (member, heir, last, mut info) = match leaving {
+        let (member, successor, last, mut info) = match leaving {
             Ok(leaving) => leaving,
             Err(refusal) => {
                 answer(reply, Err(refusal));
@@ -458,8 +469,8 @@ impl Handler<Held<Quit>> for Group {
             }
         };
         let mut rows = vec![RowWrite::PutFormer(self.id.clone(), user.id.clone(), member.first_seq)];
-        rows.extend(heir.clone().map(|heir| RowWrite::PutMember(self.id.clone(), heir)));
-        info.note_gone([&member], self.core.clock.wall_ms());
+        rows.extend(successor.clone().map(|successor| RowWrite::PutMember(self.id.clone(), successor)));
+        info.note_gone([&member], self.context.clock.wall_ms());
         if last {
             rows.push(RowWrite::PutGroup(GroupRecord { info: info.clone(), dismissed: true }));
         } else {
@@ -468,21 +479,21 @@ impl Handler<Held<Quit>> for Group {
         self.commit(rows, ctx, move |group, kept, ctx| {
             if kept.is_ok() {
                 group.take_info(info);
-                group.core.tell_host(|| Event::GroupLeft { group: group.id.clone(), user: user.id.clone() });
+                group.context.tell_host(|| Event::GroupLeft { group: group.id.clone(), user: user.id.clone() });
                 group.tell(LEFT, &user, &[(member, user.clone())]);
-                if let Standing::Exists(state) = &mut group.standing {
+                if let GroupStatus::Exists(state) = &mut group.status {
                     state.remove(&user.id);
-                    if let Some(heir) = heir.clone() {
-                        state.put(heir);
+                    if let Some(successor) = successor.clone() {
+                        state.put(successor);
                     }
                 }
                 group.list_changed(std::iter::once(&user.id));
                 if last {
-                    group.standing = Standing::Dismissed;
-                    group.core.tell_host(|| Event::GroupDismissed { group: group.id.clone(), by: user.id.clone() });
+                    group.status = GroupStatus::Dismissed;
+                    group.context.tell_host(|| Event::GroupDismissed { group: group.id.clone(), by: user.id.clone() });
                 } else {
-                    let new_owner = heir.map(|heir| TipsUser { id: heir.user, name: String::new() });
-                    group.say(LEFT, &user, std::iter::once(&user), new_owner);
+                    let new_owner = successor.map(|successor| TipsUser { id: successor.user, name: String::new() });
+                    group.post(LEFT, &user, std::iter::once(&user), new_owner);
                 }
             }
             answer(reply, kept);
@@ -491,11 +502,11 @@ impl Handler<Held<Quit>> for Group {
     }
 }
 
-impl Handler<Held<Dismiss>> for Group {
+impl Handler<Leased<Dismiss>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Dismiss>, ctx: &mut Context<Self>) {
-        let Dismiss { user, reply } = held.open();
+    fn handle(&mut self, leased: Leased<Dismiss>, ctx: &mut Context<Self>) {
+        let Dismiss { user, reply } = leased.open();
         let ending = self.existing().and_then(|state| {
             state.owner(&user.id)?;
             Ok((state.info.clone(), state.members().map(|member| (member.user.clone(), member.first_seq)).collect::<Vec<_>>()))
@@ -508,20 +519,20 @@ impl Handler<Held<Dismiss>> for Group {
             }
         };
         // The last thing said in it, before the members are out; they find it in their lists.
-        self.say(DISMISSED, &user, std::iter::empty(), None);
+        self.post(DISMISSED, &user, std::iter::empty(), None);
         let mut rows = vec![RowWrite::PutGroup(GroupRecord { info, dismissed: true })];
         rows.extend(users.iter().map(|(member, first_seq)| RowWrite::PutFormer(self.id.clone(), member.clone(), *first_seq)));
         self.commit(rows, ctx, move |group, kept, ctx| {
             if kept.is_ok() {
-                if let Standing::Exists(state) = &group.standing {
+                if let GroupStatus::Exists(state) = &group.status {
                     let operated = operated(state, &user);
                     for (member, _) in &users {
                         group.tell_self(state, DISMISSED, &operated, member);
                     }
                     group.list_changed(users.iter().map(|(member, _)| member));
                 }
-                group.standing = Standing::Dismissed;
-                group.core.tell_host(|| Event::GroupDismissed { group: group.id.clone(), by: user.id.clone() });
+                group.status = GroupStatus::Dismissed;
+                group.context.tell_host(|| Event::GroupDismissed { group: group.id.clone(), by: user.id.clone() });
             }
             answer(reply, kept);
             group.leave_if_nothing(ctx);
@@ -529,11 +540,11 @@ impl Handler<Held<Dismiss>> for Group {
     }
 }
 
-impl Handler<Held<Kick>> for Group {
+impl Handler<Leased<Kick>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Kick>, ctx: &mut Context<Self>) {
-        let Kick { by, users, reply } = held.open();
+    fn handle(&mut self, leased: Leased<Kick>, ctx: &mut Context<Self>) {
+        let Kick { by, users, reply } = leased.open();
         let (mut going, mut failed) = (Vec::new(), Vec::new());
         let allowed = self.existing().and_then(|state| {
             let role = state.manager(&by.id)?.role;
@@ -550,8 +561,8 @@ impl Handler<Held<Kick>> for Group {
             answer(reply, Err(refusal));
             return self.leave_if_nothing(ctx);
         }
-        let (core, named) = (self.core.clone(), going.iter().map(|member| member.user.clone()).collect());
-        let look_up = async move { profiles(&core, named).await };
+        let (context, named) = (self.context.clone(), going.iter().map(|member| member.user.clone()).collect());
+        let look_up = async move { profiles(&context, named).await };
         ctx.wait(look_up.into_actor(self).map(move |names, group, ctx| {
             let names = match names {
                 Ok(names) => names,
@@ -560,7 +571,7 @@ impl Handler<Held<Kick>> for Group {
             let out: Vec<(GroupMember, UserProfile)> = going.into_iter().zip(names).collect();
             let gone = out.iter().map(|(member, _)| RowWrite::PutFormer(group.id.clone(), member.user.clone(), member.first_seq));
             let mut rows: Vec<RowWrite> = gone.collect();
-            let now_ms = group.core.clock.wall_ms();
+            let now_ms = group.context.clock.wall_ms();
             let mut info = match group.existing() {
                 Ok(state) => state.info.clone(),
                 Err(refusal) => return answer(reply, Err(refusal)),
@@ -572,15 +583,15 @@ impl Handler<Held<Kick>> for Group {
                     return answer(reply, Err(refusal));
                 }
                 group.take_info(info);
-                group.core.tell_host(|| Event::GroupKicked { group: group.id.clone(), users: users_of(&out), by: by.id.clone() });
+                group.context.tell_host(|| Event::GroupKicked { group: group.id.clone(), users: users_of(&out), by: by.id.clone() });
                 group.tell(KICKED, &by, &out);
-                if let Standing::Exists(state) = &mut group.standing {
+                if let GroupStatus::Exists(state) = &mut group.status {
                     for (member, _) in &out {
                         state.remove(&member.user);
                     }
                 }
                 group.list_changed(out.iter().map(|(member, _)| &member.user));
-                group.say(KICKED, &by, out.iter().map(|(_, profile)| profile), None);
+                group.post(KICKED, &by, out.iter().map(|(_, profile)| profile), None);
                 answer(reply, Ok(Kicked { users: out.into_iter().map(|(member, _)| member.user).collect(), failed }));
             });
         }));

@@ -1,6 +1,6 @@
 //! One group: its members, its conversation.
 //!
-//! Owns membership and roles; each change is a row in the store before anyone is told. Keeps links of the members
+//! Owns membership and roles; each change is a row in the store before anyone is told. Keeps connections of the members
 //! that are online, so that a message costs nothing for those who are not. Full mailbox: temporary refusal.
 //! Leaves when idle with nobody online; everything it knows is in the store.
 //! How membership changes is next door, in `group_change`.
@@ -16,20 +16,20 @@ use std::time::Duration;
 use actix::prelude::*;
 
 pub(crate) use self::membership::{Create, Created, Dismiss, Invite, Invited, Join, Kick, Kicked, Quit};
-pub(crate) use self::settings::Alter;
+pub(crate) use self::settings::Update;
 use self::state::GroupState;
-use crate::actors::connection::Link;
-use crate::actors::connection::feed::News;
-use crate::actors::context::Core;
+use crate::actors::connection::Connection;
+use crate::actors::connection::feed::FeedItem;
+use crate::actors::context::BrokerContext;
 use crate::actors::conversation::publish;
-use crate::actors::conversation::publish::{Lane, Owner, Publish};
+use crate::actors::conversation::publish::{MessagePipeline, Owner, Publish};
 use crate::actors::conversation::revise;
-use crate::actors::conversation::revise::{Amend, Confirm, Keeper, Right};
+use crate::actors::conversation::revise::{Access, Confirm, Keeper, Revise};
 use crate::actors::conversation::revise_rules::Moderates;
-use crate::actors::delivery::batch::{Batch, Deliver, Item, news_of};
+use crate::actors::delivery::batch::{Batch, Deliver, Item, feed_item_of};
 use crate::actors::delivery::fanout::{Envelope, fan_out};
 use crate::actors::room::Authorize;
-use crate::actors::runtime::registry::{Held, Holds, Resident};
+use crate::actors::runtime::registry::{Leased, Leases, Registered};
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupRole, GroupSearch, Refusal, UserId, UserProfile};
 use crate::store::{Store, StoreError};
@@ -91,7 +91,7 @@ fn found(search: &GroupSearch, member: &GroupMember, profile: &UserProfile) -> b
 }
 
 /// What became of a group id.
-pub(super) enum Standing {
+enum GroupStatus {
     /// Never used.
     Free,
     /// A group.
@@ -103,24 +103,24 @@ pub(super) enum Standing {
 }
 
 pub(crate) struct Group {
-    pub(super) core: Arc<Core>,
-    pub(super) id: GroupId,
-    holds: Holds,
-    lane: Lane,
-    pub(super) standing: Standing,
+    context: Arc<BrokerContext>,
+    id: GroupId,
+    leases: Leases,
+    pipeline: MessagePipeline,
+    status: GroupStatus,
     busy: bool,
 }
 
-impl Resident for Group {
+impl Registered for Group {
     type Key = GroupId;
     const KIND: &'static str = "group";
 
-    fn mailbox_max(core: &Core) -> usize {
-        core.config().actors.group_mailbox
+    fn mailbox_max(context: &BrokerContext) -> usize {
+        context.config().actors.group_mailbox
     }
 
-    fn new(core: Arc<Core>, id: GroupId, holds: Holds) -> Self {
-        Self { lane: Lane::new(core.clone()), core, id, holds, standing: Standing::Free, busy: true }
+    fn new(context: Arc<BrokerContext>, id: GroupId, leases: Leases) -> Self {
+        Self { pipeline: MessagePipeline::new(context.clone()), context, id, leases, status: GroupStatus::Free, busy: true }
     }
 }
 
@@ -128,82 +128,82 @@ impl Actor for Group {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.core.metrics.actors_changed(Self::KIND, 1);
+        self.context.metrics.actors_changed(Self::KIND, 1);
         publish::open(self, ctx);
-        ctx.run_interval(self.core.idle(), |group, ctx| {
+        ctx.run_interval(self.context.idle(), |group, ctx| {
             if !std::mem::take(&mut group.busy) {
                 group.leave_if_unused(ctx);
             }
         });
-        let (archive, id) = (self.core.archive.clone(), self.id.clone());
+        let (archive, id) = (self.context.archive.clone(), self.id.clone());
         let load = async move {
             archive
                 .read(move |store| match store.group(&id)? {
-                    None => Ok(Standing::Free),
-                    Some(record) if record.dismissed => Ok(Standing::Dismissed),
-                    Some(record) => Ok(Standing::Exists(Box::new(GroupState::new(record.info, store.group_members(&id)?)))),
+                    None => Ok(GroupStatus::Free),
+                    Some(record) if record.dismissed => Ok(GroupStatus::Dismissed),
+                    Some(record) => Ok(GroupStatus::Exists(Box::new(GroupState::new(record.info, store.group_members(&id)?)))),
                 })
                 .await
         };
         ctx.wait(load.into_actor(self).map(|loaded, group, _| {
-            group.standing = loaded.unwrap_or_else(Standing::Unreadable);
+            group.status = loaded.unwrap_or_else(GroupStatus::Unreadable);
             // Read after the directory lists this owner: whoever comes online from here on tells it.
-            if let Standing::Exists(state) = &mut group.standing {
+            if let GroupStatus::Exists(state) = &mut group.status {
                 let users: Vec<UserId> = state.users().cloned().collect();
                 for user in users {
-                    state.set_online(&user, group.core.presence.links(&user));
+                    state.set_online(&user, group.context.presence.connections(&user));
                 }
             }
         }));
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        self.core.metrics.actors_changed(Self::KIND, -1);
+        self.context.metrics.actors_changed(Self::KIND, -1);
     }
 }
 
 impl Group {
     /// The group, if it exists.
-    pub(super) fn existing(&mut self) -> Result<&mut GroupState, Refusal> {
-        match &mut self.standing {
-            Standing::Exists(state) => Ok(state),
-            Standing::Free | Standing::Dismissed => Err(Refusal::GroupMissing(self.id.to_string())),
-            Standing::Unreadable(refusal) => Err(refusal.clone()),
+    fn existing(&mut self) -> Result<&mut GroupState, Refusal> {
+        match &mut self.status {
+            GroupStatus::Exists(state) => Ok(state),
+            GroupStatus::Free | GroupStatus::Dismissed => Err(Refusal::GroupMissing(self.id.to_string())),
+            GroupStatus::Unreadable(refusal) => Err(refusal.clone()),
         }
     }
 
     /// Leaves when nobody needs this owner: it can be found again.
-    pub(super) fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
-        let needed = matches!(&self.standing, Standing::Exists(state) if !state.roster().is_empty());
-        if !needed && self.lane.is_idle() && self.core.groups.leave(&self.id, &self.holds) {
+    fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
+        let needed = matches!(&self.status, GroupStatus::Exists(state) if !state.connections().is_empty());
+        if !needed && self.pipeline.is_idle() && self.context.groups.leave(&self.id, &self.leases) {
             ctx.stop();
         }
     }
 
     /// Ids that nothing lives under must not pile up as actors.
-    pub(super) fn leave_if_nothing(&mut self, ctx: &mut Context<Self>) {
-        if !matches!(self.standing, Standing::Exists(_)) {
+    fn leave_if_nothing(&mut self, ctx: &mut Context<Self>) {
+        if !matches!(self.status, GroupStatus::Exists(_)) {
             self.leave_if_unused(ctx);
         }
     }
 }
 
 /// What is known of one user; of an unknown one only the id.
-pub(super) fn profile(store: &dyn Store, user: &UserId) -> Result<UserProfile, StoreError> {
+pub(crate) fn profile(store: &dyn Store, user: &UserId) -> Result<UserProfile, StoreError> {
     Ok(store.user(user)?.unwrap_or_else(|| UserProfile::new(user.clone(), String::new())))
 }
 
 /// What is known of users, in the order asked; an unknown one has only its id.
-pub(super) async fn profiles(core: &Core, users: Vec<UserId>) -> Result<Vec<UserProfile>, Refusal> {
-    core.archive.read(move |store| users.iter().map(|user| profile(store, user)).collect()).await
+async fn profiles(context: &BrokerContext, users: Vec<UserId>) -> Result<Vec<UserProfile>, Refusal> {
+    context.archive.read(move |store| users.iter().map(|user| profile(store, user)).collect()).await
 }
 
-impl Handler<Held<Publish>> for Group {
+impl Handler<Leased<Publish>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<Publish>, ctx: &mut Context<Self>) {
         self.busy = true;
-        let publish = held.open();
+        let publish = leased.open();
         match self.may_write(&publish) {
             Ok(conversation) => publish::publish(self, publish, &conversation, ctx),
             Err(refusal) => {
@@ -214,63 +214,63 @@ impl Handler<Held<Publish>> for Group {
     }
 }
 
-impl Handler<Held<Authorize>> for Group {
+impl Handler<Leased<Authorize>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Authorize>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<Authorize>, ctx: &mut Context<Self>) {
         self.busy = true;
-        let Authorize { user, reply } = held.open();
-        let from_outside = self.core.is_system(&user);
+        let Authorize { user, reply } = leased.open();
+        let from_outside = self.context.is_system(&user);
         let first_seq = |state: &GroupState| if from_outside { Ok(1) } else { state.inside(&user).map(|member| member.first_seq) };
         answer(reply, self.existing().and_then(|state| Ok((state.conversation(), first_seq(state)?))));
         self.leave_if_nothing(ctx);
     }
 }
 
-impl Handler<Held<Presence>> for Group {
+impl Handler<Leased<Presence>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Presence>, _: &mut Context<Self>) {
-        let user = held.open().user;
-        let links = self.core.presence.links(&user);
-        if let Standing::Exists(state) = &mut self.standing {
-            state.set_online(&user, links);
+    fn handle(&mut self, leased: Leased<Presence>, _: &mut Context<Self>) {
+        let user = leased.open().user;
+        let connections = self.context.presence.connections(&user);
+        if let GroupStatus::Exists(state) = &mut self.status {
+            state.set_online(&user, connections);
         }
     }
 }
 
-impl Handler<Held<Info>> for Group {
+impl Handler<Leased<Info>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Info>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<Info>, ctx: &mut Context<Self>) {
         self.busy = true;
-        answer(held.open().reply, self.existing().map(|state| state.info.clone()));
+        answer(leased.open().reply, self.existing().map(|state| state.info.clone()));
         self.leave_if_nothing(ctx);
     }
 }
 
-impl Handler<Held<WhoOwns>> for Group {
+impl Handler<Leased<WhoOwns>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<WhoOwns>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<WhoOwns>, ctx: &mut Context<Self>) {
         let missing = Refusal::GroupMissing(self.id.to_string());
         let owner = self.existing().and_then(|state| {
             let owner = state.members().find(|member| member.role == GroupRole::Owner);
             owner.map(|owner| owner.user.clone()).ok_or(missing)
         });
-        answer(held.open().reply, owner);
+        answer(leased.open().reply, owner);
         self.leave_if_nothing(ctx);
     }
 }
 
-impl Handler<Held<Members>> for Group {
+impl Handler<Leased<Members>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Members>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<Members>, ctx: &mut Context<Self>) {
         self.busy = true;
-        let Members { asker, which, next, count, reply } = held.open();
-        let now_ms = self.core.clock.wall_ms();
-        let from_outside = self.core.is_system(&asker);
+        let Members { asker, which, next, count, reply } = leased.open();
+        let now_ms = self.context.clock.wall_ms();
+        let from_outside = self.context.is_system(&asker);
         let page = self.existing().and_then(|state| {
             if !from_outside {
                 state.inside(&asker)?;
@@ -291,11 +291,11 @@ impl Handler<Held<Members>> for Group {
                 return self.leave_if_nothing(ctx);
             }
         };
-        let core = self.core.clone();
+        let context = self.context.clone();
         // Names are read beside the mailbox: the page is fixed, nobody has to wait for it.
         let complete = async move {
             let users = members.iter().map(|member| member.user.clone()).collect();
-            let named = profiles(&core, users).await;
+            let named = profiles(&context, users).await;
             answer(
                 reply,
                 named.map(|names| {
@@ -312,13 +312,13 @@ impl Handler<Held<Members>> for Group {
 }
 
 impl Owner for Group {
-    fn lane(&mut self) -> &mut Lane {
-        &mut self.lane
+    fn pipeline(&mut self) -> &mut MessagePipeline {
+        &mut self.pipeline
     }
 
     fn may_write(&mut self, publish: &Publish) -> Result<Conversation, Refusal> {
-        let now_ms = self.core.clock.wall_ms();
-        let (sender, is_system) = (&publish.sender, self.core.is_system(&publish.sender));
+        let now_ms = self.context.clock.wall_ms();
+        let (sender, is_system) = (&publish.sender, self.context.is_system(&publish.sender));
         let state = self.existing()?;
         // Who is inside keeps to what holds for members, also when the host sends for it.
         if !(is_system || publish.from_outside && state.inside(sender).is_err()) {
@@ -333,17 +333,17 @@ impl Owner for Group {
 }
 
 impl Keeper for Group {
-    fn core(&self) -> &Arc<Core> {
-        &self.core
+    fn context(&self) -> &Arc<BrokerContext> {
+        &self.context
     }
 
     fn place(&self) -> Conversation {
         Conversation::Group(self.id.clone())
     }
 
-    fn right_of(&mut self, user: &UserId) -> Result<Right, Refusal> {
-        if self.core.is_system(user) {
-            return self.existing().map(|_| Right { moderates: Moderates::Everyone, first_seq: 1 });
+    fn access_of(&mut self, user: &UserId) -> Result<Access, Refusal> {
+        if self.context.is_system(user) {
+            return self.existing().map(|_| Access { moderates: Moderates::Everyone, first_seq: 1 });
         }
         let state = self.existing()?;
         let member = state.inside(user)?;
@@ -355,64 +355,64 @@ impl Keeper for Group {
             }
             GroupRole::Member | GroupRole::Custom(_) => Moderates::Nobody,
         };
-        Ok(Right { moderates, first_seq: member.first_seq })
+        Ok(Access { moderates, first_seq: member.first_seq })
     }
 
-    fn everyone(&self) -> Vec<Arc<Link>> {
-        if let Standing::Exists(state) = &self.standing { state.others(&[]).cloned().collect() } else { Vec::new() }
+    fn everyone(&self) -> Vec<Arc<Connection>> {
+        if let GroupStatus::Exists(state) = &self.status { state.others(&[]).cloned().collect() } else { Vec::new() }
     }
 
-    fn notify(&self, news: &Arc<News>) {
-        if let Standing::Exists(state) = &self.standing {
-            state.notify(news);
+    fn notify(&self, item: &Arc<FeedItem>) {
+        if let GroupStatus::Exists(state) = &self.status {
+            state.notify(item);
         }
     }
 
-    fn settled(&mut self, ctx: &mut Context<Self>) {
+    fn done(&mut self, ctx: &mut Context<Self>) {
         self.leave_if_nothing(ctx);
     }
 }
 
-impl Handler<Held<Amend>> for Group {
+impl Handler<Leased<Revise>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Amend>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<Revise>, ctx: &mut Context<Self>) {
         self.busy = true;
-        revise::amend(self, held.open(), ctx);
+        revise::revise(self, leased.open(), ctx);
         self.leave_if_nothing(ctx);
     }
 }
 
-impl Handler<Held<Confirm>> for Group {
+impl Handler<Leased<Confirm>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Confirm>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<Confirm>, ctx: &mut Context<Self>) {
         self.busy = true;
-        revise::confirm(self, held.open(), ctx);
+        revise::confirm(self, leased.open(), ctx);
         self.leave_if_nothing(ctx);
     }
 }
 
 impl Deliver for Group {
     fn batch(&mut self) -> &mut Batch {
-        self.lane.batch()
+        self.pipeline.batch()
     }
 
     fn write_late(&self) -> Duration {
-        self.core.pressure.write_late()
+        self.context.load.write_late()
     }
 
     fn audience(&self) -> usize {
-        if let Standing::Exists(state) = &self.standing { state.roster().len() } else { 0 }
+        if let GroupStatus::Exists(state) = &self.status { state.connections().len() } else { 0 }
     }
 
     fn deliver(&mut self, items: Vec<Item>) {
-        if let Standing::Exists(state) = &self.standing {
-            if let Some(news) = news_of(&items) {
-                state.notify(&news);
+        if let GroupStatus::Exists(state) = &self.status {
+            if let Some(item) = feed_item_of(&items) {
+                state.notify(&item);
             }
             let envelope = Envelope { event: "receiveGroupMessage", from: self.id.as_str() };
-            fan_out(&self.core, envelope, &items, state.roster().iter());
+            fan_out(&self.context, envelope, &items, state.connections().iter());
         }
     }
 }

@@ -91,8 +91,8 @@ impl GroupState {
                 if to == by {
                     return Err(Invalid::new("toUserID", "is the owner").into());
                 }
-                let heir = GroupMember { role: GroupRole::Owner, muted: MutedUntil::NEVER, ..self.inside(to)?.clone() };
-                Decision { members: vec![heir, GroupMember { role: GroupRole::Member, ..owner.clone() }], ..Decision::default() }
+                let successor = GroupMember { role: GroupRole::Owner, muted: MutedUntil::NEVER, ..self.inside(to)?.clone() };
+                Decision { members: vec![successor, GroupMember { role: GroupRole::Member, ..owner.clone() }], ..Decision::default() }
             }
             GroupChange::Role { user, role } => {
                 self.owner(by)?;

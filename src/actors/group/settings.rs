@@ -9,27 +9,27 @@ use serde_json::{Value, json};
 
 use super::membership::{operated, tips_user};
 use super::rules::Decision;
-use super::{Group, Standing, profiles};
+use super::{Group, GroupStatus, profiles};
 use crate::actors::delivery::fanout::announce;
-use crate::actors::runtime::registry::Held;
+use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{GroupChange, GroupInfo, GroupMember, MutedUntil, Tips, TipsChange, TipsEvent, UserId, UserProfile};
 use crate::protocol::{GroupMemberWire, error_users, group_member, muted_info, verify_info};
 use crate::store::{GroupRecord, RowWrite};
 
 /// A member wants something changed; the answer is the result object.
-pub(crate) struct Alter {
+pub(crate) struct Update {
     pub(crate) by: UserProfile,
     pub(crate) change: GroupChange,
     pub(crate) reply: Reply<Value>,
 }
 
-impl Handler<Held<Alter>> for Group {
+impl Handler<Leased<Update>> for Group {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Alter>, ctx: &mut Context<Self>) {
-        let Alter { by, change, reply } = held.open();
-        let (now_ms, limits) = (self.core.clock.wall_ms(), self.core.config().limits.clone());
+    fn handle(&mut self, leased: Leased<Update>, ctx: &mut Context<Self>) {
+        let Update { by, change, reply } = leased.open();
+        let (now_ms, limits) = (self.context.clock.wall_ms(), self.context.config().limits.clone());
         let decision = match self.existing().and_then(|state| state.decide(&by.id, &change, now_ms, &limits)) {
             Ok(decision) => decision,
             Err(refusal) => {
@@ -37,8 +37,8 @@ impl Handler<Held<Alter>> for Group {
                 return self.leave_if_nothing(ctx);
             }
         };
-        let (core, users) = (self.core.clone(), decision.members.iter().map(|member| member.user.clone()).collect());
-        let look_up = async move { profiles(&core, users).await };
+        let (context, users) = (self.context.clone(), decision.members.iter().map(|member| member.user.clone()).collect());
+        let look_up = async move { profiles(&context, users).await };
         ctx.wait(look_up.into_actor(self).map(move |names, group, ctx| match names {
             Ok(names) => group.carry_out(by, change, decision, names, reply, ctx),
             Err(refusal) => answer(reply, Err(refusal)),
@@ -62,7 +62,7 @@ impl Group {
             if let Err(refusal) = kept {
                 return answer(reply, Err(refusal));
             }
-            let Standing::Exists(state) = &mut group.standing else { return };
+            let GroupStatus::Exists(state) = &mut group.status else { return };
             let operated = operated(state, &by);
             if let Some(info) = &decision.info {
                 state.info = info.clone();
@@ -83,16 +83,16 @@ impl Group {
             group.list_changed(users.iter());
             if let Some((event, change)) = tip {
                 let targets = names.iter().take(if event == TipsEvent::MemberChanged { usize::MAX } else { 0 });
-                group.say_change(&by, event, change, targets);
+                group.post_change(&by, event, change, targets);
             }
             answer(reply, Ok(result));
         });
     }
 
-    fn say_change<'a>(&mut self, by: &UserProfile, event: TipsEvent, change: TipsChange, targets: impl Iterator<Item = &'a UserProfile>) {
+    fn post_change<'a>(&mut self, by: &UserProfile, event: TipsEvent, change: TipsChange, targets: impl Iterator<Item = &'a UserProfile>) {
         // Of a transfer only the new owner is named.
         let targets = targets.take(if change == TipsChange::Owner { 1 } else { usize::MAX }).map(tips_user).collect();
-        self.say_tips(&by.id, Tips { event, operated: tips_user(by), targets, new_owner: None, change: Some(change) });
+        self.post_tips(&by.id, Tips { event, operated: tips_user(by), targets, new_owner: None, change: Some(change) });
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::actors::connection::Link;
-use crate::actors::connection::feed::News;
-use crate::actors::connection::presence::Links;
-use crate::actors::delivery::link_set::Roster;
+use crate::actors::connection::Connection;
+use crate::actors::connection::feed::FeedItem;
+use crate::actors::connection::presence::Connections;
+use crate::actors::delivery::connection_set::ConnectionSet;
 use crate::model::{Conversation, GroupInfo, GroupMember, GroupRole, Refusal, UserId};
 
 /// A group that exists.
@@ -14,14 +14,14 @@ use crate::model::{Conversation, GroupInfo, GroupMember, GroupRole, Refusal, Use
 pub(super) struct GroupState {
     pub(super) info: GroupInfo,
     members: BTreeMap<UserId, GroupMember>,
-    online: HashMap<UserId, Links>,
-    roster: Roster,
+    online: HashMap<UserId, Connections>,
+    connections: ConnectionSet,
 }
 
 impl GroupState {
     pub(super) fn new(info: GroupInfo, members: Vec<GroupMember>) -> Self {
         let members = members.into_iter().map(|member| (member.user.clone(), member)).collect();
-        Self { info, members, online: HashMap::new(), roster: Roster::default() }
+        Self { info, members, online: HashMap::new(), connections: ConnectionSet::default() }
     }
 
     pub(super) fn conversation(&self) -> Conversation {
@@ -65,37 +65,37 @@ impl GroupState {
     }
 
     /// Replaces what is known of a member's sessions; of others nothing is kept.
-    pub(super) fn set_online(&mut self, user: &UserId, links: Option<Links>) {
-        for link in self.online.remove(user).iter().flat_map(|links| links.iter()) {
-            self.roster.remove(link.number);
+    pub(super) fn set_online(&mut self, user: &UserId, connections: Option<Connections>) {
+        for connection in self.online.remove(user).iter().flat_map(|connections| connections.iter()) {
+            self.connections.remove(connection.id);
         }
-        let Some(links) = links.filter(|_| self.members.contains_key(user)) else { return };
-        for link in links.iter() {
-            self.roster.insert(link.clone());
+        let Some(connections) = connections.filter(|_| self.members.contains_key(user)) else { return };
+        for connection in connections.iter() {
+            self.connections.insert(connection.clone());
         }
-        self.online.insert(user.clone(), links);
+        self.online.insert(user.clone(), connections);
     }
 
-    pub(super) fn roster(&self) -> &Roster {
-        &self.roster
+    pub(super) fn connections(&self) -> &ConnectionSet {
+        &self.connections
     }
 
     /// Tells the actors of the members that are online.
-    pub(super) fn notify(&self, news: &Arc<News>) {
-        for identity in self.online.values().filter_map(|links| links.first()?.identity()) {
-            identity.notices.push(news.clone());
+    pub(super) fn notify(&self, item: &Arc<FeedItem>) {
+        for identity in self.online.values().filter_map(|connections| connections.first()?.identity()) {
+            identity.feed.push(item.clone());
         }
     }
 
     /// Links of members other than those.
-    pub(super) fn others<'a>(&'a self, but: &'a [UserId]) -> impl Iterator<Item = &'a Arc<Link>> {
-        self.online.iter().filter(|(user, _)| !but.contains(user)).flat_map(|(_, links)| links.iter())
+    pub(super) fn others<'a>(&'a self, but: &'a [UserId]) -> impl Iterator<Item = &'a Arc<Connection>> {
+        self.online.iter().filter(|(user, _)| !but.contains(user)).flat_map(|(_, connections)| connections.iter())
     }
 
     /// Who owns the group after this owner is gone: the earliest of the others. Source: spec 3.7, leaveGroup.
-    pub(super) fn heir(&self, owner: &UserId) -> Option<GroupMember> {
+    pub(super) fn successor(&self, owner: &UserId) -> Option<GroupMember> {
         let others = self.members.values().filter(|member| member.user != *owner);
-        others.min_by_key(|member| member.joined).map(|heir| GroupMember { role: GroupRole::Owner, ..heir.clone() })
+        others.min_by_key(|member| member.joined).map(|successor| GroupMember { role: GroupRole::Owner, ..successor.clone() })
     }
 
     /// Members of the wanted kind in the order they joined, after the one whose rank is `next`; and the next page's flag, 0
@@ -129,9 +129,9 @@ mod tests {
     #[test]
     fn the_earliest_member_inherits() {
         let group = group(3);
-        let heir = group.heir(&UserId::trusted("u03")).unwrap();
-        assert_eq!((heir.user.as_str(), heir.role), ("u02", GroupRole::Owner));
-        assert_eq!(super::GroupState::new(group.info.clone(), Vec::new()).heir(&UserId::trusted("x")), None);
+        let successor = group.successor(&UserId::trusted("u03")).unwrap();
+        assert_eq!((successor.user.as_str(), successor.role), ("u02", GroupRole::Owner));
+        assert_eq!(super::GroupState::new(group.info.clone(), Vec::new()).successor(&UserId::trusted("x")), None);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use serde_json::json;
 
-use crate::actors::connection::Link;
-use crate::actors::context::Core;
+use crate::actors::connection::Connection;
+use crate::actors::context::BrokerContext;
 use crate::actors::delivery::fanout::announce;
 use crate::protocol::CloseCode;
 
@@ -25,38 +25,38 @@ const PARTING: Duration = Duration::from_secs(5);
 const TOKEN_WARNING_MS: u64 = 30_000;
 
 pub(crate) struct Reaper {
-    core: Arc<Core>,
+    context: Arc<BrokerContext>,
 }
 
 impl Reaper {
     /// Starts on the core's arbiter and ends with it.
-    pub(crate) fn start(core: Arc<Core>) {
-        let arbiter = core.arbiter.clone();
-        Self::start_in_arbiter(&arbiter, move |_| Self { core });
+    pub(crate) fn start(context: Arc<BrokerContext>) {
+        let arbiter = context.arbiter.clone();
+        Self::start_in_arbiter(&arbiter, move |_| Self { context });
     }
 
     fn look(&mut self, _: &mut Context<Self>) {
-        let now = self.core.clock.elapsed();
-        let wall_ms = self.core.clock.wall_ms();
-        for link in self.core.links.all() {
-            match verdict(&link, now, wall_ms, &Deadlines::of(&self.core)) {
+        let now = self.context.clock.elapsed();
+        let wall_ms = self.context.clock.wall_ms();
+        for connection in self.context.connections.all() {
+            match verdict(&connection, now, wall_ms, &Deadlines::of(&self.context)) {
                 Verdict::Stay => {}
-                Verdict::Cut => link.cut(),
+                Verdict::Cut => connection.abort(),
                 Verdict::Close(code) => {
-                    tracing::debug!(session.id = %link.session, reason = code.label(), waiting_bytes = link.outbox.waiting_bytes(), "closing a session");
-                    link.close(code);
+                    tracing::debug!(session.id = %connection.session, reason = code.label(), waiting_bytes = connection.outbox.waiting_bytes(), "closing a session");
+                    connection.close(code);
                 }
                 Verdict::Discard(code) => {
-                    let user = link.identity().map(|identity| identity.user.as_str());
-                    tracing::info!(session.id = %link.session, user.id = user, waiting_bytes = link.outbox.waiting_bytes(), waiting_frames = link.outbox.waiting_frames(), "slow consumer disconnected");
-                    link.outbox.discard(code.number(), code.label());
+                    let user = connection.identity().map(|identity| identity.user.as_str());
+                    tracing::info!(session.id = %connection.session, user.id = user, waiting_bytes = connection.outbox.waiting_bytes(), waiting_frames = connection.outbox.waiting_frames(), "slow consumer disconnected");
+                    connection.outbox.discard(code.number(), code.label());
                 }
-                Verdict::Warn { seconds } => announce("tokenWillExpire", &json!({"second": seconds}), std::iter::once(&link)),
+                Verdict::Warn { seconds } => announce("tokenWillExpire", &json!({"second": seconds}), std::iter::once(&connection)),
             }
-            if let Some(dropped) = link.outbox.take_dropped_since_last().filter(|_| !link.outbox.is_closed()) {
+            if let Some(dropped) = connection.outbox.take_dropped_since_last().filter(|_| !connection.outbox.is_closed()) {
                 let [low, medium, high] = dropped.barrage;
                 let data = json!({"low": low, "medium": medium, "high": high, "command": dropped.command});
-                announce("barrageDropped", &data, std::iter::once(&link));
+                announce("barrageDropped", &data, std::iter::once(&connection));
             }
         }
     }
@@ -67,7 +67,7 @@ impl Actor for Reaper {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(LOOK_EVERY, Self::look);
-        ctx.run_interval(Duration::from_secs(60), |reaper, _| reaper.core.gate.forget_idle());
+        ctx.run_interval(Duration::from_secs(60), |reaper, _| reaper.context.gate.forget_idle());
     }
 }
 
@@ -77,9 +77,12 @@ struct Deadlines {
 }
 
 impl Deadlines {
-    fn of(core: &Core) -> Self {
-        let server = &core.config().server;
-        Self { login: Duration::from_secs(server.login_timeout_seconds), stalled: Duration::from_secs(core.config().shed.stalled_seconds) }
+    fn of(context: &BrokerContext) -> Self {
+        let server = &context.config().server;
+        Self {
+            login: Duration::from_secs(server.login_timeout_seconds),
+            stalled: Duration::from_secs(context.config().shed.stalled_seconds),
+        }
     }
 }
 
@@ -95,25 +98,25 @@ enum Verdict {
     },
 }
 
-fn verdict(link: &Link, now: Duration, wall_ms: u64, deadlines: &Deadlines) -> Verdict {
-    if let Some(closed) = link.outbox.closed() {
-        let over = link.is_finished() || now.saturating_sub(closed.at) >= PARTING;
+fn verdict(connection: &Connection, now: Duration, wall_ms: u64, deadlines: &Deadlines) -> Verdict {
+    if let Some(closed) = connection.outbox.closed() {
+        let over = connection.is_finished() || now.saturating_sub(closed.at) >= PARTING;
         return if over { Verdict::Cut } else { Verdict::Stay };
     }
-    if link.identity().is_none() && now.saturating_sub(link.opened) >= deadlines.login {
+    if connection.identity().is_none() && now.saturating_sub(connection.opened) >= deadlines.login {
         return Verdict::Close(CloseCode::LoginTimeout);
     }
-    if link.silent_for(now) >= link.heartbeat * 3 / 2 {
+    if connection.silent_for(now) >= connection.heartbeat * 3 / 2 {
         return Verdict::Close(CloseCode::Heartbeat);
     }
-    if link.outbox.waiting_bytes() > 0 && now.saturating_sub(link.outbox.last_progress()) >= deadlines.stalled {
+    if connection.outbox.waiting_bytes() > 0 && now.saturating_sub(connection.outbox.last_progress()) >= deadlines.stalled {
         return Verdict::Discard(CloseCode::Slow);
     }
-    let expires_ms = link.token_expires_at();
+    let expires_ms = connection.token_expires_at();
     if wall_ms >= expires_ms {
         return Verdict::Close(CloseCode::TokenExpired);
     }
-    if link.identity().is_some() && expires_ms - wall_ms <= TOKEN_WARNING_MS && link.should_warn_of(expires_ms) {
+    if connection.identity().is_some() && expires_ms - wall_ms <= TOKEN_WARNING_MS && connection.should_warn_of(expires_ms) {
         return Verdict::Warn { seconds: (expires_ms - wall_ms).div_ceil(1_000) };
     }
     Verdict::Stay
@@ -122,79 +125,79 @@ fn verdict(link: &Link, now: Duration, wall_ms: u64, deadlines: &Deadlines) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::connection::Identity;
-    use crate::actors::connection::feed::Notices;
+    use crate::actors::connection::feed::ConversationFeed;
     use crate::actors::connection::outbox::{Outbox, OutboxLimits};
+    use crate::actors::connection::{ConnectionId, Identity};
     use crate::clock::{Clock, ManualClock};
     use crate::model::UserId;
-    use crate::protocol::Variant;
+    use crate::protocol::ClientLevel;
 
     const S: Duration = Duration::from_secs(1);
     const DEADLINES: Deadlines = Deadlines { login: Duration::from_secs(10), stalled: Duration::from_secs(20) };
 
-    fn link(clock: &Arc<ManualClock>) -> Link {
+    fn connection(clock: &Arc<ManualClock>) -> Connection {
         let limits = OutboxLimits { reliable_bytes_max: 1 << 20, reliable_frames_max: 64, lossy_bytes_max: 1 << 16 };
-        Link::new(1, Outbox::new(limits, clock.clone()), None, clock.elapsed(), 30 * S)
+        Connection::new(ConnectionId(1), Outbox::new(limits, clock.clone()), None, clock.elapsed(), 30 * S)
     }
 
-    fn login(link: &Link) {
+    fn login(connection: &Connection) {
         let identity = Identity {
             user: UserId::trusted("a"),
             device: crate::model::DeviceId::trusted("d"),
-            variant: Variant::Full,
-            notices: Arc::new(Notices::new(1)),
+            level: ClientLevel::Since2_15,
+            feed: Arc::new(ConversationFeed::new(1)),
         };
-        assert!(link.identify(identity));
+        assert!(connection.identify(identity));
     }
 
     #[test]
     fn a_connection_without_login_ends_at_its_deadline() {
         let clock = Arc::new(ManualClock::at(0));
-        let link = link(&clock);
-        assert_eq!(verdict(&link, 9 * S, 0, &DEADLINES), Verdict::Stay);
-        assert_eq!(verdict(&link, 10 * S, 0, &DEADLINES), Verdict::Close(CloseCode::LoginTimeout));
-        login(&link);
-        assert_eq!(verdict(&link, 10 * S, 0, &DEADLINES), Verdict::Stay);
+        let connection = connection(&clock);
+        assert_eq!(verdict(&connection, 9 * S, 0, &DEADLINES), Verdict::Stay);
+        assert_eq!(verdict(&connection, 10 * S, 0, &DEADLINES), Verdict::Close(CloseCode::LoginTimeout));
+        login(&connection);
+        assert_eq!(verdict(&connection, 10 * S, 0, &DEADLINES), Verdict::Stay);
     }
 
     #[test]
     fn silence_ends_a_session_after_one_and_a_half_heartbeats() {
         let clock = Arc::new(ManualClock::at(0));
-        let link = link(&clock);
-        login(&link);
-        link.heard(5 * S);
-        assert_eq!(verdict(&link, 49 * S, 0, &DEADLINES), Verdict::Stay);
-        assert_eq!(verdict(&link, 50 * S, 0, &DEADLINES), Verdict::Close(CloseCode::Heartbeat));
+        let connection = connection(&clock);
+        login(&connection);
+        connection.touch(5 * S);
+        assert_eq!(verdict(&connection, 49 * S, 0, &DEADLINES), Verdict::Stay);
+        assert_eq!(verdict(&connection, 50 * S, 0, &DEADLINES), Verdict::Close(CloseCode::Heartbeat));
     }
 
     #[test]
     fn a_token_is_announced_once_thirty_seconds_before_it_ends_the_session() {
         let clock = Arc::new(ManualClock::at(0));
-        let link = link(&clock);
-        login(&link);
-        link.token_expires(100_000);
-        assert_eq!(verdict(&link, S, 69_999, &DEADLINES), Verdict::Stay);
-        assert_eq!(verdict(&link, S, 70_000, &DEADLINES), Verdict::Warn { seconds: 30 });
-        assert_eq!(verdict(&link, S, 71_000, &DEADLINES), Verdict::Stay);
-        link.token_expires(120_000);
-        assert_eq!(verdict(&link, S, 95_000, &DEADLINES), Verdict::Warn { seconds: 25 });
-        assert_eq!(verdict(&link, S, 120_000, &DEADLINES), Verdict::Close(CloseCode::TokenExpired));
+        let connection = connection(&clock);
+        login(&connection);
+        connection.token_expires(100_000);
+        assert_eq!(verdict(&connection, S, 69_999, &DEADLINES), Verdict::Stay);
+        assert_eq!(verdict(&connection, S, 70_000, &DEADLINES), Verdict::Warn { seconds: 30 });
+        assert_eq!(verdict(&connection, S, 71_000, &DEADLINES), Verdict::Stay);
+        connection.token_expires(120_000);
+        assert_eq!(verdict(&connection, S, 95_000, &DEADLINES), Verdict::Warn { seconds: 25 });
+        assert_eq!(verdict(&connection, S, 120_000, &DEADLINES), Verdict::Close(CloseCode::TokenExpired));
     }
 
     #[test]
     fn who_does_not_read_is_discarded_and_then_cut() {
         let clock = Arc::new(ManualClock::at(0));
-        let link = link(&clock);
-        login(&link);
-        assert_eq!(link.outbox.push("x".into()), crate::actors::connection::outbox::Push::Queued);
+        let connection = connection(&clock);
+        login(&connection);
+        assert_eq!(connection.outbox.push("x".into()), crate::actors::connection::outbox::Push::Queued);
         clock.advance(19 * S);
-        link.heard(clock.elapsed());
-        assert_eq!(verdict(&link, clock.elapsed(), 0, &DEADLINES), Verdict::Stay);
+        connection.touch(clock.elapsed());
+        assert_eq!(verdict(&connection, clock.elapsed(), 0, &DEADLINES), Verdict::Stay);
         clock.advance(S);
-        assert_eq!(verdict(&link, clock.elapsed(), 0, &DEADLINES), Verdict::Discard(CloseCode::Slow));
-        link.outbox.discard(CloseCode::Slow.number(), CloseCode::Slow.label());
-        assert_eq!(verdict(&link, clock.elapsed(), 0, &DEADLINES), Verdict::Stay);
+        assert_eq!(verdict(&connection, clock.elapsed(), 0, &DEADLINES), Verdict::Discard(CloseCode::Slow));
+        connection.outbox.discard(CloseCode::Slow.number(), CloseCode::Slow.label());
+        assert_eq!(verdict(&connection, clock.elapsed(), 0, &DEADLINES), Verdict::Stay);
         clock.advance(PARTING);
-        assert_eq!(verdict(&link, clock.elapsed(), 0, &DEADLINES), Verdict::Cut);
+        assert_eq!(verdict(&connection, clock.elapsed(), 0, &DEADLINES), Verdict::Cut);
     }
 }

@@ -9,17 +9,17 @@ use actix::prelude::*;
 use serde_json::{Value, json};
 
 use super::Room;
-use super::rules::{Update, agree, without};
+use super::rules::{Update, change_attributes, without};
 use super::state::RoomState;
-use crate::actors::connection::Link;
+use crate::actors::connection::Connection;
 use crate::actors::delivery::fanout::announce;
-use crate::actors::runtime::registry::Held;
+use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{AttributeTerms, Attributes, Refusal, RoomChange, UserId};
 use crate::store::{RoomRecord, RowWrite};
 
 /// A member changes the room's attributes; the answer is the result object.
-pub(crate) struct Agree {
+pub(crate) struct ChangeAttributes {
     pub(crate) by: UserId,
     pub(crate) changes: Vec<RoomChange>,
     pub(crate) terms: AttributeTerms,
@@ -29,7 +29,7 @@ pub(crate) struct Agree {
 }
 
 /// A member gives members attributes.
-pub(crate) struct Describe {
+pub(crate) struct SetMemberAttributes {
     pub(crate) by: UserId,
     pub(crate) users: Vec<UserId>,
     pub(crate) attributes: Attributes,
@@ -39,14 +39,14 @@ pub(crate) struct Describe {
 }
 
 /// What is agreed on? Asked by a member.
-pub(crate) struct Agreements {
+pub(crate) struct QueryAttributes {
     pub(crate) asker: UserId,
-    pub(crate) what: Asked,
+    pub(crate) what: Whose,
     pub(crate) reply: Reply<Value>,
 }
 
 /// Whose attributes are asked for.
-pub(crate) enum Asked {
+pub(crate) enum Whose {
     Room,
     Members(Vec<UserId>),
     Page { next: String, count: usize },
@@ -61,15 +61,15 @@ fn of_member(user: &UserId, attributes: &Attributes) -> Value {
 }
 
 /// Tells whoever comes in, or back after a change, how things stand. Source: spec 3.12, room life cycle.
-pub(super) fn tell_attributes(state: &RoomState, link: &Arc<Link>) {
+pub(super) fn tell_attributes(state: &RoomState, connection: &Arc<Connection>) {
     let id = &state.record.id;
     let data = json!({"roomID": id, "infos": [{"action": 0, "roomAttributes": state.attributes()}], "isSnapshot": true});
-    announce("roomAttributesUpdated", &data, std::iter::once(link));
+    announce("roomAttributesUpdated", &data, std::iter::once(connection));
     let (members, _) = state.members_attributes.page("", usize::MAX);
     if !members.is_empty() {
         let infos: Vec<Value> = members.iter().map(|(user, attributes)| json!({"attributesInfo": of_member(user, attributes)})).collect();
         let data = json!({"roomID": id, "infos": infos, "operatedInfo": {"userID": ""}, "isSnapshot": true});
-        announce("roomMemberAttributesUpdated", &data, std::iter::once(link));
+        announce("roomMemberAttributesUpdated", &data, std::iter::once(connection));
     }
 }
 
@@ -88,19 +88,19 @@ impl Room {
         if let Some(update) = without(&mut state.record.attributes, gone) {
             state.attributes_version += 1;
             let data = json!({"roomID": state.record.id, "infos": infos(&[update])});
-            announce("roomAttributesUpdated", &data, state.roster().iter());
+            announce("roomAttributesUpdated", &data, state.connections().iter());
         }
     }
 }
 
-impl Handler<Held<Agree>> for Room {
+impl Handler<Leased<ChangeAttributes>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Agree>, ctx: &mut Context<Self>) {
-        let Agree { by, changes, terms, batch, reply } = held.open();
-        let limits = self.core.config().limits.clone();
+    fn handle(&mut self, leased: Leased<ChangeAttributes>, ctx: &mut Context<Self>) {
+        let ChangeAttributes { by, changes, terms, batch, reply } = leased.open();
+        let limits = self.context.config().limits.clone();
         let agreed = self.inside(&by).and_then(|state| {
-            let agreed = agree(&state.record.attributes, &by, &changes, terms, &limits)?;
+            let agreed = change_attributes(&state.record.attributes, &by, &changes, terms, &limits)?;
             Ok((RoomRecord { attributes: agreed.attributes.clone(), ..state.record.clone() }, agreed))
         });
         let (record, agreed) = match agreed {
@@ -110,7 +110,7 @@ impl Handler<Held<Agree>> for Room {
                 return self.leave_if_unused(ctx);
             }
         };
-        let (archive, row) = (self.core.archive.clone(), RowWrite::PutRoom(record));
+        let (archive, row) = (self.context.archive.clone(), RowWrite::PutRoom(record));
         let keep = async move { archive.apply(vec![row]).await };
         ctx.wait(keep.into_actor(self).map(move |kept, room, _| {
             if let Some(state) = room.state_mut().filter(|_| kept.is_ok()) {
@@ -118,7 +118,7 @@ impl Handler<Held<Agree>> for Room {
                 state.attributes_version += 1;
                 let event = if batch { "roomAttributesBatchUpdated" } else { "roomAttributesUpdated" };
                 let data = json!({"roomID": state.record.id, "infos": infos(&agreed.updates)});
-                announce(event, &data, state.roster().iter());
+                announce(event, &data, state.connections().iter());
             }
             let id = room.id().to_string();
             answer(reply, kept.map(|()| json!({"roomID": id, "errorKeys": agreed.error_keys})));
@@ -126,12 +126,12 @@ impl Handler<Held<Agree>> for Room {
     }
 }
 
-impl Handler<Held<Describe>> for Room {
+impl Handler<Leased<SetMemberAttributes>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Describe>, ctx: &mut Context<Self>) {
-        let Describe { by, users, attributes, until_left, reply } = held.open();
-        let limits = self.core.config().limits.clone();
+    fn handle(&mut self, leased: Leased<SetMemberAttributes>, ctx: &mut Context<Self>) {
+        let SetMemberAttributes { by, users, attributes, until_left, reply } = leased.open();
+        let limits = self.context.config().limits.clone();
         let described = self.inside(&by).and_then(|state| {
             let (inside, outside): (Vec<UserId>, Vec<UserId>) = users.into_iter().partition(|user| state.contains(user));
             if inside.is_empty() {
@@ -142,7 +142,7 @@ impl Handler<Held<Describe>> for Room {
             let told: Vec<Value> =
                 inside.iter().map(|user| json!({"attributesInfo": of_member(user, &state.members_attributes.of(user))})).collect();
             let data = json!({"roomID": state.record.id, "infos": told, "operatedInfo": {"userID": by}});
-            announce("roomMemberAttributesUpdated", &data, state.roster().iter());
+            announce("roomMemberAttributesUpdated", &data, state.connections().iter());
             let done: Vec<Value> =
                 inside.iter().map(|user| json!({"attributesInfo": of_member(user, &attributes), "errorKeys": []})).collect();
             Ok(json!({"roomID": state.record.id, "infos": done, "errorUserList": outside}))
@@ -152,21 +152,21 @@ impl Handler<Held<Describe>> for Room {
     }
 }
 
-impl Handler<Held<Agreements>> for Room {
+impl Handler<Leased<QueryAttributes>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Agreements>, ctx: &mut Context<Self>) {
-        let Agreements { asker, what, reply } = held.open();
+    fn handle(&mut self, leased: Leased<QueryAttributes>, ctx: &mut Context<Self>) {
+        let QueryAttributes { asker, what, reply } = leased.open();
         let found = self.inside(&asker).map(|state| {
             let id = &state.record.id;
             match what {
-                Asked::Room => json!({"roomID": id, "roomAttributes": state.attributes()}),
-                Asked::Members(users) => {
+                Whose::Room => json!({"roomID": id, "roomAttributes": state.attributes()}),
+                Whose::Members(users) => {
                     let inside = users.iter().filter(|user| state.contains(user));
                     let infos: Vec<Value> = inside.map(|user| of_member(user, &state.members_attributes.of(user))).collect();
                     json!({"roomID": id, "infos": infos})
                 }
-                Asked::Page { next, count } => {
+                Whose::Page { next, count } => {
                     let (page, next) = state.members_attributes.page(&next, count);
                     let infos: Vec<Value> = page.iter().map(|(user, attributes)| of_member(user, attributes)).collect();
                     json!({"roomID": id, "infos": infos, "nextFlag": next})

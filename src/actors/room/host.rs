@@ -1,14 +1,15 @@
 //! What the host does to a room from outside: makes it, ends it, puts members out. Nobody inside is asked.
 
+use crate::actors::connection::ConnectionId;
 use std::collections::BTreeMap;
 
 use actix::prelude::*;
 use serde_json::json;
 
 use super::{Movement, Room};
-use crate::actors::delivery::batch::{deliver_accepted, news};
+use crate::actors::delivery::batch::{deliver_accepted, schedule};
 use crate::actors::delivery::fanout::announce;
-use crate::actors::runtime::registry::Held;
+use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::actors::user::PlaceLost;
 use crate::model::{Refusal, RoomAttribute, RoomId, RoomInfo, UserId};
@@ -20,19 +21,19 @@ const ROOM_NOT_EXIST: u8 = 3;
 const KICKED_OUT: u8 = 8;
 
 /// Make the room, with nobody inside. Source: spec 6.2, `CreateRoom`.
-pub(crate) struct Found {
+pub(crate) struct CreateByHost {
     pub(crate) info: RoomInfo,
     pub(crate) start: RoomStart,
     pub(crate) reply: Reply<()>,
 }
 
 /// End the room, whoever is inside. Source: spec 6.2, `DestroyRoom`.
-pub(crate) struct Abolish {
+pub(crate) struct Destroy {
     pub(crate) reply: Reply<()>,
 }
 
 /// Put members out. Source: spec 6.2, `KickoutRoomUser`.
-pub(crate) struct Expel {
+pub(crate) struct Kick {
     pub(crate) users: Vec<UserId>,
     /// Told to those who are put out.
     pub(crate) reason: String,
@@ -42,7 +43,7 @@ pub(crate) struct Expel {
 
 /// What a room is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Portrait {
+pub(crate) struct RoomSnapshot {
     pub(crate) info: RoomInfo,
     pub(crate) incarnation: u64,
     pub(crate) destroy_delay_seconds: u64,
@@ -52,38 +53,38 @@ pub(crate) struct Portrait {
 }
 
 /// What is the room now?
-pub(crate) struct About {
-    pub(crate) reply: Reply<Portrait>,
+pub(crate) struct DescribeRoom {
+    pub(crate) reply: Reply<RoomSnapshot>,
 }
 
 impl Room {
-    fn tell_place_lost(&self, user: UserId, number: u64) {
-        let (core, room): (_, RoomId) = (self.core.clone(), self.id().clone());
-        actix::spawn(async move { core.users.tell_surely(&core, &user, PlaceLost { room, number }).await });
+    fn tell_place_lost(&self, user: UserId, connection_id: ConnectionId) {
+        let (context, room): (_, RoomId) = (self.context.clone(), self.id().clone());
+        actix::spawn(async move { context.users.send(&context, &user, PlaceLost { room, connection_id }).await });
     }
 }
 
-impl Handler<Held<Found>> for Room {
+impl Handler<Leased<CreateByHost>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Found>, ctx: &mut Context<Self>) {
-        let Found { info, start, reply } = held.open();
+    fn handle(&mut self, leased: Leased<CreateByHost>, ctx: &mut Context<Self>) {
+        let CreateByHost { info, start, reply } = leased.open();
         if let Some(refusal) = &self.unreadable {
             return answer(reply, Err(refusal.clone()));
         }
         if self.state.is_some() {
             return answer(reply, Err(Refusal::RoomExists(self.id().to_string())));
         }
-        let (owner, stands_seconds) = (self.core.system().id, self.core.config().room.grace_seconds);
+        let (owner, stands_seconds) = (self.context.system().id, self.context.config().room.grace_seconds);
         self.create(&owner, info, start, stands_seconds, ctx, |kept, _, _| answer(reply, kept));
     }
 }
 
-impl Handler<Held<Abolish>> for Room {
+impl Handler<Leased<Destroy>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Abolish>, ctx: &mut Context<Self>) {
-        let reply = held.open().reply;
+    fn handle(&mut self, leased: Leased<Destroy>, ctx: &mut Context<Self>) {
+        let reply = leased.open().reply;
         if let Err(refusal) = self.existing() {
             answer(reply, Err(refusal));
             return self.leave_if_unused(ctx);
@@ -92,21 +93,21 @@ impl Handler<Held<Abolish>> for Room {
         deliver_accepted(self);
         let Some(state) = self.state.take() else { return };
         let data = json!({"roomID": self.id(), "state": 0, "event": ROOM_NOT_EXIST, "extendedData": ""});
-        announce("roomStateChanged", &data, state.roster().iter());
-        for (user, number) in state.places() {
-            self.tell_place_lost(user.clone(), number);
+        announce("roomStateChanged", &data, state.connections().iter());
+        for (user, connection_id) in state.places() {
+            self.tell_place_lost(user.clone(), connection_id);
         }
         self.movements.clear();
         self.end(&state, Some(reply), ctx);
     }
 }
 
-impl Handler<Held<Expel>> for Room {
+impl Handler<Leased<Kick>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Expel>, ctx: &mut Context<Self>) {
-        let Expel { users, reason, reply } = held.open();
-        let now = self.core.clock.elapsed();
+    fn handle(&mut self, leased: Leased<Kick>, ctx: &mut Context<Self>) {
+        let Kick { users, reason, reply } = leased.open();
+        let now = self.context.clock.elapsed();
         if let Err(refusal) = self.existing() {
             answer(reply, Err(refusal));
             return self.leave_if_unused(ctx);
@@ -116,9 +117,9 @@ impl Handler<Held<Expel>> for Room {
         let data = json!({"roomID": self.id(), "state": 0, "event": KICKED_OUT, "extendedData": reason});
         for user in users {
             match self.state.as_mut().and_then(|state| state.expel(&user, now)) {
-                Some((profile, number, link)) => {
-                    announce("roomStateChanged", &data, link.iter());
-                    self.tell_place_lost(user.clone(), number);
+                Some((profile, connection_id, connection)) => {
+                    announce("roomStateChanged", &data, connection.iter());
+                    self.tell_place_lost(user.clone(), connection_id);
                     self.tell_left(&user, true);
                     self.movements.push((Movement::Left, profile));
                     gone.push(user);
@@ -127,17 +128,17 @@ impl Handler<Held<Expel>> for Room {
             }
         }
         self.attributes_left(&gone);
-        news(self, ctx);
+        schedule(self, ctx);
         answer(reply, if gone.is_empty() { Err(Refusal::NoneInRoom) } else { Ok(missing) });
         self.end_if_over(ctx);
     }
 }
 
-impl Handler<Held<About>> for Room {
+impl Handler<Leased<DescribeRoom>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<About>, ctx: &mut Context<Self>) {
-        let portrait = self.existing().map(|state| Portrait {
+    fn handle(&mut self, leased: Leased<DescribeRoom>, ctx: &mut Context<Self>) {
+        let portrait = self.existing().map(|state| RoomSnapshot {
             info: RoomInfo { id: state.record.id.clone(), name: state.record.name.clone() },
             incarnation: state.record.incarnation,
             destroy_delay_seconds: state.record.destroy_delay_seconds,
@@ -145,7 +146,7 @@ impl Handler<Held<About>> for Room {
             attributes: state.record.attributes.clone(),
             attributes_version: state.attributes_version,
         });
-        answer(held.open().reply, portrait);
+        answer(leased.open().reply, portrait);
         self.leave_if_unused(ctx);
     }
 }

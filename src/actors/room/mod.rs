@@ -9,6 +9,7 @@ pub(crate) mod host;
 pub(crate) mod rules;
 pub(crate) mod state;
 
+use crate::actors::connection::ConnectionId;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,16 +17,16 @@ use actix::prelude::*;
 use serde_json::json;
 
 use self::attributes::tell_attributes;
-pub(crate) use self::attributes::{Agree, Agreements, Asked, Describe};
-pub(crate) use self::host::{Abolish, About, Expel, Found, Portrait};
+pub(crate) use self::attributes::{ChangeAttributes, QueryAttributes, SetMemberAttributes, Whose};
+pub(crate) use self::host::{CreateByHost, DescribeRoom, Destroy, Kick, RoomSnapshot};
 use self::state::{Entered, RoomState};
-use crate::actors::connection::Link;
-use crate::actors::context::Core;
+use crate::actors::connection::Connection;
+use crate::actors::context::BrokerContext;
 use crate::actors::conversation::publish;
-use crate::actors::conversation::publish::{Lane, Owner, Publish};
-use crate::actors::delivery::batch::{Batch, Deliver, Item, deliver_accepted, news, offer};
+use crate::actors::conversation::publish::{MessagePipeline, Owner, Publish};
+use crate::actors::delivery::batch::{Batch, Deliver, Item, deliver_accepted, offer, schedule};
 use crate::actors::delivery::fanout::{Envelope, announce, fan_out};
-use crate::actors::runtime::registry::{Held, Holds, Resident};
+use crate::actors::runtime::registry::{Leased, Leases, Registered};
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::actors::user::PlaceLost;
 use crate::hooks::Event;
@@ -57,10 +58,10 @@ impl Entry {
     }
 }
 
-/// A user comes in at a link.
+/// A user comes in at a connection.
 pub(crate) struct Admit {
     pub(crate) profile: UserProfile,
-    pub(crate) link: Arc<Link>,
+    pub(crate) connection: Arc<Connection>,
     pub(crate) entry: Entry,
     pub(crate) reply: Reply<RoomInfo>,
 }
@@ -68,20 +69,20 @@ pub(crate) struct Admit {
 /// A user leaves for good.
 pub(crate) struct Leave {
     pub(crate) user: UserId,
-    pub(crate) number: u64,
+    pub(crate) connection_id: ConnectionId,
     pub(crate) reply: Option<Reply<()>>,
 }
 
-/// A member's link was lost.
-pub(crate) struct Lost {
+/// A member's connection was lost.
+pub(crate) struct Disconnected {
     pub(crate) user: UserId,
-    pub(crate) number: u64,
+    pub(crate) connection_id: ConnectionId,
 }
 
-/// A member is back at a new link of the same device.
-pub(crate) struct Back {
+/// A member is back at a new connection of the same device.
+pub(crate) struct Reconnected {
     pub(crate) user: UserId,
-    pub(crate) link: Arc<Link>,
+    pub(crate) connection: Arc<Connection>,
 }
 
 /// May this user read here, and from where on?
@@ -119,37 +120,37 @@ pub(crate) struct MembersPage {
 pub(crate) struct Wake;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Movement {
+enum Movement {
     Joined,
     Left,
 }
 
 pub(crate) struct Room {
-    pub(super) core: Arc<Core>,
+    context: Arc<BrokerContext>,
     id: RoomId,
-    holds: Holds,
-    lane: Lane,
-    pub(super) state: Option<RoomState>,
+    leases: Leases,
+    pipeline: MessagePipeline,
+    state: Option<RoomState>,
     budget: BarrageBudget,
     shed: [u32; 3],
     /// How many came, by priority.
     barrages: [u64; 3],
-    pub(super) movements: Vec<(Movement, UserProfile)>,
-    pub(super) unreadable: Option<Refusal>,
+    movements: Vec<(Movement, UserProfile)>,
+    unreadable: Option<Refusal>,
 }
 
-impl Resident for Room {
+impl Registered for Room {
     type Key = RoomId;
     const KIND: &'static str = "room";
 
-    fn mailbox_max(core: &Core) -> usize {
-        core.config().actors.room_mailbox
+    fn mailbox_max(context: &BrokerContext) -> usize {
+        context.config().actors.room_mailbox
     }
 
-    fn new(core: Arc<Core>, id: RoomId, holds: Holds) -> Self {
-        let budget = BarrageBudget::new(core.config().shed.room_barrages_per_second, core.config().shed.room_barrages_burst);
-        let lane = Lane::new(core.clone());
-        Self { core, id, holds, lane, state: None, budget, shed: [0; 3], barrages: [0; 3], movements: Vec::new(), unreadable: None }
+    fn new(context: Arc<BrokerContext>, id: RoomId, leases: Leases) -> Self {
+        let budget = BarrageBudget::new(context.config().shed.room_barrages_per_second, context.config().shed.room_barrages_burst);
+        let pipeline = MessagePipeline::new(context.clone());
+        Self { context, id, leases, pipeline, state: None, budget, shed: [0; 3], barrages: [0; 3], movements: Vec::new(), unreadable: None }
     }
 }
 
@@ -157,18 +158,18 @@ impl Actor for Room {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.core.metrics.actors_changed(Self::KIND, 1);
+        self.context.metrics.actors_changed(Self::KIND, 1);
         publish::open(self, ctx);
         ctx.run_interval(TICK, Self::tick);
-        let (archive, id) = (self.core.archive.clone(), self.id.clone());
+        let (archive, id) = (self.context.archive.clone(), self.id.clone());
         let load = async move { archive.read(move |store| store.room(&id)).await };
         ctx.wait(load.into_actor(self).map(|found, room, _| match found {
             // Nobody can be inside yet: members get the grace to come back, then the room's own delay runs.
             Ok(Some(mut record)) => {
                 // Their owners are not inside.
                 record.attributes.retain(|_, attribute| !attribute.until_left);
-                let stands = room.core.config().room.grace_seconds + record.destroy_delay_seconds;
-                let until = room.core.clock.elapsed() + Duration::from_secs(stands);
+                let stands = room.context.config().room.grace_seconds + record.destroy_delay_seconds;
+                let until = room.context.clock.elapsed() + Duration::from_secs(stands);
                 room.state = Some(RoomState::empty(record, until));
             }
             Ok(None) => {}
@@ -177,13 +178,13 @@ impl Actor for Room {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        self.core.metrics.actors_changed(Self::KIND, -1);
+        self.context.metrics.actors_changed(Self::KIND, -1);
     }
 }
 
 impl Room {
     /// The room, if it exists.
-    pub(super) fn existing(&mut self) -> Result<&mut RoomState, Refusal> {
+    fn existing(&mut self) -> Result<&mut RoomState, Refusal> {
         let missing = || self.unreadable.clone().unwrap_or_else(|| Refusal::RoomMissing(self.id.to_string()));
         match self.state {
             Some(ref mut state) => Ok(state),
@@ -191,50 +192,50 @@ impl Room {
         }
     }
 
-    pub(super) fn id(&self) -> &RoomId {
+    fn id(&self) -> &RoomId {
         &self.id
     }
 
-    pub(super) fn state_mut(&mut self) -> Option<&mut RoomState> {
+    fn state_mut(&mut self) -> Option<&mut RoomState> {
         self.state.as_mut()
     }
 
     /// The room, if it exists and the user is inside; it is open to the system's user.
-    pub(super) fn inside(&mut self, user: &UserId) -> Result<&mut RoomState, Refusal> {
+    fn inside(&mut self, user: &UserId) -> Result<&mut RoomState, Refusal> {
         let not_in_room = Refusal::NotInRoom(self.id.to_string());
-        let from_outside = self.core.is_system(user);
+        let from_outside = self.context.is_system(user);
         let state = self.existing()?;
         if from_outside || state.contains(user) { Ok(state) } else { Err(not_in_room) }
     }
 
-    pub(super) fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
-        if self.state.is_none() && self.lane.is_idle() && self.core.rooms.leave(&self.id, &self.holds) {
+    fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
+        if self.state.is_none() && self.pipeline.is_idle() && self.context.rooms.leave(&self.id, &self.leases) {
             ctx.stop();
         }
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
-        let now = self.core.clock.elapsed();
+        let now = self.context.clock.elapsed();
         let Some(state) = &mut self.state else { return self.leave_if_unused(ctx) };
         let expired = state.expire(now);
         let gone: Vec<UserId> = expired.iter().map(|(profile, _)| profile.id.clone()).collect();
-        for (profile, number) in expired {
-            let (core, room, user) = (self.core.clone(), self.id.clone(), profile.id.clone());
-            let lost = async move { core.users.tell_surely(&core, &user, PlaceLost { room, number }).await };
+        for (profile, connection_id) in expired {
+            let (context, room, user) = (self.context.clone(), self.id.clone(), profile.id.clone());
+            let lost = async move { context.users.send(&context, &user, PlaceLost { room, connection_id }).await };
             ctx.spawn(lost.into_actor(self));
             self.tell_left(&profile.id, false);
             self.movements.push((Movement::Left, profile));
         }
         self.attributes_left(&gone);
         self.report_shed();
-        if self.has_news() {
-            news(self, ctx);
+        if self.has_more() {
+            schedule(self, ctx);
         }
         self.end_if_over(ctx);
     }
 
-    pub(super) fn tell_left(&self, user: &UserId, kicked: bool) {
-        self.core.tell_host(|| Event::RoomLeft { room: self.id.clone(), user: user.clone(), kicked });
+    fn tell_left(&self, user: &UserId, kicked: bool) {
+        self.context.tell_host(|| Event::RoomLeft { room: self.id.clone(), user: user.clone(), kicked });
     }
 
     /// Tells the members what the room itself shed since the last tick: the drops are theirs.
@@ -242,29 +243,29 @@ impl Room {
         let shed = std::mem::take(&mut self.shed);
         if let Some(state) = self.state.as_ref().filter(|_| shed.iter().any(|count| *count > 0)) {
             let data = json!({"roomID": self.id, "low": shed[0], "medium": shed[1], "high": shed[2], "command": 0});
-            announce("barrageDropped", &data, state.roster().iter());
+            announce("barrageDropped", &data, state.connections().iter());
         }
     }
 
-    pub(super) fn end_if_over(&mut self, ctx: &mut Context<Self>) {
-        let now = self.core.clock.elapsed();
+    fn end_if_over(&mut self, ctx: &mut Context<Self>) {
+        let now = self.context.clock.elapsed();
         if let Some(state) = self.state.take_if(|state| state.is_over(now)) {
             self.end(&state, None, ctx);
         }
     }
 
     /// Ends a room that was taken out of this owner, and its history with it.
-    pub(super) fn end(&mut self, state: &RoomState, told: Option<Reply<()>>, ctx: &mut Context<Self>) {
+    fn end(&mut self, state: &RoomState, told: Option<Reply<()>>, ctx: &mut Context<Self>) {
         // In this order: a removal once begun is finished after a crash, a row without messages is looked after at the
         // next start. Only the row is waited for: deleting a long history must not keep the next room of this name.
-        let forgotten = self.core.archive.forget(state.conversation());
-        let (archive, id) = (self.core.archive.clone(), self.id.clone());
+        let forgotten = self.context.archive.forget(state.conversation());
+        let (archive, id) = (self.context.archive.clone(), self.id.clone());
         let remove = async move { archive.apply(vec![RowWrite::DeleteRoom(id)]).await };
         ctx.wait(remove.into_actor(self).map(|removed, room, ctx| {
             match &removed {
                 Ok(()) => {
                     tracing::debug!(room.id = %room.id, "room destroyed");
-                    room.core.tell_host(|| Event::RoomDestroyed(room.id.clone()));
+                    room.context.tell_host(|| Event::RoomDestroyed(room.id.clone()));
                 }
                 Err(refusal) => tracing::warn!(room.id = %room.id, %refusal, "room could not be removed from the store"),
             }
@@ -283,27 +284,27 @@ impl Room {
 
     fn admit(&mut self, admit: Admit, ctx: &mut Context<Self>) {
         deliver_accepted(self);
-        let Admit { profile, link, reply, .. } = admit;
-        let members_max = self.core.config().limits.room_members_max;
+        let Admit { profile, connection, reply, .. } = admit;
+        let members_max = self.context.config().limits.room_members_max;
         let entered = self.existing().and_then(|state| {
             if state.len() >= members_max && !state.contains(&profile.id) {
                 return Err(Refusal::RoomFull { members_max });
             }
             let info = RoomInfo { id: state.record.id.clone(), name: state.record.name.clone() };
-            Ok((state.enter(profile.clone(), link.clone()), info))
+            Ok((state.enter(profile.clone(), connection.clone()), info))
         });
         match entered {
             Err(refusal) => answer(reply, Err(refusal)),
             Ok((entered, info)) => {
                 answer(reply, Ok(info));
                 if let Some(state) = self.state.as_ref().filter(|state| !state.record.attributes.is_empty()) {
-                    tell_attributes(state, &link);
+                    tell_attributes(state, &connection);
                 }
                 match entered {
                     Entered::Joined => {
-                        self.core.tell_host(|| Event::RoomEntered { room: self.id.clone(), user: profile.id.clone() });
+                        self.context.tell_host(|| Event::RoomEntered { room: self.id.clone(), user: profile.id.clone() });
                         self.movements.push((Movement::Joined, profile));
-                        news(self, ctx);
+                        schedule(self, ctx);
                     }
                     Entered::Back => {}
                     Entered::Replaced(old) => {
@@ -316,7 +317,7 @@ impl Room {
     }
 
     /// Keeps a new room, empty; it stands for its delay, `stands_seconds` at least.
-    pub(super) fn create(
+    fn create(
         &mut self,
         owner: &UserId,
         info: RoomInfo,
@@ -328,15 +329,15 @@ impl Room {
         let RoomStart { destroy_delay_seconds, attributes } = start;
         let own = |value: String| RoomAttribute { value, owner: owner.clone(), until_left: false };
         let attributes = attributes.into_iter().map(|(key, value)| (key, own(value))).collect();
-        let record = RoomRecord { id: info.id, incarnation: self.core.mint.next(), name: info.name, destroy_delay_seconds, attributes };
-        let (archive, row) = (self.core.archive.clone(), RowWrite::PutRoom(record.clone()));
+        let record = RoomRecord { id: info.id, incarnation: self.context.ids.next(), name: info.name, destroy_delay_seconds, attributes };
+        let (archive, row) = (self.context.archive.clone(), RowWrite::PutRoom(record.clone()));
         let keep = async move { archive.apply(vec![row]).await };
         ctx.wait(keep.into_actor(self).map(move |kept, room, ctx| match kept {
             Ok(()) => {
-                let until = room.core.clock.elapsed() + Duration::from_secs(record.destroy_delay_seconds.max(stands_seconds));
+                let until = room.context.clock.elapsed() + Duration::from_secs(record.destroy_delay_seconds.max(stands_seconds));
                 room.state = Some(RoomState::empty(record, until));
                 tracing::debug!(room.id = %room.id, "room created");
-                room.core.tell_host(|| Event::RoomCreated(room.id.clone()));
+                room.context.tell_host(|| Event::RoomCreated(room.id.clone()));
                 then(Ok(()), room, ctx);
             }
             Err(refusal) => {
@@ -347,17 +348,17 @@ impl Room {
     }
 }
 
-impl Handler<Held<Wake>> for Room {
+impl Handler<Leased<Wake>> for Room {
     type Result = ();
 
-    fn handle(&mut self, _: Held<Wake>, _: &mut Context<Self>) {}
+    fn handle(&mut self, _: Leased<Wake>, _: &mut Context<Self>) {}
 }
 
-impl Handler<Held<Admit>> for Room {
+impl Handler<Leased<Admit>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Admit>, ctx: &mut Context<Self>) {
-        let admit = held.open();
+    fn handle(&mut self, leased: Leased<Admit>, ctx: &mut Context<Self>) {
+        let admit = leased.open();
         if let Some(refusal) = &self.unreadable {
             return answer(admit.reply, Err(refusal.clone()));
         }
@@ -379,17 +380,17 @@ impl Handler<Held<Admit>> for Room {
     }
 }
 
-impl Handler<Held<Leave>> for Room {
+impl Handler<Leased<Leave>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Leave>, ctx: &mut Context<Self>) {
-        let Leave { user, number, reply } = held.open();
-        let now = self.core.clock.elapsed();
+    fn handle(&mut self, leased: Leased<Leave>, ctx: &mut Context<Self>) {
+        let Leave { user, connection_id, reply } = leased.open();
+        let now = self.context.clock.elapsed();
         let not_in_room = Refusal::NotInRoom(self.id.to_string());
         deliver_accepted(self);
         // A room that does not exist is one the caller is not in: the protocol has one code for leaving.
         let left = match self.existing() {
-            Ok(state) => state.leave(&user, number, now).ok_or(not_in_room),
+            Ok(state) => state.leave(&user, connection_id, now).ok_or(not_in_room),
             Err(Refusal::RoomMissing(_)) => Err(not_in_room),
             Err(refusal) => Err(refusal),
         };
@@ -398,7 +399,7 @@ impl Handler<Held<Leave>> for Room {
                 self.attributes_left(std::slice::from_ref(&profile.id));
                 self.tell_left(&profile.id, false);
                 self.movements.push((Movement::Left, profile));
-                news(self, ctx);
+                schedule(self, ctx);
                 if let Some(reply) = reply {
                     answer(reply, Ok(()));
                 }
@@ -414,42 +415,42 @@ impl Handler<Held<Leave>> for Room {
     }
 }
 
-impl Handler<Held<Lost>> for Room {
+impl Handler<Leased<Disconnected>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Lost>, _: &mut Context<Self>) {
-        let until = self.core.clock.elapsed() + Duration::from_secs(self.core.config().room.grace_seconds);
-        let Lost { user, number } = held.open();
+    fn handle(&mut self, leased: Leased<Disconnected>, _: &mut Context<Self>) {
+        let until = self.context.clock.elapsed() + Duration::from_secs(self.context.config().room.grace_seconds);
+        let Disconnected { user, connection_id } = leased.open();
         if let Some(state) = &mut self.state {
-            state.lose(&user, number, until);
+            state.lose(&user, connection_id, until);
         }
     }
 }
 
-impl Handler<Held<Back>> for Room {
+impl Handler<Leased<Reconnected>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Back>, ctx: &mut Context<Self>) {
-        let Back { user, link } = held.open();
+    fn handle(&mut self, leased: Leased<Reconnected>, ctx: &mut Context<Self>) {
+        let Reconnected { user, connection } = leased.open();
         deliver_accepted(self);
-        let back = self.state.as_mut().and_then(|state| state.come_back(&user, link.clone()));
+        let back = self.state.as_mut().and_then(|state| state.come_back(&user, connection.clone()));
         if let (Some(state), Some(true)) = (&self.state, back) {
-            tell_attributes(state, &link);
+            tell_attributes(state, &connection);
         }
         if back.is_none() {
             let event = if self.state.is_some() { 9 } else { 3 };
             let data = json!({"roomID": self.id, "state": 0, "event": event, "extendedData": ""});
-            announce("roomStateChanged", &data, std::iter::once(&link));
+            announce("roomStateChanged", &data, std::iter::once(&connection));
             self.leave_if_unused(ctx);
         }
     }
 }
 
-impl Handler<Held<Publish>> for Room {
+impl Handler<Leased<Publish>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Publish>, ctx: &mut Context<Self>) {
-        let publish = held.open();
+    fn handle(&mut self, leased: Leased<Publish>, ctx: &mut Context<Self>) {
+        let publish = leased.open();
         let conversation = match self.may_write(&publish) {
             Ok(conversation) => conversation,
             Err(refusal) => {
@@ -463,43 +464,43 @@ impl Handler<Held<Publish>> for Room {
         let priority = publish.draft.priority;
         let nth = &mut self.barrages[usize::from(priority.number()) - 1];
         *nth += 1;
-        let verdict = match self.core.pressure.level() {
+        let verdict = match self.context.load.level() {
             level if level.sheds(MessageClass::Barrage, priority, *nth - 1) => Err(DropReason::Overloaded),
             _ => {
-                let shed = &self.core.config().shed;
+                let shed = &self.context.config().shed;
                 self.budget.set(shed.room_barrages_per_second, shed.room_barrages_burst);
-                self.budget.admit(self.core.clock.elapsed(), &publish.sender, priority)
+                self.budget.admit(self.context.clock.elapsed(), &publish.sender, priority)
             }
         };
         // The sender is told the same either way: delivery of barrage is not promised (spec S5).
-        let item = self.lane.pass_on(publish, &conversation);
+        let item = self.pipeline.pass_on(publish, &conversation);
         match verdict {
             Ok(()) => offer(self, item, ctx),
             Err(reason) => {
-                self.core.metrics.dropped(MessageClass::Barrage, priority, reason.label(), 1);
+                self.context.metrics.dropped(MessageClass::Barrage, priority, reason.label(), 1);
                 self.shed[Priority::ALL.iter().position(|p| *p == priority).unwrap_or(0)] += 1;
             }
         }
     }
 }
 
-impl Handler<Held<Authorize>> for Room {
+impl Handler<Leased<Authorize>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Authorize>, ctx: &mut Context<Self>) {
-        let Authorize { user, reply } = held.open();
+    fn handle(&mut self, leased: Leased<Authorize>, ctx: &mut Context<Self>) {
+        let Authorize { user, reply } = leased.open();
         // Without room history nothing is ever visible, though it is kept for order and retries while the room lives.
-        let first_seq = if self.core.config().room.history { 1 } else { u64::MAX };
+        let first_seq = if self.context.config().room.history { 1 } else { u64::MAX };
         answer(reply, self.inside(&user).map(|state| (state.conversation(), first_seq)));
         self.leave_if_unused(ctx);
     }
 }
 
-impl Handler<Held<Members>> for Room {
+impl Handler<Leased<Members>> for Room {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Members>, ctx: &mut Context<Self>) {
-        let Members { asker, which, reply } = held.open();
+    fn handle(&mut self, leased: Leased<Members>, ctx: &mut Context<Self>) {
+        let Members { asker, which, reply } = leased.open();
         let page = self.inside(&asker).and_then(|state| {
             let total = state.len();
             match which {
@@ -524,8 +525,8 @@ impl Handler<Held<Members>> for Room {
 }
 
 impl Owner for Room {
-    fn lane(&mut self) -> &mut Lane {
-        &mut self.lane
+    fn pipeline(&mut self) -> &mut MessagePipeline {
+        &mut self.pipeline
     }
 
     fn may_write(&mut self, publish: &Publish) -> Result<Conversation, Refusal> {
@@ -536,18 +537,18 @@ impl Owner for Room {
 
 impl Deliver for Room {
     fn batch(&mut self) -> &mut Batch {
-        self.lane.batch()
+        self.pipeline.batch()
     }
 
     fn write_late(&self) -> Duration {
-        self.core.pressure.write_late()
+        self.context.load.write_late()
     }
 
     fn audience(&self) -> usize {
-        self.state.as_ref().map_or(0, |state| state.roster().len())
+        self.state.as_ref().map_or(0, |state| state.connections().len())
     }
 
-    fn has_news(&self) -> bool {
+    fn has_more(&self) -> bool {
         !self.movements.is_empty()
     }
 
@@ -563,7 +564,7 @@ impl Deliver for Room {
         }
         if !items.is_empty() {
             let envelope = Envelope { event: "receiveRoomMessage", from: self.id.as_str() };
-            fan_out(&self.core, envelope, &items, state.roster().iter());
+            fan_out(&self.context, envelope, &items, state.connections().iter());
         }
     }
 }
@@ -574,12 +575,13 @@ fn announce_members(event: &str, room: &RoomId, run: &[(Movement, UserProfile)],
         let others = run.iter().map(|(_, profile)| profile).filter(|profile| Some(&profile.id) != but);
         json!({"roomID": room, "memberList": others.map(user_wire).collect::<Vec<_>>()})
     };
-    let moved = |link: &Link| link.identity().and_then(|identity| run.iter().find(|(_, profile)| profile.id == identity.user));
-    announce(event, &list(None), state.roster().iter().filter(|link| moved(link).is_none()));
+    let moved =
+        |connection: &Connection| connection.identity().and_then(|identity| run.iter().find(|(_, profile)| profile.id == identity.user));
+    announce(event, &list(None), state.connections().iter().filter(|connection| moved(connection).is_none()));
     if run.len() > 1 {
-        for link in state.roster().iter() {
-            if let Some((_, profile)) = moved(link) {
-                announce(event, &list(Some(&profile.id)), std::iter::once(link));
+        for connection in state.connections().iter() {
+            if let Some((_, profile)) = moved(connection) {
+                announce(event, &list(Some(&profile.id)), std::iter::once(connection));
             }
         }
     }

@@ -16,7 +16,7 @@ pub(super) struct Update {
 
 /// Changes that were allowed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Agreed {
+pub(super) struct AttributeChanges {
     pub(super) attributes: RoomAttributes,
     pub(super) updates: Vec<Update>,
     /// Keys that others own, or that were not there to be deleted.
@@ -24,14 +24,14 @@ pub(super) struct Agreed {
 }
 
 /// Carries out changes one after the other, all or none. Source: spec 3.6, setRoomAttributes.
-pub(super) fn agree(
+pub(super) fn change_attributes(
     current: &RoomAttributes,
     by: &UserId,
     changes: &[RoomChange],
     terms: AttributeTerms,
     limits: &Limits,
-) -> Result<Agreed, Refusal> {
-    let mut agreed = Agreed { attributes: current.clone(), updates: Vec::new(), error_keys: Vec::new() };
+) -> Result<AttributeChanges, Refusal> {
+    let mut agreed = AttributeChanges { attributes: current.clone(), updates: Vec::new(), error_keys: Vec::new() };
     for change in changes {
         let mut update = Update { deleted: matches!(change, RoomChange::Delete(_)), attributes: Attributes::new() };
         match change {
@@ -156,8 +156,8 @@ mod tests {
     const MINE: AttributeTerms = AttributeTerms { force: false, take_over: false, until_left: false };
     const FORCE: AttributeTerms = AttributeTerms { force: true, ..MINE };
 
-    fn carry_out(current: &RoomAttributes, by: &str, change: RoomChange, terms: AttributeTerms) -> Result<Agreed, Refusal> {
-        agree(current, &user(by), &[change], terms, &Limits::default())
+    fn carry_out(current: &RoomAttributes, by: &str, change: RoomChange, terms: AttributeTerms) -> Result<AttributeChanges, Refusal> {
+        change_attributes(current, &user(by), &[change], terms, &Limits::default())
     }
 
     #[test]
@@ -179,12 +179,12 @@ mod tests {
     fn a_batch_is_carried_out_in_order_and_as_a_whole() {
         let limits = Limits::default();
         let changes = [set(&[("a", "1"), ("b", "2")]), delete(&["a"]), set(&[("a", "3")])];
-        let agreed = agree(&RoomAttributes::new(), &user("ann"), &changes, MINE, &limits).unwrap();
+        let agreed = change_attributes(&RoomAttributes::new(), &user("ann"), &changes, MINE, &limits).unwrap();
         assert_eq!(agreed.updates.iter().map(|update| update.deleted).collect::<Vec<_>>(), [false, true, false]);
         assert_eq!(agreed.attributes["a"].value, "3");
         let many: Vec<(String, String)> = (0..21).map(|n| (format!("k{n}"), String::new())).collect();
         let too_many = RoomChange::Set(many.into_iter().collect());
-        assert!(matches!(agree(&agreed.attributes, &user("ann"), &[too_many], MINE, &limits), Err(Refusal::Attributes { .. })));
+        assert!(matches!(change_attributes(&agreed.attributes, &user("ann"), &[too_many], MINE, &limits), Err(Refusal::Attributes { .. })));
     }
 
     #[test]

@@ -1,29 +1,30 @@
 //! Who is in a room, and until when it stands. Pure: time comes in, decisions go out.
 
+use crate::actors::connection::ConnectionId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::rules::MembersAttributes;
-use crate::actors::connection::Link;
-use crate::actors::delivery::link_set::Roster;
+use crate::actors::connection::Connection;
+use crate::actors::delivery::connection_set::ConnectionSet;
 use crate::model::{Conversation, UserId, UserProfile};
 use crate::store::RoomRecord;
 
 /// Where a member is.
 #[derive(Debug)]
 enum Place {
-    /// At this link.
-    Here(Arc<Link>),
-    /// The link with this number was lost; the place is kept until then. It knows the attributes of that time.
-    Away { number: u64, until: Duration, attributes_version: u64 },
+    /// At this connection.
+    Here(Arc<Connection>),
+    /// The connection with this number was lost; the place is kept until then. It knows the attributes of that time.
+    Away { connection_id: ConnectionId, until: Duration, attributes_version: u64 },
 }
 
 impl Place {
-    fn number(&self) -> u64 {
+    fn connection_id(&self) -> ConnectionId {
         match self {
-            Self::Here(link) => link.number,
-            Self::Away { number, .. } => *number,
+            Self::Here(connection) => connection.id,
+            Self::Away { connection_id, .. } => *connection_id,
         }
     }
 }
@@ -42,7 +43,7 @@ pub(super) struct RoomState {
     /// Counts changes of attributes, of the room and of members.
     pub(super) attributes_version: u64,
     members: BTreeMap<UserId, Member>,
-    roster: Roster,
+    connections: ConnectionSet,
     destroy_at: Option<Duration>,
 }
 
@@ -51,10 +52,10 @@ pub(super) struct RoomState {
 pub(super) enum Entered {
     /// A new member.
     Joined,
-    /// The user was inside already, at this link or at a lost one.
+    /// The user was inside already, at this connection or at a lost one.
     Back,
-    /// The user was inside at another link, which is out now.
-    Replaced(Arc<Link>),
+    /// The user was inside at another connection, which is out now.
+    Replaced(Arc<Connection>),
 }
 
 impl RoomState {
@@ -66,7 +67,7 @@ impl RoomState {
             members_attributes,
             attributes_version: 0,
             members: BTreeMap::new(),
-            roster: Roster::default(),
+            connections: ConnectionSet::default(),
             destroy_at: Some(destroy_at),
         }
     }
@@ -83,85 +84,85 @@ impl RoomState {
         self.members.len()
     }
 
-    pub(super) fn roster(&self) -> &Roster {
-        &self.roster
+    pub(super) fn connections(&self) -> &ConnectionSet {
+        &self.connections
     }
 
-    /// Lets a user in, at this link.
-    pub(super) fn enter(&mut self, profile: UserProfile, link: Arc<Link>) -> Entered {
+    /// Lets a user in, at this connection.
+    pub(super) fn enter(&mut self, profile: UserProfile, connection: Arc<Connection>) -> Entered {
         self.destroy_at = None;
         let user = profile.id.clone();
-        let former = self.members.insert(user, Member { profile, place: Place::Here(link.clone()) });
-        let number = link.number;
-        self.roster.insert(link);
+        let former = self.members.insert(user, Member { profile, place: Place::Here(connection.clone()) });
+        let connection_id = connection.id;
+        self.connections.insert(connection);
         match former.map(|member| member.place) {
             None => Entered::Joined,
-            Some(Place::Here(old)) if old.number != number => {
-                self.roster.remove(old.number);
+            Some(Place::Here(old)) if old.id != connection_id => {
+                self.connections.remove(old.id);
                 Entered::Replaced(old)
             }
             Some(Place::Here(_) | Place::Away { .. }) => Entered::Back,
         }
     }
 
-    /// Takes a user out who is here at, or away from, the link of that number.
-    pub(super) fn leave(&mut self, user: &UserId, number: u64, now: Duration) -> Option<UserProfile> {
-        if self.members.get(user)?.place.number() != number {
+    /// Takes a user out who is here at, or away from, the connection of that number.
+    pub(super) fn leave(&mut self, user: &UserId, connection_id: ConnectionId, now: Duration) -> Option<UserProfile> {
+        if self.members.get(user)?.place.connection_id() != connection_id {
             return None;
         }
         self.remove(user, now)
     }
 
-    /// Takes a user out, wherever it is: the link that held the place, if it is here.
-    pub(super) fn expel(&mut self, user: &UserId, now: Duration) -> Option<(UserProfile, u64, Option<Arc<Link>>)> {
+    /// Takes a user out, wherever it is: the connection that held the place, if it is here.
+    pub(super) fn expel(&mut self, user: &UserId, now: Duration) -> Option<(UserProfile, ConnectionId, Option<Arc<Connection>>)> {
         let place = &self.members.get(user)?.place;
-        let (number, link) = match place {
-            Place::Here(link) => (link.number, Some(link.clone())),
-            Place::Away { number, .. } => (*number, None),
+        let (connection_id, connection) = match place {
+            Place::Here(connection) => (connection.id, Some(connection.clone())),
+            Place::Away { connection_id, .. } => (*connection_id, None),
         };
-        Some((self.remove(user, now)?, number, link))
+        Some((self.remove(user, now)?, connection_id, connection))
     }
 
-    /// Everyone inside, here or away, with the number of the link that holds the place.
-    pub(super) fn places(&self) -> impl Iterator<Item = (&UserId, u64)> {
-        self.members.iter().map(|(user, member)| (user, member.place.number()))
+    /// Everyone inside, here or away, with the number of the connection that holds the place.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&UserId, ConnectionId)> {
+        self.members.iter().map(|(user, member)| (user, member.place.connection_id()))
     }
 
     fn remove(&mut self, user: &UserId, now: Duration) -> Option<UserProfile> {
         let member = self.members.remove(user)?;
-        self.roster.remove(member.place.number());
+        self.connections.remove(member.place.connection_id());
         if self.members.is_empty() {
             self.destroy_at = Some(now + Duration::from_secs(self.record.destroy_delay_seconds));
         }
         Some(member.profile)
     }
 
-    /// The link of a member was lost; the place is kept until then. Source: spec Q40.
-    pub(super) fn lose(&mut self, user: &UserId, number: u64, until: Duration) {
-        if let Some(member) = self.members.get_mut(user).filter(|member| member.place.number() == number) {
-            self.roster.remove(number);
-            member.place = Place::Away { number, until, attributes_version: self.attributes_version };
+    /// The connection of a member was lost; the place is kept until then. Source: spec Q40.
+    pub(super) fn lose(&mut self, user: &UserId, connection_id: ConnectionId, until: Duration) {
+        if let Some(member) = self.members.get_mut(user).filter(|member| member.place.connection_id() == connection_id) {
+            self.connections.remove(connection_id);
+            member.place = Place::Away { connection_id, until, attributes_version: self.attributes_version };
         }
     }
 
-    /// A member is back at a new link: whether attributes changed meanwhile. None: the place was given up.
-    pub(super) fn come_back(&mut self, user: &UserId, link: Arc<Link>) -> Option<bool> {
+    /// A member is back at a new connection: whether attributes changed meanwhile. None: the place was given up.
+    pub(super) fn come_back(&mut self, user: &UserId, connection: Arc<Connection>) -> Option<bool> {
         let member = self.members.get_mut(user)?;
         let missed = matches!(member.place, Place::Away { attributes_version, .. } if attributes_version != self.attributes_version);
-        self.roster.remove(member.place.number());
-        self.roster.insert(link.clone());
-        member.place = Place::Here(link);
+        self.connections.remove(member.place.connection_id());
+        self.connections.insert(connection.clone());
+        member.place = Place::Here(connection);
         Some(missed)
     }
 
-    /// Takes out those who stayed away too long; gives the number of the link each one lost.
-    pub(super) fn expire(&mut self, now: Duration) -> Vec<(UserProfile, u64)> {
+    /// Takes out those who stayed away too long; gives the number of the connection each one lost.
+    pub(super) fn expire(&mut self, now: Duration) -> Vec<(UserProfile, ConnectionId)> {
         let gone = |member: &Member| match member.place {
-            Place::Away { until, number, .. } if until <= now => Some((member.profile.id.clone(), number)),
+            Place::Away { until, connection_id, .. } if until <= now => Some((member.profile.id.clone(), connection_id)),
             Place::Away { .. } | Place::Here(_) => None,
         };
-        let due: Vec<(UserId, u64)> = self.members.values().filter_map(gone).collect();
-        due.into_iter().filter_map(|(user, number)| Some((self.remove(&user, now)?, number))).collect()
+        let due: Vec<(UserId, ConnectionId)> = self.members.values().filter_map(gone).collect();
+        due.into_iter().filter_map(|(user, connection_id)| Some((self.remove(&user, now)?, connection_id))).collect()
     }
 
     /// Whether the room has stood empty long enough.
@@ -194,9 +195,15 @@ mod tests {
     use crate::clock::ManualClock;
     use crate::model::RoomId;
 
-    fn link(number: u64) -> Arc<Link> {
+    fn connection(id: u64) -> Arc<Connection> {
         let limits = OutboxLimits { reliable_bytes_max: 1 << 20, reliable_frames_max: 64, lossy_bytes_max: 1 << 16 };
-        Arc::new(Link::new(number, Outbox::new(limits, Arc::new(ManualClock::at(0))), None, Duration::ZERO, Duration::from_secs(30)))
+        Arc::new(Connection::new(
+            ConnectionId(id),
+            Outbox::new(limits, Arc::new(ManualClock::at(0))),
+            None,
+            Duration::ZERO,
+            Duration::from_secs(30),
+        ))
     }
 
     fn profile(id: &str) -> UserProfile {
@@ -219,39 +226,39 @@ mod tests {
     #[test]
     fn a_lost_place_is_kept_for_the_grace_and_then_given_up() {
         let mut room = room(0);
-        room.enter(profile("a"), link(1));
-        room.lose(&UserId::trusted("a"), 1, 30 * S);
-        assert!(room.contains(&UserId::trusted("a")) && room.roster().is_empty());
+        room.enter(profile("a"), connection(1));
+        room.lose(&UserId::trusted("a"), ConnectionId(1), 30 * S);
+        assert!(room.contains(&UserId::trusted("a")) && room.connections().is_empty());
         assert!(room.expire(30 * S - Duration::from_millis(1)).is_empty());
         room.attributes_version += 1;
-        assert_eq!(room.come_back(&UserId::trusted("a"), link(2)), Some(true), "it missed a change of attributes");
+        assert_eq!(room.come_back(&UserId::trusted("a"), connection(2)), Some(true), "it missed a change of attributes");
         assert!(room.expire(31 * S).is_empty(), "who came back stays");
-        room.lose(&UserId::trusted("a"), 2, 61 * S);
+        room.lose(&UserId::trusted("a"), ConnectionId(2), 61 * S);
         let gone = room.expire(61 * S);
         assert_eq!(gone.len(), 1);
-        assert_eq!(gone[0].1, 2);
+        assert_eq!(gone[0].1, ConnectionId(2));
         assert!(room.is_over(61 * S));
-        assert_eq!(room.come_back(&UserId::trusted("a"), link(3)), None);
+        assert_eq!(room.come_back(&UserId::trusted("a"), connection(3)), None);
     }
 
     #[test]
     fn an_empty_room_stands_for_its_delay_and_an_entry_saves_it() {
         let mut room = room(10);
-        room.enter(profile("a"), link(1));
-        assert!(room.leave(&UserId::trusted("a"), 1, 5 * S).is_some());
+        room.enter(profile("a"), connection(1));
+        assert!(room.leave(&UserId::trusted("a"), ConnectionId(1), 5 * S).is_some());
         assert!(!room.is_over(14 * S) && room.is_over(15 * S));
-        room.enter(profile("b"), link(2));
+        room.enter(profile("b"), connection(2));
         assert!(!room.is_over(100 * S));
     }
 
     #[test]
     fn another_device_takes_the_place_and_the_old_one_cannot_leave_for_it() {
         let mut room = room(0);
-        room.enter(profile("a"), link(1));
-        assert!(matches!(room.enter(profile("a"), link(2)), Entered::Replaced(old) if old.number == 1));
-        assert!(room.leave(&UserId::trusted("a"), 1, S).is_none());
-        room.lose(&UserId::trusted("a"), 1, S);
-        assert_eq!(room.roster().iter().count(), 1);
+        room.enter(profile("a"), connection(1));
+        assert!(matches!(room.enter(profile("a"), connection(2)), Entered::Replaced(old) if old.id == ConnectionId(1)));
+        assert!(room.leave(&UserId::trusted("a"), ConnectionId(1), S).is_none());
+        room.lose(&UserId::trusted("a"), ConnectionId(1), S);
+        assert_eq!(room.connections().iter().count(), 1);
         assert_eq!(room.len(), 1);
     }
 
@@ -259,7 +266,7 @@ mod tests {
     fn pages_cover_everyone_once() {
         let mut room = room(0);
         for n in 0..25 {
-            room.enter(profile(&format!("u{n:02}")), link(n + 1));
+            room.enter(profile(&format!("u{n:02}")), connection(n + 1));
         }
         let (mut seen, mut next) = (Vec::new(), String::new());
         loop {

@@ -13,7 +13,7 @@ use tracing::Span;
 
 use super::registry::start_with_mailbox;
 use super::trace;
-use super::watermark::{Handed, Handing};
+use super::watermark::{DeliveryWatermark, PendingDelivery};
 use crate::model::{Conversation, Refusal};
 use crate::store::{Append, Appended, Done, Revision, RowWrite, Store, StoreError};
 
@@ -187,12 +187,12 @@ impl ArchiveHandle {
     ///
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`], [`Refusal::MessageMissing`]: nothing was changed.
-    pub(crate) async fn revise(&self, handed: &Arc<Handed>, revision: Revision) -> Result<Option<Handing>, Refusal> {
+    pub(crate) async fn revise(&self, watermark: &Arc<DeliveryWatermark>, revision: Revision) -> Result<Option<PendingDelivery>, Refusal> {
         let (sender, outcome) = oneshot::channel();
-        let (handed, logged) = (handed.clone(), revision.logged.is_some());
+        let (watermark, logged) = (watermark.clone(), revision.logged.is_some());
         let done: Done<u64> = Box::new(move |result| {
-            let handing = result.as_ref().ok().map(|commit| handed.begin(*commit)).filter(|_| logged);
-            if sender.send(result.map(|_| handing)).is_err() {
+            let pending = result.as_ref().ok().map(|commit| watermark.begin(*commit)).filter(|_| logged);
+            if sender.send(result.map(|_| pending)).is_err() {
                 tracing::trace!("nobody waits for this change any more");
             }
         });

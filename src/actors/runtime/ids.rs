@@ -16,12 +16,12 @@ pub(crate) fn made_ms(id: u64) -> u64 {
 /// Makes ids that are unique in this broker and increase, also across restarts: time in the upper 44 bits, a
 /// count in the lower 20, and never at or below the greatest id the store has seen.
 #[derive(Debug)]
-pub(crate) struct Mint {
+pub(crate) struct IdGenerator {
     clock: Arc<dyn Clock>,
     last: AtomicU64,
 }
 
-impl Mint {
+impl IdGenerator {
     /// Begins above `last`.
     pub(crate) fn above(last: u64, clock: Arc<dyn Clock>) -> Self {
         Self { clock, last: AtomicU64::new(last) }
@@ -46,17 +46,17 @@ mod tests {
     #[test]
     fn ids_increase_when_the_clock_stands_steps_back_and_across_a_restart() {
         let clock = Arc::new(ManualClock::at(EPOCH_MS + 1_000_000));
-        let mint = Mint::above(0, clock.clone());
+        let ids = IdGenerator::above(0, clock.clone());
         let mut last = 0;
         for step in 0..1_000 {
             if step == 500 {
                 clock.set_wall_ms(EPOCH_MS);
             }
-            let id = mint.next();
+            let id = ids.next();
             assert!(id > last);
             last = id;
         }
-        let restarted = Mint::above(last, clock.clone());
+        let restarted = IdGenerator::above(last, clock.clone());
         assert!(restarted.next() > last);
         clock.advance(Duration::from_secs(3600));
         assert!(restarted.next() > last);

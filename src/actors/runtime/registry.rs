@@ -15,36 +15,36 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use actix::dev::{ToEnvelope, channel};
 use actix::prelude::*;
 
-use crate::actors::context::Core;
+use crate::actors::context::BrokerContext;
 use crate::model::Refusal;
 
 /// An actor that lives under a key.
-pub(crate) trait Resident: Actor<Context = Context<Self>> {
+pub(crate) trait Registered: Actor<Context = Context<Self>> {
     type Key: Clone + Eq + Hash + Send + 'static;
     /// For metrics and logs.
     const KIND: &'static str;
     /// How many messages may wait for it.
-    fn mailbox_max(core: &Core) -> usize;
+    fn mailbox_max(context: &BrokerContext) -> usize;
     /// A fresh owner; it reads its state from the store when it starts.
-    fn new(core: Arc<Core>, key: Self::Key, holds: Holds) -> Self;
+    fn new(context: Arc<BrokerContext>, key: Self::Key, leases: Leases) -> Self;
 }
 
 /// How many messages are on their way to one owner.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Holds(Arc<AtomicUsize>);
+pub(crate) struct Leases(Arc<AtomicUsize>);
 
 /// Keeps an owner from leaving.
 #[derive(Debug)]
-struct Hold(Holds);
+struct Lease(Leases);
 
-impl Hold {
-    fn on(holds: &Holds) -> Self {
-        holds.0.fetch_add(1, Ordering::SeqCst);
-        Self(holds.clone())
+impl Lease {
+    fn on(leases: &Leases) -> Self {
+        leases.0.fetch_add(1, Ordering::SeqCst);
+        Self(leases.clone())
     }
 }
 
-impl Drop for Hold {
+impl Drop for Lease {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -52,36 +52,36 @@ impl Drop for Hold {
 
 /// A message that keeps its addressee from leaving until it was handled.
 #[derive(Debug)]
-pub(crate) struct Held<M> {
+pub(crate) struct Leased<M> {
     message: M,
-    hold: Hold,
+    lease: Lease,
 }
 
-impl<M> Held<M> {
+impl<M> Leased<M> {
     /// Takes the message in hand: from here on it no longer keeps the owner, which may leave while handling it.
     pub(crate) fn open(self) -> M {
-        drop(self.hold);
+        drop(self.lease);
         self.message
     }
 }
 
-impl<M> Message for Held<M> {
+impl<M> Message for Leased<M> {
     type Result = ();
 }
 
 #[derive(Debug)]
 struct Slot<A: Actor> {
     addr: Addr<A>,
-    holds: Holds,
+    leases: Leases,
 }
 
 /// The owners of one kind.
 #[derive(Debug)]
-pub(crate) struct Shelf<A: Resident> {
+pub(crate) struct ActorRegistry<A: Registered> {
     slots: Mutex<HashMap<A::Key, Slot<A>>>,
 }
 
-impl<A: Resident> Shelf<A> {
+impl<A: Registered> ActorRegistry<A> {
     pub(crate) fn new() -> Self {
         Self { slots: Mutex::default() }
     }
@@ -99,40 +99,40 @@ impl<A: Resident> Shelf<A> {
     ///
     /// # Errors
     /// [`Refusal::Busy`] when its mailbox is full.
-    pub(crate) fn tell<M>(&self, core: &Arc<Core>, key: &A::Key, message: M) -> Result<(), Refusal>
+    pub(crate) fn tell<M>(&self, context: &Arc<BrokerContext>, key: &A::Key, message: M) -> Result<(), Refusal>
     where
-        A: Handler<Held<M>>,
-        A::Context: ToEnvelope<A, Held<M>>,
+        A: Handler<Leased<M>>,
+        A::Context: ToEnvelope<A, Leased<M>>,
         M: Send + 'static,
     {
         let mut slots = self.slots();
-        let slot = slots.entry(key.clone()).or_insert_with(|| start(core, key));
-        match slot.addr.try_send(Held { message, hold: Hold::on(&slot.holds) }) {
+        let slot = slots.entry(key.clone()).or_insert_with(|| start(context, key));
+        match slot.addr.try_send(Leased { message, lease: Lease::on(&slot.leases) }) {
             Ok(()) => Ok(()),
             Err(SendError::Full(_)) => Err(Refusal::Busy("mailbox is full")),
-            Err(SendError::Closed(held)) => {
+            Err(SendError::Closed(leased)) => {
                 tracing::warn!(actor = A::KIND, "owner had ended unexpectedly, starting it again");
-                *slot = start(core, key);
-                let again = Held { message: held.message, hold: Hold::on(&slot.holds) };
+                *slot = start(context, key);
+                let again = Leased { message: leased.message, lease: Lease::on(&slot.leases) };
                 slot.addr.try_send(again).map_err(|_| Refusal::Busy("owner cannot be started"))
             }
         }
     }
 
     /// Hands over a message that must not be lost, waiting while the mailbox is full.
-    pub(crate) async fn tell_surely<M>(&self, core: &Arc<Core>, key: &A::Key, message: M)
+    pub(crate) async fn send<M>(&self, context: &Arc<BrokerContext>, key: &A::Key, message: M)
     where
-        A: Handler<Held<M>>,
-        A::Context: ToEnvelope<A, Held<M>>,
+        A: Handler<Leased<M>>,
+        A::Context: ToEnvelope<A, Leased<M>>,
         M: Send + 'static,
     {
         let request = {
             let mut slots = self.slots();
-            let slot = slots.entry(key.clone()).or_insert_with(|| start(core, key));
+            let slot = slots.entry(key.clone()).or_insert_with(|| start(context, key));
             if !slot.addr.connected() {
-                *slot = start(core, key);
+                *slot = start(context, key);
             }
-            slot.addr.send(Held { message, hold: Hold::on(&slot.holds) })
+            slot.addr.send(Leased { message, lease: Lease::on(&slot.leases) })
         };
         if request.await.is_err() {
             tracing::warn!(actor = A::KIND, "owner ended before it heard a message");
@@ -140,14 +140,14 @@ impl<A: Resident> Shelf<A> {
     }
 
     /// The same, but only if the owner lives: one that starts later reads the truth by itself.
-    pub(crate) async fn tell_if_living<M>(&self, key: &A::Key, message: M)
+    pub(crate) async fn send_if_running<M>(&self, key: &A::Key, message: M)
     where
-        A: Handler<Held<M>>,
-        A::Context: ToEnvelope<A, Held<M>>,
+        A: Handler<Leased<M>>,
+        A::Context: ToEnvelope<A, Leased<M>>,
         M: Send + 'static,
     {
         let request = match self.slots().get(key) {
-            Some(slot) => slot.addr.send(Held { message, hold: Hold::on(&slot.holds) }),
+            Some(slot) => slot.addr.send(Leased { message, lease: Lease::on(&slot.leases) }),
             None => return,
         };
         if request.await.is_err() {
@@ -156,23 +156,23 @@ impl<A: Resident> Shelf<A> {
     }
 
     /// Takes an owner out when no message is on its way to it. False: it must stay.
-    pub(crate) fn leave(&self, key: &A::Key, holds: &Holds) -> bool {
+    pub(crate) fn leave(&self, key: &A::Key, leases: &Leases) -> bool {
         let mut slots = self.slots();
-        let mine = slots.get(key).is_some_and(|slot| Arc::ptr_eq(&slot.holds.0, &holds.0));
-        if mine && holds.0.load(Ordering::SeqCst) == 0 {
+        let mine = slots.get(key).is_some_and(|slot| Arc::ptr_eq(&slot.leases.0, &leases.0));
+        if mine && leases.0.load(Ordering::SeqCst) == 0 {
             slots.remove(key);
         }
         // An owner that was replaced after a panic has nothing left to wait for.
-        !slots.get(key).is_some_and(|slot| Arc::ptr_eq(&slot.holds.0, &holds.0))
+        !slots.get(key).is_some_and(|slot| Arc::ptr_eq(&slot.leases.0, &leases.0))
     }
 }
 
-fn start<A: Resident>(core: &Arc<Core>, key: &A::Key) -> Slot<A> {
-    let holds = Holds::default();
-    let (its_core, its_key, its_holds) = (core.clone(), key.clone(), holds.clone());
-    let mailbox_max = A::mailbox_max(core);
-    let addr = start_with_mailbox(&core.arbiter, mailbox_max, move || A::new(its_core, its_key, its_holds));
-    Slot { addr, holds }
+fn start<A: Registered>(context: &Arc<BrokerContext>, key: &A::Key) -> Slot<A> {
+    let leases = Leases::default();
+    let (its_context, its_key, its_holds) = (context.clone(), key.clone(), leases.clone());
+    let mailbox_max = A::mailbox_max(context);
+    let addr = start_with_mailbox(&context.arbiter, mailbox_max, move || A::new(its_context, its_key, its_holds));
+    Slot { addr, leases }
 }
 
 /// Starts an actor whose mailbox has its size from the first message on. `start_in_arbiter` makes one of 16, which

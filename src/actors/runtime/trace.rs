@@ -12,7 +12,7 @@
 
 use tracing::{Level, Span, span};
 
-use crate::actors::connection::Link;
+use crate::actors::connection::Connection;
 use crate::model::Conversation;
 use crate::store::Done;
 
@@ -20,8 +20,8 @@ use crate::store::Done;
 const TARGET: &str = "tidings::trace";
 
 /// One request of a session.
-pub(crate) fn request(op: &str, link: &Link, id: u64) -> Span {
-    span!(target: TARGET, parent: None, Level::DEBUG, "request", op, session.id = %link.session, request.id = id, code = tracing::field::Empty)
+pub(crate) fn request(op: &str, connection: &Connection, id: u64) -> Span {
+    span!(target: TARGET, parent: None, Level::DEBUG, "request", op, session.id = %connection.session, request.id = id, code = tracing::field::Empty)
 }
 
 /// What the host asks for, a backend's call among it.

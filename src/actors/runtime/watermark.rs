@@ -16,11 +16,11 @@ struct State {
 
 /// One broker's account of them.
 #[derive(Debug)]
-pub(crate) struct Handed {
+pub(crate) struct DeliveryWatermark {
     state: Mutex<State>,
 }
 
-impl Handed {
+impl DeliveryWatermark {
     /// Everything up to `commit` counts as handed over.
     pub(crate) fn up_to(commit: u64) -> Arc<Self> {
         Arc::new(Self { state: Mutex::new(State { begun: commit, waiting: BTreeSet::new() }) })
@@ -31,11 +31,11 @@ impl Handed {
     }
 
     /// A commit became durable. Called in the order of commits.
-    pub(crate) fn begin(self: &Arc<Self>, commit: u64) -> Handing {
+    pub(crate) fn begin(self: &Arc<Self>, commit: u64) -> PendingDelivery {
         let mut state = self.state();
         state.begun = state.begun.max(commit);
         state.waiting.insert(commit);
-        Handing { of: self.clone(), commit }
+        PendingDelivery { of: self.clone(), commit }
     }
 
     /// Every commit up to this one was handed over.
@@ -52,19 +52,19 @@ impl Handed {
 
 /// Stands for one commit until it was handed over, or nobody is left who would.
 #[derive(Debug)]
-pub(crate) struct Handing {
-    of: Arc<Handed>,
+pub(crate) struct PendingDelivery {
+    of: Arc<DeliveryWatermark>,
     commit: u64,
 }
 
-impl Handing {
+impl PendingDelivery {
     /// It is handed over now.
     pub(crate) fn done(&self) {
         self.of.state().waiting.remove(&self.commit);
     }
 }
 
-impl Drop for Handing {
+impl Drop for PendingDelivery {
     fn drop(&mut self) {
         self.done();
     }
@@ -76,18 +76,18 @@ mod tests {
 
     #[test]
     fn the_mark_stays_before_the_earliest_that_waits_and_never_falls() {
-        let handed = Handed::up_to(4);
-        assert_eq!(handed.mark(), 4);
-        let five = handed.begin(5);
-        let six = handed.begin(6);
-        assert_eq!(handed.mark(), 4);
+        let watermark = DeliveryWatermark::up_to(4);
+        assert_eq!(watermark.mark(), 4);
+        let five = watermark.begin(5);
+        let six = watermark.begin(6);
+        assert_eq!(watermark.mark(), 4);
         six.done();
-        assert_eq!(handed.mark(), 4, "five still waits");
-        assert_eq!((handed.mark_after(5), handed.mark_after(9)), (6, 9));
-        let seven = handed.begin(7);
+        assert_eq!(watermark.mark(), 4, "five still waits");
+        assert_eq!((watermark.mark_after(5), watermark.mark_after(9)), (6, 9));
+        let seven = watermark.begin(7);
         five.done();
-        assert_eq!(handed.mark(), 6);
+        assert_eq!(watermark.mark(), 6);
         drop(seven);
-        assert_eq!(handed.mark(), 7, "given up counts as handed over: nobody is left to get it live");
+        assert_eq!(watermark.mark(), 7, "given up counts as handed over: nobody is left to get it live");
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::messages::authorize;
-use super::{Answerer, Session};
+use super::{Responder, Session};
 use crate::actors::connection::outbox::Dropped;
 use crate::actors::conversation::peer;
 use crate::actors::conversation::publish::{Accepted, Publish};
@@ -15,14 +15,14 @@ use crate::actors::room;
 use crate::actors::room::{Entry, Which};
 use crate::actors::runtime::reply::answer;
 use crate::actors::runtime::reply::{Reply, answered};
-use crate::actors::user::list::load::{Sight, sight};
+use crate::actors::user::list::load::{Visibility, visibility};
 use crate::actors::user::profile::AskUser;
 use crate::actors::user::search::AskSearch;
 use crate::actors::user::{EnterRoom, LeaveAllRooms, LeaveRoom, QueryUsers};
-use crate::actors::view::message::Dresser;
+use crate::actors::view::message::ViewBuilder;
 use crate::model::{Conversation, Draft, Invalid, MessageClass, Refusal, RoomId, RoomInfo, Target, UserId, UserProfile};
 use crate::protocol::{
-    Encoded, HistoryQuery, PageCut, RoomWork, Variant, Work, encode_dressed, encode_reply, encode_reply_raw, error_users, room_full,
+    ClientLevel, Encoded, HistoryQuery, PageCut, Request, RoomRequest, encode_reply, encode_reply_raw, encode_view, error_users, room_full,
     user_full, user_wire,
 };
 use crate::rate::DropReason;
@@ -43,56 +43,56 @@ pub(super) fn reply_json<T>(make: impl FnOnce(T) -> serde_json::Value) -> impl F
 
 impl Session {
     /// Hands an operation on. Everything in it was checked for itself; who may do it is the owner's decision.
-    pub(super) fn dispatch(&self, work: Work, me: &UserProfile, answerer: Answerer) {
+    pub(super) fn dispatch(&self, work: Request, me: &UserProfile, responder: Responder) {
         match work {
-            Work::SendMessage { target, draft } => self.send(target, draft, me, answerer),
-            Work::QueryHistory(query) => self.query_history(query, me, answerer),
-            Work::QueryUsersInfo { users } => {
-                let core = self.core.clone();
-                let asked = ask(|reply| core.users.tell(&core, &me.id, QueryUsers { users, reply }));
-                answerer.later(asked, reply_json(users_info));
+            Request::SendMessage { target, draft } => self.send(target, draft, me, responder),
+            Request::QueryHistory(query) => self.query_history(query, me, responder),
+            Request::QueryUsersInfo { users } => {
+                let context = self.context.clone();
+                let asked = ask(|reply| context.users.tell(&context, &me.id, QueryUsers { users, reply }));
+                responder.later(asked, reply_json(users_info));
             }
-            Work::Entry(work) => self.dispatch_entry(work, me, answerer),
-            Work::Message(work) => self.dispatch_message(work, me, answerer),
-            Work::User(work) => {
-                let (core, number) = (self.core.clone(), self.link.number);
-                let asked = ask(|reply| core.users.tell(&core, &me.id, AskUser { work, number, reply }));
-                answerer.later(asked, reply_json(|result| result));
+            Request::Entry(work) => self.dispatch_entry(work, me, responder),
+            Request::Message(work) => self.dispatch_message(work, me, responder),
+            Request::User(work) => {
+                let (context, connection_id) = (self.context.clone(), self.connection.id);
+                let asked = ask(|reply| context.users.tell(&context, &me.id, AskUser { work, connection_id, reply }));
+                responder.later(asked, reply_json(|result| result));
             }
-            Work::Search(work) => {
-                let (core, variant) = (self.core.clone(), self.link.variant());
-                let asked = ask(|reply| core.users.tell(&core, &me.id, AskSearch { work, variant, reply }));
-                answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+            Request::Search(work) => {
+                let (context, level) = (self.context.clone(), self.connection.level());
+                let asked = ask(|reply| context.users.tell(&context, &me.id, AskSearch { work, level, reply }));
+                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
             }
-            Work::Room(work) => self.dispatch_room(work, me, answerer),
-            Work::Group(work) => self.dispatch_group(work, me, answerer),
+            Request::Room(work) => self.dispatch_room(work, me, responder),
+            Request::Group(work) => self.dispatch_group(work, me, responder),
         }
     }
 
-    fn dispatch_room(&self, work: RoomWork, me: &UserProfile, answerer: Answerer) {
-        let (core, number) = (self.core.clone(), self.link.number);
+    fn dispatch_room(&self, work: RoomRequest, me: &UserProfile, responder: Responder) {
+        let (context, connection_id) = (self.context.clone(), self.connection.id);
         match work {
-            RoomWork::Create { info, start } => self.enter(Entry::Create { info, start }, None, me, answerer),
-            RoomWork::Enter { info, start } => self.enter(Entry::Enter { info, start }, None, me, answerer),
-            RoomWork::Join { room } => self.enter(Entry::Join { room }, None, me, answerer),
-            RoomWork::Switch { from, info, start: Some(start) } => self.enter(Entry::Enter { info, start }, Some(from), me, answerer),
-            RoomWork::Switch { from, info, start: None } => self.enter(Entry::Join { room: info.id }, Some(from), me, answerer),
-            RoomWork::LeaveAll => {
-                let asked = ask(|reply| core.users.tell(&core, &me.id, LeaveAllRooms { number, reply }));
-                answerer.later(asked, reply_json(|rooms| json!({"roomIDs": rooms})));
+            RoomRequest::Create { info, start } => self.enter(Entry::Create { info, start }, None, me, responder),
+            RoomRequest::Enter { info, start } => self.enter(Entry::Enter { info, start }, None, me, responder),
+            RoomRequest::Join { room } => self.enter(Entry::Join { room }, None, me, responder),
+            RoomRequest::Switch { from, info, start: Some(start) } => self.enter(Entry::Enter { info, start }, Some(from), me, responder),
+            RoomRequest::Switch { from, info, start: None } => self.enter(Entry::Join { room: info.id }, Some(from), me, responder),
+            RoomRequest::LeaveAll => {
+                let asked = ask(|reply| context.users.tell(&context, &me.id, LeaveAllRooms { connection_id, reply }));
+                responder.later(asked, reply_json(|rooms| json!({"roomIDs": rooms})));
             }
-            RoomWork::Leave { room } => {
-                let asked = ask(|reply| core.users.tell(&core, &me.id, LeaveRoom { number, room: room.clone(), reply }));
-                answerer.later(asked, reply_json(move |()| json!({"roomID": room})));
+            RoomRequest::Leave { room } => {
+                let asked = ask(|reply| context.users.tell(&context, &me.id, LeaveRoom { connection_id, room: room.clone(), reply }));
+                responder.later(asked, reply_json(move |()| json!({"roomID": room})));
             }
-            RoomWork::QueryMemberList { room, count, next } => {
-                self.room_members(&room, me, Which::Page { next, count }, answerer, {
+            RoomRequest::QueryMemberList { room, count, next } => {
+                self.room_members(&room, me, Which::Page { next, count }, responder, {
                     let room = room.clone();
                     move |page| json!({"roomID": room, "memberList": page.members.iter().map(user_wire).collect::<Vec<_>>(), "nextFlag": page.next})
                 });
             }
-            RoomWork::QueryMembers { room, users } => {
-                self.room_members(&room, me, Which::Users(users), answerer, {
+            RoomRequest::QueryMembers { room, users } => {
+                self.room_members(&room, me, Which::Users(users), responder, {
                     let room = room.clone();
                     move |page| {
                         let missing: Vec<_> = page.missing.into_iter().map(|user| (user, Refusal::NotInRoom(room.to_string()))).collect();
@@ -101,82 +101,88 @@ impl Session {
                     }
                 });
             }
-            RoomWork::QueryOnlineMemberCount { room } => {
-                self.room_members(&room, me, Which::Count, answerer, {
+            RoomRequest::QueryOnlineMemberCount { room } => {
+                self.room_members(&room, me, Which::Count, responder, {
                     let room = room.clone();
                     move |page| json!({"roomID": room, "count": page.total})
                 });
             }
-            RoomWork::QueryAttributes { room } => self.agreements(&room, me, room::Asked::Room, answerer),
-            RoomWork::QueryMembersAttributes { room, users } => self.agreements(&room, me, room::Asked::Members(users), answerer),
-            RoomWork::QueryMemberAttributesList { room, count, next } => {
-                self.agreements(&room, me, room::Asked::Page { next, count }, answerer);
+            RoomRequest::QueryAttributes { room } => self.query_attributes(&room, me, room::Whose::Room, responder),
+            RoomRequest::QueryMembersAttributes { room, users } => self.query_attributes(&room, me, room::Whose::Members(users), responder),
+            RoomRequest::QueryMemberAttributesList { room, count, next } => {
+                self.query_attributes(&room, me, room::Whose::Page { next, count }, responder);
             }
-            RoomWork::ChangeAttributes { room, changes, terms, batch } => {
-                let asked = ask(|reply| core.rooms.tell(&core, &room, room::Agree { by: me.id.clone(), changes, terms, batch, reply }));
-                answerer.later(asked, reply_json(|result| result));
+            RoomRequest::ChangeAttributes { room, changes, terms, batch } => {
+                let asked = ask(|reply| {
+                    context.rooms.tell(&context, &room, room::ChangeAttributes { by: me.id.clone(), changes, terms, batch, reply })
+                });
+                responder.later(asked, reply_json(|result| result));
             }
-            RoomWork::SetMembersAttributes { room, users, attributes, until_left } => {
+            RoomRequest::SetMembersAttributes { room, users, attributes, until_left } => {
                 let by = me.id.clone();
-                let asked = ask(|reply| core.rooms.tell(&core, &room, room::Describe { by, users, attributes, until_left, reply }));
-                answerer.later(asked, reply_json(|result| result));
+                let asked = ask(|reply| {
+                    context.rooms.tell(&context, &room, room::SetMemberAttributes { by, users, attributes, until_left, reply })
+                });
+                responder.later(asked, reply_json(|result| result));
             }
         }
     }
 
-    fn agreements(&self, room: &RoomId, me: &UserProfile, what: room::Asked, answerer: Answerer) {
-        let core = self.core.clone();
-        let asked = ask(|reply| core.rooms.tell(&core, room, room::Agreements { asker: me.id.clone(), what, reply }));
-        answerer.later(asked, reply_json(|result| result));
+    fn query_attributes(&self, room: &RoomId, me: &UserProfile, what: room::Whose, responder: Responder) {
+        let context = self.context.clone();
+        let asked = ask(|reply| context.rooms.tell(&context, room, room::QueryAttributes { asker: me.id.clone(), what, reply }));
+        responder.later(asked, reply_json(|result| result));
     }
 
-    pub(super) fn send(&self, target: Target, mut draft: Draft, me: &UserProfile, answerer: Answerer) {
-        let core = self.core.clone();
+    pub(super) fn send(&self, target: Target, mut draft: Draft, me: &UserProfile, responder: Responder) {
+        let context = self.context.clone();
         // Receipts are of kept messages in peer conversations and groups. Source: spec 3.12, Receipts.
         draft.terms.receipt &= draft.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
-        let checked = draft.validate(&me.id, &target, &core.config().limits).map_err(Refusal::from);
-        let variant = self.link.variant();
+        let checked = draft.validate(&me.id, &target, &context.config().limits).map_err(Refusal::from);
+        let level = self.connection.level();
         let beyond = match &draft {
-            Draft { body, .. } if !variant.knows(body) => Some(format!("message kind {} in this SDK version", body.kind().number())),
-            Draft { mentions, .. } if !mentions.is_none() && !variant.knows_mentions() => Some("a mention below SDK 2.14.0".to_owned()),
+            Draft { body, .. } if !level.knows(body) => Some(format!("message kind {} in this SDK version", body.kind().number())),
+            Draft { mentions, .. } if !mentions.is_none() && !level.knows_mentions() => Some("a mention below SDK 2.14.0".to_owned()),
             _ => None,
         };
         let checked = checked.and(beyond.map_or(Ok(()), |what| Err(Refusal::Unsupported(what))));
         if let Err(refusal) = checked {
-            return answerer.refuse(&refusal);
+            return responder.refuse(&refusal);
         }
         // A barrage that finds its room's mailbox full is shed, not refused: keep what its answer is made of.
         let barrage = (draft.body.class() == MessageClass::Barrage).then(|| draft.clone());
-        let (sender, origin, by_host, from_outside) = (me.id.clone(), self.link.number, self.by_host, self.from_outside);
-        let span = answerer.span.clone();
+        let (sender, origin, by_host, from_outside) = (me.id.clone(), self.connection.id, self.by_host, self.from_outside);
+        let span = responder.span.clone();
         let asked = ask(|reply| {
-            let publish = Publish { sender, origin, by_host, from_outside, target: target.clone(), draft, asked: None, reply, span };
+            let publish =
+                Publish { sender, origin: Some(origin), by_host, from_outside, target: target.clone(), draft, asked: None, reply, span };
             match &target {
-                Target::Peer(to) => core.peers.tell(&core, &peer::key(&me.id, to), publish),
-                Target::Room(room) => core.rooms.tell(&core, room, publish),
-                Target::Group(group) => core.groups.tell(&core, group, publish),
+                Target::Peer(to) => context.peers.tell(&context, &peer::key(&me.id, to), publish),
+                Target::Room(room) => context.rooms.tell(&context, room, publish),
+                Target::Group(group) => context.groups.tell(&context, group, publish),
             }
         });
         match (asked, barrage, target) {
             (Err(Refusal::Busy(_)), Some(draft), Target::Room(room)) => {
-                core.metrics.dropped(MessageClass::Barrage, draft.priority, DropReason::MailboxFull.label(), 1);
+                context.metrics.dropped(MessageClass::Barrage, draft.priority, DropReason::MailboxFull.label(), 1);
                 // The room has no time even to be told, so its sender is.
-                self.link.outbox.note_dropped(Dropped::barrage_of(draft.priority, 1));
-                let message = crate::actors::conversation::publish::unstored(&core, me.id.clone(), Conversation::Room(room, 0), draft, 0);
-                let frame = sent(answerer.id, &Encoded::new(&message), self.link.variant());
-                answerer.frame(frame);
+                self.connection.outbox.note_dropped(Dropped::barrage_of(draft.priority, 1));
+                let message =
+                    crate::actors::conversation::publish::unstored(&context, me.id.clone(), Conversation::Room(room, 0), draft, 0);
+                let frame = sent(responder.id, &Encoded::new(&message), self.connection.level());
+                responder.frame(frame);
             }
             (asked, _, _) => {
-                let variant = self.link.variant();
-                answerer.later(asked, move |id, accepted: Accepted| sent(id, &accepted.encoded, variant));
+                let level = self.connection.level();
+                responder.later(asked, move |id, accepted: Accepted| sent(id, &accepted.encoded, level));
             }
         }
     }
 
-    fn enter(&self, entry: Entry, instead_of: Option<RoomId>, me: &UserProfile, answerer: Answerer) {
-        let (core, number) = (self.core.clone(), self.link.number);
-        let asked = ask(|reply| core.users.tell(&core, &me.id, EnterRoom { number, entry, instead_of, reply }));
-        answerer.later(asked, reply_json(|info: RoomInfo| json!({"roomInfo": room_full(&info)})));
+    fn enter(&self, entry: Entry, instead_of: Option<RoomId>, me: &UserProfile, responder: Responder) {
+        let (context, connection_id) = (self.context.clone(), self.connection.id);
+        let asked = ask(|reply| context.users.tell(&context, &me.id, EnterRoom { connection_id, entry, instead_of, reply }));
+        responder.later(asked, reply_json(|info: RoomInfo| json!({"roomInfo": room_full(&info)})));
     }
 
     fn room_members(
@@ -184,47 +190,47 @@ impl Session {
         room: &RoomId,
         me: &UserProfile,
         which: Which,
-        answerer: Answerer,
+        responder: Responder,
         make: impl FnOnce(room::MembersPage) -> serde_json::Value + 'static,
     ) {
-        let core = self.core.clone();
-        let asked = ask(|reply| core.rooms.tell(&core, room, room::Members { asker: me.id.clone(), which, reply }));
-        answerer.later(asked, reply_json(make));
+        let context = self.context.clone();
+        let asked = ask(|reply| context.rooms.tell(&context, room, room::Members { asker: me.id.clone(), which, reply }));
+        responder.later(asked, reply_json(make));
     }
 
-    fn query_history(&self, query: HistoryQuery, me: &UserProfile, answerer: Answerer) {
-        let core = self.core.clone();
+    fn query_history(&self, query: HistoryQuery, me: &UserProfile, responder: Responder) {
+        let context = self.context.clone();
         if matches!(&query.target, Target::Peer(other) if *other == me.id) {
-            return answerer.refuse(&Invalid::new("conversationID", "is the caller's own userID").into());
+            return responder.refuse(&Invalid::new("conversationID", "is the caller's own userID").into());
         }
-        let authorized = match authorize(&core, &query.target, &me.id) {
+        let authorized = match authorize(&context, &query.target, &me.id) {
             Ok(authorized) => authorized,
-            Err(refusal) => return answerer.refuse(&refusal),
+            Err(refusal) => return responder.refuse(&refusal),
         };
-        let (target, variant, reader) = (query.target.clone(), self.link.variant(), me.id.clone());
+        let (target, level, reader) = (query.target.clone(), self.connection.level(), me.id.clone());
         let asked = ask(|reply| {
             actix::spawn(async move {
                 let read = async {
                     let (conversation, first_seq) = answered(authorized).await?;
                     // The engine counts encoded bytes; half a frame leaves room for what the reply adds to each message.
-                    let bytes_max = core.config().server.frame_bytes_max / 2;
+                    let bytes_max = context.config().server.frame_bytes_max / 2;
                     let page = move |store: &dyn Store| {
-                        let Sight { first_seq, deletes } = sight(store, &reader, &conversation, first_seq)?;
+                        let Visibility { first_seq, deletes } = visibility(store, &reader, &conversation, first_seq)?;
                         let viewer = deletes.then(|| reader.clone());
                         let page =
                             Page { anchor: anchor(&query), backwards: query.backwards, count: query.count, bytes_max, first_seq, viewer };
                         let PageRead { messages, cut } = store.read(&conversation, page)?;
-                        let dresser = Dresser::new(store, &reader, &conversation, first_seq)?;
-                        let list = messages.iter().map(|message| Ok(encode_dressed(message, &dresser.dress(message)?, variant)));
+                        let builder = ViewBuilder::new(store, &reader, &conversation, first_seq)?;
+                        let list = messages.iter().map(|message| Ok(encode_view(message, &builder.view(message)?, level)));
                         Ok((list.collect::<Result<Vec<_>, StoreError>>()?, cut))
                     };
-                    core.archive.read(page).await
+                    context.archive.read(page).await
                 };
                 answer(reply, read.await);
             });
             Ok(())
         });
-        answerer.later(asked, move |id, (list, cut)| history(id, &target, list, cut));
+        responder.later(asked, move |id, (list, cut)| history(id, &target, list, cut));
     }
 }
 
@@ -236,9 +242,9 @@ fn anchor(query: &HistoryQuery) -> Anchor {
     }
 }
 
-fn sent(id: u64, encoded: &Encoded, variant: Variant) -> ByteString {
+fn sent(id: u64, encoded: &Encoded, level: ClientLevel) -> ByteString {
     // Who could send it can see it; the newest encoding is the fallback that is never needed.
-    let message = encoded.of(variant).or(encoded.of(Variant::Full)).map_or("null", |message| message);
+    let message = encoded.of(level).or(encoded.of(ClientLevel::Since2_15)).map_or("null", |message| message);
     encode_reply_raw(id, &format!("{{\"message\":{message}}}"))
 }
 

@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::dispatch::{ask, reply_json};
 use super::messages::authorize;
-use super::{Answerer, Session};
+use super::{Responder, Session};
 use crate::actors::group;
 use crate::actors::group::{Created, Invited, Kicked, Which, profile};
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupSearch, Refusal, Target, UserId, UserProfile};
-use crate::protocol::{GroupWork, error_users, group_base, group_full, group_member, group_short};
+use crate::protocol::{GroupRequest, error_users, group_base, group_full, group_member, group_short};
 use crate::store::{Store, StoreError};
 
 /// A group that was found, and the members it was found by.
@@ -19,82 +19,82 @@ struct FoundGroup {
 }
 
 impl Session {
-    pub(super) fn dispatch_group(&self, work: GroupWork, me: &UserProfile, answerer: Answerer) {
-        let (core, user) = (self.core.clone(), me.clone());
+    pub(super) fn dispatch_group(&self, work: GroupRequest, me: &UserProfile, responder: Responder) {
+        let (context, user) = (self.context.clone(), me.clone());
         match work {
-            GroupWork::Create { id, name, avatar_url, advanced, users } => {
-                let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", core.mint.next())));
-                let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &core.config().limits)
-                    .and_then(|info| ask(|reply| core.groups.tell(&core, &id, group::Create { owner: user, info, users, reply })));
-                answerer.later(asked, reply_json(created));
+            GroupRequest::Create { id, name, avatar_url, advanced, users } => {
+                let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", context.ids.next())));
+                let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &context.config().limits)
+                    .and_then(|info| ask(|reply| context.groups.tell(&context, &id, group::Create { owner: user, info, users, reply })));
+                responder.later(asked, reply_json(created));
             }
-            GroupWork::Join { group } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Join { user, reply }));
-                answerer.later(asked, reply_json(|info| json!({"groupInfo": group_full(&info, false)})));
+            GroupRequest::Join { group } => {
+                let asked = ask(|reply| context.groups.tell(&context, &group, group::Join { user, reply }));
+                responder.later(asked, reply_json(|info| json!({"groupInfo": group_full(&info, false)})));
             }
-            GroupWork::Leave { group } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Quit { user, reply }));
-                answerer.later(asked, reply_json(move |()| json!({"groupID": group})));
+            GroupRequest::Leave { group } => {
+                let asked = ask(|reply| context.groups.tell(&context, &group, group::Quit { user, reply }));
+                responder.later(asked, reply_json(move |()| json!({"groupID": group})));
             }
-            GroupWork::Dismiss { group } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Dismiss { user, reply }));
-                answerer.later(asked, reply_json(move |()| json!({"groupID": group})));
+            GroupRequest::Dismiss { group } => {
+                let asked = ask(|reply| context.groups.tell(&context, &group, group::Dismiss { user, reply }));
+                responder.later(asked, reply_json(move |()| json!({"groupID": group})));
             }
-            GroupWork::Invite { group, users } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Invite { by: user, users, reply }));
-                answerer.later(asked, reply_json(move |invited| joined(&group, &invited)));
+            GroupRequest::Invite { group, users } => {
+                let asked = ask(|reply| context.groups.tell(&context, &group, group::Invite { by: user, users, reply }));
+                responder.later(asked, reply_json(move |invited| joined(&group, &invited)));
             }
-            GroupWork::Kick { group, users } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Kick { by: user, users, reply }));
-                answerer.later(asked, reply_json(move |kicked: Kicked| {
+            GroupRequest::Kick { group, users } => {
+                let asked = ask(|reply| context.groups.tell(&context, &group, group::Kick { by: user, users, reply }));
+                responder.later(asked, reply_json(move |kicked: Kicked| {
                     json!({"groupID": group, "kickedUserIDs": kicked.users, "errorUserList": error_users(&kicked.failed)})
                 }));
             }
-            GroupWork::Change { group, change } => {
-                let asked = ask(|reply| core.groups.tell(&core, &group, group::Alter { by: user, change, reply }));
-                answerer.later(asked, reply_json(|result| result));
+            GroupRequest::Change { group, change } => {
+                let asked = ask(|reply| context.groups.tell(&context, &group, group::Update { by: user, change, reply }));
+                responder.later(asked, reply_json(|result| result));
             }
-            GroupWork::QueryList => self.group_list(user.id, answerer),
-            GroupWork::QueryInfo { group } => self.group_info(group, user.id, answerer),
-            GroupWork::QueryAttributes { group, keys } => self.group_attributes(group, keys, user.id, answerer),
-            GroupWork::QueryMemberList { group, count, next, muted } => {
+            GroupRequest::QueryList => self.group_list(user.id, responder),
+            GroupRequest::QueryInfo { group } => self.group_info(group, user.id, responder),
+            GroupRequest::QueryAttributes { group, keys } => self.group_attributes(group, keys, user.id, responder),
+            GroupRequest::QueryMemberList { group, count, next, muted } => {
                 let which = if muted { Which::Muted } else { Which::Everyone };
                 self.group_members(
                     group,
                     user.id,
                     (which, next, count),
-                    answerer,
+                    responder,
                     |group, page| json!({"groupID": group, "userList": members(&page.members), "nextFlag": page.next}),
                 );
             }
-            GroupWork::SearchMembers { group, search, count, next } => {
+            GroupRequest::SearchMembers { group, search, count, next } => {
                 self.group_members(
                     group,
                     user.id,
                     (Which::Found(search), next, count),
-                    answerer,
+                    responder,
                     |group, page| json!({"groupID": group, "userList": members(&page.members), "nextFlag": page.next}),
                 );
             }
-            GroupWork::QueryMember { group, user: wanted } => {
+            GroupRequest::QueryMember { group, user: wanted } => {
                 self.group_members(
                     group,
                     user.id,
                     (Which::Just(wanted), 0, 1),
-                    answerer,
+                    responder,
                     |group, page| json!({"groupID": group, "userInfo": members(&page.members).pop()}),
                 );
             }
-            GroupWork::QueryMemberCount { group } => {
+            GroupRequest::QueryMemberCount { group } => {
                 self.group_members(
                     group,
                     user.id,
                     (Which::Everyone, u64::MAX, 1),
-                    answerer,
+                    responder,
                     |group, page| json!({"groupID": group, "count": page.total}),
                 );
             }
-            GroupWork::Search { search, count, next } => self.search_groups(user.id, search, count, next, answerer),
+            GroupRequest::Search { search, count, next } => self.search_groups(user.id, search, count, next, responder),
         }
     }
 
@@ -103,30 +103,30 @@ impl Session {
         group: GroupId,
         asker: UserId,
         (which, next, count): (Which, u64, usize),
-        answerer: Answerer,
+        responder: Responder,
         make: impl FnOnce(GroupId, group::MembersPage) -> serde_json::Value + 'static,
     ) {
-        let core = self.core.clone();
-        let asked = ask(|reply| core.groups.tell(&core, &group, group::Members { asker, which, next, count, reply }));
-        answerer.later(asked, reply_json(move |page| make(group, page)));
+        let context = self.context.clone();
+        let asked = ask(|reply| context.groups.tell(&context, &group, group::Members { asker, which, next, count, reply }));
+        responder.later(asked, reply_json(move |page| make(group, page)));
     }
 
     /// What the store says, read beside every mailbox.
     fn read_groups<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
-        answerer: Answerer,
+        responder: Responder,
         make: impl FnOnce(T) -> serde_json::Value + 'static,
     ) {
-        let archive = self.core.archive.clone();
+        let archive = self.context.archive.clone();
         let asked = ask(|reply: Reply<T>| {
             actix::spawn(async move { answer(reply, archive.read(read).await) });
             Ok(())
         });
-        answerer.later(asked, reply_json(make));
+        responder.later(asked, reply_json(make));
     }
 
-    fn group_list(&self, user: UserId, answerer: Answerer) {
+    fn group_list(&self, user: UserId, responder: Responder) {
         let read = move |store: &dyn Store| {
             let mut groups = Vec::new();
             for group in own_groups(store, &user)? {
@@ -135,35 +135,35 @@ impl Session {
             }
             Ok(groups)
         };
-        self.read_groups(read, answerer, |groups: Vec<(GroupInfo, bool)>| {
+        self.read_groups(read, responder, |groups: Vec<(GroupInfo, bool)>| {
             json!({"groupList": groups.iter().map(|(info, muted)| group_short(info, *muted)).collect::<Vec<_>>(), "nextFlag": 0})
         });
     }
 
     /// Anyone may ask; whether it disturbs is the asker's own.
-    fn group_info(&self, group: GroupId, user: UserId, answerer: Answerer) {
-        let core = self.core.clone();
+    fn group_info(&self, group: GroupId, user: UserId, responder: Responder) {
+        let context = self.context.clone();
         let asked = ask(|reply| {
-            let info = ask(|reply| core.groups.tell(&core, &group, group::Info { reply }))?;
+            let info = ask(|reply| context.groups.tell(&context, &group, group::Info { reply }))?;
             actix::spawn(async move {
                 let found = async {
                     let info = crate::actors::runtime::reply::answered(info).await?;
-                    let muted = core.archive.read(move |store| is_muted(store, &user, &group)).await?;
+                    let muted = context.archive.read(move |store| is_muted(store, &user, &group)).await?;
                     Ok((info, muted))
                 };
                 answer(reply, found.await);
             });
             Ok(())
         });
-        answerer.later(asked, reply_json(|(info, muted): (GroupInfo, bool)| json!({"groupInfo": group_full(&info, muted)})));
+        responder.later(asked, reply_json(|(info, muted): (GroupInfo, bool)| json!({"groupInfo": group_full(&info, muted)})));
     }
 
     /// Asked by a member. Source: spec 3.7, queryGroupAttributes.
-    fn group_attributes(&self, group: GroupId, keys: Option<Vec<String>>, asker: UserId, answerer: Answerer) {
-        let core = self.core.clone();
+    fn group_attributes(&self, group: GroupId, keys: Option<Vec<String>>, asker: UserId, responder: Responder) {
+        let context = self.context.clone();
         let asked = ask(|reply: Reply<_>| {
-            let info = ask(|reply| core.groups.tell(&core, &group, group::Info { reply }))?;
-            let inside = authorize(&core, &Target::Group(group.clone()), &asker)?;
+            let info = ask(|reply| context.groups.tell(&context, &group, group::Info { reply }))?;
+            let inside = authorize(&context, &Target::Group(group.clone()), &asker)?;
             actix::spawn(async move {
                 let found = async {
                     crate::actors::runtime::reply::answered(inside).await?;
@@ -180,11 +180,11 @@ impl Session {
             });
             Ok(())
         });
-        answerer.later(asked, reply_json(|(group, attributes)| json!({"groupID": group, "groupAttributes": attributes})));
+        responder.later(asked, reply_json(|(group, attributes)| json!({"groupID": group, "groupAttributes": attributes})));
     }
 
     /// Groups one is in, by their name and, when asked for, by their members. Source: spec 3.7, searchLocalGroups.
-    fn search_groups(&self, user: UserId, search: GroupSearch, count: usize, next: u64, answerer: Answerer) {
+    fn search_groups(&self, user: UserId, search: GroupSearch, count: usize, next: u64, responder: Responder) {
         let skip = usize::try_from(next).unwrap_or(usize::MAX);
         let read = move |store: &dyn Store| {
             let mut all = Vec::new();
@@ -208,7 +208,7 @@ impl Session {
             let next = skip.saturating_add(page.len());
             Ok((page, if next < total { next } else { 0 }))
         };
-        self.read_groups(read, answerer, |(page, next): (Vec<FoundGroup>, usize)| {
+        self.read_groups(read, responder, |(page, next): (Vec<FoundGroup>, usize)| {
             let infos = page.iter().map(|found| json!({"groupInfo": group_base(&found.info), "userList": members(&found.members)}));
             json!({"groupSearchInfoList": infos.collect::<Vec<_>>(), "nextFlag": next})
         });

@@ -3,100 +3,100 @@
 use serde_json::{Value, json};
 
 use super::dispatch::{Asked, ask, reply_json};
-use super::{Answerer, Session};
-use crate::actors::context::Core;
+use super::{Responder, Session};
+use crate::actors::context::BrokerContext;
 use crate::actors::conversation::peer;
-use crate::actors::conversation::revise::{Amend, Confirm};
+use crate::actors::conversation::revise::{Confirm, Revise};
 use crate::actors::room::Authorize;
 use crate::actors::runtime::reply::{answer, answered};
-use crate::actors::user::list::load::{Sight, may_read, sight};
+use crate::actors::user::list::load::{Visibility, may_read, visibility};
 use crate::actors::user::list::named;
-use crate::actors::user::list::ops::AskList;
+use crate::actors::user::list::ops::OnList;
 use crate::actors::view::find;
-use crate::actors::view::message::{Dresser, reaction_users, readers};
+use crate::actors::view::message::{ViewBuilder, reaction_users, readers};
 use crate::model::{Body, Conversation, Invalid, Refusal, Target, UserId, UserProfile};
 use crate::protocol::{
-    CombineRef, Dress, EntryWork, Inquiry, MessageHandle, MessageWork, Variant, child_at, child_wire, encode_dressed, encode_reply_raw,
-    group_member,
+    ClientLevel, CombineRef, ListRequest, MessageHandle, MessageQuery, MessageRequest, MessageView, child_at, child_wire, encode_reply_raw,
+    encode_view, group_member,
 };
 use crate::store::{Store, StoreError};
 
 impl Session {
-    pub(super) fn dispatch_entry(&self, work: EntryWork, me: &UserProfile, answerer: Answerer) {
-        let (core, variant, number) = (self.core.clone(), self.link.variant(), self.link.number);
+    pub(super) fn dispatch_entry(&self, work: ListRequest, me: &UserProfile, responder: Responder) {
+        let (context, level, connection_id) = (self.context.clone(), self.connection.level(), self.connection.id);
         if let Some(Target::Peer(other)) = named_peer(&work)
             && *other == me.id
         {
-            return answerer.refuse(&Invalid::new("conversationID", "is the caller's own userID").into());
+            return responder.refuse(&Invalid::new("conversationID", "is the caller's own userID").into());
         }
-        let asked = ask(|reply| core.users.tell(&core, &me.id, AskList { work, variant, number, reply }));
-        answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+        let asked = ask(|reply| context.users.tell(&context, &me.id, OnList { work, level, connection_id, reply }));
+        responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
     }
 
-    pub(super) fn dispatch_message(&self, work: MessageWork, me: &UserProfile, answerer: Answerer) {
-        let (core, variant, origin, by) = (self.core.clone(), self.link.variant(), self.link.number, me.id.clone());
+    pub(super) fn dispatch_message(&self, work: MessageRequest, me: &UserProfile, responder: Responder) {
+        let (context, level, origin, by) = (self.context.clone(), self.connection.level(), self.connection.id, me.id.clone());
         let by_host = self.by_host;
         match work {
-            MessageWork::Reply { target, draft } => self.send(target, draft, me, answerer),
-            MessageWork::Change { target, message, change } => {
+            MessageRequest::Reply { target, draft } => self.send(target, draft, me, responder),
+            MessageRequest::Change { target, message, change } => {
                 let asked = ask(|reply| {
-                    let amend = Amend { by, origin, by_host, target: target.clone(), message, change, variant, reply };
+                    let revise = Revise { by, origin: Some(origin), by_host, target: target.clone(), message, change, level, reply };
                     match &target {
-                        Target::Peer(other) => core.peers.tell(&core, &peer::key(&me.id, other), amend),
-                        Target::Group(group) => core.groups.tell(&core, group, amend),
+                        Target::Peer(other) => context.peers.tell(&context, &peer::key(&me.id, other), revise),
+                        Target::Group(group) => context.groups.tell(&context, group, revise),
                         Target::Room(_) => Err(Refusal::MessageMissing),
                     }
                 });
-                answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
             }
-            MessageWork::Receipts { target, messages } => {
+            MessageRequest::Receipts { target, messages } => {
                 let asked = ask(|reply| {
-                    let confirm = Confirm { by, origin, messages, reply };
+                    let confirm = Confirm { by, origin: Some(origin), messages, reply };
                     match &target {
-                        Target::Peer(other) => core.peers.tell(&core, &peer::key(&me.id, other), confirm),
-                        Target::Group(group) => core.groups.tell(&core, group, confirm),
+                        Target::Peer(other) => context.peers.tell(&context, &peer::key(&me.id, other), confirm),
+                        Target::Group(group) => context.groups.tell(&context, group, confirm),
                         Target::Room(_) => Err(Refusal::MessageMissing),
                     }
                 });
                 let place = json!({"conversationID": target.id(), "conversationType": target.kind().number()});
-                answerer.later(asked, reply_json(move |failed: Vec<String>| with(place, "errorMessageIDs", json!(failed))));
+                responder.later(asked, reply_json(move |failed: Vec<String>| with(place, "errorMessageIDs", json!(failed))));
             }
-            MessageWork::Ask { target, message, inquiry } => {
+            MessageRequest::Ask { target, message, query } => {
                 let (reader, place) = (me.id.clone(), target.clone());
-                let asked = self.look_up(&target, me, move |store, conversation, sight| {
-                    inquire(store, &reader, &place, conversation, sight, message, &inquiry, variant)
+                let asked = self.look_up(&target, me, move |store, conversation, visibility| {
+                    answer_query(store, &reader, &place, conversation, visibility, message, &query, level)
                 });
-                answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
             }
-            MessageWork::ReceiptInfo { target, messages } => {
+            MessageRequest::ReceiptInfo { target, messages } => {
                 let reader = me.id.clone();
-                let asked = self.look_up(&target, me, move |store, conversation, sight| {
-                    receipt_info(store, &reader, conversation, sight.first_seq, &messages).map(Ok)
+                let asked = self.look_up(&target, me, move |store, conversation, visibility| {
+                    receipt_info(store, &reader, conversation, visibility.first_seq, &messages).map(Ok)
                 });
-                answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
             }
-            MessageWork::BySeq { target, seqs } => {
+            MessageRequest::BySeq { target, seqs } => {
                 let asked = self.listed(&target, me, move |_, _| Ok(seqs));
-                answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
             }
-            MessageWork::Pinned { target } => {
+            MessageRequest::Pinned { target } => {
                 let pinned = |store: &dyn Store, conversation: &Conversation| {
                     Ok(store.pins(conversation)?.iter().rev().map(|pin| pin.seq).collect())
                 };
                 let asked = self.listed(&target, me, pinned);
-                answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
             }
-            MessageWork::Combined { combine, next } => {
-                let bytes_max = core.config().server.frame_bytes_max / 2;
+            MessageRequest::Combined { combine, next } => {
+                let bytes_max = context.config().server.frame_bytes_max / 2;
                 let asked = ask(|reply| {
-                    let archive = core.archive.clone();
+                    let archive = context.archive.clone();
                     actix::spawn(async move {
-                        let read = archive.read(move |store| combined(store, &by, &combine, next, bytes_max, variant)).await;
+                        let read = archive.read(move |store| combined(store, &by, &combine, next, bytes_max, level)).await;
                         answer(reply, read.and_then(|read| read));
                     });
                     Ok(())
                 });
-                answerer.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
             }
         }
     }
@@ -104,19 +104,19 @@ impl Session {
     /// Reads a conversation that the user may read, from where on it may.
     fn look_up<F>(&self, target: &Target, me: &UserProfile, read: F) -> Asked<String>
     where
-        F: FnOnce(&dyn Store, &Conversation, &Sight) -> Result<Result<String, Refusal>, StoreError> + Send + 'static,
+        F: FnOnce(&dyn Store, &Conversation, &Visibility) -> Result<Result<String, Refusal>, StoreError> + Send + 'static,
     {
-        let (core, me) = (self.core.clone(), me.id.clone());
-        let authorized = authorize(&core, target, &me)?;
+        let (context, me) = (self.context.clone(), me.id.clone());
+        let authorized = authorize(&context, target, &me)?;
         ask(|reply| {
             actix::spawn(async move {
                 let look_up = async {
                     let (conversation, first_seq) = answered(authorized).await?;
                     let wanted = move |store: &dyn Store| {
-                        let sight = sight(store, &me, &conversation, first_seq)?;
-                        read(store, &conversation, &sight)
+                        let visibility = visibility(store, &me, &conversation, first_seq)?;
+                        read(store, &conversation, &visibility)
                     };
-                    core.archive.read(wanted).await?
+                    context.archive.read(wanted).await?
                 };
                 answer(reply, look_up.await);
             });
@@ -129,14 +129,14 @@ impl Session {
     where
         F: FnOnce(&dyn Store, &Conversation) -> Result<Vec<u64>, StoreError> + Send + 'static,
     {
-        let (variant, reader) = (self.link.variant(), me.id.clone());
+        let (level, reader) = (self.connection.level(), me.id.clone());
         let head = json!({"conversationID": target.id(), "conversationType": target.kind().number()}).to_string();
-        self.look_up(target, me, move |store, conversation, sight| {
-            let dresser = Dresser::new(store, &reader, conversation, sight.first_seq)?;
+        self.look_up(target, me, move |store, conversation, visibility| {
+            let builder = ViewBuilder::new(store, &reader, conversation, visibility.first_seq)?;
             let mut list = Vec::new();
             for seq in seqs(store, conversation)? {
-                if let Some(message) = sight.message(store, &reader, conversation, seq)? {
-                    list.extend(encode_dressed(&message, &dresser.dress(&message)?, variant));
+                if let Some(message) = visibility.message(store, &reader, conversation, seq)? {
+                    list.extend(encode_view(&message, &builder.view(&message)?, level));
                 }
             }
             Ok(Ok(format!("{},\"messageList\":[{}]}}", &head[..head.len() - 1], list.join(","))))
@@ -144,25 +144,25 @@ impl Session {
     }
 }
 
-fn named_peer(work: &EntryWork) -> Option<&Target> {
+fn named_peer(work: &ListRequest) -> Option<&Target> {
     match work {
-        EntryWork::Query { target }
-        | EntryWork::Delete { target, .. }
-        | EntryWork::Clear { target }
-        | EntryWork::ReceiptUpToNow { target } => Some(target),
+        ListRequest::Query { target }
+        | ListRequest::Delete { target, .. }
+        | ListRequest::Clear { target }
+        | ListRequest::ReceiptUpToNow { target } => Some(target),
         _ => None,
     }
 }
 
 /// One's own peer conversations need no owner's word; groups say who may read, and from where.
-pub(super) fn authorize(core: &std::sync::Arc<Core>, target: &Target, me: &UserId) -> Asked<(Conversation, u64)> {
+pub(super) fn authorize(context: &std::sync::Arc<BrokerContext>, target: &Target, me: &UserId) -> Asked<(Conversation, u64)> {
     ask(|reply| match target {
         Target::Peer(other) => {
             answer(reply, Ok((Conversation::peer(me, other), 1)));
             Ok(())
         }
-        Target::Room(room) => core.rooms.tell(core, room, Authorize { user: me.clone(), reply }),
-        Target::Group(group) => core.groups.tell(core, group, Authorize { user: me.clone(), reply }),
+        Target::Room(room) => context.rooms.tell(context, room, Authorize { user: me.clone(), reply }),
+        Target::Group(group) => context.groups.tell(context, group, Authorize { user: me.clone(), reply }),
     })
 }
 
@@ -181,20 +181,20 @@ fn page<T>(list: Vec<T>, next: u64, count: usize) -> (Vec<T>, u64) {
 }
 
 #[expect(clippy::too_many_arguments, reason = "one question about one message")]
-fn inquire(
+fn answer_query(
     store: &dyn Store,
     me: &UserId,
     target: &Target,
     conversation: &Conversation,
-    sight: &Sight,
+    visibility: &Visibility,
     handle: MessageHandle,
-    inquiry: &Inquiry,
-    variant: Variant,
+    query: &MessageQuery,
+    level: ClientLevel,
 ) -> Result<Result<String, Refusal>, StoreError> {
-    let Some(message) = find::message(store, conversation, handle, sight.first_seq)? else { return Ok(Err(Refusal::MessageMissing)) };
-    let dresser = Dresser::new(store, me, conversation, sight.first_seq)?;
-    Ok(Ok(match inquiry {
-        Inquiry::Reactions { reaction, count, next } => {
+    let Some(message) = find::message(store, conversation, handle, visibility.first_seq)? else { return Ok(Err(Refusal::MessageMissing)) };
+    let builder = ViewBuilder::new(store, me, conversation, visibility.first_seq)?;
+    Ok(Ok(match query {
+        MessageQuery::Reactions { reaction, count, next } => {
             let notes = store.notes(conversation, message.seq)?;
             let users = reaction_users(notes.into_iter().map(|(note, _)| note)).remove(reaction).unwrap_or_default();
             let total = users.len();
@@ -202,17 +202,17 @@ fn inquire(
             let users: Vec<Value> = users.iter().map(|user| json!({"userID": user})).collect();
             json!({"totalCount": total, "nextFlag": next, "reactionType": reaction, "userList": users}).to_string()
         }
-        Inquiry::Replies { count, next } => {
+        MessageQuery::Replies { count, next } => {
             let seqs = store.replies(conversation, message.seq)?;
             let total = seqs.len();
             let (seqs, next) = page(seqs, *next, *count);
             let mut list = Vec::new();
             for seq in seqs {
-                if let Some(answer) = sight.message(store, me, conversation, seq)? {
-                    list.extend(encode_dressed(&answer, &dresser.dress(&answer)?, variant));
+                if let Some(answer) = visibility.message(store, me, conversation, seq)? {
+                    list.extend(encode_view(&answer, &builder.view(&answer)?, level));
                 }
             }
-            let root = encode_dressed(&message, &dresser.dress(&message)?, variant);
+            let root = encode_view(&message, &builder.view(&message)?, level);
             let root = root.as_deref().map_or("null", |root| root);
             let head = json!({
                 "state": u8::from(matches!(message.body, Body::Revoke(_))), "senderUserID": message.sender, "sentTime": message.timestamp_ms,
@@ -222,7 +222,7 @@ fn inquire(
             let info = format!("{},\"message\":{root}}}", &head[..head.len() - 1]);
             format!("{{\"messageList\":[{}],\"nextFlag\":{next},\"rootRepliedInfo\":{info}}}", list.join(","))
         }
-        Inquiry::Readers { read, count, next } => {
+        MessageQuery::Readers { read, count, next } => {
             if message.sender != *me {
                 return Ok(Err(Refusal::NoReceipt("the message is another user's")));
             }
@@ -252,7 +252,7 @@ fn receipt_info(
     handles: &[MessageHandle],
 ) -> Result<String, StoreError> {
     let (mut infos, mut failed) = (Vec::new(), Vec::new());
-    let dresser = Dresser::new(store, me, conversation, first_seq)?;
+    let builder = ViewBuilder::new(store, me, conversation, first_seq)?;
     let (kind, id) = named(me, conversation);
     for handle in handles {
         let message = find::message(store, conversation, *handle, first_seq)?.filter(|message| message.terms.receipt);
@@ -268,7 +268,7 @@ fn receipt_info(
         };
         infos.push(json!({
             "conversationID": id, "conversationType": kind, "messageID": message.id.to_string(),
-            "status": dresser.dress(&message)?.receipt_status, "readMemberCount": counts.0, "unreadMemberCount": counts.1,
+            "status": builder.view(&message)?.receipt_status, "readMemberCount": counts.0, "unreadMemberCount": counts.1,
             "isSelfOperated": false, "readTime": read_ms,
         }));
     }
@@ -282,7 +282,7 @@ fn combined(
     combine: &CombineRef,
     next: usize,
     bytes_max: usize,
-    variant: Variant,
+    level: ClientLevel,
 ) -> Result<Result<String, Refusal>, StoreError> {
     let kept = store.message(&combine.conversation, combine.seq)?.filter(|message| matches!(message.body, Body::Combine(_)));
     let (Some(message), true) = (kept, may_read(store, me, &combine.conversation, combine.seq)?) else {
@@ -301,7 +301,7 @@ fn combined(
         list.push(wire);
         reached = n + 1;
     }
-    let Some(head) = encode_dressed(&message, &Dress { alone: true, ..Dress::default() }, variant) else {
+    let Some(head) = encode_view(&message, &MessageView { alone: true, ..MessageView::default() }, level) else {
         return Ok(Err(Refusal::MessageMissing));
     };
     let more = if reached < children.len() { format!(",\"more\":true,\"next\":{reached}") } else { String::new() };

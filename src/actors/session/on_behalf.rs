@@ -10,12 +10,12 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use super::dispatch::ask;
-use super::{Answerer, Session};
-use crate::actors::context::Core;
+use super::{Responder, Session};
+use crate::actors::context::BrokerContext;
 use crate::actors::group;
 use crate::actors::runtime::reply::{answer, answered};
 use crate::model::{GroupId, Refusal, UserId, UserProfile};
-use crate::protocol::Work;
+use crate::protocol::Request;
 use crate::store::RowWrite;
 
 /// In whose name.
@@ -41,19 +41,23 @@ struct Frame<'a> {
 ///
 /// # Errors
 /// Every [`Refusal`] the operation has; [`Refusal::UserMissing`], [`Refusal::GroupMissing`] when there is nobody to act as.
-pub(crate) async fn run(core: Arc<Core>, whom: As, work: Work) -> Result<String, Refusal> {
-    core.accepting()?;
+pub(crate) async fn run(context: Arc<BrokerContext>, whom: As, work: Request) -> Result<String, Refusal> {
+    context.accepting()?;
     if work.keeps_more() {
-        core.disk.room()?;
+        context.disk.room()?;
     }
     let (reply, outcome) = oneshot::channel();
-    let its_core = core.clone();
+    let its_context = context.clone();
     let from_outside = matches!(whom, As::Outside(_));
     let going = async move {
-        match profile(&its_core, whom).await {
+        match profile(&its_context, whom).await {
             Ok(me) => {
                 let (framed, frame) = oneshot::channel();
-                Session::stand_in(its_core.clone(), me.clone(), from_outside).dispatch(work, &me, Answerer::of_host(its_core, framed));
+                Session::stand_in(its_context.clone(), me.clone(), from_outside).dispatch(
+                    work,
+                    &me,
+                    Responder::of_host(its_context, framed),
+                );
                 let result = answered(frame).await.map(|frame| match serde_json::from_str::<Frame<'_>>(&frame) {
                     Ok(frame) => frame.result.get().to_owned(),
                     Err(_) => frame.to_string(),
@@ -64,30 +68,30 @@ pub(crate) async fn run(core: Arc<Core>, whom: As, work: Work) -> Result<String,
         }
     };
     // On the actors' thread: answers are tasks of its own.
-    if !core.arbiter.spawn(going) {
+    if !context.arbiter.spawn(going) {
         return Err(Refusal::Busy("the broker is shutting down"));
     }
     answered(outcome).await
 }
 
-async fn profile(core: &Arc<Core>, whom: As) -> Result<UserProfile, Refusal> {
+async fn profile(context: &Arc<BrokerContext>, whom: As) -> Result<UserProfile, Refusal> {
     let user = match whom {
-        As::System => return system(core).await,
-        As::User(user) | As::Outside(user) if core.is_system(&user) => return system(core).await,
+        As::System => return system(context).await,
+        As::User(user) | As::Outside(user) if context.is_system(&user) => return system(context).await,
         As::User(user) | As::Outside(user) => user,
-        As::OwnerOf(group) => answered(ask(|reply| core.groups.tell(core, &group, group::WhoOwns { reply }))?).await?,
+        As::OwnerOf(group) => answered(ask(|reply| context.groups.tell(context, &group, group::WhoOwns { reply }))?).await?,
     };
     let asked = user.clone();
-    let known = core.archive.read(move |store| store.user(&asked)).await?;
+    let known = context.archive.read(move |store| store.user(&asked)).await?;
     known.ok_or_else(|| Refusal::UserMissing(user.to_string()))
 }
 
 /// The server's own user, known from its first errand on.
-async fn system(core: &Arc<Core>) -> Result<UserProfile, Refusal> {
-    let me = core.system();
+async fn system(context: &Arc<BrokerContext>) -> Result<UserProfile, Refusal> {
+    let me = context.system();
     let asked = me.id.clone();
-    match core.archive.read(move |store| store.user(&asked)).await? {
+    match context.archive.read(move |store| store.user(&asked)).await? {
         Some(known) => Ok(known),
-        None => core.archive.apply(vec![RowWrite::PutUser(me.clone())]).await.map(|()| me),
+        None => context.archive.apply(vec![RowWrite::PutUser(me.clone())]).await.map(|()| me),
     }
 }

@@ -4,7 +4,7 @@ use actix::prelude::*;
 
 use super::User;
 use super::profile::ProfileCell;
-use crate::actors::runtime::registry::Held;
+use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{Ban, SessionId, UserProfile};
 use crate::protocol::CloseCode;
@@ -24,37 +24,37 @@ pub(crate) struct SetBan {
 
 impl User {
     fn kick(&mut self, only: Option<&SessionId>, ctx: &mut Context<Self>) -> usize {
-        let wanted = self.sessions.iter().filter(|at| only.is_none_or(|only| at.link.session == *only));
-        let links: Vec<_> = wanted.map(|at| at.link.clone()).collect();
-        for link in &links {
-            link.close(CloseCode::Kicked);
-            self.give_up_places(link.number, ctx);
+        let wanted = self.sessions.iter().filter(|at| only.is_none_or(|only| at.connection.session == *only));
+        let connections: Vec<_> = wanted.map(|at| at.connection.clone()).collect();
+        for connection in &connections {
+            connection.close(CloseCode::Kicked);
+            self.give_up_places(connection.id, ctx);
         }
-        links.len()
+        connections.len()
     }
 }
 
-impl Handler<Held<Kick>> for User {
+impl Handler<Leased<Kick>> for User {
     type Result = ();
 
-    fn handle(&mut self, held: Held<Kick>, ctx: &mut Context<Self>) {
-        let Kick { only, reply } = held.open();
+    fn handle(&mut self, leased: Leased<Kick>, ctx: &mut Context<Self>) {
+        let Kick { only, reply } = leased.open();
         answer(reply, Ok(self.kick(only.as_ref(), ctx)));
         self.leave_if_unused(ctx);
     }
 }
 
-impl Handler<Held<SetBan>> for User {
+impl Handler<Leased<SetBan>> for User {
     type Result = ();
 
-    fn handle(&mut self, held: Held<SetBan>, ctx: &mut Context<Self>) {
-        let SetBan { ban, reply } = held.open();
+    fn handle(&mut self, leased: Leased<SetBan>, ctx: &mut Context<Self>) {
+        let SetBan { ban, reply } = leased.open();
         if let Some(refusal) = &self.unreadable {
             return answer(reply, Err(refusal.clone()));
         }
         let known = self.profile.as_ref().map(|cell| (*cell.get()).clone());
         let profile = UserProfile { ban, ..known.unwrap_or_else(|| UserProfile::new(self.id.clone(), String::new())) };
-        let (archive, row) = (self.core.archive.clone(), RowWrite::PutUser(profile.clone()));
+        let (archive, row) = (self.context.archive.clone(), RowWrite::PutUser(profile.clone()));
         let keep = async move { archive.apply(vec![row]).await };
         // Waited for: a login in between would still be let in.
         ctx.wait(keep.into_actor(self).map(move |kept, user, ctx| {

@@ -10,6 +10,7 @@ pub(crate) mod login;
 pub(crate) mod profile;
 pub(crate) mod search;
 
+use crate::actors::connection::ConnectionId;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,27 +18,27 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::list::Book;
+use self::list::ConversationList;
 use self::profile::ProfileCell;
-use crate::actors::connection::Link;
-use crate::actors::connection::feed::Notices;
-use crate::actors::context::Core;
+use crate::actors::connection::Connection;
+use crate::actors::connection::feed::ConversationFeed;
+use crate::actors::context::BrokerContext;
 use crate::actors::group;
-use crate::actors::room::{Admit, Entry, Leave, Lost};
-use crate::actors::runtime::registry::{Held, Holds, Resident};
+use crate::actors::room::{Admit, Disconnected, Entry, Leave};
+use crate::actors::runtime::registry::{Leased, Leases, Registered};
 use crate::actors::runtime::reply::{Reply, answer, answered};
 use crate::hooks::Event;
 use crate::model::{DeviceId, Refusal, RoomId, RoomInfo, UserId, UserProfile};
-use crate::protocol::{CloseCode, Variant};
+use crate::protocol::{ClientLevel, CloseCode};
 
 /// The window of the user query quota. Source: spec limits table, queryUsersInfo.
 const QUERY_WINDOW: Duration = Duration::from_secs(10);
 
 /// A connection proved to be this user.
 pub(crate) struct Login {
-    pub(crate) link: Arc<Link>,
+    pub(crate) connection: Arc<Connection>,
     pub(crate) device: DeviceId,
-    pub(crate) variant: Variant,
+    pub(crate) level: ClientLevel,
     /// Empty: keep the stored one.
     pub(crate) name: String,
     /// The client has everything up to this commit.
@@ -49,14 +50,14 @@ pub(crate) struct Login {
 
 /// A session is over.
 pub(crate) struct Ended {
-    pub(crate) number: u64,
+    pub(crate) connection_id: ConnectionId,
     /// The client said goodbye: places are given up at once.
     pub(crate) for_good: bool,
 }
 
 /// A session wants into a room.
 pub(crate) struct EnterRoom {
-    pub(crate) number: u64,
+    pub(crate) connection_id: ConnectionId,
     pub(crate) entry: Entry,
     /// Given up for it, once inside.
     pub(crate) instead_of: Option<RoomId>,
@@ -65,13 +66,13 @@ pub(crate) struct EnterRoom {
 
 /// A session wants out of every room it is in.
 pub(crate) struct LeaveAllRooms {
-    pub(crate) number: u64,
+    pub(crate) connection_id: ConnectionId,
     pub(crate) reply: Reply<Vec<RoomId>>,
 }
 
 /// A session wants out of a room.
 pub(crate) struct LeaveRoom {
-    pub(crate) number: u64,
+    pub(crate) connection_id: ConnectionId,
     pub(crate) room: RoomId,
     pub(crate) reply: Reply<()>,
 }
@@ -79,7 +80,7 @@ pub(crate) struct LeaveRoom {
 /// A room gave up the place of a session that stayed away.
 pub(crate) struct PlaceLost {
     pub(crate) room: RoomId,
-    pub(crate) number: u64,
+    pub(crate) connection_id: ConnectionId,
 }
 
 /// A user wants to know about others.
@@ -88,61 +89,61 @@ pub(crate) struct QueryUsers {
     pub(crate) reply: Reply<Vec<(UserId, Option<UserProfile>)>>,
 }
 
-pub(super) struct Place {
-    pub(super) device: DeviceId,
-    pub(super) number: u64,
+struct RoomPlace {
+    device: DeviceId,
+    connection_id: ConnectionId,
 }
 
-pub(super) struct At {
-    pub(super) link: Arc<Link>,
-    pub(super) device: DeviceId,
+struct SessionSlot {
+    connection: Arc<Connection>,
+    device: DeviceId,
 }
 
 pub(crate) struct User {
-    pub(super) core: Arc<Core>,
-    pub(super) id: UserId,
-    holds: Holds,
-    pub(super) profile: Option<ProfileCell>,
+    context: Arc<BrokerContext>,
+    id: UserId,
+    leases: Leases,
+    profile: Option<ProfileCell>,
     /// Whose comings and goings it hears of, and until when each, Unix milliseconds.
-    pub(super) following: Vec<(UserId, u64)>,
+    following: Vec<(UserId, u64)>,
     /// Oldest first.
-    pub(super) sessions: Vec<At>,
-    pub(super) places: HashMap<RoomId, Place>,
+    sessions: Vec<SessionSlot>,
+    places: HashMap<RoomId, RoomPlace>,
     entering: usize,
     /// Messages to rooms and groups that are not sent yet.
     telling: usize,
     queries: VecDeque<(Duration, usize)>,
-    pub(super) unreadable: Option<Refusal>,
+    unreadable: Option<Refusal>,
     /// What conversations tell this user.
-    pub(super) notices: Arc<Notices>,
+    feed: Arc<ConversationFeed>,
     /// Its list of conversations; none without a session, or when it could not be read.
-    pub(super) book: Option<Book>,
-    pub(super) flush_scheduled: bool,
+    list: Option<ConversationList>,
+    flush_scheduled: bool,
     /// A search is under way.
-    pub(super) searching: bool,
+    searching: bool,
     /// Something was asked since the last look at whether it is needed: perhaps its answer is on the way yet. Who has no
     /// session is asked by the host only.
-    pub(super) asked: bool,
+    asked: bool,
 }
 
-impl Resident for User {
+impl Registered for User {
     type Key = UserId;
     const KIND: &'static str = "user";
 
-    fn mailbox_max(core: &Core) -> usize {
-        core.config().actors.user_mailbox
+    fn mailbox_max(context: &BrokerContext) -> usize {
+        context.config().actors.user_mailbox
     }
 
-    fn new(core: Arc<Core>, id: UserId, holds: Holds) -> Self {
+    fn new(context: Arc<BrokerContext>, id: UserId, leases: Leases) -> Self {
         Self {
-            notices: Arc::new(Notices::new(core.config().actors.user_notices_max)),
-            book: None,
+            feed: Arc::new(ConversationFeed::new(context.config().actors.user_notices_max)),
+            list: None,
             flush_scheduled: false,
             searching: false,
             asked: false,
-            core,
+            context,
             id,
-            holds,
+            leases,
             profile: None,
             following: Vec::new(),
             sessions: Vec::new(),
@@ -159,14 +160,14 @@ impl Actor for User {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.core.metrics.actors_changed(Self::KIND, 1);
+        self.context.metrics.actors_changed(Self::KIND, 1);
         self.listen(ctx);
-        ctx.run_interval(self.core.idle(), |user, ctx| {
+        ctx.run_interval(self.context.idle(), |user, ctx| {
             if !std::mem::take(&mut user.asked) {
                 user.leave_if_unused(ctx);
             }
         });
-        let (archive, id) = (self.core.archive.clone(), self.id.clone());
+        let (archive, id) = (self.context.archive.clone(), self.id.clone());
         let load = async move { archive.read(move |store| Ok((store.user(&id)?, store.following(&id)?))).await };
         ctx.wait(load.into_actor(self).map(|found, user, _| match found {
             Ok((profile, following)) => {
@@ -178,32 +179,32 @@ impl Actor for User {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        self.core.metrics.actors_changed(Self::KIND, -1);
+        self.context.metrics.actors_changed(Self::KIND, -1);
     }
 }
 
 impl User {
-    pub(super) fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
+    fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
         let unused = !self.asked && self.sessions.is_empty() && self.places.is_empty() && self.entering == 0 && self.telling == 0;
-        if unused && self.core.users.leave(&self.id, &self.holds) {
+        if unused && self.context.users.leave(&self.id, &self.leases) {
             ctx.stop();
         }
     }
 
-    pub(super) fn set_presence(&self) {
-        self.core.presence.set(&self.id, self.sessions.iter().map(|at| at.link.clone()).collect());
+    fn set_presence(&self) {
+        self.context.presence.set(&self.id, self.sessions.iter().map(|at| at.connection.clone()).collect());
     }
 
     /// Makes the list of sessions known to everyone who delivers to this user.
-    pub(super) fn publish_presence(&mut self, ctx: &mut Context<Self>) {
+    fn publish_presence(&mut self, ctx: &mut Context<Self>) {
         self.set_presence();
-        let (core, id) = (self.core.clone(), self.id.clone());
+        let (context, id) = (self.context.clone(), self.id.clone());
         let tell_groups = async move {
             let asked = id.clone();
-            match core.archive.read(move |store| store.groups_of(&asked)).await {
+            match context.archive.read(move |store| store.groups_of(&asked)).await {
                 Ok(groups) => {
                     for group in groups {
-                        core.groups.tell_if_living(&group, group::Presence { user: id.clone() }).await;
+                        context.groups.send_if_running(&group, group::Presence { user: id.clone() }).await;
                     }
                 }
                 Err(refusal) => tracing::warn!(%refusal, "groups of a user could not be read, they do not know its sessions"),
@@ -213,33 +214,34 @@ impl User {
     }
 
     /// Ends a session that another takes the place of.
-    pub(super) fn displace(&mut self, position: usize) -> At {
+    fn replace_session(&mut self, position: usize) -> SessionSlot {
         let at = self.sessions.remove(position);
-        at.link.close(CloseCode::Kicked);
-        let session = at.link.session.clone();
-        self.core.tell_host(|| Event::SessionEnded { user: self.id.clone(), session });
+        at.connection.close(CloseCode::Kicked);
+        let session = at.connection.session.clone();
+        self.context.tell_host(|| Event::SessionEnded { user: self.id.clone(), session });
         at
     }
 
-    pub(super) fn give_up_places(&mut self, number: u64, ctx: &mut Context<Self>) {
-        let given_up: Vec<RoomId> = self.places.iter().filter(|(_, place)| place.number == number).map(|(room, _)| room.clone()).collect();
+    fn give_up_places(&mut self, connection_id: ConnectionId, ctx: &mut Context<Self>) {
+        let given_up: Vec<RoomId> =
+            self.places.iter().filter(|(_, place)| place.connection_id == connection_id).map(|(room, _)| room.clone()).collect();
         for room in given_up {
             self.places.remove(&room);
-            self.tell_room(room, Leave { user: self.id.clone(), number, reply: None }, ctx);
+            self.tell_room(room, Leave { user: self.id.clone(), connection_id, reply: None }, ctx);
         }
     }
 
-    pub(super) fn tell_room<M>(&mut self, room: RoomId, message: M, ctx: &mut Context<Self>)
+    fn tell_room<M>(&mut self, room: RoomId, message: M, ctx: &mut Context<Self>)
     where
-        crate::actors::room::Room: Handler<Held<M>, Result = ()>,
+        crate::actors::room::Room: Handler<Leased<M>, Result = ()>,
         M: Send + 'static,
     {
-        let core = self.core.clone();
-        self.tell(async move { core.rooms.tell_surely(&core, &room, message).await }, ctx);
+        let context = self.context.clone();
+        self.tell(async move { context.rooms.send(&context, &room, message).await }, ctx);
     }
 
     /// Carries on until it is told: what an actor has spawned ends with it.
-    pub(super) fn tell(&mut self, telling: impl Future<Output = ()> + 'static, ctx: &mut Context<Self>) {
+    fn tell(&mut self, telling: impl Future<Output = ()> + 'static, ctx: &mut Context<Self>) {
         self.telling += 1;
         ctx.spawn(telling.into_actor(self).map(|(), user, ctx| {
             user.telling -= 1;
@@ -248,42 +250,44 @@ impl User {
     }
 }
 
-impl Handler<Held<EnterRoom>> for User {
+impl Handler<Leased<EnterRoom>> for User {
     type Result = ();
 
-    fn handle(&mut self, held: Held<EnterRoom>, ctx: &mut Context<Self>) {
-        let EnterRoom { number, entry, instead_of, reply } = held.open();
-        let at = self.sessions.iter().find(|at| at.link.number == number).map(|at| (at.link.clone(), at.device.clone()));
-        let (Some((link, device)), Some(profile)) = (at, self.profile.as_ref().map(|cell| (*cell.get()).clone())) else {
+    fn handle(&mut self, leased: Leased<EnterRoom>, ctx: &mut Context<Self>) {
+        let EnterRoom { connection_id, entry, instead_of, reply } = leased.open();
+        let at = self.sessions.iter().find(|at| at.connection.id == connection_id).map(|at| (at.connection.clone(), at.device.clone()));
+        let (Some((connection, device)), Some(profile)) = (at, self.profile.as_ref().map(|cell| (*cell.get()).clone())) else {
             return answer(reply, Err(Refusal::NotLoggedIn));
         };
         let room = entry.room().clone();
         if let Some(from) = &instead_of
-            && self.places.get(from).is_none_or(|place| place.number != number)
+            && self.places.get(from).is_none_or(|place| place.connection_id != connection_id)
         {
             return answer(reply, Err(Refusal::NotInRoom(from.to_string())));
         }
-        let rooms_max = self.core.config().limits.rooms_per_user_max;
+        let rooms_max = self.context.config().limits.rooms_per_user_max;
         let places = self.places.len() + self.entering - usize::from(instead_of.is_some());
         if !self.places.contains_key(&room) && places >= rooms_max {
             return answer(reply, Err(Refusal::TooManyRooms { rooms_max }));
         }
         let (admitted, outcome) = oneshot::channel();
-        if let Err(refusal) = self.core.rooms.tell(&self.core, &room, Admit { profile, link, entry, reply: admitted }) {
+        if let Err(refusal) = self.context.rooms.tell(&self.context, &room, Admit { profile, connection, entry, reply: admitted }) {
             return answer(reply, Err(refusal));
         }
         self.entering += 1;
         ctx.spawn(answered(outcome).into_actor(self).map(move |outcome, user, ctx| {
             user.entering -= 1;
             if outcome.is_ok() {
-                user.places.insert(room.clone(), Place { device, number });
-                if let Some(from) = instead_of.filter(|from| user.places.get(from).is_some_and(|place| place.number == number)) {
+                user.places.insert(room.clone(), RoomPlace { device, connection_id });
+                if let Some(from) =
+                    instead_of.filter(|from| user.places.get(from).is_some_and(|place| place.connection_id == connection_id))
+                {
                     user.places.remove(&from);
-                    user.tell_room(from, Leave { user: user.id.clone(), number, reply: None }, ctx);
+                    user.tell_room(from, Leave { user: user.id.clone(), connection_id, reply: None }, ctx);
                 }
-                if !user.sessions.iter().any(|at| at.link.number == number) {
+                if !user.sessions.iter().any(|at| at.connection.id == connection_id) {
                     // The session ended while it entered: as if it had been inside and was lost.
-                    user.tell_room(room, Lost { user: user.id.clone(), number }, ctx);
+                    user.tell_room(room, Disconnected { user: user.id.clone(), connection_id }, ctx);
                 }
             }
             answer(reply, outcome);
@@ -291,18 +295,18 @@ impl Handler<Held<EnterRoom>> for User {
     }
 }
 
-impl Handler<Held<LeaveRoom>> for User {
+impl Handler<Leased<LeaveRoom>> for User {
     type Result = ();
 
-    fn handle(&mut self, held: Held<LeaveRoom>, ctx: &mut Context<Self>) {
-        let LeaveRoom { number, room, reply } = held.open();
+    fn handle(&mut self, leased: Leased<LeaveRoom>, ctx: &mut Context<Self>) {
+        let LeaveRoom { connection_id, room, reply } = leased.open();
         let (left, outcome) = oneshot::channel();
-        let leave = Leave { user: self.id.clone(), number, reply: Some(left) };
-        if let Err(refusal) = self.core.rooms.tell(&self.core, &room, leave) {
+        let leave = Leave { user: self.id.clone(), connection_id, reply: Some(left) };
+        if let Err(refusal) = self.context.rooms.tell(&self.context, &room, leave) {
             return answer(reply, Err(refusal));
         }
         ctx.spawn(answered(outcome).into_actor(self).map(move |outcome, user, _| {
-            if outcome.is_ok() && user.places.get(&room).is_some_and(|place| place.number == number) {
+            if outcome.is_ok() && user.places.get(&room).is_some_and(|place| place.connection_id == connection_id) {
                 user.places.remove(&room);
             }
             answer(reply, outcome);
@@ -310,20 +314,20 @@ impl Handler<Held<LeaveRoom>> for User {
     }
 }
 
-impl Handler<Held<LeaveAllRooms>> for User {
+impl Handler<Leased<LeaveAllRooms>> for User {
     type Result = ();
 
-    fn handle(&mut self, held: Held<LeaveAllRooms>, ctx: &mut Context<Self>) {
-        let LeaveAllRooms { number, reply } = held.open();
-        let mine = self.places.iter().filter(|(_, place)| place.number == number);
+    fn handle(&mut self, leased: Leased<LeaveAllRooms>, ctx: &mut Context<Self>) {
+        let LeaveAllRooms { connection_id, reply } = leased.open();
+        let mine = self.places.iter().filter(|(_, place)| place.connection_id == connection_id);
         let rooms: Vec<RoomId> = mine.map(|(room, _)| room.clone()).collect();
-        let (core, user) = (self.core.clone(), self.id.clone());
+        let (context, user) = (self.context.clone(), self.id.clone());
         // Answered when every room has let go: who comes in again at once must not be sent out by a late farewell.
         let leave = async move {
             let mut left = Vec::new();
             for room in rooms {
                 let (reply, outcome) = oneshot::channel();
-                core.rooms.tell_surely(&core, &room, Leave { user: user.clone(), number, reply: Some(reply) }).await;
+                context.rooms.send(&context, &room, Leave { user: user.clone(), connection_id, reply: Some(reply) }).await;
                 if answered(outcome).await.is_ok() {
                     left.push(room);
                 }
@@ -331,35 +335,35 @@ impl Handler<Held<LeaveAllRooms>> for User {
             left
         };
         ctx.spawn(leave.into_actor(self).map(move |left, user, _| {
-            user.places.retain(|room, place| place.number != number || !left.contains(room));
+            user.places.retain(|room, place| place.connection_id != connection_id || !left.contains(room));
             answer(reply, Ok(left));
         }));
     }
 }
 
-impl Handler<Held<PlaceLost>> for User {
+impl Handler<Leased<PlaceLost>> for User {
     type Result = ();
 
-    fn handle(&mut self, held: Held<PlaceLost>, ctx: &mut Context<Self>) {
-        let PlaceLost { room, number } = held.open();
-        if self.places.get(&room).is_some_and(|place| place.number == number) {
+    fn handle(&mut self, leased: Leased<PlaceLost>, ctx: &mut Context<Self>) {
+        let PlaceLost { room, connection_id } = leased.open();
+        if self.places.get(&room).is_some_and(|place| place.connection_id == connection_id) {
             self.places.remove(&room);
         }
         self.leave_if_unused(ctx);
     }
 }
 
-impl Handler<Held<QueryUsers>> for User {
+impl Handler<Leased<QueryUsers>> for User {
     type Result = ();
 
-    fn handle(&mut self, held: Held<QueryUsers>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<QueryUsers>, ctx: &mut Context<Self>) {
         self.asked = true;
-        let QueryUsers { users, reply } = held.open();
-        let now = self.core.clock.elapsed();
-        if let Err(refusal) = admit_query(&mut self.queries, now, users.len(), self.core.config().limits.user_query_max) {
+        let QueryUsers { users, reply } = leased.open();
+        let now = self.context.clock.elapsed();
+        if let Err(refusal) = admit_query(&mut self.queries, now, users.len(), self.context.config().limits.user_query_max) {
             return answer(reply, Err(refusal));
         }
-        let archive = self.core.archive.clone();
+        let archive = self.context.archive.clone();
         let look_up = async move {
             let found = archive.read(move |store| users.into_iter().map(|user| Ok((user.clone(), store.user(&user)?))).collect()).await;
             answer(reply, found);

@@ -13,13 +13,13 @@ use actix::prelude::*;
 use serde_json::json;
 
 use super::User;
-use super::list::load::{Sight, sight};
+use super::list::load::{Visibility, visibility};
 use super::list::named;
-use crate::actors::runtime::registry::Held;
+use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
-use crate::actors::view::message::Dresser;
+use crate::actors::view::message::ViewBuilder;
 use crate::model::{Conversation, Message, Refusal, Search, Target, UserId};
-use crate::protocol::{Dress, SearchAnchor, SearchWork, Variant, encode_dressed};
+use crate::protocol::{ClientLevel, MessageView, SearchAnchor, SearchRequest, encode_view};
 use crate::store::{Anchor, Page, Store, StoreError};
 
 /// Messages read at a time from one conversation.
@@ -27,24 +27,24 @@ const PAGE: usize = 64;
 
 /// A search; the answer is JSON.
 pub(crate) struct AskSearch {
-    pub(crate) work: SearchWork,
-    pub(crate) variant: Variant,
+    pub(crate) work: SearchRequest,
+    pub(crate) level: ClientLevel,
     pub(crate) reply: Reply<String>,
 }
 
-impl Handler<Held<AskSearch>> for User {
+impl Handler<Leased<AskSearch>> for User {
     type Result = ();
 
-    fn handle(&mut self, held: Held<AskSearch>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<AskSearch>, ctx: &mut Context<Self>) {
         self.asked = true;
-        let AskSearch { work, variant, reply } = held.open();
+        let AskSearch { work, level, reply } = leased.open();
         if self.searching {
             return answer(reply, Err(Refusal::Busy("a search of this user is under way")));
         }
         self.searching = true;
-        let (archive, me) = (self.core.archive.clone(), self.id.clone());
-        let (left, bytes_max) = (self.core.config().limits.search_messages_max, self.core.config().server.frame_bytes_max / 2);
-        let look = async move { archive.read(move |store| Looking { store, me: &me, variant, left, bytes_max }.carry_out(&work)).await };
+        let (archive, me) = (self.context.archive.clone(), self.id.clone());
+        let (left, bytes_max) = (self.context.config().limits.search_messages_max, self.context.config().server.frame_bytes_max / 2);
+        let look = async move { archive.read(move |store| Looking { store, me: &me, level, left, bytes_max }.carry_out(&work)).await };
         ctx.spawn(look.into_actor(self).map(|found, user, _| {
             user.searching = false;
             answer(reply, found.and_then(|found| found));
@@ -59,7 +59,7 @@ type Found = (Vec<Arc<Message>>, Option<Arc<Message>>);
 struct Looking<'a> {
     store: &'a dyn Store,
     me: &'a UserId,
-    variant: Variant,
+    level: ClientLevel,
     /// How many messages may still be looked at.
     left: usize,
     bytes_max: usize,
@@ -92,11 +92,11 @@ impl Stream {
             },
             Conversation::Room(..) => return Ok(None),
         };
-        let sight = sight(store, me, &conversation, first_seq)?;
+        let visibility = visibility(store, me, &conversation, first_seq)?;
         // Inclusive, because two conversations may have the same order key; who came before is sorted out by id.
         let anchor = after
             .map_or(Anchor::End, |after| Anchor::OrderKey(if ascending { after.order_key.saturating_sub(1) } else { after.order_key + 1 }));
-        let Sight { first_seq, deletes } = sight;
+        let Visibility { first_seq, deletes } = visibility;
         Ok(Some(Self { conversation, first_seq, deletes, ascending, anchor, read: VecDeque::new(), ended: false }))
     }
 
@@ -125,9 +125,9 @@ impl Stream {
 }
 
 impl Looking<'_> {
-    fn carry_out(mut self, work: &SearchWork) -> Result<Result<String, Refusal>, StoreError> {
+    fn carry_out(mut self, work: &SearchRequest) -> Result<Result<String, Refusal>, StoreError> {
         match work {
-            SearchWork::Messages { target, search, ascending, count, after } => {
+            SearchRequest::Messages { target, search, ascending, count, after } => {
                 let (streams, place) = match target {
                     Some(target) => {
                         let Some(stream) = self.stream_of(target, *ascending, *after)? else {
@@ -152,7 +152,7 @@ impl Looking<'_> {
                 );
                 Ok(Ok(format!("{head}\"messageList\":[{}]{next}}}", list.join(","))))
             }
-            SearchWork::Conversations { search, count, messages, next } => self.conversations(search, *count, *messages, *next).map(Ok),
+            SearchRequest::Conversations { search, count, messages, next } => self.conversations(search, *count, *messages, *next).map(Ok),
         }
     }
 
@@ -264,9 +264,9 @@ impl Looking<'_> {
     fn encode(&self, messages: &[Arc<Message>]) -> Result<Vec<String>, StoreError> {
         let mut list = Vec::new();
         for message in messages {
-            let dresser = Dresser::new(self.store, self.me, &message.conversation, 1)?;
-            let dress = Dress { alone: true, ..dresser.dress(message)? };
-            list.extend(encode_dressed(message, &dress, self.variant).map(|text| text.to_string()));
+            let builder = ViewBuilder::new(self.store, self.me, &message.conversation, 1)?;
+            let view = MessageView { alone: true, ..builder.view(message)? };
+            list.extend(encode_view(message, &view, self.level).map(|text| text.to_string()));
         }
         Ok(list)
     }

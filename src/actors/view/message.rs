@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::actors::user::list::named;
 use crate::model::{Conversation, GroupId, Message, UserId};
-use crate::protocol::Dress;
+use crate::protocol::MessageView;
 use crate::store::{Note, Pin, Store, StoreError};
 
 /// Users a reaction names; the rest is asked for. Source: spec 3.12, Reactions.
@@ -17,14 +17,14 @@ const PROCESSING: u8 = 1;
 const DONE: u8 = 2;
 
 /// Puts together what one user sees of messages of one conversation.
-pub(crate) struct Dresser<'a> {
+pub(crate) struct ViewBuilder<'a> {
     store: &'a dyn Store,
     me: &'a UserId,
     first_seq: u64,
     pins: Vec<Pin>,
 }
 
-impl<'a> Dresser<'a> {
+impl<'a> ViewBuilder<'a> {
     /// `first_seq`: what came before it, this user does not see.
     pub(crate) fn new(store: &'a dyn Store, me: &'a UserId, conversation: &Conversation, first_seq: u64) -> Result<Self, StoreError> {
         let pins = if matches!(conversation, Conversation::Room(..)) { Vec::new() } else { store.pins(conversation)? };
@@ -32,30 +32,30 @@ impl<'a> Dresser<'a> {
     }
 
     /// A message nobody did anything to costs no read.
-    pub(crate) fn dress(&self, message: &Message) -> Result<Dress, StoreError> {
+    pub(crate) fn view(&self, message: &Message) -> Result<MessageView, StoreError> {
         let pin = self.pins.iter().find(|pin| pin.seq == message.seq);
-        Ok(Dress { pinned: pin.map(|pin| pin.stamp.clone()), ..dress(self.store, self.me, message, self.first_seq)? })
+        Ok(MessageView { pinned: pin.map(|pin| pin.stamp.clone()), ..view(self.store, self.me, message, self.first_seq)? })
     }
 }
 
-fn dress(store: &dyn Store, me: &UserId, message: &Message, first_seq: u64) -> Result<Dress, StoreError> {
+fn view(store: &dyn Store, me: &UserId, message: &Message, first_seq: u64) -> Result<MessageView, StoreError> {
     let conversation = &message.conversation;
-    let mut dress = Dress::default();
+    let mut view = MessageView::default();
     if let Some(reply) = &message.terms.reply {
-        dress.quoted = if reply.seq >= first_seq { store.message(conversation, reply.seq)? } else { None };
-        dress.quote_lost = dress.quoted.is_none();
+        view.quoted = if reply.seq >= first_seq { store.message(conversation, reply.seq)? } else { None };
+        view.quote_lost = view.quoted.is_none();
     }
     if message.fate.replied {
-        dress.replied_count = store.replies(conversation, message.seq)?.len() as u64;
+        view.replied_count = store.replies(conversation, message.seq)?.len() as u64;
     }
     if message.fate.reacted {
         let notes = store.notes(conversation, message.seq)?;
-        dress.reactions = reactions(&reaction_users(notes.into_iter().map(|(note, _)| note)), me);
+        view.reactions = reactions(&reaction_users(notes.into_iter().map(|(note, _)| note)), me);
     }
     if message.terms.receipt {
-        dress.receipt_status = Some(receipt_status(store, me, message)?);
+        view.receipt_status = Some(receipt_status(store, me, message)?);
     }
-    Ok(dress)
+    Ok(view)
 }
 
 /// Who reacted how, by the name of the reaction.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 
-use crate::actors::user::list::load::{Sight, sight};
+use crate::actors::user::list::load::{Visibility, visibility};
 use crate::model::{Conversation, Message, RoomId, UserId};
-use crate::protocol::{Encoded, Info, Variant, message_event};
+use crate::protocol::{ClientLevel, Encoded, Info, message_event};
 use crate::store::{Since, SinceRead, Store, StoreError};
 
 /// Messages in one event frame, and bytes of it before it is closed.
@@ -41,8 +41,8 @@ pub(crate) struct Missed {
 
 impl Missed {
     /// At least what it takes in a frame.
-    fn weight(&self, variant: Variant) -> usize {
-        self.encoded.of(variant).map_or(0, |text| text.len())
+    fn weight(&self, level: ClientLevel) -> usize {
+        self.encoded.of(level).map_or(0, |text| text.len())
     }
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn read(store: &dyn Store, wanted: &Wanted) -> Result<Option<Vec<Miss
     let mut bytes = 0;
     for (conversation, first_seq) in conversations(store, wanted)? {
         let count_max = wanted.messages_max - missed.len();
-        let Sight { first_seq, deletes } = sight(store, &wanted.user, &conversation, first_seq)?;
+        let Visibility { first_seq, deletes } = visibility(store, &wanted.user, &conversation, first_seq)?;
         let viewer = deletes.then(|| wanted.user.clone());
         let since = Since { commit: wanted.after, first_seq, count_max, bytes_max: wanted.bytes_max - bytes, viewer };
         let SinceRead { messages, cut } = store.since(&conversation, since)?;
@@ -61,7 +61,7 @@ pub(crate) fn read(store: &dyn Store, wanted: &Wanted) -> Result<Option<Vec<Miss
         if cut && wished.first().is_none_or(|one| one.message.timestamp_ms >= wanted.since_ms) {
             return Ok(None);
         }
-        bytes += wished.iter().map(|one| one.weight(Variant::Full)).sum::<usize>();
+        bytes += wished.iter().map(|one| one.weight(ClientLevel::Since2_15)).sum::<usize>();
         if bytes > wanted.bytes_max {
             return Ok(None);
         }
@@ -86,7 +86,7 @@ pub(super) fn conversations(store: &dyn Store, wanted: &Wanted) -> Result<Vec<(C
 }
 
 /// The frames, in order. Each carries a cursor; the last one `up_to`.
-pub(crate) fn frames(missed: &[Missed], variant: Variant, up_to: u64) -> Vec<ByteString> {
+pub(crate) fn frames(missed: &[Missed], level: ClientLevel, up_to: u64) -> Vec<ByteString> {
     let mut frames = Vec::new();
     let mut runs = missed.chunk_by(same_event).flat_map(|run| run.chunks(FRAME_MESSAGES_MAX)).peekable();
     while let Some(run) = runs.next() {
@@ -96,12 +96,12 @@ pub(crate) fn frames(missed: &[Missed], variant: Variant, up_to: u64) -> Vec<Byt
             let mut bytes = 0;
             let fitting = run[from..].iter().take_while(|one| {
                 let first = bytes == 0;
-                bytes += one.weight(variant).max(1);
+                bytes += one.weight(level).max(1);
                 first || bytes <= FRAME_BYTES_MAX
             });
             let to = from + fitting.count();
             let cursor = if last_run && to == run.len() { up_to } else { run[to - 1].commit };
-            let texts = run[from..to].iter().filter_map(|one| one.encoded.of(variant));
+            let texts = run[from..to].iter().filter_map(|one| one.encoded.of(level));
             let (event, sender) = event_of(&run[0].message);
             frames.extend(message_event(event, sender, texts, Info { cursor: Some(cursor), offline: true }));
             from = to;

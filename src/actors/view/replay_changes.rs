@@ -4,18 +4,18 @@
 use bytestring::ByteString;
 use serde_json::json;
 
-use super::message::{Dresser, reaction_alone, reaction_users, readers};
+use super::message::{ViewBuilder, reaction_alone, reaction_users, readers};
 use super::replay::{Wanted, conversations};
 use crate::actors::conversation::revise::{list_event, receipt_wire};
 use crate::model::{Conversation, Message};
-use crate::protocol::{Dress, Variant, encode_dressed, encode_event};
+use crate::protocol::{ClientLevel, MessageView, encode_event, encode_view};
 use crate::store::{ChangeKind, Store, StoreError};
 
 /// Changes told per conversation; whoever missed more sees them in history.
 const CHANGES_MAX: usize = 100;
 
 /// The frames, by conversation, in the order of the changes.
-pub(crate) fn frames(store: &dyn Store, wanted: &Wanted, variant: Variant) -> Result<Vec<ByteString>, StoreError> {
+pub(crate) fn frames(store: &dyn Store, wanted: &Wanted, level: ClientLevel) -> Result<Vec<ByteString>, StoreError> {
     let mut frames = Vec::new();
     for (conversation, first_seq) in conversations(store, wanted)? {
         if matches!(conversation, Conversation::Room(..)) {
@@ -25,11 +25,11 @@ pub(crate) fn frames(store: &dyn Store, wanted: &Wanted, variant: Variant) -> Re
         if changes.is_empty() {
             continue;
         }
-        let dresser = Dresser::new(store, &wanted.user, &conversation, first_seq)?;
+        let builder = ViewBuilder::new(store, &wanted.user, &conversation, first_seq)?;
         for (seq, kind) in changes.into_iter().filter(|(seq, _)| *seq >= first_seq) {
             if let Some(message) = store.message(&conversation, seq)? {
-                let dress = Dress { alone: true, ..dresser.dress(&message)? };
-                frames.extend(frame(store, wanted, &message, &dress, kind, variant)?);
+                let view = MessageView { alone: true, ..builder.view(&message)? };
+                frames.extend(frame(store, wanted, &message, &view, kind, level)?);
             }
         }
     }
@@ -40,11 +40,11 @@ fn frame(
     store: &dyn Store,
     wanted: &Wanted,
     message: &Message,
-    dress: &Dress,
+    view: &MessageView,
     kind: ChangeKind,
-    variant: Variant,
+    level: ClientLevel,
 ) -> Result<Option<ByteString>, StoreError> {
-    let Some(wire) = encode_dressed(message, dress, variant) else { return Ok(None) };
+    let Some(wire) = encode_view(message, view, level) else { return Ok(None) };
     Ok(match kind {
         ChangeKind::Revoked => Some(list_event("messageRevokeReceived", &[wire])),
         ChangeKind::Edited => Some(list_event("messageEdited", &[wire])),
@@ -55,7 +55,7 @@ fn frame(
             Some(encode_event("messageReactionsChanged", &json!({"reactions": reactions, "changeInfoList": []})))
         }
         ChangeKind::Pinned => {
-            let status = u8::from(dress.pinned.is_some());
+            let status = u8::from(view.pinned.is_some());
             let info = format!("{{\"pinStatus\":{status},\"message\":{wire}}}");
             Some(format!("{{\"event\":\"messagePinStatusChanged\",\"data\":{{\"infos\":[{info}]}}}}").into())
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::BenchError;
 use super::super::context::Bench;
 use super::super::crowd::{Crowd, Place};
-use super::super::load::{Work, pace};
+use super::super::load::{Request, pace};
 use super::super::member::{Hears, Parcel};
 use super::super::stamp::Kind;
 
@@ -62,8 +62,8 @@ pub(super) async fn mixed(bench: &mut Bench<'_>) -> Result<(), BenchError> {
 }
 
 /// What goes on in the quiet rooms and the pairs.
-fn quiet(crowd: &Crowd, name: &str, members: usize, first_peer: usize, how_long: Duration) -> Work {
-    let mut work = Work::new();
+fn quiet(crowd: &Crowd, name: &str, members: usize, first_peer: usize, how_long: Duration) -> Request {
+    let mut work = Request::new();
     for group in 1..=QUIET_ROOMS {
         let first = members + (group - 1) * (members / 4);
         work.extend(pace(crowd, &crowd.members[first..first + 2], QUIET_PER_SECOND, &barrage(name, group), how_long));

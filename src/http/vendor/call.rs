@@ -92,7 +92,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn is_known(&self, user: &UserId) -> Result<bool, Refusal> {
-        Ok(self.broker.core.is_system(user) || self.broker.users().get(user).await?.is_some())
+        Ok(self.broker.context.is_system(user) || self.broker.users().get(user).await?.is_some())
     }
 
     /// `FromUserId`, a known user.

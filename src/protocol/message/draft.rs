@@ -8,7 +8,7 @@ use crate::model::{
     Body, Child, Combine, ConversationKind, Draft, FileUid, Invalid, Limits, LocalMessageId, Media, MediaKind, MediaUrls, Mentions,
     MessageKind, Pixels, Refusal, Target, UserId,
 };
-use crate::protocol::request::Work;
+use crate::protocol::request::Request;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -107,10 +107,10 @@ struct ChildArgs {
 }
 
 impl SendArgs {
-    pub(crate) fn check(self, limits: &Limits) -> Result<Work, Refusal> {
+    pub(crate) fn check(self, limits: &Limits) -> Result<Request, Refusal> {
         let kind = ConversationKind::from_number("conversationType", self.conversation_type)?;
         let target = Target::parse("toConversationID", kind, &self.to_conversation_id, limits)?;
-        Ok(Work::SendMessage { target, draft: self.message.draft(self.config, limits)? })
+        Ok(Request::SendMessage { target, draft: self.message.draft(self.config, limits)? })
     }
 }
 

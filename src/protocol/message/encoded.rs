@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use bytestring::ByteString;
 
-use super::{Dress, encode_dressed};
+use super::{MessageView, encode_view};
 use crate::model::Message;
-use crate::protocol::Variant;
+use crate::protocol::ClientLevel;
 
-/// A message encoded for every variant that differs.
+/// A message encoded for every level that differs.
 #[derive(Debug, Clone)]
 pub(crate) struct Encoded {
     full: ByteString,
@@ -17,23 +17,23 @@ pub(crate) struct Encoded {
 }
 
 /// Variants below the newest.
-const OLDER: usize = Variant::ALL.len() - 1;
+const OLDER: usize = ClientLevel::ALL.len() - 1;
 
 impl Encoded {
-    /// Encodes once per variant that differs for this message.
+    /// Encodes once per level that differs for this message.
     pub(crate) fn new(message: &Message) -> Self {
-        Self::dressed(message, &Dress::default())
+        Self::of_view(message, &MessageView::default())
     }
 
     /// The same with what its readers see besides.
-    pub(crate) fn dressed(message: &Message, dress: &Dress) -> Self {
-        let full = encode_dressed(message, dress, Variant::Full).expect("the newest clients see every kind");
-        let differs = !Variant::Ancient.knows(&message.body) || !message.mentions.is_none() || message.terms.reply.is_some();
+    pub(crate) fn of_view(message: &Message, view: &MessageView) -> Self {
+        let full = encode_view(message, view, ClientLevel::Since2_15).expect("the newest clients see every kind");
+        let differs = !ClientLevel::Legacy.knows(&message.body) || !message.mentions.is_none() || message.terms.reply.is_some();
         let older = differs.then(|| {
             let mut above: Option<ByteString> = Some(full.clone());
             let mut older = [const { None }; OLDER];
-            for (slot, variant) in older.iter_mut().zip(Variant::ALL).rev() {
-                let text = encode_dressed(message, dress, variant);
+            for (slot, level) in older.iter_mut().zip(ClientLevel::ALL).rev() {
+                let text = encode_view(message, view, level);
                 if text != above {
                     above = text;
                 }
@@ -44,9 +44,9 @@ impl Encoded {
         Self { full, older }
     }
 
-    /// What a variant sees, if anything.
-    pub(crate) fn of(&self, variant: Variant) -> Option<&ByteString> {
-        match self.older.as_ref().and_then(|older| older.get(variant.index())) {
+    /// What a level sees, if anything.
+    pub(crate) fn of(&self, level: ClientLevel) -> Option<&ByteString> {
+        match self.older.as_ref().and_then(|older| older.get(level.index())) {
             Some(older) => older.as_ref(),
             None => Some(&self.full),
         }
@@ -120,8 +120,8 @@ mod tests {
 
     #[test]
     fn an_event_holds_its_messages_in_order_and_nothing_makes_no_event() {
-        let one = encode_message(&message("1"), Variant::Full).unwrap();
-        let two = encode_message(&message("2"), Variant::Full).unwrap();
+        let one = encode_message(&message("1"), ClientLevel::Since2_15).unwrap();
+        let two = encode_message(&message("2"), ClientLevel::Since2_15).unwrap();
         let frame = message_event("receiveGroupMessage", "g", [&one, &two].into_iter(), Info { cursor: Some(17), offline: false }).unwrap();
         let event: Value = serde_json::from_str(&frame).unwrap();
         assert_eq!(event["event"], "receiveGroupMessage");

@@ -4,33 +4,33 @@ use crate::model::{Body, SdkVersion};
 
 /// Versions that see messages alike share one encoding. In the order of versions, so that they can be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Variant {
+pub(crate) enum ClientLevel {
     /// Below 2.0.0: kinds it does not know, and messages with mentions, are not sent at all.
-    Ancient,
+    Legacy,
     /// 2.0.0 up to 2.8.0: a custom message arrives as kind 0, without content.
-    NoCustom,
+    Since2_0,
     /// 2.8.0 up to 2.10.0: no broadcasts.
-    NoBroadcast,
+    Since2_8,
     /// 2.10.0 up to 2.14.0: messages arrive without their mentions.
-    NoMentions,
+    Since2_10,
     /// 2.14.0 up to 2.15.0: no tips of groups.
-    NoTips,
+    Since2_14,
     /// 2.15.0 and later: everything there is today.
-    Full,
+    Since2_15,
 }
 
-impl Variant {
-    /// All of them, as indices into per-variant tables.
-    pub(crate) const ALL: [Self; 6] = [Self::Ancient, Self::NoCustom, Self::NoBroadcast, Self::NoMentions, Self::NoTips, Self::Full];
+impl ClientLevel {
+    /// All of them, as indices into per-level tables.
+    pub(crate) const ALL: [Self; 6] = [Self::Legacy, Self::Since2_0, Self::Since2_8, Self::Since2_10, Self::Since2_14, Self::Since2_15];
 
-    /// The variant of a version.
+    /// The level of a version.
     #[must_use]
     pub(crate) fn of(version: SdkVersion) -> Self {
         let begins = [SdkVersion::UNKNOWN_KINDS, SdkVersion::CUSTOM, SdkVersion::BROADCAST, SdkVersion::MENTIONS, SdkVersion::TIPS];
         Self::ALL[begins.iter().filter(|begin| **begin <= version).count()]
     }
 
-    /// Position in [`Variant::ALL`].
+    /// Position in [`ClientLevel::ALL`].
     #[must_use]
     pub(crate) fn index(self) -> usize {
         self as usize
@@ -41,26 +41,26 @@ impl Variant {
         match body {
             Body::Text(_) | Body::Barrage(_) | Body::Command(_) | Body::Media(_) => true,
             // Our choice: whoever knows Unknown knows it, though the vendor's oldest 2.x do not.
-            Body::Revoke(_) => self >= Self::NoCustom,
+            Body::Revoke(_) => self >= Self::Since2_0,
             Body::Custom { .. } => self.knows_custom(),
-            Body::Combine(_) => self >= Self::NoTips,
-            Body::Tips(_) => self >= Self::Full,
+            Body::Combine(_) => self >= Self::Since2_14,
+            Body::Tips(_) => self >= Self::Since2_15,
         }
     }
 
     /// Whether custom messages may be sent, and are seen with their content. Source: spec S41, S42.
     pub(crate) fn knows_custom(self) -> bool {
-        self >= Self::NoBroadcast
+        self >= Self::Since2_8
     }
 
     /// Whether broadcasts are received. Source: spec S60.
     pub(crate) fn knows_broadcasts(self) -> bool {
-        self >= Self::NoMentions
+        self >= Self::Since2_10
     }
 
     /// Whether mentions may be sent, and are seen. Source: spec S49, S50.
     pub(crate) fn knows_mentions(self) -> bool {
-        self >= Self::NoTips
+        self >= Self::Since2_14
     }
 }
 
@@ -70,22 +70,22 @@ mod tests {
 
     #[test]
     fn each_version_has_the_variant_of_its_row_in_the_table() {
-        for (version, variant) in [
-            ("1.9.9", Variant::Ancient),
-            ("2.0.0", Variant::NoCustom),
-            ("2.7.9", Variant::NoCustom),
-            ("2.8.0", Variant::NoBroadcast),
-            ("2.9.9", Variant::NoBroadcast),
-            ("2.10.0", Variant::NoMentions),
-            ("2.13.9", Variant::NoMentions),
-            ("2.14.0", Variant::NoTips),
-            ("2.15.0", Variant::Full),
-            ("3.1.0", Variant::Full),
+        for (version, level) in [
+            ("1.9.9", ClientLevel::Legacy),
+            ("2.0.0", ClientLevel::Since2_0),
+            ("2.7.9", ClientLevel::Since2_0),
+            ("2.8.0", ClientLevel::Since2_8),
+            ("2.9.9", ClientLevel::Since2_8),
+            ("2.10.0", ClientLevel::Since2_10),
+            ("2.13.9", ClientLevel::Since2_10),
+            ("2.14.0", ClientLevel::Since2_14),
+            ("2.15.0", ClientLevel::Since2_15),
+            ("3.1.0", ClientLevel::Since2_15),
         ] {
-            assert_eq!(Variant::of(SdkVersion::parse(version).unwrap()), variant, "{version}");
+            assert_eq!(ClientLevel::of(SdkVersion::parse(version).unwrap()), level, "{version}");
         }
-        for (n, variant) in Variant::ALL.into_iter().enumerate() {
-            assert_eq!(variant.index(), n);
+        for (n, level) in ClientLevel::ALL.into_iter().enumerate() {
+            assert_eq!(level.index(), n);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Fields at their documented default are left out and filled in by the client (design 5.2), and so is what
 //! differs between receivers (direction, a peer message's conversationID): all receivers share these bytes. What one
-//! reader sees and another does not is its [`Dress`], put on when that reader asks.
+//! reader sees and another does not is its [`MessageView`], put on when that reader asks.
 
 pub(crate) mod combined;
 pub(crate) mod draft;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use self::combined::combine_id;
 use self::media::put_media;
 use crate::model::{Body, Broadcast, Conversation, Mentions, Message, Priority, Revoked, Stamp, Tips, TipsChange, TipsUser, UserId};
-use crate::protocol::Variant;
+use crate::protocol::ClientLevel;
 use crate::protocol::result::muted_info;
 
 #[derive(Default, Serialize)]
@@ -77,7 +77,7 @@ fn is_zero_u16(value: &u16) -> bool {
 
 /// What one reader sees of a message beside the message.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Dress {
+pub(crate) struct MessageView {
     /// The message that this one answers, as it is now.
     pub(crate) quoted: Option<Arc<Message>>,
     /// That message is looked for and not there, or not for this reader.
@@ -94,14 +94,14 @@ pub(crate) struct Dress {
     pub(crate) alone: bool,
 }
 
-/// The message as clients of a variant see it; `None` when they do not see it at all.
+/// The message as clients of a level see it; `None` when they do not see it at all.
 #[cfg(any(test, feature = "bench"))]
-pub(crate) fn encode_message(message: &Message, variant: Variant) -> Option<ByteString> {
-    encode_dressed(message, &Dress::default(), variant)
+pub(crate) fn encode_message(message: &Message, level: ClientLevel) -> Option<ByteString> {
+    encode_view(message, &MessageView::default(), level)
 }
 
 /// The same with what the reader sees besides.
-pub(crate) fn encode_dressed(message: &Message, dress: &Dress, variant: Variant) -> Option<ByteString> {
+pub(crate) fn encode_view(message: &Message, view: &MessageView, level: ClientLevel) -> Option<ByteString> {
     let command;
     let (mut kind, mut text, mut sub_type, mut searched_content) = (message.body.kind().number(), None, 0, "");
     let mut rest = serde_json::Map::new();
@@ -111,8 +111,8 @@ pub(crate) fn encode_dressed(message: &Message, dress: &Dress, variant: Variant)
             command = BASE64.encode(bytes);
             text = Some(command.as_str());
         }
-        body if !variant.knows(body) => {
-            if variant == Variant::Ancient || matches!(body, Body::Tips(_)) {
+        body if !level.knows(body) => {
+            if level == ClientLevel::Legacy || matches!(body, Body::Tips(_)) {
                 return None;
             }
             kind = 0;
@@ -132,8 +132,8 @@ pub(crate) fn encode_dressed(message: &Message, dress: &Dress, variant: Variant)
         Body::Tips(tips) => put_tips(&mut rest, tips),
     }
     let mentions = match &message.mentions {
-        mentions if mentions.is_none() || variant.knows_mentions() => mentions,
-        _ if variant == Variant::Ancient => return None,
+        mentions if mentions.is_none() || level.knows_mentions() => mentions,
+        _ if level == ClientLevel::Legacy => return None,
         _ => &Mentions { users: Vec::new(), all: false },
     };
     let (conversation_type, to_user_id, conversation_id) = match &message.conversation {
@@ -141,7 +141,7 @@ pub(crate) fn encode_dressed(message: &Message, dress: &Dress, variant: Variant)
         Conversation::Room(room, _) => (1, None, Some(room.as_str())),
         Conversation::Group(group) => (2, None, Some(group.as_str())),
     };
-    put_fate(&mut rest, message, dress, variant);
+    put_fate(&mut rest, message, view, level);
     let wire = WireMessage {
         kind,
         message: text,
@@ -153,7 +153,7 @@ pub(crate) fn encode_dressed(message: &Message, dress: &Dress, variant: Variant)
         message_seq: message.seq,
         order_key: message.order_key,
         to_user_id,
-        conversation_id: conversation_id.filter(|_| dress.alone),
+        conversation_id: conversation_id.filter(|_| view.alone),
         sub_type,
         searched_content,
         extended_data: &message.extended_data,
@@ -167,9 +167,9 @@ pub(crate) fn encode_dressed(message: &Message, dress: &Dress, variant: Variant)
 }
 
 /// What a message stands for, where it is only named: in a reply. Source: spec 2.9, `MessageRepliedInfo`.
-fn lite(message: &Message, variant: Variant) -> Value {
+fn lite(message: &Message, level: ClientLevel) -> Value {
     match &message.body {
-        body if !variant.knows(body) => json!({"type": 0}),
+        body if !level.knows(body) => json!({"type": 0}),
         Body::Text(text) | Body::Barrage(text) => json!({"type": message.body.kind().number(), "message": text}),
         Body::Custom { message, sub_type, searched_content } => {
             json!({"type": 200, "message": message, "subType": sub_type, "searchedContent": searched_content})
@@ -184,38 +184,38 @@ fn lite(message: &Message, variant: Variant) -> Value {
     }
 }
 
-fn put_fate(rest: &mut serde_json::Map<String, Value>, message: &Message, dress: &Dress, variant: Variant) {
+fn put_fate(rest: &mut serde_json::Map<String, Value>, message: &Message, view: &MessageView, level: ClientLevel) {
     if let Some(reply) = &message.terms.reply {
-        let (state, quoted) = match &dress.quoted {
+        let (state, quoted) = match &view.quoted {
             Some(quoted) if matches!(quoted.body, Body::Revoke(_)) => (1, Some(quoted)),
             Some(quoted) => (0, Some(quoted)),
-            None if dress.quote_lost => (2, None),
+            None if view.quote_lost => (2, None),
             None => (0, None),
         };
         let mut info = json!({"state": state, "messageID": reply.id.to_string(), "messageSeq": reply.seq});
         if let Some(quoted) = quoted {
             info["senderUserID"] = quoted.sender.as_str().into();
             info["sentTime"] = quoted.timestamp_ms.into();
-            info["messageInfo"] = lite(quoted, variant);
+            info["messageInfo"] = lite(quoted, level);
         }
         rest.insert("repliedInfo".into(), info);
     }
-    if dress.replied_count > 0 {
-        rest.insert("rootRepliedCount".into(), dress.replied_count.into());
+    if view.replied_count > 0 {
+        rest.insert("rootRepliedCount".into(), view.replied_count.into());
     }
     if let Some(edited) = &message.fate.edited {
         rest.insert("editorUserID".into(), edited.by.as_str().into());
         rest.insert("editedTime".into(), edited.at_ms.into());
     }
-    if let Some(pinned) = &dress.pinned {
+    if let Some(pinned) = &view.pinned {
         rest.insert("pinnedUserID".into(), pinned.by.as_str().into());
         rest.insert("pinnedTime".into(), pinned.at_ms.into());
     }
-    if !dress.reactions.is_empty() {
-        rest.insert("reactions".into(), dress.reactions.clone().into());
+    if !view.reactions.is_empty() {
+        rest.insert("reactions".into(), view.reactions.clone().into());
     }
     if message.terms.receipt {
-        rest.insert("receiptStatus".into(), dress.receipt_status.unwrap_or(1).into());
+        rest.insert("receiptStatus".into(), view.receipt_status.unwrap_or(1).into());
     }
 }
 
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_peer_text_carries_what_its_receivers_cannot_derive_and_no_defaults() {
-        let encoded = encode_message(&message(Body::Text("hi \"you\"".into())), Variant::Full).unwrap();
+        let encoded = encode_message(&message(Body::Text("hi \"you\"".into())), ClientLevel::Since2_15).unwrap();
         assert_eq!(
             value(&encoded),
             json!({"type":1,"message":"hi \"you\"","localMessageID":"l-1","messageID":"42","senderUserID":"alice",
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn command_bytes_travel_as_base64_whatever_they_are() {
         let bytes: Vec<u8> = (0..=255).collect();
-        let encoded = encode_message(&message(Body::Command(Bytes::from(bytes.clone()))), Variant::Full).unwrap();
+        let encoded = encode_message(&message(Body::Command(Bytes::from(bytes.clone()))), ClientLevel::Since2_15).unwrap();
         assert_eq!(BASE64.decode(value(&encoded)["message"].as_str().unwrap()).unwrap(), bytes);
     }
 
@@ -339,14 +339,14 @@ mod tests {
     fn a_custom_message_is_unknown_to_2_7_and_nothing_to_1_x() {
         let custom = message(Body::Custom { message: "{}".into(), sub_type: 5, searched_content: "poll".into() });
         let encoded = Encoded::new(&custom);
-        assert_eq!(encoded.of(Variant::Ancient), None);
-        let unknown = value(encoded.of(Variant::NoCustom).unwrap());
+        assert_eq!(encoded.of(ClientLevel::Legacy), None);
+        let unknown = value(encoded.of(ClientLevel::Since2_0).unwrap());
         assert_eq!((&unknown["type"], &unknown["message"], &unknown["subType"]), (&json!(0), &Value::Null, &Value::Null));
-        let full = value(encoded.of(Variant::Full).unwrap());
+        let full = value(encoded.of(ClientLevel::Since2_15).unwrap());
         assert_eq!((&full["type"], &full["subType"], &full["searchedContent"]), (&json!(200), &json!(5), &json!("poll")));
     }
 
-    /// The whole table of spec 1.6 that concerns a message's bytes: the kind each variant is shown, none for nothing.
+    /// The whole table of spec 1.6 that concerns a message's bytes: the kind each level is shown, none for nothing.
     #[test]
     fn every_kind_with_and_without_mentions_is_seen_by_each_version_as_the_table_says() {
         let custom = Body::Custom { message: "{}".into(), sub_type: 5, searched_content: String::new() };
@@ -373,16 +373,16 @@ mod tests {
             for named in [false, true] {
                 let mentions = Mentions { users: if named { vec![UserId::trusted("bob")] } else { Vec::new() }, all: named };
                 let encoded = Encoded::new(&Message { mentions, ..message(body.clone()) });
-                for (variant, kind) in Variant::ALL.into_iter().zip(row) {
-                    let seen = encoded.of(variant).map(|text| value(text));
-                    let what = format!("{:?}, mentions {named}, {variant:?}", body.kind());
-                    let kind = kind.filter(|_| !(named && variant == Variant::Ancient));
+                for (level, kind) in ClientLevel::ALL.into_iter().zip(row) {
+                    let seen = encoded.of(level).map(|text| value(text));
+                    let what = format!("{:?}, mentions {named}, {level:?}", body.kind());
+                    let kind = kind.filter(|_| !(named && level == ClientLevel::Legacy));
                     assert_eq!(seen.as_ref().map(|seen| seen["type"].as_u64().unwrap()), kind, "{what}");
                     let Some(seen) = seen else { continue };
                     if kind == Some(0) {
                         assert!(seen["message"].is_null() && seen["title"].is_null(), "{what}: unknown, without content");
                     }
-                    let sees_names = named && variant >= Variant::NoTips;
+                    let sees_names = named && level >= ClientLevel::Since2_14;
                     let wanted = if sees_names { (json!(["bob"]), json!(true)) } else { (Value::Null, Value::Null) };
                     assert_eq!((&seen["mentionedUserIDs"], &seen["isMentionAll"]), (&wanted.0, &wanted.1), "{what}");
                 }

@@ -8,7 +8,7 @@ use crate::model::{ConversationKind, Invalid, Limits, Refusal, Target};
 
 /// What a user may do with its list. Rooms are never in it.
 #[derive(Debug)]
-pub(crate) enum EntryWork {
+pub(crate) enum ListRequest {
     Query { target: Target },
     List { count: usize, after: Option<EntryAnchor>, filter: EntryFilter },
     Pin { target: Target, pinned: bool },
@@ -116,7 +116,7 @@ impl FilterArgs {
 }
 
 impl MarkArgs {
-    fn check(self, limits: &Limits) -> Result<EntryWork, Refusal> {
+    fn check(self, limits: &Limits) -> Result<ListRequest, Refusal> {
         let (count, max) = (self.conversation_infos.len(), limits.conversation_page_max);
         if count == 0 {
             return Err(Invalid::new("conversationInfos", "is empty").into());
@@ -125,7 +125,7 @@ impl MarkArgs {
             return Err(Invalid::too_many("conversationInfos", count, max).into());
         }
         let targets = self.conversation_infos.iter().map(|one| listed_target(&one.conversation_id, one.conversation_type, limits));
-        Ok(EntryWork::Mark { mark: self.mark_type, set: self.enable, targets: targets.collect::<Result<_, _>>()? })
+        Ok(ListRequest::Mark { mark: self.mark_type, set: self.enable, targets: targets.collect::<Result<_, _>>()? })
     }
 }
 
@@ -179,7 +179,7 @@ fn on_the_server(said: Option<bool>, field: &str) -> Result<(), Invalid> {
     }
 }
 
-impl EntryWork {
+impl ListRequest {
     /// `None`: no operation on the list.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         let list = |pinned_only: bool| -> Result<Self, Refusal> {
@@ -258,8 +258,8 @@ mod tests {
     use super::*;
     use crate::protocol::code_of;
 
-    fn decode(op: &str, args: serde_json::Value) -> Result<EntryWork, Refusal> {
-        EntryWork::decode(op, &args.to_string(), &Limits::default()).map(|work| work.expect("an operation on the list"))
+    fn decode(op: &str, args: serde_json::Value) -> Result<ListRequest, Refusal> {
+        ListRequest::decode(op, &args.to_string(), &Limits::default()).map(|work| work.expect("an operation on the list"))
     }
 
     #[test]
@@ -285,6 +285,6 @@ mod tests {
         assert!(anchor(json!({"conversationID": "b", "type": 0})).is_ok());
         assert!(anchor(json!({"orderKey": 7, "unreadMessageCount": 3})).is_ok());
         assert!(anchor(json!({"conversationID": "b"})).is_err());
-        assert!(matches!(anchor(json!(null)), Ok(EntryWork::List { after: None, .. })));
+        assert!(matches!(anchor(json!(null)), Ok(ListRequest::List { after: None, .. })));
     }
 }

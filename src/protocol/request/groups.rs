@@ -11,7 +11,7 @@ use crate::model::{
 };
 
 #[derive(Debug)]
-pub(crate) enum GroupWork {
+pub(crate) enum GroupRequest {
     Create {
         id: Option<GroupId>,
         name: String,
@@ -186,7 +186,7 @@ fn given<T>(field: &str, value: Option<T>) -> Result<T, Invalid> {
 }
 
 impl CreateArgs {
-    fn check(self, limits: &Limits) -> Result<GroupWork, Refusal> {
+    fn check(self, limits: &Limits) -> Result<GroupRequest, Refusal> {
         let config = self.config.unwrap_or_default();
         let verify = GroupVerify {
             join: JoinMode::parse("config.joinMode", config.join_mode)?,
@@ -204,7 +204,7 @@ impl CreateArgs {
             id => Some(GroupId::parse_chosen("groupInfo.groupID", id, limits)?),
         };
         let users = user_list("userIDs", &self.user_ids, limits.group_invite_max, limits)?;
-        Ok(GroupWork::Create { id, name: self.group_info.group_name, avatar_url: self.group_info.group_avatar_url, advanced, users })
+        Ok(GroupRequest::Create { id, name: self.group_info.group_name, avatar_url: self.group_info.group_avatar_url, advanced, users })
     }
 }
 
@@ -305,7 +305,7 @@ impl SearchConfigArgs {
     }
 }
 
-impl GroupWork {
+impl GroupRequest {
     /// Whether it writes to the store.
     pub(crate) fn writes(&self) -> bool {
         matches!(self, Self::Change { .. })
@@ -394,9 +394,9 @@ mod tests {
     use super::*;
     use crate::protocol::code_of;
 
-    fn decode(op: &str, mut args: serde_json::Value) -> Result<GroupWork, Refusal> {
+    fn decode(op: &str, mut args: serde_json::Value) -> Result<GroupRequest, Refusal> {
         args["groupID"] = "g".into();
-        GroupWork::decode(op, &args.to_string(), &Limits::default()).map(|work| work.expect("an operation on groups"))
+        GroupRequest::decode(op, &args.to_string(), &Limits::default()).map(|work| work.expect("an operation on groups"))
     }
 
     fn code(op: &str, args: serde_json::Value) -> u32 {

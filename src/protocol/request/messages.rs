@@ -20,16 +20,16 @@ pub(crate) enum Change {
 
 /// What is asked about one message.
 #[derive(Debug, Clone)]
-pub(crate) enum Inquiry {
+pub(crate) enum MessageQuery {
     Reactions { reaction: String, count: usize, next: u64 },
     Replies { count: usize, next: u64 },
     Readers { read: bool, count: usize, next: u64 },
 }
 
 #[derive(Debug)]
-pub(crate) enum MessageWork {
+pub(crate) enum MessageRequest {
     Change { target: Target, message: MessageHandle, change: Change },
-    Ask { target: Target, message: MessageHandle, inquiry: Inquiry },
+    Ask { target: Target, message: MessageHandle, query: MessageQuery },
     Reply { target: Target, draft: Draft },
     Receipts { target: Target, messages: Vec<MessageHandle> },
     ReceiptInfo { target: Target, messages: Vec<MessageHandle> },
@@ -105,7 +105,7 @@ fn check_reaction(reaction: String, limits: &Limits) -> Result<String, Invalid> 
     }
 }
 
-impl MessageWork {
+impl MessageRequest {
     /// `None`: no operation on a message.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         Ok(Some(match op {
@@ -121,7 +121,7 @@ impl MessageWork {
             "queryMessageReactionUserList"
             | "queryMessageRepliedList"
             | "queryGroupMessageReceiptReadMemberList"
-            | "queryGroupMessageReceiptUnreadMemberList" => Self::inquiry(op, read(args)?, limits)?,
+            | "queryGroupMessageReceiptUnreadMemberList" => Self::query(op, read(args)?, limits)?,
             "sendMessageReceiptsRead" | "queryMessageReceiptsInfo" => {
                 let args: ManyArgs = read(args)?;
                 let target = listed_target(&args.conversation_id, args.conversation_type, limits)?;
@@ -176,19 +176,21 @@ impl MessageWork {
         Ok(Self::Change { target, message, change })
     }
 
-    fn inquiry(op: &str, args: ChangeArgs, limits: &Limits) -> Result<Self, Refusal> {
+    fn query(op: &str, args: ChangeArgs, limits: &Limits) -> Result<Self, Refusal> {
         let target = match args.group_id.as_str() {
             "" => changeable(&args.message, "message", limits)?,
             group => Target::Group(GroupId::parse("groupID", group, limits)?),
         };
         let config = args.config.unwrap_or_default();
         let (count, next) = (count("config.count", config.count, limits.note_page_max)?, config.next_flag);
-        let inquiry = match op {
-            "queryMessageReactionUserList" => Inquiry::Reactions { reaction: check_reaction(config.reaction_type, limits)?, count, next },
-            "queryMessageRepliedList" => Inquiry::Replies { count, next },
-            _ => Inquiry::Readers { read: op == "queryGroupMessageReceiptReadMemberList", count, next },
+        let query = match op {
+            "queryMessageReactionUserList" => {
+                MessageQuery::Reactions { reaction: check_reaction(config.reaction_type, limits)?, count, next }
+            }
+            "queryMessageRepliedList" => MessageQuery::Replies { count, next },
+            _ => MessageQuery::Readers { read: op == "queryGroupMessageReceiptReadMemberList", count, next },
         };
-        Ok(Self::Ask { target, message: args.message.handle("message")?, inquiry })
+        Ok(Self::Ask { target, message: args.message.handle("message")?, query })
     }
 
     fn reply(args: ReplyArgs, limits: &Limits) -> Result<Self, Refusal> {
@@ -217,8 +219,8 @@ mod tests {
     use super::*;
     use crate::protocol::code_of;
 
-    fn decode(op: &str, args: serde_json::Value) -> Result<MessageWork, Refusal> {
-        MessageWork::decode(op, &args.to_string(), &Limits::default()).map(|work| work.expect("an operation on messages"))
+    fn decode(op: &str, args: serde_json::Value) -> Result<MessageRequest, Refusal> {
+        MessageRequest::decode(op, &args.to_string(), &Limits::default()).map(|work| work.expect("an operation on messages"))
     }
 
     fn message() -> serde_json::Value {
@@ -254,9 +256,9 @@ mod tests {
         let in_room = json!({"messageID": "5", "conversationID": "r", "conversationType": 1});
         assert!(decode("revokeMessage", json!({"message": in_room})).unwrap_err().to_string().contains("rooms are not changed"));
         let edit = decode("editMessage", json!({"message": message()})).unwrap();
-        assert!(matches!(edit, MessageWork::Change { change: Change::Edit { body: Body::Text(text), .. }, .. } if text == "new"));
+        assert!(matches!(edit, MessageRequest::Change { change: Change::Edit { body: Body::Text(text), .. }, .. } if text == "new"));
         let reply = decode("replyMessage", json!({"message": {"type": 1, "message": "yes"}, "toOriginalMessage": message()})).unwrap();
-        let MessageWork::Reply { draft, .. } = reply else { panic!("{reply:?}") };
+        let MessageRequest::Reply { draft, .. } = reply else { panic!("{reply:?}") };
         assert_eq!(draft.terms.reply, Some(ReplyTo { seq: 2, id: 5, root_seq: 0 }));
     }
 }

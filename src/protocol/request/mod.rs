@@ -11,38 +11,38 @@ pub(crate) mod unsupported;
 pub(crate) mod users;
 
 use self::args::{HistoryArgs, LoginArgs, TokenArgs, UsersArgs, read, user_list};
-use self::conversations::EntryWork;
-use self::groups::GroupWork;
-use self::messages::MessageWork;
-use self::rooms::RoomWork;
-use self::search::SearchWork;
-use self::users::UserWork;
+use self::conversations::ListRequest;
+use self::groups::GroupRequest;
+use self::messages::MessageRequest;
+use self::rooms::RoomRequest;
+use self::search::SearchRequest;
+use self::users::UserRequest;
 use crate::model::{DeviceId, Draft, Invalid, Limits, Refusal, SdkVersion, Target, UserId};
 use crate::protocol::message::draft::SendArgs;
 
 /// A request whose arguments are within their limits. What needs a look at who is where comes later.
 #[derive(Debug)]
-pub(crate) enum Op {
+pub(crate) enum Operation {
     Login(Login),
     Logout,
     RenewToken { token: String },
     RenewMediaToken,
     Ping,
-    Work(Work),
+    Request(Request),
 }
 
 /// What only someone who is logged in may ask for.
 #[derive(Debug)]
-pub(crate) enum Work {
+pub(crate) enum Request {
     SendMessage { target: Target, draft: Draft },
     QueryHistory(HistoryQuery),
     QueryUsersInfo { users: Vec<UserId> },
-    Entry(EntryWork),
-    Message(MessageWork),
-    User(UserWork),
-    Search(SearchWork),
-    Room(RoomWork),
-    Group(GroupWork),
+    Entry(ListRequest),
+    Message(MessageRequest),
+    User(UserRequest),
+    Search(SearchRequest),
+    Room(RoomRequest),
+    Group(GroupRequest),
 }
 
 #[derive(Debug)]
@@ -65,7 +65,7 @@ pub(crate) struct HistoryQuery {
     pub(crate) anchor_order_key: Option<u64>,
 }
 
-impl Op {
+impl Operation {
     /// Finds the operation and checks its arguments.
     ///
     /// # Errors
@@ -77,18 +77,18 @@ impl Op {
             "logout" => Self::Logout,
             "renewMediaToken" => Self::RenewMediaToken,
             "renewToken" => Self::RenewToken { token: read::<TokenArgs>(args)?.token },
-            work => Self::Work(Work::decode(work, args, limits)?),
+            work => Self::Request(Request::decode(work, args, limits)?),
         })
     }
 }
 
-impl Work {
+impl Request {
     /// Whether it changes what the store keeps beside messages: of a message that was sent, of a list, of a user.
     pub(crate) fn writes(&self) -> bool {
         match self {
-            Self::Entry(work) => !matches!(work, EntryWork::Query { .. } | EntryWork::List { .. } | EntryWork::Total { .. }),
-            Self::Message(work) => matches!(work, MessageWork::Change { .. } | MessageWork::Receipts { .. }),
-            Self::User(work) => !matches!(work, UserWork::Statuses(_) | UserWork::Following(_)),
+            Self::Entry(work) => !matches!(work, ListRequest::Query { .. } | ListRequest::List { .. } | ListRequest::Total { .. }),
+            Self::Message(work) => matches!(work, MessageRequest::Change { .. } | MessageRequest::Receipts { .. }),
+            Self::User(work) => !matches!(work, UserRequest::Statuses(_) | UserRequest::Following(_)),
             Self::SendMessage { .. } | Self::QueryHistory(_) | Self::QueryUsersInfo { .. } | Self::Search(_) => false,
             Self::Room(work) => work.writes(),
             Self::Group(work) => work.writes(),
@@ -99,8 +99,8 @@ impl Work {
     /// owner's matter, because some are not kept.
     pub(crate) fn keeps_more(&self) -> bool {
         match self {
-            Self::Room(work) => matches!(work, RoomWork::Create { .. }),
-            Self::Group(GroupWork::Create { .. } | GroupWork::Join { .. } | GroupWork::Invite { .. }) => true,
+            Self::Room(work) => matches!(work, RoomRequest::Create { .. }),
+            Self::Group(GroupRequest::Create { .. } | GroupRequest::Join { .. } | GroupRequest::Invite { .. }) => true,
             other => other.writes(),
         }
     }
@@ -108,7 +108,7 @@ impl Work {
     /// Finds the operation and checks its arguments.
     ///
     /// # Errors
-    /// As [`Op::decode`].
+    /// As [`Operation::decode`].
     pub(crate) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Self, Refusal> {
         Ok(match op {
             "sendMessage" => read::<SendArgs>(args)?.check(limits)?,
@@ -118,22 +118,22 @@ impl Work {
                 Self::QueryUsersInfo { users }
             }
             other => {
-                if let Some(room) = RoomWork::decode(other, args, limits)? {
+                if let Some(room) = RoomRequest::decode(other, args, limits)? {
                     return Ok(Self::Room(room));
                 }
-                if let Some(group) = GroupWork::decode(other, args, limits)? {
+                if let Some(group) = GroupRequest::decode(other, args, limits)? {
                     return Ok(Self::Group(group));
                 }
-                if let Some(entry) = EntryWork::decode(other, args, limits)? {
+                if let Some(entry) = ListRequest::decode(other, args, limits)? {
                     return Ok(Self::Entry(entry));
                 }
-                if let Some(message) = MessageWork::decode(other, args, limits)? {
+                if let Some(message) = MessageRequest::decode(other, args, limits)? {
                     return Ok(Self::Message(message));
                 }
-                if let Some(user) = UserWork::decode(other, args, limits)? {
+                if let Some(user) = UserRequest::decode(other, args, limits)? {
                     return Ok(Self::User(user));
                 }
-                if let Some(search) = SearchWork::decode(other, args, limits)? {
+                if let Some(search) = SearchRequest::decode(other, args, limits)? {
                     return Ok(Self::Search(search));
                 }
                 return Err(not_an_operation(other));
@@ -158,9 +158,9 @@ mod tests {
     use crate::model::Body;
     use crate::protocol::code_of;
 
-    fn send(message: serde_json::Value) -> Result<Op, Refusal> {
+    fn send(message: serde_json::Value) -> Result<Operation, Refusal> {
         let args = json!({"message": message, "toConversationID": "bob", "conversationType": 0});
-        Op::decode("sendMessage", &args.to_string(), &Limits::default())
+        Operation::decode("sendMessage", &args.to_string(), &Limits::default())
     }
 
     #[test]
@@ -179,14 +179,14 @@ mod tests {
     #[test]
     fn stray_fields_of_a_message_object_are_tolerated() {
         let op = send(json!({"type": 1, "message": "hi", "reactions": [], "direction": 0, "sentStatus": 2, "orderKey": 12})).unwrap();
-        assert!(matches!(op, Op::Work(Work::SendMessage { draft: Draft { body: Body::Text(text), .. }, .. }) if text == "hi"));
+        assert!(matches!(op, Operation::Request(Request::SendMessage { draft: Draft { body: Body::Text(text), .. }, .. }) if text == "hi"));
     }
 
     #[test]
     fn mentions_are_read_and_by_default_there_are_none() {
         let mentions = |users: serde_json::Value, all: bool| {
             let op = send(json!({"type": 1, "message": "hi", "mentionedUserIDs": users, "isMentionAll": all})).unwrap();
-            let Op::Work(Work::SendMessage { draft, .. }) = op else { panic!("{op:?}") };
+            let Operation::Request(Request::SendMessage { draft, .. }) = op else { panic!("{op:?}") };
             (draft.mentions.users.iter().map(ToString::to_string).collect::<Vec<_>>(), draft.mentions.all)
         };
         assert_eq!(mentions(json!([]), false), (Vec::new(), false));
@@ -197,7 +197,7 @@ mod tests {
     fn list_and_page_limits_hold_at_their_edges() {
         let limits = Limits::default();
         let users = |n: usize| json!((0..n).map(|n| format!("u{n}")).collect::<Vec<_>>());
-        let ok = |op: &str, args: serde_json::Value| Op::decode(op, &args.to_string(), &limits).is_ok();
+        let ok = |op: &str, args: serde_json::Value| Operation::decode(op, &args.to_string(), &limits).is_ok();
         assert!(ok("queryUsersInfo", json!({"userIDs": users(10)})));
         assert!(!ok("queryUsersInfo", json!({"userIDs": users(11)})));
         assert!(ok("inviteUsersIntoGroup", json!({"groupID": "g", "userIDs": users(100)})));

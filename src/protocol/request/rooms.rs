@@ -8,7 +8,7 @@ use super::args::{count, read, room_id, some_users, user_list};
 use crate::model::{AttributeTerms, Attributes, Invalid, Limits, Refusal, RoomChange, RoomId, RoomInfo, UserId};
 
 #[derive(Debug)]
-pub(crate) enum RoomWork {
+pub(crate) enum RoomRequest {
     Create {
         info: RoomInfo,
         start: RoomStart,
@@ -240,7 +240,7 @@ fn change(set: Option<BTreeMap<String, String>>, delete: Option<Vec<String>>, li
     }
 }
 
-impl RoomWork {
+impl RoomRequest {
     /// Whether it makes others hear of something: such operations have a quota.
     pub(crate) fn writes(&self) -> bool {
         matches!(self, Self::ChangeAttributes { .. } | Self::SetMembersAttributes { .. })
@@ -343,7 +343,7 @@ mod tests {
 
     fn code(op: &str, mut args: serde_json::Value) -> u32 {
         args["roomID"] = "r".into();
-        match RoomWork::decode(op, &args.to_string(), &Limits::default()) {
+        match RoomRequest::decode(op, &args.to_string(), &Limits::default()) {
             Ok(work) => work.map_or(1, |_| 0),
             Err(refusal) => code_of(&refusal),
         }

@@ -15,7 +15,7 @@ pub(crate) struct SearchAnchor {
 }
 
 #[derive(Debug)]
-pub(crate) enum SearchWork {
+pub(crate) enum SearchRequest {
     /// Messages of one conversation, or of all.
     Messages { target: Option<Target>, search: Search, ascending: bool, count: usize, after: Option<SearchAnchor> },
     /// Conversations with how many and which messages are found in each.
@@ -64,7 +64,7 @@ impl ConfigArgs {
     }
 }
 
-impl SearchWork {
+impl SearchRequest {
     /// `None`: no search.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         if !matches!(op, "searchLocalMessages" | "searchGlobalLocalMessages" | "searchLocalConversations") {
@@ -119,7 +119,7 @@ mod tests {
         let limits = Limits::default();
         let ok = |op: &str, config: serde_json::Value| {
             let args = json!({"conversationID": "bob", "conversationType": 0, "config": config});
-            SearchWork::decode(op, &args.to_string(), &limits).is_ok()
+            SearchRequest::decode(op, &args.to_string(), &limits).is_ok()
         };
         let search = "searchGlobalLocalMessages";
         assert!(ok(search, json!({"keywords": ["x"], "count": 100})) && !ok(search, json!({"keywords": ["x"], "count": 101})));
@@ -131,6 +131,6 @@ mod tests {
             |all: i64, each: i64| ok("searchLocalConversations", json!({"totalConversationCount": all, "conversationMessageCount": each}));
         assert!(conversations(100, 100) && !conversations(101, 1) && !conversations(1, 0));
         let room = json!({"conversationID": "r", "conversationType": 1, "config": {"count": 1}});
-        assert!(SearchWork::decode("searchLocalMessages", &room.to_string(), &limits).is_err());
+        assert!(SearchRequest::decode("searchLocalMessages", &room.to_string(), &limits).is_err());
     }
 }

@@ -6,7 +6,7 @@ use super::args::{read, user_list};
 use crate::model::{Invalid, Limits, Refusal, UserId, UserProfile};
 
 #[derive(Debug)]
-pub(crate) enum UserWork {
+pub(crate) enum UserRequest {
     Name(String),
     AvatarUrl(String),
     ExtendedData(String),
@@ -48,7 +48,7 @@ fn given(field: &str, value: Option<String>, bytes_max: usize) -> Result<String,
     if value.len() > bytes_max { Err(Invalid::too_long(field, value.len(), bytes_max)) } else { Ok(value) }
 }
 
-impl UserWork {
+impl UserRequest {
     /// `None`: no operation on users.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         let profile = || read::<ProfileArgs>(args);
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn every_limit_holds_at_its_edge() {
         let limits = Limits::default();
-        let ok = |op: &str, args: serde_json::Value| UserWork::decode(op, &args.to_string(), &limits).is_ok();
+        let ok = |op: &str, args: serde_json::Value| UserRequest::decode(op, &args.to_string(), &limits).is_ok();
         assert!(ok("updateUserName", json!({"userName": "n".repeat(256)})) && !ok("updateUserName", json!({"userName": "n".repeat(257)})));
         assert!(ok("updateUserAvatarUrl", json!({"userAvatarUrl": "n".repeat(500)})));
         assert!(!ok("updateUserAvatarUrl", json!({"userAvatarUrl": "n".repeat(501)})));

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Book, Entry, Title};
+use super::{ConversationList, Entry, Title};
 use crate::model::{Conversation, Limits, Message, UserId};
 use crate::store::{Anchor, EntryRecord, Page, Store, StoreError};
 
@@ -11,7 +11,7 @@ use crate::store::{Anchor, EntryRecord, Page, Store, StoreError};
 const PAGE: usize = 256;
 
 /// The whole list, the newest `limits.conversations_max` of it and what is pinned.
-pub(crate) fn load(store: &dyn Store, me: &UserId, limits: &Limits) -> Result<Book, StoreError> {
+pub(crate) fn load(store: &dyn Store, me: &UserId, limits: &Limits) -> Result<ConversationList, StoreError> {
     let mut conversations: Vec<Conversation> = store.peers_of(me)?.iter().map(|peer| Conversation::peer(me, peer)).collect();
     conversations.extend(store.groups_of(me)?.into_iter().map(Conversation::Group));
     conversations.extend(store.former_groups_of(me)?.into_iter().map(|(group, _)| Conversation::Group(group)));
@@ -27,11 +27,11 @@ pub(crate) fn load(store: &dyn Store, me: &UserId, limits: &Limits) -> Result<Bo
     let mut entries = HashMap::new();
     for (_, _, conversation, record) in places {
         if let Some(mut entry) = load_with(store, me, &conversation, record, limits)? {
-            entry.told = entry.is_listed();
+            entry.known_to_clients = entry.is_listed();
             entries.insert(conversation, entry);
         }
     }
-    Ok(Book::new(entries))
+    Ok(ConversationList::new(entries))
 }
 
 /// One conversation; none when the user has no part in it.
@@ -64,7 +64,7 @@ fn load_with(
             tail_commit: 0,
             unread: 0,
             mentions: VecDeque::new(),
-            told: false,
+            known_to_clients: false,
         }));
     };
     let tail_seq = end_seq.map_or(tail.seq, |end| end.min(tail.seq));
@@ -78,7 +78,7 @@ fn load_with(
         tail_commit: tail.commit,
         unread: 0,
         mentions: VecDeque::new(),
-        told: false,
+        known_to_clients: false,
     };
     if tail_seq < tail.seq {
         entry.tail_order_key = store.message(conversation, tail_seq)?.map_or(0, |message| message.order_key);
@@ -164,12 +164,12 @@ pub(crate) fn last_message(
 }
 
 /// From which seq on a user may read a conversation, and whether single messages are hidden from it.
-pub(crate) struct Sight {
+pub(crate) struct Visibility {
     pub(crate) first_seq: u64,
     pub(crate) deletes: bool,
 }
 
-impl Sight {
+impl Visibility {
     /// One message, if it is kept and this user sees it.
     pub(crate) fn message(
         &self,
@@ -188,12 +188,12 @@ impl Sight {
 }
 
 /// What a user may read of a conversation, besides what its owner says of membership.
-pub(crate) fn sight(store: &dyn Store, me: &UserId, conversation: &Conversation, first_seq: u64) -> Result<Sight, StoreError> {
+pub(crate) fn visibility(store: &dyn Store, me: &UserId, conversation: &Conversation, first_seq: u64) -> Result<Visibility, StoreError> {
     if matches!(conversation, Conversation::Room(..)) {
-        return Ok(Sight { first_seq, deletes: false });
+        return Ok(Visibility { first_seq, deletes: false });
     }
     let record = store.entry(me, conversation)?;
-    Ok(Sight { first_seq: first_seq.max(record.cleared_seq + 1), deletes: record.deletes })
+    Ok(Visibility { first_seq: first_seq.max(record.cleared_seq + 1), deletes: record.deletes })
 }
 
 /// Whether a user may read a message by what the store knows: for copies of what was combined.

@@ -61,7 +61,7 @@ pub(crate) struct Entry {
     pub(crate) unread: u64,
     pub(crate) mentions: VecDeque<Mentioned>,
     /// The clients know it.
-    pub(crate) told: bool,
+    pub(crate) known_to_clients: bool,
 }
 
 impl Entry {
@@ -114,17 +114,17 @@ pub(crate) struct Change {
 
 /// The list.
 #[derive(Debug, Default)]
-pub(crate) struct Book {
+pub(crate) struct ConversationList {
     entries: HashMap<Conversation, Entry>,
     /// What the clients do not know yet.
-    dirty: Vec<Change>,
+    pending: Vec<Change>,
     /// The total the clients were told.
-    pub(crate) told_total: Option<u64>,
+    pub(crate) announced_total: Option<u64>,
 }
 
-impl Book {
+impl ConversationList {
     pub(crate) fn new(entries: HashMap<Conversation, Entry>) -> Self {
-        Self { entries, dirty: Vec::new(), told_total: None }
+        Self { entries, pending: Vec::new(), announced_total: None }
     }
 
     pub(crate) fn get(&self, conversation: &Conversation) -> Option<&Entry> {
@@ -137,9 +137,9 @@ impl Book {
 
     /// Replaces what is known of a conversation; what the clients were told of it stays.
     pub(crate) fn put(&mut self, conversation: Conversation, entry: Option<Entry>) {
-        let told = self.get(&conversation).is_some_and(|entry| entry.told);
+        let known_to_clients = self.get(&conversation).is_some_and(|entry| entry.known_to_clients);
         match entry {
-            Some(entry) => drop(self.entries.insert(conversation, Entry { told, ..entry })),
+            Some(entry) => drop(self.entries.insert(conversation, Entry { known_to_clients, ..entry })),
             None => drop(self.entries.remove(&conversation)),
         }
     }
@@ -192,28 +192,28 @@ impl Book {
     }
 
     fn change(&mut self, conversation: &Conversation, event: EntryEvent, last: Option<Arc<Message>>) {
-        match self.dirty.iter_mut().find(|change| change.conversation == *conversation) {
+        match self.pending.iter_mut().find(|change| change.conversation == *conversation) {
             Some(before) => {
                 if event == EntryEvent::Disabled {
                     before.event = event;
                 }
                 before.last = last;
             }
-            None => self.dirty.push(Change { conversation: conversation.clone(), event, last }),
+            None => self.pending.push(Change { conversation: conversation.clone(), event, last }),
         }
     }
 
-    pub(crate) fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty() || self.told_total != Some(self.total())
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.is_empty() || self.announced_total != Some(self.total())
     }
 
     /// What the clients do not know yet; from now on they do.
-    pub(crate) fn take_dirty(&mut self) -> Vec<Change> {
-        let mut taken = std::mem::take(&mut self.dirty);
+    pub(crate) fn take_pending(&mut self) -> Vec<Change> {
+        let mut taken = std::mem::take(&mut self.pending);
         taken.retain_mut(|Change { conversation, event, .. }| {
             let Some(entry) = self.entries.get_mut(conversation) else { return false };
             let is_listed = entry.is_listed();
-            let was_told = std::mem::replace(&mut entry.told, is_listed);
+            let was_told = std::mem::replace(&mut entry.known_to_clients, is_listed);
             if *event == EntryEvent::Updated && !was_told {
                 *event = EntryEvent::Added;
             }
@@ -303,7 +303,7 @@ mod tests {
             tail_commit: 0,
             unread: 0,
             mentions: VecDeque::new(),
-            told: true,
+            known_to_clients: true,
         }
     }
 
@@ -326,62 +326,62 @@ mod tests {
     }
 
     /// What the clients did not know.
-    fn dirty(book: &mut Book) -> Vec<(Conversation, EntryEvent)> {
-        book.take_dirty().into_iter().map(|change| (change.conversation, change.event)).collect()
+    fn pending(list: &mut ConversationList) -> Vec<(Conversation, EntryEvent)> {
+        list.take_pending().into_iter().map(|change| (change.conversation, change.event)).collect()
     }
 
-    fn book(tails: &[u64]) -> Book {
-        Book::new((0..).zip(tails).map(|(n, tail)| (group(n), entry(*tail))).collect())
+    fn list(tails: &[u64]) -> ConversationList {
+        ConversationList::new((0..).zip(tails).map(|(n, tail)| (group(n), entry(*tail))).collect())
     }
 
     #[test]
     fn others_messages_count_once_and_own_never_and_muted_ones_not_in_the_total() {
-        let mut book = book(&[1, 1]);
+        let mut list = list(&[1, 1]);
         for (n, seq, from) in [(0, 2, "bob"), (0, 2, "bob"), (0, 3, "me"), (1, 2, "bob")] {
-            assert!(book.note(&message(n, seq, from, &[]), &me(), 99));
+            assert!(list.note(&message(n, seq, from, &[]), &me(), 99));
         }
-        assert!(!book.note(&message(7, 1, "bob", &[]), &me(), 99), "an unknown conversation");
-        assert_eq!((book.get(&group(0)).unwrap().unread, book.total()), (1, 2));
-        book.get_mut(&group(1)).unwrap().record.muted = true;
-        assert_eq!((book.get(&group(1)).unwrap().unread, book.total()), (1, 1));
-        let mut taken = dirty(&mut book);
+        assert!(!list.note(&message(7, 1, "bob", &[]), &me(), 99), "an unknown conversation");
+        assert_eq!((list.get(&group(0)).unwrap().unread, list.total()), (1, 2));
+        list.get_mut(&group(1)).unwrap().record.muted = true;
+        assert_eq!((list.get(&group(1)).unwrap().unread, list.total()), (1, 1));
+        let mut taken = pending(&mut list);
         taken.sort_by_key(|(conversation, _)| named(&me(), conversation).1.to_owned());
         assert_eq!(taken, [(group(0), EntryEvent::Updated), (group(1), EntryEvent::Updated)]);
-        assert!((4..200).all(|seq| book.note(&message(0, seq, "bob", &[]), &me(), 99)));
-        assert_eq!(book.get(&group(0)).unwrap().unread, 99, "counts go no higher");
+        assert!((4..200).all(|seq| list.note(&message(0, seq, "bob", &[]), &me(), 99)));
+        assert_eq!(list.get(&group(0)).unwrap().unread, 99, "counts go no higher");
     }
 
     #[test]
     fn mentions_are_listed_until_read_and_an_entry_taken_off_comes_back_with_what_is_new() {
-        let mut book = book(&[1]);
-        book.note(&message(0, 2, "bob", &["me"]), &me(), 99);
-        book.note(&message(0, 3, "me", &["me"]), &me(), 99);
-        assert_eq!(book.get(&group(0)).unwrap().mentions.len(), 1, "nobody names itself");
-        let entry = book.get_mut(&group(0)).unwrap();
+        let mut list = list(&[1]);
+        list.note(&message(0, 2, "bob", &["me"]), &me(), 99);
+        list.note(&message(0, 3, "me", &["me"]), &me(), 99);
+        assert_eq!(list.get(&group(0)).unwrap().mentions.len(), 1, "nobody names itself");
+        let entry = list.get_mut(&group(0)).unwrap();
         (entry.unread, entry.record.read_seq) = (0, entry.tail_seq);
         entry.mentions.clear();
         entry.record.hidden_seq = entry.tail_seq;
-        entry.told = false;
-        assert!(!book.get(&group(0)).unwrap().is_listed());
-        book.take_dirty();
-        book.note(&message(0, 4, "bob", &[]), &me(), 99);
-        let entry = book.get(&group(0)).unwrap();
+        entry.known_to_clients = false;
+        assert!(!list.get(&group(0)).unwrap().is_listed());
+        list.take_pending();
+        list.note(&message(0, 4, "bob", &[]), &me(), 99);
+        let entry = list.get(&group(0)).unwrap();
         assert!(entry.is_listed());
         assert_eq!((entry.unread, entry.mentions.len()), (1, 0));
-        assert_eq!(dirty(&mut book), [(group(0), EntryEvent::Added)]);
+        assert_eq!(pending(&mut list), [(group(0), EntryEvent::Added)]);
     }
 
     #[test]
     fn pages_of_any_size_give_the_same_list_pinned_first() {
-        let mut book = book(&[5, 3, 9, 9, 1, 7]);
-        book.get_mut(&group(4)).unwrap().record.pinned_ms = 1;
-        let whole: Vec<Conversation> = book.page(100, None, &me(), &EntryFilter::default()).into_iter().cloned().collect();
+        let mut list = list(&[5, 3, 9, 9, 1, 7]);
+        list.get_mut(&group(4)).unwrap().record.pinned_ms = 1;
+        let whole: Vec<Conversation> = list.page(100, None, &me(), &EntryFilter::default()).into_iter().cloned().collect();
         assert_eq!(whole, [4, 2, 3, 5, 0, 1].map(group));
         for size in 1..7 {
             let (mut pages, mut after) = (Vec::new(), None);
             loop {
                 let page: Vec<Conversation> =
-                    book.page(size, after.as_ref(), &me(), &EntryFilter::default()).into_iter().cloned().collect();
+                    list.page(size, after.as_ref(), &me(), &EntryFilter::default()).into_iter().cloned().collect();
                 let Some(last) = page.last() else { break };
                 let target = Some(Target::Group(GroupId::trusted(named(&me(), last).1)));
                 after = Some(EntryAnchor { target, pinned: false, order_key: None });
@@ -391,9 +391,9 @@ mod tests {
         }
         // An anchor that left the list meanwhile: its place decides.
         let gone = EntryAnchor { target: Some(Target::Group(GroupId::trusted("x"))), pinned: false, order_key: Some(70) };
-        assert_eq!(book.page(1, Some(&gone), &me(), &EntryFilter::default()), [&group(0)]);
-        let filtered = |filter: EntryFilter| book.page(9, None, &me(), &filter).len();
-        assert_eq!(book.page(9, None, &me(), &EntryFilter { pinned: Some(true), ..EntryFilter::default() }), [&group(4)]);
+        assert_eq!(list.page(1, Some(&gone), &me(), &EntryFilter::default()), [&group(0)]);
+        let filtered = |filter: EntryFilter| list.page(9, None, &me(), &filter).len();
+        assert_eq!(list.page(9, None, &me(), &EntryFilter { pinned: Some(true), ..EntryFilter::default() }), [&group(4)]);
         assert_eq!(filtered(EntryFilter { pinned: Some(false), ..EntryFilter::default() }), whole.len() - 1);
         assert_eq!(filtered(EntryFilter { kinds: vec![0], ..EntryFilter::default() }), 0);
         assert_eq!(filtered(EntryFilter { marks: vec![7], ..EntryFilter::default() }), 0);

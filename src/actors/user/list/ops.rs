@@ -3,39 +3,40 @@
 //! Each change is a record in the store before anyone is told; until then the actor takes no other message. The
 //! user's other devices hear of it by the same events.
 
+use crate::actors::connection::ConnectionId;
 use actix::prelude::*;
 use serde_json::json;
 
 use super::load::load_entry;
-use super::sync::{Shown, show};
-use super::{Book, EntryEvent, conversation_of, named};
+use super::sync::{RenderedEntry, show};
+use super::{ConversationList, EntryEvent, conversation_of, named};
 use crate::actors::conversation::publish::order_key_at;
-use crate::actors::runtime::registry::Held;
+use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::actors::user::User;
 use crate::actors::view::find;
-use crate::actors::view::message::Dresser;
+use crate::actors::view::message::ViewBuilder;
 use crate::model::{Body, Conversation, Invalid, Refusal, Target};
-use crate::protocol::{Dress, EntryWork, MessageHandle, Variant, encode_dressed, encode_event};
+use crate::protocol::{ClientLevel, ListRequest, MessageHandle, MessageView, encode_event, encode_view};
 use crate::store::{EntryRecord, RowWrite};
 
 /// An operation on the list; the answer is JSON.
-pub(crate) struct AskList {
-    pub(crate) work: EntryWork,
-    pub(crate) variant: Variant,
+pub(crate) struct OnList {
+    pub(crate) work: ListRequest,
+    pub(crate) level: ClientLevel,
     /// The session that asks.
-    pub(crate) number: u64,
+    pub(crate) connection_id: ConnectionId,
     pub(crate) reply: Reply<String>,
 }
 
 /// Who asks, and how it reads.
-struct Asker {
-    variant: Variant,
-    number: u64,
+struct Caller {
+    level: ClientLevel,
+    connection_id: ConnectionId,
     reply: Reply<String>,
 }
 
-impl EntryWork {
+impl ListRequest {
     fn target(&self) -> Option<&Target> {
         match self {
             Self::Query { target }
@@ -51,26 +52,26 @@ impl EntryWork {
     }
 }
 
-impl Handler<Held<AskList>> for User {
+impl Handler<Leased<OnList>> for User {
     type Result = ();
 
-    fn handle(&mut self, held: Held<AskList>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<OnList>, ctx: &mut Context<Self>) {
         self.asked = true;
-        let AskList { work, variant, number, reply } = held.open();
-        let asker = Asker { variant, number, reply };
+        let OnList { work, level, connection_id, reply } = leased.open();
+        let caller = Caller { level, connection_id, reply };
         if self.sessions.is_empty() {
             // Nobody tells an offline user anything: read anew each time the host asks.
-            self.book = None;
+            self.list = None;
         }
         self.with_latest(ctx, move |user, ctx| {
             let Some(conversation) = work.target().map(|target| conversation_of(&user.id, target)) else {
-                return user.carry_out(work, None, asker, ctx);
+                return user.carry_out(work, None, caller, ctx);
             };
             match conversation {
-                Some(conversation) if user.book.as_ref().is_some_and(|book| book.get(&conversation).is_none()) => {
-                    user.fetch_entry(conversation, work, asker, ctx);
+                Some(conversation) if user.list.as_ref().is_some_and(|list| list.get(&conversation).is_none()) => {
+                    user.fetch_entry(conversation, work, caller, ctx);
                 }
-                conversation => user.carry_out(work, conversation, asker, ctx),
+                conversation => user.carry_out(work, conversation, caller, ctx),
             }
         });
     }
@@ -82,109 +83,109 @@ fn unread_list() -> Refusal {
 
 impl User {
     /// A conversation that is not in the book: it began a moment ago, or long ago and was left out.
-    fn fetch_entry(&mut self, conversation: Conversation, work: EntryWork, asker: Asker, ctx: &mut Context<Self>) {
-        let (archive, me, limits) = (self.core.archive.clone(), self.id.clone(), self.core.config().limits.clone());
+    fn fetch_entry(&mut self, conversation: Conversation, work: ListRequest, caller: Caller, ctx: &mut Context<Self>) {
+        let (archive, me, limits) = (self.context.archive.clone(), self.id.clone(), self.context.config().limits.clone());
         let wanted = conversation.clone();
         let read = async move { archive.read(move |store| load_entry(store, &me, &wanted, &limits)).await };
         ctx.wait(read.into_actor(self).map(move |entry, user, ctx| match entry {
             Ok(entry) => {
-                if let Some(book) = &mut user.book
+                if let Some(list) = &mut user.list
                     && let Some(entry) = entry.filter(|entry| entry.tail_seq > 0 || matches!(conversation, Conversation::Group(_)))
                 {
-                    book.put(conversation.clone(), Some(entry));
+                    list.put(conversation.clone(), Some(entry));
                 }
-                user.carry_out(work, Some(conversation), asker, ctx);
+                user.carry_out(work, Some(conversation), caller, ctx);
             }
-            Err(refusal) => answer(asker.reply, Err(refusal)),
+            Err(refusal) => answer(caller.reply, Err(refusal)),
         }));
     }
 
-    fn carry_out(&mut self, work: EntryWork, conversation: Option<Conversation>, asker: Asker, ctx: &mut Context<Self>) {
-        let Some(book) = &self.book else { return answer(asker.reply, Err(unread_list())) };
+    fn carry_out(&mut self, work: ListRequest, conversation: Option<Conversation>, caller: Caller, ctx: &mut Context<Self>) {
+        let Some(list) = &self.list else { return answer(caller.reply, Err(unread_list())) };
         let Some(conversation) = conversation else {
             return match work {
-                EntryWork::List { count, after, filter } => {
-                    let page = book.page(count, after.as_ref(), &self.id, &filter);
-                    let entries = page.into_iter().filter_map(|one| Some((one.clone(), book.get(one)?.clone()))).collect();
-                    self.answer_list(entries, asker, ctx);
+                ListRequest::List { count, after, filter } => {
+                    let page = list.page(count, after.as_ref(), &self.id, &filter);
+                    let entries = page.into_iter().filter_map(|one| Some((one.clone(), list.get(one)?.clone()))).collect();
+                    self.answer_list(entries, caller, ctx);
                 }
-                EntryWork::Total { filter } => {
-                    answer(asker.reply, Ok(json!({"unreadMessageCount": book.total_of(&filter)}).to_string()));
+                ListRequest::Total { filter } => {
+                    answer(caller.reply, Ok(json!({"unreadMessageCount": list.total_of(&filter)}).to_string()));
                 }
-                EntryWork::Mark { mark, set, targets } => self.mark(mark, set, &targets, asker, ctx),
-                EntryWork::HideAll => self.hide_all(asker, ctx),
-                EntryWork::ReadAll => self.read_all(asker, ctx),
-                _ => self.clear_all(asker, ctx),
+                ListRequest::Mark { mark, set, targets } => self.mark(mark, set, &targets, caller, ctx),
+                ListRequest::HideAll => self.hide_all(caller, ctx),
+                ListRequest::ReadAll => self.read_all(caller, ctx),
+                _ => self.clear_all(caller, ctx),
             };
         };
         let (kind, id) = named(&self.id, &conversation);
         let missing = Refusal::ConversationMissing(id.to_owned());
         let done = json!({"conversationID": id, "conversationType": kind}).to_string();
-        let known = book.get(&conversation).cloned();
+        let known = list.get(&conversation).cloned();
         // A conversation that is off the list, or has no message yet, can be muted and cleared all the same.
-        let off_list_too = matches!(work, EntryWork::Mute { .. } | EntryWork::Clear { .. } | EntryWork::Delete { .. });
+        let off_list_too = matches!(work, ListRequest::Mute { .. } | ListRequest::Clear { .. } | ListRequest::Delete { .. });
         let Some(entry) = known.filter(|entry| off_list_too || entry.is_listed()) else {
-            return answer(asker.reply, Err(missing));
+            return answer(caller.reply, Err(missing));
         };
-        let now_ms = self.core.clock.wall_ms();
+        let now_ms = self.context.clock.wall_ms();
         let mut record = entry.record.clone();
         match work {
-            EntryWork::Query { .. } => self.answer_one((conversation, entry), asker, ctx),
-            EntryWork::Pin { pinned, .. } => {
-                let pinned_max = self.core.config().limits.pinned_conversations_max;
-                if pinned && !entry.is_pinned() && book.pinned_count() >= pinned_max {
-                    return answer(asker.reply, Err(Refusal::TooManyPinned { pinned_max }));
+            ListRequest::Query { .. } => self.answer_one((conversation, entry), caller, ctx),
+            ListRequest::Pin { pinned, .. } => {
+                let pinned_max = self.context.config().limits.pinned_conversations_max;
+                if pinned && !entry.is_pinned() && list.pinned_count() >= pinned_max {
+                    return answer(caller.reply, Err(Refusal::TooManyPinned { pinned_max }));
                 }
                 record.pinned_ms = if pinned { now_ms.max(1) } else { 0 };
                 record.order_key_min = order_key_at(now_ms).max(entry.order_key() + 1);
-                self.change(conversation, record, done, asker, ctx, |_, _| {});
+                self.change(conversation, record, done, caller, ctx, |_, _| {});
             }
-            EntryWork::Mute { muted, .. } => {
+            ListRequest::Mute { muted, .. } => {
                 record.muted = muted;
-                self.change(conversation, record, done, asker, ctx, |_, _| {});
+                self.change(conversation, record, done, caller, ctx, |_, _| {});
             }
-            EntryWork::Read { .. } => {
+            ListRequest::Read { .. } => {
                 record.read_seq = entry.tail_seq;
-                self.change(conversation, record, done, asker, ctx, read);
+                self.change(conversation, record, done, caller, ctx, read);
             }
-            EntryWork::Clear { .. } => {
+            ListRequest::Clear { .. } => {
                 record.cleared_seq = entry.tail_seq;
                 record.read_seq = entry.tail_seq;
-                self.tell_deleted(&conversation, 1, asker.number);
-                self.change(conversation, record, done, asker, ctx, read);
+                self.tell_deleted(&conversation, 1, caller.connection_id);
+                self.change(conversation, record, done, caller, ctx, read);
             }
-            EntryWork::Hide { .. } => {
+            ListRequest::Hide { .. } => {
                 record.hidden_seq = entry.tail_seq;
                 record.read_seq = entry.tail_seq;
-                let shown = Shown { conversation: conversation.clone(), entry, last: None };
-                let (me, number) = (self.id.clone(), asker.number);
-                self.commit_records(vec![(conversation, record)], asker, ctx, move |user, asker, ctx| {
-                    if let Some(book) = &mut user.book {
-                        take_off(book, &shown.conversation);
+                let shown = RenderedEntry { conversation: conversation.clone(), entry, last: None };
+                let (me, connection_id) = (self.id.clone(), caller.connection_id);
+                self.commit_records(vec![(conversation, record)], caller, ctx, move |user, caller, ctx| {
+                    if let Some(list) = &mut user.list {
+                        take_off(list, &shown.conversation);
                     }
-                    user.tell_sessions(&[number], |variant| {
-                        let info = format!("{{\"event\":{},\"conversation\":{}}}", EntryEvent::Deleted as u8, shown.wire(&me, variant));
+                    user.tell_sessions(&[connection_id], |level| {
+                        let info = format!("{{\"event\":{},\"conversation\":{}}}", EntryEvent::Deleted as u8, shown.wire(&me, level));
                         vec![format!("{{\"event\":\"conversationChanged\",\"data\":{{\"infoList\":[{info}]}}}}").into()]
                     });
                     user.schedule_flush(ctx);
-                    answer(asker.reply, Ok(done));
+                    answer(caller.reply, Ok(done));
                 });
             }
-            EntryWork::ReceiptUpToNow { .. } => {
+            ListRequest::ReceiptUpToNow { .. } => {
                 record.receipt_seq = entry.tail_seq;
-                self.confirm_all(conversation, record, done, asker, ctx);
+                self.confirm_all(conversation, record, done, caller, ctx);
             }
-            EntryWork::Delete { messages, .. } => {
+            ListRequest::Delete { messages, .. } => {
                 record.deletes = true;
-                self.delete_messages(conversation, record, messages, entry.first_seq, done, asker, ctx);
+                self.delete_messages(conversation, record, messages, entry.first_seq, done, caller, ctx);
             }
-            EntryWork::List { .. }
-            | EntryWork::Total { .. }
-            | EntryWork::HideAll
-            | EntryWork::ReadAll
-            | EntryWork::ClearAll
-            | EntryWork::Mark { .. } => {
-                answer(asker.reply, Err(missing));
+            ListRequest::List { .. }
+            | ListRequest::Total { .. }
+            | ListRequest::HideAll
+            | ListRequest::ReadAll
+            | ListRequest::ClearAll
+            | ListRequest::Mark { .. } => {
+                answer(caller.reply, Err(missing));
             }
         }
     }
@@ -195,17 +196,17 @@ impl User {
         conversation: Conversation,
         record: EntryRecord,
         done: String,
-        asker: Asker,
+        caller: Caller,
         ctx: &mut Context<Self>,
-        also: impl FnOnce(&mut Book, &Conversation) + 'static,
+        also: impl FnOnce(&mut ConversationList, &Conversation) + 'static,
     ) {
-        self.commit_records(vec![(conversation.clone(), record)], asker, ctx, move |user, asker, ctx| {
-            if let Some(book) = &mut user.book {
-                also(book, &conversation);
-                book.changed(&conversation, EntryEvent::Updated);
+        self.commit_records(vec![(conversation.clone(), record)], caller, ctx, move |user, caller, ctx| {
+            if let Some(list) = &mut user.list {
+                also(list, &conversation);
+                list.changed(&conversation, EntryEvent::Updated);
             }
             user.schedule_flush(ctx);
-            answer(asker.reply, Ok(done));
+            answer(caller.reply, Ok(done));
         });
     }
 
@@ -213,29 +214,29 @@ impl User {
     fn commit_records(
         &mut self,
         records: Vec<(Conversation, EntryRecord)>,
-        asker: Asker,
+        caller: Caller,
         ctx: &mut Context<Self>,
-        then: impl FnOnce(&mut Self, Asker, &mut Context<Self>) + 'static,
+        then: impl FnOnce(&mut Self, Caller, &mut Context<Self>) + 'static,
     ) {
         let rows = records.iter().map(|(conversation, record)| RowWrite::PutEntry(self.id.clone(), conversation.clone(), record.clone()));
-        let (archive, rows) = (self.core.archive.clone(), rows.collect::<Vec<_>>());
+        let (archive, rows) = (self.context.archive.clone(), rows.collect::<Vec<_>>());
         let keep = async move { if rows.is_empty() { Ok(()) } else { archive.apply(rows).await } };
         ctx.wait(keep.into_actor(self).map(move |kept, user, ctx| match kept {
             Ok(()) => {
                 for (conversation, record) in records {
-                    if let Some(entry) = user.book.as_mut().and_then(|book| book.get_mut(&conversation)) {
+                    if let Some(entry) = user.list.as_mut().and_then(|list| list.get_mut(&conversation)) {
                         entry.record = record;
                     }
                 }
-                then(user, asker, ctx);
+                then(user, caller, ctx);
             }
-            Err(refusal) => answer(asker.reply, Err(refusal)),
+            Err(refusal) => answer(caller.reply, Err(refusal)),
         }));
     }
 
     /// The records of every conversation that `wanted` picks, changed.
     fn records(&self, wanted: impl Fn(&super::Entry) -> bool, change: impl Fn(&mut EntryRecord, u64)) -> Vec<(Conversation, EntryRecord)> {
-        let entries = self.book.iter().flat_map(Book::conversations).filter(|(_, entry)| wanted(entry));
+        let entries = self.list.iter().flat_map(ConversationList::conversations).filter(|(_, entry)| wanted(entry));
         let changed = entries.map(|(conversation, entry)| {
             let mut record = entry.record.clone();
             change(&mut record, entry.tail_seq);
@@ -245,14 +246,14 @@ impl User {
     }
 
     /// Marks conversations, or takes the mark off; names those of which it was not possible. Source: spec 3.5, setConversationMark.
-    fn mark(&mut self, mark: u32, set: bool, targets: &[Target], asker: Asker, ctx: &mut Context<Self>) {
-        let Some(book) = &self.book else { return answer(asker.reply, Err(unread_list())) };
-        let limits = &self.core.config().limits;
-        let mut free = limits.marked_conversations_max.saturating_sub(book.marked_count(mark));
+    fn mark(&mut self, mark: u32, set: bool, targets: &[Target], caller: Caller, ctx: &mut Context<Self>) {
+        let Some(list) = &self.list else { return answer(caller.reply, Err(unread_list())) };
+        let limits = &self.context.config().limits;
+        let mut free = limits.marked_conversations_max.saturating_sub(list.marked_count(mark));
         let (mut records, mut failed) = (Vec::new(), Vec::new());
         for target in targets {
             let conversation = conversation_of(&self.id, target);
-            let entry = conversation.as_ref().and_then(|conversation| book.get(conversation)).filter(|entry| entry.is_listed());
+            let entry = conversation.as_ref().and_then(|conversation| list.get(conversation)).filter(|entry| entry.is_listed());
             let (Some(conversation), Some(entry)) = (conversation, entry) else {
                 failed.push(target);
                 continue;
@@ -278,52 +279,52 @@ impl User {
             failed.iter().map(|target| json!({"conversationID": target.id(), "conversationType": target.kind().number()})).collect();
         let done = json!({"failedConversationInfos": failed}).to_string();
         let changed: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
-        self.commit_records(records, asker, ctx, move |user, asker, ctx| {
-            if let Some(book) = &mut user.book {
-                changed.iter().for_each(|conversation| book.changed(conversation, EntryEvent::Updated));
+        self.commit_records(records, caller, ctx, move |user, caller, ctx| {
+            if let Some(list) = &mut user.list {
+                changed.iter().for_each(|conversation| list.changed(conversation, EntryEvent::Updated));
             }
             user.schedule_flush(ctx);
-            answer(asker.reply, Ok(done));
+            answer(caller.reply, Ok(done));
         });
     }
 
-    fn hide_all(&mut self, asker: Asker, ctx: &mut Context<Self>) {
+    fn hide_all(&mut self, caller: Caller, ctx: &mut Context<Self>) {
         let records = self.records(super::Entry::is_listed, |record, tail| {
             record.hidden_seq = tail;
             record.read_seq = tail;
         });
         let gone: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
-        self.commit_records(records, asker, ctx, move |user, asker, ctx| {
-            if let Some(book) = &mut user.book {
-                gone.iter().for_each(|conversation| take_off(book, conversation));
+        self.commit_records(records, caller, ctx, move |user, caller, ctx| {
+            if let Some(list) = &mut user.list {
+                gone.iter().for_each(|conversation| take_off(list, conversation));
             }
             let frame = encode_event("conversationsAllDeleted", &json!({"count": gone.len()}));
-            user.tell_sessions(&[asker.number], |_| vec![frame.clone()]);
+            user.tell_sessions(&[caller.connection_id], |_| vec![frame.clone()]);
             user.schedule_flush(ctx);
-            answer(asker.reply, Ok("{}".into()));
+            answer(caller.reply, Ok("{}".into()));
         });
     }
 
-    fn read_all(&mut self, asker: Asker, ctx: &mut Context<Self>) {
+    fn read_all(&mut self, caller: Caller, ctx: &mut Context<Self>) {
         let records = self.records(|entry| entry.unread > 0 || !entry.mentions.is_empty(), |record, tail| record.read_seq = tail);
         let cleared: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
-        self.commit_records(records, asker, ctx, move |user, asker, ctx| {
+        self.commit_records(records, caller, ctx, move |user, caller, ctx| {
             user.note_read(&cleared);
             user.schedule_flush(ctx);
-            answer(asker.reply, Ok("{}".into()));
+            answer(caller.reply, Ok("{}".into()));
         });
     }
 
     /// The list shows that these were read.
     fn note_read(&mut self, conversations: &[Conversation]) {
-        let Some(book) = &mut self.book else { return };
+        let Some(list) = &mut self.list else { return };
         for conversation in conversations {
-            read(book, conversation);
-            book.changed(conversation, EntryEvent::Updated);
+            read(list, conversation);
+            list.changed(conversation, EntryEvent::Updated);
         }
     }
 
-    fn clear_all(&mut self, asker: Asker, ctx: &mut Context<Self>) {
+    fn clear_all(&mut self, caller: Caller, ctx: &mut Context<Self>) {
         let records = self.records(
             |entry| entry.tail_seq > 0,
             |record, tail| {
@@ -332,20 +333,20 @@ impl User {
             },
         );
         let cleared: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
-        self.commit_records(records, asker, ctx, move |user, asker, ctx| {
+        self.commit_records(records, caller, ctx, move |user, caller, ctx| {
             user.note_read(&cleared);
             let data = json!({
                 "conversationID": "", "conversationType": -1, "isDeleteConversationAllMessage": false, "messageDeleteType": 2,
                 "messageList": [],
             });
             let frame = encode_event("messageDeleted", &data);
-            user.tell_sessions(&[asker.number], |_| vec![frame.clone()]);
+            user.tell_sessions(&[caller.connection_id], |_| vec![frame.clone()]);
             user.schedule_flush(ctx);
-            answer(asker.reply, Ok("{}".into()));
+            answer(caller.reply, Ok("{}".into()));
         });
     }
 
-    fn tell_deleted(&self, conversation: &Conversation, delete_type: u8, but: u64) {
+    fn tell_deleted(&self, conversation: &Conversation, delete_type: u8, but: ConnectionId) {
         let (kind, id) = named(&self.id, conversation);
         let data = json!({
             "conversationID": id, "conversationType": kind, "isDeleteConversationAllMessage": delete_type == 1,
@@ -356,24 +357,24 @@ impl User {
     }
 
     /// Source: spec 3.8, `sendConversationMessageReceiptRead`.
-    fn confirm_all(&mut self, conversation: Conversation, record: EntryRecord, done: String, asker: Asker, ctx: &mut Context<Self>) {
-        self.commit_records(vec![(conversation.clone(), record)], asker, ctx, move |user, asker, _| {
+    fn confirm_all(&mut self, conversation: Conversation, record: EntryRecord, done: String, caller: Caller, ctx: &mut Context<Self>) {
+        self.commit_records(vec![(conversation.clone(), record)], caller, ctx, move |user, caller, _| {
             let info = |other: &str, own: bool| {
                 json!({"infos": [{
                     "conversationID": other, "conversationType": 0, "messageID": "", "status": 2, "readMemberCount": 0,
-                    "unreadMemberCount": 0, "isSelfOperated": own, "readTime": user.core.clock.wall_ms(),
+                    "unreadMemberCount": 0, "isSelfOperated": own, "readTime": user.context.clock.wall_ms(),
                 }]})
             };
             if let Conversation::Peer(one, other) = &conversation {
                 let other = if *one == user.id { other } else { one };
                 let frame = encode_event("conversationMessageReceiptChanged", &info(user.id.as_str(), false));
-                for link in user.core.presence.links(other).iter().flat_map(|links| links.iter()) {
-                    let _queued_or_closed = link.outbox.push(frame.clone());
+                for connection in user.context.presence.connections(other).iter().flat_map(|connections| connections.iter()) {
+                    let _queued_or_closed = connection.outbox.push(frame.clone());
                 }
                 let own = encode_event("conversationMessageReceiptChanged", &info(other.as_str(), true));
-                user.tell_sessions(&[asker.number], |_| vec![own.clone()]);
+                user.tell_sessions(&[caller.connection_id], |_| vec![own.clone()]);
             }
-            answer(asker.reply, Ok(done));
+            answer(caller.reply, Ok(done));
         });
     }
 
@@ -385,19 +386,19 @@ impl User {
         handles: Vec<MessageHandle>,
         first_seq: u64,
         done: String,
-        asker: Asker,
+        caller: Caller,
         ctx: &mut Context<Self>,
     ) {
-        let (archive, me, place) = (self.core.archive.clone(), self.id.clone(), conversation.clone());
+        let (archive, me, place) = (self.context.archive.clone(), self.id.clone(), conversation.clone());
         let delete = async move {
             let (wanted, reader) = (place.clone(), me.clone());
             let find = move |store: &dyn crate::store::Store| {
                 let mut found = Vec::new();
-                let dresser = Dresser::new(store, &reader, &wanted, first_seq)?;
+                let builder = ViewBuilder::new(store, &reader, &wanted, first_seq)?;
                 for handle in &handles {
                     if let Some(message) = find::message(store, &wanted, *handle, first_seq)? {
-                        let dress = Dress { alone: true, ..dresser.dress(&message)? };
-                        found.push((message, dress));
+                        let view = MessageView { alone: true, ..builder.view(&message)? };
+                        found.push((message, view));
                     }
                 }
                 Ok(found)
@@ -415,11 +416,11 @@ impl User {
             Ok(found)
         };
         ctx.wait(delete.into_actor(self).map(move |deleted, user, ctx| match deleted {
-            Err(refusal) => answer(asker.reply, Err(refusal)),
+            Err(refusal) => answer(caller.reply, Err(refusal)),
             Ok(found) => {
                 let (kind, id) = named(&user.id, &conversation);
-                user.tell_sessions(&[asker.number], |variant| {
-                    let list: Vec<_> = found.iter().filter_map(|(message, dress)| encode_dressed(message, dress, variant)).collect();
+                user.tell_sessions(&[caller.connection_id], |level| {
+                    let list: Vec<_> = found.iter().filter_map(|(message, view)| encode_view(message, view, level)).collect();
                     let head = json!({
                         "conversationID": id, "conversationType": kind, "isDeleteConversationAllMessage": false, "messageDeleteType": 0,
                     });
@@ -429,21 +430,21 @@ impl User {
                 });
                 user.look_again(vec![conversation], ctx, |user, ctx| {
                     user.schedule_flush(ctx);
-                    answer(asker.reply, Ok(done));
+                    answer(caller.reply, Ok(done));
                 });
             }
         }));
     }
 
-    fn answer_one(&self, entry: (Conversation, super::Entry), asker: Asker, ctx: &mut Context<Self>) {
-        let (archive, me) = (self.core.archive.clone(), self.id.clone());
+    fn answer_one(&self, entry: (Conversation, super::Entry), caller: Caller, ctx: &mut Context<Self>) {
+        let (archive, me) = (self.context.archive.clone(), self.id.clone());
         let reader = me.clone();
         let look_up = async move {
             let shown = archive.read(move |store| show(store, &reader, vec![entry])).await;
             answer(
-                asker.reply,
+                caller.reply,
                 shown.map(|shown| {
-                    let wire = shown.first().map(|shown| shown.wire(&me, asker.variant)).unwrap_or_default();
+                    let wire = shown.first().map(|shown| shown.wire(&me, caller.level)).unwrap_or_default();
                     format!("{{\"conversation\":{wire}}}")
                 }),
             );
@@ -451,17 +452,17 @@ impl User {
         ctx.spawn(look_up.into_actor(self));
     }
 
-    fn answer_list(&self, entries: Vec<(Conversation, super::Entry)>, asker: Asker, ctx: &mut Context<Self>) {
-        let (archive, me) = (self.core.archive.clone(), self.id.clone());
-        let (reader, bytes_max) = (me.clone(), self.core.config().server.frame_bytes_max / 2);
+    fn answer_list(&self, entries: Vec<(Conversation, super::Entry)>, caller: Caller, ctx: &mut Context<Self>) {
+        let (archive, me) = (self.context.archive.clone(), self.id.clone());
+        let (reader, bytes_max) = (me.clone(), self.context.config().server.frame_bytes_max / 2);
         let look_up = async move {
             let shown = archive.read(move |store| show(store, &reader, entries)).await;
             answer(
-                asker.reply,
+                caller.reply,
                 shown.map(|shown| {
                     let (mut list, mut more) = (String::new(), false);
                     for shown in &shown {
-                        let wire = shown.wire(&me, asker.variant);
+                        let wire = shown.wire(&me, caller.level);
                         if !list.is_empty() && list.len() + wire.len() > bytes_max {
                             more = true;
                             break;
@@ -480,17 +481,17 @@ impl User {
     }
 }
 
-fn read(book: &mut Book, conversation: &Conversation) {
-    if let Some(entry) = book.get_mut(conversation) {
+fn read(list: &mut ConversationList, conversation: &Conversation) {
+    if let Some(entry) = list.get_mut(conversation) {
         entry.unread = 0;
         entry.mentions.clear();
     }
 }
 
-fn take_off(book: &mut Book, conversation: &Conversation) {
-    if let Some(entry) = book.get_mut(conversation) {
+fn take_off(list: &mut ConversationList, conversation: &Conversation) {
+    if let Some(entry) = list.get_mut(conversation) {
         entry.unread = 0;
         entry.mentions.clear();
-        entry.told = false;
+        entry.known_to_clients = false;
     }
 }

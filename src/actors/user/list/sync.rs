@@ -15,13 +15,13 @@ use bytestring::ByteString;
 use serde_json::{Value, json};
 
 use super::load::{last_message, load, load_entry};
-use super::{Book, Change, Entry, EntryEvent, named};
-use crate::actors::connection::Link;
-use crate::actors::connection::feed::{News, Taken};
+use super::{Change, ConversationList, Entry, EntryEvent, named};
+use crate::actors::connection::feed::{FeedItem, Taken};
+use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::user::User;
-use crate::actors::view::message::Dresser;
+use crate::actors::view::message::ViewBuilder;
 use crate::model::{Conversation, Message, Refusal, UserId};
-use crate::protocol::{Dress, Variant, encode_dressed, encode_event};
+use crate::protocol::{ClientLevel, MessageView, encode_event, encode_view};
 use crate::store::{Store, StoreError};
 
 /// Entries in one event, and its bytes before it is closed.
@@ -29,23 +29,23 @@ const EVENT_ENTRIES_MAX: usize = 50;
 const EVENT_BYTES_MAX: usize = 64 * 1024;
 
 /// An entry with what shows of it.
-pub(super) struct Shown {
+pub(super) struct RenderedEntry {
     pub(super) conversation: Conversation,
     pub(super) entry: Entry,
-    pub(super) last: Option<(Arc<Message>, Dress)>,
+    pub(super) last: Option<(Arc<Message>, MessageView)>,
 }
 
 /// An entry with its last message, where that is at hand.
-struct Seen {
+struct ChangedEntry {
     conversation: Conversation,
     entry: Entry,
     last: Option<Arc<Message>>,
 }
 
-impl Seen {
-    fn into_shown(self) -> Shown {
-        let last = self.last.map(|message| (message, Dress { alone: true, ..Dress::default() }));
-        Shown { conversation: self.conversation, entry: self.entry, last }
+impl ChangedEntry {
+    fn into_rendered(self) -> RenderedEntry {
+        let last = self.last.map(|message| (message, MessageView { alone: true, ..MessageView::default() }));
+        RenderedEntry { conversation: self.conversation, entry: self.entry, last }
     }
 }
 
@@ -55,24 +55,24 @@ fn is_plain(message: &Message) -> bool {
 }
 
 /// Reads what shows of entries.
-pub(super) fn show(store: &dyn Store, me: &UserId, entries: Vec<(Conversation, Entry)>) -> Result<Vec<Shown>, StoreError> {
+pub(super) fn show(store: &dyn Store, me: &UserId, entries: Vec<(Conversation, Entry)>) -> Result<Vec<RenderedEntry>, StoreError> {
     let shown = entries.into_iter().map(|(conversation, entry)| {
         let last = match last_message(store, me, &conversation, &entry)? {
             Some(message) => {
-                let dresser = Dresser::new(store, me, &conversation, entry.first_seq)?;
-                let dress = Dress { alone: true, ..dresser.dress(&message)? };
-                Some((message, dress))
+                let builder = ViewBuilder::new(store, me, &conversation, entry.first_seq)?;
+                let view = MessageView { alone: true, ..builder.view(&message)? };
+                Some((message, view))
             }
             None => None,
         };
-        Ok(Shown { conversation, entry, last })
+        Ok(RenderedEntry { conversation, entry, last })
     });
     shown.collect()
 }
 
-impl Shown {
+impl RenderedEntry {
     /// Source: spec 2.4, `Conversation`. Fields at their default are left out.
-    pub(super) fn wire(&self, me: &UserId, variant: Variant) -> String {
+    pub(super) fn wire(&self, me: &UserId, level: ClientLevel) -> String {
         let Self { conversation, entry, last } = self;
         let (kind, id) = named(me, conversation);
         let mut wire = json!({"conversationID": id, "type": kind, "orderKey": entry.order_key()});
@@ -99,7 +99,7 @@ impl Shown {
         if entry.end_seq.is_some() {
             put("isDisabled", true.into());
         }
-        if !entry.mentions.is_empty() && variant.knows_mentions() {
+        if !entry.mentions.is_empty() && level.knows_mentions() {
             let mentions = entry.mentions.iter().map(|mention| {
                 json!({
                     "type": mention.kind.number(), "fromUserID": mention.from, "messageID": mention.message_id.to_string(),
@@ -109,7 +109,7 @@ impl Shown {
             put("mentionedInfoList", mentions.collect());
         }
         let mut text = wire.to_string();
-        if let Some(message) = last.as_ref().and_then(|(message, dress)| encode_dressed(message, dress, variant)) {
+        if let Some(message) = last.as_ref().and_then(|(message, view)| encode_view(message, view, level)) {
             text.pop();
             text.push_str(",\"lastMessage\":");
             text.push_str(&message);
@@ -119,12 +119,12 @@ impl Shown {
     }
 }
 
-/// `conversationChanged` frames for one variant.
-fn frames(me: &UserId, changed: &[(EntryEvent, Shown)], variant: Variant) -> Vec<ByteString> {
+/// `conversationChanged` frames for one level.
+fn frames(me: &UserId, changed: &[(EntryEvent, RenderedEntry)], level: ClientLevel) -> Vec<ByteString> {
     let mut frames = Vec::new();
     let (mut list, mut count) = (String::new(), 0);
     for (event, shown) in changed {
-        let info = format!("{{\"event\":{},\"conversation\":{}}}", *event as u8, shown.wire(me, variant));
+        let info = format!("{{\"event\":{},\"conversation\":{}}}", *event as u8, shown.wire(me, level));
         if count == EVENT_ENTRIES_MAX || (count > 0 && list.len() + info.len() > EVENT_BYTES_MAX) {
             frames.push(frame(&list));
             (list, count) = (String::new(), 0);
@@ -152,44 +152,44 @@ fn total_frame(total: u64) -> ByteString {
 impl User {
     /// Begins to hear of what happens in the user's conversations.
     pub(crate) fn listen(&self, ctx: &mut Context<Self>) {
-        let notices = self.notices.clone();
-        let news = futures_util::stream::poll_fn(move |cx| notices.poll_take(cx));
-        let heard = news.into_actor(self).map(|taken, user, ctx| user.take_news(&taken, ctx, |_, _| {}));
+        let feed = self.feed.clone();
+        let items = futures_util::stream::poll_fn(move |cx| feed.poll_take(cx));
+        let heard = items.into_actor(self).map(|taken, user, ctx| user.take_feed(&taken, ctx, |_, _| {}));
         ctx.spawn(heard.finish());
     }
 
     /// A session came in: it hears the total, and, when it resumes after a commit, what changed since.
-    pub(crate) fn open_book(&mut self, link: Arc<Link>, after: Option<u64>, ctx: &mut Context<Self>) {
-        self.with_book(ctx, move |user, ctx| {
-            let Some(book) = &mut user.book else { return };
-            let total = book.total();
-            book.told_total.get_or_insert(total);
+    pub(crate) fn open_list(&mut self, connection: Arc<Connection>, after: Option<u64>, ctx: &mut Context<Self>) {
+        self.with_list(ctx, move |user, ctx| {
+            let Some(list) = &mut user.list else { return };
+            let total = list.total();
+            list.announced_total.get_or_insert(total);
             // Nothing unread is what a client begins with.
             if total > 0 || after.is_some() {
-                let _queued_or_closed = link.outbox.push(total_frame(total));
+                let _queued_or_closed = connection.outbox.push(total_frame(total));
             }
             if let Some(after) = after {
-                let changed: Vec<Conversation> = book
+                let changed: Vec<Conversation> = list
                     .conversations()
                     .filter(|(_, entry)| entry.tail_commit > after)
                     .map(|(conversation, _)| conversation.clone())
                     .collect();
-                changed.iter().for_each(|conversation| book.changed(conversation, EntryEvent::Updated));
+                changed.iter().for_each(|conversation| list.changed(conversation, EntryEvent::Updated));
             }
             user.schedule_flush(ctx);
         });
     }
 
     /// Goes on once the list is there, or could not be read.
-    pub(super) fn with_book(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
-        if self.book.is_some() {
+    pub(super) fn with_list(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
+        if self.list.is_some() {
             return then(self, ctx);
         }
-        let (archive, me, limits) = (self.core.archive.clone(), self.id.clone(), self.core.config().limits.clone());
+        let (archive, me, limits) = (self.context.archive.clone(), self.id.clone(), self.context.config().limits.clone());
         let read = async move { archive.read(move |store| load(store, &me, &limits)).await };
         ctx.wait(read.into_actor(self).map(move |loaded, user, ctx| {
             match loaded {
-                Ok(book) => user.book = Some(book),
+                Ok(list) => user.list = Some(list),
                 Err(refusal) => tracing::warn!(%refusal, user.id = %user.id, "the list of conversations could not be read"),
             }
             then(user, ctx);
@@ -198,30 +198,30 @@ impl User {
 
     /// Takes in what happened up to now, then goes on: an answer is never older than what its asker has heard.
     pub(super) fn with_latest(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
-        let taken = self.notices.take();
-        self.take_news(&taken, ctx, |user, ctx| user.with_book(ctx, then));
+        let taken = self.feed.take();
+        self.take_feed(&taken, ctx, |user, ctx| user.with_list(ctx, then));
     }
 
-    fn take_news(&mut self, taken: &Taken, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
-        let unread_max = self.core.config().limits.unread_max;
-        let Some(book) = &mut self.book else { return then(self, ctx) };
+    fn take_feed(&mut self, taken: &Taken, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
+        let unread_max = self.context.config().limits.unread_max;
+        let Some(list) = &mut self.list else { return then(self, ctx) };
         if taken.lost {
             return self.reload(ctx, then);
         }
         let mut stale: Vec<Conversation> = Vec::new();
-        for news in &taken.news {
-            match &**news {
-                News::Messages(conversation, messages) => {
-                    if !messages.iter().all(|message| book.note(message, &self.id, unread_max)) {
+        for items in &taken.items {
+            match &**items {
+                FeedItem::Messages(conversation, messages) => {
+                    if !messages.iter().all(|message| list.note(message, &self.id, unread_max)) {
                         stale.push(conversation.clone());
                     }
                 }
-                News::Changed(conversation) => stale.push(conversation.clone()),
-                News::Renamed(conversation, profile) => {
-                    if let Some(entry) = book.get_mut(conversation) {
+                FeedItem::Changed(conversation) => stale.push(conversation.clone()),
+                FeedItem::Renamed(conversation, profile) => {
+                    if let Some(entry) = list.get_mut(conversation) {
                         entry.title.name.clone_from(&profile.name);
                         entry.title.avatar_url.clone_from(&profile.avatar_url);
-                        book.changed(conversation, EntryEvent::Updated);
+                        list.changed(conversation, EntryEvent::Updated);
                     }
                 }
             }
@@ -242,7 +242,7 @@ impl User {
         if stale.is_empty() {
             return then(self, ctx);
         }
-        let (archive, me, limits) = (self.core.archive.clone(), self.id.clone(), self.core.config().limits.clone());
+        let (archive, me, limits) = (self.context.archive.clone(), self.id.clone(), self.context.config().limits.clone());
         let read = async move {
             let load = move |store: &dyn Store| {
                 let entries = stale.into_iter().map(|conversation| {
@@ -254,19 +254,19 @@ impl User {
             archive.read(load).await
         };
         ctx.wait(read.into_actor(self).map(move |entries, user, ctx| {
-            match (entries, &mut user.book) {
-                (Ok(entries), Some(book)) => {
+            match (entries, &mut user.list) {
+                (Ok(entries), Some(list)) => {
                     for (conversation, entry) in entries {
-                        let was_inside = book.get(&conversation).is_some_and(|before| before.end_seq.is_none());
+                        let was_inside = list.get(&conversation).is_some_and(|before| before.end_seq.is_none());
                         let is_out = entry.as_ref().is_some_and(|entry| entry.end_seq.is_some());
-                        book.put(conversation.clone(), entry);
-                        book.changed(&conversation, if was_inside && is_out { EntryEvent::Disabled } else { EntryEvent::Updated });
+                        list.put(conversation.clone(), entry);
+                        list.changed(&conversation, if was_inside && is_out { EntryEvent::Disabled } else { EntryEvent::Updated });
                     }
                 }
                 (Err(refusal), _) => {
                     tracing::warn!(%refusal, user.id = %user.id, "a conversation could not be read");
                     // Read as a whole when it is asked for.
-                    user.book = None;
+                    user.list = None;
                 }
                 (Ok(_), None) => {}
             }
@@ -276,11 +276,11 @@ impl User {
 
     /// Reads the whole list again and tells what differs.
     fn reload(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
-        let before = self.book.take();
-        self.with_book(ctx, move |user, ctx| {
-            let (Some(before), Some(book)) = (before, &mut user.book) else { return then(user, ctx) };
-            book.told_total = before.told_total;
-            let differing: Vec<Conversation> = book
+        let before = self.list.take();
+        self.with_list(ctx, move |user, ctx| {
+            let (Some(before), Some(list)) = (before, &mut user.list) else { return then(user, ctx) };
+            list.announced_total = before.announced_total;
+            let differing: Vec<Conversation> = list
                 .conversations()
                 .filter(|(conversation, entry)| {
                     before.get(conversation).is_none_or(|before| (before.tail_seq, before.unread) != (entry.tail_seq, entry.unread))
@@ -288,10 +288,10 @@ impl User {
                 .map(|(conversation, _)| conversation.clone())
                 .collect();
             for conversation in differing {
-                if let Some(entry) = book.get_mut(&conversation) {
-                    entry.told = before.get(&conversation).is_some_and(|before| before.told);
+                if let Some(entry) = list.get_mut(&conversation) {
+                    entry.known_to_clients = before.get(&conversation).is_some_and(|before| before.known_to_clients);
                 }
-                book.changed(&conversation, EntryEvent::Updated);
+                list.changed(&conversation, EntryEvent::Updated);
             }
             user.schedule_flush(ctx);
             then(user, ctx);
@@ -300,37 +300,38 @@ impl User {
 
     /// Changes gather for a tick.
     pub(super) fn schedule_flush(&mut self, ctx: &mut Context<Self>) {
-        if self.flush_scheduled || !self.book.as_ref().is_some_and(Book::is_dirty) {
+        if self.flush_scheduled || !self.list.as_ref().is_some_and(ConversationList::has_pending) {
             return;
         }
         self.flush_scheduled = true;
-        ctx.run_later(Duration::from_millis(self.core.config().batch.list_tick_ms), |user, ctx| {
+        ctx.run_later(Duration::from_millis(self.context.config().batch.list_tick_ms), |user, ctx| {
             user.flush_scheduled = false;
             user.flush(ctx);
         });
     }
 
     fn flush(&mut self, ctx: &mut Context<Self>) {
-        let Some(book) = &mut self.book else { return };
-        let total = book.total();
-        let total_changed = book.told_total != Some(total);
-        book.told_total = Some(total);
-        let changed: Vec<(EntryEvent, Seen)> = book
-            .take_dirty()
+        let Some(list) = &mut self.list else { return };
+        let total = list.total();
+        let total_changed = list.announced_total != Some(total);
+        list.announced_total = Some(total);
+        let changed: Vec<(EntryEvent, ChangedEntry)> = list
+            .take_pending()
             .into_iter()
             .filter_map(|Change { conversation, event, last }| {
-                let entry = book.get(&conversation)?.clone();
+                let entry = list.get(&conversation)?.clone();
                 let last = last.filter(|last| last.seq == entry.tail_seq && is_plain(last));
-                Some((event, Seen { conversation, entry, last }))
+                Some((event, ChangedEntry { conversation, entry, last }))
             })
             .collect();
         let total = total_changed.then_some(total);
         if changed.iter().all(|(_, seen)| seen.last.is_some()) {
             // What just came shows as it came: nothing needs to be read.
-            let changed: Vec<(EntryEvent, Shown)> = changed.into_iter().map(|(event, seen)| (event, seen.into_shown())).collect();
+            let changed: Vec<(EntryEvent, RenderedEntry)> =
+                changed.into_iter().map(|(event, seen)| (event, seen.into_rendered())).collect();
             return self.tell_changes(&changed, total);
         }
-        let (archive, me) = (self.core.archive.clone(), self.id.clone());
+        let (archive, me) = (self.context.archive.clone(), self.id.clone());
         let read = async move {
             let (events, seen): (Vec<_>, Vec<_>) =
                 changed.into_iter().map(|(event, seen)| (event, (seen.conversation, seen.entry))).unzip();
@@ -343,20 +344,20 @@ impl User {
         }));
     }
 
-    fn tell_changes(&self, changed: &[(EntryEvent, Shown)], total: Option<u64>) {
-        self.tell_sessions(&[], |variant| {
-            let mut frames = frames(&self.id, changed, variant);
+    fn tell_changes(&self, changed: &[(EntryEvent, RenderedEntry)], total: Option<u64>) {
+        self.tell_sessions(&[], |level| {
+            let mut frames = frames(&self.id, changed, level);
             frames.extend(total.map(total_frame));
             frames
         });
     }
 
-    /// Sends frames to every session but those, encoded once per variant.
-    pub(crate) fn tell_sessions(&self, but: &[u64], encode: impl Fn(Variant) -> Vec<ByteString>) {
-        let mut encoded: HashMap<Variant, Vec<ByteString>> = HashMap::new();
-        for at in self.sessions.iter().filter(|at| !but.contains(&at.link.number)) {
-            for frame in encoded.entry(at.link.variant()).or_insert_with_key(|variant| encode(*variant)) {
-                let _queued_or_closed = at.link.outbox.push(frame.clone());
+    /// Sends frames to every session but those, encoded once per level.
+    pub(crate) fn tell_sessions(&self, but: &[ConnectionId], encode: impl Fn(ClientLevel) -> Vec<ByteString>) {
+        let mut encoded: HashMap<ClientLevel, Vec<ByteString>> = HashMap::new();
+        for at in self.sessions.iter().filter(|at| !but.contains(&at.connection.id)) {
+            for frame in encoded.entry(at.connection.level()).or_insert_with_key(|level| encode(*level)) {
+                let _queued_or_closed = at.connection.outbox.push(frame.clone());
             }
         }
     }
