@@ -34,6 +34,10 @@ const COMBINE_BYTES_MAX = 131_072;
 const PART_BYTES = 524_288;
 /** How long an upload tries to go on without a byte getting through. */
 const UPLOAD_PATIENCE_MS = 60_000;
+/** The part of a media token's time after which it is renewed. */
+const TOKEN_RENEWED_AFTER = 0.8;
+/** With how many tokens, one after the other, a request may be refused before it fails. */
+const TOKENS_TRIED_MAX = 3;
 const DOWNLOAD_BYTES_MAX = 209_715_200;
 
 export const ZIMBlacklistChangeAction = Object.freeze({ Added: 0, Removed: 1 });
@@ -620,6 +624,14 @@ function finalEnd(code, reason) {
   return [LoginTimeout, lost(reason)];
 }
 
+/**
+ * How long to wait after so many failures in a row, in milliseconds. Full jitter: a broker that went down must not be met by all
+ * its clients at once when it is back.
+ */
+function jitteredBackoffMs(failures, capMs = BACKOFF_CAP_MS) {
+  return Math.random() * Math.min(capMs, (BACKOFF_BASE_MS / 2) * 2 ** failures);
+}
+
 /** Keeps one session going over as many links as it takes. */
 class Connection {
   /** idle: nobody is logged in; login: the first login runs; up; away: lost, and coming back. */
@@ -762,11 +774,10 @@ class Connection {
     if (this.#phase === 'away') this.#retry();
   }
 
-  /** Full jitter: a broker that went down must not be met by all its clients at once when it is back. */
   #retry(atLeastMs = 0) {
-    const ceilingMs = Math.min(this.#settings.reconnectMaxMs ?? BACKOFF_CAP_MS, (BACKOFF_BASE_MS / 2) * 2 ** this.#attempts);
+    const waitMs = jitteredBackoffMs(this.#attempts, this.#settings.reconnectMaxMs);
     this.#attempts += 1;
-    this.#timer = setTimeout(() => this.#connect(), Math.max(atLeastMs, Math.random() * ceilingMs));
+    this.#timer = setTimeout(() => this.#connect(), Math.max(atLeastMs, waitMs));
   }
 
   #finish(event, error) {
@@ -1227,39 +1238,117 @@ async function firstFrameOf(blob) {
   }
 }
 
+/**
+ * The token of one session for its files. It is renewed before it runs out; a renewal that fails is tried again with back-off,
+ * until one succeeds, a login brings a token, or the session ends.
+ */
+class MediaToken {
+  /** The newest token; the old one stays here, and is good for a while, as long as its renewal fails. */
+  value = '';
+  #renew;
+  #timer;
+  #failures = 0;
+  #isRenewing = false;
+  #isClosed = false;
+  /** Wakes those who wait for the end of the next attempt. */
+  #waiting = [];
+
+  /** @param {() => Promise<{mediaToken?: string, mediaTokenSeconds?: number}>} renew asks the broker for a new token */
+  constructor(renew) {
+    this.#renew = renew;
+  }
+
+  get isClosed() {
+    return this.#isClosed;
+  }
+
+  /** Takes the token of a login or a renewal, and plans the next renewal. A broker without files gives none. */
+  grant({ mediaToken, mediaTokenSeconds }) {
+    if (!mediaToken || this.#isClosed) return;
+    this.value = mediaToken;
+    this.#failures = 0;
+    this.#plan(Math.max(1, mediaTokenSeconds * TOKEN_RENEWED_AFTER) * 1000);
+    this.#wakeWaiting();
+  }
+
+  /** Ends the renewals; nobody waits for one any more. */
+  close() {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#wakeWaiting();
+  }
+
+  /**
+   * Resolves at the end of the next attempt to renew the token, whatever its result, or after `limitMs`. An attempt is begun where
+   * none runs; but while the broker refuses, all wait for the one that is planned.
+   */
+  nextAttempt(limitMs, signal) {
+    if (this.#isClosed || signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(wake, limitMs);
+      this.#waiting.push(wake);
+      signal?.addEventListener('abort', wake, { once: true });
+      if (!this.#isRenewing && this.#failures === 0) this.#attempt();
+    });
+  }
+
+  #plan(waitMs) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#attempt(), waitMs);
+    this.#timer.unref?.();
+  }
+
+  async #attempt() {
+    this.#isRenewing = true;
+    const old = this.value;
+    try {
+      this.grant(await this.#renew());
+    } catch (error) {
+      // Without a connection the next login brings a token, and may have done so already.
+      if (this.value === old && !this.#isClosed) this.#retry(error.retryAfterMs);
+    } finally {
+      this.#isRenewing = false;
+      this.#wakeWaiting();
+    }
+  }
+
+  #retry(atLeastMs = 0) {
+    const waitMs = jitteredBackoffMs(this.#failures);
+    this.#failures += 1;
+    this.#plan(Math.max(atLeastMs, waitMs));
+  }
+
+  #wakeWaiting() {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+}
+
 /** Files of one session, over HTTP beside its socket. */
 class Files {
   #base;
-  #token = '';
-  #renewal;
-  #renew;
+  #token;
   #uploads = new Map();
 
   /** @param {string} base the broker's address @param {() => Promise<object>} renew asks for a new token */
   constructor(base, renew) {
     this.#base = base;
-    this.#renew = renew;
+    this.#token = new MediaToken(renew);
   }
 
-  /** Takes the token of a login or a renewal, and sees to the next. */
-  grant({ mediaToken, mediaTokenSeconds }) {
-    if (!mediaToken) return;
-    this.#token = mediaToken;
-    clearTimeout(this.#renewal);
-    this.#renewal = setTimeout(() => { this.#renewNow(); }, Math.max(1, mediaTokenSeconds * 0.8) * 1000);
-    this.#renewal.unref?.();
+  /** Takes the token that a login brings. */
+  grant(result) {
+    this.#token.grant(result);
   }
 
-  async #renewNow() {
-    // Without a connection the next login brings one.
-    try {
-      this.grant(await this.#renew());
-    } catch { /* the next login does */ }
-  }
-
-  /** Ends every upload. */
+  /** Ends every upload, and the renewals of the token. */
   end(error) {
-    clearTimeout(this.#renewal);
+    this.#token.close();
     for (const controller of this.#uploads.values()) controller.abort(error);
     this.#uploads.clear();
   }
@@ -1274,7 +1363,7 @@ class Files {
   sign(message) {
     for (const field of URL_FIELDS) {
       const path = OWN_URL.test(message[field] ?? '') && this.#pathOf(message[field]);
-      if (path) message[field] = `${this.#base}${path}?token=${this.#token}`;
+      if (path) message[field] = `${this.#base}${path}?token=${this.#token.value}`;
     }
     if (message.repliedInfo?.messageInfo) this.sign(message.repliedInfo.messageInfo);
     return message;
@@ -1385,18 +1474,24 @@ class Files {
     }
   }
 
-  /** Again and again while it is the connection's or the moment's fault. */
+  /**
+   * Again and again while it is the connection's or the moment's fault. Where the token ran out, the next try comes when a new
+   * one may be there; a request that is refused with several tokens will be with any other.
+   */
   async #insistently(work, signal) {
     const until = Date.now() + UPLOAD_PATIENCE_MS;
+    const refusedTokens = new Set();
     for (let tries = 0; ; tries += 1) {
+      const token = this.#token.value;
       try {
         return await work();
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         const isForNow = error.code === Code.NetworkError || [408, 409, 423, 429, 503].includes(error.status);
-        const isStale = error.status === 401 && tries < 3;
+        if (error.status === 401) refusedTokens.add(token);
+        const isStale = error.status === 401 && refusedTokens.size <= TOKENS_TRIED_MAX && !this.#token.isClosed;
         if ((!isForNow && !isStale) || Date.now() > until) throw error;
-        if (isStale) await this.#renewNow();
+        if (isStale && token === this.#token.value) await this.#token.nextAttempt(until - Date.now(), signal);
         await pause(Math.min(5000, 200 * 2 ** tries) * (0.5 + Math.random() / 2), signal);
       }
     }
@@ -1406,7 +1501,7 @@ class Files {
   async #ask(method, place, { headers = {}, body, signal } = {}) {
     let response;
     try {
-      response = await fetch(`${this.#base}${place}`, { method, body, signal, headers: { ...headers, Authorization: `Bearer ${this.#token}` } });
+      response = await fetch(`${this.#base}${place}`, { method, body, signal, headers: { ...headers, Authorization: `Bearer ${this.#token.value}` } });
     } catch (error) {
       throw lost(error.cause?.message ?? error.message);
     }
