@@ -1,21 +1,31 @@
 // The demo page: people side by side, each with a client of their own, all talking to one broker.
 //
 // Served as <prefix>/page/page.js, next to the modules it is made of:
-//   pane.js     one person: session, what is open     signin.js    the form before a session
-//   list.js     the list of conversations             chat.js      a conversation: history, sending, what becomes of it
-//   log.js      bubbles and their order               bubble.js    how one message looks
-//   actions.js  what can be done to a message         menu.js      menus, for pointers and keys
-//   composer.js where one writes: words, files, polls dialogs.js   questions: whom, where to, which options
-//   room.js     barrage, counters                     stage.js     barrages in flight
-//   files.js    pictures, players, recording          words.js     messages in few words
-//   link.js     token, client, the cable to pull      text.js      the page's own words, in two languages
-//   theme.js    light or dark                         dom.js       making and finding elements
+//   chat-pane.js       one person: session, what is open
+//   signin.js          the form before a session
+//   list.js            the list of conversations
+//   chat.js            a conversation: history, sending, what becomes of it
+//   message-log.js     bubbles and their order
+//   message-bubble.js  how one message looks
+//   actions.js         what can be done to a message
+//   menu.js            menus, for pointers and keys
+//   composer.js        where one writes: words, files, polls
+//   dialogs.js         questions: whom, where to, which options
+//   room.js            barrage, counters
+//   layout.js          barrages in flight
+//   files.js           pictures, players, recording
+//   labels.js          messages in few words
+//   connection.js      token, client, the cable to pull
+//   text.js            the page's own words, in two languages
+//   format.js          how words get into the page
+//   theme.js           light or dark
+//   dom.js             making and finding elements
 
 import { make, part } from './dom.js';
-import { Pane, showBadge } from './pane.js';
+import { Pane, showBadge } from './chat-pane.js';
 import { applyLanguage, hint, label, switchLanguage } from './text.js';
 import { nextTheme, applyTheme } from './theme.js';
-import { PEER } from './words.js';
+import { PEER } from './labels.js';
 
 const PEOPLE = { left: 'alice', right: 'bob', third: 'carol' };
 

@@ -1,6 +1,6 @@
-// The console's words in two languages; how they get into the page is in ../page/say.js.
+// The console's words in two languages; how they get into the page is in ../page/format.js.
 
-import { currentLanguage, phrase, speak } from '../page/say.js';
+import { currentLanguage, phrase, speak } from '../page/format.js';
 
 export const DICTIONARY = {
   en: {
@@ -91,7 +91,7 @@ export const DICTIONARY = {
 
 speak(DICTIONARY);
 
-export * from '../page/say.js';
+export * from '../page/format.js';
 
 /** What stands in an empty field. */
 export function placeholder(input, key) {

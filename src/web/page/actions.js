@@ -4,7 +4,7 @@ import { askForTarget } from './dialogs.js';
 import { clip, part } from './dom.js';
 import { openMenu } from './menu.js';
 import { phrase, say } from './text.js';
-import { COMBINED, TEXT, VOTE, summaryOf } from './words.js';
+import { COMBINED, TEXT, VOTE, summaryOf } from './labels.js';
 
 const REVOKE_MS = 120_000;
 const EDIT_MS = 86_400_000;

@@ -4,10 +4,10 @@ import { Actions } from './actions.js';
 import { Composer, nameComposer } from './composer.js';
 import { showCombined } from './dialogs.js';
 import { copyOf, part, showError } from './dom.js';
-import { FAILED, Log, SENDING, SENT } from './log.js';
+import { FAILED, Log, SENDING, SENT } from './message-log.js';
 import { openMenu } from './menu.js';
 import { label, say, translate } from './text.js';
-import { GROUP, PEER, ROOM, isKept, keyOf, summaryOf } from './words.js';
+import { GROUP, PEER, ROOM, isKept, keyOf, summaryOf } from './labels.js';
 
 const PAGE = 30;
 const RECEIPTS_MAX = 10;

@@ -4,7 +4,7 @@ import { clip, make, part } from './dom.js';
 import { askForPoll } from './dialogs.js';
 import { canRecord, draftOf, record } from './files.js';
 import { hint, label, phrase, say } from './text.js';
-import { CUSTOM, GROUP, POLL, TEXT, summaryOf } from './words.js';
+import { CUSTOM, GROUP, POLL, TEXT, summaryOf } from './labels.js';
 
 const SEARCHED_BYTES_MAX = 64;
 const CLOCK_MS = 250;

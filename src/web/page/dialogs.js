@@ -3,7 +3,7 @@
 import { copyOf, make, part, sayingButton, showError } from './dom.js';
 import { figureOf, isFile } from './files.js';
 import { label, momentText, phrase, say, translate } from './text.js';
-import { COMBINED, GROUP, OPTIONS_MAX, PEER, ROOM, pollOf, summaryOf } from './words.js';
+import { COMBINED, GROUP, OPTIONS_MAX, PEER, ROOM, pollOf, summaryOf } from './labels.js';
 
 const OPTIONS_MIN = 2;
 

@@ -1,6 +1,6 @@
 // Small ways to make and find elements. Content goes in as text, never as markup.
 
-import { say } from './say.js';
+import { say } from './format.js';
 
 /** `make('p', {className: 'words', textContent: 'hi'}, child…)` */
 export function make(tag, fields = {}, ...children) {

@@ -2,7 +2,7 @@
 
 import { make } from './dom.js';
 import { label, say, timeText } from './text.js';
-import { GROUP, ROOM, keyOf, summaryOf } from './words.js';
+import { GROUP, ROOM, keyOf, summaryOf } from './labels.js';
 
 const PAGE = 50;
 const DELETED = 3;

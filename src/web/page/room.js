@@ -2,9 +2,9 @@
 
 import { Chat } from './chat.js';
 import { copyOf, part } from './dom.js';
-import { Stage } from './stage.js';
+import { Stage } from './layout.js';
 import { currentLanguage, hint, say, translate } from './text.js';
-import { BARRAGE, ROOM } from './words.js';
+import { BARRAGE, ROOM } from './labels.js';
 
 const HIGH = 3;
 const CONNECTED = 2;

@@ -1,7 +1,7 @@
 // The form by which one becomes somebody: any name, where the broker gives out demo tokens, else with a token.
 
 import { part, showError } from './dom.js';
-import { demoToken, NoDemoTokens } from './link.js';
+import { demoToken, NoDemoTokens } from './connection.js';
 import { say } from './text.js';
 
 export class SignIn {

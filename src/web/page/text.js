@@ -1,6 +1,6 @@
-// The demo page's words in two languages; how they get into the page is in say.js.
+// The demo page's words in two languages; how they get into the page is in format.js.
 
-import { speak } from './say.js';
+import { speak } from './format.js';
 
 export const DICTIONARY = {
   en: {
@@ -85,4 +85,4 @@ export const DICTIONARY = {
 
 speak(DICTIONARY);
 
-export * from './say.js';
+export * from './format.js';

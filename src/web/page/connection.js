@@ -3,7 +3,7 @@
 import { ZIM } from '../sdk/tidings.js';
 
 // A host may mount the broker below a prefix such as /im, so every address is taken from where this module
-// itself was served: <prefix>/page/link.js.
+// itself was served: <prefix>/page/connection.js.
 const BASE = new URL('..', import.meta.url);
 
 // The broker reads the app id only to tell apps apart; the page is one app.

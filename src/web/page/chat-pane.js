@@ -3,12 +3,12 @@
 import { Chat } from './chat.js';
 import { askForConversation, toast } from './dialogs.js';
 import { copyOf, part } from './dom.js';
-import { demoToken, newCable, newClient } from './link.js';
+import { demoToken, newCable, newClient } from './connection.js';
 import { ConversationList } from './list.js';
 import { Room } from './room.js';
 import { SignIn } from './signin.js';
 import { hint, label, say, translate } from './text.js';
-import { GROUP, PEER, ROOM, keyOf, summaryOf } from './words.js';
+import { GROUP, PEER, ROOM, keyOf, summaryOf } from './labels.js';
 
 const DISCONNECTED = 0;
 const CONNECTED = 2;

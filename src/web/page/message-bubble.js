@@ -2,9 +2,9 @@
 
 import { make, sayingButton } from './dom.js';
 import { figureOf, isFile } from './files.js';
-import { FAILED, SENT } from './log.js';
+import { FAILED, SENT } from './message-log.js';
 import { hint, label, momentText, phrase, say } from './text.js';
-import { COMBINED, REVOKED, ROOM, TIPS, VOTE, pollOf, summaryOf } from './words.js';
+import { COMBINED, REVOKED, ROOM, TIPS, VOTE, pollOf, summaryOf } from './labels.js';
 
 const STATE_NAMES = ['sending', 'sent', 'failed'];
 

@@ -1,6 +1,6 @@
 // The bubbles of a conversation: one per message however often and in whatever order it comes, sorted by `orderKey`.
 
-import { drawBubble } from './bubble.js';
+import { drawBubble } from './message-bubble.js';
 import { make } from './dom.js';
 import { showProgress } from './files.js';
 
