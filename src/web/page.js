@@ -22,15 +22,15 @@
 //   dom.js             making and finding elements
 
 import { make, part } from './dom.js';
-import { Pane, showBadge } from './chat-pane.js';
-import { applyLanguage, hint, label, switchLanguage } from './text.js';
+import { ChatPane, showBadge } from './chat-pane.js';
+import { applyLanguage, setLabel, setTooltip, switchLanguage } from './text.js';
 import { nextTheme, applyTheme } from './theme.js';
 import { PEER } from './labels.js';
 
 const PEOPLE = { left: 'alice', right: 'bob', third: 'carol' };
 
 const panes = [];
-const watch = {
+const page = {
   isTaken: (name) => panes.some((pane) => pane.userID === name),
   sideOf: (name) => panes.find((pane) => pane.userID === name)?.root.dataset.side ?? '',
   others: (pane) => panes.filter((other) => other !== pane && other.userID !== null).map(({ userID }) => userID),
@@ -39,7 +39,7 @@ const watch = {
     const button = switchButton(pane);
     if (button) part(button, 'switch-name').textContent = pane.name || '…';
   },
-  unseenChanged: (pane, count) => {
+  unreadChanged: (pane, count) => {
     const button = switchButton(pane);
     if (button) showBadge(part(button, 'switch-badge'), count);
   },
@@ -64,8 +64,8 @@ function start() {
 
 function showTheme() {
   const theme = applyTheme();
-  hint(part(document, 'theme'), `theme-${theme}`);
-  label(part(document, 'theme'), `theme-${theme}`);
+  setTooltip(part(document, 'theme'), `theme-${theme}`);
+  setLabel(part(document, 'theme'), `theme-${theme}`);
 }
 
 function addPane(side) {
@@ -74,11 +74,11 @@ function addPane(side) {
   button.firstChild.dataset.part = 'switch-name';
   button.lastChild.dataset.part = 'switch-badge';
   part(document, 'switch').append(button);
-  const pane = new Pane(side, PEOPLE[side], watch);
+  const pane = new ChatPane(side, PEOPLE[side], page);
   button.onclick = () => showOnPhone(pane);
   panes.push(pane);
   part(document, 'panes').append(pane.root);
-  watch.renamed(pane);
+  page.renamed(pane);
   showOnPhone(panes[0]);
   return pane;
 }
@@ -99,7 +99,7 @@ async function toggleThird() {
   await third.signOut();
 }
 
-/** The first two are turned towards each other, so that one can begin to talk; and all take on the newcomer's colour. */
+/** Opens a conversation between the first two panes, and draws all anew in the newcomer's colour. */
 function introduce() {
   for (const pane of panes) if (pane.userID !== null) pane.redraw();
   const [one, other] = panes;
@@ -117,7 +117,7 @@ function showOnPhone(shown) {
     pane.root.classList.toggle('shown', pane === shown);
     switchButton(pane).setAttribute('aria-pressed', pane === shown);
   }
-  shown.seen();
+  shown.markShownRead();
 }
 
 start();

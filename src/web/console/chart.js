@@ -1,7 +1,7 @@
 // Small charts of the last minutes: lines in an SVG, their values beside it, and what they were where one points.
 
 import { make } from '../page/dom.js';
-import { say } from './text.js';
+import { setText } from './text.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const HEIGHT = 100;
@@ -39,11 +39,11 @@ export class Chart {
   constructor(titleKey, series, format) {
     this.#format = format;
     const title = make('h3');
-    say(title, titleKey);
+    setText(title, titleKey);
     this.#series = series.map(({ key, name }, n) => {
       const value = make('b', { textContent: '–' });
       const words = make('span');
-      say(words, name);
+      setText(words, name);
       const area = draw('path', { class: `area c${n}` });
       const path = draw('path', { class: `stroke c${n}` });
       this.#svg.append(area, path);
@@ -92,7 +92,7 @@ export class Chart {
       area.setAttribute('d', isWhole ? `${line}L${this.#steps} ${HEIGHT}L${first} ${HEIGHT}Z` : '');
     }
     this.#top.textContent = this.#format(top);
-    this.#say();
+    this.#showValues();
   }
 
   #point(event) {
@@ -102,10 +102,10 @@ export class Chart {
     this.#pointed = event && this.#samples[n] ? this.#samples[n] : null;
     this.#line.setAttribute('visibility', this.#pointed ? 'visible' : 'hidden');
     if (this.#pointed) for (const end of ['x1', 'x2']) this.#line.setAttribute(end, first + n);
-    this.#say();
+    this.#showValues();
   }
 
-  #say() {
+  #showValues() {
     const sample = this.#pointed ?? this.#samples.at(-1);
     for (const { key, value } of this.#series) {
       const now = sample?.[key];

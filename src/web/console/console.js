@@ -1,6 +1,6 @@
 // The operator's page: what the broker does now, and what may be done about it.
 //
-// Served as <prefix>/console/console.js, next to the modules it is made of; dom, say and theme are the demo page's.
+// Served as <prefix>/console/console.js, next to the modules it is made of; dom, format and theme are the demo page's.
 //   api.js      calls, the session's CSRF token      signin.js   password, and its choice by the link
 //   overview.js figures of the moment and charts     chart.js    one chart
 //   lists.js    a list, page by page                 ask.js      questions, failures, news
@@ -18,7 +18,7 @@ import { groups, rooms } from './rooms.js';
 import { showSignIn, takeToken } from './signin.js';
 import { audit, config, storage, uploads } from './system.js';
 import { tail } from './tail.js';
-import { applyLanguage, hint, label, phrase, say, switchLanguage } from './text.js';
+import { applyLanguage, formatText, setLabel, setText, setTooltip, switchLanguage } from './text.js';
 import { webhooks } from './webhooks.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -54,7 +54,7 @@ function sign(lines) {
 function start() {
   shell.nav.append(...VIEWS.map(([name, , lines]) => {
     const words = make('span');
-    say(words, name);
+    setText(words, name);
     const link = make('a', { href: `#${name}` }, sign(lines), words);
     link.dataset.view = name;
     return link;
@@ -64,7 +64,7 @@ function start() {
     // What was made of numbers and moments is made anew.
     if (!shell.nav.hidden) show();
     showTheme();
-    document.title = phrase('title');
+    document.title = formatText('title');
   };
   part(document, 'theme').onclick = () => {
     nextTheme();
@@ -86,14 +86,14 @@ function start() {
   addEventListener('hashchange', () => !shell.nav.hidden && show());
   showTheme();
   applyLanguage();
-  document.title = phrase('title');
+  document.title = formatText('title');
   enter({ ended: false });
 }
 
 function showTheme() {
   const theme = applyTheme();
-  hint(part(document, 'theme'), `theme-${theme}`);
-  label(part(document, 'theme'), `theme-${theme}`);
+  setTooltip(part(document, 'theme'), `theme-${theme}`);
+  setLabel(part(document, 'theme'), `theme-${theme}`);
 }
 
 let entering = null;
@@ -149,7 +149,7 @@ function show() {
 function linked(is) {
   shell.link.hidden = is !== false;
   if (is === false) {
-    say(shell.link, 'noAnswer');
+    setText(shell.link, 'noAnswer');
     shell.link.dataset.state = '3';
   }
 }

@@ -1,6 +1,6 @@
 // The console's words in two languages; how they get into the page is in ../page/format.js.
 
-import { currentLanguage, phrase, speak } from '../page/format.js';
+import { currentLanguage, formatText, useDictionary } from '../page/format.js';
 
 export const DICTIONARY = {
   en: {
@@ -89,14 +89,14 @@ export const DICTIONARY = {
   },
 };
 
-speak(DICTIONARY);
+useDictionary(DICTIONARY);
 
 export * from '../page/format.js';
 
 /** What stands in an empty field. */
 export function placeholder(input, key) {
   input.dataset.placeholder = key;
-  input.placeholder = phrase(key);
+  input.placeholder = formatText(key);
 }
 
 /** A whole number with its thousands apart. */

@@ -3,7 +3,7 @@
 import { clip, make, part } from './dom.js';
 import { askForPoll } from './dialogs.js';
 import { canRecord, draftOf, record } from './files.js';
-import { hint, label, phrase, say } from './text.js';
+import { formatText, setLabel, setText, setTooltip } from './text.js';
 import { CUSTOM, GROUP, POLL, TEXT, summaryOf } from './labels.js';
 
 const SEARCHED_BYTES_MAX = 64;
@@ -37,13 +37,13 @@ export class Composer {
 
   /** The next words answer this message. */
   answer(message) {
-    this.#setContext({ reply: message }, phrase('replyingTo', { name: message.senderUserID, words: summaryOf(message) }));
+    this.#setContext({ reply: message }, formatText('replyingTo', { name: message.senderUserID, words: summaryOf(message) }));
   }
 
   /** The words change this message. */
   correct(message) {
     part(this.#root, 'text').value = message.message;
-    this.#setContext({ edit: message }, phrase('editing'));
+    this.#setContext({ edit: message }, formatText('editing'));
   }
 
   #setContext(context, words) {
@@ -150,8 +150,8 @@ export class Composer {
       this.#act.fail(error);
     }
     button.setAttribute('aria-pressed', this.#stopRecording !== null);
-    hint(button, this.#stopRecording ? 'stopRecording' : 'record');
-    label(button, this.#stopRecording ? 'stopRecording' : 'record');
+    setTooltip(button, this.#stopRecording ? 'stopRecording' : 'record');
+    setLabel(button, this.#stopRecording ? 'stopRecording' : 'record');
   }
 
   /** How long the recording is so far. */
@@ -176,7 +176,7 @@ export class Composer {
       return;
     }
     const people = (await this.#act.people()).map((user) => [user, user]);
-    const all = this.#type === GROUP ? [[phrase('everyone'), null]] : [];
+    const all = this.#type === GROUP ? [[formatText('everyone'), null]] : [];
     this.#showChoices([...all, ...people].filter(([name]) => name.toLowerCase().startsWith(begun.toLowerCase())).slice(0, 6));
   }
 
@@ -240,5 +240,5 @@ export class Composer {
 export function nameComposer(root, id) {
   part(root, 'mentions').id = id;
   part(root, 'text').setAttribute('aria-controls', id);
-  say(part(root, 'send'), 'send');
+  setText(part(root, 'send'), 'send');
 }

@@ -1,6 +1,6 @@
 // Small ways to make and find elements. Content goes in as text, never as markup.
 
-import { say } from './format.js';
+import { setText } from './format.js';
 
 /** `make('p', {className: 'words', textContent: 'hi'}, child…)` */
 export function make(tag, fields = {}, ...children) {
@@ -12,9 +12,9 @@ export function make(tag, fields = {}, ...children) {
 export const part = (root, name) => root.querySelector(`[data-part="${name}"]`);
 
 /** A button that says an entry of the dictionary. */
-export function sayingButton(key, act, fields = {}) {
+export function textButton(key, act, fields = {}) {
   const button = make('button', { type: 'button', ...fields });
-  say(button, key);
+  setText(button, key);
   button.onclick = act;
   return button;
 }
@@ -23,7 +23,7 @@ export function showError(element, error) {
   element.hidden = !error;
   if (!error) return;
   if (error.code === undefined) element.textContent = error.message;
-  else say(element, 'failure', { code: error.code, message: error.message });
+  else setText(element, 'failure', { code: error.code, message: error.message });
 }
 
 /** A copy of a template's content. */

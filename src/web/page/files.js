@@ -1,7 +1,7 @@
 // Files in a conversation: what a bubble shows of them, what a chosen file is sent as, and recording.
 
 import { make } from './dom.js';
-import { hint, say } from './text.js';
+import { setText, setTooltip } from './text.js';
 
 const IMAGE = 11;
 const FILE = 12;
@@ -102,7 +102,7 @@ function pictureOf(message, source, refresh) {
   const picture = make('img', { src: source, alt: message.fileName || '', loading: 'lazy' });
   if (width && height) [picture.width, picture.height] = [width, height];
   const button = make('button', { type: 'button', className: 'picture' });
-  hint(button, 'openPicture', {});
+  setTooltip(button, 'openPicture', {});
   button.append(withFreshSource(picture, message, 'thumbnailDownloadUrl', refresh));
   button.onclick = () => openPicture(message, refresh);
   return button;
@@ -115,7 +115,7 @@ function openPicture(message, refresh) {
   const picture = withFreshSource(make('img', { alt: message.fileName || '' }), message, 'largeImageDownloadUrl', refresh);
   picture.src = source;
   const close = make('button', { type: 'button', className: 'quiet', autofocus: true });
-  say(close, 'close');
+  setText(close, 'close');
   close.onclick = () => dialog.close();
   dialog.onclick = (event) => event.target === dialog && dialog.close();
   dialog.onclose = () => dialog.remove();

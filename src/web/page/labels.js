@@ -1,6 +1,6 @@
-// What messages are, and how each is put into few words: in the list, in a quote, in a title.
+// The kinds of messages and their labels: the few words that stand for a message in the list, in a quote, in a title.
 
-import { phrase } from './text.js';
+import { formatText } from './text.js';
 
 export const PEER = 0;
 export const ROOM = 1;
@@ -18,11 +18,11 @@ export const CUSTOM = 200;
 export const POLL = 1;
 export const OPTIONS_MAX = 8;
 /** A vote is a reaction with the number of its option. */
-export const VOTE = 'vote:';
+export const VOTE_PREFIX = 'vote:';
 
-const FILE_WORDS = { 11: 'aPicture', 12: 'aFile', 13: 'aSound', 14: 'aFilm' };
+const FILE_LABELS = { 11: 'aPicture', 12: 'aFile', 13: 'aSound', 14: 'aFilm' };
 
-/** The question and options of a poll; null for whatever else is in a custom message. */
+/** Returns the question and options of a poll; null for any other message. */
 export function pollOf(message) {
   if (message.type !== CUSTOM || message.subType !== POLL) return null;
   try {
@@ -34,25 +34,25 @@ export function pollOf(message) {
   }
 }
 
-/** One line for a message of any kind. */
+/** Returns one line that stands for a message of any kind. */
 export function summaryOf(message) {
   if (message.type === TEXT || message.type === BARRAGE) return message.message;
-  if (message.type in FILE_WORDS) return `${phrase(FILE_WORDS[message.type])} ${message.fileName ?? ''}`.trim();
-  if (message.type === REVOKED) return phrase('takenBack', { name: message.operatedUserID || message.senderUserID });
-  if (message.type === COMBINED) return `${phrase('aHistory')} ${message.title}`;
+  if (message.type in FILE_LABELS) return `${formatText(FILE_LABELS[message.type])} ${message.fileName ?? ''}`.trim();
+  if (message.type === REVOKED) return formatText('takenBack', { name: message.operatedUserID || message.senderUserID });
+  if (message.type === COMBINED) return `${formatText('aHistory')} ${message.title}`;
   if (message.type === TIPS) return tipOf(message);
   const poll = pollOf(message);
-  if (poll) return `${phrase('aPoll')} ${poll.question}`;
-  return phrase('anUnknown', { type: message.type });
+  if (poll) return `${formatText('aPoll')} ${poll.question}`;
+  return formatText('anUnknown', { type: message.type });
 }
 
-/** What the broker says in a group. */
+/** Returns the text of a tips message, by which the broker tells what was done in a group. */
 export function tipOf({ event, operatedUser, targetUserList }) {
   const names = (targetUserList ?? []).map(({ userName, userID }) => userName || userID).join(', ');
-  return phrase(`tip${event}`, { name: operatedUser?.userName || operatedUser?.userID || '', names });
+  return formatText(`tip${event}`, { name: operatedUser?.userName || operatedUser?.userID || '', names });
 }
 
-export const keyOf = (type, id) => `${type}/${id}`;
+export const conversationKey = (type, id) => `${type}/${id}`;
 
 /** Commands and barrages pass through the same events but are not part of what is kept. */
-export const isKept = (message) => message.type !== COMMAND && message.type !== BARRAGE;
+export const isStored = (message) => message.type !== COMMAND && message.type !== BARRAGE;

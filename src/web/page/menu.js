@@ -1,7 +1,7 @@
 // Menus: what can be done to a message or a conversation, by pointer, touch or keys.
 
-import { make, sayingButton } from './dom.js';
-import { label } from './text.js';
+import { make, textButton } from './dom.js';
+import { setLabel } from './text.js';
 
 export const REACTIONS = ['👍', '❤️', '😂', '🎉', '😮', '🙏'];
 
@@ -23,13 +23,13 @@ export function openMenu(button, { name, react, items, back }) {
   if (isOpen) return;
   const menu = make('div', { className: 'menu' });
   menu.setAttribute('role', 'menu');
-  label(menu, name);
+  setLabel(menu, name);
   const choose = (act) => () => {
     close();
     act();
   };
   if (react) menu.append(quickReactions((reaction) => choose(() => react(reaction))()));
-  menu.append(...items.map(([key, act]) => sayingButton(key, choose(act))));
+  menu.append(...items.map(([key, act]) => textButton(key, choose(act))));
   const buttons = [...menu.querySelectorAll('button')];
   for (const item of buttons) {
     item.setAttribute('role', 'menuitem');

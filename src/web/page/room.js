@@ -2,8 +2,8 @@
 
 import { Chat } from './chat.js';
 import { copyOf, part } from './dom.js';
-import { Stage } from './layout.js';
-import { currentLanguage, hint, say, translate } from './text.js';
+import { BarrageLayout } from './layout.js';
+import { currentLanguage, setText, setTooltip, translate } from './text.js';
 import { BARRAGE, ROOM } from './labels.js';
 
 const HIGH = 3;
@@ -28,7 +28,7 @@ export class Room {
   #zim;
   #me;
   #roomID;
-  #stage;
+  #barrages;
   #inside = false;
   #entering = false;
   #connected = true;
@@ -48,7 +48,7 @@ export class Room {
     part(root, 'head').append(leave);
     part(this.#live, 'head-more').remove();
     part(root, 'head').after(this.#live);
-    this.#stage = new Stage(part(this.chat.root, 'stage'));
+    this.#barrages = new BarrageLayout(part(this.chat.root, 'stage'));
     for (const kind of Object.keys(this.#counts)) this.#showCount(kind);
     this.#listen(host);
     translate(root);
@@ -117,7 +117,7 @@ export class Room {
     const { low, medium, high } = this.#droppedByClass;
     this.#counts.dropped = low + medium + high;
     this.#showCount('dropped');
-    hint(part(this.chat.root, 'count-dropped'), 'droppedDetail', this.#droppedByClass);
+    setTooltip(part(this.chat.root, 'count-dropped'), 'droppedDetail', this.#droppedByClass);
   }
 
   #listen(host) {
@@ -138,14 +138,14 @@ export class Room {
   async #countMembers() {
     try {
       const { count } = await this.#zim.queryRoomOnlineMemberCount(this.#roomID);
-      if (this.#inside) say(part(this.chat.root, 'members'), 'members', { n: count });
+      if (this.#inside) setText(part(this.chat.root, 'members'), 'members', { n: count });
     } catch {
       // The number is decoration; whatever went wrong shows itself in the conversation.
     }
   }
 
   #showAway(error) {
-    say(part(this.chat.root, 'members'), 'roomAway');
+    setText(part(this.chat.root, 'members'), 'roomAway');
     this.chat.fail(error);
   }
 
@@ -154,13 +154,13 @@ export class Room {
     if (senderUserID === this.#me) return;
     this.#counts.received += 1;
     this.#showCount('received');
-    this.#stage.show(message, { priority, mayWait: priority === HIGH });
+    this.#barrages.show(message, { priority, mayWait: priority === HIGH });
   }
 
   async #sendBarrage(words, typed) {
     if (!this.#inside || this.#openSends >= OPEN_SENDS_MAX) return;
     const priority = Number(part(this.chat.root, 'priority').value);
-    this.#stage.show(words, { priority, mine: true, mayWait: typed });
+    this.#barrages.show(words, { priority, mine: true, mayWait: typed });
     this.#openSends += 1;
     try {
       await this.#zim.sendMessage({ type: BARRAGE, message: words }, this.#roomID, ROOM, { priority });
@@ -187,8 +187,8 @@ export class Room {
   #nextCheer() {
     const cheers = CHEERS[currentLanguage()];
     this.#cheers += 1;
-    const words = cheers[Math.floor(Math.random() * cheers.length)].replace('{who}', this.#me);
-    return `${words} #${this.#cheers}`;
+    const text = cheers[Math.floor(Math.random() * cheers.length)].replace('{who}', this.#me);
+    return `${text} #${this.#cheers}`;
   }
 
   #showCount(kind) {

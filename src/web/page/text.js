@@ -1,6 +1,6 @@
 // The demo page's words in two languages; how they get into the page is in format.js.
 
-import { speak } from './format.js';
+import { useDictionary } from './format.js';
 
 export const DICTIONARY = {
   en: {
@@ -83,6 +83,6 @@ export const DICTIONARY = {
   },
 };
 
-speak(DICTIONARY);
+useDictionary(DICTIONARY);
 
 export * from './format.js';
