@@ -1,13 +1,15 @@
 // The Tidings client for browsers and Node: one module, nothing to install beside it.
 //
-//   enums, ZIMError    the vendor's numbers and the one error type
+//   ZIMError           the one error type
 //   messages           what messages and conversations look like to the program and on the wire
-//   Local              what this device keeps to itself: drafts, notes, what it hides and what it inserted
-//   Link               one WebSocket: requests, replies, events, silence
-//   Connection         keeps a link alive: login, back-off, login again
-//   Sends              what was sent and is not answered yet, in order, across lost connections
+//   LocalState         what this device keeps to itself: drafts, notes, what it hides and what it inserted
+//   Socket             one WebSocket: requests, replies, events, silence
+//   Connection         keeps a session alive over one socket after the other: login, back-off, login again
+//   SendQueue          what was sent and is not answered yet, in order, across lost connections
 //   Rooms              the rooms this client is in, and what happens to them
+//   MediaToken, Files  uploads and downloads over HTTP, and the token for them
 //   ZIM                the vendor's class, on top of these
+//   tables, enums      which methods are plain requests, which are not supported; the vendor's numbers
 //
 // The wire protocol is src/protocol/PROTOCOL.md of the broker.
 
@@ -17,7 +19,7 @@ const LOGIN_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const LOGOUT_TIMEOUT_MS = 3_000;
 const SILENCE_HEARTBEATS = 1.5;
-/** How long a link that may be dead has to show that it is not. */
+/** How long a connection that may be dead has to show that it is not. */
 const PROBE_TIMEOUT_MS = 3_000;
 
 const BACKOFF_BASE_MS = 500;
@@ -162,7 +164,7 @@ const { Sending, Success, Failed } = ZIMMessageSentStatus;
 
 const MEDIA_KINDS = [Image, FileKind, Audio, Video];
 const SENDABLE_KINDS = [Text, Command, Barrage, Custom, Combine, ...MEDIA_KINDS];
-const LATER_KINDS = [10];
+const UNSUPPORTED_KINDS = [10];
 const isMedia = (message) => MEDIA_KINDS.includes(message?.type);
 const isStorable = (message) => [Text, Custom, Combine].includes(message?.type) || isMedia(message);
 const LOCAL_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -222,7 +224,7 @@ function callerFields(draft) {
 /** Refuses what can be seen to be wrong without asking; the broker judges everything else. */
 function checkDraft(draft, toConversationID, conversationType, userID) {
   if (draft === null || typeof draft !== 'object') throw invalid('message is not an object');
-  if (LATER_KINDS.includes(draft.type)) {
+  if (UNSUPPORTED_KINDS.includes(draft.type)) {
     throw new ZIMError(Code.Unsupported, `message.type is ${draft.type}, which is not carried`);
   }
   if (!SENDABLE_KINDS.includes(draft.type)) throw invalid(`message.type is ${draft.type}, which cannot be sent`);
@@ -352,15 +354,15 @@ function fromWire(wire, userID, conversationID) {
 }
 
 /** A conversation as the program sees it. */
-function conversationFromWire(wire, local, messageFromWire) {
+function conversationFromWire(wire, localState, messageFromWire) {
   const { lastMessage, ...fields } = wire;
   const key = conversationKey(wire.conversationID, wire.type);
   const conversation = {
     conversationName: '', conversationAlias: '', conversationAvatarUrl: '', unreadMessageCount: 0, notificationStatus: 1, isPinned: false,
-    mentionedInfoList: [], marks: [], pinnedTime: 0, ...fields, draft: local.drafts.get(key) ?? '',
+    mentionedInfoList: [], marks: [], pinnedTime: 0, ...fields, draft: localState.drafts.get(key) ?? '',
   };
   const last = lastMessage && messageFromWire(lastMessage, wire.conversationID);
-  conversation.lastMessage = last && !local.hides(last) ? local.annotate(last) : undefined;
+  conversation.lastMessage = last && !localState.hides(last) ? localState.annotate(last) : undefined;
   return conversation;
 }
 
@@ -385,7 +387,7 @@ function handlesOf(messageList) {
 }
 
 /** What this device keeps to itself for one user. Drafts outlive the page where the browser can keep them. */
-class Local {
+class LocalState {
   drafts = new Map();
   #notes = new Map();
   #hiddenMessages = new Set();
@@ -496,11 +498,11 @@ const isTooLong = (frame) =>
   frame.length * 3 > FRAME_BYTES_MAX && new TextEncoder().encode(frame).length > FRAME_BYTES_MAX;
 
 /** One WebSocket. It ends once, whatever the reason, and then answers every open request with 6000104. */
-class Link {
-  #socket;
+class Socket {
+  #webSocket;
   #requests = new Map();
   #nextID = 1;
-  #heardAt = performance.now();
+  #lastFrameAt = performance.now();
   #pingTimer;
   #silenceTimer;
   #ended = false;
@@ -509,23 +511,23 @@ class Link {
   /** @param {{onOpen(): void, onEvent(event: string, data: object): void, onEnd(code: number, reason: string): void}} handlers */
   constructor(WebSocketClass, url, handlers) {
     this.#handlers = handlers;
-    this.#socket = new WebSocketClass(url);
-    const listen = (type, act) => this.#socket.addEventListener(type, (event) => this.#ended || act(event));
+    this.#webSocket = new WebSocketClass(url);
+    const listen = (type, act) => this.#webSocket.addEventListener(type, (event) => this.#ended || act(event));
     listen('open', () => handlers.onOpen());
     listen('message', ({ data }) => this.#receive(data));
     listen('close', ({ code, reason }) => this.end(code, reason || `closed with ${code}`));
     // Node's WebSocket says no more than this when it cannot connect.
     listen('error', () => this.end(1006, 'the socket failed'));
     // A WebSocket class passed in may have given up before anyone could listen.
-    if (this.#socket.readyState > 1) queueMicrotask(() => this.end(1006, 'the socket did not open'));
+    if (this.#webSocket.readyState > 1) queueMicrotask(() => this.end(1006, 'the socket did not open'));
   }
 
   /**
    * Sends a request. `resolve` is called while the reply's frame is being read, so before any later frame is.
    * @param {{op: string, args?: object, resolve: (result: any) => void, reject: (error: ZIMError) => void,
-   *          timeoutMs?: number, endsLink?: boolean}} request `endsLink`: no reply in time means a dead connection
+   *          timeoutMs?: number, endsSocket?: boolean}} request `endsSocket`: no reply in time means a dead connection
    */
-  call({ op, args = {}, resolve, reject, timeoutMs = REQUEST_TIMEOUT_MS, endsLink = false }) {
+  call({ op, args = {}, resolve, reject, timeoutMs = REQUEST_TIMEOUT_MS, endsSocket = false }) {
     if (this.#ended) {
       reject(lost('it has ended'));
       return;
@@ -536,12 +538,12 @@ class Link {
       reject(invalid(`the frame of ${op} is above the limit of ${FRAME_BYTES_MAX} bytes`));
       return;
     }
-    const timer = setTimeout(() => this.#expire(id, op, timeoutMs, endsLink), timeoutMs);
+    const timer = setTimeout(() => this.#expire(id, op, timeoutMs, endsSocket), timeoutMs);
     this.#requests.set(id, { resolve, reject, timer });
-    this.#socket.send(frame);
+    this.#webSocket.send(frame);
   }
 
-  /** Pings from now on, and ends the link when nothing at all is heard for one and a half pings. */
+  /** Pings from now on, and ends the socket when nothing at all is heard for one and a half pings. */
   watch(heartbeatSeconds) {
     const beatMs = heartbeatSeconds * 1000;
     const ping = { op: 'ping', resolve() {}, reject() {} };
@@ -549,18 +551,18 @@ class Link {
     this.#watchSilence(beatMs * SILENCE_HEARTBEATS);
   }
 
-  /** Ends the link unless it answers soon. */
+  /** Ends the socket unless it answers soon. */
   probe() {
-    this.call({ op: 'ping', resolve() {}, reject() {}, timeoutMs: PROBE_TIMEOUT_MS, endsLink: true });
+    this.call({ op: 'ping', resolve() {}, reject() {}, timeoutMs: PROBE_TIMEOUT_MS, endsSocket: true });
   }
 
-  /** Ends the link without waiting for the other side, which may be long gone. */
+  /** Ends the socket without waiting for the other side, which may be long gone. */
   end(code, reason) {
     if (this.#ended) return;
     this.#ended = true;
     clearInterval(this.#pingTimer);
     clearTimeout(this.#silenceTimer);
-    this.#socket.close();
+    this.#webSocket.close();
     const requests = [...this.#requests.values()];
     this.#requests.clear();
     this.#handlers.onEnd(code, reason);
@@ -571,14 +573,14 @@ class Link {
   }
 
   #watchSilence(limitMs) {
-    const leftMs = this.#heardAt + limitMs - performance.now();
+    const leftMs = this.#lastFrameAt + limitMs - performance.now();
     if (leftMs <= 0) this.end(1006, `nothing was heard for ${limitMs} ms`);
     else this.#silenceTimer = setTimeout(() => this.#watchSilence(limitMs), leftMs);
   }
 
-  #expire(id, op, timeoutMs, endsLink) {
+  #expire(id, op, timeoutMs, endsSocket) {
     const reason = `${op} was not answered within ${timeoutMs} ms`;
-    if (endsLink) {
+    if (endsSocket) {
       this.end(1006, reason);
       return;
     }
@@ -588,7 +590,7 @@ class Link {
   }
 
   #receive(text) {
-    this.#heardAt = performance.now();
+    this.#lastFrameAt = performance.now();
     let frame;
     try {
       frame = JSON.parse(text);
@@ -597,10 +599,10 @@ class Link {
       return;
     }
     if (frame.event !== undefined) this.#handlers.onEvent(frame.event, frame.data ?? {});
-    else this.#answer(frame);
+    else this.#settle(frame);
   }
 
-  #answer({ id, result, error }) {
+  #settle({ id, result, error }) {
     const request = this.#requests.get(id);
     if (!request) {
       // Either the reply came after its time, or the broker could not read a frame of ours.
@@ -632,11 +634,11 @@ function jitteredBackoffMs(failures, capMs = BACKOFF_CAP_MS) {
   return Math.random() * Math.min(capMs, (BACKOFF_BASE_MS / 2) * 2 ** failures);
 }
 
-/** Keeps one session going over as many links as it takes. */
+/** Keeps one session going over as many sockets as it takes. */
 class Connection {
   /** idle: nobody is logged in; login: the first login runs; up; away: lost, and coming back. */
   #phase = 'idle';
-  #link = null;
+  #socket = null;
   #firstLogin = null;
   #attempts = 0;
   #upSince = 0;
@@ -677,17 +679,17 @@ class Connection {
   }
 
   /** @returns {Promise<any>} the result; rejects with 6000104 when the connection is lost first */
-  request(op, args, { endsLink = false } = {}) {
+  request(op, args, { endsSocket = false } = {}) {
     return new Promise((resolve, reject) => {
-      if (this.isUp) this.#link.call({ op, args, resolve, reject, endsLink });
+      if (this.isUp) this.#socket.call({ op, args, resolve, reject, endsSocket });
       else reject(lost('trying to come back'));
     });
   }
 
   /** The network changed, or the page was asleep: looks at once whether the broker is there, instead of when it is time. */
   wake() {
-    if (this.#phase === 'up') this.#link.probe();
-    if (this.#phase === 'away' && this.#link === null) {
+    if (this.#phase === 'up') this.#socket.probe();
+    if (this.#phase === 'away' && this.#socket === null) {
       clearTimeout(this.#timer);
       this.#connect();
     }
@@ -696,44 +698,44 @@ class Connection {
   /** Says goodbye to the broker, if it can be reached, and stops. */
   async logout() {
     const wasUp = this.isUp;
-    const link = this.#stop(new ZIMError(Code.UserIsNotLogged, 'logged out'));
+    const socket = this.#stop(new ZIMError(Code.UserIsNotLogged, 'logged out'));
     const goodbye = (done) => ({ op: 'logout', resolve: done, reject: done, timeoutMs: LOGOUT_TIMEOUT_MS });
-    if (wasUp) await new Promise((done) => link.call(goodbye(done)));
-    link?.end(1000, 'logged out');
+    if (wasUp) await new Promise((done) => socket.call(goodbye(done)));
+    socket?.end(1000, 'logged out');
   }
 
   #connect() {
-    const isOurs = () => link === this.#link;
-    const deadline = setTimeout(() => link.end(1006, `no login within ${LOGIN_TIMEOUT_MS} ms`), LOGIN_TIMEOUT_MS);
-    let link;
+    const isOurs = () => socket === this.#socket;
+    const deadline = setTimeout(() => socket.end(1006, `no login within ${LOGIN_TIMEOUT_MS} ms`), LOGIN_TIMEOUT_MS);
+    let socket;
     try {
-      link = new Link(this.#settings.WebSocket, this.#settings.url, {
-        onOpen: () => this.#sendLogin(link, deadline),
+      socket = new Socket(this.#settings.WebSocket, this.#settings.url, {
+        onOpen: () => this.#sendLogin(socket, deadline),
         onEvent: (event, data) => this.isUp && isOurs() && this.#handlers.onEvent(event, data),
         onEnd: (code, reason) => {
           clearTimeout(deadline);
-          if (isOurs()) this.#linkEnded(code, reason);
+          if (isOurs()) this.#socketEnded(code, reason);
         },
       });
-      this.#link = link;
+      this.#socket = socket;
     } catch (error) {
       // A browser may refuse at once, such as ws: from a page that came by https:.
       clearTimeout(deadline);
-      this.#linkEnded(1006, error.message);
+      this.#socketEnded(1006, error.message);
     }
   }
 
-  #sendLogin(link, deadline) {
-    link.call({
+  #sendLogin(socket, deadline) {
+    socket.call({
       op: 'login',
       args: this.#handlers.loginArgs(),
       resolve: (result) => {
         clearTimeout(deadline);
-        if (link === this.#link) this.#loggedIn(result);
+        if (socket === this.#socket) this.#loggedIn(result);
       },
       reject: (error) => {
-        // A lost link has already been dealt with.
-        if (link === this.#link && error.code !== Code.NetworkError) this.#loginRefused(error);
+        // A lost socket has already been dealt with.
+        if (socket === this.#socket && error.code !== Code.NetworkError) this.#loginRefused(error);
       },
     });
   }
@@ -741,7 +743,7 @@ class Connection {
   #loggedIn(result) {
     this.#phase = 'up';
     this.#upSince = performance.now();
-    this.#link.watch(result.heartbeatSeconds);
+    this.#socket.watch(result.heartbeatSeconds);
     this.#handlers.onUp(result);
     this.#firstLogin?.resolve(result);
     this.#firstLogin = null;
@@ -749,9 +751,9 @@ class Connection {
 
   #loginRefused(error) {
     if (this.#phase === 'away' && error.temporary) {
-      const link = this.#link;
-      this.#link = null;
-      link.end(1000, 'refused for now');
+      const socket = this.#socket;
+      this.#socket = null;
+      socket.end(1000, 'refused for now');
       this.#retry(error.retryAfterMs);
       return;
     }
@@ -759,8 +761,8 @@ class Connection {
     this.#finish(isTokenError ? ZIMConnectionEvent.TokenExpired : ZIMConnectionEvent.LoginTimeout, error);
   }
 
-  #linkEnded(code, reason) {
-    this.#link = null;
+  #socketEnded(code, reason) {
+    this.#socket = null;
     if (this.#phase === 'login' || code >= FIRST_CODE_WITHOUT_RETURN) {
       this.#finish(...finalEnd(code, reason));
       return;
@@ -785,15 +787,15 @@ class Connection {
     this.#handlers.onFinal(event, error);
   }
 
-  /** Stops, and hands over the link that was in use: nobody hears of its end any more. */
+  /** Stops, and hands over the socket that was in use: nobody hears of its end any more. */
   #stop(error) {
-    const link = this.#link;
+    const socket = this.#socket;
     this.#phase = 'idle';
-    this.#link = null;
+    this.#socket = null;
     clearTimeout(this.#timer);
     this.#firstLogin?.reject(error);
     this.#firstLogin = null;
-    return link;
+    return socket;
   }
 }
 
@@ -801,12 +803,12 @@ class Connection {
  * What was sent and is not answered yet. Storable messages stay here across lost connections and go out again in
  * their order, under the same localMessageID, by which the broker knows them. Commands and barrages go at most once.
  */
-class Sends {
+class SendQueue {
   /**
-   * Storable messages per conversation, oldest first. A line is queued once a message in it had to wait, and then
+   * A queue of storable messages per conversation, oldest first. It is serial once a message in it had to wait, and then
    * lets one go at a time: were it refused for now, those behind it would overtake it.
    */
-  #lines = new Map();
+  #queues = new Map();
   #connection;
 
   constructor(connection) {
@@ -818,73 +820,73 @@ class Sends {
     if (this.#connection.isIdle) return Promise.reject(new ZIMError(Code.UserIsNotLogged, 'logged out'));
     if (!isStorable(message)) return this.#request(op, args);
     const key = conversationKey(message.conversationID, message.conversationType);
-    const line = this.#lines.get(key) ?? { key, sends: [], isQueued: !this.#connection.isUp };
-    this.#lines.set(key, line);
+    const queue = this.#queues.get(key) ?? { key, entries: [], isSerial: !this.#connection.isUp };
+    this.#queues.set(key, queue);
     return new Promise((resolve, reject) => {
-      const send = { op, args, resolve, reject, isOpen: false, refusals: 0, timer: undefined };
-      line.sends.push(send);
-      if (line.isQueued) this.#next(line);
-      else this.#transmit(line, send);
+      const entry = { op, args, resolve, reject, isOpen: false, refusals: 0, timer: undefined };
+      queue.entries.push(entry);
+      if (queue.isSerial) this.#next(queue);
+      else this.#transmit(queue, entry);
     });
   }
 
   /** The session is there again. */
   resume() {
-    for (const line of [...this.#lines.values()]) this.#next(line);
+    for (const queue of [...this.#queues.values()]) this.#next(queue);
   }
 
   /** The session is over. */
   abandon(error) {
-    for (const send of [...this.#lines.values()].flatMap((line) => line.sends)) {
-      clearTimeout(send.timer);
-      send.reject(error);
+    for (const entry of [...this.#queues.values()].flatMap((queue) => queue.entries)) {
+      clearTimeout(entry.timer);
+      entry.reject(error);
     }
-    this.#lines.clear();
+    this.#queues.clear();
   }
 
   #request(op, args) {
-    return this.#connection.request(op, args, { endsLink: true });
+    return this.#connection.request(op, args, { endsSocket: true });
   }
 
-  /** Lets the first of a queued line go, unless it has gone or is waiting for its time. */
-  #next(line) {
-    const [first] = line.sends;
-    if (first && !first.isOpen && first.timer === undefined && this.#connection.isUp) this.#transmit(line, first);
+  /** Sends the first entry of a serial queue, unless it was sent already or waits for its time. */
+  #next(queue) {
+    const [first] = queue.entries;
+    if (first && !first.isOpen && first.timer === undefined && this.#connection.isUp) this.#transmit(queue, first);
   }
 
-  #transmit(line, send) {
-    send.isOpen = true;
-    this.#request(send.op, send.args).then(
-      (result) => this.#settle(line, send, () => send.resolve(result)),
-      (error) => this.#refused(line, send, error),
+  #transmit(queue, entry) {
+    entry.isOpen = true;
+    this.#request(entry.op, entry.args).then(
+      (result) => this.#settle(queue, entry, () => entry.resolve(result)),
+      (error) => this.#refused(queue, entry, error),
     );
   }
 
-  #refused(line, send, error) {
-    send.isOpen = false;
+  #refused(queue, entry, error) {
+    entry.isOpen = false;
     const isForNow = error.code === Code.ServerFrequencyLimit || error.temporary;
-    if (error.code === Code.NetworkError) line.isQueued = true;
+    if (error.code === Code.NetworkError) queue.isSerial = true;
     // Who had to wait is not refused for the rate: the program did not choose the moment.
-    else if (line.isQueued && isForNow) this.#pause(line, send, error.retryAfterMs);
-    else this.#settle(line, send, () => send.reject(error));
+    else if (queue.isSerial && isForNow) this.#pause(queue, entry, error.retryAfterMs);
+    else this.#settle(queue, entry, () => entry.reject(error));
   }
 
-  #pause(line, send, retryAfterMs) {
-    const backoffMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** send.refusals);
-    send.refusals += 1;
-    send.timer = setTimeout(() => {
-      send.timer = undefined;
-      this.#next(line);
+  #pause(queue, entry, retryAfterMs) {
+    const backoffMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** entry.refusals);
+    entry.refusals += 1;
+    entry.timer = setTimeout(() => {
+      entry.timer = undefined;
+      this.#next(queue);
     }, retryAfterMs ?? backoffMs);
   }
 
-  #settle(line, send, answer) {
-    line.sends.splice(line.sends.indexOf(send), 1);
+  #settle(queue, entry, answer) {
+    queue.entries.splice(queue.entries.indexOf(entry), 1);
     answer();
-    if (line.sends.length > 0) {
-      if (line.isQueued) this.#next(line);
-    } else if (this.#lines.get(line.key) === line) {
-      this.#lines.delete(line.key);
+    if (queue.entries.length > 0) {
+      if (queue.isSerial) this.#next(queue);
+    } else if (this.#queues.get(queue.key) === queue) {
+      this.#queues.delete(queue.key);
     }
   }
 }
@@ -905,7 +907,7 @@ class Rooms {
   /** Room → its attributes as they were last told. */
   #attributes = new Map();
   /** Room → events that came before the reply that lets us in. */
-  #early = new Map();
+  #pendingEvents = new Map();
   #emit;
 
   constructor(emit) {
@@ -915,13 +917,13 @@ class Rooms {
   /** Runs a request that leads into a room, with the states around it. */
   async enter(roomID, [started, failed], request) {
     if (typeof roomID !== 'string' || roomID === '') throw invalid('roomID is empty');
-    this.#tell(roomID, ZIMRoomState.Connecting, started);
+    this.#emitState(roomID, ZIMRoomState.Connecting, started);
     try {
       const result = await request();
       this.#enter(roomID);
       return result;
     } catch (error) {
-      if (!this.#inside.has(roomID)) this.#tell(roomID, ZIMRoomState.Disconnected, failed);
+      if (!this.#inside.has(roomID)) this.#emitState(roomID, ZIMRoomState.Disconnected, failed);
       // Refused while inside, such as creating it again: the old place is still there.
       else if (error.code !== Code.NetworkError) this.#enter(roomID);
       throw error;
@@ -952,7 +954,7 @@ class Rooms {
   attributesChanged(event, { isSnapshot, ...data }) {
     const { roomID, infos } = data;
     if (isSnapshot && !this.#inside.has(roomID)) {
-      this.#early.set(roomID, [...(this.#early.get(roomID) ?? []), { event, isSnapshot, data }]);
+      this.#pendingEvents.set(roomID, [...(this.#pendingEvents.get(roomID) ?? []), { event, isSnapshot, data }]);
       return;
     }
     if (event === 'roomMemberAttributesUpdated') {
@@ -975,11 +977,11 @@ class Rooms {
   changed({ roomID, state, event, extendedData }) {
     if (state === ZIMRoomState.Disconnected) this.#forget(roomID);
     if (state === ZIMRoomState.Connected) this.#inside.add(roomID);
-    this.#tell(roomID, state, event, extendedData);
+    this.#emitState(roomID, state, event, extendedData);
   }
 
   interrupted() {
-    for (const roomID of this.#inside) this.#tell(roomID, ZIMRoomState.Connecting, ZIMRoomEvent.NetworkInterrupted);
+    for (const roomID of this.#inside) this.#emitState(roomID, ZIMRoomState.Connecting, ZIMRoomEvent.NetworkInterrupted);
   }
 
   /** Logged in; `held` are the rooms whose place is still ours. */
@@ -997,10 +999,10 @@ class Rooms {
 
   #enter(roomID) {
     this.#inside.add(roomID);
-    this.#tell(roomID, ZIMRoomState.Connected, ZIMRoomEvent.Success);
-    const early = this.#early.get(roomID) ?? [];
-    this.#early.delete(roomID);
-    for (const { event, isSnapshot, data } of early) this.attributesChanged(event, { isSnapshot, ...data });
+    this.#emitState(roomID, ZIMRoomState.Connected, ZIMRoomEvent.Success);
+    const pending = this.#pendingEvents.get(roomID) ?? [];
+    this.#pendingEvents.delete(roomID);
+    for (const { event, isSnapshot, data } of pending) this.attributesChanged(event, { isSnapshot, ...data });
   }
 
   #forget(roomID) {
@@ -1010,10 +1012,10 @@ class Rooms {
 
   #exit(roomID, event) {
     this.#forget(roomID);
-    this.#tell(roomID, ZIMRoomState.Disconnected, event);
+    this.#emitState(roomID, ZIMRoomState.Disconnected, event);
   }
 
-  #tell(roomID, state, event, extendedData) {
+  #emitState(roomID, state, event, extendedData) {
     // Programs written for the vendor's SDK parse it.
     this.#emit('roomStateChanged', { roomID, state, event, extendedData: extendedData || '{}' });
   }
@@ -1115,7 +1117,7 @@ const ARGUMENTS = {
 };
 
 /** Methods of the vendor's that the broker does not answer yet; they reject with 6000013. */
-const LATER_METHODS = `
+const UNSUPPORTED_METHODS = `
   acceptFriendApplication acceptGroupInviteApplication acceptGroupJoinApplication addFriend addUsersToBlacklist callAccept callCancel
   callEnd callExperimentalAPI callInvite callJoin callQuit callReject callingInvite checkFriendsRelation checkUserIsInBlacklist
   deleteFriends deleteMessageAllReactions queryBlacklist queryCallInvitationList queryFriendApplicationList queryFriendList
@@ -1166,7 +1168,7 @@ function onWaking(wake) {
 }
 
 /** Stored messages that came already: a replay begins a little before the loss. */
-class Heard {
+class SeenMessages {
   static #MAX = 4096;
   #ids = new Set();
 
@@ -1175,7 +1177,7 @@ class Heard {
     if (!messageSeq) return false;
     if (this.#ids.has(messageID)) return true;
     this.#ids.add(messageID);
-    if (this.#ids.size > Heard.#MAX) this.#ids.delete(this.#ids.values().next().value);
+    if (this.#ids.size > SeenMessages.#MAX) this.#ids.delete(this.#ids.values().next().value);
     return false;
   }
 }
@@ -1386,8 +1388,8 @@ class Files {
       const source = message.fileLocalPath;
       const blob = await blobOf(source);
       const frame = message.type === Video ? await firstFrameOf(blob) : null;
-      const file = await this.#put(blob, KIND_NAMES[message.type], nameOf(source, message), progress, controller.signal);
-      if (frame) await this.#putFrame(file, frame, controller.signal);
+      const file = await this.#uploadBytes(blob, KIND_NAMES[message.type], nameOf(source, message), progress, controller.signal);
+      if (frame) await this.#uploadFrame(file, frame, controller.signal);
       const { fileUID, fileName, fileSize } = file;
       Object.assign(message, { fileUID, fileName, fileSize });
     } catch (error) {
@@ -1398,11 +1400,11 @@ class Files {
   }
 
   /** Uploads bytes that no message names. */
-  async put(blob, name) {
-    return this.#put(blob, 'file', name, () => {}, undefined);
+  async uploadBlob(blob, name) {
+    return this.#uploadBytes(blob, 'file', name, () => {}, undefined);
   }
 
-  async #put(blob, kind, name, progress, signal) {
+  async #uploadBytes(blob, kind, name, progress, signal) {
     if (blob.size === 0) throw new ZIMError(Code.FileSizeInvalid, 'the file is 0 bytes, the range is 1 and more');
     let shown = 0;
     const tell = (sent) => {
@@ -1410,35 +1412,35 @@ class Files {
       shown = sent;
       progress(sent, blob.size);
     };
-    const file = blob.size <= PART_BYTES ? await this.#putWhole(blob, kind, name, signal) : await this.#putParts(blob, kind, name, tell, signal);
+    const file = blob.size <= PART_BYTES ? await this.#uploadWhole(blob, kind, name, signal) : await this.#uploadParts(blob, kind, name, tell, signal);
     tell(blob.size);
     return file;
   }
 
-  async #putWhole(blob, kind, name, signal) {
+  async #uploadWhole(blob, kind, name, signal) {
     const place = `/media/uploads?kind=${kind}&name=${encodeURIComponent(name)}`;
-    const response = await this.#insistently(() => this.#ask('POST', place, { body: blob, signal }), signal);
+    const response = await this.#withRetries(() => this.#fetch('POST', place, { body: blob, signal }), signal);
     return response.json();
   }
 
   /** By tus 1.0: what got through stays, whatever becomes of a connection. */
-  async #putParts(blob, kind, name, tell, signal) {
+  async #uploadParts(blob, kind, name, tell, signal) {
     const tus = { 'Tus-Resumable': '1.0.0' };
     const encoded = (text) => bytesToBase64(new TextEncoder().encode(text));
     const create = async () => {
       const headers = { ...tus, 'Upload-Length': `${blob.size}`, 'Upload-Metadata': `filename ${encoded(name)},kind ${encoded(kind)}` };
-      const response = await this.#ask('POST', '/media/tus', { headers, signal });
+      const response = await this.#fetch('POST', '/media/tus', { headers, signal });
       return response.headers.get('Location').split('/').pop();
     };
-    let uid = await this.#insistently(create, signal);
-    signal?.addEventListener('abort', () => { this.#ask('DELETE', `/media/tus/${uid}`, { headers: tus }).catch(() => {}); }, { once: true });
+    let uid = await this.#withRetries(create, signal);
+    signal?.addEventListener('abort', () => { this.#fetch('DELETE', `/media/tus/${uid}`, { headers: tus }).catch(() => {}); }, { once: true });
     const part = Math.min(4 * PART_BYTES, Math.max(PART_BYTES, Math.ceil(blob.size / 64)));
     let offset = 0;
     let isSure = true;
     while (offset < blob.size) {
       const step = async () => {
         if (!isSure) {
-          const response = await this.#ask('HEAD', `/media/tus/${uid}`, { headers: tus, signal });
+          const response = await this.#fetch('HEAD', `/media/tus/${uid}`, { headers: tus, signal });
           offset = Number(response.headers.get('Upload-Offset'));
           isSure = true;
           if (offset === blob.size) return;
@@ -1447,28 +1449,28 @@ class Files {
         const headers = { ...tus, 'Upload-Offset': `${offset}`, 'Content-Type': 'application/offset+octet-stream' };
         // Read now: a blob of a file that vanished fails here, and not as a lost connection.
         const body = await blob.slice(offset, offset + part).arrayBuffer();
-        const response = await this.#ask('PATCH', `/media/tus/${uid}`, { headers, body, signal });
+        const response = await this.#fetch('PATCH', `/media/tus/${uid}`, { headers, body, signal });
         offset = Number(response.headers.get('Upload-Offset'));
         isSure = true;
       };
       try {
-        await this.#insistently(step, signal);
+        await this.#withRetries(step, signal);
       } catch (error) {
         // The broker began anew, or gave it up: so does this.
         if (error.status !== 404 || signal?.aborted) throw error;
-        uid = await this.#insistently(create, signal);
+        uid = await this.#withRetries(create, signal);
         [offset, isSure] = [0, true];
       }
       tell(Math.min(offset, blob.size - 1));
     }
-    const response = await this.#insistently(() => this.#ask('GET', `/media/uploads/${uid}`, { signal }), signal);
+    const response = await this.#withRetries(() => this.#fetch('GET', `/media/uploads/${uid}`, { signal }), signal);
     return response.json();
   }
 
   /** A picture that does not arrive does not hold up its video. */
-  async #putFrame({ fileUID }, frame, signal) {
+  async #uploadFrame({ fileUID }, frame, signal) {
     try {
-      await this.#ask('PUT', `/media/${fileUID}/frame`, { body: frame, signal });
+      await this.#fetch('PUT', `/media/${fileUID}/frame`, { body: frame, signal });
     } catch (error) {
       if (signal?.aborted) throw error;
     }
@@ -1478,7 +1480,7 @@ class Files {
    * Again and again while it is the connection's or the moment's fault. Where the token ran out, the next try comes when a new
    * one may be there; a request that is refused with several tokens will be with any other.
    */
-  async #insistently(work, signal) {
+  async #withRetries(work, signal) {
     const until = Date.now() + UPLOAD_PATIENCE_MS;
     const refusedTokens = new Set();
     for (let tries = 0; ; tries += 1) {
@@ -1498,7 +1500,7 @@ class Files {
   }
 
   /** One request. Rejects with the broker's own number and words. @returns {Promise<Response>} */
-  async #ask(method, place, { headers = {}, body, signal } = {}) {
+  async #fetch(method, place, { headers = {}, body, signal } = {}) {
     let response;
     try {
       response = await fetch(`${this.#base}${place}`, { method, body, signal, headers: { ...headers, Authorization: `Bearer ${this.#token.value}` } });
@@ -1516,7 +1518,7 @@ class Files {
     const path = this.#pathOf(url);
     let response;
     try {
-      response = path ? await this.#insistently(() => this.#ask('GET', path)) : await fetch(url);
+      response = path ? await this.#withRetries(() => this.#fetch('GET', path)) : await fetch(url);
     } catch (error) {
       throw error.code && error.code !== Code.NetworkError ? error : new ZIMError(Code.FileDownloadFailed, error.message);
     }
@@ -1547,22 +1549,22 @@ export class ZIM {
   #config;
   #listeners = new Map();
   #connection = null;
-  #sends = null;
+  #sendQueue = null;
   #rooms = new Rooms((event, data) => this.#emit(event, data));
   #userID = '';
   #userName = '';
   #token = '';
   #cursor = null;
   #isResumed = false;
-  #heard = new Heard();
-  #local = new Local('');
+  #seenMessages = new SeenMessages();
+  #localState = new LocalState('');
   #files = null;
   #deviceID;
   #destroyed = false;
   // Recognises this client's own messages, and cannot collide with another client of the same user.
   #localIDPrefix = `l-${randomID()}-`;
   #messagesMade = 0;
-  #underWay = new Set();
+  #beingSent = new Set();
   /** Attributes of rooms that are noted until their batch ends. */
   #batches = new Map();
   #stopWaking = () => {};
@@ -1630,15 +1632,15 @@ export class ZIM {
       throw new ZIMError(Code.UserHasAlreadyLogged, `${this.#userID} is logged in already`);
     }
     this.#connection = this.#newConnection();
-    this.#sends = new Sends(this.#connection);
+    this.#sendQueue = new SendQueue(this.#connection);
     [this.#userID, this.#userName, this.#token, this.#cursor] = [userID, userName ?? '', token ?? '', null];
-    this.#heard = new Heard();
-    this.#local = new Local(userID);
+    this.#seenMessages = new SeenMessages();
+    this.#localState = new LocalState(userID);
     this.#files?.end(this.#notLoggedIn());
     this.#files = new Files(this.#baseUrl(), () => this.#request('renewMediaToken', {}));
     this.#stopWaking();
     this.#stopWaking = onWaking(() => this.#connection.wake());
-    this.#tellState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
+    this.#emitConnectionState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
     await this.#connection.login();
   }
 
@@ -1655,7 +1657,7 @@ export class ZIM {
     const goodbye = this.#connection.logout();
     this.#endSession(ZIMRoomEvent.Success, new ZIMError(Code.UserIsNotLogged, 'logged out'));
     await goodbye;
-    this.#tellState(ZIMConnectionState.Disconnected, ZIMConnectionEvent.Success);
+    this.#emitConnectionState(ZIMConnectionState.Disconnected, ZIMConnectionEvent.Success);
   }
 
   /** Takes a new token, for this session and for coming back to it. */
@@ -1745,37 +1747,37 @@ export class ZIM {
     const { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount } = config ?? {};
     const asked = { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount };
     if (Object.values(asked).some((value) => value !== undefined)) args.config = asked;
-    this.#underWay.add(message);
-    this.#tellAttached(notification, message);
-    this.#tellStatus(message, Sending);
+    this.#beingSent.add(message);
+    this.#notifyAttached(notification, message);
+    this.#emitSentStatus(message, Sending);
     try {
       const wire = toWire(message);
       // Without a wait where there is nothing to bring first: sends leave in the order of the calls.
-      args.message = this.#isBulky(message, wire) ? await this.#bring(message, wire, notification) : wire;
-      const result = await this.#sends.submit(message, op, args);
+      args.message = this.#needsUpload(message, wire) ? await this.#uploadContent(message, wire, notification) : wire;
+      const result = await this.#sendQueue.submit(message, op, args);
       const { localExtendedData, conversationID, fileLocalPath } = message;
-      if (localExtendedData) this.#local.setNote(result.message, localExtendedData);
+      if (localExtendedData) this.#localState.setNote(result.message, localExtendedData);
       Object.assign(message, this.#fromWire(result.message, conversationID), { localExtendedData });
       if (fileLocalPath) message.fileLocalPath = fileLocalPath;
-      this.#tellStatus(message, Success);
+      this.#emitSentStatus(message, Success);
     } catch (error) {
       message.sentStatus = Failed;
-      this.#tellStatus(message, Failed, error.message);
+      this.#emitSentStatus(message, Failed, error.message);
       throw error;
     } finally {
-      this.#underWay.delete(message);
+      this.#beingSent.delete(message);
     }
     return { message };
   }
 
   /** Whether a file, or too many parts for a frame, must go before it. A URL wins over a path; what is there stays there. */
-  #isBulky(message, wire) {
+  #needsUpload(message, wire) {
     if (isMedia(message)) return Boolean(message.fileLocalPath) && !message.fileDownloadUrl && !message.fileUID;
     return message.type === Combine && wire.messageList !== undefined && JSON.stringify(wire.messageList).length > COMBINE_BYTES_MAX / 3;
   }
 
   /** Brings a message's file or its many parts to the broker; returns what of it goes there now. */
-  async #bring(message, wire, notification) {
+  async #uploadContent(message, wire, notification) {
     if (isMedia(message)) {
       const told = notification?.onMediaUploadingProgress;
       await this.#files.upload(message, (sent, total) => {
@@ -1785,7 +1787,7 @@ export class ZIM {
     }
     const children = new Blob([JSON.stringify(wire.messageList)]);
     if (children.size <= COMBINE_BYTES_MAX) return wire;
-    const { fileUID } = await this.#files.put(children, 'messages.json');
+    const { fileUID } = await this.#files.uploadBlob(children, 'messages.json');
     return { ...wire, messageList: undefined, fileUID };
   }
 
@@ -1798,14 +1800,14 @@ export class ZIM {
   /** Changes what a message says; `message` carries the new content. */
   async editMessage(message, config, notification) {
     this.#requireLogin();
-    this.#tellAttached(notification, message);
+    this.#notifyAttached(notification, message);
     const args = { message: { ...toWire({ ...messageDefaults(), ...message }), ...handleOf(message) }, config: config ?? undefined };
     const edited = await this.#request('editMessage', args);
     return { message: this.#update(message, edited.message) };
   }
 
   #update(message, wire) {
-    const now = this.#local.annotate(this.#fromWire(wire, message.conversationID));
+    const now = this.#localState.annotate(this.#fromWire(wire, message.conversationID));
     return Object.isFrozen(message) ? now : Object.assign(message, now);
   }
 
@@ -1846,7 +1848,7 @@ export class ZIM {
       // After what is there, and before what will come.
       orderKey: (messageList.at(-1)?.orderKey ?? 0) + 1,
     });
-    this.#local.insert(conversationKey(conversationID, conversationType), message);
+    this.#localState.insert(conversationKey(conversationID, conversationType), message);
     return { message };
   }
 
@@ -1856,7 +1858,7 @@ export class ZIM {
     if (new TextEncoder().encode(localExtendedData).length > LOCAL_DATA_BYTES_MAX) {
       throw invalid(`localExtendedData is longer than ${LOCAL_DATA_BYTES_MAX} bytes, the limit`);
     }
-    this.#local.setNote(message, localExtendedData);
+    this.#localState.setNote(message, localExtendedData);
     if (!Object.isFrozen(message)) message.localExtendedData = localExtendedData;
     return { message };
   }
@@ -1865,7 +1867,7 @@ export class ZIM {
   async deleteMessages(messageList, conversationID, conversationType, config) {
     this.#requireLogin();
     const inserted = messageList.filter((message) => message.isUserInserted);
-    this.#local.hideMessages(config?.isAlsoDeleteServerMessage ? inserted : messageList);
+    this.#localState.hideMessages(config?.isAlsoDeleteServerMessage ? inserted : messageList);
     const kept = messageList.filter((message) => !message.isUserInserted);
     if (config?.isAlsoDeleteServerMessage && kept.length > 0) {
       await this.#request('deleteMessages', { messageList: handlesOf(kept), conversationID, conversationType, config });
@@ -1875,7 +1877,7 @@ export class ZIM {
 
   async deleteAllMessage(conversationID, conversationType, config) {
     const newest = await this.queryHistoryMessage(conversationID, conversationType, { count: 1, reverse: true });
-    this.#local.hideUpTo(conversationKey(conversationID, conversationType), newest.messageList[0]?.orderKey ?? 0);
+    this.#localState.hideUpTo(conversationKey(conversationID, conversationType), newest.messageList[0]?.orderKey ?? 0);
     if (config?.isAlsoDeleteServerMessage) await this.#request('deleteAllMessage', { conversationID, conversationType, config });
     return { conversationID, conversationType };
   }
@@ -1883,7 +1885,7 @@ export class ZIM {
   async deleteAllConversationMessages(config) {
     if (config?.isAlsoDeleteServerMessage) return void (await this.#request('deleteAllConversationMessages', { config }));
     for (const { conversationID, type, lastMessage } of await this.#allConversations()) {
-      if (lastMessage) this.#local.hideUpTo(conversationKey(conversationID, type), lastMessage.orderKey);
+      if (lastMessage) this.#localState.hideUpTo(conversationKey(conversationID, type), lastMessage.orderKey);
     }
   }
 
@@ -1892,7 +1894,7 @@ export class ZIM {
     this.#requireLogin();
     if (config?.isAlsoDeleteServerConversation === false) {
       const { conversation } = await this.queryConversation(conversationID, conversationType);
-      this.#local.hideConversation(conversationKey(conversationID, conversationType), conversation.orderKey);
+      this.#localState.hideConversation(conversationKey(conversationID, conversationType), conversation.orderKey);
     } else {
       await this.#request('deleteConversation', { conversationID, conversationType });
     }
@@ -1902,7 +1904,7 @@ export class ZIM {
   async deleteAllConversations(config) {
     if (config?.isAlsoDeleteServerConversation !== false) return void (await this.#request('deleteAllConversations', {}));
     for (const { conversationID, type, orderKey } of await this.#allConversations()) {
-      this.#local.hideConversation(conversationKey(conversationID, type), orderKey);
+      this.#localState.hideConversation(conversationKey(conversationID, type), orderKey);
     }
   }
 
@@ -1925,7 +1927,7 @@ export class ZIM {
       const anchor = last && { conversationID: last.conversationID, type: last.type, orderKey: last.orderKey, isPinned: last.isPinned };
       page = (await this.#request(op, { config: { count: count - list.length, nextConversation: anchor }, option: option ?? undefined })).conversationList;
       last = page.at(-1);
-      list.push(...page.map((wire) => this.#conversation(wire)).filter((one) => !this.#local.hidesConversation(one)));
+      list.push(...page.map((wire) => this.#conversation(wire)).filter((one) => !this.#localState.hidesConversation(one)));
     } while (page.length > 0 && list.length < count);
     return list;
   }
@@ -1943,7 +1945,7 @@ export class ZIM {
   /** Text that waits to be sent, on this device. */
   async setConversationDraft(draft, conversationID, conversationType) {
     const { conversation } = await this.queryConversation(conversationID, conversationType);
-    this.#local.setDraft(conversationKey(conversationID, conversationType), draft);
+    this.#localState.setDraft(conversationKey(conversationID, conversationType), draft);
     this.#emit('conversationChanged', conversationChanges([{ event: ZIMConversationEvent.Updated, conversation: { ...conversation, draft } }]));
     return { conversationID, conversationType };
   }
@@ -1958,8 +1960,8 @@ export class ZIM {
     do {
       const pageConfig = { count: count - messageList.length, reverse, nextMessage: anchor };
       page = await this.#request('queryHistoryMessage', { conversationID, conversationType, config: pageConfig });
-      const messages = page.messageList.map((wire) => this.#local.annotate(this.#fromWire(wire, conversationID)));
-      const seen = messages.filter((message) => !this.#local.hides(message));
+      const messages = page.messageList.map((wire) => this.#localState.annotate(this.#fromWire(wire, conversationID)));
+      const seen = messages.filter((message) => !this.#localState.hides(message));
       if (reverse) messageList.unshift(...seen);
       else messageList.push(...seen);
       hasHidden = seen.length < messages.length;
@@ -1974,9 +1976,9 @@ export class ZIM {
     const isCut = messageList.length === count;
     const from = reverse ? (isCut ? oldest : -1) : (nextMessage?.orderKey ?? -1);
     const to = reverse ? (nextMessage?.orderKey ?? Infinity) : isCut ? newest : Infinity;
-    const inserted = this.#local.insertedBetween(conversationKey(conversationID, conversationType), from, to);
+    const inserted = this.#localState.insertedBetween(conversationKey(conversationID, conversationType), from, to);
     if (inserted.length === 0) return messageList;
-    return [...messageList, ...inserted.filter((message) => !this.#local.hides(message))].sort((one, other) => one.orderKey - other.orderKey);
+    return [...messageList, ...inserted.filter((message) => !this.#localState.hides(message))].sort((one, other) => one.orderKey - other.orderKey);
   }
 
   async createRoom(roomInfo, config) {
@@ -2055,7 +2057,7 @@ export class ZIM {
         return this.#completed(await this.#request(name, args), args.conversationID);
       });
     }
-    for (const name of LATER_METHODS) {
+    for (const name of UNSUPPORTED_METHODS) {
       define(name, async function () {
         this.#requireLogin();
         throw new ZIMError(Code.Unsupported, `${name} is not supported yet`);
@@ -2069,7 +2071,7 @@ export class ZIM {
   }
 
   #conversation(wire) {
-    return conversationFromWire(wire, this.#local, (message, conversationID) => this.#fromWire(message, conversationID));
+    return conversationFromWire(wire, this.#localState, (message, conversationID) => this.#fromWire(message, conversationID));
   }
 
   /** The broker's address for HTTP. */
@@ -2103,27 +2105,27 @@ export class ZIM {
     this.#isResumed = this.#cursor !== null;
     // When resuming, what lies between our cursor and the new one is yet to come, unless it is too much to replay.
     if (!this.#isResumed || result.resync) this.#cursor = result.cursor ?? null;
-    this.#tellState(ZIMConnectionState.Connected, ZIMConnectionEvent.Success);
+    this.#emitConnectionState(ZIMConnectionState.Connected, ZIMConnectionEvent.Success);
     if (this.#isResumed && result.resync) this.#emit('resyncRequired', {});
     // The list is the broker's, whole at once: it is never on its way.
     if (!this.#isResumed) for (const state of [ZIMConversationSyncState.Started, ZIMConversationSyncState.Finished]) this.#emit('conversationSyncStateChanged', { state });
     this.#rooms.resumed(result.rooms ?? []);
-    this.#sends.resume();
+    this.#sendQueue.resume();
   }
 
   #lost() {
-    this.#tellState(ZIMConnectionState.Reconnecting, ZIMConnectionEvent.LoginInterrupted);
+    this.#emitConnectionState(ZIMConnectionState.Reconnecting, ZIMConnectionEvent.LoginInterrupted);
     this.#rooms.interrupted();
   }
 
   #final(event, error) {
     this.#endSession(ZIMRoomEvent.NetworkDisconnected, error);
-    this.#tellState(ZIMConnectionState.Disconnected, event);
+    this.#emitConnectionState(ZIMConnectionState.Disconnected, event);
   }
 
   #endSession(roomEvent, error) {
     this.#stopWaking();
-    this.#sends.abandon(error);
+    this.#sendQueue.abandon(error);
     this.#files?.end(error);
     this.#rooms.ended(roomEvent);
     this.#batches.clear();
@@ -2151,10 +2153,10 @@ export class ZIM {
 
   /** A result as the program sees it: messages and conversations in it are whole. */
   #completed(result, conversationID) {
-    const message = (wire) => this.#local.annotate(this.#fromWire(wire, conversationID));
+    const message = (wire) => this.#localState.annotate(this.#fromWire(wire, conversationID));
     const parts = {
       message, conversation: (wire) => this.#conversation(wire),
-      messageList: (list) => list.map(message).filter((one) => !this.#local.hides(one)),
+      messageList: (list) => list.map(message).filter((one) => !this.#localState.hides(one)),
       nextMessage: message,
       conversationSearchInfoList: (list) => list.map((info) => ({ ...info, messageList: info.messageList.map((wire) => this.#fromWire(wire, info.conversationID)) })),
       rootRepliedInfo: (info) => ({ ...info, message: info.message ? message(info.message) : undefined }),
@@ -2170,7 +2172,7 @@ export class ZIM {
 
   /** Makes a draft a message. */
   #attach(draft, conversationID, conversationType, config) {
-    const isUsed = Boolean(draft.messageID) || this.#underWay.has(draft) || !Object.isExtensible(draft);
+    const isUsed = Boolean(draft.messageID) || this.#beingSent.has(draft) || !Object.isExtensible(draft);
     const message = isUsed ? { ...draft } : draft;
     const isForwarded = Boolean(draft.messageID);
     for (const field of ['repliedInfo', 'rootRepliedCount', 'editorUserID', 'editedTime', 'pinnedUserID', 'pinnedTime']) delete message[field];
@@ -2197,19 +2199,19 @@ export class ZIM {
     return `${this.#localIDPrefix}${this.#messagesMade}`;
   }
 
-  #tellAttached(notification, message) {
+  #notifyAttached(notification, message) {
     const attached = typeof notification === 'function' ? notification : notification?.onMessageAttached;
     if (typeof attached !== 'function') return;
     runGuarded('onMessageAttached', () => attached.call(notification, message));
   }
 
-  #tellStatus(message, status, reason) {
+  #emitSentStatus(message, status, reason) {
     const info = { status, message };
     if (reason !== undefined) info.reason = reason;
     this.#emit('messageSentStatusChanged', { infos: [info] });
   }
 
-  #tellState(state, event) {
+  #emitConnectionState(state, event) {
     this.#emit('connectionStateChanged', { state, event, extendedData: '{}' });
   }
 
@@ -2227,14 +2229,14 @@ export class ZIM {
 
   #changeConversations(infoList) {
     const whole = infoList.map((info) => ({ ...info, conversation: this.#conversation(info.conversation) }));
-    const shown = whole.filter(({ conversation }) => !this.#local.hidesConversation(conversation));
+    const shown = whole.filter(({ conversation }) => !this.#localState.hidesConversation(conversation));
     if (shown.length > 0) this.#emit('conversationChanged', conversationChanges(shown));
   }
 
   #receiveMessages(event, { messageList, fromConversationID, info = { isOfflineMessage: false } }) {
     const messages = messageList
       .map((wire) => this.#fromWire(wire, fromConversationID))
-      .filter((message) => !this.#isOwn(message) && !this.#heard.has(message));
+      .filter((message) => !this.#isOwn(message) && !this.#seenMessages.has(message));
     for (const run of splitByConversation(messages)) {
       const received = { messageList: run, fromConversationID: run[0].conversationID };
       // What was sent before the login is news only to programs that know the newer names; what a lost connection
