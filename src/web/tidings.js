@@ -42,90 +42,6 @@ const TOKEN_RENEWED_AFTER = 0.8;
 const TOKENS_TRIED_MAX = 3;
 const DOWNLOAD_BYTES_MAX = 209_715_200;
 
-export const ZIMBlacklistChangeAction = Object.freeze({ Added: 0, Removed: 1 });
-export const ZIMCXHandleType = Object.freeze({ Generic: 1, PhoneNumber: 2, EmailAddress: 3 });
-export const ZIMCallInvitationMode = Object.freeze({ Unknown: -1, General: 0, Advanced: 1 });
-export const ZIMCallState = Object.freeze({ Unknown: -1, Started: 1, Ended: 2 });
-export const ZIMCallUserState = Object.freeze({
-  Unknown: -1, Inviting: 0, Accepted: 1, Rejected: 2, Cancelled: 3, Offline: 4, Received: 5, Timeout: 6, Quit: 7, Ended: 8,
-  NotYetReceived: 9, BeCancelled: 10,
-});
-export const ZIMConnectionEvent = Object.freeze({
-  Success: 0, ActiveLogin: 1, LoginTimeout: 2, LoginInterrupted: 3, KickedOut: 4, TokenExpired: 5, Unregistered: 6,
-});
-export const ZIMConnectionState = Object.freeze({ Disconnected: 0, Connecting: 1, Connected: 2, Reconnecting: 3 });
-export const ZIMConversationEvent = Object.freeze({ Added: 0, Updated: 1, Disabled: 2, Deleted: 3 });
-export const ZIMConversationNotificationStatus = Object.freeze({ Notify: 1, DoNotDisturb: 2 });
-export const ZIMConversationPinnedFilter = Object.freeze({ All: 0, OnlyPinned: 1, OnlyUnpinned: 2 });
-export const ZIMConversationSyncState = Object.freeze({ Started: 0, Finished: 1, Failed: 2 });
-export const ZIMConversationType = Object.freeze({ Unknown: -1, Peer: 0, Room: 1, Group: 2, CommunityChannel: 3 });
-export const ZIMFriendApplicationListChangeAction = Object.freeze({ Added: 0, Deleted: 1 });
-export const ZIMFriendApplicationState = Object.freeze({ Unknown: -1, Waiting: 1, Accepted: 2, Rejected: 3, Expired: 4, Disabled: 5 });
-export const ZIMFriendApplicationType = Object.freeze({ Unknown: -1, None: 0, Received: 1, Sent: 2, Both: 3 });
-export const ZIMFriendDeleteType = Object.freeze({ Both: 0, Single: 1 });
-export const ZIMFriendListChangeAction = Object.freeze({ Added: 0, Deleted: 1 });
-export const ZIMFriendRelationCheckType = Object.freeze({ Both: 0, Single: 1 });
-export const ZIMGeofencingType = Object.freeze({ None: 0, Include: 1, Exclude: 2 });
-export const ZIMGroupAttributesUpdateAction = Object.freeze({ Set: 0, Delete: 1 });
-export const ZIMGroupBeInviteMode = Object.freeze({ None: 0, Auth: 1 });
-export const ZIMGroupEvent = Object.freeze({ Unknown: -1, Created: 1, Dismissed: 2, Joined: 3, Invited: 4, Left: 5, KickedOut: 6 });
-export const ZIMGroupInviteMode = Object.freeze({ Any: 0, Admin: 1 });
-export const ZIMGroupJoinMode = Object.freeze({ Any: 0, Auth: 1, Forbid: 2 });
-export const ZIMGroupMemberEvent = Object.freeze({ Unknown: -1, Joined: 1, Left: 2, KickedOut: 4, Invited: 5 });
-export const ZIMGroupMemberState = Object.freeze({ Quit: 0, Enter: 1 });
-export const ZIMGroupMessageNotificationStatus = Object.freeze({ Notify: 1, Disturb: 2 });
-export const ZIMGroupMuteMode = Object.freeze({ None: 0, Normal: 1, All: 2, Custom: 3 });
-export const ZIMGroupState = Object.freeze({ Quit: 0, Enter: 1 });
-export const ZIMMessageDeleteType = Object.freeze({
-  MessageListDeleted: 0, ConversationAllMessagesDeleted: 1, AllConversationMessagesDeleted: 2,
-});
-export const ZIMMessageDirection = Object.freeze({ Send: 0, Receive: 1 });
-export const ZIMMessageMentionedType = Object.freeze({ Unknown: 0, MentionMe: 1, MentionAll: 2, MentionAllAndMe: 3 });
-export const ZIMMessageOrder = Object.freeze({ Descending: 0, Ascending: 1 });
-export const ZIMMessagePriority = Object.freeze({ Low: 1, Medium: 2, High: 3 });
-export const ZIMMessageReceiptStatus = Object.freeze({ Unknown: -1, None: 0, Processing: 1, Done: 2, Expired: 3, Failed: 4 });
-export const ZIMMessageRevokeStatus = Object.freeze({
-  Unknown: -1, SelfRevoke: 0, SystemRevoke: 1, ServiceAPIRevoke: 2, ServerAPIRevoke: 2, GroupAdminRevoke: 3, GroupOwnerRevoke: 4,
-  AuditRejectRevoke: 5,
-});
-export const ZIMMessageSentStatus = Object.freeze({ Sending: 0, Success: 1, Failed: 2 });
-export const ZIMMessageType = Object.freeze({
-  Unknown: 0, Text: 1, Command: 2, Multiple: 10, Image: 11, File: 12, Audio: 13, Video: 14, Barrage: 20, System: 30, Revoke: 31, Tips: 32,
-  Combine: 100, Custom: 200,
-});
-export const ZIMMessagePinStatus = Object.freeze({ NotPinned: 0, Pinned: 1, Updated: 2 });
-export const ZIMMessageRepliedInfoState = Object.freeze({ Normal: 0, Deleted: 1, NotFound: 2 });
-export const ZIMTipsMessageEvent = Object.freeze({
-  Unknown: 0, GroupCreated: 1, GroupDismissed: 2, GroupJoined: 3, GroupInvited: 4, GroupLeft: 5, GroupKickedOut: 6,
-  GroupInfoChanged: 7, GroupMemberInfoChanged: 8, GroupMessagePinned: 9,
-});
-export const ZIMTipsMessageChangeInfoType = Object.freeze({
-  Unknown: 0, GroupDataChanged: 1, GroupNoticeChanged: 2, GroupNameChanged: 3, GroupAvatarUrlChanged: 4, GroupMuteChanged: 5,
-  GroupOwnerTransferred: 10, GroupMemberRoleChanged: 11, GroupMemberMuteChanged: 12, GroupMessagePinInfoChanged: 21,
-});
-export const ZIMUserOnlineStatus = Object.freeze({ Online: 0, Offline: 1, Logout: 2, Unknown: 99 });
-export const ZIMRevokeType = Object.freeze({ Unknown: -1, TwoWay: 0, OneWay: 1 });
-export const ZIMRoomAttributesUpdateAction = Object.freeze({ Set: 0, Delete: 1 });
-export const ZIMRoomEvent = Object.freeze({
-  Success: 0, NetworkInterrupted: 1, NetworkDisconnected: 2, RoomNotExist: 3, ActiveCreate: 4, CreateFailed: 5, ActiveEnter: 6,
-  EnterFailed: 7, KickedOut: 8, ConnectTimeout: 9, KickedOutByOtherDevice: 10, ActiveSwitch: 11, SwitchFailed: 12,
-});
-export const ZIMRoomState = Object.freeze({ Disconnected: 0, Connecting: 1, Connected: 2 });
-export const ZIMUserRelationType = Object.freeze({
-  Unknown: 0, SingleNo: 1, SingleHave: 2, BothAllNo: 3, BothSelfHave: 4, BothOtherHave: 5, BothAllHave: 6,
-});
-
-const Code = Object.freeze({
-  ParamInvalid: 6000001, NotInit: 6000002, ServerFrequencyLimit: 6000005, Unsupported: 6000013,
-  TokenInvalid: 6000103, NetworkError: 6000104, TokenExpired: 6000106, TokenVersionError: 6000107,
-  TokenTimeIsTooShort: 6000108, UserHasAlreadyLogged: 6000111, UserIsNotLogged: 6000121, SendCancelled: 6000206,
-  FileNotExist: 6000211, FileServerError: 6000212, FileSizeInvalid: 6000214, FileDownloadFailed: 6000217, FileDownloadLimit: 6000218,
-  FileDownloadUrlNotFound: 6000219,
-  UserIsNotInTheRoom: 6000321, RoomDoesNotExist: 6000322,
-});
-
-const TOKEN_CODES = [Code.TokenInvalid, Code.TokenExpired, Code.TokenVersionError, Code.TokenTimeIsTooShort];
-
 /** What every rejected promise of this client carries. */
 export class ZIMError extends Error {
   /**
@@ -158,13 +74,6 @@ function runGuarded(what, code) {
   }
 }
 
-const { Text, Command, Image, File: FileKind, Audio, Video, Barrage, Custom, Revoke, Tips, Combine } = ZIMMessageType;
-const { Peer, Room, Group } = ZIMConversationType;
-const { Sending, Success, Failed } = ZIMMessageSentStatus;
-
-const MEDIA_KINDS = [Image, FileKind, Audio, Video];
-const SENDABLE_KINDS = [Text, Command, Barrage, Custom, Combine, ...MEDIA_KINDS];
-const UNSUPPORTED_KINDS = [10];
 const isMedia = (message) => MEDIA_KINDS.includes(message?.type);
 const isStorable = (message) => [Text, Custom, Combine].includes(message?.type) || isMedia(message);
 const LOCAL_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -179,14 +88,6 @@ function messageDefaults() {
 }
 
 const fileDefaults = () => ({ fileLocalPath: '', fileDownloadUrl: '', fileName: '', fileSize: 0, fileUID: '' });
-
-const URL_FIELDS = ['fileDownloadUrl', 'thumbnailDownloadUrl', 'largeImageDownloadUrl', 'videoFirstFrameDownloadUrl'];
-
-/** What the sender of a file elsewhere may say of it, beside its URLs. */
-const FILE_FIELDS = [
-  'fileName', 'fileSize', 'originalImageWidth', 'originalImageHeight', 'largeImageWidth', 'largeImageHeight', 'thumbnailWidth',
-  'thumbnailHeight', 'videoFirstFrameWidth', 'videoFirstFrameHeight',
-];
 
 function kindDefaults(type) {
   switch (type) {
@@ -209,12 +110,6 @@ function kindDefaults(type) {
     default: return {};
   }
 }
-
-/** What a program may say about a message beside its content. */
-const CALLER_FIELDS = [
-  'extendedData', 'localExtendedData', 'mentionedUserIDs', 'isMentionAll', 'subType', 'searchedContent', 'title', 'summary', 'combineID',
-  'messageList', 'fileLocalPath', 'fileUID', 'audioDuration', 'videoDuration', ...URL_FIELDS, ...FILE_FIELDS,
-];
 
 function callerFields(draft) {
   const given = CALLER_FIELDS.filter((field) => draft[field] !== undefined && draft[field] !== null);
@@ -480,10 +375,6 @@ function anchorOf(message) {
   // Messages that are not kept have sequence 0, but a place in the order all the same.
   return { messageSeq: message.messageSeq || message.conversationSeq || undefined, orderKey: message.orderKey };
 }
-
-const NUMERIC_FIELDS = [
-  'count', 'nextFlag', 'duration', 'subscriptionDuration', 'totalConversationCount', 'conversationMessageCount', 'startTime', 'endTime',
-];
 
 /** Values of form fields are strings: those that look like numbers go up as such. */
 function withNumbers(config) {
@@ -1021,112 +912,6 @@ class Rooms {
   }
 }
 
-/** Event on the wire → the name it has had since 2.18. */
-const NEWER_NAMES = {
-  receivePeerMessage: 'peerMessageReceived',
-  receiveGroupMessage: 'groupMessageReceived',
-  receiveRoomMessage: 'roomMessageReceived',
-};
-
-/** Events that carry messages and nothing that is ours to derive. */
-const MESSAGE_EVENTS = [
-  'messageDeleted', 'messageRevokeReceived', 'messageEdited', 'messageReactionsChanged', 'messageRepliedInfoChanged', 'messagePinStatusChanged',
-];
-
-const ROOM_ATTRIBUTE_EVENTS = ['roomAttributesUpdated', 'roomAttributesBatchUpdated', 'roomMemberAttributesUpdated'];
-
-/** Methods that are nothing but a request: name → its parameters. */
-const PLAIN_METHODS = {
-  queryUsersInfo: ['userIDs', 'config'],
-  queryRoomMemberList: ['roomID', 'config'],
-  queryRoomMembers: ['userIDs', 'roomID'],
-  queryRoomOnlineMemberCount: ['roomID'],
-  queryRoomAllAttributes: ['roomID'],
-  setRoomMembersAttributes: ['attributes', 'userIDs', 'roomID', 'config'],
-  queryRoomMembersAttributes: ['userIDs', 'roomID'],
-  queryRoomMemberAttributesList: ['roomID', 'config'],
-  createGroup: ['groupInfo', 'userIDs', 'config'],
-  joinGroup: ['groupID'],
-  leaveGroup: ['groupID'],
-  dismissGroup: ['groupID'],
-  inviteUsersIntoGroup: ['userIDs', 'groupID'],
-  kickGroupMembers: ['userIDs', 'groupID'],
-  queryGroupList: [],
-  queryGroupInfo: ['groupID'],
-  queryGroupMemberList: ['groupID', 'config'],
-  queryGroupMemberCount: ['groupID'],
-  queryGroupMemberInfo: ['userID', 'groupID'],
-  queryGroupMemberMutedList: ['groupID', 'config'],
-  transferGroupOwner: ['toUserID', 'groupID'],
-  setGroupMemberRole: ['role', 'forUserID', 'groupID'],
-  setGroupMemberNickname: ['nickname', 'forUserID', 'groupID'],
-  updateGroupName: ['groupName', 'groupID'],
-  updateGroupNotice: ['groupNotice', 'groupID'],
-  updateGroupAvatarUrl: ['groupAvatarUrl', 'groupID'],
-  updateGroupJoinMode: ['mode', 'groupID'],
-  updateGroupInviteMode: ['mode', 'groupID'],
-  updateGroupBeInviteMode: ['mode', 'groupID'],
-  setGroupAttributes: ['groupAttributes', 'groupID'],
-  deleteGroupAttributes: ['keys', 'groupID'],
-  queryGroupAttributes: ['keys', 'groupID'],
-  queryGroupAllAttributes: ['groupID'],
-  muteGroup: ['isMute', 'groupID', 'config'],
-  muteGroupMembers: ['isMute', 'userIDs', 'groupID', 'config'],
-  searchLocalGroups: ['config'],
-  searchLocalGroupMembers: ['groupID', 'config'],
-  queryConversation: ['conversationID', 'conversationType'],
-  updateConversationPinnedState: ['isPinned', 'conversationID', 'conversationType'],
-  setConversationMark: ['markType', 'enable', 'conversationInfos'],
-  setConversationNotificationStatus: ['status', 'conversationID', 'conversationType'],
-  clearConversationUnreadMessageCount: ['conversationID', 'conversationType'],
-  clearConversationTotalUnreadMessageCount: [],
-  queryConversationTotalUnreadMessageCount: ['config'],
-  queryMessages: ['messageSeqs', 'conversationID', 'conversationType'],
-  queryMessageRepliedList: ['message', 'config'],
-  addMessageReaction: ['reactionType', 'message'],
-  deleteMessageReaction: ['reactionType', 'message'],
-  sendMessageReceiptsRead: ['messageList', 'conversationID', 'conversationType'],
-  sendConversationMessageReceiptRead: ['conversationID', 'conversationType'],
-  queryMessageReceiptsInfo: ['messageList', 'conversationID', 'conversationType'],
-  queryGroupMessageReceiptReadMemberList: ['message', 'groupID', 'config'],
-  queryGroupMessageReceiptUnreadMemberList: ['message', 'groupID', 'config'],
-  pinMessage: ['message', 'isPinned', 'config'],
-  queryPinnedMessageList: ['conversationID', 'conversationType'],
-  searchLocalMessages: ['conversationID', 'conversationType', 'config'],
-  searchGlobalLocalMessages: ['config'],
-  searchLocalConversations: ['config'],
-  updateUserName: ['userName'],
-  updateUserAvatarUrl: ['userAvatarUrl'],
-  updateUserExtendedData: ['extendedData'],
-  queryUsersStatus: ['userIDs'],
-  subscribeUsersStatus: ['userIDs', 'config'],
-  unsubscribeUsersStatus: ['userIDs'],
-  querySubscribedUserStatusList: ['config'],
-};
-
-/** How an argument goes up; all others go as they are. */
-const ARGUMENTS = {
-  message: handleOf,
-  messageList: handlesOf,
-  config: (config, parameters) => {
-    const given = config ? { ...withNumbers(config) } : undefined;
-    // Of a room the flag is a text, whatever it looks like.
-    if (parameters.includes('roomID') && config?.nextFlag !== undefined) given.nextFlag = String(config.nextFlag || '');
-    return given?.nextMessage ? { ...given, nextMessage: handleOf(given.nextMessage) } : given;
-  },
-};
-
-/** Methods of the vendor's that the broker does not answer yet; they reject with 6000013. */
-const UNSUPPORTED_METHODS = `
-  acceptFriendApplication acceptGroupInviteApplication acceptGroupJoinApplication addFriend addUsersToBlacklist callAccept callCancel
-  callEnd callExperimentalAPI callInvite callJoin callQuit callReject callingInvite checkFriendsRelation checkUserIsInBlacklist
-  deleteFriends deleteMessageAllReactions queryBlacklist queryCallInvitationList queryFriendApplicationList queryFriendList
-  queryFriendsInfo queryGroupApplicationList querySelfUserInfo rejectFriendApplication rejectGroupInviteApplication
-  rejectGroupJoinApplication removeUsersFromBlacklist searchLocalFriends sendFriendApplication sendGroupInviteApplications
-  sendGroupJoinApplication updateFriendAlias updateFriendAttributes updateGroupAlias updateUserBadge updateUserCustomStatus
-  updateUserOfflinePushRule uploadLog
-`.trim().split(/\s+/);
-
 const randomID = () => bytesToBase64(crypto.getRandomValues(new Uint8Array(12))).replaceAll('+', '-').replaceAll('/', '_');
 
 /** One device per browser tab, also across reloads; elsewhere one per client. */
@@ -1189,8 +974,6 @@ const pause = (ms, signal) => new Promise((resolve) => {
 
 /** Not written in the import itself, where bundlers for browsers would look for it. */
 const NODE_FILES = 'node:fs';
-
-const KIND_NAMES = { [Image]: 'image', [FileKind]: 'file', [Audio]: 'audio', [Video]: 'video' };
 
 /** The bytes behind `fileLocalPath`: a File or Blob, bytes, or in Node a path. @returns {Promise<Blob>} */
 async function blobOf(source) {
@@ -1540,7 +1323,8 @@ class Files {
   }
 }
 
-const MEDIA_FILE_URLS = { 1: 'fileDownloadUrl', 2: 'largeImageDownloadUrl', 3: 'thumbnailDownloadUrl', 4: 'videoFirstFrameDownloadUrl' };
+/** Gives ZIM the methods that are listed at the end of this file. The class sets it, because they use its private members. */
+let defineTableMethods;
 
 /** The vendor's client class. */
 export class ZIM {
@@ -2049,20 +1833,22 @@ export class ZIM {
   }
 
   static {
-    const define = (name, value) => Object.defineProperty(this.prototype, name, { value, writable: true, configurable: true });
-    for (const [name, parameters] of Object.entries(PLAIN_METHODS)) {
-      define(name, async function (...values) {
-        this.#requireLogin();
-        const args = Object.fromEntries(parameters.map((parameter, n) => [parameter, ARGUMENTS[parameter]?.(values[n], parameters) ?? values[n]]));
-        return this.#completed(await this.#request(name, args), args.conversationID);
-      });
-    }
-    for (const name of UNSUPPORTED_METHODS) {
-      define(name, async function () {
-        this.#requireLogin();
-        throw new ZIMError(Code.Unsupported, `${name} is not supported yet`);
-      });
-    }
+    defineTableMethods = () => {
+      const define = (name, value) => Object.defineProperty(this.prototype, name, { value, writable: true, configurable: true });
+      for (const [name, parameters] of Object.entries(PLAIN_METHODS)) {
+        define(name, async function (...values) {
+          this.#requireLogin();
+          const args = Object.fromEntries(parameters.map((parameter, n) => [parameter, ARGUMENTS[parameter]?.(values[n], parameters) ?? values[n]]));
+          return this.#completed(await this.#request(name, args), args.conversationID);
+        });
+      }
+      for (const name of UNSUPPORTED_METHODS) {
+        define(name, async function () {
+          this.#requireLogin();
+          throw new ZIMError(Code.Unsupported, `${name} is not supported yet`);
+        });
+      }
+    };
   }
 
   #fromWire(wire, conversationID) {
@@ -2256,5 +2042,231 @@ export class ZIM {
     if (listener) runGuarded(`the listener for ${type}`, () => listener(this, data));
   }
 }
+
+// ---------------------------------------------------------------- the vendor's numbers
+
+export const ZIMBlacklistChangeAction = Object.freeze({ Added: 0, Removed: 1 });
+export const ZIMCXHandleType = Object.freeze({ Generic: 1, PhoneNumber: 2, EmailAddress: 3 });
+export const ZIMCallInvitationMode = Object.freeze({ Unknown: -1, General: 0, Advanced: 1 });
+export const ZIMCallState = Object.freeze({ Unknown: -1, Started: 1, Ended: 2 });
+export const ZIMCallUserState = Object.freeze({
+  Unknown: -1, Inviting: 0, Accepted: 1, Rejected: 2, Cancelled: 3, Offline: 4, Received: 5, Timeout: 6, Quit: 7, Ended: 8,
+  NotYetReceived: 9, BeCancelled: 10,
+});
+export const ZIMConnectionEvent = Object.freeze({
+  Success: 0, ActiveLogin: 1, LoginTimeout: 2, LoginInterrupted: 3, KickedOut: 4, TokenExpired: 5, Unregistered: 6,
+});
+export const ZIMConnectionState = Object.freeze({ Disconnected: 0, Connecting: 1, Connected: 2, Reconnecting: 3 });
+export const ZIMConversationEvent = Object.freeze({ Added: 0, Updated: 1, Disabled: 2, Deleted: 3 });
+export const ZIMConversationNotificationStatus = Object.freeze({ Notify: 1, DoNotDisturb: 2 });
+export const ZIMConversationPinnedFilter = Object.freeze({ All: 0, OnlyPinned: 1, OnlyUnpinned: 2 });
+export const ZIMConversationSyncState = Object.freeze({ Started: 0, Finished: 1, Failed: 2 });
+export const ZIMConversationType = Object.freeze({ Unknown: -1, Peer: 0, Room: 1, Group: 2, CommunityChannel: 3 });
+export const ZIMFriendApplicationListChangeAction = Object.freeze({ Added: 0, Deleted: 1 });
+export const ZIMFriendApplicationState = Object.freeze({ Unknown: -1, Waiting: 1, Accepted: 2, Rejected: 3, Expired: 4, Disabled: 5 });
+export const ZIMFriendApplicationType = Object.freeze({ Unknown: -1, None: 0, Received: 1, Sent: 2, Both: 3 });
+export const ZIMFriendDeleteType = Object.freeze({ Both: 0, Single: 1 });
+export const ZIMFriendListChangeAction = Object.freeze({ Added: 0, Deleted: 1 });
+export const ZIMFriendRelationCheckType = Object.freeze({ Both: 0, Single: 1 });
+export const ZIMGeofencingType = Object.freeze({ None: 0, Include: 1, Exclude: 2 });
+export const ZIMGroupAttributesUpdateAction = Object.freeze({ Set: 0, Delete: 1 });
+export const ZIMGroupBeInviteMode = Object.freeze({ None: 0, Auth: 1 });
+export const ZIMGroupEvent = Object.freeze({ Unknown: -1, Created: 1, Dismissed: 2, Joined: 3, Invited: 4, Left: 5, KickedOut: 6 });
+export const ZIMGroupInviteMode = Object.freeze({ Any: 0, Admin: 1 });
+export const ZIMGroupJoinMode = Object.freeze({ Any: 0, Auth: 1, Forbid: 2 });
+export const ZIMGroupMemberEvent = Object.freeze({ Unknown: -1, Joined: 1, Left: 2, KickedOut: 4, Invited: 5 });
+export const ZIMGroupMemberState = Object.freeze({ Quit: 0, Enter: 1 });
+export const ZIMGroupMessageNotificationStatus = Object.freeze({ Notify: 1, Disturb: 2 });
+export const ZIMGroupMuteMode = Object.freeze({ None: 0, Normal: 1, All: 2, Custom: 3 });
+export const ZIMGroupState = Object.freeze({ Quit: 0, Enter: 1 });
+export const ZIMMessageDeleteType = Object.freeze({
+  MessageListDeleted: 0, ConversationAllMessagesDeleted: 1, AllConversationMessagesDeleted: 2,
+});
+export const ZIMMessageDirection = Object.freeze({ Send: 0, Receive: 1 });
+export const ZIMMessageMentionedType = Object.freeze({ Unknown: 0, MentionMe: 1, MentionAll: 2, MentionAllAndMe: 3 });
+export const ZIMMessageOrder = Object.freeze({ Descending: 0, Ascending: 1 });
+export const ZIMMessagePriority = Object.freeze({ Low: 1, Medium: 2, High: 3 });
+export const ZIMMessageReceiptStatus = Object.freeze({ Unknown: -1, None: 0, Processing: 1, Done: 2, Expired: 3, Failed: 4 });
+export const ZIMMessageRevokeStatus = Object.freeze({
+  Unknown: -1, SelfRevoke: 0, SystemRevoke: 1, ServiceAPIRevoke: 2, ServerAPIRevoke: 2, GroupAdminRevoke: 3, GroupOwnerRevoke: 4,
+  AuditRejectRevoke: 5,
+});
+export const ZIMMessageSentStatus = Object.freeze({ Sending: 0, Success: 1, Failed: 2 });
+export const ZIMMessageType = Object.freeze({
+  Unknown: 0, Text: 1, Command: 2, Multiple: 10, Image: 11, File: 12, Audio: 13, Video: 14, Barrage: 20, System: 30, Revoke: 31, Tips: 32,
+  Combine: 100, Custom: 200,
+});
+export const ZIMMessagePinStatus = Object.freeze({ NotPinned: 0, Pinned: 1, Updated: 2 });
+export const ZIMMessageRepliedInfoState = Object.freeze({ Normal: 0, Deleted: 1, NotFound: 2 });
+export const ZIMTipsMessageEvent = Object.freeze({
+  Unknown: 0, GroupCreated: 1, GroupDismissed: 2, GroupJoined: 3, GroupInvited: 4, GroupLeft: 5, GroupKickedOut: 6,
+  GroupInfoChanged: 7, GroupMemberInfoChanged: 8, GroupMessagePinned: 9,
+});
+export const ZIMTipsMessageChangeInfoType = Object.freeze({
+  Unknown: 0, GroupDataChanged: 1, GroupNoticeChanged: 2, GroupNameChanged: 3, GroupAvatarUrlChanged: 4, GroupMuteChanged: 5,
+  GroupOwnerTransferred: 10, GroupMemberRoleChanged: 11, GroupMemberMuteChanged: 12, GroupMessagePinInfoChanged: 21,
+});
+export const ZIMUserOnlineStatus = Object.freeze({ Online: 0, Offline: 1, Logout: 2, Unknown: 99 });
+export const ZIMRevokeType = Object.freeze({ Unknown: -1, TwoWay: 0, OneWay: 1 });
+export const ZIMRoomAttributesUpdateAction = Object.freeze({ Set: 0, Delete: 1 });
+export const ZIMRoomEvent = Object.freeze({
+  Success: 0, NetworkInterrupted: 1, NetworkDisconnected: 2, RoomNotExist: 3, ActiveCreate: 4, CreateFailed: 5, ActiveEnter: 6,
+  EnterFailed: 7, KickedOut: 8, ConnectTimeout: 9, KickedOutByOtherDevice: 10, ActiveSwitch: 11, SwitchFailed: 12,
+});
+export const ZIMRoomState = Object.freeze({ Disconnected: 0, Connecting: 1, Connected: 2 });
+export const ZIMUserRelationType = Object.freeze({
+  Unknown: 0, SingleNo: 1, SingleHave: 2, BothAllNo: 3, BothSelfHave: 4, BothOtherHave: 5, BothAllHave: 6,
+});
+
+const Code = Object.freeze({
+  ParamInvalid: 6000001, NotInit: 6000002, ServerFrequencyLimit: 6000005, Unsupported: 6000013,
+  TokenInvalid: 6000103, NetworkError: 6000104, TokenExpired: 6000106, TokenVersionError: 6000107,
+  TokenTimeIsTooShort: 6000108, UserHasAlreadyLogged: 6000111, UserIsNotLogged: 6000121, SendCancelled: 6000206,
+  FileNotExist: 6000211, FileServerError: 6000212, FileSizeInvalid: 6000214, FileDownloadFailed: 6000217, FileDownloadLimit: 6000218,
+  FileDownloadUrlNotFound: 6000219,
+  UserIsNotInTheRoom: 6000321, RoomDoesNotExist: 6000322,
+});
+
+// ---------------------------------------------------------------- tables
+
+const TOKEN_CODES = [Code.TokenInvalid, Code.TokenExpired, Code.TokenVersionError, Code.TokenTimeIsTooShort];
+
+const { Text, Command, Image, File: FileKind, Audio, Video, Barrage, Custom, Revoke, Tips, Combine } = ZIMMessageType;
+const { Peer, Room, Group } = ZIMConversationType;
+const { Sending, Success, Failed } = ZIMMessageSentStatus;
+
+const MEDIA_KINDS = [Image, FileKind, Audio, Video];
+const SENDABLE_KINDS = [Text, Command, Barrage, Custom, Combine, ...MEDIA_KINDS];
+const UNSUPPORTED_KINDS = [10];
+
+const KIND_NAMES = { [Image]: 'image', [FileKind]: 'file', [Audio]: 'audio', [Video]: 'video' };
+
+const URL_FIELDS = ['fileDownloadUrl', 'thumbnailDownloadUrl', 'largeImageDownloadUrl', 'videoFirstFrameDownloadUrl'];
+
+/** What the sender of a file elsewhere may say of it, beside its URLs. */
+const FILE_FIELDS = [
+  'fileName', 'fileSize', 'originalImageWidth', 'originalImageHeight', 'largeImageWidth', 'largeImageHeight', 'thumbnailWidth',
+  'thumbnailHeight', 'videoFirstFrameWidth', 'videoFirstFrameHeight',
+];
+
+const MEDIA_FILE_URLS = { 1: 'fileDownloadUrl', 2: 'largeImageDownloadUrl', 3: 'thumbnailDownloadUrl', 4: 'videoFirstFrameDownloadUrl' };
+
+/** What a program may say about a message beside its content. */
+const CALLER_FIELDS = [
+  'extendedData', 'localExtendedData', 'mentionedUserIDs', 'isMentionAll', 'subType', 'searchedContent', 'title', 'summary', 'combineID',
+  'messageList', 'fileLocalPath', 'fileUID', 'audioDuration', 'videoDuration', ...URL_FIELDS, ...FILE_FIELDS,
+];
+
+const NUMERIC_FIELDS = [
+  'count', 'nextFlag', 'duration', 'subscriptionDuration', 'totalConversationCount', 'conversationMessageCount', 'startTime', 'endTime',
+];
+
+/** Event on the wire → the name it has had since 2.18. */
+const NEWER_NAMES = {
+  receivePeerMessage: 'peerMessageReceived',
+  receiveGroupMessage: 'groupMessageReceived',
+  receiveRoomMessage: 'roomMessageReceived',
+};
+
+/** Events that carry messages and nothing that is ours to derive. */
+const MESSAGE_EVENTS = [
+  'messageDeleted', 'messageRevokeReceived', 'messageEdited', 'messageReactionsChanged', 'messageRepliedInfoChanged', 'messagePinStatusChanged',
+];
+
+const ROOM_ATTRIBUTE_EVENTS = ['roomAttributesUpdated', 'roomAttributesBatchUpdated', 'roomMemberAttributesUpdated'];
+
+/** Methods that are nothing but a request: name → its parameters. */
+const PLAIN_METHODS = {
+  queryUsersInfo: ['userIDs', 'config'],
+  queryRoomMemberList: ['roomID', 'config'],
+  queryRoomMembers: ['userIDs', 'roomID'],
+  queryRoomOnlineMemberCount: ['roomID'],
+  queryRoomAllAttributes: ['roomID'],
+  setRoomMembersAttributes: ['attributes', 'userIDs', 'roomID', 'config'],
+  queryRoomMembersAttributes: ['userIDs', 'roomID'],
+  queryRoomMemberAttributesList: ['roomID', 'config'],
+  createGroup: ['groupInfo', 'userIDs', 'config'],
+  joinGroup: ['groupID'],
+  leaveGroup: ['groupID'],
+  dismissGroup: ['groupID'],
+  inviteUsersIntoGroup: ['userIDs', 'groupID'],
+  kickGroupMembers: ['userIDs', 'groupID'],
+  queryGroupList: [],
+  queryGroupInfo: ['groupID'],
+  queryGroupMemberList: ['groupID', 'config'],
+  queryGroupMemberCount: ['groupID'],
+  queryGroupMemberInfo: ['userID', 'groupID'],
+  queryGroupMemberMutedList: ['groupID', 'config'],
+  transferGroupOwner: ['toUserID', 'groupID'],
+  setGroupMemberRole: ['role', 'forUserID', 'groupID'],
+  setGroupMemberNickname: ['nickname', 'forUserID', 'groupID'],
+  updateGroupName: ['groupName', 'groupID'],
+  updateGroupNotice: ['groupNotice', 'groupID'],
+  updateGroupAvatarUrl: ['groupAvatarUrl', 'groupID'],
+  updateGroupJoinMode: ['mode', 'groupID'],
+  updateGroupInviteMode: ['mode', 'groupID'],
+  updateGroupBeInviteMode: ['mode', 'groupID'],
+  setGroupAttributes: ['groupAttributes', 'groupID'],
+  deleteGroupAttributes: ['keys', 'groupID'],
+  queryGroupAttributes: ['keys', 'groupID'],
+  queryGroupAllAttributes: ['groupID'],
+  muteGroup: ['isMute', 'groupID', 'config'],
+  muteGroupMembers: ['isMute', 'userIDs', 'groupID', 'config'],
+  searchLocalGroups: ['config'],
+  searchLocalGroupMembers: ['groupID', 'config'],
+  queryConversation: ['conversationID', 'conversationType'],
+  updateConversationPinnedState: ['isPinned', 'conversationID', 'conversationType'],
+  setConversationMark: ['markType', 'enable', 'conversationInfos'],
+  setConversationNotificationStatus: ['status', 'conversationID', 'conversationType'],
+  clearConversationUnreadMessageCount: ['conversationID', 'conversationType'],
+  clearConversationTotalUnreadMessageCount: [],
+  queryConversationTotalUnreadMessageCount: ['config'],
+  queryMessages: ['messageSeqs', 'conversationID', 'conversationType'],
+  queryMessageRepliedList: ['message', 'config'],
+  addMessageReaction: ['reactionType', 'message'],
+  deleteMessageReaction: ['reactionType', 'message'],
+  sendMessageReceiptsRead: ['messageList', 'conversationID', 'conversationType'],
+  sendConversationMessageReceiptRead: ['conversationID', 'conversationType'],
+  queryMessageReceiptsInfo: ['messageList', 'conversationID', 'conversationType'],
+  queryGroupMessageReceiptReadMemberList: ['message', 'groupID', 'config'],
+  queryGroupMessageReceiptUnreadMemberList: ['message', 'groupID', 'config'],
+  pinMessage: ['message', 'isPinned', 'config'],
+  queryPinnedMessageList: ['conversationID', 'conversationType'],
+  searchLocalMessages: ['conversationID', 'conversationType', 'config'],
+  searchGlobalLocalMessages: ['config'],
+  searchLocalConversations: ['config'],
+  updateUserName: ['userName'],
+  updateUserAvatarUrl: ['userAvatarUrl'],
+  updateUserExtendedData: ['extendedData'],
+  queryUsersStatus: ['userIDs'],
+  subscribeUsersStatus: ['userIDs', 'config'],
+  unsubscribeUsersStatus: ['userIDs'],
+  querySubscribedUserStatusList: ['config'],
+};
+
+/** How an argument goes up; all others go as they are. */
+const ARGUMENTS = {
+  message: handleOf,
+  messageList: handlesOf,
+  config: (config, parameters) => {
+    const given = config ? { ...withNumbers(config) } : undefined;
+    // Of a room the flag is a text, whatever it looks like.
+    if (parameters.includes('roomID') && config?.nextFlag !== undefined) given.nextFlag = String(config.nextFlag || '');
+    return given?.nextMessage ? { ...given, nextMessage: handleOf(given.nextMessage) } : given;
+  },
+};
+
+/** Methods of the vendor's that the broker does not answer yet; they reject with 6000013. */
+const UNSUPPORTED_METHODS = `
+  acceptFriendApplication acceptGroupInviteApplication acceptGroupJoinApplication addFriend addUsersToBlacklist callAccept callCancel
+  callEnd callExperimentalAPI callInvite callJoin callQuit callReject callingInvite checkFriendsRelation checkUserIsInBlacklist
+  deleteFriends deleteMessageAllReactions queryBlacklist queryCallInvitationList queryFriendApplicationList queryFriendList
+  queryFriendsInfo queryGroupApplicationList querySelfUserInfo rejectFriendApplication rejectGroupInviteApplication
+  rejectGroupJoinApplication removeUsersFromBlacklist searchLocalFriends sendFriendApplication sendGroupInviteApplications
+  sendGroupJoinApplication updateFriendAlias updateFriendAttributes updateGroupAlias updateUserBadge updateUserCustomStatus
+  updateUserOfflinePushRule uploadLog
+`.trim().split(/\s+/);
+
+defineTableMethods();
 
 export default ZIM;
