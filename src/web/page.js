@@ -21,11 +21,11 @@
 //   theme.js           light or dark
 //   dom.js             making and finding elements
 
-import { make, part } from './dom.js';
 import { ChatPane, showBadge } from './chat-pane.js';
+import { make, part } from './dom.js';
+import { PEER } from './labels.js';
 import { applyLanguage, setLabel, setTooltip, switchLanguage } from './text.js';
 import { nextTheme, applyTheme } from './theme.js';
-import { PEER } from './labels.js';
 
 const PEOPLE = { left: 'alice', right: 'bob', third: 'carol' };
 

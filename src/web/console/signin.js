@@ -2,8 +2,8 @@
 
 import { make, textButton } from '../page/dom.js';
 import { remember, setUp, signIn } from './api.js';
-import { setText } from './text.js';
 import { failureText } from './ask.js';
+import { setText } from './text.js';
 
 const PASSWORD_CHARS_MIN = 12;
 

@@ -4,8 +4,8 @@ import { make } from '../page/dom.js';
 import { ask } from './api.js';
 import { failureText } from './ask.js';
 import { Listing, page } from './lists.js';
-import { bytesText, exactText, placeholder, setLabel, setText } from './text.js';
 import { factList, mark } from './people.js';
+import { bytesText, exactText, placeholder, setLabel, setText } from './text.js';
 
 const EVERY_MS = 2000;
 

@@ -4,8 +4,8 @@ import { make } from '../page/dom.js';
 import { ask, id } from './api.js';
 import { doAfterAsking, failureText } from './ask.js';
 import { Listing, page, rowButton } from './lists.js';
-import { bytesText, count, formatDateTime, setText } from './text.js';
 import { heading } from './people.js';
+import { bytesText, count, formatDateTime, setText } from './text.js';
 
 export function webhooks(root) {
   const state = make('section', { className: 'card' });

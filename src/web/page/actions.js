@@ -2,9 +2,9 @@
 
 import { askForTarget } from './dialogs.js';
 import { clip, part } from './dom.js';
+import { COMBINED, TEXT, VOTE_PREFIX, summaryOf } from './labels.js';
 import { openMenu } from './menu.js';
 import { formatText, setText } from './text.js';
-import { COMBINED, TEXT, VOTE_PREFIX, summaryOf } from './labels.js';
 
 const REVOKE_MS = 120_000;
 const EDIT_MS = 86_400_000;

@@ -1,14 +1,14 @@
 // The pane of one person: sign-in, connection, the list of conversations, and the conversation that is open.
 
 import { Chat } from './chat.js';
+import { demoToken, newCable, newClient } from './connection.js';
 import { askForConversation, toast } from './dialogs.js';
 import { copyOf, part } from './dom.js';
-import { demoToken, newCable, newClient } from './connection.js';
+import { GROUP, PEER, ROOM, conversationKey, summaryOf } from './labels.js';
 import { ConversationList } from './list.js';
 import { Room } from './room.js';
 import { SignIn } from './signin.js';
 import { setLabel, setText, setTooltip, translate } from './text.js';
-import { GROUP, PEER, ROOM, conversationKey, summaryOf } from './labels.js';
 
 const DISCONNECTED = 0;
 const CONNECTED = 2;

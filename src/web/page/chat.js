@@ -4,10 +4,10 @@ import { Actions } from './actions.js';
 import { Composer, nameComposer } from './composer.js';
 import { showCombined } from './dialogs.js';
 import { copyOf, part, showError } from './dom.js';
-import { FAILED, MessageLog, SENDING, SENT } from './message-log.js';
+import { FAILED, GROUP, PEER, ROOM, SENDING, SENT, conversationKey, isStored, summaryOf } from './labels.js';
 import { openMenu } from './menu.js';
+import { MessageLog } from './message-log.js';
 import { setLabel, setText, translate } from './text.js';
-import { GROUP, PEER, ROOM, conversationKey, isStored, summaryOf } from './labels.js';
 
 const PAGE = 30;
 const RECEIPTS_MAX = 10;

@@ -1,10 +1,10 @@
 // Where one writes: words with mentions, files, recordings, polls, answers and corrections.
 
-import { clip, make, part } from './dom.js';
 import { askForPoll } from './dialogs.js';
+import { clip, make, part } from './dom.js';
 import { canRecord, draftOf, record } from './files.js';
-import { formatText, setLabel, setText, setTooltip } from './text.js';
 import { CUSTOM, GROUP, POLL, TEXT, summaryOf } from './labels.js';
+import { formatText, setLabel, setText, setTooltip } from './text.js';
 
 const SEARCHED_BYTES_MAX = 64;
 const CLOCK_MS = 250;

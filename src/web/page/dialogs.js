@@ -2,8 +2,8 @@
 
 import { copyOf, make, part, showError, textButton } from './dom.js';
 import { figureOf, isFile } from './files.js';
-import { formatDateTime, formatText, setLabel, setText, translate } from './text.js';
 import { COMBINED, GROUP, OPTIONS_MAX, PEER, ROOM, pollOf, summaryOf } from './labels.js';
+import { formatDateTime, formatText, setLabel, setText, translate } from './text.js';
 
 const OPTIONS_MIN = 2;
 

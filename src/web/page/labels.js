@@ -14,6 +14,11 @@ export const TIPS = 32;
 export const COMBINED = 100;
 export const CUSTOM = 200;
 
+/** How far a message's send is: the values of `sentStatus`. */
+export const SENDING = 0;
+export const SENT = 1;
+export const FAILED = 2;
+
 /** The `subType` of this page's own custom message. */
 export const POLL = 1;
 export const OPTIONS_MAX = 8;

@@ -1,8 +1,8 @@
 // The list of conversations: live rooms first, then what is pinned, then the newest; with badges for what is unread.
 
 import { make } from './dom.js';
-import { formatTime, setLabel, setText } from './text.js';
 import { GROUP, ROOM, conversationKey, summaryOf } from './labels.js';
+import { formatTime, setLabel, setText } from './text.js';
 
 const PAGE = 50;
 const DELETED = 3;

@@ -2,9 +2,8 @@
 
 import { make, textButton } from './dom.js';
 import { figureOf, isFile } from './files.js';
-import { FAILED, SENT } from './message-log.js';
+import { COMBINED, FAILED, REVOKED, ROOM, SENT, TIPS, VOTE_PREFIX, pollOf, summaryOf } from './labels.js';
 import { formatDateTime, formatText, setLabel, setText, setTooltip } from './text.js';
-import { COMBINED, REVOKED, ROOM, TIPS, VOTE_PREFIX, pollOf, summaryOf } from './labels.js';
 
 const STATE_NAMES = ['sending', 'sent', 'failed'];
 

@@ -1,13 +1,10 @@
 // The messages of a conversation as a list of bubbles: one per message, however often and in whatever order it comes, sorted by
 // `orderKey`.
 
-import { renderBubble } from './message-bubble.js';
 import { make } from './dom.js';
 import { showProgress } from './files.js';
-
-export const SENDING = 0;
-export const SENT = 1;
-export const FAILED = 2;
+import { FAILED, SENT } from './labels.js';
+import { renderBubble } from './message-bubble.js';
 
 const BUBBLES_MAX = 600;
 const AT_END_PX = 40;

@@ -2,9 +2,9 @@
 
 import { Chat } from './chat.js';
 import { copyOf, part } from './dom.js';
+import { BARRAGE, ROOM } from './labels.js';
 import { BarrageLayout } from './layout.js';
 import { currentLanguage, setText, setTooltip, translate } from './text.js';
-import { BARRAGE, ROOM } from './labels.js';
 
 const HIGH = 3;
 const CONNECTED = 2;

@@ -1,7 +1,7 @@
 // The form by which one becomes somebody: any name, where the broker gives out demo tokens, else with a token.
 
-import { part, showError } from './dom.js';
 import { demoToken, DemoTokensUnavailable } from './connection.js';
+import { part, showError } from './dom.js';
 import { setText } from './text.js';
 
 export class SignIn {
