@@ -19,22 +19,22 @@ const LOGIN_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const LOGOUT_TIMEOUT_MS = 3_000;
 const SILENCE_HEARTBEATS = 1.5;
-/** How long a connection that may be dead has to show that it is not. */
+/** How long the broker has to answer on a connection that may be dead. */
 const PROBE_TIMEOUT_MS = 3_000;
 
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 15_000;
-// A connection that held this long was a good one: the next loss starts over with short waits.
+// A connection that lasted this long resets the back-off: after the next loss the waits are short again.
 const STEADY_AFTER_MS = 10_000;
 
 // A longer frame would make the broker close the session; refusing it here costs only this one message.
 const FRAME_BYTES_MAX = 262_144;
 const LOCAL_DATA_BYTES_MAX = 131_072;
-/** A combined message with more goes up as a file. */
+/** The children of a combined message that are longer than this are uploaded as a file. */
 const COMBINE_BYTES_MAX = 131_072;
-/** A file up to here goes up in one request; a larger one in parts of this size or up to four times it. */
+/** A file up to this size is uploaded in one request; a larger one in parts of this size to four times it. */
 const PART_BYTES = 524_288;
-/** How long an upload tries to go on without a byte getting through. */
+/** How long a request over HTTP is tried again before it fails. */
 const UPLOAD_PATIENCE_MS = 60_000;
 /** The part of a media token's time after which it is renewed. */
 const TOKEN_RENEWED_AFTER = 0.8;
@@ -42,7 +42,7 @@ const TOKEN_RENEWED_AFTER = 0.8;
 const TOKENS_TRIED_MAX = 3;
 const DOWNLOAD_BYTES_MAX = 209_715_200;
 
-/** What every rejected promise of this client carries. */
+/** The error with which every promise of this client rejects. */
 export class ZIMError extends Error {
   /**
    * @param {number} code the vendor's error number
@@ -116,7 +116,7 @@ function callerFields(draft) {
   return Object.fromEntries(given.map((field) => [field, draft[field]]));
 }
 
-/** Refuses what can be seen to be wrong without asking; the broker judges everything else. */
+/** Throws 6000001 or the like for what is wrong whatever the broker's state; the broker checks the rest. */
 function checkDraft(draft, toConversationID, conversationType, userID) {
   if (draft === null || typeof draft !== 'object') throw invalid('message is not an object');
   if (UNSUPPORTED_KINDS.includes(draft.type)) {
@@ -149,11 +149,11 @@ function checkContent(draft) {
     return;
   }
   if (typeof message !== 'string') throw invalid('message.message is not a string');
-  // A custom message may say everything with its subType.
+  // A custom message may be empty: its subType can be all of its content.
   if (type !== Custom && message.trim() === '') throw invalid('message.message is empty');
 }
 
-/** A file here, one there, or one that was uploaded before; and how long it plays. */
+/** Checks that a message names a file, by path, URL or uid, and that audio and video say how long they play. */
 function checkMedia({ type, fileLocalPath, fileDownloadUrl, fileUID, audioDuration, videoDuration }) {
   if (!fileLocalPath && !fileDownloadUrl && !fileUID) {
     throw new ZIMError(Code.FileNotExist, 'message has neither fileLocalPath nor fileDownloadUrl');
@@ -162,7 +162,7 @@ function checkMedia({ type, fileLocalPath, fileDownloadUrl, fileUID, audioDurati
   if ((type === Audio || type === Video) && typeof seconds !== 'number') throw invalid(`message.${field} is missing: seconds`);
 }
 
-/** What may be combined: what was sent and is kept. */
+/** Checks that messages can be combined: they were sent, and are of a kind that is stored. */
 function checkChildren(messageList, field) {
   if (!Array.isArray(messageList) || messageList.length === 0) throw invalid(`${field} is empty`);
   messageList.forEach((child, n) => {
@@ -171,7 +171,7 @@ function checkChildren(messageList, field) {
   });
 }
 
-/** Also true for Node's Buffer and for arrays of another realm, which `instanceof` does not know. */
+/** Also accepts Node's Buffer, and arrays of another realm, which `instanceof` does not recognise. */
 const isBytes = (value) => Object.prototype.toString.call(value) === '[object Uint8Array]';
 
 function bytesToBase64(bytes) {
@@ -184,7 +184,7 @@ function bytesToBase64(bytes) {
 
 const base64ToBytes = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 
-/** What of a message goes to the broker. */
+/** Returns the fields of a message that are sent to the broker. */
 function toWire(message) {
   const wire = { type: message.type, localMessageID: message.localMessageID };
   wire.message = message.type === Command ? bytesToBase64(message.message) : message.message;
@@ -200,7 +200,7 @@ function toWire(message) {
   return wire;
 }
 
-/** What names a file: a kept one by its uid, whatever token its URL bears; one elsewhere by its URLs. */
+/** Returns the fields that name a file: the broker's own by its uid, whatever token its URL has; one elsewhere by its URLs. */
 function mediaToWire(message) {
   const wire = { message: undefined, audioDuration: message.audioDuration, videoDuration: message.videoDuration };
   const uid = !message.fileDownloadUrl || OWN_URL.test(message.fileDownloadUrl) ? message.fileUID : '';
@@ -209,10 +209,10 @@ function mediaToWire(message) {
   return wire;
 }
 
-/** A file of a broker, by the path of its URL. */
+/** Matches the URL of a file that a broker keeps. */
 const OWN_URL = /\/media\/[0-9a-f]{32}\/(original|large|thumbnail|frame)(\?|$)/;
 
-/** A combined message's own parts: its children, or, passed on as it came, where they are. */
+/** Returns a combined message's children, or, when it is forwarded without them, the id under which the broker keeps them. */
 function combineToWire({ title = '', summary = '', combineID, messageList = [] }) {
   const head = { message: undefined, title, summary };
   return messageList.length > 0 ? { ...head, messageList: messageList.map(childToWire) } : { ...head, combineID };
@@ -228,7 +228,7 @@ function childToWire(child) {
 }
 
 /**
- * A message as the program sees it: defaults filled in, and what differs between its receivers derived.
+ * Returns a message as the program sees it: with its defaults, and with the fields that differ between receivers.
  * @param {object} wire the message as it came
  * @param {string} userID who is logged in
  * @param {string} conversationID of a room or group; a peer message tells it itself
@@ -248,7 +248,7 @@ function fromWire(wire, userID, conversationID) {
   return message;
 }
 
-/** A conversation as the program sees it. */
+/** Returns a conversation as the program sees it. */
 function conversationFromWire(wire, localState, messageFromWire) {
   const { lastMessage, ...fields } = wire;
   const key = conversationKey(wire.conversationID, wire.type);
@@ -261,12 +261,12 @@ function conversationFromWire(wire, localState, messageFromWire) {
   return conversation;
 }
 
-/** The vendor's page about mentions reads `info`, its SDK has `infoList`: here both are the list. */
+/** Returns the payload of `conversationChanged`. The vendor's guide reads `info`, its SDK has `infoList`: here both are the list. */
 const conversationChanges = (infoList) => Object.defineProperty({ infoList }, 'info', { value: infoList, enumerable: false });
 
 const conversationKey = (conversationID, type) => `${type}/${conversationID}`;
 
-/** What names a message to the broker. The program may hand in a partial copy, or one that went through JSON. */
+/** Returns the fields by which the broker finds a message. The program may pass a partial copy, or one that went through JSON. */
 function handleOf(message) {
   if (message === null || typeof message !== 'object') throw invalid('message is not an object');
   const { messageID, conversationID, conversationType, combineID, orderKey } = message;
@@ -281,7 +281,7 @@ function handlesOf(messageList) {
   return messageList.map(handleOf);
 }
 
-/** What this device keeps to itself for one user. Drafts outlive the page where the browser can keep them. */
+/** The state that only this device has, for one user. Drafts are stored, where the browser has storage, and outlive the page. */
 class LocalState {
   drafts = new Map();
   #notes = new Map();
@@ -296,7 +296,7 @@ class LocalState {
     try {
       this.drafts = new Map(JSON.parse(localStorage.getItem(this.#storageKey) ?? '[]'));
     } catch {
-      // No such storage here, or it is switched off.
+      // There is no such storage here, or it is switched off.
     }
   }
 
@@ -306,7 +306,7 @@ class LocalState {
     try {
       localStorage.setItem(this.#storageKey, JSON.stringify([...this.drafts]));
     } catch {
-      // It lives as long as this client.
+      // The draft is kept as long as this client.
     }
   }
 
@@ -314,7 +314,7 @@ class LocalState {
     this.#notes.set(message.messageID || message.localMessageID, note);
   }
 
-  /** Puts this device's own note on a message. */
+  /** Writes this device's own note into a message. */
   annotate(message) {
     const note = this.#notes.get(message.messageID || message.localMessageID);
     if (note !== undefined) message.localExtendedData = note;
@@ -325,7 +325,7 @@ class LocalState {
     for (const { messageID } of messageList) this.#hiddenMessages.add(messageID);
   }
 
-  /** Everything in a conversation so far. */
+  /** Hides every message of a conversation so far. */
   hideUpTo(key, orderKey) {
     this.#hiddenUpTo.set(key, orderKey);
     this.#inserted.delete(key);
@@ -340,7 +340,7 @@ class LocalState {
     this.#hiddenConversations.set(key, orderKey);
   }
 
-  /** A hidden conversation comes back with what is newer. */
+  /** Returns whether a conversation is hidden and has nothing newer since. */
   hidesConversation({ conversationID, type, orderKey }) {
     return orderKey <= (this.#hiddenConversations.get(conversationKey(conversationID, type)) ?? 0);
   }
@@ -349,13 +349,13 @@ class LocalState {
     this.#inserted.set(key, [...(this.#inserted.get(key) ?? []), message]);
   }
 
-  /** What was inserted between two places of a conversation, oldest first. */
+  /** Returns the messages inserted between two order keys of a conversation, oldest first. */
   insertedBetween(key, from, to) {
     return (this.#inserted.get(key) ?? []).filter(({ orderKey }) => orderKey > from && orderKey < to);
   }
 }
 
-/** The other user of a peer message: the one conversation ID that differs between its two sides. */
+/** Returns the other user of a peer message, which is its conversation ID; it differs between the two sides. */
 const peerOf = (wire, userID) => (wire.senderUserID === userID ? wire.toUserID : wire.senderUserID);
 
 /** Splits a list into runs of one conversation: own messages from another device may go to several users. */
@@ -369,14 +369,14 @@ function splitByConversation(messageList) {
   return runs;
 }
 
-/** What names a place in history. The program may hand in a partial copy, or one that went through JSON. */
+/** Returns the fields that name a place in history. The program may pass a partial copy, or one that went through JSON. */
 function anchorOf(message) {
   if (!message) return undefined;
-  // Messages that are not kept have sequence 0, but a place in the order all the same.
+  // Messages that are not stored have sequence 0, but an order key.
   return { messageSeq: message.messageSeq || message.conversationSeq || undefined, orderKey: message.orderKey };
 }
 
-/** Values of form fields are strings: those that look like numbers go up as such. */
+/** Converts the strings of form fields in a config to numbers. */
 function withNumbers(config) {
   const isText = (field) => typeof config?.[field] === 'string' && /^\d{1,15}$/.test(config[field]);
   const texts = NUMERIC_FIELDS.filter(isText);
@@ -384,11 +384,11 @@ function withNumbers(config) {
   return { ...config, ...Object.fromEntries(texts.map((field) => [field, Number(config[field])])) };
 }
 
-/** Counted only when it can matter: a character takes three bytes at most. */
+/** Counts the bytes only when that can matter: a character takes three at most. */
 const isTooLong = (frame) =>
   frame.length * 3 > FRAME_BYTES_MAX && new TextEncoder().encode(frame).length > FRAME_BYTES_MAX;
 
-/** One WebSocket. It ends once, whatever the reason, and then answers every open request with 6000104. */
+/** One WebSocket with its requests. It ends once, whatever the reason, and then rejects every open request with 6000104. */
 class Socket {
   #webSocket;
   #requests = new Map();
@@ -434,7 +434,7 @@ class Socket {
     this.#webSocket.send(frame);
   }
 
-  /** Pings from now on, and ends the socket when nothing at all is heard for one and a half pings. */
+  /** Starts to ping, and ends the socket when no frame came for one and a half intervals. */
   watch(heartbeatSeconds) {
     const beatMs = heartbeatSeconds * 1000;
     const ping = { op: 'ping', resolve() {}, reject() {} };
@@ -442,7 +442,7 @@ class Socket {
     this.#watchSilence(beatMs * SILENCE_HEARTBEATS);
   }
 
-  /** Ends the socket unless it answers soon. */
+  /** Ends the socket unless the broker answers soon. */
   probe() {
     this.call({ op: 'ping', resolve() {}, reject() {}, timeoutMs: PROBE_TIMEOUT_MS, endsSocket: true });
   }
@@ -496,7 +496,7 @@ class Socket {
   #settle({ id, result, error }) {
     const request = this.#requests.get(id);
     if (!request) {
-      // Either the reply came after its time, or the broker could not read a frame of ours.
+      // Either the reply came after the timeout, or the broker could not read a frame of this client.
       if (id === null && error) this.#handlers.onEvent('error', { code: error.code, message: error.message });
       return;
     }
@@ -509,7 +509,7 @@ class Socket {
 
 const FIRST_CODE_WITHOUT_RETURN = 4500;
 
-/** What a close code without return means: the event for the program, and the error of what was under way. */
+/** Returns what a final close code means: the event for the program, and the error for what was pending. */
 function finalEnd(code, reason) {
   const { KickedOut, TokenExpired, LoginTimeout } = ZIMConnectionEvent;
   if (code === 4500) return [KickedOut, new ZIMError(Code.UserIsNotLogged, 'kicked out: another session took the place')];
@@ -518,16 +518,16 @@ function finalEnd(code, reason) {
 }
 
 /**
- * How long to wait after so many failures in a row, in milliseconds. Full jitter: a broker that went down must not be met by all
+ * Returns how long to wait after `failures` in a row, in milliseconds. Full jitter: a broker that went down must not be met by all
  * its clients at once when it is back.
  */
 function jitteredBackoffMs(failures, capMs = BACKOFF_CAP_MS) {
   return Math.random() * Math.min(capMs, (BACKOFF_BASE_MS / 2) * 2 ** failures);
 }
 
-/** Keeps one session going over as many sockets as it takes. */
+/** Keeps one session alive, over one socket after the other. */
 class Connection {
-  /** idle: nobody is logged in; login: the first login runs; up; away: lost, and coming back. */
+  /** idle: nobody is logged in; login: the first login runs; up: connected; away: the connection is lost and being restored. */
   #phase = 'idle';
   #socket = null;
   #firstLogin = null;
@@ -559,7 +559,7 @@ class Connection {
     return this.#phase === 'up';
   }
 
-  /** Logs in. One try: the program decides whether to have another. */
+  /** Logs in, with one attempt: the program decides whether to try again. */
   login() {
     this.#phase = 'login';
     this.#attempts = 0;
@@ -577,7 +577,7 @@ class Connection {
     });
   }
 
-  /** The network changed, or the page was asleep: looks at once whether the broker is there, instead of when it is time. */
+  /** Checks the connection, or reconnects, at once: the network changed, or the page was asleep. */
   wake() {
     if (this.#phase === 'up') this.#socket.probe();
     if (this.#phase === 'away' && this.#socket === null) {
@@ -586,7 +586,7 @@ class Connection {
     }
   }
 
-  /** Says goodbye to the broker, if it can be reached, and stops. */
+  /** Logs out at the broker, if it can be reached, and stops. */
   async logout() {
     const wasUp = this.isUp;
     const socket = this.#stop(new ZIMError(Code.UserIsNotLogged, 'logged out'));
@@ -678,7 +678,7 @@ class Connection {
     this.#handlers.onFinal(event, error);
   }
 
-  /** Stops, and hands over the socket that was in use: nobody hears of its end any more. */
+  /** Stops, and returns the socket that was in use; its end is not reported any more. */
   #stop(error) {
     const socket = this.#socket;
     this.#phase = 'idle';
@@ -721,12 +721,12 @@ class SendQueue {
     });
   }
 
-  /** The session is there again. */
+  /** Sends what waited, because the session is up again. */
   resume() {
     for (const queue of [...this.#queues.values()]) this.#next(queue);
   }
 
-  /** The session is over. */
+  /** Rejects what is pending, because the session is over. */
   abandon(error) {
     for (const entry of [...this.#queues.values()].flatMap((queue) => queue.entries)) {
       clearTimeout(entry.timer);
@@ -757,7 +757,7 @@ class SendQueue {
     entry.isOpen = false;
     const isForNow = error.code === Code.ServerFrequencyLimit || error.temporary;
     if (error.code === Code.NetworkError) queue.isSerial = true;
-    // Who had to wait is not refused for the rate: the program did not choose the moment.
+    // A message that had to wait is not refused for the rate: the program did not choose the moment.
     else if (queue.isSerial && isForNow) this.#pause(queue, entry, error.retryAfterMs);
     else this.#settle(queue, entry, () => entry.reject(error));
   }
@@ -782,7 +782,7 @@ class SendQueue {
   }
 }
 
-/** What must be told for attributes to be these. */
+/** Returns the changes that lead from the known attributes to these. */
 function differences(known, attributes) {
   const { Set: SetAction, Delete } = ZIMRoomAttributesUpdateAction;
   const set = Object.entries(attributes).filter(([key, value]) => known.get(key) !== value);
@@ -795,9 +795,9 @@ function differences(known, attributes) {
 /** The rooms this client is in, and the states of the vendor's table that the broker leaves to the client. */
 class Rooms {
   #inside = new Set();
-  /** Room → its attributes as they were last told. */
+  /** Room → its attributes as the program knows them. */
   #attributes = new Map();
-  /** Room → events that came before the reply that lets us in. */
+  /** Room → events that came before the reply by which this client enters. */
   #pendingEvents = new Map();
   #emit;
 
@@ -805,7 +805,7 @@ class Rooms {
     this.#emit = emit;
   }
 
-  /** Runs a request that leads into a room, with the states around it. */
+  /** Runs a request that enters a room, and emits the states before and after it. */
   async enter(roomID, [started, failed], request) {
     if (typeof roomID !== 'string' || roomID === '') throw invalid('roomID is empty');
     this.#emitState(roomID, ZIMRoomState.Connecting, started);
@@ -815,13 +815,13 @@ class Rooms {
       return result;
     } catch (error) {
       if (!this.#inside.has(roomID)) this.#emitState(roomID, ZIMRoomState.Disconnected, failed);
-      // Refused while inside, such as creating it again: the old place is still there.
+      // Refused while inside, such as creating it again: this client still is a member.
       else if (error.code !== Code.NetworkError) this.#enter(roomID);
       throw error;
     }
   }
 
-  /** Runs the request that leads out of a room. */
+  /** Runs the request that leaves a room. */
   async leave(roomID, request) {
     try {
       const result = await request();
@@ -833,14 +833,14 @@ class Rooms {
     }
   }
 
-  /** Out by other means than `leave`. */
+  /** Leaves a room by another request than that of `leave`. */
   left(roomID) {
     if (this.#inside.has(roomID)) this.#exit(roomID, ZIMRoomEvent.Success);
   }
 
   /**
-   * Attributes of a room or of its members changed; or, as a snapshot, how they stand for one who comes in or back.
-   * Of a snapshot only what is news is told, and not before the program knows that it is inside.
+   * Takes a change of attributes of a room or of its members; or a snapshot of them, for a member that entered or came back.
+   * Of a snapshot only what changed is emitted, and not before the program knows that it is inside.
    */
   attributesChanged(event, { isSnapshot, ...data }) {
     const { roomID, infos } = data;
@@ -864,7 +864,7 @@ class Rooms {
     if (news.length > 0) this.#emit(event, { roomID, infos: news });
   }
 
-  /** The broker did something to this member. */
+  /** Takes a change of this member's state that the broker made. */
   changed({ roomID, state, event, extendedData }) {
     if (state === ZIMRoomState.Disconnected) this.#forget(roomID);
     if (state === ZIMRoomState.Connected) this.#inside.add(roomID);
@@ -875,7 +875,7 @@ class Rooms {
     for (const roomID of this.#inside) this.#emitState(roomID, ZIMRoomState.Connecting, ZIMRoomEvent.NetworkInterrupted);
   }
 
-  /** Logged in; `held` are the rooms whose place is still ours. */
+  /** Takes the rooms that this client is still in after a reconnect, and leaves all others. */
   resumed(held) {
     for (const roomID of [...this.#inside]) {
       if (!held.includes(roomID)) this.#exit(roomID, ZIMRoomEvent.ConnectTimeout);
@@ -883,7 +883,7 @@ class Rooms {
     for (const roomID of held) this.#enter(roomID);
   }
 
-  /** The session is over, and with it every place. */
+  /** Leaves every room, because the session is over. */
   ended(event) {
     for (const roomID of [...this.#inside]) this.#exit(roomID, event);
   }
@@ -907,14 +907,14 @@ class Rooms {
   }
 
   #emitState(roomID, state, event, extendedData) {
-    // Programs written for the vendor's SDK parse it.
+    // Programs written for the vendor's SDK parse `extendedData`.
     this.#emit('roomStateChanged', { roomID, state, event, extendedData: extendedData || '{}' });
   }
 }
 
 const randomID = () => bytesToBase64(crypto.getRandomValues(new Uint8Array(12))).replaceAll('+', '-').replaceAll('/', '_');
 
-/** One device per browser tab, also across reloads; elsewhere one per client. */
+/** Returns an ID of its own for each browser tab, also across reloads; elsewhere for each client. */
 function ownDeviceID() {
   const id = `d-${randomID()}`;
   if (typeof document === 'undefined') return id;
@@ -928,7 +928,7 @@ function ownDeviceID() {
   }
 }
 
-/** The WebSocket address below a base such as https://example.com/im. */
+/** Returns the WebSocket address below a base such as https://example.com/im. */
 function socketUrl(server) {
   const [, scheme, rest] = /^(https?|wss?)(:\/\/[^/?#]+[^?#]*)/i.exec(server) ?? [];
   if (!scheme) throw invalid(`server is ${server}, it must be an http, https, ws or wss address`);
@@ -952,12 +952,12 @@ function onWaking(wake) {
   };
 }
 
-/** Stored messages that came already: a replay begins a little before the loss. */
+/** The stored messages that came already: a replay begins a little before the connection was lost. */
 class SeenMessages {
   static #MAX = 4096;
   #ids = new Set();
 
-  /** Whether it came before; from now on it did. */
+  /** Returns whether a message came before, and remembers it. */
   has({ messageID, messageSeq }) {
     if (!messageSeq) return false;
     if (this.#ids.has(messageID)) return true;
@@ -972,10 +972,10 @@ const pause = (ms, signal) => new Promise((resolve) => {
   signal?.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
 });
 
-/** Not written in the import itself, where bundlers for browsers would look for it. */
+/** Not written in the import itself, where bundlers for browsers would resolve it. */
 const NODE_FILES = 'node:fs';
 
-/** The bytes behind `fileLocalPath`: a File or Blob, bytes, or in Node a path. @returns {Promise<Blob>} */
+/** Returns the content of `fileLocalPath`: a File or Blob, bytes, or in Node a path. @returns {Promise<Blob>} */
 async function blobOf(source) {
   if (source instanceof Blob) return source;
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return new Blob([source]);
@@ -996,7 +996,7 @@ function nameOf(source, message) {
   return source.name ?? '';
 }
 
-/** The first picture of a video, made where there is a browser to make it; null where not. @returns {Promise<Blob | null>} */
+/** Returns the first frame of a video as a JPEG; null outside of browsers. @returns {Promise<Blob | null>} */
 async function firstFrameOf(blob) {
   if (typeof document === 'undefined' || typeof URL.createObjectURL !== 'function') return null;
   const video = document.createElement('video');
@@ -1015,7 +1015,7 @@ async function firstFrameOf(blob) {
     canvas.getContext('2d').drawImage(video, 0, 0, canvas.width, canvas.height);
     return await new Promise((resolve) => { canvas.toBlob(resolve, 'image/jpeg', 0.85); });
   } catch {
-    // A codec this browser does not know: the video goes without.
+    // This browser does not know the codec: the video is sent without a frame.
     return null;
   } finally {
     video.removeAttribute('src');
@@ -1028,7 +1028,7 @@ async function firstFrameOf(blob) {
  * until one succeeds, a login brings a token, or the session ends.
  */
 class MediaToken {
-  /** The newest token; the old one stays here, and is good for a while, as long as its renewal fails. */
+  /** The newest token. While its renewal fails it stays in use: it is renewed well before it runs out. */
   value = '';
   #renew;
   #timer;
@@ -1144,7 +1144,7 @@ class Files {
     return controller !== undefined;
   }
 
-  /** URLs of the broker's own files, whole and with a token that is good for a while. Changes the object. */
+  /** Completes the URLs of the broker's own files in a message, with the current token. Changes the object. */
   sign(message) {
     for (const field of URL_FIELDS) {
       const path = OWN_URL.test(message[field] ?? '') && this.#pathOf(message[field]);
@@ -1154,14 +1154,14 @@ class Files {
     return message;
   }
 
-  /** The path of an own file, null for one elsewhere. */
+  /** Returns the path of a file of this broker, null for one elsewhere. */
   #pathOf(url) {
     const path = url.startsWith(`${this.#base}/`) ? url.slice(this.#base.length) : url;
     return path.startsWith('/media/') ? path.split('?')[0] : null;
   }
 
   /**
-   * Uploads what a message names by `fileLocalPath` and notes it in the message.
+   * Uploads the file that a message names by `fileLocalPath`, and writes its uid, name and size into the message.
    * @param {(sent: number, total: number) => void} progress
    */
   async upload(message, progress) {
@@ -1182,7 +1182,7 @@ class Files {
     }
   }
 
-  /** Uploads bytes that no message names. */
+  /** Uploads content that is no file of a message. */
   async uploadBlob(blob, name) {
     return this.#uploadBytes(blob, 'file', name, () => {}, undefined);
   }
@@ -1206,7 +1206,7 @@ class Files {
     return response.json();
   }
 
-  /** By tus 1.0: what got through stays, whatever becomes of a connection. */
+  /** Uploads by tus 1.0, where the parts that arrived outlast a lost connection. */
   async #uploadParts(blob, kind, name, tell, signal) {
     const tus = { 'Tus-Resumable': '1.0.0' };
     const encoded = (text) => bytesToBase64(new TextEncoder().encode(text));
@@ -1230,7 +1230,7 @@ class Files {
         }
         isSure = false;
         const headers = { ...tus, 'Upload-Offset': `${offset}`, 'Content-Type': 'application/offset+octet-stream' };
-        // Read now: a blob of a file that vanished fails here, and not as a lost connection.
+        // The part is read first: a file that vanished fails here, and not as a lost connection.
         const body = await blob.slice(offset, offset + part).arrayBuffer();
         const response = await this.#fetch('PATCH', `/media/tus/${uid}`, { headers, body, signal });
         offset = Number(response.headers.get('Upload-Offset'));
@@ -1239,7 +1239,7 @@ class Files {
       try {
         await this.#withRetries(step, signal);
       } catch (error) {
-        // The broker began anew, or gave it up: so does this.
+        // The broker does not know the upload any more: it starts over.
         if (error.status !== 404 || signal?.aborted) throw error;
         uid = await this.#withRetries(create, signal);
         [offset, isSure] = [0, true];
@@ -1250,7 +1250,7 @@ class Files {
     return response.json();
   }
 
-  /** A picture that does not arrive does not hold up its video. */
+  /** Uploads the first frame of a video. When that fails the video is sent all the same. */
   async #uploadFrame({ fileUID }, frame, signal) {
     try {
       await this.#fetch('PUT', `/media/${fileUID}/frame`, { body: frame, signal });
@@ -1260,8 +1260,8 @@ class Files {
   }
 
   /**
-   * Again and again while it is the connection's or the moment's fault. Where the token ran out, the next try comes when a new
-   * one may be there; a request that is refused with several tokens will be with any other.
+   * Runs `work` until it succeeds or fails for good. A lost connection or a busy broker is tried again; where the token ran out, the
+   * next try comes when a new one may be there. A request that is refused with several tokens would be with any other.
    */
   async #withRetries(work, signal) {
     const until = Date.now() + UPLOAD_PATIENCE_MS;
@@ -1282,7 +1282,7 @@ class Files {
     }
   }
 
-  /** One request. Rejects with the broker's own number and words. @returns {Promise<Response>} */
+  /** Sends one request. Rejects with the broker's own code and text. @returns {Promise<Response>} */
   async #fetch(method, place, { headers = {}, body, signal } = {}) {
     let response;
     try {
@@ -1296,7 +1296,7 @@ class Files {
     throw Object.defineProperty(refused, 'status', { value: response.status });
   }
 
-  /** Bytes of a URL, own or elsewhere. @returns {Promise<Blob>} */
+  /** Downloads a file of this broker or one elsewhere. @returns {Promise<Blob>} */
   async download(url, progress) {
     const path = this.#pathOf(url);
     let response;
@@ -1345,16 +1345,16 @@ export class ZIM {
   #files = null;
   #deviceID;
   #destroyed = false;
-  // Recognises this client's own messages, and cannot collide with another client of the same user.
+  // By its prefix this client recognises its own messages; it cannot collide with another client of the same user.
   #localIDPrefix = `l-${randomID()}-`;
   #messagesMade = 0;
   #beingSent = new Set();
-  /** Attributes of rooms that are noted until their batch ends. */
+  /** Room → the changes of attributes that are collected until its batch ends. */
   #batches = new Map();
   #stopWaking = () => {};
 
   /**
-   * The program's one client, or null when there is one already.
+   * Makes the program's one client; returns null when there is one already.
    * @param {number | {appID: number, server?: string, sdkVersion?: string, WebSocket?: typeof WebSocket,
    *                   deviceID?: string, reconnectMaxMs?: number}} config
    */
@@ -1364,7 +1364,7 @@ export class ZIM {
     return ZIM.#instance;
   }
 
-  /** A client of its own, whatever others there are. Takes what `create` takes. */
+  /** Makes a client beside any others. Takes what `create` takes. */
   static createInstance(config) {
     return new ZIM(config);
   }
@@ -1377,7 +1377,7 @@ export class ZIM {
     return ZIM.#instance?.#config.sdkVersion ?? SDK_VERSION;
   }
 
-  /** There is one broker, wherever it stands. */
+  /** Returns false: there is one broker, wherever it runs. */
   static setGeofencingConfig() {
     return false;
   }
@@ -1391,10 +1391,10 @@ export class ZIM {
     this.#deviceID = given.deviceID || ownDeviceID();
   }
 
-  /** This client writes no log but errors of the program's own listeners, to the console. */
+  /** Does nothing: this client logs only errors of the program's own listeners, to the console. */
   setLogConfig() {}
 
-  /** Listens to an event; a second listener takes the place of the first. */
+  /** Sets the listener of an event; a second one replaces the first. */
   on(type, listener) {
     if (typeof listener === 'function') this.#listeners.set(type, listener);
   }
@@ -1431,7 +1431,7 @@ export class ZIM {
   /** @returns {Promise<void>} */
   logout() {
     const done = this.#logout();
-    // The vendor's returns nothing: programs do not wait for it, and none of them catches.
+    // The vendor's method returns nothing: programs do not await it, and none of them catches.
     done.catch(() => {});
     return done;
   }
@@ -1444,7 +1444,7 @@ export class ZIM {
     this.#emitConnectionState(ZIMConnectionState.Disconnected, ZIMConnectionEvent.Success);
   }
 
-  /** Takes a new token, for this session and for coming back to it. */
+  /** Sets a new token, for this session and its reconnects. */
   async renewToken(token) {
     this.#requireLogin();
     if (typeof token !== 'string' || token === '') throw invalid('token is empty');
@@ -1454,7 +1454,7 @@ export class ZIM {
     return { token };
   }
 
-  /** Ends the session and every event. */
+  /** Logs out and removes every listener. */
   destroy() {
     this.#listeners.clear();
     this.#destroyed = true;
@@ -1463,7 +1463,7 @@ export class ZIM {
   }
 
   /**
-   * Sends a message. The message object given is completed in place and is what `onMessageAttached`, the events and
+   * Sends a message. The message object is completed in place, and is what `onMessageAttached`, the events and
    * the promise hold; only one that was sent before (forwarding) is copied first.
    * @returns {Promise<{message: object}>}
    */
@@ -1474,13 +1474,13 @@ export class ZIM {
     return this.#submit(message, 'sendMessage', { toConversationID, conversationType }, config, notification);
   }
 
-  /** Gives up sending a message whose file is still on its way; its send is rejected with 6000206. */
+  /** Cancels a message whose file is being uploaded; its send rejects with 6000206. */
   async cancelSendingMessage(message) {
     if (!this.#files?.cancel(message)) throw invalid('message is not being uploaded');
   }
 
   /**
-   * The bytes of a message's file: 1 the original, 2 the large image, 3 the thumbnail, 4 a video's first picture.
+   * Downloads a message's file: 1 the original, 2 the large image, 3 the thumbnail, 4 a video's first frame.
    * @returns {Promise<{message: object, fileType: number, file: Blob}>}
    */
   async downloadMediaFile(message, fileType = 1, config = undefined, onProgress = undefined) {
@@ -1491,13 +1491,13 @@ export class ZIM {
     return { message, fileType, file: await this.#files.download(url, progress) };
   }
 
-  /** Ours: writes new tokens into the URLs of a message held for long. */
+  /** Our choice: writes the current token into the URLs of a message that the program kept for long. */
   refreshMediaUrls(message) {
     this.#requireLogin();
     return this.#files.sign(message);
   }
 
-  /** The vendor's older name for media. */
+  /** Sends a file, as `sendMessage` does: the vendor's older name. */
   async sendMediaMessage(message, toConversationID, conversationType, config, notification) {
     return this.sendMessage(message, toConversationID, conversationType, config, notification);
   }
@@ -1517,7 +1517,7 @@ export class ZIM {
     return this.sendMessage(message, toGroupID, Group, config, notification);
   }
 
-  /** Answers a message. As `sendMessage`, in the conversation of the original. */
+  /** Replies to a message, as `sendMessage` sends one, in the conversation of the original. */
   async replyMessage(draft, toOriginalMessage, config, notification) {
     this.#requireLogin();
     const original = handleOf(toOriginalMessage);
@@ -1536,7 +1536,7 @@ export class ZIM {
     this.#emitSentStatus(message, Sending);
     try {
       const wire = toWire(message);
-      // Without a wait where there is nothing to bring first: sends leave in the order of the calls.
+      // No `await` where there is nothing to upload: messages leave in the order of the calls.
       args.message = this.#needsUpload(message, wire) ? await this.#uploadContent(message, wire, notification) : wire;
       const result = await this.#sendQueue.submit(message, op, args);
       const { localExtendedData, conversationID, fileLocalPath } = message;
@@ -1554,13 +1554,13 @@ export class ZIM {
     return { message };
   }
 
-  /** Whether a file, or too many parts for a frame, must go before it. A URL wins over a path; what is there stays there. */
+  /** Returns whether a file, or more children than a frame holds, must be uploaded first. A URL or a uid wins over a path. */
   #needsUpload(message, wire) {
     if (isMedia(message)) return Boolean(message.fileLocalPath) && !message.fileDownloadUrl && !message.fileUID;
     return message.type === Combine && wire.messageList !== undefined && JSON.stringify(wire.messageList).length > COMBINE_BYTES_MAX / 3;
   }
 
-  /** Brings a message's file or its many parts to the broker; returns what of it goes there now. */
+  /** Uploads a message's file or children; returns the fields to send. */
   async #uploadContent(message, wire, notification) {
     if (isMedia(message)) {
       const told = notification?.onMediaUploadingProgress;
@@ -1575,13 +1575,13 @@ export class ZIM {
     return { ...wire, messageList: undefined, fileUID };
   }
 
-  /** Takes a message back; the object given becomes the revoke message that stands in its place. */
+  /** Revokes a message; the object becomes the revoke message that replaces it. */
   async revokeMessage(message, config) {
     const revoked = await this.#request('revokeMessage', { message: handleOf(message), config: config ?? undefined });
     return { message: this.#update(message, revoked.message) };
   }
 
-  /** Changes what a message says; `message` carries the new content. */
+  /** Edits a message; `message` has the new content. */
   async editMessage(message, config, notification) {
     this.#requireLogin();
     this.#notifyAttached(notification, message);
@@ -1595,7 +1595,7 @@ export class ZIM {
     return Object.isFrozen(message) ? now : Object.assign(message, now);
   }
 
-  /** What a combined message holds, put into `message.messageList`. */
+  /** Loads the children of a combined message into `message.messageList`. */
   async queryCombineMessageDetail(message) {
     const messageList = [];
     let next = 0;
@@ -1611,13 +1611,13 @@ export class ZIM {
     return { message: Object.assign(whole, { messageList: children }) };
   }
 
-  /** Those who reacted in one way. */
+  /** Returns a page of the users who added one reaction. */
   async queryMessageReactionUserList(message, config) {
     const page = await this.#request('queryMessageReactionUserList', { message: handleOf(message), config: withNumbers(config) });
     return { ...page, message };
   }
 
-  /** Adds a message on this device only. Nobody else ever sees it. */
+  /** Inserts a message on this device only. */
   async insertMessageToLocalDB(draft, conversationID, conversationType, senderUserID) {
     this.#requireLogin();
     if (typeof senderUserID !== 'string' || senderUserID === '') throw invalid('senderUserID is empty');
@@ -1629,14 +1629,14 @@ export class ZIM {
     Object.assign(message, {
       senderUserID, messageID: message.localMessageID, isUserInserted: true, sentStatus: Success,
       direction: isOwn ? ZIMMessageDirection.Send : ZIMMessageDirection.Receive,
-      // After what is there, and before what will come.
+      // After the newest message, and before the next one.
       orderKey: (messageList.at(-1)?.orderKey ?? 0) + 1,
     });
     this.#localState.insert(conversationKey(conversationID, conversationType), message);
     return { message };
   }
 
-  /** A note on a message, for this device only. */
+  /** Sets the note on a message, on this device only. */
   async updateMessageLocalExtendedData(localExtendedData, message) {
     this.#requireLogin();
     if (new TextEncoder().encode(localExtendedData).length > LOCAL_DATA_BYTES_MAX) {
@@ -1673,7 +1673,7 @@ export class ZIM {
     }
   }
 
-  /** Takes a conversation off the list; its messages stay, and the next one brings it back. */
+  /** Removes a conversation from the list; its messages stay, and the next one brings it back. */
   async deleteConversation(conversationID, conversationType, config) {
     this.#requireLogin();
     if (config?.isAlsoDeleteServerConversation === false) {
@@ -1701,7 +1701,7 @@ export class ZIM {
     return { conversationList: await this.#conversations('queryConversationPinnedList', config) };
   }
 
-  /** The broker may cut a page by size, and this device may hide some of it; asks on until `count` or the end. */
+  /** Returns `count` conversations, or all there are. The broker may cut a page by size, and this device may hide some of it. */
   async #conversations(op, config, option = undefined) {
     const { count, nextConversation } = withNumbers(config) ?? {};
     const list = [];
@@ -1726,7 +1726,7 @@ export class ZIM {
     return all;
   }
 
-  /** Text that waits to be sent, on this device. */
+  /** Sets the draft of a conversation, on this device only. */
   async setConversationDraft(draft, conversationID, conversationType) {
     const { conversation } = await this.queryConversation(conversationID, conversationType);
     this.#localState.setDraft(conversationKey(conversationID, conversationType), draft);
@@ -1734,7 +1734,7 @@ export class ZIM {
     return { conversationID, conversationType };
   }
 
-  /** A page of history, oldest first. The broker may cut pages by size; this asks on until `count` or the end. */
+  /** Returns `count` messages of history, or all there are, oldest first. The broker may cut pages by size. */
   async queryHistoryMessage(conversationID, conversationType, config) {
     const { count, reverse = false, nextMessage } = withNumbers(config) ?? {};
     const messageList = [];
@@ -1754,7 +1754,7 @@ export class ZIM {
     return { conversationID, conversationType, messageList: this.#withInserted(conversationID, conversationType, messageList, nextMessage, reverse, count) };
   }
 
-  /** Puts what this device inserted in its place. */
+  /** Adds the messages that this device inserted, by their order. */
   #withInserted(conversationID, conversationType, messageList, nextMessage, reverse, count) {
     const [oldest, newest] = [messageList[0]?.orderKey, messageList.at(-1)?.orderKey];
     const isCut = messageList.length === count;
@@ -1782,7 +1782,7 @@ export class ZIM {
     return this.#rooms.leave(roomID, () => this.#request('leaveRoom', { roomID }));
   }
 
-  /** Leaves one room for another; where that is not possible, stays. */
+  /** Leaves one room for another; when that fails this client stays in the first. */
   async switchRoom(fromRoomID, toRoomInfo, isCreateWhenRoomNotExisted = false, config = undefined) {
     this.#requireLogin();
     const args = { fromRoomID, toRoomInfo, isCreateWhenRoomNotExisted, config: config ?? undefined };
@@ -1798,14 +1798,14 @@ export class ZIM {
     return { roomIDs };
   }
 
-  /** From now on, until the end of the batch, setting and deleting attributes of this room is noted and not sent. */
+  /** Starts a batch: until its end, changes of this room's attributes are collected and not sent. */
   beginRoomAttributesBatchOperation(roomID, config) {
     this.#requireLogin();
     if (this.#batches.has(roomID)) throw invalid(`roomID is ${roomID}, of which a batch has begun already`);
     this.#batches.set(roomID, { config: config ?? undefined, operations: [] });
   }
 
-  /** Carries out what was noted, as one. */
+  /** Ends a batch, and sends its changes as one request. */
   async endRoomAttributesBatchOperation(roomID) {
     this.#requireLogin();
     const batch = this.#batches.get(roomID);
@@ -1823,7 +1823,7 @@ export class ZIM {
     return this.#changeRoomAttributes('deleteRoomAttributes', roomID, { keys }, config);
   }
 
-  /** Within a batch it is noted, and on what terms is the batch's to say. */
+  /** Sends a change of attributes, or collects it within a batch, whose config holds then. */
   async #changeRoomAttributes(op, roomID, change, config) {
     this.#requireLogin();
     const batch = this.#batches.get(roomID);
@@ -1860,7 +1860,7 @@ export class ZIM {
     return conversationFromWire(wire, this.#localState, (message, conversationID) => this.#fromWire(message, conversationID));
   }
 
-  /** The broker's address for HTTP. */
+  /** Returns the broker's address for HTTP. */
   #baseUrl() {
     const url = socketUrl(this.#config.server ?? globalThis.TIDINGS_SERVER ?? pageOrigin());
     return url.replace(/^ws/, 'http').replace(/\/ws$/, '');
@@ -1889,11 +1889,11 @@ export class ZIM {
   #up(result) {
     this.#files.grant(result);
     this.#isResumed = this.#cursor !== null;
-    // When resuming, what lies between our cursor and the new one is yet to come, unless it is too much to replay.
+    // When resuming, what lies between the two cursors is yet to come, unless it is too much to replay.
     if (!this.#isResumed || result.resync) this.#cursor = result.cursor ?? null;
     this.#emitConnectionState(ZIMConnectionState.Connected, ZIMConnectionEvent.Success);
     if (this.#isResumed && result.resync) this.#emit('resyncRequired', {});
-    // The list is the broker's, whole at once: it is never on its way.
+    // The list is on the broker and complete: there is no synchronisation to wait for.
     if (!this.#isResumed) for (const state of [ZIMConversationSyncState.Started, ZIMConversationSyncState.Finished]) this.#emit('conversationSyncStateChanged', { state });
     this.#rooms.resumed(result.rooms ?? []);
     this.#sendQueue.resume();
@@ -1937,7 +1937,7 @@ export class ZIM {
     return this.#rooms.enter(roomID, events, () => this.#request(op, args));
   }
 
-  /** A result as the program sees it: messages and conversations in it are whole. */
+  /** Returns a result as the program sees it, with complete messages and conversations. */
   #completed(result, conversationID) {
     const message = (wire) => this.#localState.annotate(this.#fromWire(wire, conversationID));
     const parts = {
@@ -1956,7 +1956,7 @@ export class ZIM {
     return whole;
   }
 
-  /** Makes a draft a message. */
+  /** Completes a draft to a message that is being sent. */
   #attach(draft, conversationID, conversationType, config) {
     const isUsed = Boolean(draft.messageID) || this.#beingSent.has(draft) || !Object.isExtensible(draft);
     const message = isUsed ? { ...draft } : draft;
@@ -1972,12 +1972,12 @@ export class ZIM {
       sentStatus: Sending,
       priority: config?.priority ?? 1,
       receiptStatus: config?.hasReceipt ? ZIMMessageReceiptStatus.Processing : ZIMMessageReceiptStatus.None,
-      // Passed on one by one, a message keeps its content and reminds nobody again.
+      // A forwarded message keeps its content, but mentions nobody again.
       ...(isForwarded ? { mentionedUserIDs: [], isMentionAll: false } : {}),
     });
   }
 
-  /** A failed message sent once more keeps its id: should the broker have it after all, it will not have it twice. */
+  /** Returns the id for a message. One that failed and is sent again keeps its id: should the broker have it, it is not stored twice. */
   #localIDFor(draft, isUsed, conversationID) {
     const isRetry = !isUsed && (draft.conversationID ?? conversationID) === conversationID;
     if (isRetry && LOCAL_ID_PATTERN.test(draft.localMessageID ?? '')) return draft.localMessageID;
@@ -2009,7 +2009,7 @@ export class ZIM {
     else if (event === 'conversationChanged') this.#changeConversations(data.infoList);
     else if (MESSAGE_EVENTS.includes(event)) this.#emit(event, this.#completed(data, data.conversationID));
     else this.#emit(event, data);
-    // Only now: had the program's listeners been cut short, resuming would bring it again.
+    // Set last: when a listener does not return, resuming brings the event again.
     if (typeof data.cursor === 'string') this.#cursor = data.cursor;
   }
 
@@ -2025,14 +2025,14 @@ export class ZIM {
       .filter((message) => !this.#isOwn(message) && !this.#seenMessages.has(message));
     for (const run of splitByConversation(messages)) {
       const received = { messageList: run, fromConversationID: run[0].conversationID };
-      // What was sent before the login is news only to programs that know the newer names; what a lost connection
-      // missed is news to all.
+      // What was sent before the login is told by the newer names only; what a lost connection
+      // missed is told by both.
       if (!info.isOfflineMessage || this.#isResumed) this.#emit(event, received);
       this.#emit(NEWER_NAMES[event], { ...received, info });
     }
   }
 
-  /** Sent by this very client, which hears of it from the reply; resuming brings such messages too. */
+  /** Returns whether this client sent a message. It has the reply; resuming brings such messages, too. */
   #isOwn(message) {
     return message.senderUserID === this.#userID && message.localMessageID.startsWith(this.#localIDPrefix);
   }
@@ -2143,7 +2143,7 @@ const KIND_NAMES = { [Image]: 'image', [FileKind]: 'file', [Audio]: 'audio', [Vi
 
 const URL_FIELDS = ['fileDownloadUrl', 'thumbnailDownloadUrl', 'largeImageDownloadUrl', 'videoFirstFrameDownloadUrl'];
 
-/** What the sender of a file elsewhere may say of it, beside its URLs. */
+/** The fields of a file elsewhere that its sender may set, beside its URLs. */
 const FILE_FIELDS = [
   'fileName', 'fileSize', 'originalImageWidth', 'originalImageHeight', 'largeImageWidth', 'largeImageHeight', 'thumbnailWidth',
   'thumbnailHeight', 'videoFirstFrameWidth', 'videoFirstFrameHeight',
@@ -2151,7 +2151,7 @@ const FILE_FIELDS = [
 
 const MEDIA_FILE_URLS = { 1: 'fileDownloadUrl', 2: 'largeImageDownloadUrl', 3: 'thumbnailDownloadUrl', 4: 'videoFirstFrameDownloadUrl' };
 
-/** What a program may say about a message beside its content. */
+/** The fields of a message that a program may set, beside its content. */
 const CALLER_FIELDS = [
   'extendedData', 'localExtendedData', 'mentionedUserIDs', 'isMentionAll', 'subType', 'searchedContent', 'title', 'summary', 'combineID',
   'messageList', 'fileLocalPath', 'fileUID', 'audioDuration', 'videoDuration', ...URL_FIELDS, ...FILE_FIELDS,
@@ -2161,21 +2161,21 @@ const NUMERIC_FIELDS = [
   'count', 'nextFlag', 'duration', 'subscriptionDuration', 'totalConversationCount', 'conversationMessageCount', 'startTime', 'endTime',
 ];
 
-/** Event on the wire → the name it has had since 2.18. */
+/** Event on the wire → its name since 2.18. */
 const NEWER_NAMES = {
   receivePeerMessage: 'peerMessageReceived',
   receiveGroupMessage: 'groupMessageReceived',
   receiveRoomMessage: 'roomMessageReceived',
 };
 
-/** Events that carry messages and nothing that is ours to derive. */
+/** Events whose messages are completed, and that are passed on otherwise as they are. */
 const MESSAGE_EVENTS = [
   'messageDeleted', 'messageRevokeReceived', 'messageEdited', 'messageReactionsChanged', 'messageRepliedInfoChanged', 'messagePinStatusChanged',
 ];
 
 const ROOM_ATTRIBUTE_EVENTS = ['roomAttributesUpdated', 'roomAttributesBatchUpdated', 'roomMemberAttributesUpdated'];
 
-/** Methods that are nothing but a request: name → its parameters. */
+/** Methods that only send a request: name → parameters. */
 const PLAIN_METHODS = {
   queryUsersInfo: ['userIDs', 'config'],
   queryRoomMemberList: ['roomID', 'config'],
@@ -2244,19 +2244,19 @@ const PLAIN_METHODS = {
   querySubscribedUserStatusList: ['config'],
 };
 
-/** How an argument goes up; all others go as they are. */
+/** How arguments are converted for the broker; all others are sent as they are. */
 const ARGUMENTS = {
   message: handleOf,
   messageList: handlesOf,
   config: (config, parameters) => {
     const given = config ? { ...withNumbers(config) } : undefined;
-    // Of a room the flag is a text, whatever it looks like.
+    // For rooms the flag is a string, whatever it looks like.
     if (parameters.includes('roomID') && config?.nextFlag !== undefined) given.nextFlag = String(config.nextFlag || '');
     return given?.nextMessage ? { ...given, nextMessage: handleOf(given.nextMessage) } : given;
   },
 };
 
-/** Methods of the vendor's that the broker does not answer yet; they reject with 6000013. */
+/** Methods of the vendor's that the broker does not support yet; they reject with 6000013. */
 const UNSUPPORTED_METHODS = `
   acceptFriendApplication acceptGroupInviteApplication acceptGroupJoinApplication addFriend addUsersToBlacklist callAccept callCancel
   callEnd callExperimentalAPI callInvite callJoin callQuit callReject callingInvite checkFriendsRelation checkUserIsInBlacklist
