@@ -111,7 +111,7 @@ function switchButton(pane) {
   return part(document, 'switch').querySelector(`[data-side="${pane.root.dataset.side}"]`);
 }
 
-/** A phone has room for one person at a time; on wide screens this changes nothing that can be seen. */
+/** Shows one pane on phones, which have room for one; on wide screens all are visible anyway. */
 function showOnPhone(shown) {
   for (const pane of panes) {
     pane.root.classList.toggle('shown', pane === shown);

@@ -1,17 +1,17 @@
-// Questions before what cannot be taken back, windows with a list, and lines that say how it went.
+// Confirmations, dialogs with a list, and lines that show the result.
 
 import { make, textButton } from '../page/dom.js';
 import { formatText, setText } from './text.js';
 
 let shown = 0;
 
-/** What to tell a person of a failure. */
+/** Returns the text that describes a failure. */
 export function failureText(failure) {
   if (failure.status === 0) return formatText('unreachable');
   return failure.code === undefined ? failure.message : formatText('failure', { message: failure.message, code: failure.code });
 }
 
-/** A dialog with a title; `fill(dialog, body)` puts in the rest. Resolves with its `returnValue` when it closes. */
+/** Shows a dialog with a title; `fill(dialog, body)` adds the rest. Resolves with its `returnValue` when it closes. */
 export function openDialog(titleKey, vars, fill, className = 'ask') {
   const title = make('h3', { id: `dialog-${shown += 1}` });
   setText(title, titleKey, vars);
@@ -60,7 +60,7 @@ export async function confirm({ title, text, vars = {}, act, fields = [] }) {
   return answer === 'yes' ? Object.fromEntries([...inputs].map(([name, input]) => [name, input.value])) : null;
 }
 
-/** A line that goes by itself. */
+/** Shows a line that disappears by itself. */
 export function tell(key, vars, isError = false) {
   const line = make('p', { className: isError ? 'toast bad' : 'toast' });
   line.setAttribute('role', isError ? 'alert' : 'status');
@@ -71,7 +71,7 @@ export function tell(key, vars, isError = false) {
   setTimeout(() => line.remove(), 5000);
 }
 
-/** Asks, does it, says how it went. @returns {Promise<boolean>} whether it was done */
+/** Asks for confirmation, runs the action, and shows its result. @returns {Promise<boolean>} whether it was done */
 export async function doAfterAsking(question, work, doneKey) {
   const values = await confirm(question);
   if (!values) return false;

@@ -7,7 +7,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 const HEIGHT = 100;
 /** Samples kept: five minutes of one each two seconds. */
 export const SAMPLES = 150;
-/** The least that a chart is wide: what is known of the first minute is not pressed against its edge. */
+/** A chart is at least this wide, so that its first minute is not pressed against the edge. */
 const SAMPLES_MIN = 30;
 
 function draw(tag, attributes) {
@@ -16,7 +16,7 @@ function draw(tag, attributes) {
   return element;
 }
 
-/** The least of 1, 2, 5 times a power of ten that is not below. */
+/** Returns the least of 1, 2, 5 times a power of ten that is not below a value. */
 function ceiling(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
@@ -32,7 +32,7 @@ export class Chart {
   #top = make('span', { className: 'chart-top' });
   #when = make('span', { className: 'chart-when' });
   #pointed = null;
-  /** Steps from the left edge to the right. */
+  /** The number of steps from the left edge to the right. */
   #steps = SAMPLES_MIN - 1;
 
   /** `series`: `[{key, name}]` in the order of their colours; `format` makes a text of a value. */
@@ -66,7 +66,7 @@ export class Chart {
     this.#show();
   }
 
-  /** Where the first sample stands. */
+  /** Returns the step of the first sample. */
   get #first() {
     return this.#steps + 1 - this.#samples.length;
   }

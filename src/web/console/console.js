@@ -1,4 +1,4 @@
-// The operator's page: what the broker does now, and what may be done about it.
+// The operator's page: the broker's state, and the actions on it.
 //
 // Served as <prefix>/console/console.js, next to the modules it is made of; dom, format and theme are the demo page's.
 //   api.js      calls, the session's CSRF token      signin.js   password, and its choice by the link
@@ -22,7 +22,7 @@ import { applyLanguage, formatText, setLabel, setText, setTooltip, switchLanguag
 import { webhooks } from './webhooks.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
-/** Name, view, and the lines of its sign. */
+/** Name, view, and the SVG paths of its icon. */
 const VIEWS = [
   ['overview', overview, 'M2 14l4-6 4 3 6-8'],
   ['tail', tail, 'M3 4h12M3 8h12M3 12h7'],
@@ -61,7 +61,7 @@ function start() {
   }));
   part(document, 'language').onclick = () => {
     switchLanguage();
-    // What was made of numbers and moments is made anew.
+    // Formatted numbers and times are made anew.
     if (!shell.nav.hidden) show();
     showTheme();
     document.title = formatText('title');
@@ -98,7 +98,7 @@ function showTheme() {
 
 let entering = null;
 
-/** Looks who is there: the views, or the form before them. One look at a time. */
+/** Asks who is signed in, and shows the views or the sign-in form. One request runs at a time. */
 function enter({ ended }) {
   entering ??= look(ended).finally(() => { entering = null; });
 }
@@ -129,7 +129,7 @@ function leave() {
   shell.view.replaceChildren();
 }
 
-/** The view that the address names. */
+/** Shows the view that the address names. */
 function show() {
   const wanted = location.hash.slice(1);
   const [name, view] = VIEWS.find(([one]) => one === wanted) ?? VIEWS[0];
@@ -145,7 +145,7 @@ function show() {
   stopView = view(shell.view, { linked, signedOut: () => enter({ ended: true }) }) ?? null;
 }
 
-/** Whether the broker answers: true, false, or null where it does not matter. */
+/** Shows whether the broker answers: true, false, or null where it does not matter. */
 function linked(is) {
   shell.link.hidden = is !== false;
   if (is === false) {

@@ -101,14 +101,14 @@ export class Listing {
   }
 }
 
-/** A button in a row; the name says to what it is done. */
+/** Makes a button in a row; `name` says on what it acts. */
 export function rowButton(key, name, act, className = 'quiet') {
   const button = textButton(key, act, { className: `${className} small` });
   setLabel(button, `${key}Of`, { name });
   return button;
 }
 
-/** A view that has a title and lists. */
+/** Makes a view of a title and lists. */
 export function page(root, titleKey, ...parts) {
   const title = make('h2');
   setText(title, titleKey);

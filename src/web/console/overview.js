@@ -9,11 +9,11 @@ const EVERY_MS = 2000;
 const rate = (value) => `${numberText(value)}/s`;
 const ms = (value) => `${numberText(value)} ms`;
 
-/** What was measured; kept while the page is open, so that coming back shows it again. */
+/** The samples; kept while the page is open, so that the view shows them again. */
 const samples = [];
 let before = null;
 
-/** How long `part` of the appends of an interval took at most, ms, by linear interpolation; null: there were none. */
+/** Returns how long `part` of the appends of an interval took at most, in ms, by linear interpolation; null where there were none. */
 export function quantile(buckets, part) {
   const total = buckets.at(-1)?.count ?? 0;
   if (total === 0) return null;
@@ -31,10 +31,10 @@ export function quantile(buckets, part) {
 
 const dropsOf = (stats, kind) => stats.dropped.filter((drops) => drops.class === kind).reduce((sum, drops) => sum + drops.messages, 0);
 
-/** One point of every chart, from two answers. */
+/** Returns one sample for every chart, from two answers. */
 export function sampleOf(now, then) {
   const seconds = Math.max((now.time - then.time) / 1000, 0.001);
-  // A broker that was started anew counts from zero again.
+  // A broker that was restarted counts from zero again.
   const per = (of) => Math.max(of(now) - of(then), 0) / seconds;
   const took = now.appendSeconds.map(({ le, count: upTo }, n) => ({ le, count: Math.max(upTo - (then.appendSeconds[n]?.count ?? 0), 0) }));
   return {

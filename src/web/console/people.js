@@ -1,4 +1,4 @@
-// Sessions that are open, users that are known, users that are kept out.
+// Open sessions, registered users, banned users.
 
 import { make, textButton } from '../page/dom.js';
 import { ask, id } from './api.js';
@@ -125,7 +125,7 @@ export function users(root) {
   return page(root, 'users', search, list, heading('bans'), bans);
 }
 
-/** A word with a colour. */
+/** Makes a coloured word. */
 export function mark(key, kind) {
   const element = make('span', { className: `mark ${kind}` });
   setText(element, key);

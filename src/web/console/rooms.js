@@ -1,4 +1,4 @@
-// Rooms and groups, who is in them, and their end.
+// Rooms and groups, their members, and the actions on them.
 
 import { make, textButton } from '../page/dom.js';
 import { ask, id } from './api.js';
@@ -6,7 +6,7 @@ import { doAfterAsking, openDialog } from './ask.js';
 import { Listing, page, rowButton } from './lists.js';
 import { count, formatDateTime, lastingText } from './text.js';
 
-/** A window with the members of a room or group. */
+/** Shows a dialog with the members of a room or group. */
 function showMembers(path, name, extra, kickQuestion) {
   let list;
   return openDialog('membersOf', { name }, (dialog) => {

@@ -1,4 +1,4 @@
-// The form before everything else: the password, or the choice of one where a link says that it may be chosen.
+// The sign-in form: it asks for the password, or lets one be chosen where the page was opened by the setup link.
 
 import { make, textButton } from '../page/dom.js';
 import { remember, setUp, signIn } from './api.js';
@@ -7,7 +7,7 @@ import { setText } from './text.js';
 
 const PASSWORD_CHARS_MIN = 12;
 
-/** The token of the link, if the page was opened by one; it goes from the address at once. */
+/** Returns the token of the setup link, if the page was opened by one, and removes it from the address. */
 export function takeToken() {
   const token = /^#setup=([\w-]+)$/.exec(location.hash)?.[1] ?? null;
   if (token) history.replaceState(null, '', location.pathname + location.search);

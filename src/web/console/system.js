@@ -1,4 +1,4 @@
-// Uploads, disk, settings, and who did what.
+// Uploads, storage, settings, and the audit log.
 
 import { make } from '../page/dom.js';
 import { ask } from './api.js';
@@ -34,7 +34,7 @@ function progress(upload) {
   return make('span', { className: 'progress' }, bar, `${bytesText(upload.bytes)} / ${bytesText(whole)}`);
 }
 
-/** Shows what was asked, or why it was not answered. */
+/** Shows the result of a request, or its error. */
 async function fill(card, work) {
   try {
     card.replaceChildren(...await work());

@@ -8,7 +8,7 @@ import { bytesText, count, formatText, placeholder, setLabel, setText } from './
 const LINES_MAX = 300;
 const WORDS_MAX = 400;
 const KINDS = [1, 2, 11, 12, 13, 14, 20, 100, 200];
-/** What a message is called that is not text. */
+/** The kinds of messages that carry a file. */
 const FILES = new Set([11, 12, 13, 14]);
 
 export function tail(root, { linked, signedOut }) {
@@ -63,7 +63,7 @@ export function tail(root, { linked, signedOut }) {
     source.onerror = async () => {
       setText(state, 'connecting');
       state.dataset.state = '3';
-      // A stream that was refused is not tried again by the browser.
+      // The browser does not reconnect a stream that was refused.
       const { isSignedIn } = await whoIsThere().catch(() => ({ isSignedIn: true }));
       if (!isSignedIn) signedOut();
     };

@@ -1,4 +1,4 @@
-// What the broker tells other servers, and what they did not take.
+// Webhooks: the figures of their delivery, and the dead letters.
 
 import { make } from '../page/dom.js';
 import { ask, id } from './api.js';
@@ -33,13 +33,13 @@ export function webhooks(root) {
   }
 }
 
-/** How each figure is told; those without one are counts. */
+/** The formats of the figures; those without one are counts. */
 const FIGURES = {
   url: (value) => value || '–', beforeSendUrl: (value) => value || '–', lastError: (value) => value || '–', queueBytes: bytesText,
   oldestTime: (time) => (time > 0 ? formatDateTime(time) : '–'), lastErrorTime: (time) => (time > 0 ? formatDateTime(time) : '–'),
 };
 
-/** The figures of this moment. */
+/** Shows the current figures. */
 function showState(card, told) {
   const facts = Object.entries(told).map(([key, value]) => {
     const name = make('dt');

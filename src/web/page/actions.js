@@ -1,4 +1,4 @@
-// What can be done to a message that was sent: react, vote, edit, pin, take back, delete, pass on.
+// The actions on a message that was sent: react, vote, edit, pin, revoke, delete, forward.
 
 import { askForTarget } from './dialogs.js';
 import { clip, part } from './dom.js';
@@ -64,7 +64,7 @@ export class Actions {
     });
   }
 
-  /** One vote each: another option takes the place of the first, and the same one again takes it back. */
+  /** Adds this user's vote. Each user has one: another option replaces it, and the same option removes it. */
   async vote(message, n) {
     const mine = (message.reactions ?? []).filter(({ reactionType, isSelfIncluded }) => isSelfIncluded && reactionType.startsWith(VOTE_PREFIX));
     for (const { reactionType } of mine) if (reactionType !== `${VOTE_PREFIX}${n}`) await this.react(message, reactionType);

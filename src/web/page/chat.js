@@ -1,4 +1,4 @@
-// A conversation: its history, what arrives, what is sent, and what becomes of it.
+// A conversation: its history, the messages that arrive and are sent, and their changes.
 
 import { Actions } from './actions.js';
 import { Composer, nameComposer } from './composer.js';
@@ -68,7 +68,7 @@ export class Chat {
     setLabel(this.root, 'conversationWith', { name });
   }
 
-  /** Who is out of a group still reads what was said until then. */
+  /** Hides the composer of a group that the user has left; its messages stay readable. */
   setDisabled(is) {
     part(this.root, 'composer').hidden = is;
     part(this.root, 'outside').hidden = !is;
@@ -78,7 +78,7 @@ export class Chat {
     this.composer.focus();
   }
 
-  /** The newest history. Nothing is taken away, so it also fills a gap. */
+  /** Loads the newest history. It removes nothing, so it also fills a gap. */
   async reload() {
     try {
       const { messageList } = await this.#zim.queryHistoryMessage(this.#id, this.#type, { count: PAGE, reverse: true });
@@ -93,7 +93,7 @@ export class Chat {
     }
   }
 
-  /** Too much was missed: what is here and what is newest may not meet. */
+  /** Clears the log and loads it anew: too much was missed, so that its messages and the newest may not be contiguous. */
   begin() {
     this.log.clear();
     this.#isWhole = false;
@@ -118,7 +118,7 @@ export class Chat {
     }
   }
 
-  /** Brings a message into sight, from as far back as it is. */
+  /** Scrolls to a message, after loading older pages until it is there. */
   async #show(messageID) {
     for (let pages = 0; !this.log.find(messageID) && pages < SEARCHED_PAGES_MAX; pages += 1) {
       const { oldest } = this.log;
@@ -131,7 +131,7 @@ export class Chat {
     setText(line, 'notHere');
   }
 
-  /** Takes messages of this conversation; answers how many were new. */
+  /** Takes messages of this conversation. Returns how many were new. */
   receive(messageList) {
     const fresh = messageList.filter((message) => isStored(message) && this.log.put(message));
     if (this.#host.isShown(this)) for (const message of fresh) if (message.senderUserID !== this.#me) this.#host.announce(message);
@@ -162,13 +162,13 @@ export class Chat {
     this.log.setSendState(message, status);
   }
 
-  /** Edited, taken back, or what they quote was: as they are now. */
+  /** Replaces messages that were edited or revoked, or whose quote was. */
   changed(messageList) {
     for (const message of messageList) if (this.log.find(message)) this.log.put(message);
     if (this.#pins.length > 0) this.loadPins().catch(() => {});
   }
 
-  /** Deleted on another device of the same person. */
+  /** Removes messages that the user deleted on another device. */
   deleted(messageList) {
     for (const { messageID } of messageList) this.log.remove(messageID);
   }
@@ -200,7 +200,7 @@ export class Chat {
     showError(part(this.root, 'error'), error);
   }
 
-  /** Runs something the user asked for; what goes wrong is said below the log. */
+  /** Runs something that the user asked for, and shows its error below the log. */
   async try(work) {
     try {
       await work();
@@ -211,7 +211,7 @@ export class Chat {
   }
 
   /**
-   * Sends a draft, or once more a message that failed. That one goes under the id it had, so that it is stored
+   * Sends a draft, or sends a failed message again. That one keeps its id, so that it is stored
    * once even if the broker did get it the first time.
    */
   async send(draft, context = null) {
@@ -237,7 +237,7 @@ export class Chat {
     }
   }
 
-  /** What bubbles may ask for. */
+  /** Returns the actions of bubbles. */
   #acts() {
     const chat = this;
     return {
@@ -259,7 +259,7 @@ export class Chat {
     };
   }
 
-  /** What can be done to the conversation itself. */
+  /** Opens the menu of the conversation itself. */
   #openOptions() {
     const { isPinned = false, notificationStatus = 1 } = this.#host.entry(this.key) ?? {};
     const [zim, id, type] = [this.#zim, this.#id, this.#type];
@@ -291,7 +291,7 @@ export class Chat {
     if (!bar.hidden) setText(bar, 'pinnedBar', { n: this.#pins.length, words: summaryOf(this.#pins[0]) });
   }
 
-  /** How many have read what one sent to a group. */
+  /** Loads how many members have read this user's messages in a group. */
   async #loadReceipts(messageList) {
     if (this.#type !== GROUP) return;
     const mine = messageList.filter(({ senderUserID, receiptStatus }) => senderUserID === this.#me && receiptStatus > 0);
@@ -311,7 +311,7 @@ export class Chat {
     return this.#people;
   }
 
-  /** Who is in the group may have changed. */
+  /** Forgets the members of the group, because they may have changed. */
   forgetPeople() {
     this.#people = null;
   }

@@ -1,4 +1,4 @@
-// Where one writes: words with mentions, files, recordings, polls, answers and corrections.
+// The composer of a conversation: texts with mentions, files, recordings, polls, replies and edits.
 
 import { askForPoll } from './dialogs.js';
 import { clip, make, part } from './dom.js';
@@ -35,12 +35,12 @@ export class Composer {
     part(this.#root, 'text').focus();
   }
 
-  /** The next words answer this message. */
+  /** Makes the next text a reply to this message. */
   answer(message) {
     this.#setContext({ reply: message }, formatText('replyingTo', { name: message.senderUserID, words: summaryOf(message) }));
   }
 
-  /** The words change this message. */
+  /** Makes the next text an edit of this message. */
   correct(message) {
     part(this.#root, 'text').value = message.message;
     this.#setContext({ edit: message }, formatText('editing'));
@@ -124,7 +124,7 @@ export class Composer {
     this.#act.send({ type: CUSTOM, subType: POLL, message: JSON.stringify(poll), searchedContent }, null);
   }
 
-  /** The first of several files is the answer, if one is being written. */
+  /** Sends files; the first one is the reply, when one is being written. */
   async #sendFiles(files) {
     for (const file of files) this.#act.send(await draftOf(file), this.#takeReply());
   }
@@ -154,7 +154,7 @@ export class Composer {
     setLabel(button, this.#stopRecording ? 'stopRecording' : 'record');
   }
 
-  /** How long the recording is so far. */
+  /** Shows how long the recording is so far. */
   #runClock() {
     const [clock, begun, stop] = [part(this.#root, 'clock'), performance.now(), this.#stopRecording];
     const tick = () => {
@@ -167,7 +167,7 @@ export class Composer {
     tick();
   }
 
-  /** The word with an @ that is being written: who could be meant. */
+  /** Suggests the users that an @ at the caret could mention. */
   async #suggest() {
     const input = part(this.#root, 'text');
     const [, begun] = /(?:^|\s)@([^\s@]*)$/.exec(input.value.slice(0, input.selectionStart)) ?? [];
@@ -236,7 +236,7 @@ export class Composer {
   }
 }
 
-/** The field says what it takes. */
+/** Gives the list of suggestions an id, and the field a reference to it. */
 export function nameComposer(root, id) {
   part(root, 'mentions').id = id;
   part(root, 'text').setAttribute('aria-controls', id);

@@ -1,4 +1,4 @@
-// Questions that take the whole window for a moment. Each answers with what was chosen, or null.
+// Dialogs. Each resolves with what was chosen, or null.
 
 import { copyOf, make, part, showError, textButton } from './dom.js';
 import { figureOf, isFile } from './files.js';
@@ -27,7 +27,7 @@ function ask(dialog) {
   });
 }
 
-/** Whom to talk to. @returns {Promise<{type: number, id: string, create?: {name: string, users: string[]}} | null>} */
+/** Asks whom to talk to. @returns {Promise<{type: number, id: string, create?: {name: string, users: string[]}} | null>} */
 export async function askForConversation(suggested) {
   const dialog = copyOf('new-template');
   const form = dialog.querySelector('form');
@@ -53,7 +53,7 @@ export async function askForConversation(suggested) {
   }
 }
 
-/** A question with its options. @returns {Promise<{question: string, options: string[]} | null>} */
+/** Asks for a poll: a question with its options. @returns {Promise<{question: string, options: string[]} | null>} */
 export async function askForPoll() {
   const dialog = copyOf('poll-template');
   const form = dialog.querySelector('form');
@@ -67,7 +67,7 @@ export async function askForPoll() {
   return { question: part(form, 'question').value.trim(), options: options() };
 }
 
-/** Where to pass messages on to, and how. @returns {Promise<{conversation: object, combined: boolean} | null>} */
+/** Asks where to forward messages, and whether as one. @returns {Promise<{conversation: object, combined: boolean} | null>} */
 export async function askForTarget(conversations) {
   const dialog = copyOf('forward-template');
   const list = part(dialog, 'targets');
@@ -82,7 +82,7 @@ export async function askForTarget(conversations) {
   return { conversation: conversations[Number(form.elements.target.value)], combined: answer === 'combined' };
 }
 
-/** What a combined message holds; one within another opens on top of it. */
+/** Shows the children of a combined message; one within another opens on top of it. */
 export async function showCombined(zim, message) {
   const dialog = make('dialog', { className: 'history' });
   const [title, list, error] = [make('h3', { textContent: message.title }), make('ol', { tabIndex: 0 }), make('p', { className: 'error', hidden: true })];
@@ -115,7 +115,7 @@ function lineOf(zim, child) {
   return line;
 }
 
-/** Says something that cannot be done, in a line that goes by itself. */
+/** Shows an error in a line that disappears by itself. */
 export function toast(root, error) {
   const line = make('p', { className: 'toast' });
   line.setAttribute('role', 'alert');

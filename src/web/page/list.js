@@ -21,14 +21,14 @@ export class ConversationList {
     list.addEventListener('keydown', (event) => this.#key(event));
   }
 
-  /** Unread messages of all that do not keep silent. */
+  /** Returns the unread messages of all conversations that are not muted. */
   get total() {
     let total = 0;
     for (const { unreadMessageCount, notificationStatus } of this.#entries.values()) if (notificationStatus !== 2) total += unreadMessageCount;
     return total;
   }
 
-  /** Peers and groups, newest first. */
+  /** Returns the peers and groups, newest first. */
   get conversations() {
     return this.#sorted().filter(({ type }) => type !== ROOM);
   }
@@ -61,7 +61,7 @@ export class ConversationList {
     this.draw();
   }
 
-  /** Takes the badges of a conversation; answers whether there were any. */
+  /** Removes the badges of a conversation. Returns whether it had any. */
   markRead(key) {
     const entry = this.#entries.get(key);
     if (!entry || (entry.unreadMessageCount === 0 && !entry.mentionedInfoList?.length)) return false;
@@ -70,7 +70,7 @@ export class ConversationList {
     return true;
   }
 
-  /** A room is on no list of the broker's: it stands here while one is inside. */
+  /** Adds a room, or changes it. The broker lists no rooms: one stands here while the user is inside. */
   putRoom(roomID, fields = {}) {
     const known = this.#entries.get(conversationKey(ROOM, roomID)) ?? { conversationID: roomID, type: ROOM, unreadMessageCount: 0, orderKey: Infinity, isPinned: true, mentionedInfoList: [] };
     this.put([{ ...known, ...fields }]);

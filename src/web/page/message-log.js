@@ -52,7 +52,7 @@ export class MessageLog {
     return this.#entries.filter(({ bubble, state }) => state === SENT && this.#visible.has(bubble)).map(({ message }) => message);
   }
 
-  /** Whether there is nothing to scroll. */
+  /** Returns whether there is nothing to scroll. */
   get isShort() {
     return this.#list.clientHeight > 0 && this.#list.scrollHeight <= this.#list.clientHeight;
   }
@@ -69,7 +69,7 @@ export class MessageLog {
     const entry = known ?? this.#newEntry();
     entry.message = known && known.message !== message ? mergeKnown(message, known.message) : message;
     entry.state = state;
-    // A send that failed for us may have reached the broker; what the broker says comes last.
+    // A send that failed here may have reached the broker, whose copy counts.
     entry.orderKey = state === SENT ? message.orderKey : Infinity;
     this.#index(entry);
     this.#stickingToEnd(() => {
@@ -178,7 +178,7 @@ export class MessageLog {
   #keyPressed(event) {
     const bubbles = this.#entries.map(({ bubble }) => bubble);
     const at = bubbles.indexOf(event.target);
-    // In a bubble there may be players and buttons, which have their own ideas about keys.
+    // Players and buttons in a bubble handle keys themselves.
     if (event.target !== this.#list && at < 0) return;
     const targets = { ArrowUp: at < 0 ? bubbles.length - 1 : at - 1, ArrowDown: at + 1, Home: 0, End: bubbles.length - 1 };
     if (event.key in targets) bubbles[Math.max(0, targets[event.key])]?.focus();

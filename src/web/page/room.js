@@ -12,9 +12,9 @@ const DISCONNECTED = 0;
 const KICKED_BY_OTHER_DEVICE = 10;
 
 const TICK_MS = 50;
-// What one tick may catch up with after the browser has slowed the timers of a hidden page.
+// At most so many barrages are sent per tick after the browser has slowed the timers of a hidden page.
 const PER_TICK_MAX = 40;
-// Sends without an answer yet. A cut cable would otherwise let them pile up in the client.
+// At most so many sends are pending. With the cable pulled they would pile up in the client otherwise.
 const OPEN_SENDS_MAX = 400;
 
 const CHEERS = {
@@ -78,13 +78,13 @@ export class Room {
   }
 
   async leave() {
-    // Said before leaving, or the news of having left would look like a lost place and lead back in.
+    // Set before leaving, or the event of having left would look like a lost membership and lead back in.
     this.#inside = false;
     this.close();
     await this.#zim.leaveRoom(this.#roomID).catch(() => {});
   }
 
-  /** Answers how many messages were new. */
+  /** Takes messages of this room. Returns how many were new. */
   receive(messageList) {
     for (const message of messageList) if (message.type === BARRAGE) this.#receiveBarrage(message);
     return this.chat.receive(messageList);
@@ -94,10 +94,10 @@ export class Room {
     if (state === DISCONNECTED && this.#inside) {
       this.#inside = false;
       this.#showAway(null);
-      // The place went to another device of the same user: taking it back would start a tug of war.
+      // Another device of the same user is in the room now: entering again would start a tug of war.
       if (event !== KICKED_BY_OTHER_DEVICE && this.#connected) this.enter();
     } else if (state === CONNECTED && this.#inside) {
-      // Back in time: the place is kept, and what was said meanwhile is in the history.
+      // Back in time: still a member, and the messages of meanwhile are in the history.
       this.chat.reload();
       this.#countMembers();
     }
@@ -125,7 +125,7 @@ export class Room {
     part(this.chat.root, 'barrage-form').onsubmit = (event) => {
       event.preventDefault();
       const input = part(this.chat.root, 'barrage-text');
-      // Not inside yet, or not any more: what was written stays.
+      // Not inside yet, or not any more: the text stays in the field.
       if (!input.value.trim() || !this.#inside) return;
       this.#sendBarrage(input.value.trim(), true);
       input.value = '';
@@ -150,7 +150,7 @@ export class Room {
   }
 
   #receiveBarrage({ message, priority, senderUserID }) {
-    // One's own were drawn when they left.
+    // The user's own were shown when they were sent.
     if (senderUserID === this.#me) return;
     this.#counts.received += 1;
     this.#showCount('received');
@@ -167,7 +167,7 @@ export class Room {
       this.#counts.sent += 1;
       this.#showCount('sent');
     } catch (error) {
-      // A flood may fail by the hundred; only what somebody typed is worth a line.
+      // Generated barrages may fail by the hundred; only for a typed one an error is shown.
       if (typed) this.chat.fail(error);
     } finally {
       this.#openSends -= 1;

@@ -1,4 +1,4 @@
-// The form by which one becomes somebody: any name, where the broker gives out demo tokens, else with a token.
+// The sign-in form: with any name where the broker gives out demo tokens, else with a token.
 
 import { demoToken, DemoTokensUnavailable } from './connection.js';
 import { part, showError } from './dom.js';
@@ -53,7 +53,7 @@ export class SignIn {
     part(this.#root, 'command').textContent = `tidings token --user ${this.name}`;
   }
 
-  /** Says why there is a form instead of a session. */
+  /** Shows why the session ended. */
   tell(key, vars = null) {
     const line = part(this.#root, 'signin-error');
     line.hidden = false;
