@@ -1,52 +1,52 @@
-// One person: sign-in, connection, the list of conversations, and the one that is open.
+// The pane of one person: sign-in, connection, the list of conversations, and the conversation that is open.
 
 import { Chat } from './chat.js';
+import { demoToken, newCable, newClient } from './connection.js';
 import { askForConversation, toast } from './dialogs.js';
 import { copyOf, part } from './dom.js';
-import { demoToken, newCable, newClient } from './link.js';
+import { GROUP, PEER, ROOM, conversationKey, summaryOf } from './labels.js';
 import { ConversationList } from './list.js';
 import { Room } from './room.js';
 import { SignIn } from './signin.js';
-import { hint, label, say, translate } from './text.js';
-import { GROUP, PEER, ROOM, keyOf, summaryOf } from './words.js';
+import { setLabel, setText, setTooltip, translate } from './text.js';
 
 const DISCONNECTED = 0;
 const CONNECTED = 2;
 const RECONNECTING = 3;
 // Ends the client does not come back from by itself, each with its own sentence in the dictionary.
-const EXPLAINED_ENDS = [2, 4, 5];
+const EXPLAINED_EVENTS = [2, 4, 5];
 const ENTERED = 1;
 
-export class Pane {
+export class ChatPane {
   root;
   userID = null;
   #zim = null;
   #cable = null;
   #state = DISCONNECTED;
-  #leaving = false;
+  #isLeaving = false;
   #signIn;
   #list;
   #chats = new Map();
   #rooms = new Map();
-  #shown = null;
-  #watch;
+  #openChat = null;
+  #page;
 
   /**
-   * `watch` is the page: it answers `isTaken(name)`, `others(pane)` and `sideOf(userID)`, and wants to hear `signedIn(pane)`, `renamed(pane)` and
-   * `unseenChanged(pane, count)`.
+   * @param {{isTaken(name: string): boolean, others(pane: ChatPane): string[], sideOf(userID: string): string, signedIn(pane: ChatPane): void,
+   *          renamed(pane: ChatPane): void, unreadChanged(pane: ChatPane, count: number): void}} page answers questions, and is told changes
    */
-  constructor(side, name, watch) {
+  constructor(side, name, page) {
     this.root = copyOf('pane-template');
     this.root.dataset.side = side;
     this.root.id = `pane-${side}`;
-    this.#watch = watch;
+    this.#page = page;
     part(this.root, 'name').id = `name-${side}`;
     this.root.setAttribute('aria-labelledby', `name-${side}`);
     this.#list = new ConversationList(part(this.root, 'list'), (type, id) => this.open(type, id));
     this.#signIn = new SignIn(this.root, name, {
-      isTaken: (wanted) => watch.isTaken(wanted),
+      isTaken: (wanted) => page.isTaken(wanted),
       enter: (userID, token) => this.#logIn(userID, token),
-      giveUp: () => this.#drop(),
+      giveUp: () => this.#reset(),
       renamed: () => this.#showName(),
     });
     this.#listen();
@@ -55,7 +55,7 @@ export class Pane {
     this.#showState();
   }
 
-  /** The name in the field, which is who this pane will be. */
+  /** Returns the user's ID, or before sign-in the name in the field. */
   get name() {
     return this.userID ?? this.#signIn.name;
   }
@@ -72,48 +72,48 @@ export class Pane {
     this.userID = userID;
     this.#showSignedIn(true);
     await this.#list.load(this.#zim);
-    this.#watch.signedIn(this);
+    this.#page.signedIn(this);
   }
 
   async signOut() {
-    this.#leaving = true;
+    this.#isLeaving = true;
     try {
       await this.#zim?.logout();
     } catch {
       // Without a connection there is nobody to say goodbye to.
     }
-    this.#drop();
+    this.#reset();
   }
 
-  /** Forgets the client, whether it left or was thrown out. */
-  #drop() {
+  /** Ends with the client, whether it logged out or its session ended, and shows the sign-in form. */
+  #reset() {
     for (const room of this.#rooms.values()) room.close();
     for (const chat of this.#chats.values()) chat.root.remove();
     this.#rooms.clear();
     this.#chats.clear();
     this.#list.clear();
-    this.#shown = null;
+    this.#openChat = null;
     this.#zim?.destroy();
     this.#zim = null;
     this.userID = null;
-    this.#leaving = false;
+    this.#isLeaving = false;
     this.#state = DISCONNECTED;
     this.#showSignedIn(false);
-    this.#countUnseen();
+    this.#updateUnread();
   }
 
-  /** Opens a conversation; with `show` false it only makes it. @returns {Chat} */
+  /** Opens a conversation; with `show` false it stays hidden. @returns {Chat} */
   open(type, id, show = true) {
-    const key = keyOf(type, id);
+    const key = conversationKey(type, id);
     let chat = this.#chats.get(key);
     if (!chat) {
       chat = this.#newChat(type, id);
       chat.root.hidden = true;
       this.#chats.set(key, chat);
       part(this.root, 'main').append(chat.root);
-      this.#nameChat(chat, key);
-      if (type !== ROOM) chat.reload().then(() => this.seen());
-      if (type === GROUP && !this.#list.entry(key)) this.#askName(id);
+      this.#updateTitle(chat, key);
+      if (type !== ROOM) chat.reload().then(() => this.markShownRead());
+      if (type === GROUP && !this.#list.entry(key)) this.#loadGroupName(id);
     }
     if (show) this.#show(chat);
     return chat;
@@ -129,14 +129,14 @@ export class Pane {
     return room.chat;
   }
 
-  /** What conversations need of the pane. */
+  /** Returns what conversations need of the pane. */
   #host() {
     return {
       conversations: () => this.#list.conversations,
       entry: (key) => this.#list.entry(key),
       isShown: (chat) => this.#isShown(chat),
-      sideOf: (userID) => this.#watch.sideOf(userID),
-      heard: (message) => say(part(this.root, 'heard'), 'heard', { me: this.userID, name: message.senderUserID, words: summaryOf(message) }),
+      sideOf: (userID) => this.#page.sideOf(userID),
+      announce: (message) => setText(part(this.root, 'heard'), 'heard', { me: this.userID, name: message.senderUserID, words: summaryOf(message) }),
       back: () => this.#back(),
       open: (type, id, show) => this.open(type, id, show),
       close: (chat) => this.#close(chat),
@@ -144,25 +144,25 @@ export class Pane {
   }
 
   #show(chat) {
-    if (this.#shown) this.#shown.root.hidden = true;
-    this.#shown = chat;
+    if (this.#openChat) this.#openChat.root.hidden = true;
+    this.#openChat = chat;
     chat.root.hidden = false;
     this.root.dataset.view = 'chat';
     part(this.root, 'nothing').hidden = true;
     this.#list.select(chat.key);
     chat.scrollToEnd();
-    this.seen();
+    this.markShownRead();
     if (matchMedia('(pointer: fine)').matches && this.root.contains(document.activeElement)) chat.focus();
   }
 
-  /** Where there is room for one thing at a time: from a conversation to the list. */
+  /** Goes back from a conversation to the list, where the screen has room for one of them only. */
   #back() {
-    const key = this.#shown?.key;
+    const key = this.#openChat?.key;
     this.root.dataset.view = 'list';
     part(this.root, 'list').querySelector(`[data-key="${CSS.escape(key ?? '')}"] button`)?.focus();
   }
 
-  /** Takes a conversation away; a room is left with it. */
+  /** Removes a conversation; a room is left with it. */
   #close(chat) {
     const room = [...this.#rooms.values()].find((one) => one.chat === chat);
     room?.leave();
@@ -170,24 +170,24 @@ export class Pane {
     this.#chats.delete(chat.key);
     this.#list.drop(chat.key);
     chat.root.remove();
-    if (this.#shown !== chat) return;
-    this.#shown = null;
+    if (this.#openChat !== chat) return;
+    this.#openChat = null;
     this.root.dataset.view = 'list';
     part(this.root, 'nothing').hidden = false;
     part(this.root, 'new').focus();
   }
 
-  /** What is on screen now counts as read; the page calls this too, when it shows the pane. */
-  seen() {
-    const chat = this.#shown;
+  /** Marks the conversation on screen as read; the page calls this, too, when it shows the pane. */
+  markShownRead() {
+    const chat = this.#openChat;
     if (!chat || !this.#isShown(chat)) return;
-    chat.seen();
+    chat.confirmRead();
     if (!this.#list.markRead(chat.key)) return;
     this.#clearUnread(chat.key);
-    this.#countUnseen();
+    this.#updateUnread();
   }
 
-  /** Should there be no connection, being back reads the list anew, and this is asked for again. */
+  /** Clears the unread count. Without a connection it fails; the list that is loaded after the reconnect leads here again. */
   #clearUnread(key) {
     const { conversationID, type } = this.#list.entry(key);
     if (type !== ROOM) this.#zim.clearConversationUnreadMessageCount(conversationID, type).catch(() => {});
@@ -195,11 +195,11 @@ export class Pane {
 
   #isShown(chat) {
     const isOnScreen = this.root.offsetParent !== null && document.visibilityState === 'visible';
-    return this.#shown === chat && isOnScreen && chat.root.offsetParent !== null;
+    return this.#openChat === chat && isOnScreen && chat.root.offsetParent !== null;
   }
 
   async #startConversation() {
-    const others = this.#watch.others(this);
+    const others = this.#page.others(this);
     const wanted = await askForConversation(others);
     if (!wanted) return;
     try {
@@ -240,44 +240,44 @@ export class Pane {
     on('roomStateChanged', (data) => this.#rooms.get(data.roomID)?.stateChanged(data));
     for (const event of ['roomMemberJoined', 'roomMemberLeft']) on(event, ({ roomID }) => this.#rooms.get(roomID)?.membersChanged());
     on('groupStateChanged', ({ state, groupInfo }) => state === ENTERED && this.#nameGroup(groupInfo.baseInfo));
-    on('groupMemberStateChanged', ({ groupID }) => this.#chats.get(keyOf(GROUP, groupID))?.forgetPeople());
+    on('groupMemberStateChanged', ({ groupID }) => this.#chats.get(conversationKey(GROUP, groupID))?.forgetPeople());
     on('barrageDropped', (data) => this.#rooms.forEach((room) => (data.roomID ?? room.roomID) === room.roomID && room.barrageDropped(data)));
   }
 
   #chatOf({ conversationID, conversationType }) {
-    return this.#chats.get(keyOf(conversationType, conversationID));
+    return this.#chats.get(conversationKey(conversationType, conversationID));
   }
 
   #receive(type, { messageList, fromConversationID }) {
-    const place = type === ROOM ? this.#rooms.get(fromConversationID) : this.#chats.get(keyOf(type, fromConversationID));
-    const fresh = place?.receive(messageList) ?? 0;
-    if (type !== ROOM || fresh === 0 || this.#isShown(place.chat)) return;
-    const { unreadMessageCount } = this.#list.entry(keyOf(ROOM, fromConversationID));
-    this.#list.putRoom(fromConversationID, { unreadMessageCount: unreadMessageCount + fresh });
-    this.#countUnseen();
+    const place = type === ROOM ? this.#rooms.get(fromConversationID) : this.#chats.get(conversationKey(type, fromConversationID));
+    const newCount = place?.receive(messageList) ?? 0;
+    if (type !== ROOM || newCount === 0 || this.#isShown(place.chat)) return;
+    const { unreadMessageCount } = this.#list.entry(conversationKey(ROOM, fromConversationID));
+    this.#list.putRoom(fromConversationID, { unreadMessageCount: unreadMessageCount + newCount });
+    this.#updateUnread();
   }
 
   #listChanged(infoList) {
     this.#list.changed(infoList);
     for (const { conversation } of infoList) {
-      const key = keyOf(conversation.type, conversation.conversationID);
+      const key = conversationKey(conversation.type, conversation.conversationID);
       const chat = this.#chats.get(key);
-      if (chat) this.#nameChat(chat, key);
+      if (chat) this.#updateTitle(chat, key);
     }
     // Before anything is painted: what is read as it comes has no badge, not even for a moment.
-    this.seen();
-    this.#countUnseen();
+    this.markShownRead();
+    this.#updateUnread();
   }
 
-  #nameChat(chat, key) {
+  #updateTitle(chat, key) {
     const entry = this.#list.entry(key);
     const name = entry?.conversationName || entry?.conversationID;
     if (name) chat.rename(name, entry.type === GROUP ? entry.conversationID : '');
     chat.setDisabled(entry?.isDisabled === true);
   }
 
-  /** A group nobody has spoken in is on no list yet. */
-  async #askName(groupID) {
+  /** Asks for the name of a group that is not in the list, because nobody has written in it yet. */
+  async #loadGroupName(groupID) {
     try {
       const { groupInfo } = await this.#zim.queryGroupInfo(groupID);
       this.#nameGroup(groupInfo.baseInfo);
@@ -287,7 +287,7 @@ export class Pane {
   }
 
   #nameGroup({ groupID, groupName }) {
-    this.#chats.get(keyOf(GROUP, groupID))?.rename(groupName || groupID, groupID);
+    this.#chats.get(conversationKey(GROUP, groupID))?.rename(groupName || groupID, groupID);
   }
 
   #connectionChanged({ state, event }) {
@@ -297,7 +297,7 @@ export class Pane {
     for (const room of this.#rooms.values()) room.connectionChanged(state === CONNECTED);
     // Whatever else the broker brings to a client that is back, history has all of it; bubbles come once anyway.
     if (isBack) this.#catchUp();
-    if (state === DISCONNECTED && this.userID !== null && !this.#leaving) this.#end(event);
+    if (state === DISCONNECTED && this.userID !== null && !this.#isLeaving) this.#sessionEnded(event);
   }
 
   async #catchUp() {
@@ -309,13 +309,13 @@ export class Pane {
       // Lost again: the next time will do it.
     }
     if (this.#zim !== zim) return;
-    this.seen();
-    this.#countUnseen();
+    this.markShownRead();
+    this.#updateUnread();
   }
 
-  #end(event) {
-    this.#drop();
-    this.#signIn.tell(EXPLAINED_ENDS.includes(event) ? `ended${event}` : 'endedOther');
+  #sessionEnded(event) {
+    this.#reset();
+    this.#signIn.tell(EXPLAINED_EVENTS.includes(event) ? `ended${event}` : 'endedOther');
   }
 
   async #renewToken() {
@@ -336,38 +336,38 @@ export class Pane {
     part(this.root, 'signout').onclick = () => this.signOut();
     part(this.root, 'cable').onclick = () => this.#toggleCable();
     part(this.root, 'new').onclick = () => this.#startConversation();
-    document.addEventListener('visibilitychange', () => this.seen());
-    addEventListener('focus', () => this.seen());
+    document.addEventListener('visibilitychange', () => this.markShownRead());
+    addEventListener('focus', () => this.markShownRead());
   }
 
-  /** Everything that is made of words and not found by `translate`. */
+  /** Draws anew the texts that `translate` does not find. */
   redraw() {
     this.#list.draw();
     for (const chat of this.#chats.values()) chat.redraw();
   }
 
-  #countUnseen() {
+  #updateUnread() {
     const count = this.#list.total;
     showBadge(part(this.root, 'total'), count);
-    this.#watch.unseenChanged(this, count);
+    this.#page.unreadChanged(this, count);
   }
 
   #showName() {
     part(this.root, 'name').textContent = this.name || '…';
-    label(part(this.root, 'side'), 'conversationsOf', { name: this.name });
+    setLabel(part(this.root, 'side'), 'conversationsOf', { name: this.name });
     part(this.root, 'avatar').textContent = [...this.name][0]?.toUpperCase() ?? '?';
     this.#signIn.show(this.userID === null);
-    this.#watch.renamed(this);
+    this.#page.renamed(this);
   }
 
   #showState() {
     const out = this.#cable?.out ?? false;
     const pill = part(this.root, 'pill');
     pill.dataset.state = this.#state;
-    say(pill, out && this.#state !== CONNECTED ? 'unplugged' : `state${this.#state}`);
+    setText(pill, out && this.#state !== CONNECTED ? 'unplugged' : `state${this.#state}`);
     this.root.classList.toggle('unplugged', out);
     part(this.root, 'cable').setAttribute('aria-pressed', out);
-    say(part(this.root, 'cable-text'), out ? 'plug' : 'unplug');
+    setText(part(this.root, 'cable-text'), out ? 'plug' : 'unplug');
   }
 
   #showSignedIn(signedIn) {
@@ -383,6 +383,6 @@ export class Pane {
 export function showBadge(badge, count) {
   badge.hidden = count === 0;
   badge.textContent = count > 99 ? '99+' : count;
-  hint(badge, 'unseen', { n: count });
-  label(badge, 'unseen', { n: count });
+  setTooltip(badge, 'unseen', { n: count });
+  setLabel(badge, 'unseen', { n: count });
 }

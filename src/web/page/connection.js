@@ -1,28 +1,30 @@
-// What ties a pane to the broker: its token, its client, and a cable that can be pulled.
+// The connection of a pane to the broker: its token, its client, and a simulated cable that can be pulled.
 
 import { ZIM } from '../sdk/tidings.js';
 
 // A host may mount the broker below a prefix such as /im, so every address is taken from where this module
-// itself was served: <prefix>/page/link.js.
+// itself was served: <prefix>/page/connection.js.
 const BASE = new URL('..', import.meta.url);
 
 // The broker reads the app id only to tell apps apart; the page is one app.
 const APP_ID = 1;
 
-export class NoDemoTokens extends Error {}
+/** The broker gives out no demo tokens. */
+export class DemoTokensUnavailable extends Error {}
 
-/** Asks the broker for a token, which it gives only on loopback with a secret it made itself. */
+/** Asks the broker for a token, which it gives out only on loopback and with a secret that it made itself. */
 export async function demoToken(userID) {
   const response = await fetch(new URL('demo/token', BASE), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ userID }),
   });
-  if (response.status === 404) throw new NoDemoTokens();
+  if (response.status === 404) throw new DemoTokensUnavailable();
   if (!response.ok) throw new Error(`demo/token: HTTP ${response.status}`);
   return (await response.json()).token;
 }
 
+/** Makes a client whose traffic runs through a cable. */
 export function newClient(cable) {
   return ZIM.createInstance({ appID: APP_ID, server: BASE.href.replace(/\/$/, ''), WebSocket: cable.WebSocket });
 }
@@ -71,7 +73,7 @@ export function newCable() {
       else this.cut();
     }
 
-    /** What a client sees of a cable pulled out: no goodbye, and nothing after it. */
+    /** Ends the socket as a pulled cable would: without a close frame, and with nothing after it. */
     cut() {
       this.#end(new CloseEvent('close', { code: 1006 }));
       this.#real?.close();

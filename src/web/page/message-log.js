@@ -1,18 +1,16 @@
-// The bubbles of a conversation: one per message however often and in whatever order it comes, sorted by `orderKey`.
+// The messages of a conversation as a list of bubbles: one per message, however often and in whatever order it comes, sorted by
+// `orderKey`.
 
-import { drawBubble } from './bubble.js';
 import { make } from './dom.js';
 import { showProgress } from './files.js';
-
-export const SENDING = 0;
-export const SENT = 1;
-export const FAILED = 2;
+import { FAILED, SENT } from './labels.js';
+import { renderBubble } from './message-bubble.js';
 
 const BUBBLES_MAX = 600;
 const AT_END_PX = 40;
 
-/** What others made of a message, and who read it, does not come with every copy of it. */
-function withWhatIsKnown(message, known) {
+/** Returns a new copy of a message with what the older copy knows better: reactions, receipts and pins do not come with every copy. */
+function mergeKnown(message, known) {
   return {
     ...message,
     reactions: message.reactions?.length ? message.reactions : known.reactions ?? [],
@@ -23,15 +21,15 @@ function withWhatIsKnown(message, known) {
   };
 }
 
-export class Log {
+export class MessageLog {
   #list;
   #view;
   #atEnd = true;
   #entries = [];
   #byMessageID = new Map();
   #byLocalID = new Map();
-  #inSight = new Set();
-  #sight;
+  #visible = new Set();
+  #observer;
 
   /** `view` is what bubbles need to know and may do: `{me, type, act}`. */
   constructor(list, view) {
@@ -41,52 +39,52 @@ export class Log {
     list.addEventListener('scroll', () => { this.#atEnd = this.#isScrolledToEnd(); });
     for (const grown of ['load', 'loadedmetadata']) list.addEventListener(grown, () => this.#atEnd && this.scrollToEnd(), true);
     new ResizeObserver(() => this.#atEnd && this.scrollToEnd()).observe(list);
-    list.addEventListener('keydown', (event) => this.#key(event));
-    this.#sight = new IntersectionObserver((changes) => this.#sighted(changes), { root: list });
+    list.addEventListener('keydown', (event) => this.#keyPressed(event));
+    this.#observer = new IntersectionObserver((changes) => this.#visibilityChanged(changes), { root: list });
   }
 
   get oldest() {
     return this.#entries.find(({ state }) => state === SENT)?.message;
   }
 
-  /** The messages that can be seen where the log is scrolled to. */
-  get inSight() {
-    return this.#entries.filter(({ bubble, state }) => state === SENT && this.#inSight.has(bubble)).map(({ message }) => message);
+  /** Returns the messages that can be seen where the log is scrolled to. */
+  get visibleMessages() {
+    return this.#entries.filter(({ bubble, state }) => state === SENT && this.#visible.has(bubble)).map(({ message }) => message);
   }
 
-  /** Whether there is nothing to scroll. */
+  /** Returns whether there is nothing to scroll. */
   get isShort() {
     return this.#list.clientHeight > 0 && this.#list.scrollHeight <= this.#list.clientHeight;
   }
 
-  /** The entry of a message, its id, or a message that is on its way. */
+  /** Returns the entry of a message, of a message's id, or of a message that is being sent. */
   find(message) {
     const id = typeof message === 'string' ? message : message.messageID;
     return this.#byMessageID.get(id) ?? this.#byLocalID.get(this.#localKey(message));
   }
 
-  /** Adds a message or renews what is known of it; answers whether it was new. */
+  /** Adds a message, or replaces the copy that is here. Returns whether it was new. */
   put(message, state = SENT) {
     const known = this.find(message);
     const entry = known ?? this.#newEntry();
-    entry.message = known && known.message !== message ? withWhatIsKnown(message, known.message) : message;
+    entry.message = known && known.message !== message ? mergeKnown(message, known.message) : message;
     entry.state = state;
-    // A send that failed for us may have reached the broker; what the broker says comes last.
+    // A send that failed here may have reached the broker, whose copy counts.
     entry.orderKey = state === SENT ? message.orderKey : Infinity;
-    this.#remember(entry);
-    this.#stayingAtEnd(() => {
-      this.#place(entry);
-      drawBubble(entry, this.#view);
+    this.#index(entry);
+    this.#stickingToEnd(() => {
+      this.#insert(entry);
+      renderBubble(entry, this.#view);
     });
     return !known;
   }
 
-  /** Changes what is known of a message that is here. */
-  amend(messageID, change) {
+  /** Changes a message that is here, and draws it anew. Returns its entry, or null where there is none. */
+  update(messageID, change) {
     const entry = this.#byMessageID.get(messageID);
     if (!entry) return null;
     change(entry.message, entry);
-    this.#stayingAtEnd(() => drawBubble(entry, this.#view));
+    this.#stickingToEnd(() => renderBubble(entry, this.#view));
     return entry;
   }
 
@@ -96,23 +94,23 @@ export class Log {
     this.#entries.splice(this.#entries.indexOf(entry), 1);
     this.#byMessageID.delete(messageID);
     this.#byLocalID.delete(this.#localKey(entry.message));
-    this.#sight.unobserve(entry.bubble);
-    this.#inSight.delete(entry.bubble);
+    this.#observer.unobserve(entry.bubble);
+    this.#visible.delete(entry.bubble);
     entry.bubble.remove();
   }
 
-  /** Forgets what can be asked for again. What is on its way, or failed, is only here. */
+  /** Removes the messages that the broker has. Those that are being sent, or failed, are only here and stay. */
   clear() {
     for (const { message, state } of [...this.#entries]) if (state === SENT) this.remove(message.messageID);
   }
 
   /** Draws all bubbles anew, in another language or for picking. */
   redraw() {
-    this.#stayingAtEnd(() => this.#entries.forEach((entry) => drawBubble(entry, this.#view)));
+    this.#stickingToEnd(() => this.#entries.forEach((entry) => renderBubble(entry, this.#view)));
   }
 
-  /** Follows a send whose promise may have been settled long ago. */
-  mark(message, state) {
+  /** Sets whether a message is being sent, was sent, or failed, also long after its promise settled. */
+  setSendState(message, state) {
     const entry = this.find(message);
     if (!entry || entry.state === SENT) return;
     if (state === SENT && message.orderKey) {
@@ -122,19 +120,19 @@ export class Log {
     entry.state = state;
     // It keeps the place it failed at, or it would hang below everything said later.
     if (state === FAILED) entry.orderKey = Math.max(0, ...this.#entries.map(({ orderKey }) => orderKey).filter(Number.isFinite));
-    this.#stayingAtEnd(() => {
-      this.#place(entry);
-      drawBubble(entry, this.#view);
+    this.#stickingToEnd(() => {
+      this.#insert(entry);
+      renderBubble(entry, this.#view);
     });
   }
 
-  progress(message, sent, total) {
+  showProgress(message, sent, total) {
     const entry = this.find(message);
     if (entry) showProgress(entry.bubble, sent, total);
   }
 
-  /** Brings a message into sight, if it is here. */
-  show(messageID) {
+  /** Scrolls to a message and highlights it. Returns whether it is here. */
+  reveal(messageID) {
     const entry = this.#byMessageID.get(messageID);
     if (!entry) return false;
     entry.bubble.scrollIntoView({ block: 'center' });
@@ -144,7 +142,7 @@ export class Log {
     return true;
   }
 
-  /** The newest one, for those who come with the keys. */
+  /** Focuses the newest message. */
   focusLast() {
     this.#entries.at(-1)?.bubble.focus();
   }
@@ -154,8 +152,8 @@ export class Log {
     this.#atEnd = true;
   }
 
-  /** Runs what adds older messages, and leaves in sight what was. */
-  keepingPlace(work) {
+  /** Runs work that adds older messages, and keeps the scroll position. */
+  keepingScroll(work) {
     const below = this.#list.scrollHeight - this.#list.scrollTop;
     work();
     this.#list.scrollTop = this.#list.scrollHeight - below;
@@ -164,28 +162,28 @@ export class Log {
   #newEntry() {
     const bubble = make('div', { tabIndex: -1 });
     bubble.setAttribute('role', 'article');
-    this.#sight.observe(bubble);
+    this.#observer.observe(bubble);
     return { bubble };
   }
 
-  #sighted(changes) {
+  #visibilityChanged(changes) {
     for (const { target, isIntersecting } of changes) {
-      if (isIntersecting) this.#inSight.add(target);
-      else this.#inSight.delete(target);
+      if (isIntersecting) this.#visible.add(target);
+      else this.#visible.delete(target);
     }
-    this.#view.act.sighted();
+    this.#view.act.visibilityChanged();
   }
 
-  /** The arrows go from message to message, Enter opens what can be done to one. */
-  #key(event) {
+  /** Moves the focus from message to message by the arrow keys; Enter opens the menu of one. */
+  #keyPressed(event) {
     const bubbles = this.#entries.map(({ bubble }) => bubble);
     const at = bubbles.indexOf(event.target);
-    // In a bubble there may be players and buttons, which have their own ideas about keys.
+    // Players and buttons in a bubble handle keys themselves.
     if (event.target !== this.#list && at < 0) return;
     const targets = { ArrowUp: at < 0 ? bubbles.length - 1 : at - 1, ArrowDown: at + 1, Home: 0, End: bubbles.length - 1 };
     if (event.key in targets) bubbles[Math.max(0, targets[event.key])]?.focus();
     else if (event.key === 'Enter') bubbles[at]?.querySelector('[data-part="more"], [data-part="pick"]')?.click();
-    else if (event.key === 'Escape') this.#view.act.write();
+    else if (event.key === 'Escape') this.#view.act.focusComposer();
     else return;
     event.preventDefault();
   }
@@ -194,14 +192,14 @@ export class Log {
     return message.localMessageID && `${message.senderUserID || this.#view.me}/${message.localMessageID}`;
   }
 
-  #remember(entry) {
+  #index(entry) {
     const { messageID } = entry.message;
     if (messageID) this.#byMessageID.set(messageID, entry);
     const localKey = this.#localKey(entry.message);
     if (localKey) this.#byLocalID.set(localKey, entry);
   }
 
-  #place(entry) {
+  #insert(entry) {
     const before = this.#entries.indexOf(entry);
     if (before >= 0) this.#entries.splice(before, 1);
     // Nearly everything belongs at the end, so the search starts there. What is not sent yet stays last.
@@ -212,14 +210,14 @@ export class Log {
     this.#list.insertBefore(entry.bubble, this.#entries[at + 1]?.bubble ?? null);
   }
 
-  /** Who is at the end stays there, whatever grows; and who is there does not need the oldest. */
-  #stayingAtEnd(work) {
+  /** Runs work that changes heights. A log that was scrolled to its end stays there, and drops its oldest messages. */
+  #stickingToEnd(work) {
     const atEnd = this.#isScrolledToEnd();
     work();
     if (!atEnd) return;
     if (this.#entries.length > BUBBLES_MAX) {
       this.remove(this.#entries[0].message.messageID);
-      this.#view.act.forgotten();
+      this.#view.act.oldestRemoved();
     }
     this.scrollToEnd();
   }

@@ -1,4 +1,4 @@
-// What the page promises of sending and receiving, row by row (spec, section 1.2 and 1.6).
+// What the ZIM guide "Send and receive messages" promises of sending and receiving.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -35,7 +35,7 @@ after(async () => {
 
 const send = (draft, to, type, notification) => within(ann.zim.sendMessage(draft, to, type, { priority: 1 }, notification), 'an answer');
 
-test('S14 one listener per event: a later one takes the place of an earlier', async () => {
+test('one listener per event: a later one takes the place of an earlier', async () => {
   const { zim } = await clients.login('listener');
   const heard = [];
   zim.on('receivePeerMessage', () => heard.push('first'));
@@ -46,7 +46,7 @@ test('S14 one listener per event: a later one takes the place of an earlier', as
   assert.equal(heard[0].fromConversationID, 'ann');
 });
 
-test('S15 S20 S21 S22 S27 S28 S69 one call sends every kind everywhere, and the conversation decides the event', async () => {
+test('one call sends every kind everywhere, and the conversation decides the event', async () => {
   for (const [conversationType, to, event] of TARGETS) {
     for (const kind of KINDS) {
       const { message } = await send({ ...kind }, to, conversationType);
@@ -59,7 +59,7 @@ test('S15 S20 S21 S22 S27 S28 S69 one call sends every kind everywhere, and the 
   }
 });
 
-test('S24 S25 S64 S65 a send is attached, then ends as its promise says, and the event with it', async () => {
+test('a send is attached, then ends as its promise says, and the event with it', async () => {
   const attached = [];
   const draft = { type: 1, message: 'ends well' };
   const { message } = await send(draft, 'ben', PEER, { onMessageAttached: (one) => attached.push({ one, status: one.sentStatus, id: one.messageID }) });
@@ -77,14 +77,14 @@ test('S24 S25 S64 S65 a send is attached, then ends as its promise says, and the
   assert.equal(attached.length, 1);
 });
 
-test('S57 a sender may ask that nobody is reminded; the message is the same', async () => {
+test('a sender may ask that nobody is reminded; the message is the same', async () => {
   const config = { priority: 1, isNotifyMentionedUsers: false };
   const draft = { type: 1, message: 'quietly', mentionedUserIDs: ['ben'] };
   const { message } = await within(ann.zim.sendMessage(draft, 'crowd', GROUP, config), 'an answer');
   assert.deepEqual(message.mentionedUserIDs, ['ben']);
 });
 
-test('S66 history holds what is kept, oldest first, and pages both ways', async () => {
+test('history holds what is kept, oldest first, and pages both ways', async () => {
   const reader = await clients.login('reader');
   for (let n = 0; n < 5; n += 1) await send({ type: 1, message: `${n}` }, 'reader', PEER);
   const page = (config) => within(reader.zim.queryHistoryMessage('ann', PEER, config), 'a page');
@@ -94,7 +94,7 @@ test('S66 history holds what is kept, oldest first, and pages both ways', async 
   assert.deepEqual(older.messageList.map(({ message }) => message), ['1', '2']);
 });
 
-test('S68 the state of the connection is told', async () => {
+test('the state of the connection is told', async () => {
   const cable = newCable();
   const { zim, ears } = await clients.login('mover', { WebSocket: cable.WebSocket, reconnectMaxMs: 100 });
   cable.pull();

@@ -1,27 +1,26 @@
-// How one message looks: its words, file, card or quote, what became of it, and how others reacted.
+// The bubble of one message: its text, file, card or quote, its delivery state, and reactions.
 
-import { make, sayingButton } from './dom.js';
+import { make, textButton } from './dom.js';
 import { figureOf, isFile } from './files.js';
-import { FAILED, SENT } from './log.js';
-import { hint, label, momentText, phrase, say } from './text.js';
-import { COMBINED, REVOKED, ROOM, TIPS, VOTE, pollOf, summaryOf } from './words.js';
+import { COMBINED, FAILED, REVOKED, ROOM, SENT, TIPS, VOTE_PREFIX, pollOf, summaryOf } from './labels.js';
+import { formatDateTime, formatText, setLabel, setText, setTooltip } from './text.js';
 
 const STATE_NAMES = ['sending', 'sent', 'failed'];
 
-/** Draws an entry of a log into its bubble; files stay as they are, so that what plays goes on. */
-export function drawBubble(entry, view) {
+/** Renders an entry of a log into its bubble; the element of a file stays, so that what plays goes on. */
+export function renderBubble(entry, view) {
   const { bubble, message, state } = entry;
-  const mine = (message.senderUserID || view.me) === view.me;
-  const isSaid = message.type === TIPS;
-  bubble.className = isSaid ? 'said' : `bubble ${mine ? 'mine' : 'theirs'}`;
+  const isOwn = (message.senderUserID || view.me) === view.me;
+  const isTip = message.type === TIPS;
+  bubble.className = isTip ? 'said' : `bubble ${isOwn ? 'mine' : 'theirs'}`;
   bubble.dataset.from = view.act.sideOf(message.senderUserID || view.me);
-  bubble.classList.toggle('to-me', !mine && (message.isMentionAll || message.mentionedUserIDs?.includes(view.me)));
+  bubble.classList.toggle('to-me', !isOwn && (message.isMentionAll || message.mentionedUserIDs?.includes(view.me)));
   bubble.classList.toggle('gone', message.type === REVOKED);
   bubble.dataset.state = STATE_NAMES[state];
   bubble.dataset.messageId = message.messageID;
   const words = summaryOf(message);
-  bubble.setAttribute('aria-label', isSaid || message.type === REVOKED ? words : `${message.senderUserID || view.me}: ${words}`);
-  if (isSaid) {
+  bubble.setAttribute('aria-label', isTip || message.type === REVOKED ? words : `${message.senderUserID || view.me}: ${words}`);
+  if (isTip) {
     bubble.textContent = words;
     return;
   }
@@ -32,14 +31,14 @@ export function drawBubble(entry, view) {
   if (message.repliedInfo && message.type !== REVOKED) parts.push(quoteOf(message.repliedInfo, view));
   parts.push(file ?? contentOf(message, view));
   const reactions = message.type === REVOKED ? null : reactionsOf(message, view);
-  parts.push(footOf(entry, mine, view));
+  parts.push(footOf(entry, isOwn, view));
   if (reactions) parts.push(reactions);
   if (state === SENT && view.type !== ROOM && message.type !== REVOKED) parts.push(view.act.picking ? pickerOf(entry, view) : bubble.querySelector('.more') ?? menuButton(entry, view));
   bubble.replaceChildren(...parts);
   if (focused) bubble.querySelector(`[data-part="${focused}"]`)?.focus();
 }
 
-/** What a file is drawn from: drawn anew it would begin to play anew. */
+/** Returns what a file's element is made from. While it stays the same the element stays, so that what plays goes on. */
 const fileKey = (message, state) => (message.fileLocalPath instanceof Blob ? message.localMessageID : `${message.fileUID}${message.fileDownloadUrl}${state}`);
 
 function contentOf(message, view) {
@@ -51,7 +50,7 @@ function contentOf(message, view) {
 }
 
 function quoteOf({ state, messageID, senderUserID, messageInfo }, view) {
-  const words = state === 0 && messageInfo ? `${senderUserID}: ${summaryOf(messageInfo)}` : phrase(state === 1 ? 'quoteTakenBack' : 'quoteLost');
+  const words = state === 0 && messageInfo ? `${senderUserID}: ${summaryOf(messageInfo)}` : formatText(state === 1 ? 'quoteTakenBack' : 'quoteLost');
   const button = make('button', { type: 'button', className: 'quote', textContent: words });
   button.dataset.part = 'quote';
   button.onclick = () => view.act.jump(messageID);
@@ -59,7 +58,7 @@ function quoteOf({ state, messageID, senderUserID, messageInfo }, view) {
 }
 
 function pollCard(message, { question, options }, view) {
-  const votes = options.map((_, n) => message.reactions?.find(({ reactionType }) => reactionType === `${VOTE}${n}`));
+  const votes = options.map((_, n) => message.reactions?.find(({ reactionType }) => reactionType === `${VOTE_PREFIX}${n}`));
   const total = votes.reduce((sum, vote) => sum + (vote?.totalCount ?? 0), 0);
   const card = make('div', { className: 'poll' }, make('p', { className: 'poll-question', textContent: question }));
   card.setAttribute('role', 'group');
@@ -74,9 +73,9 @@ function pollCard(message, { question, options }, view) {
     button.onclick = () => view.act.vote(message, n);
     card.append(button);
   });
-  const votesSaid = make('p', { className: 'poll-total' });
-  say(votesSaid, 'votes', { n: total });
-  card.append(votesSaid);
+  const totalLine = make('p', { className: 'poll-total' });
+  setText(totalLine, 'votes', { n: total });
+  card.append(totalLine);
   return card;
 }
 
@@ -84,13 +83,13 @@ function combinedCard(message, view) {
   const button = make('button', { type: 'button', className: 'combined' });
   button.dataset.part = 'combined';
   button.append(make('strong', { textContent: message.title }), make('span', { className: 'combined-summary', textContent: message.summary }));
-  hint(button, 'openHistory');
+  setTooltip(button, 'openHistory');
   button.onclick = () => view.act.openCombined(message);
   return button;
 }
 
 function reactionsOf(message, view) {
-  const shown = (message.reactions ?? []).filter(({ reactionType, totalCount }) => totalCount > 0 && !reactionType.startsWith(VOTE));
+  const shown = (message.reactions ?? []).filter(({ reactionType, totalCount }) => totalCount > 0 && !reactionType.startsWith(VOTE_PREFIX));
   if (shown.length === 0) return null;
   const row = make('div', { className: 'reactions' });
   for (const { reactionType, totalCount, isSelfIncluded } of shown) {
@@ -103,22 +102,22 @@ function reactionsOf(message, view) {
   return row;
 }
 
-function footOf({ message, state, receipt }, mine, view) {
+function footOf({ message, state, receipt }, isOwn, view) {
   const foot = make('span', { className: 'foot' });
-  if (message.pinnedTime > 0) foot.append(said('pinnedMark'));
-  if (message.rootRepliedCount > 0) foot.append(said('replies', { n: message.rootRepliedCount }));
-  if (message.editedTime > 0) foot.append(said('edited'));
+  if (message.pinnedTime > 0) foot.append(textSpan('pinnedMark'));
+  if (message.rootRepliedCount > 0) foot.append(textSpan('replies', { n: message.rootRepliedCount }));
+  if (message.editedTime > 0) foot.append(textSpan('edited'));
   const at = message.timestamp || Date.now();
-  foot.append(make('time', { dateTime: new Date(at).toISOString(), textContent: momentText(at) }));
-  if (!mine || message.type === REVOKED) return foot;
-  const mark = said(...deliveryOf(message, state, receipt));
+  foot.append(make('time', { dateTime: new Date(at).toISOString(), textContent: formatDateTime(at) }));
+  if (!isOwn || message.type === REVOKED) return foot;
+  const mark = textSpan(...deliveryOf(message, state, receipt));
   mark.classList.add('state');
   foot.append(mark);
-  if (state === FAILED) foot.append(sayingButton('retry', () => view.act.retry(message), { className: 'retry' }));
+  if (state === FAILED) foot.append(textButton('retry', () => view.act.retry(message), { className: 'retry' }));
   return foot;
 }
 
-/** Sending, sent, failed; and beyond: read by the other, or by how many. */
+/** Returns the entry for a message's delivery: sending, sent, failed, read, or read by how many. */
 function deliveryOf(message, state, receipt) {
   if (state !== SENT) return [STATE_NAMES[state]];
   if (receipt && receipt.readMemberCount + receipt.unreadMemberCount > 1) {
@@ -127,17 +126,17 @@ function deliveryOf(message, state, receipt) {
   return [message.receiptStatus === 2 ? 'read' : 'sent'];
 }
 
-function said(key, vars = null) {
+function textSpan(key, vars = null) {
   const element = make('span');
-  say(element, key, vars);
+  setText(element, key, vars);
   return element;
 }
 
 function menuButton(entry, view) {
-  // The keys come to it by its bubble: one stop for each message would be many.
+  // Reached by keys through its bubble: a tab stop for each message would be too many.
   const button = make('button', { type: 'button', className: 'more', textContent: '⋯', tabIndex: -1 });
   button.dataset.part = 'more';
-  label(button, 'messageMenu');
+  setLabel(button, 'messageMenu');
   button.setAttribute('aria-haspopup', 'menu');
   button.onclick = () => view.act.menu(entry, button);
   return button;
@@ -146,7 +145,7 @@ function menuButton(entry, view) {
 function pickerOf({ message }, view) {
   const box = make('input', { type: 'checkbox', className: 'pick', checked: view.act.isPicked(message) });
   box.dataset.part = 'pick';
-  label(box, 'pick');
+  setLabel(box, 'pick');
   box.onchange = () => view.act.pick(message, box.checked);
   return box;
 }
