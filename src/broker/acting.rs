@@ -29,7 +29,8 @@ impl Broker {
     /// The same, with the result as JSON text.
     pub(crate) async fn run(&self, whom: As, op: &str, args: &Value) -> Result<String, Refusal> {
         let work = Request::decode(op, &args.to_string(), &self.context.config().limits)?;
-        on_behalf::run(self.context.clone(), whom, work).await
+        let outcome = on_behalf::run(self.context.clone(), whom, work).await?;
+        serde_json::to_string(&outcome).map_err(|error| Refusal::StoreUnavailable(error.to_string()))
     }
 
     /// Reads the store beside every actor.

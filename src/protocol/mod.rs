@@ -29,6 +29,6 @@ pub(crate) use request::search::{SearchAnchor, SearchRequest};
 pub(crate) use request::users::UserRequest;
 pub(crate) use request::{HistoryQuery, Login, Operation, Request};
 pub(crate) use result::{
-    GroupMemberWire, OperatedInfo, PageCut, encode_error, encode_event, encode_reply, encode_reply_raw, error_users, group_base,
-    group_full, group_member, group_short, muted_info, room_full, user_full, user_wire, verify_info,
+    GroupMemberWire, OperatedInfo, Outcome, PageCut, RawJson, encode_error, encode_event, encode_reply, encode_reply_raw, error_users,
+    group_base, group_full, group_member, group_short, muted_info, room_full, user_full, user_wire, verify_info,
 };

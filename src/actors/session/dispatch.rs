@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::oneshot;
 
+use super::Session;
 use super::messages::authorize;
-use super::{Responder, Session};
+use super::responder::Responder;
 use crate::actors::connection::outbox::Dropped;
 use crate::actors::conversation::peer;
 use crate::actors::conversation::publish::{Accepted, Publish};
@@ -22,8 +23,7 @@ use crate::actors::user::{EnterRoom, LeaveAllRooms, LeaveRoom, QueryUsers};
 use crate::actors::view::message::ViewBuilder;
 use crate::model::{Conversation, Draft, Invalid, MessageClass, Refusal, RoomId, RoomInfo, Target, UserId, UserProfile};
 use crate::protocol::{
-    ClientLevel, Encoded, HistoryQuery, PageCut, Request, RoomRequest, encode_reply, encode_reply_raw, encode_view, error_users, room_full,
-    user_full, user_wire,
+    ClientLevel, Encoded, HistoryQuery, Outcome, PageCut, Request, RoomRequest, encode_view, error_users, room_full, user_full, user_wire,
 };
 use crate::rate::DropReason;
 use crate::store::{Anchor, Page, PageRead, Store, StoreError};
@@ -37,8 +37,8 @@ pub(crate) fn ask<T>(tell: impl FnOnce(Reply<T>) -> Result<(), Refusal>) -> Aske
     Ok(outcome)
 }
 
-pub(super) fn reply_json<T>(make: impl FnOnce(T) -> serde_json::Value) -> impl FnOnce(u64, T) -> ByteString {
-    move |id, value| encode_reply(id, &make(value))
+pub(super) fn reply_json<T>(make: impl FnOnce(T) -> serde_json::Value) -> impl FnOnce(T) -> Outcome {
+    move |value| Outcome::Value(make(value))
 }
 
 impl Session {
@@ -62,7 +62,7 @@ impl Session {
             Request::Search(work) => {
                 let (context, level) = (self.context.clone(), self.connection.level());
                 let asked = ask(|reply| context.users.tell(&context, &me.id, AskSearch { work, level, reply }));
-                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |json: String| Outcome::raw(json));
             }
             Request::Room(work) => self.dispatch_room(work, me, responder),
             Request::Group(work) => self.dispatch_group(work, me, responder),
@@ -169,12 +169,11 @@ impl Session {
                 self.connection.outbox.note_dropped(Dropped::barrage_of(draft.priority, 1));
                 let message =
                     crate::actors::conversation::publish::unstored(&context, me.id.clone(), Conversation::Room(room, 0), draft, 0);
-                let frame = sent(responder.id, &Encoded::new(&message), self.connection.level());
-                responder.frame(frame);
+                responder.done(sent(&Encoded::new(&message), self.connection.level()));
             }
             (asked, _, _) => {
                 let level = self.connection.level();
-                responder.later(asked, move |id, accepted: Accepted| sent(id, &accepted.encoded, level));
+                responder.later(asked, move |accepted: Accepted| sent(&accepted.encoded, level));
             }
         }
     }
@@ -230,7 +229,7 @@ impl Session {
             });
             Ok(())
         });
-        responder.later(asked, move |id, (list, cut)| history(id, &target, list, cut));
+        responder.later(asked, move |(list, cut)| history(&target, list, cut));
     }
 }
 
@@ -242,13 +241,13 @@ fn anchor(query: &HistoryQuery) -> Anchor {
     }
 }
 
-fn sent(id: u64, encoded: &Encoded, level: ClientLevel) -> ByteString {
+fn sent(encoded: &Encoded, level: ClientLevel) -> Outcome {
     // Who could send it can see it; the newest encoding is the fallback that is never needed.
     let message = encoded.of(level).or(encoded.of(ClientLevel::Since2_15)).map_or("null", |message| message);
-    encode_reply_raw(id, &format!("{{\"message\":{message}}}"))
+    Outcome::raw(format!("{{\"message\":{message}}}"))
 }
 
-fn history(id: u64, target: &Target, messages: Vec<Option<ByteString>>, cut: bool) -> ByteString {
+fn history(target: &Target, messages: Vec<Option<ByteString>>, cut: bool) -> Outcome {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Head<'a> {
@@ -263,7 +262,7 @@ fn history(id: u64, target: &Target, messages: Vec<Option<ByteString>>, cut: boo
     let messages: Vec<ByteString> = messages.into_iter().flatten().collect();
     let list = messages.join(",");
     // The head is an object: its closing brace makes way for the list.
-    encode_reply_raw(id, &format!("{},\"messageList\":[{list}]}}", &head[..head.len() - 1]))
+    Outcome::raw(format!("{},\"messageList\":[{list}]}}", &head[..head.len() - 1]))
 }
 
 fn users_info(found: Vec<(UserId, Option<UserProfile>)>) -> serde_json::Value {

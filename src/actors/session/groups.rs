@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use super::Session;
 use super::dispatch::{ask, reply_json};
 use super::messages::authorize;
-use super::{Responder, Session};
+use super::responder::Responder;
 use crate::actors::group;
 use crate::actors::group::{Created, Invited, Kicked, Which, profile};
 use crate::actors::runtime::reply::{Reply, answer};

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::Session;
 use super::dispatch::{Asked, ask, reply_json};
-use super::{Responder, Session};
+use super::responder::Responder;
 use crate::actors::context::BrokerContext;
 use crate::actors::conversation::peer;
 use crate::actors::conversation::revise::{Confirm, Revise};
@@ -16,7 +17,7 @@ use crate::actors::view::find;
 use crate::actors::view::message::{ViewBuilder, reaction_users, readers};
 use crate::model::{Body, Conversation, Invalid, Refusal, Target, UserId, UserProfile};
 use crate::protocol::{
-    ClientLevel, CombineRef, ListRequest, MessageHandle, MessageQuery, MessageRequest, MessageView, child_at, child_wire, encode_reply_raw,
+    ClientLevel, CombineRef, ListRequest, MessageHandle, MessageQuery, MessageRequest, MessageView, Outcome, child_at, child_wire,
     encode_view, group_member,
 };
 use crate::store::{Store, StoreError};
@@ -30,7 +31,7 @@ impl Session {
             return responder.refuse(&Invalid::new("conversationID", "is the caller's own userID").into());
         }
         let asked = ask(|reply| context.users.tell(&context, &me.id, OnList { work, level, connection_id, reply }));
-        responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+        responder.later(asked, |json: String| Outcome::raw(json));
     }
 
     pub(super) fn dispatch_message(&self, work: MessageRequest, me: &UserProfile, responder: Responder) {
@@ -47,7 +48,7 @@ impl Session {
                         Target::Room(_) => Err(Refusal::MessageMissing),
                     }
                 });
-                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |json: String| Outcome::raw(json));
             }
             MessageRequest::Receipts { target, messages } => {
                 let asked = ask(|reply| {
@@ -66,25 +67,25 @@ impl Session {
                 let asked = self.look_up(&target, me, move |store, conversation, visibility| {
                     answer_query(store, &reader, &place, conversation, visibility, message, &query, level)
                 });
-                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |json: String| Outcome::raw(json));
             }
             MessageRequest::ReceiptInfo { target, messages } => {
                 let reader = me.id.clone();
                 let asked = self.look_up(&target, me, move |store, conversation, visibility| {
                     receipt_info(store, &reader, conversation, visibility.first_seq, &messages).map(Ok)
                 });
-                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |json: String| Outcome::raw(json));
             }
             MessageRequest::BySeq { target, seqs } => {
                 let asked = self.listed(&target, me, move |_, _| Ok(seqs));
-                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |json: String| Outcome::raw(json));
             }
             MessageRequest::Pinned { target } => {
                 let pinned = |store: &dyn Store, conversation: &Conversation| {
                     Ok(store.pins(conversation)?.iter().rev().map(|pin| pin.seq).collect())
                 };
                 let asked = self.listed(&target, me, pinned);
-                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |json: String| Outcome::raw(json));
             }
             MessageRequest::Combined { combine, next } => {
                 let bytes_max = context.config().server.frame_bytes_max / 2;
@@ -96,7 +97,7 @@ impl Session {
                     });
                     Ok(())
                 });
-                responder.later(asked, |id, raw: String| encode_reply_raw(id, &raw));
+                responder.later(asked, |json: String| Outcome::raw(json));
             }
         }
     }

@@ -9,26 +9,26 @@ pub(crate) mod dispatch;
 pub(crate) mod groups;
 pub(crate) mod messages;
 pub(crate) mod on_behalf;
+mod responder;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::prelude::*;
 use bytestring::ByteString;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tracing::Span;
 
+use self::responder::{ClientRequest, Responder};
 use crate::actors::connection::Connection;
 use crate::actors::context::BrokerContext;
 use crate::actors::media::url_token;
-use crate::actors::runtime::reply::{Reply, answer, answered};
+use crate::actors::runtime::reply::{answer, answered};
 use crate::actors::runtime::trace;
 use crate::actors::user::profile::ProfileCell;
 use crate::actors::user::{Ended, Login as UserLogin};
 use crate::hooks::LoginRequest;
-use crate::metrics::{OpMetrics, Outcome};
+use crate::metrics::Outcome as Counted;
 use crate::model::{DeviceId, Refusal, UserId, UserProfile};
-use crate::protocol::{ClientLevel, CloseCode, Login, Operation, Request, code_of, decode, encode_error, encode_reply};
+use crate::protocol::{ClientLevel, CloseCode, Login, Operation, Outcome, Request, code_of, decode, encode_error};
 use crate::rate::Class;
 
 /// A frame from the client. The permit is one of the requests the session may have under way; it is given back
@@ -91,78 +91,6 @@ impl Actor for Session {
     }
 }
 
-/// Where the answer to one request goes.
-pub(super) struct Responder {
-    pub(super) context: Arc<BrokerContext>,
-    pub(super) id: u64,
-    /// Of the request, from its frame to its answer.
-    pub(super) span: Span,
-    reply_to: ReplyTo,
-}
-
-/// Who waits for an answer.
-enum ReplyTo {
-    Client { connection: Arc<Connection>, op: Arc<OpMetrics>, asked: Duration, _permit: OwnedSemaphorePermit },
-    Host(Reply<ByteString>),
-}
-
-impl Responder {
-    pub(super) fn of_host(context: Arc<BrokerContext>, reply: Reply<ByteString>) -> Self {
-        Self { context, id: 0, span: trace::host(), reply_to: ReplyTo::Host(reply) }
-    }
-
-    pub(super) fn frame(self, frame: ByteString) {
-        self.count(Outcome::Done);
-        match self.reply_to {
-            ReplyTo::Client { connection, .. } => {
-                let _queued_or_closed = connection.outbox.push(frame);
-            }
-            ReplyTo::Host(reply) => answer(reply, Ok(frame)),
-        }
-    }
-
-    pub(super) fn refuse(self, refusal: &Refusal) {
-        self.count(if refusal.is_temporary() { Outcome::Busy } else { Outcome::Refused });
-        self.context.metrics.refused(code_of(refusal));
-        self.span.record("code", code_of(refusal));
-        match self.reply_to {
-            ReplyTo::Client { connection, .. } => {
-                let _queued_or_closed = connection.outbox.push(encode_error(Some(self.id), refusal));
-            }
-            ReplyTo::Host(reply) => answer(reply, Err(refusal.clone())),
-        }
-    }
-
-    fn count(&self, outcome: Outcome) {
-        if let ReplyTo::Client { op, asked, .. } = &self.reply_to {
-            op.answered(outcome, self.context.clock.elapsed().saturating_sub(*asked).as_secs_f64());
-        }
-    }
-
-    /// Answers when the asked owner has answered, with what `encode` makes of it.
-    pub(super) fn later<T: 'static>(
-        self,
-        asked: Result<oneshot::Receiver<Result<T, Refusal>>, Refusal>,
-        encode: impl FnOnce(u64, T) -> ByteString + 'static,
-    ) {
-        match asked {
-            Err(refusal) => self.refuse(&refusal),
-            // A task of its own, not the actor's: an actor with many answers outstanding would poll them all each time.
-            Ok(asked) => {
-                actix::spawn(async move {
-                    match answered(asked).await {
-                        Ok(value) => {
-                            let frame = encode(self.id, value);
-                            self.frame(frame);
-                        }
-                        Err(refusal) => self.refuse(&refusal),
-                    }
-                });
-            }
-        }
-    }
-}
-
 impl Handler<Inbound> for Session {
     type Result = ();
 
@@ -180,16 +108,15 @@ impl Handler<Inbound> for Session {
         let name = if request.op.is_ok() { &*request.name } else { "invalid" };
         let op = self.context.metrics.op(name);
         let span = trace::request(name, &self.connection, request.id);
-        let reply_to = ReplyTo::Client { connection: self.connection.clone(), op, asked, _permit: inbound.permit };
-        let responder = Responder { context: self.context.clone(), id: request.id, span: span.clone(), reply_to };
+        let asked = ClientRequest { id: request.id, connection: self.connection.clone(), op, asked_at: asked, permit: inbound.permit };
+        let responder = Responder::of_client(self.context.clone(), span.clone(), asked);
         let _in_request = span.entered();
         match (request.op, &self.phase) {
             (Err(refusal), Phase::In(_)) => responder.refuse(&refusal),
             (Err(refusal), Phase::Greeting) if request.is_login => responder.refuse(&refusal),
             (Ok(Operation::Ping), _) => {
                 let result = serde_json::json!({"serverTime": self.context.clock.wall_ms()});
-                let frame = encode_reply(responder.id, &result);
-                responder.frame(frame);
+                responder.done(Outcome::Value(result));
             }
             (Ok(Operation::Login(login)), Phase::Greeting) => self.login(login, responder, ctx),
             (Ok(Operation::Login(_)), _) => responder.refuse(&Refusal::AlreadyLoggedIn),
@@ -198,8 +125,7 @@ impl Handler<Inbound> for Session {
             (Ok(Operation::RenewToken { token }), Phase::In(profile)) => self.renew(token, profile.get().id.clone(), responder),
             (Ok(Operation::RenewMediaToken), Phase::In(profile)) => {
                 let (token, seconds) = url_token(&self.context, &profile.get().id, self.connection.token_expires_at());
-                let frame = encode_reply(responder.id, &serde_json::json!({"mediaToken": token, "mediaTokenSeconds": seconds}));
-                responder.frame(frame);
+                responder.done(Outcome::Value(serde_json::json!({"mediaToken": token, "mediaTokenSeconds": seconds})));
             }
             (Ok(Operation::Request(work)), Phase::In(profile)) => match self.context.accepting() {
                 Ok(()) => match self.charge(&work, &profile.get().id) {
@@ -237,7 +163,7 @@ impl Session {
         if let Err(refusal) = self.context.accepting() {
             return responder.refuse(&refusal);
         }
-        let (context, connection, request) = (self.context.clone(), self.connection.clone(), responder.id);
+        let (context, connection, request) = (self.context.clone(), self.connection.clone(), responder.request_id());
         let enter = async move {
             let claim = LoginRequest { user: login.user.clone(), token: login.token };
             let recognised = context.authenticator.authenticate(claim).await?;
@@ -263,14 +189,14 @@ impl Session {
         // next must find the session logged in.
         ctx.wait(enter.into_actor(self).map(move |outcome, session, _| match outcome {
             Ok(profile) => {
-                responder.count(Outcome::Done);
-                session.context.metrics.login(Outcome::Done);
+                responder.answered_elsewhere();
+                session.context.metrics.login(Counted::Done);
                 session.context.metrics.sessions_changed(1);
                 session.phase = Phase::In(profile);
             }
             Err(refusal) => {
                 session.connection.token_expires(u64::MAX);
-                session.context.metrics.login(if refusal.is_temporary() { Outcome::Busy } else { Outcome::Refused });
+                session.context.metrics.login(if refusal.is_temporary() { Counted::Busy } else { Counted::Refused });
                 responder.refuse(&refusal);
             }
         }));
@@ -278,8 +204,7 @@ impl Session {
 
     fn logout(&mut self, responder: Responder) {
         self.said_goodbye = true;
-        let frame = encode_reply(responder.id, &serde_json::json!({}));
-        responder.frame(frame);
+        responder.done(Outcome::Value(serde_json::json!({})));
         self.connection.close(CloseCode::Logout);
     }
 
@@ -294,7 +219,7 @@ impl Session {
             }
             answer(reply, recognised);
         });
-        responder.later(Ok(outcome), move |id, _| encode_reply(id, &serde_json::json!({"token": token})));
+        responder.later(Ok(outcome), move |_| Outcome::Value(serde_json::json!({"token": token})));
     }
 
     /// Tells the user that this session is over, then stops.

@@ -5,17 +5,16 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
+use super::Session;
 use super::dispatch::ask;
-use super::{Responder, Session};
+use super::responder::Responder;
 use crate::actors::context::BrokerContext;
 use crate::actors::group;
 use crate::actors::runtime::reply::{answer, answered};
 use crate::model::{GroupId, Refusal, UserId, UserProfile};
-use crate::protocol::Request;
+use crate::protocol::{Outcome, Request};
 use crate::store::RowWrite;
 
 /// In whose name.
@@ -31,17 +30,11 @@ pub(crate) enum As {
     OwnerOf(GroupId),
 }
 
-#[derive(Deserialize)]
-struct Frame<'a> {
-    #[serde(borrow)]
-    result: &'a RawValue,
-}
-
 /// Carries out one operation and gives its result as JSON.
 ///
 /// # Errors
 /// Every [`Refusal`] the operation has; [`Refusal::UserMissing`], [`Refusal::GroupMissing`] when there is nobody to act as.
-pub(crate) async fn run(context: Arc<BrokerContext>, whom: As, work: Request) -> Result<String, Refusal> {
+pub(crate) async fn run(context: Arc<BrokerContext>, whom: As, work: Request) -> Result<Outcome, Refusal> {
     context.accepting()?;
     if work.keeps_more() {
         context.disk.room()?;
@@ -58,11 +51,7 @@ pub(crate) async fn run(context: Arc<BrokerContext>, whom: As, work: Request) ->
                     &me,
                     Responder::of_host(its_context, framed),
                 );
-                let result = answered(frame).await.map(|frame| match serde_json::from_str::<Frame<'_>>(&frame) {
-                    Ok(frame) => frame.result.get().to_owned(),
-                    Err(_) => frame.to_string(),
-                });
-                answer(reply, result);
+                answer(reply, answered(frame).await);
             }
             Err(refusal) => answer(reply, Err(refusal)),
         }

@@ -1,5 +1,9 @@
 //! Frames out that are not messages: replies, errors, membership events, and the objects in them.
 
+mod outcome;
+
+pub(crate) use outcome::{Outcome, RawJson};
+
 use std::collections::BTreeMap;
 
 use bytestring::ByteString;
