@@ -15,7 +15,7 @@ use crate::actors::connection::outbox::{Drain, Lossy, Outbox, OutboxLimits, Push
 use crate::clock::SystemClock;
 use crate::media::{MediaOptions, probe_bytes};
 use crate::model::{Body, Conversation, Fate, GroupId, Limits, LocalMessageId, MediaKind, Mentions, Message, Priority, Terms, UserId};
-use crate::protocol::{ClientLevel, Info, Operation, Request, decode, encode_message, message_event};
+use crate::protocol::{ClientLevel, Envelope, Info, Operation, Request, decode, encode_message, message_event};
 use crate::rate::{BarrageBudget, Class, GateQuota, SendGate};
 
 /// Bytes a writer takes from an outbox at a time: as in `http/wire.rs`.
@@ -34,7 +34,7 @@ pub fn encode_event(level: usize, messages: usize) -> impl FnMut() -> usize {
     move || {
         let encoded: Vec<ByteString> = messages.iter().filter_map(|message| encode_message(message, level)).collect();
         let info = Info { cursor: messages.last().map(|message| message.seq), offline: false };
-        message_event("receiveGroupMessage", "the-group", encoded.iter(), info).map_or(0, |frame| frame.len())
+        message_event(Envelope::of(&messages[0]), encoded.iter(), info).map_or(0, |frame| frame.len())
     }
 }
 
@@ -108,7 +108,7 @@ pub fn lossy_outbox(frames: usize, bytes: usize) -> impl FnMut() -> usize {
     let (outbox, frame, mut taken) = (outbox(), ByteString::from("f".repeat(bytes)), Vec::new());
     move || {
         for priority in Priority::ALL.into_iter().cycle().take(frames) {
-            assert!(outbox.push_lossy(Lossy::Barrage(priority), frame.clone(), 1).is_empty(), "the frames fit");
+            assert!(outbox.push_lossy(Lossy::Barrage(priority), frame.clone(), 1).1.is_empty(), "the frames fit");
         }
         drain(&outbox, &mut taken)
     }
@@ -118,7 +118,7 @@ pub fn lossy_outbox(frames: usize, bytes: usize) -> impl FnMut() -> usize {
 /// how many messages it cost.
 pub fn full_lossy_outbox(bytes: usize) -> impl FnMut() -> u32 {
     let (outbox, frame) = (outbox(), ByteString::from("f".repeat(bytes)));
-    let push = move || outbox.push_lossy(Lossy::Barrage(Priority::Low), frame.clone(), 1).barrage[0];
+    let push = move || outbox.push_lossy(Lossy::Barrage(Priority::Low), frame.clone(), 1).1.barrage[0];
     while push() == 0 {}
     push
 }
@@ -131,9 +131,9 @@ pub fn sweeping_lossy_outbox(bytes: usize) -> impl FnMut() -> u32 {
     let (in_it, mut taken) = (OUTBOX.lossy_bytes_max / bytes, Vec::new());
     move || {
         for _ in 0..in_it {
-            assert!(outbox.push_lossy(Lossy::Barrage(Priority::Low), frame.clone(), 1).is_empty(), "the frames fit");
+            assert!(outbox.push_lossy(Lossy::Barrage(Priority::Low), frame.clone(), 1).1.is_empty(), "the frames fit");
         }
-        let cost = outbox.push_lossy(Lossy::Command, large.clone(), 1).barrage[0];
+        let cost = outbox.push_lossy(Lossy::Command, large.clone(), 1).1.barrage[0];
         assert_eq!(drain(&outbox, &mut taken), 1, "the command is left");
         cost
     }

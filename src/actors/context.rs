@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix::ArbiterHandle;
 use arc_swap::ArcSwap;
+use bytestring::ByteString;
 use tokio::sync::broadcast;
 
 use super::connection::feed::FeedItem;
@@ -180,6 +181,15 @@ impl BrokerContext {
             connections.as_ref().and_then(|connections| connections.first()).and_then(|connection| connection.identity())
         {
             identity.feed.push(item.clone());
+        }
+    }
+
+    /// Sends a frame to all of a user's sessions but one.
+    pub(crate) fn push_to(&self, user: &UserId, but: Option<ConnectionId>, frame: &ByteString) {
+        let connections = self.presence.connections(user);
+        let others = connections.iter().flat_map(|connections| connections.iter());
+        for connection in others.filter(|connection| Some(connection.id) != but) {
+            let _queued_or_closed = connection.outbox.push(frame.clone());
         }
     }
 

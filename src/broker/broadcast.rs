@@ -6,8 +6,8 @@ use tokio::sync::oneshot;
 
 use super::Broker;
 use crate::actors::context::BrokerContext;
-use crate::actors::conversation::publish::order_key_at;
 use crate::actors::runtime::reply::{answer, answered};
+use crate::model::order_key;
 use crate::model::{Broadcast, Draft, Refusal, UserId};
 use crate::protocol::broadcast_event;
 
@@ -29,7 +29,7 @@ impl Broker {
             id: context.ids.next(),
             sender: from.clone(),
             timestamp_ms,
-            order_key: order_key_at(timestamp_ms),
+            order_key: order_key::at(timestamp_ms),
             extended_data: draft.extended_data,
             body: draft.body,
             sessions: 0,

@@ -29,8 +29,8 @@ pub use self::rooms::{RoomPortrait, Rooms};
 pub use self::subscribe::Subscription;
 pub use self::users::{SessionPortrait, Users};
 use crate::actors::context::BrokerContext;
+use crate::actors::conversation::messages::{Publish, Source};
 use crate::actors::conversation::peer;
-use crate::actors::conversation::publish::Publish;
 use crate::actors::runtime::reply::answered;
 use crate::actors::runtime::trace;
 use crate::audit::Audit;
@@ -135,7 +135,7 @@ impl Broker {
         draft.validate(from, to, &context.config().limits)?;
         let (reply, outcome) = oneshot::channel();
         let (sender, target, span) = (from.clone(), to.clone(), trace::host());
-        let publish = Publish { sender, origin: None, by_host: false, from_outside: false, target, draft, asked: None, reply, span };
+        let publish = Publish::new(sender, Source::Host, target, draft, reply, span);
         match to {
             Target::Peer(other) => context.peers.tell(context, &peer::key(from, other), publish)?,
             Target::Room(room) => context.rooms.tell(context, room, publish)?,

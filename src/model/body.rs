@@ -120,6 +120,12 @@ impl Priority {
         }
     }
 
+    /// Its position in [`Priority::ALL`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.number()) - 1
+    }
+
     /// The number on the wire.
     #[must_use]
     pub fn number(self) -> u8 {

@@ -102,4 +102,24 @@ impl Conversation {
     pub fn peer(one: &UserId, other: &UserId) -> Self {
         if one <= other { Self::Peer(one.clone(), other.clone()) } else { Self::Peer(other.clone(), one.clone()) }
     }
+
+    /// Returns the conversation `user` means by `target`; none for a room, whose identity only its owner knows.
+    #[must_use]
+    pub fn of(user: &UserId, target: &Target) -> Option<Self> {
+        match target {
+            Target::Peer(other) => Some(Self::peer(user, other)),
+            Target::Group(group) => Some(Self::Group(group.clone())),
+            Target::Room(_) => None,
+        }
+    }
+
+    /// Returns how one of its users names it: its kind, and the id of the other user, the room or the group.
+    #[must_use]
+    pub fn named_by(&self, user: &UserId) -> (ConversationKind, &str) {
+        match self {
+            Self::Peer(one, other) => (ConversationKind::Peer, if one == user { other } else { one }.as_str()),
+            Self::Room(room, _) => (ConversationKind::Room, room.as_str()),
+            Self::Group(group) => (ConversationKind::Group, group.as_str()),
+        }
+    }
 }

@@ -17,6 +17,7 @@ mod limits;
 mod media;
 mod mention;
 mod message;
+pub(crate) mod order_key;
 mod refusal;
 mod room;
 mod search;

@@ -4,21 +4,22 @@
 //! [`Refusal`](crate::model::Refusal); encoding turns a message into bytes once per [`ClientLevel`], to be shared by all its receivers.
 
 mod code;
+pub(crate) mod event;
 mod frame;
-mod message;
+pub(crate) mod message;
 mod request;
-mod result;
+pub(crate) mod result;
 
 pub use code::{CloseCode, code_of};
 pub(crate) use frame::decode;
-pub(crate) use message::combined::{CombineRef, child_at, child_wire};
+pub(crate) use message::combined::{CombineRef, child_at, child_wire, with_children};
 pub(crate) use message::draft::{draft_of, uploaded_children};
 #[cfg(any(test, feature = "bench"))]
 pub(crate) use message::encode_message;
-pub(crate) use message::encoded::{Encoded, Info, message_event};
+pub(crate) use message::encoded::{Encoded, Envelope, Info, message_event};
 pub(crate) use message::level::ClientLevel;
 pub(crate) use message::media::{media_path, media_record};
-pub(crate) use message::{MessageView, broadcast_event, encode_view};
+pub(crate) use message::{MessageView, broadcast_event, encode_for_host, encode_view};
 pub(crate) use request::args::read_object;
 pub(crate) use request::conversations::{EntryAnchor, EntryFilter, ListRequest};
 pub(crate) use request::groups::GroupRequest;
@@ -29,6 +30,6 @@ pub(crate) use request::search::{SearchAnchor, SearchRequest};
 pub(crate) use request::users::UserRequest;
 pub(crate) use request::{HistoryQuery, Login, Operation, Request};
 pub(crate) use result::{
-    GroupMemberWire, OperatedInfo, Outcome, PageCut, RawJson, encode_error, encode_event, encode_reply, encode_reply_raw, error_users,
-    group_base, group_full, group_member, group_short, muted_info, room_full, user_full, user_wire, verify_info,
+    GroupMemberWire, OperatedInfo, Outcome, RawJson, encode_error, encode_event, encode_reply, error_users, group_base, group_full,
+    group_member, group_short, muted_info, room_full, user_full, user_wire, verify_info,
 };

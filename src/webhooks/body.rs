@@ -7,7 +7,7 @@ use super::sign;
 use super::spool::Parcel;
 use crate::hooks::{Event, ReviewRequest};
 use crate::model::{Body, Conversation, Message, MessageClass, Target, UserId};
-use crate::protocol::{ClientLevel, MessageView, encode_view};
+use crate::protocol::encode_for_host;
 
 /// The vendor's part of a body.
 #[derive(Debug, Clone)]
@@ -74,8 +74,7 @@ fn line_of(event: &Event) -> String {
 }
 
 fn message_json(message: &Message) -> Value {
-    let view = MessageView { alone: true, ..MessageView::default() };
-    encode_view(message, &view, ClientLevel::Since2_15).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    encode_for_host(message).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 fn data_of(event: &Event) -> Value {

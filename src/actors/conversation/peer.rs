@@ -8,16 +8,18 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::publish;
-use super::publish::{MessagePipeline, Owner, Publish};
-use super::revise;
-use super::revise::{Access, Confirm, Keeper, Revise};
+use super::actor::{Access, ConversationActor};
+use super::messages::{Confirm, Publish, Revise};
+use super::pipeline::MessagePipeline;
 use super::revise_rules::Moderates;
+use super::{publish, receipts, revise};
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
+use crate::actors::connection::presence::Connections;
 use crate::actors::context::BrokerContext;
-use crate::actors::delivery::batch::{Batch, Deliver, Item, feed_item_of};
-use crate::actors::delivery::fanout::{Envelope, fan_out};
+use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
+use crate::actors::delivery::broadcast::Listener;
+use crate::actors::delivery::fanout::{Audience, fan_out};
 use crate::actors::runtime::registry::{Leased, Leases, Registered};
 use crate::actors::runtime::reply::answer;
 use crate::model::{Conversation, Refusal, UserId};
@@ -58,7 +60,7 @@ impl Actor for Peer {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.context.metrics.actors_changed(Self::KIND, 1);
-        publish::open(self, ctx);
+        publish::listen(self, ctx);
         ctx.run_interval(self.context.idle(), |peer, ctx| {
             if !std::mem::take(&mut peer.busy) {
                 peer.leave_if_unused(ctx);
@@ -72,8 +74,9 @@ impl Actor for Peer {
 }
 
 impl Peer {
-    fn conversation(&self) -> Conversation {
-        Conversation::Peer(self.key.0.clone(), self.key.1.clone())
+    /// Returns the connections of each of the two.
+    fn connections(&self) -> [Option<Connections>; 2] {
+        [self.context.presence.connections(&self.key.0), self.context.presence.connections(&self.key.1)]
     }
 
     fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
@@ -120,7 +123,11 @@ impl Handler<Leased<Publish>> for Peer {
     }
 }
 
-impl Owner for Peer {
+impl ConversationActor for Peer {
+    fn context(&self) -> &Arc<BrokerContext> {
+        &self.context
+    }
+
     fn pipeline(&mut self) -> &mut MessagePipeline {
         &mut self.pipeline
     }
@@ -129,35 +136,24 @@ impl Owner for Peer {
         Ok(self.conversation())
     }
 
-    fn answered(&mut self, root_seq: u64, ctx: &mut Context<Self>) {
-        revise::answered(self, root_seq, ctx);
-    }
-}
-
-impl Keeper for Peer {
-    fn context(&self) -> &Arc<BrokerContext> {
-        &self.context
-    }
-
-    fn place(&self) -> Conversation {
-        self.conversation()
-    }
-
     fn access_of(&mut self, _: &UserId) -> Result<Access, Refusal> {
         Ok(Access { moderates: Moderates::Nobody, first_seq: 1 })
     }
 
-    fn everyone(&self) -> Vec<Arc<Connection>> {
-        let connections = [self.context.presence.connections(&self.key.0), self.context.presence.connections(&self.key.1)];
-        connections.iter().flatten().flat_map(|connections| connections.iter().cloned()).collect()
+    fn conversation(&self) -> Conversation {
+        Conversation::Peer(self.key.0.clone(), self.key.1.clone())
     }
 
-    fn notify(&self, item: &Arc<FeedItem>) {
+    fn listeners(&self) -> Vec<Listener> {
+        Listener::to_all(self.connections().iter().flatten().flat_map(|connections| connections.iter()))
+    }
+
+    fn feed(&self, item: &Arc<FeedItem>) {
         self.context.notify(&self.key.0, item);
         self.context.notify(&self.key.1, item);
     }
 
-    /// Changes keep no owner: who asks for what is not there must not fill the memory with owners of nothing.
+    /// Changes keep no actor: who asks for what is not there must not fill the memory with actors of nothing.
     fn done(&mut self, ctx: &mut Context<Self>) {
         if !self.busy {
             self.leave_if_unused(ctx);
@@ -177,11 +173,11 @@ impl Handler<Leased<Confirm>> for Peer {
     type Result = ();
 
     fn handle(&mut self, leased: Leased<Confirm>, ctx: &mut Context<Self>) {
-        revise::confirm(self, leased.open(), ctx);
+        receipts::confirm(self, leased.open(), ctx);
     }
 }
 
-impl Deliver for Peer {
+impl Broadcaster for Peer {
     fn batch(&mut self) -> &mut Batch {
         self.pipeline.batch()
     }
@@ -197,18 +193,16 @@ impl Deliver for Peer {
     /// The event names the sender, so each run of one sender's messages is an event of its own; both sides see
     /// the runs in the conversation's order.
     fn deliver(&mut self, items: Vec<Item>) {
-        let connections = [self.context.presence.connections(&self.key.0), self.context.presence.connections(&self.key.1)];
+        let connections = self.connections();
         let connections: Vec<&Arc<Connection>> = connections.iter().flatten().flat_map(|connections| connections.iter()).collect();
         if connections.is_empty() {
             return;
         }
         if let Some(item) = feed_item_of(&items) {
-            self.context.notify(&self.key.0, &item);
-            self.context.notify(&self.key.1, &item);
+            self.feed(&item);
         }
-        for run in items.chunk_by(|one, next| one.message.sender == next.message.sender) {
-            let envelope = Envelope { event: "receivePeerMessage", from: run[0].message.sender.as_str() };
-            fan_out(&self.context, envelope, run, connections.iter().copied());
+        for run in items.chunk_by(|one, next| one.live.message.sender == next.live.message.sender) {
+            fan_out(&self.context, run, &Audience::of_all(connections.iter().copied()));
         }
     }
 }

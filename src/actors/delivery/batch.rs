@@ -13,9 +13,9 @@ use tracing::Span;
 
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::runtime::watermark::PendingDelivery;
+use crate::actors::view::live::LiveMessage;
 use crate::config;
 use crate::model::Message;
-use crate::protocol::Encoded;
 
 /// The longest tick, however far the writers are behind.
 const TICK_MAX: Duration = Duration::from_millis(500);
@@ -25,8 +25,7 @@ const TICK_MAX: Duration = Duration::from_millis(500);
 pub(crate) struct Item {
     /// The connection it came from, which does not get it back; 0 when it came from the host.
     pub(crate) origin: Option<ConnectionId>,
-    pub(crate) message: Arc<Message>,
-    pub(crate) encoded: Encoded,
+    pub(crate) live: LiveMessage,
     /// Of a stored message: its commit. 0 otherwise.
     pub(crate) commit: u64,
     /// Of a stored message: holds back the cursor until the message was handed to all it is for.
@@ -38,7 +37,7 @@ pub(crate) struct Item {
 
 /// The stored ones among them, for the lists of those they are for.
 pub(crate) fn feed_item_of(items: &[Item]) -> Option<Arc<FeedItem>> {
-    let stored: Vec<Arc<Message>> = items.iter().filter(|item| item.commit > 0).map(|item| item.message.clone()).collect();
+    let stored: Vec<Arc<Message>> = items.iter().filter(|item| item.commit > 0).map(|item| item.live.message.clone()).collect();
     let conversation = stored.first()?.conversation.clone();
     Some(Arc::new(FeedItem::Messages(conversation, stored)))
 }
@@ -58,7 +57,7 @@ pub(crate) struct Batch {
 }
 
 /// An actor that sends out what it gathered.
-pub(crate) trait Deliver: Actor<Context = Context<Self>> {
+pub(crate) trait Broadcaster: Actor<Context = Context<Self>> {
     /// Its batch.
     fn batch(&mut self) -> &mut Batch;
     /// Whether anything besides the batch waits for the tick.
@@ -93,7 +92,7 @@ impl Batch {
     }
 
     fn push(&mut self, item: Item) {
-        self.bytes += item.encoded.of(crate::protocol::ClientLevel::Since2_15).map_or(0, |text| text.len());
+        self.bytes += item.live.len();
         self.items.push(item);
     }
 
@@ -116,7 +115,7 @@ impl Batch {
 }
 
 /// Adds an item; it leaves now or with the tick.
-pub(crate) fn offer<A: Deliver>(actor: &mut A, item: Item, ctx: &mut Context<A>) {
+pub(crate) fn offer<A: Broadcaster>(actor: &mut A, item: Item, ctx: &mut Context<A>) {
     let stored = item.commit > 0;
     actor.batch().push(item);
     schedule(actor, ctx);
@@ -126,7 +125,7 @@ pub(crate) fn offer<A: Deliver>(actor: &mut A, item: Item, ctx: &mut Context<A>)
 }
 
 /// A stored message does not wait for the long tick of a large conversation, only for a part of it.
-fn hurry<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
+fn hurry<A: Broadcaster>(actor: &mut A, ctx: &mut Context<A>) {
     let audience = actor.audience();
     let batch = actor.batch();
     let soon = (batch.tick_for(audience, Duration::ZERO) / 4).max(batch.tick);
@@ -141,7 +140,7 @@ fn hurry<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
 }
 
 /// Something waits to go out: sends it now when the conversation was idle or enough has gathered.
-pub(crate) fn schedule<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
+pub(crate) fn schedule<A: Broadcaster>(actor: &mut A, ctx: &mut Context<A>) {
     let batch = actor.batch();
     if batch.ticking && !batch.is_full() {
         return;
@@ -154,18 +153,18 @@ pub(crate) fn schedule<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
 }
 
 /// Hands out what was accepted so far: called before a change of those it is for.
-pub(crate) fn deliver_accepted<A: Deliver>(actor: &mut A) {
+pub(crate) fn deliver_accepted<A: Broadcaster>(actor: &mut A) {
     if !actor.batch().items.is_empty() {
         flush(actor);
     }
 }
 
-fn flush<A: Deliver>(actor: &mut A) {
+fn flush<A: Broadcaster>(actor: &mut A) {
     let items = actor.batch().take();
     actor.deliver(items);
 }
 
-fn tick<A: Deliver>(actor: &mut A, ctx: &mut Context<A>) {
+fn tick<A: Broadcaster>(actor: &mut A, ctx: &mut Context<A>) {
     let (audience, late) = (actor.audience(), actor.write_late());
     let batch = actor.batch();
     batch.ticking = true;

@@ -1,40 +1,46 @@
-//! Hands accepted messages to many outboxes: encodes once, loops, decides nothing.
+//! Hands accepted messages to many outboxes: encodes once per class of readers, loops, decides nothing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytestring::ByteString;
 use serde::Serialize;
 
 use super::batch::Item;
-use crate::actors::connection::outbox::{Dropped, Lossy};
+use super::drops;
+use crate::actors::connection::outbox::{Lossy, Push};
 use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::context::BrokerContext;
 use crate::actors::runtime::watermark::PendingDelivery;
-use crate::metrics::Metrics;
 use crate::model::{Body, MessageClass, Priority};
-use crate::protocol::{ClientLevel, Info, encode_event, message_event};
+use crate::protocol::{ClientLevel, Envelope, Info, encode_event, message_event};
 use crate::rate::DropReason;
 
-/// What the members of a conversation are told a batch by.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Envelope<'a> {
-    pub(crate) event: &'static str,
-    pub(crate) from: &'a str,
+/// To whom a batch goes: connections, and from which message on the user of each sees the conversation.
+#[derive(Clone, Copy)]
+pub(crate) struct Audience<'a, I> {
+    pub(crate) connections: I,
+    /// Asked only while an answer is among the messages.
+    pub(crate) first_seq_of: &'a dyn Fn(&Connection) -> u64,
+}
+
+impl<I> Audience<'static, I> {
+    /// All of them see the whole conversation.
+    pub(crate) fn of_all(connections: I) -> Self {
+        Self { connections, first_seq_of: &|_| 1 }
+    }
 }
 
 /// Sends each item to every connection but the one it came from. Stored messages keep their order.
-pub(crate) fn fan_out<'a>(
-    context: &BrokerContext,
-    envelope: Envelope<'_>,
-    items: &[Item],
-    connections: impl Iterator<Item = &'a Arc<Connection>> + Clone,
-) {
-    let plane = |wanted: Plane| items.iter().filter(move |item| Plane::of(&item.message.body, item.message.priority) == wanted);
+pub(crate) fn fan_out<'a, I>(context: &BrokerContext, items: &[Item], audience: &Audience<'_, I>)
+where
+    I: Iterator<Item = &'a Arc<Connection>> + Clone,
+{
+    let plane = |wanted: Plane| items.iter().filter(move |item| Plane::of(&item.live.message.body, item.live.message.priority) == wanted);
     for kind in Plane::ALL {
         let gathered: Vec<&Item> = plane(kind).collect();
         if !gathered.is_empty() {
-            fan_out_plane(context, envelope, kind, &gathered, connections.clone());
+            fan_out_plane(context, kind, &gathered, audience);
         }
     }
 }
@@ -64,45 +70,58 @@ impl Plane {
     }
 }
 
-fn fan_out_plane<'a>(
-    context: &BrokerContext,
-    envelope: Envelope<'_>,
-    plane: Plane,
-    items: &[&Item],
-    connections: impl Iterator<Item = &'a Arc<Connection>>,
-) {
+fn fan_out_plane<'a, I>(context: &BrokerContext, plane: Plane, items: &[&Item], audience: &Audience<'_, I>)
+where
+    I: Iterator<Item = &'a Arc<Connection>> + Clone,
+{
     let origins: HashSet<ConnectionId> = items.iter().filter_map(|item| item.origin).collect();
     // Handed over with this very loop; on the actors' thread nobody looks in between.
     items.iter().filter_map(|item| item.pending.as_ref()).for_each(PendingDelivery::done);
+    // All of a batch come by one event: a peer conversation hands over each sender's run by itself.
+    let Some(envelope) = items.first().map(|item| Envelope::of(&item.live.message)) else { return };
     let oldest = items.iter().map(|item| item.commit).filter(|commit| *commit > 0).min();
     let mark = context.watermark.mark();
     let cursor = oldest.map(|_| mark);
-    let mut shared: [Option<Frame>; ClientLevel::ALL.len()] = [const { None }; ClientLevel::ALL.len()];
-    let mut delivered = 0;
-    for connection in connections {
+    let mut quoted: Vec<u64> = items.iter().filter_map(|item| item.live.quoted_seq()).collect();
+    quoted.sort_unstable();
+    let mut shared = SharedFrames::default();
+    let mut queued = 0;
+    for connection in audience.connections.clone() {
         let level = connection.level();
-        let live_from_commit = connection.live_from_commit();
+        let live_from = connection.live_from_commit();
+        let first_seq = if quoted.is_empty() { 1 } else { (audience.first_seq_of)(connection) };
         let own;
-        let frame = if origins.contains(&connection.id) || oldest.is_some_and(|oldest| oldest.min(mark) <= live_from_commit) {
-            let wanted = |item: &&&Item| item.origin != Some(connection.id) && (item.commit == 0 || item.commit > live_from_commit);
-            own = Frame::of(envelope, items.iter().filter(wanted), level, cursor.map(|_| context.watermark.mark_after(live_from_commit)));
+        let frame = if origins.contains(&connection.id) || oldest.is_some_and(|oldest| oldest.min(mark) <= live_from) {
+            let wanted = |item: &&&Item| item.origin != Some(connection.id) && (item.commit == 0 || item.commit > live_from);
+            let cursor = cursor.map(|_| context.watermark.mark_after(live_from));
+            own = Frame::of(envelope, items.iter().filter(wanted), first_seq, level, cursor);
             &own
         } else {
-            shared[level.index()].get_or_insert_with(|| Frame::of(envelope, items.iter(), level, cursor))
+            // Of the quotes, those before the reader's first message are hidden: their number is its class.
+            let hidden = quoted.partition_point(|seq| *seq < first_seq);
+            shared.of(hidden, level, || Frame::of(envelope, items.iter(), first_seq, level, cursor))
         };
         let Some(text) = &frame.text else { continue };
-        match plane {
-            Plane::Reliable => {
-                // Closed: the session is ending and will find the message in history.
-                let _queued_or_closed = connection.outbox.push(text.clone());
-            }
-            Plane::Lossy(class) => {
-                count_dropped(&context.metrics, connection.outbox.push_lossy(class, text.clone(), frame.messages), DropReason::OutboxFull)
-            }
-        }
-        delivered += u64::from(frame.messages);
+        queued += u64::from(frame.push(text, plane, connection, context));
     }
-    context.metrics.delivered(delivered);
+    context.metrics.delivered(queued);
+}
+
+/// Frames by the class of their readers; those who see everything, which is nearly all, without a look-up.
+#[derive(Default)]
+struct SharedFrames {
+    seeing_all: [Option<Frame>; ClientLevel::ALL.len()],
+    others: HashMap<(usize, ClientLevel), Frame>,
+}
+
+impl SharedFrames {
+    fn of(&mut self, hidden: usize, level: ClientLevel, make: impl FnOnce() -> Frame) -> &Frame {
+        if hidden == 0 {
+            self.seeing_all[level.index()].get_or_insert_with(make)
+        } else {
+            self.others.entry((hidden, level)).or_insert_with(make)
+        }
+    }
 }
 
 struct Frame {
@@ -111,19 +130,33 @@ struct Frame {
 }
 
 impl Frame {
-    fn of<'a, 'b: 'a>(envelope: Envelope<'_>, items: impl Iterator<Item = &'a &'b Item>, level: ClientLevel, cursor: Option<u64>) -> Self {
-        let visible: Vec<&ByteString> = items.filter_map(|item| item.encoded.of(level)).collect();
+    fn of<'a, 'b: 'a>(
+        envelope: Envelope<'_>,
+        items: impl Iterator<Item = &'a &'b Item>,
+        first_seq: u64,
+        level: ClientLevel,
+        cursor: Option<u64>,
+    ) -> Self {
+        let visible: Vec<&ByteString> = items.filter_map(|item| item.live.encoded(first_seq, level)).collect();
         let messages = u32::try_from(visible.len()).unwrap_or(u32::MAX);
-        Self { text: message_event(envelope.event, envelope.from, visible.into_iter(), Info { cursor, offline: false }), messages }
+        Self { text: message_event(envelope, visible.into_iter(), Info { cursor, offline: false }), messages }
     }
-}
 
-/// Counts what an outbox shed.
-pub(crate) fn count_dropped(metrics: &Metrics, dropped: Dropped, reason: DropReason) {
-    for (priority, count) in Priority::ALL.into_iter().zip(dropped.barrage) {
-        metrics.dropped(MessageClass::Barrage, priority, reason.label(), u64::from(count));
+    /// Puts the frame into an outbox; says how many messages wait there for it.
+    fn push(&self, text: &ByteString, plane: Plane, connection: &Connection, context: &BrokerContext) -> u32 {
+        let push = match plane {
+            // Closed: the session is ending and will find the message in history.
+            Plane::Reliable => connection.outbox.push(text.clone()),
+            Plane::Lossy(class) => {
+                let (push, dropped) = connection.outbox.push_lossy(class, text.clone(), self.messages);
+                if !dropped.is_empty() {
+                    drops::count(&context.metrics, dropped, DropReason::OutboxFull);
+                }
+                push
+            }
+        };
+        if push == Push::Queued { self.messages } else { 0 }
     }
-    metrics.dropped(MessageClass::Command, Priority::Low, reason.label(), u64::from(dropped.command));
 }
 
 /// Sends one event that must not be lost to some connections; encoded once.

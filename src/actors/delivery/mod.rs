@@ -1,5 +1,7 @@
 //! From one message to the outboxes of many.
 
 pub(crate) mod batch;
+pub(crate) mod broadcast;
 pub(crate) mod connection_set;
+pub(crate) mod drops;
 pub(crate) mod fanout;

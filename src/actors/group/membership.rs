@@ -13,8 +13,8 @@ use super::state::GroupState;
 use super::{Group, GroupStatus, profiles};
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
+use crate::actors::conversation::messages::{Publish, Source};
 use crate::actors::conversation::publish;
-use crate::actors::conversation::publish::Publish;
 use crate::actors::delivery::batch::deliver_accepted;
 use crate::actors::delivery::fanout::announce;
 use crate::actors::runtime::registry::Leased;
@@ -250,18 +250,9 @@ impl Group {
         }
         let (reply, _nobody_waits) = oneshot::channel();
         let target = Target::Group(self.id.clone());
-        let publish = Publish {
-            sender: by.clone(),
-            origin: None,
-            by_host: true,
-            from_outside: false,
-            target,
-            draft: Draft::of(Body::Tips(Box::new(tips))),
-            asked: None,
-            reply,
-            span: tracing::Span::none(),
-        };
-        publish::say(self, publish, &Conversation::Group(self.id.clone()));
+        let draft = Draft::of(Body::Tips(Box::new(tips)));
+        let publish = Publish::new(by.clone(), Source::Broker, target, draft, reply, tracing::Span::none());
+        publish::publish_system(self, publish, &Conversation::Group(self.id.clone()));
     }
 
     fn admit(&mut self, member: GroupMember) {

@@ -21,14 +21,14 @@ use self::state::GroupState;
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::context::BrokerContext;
-use crate::actors::conversation::publish;
-use crate::actors::conversation::publish::{MessagePipeline, Owner, Publish};
-use crate::actors::conversation::revise;
-use crate::actors::conversation::revise::{Access, Confirm, Keeper, Revise};
+use crate::actors::conversation::actor::{Access, ConversationActor};
+use crate::actors::conversation::messages::{Authorize, Confirm, Publish, Revise};
+use crate::actors::conversation::pipeline::MessagePipeline;
 use crate::actors::conversation::revise_rules::Moderates;
-use crate::actors::delivery::batch::{Batch, Deliver, Item, feed_item_of};
-use crate::actors::delivery::fanout::{Envelope, fan_out};
-use crate::actors::room::Authorize;
+use crate::actors::conversation::{publish, receipts, revise};
+use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
+use crate::actors::delivery::broadcast::Listener;
+use crate::actors::delivery::fanout::{Audience, fan_out};
 use crate::actors::runtime::registry::{Leased, Leases, Registered};
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupRole, GroupSearch, Refusal, UserId, UserProfile};
@@ -129,7 +129,7 @@ impl Actor for Group {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.context.metrics.actors_changed(Self::KIND, 1);
-        publish::open(self, ctx);
+        publish::listen(self, ctx);
         ctx.run_interval(self.context.idle(), |group, ctx| {
             if !std::mem::take(&mut group.busy) {
                 group.leave_if_unused(ctx);
@@ -311,7 +311,11 @@ impl Handler<Leased<Members>> for Group {
     }
 }
 
-impl Owner for Group {
+impl ConversationActor for Group {
+    fn context(&self) -> &Arc<BrokerContext> {
+        &self.context
+    }
+
     fn pipeline(&mut self) -> &mut MessagePipeline {
         &mut self.pipeline
     }
@@ -321,24 +325,10 @@ impl Owner for Group {
         let (sender, is_system) = (&publish.sender, self.context.is_system(&publish.sender));
         let state = self.existing()?;
         // Who is inside keeps to what holds for members, also when the host sends for it.
-        if !(is_system || publish.from_outside && state.inside(sender).is_err()) {
+        if !is_system && (publish.source.must_be_inside() || state.inside(sender).is_ok()) {
             state.speaker(sender, now_ms)?;
         }
         Ok(state.conversation())
-    }
-
-    fn answered(&mut self, root_seq: u64, ctx: &mut Context<Self>) {
-        revise::answered(self, root_seq, ctx);
-    }
-}
-
-impl Keeper for Group {
-    fn context(&self) -> &Arc<BrokerContext> {
-        &self.context
-    }
-
-    fn place(&self) -> Conversation {
-        Conversation::Group(self.id.clone())
     }
 
     fn access_of(&mut self, user: &UserId) -> Result<Access, Refusal> {
@@ -358,11 +348,15 @@ impl Keeper for Group {
         Ok(Access { moderates, first_seq: member.first_seq })
     }
 
-    fn everyone(&self) -> Vec<Arc<Connection>> {
-        if let GroupStatus::Exists(state) = &self.status { state.others(&[]).cloned().collect() } else { Vec::new() }
+    fn conversation(&self) -> Conversation {
+        Conversation::Group(self.id.clone())
     }
 
-    fn notify(&self, item: &Arc<FeedItem>) {
+    fn listeners(&self) -> Vec<Listener> {
+        if let GroupStatus::Exists(state) = &self.status { state.listeners() } else { Vec::new() }
+    }
+
+    fn feed(&self, item: &Arc<FeedItem>) {
         if let GroupStatus::Exists(state) = &self.status {
             state.notify(item);
         }
@@ -388,12 +382,12 @@ impl Handler<Leased<Confirm>> for Group {
 
     fn handle(&mut self, leased: Leased<Confirm>, ctx: &mut Context<Self>) {
         self.busy = true;
-        revise::confirm(self, leased.open(), ctx);
+        receipts::confirm(self, leased.open(), ctx);
         self.leave_if_nothing(ctx);
     }
 }
 
-impl Deliver for Group {
+impl Broadcaster for Group {
     fn batch(&mut self) -> &mut Batch {
         self.pipeline.batch()
     }
@@ -411,8 +405,8 @@ impl Deliver for Group {
             if let Some(item) = feed_item_of(&items) {
                 state.notify(&item);
             }
-            let envelope = Envelope { event: "receiveGroupMessage", from: self.id.as_str() };
-            fan_out(&self.context, envelope, &items, state.connections().iter());
+            let first_seq_of = |connection: &Connection| state.first_seq_of(connection);
+            fan_out(&self.context, &items, &Audience { connections: state.connections().iter(), first_seq_of: &first_seq_of });
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::connection::presence::Connections;
+use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::connection_set::ConnectionSet;
 use crate::model::{Conversation, GroupInfo, GroupMember, GroupRole, Refusal, UserId};
 
@@ -85,6 +86,21 @@ impl GroupState {
         for identity in self.online.values().filter_map(|connections| connections.first()?.identity()) {
             identity.feed.push(item.clone());
         }
+    }
+
+    /// Returns every connection of a member, with the first message its user may see.
+    pub(super) fn listeners(&self) -> Vec<Listener> {
+        let listeners = self.online.iter().flat_map(|(user, connections)| {
+            let first_seq = self.member(user).map_or(1, |member| member.first_seq);
+            connections.iter().map(move |connection| Listener { connection: connection.clone(), first_seq })
+        });
+        listeners.collect()
+    }
+
+    /// Returns the first message that the user at a connection may see; of one who is no member any more all are hidden.
+    pub(super) fn first_seq_of(&self, connection: &Connection) -> u64 {
+        let member = connection.identity().and_then(|identity| self.member(&identity.user));
+        member.map_or(u64::MAX, |member| member.first_seq)
     }
 
     /// Links of members other than those.

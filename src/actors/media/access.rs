@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use crate::actors::context::BrokerContext;
-use crate::actors::room::Authorize;
-use crate::actors::runtime::reply::answered;
-use crate::actors::session::dispatch::ask;
-use crate::actors::user::list::load;
-use crate::actors::user::list::load::visibility;
+use crate::actors::conversation::messages::Authorize;
+use crate::actors::runtime::reply::{answered, ask};
+use crate::actors::view::visibility::{Visibility, may_read};
 use crate::model::{Body, Child, Conversation, FileUid, MediaRecord, Message, Refusal, UserId};
 use crate::store::{Store, StoreError};
 
@@ -76,10 +74,10 @@ fn look_up(store: &dyn Store, me: &UserId, file: FileUid, now_ms: u64, unsent_ms
                 None => continue,
             },
             Conversation::Room(..) if rooms.contains(&conversation) => continue,
-            Conversation::Room(..) if load::may_read(store, me, &conversation, seq)? => 1,
+            Conversation::Room(..) if may_read(store, me, &conversation, seq)? => 1,
             Conversation::Room(..) => continue,
         };
-        let visibility = visibility(store, me, &conversation, first_seq)?;
+        let visibility = Visibility::of(store, me, &conversation, first_seq)?;
         let Some(message) = visibility.message(store, me, &conversation, seq)? else { continue };
         if !carries(store, &message, file)? {
             continue;

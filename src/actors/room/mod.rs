@@ -21,16 +21,22 @@ pub(crate) use self::attributes::{ChangeAttributes, QueryAttributes, SetMemberAt
 pub(crate) use self::host::{CreateByHost, DescribeRoom, Destroy, Kick, RoomSnapshot};
 use self::state::{Entered, RoomState};
 use crate::actors::connection::Connection;
+use crate::actors::connection::feed::FeedItem;
+use crate::actors::connection::outbox::Dropped;
 use crate::actors::context::BrokerContext;
-use crate::actors::conversation::publish;
-use crate::actors::conversation::publish::{MessagePipeline, Owner, Publish};
-use crate::actors::delivery::batch::{Batch, Deliver, Item, deliver_accepted, offer, schedule};
-use crate::actors::delivery::fanout::{Envelope, announce, fan_out};
+use crate::actors::conversation::actor::{Access, ConversationActor};
+use crate::actors::conversation::messages::{Authorize, Confirm, Publish, Revise};
+use crate::actors::conversation::pipeline::MessagePipeline;
+use crate::actors::conversation::{publish, receipts, revise};
+use crate::actors::delivery::batch::{Batch, Broadcaster, Item, deliver_accepted, schedule};
+use crate::actors::delivery::broadcast::Listener;
+use crate::actors::delivery::drops;
+use crate::actors::delivery::fanout::{Audience, announce, fan_out};
 use crate::actors::runtime::registry::{Leased, Leases, Registered};
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::actors::user::PlaceLost;
 use crate::hooks::Event;
-use crate::model::{Body, Conversation, MessageClass, Priority, Refusal, RoomAttribute, RoomId, RoomInfo, UserId, UserProfile};
+use crate::model::{Body, Conversation, MessageClass, Refusal, RoomAttribute, RoomId, RoomInfo, UserId, UserProfile};
 use crate::protocol::{RoomStart, user_wire};
 use crate::rate::{BarrageBudget, DropReason};
 use crate::store::{RoomRecord, RowWrite};
@@ -83,12 +89,6 @@ pub(crate) struct Disconnected {
 pub(crate) struct Reconnected {
     pub(crate) user: UserId,
     pub(crate) connection: Arc<Connection>,
-}
-
-/// May this user read here, and from where on?
-pub(crate) struct Authorize {
-    pub(crate) user: UserId,
-    pub(crate) reply: Reply<(Conversation, u64)>,
 }
 
 /// Who is inside? Asked by a member.
@@ -159,7 +159,7 @@ impl Actor for Room {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.context.metrics.actors_changed(Self::KIND, 1);
-        publish::open(self, ctx);
+        publish::listen(self, ctx);
         ctx.run_interval(TICK, Self::tick);
         let (archive, id) = (self.context.archive.clone(), self.id.clone());
         let load = async move { archive.read(move |store| store.room(&id)).await };
@@ -461,26 +461,33 @@ impl Handler<Leased<Publish>> for Room {
         if !matches!(publish.draft.body, Body::Barrage(_)) {
             return publish::publish(self, publish, &conversation, ctx);
         }
-        let priority = publish.draft.priority;
-        let nth = &mut self.barrages[usize::from(priority.number()) - 1];
-        *nth += 1;
-        let verdict = match self.context.load.level() {
-            level if level.sheds(MessageClass::Barrage, priority, *nth - 1) => Err(DropReason::Overloaded),
-            _ => {
-                let shed = &self.context.config().shed;
-                self.budget.set(shed.room_barrages_per_second, shed.room_barrages_burst);
-                self.budget.admit(self.context.clock.elapsed(), &publish.sender, priority)
-            }
-        };
-        // The sender is told the same either way: delivery of barrage is not promised (spec S5).
-        let item = self.pipeline.pass_on(publish, &conversation);
-        match verdict {
-            Ok(()) => offer(self, item, ctx),
-            Err(reason) => {
-                self.context.metrics.dropped(MessageClass::Barrage, priority, reason.label(), 1);
-                self.shed[Priority::ALL.iter().position(|p| *p == priority).unwrap_or(0)] += 1;
-            }
+        match self.admit_barrage(&publish) {
+            Ok(()) => publish::publish_unstored(self, publish, &conversation, ctx),
+            Err(reason) => self.shed(publish, &conversation, reason),
         }
+    }
+}
+
+impl Room {
+    /// Decides whether a barrage passes: by the load of the broker, then by the room's own budget.
+    fn admit_barrage(&mut self, publish: &Publish) -> Result<(), DropReason> {
+        let priority = publish.draft.priority;
+        let nth = &mut self.barrages[priority.index()];
+        *nth += 1;
+        if self.context.load.level().sheds(MessageClass::Barrage, priority, *nth - 1) {
+            return Err(DropReason::Overloaded);
+        }
+        let config = self.context.config();
+        self.budget.set(config.shed.room_barrages_per_second, config.shed.room_barrages_burst);
+        self.budget.admit(self.context.clock.elapsed(), &publish.sender, priority)
+    }
+
+    /// Drops a barrage: counts it for the members, who are told with the next tick.
+    fn shed(&mut self, publish: Publish, conversation: &Conversation, reason: DropReason) {
+        let priority = publish.draft.priority;
+        self.shed[priority.index()] += 1;
+        drops::count(&self.context.metrics, Dropped::barrage_of(priority, 1), reason);
+        self.pipeline.answer_without_delivery(publish, None, conversation);
     }
 }
 
@@ -524,18 +531,58 @@ impl Handler<Leased<Members>> for Room {
     }
 }
 
-impl Owner for Room {
+impl ConversationActor for Room {
+    fn context(&self) -> &Arc<BrokerContext> {
+        &self.context
+    }
+
     fn pipeline(&mut self) -> &mut MessagePipeline {
         &mut self.pipeline
     }
 
     fn may_write(&mut self, publish: &Publish) -> Result<Conversation, Refusal> {
-        let state = if publish.from_outside { self.existing() } else { self.inside(&publish.sender) };
+        let state = if publish.source.must_be_inside() { self.inside(&publish.sender) } else { self.existing() };
         state.map(|state| state.conversation())
+    }
+
+    /// What is said in a room is not changed.
+    fn access_of(&mut self, _: &UserId) -> Result<Access, Refusal> {
+        Err(Refusal::MessageMissing)
+    }
+
+    fn conversation(&self) -> Conversation {
+        Conversation::Room(self.id.clone(), self.state.as_ref().map_or(0, |state| state.record.incarnation))
+    }
+
+    fn listeners(&self) -> Vec<Listener> {
+        Listener::to_all(self.state.iter().flat_map(|state| state.connections().iter()))
+    }
+
+    /// Rooms are in nobody's list.
+    fn feed(&self, _: &Arc<FeedItem>) {}
+
+    fn done(&mut self, ctx: &mut Context<Self>) {
+        self.leave_if_unused(ctx);
     }
 }
 
-impl Deliver for Room {
+impl Handler<Leased<Revise>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Revise>, ctx: &mut Context<Self>) {
+        revise::revise(self, leased.open(), ctx);
+    }
+}
+
+impl Handler<Leased<Confirm>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Confirm>, ctx: &mut Context<Self>) {
+        receipts::confirm(self, leased.open(), ctx);
+    }
+}
+
+impl Broadcaster for Room {
     fn batch(&mut self) -> &mut Batch {
         self.pipeline.batch()
     }
@@ -563,8 +610,7 @@ impl Deliver for Room {
             announce_members(event, &self.id, run, state);
         }
         if !items.is_empty() {
-            let envelope = Envelope { event: "receiveRoomMessage", from: self.id.as_str() };
-            fan_out(&self.context, envelope, &items, state.connections().iter());
+            fan_out(&self.context, &items, &Audience::of_all(state.connections().iter()));
         }
     }
 }

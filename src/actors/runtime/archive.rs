@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tracing::Span;
 
 use super::registry::start_with_mailbox;
+use super::reply::ReadError;
 use super::trace;
 use super::watermark::{DeliveryWatermark, PendingDelivery};
 use crate::model::{Conversation, Refusal};
@@ -218,6 +219,23 @@ impl ArchiveHandle {
             }
             settled(outcome).await
         }
+    }
+
+    /// Reads, on a thread that may wait, for a caller who may be refused for what is read.
+    ///
+    /// # Errors
+    /// The caller's refusal; [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
+    pub(crate) async fn look_up<T, F>(&self, look_up: F) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Store) -> Result<T, ReadError> + Send + 'static,
+    {
+        self.read(move |store| match look_up(store) {
+            Ok(found) => Ok(Ok(found)),
+            Err(ReadError::Refused(refusal)) => Ok(Err(refusal)),
+            Err(ReadError::Store(error)) => Err(error),
+        })
+        .await?
     }
 
     /// Reads, on a thread that may wait.

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::Clock;
-
-/// 2024-01-01T00:00:00Z in Unix milliseconds.
-const EPOCH_MS: u64 = 1_704_067_200_000;
+use crate::model::order_key::EPOCH_MS;
 
 /// When an id was made, Unix milliseconds, unless the clock stepped back.
 pub(crate) fn made_ms(id: u64) -> u64 {

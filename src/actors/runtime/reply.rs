@@ -30,3 +30,49 @@ impl From<StoreError> for Refusal {
         }
     }
 }
+
+/// Why a look-up gave nothing.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The store could not be read.
+    Store(StoreError),
+    /// It was read, and the caller is refused for what it says.
+    Refused(Refusal),
+}
+
+impl From<StoreError> for ReadError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Refusal> for ReadError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Invalid> for ReadError {
+    fn from(invalid: Invalid) -> Self {
+        Self::Refused(invalid.into())
+    }
+}
+
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Store(error) => error.into(),
+            ReadError::Refused(refusal) => refusal,
+        }
+    }
+}
+
+/// The receiving end of an answer, or why nobody was asked.
+pub(crate) type Asked<T> = Result<oneshot::Receiver<Result<T, Refusal>>, Refusal>;
+
+/// Makes the two ends of an answer and hands one to whoever is asked.
+pub(crate) fn ask<T>(tell: impl FnOnce(Reply<T>) -> Result<(), Refusal>) -> Asked<T> {
+    let (reply, outcome) = oneshot::channel();
+    tell(reply)?;
+    Ok(outcome)
+}

@@ -1,41 +1,29 @@
 //! What a session that is logged in may ask for: each operation is handed to its owner, and the owner's answer
 //! becomes a reply.
 
-use bytestring::ByteString;
-use serde::Serialize;
+use std::sync::Arc;
+
 use serde_json::json;
-use tokio::sync::oneshot;
 
 use super::Session;
-use super::messages::authorize;
 use super::responder::Responder;
 use crate::actors::connection::outbox::Dropped;
+use crate::actors::conversation::messages::Publish;
 use crate::actors::conversation::peer;
-use crate::actors::conversation::publish::{Accepted, Publish};
+use crate::actors::conversation::pipeline::unstored;
+use crate::actors::delivery::drops;
 use crate::actors::room;
 use crate::actors::room::{Entry, Which};
-use crate::actors::runtime::reply::answer;
-use crate::actors::runtime::reply::{Reply, answered};
-use crate::actors::user::list::load::{Visibility, visibility};
+use crate::actors::runtime::reply::ask;
 use crate::actors::user::profile::AskUser;
 use crate::actors::user::search::AskSearch;
 use crate::actors::user::{EnterRoom, LeaveAllRooms, LeaveRoom, QueryUsers};
-use crate::actors::view::message::ViewBuilder;
+use crate::actors::view::live::LiveMessage;
 use crate::model::{Conversation, Draft, Invalid, MessageClass, Refusal, RoomId, RoomInfo, Target, UserId, UserProfile};
-use crate::protocol::{
-    ClientLevel, Encoded, HistoryQuery, Outcome, PageCut, Request, RoomRequest, encode_view, error_users, room_full, user_full, user_wire,
-};
+use crate::protocol::result::message::{ConversationRef, Messages, OneMessage};
+use crate::protocol::{ClientLevel, HistoryQuery, Outcome, Request, RoomRequest, error_users, room_full, user_full, user_wire};
 use crate::rate::DropReason;
-use crate::store::{Anchor, Page, PageRead, Store, StoreError};
-
-pub(super) type Asked<T> = Result<oneshot::Receiver<Result<T, Refusal>>, Refusal>;
-
-/// Makes the two ends of an answer and hands one to the owner.
-pub(crate) fn ask<T>(tell: impl FnOnce(Reply<T>) -> Result<(), Refusal>) -> Asked<T> {
-    let (reply, outcome) = oneshot::channel();
-    tell(reply)?;
-    Ok(outcome)
-}
+use crate::store::{Anchor, Page, PageRead};
 
 pub(super) fn reply_json<T>(make: impl FnOnce(T) -> serde_json::Value) -> impl FnOnce(T) -> Outcome {
     move |value| Outcome::Value(make(value))
@@ -52,7 +40,7 @@ impl Session {
                 let asked = ask(|reply| context.users.tell(&context, &me.id, QueryUsers { users, reply }));
                 responder.later(asked, reply_json(users_info));
             }
-            Request::Entry(work) => self.dispatch_entry(work, me, responder),
+            Request::Entry(work) => self.dispatch_list(work, me, responder),
             Request::Message(work) => self.dispatch_message(work, me, responder),
             Request::User(work) => {
                 let (context, connection_id) = (self.context.clone(), self.connection.id);
@@ -61,8 +49,8 @@ impl Session {
             }
             Request::Search(work) => {
                 let (context, level) = (self.context.clone(), self.connection.level());
-                let asked = ask(|reply| context.users.tell(&context, &me.id, AskSearch { work, level, reply }));
-                responder.later(asked, |json: String| Outcome::raw(json));
+                let asked = ask(|reply| context.users.tell(&context, &me.id, AskSearch { request: work, level, reply }));
+                responder.later(asked, |outcome| outcome);
             }
             Request::Room(work) => self.dispatch_room(work, me, responder),
             Request::Group(work) => self.dispatch_group(work, me, responder),
@@ -136,26 +124,18 @@ impl Session {
 
     pub(super) fn send(&self, target: Target, mut draft: Draft, me: &UserProfile, responder: Responder) {
         let context = self.context.clone();
-        // Receipts are of kept messages in peer conversations and groups. Source: spec 3.12, Receipts.
+        // Receipts are of kept messages in peer conversations and groups.
         draft.terms.receipt &= draft.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
-        let checked = draft.validate(&me.id, &target, &context.config().limits).map_err(Refusal::from);
         let level = self.connection.level();
-        let beyond = match &draft {
-            Draft { body, .. } if !level.knows(body) => Some(format!("message kind {} in this SDK version", body.kind().number())),
-            Draft { mentions, .. } if !mentions.is_none() && !level.knows_mentions() => Some("a mention below SDK 2.14.0".to_owned()),
-            _ => None,
-        };
-        let checked = checked.and(beyond.map_or(Ok(()), |what| Err(Refusal::Unsupported(what))));
-        if let Err(refusal) = checked {
+        let checked = draft.validate(&me.id, &target, &context.config().limits).map_err(Refusal::from);
+        if let Err(refusal) = checked.and_then(|()| is_known_to(level, &draft)) {
             return responder.refuse(&refusal);
         }
-        // A barrage that finds its room's mailbox full is shed, not refused: keep what its answer is made of.
+        // A barrage that finds its room's mailbox full is dropped, not refused: keep what its answer is made of.
         let barrage = (draft.body.class() == MessageClass::Barrage).then(|| draft.clone());
-        let (sender, origin, by_host, from_outside) = (me.id.clone(), self.connection.id, self.by_host, self.from_outside);
-        let span = responder.span.clone();
+        let (sender, span) = (me.id.clone(), responder.span.clone());
         let asked = ask(|reply| {
-            let publish =
-                Publish { sender, origin: Some(origin), by_host, from_outside, target: target.clone(), draft, asked: None, reply, span };
+            let publish = Publish::new(sender, self.source, target.clone(), draft, reply, span);
             match &target {
                 Target::Peer(to) => context.peers.tell(&context, &peer::key(&me.id, to), publish),
                 Target::Room(room) => context.rooms.tell(&context, room, publish),
@@ -164,18 +144,19 @@ impl Session {
         });
         match (asked, barrage, target) {
             (Err(Refusal::Busy(_)), Some(draft), Target::Room(room)) => {
-                context.metrics.dropped(MessageClass::Barrage, draft.priority, DropReason::MailboxFull.label(), 1);
-                // The room has no time even to be told, so its sender is.
-                self.connection.outbox.note_dropped(Dropped::barrage_of(draft.priority, 1));
-                let message =
-                    crate::actors::conversation::publish::unstored(&context, me.id.clone(), Conversation::Room(room, 0), draft, 0);
-                responder.done(sent(&Encoded::new(&message), self.connection.level()));
+                let live = self.drop_barrage(room, draft, &me.id);
+                responder.done(sent(&live, level));
             }
-            (asked, _, _) => {
-                let level = self.connection.level();
-                responder.later(asked, move |accepted: Accepted| sent(&accepted.encoded, level));
-            }
+            (asked, _, _) => responder.later(asked, move |live| sent(&live, level)),
         }
+    }
+
+    /// Drops a barrage for which its room has no time: the room cannot even be told, so its sender is.
+    fn drop_barrage(&self, room: RoomId, draft: Draft, sender: &UserId) -> LiveMessage {
+        let dropped = Dropped::barrage_of(draft.priority, 1);
+        drops::count(&self.context.metrics, dropped, DropReason::MailboxFull);
+        self.connection.outbox.note_dropped(dropped);
+        LiveMessage::new(Arc::new(unstored(&self.context, sender.clone(), Conversation::Room(room, 0), draft, 0)))
     }
 
     fn enter(&self, entry: Entry, instead_of: Option<RoomId>, me: &UserProfile, responder: Responder) {
@@ -198,39 +179,38 @@ impl Session {
     }
 
     fn query_history(&self, query: HistoryQuery, me: &UserProfile, responder: Responder) {
-        let context = self.context.clone();
         if matches!(&query.target, Target::Peer(other) if *other == me.id) {
             return responder.refuse(&Invalid::new("conversationID", "is the caller's own userID").into());
         }
-        let authorized = match authorize(&context, &query.target, &me.id) {
-            Ok(authorized) => authorized,
-            Err(refusal) => return responder.refuse(&refusal),
-        };
-        let (target, level, reader) = (query.target.clone(), self.connection.level(), me.id.clone());
-        let asked = ask(|reply| {
-            actix::spawn(async move {
-                let read = async {
-                    let (conversation, first_seq) = answered(authorized).await?;
-                    // The engine counts encoded bytes; half a frame leaves room for what the reply adds to each message.
-                    let bytes_max = context.config().server.frame_bytes_max / 2;
-                    let page = move |store: &dyn Store| {
-                        let Visibility { first_seq, deletes } = visibility(store, &reader, &conversation, first_seq)?;
-                        let viewer = deletes.then(|| reader.clone());
-                        let page =
-                            Page { anchor: anchor(&query), backwards: query.backwards, count: query.count, bytes_max, first_seq, viewer };
-                        let PageRead { messages, cut } = store.read(&conversation, page)?;
-                        let builder = ViewBuilder::new(store, &reader, &conversation, first_seq)?;
-                        let list = messages.iter().map(|message| Ok(encode_view(message, &builder.view(message)?, level)));
-                        Ok((list.collect::<Result<Vec<_>, StoreError>>()?, cut))
-                    };
-                    context.archive.read(page).await
-                };
-                answer(reply, read.await);
-            });
-            Ok(())
+        // The engine counts encoded bytes; half a frame leaves room for what the reply adds to each message.
+        let (level, bytes_max) = (self.connection.level(), self.context.config().server.frame_bytes_max / 2);
+        let target = query.target.clone();
+        let asked = self.look_up(&target, me, move |reader| {
+            let page = Page {
+                anchor: anchor(&query),
+                backwards: query.backwards,
+                count: query.count,
+                bytes_max,
+                first_seq: reader.visibility.first_seq,
+                viewer: reader.visibility.viewer(reader.user),
+            };
+            let PageRead { messages, cut } = reader.store.read(reader.conversation, page)?;
+            let conversation = ConversationRef::from(&query.target);
+            Ok(Messages { conversation, more: cut, message_list: reader.encode(&messages, level)? })
         });
-        responder.later(asked, move |(list, cut)| history(&target, list, cut));
+        responder.later(asked, Outcome::Messages);
     }
+}
+
+/// Refuses what a client of this version could not see itself.
+fn is_known_to(level: ClientLevel, draft: &Draft) -> Result<(), Refusal> {
+    if !level.knows(&draft.body) {
+        return Err(Refusal::Unsupported(format!("message kind {} in this SDK version", draft.body.kind().number())));
+    }
+    if !draft.mentions.is_none() && !level.knows_mentions() {
+        return Err(Refusal::Unsupported("a mention below SDK 2.14.0".to_owned()));
+    }
+    Ok(())
 }
 
 fn anchor(query: &HistoryQuery) -> Anchor {
@@ -241,28 +221,8 @@ fn anchor(query: &HistoryQuery) -> Anchor {
     }
 }
 
-fn sent(encoded: &Encoded, level: ClientLevel) -> Outcome {
-    // Who could send it can see it; the newest encoding is the fallback that is never needed.
-    let message = encoded.of(level).or(encoded.of(ClientLevel::Since2_15)).map_or("null", |message| message);
-    Outcome::raw(format!("{{\"message\":{message}}}"))
-}
-
-fn history(target: &Target, messages: Vec<Option<ByteString>>, cut: bool) -> Outcome {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Head<'a> {
-        #[serde(rename = "conversationID")]
-        conversation_id: &'a str,
-        conversation_type: u8,
-        #[serde(flatten)]
-        cut: PageCut,
-    }
-    let head = Head { conversation_id: target.id(), conversation_type: target.kind().number(), cut: PageCut { more: cut } };
-    let head = serde_json::to_string(&head).expect("strings and numbers always serialize");
-    let messages: Vec<ByteString> = messages.into_iter().flatten().collect();
-    let list = messages.join(",");
-    // The head is an object: its closing brace makes way for the list.
-    Outcome::raw(format!("{},\"messageList\":[{list}]}}", &head[..head.len() - 1]))
+fn sent(live: &LiveMessage, level: ClientLevel) -> Outcome {
+    Outcome::OneMessage(OneMessage { message: live.for_sender(level) })
 }
 
 fn users_info(found: Vec<(UserId, Option<UserProfile>)>) -> serde_json::Value {

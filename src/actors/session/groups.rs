@@ -3,11 +3,12 @@
 use serde_json::json;
 
 use super::Session;
-use super::dispatch::{ask, reply_json};
+use super::dispatch::reply_json;
 use super::messages::authorize;
 use super::responder::Responder;
 use crate::actors::group;
 use crate::actors::group::{Created, Invited, Kicked, Which, profile};
+use crate::actors::runtime::reply::ask;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupSearch, Refusal, Target, UserId, UserProfile};
 use crate::protocol::{GroupRequest, error_users, group_base, group_full, group_member, group_short};

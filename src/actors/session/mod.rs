@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use self::responder::{ClientRequest, Responder};
 use crate::actors::connection::Connection;
 use crate::actors::context::BrokerContext;
+use crate::actors::conversation::messages::Source;
 use crate::actors::media::url_token;
 use crate::actors::runtime::reply::{answer, answered};
 use crate::actors::runtime::trace;
@@ -57,10 +58,8 @@ enum Phase {
 pub(crate) struct Session {
     pub(super) context: Arc<BrokerContext>,
     pub(super) connection: Arc<Connection>,
-    /// The host asks in a user's name: quotas of users do not hold, nor does a moderator look.
-    pub(super) by_host: bool,
-    /// With it: what is sent to a room or group comes from whoever it is, inside or not.
-    pub(super) from_outside: bool,
+    /// Where its requests come from.
+    pub(super) source: Source,
     phase: Phase,
     malformed: u32,
     said_goodbye: bool,
@@ -68,13 +67,13 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(context: Arc<BrokerContext>, connection: Arc<Connection>) -> Self {
-        Self { context, connection, by_host: false, from_outside: false, phase: Phase::Greeting, malformed: 0, said_goodbye: false }
+        Self { source: Source::Client(connection.id), context, connection, phase: Phase::Greeting, malformed: 0, said_goodbye: false }
     }
 
     /// What speaks for the host in a user's name: never an actor, and nobody delivers to its connection.
-    pub(super) fn stand_in(context: Arc<BrokerContext>, profile: UserProfile, from_outside: bool) -> Self {
+    pub(super) fn stand_in(context: Arc<BrokerContext>, profile: UserProfile, must_be_inside: bool) -> Self {
         let connection = context.detached_connection();
-        Self { by_host: true, from_outside, phase: Phase::In(ProfileCell::new(profile)), ..Self::new(context, connection) }
+        Self { source: Source::Backend { must_be_inside }, phase: Phase::In(ProfileCell::new(profile)), ..Self::new(context, connection) }
     }
 }
 

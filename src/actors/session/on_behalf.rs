@@ -8,10 +8,10 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::Session;
-use super::dispatch::ask;
 use super::responder::Responder;
 use crate::actors::context::BrokerContext;
 use crate::actors::group;
+use crate::actors::runtime::reply::ask;
 use crate::actors::runtime::reply::{answer, answered};
 use crate::model::{GroupId, Refusal, UserId, UserProfile};
 use crate::protocol::{Outcome, Request};
@@ -41,12 +41,12 @@ pub(crate) async fn run(context: Arc<BrokerContext>, whom: As, work: Request) ->
     }
     let (reply, outcome) = oneshot::channel();
     let its_context = context.clone();
-    let from_outside = matches!(whom, As::Outside(_));
+    let must_be_inside = !matches!(whom, As::Outside(_));
     let going = async move {
         match profile(&its_context, whom).await {
             Ok(me) => {
                 let (framed, frame) = oneshot::channel();
-                Session::stand_in(its_context.clone(), me.clone(), from_outside).dispatch(
+                Session::stand_in(its_context.clone(), me.clone(), must_be_inside).dispatch(
                     work,
                     &me,
                     Responder::of_host(its_context, framed),

@@ -6,30 +6,29 @@
 //! looks at `limits.search_messages_max` messages at most and says where it stopped; one search per user at a time.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use actix::prelude::*;
-use serde_json::json;
 
 use super::User;
-use super::list::load::{Visibility, visibility};
-use super::list::named;
 use crate::actors::runtime::registry::Leased;
-use crate::actors::runtime::reply::{Reply, answer};
-use crate::actors::view::message::ViewBuilder;
+use crate::actors::runtime::reply::{ReadError, Reply, answer};
+use crate::actors::view::reader::Reader;
+use crate::actors::view::visibility::Visibility;
 use crate::model::{Conversation, Message, Refusal, Search, Target, UserId};
-use crate::protocol::{ClientLevel, MessageView, SearchAnchor, SearchRequest, encode_view};
+use crate::protocol::result::message::{ConversationRef, FoundConversation, FoundConversations, FoundMessages};
+use crate::protocol::{ClientLevel, Outcome, RawJson, SearchAnchor, SearchRequest};
 use crate::store::{Anchor, Page, Store, StoreError};
 
 /// Messages read at a time from one conversation.
 const PAGE: usize = 64;
 
-/// A search; the answer is JSON.
+/// A search.
 pub(crate) struct AskSearch {
-    pub(crate) work: SearchRequest,
+    pub(crate) request: SearchRequest,
     pub(crate) level: ClientLevel,
-    pub(crate) reply: Reply<String>,
+    pub(crate) reply: Reply<Outcome>,
 }
 
 impl Handler<Leased<AskSearch>> for User {
@@ -37,17 +36,18 @@ impl Handler<Leased<AskSearch>> for User {
 
     fn handle(&mut self, leased: Leased<AskSearch>, ctx: &mut Context<Self>) {
         self.asked = true;
-        let AskSearch { work, level, reply } = leased.open();
+        let AskSearch { request, level, reply } = leased.open();
         if self.searching {
             return answer(reply, Err(Refusal::Busy("a search of this user is under way")));
         }
         self.searching = true;
         let (archive, me) = (self.context.archive.clone(), self.id.clone());
         let (left, bytes_max) = (self.context.config().limits.search_messages_max, self.context.config().server.frame_bytes_max / 2);
-        let look = async move { archive.read(move |store| Looking { store, me: &me, level, left, bytes_max }.carry_out(&work)).await };
+        let look =
+            async move { archive.look_up(move |store| Looking { store, me: &me, level, left, bytes_max }.carry_out(&request)).await };
         ctx.spawn(look.into_actor(self).map(|found, user, _| {
             user.searching = false;
-            answer(reply, found.and_then(|found| found));
+            answer(reply, found);
         }));
     }
 }
@@ -92,7 +92,7 @@ impl Stream {
             },
             Conversation::Room(..) => return Ok(None),
         };
-        let visibility = visibility(store, me, &conversation, first_seq)?;
+        let visibility = Visibility::of(store, me, &conversation, first_seq)?;
         // Inclusive, because two conversations may have the same order key; who came before is sorted out by id.
         let anchor = after
             .map_or(Anchor::End, |after| Anchor::OrderKey(if ascending { after.order_key.saturating_sub(1) } else { after.order_key + 1 }));
@@ -125,34 +125,28 @@ impl Stream {
 }
 
 impl Looking<'_> {
-    fn carry_out(mut self, work: &SearchRequest) -> Result<Result<String, Refusal>, StoreError> {
-        match work {
+    fn carry_out(mut self, request: &SearchRequest) -> Result<Outcome, ReadError> {
+        match request {
             SearchRequest::Messages { target, search, ascending, count, after } => {
-                let (streams, place) = match target {
+                let streams = match target {
                     Some(target) => {
-                        let Some(stream) = self.stream_of(target, *ascending, *after)? else {
-                            return Ok(Err(Refusal::NotInGroup(target.id().to_owned())));
-                        };
-                        (vec![stream], Some(json!({"conversationID": target.id(), "conversationType": target.kind().number()})))
+                        let stream = self.stream_of(target, *ascending, *after)?;
+                        vec![stream.ok_or_else(|| Refusal::NotInGroup(target.id().to_owned()))?]
                     }
-                    None => (self.all_streams(*ascending, *after)?, None),
+                    None => self.all_streams(*ascending, *after)?,
                 };
+                let first_seqs = first_seqs(&streams);
                 let (found, next) = self.merge(streams, search, *ascending, *count, *after)?;
-                let list = self.encode(&found)?;
-                let next = match next {
-                    Some(next) => format!(",\"nextMessage\":{}", self.encode(&[next])?.pop().unwrap_or_else(|| "null".into())),
-                    None => String::new(),
+                let next_message = match next {
+                    Some(next) => Some(self.encode(&[next], &first_seqs)?.pop()),
+                    None => None,
                 };
-                let head = place.map_or_else(
-                    || "{".to_owned(),
-                    |place| {
-                        let place = place.to_string();
-                        format!("{},", &place[..place.len() - 1])
-                    },
-                );
-                Ok(Ok(format!("{head}\"messageList\":[{}]{next}}}", list.join(","))))
+                let conversation = target.as_ref().map(ConversationRef::from);
+                Ok(Outcome::FoundMessages(FoundMessages { conversation, message_list: self.encode(&found, &first_seqs)?, next_message }))
             }
-            SearchRequest::Conversations { search, count, messages, next } => self.conversations(search, *count, *messages, *next).map(Ok),
+            SearchRequest::Conversations { search, count, messages, next } => {
+                Ok(Outcome::FoundConversations(self.conversations(search, *count, *messages, *next)?))
+            }
         }
     }
 
@@ -223,7 +217,7 @@ impl Looking<'_> {
         Ok((found, None))
     }
 
-    fn conversations(mut self, search: &Search, count: usize, messages: usize, next: usize) -> Result<String, StoreError> {
+    fn conversations(mut self, search: &Search, count: usize, messages: usize, next: usize) -> Result<FoundConversations, StoreError> {
         let mut streams = self.all_streams(false, None)?;
         let mut keys = Vec::new();
         for (n, stream) in streams.iter_mut().enumerate() {
@@ -231,6 +225,7 @@ impl Looking<'_> {
             keys.push((Reverse(newest), n));
         }
         keys.sort_unstable();
+        let first_seqs = first_seqs(&streams);
         let mut streams: Vec<Option<Stream>> = streams.into_iter().map(Some).collect();
         let (mut infos, mut bytes, mut reached) = (Vec::new(), 0, next);
         for (_, n) in keys.iter().skip(next) {
@@ -252,22 +247,30 @@ impl Looking<'_> {
                 }
             }
             if total > 0 {
-                let (kind, id) = named(self.me, &stream.conversation);
-                let head = json!({"conversationID": id, "conversationType": kind, "totalMessageCount": total}).to_string();
-                infos.push(format!("{},\"messageList\":[{}]}}", &head[..head.len() - 1], self.encode(&shown)?.join(",")));
+                infos.push(FoundConversation {
+                    conversation: ConversationRef::named_by(self.me, &stream.conversation),
+                    total_message_count: total,
+                    message_list: self.encode(&shown, &first_seqs)?,
+                });
             }
         }
-        let next = if reached < keys.len() { reached } else { 0 };
-        Ok(format!("{{\"conversationSearchInfoList\":[{}],\"nextFlag\":{next}}}", infos.join(",")))
+        let next_flag = if reached < keys.len() { reached } else { 0 };
+        Ok(FoundConversations { conversation_search_info_list: infos, next_flag })
     }
 
-    fn encode(&self, messages: &[Arc<Message>]) -> Result<Vec<String>, StoreError> {
+    /// Encodes what was found, each message as the searcher sees its conversation.
+    fn encode(&self, messages: &[Arc<Message>], first_seqs: &HashMap<Conversation, u64>) -> Result<Vec<RawJson>, StoreError> {
         let mut list = Vec::new();
         for message in messages {
-            let builder = ViewBuilder::new(self.store, self.me, &message.conversation, 1)?;
-            let view = MessageView { alone: true, ..builder.view(message)? };
-            list.extend(encode_view(message, &view, self.level).map(|text| text.to_string()));
+            let first_seq = first_seqs.get(&message.conversation).copied().unwrap_or(u64::MAX);
+            let reader = Reader::new(self.store, self.me, &message.conversation, first_seq)?;
+            list.extend(reader.view_alone(message)?.encode(self.level));
         }
         Ok(list)
     }
+}
+
+/// Returns from where on the searcher sees each conversation.
+fn first_seqs(streams: &[Stream]) -> HashMap<Conversation, u64> {
+    streams.iter().map(|stream| (stream.conversation.clone(), stream.first_seq)).collect()
 }

@@ -1,64 +1,99 @@
-//! What one reader sees of messages beside the messages: quotes, answers, reactions, receipts. Reads the store.
+//! A message with what its readers see beside it: what it answers, who reacted, who has read it, who pinned it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde_json::{Value, json};
-
-use crate::actors::user::list::named;
-use crate::model::{Conversation, GroupId, Message, UserId};
-use crate::protocol::MessageView;
+use crate::model::{Body, Conversation, Message, Stamp, UserId};
+use crate::protocol::message::reaction::Reaction;
+use crate::protocol::{ClientLevel, MessageView, RawJson, encode_view, with_children};
 use crate::store::{Note, Pin, Store, StoreError};
 
-/// Users a reaction names; the rest is asked for. Source: spec 3.12, Reactions.
-const REACTION_USERS_SHOWN: usize = 5;
-
-/// `MessageReceiptStatus`: it waits for readers, all have read.
-const PROCESSING: u8 = 1;
-const DONE: u8 = 2;
-
-/// Puts together what one user sees of messages of one conversation.
-pub(crate) struct ViewBuilder<'a> {
-    store: &'a dyn Store,
-    me: &'a UserId,
-    first_seq: u64,
-    pins: Vec<Pin>,
+/// One message as its readers see it. What differs from reader to reader is in it only where it was made for one.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(super) message: Arc<Message>,
+    pub(super) parts: MessageView,
 }
 
-impl<'a> ViewBuilder<'a> {
-    /// `first_seq`: what came before it, this user does not see.
-    pub(crate) fn new(store: &'a dyn Store, me: &'a UserId, conversation: &Conversation, first_seq: u64) -> Result<Self, StoreError> {
-        let pins = if matches!(conversation, Conversation::Room(..)) { Vec::new() } else { store.pins(conversation)? };
-        Ok(Self { store, me, first_seq, pins })
+impl View {
+    pub(super) fn new(message: Arc<Message>, parts: MessageView) -> Self {
+        Self { message, parts }
     }
 
-    /// A message nobody did anything to costs no read.
-    pub(crate) fn view(&self, message: &Message) -> Result<MessageView, StoreError> {
-        let pin = self.pins.iter().find(|pin| pin.seq == message.seq);
-        Ok(MessageView { pinned: pin.map(|pin| pin.stamp.clone()), ..view(self.store, self.me, message, self.first_seq)? })
+    /// Makes the view of a message that nobody did anything to and that refers to nothing: it looks alike to all.
+    pub(crate) fn plain(message: Arc<Message>) -> Self {
+        Self::new(message, MessageView { alone: true, ..MessageView::default() })
+    }
+
+    /// Reads what all readers see alike; what is each reader's own (who reacted, who has read) is left out.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub(crate) fn shared(store: &dyn Store, message: Arc<Message>, pins: &[Pin]) -> Result<Self, StoreError> {
+        let parts = shared_parts(store, &message, pins, 1)?;
+        Ok(Self::new(message, MessageView { alone: true, ..parts }))
+    }
+
+    pub(crate) fn message(&self) -> &Arc<Message> {
+        &self.message
+    }
+
+    /// Returns the stamp of its pin, if it is pinned.
+    pub(crate) fn pinned(&self) -> Option<&Stamp> {
+        self.parts.pinned.as_ref()
+    }
+
+    /// Returns whether a reader who sees the conversation from `first_seq` on sees what this message answers.
+    pub(crate) fn shows_quote_from(&self, first_seq: u64) -> bool {
+        self.message.terms.reply.is_none_or(|reply| reply.seq >= first_seq)
+    }
+
+    /// Encodes it for clients of a level; none when they do not see such a message at all.
+    pub(crate) fn encode(&self, level: ClientLevel) -> Option<RawJson> {
+        encode_view(&self.message, &self.parts, level).map(RawJson)
+    }
+
+    /// The same for readers who see what it answers, or not.
+    pub(crate) fn encode_with_quote(&self, with_quote: bool, level: ClientLevel) -> Option<RawJson> {
+        if with_quote || self.message.terms.reply.is_none() {
+            return self.encode(level);
+        }
+        let parts = without_quote(&self.parts);
+        encode_view(&self.message, &parts, level).map(RawJson)
+    }
+
+    /// The same with a page of the children that a combined message holds, each JSON.
+    pub(crate) fn encode_with_children(&self, children: &[String], level: ClientLevel) -> Option<RawJson> {
+        self.encode(level).map(|message| with_children(&message, children))
     }
 }
 
-fn view(store: &dyn Store, me: &UserId, message: &Message, first_seq: u64) -> Result<MessageView, StoreError> {
+/// What is left of a view when the quoted message is not for its reader.
+pub(super) fn without_quote(parts: &MessageView) -> MessageView {
+    MessageView { quoted: None, quote_lost: true, ..parts.clone() }
+}
+
+/// Reads what all see alike who see the conversation from `first_seq` on.
+pub(super) fn shared_parts(store: &dyn Store, message: &Message, pins: &[Pin], first_seq: u64) -> Result<MessageView, StoreError> {
     let conversation = &message.conversation;
-    let mut view = MessageView::default();
+    let mut parts = MessageView::default();
     if let Some(reply) = &message.terms.reply {
-        view.quoted = if reply.seq >= first_seq { store.message(conversation, reply.seq)? } else { None };
-        view.quote_lost = view.quoted.is_none();
+        parts.quoted = if reply.seq >= first_seq { store.message(conversation, reply.seq)? } else { None };
+        parts.quote_lost = parts.quoted.is_none();
     }
     if message.fate.replied {
-        view.replied_count = store.replies(conversation, message.seq)?.len() as u64;
+        parts.replied_count = store.replies(conversation, message.seq)?.len() as u64;
     }
-    if message.fate.reacted {
-        let notes = store.notes(conversation, message.seq)?;
-        view.reactions = reactions(&reaction_users(notes.into_iter().map(|(note, _)| note)), me);
-    }
-    if message.terms.receipt {
-        view.receipt_status = Some(receipt_status(store, me, message)?);
-    }
-    Ok(view)
+    parts.pinned = pins.iter().find(|pin| pin.seq == message.seq).map(|pin| pin.stamp.clone());
+    Ok(parts)
 }
 
-/// Who reacted how, by the name of the reaction.
+/// Returns whether a message looks alike to everyone, as long as nobody does anything to it.
+pub(crate) fn is_plain(message: &Message) -> bool {
+    !message.terms.receipt && message.terms.reply.is_none() && message.fate.is_none()
+}
+
+/// Returns who reacted how, by the name of the reaction.
 pub(crate) fn reaction_users(notes: impl Iterator<Item = Note>) -> BTreeMap<String, Vec<UserId>> {
     let mut users: BTreeMap<String, Vec<UserId>> = BTreeMap::new();
     for note in notes {
@@ -69,82 +104,20 @@ pub(crate) fn reaction_users(notes: impl Iterator<Item = Note>) -> BTreeMap<Stri
     users
 }
 
-/// `MessageReaction` objects without what the message says itself.
-pub(crate) fn reactions(users: &BTreeMap<String, Vec<UserId>>, me: &UserId) -> Vec<Value> {
-    users.iter().map(|(reaction, users)| reaction_wire(reaction, users, users.contains(me))).collect()
+/// Returns the reactions as `reader` sees them.
+pub(super) fn reactions(users: &BTreeMap<String, Vec<UserId>>, reader: &UserId) -> Vec<Reaction> {
+    users.iter().map(|(reaction, users)| Reaction::new(reaction, users, reader)).collect()
 }
 
-/// One reaction. Source: spec 2.9, `MessageReaction`.
-pub(crate) fn reaction_wire(reaction: &str, users: &[UserId], is_self_included: bool) -> Value {
-    let shown: Vec<Value> = users.iter().take(REACTION_USERS_SHOWN).map(|user| json!({"userID": user})).collect();
-    json!({
-        "reactionType": reaction, "isSelfIncluded": is_self_included, "totalCount": users.len(), "sumCount": users.len(), "userList": shown,
-    })
+/// Returns the pins of a conversation; a room has none.
+///
+/// # Errors
+/// Whatever the store says.
+pub(crate) fn pins_of(store: &dyn Store, conversation: &Conversation) -> Result<Vec<Pin>, StoreError> {
+    if matches!(conversation, Conversation::Room(..)) { Ok(Vec::new()) } else { store.pins(conversation) }
 }
 
-/// The same as an object of its own, as `me` names the conversation.
-pub(crate) fn reaction_alone(message: &Message, reaction: &str, users: &[UserId], me: &UserId) -> Value {
-    let mut wire = reaction_wire(reaction, users, users.contains(me));
-    let (kind, id) = named(me, &message.conversation);
-    wire["conversationID"] = id.into();
-    wire["conversationType"] = kind.into();
-    wire["messageID"] = message.id.to_string().into();
-    wire
-}
-
-/// Who has read a message, besides its sender.
-pub(crate) struct Readers {
-    pub(crate) read: Vec<UserId>,
-    pub(crate) unread: Vec<UserId>,
-    /// When the last of them did, Unix milliseconds; 0: nobody did.
-    pub(crate) last_ms: u64,
-}
-
-impl Readers {
-    pub(crate) fn status(&self) -> u8 {
-        if self.unread.is_empty() && !self.read.is_empty() { DONE } else { PROCESSING }
-    }
-}
-
-/// Those a message was for and who confirmed it. In a group: the members of now that were members then.
-pub(crate) fn readers(store: &dyn Store, message: &Message) -> Result<Readers, StoreError> {
-    let notes = store.notes(&message.conversation, message.seq)?;
-    let last_ms = notes.iter().filter(|(note, _)| matches!(note, Note::Receipt(_))).map(|(_, record)| record.at_ms).max().unwrap_or(0);
-    let confirmed: Vec<UserId> =
-        notes.into_iter().filter_map(|(note, _)| if let Note::Receipt(user) = note { Some(user) } else { None }).collect();
-    let (mut read, mut unread) = (Vec::new(), Vec::new());
-    for user in audience(store, message)? {
-        let has =
-            confirmed.contains(&user) || matches!(message.conversation, Conversation::Peer(..)) && has_read_up_to(store, &user, message)?;
-        if has { read.push(user) } else { unread.push(user) }
-    }
-    Ok(Readers { read, unread, last_ms })
-}
-
-fn audience(store: &dyn Store, message: &Message) -> Result<Vec<UserId>, StoreError> {
-    Ok(match &message.conversation {
-        Conversation::Peer(one, other) => vec![if *one == message.sender { other.clone() } else { one.clone() }],
-        Conversation::Group(group) => members_of_then(store, group, message)?,
-        Conversation::Room(..) => Vec::new(),
-    })
-}
-
-fn members_of_then(store: &dyn Store, group: &GroupId, message: &Message) -> Result<Vec<UserId>, StoreError> {
-    let members = store.group_members(group)?.into_iter();
-    let then = members.filter(|member| member.first_seq <= message.seq && member.user != message.sender);
-    Ok(then.map(|member| member.user).collect())
-}
-
-fn has_read_up_to(store: &dyn Store, user: &UserId, message: &Message) -> Result<bool, StoreError> {
-    Ok(store.entry(user, &message.conversation)?.receipt_seq >= message.seq)
-}
-
-/// To its sender: whether all have read it. To others: whether they said that they have.
-fn receipt_status(store: &dyn Store, me: &UserId, message: &Message) -> Result<u8, StoreError> {
-    if message.sender == *me {
-        return Ok(readers(store, message)?.status());
-    }
-    let notes = store.notes(&message.conversation, message.seq)?;
-    let confirmed = notes.iter().any(|(note, _)| matches!(note, Note::Receipt(user) if user == me));
-    Ok(if confirmed || has_read_up_to(store, me, message)? { DONE } else { PROCESSING })
+/// Returns whether a message is a combined one, which holds others.
+pub(crate) fn is_combined(message: &Message) -> bool {
+    matches!(message.body, Body::Combine(_))
 }

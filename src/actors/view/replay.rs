@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 
-use crate::actors::user::list::load::{Visibility, visibility};
+use super::live::LiveMessage;
+use super::visibility::Visibility;
 use crate::model::{Conversation, Message, RoomId, UserId};
-use crate::protocol::{ClientLevel, Encoded, Info, message_event};
+use crate::protocol::{ClientLevel, Envelope, Info, message_event};
 use crate::store::{Since, SinceRead, Store, StoreError};
 
 /// Messages in one event frame, and bytes of it before it is closed.
@@ -32,36 +33,46 @@ pub(crate) struct Wanted {
     pub(crate) bytes_max: usize,
 }
 
-/// A message that was missed, encoded once: for its weight and for its frame.
+/// A message that was missed, as it would have been heard live.
 pub(crate) struct Missed {
     commit: u64,
-    message: Arc<Message>,
-    encoded: Encoded,
+    live: LiveMessage,
+    /// The first message its reader sees of the conversation.
+    first_seq: u64,
 }
 
 impl Missed {
+    fn text(&self, level: ClientLevel) -> Option<&ByteString> {
+        self.live.encoded(self.first_seq, level)
+    }
+
     /// At least what it takes in a frame.
     fn weight(&self, level: ClientLevel) -> usize {
-        self.encoded.of(level).map_or(0, |text| text.len())
+        self.text(level).map_or(0, |text| text.len())
     }
 }
 
 /// Reads what was missed, in the order of commits; `None` when it is too much.
+///
+/// # Errors
+/// Whatever the store says.
 pub(crate) fn read(store: &dyn Store, wanted: &Wanted) -> Result<Option<Vec<Missed>>, StoreError> {
     let mut missed: Vec<Missed> = Vec::new();
     let mut bytes = 0;
     for (conversation, first_seq) in conversations(store, wanted)? {
         let count_max = wanted.messages_max - missed.len();
-        let Visibility { first_seq, deletes } = visibility(store, &wanted.user, &conversation, first_seq)?;
-        let viewer = deletes.then(|| wanted.user.clone());
+        let visibility = Visibility::of(store, &wanted.user, &conversation, first_seq)?;
+        let first_seq = visibility.first_seq;
+        let viewer = visibility.viewer(&wanted.user);
         let since = Since { commit: wanted.after, first_seq, count_max, bytes_max: wanted.bytes_max - bytes, viewer };
         let SinceRead { messages, cut } = store.since(&conversation, since)?;
         let wished = messages.into_iter().filter(|(commit, message)| *commit <= wanted.up_to && message.timestamp_ms >= wanted.since_ms);
-        let wished: Vec<Missed> = wished.map(|(commit, message)| Missed { commit, encoded: Encoded::new(&message), message }).collect();
-        if cut && wished.first().is_none_or(|one| one.message.timestamp_ms >= wanted.since_ms) {
+        let wished: Vec<Missed> =
+            wished.map(|(commit, message)| missed_message(store, commit, message, first_seq)).collect::<Result<_, _>>()?;
+        if cut && wished.first().is_none_or(|one| one.live.message.timestamp_ms >= wanted.since_ms) {
             return Ok(None);
         }
-        bytes += wished.iter().map(|one| one.weight(ClientLevel::Since2_15)).sum::<usize>();
+        bytes += wished.iter().map(|one| one.weight(ClientLevel::NEWEST)).sum::<usize>();
         if bytes > wanted.bytes_max {
             return Ok(None);
         }
@@ -69,6 +80,14 @@ pub(crate) fn read(store: &dyn Store, wanted: &Wanted) -> Result<Option<Vec<Miss
     }
     missed.sort_unstable_by_key(|one| one.commit);
     Ok(Some(missed))
+}
+
+fn missed_message(store: &dyn Store, commit: u64, message: Arc<Message>, first_seq: u64) -> Result<Missed, StoreError> {
+    let quoted = match &message.terms.reply {
+        Some(reply) => store.message(&message.conversation, reply.seq)?,
+        None => None,
+    };
+    Ok(Missed { commit, live: LiveMessage::answering(message, quoted), first_seq })
 }
 
 /// The user's conversations, each with the first seq this user may read.
@@ -101,9 +120,8 @@ pub(crate) fn frames(missed: &[Missed], level: ClientLevel, up_to: u64) -> Vec<B
             });
             let to = from + fitting.count();
             let cursor = if last_run && to == run.len() { up_to } else { run[to - 1].commit };
-            let texts = run[from..to].iter().filter_map(|one| one.encoded.of(level));
-            let (event, sender) = event_of(&run[0].message);
-            frames.extend(message_event(event, sender, texts, Info { cursor: Some(cursor), offline: true }));
+            let texts = run[from..to].iter().filter_map(|one| one.text(level));
+            frames.extend(message_event(Envelope::of(&run[0].live.message), texts, Info { cursor: Some(cursor), offline: true }));
             from = to;
         }
     }
@@ -111,14 +129,5 @@ pub(crate) fn frames(missed: &[Missed], level: ClientLevel, up_to: u64) -> Vec<B
 }
 
 fn same_event(one: &Missed, next: &Missed) -> bool {
-    one.message.conversation == next.message.conversation && event_of(&one.message) == event_of(&next.message)
-}
-
-/// The event a message comes by, and the conversation as its receiver names it.
-fn event_of(message: &Message) -> (&'static str, &str) {
-    match &message.conversation {
-        Conversation::Peer(..) => ("receivePeerMessage", message.sender.as_str()),
-        Conversation::Room(room, _) => ("receiveRoomMessage", room.as_str()),
-        Conversation::Group(group) => ("receiveGroupMessage", group.as_str()),
-    }
+    one.live.message.conversation == next.live.message.conversation && Envelope::of(&one.live.message) == Envelope::of(&next.live.message)
 }

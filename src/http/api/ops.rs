@@ -19,7 +19,7 @@ use crate::http::console::ConsoleCaller;
 use crate::http::problem::problem;
 use crate::metrics::class_label;
 use crate::model::{Conversation, Message, Refusal};
-use crate::protocol::{ClientLevel, MessageView, encode_view};
+use crate::protocol::encode_for_host;
 
 /// The figures of a moment. Counters run from the start of the broker.
 #[derive(ToSchema)]
@@ -199,8 +199,7 @@ impl EventsQuery {
     /// The event as JSON, if it is asked for.
     fn told(&self, event: &Event) -> Option<Value> {
         let of_message = |name: &str, message: &Message| {
-            let view = MessageView { alone: true, ..MessageView::default() };
-            let wire = encode_view(message, &view, ClientLevel::Since2_15).filter(|_| self.wants(message))?;
+            let wire = encode_for_host(message).filter(|_| self.wants(message))?;
             Some(json!({"event": name, "message": serde_json::from_str::<Value>(&wire).ok()?}))
         };
         let said = match event {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::model::{Body, Child, Combine, Conversation, Invalid};
+use crate::protocol::RawJson;
 
 /// Which combined message: where it is kept, and the way from there through nested ones. To clients an opaque text;
 /// whoever may read the conversation may read it.
@@ -54,6 +55,13 @@ pub(crate) fn child_at(mut children: Vec<Child>, path: &[usize]) -> Option<Vec<C
         }
     }
     Some(children)
+}
+
+/// Puts a page of children, each JSON, into the combined message that holds them.
+pub(crate) fn with_children(message: &RawJson, children: &[String]) -> RawJson {
+    // The message is an object: its closing brace makes way for the list.
+    let open = message.0.strip_suffix('}').unwrap_or_default();
+    RawJson(format!("{open},\"messageList\":[{}]}}", children.join(",")).into())
 }
 
 /// One child. What a nested combine holds is asked for by its own `combineID`.

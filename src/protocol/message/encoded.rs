@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use bytestring::ByteString;
 
 use super::{MessageView, encode_view};
-use crate::model::Message;
+use crate::model::{Conversation, Message};
 use crate::protocol::ClientLevel;
 
 /// A message encoded for every level that differs.
@@ -62,18 +62,32 @@ pub(crate) struct Info {
     pub(crate) offline: bool,
 }
 
+/// The event that messages of one conversation come by, and the conversation as their receivers name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Envelope<'a> {
+    event: &'static str,
+    from: &'a str,
+}
+
+impl<'a> Envelope<'a> {
+    /// The envelope of one message, and of every other that its sender, room or group is the source of.
+    pub(crate) fn of(message: &'a Message) -> Self {
+        let (event, from) = match &message.conversation {
+            Conversation::Peer(..) => ("receivePeerMessage", message.sender.as_str()),
+            Conversation::Room(room, _) => ("receiveRoomMessage", room.as_str()),
+            Conversation::Group(group) => ("receiveGroupMessage", group.as_str()),
+        };
+        Self { event, from }
+    }
+}
+
 /// One event frame for several messages of one conversation, oldest first.
-pub(crate) fn message_event<'a>(
-    event: &str,
-    from_conversation_id: &str,
-    messages: impl Iterator<Item = &'a ByteString>,
-    info: Info,
-) -> Option<ByteString> {
+pub(crate) fn message_event<'a>(envelope: Envelope<'_>, messages: impl Iterator<Item = &'a ByteString>, info: Info) -> Option<ByteString> {
     let mut messages = messages.peekable();
     messages.peek()?;
     let mut frame = String::with_capacity(512);
     frame.push_str("{\"event\":\"");
-    frame.push_str(event);
+    frame.push_str(envelope.event);
     frame.push_str("\",\"data\":{\"messageList\":[");
     for (n, message) in messages.enumerate() {
         if n > 0 {
@@ -83,7 +97,7 @@ pub(crate) fn message_event<'a>(
     }
     frame.push_str("],\"fromConversationID\":");
     // Ids consist of characters that JSON leaves alone, but for these two.
-    frame.push_str(&serde_json::to_string(from_conversation_id).expect("a string always serializes"));
+    frame.push_str(&serde_json::to_string(envelope.from).expect("a string always serializes"));
     write!(frame, ",\"info\":{{\"isOfflineMessage\":{}}}", info.offline).expect("writing to a String cannot fail");
     if let Some(commit) = info.cursor {
         write!(frame, ",\"cursor\":\"{commit}\"").expect("writing to a String cannot fail");
@@ -122,12 +136,13 @@ mod tests {
     fn an_event_holds_its_messages_in_order_and_nothing_makes_no_event() {
         let one = encode_message(&message("1"), ClientLevel::Since2_15).unwrap();
         let two = encode_message(&message("2"), ClientLevel::Since2_15).unwrap();
-        let frame = message_event("receiveGroupMessage", "g", [&one, &two].into_iter(), Info { cursor: Some(17), offline: false }).unwrap();
+        let frame =
+            message_event(Envelope::of(&message("1")), [&one, &two].into_iter(), Info { cursor: Some(17), offline: false }).unwrap();
         let event: Value = serde_json::from_str(&frame).unwrap();
         assert_eq!(event["event"], "receiveGroupMessage");
         assert_eq!(event["data"]["messageList"][1]["message"], "2");
         assert_eq!(event["data"]["fromConversationID"], "g");
         assert_eq!(event["data"]["cursor"], "17");
-        assert_eq!(message_event("receiveGroupMessage", "g", [].into_iter(), Info::default()), None);
+        assert_eq!(message_event(Envelope::of(&message("1")), [].into_iter(), Info::default()), None);
     }
 }

@@ -20,6 +20,9 @@ pub(crate) enum ClientLevel {
 }
 
 impl ClientLevel {
+    /// What the newest clients see: every kind.
+    pub(crate) const NEWEST: Self = Self::Since2_15;
+
     /// All of them, as indices into per-level tables.
     pub(crate) const ALL: [Self; 6] = [Self::Legacy, Self::Since2_0, Self::Since2_8, Self::Since2_10, Self::Since2_14, Self::Since2_15];
 

@@ -9,6 +9,8 @@ pub(crate) mod draft;
 pub(crate) mod encoded;
 pub(crate) mod level;
 pub(crate) mod media;
+pub(crate) mod reaction;
+pub(crate) mod receipt;
 
 use std::sync::Arc;
 
@@ -20,6 +22,8 @@ use serde_json::{Value, json};
 
 use self::combined::combine_id;
 use self::media::put_media;
+use self::reaction::Reaction;
+use self::receipt::ReceiptStatus;
 use crate::model::{Body, Broadcast, Conversation, Mentions, Message, Priority, Revoked, Stamp, Tips, TipsChange, TipsUser, UserId};
 use crate::protocol::ClientLevel;
 use crate::protocol::result::muted_info;
@@ -84,10 +88,10 @@ pub(crate) struct MessageView {
     pub(crate) quote_lost: bool,
     /// How many answers are below it.
     pub(crate) replied_count: u64,
-    /// `MessageReaction` objects.
-    pub(crate) reactions: Vec<Value>,
-    /// `MessageReceiptStatus`; none: what the message itself says.
-    pub(crate) receipt_status: Option<u8>,
+    /// How users reacted to it.
+    pub(crate) reactions: Vec<Reaction>,
+    /// Who has read it; none: nobody looked, which reads as waiting.
+    pub(crate) receipt_status: Option<ReceiptStatus>,
     /// Who pinned it, and when.
     pub(crate) pinned: Option<Stamp>,
     /// The group's id is written, too: the message stands alone.
@@ -98,6 +102,11 @@ pub(crate) struct MessageView {
 #[cfg(any(test, feature = "bench"))]
 pub(crate) fn encode_message(message: &Message, level: ClientLevel) -> Option<ByteString> {
     encode_view(message, &MessageView::default(), level)
+}
+
+/// The message as the host and its backend see it, whom no user's visibility concerns.
+pub(crate) fn encode_for_host(message: &Message) -> Option<ByteString> {
+    encode_view(message, &MessageView { alone: true, ..MessageView::default() }, ClientLevel::NEWEST)
 }
 
 /// The same with what the reader sees besides.
@@ -212,10 +221,10 @@ fn put_fate(rest: &mut serde_json::Map<String, Value>, message: &Message, view: 
         rest.insert("pinnedTime".into(), pinned.at_ms.into());
     }
     if !view.reactions.is_empty() {
-        rest.insert("reactions".into(), view.reactions.clone().into());
+        rest.insert("reactions".into(), json!(view.reactions));
     }
     if message.terms.receipt {
-        rest.insert("receiptStatus".into(), view.receipt_status.unwrap_or(1).into());
+        rest.insert("receiptStatus".into(), (view.receipt_status.unwrap_or(ReceiptStatus::Processing) as u8).into());
     }
 }
 

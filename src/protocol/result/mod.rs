@@ -1,5 +1,7 @@
 //! Frames out that are not messages: replies, errors, membership events, and the objects in them.
 
+pub(crate) mod conversation;
+pub(crate) mod message;
 mod outcome;
 
 pub(crate) use outcome::{Outcome, RawJson};
@@ -25,11 +27,6 @@ struct ReplyFrame<'a, T> {
 /// `{"id":…,"result":…}`
 pub(crate) fn encode_reply(id: u64, result: &impl Serialize) -> ByteString {
     to_frame(&ReplyFrame { id, result })
-}
-
-/// The same around a result that is JSON already.
-pub(crate) fn encode_reply_raw(id: u64, result: &str) -> ByteString {
-    format!("{{\"id\":{id},\"result\":{result}}}").into()
 }
 
 #[derive(Serialize)]
@@ -67,19 +64,6 @@ struct EventFrame<'a, T> {
 /// `{"event":…,"data":…}`
 pub(crate) fn encode_event(event: &str, data: &impl Serialize) -> ByteString {
     to_frame(&EventFrame { event, data })
-}
-
-/// Says that a page was cut by size.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
-fn not_cut(cut: &bool) -> bool {
-    !*cut
-}
-
-/// The frame of a page result that may have been cut.
-#[derive(Debug, Serialize)]
-pub(crate) struct PageCut {
-    #[serde(skip_serializing_if = "not_cut")]
-    pub(crate) more: bool,
 }
 
 /// Source: spec 2.7, `UserInfo`.

@@ -4,6 +4,12 @@ use bytestring::ByteString;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::conversation::{Conversations, Marked, OneConversation, TotalUnread};
+use super::message::{
+    CombinedMessage, ConversationRef, FoundConversations, FoundMessages, Messages, OneMessage, ReactionChanged, ReactionUsers,
+    ReceiptMembers, ReceiptsInfo, ReceiptsSent, Replies,
+};
+
 /// JSON that was encoded before and is shared: it goes into other JSON as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RawJson(pub(crate) ByteString);
@@ -21,15 +27,34 @@ impl Serialize for RawJson {
 pub(crate) enum Outcome {
     /// `{}`.
     Nothing {},
-    /// Encoded where it was read.
-    Raw(RawJson),
+    OneMessage(OneMessage),
+    Messages(Messages),
+    ReceiptsSent(ReceiptsSent),
+    ReactionChanged(ReactionChanged),
+    ReactionUsers(ReactionUsers),
+    Replies(Box<Replies>),
+    ReceiptMembers(ReceiptMembers),
+    ReceiptsInfo(ReceiptsInfo),
+    CombinedMessage(CombinedMessage),
+    FoundMessages(FoundMessages),
+    FoundConversations(FoundConversations),
+    ConversationRef(ConversationRef),
+    OneConversation(OneConversation),
+    Conversations(Conversations),
+    TotalUnread(TotalUnread),
+    Marked(Marked),
     /// A result object without a type of its own.
     Value(serde_json::Value),
 }
 
-impl Outcome {
-    /// Wraps a text that is JSON.
-    pub(crate) fn raw(json: impl Into<ByteString>) -> Self {
-        Self::Raw(RawJson(json.into()))
+impl RawJson {
+    /// Encodes a value that always serializes.
+    pub(crate) fn of(value: &impl Serialize) -> Self {
+        Self(serde_json::to_string(value).expect("wire objects have string keys and finite numbers").into())
+    }
+
+    /// How many bytes it takes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytestring::ByteString;
 
+use super::Push;
 use crate::model::Priority;
 
 /// What a lossy frame costs at least against `lossy_bytes_max`, so that empty frames are bounded in number too.
@@ -120,13 +121,13 @@ impl Rings {
 
     /// Adds a frame, dropping the oldest of the lowest classes until it fits under `bytes_max`. A frame that would not
     /// fit with every lower and equal class gone is dropped alone: a sacrifice that helps nobody is not made.
-    pub(super) fn push(&mut self, class: Lossy, text: ByteString, messages: u32, bytes_max: usize) -> Dropped {
+    pub(super) fn push(&mut self, class: Lossy, text: ByteString, messages: u32, bytes_max: usize) -> (Push, Dropped) {
         let mut dropped = Dropped::default();
         let (own, cost) = (class.ring(), cost(&text));
         let higher: usize = self.bytes.iter().skip(own + 1).sum();
         if higher.saturating_add(cost) > bytes_max {
             dropped.count(own, messages);
-            return dropped;
+            return (Push::Dropped, dropped);
         }
         while self.bytes() + cost > bytes_max {
             let Some((ring, frame)) = (0..=own).find_map(|n| Some((n, self.pop_from(n)?))) else { break };
@@ -135,7 +136,7 @@ impl Rings {
         self.frames += 1;
         self.bytes[own] += cost;
         self.rings[own].push_back(Frame { text, messages });
-        dropped
+        (Push::Queued, dropped)
     }
 
     fn pop_from(&mut self, ring: usize) -> Option<Frame> {

@@ -45,7 +45,7 @@ pub(crate) struct OutboxLimits {
     pub lossy_bytes_max: usize,
 }
 
-/// Whether a reliable frame was taken.
+/// Whether a frame was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Push {
@@ -53,6 +53,8 @@ pub(crate) enum Push {
     Queued,
     /// It will not: the outbox is closed, perhaps by this very push.
     Closed,
+    /// It will not: it may be lost, and what waits already is of higher classes.
+    Dropped,
 }
 
 /// What a drain found.
@@ -241,10 +243,10 @@ impl Outbox {
     ///
     /// A frame that would not fit even with all lower and equal classes gone is dropped alone. On a closed outbox the
     /// frame is dropped and counted.
-    pub(crate) fn push_lossy(&self, class: Lossy, frame: ByteString, messages: u32) -> Dropped {
+    pub(crate) fn push_lossy(&self, class: Lossy, frame: ByteString, messages: u32) -> (Push, Dropped) {
         let mut state = self.lock();
-        let dropped = if state.closed.is_some() {
-            dropped_one(class, messages)
+        let (push, dropped) = if state.closed.is_some() {
+            (Push::Closed, dropped_one(class, messages))
         } else {
             state.arriving(&*self.clock);
             state.lossy.push(class, frame, messages, self.limits.lossy_bytes_max)
@@ -253,7 +255,7 @@ impl Outbox {
         if state.lossy.frames() > 0 {
             wake(state);
         }
-        dropped
+        (push, dropped)
     }
 
     /// Takes nothing more; what waits is still delivered, then the connection closes with `code`. The first close wins.

@@ -54,7 +54,7 @@ impl Bench {
 
     /// A lossy frame of 100 bytes, so that four fit.
     fn lossy(&self, class: Lossy, text: &str) -> Dropped {
-        self.outbox.push_lossy(class, format!("{text:100}").into(), 1)
+        self.outbox.push_lossy(class, format!("{text:100}").into(), 1).1
     }
 }
 
@@ -150,8 +150,8 @@ fn a_frame_that_cannot_fit_takes_nothing_with_it() {
     let bench = Bench::new();
     let _ = bench.lossy(LOW, "low");
     let _ = bench.lossy(HIGH, "high");
-    assert_eq!(bench.outbox.push_lossy(MEDIUM, "m".repeat(350).into(), 7), barrage(0, 7, 0), "high stands in its way");
-    assert_eq!(bench.outbox.push_lossy(Lossy::Command, "c".repeat(401).into(), 3), Dropped { command: 3, ..Dropped::default() });
+    assert_eq!(bench.outbox.push_lossy(MEDIUM, "m".repeat(350).into(), 7).1, barrage(0, 7, 0), "high stands in its way");
+    assert_eq!(bench.outbox.push_lossy(Lossy::Command, "c".repeat(401).into(), 3).1, Dropped { command: 3, ..Dropped::default() });
     assert_eq!(bench.poll(usize::MAX).1, ["high", "low"]);
 }
 

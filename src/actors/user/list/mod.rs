@@ -12,21 +12,13 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::model::{Conversation, MentionKind, Message, Target, UserId};
+use crate::model::{Conversation, MentionKind, Message, UserId};
+use crate::protocol::event::conversation::ConversationEvent;
 use crate::protocol::{EntryAnchor, EntryFilter};
 use crate::store::EntryRecord;
 
 /// Mentions remembered per conversation; older ones leave the list. Our choice: more than anyone reads.
 const MENTIONS_MAX: usize = 200;
-
-/// The vendor's numbers of what happened to an entry. Source: spec 2.8, `ConversationEvent`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EntryEvent {
-    Added = 0,
-    Updated = 1,
-    Disabled = 2,
-    Deleted = 3,
-}
 
 /// A message that names the user and is not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +99,7 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) conversation: Conversation,
-    pub(crate) event: EntryEvent,
+    pub(crate) event: ConversationEvent,
     /// The last message, where it is at hand.
     pub(crate) last: Option<Arc<Message>>,
 }
@@ -182,19 +174,19 @@ impl ConversationList {
         entry.tail_seq = message.seq;
         entry.tail_order_key = message.order_key;
         entry.count(message, me, unread_max);
-        self.change(&message.conversation, EntryEvent::Updated, Some(message.clone()));
+        self.change(&message.conversation, ConversationEvent::Updated, Some(message.clone()));
         true
     }
 
     /// The clients must hear of it.
-    pub(crate) fn changed(&mut self, conversation: &Conversation, event: EntryEvent) {
+    pub(crate) fn changed(&mut self, conversation: &Conversation, event: ConversationEvent) {
         self.change(conversation, event, None);
     }
 
-    fn change(&mut self, conversation: &Conversation, event: EntryEvent, last: Option<Arc<Message>>) {
+    fn change(&mut self, conversation: &Conversation, event: ConversationEvent, last: Option<Arc<Message>>) {
         match self.pending.iter_mut().find(|change| change.conversation == *conversation) {
             Some(before) => {
-                if event == EntryEvent::Disabled {
+                if event == ConversationEvent::Disabled {
                     before.event = event;
                 }
                 before.last = last;
@@ -214,8 +206,8 @@ impl ConversationList {
             let Some(entry) = self.entries.get_mut(conversation) else { return false };
             let is_listed = entry.is_listed();
             let was_told = std::mem::replace(&mut entry.known_to_clients, is_listed);
-            if *event == EntryEvent::Updated && !was_told {
-                *event = EntryEvent::Added;
+            if *event == ConversationEvent::Updated && !was_told {
+                *event = ConversationEvent::Added;
             }
             is_listed
         });
@@ -231,7 +223,7 @@ impl ConversationList {
         listed.sort_by(|(one, a), (other, b)| place(a).cmp(&place(b)).then_with(|| name(one).cmp(&name(other))));
         let from = after.map_or(0, |anchor| {
             let by_name = anchor.target.as_ref().and_then(|target| {
-                let wanted = conversation_of(me, target)?;
+                let wanted = Conversation::of(me, target)?;
                 listed.iter().position(|(conversation, _)| **conversation == wanted).map(|n| n + 1)
             });
             by_name.unwrap_or_else(|| {
@@ -261,28 +253,10 @@ fn name(conversation: &Conversation) -> (u8, &str, &str) {
     }
 }
 
-/// The conversation a user means; rooms are in no list.
-pub(crate) fn conversation_of(me: &UserId, target: &Target) -> Option<Conversation> {
-    match target {
-        Target::Peer(other) => Some(Conversation::peer(me, other)),
-        Target::Group(group) => Some(Conversation::Group(group.clone())),
-        Target::Room(_) => None,
-    }
-}
-
-/// How a user names a conversation: `conversationType` and `conversationID`.
-pub(crate) fn named<'a>(me: &UserId, conversation: &'a Conversation) -> (u8, &'a str) {
-    match conversation {
-        Conversation::Peer(one, other) => (0, if one == me { other.as_str() } else { one.as_str() }),
-        Conversation::Room(room, _) => (1, room.as_str()),
-        Conversation::Group(group) => (2, group.as_str()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Body, Fate, GroupId, Mentions, Priority, Terms};
+    use crate::model::{Body, Fate, GroupId, Mentions, Priority, Target, Terms};
 
     fn me() -> UserId {
         UserId::trusted("me")
@@ -326,7 +300,7 @@ mod tests {
     }
 
     /// What the clients did not know.
-    fn pending(list: &mut ConversationList) -> Vec<(Conversation, EntryEvent)> {
+    fn pending(list: &mut ConversationList) -> Vec<(Conversation, ConversationEvent)> {
         list.take_pending().into_iter().map(|change| (change.conversation, change.event)).collect()
     }
 
@@ -345,8 +319,8 @@ mod tests {
         list.get_mut(&group(1)).unwrap().record.muted = true;
         assert_eq!((list.get(&group(1)).unwrap().unread, list.total()), (1, 1));
         let mut taken = pending(&mut list);
-        taken.sort_by_key(|(conversation, _)| named(&me(), conversation).1.to_owned());
-        assert_eq!(taken, [(group(0), EntryEvent::Updated), (group(1), EntryEvent::Updated)]);
+        taken.sort_by_key(|(conversation, _)| conversation.named_by(&me()).1.to_owned());
+        assert_eq!(taken, [(group(0), ConversationEvent::Updated), (group(1), ConversationEvent::Updated)]);
         assert!((4..200).all(|seq| list.note(&message(0, seq, "bob", &[]), &me(), 99)));
         assert_eq!(list.get(&group(0)).unwrap().unread, 99, "counts go no higher");
     }
@@ -368,7 +342,7 @@ mod tests {
         let entry = list.get(&group(0)).unwrap();
         assert!(entry.is_listed());
         assert_eq!((entry.unread, entry.mentions.len()), (1, 0));
-        assert_eq!(pending(&mut list), [(group(0), EntryEvent::Added)]);
+        assert_eq!(pending(&mut list), [(group(0), ConversationEvent::Added)]);
     }
 
     #[test]
@@ -383,7 +357,7 @@ mod tests {
                 let page: Vec<Conversation> =
                     list.page(size, after.as_ref(), &me(), &EntryFilter::default()).into_iter().cloned().collect();
                 let Some(last) = page.last() else { break };
-                let target = Some(Target::Group(GroupId::trusted(named(&me(), last).1)));
+                let target = Some(Target::Group(GroupId::trusted(last.named_by(&me()).1)));
                 after = Some(EntryAnchor { target, pinned: false, order_key: None });
                 pages.extend(page);
             }

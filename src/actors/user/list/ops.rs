@@ -3,37 +3,40 @@
 //! Each change is a record in the store before anyone is told; until then the actor takes no other message. The
 //! user's other devices hear of it by the same events.
 
-use crate::actors::connection::ConnectionId;
 use actix::prelude::*;
-use serde_json::json;
 
 use super::load::load_entry;
 use super::sync::{RenderedEntry, show};
-use super::{ConversationList, EntryEvent, conversation_of, named};
-use crate::actors::conversation::publish::order_key_at;
+use super::{ConversationList, Entry};
+use crate::actors::connection::ConnectionId;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::actors::user::User;
-use crate::actors::view::find;
-use crate::actors::view::message::ViewBuilder;
-use crate::model::{Body, Conversation, Invalid, Refusal, Target};
-use crate::protocol::{ClientLevel, ListRequest, MessageHandle, MessageView, encode_event, encode_view};
-use crate::store::{EntryRecord, RowWrite};
+use crate::actors::view::reader::Reader;
+use crate::model::{Body, Conversation, Invalid, Refusal, Target, UserId, order_key};
+use crate::protocol::event::conversation::{ConversationChanged, ConversationEvent, ConversationsAllDeleted};
+use crate::protocol::event::encode;
+use crate::protocol::event::message::{ConversationMessageReceiptChanged, MessageDeleted};
+use crate::protocol::message::receipt::ReceiptInfo;
+use crate::protocol::result::conversation::{Conversations, Marked, OneConversation, TotalUnread};
+use crate::protocol::result::message::ConversationRef;
+use crate::protocol::{ClientLevel, ListRequest, MessageHandle, Outcome};
+use crate::store::{EntryRecord, RowWrite, Store};
 
-/// An operation on the list; the answer is JSON.
+/// An operation on the list.
 pub(crate) struct OnList {
-    pub(crate) work: ListRequest,
+    pub(crate) request: ListRequest,
     pub(crate) level: ClientLevel,
     /// The session that asks.
     pub(crate) connection_id: ConnectionId,
-    pub(crate) reply: Reply<String>,
+    pub(crate) reply: Reply<Outcome>,
 }
 
 /// Who asks, and how it reads.
 struct Caller {
     level: ClientLevel,
     connection_id: ConnectionId,
-    reply: Reply<String>,
+    reply: Reply<Outcome>,
 }
 
 impl ListRequest {
@@ -57,14 +60,14 @@ impl Handler<Leased<OnList>> for User {
 
     fn handle(&mut self, leased: Leased<OnList>, ctx: &mut Context<Self>) {
         self.asked = true;
-        let OnList { work, level, connection_id, reply } = leased.open();
+        let OnList { request: work, level, connection_id, reply } = leased.open();
         let caller = Caller { level, connection_id, reply };
         if self.sessions.is_empty() {
             // Nobody tells an offline user anything: read anew each time the host asks.
             self.list = None;
         }
         self.with_latest(ctx, move |user, ctx| {
-            let Some(conversation) = work.target().map(|target| conversation_of(&user.id, target)) else {
+            let Some(conversation) = work.target().map(|target| Conversation::of(&user.id, target)) else {
                 return user.carry_out(work, None, caller, ctx);
             };
             match conversation {
@@ -110,7 +113,7 @@ impl User {
                     self.answer_list(entries, caller, ctx);
                 }
                 ListRequest::Total { filter } => {
-                    answer(caller.reply, Ok(json!({"unreadMessageCount": list.total_of(&filter)}).to_string()));
+                    answer(caller.reply, Ok(Outcome::TotalUnread(TotalUnread { unread_message_count: list.total_of(&filter) })));
                 }
                 ListRequest::Mark { mark, set, targets } => self.mark(mark, set, &targets, caller, ctx),
                 ListRequest::HideAll => self.hide_all(caller, ctx),
@@ -118,9 +121,8 @@ impl User {
                 _ => self.clear_all(caller, ctx),
             };
         };
-        let (kind, id) = named(&self.id, &conversation);
-        let missing = Refusal::ConversationMissing(id.to_owned());
-        let done = json!({"conversationID": id, "conversationType": kind}).to_string();
+        let missing = Refusal::ConversationMissing(conversation.named_by(&self.id).1.to_owned());
+        let done = ConversationRef::named_by(&self.id, &conversation);
         let known = list.get(&conversation).cloned();
         // A conversation that is off the list, or has no message yet, can be muted and cleared all the same.
         let off_list_too = matches!(work, ListRequest::Mute { .. } | ListRequest::Clear { .. } | ListRequest::Delete { .. });
@@ -137,7 +139,7 @@ impl User {
                     return answer(caller.reply, Err(Refusal::TooManyPinned { pinned_max }));
                 }
                 record.pinned_ms = if pinned { now_ms.max(1) } else { 0 };
-                record.order_key_min = order_key_at(now_ms).max(entry.order_key() + 1);
+                record.order_key_min = order_key::at(now_ms).max(entry.order_key() + 1);
                 self.change(conversation, record, done, caller, ctx, |_, _| {});
             }
             ListRequest::Mute { muted, .. } => {
@@ -151,7 +153,7 @@ impl User {
             ListRequest::Clear { .. } => {
                 record.cleared_seq = entry.tail_seq;
                 record.read_seq = entry.tail_seq;
-                self.tell_deleted(&conversation, 1, caller.connection_id);
+                self.tell_all_deleted(&conversation, caller.connection_id);
                 self.change(conversation, record, done, caller, ctx, read);
             }
             ListRequest::Hide { .. } => {
@@ -164,11 +166,11 @@ impl User {
                         take_off(list, &shown.conversation);
                     }
                     user.tell_sessions(&[connection_id], |level| {
-                        let info = format!("{{\"event\":{},\"conversation\":{}}}", EntryEvent::Deleted as u8, shown.wire(&me, level));
-                        vec![format!("{{\"event\":\"conversationChanged\",\"data\":{{\"infoList\":[{info}]}}}}").into()]
+                        let info_list = vec![shown.change(ConversationEvent::Deleted, &me, level)];
+                        vec![encode(&ConversationChanged { info_list })]
                     });
                     user.schedule_flush(ctx);
-                    answer(caller.reply, Ok(done));
+                    answer(caller.reply, Ok(Outcome::ConversationRef(done)));
                 });
             }
             ListRequest::ReceiptUpToNow { .. } => {
@@ -195,7 +197,7 @@ impl User {
         &mut self,
         conversation: Conversation,
         record: EntryRecord,
-        done: String,
+        done: ConversationRef,
         caller: Caller,
         ctx: &mut Context<Self>,
         also: impl FnOnce(&mut ConversationList, &Conversation) + 'static,
@@ -203,10 +205,10 @@ impl User {
         self.commit_records(vec![(conversation.clone(), record)], caller, ctx, move |user, caller, ctx| {
             if let Some(list) = &mut user.list {
                 also(list, &conversation);
-                list.changed(&conversation, EntryEvent::Updated);
+                list.changed(&conversation, ConversationEvent::Updated);
             }
             user.schedule_flush(ctx);
-            answer(caller.reply, Ok(done));
+            answer(caller.reply, Ok(Outcome::ConversationRef(done)));
         });
     }
 
@@ -235,7 +237,7 @@ impl User {
     }
 
     /// The records of every conversation that `wanted` picks, changed.
-    fn records(&self, wanted: impl Fn(&super::Entry) -> bool, change: impl Fn(&mut EntryRecord, u64)) -> Vec<(Conversation, EntryRecord)> {
+    fn records(&self, wanted: impl Fn(&Entry) -> bool, change: impl Fn(&mut EntryRecord, u64)) -> Vec<(Conversation, EntryRecord)> {
         let entries = self.list.iter().flat_map(ConversationList::conversations).filter(|(_, entry)| wanted(entry));
         let changed = entries.map(|(conversation, entry)| {
             let mut record = entry.record.clone();
@@ -252,7 +254,7 @@ impl User {
         let mut free = limits.marked_conversations_max.saturating_sub(list.marked_count(mark));
         let (mut records, mut failed) = (Vec::new(), Vec::new());
         for target in targets {
-            let conversation = conversation_of(&self.id, target);
+            let conversation = Conversation::of(&self.id, target);
             let entry = conversation.as_ref().and_then(|conversation| list.get(conversation)).filter(|entry| entry.is_listed());
             let (Some(conversation), Some(entry)) = (conversation, entry) else {
                 failed.push(target);
@@ -275,13 +277,11 @@ impl User {
                 records.push((conversation, record));
             }
         }
-        let failed: Vec<_> =
-            failed.iter().map(|target| json!({"conversationID": target.id(), "conversationType": target.kind().number()})).collect();
-        let done = json!({"failedConversationInfos": failed}).to_string();
+        let done = Outcome::Marked(Marked { failed_conversation_infos: failed.into_iter().map(ConversationRef::from).collect() });
         let changed: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
         self.commit_records(records, caller, ctx, move |user, caller, ctx| {
             if let Some(list) = &mut user.list {
-                changed.iter().for_each(|conversation| list.changed(conversation, EntryEvent::Updated));
+                changed.iter().for_each(|conversation| list.changed(conversation, ConversationEvent::Updated));
             }
             user.schedule_flush(ctx);
             answer(caller.reply, Ok(done));
@@ -289,7 +289,7 @@ impl User {
     }
 
     fn hide_all(&mut self, caller: Caller, ctx: &mut Context<Self>) {
-        let records = self.records(super::Entry::is_listed, |record, tail| {
+        let records = self.records(Entry::is_listed, |record, tail| {
             record.hidden_seq = tail;
             record.read_seq = tail;
         });
@@ -298,10 +298,10 @@ impl User {
             if let Some(list) = &mut user.list {
                 gone.iter().for_each(|conversation| take_off(list, conversation));
             }
-            let frame = encode_event("conversationsAllDeleted", &json!({"count": gone.len()}));
+            let frame = encode(&ConversationsAllDeleted { count: gone.len() });
             user.tell_sessions(&[caller.connection_id], |_| vec![frame.clone()]);
             user.schedule_flush(ctx);
-            answer(caller.reply, Ok("{}".into()));
+            answer(caller.reply, Ok(Outcome::Nothing {}));
         });
     }
 
@@ -311,7 +311,7 @@ impl User {
         self.commit_records(records, caller, ctx, move |user, caller, ctx| {
             user.note_read(&cleared);
             user.schedule_flush(ctx);
-            answer(caller.reply, Ok("{}".into()));
+            answer(caller.reply, Ok(Outcome::Nothing {}));
         });
     }
 
@@ -320,7 +320,7 @@ impl User {
         let Some(list) = &mut self.list else { return };
         for conversation in conversations {
             read(list, conversation);
-            list.changed(conversation, EntryEvent::Updated);
+            list.changed(conversation, ConversationEvent::Updated);
         }
     }
 
@@ -335,46 +335,39 @@ impl User {
         let cleared: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
         self.commit_records(records, caller, ctx, move |user, caller, ctx| {
             user.note_read(&cleared);
-            let data = json!({
-                "conversationID": "", "conversationType": -1, "isDeleteConversationAllMessage": false, "messageDeleteType": 2,
-                "messageList": [],
-            });
-            let frame = encode_event("messageDeleted", &data);
+            let frame = encode(&MessageDeleted::everything());
             user.tell_sessions(&[caller.connection_id], |_| vec![frame.clone()]);
             user.schedule_flush(ctx);
-            answer(caller.reply, Ok("{}".into()));
+            answer(caller.reply, Ok(Outcome::Nothing {}));
         });
     }
 
-    fn tell_deleted(&self, conversation: &Conversation, delete_type: u8, but: ConnectionId) {
-        let (kind, id) = named(&self.id, conversation);
-        let data = json!({
-            "conversationID": id, "conversationType": kind, "isDeleteConversationAllMessage": delete_type == 1,
-            "messageDeleteType": delete_type, "messageList": [],
-        });
-        let frame = encode_event("messageDeleted", &data);
+    fn tell_all_deleted(&self, conversation: &Conversation, but: ConnectionId) {
+        let frame = encode(&MessageDeleted::all_of(&self.id, conversation));
         self.tell_sessions(&[but], |_| vec![frame.clone()]);
     }
 
-    /// Source: spec 3.8, `sendConversationMessageReceiptRead`.
-    fn confirm_all(&mut self, conversation: Conversation, record: EntryRecord, done: String, caller: Caller, ctx: &mut Context<Self>) {
+    /// Notes that everything up to now was read, and tells both sides.
+    fn confirm_all(
+        &mut self,
+        conversation: Conversation,
+        record: EntryRecord,
+        done: ConversationRef,
+        caller: Caller,
+        ctx: &mut Context<Self>,
+    ) {
         self.commit_records(vec![(conversation.clone(), record)], caller, ctx, move |user, caller, _| {
-            let info = |other: &str, own: bool| {
-                json!({"infos": [{
-                    "conversationID": other, "conversationType": 0, "messageID": "", "status": 2, "readMemberCount": 0,
-                    "unreadMemberCount": 0, "isSelfOperated": own, "readTime": user.context.clock.wall_ms(),
-                }]})
-            };
             if let Conversation::Peer(one, other) = &conversation {
                 let other = if *one == user.id { other } else { one };
-                let frame = encode_event("conversationMessageReceiptChanged", &info(user.id.as_str(), false));
-                for connection in user.context.presence.connections(other).iter().flat_map(|connections| connections.iter()) {
-                    let _queued_or_closed = connection.outbox.push(frame.clone());
-                }
-                let own = encode_event("conversationMessageReceiptChanged", &info(other.as_str(), true));
+                let now_ms = user.context.clock.wall_ms();
+                let read = |by: &UserId, own: bool| {
+                    encode(&ConversationMessageReceiptChanged { infos: vec![ReceiptInfo::whole(by, &conversation, own, now_ms)] })
+                };
+                user.context.push_to(other, None, &read(other, false));
+                let own = read(&user.id, true);
                 user.tell_sessions(&[caller.connection_id], |_| vec![own.clone()]);
             }
-            answer(caller.reply, Ok(done));
+            answer(caller.reply, Ok(Outcome::ConversationRef(done)));
         });
     }
 
@@ -385,32 +378,31 @@ impl User {
         record: EntryRecord,
         handles: Vec<MessageHandle>,
         first_seq: u64,
-        done: String,
+        done: ConversationRef,
         caller: Caller,
         ctx: &mut Context<Self>,
     ) {
         let (archive, me, place) = (self.context.archive.clone(), self.id.clone(), conversation.clone());
         let delete = async move {
             let (wanted, reader) = (place.clone(), me.clone());
-            let find = move |store: &dyn crate::store::Store| {
+            let find = move |store: &dyn Store| {
+                let seen = Reader::new(store, &reader, &wanted, first_seq)?;
                 let mut found = Vec::new();
-                let builder = ViewBuilder::new(store, &reader, &wanted, first_seq)?;
                 for handle in &handles {
-                    if let Some(message) = find::message(store, &wanted, *handle, first_seq)? {
-                        let view = MessageView { alone: true, ..builder.view(&message)? };
-                        found.push((message, view));
+                    if let Some(message) = seen.find(*handle)? {
+                        found.push(seen.view_alone(&message)?);
                     }
                 }
                 Ok(found)
             };
             let found = archive.read(find).await?;
-            if found.iter().any(|(message, _)| matches!(message.body, Body::Tips(_))) {
+            if found.iter().any(|view| matches!(view.message().body, Body::Tips(_))) {
                 return Err(Invalid::new("messageList", "names a tip, which goes only with all messages of its group").into());
             }
             if found.is_empty() {
                 return Err(Refusal::MessageMissing);
             }
-            let seqs = found.iter().map(|(message, _)| message.seq).collect();
+            let seqs = found.iter().map(|view| view.message().seq).collect();
             let rows = vec![RowWrite::Delete(me.clone(), place.clone(), seqs), RowWrite::PutEntry(me, place, record)];
             archive.apply(rows).await?;
             Ok(found)
@@ -418,64 +410,54 @@ impl User {
         ctx.wait(delete.into_actor(self).map(move |deleted, user, ctx| match deleted {
             Err(refusal) => answer(caller.reply, Err(refusal)),
             Ok(found) => {
-                let (kind, id) = named(&user.id, &conversation);
                 user.tell_sessions(&[caller.connection_id], |level| {
-                    let list: Vec<_> = found.iter().filter_map(|(message, view)| encode_view(message, view, level)).collect();
-                    let head = json!({
-                        "conversationID": id, "conversationType": kind, "isDeleteConversationAllMessage": false, "messageDeleteType": 0,
-                    });
-                    let head = head.to_string();
-                    let data = format!("{},\"messageList\":[{}]}}", &head[..head.len() - 1], list.join(","));
-                    vec![format!("{{\"event\":\"messageDeleted\",\"data\":{data}}}").into()]
+                    let messages = found.iter().filter_map(|view| view.encode(level)).collect();
+                    vec![encode(&MessageDeleted::some(&user.id, &conversation, messages))]
                 });
                 user.look_again(vec![conversation], ctx, |user, ctx| {
                     user.schedule_flush(ctx);
-                    answer(caller.reply, Ok(done));
+                    answer(caller.reply, Ok(Outcome::ConversationRef(done)));
                 });
             }
         }));
     }
 
-    fn answer_one(&self, entry: (Conversation, super::Entry), caller: Caller, ctx: &mut Context<Self>) {
+    fn answer_one(&self, entry: (Conversation, Entry), caller: Caller, ctx: &mut Context<Self>) {
+        self.answer_shown(vec![entry], caller, ctx, |me, shown, level| {
+            let conversation = shown.first().map(|entry| entry.encode(me, level));
+            Outcome::OneConversation(OneConversation { conversation })
+        });
+    }
+
+    fn answer_list(&self, entries: Vec<(Conversation, Entry)>, caller: Caller, ctx: &mut Context<Self>) {
+        let bytes_max = self.context.config().server.frame_bytes_max / 2;
+        self.answer_shown(entries, caller, ctx, move |me, shown, level| {
+            let (mut conversation_list, mut bytes) = (Vec::new(), 0);
+            for entry in shown {
+                let encoded = entry.encode(me, level);
+                if !conversation_list.is_empty() && bytes + encoded.len() > bytes_max {
+                    return Outcome::Conversations(Conversations { conversation_list, more: true });
+                }
+                bytes += encoded.len();
+                conversation_list.push(encoded);
+            }
+            Outcome::Conversations(Conversations { conversation_list, more: false })
+        });
+    }
+
+    /// Reads what shows of entries beside the mailbox, and answers with what `outcome_of` makes of it.
+    fn answer_shown(
+        &self,
+        entries: Vec<(Conversation, Entry)>,
+        caller: Caller,
+        ctx: &mut Context<Self>,
+        outcome_of: impl FnOnce(&UserId, &[RenderedEntry], ClientLevel) -> Outcome + 'static,
+    ) {
         let (archive, me) = (self.context.archive.clone(), self.id.clone());
         let reader = me.clone();
         let look_up = async move {
-            let shown = archive.read(move |store| show(store, &reader, vec![entry])).await;
-            answer(
-                caller.reply,
-                shown.map(|shown| {
-                    let wire = shown.first().map(|shown| shown.wire(&me, caller.level)).unwrap_or_default();
-                    format!("{{\"conversation\":{wire}}}")
-                }),
-            );
-        };
-        ctx.spawn(look_up.into_actor(self));
-    }
-
-    fn answer_list(&self, entries: Vec<(Conversation, super::Entry)>, caller: Caller, ctx: &mut Context<Self>) {
-        let (archive, me) = (self.context.archive.clone(), self.id.clone());
-        let (reader, bytes_max) = (me.clone(), self.context.config().server.frame_bytes_max / 2);
-        let look_up = async move {
             let shown = archive.read(move |store| show(store, &reader, entries)).await;
-            answer(
-                caller.reply,
-                shown.map(|shown| {
-                    let (mut list, mut more) = (String::new(), false);
-                    for shown in &shown {
-                        let wire = shown.wire(&me, caller.level);
-                        if !list.is_empty() && list.len() + wire.len() > bytes_max {
-                            more = true;
-                            break;
-                        }
-                        if !list.is_empty() {
-                            list.push(',');
-                        }
-                        list.push_str(&wire);
-                    }
-                    let more = if more { ",\"more\":true" } else { "" };
-                    format!("{{\"conversationList\":[{list}]{more}}}")
-                }),
-            );
+            answer(caller.reply, shown.map(|shown| outcome_of(&me, &shown, caller.level)));
         };
         ctx.spawn(look_up.into_actor(self));
     }

@@ -12,16 +12,20 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use bytestring::ByteString;
-use serde_json::{Value, json};
 
 use super::load::{last_message, load, load_entry};
-use super::{Change, ConversationList, Entry, EntryEvent, named};
+use super::{Change, ConversationList, Entry};
 use crate::actors::connection::feed::{FeedItem, Taken};
 use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::user::User;
-use crate::actors::view::message::ViewBuilder;
+use crate::actors::view::message::{View, is_plain};
+use crate::actors::view::reader::Reader;
 use crate::model::{Conversation, Message, Refusal, UserId};
-use crate::protocol::{ClientLevel, MessageView, encode_event, encode_view};
+use crate::protocol::event::conversation::{
+    ConversationChange, ConversationChanged, ConversationEvent, ConversationWire, MentionedInfo, TotalUnreadMessageCountUpdated,
+};
+use crate::protocol::event::encode;
+use crate::protocol::{ClientLevel, RawJson};
 use crate::store::{Store, StoreError};
 
 /// Entries in one event, and its bytes before it is closed.
@@ -32,7 +36,7 @@ const EVENT_BYTES_MAX: usize = 64 * 1024;
 pub(super) struct RenderedEntry {
     pub(super) conversation: Conversation,
     pub(super) entry: Entry,
-    pub(super) last: Option<(Arc<Message>, MessageView)>,
+    pub(super) last: Option<View>,
 }
 
 /// An entry with its last message, where that is at hand.
@@ -44,25 +48,18 @@ struct ChangedEntry {
 
 impl ChangedEntry {
     fn into_rendered(self) -> RenderedEntry {
-        let last = self.last.map(|message| (message, MessageView { alone: true, ..MessageView::default() }));
-        RenderedEntry { conversation: self.conversation, entry: self.entry, last }
+        RenderedEntry { conversation: self.conversation, entry: self.entry, last: self.last.map(View::plain) }
     }
 }
 
-/// Whether a message looks alike to everyone, as long as nobody did anything to it.
-fn is_plain(message: &Message) -> bool {
-    !message.terms.receipt && message.terms.reply.is_none() && message.fate.is_none()
-}
-
 /// Reads what shows of entries.
+///
+/// # Errors
+/// Whatever the store says.
 pub(super) fn show(store: &dyn Store, me: &UserId, entries: Vec<(Conversation, Entry)>) -> Result<Vec<RenderedEntry>, StoreError> {
     let shown = entries.into_iter().map(|(conversation, entry)| {
         let last = match last_message(store, me, &conversation, &entry)? {
-            Some(message) => {
-                let builder = ViewBuilder::new(store, me, &conversation, entry.first_seq)?;
-                let view = MessageView { alone: true, ..builder.view(&message)? };
-                Some((message, view))
-            }
+            Some(message) => Some(Reader::new(store, me, &conversation, entry.first_seq)?.view_alone(&message)?),
             None => None,
         };
         Ok(RenderedEntry { conversation, entry, last })
@@ -71,82 +68,57 @@ pub(super) fn show(store: &dyn Store, me: &UserId, entries: Vec<(Conversation, E
 }
 
 impl RenderedEntry {
-    /// Source: spec 2.4, `Conversation`. Fields at their default are left out.
-    pub(super) fn wire(&self, me: &UserId, level: ClientLevel) -> String {
+    /// Encodes it for the user whose list it is in.
+    pub(super) fn encode(&self, me: &UserId, level: ClientLevel) -> RawJson {
         let Self { conversation, entry, last } = self;
-        let (kind, id) = named(me, conversation);
-        let mut wire = json!({"conversationID": id, "type": kind, "orderKey": entry.order_key()});
-        let mut put = |field: &str, value: Value| wire[field] = value;
-        if !entry.title.name.is_empty() {
-            put("conversationName", entry.title.name.as_str().into());
-        }
-        if !entry.title.avatar_url.is_empty() {
-            put("conversationAvatarUrl", entry.title.avatar_url.as_str().into());
-        }
-        if entry.unread > 0 {
-            put("unreadMessageCount", entry.unread.into());
-        }
-        if entry.record.muted {
-            put("notificationStatus", 2.into());
-        }
-        if entry.is_pinned() {
-            put("isPinned", true.into());
-            put("pinnedTime", entry.record.pinned_ms.into());
-        }
-        if !entry.record.marks.is_empty() {
-            put("marks", entry.record.marks.clone().into());
-        }
-        if entry.end_seq.is_some() {
-            put("isDisabled", true.into());
-        }
-        if !entry.mentions.is_empty() && level.knows_mentions() {
-            let mentions = entry.mentions.iter().map(|mention| {
-                json!({
-                    "type": mention.kind.number(), "fromUserID": mention.from, "messageID": mention.message_id.to_string(),
-                    "messageSeq": mention.seq,
-                })
-            });
-            put("mentionedInfoList", mentions.collect());
-        }
-        let mut text = wire.to_string();
-        if let Some(message) = last.as_ref().and_then(|(message, view)| encode_view(message, view, level)) {
-            text.pop();
-            text.push_str(",\"lastMessage\":");
-            text.push_str(&message);
-            text.push('}');
-        }
-        text
+        let mentions = entry.mentions.iter().filter(|_| level.knows_mentions()).map(|mention| MentionedInfo {
+            kind: mention.kind.number(),
+            from_user_id: &mention.from,
+            message_id: mention.message_id.to_string(),
+            message_seq: mention.seq,
+        });
+        let wire = ConversationWire {
+            order_key: entry.order_key(),
+            conversation_name: &entry.title.name,
+            conversation_avatar_url: &entry.title.avatar_url,
+            unread_message_count: entry.unread,
+            marks: &entry.record.marks,
+            is_disabled: entry.end_seq.is_some(),
+            mentioned_info_list: mentions.collect(),
+            last_message: last.as_ref().and_then(|view| view.encode(level)),
+            ..ConversationWire::new(me, conversation)
+        };
+        wire.muted(entry.record.muted).pinned(entry.record.pinned_ms).encode()
+    }
+
+    /// The same as a change of the list.
+    pub(super) fn change(&self, event: ConversationEvent, me: &UserId, level: ClientLevel) -> ConversationChange {
+        ConversationChange { event, conversation: self.encode(me, level) }
     }
 }
 
-/// `conversationChanged` frames for one level.
-fn frames(me: &UserId, changed: &[(EntryEvent, RenderedEntry)], level: ClientLevel) -> Vec<ByteString> {
+/// Returns the events that tell changes to clients of one level.
+fn frames(me: &UserId, changed: &[(ConversationEvent, RenderedEntry)], level: ClientLevel) -> Vec<ByteString> {
     let mut frames = Vec::new();
-    let (mut list, mut count) = (String::new(), 0);
-    for (event, shown) in changed {
-        let info = format!("{{\"event\":{},\"conversation\":{}}}", *event as u8, shown.wire(me, level));
-        if count == EVENT_ENTRIES_MAX || (count > 0 && list.len() + info.len() > EVENT_BYTES_MAX) {
-            frames.push(frame(&list));
-            (list, count) = (String::new(), 0);
+    let (mut info_list, mut bytes) = (Vec::new(), 0);
+    for (event, rendered) in changed {
+        let change = rendered.change(*event, me, level);
+        let weight = change.conversation.len();
+        if info_list.len() == EVENT_ENTRIES_MAX || (!info_list.is_empty() && bytes + weight > EVENT_BYTES_MAX) {
+            frames.push(encode(&ConversationChanged { info_list: std::mem::take(&mut info_list) }));
+            bytes = 0;
         }
-        if count > 0 {
-            list.push(',');
-        }
-        list.push_str(&info);
-        count += 1;
+        bytes += weight;
+        info_list.push(change);
     }
-    if count > 0 {
-        frames.push(frame(&list));
+    if !info_list.is_empty() {
+        frames.push(encode(&ConversationChanged { info_list }));
     }
     frames
 }
 
-fn frame(list: &str) -> ByteString {
-    format!("{{\"event\":\"conversationChanged\",\"data\":{{\"infoList\":[{list}]}}}}").into()
-}
-
 fn total_frame(total: u64) -> ByteString {
-    encode_event("conversationTotalUnreadMessageCountUpdated", &json!({"totalUnreadMessageCount": total}))
+    encode(&TotalUnreadMessageCountUpdated { total_unread_message_count: total })
 }
 
 impl User {
@@ -174,7 +146,7 @@ impl User {
                     .filter(|(_, entry)| entry.tail_commit > after)
                     .map(|(conversation, _)| conversation.clone())
                     .collect();
-                changed.iter().for_each(|conversation| list.changed(conversation, EntryEvent::Updated));
+                changed.iter().for_each(|conversation| list.changed(conversation, ConversationEvent::Updated));
             }
             user.schedule_flush(ctx);
         });
@@ -221,7 +193,7 @@ impl User {
                     if let Some(entry) = list.get_mut(conversation) {
                         entry.title.name.clone_from(&profile.name);
                         entry.title.avatar_url.clone_from(&profile.avatar_url);
-                        list.changed(conversation, EntryEvent::Updated);
+                        list.changed(conversation, ConversationEvent::Updated);
                     }
                 }
             }
@@ -260,7 +232,10 @@ impl User {
                         let was_inside = list.get(&conversation).is_some_and(|before| before.end_seq.is_none());
                         let is_out = entry.as_ref().is_some_and(|entry| entry.end_seq.is_some());
                         list.put(conversation.clone(), entry);
-                        list.changed(&conversation, if was_inside && is_out { EntryEvent::Disabled } else { EntryEvent::Updated });
+                        list.changed(
+                            &conversation,
+                            if was_inside && is_out { ConversationEvent::Disabled } else { ConversationEvent::Updated },
+                        );
                     }
                 }
                 (Err(refusal), _) => {
@@ -291,7 +266,7 @@ impl User {
                 if let Some(entry) = list.get_mut(&conversation) {
                     entry.known_to_clients = before.get(&conversation).is_some_and(|before| before.known_to_clients);
                 }
-                list.changed(&conversation, EntryEvent::Updated);
+                list.changed(&conversation, ConversationEvent::Updated);
             }
             user.schedule_flush(ctx);
             then(user, ctx);
@@ -315,7 +290,7 @@ impl User {
         let total = list.total();
         let total_changed = list.announced_total != Some(total);
         list.announced_total = Some(total);
-        let changed: Vec<(EntryEvent, ChangedEntry)> = list
+        let changed: Vec<(ConversationEvent, ChangedEntry)> = list
             .take_pending()
             .into_iter()
             .filter_map(|Change { conversation, event, last }| {
@@ -327,7 +302,7 @@ impl User {
         let total = total_changed.then_some(total);
         if changed.iter().all(|(_, seen)| seen.last.is_some()) {
             // What just came shows as it came: nothing needs to be read.
-            let changed: Vec<(EntryEvent, RenderedEntry)> =
+            let changed: Vec<(ConversationEvent, RenderedEntry)> =
                 changed.into_iter().map(|(event, seen)| (event, seen.into_rendered())).collect();
             return self.tell_changes(&changed, total);
         }
@@ -344,7 +319,7 @@ impl User {
         }));
     }
 
-    fn tell_changes(&self, changed: &[(EntryEvent, RenderedEntry)], total: Option<u64>) {
+    fn tell_changes(&self, changed: &[(ConversationEvent, RenderedEntry)], total: Option<u64>) {
         self.tell_sessions(&[], |level| {
             let mut frames = frames(&self.id, changed, level);
             frames.extend(total.map(total_frame));

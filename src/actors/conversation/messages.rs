@@ -1,0 +1,104 @@
+//! What a conversation's actor is asked for.
+
+use tracing::Span;
+
+use crate::actors::connection::ConnectionId;
+use crate::actors::runtime::reply::Reply;
+use crate::actors::view::live::LiveMessage;
+use crate::hooks::Origin;
+use crate::model::{Conversation, Draft, Target, UserId};
+use crate::protocol::{Change, ClientLevel, MessageHandle, Outcome};
+use crate::store::Asked;
+
+/// Where a request comes from, and what therefore holds for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A session: quotas and the moderator hold.
+    Client(ConnectionId),
+    /// The program around the broker, in a user's name: as if the user had asked.
+    Host,
+    /// The server API, in a user's name: no quota and no moderator, and whoever it speaks for may change any message.
+    Backend {
+        /// A room or group hears only who is inside.
+        must_be_inside: bool,
+    },
+    /// The broker itself, which speaks in groups of what happened there.
+    Broker,
+}
+
+impl Source {
+    /// Returns the connection it came from, which needs not be told of it.
+    pub(crate) fn connection(self) -> Option<ConnectionId> {
+        if let Self::Client(connection) = self { Some(connection) } else { None }
+    }
+
+    /// Returns whether neither quotas nor the moderator hold.
+    pub(crate) fn is_trusted(self) -> bool {
+        matches!(self, Self::Backend { .. } | Self::Broker)
+    }
+
+    /// Returns whether a room or group takes a message only from who is inside.
+    pub(crate) fn must_be_inside(self) -> bool {
+        !matches!(self, Self::Backend { must_be_inside: false })
+    }
+
+    /// Returns what a moderator is told of it.
+    pub(crate) fn origin(self) -> Origin {
+        if matches!(self, Self::Client(_)) { Origin::Client } else { Origin::Host }
+    }
+}
+
+/// Someone wants a message in this conversation.
+#[derive(Debug)]
+pub(crate) struct Publish {
+    pub(crate) sender: UserId,
+    pub(crate) source: Source,
+    pub(crate) target: Target,
+    pub(crate) draft: Draft,
+    /// What the sender asked for, where something else is kept in its place.
+    pub(crate) asked: Option<Asked>,
+    pub(crate) reply: Reply<LiveMessage>,
+    /// Of the request it is for.
+    pub(crate) span: Span,
+}
+
+impl Publish {
+    pub(crate) fn new(sender: UserId, source: Source, target: Target, draft: Draft, reply: Reply<LiveMessage>, span: Span) -> Self {
+        Self { sender, source, target, draft, asked: None, reply, span }
+    }
+}
+
+/// One change of one message.
+#[derive(Debug)]
+pub(crate) struct Revise {
+    pub(crate) by: UserId,
+    pub(crate) source: Source,
+    pub(crate) target: Target,
+    pub(crate) message: MessageHandle,
+    pub(crate) change: Change,
+    /// Of the client that is answered.
+    pub(crate) level: ClientLevel,
+    pub(crate) reply: Reply<Outcome>,
+}
+
+/// A user says that it has read messages.
+#[derive(Debug)]
+pub(crate) struct Confirm {
+    pub(crate) by: UserId,
+    pub(crate) source: Source,
+    pub(crate) messages: Vec<MessageHandle>,
+    /// The ids of those that take no receipt from this user.
+    pub(crate) reply: Reply<Vec<String>>,
+}
+
+/// May this user read here, and from which message on?
+#[derive(Debug)]
+pub(crate) struct Authorize {
+    pub(crate) user: UserId,
+    pub(crate) reply: Reply<(Conversation, u64)>,
+}
+
+/// Returns what a sender asked for, of a draft in whose place something else is kept.
+pub(super) fn asked_of(draft: Draft) -> Asked {
+    Asked { body: draft.body, extended_data: draft.extended_data, mentions: draft.mentions, terms: draft.terms }
+}

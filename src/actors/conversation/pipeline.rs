@@ -1,0 +1,205 @@
+//! What a conversation has under way: messages that wait for their moderator, for the disk, and for the tick that delivers them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tracing::Span;
+
+use super::messages::{Publish, Source};
+use super::moderation::Reviews;
+use crate::actors::context::BrokerContext;
+use crate::actors::delivery::batch::{Batch, Item};
+use crate::actors::runtime::reply::{Reply, answer};
+use crate::actors::runtime::trace;
+use crate::actors::runtime::watermark::PendingDelivery;
+use crate::actors::view::live::LiveMessage;
+use crate::hooks::Event;
+use crate::model::{Conversation, Draft, LocalMessageId, Message, MessageClass, Refusal, UserId};
+use crate::rate::Class;
+use crate::store::{Append, Appended, Done, SINGLE_NODE_EPOCH, StoreError};
+
+type SendKey = (UserId, LocalMessageId);
+
+/// A message that is on its way to the disk.
+struct Waiting {
+    reply: Reply<LiveMessage>,
+    /// The message that is answered.
+    quoted: Option<Arc<Message>>,
+    source: Source,
+    key: Option<SendKey>,
+    handed_over: Duration,
+    /// Of the request it is for.
+    span: Span,
+}
+
+/// The outcome of one append.
+pub(crate) struct Completion {
+    ticket: u64,
+    outcome: Result<Appended, StoreError>,
+    pending: Option<PendingDelivery>,
+}
+
+/// One conversation's messages under way.
+pub(crate) struct MessagePipeline {
+    pub(super) context: Arc<BrokerContext>,
+    pub(super) reviews: Reviews,
+    batch: Batch,
+    waiting: HashMap<u64, Waiting>,
+    in_flight: HashSet<SendKey>,
+    next_ticket: u64,
+    last_order_key: u64,
+    completions: mpsc::UnboundedSender<Completion>,
+    pub(super) completed: Option<mpsc::UnboundedReceiver<Completion>>,
+}
+
+impl MessagePipeline {
+    pub(crate) fn new(context: Arc<BrokerContext>) -> Self {
+        // Unbounded in type only: it holds at most one entry per append under way, which the archive bounds.
+        let (completions, completed) = mpsc::unbounded_channel();
+        Self {
+            batch: Batch::new(&context.config().batch),
+            context,
+            reviews: Reviews::default(),
+            waiting: HashMap::new(),
+            in_flight: HashSet::new(),
+            next_ticket: 0,
+            last_order_key: 0,
+            completions,
+            completed: Some(completed),
+        }
+    }
+
+    pub(crate) fn batch(&mut self) -> &mut Batch {
+        &mut self.batch
+    }
+
+    /// Returns whether nothing is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.batch.is_idle() && self.reviews.is_idle()
+    }
+
+    /// Returns whether a message under this id is under way: what comes under it now is a retry.
+    pub(super) fn carries(&self, sender: &UserId, local_id: &LocalMessageId) -> bool {
+        self.in_flight.contains(&(sender.clone(), local_id.clone())) || self.reviews.holds(sender, local_id)
+    }
+
+    /// Charges the sender's quota.
+    ///
+    /// # Errors
+    /// [`Refusal::RateLimited`].
+    pub(super) fn charge(&self, sender: &UserId, draft: &Draft) -> Result<(), Refusal> {
+        let Some(class) = Class::of(draft.body.class(), draft.priority) else { return Ok(()) };
+        self.context.gate.check(sender, class).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
+    }
+
+    /// Hands a message to the archive; its sender is answered when it is on disk.
+    pub(super) fn append(&mut self, publish: Publish, quoted: Option<Arc<Message>>, conversation: &Conversation) {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let Publish { sender, source, draft, asked, reply, span, .. } = publish;
+        let key = draft.local_id.clone().map(|local_id| (sender.clone(), local_id));
+        let append = Append {
+            conversation: conversation.clone(),
+            epoch: SINGLE_NODE_EPOCH,
+            id: self.context.ids.next(),
+            sender,
+            local_id: draft.local_id,
+            priority: draft.priority,
+            extended_data: draft.extended_data,
+            mentions: draft.mentions,
+            body: draft.body,
+            terms: draft.terms,
+            asked,
+            now_ms: self.context.clock.wall_ms(),
+        };
+        if let Err(refusal) = self.context.archive.append(append, self.completion_of(ticket), &span) {
+            return answer(reply, Err(refusal));
+        }
+        if let Some(key) = &key {
+            self.in_flight.insert(key.clone());
+        }
+        self.waiting.insert(ticket, Waiting { reply, quoted, source, key, handed_over: self.context.clock.elapsed(), span });
+    }
+
+    fn completion_of(&self, ticket: u64) -> Done<Appended> {
+        let (completions, watermark, outlet) = (self.completions.clone(), self.context.watermark.clone(), self.context.outlet.clone());
+        Box::new(move |outcome| {
+            let new = outcome.as_ref().ok().filter(|appended| !appended.duplicate);
+            // Here, and not when the conversation hears of it: outcomes come in the order of commits, whoever's they are.
+            if let (Some(outlet), Some(new)) = (outlet, new) {
+                outlet.put(Event::MessageAccepted(new.message.clone()), new.commit);
+            }
+            let pending = new.map(|appended| watermark.begin(appended.commit));
+            if completions.send(Completion { ticket, outcome, pending }).is_err() {
+                tracing::debug!("a message became durable after its conversation's actor ended; its sender will ask again");
+            }
+        })
+    }
+
+    /// Answers the sender of a message that is on disk; gives what is to be delivered, which of a retry is nothing.
+    pub(super) fn complete(&mut self, completion: Completion) -> Option<Item> {
+        let waiting = self.waiting.remove(&completion.ticket)?;
+        if let Some(key) = &waiting.key {
+            self.in_flight.remove(key);
+        }
+        let appended = match completion.outcome {
+            Ok(appended) => appended,
+            Err(error) => {
+                answer(waiting.reply, Err(error.into()));
+                return None;
+            }
+        };
+        let span = trace::fan_out(&waiting.span);
+        let live = LiveMessage::answering(appended.message, waiting.quoted);
+        answer(waiting.reply, Ok(live.clone()));
+        if appended.duplicate {
+            self.context.metrics.retried();
+            return None;
+        }
+        self.context.metrics.append_took(self.context.clock.elapsed().saturating_sub(waiting.handed_over).as_secs_f64());
+        self.context.metrics.accepted(MessageClass::Storable);
+        self.context.tell_listeners(|| Event::MessageAccepted(live.message.clone()));
+        Some(Item { origin: waiting.source.connection(), live, commit: appended.commit, pending: completion.pending, span })
+    }
+
+    /// Answers a sender as if its message had been accepted, and keeps and delivers nothing.
+    pub(crate) fn answer_without_delivery(&self, publish: Publish, quoted: Option<Arc<Message>>, conversation: &Conversation) {
+        let Publish { sender, draft, reply, .. } = publish;
+        let message = unstored(&self.context, sender, conversation.clone(), draft, self.last_order_key);
+        answer(reply, Ok(LiveMessage::answering(Arc::new(message), quoted)));
+    }
+
+    /// Accepts a message that is not kept: gives it its place in time and answers its sender.
+    pub(super) fn accept_unstored(&mut self, publish: Publish, conversation: &Conversation) -> Item {
+        let Publish { sender, source, draft, reply, span, .. } = publish;
+        let message = Arc::new(unstored(&self.context, sender, conversation.clone(), draft, self.last_order_key));
+        self.last_order_key = message.order_key;
+        self.context.metrics.accepted(message.body.class());
+        self.context.tell_host(|| Event::MessageAccepted(message.clone()));
+        let live = LiveMessage::new(message);
+        answer(reply, Ok(live.clone()));
+        Item { origin: source.connection(), live, commit: 0, pending: None, span: trace::fan_out(&span) }
+    }
+}
+
+/// Makes a message that is not stored: seq 0, and an order key after `last_order_key`.
+pub(crate) fn unstored(context: &BrokerContext, sender: UserId, conversation: Conversation, draft: Draft, last_order_key: u64) -> Message {
+    let now_ms = context.clock.wall_ms();
+    Message {
+        id: context.ids.next(),
+        local_id: draft.local_id,
+        sender,
+        conversation,
+        seq: 0,
+        order_key: crate::model::order_key::next(last_order_key, now_ms),
+        timestamp_ms: now_ms,
+        priority: draft.priority,
+        extended_data: draft.extended_data,
+        mentions: draft.mentions,
+        body: draft.body,
+        terms: draft.terms,
+        fate: crate::model::Fate::default(),
+    }
+}

@@ -1,0 +1,96 @@
+//! A message on its way to everyone who hears it live: encoded once per class of readers, whose bytes all of them share.
+
+use std::sync::Arc;
+
+use crate::actors::view::message::without_quote;
+use crate::model::Message;
+use crate::protocol::{ClientLevel, Encoded, MessageView, RawJson};
+
+/// A message that was accepted, as its readers hear of it.
+#[derive(Debug, Clone)]
+pub(crate) struct LiveMessage {
+    pub(crate) message: Arc<Message>,
+    whole: Encoded,
+    /// Of an answer: what it quotes, and how it looks to those who may not see that.
+    quote: Option<Box<Quote>>,
+}
+
+#[derive(Debug, Clone)]
+struct Quote {
+    seq: u64,
+    hidden: Encoded,
+}
+
+impl LiveMessage {
+    /// A message that answers none.
+    pub(crate) fn new(message: Arc<Message>) -> Self {
+        Self { whole: Encoded::new(&message), message, quote: None }
+    }
+
+    /// An answer, with what it answers if that is kept.
+    pub(crate) fn answering(message: Arc<Message>, quoted: Option<Arc<Message>>) -> Self {
+        let Some(reply) = message.terms.reply else { return Self::new(message) };
+        let quote_lost = quoted.is_none();
+        let parts = MessageView { quoted, quote_lost, ..MessageView::default() };
+        let hidden = Encoded::of_view(&message, &without_quote(&parts));
+        Self { whole: Encoded::of_view(&message, &parts), quote: Some(Box::new(Quote { seq: reply.seq, hidden })), message }
+    }
+
+    /// Returns the seq of what it quotes: who sees the conversation from a later one on is another class of readers.
+    pub(crate) fn quoted_seq(&self) -> Option<u64> {
+        self.quote.as_ref().map(|quote| quote.seq)
+    }
+
+    /// Returns the text for a reader who sees the conversation from `first_seq` on, if such a client sees it at all.
+    pub(crate) fn encoded(&self, first_seq: u64, level: ClientLevel) -> Option<&bytestring::ByteString> {
+        match &self.quote {
+            Some(quote) if quote.seq < first_seq => quote.hidden.of(level),
+            _ => self.whole.of(level),
+        }
+    }
+
+    /// Returns the text for its sender, who could send it and therefore sees it.
+    pub(crate) fn for_sender(&self, level: ClientLevel) -> Option<RawJson> {
+        self.whole.of(level).or_else(|| self.whole.of(ClientLevel::NEWEST)).cloned().map(RawJson)
+    }
+
+    /// Returns how many bytes it takes in a frame.
+    pub(crate) fn len(&self) -> usize {
+        self.whole.of(ClientLevel::NEWEST).map_or(0, |text| text.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Body, Conversation, Fate, GroupId, Mentions, Priority, ReplyTo, Terms, UserId};
+
+    fn message(seq: u64, reply: Option<ReplyTo>) -> Arc<Message> {
+        Arc::new(Message {
+            id: seq,
+            local_id: None,
+            sender: UserId::trusted("alice"),
+            conversation: Conversation::Group(GroupId::trusted("g")),
+            seq,
+            order_key: seq,
+            timestamp_ms: 1,
+            priority: Priority::Low,
+            extended_data: String::new(),
+            mentions: Mentions::default(),
+            body: Body::Text(format!("text {seq}")),
+            terms: Terms { reply, ..Terms::default() },
+            fate: Fate::default(),
+        })
+    }
+
+    #[test]
+    fn a_quote_is_hidden_from_those_who_joined_after_the_quoted_message() {
+        let live = LiveMessage::answering(message(9, Some(ReplyTo { seq: 3, id: 3, root_seq: 3 })), Some(message(3, None)));
+        for level in [ClientLevel::NEWEST, ClientLevel::Since2_14] {
+            assert!(live.encoded(3, level).unwrap().contains("text 3"));
+            let hidden = live.encoded(4, level).unwrap();
+            assert!(!hidden.contains("text 3") && hidden.contains("text 9") && hidden.contains("\"state\":2"), "{hidden}");
+        }
+        assert_eq!((live.quoted_seq(), LiveMessage::new(message(1, None)).quoted_seq()), (Some(3), None));
+    }
+}

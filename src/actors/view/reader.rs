@@ -1,0 +1,84 @@
+//! One reader of one conversation: which messages it sees, and how.
+
+use std::sync::Arc;
+
+use super::find;
+use super::message::{View, pins_of, reaction_users, reactions, shared_parts};
+use super::receipts::receipt_status;
+use super::visibility::Visibility;
+use crate::model::{Conversation, Message, UserId};
+use crate::protocol::{ClientLevel, MessageHandle, MessageView, RawJson};
+use crate::store::{Pin, Store, StoreError};
+
+/// Sees a conversation with one user's eyes. Reads the store.
+pub(crate) struct Reader<'a> {
+    pub(crate) store: &'a dyn Store,
+    pub(crate) user: &'a UserId,
+    pub(crate) conversation: &'a Conversation,
+    pub(crate) visibility: Visibility,
+    pins: Vec<Pin>,
+}
+
+impl<'a> Reader<'a> {
+    /// `first_seq`: the first message the user may see by its membership. What it cleared is hidden besides.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub(crate) fn new(store: &'a dyn Store, user: &'a UserId, conversation: &'a Conversation, first_seq: u64) -> Result<Self, StoreError> {
+        let visibility = Visibility::of(store, user, conversation, first_seq)?;
+        Ok(Self { store, user, conversation, visibility, pins: pins_of(store, conversation)? })
+    }
+
+    /// Returns the message a request names, if the reader sees it.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub(crate) fn find(&self, handle: MessageHandle) -> Result<Option<Arc<Message>>, StoreError> {
+        find::message(self.store, self.conversation, handle, self.visibility.first_seq)
+    }
+
+    /// Returns the message at a seq, if the reader sees it and did not delete it.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub(crate) fn message(&self, seq: u64) -> Result<Option<Arc<Message>>, StoreError> {
+        self.visibility.message(self.store, self.user, self.conversation, seq)
+    }
+
+    /// Reads all that the reader sees of a message. One that nobody did anything to costs no read.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub(crate) fn view(&self, message: &Arc<Message>) -> Result<View, StoreError> {
+        let mut parts = shared_parts(self.store, message, &self.pins, self.visibility.first_seq)?;
+        if message.fate.reacted {
+            let notes = self.store.notes(self.conversation, message.seq)?;
+            parts.reactions = reactions(&reaction_users(notes.into_iter().map(|(note, _)| note)), self.user);
+        }
+        if message.terms.receipt {
+            parts.receipt_status = Some(receipt_status(self.store, self.user, message)?);
+        }
+        Ok(View::new(message.clone(), parts))
+    }
+
+    /// The same for a message that is shown outside its conversation and names it therefore.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub(crate) fn view_alone(&self, message: &Arc<Message>) -> Result<View, StoreError> {
+        let View { message, parts } = self.view(message)?;
+        Ok(View::new(message, MessageView { alone: true, ..parts }))
+    }
+
+    /// Encodes messages in their order; those that clients of this level do not see are left out.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub(crate) fn encode(&self, messages: &[Arc<Message>], level: ClientLevel) -> Result<Vec<RawJson>, StoreError> {
+        let mut encoded = Vec::with_capacity(messages.len());
+        for message in messages {
+            encoded.extend(self.view(message)?.encode(level));
+        }
+        Ok(encoded)
+    }
+}

@@ -1,0 +1,72 @@
+//! From where on a user may read a conversation.
+
+use std::sync::Arc;
+
+use crate::model::{Conversation, Message, UserId};
+use crate::store::{Anchor, Page, Store, StoreError};
+
+/// What one user may see of one conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Visibility {
+    /// The first message: neither before the user's membership nor before what it cleared.
+    pub(crate) first_seq: u64,
+    /// The user deleted single messages for itself.
+    pub(crate) deletes: bool,
+}
+
+impl Visibility {
+    /// Reads what hides messages from a user besides its membership, which begins at `first_seq`.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub(crate) fn of(store: &dyn Store, user: &UserId, conversation: &Conversation, first_seq: u64) -> Result<Self, StoreError> {
+        if matches!(conversation, Conversation::Room(..)) {
+            return Ok(Self { first_seq, deletes: false });
+        }
+        let record = store.entry(user, conversation)?;
+        Ok(Self { first_seq: first_seq.max(record.cleared_seq + 1), deletes: record.deletes })
+    }
+
+    /// Returns the user by whose deletions a page is read, if there are any.
+    pub(crate) fn viewer(&self, user: &UserId) -> Option<UserId> {
+        self.deletes.then(|| user.clone())
+    }
+
+    /// Returns one message, if it is kept and the user sees it.
+    ///
+    /// # Errors
+    /// Whatever the store says.
+    pub(crate) fn message(
+        &self,
+        store: &dyn Store,
+        user: &UserId,
+        conversation: &Conversation,
+        seq: u64,
+    ) -> Result<Option<Arc<Message>>, StoreError> {
+        if seq < self.first_seq.max(1) {
+            return Ok(None);
+        }
+        let viewer = self.viewer(user);
+        let page = Page { anchor: Anchor::Seq(seq - 1), backwards: false, count: 1, bytes_max: usize::MAX, first_seq: 0, viewer };
+        Ok(store.read(conversation, page)?.messages.pop().filter(|message| message.seq == seq))
+    }
+}
+
+/// Returns whether a user may read a message by what the store knows of memberships: for what is answered or passed on.
+///
+/// # Errors
+/// Whatever the store says.
+pub(crate) fn may_read(store: &dyn Store, user: &UserId, conversation: &Conversation, seq: u64) -> Result<bool, StoreError> {
+    Ok(match conversation {
+        Conversation::Peer(one, other) => one == user || other == user,
+        Conversation::Group(group) => match store.group_member(group, user)? {
+            Some(member) => member.first_seq <= seq,
+            None => store
+                .former_groups_of(user)?
+                .iter()
+                .any(|(left, former)| left == group && (former.first_seq..=former.last_seq).contains(&seq)),
+        },
+        // Whoever knows of a room may enter it and read.
+        Conversation::Room(room, incarnation) => store.room(room)?.is_some_and(|room| room.incarnation == *incarnation),
+    })
+}

@@ -1,0 +1,210 @@
+//! Events about messages that were sent: changed, read, answered, deleted.
+
+use serde::Serialize;
+
+use super::Event;
+use crate::model::{Conversation, UserId};
+use crate::protocol::RawJson;
+use crate::protocol::message::reaction::ReactionInfo;
+use crate::protocol::message::receipt::ReceiptInfo;
+
+/// A message was taken back: as it is now.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MessageRevokeReceived {
+    pub(crate) message_list: Vec<RawJson>,
+}
+
+impl Event for MessageRevokeReceived {
+    const NAME: &'static str = "messageRevokeReceived";
+}
+
+/// A message was edited: as it is now.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MessageEdited {
+    pub(crate) message_list: Vec<RawJson>,
+}
+
+impl Event for MessageEdited {
+    const NAME: &'static str = "messageEdited";
+}
+
+/// What these answers quote was changed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MessageRepliedInfoChanged {
+    pub(crate) message_list: Vec<RawJson>,
+}
+
+impl Event for MessageRepliedInfoChanged {
+    const NAME: &'static str = "messageRepliedInfoChanged";
+}
+
+/// How many answers are below a message.
+#[derive(Debug, Serialize)]
+pub(crate) struct MessageRepliedCountChanged {
+    infos: [RepliedCount; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RepliedCount {
+    #[serde(rename = "conversationID")]
+    conversation_id: String,
+    conversation_type: u8,
+    #[serde(rename = "messageID")]
+    message_id: String,
+    count: usize,
+}
+
+impl MessageRepliedCountChanged {
+    /// Says it as `reader` names the conversation.
+    pub(crate) fn new(reader: &UserId, conversation: &Conversation, message_id: u64, count: usize) -> Self {
+        let (kind, id) = conversation.named_by(reader);
+        let (conversation_id, conversation_type) = (id.to_owned(), kind.number());
+        Self { infos: [RepliedCount { conversation_id, conversation_type, message_id: message_id.to_string(), count }] }
+    }
+}
+
+impl Event for MessageRepliedCountChanged {
+    const NAME: &'static str = "messageRepliedCountChanged";
+}
+
+/// Users reacted, or took a reaction back.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MessageReactionsChanged {
+    pub(crate) reactions: Vec<ReactionInfo>,
+    pub(crate) change_info_list: Vec<ReactionChange>,
+}
+
+impl Event for MessageReactionsChanged {
+    const NAME: &'static str = "messageReactionsChanged";
+}
+
+/// Who changed a reaction of which message.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReactionChange {
+    pub(crate) message: RawJson,
+    pub(crate) user_change_info_list: [UserReaction; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserReaction {
+    #[serde(rename = "userID")]
+    user_id: UserId,
+    reaction_type: String,
+    /// 0 added, 1 taken back.
+    action: u8,
+    sum_count: usize,
+}
+
+impl UserReaction {
+    /// `sum_count`: how many users react this way now.
+    pub(crate) fn new(user: &UserId, reaction: &str, added: bool, sum_count: usize) -> Self {
+        Self { user_id: user.clone(), reaction_type: reaction.to_owned(), action: u8::from(!added), sum_count }
+    }
+}
+
+/// A message was pinned, or is pinned no more.
+#[derive(Debug, Serialize)]
+pub(crate) struct MessagePinStatusChanged {
+    pub(crate) infos: Vec<PinChange>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PinChange {
+    pub(crate) pin_status: PinStatus,
+    pub(crate) message: RawJson,
+}
+
+/// What became of a pin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PinStatus {
+    Removed = 0,
+    Pinned = 1,
+    PinnedAgain = 2,
+}
+
+impl Serialize for PinStatus {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(*self as u8)
+    }
+}
+
+impl Event for MessagePinStatusChanged {
+    const NAME: &'static str = "messagePinStatusChanged";
+}
+
+/// Messages were read.
+#[derive(Debug, Serialize)]
+pub(crate) struct MessageReceiptChanged {
+    pub(crate) infos: Vec<ReceiptInfo>,
+}
+
+impl Event for MessageReceiptChanged {
+    const NAME: &'static str = "messageReceiptChanged";
+}
+
+/// A conversation was read up to its last message.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConversationMessageReceiptChanged {
+    pub(crate) infos: Vec<ReceiptInfo>,
+}
+
+impl Event for ConversationMessageReceiptChanged {
+    const NAME: &'static str = "conversationMessageReceiptChanged";
+}
+
+/// The user deleted messages for itself, on another device.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MessageDeleted {
+    #[serde(rename = "conversationID")]
+    conversation_id: String,
+    conversation_type: i8,
+    is_delete_conversation_all_message: bool,
+    message_delete_type: u8,
+    message_list: Vec<RawJson>,
+}
+
+impl MessageDeleted {
+    /// These messages of a conversation.
+    pub(crate) fn some(user: &UserId, conversation: &Conversation, messages: Vec<RawJson>) -> Self {
+        Self { message_list: messages, ..Self::in_conversation(user, conversation, 0) }
+    }
+
+    /// All messages of a conversation.
+    pub(crate) fn all_of(user: &UserId, conversation: &Conversation) -> Self {
+        Self { is_delete_conversation_all_message: true, ..Self::in_conversation(user, conversation, 1) }
+    }
+
+    /// All messages of all conversations.
+    pub(crate) fn everything() -> Self {
+        Self {
+            conversation_id: String::new(),
+            conversation_type: -1,
+            is_delete_conversation_all_message: false,
+            message_delete_type: 2,
+            message_list: Vec::new(),
+        }
+    }
+
+    fn in_conversation(user: &UserId, conversation: &Conversation, message_delete_type: u8) -> Self {
+        let (kind, id) = conversation.named_by(user);
+        Self {
+            conversation_id: id.to_owned(),
+            conversation_type: i8::try_from(kind.number()).unwrap_or(-1),
+            message_delete_type,
+            ..Self::everything()
+        }
+    }
+}
+
+impl Event for MessageDeleted {
+    const NAME: &'static str = "messageDeleted";
+}
