@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::crowd::Place;
-use super::dialog::Account;
-use super::floor::FloorMode;
-use super::member::{Dialect, Hears};
+use super::baseline::FloorMode;
+use super::client::{Dialect, Hears};
+use super::client_pool::Place;
+use super::handshake::Account;
+use super::harness::Stage;
 use super::peers::Peer;
 use super::process::{Folder, Server};
 use super::report::{Report, Run};
-use super::stage::Stage;
 use super::{BenchError, Options, TIDINGS, table};
 use crate::auth::{Secret, Tokens};
 use crate::clock::SystemClock;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::crowd::Crowd;
-use super::member::{Member, Parcel};
+use super::client::{Member, Parcel};
+use super::client_pool::Crowd;
 
 /// Publishers at work.
 pub(super) type Work = Vec<JoinHandle<std::io::Result<()>>>;

@@ -1,31 +1,31 @@
 //! The load bench: what the broker carries, what a delivery costs, what is dropped, and whether all of it is accounted for.
 //!
 //! The broker runs as a child process, so that its processor time and memory are its own; beside it, in the same run,
-//! the bare loops of `floor` show what the sockets alone cost on this machine, and `peers` what other brokers cost. The load generator is a crowd of
-//! hand-made WebSocket clients (`frame`, `member`, `crowd`) that finds messages by a `stamp` in their text.
+//! the bare loops of `baseline` show what the sockets alone cost on this machine, and `peers` what other brokers cost. The load generator is a crowd of
+//! hand-made WebSocket clients (`frame`, `client`, `client_pool`) that finds messages by a `marker` in their text.
 //!
 //! ```text
-//! scenarios ─► stage: connect a crowd, offer a load, wait until it is quiet ─► audit: sent = delivered + counted drops
+//! scenarios ─► harness: connect a crowd, offer a load, wait until it is quiet ─► audit: sent = delivered + counted drops
 //!                                                                            └► report ─► table, JSON, HTML
 //! ```
 //! Used by `tidings bench`; `benches/load.rs` runs the same.
 
+mod baseline;
+mod client;
+mod client_pool;
 mod compared;
 mod context;
-mod crowd;
-mod dialog;
-mod floor;
 mod frame;
+mod handshake;
+mod harness;
 mod html;
 mod load;
-mod member;
+mod marker;
 mod options;
 mod peers;
 mod process;
 mod report;
 mod scenarios;
-mod stage;
-mod stamp;
 mod stats;
 mod svg;
 mod table;
@@ -36,13 +36,13 @@ use std::io;
 use thiserror::Error;
 
 pub use compared::Compared;
-pub use floor::{FloorMode, serve_floor};
+pub use baseline::{FloorMode, serve_floor};
 pub use options::{Options, Running, Scenario};
 pub use report::{Audit, Bound, CurvePoint, Finding, Machine, Report, Run};
 pub use stats::Quantiles;
 
+use self::client_pool::Micros;
 use self::context::Bench;
-use self::crowd::Micros;
 use self::stats::ms;
 
 /// Who is measured, in reports.

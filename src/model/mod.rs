@@ -8,7 +8,6 @@ mod attributes;
 mod body;
 mod combine;
 mod conversation;
-mod fate;
 mod group;
 mod group_change;
 mod group_rights;
@@ -17,6 +16,7 @@ mod limits;
 mod media;
 mod mention;
 mod message;
+mod message_state;
 mod refusal;
 mod room;
 mod search;
@@ -28,7 +28,7 @@ pub use attributes::{AttributeFault, AttributeLimits, AttributeOwner, Attributes
 pub use body::{Body, MessageClass, MessageKind, Priority};
 pub use combine::{Child, Combine};
 pub use conversation::{Conversation, ConversationKind, Target};
-pub use fate::{Fate, ReplyTo, Revoked, RevokedAs, Stamp, Terms};
+pub use message_state::{Fate, ReplyTo, Revoked, RevokedAs, Stamp, Terms};
 pub use group::{GroupAdvanced, GroupInfo, GroupMember};
 pub use group_change::GroupChange;
 pub use group_rights::{

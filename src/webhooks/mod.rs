@@ -16,15 +16,15 @@
 
 mod address;
 mod backoff;
+mod before_send;
 mod body;
 mod client;
-mod inlet;
+mod deliverer;
+mod event_queue;
 mod journal;
-mod lines;
-mod review;
+mod schedule;
 mod sign;
 mod spool;
-mod teller;
 mod worker;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -37,12 +37,12 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::backoff::Backoff;
+use self::before_send::{Asker, Reviewer};
 use self::body::Vendor;
 use self::client::{CallOptions, Client};
-use self::inlet::Inlet;
-use self::review::{Asker, Reviewer};
+use self::deliverer::Teller;
+use self::event_queue::Inlet;
 use self::spool::{Bounds, Death, Parcel, Spool};
-use self::teller::Teller;
 use self::worker::{Command, Worker};
 use crate::clock::Clock;
 use crate::config::{Config, Webhooks as Settings};

@@ -14,9 +14,9 @@ use tokio::task::{Id, JoinHandle, JoinSet};
 use tokio::time::sleep;
 
 use super::body::{Stamp, Vendor, parcel};
-use super::inlet::{Incoming, Inlet};
+use super::deliverer::{Teller, Told as Outcome};
+use super::event_queue::{Incoming, Inlet};
 use super::spool::{Fate, Spool};
-use super::teller::{Teller, Told as Outcome};
 use super::{DeadLetter, WebhookError, WebhookState};
 use crate::clock::Clock;
 use crate::config::WhenFull;

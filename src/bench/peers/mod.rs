@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 
 use super::BenchError;
 use super::frame::{Held, NotAFrame};
-use super::member::{Connection, Hears, Inbound};
+use crate::bench::client::{Connection, Hears, Inbound};
 
 pub(super) use start::Installed;
 

@@ -1,7 +1,7 @@
 //! The text protocol of NATS as far as the bench needs it, and of `JetStream` one stream with one consumer.
 
 use super::super::frame::NotAFrame;
-use super::super::stamp::digits;
+use super::super::marker::digits;
 use super::{Answer, Heard, Role, TOPIC};
 
 /// Longest line that is believed: a server says of itself what it is in one.

@@ -1,7 +1,7 @@
 //! RESP 2 as far as the bench needs it: SUBSCRIBE and PUBLISH, XADD and XREAD.
 
 use super::super::frame::NotAFrame;
-use super::super::stamp::digits;
+use super::super::marker::digits;
 use super::{Answer, Heard, Role, TOPIC};
 
 /// Longest line, string and array that are believed.

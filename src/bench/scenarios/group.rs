@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::super::BenchError;
 use super::super::context::Bench;
-use super::super::crowd::Place;
-use super::super::dialog::Dialog;
 use super::super::load::pace;
-use super::super::member::{Hears, Parcel};
-use super::super::stamp::Kind;
+use super::super::marker::Kind;
+use crate::bench::client::{Hears, Parcel};
+use crate::bench::client_pool::Place;
+use crate::bench::handshake::Dialog;
 
 /// Members of the small group, which is the largest one by default; of the large one, which is the largest one there can be.
 const SMALL: usize = 500;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::super::context::Bench;
-use super::super::crowd::Place;
-use super::super::member::Hears;
 use super::super::{BenchError, Run};
+use crate::bench::client::Hears;
+use crate::bench::client_pool::Place;
 
 /// After the last login: what the logins needed is given back.
 const SETTLE: Duration = Duration::from_secs(3);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::super::BenchError;
 use super::super::context::Bench;
-use super::super::crowd::{Crowd, Place};
 use super::super::load::{Work, pace};
-use super::super::member::{Hears, Parcel};
-use super::super::stamp::Kind;
+use super::super::marker::Kind;
+use crate::bench::client::{Hears, Parcel};
+use crate::bench::client_pool::{Crowd, Place};
 
 /// Rooms beside the flooded one, and what is said in each per second.
 const QUIET_ROOMS: usize = 4;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::super::BenchError;
 use super::super::context::{Bench, NO_BUDGET};
 use super::super::load::pace;
-use super::super::member::Parcel;
-use super::super::stamp::Kind;
+use super::super::marker::Kind;
+use crate::bench::client::Parcel;
 
 /// Of the reference figures.
 const STALLED: usize = 5;

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::context::Bench;
-use super::super::crowd::{Micros, Place};
 use super::super::load::{keep_full, pace};
-use super::super::member::{Hears, Parcel};
 use super::super::process::Folder;
-use super::super::stage::Stage;
-use super::super::stamp::Kind;
+use super::super::marker::Kind;
 use super::super::stats::Latency;
 use super::super::{BenchError, Run};
+use crate::bench::client::{Hears, Parcel};
+use crate::bench::client_pool::{Micros, Place};
+use crate::bench::harness::Stage;
 
 /// Of the reference figures.
 const PAYLOAD_BYTES: usize = 200;

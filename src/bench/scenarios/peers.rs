@@ -2,11 +2,11 @@
 
 use super::super::BenchError;
 use super::super::context::Bench;
-use super::super::member::Hears;
 use super::super::options::Scenario;
 use super::super::peers::{Installed, Peer, Program};
 use super::peer;
 use super::room::{self, FLOODERS, Load};
+use crate::bench::client::Hears;
 
 const SAME: &str = "other brokers carry the same 100 (stored: 200) bytes in their own framing, ours in its JSON event; \
     their room has its publishers beside its subscribers, ours among them";

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::super::context::{Bench, NO_BUDGET};
-use super::super::floor::FloorMode;
 use super::super::load::{keep_full, pace};
-use super::super::member::Parcel;
-use super::super::stage::Stage;
-use super::super::stamp::Kind;
+use super::super::marker::Kind;
 use super::super::{BenchError, Run};
+use crate::bench::baseline::FloorMode;
+use crate::bench::client::Parcel;
+use crate::bench::harness::Stage;
 
 /// Of the reference figures.
 const PAYLOAD_BYTES: usize = 100;

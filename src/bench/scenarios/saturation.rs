@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::context::Bench;
-use super::super::load::{pace, pace_after};
-use super::super::member::Parcel;
-use super::super::report::CurvePoint;
-use super::super::stamp::Kind;
-use super::super::{BenchError, table};
+use crate::bench::client::Parcel;
+use crate::bench::context::Bench;
+use crate::bench::load::{pace, pace_after};
+use crate::bench::report::CurvePoint;
+use crate::bench::marker::Kind;
+use crate::bench::{BenchError, table};
 
 /// What the room admits per second, and after a pause at once: little, so that twenty times as much is offered with ease.
 const BUDGET: (&str, f64) = ("500", 500.0);

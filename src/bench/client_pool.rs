@@ -11,9 +11,10 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task;
 
 use super::BenchError;
-use super::dialog::{Account, Dialog};
-use super::member::{self, Connection, Dialect, Hears, Member};
-use super::stamp::Kind;
+use super::client;
+use super::client::{Connection, Dialect, Hears, Member};
+use super::handshake::{Account, Dialog};
+use super::marker::Kind;
 use super::stats::Latency;
 use crate::clock::{Clock as _, SystemClock};
 
@@ -186,7 +187,7 @@ impl Crowd {
             let Connection { read, inbound, write } = connection;
             let member = Arc::new(Member::new(number, crew, place.group, place.hears, dialect, write));
             let Crew { handle, tally, .. } = &self.crews[crew];
-            handle.spawn(member::read(read, inbound, member.clone(), self.clock.clone(), tally.clone()));
+            handle.spawn(client::read(read, inbound, member.clone(), self.clock.clone(), tally.clone()));
             self.members.push(member);
         }
         Ok(())

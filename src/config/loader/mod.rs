@@ -7,8 +7,8 @@ use std::{fmt, fs, io};
 
 use toml::{Table, Value};
 
-use super::suggest::suggestion;
-use super::{Config, ConfigError, DEFAULTS_TOML, ranges};
+use crate::config::suggest::suggestion;
+use crate::config::{Config, ConfigError, DEFAULTS_TOML, ranges};
 
 /// Other names of a key, accepted from every source.
 const ALIASES: &[(&str, &str)] = &[("store.data_dir", "server.data_dir")];
@@ -255,5 +255,4 @@ fn first_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "loader_tests.rs"]
 mod tests;

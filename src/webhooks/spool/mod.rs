@@ -13,9 +13,9 @@ use std::path::Path;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::backoff::Backoff;
-use super::journal::{Journal, Mark, Note};
-use super::lines::Lines;
+use crate::webhooks::backoff::Backoff;
+use crate::webhooks::journal::{Journal, Mark, Note};
+use crate::webhooks::schedule::Lines;
 
 /// Large enough that few are open, small enough that a full one is quickly given back.
 const SEGMENT_BYTES: u64 = 4 << 20;
@@ -367,5 +367,4 @@ impl Spool {
 }
 
 #[cfg(test)]
-#[path = "spool_tests.rs"]
 mod tests;

@@ -10,10 +10,10 @@ use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
 
-use super::crowd::{Micros, Tally};
+use super::client_pool::{Micros, Tally};
 use super::frame::{Frame, Frames, NotAFrame, put_text};
 use super::peers::{Answer, Heard, Packets, Peer};
-use super::stamp::{self, Kind, Stamp, digits};
+use super::marker::{self, Kind, Stamp, digits};
 use super::stats::Slices;
 
 /// Bytes read at a time. One buffer per thread: what a member keeps is only a frame that is not whole yet.
@@ -24,7 +24,7 @@ const READ_BYTES: usize = 256 * 1024;
 pub(super) enum Dialect {
     /// The wire protocol of the broker.
     Broker,
-    /// Bare texts, see [`super::floor`].
+    /// Bare texts, see [`super::baseline`].
     Floor,
     /// The protocol of another broker, see [`super::peers`].
     Peer(Peer),
@@ -223,7 +223,7 @@ impl Member {
     fn take_event(&self, frame: &[u8], now_us: u64, tally: &mut Tally) {
         let mut seen = lock(&self.seen);
         let mut stamps = 0;
-        stamp::each(frame, |stamp, after| {
+        marker::each(frame, |stamp, after| {
             stamps += 1;
             let late_us = now_us.saturating_sub(stamp.meant_us);
             seen.received[stamp.kind.index()] += 1;
@@ -269,7 +269,7 @@ fn check(seen: &mut Seen, stamp: Stamp, after: &[u8]) {
     }
     seen.last[sender] = seen.last[sender].max(stamp.number);
     if stamp.kind == Kind::Storable {
-        let seq = stamp::message_seq(after).unwrap_or(0);
+        let seq = marker::message_seq(after).unwrap_or(0);
         // A floor has no seq; nor has what was sent before this member came.
         if seen.last_seq != 0 && seq != 0 && seq != seen.last_seq + 1 {
             seen.seq_breaks += 1;

@@ -1,4 +1,4 @@
-//! Coming in: upgrade, login, room. One question at a time, with JSON read in full; the hot path is in [`super::member`].
+//! Coming in: upgrade, login, room. One question at a time, with JSON read in full; the hot path is in [`super::client`].
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::BenchError;
+use super::client::{Connection, Inbound};
 use super::frame::{Frame, Frames, put_text};
-use super::member::{Connection, Inbound};
 
 /// How long an answer may take while ten thousand others come in too.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::jwt::Hs256;
-use super::media_token::MediaTokens;
-use super::token04::{self, Token04Key};
-use super::{Secret, SecretError, SecretSource};
+use crate::auth::jwt::Hs256;
+use crate::auth::media_token::MediaTokens;
+use crate::auth::token04;
+use crate::auth::token04::Token04Key;
+use crate::auth::{Secret, SecretError, SecretSource};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::model::{Limits, Refusal, UserId};
@@ -177,5 +178,4 @@ pub(super) fn check_times(opened: &Opened, user: UserId, now_ms: u64) -> Result<
 }
 
 #[cfg(test)]
-#[path = "tokens_tests.rs"]
 mod tests;

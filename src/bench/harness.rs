@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::BenchError;
-use super::crowd::{Crowd, Place};
+use super::client::{Dialect, Hears, Member};
+use super::client_pool::{Crowd, Place};
 use super::load::Work;
-use super::member::{Dialect, Hears, Member};
 use super::process::{Counters, Server};
 use super::report::{Audit, Run};
-use super::stamp::Kind;
+use super::marker::Kind;
 use super::stats::Latency;
 
 /// How long what is under way when the load ends may take to arrive. Longer than the broker lets a stuck socket be.

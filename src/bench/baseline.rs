@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::BenchError;
 use super::frame::put_plain;
-use super::stamp::STAMP_BYTES;
+use super::marker::STAMP_BYTES;
 
 /// How long [`FloorMode::Shared`] gathers. The reference figure was measured with this.
 const GATHER: Duration = Duration::from_millis(2);

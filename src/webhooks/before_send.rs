@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::body::{Stamp, Vendor, question};
 use super::client::{Answer, CallError, Client};
-use super::teller::headers;
+use super::deliverer::headers;
 use crate::clock::Clock;
 use crate::config::OnFailure;
 use crate::hooks::{Moderator, Origin, ReviewRequest, Verdict};
