@@ -29,7 +29,7 @@ use super::status::{OnlineStatus, Status, StatusBoard};
 use super::user::User;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::hooks::{DynAuthenticator, DynModerator, Event, Outlet};
+use crate::hooks::{DynAuthenticator, DynModerator, Event, EventExporter};
 use crate::metrics::Metrics;
 use crate::model::{Refusal, UserId, UserProfile};
 use crate::rate::SendGate;
@@ -53,7 +53,7 @@ pub(crate) struct Core {
     pub(crate) moderator: Option<Arc<dyn DynModerator>>,
     pub(crate) events: broadcast::Sender<Event>,
     /// Hears everything, and misses nothing.
-    pub(crate) outlet: Option<Arc<dyn Outlet>>,
+    pub(crate) outlet: Option<Arc<dyn EventExporter>>,
     pub(crate) presence: Presence,
     pub(crate) users: Shelf<User>,
     pub(crate) peers: Shelf<Peer>,

@@ -2,7 +2,7 @@
 //!
 //! Run as a child process like the broker (`tidings bench-floor`), and measured alike. One thread, no login, no JSON:
 //! every text frame that comes in goes to every other connection as one frame, then its sender gets `{"id":N}`.
-//! [`FloorMode::Each`] writes each message to each socket by itself, [`FloorMode::Shared`] gathers for 2 ms and writes
+//! [`BaselineMode::Each`] writes each message to each socket by itself, [`BaselineMode::Shared`] gathers for 2 ms and writes
 //! one buffer to each socket. A full socket is waited for, so nothing is lost and nothing is shed.
 
 use std::net::SocketAddr;
@@ -16,23 +16,23 @@ use tokio::sync::mpsc;
 
 use super::BenchError;
 use super::frame::put_plain;
-use super::marker::STAMP_BYTES;
+use super::marker::MARKER_BYTES;
 
-/// How long [`FloorMode::Shared`] gathers. The reference figure was measured with this.
+/// How long [`BaselineMode::Shared`] gathers. The reference figure was measured with this.
 const GATHER: Duration = Duration::from_millis(2);
 /// Messages between readers and the loop. Publishers wait for their acknowledgements, so few are ever there.
 const WAITING_MAX: usize = 4_096;
 
 /// How a bare loop writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FloorMode {
+pub enum BaselineMode {
     /// One write per message and socket.
     Each,
     /// One write per socket for what came within 2 ms.
     Shared,
 }
 
-impl FloorMode {
+impl BaselineMode {
     /// What it is called on the command line and in reports.
     #[must_use]
     pub fn label(self) -> &'static str {
@@ -54,7 +54,7 @@ struct Published {
 ///
 /// # Errors
 /// [`BenchError`] when there is no runtime or no port to have.
-pub fn serve_floor(mode: FloorMode, announce: impl FnOnce(SocketAddr)) -> Result<(), BenchError> {
+pub fn serve_baseline(mode: BaselineMode, announce: impl FnOnce(SocketAddr)) -> Result<(), BenchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| BenchError::io("cannot make a runtime", error))?;
     runtime.block_on(async {
@@ -121,10 +121,10 @@ async fn pass_on(number: u64, mut read: OwnedReadHalf, publish: mpsc::Sender<Pub
     }
 }
 
-async fn spread(mode: FloorMode, sockets: Sockets, mut published: mpsc::Receiver<Published>) {
+async fn spread(mode: BaselineMode, sockets: Sockets, mut published: mpsc::Receiver<Published>) {
     while let Some(first) = published.recv().await {
         let mut gathered = vec![first];
-        if mode == FloorMode::Shared {
+        if mode == BaselineMode::Shared {
             tokio::time::sleep(GATHER).await;
             while let Ok(more) = published.try_recv() {
                 gathered.push(more);
@@ -144,8 +144,8 @@ async fn spread(mode: FloorMode, sockets: Sockets, mut published: mpsc::Receiver
         }
         for message in &gathered {
             let Some((_, socket)) = members.iter().find(|(number, _)| *number == message.origin) else { continue };
-            // The publisher's number stands at a fixed place of the stamp and is its request's id here.
-            let id = message.text.get(8..18.min(STAMP_BYTES)).unwrap_or_default();
+            // The publisher's number stands at a fixed place of the marker and is its request's id here.
+            let id = message.text.get(8..18.min(MARKER_BYTES)).unwrap_or_default();
             let mut acknowledgement = Vec::new();
             put_plain(&mut acknowledgement, &[b"{\"id\":".as_slice(), id, b"}"].concat());
             write(socket, &acknowledgement).await;

@@ -1,4 +1,4 @@
-//! One connection of the crowd: what it asked for, what it received, and whether that is right.
+//! One connection of the pool: what it asked for, what it received, and whether that is right.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -10,13 +10,13 @@ use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
 
-use super::client_pool::{Micros, Tally};
+use super::client_pool::{BenchClock, Tally};
 use super::frame::{Frame, Frames, NotAFrame, put_text};
-use super::peers::{Answer, Heard, Packets, Peer};
-use super::marker::{self, Kind, Stamp, digits};
+use super::marker::{self, LoadClass, Marker, digits};
+use super::peers::{AckOf, Packets, Peer, PeerPacket};
 use super::stats::Slices;
 
-/// Bytes read at a time. One buffer per thread: what a member keeps is only a frame that is not whole yet.
+/// Bytes read at a time. One buffer per thread: what a client keeps is only a frame that is not whole yet.
 const READ_BYTES: usize = 256 * 1024;
 
 /// How the server is spoken to.
@@ -25,7 +25,7 @@ pub(super) enum Dialect {
     /// The wire protocol of the broker.
     Broker,
     /// Bare texts, see [`super::baseline`].
-    Floor,
+    Baseline,
     /// The protocol of another broker, see [`super::peers`].
     Peer(Peer),
 }
@@ -45,12 +45,12 @@ pub(super) struct Connection {
     pub(super) write: OwnedWriteHalf,
 }
 
-/// Whose messages reach a member.
+/// Whose messages reach a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hears {
-    /// All that the members of its own group send, but not its own.
+pub(super) enum Subscription {
+    /// All that the clients of its own group send, but not its own.
     Room,
-    /// All of one other member.
+    /// All of one other client.
     Peer(u32),
     /// None.
     Nothing,
@@ -58,22 +58,22 @@ pub(super) enum Hears {
 
 /// What is sent.
 #[derive(Debug, Clone)]
-pub(super) struct Parcel {
+pub(super) struct TestMessage {
     pub(super) to: String,
     /// 0 peer, 1 room, 2 group.
     pub(super) conversation_type: u8,
-    pub(super) kind: Kind,
+    pub(super) kind: LoadClass,
     pub(super) bytes: usize,
 }
 
-/// What a member received; all counts since the last [`Seen::clear`].
+/// What a client received; all counts since the last [`Observed::clear`].
 #[derive(Debug, Default, Clone)]
-pub(super) struct Seen {
+pub(super) struct Observed {
     /// By sender: the number of its newest message. Survives `clear`, for numbers go on.
     last: Vec<u32>,
     last_seq: u64,
     pub(super) received: [u64; 4],
-    /// What the broker told this member was dropped: low, medium, high.
+    /// What the broker told this client was dropped: low, medium, high.
     pub(super) announced: [u64; 3],
     pub(super) duplicates: u64,
     pub(super) seq_breaks: u64,
@@ -81,7 +81,7 @@ pub(super) struct Seen {
     pub(super) closed: Option<u16>,
 }
 
-impl Seen {
+impl Observed {
     pub(super) fn clear(&mut self) {
         let kept = std::mem::take(self);
         (self.last, self.last_seq, self.closed) = (kept.last, kept.last_seq, kept.closed);
@@ -90,24 +90,24 @@ impl Seen {
 
 /// Requests that wait for their answer.
 #[derive(Debug, Default)]
-struct Desk {
+struct PendingRequests {
     sent: u32,
-    open: HashMap<u64, (u64, Kind)>,
+    open: HashMap<u64, (u64, LoadClass)>,
     acknowledged: [u64; 4],
     refused: HashMap<u64, u64>,
 }
 
 /// One connection.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(super) struct BenchClient {
     pub(super) number: u32,
-    pub(super) crew: usize,
+    pub(super) worker: usize,
     pub(super) group: usize,
-    pub(super) hears: Hears,
+    pub(super) subscription: Subscription,
     dialect: Dialect,
     out: tokio::sync::Mutex<OwnedWriteHalf>,
-    seen: Mutex<Seen>,
-    desk: Mutex<Desk>,
+    observed: Mutex<Observed>,
+    pending: Mutex<PendingRequests>,
     settled: Notify,
 }
 
@@ -115,25 +115,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Member {
-    pub(super) fn new(number: u32, crew: usize, group: usize, hears: Hears, dialect: Dialect, out: OwnedWriteHalf) -> Self {
-        let (seen, desk) = (Mutex::default(), Mutex::default());
-        Self { number, crew, group, hears, dialect, out: out.into(), seen, desk, settled: Notify::new() }
+impl BenchClient {
+    pub(super) fn new(number: u32, worker: usize, group: usize, subscription: Subscription, dialect: Dialect, out: OwnedWriteHalf) -> Self {
+        let (observed, pending) = (Mutex::default(), Mutex::default());
+        Self { number, worker, group, subscription, dialect, out: out.into(), observed, pending, settled: Notify::new() }
     }
 
     /// Sends one message meant for `meant_us`.
-    pub(super) async fn publish(&self, parcel: &Parcel, meant_us: u64) -> std::io::Result<()> {
-        let mut frame = Vec::with_capacity(parcel.bytes + 256);
+    pub(super) async fn publish(&self, message: &TestMessage, meant_us: u64) -> std::io::Result<()> {
+        let mut frame = Vec::with_capacity(message.bytes + 256);
         {
-            let mut desk = lock(&self.desk);
-            desk.sent += 1;
-            let number = desk.sent;
-            desk.open.insert(u64::from(number), (meant_us, parcel.kind));
-            let text = Stamp { sender: self.number, number, meant_us, kind: parcel.kind }.text(parcel.bytes);
+            let mut pending = lock(&self.pending);
+            pending.sent += 1;
+            let number = pending.sent;
+            pending.open.insert(u64::from(number), (meant_us, message.kind));
+            let text = Marker { sender: self.number, number, meant_us, kind: message.kind }.text(message.bytes);
             let mask = (number ^ 0x5bd1_e995).to_be_bytes();
             match self.dialect {
-                Dialect::Floor => put_text(&mut frame, text.as_bytes(), mask),
-                Dialect::Broker => put_text(&mut frame, request(number, self.number, parcel, &text).as_bytes(), mask),
+                Dialect::Baseline => put_text(&mut frame, text.as_bytes(), mask),
+                Dialect::Broker => put_text(&mut frame, request(number, self.number, message, &text).as_bytes(), mask),
                 Dialect::Peer(peer) => peer.put_publish(&mut frame, number, &text),
             }
         }
@@ -149,39 +149,39 @@ impl Member {
     }
 
     /// Returns when fewer than `window` requests wait for their answer.
-    pub(super) async fn room_in(&self, window: usize) {
+    pub(super) async fn wait_for_room_in(&self, window: usize) {
         while self.waiting() >= window {
             self.settled.notified().await;
         }
     }
 
     pub(super) fn waiting(&self) -> usize {
-        lock(&self.desk).open.len()
+        lock(&self.pending).open.len()
     }
 
     pub(super) fn acknowledged(&self) -> [u64; 4] {
-        lock(&self.desk).acknowledged
+        lock(&self.pending).acknowledged
     }
 
     pub(super) fn refused(&self) -> HashMap<u64, u64> {
-        lock(&self.desk).refused.clone()
+        lock(&self.pending).refused.clone()
     }
 
-    pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
-        lock(&self.seen)
+    pub(super) fn observed(&self) -> MutexGuard<'_, Observed> {
+        lock(&self.observed)
     }
 
     /// Begins to count anew. Only while nothing is under way.
     pub(super) fn clear(&self) {
-        self.seen().clear();
-        let mut desk = lock(&self.desk);
-        (desk.acknowledged, desk.refused) = ([0; 4], HashMap::new());
+        self.observed().clear();
+        let mut pending = lock(&self.pending);
+        (pending.acknowledged, pending.refused) = ([0; 4], HashMap::new());
     }
 
     fn take(&self, frame: &[u8], now_us: u64, tally: &mut Tally) {
         if frame.starts_with(br#"{"id""#) {
             self.take_reply(frame, now_us, tally);
-        } else if self.hears != Hears::Nothing && !frame.starts_with(br#"{"event":"conversation"#) {
+        } else if self.subscription != Subscription::Nothing && !frame.starts_with(br#"{"event":"conversation"#) {
             // How a list follows repeats the last message; it is told by the other events.
             self.take_event(frame, now_us, tally);
         }
@@ -190,65 +190,72 @@ impl Member {
     fn take_reply(&self, frame: &[u8], now_us: u64, tally: &mut Tally) {
         let rest = frame.get(6..).unwrap_or_default();
         let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let mut desk = lock(&self.desk);
-        let Some((meant_us, kind)) = digits(&rest[..length]).and_then(|id| desk.open.remove(&id)) else { return };
+        let mut pending = lock(&self.pending);
+        let Some((meant_us, kind)) = digits(&rest[..length]).and_then(|id| pending.open.remove(&id)) else { return };
         if rest[length..].starts_with(br#","error""#) {
             let digits_of = |at: &[u8]| digits(&at[..at.iter().take_while(|byte| byte.is_ascii_digit()).count()]);
             let code = rest[length..].split(|byte| *byte == b':').find_map(digits_of).unwrap_or(0);
-            *desk.refused.entry(code).or_default() += 1;
+            *pending.refused.entry(code).or_default() += 1;
         } else {
-            desk.acknowledged[kind.index()] += 1;
+            pending.acknowledged[kind.index()] += 1;
             tally.acknowledged(kind, now_us.saturating_sub(meant_us));
         }
-        drop(desk);
+        drop(pending);
         self.settled.notify_one();
     }
 
     /// Another broker's answer: they name a message in their own ways, or answer in turn.
-    fn take_answer(&self, to: Answer, accepted: bool, now_us: u64, tally: &mut Tally) {
-        let mut desk = lock(&self.desk);
-        let fitting = desk.open.keys().filter(|number| u32::try_from(**number).is_ok_and(|number| to.fits(number)));
+    fn take_peer_ack(&self, to: AckOf, accepted: bool, now_us: u64, tally: &mut Tally) {
+        let mut pending = lock(&self.pending);
+        let fitting = pending.open.keys().filter(|number| u32::try_from(**number).is_ok_and(|number| to.fits(number)));
         let Some(number) = fitting.min().copied() else { return };
-        let Some((meant_us, kind)) = desk.open.remove(&number) else { return };
+        let Some((meant_us, kind)) = pending.open.remove(&number) else { return };
         if accepted {
-            desk.acknowledged[kind.index()] += 1;
+            pending.acknowledged[kind.index()] += 1;
             tally.acknowledged(kind, now_us.saturating_sub(meant_us));
         } else {
-            *desk.refused.entry(0).or_default() += 1;
+            *pending.refused.entry(0).or_default() += 1;
         }
-        drop(desk);
+        drop(pending);
         self.settled.notify_one();
     }
 
     fn take_event(&self, frame: &[u8], now_us: u64, tally: &mut Tally) {
-        let mut seen = lock(&self.seen);
-        let mut stamps = 0;
-        marker::each(frame, |stamp, after| {
-            stamps += 1;
-            let late_us = now_us.saturating_sub(stamp.meant_us);
-            seen.received[stamp.kind.index()] += 1;
-            seen.slices.add(late_us, 1);
-            tally.delivered(self.group, stamp.kind, late_us);
-            check(&mut seen, stamp, after);
+        let mut observed = lock(&self.observed);
+        let mut markers = 0;
+        marker::each(frame, |marker, after| {
+            markers += 1;
+            let late_us = now_us.saturating_sub(marker.meant_us);
+            observed.received[marker.kind.index()] += 1;
+            observed.slices.add(late_us, 1);
+            tally.delivered(self.group, marker.kind, late_us);
+            check(&mut observed, marker, after);
         });
-        if stamps == 0 && frame.starts_with(br#"{"event":"barrageDropped""#) {
-            announced(&mut seen, frame);
+        if markers == 0 && frame.starts_with(br#"{"event":"barrageDropped""#) {
+            announced(&mut observed, frame);
         }
     }
 
     /// `owed` is given what must be written back.
-    fn take_chunk(&self, chunk: &[u8], now_us: u64, inbound: &mut Inbound, tally: &mut Tally, owed: &mut Vec<u8>) -> Result<(), NotAFrame> {
+    fn take_chunk(
+        &self,
+        chunk: &[u8],
+        now_us: u64,
+        inbound: &mut Inbound,
+        tally: &mut Tally,
+        replies: &mut Vec<u8>,
+    ) -> Result<(), NotAFrame> {
         tally.bytes += chunk.len() as u64;
         match inbound {
             Inbound::WebSocket(frames) => frames.feed(chunk, |frame| match frame {
                 Frame::Text(text) => self.take(text, now_us, tally),
-                Frame::Close(code) => self.seen().closed = Some(code),
+                Frame::Close(code) => self.observed().closed = Some(code),
                 Frame::Control => {}
             }),
-            Inbound::Peer(packets) => packets.feed(chunk, owed, |heard| match heard {
-                Heard::Message(bytes) => self.take_event(bytes, now_us, tally),
-                Heard::Answer { to, accepted } => self.take_answer(to, accepted, now_us, tally),
-                Heard::Other => {}
+            Inbound::Peer(packets) => packets.feed(chunk, replies, |packet| match packet {
+                PeerPacket::Message(bytes) => self.take_event(bytes, now_us, tally),
+                PeerPacket::Ack { to, accepted } => self.take_peer_ack(to, accepted, now_us, tally),
+                PeerPacket::Other => {}
             }),
         }
     }
@@ -259,37 +266,37 @@ impl Member {
 }
 
 /// Each sender sends one kind, numbered 1, 2, 3 …: a number that is not above the last came twice or out of order.
-fn check(seen: &mut Seen, stamp: Stamp, after: &[u8]) {
-    let sender = usize::try_from(stamp.sender).unwrap_or(0);
-    if seen.last.len() <= sender {
-        seen.last.resize(sender + 1, 0);
+fn check(observed: &mut Observed, marker: Marker, after: &[u8]) {
+    let sender = usize::try_from(marker.sender).unwrap_or(0);
+    if observed.last.len() <= sender {
+        observed.last.resize(sender + 1, 0);
     }
-    if stamp.number <= seen.last[sender] {
-        seen.duplicates += 1;
+    if marker.number <= observed.last[sender] {
+        observed.duplicates += 1;
     }
-    seen.last[sender] = seen.last[sender].max(stamp.number);
-    if stamp.kind == Kind::Storable {
+    observed.last[sender] = observed.last[sender].max(marker.number);
+    if marker.kind == LoadClass::Storable {
         let seq = marker::message_seq(after).unwrap_or(0);
-        // A floor has no seq; nor has what was sent before this member came.
-        if seen.last_seq != 0 && seq != 0 && seq != seen.last_seq + 1 {
-            seen.seq_breaks += 1;
+        // A floor has no seq; nor has what was sent before this client came.
+        if observed.last_seq != 0 && seq != 0 && seq != observed.last_seq + 1 {
+            observed.seq_breaks += 1;
         }
-        seen.last_seq = seq;
+        observed.last_seq = seq;
     }
 }
 
-fn announced(seen: &mut Seen, frame: &[u8]) {
+fn announced(observed: &mut Observed, frame: &[u8]) {
     let Ok(event) = serde_json::from_slice::<serde_json::Value>(frame) else { return };
-    for (sum, field) in seen.announced.iter_mut().zip(["low", "medium", "high"]) {
+    for (sum, field) in observed.announced.iter_mut().zip(["low", "medium", "high"]) {
         *sum += event["data"][field].as_u64().unwrap_or(0);
     }
 }
 
-fn request(id: u32, sender: u32, parcel: &Parcel, text: &str) -> String {
-    let (kind, priority) = parcel.kind.wire();
-    let Parcel { to, conversation_type, .. } = parcel;
+fn request(id: u32, sender: u32, message: &TestMessage, text: &str) -> String {
+    let (kind, priority) = message.kind.wire();
+    let TestMessage { to, conversation_type, .. } = message;
     // As the client library sends it: a storable message has an id of its own, by which a retry is known.
-    let local_id = if parcel.kind == Kind::Storable { format!(r#","localMessageID":"b{sender}-{id}""#) } else { String::new() };
+    let local_id = if message.kind == LoadClass::Storable { format!(r#","localMessageID":"b{sender}-{id}""#) } else { String::new() };
     format!(
         r#"{{"id":{id},"op":"sendMessage","args":{{"message":{{"type":{kind},"message":"{text}"{local_id}}},"toConversationID":"{to}","conversationType":{conversation_type},"config":{{"priority":{priority}}}}}}}"#
     )
@@ -303,11 +310,11 @@ thread_local! {
 pub(super) async fn read(
     mut socket: OwnedReadHalf,
     mut inbound: Inbound,
-    member: Arc<Member>,
-    clock: Arc<Micros>,
+    client: Arc<BenchClient>,
+    clock: Arc<BenchClock>,
     tally: Arc<Mutex<Tally>>,
 ) {
-    let mut owed = Vec::new();
+    let mut replies = Vec::new();
     loop {
         let more = |cx: &mut std::task::Context<'_>| {
             BUFFER.with_borrow_mut(|buffer| {
@@ -318,7 +325,7 @@ pub(super) async fn read(
                     Poll::Pending => Poll::Pending,
                     Poll::Ready(Ok(())) if !chunk.filled().is_empty() => {
                         let now_us = clock.now();
-                        let take = |tally: &mut Tally| member.take_chunk(chunk.filled(), now_us, &mut inbound, tally, &mut owed);
+                        let take = |tally: &mut Tally| client.take_chunk(chunk.filled(), now_us, &mut inbound, tally, &mut replies);
                         Poll::Ready(lock(&tally).at(now_us, take).is_ok())
                     }
                     Poll::Ready(_) => Poll::Ready(false),
@@ -328,13 +335,13 @@ pub(super) async fn read(
         if !poll_fn(more).await {
             break;
         }
-        if !owed.is_empty() {
-            if member.write(&owed).await.is_err() {
+        if !replies.is_empty() {
+            if client.write(&replies).await.is_err() {
                 break;
             }
-            owed.clear();
+            replies.clear();
         }
     }
-    let mut seen = member.seen();
-    seen.closed = seen.closed.or(Some(1006));
+    let mut observed = client.observed();
+    observed.closed = observed.closed.or(Some(1006));
 }

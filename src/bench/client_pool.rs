@@ -12,9 +12,9 @@ use tokio::task;
 
 use super::BenchError;
 use super::client;
-use super::client::{Connection, Dialect, Hears, Member};
-use super::handshake::{Account, Dialog};
-use super::marker::Kind;
+use super::client::{BenchClient, Connection, Dialect, Subscription};
+use super::handshake::{Account, Handshake};
+use super::marker::LoadClass;
 use super::stats::Latency;
 use crate::clock::{Clock as _, SystemClock};
 
@@ -27,15 +27,15 @@ const SLOTS_MAX: usize = 36_000;
 
 /// The clock of sender and receiver alike: microseconds since the bench began.
 #[derive(Debug, Default)]
-pub(super) struct Micros(SystemClock);
+pub(super) struct BenchClock(SystemClock);
 
-impl Micros {
+impl BenchClock {
     pub(super) fn now(&self) -> u64 {
         u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 
-/// What the members of one thread counted.
+/// What the clients of one thread counted.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) bytes: u64,
@@ -52,16 +52,16 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn delivered(&mut self, group: usize, kind: Kind, late_us: u64) {
+    pub(super) fn delivered(&mut self, group: usize, kind: LoadClass, late_us: u64) {
         if self.latency.len() <= group {
             self.latency.resize_with(group + 1, Default::default);
         }
-        self.latency[group][usize::from(kind == Kind::Storable)].record(late_us);
+        self.latency[group][usize::from(kind == LoadClass::Storable)].record(late_us);
         self.delivered += 1;
     }
 
-    pub(super) fn acknowledged(&mut self, kind: Kind, late_us: u64) {
-        self.answers[usize::from(kind == Kind::Storable)].record(late_us);
+    pub(super) fn acknowledged(&mut self, kind: LoadClass, late_us: u64) {
+        self.answers[usize::from(kind == LoadClass::Storable)].record(late_us);
     }
 
     /// Notes when the deliveries since `before` came. Called once per chunk, not per message.
@@ -106,7 +106,7 @@ impl Tally {
 }
 
 #[derive(Debug)]
-struct Crew {
+struct WorkerThread {
     handle: Handle,
     tally: Arc<Mutex<Tally>>,
     stop: Option<oneshot::Sender<()>>,
@@ -115,104 +115,104 @@ struct Crew {
 
 /// Who is to come.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct ClientSpec {
     pub(super) account: Option<Account>,
     /// The room to enter; groups, bare loops and other brokers have none.
     pub(super) room: Option<String>,
     pub(super) group: usize,
-    pub(super) hears: Hears,
+    pub(super) subscription: Subscription,
     /// Never reads after it came in.
     pub(super) stalled: bool,
 }
 
 /// All connections to one server.
 #[derive(Debug)]
-pub(super) struct Crowd {
-    pub(super) clock: Arc<Micros>,
+pub(super) struct ClientPool {
+    pub(super) clock: Arc<BenchClock>,
     /// How all of them speak.
     pub(super) dialect: Dialect,
-    crews: Vec<Crew>,
+    workers: Vec<WorkerThread>,
     /// Those that read, in the order of their places.
-    pub(super) members: Vec<Arc<Member>>,
+    pub(super) clients: Vec<Arc<BenchClient>>,
     /// Those that don't; kept open.
     stalled: Vec<Connection>,
 }
 
-impl Crowd {
+impl ClientPool {
     pub(super) fn new(threads: usize, dialect: Dialect) -> Result<Self, BenchError> {
-        let crews = (0..threads.max(1)).map(|_| Crew::start()).collect::<Result<_, _>>()?;
-        Ok(Self { clock: Arc::default(), dialect, crews, members: Vec::new(), stalled: Vec::new() })
+        let workers = (0..threads.max(1)).map(|_| WorkerThread::start()).collect::<Result<_, _>>()?;
+        Ok(Self { clock: Arc::default(), dialect, workers, clients: Vec::new(), stalled: Vec::new() })
     }
 
     /// Connects everyone, logs them in and lets them enter; `arrived` is told of each.
-    pub(super) async fn gather(
+    pub(super) async fn connect_all(
         &mut self,
         address: std::net::SocketAddr,
-        places: Vec<Place>,
+        specs: Vec<ClientSpec>,
         mut arrived: impl FnMut(),
     ) -> Result<(), BenchError> {
         let gate = Arc::new(Semaphore::new(OPENING_MAX));
-        let (here, dialect) = (self.members.len() + self.stalled.len(), self.dialect);
-        let coming: Vec<_> = places
+        let (here, dialect) = (self.clients.len() + self.stalled.len(), self.dialect);
+        let coming: Vec<_> = specs
             .into_iter()
             .enumerate()
-            .map(|(n, place)| {
-                let crew = n % self.crews.len();
+            .map(|(n, spec)| {
+                let worker = n % self.workers.len();
                 let gate = gate.clone();
                 let number = u32::try_from(here + n).unwrap_or(u32::MAX);
                 let come = async move {
                     let _permit = gate.acquire_owned().await;
                     if let Dialect::Peer(peer) = dialect {
-                        return Ok((peer.open(address, number, place.hears).await?, place));
+                        return Ok((peer.open(address, number, spec.subscription).await?, spec));
                     }
-                    let mut dialog = Dialog::open(address, place.stalled).await?;
-                    if let Some(account) = &place.account {
-                        dialog.login(account).await?;
+                    let mut handshake = Handshake::open(address, spec.stalled).await?;
+                    if let Some(account) = &spec.account {
+                        handshake.login(account).await?;
                     }
-                    if let Some(room) = &place.room {
-                        dialog.enter(room).await?;
+                    if let Some(room) = &spec.room {
+                        handshake.enter(room).await?;
                     }
-                    Ok::<_, BenchError>((dialog.into_connection(), place))
+                    Ok::<_, BenchError>((handshake.into_connection(), spec))
                 };
-                (number, crew, self.crews[crew].handle.spawn(come))
+                (number, worker, self.workers[worker].handle.spawn(come))
             })
             .collect();
-        for (number, crew, task) in coming {
-            let (connection, place) = task.await.map_err(|error| BenchError::Subject(error.to_string()))??;
+        for (number, worker, task) in coming {
+            let (connection, spec) = task.await.map_err(|error| BenchError::Subject(error.to_string()))??;
             arrived();
-            if place.stalled {
+            if spec.stalled {
                 self.stalled.push(connection);
                 continue;
             }
             let Connection { read, inbound, write } = connection;
-            let member = Arc::new(Member::new(number, crew, place.group, place.hears, dialect, write));
-            let Crew { handle, tally, .. } = &self.crews[crew];
-            handle.spawn(client::read(read, inbound, member.clone(), self.clock.clone(), tally.clone()));
-            self.members.push(member);
+            let client = Arc::new(BenchClient::new(number, worker, spec.group, spec.subscription, dialect, write));
+            let WorkerThread { handle, tally, .. } = &self.workers[worker];
+            handle.spawn(client::read(read, inbound, client.clone(), self.clock.clone(), tally.clone()));
+            self.clients.push(client);
         }
         Ok(())
     }
 
-    /// Runs a task beside a member's connection.
-    pub(super) fn spawn<F>(&self, member: &Member, task: F) -> task::JoinHandle<F::Output>
+    /// Runs a task beside a client's connection.
+    pub(super) fn spawn<F>(&self, client: &BenchClient, task: F) -> task::JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send,
     {
-        self.crews[member.crew].handle.spawn(task)
+        self.workers[client.worker].handle.spawn(task)
     }
 
     /// Begins to count anew. Only while nothing is under way.
     pub(super) fn clear(&self) {
         let now = self.clock.now();
-        self.crews.iter().for_each(|crew| crew.tally().clear(now));
-        self.members.iter().for_each(|member| member.clear());
+        self.workers.iter().for_each(|worker| worker.tally().clear(now));
+        self.clients.iter().for_each(|client| client.clear());
     }
 
     /// Everything counted since the last `clear`.
     pub(super) fn tally(&self) -> Tally {
         let mut sum = Tally::default();
-        self.crews.iter().for_each(|crew| sum.add(&crew.tally()));
+        self.workers.iter().for_each(|worker| sum.add(&worker.tally()));
         sum
     }
 
@@ -222,15 +222,15 @@ impl Crowd {
     }
 
     fn moved(&self) -> u64 {
-        self.crews.iter().map(|crew| crew.tally().bytes).sum()
+        self.workers.iter().map(|worker| worker.tally().bytes).sum()
     }
 
     fn waiting(&self) -> usize {
-        self.members.iter().map(|member| member.waiting()).sum()
+        self.clients.iter().map(|client| client.waiting()).sum()
     }
 
     /// Returns when all is answered and nothing comes any more, or after `patience`. True when it became quiet.
-    pub(super) async fn quiet(&self, patience: Duration) -> bool {
+    pub(super) async fn wait_until_quiet(&self, patience: Duration) -> bool {
         let until = self.clock.now() + u64::try_from(patience.as_micros()).unwrap_or(u64::MAX / 2);
         let mut still = 0;
         let mut moved = self.moved();
@@ -246,15 +246,15 @@ impl Crowd {
         false
     }
 
-    /// Keeps the connections of a broker with its own heartbeat alive until the crowd goes.
+    /// Keeps the connections of a broker with its own heartbeat alive until the pool goes.
     pub(super) fn keep_alive(&self, every: Duration) {
-        for (n, crew) in self.crews.iter().enumerate() {
-            let members: Vec<_> = self.members.iter().filter(|member| member.crew == n).cloned().collect();
-            crew.handle.spawn(async move {
+        for (n, worker) in self.workers.iter().enumerate() {
+            let clients: Vec<_> = self.clients.iter().filter(|client| client.worker == n).cloned().collect();
+            worker.handle.spawn(async move {
                 loop {
                     tokio::time::sleep(every).await;
-                    for member in &members {
-                        if let Err(error) = member.ping().await {
+                    for client in &clients {
+                        if let Err(error) = client.ping().await {
                             tracing::debug!(%error, "a member could not ping");
                         }
                     }
@@ -264,7 +264,7 @@ impl Crowd {
     }
 }
 
-impl Crew {
+impl WorkerThread {
     fn start() -> Result<Self, BenchError> {
         let failed = |error| BenchError::io("cannot start a thread of the load generator", error);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
@@ -284,7 +284,7 @@ impl Crew {
     }
 }
 
-impl Drop for Crew {
+impl Drop for WorkerThread {
     fn drop(&mut self) {
         drop(self.stop.take());
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::baseline::FloorMode;
-use super::client::{Dialect, Hears};
-use super::client_pool::Place;
+use super::baseline::BaselineMode;
+use super::client::{Dialect, Subscription};
+use super::client_pool::ClientSpec;
 use super::handshake::Account;
-use super::harness::Stage;
+use super::harness::Harness;
 use super::peers::Peer;
 use super::process::{Folder, Server};
 use super::report::{Report, Run};
@@ -69,7 +69,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Prints a line of the report on the way.
-    pub(super) fn say(&mut self, line: &str) {
+    pub(super) fn print_line(&mut self, line: &str) {
         let print = &mut self.print;
         match &self.bar {
             Some(bar) => bar.suspend(|| print(line)),
@@ -81,7 +81,7 @@ impl<'a> Bench<'a> {
         if self.report.notes.contains(&text) {
             return;
         }
-        self.say(&format!("  note: {text}"));
+        self.print_line(&format!("  note: {text}"));
         self.report.notes.push(text);
     }
 
@@ -109,43 +109,50 @@ impl<'a> Bench<'a> {
     }
 
     /// A bare loop.
-    pub(super) fn floor(&self, mode: FloorMode) -> Result<Server, BenchError> {
+    pub(super) fn baseline(&self, mode: BaselineMode) -> Result<Server, BenchError> {
         let arguments = ["bench-floor".to_owned(), mode.label().to_owned()];
         Server::start(&self.options.program, &arguments, &[], None)
     }
 
     /// Connects everyone to a broker.
-    pub(super) async fn stage(&mut self, server: Server, places: Vec<Place>) -> Result<Stage, BenchError> {
-        let stage = self.set(server, TIDINGS, Dialect::Broker, places).await?;
+    pub(super) async fn harness(&mut self, server: Server, specs: Vec<ClientSpec>) -> Result<Harness, BenchError> {
+        let harness = self.set(server, TIDINGS, Dialect::Broker, specs).await?;
         if self.options.target.is_some() {
-            stage.crowd.keep_alive(Duration::from_secs(3));
+            harness.pool.keep_alive(Duration::from_secs(3));
         }
-        Ok(stage)
+        Ok(harness)
     }
 
     /// Connects everyone to a bare loop.
-    pub(super) async fn floor_stage(&mut self, mode: FloorMode, members: usize) -> Result<Stage, BenchError> {
-        let server = self.floor(mode)?;
-        let place = Place { account: None, room: None, group: 0, hears: Hears::Room, stalled: false };
+    pub(super) async fn baseline_harness(&mut self, mode: BaselineMode, members: usize) -> Result<Harness, BenchError> {
+        let server = self.baseline(mode)?;
+        let spec = ClientSpec { account: None, room: None, group: 0, subscription: Subscription::Room, stalled: false };
         let subject = match mode {
-            FloorMode::Each => super::FLOOR_EACH,
-            FloorMode::Shared => super::FLOOR_SHARED,
+            BaselineMode::Each => super::BASELINE_EACH,
+            BaselineMode::Shared => super::BASELINE_SHARED,
         };
-        self.set(server, subject, Dialect::Floor, vec![place; members]).await
+        self.set(server, subject, Dialect::Baseline, vec![spec; members]).await
     }
 
     /// Connects everyone to another broker: receivers first, who hear those that hear nothing.
-    pub(super) async fn peer_stage(&mut self, server: Server, peer: Peer, all: &[Hears]) -> Result<Stage, BenchError> {
+    pub(super) async fn peer_harness(&mut self, server: Server, peer: Peer, all: &[Subscription]) -> Result<Harness, BenchError> {
         peer.prepare(server.address).await?;
-        let place = |hears: &Hears| Place { account: None, room: None, group: 0, hears: *hears, stalled: false };
-        self.set(server, peer.program.name(), Dialect::Peer(peer), all.iter().map(place).collect()).await
+        let spec =
+            |subscription: &Subscription| ClientSpec { account: None, room: None, group: 0, subscription: *subscription, stalled: false };
+        self.set(server, peer.program.name(), Dialect::Peer(peer), all.iter().map(spec).collect()).await
     }
 
-    async fn set(&mut self, server: Server, subject: &'static str, dialect: Dialect, places: Vec<Place>) -> Result<Stage, BenchError> {
+    async fn set(
+        &mut self,
+        server: Server,
+        subject: &'static str,
+        dialect: Dialect,
+        specs: Vec<ClientSpec>,
+    ) -> Result<Harness, BenchError> {
         let bar = self.bar.clone();
         if let Some(bar) = &bar {
             bar.set_message(format!("connecting to {subject}"));
-            bar.set_length(places.len() as u64);
+            bar.set_length(specs.len() as u64);
             bar.set_position(0);
         }
         let arrived = || {
@@ -153,7 +160,7 @@ impl<'a> Bench<'a> {
                 bar.inc(1)
             }
         };
-        Stage::set(server, subject, self.options.threads(), dialect, places, arrived).await
+        Harness::set(server, subject, self.options.threads(), dialect, specs, arrived).await
     }
 
     /// Shows what is being measured.
@@ -166,7 +173,7 @@ impl<'a> Bench<'a> {
     /// Prints a measurement and keeps it.
     pub(super) fn keep(&mut self, run: Run) {
         for line in table::of_run(&run) {
-            self.say(&line);
+            self.print_line(&line);
         }
         self.report.runs.push(run);
     }
@@ -184,12 +191,12 @@ impl<'a> Bench<'a> {
     }
 
     /// `members` accounts in one room.
-    pub(super) fn in_room(&self, room: &str, group: usize, members: usize) -> Result<Vec<Place>, BenchError> {
-        let place = |n| {
+    pub(super) fn in_room(&self, room: &str, group: usize, members: usize) -> Result<Vec<ClientSpec>, BenchError> {
+        let spec = |n| {
             let account = Some(self.account(&format!("{room}-{n}"))?);
-            Ok(Place { account, room: Some(room.to_owned()), group, hears: Hears::Room, stalled: false })
+            Ok(ClientSpec { account, room: Some(room.to_owned()), group, subscription: Subscription::Room, stalled: false })
         };
-        (0..members).map(place).collect()
+        (0..members).map(spec).collect()
     }
 
     pub(super) fn finish(self) -> Report {

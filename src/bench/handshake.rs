@@ -26,14 +26,14 @@ pub(super) struct Account {
 
 /// A connection that is asked one thing at a time.
 #[derive(Debug)]
-pub(super) struct Dialog {
+pub(super) struct Handshake {
     socket: TcpStream,
     frames: Frames,
     replies: VecDeque<Value>,
     asked: u64,
 }
 
-impl Dialog {
+impl Handshake {
     /// Connects and upgrades. `narrow`: with the smallest receive buffer, for a reader that will stand still.
     pub(super) async fn open(address: SocketAddr, narrow: bool) -> Result<Self, BenchError> {
         let failed = |error| BenchError::io(format!("cannot connect to {address}"), error);

@@ -1,4 +1,4 @@
-//! One server and its crowd: measures a load and audits what came of it.
+//! One server and its pool: measures a load and audits what came of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,47 +6,47 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::BenchError;
-use super::client::{Dialect, Hears, Member};
-use super::client_pool::{Crowd, Place};
+use super::client::{BenchClient, Dialect, Subscription};
+use super::client_pool::{ClientPool, ClientSpec};
 use super::load::Work;
+use super::marker::LoadClass;
 use super::process::{Counters, Server};
 use super::report::{Audit, Run};
-use super::marker::Kind;
 use super::stats::Latency;
 
 /// How long what is under way when the load ends may take to arrive. Longer than the broker lets a stuck socket be.
 const DRAIN_MAX: Duration = Duration::from_secs(45);
 /// How often resident memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// The broker tells a member what was dropped for it once a second; this is one and a half of those.
+/// The broker tells a client what was dropped for it once a second; this is one and a half of those.
 const ANNOUNCED_AFTER: Duration = Duration::from_millis(1_600);
 
 /// A server with everyone connected.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(super) struct Harness {
     pub(super) server: Arc<Server>,
-    pub(super) crowd: Crowd,
+    pub(super) pool: ClientPool,
     pub(super) subject: &'static str,
     /// Names of the groups, for the report.
     pub(super) groups: Vec<&'static str>,
 }
 
-impl Stage {
+impl Harness {
     /// Connects everyone.
     pub(super) async fn set(
         server: Server,
         subject: &'static str,
         threads: usize,
         dialect: Dialect,
-        places: Vec<Place>,
+        specs: Vec<ClientSpec>,
         arrived: impl FnMut(),
     ) -> Result<Self, BenchError> {
-        let mut crowd = Crowd::new(threads, dialect)?;
-        crowd.gather(server.address, places, arrived).await?;
-        let stage = Self { server: Arc::new(server), crowd, subject, groups: vec!["room"] };
+        let mut pool = ClientPool::new(threads, dialect)?;
+        pool.connect_all(server.address, specs, arrived).await?;
+        let harness = Self { server: Arc::new(server), pool, subject, groups: vec!["room"] };
         // Arrivals are announced to everyone inside; what is left of that must not be measured.
-        stage.crowd.quiet(DRAIN_MAX).await;
-        Ok(stage)
+        harness.pool.wait_until_quiet(DRAIN_MAX).await;
+        Ok(harness)
     }
 
     pub(super) fn has_counters(&self) -> bool {
@@ -62,22 +62,22 @@ impl Stage {
     }
 
     /// Measures what `load` starts, from its first message to the last delivery.
-    pub(super) async fn measure(&self, scenario: &str, load: impl FnOnce(&Crowd) -> Work) -> Result<Run, BenchError> {
-        self.crowd.clear();
+    pub(super) async fn measure(&self, scenario: &str, load: impl FnOnce(&ClientPool) -> Work) -> Result<Run, BenchError> {
+        self.pool.clear();
         let before = self.counters().await?;
         let highest = Arc::new(AtomicU64::new(0));
         let over = Arc::new(AtomicBool::new(false));
         let watch = self.watch(highest.clone(), over.clone());
         let (cpu, resident) = (self.server.cpu_seconds(), self.server.resident_kib());
-        let began = self.crowd.clock.now();
-        for publisher in load(&self.crowd) {
+        let began = self.pool.clock.now();
+        for publisher in load(&self.pool) {
             let done = publisher.await.map_err(|error| BenchError::Subject(error.to_string()))?;
             done.map_err(|error| BenchError::io("a publisher's connection", error))?;
         }
-        let published_until = self.crowd.clock.now();
-        let quiet = self.crowd.quiet(DRAIN_MAX).await;
+        let published_until = self.pool.clock.now();
+        let wait_until_quiet = self.pool.wait_until_quiet(DRAIN_MAX).await;
         let cpu = cpu.zip(self.server.cpu_seconds()).map(|(before, after)| after - before);
-        let ended = self.crowd.tally().last_us.max(published_until);
+        let ended = self.pool.tally().last_us.max(published_until);
         let dropped = self.counters().await?.dropped_since(&before);
         if !dropped.is_empty() {
             tokio::time::sleep(ANNOUNCED_AFTER).await;
@@ -94,7 +94,7 @@ impl Stage {
         run.cpu_per_million = cpu.filter(|_| run.delivered > 0).map(|cpu| cpu * 1e6 / run.delivered as f64);
         run.resident_kib = resident;
         run.dropped = dropped;
-        if !quiet {
+        if !wait_until_quiet {
             tracing::warn!(scenario, "something was still under way when the drain ended");
         }
         Ok(run)
@@ -111,8 +111,8 @@ impl Stage {
     }
 
     fn count(&self, dropped: &BTreeMap<String, u64>) -> Run {
-        let tally = self.crowd.tally();
-        let mut run = Run { subject: self.subject.to_owned(), members: self.crowd.members.len(), ..Run::default() };
+        let tally = self.pool.tally();
+        let mut run = Run { subject: self.subject.to_owned(), members: self.pool.clients.len(), ..Run::default() };
         let mut all = Latency::default();
         for (group, [lossy, storable]) in tally.latency.iter().enumerate() {
             let name = self.groups.get(group).copied().unwrap_or("other");
@@ -130,50 +130,52 @@ impl Stage {
                 run.answers.insert(class.to_owned(), latency.summary());
             }
         }
-        run.published = self.crowd.members.iter().map(|member| member.acknowledged().iter().sum::<u64>()).sum();
+        run.published = self.pool.clients.iter().map(|client| client.acknowledged().iter().sum::<u64>()).sum();
         (run.delivered, run.bytes, run.timeline) = (tally.delivered, tally.bytes, tally.timeline);
-        for member in &self.crowd.members {
-            member.refused().into_iter().for_each(|(code, count)| *run.refused.entry(code).or_default() += count);
-            if let Some(code) = member.seen().closed {
+        for client in &self.pool.clients {
+            client.refused().into_iter().for_each(|(code, count)| *run.refused.entry(code).or_default() += count);
+            if let Some(code) = client.observed().closed {
                 *run.closed.entry(code).or_default() += 1;
             }
-            run.slowest_member_p99_ms = run.slowest_member_p99_ms.max(member.seen().slices.quantile_ms(0.99));
+            run.slowest_member_p99_ms = run.slowest_member_p99_ms.max(client.observed().slices.quantile_ms(0.99));
         }
-        run.foreign = matches!(self.crowd.dialect, Dialect::Peer(_));
-        run.audit = audit(&self.crowd.members, self.crowd.stalled() == 0, dropped);
+        run.foreign = matches!(self.pool.dialect, Dialect::Peer(_));
+        run.audit = audit(&self.pool.clients, self.pool.stalled() == 0, dropped);
         run
     }
 }
 
-/// Holds what was acknowledged against what arrived, what members were told and what the broker counted.
+/// Holds what was acknowledged against what arrived, what clients were told and what the broker counted.
 ///
-/// `everyone`: all connections are among `members`, so that the counters must fit exactly.
-fn audit(members: &[Arc<Member>], everyone: bool, dropped: &BTreeMap<String, u64>) -> Audit {
+/// `everyone`: all connections are among `clients`, so that the counters must fit exactly.
+fn audit(clients: &[Arc<BenchClient>], everyone: bool, dropped: &BTreeMap<String, u64>) -> Audit {
     let mut audit = Audit::default();
-    let drops = |kind: Kind, reasons: &[&str]| -> u64 {
+    let drops = |kind: LoadClass, reasons: &[&str]| -> u64 {
         let of = |reason: &&str| dropped.get(&format!("barrage/{}/{reason}", kind.label())).copied().unwrap_or(0);
         reasons.iter().map(of).sum()
     };
-    let groups = members.iter().map(|member| member.group + 1).max().unwrap_or(0);
+    let groups = clients.iter().map(|client| client.group + 1).max().unwrap_or(0);
     let mut sent = vec![[0_u64; 4]; groups];
-    for member in members {
-        sent[member.group].iter_mut().zip(member.acknowledged()).for_each(|(sum, own)| *sum += own);
+    for client in clients {
+        sent[client.group].iter_mut().zip(client.acknowledged()).for_each(|(sum, own)| *sum += own);
     }
     let mut missing = [0_u64; 4];
-    for member in members {
-        let (own, seen) = (member.acknowledged(), member.seen());
-        for kind in Kind::ALL {
+    for client in clients {
+        let (own, observed) = (client.acknowledged(), client.observed());
+        for kind in LoadClass::ALL {
             let k = kind.index();
-            let expected = match member.hears {
-                Hears::Room => sent[member.group][k] - own[k],
-                Hears::Peer(other) => members.iter().find(|member| member.number == other).map_or(0, |other| other.acknowledged()[k]),
-                Hears::Nothing => continue,
+            let expected = match client.subscription {
+                Subscription::Room => sent[client.group][k] - own[k],
+                Subscription::Peer(other) => {
+                    clients.iter().find(|client| client.number == other).map_or(0, |other| other.acknowledged()[k])
+                }
+                Subscription::Nothing => continue,
             };
-            let (received, announced) = (seen.received[k], seen.announced.get(k).copied().unwrap_or(0));
+            let (received, announced) = (observed.received[k], observed.announced.get(k).copied().unwrap_or(0));
             audit.expected[k] += expected;
             audit.received[k] += received;
             missing[k] += expected.saturating_sub(received);
-            if kind == Kind::Storable {
+            if kind == LoadClass::Storable {
                 audit.storable_lost += expected.saturating_sub(received);
                 continue;
             }
@@ -181,22 +183,22 @@ fn audit(members: &[Arc<Member>], everyone: bool, dropped: &BTreeMap<String, u64
             // What the owner's full mailbox swallowed is counted for the sender, and nobody else is told.
             let explained = received + announced + drops(kind, &["mailbox_full"]);
             // The room tells everyone what it shed, the sender included, who would not have received it.
-            if seen.closed.is_none() && (explained < expected || explained > expected + own[k]) {
+            if observed.closed.is_none() && (explained < expected || explained > expected + own[k]) {
                 audit.unexplained += explained.abs_diff(expected);
             }
         }
-        audit.duplicates += seen.duplicates;
+        audit.duplicates += observed.duplicates;
         // Who sends stored messages does not receive its own: its row has gaps by right.
-        audit.seq_breaks += if own[Kind::Storable.index()] == 0 { seen.seq_breaks } else { 0 };
+        audit.seq_breaks += if own[LoadClass::Storable.index()] == 0 { observed.seq_breaks } else { 0 };
     }
     // With several rooms the counters, which name none, can't be held against one room's size.
-    let hears_room = members.iter().filter(|member| member.hears == Hears::Room).count() as u64;
-    if groups == 1 && hears_room == members.len() as u64 {
-        for kind in [Kind::Low, Kind::Medium, Kind::High] {
+    let hears_room = clients.iter().filter(|client| client.subscription == Subscription::Room).count() as u64;
+    if groups == 1 && hears_room == clients.len() as u64 {
+        for kind in [LoadClass::Low, LoadClass::Medium, LoadClass::High] {
             let in_room = drops(kind, &["over_budget", "unfair", "mailbox_full", "overloaded"]) * hears_room.saturating_sub(1);
             let counted = in_room + drops(kind, &["outbox_full", "session_closed"]);
             let missing = missing[kind.index()];
-            // Stalled members are not among ours, and most of what is dropped is theirs.
+            // Stalled clients are not among ours, and most of what is dropped is theirs.
             audit.uncounted += if everyone { missing.abs_diff(counted) } else { missing.saturating_sub(counted) };
         }
     }

@@ -11,22 +11,22 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-/// Bytes of a stamp; no message under test is shorter.
-pub(super) const STAMP_BYTES: usize = 34;
+/// Bytes of a marker; no message under test is shorter.
+pub(super) const MARKER_BYTES: usize = 34;
 
 static MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"#~"));
 static SEQ: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"messageSeq\":"));
 
 /// What is promised to a message, as far as the bench tells them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum LoadClass {
     Low,
     Medium,
     High,
     Storable,
 }
 
-impl Kind {
+impl LoadClass {
     pub(super) const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Storable];
 
     pub(super) fn index(self) -> usize {
@@ -48,9 +48,9 @@ impl Kind {
     }
 }
 
-/// One message's stamp.
+/// One message's marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct Marker {
     /// The member that sent it.
     pub(super) sender: u32,
     /// 1, 2, 3 … per sender.
@@ -58,11 +58,11 @@ pub(super) struct Stamp {
     /// When it was to be sent, microseconds of the bench's clock. Not when it was: whoever measures from the late
     /// send forgives the delay that made it late (coordinated omission).
     pub(super) meant_us: u64,
-    pub(super) kind: Kind,
+    pub(super) kind: LoadClass,
 }
 
-impl Stamp {
-    /// The text of a message of `size` bytes, at least [`STAMP_BYTES`].
+impl Marker {
+    /// The text of a message of `size` bytes, at least [`MARKER_BYTES`].
     pub(super) fn text(&self, size: usize) -> String {
         use std::fmt::Write as _;
         let mut text = String::with_capacity(size);
@@ -73,25 +73,25 @@ impl Stamp {
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
-        let bytes = bytes.first_chunk::<STAMP_BYTES>()?;
+        let bytes = bytes.first_chunk::<MARKER_BYTES>()?;
         if [bytes[7], bytes[18], bytes[31]] != [b':'; 3] || bytes[33] != b'#' {
             return None;
         }
         let small = |at: std::ops::Range<usize>| u32::try_from(digits(&bytes[at])?).ok();
-        let kind = Kind::ALL.get(usize::from(bytes[32].wrapping_sub(b'0')))?;
+        let kind = LoadClass::ALL.get(usize::from(bytes[32].wrapping_sub(b'0')))?;
         Some(Self { sender: small(2..7)?, number: small(8..18)?, meant_us: digits(&bytes[19..31])?, kind: *kind })
     }
 }
 
-/// The stamps of a frame in their order, and of each what follows it up to the next.
-pub(super) fn each<'a>(frame: &'a [u8], mut take: impl FnMut(Stamp, &'a [u8])) {
+/// The markers of a frame in their order, and of each what follows it up to the next.
+pub(super) fn each<'a>(frame: &'a [u8], mut take: impl FnMut(Marker, &'a [u8])) {
     let mut rest = frame;
     let Some(mut at) = MARK.find(rest) else { return };
     loop {
         rest = &rest[at..];
         let next = MARK.find(&rest[2..]).map(|found| found + 2);
-        if let Some(stamp) = Stamp::read(rest) {
-            take(stamp, &rest[STAMP_BYTES..next.unwrap_or(rest.len())]);
+        if let Some(marker) = Marker::read(rest) {
+            take(marker, &rest[MARKER_BYTES..next.unwrap_or(rest.len())]);
         }
         match next {
             Some(found) => at = found,
@@ -100,7 +100,7 @@ pub(super) fn each<'a>(frame: &'a [u8], mut take: impl FnMut(Stamp, &'a [u8])) {
     }
 }
 
-/// The `messageSeq` in what follows a stamp.
+/// The `messageSeq` in what follows a marker.
 pub(super) fn message_seq(after: &[u8]) -> Option<u64> {
     let at = SEQ.find(after)? + SEQ.needle().len();
     let length = after[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -121,20 +121,20 @@ mod tests {
 
     #[test]
     fn a_stamp_comes_back_from_the_middle_of_a_frame() {
-        let one = Stamp { sender: 7, number: 42, meant_us: 1_234_567, kind: Kind::Storable };
-        let two = Stamp { sender: 99_999, number: u32::MAX, meant_us: 999_999_999_999, kind: Kind::Low };
+        let one = Marker { sender: 7, number: 42, meant_us: 1_234_567, kind: LoadClass::Storable };
+        let two = Marker { sender: 99_999, number: u32::MAX, meant_us: 999_999_999_999, kind: LoadClass::Low };
         assert_eq!(one.text(100).len(), 100);
-        assert_eq!(one.text(1).len(), STAMP_BYTES);
+        assert_eq!(one.text(1).len(), MARKER_BYTES);
         let frame = format!(r#"{{"list":[{{"m":"{}","messageSeq":17}},{{"m":"{}"}}]}}"#, one.text(60), two.text(100));
         let mut seen = Vec::new();
-        each(frame.as_bytes(), |stamp, after| seen.push((stamp, message_seq(after))));
+        each(frame.as_bytes(), |marker, after| seen.push((marker, message_seq(after))));
         assert_eq!(seen, [(one, Some(17)), (two, None)]);
     }
 
     #[test]
     fn what_looks_like_a_stamp_and_is_none_is_passed_over() {
         for text in ["", "#~", "#~#~#~", "#~00001:0000000001:00000000000x:0#", "#~00001:0000000001:000000000001:7#"] {
-            each(text.as_bytes(), |stamp, _| panic!("{stamp:?} in {text}"));
+            each(text.as_bytes(), |marker, _| panic!("{marker:?} in {text}"));
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The load bench: what the broker carries, what a delivery costs, what is dropped, and whether all of it is accounted for.
 //!
 //! The broker runs as a child process, so that its processor time and memory are its own; beside it, in the same run,
-//! the bare loops of `baseline` show what the sockets alone cost on this machine, and `peers` what other brokers cost. The load generator is a crowd of
+//! the bare loops of `baseline` show what the sockets alone cost on this machine, and `peers` what other brokers cost. The load generator is a pool of
 //! hand-made WebSocket clients (`frame`, `client`, `client_pool`) that finds messages by a `marker` in their text.
 //!
 //! ```text
-//! scenarios ─► harness: connect a crowd, offer a load, wait until it is quiet ─► audit: sent = delivered + counted drops
+//! scenarios ─► harness: connect a pool, offer a load, wait until it is quiet ─► audit: sent = delivered + counted drops
 //!                                                                            └► report ─► table, JSON, HTML
 //! ```
 //! Used by `tidings bench`; `benches/load.rs` runs the same.
@@ -35,20 +35,20 @@ use std::io;
 
 use thiserror::Error;
 
+pub use baseline::{BaselineMode, serve_baseline};
 pub use compared::Compared;
-pub use baseline::{FloorMode, serve_floor};
 pub use options::{Options, Running, Scenario};
-pub use report::{Audit, Bound, CurvePoint, Finding, Machine, Report, Run};
+pub use report::{Audit, Bound, Finding, Machine, Report, Run, SaturationPoint};
 pub use stats::Quantiles;
 
-use self::client_pool::Micros;
+use self::client_pool::BenchClock;
 use self::context::Bench;
 use self::stats::ms;
 
 /// Who is measured, in reports.
 const TIDINGS: &str = "tidings";
-const FLOOR_EACH: &str = "bare loop, one write each";
-const FLOOR_SHARED: &str = "bare loop, 2 ms batches";
+const BASELINE_EACH: &str = "bare loop, one write each";
+const BASELINE_SHARED: &str = "bare loop, 2 ms batches";
 /// The loads that are run on more than our broker.
 const BESIDE: [&str; 3] = ["room-flood", "room-paced", "peer-durable"];
 
@@ -87,7 +87,7 @@ impl BenchError {
 pub fn run(options: &Options, print: &mut dyn FnMut(&str)) -> Result<Report, BenchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| BenchError::io("cannot make a runtime", error))?;
-    let clock = Micros::default();
+    let clock = BenchClock::default();
     let report =
         Report { version: env!("CARGO_PKG_VERSION").to_owned(), quick: options.quick, machine: Machine::here(), ..Report::default() };
     for line in table::heading(&report) {

@@ -25,7 +25,7 @@ pub enum Scenario {
     /// A flooded room beside quiet rooms and conversations.
     Mixed,
     /// Delivered share by priority against offered load.
-    Curve,
+    Saturation,
     /// 10,000 members and 100 barrages a second; not part of `quick`.
     RoomHuge,
     /// Messages that travel alone to 100, 1,000 and 10,000 members; not part of `quick`.
@@ -43,7 +43,7 @@ impl Scenario {
         Self::Idle,
         Self::Overload,
         Self::Mixed,
-        Self::Curve,
+        Self::Saturation,
         Self::RoomHuge,
         Self::Growth,
     ];
@@ -60,7 +60,7 @@ impl Scenario {
             Self::Idle => "idle",
             Self::Overload => "overload",
             Self::Mixed => "mixed",
-            Self::Curve => "curve",
+            Self::Saturation => "curve",
             Self::RoomHuge => "room-huge",
             Self::Growth => "growth",
         }
@@ -134,7 +134,7 @@ pub struct Options {
     /// More settings of the broker under test: `SECTION__KEY` and value.
     pub settings: Vec<(String, String)>,
     /// Whether to leave the bare loops out.
-    pub no_floor: bool,
+    pub skip_baseline: bool,
 }
 
 impl Options {

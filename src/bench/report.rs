@@ -88,7 +88,7 @@ impl Audit {
 
 /// One point of the curve of shares.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct CurvePoint {
+pub struct SaturationPoint {
     /// Offered load as a multiple of what the room admits.
     pub load: f64,
     /// Barrages offered per second.
@@ -107,7 +107,8 @@ pub struct Finding {
     /// Ours.
     pub ours: f64,
     /// The bare loop's in the same run.
-    pub floor: Option<f64>,
+    #[serde(rename = "floor")]
+    pub baseline: Option<f64>,
     /// What it must be.
     pub must: Option<Bound>,
     /// What is aimed at.
@@ -123,14 +124,15 @@ pub enum Bound {
     /// No less than this.
     Min(f64),
     /// No more than this many times the bare loop's figure.
-    TimesFloor(f64),
+    #[serde(rename = "times_floor")]
+    TimesBaseline(f64),
 }
 
 impl Finding {
     /// Ours divided by the bare loop's.
     #[must_use]
     pub fn ratio(&self) -> Option<f64> {
-        self.floor.filter(|floor| *floor > 0.0).map(|floor| self.ours / floor)
+        self.baseline.filter(|baseline| *baseline > 0.0).map(|baseline| self.ours / baseline)
     }
 
     /// Whether a bound holds; `None` when there is no floor to compare with.
@@ -139,7 +141,7 @@ impl Finding {
         match bound {
             Bound::Max(limit) => Some(self.ours <= limit),
             Bound::Min(limit) => Some(self.ours >= limit),
-            Bound::TimesFloor(times) => self.ratio().map(|ratio| ratio <= times),
+            Bound::TimesBaseline(times) => self.ratio().map(|ratio| ratio <= times),
         }
     }
 }
@@ -192,7 +194,8 @@ pub struct Report {
     /// Each measurement.
     pub runs: Vec<Run>,
     /// Delivered share by priority.
-    pub curve: Vec<CurvePoint>,
+    #[serde(rename = "curve")]
+    pub saturation: Vec<SaturationPoint>,
     /// Figures against floors and targets.
     pub findings: Vec<Finding>,
     /// The same loads on everything they were measured on.

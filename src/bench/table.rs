@@ -1,6 +1,6 @@
 //! The report as lines for a terminal.
 
-use super::report::{Bound, CurvePoint, Finding, Report, Run};
+use super::report::{Bound, Finding, Report, Run, SaturationPoint};
 use super::stats::Quantiles;
 
 /// Where, and how to read the figures.
@@ -72,7 +72,7 @@ fn audit(run: &Run) -> String {
 }
 
 /// One point of the curve.
-pub(super) fn of_point(point: &CurvePoint) -> String {
+pub(super) fn saturation_line(point: &SaturationPoint) -> String {
     let [low, medium, high, storable] = point.share.map(|share| share * 100.0);
     format!(
         "curve: {:>5.2}x ({:>6.0}/s)  low {low:>5.1} %  medium {medium:>5.1} %  high {high:>5.1} %  storable {storable:>5.1} %",
@@ -115,14 +115,14 @@ pub(super) fn cells(finding: &Finding) -> [String; 7] {
         match bound {
             Bound::Max(limit) => format!("≤ {}{verdict}", figure(limit)),
             Bound::Min(limit) => format!("≥ {}{verdict}", figure(limit)),
-            Bound::TimesFloor(times) => format!("≤ {times}×{verdict}"),
+            Bound::TimesBaseline(times) => format!("≤ {times}×{verdict}"),
         }
     };
     [
         finding.what.clone(),
         finding.unit.to_owned(),
         figure(finding.ours),
-        finding.floor.map_or(String::new(), figure),
+        finding.baseline.map_or(String::new(), figure),
         finding.ratio().map_or(String::new(), |ratio| format!("{ratio:.2}")),
         bound(finding.must),
         bound(finding.aim),
@@ -164,12 +164,12 @@ mod tests {
             what: "paced".into(),
             unit: "s",
             ours: 12.0,
-            floor: Some(10.0),
-            must: Some(Bound::TimesFloor(1.4)),
+            baseline: Some(10.0),
+            must: Some(Bound::TimesBaseline(1.4)),
             aim: Some(Bound::Max(11.0)),
         };
         assert_eq!(cells(&finding)[2..], ["12.0", "10.0", "1.20", "≤ 1.4× met", "≤ 11.0 NOT MET"]);
-        let alone = Finding { floor: None, ..finding };
+        let alone = Finding { baseline: None, ..finding };
         assert_eq!(cells(&alone)[5], "≤ 1.4×");
     }
 }

@@ -54,7 +54,7 @@ struct DropLabel {
 
 /// What became of an event for the webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum WebhookOutcome {
     /// It waits on disk.
     Queued,
     /// A backend accepted it.
@@ -71,7 +71,7 @@ pub(crate) enum Told {
     Discarded,
 }
 
-impl Told {
+impl WebhookOutcome {
     fn label(self) -> OutcomeLabel {
         let outcome = match self {
             Self::Queued => "queued",
@@ -236,13 +236,13 @@ impl Metrics {
     }
 
     /// Something became of an event for the webhooks.
-    pub(crate) fn webhook_told(&self, told: Told) {
+    pub(crate) fn count_webhook(&self, told: WebhookOutcome) {
         self.webhook_events.get_or_create(&told.label()).inc();
     }
 
     /// How often it did.
     #[must_use]
-    pub(crate) fn webhook_total(&self, told: Told) -> u64 {
+    pub(crate) fn webhook_total(&self, told: WebhookOutcome) -> u64 {
         self.webhook_events.get_or_create(&told.label()).get()
     }
 

@@ -28,7 +28,6 @@ pub use attributes::{AttributeFault, AttributeLimits, AttributeOwner, Attributes
 pub use body::{Body, MessageClass, MessageKind, Priority};
 pub use combine::{Child, Combine};
 pub use conversation::{Conversation, ConversationKind, Target};
-pub use message_state::{Fate, ReplyTo, Revoked, RevokedAs, Stamp, Terms};
 pub use group::{GroupAdvanced, GroupInfo, GroupMember};
 pub use group_change::GroupChange;
 pub use group_rights::{
@@ -39,6 +38,7 @@ pub use limits::Limits;
 pub use media::{FileUid, Media, MediaKind, MediaRecord, MediaUrls, Pixels, Rendition};
 pub use mention::{MentionKind, Mentions};
 pub use message::{Broadcast, Draft, Message};
+pub use message_state::{Fate, ReplyTo, Revoked, RevokedAs, Stamp, Terms};
 pub use refusal::{Invalid, Refusal};
 pub use room::{AttributeTerms, RoomAttribute, RoomChange, RoomInfo};
 pub use search::{GroupSearch, Keywords, Search};

@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::body::{Stamp, Vendor, question};
-use super::client::{Answer, CallError, Client};
+use super::body::{EventMeta, Vendor, question};
+use super::client::{CallError, Client, Response};
 use super::deliverer::headers;
 use crate::clock::Clock;
 use crate::config::OnFailure;
@@ -24,7 +24,7 @@ use crate::protocol::draft_of;
 const REASON_BYTES_MAX: usize = 1024;
 
 /// Asks one URL.
-pub(super) struct Asker {
+pub(super) struct BeforeSendClient {
     pub(super) client: Client,
     pub(super) key: Option<Vec<u8>>,
     pub(super) vendor: Option<Vendor>,
@@ -37,23 +37,23 @@ pub(super) struct Asker {
 }
 
 /// The broker's moderator over HTTP. The calls are made on the webhooks' own thread.
-pub(super) struct Reviewer {
-    pub(super) asker: Arc<Asker>,
+pub(super) struct BeforeSendModerator {
+    pub(super) before_send: Arc<BeforeSendClient>,
     pub(super) runtime: Handle,
 }
 
-impl Moderator for Reviewer {
+impl Moderator for BeforeSendModerator {
     async fn review(&self, request: ReviewRequest) -> Verdict {
         // Source: spec 6.3. What the backend sends itself it need not be asked about.
         if request.origin == Origin::Host || request.draft.body.class() != MessageClass::Storable {
             return Verdict::Accept;
         }
-        let asker = self.asker.clone();
-        let asking = self.runtime.spawn(async move { asker.ask(request).await });
+        let before_send = self.before_send.clone();
+        let asking = self.runtime.spawn(async move { before_send.ask(request).await });
         match asking.await {
             Ok(verdict) => verdict,
             // The broker is going down, and this with it.
-            Err(_) => self.asker.without_answer(),
+            Err(_) => self.before_send.without_answer(),
         }
     }
 }
@@ -67,7 +67,7 @@ struct Wire {
     message: Option<Box<RawValue>>,
 }
 
-impl Asker {
+impl BeforeSendClient {
     async fn ask(&self, request: ReviewRequest) -> Verdict {
         let began = self.clock.elapsed();
         let asked = timeout(self.deadline, self.ask_twice(&request)).await;
@@ -112,26 +112,26 @@ impl Asker {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| error.to_string())?;
         let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        let stamp = Stamp { id: format!("req_{hex}"), at_ms: self.clock.wall_ms(), nonce: hex };
-        let body = question(request, &stamp, self.vendor.as_ref());
-        let first = match timeout(self.deadline / 2, self.ask_once(request, &stamp, &body)).await {
+        let meta = EventMeta { id: format!("req_{hex}"), at_ms: self.clock.wall_ms(), nonce: hex };
+        let body = question(request, &meta, self.vendor.as_ref());
+        let first = match timeout(self.deadline / 2, self.ask_once(request, &meta, &body)).await {
             Ok(Ok(verdict)) => return Ok(verdict),
             Ok(Err(error)) => error,
             Err(_) => CallError::TimedOut("the first attempt".into()).to_string(),
         };
         // A backend that refuses at once may be back in a moment.
         sleep(self.deadline / 8).await;
-        self.ask_once(request, &stamp, &body).await.map_err(|second| format!("{first}; then {second}"))
+        self.ask_once(request, &meta, &body).await.map_err(|second| format!("{first}; then {second}"))
     }
 
-    async fn ask_once(&self, request: &ReviewRequest, stamp: &Stamp, body: &Bytes) -> Result<Verdict, String> {
-        let headers = headers(self.key.as_deref(), &stamp.id, self.clock.wall_ms() / 1000, body);
+    async fn ask_once(&self, request: &ReviewRequest, meta: &EventMeta, body: &Bytes) -> Result<Verdict, String> {
+        let headers = headers(self.key.as_deref(), &meta.id, self.clock.wall_ms() / 1000, body);
         let answer = self.client.post(&headers, body, self.deadline).await.map_err(|error| error.to_string())?;
-        judge(answer, &request.draft, &self.limits)
+        verdict_of(answer, &request.draft, &self.limits)
     }
 }
 
-fn judge(answer: Answer, draft: &Draft, limits: &Limits) -> Result<Verdict, String> {
+fn verdict_of(answer: Response, draft: &Draft, limits: &Limits) -> Result<Verdict, String> {
     match answer.status {
         200..=299 => {}
         300..=399 => return Err("a redirect, which is not followed".into()),
@@ -165,8 +165,8 @@ mod tests {
     use crate::model::Body;
 
     fn judged(status: u16, body: &str) -> Result<Verdict, String> {
-        let answer = Answer { status, retry_after: None, body: Ok(Bytes::copy_from_slice(body.as_bytes())) };
-        judge(answer, &Draft::text("hi"), &Limits::default())
+        let answer = Response { status, retry_after: None, body: Ok(Bytes::copy_from_slice(body.as_bytes())) };
+        verdict_of(answer, &Draft::text("hi"), &Limits::default())
     }
 
     #[test]

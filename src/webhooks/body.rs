@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::sign;
-use super::spool::Parcel;
+use super::spool::Envelope;
 use crate::hooks::{Event, ReviewRequest};
 use crate::model::{Body, Conversation, Message, MessageClass, Target, UserId};
 use crate::protocol::{Dress, Variant, encode_dressed};
@@ -18,7 +18,7 @@ pub(super) struct Vendor {
 
 /// What makes one body differ from another that says the same.
 #[derive(Debug, Clone)]
-pub(super) struct Stamp {
+pub(super) struct EventMeta {
     /// The `webhook-id`, where the event itself has none.
     pub(super) id: String,
     pub(super) at_ms: u64,
@@ -175,38 +175,38 @@ fn signed(vendor: &Vendor, id: &str, timestamp: u64, nonce: &str) -> Map<String,
 }
 
 /// An event, ready to be queued. A message's id is made of its own, so that what is told twice is known to be the same.
-pub(super) fn parcel(event: &Event, stamp: Stamp, vendor: Option<&Vendor>) -> Option<Parcel> {
+pub(super) fn envelope_of(event: &Event, meta: EventMeta, vendor: Option<&Vendor>) -> Option<Envelope> {
     let name = name_of(event)?;
     let id = match event {
         Event::MessageAccepted(message) => format!("msg_{}", message.id),
-        _ => stamp.id,
+        _ => meta.id,
     };
-    let (timestamp, data) = (stamp.at_ms / 1000, data_of(event));
+    let (timestamp, data) = (meta.at_ms / 1000, data_of(event));
     let mut body = Map::new();
     if let Some(vendor) = vendor {
         if let Some(fields) = vendor_of(event, &data) {
             body.extend(fields);
         }
-        body.extend(signed(vendor, &id, timestamp, &stamp.nonce));
+        body.extend(signed(vendor, &id, timestamp, &meta.nonce));
     }
     body.insert("type".into(), name.into());
     body.insert("timestamp".into(), timestamp.into());
     body.insert("data".into(), data);
     let body = Bytes::from(Value::Object(body).to_string());
-    Some(Parcel { id, event: name.to_owned(), line: line_of(event), at_ms: stamp.at_ms, body })
+    Some(Envelope { id, event: name.to_owned(), line: line_of(event), at_ms: meta.at_ms, body })
 }
 
 /// The question whether a message may go out.
-pub(super) fn question(request: &ReviewRequest, stamp: &Stamp, vendor: Option<&Vendor>) -> Bytes {
-    let (timestamp, draft) = (stamp.at_ms / 1000, &request.draft);
-    let wire = message_json(&unsent(request, stamp.at_ms));
+pub(super) fn question(request: &ReviewRequest, meta: &EventMeta, vendor: Option<&Vendor>) -> Bytes {
+    let (timestamp, draft) = (meta.at_ms / 1000, &request.draft);
+    let wire = message_json(&unsent(request, meta.at_ms));
     let conversation = (request.target.kind().number(), request.target.id());
     let mut body = vendor_message(conversation, &request.sender, &draft.body, &draft.extended_data, &wire);
     if let Some(vendor) = vendor {
-        body.extend(signed(vendor, &stamp.id, timestamp, &stamp.nonce));
+        body.extend(signed(vendor, &meta.id, timestamp, &meta.nonce));
     }
     let ours = json!({
-        "event": "before_send_msg", "request_id": stamp.id, "msg_id": "", "type": "message.before_send", "timestamp": timestamp,
+        "event": "before_send_msg", "request_id": meta.id, "msg_id": "", "type": "message.before_send", "timestamp": timestamp,
         "data": {"message": wire, "edit": request.edit},
     });
     body.extend(object(ours));
@@ -251,8 +251,8 @@ mod tests {
         UserId::trusted(id)
     }
 
-    fn stamp() -> Stamp {
-        Stamp { id: "evt_1".into(), at_ms: 1_732_270_000_999, nonce: "n".into() }
+    fn meta() -> EventMeta {
+        EventMeta { id: "evt_1".into(), at_ms: 1_732_270_000_999, nonce: "n".into() }
     }
 
     fn request() -> ReviewRequest {
@@ -275,13 +275,13 @@ mod tests {
     #[test]
     fn a_message_is_told_under_its_own_id_with_the_vendors_fields_if_wanted() {
         let event = Event::MessageAccepted(message());
-        let plain = parcel(&event, stamp(), None).unwrap();
+        let plain = envelope_of(&event, meta(), None).unwrap();
         assert_eq!((plain.id.as_str(), plain.event.as_str(), plain.line.as_str()), ("msg_42", "message.sent", "p alice bob"));
         let wire = json!({"type": 1, "message": "hi", "messageID": "42", "senderUserID": "alice", "timestamp": 1_732_270_000_999_u64,
                           "conversationType": 0, "messageSeq": 7, "orderKey": 99, "toUserID": "bob", "extendedData": "e"});
         let expected = json!({"type": "message.sent", "timestamp": 1_732_270_000, "data": {"message": wire}});
         assert_eq!(parsed(&plain.body), expected);
-        let mut both = parsed(&parcel(&event, stamp(), Some(&vendor())).unwrap().body);
+        let mut both = parsed(&envelope_of(&event, meta(), Some(&vendor())).unwrap().body);
         let signature = both["signature"].take();
         assert_eq!(signature, sign::vendor("secret", 1_732_270_000, "n"));
         let fields = json!({
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_question_holds_the_vendors_fields_and_our_message() {
-        let body = parsed(&question(&request(), &stamp(), None));
+        let body = parsed(&question(&request(), &meta(), None));
         let wire = json!({"type": 1, "message": "hi", "messageID": "0", "senderUserID": "alice", "timestamp": 1_732_270_000_999_u64,
                           "conversationType": 0, "orderKey": 0, "toUserID": "bob", "extendedData": "e"});
         let expected = json!({
@@ -304,7 +304,7 @@ mod tests {
             "msg_body": "hi", "data": {"message": wire, "edit": false},
         });
         assert_eq!(body, expected);
-        let body = parsed(&question(&request(), &stamp(), Some(&vendor())));
+        let body = parsed(&question(&request(), &meta(), Some(&vendor())));
         assert_eq!((&body["appid"], &body["nonce"]), (&json!(5), &json!("n")));
         assert_eq!(body["signature"], sign::vendor("secret", 1_732_270_000, "n"));
     }
@@ -335,9 +335,9 @@ mod tests {
         let names: Vec<&str> = events.iter().map(|(event, _)| name_of(event).unwrap()).collect();
         assert_eq!(names, Webhooks::EVENTS);
         for (event, line) in &events {
-            let parcel = parcel(event, stamp(), Some(&vendor())).unwrap();
-            assert_eq!(parcel.line, *line);
-            assert_eq!(parsed(&parcel.body)["type"], parcel.event.as_str());
+            let envelope = envelope_of(event, meta(), Some(&vendor())).unwrap();
+            assert_eq!(envelope.line, *line);
+            assert_eq!(parsed(&envelope.body)["type"], envelope.event.as_str());
         }
         assert!(name_of(&Event::Lagged { missed: 1 }).is_none());
     }

@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 
 use super::body::name_of;
 use crate::clock::Clock;
-use crate::hooks::{Event, Outlet};
-use crate::metrics::{Metrics, Told};
+use crate::hooks::{Event, EventExporter};
+use crate::metrics::{Metrics, WebhookOutcome};
 
 /// Events from which on sends are refused: more than what may be under way in the store (`actors.appends_in_flight_max`) at
 /// its default, so that a full inlet means a disk that does not keep up.
@@ -32,7 +32,7 @@ pub(super) struct Incoming {
 }
 
 /// See the module's documentation.
-pub(super) struct Inlet {
+pub(super) struct EventQueue {
     selected: Vec<String>,
     queue: Mutex<VecDeque<Incoming>>,
     refusing: AtomicBool,
@@ -42,7 +42,7 @@ pub(super) struct Inlet {
     overflowing: AtomicBool,
 }
 
-impl Inlet {
+impl EventQueue {
     pub(super) fn new(selected: Vec<String>, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         Self { selected, queue: Mutex::default(), refusing: false.into(), wake: Notify::new(), clock, metrics, overflowing: false.into() }
     }
@@ -73,7 +73,7 @@ impl Inlet {
     }
 }
 
-impl Outlet for Inlet {
+impl EventExporter for EventQueue {
     fn put(&self, event: Event, commit: u64) {
         if !name_of(&event).is_some_and(|name| self.selected.iter().any(|selected| selected == name)) {
             return;
@@ -82,7 +82,7 @@ impl Outlet for Inlet {
         let mut queue = self.queue();
         if queue.len() >= EVENTS_MAX {
             drop(queue);
-            self.metrics.webhook_told(Told::Dropped);
+            self.metrics.count_webhook(WebhookOutcome::Dropped);
             if !self.overflowing.swap(true, Ordering::Relaxed) {
                 tracing::error!(events_max = EVENTS_MAX, "the webhook queue does not keep up; events are dropped");
             }
@@ -112,23 +112,23 @@ mod tests {
     #[test]
     fn it_asks_for_refusals_at_half_and_counts_what_is_too_much() {
         let metrics = Arc::new(Metrics::new());
-        let inlet = Inlet::new(vec!["room.created".into()], Arc::new(ManualClock::at(5)), metrics.clone());
+        let event_queue = EventQueue::new(vec!["room.created".into()], Arc::new(ManualClock::at(5)), metrics.clone());
         let created = || Event::RoomCreated(RoomId::trusted("r"));
-        inlet.put(Event::RoomDestroyed(RoomId::trusted("r")), 0);
-        assert_eq!(inlet.len(), 0, "not selected");
+        event_queue.put(Event::RoomDestroyed(RoomId::trusted("r")), 0);
+        assert_eq!(event_queue.len(), 0, "not selected");
         for _ in 1..REFUSE_FROM {
-            inlet.put(created(), 0);
+            event_queue.put(created(), 0);
         }
-        assert!(!inlet.is_full());
-        inlet.put(created(), 0);
-        assert!(inlet.is_full());
+        assert!(!event_queue.is_full());
+        event_queue.put(created(), 0);
+        assert!(event_queue.is_full());
         for _ in 0..=REFUSE_FROM {
-            inlet.put(created(), 0);
+            event_queue.put(created(), 0);
         }
-        assert_eq!((inlet.len(), metrics.webhook_total(Told::Dropped)), (EVENTS_MAX, 1));
-        assert_eq!(inlet.take(REFUSE_FROM).len(), REFUSE_FROM);
-        assert!(inlet.is_full());
-        assert_eq!(inlet.take(1)[0].at_ms, 5);
-        assert!(!inlet.is_full());
+        assert_eq!((event_queue.len(), metrics.webhook_total(WebhookOutcome::Dropped)), (EVENTS_MAX, 1));
+        assert_eq!(event_queue.take(REFUSE_FROM).len(), REFUSE_FROM);
+        assert!(event_queue.is_full());
+        assert_eq!(event_queue.take(1)[0].at_ms, 5);
+        assert!(!event_queue.is_full());
     }
 }

@@ -1,11 +1,11 @@
 //! Webhooks: a backend is told over HTTP what happened, and asked before a client's message goes out.
 //!
 //! ```text
-//! store's thread, actors ─► Inlet (memory, bounded) ─► worker's thread ─► Spool (disk) ─► Teller ─► Client ─► backend
-//!   conversations ─► Reviewer ───────────────────────────────┴──────────────────► Asker ─► Client ─► backend
+//! store's thread, actors ─► EventQueue (memory, bounded) ─► worker's thread ─► Spool (disk) ─► Deliverer ─► Client ─► backend
+//!   conversations ─► BeforeSendModerator ───────────────────────────────┴──────────────────► BeforeSendClient ─► Client ─► backend
 //! ```
 //! `WEBHOOKS.md` beside this file is the description for those who write a backend: bodies, headers, answers, guarantees,
-//! and how a signature is checked. Knows no actor and no HTTP server: it is an `Outlet` of events and a
+//! and how a signature is checked. Knows no actor and no HTTP server: it is an `EventExporter` of events and a
 //! [`Moderator`](crate::hooks::Moderator), both given to the broker as it starts.
 //!
 //! What a `kill -9` can lose: no message. A message is told from the moment it is durable, in the order of commits, and the
@@ -37,16 +37,16 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::backoff::Backoff;
-use self::before_send::{Asker, Reviewer};
+use self::before_send::{BeforeSendClient, BeforeSendModerator};
 use self::body::Vendor;
 use self::client::{CallOptions, Client};
-use self::deliverer::Teller;
-use self::event_queue::Inlet;
-use self::spool::{Bounds, Death, Parcel, Spool};
+use self::deliverer::Deliverer;
+use self::event_queue::EventQueue;
+use self::spool::{Bounds, Envelope, LastFailure, Spool};
 use self::worker::{Command, Worker};
 use crate::clock::Clock;
 use crate::config::{Config, Webhooks as Settings};
-use crate::hooks::{DynModerator, Outlet};
+use crate::hooks::{DynModerator, EventExporter};
 use crate::metrics::Metrics;
 use crate::private_files::{make_folder, restrict};
 use crate::store::Store;
@@ -122,11 +122,11 @@ pub struct DeadLetter {
     pub body: String,
 }
 
-impl From<(u64, Parcel, Death)> for DeadLetter {
-    fn from((number, parcel, death): (u64, Parcel, Death)) -> Self {
-        let body = String::from_utf8_lossy(&parcel.body).into_owned();
-        let Death { at_ms: died_ms, attempts, error } = death;
-        Self { number, id: parcel.id, event: parcel.event, at_ms: parcel.at_ms, died_ms, attempts, error, body }
+impl From<(u64, Envelope, LastFailure)> for DeadLetter {
+    fn from((number, envelope, failure): (u64, Envelope, LastFailure)) -> Self {
+        let body = String::from_utf8_lossy(&envelope.body).into_owned();
+        let LastFailure { at_ms: died_ms, attempts, error } = failure;
+        Self { number, id: envelope.id, event: envelope.event, at_ms: envelope.at_ms, died_ms, attempts, error, body }
     }
 }
 
@@ -192,7 +192,7 @@ impl Webhooks {
 
 /// What a broker is given.
 pub(crate) struct Parts {
-    pub(crate) outlet: Option<Arc<dyn Outlet>>,
+    pub(crate) exporter: Option<Arc<dyn EventExporter>>,
     pub(crate) moderator: Option<Arc<dyn DynModerator>>,
     pub(crate) handle: Webhooks,
 }
@@ -214,7 +214,7 @@ pub(crate) fn start(config: &Config, store: &dyn Store, clock: &Arc<dyn Clock>, 
         // What happens from here on is not told, later neither.
         let _lock = lock(&config.webhooks_dir())?;
         let mut spool = open(config, clock.wall_ms())?;
-        spool.set_mark(spool.mark().commit, false);
+        spool.set_position(spool.position().commit, false);
         spool.write().map_err(|error| unwritable(&error))?;
     }
     if !settings.is_on() {
@@ -225,34 +225,40 @@ pub(crate) fn start(config: &Config, store: &dyn Store, clock: &Arc<dyn Clock>, 
         key: settings.signature.is_standard().then(|| sign::key_of(&settings.secret)),
         vendor: settings.signature.is_vendor().then_some(vendor),
     };
-    let asker = match settings.before_send_url.as_str() {
+    let before_send = match settings.before_send_url.as_str() {
         "" => None,
-        url => Some(Arc::new(asker(config, client("before_send_url", url, settings, clock)?, &signing, clock, metrics))),
+        url => Some(Arc::new(before_send_client(config, client("before_send_url", url, settings, clock)?, &signing, clock, metrics))),
     };
     let state: Arc<Mutex<WebhookState>> = Arc::default();
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     let handle = Webhooks { commands, state: state.clone() };
-    let (runtime, outlet): (Handle, Option<Arc<dyn Outlet>>) = if settings.url.is_empty() {
+    let (runtime, exporter): (Handle, Option<Arc<dyn EventExporter>>) = if settings.url.is_empty() {
         (spawn(move || idle(inbox))?, None)
     } else {
         let lock = lock(&config.webhooks_dir())?;
         let mut worker = worker(config, signing, clock, metrics, (inbox, state))?;
         worker.catch_up(store).map_err(|error| format!("what the webhooks missed cannot be queued: {error}"))?;
-        let outlet: Arc<dyn Outlet> = worker.inlet.clone();
+        let exporter: Arc<dyn EventExporter> = worker.event_queue.clone();
         let work = move || async move {
             let reply = worker.run().await;
             drop(lock);
             reply
         };
-        (spawn(work)?, Some(outlet))
+        (spawn(work)?, Some(exporter))
     };
-    let moderator = asker.map(|asker| -> Arc<dyn DynModerator> { Arc::new(Reviewer { asker, runtime }) });
-    Ok(Some(Parts { outlet, moderator, handle }))
+    let moderator = before_send.map(|before_send| -> Arc<dyn DynModerator> { Arc::new(BeforeSendModerator { before_send, runtime }) });
+    Ok(Some(Parts { exporter, moderator, handle }))
 }
 
-fn asker(config: &Config, client: Client, signing: &Signing, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Asker {
+fn before_send_client(
+    config: &Config,
+    client: Client,
+    signing: &Signing,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+) -> BeforeSendClient {
     let settings = &config.webhooks;
-    Asker {
+    BeforeSendClient {
         client,
         key: signing.key.clone(),
         vendor: signing.vendor.clone(),
@@ -275,7 +281,7 @@ fn worker(
     let settings = &config.webhooks;
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|error| format!("no random bytes from the system: {error}"))?;
-    let teller = Teller {
+    let deliverer = Deliverer {
         client: client("url", &settings.url, settings, clock)?,
         key: signing.key,
         clock: clock.clone(),
@@ -283,8 +289,8 @@ fn worker(
     };
     Ok(Worker {
         spool: open(config, clock.wall_ms())?,
-        inlet: Arc::new(Inlet::new(settings.events.clone(), clock.clone(), metrics.clone())),
-        teller: Arc::new(teller),
+        event_queue: Arc::new(EventQueue::new(settings.events.clone(), clock.clone(), metrics.clone())),
+        deliverer: Arc::new(deliverer),
         vendor: signing.vendor,
         clock: clock.clone(),
         metrics: metrics.clone(),

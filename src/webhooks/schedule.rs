@@ -3,36 +3,36 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 #[derive(Debug, PartialEq, Eq)]
-enum Head {
+enum HeadState {
     /// In `ready`.
     Ready,
     /// Under way.
-    Out,
+    UnderWay,
     /// In `waiting`, until then.
     Until(u64),
 }
 
 #[derive(Debug)]
-struct Line {
+struct ConversationQueue {
     seqs: VecDeque<u64>,
-    head: Head,
+    head: HeadState,
 }
 
 /// Every line that is not empty.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
-    lines: HashMap<u64, Line>,
+pub(super) struct DeliverySchedule {
+    lines: HashMap<u64, ConversationQueue>,
     ready: VecDeque<u64>,
     waiting: BTreeSet<(u64, u64)>,
 }
 
-impl Lines {
+impl DeliverySchedule {
     /// Queues one at the end of a line. `not_before` counts when it is the line's first.
     pub(super) fn push(&mut self, key: u64, seq: u64, not_before: u64) {
         if let Some(line) = self.lines.get_mut(&key) {
             return line.seqs.push_back(seq);
         }
-        self.lines.insert(key, Line { seqs: VecDeque::from([seq]), head: Head::Until(not_before) });
+        self.lines.insert(key, ConversationQueue { seqs: VecDeque::from([seq]), head: HeadState::Until(not_before) });
         self.waiting.insert((not_before, key));
     }
 
@@ -41,13 +41,13 @@ impl Lines {
         while let Some((at, key)) = self.waiting.first().copied().filter(|(at, _)| *at <= now) {
             self.waiting.remove(&(at, key));
             if let Some(line) = self.lines.get_mut(&key) {
-                line.head = Head::Ready;
+                line.head = HeadState::Ready;
                 self.ready.push_back(key);
             }
         }
         let key = self.ready.pop_front()?;
         let line = self.lines.get_mut(&key)?;
-        line.head = Head::Out;
+        line.head = HeadState::UnderWay;
         Some((key, *line.seqs.front()?))
     }
 
@@ -63,15 +63,15 @@ impl Lines {
         if line.seqs.is_empty() {
             self.lines.remove(&key);
         } else {
-            line.head = Head::Ready;
+            line.head = HeadState::Ready;
             self.ready.push_back(key);
         }
     }
 
     /// The one under way failed, and those behind it wait with it.
     pub(super) fn retry(&mut self, key: u64, at: u64) {
-        if let Some(line) = self.lines.get_mut(&key).filter(|line| line.head == Head::Out) {
-            line.head = Head::Until(at);
+        if let Some(line) = self.lines.get_mut(&key).filter(|line| line.head == HeadState::UnderWay) {
+            line.head = HeadState::Until(at);
             self.waiting.insert((at, key));
         }
     }
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_line_is_served_in_order_and_lines_take_turns() {
-        let mut lines = Lines::default();
+        let mut lines = DeliverySchedule::default();
         for (key, seq) in [(1, 10), (1, 11), (2, 20), (1, 12)] {
             lines.push(key, seq, 0);
         }
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_failed_head_holds_back_its_own_line_only() {
-        let mut lines = Lines::default();
+        let mut lines = DeliverySchedule::default();
         lines.push(1, 10, 0);
         lines.push(1, 11, 0);
         assert_eq!(lines.next(5), Some((1, 10)));
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_line_found_after_a_restart_waits_for_its_heads_time() {
-        let mut lines = Lines::default();
+        let mut lines = DeliverySchedule::default();
         lines.push(1, 10, 50);
         assert_eq!((lines.next(49), lines.next_due(), lines.next(50)), (None, Some(50), Some((1, 10))));
     }

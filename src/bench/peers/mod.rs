@@ -1,10 +1,10 @@
 //! Other brokers, to compare with: what each is told, how it is started, and small clients for their protocols.
 //!
-//! Each is installed or not; nothing is fetched. A client here is a member of the crowd like any other (`member`): the
-//! same stamp in the same number of bytes, the same reads into the same buffer; only the framing is the peer's own.
+//! Each is installed or not; nothing is fetched. A client here is a member of the pool like any other (`member`): the
+//! same marker in the same number of bytes, the same reads into the same buffer; only the framing is the peer's own.
 //!
 //! ```text
-//! start ─► child on a loopback port, its folder    member::read ─► Packets::feed ─► mqtt | nats | redis ─► Heard
+//! start ─► child on a loopback port, its folder    member::read ─► Packets::feed ─► mqtt | nats | redis ─► PeerPacket
 //! ```
 
 mod mqtt;
@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 
 use super::BenchError;
 use super::frame::{Held, NotAFrame};
-use crate::bench::client::{Connection, Hears, Inbound};
+use crate::bench::client::{Connection, Inbound, Subscription};
 
 pub(super) use start::Installed;
 
@@ -67,18 +67,18 @@ enum Role {
 
 /// What arrived.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Heard<'a> {
+pub(super) enum PeerPacket<'a> {
     /// Bytes with one or more messages in them.
     Message(&'a [u8]),
     /// Something published was taken, or not.
-    Answer { to: Answer, accepted: bool },
+    Ack { to: AckOf, accepted: bool },
     /// Neither.
     Other,
 }
 
 /// What an answer is to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum AckOf {
     /// The oldest message without one.
     Next,
     /// The message of this number.
@@ -87,7 +87,7 @@ pub(super) enum Answer {
     Packet(u16),
 }
 
-impl Answer {
+impl AckOf {
     /// Whether it can be the answer to message `number`.
     pub(super) fn fits(self, number: u32) -> bool {
         match self {
@@ -109,8 +109,8 @@ impl Peer {
     }
 
     /// Opens the connection of one member: who hears nothing publishes, everyone else receives.
-    pub(super) async fn open(self, address: SocketAddr, number: u32, hears: Hears) -> Result<Connection, BenchError> {
-        let role = if hears == Hears::Nothing { Role::Publisher } else { Role::Receiver };
+    pub(super) async fn open(self, address: SocketAddr, number: u32, subscription: Subscription) -> Result<Connection, BenchError> {
+        let role = if subscription == Subscription::Nothing { Role::Publisher } else { Role::Receiver };
         // Two where the server speaks first, or where connecting and subscribing are answered apart.
         let (hello, answers) = match self.program {
             Program::Mosquitto => (mqtt::hello(role, number, self.stored), if role == Role::Receiver { 2 } else { 1 }),
@@ -154,16 +154,16 @@ impl Peer {
         while come < answers {
             let reading = tokio::time::timeout(PATIENCE, socket.read(&mut chunk)).await;
             let read = reading.map_err(|_| BenchError::Silent("a peer's greeting"))?.map_err(|error| self.failed(error))?;
-            let mut owed = Vec::new();
-            let fed = packets.feed(&chunk[..read], &mut owed, |heard| {
+            let mut replies = Vec::new();
+            let fed = packets.feed(&chunk[..read], &mut replies, |packet| {
                 come += 1;
-                refused |= matches!(heard, Heard::Answer { accepted: false, .. });
+                refused |= matches!(packet, PeerPacket::Ack { accepted: false, .. });
             });
             if fed.is_err() || refused || read == 0 {
                 let said = String::from_utf8_lossy(&chunk[..read.min(300)]).into_owned();
                 return Err(BenchError::Subject(format!("{} does not let us in: {said:?}", self.program.name())));
             }
-            socket.write_all(&owed).await.map_err(|error| self.failed(error))?;
+            socket.write_all(&replies).await.map_err(|error| self.failed(error))?;
         }
         Ok(())
     }
@@ -182,16 +182,16 @@ pub(super) struct Packets {
 
 impl Packets {
     /// Hands everything that is whole now to `each`; `owed` is given what must be written back.
-    pub(super) fn feed(&mut self, chunk: &[u8], owed: &mut Vec<u8>, mut each: impl FnMut(Heard<'_>)) -> Result<(), NotAFrame> {
+    pub(super) fn feed(&mut self, chunk: &[u8], replies: &mut Vec<u8>, mut each: impl FnMut(PeerPacket<'_>)) -> Result<(), NotAFrame> {
         let program = self.peer.program;
         self.held.feed(chunk, |bytes| {
             let found = match program {
-                Program::Mosquitto => mqtt::first(bytes, owed)?,
-                Program::Nats => nats::first(bytes, owed)?,
-                Program::Redis => redis::first(bytes, owed)?,
+                Program::Mosquitto => mqtt::first(bytes, replies)?,
+                Program::Nats => nats::first(bytes, replies)?,
+                Program::Redis => redis::first(bytes, replies)?,
             };
-            Ok(found.map(|(heard, length)| {
-                each(heard);
+            Ok(found.map(|(packet, length)| {
+                each(packet);
                 length
             }))
         })
@@ -202,32 +202,32 @@ impl Packets {
 mod tests {
     use super::*;
 
-    type First = for<'a> fn(&'a [u8], &mut Vec<u8>) -> Result<Option<(Heard<'a>, usize)>, NotAFrame>;
+    type First = for<'a> fn(&'a [u8], &mut Vec<u8>) -> Result<Option<(PeerPacket<'a>, usize)>, NotAFrame>;
 
-    fn told(heard: &Heard<'_>) -> String {
-        match heard {
-            Heard::Message(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            Heard::Answer { to: Answer::Next, accepted } => format!("next {accepted}"),
-            Heard::Answer { to: Answer::Number(number), accepted } => format!("number {number} {accepted}"),
-            Heard::Answer { to: Answer::Packet(id), accepted } => format!("packet {id} {accepted}"),
-            Heard::Other => "other".to_owned(),
+    fn label(packet: &PeerPacket<'_>) -> String {
+        match packet {
+            PeerPacket::Message(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            PeerPacket::Ack { to: AckOf::Next, accepted } => format!("next {accepted}"),
+            PeerPacket::Ack { to: AckOf::Number(number), accepted } => format!("number {number} {accepted}"),
+            PeerPacket::Ack { to: AckOf::Packet(id), accepted } => format!("packet {id} {accepted}"),
+            PeerPacket::Other => "other".to_owned(),
         }
     }
 
     /// Feeds a stream cut in two at each byte, and byte by byte.
     pub(super) fn cut_anywhere(stream: &[u8], first: First, wanted: &[String], wanted_owed: &[u8]) {
         let feed = |chunks: &[&[u8]]| {
-            let (mut held, mut owed, mut heard) = (Held::default(), Vec::new(), Vec::new());
+            let (mut held, mut replies, mut packet) = (Held::default(), Vec::new(), Vec::new());
             for chunk in chunks {
                 let fed = held.feed(chunk, |bytes| {
-                    Ok(first(bytes, &mut owed)?.map(|(one, length)| {
-                        heard.push(told(&one));
+                    Ok(first(bytes, &mut replies)?.map(|(one, length)| {
+                        packet.push(label(&one));
                         length
                     }))
                 });
                 assert_eq!(fed, Ok(()));
             }
-            assert_eq!((heard.as_slice(), owed.as_slice()), (wanted, wanted_owed), "{:?}", chunks.first().map(|chunk| chunk.len()));
+            assert_eq!((packet.as_slice(), replies.as_slice()), (wanted, wanted_owed), "{:?}", chunks.first().map(|chunk| chunk.len()));
         };
         for cut in 0..=stream.len() {
             feed(&[&stream[..cut], &stream[cut..]]);
@@ -237,8 +237,8 @@ mod tests {
 
     #[test]
     fn an_answer_finds_its_message() {
-        assert!(Answer::Next.fits(3) && Answer::Number(3).fits(3) && !Answer::Number(3).fits(4));
-        assert!(Answer::Packet(1).fits(1) && Answer::Packet(1).fits(65_536) && !Answer::Packet(1).fits(2));
-        assert!(Answer::Packet(65_535).fits(65_535));
+        assert!(AckOf::Next.fits(3) && AckOf::Number(3).fits(3) && !AckOf::Number(3).fits(4));
+        assert!(AckOf::Packet(1).fits(1) && AckOf::Packet(1).fits(65_536) && !AckOf::Packet(1).fits(2));
+        assert!(AckOf::Packet(65_535).fits(65_535));
     }
 }

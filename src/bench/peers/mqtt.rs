@@ -1,7 +1,7 @@
 //! MQTT 3.1.1 as far as the bench needs it: connect, subscribe, publish with quality of service 1, acknowledge.
 
 use super::super::frame::NotAFrame;
-use super::{Answer, Heard, Role, TOPIC};
+use super::{AckOf, PeerPacket, Role, TOPIC};
 
 /// Longest packet that is believed.
 const PACKET_BYTES_MAX: usize = 1 << 20;
@@ -79,29 +79,29 @@ fn length(bytes: &[u8]) -> Result<Option<(usize, usize)>, NotAFrame> {
 }
 
 /// The first packet and its length, if it is whole; `owed` is given the acknowledgement it asks for.
-pub(super) fn first<'a>(bytes: &'a [u8], owed: &mut Vec<u8>) -> Result<Option<(Heard<'a>, usize)>, NotAFrame> {
+pub(super) fn first<'a>(bytes: &'a [u8], replies: &mut Vec<u8>) -> Result<Option<(PeerPacket<'a>, usize)>, NotAFrame> {
     let Some((head, rest)) = bytes.split_first() else { return Ok(None) };
     let Some((length, taken)) = length(rest)? else { return Ok(None) };
     let end = 1 + taken + length;
     let Some(body) = bytes.get(1 + taken..end) else { return Ok(None) };
-    let heard = match (head >> 4, body) {
+    let packet = match (head >> 4, body) {
         // CONNACK, SUBACK: their last byte says whether.
-        (2, [_, 0]) | (9, [_, _, 0..=2]) => Heard::Other,
+        (2, [_, 0]) | (9, [_, _, 0..=2]) => PeerPacket::Other,
         (3, _) => {
             let (topic, rest) = body.split_first_chunk::<2>().ok_or(NotAFrame)?;
             let mut payload = rest.get(usize::from(u16::from_be_bytes(*topic))..).ok_or(NotAFrame)?;
             if head & 0x06 != 0 {
                 let (id, rest) = payload.split_first_chunk::<2>().ok_or(NotAFrame)?;
-                owed.extend([0x40, 2]);
-                owed.extend(id);
+                replies.extend([0x40, 2]);
+                replies.extend(id);
                 payload = rest;
             }
-            Heard::Message(payload)
+            PeerPacket::Message(payload)
         }
-        (4, [high, low]) => Heard::Answer { to: Answer::Packet(u16::from_be_bytes([*high, *low])), accepted: true },
+        (4, [high, low]) => PeerPacket::Ack { to: AckOf::Packet(u16::from_be_bytes([*high, *low])), accepted: true },
         _ => return Err(NotAFrame),
     };
-    Ok(Some((heard, end)))
+    Ok(Some((packet, end)))
 }
 
 #[cfg(test)]
@@ -126,10 +126,10 @@ mod tests {
         let mut stream = vec![0x20, 2, 0, 0, 0x90, 3, 0, 1, 1];
         put_publish(&mut stream, 70_000, &"x".repeat(200));
         stream.extend([0x40, 2, 0x12, 0x34]);
-        let owed = [0x40, 2, 17, 113];
-        assert_eq!(packet_id(70_000).to_be_bytes(), owed[2..]);
+        let replies = [0x40, 2, 17, 113];
+        assert_eq!(packet_id(70_000).to_be_bytes(), replies[2..]);
         let wanted = ["other", "other", &"x".repeat(200), "packet 4660 true"].map(str::to_owned);
-        super::super::tests::cut_anywhere(&stream, first, &wanted, &owed);
+        super::super::tests::cut_anywhere(&stream, first, &wanted, &replies);
     }
 
     #[test]

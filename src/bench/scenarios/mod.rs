@@ -24,7 +24,7 @@ pub(super) async fn run(bench: &mut Bench<'_>, scenario: Scenario) -> Result<(),
         Scenario::Idle => idle::idle(bench).await,
         Scenario::Overload => overload::overload(bench).await,
         Scenario::Mixed => mixed::mixed(bench).await,
-        Scenario::Curve => saturation::curve(bench).await,
+        Scenario::Saturation => saturation::saturation(bench).await,
         Scenario::RoomHuge => room::huge(bench).await,
         Scenario::Growth => room::growth(bench).await,
     }

@@ -37,7 +37,7 @@ pub(super) type Visit<'a> = &'a mut dyn FnMut(u64, &[u8], Option<Note>);
 
 /// Where the journal stands: carried over from segment to segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Mark {
+pub(super) struct JournalPosition {
     /// Greater than every seq that was ever put.
     pub(super) next_seq: u64,
     /// The caller's own.
@@ -47,7 +47,7 @@ pub(super) struct Mark {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct RecordPlace {
     segment: u64,
     offset: u64,
     length: u32,
@@ -70,13 +70,13 @@ pub(super) struct Journal {
     /// Of all segments.
     bytes: u64,
     live_bytes: u64,
-    places: BTreeMap<u64, Place>,
+    places: BTreeMap<u64, RecordPlace>,
     current: u64,
     file: File,
     /// What is not in the file yet.
     buffer: Vec<u8>,
     dirty: bool,
-    mark: Mark,
+    position: JournalPosition,
     damaged: u64,
 }
 
@@ -114,7 +114,7 @@ fn length_of(bytes: &[u8]) -> Option<usize> {
     usize::try_from(length).ok().filter(|length| (BARE..=RECORD_MAX).contains(length))
 }
 
-fn mark_payload(mark: Mark) -> [u8; 9] {
+fn mark_payload(mark: JournalPosition) -> [u8; 9] {
     let mut payload = [0; 9];
     payload[..8].copy_from_slice(&mark.commit.to_le_bytes());
     payload[8] = u8::from(mark.following);
@@ -149,7 +149,7 @@ impl Journal {
             file,
             buffer: Vec::new(),
             dirty: true,
-            mark: Mark { next_seq: 1, ..Mark::default() },
+            position: JournalPosition { next_seq: 1, ..JournalPosition::default() },
             damaged: 0,
         };
         for number in numbers {
@@ -220,10 +220,10 @@ impl Journal {
     fn take(&mut self, number: u64, at: usize, kind: u8, seq: u64, payload: &[u8]) {
         match kind {
             PUT => {
-                self.mark.next_seq = self.mark.next_seq.max(seq + 1);
+                self.position.next_seq = self.position.next_seq.max(seq + 1);
                 let note = self.forget(seq).and_then(|place| place.note);
                 let (offset, length) = (u64::try_from(at).unwrap_or(u64::MAX), u32::try_from(payload.len()).unwrap_or(u32::MAX));
-                self.place(seq, Place { segment: number, offset, length, note });
+                self.place(seq, RecordPlace { segment: number, offset, length, note });
             }
             NOTE => {
                 if let (Some(place), Ok(note)) = (self.places.get_mut(&seq), Note::try_from(payload)) {
@@ -234,10 +234,10 @@ impl Journal {
                 self.forget(seq);
             }
             MARK => {
-                self.mark.next_seq = self.mark.next_seq.max(seq);
+                self.position.next_seq = self.position.next_seq.max(seq);
                 if let Some((commit, following)) = payload.split_at_checked(8) {
-                    self.mark.commit = u64::from_le_bytes(commit.try_into().unwrap_or_default());
-                    self.mark.following = following.first() == Some(&1);
+                    self.position.commit = u64::from_le_bytes(commit.try_into().unwrap_or_default());
+                    self.position.following = following.first() == Some(&1);
                 }
             }
             // Of a later version, which then says so in the header; nothing writes it today.
@@ -245,7 +245,7 @@ impl Journal {
         }
     }
 
-    fn place(&mut self, seq: u64, place: Place) {
+    fn place(&mut self, seq: u64, place: RecordPlace) {
         let segment = self.segment(place.segment);
         segment.live += 1;
         segment.live_bytes += u64::from(place.length) + FRAME as u64;
@@ -253,7 +253,7 @@ impl Journal {
         self.places.insert(seq, place);
     }
 
-    fn forget(&mut self, seq: u64) -> Option<Place> {
+    fn forget(&mut self, seq: u64) -> Option<RecordPlace> {
         let place = self.places.remove(&seq)?;
         let segment = self.segment(place.segment);
         segment.live -= 1;
@@ -269,7 +269,7 @@ impl Journal {
         restrict(&path)?;
         file.set_len(0)?;
         let mut first = HEADER.to_vec();
-        first.extend(frame(MARK, self.mark.next_seq, &mark_payload(self.mark)));
+        first.extend(frame(MARK, self.position.next_seq, &mark_payload(self.position)));
         file.write_all(&first)?;
         sync_names(&self.folder)?;
         (self.file, self.current, self.dirty) = (file, number, true);
@@ -285,18 +285,18 @@ impl Journal {
 
     /// Puts a record down; its seq.
     pub(super) fn put(&mut self, payload: &[u8]) -> u64 {
-        let seq = self.mark.next_seq;
+        let seq = self.position.next_seq;
         self.put_as(seq, payload);
         seq
     }
 
     /// The same under a seq that the caller has from elsewhere.
     pub(super) fn put_as(&mut self, seq: u64, payload: &[u8]) {
-        self.mark.next_seq = self.mark.next_seq.max(seq + 1);
+        self.position.next_seq = self.position.next_seq.max(seq + 1);
         let offset = self.add(PUT, seq, payload);
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         self.forget(seq);
-        self.place(seq, Place { segment: self.current, offset, length, note: None });
+        self.place(seq, RecordPlace { segment: self.current, offset, length, note: None });
     }
 
     /// Notes something on a record, in the place of what was noted before.
@@ -308,7 +308,7 @@ impl Journal {
     }
 
     /// Crosses a record out; whether it was there.
-    pub(super) fn gone(&mut self, seq: u64) -> bool {
+    pub(super) fn delete(&mut self, seq: u64) -> bool {
         let was_there = self.forget(seq).is_some();
         if was_there {
             self.add(GONE, seq, &[]);
@@ -317,21 +317,21 @@ impl Journal {
     }
 
     /// Where the caller stands.
-    pub(super) fn mark(&self) -> Mark {
-        self.mark
+    pub(super) fn position(&self) -> JournalPosition {
+        self.position
     }
 
     /// Notes where the caller stands.
-    pub(super) fn set_mark(&mut self, commit: u64, following: bool) {
-        if (self.mark.commit, self.mark.following) != (commit, following) {
-            (self.mark.commit, self.mark.following) = (commit, following);
-            self.add(MARK, self.mark.next_seq, &mark_payload(self.mark));
+    pub(super) fn set_position(&mut self, commit: u64, following: bool) {
+        if (self.position.commit, self.position.following) != (commit, following) {
+            (self.position.commit, self.position.following) = (commit, following);
+            self.add(MARK, self.position.next_seq, &mark_payload(self.position));
         }
     }
 
     /// Seqs begin here at least.
     pub(super) fn begin_at(&mut self, seq: u64) {
-        self.mark.next_seq = self.mark.next_seq.max(seq);
+        self.position.next_seq = self.position.next_seq.max(seq);
     }
 
     /// Hands everything to the system: from here on it survives the end of the program. What cannot be written is tried
@@ -420,7 +420,7 @@ impl Journal {
             match self.read(seq) {
                 Ok(payload) => self.put_as(seq, &payload),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    self.gone(seq);
+                    self.delete(seq);
                     self.note_damage(&segment_path(&self.folder, number), 0);
                 }
                 Err(error) => return Err(error),

@@ -23,13 +23,13 @@ fn what_was_put_noted_and_crossed_out_is_found_so_again() {
     assert!(found.is_empty());
     assert_eq!((journal.put(b"one"), journal.put(b"two"), journal.put(b"three")), (1, 2, 3));
     journal.note(1, [7; 12]);
-    assert!(journal.gone(2) && !journal.gone(2));
-    journal.set_mark(40, true);
+    assert!(journal.delete(2) && !journal.delete(2));
+    journal.set_position(40, true);
     journal.write().unwrap();
     drop(journal);
     let (mut journal, found) = open(folder.path());
     assert_eq!(found, [(1, b"one".to_vec(), Some([7; 12])), (3, b"three".to_vec(), None)]);
-    assert_eq!(journal.mark(), Mark { next_seq: 4, commit: 40, following: true });
+    assert_eq!(journal.position(), JournalPosition { next_seq: 4, commit: 40, following: true });
     assert_eq!(journal.put(b"four"), 4, "a seq is never used again");
     assert_eq!(journal.read(3).unwrap(), b"three");
 }
@@ -90,8 +90,8 @@ fn segments_that_are_done_go_and_what_stays_does_not_hold_the_disk() {
     journal.note(stays, [9; 12]);
     for round in 0..2_000u32 {
         let seq = journal.put(&[b'x'; 100]);
-        journal.set_mark(round.into(), true);
-        journal.gone(seq);
+        journal.set_position(round.into(), true);
+        journal.delete(seq);
         journal.write().unwrap();
         journal.reclaim().unwrap();
         assert!(journal.bytes() < 3 * SMALL, "{} bytes in round {round}", journal.bytes());
@@ -100,7 +100,7 @@ fn segments_that_are_done_go_and_what_stays_does_not_hold_the_disk() {
     drop(journal);
     let (journal, found) = open(folder.path());
     assert_eq!(found, [(stays, b"stays".to_vec(), Some([9; 12]))]);
-    assert_eq!(journal.mark(), Mark { next_seq: 2_002, commit: 1_999, following: true });
+    assert_eq!(journal.position(), JournalPosition { next_seq: 2_002, commit: 1_999, following: true });
     assert!(fs::read_dir(folder.path()).unwrap().count() <= 3);
 }
 
@@ -112,7 +112,7 @@ fn half_a_segment_that_stays_does_not_hold_what_is_done_behind_it() {
     let mut most = 0;
     for _ in 0..5_000 {
         let seq = journal.put(&[b'x'; 100]);
-        journal.gone(seq);
+        journal.delete(seq);
         journal.write().unwrap();
         journal.reclaim().unwrap();
         most = most.max(journal.bytes());

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::webhooks::backoff::Backoff;
-use crate::webhooks::journal::{Journal, Mark, Note};
-use crate::webhooks::schedule::Lines;
+use crate::webhooks::journal::{Journal, JournalPosition, Note};
+use crate::webhooks::schedule::DeliverySchedule;
 
 /// Large enough that few are open, small enough that a full one is quickly given back.
 const SEGMENT_BYTES: u64 = 4 << 20;
@@ -27,7 +27,7 @@ const ERROR_BYTES_MAX: usize = 300;
 
 /// An event ready to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parcel {
+pub(super) struct Envelope {
     /// The `webhook-id`: the same however often it is told.
     pub(super) id: String,
     /// `message.sent` and the like.
@@ -40,18 +40,19 @@ pub(super) struct Parcel {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct EnvelopeHeader {
     id: String,
     event: String,
     line: String,
     at_ms: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    death: Option<Death>,
+    // Named so since the first version of the file.
+    #[serde(default, rename = "death", skip_serializing_if = "Option::is_none")]
+    failure: Option<LastFailure>,
 }
 
 /// Why and when it was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Death {
+pub(super) struct LastFailure {
     pub(super) at_ms: u64,
     pub(super) attempts: u32,
     pub(super) error: String,
@@ -77,14 +78,14 @@ pub(super) struct Bounds {
 #[derive(Debug)]
 pub(super) struct Due {
     pub(super) seq: u64,
-    pub(super) parcel: Parcel,
+    pub(super) envelope: Envelope,
 }
 
 /// What became of a failure.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Again,
-    Dead,
+pub(super) enum AfterFailure {
+    Retry,
+    DeadLetter,
 }
 
 /// See the module's documentation.
@@ -95,20 +96,20 @@ pub(super) struct Spool {
     bounds: Bounds,
     backoff: Backoff,
     queued: BTreeMap<u64, Queued>,
-    lines: Lines,
+    schedule: DeliverySchedule,
     /// When each dead letter was given up.
-    died: BTreeMap<u64, u64>,
+    dead_since: BTreeMap<u64, u64>,
     given_up: u64,
 }
 
-fn pack(head: &Head, body: &[u8]) -> Vec<u8> {
+fn pack(head: &EnvelopeHeader, body: &[u8]) -> Vec<u8> {
     let mut payload = serde_json::to_vec(head).expect("strings and numbers always serialize");
     payload.push(b'\n');
     payload.extend_from_slice(body);
     payload
 }
 
-fn unpack(payload: &[u8]) -> Option<(Head, &[u8])> {
+fn unpack(payload: &[u8]) -> Option<(EnvelopeHeader, &[u8])> {
     let end = payload.iter().position(|byte| *byte == b'\n')?;
     Some((serde_json::from_slice(&payload[..end]).ok()?, &payload[end + 1..]))
 }
@@ -141,36 +142,36 @@ impl Spool {
     /// # Errors
     /// The system's.
     pub(super) fn open(folder: &Path, bounds: Bounds, backoff: Backoff, now_ms: u64) -> io::Result<Self> {
-        let mut died = BTreeMap::new();
+        let mut dead_since = BTreeMap::new();
         let mut dead = Journal::open(&folder.join("dead"), SEGMENT_BYTES, &mut |seq, payload, _| {
-            died.insert(seq, unpack(payload).and_then(|(head, _)| head.death).map_or(now_ms, |death| death.at_ms));
+            dead_since.insert(seq, unpack(payload).and_then(|(head, _)| head.failure).map_or(now_ms, |failure| failure.at_ms));
         })?;
-        let (mut queued, mut lines, mut unreadable) = (BTreeMap::new(), Lines::default(), Vec::new());
+        let (mut queued, mut schedule, mut unreadable) = (BTreeMap::new(), DeliverySchedule::default(), Vec::new());
         let mut queue = Journal::open(&folder.join("queue"), SEGMENT_BYTES, &mut |seq, payload, noted| {
-            let Some((head, _)) = unpack(payload).filter(|_| !died.contains_key(&seq)) else { return unreadable.push(seq) };
+            let Some((head, _)) = unpack(payload).filter(|_| !dead_since.contains_key(&seq)) else { return unreadable.push(seq) };
             let (attempts, next_ms) = noted.map_or((0, 0), read_note);
             let key = key_of(&head.line);
             queued.insert(seq, Queued { key, attempts, at_ms: head.at_ms });
-            lines.push(key, seq, next_ms.min(now_ms.saturating_add(backoff.most_ms)));
+            schedule.push(key, seq, next_ms.min(now_ms.saturating_add(backoff.most_ms)));
         })?;
         // Given up just before the end, and not crossed out any more.
         for seq in unreadable {
-            queue.gone(seq);
+            queue.delete(seq);
         }
         // Seqs of the two never mean different events.
-        queue.begin_at(dead.mark().next_seq);
-        dead.begin_at(queue.mark().next_seq);
-        Ok(Self { queue, dead, bounds, backoff, queued, lines, died, given_up: 0 })
+        queue.begin_at(dead.position().next_seq);
+        dead.begin_at(queue.position().next_seq);
+        Ok(Self { queue, dead, bounds, backoff, queued, schedule, dead_since, given_up: 0 })
     }
 
     /// Where the messages told so far end.
-    pub(super) fn mark(&self) -> Mark {
-        self.queue.mark()
+    pub(super) fn position(&self) -> JournalPosition {
+        self.queue.position()
     }
 
     /// Notes where they end.
-    pub(super) fn set_mark(&mut self, commit: u64, following: bool) {
-        self.queue.set_mark(commit, following);
+    pub(super) fn set_position(&mut self, commit: u64, following: bool) {
+        self.queue.set_position(commit, following);
     }
 
     /// Whether one more would be too many.
@@ -184,25 +185,25 @@ impl Spool {
     }
 
     /// Queues an event.
-    pub(super) fn put(&mut self, parcel: &Parcel, now_ms: u64) {
-        let Parcel { id, event, line, at_ms, body } = parcel.clone();
+    pub(super) fn put(&mut self, envelope: &Envelope, now_ms: u64) {
+        let Envelope { id, event, line, at_ms, body } = envelope.clone();
         let key = key_of(&line);
-        let seq = self.queue.put(&pack(&Head { id, event, line, at_ms, death: None }, &body));
+        let seq = self.queue.put(&pack(&EnvelopeHeader { id, event, line, at_ms, failure: None }, &body));
         self.queued.insert(seq, Queued { key, attempts: 0, at_ms });
-        self.lines.push(key, seq, now_ms);
+        self.schedule.push(key, seq, now_ms);
     }
 
     /// The seq that the next event gets.
     pub(super) fn next_seq(&self) -> u64 {
-        self.queue.mark().next_seq
+        self.queue.position().next_seq
     }
 
     /// The next to be told; under way from here on.
     pub(super) fn next(&mut self, now_ms: u64) -> Option<Due> {
         loop {
-            let (key, seq) = self.lines.next(now_ms)?;
-            match self.parcel(seq) {
-                Ok(parcel) => return Some(Due { seq, parcel }),
+            let (key, seq) = self.schedule.next(now_ms)?;
+            match self.envelope(seq) {
+                Ok(envelope) => return Some(Due { seq, envelope }),
                 Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::NotFound) => {
                     tracing::error!(%error, "an event in the webhook queue cannot be read and was given up");
                     self.given_up += 1;
@@ -210,29 +211,29 @@ impl Spool {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the webhook queue cannot be read");
-                    self.lines.retry(key, now_ms.saturating_add(1_000));
+                    self.schedule.retry(key, now_ms.saturating_add(1_000));
                     return None;
                 }
             }
         }
     }
 
-    fn parcel(&mut self, seq: u64) -> io::Result<Parcel> {
+    fn envelope(&mut self, seq: u64) -> io::Result<Envelope> {
         let payload = self.queue.read(seq)?;
         let (head, body) = unpack(&payload).ok_or_else(|| damaged(seq))?;
-        Ok(Parcel { id: head.id, event: head.event, line: head.line, at_ms: head.at_ms, body: Bytes::copy_from_slice(body) })
+        Ok(Envelope { id: head.id, event: head.event, line: head.line, at_ms: head.at_ms, body: Bytes::copy_from_slice(body) })
     }
 
     /// When the next is due that is not yet.
     pub(super) fn next_due(&self) -> Option<u64> {
-        self.lines.next_due()
+        self.schedule.next_due()
     }
 
     /// It arrived.
     pub(super) fn delivered(&mut self, seq: u64) {
         if let Some(queued) = self.queued.remove(&seq) {
-            self.lines.done(queued.key);
-            self.queue.gone(seq);
+            self.schedule.done(queued.key);
+            self.queue.delete(seq);
         }
     }
 
@@ -240,35 +241,35 @@ impl Spool {
     ///
     /// # Errors
     /// The system's: it is tried once more then.
-    pub(super) fn failed(&mut self, seq: u64, error: &str, now_ms: u64, dice: u64, asked_ms: Option<u64>) -> io::Result<Fate> {
-        let Some(queued) = self.queued.get_mut(&seq) else { return Ok(Fate::Again) };
+    pub(super) fn failed(&mut self, seq: u64, error: &str, now_ms: u64, jitter: u64, asked_ms: Option<u64>) -> io::Result<AfterFailure> {
+        let Some(queued) = self.queued.get_mut(&seq) else { return Ok(AfterFailure::Retry) };
         let (attempts, key) = (queued.attempts + 1, queued.key);
-        if let Some(pause_ms) = self.backoff.pause_ms(attempts, dice, asked_ms) {
+        if let Some(pause_ms) = self.backoff.pause_ms(attempts, jitter, asked_ms) {
             queued.attempts = attempts;
             let next_ms = now_ms.saturating_add(pause_ms);
             self.queue.note(seq, note(attempts, next_ms));
-            self.lines.retry(key, next_ms);
-            return Ok(Fate::Again);
+            self.schedule.retry(key, next_ms);
+            return Ok(AfterFailure::Retry);
         }
-        match self.bury(seq, attempts, error, now_ms) {
+        match self.write_dead_letter(seq, attempts, error, now_ms) {
             Ok(()) => {
                 self.delivered(seq);
                 self.prune(now_ms);
-                Ok(Fate::Dead)
+                Ok(AfterFailure::DeadLetter)
             }
             Err(error) => {
-                self.lines.retry(key, now_ms.saturating_add(self.backoff.most_ms.min(1_000)));
+                self.schedule.retry(key, now_ms.saturating_add(self.backoff.most_ms.min(1_000)));
                 Err(error)
             }
         }
     }
 
-    fn bury(&mut self, seq: u64, attempts: u32, error: &str, now_ms: u64) -> io::Result<()> {
-        let Parcel { id, event, line, at_ms, body } = self.parcel(seq)?;
+    fn write_dead_letter(&mut self, seq: u64, attempts: u32, error: &str, now_ms: u64) -> io::Result<()> {
+        let Envelope { id, event, line, at_ms, body } = self.envelope(seq)?;
         let cut = error.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= ERROR_BYTES_MAX).last().unwrap_or(0);
-        let death = Death { at_ms: now_ms, attempts, error: error[..cut].to_owned() };
-        self.dead.put_as(seq, &pack(&Head { id, event, line, at_ms, death: Some(death) }, &body));
-        self.died.insert(seq, now_ms);
+        let failure = LastFailure { at_ms: now_ms, attempts, error: error[..cut].to_owned() };
+        self.dead.put_as(seq, &pack(&EnvelopeHeader { id, event, line, at_ms, failure: Some(failure) }, &body));
+        self.dead_since.insert(seq, now_ms);
         self.dead.write()
     }
 
@@ -276,8 +277,8 @@ impl Spool {
     pub(super) fn prune(&mut self, now_ms: u64) -> u64 {
         let too_old = now_ms.saturating_sub(self.bounds.dead_letters_days.saturating_mul(DAY_MS));
         let mut pruned = 0;
-        while let Some((seq, died_ms)) = self.died.first_key_value().map(|(seq, at)| (*seq, *at)) {
-            if self.died.len() <= self.bounds.dead_letters_max && died_ms >= too_old {
+        while let Some((seq, died_ms)) = self.dead_since.first_key_value().map(|(seq, at)| (*seq, *at)) {
+            if self.dead_since.len() <= self.bounds.dead_letters_max && died_ms >= too_old {
                 break;
             }
             self.discard(seq);
@@ -291,16 +292,16 @@ impl Spool {
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn dead_letters(&mut self, after: u64, limit: usize) -> io::Result<Vec<(u64, Parcel, Death)>> {
-        let seqs: Vec<u64> = self.died.range(after.saturating_add(1)..).map(|(seq, _)| *seq).take(limit).collect();
-        seqs.into_iter().map(|seq| self.dead_letter(seq).map(|(parcel, death)| (seq, parcel, death))).collect()
+    pub(super) fn dead_letters(&mut self, after: u64, limit: usize) -> io::Result<Vec<(u64, Envelope, LastFailure)>> {
+        let seqs: Vec<u64> = self.dead_since.range(after.saturating_add(1)..).map(|(seq, _)| *seq).take(limit).collect();
+        seqs.into_iter().map(|seq| self.dead_letter(seq).map(|(envelope, failure)| (seq, envelope, failure))).collect()
     }
 
-    fn dead_letter(&mut self, seq: u64) -> io::Result<(Parcel, Death)> {
+    fn dead_letter(&mut self, seq: u64) -> io::Result<(Envelope, LastFailure)> {
         let payload = self.dead.read(seq)?;
         let (head, body) = unpack(&payload).ok_or_else(|| damaged(seq))?;
-        let death = head.death.ok_or_else(|| damaged(seq))?;
-        Ok((Parcel { id: head.id, event: head.event, line: head.line, at_ms: head.at_ms, body: Bytes::copy_from_slice(body) }, death))
+        let failure = head.failure.ok_or_else(|| damaged(seq))?;
+        Ok((Envelope { id: head.id, event: head.event, line: head.line, at_ms: head.at_ms, body: Bytes::copy_from_slice(body) }, failure))
     }
 
     /// Puts a dead letter at the end of the queue, as one that was never tried; whether there was one.
@@ -308,20 +309,20 @@ impl Spool {
     /// # Errors
     /// The system's.
     pub(super) fn resend(&mut self, seq: u64, now_ms: u64) -> io::Result<bool> {
-        if !self.died.contains_key(&seq) {
+        if !self.dead_since.contains_key(&seq) {
             return Ok(false);
         }
-        let (parcel, _) = self.dead_letter(seq)?;
-        self.queue.begin_at(self.dead.mark().next_seq);
-        self.put(&parcel, now_ms);
+        let (envelope, _) = self.dead_letter(seq)?;
+        self.queue.begin_at(self.dead.position().next_seq);
+        self.put(&envelope, now_ms);
         self.queue.write()?;
         Ok(self.discard(seq))
     }
 
     /// Gives a dead letter up; whether there was one.
     pub(super) fn discard(&mut self, seq: u64) -> bool {
-        self.died.remove(&seq);
-        self.dead.gone(seq)
+        self.dead_since.remove(&seq);
+        self.dead.delete(seq)
     }
 
     /// Hands everything to the system, and gives disk back.
