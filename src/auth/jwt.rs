@@ -7,8 +7,9 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::tokens::Opened;
-use super::{Secret, from_object};
+use super::Secret;
+use super::claims::Opened;
+use super::strict_json::from_object;
 
 #[derive(Deserialize, Serialize)]
 struct Header {

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::claims::{Claims, check_times};
 use super::jwt::Hs256;
-use super::tokens::{Claims, check_times};
 use super::{Secret, SecretError};
 use crate::clock::Clock;
 use crate::model::{Limits, Refusal, UserId};

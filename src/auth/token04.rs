@@ -18,8 +18,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _, ConstantTimeLess as _};
 
-use super::from_object;
-use super::tokens::Opened;
+use super::claims::Opened;
+use super::strict_json::from_object;
 
 /// What a token of this format begins with.
 pub(super) const PREFIX: &str = "04";

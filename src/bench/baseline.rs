@@ -14,7 +14,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use super::BenchError;
+use super::error::BenchError;
 use super::frame::put_plain;
 use super::marker::MARKER_BYTES;
 

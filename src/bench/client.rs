@@ -10,61 +10,17 @@ use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Notify;
 
-use super::client_pool::{BenchClock, Tally};
-use super::frame::{Frame, Frames, NotAFrame, put_text};
-use super::marker::{self, LoadClass, Marker, digits};
-use super::peers::{AckOf, Packets, Peer, PeerPacket};
+use super::connection::{Dialect, Inbound};
+use super::frame::{Frame, NotAFrame, put_text};
+use super::marker;
+use super::marker::{LoadClass, Marker, digits};
+use super::message::{Subscription, TestMessage};
+use super::peers::packet::{AckOf, PeerPacket};
 use super::stats::Slices;
+use super::tally::{BenchClock, Tally};
 
 /// Bytes read at a time. One buffer per thread: what a client keeps is only a frame that is not whole yet.
 const READ_BYTES: usize = 256 * 1024;
-
-/// How the server is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// The wire protocol of the broker.
-    Broker,
-    /// Bare texts, see [`super::baseline`].
-    Baseline,
-    /// The protocol of another broker, see [`super::peers`].
-    Peer(Peer),
-}
-
-/// How what a server sends is taken apart.
-#[derive(Debug)]
-pub(super) enum Inbound {
-    WebSocket(Frames),
-    Peer(Packets),
-}
-
-/// A socket whose greetings are over.
-#[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) read: OwnedReadHalf,
-    pub(super) inbound: Inbound,
-    pub(super) write: OwnedWriteHalf,
-}
-
-/// Whose messages reach a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Subscription {
-    /// All that the clients of its own group send, but not its own.
-    Room,
-    /// All of one other client.
-    Peer(u32),
-    /// None.
-    Nothing,
-}
-
-/// What is sent.
-#[derive(Debug, Clone)]
-pub(super) struct TestMessage {
-    pub(super) to: String,
-    /// 0 peer, 1 room, 2 group.
-    pub(super) conversation_type: u8,
-    pub(super) kind: LoadClass,
-    pub(super) bytes: usize,
-}
 
 /// What a client received; all counts since the last [`Observed::clear`].
 #[derive(Debug, Default, Clone)]

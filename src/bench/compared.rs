@@ -1,33 +1,8 @@
 //! The same load on everything it was measured on: the broker, the bare loops, other brokers.
 
-use serde::Serialize;
-
-use super::report::{Report, Run};
+use super::report::{Compared, Report, Run};
+use super::subjects::{BESIDE, TIDINGS};
 use super::table::figure;
-use super::{BESIDE, TIDINGS};
-
-/// One load on one server.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Compared {
-    /// Which load.
-    pub load: String,
-    /// On what.
-    pub subject: String,
-    /// Processor seconds of the server per million delivered; of stored messages, per million acknowledged.
-    pub cpu_per_million: Option<f64>,
-    /// The same as a multiple of ours: above 1 it costs more than we do.
-    pub cpu_of_ours: Option<f64>,
-    /// Messages that arrived per second, each receiver counted.
-    pub delivered_per_second: f64,
-    /// Median from when it was to be sent until it arrived, milliseconds.
-    pub p50_ms: f64,
-    /// The 99th percentile of that.
-    pub p99_ms: f64,
-    /// Acknowledged, but not received, the sum over all receivers.
-    pub missing: u64,
-    /// Twice or out of their sender's order.
-    pub duplicates: u64,
-}
 
 /// Names of the columns of [`cells`].
 pub(super) const COLUMNS: [&str; 9] =

@@ -7,14 +7,18 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::baseline::BaselineMode;
-use super::client::{Dialect, Subscription};
 use super::client_pool::ClientSpec;
+use super::connection::Dialect;
+use super::error::BenchError;
 use super::handshake::Account;
 use super::harness::Harness;
-use super::peers::Peer;
+use super::message::Subscription;
+use super::options::Options;
+use super::peers::program::Peer;
 use super::process::{Folder, Server};
 use super::report::{Report, Run};
-use super::{BenchError, Options, TIDINGS, table};
+use super::subjects::{BASELINE_EACH, BASELINE_SHARED, TIDINGS};
+use super::table;
 use crate::auth::{Secret, Tokens};
 use crate::clock::SystemClock;
 use crate::model::{Limits, UserId};
@@ -128,8 +132,8 @@ impl<'a> Bench<'a> {
         let server = self.baseline(mode)?;
         let spec = ClientSpec { account: None, room: None, group: 0, subscription: Subscription::Room, stalled: false };
         let subject = match mode {
-            BaselineMode::Each => super::BASELINE_EACH,
-            BaselineMode::Shared => super::BASELINE_SHARED,
+            BaselineMode::Each => BASELINE_EACH,
+            BaselineMode::Shared => BASELINE_SHARED,
         };
         self.set(server, subject, Dialect::Baseline, vec![spec; members]).await
     }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::BenchError;
-use super::client::{Connection, Inbound};
+use super::connection::{Connection, Inbound};
+use super::error::BenchError;
 use super::frame::{Frame, Frames, put_text};
 
 /// How long an answer may take while ten thousand others come in too.

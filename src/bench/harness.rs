@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::BenchError;
-use super::client::{BenchClient, Dialect, Subscription};
+use super::client::BenchClient;
 use super::client_pool::{ClientPool, ClientSpec};
+use super::connection::Dialect;
+use super::error::BenchError;
 use super::load::Work;
 use super::marker::LoadClass;
+use super::message::Subscription;
 use super::process::{Counters, Server};
 use super::report::{Audit, Run};
 use super::stats::Latency;
+use super::subjects::TIDINGS;
 
 /// How long what is under way when the load ends may take to arrive. Longer than the broker lets a stuck socket be.
 const DRAIN_MAX: Duration = Duration::from_secs(45);
@@ -50,7 +53,7 @@ impl Harness {
     }
 
     pub(super) fn has_counters(&self) -> bool {
-        self.subject == super::TIDINGS
+        self.subject == TIDINGS
     }
 
     async fn counters(&self) -> Result<Counters, BenchError> {

@@ -2,7 +2,8 @@
 
 use super::compared;
 use super::report::{Report, Run, SaturationPoint};
-use super::svg::{self, Line};
+use super::svg;
+use super::svg::Line;
 use super::table;
 
 const STYLE: &str =

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::client::{BenchClient, TestMessage};
+use super::client::BenchClient;
 use super::client_pool::ClientPool;
+use super::message::TestMessage;
 
 /// Publishers at work.
 pub(super) type Work = Vec<JoinHandle<std::io::Result<()>>>;

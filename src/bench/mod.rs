@@ -14,71 +14,37 @@ mod baseline;
 mod client;
 mod client_pool;
 mod compared;
+mod connection;
 mod context;
+mod error;
 mod frame;
 mod handshake;
 mod harness;
 mod html;
 mod load;
 mod marker;
+mod message;
 mod options;
 mod peers;
 mod process;
 mod report;
 mod scenarios;
 mod stats;
+mod subjects;
 mod svg;
 mod table;
+mod tally;
 mod targets;
 
-use std::io;
-
-use thiserror::Error;
-
 pub use baseline::{BaselineMode, serve_baseline};
-pub use compared::Compared;
+pub use error::BenchError;
 pub use options::{Options, Running, Scenario};
-pub use report::{Audit, Bound, Finding, Machine, Report, Run, SaturationPoint};
+pub use report::{Audit, Bound, Compared, Finding, Machine, Report, Run, SaturationPoint};
 pub use stats::Quantiles;
 
-use self::client_pool::BenchClock;
 use self::context::Bench;
 use self::stats::ms;
-
-/// Who is measured, in reports.
-const TIDINGS: &str = "tidings";
-const BASELINE_EACH: &str = "bare loop, one write each";
-const BASELINE_SHARED: &str = "bare loop, 2 ms batches";
-/// The loads that are run on more than our broker.
-const BESIDE: [&str; 3] = ["room-flood", "room-paced", "peer-durable"];
-
-/// Why a bench run ends early.
-#[derive(Debug, Error)]
-pub enum BenchError {
-    /// The system refuses something.
-    #[error("{what}: {source}")]
-    Io {
-        /// What was tried.
-        what: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The server under test does not do what it should.
-    #[error("{0}")]
-    Subject(String),
-    /// No answer within a minute.
-    #[error("no answer to {0} within a minute")]
-    Silent(&'static str),
-    /// What was asked for may not or cannot be loaded.
-    #[error("{0}")]
-    Target(String),
-}
-
-impl BenchError {
-    fn io(what: impl Into<String>, source: io::Error) -> Self {
-        Self::Io { what: what.into(), source }
-    }
-}
+use self::tally::BenchClock;
 
 /// Runs the chosen scenarios; `print` is given the lines of the report as they come. Takes minutes and blocks.
 ///

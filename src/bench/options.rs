@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::BenchError;
+use super::error::BenchError;
 
 /// One kind of load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

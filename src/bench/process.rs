@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::BenchError;
+use super::error::BenchError;
 
 /// What the line begins with by which a child says that it serves.
 pub(super) const LISTENING: &str = "listening on ";

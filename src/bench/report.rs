@@ -5,7 +5,6 @@ use std::fs;
 
 use serde::Serialize;
 
-use super::compared::Compared;
 use super::stats::Quantiles;
 
 /// One measurement of one server.
@@ -113,6 +112,29 @@ pub struct Finding {
     pub must: Option<Bound>,
     /// What is aimed at.
     pub aim: Option<Bound>,
+}
+
+/// One load on one server.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Compared {
+    /// Which load.
+    pub load: String,
+    /// On what.
+    pub subject: String,
+    /// Processor seconds of the server per million delivered; of stored messages, per million acknowledged.
+    pub cpu_per_million: Option<f64>,
+    /// The same as a multiple of ours: above 1 it costs more than we do.
+    pub cpu_of_ours: Option<f64>,
+    /// Messages that arrived per second, each receiver counted.
+    pub delivered_per_second: f64,
+    /// Median from when it was to be sent until it arrived, milliseconds.
+    pub p50_ms: f64,
+    /// The 99th percentile of that.
+    pub p99_ms: f64,
+    /// Acknowledged, but not received, the sum over all receivers.
+    pub missing: u64,
+    /// Twice or out of their sender's order.
+    pub duplicates: u64,
 }
 
 /// A target.

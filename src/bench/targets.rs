@@ -1,7 +1,7 @@
 //! What the figures should be: the reference values and targets this project set itself, in the units of the report.
 
 use super::report::{Bound, Finding, Report, Run};
-use super::{BASELINE_EACH, BASELINE_SHARED, TIDINGS};
+use super::subjects::{BASELINE_EACH, BASELINE_SHARED, TIDINGS};
 
 /// Members that stall in the overload scenario.
 const STALLED: f64 = 5.0;

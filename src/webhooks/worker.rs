@@ -17,7 +17,7 @@ use super::body::{EventMeta, Vendor, envelope_of};
 use super::deliverer::{Deliverer, DeliveryOutcome};
 use super::event_queue::{EventQueue, Incoming};
 use super::spool::{AfterFailure, Spool};
-use super::{DeadLetter, WebhookError, WebhookState};
+use super::state::{DeadLetter, WebhookError, WebhookState};
 use crate::clock::Clock;
 use crate::config::WhenFull;
 use crate::hooks::Event;

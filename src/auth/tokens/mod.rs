@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::auth::claims::{Claims, Opened, check_times};
 use crate::auth::jwt::Hs256;
 use crate::auth::media_token::MediaTokens;
 use crate::auth::token04;
@@ -18,19 +19,6 @@ use crate::model::{Limits, Refusal, UserId};
 const TOKEN_BYTES_MAX: usize = 4096;
 /// Least lifetime a token must have left to begin a session, seconds. Source: spec 6.4, 30 s.
 const LEFT_SECONDS_MIN: u64 = 30;
-/// How far the issuer's clock may be ahead of ours, seconds; for `nbf` alone.
-const LEEWAY_SECONDS: u64 = 5;
-/// The latest expiry that is told to others, milliseconds: the largest integer of a JavaScript number.
-const EXPIRY_MS_MAX: u64 = (1 << 53) - 1;
-
-/// What a good token proves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claims {
-    /// Whose token it is.
-    pub user: UserId,
-    /// When it ends, Unix milliseconds; at most 2^53 - 1. A session ends with its token.
-    pub expires_at_ms: u64,
-}
 
 /// Why no token could be made.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -50,14 +38,6 @@ pub enum IssueError {
     /// The system gives no random bytes.
     #[error("no random bytes from the system: {0}")]
     Random(String),
-}
-
-/// What a token says, its origin proven; times not compared yet.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Opened {
-    pub(super) user: String,
-    pub(super) expires_at_s: u64,
-    pub(super) not_before_s: u64,
 }
 
 /// Checks and issues user tokens. Cheap to clone; holds no state.
@@ -163,18 +143,6 @@ impl Tokens {
     fn now_s(&self) -> u64 {
         self.clock.wall_ms() / 1000
     }
-}
-
-/// `nbf` and `exp`; a token that is accepted ends after `now_ms`.
-pub(super) fn check_times(opened: &Opened, user: UserId, now_ms: u64) -> Result<Claims, Refusal> {
-    if (now_ms / 1000).saturating_add(LEEWAY_SECONDS) < opened.not_before_s {
-        return Err(Refusal::TokenInvalid);
-    }
-    let expires_at_ms = opened.expires_at_s.saturating_mul(1000).min(EXPIRY_MS_MAX);
-    if expires_at_ms <= now_ms {
-        return Err(Refusal::TokenExpired);
-    }
-    Ok(Claims { user, expires_at_ms })
 }
 
 #[cfg(test)]

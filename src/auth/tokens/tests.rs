@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::auth::claims::EXPIRY_MS_MAX;
 use crate::clock::ManualClock;
 
 /// A round second, so that a token's expiry falls on whole milliseconds.

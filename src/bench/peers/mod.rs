@@ -9,94 +9,15 @@
 
 mod mqtt;
 mod nats;
+mod open;
+pub(super) mod packet;
+pub(super) mod program;
 mod redis;
-mod start;
+pub(super) mod start;
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-use super::BenchError;
+use self::packet::PeerPacket;
+use self::program::{Peer, Program};
 use super::frame::{Held, NotAFrame};
-use crate::bench::client::{Connection, Inbound, Subscription};
-
-pub(super) use start::Installed;
-
-/// Where everyone publishes and subscribes.
-const TOPIC: &str = "bench";
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Someone else's broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Program {
-    Mosquitto,
-    Nats,
-    Redis,
-}
-
-impl Program {
-    pub(super) const ALL: [Self; 3] = [Self::Mosquitto, Self::Nats, Self::Redis];
-
-    /// What it is called as a program, as a package and in reports.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Mosquitto => "mosquitto",
-            Self::Nats => "nats-server",
-            Self::Redis => "redis-server",
-        }
-    }
-}
-
-/// A program and the way it is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Peer {
-    pub(super) program: Program,
-    /// Messages go to its files before or after they are answered, as it does that.
-    pub(super) stored: bool,
-}
-
-/// What a connection is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Publisher,
-    Receiver,
-}
-
-/// What arrived.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum PeerPacket<'a> {
-    /// Bytes with one or more messages in them.
-    Message(&'a [u8]),
-    /// Something published was taken, or not.
-    Ack { to: AckOf, accepted: bool },
-    /// Neither.
-    Other,
-}
-
-/// What an answer is to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AckOf {
-    /// The oldest message without one.
-    Next,
-    /// The message of this number.
-    Number(u32),
-    /// The message whose number makes this MQTT packet identifier.
-    Packet(u16),
-}
-
-impl AckOf {
-    /// Whether it can be the answer to message `number`.
-    pub(super) fn fits(self, number: u32) -> bool {
-        match self {
-            Self::Next => true,
-            Self::Number(other) => number == other,
-            Self::Packet(id) => mqtt::packet_id(number) == id,
-        }
-    }
-}
 
 impl Peer {
     /// Appends one message.
@@ -107,77 +28,13 @@ impl Peer {
             Program::Redis => redis::put_publish(out, self.stored, text),
         }
     }
-
-    /// Opens the connection of one member: who hears nothing publishes, everyone else receives.
-    pub(super) async fn open(self, address: SocketAddr, number: u32, subscription: Subscription) -> Result<Connection, BenchError> {
-        let role = if subscription == Subscription::Nothing { Role::Publisher } else { Role::Receiver };
-        // Two where the server speaks first, or where connecting and subscribing are answered apart.
-        let (hello, answers) = match self.program {
-            Program::Mosquitto => (mqtt::hello(role, number, self.stored), if role == Role::Receiver { 2 } else { 1 }),
-            Program::Nats => (nats::hello(role, self.stored), 2),
-            Program::Redis => (redis::hello(role, self.stored), 1),
-        };
-        let mut socket = self.connect(address).await?;
-        let mut packets = Packets { peer: self, held: Held::default() };
-        self.ask(&mut socket, &mut packets, &hello, answers).await?;
-        if self == (Self { program: Program::Redis, stored: true }) && role == Role::Receiver {
-            let mut wait = Vec::new();
-            redis::put_wait(&mut wait, b"0");
-            socket.write_all(&wait).await.map_err(|error| self.failed(error))?;
-        }
-        let (read, write) = socket.into_split();
-        Ok(Connection { read, inbound: Inbound::Peer(packets), write })
-    }
-
-    /// Makes what must be there before anyone comes.
-    pub(super) async fn prepare(self, address: SocketAddr) -> Result<(), BenchError> {
-        if self != (Self { program: Program::Nats, stored: true }) {
-            return Ok(());
-        }
-        let mut socket = self.connect(address).await?;
-        let mut packets = Packets { peer: self, held: Held::default() };
-        self.ask(&mut socket, &mut packets, &nats::hello(Role::Publisher, true), 2).await?;
-        self.ask(&mut socket, &mut packets, &nats::make_stream(), 2).await
-    }
-
-    async fn connect(self, address: SocketAddr) -> Result<TcpStream, BenchError> {
-        let socket = TcpStream::connect(address).await.map_err(|error| self.failed(error))?;
-        socket.set_nodelay(true).map_err(|error| self.failed(error))?;
-        Ok(socket)
-    }
-
-    /// Writes `question` and waits for as many packets.
-    async fn ask(self, socket: &mut TcpStream, packets: &mut Packets, question: &[u8], answers: usize) -> Result<(), BenchError> {
-        socket.write_all(question).await.map_err(|error| self.failed(error))?;
-        let mut chunk = vec![0; 16 * 1024];
-        let (mut come, mut refused) = (0, false);
-        while come < answers {
-            let reading = tokio::time::timeout(PATIENCE, socket.read(&mut chunk)).await;
-            let read = reading.map_err(|_| BenchError::Silent("a peer's greeting"))?.map_err(|error| self.failed(error))?;
-            let mut replies = Vec::new();
-            let fed = packets.feed(&chunk[..read], &mut replies, |packet| {
-                come += 1;
-                refused |= matches!(packet, PeerPacket::Ack { accepted: false, .. });
-            });
-            if fed.is_err() || refused || read == 0 {
-                let said = String::from_utf8_lossy(&chunk[..read.min(300)]).into_owned();
-                return Err(BenchError::Subject(format!("{} does not let us in: {said:?}", self.program.name())));
-            }
-            socket.write_all(&replies).await.map_err(|error| self.failed(error))?;
-        }
-        Ok(())
-    }
-
-    fn failed(self, error: std::io::Error) -> BenchError {
-        BenchError::io(format!("a connection to {}", self.program.name()), error)
-    }
 }
 
 /// Takes a peer's packets out of a stream of chunks; keeps what is not whole yet.
 #[derive(Debug)]
 pub(super) struct Packets {
-    peer: Peer,
-    held: Held,
+    pub(in crate::bench) peer: Peer,
+    pub(in crate::bench) held: Held,
 }
 
 impl Packets {
@@ -201,6 +58,7 @@ impl Packets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::peers::packet::AckOf;
 
     type First = for<'a> fn(&'a [u8], &mut Vec<u8>) -> Result<Option<(PeerPacket<'a>, usize)>, NotAFrame>;
 

@@ -1,7 +1,7 @@
 //! MQTT 3.1.1 as far as the bench needs it: connect, subscribe, publish with quality of service 1, acknowledge.
 
-use super::super::frame::NotAFrame;
-use super::{AckOf, PeerPacket, Role, TOPIC};
+use super::packet::{AckOf, PeerPacket, Role, TOPIC, packet_id};
+use crate::bench::frame::NotAFrame;
 
 /// Longest packet that is believed.
 const PACKET_BYTES_MAX: usize = 1 << 20;
@@ -35,11 +35,6 @@ pub(super) fn put_publish(out: &mut Vec<u8>, number: u32, text: &str) {
     body.extend(packet_id(number).to_be_bytes());
     body.extend(text.as_bytes());
     put_packet(out, 0x32, &body);
-}
-
-/// The identifier of a sender's message: 1 to 65,535 and round again.
-pub(super) fn packet_id(number: u32) -> u16 {
-    u16::try_from((number.wrapping_sub(1)) % 65_535 + 1).unwrap_or(1)
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {

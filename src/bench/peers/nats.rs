@@ -1,8 +1,8 @@
 //! The text protocol of NATS as far as the bench needs it, and of `JetStream` one stream with one consumer.
 
-use super::super::frame::NotAFrame;
-use super::super::marker::digits;
-use super::{AckOf, PeerPacket, Role, TOPIC};
+use super::packet::{AckOf, PeerPacket, Role, TOPIC};
+use crate::bench::frame::NotAFrame;
+use crate::bench::marker::digits;
 
 /// Longest line that is believed: a server says of itself what it is in one.
 const LINE_BYTES_MAX: usize = 16 * 1024;

@@ -1,8 +1,8 @@
 //! RESP 2 as far as the bench needs it: SUBSCRIBE and PUBLISH, XADD and XREAD.
 
-use super::super::frame::NotAFrame;
-use super::super::marker::digits;
-use super::{AckOf, PeerPacket, Role, TOPIC};
+use super::packet::{AckOf, PeerPacket, Role, TOPIC};
+use crate::bench::frame::NotAFrame;
+use crate::bench::marker::digits;
 
 /// Longest line, string and array that are believed.
 const LINE_BYTES_MAX: usize = 4_096;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::super::BenchError;
-use super::super::context::Bench;
-use super::super::load::pace;
-use super::super::marker::LoadClass;
-use crate::bench::client::{Subscription, TestMessage};
 use crate::bench::client_pool::ClientSpec;
+use crate::bench::context::Bench;
+use crate::bench::error::BenchError;
 use crate::bench::handshake::Handshake;
+use crate::bench::load::pace;
+use crate::bench::marker::LoadClass;
+use crate::bench::message::{Subscription, TestMessage};
 
 /// Members of the small group, which is the largest one by default; of the large one, which is the largest one there can be.
 const SMALL: usize = 500;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::context::Bench;
-use super::super::{BenchError, Run};
-use crate::bench::client::Subscription;
 use crate::bench::client_pool::ClientSpec;
+use crate::bench::context::Bench;
+use crate::bench::error::BenchError;
+use crate::bench::message::Subscription;
+use crate::bench::report::Run;
 
 /// After the last login: what the logins needed is given back.
 const SETTLE: Duration = Duration::from_secs(3);

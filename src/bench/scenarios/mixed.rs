@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::BenchError;
-use super::super::context::Bench;
-use super::super::load::{Work, pace};
-use super::super::marker::LoadClass;
-use crate::bench::client::{Subscription, TestMessage};
 use crate::bench::client_pool::{ClientPool, ClientSpec};
+use crate::bench::context::Bench;
+use crate::bench::error::BenchError;
+use crate::bench::load::{Work, pace};
+use crate::bench::marker::LoadClass;
+use crate::bench::message::{Subscription, TestMessage};
 
 /// Rooms beside the flooded one, and what is said in each per second.
 const QUIET_ROOMS: usize = 4;

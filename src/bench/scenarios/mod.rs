@@ -9,8 +9,8 @@ mod peers;
 mod room;
 mod saturation;
 
-use super::BenchError;
 use super::context::Bench;
+use super::error::BenchError;
 use super::options::Scenario;
 
 /// Runs one scenario.

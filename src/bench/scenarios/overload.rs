@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::BenchError;
-use super::super::context::{Bench, NO_BUDGET};
-use super::super::load::pace;
-use super::super::marker::LoadClass;
-use crate::bench::client::TestMessage;
+use crate::bench::context::{Bench, NO_BUDGET};
+use crate::bench::error::BenchError;
+use crate::bench::load::pace;
+use crate::bench::marker::LoadClass;
+use crate::bench::message::TestMessage;
 
 /// Of the reference figures.
 const STALLED: usize = 5;

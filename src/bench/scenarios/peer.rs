@@ -5,15 +5,17 @@ use std::io::{Seek as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::context::Bench;
-use super::super::load::{keep_full, pace};
-use super::super::marker::LoadClass;
-use super::super::process::Folder;
-use super::super::stats::Latency;
-use super::super::{BenchError, Run};
-use crate::bench::client::{Subscription, TestMessage};
-use crate::bench::client_pool::{BenchClock, ClientSpec};
+use crate::bench::client_pool::ClientSpec;
+use crate::bench::context::Bench;
+use crate::bench::error::BenchError;
 use crate::bench::harness::Harness;
+use crate::bench::load::{keep_full, pace};
+use crate::bench::marker::LoadClass;
+use crate::bench::message::{Subscription, TestMessage};
+use crate::bench::process::Folder;
+use crate::bench::report::Run;
+use crate::bench::stats::Latency;
+use crate::bench::tally::BenchClock;
 
 /// Of the reference figures.
 const PAYLOAD_BYTES: usize = 200;

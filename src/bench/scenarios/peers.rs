@@ -1,12 +1,14 @@
 //! Other brokers under the loads of ours: the flooded room, the paced room, stored one-to-one messages.
 
-use super::super::BenchError;
-use super::super::context::Bench;
-use super::super::options::Scenario;
-use super::super::peers::{Installed, Peer, Program};
 use super::peer;
-use super::room::{self, FLOODERS, Load};
-use crate::bench::client::Subscription;
+use super::room;
+use super::room::{FLOODERS, Load};
+use crate::bench::context::Bench;
+use crate::bench::error::BenchError;
+use crate::bench::message::Subscription;
+use crate::bench::options::Scenario;
+use crate::bench::peers::program::{Peer, Program};
+use crate::bench::peers::start::Installed;
 
 const SAME: &str = "other brokers carry the same 100 (stored: 200) bytes in their own framing, ours in its JSON event; \
     their room has its publishers beside its subscribers, ours among them";

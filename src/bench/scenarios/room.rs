@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::super::context::{Bench, NO_BUDGET};
-use super::super::load::{keep_full, pace};
-use super::super::marker::LoadClass;
-use super::super::{BenchError, Run};
 use crate::bench::baseline::BaselineMode;
-use crate::bench::client::TestMessage;
+use crate::bench::context::{Bench, NO_BUDGET};
+use crate::bench::error::BenchError;
 use crate::bench::harness::Harness;
+use crate::bench::load::{keep_full, pace};
+use crate::bench::marker::LoadClass;
+use crate::bench::message::TestMessage;
+use crate::bench::report::Run;
 
 /// Of the reference figures.
 const PAYLOAD_BYTES: usize = 100;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use crate::bench::client::TestMessage;
 use crate::bench::context::Bench;
+use crate::bench::error::BenchError;
 use crate::bench::load::{pace, pace_after};
 use crate::bench::marker::LoadClass;
+use crate::bench::message::TestMessage;
 use crate::bench::report::SaturationPoint;
-use crate::bench::{BenchError, table};
+use crate::bench::table;
 
 /// What the room admits per second, and after a pause at once: little, so that twenty times as much is offered with ease.
 const BUDGET: (&str, f64) = ("500", 500.0);

@@ -9,25 +9,15 @@
 //! segment or a later one. What is left in the oldest is copied to the end first, when it is little or the journal holds four
 //! times what is left in all: so a few records that stay do not hold the disk. A torn end is cut off; a record that does not fit its checksum is passed over, counted and logged.
 
+mod record;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use self::record::{FRAME, GONE, HEADER, MARK, NOTE, PUT, frame, length_of, parse};
 use crate::private_files::{make_folder, restrict, sync_names};
-
-const HEADER: [u8; 8] = *b"TDWH\x01\0\0\0";
-/// Of a record: length, checksum, kind, seq.
-const FRAME: usize = 4 + 4 + 1 + 8;
-/// What is behind the checksum of a record without payload.
-const BARE: usize = 1 + 8;
-/// No record is larger: a message and its names, with room.
-const RECORD_MAX: usize = 128 << 20;
-
-const PUT: u8 = 1;
-const NOTE: u8 = 2;
-const GONE: u8 = 3;
-const MARK: u8 = 4;
 
 /// What a caller notes on a record.
 pub(super) type Note = [u8; 12];
@@ -82,36 +72,6 @@ pub(super) struct Journal {
 
 fn segment_path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:020}.log"))
-}
-
-fn frame(kind: u8, seq: u64, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(BARE + payload.len()).unwrap_or(u32::MAX);
-    let mut record = Vec::with_capacity(FRAME + payload.len());
-    record.extend_from_slice(&length.to_le_bytes());
-    record.extend_from_slice(&[0; 4]);
-    record.push(kind);
-    record.extend_from_slice(&seq.to_le_bytes());
-    record.extend_from_slice(payload);
-    let checksum = crc32fast::hash(&record[8..]);
-    record[4..8].copy_from_slice(&checksum.to_le_bytes());
-    record
-}
-
-/// One record at the beginning of `bytes`: kind, seq, payload; none if it is cut off or not as it was written.
-fn parse(bytes: &[u8]) -> Option<(u8, u64, &[u8])> {
-    let length = length_of(bytes)?;
-    let checksum = u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?);
-    let content = bytes.get(8..8 + length)?;
-    if crc32fast::hash(content) != checksum {
-        return None;
-    }
-    let seq = u64::from_le_bytes(content.get(1..BARE)?.try_into().ok()?);
-    Some((content[0], seq, &content[BARE..]))
-}
-
-fn length_of(bytes: &[u8]) -> Option<usize> {
-    let length = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?);
-    usize::try_from(length).ok().filter(|length| (BARE..=RECORD_MAX).contains(length))
 }
 
 fn mark_payload(mark: JournalPosition) -> [u8; 9] {
