@@ -75,7 +75,8 @@ pub enum Verdict {
     Silent,
 }
 
-/// Looks at storable messages and commands, and at edits, before they get their place. Barrage is not reviewed (spec 6.3).
+/// Looks at storable messages and commands, and at edits, before they get their place. Barrage is not reviewed, as
+/// with the vendor: it is gone before an answer could come.
 ///
 /// The messages of one conversation are reviewed at the same time and get their places in the order in which they came;
 /// so a slow answer holds back what came after it in that conversation, and nothing else.

@@ -48,7 +48,7 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// Whether it may be used for this.
+    /// Returns whether it may be used for this.
     #[must_use]
     pub fn may(&self, wanted: Scope) -> bool {
         self.scopes.iter().any(|scope| *scope == Scope::All || *scope == wanted)
@@ -107,7 +107,7 @@ pub struct ApiKeyFile {
 }
 
 impl ApiKeyFile {
-    /// The keys kept in this data directory; nothing is read yet.
+    /// Returns the keys kept in this data directory; nothing is read yet.
     pub fn of(data_dir: impl Into<PathBuf>) -> Self {
         Self { data_dir: data_dir.into() }
     }
@@ -116,7 +116,7 @@ impl ApiKeyFile {
         self.data_dir.join(FILE)
     }
 
-    /// Every key.
+    /// Returns every key.
     ///
     /// # Errors
     /// [`ApiKeyError::Io`], [`ApiKeyError::Damaged`]. No file: no keys.
@@ -172,7 +172,7 @@ impl ApiKeyFile {
         })
     }
 
-    /// Ends every key of that name; how many there were.
+    /// Ends every key of that name and returns how many there were.
     ///
     /// # Errors
     /// [`ApiKeyError`]; nothing was changed.
@@ -243,12 +243,13 @@ pub struct ApiKeyRing {
 }
 
 impl ApiKeyRing {
-    /// The keys of this data directory.
+    /// Returns the keys of this data directory.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self { file: ApiKeyFile::of(data_dir), read: Mutex::default() }
     }
 
-    /// The key that was presented, if it is one of ours and works. `now` is a monotonic clock's, `now_ms` Unix milliseconds.
+    /// Returns the key that was presented, if it is one of ours and works.
+    /// `now` is a monotonic clock's, `now_ms` Unix milliseconds.
     #[must_use]
     pub fn check(&self, presented: &str, now: Duration, now_ms: u64) -> Option<ApiKey> {
         if !presented.starts_with(PREFIX) || presented.len() > 2 * SECRET_BYTES {
@@ -264,7 +265,7 @@ impl ApiKeyRing {
         (bool::from(key.sha256.as_bytes().ct_eq(wanted.as_bytes())) && key.works(now_ms)).then(|| key.clone())
     }
 
-    /// Whether there is any key: without one the server API is off.
+    /// Returns whether there is any key: without one the server API is off.
     #[must_use]
     pub fn is_empty(&self, now: Duration) -> bool {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);

@@ -82,7 +82,7 @@ impl Scope {
         }
     }
 
-    /// The scope of that name.
+    /// Returns the scope of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)

@@ -18,7 +18,7 @@ use super::error::BenchError;
 use super::frame::put_plain;
 use super::marker::MARKER_BYTES;
 
-/// How long [`BaselineMode::Shared`] gathers. The reference figure was measured with this.
+/// How long [`BaselineMode::Shared`] gathers. Our choice: 2 ms, which nobody sees and which gathers a flood into few writes.
 const GATHER: Duration = Duration::from_millis(2);
 /// Messages between readers and the loop. Publishers wait for their acknowledgements, so few are ever there.
 const WAITING_MAX: usize = 4_096;
@@ -33,7 +33,7 @@ pub enum BaselineMode {
 }
 
 impl BaselineMode {
-    /// What it is called on the command line and in reports.
+    /// Returns what it is called on the command line and in reports.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {

@@ -99,7 +99,7 @@ impl BenchClient {
     /// Any other request; its answer is counted like that of a message, as storable, but not measured.
     pub(super) async fn ping(&self) -> std::io::Result<()> {
         let mut frame = Vec::new();
-        // An id outside those of messages: its answer finds nothing on the desk.
+        // An id outside those of messages: its answer finds no request that waits.
         put_text(&mut frame, br#"{"id":9007199254740991,"op":"ping","args":{}}"#, [7, 1, 3, 5]);
         self.write(&frame).await
     }
@@ -233,7 +233,7 @@ fn check(observed: &mut Observed, marker: Marker, after: &[u8]) {
     observed.last[sender] = observed.last[sender].max(marker.number);
     if marker.kind == LoadClass::Storable {
         let seq = marker::message_seq(after).unwrap_or(0);
-        // A floor has no seq; nor has what was sent before this client came.
+        // A bare loop has no seq; nor has what was sent before this client came.
         if observed.last_seq != 0 && seq != 0 && seq != observed.last_seq + 1 {
             observed.seq_breaks += 1;
         }

@@ -124,14 +124,14 @@ impl ClientPool {
         self.clients.iter().for_each(|client| client.clear());
     }
 
-    /// Everything counted since the last `clear`.
+    /// Returns everything counted since the last `clear`.
     pub(super) fn tally(&self) -> Tally {
         let mut sum = Tally::default();
         self.workers.iter().for_each(|worker| sum.add(&worker.tally()));
         sum
     }
 
-    /// How many connections never read.
+    /// Returns how many connections never read.
     pub(super) fn stalled(&self) -> usize {
         self.stalled.len()
     }

@@ -8,7 +8,7 @@ use super::table::figure;
 pub(super) const COLUMNS: [&str; 9] =
     ["load", "on", "CPU s / million", "times ours", "delivered/s", "p50 ms", "p99 ms", "missing", "twice or out of order"];
 
-/// The rows; none when no other broker was measured.
+/// Returns the rows; none when no other broker was measured.
 pub(super) fn of(report: &Report) -> Vec<Compared> {
     if !report.runs.iter().any(|run| run.foreign) {
         return Vec::new();
@@ -49,7 +49,7 @@ pub(super) fn cells(one: &Compared) -> [String; COLUMNS.len()] {
     ]
 }
 
-/// The rows for a terminal.
+/// Returns the rows for a terminal.
 pub(super) fn lines(compared: &[Compared]) -> Vec<String> {
     if compared.is_empty() {
         return Vec::new();

@@ -89,7 +89,7 @@ impl<'a> Bench<'a> {
         self.report.notes.push(text);
     }
 
-    /// How many connections one broker can hold here, `wanted` at most.
+    /// Returns how many connections one broker can hold here, `wanted` at most.
     pub(super) fn connections(&mut self, wanted: usize) -> usize {
         let most = self.descriptors.saturating_sub(DESCRIPTORS_BESIDE) / DESCRIPTORS_PER_CONNECTION;
         let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -99,7 +99,7 @@ impl<'a> Bench<'a> {
         wanted.min(most)
     }
 
-    /// A broker, fresh or the one that runs already. `settings` are of this scenario.
+    /// Starts a broker, or names the one that runs already. `settings` are of this scenario.
     pub(super) fn broker(&mut self, settings: &[(&str, &str)]) -> Result<Server, BenchError> {
         if let Some(target) = &self.options.target {
             return Ok(Server::running(target.address()?, target.pid));
@@ -112,7 +112,7 @@ impl<'a> Bench<'a> {
         Server::start(&self.options.program, &arguments, &env, Some(folder))
     }
 
-    /// A bare loop.
+    /// Starts a bare loop.
     pub(super) fn baseline(&self, mode: BaselineMode) -> Result<Server, BenchError> {
         let arguments = ["bench-floor".to_owned(), mode.label().to_owned()];
         Server::start(&self.options.program, &arguments, &[], None)
@@ -182,13 +182,13 @@ impl<'a> Bench<'a> {
         self.report.runs.push(run);
     }
 
-    /// A name that no earlier run has used on the same broker: places in a room outlive their connections.
+    /// Returns a name that no earlier run has used on the same broker: places in a room outlive their connections.
     pub(super) fn name(&mut self, kind: &str) -> String {
         self.named += 1;
         format!("{kind}-{}-{}", std::process::id(), self.named)
     }
 
-    /// The account of a member.
+    /// Returns the account of a member.
     pub(super) fn account(&self, user: &str) -> Result<Account, BenchError> {
         let id = UserId::parse("userID", user, &Limits::default()).map_err(|error| BenchError::Target(error.to_string()))?;
         Ok(Account { user: user.to_owned(), token: self.tokens.issue_jwt(&id, 86_400) })

@@ -96,7 +96,7 @@ impl Handshake {
         }
     }
 
-    /// The answer to `id`; events in between are other people's arrivals.
+    /// Returns the answer to `id`; events in between are other people's arrivals.
     async fn answer(&mut self, id: u64) -> Result<Value, BenchError> {
         let mut chunk = vec![0; 16 * 1024];
         loop {

@@ -14,7 +14,7 @@ svg{width:100%;max-width:40rem;height:auto}svg text{font:11px system-ui,sans-ser
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(22rem,1fr));gap:1rem}pre{white-space:pre-wrap;background:#8881;padding:.6rem}
 @media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181c}th,td{border-color:#333}.met{color:#5bd18f}.not{color:#ff7b8a}}";
 
-/// The page.
+/// Returns the page.
 pub(super) fn page(report: &Report) -> String {
     let heading = table::heading(report);
     let mut body = format!("<h1>{}</h1><p>{}</p><p>{}</p>", escape(&heading[0]), escape(&heading[1]), escape(&heading[2]));

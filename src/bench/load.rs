@@ -44,7 +44,7 @@ pub(super) fn pace(pool: &ClientPool, publishers: &[Arc<BenchClient>], per_secon
     pace_after(pool, Duration::ZERO, publishers, per_second, message, how_long)
 }
 
-/// The same, beginning a little later: several such loads side by side are not due at the same moments then.
+/// Does the same, beginning a little later: several such loads side by side are not due at the same moments then.
 pub(super) fn pace_after(
     pool: &ClientPool,
     delay: Duration,
@@ -82,7 +82,7 @@ fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX / 2)
 }
 
-/// The whole number below.
+/// Returns the whole number below.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times of a run are far below 2^53 µs and not negative")]
 pub(super) fn whole(number: f64) -> u64 {
     number as u64

@@ -37,7 +37,7 @@ impl LoadClass {
         ["low", "medium", "high", "storable"][self.index()]
     }
 
-    /// The body's type number and the priority of the wire.
+    /// Returns the body's type number and the priority of the wire.
     pub(super) fn wire(self) -> (u8, u8) {
         match self {
             Self::Low => (20, 1),
@@ -62,7 +62,7 @@ pub(super) struct Marker {
 }
 
 impl Marker {
-    /// The text of a message of `size` bytes, at least [`MARKER_BYTES`].
+    /// Returns the text of a message of `size` bytes, at least [`MARKER_BYTES`].
     pub(super) fn text(&self, size: usize) -> String {
         use std::fmt::Write as _;
         let mut text = String::with_capacity(size);
@@ -100,14 +100,14 @@ pub(super) fn each<'a>(frame: &'a [u8], mut take: impl FnMut(Marker, &'a [u8])) 
     }
 }
 
-/// The `messageSeq` in what follows a marker.
+/// Returns the `messageSeq` in what follows a marker.
 pub(super) fn message_seq(after: &[u8]) -> Option<u64> {
     let at = SEQ.find(after)? + SEQ.needle().len();
     let length = after[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     digits(&after[at..at + length])
 }
 
-/// A whole number of decimal digits and nothing else.
+/// Returns a whole number of decimal digits and nothing else.
 pub(super) fn digits(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() || bytes.len() > 19 {
         return None;

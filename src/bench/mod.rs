@@ -1,14 +1,16 @@
 //! The load bench: what the broker carries, what a delivery costs, what is dropped, and whether all of it is accounted for.
 //!
-//! The broker runs as a child process, so that its processor time and memory are its own; beside it, in the same run,
-//! the bare loops of `baseline` show what the sockets alone cost on this machine, and `peers` what other brokers cost. The load generator is a pool of
-//! hand-made WebSocket clients (`frame`, `client`, `client_pool`) that finds messages by a `marker` in their text.
+//! The broker runs as a child process, so that its processor time and memory are its own. Beside it, in the same run, the
+//! bare loops of `baseline` show what the sockets alone cost on this machine, and `peers` what other brokers cost. The load
+//! generator is a pool of hand-made WebSocket clients (`frame`, `client`, `client_pool`) that finds messages by a `marker`
+//! in their text.
 //!
 //! ```text
 //! scenarios ─► harness: connect a pool, offer a load, wait until it is quiet ─► audit: sent = delivered + counted drops
-//!                                                                            └► report ─► table, JSON, HTML
+//!                                                                              └► report ─► table, JSON, HTML
 //! ```
-//! Used by `tidings bench`; `benches/load.rs` runs the same.
+//! `tidings bench` runs it; `benches/load.rs` runs the same. Words in reports, on the command line and in the JSON are
+//! older than those of the code: what they call floor and curve is `baseline` and `saturation` here.
 
 mod baseline;
 mod client;
@@ -77,7 +79,7 @@ pub fn run(options: &Options, print: &mut dyn FnMut(&str)) -> Result<Report, Ben
 }
 
 impl Report {
-    /// The report as one HTML page that needs nothing else.
+    /// Returns the report as one HTML page that needs nothing else.
     #[must_use]
     pub fn html(&self) -> String {
         html::page(self)

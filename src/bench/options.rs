@@ -66,7 +66,7 @@ impl Scenario {
         }
     }
 
-    /// The scenario of this name.
+    /// Returns the scenario of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scenario| scenario.name() == name)
@@ -93,7 +93,7 @@ impl std::fmt::Debug for Running {
 }
 
 impl Running {
-    /// The address, if it may be flooded.
+    /// Returns the address, if it may be flooded.
     pub(super) fn address(&self) -> Result<std::net::SocketAddr, BenchError> {
         use std::net::ToSocketAddrs as _;
         let host = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
@@ -138,7 +138,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The loads of this run, in order.
+    /// Returns the loads of this run, in order.
     #[must_use]
     pub fn chosen(&self) -> Vec<Scenario> {
         let mut chosen = self.scenarios.clone();

@@ -78,7 +78,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Whether nothing is wrong.
+    /// Returns whether nothing is wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.unexplained == 0 && self.uncounted == 0 && self.duplicates == 0 && self.seq_breaks == 0 && self.storable_lost == 0
@@ -157,7 +157,7 @@ impl Finding {
         self.baseline.filter(|baseline| *baseline > 0.0).map(|baseline| self.ours / baseline)
     }
 
-    /// Whether a bound holds; `None` when there is no floor to compare with.
+    /// Returns whether a bound holds; `None` when there is no bare loop to compare with.
     #[must_use]
     pub fn holds(&self, bound: Bound) -> Option<bool> {
         match bound {
@@ -227,13 +227,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report as JSON.
+    /// Returns the report as JSON.
     #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).expect("strings and numbers always serialize")
     }
 
-    /// Whether what arrived was right in every run of ours: nothing lost, doubled or out of order without a count.
+    /// Returns whether what arrived was right in every run of ours: nothing lost, doubled or out of order without a count.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.runs.iter().filter(|run| !run.foreign).all(|run| run.audit.is_clean())
@@ -241,5 +241,21 @@ impl Report {
 
     pub(super) fn run(&self, scenario: &str, subject: &str) -> Option<&Run> {
         self.runs.iter().find(|run| run.scenario == scenario && run.subject == subject)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_read_by_the_names_they_have_had_from_the_first_version_on() {
+        let must = Some(Bound::TimesBaseline(2.0));
+        let finding = Finding { what: "paced".into(), unit: "s", ours: 1.0, baseline: Some(1.0), must, aim: None };
+        let report = Report { findings: vec![finding], saturation: vec![SaturationPoint::default()], ..Report::default() };
+        let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+        assert_eq!(json["findings"][0]["floor"], 1.0);
+        assert_eq!(json["findings"][0]["must"]["times_floor"], 2.0);
+        assert_eq!(json["curve"][0]["load"], 0.0);
     }
 }

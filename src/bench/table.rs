@@ -3,7 +3,7 @@
 use super::report::{Bound, Finding, Report, Run, SaturationPoint};
 use super::stats::Quantiles;
 
-/// Where, and how to read the figures.
+/// Returns where, and how to read the figures.
 pub(super) fn heading(report: &Report) -> Vec<String> {
     let machine = &report.machine;
     vec![
@@ -80,7 +80,7 @@ pub(super) fn saturation_line(point: &SaturationPoint) -> String {
     )
 }
 
-/// Ours, floor, ratio, targets.
+/// The table of findings: ours, the baseline (headed `floor`), their ratio, the targets.
 pub(super) fn of_findings(report: &Report) -> Vec<String> {
     let mut rows = vec![["", "unit", "ours", "floor", "ratio", "must", "aim"].map(str::to_owned)];
     rows.extend(report.findings.iter().map(cells));
@@ -103,7 +103,7 @@ pub(super) fn of_findings(report: &Report) -> Vec<String> {
     lines
 }
 
-/// The cells of one row of findings.
+/// Returns the cells of one row of findings.
 pub(super) fn cells(finding: &Finding) -> [String; 7] {
     let bound = |bound: Option<Bound>| {
         let Some(bound) = bound else { return String::new() };
@@ -129,7 +129,7 @@ pub(super) fn cells(finding: &Finding) -> [String; 7] {
     ]
 }
 
-/// A number with as many digits as a reader can use.
+/// Returns a number with as many digits as a reader can use.
 pub(super) fn figure(number: f64) -> String {
     let plain = match number.abs() {
         0.0 => return "0".to_owned(),

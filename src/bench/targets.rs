@@ -11,7 +11,7 @@ struct Findings<'a> {
     found: Vec<Finding>,
 }
 
-/// What the runs say about each target; of a scenario that was not run, nothing.
+/// Returns what the runs say about each target; of a scenario that was not run, nothing.
 pub(super) fn of(report: &Report) -> Vec<Finding> {
     let mut findings = Findings { report, found: Vec::new() };
     findings.flood();
@@ -90,7 +90,7 @@ impl Findings<'_> {
         let (small, large) = (run("group-small"), run("group-large"));
         let lost = small.into_iter().chain(large).map(|run| run.audit.storable_lost + run.audit.duplicates).sum::<u64>() as f64;
         let (few, many) = (small.and_then(cost), large.and_then(cost));
-        // Their floor is the small group: members who are away must cost nothing.
+        // Their baseline is the small group: members who are away must cost nothing.
         self.add("stored to a group of 500, 50 online", "CPU s / 1,000 sends", few, None, None, None);
         self.add("the same with all members it can have", "CPU s / 1,000 sends", many, few, None, Some(Bound::TimesBaseline(1.2)));
         self.add("stored to groups, lost or twice", "messages", many.map(|_| lost), None, Some(Bound::Max(0.0)), None);
@@ -115,7 +115,7 @@ impl Findings<'_> {
             with.audit.expected.iter().sum::<u64>() - with.audit.received.iter().sum::<u64>().min(with.audit.expected.iter().sum());
         self.add("five stalled, lost by healthy members", "messages", Some(lost as f64), None, None, Some(Bound::Max(0.0)));
         let (here, there) = (latency(with, "all").1, latency(without, "all").1);
-        // Their floor is the same room without them.
+        // Their baseline is the same room without them.
         self.add("five stalled, p99 of healthy members", "ms", Some(here), Some(there), None, Some(Bound::TimesBaseline(1.2)));
     }
 
@@ -152,7 +152,7 @@ impl Findings<'_> {
     fn growth(&mut self) {
         let cost = |scenario| self.report.run(scenario, TIDINGS).and_then(|run| run.cpu_per_million);
         let (small, large) = (cost("growth-100"), cost("growth-10000"));
-        // Their floor is the small room: flat within a fifth.
+        // Their baseline is the small room: flat within a fifth.
         self.add("cost with 10,000 members against 100", "CPU s / million", large, small, None, Some(Bound::TimesBaseline(1.2)));
     }
 

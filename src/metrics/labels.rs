@@ -43,7 +43,7 @@ pub(super) struct DropLabel {
     pub(super) reason: &'static str,
 }
 
-/// What a class is called.
+/// Returns what a class is called.
 pub(crate) fn class_label(class: MessageClass) -> &'static str {
     match class {
         MessageClass::Storable => "storable",

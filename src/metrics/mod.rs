@@ -46,7 +46,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// A registry with every counter at zero.
+    /// Returns a registry with every counter at zero.
     #[must_use]
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("tidings");
@@ -97,7 +97,7 @@ impl Metrics {
         self.webhooks.events.get_or_create(&outcome.label()).inc();
     }
 
-    /// How often it did.
+    /// Returns how often that became of one.
     #[must_use]
     pub(crate) fn webhook_total(&self, outcome: WebhookOutcome) -> u64 {
         self.webhooks.events.get_or_create(&outcome.label()).get()
@@ -131,7 +131,7 @@ impl Metrics {
         self.sessions.inc_by(by);
     }
 
-    /// How many sessions are logged in.
+    /// Returns how many sessions are logged in.
     #[must_use]
     pub(crate) fn sessions(&self) -> i64 {
         self.sessions.get()
@@ -147,7 +147,7 @@ impl Metrics {
         self.accepted.get_or_create(&ClassLabel { class: class_label(class) }).inc();
     }
 
-    /// How many messages of a class were accepted.
+    /// Returns how many messages of a class were accepted.
     #[must_use]
     pub(crate) fn accepted_total(&self, class: MessageClass) -> u64 {
         self.accepted.get_or_create(&ClassLabel { class: class_label(class) }).get()
@@ -163,7 +163,7 @@ impl Metrics {
         self.delivered.inc_by(messages);
     }
 
-    /// How many messages were put into outboxes.
+    /// Returns how many messages were put into outboxes.
     #[must_use]
     pub(crate) fn delivered_total(&self) -> u64 {
         self.delivered.get()
@@ -177,7 +177,7 @@ impl Metrics {
         }
     }
 
-    /// How many messages of a class and priority were shed for a reason.
+    /// Returns how many messages of a class and priority were shed for a reason.
     #[must_use]
     pub(crate) fn dropped_total(&self, class: MessageClass, priority: Priority, reason: &'static str) -> u64 {
         self.dropped.get_or_create(&DropLabel { class: class_label(class), priority: priority_label(priority), reason }).get()
@@ -198,7 +198,7 @@ impl Metrics {
         self.append_seconds.observe(seconds);
     }
 
-    /// The counters of an operation: one that exists, or `invalid`.
+    /// Returns the counters of an operation: one that exists, or `invalid`.
     #[must_use]
     pub(crate) fn op(&self, name: &str) -> Arc<OpMetrics> {
         self.operation.op(name)
@@ -235,7 +235,7 @@ impl Metrics {
         }
     }
 
-    /// The text a Prometheus scrape reads.
+    /// Returns the text a Prometheus scrape reads.
     #[must_use]
     pub(crate) fn encode(&self, samples: &Samples) -> String {
         self.operation.sample(samples);

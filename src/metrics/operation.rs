@@ -292,7 +292,7 @@ impl Operation {
         its
     }
 
-    /// The counters of an operation. The caller knows it is one: names a client makes up must not get this far.
+    /// Returns the counters of an operation. The caller knows it is one: names a client makes up must not get this far.
     pub(super) fn op(&self, name: &str) -> Arc<OpMetrics> {
         if let Some(known) = self.requests.by_op.read().unwrap_or_else(PoisonError::into_inner).get(name) {
             return known.clone();

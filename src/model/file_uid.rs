@@ -16,7 +16,7 @@ impl FileUid {
         Self(bits.to_be_bytes())
     }
 
-    /// The bits, most significant first.
+    /// Returns the bits, most significant first.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 16] {
         self.0
@@ -29,7 +29,8 @@ impl FileUid {
         digits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(Self::from_bits)
     }
 
-    /// The file that a URL of a broker names: `…/media/{fileUID}/{rendition}`, whatever comes before, whatever query behind.
+    /// Returns the file that a URL of a broker names: `…/media/{fileUID}/{rendition}`, whatever
+    /// comes before, whatever query behind.
     #[must_use]
     pub fn in_url(url: &str) -> Option<Self> {
         let path = url.split(['?', '#']).next().unwrap_or_default();
@@ -60,7 +61,7 @@ impl From<FileUid> for String {
     }
 }
 
-/// A form in which a file is served. Source: spec 2.9, `MediaFileType`.
+/// A form in which a file is served. Source: ZIM API reference, `ZIMMediaFileType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Rendition {
     /// Byte for byte what was uploaded.
@@ -77,7 +78,7 @@ impl Rendition {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Original, Self::Large, Self::Thumbnail, Self::Frame];
 
-    /// The last part of its URL.
+    /// Returns the last part of its URL.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 
-/// What a message is, by the vendor's number. Source: spec 2.8, `MessageType`.
+/// What a message is, by the vendor's number. Source: ZIM API reference, `ZIMMessageType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MessageKind {
@@ -37,7 +37,7 @@ pub enum MessageKind {
 }
 
 impl MessageKind {
-    /// The kind of a number, if there is one.
+    /// Returns the kind of a number, if there is one.
     #[must_use]
     pub fn from_number(number: i64) -> Option<Self> {
         Some(match number {
@@ -58,7 +58,7 @@ impl MessageKind {
         })
     }
 
-    /// The number on the wire and in the store.
+    /// Returns the number on the wire and in the store.
     #[must_use]
     pub fn number(self) -> u16 {
         match self {
@@ -84,13 +84,14 @@ impl MessageKind {
 pub enum MessageClass {
     /// Ordered, kept, acknowledged only when on disk, never dropped.
     Storable,
-    /// At most once, to who is online; dropped after barrage. Source: spec Q1.
+    /// At most once, to who is online; dropped after barrage. Our choice: a signal
+    /// that comes late is worth less than the next one, so it is not kept.
     Command,
-    /// May be dropped under load, oldest and lowest priority first. Source: spec S5.
+    /// May be dropped under load, oldest and lowest priority first. Source: ZIM guide "Send and receive messages".
     Barrage,
 }
 
-/// The sender's wish under load. Source: spec S23.
+/// The sender's wish under load. Source: ZIM API reference, `ZIMMessagePriority`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Priority {
     /// 1, the default
@@ -106,7 +107,7 @@ impl Priority {
     /// All of them, lowest first: the order in which they are shed.
     pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
 
-    /// The priority of a number.
+    /// Returns the priority of a number.
     ///
     /// # Errors
     /// [`Invalid`] outside 1 to 3.
@@ -119,7 +120,7 @@ impl Priority {
         }
     }
 
-    /// The number on the wire.
+    /// Returns the number on the wire.
     #[must_use]
     pub fn number(self) -> u8 {
         match self {

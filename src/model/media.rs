@@ -1,14 +1,14 @@
 //! Files that messages carry: kept here under a name of the broker's making, or elsewhere under a URL of the sender's.
-//! Source: spec S6–S9, S29–S37, 2.2.
+//! Source: ZIM guide "Send and receive messages", rich media.
 
 use serde::{Deserialize, Serialize};
 
 use super::{FileUid, Invalid, Limits, MessageKind, Refusal};
 
-/// The longest URL that is passed on. Source: hazards, URL pass-through.
+/// The longest URL that is passed on. Our choice: 2048, what browsers and servers agree on.
 const URL_BYTES_MAX: usize = 2048;
 
-/// What a file is sent as. Source: spec S6–S9.
+/// What a file is sent as. Source: ZIM guide "Send and receive messages".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaKind {
@@ -43,7 +43,7 @@ impl MediaKind {
         }
     }
 
-    /// The kind of message that carries it.
+    /// Returns the kind of message that carries it.
     #[must_use]
     pub fn message_kind(self) -> MessageKind {
         match self {
@@ -54,13 +54,13 @@ impl MediaKind {
         }
     }
 
-    /// What a message of a kind carries; none: nothing.
+    /// Returns what a message of a kind carries; none: nothing.
     #[must_use]
     pub fn of_message(kind: MessageKind) -> Option<Self> {
         Self::ALL.into_iter().find(|media| media.message_kind() == kind)
     }
 
-    /// The most bytes of one file.
+    /// Returns the most bytes of one file.
     #[must_use]
     pub fn bytes_max(self, limits: &Limits) -> u64 {
         match self {
@@ -94,7 +94,7 @@ impl Pixels {
         Self { width: self.height, height: self.width }
     }
 
-    /// How many there are.
+    /// Returns how many there are.
     #[must_use]
     pub fn count(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
@@ -105,7 +105,7 @@ impl Pixels {
     }
 }
 
-/// Where a file lies that this broker does not keep: passed on byte for byte, never fetched. Source: spec S34, S35.
+/// Where a file lies that this broker does not keep: passed on byte for byte, never fetched.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MediaUrls {
@@ -158,7 +158,7 @@ pub struct Media {
     /// Of an image for a list.
     #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
     pub thumbnail: Pixels,
-    /// Of a video's first picture: H.264 and H.265 only. Source: spec S9.
+    /// Of a video's first picture: H.264 and H.265 only. Source: ZIM guide "Send and receive messages".
     #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
     pub frame: Pixels,
     /// That picture is kept, too.
@@ -167,13 +167,13 @@ pub struct Media {
 }
 
 impl Media {
-    /// A kept file, for a draft. `duration_ms` is asked for with audio and video.
+    /// Returns a kept file, for a draft. `duration_ms` is asked for with audio and video.
     #[must_use]
     pub fn kept(kind: MediaKind, file: FileUid, duration_ms: u64) -> Self {
         Self { file: Some(file), duration_ms, ..Self::elsewhere(kind, MediaUrls::default(), 0) }
     }
 
-    /// A file elsewhere, for a draft.
+    /// Returns a file elsewhere, for a draft.
     #[must_use]
     pub fn elsewhere(kind: MediaKind, urls: MediaUrls, duration_ms: u64) -> Self {
         let none = Pixels::default();
@@ -192,7 +192,7 @@ impl Media {
         }
     }
 
-    /// About how many bytes it holds here.
+    /// Returns about how many bytes it holds here.
     #[must_use]
     pub fn weight(&self) -> usize {
         160 + self.name.len() + self.urls.original.len() + self.urls.large.len() + self.urls.thumbnail.len() + self.urls.frame.len()
@@ -217,7 +217,8 @@ impl Media {
         Ok(())
     }
 
-    /// Checks how long its sender says it plays. Source: spec S8, S32, Q12: seconds, strictly.
+    /// Checks how long its sender says it plays. Our choice: seconds, strictly, as
+    /// the guide's text says; its recording sample, which passes milliseconds, is not guessed at.
     ///
     /// # Errors
     /// [`Refusal::FileDuration`].
@@ -234,7 +235,8 @@ impl Media {
     }
 }
 
-/// Source: hazards, URL pass-through.
+/// Our choice: only plain web addresses without a user part, because a receiver's client opens what it is given: other
+/// schemes run code or read its disk, and a user part hides the host.
 fn check_url(field: &str, url: &str) -> Result<(), Invalid> {
     if url.is_empty() {
         return Ok(());

@@ -53,7 +53,8 @@ pub struct MediaRecord {
 }
 
 impl MediaRecord {
-    /// What is kept of what is asked for, and its length: an image that could not be made smaller is served as it came. None:
+    /// Returns what is kept of what is asked for, and its length: an image that could not be made smaller is served
+    /// as it came. None:
     /// there is no such thing of this kind.
     #[must_use]
     pub fn kept_as(&self, asked: Rendition) -> Option<(Rendition, u64)> {
@@ -73,13 +74,13 @@ impl MediaRecord {
         self.bytes + self.large_bytes + self.thumbnail_bytes + self.frame_bytes
     }
 
-    /// Whether it may still wait for the message that carries it.
+    /// Returns whether it may still wait for the message that carries it.
     #[must_use]
     pub fn may_wait(&self, now_ms: u64, unsent_ms: u64) -> bool {
         now_ms < self.created_ms.saturating_add(unsent_ms)
     }
 
-    /// Whether it may be sent as this: what it was checked as, or a file. Source: spec S7, any format.
+    /// Returns whether it may be sent as this: what it was checked as, or a file, which may be of any format.
     #[must_use]
     pub fn fits(&self, kind: MediaKind) -> bool {
         self.kind == kind || kind == MediaKind::File

@@ -29,14 +29,15 @@ pub struct Fate {
 }
 
 impl Fate {
-    /// Whether nothing happened to it.
+    /// Returns whether nothing happened to it.
     #[must_use]
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// In whose name a message was taken back. The numbers are the vendor's. Source: spec 2.8, `MessageRevokeStatus`.
+/// In whose name a message was taken back. The numbers are the vendor's.
+/// Source: ZIM API reference, `ZIMMessageRevokeStatus`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RevokedAs {
     /// 0: by its sender
@@ -50,7 +51,7 @@ pub enum RevokedAs {
 }
 
 impl RevokedAs {
-    /// The number on the wire.
+    /// Returns the number on the wire.
     #[must_use]
     pub fn number(self) -> u8 {
         match self {
@@ -62,7 +63,7 @@ impl RevokedAs {
     }
 }
 
-/// What stands in the place of a message that was taken back. Source: spec 2.2, Revoke (31).
+/// What stands in the place of a message that was taken back. Source: ZIM API reference, `ZIMRevokeMessage`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revoked {
     /// Who took it back, and when.
@@ -73,12 +74,12 @@ pub struct Revoked {
     pub extended_data: String,
     /// The kind it was, by number.
     pub kind: u16,
-    /// What it said, if it was text. Source: spec 3.12, Revoke.
+    /// What it said, if it was text: `originalTextMessageContent`.
     pub text: String,
 }
 
 impl Revoked {
-    /// The kind it was.
+    /// Returns the kind it was.
     #[must_use]
     pub fn original_kind(&self) -> Option<MessageKind> {
         MessageKind::from_number(i64::from(self.kind))

@@ -2,21 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a sender asks for besides its words.
+/// What a sender asks for besides its words. Source: ZIM API reference, `ZIMMessageSendConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Terms {
-    /// The sender wants to know who has read it. Source: spec 2.5, `hasReceipt`.
+    /// The sender wants to know who has read it: `hasReceipt`.
     pub receipt: bool,
-    /// It counts nowhere as unread. Source: spec 2.5, `disableUnreadMessageCount`.
+    /// It counts nowhere as unread: `disableUnreadMessageCount`.
     pub uncounted: bool,
-    /// It answers another message of the same conversation. Source: spec 3.2, `replyMessage`.
+    /// It answers another message of the same conversation: `replyMessage`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply: Option<ReplyTo>,
 }
 
 impl Terms {
-    /// Whether nothing is asked for.
+    /// Returns whether nothing is asked for.
     #[must_use]
     pub fn is_none(&self) -> bool {
         *self == Self::default()

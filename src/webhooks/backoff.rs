@@ -12,7 +12,7 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// The pause after the `attempts`-th failure, milliseconds; none: that was the last attempt.
+    /// Returns the pause after the `attempts`-th failure, milliseconds; none: that was the last attempt.
     ///
     /// Between 0 and a bound that doubles with each failure ("full jitter"), so that a backend that comes back is not run
     /// down by everything at once. `asked_ms` is what the backend asked for by `Retry-After`: at least that, up to the

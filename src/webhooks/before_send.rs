@@ -44,7 +44,7 @@ pub(super) struct BeforeSendModerator {
 
 impl Moderator for BeforeSendModerator {
     async fn review(&self, request: ReviewRequest) -> Verdict {
-        // Source: spec 6.3. What the backend sends itself it need not be asked about.
+        // Source: ZIM server API, "Callback before sending messages": only clients' sends, no commands and no barrage.
         if request.origin == Origin::Host || request.draft.body.class() != MessageClass::Storable {
             return Verdict::Accept;
         }
@@ -106,7 +106,7 @@ impl BeforeSendClient {
         }
     }
 
-    /// The first attempt has half of the deadline, the second what is left of it.
+    /// Asks at most twice: the first attempt has half of the deadline, the second what is left of it.
     async fn ask_twice(&self, request: &ReviewRequest) -> Result<Verdict, String> {
         let _permit = self.under_way.acquire().await.map_err(|error| error.to_string())?;
         let mut random = [0; 16];

@@ -25,7 +25,7 @@ pub(super) struct EventMeta {
     pub(super) nonce: String,
 }
 
-/// The name of an event under `webhooks.events`; none for what is never told.
+/// Returns the name of an event under `webhooks.events`; none for what is never told.
 pub(super) fn name_of(event: &Event) -> Option<&'static str> {
     Some(match event {
         Event::MessageAccepted(message) => match message.body.class() {
@@ -50,7 +50,7 @@ pub(super) fn name_of(event: &Event) -> Option<&'static str> {
     })
 }
 
-/// What an event is told in order with: its conversation, or its user.
+/// Returns what an event is told in order with: its conversation, or its user.
 fn line_of(event: &Event) -> String {
     match event {
         Event::MessageAccepted(message) | Event::MessageRevoked { message, .. } | Event::MessageEdited { message, .. } => {
@@ -98,8 +98,8 @@ fn data_of(event: &Event) -> Value {
     }
 }
 
-/// The vendor's fields of a message. Source: spec 6.3. `msg_body` of a kind that is not plain text is our message object as
-/// text: our choice, the page does not say.
+/// Returns the vendor's fields of a message. Source: ZIM server API, "Callback on sent messages".
+/// Our choice: `msg_body` of a kind that is not plain text is our message object as text, because the page does not say.
 fn vendor_message(conversation: (u8, &str), sender: &UserId, body: &Body, payload: &str, wire: &Value) -> Map<String, Value> {
     let content = match body {
         Body::Text(text) | Body::Barrage(text) | Body::Custom { message: text, .. } => text.clone(),
@@ -118,7 +118,7 @@ fn object(value: Value) -> Map<String, Value> {
     if let Value::Object(map) = value { map } else { Map::new() }
 }
 
-/// Where a message went, as the vendor says it: type and id.
+/// Returns where a message went, as the vendor says it: type and id.
 fn vendor_conversation(message: &Message) -> (u8, &str) {
     match &message.conversation {
         Conversation::Peer(one, other) => (0, if *one == message.sender { other.as_str() } else { one.as_str() }),
@@ -127,8 +127,8 @@ fn vendor_conversation(message: &Message) -> (u8, &str) {
     }
 }
 
-/// The vendor's fields of an event, where it has that callback. Source: spec 6.3 for `send_msg` and the rooms; the rest
-/// in its manner.
+/// Returns the vendor's fields of an event, where it has that callback. Source: ZIM server API, `Callbacks`, for
+/// `send_msg` and the rooms; our choice: the rest in its manner.
 fn vendor_of(event: &Event, data: &Value) -> Option<Map<String, Value>> {
     Some(match event {
         Event::MessageAccepted(message) => {
@@ -174,7 +174,7 @@ fn signed(vendor: &Vendor, id: &str, timestamp: u64, nonce: &str) -> Map<String,
     }))
 }
 
-/// An event, ready to be queued. A message's id is made of its own, so that what is told twice is known to be the same.
+/// Returns an event, ready to be queued. A message's id is made of its own, so that what is told twice is known to be the same.
 pub(super) fn envelope_of(event: &Event, meta: EventMeta, vendor: Option<&Vendor>) -> Option<Envelope> {
     let name = name_of(event)?;
     let id = match event {
@@ -196,7 +196,7 @@ pub(super) fn envelope_of(event: &Event, meta: EventMeta, vendor: Option<&Vendor
     Some(Envelope { id, event: name.to_owned(), line: line_of(event), at_ms: meta.at_ms, body })
 }
 
-/// The question whether a message may go out.
+/// Returns the question whether a message may go out.
 pub(super) fn question(request: &ReviewRequest, meta: &EventMeta, vendor: Option<&Vendor>) -> Bytes {
     let (timestamp, draft) = (meta.at_ms / 1000, &request.draft);
     let wire = message_json(&unsent(request, meta.at_ms));
@@ -213,7 +213,7 @@ pub(super) fn question(request: &ReviewRequest, meta: &EventMeta, vendor: Option
     Bytes::from(Value::Object(body).to_string())
 }
 
-/// The message as it would be; what it gets when it is accepted is missing.
+/// Returns the message as it would be; what it gets when it is accepted is missing.
 fn unsent(request: &ReviewRequest, now_ms: u64) -> Message {
     let conversation = match &request.target {
         Target::Peer(other) => Conversation::peer(&request.sender, other),

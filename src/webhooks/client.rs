@@ -125,7 +125,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A caller of this URL. Reads certificates for `https`: those of `ca_file`, or the system's.
+    /// Returns a caller of this URL. Reads certificates for `https`: those of `ca_file`, or the system's.
     ///
     /// # Errors
     /// What is wrong with the URL, or that there is no certificate.
@@ -249,7 +249,7 @@ impl Client {
         Err(CallError::Connect(self.host(), last.unwrap_or_else(|| "it has no address".into())))
     }
 
-    /// The addresses that may be called.
+    /// Returns the addresses that may be called.
     async fn addresses(&self) -> Result<Vec<SocketAddr>, CallError> {
         let (host, port) = (&self.endpoint.host, self.endpoint.port);
         let all: Vec<SocketAddr> = match host.parse::<IpAddr>() {

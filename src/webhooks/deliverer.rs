@@ -38,7 +38,7 @@ pub(super) struct Deliverer {
     pub(super) timeout: Duration,
 }
 
-/// The headers of Standard Webhooks.
+/// Returns the headers of Standard Webhooks.
 pub(super) fn headers(key: Option<&[u8]>, id: &str, timestamp: u64, body: &[u8]) -> Vec<(&'static str, String)> {
     let mut headers = vec![("webhook-id", id.to_owned()), ("webhook-timestamp", timestamp.to_string())];
     headers.extend(key.map(|key| ("webhook-signature", sign::standard(key, id, timestamp, body))));

@@ -16,7 +16,7 @@ use crate::hooks::{Event, EventExporter};
 use crate::metrics::{Metrics, WebhookOutcome};
 
 /// Events from which on sends are refused: more than what may be under way in the store (`actors.appends_in_flight_max`) at
-/// its default, so that a full inlet means a disk that does not keep up.
+/// its default, so that a full queue means a disk that does not keep up.
 const REFUSE_FROM: usize = 16_384;
 
 /// Events at most. The upper half is for what was under way when it filled, and for what is no message.
@@ -67,7 +67,7 @@ impl EventQueue {
         taken
     }
 
-    /// Events that wait.
+    /// Returns how many events wait.
     pub(super) fn len(&self) -> usize {
         self.queue().len()
     }

@@ -1,11 +1,11 @@
 //! Webhooks: a backend is told over HTTP what happened, and asked before a client's message goes out.
 //!
 //! ```text
-//! store's thread, actors ─► EventQueue (memory, bounded) ─► worker's thread ─► Spool (disk) ─► Deliverer ─► Client ─► backend
-//!   conversations ─► BeforeSendModerator ───────────────────────────────┴──────────────────► BeforeSendClient ─► Client ─► backend
+//! store's thread, actors ─► EventQueue (memory, bounded) ─► Worker's thread ─► Spool (disk) ─► Deliverer ─► Client ─► backend
+//!   conversations ─► BeforeSendModerator ─────────────────────────► BeforeSendClient ─► Client ─► backend
 //! ```
 //! `WEBHOOKS.md` beside this file is the description for those who write a backend: bodies, headers, answers, guarantees,
-//! and how a signature is checked. Knows no actor and no HTTP server: it is an `EventExporter` of events and a
+//! and how a signature is checked. Knows no actor and no HTTP server: it is an `EventExporter` and a
 //! [`Moderator`](crate::hooks::Moderator), both given to the broker as it starts.
 //!
 //! What a `kill -9` can lose: no message. A message is told from the moment it is durable, in the order of commits, and the
@@ -79,7 +79,7 @@ impl std::fmt::Debug for Command {
 }
 
 impl Webhooks {
-    /// The figures of this moment.
+    /// Returns the figures of this moment.
     #[must_use]
     pub fn state(&self) -> WebhookState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -240,7 +240,7 @@ fn worker(
     })
 }
 
-/// A thread with a runtime of its own, until the job is done; then its asker, if any, is told.
+/// Starts a thread with a runtime of its own, which ends when the job is done; then whoever asked for the end is told.
 fn spawn<F>(job: impl FnOnce() -> F + Send + 'static) -> Result<Handle, String>
 where
     F: Future<Output = Option<oneshot::Sender<()>>>,
@@ -270,7 +270,7 @@ where
 /// Nothing is told: only keeps the runtime for questions.
 async fn idle(mut commands: mpsc::Receiver<Command>) -> Option<oneshot::Sender<()>> {
     while let Some(command) = commands.recv().await {
-        // Any other asker hears that its reply will not come.
+        // Whoever else asked hears that its reply will not come.
         if let Command::Stop { reply, .. } = command {
             return Some(reply);
         }

@@ -36,7 +36,7 @@ impl DeliverySchedule {
         self.waiting.insert((not_before, key));
     }
 
-    /// The next that is due; it is under way from here on.
+    /// Returns the next that is due; it is under way from here on.
     pub(super) fn next(&mut self, now: u64) -> Option<(u64, u64)> {
         while let Some((at, key)) = self.waiting.first().copied().filter(|(at, _)| *at <= now) {
             self.waiting.remove(&(at, key));
@@ -51,7 +51,7 @@ impl DeliverySchedule {
         Some((key, *line.seqs.front()?))
     }
 
-    /// When the next becomes due that is not yet.
+    /// Returns when the next becomes due that is not yet.
     pub(super) fn next_due(&self) -> Option<u64> {
         if self.ready.is_empty() { self.waiting.first().map(|(at, _)| *at) } else { Some(0) }
     }

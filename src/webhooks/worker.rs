@@ -157,7 +157,7 @@ impl Worker {
         self.spool.write().map_err(|error| error.to_string())
     }
 
-    /// Whether nothing more is taken in for now.
+    /// Returns whether nothing more is taken in for now.
     fn is_blocked(&self, run: &RunState) -> bool {
         self.clock.wall_ms() < run.disk_until_ms || (self.when_full == WhenFull::Refuse && self.spool.is_full())
     }
@@ -377,7 +377,7 @@ async fn synced(syncing: &mut Option<JoinHandle<io::Result<()>>>) -> io::Result<
     }
 }
 
-/// A throw for the jitter; without randomness the longest pause.
+/// Returns a throw for the jitter; without randomness the longest pause.
 fn jitter() -> u64 {
     getrandom::u64().unwrap_or(u64::MAX)
 }

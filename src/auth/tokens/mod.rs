@@ -17,7 +17,7 @@ use crate::model::{Limits, Refusal, UserId};
 
 /// Longest token that is looked at, bytes. Our choice: 4 KiB, the frame limit before login.
 const TOKEN_BYTES_MAX: usize = 4096;
-/// Least lifetime a token must have left to begin a session, seconds. Source: spec 6.4, 30 s.
+/// Least lifetime a token must have left to begin a session, seconds. Source: ZIM guide "Authentication".
 const LEFT_SECONDS_MIN: u64 = 30;
 
 /// Why no token could be made.
@@ -62,7 +62,7 @@ impl Tokens {
         Self { hs256: Hs256::new(secret), token04: token04_secret, app_id, clock }
     }
 
-    /// The keys of `config`; the JWT key is made and kept in the data directory when none is configured.
+    /// Returns the keys of `config`; the JWT key is made and kept in the data directory when none is configured.
     ///
     /// # Errors
     /// [`SecretError`] when the file of the made one cannot be read or written.
@@ -72,7 +72,7 @@ impl Tokens {
         Ok((Self::new(&secret, token04_secret, config.auth.app_id, clock), source))
     }
 
-    /// Those in the URLs of files, with a key made of the one for JWT: they stay good over a restart.
+    /// Returns the tokens in the URLs of files, with a key made of the one for JWT: they stay good over a restart.
     #[must_use]
     pub fn media(&self) -> MediaTokens {
         MediaTokens::derived(&self.hs256, self.clock.clone())
@@ -103,14 +103,14 @@ impl Tokens {
         check_times(&opened, user, self.clock.wall_ms())
     }
 
-    /// A JWT for `user` that begins now. An id outside the limits makes a token that nothing accepts.
+    /// Returns a JWT for `user` that begins now. An id outside the limits makes a token that nothing accepts.
     #[must_use]
     pub fn issue_jwt(&self, user: &UserId, ttl_seconds: u64) -> String {
         let now = self.now_s();
         self.hs256.issue(user.as_str(), now, now.saturating_add(ttl_seconds))
     }
 
-    /// A token of format 04 for `user` that begins now; at most 2073600 s (24 days).
+    /// Returns a token of format 04 for `user` that begins now; at most 2073600 s (24 days).
     ///
     /// # Errors
     /// [`IssueError`]: the format is off, the lifetime too long, or the system gives no random bytes.
@@ -128,7 +128,7 @@ impl Tokens {
         Ok(key.issue(self.app_id, user.as_str(), times, iv, i32::from_be_bytes(nonce)))
     }
 
-    /// The first characters choose the format, and each format has a key of its own.
+    /// Opens a token of either format: its first characters choose the format, and each format has a key of its own.
     fn open_any(&self, token: &str) -> Option<Opened> {
         if token.len() > TOKEN_BYTES_MAX {
             return None;

@@ -1,10 +1,10 @@
 //! Other brokers, to compare with: what each is told, how it is started, and small clients for their protocols.
 //!
-//! Each is installed or not; nothing is fetched. A client here is a member of the pool like any other (`member`): the
-//! same marker in the same number of bytes, the same reads into the same buffer; only the framing is the peer's own.
+//! Each is installed or not; nothing is fetched. A client here is a client of the pool like any other: it finds the same
+//! marker in the same number of bytes and reads into the same buffer; only the framing is the peer's own.
 //!
 //! ```text
-//! start ─► child on a loopback port, its folder    member::read ─► Packets::feed ─► mqtt | nats | redis ─► PeerPacket
+//! start ─► child on a loopback port, its folder    client::read ─► Packets::feed ─► mqtt | nats | redis ─► PeerPacket
 //! ```
 
 mod mqtt;

@@ -8,7 +8,7 @@ const PACKET_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a remaining length at most, by the standard.
 const LENGTH_BYTES_MAX: usize = 4;
 
-/// What is written when a connection opens.
+/// Returns what is written when a connection opens.
 pub(super) fn hello(role: Role, number: u32, stored: bool) -> Vec<u8> {
     // With a clean session nothing is kept for a receiver; stored messages need one that is kept.
     let clean = if stored && role == Role::Receiver { 0 } else { 2 };
@@ -61,7 +61,7 @@ fn put_length(out: &mut Vec<u8>, mut length: usize) {
     }
 }
 
-/// A remaining length and how many bytes it takes, if it is whole.
+/// Returns a remaining length and how many bytes it takes, if it is whole.
 fn length(bytes: &[u8]) -> Result<Option<(usize, usize)>, NotAFrame> {
     let mut length = 0;
     for (n, byte) in bytes.iter().take(LENGTH_BYTES_MAX).enumerate() {
@@ -73,7 +73,7 @@ fn length(bytes: &[u8]) -> Result<Option<(usize, usize)>, NotAFrame> {
     if bytes.len() < LENGTH_BYTES_MAX { Ok(None) } else { Err(NotAFrame) }
 }
 
-/// The first packet and its length, if it is whole; `owed` is given the acknowledgement it asks for.
+/// Returns the first packet and its length, if it is whole; `owed` is given the acknowledgement it asks for.
 pub(super) fn first<'a>(bytes: &'a [u8], replies: &mut Vec<u8>) -> Result<Option<(PeerPacket<'a>, usize)>, NotAFrame> {
     let Some((head, rest)) = bytes.split_first() else { return Ok(None) };
     let Some((length, taken)) = length(rest)? else { return Ok(None) };

@@ -13,7 +13,7 @@ const ANSWERS: &str = "_INBOX.bench.";
 /// Where the stream's consumer pushes what was stored.
 const STORED: &str = "bench-stored";
 
-/// What is written when a connection opens; the server answers the PING last.
+/// Returns what is written when a connection opens; the server answers the PING last.
 pub(super) fn hello(role: Role, stored: bool) -> Vec<u8> {
     let subscription = match (role, stored) {
         (Role::Receiver, false) => format!("SUB {TOPIC} 1\r\n"),
@@ -49,7 +49,7 @@ fn put(out: &mut Vec<u8>, subject: &str, answer: Option<u32>, text: &str) {
     out.extend(format!("PUB {subject}{answer} {}\r\n{text}\r\n", text.len()).into_bytes());
 }
 
-/// The first line with what belongs to it, and its length, if it is whole; `owed` is given the PONG it asks for.
+/// Returns the first line with what belongs to it, and its length, if it is whole; `owed` is given the PONG it asks for.
 pub(super) fn first<'a>(bytes: &'a [u8], replies: &mut Vec<u8>) -> Result<Option<(PeerPacket<'a>, usize)>, NotAFrame> {
     let Some(end) = memchr::memchr(b'\n', bytes) else {
         return if bytes.len() > LINE_BYTES_MAX { Err(NotAFrame) } else { Ok(None) };

@@ -32,7 +32,7 @@ pub(in crate::bench) enum AckOf {
 }
 
 impl AckOf {
-    /// Whether it can be the answer to message `number`.
+    /// Returns whether it can be the answer to message `number`.
     pub(in crate::bench) fn fits(self, number: u32) -> bool {
         match self {
             Self::Next => true,
@@ -42,7 +42,7 @@ impl AckOf {
     }
 }
 
-/// The identifier of a sender's message: 1 to 65,535 and round again.
+/// Returns the identifier of a sender's message: 1 to 65,535 and round again.
 pub(super) fn packet_id(number: u32) -> u16 {
     u16::try_from((number.wrapping_sub(1)) % 65_535 + 1).unwrap_or(1)
 }

@@ -11,7 +11,7 @@ pub(in crate::bench) enum Program {
 impl Program {
     pub(in crate::bench) const ALL: [Self; 3] = [Self::Mosquitto, Self::Nats, Self::Redis];
 
-    /// What it is called as a program, as a package and in reports.
+    /// Returns what it is called as a program, as a package and in reports.
     pub(in crate::bench) fn name(self) -> &'static str {
         match self {
             Self::Mosquitto => "mosquitto",

@@ -9,7 +9,7 @@ const LINE_BYTES_MAX: usize = 4_096;
 const STRING_BYTES_MAX: u64 = 1 << 20;
 const ITEMS_MAX: u64 = 1 << 20;
 
-/// What is written when a connection opens and has one answer.
+/// Returns what is written when a connection opens and has one answer.
 pub(super) fn hello(role: Role, stored: bool) -> Vec<u8> {
     let mut out = Vec::new();
     match (role, stored) {
@@ -43,7 +43,7 @@ fn put_command(out: &mut Vec<u8>, words: &[&[u8]]) {
     }
 }
 
-/// The first value and its length, if it is whole; `owed` is given the next question of a receiver.
+/// Returns the first value and its length, if it is whole; `owed` is given the next question of a receiver.
 pub(super) fn first<'a>(bytes: &'a [u8], replies: &mut Vec<u8>) -> Result<Option<(PeerPacket<'a>, usize)>, NotAFrame> {
     let (mut word, mut newest) = (None, [None; 3]);
     let leaf = |leaf: &'a [u8]| {

@@ -21,7 +21,7 @@ pub(in crate::bench) struct Installed {
 }
 
 impl Installed {
-    /// The program, or the line that says what to do about it.
+    /// Returns the program, or the line that says what to do about it.
     pub(in crate::bench) fn find(program: Program) -> Result<Self, String> {
         let name = program.name();
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -53,7 +53,7 @@ impl Installed {
     }
 }
 
-/// A loopback port that nobody has. Someone may take it before our child does; then that one fails to start.
+/// Returns a loopback port that nobody has. Someone may take it before our child does; then that one fails to start.
 fn free_port() -> Result<SocketAddr, BenchError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     listener.map_err(|error| BenchError::io("no port to have", error))

@@ -1,4 +1,4 @@
-//! Everything at once: does one room's flood reach the others (promise P7)?
+//! Everything at once: does one room's flood reach the others?
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ pub(super) async fn mixed(bench: &mut Bench<'_>) -> Result<(), BenchError> {
     Ok(())
 }
 
-/// What goes on in the quiet rooms and the pairs.
+/// Offers what goes on in the quiet rooms and between the pairs.
 fn quiet_load(pool: &ClientPool, name: &str, members: usize, first_peer: usize, how_long: Duration) -> Work {
     let mut work = Work::new();
     for group in 1..=QUIET_ROOMS {

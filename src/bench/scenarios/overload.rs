@@ -8,7 +8,7 @@ use crate::bench::load::pace;
 use crate::bench::marker::LoadClass;
 use crate::bench::message::TestMessage;
 
-/// Of the reference figures.
+/// Our choice: enough that one is no accident, few enough that they are no part of the load.
 const STALLED: usize = 5;
 /// Large and often enough that a reader that stands still is noticed within seconds.
 const PAYLOAD_BYTES: usize = 2_000;

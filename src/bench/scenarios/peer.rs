@@ -17,7 +17,7 @@ use crate::bench::report::Run;
 use crate::bench::stats::Latency;
 use crate::bench::tally::BenchClock;
 
-/// Of the reference figures.
+/// Our choice: a sentence of chat.
 const PAYLOAD_BYTES: usize = 200;
 const WINDOW: usize = 32;
 const PER_SECOND: f64 = 2_000.0;
@@ -66,7 +66,7 @@ fn message(to: &str) -> TestMessage {
     TestMessage { to: to.to_owned(), conversation_type: 0, kind: LoadClass::Storable, bytes: PAYLOAD_BYTES }
 }
 
-/// The first member of the harness keeps a window of messages to the second one under way.
+/// Has the first client of the harness keep a window of messages to the second one under way.
 pub(super) async fn window_on(bench: &Bench<'_>, harness: &Harness, to: &str) -> Result<Run, BenchError> {
     bench.measuring(&format!("peer-durable: {}, window of 32", harness.subject));
     let (sender, message) = (&harness.pool.clients[..1], message(to));
@@ -77,7 +77,7 @@ pub(super) async fn window_on(bench: &Bench<'_>, harness: &Harness, to: &str) ->
     Ok(run)
 }
 
-/// A second of writing a window's worth of records and waiting for the disk each time.
+/// Spends a second writing a window's worth of records and waiting for the disk each time.
 fn bare_disk(folder: &Path) -> std::io::Result<Latency> {
     let clock = BenchClock::default();
     let mut file = File::create(folder.join("bare"))?;

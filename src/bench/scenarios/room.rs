@@ -11,7 +11,7 @@ use crate::bench::marker::LoadClass;
 use crate::bench::message::TestMessage;
 use crate::bench::report::Run;
 
-/// Of the reference figures.
+/// Our choice: a barrage of a few words.
 const PAYLOAD_BYTES: usize = 100;
 /// Publishers of the flood, one message each under way: a window of 16.
 pub(super) const FLOODERS: usize = 16;
@@ -59,7 +59,7 @@ impl Load {
         }
     }
 
-    /// The publishers are the first of the harness's members.
+    /// Offers this load; the publishers are the first of the harness's members.
     pub(super) async fn on(self, harness: &Harness, room: &str, seconds: u64) -> Result<Run, BenchError> {
         match self {
             Self::Flood => flood_on(harness, room, self.scenario(), seconds).await,

@@ -52,7 +52,7 @@ impl Loader {
         self.merge()?.finish()
     }
 
-    /// Every setting by its key, with where its value comes from. Secrets are masked.
+    /// Returns every setting by its key, with where its value comes from. Secrets are masked.
     ///
     /// # Errors
     /// Those of [`Loader::load`].
@@ -80,7 +80,7 @@ impl Loader {
         Ok(merge)
     }
 
-    /// The file [`Loader::load`] reads, whether named or found; `None` when there is none.
+    /// Returns the file [`Loader::load`] reads, whether named or found; `None` when there is none.
     #[must_use]
     pub fn file_in_use(&self) -> Option<PathBuf> {
         let named = self.named_file();

@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 use crate::config::{LogFormat, StoreEngine};
 
-/// A loader in an empty folder, which lives as long as the first value.
+/// Returns a loader in an empty folder, which lives as long as the first value.
 fn loader() -> (tempfile::TempDir, Loader) {
     let dir = tempfile::tempdir().unwrap();
     let cwd = dir.path().to_owned();

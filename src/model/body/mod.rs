@@ -11,13 +11,13 @@ use super::{FileUid, Invalid, Limits, Media, MessageClass, MessageKind, Revoked,
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Body {
-    /// Source: spec S1.
+    /// Words a person reads.
     Text(String),
-    /// Bytes only the application understands. Source: spec S38.
+    /// Bytes only the application understands.
     Command(Bytes),
-    /// Source: spec S5.
+    /// Words in a room that may be dropped under load.
     Barrage(String),
-    /// Content only the application understands. Source: spec S40.
+    /// Content only the application understands.
     Custom {
         /// The content.
         message: String,
@@ -26,18 +26,18 @@ pub enum Body {
         /// The only part of a custom message that search sees.
         searched_content: String,
     },
-    /// An image, a file, audio or video. Source: spec S6–S9.
+    /// An image, a file, audio or video.
     Media(Box<Media>),
-    /// Several messages as one. Source: spec S10.
+    /// Several messages as one. Source: ZIM guide "Forward messages".
     Combine(Combine),
-    /// What the broker says in a group. Source: spec S63.
+    /// What the broker says in a group. Source: ZIM guide "Receive tip messages".
     Tips(Box<Tips>),
     /// Stands in the place of a message that was taken back.
     Revoke(Revoked),
 }
 
 impl Body {
-    /// The kind this body belongs to.
+    /// Returns the kind this body belongs to.
     #[must_use]
     pub fn kind(&self) -> MessageKind {
         match self {
@@ -52,13 +52,13 @@ impl Body {
         }
     }
 
-    /// Whether a user may send it; the rest only the broker makes.
+    /// Returns whether a user may send it; the rest only the broker makes.
     #[must_use]
     pub fn is_sendable(&self) -> bool {
         !matches!(self, Self::Tips(_) | Self::Revoke(_))
     }
 
-    /// The kept files it carries, each once, also inside a combine.
+    /// Returns the kept files it carries, each once, also inside a combine.
     #[must_use]
     pub fn files(&self) -> Vec<FileUid> {
         let mut files = Vec::new();
@@ -76,7 +76,7 @@ impl Body {
         }
     }
 
-    /// About how many bytes it holds.
+    /// Returns about how many bytes it holds.
     #[must_use]
     pub fn weight(&self) -> usize {
         match self {
@@ -90,7 +90,7 @@ impl Body {
         }
     }
 
-    /// How it is carried.
+    /// Returns how it is carried.
     #[must_use]
     pub fn class(&self) -> MessageClass {
         match self {
@@ -129,7 +129,7 @@ impl Body {
     }
 }
 
-/// Text a person reads: blank is refused. Source: spec 2.1, "non-empty; blank → 6000001".
+/// Text a person reads: blank is refused. Source: ZIM guide "Send and receive messages": a blank one answers 6000001.
 fn check_content(text: &str, bytes_max: usize) -> Result<(), Invalid> {
     if text.trim().is_empty() {
         return Err(Invalid::new("message.message", "is empty"));
@@ -159,7 +159,8 @@ pub struct Combine {
     pub uploaded: Option<FileUid>,
 }
 
-/// One message inside a combined one: a copy that nothing changes any more. Source: spec Q29.
+/// One message inside a combined one: a copy that nothing changes any more. Our choice: who
+/// forwards a message shows what it said then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Child {
     /// The id of the message it is a copy of.
@@ -181,7 +182,7 @@ impl Combine {
         Self { title, summary, children: Vec::new(), copied_from: combine_id, uploaded: None }
     }
 
-    /// Checks title, summary and everything inside. Source: spec Q29, Q31.
+    /// Checks title, summary and everything inside.
     ///
     /// # Errors
     /// [`Invalid`] naming the field, its value and the limit.
@@ -230,7 +231,7 @@ impl Combine {
         Ok(())
     }
 
-    /// About how many bytes it holds.
+    /// Returns about how many bytes it holds.
     #[must_use]
     pub fn weight(&self) -> usize {
         let children = self.children.iter().map(|child| child.extended_data.len() + 64 + child.body.weight());

@@ -51,7 +51,7 @@ struct Window {
 /// A window is 100 ms, or as long as the budget takes to pay one barrage for each sender (at most 10 s): with 20 barrages per
 /// 100 ms and 200 senders, twenty of them who try without pause would else take everything.
 ///
-/// Source: design P6. Memory: two windows of at most 4096 senders.
+/// Memory: two windows of at most 4096 senders.
 #[derive(Debug, Clone)]
 pub(crate) struct BarrageBudget {
     per_second: u64,
@@ -68,7 +68,7 @@ pub(crate) struct BarrageBudget {
 }
 
 impl BarrageBudget {
-    /// A full bucket. A `burst` of 0 admits nothing; a `per_second` of 0 nothing after the burst.
+    /// Returns a full bucket. A `burst` of 0 admits nothing; a `per_second` of 0 nothing after the burst.
     #[must_use]
     pub(crate) fn new(per_second: u32, burst: u32) -> Self {
         let capacity = u64::from(burst) * ONE;
@@ -148,7 +148,7 @@ impl BarrageBudget {
         one_each.clamp(WINDOW_MIN, WINDOW_MAX)
     }
 
-    /// Whether a sender that had so many may have one more, of this priority. Everyone may have one.
+    /// Returns whether a sender that had so many may have one more, of this priority. Everyone may have one.
     fn is_within_share(&self, admitted: u32, priority: Priority) -> bool {
         let length = u64::try_from(self.window_length().as_nanos()).unwrap_or(u64::MAX);
         let budget = self.per_second.saturating_mul(length) / ONE;
@@ -157,7 +157,7 @@ impl BarrageBudget {
         admitted == 0 || had.saturating_mul(self.weights) <= share
     }
 
-    /// How many of this sender were admitted in this window; from now on it counts as seen.
+    /// Returns how many of this sender were admitted in this window; from now on it counts as seen.
     fn admitted_of(&mut self, sender: &UserId, priority: Priority) -> u32 {
         let is_new = !self.window.seen.contains_key(sender);
         if is_new && self.window.seen.len() >= SENDERS_MAX {
@@ -189,7 +189,7 @@ impl Window {
     }
 }
 
-/// How much more of the budget a priority is worth than the lowest.
+/// Returns how much more of the budget a priority is worth than the lowest.
 fn weight(priority: Priority) -> u64 {
     match priority {
         Priority::Low => 1,
@@ -198,7 +198,7 @@ fn weight(priority: Priority) -> u64 {
     }
 }
 
-/// How full the bucket must be, percent, for a priority to pass without a look at shares.
+/// Returns how full the bucket must be, percent, for a priority to pass without a look at shares.
 fn free_percent(priority: Priority) -> u64 {
     match priority {
         Priority::Low => 90,

@@ -5,9 +5,13 @@
 //!   length u32 | CRC-32 of what follows u32 | kind u8 | seq u64 | payload       little-endian
 //! kinds: 1 put (payload: the record), 2 note (12 bytes of the caller's), 3 gone, 4 mark (seq: the greatest so far)
 //! ```
+//! Our choice: a journal of its own and not the embedded store, because the store's thread must not wait for a backend's
+//! queue, and because a queue is only appended to and crossed out, which costs one sequential write per turn here.
+//!
 //! A segment goes when all of it is crossed out and none older is left: what crosses out a record is always in the same
 //! segment or a later one. What is left in the oldest is copied to the end first, when it is little or the journal holds four
-//! times what is left in all: so a few records that stay do not hold the disk. A torn end is cut off; a record that does not fit its checksum is passed over, counted and logged.
+//! times what is left in all: so a few records that stay do not hold the disk. A torn end is cut off; a record that does not
+//! fit its checksum is passed over, counted and logged.
 
 mod record;
 
@@ -276,7 +280,7 @@ impl Journal {
         was_there
     }
 
-    /// Where the caller stands.
+    /// Returns where the caller stands.
     pub(super) fn position(&self) -> JournalPosition {
         self.position
     }
@@ -319,7 +323,7 @@ impl Journal {
         Ok(())
     }
 
-    /// The file to force to disk, if anything is not yet.
+    /// Returns the file to force to disk, if anything is not yet.
     pub(super) fn take_dirty(&mut self) -> io::Result<Option<File>> {
         if !std::mem::take(&mut self.dirty) {
             return Ok(None);
@@ -332,7 +336,7 @@ impl Journal {
         self.dirty = true;
     }
 
-    /// A record's payload.
+    /// Returns a record's payload.
     ///
     /// # Errors
     /// The system's, or that it is not what was written.
@@ -393,7 +397,7 @@ impl Journal {
         self.file.sync_data()
     }
 
-    /// Bytes on disk, and about to be.
+    /// Returns how many bytes are on disk or about to be.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes + u64::try_from(self.buffer.len()).unwrap_or(0)
     }

@@ -164,7 +164,7 @@ impl Spool {
         Ok(Self { queue, dead, bounds, backoff, queued, schedule, dead_since, given_up: 0 })
     }
 
-    /// Where the messages told so far end.
+    /// Returns where the messages told so far end.
     pub(super) fn position(&self) -> JournalPosition {
         self.queue.position()
     }
@@ -174,12 +174,12 @@ impl Spool {
         self.queue.set_position(commit, following);
     }
 
-    /// Whether one more would be too many.
+    /// Returns whether one more would be too many.
     pub(super) fn is_full(&self) -> bool {
         self.queued.len() >= self.bounds.queue_events_max || self.queue.bytes() >= self.bounds.queue_bytes_max
     }
 
-    /// How many more events there may be.
+    /// Returns how many more events there may be.
     pub(super) fn room(&self) -> usize {
         if self.is_full() { 0 } else { self.bounds.queue_events_max - self.queued.len() }
     }
@@ -193,12 +193,12 @@ impl Spool {
         self.schedule.push(key, seq, now_ms);
     }
 
-    /// The seq that the next event gets.
+    /// Returns the seq that the next event gets.
     pub(super) fn next_seq(&self) -> u64 {
         self.queue.position().next_seq
     }
 
-    /// The next to be told; under way from here on.
+    /// Returns the next to be told; under way from here on.
     pub(super) fn next(&mut self, now_ms: u64) -> Option<Due> {
         loop {
             let (key, seq) = self.schedule.next(now_ms)?;
@@ -224,7 +224,7 @@ impl Spool {
         Ok(Envelope { id: head.id, event: head.event, line: head.line, at_ms: head.at_ms, body: Bytes::copy_from_slice(body) })
     }
 
-    /// When the next is due that is not yet.
+    /// Returns when the next is due that is not yet.
     pub(super) fn next_due(&self) -> Option<u64> {
         self.schedule.next_due()
     }
@@ -337,7 +337,7 @@ impl Spool {
         self.queue.reclaim()
     }
 
-    /// The files to force to disk.
+    /// Returns the files to force to disk.
     ///
     /// # Errors
     /// The system's.
@@ -351,7 +351,7 @@ impl Spool {
         self.queue.still_dirty();
     }
 
-    /// Events that wait, their bytes on disk, and when the oldest happened.
+    /// Returns how many events wait, their bytes on disk, and when the oldest happened.
     pub(super) fn waiting(&self) -> (usize, u64, Option<u64>) {
         (self.queued.len(), self.queue.bytes(), self.queued.first_key_value().map(|(_, queued)| queued.at_ms))
     }
@@ -361,7 +361,7 @@ impl Spool {
         self.dead.len()
     }
 
-    /// Events that nobody will ever be told: damaged, or dead letters beyond their bound.
+    /// Returns how many events nobody will ever be told: damaged, or dead letters beyond their bound.
     pub(super) fn given_up(&self) -> u64 {
         self.given_up + self.queue.damaged() + self.dead.damaged()
     }
