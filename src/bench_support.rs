@@ -11,11 +11,11 @@ use std::time::Duration;
 use bytestring::ByteString;
 use serde_json::json;
 
-use crate::actors::outbox::{Drain, Lossy, Outbox, OutboxLimits, Push};
+use crate::actors::connection::outbox::{Drain, Lossy, Outbox, OutboxLimits, Push};
 use crate::clock::SystemClock;
 use crate::media::{MediaOptions, probe_bytes};
 use crate::model::{Body, Conversation, Fate, GroupId, Limits, LocalMessageId, MediaKind, Mentions, Message, Priority, Terms, UserId};
-use crate::protocol::{Info, Op, Variant, Work, decode, encode_message, message_event};
+use crate::protocol::{ClientLevel, Info, Operation, Request, decode, encode_message, message_event};
 use crate::rate::{BarrageBudget, Class, GateQuota, SendGate};
 
 /// Bytes a writer takes from an outbox at a time: as the WebSocket's writer in `http` does.
@@ -24,15 +24,15 @@ const DRAIN_BYTES: usize = 16 * 1024;
 /// What clients may see of a message, as [`encode_event`] numbers it.
 pub const VARIANTS: [&str; 3] = ["ancient", "no_custom", "full"];
 
-/// Encodes so many messages for one variant and puts them into one event frame; says how long it is.
+/// Encodes so many messages for one level and puts them into one event frame; says how long it is.
 ///
-/// Messages are of 200 bytes, text and custom in turn: a custom one is whole for the newest variant, unknown to the one
+/// Messages are of 200 bytes, text and custom in turn: a custom one is whole for the newest level, unknown to the one
 /// before and nothing to the oldest.
-pub fn encode_event(variant: usize, messages: usize) -> impl FnMut() -> usize {
-    let variant = Variant::ALL[variant];
+pub fn encode_event(level: usize, messages: usize) -> impl FnMut() -> usize {
+    let level = ClientLevel::ALL[level];
     let messages: Vec<Message> = (1..=messages as u64).map(message).collect();
     move || {
-        let encoded: Vec<ByteString> = messages.iter().filter_map(|message| encode_message(message, variant)).collect();
+        let encoded: Vec<ByteString> = messages.iter().filter_map(|message| encode_message(message, level)).collect();
         let info = Info { cursor: messages.last().map(|message| message.seq), offline: false };
         message_event("receiveGroupMessage", "the-group", encoded.iter(), info).map_or(0, |frame| frame.len())
     }
@@ -67,7 +67,7 @@ pub fn validate_text(bytes: usize) -> impl FnMut() -> usize {
     let frame = json!({"id": 7, "op": "sendMessage", "args": args}).to_string();
     move || {
         let request = decode(&frame, &limits).expect("the frame is a request");
-        let Ok(Op::Work(Work::SendMessage { target, draft })) = request.op else { panic!("the request sends a message") };
+        let Ok(Operation::Request(Request::SendMessage { target, draft })) = request.op else { panic!("the request sends a message") };
         draft.validate(&sender, &target, &limits).expect("the message is within its limits");
         match draft.body {
             Body::Text(text) => text.len(),

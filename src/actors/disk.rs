@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::core::Core;
+use super::context::BrokerContext;
 use crate::model::Refusal;
 
 /// Our choice: with the default of 256 MiB a disk that takes 128 MiB a second is noticed in time.
@@ -112,9 +112,9 @@ impl Disk {
 }
 
 /// Runs until its thread ends.
-pub(crate) async fn watch(core: Arc<Core>) {
+pub(crate) async fn watch(context: Arc<BrokerContext>) {
     for turn in 0u32.. {
-        let its = core.clone();
+        let its = context.clone();
         let looked = tokio::task::spawn_blocking(move || {
             let config = its.config();
             its.disk.look(&config.server.data_dir, config.store.disk_free_bytes_min);

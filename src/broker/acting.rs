@@ -6,10 +6,11 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::Broker;
-use crate::actors::errand::{self, As};
-use crate::actors::{answer, answered};
+use crate::actors::runtime::reply::{answer, answered};
+use crate::actors::session::on_behalf;
+use crate::actors::session::on_behalf::As;
 use crate::model::{Refusal, UserId};
-use crate::protocol::Work;
+use crate::protocol::Request;
 use crate::store::{Store, StoreError};
 
 impl Broker {
@@ -27,8 +28,9 @@ impl Broker {
 
     /// The same, with the result as JSON text.
     pub(crate) async fn run(&self, whom: As, op: &str, args: &Value) -> Result<String, Refusal> {
-        let work = Work::decode(op, &args.to_string(), &self.core.config().limits)?;
-        errand::run(self.core.clone(), whom, work).await
+        let work = Request::decode(op, &args.to_string(), &self.context.config().limits)?;
+        let outcome = on_behalf::run(self.context.clone(), whom, work).await?;
+        serde_json::to_string(&outcome).map_err(|error| Refusal::StoreUnavailable(error.to_string()))
     }
 
     /// Reads the store beside every actor.
@@ -36,7 +38,7 @@ impl Broker {
         &self,
         read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let archive = self.core.archive.clone();
+        let archive = self.context.archive.clone();
         self.on_thread(async move { archive.read(read).await }).await
     }
 
@@ -46,7 +48,7 @@ impl Broker {
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
         let (reply, outcome) = oneshot::channel();
-        if !self.core.arbiter.spawn(async move { answer(reply, work.await) }) {
+        if !self.context.arbiter.spawn(async move { answer(reply, work.await) }) {
             return Err(Refusal::Busy("the broker is shutting down"));
         }
         answered(outcome).await

@@ -23,19 +23,19 @@ impl Broker {
     /// # Cancel safety
     /// Dropping the future does not end the backup. A shutdown does.
     pub async fn backup(&self, folder: &Path) -> Result<BackupReport, BackupError> {
-        let (core, config) = (self.core.clone(), self.config());
+        let (context, config) = (self.context.clone(), self.config());
         let order = Order {
             folder: folder.to_owned(),
             data_dir: config.server.data_dir.clone(),
             media_dir: (config.media.store == MediaEngine::Disk).then(|| config.media_dir()),
-            now_ms: core.clock.wall_ms(),
+            now_ms: context.clock.wall_ms(),
         };
         let bytes_per_second = config.store.backup_bytes_per_second;
         let (reply, outcome) = oneshot::channel();
         // A thread of its own: it takes minutes, and a runtime that ends waits for its own threads.
         let thread = thread::Builder::new().name("tidings-backup".into()).spawn(move || {
-            let mut watch = |_| if core.draining.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-            let taken = backup::take(&*core.store, &order, Pace { bytes_per_second, watch: &mut watch });
+            let mut watch = |_| if context.draining.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            let taken = backup::take(&*context.store, &order, Pace { bytes_per_second, watch: &mut watch });
             match &taken {
                 Ok(report) => tracing::info!(name = report.name, commit = report.commit, bytes = report.bytes, "backup taken"),
                 Err(error) => tracing::warn!(%error, "a backup failed"),
@@ -54,7 +54,7 @@ impl Broker {
     /// # Errors
     /// [`BackupError`]; [`BackupError::Name`] for one that is not a name.
     pub async fn backup_as(&self, name: Option<&str>) -> Result<BackupReport, BackupError> {
-        let name = name.map_or_else(|| backup::name_at(self.core.clock.wall_ms()), str::to_owned);
+        let name = name.map_or_else(|| backup::name_at(self.context.clock.wall_ms()), str::to_owned);
         backup::check_name(&name)?;
         self.backup(&self.config().backup_dir().join(name)).await
     }

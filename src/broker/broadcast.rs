@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::Broker;
-use crate::actors::core::Core;
-use crate::actors::lane::order_key_at;
-use crate::actors::{answer, answered};
+use crate::actors::context::BrokerContext;
+use crate::actors::conversation::publish::order_key_at;
+use crate::actors::runtime::reply::{answer, answered};
 use crate::model::{Broadcast, Draft, Refusal, UserId};
 use crate::protocol::broadcast_event;
 
@@ -21,12 +21,12 @@ impl Broker {
     /// # Errors
     /// [`Refusal::Invalid`] for another kind, mentions, or content over its limit; [`Refusal::Busy`] while shutting down.
     pub async fn broadcast(&self, from: &UserId, draft: Draft) -> Result<Broadcast, Refusal> {
-        let core = self.core.clone();
-        core.accepting()?;
-        draft.validate_broadcast(&core.config().limits)?;
-        let timestamp_ms = core.clock.wall_ms();
+        let context = self.context.clone();
+        context.accepting()?;
+        draft.validate_broadcast(&context.config().limits)?;
+        let timestamp_ms = context.clock.wall_ms();
         let broadcast = Broadcast {
-            id: core.mint.next(),
+            id: context.ids.next(),
             sender: from.clone(),
             timestamp_ms,
             order_key: order_key_at(timestamp_ms),
@@ -36,19 +36,19 @@ impl Broker {
         };
         let (reply, outcome) = oneshot::channel();
         // On the broker's own thread: what was accepted before it leaves before it.
-        let telling = async move { answer(reply, Ok(tell_everyone(&core, broadcast).await)) };
-        if !self.core.arbiter.spawn(telling) {
+        let telling = async move { answer(reply, Ok(tell_everyone(&context, broadcast).await)) };
+        if !self.context.arbiter.spawn(telling) {
             return Err(Refusal::Busy("the broker is shutting down"));
         }
         answered(outcome).await
     }
 }
 
-async fn tell_everyone(core: &Arc<Core>, broadcast: Broadcast) -> Broadcast {
+async fn tell_everyone(context: &Arc<BrokerContext>, broadcast: Broadcast) -> Broadcast {
     let frame = broadcast_event(&broadcast);
     let mut sessions = 0;
-    for some in core.links.all().chunks(SESSIONS_PER_TURN) {
-        for link in some.iter().filter(|link| link.identity().is_some() && link.variant().knows_broadcasts()) {
+    for some in context.connections.all().chunks(SESSIONS_PER_TURN) {
+        for link in some.iter().filter(|link| link.identity().is_some() && link.level().knows_broadcasts()) {
             // Closed: the session is ending, and a broadcast is not kept for it.
             let _queued_or_closed = link.outbox.push(frame.clone());
             sessions += 1;

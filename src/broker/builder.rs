@@ -12,19 +12,20 @@ use tokio::sync::{broadcast, watch};
 
 use super::Broker;
 use super::backend::Backend;
-use crate::actors::archive::ArchiveHandle;
-use crate::actors::core::{Core, LinkRegistry};
-use crate::actors::directory::Shelf;
+use crate::actors::connection::last_seen::LastSeen;
+use crate::actors::connection::presence::Presence;
+use crate::actors::connection::status::StatusBoard;
+use crate::actors::context::{BrokerContext, ConnectionRegistry};
 use crate::actors::disk::{self, Disk, FreeSpace, free_space};
-use crate::actors::handed::Handed;
-use crate::actors::left::Left;
+use crate::actors::load;
+use crate::actors::load::LoadMonitor;
+use crate::actors::maintenance::reaper::Reaper;
 use crate::actors::media::{MediaDesk, keep_tidy};
-use crate::actors::mint::Mint;
-use crate::actors::presence::Presence;
-use crate::actors::pulse::{self, PressureCell};
-use crate::actors::reaper::Reaper;
 use crate::actors::room::Wake;
-use crate::actors::status::StatusBoard;
+use crate::actors::runtime::archive::ArchiveHandle;
+use crate::actors::runtime::ids::IdGenerator;
+use crate::actors::runtime::registry::ActorRegistry;
+use crate::actors::runtime::watermark::DeliveryWatermark;
 use crate::audit::Audit;
 use crate::auth::{MediaTokens, SecretError, SecretSource, Tokens};
 use crate::clock::{Clock, SystemClock};
@@ -209,12 +210,12 @@ impl BrokerBuilder {
         let actors = &config.actors;
         let archive =
             ArchiveHandle::start(store.clone(), actors.archive_mailbox, actors.appends_in_flight_max, actors.reads_in_flight_max, &arbiter);
-        let core = Arc::new(Core {
+        let context = Arc::new(BrokerContext {
             metrics,
-            left: Left::default(),
+            last_seen: LastSeen::default(),
             statuses: StatusBoard::default(),
-            handed: Handed::up_to(store.last_commit()),
-            mint: Mint::above(store.last_message_id(), self.clock.clone()),
+            watermark: DeliveryWatermark::up_to(store.last_commit()),
+            ids: IdGenerator::above(store.last_message_id(), self.clock.clone()),
             gate: gate(&config, self.clock.clone()),
             clock: self.clock,
             store,
@@ -226,40 +227,41 @@ impl BrokerBuilder {
             outlet,
             events: broadcast::channel(EVENTS_BEHIND_MAX).0,
             presence: Presence::new(),
-            users: Shelf::new(),
-            peers: Shelf::new(),
-            rooms: Shelf::new(),
-            groups: Shelf::new(),
-            links: LinkRegistry::default(),
-            pressure: PressureCell::default(),
+            users: ActorRegistry::new(),
+            peers: ActorRegistry::new(),
+            rooms: ActorRegistry::new(),
+            groups: ActorRegistry::new(),
+            connections: ConnectionRegistry::default(),
+            load: LoadMonitor::default(),
             draining: false.into(),
             eviction_degraded: false.into(),
             disk,
             reloading: Mutex::new(()),
             settings: ArcSwap::new(config),
         });
-        Reaper::start(core.clone());
-        core.arbiter.spawn(pulse::beat(core.clone()));
-        core.arbiter.spawn(disk::watch(core.clone()));
-        let its_core = core.clone();
-        core.arbiter.spawn(async move {
+        Reaper::start(context.clone());
+        context.arbiter.spawn(load::sample(context.clone()));
+        context.arbiter.spawn(disk::watch(context.clone()));
+        let its_context = context.clone();
+        context.arbiter.spawn(async move {
             for room in rooms {
-                its_core.rooms.tell_surely(&its_core, &room.id, Wake).await;
+                its_context.rooms.send(&its_context, &room.id, Wake).await;
             }
-            sweep_now_and_then(its_core).await;
+            sweep_now_and_then(its_context).await;
         });
-        core.arbiter.spawn(keep_tidy(core.clone()));
-        let backend = Arc::new(Backend::new(&core.config(), &core.clock));
-        let settings = core.config();
+        context.arbiter.spawn(keep_tidy(context.clone()));
+        let backend = Arc::new(Backend::new(&context.config(), &context.clock));
+        let settings = context.config();
         let data_dir = &settings.server.data_dir;
-        let console = Arc::new(Console::new(data_dir, core.clock.clone()));
+        let console = Arc::new(Console::new(data_dir, context.clock.clone()));
         let audit = Arc::new(Audit::new(data_dir, settings.console.audit_bytes_max));
-        let broker = Broker { core, tokens, secret, webhooks, backend, console, audit, vendor: Arc::default(), thread: Arc::new(thread) };
+        let broker =
+            Broker { context, tokens, secret, webhooks, backend, console, audit, vendor: Arc::default(), thread: Arc::new(thread) };
         // Each drop there can be is counted from zero on.
         drop(broker.stats());
         if let Some(sink) = self.event_sink {
             let mut events = broker.subscribe();
-            broker.core.arbiter.spawn(async move {
+            broker.context.arbiter.spawn(async move {
                 while let Some(event) = events.next().await {
                     sink.on_event(&event);
                 }
@@ -320,10 +322,10 @@ fn open_media_store(config: &Config) -> Result<Arc<dyn DynMediaStore>, StartErro
     }
 }
 
-async fn sweep_now_and_then(core: Arc<Core>) {
+async fn sweep_now_and_then(context: Arc<BrokerContext>) {
     loop {
-        let now_ms = core.clock.wall_ms();
-        if let Err(refusal) = core.archive.read(move |store| store.sweep(now_ms)).await {
+        let now_ms = context.clock.wall_ms();
+        if let Err(refusal) = context.archive.read(move |store| store.sweep(now_ms)).await {
             tracing::warn!(%refusal, "what is older than the retention could not be deleted");
         }
         tokio::time::sleep(SWEEP_EVERY).await;

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::builder::CoreThread;
-use crate::actors::core::Core;
+use crate::actors::context::BrokerContext;
 use crate::protocol::CloseCode;
 use crate::webhooks::Webhooks;
 
@@ -33,22 +33,27 @@ impl ShutdownReport {
     }
 }
 
-pub(super) async fn shutdown(core: &Arc<Core>, webhooks: Option<&Webhooks>, thread: &CoreThread, grace: Duration) -> ShutdownReport {
-    let first = !core.draining.swap(true, Ordering::SeqCst);
+pub(super) async fn shutdown(
+    context: &Arc<BrokerContext>,
+    webhooks: Option<&Webhooks>,
+    thread: &CoreThread,
+    grace: Duration,
+) -> ShutdownReport {
+    let first = !context.draining.swap(true, Ordering::SeqCst);
     if first {
         let (report, outcome) = oneshot::channel();
-        let (its_core, webhooks) = (core.clone(), webhooks.cloned());
+        let (its_context, webhooks) = (context.clone(), webhooks.cloned());
         let going_down = async move {
-            let drained = drain(&its_core, grace).await;
+            let drained = drain(&its_context, grace).await;
             if let Some(webhooks) = webhooks {
                 // After the store closed: every commit has its event by now.
-                webhooks.stop(its_core.store.last_commit()).await;
+                webhooks.stop(its_context.store.last_commit()).await;
             }
             if report.send(drained).is_err() {
                 tracing::debug!("nobody waits for the shutdown's report");
             }
         };
-        if core.arbiter.spawn(going_down) {
+        if context.arbiter.spawn(going_down) {
             let report = outcome.await.unwrap_or_default();
             thread.stop();
             thread.stopped().await;
@@ -59,28 +64,28 @@ pub(super) async fn shutdown(core: &Arc<Core>, webhooks: Option<&Webhooks>, thre
     ShutdownReport::default()
 }
 
-async fn drain(core: &Core, grace: Duration) -> ShutdownReport {
+async fn drain(context: &BrokerContext, grace: Duration) -> ShutdownReport {
     let half = grace / 2;
     // Answers first: whoever was promised one gets it before the close.
-    let answered = timeout(half, until(|| core.archive.in_flight() == 0)).await;
+    let answered = timeout(half, until(|| context.archive.in_flight() == 0)).await;
     if answered.is_err() {
-        tracing::warn!(writes = core.archive.in_flight(), "writes did not finish within the grace");
+        tracing::warn!(writes = context.archive.in_flight(), "writes did not finish within the grace");
     }
     // Two ticks: what became durable last is still gathered by its conversation.
-    sleep(Duration::from_millis(core.config().batch.tick_ms * 2)).await;
-    let writes_unfinished = core.archive.in_flight();
-    for link in core.links.all() {
+    sleep(Duration::from_millis(context.config().batch.tick_ms * 2)).await;
+    let writes_unfinished = context.archive.in_flight();
+    for link in context.connections.all() {
         link.close(CloseCode::Shutdown);
     }
-    let ended = timeout(half, until(|| core.links.count() == 0)).await;
-    let connections_cut = core.links.count();
+    let ended = timeout(half, until(|| context.connections.count() == 0)).await;
+    let connections_cut = context.connections.count();
     if ended.is_err() {
         tracing::info!(connections = connections_cut, "cutting connections that did not end");
-        for link in core.links.all() {
-            link.cut();
+        for link in context.connections.all() {
+            link.abort();
         }
     }
-    let store = core.store.clone();
+    let store = context.store.clone();
     if tokio::task::spawn_blocking(move || store.close()).await.is_err() {
         tracing::error!("closing the store ended unexpectedly");
     }

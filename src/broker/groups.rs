@@ -3,8 +3,8 @@
 use tokio::sync::oneshot;
 
 use super::Broker;
-use crate::actors::answered;
 use crate::actors::group::WhoOwns;
+use crate::actors::runtime::reply::answered;
 use crate::model::{GroupId, GroupInfo, Refusal, UserId};
 
 /// Everything about groups; see [`Broker::groups`].
@@ -49,9 +49,9 @@ impl Groups {
     /// # Errors
     /// [`Refusal::GroupMissing`].
     pub async fn owner(&self, group: &GroupId) -> Result<UserId, Refusal> {
-        let core = &self.broker.core;
+        let context = &self.broker.context;
         let (reply, outcome) = oneshot::channel();
-        core.groups.tell(core, group, WhoOwns { reply })?;
+        context.groups.tell(context, group, WhoOwns { reply })?;
         answered(outcome).await
     }
 }

@@ -28,9 +28,11 @@ pub use self::groups::Groups;
 pub use self::rooms::{RoomPortrait, Rooms};
 pub use self::subscribe::Subscription;
 pub use self::users::{SessionPortrait, Users};
-use crate::actors::core::Core;
-use crate::actors::lane::Publish;
-use crate::actors::{answered, peer, trace};
+use crate::actors::context::BrokerContext;
+use crate::actors::conversation::peer;
+use crate::actors::conversation::publish::Publish;
+use crate::actors::runtime::reply::answered;
+use crate::actors::runtime::trace;
 use crate::audit::Audit;
 use crate::auth::{SecretSource, Tokens};
 use crate::config::Config;
@@ -44,7 +46,7 @@ use crate::webhooks::Webhooks;
 /// A running broker.
 #[derive(Debug, Clone)]
 pub struct Broker {
-    pub(crate) core: Arc<Core>,
+    pub(crate) context: Arc<BrokerContext>,
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) secret: SecretSource,
     webhooks: Option<Webhooks>,
@@ -116,7 +118,7 @@ impl Broker {
     /// The configuration it runs with now.
     #[must_use]
     pub fn config(&self) -> Arc<Config> {
-        self.core.config()
+        self.context.config()
     }
 
     /// Sends as a user, who need not be online. The same rules hold as for a client: rates, membership, limits.
@@ -128,16 +130,16 @@ impl Broker {
     /// # Cancel safety
     /// Dropping the future does not take the message back. Send again with the same `local_id` to learn its fate.
     pub async fn send(&self, from: &UserId, to: &Target, draft: Draft) -> Result<Arc<Message>, Refusal> {
-        let core = &self.core;
-        core.accepting()?;
-        draft.validate(from, to, &core.config().limits)?;
+        let context = &self.context;
+        context.accepting()?;
+        draft.validate(from, to, &context.config().limits)?;
         let (reply, outcome) = oneshot::channel();
         let (sender, target, span) = (from.clone(), to.clone(), trace::host());
-        let publish = Publish { sender, origin: 0, by_host: false, from_outside: false, target, draft, asked: None, reply, span };
+        let publish = Publish { sender, origin: None, by_host: false, from_outside: false, target, draft, asked: None, reply, span };
         match to {
-            Target::Peer(other) => core.peers.tell(core, &peer::key(from, other), publish)?,
-            Target::Room(room) => core.rooms.tell(core, room, publish)?,
-            Target::Group(group) => core.groups.tell(core, group, publish)?,
+            Target::Peer(other) => context.peers.tell(context, &peer::key(from, other), publish)?,
+            Target::Room(room) => context.rooms.tell(context, room, publish)?,
+            Target::Group(group) => context.groups.tell(context, group, publish)?,
         }
         Ok(answered(outcome).await?.message)
     }
@@ -147,14 +149,14 @@ impl Broker {
     /// # Errors
     /// [`Refusal::Invalid`] for the name, [`Refusal::StoreUnavailable`].
     pub async fn register(&self, user: &UserId, name: &str) -> Result<(), Refusal> {
-        self.core.accepting()?;
-        crate::model::UserProfile::check_name(name, &self.core.config().limits)?;
-        let (core, user, name) = (self.core.clone(), user.clone(), name.to_owned());
+        self.context.accepting()?;
+        crate::model::UserProfile::check_name(name, &self.context.config().limits)?;
+        let (context, user, name) = (self.context.clone(), user.clone(), name.to_owned());
         let registering = async move {
             let asked = user.clone();
-            match core.archive.read(move |store| store.user(&asked)).await? {
+            match context.archive.read(move |store| store.user(&asked)).await? {
                 Some(_) => Ok(()),
-                None => core.archive.apply(vec![RowWrite::PutUser(crate::model::UserProfile::new(user, name))]).await,
+                None => context.archive.apply(vec![RowWrite::PutUser(crate::model::UserProfile::new(user, name))]).await,
             }
         };
         self.on_thread(registering).await
@@ -166,8 +168,8 @@ impl Broker {
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
     pub async fn collect_files(&self) -> Result<usize, Refusal> {
-        let core = self.core.clone();
-        self.on_thread(async move { crate::actors::media::collect(&core).await }).await
+        let context = self.context.clone();
+        self.on_thread(async move { crate::actors::media::collect(&context).await }).await
     }
 
     /// The token of a new link to the console, while it has no password: `…/console#setup=TOKEN` lets one set it, for half an
@@ -176,14 +178,14 @@ impl Broker {
     /// # Errors
     /// [`ConsoleError`] when the console's file in the data directory cannot be read.
     pub fn console_link(&self) -> Result<Option<String>, ConsoleError> {
-        if self.core.config().console.enabled { self.console.link() } else { Ok(None) }
+        if self.context.config().console.enabled { self.console.link() } else { Ok(None) }
     }
 
     /// Hears what happens from now on. A listener that falls more than 1,024 events behind is told how many it
     /// missed and goes on with the newest.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
-        Subscription::new(self.core.events.subscribe())
+        Subscription::new(self.context.events.subscribe())
     }
 
     /// What is told to, and asked of, a backend; none without `webhooks.url` and `webhooks.before_send_url`.
@@ -195,8 +197,8 @@ impl Broker {
     /// The figures of this moment.
     #[must_use]
     pub fn stats(&self) -> BrokerStats {
-        let core = &self.core;
-        let metrics: &Metrics = &core.metrics;
+        let context = &self.context;
+        let metrics: &Metrics = &context.metrics;
         let mut dropped = Vec::new();
         for class in [MessageClass::Command, MessageClass::Barrage] {
             for priority in Priority::ALL {
@@ -210,42 +212,42 @@ impl Broker {
         }
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         BrokerStats {
-            connections: count(core.links.count()),
+            connections: count(context.connections.count()),
             sessions: u64::try_from(metrics.sessions()).unwrap_or(0),
-            users_online: count(core.presence.users_online()),
-            peers: count(core.peers.len()),
-            rooms: count(core.rooms.len()),
-            groups: count(core.groups.len()),
+            users_online: count(context.presence.users_online()),
+            peers: count(context.peers.len()),
+            rooms: count(context.rooms.len()),
+            groups: count(context.groups.len()),
             accepted: [MessageClass::Storable, MessageClass::Command, MessageClass::Barrage].map(|class| metrics.accepted_total(class)),
             delivered: metrics.delivered_total(),
             dropped,
-            pressure: core.pressure.level(),
-            store: core.store.stats(),
-            eviction: if core.eviction_degraded.load(Ordering::Relaxed) { Eviction::Degraded } else { Eviction::Full },
+            pressure: context.load.level(),
+            store: context.store.stats(),
+            eviction: if context.eviction_degraded.load(Ordering::Relaxed) { Eviction::Degraded } else { Eviction::Full },
         }
     }
 
     /// The same figures and more, as a Prometheus scrape reads them.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        let (core, store) = (&self.core, self.core.store.stats());
-        let (media_bytes, uploads) = core.media.figures();
-        core.metrics.encode(&Samples {
+        let (context, store) = (&self.context, self.context.store.stats());
+        let (media_bytes, uploads) = context.media.figures();
+        context.metrics.encode(&Samples {
             store_waiting: store.waiting,
             store_flushes: store.flushes,
             store_appended: store.appended,
-            pressure: core.pressure.level().number(),
+            pressure: context.load.level().number(),
             media_bytes,
             uploads,
-            users_online: core.presence.users_online(),
-            unauthenticated: core.links.unauthenticated(),
-            appends_in_flight: core.archive.in_flight(),
-            outbox_bytes: core.links.all().iter().map(|link| link.outbox.waiting_bytes()).sum(),
-            turn_late_seconds: core.pressure.turn_late().as_secs_f64(),
-            write_late_seconds: core.pressure.write_late().as_secs_f64(),
-            store_bytes: core.disk.store_bytes(),
-            disk_free_bytes: core.disk.free(),
-            disk_full: core.disk.is_full(),
+            users_online: context.presence.users_online(),
+            unauthenticated: context.connections.unauthenticated(),
+            appends_in_flight: context.archive.in_flight(),
+            outbox_bytes: context.connections.all().iter().map(|link| link.outbox.waiting_bytes()).sum(),
+            turn_late_seconds: context.load.turn_late().as_secs_f64(),
+            write_late_seconds: context.load.write_late().as_secs_f64(),
+            store_bytes: context.disk.store_bytes(),
+            disk_free_bytes: context.disk.free(),
+            disk_full: context.disk.is_full(),
             ready: self.ready().is_ok(),
         })
     }
@@ -255,14 +257,14 @@ impl Broker {
     /// # Errors
     /// The [`Refusal`] a send would get: draining, a store that does not take writes, or a disk that is nearly full.
     pub fn ready(&self) -> Result<(), Refusal> {
-        self.core.accepting()?;
-        self.core.keeping()
+        self.context.accepting()?;
+        self.context.keeping()
     }
 
     /// Whether the actors' thread takes its turns: false when one does not come within `patience`. For a watchdog.
     pub async fn is_alive(&self, patience: Duration) -> bool {
         let (reply, turn) = oneshot::channel();
-        let asked = self.core.arbiter.spawn(async move { crate::actors::answer(reply, Ok(())) });
+        let asked = self.context.arbiter.spawn(async move { crate::actors::runtime::reply::answer(reply, Ok(())) });
         asked && tokio::time::timeout(patience, answered(turn)).await.is_ok_and(|turn| turn.is_ok())
     }
 
@@ -270,6 +272,6 @@ impl Broker {
     /// releases the store. Returns after `grace` at the latest plus the time the store needs to close. The host goes on.
     /// Later calls wait for the first one's end.
     pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
-        drain::shutdown(&self.core, self.webhooks.as_ref(), &self.thread, grace).await
+        drain::shutdown(&self.context, self.webhooks.as_ref(), &self.thread, grace).await
     }
 }

@@ -18,27 +18,27 @@ impl Broker {
     /// [`ConfigError`] when `new` is not valid, or what can change of it does not go together with what cannot. Nothing
     /// is changed then.
     pub fn reconfigure(&self, new: &Config) -> Result<ReloadReport, ConfigError> {
-        let core = &self.core;
+        let context = &self.context;
         // Two at once would each overwrite what the other changed.
-        let _one_at_a_time = core.reloading.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let merged = core.config().reloaded(new);
+        let _one_at_a_time = context.reloading.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let merged = context.config().reloaded(new);
         let (config, report) = match merged {
             Ok(merged) => merged,
             Err(error) => {
-                core.metrics.reloaded(None);
+                context.metrics.reloaded(None);
                 return Err(error);
             }
         };
         let [storable, high, command, change] = quotas(&config);
-        core.gate.set(storable, high, command, change);
+        context.gate.set(storable, high, command, change);
         self.backend.reconfigure(&config);
-        core.settings.store(Arc::new(config));
-        core.metrics.reloaded(Some(std::time::Duration::from_millis(core.clock.wall_ms()).as_secs_f64()));
+        context.settings.store(Arc::new(config));
+        context.metrics.reloaded(Some(std::time::Duration::from_millis(context.clock.wall_ms()).as_secs_f64()));
         Ok(report)
     }
 
     /// A configuration that was to be loaded could not even be read: counted like one that [`Broker::reconfigure`] refused.
     pub fn reload_failed(&self) {
-        self.core.metrics.reloaded(None);
+        self.context.metrics.reloaded(None);
     }
 }

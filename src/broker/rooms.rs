@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 
 use super::Broker;
-use crate::actors::answered;
-use crate::actors::mint::made_ms;
-use crate::actors::room::{Abolish, About, Expel, Found, Portrait};
+use crate::actors::room::{CreateByHost, DescribeRoom, Destroy, Kick, RoomSnapshot};
+use crate::actors::runtime::ids::made_ms;
+use crate::actors::runtime::reply::answered;
 use crate::model::{Attributes, Invalid, Refusal, RoomAttribute, RoomId, RoomInfo, UserId};
 use crate::protocol::RoomStart;
 
@@ -50,9 +50,9 @@ impl Rooms {
     /// # Errors
     /// [`Refusal::RoomExists`]; [`Refusal::Invalid`] and [`Refusal::Attributes`] for what is over its limit.
     pub async fn create(&self, info: RoomInfo, destroy_delay_seconds: u64, attributes: Attributes) -> Result<(), Refusal> {
-        let core = &self.broker.core;
-        core.accepting()?;
-        let limits = &core.config().limits;
+        let context = &self.broker.context;
+        context.accepting()?;
+        let limits = &context.config().limits;
         let (delay, delay_max) = (destroy_delay_seconds, limits.room_destroy_delay_seconds_max);
         if delay > delay_max {
             return Err(Invalid::new("roomDestroyDelayTime", format!("is {delay}, the range is 0 to {delay_max} seconds")).into());
@@ -61,7 +61,7 @@ impl Rooms {
         limits.room_attributes().check_all(&attributes)?;
         let (reply, outcome) = oneshot::channel();
         let room = info.id.clone();
-        core.rooms.tell(core, &room, Found { info, start: RoomStart { destroy_delay_seconds, attributes }, reply })?;
+        context.rooms.tell(context, &room, CreateByHost { info, start: RoomStart { destroy_delay_seconds, attributes }, reply })?;
         answered(outcome).await
     }
 
@@ -70,10 +70,10 @@ impl Rooms {
     /// # Errors
     /// [`Refusal::RoomMissing`], [`Refusal::StoreUnavailable`].
     pub async fn destroy(&self, room: &RoomId) -> Result<(), Refusal> {
-        let core = &self.broker.core;
-        core.accepting()?;
+        let context = &self.broker.context;
+        context.accepting()?;
         let (reply, outcome) = oneshot::channel();
-        core.rooms.tell(core, room, Abolish { reply })?;
+        context.rooms.tell(context, room, Destroy { reply })?;
         answered(outcome).await
     }
 
@@ -82,10 +82,10 @@ impl Rooms {
     /// # Errors
     /// [`Refusal::RoomMissing`], [`Refusal::NoneInRoom`].
     pub async fn kick(&self, room: &RoomId, users: Vec<UserId>, reason: &str) -> Result<Vec<UserId>, Refusal> {
-        let core = &self.broker.core;
-        core.accepting()?;
+        let context = &self.broker.context;
+        context.accepting()?;
         let (reply, outcome) = oneshot::channel();
-        core.rooms.tell(core, room, Expel { users, reason: reason.to_owned(), reply })?;
+        context.rooms.tell(context, room, Kick { users, reason: reason.to_owned(), reply })?;
         answered(outcome).await
     }
 
@@ -94,10 +94,10 @@ impl Rooms {
     /// # Errors
     /// [`Refusal::RoomMissing`].
     pub async fn about(&self, room: &RoomId) -> Result<RoomPortrait, Refusal> {
-        let core = &self.broker.core;
+        let context = &self.broker.context;
         let (reply, outcome) = oneshot::channel();
-        core.rooms.tell(core, room, About { reply })?;
-        let Portrait { info, incarnation, destroy_delay_seconds, members, attributes, attributes_version } = answered(outcome).await?;
+        context.rooms.tell(context, room, DescribeRoom { reply })?;
+        let RoomSnapshot { info, incarnation, destroy_delay_seconds, members, attributes, attributes_version } = answered(outcome).await?;
         let created_ms = made_ms(incarnation);
         Ok(RoomPortrait { info, created_ms, destroy_delay_seconds, members, attributes, attributes_version })
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Broker;
-use crate::actors::answered;
-use crate::actors::status::{OnlineStatus, Status};
-use crate::actors::user_admin::{Kick, SetBan};
+use crate::actors::connection::status::{OnlineStatus, Status};
+use crate::actors::runtime::reply::answered;
+use crate::actors::user::admin::{Kick, SetBan};
 use crate::model::{Ban, DeviceId, Refusal, SessionId, UserId, UserProfile};
 
 /// One session that is logged in.
@@ -66,21 +66,21 @@ impl Users {
     /// Whether a user is online, and since when (Unix milliseconds; 0: not known since the broker's start).
     #[must_use]
     pub fn online(&self, user: &UserId) -> (bool, u64) {
-        let Status { online, since_ms } = self.broker.core.status_of(user);
+        let Status { online, since_ms } = self.broker.context.status_of(user);
         (online == OnlineStatus::Online, since_ms)
     }
 
     /// Every session that is logged in, or those of one user, in the order of their beginning.
     #[must_use]
     pub fn sessions(&self, of: Option<&UserId>) -> Vec<SessionPortrait> {
-        let core = &self.broker.core;
-        let now = core.clock.elapsed();
+        let context = &self.broker.context;
+        let now = context.clock.elapsed();
         let mut links = match of {
-            Some(user) => core.presence.links(user).map_or_else(Vec::new, |links| links.to_vec()),
-            None => core.links.all(),
+            Some(user) => context.presence.connections(user).map_or_else(Vec::new, |links| links.to_vec()),
+            None => context.connections.all(),
         };
-        links.sort_by_key(|link| link.number);
-        let portrait = |link: &std::sync::Arc<crate::actors::link::Link>| {
+        links.sort_by_key(|link| link.id);
+        let portrait = |link: &std::sync::Arc<crate::actors::connection::Connection>| {
             let identity = link.identity()?;
             Some(SessionPortrait {
                 session: link.session.clone(),
@@ -102,8 +102,8 @@ impl Users {
     /// [`Refusal::Busy`].
     pub async fn kick(&self, user: &UserId, only: Option<&SessionId>) -> Result<usize, Refusal> {
         let (reply, outcome) = oneshot::channel();
-        let core = &self.broker.core;
-        core.users.tell(core, user, Kick { only: only.cloned(), reply })?;
+        let context = &self.broker.context;
+        context.users.tell(context, user, Kick { only: only.cloned(), reply })?;
         answered(outcome).await
     }
 
@@ -113,7 +113,7 @@ impl Users {
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`]; nothing was changed.
     pub async fn ban(&self, user: &UserId, lasting: Option<Duration>, reason: &str) -> Result<Ban, Refusal> {
-        let since_ms = self.broker.core.clock.wall_ms();
+        let since_ms = self.broker.context.clock.wall_ms();
         let lasting_ms = lasting.map(|lasting| u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX));
         let until_ms = lasting_ms.map_or(0, |ms| since_ms.saturating_add(ms));
         let ban = Ban { since_ms, until_ms, reason: reason.to_owned() };
@@ -132,10 +132,10 @@ impl Users {
     }
 
     async fn set_ban(&self, user: &UserId, ban: Option<Ban>) -> Result<(), Refusal> {
-        let core = &self.broker.core;
-        core.accepting()?;
+        let context = &self.broker.context;
+        context.accepting()?;
         let (reply, outcome) = oneshot::channel();
-        core.users.tell(core, user, SetBan { ban, reply })?;
+        context.users.tell(context, user, SetBan { ban, reply })?;
         answered(outcome).await
     }
 }

@@ -7,27 +7,27 @@ use actix_web::http::{StatusCode, header};
 use super::connection::Connection;
 use super::origin;
 use super::problem::problem;
-use crate::actors::core::Core;
+use crate::actors::context::BrokerContext;
 
 /// Judges one request for `/ws`.
 ///
 /// # Errors
 /// The answer that says which rule refuses it.
-pub(super) fn admit(core: &Core, headers: &HeaderMap, connection: Option<&Connection>) -> Result<(), Box<HttpResponse>> {
-    let server = &core.config().server;
+pub(super) fn admit(context: &BrokerContext, headers: &HeaderMap, connection: Option<&Connection>) -> Result<(), Box<HttpResponse>> {
+    let server = &context.config().server;
     let refuse = |status, reason| Err(Box::new(problem(status, 6_000_007, reason)));
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("unreadable"));
     if !origin::allowed(origin, host, &server.origins) {
         return Err(Box::new(problem(StatusCode::FORBIDDEN, 6_000_001, "Origin is not allowed; see server.origins")));
     }
-    if core.accepting().is_err() {
+    if context.accepting().is_err() {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "the broker is shutting down");
     }
-    if core.links.count() >= server.connections_max {
+    if context.connections.count() >= server.connections_max {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "server.connections_max is reached");
     }
-    if core.links.unauthenticated() >= server.connections_unauthenticated_max {
+    if context.connections.unauthenticated() >= server.connections_unauthenticated_max {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "server.connections_unauthenticated_max is reached");
     }
     if connection.map_or(0, Connection::of_its_address) > server.connections_per_address_max {

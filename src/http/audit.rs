@@ -9,5 +9,5 @@ use crate::broker::Broker;
 /// `who`: a key's name, or [`ConsoleCaller::who`](super::console::ConsoleCaller). `action`: `console.login`, or method and
 /// path pattern. `target`: what it was done to, perhaps empty.
 pub(super) fn note(broker: &Broker, who: &str, action: &str, target: &str, status: StatusCode) {
-    broker.audit.note(broker.core.clock.wall_ms(), who, action, target, status.as_u16());
+    broker.audit.note(broker.context.clock.wall_ms(), who, action, target, status.as_u16());
 }

@@ -13,8 +13,8 @@ use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream as AsyncTcpStream;
 use socket2::SockRef;
 
-use crate::actors::core::Core;
-use crate::actors::link::Socket;
+use crate::actors::connection::Socket;
+use crate::actors::context::BrokerContext;
 use crate::broker::Broker;
 
 /// How long the kernel may hold bytes nobody acknowledges before it gives the connection up. Our choice: the grace
@@ -29,7 +29,7 @@ const CONNECTIONS_BESIDE_MAX: usize = 256;
 pub(super) struct SocketHandle(Arc<TcpStream>);
 
 impl Socket for SocketHandle {
-    fn cut(&self) {
+    fn abort(&self) {
         cut(SockRef::from(&*self.0));
     }
 }
@@ -114,13 +114,13 @@ impl Connection {
 /// Notes connections as they open.
 #[derive(Debug, Clone)]
 pub(super) struct Doorman {
-    core: Arc<Core>,
+    context: Arc<BrokerContext>,
     addresses: Arc<Addresses>,
 }
 
 impl Doorman {
     pub(super) fn new(broker: &Broker) -> Self {
-        Self { core: broker.core.clone(), addresses: Arc::default() }
+        Self { context: broker.context.clone(), addresses: Arc::default() }
     }
 
     /// Sets the socket's options and counts it; cuts it when too many have no session.
@@ -136,8 +136,8 @@ impl Doorman {
             .addresses
             .open
             .load(Ordering::Relaxed)
-            .saturating_sub(self.core.links.logged_in() + self.addresses.proven.load(Ordering::Relaxed));
-        if without_session > self.core.config().server.connections_unauthenticated_max + CONNECTIONS_BESIDE_MAX {
+            .saturating_sub(self.context.connections.logged_in() + self.addresses.proven.load(Ordering::Relaxed));
+        if without_session > self.context.config().server.connections_unauthenticated_max + CONNECTIONS_BESIDE_MAX {
             tracing::debug!(without_session, "connection cut: too many without a session");
             cut(options);
         }

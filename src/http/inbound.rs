@@ -14,8 +14,8 @@ use tokio_util::codec::Decoder;
 
 use super::guard::{FrameGuard, GuardError, GuardLimits};
 use super::reassemble::{Assembled, ReassembleError, Reassembler};
-use crate::actors::core::Core;
-use crate::actors::link::Link;
+use crate::actors::connection::Connection;
+use crate::actors::context::BrokerContext;
 use crate::actors::session::{Gone, Inbound, Session};
 use crate::actors::user::Ended;
 use crate::protocol::CloseCode;
@@ -28,8 +28,8 @@ pub(super) trait Ponger: std::fmt::Debug {
 
 /// One direction of one connection.
 pub(super) struct Reader<P> {
-    core: Arc<Core>,
-    link: Arc<Link>,
+    context: Arc<BrokerContext>,
+    link: Arc<Connection>,
     session: Addr<Session>,
     ponger: P,
     guard: FrameGuard,
@@ -52,16 +52,16 @@ pub(super) enum End {
 
 impl<P: Ponger> Reader<P> {
     /// For a connection of which nothing was read yet; starts its session.
-    pub(super) fn new(core: Arc<Core>, link: Arc<Link>, ponger: P) -> Self {
-        let server = &core.config().server;
-        let session = Session::new(core.clone(), link.clone()).start();
+    pub(super) fn new(context: Arc<BrokerContext>, link: Arc<Connection>, ponger: P) -> Self {
+        let server = &context.config().server;
+        let session = Session::new(context.clone(), link.clone()).start();
         let first_bytes_max = server.frame_bytes_before_login_max;
         let guard = FrameGuard::new(GuardLimits {
             frame_bytes_max: first_bytes_max,
             message_bytes_max: first_bytes_max,
             fragments_max: u32::try_from(server.fragments_max).unwrap_or(u32::MAX),
             control_frames_per_second_max: server.control_frames_per_second_max,
-            clock: core.clock.clone(),
+            clock: context.clock.clone(),
         });
         Self {
             guard,
@@ -70,7 +70,7 @@ impl<P: Ponger> Reader<P> {
             buffer: BytesMut::new(),
             requests: Arc::new(Semaphore::new(server.requests_in_flight_max)),
             logged_in: false,
-            core,
+            context,
             link,
             session,
             ponger,
@@ -86,10 +86,10 @@ impl<P: Ponger> Reader<P> {
             tracing::trace!(session.id = %self.link.session, reason = closed.reason, "reading on after the close");
             return Err(End::Closed);
         }
-        self.link.heard(self.core.clock.elapsed());
+        self.link.touch(self.context.clock.elapsed());
         if !self.logged_in && self.link.identity().is_some() {
             self.logged_in = true;
-            let bytes_max = self.core.config().server.frame_bytes_max;
+            let bytes_max = self.context.config().server.frame_bytes_max;
             self.guard.set_limits(bytes_max, bytes_max);
             self.reassembler.set_limit(bytes_max);
         }
@@ -153,10 +153,10 @@ impl<P: Ponger> Reader<P> {
             return;
         }
         // The session did not live to say it.
-        self.core.end_link(&self.link);
+        self.context.end_connection(&self.link);
         if let Some(identity) = self.link.identity() {
-            let ended = Ended { number: self.link.number, for_good: false };
-            self.core.users.tell_surely(&self.core, &identity.user, ended).await;
+            let ended = Ended { connection_id: self.link.id, for_good: false };
+            self.context.users.send(&self.context, &identity.user, ended).await;
         }
     }
 }

@@ -70,7 +70,7 @@ type Secure = Option<std::convert::Infallible>;
 /// What the configuration says of TLS.
 fn secure(broker: &Broker) -> Result<Secure, ServeError> {
     #[cfg(feature = "tls")]
-    return Tls::open(&broker.core).map_err(|error| ServeError::Tls(error.to_string()));
+    return Tls::open(&broker.context).map_err(|error| ServeError::Tls(error.to_string()));
     #[cfg(not(feature = "tls"))]
     match broker.config().tls.certificate.as_os_str().is_empty() {
         true => Ok(None),

@@ -11,7 +11,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::wire::{Desk, Wire};
-use crate::actors::core::Core;
+use crate::actors::context::BrokerContext;
 
 /// Sockets written before others of the thread have a turn: readers, sessions, the pages.
 const WIRES_PER_TURN: usize = 32;
@@ -27,14 +27,14 @@ struct Waiting {
 
 /// The sockets of one thread that have something to write.
 pub(super) struct Shard {
-    core: Arc<Core>,
+    context: Arc<BrokerContext>,
     waiting: Mutex<Waiting>,
 }
 
 impl Shard {
     /// Starts the writer on the current thread; it ends with the thread's runtime.
-    pub(super) fn start(core: Arc<Core>) -> Arc<Self> {
-        let shard = Arc::new(Self { core, waiting: Mutex::default() });
+    pub(super) fn start(context: Arc<BrokerContext>) -> Arc<Self> {
+        let shard = Arc::new(Self { context, waiting: Mutex::default() });
         actix::spawn(write_for_ever(shard.clone()));
         shard
     }
@@ -43,7 +43,7 @@ impl Shard {
     pub(super) fn ready(&self, wire: Arc<Wire>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.wires.is_empty() {
-            waiting.since = self.core.clock.elapsed();
+            waiting.since = self.context.clock.elapsed();
         }
         waiting.wires.push(wire);
         let sleeper = waiting.sleeper.take();
@@ -82,7 +82,7 @@ async fn write_for_ever(shard: Arc<Shard>) {
             }
             wire.flush(&mut desk);
         }
-        shard.core.pressure.wrote_late(shard.core.clock.elapsed().saturating_sub(since));
+        shard.context.load.wrote_late(shard.context.clock.elapsed().saturating_sub(since));
         // What the largest fan-out needed is not kept.
         taken.shrink_to(WIRES_PER_TURN);
     }

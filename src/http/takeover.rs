@@ -22,7 +22,7 @@ use super::connection::Connection;
 use super::shard::Shard;
 use super::stream::{Pipe, Stream};
 use super::wire;
-use crate::actors::core::Core;
+use crate::actors::context::BrokerContext;
 use crate::broker::Broker;
 
 /// The path of the WebSocket. Source: design 5.2.
@@ -42,9 +42,9 @@ where
     F: ServiceFactory<Request, Config = (), Response = ServiceResponse<BoxBody>, Error = actix_web::Error, InitError = ()> + 'static,
 {
     fn_factory(move || {
-        let (core, app) = (broker.core.clone(), app(&broker));
+        let (context, app) = (broker.context.clone(), app(&broker));
         async move {
-            let shard = Shard::start(core.clone());
+            let shard = Shard::start(context.clone());
             let service = app.new_service(()).await?;
             let ordinary: Rc<Ordinary> = Rc::new(move |request| {
                 let answered = service.call(request);
@@ -52,14 +52,14 @@ where
             });
             Ok(fn_service(move |(request, framed)| {
                 // Boxed: the HTTP layer keeps room for it inline in every connection.
-                Box::pin(upgrade(core.clone(), shard.clone(), ordinary.clone(), request, framed))
+                Box::pin(upgrade(context.clone(), shard.clone(), ordinary.clone(), request, framed))
             }))
         }
     })
 }
 
 async fn upgrade(
-    core: Arc<Core>,
+    context: Arc<BrokerContext>,
     shard: Arc<Shard>,
     ordinary: Rc<Ordinary>,
     mut request: Request,
@@ -68,7 +68,7 @@ async fn upgrade(
     let is_head = request.method() == Method::HEAD;
     let response = if request.path() != PATH {
         ordinary(request).await
-    } else if let Err(refused) = admit(&core, request.headers(), request.conn_data::<Connection>()) {
+    } else if let Err(refused) = admit(&context, request.headers(), request.conn_data::<Connection>()) {
         (*refused).into()
     } else {
         match handshake(request.head()) {
@@ -79,7 +79,7 @@ async fn upgrade(
                 // Kept for as long as the connection lives: it counts for its address.
                 let connection = request.take_conn_data();
                 drop(request);
-                wire::serve(core, shard, pipe, early).await;
+                wire::serve(context, shard, pipe, early).await;
                 drop(connection);
                 return Ok(());
             }

@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::certificate::good_until;
-use crate::actors::core::Core;
+use crate::actors::context::BrokerContext;
 use crate::config::{self, TlsVersion};
 
 /// A file of certificates or a key is some kilobytes.
@@ -58,7 +58,7 @@ type Seen = Option<(Vec<u8>, Vec<u8>)>;
 
 /// The pair of files, and the certificate made of the last good one.
 pub(super) struct Certificates {
-    core: Arc<Core>,
+    context: Arc<BrokerContext>,
     certificate: PathBuf,
     key: PathBuf,
     current: ArcSwap<CertifiedKey>,
@@ -78,11 +78,11 @@ impl ResolvesServerCert for Certificates {
 }
 
 impl Certificates {
-    fn open(core: Arc<Core>, tls: &config::Tls) -> Result<Self, TlsError> {
+    fn open(context: Arc<BrokerContext>, tls: &config::Tls) -> Result<Self, TlsError> {
         let (certificate, key) = (tls.certificate.clone(), tls.key.clone());
         let bytes = (read(&certificate)?, read(&key)?);
         let current = certified(&certificate, &bytes.0, &key, &bytes.1)?;
-        let certificates = Self { core, certificate, key, current: ArcSwap::from_pointee(current), seen: Mutex::new(Some(bytes)) };
+        let certificates = Self { context, certificate, key, current: ArcSwap::from_pointee(current), seen: Mutex::new(Some(bytes)) };
         certificates.say_until_when();
         Ok(certificates)
     }
@@ -103,12 +103,12 @@ impl Certificates {
             Ok(None) => {}
             Ok(Some(certified)) => {
                 self.current.store(Arc::new(certified));
-                self.core.metrics.tls_loaded(true);
+                self.context.metrics.tls_loaded(true);
                 tracing::info!(certificate = %self.certificate.display(), "certificate loaded; it is used from the next connection on");
                 self.say_until_when();
             }
             Err(error) => {
-                self.core.metrics.tls_loaded(false);
+                self.context.metrics.tls_loaded(false);
                 tracing::error!(%error, "the new certificate is not used, the one before stays");
             }
         }
@@ -116,8 +116,8 @@ impl Certificates {
 
     fn say_until_when(&self) {
         let until = self.current.load().cert.first().and_then(|certificate| good_until(certificate));
-        self.core.metrics.tls_good_until(until.unwrap_or(0));
-        let now = self.core.clock.wall_ms() / 1_000;
+        self.context.metrics.tls_good_until(until.unwrap_or(0));
+        let now = self.context.clock.wall_ms() / 1_000;
         match until {
             None => tracing::warn!(certificate = %self.certificate.display(), "until when the certificate is good cannot be read"),
             Some(until) if until < now => tracing::warn!(certificate = %self.certificate.display(), "the certificate has expired"),
@@ -148,7 +148,7 @@ fn certified(certificate: &Path, chain: &[u8], key: &Path, secret: &[u8]) -> Res
 /// What a listening server needs to speak TLS.
 #[derive(Clone)]
 pub(super) struct Tls {
-    core: Arc<Core>,
+    context: Arc<BrokerContext>,
     acceptor: TlsAcceptor,
     certificates: Arc<Certificates>,
 }
@@ -158,12 +158,12 @@ impl Tls {
     ///
     /// # Errors
     /// [`TlsError`].
-    pub(super) fn open(core: &Arc<Core>) -> Result<Option<Self>, TlsError> {
-        let config = core.config();
+    pub(super) fn open(context: &Arc<BrokerContext>) -> Result<Option<Self>, TlsError> {
+        let config = context.config();
         if config.tls.certificate.as_os_str().is_empty() {
             return Ok(None);
         }
-        let certificates = Arc::new(Certificates::open(core.clone(), &config.tls)?);
+        let certificates = Arc::new(Certificates::open(context.clone(), &config.tls)?);
         let versions: &[_] = match config.tls.min_version {
             TlsVersion::Tls12 => &[&version::TLS13, &version::TLS12],
             TlsVersion::Tls13 => &[&version::TLS13],
@@ -174,7 +174,7 @@ impl Tls {
             .with_no_client_auth()
             .with_cert_resolver(certificates.clone());
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Some(Self { core: core.clone(), acceptor: TlsAcceptor::from(Arc::new(server)), certificates }))
+        Ok(Some(Self { context: context.clone(), acceptor: TlsAcceptor::from(Arc::new(server)), certificates }))
     }
 
     /// Looks at the files now.
@@ -187,7 +187,7 @@ impl Tls {
         let tls = self.clone();
         actix_web::rt::spawn(async move {
             loop {
-                tokio::time::sleep(Duration::from_secs(tls.core.config().tls.check_seconds)).await;
+                tokio::time::sleep(Duration::from_secs(tls.context.config().tls.check_seconds)).await;
                 let certificates = tls.certificates.clone();
                 if let Err(error) = tokio::task::spawn_blocking(move || certificates.look(false)).await {
                     tracing::error!(%error, "looking at the certificate ended unexpectedly");
@@ -201,14 +201,14 @@ impl Tls {
     /// # Errors
     /// It failed or took too long; the connection is to be dropped.
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let deadline = Duration::from_secs(self.core.config().tls.handshake_seconds);
+        let deadline = Duration::from_secs(self.context.config().tls.handshake_seconds);
         let outcome = tokio::time::timeout(deadline, self.shake_hands(stream)).await;
         let (label, outcome) = match outcome {
             Ok(Ok(stream)) => ("done", Ok(stream)),
             Ok(Err(error)) => ("failed", Err(error)),
             Err(_) => ("timeout", Err(io::ErrorKind::TimedOut.into())),
         };
-        self.core.metrics.tls_handshake(label);
+        self.context.metrics.tls_handshake(label);
         if let Err(error) = &outcome {
             tracing::debug!(%error, outcome = label, "no TLS session");
         }

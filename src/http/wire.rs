@@ -22,9 +22,9 @@ use tokio_util::codec::Encoder;
 use super::inbound::{End, Ponger, Reader};
 use super::shard::Shard;
 use super::stream::Pipe;
-use crate::actors::core::Core;
-use crate::actors::link::{Link, Socket};
-use crate::actors::outbox::Drain;
+use crate::actors::connection::outbox::Drain;
+use crate::actors::connection::{Connection, Socket};
+use crate::actors::context::BrokerContext;
 
 /// Bytes taken from the outbox per write.
 const DRAIN_BYTES: usize = 16 * 1024;
@@ -73,7 +73,7 @@ struct Sending {
 /// The writing side of one connection.
 pub(super) struct Wire {
     pipe: Pipe,
-    link: Arc<Link>,
+    link: Arc<Connection>,
     shard: Arc<Shard>,
     sending: Mutex<Sending>,
     is_cut: AtomicBool,
@@ -90,7 +90,7 @@ impl fmt::Debug for Wire {
 struct Handle(Weak<Wire>);
 
 impl Socket for Handle {
-    fn cut(&self) {
+    fn abort(&self) {
         if let Some(wire) = self.0.upgrade() {
             wire.is_cut.store(true, Ordering::Relaxed);
             wire.pipe.shut(Shutdown::Both);
@@ -113,13 +113,13 @@ impl Ponger for Arc<Wire> {
 }
 
 /// Serves one connection until it ends. `early`: what came behind the request.
-pub(super) async fn serve(core: Arc<Core>, shard: Arc<Shard>, pipe: Pipe, early: Vec<u8>) {
+pub(super) async fn serve(context: Arc<BrokerContext>, shard: Arc<Shard>, pipe: Pipe, early: Vec<u8>) {
     let wire = Arc::new_cyclic(|wire| {
-        let link = core.open_link(Some(Box::new(Handle(wire.clone()))));
+        let link = context.open_connection(Some(Box::new(Handle(wire.clone()))));
         Wire { pipe, link, shard, sending: Mutex::default(), is_cut: AtomicBool::new(false) }
     });
     let link = wire.link.clone();
-    let mut reader = Reader::new(core, link.clone(), wire.clone());
+    let mut reader = Reader::new(context, link.clone(), wire.clone());
     wire.shard.ready(wire.clone());
     if let Err(end) = read(&wire, &mut reader, early).await
         && reader.ended(&end)

@@ -20,8 +20,8 @@ use tokio_util::codec::Encoder;
 use super::admission::admit;
 use super::connection::Connection;
 use super::inbound::{Ponger, Reader};
-use crate::actors::link::{Link, Socket};
-use crate::actors::outbox::Drain;
+use crate::actors::connection::outbox::Drain;
+use crate::actors::connection::{self, Socket};
 use crate::broker::Broker;
 
 /// Bytes taken from the outbox per poll of the writer: enough to fill a socket's buffer a few times, little enough
@@ -30,8 +30,8 @@ const DRAIN_BYTES: usize = 16 * 1024;
 
 /// `GET /ws`
 pub(super) async fn connect(broker: web::Data<Broker>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    let core = &broker.core;
-    if let Err(refused) = admit(core, request.headers(), request.conn_data::<Connection>()) {
+    let context = &broker.context;
+    if let Err(refused) = admit(context, request.headers(), request.conn_data::<Connection>()) {
         return *refused;
     }
     let mut response = match actix_web_actors::ws::handshake(&request) {
@@ -40,12 +40,12 @@ pub(super) async fn connect(broker: web::Data<Broker>, request: HttpRequest, pay
     };
     let socket = request.conn_data::<Connection>().and_then(|connection| connection.socket.clone());
     if socket.is_none() {
-        core.eviction_degraded.store(true, std::sync::atomic::Ordering::Relaxed);
+        context.eviction_degraded.store(true, std::sync::atomic::Ordering::Relaxed);
     }
-    let link = core.open_link(socket.map(|socket| Box::new(socket) as Box<dyn Socket>));
+    let link = context.open_connection(socket.map(|socket| Box::new(socket) as Box<dyn Socket>));
     let pong = Arc::new(Pong::default());
     let writer = Writer { link: link.clone(), pong: pong.clone(), codec: Codec::new(), taken: Vec::new(), done: false };
-    actix::spawn(read(Reader::new(core.clone(), link, pong), payload));
+    actix::spawn(read(Reader::new(context.clone(), link, pong), payload));
     response.streaming(writer)
 }
 
@@ -88,7 +88,7 @@ impl Pong {
 
 /// The response body.
 struct Writer {
-    link: Arc<Link>,
+    link: Arc<connection::Connection>,
     pong: Arc<Pong>,
     codec: Codec,
     taken: Vec<ByteString>,

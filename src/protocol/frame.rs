@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::ops::Op;
+use super::request::Operation;
 use crate::model::{Invalid, Limits, Refusal};
 
 /// A frame that was understood as far as its id.
 #[derive(Debug)]
-pub(crate) struct Request<'a> {
+pub(crate) struct RequestFrame<'a> {
     /// Chosen by the client; the reply carries it.
     pub(crate) id: u64,
     /// What it says it asks for; whatever the client wrote.
@@ -18,7 +18,7 @@ pub(crate) struct Request<'a> {
     /// Whether it asks for a login, well or badly: its sender is owed the reason of a refusal.
     pub(crate) is_login: bool,
     /// What it asks for, or why that is refused.
-    pub(crate) op: Result<Op, Refusal>,
+    pub(crate) op: Result<Operation, Refusal>,
 }
 
 /// A frame that is not a request: counted towards the close with 4503.
@@ -41,7 +41,7 @@ struct Envelope<'a> {
 const ID_MAX: u64 = (1 << 53) - 1;
 
 /// Reads one frame.
-pub(crate) fn decode<'a>(frame: &'a str, limits: &Limits) -> Result<Request<'a>, Malformed> {
+pub(crate) fn decode<'a>(frame: &'a str, limits: &Limits) -> Result<RequestFrame<'a>, Malformed> {
     // serde would fill a struct from an array, too, by position.
     if !frame.trim_start().starts_with('{') {
         return Err(Malformed { refusal: Invalid::new("frame", "is not a JSON object").into() });
@@ -62,8 +62,8 @@ pub(crate) fn decode<'a>(frame: &'a str, limits: &Limits) -> Result<Request<'a>,
         return Err(Malformed { refusal: Invalid::new("id", format!("is {}, the limit is {ID_MAX}", envelope.id)).into() });
     }
     let args = envelope.args.map_or("{}", RawValue::get);
-    let op = Op::decode(&envelope.op, args, limits);
-    Ok(Request { id: envelope.id, is_login: envelope.op == "login", name: envelope.op, op })
+    let op = Operation::decode(&envelope.op, args, limits);
+    Ok(RequestFrame { id: envelope.id, is_login: envelope.op == "login", name: envelope.op, op })
 }
 
 #[cfg(test)]

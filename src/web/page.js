@@ -1,26 +1,36 @@
 // The demo page: people side by side, each with a client of their own, all talking to one broker.
 //
 // Served as <prefix>/page/page.js, next to the modules it is made of:
-//   pane.js     one person: session, what is open     signin.js    the form before a session
-//   list.js     the list of conversations             chat.js      a conversation: history, sending, what becomes of it
-//   log.js      bubbles and their order               bubble.js    how one message looks
-//   actions.js  what can be done to a message         menu.js      menus, for pointers and keys
-//   composer.js where one writes: words, files, polls dialogs.js   questions: whom, where to, which options
-//   room.js     barrage, counters                     stage.js     barrages in flight
-//   files.js    pictures, players, recording          words.js     messages in few words
-//   link.js     token, client, the cable to pull      text.js      the page's own words, in two languages
-//   theme.js    light or dark                         dom.js       making and finding elements
+//   chat-pane.js       one person: session, what is open
+//   signin.js          the form before a session
+//   list.js            the list of conversations
+//   chat.js            a conversation: history, sending, what becomes of it
+//   message-log.js     bubbles and their order
+//   message-bubble.js  how one message looks
+//   actions.js         what can be done to a message
+//   menu.js            menus, for pointers and keys
+//   composer.js        where one writes: words, files, polls
+//   dialogs.js         questions: whom, where to, which options
+//   room.js            barrage, counters
+//   layout.js          barrages in flight
+//   files.js           pictures, players, recording
+//   labels.js          messages in few words
+//   connection.js      token, client, the cable to pull
+//   text.js            the page's own words, in two languages
+//   format.js          how words get into the page
+//   theme.js           light or dark
+//   dom.js             making and finding elements
 
+import { ChatPane, showBadge } from './chat-pane.js';
 import { make, part } from './dom.js';
-import { Pane, showBadge } from './pane.js';
-import { applyLanguage, hint, label, switchLanguage } from './text.js';
+import { PEER } from './labels.js';
+import { applyLanguage, setLabel, setTooltip, switchLanguage } from './text.js';
 import { nextTheme, applyTheme } from './theme.js';
-import { PEER } from './words.js';
 
 const PEOPLE = { left: 'alice', right: 'bob', third: 'carol' };
 
 const panes = [];
-const watch = {
+const page = {
   isTaken: (name) => panes.some((pane) => pane.userID === name),
   sideOf: (name) => panes.find((pane) => pane.userID === name)?.root.dataset.side ?? '',
   others: (pane) => panes.filter((other) => other !== pane && other.userID !== null).map(({ userID }) => userID),
@@ -29,7 +39,7 @@ const watch = {
     const button = switchButton(pane);
     if (button) part(button, 'switch-name').textContent = pane.name || '…';
   },
-  unseenChanged: (pane, count) => {
+  unreadChanged: (pane, count) => {
     const button = switchButton(pane);
     if (button) showBadge(part(button, 'switch-badge'), count);
   },
@@ -54,8 +64,8 @@ function start() {
 
 function showTheme() {
   const theme = applyTheme();
-  hint(part(document, 'theme'), `theme-${theme}`);
-  label(part(document, 'theme'), `theme-${theme}`);
+  setTooltip(part(document, 'theme'), `theme-${theme}`);
+  setLabel(part(document, 'theme'), `theme-${theme}`);
 }
 
 function addPane(side) {
@@ -64,11 +74,11 @@ function addPane(side) {
   button.firstChild.dataset.part = 'switch-name';
   button.lastChild.dataset.part = 'switch-badge';
   part(document, 'switch').append(button);
-  const pane = new Pane(side, PEOPLE[side], watch);
+  const pane = new ChatPane(side, PEOPLE[side], page);
   button.onclick = () => showOnPhone(pane);
   panes.push(pane);
   part(document, 'panes').append(pane.root);
-  watch.renamed(pane);
+  page.renamed(pane);
   showOnPhone(panes[0]);
   return pane;
 }
@@ -89,7 +99,7 @@ async function toggleThird() {
   await third.signOut();
 }
 
-/** The first two are turned towards each other, so that one can begin to talk; and all take on the newcomer's colour. */
+/** Opens a conversation between the first two panes, and draws all anew in the newcomer's colour. */
 function introduce() {
   for (const pane of panes) if (pane.userID !== null) pane.redraw();
   const [one, other] = panes;
@@ -101,13 +111,13 @@ function switchButton(pane) {
   return part(document, 'switch').querySelector(`[data-side="${pane.root.dataset.side}"]`);
 }
 
-/** A phone has room for one person at a time; on wide screens this changes nothing that can be seen. */
+/** Shows one pane on phones, which have room for one; on wide screens all are visible anyway. */
 function showOnPhone(shown) {
   for (const pane of panes) {
     pane.root.classList.toggle('shown', pane === shown);
     switchButton(pane).setAttribute('aria-pressed', pane === shown);
   }
-  shown.seen();
+  shown.markShownRead();
 }
 
 start();

@@ -16,8 +16,10 @@
 // release that brought a member; "newer than 2.14" is one of its types of 2.29 for which no source names the release. Fields later
 // than 2.14 are optional, also where this client always fills them in: a program may build such objects itself. Every method but
 // the statics, `on`, `off`, `setLogConfig`, `login` and `destroy` needs a login (else 6000121); bad arguments are 6000001; a busy
-// or unreachable broker is 6000005, 6000007 or 6000104. "Source: spec …" names the chapter or row of the description of the
-// vendor's API that a statement was taken from.
+// or unreachable broker is 6000005, 6000007 or 6000104.
+//
+// Source: the vendor's ZIM API reference, in its entry of each name, and the ZIM guide "Send and receive messages" for what messages
+// carry and how they are sent, received and listed.
 
 // ---------------------------------------------------------------- runtime
 
@@ -119,11 +121,11 @@ export type ZIMPlatformType = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 9 | 10 | 32;
 
 /**
  * One of the vendor's error numbers. A number only: the vendor's module has no such object at run time, nor has this one.
- * Source: spec 5.
+ * Source: ZIM API reference, "Error codes".
  */
 export type ZIMErrorCode = number;
 
-/** `code` and `message`: what rejected promises carry and the event `error` brings. Source: spec S25. */
+/** `code` and `message`: what rejected promises carry and the event `error` brings. */
 export interface ZIMError {
   /** One of the vendor's error numbers, such as 6000001 for a bad argument. */
   code: ZIMErrorCode;
@@ -238,7 +240,7 @@ export interface ZIMUserExtendedDataUpdatedResult {
   extendedData: string;
 }
 
-/** Whether somebody is there. Since 2.18. Source: spec 2.9. */
+/** Whether somebody is there. Since 2.18. */
 export interface ZIMUserStatus {
   userID: string;
   onlineStatus: ZIMUserOnlineStatus;
@@ -291,41 +293,41 @@ export interface ZIMSubscribedUserStatusListQueriedResult {
 
 // ---------------------------------------------------------------- messages: drafts
 
-/** What the program fills in to send text, command, barrage and custom messages. Source: spec 2.1. */
+/** What the program fills in to send text, command, barrage and custom messages. */
 export interface ZIMMessageBase {
   type: ZIMMessageType;
   /**
    * Text: 1–32768 bytes. Command: a Uint8Array of 1–5120 bytes, carried byte by byte. Barrage: 1–5120 bytes, rooms only.
-   * Custom: at most 32768 bytes, never looked into. Source: spec S1, S4, S5, S11, S38.
-   */
+   * Custom: at most 32768 bytes, never looked into.
+ */
   message: string | Uint8Array;
-  /** At most 1024 bytes, for the receivers. Source: spec S26. */
+  /** At most 1024 bytes, for the receivers. */
   extendedData?: string;
   /** At most 128 KiB, for this device alone. Since 2.9. */
   localExtendedData?: string;
-  /** At most 50, in the conversation or not. Since 2.14. Source: spec S46. */
+  /** At most 50, in the conversation or not. Since 2.14. */
   mentionedUserIDs?: string[];
-  /** Everybody else in the conversation. Since 2.14. Source: spec S47. */
+  /** Everybody else in the conversation. Since 2.14. */
   isMentionAll?: boolean;
-  /** Custom: an integer of 0–200. Source: spec S40. */
+  /** Custom: an integer of 0–200. */
   subType?: number;
-  /** Custom: what a search finds it by, at most 64 bytes. Source: spec S40. */
+  /** Custom: what a search finds it by, at most 64 bytes. */
   searchedContent?: string;
 }
 
-/** What the program fills in to send a file: one here, or one elsewhere. Source: spec S32, S34. */
+/** What the program fills in to send a file: one here, or one elsewhere. */
 export interface ZIMMediaMessageBase {
   /**
    * Image: JPG, PNG, BMP, TIFF, GIF, WebP, at most 10 MB. File: anything, 100 MB. Audio: MP3, M4A, 6 MB, 300 s.
-   * Video: MP4, MOV, 100 MB. Else 6000213, 6000214, 6000215. Source: spec S6–S9.
-   */
+   * Video: MP4, MOV, 100 MB. Else 6000213, 6000214, 6000215.
+ */
   type: ZIMMessageType.Image | ZIMMessageType.File | ZIMMessageType.Audio | ZIMMessageType.Video;
   extendedData?: string;
   localExtendedData?: string;
   mentionedUserIDs?: string[];
   isMentionAll?: boolean;
   fileLocalPath?: Runtime<'File'>;
-  /** A file elsewhere: carried as it is, neither fetched nor checked; wins over `fileLocalPath`. Source: spec S35. */
+  /** A file elsewhere: carried as it is, neither fetched nor checked; wins over `fileLocalPath`. */
   fileDownloadUrl?: string;
   /** Image elsewhere. */
   thumbnailDownloadUrl?: string;
@@ -336,13 +338,13 @@ export interface ZIMMediaMessageBase {
   fileName?: string;
   /** Our choice: a file that the broker holds already is sent by its name. */
   fileUID?: string;
-  /** Audio, required: seconds, at most 300. Source: spec S8, S32. */
+  /** Audio, required: seconds, at most 300. */
   audioDuration?: number;
-  /** Video, required: seconds. Source: spec S32. */
+  /** Video, required: seconds. */
   videoDuration?: number;
 }
 
-/** Our choice: the type of what is sent as one combined message; with the vendor's it takes a cast. Source: spec S10, S61. */
+/** Our choice: the type of what is sent as one combined message; with the vendor's it takes a cast. */
 export interface ZIMCombineMessageBase {
   type: ZIMMessageType.Combine;
   /** At most 20 bytes. */
@@ -372,7 +374,7 @@ export type ZIMMessageDraft = ZIMMessageBase | ZIMMediaMessageDraft | ZIMCombine
 
 /**
  * A message on its way, sent or received. `extendedData`, `localExtendedData`, `mentionedUserIDs` and `isMentionAll` are there, at
- * "", "", [] and false, when nothing was given. Source: spec 2.2.
+ * "", "", [] and false, when nothing was given.
  */
 export interface ZIMMessage extends ZIMMessageBase {
   /** Stays from `onMessageAttached` to the end; a list on screen tells messages apart by it. */
@@ -387,7 +389,7 @@ export interface ZIMMessage extends ZIMMessageBase {
   conversationType: ZIMConversationType;
   direction: ZIMMessageDirection;
   sentStatus: ZIMMessageSentStatus;
-  /** Larger is newer. Source: spec S16. */
+  /** Larger is newer. */
   orderKey: number;
   /** Counts a conversation's kept messages, without gaps. */
   conversationSeq: number;
@@ -434,7 +436,7 @@ export interface ZIMBarrageMessage extends ZIMMessage {
   message: string;
 }
 
-/** Since 2.8; to programs below it: type 0, no content. Source: spec S41, S42. */
+/** Since 2.8; to programs below it: type 0, no content. */
 export interface ZIMCustomMessage extends ZIMMessage {
   type: ZIMMessageType.Custom;
   message: string;
@@ -442,7 +444,7 @@ export interface ZIMCustomMessage extends ZIMMessage {
   searchedContent: string;
 }
 
-/** Several messages passed on as one. Since 2.14. Source: spec S10, S61. */
+/** Several messages passed on as one. Since 2.14. */
 export interface ZIMCombineMessage extends ZIMMessage {
   type: ZIMMessageType.Combine;
   title: string;
@@ -487,7 +489,7 @@ export interface ZIMAudioMessage extends ZIMMediaMessage {
   audioDuration: number;
 }
 
-/** The first picture's size is there for H.264 and H.265, else 0. Source: spec S9. */
+/** The first picture's size is there for H.264 and H.265, else 0. */
 export interface ZIMVideoMessage extends ZIMMediaMessage {
   type: ZIMMessageType.Video;
   /** Seconds. */
@@ -512,7 +514,7 @@ export interface ZIMRevokeMessage extends ZIMMessage {
   originalTextMessageContent: string;
 }
 
-/** Tells of something done in a group; the broker makes it, when it is set to. Since 2.15. Source: spec S63. */
+/** Tells of something done in a group; the broker makes it, when it is set to. Since 2.15. */
 export interface ZIMTipsMessage extends ZIMMessage {
   type: ZIMMessageType.Tips;
   /** The vendor's later ones, too: 7 group changed, 8 member changed, 9 message pinned. */
@@ -541,7 +543,7 @@ export interface ZIMTipsMessageChangeInfo {
 // ---------------------------------------------------------------- messages: sending, history, search
 
 export interface ZIMMessageSendConfig {
-  /** Which go first under load: 1 low, the default, 2 medium, 3 high. Source: spec S23. */
+  /** Which go first under load: 1 low, the default, 2 medium, 3 high. */
   priority: ZIMMessagePriority;
   /** The sender wants to know who has read it. Default false. Since 2.5. */
   hasReceipt?: boolean;
@@ -554,7 +556,7 @@ export interface ZIMMessageSendConfig {
 }
 
 export interface ZIMMessageSendNotification {
-  /** With the message object that will be completed, after the checks made here and before anything is sent. Source: spec S24. */
+  /** With the message object that will be completed, after the checks made here and before anything is sent. */
   onMessageAttached: (message: ZIMMessage) => void;
   /** As in `ZIMMediaMessageSendNotification`. Since 2.19. */
   onMediaUploadingProgress?: ZIMMediaUploadingProgress;
@@ -565,7 +567,7 @@ export interface ZIMMediaMessageSendNotification {
   onMediaUploadingProgress: ZIMMediaUploadingProgress;
 }
 
-/** Bytes; rises, and ends with `currentFileSize` equal to `totalFileSize`. Not for files elsewhere. Source: spec S36. */
+/** Bytes; rises, and ends with `currentFileSize` equal to `totalFileSize`. Not for files elsewhere. */
 export type ZIMMediaUploadingProgress = (message: ZIMMediaMessage, currentFileSize: number, totalFileSize: number) => void;
 
 export interface ZIMMessageSentResult {
@@ -637,7 +639,7 @@ export interface ZIMMessageReceivedInfo {
   isOfflineMessage: boolean;
 }
 
-/** Since 2.9. Source: spec 3.9. */
+/** Since 2.9. */
 export interface ZIMMessageSearchConfig {
   /** 1–5; all must be found, in any case and width. */
   keywords: string[];
@@ -711,7 +713,7 @@ export interface ZIMMessageRevokedResult {
   message: ZIMRevokeMessage;
 }
 
-/** Since 2.10. Source: spec 3.9. */
+/** Since 2.10. */
 export interface ZIMMessageReaction {
   conversationID: string;
   conversationType: ZIMConversationType;
@@ -856,7 +858,7 @@ export interface ZIMMessagePinStatusChangeInfo {
   message: ZIMMessage;
 }
 
-/** Who has read a message. Since 2.5. Source: spec 3.8. */
+/** Who has read a message. Since 2.5. */
 export interface ZIMMessageReceiptInfo {
   conversationID: string;
   conversationType: ZIMConversationType;
@@ -911,7 +913,7 @@ export interface ZIMConversationBaseInfo {
 /** Our choice: the earlier name of `ZIMConversationBaseInfo` in this file. */
 export type ZIMConversationBaseResult = ZIMConversationBaseInfo;
 
-/** An entry of the list: a peer conversation or a group, never a room. Source: spec 2.4. */
+/** An entry of the list: a peer conversation or a group, never a room. */
 export interface ZIMConversation {
   conversationID: string;
   conversationName: string;
@@ -927,7 +929,7 @@ export interface ZIMConversation {
   /** This device's own. */
   draft: string;
   lastMessage?: ZIMMessage;
-  /** By whom this user was mentioned since the unread count was cleared. Always there. Source: spec S51. */
+  /** By whom this user was mentioned since the unread count was cleared. Always there. */
   mentionedInfoList?: ZIMMessageMentionedInfo[];
   /** Milliseconds. Since 2.26. */
   pinnedTime?: number;
@@ -1088,7 +1090,7 @@ export interface ZIMRoomOnlineMemberCountQueriedResult {
   count: number;
 }
 
-/** Since 1.3. Source: spec 2.5, 3.6. */
+/** Since 1.3. */
 export interface ZIMRoomAttributesSetConfig {
   /** Also keys that somebody else owns. Default false. */
   isForce: boolean;
@@ -1648,20 +1650,20 @@ export interface ZIMEventOfBarrageDroppedResult {
 
 // ---------------------------------------------------------------- events
 
-/** Event name → what its listener gets. Source: spec 4. */
+/** Event name → what its listener gets. */
 export interface ZIMEventData {
   /** Something failed that no call asked for. */
   error: ZIMError;
-  /** Source: spec S68. */
+  /** Source: ZIM guide "Send and receive messages". */
   connectionStateChanged: ZIMEventOfConnectionStateChangedResult;
   /** 30 s before the token ends, or at once; answer with `renewToken`. */
   tokenWillExpire: ZIMEventOfTokenWillExpireResult;
 
-  /** Text, files, command and all else from a peer, while connected. Source: spec S28. */
+  /** Text, files, command and all else from a peer, while connected. */
   receivePeerMessage: ZIMEventOfReceiveConversationMessageResult;
-  /** Source: spec S28. */
+  /** Source: ZIM guide "Send and receive messages". */
   receiveGroupMessage: ZIMEventOfReceiveConversationMessageResult;
-  /** Source: spec S28. */
+  /** Source: ZIM guide "Send and receive messages". */
   receiveRoomMessage: ZIMEventOfReceiveConversationMessageResult;
   /** As `receivePeerMessage`, and at login also what came while away. Listen to one of the two. Since 2.18. */
   peerMessageReceived: ZIMEventOfConversationMessageReceivedResult;
@@ -1669,9 +1671,9 @@ export interface ZIMEventData {
   groupMessageReceived: ZIMEventOfConversationMessageReceivedResult;
   /** Since 2.18. */
   roomMessageReceived: ZIMEventOfConversationMessageReceivedResult;
-  /** To everyone online: one message, in no conversation, not kept. Since 2.10. Source: spec S58, S59. */
+  /** To everyone online: one message, in no conversation, not kept. Since 2.10. */
   broadcastMessageReceived: ZIMEventOfBroadcastMessageReceivedResult;
-  /** Own messages: sending, then sent or failed. Since 2.6. Source: spec S64, S65. */
+  /** Own messages: sending, then sent or failed. Since 2.6. */
   messageSentStatusChanged: ZIMEventOfMessageSentStatusChangedResult;
   /** To the sender, and to the reader's other devices. Since 2.5. */
   messageReceiptChanged: ZIMEventOfMessageReceiptChangedResult;
@@ -1692,9 +1694,9 @@ export interface ZIMEventData {
   /** Since 2.25. */
   messagePinStatusChanged: ZIMEventOfMessagePinStatusChangedResult;
 
-  /** New messages, counts, mentions, pins, drafts. Source: spec S52. */
+  /** New messages, counts, mentions, pins, drafts. */
   conversationChanged: ZIMEventOfConversationChangedResult;
-  /** Without conversations that are not to disturb. Source: spec S17. */
+  /** Without conversations that are not to disturb. */
   conversationTotalUnreadMessageCountUpdated: ZIMEventOfConversationTotalUnreadMessageCountUpdatedResult;
   /** By this user on another device. Since 2.12. */
   conversationsAllDeleted: ZIMEventOfConversationsAllDeletedResult;
@@ -1847,7 +1849,7 @@ type Loose<Config, Needed extends keyof Config = never> = Pick<Config, Needed> &
 /** What names a message: it, or a copy that has `messageID` or `messageSeq`, `conversationID` and `conversationType`. */
 type MessageHandle = Partial<ZIMMessage>;
 
-/** The vendor's class. Source: spec 3. */
+/** The vendor's class. */
 export declare class ZIM {
   private constructor();
 
@@ -1855,8 +1857,8 @@ export declare class ZIM {
 
   /**
    * The program's one client, or null when there is one already. A bare number is the application's, as in older programs.
-   * Since 1.1. Source: spec 3.1.
-   */
+   * Since 1.1.
+ */
   static create(appConfig: ZIMAppConfig | number): ZIM | null;
   /** The client that `create` made. Null before, though the vendor's type, and so this one, does not say it. Since 2.3. */
   static getInstance(): ZIM;
@@ -1875,91 +1877,91 @@ export declare class ZIM {
   destroy(): void;
   /** Does nothing. Since 1.1. */
   setLogConfig(config: ZIMLogConfig): void;
-  /** One listener per event: a later one takes the place of an earlier. Since 1.1. Source: spec S14. */
+  /** One listener per event: a later one takes the place of an earlier. Since 1.1. */
   on<Event extends keyof ZIMEventHandler>(type: Event, listener: ZIMEventHandler[Event]): void;
   /** Takes an event's listener away. Since 1.1. */
   off<Event extends keyof ZIMEventHandler>(type: Event): void;
   /**
    * Connects as a user, who exists from the first login on. A later login of the same user elsewhere ends this one.
    * Errors: 6000103 token invalid, 6000106 expired, 6000107 of another kind, 6000108 good for less than 30 s, 6000111 logged in
-   * already. Since 2.13. Source: spec 3.1.
-   */
+   * already. Since 2.13.
+ */
   login(userID: string, config: Loose<ZIMLoginConfig>): Promise<void>;
   /** The form before 2.13. Since 1.1. */
   login(userInfo: { userID: string; userName?: string }, token?: string): Promise<void>;
   /** Leaves every room and disconnects. The vendor's returns nothing to wait for. Since 1.1. */
   logout(): Promise<void>;
-  /** Takes a new token before the old one ends, for this session and for coming back to it. Since 1.1. Source: spec 3.1. */
+  /** Takes a new token before the old one ends, for this session and for coming back to it. Since 1.1. */
   renewToken(token: string): Promise<ZIMTokenRenewedResult>;
 
   // ---- users
 
-  /** 1–10 users, and no more than 10 in 10 s: else 6000012. Unknown ones are in `errorUserList`. Since 2.3. Source: spec 3.1. */
+  /** 1–10 users, and no more than 10 in 10 s: else 6000012. Unknown ones are in `errorUserList`. Since 2.3. */
   queryUsersInfo(userIDs: string[], config?: Loose<ZIMUsersInfoQueryConfig>): Promise<ZIMUsersInfoQueriedResult>;
-  /** At most 256 bytes. Since 2.2. Source: spec 3.1. */
+  /** At most 256 bytes. Since 2.2. */
   updateUserName(userName: string): Promise<ZIMUserNameUpdatedResult>;
-  /** At most 500 bytes. Since 2.3. Source: spec 3.1. */
+  /** At most 500 bytes. Since 2.3. */
   updateUserAvatarUrl(userAvatarUrl: string): Promise<ZIMUserAvatarUrlUpdatedResult>;
-  /** At most 1024 bytes, for others to read by `queryUsersInfo`. Since 2.2. Source: spec 3.1. */
+  /** At most 1024 bytes, for others to read by `queryUsersInfo`. Since 2.2. */
   updateUserExtendedData(extendedData: string): Promise<ZIMUserExtendedDataUpdatedResult>;
-  /** Who is there; at most 100. Since 2.18. Source: spec 3.1. */
+  /** Who is there; at most 100. Since 2.18. */
   queryUsersStatus(userIDs: string[]): Promise<ZIMUsersStatusQueriedResult>;
-  /** Asks for `userStatusUpdated`, at most 100 at a time; outlives the session. Since 2.18. Source: spec 3.1. */
+  /** Asks for `userStatusUpdated`, at most 100 at a time; outlives the session. Since 2.18. */
   subscribeUsersStatus(userIDs: string[], config: ZIMUserStatusSubscribeConfig): Promise<ZIMUsersStatusSubscribedResult>;
-  /** Since 2.18. Source: spec 3.1. */
+  /** Since 2.18. */
   unsubscribeUsersStatus(userIDs: string[]): Promise<ZIMUsersStatusUnsubscribedResult>;
-  /** Since 2.18. Source: spec 3.1. */
+  /** Since 2.18. */
   querySubscribedUserStatusList(config?: ZIMSubscribedUserStatusQueryConfig): Promise<ZIMSubscribedUserStatusListQueriedResult>;
 
   // ---- conversations
 
-  /** Not in the list: 6000603. Since 2.8. Source: spec 3.5. */
+  /** Not in the list: 6000603. Since 2.8. */
   queryConversation(conversationID: string, conversationType: ZIMConversationType): Promise<ZIMConversationQueriedResult>;
-  /** A page, pinned ones first, then the newest. Since 2.0; `option` is newer than 2.14. Source: spec 3.5. */
+  /** A page, pinned ones first, then the newest. Since 2.0; `option` is newer than 2.14. */
   queryConversationList(
     config: Loose<ZIMConversationQueryConfig, 'count'>,
     option?: ZIMConversationFilterOption,
   ): Promise<ZIMConversationListQueriedResult>;
-  /** Since 2.8. Source: spec 3.5. */
+  /** Since 2.8. */
   queryConversationPinnedList(config: Loose<ZIMConversationQueryConfig, 'count'>): Promise<ZIMConversationPinnedListQueriedResult>;
-  /** At most 100 are pinned: 6000604. Since 2.8. Source: spec 3.5. */
+  /** At most 100 are pinned: 6000604. Since 2.8. */
   updateConversationPinnedState(
     isPinned: boolean,
     conversationID: string,
     conversationType: ZIMConversationType,
   ): Promise<ZIMConversationPinnedStateUpdatedResult>;
-  /** 1 notify, 2 do not disturb. Since 2.0, for peers since 2.14. Source: spec 3.5. */
+  /** 1 notify, 2 do not disturb. Since 2.0, for peers since 2.14. */
   setConversationNotificationStatus(
     status: ZIMConversationNotificationStatus,
     conversationID: string,
     conversationType: ZIMConversationType,
   ): Promise<ZIMConversationNotificationStatusSetResult>;
-  /** On this device only; tells `conversationChanged`. Since 2.14. Source: spec 3.5. */
+  /** On this device only; tells `conversationChanged`. Since 2.14. */
   setConversationDraft(
     draft: string,
     conversationID: string,
     conversationType: ZIMConversationType,
   ): Promise<ZIMConversationDraftSetResult>;
-  /** Takes it off the list; its messages stay, and the next one brings it back. Since 2.0. Source: spec 3.5. */
+  /** Takes it off the list; its messages stay, and the next one brings it back. Since 2.0. */
   deleteConversation(
     conversationID: string,
     conversationType: ZIMConversationType,
     config?: Loose<ZIMConversationDeleteConfig>,
   ): Promise<ZIMConversationDeletedResult>;
-  /** Since 2.12. Source: spec 3.5. */
+  /** Since 2.12. */
   deleteAllConversations(config?: Loose<ZIMConversationDeleteConfig>): Promise<void>;
-  /** Its mentions with it, on all devices. Since 2.0. Source: spec S54. */
+  /** Its mentions with it, on all devices. Since 2.0. */
   clearConversationUnreadMessageCount(
     conversationID: string,
     conversationType: ZIMConversationType,
   ): Promise<ZIMConversationUnreadMessageCountClearedResult>;
-  /** Every conversation's. Since 2.12. Source: spec S54. */
+  /** Every conversation's. Since 2.12. */
   clearConversationTotalUnreadMessageCount(): Promise<void>;
-  /** Since 2.17. Source: spec 3.5. */
+  /** Since 2.17. */
   queryConversationTotalUnreadMessageCount(
     config?: ZIMConversationTotalUnreadMessageCountQueryConfig,
   ): Promise<ZIMConversationTotalUnreadMessageCountQueriedResult>;
-  /** Puts a number on 1–100 conversations, or takes it off; 1000 conversations per mark. Since 2.17. Source: spec 3.5. */
+  /** Puts a number on 1–100 conversations, or takes it off; 1000 conversations per mark. Since 2.17. */
   setConversationMark(
     markType: number,
     enable: boolean,
@@ -1972,8 +1974,8 @@ export declare class ZIM {
    * Sends any kind, to a peer, a room or a group. The object given is completed and is what `onMessageAttached`, the events and the
    * promise hold; only one that was sent before is copied first. It survives lost connections, and is never there twice.
    * Errors: 6000204 no such user, 6000321 and 6000521 not in the room or group, 6000322 and 6000523 no such one, 6000231 muted,
-   * 6000005 more than 10 a second, 6000013 a kind above one's version. Since 2.4. Source: spec S20–S27, 3.2.
-   */
+   * 6000005 more than 10 a second, 6000013 a kind above one's version. Since 2.4.
+ */
   sendMessage(
     message: ZIMMessageDraft,
     toConversationID: string,
@@ -1984,7 +1986,7 @@ export declare class ZIM {
   /**
    * `sendMessage` to a user, as it was called before 2.4. Our choice: kept, because programs of that time are still about.
    * @deprecated Since 2.0; `sendMessage` since 2.4.
-   */
+ */
   sendPeerMessage(
     message: ZIMMessageDraft,
     toUserID: string,
@@ -1994,7 +1996,7 @@ export declare class ZIM {
   /**
    * `sendMessage` to a room, as it was called before 2.4. Our choice: kept, because programs of that time are still about.
    * @deprecated Since 2.0; `sendMessage` since 2.4.
-   */
+ */
   sendRoomMessage(
     message: ZIMMessageDraft,
     toRoomID: string,
@@ -2004,7 +2006,7 @@ export declare class ZIM {
   /**
    * `sendMessage` to a group, as it was called before 2.4. Our choice: kept, because programs of that time are still about.
    * @deprecated Since 2.0; `sendMessage` since 2.4.
-   */
+ */
   sendGroupMessage(
     message: ZIMMessageDraft,
     toGroupID: string,
@@ -2014,8 +2016,8 @@ export declare class ZIM {
   /**
    * The same for files. A file here goes up first; a lost connection is gone on from.
    * Errors: 6000211 no such file, 6000212 it could not be kept, 6000213 its format, 6000214 its size, 6000215 its duration.
-   * Since 2.2; `sendMessage` takes files, too, since 2.19. Source: spec S29–S36.
-   */
+   * Since 2.2; `sendMessage` takes files, too, since 2.19.
+ */
   sendMediaMessage(
     message: ZIMMediaMessageDraft,
     toConversationID: string,
@@ -2023,30 +2025,30 @@ export declare class ZIM {
     config?: Loose<ZIMMessageSendConfig>,
     notification?: Partial<ZIMMediaMessageSendNotification> | ((message: ZIMMediaMessage) => void),
   ): Promise<ZIMMediaMessageSentResult>;
-  /** Answers a message, in its conversation. Since 2.17. Source: spec 3.2. */
+  /** Answers a message, in its conversation. Since 2.17. */
   replyMessage(
     message: ZIMMessageDraft,
     toOriginalMessage: MessageHandle,
     config?: Loose<ZIMMessageSendConfig>,
     notification?: Partial<ZIMMessageSendNotification> | ((message: ZIMMessage) => void),
   ): Promise<ZIMMessageSentResult>;
-  /** The answers below a first message. Since 2.17. Source: spec 3.2. */
+  /** The answers below a first message. Since 2.17. */
   queryMessageRepliedList(
     message: MessageHandle,
     config: Loose<ZIMMessageRepliedListQueryConfig, 'count'>,
   ): Promise<ZIMMessageRepliedListQueriedResult>;
-  /** Gives up a message whose file is on its way: its send rejects with 6000206. Since 2.22. Source: spec 3.2. */
+  /** Gives up a message whose file is on its way: its send rejects with 6000206. Since 2.22. */
   cancelSendingMessage(message: MessageHandle, config?: object): Promise<void>;
-  /** On this device only; nobody else ever sees it. Not command. Since 2.4. Source: spec 3.2. */
+  /** On this device only; nobody else ever sees it. Not command. Since 2.4. */
   insertMessageToLocalDB(
     message: ZIMMessageDraft,
     conversationID: string,
     conversationType: ZIMConversationType,
     senderUserID: string,
   ): Promise<ZIMMessageInsertedResult>;
-  /** A note for this device only, at most 128 KiB. Since 2.9. Source: spec 3.2. */
+  /** A note for this device only, at most 128 KiB. Since 2.9. */
   updateMessageLocalExtendedData(localExtendedData: string, message: MessageHandle): Promise<ZIMMessageLocalExtendedDataUpdatedResult>;
-  /** Fills `messageList` of the message given. Since 2.14. Source: spec 3.3. */
+  /** Fills `messageList` of the message given. Since 2.14. */
   queryCombineMessageDetail(message: Partial<ZIMCombineMessage>): Promise<ZIMCombineMessageDetailQueriedResult>;
   /** Our choice: the bytes of a file, at most 200 MB; 1, the default, is the original. Errors: 6000217, 6000218, 6000219. */
   downloadMediaFile(
@@ -2060,60 +2062,60 @@ export declare class ZIM {
 
   // ---- messages: history and deletion
 
-  /** A page, oldest first; of rooms, too. Command and barrage are never in it. Since 2.0. Source: spec S66, 3.4. */
+  /** A page, oldest first; of rooms, too. Command and barrage are never in it. Since 2.0. */
   queryHistoryMessage(
     conversationID: string,
     conversationType: ZIMConversationType,
     config: Loose<ZIMMessageQueryConfig, 'count'>,
   ): Promise<ZIMMessageQueriedResult>;
-  /** 1–10 messages by their `messageSeq`. Since 2.19. Source: spec 3.4. */
+  /** 1–10 messages by their `messageSeq`. Since 2.19. */
   queryMessages(
     messageSeqs: number[],
     conversationID: string,
     conversationType: ZIMConversationType,
   ): Promise<ZIMMessageQueriedResult>;
-  /** For this user alone; at most 100 at a time; not in rooms. Since 2.0. Source: spec S67, 3.4. */
+  /** For this user alone; at most 100 at a time; not in rooms. Since 2.0. */
   deleteMessages(
     messageList: MessageHandle[],
     conversationID: string,
     conversationType: ZIMConversationType,
     config: Loose<ZIMMessageDeleteConfig>,
   ): Promise<ZIMMessageDeletedResult>;
-  /** Since 2.0. Source: spec 3.4. */
+  /** Since 2.0. */
   deleteAllMessage(
     conversationID: string,
     conversationType: ZIMConversationType,
     config: Loose<ZIMMessageDeleteConfig>,
   ): Promise<ZIMMessageDeletedResult>;
-  /** Since 2.14. Source: spec 3.4. */
+  /** Since 2.14. */
   deleteAllConversationMessages(config: Loose<ZIMMessageDeleteConfig>): Promise<void>;
 
   // ---- messages: receipts. Peers and groups only.
 
-  /** At most 10, else 6000282: those received with `receiptStatus` 1. Since 2.5. Source: spec 3.8. */
+  /** At most 10, else 6000282: those received with `receiptStatus` 1. Since 2.5. */
   sendMessageReceiptsRead(
     messageList: MessageHandle[],
     conversationID: string,
     conversationType: ZIMConversationType,
   ): Promise<ZIMMessageReceiptsReadSentResult>;
-  /** Everything a peer sent up to now. Since 2.5. Source: spec 3.8. */
+  /** Everything a peer sent up to now. Since 2.5. */
   sendConversationMessageReceiptRead(
     conversationID: string,
     conversationType: ZIMConversationType,
   ): Promise<ZIMConversationMessageReceiptReadSentResult>;
-  /** At most 10, else 6000282; others' messages count 0. Since 2.5. Source: spec 3.8. */
+  /** At most 10, else 6000282; others' messages count 0. Since 2.5. */
   queryMessageReceiptsInfo(
     messageList: MessageHandle[],
     conversationID: string,
     conversationType: ZIMConversationType,
   ): Promise<ZIMMessageReceiptsInfoQueriedResult>;
-  /** Of an own message; else 6000277. Since 2.5. Source: spec 3.8. */
+  /** Of an own message; else 6000277. Since 2.5. */
   queryGroupMessageReceiptReadMemberList(
     message: MessageHandle,
     groupID: string,
     config: Loose<ZIMGroupMessageReceiptMemberQueryConfig, 'count'>,
   ): Promise<ZIMGroupMessageReceiptMemberListQueriedResult>;
-  /** Since 2.5. Source: spec 3.8. */
+  /** Since 2.5. */
   queryGroupMessageReceiptUnreadMemberList(
     message: MessageHandle,
     groupID: string,
@@ -2124,49 +2126,49 @@ export declare class ZIM {
 
   /**
    * Takes a message back within 120 s; a group's owner any, at any time. The object given becomes the revoke message that stands in
-   * its place. Errors: 6000278 too late, 6000279 twice, 6000541 another's. Since 2.5. Source: spec 3.9.
-   */
+   * its place. Errors: 6000278 too late, 6000279 twice, 6000541 another's. Since 2.5.
+ */
   revokeMessage(message: MessageHandle, config?: ZIMMessageRevokeConfig): Promise<ZIMMessageRevokedResult>;
   /**
    * Own text and custom messages, within 24 h; `message` carries the new content.
-   * Errors: 6000285 another's, 6000286 too late. Since 2.20. Source: spec 3.2.
-   */
+   * Errors: 6000285 another's, 6000286 too late. Since 2.20.
+ */
   editMessage(
     message: ZIMMessage,
     config?: object,
     notification?: Partial<ZIMMessageSendNotification>,
   ): Promise<ZIMMessageEditedResult>;
-  /** At most 32 bytes, 100 kinds per message, within 7 days; once more: 6000280. Since 2.10. Source: spec 3.9. */
+  /** At most 32 bytes, 100 kinds per message, within 7 days; once more: 6000280. Since 2.10. */
   addMessageReaction(reactionType: string, message: MessageHandle): Promise<ZIMMessageReactionAddedResult>;
-  /** Since 2.10. Source: spec 3.9. */
+  /** Since 2.10. */
   deleteMessageReaction(reactionType: string, message: MessageHandle): Promise<ZIMMessageReactionDeletedResult>;
-  /** Since 2.10. Source: spec 3.9. */
+  /** Since 2.10. */
   queryMessageReactionUserList(
     message: ZIMMessage,
     config: Loose<ZIMMessageReactionUserQueryConfig, 'reactionType' | 'count'>,
   ): Promise<ZIMMessageReactionUserListQueriedResult>;
-  /** Ten per conversation. Since 2.25. Source: spec 3.9. */
+  /** Ten per conversation. Since 2.25. */
   pinMessage(message: MessageHandle, isPinned: boolean, config?: ZIMMessagePinConfig): Promise<void>;
-  /** Since 2.25. Source: spec 3.9. */
+  /** Since 2.25. */
   queryPinnedMessageList(conversationID: string, conversationType: ZIMConversationType): Promise<ZIMPinnedMessageListQueriedResult>;
 
   // ---- search. What the broker keeps and this user may read, whatever the names say: our choice.
 
-  /** Since 2.9. Source: spec 3.9. */
+  /** Since 2.9. */
   searchLocalMessages(
     conversationID: string,
     conversationType: ZIMConversationType,
     config: Loose<ZIMMessageSearchConfig, 'keywords' | 'count'>,
   ): Promise<ZIMMessagesSearchedResult>;
-  /** Since 2.9. Source: spec 3.9. */
+  /** Since 2.9. */
   searchGlobalLocalMessages(config: Loose<ZIMMessageSearchConfig, 'keywords' | 'count'>): Promise<ZIMMessagesGlobalSearchedResult>;
-  /** Since 2.9. Source: spec 3.9. */
+  /** Since 2.9. */
   searchLocalConversations(
     config: Loose<ZIMConversationSearchConfig, 'keywords' | 'totalConversationCount' | 'conversationMessageCount'>,
   ): Promise<ZIMConversationsSearchedResult>;
-  /** By name, and by members' names where asked. Since 2.9. Source: spec 3.7. */
+  /** By name, and by members' names where asked. Since 2.9. */
   searchLocalGroups(config: Loose<ZIMGroupSearchConfig, 'keywords' | 'count'>): Promise<ZIMGroupsSearchedResult>;
-  /** Since 2.9. Source: spec 3.7. */
+  /** Since 2.9. */
   searchLocalGroupMembers(
     groupID: string,
     config: Loose<ZIMGroupMemberSearchConfig, 'keywords' | 'count'>,
@@ -2174,63 +2176,63 @@ export declare class ZIM {
 
   // ---- rooms. A user is in at most 5: 6000325.
 
-  /** Makes a room and enters it. There already: 6000323. Since 1.3. Source: spec 3.6. */
+  /** Makes a room and enters it. There already: 6000323. Since 1.3. */
   createRoom(roomInfo: Loose<ZIMRoomInfo, 'roomID'>, config?: Loose<ZIMRoomAdvancedConfig>): Promise<ZIMRoomCreatedResult>;
-  /** Enters a room, and makes it where there is none. Since 2.1. Source: spec 3.6. */
+  /** Enters a room, and makes it where there is none. Since 2.1. */
   enterRoom(roomInfo: Loose<ZIMRoomInfo, 'roomID'>, config?: Loose<ZIMRoomAdvancedConfig>): Promise<ZIMRoomEnteredResult>;
-  /** No such room: 6000322. Since 1.1. Source: spec 3.6. */
+  /** No such room: 6000322. Since 1.1. */
   joinRoom(roomID: string): Promise<ZIMRoomJoinedResult>;
-  /** Leaves one room for another. Since 2.18. Source: spec 3.6. */
+  /** Leaves one room for another. Since 2.18. */
   switchRoom(
     fromRoomID: string,
     toRoomInfo: Loose<ZIMRoomInfo, 'roomID'>,
     isCreateWhenRoomNotExisted: boolean,
     config?: Loose<ZIMRoomAdvancedConfig>,
   ): Promise<ZIMRoomSwitchedResult>;
-  /** The last one out ends the room, at once or after its delay. Not in it: 6000321. Since 1.1. Source: spec 3.6. */
+  /** The last one out ends the room, at once or after its delay. Not in it: 6000321. Since 1.1. */
   leaveRoom(roomID: string): Promise<ZIMRoomLeftResult>;
-  /** Since 2.15. Source: spec 3.6. */
+  /** Since 2.15. */
   leaveAllRoom(): Promise<ZIMRoomAllLeftResult>;
-  /** Since 1.1. Source: spec 3.6. */
+  /** Since 1.1. */
   queryRoomMemberList(roomID: string, config: Loose<ZIMRoomMemberQueryConfig, 'count'>): Promise<ZIMRoomMemberQueriedResult>;
-  /** 1–10 users; none of them there: 6000311. Since 2.8. Source: spec 3.6. */
+  /** 1–10 users; none of them there: 6000311. Since 2.8. */
   queryRoomMembers(userIDs: string[], roomID: string): Promise<ZIMRoomMembersQueriedResult>;
-  /** Since 1.1. Source: spec 3.6. */
+  /** Since 1.1. */
   queryRoomOnlineMemberCount(roomID: string): Promise<ZIMRoomOnlineMemberCountQueriedResult>;
-  /** Since 1.3. Source: spec 3.6. */
+  /** Since 1.3. */
   queryRoomAllAttributes(roomID: string): Promise<ZIMRoomAttributesQueriedResult>;
   /**
    * At most 20 keys of 16 bytes, values of 1024, 5120 in all. A key belongs to who set it; others need `isForce`.
-   * Errors: 6000331 none could be set, 6000334–6000337 a limit. Since 1.3. Source: spec 3.6.
-   */
+   * Errors: 6000331 none could be set, 6000334–6000337 a limit. Since 1.3.
+ */
   setRoomAttributes(
     roomAttributes: Record<string, string>,
     roomID: string,
     config?: Loose<ZIMRoomAttributesSetConfig>,
   ): Promise<ZIMRoomAttributesOperatedResult>;
-  /** Since 1.3. Source: spec 3.6. */
+  /** Since 1.3. */
   deleteRoomAttributes(
     keys: string[],
     roomID: string,
     config?: Loose<ZIMRoomAttributesDeleteConfig>,
   ): Promise<ZIMRoomAttributesOperatedResult>;
-  /** From here on `setRoomAttributes` and `deleteRoomAttributes` of this room gather. Since 1.3. Source: spec 3.6. */
+  /** From here on `setRoomAttributes` and `deleteRoomAttributes` of this room gather. Since 1.3. */
   beginRoomAttributesBatchOperation(roomID: string, config?: Loose<ZIMRoomAttributesBatchOperationConfig>): void;
-  /** Does what was gathered, at once; the others hear `roomAttributesBatchUpdated`. Since 1.3. Source: spec 3.6. */
+  /** Does what was gathered, at once; the others hear `roomAttributesBatchUpdated`. Since 1.3. */
   endRoomAttributesBatchOperation(roomID: string): Promise<ZIMRoomAttributesBatchOperatedResult>;
   /**
    * Of members, oneself or others: at most 30 keys of 8 bytes, values of 64, 144 in all, of 500 members.
-   * Errors: 6000351–6000353, 6000357 a limit. Since 2.4. Source: spec 3.6.
-   */
+   * Errors: 6000351–6000353, 6000357 a limit. Since 2.4.
+ */
   setRoomMembersAttributes(
     attributes: Record<string, string>,
     userIDs: string[],
     roomID: string,
     config?: Loose<ZIMRoomMemberAttributesSetConfig>,
   ): Promise<ZIMRoomMembersAttributesOperatedResult>;
-  /** At most 100 users. Since 2.4. Source: spec 3.6. */
+  /** At most 100 users. Since 2.4. */
   queryRoomMembersAttributes(userIDs: string[], roomID: string): Promise<ZIMRoomMembersAttributesQueriedResult>;
-  /** Since 2.4. Source: spec 3.6. */
+  /** Since 2.4. */
   queryRoomMemberAttributesList(
     roomID: string,
     config: Loose<ZIMRoomMemberAttributesQueryConfig, 'count'>,
@@ -2238,74 +2240,74 @@ export declare class ZIM {
 
   // ---- groups. No such group: 6000523; not in it: 6000521; not allowed: 6000541.
 
-  /** With at most 100 users. There already: 6000524; the ID of one that was dismissed: 6000527. Since 2.0. Source: spec 3.7. */
+  /** With at most 100 users. There already: 6000524; the ID of one that was dismissed: 6000527. Since 2.0. */
   createGroup(
     groupInfo: Loose<ZIMGroupInfo>,
     userIDs: string[],
     config?: Loose<ZIMGroupAdvancedConfig>,
   ): Promise<ZIMGroupCreatedResult>;
-  /** Who is in it already succeeds. Full: 6000525; 6000542 nobody may join, 6000543 only by approval. Since 2.0. Source: spec 3.7. */
+  /** Who is in it already succeeds. Full: 6000525; 6000542 nobody may join, 6000543 only by approval. Since 2.0. */
   joinGroup(groupID: string): Promise<ZIMGroupJoinedResult>;
-  /** The owner's place goes to the earliest member; the last one out ends the group. Since 2.0. Source: spec 3.7. */
+  /** The owner's place goes to the earliest member; the last one out ends the group. Since 2.0. */
   leaveGroup(groupID: string): Promise<ZIMGroupLeftResult>;
-  /** The owner only. Since 2.0. Source: spec 3.7. */
+  /** The owner only. Since 2.0. */
   dismissGroup(groupID: string): Promise<ZIMGroupDismissedResult>;
-  /** Since 2.0. Source: spec 3.7. */
+  /** Since 2.0. */
   queryGroupList(): Promise<ZIMGroupListQueriedResult>;
-  /** Since 2.0. Source: spec 3.7. */
+  /** Since 2.0. */
   queryGroupInfo(groupID: string): Promise<ZIMGroupInfoQueriedResult>;
-  /** Any member; at most 100 bytes. Since 2.0. Source: spec 3.7. */
+  /** Any member; at most 100 bytes. Since 2.0. */
   updateGroupName(groupName: string, groupID: string): Promise<ZIMGroupNameUpdatedResult>;
-  /** Any member; at most 300 bytes. Since 2.0. Source: spec 3.7. */
+  /** Any member; at most 300 bytes. Since 2.0. */
   updateGroupNotice(groupNotice: string, groupID: string): Promise<ZIMGroupNoticeUpdatedResult>;
-  /** Any member; at most 500 bytes. Since 2.3. Source: spec 3.7. */
+  /** Any member; at most 500 bytes. Since 2.3. */
   updateGroupAvatarUrl(groupAvatarUrl: string, groupID: string): Promise<ZIMGroupAvatarUrlUpdatedResult>;
-  /** Owner and admins. Since 2.15. Source: spec 3.7. */
+  /** Owner and admins. Since 2.15. */
   updateGroupJoinMode(mode: ZIMGroupJoinMode, groupID: string): Promise<ZIMGroupJoinModeUpdatedResult>;
-  /** Owner and admins. Since 2.15. Source: spec 3.7. */
+  /** Owner and admins. Since 2.15. */
   updateGroupInviteMode(mode: ZIMGroupInviteMode, groupID: string): Promise<ZIMGroupInviteModeUpdatedResult>;
-  /** Owner and admins. Since 2.15. Source: spec 3.7. */
+  /** Owner and admins. Since 2.15. */
   updateGroupBeInviteMode(mode: ZIMGroupBeInviteMode, groupID: string): Promise<ZIMGroupBeInviteModeUpdatedResult>;
-  /** At most 10 keys of 16 bytes, values of 1024: else 6000531–6000533. Since 2.0. Source: spec 3.7. */
+  /** At most 10 keys of 16 bytes, values of 1024: else 6000531–6000533. Since 2.0. */
   setGroupAttributes(groupAttributes: Record<string, string>, groupID: string): Promise<ZIMGroupAttributesOperatedResult>;
-  /** No such key: 6000526. Since 2.0. Source: spec 3.7. */
+  /** No such key: 6000526. Since 2.0. */
   deleteGroupAttributes(keys: string[], groupID: string): Promise<ZIMGroupAttributesOperatedResult>;
-  /** No such key: 6000526. Since 2.0. Source: spec 3.7. */
+  /** No such key: 6000526. Since 2.0. */
   queryGroupAttributes(keys: string[], groupID: string): Promise<ZIMGroupAttributesQueriedResult>;
-  /** Since 2.0. Source: spec 3.7. */
+  /** Since 2.0. */
   queryGroupAllAttributes(groupID: string): Promise<ZIMGroupAttributesQueriedResult>;
-  /** At most 100 at a time; the others are in `errorUserList`. Since 2.0. Source: spec 3.7. */
+  /** At most 100 at a time; the others are in `errorUserList`. Since 2.0. */
   inviteUsersIntoGroup(userIDs: string[], groupID: string): Promise<ZIMGroupUsersInvitedResult>;
-  /** Owner and admins; at most 50 at a time. None could be: 6000507. Since 2.0. Source: spec 3.7. */
+  /** Owner and admins; at most 50 at a time. None could be: 6000507. Since 2.0. */
   kickGroupMembers(userIDs: string[], groupID: string): Promise<ZIMGroupMemberKickedResult>;
-  /** The owner only. Since 2.0. Source: spec 3.7. */
+  /** The owner only. Since 2.0. */
   transferGroupOwner(toUserID: string, groupID: string): Promise<ZIMGroupOwnerTransferredResult>;
-  /** Since 2.0. Source: spec 3.7. */
+  /** Since 2.0. */
   queryGroupMemberList(groupID: string, config: Loose<ZIMGroupMemberQueryConfig, 'count'>): Promise<ZIMGroupMemberListQueriedResult>;
-  /** Since 2.2. Source: spec 3.7. */
+  /** Since 2.2. */
   queryGroupMemberCount(groupID: string): Promise<ZIMGroupMemberCountQueriedResult>;
-  /** Since 2.0. Source: spec 3.7. */
+  /** Since 2.0. */
   queryGroupMemberInfo(userID: string, groupID: string): Promise<ZIMGroupMemberInfoQueriedResult>;
-  /** One's own, and others' for owner and admins; at most 100 characters. Since 2.0. Source: spec 3.7. */
+  /** One's own, and others' for owner and admins; at most 100 characters. Since 2.0. */
   setGroupMemberNickname(nickname: string, forUserID: string, groupID: string): Promise<ZIMGroupMemberNicknameUpdatedResult>;
-  /** The owner only; 2 admin, 3 member, above 100 the application's. Since 2.0. Source: spec 3.7. */
+  /** The owner only; 2 admin, 3 member, above 100 the application's. Since 2.0. */
   setGroupMemberRole(role: number, forUserID: string, groupID: string): Promise<ZIMGroupMemberRoleUpdatedResult>;
-  /** Owner and admins; mode 2 the owner. The muted send nothing: 6000231. Since 2.14. Source: spec 3.7. */
+  /** Owner and admins; mode 2 the owner. The muted send nothing: 6000231. Since 2.14. */
   muteGroup(isMute: boolean, groupID: string, config: Loose<ZIMGroupMuteConfig>): Promise<ZIMGroupMutedResult>;
-  /** Owner and admins; at most 100 at a time. Since 2.14. Source: spec 3.7. */
+  /** Owner and admins; at most 100 at a time. Since 2.14. */
   muteGroupMembers(
     isMute: boolean,
     userIDs: string[],
     groupID: string,
     config: Loose<ZIMGroupMemberMuteConfig>,
   ): Promise<ZIMGroupMembersMutedResult>;
-  /** Since 2.14. Source: spec 3.7. */
+  /** Since 2.14. */
   queryGroupMemberMutedList(
     groupID: string,
     config: Loose<ZIMGroupMemberQueryConfig, 'count'>,
   ): Promise<ZIMGroupMemberMutedListQueriedResult>;
 
-  // ---- tier D. Each of these rejects with 6000013. Source: spec 3.1, 3.7, 3.9–3.11.
+  // ---- tier D. Each of these rejects with 6000013.
 
   /** Rejects with 6000013, as all below it. */
   uploadLog(): Promise<void>;

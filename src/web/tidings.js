@@ -1,13 +1,15 @@
 // The Tidings client for browsers and Node: one module, nothing to install beside it.
 //
-//   enums, ZIMError    the vendor's numbers and the one error type
+//   ZIMError           the one error type
 //   messages           what messages and conversations look like to the program and on the wire
-//   Local              what this device keeps to itself: drafts, notes, what it hides and what it inserted
-//   Link               one WebSocket: requests, replies, events, silence
-//   Connection         keeps a link alive: login, back-off, login again
-//   Sends              what was sent and is not answered yet, in order, across lost connections
+//   LocalState         what this device keeps to itself: drafts, notes, what it hides and what it inserted
+//   Socket             one WebSocket: requests, replies, events, silence
+//   Connection         keeps a session alive over one socket after the other: login, back-off, login again
+//   SendQueue          what was sent and is not answered yet, in order, across lost connections
 //   Rooms              the rooms this client is in, and what happens to them
+//   MediaToken, Files  uploads and downloads over HTTP, and the token for them
 //   ZIM                the vendor's class, on top of these
+//   tables, enums      which methods are plain requests, which are not supported; the vendor's numbers
 //
 // The wire protocol is src/protocol/PROTOCOL.md of the broker.
 
@@ -17,24 +19,2031 @@ const LOGIN_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const LOGOUT_TIMEOUT_MS = 3_000;
 const SILENCE_HEARTBEATS = 1.5;
-/** How long a link that may be dead has to show that it is not. */
+/** How long the broker has to answer on a connection that may be dead. */
 const PROBE_TIMEOUT_MS = 3_000;
 
 const BACKOFF_BASE_MS = 500;
 const BACKOFF_CAP_MS = 15_000;
-// A connection that held this long was a good one: the next loss starts over with short waits.
+// A connection that lasted this long resets the back-off: after the next loss the waits are short again.
 const STEADY_AFTER_MS = 10_000;
 
 // A longer frame would make the broker close the session; refusing it here costs only this one message.
 const FRAME_BYTES_MAX = 262_144;
 const LOCAL_DATA_BYTES_MAX = 131_072;
-/** A combined message with more goes up as a file. */
+/** The children of a combined message that are longer than this are uploaded as a file. */
 const COMBINE_BYTES_MAX = 131_072;
-/** A file up to here goes up in one request; a larger one in parts of this size or up to four times it. */
+/** A file up to this size is uploaded in one request; a larger one in parts of this size to four times it. */
 const PART_BYTES = 524_288;
-/** How long an upload tries to go on without a byte getting through. */
+/** How long a request over HTTP is tried again before it fails. */
 const UPLOAD_PATIENCE_MS = 60_000;
+/** The part of a media token's time after which it is renewed. */
+const TOKEN_RENEWED_AFTER = 0.8;
+/** With how many tokens, one after the other, a request may be refused before it fails. */
+const TOKENS_TRIED_MAX = 3;
 const DOWNLOAD_BYTES_MAX = 209_715_200;
+
+/** The error with which every promise of this client rejects. */
+export class ZIMError extends Error {
+  /**
+   * @param {number} code the vendor's error number
+   * @param {string} message what is wrong, naming field, value and limit
+   * @param {{temporary?: boolean, retryAfterMs?: number}} [advice] what the broker says about trying again
+   */
+  constructor(code, message, advice = {}) {
+    super(message);
+    this.name = 'ZIMError';
+    this.code = code;
+    // An Error's own message is not enumerable, and would be missing from a log line made with JSON.
+    Object.defineProperty(this, 'message', { value: message, enumerable: true, writable: true, configurable: true });
+    if (advice.temporary) this.temporary = true;
+    if (advice.retryAfterMs !== undefined) this.retryAfterMs = advice.retryAfterMs;
+  }
+}
+
+const invalid = (message) => new ZIMError(Code.ParamInvalid, message);
+const lost = (reason) => new ZIMError(Code.NetworkError, `the connection is lost: ${reason}`);
+
+/** Runs a piece of the program's own code; what it throws must not stop the client. */
+function runGuarded(what, code) {
+  const report = (error) => console.error(`tidings: ${what} failed`, error);
+  try {
+    // An async listener fails by its promise, which in Node would end the process.
+    code()?.then?.(undefined, report);
+  } catch (error) {
+    report(error);
+  }
+}
+
+const isMedia = (message) => MEDIA_KINDS.includes(message?.type);
+const isStorable = (message) => [Text, Custom, Combine].includes(message?.type) || isMedia(message);
+const LOCAL_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** The documented default of every field that the wire leaves out, or that the program may leave out when sending. */
+function messageDefaults() {
+  return {
+    messageID: '', orderKey: 0, messageSeq: 0, conversationSeq: 0, priority: 1,
+    isUserInserted: false, isBroadcastMessage: false, isServerMessage: false, receiptStatus: 0, reactions: [],
+    extendedData: '', localExtendedData: '', mentionedUserIDs: [], isMentionAll: false,
+  };
+}
+
+const fileDefaults = () => ({ fileLocalPath: '', fileDownloadUrl: '', fileName: '', fileSize: 0, fileUID: '' });
+
+function kindDefaults(type) {
+  switch (type) {
+    case Custom: return { subType: 0, searchedContent: '' };
+    case Image: return {
+      ...fileDefaults(), thumbnailDownloadUrl: '', largeImageDownloadUrl: '', originalImageWidth: 0, originalImageHeight: 0,
+      largeImageWidth: 0, largeImageHeight: 0, thumbnailWidth: 0, thumbnailHeight: 0,
+    };
+    case FileKind: return fileDefaults();
+    case Audio: return { ...fileDefaults(), audioDuration: 0 };
+    case Video: return {
+      ...fileDefaults(), videoDuration: 0, videoFirstFrameDownloadUrl: '', videoFirstFrameWidth: 0, videoFirstFrameHeight: 0,
+    };
+    case Combine: return { title: '', summary: '', combineID: '', messageList: [] };
+    case Revoke: return {
+      revokeType: 0, revokeStatus: 0, revokeTimestamp: 0, operatedUserID: '', revokeExtendedData: '', originalMessageType: 0,
+      originalTextMessageContent: '',
+    };
+    case Tips: return { event: 0, operatedUser: { userID: '', userName: '', userAvatarUrl: '' }, targetUserList: [] };
+    default: return {};
+  }
+}
+
+function callerFields(draft) {
+  const given = CALLER_FIELDS.filter((field) => draft[field] !== undefined && draft[field] !== null);
+  return Object.fromEntries(given.map((field) => [field, draft[field]]));
+}
+
+/** Throws 6000001 or the like for what is wrong whatever the broker's state; the broker checks the rest. */
+function checkDraft(draft, toConversationID, conversationType, userID) {
+  if (draft === null || typeof draft !== 'object') throw invalid('message is not an object');
+  if (UNSUPPORTED_KINDS.includes(draft.type)) {
+    throw new ZIMError(Code.Unsupported, `message.type is ${draft.type}, which is not carried`);
+  }
+  if (!SENDABLE_KINDS.includes(draft.type)) throw invalid(`message.type is ${draft.type}, which cannot be sent`);
+  if (![Peer, Room, Group].includes(conversationType)) {
+    throw invalid(`conversationType is ${conversationType}, it must be 0, 1 or 2`);
+  }
+  if (typeof toConversationID !== 'string' || toConversationID === '') throw invalid('toConversationID is empty');
+  if (conversationType === Peer && toConversationID === userID) {
+    throw invalid(`toConversationID is ${userID}, which is the sender`);
+  }
+  checkContent(draft);
+}
+
+function checkContent(draft) {
+  const { type, message, messageList, combineID } = draft;
+  if (isMedia(draft)) {
+    checkMedia(draft);
+    return;
+  }
+  if (type === Combine) {
+    if (!combineID || messageList?.length > 0) checkChildren(messageList, 'message.messageList');
+    return;
+  }
+  if (type === Command) {
+    if (!isBytes(message)) throw invalid('message.message is not a Uint8Array');
+    if (message.length === 0) throw invalid('message.message is empty');
+    return;
+  }
+  if (typeof message !== 'string') throw invalid('message.message is not a string');
+  // A custom message may be empty: its subType can be all of its content.
+  if (type !== Custom && message.trim() === '') throw invalid('message.message is empty');
+}
+
+/** Checks that a message names a file, by path, URL or uid, and that audio and video say how long they play. */
+function checkMedia({ type, fileLocalPath, fileDownloadUrl, fileUID, audioDuration, videoDuration }) {
+  if (!fileLocalPath && !fileDownloadUrl && !fileUID) {
+    throw new ZIMError(Code.FileNotExist, 'message has neither fileLocalPath nor fileDownloadUrl');
+  }
+  const [field, seconds] = type === Audio ? ['audioDuration', audioDuration] : ['videoDuration', videoDuration];
+  if ((type === Audio || type === Video) && typeof seconds !== 'number') throw invalid(`message.${field} is missing: seconds`);
+}
+
+/** Checks that messages can be combined: they were sent, and are of a kind that is stored. */
+function checkChildren(messageList, field) {
+  if (!Array.isArray(messageList) || messageList.length === 0) throw invalid(`${field} is empty`);
+  messageList.forEach((child, n) => {
+    if (!isStorable(child)) throw invalid(`${field}[${n}].type is ${child?.type}, which is not combined`);
+    if (child.sentStatus === Sending || child.sentStatus === Failed) throw invalid(`${field}[${n}] was not sent`);
+  });
+}
+
+/** Also accepts Node's Buffer, and arrays of another realm, which `instanceof` does not recognise. */
+const isBytes = (value) => Object.prototype.toString.call(value) === '[object Uint8Array]';
+
+function bytesToBase64(bytes) {
+  let binary = '';
+  for (let start = 0; start < bytes.length; start += 8192) {
+    binary += String.fromCharCode(...bytes.subarray(start, start + 8192));
+  }
+  return btoa(binary);
+}
+
+const base64ToBytes = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+
+/** Returns the fields of a message that are sent to the broker. */
+function toWire(message) {
+  const wire = { type: message.type, localMessageID: message.localMessageID };
+  wire.message = message.type === Command ? bytesToBase64(message.message) : message.message;
+  if (message.extendedData) wire.extendedData = message.extendedData;
+  if (message.mentionedUserIDs.length > 0) wire.mentionedUserIDs = message.mentionedUserIDs;
+  if (message.isMentionAll) wire.isMentionAll = true;
+  if (message.type === Custom) {
+    wire.subType = message.subType;
+    if (message.searchedContent) wire.searchedContent = message.searchedContent;
+  }
+  if (message.type === Combine) Object.assign(wire, combineToWire(message));
+  if (isMedia(message)) Object.assign(wire, mediaToWire(message));
+  return wire;
+}
+
+/** Returns the fields that name a file: the broker's own by its uid, whatever token its URL has; one elsewhere by its URLs. */
+function mediaToWire(message) {
+  const wire = { message: undefined, audioDuration: message.audioDuration, videoDuration: message.videoDuration };
+  const uid = !message.fileDownloadUrl || OWN_URL.test(message.fileDownloadUrl) ? message.fileUID : '';
+  if (uid) return { ...wire, fileUID: uid };
+  for (const field of [...URL_FIELDS, ...FILE_FIELDS]) if (message[field]) wire[field] = message[field];
+  return wire;
+}
+
+/** Matches the URL of a file that a broker keeps. */
+const OWN_URL = /\/media\/[0-9a-f]{32}\/(original|large|thumbnail|frame)(\?|$)/;
+
+/** Returns a combined message's children, or, when it is forwarded without them, the id under which the broker keeps them. */
+function combineToWire({ title = '', summary = '', combineID, messageList = [] }) {
+  const head = { message: undefined, title, summary };
+  return messageList.length > 0 ? { ...head, messageList: messageList.map(childToWire) } : { ...head, combineID };
+}
+
+function childToWire(child) {
+  const { type, message, messageID, senderUserID, timestamp, extendedData } = child;
+  const wire = { type, message, messageID, senderUserID, timestamp, extendedData: extendedData || undefined };
+  if (type === Custom) Object.assign(wire, { subType: child.subType, searchedContent: child.searchedContent });
+  if (type === Combine) Object.assign(wire, combineToWire(child));
+  if (isMedia(child)) Object.assign(wire, mediaToWire(child));
+  return wire;
+}
+
+/**
+ * Returns a message as the program sees it: with its defaults, and with the fields that differ between receivers.
+ * @param {object} wire the message as it came
+ * @param {string} userID who is logged in
+ * @param {string} conversationID of a room or group; a peer message tells it itself
+ */
+function fromWire(wire, userID, conversationID) {
+  const { toUserID, ...fields } = wire;
+  const message = { ...messageDefaults(), ...kindDefaults(wire.type), message: '', localMessageID: '', ...fields };
+  const place = conversationID ?? wire.conversationID;
+  if (message.type === Command) message.message = base64ToBytes(message.message);
+  const isOwn = message.senderUserID === userID;
+  message.direction = isOwn ? ZIMMessageDirection.Send : ZIMMessageDirection.Receive;
+  message.sentStatus = Success;
+  message.conversationID = message.conversationType === Peer && wire.messageID && wire.toUserID ? peerOf(wire, userID) : place;
+  message.conversationSeq = message.messageSeq;
+  const { conversationID: of, conversationType, messageID } = message;
+  message.reactions = message.reactions.map((reaction) => ({ conversationID: of, conversationType, messageID, ...reaction }));
+  return message;
+}
+
+/** Returns a conversation as the program sees it. */
+function conversationFromWire(wire, localState, messageFromWire) {
+  const { lastMessage, ...fields } = wire;
+  const key = conversationKey(wire.conversationID, wire.type);
+  const conversation = {
+    conversationName: '', conversationAlias: '', conversationAvatarUrl: '', unreadMessageCount: 0, notificationStatus: 1, isPinned: false,
+    mentionedInfoList: [], marks: [], pinnedTime: 0, ...fields, draft: localState.drafts.get(key) ?? '',
+  };
+  const last = lastMessage && messageFromWire(lastMessage, wire.conversationID);
+  conversation.lastMessage = last && !localState.hides(last) ? localState.annotate(last) : undefined;
+  return conversation;
+}
+
+/** Returns the payload of `conversationChanged`. The vendor's guide reads `info`, its SDK has `infoList`: here both are the list. */
+const conversationChanges = (infoList) => Object.defineProperty({ infoList }, 'info', { value: infoList, enumerable: false });
+
+const conversationKey = (conversationID, type) => `${type}/${conversationID}`;
+
+/** Returns the fields by which the broker finds a message. The program may pass a partial copy, or one that went through JSON. */
+function handleOf(message) {
+  if (message === null || typeof message !== 'object') throw invalid('message is not an object');
+  const { messageID, conversationID, conversationType, combineID, orderKey } = message;
+  return {
+    messageID: messageID || undefined, messageSeq: message.messageSeq || message.conversationSeq || undefined,
+    conversationID, conversationType, combineID: combineID || undefined, orderKey: orderKey || undefined,
+  };
+}
+
+function handlesOf(messageList) {
+  if (!Array.isArray(messageList)) throw invalid('messageList is not a list');
+  return messageList.map(handleOf);
+}
+
+/** The state that only this device has, for one user. Drafts are stored, where the browser has storage, and outlive the page. */
+class LocalState {
+  drafts = new Map();
+  #notes = new Map();
+  #hiddenMessages = new Set();
+  #hiddenUpTo = new Map();
+  #hiddenConversations = new Map();
+  #inserted = new Map();
+  #storageKey;
+
+  constructor(userID) {
+    this.#storageKey = `tidings.drafts.${userID}`;
+    try {
+      this.drafts = new Map(JSON.parse(localStorage.getItem(this.#storageKey) ?? '[]'));
+    } catch {
+      // There is no such storage here, or it is switched off.
+    }
+  }
+
+  setDraft(key, draft) {
+    if (draft) this.drafts.set(key, draft);
+    else this.drafts.delete(key);
+    try {
+      localStorage.setItem(this.#storageKey, JSON.stringify([...this.drafts]));
+    } catch {
+      // The draft is kept as long as this client.
+    }
+  }
+
+  setNote(message, note) {
+    this.#notes.set(message.messageID || message.localMessageID, note);
+  }
+
+  /** Writes this device's own note into a message. */
+  annotate(message) {
+    const note = this.#notes.get(message.messageID || message.localMessageID);
+    if (note !== undefined) message.localExtendedData = note;
+    return message;
+  }
+
+  hideMessages(messageList) {
+    for (const { messageID } of messageList) this.#hiddenMessages.add(messageID);
+  }
+
+  /** Hides every message of a conversation so far. */
+  hideUpTo(key, orderKey) {
+    this.#hiddenUpTo.set(key, orderKey);
+    this.#inserted.delete(key);
+  }
+
+  hides({ messageID, conversationID, conversationType, orderKey }) {
+    const upTo = this.#hiddenUpTo.get(conversationKey(conversationID, conversationType)) ?? 0;
+    return this.#hiddenMessages.has(messageID) || orderKey <= upTo;
+  }
+
+  hideConversation(key, orderKey) {
+    this.#hiddenConversations.set(key, orderKey);
+  }
+
+  /** Returns whether a conversation is hidden and has nothing newer since. */
+  hidesConversation({ conversationID, type, orderKey }) {
+    return orderKey <= (this.#hiddenConversations.get(conversationKey(conversationID, type)) ?? 0);
+  }
+
+  insert(key, message) {
+    this.#inserted.set(key, [...(this.#inserted.get(key) ?? []), message]);
+  }
+
+  /** Returns the messages inserted between two order keys of a conversation, oldest first. */
+  insertedBetween(key, from, to) {
+    return (this.#inserted.get(key) ?? []).filter(({ orderKey }) => orderKey > from && orderKey < to);
+  }
+}
+
+/** Returns the other user of a peer message, which is its conversation ID; it differs between the two sides. */
+const peerOf = (wire, userID) => (wire.senderUserID === userID ? wire.toUserID : wire.senderUserID);
+
+/** Splits a list into runs of one conversation: own messages from another device may go to several users. */
+function splitByConversation(messageList) {
+  const runs = [];
+  for (const message of messageList) {
+    const run = runs.at(-1);
+    if (run?.[0].conversationID === message.conversationID) run.push(message);
+    else runs.push([message]);
+  }
+  return runs;
+}
+
+/** Returns the fields that name a place in history. The program may pass a partial copy, or one that went through JSON. */
+function anchorOf(message) {
+  if (!message) return undefined;
+  // Messages that are not stored have sequence 0, but an order key.
+  return { messageSeq: message.messageSeq || message.conversationSeq || undefined, orderKey: message.orderKey };
+}
+
+/** Converts the strings of form fields in a config to numbers. */
+function withNumbers(config) {
+  const isText = (field) => typeof config?.[field] === 'string' && /^\d{1,15}$/.test(config[field]);
+  const texts = NUMERIC_FIELDS.filter(isText);
+  if (texts.length === 0) return config ?? undefined;
+  return { ...config, ...Object.fromEntries(texts.map((field) => [field, Number(config[field])])) };
+}
+
+/** Counts the bytes only when that can matter: a character takes three at most. */
+const isTooLong = (frame) =>
+  frame.length * 3 > FRAME_BYTES_MAX && new TextEncoder().encode(frame).length > FRAME_BYTES_MAX;
+
+/** One WebSocket with its requests. It ends once, whatever the reason, and then rejects every open request with 6000104. */
+class Socket {
+  #webSocket;
+  #requests = new Map();
+  #nextID = 1;
+  #lastFrameAt = performance.now();
+  #pingTimer;
+  #silenceTimer;
+  #ended = false;
+  #handlers;
+
+  /** @param {{onOpen(): void, onEvent(event: string, data: object): void, onEnd(code: number, reason: string): void}} handlers */
+  constructor(WebSocketClass, url, handlers) {
+    this.#handlers = handlers;
+    this.#webSocket = new WebSocketClass(url);
+    const listen = (type, act) => this.#webSocket.addEventListener(type, (event) => this.#ended || act(event));
+    listen('open', () => handlers.onOpen());
+    listen('message', ({ data }) => this.#receive(data));
+    listen('close', ({ code, reason }) => this.end(code, reason || `closed with ${code}`));
+    // Node's WebSocket says no more than this when it cannot connect.
+    listen('error', () => this.end(1006, 'the socket failed'));
+    // A WebSocket class passed in may have given up before anyone could listen.
+    if (this.#webSocket.readyState > 1) queueMicrotask(() => this.end(1006, 'the socket did not open'));
+  }
+
+  /**
+   * Sends a request. `resolve` is called while the reply's frame is being read, so before any later frame is.
+   * @param {{op: string, args?: object, resolve: (result: any) => void, reject: (error: ZIMError) => void,
+   *          timeoutMs?: number, endsSocket?: boolean}} request `endsSocket`: no reply in time means a dead connection
+   */
+  call({ op, args = {}, resolve, reject, timeoutMs = REQUEST_TIMEOUT_MS, endsSocket = false }) {
+    if (this.#ended) {
+      reject(lost('it has ended'));
+      return;
+    }
+    const id = this.#nextID++;
+    const frame = JSON.stringify({ id, op, args });
+    if (isTooLong(frame)) {
+      reject(invalid(`the frame of ${op} is above the limit of ${FRAME_BYTES_MAX} bytes`));
+      return;
+    }
+    const timer = setTimeout(() => this.#expire(id, op, timeoutMs, endsSocket), timeoutMs);
+    this.#requests.set(id, { resolve, reject, timer });
+    this.#webSocket.send(frame);
+  }
+
+  /** Starts to ping, and ends the socket when no frame came for one and a half intervals. */
+  watch(heartbeatSeconds) {
+    const beatMs = heartbeatSeconds * 1000;
+    const ping = { op: 'ping', resolve() {}, reject() {} };
+    this.#pingTimer = setInterval(() => this.call(ping), beatMs);
+    this.#watchSilence(beatMs * SILENCE_HEARTBEATS);
+  }
+
+  /** Ends the socket unless the broker answers soon. */
+  probe() {
+    this.call({ op: 'ping', resolve() {}, reject() {}, timeoutMs: PROBE_TIMEOUT_MS, endsSocket: true });
+  }
+
+  /** Ends the socket without waiting for the other side, which may be long gone. */
+  end(code, reason) {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearInterval(this.#pingTimer);
+    clearTimeout(this.#silenceTimer);
+    this.#webSocket.close();
+    const requests = [...this.#requests.values()];
+    this.#requests.clear();
+    this.#handlers.onEnd(code, reason);
+    for (const { reject, timer } of requests) {
+      clearTimeout(timer);
+      reject(lost(reason));
+    }
+  }
+
+  #watchSilence(limitMs) {
+    const leftMs = this.#lastFrameAt + limitMs - performance.now();
+    if (leftMs <= 0) this.end(1006, `nothing was heard for ${limitMs} ms`);
+    else this.#silenceTimer = setTimeout(() => this.#watchSilence(limitMs), leftMs);
+  }
+
+  #expire(id, op, timeoutMs, endsSocket) {
+    const reason = `${op} was not answered within ${timeoutMs} ms`;
+    if (endsSocket) {
+      this.end(1006, reason);
+      return;
+    }
+    const { reject } = this.#requests.get(id);
+    this.#requests.delete(id);
+    reject(new ZIMError(Code.NetworkError, reason));
+  }
+
+  #receive(text) {
+    this.#lastFrameAt = performance.now();
+    let frame;
+    try {
+      frame = JSON.parse(text);
+    } catch (error) {
+      console.error('tidings: a frame is not JSON', error);
+      return;
+    }
+    if (frame.event !== undefined) this.#handlers.onEvent(frame.event, frame.data ?? {});
+    else this.#settle(frame);
+  }
+
+  #settle({ id, result, error }) {
+    const request = this.#requests.get(id);
+    if (!request) {
+      // Either the reply came after the timeout, or the broker could not read a frame of this client.
+      if (id === null && error) this.#handlers.onEvent('error', { code: error.code, message: error.message });
+      return;
+    }
+    this.#requests.delete(id);
+    clearTimeout(request.timer);
+    if (error) request.reject(new ZIMError(error.code, error.message, error));
+    else request.resolve(result ?? {});
+  }
+}
+
+const FIRST_CODE_WITHOUT_RETURN = 4500;
+
+/** Returns what a final close code means: the event for the program, and the error for what was pending. */
+function finalEnd(code, reason) {
+  const { KickedOut, TokenExpired, LoginTimeout } = ZIMConnectionEvent;
+  if (code === 4500) return [KickedOut, new ZIMError(Code.UserIsNotLogged, 'kicked out: another session took the place')];
+  if (code === 4501) return [TokenExpired, new ZIMError(Code.TokenExpired, 'the token ran out')];
+  return [LoginTimeout, lost(reason)];
+}
+
+/**
+ * Returns how long to wait after `failures` in a row, in milliseconds. Full jitter: a broker that went down must not be met by all
+ * its clients at once when it is back.
+ */
+function jitteredBackoffMs(failures, capMs = BACKOFF_CAP_MS) {
+  return Math.random() * Math.min(capMs, (BACKOFF_BASE_MS / 2) * 2 ** failures);
+}
+
+/** Keeps one session alive, over one socket after the other. */
+class Connection {
+  /** idle: nobody is logged in; login: the first login runs; up: connected; away: the connection is lost and being restored. */
+  #phase = 'idle';
+  #socket = null;
+  #firstLogin = null;
+  #attempts = 0;
+  #upSince = 0;
+  #timer;
+  #settings;
+  #handlers;
+
+  /**
+   * @param {{WebSocket: typeof WebSocket, url: string, reconnectMaxMs?: number}} settings
+   * @param {{loginArgs(): object, onUp(result: object): void, onLost(): void, onFinal(event: number, error: ZIMError): void,
+   *          onEvent(event: string, data: object): void}} handlers
+   */
+  constructor(settings, handlers) {
+    this.#settings = settings;
+    this.#handlers = handlers;
+  }
+
+  get isIdle() {
+    return this.#phase === 'idle';
+  }
+
+  get isLoggedIn() {
+    return this.#phase === 'up' || this.#phase === 'away';
+  }
+
+  get isUp() {
+    return this.#phase === 'up';
+  }
+
+  /** Logs in, with one attempt: the program decides whether to try again. */
+  login() {
+    this.#phase = 'login';
+    this.#attempts = 0;
+    return new Promise((resolve, reject) => {
+      this.#firstLogin = { resolve, reject };
+      this.#connect();
+    });
+  }
+
+  /** @returns {Promise<any>} the result; rejects with 6000104 when the connection is lost first */
+  request(op, args, { endsSocket = false } = {}) {
+    return new Promise((resolve, reject) => {
+      if (this.isUp) this.#socket.call({ op, args, resolve, reject, endsSocket });
+      else reject(lost('trying to come back'));
+    });
+  }
+
+  /** Checks the connection, or reconnects, at once: the network changed, or the page was asleep. */
+  wake() {
+    if (this.#phase === 'up') this.#socket.probe();
+    if (this.#phase === 'away' && this.#socket === null) {
+      clearTimeout(this.#timer);
+      this.#connect();
+    }
+  }
+
+  /** Logs out at the broker, if it can be reached, and stops. */
+  async logout() {
+    const wasUp = this.isUp;
+    const socket = this.#stop(new ZIMError(Code.UserIsNotLogged, 'logged out'));
+    const goodbye = (done) => ({ op: 'logout', resolve: done, reject: done, timeoutMs: LOGOUT_TIMEOUT_MS });
+    if (wasUp) await new Promise((done) => socket.call(goodbye(done)));
+    socket?.end(1000, 'logged out');
+  }
+
+  #connect() {
+    const isOurs = () => socket === this.#socket;
+    const deadline = setTimeout(() => socket.end(1006, `no login within ${LOGIN_TIMEOUT_MS} ms`), LOGIN_TIMEOUT_MS);
+    let socket;
+    try {
+      socket = new Socket(this.#settings.WebSocket, this.#settings.url, {
+        onOpen: () => this.#sendLogin(socket, deadline),
+        onEvent: (event, data) => this.isUp && isOurs() && this.#handlers.onEvent(event, data),
+        onEnd: (code, reason) => {
+          clearTimeout(deadline);
+          if (isOurs()) this.#socketEnded(code, reason);
+        },
+      });
+      this.#socket = socket;
+    } catch (error) {
+      // A browser may refuse at once, such as ws: from a page that came by https:.
+      clearTimeout(deadline);
+      this.#socketEnded(1006, error.message);
+    }
+  }
+
+  #sendLogin(socket, deadline) {
+    socket.call({
+      op: 'login',
+      args: this.#handlers.loginArgs(),
+      resolve: (result) => {
+        clearTimeout(deadline);
+        if (socket === this.#socket) this.#loggedIn(result);
+      },
+      reject: (error) => {
+        // A lost socket has already been dealt with.
+        if (socket === this.#socket && error.code !== Code.NetworkError) this.#loginRefused(error);
+      },
+    });
+  }
+
+  #loggedIn(result) {
+    this.#phase = 'up';
+    this.#upSince = performance.now();
+    this.#socket.watch(result.heartbeatSeconds);
+    this.#handlers.onUp(result);
+    this.#firstLogin?.resolve(result);
+    this.#firstLogin = null;
+  }
+
+  #loginRefused(error) {
+    if (this.#phase === 'away' && error.temporary) {
+      const socket = this.#socket;
+      this.#socket = null;
+      socket.end(1000, 'refused for now');
+      this.#retry(error.retryAfterMs);
+      return;
+    }
+    const isTokenError = TOKEN_CODES.includes(error.code);
+    this.#finish(isTokenError ? ZIMConnectionEvent.TokenExpired : ZIMConnectionEvent.LoginTimeout, error);
+  }
+
+  #socketEnded(code, reason) {
+    this.#socket = null;
+    if (this.#phase === 'login' || code >= FIRST_CODE_WITHOUT_RETURN) {
+      this.#finish(...finalEnd(code, reason));
+      return;
+    }
+    if (this.#phase === 'up') {
+      this.#phase = 'away';
+      if (performance.now() - this.#upSince > STEADY_AFTER_MS) this.#attempts = 0;
+      this.#handlers.onLost();
+    }
+    // A listener may have logged out.
+    if (this.#phase === 'away') this.#retry();
+  }
+
+  #retry(atLeastMs = 0) {
+    const waitMs = jitteredBackoffMs(this.#attempts, this.#settings.reconnectMaxMs);
+    this.#attempts += 1;
+    this.#timer = setTimeout(() => this.#connect(), Math.max(atLeastMs, waitMs));
+  }
+
+  #finish(event, error) {
+    this.#stop(error)?.end(1000, 'over');
+    this.#handlers.onFinal(event, error);
+  }
+
+  /** Stops, and returns the socket that was in use; its end is not reported any more. */
+  #stop(error) {
+    const socket = this.#socket;
+    this.#phase = 'idle';
+    this.#socket = null;
+    clearTimeout(this.#timer);
+    this.#firstLogin?.reject(error);
+    this.#firstLogin = null;
+    return socket;
+  }
+}
+
+/**
+ * What was sent and is not answered yet. Storable messages stay here across lost connections and go out again in
+ * their order, under the same localMessageID, by which the broker knows them. Commands and barrages go at most once.
+ */
+class SendQueue {
+  /**
+   * A queue of storable messages per conversation, oldest first. It is serial once a message in it had to wait, and then
+   * lets one go at a time: were it refused for now, those behind it would overtake it.
+   */
+  #queues = new Map();
+  #connection;
+
+  constructor(connection) {
+    this.#connection = connection;
+  }
+
+  /** @returns {Promise<any>} the broker's result */
+  submit(message, op, args) {
+    if (this.#connection.isIdle) return Promise.reject(new ZIMError(Code.UserIsNotLogged, 'logged out'));
+    if (!isStorable(message)) return this.#request(op, args);
+    const key = conversationKey(message.conversationID, message.conversationType);
+    const queue = this.#queues.get(key) ?? { key, entries: [], isSerial: !this.#connection.isUp };
+    this.#queues.set(key, queue);
+    return new Promise((resolve, reject) => {
+      const entry = { op, args, resolve, reject, isOpen: false, refusals: 0, timer: undefined };
+      queue.entries.push(entry);
+      if (queue.isSerial) this.#next(queue);
+      else this.#transmit(queue, entry);
+    });
+  }
+
+  /** Sends what waited, because the session is up again. */
+  resume() {
+    for (const queue of [...this.#queues.values()]) this.#next(queue);
+  }
+
+  /** Rejects what is pending, because the session is over. */
+  abandon(error) {
+    for (const entry of [...this.#queues.values()].flatMap((queue) => queue.entries)) {
+      clearTimeout(entry.timer);
+      entry.reject(error);
+    }
+    this.#queues.clear();
+  }
+
+  #request(op, args) {
+    return this.#connection.request(op, args, { endsSocket: true });
+  }
+
+  /** Sends the first entry of a serial queue, unless it was sent already or waits for its time. */
+  #next(queue) {
+    const [first] = queue.entries;
+    if (first && !first.isOpen && first.timer === undefined && this.#connection.isUp) this.#transmit(queue, first);
+  }
+
+  #transmit(queue, entry) {
+    entry.isOpen = true;
+    this.#request(entry.op, entry.args).then(
+      (result) => this.#settle(queue, entry, () => entry.resolve(result)),
+      (error) => this.#refused(queue, entry, error),
+    );
+  }
+
+  #refused(queue, entry, error) {
+    entry.isOpen = false;
+    const isForNow = error.code === Code.ServerFrequencyLimit || error.temporary;
+    if (error.code === Code.NetworkError) queue.isSerial = true;
+    // A message that had to wait is not refused for the rate: the program did not choose the moment.
+    else if (queue.isSerial && isForNow) this.#pause(queue, entry, error.retryAfterMs);
+    else this.#settle(queue, entry, () => entry.reject(error));
+  }
+
+  #pause(queue, entry, retryAfterMs) {
+    const backoffMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** entry.refusals);
+    entry.refusals += 1;
+    entry.timer = setTimeout(() => {
+      entry.timer = undefined;
+      this.#next(queue);
+    }, retryAfterMs ?? backoffMs);
+  }
+
+  #settle(queue, entry, answer) {
+    queue.entries.splice(queue.entries.indexOf(entry), 1);
+    answer();
+    if (queue.entries.length > 0) {
+      if (queue.isSerial) this.#next(queue);
+    } else if (this.#queues.get(queue.key) === queue) {
+      this.#queues.delete(queue.key);
+    }
+  }
+}
+
+/** Returns the changes that lead from the known attributes to these. */
+function differences(known, attributes) {
+  const { Set: SetAction, Delete } = ZIMRoomAttributesUpdateAction;
+  const set = Object.entries(attributes).filter(([key, value]) => known.get(key) !== value);
+  const gone = [...known].filter(([key]) => !(key in attributes));
+  return [[Delete, gone], [SetAction, set]]
+    .filter(([, pairs]) => pairs.length > 0)
+    .map(([action, pairs]) => ({ action, roomAttributes: Object.fromEntries(pairs) }));
+}
+
+/** The rooms this client is in, and the states of the vendor's table that the broker leaves to the client. */
+class Rooms {
+  #inside = new Set();
+  /** Room → its attributes as the program knows them. */
+  #attributes = new Map();
+  /** Room → events that came before the reply by which this client enters. */
+  #pendingEvents = new Map();
+  #emit;
+
+  constructor(emit) {
+    this.#emit = emit;
+  }
+
+  /** Runs a request that enters a room, and emits the states before and after it. */
+  async enter(roomID, [started, failed], request) {
+    if (typeof roomID !== 'string' || roomID === '') throw invalid('roomID is empty');
+    this.#emitState(roomID, ZIMRoomState.Connecting, started);
+    try {
+      const result = await request();
+      this.#enter(roomID);
+      return result;
+    } catch (error) {
+      if (!this.#inside.has(roomID)) this.#emitState(roomID, ZIMRoomState.Disconnected, failed);
+      // Refused while inside, such as creating it again: this client still is a member.
+      else if (error.code !== Code.NetworkError) this.#enter(roomID);
+      throw error;
+    }
+  }
+
+  /** Runs the request that leaves a room. */
+  async leave(roomID, request) {
+    try {
+      const result = await request();
+      this.#exit(roomID, ZIMRoomEvent.Success);
+      return result;
+    } catch (error) {
+      if (error.code === Code.UserIsNotInTheRoom || error.code === Code.RoomDoesNotExist) this.#forget(roomID);
+      throw error;
+    }
+  }
+
+  /** Leaves a room by another request than that of `leave`. */
+  left(roomID) {
+    if (this.#inside.has(roomID)) this.#exit(roomID, ZIMRoomEvent.Success);
+  }
+
+  /**
+   * Takes a change of attributes of a room or of its members; or a snapshot of them, for a member that entered or came back.
+   * Of a snapshot only what changed is emitted, and not before the program knows that it is inside.
+   */
+  attributesChanged(event, { isSnapshot, ...data }) {
+    const { roomID, infos } = data;
+    if (isSnapshot && !this.#inside.has(roomID)) {
+      this.#pendingEvents.set(roomID, [...(this.#pendingEvents.get(roomID) ?? []), { event, isSnapshot, data }]);
+      return;
+    }
+    if (event === 'roomMemberAttributesUpdated') {
+      this.#emit(event, data);
+      return;
+    }
+    const known = this.#attributes.get(roomID) ?? new Map();
+    const news = isSnapshot ? differences(known, infos[0].roomAttributes) : infos;
+    this.#attributes.set(roomID, known);
+    for (const { action, roomAttributes } of news) {
+      for (const [key, value] of Object.entries(roomAttributes)) {
+        if (action === ZIMRoomAttributesUpdateAction.Set) known.set(key, value);
+        else known.delete(key);
+      }
+    }
+    if (news.length > 0) this.#emit(event, { roomID, infos: news });
+  }
+
+  /** Takes a change of this member's state that the broker made. */
+  changed({ roomID, state, event, extendedData }) {
+    if (state === ZIMRoomState.Disconnected) this.#forget(roomID);
+    if (state === ZIMRoomState.Connected) this.#inside.add(roomID);
+    this.#emitState(roomID, state, event, extendedData);
+  }
+
+  interrupted() {
+    for (const roomID of this.#inside) this.#emitState(roomID, ZIMRoomState.Connecting, ZIMRoomEvent.NetworkInterrupted);
+  }
+
+  /** Takes the rooms that this client is still in after a reconnect, and leaves all others. */
+  resumed(held) {
+    for (const roomID of [...this.#inside]) {
+      if (!held.includes(roomID)) this.#exit(roomID, ZIMRoomEvent.ConnectTimeout);
+    }
+    for (const roomID of held) this.#enter(roomID);
+  }
+
+  /** Leaves every room, because the session is over. */
+  ended(event) {
+    for (const roomID of [...this.#inside]) this.#exit(roomID, event);
+  }
+
+  #enter(roomID) {
+    this.#inside.add(roomID);
+    this.#emitState(roomID, ZIMRoomState.Connected, ZIMRoomEvent.Success);
+    const pending = this.#pendingEvents.get(roomID) ?? [];
+    this.#pendingEvents.delete(roomID);
+    for (const { event, isSnapshot, data } of pending) this.attributesChanged(event, { isSnapshot, ...data });
+  }
+
+  #forget(roomID) {
+    this.#inside.delete(roomID);
+    this.#attributes.delete(roomID);
+  }
+
+  #exit(roomID, event) {
+    this.#forget(roomID);
+    this.#emitState(roomID, ZIMRoomState.Disconnected, event);
+  }
+
+  #emitState(roomID, state, event, extendedData) {
+    // Programs written for the vendor's SDK parse `extendedData`.
+    this.#emit('roomStateChanged', { roomID, state, event, extendedData: extendedData || '{}' });
+  }
+}
+
+const randomID = () => bytesToBase64(crypto.getRandomValues(new Uint8Array(12))).replaceAll('+', '-').replaceAll('/', '_');
+
+/** Returns an ID of its own for each browser tab, also across reloads; elsewhere for each client. */
+function ownDeviceID() {
+  const id = `d-${randomID()}`;
+  if (typeof document === 'undefined') return id;
+  try {
+    const kept = sessionStorage.getItem('tidings.deviceID') ?? id;
+    sessionStorage.setItem('tidings.deviceID', kept);
+    return kept;
+  } catch {
+    // Storage is switched off here: the device lives as long as the page.
+    return id;
+  }
+}
+
+/** Returns the WebSocket address below a base such as https://example.com/im. */
+function socketUrl(server) {
+  const [, scheme, rest] = /^(https?|wss?)(:\/\/[^/?#]+[^?#]*)/i.exec(server) ?? [];
+  if (!scheme) throw invalid(`server is ${server}, it must be an http, https, ws or wss address`);
+  return `${scheme.toLowerCase().replace('http', 'ws')}${rest.replace(/\/+$/, '')}/ws`;
+}
+
+const pageOrigin = () => (globalThis.location?.origin?.startsWith('http') ? globalThis.location.origin : undefined);
+
+/**
+ * Calls `wake` when a page gets or loses its network, or comes back from the background or from sleep, where timers stood
+ * still. @returns {() => void} stops it
+ */
+function onWaking(wake) {
+  const page = globalThis.document;
+  if (!page || typeof globalThis.addEventListener !== 'function') return () => {};
+  const shown = () => page.visibilityState === 'visible' && wake();
+  const places = [[globalThis, 'online', wake], [globalThis, 'offline', wake], [globalThis, 'pageshow', wake], [page, 'resume', wake], [page, 'visibilitychange', shown]];
+  for (const [place, type, listener] of places) place.addEventListener(type, listener);
+  return () => {
+    for (const [place, type, listener] of places) place.removeEventListener(type, listener);
+  };
+}
+
+/** The stored messages that came already: a replay begins a little before the connection was lost. */
+class SeenMessages {
+  static #MAX = 4096;
+  #ids = new Set();
+
+  /** Returns whether a message came before, and remembers it. */
+  has({ messageID, messageSeq }) {
+    if (!messageSeq) return false;
+    if (this.#ids.has(messageID)) return true;
+    this.#ids.add(messageID);
+    if (this.#ids.size > SeenMessages.#MAX) this.#ids.delete(this.#ids.values().next().value);
+    return false;
+  }
+}
+
+const pause = (ms, signal) => new Promise((resolve) => {
+  const timer = setTimeout(resolve, ms);
+  signal?.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
+});
+
+/** Not written in the import itself, where bundlers for browsers would resolve it. */
+const NODE_FILES = 'node:fs';
+
+/** Returns the content of `fileLocalPath`: a File or Blob, bytes, or in Node a path. @returns {Promise<Blob>} */
+async function blobOf(source) {
+  if (source instanceof Blob) return source;
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return new Blob([source]);
+  if (typeof source === 'string' && globalThis.process?.versions?.node) {
+    try {
+      const { openAsBlob } = await import(/* webpackIgnore: true */ /* @vite-ignore */ NODE_FILES);
+      return await openAsBlob(source);
+    } catch (error) {
+      throw new ZIMError(Code.FileNotExist, `fileLocalPath ${source} cannot be read: ${error.message}`);
+    }
+  }
+  throw new ZIMError(Code.FileNotExist, 'fileLocalPath is no File, Blob, bytes or path');
+}
+
+function nameOf(source, message) {
+  if (message.fileName) return message.fileName;
+  if (typeof source === 'string') return source.split(/[/\\]/).pop();
+  return source.name ?? '';
+}
+
+/** Returns the first frame of a video as a JPEG; null outside of browsers. @returns {Promise<Blob | null>} */
+async function firstFrameOf(blob) {
+  if (typeof document === 'undefined' || typeof URL.createObjectURL !== 'function') return null;
+  const video = document.createElement('video');
+  const url = URL.createObjectURL(blob);
+  try {
+    const shown = new Promise((resolve, reject) => {
+      video.addEventListener('loadeddata', resolve, { once: true });
+      video.addEventListener('error', () => reject(new Error('the video cannot be shown')), { once: true });
+      setTimeout(() => reject(new Error('the video does not load')), 5000);
+    });
+    Object.assign(video, { muted: true, playsInline: true, preload: 'auto', src: url });
+    await shown;
+    const canvas = document.createElement('canvas');
+    const scale = Math.min(1, 1280 / Math.max(video.videoWidth, video.videoHeight));
+    [canvas.width, canvas.height] = [Math.round(video.videoWidth * scale), Math.round(video.videoHeight * scale)];
+    canvas.getContext('2d').drawImage(video, 0, 0, canvas.width, canvas.height);
+    return await new Promise((resolve) => { canvas.toBlob(resolve, 'image/jpeg', 0.85); });
+  } catch {
+    // This browser does not know the codec: the video is sent without a frame.
+    return null;
+  } finally {
+    video.removeAttribute('src');
+    URL.revokeObjectURL(url);
+  }
+}
+
+/**
+ * The token of one session for its files. It is renewed before it runs out; a renewal that fails is tried again with back-off,
+ * until one succeeds, a login brings a token, or the session ends.
+ */
+class MediaToken {
+  /** The newest token. While its renewal fails it stays in use: it is renewed well before it runs out. */
+  value = '';
+  #renew;
+  #timer;
+  #failures = 0;
+  #isRenewing = false;
+  #isClosed = false;
+  /** Wakes those who wait for the end of the next attempt. */
+  #waiting = [];
+
+  /** @param {() => Promise<{mediaToken?: string, mediaTokenSeconds?: number}>} renew asks the broker for a new token */
+  constructor(renew) {
+    this.#renew = renew;
+  }
+
+  get isClosed() {
+    return this.#isClosed;
+  }
+
+  /** Takes the token of a login or a renewal, and plans the next renewal. A broker without files gives none. */
+  grant({ mediaToken, mediaTokenSeconds }) {
+    if (!mediaToken || this.#isClosed) return;
+    this.value = mediaToken;
+    this.#failures = 0;
+    this.#plan(Math.max(1, mediaTokenSeconds * TOKEN_RENEWED_AFTER) * 1000);
+    this.#wakeWaiting();
+  }
+
+  /** Ends the renewals; nobody waits for one any more. */
+  close() {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#wakeWaiting();
+  }
+
+  /**
+   * Resolves at the end of the next attempt to renew the token, whatever its result, or after `limitMs`. An attempt is begun where
+   * none runs; but while the broker refuses, all wait for the one that is planned.
+   */
+  nextAttempt(limitMs, signal) {
+    if (this.#isClosed || signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(wake, limitMs);
+      this.#waiting.push(wake);
+      signal?.addEventListener('abort', wake, { once: true });
+      if (!this.#isRenewing && this.#failures === 0) this.#attempt();
+    });
+  }
+
+  #plan(waitMs) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#attempt(), waitMs);
+    this.#timer.unref?.();
+  }
+
+  async #attempt() {
+    this.#isRenewing = true;
+    const old = this.value;
+    try {
+      this.grant(await this.#renew());
+    } catch (error) {
+      // Without a connection the next login brings a token, and may have done so already.
+      if (this.value === old && !this.#isClosed) this.#retry(error.retryAfterMs);
+    } finally {
+      this.#isRenewing = false;
+      this.#wakeWaiting();
+    }
+  }
+
+  #retry(atLeastMs = 0) {
+    const waitMs = jitteredBackoffMs(this.#failures);
+    this.#failures += 1;
+    this.#plan(Math.max(atLeastMs, waitMs));
+  }
+
+  #wakeWaiting() {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+}
+
+/** Files of one session, over HTTP beside its socket. */
+class Files {
+  #base;
+  #token;
+  #uploads = new Map();
+
+  /** @param {string} base the broker's address @param {() => Promise<object>} renew asks for a new token */
+  constructor(base, renew) {
+    this.#base = base;
+    this.#token = new MediaToken(renew);
+  }
+
+  /** Takes the token that a login brings. */
+  grant(result) {
+    this.#token.grant(result);
+  }
+
+  /** Ends every upload, and the renewals of the token. */
+  end(error) {
+    this.#token.close();
+    for (const controller of this.#uploads.values()) controller.abort(error);
+    this.#uploads.clear();
+  }
+
+  cancel(message) {
+    const controller = this.#uploads.get(message);
+    controller?.abort(new ZIMError(Code.SendCancelled, 'the upload was cancelled'));
+    return controller !== undefined;
+  }
+
+  /** Completes the URLs of the broker's own files in a message, with the current token. Changes the object. */
+  sign(message) {
+    for (const field of URL_FIELDS) {
+      const path = OWN_URL.test(message[field] ?? '') && this.#pathOf(message[field]);
+      if (path) message[field] = `${this.#base}${path}?token=${this.#token.value}`;
+    }
+    if (message.repliedInfo?.messageInfo) this.sign(message.repliedInfo.messageInfo);
+    return message;
+  }
+
+  /** Returns the path of a file of this broker, null for one elsewhere. */
+  #pathOf(url) {
+    const path = url.startsWith(`${this.#base}/`) ? url.slice(this.#base.length) : url;
+    return path.startsWith('/media/') ? path.split('?')[0] : null;
+  }
+
+  /**
+   * Uploads the file that a message names by `fileLocalPath`, and writes its uid, name and size into the message.
+   * @param {(sent: number, total: number) => void} progress
+   */
+  async upload(message, progress) {
+    const controller = new AbortController();
+    this.#uploads.set(message, controller);
+    try {
+      const source = message.fileLocalPath;
+      const blob = await blobOf(source);
+      const frame = message.type === Video ? await firstFrameOf(blob) : null;
+      const file = await this.#uploadBytes(blob, KIND_NAMES[message.type], nameOf(source, message), progress, controller.signal);
+      if (frame) await this.#uploadFrame(file, frame, controller.signal);
+      const { fileUID, fileName, fileSize } = file;
+      Object.assign(message, { fileUID, fileName, fileSize });
+    } catch (error) {
+      throw controller.signal.aborted ? controller.signal.reason : error;
+    } finally {
+      this.#uploads.delete(message);
+    }
+  }
+
+  /** Uploads content that is no file of a message. */
+  async uploadBlob(blob, name) {
+    return this.#uploadBytes(blob, 'file', name, () => {}, undefined);
+  }
+
+  async #uploadBytes(blob, kind, name, progress, signal) {
+    if (blob.size === 0) throw new ZIMError(Code.FileSizeInvalid, 'the file is 0 bytes, the range is 1 and more');
+    let shown = 0;
+    const tell = (sent) => {
+      if (sent <= shown) return;
+      shown = sent;
+      progress(sent, blob.size);
+    };
+    const file = blob.size <= PART_BYTES ? await this.#uploadWhole(blob, kind, name, signal) : await this.#uploadParts(blob, kind, name, tell, signal);
+    tell(blob.size);
+    return file;
+  }
+
+  async #uploadWhole(blob, kind, name, signal) {
+    const place = `/media/uploads?kind=${kind}&name=${encodeURIComponent(name)}`;
+    const response = await this.#withRetries(() => this.#fetch('POST', place, { body: blob, signal }), signal);
+    return response.json();
+  }
+
+  /** Uploads by tus 1.0, where the parts that arrived outlast a lost connection. */
+  async #uploadParts(blob, kind, name, tell, signal) {
+    const tus = { 'Tus-Resumable': '1.0.0' };
+    const encoded = (text) => bytesToBase64(new TextEncoder().encode(text));
+    const create = async () => {
+      const headers = { ...tus, 'Upload-Length': `${blob.size}`, 'Upload-Metadata': `filename ${encoded(name)},kind ${encoded(kind)}` };
+      const response = await this.#fetch('POST', '/media/tus', { headers, signal });
+      return response.headers.get('Location').split('/').pop();
+    };
+    let uid = await this.#withRetries(create, signal);
+    signal?.addEventListener('abort', () => { this.#fetch('DELETE', `/media/tus/${uid}`, { headers: tus }).catch(() => {}); }, { once: true });
+    const part = Math.min(4 * PART_BYTES, Math.max(PART_BYTES, Math.ceil(blob.size / 64)));
+    let offset = 0;
+    let isSure = true;
+    while (offset < blob.size) {
+      const step = async () => {
+        if (!isSure) {
+          const response = await this.#fetch('HEAD', `/media/tus/${uid}`, { headers: tus, signal });
+          offset = Number(response.headers.get('Upload-Offset'));
+          isSure = true;
+          if (offset === blob.size) return;
+        }
+        isSure = false;
+        const headers = { ...tus, 'Upload-Offset': `${offset}`, 'Content-Type': 'application/offset+octet-stream' };
+        // The part is read first: a file that vanished fails here, and not as a lost connection.
+        const body = await blob.slice(offset, offset + part).arrayBuffer();
+        const response = await this.#fetch('PATCH', `/media/tus/${uid}`, { headers, body, signal });
+        offset = Number(response.headers.get('Upload-Offset'));
+        isSure = true;
+      };
+      try {
+        await this.#withRetries(step, signal);
+      } catch (error) {
+        // The broker does not know the upload any more: it starts over.
+        if (error.status !== 404 || signal?.aborted) throw error;
+        uid = await this.#withRetries(create, signal);
+        [offset, isSure] = [0, true];
+      }
+      tell(Math.min(offset, blob.size - 1));
+    }
+    const response = await this.#withRetries(() => this.#fetch('GET', `/media/uploads/${uid}`, { signal }), signal);
+    return response.json();
+  }
+
+  /** Uploads the first frame of a video. When that fails the video is sent all the same. */
+  async #uploadFrame({ fileUID }, frame, signal) {
+    try {
+      await this.#fetch('PUT', `/media/${fileUID}/frame`, { body: frame, signal });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+    }
+  }
+
+  /**
+   * Runs `work` until it succeeds or fails for good. A lost connection or a busy broker is tried again; where the token ran out, the
+   * next try comes when a new one may be there. A request that is refused with several tokens would be with any other.
+   */
+  async #withRetries(work, signal) {
+    const until = Date.now() + UPLOAD_PATIENCE_MS;
+    const refusedTokens = new Set();
+    for (let tries = 0; ; tries += 1) {
+      const token = this.#token.value;
+      try {
+        return await work();
+      } catch (error) {
+        if (signal?.aborted) throw signal.reason;
+        const isForNow = error.code === Code.NetworkError || [408, 409, 423, 429, 503].includes(error.status);
+        if (error.status === 401) refusedTokens.add(token);
+        const isStale = error.status === 401 && refusedTokens.size <= TOKENS_TRIED_MAX && !this.#token.isClosed;
+        if ((!isForNow && !isStale) || Date.now() > until) throw error;
+        if (isStale && token === this.#token.value) await this.#token.nextAttempt(until - Date.now(), signal);
+        await pause(Math.min(5000, 200 * 2 ** tries) * (0.5 + Math.random() / 2), signal);
+      }
+    }
+  }
+
+  /** Sends one request. Rejects with the broker's own code and text. @returns {Promise<Response>} */
+  async #fetch(method, place, { headers = {}, body, signal } = {}) {
+    let response;
+    try {
+      response = await fetch(`${this.#base}${place}`, { method, body, signal, headers: { ...headers, Authorization: `Bearer ${this.#token.value}` } });
+    } catch (error) {
+      throw lost(error.cause?.message ?? error.message);
+    }
+    if (response.ok) return response;
+    const problem = await response.json().catch(() => ({}));
+    const refused = new ZIMError(problem.code ?? Code.FileServerError, problem.detail ?? `the broker answered ${response.status}`);
+    throw Object.defineProperty(refused, 'status', { value: response.status });
+  }
+
+  /** Downloads a file of this broker or one elsewhere. @returns {Promise<Blob>} */
+  async download(url, progress) {
+    const path = this.#pathOf(url);
+    let response;
+    try {
+      response = path ? await this.#withRetries(() => this.#fetch('GET', path)) : await fetch(url);
+    } catch (error) {
+      throw error.code && error.code !== Code.NetworkError ? error : new ZIMError(Code.FileDownloadFailed, error.message);
+    }
+    if (!response.ok) throw new ZIMError(Code.FileDownloadFailed, `the answer is ${response.status}`);
+    const total = Number(response.headers.get('Content-Length') ?? 0);
+    if (total > DOWNLOAD_BYTES_MAX) throw new ZIMError(Code.FileDownloadLimit, `the file is ${total} bytes, the limit is ${DOWNLOAD_BYTES_MAX}`);
+    const [parts, reader] = [[], response.body.getReader()];
+    let received = 0;
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+      parts.push(chunk.value);
+      received += chunk.value.length;
+      if (received > DOWNLOAD_BYTES_MAX) {
+        await reader.cancel();
+        throw new ZIMError(Code.FileDownloadLimit, `the file is longer than ${DOWNLOAD_BYTES_MAX} bytes, the limit`);
+      }
+      progress?.(received, total || received);
+    }
+    return new Blob(parts, { type: response.headers.get('Content-Type') ?? '' });
+  }
+}
+
+/** Gives ZIM the methods that are listed at the end of this file. The class sets it, because they use its private members. */
+let defineTableMethods;
+
+/** The vendor's client class. */
+export class ZIM {
+  static #instance = null;
+
+  #config;
+  #listeners = new Map();
+  #connection = null;
+  #sendQueue = null;
+  #rooms = new Rooms((event, data) => this.#emit(event, data));
+  #userID = '';
+  #userName = '';
+  #token = '';
+  #cursor = null;
+  #isResumed = false;
+  #seenMessages = new SeenMessages();
+  #localState = new LocalState('');
+  #files = null;
+  #deviceID;
+  #destroyed = false;
+  // By its prefix this client recognises its own messages; it cannot collide with another client of the same user.
+  #localIDPrefix = `l-${randomID()}-`;
+  #messagesMade = 0;
+  #beingSent = new Set();
+  /** Room → the changes of attributes that are collected until its batch ends. */
+  #batches = new Map();
+  #stopWaking = () => {};
+
+  /**
+   * Makes the program's one client; returns null when there is one already.
+   * @param {number | {appID: number, server?: string, sdkVersion?: string, WebSocket?: typeof WebSocket,
+   *                   deviceID?: string, reconnectMaxMs?: number}} config
+   */
+  static create(config) {
+    if (ZIM.#instance) return null;
+    ZIM.#instance = new ZIM(config);
+    return ZIM.#instance;
+  }
+
+  /** Makes a client beside any others. Takes what `create` takes. */
+  static createInstance(config) {
+    return new ZIM(config);
+  }
+
+  static getInstance() {
+    return ZIM.#instance;
+  }
+
+  static getVersion() {
+    return ZIM.#instance?.#config.sdkVersion ?? SDK_VERSION;
+  }
+
+  /** Returns false: there is one broker, wherever it runs. */
+  static setGeofencingConfig() {
+    return false;
+  }
+
+  static setAdvancedConfig() {}
+
+  /** Use `create` or `createInstance`. */
+  constructor(config) {
+    const given = config !== null && typeof config === 'object' ? config : { appID: config };
+    this.#config = { sdkVersion: SDK_VERSION, ...given };
+    this.#deviceID = given.deviceID || ownDeviceID();
+  }
+
+  /** Does nothing: this client logs only errors of the program's own listeners, to the console. */
+  setLogConfig() {}
+
+  /** Sets the listener of an event; a second one replaces the first. */
+  on(type, listener) {
+    if (typeof listener === 'function') this.#listeners.set(type, listener);
+  }
+
+  off(type) {
+    this.#listeners.delete(type);
+  }
+
+  /**
+   * Logs in: `login(userID, {userName, token})`, or `login({userID, userName}, token)` as before 2.13.
+   * @returns {Promise<void>}
+   */
+  async login(user, config) {
+    if (this.#destroyed) throw new ZIMError(Code.NotInit, 'this client is destroyed');
+    const isOlderForm = typeof user === 'object';
+    const { userID, userName, token } = isOlderForm ? { ...user, token: config } : { ...config, userID: user };
+    if (typeof userID !== 'string' || userID === '') throw invalid('userID is empty');
+    if (this.#connection && !this.#connection.isIdle) {
+      throw new ZIMError(Code.UserHasAlreadyLogged, `${this.#userID} is logged in already`);
+    }
+    this.#connection = this.#newConnection();
+    this.#sendQueue = new SendQueue(this.#connection);
+    [this.#userID, this.#userName, this.#token, this.#cursor] = [userID, userName ?? '', token ?? '', null];
+    this.#seenMessages = new SeenMessages();
+    this.#localState = new LocalState(userID);
+    this.#files?.end(this.#notLoggedIn());
+    this.#files = new Files(this.#baseUrl(), () => this.#request('renewMediaToken', {}));
+    this.#stopWaking();
+    this.#stopWaking = onWaking(() => this.#connection.wake());
+    this.#emitConnectionState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
+    await this.#connection.login();
+  }
+
+  /** @returns {Promise<void>} */
+  logout() {
+    const done = this.#logout();
+    // The vendor's method returns nothing: programs do not await it, and none of them catches.
+    done.catch(() => {});
+    return done;
+  }
+
+  async #logout() {
+    if (!this.#connection || this.#connection.isIdle) throw this.#notLoggedIn();
+    const goodbye = this.#connection.logout();
+    this.#endSession(ZIMRoomEvent.Success, new ZIMError(Code.UserIsNotLogged, 'logged out'));
+    await goodbye;
+    this.#emitConnectionState(ZIMConnectionState.Disconnected, ZIMConnectionEvent.Success);
+  }
+
+  /** Sets a new token, for this session and its reconnects. */
+  async renewToken(token) {
+    this.#requireLogin();
+    if (typeof token !== 'string' || token === '') throw invalid('token is empty');
+    // Without a connection the next login brings it.
+    if (this.#connection.isUp) await this.#request('renewToken', { token });
+    this.#token = token;
+    return { token };
+  }
+
+  /** Logs out and removes every listener. */
+  destroy() {
+    this.#listeners.clear();
+    this.#destroyed = true;
+    if (ZIM.#instance === this) ZIM.#instance = null;
+    if (this.#connection && !this.#connection.isIdle) this.logout();
+  }
+
+  /**
+   * Sends a message. The message object is completed in place, and is what `onMessageAttached`, the events and
+   * the promise hold; only one that was sent before (forwarding) is copied first.
+   * @returns {Promise<{message: object}>}
+   */
+  async sendMessage(draft, toConversationID, conversationType, config, notification) {
+    this.#requireLogin();
+    checkDraft(draft, toConversationID, conversationType, this.#userID);
+    const message = this.#attach(draft, toConversationID, conversationType, config);
+    return this.#submit(message, 'sendMessage', { toConversationID, conversationType }, config, notification);
+  }
+
+  /** Cancels a message whose file is being uploaded; its send rejects with 6000206. */
+  async cancelSendingMessage(message) {
+    if (!this.#files?.cancel(message)) throw invalid('message is not being uploaded');
+  }
+
+  /**
+   * Downloads a message's file: 1 the original, 2 the large image, 3 the thumbnail, 4 a video's first frame.
+   * @returns {Promise<{message: object, fileType: number, file: Blob}>}
+   */
+  async downloadMediaFile(message, fileType = 1, config = undefined, onProgress = undefined) {
+    this.#requireLogin();
+    const url = message?.[MEDIA_FILE_URLS[fileType]];
+    if (!url) throw new ZIMError(Code.FileDownloadUrlNotFound, `message has no file of type ${fileType}`);
+    const progress = typeof onProgress === 'function' ? (received, total) => runGuarded('onProgress', () => onProgress(message, received, total)) : undefined;
+    return { message, fileType, file: await this.#files.download(url, progress) };
+  }
+
+  /** Our choice: writes the current token into the URLs of a message that the program kept for long. */
+  refreshMediaUrls(message) {
+    this.#requireLogin();
+    return this.#files.sign(message);
+  }
+
+  /** Sends a file, as `sendMessage` does: the vendor's older name. */
+  async sendMediaMessage(message, toConversationID, conversationType, config, notification) {
+    return this.sendMessage(message, toConversationID, conversationType, config, notification);
+  }
+
+  /** As before 2.4. */
+  async sendPeerMessage(message, toUserID, config, notification) {
+    return this.sendMessage(message, toUserID, Peer, config, notification);
+  }
+
+  /** As before 2.4. */
+  async sendRoomMessage(message, toRoomID, config, notification) {
+    return this.sendMessage(message, toRoomID, Room, config, notification);
+  }
+
+  /** As before 2.4. */
+  async sendGroupMessage(message, toGroupID, config, notification) {
+    return this.sendMessage(message, toGroupID, Group, config, notification);
+  }
+
+  /** Replies to a message, as `sendMessage` sends one, in the conversation of the original. */
+  async replyMessage(draft, toOriginalMessage, config, notification) {
+    this.#requireLogin();
+    const original = handleOf(toOriginalMessage);
+    const { conversationID, conversationType } = original;
+    checkDraft(draft, conversationID, conversationType, this.#userID);
+    const message = this.#attach(draft, conversationID, conversationType, config);
+    return this.#submit(message, 'replyMessage', { toOriginalMessage: original }, config, notification);
+  }
+
+  async #submit(message, op, args, config, notification) {
+    const { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount } = config ?? {};
+    const asked = { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount };
+    if (Object.values(asked).some((value) => value !== undefined)) args.config = asked;
+    this.#beingSent.add(message);
+    this.#notifyAttached(notification, message);
+    this.#emitSentStatus(message, Sending);
+    try {
+      const wire = toWire(message);
+      // No `await` where there is nothing to upload: messages leave in the order of the calls.
+      args.message = this.#needsUpload(message, wire) ? await this.#uploadContent(message, wire, notification) : wire;
+      const result = await this.#sendQueue.submit(message, op, args);
+      const { localExtendedData, conversationID, fileLocalPath } = message;
+      if (localExtendedData) this.#localState.setNote(result.message, localExtendedData);
+      Object.assign(message, this.#fromWire(result.message, conversationID), { localExtendedData });
+      if (fileLocalPath) message.fileLocalPath = fileLocalPath;
+      this.#emitSentStatus(message, Success);
+    } catch (error) {
+      message.sentStatus = Failed;
+      this.#emitSentStatus(message, Failed, error.message);
+      throw error;
+    } finally {
+      this.#beingSent.delete(message);
+    }
+    return { message };
+  }
+
+  /** Returns whether a file, or more children than a frame holds, must be uploaded first. A URL or a uid wins over a path. */
+  #needsUpload(message, wire) {
+    if (isMedia(message)) return Boolean(message.fileLocalPath) && !message.fileDownloadUrl && !message.fileUID;
+    return message.type === Combine && wire.messageList !== undefined && JSON.stringify(wire.messageList).length > COMBINE_BYTES_MAX / 3;
+  }
+
+  /** Uploads a message's file or children; returns the fields to send. */
+  async #uploadContent(message, wire, notification) {
+    if (isMedia(message)) {
+      const told = notification?.onMediaUploadingProgress;
+      await this.#files.upload(message, (sent, total) => {
+        if (typeof told === 'function') runGuarded('onMediaUploadingProgress', () => told.call(notification, message, sent, total));
+      });
+      return toWire(message);
+    }
+    const children = new Blob([JSON.stringify(wire.messageList)]);
+    if (children.size <= COMBINE_BYTES_MAX) return wire;
+    const { fileUID } = await this.#files.uploadBlob(children, 'messages.json');
+    return { ...wire, messageList: undefined, fileUID };
+  }
+
+  /** Revokes a message; the object becomes the revoke message that replaces it. */
+  async revokeMessage(message, config) {
+    const revoked = await this.#request('revokeMessage', { message: handleOf(message), config: config ?? undefined });
+    return { message: this.#update(message, revoked.message) };
+  }
+
+  /** Edits a message; `message` has the new content. */
+  async editMessage(message, config, notification) {
+    this.#requireLogin();
+    this.#notifyAttached(notification, message);
+    const args = { message: { ...toWire({ ...messageDefaults(), ...message }), ...handleOf(message) }, config: config ?? undefined };
+    const edited = await this.#request('editMessage', args);
+    return { message: this.#update(message, edited.message) };
+  }
+
+  #update(message, wire) {
+    const now = this.#localState.annotate(this.#fromWire(wire, message.conversationID));
+    return Object.isFrozen(message) ? now : Object.assign(message, now);
+  }
+
+  /** Loads the children of a combined message into `message.messageList`. */
+  async queryCombineMessageDetail(message) {
+    const messageList = [];
+    let next = 0;
+    let page;
+    do {
+      page = await this.#request('queryCombineMessageDetail', { message: handleOf(message), config: { next } });
+      messageList.push(...page.message.messageList);
+      next = page.next;
+    } while (page.more);
+    const { conversationID, conversationType } = message;
+    const children = messageList.map((wire) => this.#fromWire({ conversationType, ...wire }, conversationID));
+    const whole = Object.isFrozen(message) ? { ...message } : message;
+    return { message: Object.assign(whole, { messageList: children }) };
+  }
+
+  /** Returns a page of the users who added one reaction. */
+  async queryMessageReactionUserList(message, config) {
+    const page = await this.#request('queryMessageReactionUserList', { message: handleOf(message), config: withNumbers(config) });
+    return { ...page, message };
+  }
+
+  /** Inserts a message on this device only. */
+  async insertMessageToLocalDB(draft, conversationID, conversationType, senderUserID) {
+    this.#requireLogin();
+    if (typeof senderUserID !== 'string' || senderUserID === '') throw invalid('senderUserID is empty');
+    checkDraft(draft, conversationID, conversationType, senderUserID === conversationID ? '' : this.#userID);
+    if (draft.type === Command) throw invalid('message.type is 2, which is not inserted');
+    const message = this.#attach(draft, conversationID, conversationType);
+    const { messageList } = await this.queryHistoryMessage(conversationID, conversationType, { count: 1, reverse: true });
+    const isOwn = senderUserID === this.#userID;
+    Object.assign(message, {
+      senderUserID, messageID: message.localMessageID, isUserInserted: true, sentStatus: Success,
+      direction: isOwn ? ZIMMessageDirection.Send : ZIMMessageDirection.Receive,
+      // After the newest message, and before the next one.
+      orderKey: (messageList.at(-1)?.orderKey ?? 0) + 1,
+    });
+    this.#localState.insert(conversationKey(conversationID, conversationType), message);
+    return { message };
+  }
+
+  /** Sets the note on a message, on this device only. */
+  async updateMessageLocalExtendedData(localExtendedData, message) {
+    this.#requireLogin();
+    if (new TextEncoder().encode(localExtendedData).length > LOCAL_DATA_BYTES_MAX) {
+      throw invalid(`localExtendedData is longer than ${LOCAL_DATA_BYTES_MAX} bytes, the limit`);
+    }
+    this.#localState.setNote(message, localExtendedData);
+    if (!Object.isFrozen(message)) message.localExtendedData = localExtendedData;
+    return { message };
+  }
+
+  /** Deletes messages for this user: here only, or (`isAlsoDeleteServerMessage`) on all its devices. */
+  async deleteMessages(messageList, conversationID, conversationType, config) {
+    this.#requireLogin();
+    const inserted = messageList.filter((message) => message.isUserInserted);
+    this.#localState.hideMessages(config?.isAlsoDeleteServerMessage ? inserted : messageList);
+    const kept = messageList.filter((message) => !message.isUserInserted);
+    if (config?.isAlsoDeleteServerMessage && kept.length > 0) {
+      await this.#request('deleteMessages', { messageList: handlesOf(kept), conversationID, conversationType, config });
+    }
+    return { conversationID, conversationType };
+  }
+
+  async deleteAllMessage(conversationID, conversationType, config) {
+    const newest = await this.queryHistoryMessage(conversationID, conversationType, { count: 1, reverse: true });
+    this.#localState.hideUpTo(conversationKey(conversationID, conversationType), newest.messageList[0]?.orderKey ?? 0);
+    if (config?.isAlsoDeleteServerMessage) await this.#request('deleteAllMessage', { conversationID, conversationType, config });
+    return { conversationID, conversationType };
+  }
+
+  async deleteAllConversationMessages(config) {
+    if (config?.isAlsoDeleteServerMessage) return void (await this.#request('deleteAllConversationMessages', { config }));
+    for (const { conversationID, type, lastMessage } of await this.#allConversations()) {
+      if (lastMessage) this.#localState.hideUpTo(conversationKey(conversationID, type), lastMessage.orderKey);
+    }
+  }
+
+  /** Removes a conversation from the list; its messages stay, and the next one brings it back. */
+  async deleteConversation(conversationID, conversationType, config) {
+    this.#requireLogin();
+    if (config?.isAlsoDeleteServerConversation === false) {
+      const { conversation } = await this.queryConversation(conversationID, conversationType);
+      this.#localState.hideConversation(conversationKey(conversationID, conversationType), conversation.orderKey);
+    } else {
+      await this.#request('deleteConversation', { conversationID, conversationType });
+    }
+    return { conversationID, conversationType };
+  }
+
+  async deleteAllConversations(config) {
+    if (config?.isAlsoDeleteServerConversation !== false) return void (await this.#request('deleteAllConversations', {}));
+    for (const { conversationID, type, orderKey } of await this.#allConversations()) {
+      this.#localState.hideConversation(conversationKey(conversationID, type), orderKey);
+    }
+  }
+
+  /** @param {object} [option] which ones: kinds, marks, only unread ones, only pinned ones */
+  async queryConversationList(config, option) {
+    return { conversationList: await this.#conversations('queryConversationList', config, option) };
+  }
+
+  async queryConversationPinnedList(config) {
+    return { conversationList: await this.#conversations('queryConversationPinnedList', config) };
+  }
+
+  /** Returns `count` conversations, or all there are. The broker may cut a page by size, and this device may hide some of it. */
+  async #conversations(op, config, option = undefined) {
+    const { count, nextConversation } = withNumbers(config) ?? {};
+    const list = [];
+    let last = nextConversation;
+    let page;
+    do {
+      const anchor = last && { conversationID: last.conversationID, type: last.type, orderKey: last.orderKey, isPinned: last.isPinned };
+      page = (await this.#request(op, { config: { count: count - list.length, nextConversation: anchor }, option: option ?? undefined })).conversationList;
+      last = page.at(-1);
+      list.push(...page.map((wire) => this.#conversation(wire)).filter((one) => !this.#localState.hidesConversation(one)));
+    } while (page.length > 0 && list.length < count);
+    return list;
+  }
+
+  async #allConversations() {
+    const all = [];
+    let page;
+    do {
+      page = await this.#conversations('queryConversationList', { count: 100, nextConversation: all.at(-1) });
+      all.push(...page);
+    } while (page.length > 0);
+    return all;
+  }
+
+  /** Sets the draft of a conversation, on this device only. */
+  async setConversationDraft(draft, conversationID, conversationType) {
+    const { conversation } = await this.queryConversation(conversationID, conversationType);
+    this.#localState.setDraft(conversationKey(conversationID, conversationType), draft);
+    this.#emit('conversationChanged', conversationChanges([{ event: ZIMConversationEvent.Updated, conversation: { ...conversation, draft } }]));
+    return { conversationID, conversationType };
+  }
+
+  /** Returns `count` messages of history, or all there are, oldest first. The broker may cut pages by size. */
+  async queryHistoryMessage(conversationID, conversationType, config) {
+    const { count, reverse = false, nextMessage } = withNumbers(config) ?? {};
+    const messageList = [];
+    let anchor = anchorOf(nextMessage);
+    let hasHidden = false;
+    let page;
+    do {
+      const pageConfig = { count: count - messageList.length, reverse, nextMessage: anchor };
+      page = await this.#request('queryHistoryMessage', { conversationID, conversationType, config: pageConfig });
+      const messages = page.messageList.map((wire) => this.#localState.annotate(this.#fromWire(wire, conversationID)));
+      const seen = messages.filter((message) => !this.#localState.hides(message));
+      if (reverse) messageList.unshift(...seen);
+      else messageList.push(...seen);
+      hasHidden = seen.length < messages.length;
+      anchor = anchorOf(reverse ? messages[0] : messages.at(-1)) ?? anchor;
+    } while ((page.more || hasHidden) && page.messageList.length > 0 && messageList.length < count);
+    return { conversationID, conversationType, messageList: this.#withInserted(conversationID, conversationType, messageList, nextMessage, reverse, count) };
+  }
+
+  /** Adds the messages that this device inserted, by their order. */
+  #withInserted(conversationID, conversationType, messageList, nextMessage, reverse, count) {
+    const [oldest, newest] = [messageList[0]?.orderKey, messageList.at(-1)?.orderKey];
+    const isCut = messageList.length === count;
+    const from = reverse ? (isCut ? oldest : -1) : (nextMessage?.orderKey ?? -1);
+    const to = reverse ? (nextMessage?.orderKey ?? Infinity) : isCut ? newest : Infinity;
+    const inserted = this.#localState.insertedBetween(conversationKey(conversationID, conversationType), from, to);
+    if (inserted.length === 0) return messageList;
+    return [...messageList, ...inserted.filter((message) => !this.#localState.hides(message))].sort((one, other) => one.orderKey - other.orderKey);
+  }
+
+  async createRoom(roomInfo, config) {
+    return this.#enterRoom('createRoom', roomInfo?.roomID, { roomInfo, config: config ?? undefined });
+  }
+
+  async enterRoom(roomInfo, config) {
+    return this.#enterRoom('enterRoom', roomInfo?.roomID, { roomInfo, config: config ?? undefined });
+  }
+
+  async joinRoom(roomID) {
+    return this.#enterRoom('joinRoom', roomID, { roomID });
+  }
+
+  async leaveRoom(roomID) {
+    this.#requireLogin();
+    return this.#rooms.leave(roomID, () => this.#request('leaveRoom', { roomID }));
+  }
+
+  /** Leaves one room for another; when that fails this client stays in the first. */
+  async switchRoom(fromRoomID, toRoomInfo, isCreateWhenRoomNotExisted = false, config = undefined) {
+    this.#requireLogin();
+    const args = { fromRoomID, toRoomInfo, isCreateWhenRoomNotExisted, config: config ?? undefined };
+    const events = [ZIMRoomEvent.ActiveSwitch, ZIMRoomEvent.SwitchFailed];
+    const result = await this.#rooms.enter(toRoomInfo?.roomID, events, () => this.#request('switchRoom', args));
+    this.#rooms.left(fromRoomID);
+    return result;
+  }
+
+  async leaveAllRoom() {
+    const { roomIDs } = await this.#request('leaveAllRoom', {});
+    for (const roomID of roomIDs) this.#rooms.left(roomID);
+    return { roomIDs };
+  }
+
+  /** Starts a batch: until its end, changes of this room's attributes are collected and not sent. */
+  beginRoomAttributesBatchOperation(roomID, config) {
+    this.#requireLogin();
+    if (this.#batches.has(roomID)) throw invalid(`roomID is ${roomID}, of which a batch has begun already`);
+    this.#batches.set(roomID, { config: config ?? undefined, operations: [] });
+  }
+
+  /** Ends a batch, and sends its changes as one request. */
+  async endRoomAttributesBatchOperation(roomID) {
+    this.#requireLogin();
+    const batch = this.#batches.get(roomID);
+    if (!batch) throw invalid(`roomID is ${roomID}, of which no batch has begun`);
+    this.#batches.delete(roomID);
+    if (batch.operations.length > 0) await this.#request('endRoomAttributesBatchOperation', { roomID, ...batch });
+    return { roomID };
+  }
+
+  async setRoomAttributes(roomAttributes, roomID, config) {
+    return this.#changeRoomAttributes('setRoomAttributes', roomID, { roomAttributes }, config);
+  }
+
+  async deleteRoomAttributes(keys, roomID, config) {
+    return this.#changeRoomAttributes('deleteRoomAttributes', roomID, { keys }, config);
+  }
+
+  /** Sends a change of attributes, or collects it within a batch, whose config holds then. */
+  async #changeRoomAttributes(op, roomID, change, config) {
+    this.#requireLogin();
+    const batch = this.#batches.get(roomID);
+    if (!batch) return this.#request(op, { roomID, ...change, config: config ?? undefined });
+    batch.operations.push(change);
+    return { roomID, errorKeys: [] };
+  }
+
+  static {
+    defineTableMethods = () => {
+      const define = (name, value) => Object.defineProperty(this.prototype, name, { value, writable: true, configurable: true });
+      for (const [name, parameters] of Object.entries(PLAIN_METHODS)) {
+        define(name, async function (...values) {
+          this.#requireLogin();
+          const args = Object.fromEntries(parameters.map((parameter, n) => [parameter, ARGUMENTS[parameter]?.(values[n], parameters) ?? values[n]]));
+          return this.#completed(await this.#request(name, args), args.conversationID);
+        });
+      }
+      for (const name of UNSUPPORTED_METHODS) {
+        define(name, async function () {
+          this.#requireLogin();
+          throw new ZIMError(Code.Unsupported, `${name} is not supported yet`);
+        });
+      }
+    };
+  }
+
+  #fromWire(wire, conversationID) {
+    const message = fromWire(wire, this.#userID, conversationID);
+    return isMedia(message) || message.repliedInfo ? this.#files.sign(message) : message;
+  }
+
+  #conversation(wire) {
+    return conversationFromWire(wire, this.#localState, (message, conversationID) => this.#fromWire(message, conversationID));
+  }
+
+  /** Returns the broker's address for HTTP. */
+  #baseUrl() {
+    const url = socketUrl(this.#config.server ?? globalThis.TIDINGS_SERVER ?? pageOrigin());
+    return url.replace(/^ws/, 'http').replace(/\/ws$/, '');
+  }
+
+  #newConnection() {
+    const { server, WebSocket = globalThis.WebSocket, reconnectMaxMs } = this.#config;
+    if (!WebSocket) throw invalid('WebSocket is missing, give ZIM.create a WebSocket class');
+    const url = socketUrl(server ?? globalThis.TIDINGS_SERVER ?? pageOrigin());
+    return new Connection({ WebSocket, url, reconnectMaxMs }, {
+      loginArgs: () => this.#loginArgs(),
+      onUp: (result) => this.#up(result),
+      onLost: () => this.#lost(),
+      onFinal: (event, error) => this.#final(event, error),
+      onEvent: (event, data) => this.#receive(event, data),
+    });
+  }
+
+  #loginArgs() {
+    return {
+      userID: this.#userID, userName: this.#userName || undefined, token: this.#token,
+      deviceID: this.#deviceID, sdkVersion: this.#config.sdkVersion, resumeFrom: this.#cursor ?? undefined,
+    };
+  }
+
+  #up(result) {
+    this.#files.grant(result);
+    this.#isResumed = this.#cursor !== null;
+    // When resuming, what lies between the two cursors is yet to come, unless it is too much to replay.
+    if (!this.#isResumed || result.resync) this.#cursor = result.cursor ?? null;
+    this.#emitConnectionState(ZIMConnectionState.Connected, ZIMConnectionEvent.Success);
+    if (this.#isResumed && result.resync) this.#emit('resyncRequired', {});
+    // The list is on the broker and complete: there is no synchronisation to wait for.
+    if (!this.#isResumed) for (const state of [ZIMConversationSyncState.Started, ZIMConversationSyncState.Finished]) this.#emit('conversationSyncStateChanged', { state });
+    this.#rooms.resumed(result.rooms ?? []);
+    this.#sendQueue.resume();
+  }
+
+  #lost() {
+    this.#emitConnectionState(ZIMConnectionState.Reconnecting, ZIMConnectionEvent.LoginInterrupted);
+    this.#rooms.interrupted();
+  }
+
+  #final(event, error) {
+    this.#endSession(ZIMRoomEvent.NetworkDisconnected, error);
+    this.#emitConnectionState(ZIMConnectionState.Disconnected, event);
+  }
+
+  #endSession(roomEvent, error) {
+    this.#stopWaking();
+    this.#sendQueue.abandon(error);
+    this.#files?.end(error);
+    this.#rooms.ended(roomEvent);
+    this.#batches.clear();
+  }
+
+  #requireLogin() {
+    if (!this.#connection?.isLoggedIn) throw this.#notLoggedIn();
+  }
+
+  #notLoggedIn() {
+    return new ZIMError(Code.UserIsNotLogged, 'no user is logged in');
+  }
+
+  async #request(op, args) {
+    this.#requireLogin();
+    return this.#connection.request(op, args);
+  }
+
+  async #enterRoom(op, roomID, args) {
+    this.#requireLogin();
+    const { ActiveCreate, CreateFailed, ActiveEnter, EnterFailed } = ZIMRoomEvent;
+    const events = op === 'createRoom' ? [ActiveCreate, CreateFailed] : [ActiveEnter, EnterFailed];
+    return this.#rooms.enter(roomID, events, () => this.#request(op, args));
+  }
+
+  /** Returns a result as the program sees it, with complete messages and conversations. */
+  #completed(result, conversationID) {
+    const message = (wire) => this.#localState.annotate(this.#fromWire(wire, conversationID));
+    const parts = {
+      message, conversation: (wire) => this.#conversation(wire),
+      messageList: (list) => list.map(message).filter((one) => !this.#localState.hides(one)),
+      nextMessage: message,
+      conversationSearchInfoList: (list) => list.map((info) => ({ ...info, messageList: info.messageList.map((wire) => this.#fromWire(wire, info.conversationID)) })),
+      rootRepliedInfo: (info) => ({ ...info, message: info.message ? message(info.message) : undefined }),
+      infos: (list) => list.map((info) => (info.message ? { ...info, message: message(info.message) } : info)),
+      changeInfoList: (list) => list.map((info) => ({ ...info, message: message(info.message) })),
+    };
+    const whole = { ...result };
+    for (const [field, complete] of Object.entries(parts)) {
+      if (whole[field] !== undefined && whole[field] !== null) whole[field] = complete(whole[field]);
+    }
+    return whole;
+  }
+
+  /** Completes a draft to a message that is being sent. */
+  #attach(draft, conversationID, conversationType, config) {
+    const isUsed = Boolean(draft.messageID) || this.#beingSent.has(draft) || !Object.isExtensible(draft);
+    const message = isUsed ? { ...draft } : draft;
+    const isForwarded = Boolean(draft.messageID);
+    for (const field of ['repliedInfo', 'rootRepliedCount', 'editorUserID', 'editedTime', 'pinnedUserID', 'pinnedTime']) delete message[field];
+    return Object.assign(message, messageDefaults(), kindDefaults(draft.type), callerFields(draft), {
+      localMessageID: this.#localIDFor(draft, isUsed, conversationID),
+      senderUserID: this.#userID,
+      timestamp: Date.now(),
+      conversationID,
+      conversationType,
+      direction: ZIMMessageDirection.Send,
+      sentStatus: Sending,
+      priority: config?.priority ?? 1,
+      receiptStatus: config?.hasReceipt ? ZIMMessageReceiptStatus.Processing : ZIMMessageReceiptStatus.None,
+      // A forwarded message keeps its content, but mentions nobody again.
+      ...(isForwarded ? { mentionedUserIDs: [], isMentionAll: false } : {}),
+    });
+  }
+
+  /** Returns the id for a message. One that failed and is sent again keeps its id: should the broker have it, it is not stored twice. */
+  #localIDFor(draft, isUsed, conversationID) {
+    const isRetry = !isUsed && (draft.conversationID ?? conversationID) === conversationID;
+    if (isRetry && LOCAL_ID_PATTERN.test(draft.localMessageID ?? '')) return draft.localMessageID;
+    this.#messagesMade += 1;
+    return `${this.#localIDPrefix}${this.#messagesMade}`;
+  }
+
+  #notifyAttached(notification, message) {
+    const attached = typeof notification === 'function' ? notification : notification?.onMessageAttached;
+    if (typeof attached !== 'function') return;
+    runGuarded('onMessageAttached', () => attached.call(notification, message));
+  }
+
+  #emitSentStatus(message, status, reason) {
+    const info = { status, message };
+    if (reason !== undefined) info.reason = reason;
+    this.#emit('messageSentStatusChanged', { infos: [info] });
+  }
+
+  #emitConnectionState(state, event) {
+    this.#emit('connectionStateChanged', { state, event, extendedData: '{}' });
+  }
+
+  #receive(event, data) {
+    if (event in NEWER_NAMES) this.#receiveMessages(event, data);
+    else if (event === 'roomStateChanged') this.#rooms.changed(data);
+    else if (ROOM_ATTRIBUTE_EVENTS.includes(event)) this.#rooms.attributesChanged(event, data);
+    else if (event === 'broadcastMessageReceived') this.#emit(event, { message: this.#fromWire(data.message, '') });
+    else if (event === 'conversationChanged') this.#changeConversations(data.infoList);
+    else if (MESSAGE_EVENTS.includes(event)) this.#emit(event, this.#completed(data, data.conversationID));
+    else this.#emit(event, data);
+    // Set last: when a listener does not return, resuming brings the event again.
+    if (typeof data.cursor === 'string') this.#cursor = data.cursor;
+  }
+
+  #changeConversations(infoList) {
+    const whole = infoList.map((info) => ({ ...info, conversation: this.#conversation(info.conversation) }));
+    const shown = whole.filter(({ conversation }) => !this.#localState.hidesConversation(conversation));
+    if (shown.length > 0) this.#emit('conversationChanged', conversationChanges(shown));
+  }
+
+  #receiveMessages(event, { messageList, fromConversationID, info = { isOfflineMessage: false } }) {
+    const messages = messageList
+      .map((wire) => this.#fromWire(wire, fromConversationID))
+      .filter((message) => !this.#isOwn(message) && !this.#seenMessages.has(message));
+    for (const run of splitByConversation(messages)) {
+      const received = { messageList: run, fromConversationID: run[0].conversationID };
+      // What was sent before the login is told by the newer names only; what a lost connection
+      // missed is told by both.
+      if (!info.isOfflineMessage || this.#isResumed) this.#emit(event, received);
+      this.#emit(NEWER_NAMES[event], { ...received, info });
+    }
+  }
+
+  /** Returns whether this client sent a message. It has the reply; resuming brings such messages, too. */
+  #isOwn(message) {
+    return message.senderUserID === this.#userID && message.localMessageID.startsWith(this.#localIDPrefix);
+  }
+
+  #emit(type, data) {
+    const listener = this.#listeners.get(type);
+    if (listener) runGuarded(`the listener for ${type}`, () => listener(this, data));
+  }
+}
+
+// ---------------------------------------------------------------- the vendor's numbers
 
 export const ZIMBlacklistChangeAction = Object.freeze({ Added: 0, Removed: 1 });
 export const ZIMCXHandleType = Object.freeze({ Generic: 1, PhoneNumber: 2, EmailAddress: 3 });
@@ -118,39 +2127,9 @@ const Code = Object.freeze({
   UserIsNotInTheRoom: 6000321, RoomDoesNotExist: 6000322,
 });
 
+// ---------------------------------------------------------------- tables
+
 const TOKEN_CODES = [Code.TokenInvalid, Code.TokenExpired, Code.TokenVersionError, Code.TokenTimeIsTooShort];
-
-/** What every rejected promise of this client carries. */
-export class ZIMError extends Error {
-  /**
-   * @param {number} code the vendor's error number
-   * @param {string} message what is wrong, naming field, value and limit
-   * @param {{temporary?: boolean, retryAfterMs?: number}} [advice] what the broker says about trying again
-   */
-  constructor(code, message, advice = {}) {
-    super(message);
-    this.name = 'ZIMError';
-    this.code = code;
-    // An Error's own message is not enumerable, and would be missing from a log line made with JSON.
-    Object.defineProperty(this, 'message', { value: message, enumerable: true, writable: true, configurable: true });
-    if (advice.temporary) this.temporary = true;
-    if (advice.retryAfterMs !== undefined) this.retryAfterMs = advice.retryAfterMs;
-  }
-}
-
-const invalid = (message) => new ZIMError(Code.ParamInvalid, message);
-const lost = (reason) => new ZIMError(Code.NetworkError, `the connection is lost: ${reason}`);
-
-/** Runs a piece of the program's own code; what it throws must not stop the client. */
-function runGuarded(what, code) {
-  const report = (error) => console.error(`tidings: ${what} failed`, error);
-  try {
-    // An async listener fails by its promise, which in Node would end the process.
-    code()?.then?.(undefined, report);
-  } catch (error) {
-    report(error);
-  }
-}
 
 const { Text, Command, Image, File: FileKind, Audio, Video, Barrage, Custom, Revoke, Tips, Combine } = ZIMMessageType;
 const { Peer, Room, Group } = ZIMConversationType;
@@ -158,871 +2137,45 @@ const { Sending, Success, Failed } = ZIMMessageSentStatus;
 
 const MEDIA_KINDS = [Image, FileKind, Audio, Video];
 const SENDABLE_KINDS = [Text, Command, Barrage, Custom, Combine, ...MEDIA_KINDS];
-const LATER_KINDS = [10];
-const isMedia = (message) => MEDIA_KINDS.includes(message?.type);
-const isStorable = (message) => [Text, Custom, Combine].includes(message?.type) || isMedia(message);
-const LOCAL_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+const UNSUPPORTED_KINDS = [10];
 
-/** The documented default of every field that the wire leaves out, or that the program may leave out when sending. */
-function messageDefaults() {
-  return {
-    messageID: '', orderKey: 0, messageSeq: 0, conversationSeq: 0, priority: 1,
-    isUserInserted: false, isBroadcastMessage: false, isServerMessage: false, receiptStatus: 0, reactions: [],
-    extendedData: '', localExtendedData: '', mentionedUserIDs: [], isMentionAll: false,
-  };
-}
-
-const fileDefaults = () => ({ fileLocalPath: '', fileDownloadUrl: '', fileName: '', fileSize: 0, fileUID: '' });
+const KIND_NAMES = { [Image]: 'image', [FileKind]: 'file', [Audio]: 'audio', [Video]: 'video' };
 
 const URL_FIELDS = ['fileDownloadUrl', 'thumbnailDownloadUrl', 'largeImageDownloadUrl', 'videoFirstFrameDownloadUrl'];
 
-/** What the sender of a file elsewhere may say of it, beside its URLs. */
+/** The fields of a file elsewhere that its sender may set, beside its URLs. */
 const FILE_FIELDS = [
   'fileName', 'fileSize', 'originalImageWidth', 'originalImageHeight', 'largeImageWidth', 'largeImageHeight', 'thumbnailWidth',
   'thumbnailHeight', 'videoFirstFrameWidth', 'videoFirstFrameHeight',
 ];
 
-function kindDefaults(type) {
-  switch (type) {
-    case Custom: return { subType: 0, searchedContent: '' };
-    case Image: return {
-      ...fileDefaults(), thumbnailDownloadUrl: '', largeImageDownloadUrl: '', originalImageWidth: 0, originalImageHeight: 0,
-      largeImageWidth: 0, largeImageHeight: 0, thumbnailWidth: 0, thumbnailHeight: 0,
-    };
-    case FileKind: return fileDefaults();
-    case Audio: return { ...fileDefaults(), audioDuration: 0 };
-    case Video: return {
-      ...fileDefaults(), videoDuration: 0, videoFirstFrameDownloadUrl: '', videoFirstFrameWidth: 0, videoFirstFrameHeight: 0,
-    };
-    case Combine: return { title: '', summary: '', combineID: '', messageList: [] };
-    case Revoke: return {
-      revokeType: 0, revokeStatus: 0, revokeTimestamp: 0, operatedUserID: '', revokeExtendedData: '', originalMessageType: 0,
-      originalTextMessageContent: '',
-    };
-    case Tips: return { event: 0, operatedUser: { userID: '', userName: '', userAvatarUrl: '' }, targetUserList: [] };
-    default: return {};
-  }
-}
+const MEDIA_FILE_URLS = { 1: 'fileDownloadUrl', 2: 'largeImageDownloadUrl', 3: 'thumbnailDownloadUrl', 4: 'videoFirstFrameDownloadUrl' };
 
-/** What a program may say about a message beside its content. */
+/** The fields of a message that a program may set, beside its content. */
 const CALLER_FIELDS = [
   'extendedData', 'localExtendedData', 'mentionedUserIDs', 'isMentionAll', 'subType', 'searchedContent', 'title', 'summary', 'combineID',
   'messageList', 'fileLocalPath', 'fileUID', 'audioDuration', 'videoDuration', ...URL_FIELDS, ...FILE_FIELDS,
 ];
 
-function callerFields(draft) {
-  const given = CALLER_FIELDS.filter((field) => draft[field] !== undefined && draft[field] !== null);
-  return Object.fromEntries(given.map((field) => [field, draft[field]]));
-}
-
-/** Refuses what can be seen to be wrong without asking; the broker judges everything else. */
-function checkDraft(draft, toConversationID, conversationType, userID) {
-  if (draft === null || typeof draft !== 'object') throw invalid('message is not an object');
-  if (LATER_KINDS.includes(draft.type)) {
-    throw new ZIMError(Code.Unsupported, `message.type is ${draft.type}, which is not carried`);
-  }
-  if (!SENDABLE_KINDS.includes(draft.type)) throw invalid(`message.type is ${draft.type}, which cannot be sent`);
-  if (![Peer, Room, Group].includes(conversationType)) {
-    throw invalid(`conversationType is ${conversationType}, it must be 0, 1 or 2`);
-  }
-  if (typeof toConversationID !== 'string' || toConversationID === '') throw invalid('toConversationID is empty');
-  if (conversationType === Peer && toConversationID === userID) {
-    throw invalid(`toConversationID is ${userID}, which is the sender`);
-  }
-  checkContent(draft);
-}
-
-function checkContent(draft) {
-  const { type, message, messageList, combineID } = draft;
-  if (isMedia(draft)) {
-    checkMedia(draft);
-    return;
-  }
-  if (type === Combine) {
-    if (!combineID || messageList?.length > 0) checkChildren(messageList, 'message.messageList');
-    return;
-  }
-  if (type === Command) {
-    if (!isBytes(message)) throw invalid('message.message is not a Uint8Array');
-    if (message.length === 0) throw invalid('message.message is empty');
-    return;
-  }
-  if (typeof message !== 'string') throw invalid('message.message is not a string');
-  // A custom message may say everything with its subType.
-  if (type !== Custom && message.trim() === '') throw invalid('message.message is empty');
-}
-
-/** A file here, one there, or one that was uploaded before; and how long it plays. */
-function checkMedia({ type, fileLocalPath, fileDownloadUrl, fileUID, audioDuration, videoDuration }) {
-  if (!fileLocalPath && !fileDownloadUrl && !fileUID) {
-    throw new ZIMError(Code.FileNotExist, 'message has neither fileLocalPath nor fileDownloadUrl');
-  }
-  const [field, seconds] = type === Audio ? ['audioDuration', audioDuration] : ['videoDuration', videoDuration];
-  if ((type === Audio || type === Video) && typeof seconds !== 'number') throw invalid(`message.${field} is missing: seconds`);
-}
-
-/** What may be combined: what was sent and is kept. */
-function checkChildren(messageList, field) {
-  if (!Array.isArray(messageList) || messageList.length === 0) throw invalid(`${field} is empty`);
-  messageList.forEach((child, n) => {
-    if (!isStorable(child)) throw invalid(`${field}[${n}].type is ${child?.type}, which is not combined`);
-    if (child.sentStatus === Sending || child.sentStatus === Failed) throw invalid(`${field}[${n}] was not sent`);
-  });
-}
-
-/** Also true for Node's Buffer and for arrays of another realm, which `instanceof` does not know. */
-const isBytes = (value) => Object.prototype.toString.call(value) === '[object Uint8Array]';
-
-function bytesToBase64(bytes) {
-  let binary = '';
-  for (let start = 0; start < bytes.length; start += 8192) {
-    binary += String.fromCharCode(...bytes.subarray(start, start + 8192));
-  }
-  return btoa(binary);
-}
-
-const base64ToBytes = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-
-/** What of a message goes to the broker. */
-function toWire(message) {
-  const wire = { type: message.type, localMessageID: message.localMessageID };
-  wire.message = message.type === Command ? bytesToBase64(message.message) : message.message;
-  if (message.extendedData) wire.extendedData = message.extendedData;
-  if (message.mentionedUserIDs.length > 0) wire.mentionedUserIDs = message.mentionedUserIDs;
-  if (message.isMentionAll) wire.isMentionAll = true;
-  if (message.type === Custom) {
-    wire.subType = message.subType;
-    if (message.searchedContent) wire.searchedContent = message.searchedContent;
-  }
-  if (message.type === Combine) Object.assign(wire, combineToWire(message));
-  if (isMedia(message)) Object.assign(wire, mediaToWire(message));
-  return wire;
-}
-
-/** What names a file: a kept one by its uid, whatever token its URL bears; one elsewhere by its URLs. */
-function mediaToWire(message) {
-  const wire = { message: undefined, audioDuration: message.audioDuration, videoDuration: message.videoDuration };
-  const uid = !message.fileDownloadUrl || OWN_URL.test(message.fileDownloadUrl) ? message.fileUID : '';
-  if (uid) return { ...wire, fileUID: uid };
-  for (const field of [...URL_FIELDS, ...FILE_FIELDS]) if (message[field]) wire[field] = message[field];
-  return wire;
-}
-
-/** A file of a broker, by the path of its URL. */
-const OWN_URL = /\/media\/[0-9a-f]{32}\/(original|large|thumbnail|frame)(\?|$)/;
-
-/** A combined message's own parts: its children, or, passed on as it came, where they are. */
-function combineToWire({ title = '', summary = '', combineID, messageList = [] }) {
-  const head = { message: undefined, title, summary };
-  return messageList.length > 0 ? { ...head, messageList: messageList.map(childToWire) } : { ...head, combineID };
-}
-
-function childToWire(child) {
-  const { type, message, messageID, senderUserID, timestamp, extendedData } = child;
-  const wire = { type, message, messageID, senderUserID, timestamp, extendedData: extendedData || undefined };
-  if (type === Custom) Object.assign(wire, { subType: child.subType, searchedContent: child.searchedContent });
-  if (type === Combine) Object.assign(wire, combineToWire(child));
-  if (isMedia(child)) Object.assign(wire, mediaToWire(child));
-  return wire;
-}
-
-/**
- * A message as the program sees it: defaults filled in, and what differs between its receivers derived.
- * @param {object} wire the message as it came
- * @param {string} userID who is logged in
- * @param {string} conversationID of a room or group; a peer message tells it itself
- */
-function fromWire(wire, userID, conversationID) {
-  const { toUserID, ...fields } = wire;
-  const message = { ...messageDefaults(), ...kindDefaults(wire.type), message: '', localMessageID: '', ...fields };
-  const place = conversationID ?? wire.conversationID;
-  if (message.type === Command) message.message = base64ToBytes(message.message);
-  const isOwn = message.senderUserID === userID;
-  message.direction = isOwn ? ZIMMessageDirection.Send : ZIMMessageDirection.Receive;
-  message.sentStatus = Success;
-  message.conversationID = message.conversationType === Peer && wire.messageID && wire.toUserID ? peerOf(wire, userID) : place;
-  message.conversationSeq = message.messageSeq;
-  const { conversationID: of, conversationType, messageID } = message;
-  message.reactions = message.reactions.map((reaction) => ({ conversationID: of, conversationType, messageID, ...reaction }));
-  return message;
-}
-
-/** A conversation as the program sees it. */
-function conversationFromWire(wire, local, messageFromWire) {
-  const { lastMessage, ...fields } = wire;
-  const key = conversationKey(wire.conversationID, wire.type);
-  const conversation = {
-    conversationName: '', conversationAlias: '', conversationAvatarUrl: '', unreadMessageCount: 0, notificationStatus: 1, isPinned: false,
-    mentionedInfoList: [], marks: [], pinnedTime: 0, ...fields, draft: local.drafts.get(key) ?? '',
-  };
-  const last = lastMessage && messageFromWire(lastMessage, wire.conversationID);
-  conversation.lastMessage = last && !local.hides(last) ? local.annotate(last) : undefined;
-  return conversation;
-}
-
-/** The vendor's page about mentions reads `info`, its SDK has `infoList`: here both are the list. */
-const conversationChanges = (infoList) => Object.defineProperty({ infoList }, 'info', { value: infoList, enumerable: false });
-
-const conversationKey = (conversationID, type) => `${type}/${conversationID}`;
-
-/** What names a message to the broker. The program may hand in a partial copy, or one that went through JSON. */
-function handleOf(message) {
-  if (message === null || typeof message !== 'object') throw invalid('message is not an object');
-  const { messageID, conversationID, conversationType, combineID, orderKey } = message;
-  return {
-    messageID: messageID || undefined, messageSeq: message.messageSeq || message.conversationSeq || undefined,
-    conversationID, conversationType, combineID: combineID || undefined, orderKey: orderKey || undefined,
-  };
-}
-
-function handlesOf(messageList) {
-  if (!Array.isArray(messageList)) throw invalid('messageList is not a list');
-  return messageList.map(handleOf);
-}
-
-/** What this device keeps to itself for one user. Drafts outlive the page where the browser can keep them. */
-class Local {
-  drafts = new Map();
-  #notes = new Map();
-  #hiddenMessages = new Set();
-  #hiddenUpTo = new Map();
-  #hiddenConversations = new Map();
-  #inserted = new Map();
-  #storageKey;
-
-  constructor(userID) {
-    this.#storageKey = `tidings.drafts.${userID}`;
-    try {
-      this.drafts = new Map(JSON.parse(localStorage.getItem(this.#storageKey) ?? '[]'));
-    } catch {
-      // No such storage here, or it is switched off.
-    }
-  }
-
-  setDraft(key, draft) {
-    if (draft) this.drafts.set(key, draft);
-    else this.drafts.delete(key);
-    try {
-      localStorage.setItem(this.#storageKey, JSON.stringify([...this.drafts]));
-    } catch {
-      // It lives as long as this client.
-    }
-  }
-
-  setNote(message, note) {
-    this.#notes.set(message.messageID || message.localMessageID, note);
-  }
-
-  /** Puts this device's own note on a message. */
-  annotate(message) {
-    const note = this.#notes.get(message.messageID || message.localMessageID);
-    if (note !== undefined) message.localExtendedData = note;
-    return message;
-  }
-
-  hideMessages(messageList) {
-    for (const { messageID } of messageList) this.#hiddenMessages.add(messageID);
-  }
-
-  /** Everything in a conversation so far. */
-  hideUpTo(key, orderKey) {
-    this.#hiddenUpTo.set(key, orderKey);
-    this.#inserted.delete(key);
-  }
-
-  hides({ messageID, conversationID, conversationType, orderKey }) {
-    const upTo = this.#hiddenUpTo.get(conversationKey(conversationID, conversationType)) ?? 0;
-    return this.#hiddenMessages.has(messageID) || orderKey <= upTo;
-  }
-
-  hideConversation(key, orderKey) {
-    this.#hiddenConversations.set(key, orderKey);
-  }
-
-  /** A hidden conversation comes back with what is newer. */
-  hidesConversation({ conversationID, type, orderKey }) {
-    return orderKey <= (this.#hiddenConversations.get(conversationKey(conversationID, type)) ?? 0);
-  }
-
-  insert(key, message) {
-    this.#inserted.set(key, [...(this.#inserted.get(key) ?? []), message]);
-  }
-
-  /** What was inserted between two places of a conversation, oldest first. */
-  insertedBetween(key, from, to) {
-    return (this.#inserted.get(key) ?? []).filter(({ orderKey }) => orderKey > from && orderKey < to);
-  }
-}
-
-/** The other user of a peer message: the one conversation ID that differs between its two sides. */
-const peerOf = (wire, userID) => (wire.senderUserID === userID ? wire.toUserID : wire.senderUserID);
-
-/** Splits a list into runs of one conversation: own messages from another device may go to several users. */
-function splitByConversation(messageList) {
-  const runs = [];
-  for (const message of messageList) {
-    const run = runs.at(-1);
-    if (run?.[0].conversationID === message.conversationID) run.push(message);
-    else runs.push([message]);
-  }
-  return runs;
-}
-
-/** What names a place in history. The program may hand in a partial copy, or one that went through JSON. */
-function anchorOf(message) {
-  if (!message) return undefined;
-  // Messages that are not kept have sequence 0, but a place in the order all the same.
-  return { messageSeq: message.messageSeq || message.conversationSeq || undefined, orderKey: message.orderKey };
-}
-
 const NUMERIC_FIELDS = [
   'count', 'nextFlag', 'duration', 'subscriptionDuration', 'totalConversationCount', 'conversationMessageCount', 'startTime', 'endTime',
 ];
 
-/** Values of form fields are strings: those that look like numbers go up as such. */
-function withNumbers(config) {
-  const isText = (field) => typeof config?.[field] === 'string' && /^\d{1,15}$/.test(config[field]);
-  const texts = NUMERIC_FIELDS.filter(isText);
-  if (texts.length === 0) return config ?? undefined;
-  return { ...config, ...Object.fromEntries(texts.map((field) => [field, Number(config[field])])) };
-}
-
-/** Counted only when it can matter: a character takes three bytes at most. */
-const isTooLong = (frame) =>
-  frame.length * 3 > FRAME_BYTES_MAX && new TextEncoder().encode(frame).length > FRAME_BYTES_MAX;
-
-/** One WebSocket. It ends once, whatever the reason, and then answers every open request with 6000104. */
-class Link {
-  #socket;
-  #requests = new Map();
-  #nextID = 1;
-  #heardAt = performance.now();
-  #pingTimer;
-  #silenceTimer;
-  #ended = false;
-  #handlers;
-
-  /** @param {{onOpen(): void, onEvent(event: string, data: object): void, onEnd(code: number, reason: string): void}} handlers */
-  constructor(WebSocketClass, url, handlers) {
-    this.#handlers = handlers;
-    this.#socket = new WebSocketClass(url);
-    const listen = (type, act) => this.#socket.addEventListener(type, (event) => this.#ended || act(event));
-    listen('open', () => handlers.onOpen());
-    listen('message', ({ data }) => this.#receive(data));
-    listen('close', ({ code, reason }) => this.end(code, reason || `closed with ${code}`));
-    // Node's WebSocket says no more than this when it cannot connect.
-    listen('error', () => this.end(1006, 'the socket failed'));
-    // A WebSocket class passed in may have given up before anyone could listen.
-    if (this.#socket.readyState > 1) queueMicrotask(() => this.end(1006, 'the socket did not open'));
-  }
-
-  /**
-   * Sends a request. `resolve` is called while the reply's frame is being read, so before any later frame is.
-   * @param {{op: string, args?: object, resolve: (result: any) => void, reject: (error: ZIMError) => void,
-   *          timeoutMs?: number, endsLink?: boolean}} request `endsLink`: no reply in time means a dead connection
-   */
-  call({ op, args = {}, resolve, reject, timeoutMs = REQUEST_TIMEOUT_MS, endsLink = false }) {
-    if (this.#ended) {
-      reject(lost('it has ended'));
-      return;
-    }
-    const id = this.#nextID++;
-    const frame = JSON.stringify({ id, op, args });
-    if (isTooLong(frame)) {
-      reject(invalid(`the frame of ${op} is above the limit of ${FRAME_BYTES_MAX} bytes`));
-      return;
-    }
-    const timer = setTimeout(() => this.#expire(id, op, timeoutMs, endsLink), timeoutMs);
-    this.#requests.set(id, { resolve, reject, timer });
-    this.#socket.send(frame);
-  }
-
-  /** Pings from now on, and ends the link when nothing at all is heard for one and a half pings. */
-  watch(heartbeatSeconds) {
-    const beatMs = heartbeatSeconds * 1000;
-    const ping = { op: 'ping', resolve() {}, reject() {} };
-    this.#pingTimer = setInterval(() => this.call(ping), beatMs);
-    this.#watchSilence(beatMs * SILENCE_HEARTBEATS);
-  }
-
-  /** Ends the link unless it answers soon. */
-  probe() {
-    this.call({ op: 'ping', resolve() {}, reject() {}, timeoutMs: PROBE_TIMEOUT_MS, endsLink: true });
-  }
-
-  /** Ends the link without waiting for the other side, which may be long gone. */
-  end(code, reason) {
-    if (this.#ended) return;
-    this.#ended = true;
-    clearInterval(this.#pingTimer);
-    clearTimeout(this.#silenceTimer);
-    this.#socket.close();
-    const requests = [...this.#requests.values()];
-    this.#requests.clear();
-    this.#handlers.onEnd(code, reason);
-    for (const { reject, timer } of requests) {
-      clearTimeout(timer);
-      reject(lost(reason));
-    }
-  }
-
-  #watchSilence(limitMs) {
-    const leftMs = this.#heardAt + limitMs - performance.now();
-    if (leftMs <= 0) this.end(1006, `nothing was heard for ${limitMs} ms`);
-    else this.#silenceTimer = setTimeout(() => this.#watchSilence(limitMs), leftMs);
-  }
-
-  #expire(id, op, timeoutMs, endsLink) {
-    const reason = `${op} was not answered within ${timeoutMs} ms`;
-    if (endsLink) {
-      this.end(1006, reason);
-      return;
-    }
-    const { reject } = this.#requests.get(id);
-    this.#requests.delete(id);
-    reject(new ZIMError(Code.NetworkError, reason));
-  }
-
-  #receive(text) {
-    this.#heardAt = performance.now();
-    let frame;
-    try {
-      frame = JSON.parse(text);
-    } catch (error) {
-      console.error('tidings: a frame is not JSON', error);
-      return;
-    }
-    if (frame.event !== undefined) this.#handlers.onEvent(frame.event, frame.data ?? {});
-    else this.#answer(frame);
-  }
-
-  #answer({ id, result, error }) {
-    const request = this.#requests.get(id);
-    if (!request) {
-      // Either the reply came after its time, or the broker could not read a frame of ours.
-      if (id === null && error) this.#handlers.onEvent('error', { code: error.code, message: error.message });
-      return;
-    }
-    this.#requests.delete(id);
-    clearTimeout(request.timer);
-    if (error) request.reject(new ZIMError(error.code, error.message, error));
-    else request.resolve(result ?? {});
-  }
-}
-
-const FIRST_CODE_WITHOUT_RETURN = 4500;
-
-/** What a close code without return means: the event for the program, and the error of what was under way. */
-function finalEnd(code, reason) {
-  const { KickedOut, TokenExpired, LoginTimeout } = ZIMConnectionEvent;
-  if (code === 4500) return [KickedOut, new ZIMError(Code.UserIsNotLogged, 'kicked out: another session took the place')];
-  if (code === 4501) return [TokenExpired, new ZIMError(Code.TokenExpired, 'the token ran out')];
-  return [LoginTimeout, lost(reason)];
-}
-
-/** Keeps one session going over as many links as it takes. */
-class Connection {
-  /** idle: nobody is logged in; login: the first login runs; up; away: lost, and coming back. */
-  #phase = 'idle';
-  #link = null;
-  #firstLogin = null;
-  #attempts = 0;
-  #upSince = 0;
-  #timer;
-  #settings;
-  #handlers;
-
-  /**
-   * @param {{WebSocket: typeof WebSocket, url: string, reconnectMaxMs?: number}} settings
-   * @param {{loginArgs(): object, onUp(result: object): void, onLost(): void, onFinal(event: number, error: ZIMError): void,
-   *          onEvent(event: string, data: object): void}} handlers
-   */
-  constructor(settings, handlers) {
-    this.#settings = settings;
-    this.#handlers = handlers;
-  }
-
-  get isIdle() {
-    return this.#phase === 'idle';
-  }
-
-  get isLoggedIn() {
-    return this.#phase === 'up' || this.#phase === 'away';
-  }
-
-  get isUp() {
-    return this.#phase === 'up';
-  }
-
-  /** Logs in. One try: the program decides whether to have another. */
-  login() {
-    this.#phase = 'login';
-    this.#attempts = 0;
-    return new Promise((resolve, reject) => {
-      this.#firstLogin = { resolve, reject };
-      this.#connect();
-    });
-  }
-
-  /** @returns {Promise<any>} the result; rejects with 6000104 when the connection is lost first */
-  request(op, args, { endsLink = false } = {}) {
-    return new Promise((resolve, reject) => {
-      if (this.isUp) this.#link.call({ op, args, resolve, reject, endsLink });
-      else reject(lost('trying to come back'));
-    });
-  }
-
-  /** The network changed, or the page was asleep: looks at once whether the broker is there, instead of when it is time. */
-  wake() {
-    if (this.#phase === 'up') this.#link.probe();
-    if (this.#phase === 'away' && this.#link === null) {
-      clearTimeout(this.#timer);
-      this.#connect();
-    }
-  }
-
-  /** Says goodbye to the broker, if it can be reached, and stops. */
-  async logout() {
-    const wasUp = this.isUp;
-    const link = this.#stop(new ZIMError(Code.UserIsNotLogged, 'logged out'));
-    const goodbye = (done) => ({ op: 'logout', resolve: done, reject: done, timeoutMs: LOGOUT_TIMEOUT_MS });
-    if (wasUp) await new Promise((done) => link.call(goodbye(done)));
-    link?.end(1000, 'logged out');
-  }
-
-  #connect() {
-    const isOurs = () => link === this.#link;
-    const deadline = setTimeout(() => link.end(1006, `no login within ${LOGIN_TIMEOUT_MS} ms`), LOGIN_TIMEOUT_MS);
-    let link;
-    try {
-      link = new Link(this.#settings.WebSocket, this.#settings.url, {
-        onOpen: () => this.#sendLogin(link, deadline),
-        onEvent: (event, data) => this.isUp && isOurs() && this.#handlers.onEvent(event, data),
-        onEnd: (code, reason) => {
-          clearTimeout(deadline);
-          if (isOurs()) this.#linkEnded(code, reason);
-        },
-      });
-      this.#link = link;
-    } catch (error) {
-      // A browser may refuse at once, such as ws: from a page that came by https:.
-      clearTimeout(deadline);
-      this.#linkEnded(1006, error.message);
-    }
-  }
-
-  #sendLogin(link, deadline) {
-    link.call({
-      op: 'login',
-      args: this.#handlers.loginArgs(),
-      resolve: (result) => {
-        clearTimeout(deadline);
-        if (link === this.#link) this.#loggedIn(result);
-      },
-      reject: (error) => {
-        // A lost link has already been dealt with.
-        if (link === this.#link && error.code !== Code.NetworkError) this.#loginRefused(error);
-      },
-    });
-  }
-
-  #loggedIn(result) {
-    this.#phase = 'up';
-    this.#upSince = performance.now();
-    this.#link.watch(result.heartbeatSeconds);
-    this.#handlers.onUp(result);
-    this.#firstLogin?.resolve(result);
-    this.#firstLogin = null;
-  }
-
-  #loginRefused(error) {
-    if (this.#phase === 'away' && error.temporary) {
-      const link = this.#link;
-      this.#link = null;
-      link.end(1000, 'refused for now');
-      this.#retry(error.retryAfterMs);
-      return;
-    }
-    const isTokenError = TOKEN_CODES.includes(error.code);
-    this.#finish(isTokenError ? ZIMConnectionEvent.TokenExpired : ZIMConnectionEvent.LoginTimeout, error);
-  }
-
-  #linkEnded(code, reason) {
-    this.#link = null;
-    if (this.#phase === 'login' || code >= FIRST_CODE_WITHOUT_RETURN) {
-      this.#finish(...finalEnd(code, reason));
-      return;
-    }
-    if (this.#phase === 'up') {
-      this.#phase = 'away';
-      if (performance.now() - this.#upSince > STEADY_AFTER_MS) this.#attempts = 0;
-      this.#handlers.onLost();
-    }
-    // A listener may have logged out.
-    if (this.#phase === 'away') this.#retry();
-  }
-
-  /** Full jitter: a broker that went down must not be met by all its clients at once when it is back. */
-  #retry(atLeastMs = 0) {
-    const ceilingMs = Math.min(this.#settings.reconnectMaxMs ?? BACKOFF_CAP_MS, (BACKOFF_BASE_MS / 2) * 2 ** this.#attempts);
-    this.#attempts += 1;
-    this.#timer = setTimeout(() => this.#connect(), Math.max(atLeastMs, Math.random() * ceilingMs));
-  }
-
-  #finish(event, error) {
-    this.#stop(error)?.end(1000, 'over');
-    this.#handlers.onFinal(event, error);
-  }
-
-  /** Stops, and hands over the link that was in use: nobody hears of its end any more. */
-  #stop(error) {
-    const link = this.#link;
-    this.#phase = 'idle';
-    this.#link = null;
-    clearTimeout(this.#timer);
-    this.#firstLogin?.reject(error);
-    this.#firstLogin = null;
-    return link;
-  }
-}
-
-/**
- * What was sent and is not answered yet. Storable messages stay here across lost connections and go out again in
- * their order, under the same localMessageID, by which the broker knows them. Commands and barrages go at most once.
- */
-class Sends {
-  /**
-   * Storable messages per conversation, oldest first. A line is queued once a message in it had to wait, and then
-   * lets one go at a time: were it refused for now, those behind it would overtake it.
-   */
-  #lines = new Map();
-  #connection;
-
-  constructor(connection) {
-    this.#connection = connection;
-  }
-
-  /** @returns {Promise<any>} the broker's result */
-  submit(message, op, args) {
-    if (this.#connection.isIdle) return Promise.reject(new ZIMError(Code.UserIsNotLogged, 'logged out'));
-    if (!isStorable(message)) return this.#request(op, args);
-    const key = conversationKey(message.conversationID, message.conversationType);
-    const line = this.#lines.get(key) ?? { key, sends: [], isQueued: !this.#connection.isUp };
-    this.#lines.set(key, line);
-    return new Promise((resolve, reject) => {
-      const send = { op, args, resolve, reject, isOpen: false, refusals: 0, timer: undefined };
-      line.sends.push(send);
-      if (line.isQueued) this.#next(line);
-      else this.#transmit(line, send);
-    });
-  }
-
-  /** The session is there again. */
-  resume() {
-    for (const line of [...this.#lines.values()]) this.#next(line);
-  }
-
-  /** The session is over. */
-  abandon(error) {
-    for (const send of [...this.#lines.values()].flatMap((line) => line.sends)) {
-      clearTimeout(send.timer);
-      send.reject(error);
-    }
-    this.#lines.clear();
-  }
-
-  #request(op, args) {
-    return this.#connection.request(op, args, { endsLink: true });
-  }
-
-  /** Lets the first of a queued line go, unless it has gone or is waiting for its time. */
-  #next(line) {
-    const [first] = line.sends;
-    if (first && !first.isOpen && first.timer === undefined && this.#connection.isUp) this.#transmit(line, first);
-  }
-
-  #transmit(line, send) {
-    send.isOpen = true;
-    this.#request(send.op, send.args).then(
-      (result) => this.#settle(line, send, () => send.resolve(result)),
-      (error) => this.#refused(line, send, error),
-    );
-  }
-
-  #refused(line, send, error) {
-    send.isOpen = false;
-    const isForNow = error.code === Code.ServerFrequencyLimit || error.temporary;
-    if (error.code === Code.NetworkError) line.isQueued = true;
-    // Who had to wait is not refused for the rate: the program did not choose the moment.
-    else if (line.isQueued && isForNow) this.#pause(line, send, error.retryAfterMs);
-    else this.#settle(line, send, () => send.reject(error));
-  }
-
-  #pause(line, send, retryAfterMs) {
-    const backoffMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** send.refusals);
-    send.refusals += 1;
-    send.timer = setTimeout(() => {
-      send.timer = undefined;
-      this.#next(line);
-    }, retryAfterMs ?? backoffMs);
-  }
-
-  #settle(line, send, answer) {
-    line.sends.splice(line.sends.indexOf(send), 1);
-    answer();
-    if (line.sends.length > 0) {
-      if (line.isQueued) this.#next(line);
-    } else if (this.#lines.get(line.key) === line) {
-      this.#lines.delete(line.key);
-    }
-  }
-}
-
-/** What must be told for attributes to be these. */
-function differences(known, attributes) {
-  const { Set: SetAction, Delete } = ZIMRoomAttributesUpdateAction;
-  const set = Object.entries(attributes).filter(([key, value]) => known.get(key) !== value);
-  const gone = [...known].filter(([key]) => !(key in attributes));
-  return [[Delete, gone], [SetAction, set]]
-    .filter(([, pairs]) => pairs.length > 0)
-    .map(([action, pairs]) => ({ action, roomAttributes: Object.fromEntries(pairs) }));
-}
-
-/** The rooms this client is in, and the states of the vendor's table that the broker leaves to the client. */
-class Rooms {
-  #inside = new Set();
-  /** Room → its attributes as they were last told. */
-  #attributes = new Map();
-  /** Room → events that came before the reply that lets us in. */
-  #early = new Map();
-  #emit;
-
-  constructor(emit) {
-    this.#emit = emit;
-  }
-
-  /** Runs a request that leads into a room, with the states around it. */
-  async enter(roomID, [started, failed], request) {
-    if (typeof roomID !== 'string' || roomID === '') throw invalid('roomID is empty');
-    this.#tell(roomID, ZIMRoomState.Connecting, started);
-    try {
-      const result = await request();
-      this.#enter(roomID);
-      return result;
-    } catch (error) {
-      if (!this.#inside.has(roomID)) this.#tell(roomID, ZIMRoomState.Disconnected, failed);
-      // Refused while inside, such as creating it again: the old place is still there.
-      else if (error.code !== Code.NetworkError) this.#enter(roomID);
-      throw error;
-    }
-  }
-
-  /** Runs the request that leads out of a room. */
-  async leave(roomID, request) {
-    try {
-      const result = await request();
-      this.#exit(roomID, ZIMRoomEvent.Success);
-      return result;
-    } catch (error) {
-      if (error.code === Code.UserIsNotInTheRoom || error.code === Code.RoomDoesNotExist) this.#forget(roomID);
-      throw error;
-    }
-  }
-
-  /** Out by other means than `leave`. */
-  left(roomID) {
-    if (this.#inside.has(roomID)) this.#exit(roomID, ZIMRoomEvent.Success);
-  }
-
-  /**
-   * Attributes of a room or of its members changed; or, as a snapshot, how they stand for one who comes in or back.
-   * Of a snapshot only what is news is told, and not before the program knows that it is inside.
-   */
-  attributesChanged(event, { isSnapshot, ...data }) {
-    const { roomID, infos } = data;
-    if (isSnapshot && !this.#inside.has(roomID)) {
-      this.#early.set(roomID, [...(this.#early.get(roomID) ?? []), { event, isSnapshot, data }]);
-      return;
-    }
-    if (event === 'roomMemberAttributesUpdated') {
-      this.#emit(event, data);
-      return;
-    }
-    const known = this.#attributes.get(roomID) ?? new Map();
-    const news = isSnapshot ? differences(known, infos[0].roomAttributes) : infos;
-    this.#attributes.set(roomID, known);
-    for (const { action, roomAttributes } of news) {
-      for (const [key, value] of Object.entries(roomAttributes)) {
-        if (action === ZIMRoomAttributesUpdateAction.Set) known.set(key, value);
-        else known.delete(key);
-      }
-    }
-    if (news.length > 0) this.#emit(event, { roomID, infos: news });
-  }
-
-  /** The broker did something to this member. */
-  changed({ roomID, state, event, extendedData }) {
-    if (state === ZIMRoomState.Disconnected) this.#forget(roomID);
-    if (state === ZIMRoomState.Connected) this.#inside.add(roomID);
-    this.#tell(roomID, state, event, extendedData);
-  }
-
-  interrupted() {
-    for (const roomID of this.#inside) this.#tell(roomID, ZIMRoomState.Connecting, ZIMRoomEvent.NetworkInterrupted);
-  }
-
-  /** Logged in; `held` are the rooms whose place is still ours. */
-  resumed(held) {
-    for (const roomID of [...this.#inside]) {
-      if (!held.includes(roomID)) this.#exit(roomID, ZIMRoomEvent.ConnectTimeout);
-    }
-    for (const roomID of held) this.#enter(roomID);
-  }
-
-  /** The session is over, and with it every place. */
-  ended(event) {
-    for (const roomID of [...this.#inside]) this.#exit(roomID, event);
-  }
-
-  #enter(roomID) {
-    this.#inside.add(roomID);
-    this.#tell(roomID, ZIMRoomState.Connected, ZIMRoomEvent.Success);
-    const early = this.#early.get(roomID) ?? [];
-    this.#early.delete(roomID);
-    for (const { event, isSnapshot, data } of early) this.attributesChanged(event, { isSnapshot, ...data });
-  }
-
-  #forget(roomID) {
-    this.#inside.delete(roomID);
-    this.#attributes.delete(roomID);
-  }
-
-  #exit(roomID, event) {
-    this.#forget(roomID);
-    this.#tell(roomID, ZIMRoomState.Disconnected, event);
-  }
-
-  #tell(roomID, state, event, extendedData) {
-    // Programs written for the vendor's SDK parse it.
-    this.#emit('roomStateChanged', { roomID, state, event, extendedData: extendedData || '{}' });
-  }
-}
-
-/** Event on the wire → the name it has had since 2.18. */
+/** Event on the wire → its name since 2.18. */
 const NEWER_NAMES = {
   receivePeerMessage: 'peerMessageReceived',
   receiveGroupMessage: 'groupMessageReceived',
   receiveRoomMessage: 'roomMessageReceived',
 };
 
-/** Events that carry messages and nothing that is ours to derive. */
+/** Events whose messages are completed, and that are passed on otherwise as they are. */
 const MESSAGE_EVENTS = [
   'messageDeleted', 'messageRevokeReceived', 'messageEdited', 'messageReactionsChanged', 'messageRepliedInfoChanged', 'messagePinStatusChanged',
 ];
 
 const ROOM_ATTRIBUTE_EVENTS = ['roomAttributesUpdated', 'roomAttributesBatchUpdated', 'roomMemberAttributesUpdated'];
 
-/** Methods that are nothing but a request: name → its parameters. */
+/** Methods that only send a request: name → parameters. */
 const PLAIN_METHODS = {
   queryUsersInfo: ['userIDs', 'config'],
   queryRoomMemberList: ['roomID', 'config'],
@@ -1091,20 +2244,20 @@ const PLAIN_METHODS = {
   querySubscribedUserStatusList: ['config'],
 };
 
-/** How an argument goes up; all others go as they are. */
+/** How arguments are converted for the broker; all others are sent as they are. */
 const ARGUMENTS = {
   message: handleOf,
   messageList: handlesOf,
   config: (config, parameters) => {
     const given = config ? { ...withNumbers(config) } : undefined;
-    // Of a room the flag is a text, whatever it looks like.
+    // For rooms the flag is a string, whatever it looks like.
     if (parameters.includes('roomID') && config?.nextFlag !== undefined) given.nextFlag = String(config.nextFlag || '');
     return given?.nextMessage ? { ...given, nextMessage: handleOf(given.nextMessage) } : given;
   },
 };
 
-/** Methods of the vendor's that the broker does not answer yet; they reject with 6000013. */
-const LATER_METHODS = `
+/** Methods of the vendor's that the broker does not support yet; they reject with 6000013. */
+const UNSUPPORTED_METHODS = `
   acceptFriendApplication acceptGroupInviteApplication acceptGroupJoinApplication addFriend addUsersToBlacklist callAccept callCancel
   callEnd callExperimentalAPI callInvite callJoin callQuit callReject callingInvite checkFriendsRelation checkUserIsInBlacklist
   deleteFriends deleteMessageAllReactions queryBlacklist queryCallInvitationList queryFriendApplicationList queryFriendList
@@ -1114,1050 +2267,6 @@ const LATER_METHODS = `
   updateUserOfflinePushRule uploadLog
 `.trim().split(/\s+/);
 
-const randomID = () => bytesToBase64(crypto.getRandomValues(new Uint8Array(12))).replaceAll('+', '-').replaceAll('/', '_');
-
-/** One device per browser tab, also across reloads; elsewhere one per client. */
-function ownDeviceID() {
-  const id = `d-${randomID()}`;
-  if (typeof document === 'undefined') return id;
-  try {
-    const kept = sessionStorage.getItem('tidings.deviceID') ?? id;
-    sessionStorage.setItem('tidings.deviceID', kept);
-    return kept;
-  } catch {
-    // Storage is switched off here: the device lives as long as the page.
-    return id;
-  }
-}
-
-/** The WebSocket address below a base such as https://example.com/im. */
-function socketUrl(server) {
-  const [, scheme, rest] = /^(https?|wss?)(:\/\/[^/?#]+[^?#]*)/i.exec(server) ?? [];
-  if (!scheme) throw invalid(`server is ${server}, it must be an http, https, ws or wss address`);
-  return `${scheme.toLowerCase().replace('http', 'ws')}${rest.replace(/\/+$/, '')}/ws`;
-}
-
-const pageOrigin = () => (globalThis.location?.origin?.startsWith('http') ? globalThis.location.origin : undefined);
-
-/**
- * Calls `wake` when a page gets or loses its network, or comes back from the background or from sleep, where timers stood
- * still. @returns {() => void} stops it
- */
-function onWaking(wake) {
-  const page = globalThis.document;
-  if (!page || typeof globalThis.addEventListener !== 'function') return () => {};
-  const shown = () => page.visibilityState === 'visible' && wake();
-  const places = [[globalThis, 'online', wake], [globalThis, 'offline', wake], [globalThis, 'pageshow', wake], [page, 'resume', wake], [page, 'visibilitychange', shown]];
-  for (const [place, type, listener] of places) place.addEventListener(type, listener);
-  return () => {
-    for (const [place, type, listener] of places) place.removeEventListener(type, listener);
-  };
-}
-
-/** Stored messages that came already: a replay begins a little before the loss. */
-class Heard {
-  static #MAX = 4096;
-  #ids = new Set();
-
-  /** Whether it came before; from now on it did. */
-  has({ messageID, messageSeq }) {
-    if (!messageSeq) return false;
-    if (this.#ids.has(messageID)) return true;
-    this.#ids.add(messageID);
-    if (this.#ids.size > Heard.#MAX) this.#ids.delete(this.#ids.values().next().value);
-    return false;
-  }
-}
-
-const pause = (ms, signal) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, ms);
-  signal?.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
-});
-
-/** Not written in the import itself, where bundlers for browsers would look for it. */
-const NODE_FILES = 'node:fs';
-
-const KIND_NAMES = { [Image]: 'image', [FileKind]: 'file', [Audio]: 'audio', [Video]: 'video' };
-
-/** The bytes behind `fileLocalPath`: a File or Blob, bytes, or in Node a path. @returns {Promise<Blob>} */
-async function blobOf(source) {
-  if (source instanceof Blob) return source;
-  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return new Blob([source]);
-  if (typeof source === 'string' && globalThis.process?.versions?.node) {
-    try {
-      const { openAsBlob } = await import(/* webpackIgnore: true */ /* @vite-ignore */ NODE_FILES);
-      return await openAsBlob(source);
-    } catch (error) {
-      throw new ZIMError(Code.FileNotExist, `fileLocalPath ${source} cannot be read: ${error.message}`);
-    }
-  }
-  throw new ZIMError(Code.FileNotExist, 'fileLocalPath is no File, Blob, bytes or path');
-}
-
-function nameOf(source, message) {
-  if (message.fileName) return message.fileName;
-  if (typeof source === 'string') return source.split(/[/\\]/).pop();
-  return source.name ?? '';
-}
-
-/** The first picture of a video, made where there is a browser to make it; null where not. @returns {Promise<Blob | null>} */
-async function firstFrameOf(blob) {
-  if (typeof document === 'undefined' || typeof URL.createObjectURL !== 'function') return null;
-  const video = document.createElement('video');
-  const url = URL.createObjectURL(blob);
-  try {
-    const shown = new Promise((resolve, reject) => {
-      video.addEventListener('loadeddata', resolve, { once: true });
-      video.addEventListener('error', () => reject(new Error('the video cannot be shown')), { once: true });
-      setTimeout(() => reject(new Error('the video does not load')), 5000);
-    });
-    Object.assign(video, { muted: true, playsInline: true, preload: 'auto', src: url });
-    await shown;
-    const canvas = document.createElement('canvas');
-    const scale = Math.min(1, 1280 / Math.max(video.videoWidth, video.videoHeight));
-    [canvas.width, canvas.height] = [Math.round(video.videoWidth * scale), Math.round(video.videoHeight * scale)];
-    canvas.getContext('2d').drawImage(video, 0, 0, canvas.width, canvas.height);
-    return await new Promise((resolve) => { canvas.toBlob(resolve, 'image/jpeg', 0.85); });
-  } catch {
-    // A codec this browser does not know: the video goes without.
-    return null;
-  } finally {
-    video.removeAttribute('src');
-    URL.revokeObjectURL(url);
-  }
-}
-
-/** Files of one session, over HTTP beside its socket. */
-class Files {
-  #base;
-  #token = '';
-  #renewal;
-  #renew;
-  #uploads = new Map();
-
-  /** @param {string} base the broker's address @param {() => Promise<object>} renew asks for a new token */
-  constructor(base, renew) {
-    this.#base = base;
-    this.#renew = renew;
-  }
-
-  /** Takes the token of a login or a renewal, and sees to the next. */
-  grant({ mediaToken, mediaTokenSeconds }) {
-    if (!mediaToken) return;
-    this.#token = mediaToken;
-    clearTimeout(this.#renewal);
-    this.#renewal = setTimeout(() => { this.#renewNow(); }, Math.max(1, mediaTokenSeconds * 0.8) * 1000);
-    this.#renewal.unref?.();
-  }
-
-  async #renewNow() {
-    // Without a connection the next login brings one.
-    try {
-      this.grant(await this.#renew());
-    } catch { /* the next login does */ }
-  }
-
-  /** Ends every upload. */
-  end(error) {
-    clearTimeout(this.#renewal);
-    for (const controller of this.#uploads.values()) controller.abort(error);
-    this.#uploads.clear();
-  }
-
-  cancel(message) {
-    const controller = this.#uploads.get(message);
-    controller?.abort(new ZIMError(Code.SendCancelled, 'the upload was cancelled'));
-    return controller !== undefined;
-  }
-
-  /** URLs of the broker's own files, whole and with a token that is good for a while. Changes the object. */
-  sign(message) {
-    for (const field of URL_FIELDS) {
-      const path = OWN_URL.test(message[field] ?? '') && this.#pathOf(message[field]);
-      if (path) message[field] = `${this.#base}${path}?token=${this.#token}`;
-    }
-    if (message.repliedInfo?.messageInfo) this.sign(message.repliedInfo.messageInfo);
-    return message;
-  }
-
-  /** The path of an own file, null for one elsewhere. */
-  #pathOf(url) {
-    const path = url.startsWith(`${this.#base}/`) ? url.slice(this.#base.length) : url;
-    return path.startsWith('/media/') ? path.split('?')[0] : null;
-  }
-
-  /**
-   * Uploads what a message names by `fileLocalPath` and notes it in the message.
-   * @param {(sent: number, total: number) => void} progress
-   */
-  async upload(message, progress) {
-    const controller = new AbortController();
-    this.#uploads.set(message, controller);
-    try {
-      const source = message.fileLocalPath;
-      const blob = await blobOf(source);
-      const frame = message.type === Video ? await firstFrameOf(blob) : null;
-      const file = await this.#put(blob, KIND_NAMES[message.type], nameOf(source, message), progress, controller.signal);
-      if (frame) await this.#putFrame(file, frame, controller.signal);
-      const { fileUID, fileName, fileSize } = file;
-      Object.assign(message, { fileUID, fileName, fileSize });
-    } catch (error) {
-      throw controller.signal.aborted ? controller.signal.reason : error;
-    } finally {
-      this.#uploads.delete(message);
-    }
-  }
-
-  /** Uploads bytes that no message names. */
-  async put(blob, name) {
-    return this.#put(blob, 'file', name, () => {}, undefined);
-  }
-
-  async #put(blob, kind, name, progress, signal) {
-    if (blob.size === 0) throw new ZIMError(Code.FileSizeInvalid, 'the file is 0 bytes, the range is 1 and more');
-    let shown = 0;
-    const tell = (sent) => {
-      if (sent <= shown) return;
-      shown = sent;
-      progress(sent, blob.size);
-    };
-    const file = blob.size <= PART_BYTES ? await this.#putWhole(blob, kind, name, signal) : await this.#putParts(blob, kind, name, tell, signal);
-    tell(blob.size);
-    return file;
-  }
-
-  async #putWhole(blob, kind, name, signal) {
-    const place = `/media/uploads?kind=${kind}&name=${encodeURIComponent(name)}`;
-    const response = await this.#insistently(() => this.#ask('POST', place, { body: blob, signal }), signal);
-    return response.json();
-  }
-
-  /** By tus 1.0: what got through stays, whatever becomes of a connection. */
-  async #putParts(blob, kind, name, tell, signal) {
-    const tus = { 'Tus-Resumable': '1.0.0' };
-    const encoded = (text) => bytesToBase64(new TextEncoder().encode(text));
-    const create = async () => {
-      const headers = { ...tus, 'Upload-Length': `${blob.size}`, 'Upload-Metadata': `filename ${encoded(name)},kind ${encoded(kind)}` };
-      const response = await this.#ask('POST', '/media/tus', { headers, signal });
-      return response.headers.get('Location').split('/').pop();
-    };
-    let uid = await this.#insistently(create, signal);
-    signal?.addEventListener('abort', () => { this.#ask('DELETE', `/media/tus/${uid}`, { headers: tus }).catch(() => {}); }, { once: true });
-    const part = Math.min(4 * PART_BYTES, Math.max(PART_BYTES, Math.ceil(blob.size / 64)));
-    let offset = 0;
-    let isSure = true;
-    while (offset < blob.size) {
-      const step = async () => {
-        if (!isSure) {
-          const response = await this.#ask('HEAD', `/media/tus/${uid}`, { headers: tus, signal });
-          offset = Number(response.headers.get('Upload-Offset'));
-          isSure = true;
-          if (offset === blob.size) return;
-        }
-        isSure = false;
-        const headers = { ...tus, 'Upload-Offset': `${offset}`, 'Content-Type': 'application/offset+octet-stream' };
-        // Read now: a blob of a file that vanished fails here, and not as a lost connection.
-        const body = await blob.slice(offset, offset + part).arrayBuffer();
-        const response = await this.#ask('PATCH', `/media/tus/${uid}`, { headers, body, signal });
-        offset = Number(response.headers.get('Upload-Offset'));
-        isSure = true;
-      };
-      try {
-        await this.#insistently(step, signal);
-      } catch (error) {
-        // The broker began anew, or gave it up: so does this.
-        if (error.status !== 404 || signal?.aborted) throw error;
-        uid = await this.#insistently(create, signal);
-        [offset, isSure] = [0, true];
-      }
-      tell(Math.min(offset, blob.size - 1));
-    }
-    const response = await this.#insistently(() => this.#ask('GET', `/media/uploads/${uid}`, { signal }), signal);
-    return response.json();
-  }
-
-  /** A picture that does not arrive does not hold up its video. */
-  async #putFrame({ fileUID }, frame, signal) {
-    try {
-      await this.#ask('PUT', `/media/${fileUID}/frame`, { body: frame, signal });
-    } catch (error) {
-      if (signal?.aborted) throw error;
-    }
-  }
-
-  /** Again and again while it is the connection's or the moment's fault. */
-  async #insistently(work, signal) {
-    const until = Date.now() + UPLOAD_PATIENCE_MS;
-    for (let tries = 0; ; tries += 1) {
-      try {
-        return await work();
-      } catch (error) {
-        if (signal?.aborted) throw signal.reason;
-        const isForNow = error.code === Code.NetworkError || [408, 409, 423, 429, 503].includes(error.status);
-        const isStale = error.status === 401 && tries < 3;
-        if ((!isForNow && !isStale) || Date.now() > until) throw error;
-        if (isStale) await this.#renewNow();
-        await pause(Math.min(5000, 200 * 2 ** tries) * (0.5 + Math.random() / 2), signal);
-      }
-    }
-  }
-
-  /** One request. Rejects with the broker's own number and words. @returns {Promise<Response>} */
-  async #ask(method, place, { headers = {}, body, signal } = {}) {
-    let response;
-    try {
-      response = await fetch(`${this.#base}${place}`, { method, body, signal, headers: { ...headers, Authorization: `Bearer ${this.#token}` } });
-    } catch (error) {
-      throw lost(error.cause?.message ?? error.message);
-    }
-    if (response.ok) return response;
-    const problem = await response.json().catch(() => ({}));
-    const refused = new ZIMError(problem.code ?? Code.FileServerError, problem.detail ?? `the broker answered ${response.status}`);
-    throw Object.defineProperty(refused, 'status', { value: response.status });
-  }
-
-  /** Bytes of a URL, own or elsewhere. @returns {Promise<Blob>} */
-  async download(url, progress) {
-    const path = this.#pathOf(url);
-    let response;
-    try {
-      response = path ? await this.#insistently(() => this.#ask('GET', path)) : await fetch(url);
-    } catch (error) {
-      throw error.code && error.code !== Code.NetworkError ? error : new ZIMError(Code.FileDownloadFailed, error.message);
-    }
-    if (!response.ok) throw new ZIMError(Code.FileDownloadFailed, `the answer is ${response.status}`);
-    const total = Number(response.headers.get('Content-Length') ?? 0);
-    if (total > DOWNLOAD_BYTES_MAX) throw new ZIMError(Code.FileDownloadLimit, `the file is ${total} bytes, the limit is ${DOWNLOAD_BYTES_MAX}`);
-    const [parts, reader] = [[], response.body.getReader()];
-    let received = 0;
-    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-      parts.push(chunk.value);
-      received += chunk.value.length;
-      if (received > DOWNLOAD_BYTES_MAX) {
-        await reader.cancel();
-        throw new ZIMError(Code.FileDownloadLimit, `the file is longer than ${DOWNLOAD_BYTES_MAX} bytes, the limit`);
-      }
-      progress?.(received, total || received);
-    }
-    return new Blob(parts, { type: response.headers.get('Content-Type') ?? '' });
-  }
-}
-
-const MEDIA_FILE_URLS = { 1: 'fileDownloadUrl', 2: 'largeImageDownloadUrl', 3: 'thumbnailDownloadUrl', 4: 'videoFirstFrameDownloadUrl' };
-
-/** The vendor's client class. */
-export class ZIM {
-  static #instance = null;
-
-  #config;
-  #listeners = new Map();
-  #connection = null;
-  #sends = null;
-  #rooms = new Rooms((event, data) => this.#emit(event, data));
-  #userID = '';
-  #userName = '';
-  #token = '';
-  #cursor = null;
-  #isResumed = false;
-  #heard = new Heard();
-  #local = new Local('');
-  #files = null;
-  #deviceID;
-  #destroyed = false;
-  // Recognises this client's own messages, and cannot collide with another client of the same user.
-  #localIDPrefix = `l-${randomID()}-`;
-  #messagesMade = 0;
-  #underWay = new Set();
-  /** Attributes of rooms that are noted until their batch ends. */
-  #batches = new Map();
-  #stopWaking = () => {};
-
-  /**
-   * The program's one client, or null when there is one already.
-   * @param {number | {appID: number, server?: string, sdkVersion?: string, WebSocket?: typeof WebSocket,
-   *                   deviceID?: string, reconnectMaxMs?: number}} config
-   */
-  static create(config) {
-    if (ZIM.#instance) return null;
-    ZIM.#instance = new ZIM(config);
-    return ZIM.#instance;
-  }
-
-  /** A client of its own, whatever others there are. Takes what `create` takes. */
-  static createInstance(config) {
-    return new ZIM(config);
-  }
-
-  static getInstance() {
-    return ZIM.#instance;
-  }
-
-  static getVersion() {
-    return ZIM.#instance?.#config.sdkVersion ?? SDK_VERSION;
-  }
-
-  /** There is one broker, wherever it stands. */
-  static setGeofencingConfig() {
-    return false;
-  }
-
-  static setAdvancedConfig() {}
-
-  /** Use `create` or `createInstance`. */
-  constructor(config) {
-    const given = config !== null && typeof config === 'object' ? config : { appID: config };
-    this.#config = { sdkVersion: SDK_VERSION, ...given };
-    this.#deviceID = given.deviceID || ownDeviceID();
-  }
-
-  /** This client writes no log but errors of the program's own listeners, to the console. */
-  setLogConfig() {}
-
-  /** Listens to an event; a second listener takes the place of the first. */
-  on(type, listener) {
-    if (typeof listener === 'function') this.#listeners.set(type, listener);
-  }
-
-  off(type) {
-    this.#listeners.delete(type);
-  }
-
-  /**
-   * Logs in: `login(userID, {userName, token})`, or `login({userID, userName}, token)` as before 2.13.
-   * @returns {Promise<void>}
-   */
-  async login(user, config) {
-    if (this.#destroyed) throw new ZIMError(Code.NotInit, 'this client is destroyed');
-    const isOlderForm = typeof user === 'object';
-    const { userID, userName, token } = isOlderForm ? { ...user, token: config } : { ...config, userID: user };
-    if (typeof userID !== 'string' || userID === '') throw invalid('userID is empty');
-    if (this.#connection && !this.#connection.isIdle) {
-      throw new ZIMError(Code.UserHasAlreadyLogged, `${this.#userID} is logged in already`);
-    }
-    this.#connection = this.#newConnection();
-    this.#sends = new Sends(this.#connection);
-    [this.#userID, this.#userName, this.#token, this.#cursor] = [userID, userName ?? '', token ?? '', null];
-    this.#heard = new Heard();
-    this.#local = new Local(userID);
-    this.#files?.end(this.#notLoggedIn());
-    this.#files = new Files(this.#baseUrl(), () => this.#request('renewMediaToken', {}));
-    this.#stopWaking();
-    this.#stopWaking = onWaking(() => this.#connection.wake());
-    this.#tellState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
-    await this.#connection.login();
-  }
-
-  /** @returns {Promise<void>} */
-  logout() {
-    const done = this.#logout();
-    // The vendor's returns nothing: programs do not wait for it, and none of them catches.
-    done.catch(() => {});
-    return done;
-  }
-
-  async #logout() {
-    if (!this.#connection || this.#connection.isIdle) throw this.#notLoggedIn();
-    const goodbye = this.#connection.logout();
-    this.#endSession(ZIMRoomEvent.Success, new ZIMError(Code.UserIsNotLogged, 'logged out'));
-    await goodbye;
-    this.#tellState(ZIMConnectionState.Disconnected, ZIMConnectionEvent.Success);
-  }
-
-  /** Takes a new token, for this session and for coming back to it. */
-  async renewToken(token) {
-    this.#requireLogin();
-    if (typeof token !== 'string' || token === '') throw invalid('token is empty');
-    // Without a connection the next login brings it.
-    if (this.#connection.isUp) await this.#request('renewToken', { token });
-    this.#token = token;
-    return { token };
-  }
-
-  /** Ends the session and every event. */
-  destroy() {
-    this.#listeners.clear();
-    this.#destroyed = true;
-    if (ZIM.#instance === this) ZIM.#instance = null;
-    if (this.#connection && !this.#connection.isIdle) this.logout();
-  }
-
-  /**
-   * Sends a message. The message object given is completed in place and is what `onMessageAttached`, the events and
-   * the promise hold; only one that was sent before (forwarding) is copied first.
-   * @returns {Promise<{message: object}>}
-   */
-  async sendMessage(draft, toConversationID, conversationType, config, notification) {
-    this.#requireLogin();
-    checkDraft(draft, toConversationID, conversationType, this.#userID);
-    const message = this.#attach(draft, toConversationID, conversationType, config);
-    return this.#submit(message, 'sendMessage', { toConversationID, conversationType }, config, notification);
-  }
-
-  /** Gives up sending a message whose file is still on its way; its send is rejected with 6000206. */
-  async cancelSendingMessage(message) {
-    if (!this.#files?.cancel(message)) throw invalid('message is not being uploaded');
-  }
-
-  /**
-   * The bytes of a message's file: 1 the original, 2 the large image, 3 the thumbnail, 4 a video's first picture.
-   * @returns {Promise<{message: object, fileType: number, file: Blob}>}
-   */
-  async downloadMediaFile(message, fileType = 1, config = undefined, onProgress = undefined) {
-    this.#requireLogin();
-    const url = message?.[MEDIA_FILE_URLS[fileType]];
-    if (!url) throw new ZIMError(Code.FileDownloadUrlNotFound, `message has no file of type ${fileType}`);
-    const progress = typeof onProgress === 'function' ? (received, total) => runGuarded('onProgress', () => onProgress(message, received, total)) : undefined;
-    return { message, fileType, file: await this.#files.download(url, progress) };
-  }
-
-  /** Ours: writes new tokens into the URLs of a message held for long. */
-  refreshMediaUrls(message) {
-    this.#requireLogin();
-    return this.#files.sign(message);
-  }
-
-  /** The vendor's older name for media. */
-  async sendMediaMessage(message, toConversationID, conversationType, config, notification) {
-    return this.sendMessage(message, toConversationID, conversationType, config, notification);
-  }
-
-  /** As before 2.4. */
-  async sendPeerMessage(message, toUserID, config, notification) {
-    return this.sendMessage(message, toUserID, Peer, config, notification);
-  }
-
-  /** As before 2.4. */
-  async sendRoomMessage(message, toRoomID, config, notification) {
-    return this.sendMessage(message, toRoomID, Room, config, notification);
-  }
-
-  /** As before 2.4. */
-  async sendGroupMessage(message, toGroupID, config, notification) {
-    return this.sendMessage(message, toGroupID, Group, config, notification);
-  }
-
-  /** Answers a message. As `sendMessage`, in the conversation of the original. */
-  async replyMessage(draft, toOriginalMessage, config, notification) {
-    this.#requireLogin();
-    const original = handleOf(toOriginalMessage);
-    const { conversationID, conversationType } = original;
-    checkDraft(draft, conversationID, conversationType, this.#userID);
-    const message = this.#attach(draft, conversationID, conversationType, config);
-    return this.#submit(message, 'replyMessage', { toOriginalMessage: original }, config, notification);
-  }
-
-  async #submit(message, op, args, config, notification) {
-    const { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount } = config ?? {};
-    const asked = { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount };
-    if (Object.values(asked).some((value) => value !== undefined)) args.config = asked;
-    this.#underWay.add(message);
-    this.#tellAttached(notification, message);
-    this.#tellStatus(message, Sending);
-    try {
-      const wire = toWire(message);
-      // Without a wait where there is nothing to bring first: sends leave in the order of the calls.
-      args.message = this.#isBulky(message, wire) ? await this.#bring(message, wire, notification) : wire;
-      const result = await this.#sends.submit(message, op, args);
-      const { localExtendedData, conversationID, fileLocalPath } = message;
-      if (localExtendedData) this.#local.setNote(result.message, localExtendedData);
-      Object.assign(message, this.#fromWire(result.message, conversationID), { localExtendedData });
-      if (fileLocalPath) message.fileLocalPath = fileLocalPath;
-      this.#tellStatus(message, Success);
-    } catch (error) {
-      message.sentStatus = Failed;
-      this.#tellStatus(message, Failed, error.message);
-      throw error;
-    } finally {
-      this.#underWay.delete(message);
-    }
-    return { message };
-  }
-
-  /** Whether a file, or too many parts for a frame, must go before it. A URL wins over a path; what is there stays there. */
-  #isBulky(message, wire) {
-    if (isMedia(message)) return Boolean(message.fileLocalPath) && !message.fileDownloadUrl && !message.fileUID;
-    return message.type === Combine && wire.messageList !== undefined && JSON.stringify(wire.messageList).length > COMBINE_BYTES_MAX / 3;
-  }
-
-  /** Brings a message's file or its many parts to the broker; returns what of it goes there now. */
-  async #bring(message, wire, notification) {
-    if (isMedia(message)) {
-      const told = notification?.onMediaUploadingProgress;
-      await this.#files.upload(message, (sent, total) => {
-        if (typeof told === 'function') runGuarded('onMediaUploadingProgress', () => told.call(notification, message, sent, total));
-      });
-      return toWire(message);
-    }
-    const children = new Blob([JSON.stringify(wire.messageList)]);
-    if (children.size <= COMBINE_BYTES_MAX) return wire;
-    const { fileUID } = await this.#files.put(children, 'messages.json');
-    return { ...wire, messageList: undefined, fileUID };
-  }
-
-  /** Takes a message back; the object given becomes the revoke message that stands in its place. */
-  async revokeMessage(message, config) {
-    const revoked = await this.#request('revokeMessage', { message: handleOf(message), config: config ?? undefined });
-    return { message: this.#update(message, revoked.message) };
-  }
-
-  /** Changes what a message says; `message` carries the new content. */
-  async editMessage(message, config, notification) {
-    this.#requireLogin();
-    this.#tellAttached(notification, message);
-    const args = { message: { ...toWire({ ...messageDefaults(), ...message }), ...handleOf(message) }, config: config ?? undefined };
-    const edited = await this.#request('editMessage', args);
-    return { message: this.#update(message, edited.message) };
-  }
-
-  #update(message, wire) {
-    const now = this.#local.annotate(this.#fromWire(wire, message.conversationID));
-    return Object.isFrozen(message) ? now : Object.assign(message, now);
-  }
-
-  /** What a combined message holds, put into `message.messageList`. */
-  async queryCombineMessageDetail(message) {
-    const messageList = [];
-    let next = 0;
-    let page;
-    do {
-      page = await this.#request('queryCombineMessageDetail', { message: handleOf(message), config: { next } });
-      messageList.push(...page.message.messageList);
-      next = page.next;
-    } while (page.more);
-    const { conversationID, conversationType } = message;
-    const children = messageList.map((wire) => this.#fromWire({ conversationType, ...wire }, conversationID));
-    const whole = Object.isFrozen(message) ? { ...message } : message;
-    return { message: Object.assign(whole, { messageList: children }) };
-  }
-
-  /** Those who reacted in one way. */
-  async queryMessageReactionUserList(message, config) {
-    const page = await this.#request('queryMessageReactionUserList', { message: handleOf(message), config: withNumbers(config) });
-    return { ...page, message };
-  }
-
-  /** Adds a message on this device only. Nobody else ever sees it. */
-  async insertMessageToLocalDB(draft, conversationID, conversationType, senderUserID) {
-    this.#requireLogin();
-    if (typeof senderUserID !== 'string' || senderUserID === '') throw invalid('senderUserID is empty');
-    checkDraft(draft, conversationID, conversationType, senderUserID === conversationID ? '' : this.#userID);
-    if (draft.type === Command) throw invalid('message.type is 2, which is not inserted');
-    const message = this.#attach(draft, conversationID, conversationType);
-    const { messageList } = await this.queryHistoryMessage(conversationID, conversationType, { count: 1, reverse: true });
-    const isOwn = senderUserID === this.#userID;
-    Object.assign(message, {
-      senderUserID, messageID: message.localMessageID, isUserInserted: true, sentStatus: Success,
-      direction: isOwn ? ZIMMessageDirection.Send : ZIMMessageDirection.Receive,
-      // After what is there, and before what will come.
-      orderKey: (messageList.at(-1)?.orderKey ?? 0) + 1,
-    });
-    this.#local.insert(conversationKey(conversationID, conversationType), message);
-    return { message };
-  }
-
-  /** A note on a message, for this device only. */
-  async updateMessageLocalExtendedData(localExtendedData, message) {
-    this.#requireLogin();
-    if (new TextEncoder().encode(localExtendedData).length > LOCAL_DATA_BYTES_MAX) {
-      throw invalid(`localExtendedData is longer than ${LOCAL_DATA_BYTES_MAX} bytes, the limit`);
-    }
-    this.#local.setNote(message, localExtendedData);
-    if (!Object.isFrozen(message)) message.localExtendedData = localExtendedData;
-    return { message };
-  }
-
-  /** Deletes messages for this user: here only, or (`isAlsoDeleteServerMessage`) on all its devices. */
-  async deleteMessages(messageList, conversationID, conversationType, config) {
-    this.#requireLogin();
-    const inserted = messageList.filter((message) => message.isUserInserted);
-    this.#local.hideMessages(config?.isAlsoDeleteServerMessage ? inserted : messageList);
-    const kept = messageList.filter((message) => !message.isUserInserted);
-    if (config?.isAlsoDeleteServerMessage && kept.length > 0) {
-      await this.#request('deleteMessages', { messageList: handlesOf(kept), conversationID, conversationType, config });
-    }
-    return { conversationID, conversationType };
-  }
-
-  async deleteAllMessage(conversationID, conversationType, config) {
-    const newest = await this.queryHistoryMessage(conversationID, conversationType, { count: 1, reverse: true });
-    this.#local.hideUpTo(conversationKey(conversationID, conversationType), newest.messageList[0]?.orderKey ?? 0);
-    if (config?.isAlsoDeleteServerMessage) await this.#request('deleteAllMessage', { conversationID, conversationType, config });
-    return { conversationID, conversationType };
-  }
-
-  async deleteAllConversationMessages(config) {
-    if (config?.isAlsoDeleteServerMessage) return void (await this.#request('deleteAllConversationMessages', { config }));
-    for (const { conversationID, type, lastMessage } of await this.#allConversations()) {
-      if (lastMessage) this.#local.hideUpTo(conversationKey(conversationID, type), lastMessage.orderKey);
-    }
-  }
-
-  /** Takes a conversation off the list; its messages stay, and the next one brings it back. */
-  async deleteConversation(conversationID, conversationType, config) {
-    this.#requireLogin();
-    if (config?.isAlsoDeleteServerConversation === false) {
-      const { conversation } = await this.queryConversation(conversationID, conversationType);
-      this.#local.hideConversation(conversationKey(conversationID, conversationType), conversation.orderKey);
-    } else {
-      await this.#request('deleteConversation', { conversationID, conversationType });
-    }
-    return { conversationID, conversationType };
-  }
-
-  async deleteAllConversations(config) {
-    if (config?.isAlsoDeleteServerConversation !== false) return void (await this.#request('deleteAllConversations', {}));
-    for (const { conversationID, type, orderKey } of await this.#allConversations()) {
-      this.#local.hideConversation(conversationKey(conversationID, type), orderKey);
-    }
-  }
-
-  /** @param {object} [option] which ones: kinds, marks, only unread ones, only pinned ones */
-  async queryConversationList(config, option) {
-    return { conversationList: await this.#conversations('queryConversationList', config, option) };
-  }
-
-  async queryConversationPinnedList(config) {
-    return { conversationList: await this.#conversations('queryConversationPinnedList', config) };
-  }
-
-  /** The broker may cut a page by size, and this device may hide some of it; asks on until `count` or the end. */
-  async #conversations(op, config, option = undefined) {
-    const { count, nextConversation } = withNumbers(config) ?? {};
-    const list = [];
-    let last = nextConversation;
-    let page;
-    do {
-      const anchor = last && { conversationID: last.conversationID, type: last.type, orderKey: last.orderKey, isPinned: last.isPinned };
-      page = (await this.#request(op, { config: { count: count - list.length, nextConversation: anchor }, option: option ?? undefined })).conversationList;
-      last = page.at(-1);
-      list.push(...page.map((wire) => this.#conversation(wire)).filter((one) => !this.#local.hidesConversation(one)));
-    } while (page.length > 0 && list.length < count);
-    return list;
-  }
-
-  async #allConversations() {
-    const all = [];
-    let page;
-    do {
-      page = await this.#conversations('queryConversationList', { count: 100, nextConversation: all.at(-1) });
-      all.push(...page);
-    } while (page.length > 0);
-    return all;
-  }
-
-  /** Text that waits to be sent, on this device. */
-  async setConversationDraft(draft, conversationID, conversationType) {
-    const { conversation } = await this.queryConversation(conversationID, conversationType);
-    this.#local.setDraft(conversationKey(conversationID, conversationType), draft);
-    this.#emit('conversationChanged', conversationChanges([{ event: ZIMConversationEvent.Updated, conversation: { ...conversation, draft } }]));
-    return { conversationID, conversationType };
-  }
-
-  /** A page of history, oldest first. The broker may cut pages by size; this asks on until `count` or the end. */
-  async queryHistoryMessage(conversationID, conversationType, config) {
-    const { count, reverse = false, nextMessage } = withNumbers(config) ?? {};
-    const messageList = [];
-    let anchor = anchorOf(nextMessage);
-    let hasHidden = false;
-    let page;
-    do {
-      const pageConfig = { count: count - messageList.length, reverse, nextMessage: anchor };
-      page = await this.#request('queryHistoryMessage', { conversationID, conversationType, config: pageConfig });
-      const messages = page.messageList.map((wire) => this.#local.annotate(this.#fromWire(wire, conversationID)));
-      const seen = messages.filter((message) => !this.#local.hides(message));
-      if (reverse) messageList.unshift(...seen);
-      else messageList.push(...seen);
-      hasHidden = seen.length < messages.length;
-      anchor = anchorOf(reverse ? messages[0] : messages.at(-1)) ?? anchor;
-    } while ((page.more || hasHidden) && page.messageList.length > 0 && messageList.length < count);
-    return { conversationID, conversationType, messageList: this.#withInserted(conversationID, conversationType, messageList, nextMessage, reverse, count) };
-  }
-
-  /** Puts what this device inserted in its place. */
-  #withInserted(conversationID, conversationType, messageList, nextMessage, reverse, count) {
-    const [oldest, newest] = [messageList[0]?.orderKey, messageList.at(-1)?.orderKey];
-    const isCut = messageList.length === count;
-    const from = reverse ? (isCut ? oldest : -1) : (nextMessage?.orderKey ?? -1);
-    const to = reverse ? (nextMessage?.orderKey ?? Infinity) : isCut ? newest : Infinity;
-    const inserted = this.#local.insertedBetween(conversationKey(conversationID, conversationType), from, to);
-    if (inserted.length === 0) return messageList;
-    return [...messageList, ...inserted.filter((message) => !this.#local.hides(message))].sort((one, other) => one.orderKey - other.orderKey);
-  }
-
-  async createRoom(roomInfo, config) {
-    return this.#enterRoom('createRoom', roomInfo?.roomID, { roomInfo, config: config ?? undefined });
-  }
-
-  async enterRoom(roomInfo, config) {
-    return this.#enterRoom('enterRoom', roomInfo?.roomID, { roomInfo, config: config ?? undefined });
-  }
-
-  async joinRoom(roomID) {
-    return this.#enterRoom('joinRoom', roomID, { roomID });
-  }
-
-  async leaveRoom(roomID) {
-    this.#requireLogin();
-    return this.#rooms.leave(roomID, () => this.#request('leaveRoom', { roomID }));
-  }
-
-  /** Leaves one room for another; where that is not possible, stays. */
-  async switchRoom(fromRoomID, toRoomInfo, isCreateWhenRoomNotExisted = false, config = undefined) {
-    this.#requireLogin();
-    const args = { fromRoomID, toRoomInfo, isCreateWhenRoomNotExisted, config: config ?? undefined };
-    const events = [ZIMRoomEvent.ActiveSwitch, ZIMRoomEvent.SwitchFailed];
-    const result = await this.#rooms.enter(toRoomInfo?.roomID, events, () => this.#request('switchRoom', args));
-    this.#rooms.left(fromRoomID);
-    return result;
-  }
-
-  async leaveAllRoom() {
-    const { roomIDs } = await this.#request('leaveAllRoom', {});
-    for (const roomID of roomIDs) this.#rooms.left(roomID);
-    return { roomIDs };
-  }
-
-  /** From now on, until the end of the batch, setting and deleting attributes of this room is noted and not sent. */
-  beginRoomAttributesBatchOperation(roomID, config) {
-    this.#requireLogin();
-    if (this.#batches.has(roomID)) throw invalid(`roomID is ${roomID}, of which a batch has begun already`);
-    this.#batches.set(roomID, { config: config ?? undefined, operations: [] });
-  }
-
-  /** Carries out what was noted, as one. */
-  async endRoomAttributesBatchOperation(roomID) {
-    this.#requireLogin();
-    const batch = this.#batches.get(roomID);
-    if (!batch) throw invalid(`roomID is ${roomID}, of which no batch has begun`);
-    this.#batches.delete(roomID);
-    if (batch.operations.length > 0) await this.#request('endRoomAttributesBatchOperation', { roomID, ...batch });
-    return { roomID };
-  }
-
-  async setRoomAttributes(roomAttributes, roomID, config) {
-    return this.#changeRoomAttributes('setRoomAttributes', roomID, { roomAttributes }, config);
-  }
-
-  async deleteRoomAttributes(keys, roomID, config) {
-    return this.#changeRoomAttributes('deleteRoomAttributes', roomID, { keys }, config);
-  }
-
-  /** Within a batch it is noted, and on what terms is the batch's to say. */
-  async #changeRoomAttributes(op, roomID, change, config) {
-    this.#requireLogin();
-    const batch = this.#batches.get(roomID);
-    if (!batch) return this.#request(op, { roomID, ...change, config: config ?? undefined });
-    batch.operations.push(change);
-    return { roomID, errorKeys: [] };
-  }
-
-  static {
-    const define = (name, value) => Object.defineProperty(this.prototype, name, { value, writable: true, configurable: true });
-    for (const [name, parameters] of Object.entries(PLAIN_METHODS)) {
-      define(name, async function (...values) {
-        this.#requireLogin();
-        const args = Object.fromEntries(parameters.map((parameter, n) => [parameter, ARGUMENTS[parameter]?.(values[n], parameters) ?? values[n]]));
-        return this.#completed(await this.#request(name, args), args.conversationID);
-      });
-    }
-    for (const name of LATER_METHODS) {
-      define(name, async function () {
-        this.#requireLogin();
-        throw new ZIMError(Code.Unsupported, `${name} is not supported yet`);
-      });
-    }
-  }
-
-  #fromWire(wire, conversationID) {
-    const message = fromWire(wire, this.#userID, conversationID);
-    return isMedia(message) || message.repliedInfo ? this.#files.sign(message) : message;
-  }
-
-  #conversation(wire) {
-    return conversationFromWire(wire, this.#local, (message, conversationID) => this.#fromWire(message, conversationID));
-  }
-
-  /** The broker's address for HTTP. */
-  #baseUrl() {
-    const url = socketUrl(this.#config.server ?? globalThis.TIDINGS_SERVER ?? pageOrigin());
-    return url.replace(/^ws/, 'http').replace(/\/ws$/, '');
-  }
-
-  #newConnection() {
-    const { server, WebSocket = globalThis.WebSocket, reconnectMaxMs } = this.#config;
-    if (!WebSocket) throw invalid('WebSocket is missing, give ZIM.create a WebSocket class');
-    const url = socketUrl(server ?? globalThis.TIDINGS_SERVER ?? pageOrigin());
-    return new Connection({ WebSocket, url, reconnectMaxMs }, {
-      loginArgs: () => this.#loginArgs(),
-      onUp: (result) => this.#up(result),
-      onLost: () => this.#lost(),
-      onFinal: (event, error) => this.#final(event, error),
-      onEvent: (event, data) => this.#receive(event, data),
-    });
-  }
-
-  #loginArgs() {
-    return {
-      userID: this.#userID, userName: this.#userName || undefined, token: this.#token,
-      deviceID: this.#deviceID, sdkVersion: this.#config.sdkVersion, resumeFrom: this.#cursor ?? undefined,
-    };
-  }
-
-  #up(result) {
-    this.#files.grant(result);
-    this.#isResumed = this.#cursor !== null;
-    // When resuming, what lies between our cursor and the new one is yet to come, unless it is too much to replay.
-    if (!this.#isResumed || result.resync) this.#cursor = result.cursor ?? null;
-    this.#tellState(ZIMConnectionState.Connected, ZIMConnectionEvent.Success);
-    if (this.#isResumed && result.resync) this.#emit('resyncRequired', {});
-    // The list is the broker's, whole at once: it is never on its way.
-    if (!this.#isResumed) for (const state of [ZIMConversationSyncState.Started, ZIMConversationSyncState.Finished]) this.#emit('conversationSyncStateChanged', { state });
-    this.#rooms.resumed(result.rooms ?? []);
-    this.#sends.resume();
-  }
-
-  #lost() {
-    this.#tellState(ZIMConnectionState.Reconnecting, ZIMConnectionEvent.LoginInterrupted);
-    this.#rooms.interrupted();
-  }
-
-  #final(event, error) {
-    this.#endSession(ZIMRoomEvent.NetworkDisconnected, error);
-    this.#tellState(ZIMConnectionState.Disconnected, event);
-  }
-
-  #endSession(roomEvent, error) {
-    this.#stopWaking();
-    this.#sends.abandon(error);
-    this.#files?.end(error);
-    this.#rooms.ended(roomEvent);
-    this.#batches.clear();
-  }
-
-  #requireLogin() {
-    if (!this.#connection?.isLoggedIn) throw this.#notLoggedIn();
-  }
-
-  #notLoggedIn() {
-    return new ZIMError(Code.UserIsNotLogged, 'no user is logged in');
-  }
-
-  async #request(op, args) {
-    this.#requireLogin();
-    return this.#connection.request(op, args);
-  }
-
-  async #enterRoom(op, roomID, args) {
-    this.#requireLogin();
-    const { ActiveCreate, CreateFailed, ActiveEnter, EnterFailed } = ZIMRoomEvent;
-    const events = op === 'createRoom' ? [ActiveCreate, CreateFailed] : [ActiveEnter, EnterFailed];
-    return this.#rooms.enter(roomID, events, () => this.#request(op, args));
-  }
-
-  /** A result as the program sees it: messages and conversations in it are whole. */
-  #completed(result, conversationID) {
-    const message = (wire) => this.#local.annotate(this.#fromWire(wire, conversationID));
-    const parts = {
-      message, conversation: (wire) => this.#conversation(wire),
-      messageList: (list) => list.map(message).filter((one) => !this.#local.hides(one)),
-      nextMessage: message,
-      conversationSearchInfoList: (list) => list.map((info) => ({ ...info, messageList: info.messageList.map((wire) => this.#fromWire(wire, info.conversationID)) })),
-      rootRepliedInfo: (info) => ({ ...info, message: info.message ? message(info.message) : undefined }),
-      infos: (list) => list.map((info) => (info.message ? { ...info, message: message(info.message) } : info)),
-      changeInfoList: (list) => list.map((info) => ({ ...info, message: message(info.message) })),
-    };
-    const whole = { ...result };
-    for (const [field, complete] of Object.entries(parts)) {
-      if (whole[field] !== undefined && whole[field] !== null) whole[field] = complete(whole[field]);
-    }
-    return whole;
-  }
-
-  /** Makes a draft a message. */
-  #attach(draft, conversationID, conversationType, config) {
-    const isUsed = Boolean(draft.messageID) || this.#underWay.has(draft) || !Object.isExtensible(draft);
-    const message = isUsed ? { ...draft } : draft;
-    const isForwarded = Boolean(draft.messageID);
-    for (const field of ['repliedInfo', 'rootRepliedCount', 'editorUserID', 'editedTime', 'pinnedUserID', 'pinnedTime']) delete message[field];
-    return Object.assign(message, messageDefaults(), kindDefaults(draft.type), callerFields(draft), {
-      localMessageID: this.#localIDFor(draft, isUsed, conversationID),
-      senderUserID: this.#userID,
-      timestamp: Date.now(),
-      conversationID,
-      conversationType,
-      direction: ZIMMessageDirection.Send,
-      sentStatus: Sending,
-      priority: config?.priority ?? 1,
-      receiptStatus: config?.hasReceipt ? ZIMMessageReceiptStatus.Processing : ZIMMessageReceiptStatus.None,
-      // Passed on one by one, a message keeps its content and reminds nobody again.
-      ...(isForwarded ? { mentionedUserIDs: [], isMentionAll: false } : {}),
-    });
-  }
-
-  /** A failed message sent once more keeps its id: should the broker have it after all, it will not have it twice. */
-  #localIDFor(draft, isUsed, conversationID) {
-    const isRetry = !isUsed && (draft.conversationID ?? conversationID) === conversationID;
-    if (isRetry && LOCAL_ID_PATTERN.test(draft.localMessageID ?? '')) return draft.localMessageID;
-    this.#messagesMade += 1;
-    return `${this.#localIDPrefix}${this.#messagesMade}`;
-  }
-
-  #tellAttached(notification, message) {
-    const attached = typeof notification === 'function' ? notification : notification?.onMessageAttached;
-    if (typeof attached !== 'function') return;
-    runGuarded('onMessageAttached', () => attached.call(notification, message));
-  }
-
-  #tellStatus(message, status, reason) {
-    const info = { status, message };
-    if (reason !== undefined) info.reason = reason;
-    this.#emit('messageSentStatusChanged', { infos: [info] });
-  }
-
-  #tellState(state, event) {
-    this.#emit('connectionStateChanged', { state, event, extendedData: '{}' });
-  }
-
-  #receive(event, data) {
-    if (event in NEWER_NAMES) this.#receiveMessages(event, data);
-    else if (event === 'roomStateChanged') this.#rooms.changed(data);
-    else if (ROOM_ATTRIBUTE_EVENTS.includes(event)) this.#rooms.attributesChanged(event, data);
-    else if (event === 'broadcastMessageReceived') this.#emit(event, { message: this.#fromWire(data.message, '') });
-    else if (event === 'conversationChanged') this.#changeConversations(data.infoList);
-    else if (MESSAGE_EVENTS.includes(event)) this.#emit(event, this.#completed(data, data.conversationID));
-    else this.#emit(event, data);
-    // Only now: had the program's listeners been cut short, resuming would bring it again.
-    if (typeof data.cursor === 'string') this.#cursor = data.cursor;
-  }
-
-  #changeConversations(infoList) {
-    const whole = infoList.map((info) => ({ ...info, conversation: this.#conversation(info.conversation) }));
-    const shown = whole.filter(({ conversation }) => !this.#local.hidesConversation(conversation));
-    if (shown.length > 0) this.#emit('conversationChanged', conversationChanges(shown));
-  }
-
-  #receiveMessages(event, { messageList, fromConversationID, info = { isOfflineMessage: false } }) {
-    const messages = messageList
-      .map((wire) => this.#fromWire(wire, fromConversationID))
-      .filter((message) => !this.#isOwn(message) && !this.#heard.has(message));
-    for (const run of splitByConversation(messages)) {
-      const received = { messageList: run, fromConversationID: run[0].conversationID };
-      // What was sent before the login is news only to programs that know the newer names; what a lost connection
-      // missed is news to all.
-      if (!info.isOfflineMessage || this.#isResumed) this.#emit(event, received);
-      this.#emit(NEWER_NAMES[event], { ...received, info });
-    }
-  }
-
-  /** Sent by this very client, which hears of it from the reply; resuming brings such messages too. */
-  #isOwn(message) {
-    return message.senderUserID === this.#userID && message.localMessageID.startsWith(this.#localIDPrefix);
-  }
-
-  #emit(type, data) {
-    const listener = this.#listeners.get(type);
-    if (listener) runGuarded(`the listener for ${type}`, () => listener(this, data));
-  }
-}
+defineTableMethods();
 
 export default ZIM;

@@ -7,7 +7,7 @@ use super::sign;
 use super::spool::Envelope;
 use crate::hooks::{Event, ReviewRequest};
 use crate::model::{Body, Conversation, Message, MessageClass, Target, UserId};
-use crate::protocol::{Dress, Variant, encode_dressed};
+use crate::protocol::{ClientLevel, MessageView, encode_view};
 
 /// The vendor's part of a body.
 #[derive(Debug, Clone)]
@@ -74,8 +74,8 @@ fn line_of(event: &Event) -> String {
 }
 
 fn message_json(message: &Message) -> Value {
-    let dress = Dress { alone: true, ..Dress::default() };
-    encode_dressed(message, &dress, Variant::Full).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    let view = MessageView { alone: true, ..MessageView::default() };
+    encode_view(message, &view, ClientLevel::Since2_15).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 fn data_of(event: &Event) -> Value {

@@ -205,7 +205,7 @@ test('reactions, receipts, answers and pins have the shapes of the vendor', asyn
   assert.deepEqual(texts(bySeq.messageList), ['read me']);
 });
 
-test('s61 s62 messages are forwarded as one and one by one', async () => {
+test('messages are forwarded as one and one by one', async () => {
   const [ann, ben] = await pair();
   const [cat] = await pair();
   const one = (await sendText(ann.zim, ben.userID, 'one')).message;

@@ -49,7 +49,7 @@ const bytesOf = async (url) => {
   return { status: response.status, bytes: Buffer.from(await response.arrayBuffer()), type: response.headers.get('content-type') };
 };
 
-test('s29 s32 s36 s37 a local file of each kind arrives whole, with its fields on both sides and progress on one', async () => {
+test('a local file of each kind arrives whole, with its fields on both sides and progress on one', async () => {
   for (const [type, name, more, filled] of [
     [IMAGE, 'picture.png', {}, { originalImageWidth: 400, thumbnailHeight: 198, largeImageHeight: 300 }],
     [FILE, 'make.sh', {}, {}],
@@ -87,7 +87,7 @@ test('s29 s32 s36 s37 a local file of each kind arrives whole, with its fields o
   }
 });
 
-test('s30 a path of any script names its file', async () => {
+test('a path of any script names its file', async () => {
   const path = join(folder, '报告 ✓.txt');
   await writeFile(path, '内容');
   const { message } = await alice.zim.sendMessage({ type: FILE, fileLocalPath: path }, 'bob', PEER);
@@ -96,7 +96,7 @@ test('s30 a path of any script names its file', async () => {
   assert.equal((await bytesOf(received.fileDownloadUrl)).bytes.toString(), '内容');
 });
 
-test('s33 recorded chunks in a File are audio; what is no audio is refused with the vendor\'s number', async () => {
+test('recorded chunks in a File are audio; what is no audio is refused with the vendor\'s number', async () => {
   const content = await readFile(fixture('cbr.mp3'));
   const chunks = [content.subarray(0, 3000), content.subarray(3000)];
   const { message } = await alice.zim.sendMessage({ type: AUDIO, fileLocalPath: new File(chunks, 'rec.mp3'), audioDuration: 2 }, 'bob', PEER);
@@ -113,7 +113,7 @@ test('s33 recorded chunks in a File are audio; what is no audio is refused with 
   await rejectsWith(6000001, send(failed));
 });
 
-test('s34 s35 q51 a file elsewhere goes as it is, wins over a path and shows no progress', async () => {
+test('a file elsewhere goes as it is, wins over a path and shows no progress', async () => {
   const draft = { type: VIDEO, fileDownloadUrl: 'https://a.example/v.mp4?a=1', videoFirstFrameDownloadUrl: 'https://a.example/f.jpeg', videoDuration: 100, fileLocalPath: '/nowhere' };
   const notification = { onMessageAttached() {}, onMediaUploadingProgress: () => assert.fail('nothing is uploaded') };
   const { message } = await alice.zim.sendMessage(draft, 'bob', PEER, {}, notification);

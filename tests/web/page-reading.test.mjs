@@ -29,6 +29,8 @@ describe('the demo page for everybody', { skip }, () => {
     const { keyboard } = playground.page;
     await bob.write('only keys from here');
     await alice.sees('only keys from here');
+    // The list may hear of the message after the conversation does.
+    await alice.root.locator('.item').first().waitFor();
     await alice.part('new').focus();
     await keyboard.press('Enter');
     await playground.page.locator('dialog.ask').waitFor();

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::actors::answered;
-use crate::actors::book_load::{self, sight};
-use crate::actors::core::Core;
+use crate::actors::context::BrokerContext;
 use crate::actors::room::Authorize;
-use crate::actors::session_ops::ask;
+use crate::actors::runtime::reply::answered;
+use crate::actors::session::dispatch::ask;
+use crate::actors::user::list::load;
+use crate::actors::user::list::load::visibility;
 use crate::model::{Body, Child, Conversation, FileUid, MediaRecord, Message, Refusal, UserId};
 use crate::store::{Store, StoreError};
 
@@ -25,16 +26,16 @@ enum Known {
 ///
 /// # Errors
 /// [`Refusal::FileMissing`] whether it is not there or not for this user.
-pub(crate) async fn readable(core: &Arc<Core>, user: &UserId, file: FileUid) -> Result<MediaRecord, Refusal> {
-    let (now_ms, unsent_ms, me) = (core.clock.wall_ms(), core.config().media.unsent_seconds * 1000, user.clone());
-    let known = core.archive.read(move |store| look_up(store, &me, file, now_ms, unsent_ms)).await?;
+pub(crate) async fn readable(context: &Arc<BrokerContext>, user: &UserId, file: FileUid) -> Result<MediaRecord, Refusal> {
+    let (now_ms, unsent_ms, me) = (context.clock.wall_ms(), context.config().media.unsent_seconds * 1000, user.clone());
+    let known = context.archive.read(move |store| look_up(store, &me, file, now_ms, unsent_ms)).await?;
     match known {
         Known::No => Err(Refusal::FileMissing),
         Known::Yes(record) => Ok(record),
         Known::Rooms(record, rooms) => {
             for conversation in rooms {
                 let Conversation::Room(room, _) = &conversation else { continue };
-                let asked = ask(|reply| core.rooms.tell(core, room, Authorize { user: user.clone(), reply }))?;
+                let asked = ask(|reply| context.rooms.tell(context, room, Authorize { user: user.clone(), reply }))?;
                 if answered(asked).await.is_ok_and(|(inside, _)| inside == conversation) {
                     return Ok(record);
                 }
@@ -75,11 +76,11 @@ fn look_up(store: &dyn Store, me: &UserId, file: FileUid, now_ms: u64, unsent_ms
                 None => continue,
             },
             Conversation::Room(..) if rooms.contains(&conversation) => continue,
-            Conversation::Room(..) if book_load::may_read(store, me, &conversation, seq)? => 1,
+            Conversation::Room(..) if load::may_read(store, me, &conversation, seq)? => 1,
             Conversation::Room(..) => continue,
         };
-        let sight = sight(store, me, &conversation, first_seq)?;
-        let Some(message) = sight.message(store, me, &conversation, seq)? else { continue };
+        let visibility = visibility(store, me, &conversation, first_seq)?;
+        let Some(message) = visibility.message(store, me, &conversation, seq)? else { continue };
         if !carries(store, &message, file)? {
             continue;
         }

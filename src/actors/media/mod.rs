@@ -122,8 +122,8 @@ impl MediaDesk {
 }
 
 /// What a session is given for the URLs of files: the token, and for how many seconds it is good.
-pub(crate) fn url_token(core: &super::core::Core, user: &UserId, session_ends_ms: u64) -> (String, u64) {
-    let now_ms = core.clock.wall_ms();
-    let ends_ms = now_ms.saturating_add(core.config().media.token_seconds * 1000).min(session_ends_ms);
-    (core.media.tokens.issue(user, ends_ms), ends_ms.saturating_sub(now_ms) / 1000)
+pub(crate) fn url_token(context: &crate::actors::context::BrokerContext, user: &UserId, session_ends_ms: u64) -> (String, u64) {
+    let now_ms = context.clock.wall_ms();
+    let ends_ms = now_ms.saturating_add(context.config().media.token_seconds * 1000).min(session_ends_ms);
+    (context.media.tokens.issue(user, ends_ms), ends_ms.saturating_sub(now_ms) / 1000)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::access::carries;
 use super::uploads::{self, delete_blobs};
 use super::{MediaDesk, PAGE};
-use crate::actors::core::Core;
+use crate::actors::context::BrokerContext;
 use crate::model::{FileUid, MediaRecord, Refusal};
 use crate::store::{RowWrite, Store, StoreError};
 
@@ -20,40 +20,40 @@ const FILES_EVERY: u32 = 720;
 const USES_MAX: usize = 100_000;
 
 /// Goes on for as long as the broker lives.
-pub(crate) async fn keep_tidy(core: Arc<Core>) {
-    delete_orphans(&core).await;
+pub(crate) async fn keep_tidy(context: Arc<BrokerContext>) {
+    delete_orphans(&context).await;
     for look in 0u32.. {
         if look.is_multiple_of(FILES_EVERY)
-            && let Err(refusal) = collect(&core).await
+            && let Err(refusal) = collect(&context).await
         {
             tracing::warn!(%refusal, "files that no message carries could not be collected");
         }
-        give_up(&core);
+        give_up(&context);
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-fn give_up(core: &Core) {
-    let now = core.clock.elapsed();
-    let after = Duration::from_secs(core.config().media.unfinished_seconds);
-    let mut ledger = core.media.ledger();
+fn give_up(context: &BrokerContext) {
+    let now = context.clock.elapsed();
+    let after = Duration::from_secs(context.config().media.unfinished_seconds);
+    let mut ledger = context.media.ledger();
     ledger.forget_spoken_for(now);
     let given_up = ledger.given_up(now, after);
     drop(ledger);
     for file in given_up {
         tracing::debug!(%file, "an upload that nobody goes on with is deleted");
-        uploads::abandon(core, file);
+        uploads::abandon(context, file);
     }
 }
 
 /// Deletes files that no kept message carries. Says how many.
-pub(crate) async fn collect(core: &Arc<Core>) -> Result<usize, Refusal> {
+pub(crate) async fn collect(context: &Arc<BrokerContext>) -> Result<usize, Refusal> {
     let (mut last, mut deleted) = (None, 0);
     loop {
-        let (now_ms, unsent_ms) = (core.clock.wall_ms(), core.config().media.unsent_seconds * 1000);
-        let (next, unneeded) = core.archive.read(move |store| unneeded(store, last, now_ms, unsent_ms)).await?;
+        let (now_ms, unsent_ms) = (context.clock.wall_ms(), context.config().media.unsent_seconds * 1000);
+        let (next, unneeded) = context.archive.read(move |store| unneeded(store, last, now_ms, unsent_ms)).await?;
         for record in unneeded {
-            deleted += usize::from(delete(core, record).await?);
+            deleted += usize::from(delete(context, record).await?);
         }
         let Some(next) = next else { break };
         last = Some(next);
@@ -99,21 +99,21 @@ fn is_needed(store: &dyn Store, record: &MediaRecord, now_ms: u64, unsent_ms: u6
 }
 
 /// The record first: whatever happens then, the file is not there any more.
-async fn delete(core: &Arc<Core>, record: MediaRecord) -> Result<bool, Refusal> {
-    let (desk, file): (&MediaDesk, _) = (&core.media, record.file);
+async fn delete(context: &Arc<BrokerContext>, record: MediaRecord) -> Result<bool, Refusal> {
+    let (desk, file): (&MediaDesk, _) = (&context.media, record.file);
     if !desk.ledger().condemn(file) {
         return Ok(false);
     }
-    let (now_ms, unsent_ms) = (core.clock.wall_ms(), core.config().media.unsent_seconds * 1000);
+    let (now_ms, unsent_ms) = (context.clock.wall_ms(), context.config().media.unsent_seconds * 1000);
     let its = record.clone();
     // Once more: a message may have taken it up before it was condemned.
-    let outcome = match core.archive.read(move |store| is_needed(store, &its, now_ms, unsent_ms)).await {
-        Ok(false) => core.archive.apply(vec![RowWrite::DeleteMedia(file)]).await.map(|()| true),
+    let outcome = match context.archive.read(move |store| is_needed(store, &its, now_ms, unsent_ms)).await {
+        Ok(false) => context.archive.apply(vec![RowWrite::DeleteMedia(file)]).await.map(|()| true),
         Ok(true) => Ok(false),
         Err(refusal) => Err(refusal),
     };
     if let Ok(true) = outcome {
-        delete_blobs(core, file).await;
+        delete_blobs(context, file).await;
         desk.ledger().release(&record.owner, record.bytes_kept());
     }
     desk.ledger().absolve(file);
@@ -121,10 +121,10 @@ async fn delete(core: &Arc<Core>, record: MediaRecord) -> Result<bool, Refusal> 
 }
 
 /// Deletes bytes that have no record: those of uploads that a crash cut short.
-async fn delete_orphans(core: &Arc<Core>) {
+async fn delete_orphans(context: &Arc<BrokerContext>) {
     let mut deleted = 0usize;
     for first_byte in 0..=u8::MAX {
-        let blobs = match core.media.store.list(first_byte).await {
+        let blobs = match context.media.store.list(first_byte).await {
             Ok(blobs) => blobs,
             Err(error) => {
                 tracing::warn!(%error, "the media store could not be looked through");
@@ -132,12 +132,12 @@ async fn delete_orphans(core: &Arc<Core>) {
             }
         };
         for blob in blobs {
-            let under_way = uploads::find(core, blob.file).is_some();
+            let under_way = uploads::find(context, blob.file).is_some();
             let file = blob.file;
-            if under_way || !matches!(core.archive.read(move |store| store.media(file)).await, Ok(None)) {
+            if under_way || !matches!(context.archive.read(move |store| store.media(file)).await, Ok(None)) {
                 continue;
             }
-            match core.media.store.delete(blob).await {
+            match context.media.store.delete(blob).await {
                 Ok(()) => deleted += 1,
                 Err(error) => tracing::warn!(%error, "bytes without a record could not be deleted"),
             }

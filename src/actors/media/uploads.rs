@@ -9,8 +9,8 @@ use futures_util::FutureExt as _;
 use tokio::sync::{Notify, OwnedMutexGuard, oneshot};
 
 use super::MediaDesk;
-use crate::actors::core::Core;
-use crate::actors::{answer, answered};
+use crate::actors::context::BrokerContext;
+use crate::actors::runtime::reply::{answer, answered};
 use crate::media::{Blob, CHUNK_BYTES, Mark, Probed, Spool, clean_name, probe, probe_frame};
 use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
 use crate::store::RowWrite;
@@ -89,7 +89,7 @@ impl Upload {
     ///
     /// # Errors
     /// [`Refusal::Busy`].
-    pub(crate) async fn write(self: &Arc<Self>, core: &Core) -> Result<Writing, Refusal> {
+    pub(crate) async fn write(self: &Arc<Self>, context: &BrokerContext) -> Result<Writing, Refusal> {
         let pen = match self.writer.clone().try_lock_owned() {
             Ok(pen) => pen,
             Err(_) => {
@@ -101,7 +101,7 @@ impl Upload {
         // Whoever wanted it has it.
         let _wish = self.wanted.notified().now_or_never();
         let bytes = self.length().await;
-        Ok(Writing { desk: core.media.clone(), upload: self.clone(), bytes, buffer: Vec::new(), _pen: pen })
+        Ok(Writing { desk: context.media.clone(), upload: self.clone(), bytes, buffer: Vec::new(), _pen: pen })
     }
 
     /// How long it is by now.
@@ -197,15 +197,15 @@ impl Writing {
 /// [`Refusal::FileSize`] where it is known to be empty or too long; [`Refusal::FileServer`], [`Refusal::RateLimited`],
 /// [`Refusal::Busy`] for quotas; [`Refusal::StoreUnavailable`].
 pub(crate) async fn begin(
-    core: &Arc<Core>,
+    context: &Arc<BrokerContext>,
     owner: UserId,
     kind: MediaKind,
     name: &str,
     bytes: Option<u64>,
 ) -> Result<Arc<Upload>, Refusal> {
-    core.accepting()?;
-    core.keeping()?;
-    let limits = &core.config().limits;
+    context.accepting()?;
+    context.keeping()?;
+    let limits = &context.config().limits;
     let bytes_max = kind.bytes_max(limits);
     if let Some(bytes) = bytes.filter(|bytes| *bytes == 0 || *bytes > bytes_max) {
         return Err(Refusal::FileSize { bytes, bytes_max });
@@ -213,35 +213,35 @@ pub(crate) async fn begin(
     let mut bits = [0; 16];
     getrandom::fill(&mut bits).map_err(disk)?;
     let file = FileUid::from_bits(u128::from_be_bytes(bits));
-    let incoming = core.media.incoming.clone();
+    let incoming = context.media.incoming.clone();
     let spool = blocking(move || Spool::create(&incoming, &file.to_string()).map_err(disk)).await?;
     let name = clean_name(name, limits.file_name_bytes_max);
-    let upload = Upload::new(spool, file, owner, kind, name, bytes.unwrap_or(bytes_max), core.clock.elapsed());
+    let upload = Upload::new(spool, file, owner, kind, name, bytes.unwrap_or(bytes_max), context.clock.elapsed());
     let upload = Arc::new(upload);
-    core.media.ledger().begin(upload.clone(), &core.config().media)?;
-    core.metrics.upload_began();
+    context.media.ledger().begin(upload.clone(), &context.config().media)?;
+    context.metrics.upload_began();
     Ok(upload)
 }
 
 /// One that is under way.
-pub(crate) fn find(core: &Core, file: FileUid) -> Option<Arc<Upload>> {
-    core.media.ledger().find(file)
+pub(crate) fn find(context: &BrokerContext, file: FileUid) -> Option<Arc<Upload>> {
+    context.media.ledger().find(file)
 }
 
 /// Gives an upload up: what came of it is deleted.
-pub(crate) fn abandon(core: &Core, file: FileUid) {
-    core.media.ledger().end(file, 0);
+pub(crate) fn abandon(context: &BrokerContext, file: FileUid) {
+    context.media.ledger().end(file, 0);
 }
 
 /// Gives an upload up when whoever sends it goes away.
 pub(crate) struct Abandon {
-    core: Arc<Core>,
+    context: Arc<BrokerContext>,
     file: Option<FileUid>,
 }
 
 impl Abandon {
-    pub(crate) fn unless_done(core: &Arc<Core>, file: FileUid) -> Self {
-        Self { core: core.clone(), file: Some(file) }
+    pub(crate) fn unless_done(context: &Arc<BrokerContext>, file: FileUid) -> Self {
+        Self { context: context.clone(), file: Some(file) }
     }
 
     pub(crate) fn done(mut self) {
@@ -252,7 +252,7 @@ impl Abandon {
 impl Drop for Abandon {
     fn drop(&mut self) {
         if let Some(file) = self.file {
-            abandon(&self.core, file);
+            abandon(&self.context, file);
         }
     }
 }
@@ -262,26 +262,26 @@ impl Drop for Abandon {
 /// # Errors
 /// [`Refusal::FileType`], [`Refusal::FileSize`], [`Refusal::FilePixels`], [`Refusal::FileDuration`]: the upload is given up.
 /// [`Refusal::FileServer`], [`Refusal::StoreUnavailable`]: as well.
-pub(crate) async fn finish(core: &Arc<Core>, upload: Arc<Upload>) -> Result<MediaRecord, Refusal> {
+pub(crate) async fn finish(context: &Arc<BrokerContext>, upload: Arc<Upload>) -> Result<MediaRecord, Refusal> {
     // Once: a second would find its file moved away, and clean up after itself what the first has kept.
     if upload.ending.swap(true, Ordering::SeqCst) {
         return Err(Refusal::Busy(ENDING));
     }
     let (reply, outcome) = oneshot::channel();
-    let core = core.clone();
+    let context = context.clone();
     actix::spawn(async move {
-        let kept = keep(&core, &upload).await;
-        core.media.ledger().end(upload.file, kept.as_ref().map_or(0, MediaRecord::bytes_kept));
-        core.metrics.upload_ended(kept.is_ok());
+        let kept = keep(&context, &upload).await;
+        context.media.ledger().end(upload.file, kept.as_ref().map_or(0, MediaRecord::bytes_kept));
+        context.metrics.upload_ended(kept.is_ok());
         answer(reply, kept);
     });
     answered(outcome).await
 }
 
-async fn keep(core: &Arc<Core>, upload: &Arc<Upload>) -> Result<MediaRecord, Refusal> {
-    let desk: &MediaDesk = &core.media;
+async fn keep(context: &Arc<BrokerContext>, upload: &Arc<Upload>) -> Result<MediaRecord, Refusal> {
+    let desk: &MediaDesk = &context.media;
     let _permit = desk.probes.acquire().await.map_err(disk)?;
-    let (its, options, limits) = (upload.clone(), MediaDesk::options(&core.config()), core.config().limits.clone());
+    let (its, options, limits) = (upload.clone(), MediaDesk::options(&context.config()), context.config().limits.clone());
     let (probed, path, bytes, sha256) = blocking(move || {
         let (path, bytes, sha256) = {
             let spool = its.spool();
@@ -293,15 +293,15 @@ async fn keep(core: &Arc<Core>, upload: &Arc<Upload>) -> Result<MediaRecord, Ref
         Ok((probe(its.kind, &path, &options, &limits)?, path, bytes, sha256))
     })
     .await?;
-    let mut record = record_of(upload, &probed, bytes, sha256, core.clock.wall_ms());
-    let kept = put_all(core, upload.file, path, probed.made, &mut record).await;
+    let mut record = record_of(upload, &probed, bytes, sha256, context.clock.wall_ms());
+    let kept = put_all(context, upload.file, path, probed.made, &mut record).await;
     let kept = match kept {
-        Ok(()) => core.archive.apply(vec![RowWrite::PutMedia(record.clone())]).await,
+        Ok(()) => context.archive.apply(vec![RowWrite::PutMedia(record.clone())]).await,
         refused => refused,
     };
     if let Err(refusal) = kept {
         // What stays for lack of an answer is deleted at the next start.
-        delete_blobs(core, upload.file).await;
+        delete_blobs(context, upload.file).await;
         return Err(refusal);
     }
     tracing::debug!(file = %record.file, kind = record.kind.label(), bytes, "a file is kept");
@@ -331,7 +331,7 @@ fn record_of(upload: &Upload, probed: &Probed, bytes: u64, sha256: String, creat
 }
 
 async fn put_all(
-    core: &Core,
+    context: &BrokerContext,
     file: FileUid,
     original: PathBuf,
     made: Vec<(Rendition, Vec<u8>)>,
@@ -343,26 +343,26 @@ async fn put_all(
             Rendition::Thumbnail => record.thumbnail_bytes = bytes.len() as u64,
             Rendition::Original | Rendition::Frame => {}
         }
-        put_bytes(core, Blob { file, rendition }, bytes).await?;
+        put_bytes(context, Blob { file, rendition }, bytes).await?;
     }
-    core.media.store.put(Blob { file, rendition: Rendition::Original }, &original).await.map_err(disk)
+    context.media.store.put(Blob { file, rendition: Rendition::Original }, &original).await.map_err(disk)
 }
 
-async fn put_bytes(core: &Core, blob: Blob, bytes: Vec<u8>) -> Result<(), Refusal> {
-    let (incoming, name) = (core.media.incoming.clone(), format!("{}.{}", blob.file, blob.rendition.label()));
+async fn put_bytes(context: &BrokerContext, blob: Blob, bytes: Vec<u8>) -> Result<(), Refusal> {
+    let (incoming, name) = (context.media.incoming.clone(), format!("{}.{}", blob.file, blob.rendition.label()));
     let spool = blocking(move || {
         let mut spool = Spool::create(&incoming, &name).map_err(disk)?;
         spool.write(&bytes).map_err(disk)?;
         Ok(spool)
     });
     let spool = spool.await?;
-    core.media.store.put(blob, spool.path()).await.map_err(disk)
+    context.media.store.put(blob, spool.path()).await.map_err(disk)
 }
 
 /// Deletes the bytes of a file, whatever of it there is.
-pub(super) async fn delete_blobs(core: &Core, file: FileUid) {
+pub(super) async fn delete_blobs(context: &BrokerContext, file: FileUid) {
     for rendition in Rendition::ALL {
-        if let Err(error) = core.media.store.delete(Blob { file, rendition }).await {
+        if let Err(error) = context.media.store.delete(Blob { file, rendition }).await {
             tracing::warn!(%error, %file, "bytes of a file could not be deleted; the next start does");
         }
     }
@@ -372,16 +372,21 @@ pub(super) async fn delete_blobs(core: &Core, file: FileUid) {
 ///
 /// # Errors
 /// [`Refusal::FileMissing`]: no such video, another user's; [`Refusal::FileType`] and the like for the picture.
-pub(crate) async fn keep_frame(core: &Arc<Core>, owner: &UserId, file: FileUid, picture: Arc<Upload>) -> Result<MediaRecord, Refusal> {
-    let record = core.archive.read(move |store| store.media(file)).await?;
+pub(crate) async fn keep_frame(
+    context: &Arc<BrokerContext>,
+    owner: &UserId,
+    file: FileUid,
+    picture: Arc<Upload>,
+) -> Result<MediaRecord, Refusal> {
+    let record = context.archive.read(move |store| store.media(file)).await?;
     let record = record.filter(|record| record.owner == *owner && record.kind == MediaKind::Video).ok_or(Refusal::FileMissing)?;
-    core.media.speak_for(file, core.clock.elapsed())?;
+    context.media.speak_for(file, context.clock.elapsed())?;
     // What was sent stays as its readers saw it.
-    if !core.archive.read(move |store| store.media_uses(file, 1)).await?.is_empty() {
+    if !context.archive.read(move |store| store.media_uses(file, 1)).await?.is_empty() {
         return Err(Invalid::new("fileUID", "names a video that was sent: its first picture stays as it is").into());
     }
-    let options = MediaDesk::options(&core.config());
-    let permit = core.media.probes.acquire().await.map_err(disk)?;
+    let options = MediaDesk::options(&context.config());
+    let permit = context.media.probes.acquire().await.map_err(disk)?;
     let (bytes, _) = blocking(move || {
         let path = picture.spool().path().to_owned();
         probe_frame(&path, &options)
@@ -390,11 +395,11 @@ pub(crate) async fn keep_frame(core: &Arc<Core>, owner: &UserId, file: FileUid, 
     drop(permit);
     let more = bytes.len() as u64;
     // Its size is not the message's: what the container says of H.264 and H.265 stands, of others it is not told (spec S9).
-    put_bytes(core, Blob { file, rendition: Rendition::Frame }, bytes).await?;
+    put_bytes(context, Blob { file, rendition: Rendition::Frame }, bytes).await?;
     let before = record.frame_bytes;
     let record = MediaRecord { frame_bytes: more, ..record };
-    core.archive.apply(vec![RowWrite::PutMedia(record.clone())]).await?;
-    let mut ledger = core.media.ledger();
+    context.archive.apply(vec![RowWrite::PutMedia(record.clone())]).await?;
+    let mut ledger = context.media.ledger();
     ledger.release(owner, before);
     ledger.keep(owner, more);
     Ok(record)

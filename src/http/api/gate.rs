@@ -80,7 +80,7 @@ struct Caller {
 
 /// Who asks, by a key or, without one, by a session of the console, which may do everything.
 fn caller_of(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Result<Caller, Box<HttpResponse>> {
-    let (ring, clock) = (&broker.backend.keys, &broker.core.clock);
+    let (ring, clock) = (&broker.backend.keys, &broker.context.clock);
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if given.is_none()
         && let Some(outcome) = console::authenticate(broker, request.request())
@@ -195,7 +195,7 @@ async fn write(broker: &Broker, name: String, request: ServiceRequest, next: Nex
     let fingerprint = fingerprint(&request, &body);
     let api = &broker.config().api;
     let bounds = (api.idempotency_keys_max, Duration::from_secs(api.idempotency_seconds));
-    match broker.backend.given.begin(&call, fingerprint, broker.core.clock.elapsed(), bounds) {
+    match broker.backend.given.begin(&call, fingerprint, broker.context.clock.elapsed(), bounds) {
         Before::Nothing => {}
         Before::Answered(answer) => return Ok(ServiceResponse::new(request, given_again(answer))),
         Before::UnderWay => {

@@ -11,11 +11,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::answer::{Answer, Problems, json, raw};
 use super::input::{Body, Host, decode_cursor, encode_cursor, limit, number_cursor};
 use super::objects::{Message, MessageDraft, SendMessage, send_args};
-use crate::actors::errand::As;
+use crate::actors::session::on_behalf::As;
 use crate::broker::Broker;
 use crate::broker::backend::CallName;
 use crate::model::{ConversationKind, Invalid, Refusal, UserId};
-use crate::protocol::{Work, broadcast_event};
+use crate::protocol::{Request, broadcast_event};
 
 /// A message to everyone online.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -77,13 +77,13 @@ pub(super) async fn send_broadcast(Host(broker): Host, Body(call): Body<Broadcas
     let config = broker.config();
     let from = UserId::parse("fromUserID", &call.from_user_id, &config.limits)?;
     let args = send_args(&call.message, None, config.users.system.as_str(), 0);
-    let work = Work::decode("sendMessage", &args.to_string(), &config.limits)?;
-    let Work::SendMessage { draft, .. } = work else { return Err(Refusal::Unsupported("this".into()).into()) };
+    let work = Request::decode("sendMessage", &args.to_string(), &config.limits)?;
+    let Request::SendMessage { draft, .. } = work else { return Err(Refusal::Unsupported("this".into()).into()) };
     draft.validate_broadcast(&config.limits)?;
-    if broker.users().get(&from).await?.is_none() && !broker.core.is_system(&from) {
+    if broker.users().get(&from).await?.is_none() && !broker.context.is_system(&from) {
         return Err(Refusal::UserMissing(from.to_string()).into());
     }
-    broker.backend.charge_broadcast(&config, broker.core.clock.elapsed())?;
+    broker.backend.charge_broadcast(&config, broker.context.clock.elapsed())?;
     let broadcast = broker.broadcast(&from, draft).await?;
     let event: Value = serde_json::from_str(&broadcast_event(&broadcast)).unwrap_or_default();
     json(&json!({"message": event["data"]["message"], "sessionCount": broadcast.sessions}))

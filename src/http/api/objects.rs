@@ -260,7 +260,7 @@ impl UserNow {
         let users = broker.users();
         let (online, last_update_time) = users.online(&profile.id);
         Self {
-            user: User::of(profile, broker.core.clock.wall_ms()),
+            user: User::of(profile, broker.context.clock.wall_ms()),
             online_status: u8::from(!online),
             last_update_time,
             session_count: users.sessions(Some(&profile.id)).len(),

@@ -19,7 +19,7 @@ use crate::http::console::ConsoleCaller;
 use crate::http::problem::problem;
 use crate::metrics::class_label;
 use crate::model::{Conversation, Message, Refusal};
-use crate::protocol::{Dress, Variant, encode_dressed};
+use crate::protocol::{ClientLevel, MessageView, encode_view};
 
 /// The figures of a moment. Counters run from the start of the broker.
 #[derive(ToSchema)]
@@ -68,7 +68,7 @@ pub(super) struct Object(Value);
 #[get("/stats")]
 pub(super) async fn get_stats(Host(broker): Host) -> Answer {
     let stats = broker.stats();
-    let core = &broker.core;
+    let context = &broker.context;
     let dropped: Vec<Value> = stats
         .dropped
         .iter()
@@ -78,16 +78,16 @@ pub(super) async fn get_stats(Host(broker): Host) -> Answer {
             })
         })
         .collect();
-    let outboxes = core.links.all().iter().map(|link| link.outbox.waiting_bytes()).sum::<usize>();
-    let (media_bytes, uploads) = core.media.figures();
+    let outboxes = context.connections.all().iter().map(|link| link.outbox.waiting_bytes()).sum::<usize>();
+    let (media_bytes, uploads) = context.media.figures();
     let [storable, command, barrage] = stats.accepted;
     json(&json!({
-        "time": core.clock.wall_ms(), "uptimeSeconds": core.clock.elapsed().as_secs(), "version": env!("CARGO_PKG_VERSION"),
+        "time": context.clock.wall_ms(), "uptimeSeconds": context.clock.elapsed().as_secs(), "version": env!("CARGO_PKG_VERSION"),
         "connections": stats.connections, "sessions": stats.sessions, "usersOnline": stats.users_online,
         "peers": stats.peers, "rooms": stats.rooms, "groups": stats.groups,
         "accepted": {"storable": storable, "command": command, "barrage": barrage},
         "delivered": stats.delivered, "dropped": dropped, "pressure": stats.pressure.number(),
-        "queues": {"storeWaiting": stats.store.waiting, "appendsInFlight": core.archive.in_flight(), "outboxBytes": outboxes},
+        "queues": {"storeWaiting": stats.store.waiting, "appendsInFlight": context.archive.in_flight(), "outboxBytes": outboxes},
         "appendSeconds": append_seconds(&broker.metrics_text()),
         "store": {
             "appended": stats.store.appended, "duplicates": stats.store.duplicates, "flushes": stats.store.flushes,
@@ -123,7 +123,7 @@ pub(super) struct Sessions {
     responses((status = 200, description = "A page.", body = Sessions), Problems))]
 #[get("/sessions")]
 pub(super) async fn list_sessions(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
-    let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.core.clock.wall_ms());
+    let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.context.clock.wall_ms());
     let skip = usize::try_from(number_cursor(page.cursor()?)?.unwrap_or(0)).unwrap_or(usize::MAX);
     let all = broker.users().sessions(None);
     let some: Vec<Session> = all.iter().skip(skip).take(limit).map(|session| Session::of(session, now_ms)).collect();
@@ -199,8 +199,8 @@ impl EventsQuery {
     /// The event as JSON, if it is asked for.
     fn told(&self, event: &Event) -> Option<Value> {
         let of_message = |name: &str, message: &Message| {
-            let dress = Dress { alone: true, ..Dress::default() };
-            let wire = encode_dressed(message, &dress, Variant::Full).filter(|_| self.wants(message))?;
+            let view = MessageView { alone: true, ..MessageView::default() };
+            let wire = encode_view(message, &view, ClientLevel::Since2_15).filter(|_| self.wants(message))?;
             Some(json!({"event": name, "message": serde_json::from_str::<Value>(&wire).ok()?}))
         };
         let said = match event {
@@ -238,7 +238,7 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 async fn going_down(broker: &Broker) {
-    while broker.core.accepting().is_ok() {
+    while broker.context.accepting().is_ok() {
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
@@ -299,7 +299,7 @@ pub(super) async fn stream_events(Host(broker): Host, request: HttpRequest, quer
 #[get("/uploads")]
 pub(super) async fn list_uploads(Host(broker): Host) -> Answer {
     let mut list = Vec::new();
-    for upload in broker.core.media.under_way() {
+    for upload in broker.context.media.under_way() {
         let bytes = upload.length().await;
         list.push(json!({
                 "fileUID": upload.file.to_string(), "userID": upload.owner, "kind": upload.kind.message_kind().number(),
@@ -359,7 +359,7 @@ pub(super) async fn get_storage(Host(broker): Host) -> Answer {
     let config = broker.config();
     let store: PathBuf = config.store_dir();
     let partitions = web::block(move || partitions(&store)).await.map_err(|_| Refusal::Busy("the broker is shutting down"))?;
-    let (media_bytes, _) = broker.core.media.figures();
+    let (media_bytes, _) = broker.context.media.figures();
     json(&Storage {
         data_dir: config.server.data_dir.display().to_string(),
         store_bytes: partitions.iter().map(|part| part.bytes).sum(),

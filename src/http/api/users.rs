@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::answer::{Answer, Problems, done, json};
 use super::input::{Body, Host, PageQuery, UserPath, encode_cursor, page_of};
 use super::objects::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow};
-use crate::actors::errand::As;
+use crate::actors::session::on_behalf::As;
 use crate::model::{Invalid, Refusal, UserId, UserProfile};
 use crate::protocol::code_of;
 
@@ -77,7 +77,7 @@ pub(super) struct Users {
     responses((status = 200, description = "A page.", body = Users), Problems))]
 #[get("/users")]
 pub(super) async fn list_users(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
-    let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.core.clock.wall_ms());
+    let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.context.clock.wall_ms());
     let after = page.cursor()?.map(|after| UserId::trusted(&after));
     let (users, more) = page_of(broker.users().list(after.as_ref(), limit + 1).await?, limit);
     let next_cursor = users.last().filter(|_| more).map(|last| encode_cursor(last.id.as_str()));
@@ -226,7 +226,7 @@ pub(super) struct UserSessions {
     responses((status = 200, description = "In the order of their beginning.", body = UserSessions), Problems))]
 #[get("/users/{userID}/sessions")]
 pub(super) async fn list_user_sessions(Host(broker): Host, path: web::Path<UserPath>) -> Answer {
-    let (user, now_ms) = (path.user(&broker)?, broker.core.clock.wall_ms());
+    let (user, now_ms) = (path.user(&broker)?, broker.context.clock.wall_ms());
     let sessions = broker.users().sessions(Some(&user));
     json(&UserSessions { session_list: sessions.iter().map(|session| Session::of(session, now_ms)).collect() })
 }
@@ -273,7 +273,7 @@ pub(super) struct Banned {
 #[put("/users/{userID}/ban")]
 pub(super) async fn ban_user(Host(broker): Host, path: web::Path<UserPath>, Body(call): Body<BanTerms>) -> Answer {
     let user = path.user(&broker)?;
-    if broker.core.is_system(&user) {
+    if broker.context.is_system(&user) {
         return Err(Invalid::new("userID", "is the server's own user, whom nobody logs in as").into());
     }
     if call.reason.len() > REASON_BYTES_MAX {
@@ -315,7 +315,7 @@ const LOOKED_AT_MAX: usize = 10_000;
     responses((status = 200, description = "A page.", body = Bans), Problems))]
 #[get("/bans")]
 pub(super) async fn list_bans(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
-    let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.core.clock.wall_ms());
+    let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.context.clock.wall_ms());
     let mut after = page.cursor()?.map(|after| UserId::trusted(&after));
     let (mut ban_list, mut looked_at, mut at_end) = (Vec::new(), 0, false);
     while ban_list.len() < limit && looked_at < LOOKED_AT_MAX && !at_end {

@@ -16,7 +16,7 @@ pub(super) fn of_header(broker: &Broker, request: &HttpRequest) -> Result<UserId
     let given = request.headers().get(header::AUTHORIZATION).ok_or(Refusal::NotLoggedIn)?;
     let token = given.to_str().ok().and_then(bearer).ok_or(Refusal::TokenInvalid)?;
     let limits = &broker.config().limits;
-    let of_files = broker.core.media.tokens.identify(token, limits);
+    let of_files = broker.context.media.tokens.identify(token, limits);
     let claims = match (of_files, &broker.tokens) {
         // Not one of ours for files: perhaps one of the user's.
         (Err(Refusal::TokenInvalid), Some(tokens)) => tokens.identify(token, limits)?,
@@ -32,7 +32,7 @@ pub(super) fn of_header(broker: &Broker, request: &HttpRequest) -> Result<UserId
 /// As [`of_header`].
 pub(super) fn of_url(broker: &Broker, request: &HttpRequest, token: Option<&str>) -> Result<UserId, Refusal> {
     let Some(token) = token else { return of_header(broker, request) };
-    let claims = broker.core.media.tokens.identify(token, &broker.config().limits)?;
+    let claims = broker.context.media.tokens.identify(token, &broker.config().limits)?;
     proven(request);
     Ok(claims.user)
 }

@@ -24,7 +24,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::origin;
 use super::problem::problem;
-use crate::actors::core::Core;
+use crate::actors::context::BrokerContext;
 use crate::broker::Broker;
 use crate::model::Refusal;
 use crate::protocol::code_of;
@@ -45,10 +45,10 @@ pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
 
 /// Pages of the configured origins may use all of it.
 fn cors(broker: &Broker) -> Cors {
-    let core = broker.core.clone();
+    let context = broker.context.clone();
     let allowed = move |origin: &HeaderValue, head: &RequestHead| {
         let host = head.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        origin.to_str().is_ok_and(|origin| origin::allowed(Some(origin), host, &core.config().server.origins))
+        origin.to_str().is_ok_and(|origin| origin::allowed(Some(origin), host, &context.config().server.origins))
     };
     Cors::default()
         .allowed_origin_fn(allowed)
@@ -68,8 +68,8 @@ fn text(request: &HttpRequest, name: impl AsHeaderName) -> Option<&str> {
 }
 
 /// The answer to what is not done.
-fn refused(core: &Core, refusal: &Refusal) -> HttpResponse {
-    core.metrics.refused(code_of(refusal));
+fn refused(context: &BrokerContext, refusal: &Refusal) -> HttpResponse {
+    context.metrics.refused(code_of(refusal));
     let status = match refusal {
         Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
         Refusal::TokenInvalid | Refusal::TokenExpired | Refusal::NotLoggedIn => StatusCode::UNAUTHORIZED,

@@ -13,7 +13,7 @@ use futures_util::{Stream, stream};
 use serde::Deserialize;
 
 use super::{caller, refused, text};
-use crate::actors::core::Core;
+use crate::actors::context::BrokerContext;
 use crate::actors::media::access;
 use crate::broker::Broker;
 use crate::http::problem::problem;
@@ -42,25 +42,25 @@ pub(super) async fn file(
     path: web::Path<(String, String)>,
     asked: web::Query<Asked>,
 ) -> HttpResponse {
-    let core = &broker.core;
+    let context = &broker.context;
     let found = async {
         let user = caller::of_url(&broker, &request, asked.token.as_deref())?;
         let file = FileUid::parse(&path.0).ok_or(Refusal::FileMissing)?;
         let rendition = Rendition::parse(&path.1).ok_or(Refusal::FileMissing)?;
-        let record = access::readable(core, &user, file).await?;
+        let record = access::readable(context, &user, file).await?;
         let (kept, bytes) = record.kept_as(rendition).ok_or(Refusal::FileMissing)?;
         let blob = Blob { file, rendition: kept };
         let mime = if kept == Rendition::Original {
             record.mime.clone()
         } else {
-            let head = core.media.store.read(blob, 0..4).await.map_err(|error| unreadable(&error))?;
+            let head = context.media.store.read(blob, 0..4).await.map_err(|error| unreadable(&error))?;
             made_mime(&head).to_owned()
         };
         Ok::<_, Refusal>((record, blob, bytes, mime))
     };
     match found.await {
-        Ok((record, blob, bytes, mime)) => hand_out(core, &request, &record, blob, bytes, &mime, asked.download.is_some()),
-        Err(refusal) => refused(core, &refusal),
+        Ok((record, blob, bytes, mime)) => hand_out(context, &request, &record, blob, bytes, &mime, asked.download.is_some()),
+        Err(refusal) => refused(context, &refusal),
     }
 }
 
@@ -72,7 +72,7 @@ fn unreadable(error: &MediaError) -> Refusal {
 }
 
 fn hand_out(
-    core: &Arc<Core>,
+    context: &Arc<BrokerContext>,
     request: &HttpRequest,
     record: &MediaRecord,
     blob: Blob,
@@ -115,7 +115,7 @@ fn hand_out(
             .no_chunking(range.end - range.start)
             .body(actix_web::body::SizedStream::new(range.end - range.start, stream::empty::<Result<Bytes, MediaError>>()));
     }
-    response.body(actix_web::body::SizedStream::new(range.end - range.start, Box::pin(parts(core.clone(), blob, range))))
+    response.body(actix_web::body::SizedStream::new(range.end - range.start, Box::pin(parts(context.clone(), blob, range))))
 }
 
 /// The one range that is asked for; of several none, and the file is sent whole.
@@ -148,16 +148,16 @@ fn disposition(kind: DispositionType, name: &str) -> ContentDisposition {
 }
 
 /// The bytes, a part at a time.
-fn parts(core: Arc<Core>, blob: Blob, range: Range<u64>) -> impl Stream<Item = Result<Bytes, MediaError>> {
-    stream::try_unfold((core, range), move |(core, range)| async move {
+fn parts(context: Arc<BrokerContext>, blob: Blob, range: Range<u64>) -> impl Stream<Item = Result<Bytes, MediaError>> {
+    stream::try_unfold((context, range), move |(context, range)| async move {
         if range.is_empty() {
             return Ok(None);
         }
-        let part = core.media.store.read(blob, range.clone()).await.inspect_err(|error| {
+        let part = context.media.store.read(blob, range.clone()).await.inspect_err(|error| {
             tracing::warn!(%error, file = %blob.file, "a file could not be read to its end");
         })?;
-        core.metrics.media_read(part.len() as u64);
+        context.metrics.media_read(part.len() as u64);
         let next = range.start + part.len() as u64;
-        Ok(Some((part, (core, next..range.end))))
+        Ok(Some((part, (context, next..range.end))))
     })
 }

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::pace::{Broken, Pace};
 use super::uploads::{Asked, cut_short, own};
 use super::{caller, refused, text};
-use crate::actors::core::Core;
+use crate::actors::context::BrokerContext;
 use crate::actors::media::uploads::{self, Upload, Writing};
 use crate::broker::Broker;
 use crate::http::problem::problem;
@@ -77,16 +77,16 @@ pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, aske
         let given = metadata(text(&request, "Upload-Metadata").unwrap_or_default())?;
         let value = |name: &str| given.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let kind = Asked::kind(asked.kind.as_deref().or(value("kind")))?;
-        uploads::begin(&broker.core, user, kind, value("filename").unwrap_or_default(), Some(length)).await
+        uploads::begin(&broker.context, user, kind, value("filename").unwrap_or_default(), Some(length)).await
     };
     let response = match created.await {
         Ok(upload) => {
             let mut response = HttpResponse::Created();
             let place = format!("{}/{}", request.path().trim_end_matches('/'), upload.file);
             response.insert_header((header::LOCATION, place));
-            add_expiry(&mut response, &broker.core).finish()
+            add_expiry(&mut response, &broker.context).finish()
         }
-        Err(refusal) => refused(&broker.core, &refusal),
+        Err(refusal) => refused(&broker.context, &refusal),
     };
     with_version(response)
 }
@@ -102,9 +102,10 @@ fn metadata(given: &str) -> Result<Vec<(String, String)>, Invalid> {
     given.split(',').filter(|pair| !pair.trim().is_empty()).map(pair).collect()
 }
 
-fn add_expiry<'a>(response: &'a mut HttpResponseBuilder, core: &Core) -> &'a mut HttpResponseBuilder {
-    let at =
-        SystemTime::UNIX_EPOCH + Duration::from_millis(core.clock.wall_ms()) + Duration::from_secs(core.config().media.unfinished_seconds);
+fn add_expiry<'a>(response: &'a mut HttpResponseBuilder, context: &BrokerContext) -> &'a mut HttpResponseBuilder {
+    let at = SystemTime::UNIX_EPOCH
+        + Duration::from_millis(context.clock.wall_ms())
+        + Duration::from_secs(context.config().media.unfinished_seconds);
     response.insert_header((EXPIRES, HttpDate::from(at).to_string()))
 }
 
@@ -121,18 +122,18 @@ pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, fi
     if let Some(other) = speaks(&request) {
         return with_version(other);
     }
-    let core = &broker.core;
+    let context = &broker.context;
     let response = match (caller::of_header(&broker, &request), method) {
-        (Err(refusal), _) => refused(core, &refusal),
-        (Ok(user), Method::HEAD) => head(core, &user, &file).await,
-        (Ok(user), Method::PATCH) => patch(core, &user, &file, &request, body).await,
-        (Ok(user), Method::DELETE) => match find(core, &user, &file) {
+        (Err(refusal), _) => refused(context, &refusal),
+        (Ok(user), Method::HEAD) => head(context, &user, &file).await,
+        (Ok(user), Method::PATCH) => patch(context, &user, &file, &request, body).await,
+        (Ok(user), Method::DELETE) => match find(context, &user, &file) {
             Some(upload) if upload.is_ending() => busy(),
             Some(upload) => {
-                uploads::abandon(core, upload.file);
+                uploads::abandon(context, upload.file);
                 HttpResponse::NoContent().finish()
             }
-            None => refused(core, &Refusal::FileMissing),
+            None => refused(context, &Refusal::FileMissing),
         },
         (Ok(_), _) => HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "HEAD, PATCH, DELETE, OPTIONS")).finish(),
     };
@@ -144,18 +145,18 @@ fn busy() -> HttpResponse {
 }
 
 /// One of this user's that is under way.
-fn find(core: &Core, user: &UserId, file: &str) -> Option<Arc<Upload>> {
-    uploads::find(core, FileUid::parse(file)?).filter(|upload| upload.owner == *user)
+fn find(context: &BrokerContext, user: &UserId, file: &str) -> Option<Arc<Upload>> {
+    uploads::find(context, FileUid::parse(file)?).filter(|upload| upload.owner == *user)
 }
 
-async fn head(core: &Arc<Core>, user: &UserId, file: &str) -> HttpResponse {
-    let (offset, length) = if let Some(upload) = find(core, user, file) {
+async fn head(context: &Arc<BrokerContext>, user: &UserId, file: &str) -> HttpResponse {
+    let (offset, length) = if let Some(upload) = find(context, user, file) {
         (upload.length().await, upload.promised)
     } else {
-        match own(core, user, file).await {
+        match own(context, user, file).await {
             // Complete, and the client did not hear of it.
             Ok(record) => (record.bytes, record.bytes),
-            Err(refusal) => return refused(core, &refusal),
+            Err(refusal) => return refused(context, &refusal),
         }
     };
     let mut response = HttpResponse::Ok();
@@ -163,7 +164,7 @@ async fn head(core: &Arc<Core>, user: &UserId, file: &str) -> HttpResponse {
         .insert_header((OFFSET, offset.to_string()))
         .insert_header((LENGTH, length.to_string()))
         .insert_header((header::CACHE_CONTROL, "no-store"));
-    add_expiry(&mut response, core).finish()
+    add_expiry(&mut response, context).finish()
 }
 
 /// What a part must hash to.
@@ -201,20 +202,20 @@ impl Checksum {
     }
 }
 
-async fn patch(core: &Arc<Core>, user: &UserId, file: &str, request: &HttpRequest, body: web::Payload) -> HttpResponse {
+async fn patch(context: &Arc<BrokerContext>, user: &UserId, file: &str, request: &HttpRequest, body: web::Payload) -> HttpResponse {
     if text(request, "Content-Type") != Some("application/offset+octet-stream") {
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, 6_000_001, "Content-Type is not application/offset+octet-stream");
     }
-    let Some(upload) = find(core, user, file) else { return refused(core, &Refusal::FileMissing) };
+    let Some(upload) = find(context, user, file) else { return refused(context, &Refusal::FileMissing) };
     if upload.is_ending() {
         return busy();
     }
     let given = number(request, OFFSET).and_then(|offset| Ok((offset, Checksum::parse(text(request, "Upload-Checksum"))?)));
     let (offset, checksum) = match given {
         Ok(given) => given,
-        Err(refusal) => return refused(core, &refusal),
+        Err(refusal) => return refused(context, &refusal),
     };
-    let mut writing = match upload.write(core).await {
+    let mut writing = match upload.write(context).await {
         Ok(writing) => writing,
         Err(refusal) => return problem(StatusCode::LOCKED, crate::protocol::code_of(&refusal), &refusal.to_string()),
     };
@@ -222,31 +223,31 @@ async fn patch(core: &Arc<Core>, user: &UserId, file: &str, request: &HttpReques
         let detail = format!("Upload-Offset is {offset}, the upload has {} bytes", writing.bytes());
         return problem(StatusCode::CONFLICT, 6_000_001, &detail);
     }
-    if let Err(response) = grow(core, &upload, &mut writing, checksum, body).await {
+    if let Err(response) = grow(context, &upload, &mut writing, checksum, body).await {
         return *response;
     }
     let bytes = writing.bytes();
     drop(writing);
     if bytes == upload.promised
-        && let Err(refusal) = uploads::finish(core, upload).await
+        && let Err(refusal) = uploads::finish(context, upload).await
     {
-        return refused(core, &refusal);
+        return refused(context, &refusal);
     }
     let mut response = HttpResponse::NoContent();
     response.insert_header((OFFSET, bytes.to_string()));
-    add_expiry(&mut response, core).finish()
+    add_expiry(&mut response, context).finish()
 }
 
 /// Writes what comes. What came before a connection was lost stays, unless the part was to be checked.
 async fn grow(
-    core: &Arc<Core>,
+    context: &Arc<BrokerContext>,
     upload: &Arc<Upload>,
     writing: &mut Writing,
     mut checksum: Option<Checksum>,
     mut body: web::Payload,
 ) -> Result<(), Box<HttpResponse>> {
     let mark = checksum.is_some().then(|| writing.mark());
-    let mut pace = Pace::new(&core.config().media, &*core.clock);
+    let mut pace = Pace::new(&context.config().media, &*context.clock);
     let came = loop {
         let next = tokio::select! {
             next = pace.next(&mut body) => next,
@@ -259,9 +260,9 @@ async fn grow(
                     checksum.add(&chunk);
                 }
                 if let Err(refusal) = writing.add(&chunk).await {
-                    break Err(refused(core, &refusal));
+                    break Err(refused(context, &refusal));
                 }
-                writing.touch(core.clock.elapsed());
+                writing.touch(context.clock.elapsed());
             }
             Err(broken) => break Err(cut_short(&broken)),
         }
@@ -271,7 +272,7 @@ async fn grow(
         Some(mark) => writing.back_to(mark).await,
         None => writing.settle().await,
     };
-    settled.map_err(|refusal| Box::new(refused(core, &refusal)))?;
+    settled.map_err(|refusal| Box::new(refused(context, &refusal)))?;
     if wrong {
         let mismatch = StatusCode::from_u16(460).expect("460 is a status: checksum mismatch, by tus");
         return Err(Box::new(problem(mismatch, 6_000_001, "the part does not match its Upload-Checksum")));

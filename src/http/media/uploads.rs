@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::pace::{Broken, Pace};
 use super::{caller, refused, text};
-use crate::actors::core::Core;
+use crate::actors::context::BrokerContext;
 use crate::actors::media::uploads::{self, Abandon, Upload};
 use crate::broker::Broker;
 use crate::http::problem::problem;
@@ -55,9 +55,9 @@ impl From<Broken> for Failed {
 }
 
 impl Failed {
-    fn answer(&self, core: &Core) -> HttpResponse {
+    fn answer(&self, context: &BrokerContext) -> HttpResponse {
         match self {
-            Self::Refused(refusal) => refused(core, refusal),
+            Self::Refused(refusal) => refused(context, refusal),
             Self::Broken(broken) => cut_short(broken),
             Self::NoFile => problem(StatusCode::BAD_REQUEST, 6_000_211, "the form has no field `file` with a file"),
         }
@@ -74,16 +74,16 @@ pub(super) fn cut_short(broken: &Broken) -> HttpResponse {
 
 /// `POST /media/uploads?kind=image|file|audio|video&name=NAME`
 pub(super) async fn upload(broker: web::Data<Broker>, request: HttpRequest, asked: web::Query<Asked>, body: web::Payload) -> HttpResponse {
-    let core = &broker.core;
+    let context = &broker.context;
     let outcome = async {
         let user = caller::of_header(&broker, &request)?;
         let kind = Asked::kind(asked.kind.as_deref()).map_err(Refusal::from)?;
         let length = content_length(&request);
         let kept = if is_form(&request) {
-            form(core, &request, user, kind, &asked, body).await?
+            form(context, &request, user, kind, &asked, body).await?
         } else {
             let name = asked.name.clone().or_else(|| named(&request)).unwrap_or_default();
-            whole(core, user, kind, &name, length, body).await?
+            whole(context, user, kind, &name, length, body).await?
         };
         Ok::<_, Failed>(kept)
     };
@@ -94,7 +94,7 @@ pub(super) async fn upload(broker: web::Data<Broker>, request: HttpRequest, aske
             let place = format!("{base}{}", media_path(record.file, Rendition::Original));
             HttpResponse::Created().insert_header((header::LOCATION, place)).json(media_record(&record))
         }
-        Err(failed) => failed.answer(core),
+        Err(failed) => failed.answer(context),
     }
 }
 
@@ -121,7 +121,7 @@ fn name_in(disposition: &ContentDisposition) -> Option<String> {
 }
 
 async fn form(
-    core: &Arc<Core>,
+    context: &Arc<BrokerContext>,
     request: &HttpRequest,
     user: UserId,
     kind: MediaKind,
@@ -133,13 +133,13 @@ async fn form(
         let Some(disposition) = field.content_disposition().filter(|disposition| disposition.get_name() == Some("file")) else { continue };
         let name = asked.name.clone().or_else(|| name_in(disposition)).unwrap_or_default();
         // The length of a field is not told; the form's is a little more.
-        return whole(core, user, kind, &name, None, field).await;
+        return whole(context, user, kind, &name, None, field).await;
     }
     Err(Failed::NoFile)
 }
 
 async fn whole<S, E>(
-    core: &Arc<Core>,
+    context: &Arc<BrokerContext>,
     user: UserId,
     kind: MediaKind,
     name: &str,
@@ -149,22 +149,22 @@ async fn whole<S, E>(
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
-    let upload = uploads::begin(core, user, kind, name, length).await?;
-    let abandon = Abandon::unless_done(core, upload.file);
-    pour(core, &upload, body).await?;
+    let upload = uploads::begin(context, user, kind, name, length).await?;
+    let abandon = Abandon::unless_done(context, upload.file);
+    pour(context, &upload, body).await?;
     abandon.done();
-    Ok(uploads::finish(core, upload).await?)
+    Ok(uploads::finish(context, upload).await?)
 }
 
-async fn pour<S, E>(core: &Arc<Core>, upload: &Arc<Upload>, mut body: S) -> Result<(), Failed>
+async fn pour<S, E>(context: &Arc<BrokerContext>, upload: &Arc<Upload>, mut body: S) -> Result<(), Failed>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
-    let mut writing = upload.write(core).await?;
-    let mut pace = Pace::new(&core.config().media, &*core.clock);
+    let mut writing = upload.write(context).await?;
+    let mut pace = Pace::new(&context.config().media, &*context.clock);
     while let Some(chunk) = pace.next(&mut body).await? {
         writing.add(&chunk).await?;
-        writing.touch(core.clock.elapsed());
+        writing.touch(context.clock.elapsed());
     }
     Ok(writing.settle().await?)
 }
@@ -173,37 +173,37 @@ where
 pub(super) async fn info(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>) -> HttpResponse {
     let found = async {
         let user = caller::of_header(&broker, &request)?;
-        own(&broker.core, &user, &file).await
+        own(&broker.context, &user, &file).await
     };
     match found.await {
         Ok(record) => HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(media_record(&record)),
-        Err(refusal) => refused(&broker.core, &refusal),
+        Err(refusal) => refused(&broker.context, &refusal),
     }
 }
 
 /// A complete file of this user's own.
-pub(super) async fn own(core: &Core, user: &UserId, file: &str) -> Result<MediaRecord, Refusal> {
+pub(super) async fn own(context: &BrokerContext, user: &UserId, file: &str) -> Result<MediaRecord, Refusal> {
     let file = FileUid::parse(file).ok_or(Refusal::FileMissing)?;
-    if uploads::find(core, file).is_some_and(|upload| upload.owner == *user && upload.is_ending()) {
+    if uploads::find(context, file).is_some_and(|upload| upload.owner == *user && upload.is_ending()) {
         return Err(Refusal::Busy(uploads::ENDING));
     }
-    let record = core.archive.read(move |store| store.media(file)).await?;
+    let record = context.archive.read(move |store| store.media(file)).await?;
     record.filter(|record| record.owner == *user).ok_or(Refusal::FileMissing)
 }
 
 /// `PUT /media/{fileUID}/frame`
 pub(super) async fn frame(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>, body: web::Payload) -> HttpResponse {
-    let core = &broker.core;
+    let context = &broker.context;
     let outcome = async {
         let user = caller::of_header(&broker, &request)?;
-        let video = own(core, &user, &file).await?.file;
-        let picture = uploads::begin(core, user.clone(), MediaKind::Image, "", content_length(&request)).await?;
-        let _abandon = Abandon::unless_done(core, picture.file);
-        pour(core, &picture, body).await?;
-        Ok::<_, Failed>(uploads::keep_frame(core, &user, video, picture).await?)
+        let video = own(context, &user, &file).await?.file;
+        let picture = uploads::begin(context, user.clone(), MediaKind::Image, "", content_length(&request)).await?;
+        let _abandon = Abandon::unless_done(context, picture.file);
+        pour(context, &picture, body).await?;
+        Ok::<_, Failed>(uploads::keep_frame(context, &user, video, picture).await?)
     };
     match outcome.await {
         Ok(record) => HttpResponse::Ok().json(media_record(&record)),
-        Err(failed) => failed.answer(core),
+        Err(failed) => failed.answer(context),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::codes::{Fault, code, code_of};
 use super::input::Input;
-use crate::actors::errand::As;
+use crate::actors::session::on_behalf::As;
 use crate::broker::Broker;
 use crate::model::{GroupId, Refusal, RoomId, UserId};
 
@@ -92,7 +92,7 @@ impl Call<'_> {
     }
 
     pub(super) async fn is_known(&self, user: &UserId) -> Result<bool, Refusal> {
-        Ok(self.broker.core.is_system(user) || self.broker.users().get(user).await?.is_some())
+        Ok(self.broker.context.is_system(user) || self.broker.users().get(user).await?.is_some())
     }
 
     /// `FromUserId`, a known user.

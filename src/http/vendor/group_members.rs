@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::call::{Call, Outcome, errors_of, failed, partly};
 use super::codes::{Fault, code};
 use super::fields;
-use crate::actors::errand::As;
+use crate::actors::session::on_behalf::As;
 use crate::model::{GroupId, Refusal};
 
 /// Users of one call. Source: spec 6.2, `AddGroupMembers`.

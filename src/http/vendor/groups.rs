@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Done, Outcome, errors_of};
 use super::codes::{Fault, code, code_of};
 use super::fields;
-use crate::actors::errand::As;
+use crate::actors::session::on_behalf::As;
 use crate::broker::Broker;
 use crate::model::{Refusal, UserId};
 use crate::store::Store;

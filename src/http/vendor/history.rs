@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Outcome};
 use super::codes::Fault;
 use super::fields;
-use crate::actors::errand::As;
+use crate::actors::session::on_behalf::As;
 
 /// Messages of one page, when nothing is asked for. Source: spec 6.2.
 const LIMIT: i64 = 10;

@@ -7,9 +7,9 @@ use super::body::{self, Words};
 use super::call::{Call, Done, Outcome, failed, partly};
 use super::codes::{Fault, code};
 use super::fields;
-use crate::actors::errand::As;
+use crate::actors::session::on_behalf::As;
 use crate::model::{Refusal, Target, UserId};
-use crate::protocol::Work;
+use crate::protocol::Request;
 
 /// Receivers of one call. Source: spec 6.2, `SendPeerMessage`.
 const RECEIVERS_MAX: usize = 100;
@@ -106,11 +106,11 @@ pub(super) async fn send_to_all(call: &Call<'_>) -> Outcome {
         other => return Err(call.input.wrong("PushType", &format!("is {other}, the range is 0 to 2"))),
     }
     let args = json!({"message": words.message, "toConversationID": config.users.system, "conversationType": 0});
-    let Work::SendMessage { draft, .. } = Work::decode("sendMessage", &args.to_string(), &config.limits)? else {
+    let Request::SendMessage { draft, .. } = Request::decode("sendMessage", &args.to_string(), &config.limits)? else {
         return Err(Refusal::Unsupported("this".into()).into());
     };
     draft.validate_broadcast(&config.limits)?;
-    broker.backend.charge_broadcast(&config, broker.core.clock.elapsed()).map_err(|refusal| match refusal {
+    broker.backend.charge_broadcast(&config, broker.context.clock.elapsed()).map_err(|refusal| match refusal {
         Refusal::RateLimited { .. } => Fault::new(code::BROADCAST_RATE, refusal.to_string()),
         other => other.into(),
     })?;
@@ -133,7 +133,7 @@ async fn revoke(call: &Call<'_>, place: &Target, from: UserId) -> Outcome {
         return Err(Fault::new(code::NOT_THE_SENDER, format!("the message is not of FromUserId {from}")));
     }
     let seconds = call.broker.config().limits.revoke_seconds;
-    let age_ms = call.broker.core.clock.wall_ms().saturating_sub(message["timestamp"].as_u64().unwrap_or(0));
+    let age_ms = call.broker.context.clock.wall_ms().saturating_sub(message["timestamp"].as_u64().unwrap_or(0));
     if age_ms / 1000 > seconds {
         return Err(Refusal::RevokeTooLate { seconds }.into());
     }

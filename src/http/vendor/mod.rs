@@ -57,7 +57,7 @@ async fn answer(broker: web::Data<Broker>, request: HttpRequest, payload: web::P
     };
     reply.insert("Code".into(), code.into());
     reply.insert("Message".into(), message.into());
-    reply.insert("RequestId".into(), broker.core.mint.next().to_string().into());
+    reply.insert("RequestId".into(), broker.context.ids.next().to_string().into());
     HttpResponse::Ok().insert_header(("Cache-Control", "no-store")).json(Value::Object(reply))
 }
 

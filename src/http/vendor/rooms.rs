@@ -8,7 +8,7 @@ use super::call::{Call, Done, Outcome, errors_of, failed, partly};
 use super::codes::{Fault, code, code_of};
 use super::fields;
 use super::input::Input;
-use crate::actors::errand::As;
+use crate::actors::session::on_behalf::As;
 use crate::model::{Refusal, RoomId, RoomInfo, UserId};
 
 /// Users of one call. Source: spec 6.2, `KickoutRoomUser`.

@@ -60,7 +60,7 @@ impl<'a> Signed<'a> {
         if self.app_id.parse() != Ok(config.auth.app_id) {
             return Err(Fault::new(code::APP_ID, "AppId is not this application's"));
         }
-        let (now, tolerance) = (broker.core.clock.wall_ms() / 1000, config.vendor_api.timestamp_tolerance_seconds);
+        let (now, tolerance) = (broker.context.clock.wall_ms() / 1000, config.vendor_api.timestamp_tolerance_seconds);
         if now.abs_diff(self.timestamp) > tolerance {
             return Err(Fault::new(code::EXPIRED, format!("Timestamp is off by more than {tolerance} s; it is {now}")));
         }
@@ -87,7 +87,7 @@ impl<'a> Signed<'a> {
             return Err(wrong());
         }
         let until = self.timestamp.saturating_add(vendor.timestamp_tolerance_seconds);
-        let now = broker.core.clock.wall_ms() / 1000;
+        let now = broker.context.clock.wall_ms() / 1000;
         broker.vendor.nonces.take(self.nonce, until, now, vendor.nonces_max).map_err(|not_taken| match not_taken {
             NotTaken::Used => Fault::new(code::SIGNATURE, "SignatureNonce was used before"),
             NotTaken::Full => Fault::new(code::OVERLOAD, "vendor_api.nonces_max is reached"),

@@ -6,8 +6,8 @@ use super::call::{Call, Outcome, failed, partly};
 use super::codes::{Fault, code};
 use super::fields;
 use super::input::Input;
-use crate::actors::errand::As;
-use crate::actors::status::OnlineStatus;
+use crate::actors::connection::status::OnlineStatus;
+use crate::actors::session::on_behalf::As;
 
 /// Users of one call. Source: spec 6.2, `UserRegister`, `QueryUserOnlineState`.
 const USERS_MAX: usize = 100;
@@ -57,7 +57,7 @@ pub(super) async fn online(call: &Call<'_>) -> Outcome {
     let (mut list, mut errors): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
     for id in ids {
         let user = call.user_id("UserId", &id)?;
-        let status = if call.is_known(&user).await? { call.broker.core.status_of(&user).online } else { OnlineStatus::Logout };
+        let status = if call.is_known(&user).await? { call.broker.context.status_of(&user).online } else { OnlineStatus::Logout };
         match status {
             OnlineStatus::Online => list.push(json!({"UserId": id, "Status": "Online"})),
             OnlineStatus::Offline => list.push(json!({"UserId": id, "Status": "Offline"})),

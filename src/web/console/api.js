@@ -1,6 +1,6 @@
-// What the page asks of the broker. All addresses are relative to the folder the page is in.
+// The page's calls to the broker. All addresses are relative to the folder the page is in.
 
-/** A call that was not carried out; `status` 0: the broker could not be reached. */
+/** A call that failed; with `status` 0 the broker could not be reached. */
 export class Failure extends Error {
   constructor(status, code, detail) {
     super(detail);
@@ -30,13 +30,13 @@ async function call(method, path, body) {
   throw new Failure(answer.status, said?.code, said?.detail ?? answer.statusText);
 }
 
-/** Whether there is a password, and whether somebody is signed in: `{isSetUp, isSignedIn, csrf, version}`. */
+/** Asks whether there is a password, and whether somebody is signed in: `{isSetUp, isSignedIn, csrf, version}`. */
 export const whoIsThere = () => call('GET', 'console/session');
 export const signIn = (password) => call('POST', 'console/session', { password });
 export const setUp = (token, password) => call('POST', 'console/setup', { token, password });
 export const signOut = () => call('DELETE', 'console/session');
 
-/** A call of the server API: `ask('GET', 'rooms', {limit: 10})`; `query` of a GET goes into the address. */
+/** Calls the server API: `ask('GET', 'rooms', {limit: 10})`; `query` of a GET is put into the address. */
 export async function ask(method, path, { query = {}, body } = {}) {
   const asked = Object.entries(query).filter(([, value]) => value !== undefined && value !== '' && value !== null);
   const search = new URLSearchParams(asked).toString();
@@ -48,5 +48,5 @@ export async function ask(method, path, { query = {}, body } = {}) {
   }
 }
 
-/** One piece of a path. */
+/** Escapes one segment of a path. */
 export const id = encodeURIComponent;

@@ -1,20 +1,20 @@
-// Questions before what cannot be taken back, windows with a list, and lines that say how it went.
+// Confirmations, dialogs with a list, and lines that show the result.
 
-import { make, sayingButton } from '../page/dom.js';
-import { phrase, say } from './text.js';
+import { make, textButton } from '../page/dom.js';
+import { formatText, setText } from './text.js';
 
 let shown = 0;
 
-/** What to tell a person of a failure. */
+/** Returns the text that describes a failure. */
 export function failureText(failure) {
-  if (failure.status === 0) return phrase('unreachable');
-  return failure.code === undefined ? failure.message : phrase('failure', { message: failure.message, code: failure.code });
+  if (failure.status === 0) return formatText('unreachable');
+  return failure.code === undefined ? failure.message : formatText('failure', { message: failure.message, code: failure.code });
 }
 
-/** A dialog with a title; `fill(dialog, body)` puts in the rest. Resolves with its `returnValue` when it closes. */
+/** Shows a dialog with a title; `fill(dialog, body)` adds the rest. Resolves with its `returnValue` when it closes. */
 export function openDialog(titleKey, vars, fill, className = 'ask') {
   const title = make('h3', { id: `dialog-${shown += 1}` });
-  say(title, titleKey, vars);
+  setText(title, titleKey, vars);
   const dialog = make('dialog', { className }, title);
   dialog.setAttribute('aria-labelledby', title.id);
   fill(dialog);
@@ -38,40 +38,40 @@ export async function confirm({ title, text, vars = {}, act, fields = [] }) {
   const inputs = new Map();
   const answer = await openDialog(title, vars, (dialog) => {
     const words = make('p');
-    say(words, text, vars);
+    setText(words, text, vars);
     const form = make('form', { method: 'dialog' }, words);
     for (const { name, label: key, options, maxLength } of fields) {
       const caption = make('span');
-      say(caption, key);
+      setText(caption, key);
       const input = options ? make('select', { name }) : make('input', { name, maxLength: maxLength ?? 256, autocomplete: 'off' });
       for (const [value, said, n] of options ?? []) {
         const option = make('option', { value });
-        say(option, said, n === undefined ? null : { n });
+        setText(option, said, n === undefined ? null : { n });
         input.append(option);
       }
       inputs.set(name, input);
       form.append(make('label', {}, caption, input));
     }
-    const no = sayingButton('cancel', () => dialog.close(), { className: 'quiet', autofocus: true });
-    const yes = sayingButton(act, null, { type: 'submit', className: 'danger', value: 'yes' });
+    const no = textButton('cancel', () => dialog.close(), { className: 'quiet', autofocus: true });
+    const yes = textButton(act, null, { type: 'submit', className: 'danger', value: 'yes' });
     form.append(make('div', { className: 'choices' }, no, yes));
     dialog.append(form);
   });
   return answer === 'yes' ? Object.fromEntries([...inputs].map(([name, input]) => [name, input.value])) : null;
 }
 
-/** A line that goes by itself. */
+/** Shows a line that disappears by itself. */
 export function tell(key, vars, isError = false) {
   const line = make('p', { className: isError ? 'toast bad' : 'toast' });
   line.setAttribute('role', isError ? 'alert' : 'status');
   if (isError && typeof key !== 'string') line.textContent = failureText(key);
-  else say(line, key, vars);
+  else setText(line, key, vars);
   // A dialog is above everything else on the page.
   ([...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body).append(line);
   setTimeout(() => line.remove(), 5000);
 }
 
-/** Asks, does it, says how it went. @returns {Promise<boolean>} whether it was done */
+/** Asks for confirmation, runs the action, and shows its result. @returns {Promise<boolean>} whether it was done */
 export async function doAfterAsking(question, work, doneKey) {
   const values = await confirm(question);
   if (!values) return false;

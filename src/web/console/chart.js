@@ -1,13 +1,13 @@
 // Small charts of the last minutes: lines in an SVG, their values beside it, and what they were where one points.
 
 import { make } from '../page/dom.js';
-import { say } from './text.js';
+import { setText } from './text.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const HEIGHT = 100;
 /** Samples kept: five minutes of one each two seconds. */
 export const SAMPLES = 150;
-/** The least that a chart is wide: what is known of the first minute is not pressed against its edge. */
+/** A chart is at least this wide, so that its first minute is not pressed against the edge. */
 const SAMPLES_MIN = 30;
 
 function draw(tag, attributes) {
@@ -16,7 +16,7 @@ function draw(tag, attributes) {
   return element;
 }
 
-/** The least of 1, 2, 5 times a power of ten that is not below. */
+/** Returns the least of 1, 2, 5 times a power of ten that is not below a value. */
 function ceiling(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
@@ -32,18 +32,18 @@ export class Chart {
   #top = make('span', { className: 'chart-top' });
   #when = make('span', { className: 'chart-when' });
   #pointed = null;
-  /** Steps from the left edge to the right. */
+  /** The number of steps from the left edge to the right. */
   #steps = SAMPLES_MIN - 1;
 
   /** `series`: `[{key, name}]` in the order of their colours; `format` makes a text of a value. */
   constructor(titleKey, series, format) {
     this.#format = format;
     const title = make('h3');
-    say(title, titleKey);
+    setText(title, titleKey);
     this.#series = series.map(({ key, name }, n) => {
       const value = make('b', { textContent: '–' });
       const words = make('span');
-      say(words, name);
+      setText(words, name);
       const area = draw('path', { class: `area c${n}` });
       const path = draw('path', { class: `stroke c${n}` });
       this.#svg.append(area, path);
@@ -66,7 +66,7 @@ export class Chart {
     this.#show();
   }
 
-  /** Where the first sample stands. */
+  /** Returns the step of the first sample. */
   get #first() {
     return this.#steps + 1 - this.#samples.length;
   }
@@ -92,7 +92,7 @@ export class Chart {
       area.setAttribute('d', isWhole ? `${line}L${this.#steps} ${HEIGHT}L${first} ${HEIGHT}Z` : '');
     }
     this.#top.textContent = this.#format(top);
-    this.#say();
+    this.#showValues();
   }
 
   #point(event) {
@@ -102,10 +102,10 @@ export class Chart {
     this.#pointed = event && this.#samples[n] ? this.#samples[n] : null;
     this.#line.setAttribute('visibility', this.#pointed ? 'visible' : 'hidden');
     if (this.#pointed) for (const end of ['x1', 'x2']) this.#line.setAttribute(end, first + n);
-    this.#say();
+    this.#showValues();
   }
 
-  #say() {
+  #showValues() {
     const sample = this.#pointed ?? this.#samples.at(-1);
     for (const { key, value } of this.#series) {
       const now = sample?.[key];

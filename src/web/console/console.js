@@ -1,6 +1,6 @@
-// The operator's page: what the broker does now, and what may be done about it.
+// The operator's page: the broker's state, and the actions on it.
 //
-// Served as <prefix>/console/console.js, next to the modules it is made of; dom, say and theme are the demo page's.
+// Served as <prefix>/console/console.js, next to the modules it is made of; dom, format and theme are the demo page's.
 //   api.js      calls, the session's CSRF token      signin.js   password, and its choice by the link
 //   overview.js figures of the moment and charts     chart.js    one chart
 //   lists.js    a list, page by page                 ask.js      questions, failures, news
@@ -18,11 +18,11 @@ import { groups, rooms } from './rooms.js';
 import { showSignIn, takeToken } from './signin.js';
 import { audit, config, storage, uploads } from './system.js';
 import { tail } from './tail.js';
-import { applyLanguage, hint, label, phrase, say, switchLanguage } from './text.js';
+import { applyLanguage, formatText, setLabel, setText, setTooltip, switchLanguage } from './text.js';
 import { webhooks } from './webhooks.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
-/** Name, view, and the lines of its sign. */
+/** Name, view, and the SVG paths of its icon. */
 const VIEWS = [
   ['overview', overview, 'M2 14l4-6 4 3 6-8'],
   ['tail', tail, 'M3 4h12M3 8h12M3 12h7'],
@@ -54,17 +54,17 @@ function sign(lines) {
 function start() {
   shell.nav.append(...VIEWS.map(([name, , lines]) => {
     const words = make('span');
-    say(words, name);
+    setText(words, name);
     const link = make('a', { href: `#${name}` }, sign(lines), words);
     link.dataset.view = name;
     return link;
   }));
   part(document, 'language').onclick = () => {
     switchLanguage();
-    // What was made of numbers and moments is made anew.
+    // Formatted numbers and times are made anew.
     if (!shell.nav.hidden) show();
     showTheme();
-    document.title = phrase('title');
+    document.title = formatText('title');
   };
   part(document, 'theme').onclick = () => {
     nextTheme();
@@ -86,19 +86,19 @@ function start() {
   addEventListener('hashchange', () => !shell.nav.hidden && show());
   showTheme();
   applyLanguage();
-  document.title = phrase('title');
+  document.title = formatText('title');
   enter({ ended: false });
 }
 
 function showTheme() {
   const theme = applyTheme();
-  hint(part(document, 'theme'), `theme-${theme}`);
-  label(part(document, 'theme'), `theme-${theme}`);
+  setTooltip(part(document, 'theme'), `theme-${theme}`);
+  setLabel(part(document, 'theme'), `theme-${theme}`);
 }
 
 let entering = null;
 
-/** Looks who is there: the views, or the form before them. One look at a time. */
+/** Asks who is signed in, and shows the views or the sign-in form. One request runs at a time. */
 function enter({ ended }) {
   entering ??= look(ended).finally(() => { entering = null; });
 }
@@ -129,7 +129,7 @@ function leave() {
   shell.view.replaceChildren();
 }
 
-/** The view that the address names. */
+/** Shows the view that the address names. */
 function show() {
   const wanted = location.hash.slice(1);
   const [name, view] = VIEWS.find(([one]) => one === wanted) ?? VIEWS[0];
@@ -145,11 +145,11 @@ function show() {
   stopView = view(shell.view, { linked, signedOut: () => enter({ ended: true }) }) ?? null;
 }
 
-/** Whether the broker answers: true, false, or null where it does not matter. */
+/** Shows whether the broker answers: true, false, or null where it does not matter. */
 function linked(is) {
   shell.link.hidden = is !== false;
   if (is === false) {
-    say(shell.link, 'noAnswer');
+    setText(shell.link, 'noAnswer');
     shell.link.dataset.state = '3';
   }
 }

@@ -1,9 +1,9 @@
 // A list of the broker's, page by page, as a table; on a phone each entry is a card.
 
-import { make, sayingButton } from '../page/dom.js';
+import { make, textButton } from '../page/dom.js';
 import { ask } from './api.js';
 import { failureText } from './ask.js';
-import { count, label, placeholder, say } from './text.js';
+import { count, placeholder, setLabel, setText } from './text.js';
 
 const PAGE = 100;
 
@@ -20,7 +20,7 @@ export class Listing {
   #cursor;
   #entries = [];
   #body = make('tbody');
-  #more = sayingButton('loadMore', () => this.#load(), { className: 'quiet', hidden: true });
+  #more = textButton('loadMore', () => this.#load(), { className: 'quiet', hidden: true });
   #error = make('p', { className: 'error', hidden: true });
   #empty = make('p', { className: 'note empty', hidden: true });
   #count = make('span', { className: 'note' });
@@ -30,19 +30,19 @@ export class Listing {
   /** `path` of the server API, `field` of its answer that holds the list; `actions(entry)`: buttons behind an entry. */
   constructor({ path, field, columns, actions = () => [], empty = 'nothingHere', filter = true, query = {} }) {
     [this.#path, this.#field, this.#columns, this.#actions, this.#query] = [path, field, columns, actions, query];
-    say(this.#empty, empty);
-    label(this.#filter, 'filter');
+    setText(this.#empty, empty);
+    setLabel(this.#filter, 'filter');
     placeholder(this.#filter, 'filter');
     this.#filter.oninput = () => this.#show();
     const heads = columns.map(({ key, kind }) => {
       const head = make('th', { scope: 'col', className: kind ?? '' });
-      say(head, key);
+      setText(head, key);
       return head;
     });
     const last = make('th', { scope: 'col' });
     last.append(make('span', { className: 'unseen', textContent: '…' }));
     const table = make('table', {}, make('thead', {}, make('tr', {}, ...heads, last)), this.#body);
-    const refresh = sayingButton('refresh', () => this.reload(), { className: 'quiet' });
+    const refresh = textButton('refresh', () => this.reload(), { className: 'quiet' });
     const tools = make('div', { className: 'tools' }, this.#count, make('span', { className: 'spacer' }), refresh);
     if (filter) tools.prepend(this.#filter);
     this.root = make('section', { className: 'card listing' }, tools, this.#error, table, this.#empty, this.#more);
@@ -83,7 +83,7 @@ export class Listing {
     const shown = this.#entries.filter(matches);
     this.#body.replaceChildren(...shown.map((entry) => this.#row(entry)));
     this.#empty.hidden = shown.length > 0 || !this.#error.hidden;
-    say(this.#count, this.#cursor ? 'entriesAndMore' : 'entries', { n: count(shown.length) });
+    setText(this.#count, this.#cursor ? 'entriesAndMore' : 'entries', { n: count(shown.length) });
   }
 
   #row(entry) {
@@ -92,7 +92,7 @@ export class Listing {
       cell.dataset.name = key;
       // On a phone the heading stands beside the value.
       const name = make('span', { className: 'cell-name' });
-      say(name, key);
+      setText(name, key);
       cell.prepend(name);
       return cell;
     });
@@ -101,17 +101,17 @@ export class Listing {
   }
 }
 
-/** A button in a row; the name says to what it is done. */
+/** Makes a button in a row; `name` says on what it acts. */
 export function rowButton(key, name, act, className = 'quiet') {
-  const button = sayingButton(key, act, { className: `${className} small` });
-  label(button, `${key}Of`, { name });
+  const button = textButton(key, act, { className: `${className} small` });
+  setLabel(button, `${key}Of`, { name });
   return button;
 }
 
-/** A view that has a title and lists. */
+/** Makes a view of a title and lists. */
 export function page(root, titleKey, ...parts) {
   const title = make('h2');
-  say(title, titleKey);
+  setText(title, titleKey);
   root.append(make('div', { className: 'head' }, title), ...parts.map((part) => part.root ?? part));
   return () => parts.forEach((part) => part.stop?.());
 }

@@ -3,17 +3,17 @@
 import { make } from '../page/dom.js';
 import { ask } from './api.js';
 import { Chart, SAMPLES } from './chart.js';
-import { bytesText, count, lastingText, numberText, say } from './text.js';
+import { bytesText, count, lastingText, numberText, setText } from './text.js';
 
 const EVERY_MS = 2000;
 const rate = (value) => `${numberText(value)}/s`;
 const ms = (value) => `${numberText(value)} ms`;
 
-/** What was measured; kept while the page is open, so that coming back shows it again. */
+/** The samples; kept while the page is open, so that the view shows them again. */
 const samples = [];
 let before = null;
 
-/** How long `part` of the appends of an interval took at most, ms, by linear interpolation; null: there were none. */
+/** Returns how long `part` of the appends of an interval took at most, in ms, by linear interpolation; null where there were none. */
 export function quantile(buckets, part) {
   const total = buckets.at(-1)?.count ?? 0;
   if (total === 0) return null;
@@ -31,10 +31,10 @@ export function quantile(buckets, part) {
 
 const dropsOf = (stats, kind) => stats.dropped.filter((drops) => drops.class === kind).reduce((sum, drops) => sum + drops.messages, 0);
 
-/** One point of every chart, from two answers. */
+/** Returns one sample for every chart, from two answers. */
 export function sampleOf(now, then) {
   const seconds = Math.max((now.time - then.time) / 1000, 0.001);
-  // A broker that was started anew counts from zero again.
+  // A broker that was restarted counts from zero again.
   const per = (of) => Math.max(of(now) - of(then), 0) / seconds;
   const took = now.appendSeconds.map(({ le, count: upTo }, n) => ({ le, count: Math.max(upTo - (then.appendSeconds[n]?.count ?? 0), 0) }));
   return {
@@ -64,7 +64,7 @@ export function overview(root, { linked }) {
   const facts = make('dl', { className: 'facts' });
   const health = make('p', { className: 'pill' });
   const title = make('h2');
-  say(title, 'overview');
+  setText(title, 'overview');
   const drops = make('section', { className: 'card' });
   root.append(make('div', { className: 'head' }, title, health), facts, make('div', { className: 'charts' }, ...charts.map((chart) => chart.root)), drops);
 
@@ -98,32 +98,32 @@ export function overview(root, { linked }) {
 function showFacts(list, health, stats) {
   const isCalm = stats.pressure === 0;
   health.dataset.state = isCalm ? '2' : '3';
-  say(health, isCalm ? 'calm' : 'behind', { n: stats.pressure });
+  setText(health, isCalm ? 'calm' : 'behind', { n: stats.pressure });
   const facts = [
     ['usersOnline', count(stats.usersOnline)], ['rooms', count(stats.rooms)], ['groups', count(stats.groups)], ['peers', count(stats.peers)],
     ['files', bytesText(stats.media.bytes)], ['uploads', count(stats.media.uploads)], ['uptime', lastingText(stats.uptimeSeconds)], ['version', stats.version],
   ];
   list.replaceChildren(...facts.map(([key, value]) => {
     const name = make('dt');
-    say(name, key);
+    setText(name, key);
     return make('div', {}, name, make('dd', { textContent: value }));
   }));
 }
 
 function showDrops(card, stats) {
   const title = make('h3');
-  say(title, 'dropsTitle');
+  setText(title, 'dropsTitle');
   card.replaceChildren(title);
   if (stats.dropped.length === 0) {
     const none = make('p', { className: 'note' });
-    say(none, 'noDrops');
+    setText(none, 'noDrops');
     card.append(none);
     return;
   }
   const rows = [...stats.dropped].sort((a, b) => b.messages - a.messages).map(({ class: kind, priority, reason, messages }) => {
     const cells = [[kind, 'class'], [`priority${priority}`, 'priority'], [`reason_${reason}`, 'reason']].map(([key, name]) => {
       const cell = make('td');
-      say(cell, key);
+      setText(cell, key);
       cell.dataset.name = name;
       return cell;
     });
@@ -131,7 +131,7 @@ function showDrops(card, stats) {
   });
   const heads = ['class', 'priority', 'reason', 'messages'].map((key) => {
     const head = make('th', { scope: 'col', className: key === 'messages' ? 'number' : '' });
-    say(head, key);
+    setText(head, key);
     return head;
   });
   card.append(make('table', { className: 'plain' }, make('thead', {}, make('tr', {}, ...heads)), make('tbody', {}, ...rows)));

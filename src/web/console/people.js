@@ -1,10 +1,10 @@
-// Sessions that are open, users that are known, users that are kept out.
+// Open sessions, registered users, banned users.
 
-import { make, sayingButton } from '../page/dom.js';
+import { make, textButton } from '../page/dom.js';
 import { ask, id } from './api.js';
 import { doAfterAsking, failureText } from './ask.js';
 import { Listing, page, rowButton } from './lists.js';
-import { bytesText, count, label, lastingText, momentText, phrase, placeholder, say } from './text.js';
+import { bytesText, count, formatDateTime, formatText, lastingText, placeholder, setLabel, setText } from './text.js';
 
 const DAY = 86_400;
 
@@ -19,7 +19,7 @@ export function sessions(root) {
     columns: [
       { key: 'user', of: (one) => one.userID, kind: 'code' },
       { key: 'device', of: (one) => one.deviceID, kind: 'code' },
-      { key: 'since', of: (one) => momentText(one.connectTime) },
+      { key: 'since', of: (one) => formatDateTime(one.connectTime) },
       { key: 'silent', of: (one) => lastingText(Math.round(one.silentMs / 1000)), kind: 'number' },
       { key: 'waiting', of: (one) => bytesText(one.outboxBytes), kind: 'number' },
       { key: 'dropped', of: (one) => count(one.dropped), kind: 'number' },
@@ -52,7 +52,7 @@ const kickUser = (name) => doAfterAsking(
   () => ask('POST', `users/${id(name)}/kick`),
   'kicked',
 );
-const untilText = (held) => (held.endTime === 0 ? phrase('forGood') : momentText(held.endTime));
+const untilText = (held) => (held.endTime === 0 ? formatText('forGood') : formatDateTime(held.endTime));
 
 export function users(root) {
   const bans = new Listing({
@@ -60,7 +60,7 @@ export function users(root) {
     columns: [
       { key: 'user', of: (one) => one.userID, kind: 'code' },
       { key: 'reasonForOperators', of: (one) => one.reason || '–', kind: 'wide' },
-      { key: 'since', of: (one) => momentText(one.createTime) },
+      { key: 'since', of: (one) => formatDateTime(one.createTime) },
       { key: 'until', of: untilText },
     ],
     actions: (one) => [rowButton('unban', one.userID, () => unban(one.userID).then(changed))],
@@ -75,11 +75,11 @@ export function users(root) {
     actions: (one) => [rowButton('show', one.userID, () => show(one.userID))],
   });
   const input = make('input', { type: 'search', autocomplete: 'off', spellcheck: false, required: true });
-  label(input, 'userID');
+  setLabel(input, 'userID');
   placeholder(input, 'userID');
   const shown = make('div', { className: 'found' });
   shown.setAttribute('aria-live', 'polite');
-  const form = make('form', { className: 'tools' }, input, sayingButton('find', null, { type: 'submit' }));
+  const form = make('form', { className: 'tools' }, input, textButton('find', null, { type: 'submit' }));
   const search = make('section', { className: 'card' }, form, shown);
   form.onsubmit = (event) => {
     event.preventDefault();
@@ -110,7 +110,7 @@ export function users(root) {
     const head = make('div', { className: 'head' }, make('h3', { className: 'code', textContent: user.userID }), mark(isOnline ? 'online' : 'offline', isOnline ? 'good' : 'plain'));
     if (user.ban) head.append(mark('isBanned', 'bad'));
     const facts = [
-      ['name', user.userName || '–'], ['lastChange', user.lastUpdateTime ? momentText(user.lastUpdateTime) : '–'], ['sessions', count(user.sessionCount)],
+      ['name', user.userName || '–'], ['lastChange', user.lastUpdateTime ? formatDateTime(user.lastUpdateTime) : '–'], ['sessions', count(user.sessionCount)],
       ['devices', sessionList.map((one) => one.deviceID).join(', ') || '–'],
     ];
     if (user.userExtendedData) facts.push(['extendedData', user.userExtendedData]);
@@ -125,23 +125,23 @@ export function users(root) {
   return page(root, 'users', search, list, heading('bans'), bans);
 }
 
-/** A word with a colour. */
+/** Makes a coloured word. */
 export function mark(key, kind) {
   const element = make('span', { className: `mark ${kind}` });
-  say(element, key);
+  setText(element, key);
   return element;
 }
 
 export function factList(facts) {
   return make('dl', { className: 'facts' }, ...facts.map(([key, value]) => {
     const name = make('dt');
-    say(name, key);
+    setText(name, key);
     return make('div', {}, name, make('dd', { textContent: value }));
   }));
 }
 
 export function heading(key) {
   const title = make('h2', { className: 'second' });
-  say(title, key);
+  setText(title, key);
   return title;
 }

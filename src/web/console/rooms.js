@@ -1,12 +1,12 @@
-// Rooms and groups, who is in them, and their end.
+// Rooms and groups, their members, and the actions on them.
 
-import { make, sayingButton } from '../page/dom.js';
+import { make, textButton } from '../page/dom.js';
 import { ask, id } from './api.js';
 import { doAfterAsking, openDialog } from './ask.js';
 import { Listing, page, rowButton } from './lists.js';
-import { count, lastingText, momentText } from './text.js';
+import { count, formatDateTime, lastingText } from './text.js';
 
-/** A window with the members of a room or group. */
+/** Shows a dialog with the members of a room or group. */
 function showMembers(path, name, extra, kickQuestion) {
   let list;
   return openDialog('membersOf', { name }, (dialog) => {
@@ -19,7 +19,7 @@ function showMembers(path, name, extra, kickQuestion) {
         'wasPutOut',
       ).then((done) => done && reload()), 'quiet warn')]),
     });
-    dialog.append(list.root, make('div', { className: 'choices' }, sayingButton('close', () => dialog.close(), { className: 'quiet', autofocus: true })));
+    dialog.append(list.root, make('div', { className: 'choices' }, textButton('close', () => dialog.close(), { className: 'quiet', autofocus: true })));
   }, 'ask wide').then(() => list.stop());
 }
 
@@ -36,7 +36,7 @@ export function rooms(root) {
       { key: 'name', of: (one) => one.roomName || '–', kind: 'wide' },
       { key: 'inside', of: (one) => count(one.onlineMemberCount), kind: 'number' },
       { key: 'standsEmpty', of: (one) => lastingText(one.roomDestroyDelayTime), kind: 'number' },
-      { key: 'since', of: (one) => momentText(one.createTime) },
+      { key: 'since', of: (one) => formatDateTime(one.createTime) },
     ],
     actions: (one, reload) => [
       rowButton('members', one.roomID, () => showMembers(`rooms/${id(one.roomID)}`, one.roomID, [], 'putOutOfRoom').then(reload)),
@@ -59,7 +59,7 @@ export function groups(root) {
       { key: 'group', of: (one) => one.groupID, kind: 'code' },
       { key: 'name', of: (one) => one.groupName || '–', kind: 'wide' },
       { key: 'membersCount', of: (one) => count(one.memberCount), kind: 'number' },
-      { key: 'since', of: (one) => momentText(one.createTime) },
+      { key: 'since', of: (one) => formatDateTime(one.createTime) },
     ],
     actions: (one, reload) => [
       rowButton('members', one.groupID, () => showMembers(`groups/${id(one.groupID)}`, one.groupID, [role], 'putOutOfGroup').then(reload)),

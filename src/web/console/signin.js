@@ -1,13 +1,13 @@
-// The form before everything else: the password, or the choice of one where a link says that it may be chosen.
+// The sign-in form: it asks for the password, or lets one be chosen where the page was opened by the setup link.
 
-import { make, sayingButton } from '../page/dom.js';
+import { make, textButton } from '../page/dom.js';
 import { remember, setUp, signIn } from './api.js';
-import { say } from './text.js';
 import { failureText } from './ask.js';
+import { setText } from './text.js';
 
 const PASSWORD_CHARS_MIN = 12;
 
-/** The token of the link, if the page was opened by one; it goes from the address at once. */
+/** Returns the token of the setup link, if the page was opened by one, and removes it from the address. */
 export function takeToken() {
   const token = /^#setup=([\w-]+)$/.exec(location.hash)?.[1] ?? null;
   if (token) history.replaceState(null, '', location.pathname + location.search);
@@ -18,14 +18,14 @@ export function takeToken() {
 export function showSignIn(root, { isSetUp, token, ended }, done) {
   const chooses = !isSetUp && token;
   const title = make('h2');
-  say(title, chooses ? 'choosePassword' : 'signInTitle');
+  setText(title, chooses ? 'choosePassword' : 'signInTitle');
   const note = make('p', { className: 'note' });
   const error = make('p', { className: 'error', hidden: true });
   error.setAttribute('role', 'alert');
-  if (chooses) say(note, 'chooseNote', { n: PASSWORD_CHARS_MIN });
-  else if (!isSetUp) say(note, 'noPasswordYet');
-  else if (token) say(note, 'linkUsed');
-  else if (ended) say(note, 'ended');
+  if (chooses) setText(note, 'chooseNote', { n: PASSWORD_CHARS_MIN });
+  else if (!isSetUp) setText(note, 'noPasswordYet');
+  else if (token) setText(note, 'linkUsed');
+  else if (ended) setText(note, 'ended');
   note.hidden = !note.textContent;
   const form = make('form', { className: 'card door' }, title, note);
   if (!isSetUp && !token) {
@@ -36,7 +36,7 @@ export function showSignIn(root, { isSetUp, token, ended }, done) {
   }
   const password = field(form, 'password', chooses ? 'new-password' : 'current-password');
   const again = chooses ? field(form, 'passwordAgain', 'new-password') : null;
-  const enter = sayingButton(chooses ? 'setPassword' : 'signIn', null, { type: 'submit', className: 'main-action' });
+  const enter = textButton(chooses ? 'setPassword' : 'signIn', null, { type: 'submit', className: 'main-action' });
   form.append(error, enter);
   const fail = (text) => {
     error.hidden = false;
@@ -45,8 +45,8 @@ export function showSignIn(root, { isSetUp, token, ended }, done) {
   form.onsubmit = async (event) => {
     event.preventDefault();
     error.hidden = true;
-    if (again && [...password.value].length < PASSWORD_CHARS_MIN) { say(error, 'tooShort', { n: PASSWORD_CHARS_MIN }); error.hidden = false; return; }
-    if (again && again.value !== password.value) { say(error, 'notTheSame'); error.hidden = false; return; }
+    if (again && [...password.value].length < PASSWORD_CHARS_MIN) { setText(error, 'tooShort', { n: PASSWORD_CHARS_MIN }); error.hidden = false; return; }
+    if (again && again.value !== password.value) { setText(error, 'notTheSame'); error.hidden = false; return; }
     enter.disabled = true;
     try {
       const { csrf } = await (chooses ? setUp(token, password.value) : signIn(password.value));
@@ -65,7 +65,7 @@ export function showSignIn(root, { isSetUp, token, ended }, done) {
 
 function field(form, key, autocomplete) {
   const name = make('span');
-  say(name, key);
+  setText(name, key);
   const input = make('input', { type: 'password', name: key, required: true, autocomplete, maxLength: 1024 });
   form.append(make('label', {}, name, input));
   return input;

@@ -1,11 +1,11 @@
-// Uploads, disk, settings, and who did what.
+// Uploads, storage, settings, and the audit log.
 
 import { make } from '../page/dom.js';
 import { ask } from './api.js';
 import { failureText } from './ask.js';
 import { Listing, page } from './lists.js';
-import { bytesText, exactText, label, placeholder, say } from './text.js';
 import { factList, mark } from './people.js';
+import { bytesText, exactText, placeholder, setLabel, setText } from './text.js';
 
 const EVERY_MS = 2000;
 
@@ -30,11 +30,11 @@ export function uploads(root) {
 function progress(upload) {
   const whole = upload.bytesPromised ?? upload.size ?? 0;
   const bar = make('progress', { max: Math.max(whole, 1), value: upload.bytes });
-  label(bar, 'progress');
+  setLabel(bar, 'progress');
   return make('span', { className: 'progress' }, bar, `${bytesText(upload.bytes)} / ${bytesText(whole)}`);
 }
 
-/** Shows what was asked, or why it was not answered. */
+/** Shows the result of a request, or its error. */
 async function fill(card, work) {
   try {
     card.replaceChildren(...await work());
@@ -52,7 +52,7 @@ export function storage(root) {
     facts.push(['dataDir', dataDir]);
     const most = Math.max(1, ...partitions.map((part) => part.bytes));
     const title = make('h3');
-    say(title, 'partitions');
+    setText(title, 'partitions');
     const bars = partitions.map(({ name, bytes }) => make('li', {}, make('span', { className: 'code', textContent: name }), make('meter', { min: 0, max: most, value: bytes }), make('span', { className: 'number', textContent: bytesText(bytes) })));
     return [factList(facts), ...(bars.length ? [title, make('ul', { className: 'bars' }, ...bars)] : [])];
   });
@@ -61,10 +61,10 @@ export function storage(root) {
 
 export function config(root) {
   const filter = make('input', { type: 'search', autocomplete: 'off', spellcheck: false });
-  label(filter, 'filter');
+  setLabel(filter, 'filter');
   placeholder(filter, 'filter');
   const note = make('p', { className: 'note' });
-  say(note, 'configNote');
+  setText(note, 'configNote');
   const body = make('div');
   const card = make('section', { className: 'card' }, make('div', { className: 'tools' }, filter, note), body);
   fill(body, async () => {

@@ -1,19 +1,19 @@
 // Messages as they are accepted. What they say is shown as text and nothing else.
 
-import { make, sayingButton } from '../page/dom.js';
+import { make, textButton } from '../page/dom.js';
 import { whoIsThere } from './api.js';
-import { bytesText, count, label, phrase, placeholder, say } from './text.js';
+import { bytesText, count, formatText, placeholder, setLabel, setText } from './text.js';
 
 /** Lines kept on the page. */
 const LINES_MAX = 300;
 const WORDS_MAX = 400;
 const KINDS = [1, 2, 11, 12, 13, 14, 20, 100, 200];
-/** What a message is called that is not text. */
+/** The kinds of messages that carry a file. */
 const FILES = new Set([11, 12, 13, 14]);
 
 export function tail(root, { linked, signedOut }) {
   const title = make('h2');
-  say(title, 'tail');
+  setText(title, 'tail');
   const state = make('span', { className: 'pill' });
   state.setAttribute('role', 'status');
   const form = make('form', { className: 'tools' });
@@ -21,31 +21,31 @@ export function tail(root, { linked, signedOut }) {
   const conversation = text('conversationID');
   const where = choice('where', [['', 'anywhere'], ['0', 'peers'], ['1', 'rooms'], ['2', 'groups']]);
   const kind = choice('kind', [['', 'anyKind'], ...KINDS.map((number) => [`${number}`, `kind${number}`])]);
-  const pause = sayingButton('pause', () => setPaused(!isPaused), { className: 'quiet' });
-  const clear = sayingButton('clear', () => { list.replaceChildren(); seen = 0; showCount(); }, { className: 'quiet' });
+  const pause = textButton('pause', () => setPaused(!isPaused), { className: 'quiet' });
+  const clear = textButton('clear', () => { list.replaceChildren(); seen = 0; showCount(); }, { className: 'quiet' });
   const counted = make('span', { className: 'note' });
-  form.append(user, conversation, where, kind, sayingButton('filterNow', null, { type: 'submit', className: 'quiet' }), make('span', { className: 'spacer' }), counted, pause, clear);
+  form.append(user, conversation, where, kind, textButton('filterNow', null, { type: 'submit', className: 'quiet' }), make('span', { className: 'spacer' }), counted, pause, clear);
   const list = make('ol', { className: 'tail', tabIndex: 0 });
-  label(list, 'tail');
+  setLabel(list, 'tail');
   const empty = make('p', { className: 'note empty' });
-  say(empty, 'noMessagesYet');
+  setText(empty, 'noMessagesYet');
   root.append(make('div', { className: 'head' }, title, state), make('section', { className: 'card' }, form, list, empty));
 
   let source = null;
   let isPaused = false;
   let seen = 0;
   let held = [];
-  const showCount = () => say(counted, 'heardSoFar', { n: count(seen) });
+  const showCount = () => setText(counted, 'heardSoFar', { n: count(seen) });
 
   function open() {
     source?.close();
     const query = new URLSearchParams();
     for (const [name, value] of [['userID', user.value.trim()], ['conversationID', conversation.value.trim()], ['conversationType', where.value], ['type', kind.value]]) if (value) query.set(name, value);
-    say(state, 'connecting');
+    setText(state, 'connecting');
     state.dataset.state = '1';
     source = new EventSource(`api/v1/events?${query}`);
     source.onopen = () => {
-      say(state, 'listening');
+      setText(state, 'listening');
       state.dataset.state = '2';
       linked(true);
     };
@@ -61,9 +61,9 @@ export function tail(root, { linked, signedOut }) {
       }
     };
     source.onerror = async () => {
-      say(state, 'connecting');
+      setText(state, 'connecting');
       state.dataset.state = '3';
-      // A stream that was refused is not tried again by the browser.
+      // The browser does not reconnect a stream that was refused.
       const { isSignedIn } = await whoIsThere().catch(() => ({ isSignedIn: true }));
       if (!isSignedIn) signedOut();
     };
@@ -80,7 +80,7 @@ export function tail(root, { linked, signedOut }) {
 
   function setPaused(paused) {
     isPaused = paused;
-    say(pause, paused ? 'resume' : 'pause');
+    setText(pause, paused ? 'resume' : 'pause');
     pause.setAttribute('aria-pressed', paused);
     if (paused) return;
     show(held);
@@ -100,7 +100,7 @@ export function tail(root, { linked, signedOut }) {
 
 function text(key) {
   const input = make('input', { type: 'search', autocomplete: 'off', spellcheck: false });
-  label(input, key);
+  setLabel(input, key);
   placeholder(input, key);
   return input;
 }
@@ -108,10 +108,10 @@ function text(key) {
 function choice(key, entries) {
   const select = make('select', {}, ...entries.map(([value, said]) => {
     const option = make('option', { value });
-    say(option, said);
+    setText(option, said);
     return option;
   }));
-  label(select, key);
+  setLabel(select, key);
   return select;
 }
 
@@ -119,19 +119,19 @@ function lineOf(event) {
   const time = make('time', { textContent: new Date(event.message?.timestamp ?? Date.now()).toLocaleTimeString() });
   if (event.event !== 'message') {
     const words = make('span', { className: 'words' });
-    say(words, `event_${event.event}`, { name: event.userID ?? event.roomID ?? count(event.count ?? 0) });
+    setText(words, `event_${event.event}`, { name: event.userID ?? event.roomID ?? count(event.count ?? 0) });
     return make('li', { className: 'news' }, time, words);
   }
   const { message } = event;
   const kind = make('span', { className: 'mark plain' });
-  say(kind, KINDS.includes(message.type) ? `kind${message.type}` : 'otherKind', { n: message.type });
+  setText(kind, KINDS.includes(message.type) ? `kind${message.type}` : 'otherKind', { n: message.type });
   const to = message.toUserID ?? message.conversationID ?? '';
   const way = make('span', { className: 'way' }, make('b', { textContent: message.senderUserID }), ' → ', make('span', { textContent: to }));
   return make('li', {}, time, kind, way, make('span', { className: 'words', textContent: wordsOf(message) }));
 }
 
 function wordsOf(message) {
-  if (message.type === 2) return phrase('commandOf', { size: bytesText(Math.floor((message.message ?? '').length * 0.75)) });
+  if (message.type === 2) return formatText('commandOf', { size: bytesText(Math.floor((message.message ?? '').length * 0.75)) });
   if (FILES.has(message.type)) return `${message.fileName ?? ''} ${message.fileSize ? bytesText(message.fileSize) : ''}`.trim();
   const words = message.type === 100 ? message.title : message.message;
   return typeof words === 'string' ? [...words].slice(0, WORDS_MAX).join('') : '';

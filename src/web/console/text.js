@@ -1,6 +1,6 @@
-// The console's words in two languages; how they get into the page is in ../page/say.js.
+// The console's words in two languages; how they get into the page is in ../page/format.js.
 
-import { currentLanguage, phrase, speak } from '../page/say.js';
+import { currentLanguage, formatText, useDictionary } from '../page/format.js';
 
 export const DICTIONARY = {
   en: {
@@ -89,30 +89,30 @@ export const DICTIONARY = {
   },
 };
 
-speak(DICTIONARY);
+useDictionary(DICTIONARY);
 
-export * from '../page/say.js';
+export * from '../page/format.js';
 
-/** What stands in an empty field. */
+/** Sets the text that an empty field shows. */
 export function placeholder(input, key) {
   input.dataset.placeholder = key;
-  input.placeholder = phrase(key);
+  input.placeholder = formatText(key);
 }
 
-/** A whole number with its thousands apart. */
+/** Formats an integer with separated thousands. */
 export const count = (number) => Number(number).toLocaleString(currentLanguage());
 
-/** Any number, with as many digits as a person reads at a glance. */
+/** Formats a number with as many digits as a person reads at a glance. */
 export function numberText(value) {
   const size = Math.abs(value);
   if (size >= 100_000) return value.toLocaleString(currentLanguage(), { notation: 'compact', maximumFractionDigits: 1 });
   return value.toLocaleString(currentLanguage(), { maximumFractionDigits: size >= 100 || Number.isInteger(value) ? 0 : size >= 10 ? 1 : 2 });
 }
 
-/** A moment to the second, with its day. */
+/** Formats a date and time to the second. */
 export const exactText = (timestamp) => new Date(timestamp).toLocaleString(currentLanguage(), { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', second: '2-digit' });
 
-/** Bytes, in the largest unit that leaves one before the point; KB is 1024 bytes. */
+/** Formats bytes in the largest unit that leaves one before the point; KB is 1024 bytes. */
 export function bytesText(bytes) {
   const units = ['B', 'KB', 'MB', 'GB', 'TB'];
   let [value, n] = [bytes, 0];
@@ -120,7 +120,7 @@ export function bytesText(bytes) {
   return `${value.toLocaleString(currentLanguage(), { maximumFractionDigits: n === 0 || value >= 100 ? 0 : 1 })} ${units[n]}`;
 }
 
-/** A time that lasts, in its two largest units. */
+/** Formats a duration in its two largest units. */
 export function lastingText(seconds) {
   const parts = [[86_400, 'd'], [3600, 'h'], [60, 'min'], [1, 's']];
   let rest = Math.max(0, Math.floor(seconds));

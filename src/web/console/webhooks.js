@@ -1,11 +1,11 @@
-// What the broker tells other servers, and what they did not take.
+// Webhooks: the figures of their delivery, and the dead letters.
 
 import { make } from '../page/dom.js';
 import { ask, id } from './api.js';
 import { doAfterAsking, failureText } from './ask.js';
 import { Listing, page, rowButton } from './lists.js';
-import { bytesText, count, momentText, say } from './text.js';
 import { heading } from './people.js';
+import { bytesText, count, formatDateTime, setText } from './text.js';
 
 export function webhooks(root) {
   const state = make('section', { className: 'card' });
@@ -26,24 +26,24 @@ export function webhooks(root) {
       dead.append(heading('deadLetters'), list.root);
     } catch (failure) {
       const words = make('p', { className: failure.status === 404 ? 'note' : 'error' });
-      if (failure.status === 404) say(words, 'noWebhooks');
+      if (failure.status === 404) setText(words, 'noWebhooks');
       else words.textContent = failureText(failure);
       state.replaceChildren(words);
     }
   }
 }
 
-/** How each figure is told; those without one are counts. */
+/** The formats of the figures; those without one are counts. */
 const FIGURES = {
   url: (value) => value || '–', beforeSendUrl: (value) => value || '–', lastError: (value) => value || '–', queueBytes: bytesText,
-  oldestTime: (time) => (time > 0 ? momentText(time) : '–'), lastErrorTime: (time) => (time > 0 ? momentText(time) : '–'),
+  oldestTime: (time) => (time > 0 ? formatDateTime(time) : '–'), lastErrorTime: (time) => (time > 0 ? formatDateTime(time) : '–'),
 };
 
-/** The figures of this moment. */
+/** Shows the current figures. */
 function showState(card, told) {
   const facts = Object.entries(told).map(([key, value]) => {
     const name = make('dt');
-    say(name, `hook_${key}`);
+    setText(name, `hook_${key}`);
     return make('div', {}, name, make('dd', { textContent: (FIGURES[key] ?? count)(value) }));
   });
   card.replaceChildren(make('dl', { className: 'facts' }, ...facts));
@@ -61,7 +61,7 @@ function letters(changed) {
     path: 'webhooks/dead-letters', field: 'deadLetterList', empty: 'noDeadLetters',
     columns: [
       { key: 'event', of: (one) => one.event ?? '', kind: 'code' },
-      { key: 'since', of: (one) => momentText(one.createTime) },
+      { key: 'since', of: (one) => formatDateTime(one.createTime) },
       { key: 'attempts', of: (one) => count(one.attempts ?? 0), kind: 'number' },
       { key: 'lastError', of: (one) => one.lastError ?? '', kind: 'wide' },
     ],

@@ -1,10 +1,10 @@
-// What can be done to a message that was sent: react, vote, edit, pin, take back, delete, pass on.
+// The actions on a message that was sent: react, vote, edit, pin, revoke, delete, forward.
 
 import { askForTarget } from './dialogs.js';
 import { clip, part } from './dom.js';
+import { COMBINED, TEXT, VOTE_PREFIX, summaryOf } from './labels.js';
 import { openMenu } from './menu.js';
-import { phrase, say } from './text.js';
-import { COMBINED, TEXT, VOTE, summaryOf } from './words.js';
+import { formatText, setText } from './text.js';
 
 const REVOKE_MS = 120_000;
 const EDIT_MS = 86_400_000;
@@ -64,11 +64,11 @@ export class Actions {
     });
   }
 
-  /** One vote each: another option takes the place of the first, and the same one again takes it back. */
+  /** Adds this user's vote. Each user has one: another option replaces it, and the same option removes it. */
   async vote(message, n) {
-    const mine = (message.reactions ?? []).filter(({ reactionType, isSelfIncluded }) => isSelfIncluded && reactionType.startsWith(VOTE));
-    for (const { reactionType } of mine) if (reactionType !== `${VOTE}${n}`) await this.react(message, reactionType);
-    await this.react(message, `${VOTE}${n}`);
+    const mine = (message.reactions ?? []).filter(({ reactionType, isSelfIncluded }) => isSelfIncluded && reactionType.startsWith(VOTE_PREFIX));
+    for (const { reactionType } of mine) if (reactionType !== `${VOTE_PREFIX}${n}`) await this.react(message, reactionType);
+    await this.react(message, `${VOTE_PREFIX}${n}`);
   }
 
   edit(message, words) {
@@ -99,7 +99,7 @@ export class Actions {
     const isPinned = message.pinnedTime > 0;
     return this.#chat.try(async () => {
       await this.#zim.pinMessage(message, !isPinned);
-      this.#chat.log.amend(message.messageID, (known) => { known.pinnedTime = isPinned ? 0 : Date.now(); });
+      this.#chat.log.update(message.messageID, (known) => { known.pinnedTime = isPinned ? 0 : Date.now(); });
       await this.#chat.loadPins();
     });
   }
@@ -125,7 +125,7 @@ export class Actions {
 
   #showPicked() {
     const count = this.#picked?.size ?? 0;
-    say(part(this.#root, 'picked'), 'picked', { n: count });
+    setText(part(this.#root, 'picked'), 'picked', { n: count });
     part(this.#root, 'pick-forward').disabled = count === 0;
   }
 
@@ -142,6 +142,6 @@ export class Actions {
 
 function combinedOf(messages) {
   const summary = messages.map((message) => `${message.senderUserID}: ${summaryOf(message)}`).join('\n');
-  const title = clip(phrase('historyTitle', { n: messages.length }), TITLE_BYTES);
+  const title = clip(formatText('historyTitle', { n: messages.length }), TITLE_BYTES);
   return { type: COMBINED, title, summary: clip(summary, SUMMARY_BYTES), messageList: messages };
 }

@@ -1,13 +1,13 @@
-// A conversation: its history, what arrives, what is sent, and what becomes of it.
+// A conversation: its history, the messages that arrive and are sent, and their changes.
 
 import { Actions } from './actions.js';
 import { Composer, nameComposer } from './composer.js';
 import { showCombined } from './dialogs.js';
 import { copyOf, part, showError } from './dom.js';
-import { FAILED, Log, SENDING, SENT } from './log.js';
+import { FAILED, GROUP, PEER, ROOM, SENDING, SENT, conversationKey, isStored, summaryOf } from './labels.js';
 import { openMenu } from './menu.js';
-import { label, say, translate } from './text.js';
-import { GROUP, PEER, ROOM, isKept, keyOf, summaryOf } from './words.js';
+import { MessageLog } from './message-log.js';
+import { setLabel, setText, translate } from './text.js';
 
 const PAGE = 30;
 const RECEIPTS_MAX = 10;
@@ -32,14 +32,14 @@ export class Chat {
 
   /**
    * @param {{zim: object, me: string, id: string, type: number, host: {conversations(): object[], entry(key: string): object,
-   *          isShown(chat: Chat): boolean, sideOf(userID: string): string, heard(message: object): void, back(): void,
+   *          isShown(chat: Chat): boolean, sideOf(userID: string): string, announce(message: object): void, back(): void,
    *          open(type: number, id: string, show: boolean): Chat, close(chat: Chat): void}}} setting
    */
   constructor({ zim, me, id, type, host }) {
     [this.#zim, this.#me, this.#id, this.#type, this.#host] = [zim, me, id, type, host];
     this.root = copyOf('chat-template');
     this.root.dataset.kind = ['peer', 'room', 'group'][type];
-    this.log = new Log(part(this.root, 'log'), { me, type, act: this.#acts() });
+    this.log = new MessageLog(part(this.root, 'log'), { me, type, act: this.#acts() });
     this.composer = new Composer(this.root, type, {
       send: (draft, context) => this.send(draft, context),
       edit: (message, words) => this.#actions.edit(message, words),
@@ -48,7 +48,7 @@ export class Chat {
       toLog: () => this.log.focusLast(),
     });
     this.#actions = new Actions(this.root, { zim, me, host, chat: this });
-    nameComposer(this.root, `mentions-${me}-${keyOf(type, id)}`);
+    nameComposer(this.root, `mentions-${me}-${conversationKey(type, id)}`);
     for (const name of ['poll', 'options']) part(this.root, name).hidden = type === ROOM;
     part(this.root, 'back').onclick = () => host.back();
     part(this.root, 'options').onclick = () => this.#openOptions();
@@ -59,16 +59,16 @@ export class Chat {
   }
 
   get key() {
-    return keyOf(this.#type, this.#id);
+    return conversationKey(this.#type, this.#id);
   }
 
   rename(name, detail = '') {
     part(this.root, 'title').textContent = name;
     part(this.root, 'subtitle').textContent = detail;
-    label(this.root, 'conversationWith', { name });
+    setLabel(this.root, 'conversationWith', { name });
   }
 
-  /** Who is out of a group still reads what was said until then. */
+  /** Hides the composer of a group that the user has left; its messages stay readable. */
   setDisabled(is) {
     part(this.root, 'composer').hidden = is;
     part(this.root, 'outside').hidden = !is;
@@ -78,7 +78,7 @@ export class Chat {
     this.composer.focus();
   }
 
-  /** The newest history. Nothing is taken away, so it also fills a gap. */
+  /** Loads the newest history. It removes nothing, so it also fills a gap. */
   async reload() {
     try {
       const { messageList } = await this.#zim.queryHistoryMessage(this.#id, this.#type, { count: PAGE, reverse: true });
@@ -93,7 +93,7 @@ export class Chat {
     }
   }
 
-  /** Too much was missed: what is here and what is newest may not meet. */
+  /** Clears the log and loads it anew: too much was missed, so that its messages and the newest may not be contiguous. */
   begin() {
     this.log.clear();
     this.#isWhole = false;
@@ -111,37 +111,37 @@ export class Chat {
     try {
       const { messageList } = await this.#zim.queryHistoryMessage(this.#id, this.#type, { count: PAGE, reverse: true, nextMessage: oldest });
       this.#isWhole = messageList.length === 0;
-      this.log.keepingPlace(() => messageList.forEach((message) => this.log.put(message)));
+      this.log.keepingScroll(() => messageList.forEach((message) => this.log.put(message)));
       await this.#loadReceipts(messageList);
     } catch (error) {
       this.fail(error);
     }
   }
 
-  /** Brings a message into sight, from as far back as it is. */
+  /** Scrolls to a message, after loading older pages until it is there. */
   async #show(messageID) {
     for (let pages = 0; !this.log.find(messageID) && pages < SEARCHED_PAGES_MAX; pages += 1) {
       const { oldest } = this.log;
       await this.#loadOlder();
       if (this.log.oldest === oldest) break;
     }
-    if (this.log.show(messageID)) return;
+    if (this.log.reveal(messageID)) return;
     const line = part(this.root, 'error');
     line.hidden = false;
-    say(line, 'notHere');
+    setText(line, 'notHere');
   }
 
-  /** Takes messages of this conversation; answers how many were new. */
+  /** Takes messages of this conversation. Returns how many were new. */
   receive(messageList) {
-    const fresh = messageList.filter((message) => isKept(message) && this.log.put(message));
-    if (this.#host.isShown(this)) for (const message of fresh) if (message.senderUserID !== this.#me) this.#host.heard(message);
+    const fresh = messageList.filter((message) => isStored(message) && this.log.put(message));
+    if (this.#host.isShown(this)) for (const message of fresh) if (message.senderUserID !== this.#me) this.#host.announce(message);
     return fresh.length;
   }
 
-  /** What can be seen is confirmed to its senders. */
-  seen() {
+  /** Sends read receipts for the messages that can be seen. */
+  confirmRead() {
     if (this.#type === ROOM || !this.#host.isShown(this)) return;
-    const unconfirmed = this.log.inSight.filter(({ direction, receiptStatus }) => direction === 1 && receiptStatus === 1);
+    const unconfirmed = this.log.visibleMessages.filter(({ direction, receiptStatus }) => direction === 1 && receiptStatus === 1);
     for (let from = 0; from < unconfirmed.length; from += RECEIPTS_MAX) {
       const some = unconfirmed.slice(from, from + RECEIPTS_MAX);
       for (const message of some) message.receiptStatus = 2;
@@ -159,27 +159,27 @@ export class Chat {
   }
 
   sentStatusChanged({ message, status }) {
-    this.log.mark(message, status);
+    this.log.setSendState(message, status);
   }
 
-  /** Edited, taken back, or what they quote was: as they are now. */
+  /** Replaces messages that were edited or revoked, or whose quote was. */
   changed(messageList) {
     for (const message of messageList) if (this.log.find(message)) this.log.put(message);
     if (this.#pins.length > 0) this.loadPins().catch(() => {});
   }
 
-  /** Deleted on another device of the same person. */
+  /** Removes messages that the user deleted on another device. */
   deleted(messageList) {
     for (const { messageID } of messageList) this.log.remove(messageID);
   }
 
   reactionsChanged(reactions) {
-    for (const reaction of reactions) this.log.amend(reaction.messageID, (message) => mergeReaction(message, reaction));
+    for (const reaction of reactions) this.log.update(reaction.messageID, (message) => mergeReaction(message, reaction));
   }
 
   receiptsChanged(infos) {
     for (const info of infos) {
-      this.log.amend(info.messageID, (message, entry) => {
+      this.log.update(info.messageID, (message, entry) => {
         if (info.isSelfOperated) return;
         message.receiptStatus = info.status;
         entry.receipt = info;
@@ -188,11 +188,11 @@ export class Chat {
   }
 
   repliesCounted(infos) {
-    for (const { messageID, count } of infos) this.log.amend(messageID, (message) => { message.rootRepliedCount = count; });
+    for (const { messageID, count } of infos) this.log.update(messageID, (message) => { message.rootRepliedCount = count; });
   }
 
   pinsChanged(infos) {
-    for (const { message } of infos) this.log.amend(message.messageID, (known) => { known.pinnedTime = message.pinnedTime ?? 0; });
+    for (const { message } of infos) this.log.update(message.messageID, (known) => { known.pinnedTime = message.pinnedTime ?? 0; });
     this.loadPins().catch(() => {});
   }
 
@@ -200,7 +200,7 @@ export class Chat {
     showError(part(this.root, 'error'), error);
   }
 
-  /** Runs something the user asked for; what goes wrong is said below the log. */
+  /** Runs something that the user asked for, and shows its error below the log. */
   async try(work) {
     try {
       await work();
@@ -211,7 +211,7 @@ export class Chat {
   }
 
   /**
-   * Sends a draft, or once more a message that failed. That one goes under the id it had, so that it is stored
+   * Sends a draft, or sends a failed message again. That one keeps its id, so that it is stored
    * once even if the broker did get it the first time.
    */
   async send(draft, context = null) {
@@ -222,7 +222,7 @@ export class Chat {
         this.log.put(message, SENDING);
         this.log.scrollToEnd();
       },
-      onMediaUploadingProgress: (message, current, total) => this.log.progress(message, current, total),
+      onMediaUploadingProgress: (message, current, total) => this.log.showProgress(message, current, total),
     };
     const config = { priority: 1, hasReceipt: this.#type !== ROOM };
     try {
@@ -232,12 +232,12 @@ export class Chat {
       this.log.put(message, SENT);
       this.fail(null);
     } catch (error) {
-      if (attached) this.log.mark(attached, FAILED);
+      if (attached) this.log.setSendState(attached, FAILED);
       this.fail(error);
     }
   }
 
-  /** What bubbles may ask for. */
+  /** Returns the actions of bubbles. */
   #acts() {
     const chat = this;
     return {
@@ -252,14 +252,14 @@ export class Chat {
       jump: (messageID) => chat.#show(messageID),
       openCombined: (message) => showCombined(chat.#zim, message),
       sideOf: (userID) => chat.#host.sideOf(userID),
-      write: () => chat.focus(),
-      sighted: () => chat.seen(),
-      // The oldest bubbles went; they can be asked for again.
-      forgotten: () => { chat.#isWhole = false; },
+      focusComposer: () => chat.focus(),
+      visibilityChanged: () => chat.confirmRead(),
+      // The oldest bubbles were removed; history has their messages.
+      oldestRemoved: () => { chat.#isWhole = false; },
     };
   }
 
-  /** What can be done to the conversation itself. */
+  /** Opens the menu of the conversation itself. */
   #openOptions() {
     const { isPinned = false, notificationStatus = 1 } = this.#host.entry(this.key) ?? {};
     const [zim, id, type] = [this.#zim, this.#id, this.#type];
@@ -288,10 +288,10 @@ export class Chat {
   #showPins() {
     const bar = part(this.root, 'pinned');
     bar.hidden = this.#pins.length === 0;
-    if (!bar.hidden) say(bar, 'pinnedBar', { n: this.#pins.length, words: summaryOf(this.#pins[0]) });
+    if (!bar.hidden) setText(bar, 'pinnedBar', { n: this.#pins.length, words: summaryOf(this.#pins[0]) });
   }
 
-  /** How many have read what one sent to a group. */
+  /** Loads how many members have read this user's messages in a group. */
   async #loadReceipts(messageList) {
     if (this.#type !== GROUP) return;
     const mine = messageList.filter(({ senderUserID, receiptStatus }) => senderUserID === this.#me && receiptStatus > 0);
@@ -311,7 +311,7 @@ export class Chat {
     return this.#people;
   }
 
-  /** Who is in the group may have changed. */
+  /** Forgets the members of the group, because they may have changed. */
   forgetPeople() {
     this.#people = null;
   }

@@ -1,10 +1,10 @@
-// Where one writes: words with mentions, files, recordings, polls, answers and corrections.
+// The composer of a conversation: texts with mentions, files, recordings, polls, replies and edits.
 
-import { clip, make, part } from './dom.js';
 import { askForPoll } from './dialogs.js';
+import { clip, make, part } from './dom.js';
 import { canRecord, draftOf, record } from './files.js';
-import { hint, label, phrase, say } from './text.js';
-import { CUSTOM, GROUP, POLL, TEXT, summaryOf } from './words.js';
+import { CUSTOM, GROUP, POLL, TEXT, summaryOf } from './labels.js';
+import { formatText, setLabel, setText, setTooltip } from './text.js';
 
 const SEARCHED_BYTES_MAX = 64;
 const CLOCK_MS = 250;
@@ -35,15 +35,15 @@ export class Composer {
     part(this.#root, 'text').focus();
   }
 
-  /** The next words answer this message. */
+  /** Makes the next text a reply to this message. */
   answer(message) {
-    this.#setContext({ reply: message }, phrase('replyingTo', { name: message.senderUserID, words: summaryOf(message) }));
+    this.#setContext({ reply: message }, formatText('replyingTo', { name: message.senderUserID, words: summaryOf(message) }));
   }
 
-  /** The words change this message. */
+  /** Makes the next text an edit of this message. */
   correct(message) {
     part(this.#root, 'text').value = message.message;
-    this.#setContext({ edit: message }, phrase('editing'));
+    this.#setContext({ edit: message }, formatText('editing'));
   }
 
   #setContext(context, words) {
@@ -124,7 +124,7 @@ export class Composer {
     this.#act.send({ type: CUSTOM, subType: POLL, message: JSON.stringify(poll), searchedContent }, null);
   }
 
-  /** The first of several files is the answer, if one is being written. */
+  /** Sends files; the first one is the reply, when one is being written. */
   async #sendFiles(files) {
     for (const file of files) this.#act.send(await draftOf(file), this.#takeReply());
   }
@@ -150,11 +150,11 @@ export class Composer {
       this.#act.fail(error);
     }
     button.setAttribute('aria-pressed', this.#stopRecording !== null);
-    hint(button, this.#stopRecording ? 'stopRecording' : 'record');
-    label(button, this.#stopRecording ? 'stopRecording' : 'record');
+    setTooltip(button, this.#stopRecording ? 'stopRecording' : 'record');
+    setLabel(button, this.#stopRecording ? 'stopRecording' : 'record');
   }
 
-  /** How long the recording is so far. */
+  /** Shows how long the recording is so far. */
   #runClock() {
     const [clock, begun, stop] = [part(this.#root, 'clock'), performance.now(), this.#stopRecording];
     const tick = () => {
@@ -167,7 +167,7 @@ export class Composer {
     tick();
   }
 
-  /** The word with an @ that is being written: who could be meant. */
+  /** Suggests the users that an @ at the caret could mention. */
   async #suggest() {
     const input = part(this.#root, 'text');
     const [, begun] = /(?:^|\s)@([^\s@]*)$/.exec(input.value.slice(0, input.selectionStart)) ?? [];
@@ -176,7 +176,7 @@ export class Composer {
       return;
     }
     const people = (await this.#act.people()).map((user) => [user, user]);
-    const all = this.#type === GROUP ? [[phrase('everyone'), null]] : [];
+    const all = this.#type === GROUP ? [[formatText('everyone'), null]] : [];
     this.#showChoices([...all, ...people].filter(([name]) => name.toLowerCase().startsWith(begun.toLowerCase())).slice(0, 6));
   }
 
@@ -236,9 +236,9 @@ export class Composer {
   }
 }
 
-/** The field says what it takes. */
+/** Gives the list of suggestions an id, and the field a reference to it. */
 export function nameComposer(root, id) {
   part(root, 'mentions').id = id;
   part(root, 'text').setAttribute('aria-controls', id);
-  say(part(root, 'send'), 'send');
+  setText(part(root, 'send'), 'send');
 }

@@ -1,9 +1,9 @@
-// Questions that take the whole window for a moment. Each answers with what was chosen, or null.
+// Dialogs. Each resolves with what was chosen, or null.
 
-import { copyOf, make, part, sayingButton, showError } from './dom.js';
+import { copyOf, make, part, showError, textButton } from './dom.js';
 import { figureOf, isFile } from './files.js';
-import { label, momentText, phrase, say, translate } from './text.js';
-import { COMBINED, GROUP, OPTIONS_MAX, PEER, ROOM, pollOf, summaryOf } from './words.js';
+import { COMBINED, GROUP, OPTIONS_MAX, PEER, ROOM, pollOf, summaryOf } from './labels.js';
+import { formatDateTime, formatText, setLabel, setText, translate } from './text.js';
 
 const OPTIONS_MIN = 2;
 
@@ -27,7 +27,7 @@ function ask(dialog) {
   });
 }
 
-/** Whom to talk to. @returns {Promise<{type: number, id: string, create?: {name: string, users: string[]}} | null>} */
+/** Asks whom to talk to. @returns {Promise<{type: number, id: string, create?: {name: string, users: string[]}} | null>} */
 export async function askForConversation(suggested) {
   const dialog = copyOf('new-template');
   const form = dialog.querySelector('form');
@@ -53,13 +53,13 @@ export async function askForConversation(suggested) {
   }
 }
 
-/** A question with its options. @returns {Promise<{question: string, options: string[]} | null>} */
+/** Asks for a poll: a question with its options. @returns {Promise<{question: string, options: string[]} | null>} */
 export async function askForPoll() {
   const dialog = copyOf('poll-template');
   const form = dialog.querySelector('form');
   const field = part(form, 'poll-options');
   const options = () => [...new Set(field.value.split('\n').map((line) => line.trim()).filter(Boolean))];
-  const check = () => field.setCustomValidity(options().length < OPTIONS_MIN || options().length > OPTIONS_MAX ? phrase('optionsRange', { min: OPTIONS_MIN, max: OPTIONS_MAX }) : '');
+  const check = () => field.setCustomValidity(options().length < OPTIONS_MIN || options().length > OPTIONS_MAX ? formatText('optionsRange', { min: OPTIONS_MIN, max: OPTIONS_MAX }) : '');
   field.oninput = check;
   check();
   form.onsubmit = () => { dialog.returnValue = 'ok'; };
@@ -67,7 +67,7 @@ export async function askForPoll() {
   return { question: part(form, 'question').value.trim(), options: options() };
 }
 
-/** Where to pass messages on to, and how. @returns {Promise<{conversation: object, combined: boolean} | null>} */
+/** Asks where to forward messages, and whether as one. @returns {Promise<{conversation: object, combined: boolean} | null>} */
 export async function askForTarget(conversations) {
   const dialog = copyOf('forward-template');
   const list = part(dialog, 'targets');
@@ -82,12 +82,12 @@ export async function askForTarget(conversations) {
   return { conversation: conversations[Number(form.elements.target.value)], combined: answer === 'combined' };
 }
 
-/** What a combined message holds; one within another opens on top of it. */
+/** Shows the children of a combined message; one within another opens on top of it. */
 export async function showCombined(zim, message) {
   const dialog = make('dialog', { className: 'history' });
   const [title, list, error] = [make('h3', { textContent: message.title }), make('ol', { tabIndex: 0 }), make('p', { className: 'error', hidden: true })];
-  label(list, 'messages');
-  dialog.append(title, error, list, sayingButton('close', () => dialog.close(), { className: 'quiet', autofocus: true }));
+  setLabel(list, 'messages');
+  dialog.append(title, error, list, textButton('close', () => dialog.close(), { className: 'quiet', autofocus: true }));
   const closed = ask(dialog);
   try {
     const { message: whole } = await zim.queryCombineMessageDetail({ ...message });
@@ -101,7 +101,7 @@ export async function showCombined(zim, message) {
 function lineOf(zim, child) {
   const at = new Date(child.timestamp);
   const head = make('p', { className: 'line-head' }, make('strong', { textContent: child.senderUserID }),
-    make('time', { dateTime: at.toISOString(), textContent: momentText(child.timestamp) }));
+    make('time', { dateTime: at.toISOString(), textContent: formatDateTime(child.timestamp) }));
   const line = make('li', {}, head);
   if (isFile(child)) line.append(figureOf(child, (one) => zim.refreshMediaUrls(one)));
   else if (child.type === COMBINED) {
@@ -115,11 +115,11 @@ function lineOf(zim, child) {
   return line;
 }
 
-/** Says something that cannot be done, in a line that goes by itself. */
+/** Shows an error in a line that disappears by itself. */
 export function toast(root, error) {
   const line = make('p', { className: 'toast' });
   line.setAttribute('role', 'alert');
-  if (typeof error === 'string') say(line, error);
+  if (typeof error === 'string') setText(line, error);
   else showError(line, error);
   line.hidden = false;
   root.append(line);

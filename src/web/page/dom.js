@@ -1,8 +1,8 @@
-// Small ways to make and find elements. Content goes in as text, never as markup.
+// Helpers that make and find elements. Content is set as text, never as markup.
 
-import { say } from './say.js';
+import { setText } from './format.js';
 
-/** `make('p', {className: 'words', textContent: 'hi'}, child…)` */
+/** Makes an element: `make('p', {className: 'words', textContent: 'hi'}, child…)`. */
 export function make(tag, fields = {}, ...children) {
   const element = Object.assign(document.createElement(tag), fields);
   element.append(...children);
@@ -11,10 +11,10 @@ export function make(tag, fields = {}, ...children) {
 
 export const part = (root, name) => root.querySelector(`[data-part="${name}"]`);
 
-/** A button that says an entry of the dictionary. */
-export function sayingButton(key, act, fields = {}) {
+/** Makes a button with an entry of the dictionary. */
+export function textButton(key, act, fields = {}) {
   const button = make('button', { type: 'button', ...fields });
-  say(button, key);
+  setText(button, key);
   button.onclick = act;
   return button;
 }
@@ -23,13 +23,13 @@ export function showError(element, error) {
   element.hidden = !error;
   if (!error) return;
   if (error.code === undefined) element.textContent = error.message;
-  else say(element, 'failure', { code: error.code, message: error.message });
+  else setText(element, 'failure', { code: error.code, message: error.message });
 }
 
-/** A copy of a template's content. */
+/** Returns a copy of a template's content. */
 export const copyOf = (id) => document.getElementById(id).content.cloneNode(true).firstElementChild;
 
-/** At most so many bytes of UTF-8, cut between characters. */
+/** Returns the beginning of a text, at most `bytesMax` bytes of UTF-8, cut between characters. */
 export function clip(text, bytesMax) {
   const encoder = new TextEncoder();
   let clipped = '';

@@ -1,7 +1,7 @@
 // Files in a conversation: what a bubble shows of them, what a chosen file is sent as, and recording.
 
 import { make } from './dom.js';
-import { hint, say } from './text.js';
+import { setText, setTooltip } from './text.js';
 
 const IMAGE = 11;
 const FILE = 12;
@@ -16,7 +16,7 @@ const TYPES = {
 
 export const isFile = (message) => [IMAGE, FILE, AUDIO, VIDEO].includes(message.type);
 
-/** What a chosen file goes as; sound and pictures that this browser cannot measure go as files. */
+/** Returns the draft for a chosen file; audio and video whose length this browser cannot tell are sent as plain files. */
 export async function draftOf(file) {
   const type = TYPES[file.type.split(';')[0]] ?? FILE;
   if (type !== AUDIO && type !== VIDEO) return { type, fileLocalPath: file };
@@ -25,7 +25,7 @@ export async function draftOf(file) {
   return { type, fileLocalPath: file, [type === AUDIO ? 'audioDuration' : 'videoDuration']: Math.max(1, Math.round(seconds)) };
 }
 
-/** Seconds; 0 where they cannot be known. */
+/** Returns the length of audio or video in seconds; 0 where the browser cannot tell. */
 async function durationOf(file, type) {
   const player = document.createElement(type === AUDIO ? 'audio' : 'video');
   const url = URL.createObjectURL(file);
@@ -37,7 +37,7 @@ async function durationOf(file, type) {
       player.preload = 'metadata';
       player.src = url;
     });
-    // A recording cut from a stream does not say; its whole length is found by going beyond its end.
+    // A recorded stream has no length in its header; seeking beyond its end makes the browser find it.
     if (player.duration === Infinity) {
       await new Promise((resolve) => {
         player.ontimeupdate = resolve;
@@ -60,15 +60,15 @@ export function sizeText(bytes) {
   return `${unit === 0 ? bytes : bytes.toFixed(1)} ${units[unit]}`;
 }
 
-/** Where a file's bytes are for this page: its own while it is being sent, the broker's after that. */
+/** Returns the URL of a file's content: of the local file while it is being sent, of the broker's after that; null for one elsewhere. */
 function sourceOf(message, field) {
   if (message.fileLocalPath instanceof Blob) return URL.createObjectURL(message.fileLocalPath);
   const url = message[field] || message.fileDownloadUrl;
-  // Elsewhere: linked to and not fetched, so that nobody learns who reads.
+  // A file elsewhere is linked and not fetched, so that its host does not learn who reads.
   return url && new URL(url, location.href).origin === location.origin ? url : null;
 }
 
-/** What a bubble shows of a file. `refresh` writes new tokens into a message's URLs. */
+/** Makes the element for a file. `refresh` writes new tokens into a message's URLs. */
 export function figureOf(message, refresh) {
   const figure = make('div', { className: 'file' });
   const thumbnail = sourceOf(message, 'thumbnailDownloadUrl');
@@ -80,7 +80,7 @@ export function figureOf(message, refresh) {
   return figure;
 }
 
-/** Shows how much of a file is there; all of it ends the showing. */
+/** Shows the progress of an upload, and hides the bar at its end. */
 export function showProgress(bubble, sent, total) {
   const bar = bubble.querySelector('.file progress');
   if (!bar) return;
@@ -88,7 +88,7 @@ export function showProgress(bubble, sent, total) {
   [bar.max, bar.value] = [total, sent];
 }
 
-/** Tokens in URLs end: once they did, the same file is asked for with a new one. */
+/** Loads a file once more, with a new token, when the one in its URL has run out. */
 function withFreshSource(element, message, field, refresh) {
   element.addEventListener('error', () => {
     refresh(message);
@@ -102,20 +102,20 @@ function pictureOf(message, source, refresh) {
   const picture = make('img', { src: source, alt: message.fileName || '', loading: 'lazy' });
   if (width && height) [picture.width, picture.height] = [width, height];
   const button = make('button', { type: 'button', className: 'picture' });
-  hint(button, 'openPicture', {});
+  setTooltip(button, 'openPicture', {});
   button.append(withFreshSource(picture, message, 'thumbnailDownloadUrl', refresh));
   button.onclick = () => openPicture(message, refresh);
   return button;
 }
 
-/** The picture as large as the window lets it. Escape, a click or the button ends it. */
+/** Opens a picture as large as the window allows. Escape, a click or the button closes it. */
 function openPicture(message, refresh) {
   const dialog = make('dialog', { className: 'viewer' });
   const source = sourceOf(message, 'largeImageDownloadUrl');
   const picture = withFreshSource(make('img', { alt: message.fileName || '' }), message, 'largeImageDownloadUrl', refresh);
   picture.src = source;
   const close = make('button', { type: 'button', className: 'quiet', autofocus: true });
-  say(close, 'close');
+  setText(close, 'close');
   close.onclick = () => dialog.close();
   dialog.onclick = (event) => event.target === dialog && dialog.close();
   dialog.onclose = () => dialog.remove();
@@ -146,13 +146,13 @@ function chipOf(message) {
   return chip;
 }
 
-/** A kind of sound that this browser records and every receiver can play; none: there is no recording here. */
+/** The format that this browser records and every receiver can play; undefined where it cannot record. */
 const RECORDED_AS = ['audio/mp4;codecs=mp4a.40.2', 'audio/mp4;codecs=opus', 'audio/mp4']
   .find((type) => globalThis.MediaRecorder?.isTypeSupported(type));
 
 export const canRecord = () => Boolean(RECORDED_AS && navigator.mediaDevices?.getUserMedia);
 
-/** Begins to record; the answer ends it and gives the file. */
+/** Starts a recording. Returns a function that stops it and resolves with its draft. */
 export async function record() {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   const chunks = [];

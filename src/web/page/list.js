@@ -1,8 +1,8 @@
 // The list of conversations: live rooms first, then what is pinned, then the newest; with badges for what is unread.
 
 import { make } from './dom.js';
-import { label, say, timeText } from './text.js';
-import { GROUP, ROOM, keyOf, summaryOf } from './words.js';
+import { GROUP, ROOM, conversationKey, summaryOf } from './labels.js';
+import { formatTime, setLabel, setText } from './text.js';
 
 const PAGE = 50;
 const DELETED = 3;
@@ -21,14 +21,14 @@ export class ConversationList {
     list.addEventListener('keydown', (event) => this.#key(event));
   }
 
-  /** Unread messages of all that do not keep silent. */
+  /** Returns the unread messages of all conversations that are not muted. */
   get total() {
     let total = 0;
     for (const { unreadMessageCount, notificationStatus } of this.#entries.values()) if (notificationStatus !== 2) total += unreadMessageCount;
     return total;
   }
 
-  /** Peers and groups, newest first. */
+  /** Returns the peers and groups, newest first. */
   get conversations() {
     return this.#sorted().filter(({ type }) => type !== ROOM);
   }
@@ -48,20 +48,20 @@ export class ConversationList {
   }
 
   put(conversations) {
-    for (const conversation of conversations) this.#entries.set(keyOf(conversation.type, conversation.conversationID), conversation);
+    for (const conversation of conversations) this.#entries.set(conversationKey(conversation.type, conversation.conversationID), conversation);
     this.draw();
   }
 
   changed(infoList) {
     for (const { event, conversation } of infoList) {
-      const key = keyOf(conversation.type, conversation.conversationID);
+      const key = conversationKey(conversation.type, conversation.conversationID);
       if (event === DELETED) this.#entries.delete(key);
       else this.#entries.set(key, conversation);
     }
     this.draw();
   }
 
-  /** Takes the badges of a conversation; answers whether there were any. */
+  /** Removes the badges of a conversation. Returns whether it had any. */
   markRead(key) {
     const entry = this.#entries.get(key);
     if (!entry || (entry.unreadMessageCount === 0 && !entry.mentionedInfoList?.length)) return false;
@@ -70,9 +70,9 @@ export class ConversationList {
     return true;
   }
 
-  /** A room is on no list of the broker's: it stands here while one is inside. */
+  /** Adds a room, or changes it. The broker lists no rooms: one stands here while the user is inside. */
   putRoom(roomID, fields = {}) {
-    const known = this.#entries.get(keyOf(ROOM, roomID)) ?? { conversationID: roomID, type: ROOM, unreadMessageCount: 0, orderKey: Infinity, isPinned: true, mentionedInfoList: [] };
+    const known = this.#entries.get(conversationKey(ROOM, roomID)) ?? { conversationID: roomID, type: ROOM, unreadMessageCount: 0, orderKey: Infinity, isPinned: true, mentionedInfoList: [] };
     this.put([{ ...known, ...fields }]);
   }
 
@@ -99,7 +99,7 @@ export class ConversationList {
 
   draw() {
     const sorted = this.#sorted();
-    const keys = sorted.map(({ type, conversationID }) => keyOf(type, conversationID));
+    const keys = sorted.map(({ type, conversationID }) => conversationKey(type, conversationID));
     for (const [key, item] of this.#items) {
       if (keys.includes(key)) continue;
       item.remove();
@@ -132,9 +132,9 @@ export class ConversationList {
     item.classList.toggle('disabled', isDisabled === true);
     name.textContent = conversationName || conversationID;
     avatar.textContent = [...name.textContent][0]?.toUpperCase() ?? '?';
-    if (type === ROOM) say(words, 'liveRoom');
+    if (type === ROOM) setText(words, 'liveRoom');
     else words.textContent = lastMessage ? `${type === GROUP && lastMessage.senderUserID ? `${lastMessage.senderUserID}: ` : ''}${summaryOf(lastMessage)}` : '';
-    time.textContent = lastMessage ? timeText(lastMessage.timestamp) : '';
+    time.textContent = lastMessage ? formatTime(lastMessage.timestamp) : '';
     badges.replaceChildren();
     if (isPinned && type !== ROOM) badges.append(mark('📌', 'pinnedMark'));
     if (notificationStatus === 2) badges.append(mark('🔕', 'silent'));
@@ -156,6 +156,6 @@ export class ConversationList {
 function mark(text, key, className = 'mark', vars = {}) {
   const element = make('span', { className, textContent: text });
   element.setAttribute('role', 'img');
-  label(element, key, vars);
+  setLabel(element, key, vars);
   return element;
 }

@@ -1,7 +1,7 @@
-// Menus: what can be done to a message or a conversation, by pointer, touch or keys.
+// Menus of messages and conversations, for pointer, touch and keys.
 
-import { make, sayingButton } from './dom.js';
-import { label } from './text.js';
+import { make, textButton } from './dom.js';
+import { setLabel } from './text.js';
 
 export const REACTIONS = ['👍', '❤️', '😂', '🎉', '😮', '🙏'];
 
@@ -12,7 +12,7 @@ let close = () => {};
 let openAt = null;
 
 /**
- * Opens a menu at a button, or closes the one that is open there. It hangs on the pane: whatever it was opened at may be drawn anew meanwhile.
+ * Opens a menu at a button, or closes the one that is open there. Its parent is the pane, because the bubble may be drawn anew meanwhile.
  * @param {HTMLElement} button
  * @param {{name: string, react?: (reaction: string) => void, items: [string, () => void][], back: () => void}} what
  *   `name` and the items' names are entries of the dictionary; `back` takes the focus when nothing was chosen
@@ -23,13 +23,13 @@ export function openMenu(button, { name, react, items, back }) {
   if (isOpen) return;
   const menu = make('div', { className: 'menu' });
   menu.setAttribute('role', 'menu');
-  label(menu, name);
+  setLabel(menu, name);
   const choose = (act) => () => {
     close();
     act();
   };
   if (react) menu.append(quickReactions((reaction) => choose(() => react(reaction))()));
-  menu.append(...items.map(([key, act]) => sayingButton(key, choose(act))));
+  menu.append(...items.map(([key, act]) => textButton(key, choose(act))));
   const buttons = [...menu.querySelectorAll('button')];
   for (const item of buttons) {
     item.setAttribute('role', 'menuitem');
@@ -76,7 +76,7 @@ function quickReactions(react) {
   return row;
 }
 
-/** Below the button, or above it where there is no room; always within the pane. */
+/** Places a menu below its button, or above where there is no room; always within the pane. */
 function place(menu, button, pane) {
   const [at, all] = [button.getBoundingClientRect(), pane.getBoundingClientRect()];
   const below = at.bottom - all.top + GAP_PX;

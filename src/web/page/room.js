@@ -2,9 +2,9 @@
 
 import { Chat } from './chat.js';
 import { copyOf, part } from './dom.js';
-import { Stage } from './stage.js';
-import { currentLanguage, hint, say, translate } from './text.js';
-import { BARRAGE, ROOM } from './words.js';
+import { BARRAGE, ROOM } from './labels.js';
+import { BarrageLayout } from './layout.js';
+import { currentLanguage, setText, setTooltip, translate } from './text.js';
 
 const HIGH = 3;
 const CONNECTED = 2;
@@ -12,9 +12,9 @@ const DISCONNECTED = 0;
 const KICKED_BY_OTHER_DEVICE = 10;
 
 const TICK_MS = 50;
-// What one tick may catch up with after the browser has slowed the timers of a hidden page.
+// At most so many barrages are sent per tick after the browser has slowed the timers of a hidden page.
 const PER_TICK_MAX = 40;
-// Sends without an answer yet. A cut cable would otherwise let them pile up in the client.
+// At most so many sends are pending. With the cable pulled they would pile up in the client otherwise.
 const OPEN_SENDS_MAX = 400;
 
 const CHEERS = {
@@ -28,7 +28,7 @@ export class Room {
   #zim;
   #me;
   #roomID;
-  #stage;
+  #barrages;
   #inside = false;
   #entering = false;
   #connected = true;
@@ -48,7 +48,7 @@ export class Room {
     part(root, 'head').append(leave);
     part(this.#live, 'head-more').remove();
     part(root, 'head').after(this.#live);
-    this.#stage = new Stage(part(this.chat.root, 'stage'));
+    this.#barrages = new BarrageLayout(part(this.chat.root, 'stage'));
     for (const kind of Object.keys(this.#counts)) this.#showCount(kind);
     this.#listen(host);
     translate(root);
@@ -78,13 +78,13 @@ export class Room {
   }
 
   async leave() {
-    // Said before leaving, or the news of having left would look like a lost place and lead back in.
+    // Set before leaving, or the event of having left would look like a lost membership and lead back in.
     this.#inside = false;
     this.close();
     await this.#zim.leaveRoom(this.#roomID).catch(() => {});
   }
 
-  /** Answers how many messages were new. */
+  /** Takes messages of this room. Returns how many were new. */
   receive(messageList) {
     for (const message of messageList) if (message.type === BARRAGE) this.#receiveBarrage(message);
     return this.chat.receive(messageList);
@@ -94,10 +94,10 @@ export class Room {
     if (state === DISCONNECTED && this.#inside) {
       this.#inside = false;
       this.#showAway(null);
-      // The place went to another device of the same user: taking it back would start a tug of war.
+      // Another device of the same user is in the room now: entering again would start a tug of war.
       if (event !== KICKED_BY_OTHER_DEVICE && this.#connected) this.enter();
     } else if (state === CONNECTED && this.#inside) {
-      // Back in time: the place is kept, and what was said meanwhile is in the history.
+      // Back in time: still a member, and the messages of meanwhile are in the history.
       this.chat.reload();
       this.#countMembers();
     }
@@ -117,7 +117,7 @@ export class Room {
     const { low, medium, high } = this.#droppedByClass;
     this.#counts.dropped = low + medium + high;
     this.#showCount('dropped');
-    hint(part(this.chat.root, 'count-dropped'), 'droppedDetail', this.#droppedByClass);
+    setTooltip(part(this.chat.root, 'count-dropped'), 'droppedDetail', this.#droppedByClass);
   }
 
   #listen(host) {
@@ -125,7 +125,7 @@ export class Room {
     part(this.chat.root, 'barrage-form').onsubmit = (event) => {
       event.preventDefault();
       const input = part(this.chat.root, 'barrage-text');
-      // Not inside yet, or not any more: what was written stays.
+      // Not inside yet, or not any more: the text stays in the field.
       if (!input.value.trim() || !this.#inside) return;
       this.#sendBarrage(input.value.trim(), true);
       input.value = '';
@@ -138,36 +138,36 @@ export class Room {
   async #countMembers() {
     try {
       const { count } = await this.#zim.queryRoomOnlineMemberCount(this.#roomID);
-      if (this.#inside) say(part(this.chat.root, 'members'), 'members', { n: count });
+      if (this.#inside) setText(part(this.chat.root, 'members'), 'members', { n: count });
     } catch {
       // The number is decoration; whatever went wrong shows itself in the conversation.
     }
   }
 
   #showAway(error) {
-    say(part(this.chat.root, 'members'), 'roomAway');
+    setText(part(this.chat.root, 'members'), 'roomAway');
     this.chat.fail(error);
   }
 
   #receiveBarrage({ message, priority, senderUserID }) {
-    // One's own were drawn when they left.
+    // The user's own were shown when they were sent.
     if (senderUserID === this.#me) return;
     this.#counts.received += 1;
     this.#showCount('received');
-    this.#stage.show(message, { priority, mayWait: priority === HIGH });
+    this.#barrages.show(message, { priority, mayWait: priority === HIGH });
   }
 
   async #sendBarrage(words, typed) {
     if (!this.#inside || this.#openSends >= OPEN_SENDS_MAX) return;
     const priority = Number(part(this.chat.root, 'priority').value);
-    this.#stage.show(words, { priority, mine: true, mayWait: typed });
+    this.#barrages.show(words, { priority, mine: true, mayWait: typed });
     this.#openSends += 1;
     try {
       await this.#zim.sendMessage({ type: BARRAGE, message: words }, this.#roomID, ROOM, { priority });
       this.#counts.sent += 1;
       this.#showCount('sent');
     } catch (error) {
-      // A flood may fail by the hundred; only what somebody typed is worth a line.
+      // Generated barrages may fail by the hundred; only for a typed one an error is shown.
       if (typed) this.chat.fail(error);
     } finally {
       this.#openSends -= 1;
@@ -187,8 +187,8 @@ export class Room {
   #nextCheer() {
     const cheers = CHEERS[currentLanguage()];
     this.#cheers += 1;
-    const words = cheers[Math.floor(Math.random() * cheers.length)].replace('{who}', this.#me);
-    return `${words} #${this.#cheers}`;
+    const text = cheers[Math.floor(Math.random() * cheers.length)].replace('{who}', this.#me);
+    return `${text} #${this.#cheers}`;
   }
 
   #showCount(kind) {

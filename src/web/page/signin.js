@@ -1,8 +1,8 @@
-// The form by which one becomes somebody: any name, where the broker gives out demo tokens, else with a token.
+// The sign-in form: with any name where the broker gives out demo tokens, else with a token.
 
+import { demoToken, DemoTokensUnavailable } from './connection.js';
 import { part, showError } from './dom.js';
-import { demoToken, NoDemoTokens } from './link.js';
-import { say } from './text.js';
+import { setText } from './text.js';
 
 export class SignIn {
   #root;
@@ -41,7 +41,7 @@ export class SignIn {
       await this.#act.enter(name, part(this.#root, 'token').value.trim() || (await demoToken(name)));
     } catch (error) {
       this.#act.giveUp();
-      if (error instanceof NoDemoTokens) this.#askForToken();
+      if (error instanceof DemoTokensUnavailable) this.#askForToken();
       else this.#fail(error);
     } finally {
       enter.disabled = false;
@@ -53,11 +53,11 @@ export class SignIn {
     part(this.#root, 'command').textContent = `tidings token --user ${this.name}`;
   }
 
-  /** Says why there is a form instead of a session. */
+  /** Shows why the session ended. */
   tell(key, vars = null) {
     const line = part(this.#root, 'signin-error');
     line.hidden = false;
-    say(line, key, vars);
+    setText(line, key, vars);
   }
 
   #fail(error) {

@@ -1,6 +1,6 @@
-// The demo page's words in two languages; how they get into the page is in say.js.
+// The demo page's words in two languages; how they get into the page is in format.js.
 
-import { speak } from './say.js';
+import { useDictionary } from './format.js';
 
 export const DICTIONARY = {
   en: {
@@ -83,6 +83,6 @@ export const DICTIONARY = {
   },
 };
 
-speak(DICTIONARY);
+useDictionary(DICTIONARY);
 
-export * from './say.js';
+export * from './format.js';

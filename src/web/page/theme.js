@@ -1,4 +1,4 @@
-// Light or dark: as the system says, or as was chosen here.
+// The theme: light or dark as the system is set, or as it was chosen here.
 
 const REMEMBERED = 'tidings.page.theme';
 const THEMES = ['system', 'light', 'dark'];
@@ -23,7 +23,7 @@ export function nextTheme() {
   }
 }
 
-/** Puts the choice on the document. @returns {string} which one it is */
+/** Applies the chosen theme to the document. @returns {string} the theme */
 export function applyTheme() {
   document.documentElement.dataset.theme = theme;
   return theme;

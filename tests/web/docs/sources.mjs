@@ -9,6 +9,8 @@ const SRC = fileURLToPath(new URL('../../../src/', import.meta.url));
 /** A match arm, `"joinRoom" =>` or one of `"a" | "b" =>`, or a comparison, `op == "joinRoom"`. */
 const ARM = /"([a-z][A-Za-z]+)"\s*(?:=>|\|)|\|\s*"([a-z][A-Za-z]+)"|\bop == "([a-z][A-Za-z]+)"/g;
 const EVENT = /"(receive[A-Z][A-Za-z]+|[a-z]+[A-Za-z]*(?:Received|Changed|Updated|Joined|Left|Dropped|Deleted|Edited|Expire))\\?"/g;
+/** The file of the operations and events that are known and not supported. */
+const REFUSED = /[/\\](later|unsupported)\.rs$/;
 const FIRST_TEST = /^#\[cfg\(test\)\]\n(?:#\[.*\n)*mod tests/m;
 
 async function rustFiles(folder) {
@@ -27,13 +29,13 @@ export async function operations() {
 
 /** Operations of the vendor's that it knows and refuses. */
 export async function refusedOperations() {
-  const code = await readFile(join(SRC, 'protocol/later.rs'), 'utf8');
+  const [{ code }] = (await rustFiles('protocol')).filter(({ path }) => REFUSED.test(path));
   return namesIn(code.slice(0, code.indexOf('];')), /"([a-z][A-Za-z]+)"()/g);
 }
 
 /** Events the broker sends. */
 export async function events() {
   const files = [...(await rustFiles('actors')), ...(await rustFiles('protocol'))];
-  const named = files.filter(({ path }) => !path.endsWith('later.rs')).flatMap(({ code }) => namesIn(code, EVENT));
+  const named = files.filter(({ path }) => !REFUSED.test(path)).flatMap(({ code }) => namesIn(code, EVENT));
   return [...new Set(named)].sort();
 }

@@ -12,8 +12,8 @@ const client = readdirSync(WEB, { recursive: true })
 
 /** Methods of the client that reject with 6000013. */
 export function laterMethods() {
-  const list = /const LATER_METHODS = `([^`]*)`/.exec(client);
-  if (!list) throw new Error('the client has no LATER_METHODS any more: say here what is not answered');
+  const list = /const UNSUPPORTED_METHODS = `([^`]*)`/.exec(client);
+  if (!list) throw new Error('the client has no UNSUPPORTED_METHODS any more: say here what is not answered');
   return list[1].trim().split(/\s+/).sort();
 }
 

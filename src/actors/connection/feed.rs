@@ -1,0 +1,103 @@
+//! What conversations tell a user actor about itself: a bounded queue beside its mailbox.
+//!
+//! A group of thousands tells each member that is online of every batch; that is one push here, shared, and at most
+//! one wake-up per turn of the user's. When the queue is full the news are dropped and the user reads its list from
+//! the store again: late, never wrong.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::model::{Conversation, Message, UserProfile};
+
+/// What happened in a conversation of the user's.
+#[derive(Debug)]
+pub(crate) enum FeedItem {
+    /// Stored messages, in order.
+    Messages(Conversation, Vec<Arc<Message>>),
+    /// Stored messages were changed, or how far the user sees: look again.
+    Changed(Conversation),
+    /// The other side of a peer conversation has another name or picture.
+    Renamed(Conversation, UserProfile),
+}
+
+/// What was taken out.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) items: Vec<Arc<FeedItem>>,
+    /// Some were dropped.
+    pub(crate) lost: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Arc<FeedItem>>,
+    lost: bool,
+    waker: Option<Waker>,
+}
+
+/// One user's queue.
+#[derive(Debug)]
+pub(crate) struct ConversationFeed {
+    state: Mutex<State>,
+    items_max: usize,
+}
+
+impl ConversationFeed {
+    pub(crate) fn new(items_max: usize) -> Self {
+        Self { state: Mutex::default(), items_max }
+    }
+
+    /// Adds news; never blocks, never fails.
+    pub(crate) fn push(&self, items: Arc<FeedItem>) {
+        let waker = {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if state.queue.len() >= self.items_max {
+                state.queue.clear();
+                state.lost = true;
+            }
+            state.queue.push_back(items);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Takes out what is there.
+    pub(crate) fn take(&self) -> Taken {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Taken { items: state.queue.drain(..).collect(), lost: std::mem::take(&mut state.lost) }
+    }
+
+    /// Takes everything out; pending while there is nothing.
+    pub(crate) fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<Taken>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.queue.is_empty() {
+            state.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Taken { items: state.queue.drain(..).collect(), lost: std::mem::take(&mut state.lost) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::GroupId;
+
+    #[test]
+    fn a_full_queue_says_that_it_lost_something_and_goes_on() {
+        let feed = ConversationFeed::new(3);
+        let items = || Arc::new(FeedItem::Changed(Conversation::Group(GroupId::trusted("g"))));
+        let cx = Context::from_waker(Waker::noop());
+        assert!(feed.poll_take(&cx).is_pending());
+        (0..3).for_each(|_| feed.push(items()));
+        let Poll::Ready(Some(taken)) = feed.poll_take(&cx) else { panic!("there is news") };
+        assert_eq!((taken.items.len(), taken.lost), (3, false));
+        (0..4).for_each(|_| feed.push(items()));
+        let Poll::Ready(Some(taken)) = feed.poll_take(&cx) else { panic!("there is news") };
+        assert_eq!((taken.items.len(), taken.lost), (1, true));
+        assert!(feed.poll_take(&cx).is_pending());
+    }
+}

@@ -1,0 +1,158 @@
+//! What everyone but the session actor needs to know of a connection: who it is, its outbox, its deadlines.
+
+pub(crate) mod feed;
+pub(crate) mod last_seen;
+pub(crate) mod outbox;
+pub(crate) mod presence;
+pub(crate) mod status;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use self::feed::ConversationFeed;
+use self::outbox::Outbox;
+use crate::actors::runtime::watermark::DeliveryWatermark;
+use crate::model::{DeviceId, SessionId, UserId};
+use crate::protocol::{ClientLevel, CloseCode};
+
+/// The socket below a connection, as far as it can be cut from outside.
+pub(crate) trait Socket: fmt::Debug + Send + Sync + 'static {
+    /// Ends both directions at once, whatever is queued.
+    fn abort(&self);
+}
+
+/// Who is at the other end; known from login on.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) user: UserId,
+    pub(crate) device: DeviceId,
+    pub(crate) level: ClientLevel,
+    /// Where conversations tell this user what happened.
+    pub(crate) feed: Arc<ConversationFeed>,
+}
+
+/// Names a connection; unique in this process, and cheaper to compare than the session's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ConnectionId(pub(crate) u64);
+
+/// One connection. Shared by the socket's tasks, the session actor, the owners that deliver to it and the reaper.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: ConnectionId,
+    pub(crate) session: SessionId,
+    pub(crate) outbox: Outbox,
+    pub(crate) opened: Duration,
+    /// How often its client is asked to ping.
+    pub(crate) heartbeat: Duration,
+    socket: Option<Box<dyn Socket>>,
+    identity: OnceLock<Identity>,
+    heard_ms: AtomicU64,
+    token_expires_ms: AtomicU64,
+    warned_of_ms: AtomicU64,
+    finished: AtomicBool,
+    live_from_commit: AtomicU64,
+}
+
+impl Connection {
+    pub(crate) fn new(id: ConnectionId, outbox: Outbox, socket: Option<Box<dyn Socket>>, now: Duration, heartbeat: Duration) -> Self {
+        let connection = Self {
+            id,
+            session: SessionId::trusted(&format!("s{:x}", id.0)),
+            outbox,
+            opened: now,
+            heartbeat,
+            socket,
+            identity: OnceLock::new(),
+            heard_ms: AtomicU64::new(0),
+            token_expires_ms: AtomicU64::new(u64::MAX),
+            warned_of_ms: AtomicU64::new(0),
+            finished: AtomicBool::new(false),
+            live_from_commit: AtomicU64::new(u64::MAX),
+        };
+        connection.touch(now);
+        connection
+    }
+
+    /// Who logged in; `None` before.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.get()
+    }
+
+    /// Fixes who this is. False when it was fixed before.
+    pub(crate) fn identify(&self, identity: Identity) -> bool {
+        self.identity.set(identity).is_ok()
+    }
+
+    /// What this client may be shown. Before login nothing is delivered, so the newest does.
+    pub(crate) fn level(&self) -> ClientLevel {
+        self.identity().map_or(ClientLevel::Since2_15, |identity| identity.level)
+    }
+
+    /// Something came from the client.
+    pub(crate) fn touch(&self, now: Duration) {
+        self.heard_ms.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// For how long nothing came from the client.
+    pub(crate) fn silent_for(&self, now: Duration) -> Duration {
+        now.saturating_sub(Duration::from_millis(self.heard_ms.load(Ordering::Relaxed)))
+    }
+
+    /// The session may last until then, Unix milliseconds.
+    pub(crate) fn token_expires(&self, at_ms: u64) {
+        self.token_expires_ms.store(at_ms, Ordering::Relaxed);
+    }
+
+    /// When the token ends, Unix milliseconds; `u64::MAX` before login.
+    pub(crate) fn token_expires_at(&self) -> u64 {
+        self.token_expires_ms.load(Ordering::Relaxed)
+    }
+
+    /// Whether the client still has to be warned of this expiry; says so once per token.
+    pub(crate) fn should_warn_of(&self, expires_ms: u64) -> bool {
+        self.warned_of_ms.swap(expires_ms, Ordering::Relaxed) != expires_ms
+    }
+
+    /// Stored messages up to this commit are not delivered live: they come by replay, or came before this session.
+    /// Nothing stored is delivered live before this was said.
+    pub(crate) fn set_live_from_commit(&self, commit: u64) {
+        self.live_from_commit.store(commit, Ordering::Relaxed);
+    }
+
+    /// See [`Connection::set_live_from_commit`].
+    pub(crate) fn live_from_commit(&self) -> u64 {
+        self.live_from_commit.load(Ordering::Relaxed)
+    }
+
+    /// Everything up to this commit that concerns this user was put into the outbox.
+    pub(crate) fn has_up_to(&self, watermark: &DeliveryWatermark) -> u64 {
+        match self.live_from_commit() {
+            u64::MAX => 0,
+            live_from_commit => watermark.mark_after(live_from_commit),
+        }
+    }
+
+    /// Ends the session once what is queued has been read. The first reason wins.
+    pub(crate) fn close(&self, code: CloseCode) {
+        self.outbox.close(code.number(), code.label());
+    }
+
+    /// Nothing more will be written: the close frame is out, or nobody reads.
+    pub(crate) fn finish(&self) {
+        self.finished.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Connection::finish`] was said.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Relaxed)
+    }
+
+    /// Frees the socket, whatever state it is in.
+    pub(crate) fn abort(&self) {
+        if let Some(socket) = &self.socket {
+            socket.abort();
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What every actor of one broker shares: configuration, clock, counters, and the ways to each other.
+
+use crate::actors::connection::ConnectionId;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::ArbiterHandle;
+use arc_swap::ArcSwap;
+use tokio::sync::broadcast;
+
+use super::connection::feed::FeedItem;
+use super::connection::last_seen::LastSeen;
+use super::connection::outbox::{Outbox, OutboxLimits};
+use super::connection::presence::Presence;
+use super::connection::status::{OnlineStatus, Status, StatusBoard};
+use super::connection::{Connection, Socket};
+use super::conversation::peer::Peer;
+use super::disk::Disk;
+use super::group::Group;
+use super::load::LoadMonitor;
+use super::media::MediaDesk;
+use super::room::Room;
+use super::runtime::archive::ArchiveHandle;
+use super::runtime::ids::IdGenerator;
+use super::runtime::registry::ActorRegistry;
+use super::runtime::watermark::DeliveryWatermark;
+use super::user::User;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::hooks::{DynAuthenticator, DynModerator, Event, EventExporter};
+use crate::metrics::Metrics;
+use crate::model::{Refusal, UserId, UserProfile};
+use crate::rate::SendGate;
+use crate::store::Store;
+
+/// One broker's shared parts. Nothing here is changed but through the types' own rules.
+pub(crate) struct BrokerContext {
+    pub(crate) settings: ArcSwap<Config>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) archive: ArchiveHandle,
+    pub(crate) watermark: Arc<DeliveryWatermark>,
+    pub(crate) last_seen: LastSeen,
+    pub(crate) statuses: StatusBoard,
+    pub(crate) gate: SendGate,
+    pub(crate) ids: IdGenerator,
+    pub(crate) media: Arc<MediaDesk>,
+    pub(crate) arbiter: ArbiterHandle,
+    pub(crate) authenticator: Arc<dyn DynAuthenticator>,
+    pub(crate) moderator: Option<Arc<dyn DynModerator>>,
+    pub(crate) events: broadcast::Sender<Event>,
+    /// Hears everything, and misses nothing.
+    pub(crate) outlet: Option<Arc<dyn EventExporter>>,
+    pub(crate) presence: Presence,
+    pub(crate) users: ActorRegistry<User>,
+    pub(crate) peers: ActorRegistry<Peer>,
+    pub(crate) rooms: ActorRegistry<Room>,
+    pub(crate) groups: ActorRegistry<Group>,
+    pub(crate) connections: ConnectionRegistry,
+    pub(crate) load: LoadMonitor,
+    pub(crate) draining: AtomicBool,
+    /// Some connection came without a handle on its socket.
+    pub(crate) eviction_degraded: AtomicBool,
+    pub(crate) disk: Disk,
+    /// Held while the configuration changes.
+    pub(crate) reloading: Mutex<()>,
+}
+
+impl fmt::Debug for BrokerContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("links", &self.connections.count()).finish_non_exhaustive()
+    }
+}
+
+impl BrokerContext {
+    /// The configuration as it is now: part of it can be reloaded.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        self.settings.load_full()
+    }
+
+    /// Whether the broker still takes new work.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] while it drains.
+    pub(crate) fn accepting(&self) -> Result<(), Refusal> {
+        if self.draining.load(Ordering::Relaxed) { Err(Refusal::Busy("the broker is shutting down")) } else { Ok(()) }
+    }
+
+    /// Whether what is given to the store would be kept.
+    ///
+    /// # Errors
+    /// [`Refusal::StoreUnavailable`].
+    pub(crate) fn keeping(&self) -> Result<(), Refusal> {
+        self.store.writable()?;
+        self.disk.room()
+    }
+
+    /// Whether messages must wait, because what happens cannot be noted down.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`].
+    pub(crate) fn can_tell(&self) -> Result<(), Refusal> {
+        if self.outlet.as_ref().is_some_and(|outlet| outlet.is_full()) {
+            return Err(Refusal::Busy("the webhook queue is full"));
+        }
+        Ok(())
+    }
+
+    /// Tells the host and its backend; nobody listening is fine.
+    pub(crate) fn tell_host(&self, event: impl FnOnce() -> Event) {
+        let Some(outlet) = &self.outlet else { return self.tell_listeners(event) };
+        let event = event();
+        self.tell_listeners(|| event.clone());
+        outlet.put(event, 0);
+    }
+
+    /// Tells the host alone: of what its backend hears at the moment it is durable.
+    pub(crate) fn tell_listeners(&self, event: impl FnOnce() -> Event) {
+        if self.events.receiver_count() > 0 && self.events.send(event()).is_err() {
+            tracing::trace!("the last listener went away");
+        }
+    }
+
+    /// Whether this is the user in whose name the server itself speaks.
+    pub(crate) fn is_system(&self, user: &UserId) -> bool {
+        user.as_str() == self.config().users.system
+    }
+
+    /// The user in whose name the server itself speaks.
+    pub(crate) fn system(&self) -> UserProfile {
+        let id = &self.config().users.system;
+        UserProfile::new(UserId::trusted(id), id.clone())
+    }
+
+    fn connection(&self, socket: Option<Box<dyn Socket>>) -> Arc<Connection> {
+        let config = self.config();
+        let shed = &config.shed;
+        let heartbeat = Duration::from_secs(config.server.heartbeat_seconds);
+        let limits = OutboxLimits {
+            reliable_bytes_max: shed.outbox_reliable_bytes,
+            reliable_frames_max: shed.outbox_reliable_frames,
+            lossy_bytes_max: shed.outbox_lossy_bytes,
+        };
+        let outbox = Outbox::new(limits, self.clock.clone());
+        Arc::new(Connection::new(ConnectionId(self.ids.next()), outbox, socket, self.clock.elapsed(), heartbeat))
+    }
+
+    /// A connection with nobody behind it: unique in number, delivered to by none.
+    pub(crate) fn detached_connection(&self) -> Arc<Connection> {
+        self.connection(None)
+    }
+
+    /// A connection begins.
+    pub(crate) fn open_connection(&self, socket: Option<Box<dyn Socket>>) -> Arc<Connection> {
+        let connection = self.connection(socket);
+        self.connections.insert(connection.clone());
+        self.metrics.connections_changed(1);
+        connection
+    }
+
+    /// A connection is gone.
+    pub(crate) fn end_connection(&self, connection: &Connection) {
+        if self.connections.remove(connection.id) {
+            self.metrics.connections_changed(-1);
+            tracing::debug!(session.id = %connection.session, dropped = ?connection.outbox.dropped_total(), "connection ended");
+            if let Some(closed) = connection.outbox.closed() {
+                self.metrics.closed(closed.reason);
+            }
+        }
+    }
+
+    /// Tells a user's actor, if the user is online; whoever comes later reads the truth by itself.
+    pub(crate) fn notify(&self, user: &UserId, item: &Arc<FeedItem>) {
+        let connections = self.presence.connections(user);
+        if let Some(identity) =
+            connections.as_ref().and_then(|connections| connections.first()).and_then(|connection| connection.identity())
+        {
+            identity.feed.push(item.clone());
+        }
+    }
+
+    /// Whether a user is online, and since when.
+    pub(crate) fn status_of(&self, user: &UserId) -> Status {
+        let status = self.statuses.of(user);
+        if self.presence.connections(user).is_some() { Status { online: OnlineStatus::Online, ..status } } else { status }
+    }
+
+    /// How long an owner without work stays.
+    pub(crate) fn idle(&self) -> Duration {
+        Duration::from_secs(self.config().actors.idle_seconds)
+    }
+}
+
+/// Every open connection, for the reaper, the shutdown and the caps.
+#[derive(Debug, Default)]
+pub(crate) struct ConnectionRegistry {
+    connections: Mutex<HashMap<ConnectionId, Arc<Connection>>>,
+    logged_in: AtomicU64,
+}
+
+impl ConnectionRegistry {
+    fn insert(&self, connection: Arc<Connection>) {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.id, connection);
+    }
+
+    fn remove(&self, connection_id: ConnectionId) -> bool {
+        let removed = self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection_id);
+        if removed.as_ref().is_some_and(|connection| connection.identity().is_some()) {
+            self.logged_in.fetch_sub(1, Ordering::Relaxed);
+        }
+        removed.is_some()
+    }
+
+    /// One of them proved who it is.
+    pub(crate) fn note_login(&self) {
+        self.logged_in.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many connections are open.
+    pub(crate) fn count(&self) -> usize {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// How many of them proved who they are.
+    pub(crate) fn logged_in(&self) -> usize {
+        usize::try_from(self.logged_in.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
+    }
+
+    /// How many of them did not.
+    pub(crate) fn unauthenticated(&self) -> usize {
+        self.count().saturating_sub(self.logged_in())
+    }
+
+    /// All of them, as of now.
+    pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}

@@ -1,0 +1,214 @@
+//! One conversation of two users.
+//!
+//! Owns its order; the users and their sessions belong to others. Full mailbox: temporary refusal. Leaves when
+//! idle; its state is in the store, so nothing is lost by that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use super::publish;
+use super::publish::{MessagePipeline, Owner, Publish};
+use super::revise;
+use super::revise::{Access, Confirm, Keeper, Revise};
+use super::revise_rules::Moderates;
+use crate::actors::connection::Connection;
+use crate::actors::connection::feed::FeedItem;
+use crate::actors::context::BrokerContext;
+use crate::actors::delivery::batch::{Batch, Deliver, Item, feed_item_of};
+use crate::actors::delivery::fanout::{Envelope, fan_out};
+use crate::actors::runtime::registry::{Leased, Leases, Registered};
+use crate::actors::runtime::reply::answer;
+use crate::model::{Conversation, Refusal, UserId};
+
+/// The two users, the lesser id first.
+pub(crate) type PeerKey = (UserId, UserId);
+
+pub(crate) struct Peer {
+    context: Arc<BrokerContext>,
+    key: PeerKey,
+    leases: Leases,
+    pipeline: MessagePipeline,
+    /// Whether each of the two was seen in the store; once true, true for good.
+    known: [bool; 2],
+    busy: bool,
+}
+
+/// The key of the conversation of two users.
+pub(crate) fn key(one: &UserId, other: &UserId) -> PeerKey {
+    if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
+}
+
+impl Registered for Peer {
+    type Key = PeerKey;
+    const KIND: &'static str = "peer";
+
+    fn mailbox_max(context: &BrokerContext) -> usize {
+        context.config().actors.peer_mailbox
+    }
+
+    fn new(context: Arc<BrokerContext>, key: PeerKey, leases: Leases) -> Self {
+        Self { pipeline: MessagePipeline::new(context.clone()), context, key, leases, known: [false; 2], busy: false }
+    }
+}
+
+impl Actor for Peer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.context.metrics.actors_changed(Self::KIND, 1);
+        publish::open(self, ctx);
+        ctx.run_interval(self.context.idle(), |peer, ctx| {
+            if !std::mem::take(&mut peer.busy) {
+                peer.leave_if_unused(ctx);
+            }
+        });
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.context.metrics.actors_changed(Self::KIND, -1);
+    }
+}
+
+impl Peer {
+    fn conversation(&self) -> Conversation {
+        Conversation::Peer(self.key.0.clone(), self.key.1.clone())
+    }
+
+    fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
+        if self.pipeline.is_idle() && self.context.peers.leave(&self.key, &self.leases) {
+            ctx.stop();
+        }
+    }
+
+    /// Which of the two the receiver of this sender's message is.
+    fn receiver(&self, sender: &UserId) -> usize {
+        usize::from(*sender == self.key.0)
+    }
+
+    fn user(&self, which: usize) -> &UserId {
+        if which == 0 { &self.key.0 } else { &self.key.1 }
+    }
+}
+
+impl Handler<Leased<Publish>> for Peer {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Publish>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        let publish = leased.open();
+        let receiver = self.receiver(&publish.sender);
+        let conversation = self.conversation();
+        if self.known[receiver] || !self.context.config().users.must_exist {
+            return publish::publish(self, publish, &conversation, ctx);
+        }
+        let user = self.user(receiver).clone();
+        let archive = self.context.archive.clone();
+        let look_up = async move { archive.read(move |store| store.user(&user)).await };
+        ctx.wait(look_up.into_actor(self).map(move |found, peer, ctx| match found {
+            Ok(Some(_)) => {
+                peer.known[receiver] = true;
+                publish::publish(peer, publish, &conversation, ctx);
+            }
+            Ok(None) => {
+                answer(publish.reply, Err(Refusal::UserMissing(peer.user(receiver).to_string())));
+                peer.leave_if_unused(ctx);
+            }
+            Err(refusal) => answer(publish.reply, Err(refusal)),
+        }));
+    }
+}
+
+impl Owner for Peer {
+    fn pipeline(&mut self) -> &mut MessagePipeline {
+        &mut self.pipeline
+    }
+
+    fn may_write(&mut self, _: &Publish) -> Result<Conversation, Refusal> {
+        Ok(self.conversation())
+    }
+
+    fn answered(&mut self, root_seq: u64, ctx: &mut Context<Self>) {
+        revise::answered(self, root_seq, ctx);
+    }
+}
+
+impl Keeper for Peer {
+    fn context(&self) -> &Arc<BrokerContext> {
+        &self.context
+    }
+
+    fn place(&self) -> Conversation {
+        self.conversation()
+    }
+
+    fn access_of(&mut self, _: &UserId) -> Result<Access, Refusal> {
+        Ok(Access { moderates: Moderates::Nobody, first_seq: 1 })
+    }
+
+    fn everyone(&self) -> Vec<Arc<Connection>> {
+        let connections = [self.context.presence.connections(&self.key.0), self.context.presence.connections(&self.key.1)];
+        connections.iter().flatten().flat_map(|connections| connections.iter().cloned()).collect()
+    }
+
+    fn notify(&self, item: &Arc<FeedItem>) {
+        self.context.notify(&self.key.0, item);
+        self.context.notify(&self.key.1, item);
+    }
+
+    /// Changes keep no owner: who asks for what is not there must not fill the memory with owners of nothing.
+    fn done(&mut self, ctx: &mut Context<Self>) {
+        if !self.busy {
+            self.leave_if_unused(ctx);
+        }
+    }
+}
+
+impl Handler<Leased<Revise>> for Peer {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Revise>, ctx: &mut Context<Self>) {
+        revise::revise(self, leased.open(), ctx);
+    }
+}
+
+impl Handler<Leased<Confirm>> for Peer {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Confirm>, ctx: &mut Context<Self>) {
+        revise::confirm(self, leased.open(), ctx);
+    }
+}
+
+impl Deliver for Peer {
+    fn batch(&mut self) -> &mut Batch {
+        self.pipeline.batch()
+    }
+
+    fn write_late(&self) -> Duration {
+        self.context.load.write_late()
+    }
+
+    fn audience(&self) -> usize {
+        2
+    }
+
+    /// The event names the sender, so each run of one sender's messages is an event of its own; both sides see
+    /// the runs in the conversation's order.
+    fn deliver(&mut self, items: Vec<Item>) {
+        let connections = [self.context.presence.connections(&self.key.0), self.context.presence.connections(&self.key.1)];
+        let connections: Vec<&Arc<Connection>> = connections.iter().flatten().flat_map(|connections| connections.iter()).collect();
+        if connections.is_empty() {
+            return;
+        }
+        if let Some(item) = feed_item_of(&items) {
+            self.context.notify(&self.key.0, &item);
+            self.context.notify(&self.key.1, &item);
+        }
+        for run in items.chunk_by(|one, next| one.message.sender == next.message.sender) {
+            let envelope = Envelope { event: "receivePeerMessage", from: run[0].message.sender.as_str() };
+            fan_out(&self.context, envelope, run, connections.iter().copied());
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! What may be done to a message that was sent, and what becomes of it then. Pure.
+
+use std::sync::Arc;
+
+use crate::model::{Body, Fate, Invalid, Limits, Mentions, Message, MessageKind, Refusal, Revoked, RevokedAs, Stamp, Terms, UserId};
+use crate::protocol::Change;
+use crate::store::{ChangeKind, Note, NoteRecord, Pin, Revision};
+
+/// Who wants it, and by which right.
+#[derive(Debug, Clone)]
+pub(super) struct Actor<'a> {
+    pub(super) user: &'a UserId,
+    pub(super) moderates: &'a Moderates,
+}
+
+/// Whose messages, besides one's own, someone may take back. Source: spec 3.12, Revoke.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Moderates {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// All: the owner of a group.
+    Everyone,
+    /// All but those of its managers: an admin.
+    AllBut(Vec<UserId>),
+}
+
+/// What is known of the message besides itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct MessageFacts {
+    pub(super) notes: Vec<Note>,
+    pub(super) pins: Vec<Pin>,
+}
+
+fn only_if<T>(holds: bool, refusal: impl FnOnce() -> T) -> Result<(), T> {
+    if holds { Ok(()) } else { Err(refusal()) }
+}
+
+/// Decides one change.
+pub(super) fn decide(
+    message: &Message,
+    known: &MessageFacts,
+    change: Change,
+    actor: &Actor<'_>,
+    now_ms: u64,
+    limits: &Limits,
+) -> Result<Revision, Refusal> {
+    let age_seconds = now_ms.saturating_sub(message.timestamp_ms) / 1000;
+    let is_own = message.sender == *actor.user;
+    let stamp = Stamp { by: actor.user.clone(), at_ms: now_ms };
+    let nothing = Revision {
+        conversation: message.conversation.clone(),
+        seq: message.seq,
+        message: None,
+        notes: Vec::new(),
+        pins: None,
+        logged: Some(match &change {
+            Change::Revoke { .. } => ChangeKind::Revoked,
+            Change::Edit { .. } => ChangeKind::Edited,
+            Change::React { .. } => ChangeKind::Reacted,
+            Change::Pin { .. } => ChangeKind::Pinned,
+        }),
+    };
+    match &message.body {
+        Body::Revoke(_) => return Err(Refusal::RevokedAlready),
+        Body::Tips(_) => return Err(Invalid::new("message.type", "is 32: what the broker says is not changed").into()),
+        _ => {}
+    }
+    match change {
+        Change::Revoke { extended_data } => {
+            // Our choice: who manages a group may do so at any time, because that is what moderating takes.
+            let revoked_as = match actor.moderates {
+                _ if is_own => RevokedAs::Sender,
+                Moderates::Everyone => RevokedAs::Owner,
+                Moderates::AllBut(managers) if !managers.contains(&message.sender) => RevokedAs::Admin,
+                Moderates::AllBut(_) | Moderates::Nobody => return Err(Refusal::NoAuthority),
+            };
+            let seconds = limits.revoke_seconds;
+            only_if(!is_own || age_seconds <= seconds, || Refusal::RevokeTooLate { seconds })?;
+            let message = revoked(message, Revoked { stamp, revoked_as, extended_data, kind: 0, text: String::new() });
+            let pins = known.pins.iter().any(|pin| pin.seq == message.seq).then(|| without(&known.pins, message.seq));
+            Ok(Revision { message: Some(Arc::new(message)), pins, ..nothing })
+        }
+        Change::Edit { body, extended_data, mentions } => {
+            only_if(is_own, || Refusal::NotTheSender)?;
+            let seconds = limits.edit_seconds;
+            only_if(age_seconds <= seconds, || Refusal::EditTooLate { seconds })?;
+            let (was, is) = (message.body.kind(), body.kind());
+            let editable = was == is && matches!(was, MessageKind::Text | MessageKind::Custom);
+            only_if(editable, || Invalid::new("message.type", format!("is {}, of a message of kind {}", is.number(), was.number())))?;
+            body.validate(limits)?;
+            mentions.validate(limits)?;
+            let (bytes, bytes_max) = (extended_data.len(), limits.extended_data_bytes_max);
+            only_if(bytes <= bytes_max, || Invalid::too_long("message.extendedData", bytes, bytes_max))?;
+            let fate = Fate { edited: Some(stamp), ..message.fate.clone() };
+            Ok(Revision { message: Some(Arc::new(Message { body, extended_data, mentions, fate, ..message.clone() })), ..nothing })
+        }
+        Change::React { reaction, add } => {
+            let days = limits.reaction_seconds;
+            only_if(age_seconds <= days, || Invalid::new("message", format!("is {age_seconds} s old, the limit is {days}")))?;
+            let note = Note::Reaction(reaction.clone(), actor.user.clone());
+            let is_there = known.notes.contains(&note);
+            only_if(!add || !is_there, || Refusal::ReactionExists(reaction.clone()))?;
+            let mut kinds: Vec<&str> = known.notes.iter().filter_map(reaction_of).collect();
+            kinds.dedup();
+            let (count, max) = (kinds.len(), limits.reactions_max);
+            let is_new = !kinds.contains(&reaction.as_str());
+            only_if(!add || !is_new || count < max, || Invalid::new("reactionType", format!("would be kind {} of {max}", count + 1)))?;
+            let fate = Fate { reacted: true, ..message.fate.clone() };
+            let marked = (add && !message.fate.reacted).then(|| Arc::new(Message { fate, ..message.clone() }));
+            let notes = vec![(note, add.then_some(NoteRecord { at_ms: now_ms }))];
+            Ok(Revision { message: marked, notes, ..nothing })
+        }
+        Change::Pin { pinned, may_replace } => {
+            let mut pins = without(&known.pins, message.seq);
+            if pinned {
+                let pinned_max = limits.pinned_messages_max;
+                if pins.len() >= pinned_max {
+                    only_if(may_replace, || Refusal::TooManyPinnedMessages { pinned_max })?;
+                    pins.drain(..=pins.len() - pinned_max);
+                }
+                pins.push(Pin { seq: message.seq, stamp });
+            }
+            Ok(Revision { pins: Some(pins), ..nothing })
+        }
+    }
+}
+
+fn reaction_of(note: &Note) -> Option<&str> {
+    match note {
+        Note::Reaction(reaction, _) => Some(reaction),
+        Note::Receipt(_) => None,
+    }
+}
+
+fn without(pins: &[Pin], seq: u64) -> Vec<Pin> {
+    pins.iter().filter(|pin| pin.seq != seq).cloned().collect()
+}
+
+/// What stands in the place of a message: everything it said is gone but what its sender may want back.
+fn revoked(message: &Message, revoked: Revoked) -> Message {
+    let text = match &message.body {
+        Body::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    let reply = message.terms.reply;
+    Message {
+        body: Body::Revoke(Revoked { kind: message.body.kind().number(), text, ..revoked }),
+        extended_data: String::new(),
+        mentions: Mentions::default(),
+        terms: Terms { reply, ..Terms::default() },
+        fate: Fate { replied: message.fate.replied, ..Fate::default() },
+        ..message.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Conversation, GroupId, Priority};
+
+    fn user(id: &str) -> UserId {
+        UserId::trusted(id)
+    }
+
+    fn message() -> Message {
+        Message {
+            id: 9,
+            local_id: None,
+            sender: user("alice"),
+            conversation: Conversation::Group(GroupId::trusted("g")),
+            seq: 3,
+            order_key: 3,
+            timestamp_ms: 1_000_000,
+            priority: Priority::Low,
+            extended_data: "x".into(),
+            mentions: Mentions { users: vec![user("bob")], all: false },
+            body: Body::Text("hi".into()),
+            terms: Terms::default(),
+            fate: Fate::default(),
+        }
+    }
+
+    fn try_it(
+        message: &Message,
+        known: &MessageFacts,
+        change: Change,
+        by: &str,
+        moderates: &Moderates,
+        seconds: u64,
+    ) -> Result<Revision, Refusal> {
+        let actor = Actor { user: &user(by), moderates };
+        decide(message, known, change, &actor, message.timestamp_ms + seconds * 1000, &Limits::default())
+    }
+
+    #[test]
+    fn a_message_is_taken_back_by_its_sender_in_time_or_by_the_owner() {
+        let revoke = || Change::Revoke { extended_data: "why".into() };
+        let at =
+            |by: &str, moderates: &Moderates, seconds: u64| try_it(&message(), &MessageFacts::default(), revoke(), by, moderates, seconds);
+        let (nobody, managers) = (&Moderates::Nobody, |all: &[&str]| Moderates::AllBut(all.iter().map(|id| user(id)).collect()));
+        let revision = at("alice", nobody, 120).unwrap();
+        let taken = revision.message.unwrap();
+        let Body::Revoke(revoked) = &taken.body else { panic!("{taken:?}") };
+        assert_eq!((revoked.kind, revoked.text.as_str(), revoked.revoked_as.number()), (1, "hi", 0));
+        assert!(taken.mentions.is_none() && taken.extended_data.is_empty());
+        assert_eq!((taken.id, taken.seq, taken.order_key), (9, 3, 3));
+        assert_eq!(at("alice", nobody, 121).unwrap_err(), Refusal::RevokeTooLate { seconds: 120 });
+        assert_eq!(at("bob", nobody, 1).unwrap_err(), Refusal::NoAuthority);
+        let as_of = |revision: Revision| match &revision.message.unwrap().body {
+            Body::Revoke(revoked) => revoked.revoked_as.number(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(as_of(at("bob", &Moderates::Everyone, 100_000).unwrap()), 4);
+        assert_eq!(as_of(at("bob", &managers(&["bob", "carol"]), 100_000).unwrap()), 3);
+        assert_eq!(at("bob", &managers(&["bob", "alice"]), 1).unwrap_err(), Refusal::NoAuthority);
+        assert_eq!(
+            try_it(&taken, &MessageFacts::default(), revoke(), "alice", &Moderates::Nobody, 1).unwrap_err(),
+            Refusal::RevokedAlready
+        );
+    }
+
+    #[test]
+    fn only_the_sender_edits_for_a_day_and_the_kind_stays() {
+        let edit = |body: Body| Change::Edit { body, extended_data: String::new(), mentions: Mentions::default() };
+        let at = |by: &str, body: Body, seconds: u64| {
+            try_it(&message(), &MessageFacts::default(), edit(body), by, &Moderates::Everyone, seconds)
+        };
+        let edited = at("alice", Body::Text("new".into()), 86_400).unwrap().message.unwrap();
+        assert_eq!((edited.body.clone(), edited.fate.edited.clone().unwrap().by), (Body::Text("new".into()), user("alice")));
+        assert_eq!(at("alice", Body::Text("new".into()), 86_401).unwrap_err(), Refusal::EditTooLate { seconds: 86_400 });
+        assert_eq!(at("bob", Body::Text("new".into()), 1).unwrap_err(), Refusal::NotTheSender);
+        let custom = Body::Custom { message: "{}".into(), sub_type: 1, searched_content: String::new() };
+        assert!(matches!(at("alice", custom, 1), Err(Refusal::Invalid(_))));
+        assert!(matches!(at("alice", Body::Text(" ".into()), 1), Err(Refusal::Invalid(_))));
+    }
+
+    #[test]
+    fn a_user_reacts_once_in_each_way_and_kinds_are_bounded() {
+        let react = |reaction: &str, add: bool| Change::React { reaction: reaction.into(), add };
+        let kinds = |count: usize| {
+            let notes = (0..count).map(|n| Note::Reaction(format!("{n:03}"), user("bob"))).collect();
+            MessageFacts { notes, pins: Vec::new() }
+        };
+        assert!(try_it(&message(), &kinds(99), react("new", true), "alice", &Moderates::Nobody, 604_800).is_ok());
+        assert!(try_it(&message(), &kinds(100), react("new", true), "alice", &Moderates::Nobody, 1).is_err());
+        assert!(try_it(&message(), &kinds(100), react("007", true), "alice", &Moderates::Nobody, 1).is_ok());
+        assert_eq!(
+            try_it(&message(), &kinds(9), react("007", true), "bob", &Moderates::Nobody, 1).unwrap_err(),
+            Refusal::ReactionExists("007".into())
+        );
+        assert!(try_it(&message(), &kinds(9), react("007", false), "bob", &Moderates::Nobody, 1).is_ok());
+        assert!(try_it(&message(), &kinds(0), react("new", true), "alice", &Moderates::Nobody, 604_801).is_err());
+    }
+
+    #[test]
+    fn the_eleventh_pin_takes_the_place_of_the_first_unless_it_may_not() {
+        let pin = |may_replace: bool| Change::Pin { pinned: true, may_replace };
+        let pins = |count: u64| MessageFacts {
+            notes: Vec::new(),
+            pins: (10..10 + count).map(|seq| Pin { seq, stamp: Stamp { by: user("bob"), at_ms: 1 } }).collect(),
+        };
+        let seqs = |revision: Revision| revision.pins.unwrap().iter().map(|pin| pin.seq).collect::<Vec<_>>();
+        assert_eq!(seqs(try_it(&message(), &pins(2), pin(true), "bob", &Moderates::Nobody, 1).unwrap()), [10, 11, 3]);
+        let full = seqs(try_it(&message(), &pins(10), pin(true), "bob", &Moderates::Nobody, 1).unwrap());
+        assert_eq!((full.len(), full[0], full[9]), (10, 11, 3));
+        assert_eq!(
+            try_it(&message(), &pins(10), pin(false), "bob", &Moderates::Nobody, 1).unwrap_err(),
+            Refusal::TooManyPinnedMessages { pinned_max: 10 }
+        );
+        let unpin = Change::Pin { pinned: false, may_replace: true };
+        let one = MessageFacts { pins: vec![Pin { seq: 3, stamp: Stamp { by: user("bob"), at_ms: 1 } }], ..MessageFacts::default() };
+        assert_eq!(seqs(try_it(&message(), &one, unpin, "bob", &Moderates::Nobody, 1).unwrap()), [0_u64; 0]);
+    }
+}

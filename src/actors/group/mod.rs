@@ -1,0 +1,418 @@
+//! One group: its members, its conversation.
+//!
+//! Owns membership and roles; each change is a row in the store before anyone is told. Keeps connections of the members
+//! that are online, so that a message costs nothing for those who are not. Full mailbox: temporary refusal.
+//! Leaves when idle with nobody online; everything it knows is in the store.
+//! How membership changes is next door, in `group_change`.
+
+pub(crate) mod membership;
+pub(crate) mod rules;
+pub(crate) mod settings;
+pub(crate) mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+pub(crate) use self::membership::{Create, Created, Dismiss, Invite, Invited, Join, Kick, Kicked, Quit};
+pub(crate) use self::settings::Update;
+use self::state::GroupState;
+use crate::actors::connection::Connection;
+use crate::actors::connection::feed::FeedItem;
+use crate::actors::context::BrokerContext;
+use crate::actors::conversation::publish;
+use crate::actors::conversation::publish::{MessagePipeline, Owner, Publish};
+use crate::actors::conversation::revise;
+use crate::actors::conversation::revise::{Access, Confirm, Keeper, Revise};
+use crate::actors::conversation::revise_rules::Moderates;
+use crate::actors::delivery::batch::{Batch, Deliver, Item, feed_item_of};
+use crate::actors::delivery::fanout::{Envelope, fan_out};
+use crate::actors::room::Authorize;
+use crate::actors::runtime::registry::{Leased, Leases, Registered};
+use crate::actors::runtime::reply::{Reply, answer};
+use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupRole, GroupSearch, Refusal, UserId, UserProfile};
+use crate::store::{Store, StoreError};
+
+/// A member's sessions changed.
+pub(crate) struct Presence {
+    pub(crate) user: UserId,
+}
+
+/// What is the group called? Anyone may ask.
+pub(crate) struct Info {
+    pub(crate) reply: Reply<GroupInfo>,
+}
+
+/// Who owns the group?
+pub(crate) struct WhoOwns {
+    pub(crate) reply: Reply<UserId>,
+}
+
+/// Who is in the group? Asked by a member.
+pub(crate) struct Members {
+    pub(crate) asker: UserId,
+    pub(crate) which: Which,
+    pub(crate) next: u64,
+    pub(crate) count: usize,
+    pub(crate) reply: Reply<MembersPage>,
+}
+
+/// Which members are asked for.
+pub(crate) enum Which {
+    Everyone,
+    /// Those who may not speak now.
+    Muted,
+    Just(UserId),
+    Found(GroupSearch),
+}
+
+/// Members with what is known of them; the next page's flag, 0 at the end; how many there are.
+pub(crate) struct MembersPage {
+    pub(crate) members: Vec<(GroupMember, UserProfile)>,
+    pub(crate) next: u64,
+    pub(crate) total: usize,
+}
+
+impl MembersPage {
+    /// Source: spec 3.7, `searchLocalGroupMembers`.
+    fn keep_found(&mut self, search: &GroupSearch, count: usize) {
+        self.members.retain(|(member, profile)| found(search, member, profile));
+        if self.members.len() > count {
+            self.members.truncate(count);
+            self.next = self.members.last().map_or(0, |(member, _)| member.joined);
+        }
+    }
+}
+
+/// By name, or, when asked for, by nickname.
+fn found(search: &GroupSearch, member: &GroupMember, profile: &UserProfile) -> bool {
+    search.keywords.found_in(&profile.name) || search.by_nickname && search.keywords.found_in(&member.nickname)
+}
+
+/// What became of a group id.
+enum GroupStatus {
+    /// Never used.
+    Free,
+    /// A group.
+    Exists(Box<GroupState>),
+    /// Was a group; never again.
+    Dismissed,
+    /// The store could not say.
+    Unreadable(Refusal),
+}
+
+pub(crate) struct Group {
+    context: Arc<BrokerContext>,
+    id: GroupId,
+    leases: Leases,
+    pipeline: MessagePipeline,
+    status: GroupStatus,
+    busy: bool,
+}
+
+impl Registered for Group {
+    type Key = GroupId;
+    const KIND: &'static str = "group";
+
+    fn mailbox_max(context: &BrokerContext) -> usize {
+        context.config().actors.group_mailbox
+    }
+
+    fn new(context: Arc<BrokerContext>, id: GroupId, leases: Leases) -> Self {
+        Self { pipeline: MessagePipeline::new(context.clone()), context, id, leases, status: GroupStatus::Free, busy: true }
+    }
+}
+
+impl Actor for Group {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.context.metrics.actors_changed(Self::KIND, 1);
+        publish::open(self, ctx);
+        ctx.run_interval(self.context.idle(), |group, ctx| {
+            if !std::mem::take(&mut group.busy) {
+                group.leave_if_unused(ctx);
+            }
+        });
+        let (archive, id) = (self.context.archive.clone(), self.id.clone());
+        let load = async move {
+            archive
+                .read(move |store| match store.group(&id)? {
+                    None => Ok(GroupStatus::Free),
+                    Some(record) if record.dismissed => Ok(GroupStatus::Dismissed),
+                    Some(record) => Ok(GroupStatus::Exists(Box::new(GroupState::new(record.info, store.group_members(&id)?)))),
+                })
+                .await
+        };
+        ctx.wait(load.into_actor(self).map(|loaded, group, _| {
+            group.status = loaded.unwrap_or_else(GroupStatus::Unreadable);
+            // Read after the directory lists this owner: whoever comes online from here on tells it.
+            if let GroupStatus::Exists(state) = &mut group.status {
+                let users: Vec<UserId> = state.users().cloned().collect();
+                for user in users {
+                    state.set_online(&user, group.context.presence.connections(&user));
+                }
+            }
+        }));
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.context.metrics.actors_changed(Self::KIND, -1);
+    }
+}
+
+impl Group {
+    /// The group, if it exists.
+    fn existing(&mut self) -> Result<&mut GroupState, Refusal> {
+        match &mut self.status {
+            GroupStatus::Exists(state) => Ok(state),
+            GroupStatus::Free | GroupStatus::Dismissed => Err(Refusal::GroupMissing(self.id.to_string())),
+            GroupStatus::Unreadable(refusal) => Err(refusal.clone()),
+        }
+    }
+
+    /// Leaves when nobody needs this owner: it can be found again.
+    fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
+        let needed = matches!(&self.status, GroupStatus::Exists(state) if !state.connections().is_empty());
+        if !needed && self.pipeline.is_idle() && self.context.groups.leave(&self.id, &self.leases) {
+            ctx.stop();
+        }
+    }
+
+    /// Ids that nothing lives under must not pile up as actors.
+    fn leave_if_nothing(&mut self, ctx: &mut Context<Self>) {
+        if !matches!(self.status, GroupStatus::Exists(_)) {
+            self.leave_if_unused(ctx);
+        }
+    }
+}
+
+/// What is known of one user; of an unknown one only the id.
+pub(crate) fn profile(store: &dyn Store, user: &UserId) -> Result<UserProfile, StoreError> {
+    Ok(store.user(user)?.unwrap_or_else(|| UserProfile::new(user.clone(), String::new())))
+}
+
+/// What is known of users, in the order asked; an unknown one has only its id.
+async fn profiles(context: &BrokerContext, users: Vec<UserId>) -> Result<Vec<UserProfile>, Refusal> {
+    context.archive.read(move |store| users.iter().map(|user| profile(store, user)).collect()).await
+}
+
+impl Handler<Leased<Publish>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Publish>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        let publish = leased.open();
+        match self.may_write(&publish) {
+            Ok(conversation) => publish::publish(self, publish, &conversation, ctx),
+            Err(refusal) => {
+                answer(publish.reply, Err(refusal));
+                self.leave_if_nothing(ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Leased<Authorize>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Authorize>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        let Authorize { user, reply } = leased.open();
+        let from_outside = self.context.is_system(&user);
+        let first_seq = |state: &GroupState| if from_outside { Ok(1) } else { state.inside(&user).map(|member| member.first_seq) };
+        answer(reply, self.existing().and_then(|state| Ok((state.conversation(), first_seq(state)?))));
+        self.leave_if_nothing(ctx);
+    }
+}
+
+impl Handler<Leased<Presence>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Presence>, _: &mut Context<Self>) {
+        let user = leased.open().user;
+        let connections = self.context.presence.connections(&user);
+        if let GroupStatus::Exists(state) = &mut self.status {
+            state.set_online(&user, connections);
+        }
+    }
+}
+
+impl Handler<Leased<Info>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Info>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        answer(leased.open().reply, self.existing().map(|state| state.info.clone()));
+        self.leave_if_nothing(ctx);
+    }
+}
+
+impl Handler<Leased<WhoOwns>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<WhoOwns>, ctx: &mut Context<Self>) {
+        let missing = Refusal::GroupMissing(self.id.to_string());
+        let owner = self.existing().and_then(|state| {
+            let owner = state.members().find(|member| member.role == GroupRole::Owner);
+            owner.map(|owner| owner.user.clone()).ok_or(missing)
+        });
+        answer(leased.open().reply, owner);
+        self.leave_if_nothing(ctx);
+    }
+}
+
+impl Handler<Leased<Members>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Members>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        let Members { asker, which, next, count, reply } = leased.open();
+        let now_ms = self.context.clock.wall_ms();
+        let from_outside = self.context.is_system(&asker);
+        let page = self.existing().and_then(|state| {
+            if !from_outside {
+                state.inside(&asker)?;
+            }
+            let (members, next) = match &which {
+                Which::Just(user) => (vec![state.inside(user)?.clone()], 0),
+                Which::Muted => state.page(next, count, |member| member.muted.lasts(now_ms)),
+                // Names are not known here: who is found is picked below, from all.
+                Which::Found(_) => state.page(next, usize::MAX, |_| true),
+                Which::Everyone => state.page(next, count, |_| true),
+            };
+            Ok((members, next, state.len()))
+        });
+        let (members, next, total) = match page {
+            Ok(page) => page,
+            Err(refusal) => {
+                answer(reply, Err(refusal));
+                return self.leave_if_nothing(ctx);
+            }
+        };
+        let context = self.context.clone();
+        // Names are read beside the mailbox: the page is fixed, nobody has to wait for it.
+        let complete = async move {
+            let users = members.iter().map(|member| member.user.clone()).collect();
+            let named = profiles(&context, users).await;
+            answer(
+                reply,
+                named.map(|names| {
+                    let mut page = MembersPage { members: members.into_iter().zip(names).collect(), next, total };
+                    if let Which::Found(search) = &which {
+                        page.keep_found(search, count);
+                    }
+                    page
+                }),
+            );
+        };
+        ctx.spawn(complete.into_actor(self));
+    }
+}
+
+impl Owner for Group {
+    fn pipeline(&mut self) -> &mut MessagePipeline {
+        &mut self.pipeline
+    }
+
+    fn may_write(&mut self, publish: &Publish) -> Result<Conversation, Refusal> {
+        let now_ms = self.context.clock.wall_ms();
+        let (sender, is_system) = (&publish.sender, self.context.is_system(&publish.sender));
+        let state = self.existing()?;
+        // Who is inside keeps to what holds for members, also when the host sends for it.
+        if !(is_system || publish.from_outside && state.inside(sender).is_err()) {
+            state.speaker(sender, now_ms)?;
+        }
+        Ok(state.conversation())
+    }
+
+    fn answered(&mut self, root_seq: u64, ctx: &mut Context<Self>) {
+        revise::answered(self, root_seq, ctx);
+    }
+}
+
+impl Keeper for Group {
+    fn context(&self) -> &Arc<BrokerContext> {
+        &self.context
+    }
+
+    fn place(&self) -> Conversation {
+        Conversation::Group(self.id.clone())
+    }
+
+    fn access_of(&mut self, user: &UserId) -> Result<Access, Refusal> {
+        if self.context.is_system(user) {
+            return self.existing().map(|_| Access { moderates: Moderates::Everyone, first_seq: 1 });
+        }
+        let state = self.existing()?;
+        let member = state.inside(user)?;
+        let moderates = match member.role {
+            GroupRole::Owner => Moderates::Everyone,
+            GroupRole::Admin => {
+                let managers = state.members().filter(|member| member.role.manages());
+                Moderates::AllBut(managers.map(|member| member.user.clone()).collect())
+            }
+            GroupRole::Member | GroupRole::Custom(_) => Moderates::Nobody,
+        };
+        Ok(Access { moderates, first_seq: member.first_seq })
+    }
+
+    fn everyone(&self) -> Vec<Arc<Connection>> {
+        if let GroupStatus::Exists(state) = &self.status { state.others(&[]).cloned().collect() } else { Vec::new() }
+    }
+
+    fn notify(&self, item: &Arc<FeedItem>) {
+        if let GroupStatus::Exists(state) = &self.status {
+            state.notify(item);
+        }
+    }
+
+    fn done(&mut self, ctx: &mut Context<Self>) {
+        self.leave_if_nothing(ctx);
+    }
+}
+
+impl Handler<Leased<Revise>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Revise>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        revise::revise(self, leased.open(), ctx);
+        self.leave_if_nothing(ctx);
+    }
+}
+
+impl Handler<Leased<Confirm>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Confirm>, ctx: &mut Context<Self>) {
+        self.busy = true;
+        revise::confirm(self, leased.open(), ctx);
+        self.leave_if_nothing(ctx);
+    }
+}
+
+impl Deliver for Group {
+    fn batch(&mut self) -> &mut Batch {
+        self.pipeline.batch()
+    }
+
+    fn write_late(&self) -> Duration {
+        self.context.load.write_late()
+    }
+
+    fn audience(&self) -> usize {
+        if let GroupStatus::Exists(state) = &self.status { state.connections().len() } else { 0 }
+    }
+
+    fn deliver(&mut self, items: Vec<Item>) {
+        if let GroupStatus::Exists(state) = &self.status {
+            if let Some(item) = feed_item_of(&items) {
+                state.notify(&item);
+            }
+            let envelope = Envelope { event: "receiveGroupMessage", from: self.id.as_str() };
+            fan_out(&self.context, envelope, &items, state.connections().iter());
+        }
+    }
+}

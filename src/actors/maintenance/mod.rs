@@ -1,0 +1,3 @@
+//! What looks after connections from outside.
+
+pub(crate) mod reaper;

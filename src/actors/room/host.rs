@@ -1,0 +1,152 @@
+//! What the host does to a room from outside: makes it, ends it, puts members out. Nobody inside is asked.
+
+use crate::actors::connection::ConnectionId;
+use std::collections::BTreeMap;
+
+use actix::prelude::*;
+use serde_json::json;
+
+use super::{Movement, Room};
+use crate::actors::delivery::batch::{deliver_accepted, schedule};
+use crate::actors::delivery::fanout::announce;
+use crate::actors::runtime::registry::Leased;
+use crate::actors::runtime::reply::{Reply, answer};
+use crate::actors::user::PlaceLost;
+use crate::model::{Refusal, RoomAttribute, RoomId, RoomInfo, UserId};
+use crate::protocol::RoomStart;
+
+/// `roomStateChanged`: the room does not exist any more. Source: spec 2.9, `RoomEvent`.
+const ROOM_NOT_EXIST: u8 = 3;
+/// The same: put out by the host.
+const KICKED_OUT: u8 = 8;
+
+/// Make the room, with nobody inside. Source: spec 6.2, `CreateRoom`.
+pub(crate) struct CreateByHost {
+    pub(crate) info: RoomInfo,
+    pub(crate) start: RoomStart,
+    pub(crate) reply: Reply<()>,
+}
+
+/// End the room, whoever is inside. Source: spec 6.2, `DestroyRoom`.
+pub(crate) struct Destroy {
+    pub(crate) reply: Reply<()>,
+}
+
+/// Put members out. Source: spec 6.2, `KickoutRoomUser`.
+pub(crate) struct Kick {
+    pub(crate) users: Vec<UserId>,
+    /// Told to those who are put out.
+    pub(crate) reason: String,
+    /// Those who were not inside.
+    pub(crate) reply: Reply<Vec<UserId>>,
+}
+
+/// What a room is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RoomSnapshot {
+    pub(crate) info: RoomInfo,
+    pub(crate) incarnation: u64,
+    pub(crate) destroy_delay_seconds: u64,
+    pub(crate) members: usize,
+    pub(crate) attributes: BTreeMap<String, RoomAttribute>,
+    pub(crate) attributes_version: u64,
+}
+
+/// What is the room now?
+pub(crate) struct DescribeRoom {
+    pub(crate) reply: Reply<RoomSnapshot>,
+}
+
+impl Room {
+    fn tell_place_lost(&self, user: UserId, connection_id: ConnectionId) {
+        let (context, room): (_, RoomId) = (self.context.clone(), self.id().clone());
+        actix::spawn(async move { context.users.send(&context, &user, PlaceLost { room, connection_id }).await });
+    }
+}
+
+impl Handler<Leased<CreateByHost>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<CreateByHost>, ctx: &mut Context<Self>) {
+        let CreateByHost { info, start, reply } = leased.open();
+        if let Some(refusal) = &self.unreadable {
+            return answer(reply, Err(refusal.clone()));
+        }
+        if self.state.is_some() {
+            return answer(reply, Err(Refusal::RoomExists(self.id().to_string())));
+        }
+        let (owner, stands_seconds) = (self.context.system().id, self.context.config().room.grace_seconds);
+        self.create(&owner, info, start, stands_seconds, ctx, |kept, _, _| answer(reply, kept));
+    }
+}
+
+impl Handler<Leased<Destroy>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Destroy>, ctx: &mut Context<Self>) {
+        let reply = leased.open().reply;
+        if let Err(refusal) = self.existing() {
+            answer(reply, Err(refusal));
+            return self.leave_if_unused(ctx);
+        }
+        // What was said before the end is heard before it.
+        deliver_accepted(self);
+        let Some(state) = self.state.take() else { return };
+        let data = json!({"roomID": self.id(), "state": 0, "event": ROOM_NOT_EXIST, "extendedData": ""});
+        announce("roomStateChanged", &data, state.connections().iter());
+        for (user, connection_id) in state.places() {
+            self.tell_place_lost(user.clone(), connection_id);
+        }
+        self.movements.clear();
+        self.end(&state, Some(reply), ctx);
+    }
+}
+
+impl Handler<Leased<Kick>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Kick>, ctx: &mut Context<Self>) {
+        let Kick { users, reason, reply } = leased.open();
+        let now = self.context.clock.elapsed();
+        if let Err(refusal) = self.existing() {
+            answer(reply, Err(refusal));
+            return self.leave_if_unused(ctx);
+        }
+        deliver_accepted(self);
+        let (mut gone, mut missing) = (Vec::new(), Vec::new());
+        let data = json!({"roomID": self.id(), "state": 0, "event": KICKED_OUT, "extendedData": reason});
+        for user in users {
+            match self.state.as_mut().and_then(|state| state.expel(&user, now)) {
+                Some((profile, connection_id, connection)) => {
+                    announce("roomStateChanged", &data, connection.iter());
+                    self.tell_place_lost(user.clone(), connection_id);
+                    self.tell_left(&user, true);
+                    self.movements.push((Movement::Left, profile));
+                    gone.push(user);
+                }
+                None => missing.push(user),
+            }
+        }
+        self.attributes_left(&gone);
+        schedule(self, ctx);
+        answer(reply, if gone.is_empty() { Err(Refusal::NoneInRoom) } else { Ok(missing) });
+        self.end_if_over(ctx);
+    }
+}
+
+impl Handler<Leased<DescribeRoom>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<DescribeRoom>, ctx: &mut Context<Self>) {
+        let portrait = self.existing().map(|state| RoomSnapshot {
+            info: RoomInfo { id: state.record.id.clone(), name: state.record.name.clone() },
+            incarnation: state.record.incarnation,
+            destroy_delay_seconds: state.record.destroy_delay_seconds,
+            members: state.len(),
+            attributes: state.record.attributes.clone(),
+            attributes_version: state.attributes_version,
+        });
+        answer(leased.open().reply, portrait);
+        self.leave_if_unused(ctx);
+    }
+}

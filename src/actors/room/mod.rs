@@ -1,0 +1,588 @@
+//! One room: who is inside, what is said, and how much barrage passes.
+//!
+//! Owns members and barrage budget; identity and name are a store row, so that history outlives the process, and
+//! members are not: after a restart they enter again. Mailbox full: temporary refusal, barrage is shed.
+//! Ends when the last member has been gone for the room's delay, and its history with it.
+
+pub(crate) mod attributes;
+pub(crate) mod host;
+pub(crate) mod rules;
+pub(crate) mod state;
+
+use crate::actors::connection::ConnectionId;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use serde_json::json;
+
+use self::attributes::tell_attributes;
+pub(crate) use self::attributes::{ChangeAttributes, QueryAttributes, SetMemberAttributes, Whose};
+pub(crate) use self::host::{CreateByHost, DescribeRoom, Destroy, Kick, RoomSnapshot};
+use self::state::{Entered, RoomState};
+use crate::actors::connection::Connection;
+use crate::actors::context::BrokerContext;
+use crate::actors::conversation::publish;
+use crate::actors::conversation::publish::{MessagePipeline, Owner, Publish};
+use crate::actors::delivery::batch::{Batch, Deliver, Item, deliver_accepted, offer, schedule};
+use crate::actors::delivery::fanout::{Envelope, announce, fan_out};
+use crate::actors::runtime::registry::{Leased, Leases, Registered};
+use crate::actors::runtime::reply::{Reply, answer};
+use crate::actors::user::PlaceLost;
+use crate::hooks::Event;
+use crate::model::{Body, Conversation, MessageClass, Priority, Refusal, RoomAttribute, RoomId, RoomInfo, UserId, UserProfile};
+use crate::protocol::{RoomStart, user_wire};
+use crate::rate::{BarrageBudget, DropReason};
+use crate::store::{RoomRecord, RowWrite};
+
+/// How often deadlines are looked at. Our choice: a second, a thirtieth of the shortest of them.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How a user comes in.
+#[derive(Debug, Clone)]
+pub(crate) enum Entry {
+    /// The room must not exist.
+    Create { info: RoomInfo, start: RoomStart },
+    /// It is made when it does not exist.
+    Enter { info: RoomInfo, start: RoomStart },
+    /// It must exist.
+    Join { room: RoomId },
+}
+
+impl Entry {
+    pub(crate) fn room(&self) -> &RoomId {
+        match self {
+            Self::Create { info, .. } | Self::Enter { info, .. } => &info.id,
+            Self::Join { room } => room,
+        }
+    }
+}
+
+/// A user comes in at a connection.
+pub(crate) struct Admit {
+    pub(crate) profile: UserProfile,
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) entry: Entry,
+    pub(crate) reply: Reply<RoomInfo>,
+}
+
+/// A user leaves for good.
+pub(crate) struct Leave {
+    pub(crate) user: UserId,
+    pub(crate) connection_id: ConnectionId,
+    pub(crate) reply: Option<Reply<()>>,
+}
+
+/// A member's connection was lost.
+pub(crate) struct Disconnected {
+    pub(crate) user: UserId,
+    pub(crate) connection_id: ConnectionId,
+}
+
+/// A member is back at a new connection of the same device.
+pub(crate) struct Reconnected {
+    pub(crate) user: UserId,
+    pub(crate) connection: Arc<Connection>,
+}
+
+/// May this user read here, and from where on?
+pub(crate) struct Authorize {
+    pub(crate) user: UserId,
+    pub(crate) reply: Reply<(Conversation, u64)>,
+}
+
+/// Who is inside? Asked by a member.
+pub(crate) struct Members {
+    pub(crate) asker: UserId,
+    pub(crate) which: Which,
+    pub(crate) reply: Reply<MembersPage>,
+}
+
+/// Which members are asked for.
+pub(crate) enum Which {
+    /// Everyone, in pages.
+    Page { next: String, count: usize },
+    /// Just these.
+    Users(Vec<UserId>),
+    /// Only how many.
+    Count,
+}
+
+/// Members and, for pages, where the next begins.
+pub(crate) struct MembersPage {
+    pub(crate) members: Vec<UserProfile>,
+    pub(crate) missing: Vec<UserId>,
+    pub(crate) next: String,
+    pub(crate) total: usize,
+}
+
+/// Only starts the owner, so that a room left over from before a restart is looked after.
+pub(crate) struct Wake;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Movement {
+    Joined,
+    Left,
+}
+
+pub(crate) struct Room {
+    context: Arc<BrokerContext>,
+    id: RoomId,
+    leases: Leases,
+    pipeline: MessagePipeline,
+    state: Option<RoomState>,
+    budget: BarrageBudget,
+    shed: [u32; 3],
+    /// How many came, by priority.
+    barrages: [u64; 3],
+    movements: Vec<(Movement, UserProfile)>,
+    unreadable: Option<Refusal>,
+}
+
+impl Registered for Room {
+    type Key = RoomId;
+    const KIND: &'static str = "room";
+
+    fn mailbox_max(context: &BrokerContext) -> usize {
+        context.config().actors.room_mailbox
+    }
+
+    fn new(context: Arc<BrokerContext>, id: RoomId, leases: Leases) -> Self {
+        let budget = BarrageBudget::new(context.config().shed.room_barrages_per_second, context.config().shed.room_barrages_burst);
+        let pipeline = MessagePipeline::new(context.clone());
+        Self { context, id, leases, pipeline, state: None, budget, shed: [0; 3], barrages: [0; 3], movements: Vec::new(), unreadable: None }
+    }
+}
+
+impl Actor for Room {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.context.metrics.actors_changed(Self::KIND, 1);
+        publish::open(self, ctx);
+        ctx.run_interval(TICK, Self::tick);
+        let (archive, id) = (self.context.archive.clone(), self.id.clone());
+        let load = async move { archive.read(move |store| store.room(&id)).await };
+        ctx.wait(load.into_actor(self).map(|found, room, _| match found {
+            // Nobody can be inside yet: members get the grace to come back, then the room's own delay runs.
+            Ok(Some(mut record)) => {
+                // Their owners are not inside.
+                record.attributes.retain(|_, attribute| !attribute.until_left);
+                let stands = room.context.config().room.grace_seconds + record.destroy_delay_seconds;
+                let until = room.context.clock.elapsed() + Duration::from_secs(stands);
+                room.state = Some(RoomState::empty(record, until));
+            }
+            Ok(None) => {}
+            Err(refusal) => room.unreadable = Some(refusal),
+        }));
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.context.metrics.actors_changed(Self::KIND, -1);
+    }
+}
+
+impl Room {
+    /// The room, if it exists.
+    fn existing(&mut self) -> Result<&mut RoomState, Refusal> {
+        let missing = || self.unreadable.clone().unwrap_or_else(|| Refusal::RoomMissing(self.id.to_string()));
+        match self.state {
+            Some(ref mut state) => Ok(state),
+            None => Err(missing()),
+        }
+    }
+
+    fn id(&self) -> &RoomId {
+        &self.id
+    }
+
+    fn state_mut(&mut self) -> Option<&mut RoomState> {
+        self.state.as_mut()
+    }
+
+    /// The room, if it exists and the user is inside; it is open to the system's user.
+    fn inside(&mut self, user: &UserId) -> Result<&mut RoomState, Refusal> {
+        let not_in_room = Refusal::NotInRoom(self.id.to_string());
+        let from_outside = self.context.is_system(user);
+        let state = self.existing()?;
+        if from_outside || state.contains(user) { Ok(state) } else { Err(not_in_room) }
+    }
+
+    fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
+        if self.state.is_none() && self.pipeline.is_idle() && self.context.rooms.leave(&self.id, &self.leases) {
+            ctx.stop();
+        }
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        let now = self.context.clock.elapsed();
+        let Some(state) = &mut self.state else { return self.leave_if_unused(ctx) };
+        let expired = state.expire(now);
+        let gone: Vec<UserId> = expired.iter().map(|(profile, _)| profile.id.clone()).collect();
+        for (profile, connection_id) in expired {
+            let (context, room, user) = (self.context.clone(), self.id.clone(), profile.id.clone());
+            let lost = async move { context.users.send(&context, &user, PlaceLost { room, connection_id }).await };
+            ctx.spawn(lost.into_actor(self));
+            self.tell_left(&profile.id, false);
+            self.movements.push((Movement::Left, profile));
+        }
+        self.attributes_left(&gone);
+        self.report_shed();
+        if self.has_more() {
+            schedule(self, ctx);
+        }
+        self.end_if_over(ctx);
+    }
+
+    fn tell_left(&self, user: &UserId, kicked: bool) {
+        self.context.tell_host(|| Event::RoomLeft { room: self.id.clone(), user: user.clone(), kicked });
+    }
+
+    /// Tells the members what the room itself shed since the last tick: the drops are theirs.
+    fn report_shed(&mut self) {
+        let shed = std::mem::take(&mut self.shed);
+        if let Some(state) = self.state.as_ref().filter(|_| shed.iter().any(|count| *count > 0)) {
+            let data = json!({"roomID": self.id, "low": shed[0], "medium": shed[1], "high": shed[2], "command": 0});
+            announce("barrageDropped", &data, state.connections().iter());
+        }
+    }
+
+    fn end_if_over(&mut self, ctx: &mut Context<Self>) {
+        let now = self.context.clock.elapsed();
+        if let Some(state) = self.state.take_if(|state| state.is_over(now)) {
+            self.end(&state, None, ctx);
+        }
+    }
+
+    /// Ends a room that was taken out of this owner, and its history with it.
+    fn end(&mut self, state: &RoomState, told: Option<Reply<()>>, ctx: &mut Context<Self>) {
+        // In this order: a removal once begun is finished after a crash, a row without messages is looked after at the
+        // next start. Only the row is waited for: deleting a long history must not keep the next room of this name.
+        let forgotten = self.context.archive.forget(state.conversation());
+        let (archive, id) = (self.context.archive.clone(), self.id.clone());
+        let remove = async move { archive.apply(vec![RowWrite::DeleteRoom(id)]).await };
+        ctx.wait(remove.into_actor(self).map(|removed, room, ctx| {
+            match &removed {
+                Ok(()) => {
+                    tracing::debug!(room.id = %room.id, "room destroyed");
+                    room.context.tell_host(|| Event::RoomDestroyed(room.id.clone()));
+                }
+                Err(refusal) => tracing::warn!(room.id = %room.id, %refusal, "room could not be removed from the store"),
+            }
+            if let Some(told) = told {
+                answer(told, removed);
+            }
+            room.leave_if_unused(ctx);
+        }));
+        let id = self.id.clone();
+        actix::spawn(async move {
+            if let Err(refusal) = forgotten.await {
+                tracing::warn!(room.id = %id, %refusal, "a room's history could not be deleted yet");
+            }
+        });
+    }
+
+    fn admit(&mut self, admit: Admit, ctx: &mut Context<Self>) {
+        deliver_accepted(self);
+        let Admit { profile, connection, reply, .. } = admit;
+        let members_max = self.context.config().limits.room_members_max;
+        let entered = self.existing().and_then(|state| {
+            if state.len() >= members_max && !state.contains(&profile.id) {
+                return Err(Refusal::RoomFull { members_max });
+            }
+            let info = RoomInfo { id: state.record.id.clone(), name: state.record.name.clone() };
+            Ok((state.enter(profile.clone(), connection.clone()), info))
+        });
+        match entered {
+            Err(refusal) => answer(reply, Err(refusal)),
+            Ok((entered, info)) => {
+                answer(reply, Ok(info));
+                if let Some(state) = self.state.as_ref().filter(|state| !state.record.attributes.is_empty()) {
+                    tell_attributes(state, &connection);
+                }
+                match entered {
+                    Entered::Joined => {
+                        self.context.tell_host(|| Event::RoomEntered { room: self.id.clone(), user: profile.id.clone() });
+                        self.movements.push((Movement::Joined, profile));
+                        schedule(self, ctx);
+                    }
+                    Entered::Back => {}
+                    Entered::Replaced(old) => {
+                        let data = json!({"roomID": self.id, "state": 0, "event": 10, "extendedData": ""});
+                        announce("roomStateChanged", &data, std::iter::once(&old));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps a new room, empty; it stands for its delay, `stands_seconds` at least.
+    fn create(
+        &mut self,
+        owner: &UserId,
+        info: RoomInfo,
+        start: RoomStart,
+        stands_seconds: u64,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(Result<(), Refusal>, &mut Self, &mut Context<Self>) + 'static,
+    ) {
+        let RoomStart { destroy_delay_seconds, attributes } = start;
+        let own = |value: String| RoomAttribute { value, owner: owner.clone(), until_left: false };
+        let attributes = attributes.into_iter().map(|(key, value)| (key, own(value))).collect();
+        let record = RoomRecord { id: info.id, incarnation: self.context.ids.next(), name: info.name, destroy_delay_seconds, attributes };
+        let (archive, row) = (self.context.archive.clone(), RowWrite::PutRoom(record.clone()));
+        let keep = async move { archive.apply(vec![row]).await };
+        ctx.wait(keep.into_actor(self).map(move |kept, room, ctx| match kept {
+            Ok(()) => {
+                let until = room.context.clock.elapsed() + Duration::from_secs(record.destroy_delay_seconds.max(stands_seconds));
+                room.state = Some(RoomState::empty(record, until));
+                tracing::debug!(room.id = %room.id, "room created");
+                room.context.tell_host(|| Event::RoomCreated(room.id.clone()));
+                then(Ok(()), room, ctx);
+            }
+            Err(refusal) => {
+                then(Err(refusal), room, ctx);
+                room.leave_if_unused(ctx);
+            }
+        }));
+    }
+}
+
+impl Handler<Leased<Wake>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, _: Leased<Wake>, _: &mut Context<Self>) {}
+}
+
+impl Handler<Leased<Admit>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Admit>, ctx: &mut Context<Self>) {
+        let admit = leased.open();
+        if let Some(refusal) = &self.unreadable {
+            return answer(admit.reply, Err(refusal.clone()));
+        }
+        match (self.state.is_some(), admit.entry.clone()) {
+            (true, Entry::Create { .. }) => answer(admit.reply, Err(Refusal::RoomExists(self.id.to_string()))),
+            (true, Entry::Enter { .. } | Entry::Join { .. }) => self.admit(admit, ctx),
+            (false, Entry::Create { info, start } | Entry::Enter { info, start }) => {
+                let owner = admit.profile.id.clone();
+                self.create(&owner, info, start, 0, ctx, |kept, room, ctx| match kept {
+                    Ok(()) => room.admit(admit, ctx),
+                    Err(refusal) => answer(admit.reply, Err(refusal)),
+                });
+            }
+            (false, Entry::Join { .. }) => {
+                answer(admit.reply, Err(Refusal::RoomMissing(self.id.to_string())));
+                self.leave_if_unused(ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Leased<Leave>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Leave>, ctx: &mut Context<Self>) {
+        let Leave { user, connection_id, reply } = leased.open();
+        let now = self.context.clock.elapsed();
+        let not_in_room = Refusal::NotInRoom(self.id.to_string());
+        deliver_accepted(self);
+        // A room that does not exist is one the caller is not in: the protocol has one code for leaving.
+        let left = match self.existing() {
+            Ok(state) => state.leave(&user, connection_id, now).ok_or(not_in_room),
+            Err(Refusal::RoomMissing(_)) => Err(not_in_room),
+            Err(refusal) => Err(refusal),
+        };
+        match left {
+            Ok(profile) => {
+                self.attributes_left(std::slice::from_ref(&profile.id));
+                self.tell_left(&profile.id, false);
+                self.movements.push((Movement::Left, profile));
+                schedule(self, ctx);
+                if let Some(reply) = reply {
+                    answer(reply, Ok(()));
+                }
+                self.end_if_over(ctx);
+            }
+            Err(refusal) => {
+                if let Some(reply) = reply {
+                    answer(reply, Err(refusal));
+                }
+                self.leave_if_unused(ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Leased<Disconnected>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Disconnected>, _: &mut Context<Self>) {
+        let until = self.context.clock.elapsed() + Duration::from_secs(self.context.config().room.grace_seconds);
+        let Disconnected { user, connection_id } = leased.open();
+        if let Some(state) = &mut self.state {
+            state.lose(&user, connection_id, until);
+        }
+    }
+}
+
+impl Handler<Leased<Reconnected>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Reconnected>, ctx: &mut Context<Self>) {
+        let Reconnected { user, connection } = leased.open();
+        deliver_accepted(self);
+        let back = self.state.as_mut().and_then(|state| state.come_back(&user, connection.clone()));
+        if let (Some(state), Some(true)) = (&self.state, back) {
+            tell_attributes(state, &connection);
+        }
+        if back.is_none() {
+            let event = if self.state.is_some() { 9 } else { 3 };
+            let data = json!({"roomID": self.id, "state": 0, "event": event, "extendedData": ""});
+            announce("roomStateChanged", &data, std::iter::once(&connection));
+            self.leave_if_unused(ctx);
+        }
+    }
+}
+
+impl Handler<Leased<Publish>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Publish>, ctx: &mut Context<Self>) {
+        let publish = leased.open();
+        let conversation = match self.may_write(&publish) {
+            Ok(conversation) => conversation,
+            Err(refusal) => {
+                answer(publish.reply, Err(refusal));
+                return self.leave_if_unused(ctx);
+            }
+        };
+        if !matches!(publish.draft.body, Body::Barrage(_)) {
+            return publish::publish(self, publish, &conversation, ctx);
+        }
+        let priority = publish.draft.priority;
+        let nth = &mut self.barrages[usize::from(priority.number()) - 1];
+        *nth += 1;
+        let verdict = match self.context.load.level() {
+            level if level.sheds(MessageClass::Barrage, priority, *nth - 1) => Err(DropReason::Overloaded),
+            _ => {
+                let shed = &self.context.config().shed;
+                self.budget.set(shed.room_barrages_per_second, shed.room_barrages_burst);
+                self.budget.admit(self.context.clock.elapsed(), &publish.sender, priority)
+            }
+        };
+        // The sender is told the same either way: delivery of barrage is not promised (spec S5).
+        let item = self.pipeline.pass_on(publish, &conversation);
+        match verdict {
+            Ok(()) => offer(self, item, ctx),
+            Err(reason) => {
+                self.context.metrics.dropped(MessageClass::Barrage, priority, reason.label(), 1);
+                self.shed[Priority::ALL.iter().position(|p| *p == priority).unwrap_or(0)] += 1;
+            }
+        }
+    }
+}
+
+impl Handler<Leased<Authorize>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Authorize>, ctx: &mut Context<Self>) {
+        let Authorize { user, reply } = leased.open();
+        // Without room history nothing is ever visible, though it is kept for order and retries while the room lives.
+        let first_seq = if self.context.config().room.history { 1 } else { u64::MAX };
+        answer(reply, self.inside(&user).map(|state| (state.conversation(), first_seq)));
+        self.leave_if_unused(ctx);
+    }
+}
+
+impl Handler<Leased<Members>> for Room {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Members>, ctx: &mut Context<Self>) {
+        let Members { asker, which, reply } = leased.open();
+        let page = self.inside(&asker).and_then(|state| {
+            let total = state.len();
+            match which {
+                Which::Page { next, count } => {
+                    let (members, next) = state.page(&next, count);
+                    Ok(MembersPage { members, missing: Vec::new(), next, total })
+                }
+                Which::Count => Ok(MembersPage { members: Vec::new(), missing: Vec::new(), next: String::new(), total }),
+                Which::Users(users) => {
+                    let (found, missing): (Vec<UserId>, Vec<UserId>) = users.into_iter().partition(|user| state.contains(user));
+                    if found.is_empty() {
+                        return Err(Refusal::NoneInRoom);
+                    }
+                    let members = found.iter().filter_map(|user| state.member(user).cloned()).collect();
+                    Ok(MembersPage { members, missing, next: String::new(), total })
+                }
+            }
+        });
+        answer(reply, page);
+        self.leave_if_unused(ctx);
+    }
+}
+
+impl Owner for Room {
+    fn pipeline(&mut self) -> &mut MessagePipeline {
+        &mut self.pipeline
+    }
+
+    fn may_write(&mut self, publish: &Publish) -> Result<Conversation, Refusal> {
+        let state = if publish.from_outside { self.existing() } else { self.inside(&publish.sender) };
+        state.map(|state| state.conversation())
+    }
+}
+
+impl Deliver for Room {
+    fn batch(&mut self) -> &mut Batch {
+        self.pipeline.batch()
+    }
+
+    fn write_late(&self) -> Duration {
+        self.context.load.write_late()
+    }
+
+    fn audience(&self) -> usize {
+        self.state.as_ref().map_or(0, |state| state.connections().len())
+    }
+
+    fn has_more(&self) -> bool {
+        !self.movements.is_empty()
+    }
+
+    fn deliver(&mut self, items: Vec<Item>) {
+        let movements = std::mem::take(&mut self.movements);
+        let Some(state) = &self.state else { return };
+        for run in movements.chunk_by(|one, next| one.0 == next.0) {
+            let event = match run[0].0 {
+                Movement::Joined => "roomMemberJoined",
+                Movement::Left => "roomMemberLeft",
+            };
+            announce_members(event, &self.id, run, state);
+        }
+        if !items.is_empty() {
+            let envelope = Envelope { event: "receiveRoomMessage", from: self.id.as_str() };
+            fan_out(&self.context, envelope, &items, state.connections().iter());
+        }
+    }
+}
+
+/// Tells everyone who came or went; those who came hear of the others only.
+fn announce_members(event: &str, room: &RoomId, run: &[(Movement, UserProfile)], state: &RoomState) {
+    let list = |but: Option<&UserId>| {
+        let others = run.iter().map(|(_, profile)| profile).filter(|profile| Some(&profile.id) != but);
+        json!({"roomID": room, "memberList": others.map(user_wire).collect::<Vec<_>>()})
+    };
+    let moved =
+        |connection: &Connection| connection.identity().and_then(|identity| run.iter().find(|(_, profile)| profile.id == identity.user));
+    announce(event, &list(None), state.connections().iter().filter(|connection| moved(connection).is_none()));
+    if run.len() > 1 {
+        for connection in state.connections().iter() {
+            if let Some((_, profile)) = moved(connection) {
+                announce(event, &list(Some(&profile.id)), std::iter::once(connection));
+            }
+        }
+    }
+}

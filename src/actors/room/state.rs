@@ -1,0 +1,282 @@
+//! Who is in a room, and until when it stands. Pure: time comes in, decisions go out.
+
+use crate::actors::connection::ConnectionId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::rules::MembersAttributes;
+use crate::actors::connection::Connection;
+use crate::actors::delivery::connection_set::ConnectionSet;
+use crate::model::{Conversation, UserId, UserProfile};
+use crate::store::RoomRecord;
+
+/// Where a member is.
+#[derive(Debug)]
+enum Place {
+    /// At this connection.
+    Here(Arc<Connection>),
+    /// The connection with this number was lost; the place is kept until then. It knows the attributes of that time.
+    Away { connection_id: ConnectionId, until: Duration, attributes_version: u64 },
+}
+
+impl Place {
+    fn connection_id(&self) -> ConnectionId {
+        match self {
+            Self::Here(connection) => connection.id,
+            Self::Away { connection_id, .. } => *connection_id,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Member {
+    profile: UserProfile,
+    place: Place,
+}
+
+/// A room that exists.
+#[derive(Debug)]
+pub(super) struct RoomState {
+    pub(super) record: RoomRecord,
+    pub(super) members_attributes: MembersAttributes,
+    /// Counts changes of attributes, of the room and of members.
+    pub(super) attributes_version: u64,
+    members: BTreeMap<UserId, Member>,
+    connections: ConnectionSet,
+    destroy_at: Option<Duration>,
+}
+
+/// What entering did.
+#[derive(Debug)]
+pub(super) enum Entered {
+    /// A new member.
+    Joined,
+    /// The user was inside already, at this connection or at a lost one.
+    Back,
+    /// The user was inside at another connection, which is out now.
+    Replaced(Arc<Connection>),
+}
+
+impl RoomState {
+    /// A room nobody is in yet; it stands until `destroy_at` unless someone enters.
+    pub(super) fn empty(record: RoomRecord, destroy_at: Duration) -> Self {
+        let members_attributes = MembersAttributes::default();
+        Self {
+            record,
+            members_attributes,
+            attributes_version: 0,
+            members: BTreeMap::new(),
+            connections: ConnectionSet::default(),
+            destroy_at: Some(destroy_at),
+        }
+    }
+
+    pub(super) fn conversation(&self) -> Conversation {
+        Conversation::Room(self.record.id.clone(), self.record.incarnation)
+    }
+
+    pub(super) fn contains(&self, user: &UserId) -> bool {
+        self.members.contains_key(user)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn connections(&self) -> &ConnectionSet {
+        &self.connections
+    }
+
+    /// Lets a user in, at this connection.
+    pub(super) fn enter(&mut self, profile: UserProfile, connection: Arc<Connection>) -> Entered {
+        self.destroy_at = None;
+        let user = profile.id.clone();
+        let former = self.members.insert(user, Member { profile, place: Place::Here(connection.clone()) });
+        let connection_id = connection.id;
+        self.connections.insert(connection);
+        match former.map(|member| member.place) {
+            None => Entered::Joined,
+            Some(Place::Here(old)) if old.id != connection_id => {
+                self.connections.remove(old.id);
+                Entered::Replaced(old)
+            }
+            Some(Place::Here(_) | Place::Away { .. }) => Entered::Back,
+        }
+    }
+
+    /// Takes a user out who is here at, or away from, the connection of that number.
+    pub(super) fn leave(&mut self, user: &UserId, connection_id: ConnectionId, now: Duration) -> Option<UserProfile> {
+        if self.members.get(user)?.place.connection_id() != connection_id {
+            return None;
+        }
+        self.remove(user, now)
+    }
+
+    /// Takes a user out, wherever it is: the connection that held the place, if it is here.
+    pub(super) fn expel(&mut self, user: &UserId, now: Duration) -> Option<(UserProfile, ConnectionId, Option<Arc<Connection>>)> {
+        let place = &self.members.get(user)?.place;
+        let (connection_id, connection) = match place {
+            Place::Here(connection) => (connection.id, Some(connection.clone())),
+            Place::Away { connection_id, .. } => (*connection_id, None),
+        };
+        Some((self.remove(user, now)?, connection_id, connection))
+    }
+
+    /// Everyone inside, here or away, with the number of the connection that holds the place.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&UserId, ConnectionId)> {
+        self.members.iter().map(|(user, member)| (user, member.place.connection_id()))
+    }
+
+    fn remove(&mut self, user: &UserId, now: Duration) -> Option<UserProfile> {
+        let member = self.members.remove(user)?;
+        self.connections.remove(member.place.connection_id());
+        if self.members.is_empty() {
+            self.destroy_at = Some(now + Duration::from_secs(self.record.destroy_delay_seconds));
+        }
+        Some(member.profile)
+    }
+
+    /// The connection of a member was lost; the place is kept until then. Source: spec Q40.
+    pub(super) fn lose(&mut self, user: &UserId, connection_id: ConnectionId, until: Duration) {
+        if let Some(member) = self.members.get_mut(user).filter(|member| member.place.connection_id() == connection_id) {
+            self.connections.remove(connection_id);
+            member.place = Place::Away { connection_id, until, attributes_version: self.attributes_version };
+        }
+    }
+
+    /// A member is back at a new connection: whether attributes changed meanwhile. None: the place was given up.
+    pub(super) fn come_back(&mut self, user: &UserId, connection: Arc<Connection>) -> Option<bool> {
+        let member = self.members.get_mut(user)?;
+        let missed = matches!(member.place, Place::Away { attributes_version, .. } if attributes_version != self.attributes_version);
+        self.connections.remove(member.place.connection_id());
+        self.connections.insert(connection.clone());
+        member.place = Place::Here(connection);
+        Some(missed)
+    }
+
+    /// Takes out those who stayed away too long; gives the number of the connection each one lost.
+    pub(super) fn expire(&mut self, now: Duration) -> Vec<(UserProfile, ConnectionId)> {
+        let gone = |member: &Member| match member.place {
+            Place::Away { until, connection_id, .. } if until <= now => Some((member.profile.id.clone(), connection_id)),
+            Place::Away { .. } | Place::Here(_) => None,
+        };
+        let due: Vec<(UserId, ConnectionId)> = self.members.values().filter_map(gone).collect();
+        due.into_iter().filter_map(|(user, connection_id)| Some((self.remove(&user, now)?, connection_id))).collect()
+    }
+
+    /// Whether the room has stood empty long enough.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
+        self.members.is_empty() && self.destroy_at.is_some_and(|at| at <= now)
+    }
+
+    /// Members after `next` in the order of their ids, and the next page's flag; "" at the end.
+    pub(super) fn page(&self, next: &str, count: usize) -> (Vec<UserProfile>, String) {
+        let after = self.members.values().filter(|member| member.profile.id.as_str() > next);
+        let page: Vec<UserProfile> = after.take(count + 1).map(|member| member.profile.clone()).collect();
+        if page.len() <= count {
+            return (page, String::new());
+        }
+        let page: Vec<UserProfile> = page.into_iter().take(count).collect();
+        let flag = page.last().map_or_else(String::new, |profile| profile.id.to_string());
+        (page, flag)
+    }
+
+    /// One member.
+    pub(super) fn member(&self, user: &UserId) -> Option<&UserProfile> {
+        self.members.get(user).map(|member| &member.profile)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::connection::outbox::{Outbox, OutboxLimits};
+    use crate::clock::ManualClock;
+    use crate::model::RoomId;
+
+    fn connection(id: u64) -> Arc<Connection> {
+        let limits = OutboxLimits { reliable_bytes_max: 1 << 20, reliable_frames_max: 64, lossy_bytes_max: 1 << 16 };
+        Arc::new(Connection::new(
+            ConnectionId(id),
+            Outbox::new(limits, Arc::new(ManualClock::at(0))),
+            None,
+            Duration::ZERO,
+            Duration::from_secs(30),
+        ))
+    }
+
+    fn profile(id: &str) -> UserProfile {
+        UserProfile::new(UserId::trusted(id), id.to_owned())
+    }
+
+    fn room(delay: u64) -> RoomState {
+        let record = RoomRecord {
+            id: RoomId::trusted("r"),
+            incarnation: 1,
+            name: String::new(),
+            destroy_delay_seconds: delay,
+            attributes: BTreeMap::new(),
+        };
+        RoomState::empty(record, Duration::ZERO)
+    }
+
+    const S: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_lost_place_is_kept_for_the_grace_and_then_given_up() {
+        let mut room = room(0);
+        room.enter(profile("a"), connection(1));
+        room.lose(&UserId::trusted("a"), ConnectionId(1), 30 * S);
+        assert!(room.contains(&UserId::trusted("a")) && room.connections().is_empty());
+        assert!(room.expire(30 * S - Duration::from_millis(1)).is_empty());
+        room.attributes_version += 1;
+        assert_eq!(room.come_back(&UserId::trusted("a"), connection(2)), Some(true), "it missed a change of attributes");
+        assert!(room.expire(31 * S).is_empty(), "who came back stays");
+        room.lose(&UserId::trusted("a"), ConnectionId(2), 61 * S);
+        let gone = room.expire(61 * S);
+        assert_eq!(gone.len(), 1);
+        assert_eq!(gone[0].1, ConnectionId(2));
+        assert!(room.is_over(61 * S));
+        assert_eq!(room.come_back(&UserId::trusted("a"), connection(3)), None);
+    }
+
+    #[test]
+    fn an_empty_room_stands_for_its_delay_and_an_entry_saves_it() {
+        let mut room = room(10);
+        room.enter(profile("a"), connection(1));
+        assert!(room.leave(&UserId::trusted("a"), ConnectionId(1), 5 * S).is_some());
+        assert!(!room.is_over(14 * S) && room.is_over(15 * S));
+        room.enter(profile("b"), connection(2));
+        assert!(!room.is_over(100 * S));
+    }
+
+    #[test]
+    fn another_device_takes_the_place_and_the_old_one_cannot_leave_for_it() {
+        let mut room = room(0);
+        room.enter(profile("a"), connection(1));
+        assert!(matches!(room.enter(profile("a"), connection(2)), Entered::Replaced(old) if old.id == ConnectionId(1)));
+        assert!(room.leave(&UserId::trusted("a"), ConnectionId(1), S).is_none());
+        room.lose(&UserId::trusted("a"), ConnectionId(1), S);
+        assert_eq!(room.connections().iter().count(), 1);
+        assert_eq!(room.len(), 1);
+    }
+
+    #[test]
+    fn pages_cover_everyone_once() {
+        let mut room = room(0);
+        for n in 0..25 {
+            room.enter(profile(&format!("u{n:02}")), connection(n + 1));
+        }
+        let (mut seen, mut next) = (Vec::new(), String::new());
+        loop {
+            let (page, flag) = room.page(&next, 10);
+            seen.extend(page.into_iter().map(|profile| profile.name));
+            if flag.is_empty() {
+                break;
+            }
+            next = flag;
+        }
+        assert_eq!(seen, (0..25).map(|n| format!("u{n:02}")).collect::<Vec<_>>());
+    }
+}

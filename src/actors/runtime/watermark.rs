@@ -1,0 +1,93 @@
+//! Which stored messages are durable and not yet in the outboxes of those they are for.
+//!
+//! A cursor promises that every commit up to it was handed over (design 7, cursor; promise P4). Conversations gather
+//! for a tick each, so a later commit may leave before an earlier one of another conversation: the cursor of an event
+//! is therefore not its own commit but the last before the earliest that still waits anywhere.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+#[derive(Debug)]
+struct State {
+    /// The last commit that was begun.
+    begun: u64,
+    waiting: BTreeSet<u64>,
+}
+
+/// One broker's account of them.
+#[derive(Debug)]
+pub(crate) struct DeliveryWatermark {
+    state: Mutex<State>,
+}
+
+impl DeliveryWatermark {
+    /// Everything up to `commit` counts as handed over.
+    pub(crate) fn up_to(commit: u64) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new(State { begun: commit, waiting: BTreeSet::new() }) })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A commit became durable. Called in the order of commits.
+    pub(crate) fn begin(self: &Arc<Self>, commit: u64) -> PendingDelivery {
+        let mut state = self.state();
+        state.begun = state.begun.max(commit);
+        state.waiting.insert(commit);
+        PendingDelivery { of: self.clone(), commit }
+    }
+
+    /// Every commit up to this one was handed over.
+    pub(crate) fn mark(&self) -> u64 {
+        self.mark_after(0)
+    }
+
+    /// The same for one who has everything up to `floor` by another way; at least `floor`.
+    pub(crate) fn mark_after(&self, floor: u64) -> u64 {
+        let state = self.state();
+        state.waiting.range(floor.saturating_add(1)..).next().map_or(state.begun.max(floor), |earliest| earliest - 1)
+    }
+}
+
+/// Stands for one commit until it was handed over, or nobody is left who would.
+#[derive(Debug)]
+pub(crate) struct PendingDelivery {
+    of: Arc<DeliveryWatermark>,
+    commit: u64,
+}
+
+impl PendingDelivery {
+    /// It is handed over now.
+    pub(crate) fn done(&self) {
+        self.of.state().waiting.remove(&self.commit);
+    }
+}
+
+impl Drop for PendingDelivery {
+    fn drop(&mut self) {
+        self.done();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_stays_before_the_earliest_that_waits_and_never_falls() {
+        let watermark = DeliveryWatermark::up_to(4);
+        assert_eq!(watermark.mark(), 4);
+        let five = watermark.begin(5);
+        let six = watermark.begin(6);
+        assert_eq!(watermark.mark(), 4);
+        six.done();
+        assert_eq!(watermark.mark(), 4, "five still waits");
+        assert_eq!((watermark.mark_after(5), watermark.mark_after(9)), (6, 9));
+        let seven = watermark.begin(7);
+        five.done();
+        assert_eq!(watermark.mark(), 6);
+        drop(seven);
+        assert_eq!(watermark.mark(), 7, "given up counts as handed over: nobody is left to get it live");
+    }
+}

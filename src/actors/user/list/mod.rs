@@ -1,0 +1,401 @@
+//! A user's list of conversations: what is unread, who named the user, what changed since the clients were told.
+//! Pure: reads no store and tells nobody.
+//!
+//! Everything in it follows from the messages and from one small record per conversation, so that a message to a
+//! group costs no row per member (design 4.5), and so that it can be read again at any time.
+
+pub(crate) mod load;
+pub(crate) mod ops;
+pub(crate) mod sync;
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::model::{Conversation, MentionKind, Message, Target, UserId};
+use crate::protocol::{EntryAnchor, EntryFilter};
+use crate::store::EntryRecord;
+
+/// Mentions remembered per conversation; older ones leave the list. Our choice: more than anyone reads.
+const MENTIONS_MAX: usize = 200;
+
+/// The vendor's numbers of what happened to an entry. Source: spec 2.8, `ConversationEvent`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryEvent {
+    Added = 0,
+    Updated = 1,
+    Disabled = 2,
+    Deleted = 3,
+}
+
+/// A message that names the user and is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mentioned {
+    pub(crate) kind: MentionKind,
+    pub(crate) from: UserId,
+    pub(crate) message_id: u64,
+    pub(crate) seq: u64,
+}
+
+/// How a conversation is called for this user.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Title {
+    pub(crate) name: String,
+    pub(crate) avatar_url: String,
+}
+
+/// One conversation of the user's, listed or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) title: Title,
+    pub(crate) record: EntryRecord,
+    /// The first message the user may see, by membership.
+    pub(crate) first_seq: u64,
+    /// The last one, where the user is not in the group any more.
+    pub(crate) end_seq: Option<u64>,
+    /// The last message that is.
+    pub(crate) tail_seq: u64,
+    pub(crate) tail_order_key: u64,
+    /// The commit of the last message.
+    pub(crate) tail_commit: u64,
+    pub(crate) unread: u64,
+    pub(crate) mentions: VecDeque<Mentioned>,
+    /// The clients know it.
+    pub(crate) known_to_clients: bool,
+}
+
+impl Entry {
+    /// Whether it is in the list: something was said that the user may see, since it was last taken off.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.tail_seq >= self.first_seq.max(1) && self.tail_seq > self.record.hidden_seq
+    }
+
+    pub(crate) fn order_key(&self) -> u64 {
+        self.tail_order_key.max(self.record.order_key_min)
+    }
+
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.record.pinned_ms > 0
+    }
+
+    /// The first message that is neither before the user's time nor deleted by it.
+    pub(crate) fn visible_from(&self) -> u64 {
+        self.first_seq.max(self.record.cleared_seq + 1)
+    }
+
+    /// Counts a message, if it counts.
+    pub(crate) fn count(&mut self, message: &Message, me: &UserId, unread_max: u64) {
+        if message.seq <= self.record.read_seq.max(self.record.cleared_seq) || message.seq < self.first_seq {
+            return;
+        }
+        if message.counts_for(me) {
+            self.unread = unread_max.min(self.unread + 1);
+        }
+        if matches!(message.body, crate::model::Body::Revoke(_)) {
+            return;
+        }
+        if let Some(kind) = message.mentions.kind_for(me, &message.sender) {
+            if self.mentions.len() == MENTIONS_MAX {
+                self.mentions.pop_front();
+            }
+            self.mentions.push_back(Mentioned { kind, from: message.sender.clone(), message_id: message.id, seq: message.seq });
+        }
+    }
+}
+
+/// A conversation of which the clients do not know the latest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) conversation: Conversation,
+    pub(crate) event: EntryEvent,
+    /// The last message, where it is at hand.
+    pub(crate) last: Option<Arc<Message>>,
+}
+
+/// The list.
+#[derive(Debug, Default)]
+pub(crate) struct ConversationList {
+    entries: HashMap<Conversation, Entry>,
+    /// What the clients do not know yet.
+    pending: Vec<Change>,
+    /// The total the clients were told.
+    pub(crate) announced_total: Option<u64>,
+}
+
+impl ConversationList {
+    pub(crate) fn new(entries: HashMap<Conversation, Entry>) -> Self {
+        Self { entries, pending: Vec::new(), announced_total: None }
+    }
+
+    pub(crate) fn get(&self, conversation: &Conversation) -> Option<&Entry> {
+        self.entries.get(conversation)
+    }
+
+    pub(crate) fn get_mut(&mut self, conversation: &Conversation) -> Option<&mut Entry> {
+        self.entries.get_mut(conversation)
+    }
+
+    /// Replaces what is known of a conversation; what the clients were told of it stays.
+    pub(crate) fn put(&mut self, conversation: Conversation, entry: Option<Entry>) {
+        let known_to_clients = self.get(&conversation).is_some_and(|entry| entry.known_to_clients);
+        match entry {
+            Some(entry) => drop(self.entries.insert(conversation, Entry { known_to_clients, ..entry })),
+            None => drop(self.entries.remove(&conversation)),
+        }
+    }
+
+    pub(crate) fn conversations(&self) -> impl Iterator<Item = (&Conversation, &Entry)> {
+        self.entries.iter()
+    }
+
+    /// How many are in the list, and how many of them pinned.
+    pub(crate) fn pinned_count(&self) -> usize {
+        self.entries.values().filter(|entry| entry.is_listed() && entry.is_pinned()).count()
+    }
+
+    /// Unread messages of the listed conversations that are not muted. Source: spec 2.4, 3.12.
+    pub(crate) fn total(&self) -> u64 {
+        self.total_of(&EntryFilter::default())
+    }
+
+    /// The same of those that pass.
+    pub(crate) fn total_of(&self, filter: &EntryFilter) -> u64 {
+        let counted = self.entries.iter().filter(|(conversation, entry)| !entry.record.muted && passes(filter, conversation, entry));
+        counted.map(|(_, entry)| entry.unread).sum()
+    }
+
+    /// How many conversations bear a mark.
+    pub(crate) fn marked_count(&self, mark: u32) -> usize {
+        self.entries.values().filter(|entry| entry.record.marks.contains(&mark)).count()
+    }
+
+    /// A message came. False: the conversation is not known yet, or messages before this one are not: it must be read
+    /// from the store.
+    pub(crate) fn note(&mut self, message: &Arc<Message>, me: &UserId, unread_max: u64) -> bool {
+        let Some(entry) = self.entries.get_mut(&message.conversation) else { return false };
+        if message.seq <= entry.tail_seq || entry.end_seq.is_some() {
+            return true;
+        }
+        if message.seq > entry.tail_seq + 1 {
+            return false;
+        }
+        entry.tail_seq = message.seq;
+        entry.tail_order_key = message.order_key;
+        entry.count(message, me, unread_max);
+        self.change(&message.conversation, EntryEvent::Updated, Some(message.clone()));
+        true
+    }
+
+    /// The clients must hear of it.
+    pub(crate) fn changed(&mut self, conversation: &Conversation, event: EntryEvent) {
+        self.change(conversation, event, None);
+    }
+
+    fn change(&mut self, conversation: &Conversation, event: EntryEvent, last: Option<Arc<Message>>) {
+        match self.pending.iter_mut().find(|change| change.conversation == *conversation) {
+            Some(before) => {
+                if event == EntryEvent::Disabled {
+                    before.event = event;
+                }
+                before.last = last;
+            }
+            None => self.pending.push(Change { conversation: conversation.clone(), event, last }),
+        }
+    }
+
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.is_empty() || self.announced_total != Some(self.total())
+    }
+
+    /// What the clients do not know yet; from now on they do.
+    pub(crate) fn take_pending(&mut self) -> Vec<Change> {
+        let mut taken = std::mem::take(&mut self.pending);
+        taken.retain_mut(|Change { conversation, event, .. }| {
+            let Some(entry) = self.entries.get_mut(conversation) else { return false };
+            let is_listed = entry.is_listed();
+            let was_told = std::mem::replace(&mut entry.known_to_clients, is_listed);
+            if *event == EntryEvent::Updated && !was_told {
+                *event = EntryEvent::Added;
+            }
+            is_listed
+        });
+        taken
+    }
+
+    /// A page of the list: pinned ones first, then by order key, the greatest first. Source: spec 3.5.
+    pub(crate) fn page(&self, count: usize, after: Option<&EntryAnchor>, me: &UserId, filter: &EntryFilter) -> Vec<&Conversation> {
+        let mut listed: Vec<(&Conversation, &Entry)> =
+            self.entries.iter().filter(|(conversation, entry)| passes(filter, conversation, entry)).collect();
+        let place = |entry: &Entry| Reverse((entry.is_pinned(), entry.order_key()));
+        // Order keys of two conversations may be equal: the name decides.
+        listed.sort_by(|(one, a), (other, b)| place(a).cmp(&place(b)).then_with(|| name(one).cmp(&name(other))));
+        let from = after.map_or(0, |anchor| {
+            let by_name = anchor.target.as_ref().and_then(|target| {
+                let wanted = conversation_of(me, target)?;
+                listed.iter().position(|(conversation, _)| **conversation == wanted).map(|n| n + 1)
+            });
+            by_name.unwrap_or_else(|| {
+                let last = Reverse((anchor.pinned, anchor.order_key.unwrap_or(0)));
+                listed.iter().position(|(_, entry)| place(entry) > last).unwrap_or(listed.len())
+            })
+        });
+        listed.into_iter().skip(from).take(count).map(|(conversation, _)| conversation).collect()
+    }
+}
+
+/// Whether a conversation is in the list and asked for.
+fn passes(filter: &EntryFilter, conversation: &Conversation, entry: &Entry) -> bool {
+    let EntryFilter { kinds, marks, unread_only, pinned } = filter;
+    entry.is_listed()
+        && (kinds.is_empty() || kinds.contains(&name(conversation).0))
+        && (marks.is_empty() || marks.iter().any(|mark| entry.record.marks.contains(mark)))
+        && (!unread_only || entry.unread > 0)
+        && pinned.is_none_or(|pinned| pinned == entry.is_pinned())
+}
+
+fn name(conversation: &Conversation) -> (u8, &str, &str) {
+    match conversation {
+        Conversation::Peer(one, other) => (0, one.as_str(), other.as_str()),
+        Conversation::Room(room, _) => (1, room.as_str(), ""),
+        Conversation::Group(group) => (2, group.as_str(), ""),
+    }
+}
+
+/// The conversation a user means; rooms are in no list.
+pub(crate) fn conversation_of(me: &UserId, target: &Target) -> Option<Conversation> {
+    match target {
+        Target::Peer(other) => Some(Conversation::peer(me, other)),
+        Target::Group(group) => Some(Conversation::Group(group.clone())),
+        Target::Room(_) => None,
+    }
+}
+
+/// How a user names a conversation: `conversationType` and `conversationID`.
+pub(crate) fn named<'a>(me: &UserId, conversation: &'a Conversation) -> (u8, &'a str) {
+    match conversation {
+        Conversation::Peer(one, other) => (0, if one == me { other.as_str() } else { one.as_str() }),
+        Conversation::Room(room, _) => (1, room.as_str()),
+        Conversation::Group(group) => (2, group.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Body, Fate, GroupId, Mentions, Priority, Terms};
+
+    fn me() -> UserId {
+        UserId::trusted("me")
+    }
+
+    fn group(n: u64) -> Conversation {
+        Conversation::Group(GroupId::trusted(&format!("g{n}")))
+    }
+
+    fn entry(tail: u64) -> Entry {
+        Entry {
+            title: Title::default(),
+            record: EntryRecord::default(),
+            first_seq: 1,
+            end_seq: None,
+            tail_seq: tail,
+            tail_order_key: tail * 10,
+            tail_commit: 0,
+            unread: 0,
+            mentions: VecDeque::new(),
+            known_to_clients: true,
+        }
+    }
+
+    fn message(n: u64, seq: u64, from: &str, names: &[&str]) -> Arc<Message> {
+        Arc::new(Message {
+            id: seq,
+            local_id: None,
+            sender: UserId::trusted(from),
+            conversation: group(n),
+            seq,
+            order_key: 1000 + seq,
+            timestamp_ms: 0,
+            priority: Priority::Low,
+            extended_data: String::new(),
+            mentions: Mentions { users: names.iter().map(|name| UserId::trusted(name)).collect(), all: false },
+            body: Body::Text("hi".into()),
+            terms: Terms::default(),
+            fate: Fate::default(),
+        })
+    }
+
+    /// What the clients did not know.
+    fn pending(list: &mut ConversationList) -> Vec<(Conversation, EntryEvent)> {
+        list.take_pending().into_iter().map(|change| (change.conversation, change.event)).collect()
+    }
+
+    fn list(tails: &[u64]) -> ConversationList {
+        ConversationList::new((0..).zip(tails).map(|(n, tail)| (group(n), entry(*tail))).collect())
+    }
+
+    #[test]
+    fn others_messages_count_once_and_own_never_and_muted_ones_not_in_the_total() {
+        let mut list = list(&[1, 1]);
+        for (n, seq, from) in [(0, 2, "bob"), (0, 2, "bob"), (0, 3, "me"), (1, 2, "bob")] {
+            assert!(list.note(&message(n, seq, from, &[]), &me(), 99));
+        }
+        assert!(!list.note(&message(7, 1, "bob", &[]), &me(), 99), "an unknown conversation");
+        assert_eq!((list.get(&group(0)).unwrap().unread, list.total()), (1, 2));
+        list.get_mut(&group(1)).unwrap().record.muted = true;
+        assert_eq!((list.get(&group(1)).unwrap().unread, list.total()), (1, 1));
+        let mut taken = pending(&mut list);
+        taken.sort_by_key(|(conversation, _)| named(&me(), conversation).1.to_owned());
+        assert_eq!(taken, [(group(0), EntryEvent::Updated), (group(1), EntryEvent::Updated)]);
+        assert!((4..200).all(|seq| list.note(&message(0, seq, "bob", &[]), &me(), 99)));
+        assert_eq!(list.get(&group(0)).unwrap().unread, 99, "counts go no higher");
+    }
+
+    #[test]
+    fn mentions_are_listed_until_read_and_an_entry_taken_off_comes_back_with_what_is_new() {
+        let mut list = list(&[1]);
+        list.note(&message(0, 2, "bob", &["me"]), &me(), 99);
+        list.note(&message(0, 3, "me", &["me"]), &me(), 99);
+        assert_eq!(list.get(&group(0)).unwrap().mentions.len(), 1, "nobody names itself");
+        let entry = list.get_mut(&group(0)).unwrap();
+        (entry.unread, entry.record.read_seq) = (0, entry.tail_seq);
+        entry.mentions.clear();
+        entry.record.hidden_seq = entry.tail_seq;
+        entry.known_to_clients = false;
+        assert!(!list.get(&group(0)).unwrap().is_listed());
+        list.take_pending();
+        list.note(&message(0, 4, "bob", &[]), &me(), 99);
+        let entry = list.get(&group(0)).unwrap();
+        assert!(entry.is_listed());
+        assert_eq!((entry.unread, entry.mentions.len()), (1, 0));
+        assert_eq!(pending(&mut list), [(group(0), EntryEvent::Added)]);
+    }
+
+    #[test]
+    fn pages_of_any_size_give_the_same_list_pinned_first() {
+        let mut list = list(&[5, 3, 9, 9, 1, 7]);
+        list.get_mut(&group(4)).unwrap().record.pinned_ms = 1;
+        let whole: Vec<Conversation> = list.page(100, None, &me(), &EntryFilter::default()).into_iter().cloned().collect();
+        assert_eq!(whole, [4, 2, 3, 5, 0, 1].map(group));
+        for size in 1..7 {
+            let (mut pages, mut after) = (Vec::new(), None);
+            loop {
+                let page: Vec<Conversation> =
+                    list.page(size, after.as_ref(), &me(), &EntryFilter::default()).into_iter().cloned().collect();
+                let Some(last) = page.last() else { break };
+                let target = Some(Target::Group(GroupId::trusted(named(&me(), last).1)));
+                after = Some(EntryAnchor { target, pinned: false, order_key: None });
+                pages.extend(page);
+            }
+            assert_eq!(pages, whole, "pages of {size}");
+        }
+        // An anchor that left the list meanwhile: its place decides.
+        let gone = EntryAnchor { target: Some(Target::Group(GroupId::trusted("x"))), pinned: false, order_key: Some(70) };
+        assert_eq!(list.page(1, Some(&gone), &me(), &EntryFilter::default()), [&group(0)]);
+        let filtered = |filter: EntryFilter| list.page(9, None, &me(), &filter).len();
+        assert_eq!(list.page(9, None, &me(), &EntryFilter { pinned: Some(true), ..EntryFilter::default() }), [&group(4)]);
+        assert_eq!(filtered(EntryFilter { pinned: Some(false), ..EntryFilter::default() }), whole.len() - 1);
+        assert_eq!(filtered(EntryFilter { kinds: vec![0], ..EntryFilter::default() }), 0);
+        assert_eq!(filtered(EntryFilter { marks: vec![7], ..EntryFilter::default() }), 0);
+    }
+}

@@ -1,0 +1,497 @@
+//! What a user asks of its list of conversations, and does to messages for itself alone.
+//!
+//! Each change is a record in the store before anyone is told; until then the actor takes no other message. The
+//! user's other devices hear of it by the same events.
+
+use crate::actors::connection::ConnectionId;
+use actix::prelude::*;
+use serde_json::json;
+
+use super::load::load_entry;
+use super::sync::{RenderedEntry, show};
+use super::{ConversationList, EntryEvent, conversation_of, named};
+use crate::actors::conversation::publish::order_key_at;
+use crate::actors::runtime::registry::Leased;
+use crate::actors::runtime::reply::{Reply, answer};
+use crate::actors::user::User;
+use crate::actors::view::find;
+use crate::actors::view::message::ViewBuilder;
+use crate::model::{Body, Conversation, Invalid, Refusal, Target};
+use crate::protocol::{ClientLevel, ListRequest, MessageHandle, MessageView, encode_event, encode_view};
+use crate::store::{EntryRecord, RowWrite};
+
+/// An operation on the list; the answer is JSON.
+pub(crate) struct OnList {
+    pub(crate) work: ListRequest,
+    pub(crate) level: ClientLevel,
+    /// The session that asks.
+    pub(crate) connection_id: ConnectionId,
+    pub(crate) reply: Reply<String>,
+}
+
+/// Who asks, and how it reads.
+struct Caller {
+    level: ClientLevel,
+    connection_id: ConnectionId,
+    reply: Reply<String>,
+}
+
+impl ListRequest {
+    fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Query { target }
+            | Self::Pin { target, .. }
+            | Self::Mute { target, .. }
+            | Self::Hide { target }
+            | Self::Read { target }
+            | Self::Delete { target, .. }
+            | Self::Clear { target }
+            | Self::ReceiptUpToNow { target } => Some(target),
+            Self::List { .. } | Self::HideAll | Self::ReadAll | Self::Total { .. } | Self::ClearAll | Self::Mark { .. } => None,
+        }
+    }
+}
+
+impl Handler<Leased<OnList>> for User {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<OnList>, ctx: &mut Context<Self>) {
+        self.asked = true;
+        let OnList { work, level, connection_id, reply } = leased.open();
+        let caller = Caller { level, connection_id, reply };
+        if self.sessions.is_empty() {
+            // Nobody tells an offline user anything: read anew each time the host asks.
+            self.list = None;
+        }
+        self.with_latest(ctx, move |user, ctx| {
+            let Some(conversation) = work.target().map(|target| conversation_of(&user.id, target)) else {
+                return user.carry_out(work, None, caller, ctx);
+            };
+            match conversation {
+                Some(conversation) if user.list.as_ref().is_some_and(|list| list.get(&conversation).is_none()) => {
+                    user.fetch_entry(conversation, work, caller, ctx);
+                }
+                conversation => user.carry_out(work, conversation, caller, ctx),
+            }
+        });
+    }
+}
+
+fn unread_list() -> Refusal {
+    Refusal::StoreUnavailable("the list of conversations could not be read".into())
+}
+
+impl User {
+    /// A conversation that is not in the book: it began a moment ago, or long ago and was left out.
+    fn fetch_entry(&mut self, conversation: Conversation, work: ListRequest, caller: Caller, ctx: &mut Context<Self>) {
+        let (archive, me, limits) = (self.context.archive.clone(), self.id.clone(), self.context.config().limits.clone());
+        let wanted = conversation.clone();
+        let read = async move { archive.read(move |store| load_entry(store, &me, &wanted, &limits)).await };
+        ctx.wait(read.into_actor(self).map(move |entry, user, ctx| match entry {
+            Ok(entry) => {
+                if let Some(list) = &mut user.list
+                    && let Some(entry) = entry.filter(|entry| entry.tail_seq > 0 || matches!(conversation, Conversation::Group(_)))
+                {
+                    list.put(conversation.clone(), Some(entry));
+                }
+                user.carry_out(work, Some(conversation), caller, ctx);
+            }
+            Err(refusal) => answer(caller.reply, Err(refusal)),
+        }));
+    }
+
+    fn carry_out(&mut self, work: ListRequest, conversation: Option<Conversation>, caller: Caller, ctx: &mut Context<Self>) {
+        let Some(list) = &self.list else { return answer(caller.reply, Err(unread_list())) };
+        let Some(conversation) = conversation else {
+            return match work {
+                ListRequest::List { count, after, filter } => {
+                    let page = list.page(count, after.as_ref(), &self.id, &filter);
+                    let entries = page.into_iter().filter_map(|one| Some((one.clone(), list.get(one)?.clone()))).collect();
+                    self.answer_list(entries, caller, ctx);
+                }
+                ListRequest::Total { filter } => {
+                    answer(caller.reply, Ok(json!({"unreadMessageCount": list.total_of(&filter)}).to_string()));
+                }
+                ListRequest::Mark { mark, set, targets } => self.mark(mark, set, &targets, caller, ctx),
+                ListRequest::HideAll => self.hide_all(caller, ctx),
+                ListRequest::ReadAll => self.read_all(caller, ctx),
+                _ => self.clear_all(caller, ctx),
+            };
+        };
+        let (kind, id) = named(&self.id, &conversation);
+        let missing = Refusal::ConversationMissing(id.to_owned());
+        let done = json!({"conversationID": id, "conversationType": kind}).to_string();
+        let known = list.get(&conversation).cloned();
+        // A conversation that is off the list, or has no message yet, can be muted and cleared all the same.
+        let off_list_too = matches!(work, ListRequest::Mute { .. } | ListRequest::Clear { .. } | ListRequest::Delete { .. });
+        let Some(entry) = known.filter(|entry| off_list_too || entry.is_listed()) else {
+            return answer(caller.reply, Err(missing));
+        };
+        let now_ms = self.context.clock.wall_ms();
+        let mut record = entry.record.clone();
+        match work {
+            ListRequest::Query { .. } => self.answer_one((conversation, entry), caller, ctx),
+            ListRequest::Pin { pinned, .. } => {
+                let pinned_max = self.context.config().limits.pinned_conversations_max;
+                if pinned && !entry.is_pinned() && list.pinned_count() >= pinned_max {
+                    return answer(caller.reply, Err(Refusal::TooManyPinned { pinned_max }));
+                }
+                record.pinned_ms = if pinned { now_ms.max(1) } else { 0 };
+                record.order_key_min = order_key_at(now_ms).max(entry.order_key() + 1);
+                self.change(conversation, record, done, caller, ctx, |_, _| {});
+            }
+            ListRequest::Mute { muted, .. } => {
+                record.muted = muted;
+                self.change(conversation, record, done, caller, ctx, |_, _| {});
+            }
+            ListRequest::Read { .. } => {
+                record.read_seq = entry.tail_seq;
+                self.change(conversation, record, done, caller, ctx, read);
+            }
+            ListRequest::Clear { .. } => {
+                record.cleared_seq = entry.tail_seq;
+                record.read_seq = entry.tail_seq;
+                self.tell_deleted(&conversation, 1, caller.connection_id);
+                self.change(conversation, record, done, caller, ctx, read);
+            }
+            ListRequest::Hide { .. } => {
+                record.hidden_seq = entry.tail_seq;
+                record.read_seq = entry.tail_seq;
+                let shown = RenderedEntry { conversation: conversation.clone(), entry, last: None };
+                let (me, connection_id) = (self.id.clone(), caller.connection_id);
+                self.commit_records(vec![(conversation, record)], caller, ctx, move |user, caller, ctx| {
+                    if let Some(list) = &mut user.list {
+                        take_off(list, &shown.conversation);
+                    }
+                    user.tell_sessions(&[connection_id], |level| {
+                        let info = format!("{{\"event\":{},\"conversation\":{}}}", EntryEvent::Deleted as u8, shown.wire(&me, level));
+                        vec![format!("{{\"event\":\"conversationChanged\",\"data\":{{\"infoList\":[{info}]}}}}").into()]
+                    });
+                    user.schedule_flush(ctx);
+                    answer(caller.reply, Ok(done));
+                });
+            }
+            ListRequest::ReceiptUpToNow { .. } => {
+                record.receipt_seq = entry.tail_seq;
+                self.confirm_all(conversation, record, done, caller, ctx);
+            }
+            ListRequest::Delete { messages, .. } => {
+                record.deletes = true;
+                self.delete_messages(conversation, record, messages, entry.first_seq, done, caller, ctx);
+            }
+            ListRequest::List { .. }
+            | ListRequest::Total { .. }
+            | ListRequest::HideAll
+            | ListRequest::ReadAll
+            | ListRequest::ClearAll
+            | ListRequest::Mark { .. } => {
+                answer(caller.reply, Err(missing));
+            }
+        }
+    }
+
+    /// Writes one record, takes it over, and tells the clients with the next tick.
+    fn change(
+        &mut self,
+        conversation: Conversation,
+        record: EntryRecord,
+        done: String,
+        caller: Caller,
+        ctx: &mut Context<Self>,
+        also: impl FnOnce(&mut ConversationList, &Conversation) + 'static,
+    ) {
+        self.commit_records(vec![(conversation.clone(), record)], caller, ctx, move |user, caller, ctx| {
+            if let Some(list) = &mut user.list {
+                also(list, &conversation);
+                list.changed(&conversation, EntryEvent::Updated);
+            }
+            user.schedule_flush(ctx);
+            answer(caller.reply, Ok(done));
+        });
+    }
+
+    /// Writes records and takes them over; the asker is answered by `then`, or with why not.
+    fn commit_records(
+        &mut self,
+        records: Vec<(Conversation, EntryRecord)>,
+        caller: Caller,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, Caller, &mut Context<Self>) + 'static,
+    ) {
+        let rows = records.iter().map(|(conversation, record)| RowWrite::PutEntry(self.id.clone(), conversation.clone(), record.clone()));
+        let (archive, rows) = (self.context.archive.clone(), rows.collect::<Vec<_>>());
+        let keep = async move { if rows.is_empty() { Ok(()) } else { archive.apply(rows).await } };
+        ctx.wait(keep.into_actor(self).map(move |kept, user, ctx| match kept {
+            Ok(()) => {
+                for (conversation, record) in records {
+                    if let Some(entry) = user.list.as_mut().and_then(|list| list.get_mut(&conversation)) {
+                        entry.record = record;
+                    }
+                }
+                then(user, caller, ctx);
+            }
+            Err(refusal) => answer(caller.reply, Err(refusal)),
+        }));
+    }
+
+    /// The records of every conversation that `wanted` picks, changed.
+    fn records(&self, wanted: impl Fn(&super::Entry) -> bool, change: impl Fn(&mut EntryRecord, u64)) -> Vec<(Conversation, EntryRecord)> {
+        let entries = self.list.iter().flat_map(ConversationList::conversations).filter(|(_, entry)| wanted(entry));
+        let changed = entries.map(|(conversation, entry)| {
+            let mut record = entry.record.clone();
+            change(&mut record, entry.tail_seq);
+            (conversation.clone(), record)
+        });
+        changed.collect()
+    }
+
+    /// Marks conversations, or takes the mark off; names those of which it was not possible. Source: spec 3.5, setConversationMark.
+    fn mark(&mut self, mark: u32, set: bool, targets: &[Target], caller: Caller, ctx: &mut Context<Self>) {
+        let Some(list) = &self.list else { return answer(caller.reply, Err(unread_list())) };
+        let limits = &self.context.config().limits;
+        let mut free = limits.marked_conversations_max.saturating_sub(list.marked_count(mark));
+        let (mut records, mut failed) = (Vec::new(), Vec::new());
+        for target in targets {
+            let conversation = conversation_of(&self.id, target);
+            let entry = conversation.as_ref().and_then(|conversation| list.get(conversation)).filter(|entry| entry.is_listed());
+            let (Some(conversation), Some(entry)) = (conversation, entry) else {
+                failed.push(target);
+                continue;
+            };
+            let mut record = entry.record.clone();
+            let is_marked = record.marks.contains(&mark);
+            if set && !is_marked {
+                if free == 0 || record.marks.len() >= limits.marks_max {
+                    failed.push(target);
+                    continue;
+                }
+                free -= 1;
+                record.marks.push(mark);
+                record.marks.sort_unstable();
+            } else if !set {
+                record.marks.retain(|known| *known != mark);
+            }
+            if record.marks != entry.record.marks {
+                records.push((conversation, record));
+            }
+        }
+        let failed: Vec<_> =
+            failed.iter().map(|target| json!({"conversationID": target.id(), "conversationType": target.kind().number()})).collect();
+        let done = json!({"failedConversationInfos": failed}).to_string();
+        let changed: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
+        self.commit_records(records, caller, ctx, move |user, caller, ctx| {
+            if let Some(list) = &mut user.list {
+                changed.iter().for_each(|conversation| list.changed(conversation, EntryEvent::Updated));
+            }
+            user.schedule_flush(ctx);
+            answer(caller.reply, Ok(done));
+        });
+    }
+
+    fn hide_all(&mut self, caller: Caller, ctx: &mut Context<Self>) {
+        let records = self.records(super::Entry::is_listed, |record, tail| {
+            record.hidden_seq = tail;
+            record.read_seq = tail;
+        });
+        let gone: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
+        self.commit_records(records, caller, ctx, move |user, caller, ctx| {
+            if let Some(list) = &mut user.list {
+                gone.iter().for_each(|conversation| take_off(list, conversation));
+            }
+            let frame = encode_event("conversationsAllDeleted", &json!({"count": gone.len()}));
+            user.tell_sessions(&[caller.connection_id], |_| vec![frame.clone()]);
+            user.schedule_flush(ctx);
+            answer(caller.reply, Ok("{}".into()));
+        });
+    }
+
+    fn read_all(&mut self, caller: Caller, ctx: &mut Context<Self>) {
+        let records = self.records(|entry| entry.unread > 0 || !entry.mentions.is_empty(), |record, tail| record.read_seq = tail);
+        let cleared: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
+        self.commit_records(records, caller, ctx, move |user, caller, ctx| {
+            user.note_read(&cleared);
+            user.schedule_flush(ctx);
+            answer(caller.reply, Ok("{}".into()));
+        });
+    }
+
+    /// The list shows that these were read.
+    fn note_read(&mut self, conversations: &[Conversation]) {
+        let Some(list) = &mut self.list else { return };
+        for conversation in conversations {
+            read(list, conversation);
+            list.changed(conversation, EntryEvent::Updated);
+        }
+    }
+
+    fn clear_all(&mut self, caller: Caller, ctx: &mut Context<Self>) {
+        let records = self.records(
+            |entry| entry.tail_seq > 0,
+            |record, tail| {
+                record.cleared_seq = tail;
+                record.read_seq = tail;
+            },
+        );
+        let cleared: Vec<Conversation> = records.iter().map(|(conversation, _)| conversation.clone()).collect();
+        self.commit_records(records, caller, ctx, move |user, caller, ctx| {
+            user.note_read(&cleared);
+            let data = json!({
+                "conversationID": "", "conversationType": -1, "isDeleteConversationAllMessage": false, "messageDeleteType": 2,
+                "messageList": [],
+            });
+            let frame = encode_event("messageDeleted", &data);
+            user.tell_sessions(&[caller.connection_id], |_| vec![frame.clone()]);
+            user.schedule_flush(ctx);
+            answer(caller.reply, Ok("{}".into()));
+        });
+    }
+
+    fn tell_deleted(&self, conversation: &Conversation, delete_type: u8, but: ConnectionId) {
+        let (kind, id) = named(&self.id, conversation);
+        let data = json!({
+            "conversationID": id, "conversationType": kind, "isDeleteConversationAllMessage": delete_type == 1,
+            "messageDeleteType": delete_type, "messageList": [],
+        });
+        let frame = encode_event("messageDeleted", &data);
+        self.tell_sessions(&[but], |_| vec![frame.clone()]);
+    }
+
+    /// Source: spec 3.8, `sendConversationMessageReceiptRead`.
+    fn confirm_all(&mut self, conversation: Conversation, record: EntryRecord, done: String, caller: Caller, ctx: &mut Context<Self>) {
+        self.commit_records(vec![(conversation.clone(), record)], caller, ctx, move |user, caller, _| {
+            let info = |other: &str, own: bool| {
+                json!({"infos": [{
+                    "conversationID": other, "conversationType": 0, "messageID": "", "status": 2, "readMemberCount": 0,
+                    "unreadMemberCount": 0, "isSelfOperated": own, "readTime": user.context.clock.wall_ms(),
+                }]})
+            };
+            if let Conversation::Peer(one, other) = &conversation {
+                let other = if *one == user.id { other } else { one };
+                let frame = encode_event("conversationMessageReceiptChanged", &info(user.id.as_str(), false));
+                for connection in user.context.presence.connections(other).iter().flat_map(|connections| connections.iter()) {
+                    let _queued_or_closed = connection.outbox.push(frame.clone());
+                }
+                let own = encode_event("conversationMessageReceiptChanged", &info(other.as_str(), true));
+                user.tell_sessions(&[caller.connection_id], |_| vec![own.clone()]);
+            }
+            answer(caller.reply, Ok(done));
+        });
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of carry_out, cut off for its length")]
+    fn delete_messages(
+        &mut self,
+        conversation: Conversation,
+        record: EntryRecord,
+        handles: Vec<MessageHandle>,
+        first_seq: u64,
+        done: String,
+        caller: Caller,
+        ctx: &mut Context<Self>,
+    ) {
+        let (archive, me, place) = (self.context.archive.clone(), self.id.clone(), conversation.clone());
+        let delete = async move {
+            let (wanted, reader) = (place.clone(), me.clone());
+            let find = move |store: &dyn crate::store::Store| {
+                let mut found = Vec::new();
+                let builder = ViewBuilder::new(store, &reader, &wanted, first_seq)?;
+                for handle in &handles {
+                    if let Some(message) = find::message(store, &wanted, *handle, first_seq)? {
+                        let view = MessageView { alone: true, ..builder.view(&message)? };
+                        found.push((message, view));
+                    }
+                }
+                Ok(found)
+            };
+            let found = archive.read(find).await?;
+            if found.iter().any(|(message, _)| matches!(message.body, Body::Tips(_))) {
+                return Err(Invalid::new("messageList", "names a tip, which goes only with all messages of its group").into());
+            }
+            if found.is_empty() {
+                return Err(Refusal::MessageMissing);
+            }
+            let seqs = found.iter().map(|(message, _)| message.seq).collect();
+            let rows = vec![RowWrite::Delete(me.clone(), place.clone(), seqs), RowWrite::PutEntry(me, place, record)];
+            archive.apply(rows).await?;
+            Ok(found)
+        };
+        ctx.wait(delete.into_actor(self).map(move |deleted, user, ctx| match deleted {
+            Err(refusal) => answer(caller.reply, Err(refusal)),
+            Ok(found) => {
+                let (kind, id) = named(&user.id, &conversation);
+                user.tell_sessions(&[caller.connection_id], |level| {
+                    let list: Vec<_> = found.iter().filter_map(|(message, view)| encode_view(message, view, level)).collect();
+                    let head = json!({
+                        "conversationID": id, "conversationType": kind, "isDeleteConversationAllMessage": false, "messageDeleteType": 0,
+                    });
+                    let head = head.to_string();
+                    let data = format!("{},\"messageList\":[{}]}}", &head[..head.len() - 1], list.join(","));
+                    vec![format!("{{\"event\":\"messageDeleted\",\"data\":{data}}}").into()]
+                });
+                user.look_again(vec![conversation], ctx, |user, ctx| {
+                    user.schedule_flush(ctx);
+                    answer(caller.reply, Ok(done));
+                });
+            }
+        }));
+    }
+
+    fn answer_one(&self, entry: (Conversation, super::Entry), caller: Caller, ctx: &mut Context<Self>) {
+        let (archive, me) = (self.context.archive.clone(), self.id.clone());
+        let reader = me.clone();
+        let look_up = async move {
+            let shown = archive.read(move |store| show(store, &reader, vec![entry])).await;
+            answer(
+                caller.reply,
+                shown.map(|shown| {
+                    let wire = shown.first().map(|shown| shown.wire(&me, caller.level)).unwrap_or_default();
+                    format!("{{\"conversation\":{wire}}}")
+                }),
+            );
+        };
+        ctx.spawn(look_up.into_actor(self));
+    }
+
+    fn answer_list(&self, entries: Vec<(Conversation, super::Entry)>, caller: Caller, ctx: &mut Context<Self>) {
+        let (archive, me) = (self.context.archive.clone(), self.id.clone());
+        let (reader, bytes_max) = (me.clone(), self.context.config().server.frame_bytes_max / 2);
+        let look_up = async move {
+            let shown = archive.read(move |store| show(store, &reader, entries)).await;
+            answer(
+                caller.reply,
+                shown.map(|shown| {
+                    let (mut list, mut more) = (String::new(), false);
+                    for shown in &shown {
+                        let wire = shown.wire(&me, caller.level);
+                        if !list.is_empty() && list.len() + wire.len() > bytes_max {
+                            more = true;
+                            break;
+                        }
+                        if !list.is_empty() {
+                            list.push(',');
+                        }
+                        list.push_str(&wire);
+                    }
+                    let more = if more { ",\"more\":true" } else { "" };
+                    format!("{{\"conversationList\":[{list}]{more}}}")
+                }),
+            );
+        };
+        ctx.spawn(look_up.into_actor(self));
+    }
+}
+
+fn read(list: &mut ConversationList, conversation: &Conversation) {
+    if let Some(entry) = list.get_mut(conversation) {
+        entry.unread = 0;
+        entry.mentions.clear();
+    }
+}
+
+fn take_off(list: &mut ConversationList, conversation: &Conversation) {
+    if let Some(entry) = list.get_mut(conversation) {
+        entry.unread = 0;
+        entry.mentions.clear();
+        entry.known_to_clients = false;
+    }
+}

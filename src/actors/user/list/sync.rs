@@ -1,0 +1,364 @@
+//! How a user's list of conversations follows what happens, and how its clients hear of it.
+//!
+//! ```text
+//! peers, groups ─► notices ─► book ─(tick)─► conversationChanged, total ─► every session of the user
+//! ```
+//! The list is read from the store when the first session comes, and dropped with the last one: whatever is lost with
+//! a crash or a full queue is read again. What the user itself asks of the list is next door, in `user_entries`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use bytestring::ByteString;
+use serde_json::{Value, json};
+
+use super::load::{last_message, load, load_entry};
+use super::{Change, ConversationList, Entry, EntryEvent, named};
+use crate::actors::connection::feed::{FeedItem, Taken};
+use crate::actors::connection::{Connection, ConnectionId};
+use crate::actors::user::User;
+use crate::actors::view::message::ViewBuilder;
+use crate::model::{Conversation, Message, Refusal, UserId};
+use crate::protocol::{ClientLevel, MessageView, encode_event, encode_view};
+use crate::store::{Store, StoreError};
+
+/// Entries in one event, and its bytes before it is closed.
+const EVENT_ENTRIES_MAX: usize = 50;
+const EVENT_BYTES_MAX: usize = 64 * 1024;
+
+/// An entry with what shows of it.
+pub(super) struct RenderedEntry {
+    pub(super) conversation: Conversation,
+    pub(super) entry: Entry,
+    pub(super) last: Option<(Arc<Message>, MessageView)>,
+}
+
+/// An entry with its last message, where that is at hand.
+struct ChangedEntry {
+    conversation: Conversation,
+    entry: Entry,
+    last: Option<Arc<Message>>,
+}
+
+impl ChangedEntry {
+    fn into_rendered(self) -> RenderedEntry {
+        let last = self.last.map(|message| (message, MessageView { alone: true, ..MessageView::default() }));
+        RenderedEntry { conversation: self.conversation, entry: self.entry, last }
+    }
+}
+
+/// Whether a message looks alike to everyone, as long as nobody did anything to it.
+fn is_plain(message: &Message) -> bool {
+    !message.terms.receipt && message.terms.reply.is_none() && message.fate.is_none()
+}
+
+/// Reads what shows of entries.
+pub(super) fn show(store: &dyn Store, me: &UserId, entries: Vec<(Conversation, Entry)>) -> Result<Vec<RenderedEntry>, StoreError> {
+    let shown = entries.into_iter().map(|(conversation, entry)| {
+        let last = match last_message(store, me, &conversation, &entry)? {
+            Some(message) => {
+                let builder = ViewBuilder::new(store, me, &conversation, entry.first_seq)?;
+                let view = MessageView { alone: true, ..builder.view(&message)? };
+                Some((message, view))
+            }
+            None => None,
+        };
+        Ok(RenderedEntry { conversation, entry, last })
+    });
+    shown.collect()
+}
+
+impl RenderedEntry {
+    /// Source: spec 2.4, `Conversation`. Fields at their default are left out.
+    pub(super) fn wire(&self, me: &UserId, level: ClientLevel) -> String {
+        let Self { conversation, entry, last } = self;
+        let (kind, id) = named(me, conversation);
+        let mut wire = json!({"conversationID": id, "type": kind, "orderKey": entry.order_key()});
+        let mut put = |field: &str, value: Value| wire[field] = value;
+        if !entry.title.name.is_empty() {
+            put("conversationName", entry.title.name.as_str().into());
+        }
+        if !entry.title.avatar_url.is_empty() {
+            put("conversationAvatarUrl", entry.title.avatar_url.as_str().into());
+        }
+        if entry.unread > 0 {
+            put("unreadMessageCount", entry.unread.into());
+        }
+        if entry.record.muted {
+            put("notificationStatus", 2.into());
+        }
+        if entry.is_pinned() {
+            put("isPinned", true.into());
+            put("pinnedTime", entry.record.pinned_ms.into());
+        }
+        if !entry.record.marks.is_empty() {
+            put("marks", entry.record.marks.clone().into());
+        }
+        if entry.end_seq.is_some() {
+            put("isDisabled", true.into());
+        }
+        if !entry.mentions.is_empty() && level.knows_mentions() {
+            let mentions = entry.mentions.iter().map(|mention| {
+                json!({
+                    "type": mention.kind.number(), "fromUserID": mention.from, "messageID": mention.message_id.to_string(),
+                    "messageSeq": mention.seq,
+                })
+            });
+            put("mentionedInfoList", mentions.collect());
+        }
+        let mut text = wire.to_string();
+        if let Some(message) = last.as_ref().and_then(|(message, view)| encode_view(message, view, level)) {
+            text.pop();
+            text.push_str(",\"lastMessage\":");
+            text.push_str(&message);
+            text.push('}');
+        }
+        text
+    }
+}
+
+/// `conversationChanged` frames for one level.
+fn frames(me: &UserId, changed: &[(EntryEvent, RenderedEntry)], level: ClientLevel) -> Vec<ByteString> {
+    let mut frames = Vec::new();
+    let (mut list, mut count) = (String::new(), 0);
+    for (event, shown) in changed {
+        let info = format!("{{\"event\":{},\"conversation\":{}}}", *event as u8, shown.wire(me, level));
+        if count == EVENT_ENTRIES_MAX || (count > 0 && list.len() + info.len() > EVENT_BYTES_MAX) {
+            frames.push(frame(&list));
+            (list, count) = (String::new(), 0);
+        }
+        if count > 0 {
+            list.push(',');
+        }
+        list.push_str(&info);
+        count += 1;
+    }
+    if count > 0 {
+        frames.push(frame(&list));
+    }
+    frames
+}
+
+fn frame(list: &str) -> ByteString {
+    format!("{{\"event\":\"conversationChanged\",\"data\":{{\"infoList\":[{list}]}}}}").into()
+}
+
+fn total_frame(total: u64) -> ByteString {
+    encode_event("conversationTotalUnreadMessageCountUpdated", &json!({"totalUnreadMessageCount": total}))
+}
+
+impl User {
+    /// Begins to hear of what happens in the user's conversations.
+    pub(crate) fn listen(&self, ctx: &mut Context<Self>) {
+        let feed = self.feed.clone();
+        let items = futures_util::stream::poll_fn(move |cx| feed.poll_take(cx));
+        let heard = items.into_actor(self).map(|taken, user, ctx| user.take_feed(&taken, ctx, |_, _| {}));
+        ctx.spawn(heard.finish());
+    }
+
+    /// A session came in: it hears the total, and, when it resumes after a commit, what changed since.
+    pub(crate) fn open_list(&mut self, connection: Arc<Connection>, after: Option<u64>, ctx: &mut Context<Self>) {
+        self.with_list(ctx, move |user, ctx| {
+            let Some(list) = &mut user.list else { return };
+            let total = list.total();
+            list.announced_total.get_or_insert(total);
+            // Nothing unread is what a client begins with.
+            if total > 0 || after.is_some() {
+                let _queued_or_closed = connection.outbox.push(total_frame(total));
+            }
+            if let Some(after) = after {
+                let changed: Vec<Conversation> = list
+                    .conversations()
+                    .filter(|(_, entry)| entry.tail_commit > after)
+                    .map(|(conversation, _)| conversation.clone())
+                    .collect();
+                changed.iter().for_each(|conversation| list.changed(conversation, EntryEvent::Updated));
+            }
+            user.schedule_flush(ctx);
+        });
+    }
+
+    /// Goes on once the list is there, or could not be read.
+    pub(super) fn with_list(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
+        if self.list.is_some() {
+            return then(self, ctx);
+        }
+        let (archive, me, limits) = (self.context.archive.clone(), self.id.clone(), self.context.config().limits.clone());
+        let read = async move { archive.read(move |store| load(store, &me, &limits)).await };
+        ctx.wait(read.into_actor(self).map(move |loaded, user, ctx| {
+            match loaded {
+                Ok(list) => user.list = Some(list),
+                Err(refusal) => tracing::warn!(%refusal, user.id = %user.id, "the list of conversations could not be read"),
+            }
+            then(user, ctx);
+        }));
+    }
+
+    /// Takes in what happened up to now, then goes on: an answer is never older than what its asker has heard.
+    pub(super) fn with_latest(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
+        let taken = self.feed.take();
+        self.take_feed(&taken, ctx, |user, ctx| user.with_list(ctx, then));
+    }
+
+    fn take_feed(&mut self, taken: &Taken, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
+        let unread_max = self.context.config().limits.unread_max;
+        let Some(list) = &mut self.list else { return then(self, ctx) };
+        if taken.lost {
+            return self.reload(ctx, then);
+        }
+        let mut stale: Vec<Conversation> = Vec::new();
+        for items in &taken.items {
+            match &**items {
+                FeedItem::Messages(conversation, messages) => {
+                    if !messages.iter().all(|message| list.note(message, &self.id, unread_max)) {
+                        stale.push(conversation.clone());
+                    }
+                }
+                FeedItem::Changed(conversation) => stale.push(conversation.clone()),
+                FeedItem::Renamed(conversation, profile) => {
+                    if let Some(entry) = list.get_mut(conversation) {
+                        entry.title.name.clone_from(&profile.name);
+                        entry.title.avatar_url.clone_from(&profile.avatar_url);
+                        list.changed(conversation, EntryEvent::Updated);
+                    }
+                }
+            }
+        }
+        self.look_again(stale, ctx, |user, ctx| {
+            user.schedule_flush(ctx);
+            then(user, ctx);
+        });
+    }
+
+    /// Reads conversations again.
+    pub(super) fn look_again(
+        &mut self,
+        stale: Vec<Conversation>,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static,
+    ) {
+        if stale.is_empty() {
+            return then(self, ctx);
+        }
+        let (archive, me, limits) = (self.context.archive.clone(), self.id.clone(), self.context.config().limits.clone());
+        let read = async move {
+            let load = move |store: &dyn Store| {
+                let entries = stale.into_iter().map(|conversation| {
+                    let entry = load_entry(store, &me, &conversation, &limits)?;
+                    Ok((conversation, entry))
+                });
+                entries.collect::<Result<Vec<_>, StoreError>>()
+            };
+            archive.read(load).await
+        };
+        ctx.wait(read.into_actor(self).map(move |entries, user, ctx| {
+            match (entries, &mut user.list) {
+                (Ok(entries), Some(list)) => {
+                    for (conversation, entry) in entries {
+                        let was_inside = list.get(&conversation).is_some_and(|before| before.end_seq.is_none());
+                        let is_out = entry.as_ref().is_some_and(|entry| entry.end_seq.is_some());
+                        list.put(conversation.clone(), entry);
+                        list.changed(&conversation, if was_inside && is_out { EntryEvent::Disabled } else { EntryEvent::Updated });
+                    }
+                }
+                (Err(refusal), _) => {
+                    tracing::warn!(%refusal, user.id = %user.id, "a conversation could not be read");
+                    // Read as a whole when it is asked for.
+                    user.list = None;
+                }
+                (Ok(_), None) => {}
+            }
+            then(user, ctx);
+        }));
+    }
+
+    /// Reads the whole list again and tells what differs.
+    fn reload(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
+        let before = self.list.take();
+        self.with_list(ctx, move |user, ctx| {
+            let (Some(before), Some(list)) = (before, &mut user.list) else { return then(user, ctx) };
+            list.announced_total = before.announced_total;
+            let differing: Vec<Conversation> = list
+                .conversations()
+                .filter(|(conversation, entry)| {
+                    before.get(conversation).is_none_or(|before| (before.tail_seq, before.unread) != (entry.tail_seq, entry.unread))
+                })
+                .map(|(conversation, _)| conversation.clone())
+                .collect();
+            for conversation in differing {
+                if let Some(entry) = list.get_mut(&conversation) {
+                    entry.known_to_clients = before.get(&conversation).is_some_and(|before| before.known_to_clients);
+                }
+                list.changed(&conversation, EntryEvent::Updated);
+            }
+            user.schedule_flush(ctx);
+            then(user, ctx);
+        });
+    }
+
+    /// Changes gather for a tick.
+    pub(super) fn schedule_flush(&mut self, ctx: &mut Context<Self>) {
+        if self.flush_scheduled || !self.list.as_ref().is_some_and(ConversationList::has_pending) {
+            return;
+        }
+        self.flush_scheduled = true;
+        ctx.run_later(Duration::from_millis(self.context.config().batch.list_tick_ms), |user, ctx| {
+            user.flush_scheduled = false;
+            user.flush(ctx);
+        });
+    }
+
+    fn flush(&mut self, ctx: &mut Context<Self>) {
+        let Some(list) = &mut self.list else { return };
+        let total = list.total();
+        let total_changed = list.announced_total != Some(total);
+        list.announced_total = Some(total);
+        let changed: Vec<(EntryEvent, ChangedEntry)> = list
+            .take_pending()
+            .into_iter()
+            .filter_map(|Change { conversation, event, last }| {
+                let entry = list.get(&conversation)?.clone();
+                let last = last.filter(|last| last.seq == entry.tail_seq && is_plain(last));
+                Some((event, ChangedEntry { conversation, entry, last }))
+            })
+            .collect();
+        let total = total_changed.then_some(total);
+        if changed.iter().all(|(_, seen)| seen.last.is_some()) {
+            // What just came shows as it came: nothing needs to be read.
+            let changed: Vec<(EntryEvent, RenderedEntry)> =
+                changed.into_iter().map(|(event, seen)| (event, seen.into_rendered())).collect();
+            return self.tell_changes(&changed, total);
+        }
+        let (archive, me) = (self.context.archive.clone(), self.id.clone());
+        let read = async move {
+            let (events, seen): (Vec<_>, Vec<_>) =
+                changed.into_iter().map(|(event, seen)| (event, (seen.conversation, seen.entry))).unzip();
+            let shown = archive.read(move |store| show(store, &me, seen)).await?;
+            Ok(events.into_iter().zip(shown).collect::<Vec<_>>())
+        };
+        ctx.wait(read.into_actor(self).map(move |shown: Result<_, Refusal>, user, _| match shown {
+            Ok(changed) => user.tell_changes(&changed, total),
+            Err(refusal) => tracing::warn!(%refusal, user.id = %user.id, "changes of the list could not be told"),
+        }));
+    }
+
+    fn tell_changes(&self, changed: &[(EntryEvent, RenderedEntry)], total: Option<u64>) {
+        self.tell_sessions(&[], |level| {
+            let mut frames = frames(&self.id, changed, level);
+            frames.extend(total.map(total_frame));
+            frames
+        });
+    }
+
+    /// Sends frames to every session but those, encoded once per level.
+    pub(crate) fn tell_sessions(&self, but: &[ConnectionId], encode: impl Fn(ClientLevel) -> Vec<ByteString>) {
+        let mut encoded: HashMap<ClientLevel, Vec<ByteString>> = HashMap::new();
+        for at in self.sessions.iter().filter(|at| !but.contains(&at.connection.id)) {
+            for frame in encoded.entry(at.connection.level()).or_insert_with_key(|level| encode(*level)) {
+                let _queued_or_closed = at.connection.outbox.push(frame.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! How a session comes in and goes: who must make room for it, what it missed, and from where on it hears live.
+//!
+//! ```text
+//! hold the outbox ─► everyone who delivers knows the connection ─► up_to = last commit, live after it ─► read the missed
+//!                                                                   release: answer, replay, what came meanwhile ◄┘
+//! ```
+//! Between knowing the connection and `up_to` nothing stored is delivered to it: all of that is in the replay. The two lines
+//! that fix `up_to` run on the actors' thread, where every fan-out runs, so that no message falls between them.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use bytestring::ByteString;
+use serde_json::json;
+
+use super::profile::ProfileCell;
+use super::{Ended, Login, SessionSlot, User};
+use crate::actors::connection::status::OnlineStatus;
+use crate::actors::connection::{Connection, Identity};
+use crate::actors::group;
+use crate::actors::media::url_token;
+use crate::actors::room::{Disconnected, Reconnected};
+use crate::actors::runtime::registry::Leased;
+use crate::actors::runtime::reply::{Reply, answer};
+use crate::actors::view::replay;
+use crate::actors::view::replay::Wanted;
+use crate::actors::view::replay_changes;
+use crate::hooks::Event;
+use crate::model::{Refusal, RoomId, UserProfile};
+use crate::protocol::encode_reply;
+use crate::store::{RowWrite, Store};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// A session on its way in.
+struct PendingLogin {
+    connection: Arc<Connection>,
+    request: u64,
+    resume_from: Option<u64>,
+    rooms: Vec<RoomId>,
+    /// The last commit when it came.
+    began: u64,
+    /// No other session of the user was there.
+    alone: bool,
+    profile: UserProfile,
+    reply: Reply<ProfileCell>,
+}
+
+impl User {
+    fn admit(&mut self, login: Login, profile: UserProfile, ctx: &mut Context<Self>) {
+        let Login { connection, device, level, resume_from, request, reply, .. } = login;
+        if !connection.identify(Identity { user: self.id.clone(), device: device.clone(), level, feed: self.feed.clone() }) {
+            return answer(reply, Err(Refusal::AlreadyLoggedIn));
+        }
+        self.context.connections.note_login();
+        match &self.profile {
+            Some(cell) => cell.set(profile.clone()),
+            None => self.profile = Some(ProfileCell::new(profile.clone())),
+        }
+        if let Some(position) = self.sessions.iter().position(|at| at.device == device) {
+            self.replace_session(position);
+        }
+        while self.sessions.len() >= self.context.config().users.devices_per_user_max {
+            let oldest = self.replace_session(0);
+            self.give_up_places(oldest.connection.id, ctx);
+        }
+        let mut rooms: Vec<RoomId> = Vec::new();
+        for (room, place) in self.places.iter_mut().filter(|(_, place)| place.device == device) {
+            place.connection_id = connection.id;
+            rooms.push(room.clone());
+        }
+        rooms.sort();
+        // From here on everyone may deliver to it; the answer leaves before.
+        connection.outbox.hold();
+        let (began, alone) = (self.context.store.last_commit(), self.sessions.is_empty());
+        if alone {
+            // Perhaps the host looked at it while nobody told it anything.
+            self.list = None;
+        }
+        self.sessions.push(SessionSlot { connection: connection.clone(), device });
+        self.set_presence();
+        let pending = PendingLogin { connection, request, resume_from, rooms, began, alone, profile, reply };
+        let (context, id) = (self.context.clone(), self.id.clone());
+        let announce = async move {
+            let asked = id.clone();
+            let groups = context.archive.read(move |store| store.groups_of(&asked)).await;
+            for group in groups.as_deref().unwrap_or_default() {
+                context.groups.send_if_running(group, group::Presence { user: id.clone() }).await;
+            }
+            for room in &pending.rooms {
+                context.rooms.send(&context, room, Reconnected { user: id.clone(), connection: pending.connection.clone() }).await;
+            }
+            (pending, groups.map(drop))
+        };
+        ctx.wait(announce.into_actor(self).map(|(pending, groups), user, ctx| user.catch_up(pending, groups, ctx)));
+    }
+
+    /// Everyone knows the connection: fixes from where on it hears live, and reads what it missed until there.
+    fn catch_up(&mut self, pending: PendingLogin, groups: Result<(), Refusal>, ctx: &mut Context<Self>) {
+        let up_to = self.context.store.last_commit();
+        pending.connection.set_live_from_commit(up_to);
+        let history = &self.context.config().history;
+        let now_ms = self.context.clock.wall_ms();
+        let (after, since_ms) = match (pending.resume_from, groups) {
+            (_, Err(refusal)) => {
+                tracing::warn!(%refusal, user.id = %self.id, "what a session missed could not be read");
+                return self.complete_login(pending, up_to, None, ctx);
+            }
+            // Given out by a store that went further than this one.
+            (Some(after), _) if after > up_to => return self.complete_login(pending, up_to, None, ctx),
+            (Some(after), _) => (after, 0),
+            (None, Ok(())) => match self.context.last_seen.of(&self.id).filter(|_| pending.alone && history.offline_days > 0) {
+                Some(left) => (left, now_ms.saturating_sub(u64::from(history.offline_days) * DAY_MS)),
+                None => (pending.began, 0),
+            },
+        };
+        if after >= up_to {
+            return self.complete_login(pending, up_to, Some((up_to, Vec::new())), ctx);
+        }
+        let wanted = Wanted {
+            user: self.id.clone(),
+            // Who comes anew asks a room for its history.
+            rooms: pending.resume_from.map_or(Vec::new(), |_| pending.rooms.clone()),
+            after,
+            up_to,
+            since_ms,
+            messages_max: history.resume_messages_max,
+            bytes_max: self.context.config().shed.outbox_reliable_bytes / 2,
+        };
+        let (archive, level) = (self.context.archive.clone(), pending.connection.level());
+        let read = async move {
+            let read = move |store: &dyn Store| {
+                let missed = replay::read(store, &wanted)?;
+                missed.map(|missed| Ok((missed, replay_changes::frames(store, &wanted, level)?))).transpose()
+            };
+            archive.read(read).await
+        };
+        ctx.wait(read.into_actor(self).map(move |missed, user, ctx| {
+            let missed = missed.unwrap_or_else(|refusal| {
+                tracing::warn!(%refusal, user.id = %user.id, "what a session missed could not be read");
+                None
+            });
+            let replay = missed.map(|(missed, changes)| {
+                // Changes first: the last frame of the replay carries the cursor that stands for all of it.
+                let mut frames = changes;
+                frames.extend(replay::frames(&missed, level, up_to));
+                (after, frames)
+            });
+            user.complete_login(pending, up_to, replay, ctx);
+        }));
+    }
+
+    /// Answers the login and lets out what was held. `replay`: since which commit, and the frames; none: too much or
+    /// unknown, the client must ask for history.
+    fn complete_login(&mut self, pending: PendingLogin, up_to: u64, replay: Option<(u64, Vec<ByteString>)>, ctx: &mut Context<Self>) {
+        let PendingLogin { connection, request, rooms, profile, reply, resume_from, .. } = pending;
+        let resync = replay.is_none();
+        let (after, frames) = replay.unwrap_or((up_to, Vec::new()));
+        // Until the replay has arrived, the client has no more than what it came with.
+        let cursor = if frames.is_empty() { up_to } else { after };
+        let mut result = json!({
+            "userID": self.id, "userName": profile.name, "sessionID": connection.session, "serverTime": self.context.clock.wall_ms(),
+            "heartbeatSeconds": connection.heartbeat.as_secs(), "cursor": cursor.to_string(), "rooms": rooms,
+        });
+        let (media_token, media_token_seconds) = url_token(&self.context, &self.id, connection.token_expires_at());
+        result["mediaToken"] = media_token.into();
+        result["mediaTokenSeconds"] = media_token_seconds.into();
+        if resync {
+            result["resync"] = true.into();
+        }
+        let mut first = vec![encode_reply(request, &result)];
+        first.extend(frames);
+        let _queued_or_closed = connection.outbox.release(first);
+        tracing::debug!(user.id = %self.id, session.id = %connection.session, devices = self.sessions.len(), resync, "session started");
+        self.context.tell_host(|| Event::SessionStarted { user: self.id.clone(), session: connection.session.clone() });
+        answer(reply, self.profile.clone().ok_or(Refusal::NotLoggedIn));
+        if self.sessions.len() == 1 {
+            self.context.statuses.follow(&self.id, &self.following);
+            self.tell_status(OnlineStatus::Online);
+        }
+        self.open_list(connection, resume_from, ctx);
+    }
+}
+
+impl Handler<Leased<Login>> for User {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Login>, ctx: &mut Context<Self>) {
+        let login = leased.open();
+        if let Some(refusal) = &self.unreadable {
+            return answer(login.reply, Err(refusal.clone()));
+        }
+        let known = self.profile.as_ref().map(|cell| (*cell.get()).clone());
+        let now_ms = self.context.clock.wall_ms();
+        if known.as_ref().and_then(|profile| profile.ban.as_ref()).is_some_and(|ban| ban.holds(now_ms)) {
+            return answer(login.reply, Err(Refusal::Banned(self.id.to_string())));
+        }
+        let profile = match &known {
+            None => UserProfile::new(self.id.clone(), login.name.clone()),
+            Some(profile) if login.name.is_empty() => profile.clone(),
+            Some(profile) => UserProfile { name: login.name.clone(), ..profile.clone() },
+        };
+        if known.as_ref() == Some(&profile) {
+            return self.admit(login, profile, ctx);
+        }
+        let (archive, row) = (self.context.archive.clone(), RowWrite::PutUser(profile.clone()));
+        let keep = async move { archive.apply(vec![row]).await };
+        ctx.wait(keep.into_actor(self).map(move |kept, user, ctx| match kept {
+            Ok(()) => {
+                if known.is_some() {
+                    user.tell_peers(profile.clone(), ctx);
+                }
+                user.admit(login, profile, ctx);
+            }
+            // Who is known already may come in with the old name while the disk refuses: reads still work.
+            Err(refusal) => match known {
+                Some(known) => user.admit(login, known, ctx),
+                None => answer(login.reply, Err(refusal)),
+            },
+        }));
+    }
+}
+
+impl Handler<Leased<Ended>> for User {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Ended>, ctx: &mut Context<Self>) {
+        let Ended { connection_id, for_good } = leased.open();
+        let Some(position) = self.sessions.iter().position(|at| at.connection.id == connection_id) else { return };
+        let at = self.sessions.remove(position);
+        self.publish_presence(ctx);
+        if self.sessions.is_empty() && self.context.config().history.offline_days > 0 {
+            self.context.last_seen.note(&self.id, at.connection.has_up_to(&self.context.watermark));
+        }
+        if self.sessions.is_empty() {
+            self.list = None;
+            self.context.statuses.unfollow(&self.id, self.following.iter().map(|(user, _)| user));
+            self.tell_status(if for_good { OnlineStatus::Logout } else { OnlineStatus::Offline });
+        }
+        if for_good {
+            self.give_up_places(connection_id, ctx);
+        } else {
+            let lost: Vec<RoomId> =
+                self.places.iter().filter(|(_, place)| place.connection_id == connection_id).map(|(room, _)| room.clone()).collect();
+            for room in lost {
+                self.tell_room(room, Disconnected { user: self.id.clone(), connection_id }, ctx);
+            }
+        }
+        tracing::debug!(user.id = %self.id, session.id = %at.connection.session, for_good, "session ended");
+        self.context.tell_host(|| Event::SessionEnded { user: self.id.clone(), session: at.connection.session.clone() });
+        self.leave_if_unused(ctx);
+    }
+}

@@ -1,0 +1,273 @@
+//! Looks for messages: reads what the user may read and compares. Source: spec 3.9.
+//!
+//! Our choice: no index of words beside the messages. One would cost each stored message some fifty rows more, where
+//! it now costs two, for a question that is seldom asked; reading on from a place costs microseconds a message, and
+//! what is found is always what history shows: membership, deletions and edits need no second bookkeeping. One call
+//! looks at `limits.search_messages_max` messages at most and says where it stopped; one search per user at a time.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+
+use actix::prelude::*;
+use serde_json::json;
+
+use super::User;
+use super::list::load::{Visibility, visibility};
+use super::list::named;
+use crate::actors::runtime::registry::Leased;
+use crate::actors::runtime::reply::{Reply, answer};
+use crate::actors::view::message::ViewBuilder;
+use crate::model::{Conversation, Message, Refusal, Search, Target, UserId};
+use crate::protocol::{ClientLevel, MessageView, SearchAnchor, SearchRequest, encode_view};
+use crate::store::{Anchor, Page, Store, StoreError};
+
+/// Messages read at a time from one conversation.
+const PAGE: usize = 64;
+
+/// A search; the answer is JSON.
+pub(crate) struct AskSearch {
+    pub(crate) work: SearchRequest,
+    pub(crate) level: ClientLevel,
+    pub(crate) reply: Reply<String>,
+}
+
+impl Handler<Leased<AskSearch>> for User {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<AskSearch>, ctx: &mut Context<Self>) {
+        self.asked = true;
+        let AskSearch { work, level, reply } = leased.open();
+        if self.searching {
+            return answer(reply, Err(Refusal::Busy("a search of this user is under way")));
+        }
+        self.searching = true;
+        let (archive, me) = (self.context.archive.clone(), self.id.clone());
+        let (left, bytes_max) = (self.context.config().limits.search_messages_max, self.context.config().server.frame_bytes_max / 2);
+        let look = async move { archive.read(move |store| Looking { store, me: &me, level, left, bytes_max }.carry_out(&work)).await };
+        ctx.spawn(look.into_actor(self).map(|found, user, _| {
+            user.searching = false;
+            answer(reply, found.and_then(|found| found));
+        }));
+    }
+}
+
+/// What was found, and the last message looked at when there is more.
+type Found = (Vec<Arc<Message>>, Option<Arc<Message>>);
+
+/// One search under way.
+struct Looking<'a> {
+    store: &'a dyn Store,
+    me: &'a UserId,
+    level: ClientLevel,
+    /// How many messages may still be looked at.
+    left: usize,
+    bytes_max: usize,
+}
+
+/// One conversation, read on from a place.
+struct Stream {
+    conversation: Conversation,
+    first_seq: u64,
+    deletes: bool,
+    ascending: bool,
+    anchor: Anchor,
+    read: VecDeque<Arc<Message>>,
+    ended: bool,
+}
+
+impl Stream {
+    fn open(
+        store: &dyn Store,
+        me: &UserId,
+        conversation: Conversation,
+        ascending: bool,
+        after: Option<SearchAnchor>,
+    ) -> Result<Option<Self>, StoreError> {
+        let first_seq = match &conversation {
+            Conversation::Peer(..) => 1,
+            Conversation::Group(group) => match store.group_member(group, me)? {
+                Some(member) => member.first_seq,
+                None => return Ok(None),
+            },
+            Conversation::Room(..) => return Ok(None),
+        };
+        let visibility = visibility(store, me, &conversation, first_seq)?;
+        // Inclusive, because two conversations may have the same order key; who came before is sorted out by id.
+        let anchor = after
+            .map_or(Anchor::End, |after| Anchor::OrderKey(if ascending { after.order_key.saturating_sub(1) } else { after.order_key + 1 }));
+        let Visibility { first_seq, deletes } = visibility;
+        Ok(Some(Self { conversation, first_seq, deletes, ascending, anchor, read: VecDeque::new(), ended: false }))
+    }
+
+    fn peek(&mut self, store: &dyn Store, me: &UserId) -> Result<Option<&Arc<Message>>, StoreError> {
+        if self.read.is_empty() && !self.ended {
+            let page = Page {
+                anchor: self.anchor,
+                backwards: !self.ascending,
+                count: PAGE,
+                bytes_max: usize::MAX,
+                first_seq: self.first_seq,
+                viewer: self.deletes.then(|| me.clone()),
+            };
+            let mut messages = store.read(&self.conversation, page)?.messages;
+            self.ended = messages.is_empty();
+            if !self.ascending {
+                messages.reverse();
+            }
+            if let Some(last) = messages.last() {
+                self.anchor = Anchor::Seq(last.seq);
+            }
+            self.read = messages.into();
+        }
+        Ok(self.read.front())
+    }
+}
+
+impl Looking<'_> {
+    fn carry_out(mut self, work: &SearchRequest) -> Result<Result<String, Refusal>, StoreError> {
+        match work {
+            SearchRequest::Messages { target, search, ascending, count, after } => {
+                let (streams, place) = match target {
+                    Some(target) => {
+                        let Some(stream) = self.stream_of(target, *ascending, *after)? else {
+                            return Ok(Err(Refusal::NotInGroup(target.id().to_owned())));
+                        };
+                        (vec![stream], Some(json!({"conversationID": target.id(), "conversationType": target.kind().number()})))
+                    }
+                    None => (self.all_streams(*ascending, *after)?, None),
+                };
+                let (found, next) = self.merge(streams, search, *ascending, *count, *after)?;
+                let list = self.encode(&found)?;
+                let next = match next {
+                    Some(next) => format!(",\"nextMessage\":{}", self.encode(&[next])?.pop().unwrap_or_else(|| "null".into())),
+                    None => String::new(),
+                };
+                let head = place.map_or_else(
+                    || "{".to_owned(),
+                    |place| {
+                        let place = place.to_string();
+                        format!("{},", &place[..place.len() - 1])
+                    },
+                );
+                Ok(Ok(format!("{head}\"messageList\":[{}]{next}}}", list.join(","))))
+            }
+            SearchRequest::Conversations { search, count, messages, next } => self.conversations(search, *count, *messages, *next).map(Ok),
+        }
+    }
+
+    fn stream_of(&self, target: &Target, ascending: bool, after: Option<SearchAnchor>) -> Result<Option<Stream>, StoreError> {
+        let conversation = match target {
+            Target::Peer(other) => Conversation::peer(self.me, other),
+            Target::Group(group) => Conversation::Group(group.clone()),
+            Target::Room(_) => return Ok(None),
+        };
+        Stream::open(self.store, self.me, conversation, ascending, after)
+    }
+
+    fn all_streams(&self, ascending: bool, after: Option<SearchAnchor>) -> Result<Vec<Stream>, StoreError> {
+        let mut conversations: Vec<Conversation> =
+            self.store.peers_of(self.me)?.iter().map(|peer| Conversation::peer(self.me, peer)).collect();
+        conversations.extend(self.store.groups_of(self.me)?.into_iter().map(Conversation::Group));
+        let mut streams = Vec::new();
+        for conversation in conversations {
+            streams.extend(Stream::open(self.store, self.me, conversation, ascending, after)?);
+        }
+        Ok(streams)
+    }
+
+    /// Looks through conversations in the order of their messages; what is found, and where to go on, if anywhere.
+    fn merge(
+        &mut self,
+        mut streams: Vec<Stream>,
+        search: &Search,
+        ascending: bool,
+        count: usize,
+        after: Option<SearchAnchor>,
+    ) -> Result<Found, StoreError> {
+        let place = |message: &Message| (message.order_key, message.id);
+        // Of keys the greatest comes first: the newest, or, ascending, the oldest.
+        let rank = |message: &Message| {
+            if ascending {
+                (0, Reverse(place(message)))
+            } else {
+                let (key, id) = place(message);
+                (1, Reverse((u64::MAX - key, u64::MAX - id)))
+            }
+        };
+        let mut heap = BinaryHeap::new();
+        for (n, stream) in streams.iter_mut().enumerate() {
+            heap.extend(stream.peek(self.store, self.me)?.map(|message| (rank(message), n)));
+        }
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        while let Some((_, n)) = heap.pop() {
+            let stream = &mut streams[n];
+            let Some(message) = stream.read.pop_front() else { continue };
+            heap.extend(stream.peek(self.store, self.me)?.map(|message| (rank(message), n)));
+            let is_before = after.is_some_and(|after| {
+                let anchor = (after.order_key, after.id);
+                if ascending { place(&message) <= anchor } else { place(&message) >= anchor }
+            });
+            if is_before {
+                continue;
+            }
+            self.left = self.left.saturating_sub(1);
+            if search.finds(&message) {
+                bytes += message.body.weight() + 512;
+                found.push(message.clone());
+            }
+            if (found.len() == count || self.left == 0 || bytes > self.bytes_max) && !heap.is_empty() {
+                return Ok((found, Some(message)));
+            }
+        }
+        Ok((found, None))
+    }
+
+    fn conversations(mut self, search: &Search, count: usize, messages: usize, next: usize) -> Result<String, StoreError> {
+        let mut streams = self.all_streams(false, None)?;
+        let mut keys = Vec::new();
+        for (n, stream) in streams.iter_mut().enumerate() {
+            let newest = stream.peek(self.store, self.me)?.map_or(0, |message| message.order_key);
+            keys.push((Reverse(newest), n));
+        }
+        keys.sort_unstable();
+        let mut streams: Vec<Option<Stream>> = streams.into_iter().map(Some).collect();
+        let (mut infos, mut bytes, mut reached) = (Vec::new(), 0, next);
+        for (_, n) in keys.iter().skip(next) {
+            if infos.len() == count || self.left == 0 || bytes > self.bytes_max {
+                break;
+            }
+            reached += 1;
+            let Some(mut stream) = streams[*n].take() else { continue };
+            let (mut shown, mut total) = (Vec::new(), 0);
+            while self.left > 0 && stream.peek(self.store, self.me)?.is_some() {
+                let Some(message) = stream.read.pop_front() else { break };
+                self.left -= 1;
+                if search.finds(&message) {
+                    total += 1;
+                    if shown.len() < messages && bytes <= self.bytes_max {
+                        bytes += message.body.weight() + 512;
+                        shown.push(message);
+                    }
+                }
+            }
+            if total > 0 {
+                let (kind, id) = named(self.me, &stream.conversation);
+                let head = json!({"conversationID": id, "conversationType": kind, "totalMessageCount": total}).to_string();
+                infos.push(format!("{},\"messageList\":[{}]}}", &head[..head.len() - 1], self.encode(&shown)?.join(",")));
+            }
+        }
+        let next = if reached < keys.len() { reached } else { 0 };
+        Ok(format!("{{\"conversationSearchInfoList\":[{}],\"nextFlag\":{next}}}", infos.join(",")))
+    }
+
+    fn encode(&self, messages: &[Arc<Message>]) -> Result<Vec<String>, StoreError> {
+        let mut list = Vec::new();
+        for message in messages {
+            let builder = ViewBuilder::new(self.store, self.me, &message.conversation, 1)?;
+            let view = MessageView { alone: true, ..builder.view(message)? };
+            list.extend(encode_view(message, &view, self.level).map(|text| text.to_string()));
+        }
+        Ok(list)
+    }
+}

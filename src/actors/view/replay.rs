@@ -1,0 +1,124 @@
+//! What a user missed: everything stored in its conversations after a commit, as event frames in the store's order.
+//!
+//! Source: promise P4. Peers are known by a row each side has of the other, groups by membership; rooms only when the
+//! session keeps its place in them. Bounded: who missed more than may wait in an outbox asks for history instead.
+
+use std::sync::Arc;
+
+use bytestring::ByteString;
+
+use crate::actors::user::list::load::{Visibility, visibility};
+use crate::model::{Conversation, Message, RoomId, UserId};
+use crate::protocol::{ClientLevel, Encoded, Info, message_event};
+use crate::store::{Since, SinceRead, Store, StoreError};
+
+/// Messages in one event frame, and bytes of it before it is closed.
+const FRAME_MESSAGES_MAX: usize = 50;
+const FRAME_BYTES_MAX: usize = 64 * 1024;
+
+/// Which messages, and how many at most.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) user: UserId,
+    /// Rooms the session has its places in.
+    pub(crate) rooms: Vec<RoomId>,
+    /// From after this commit.
+    pub(crate) after: u64,
+    /// Up to this one; later ones come live.
+    pub(crate) up_to: u64,
+    /// Accepted at this time or later, Unix milliseconds.
+    pub(crate) since_ms: u64,
+    pub(crate) messages_max: usize,
+    pub(crate) bytes_max: usize,
+}
+
+/// A message that was missed, encoded once: for its weight and for its frame.
+pub(crate) struct Missed {
+    commit: u64,
+    message: Arc<Message>,
+    encoded: Encoded,
+}
+
+impl Missed {
+    /// At least what it takes in a frame.
+    fn weight(&self, level: ClientLevel) -> usize {
+        self.encoded.of(level).map_or(0, |text| text.len())
+    }
+}
+
+/// Reads what was missed, in the order of commits; `None` when it is too much.
+pub(crate) fn read(store: &dyn Store, wanted: &Wanted) -> Result<Option<Vec<Missed>>, StoreError> {
+    let mut missed: Vec<Missed> = Vec::new();
+    let mut bytes = 0;
+    for (conversation, first_seq) in conversations(store, wanted)? {
+        let count_max = wanted.messages_max - missed.len();
+        let Visibility { first_seq, deletes } = visibility(store, &wanted.user, &conversation, first_seq)?;
+        let viewer = deletes.then(|| wanted.user.clone());
+        let since = Since { commit: wanted.after, first_seq, count_max, bytes_max: wanted.bytes_max - bytes, viewer };
+        let SinceRead { messages, cut } = store.since(&conversation, since)?;
+        let wished = messages.into_iter().filter(|(commit, message)| *commit <= wanted.up_to && message.timestamp_ms >= wanted.since_ms);
+        let wished: Vec<Missed> = wished.map(|(commit, message)| Missed { commit, encoded: Encoded::new(&message), message }).collect();
+        if cut && wished.first().is_none_or(|one| one.message.timestamp_ms >= wanted.since_ms) {
+            return Ok(None);
+        }
+        bytes += wished.iter().map(|one| one.weight(ClientLevel::Since2_15)).sum::<usize>();
+        if bytes > wanted.bytes_max {
+            return Ok(None);
+        }
+        missed.extend(wished);
+    }
+    missed.sort_unstable_by_key(|one| one.commit);
+    Ok(Some(missed))
+}
+
+/// The user's conversations, each with the first seq this user may read.
+pub(super) fn conversations(store: &dyn Store, wanted: &Wanted) -> Result<Vec<(Conversation, u64)>, StoreError> {
+    let user = &wanted.user;
+    let mut conversations: Vec<_> = store.peers_of(user)?.iter().map(|peer| (Conversation::peer(user, peer), 1)).collect();
+    for group in store.groups_of(user)? {
+        let member = store.group_member(&group, user)?;
+        conversations.extend(member.map(|member| (Conversation::Group(group), member.first_seq)));
+    }
+    for room in &wanted.rooms {
+        conversations.extend(store.room(room)?.map(|record| (Conversation::Room(record.id, record.incarnation), 1)));
+    }
+    Ok(conversations)
+}
+
+/// The frames, in order. Each carries a cursor; the last one `up_to`.
+pub(crate) fn frames(missed: &[Missed], level: ClientLevel, up_to: u64) -> Vec<ByteString> {
+    let mut frames = Vec::new();
+    let mut runs = missed.chunk_by(same_event).flat_map(|run| run.chunks(FRAME_MESSAGES_MAX)).peekable();
+    while let Some(run) = runs.next() {
+        let last_run = runs.peek().is_none();
+        let mut from = 0;
+        while from < run.len() {
+            let mut bytes = 0;
+            let fitting = run[from..].iter().take_while(|one| {
+                let first = bytes == 0;
+                bytes += one.weight(level).max(1);
+                first || bytes <= FRAME_BYTES_MAX
+            });
+            let to = from + fitting.count();
+            let cursor = if last_run && to == run.len() { up_to } else { run[to - 1].commit };
+            let texts = run[from..to].iter().filter_map(|one| one.encoded.of(level));
+            let (event, sender) = event_of(&run[0].message);
+            frames.extend(message_event(event, sender, texts, Info { cursor: Some(cursor), offline: true }));
+            from = to;
+        }
+    }
+    frames
+}
+
+fn same_event(one: &Missed, next: &Missed) -> bool {
+    one.message.conversation == next.message.conversation && event_of(&one.message) == event_of(&next.message)
+}
+
+/// The event a message comes by, and the conversation as its receiver names it.
+fn event_of(message: &Message) -> (&'static str, &str) {
+    match &message.conversation {
+        Conversation::Peer(..) => ("receivePeerMessage", message.sender.as_str()),
+        Conversation::Room(room, _) => ("receiveRoomMessage", room.as_str()),
+        Conversation::Group(group) => ("receiveGroupMessage", group.as_str()),
+    }
+}

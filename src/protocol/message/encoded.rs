@@ -1,0 +1,133 @@
+//! A message encoded for everyone, and many messages as one event frame.
+
+use std::fmt::Write as _;
+
+use bytestring::ByteString;
+
+use super::{MessageView, encode_view};
+use crate::model::Message;
+use crate::protocol::ClientLevel;
+
+/// A message encoded for every level that differs.
+#[derive(Debug, Clone)]
+pub(crate) struct Encoded {
+    full: ByteString,
+    /// Only for messages that some clients see differently; equal texts share their bytes.
+    older: Option<Box<[Option<ByteString>; OLDER]>>,
+}
+
+/// Variants below the newest.
+const OLDER: usize = ClientLevel::ALL.len() - 1;
+
+impl Encoded {
+    /// Encodes once per level that differs for this message.
+    pub(crate) fn new(message: &Message) -> Self {
+        Self::of_view(message, &MessageView::default())
+    }
+
+    /// The same with what its readers see besides.
+    pub(crate) fn of_view(message: &Message, view: &MessageView) -> Self {
+        let full = encode_view(message, view, ClientLevel::Since2_15).expect("the newest clients see every kind");
+        let differs = !ClientLevel::Legacy.knows(&message.body) || !message.mentions.is_none() || message.terms.reply.is_some();
+        let older = differs.then(|| {
+            let mut above: Option<ByteString> = Some(full.clone());
+            let mut older = [const { None }; OLDER];
+            for (slot, level) in older.iter_mut().zip(ClientLevel::ALL).rev() {
+                let text = encode_view(message, view, level);
+                if text != above {
+                    above = text;
+                }
+                slot.clone_from(&above);
+            }
+            Box::new(older)
+        });
+        Self { full, older }
+    }
+
+    /// What a level sees, if anything.
+    pub(crate) fn of(&self, level: ClientLevel) -> Option<&ByteString> {
+        match self.older.as_ref().and_then(|older| older.get(level.index())) {
+            Some(older) => older.as_ref(),
+            None => Some(&self.full),
+        }
+    }
+}
+
+/// What an event says besides its messages.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Info {
+    /// The cursor: every commit up to it that concerns the receiver was handed over with this event or before it.
+    pub(crate) cursor: Option<u64>,
+    /// Sent while the receiver was away.
+    pub(crate) offline: bool,
+}
+
+/// One event frame for several messages of one conversation, oldest first.
+pub(crate) fn message_event<'a>(
+    event: &str,
+    from_conversation_id: &str,
+    messages: impl Iterator<Item = &'a ByteString>,
+    info: Info,
+) -> Option<ByteString> {
+    let mut messages = messages.peekable();
+    messages.peek()?;
+    let mut frame = String::with_capacity(512);
+    frame.push_str("{\"event\":\"");
+    frame.push_str(event);
+    frame.push_str("\",\"data\":{\"messageList\":[");
+    for (n, message) in messages.enumerate() {
+        if n > 0 {
+            frame.push(',');
+        }
+        frame.push_str(message);
+    }
+    frame.push_str("],\"fromConversationID\":");
+    // Ids consist of characters that JSON leaves alone, but for these two.
+    frame.push_str(&serde_json::to_string(from_conversation_id).expect("a string always serializes"));
+    write!(frame, ",\"info\":{{\"isOfflineMessage\":{}}}", info.offline).expect("writing to a String cannot fail");
+    if let Some(commit) = info.cursor {
+        write!(frame, ",\"cursor\":\"{commit}\"").expect("writing to a String cannot fail");
+    }
+    frame.push_str("}}");
+    Some(frame.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::model::{Body, Conversation, Fate, GroupId, Mentions, Priority, Terms, UserId};
+    use crate::protocol::encode_message;
+
+    fn message(text: &str) -> Message {
+        Message {
+            id: 42,
+            local_id: None,
+            sender: UserId::trusted("alice"),
+            conversation: Conversation::Group(GroupId::trusted("g")),
+            seq: 7,
+            order_key: 99,
+            timestamp_ms: 1_732_270_000_000,
+            priority: Priority::Low,
+            extended_data: String::new(),
+            mentions: Mentions::default(),
+            body: Body::Text(text.into()),
+            terms: Terms::default(),
+            fate: Fate::default(),
+        }
+    }
+
+    #[test]
+    fn an_event_holds_its_messages_in_order_and_nothing_makes_no_event() {
+        let one = encode_message(&message("1"), ClientLevel::Since2_15).unwrap();
+        let two = encode_message(&message("2"), ClientLevel::Since2_15).unwrap();
+        let frame = message_event("receiveGroupMessage", "g", [&one, &two].into_iter(), Info { cursor: Some(17), offline: false }).unwrap();
+        let event: Value = serde_json::from_str(&frame).unwrap();
+        assert_eq!(event["event"], "receiveGroupMessage");
+        assert_eq!(event["data"]["messageList"][1]["message"], "2");
+        assert_eq!(event["data"]["fromConversationID"], "g");
+        assert_eq!(event["data"]["cursor"], "17");
+        assert_eq!(message_event("receiveGroupMessage", "g", [].into_iter(), Info::default()), None);
+    }
+}

@@ -1,0 +1,104 @@
+// The connection of a pane to the broker: its token, its client, and a simulated cable that can be pulled.
+
+import { ZIM } from '../sdk/tidings.js';
+
+// A host may mount the broker below a prefix such as /im, so every address is taken from where this module
+// itself was served: <prefix>/page/connection.js.
+const BASE = new URL('..', import.meta.url);
+
+// The broker reads the app id only to tell apps apart; the page is one app.
+const APP_ID = 1;
+
+/** The broker gives out no demo tokens. */
+export class DemoTokensUnavailable extends Error {}
+
+/** Asks the broker for a token, which it gives out only on loopback and with a secret that it made itself. */
+export async function demoToken(userID) {
+  const response = await fetch(new URL('demo/token', BASE), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ userID }),
+  });
+  if (response.status === 404) throw new DemoTokensUnavailable();
+  if (!response.ok) throw new Error(`demo/token: HTTP ${response.status}`);
+  return (await response.json()).token;
+}
+
+/** Makes a client whose traffic runs through a cable. */
+export function newClient(cable) {
+  return ZIM.createInstance({ appID: APP_ID, server: BASE.href.replace(/\/$/, ''), WebSocket: cable.WebSocket });
+}
+
+/**
+ * A network cable for one client. The client has no way to lose its connection on purpose, so it is handed a
+ * WebSocket class whose traffic runs through this cable. While the cable is out nothing gets through: what was
+ * connected is cut, and what tries to connect waits until the client gives up or the cable is back.
+ */
+export function newCable() {
+  const sockets = new Set();
+  let out = false;
+
+  class CableSocket extends EventTarget {
+    #address;
+    #real = null;
+    #closed = false;
+
+    constructor(...address) {
+      super();
+      this.#address = address;
+      sockets.add(this);
+      if (!out) this.connect();
+    }
+
+    get readyState() {
+      return this.#closed ? WebSocket.CLOSED : (this.#real?.readyState ?? WebSocket.CONNECTING);
+    }
+
+    connect() {
+      if (this.#real) return;
+      this.#real = new WebSocket(...this.#address);
+      const pass = (type, copy) => this.#real.addEventListener(type, (event) => this.#closed || copy(event));
+      pass('open', () => this.dispatchEvent(new Event('open')));
+      pass('message', ({ data }) => this.dispatchEvent(new MessageEvent('message', { data })));
+      pass('error', () => this.dispatchEvent(new Event('error')));
+      pass('close', ({ code, reason, wasClean }) => this.#end(new CloseEvent('close', { code, reason, wasClean })));
+    }
+
+    send(data) {
+      this.#real.send(data);
+    }
+
+    close(code, reason) {
+      if (this.#real) this.#real.close(code, reason);
+      else this.cut();
+    }
+
+    /** Ends the socket as a pulled cable would: without a close frame, and with nothing after it. */
+    cut() {
+      this.#end(new CloseEvent('close', { code: 1006 }));
+      this.#real?.close();
+    }
+
+    #end(close) {
+      if (this.#closed) return;
+      this.#closed = true;
+      sockets.delete(this);
+      this.dispatchEvent(close);
+    }
+  }
+
+  return {
+    WebSocket: CableSocket,
+    get out() {
+      return out;
+    },
+    pull() {
+      out = true;
+      for (const socket of [...sockets]) socket.cut();
+    },
+    plug() {
+      out = false;
+      for (const socket of sockets) socket.connect();
+    },
+  };
+}
