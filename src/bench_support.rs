@@ -18,7 +18,7 @@ use crate::model::{Body, Conversation, Fate, GroupId, Limits, LocalMessageId, Me
 use crate::protocol::{ClientLevel, Envelope, Info, Operation, Request, decode, encode_message, message_event};
 use crate::rate::{BarrageBudget, Class, GateQuota, SendGate};
 
-/// Bytes a writer takes from an outbox at a time: as in `http/wire.rs`.
+/// Bytes a writer takes from an outbox at a time: as the WebSocket's writer in `http` does.
 const DRAIN_BYTES: usize = 16 * 1024;
 
 /// What clients may see of a message, as [`encode_event`] numbers it.

@@ -1,7 +1,7 @@
 //! Where time comes from: the only place that reads the system's clock.
 //!
 //! Everything that depends on time takes a [`Clock`], so that each rule about time is tested by moving a
-//! [`ManualClock`] and not by waiting (promise P9).
+//! [`ManualClock`] and not by waiting.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Two kinds of time, both behind one trait so that a test moves them together.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The calendar's time, Unix milliseconds. May step back.
+    /// Returns the calendar's time, Unix milliseconds. May step back.
     fn wall_ms(&self) -> u64;
     /// Time since some fixed moment; never steps back. For intervals.
     fn elapsed(&self) -> Duration;
@@ -22,7 +22,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// A clock whose `elapsed` begins now.
+    /// Returns a clock whose `elapsed` begins now.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where time comes from")]
     pub fn new() -> Self {
@@ -56,7 +56,7 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that stands at `wall_ms`.
+    /// Returns a clock that stands at `wall_ms`.
     #[must_use]
     pub fn at(wall_ms: u64) -> Self {
         Self { wall_ms: AtomicU64::new(wall_ms), elapsed_ms: AtomicU64::new(0) }

@@ -75,7 +75,8 @@ pub enum Verdict {
     Silent,
 }
 
-/// Looks at storable messages and commands, and at edits, before they get their place. Barrage is not reviewed (spec 6.3).
+/// Looks at storable messages and commands, and at edits, before they get their place. Barrage is not reviewed, as
+/// with the vendor: it is gone before an answer could come.
 ///
 /// The messages of one conversation are reviewed at the same time and get their places in the order in which they came;
 /// so a slow answer holds back what came after it in that conversation, and nothing else.
@@ -195,7 +196,7 @@ pub trait EventSink: Send + Sync + 'static {
 
 /// Takes every event, and may not lose one without counting it. Called on threads that must not wait: the actors' and
 /// the store's.
-pub(crate) trait Outlet: Send + Sync + 'static {
+pub(crate) trait EventExporter: Send + Sync + 'static {
     /// Something happened. `commit`: of a stored message the commit that made it durable, in the order of commits; else 0.
     fn put(&self, event: Event, commit: u64);
     /// Nothing more should happen that can be refused.
@@ -225,14 +226,14 @@ impl<M: Moderator> DynModerator for M {
 }
 
 /// Two moderators, one after the other.
-pub(crate) struct InTurn {
+pub(crate) struct ChainedModerator {
     /// Asked first.
     pub(crate) first: Arc<dyn DynModerator>,
     /// Shown what the first made of the message, unless that was its end.
     pub(crate) second: Arc<dyn DynModerator>,
 }
 
-impl Moderator for InTurn {
+impl Moderator for ChainedModerator {
     async fn review(&self, request: ReviewRequest) -> Verdict {
         match self.first.review(request.clone()).await {
             Verdict::Accept => self.second.review(request).await,

@@ -31,7 +31,7 @@ use super::runtime::watermark::DeliveryWatermark;
 use super::user::User;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::hooks::{DynAuthenticator, DynModerator, Event, Outlet};
+use crate::hooks::{DynAuthenticator, DynModerator, Event, EventExporter};
 use crate::metrics::Metrics;
 use crate::model::{Refusal, UserId, UserProfile};
 use crate::rate::SendGate;
@@ -55,7 +55,7 @@ pub(crate) struct BrokerContext {
     pub(crate) moderator: Option<Arc<dyn DynModerator>>,
     pub(crate) events: broadcast::Sender<Event>,
     /// Hears everything, and misses nothing.
-    pub(crate) outlet: Option<Arc<dyn Outlet>>,
+    pub(crate) outlet: Option<Arc<dyn EventExporter>>,
     pub(crate) presence: Presence,
     pub(crate) users: ActorRegistry<User>,
     pub(crate) peers: ActorRegistry<Peer>,

@@ -92,7 +92,8 @@ impl Audit {
         }
     }
 
-    /// The newest entries first, at most `limit`, below the id `before`. Reads files: not on a thread that serves sockets.
+    /// Returns the newest entries first, at most `limit`, below the id `before`.
+    /// Reads files: not on a thread that serves sockets.
     ///
     /// # Errors
     /// When the files cannot be read.

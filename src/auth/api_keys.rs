@@ -5,7 +5,6 @@
 //! kept; the key itself is shown once and kept by nobody here.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
+use super::Scope;
 use crate::private_files::{make_folder, restrict, sync_names};
 
 /// Name of the file in the data directory.
@@ -30,97 +30,6 @@ const SECRET_BYTES: usize = 32;
 const NAME_BYTES_MAX: usize = 64;
 /// How long a broker may go on with what it read before.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// What a key may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Scope {
-    /// Everything.
-    #[serde(rename = "*")]
-    All,
-    /// Messages to everyone online.
-    #[serde(rename = "broadcast")]
-    Broadcast,
-    /// History, lists of conversations, search.
-    #[serde(rename = "messages:read")]
-    MessagesRead,
-    /// Sending, revoking, editing, deleting.
-    #[serde(rename = "messages:write")]
-    MessagesWrite,
-    /// Who there is and who is online.
-    #[serde(rename = "users:read")]
-    UsersRead,
-    /// Registering, renaming, kicking, banning.
-    #[serde(rename = "users:write")]
-    UsersWrite,
-    /// Rooms, their members and attributes.
-    #[serde(rename = "rooms:read")]
-    RoomsRead,
-    /// Making, changing, ending rooms.
-    #[serde(rename = "rooms:write")]
-    RoomsWrite,
-    /// Groups, their members and attributes.
-    #[serde(rename = "groups:read")]
-    GroupsRead,
-    /// Making, changing, ending groups.
-    #[serde(rename = "groups:write")]
-    GroupsWrite,
-    /// Figures, sessions, events as they happen, the configuration.
-    #[serde(rename = "ops:read")]
-    OpsRead,
-    /// Ending sessions, dead letters, backups.
-    #[serde(rename = "ops:write")]
-    OpsWrite,
-}
-
-impl Scope {
-    /// Every one.
-    pub const ALL: [Self; 12] = [
-        Self::All,
-        Self::Broadcast,
-        Self::MessagesRead,
-        Self::MessagesWrite,
-        Self::UsersRead,
-        Self::UsersWrite,
-        Self::RoomsRead,
-        Self::RoomsWrite,
-        Self::GroupsRead,
-        Self::GroupsWrite,
-        Self::OpsRead,
-        Self::OpsWrite,
-    ];
-
-    /// As it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "*",
-            Self::Broadcast => "broadcast",
-            Self::MessagesRead => "messages:read",
-            Self::MessagesWrite => "messages:write",
-            Self::UsersRead => "users:read",
-            Self::UsersWrite => "users:write",
-            Self::RoomsRead => "rooms:read",
-            Self::RoomsWrite => "rooms:write",
-            Self::GroupsRead => "groups:read",
-            Self::GroupsWrite => "groups:write",
-            Self::OpsRead => "ops:read",
-            Self::OpsWrite => "ops:write",
-        }
-    }
-
-    /// The scope of that name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// What is kept of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,7 +48,7 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// Whether it may be used for this.
+    /// Returns whether it may be used for this.
     #[must_use]
     pub fn may(&self, wanted: Scope) -> bool {
         self.scopes.iter().any(|scope| *scope == Scope::All || *scope == wanted)
@@ -198,7 +107,7 @@ pub struct ApiKeyFile {
 }
 
 impl ApiKeyFile {
-    /// The keys kept in this data directory; nothing is read yet.
+    /// Returns the keys kept in this data directory; nothing is read yet.
     pub fn of(data_dir: impl Into<PathBuf>) -> Self {
         Self { data_dir: data_dir.into() }
     }
@@ -207,7 +116,7 @@ impl ApiKeyFile {
         self.data_dir.join(FILE)
     }
 
-    /// Every key.
+    /// Returns every key.
     ///
     /// # Errors
     /// [`ApiKeyError::Io`], [`ApiKeyError::Damaged`]. No file: no keys.
@@ -263,7 +172,7 @@ impl ApiKeyFile {
         })
     }
 
-    /// Ends every key of that name; how many there were.
+    /// Ends every key of that name and returns how many there were.
     ///
     /// # Errors
     /// [`ApiKeyError`]; nothing was changed.
@@ -334,12 +243,13 @@ pub struct ApiKeyRing {
 }
 
 impl ApiKeyRing {
-    /// The keys of this data directory.
+    /// Returns the keys of this data directory.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self { file: ApiKeyFile::of(data_dir), read: Mutex::default() }
     }
 
-    /// The key that was presented, if it is one of ours and works. `now` is a monotonic clock's, `now_ms` Unix milliseconds.
+    /// Returns the key that was presented, if it is one of ours and works.
+    /// `now` is a monotonic clock's, `now_ms` Unix milliseconds.
     #[must_use]
     pub fn check(&self, presented: &str, now: Duration, now_ms: u64) -> Option<ApiKey> {
         if !presented.starts_with(PREFIX) || presented.len() > 2 * SECRET_BYTES {
@@ -355,7 +265,7 @@ impl ApiKeyRing {
         (bool::from(key.sha256.as_bytes().ct_eq(wanted.as_bytes())) && key.works(now_ms)).then(|| key.clone())
     }
 
-    /// Whether there is any key: without one the server API is off.
+    /// Returns whether there is any key: without one the server API is off.
     #[must_use]
     pub fn is_empty(&self, now: Duration) -> bool {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);

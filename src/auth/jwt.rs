@@ -1,4 +1,7 @@
 //! JSON web tokens, HS256 only (RFC 7515, 7518, 7519).
+//!
+//! Our choice: written here and not `jsonwebtoken`, because one algorithm, one key and three claims are a hundred lines over
+//! `hmac`, which is needed anyway, and what is not here (other algorithms, key ids, optional claims) cannot be confused.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,8 +10,9 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::tokens::Opened;
-use super::{Secret, from_object};
+use super::Secret;
+use super::claims::Opened;
+use super::strict_json::from_object;
 
 #[derive(Deserialize, Serialize)]
 struct Header {
@@ -45,12 +49,12 @@ impl Hs256 {
         }
     }
 
-    /// A key of its own for another purpose: none of its tokens is one of this key's.
+    /// Returns a key of its own for another purpose: none of its tokens is one of this key's.
     pub(super) fn derive(&self, purpose: &[u8]) -> Self {
         Self::new(&Secret::from_bytes(self.0.clone().chain_update(purpose).finalize().into_bytes().to_vec()))
     }
 
-    /// What the token says, if this key signed it. The signature is compared in constant time, and before anything
+    /// Returns what the token says, if this key signed it. The signature is compared in constant time, and before anything
     /// that it covers is believed.
     pub(super) fn open(&self, token: &str) -> Option<Opened> {
         let (signed, signature) = token.rsplit_once('.')?;
@@ -67,7 +71,7 @@ impl Hs256 {
         Some(Opened { user: payload.sub, expires_at_s: payload.exp, not_before_s: payload.nbf.unwrap_or(0) })
     }
 
-    /// A token for `user`; times in Unix seconds.
+    /// Returns a token for `user`; times in Unix seconds.
     pub(super) fn issue(&self, user: &str, issued_at_s: u64, expires_at_s: u64) -> String {
         let header = Header { alg: "HS256".to_owned(), typ: Some("JWT".to_owned()), crit: None };
         let payload = Payload { sub: user.to_owned(), exp: expires_at_s, nbf: None, iat: issued_at_s };

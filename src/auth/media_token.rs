@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::claims::{Claims, check_times};
 use super::jwt::Hs256;
-use super::tokens::{Claims, check_times};
 use super::{Secret, SecretError};
 use crate::clock::Clock;
 use crate::model::{Limits, Refusal, UserId};
@@ -30,7 +30,7 @@ impl MediaTokens {
         Self { hs256: of.derive(PURPOSE), clock }
     }
 
-    /// With a key for this process alone: for a host that recognises users itself.
+    /// Makes tokens with a key for this process alone: for a host that recognises users itself.
     ///
     /// # Errors
     /// [`SecretError::Random`].
@@ -40,13 +40,13 @@ impl MediaTokens {
         Ok(Self { hs256: Hs256::new(&Secret::from_bytes(key)), clock })
     }
 
-    /// One for `user`, until `expires_at_ms` (Unix milliseconds).
+    /// Issues a token for `user` that ends at `expires_at_ms` (Unix milliseconds).
     #[must_use]
     pub fn issue(&self, user: &UserId, expires_at_ms: u64) -> String {
         self.hs256.issue(user.as_str(), self.clock.wall_ms() / 1000, expires_at_ms / 1000)
     }
 
-    /// Whose it is.
+    /// Returns whose it is.
     ///
     /// # Errors
     /// [`Refusal::TokenInvalid`], [`Refusal::TokenExpired`].

@@ -6,23 +6,19 @@
 //! wrong with it.
 
 mod api_keys;
+mod claims;
 mod jwt;
 mod media_token;
+mod scope;
 mod secret;
+mod strict_json;
 mod token04;
 mod tokens;
 
-pub use api_keys::{ApiKey, ApiKeyError, ApiKeyFile, ApiKeyRing, Scope};
+pub use api_keys::{ApiKey, ApiKeyError, ApiKeyFile, ApiKeyRing};
+pub use claims::Claims;
 pub use media_token::MediaTokens;
+pub use scope::Scope;
 pub use secret::{Secret, SecretError, SecretSource};
 pub use token04::Token04Key;
-pub use tokens::{Claims, IssueError, Tokens};
-
-/// Reads a struct from JSON that must be an object. Serde alone also fills a struct from an array, in the order of its
-/// fields, and a token has one spelling only.
-fn from_object<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
-    if json.trim_ascii_start().first() != Some(&b'{') {
-        return None;
-    }
-    serde_json::from_slice(json).ok()
-}
+pub use tokens::{IssueError, Tokens};

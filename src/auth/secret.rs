@@ -78,7 +78,7 @@ impl Secret {
         Self(bytes.into())
     }
 
-    /// The key itself, for signing.
+    /// Returns the key itself, for signing.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -111,7 +111,7 @@ impl Secret {
     }
 }
 
-/// The key is text, and its bytes are the key: copied into `auth.secret` it goes on to check the same tokens.
+/// Makes a key. It is text, and its bytes are the key: copied into `auth.secret` it goes on to check the same tokens.
 fn generate() -> Result<Secret, SecretError> {
     Ok(Secret::from_bytes(random_text()?))
 }

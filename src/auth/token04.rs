@@ -1,4 +1,4 @@
-//! The vendor's token format 04. Source: spec zim-surface 6.4.
+//! The vendor's token format 04. Source: ZIM guide "Authentication", and the generators that the vendor publishes.
 //!
 //! `"04"` and, in base64: expiry (8 bytes), length and bytes of the IV, length and bytes of the ciphertext; numbers
 //! big-endian. The ciphertext is AES-256-CBC with PKCS#7 padding over JSON.
@@ -18,12 +18,12 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _, ConstantTimeLess as _};
 
-use super::from_object;
-use super::tokens::Opened;
+use super::claims::Opened;
+use super::strict_json::from_object;
 
 /// What a token of this format begins with.
 pub(super) const PREFIX: &str = "04";
-/// Longest lifetime, seconds. Source: spec 6.4, 24 days.
+/// Longest lifetime, seconds. Source: ZIM guide "Authentication": 24 days.
 pub(super) const TTL_SECONDS_MAX: u64 = 24 * 86_400;
 
 const BLOCK: usize = 16;
@@ -58,13 +58,13 @@ impl fmt::Debug for Token04Key {
 }
 
 impl Token04Key {
-    /// The key of `auth.token04_secret`; `None` unless it has exactly 32 bytes, so also for the empty default.
+    /// Returns the key of `auth.token04_secret`; `None` unless it has exactly 32 bytes, so also for the empty default.
     #[must_use]
     pub fn new(secret: &str) -> Option<Self> {
         secret.as_bytes().try_into().ok().map(Self)
     }
 
-    /// What the token says, if it was made with this key for `app_id`.
+    /// Returns what the token says, if it was made with this key for `app_id`.
     pub(super) fn open(&self, token: &str, app_id: u32) -> Option<Opened> {
         let packed = STANDARD.decode(token.strip_prefix(PREFIX)?).ok()?;
         let (expire, rest) = packed.split_first_chunk::<8>()?;
@@ -90,7 +90,7 @@ impl Token04Key {
         })
     }
 
-    /// A token; times in Unix seconds. IV and nonce are random.
+    /// Returns a token; times in Unix seconds. IV and nonce are random.
     pub(super) fn issue(&self, app_id: u32, user: &str, lifetime_s: (u64, u64), iv: [u8; BLOCK], nonce: i32) -> String {
         let (ctime, expire) = lifetime_s;
         let plaintext = Plaintext { app_id, user_id: user.to_owned(), nonce: nonce.into(), ctime, expire, payload: Some(String::new()) };
@@ -105,7 +105,7 @@ impl Token04Key {
     }
 }
 
-/// How many bytes are left without the PKCS#7 padding, and whether that is right; if not, all are left. Takes the
+/// Returns how many bytes are left without the PKCS#7 padding, and whether that is right; if not, all are left. Takes the
 /// same time whatever the bytes are. `padded` is one block or more.
 fn unpad(padded: &[u8]) -> (usize, Choice) {
     let all = padded.len();

@@ -1,39 +1,14 @@
 //! The same load on everything it was measured on: the broker, the bare loops, other brokers.
 
-use serde::Serialize;
-
-use super::report::{Report, Run};
+use super::report::{Compared, Report, Run};
+use super::subjects::{BESIDE, TIDINGS};
 use super::table::figure;
-use super::{BESIDE, TIDINGS};
-
-/// One load on one server.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Compared {
-    /// Which load.
-    pub load: String,
-    /// On what.
-    pub subject: String,
-    /// Processor seconds of the server per million delivered; of stored messages, per million acknowledged.
-    pub cpu_per_million: Option<f64>,
-    /// The same as a multiple of ours: above 1 it costs more than we do.
-    pub cpu_of_ours: Option<f64>,
-    /// Messages that arrived per second, each receiver counted.
-    pub delivered_per_second: f64,
-    /// Median from when it was to be sent until it arrived, milliseconds.
-    pub p50_ms: f64,
-    /// The 99th percentile of that.
-    pub p99_ms: f64,
-    /// Acknowledged, but not received, the sum over all receivers.
-    pub missing: u64,
-    /// Twice or out of their sender's order.
-    pub duplicates: u64,
-}
 
 /// Names of the columns of [`cells`].
 pub(super) const COLUMNS: [&str; 9] =
     ["load", "on", "CPU s / million", "times ours", "delivered/s", "p50 ms", "p99 ms", "missing", "twice or out of order"];
 
-/// The rows; none when no other broker was measured.
+/// Returns the rows; none when no other broker was measured.
 pub(super) fn of(report: &Report) -> Vec<Compared> {
     if !report.runs.iter().any(|run| run.foreign) {
         return Vec::new();
@@ -74,7 +49,7 @@ pub(super) fn cells(one: &Compared) -> [String; COLUMNS.len()] {
     ]
 }
 
-/// The rows for a terminal.
+/// Returns the rows for a terminal.
 pub(super) fn lines(compared: &[Compared]) -> Vec<String> {
     if compared.is_empty() {
         return Vec::new();

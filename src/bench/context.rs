@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::crowd::Place;
-use super::dialog::Account;
-use super::floor::FloorMode;
-use super::member::{Dialect, Hears};
-use super::peers::Peer;
+use super::baseline::BaselineMode;
+use super::client_pool::ClientSpec;
+use super::connection::Dialect;
+use super::error::BenchError;
+use super::handshake::Account;
+use super::harness::Harness;
+use super::message::Subscription;
+use super::options::Options;
+use super::peers::program::Peer;
 use super::process::{Folder, Server};
 use super::report::{Report, Run};
-use super::stage::Stage;
-use super::{BenchError, Options, TIDINGS, table};
+use super::subjects::{BASELINE_EACH, BASELINE_SHARED, TIDINGS};
+use super::table;
 use crate::auth::{Secret, Tokens};
 use crate::clock::SystemClock;
 use crate::model::{Limits, UserId};
@@ -69,7 +73,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Prints a line of the report on the way.
-    pub(super) fn say(&mut self, line: &str) {
+    pub(super) fn print_line(&mut self, line: &str) {
         let print = &mut self.print;
         match &self.bar {
             Some(bar) => bar.suspend(|| print(line)),
@@ -81,11 +85,11 @@ impl<'a> Bench<'a> {
         if self.report.notes.contains(&text) {
             return;
         }
-        self.say(&format!("  note: {text}"));
+        self.print_line(&format!("  note: {text}"));
         self.report.notes.push(text);
     }
 
-    /// How many connections one broker can hold here, `wanted` at most.
+    /// Returns how many connections one broker can hold here, `wanted` at most.
     pub(super) fn connections(&mut self, wanted: usize) -> usize {
         let most = self.descriptors.saturating_sub(DESCRIPTORS_BESIDE) / DESCRIPTORS_PER_CONNECTION;
         let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -95,7 +99,7 @@ impl<'a> Bench<'a> {
         wanted.min(most)
     }
 
-    /// A broker, fresh or the one that runs already. `settings` are of this scenario.
+    /// Starts a broker, or names the one that runs already. `settings` are of this scenario.
     pub(super) fn broker(&mut self, settings: &[(&str, &str)]) -> Result<Server, BenchError> {
         if let Some(target) = &self.options.target {
             return Ok(Server::running(target.address()?, target.pid));
@@ -108,44 +112,51 @@ impl<'a> Bench<'a> {
         Server::start(&self.options.program, &arguments, &env, Some(folder))
     }
 
-    /// A bare loop.
-    pub(super) fn floor(&self, mode: FloorMode) -> Result<Server, BenchError> {
+    /// Starts a bare loop.
+    pub(super) fn baseline(&self, mode: BaselineMode) -> Result<Server, BenchError> {
         let arguments = ["bench-floor".to_owned(), mode.label().to_owned()];
         Server::start(&self.options.program, &arguments, &[], None)
     }
 
     /// Connects everyone to a broker.
-    pub(super) async fn stage(&mut self, server: Server, places: Vec<Place>) -> Result<Stage, BenchError> {
-        let stage = self.set(server, TIDINGS, Dialect::Broker, places).await?;
+    pub(super) async fn harness(&mut self, server: Server, specs: Vec<ClientSpec>) -> Result<Harness, BenchError> {
+        let harness = self.set(server, TIDINGS, Dialect::Broker, specs).await?;
         if self.options.target.is_some() {
-            stage.crowd.keep_alive(Duration::from_secs(3));
+            harness.pool.keep_alive(Duration::from_secs(3));
         }
-        Ok(stage)
+        Ok(harness)
     }
 
     /// Connects everyone to a bare loop.
-    pub(super) async fn floor_stage(&mut self, mode: FloorMode, members: usize) -> Result<Stage, BenchError> {
-        let server = self.floor(mode)?;
-        let place = Place { account: None, room: None, group: 0, hears: Hears::Room, stalled: false };
+    pub(super) async fn baseline_harness(&mut self, mode: BaselineMode, members: usize) -> Result<Harness, BenchError> {
+        let server = self.baseline(mode)?;
+        let spec = ClientSpec { account: None, room: None, group: 0, subscription: Subscription::Room, stalled: false };
         let subject = match mode {
-            FloorMode::Each => super::FLOOR_EACH,
-            FloorMode::Shared => super::FLOOR_SHARED,
+            BaselineMode::Each => BASELINE_EACH,
+            BaselineMode::Shared => BASELINE_SHARED,
         };
-        self.set(server, subject, Dialect::Floor, vec![place; members]).await
+        self.set(server, subject, Dialect::Baseline, vec![spec; members]).await
     }
 
     /// Connects everyone to another broker: receivers first, who hear those that hear nothing.
-    pub(super) async fn peer_stage(&mut self, server: Server, peer: Peer, all: &[Hears]) -> Result<Stage, BenchError> {
+    pub(super) async fn peer_harness(&mut self, server: Server, peer: Peer, all: &[Subscription]) -> Result<Harness, BenchError> {
         peer.prepare(server.address).await?;
-        let place = |hears: &Hears| Place { account: None, room: None, group: 0, hears: *hears, stalled: false };
-        self.set(server, peer.program.name(), Dialect::Peer(peer), all.iter().map(place).collect()).await
+        let spec =
+            |subscription: &Subscription| ClientSpec { account: None, room: None, group: 0, subscription: *subscription, stalled: false };
+        self.set(server, peer.program.name(), Dialect::Peer(peer), all.iter().map(spec).collect()).await
     }
 
-    async fn set(&mut self, server: Server, subject: &'static str, dialect: Dialect, places: Vec<Place>) -> Result<Stage, BenchError> {
+    async fn set(
+        &mut self,
+        server: Server,
+        subject: &'static str,
+        dialect: Dialect,
+        specs: Vec<ClientSpec>,
+    ) -> Result<Harness, BenchError> {
         let bar = self.bar.clone();
         if let Some(bar) = &bar {
             bar.set_message(format!("connecting to {subject}"));
-            bar.set_length(places.len() as u64);
+            bar.set_length(specs.len() as u64);
             bar.set_position(0);
         }
         let arrived = || {
@@ -153,7 +164,7 @@ impl<'a> Bench<'a> {
                 bar.inc(1)
             }
         };
-        Stage::set(server, subject, self.options.threads(), dialect, places, arrived).await
+        Harness::set(server, subject, self.options.threads(), dialect, specs, arrived).await
     }
 
     /// Shows what is being measured.
@@ -166,30 +177,30 @@ impl<'a> Bench<'a> {
     /// Prints a measurement and keeps it.
     pub(super) fn keep(&mut self, run: Run) {
         for line in table::of_run(&run) {
-            self.say(&line);
+            self.print_line(&line);
         }
         self.report.runs.push(run);
     }
 
-    /// A name that no earlier run has used on the same broker: places in a room outlive their connections.
+    /// Returns a name that no earlier run has used on the same broker: places in a room outlive their connections.
     pub(super) fn name(&mut self, kind: &str) -> String {
         self.named += 1;
         format!("{kind}-{}-{}", std::process::id(), self.named)
     }
 
-    /// The account of a member.
+    /// Returns the account of a member.
     pub(super) fn account(&self, user: &str) -> Result<Account, BenchError> {
         let id = UserId::parse("userID", user, &Limits::default()).map_err(|error| BenchError::Target(error.to_string()))?;
         Ok(Account { user: user.to_owned(), token: self.tokens.issue_jwt(&id, 86_400) })
     }
 
     /// `members` accounts in one room.
-    pub(super) fn in_room(&self, room: &str, group: usize, members: usize) -> Result<Vec<Place>, BenchError> {
-        let place = |n| {
+    pub(super) fn in_room(&self, room: &str, group: usize, members: usize) -> Result<Vec<ClientSpec>, BenchError> {
+        let spec = |n| {
             let account = Some(self.account(&format!("{room}-{n}"))?);
-            Ok(Place { account, room: Some(room.to_owned()), group, hears: Hears::Room, stalled: false })
+            Ok(ClientSpec { account, room: Some(room.to_owned()), group, subscription: Subscription::Room, stalled: false })
         };
-        (0..members).map(place).collect()
+        (0..members).map(spec).collect()
     }
 
     pub(super) fn finish(self) -> Report {

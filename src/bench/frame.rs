@@ -96,7 +96,7 @@ impl Frames {
     }
 }
 
-/// The first frame and its length with header, if it is whole.
+/// Returns the first frame and its length with header, if it is whole.
 fn first(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, NotAFrame> {
     let &[head, short, ref rest @ ..] = bytes else { return Ok(None) };
     let (header, length) = match short {

@@ -1,8 +1,9 @@
 //! The report as one page: no script, no font, no request to anywhere.
 
 use super::compared;
-use super::report::{CurvePoint, Report, Run};
-use super::svg::{self, Line};
+use super::report::{Report, Run, SaturationPoint};
+use super::svg;
+use super::svg::Line;
 use super::table;
 
 const STYLE: &str =
@@ -13,7 +14,7 @@ svg{width:100%;max-width:40rem;height:auto}svg text{font:11px system-ui,sans-ser
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(22rem,1fr));gap:1rem}pre{white-space:pre-wrap;background:#8881;padding:.6rem}
 @media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181c}th,td{border-color:#333}.met{color:#5bd18f}.not{color:#ff7b8a}}";
 
-/// The page.
+/// Returns the page.
 pub(super) fn page(report: &Report) -> String {
     let heading = table::heading(report);
     let mut body = format!("<h1>{}</h1><p>{}</p><p>{}</p>", escape(&heading[0]), escape(&heading[1]), escape(&heading[2]));
@@ -21,8 +22,8 @@ pub(super) fn page(report: &Report) -> String {
     if !report.compared.is_empty() {
         body.push_str(&compared_rows(report));
     }
-    if !report.curve.is_empty() {
-        body.push_str(&curve(&report.curve));
+    if !report.saturation.is_empty() {
+        body.push_str(&saturation(&report.saturation));
     }
     for run in report.runs.iter().filter(|run| !run.scenario.starts_with("curve-")) {
         body.push_str(&of_run(run));
@@ -89,7 +90,7 @@ fn of_run(run: &Run) -> String {
     out + "</div>"
 }
 
-fn curve(points: &[CurvePoint]) -> String {
+fn saturation(points: &[SaturationPoint]) -> String {
     let names = ["low", "medium", "high", "storable"];
     let line =
         |n: usize| Line { name: names[n], points: points.iter().map(|point| (point.load.log10(), point.share[n] * 100.0)).collect() };
@@ -104,10 +105,12 @@ mod tests {
 
     #[test]
     fn the_page_stands_alone_and_escapes() {
-        let curve =
-            vec![CurvePoint { load: 0.1, share: [1.0; 4], ..CurvePoint::default() }, CurvePoint { load: 20.0, ..CurvePoint::default() }];
+        let saturation = vec![
+            SaturationPoint { load: 0.1, share: [1.0; 4], ..SaturationPoint::default() },
+            SaturationPoint { load: 20.0, ..SaturationPoint::default() },
+        ];
         let run = Run { scenario: "<x>".into(), timeline: vec![1, 2, 3], histogram: vec![(1.0, 5), (2.0, 7)], ..Run::default() };
-        let page = page(&Report { runs: vec![run], curve, notes: vec!["a & b".into()], ..Report::default() });
+        let page = page(&Report { runs: vec![run], saturation, notes: vec!["a & b".into()], ..Report::default() });
         assert!(page.contains("&lt;x&gt;") && page.contains("a &amp; b") && !page.contains("<x>"));
         assert_eq!(page.matches("<svg").count(), 3);
         assert!(!page.contains("http") && !page.contains("<script") && !page.contains("NaN"));

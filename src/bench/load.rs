@@ -5,26 +5,33 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::crowd::Crowd;
-use super::member::{Member, Parcel};
+use super::client::BenchClient;
+use super::client_pool::ClientPool;
+use super::message::TestMessage;
 
 /// Publishers at work.
-pub(super) type Request = Vec<JoinHandle<std::io::Result<()>>>;
+pub(super) type Work = Vec<JoinHandle<std::io::Result<()>>>;
 
 /// Keeps `window` messages of each publisher under way. A closed loop: nothing was meant for a moment it was not sent
 /// at, so its latencies say how long the queue is that the window makes.
-pub(super) fn keep_full(crowd: &Crowd, publishers: &[Arc<Member>], window: usize, parcel: &Parcel, how_long: Duration) -> Request {
-    let until = crowd.clock.now() + micros(how_long);
+pub(super) fn keep_full(
+    pool: &ClientPool,
+    publishers: &[Arc<BenchClient>],
+    window: usize,
+    message: &TestMessage,
+    how_long: Duration,
+) -> Work {
+    let until = pool.clock.now() + micros(how_long);
     let work = publishers.iter().map(|publisher| {
-        let (clock, member, parcel) = (crowd.clock.clone(), publisher.clone(), parcel.clone());
-        crowd.spawn(publisher, async move {
+        let (clock, client, message) = (pool.clock.clone(), publisher.clone(), message.clone());
+        pool.spawn(publisher, async move {
             loop {
-                member.room_in(window).await;
+                client.wait_for_room_in(window).await;
                 let now = clock.now();
                 if now >= until {
                     return Ok(());
                 }
-                member.publish(&parcel, now).await?;
+                client.publish(&message, now).await?;
             }
         })
     });
@@ -33,26 +40,26 @@ pub(super) fn keep_full(crowd: &Crowd, publishers: &[Arc<Member>], window: usize
 
 /// Offers `per_second` messages, the publishers in turn, at even distances and whatever the broker does meanwhile: an
 /// open loop. Each is measured from when it was due.
-pub(super) fn pace(crowd: &Crowd, publishers: &[Arc<Member>], per_second: f64, parcel: &Parcel, how_long: Duration) -> Request {
-    pace_after(crowd, Duration::ZERO, publishers, per_second, parcel, how_long)
+pub(super) fn pace(pool: &ClientPool, publishers: &[Arc<BenchClient>], per_second: f64, message: &TestMessage, how_long: Duration) -> Work {
+    pace_after(pool, Duration::ZERO, publishers, per_second, message, how_long)
 }
 
-/// The same, beginning a little later: several such loads side by side are not due at the same moments then.
+/// Does the same, beginning a little later: several such loads side by side are not due at the same moments then.
 pub(super) fn pace_after(
-    crowd: &Crowd,
+    pool: &ClientPool,
     delay: Duration,
-    publishers: &[Arc<Member>],
+    publishers: &[Arc<BenchClient>],
     per_second: f64,
-    parcel: &Parcel,
+    message: &TestMessage,
     how_long: Duration,
-) -> Request {
-    let start = crowd.clock.now() + micros(delay);
+) -> Work {
+    let start = pool.clock.now() + micros(delay);
     let until = start + micros(how_long);
     let distance = 1e6 / per_second.max(0.001);
     let work = publishers.iter().enumerate().map(|(turn, publisher)| {
-        let (clock, member, parcel) = (crowd.clock.clone(), publisher.clone(), parcel.clone());
+        let (clock, client, message) = (pool.clock.clone(), publisher.clone(), message.clone());
         let of = publishers.len();
-        crowd.spawn(publisher, async move {
+        pool.spawn(publisher, async move {
             for round in 0_usize.. {
                 let due = start + whole((turn + round * of) as f64 * distance);
                 if due >= until {
@@ -63,7 +70,7 @@ pub(super) fn pace_after(
                 if due > now {
                     tokio::time::sleep(Duration::from_micros(due - now)).await;
                 }
-                member.publish(&parcel, due).await?;
+                client.publish(&message, due).await?;
             }
             Ok(())
         })
@@ -75,7 +82,7 @@ fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX / 2)
 }
 
-/// The whole number below.
+/// Returns the whole number below.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times of a run are far below 2^53 µs and not negative")]
 pub(super) fn whole(number: f64) -> u64 {
     number as u64

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::BenchError;
+use super::error::BenchError;
 
 /// One kind of load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +25,7 @@ pub enum Scenario {
     /// A flooded room beside quiet rooms and conversations.
     Mixed,
     /// Delivered share by priority against offered load.
-    Curve,
+    Saturation,
     /// 10,000 members and 100 barrages a second; not part of `quick`.
     RoomHuge,
     /// Messages that travel alone to 100, 1,000 and 10,000 members; not part of `quick`.
@@ -43,7 +43,7 @@ impl Scenario {
         Self::Idle,
         Self::Overload,
         Self::Mixed,
-        Self::Curve,
+        Self::Saturation,
         Self::RoomHuge,
         Self::Growth,
     ];
@@ -60,13 +60,13 @@ impl Scenario {
             Self::Idle => "idle",
             Self::Overload => "overload",
             Self::Mixed => "mixed",
-            Self::Curve => "curve",
+            Self::Saturation => "curve",
             Self::RoomHuge => "room-huge",
             Self::Growth => "growth",
         }
     }
 
-    /// The scenario of this name.
+    /// Returns the scenario of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scenario| scenario.name() == name)
@@ -93,7 +93,7 @@ impl std::fmt::Debug for Running {
 }
 
 impl Running {
-    /// The address, if it may be flooded.
+    /// Returns the address, if it may be flooded.
     pub(super) fn address(&self) -> Result<std::net::SocketAddr, BenchError> {
         use std::net::ToSocketAddrs as _;
         let host = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
@@ -134,11 +134,11 @@ pub struct Options {
     /// More settings of the broker under test: `SECTION__KEY` and value.
     pub settings: Vec<(String, String)>,
     /// Whether to leave the bare loops out.
-    pub no_floor: bool,
+    pub skip_baseline: bool,
 }
 
 impl Options {
-    /// The loads of this run, in order.
+    /// Returns the loads of this run, in order.
     #[must_use]
     pub fn chosen(&self) -> Vec<Scenario> {
         let mut chosen = self.scenarios.clone();

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::BenchError;
+use super::error::BenchError;
 
 /// What the line begins with by which a child says that it serves.
 pub(super) const LISTENING: &str = "listening on ";
@@ -116,7 +116,7 @@ impl Server {
         line.trim().trim_end_matches(" kB").parse().ok()
     }
 
-    /// The broker's counters; blocks.
+    /// Returns the broker's counters; blocks.
     pub(super) fn counters(&self) -> Result<Counters, BenchError> {
         let failed = |error| BenchError::io(format!("GET http://{}/metrics", self.address), error);
         let mut socket = TcpStream::connect(self.address).map_err(failed)?;
@@ -153,7 +153,7 @@ impl Counters {
         Self(text.lines().filter(|line| line.starts_with("tidings_")).filter_map(sample).collect())
     }
 
-    /// What was dropped since `before`, by `class/priority/reason`.
+    /// Returns what was dropped since `before`, by `class/priority/reason`.
     pub(super) fn dropped_since(&self, before: &Self) -> BTreeMap<String, u64> {
         let labels = self.0.iter().filter_map(|(name, value)| {
             let labels = name.strip_prefix("tidings_messages_dropped_total{")?.strip_suffix('}')?;
@@ -170,7 +170,7 @@ impl Counters {
 pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    /// A new one below `within`.
+    /// Returns a new one below `within`.
     pub(super) fn new(within: &Path) -> Result<Self, BenchError> {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let path = within.join(format!("tidings-bench-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed)));

@@ -5,7 +5,6 @@ use std::fs;
 
 use serde::Serialize;
 
-use super::compared::Compared;
 use super::stats::Quantiles;
 
 /// One measurement of one server.
@@ -79,7 +78,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Whether nothing is wrong.
+    /// Returns whether nothing is wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.unexplained == 0 && self.uncounted == 0 && self.duplicates == 0 && self.seq_breaks == 0 && self.storable_lost == 0
@@ -88,7 +87,7 @@ impl Audit {
 
 /// One point of the curve of shares.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct CurvePoint {
+pub struct SaturationPoint {
     /// Offered load as a multiple of what the room admits.
     pub load: f64,
     /// Barrages offered per second.
@@ -107,11 +106,35 @@ pub struct Finding {
     /// Ours.
     pub ours: f64,
     /// The bare loop's in the same run.
-    pub floor: Option<f64>,
+    #[serde(rename = "floor")]
+    pub baseline: Option<f64>,
     /// What it must be.
     pub must: Option<Bound>,
     /// What is aimed at.
     pub aim: Option<Bound>,
+}
+
+/// One load on one server.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Compared {
+    /// Which load.
+    pub load: String,
+    /// On what.
+    pub subject: String,
+    /// Processor seconds of the server per million delivered; of stored messages, per million acknowledged.
+    pub cpu_per_million: Option<f64>,
+    /// The same as a multiple of ours: above 1 it costs more than we do.
+    pub cpu_of_ours: Option<f64>,
+    /// Messages that arrived per second, each receiver counted.
+    pub delivered_per_second: f64,
+    /// Median from when it was to be sent until it arrived, milliseconds.
+    pub p50_ms: f64,
+    /// The 99th percentile of that.
+    pub p99_ms: f64,
+    /// Acknowledged, but not received, the sum over all receivers.
+    pub missing: u64,
+    /// Twice or out of their sender's order.
+    pub duplicates: u64,
 }
 
 /// A target.
@@ -123,23 +146,24 @@ pub enum Bound {
     /// No less than this.
     Min(f64),
     /// No more than this many times the bare loop's figure.
-    TimesFloor(f64),
+    #[serde(rename = "times_floor")]
+    TimesBaseline(f64),
 }
 
 impl Finding {
     /// Ours divided by the bare loop's.
     #[must_use]
     pub fn ratio(&self) -> Option<f64> {
-        self.floor.filter(|floor| *floor > 0.0).map(|floor| self.ours / floor)
+        self.baseline.filter(|baseline| *baseline > 0.0).map(|baseline| self.ours / baseline)
     }
 
-    /// Whether a bound holds; `None` when there is no floor to compare with.
+    /// Returns whether a bound holds; `None` when there is no bare loop to compare with.
     #[must_use]
     pub fn holds(&self, bound: Bound) -> Option<bool> {
         match bound {
             Bound::Max(limit) => Some(self.ours <= limit),
             Bound::Min(limit) => Some(self.ours >= limit),
-            Bound::TimesFloor(times) => self.ratio().map(|ratio| ratio <= times),
+            Bound::TimesBaseline(times) => self.ratio().map(|ratio| ratio <= times),
         }
     }
 }
@@ -192,7 +216,8 @@ pub struct Report {
     /// Each measurement.
     pub runs: Vec<Run>,
     /// Delivered share by priority.
-    pub curve: Vec<CurvePoint>,
+    #[serde(rename = "curve")]
+    pub saturation: Vec<SaturationPoint>,
     /// Figures against floors and targets.
     pub findings: Vec<Finding>,
     /// The same loads on everything they were measured on.
@@ -202,13 +227,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report as JSON.
+    /// Returns the report as JSON.
     #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).expect("strings and numbers always serialize")
     }
 
-    /// Whether what arrived was right in every run of ours: nothing lost, doubled or out of order without a count.
+    /// Returns whether what arrived was right in every run of ours: nothing lost, doubled or out of order without a count.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.runs.iter().filter(|run| !run.foreign).all(|run| run.audit.is_clean())
@@ -216,5 +241,21 @@ impl Report {
 
     pub(super) fn run(&self, scenario: &str, subject: &str) -> Option<&Run> {
         self.runs.iter().find(|run| run.scenario == scenario && run.subject == subject)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_read_by_the_names_they_have_had_from_the_first_version_on() {
+        let must = Some(Bound::TimesBaseline(2.0));
+        let finding = Finding { what: "paced".into(), unit: "s", ours: 1.0, baseline: Some(1.0), must, aim: None };
+        let report = Report { findings: vec![finding], saturation: vec![SaturationPoint::default()], ..Report::default() };
+        let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+        assert_eq!(json["findings"][0]["floor"], 1.0);
+        assert_eq!(json["findings"][0]["must"]["times_floor"], 2.0);
+        assert_eq!(json["curve"][0]["load"], 0.0);
     }
 }

@@ -76,7 +76,8 @@ impl Slices {
         self.0[Self::slot(us)] += count;
     }
 
-    /// The octave is where the highest bit is, the quarter the two bits below it: no logarithm on the hot path.
+    /// Finds the bar of a value: the octave is where the highest bit is, the quarter the two bits below it. No logarithm on
+    /// the hot path.
     fn slot(us: u64) -> usize {
         let us = us.max(4);
         let octave = us.ilog2();

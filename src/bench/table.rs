@@ -1,9 +1,9 @@
 //! The report as lines for a terminal.
 
-use super::report::{Bound, CurvePoint, Finding, Report, Run};
+use super::report::{Bound, Finding, Report, Run, SaturationPoint};
 use super::stats::Quantiles;
 
-/// Where, and how to read the figures.
+/// Returns where, and how to read the figures.
 pub(super) fn heading(report: &Report) -> Vec<String> {
     let machine = &report.machine;
     vec![
@@ -72,7 +72,7 @@ fn audit(run: &Run) -> String {
 }
 
 /// One point of the curve.
-pub(super) fn of_point(point: &CurvePoint) -> String {
+pub(super) fn saturation_line(point: &SaturationPoint) -> String {
     let [low, medium, high, storable] = point.share.map(|share| share * 100.0);
     format!(
         "curve: {:>5.2}x ({:>6.0}/s)  low {low:>5.1} %  medium {medium:>5.1} %  high {high:>5.1} %  storable {storable:>5.1} %",
@@ -80,7 +80,7 @@ pub(super) fn of_point(point: &CurvePoint) -> String {
     )
 }
 
-/// Ours, floor, ratio, targets.
+/// The table of findings: ours, the baseline (headed `floor`), their ratio, the targets.
 pub(super) fn of_findings(report: &Report) -> Vec<String> {
     let mut rows = vec![["", "unit", "ours", "floor", "ratio", "must", "aim"].map(str::to_owned)];
     rows.extend(report.findings.iter().map(cells));
@@ -103,7 +103,7 @@ pub(super) fn of_findings(report: &Report) -> Vec<String> {
     lines
 }
 
-/// The cells of one row of findings.
+/// Returns the cells of one row of findings.
 pub(super) fn cells(finding: &Finding) -> [String; 7] {
     let bound = |bound: Option<Bound>| {
         let Some(bound) = bound else { return String::new() };
@@ -115,21 +115,21 @@ pub(super) fn cells(finding: &Finding) -> [String; 7] {
         match bound {
             Bound::Max(limit) => format!("≤ {}{verdict}", figure(limit)),
             Bound::Min(limit) => format!("≥ {}{verdict}", figure(limit)),
-            Bound::TimesFloor(times) => format!("≤ {times}×{verdict}"),
+            Bound::TimesBaseline(times) => format!("≤ {times}×{verdict}"),
         }
     };
     [
         finding.what.clone(),
         finding.unit.to_owned(),
         figure(finding.ours),
-        finding.floor.map_or(String::new(), figure),
+        finding.baseline.map_or(String::new(), figure),
         finding.ratio().map_or(String::new(), |ratio| format!("{ratio:.2}")),
         bound(finding.must),
         bound(finding.aim),
     ]
 }
 
-/// A number with as many digits as a reader can use.
+/// Returns a number with as many digits as a reader can use.
 pub(super) fn figure(number: f64) -> String {
     let plain = match number.abs() {
         0.0 => return "0".to_owned(),
@@ -164,12 +164,12 @@ mod tests {
             what: "paced".into(),
             unit: "s",
             ours: 12.0,
-            floor: Some(10.0),
-            must: Some(Bound::TimesFloor(1.4)),
+            baseline: Some(10.0),
+            must: Some(Bound::TimesBaseline(1.4)),
             aim: Some(Bound::Max(11.0)),
         };
         assert_eq!(cells(&finding)[2..], ["12.0", "10.0", "1.20", "≤ 1.4× met", "≤ 11.0 NOT MET"]);
-        let alone = Finding { floor: None, ..finding };
+        let alone = Finding { baseline: None, ..finding };
         assert_eq!(cells(&alone)[5], "≤ 1.4×");
     }
 }

@@ -1,7 +1,7 @@
 //! What the figures should be: the reference values and targets this project set itself, in the units of the report.
 
 use super::report::{Bound, Finding, Report, Run};
-use super::{FLOOR_EACH, FLOOR_SHARED, TIDINGS};
+use super::subjects::{BASELINE_EACH, BASELINE_SHARED, TIDINGS};
 
 /// Members that stall in the overload scenario.
 const STALLED: f64 = 5.0;
@@ -11,7 +11,7 @@ struct Findings<'a> {
     found: Vec<Finding>,
 }
 
-/// What the runs say about each target; of a scenario that was not run, nothing.
+/// Returns what the runs say about each target; of a scenario that was not run, nothing.
 pub(super) fn of(report: &Report) -> Vec<Finding> {
     let mut findings = Findings { report, found: Vec::new() };
     findings.flood();
@@ -23,7 +23,7 @@ pub(super) fn of(report: &Report) -> Vec<Finding> {
     findings.mixed();
     findings.huge();
     findings.growth();
-    findings.curve();
+    findings.saturation();
     findings.found
 }
 
@@ -32,20 +32,27 @@ fn latency(run: &Run, group: &str) -> (f64, f64) {
 }
 
 impl Findings<'_> {
-    fn add(&mut self, what: &str, unit: &'static str, ours: Option<f64>, floor: Option<f64>, must: Option<Bound>, aim: Option<Bound>) {
+    fn add(&mut self, what: &str, unit: &'static str, ours: Option<f64>, baseline: Option<f64>, must: Option<Bound>, aim: Option<Bound>) {
         if let Some(ours) = ours {
-            self.found.push(Finding { what: what.to_owned(), unit, ours, floor, must, aim });
+            self.found.push(Finding { what: what.to_owned(), unit, ours, baseline, must, aim });
         }
     }
 
     fn flood(&mut self) {
         let Some(ours) = self.report.run("room-flood", TIDINGS) else { return };
-        let floor = self.report.run("room-flood", FLOOR_SHARED);
+        let baseline = self.report.run("room-flood", BASELINE_SHARED);
         let (aim, must) = (Some(Bound::Max(0.5)), Some(Bound::Max(1.0)));
-        self.add("flooded room", "CPU s / million", ours.cpu_per_million, floor.and_then(|floor| floor.cpu_per_million), must, aim);
-        let delivered = floor.map(|floor| floor.delivered_per_second);
+        self.add(
+            "flooded room",
+            "CPU s / million",
+            ours.cpu_per_million,
+            baseline.and_then(|baseline| baseline.cpu_per_million),
+            must,
+            aim,
+        );
+        let delivered = baseline.map(|baseline| baseline.delivered_per_second);
         self.add("flooded room, delivered", "1/s", Some(ours.delivered_per_second), delivered, None, None);
-        let slowest = floor.map(|floor| floor.slowest_member_p99_ms);
+        let slowest = baseline.map(|baseline| baseline.slowest_member_p99_ms);
         self.add("flooded room, slowest member's p99", "ms", Some(ours.slowest_member_p99_ms), slowest, None, Some(Bound::Max(150.0)));
         let arrived = share(ours.audit.received.iter().sum(), ours.audit.expected.iter().sum());
         self.add("flooded room, delivered of published", "%", Some(arrived * 100.0), None, None, None);
@@ -55,11 +62,11 @@ impl Findings<'_> {
 
     fn paced(&mut self) {
         let Some(ours) = self.report.run("room-paced", TIDINGS) else { return };
-        let floor = self.report.run("room-paced", FLOOR_EACH);
-        let (must, aim) = (Some(Bound::TimesFloor(1.4)), Some(Bound::TimesFloor(1.15)));
-        self.add("paced room", "CPU s / million", ours.cpu_per_million, floor.and_then(|floor| floor.cpu_per_million), must, aim);
-        let ((p50, p99), bare) = (latency(ours, "all"), floor.map(|floor| latency(floor, "all")));
-        self.add("paced room, p50", "ms", Some(p50), bare.map(|bare| bare.0), None, Some(Bound::TimesFloor(2.0)));
+        let baseline = self.report.run("room-paced", BASELINE_EACH);
+        let (must, aim) = (Some(Bound::TimesBaseline(1.4)), Some(Bound::TimesBaseline(1.15)));
+        self.add("paced room", "CPU s / million", ours.cpu_per_million, baseline.and_then(|baseline| baseline.cpu_per_million), must, aim);
+        let ((p50, p99), bare) = (latency(ours, "all"), baseline.map(|baseline| latency(baseline, "all")));
+        self.add("paced room, p50", "ms", Some(p50), bare.map(|bare| bare.0), None, Some(Bound::TimesBaseline(2.0)));
         self.add("paced room, p99", "ms", Some(p99), bare.map(|bare| bare.1), None, None);
     }
 
@@ -83,9 +90,9 @@ impl Findings<'_> {
         let (small, large) = (run("group-small"), run("group-large"));
         let lost = small.into_iter().chain(large).map(|run| run.audit.storable_lost + run.audit.duplicates).sum::<u64>() as f64;
         let (few, many) = (small.and_then(cost), large.and_then(cost));
-        // Their floor is the small group: members who are away must cost nothing.
+        // Their baseline is the small group: members who are away must cost nothing.
         self.add("stored to a group of 500, 50 online", "CPU s / 1,000 sends", few, None, None, None);
-        self.add("the same with all members it can have", "CPU s / 1,000 sends", many, few, None, Some(Bound::TimesFloor(1.2)));
+        self.add("the same with all members it can have", "CPU s / 1,000 sends", many, few, None, Some(Bound::TimesBaseline(1.2)));
         self.add("stored to groups, lost or twice", "messages", many.map(|_| lost), None, Some(Bound::Max(0.0)), None);
     }
 
@@ -108,8 +115,8 @@ impl Findings<'_> {
             with.audit.expected.iter().sum::<u64>() - with.audit.received.iter().sum::<u64>().min(with.audit.expected.iter().sum());
         self.add("five stalled, lost by healthy members", "messages", Some(lost as f64), None, None, Some(Bound::Max(0.0)));
         let (here, there) = (latency(with, "all").1, latency(without, "all").1);
-        // Their floor is the same room without them.
-        self.add("five stalled, p99 of healthy members", "ms", Some(here), Some(there), None, Some(Bound::TimesFloor(1.2)));
+        // Their baseline is the same room without them.
+        self.add("five stalled, p99 of healthy members", "ms", Some(here), Some(there), None, Some(Bound::TimesBaseline(1.2)));
     }
 
     fn mixed(&mut self) {
@@ -145,12 +152,12 @@ impl Findings<'_> {
     fn growth(&mut self) {
         let cost = |scenario| self.report.run(scenario, TIDINGS).and_then(|run| run.cpu_per_million);
         let (small, large) = (cost("growth-100"), cost("growth-10000"));
-        // Their floor is the small room: flat within a fifth.
-        self.add("cost with 10,000 members against 100", "CPU s / million", large, small, None, Some(Bound::TimesFloor(1.2)));
+        // Their baseline is the small room: flat within a fifth.
+        self.add("cost with 10,000 members against 100", "CPU s / million", large, small, None, Some(Bound::TimesBaseline(1.2)));
     }
 
-    fn curve(&mut self) {
-        let points = self.report.curve.clone();
+    fn saturation(&mut self) {
+        let points = self.report.saturation.clone();
         if points.is_empty() {
             return;
         }

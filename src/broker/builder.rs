@@ -31,7 +31,7 @@ use crate::auth::{MediaTokens, SecretError, SecretSource, Tokens};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, MediaEngine, StoreEngine};
 use crate::console::Console;
-use crate::hooks::{Authenticator, DynAuthenticator, DynModerator, EventSink, InTurn, LoginRequest, Moderator, Recognised};
+use crate::hooks::{Authenticator, ChainedModerator, DynAuthenticator, DynModerator, EventSink, LoginRequest, Moderator, Recognised};
 use crate::media::{DiskMediaStore, DynMediaStore, MediaStore};
 #[cfg(feature = "s3")]
 use crate::media::{ObjectMediaStore, S3Options};
@@ -199,11 +199,11 @@ impl BrokerBuilder {
         let metrics = Arc::new(Metrics::new());
         let hooked = webhooks::start(&config, &*store, &self.clock, &metrics).map_err(StartError::Webhooks)?;
         let (outlet, backend, webhooks) = match hooked {
-            Some(parts) => (parts.outlet, parts.moderator, Some(parts.handle)),
+            Some(parts) => (parts.exporter, parts.moderator, Some(parts.handle)),
             None => (None, None, None),
         };
         let moderator: Option<Arc<dyn DynModerator>> = match (self.moderator, backend) {
-            (Some(first), Some(second)) => Some(Arc::new(InTurn { first, second })),
+            (Some(first), Some(second)) => Some(Arc::new(ChainedModerator { first, second })),
             (first, second) => first.or(second),
         };
         let (thread, arbiter) = CoreThread::start()?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use tidings::bench::{BenchError, FloorMode, Options, Running, Scenario};
+use tidings::bench::{BaselineMode, BenchError, Options, Running, Scenario};
 
 use super::Failure;
 
@@ -99,7 +99,7 @@ pub(super) fn run(arguments: BenchArguments) -> Result<(), Failure> {
         folder: arguments.work_dir.unwrap_or_else(std::env::temp_dir),
         target,
         settings: arguments.settings,
-        no_floor: arguments.no_floor,
+        skip_baseline: arguments.no_floor,
     };
     let report = tidings::bench::run(&options, &mut |line| println!("{line}")).map_err(|error| match error {
         BenchError::Target(text) => Failure::Usage(text),
@@ -116,9 +116,9 @@ pub(super) fn run(arguments: BenchArguments) -> Result<(), Failure> {
 
 pub(super) fn run_floor(arguments: &FloorArguments) -> Result<(), Failure> {
     let mode = match arguments.mode {
-        Mode::Each => FloorMode::Each,
-        Mode::Shared => FloorMode::Shared,
+        Mode::Each => BaselineMode::Each,
+        Mode::Shared => BaselineMode::Shared,
     };
-    let served = tidings::bench::serve_floor(mode, |address| println!("listening on {address}"));
+    let served = tidings::bench::serve_baseline(mode, |address| println!("listening on {address}"));
     served.map_err(|error| anyhow::Error::from(error).into())
 }

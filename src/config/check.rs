@@ -59,7 +59,7 @@ impl Config {
         Ok(())
     }
 
-    /// Every key that serialising leaves out.
+    /// Returns every key that serialising leaves out.
     pub(crate) fn secrets(&self) -> [(&'static str, &String); 5] {
         [
             ("auth.secret", &self.auth.secret),

@@ -79,7 +79,7 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// What the compiled-in `config.toml` says.
+    /// Returns what the compiled-in `config.toml` says.
     fn default() -> Self {
         match toml::from_str(DEFAULTS_TOML) {
             Ok(config) => config,
@@ -90,37 +90,37 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether [`Server::listen`] can be reached from this machine only.
+    /// Returns whether [`Server::listen`] can be reached from this machine only.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.server.listen.ip().to_canonical().is_loopback()
     }
 
-    /// The folder of the message store, `<server.data_dir>/store`.
+    /// Returns the folder of the message store, `<server.data_dir>/store`.
     #[must_use]
     pub fn store_dir(&self) -> PathBuf {
         self.server.data_dir.join("store")
     }
 
-    /// The folder of backups: `store.backup_dir`, else `<server.data_dir>/backups`.
+    /// Returns the folder of backups: `store.backup_dir`, else `<server.data_dir>/backups`.
     #[must_use]
     pub fn backup_dir(&self) -> PathBuf {
         if self.store.backup_dir.is_empty() { self.server.data_dir.join("backups") } else { PathBuf::from(&self.store.backup_dir) }
     }
 
-    /// The folder of files, `<server.data_dir>/media`.
+    /// Returns the folder of files, `<server.data_dir>/media`.
     #[must_use]
     pub fn media_dir(&self) -> PathBuf {
         self.server.data_dir.join("media")
     }
 
-    /// The folder of events on their way to a backend, `<server.data_dir>/webhooks`.
+    /// Returns the folder of events on their way to a backend, `<server.data_dir>/webhooks`.
     #[must_use]
     pub fn webhooks_dir(&self) -> PathBuf {
         self.server.data_dir.join("webhooks")
     }
 
-    /// The folder of uploads under way, `<server.data_dir>/incoming`.
+    /// Returns the folder of uploads under way, `<server.data_dir>/incoming`.
     #[must_use]
     pub fn incoming_dir(&self) -> PathBuf {
         self.server.data_dir.join("incoming")

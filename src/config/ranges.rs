@@ -209,7 +209,7 @@ fn range(key: &str) -> Option<(i64, i64)> {
     RANGES.iter().find(|(name, _)| *name == key).map(|(_, range)| *range)
 }
 
-/// Whether `value` may stand under `key`. The type is that of the default, which the caller has compared.
+/// Returns whether `value` may stand under `key`. The type is that of the default, which the caller has compared.
 pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
     match (key, value) {
         (_, Value::Integer(number)) => range(key).is_none_or(|(min, max)| (min..=max).contains(number)),
@@ -293,7 +293,7 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
     fixed.to_owned()
 }
 
-/// A value for an error's text: escaped, at most 80 characters; of a secret its length alone.
+/// Returns a value for an error's text: escaped, at most 80 characters; of a secret its length alone.
 pub(super) fn shown(key: &str, value: &Value) -> String {
     let text = match value {
         Value::String(text) if is_secret(key) => return format!("a text of {} bytes", text.len()),

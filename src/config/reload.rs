@@ -98,7 +98,7 @@ pub struct ReloadReport {
 }
 
 impl ReloadReport {
-    /// Whether nothing differs.
+    /// Returns whether nothing differs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -106,7 +106,7 @@ impl ReloadReport {
 }
 
 impl Reload {
-    /// When a change of this key (`section.name`) takes effect; `None` for a key there is not.
+    /// Returns when a change of this key (`section.name`) takes effect; `None` for a key there is not.
     #[must_use]
     pub fn of(key: &str) -> Option<Self> {
         let listed = |name: &str| RELOADS.iter().find(|(listed, _)| *listed == name).map(|(_, reload)| *reload);
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use crate::config::DEFAULTS_TOML;
 
-    /// The sentence of a comment that says it.
+    /// Returns the sentence of a comment that says it.
     fn said(comment: &str) -> Option<Reload> {
         let sentences = [("Reloadable: yes.", Now), ("Reloadable: for what begins later.", Later), ("Reloadable: no.", Restart)];
         let said: Vec<Reload> = sentences.into_iter().filter(|(words, _)| comment.contains(words)).map(|(_, reload)| reload).collect();

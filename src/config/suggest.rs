@@ -1,6 +1,6 @@
 //! The key that was probably meant.
 
-/// The known key closest to `key`: one of the same name in another section, else one within a few edits.
+/// Returns the known key closest to `key`: one of the same name in another section, else one within a few edits.
 pub(super) fn suggestion<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     let name = last(key);
     let near = known

@@ -17,13 +17,13 @@ pub enum Signature {
 }
 
 impl Signature {
-    /// Whether [`Webhooks::secret`] is used.
+    /// Returns whether [`Webhooks::secret`] is used.
     #[must_use]
     pub fn is_standard(self) -> bool {
         matches!(self, Self::Standard | Self::Both)
     }
 
-    /// Whether [`Webhooks::vendor_secret`] is used.
+    /// Returns whether [`Webhooks::vendor_secret`] is used.
     #[must_use]
     pub fn is_vendor(self) -> bool {
         matches!(self, Self::Vendor | Self::Both)
@@ -125,7 +125,7 @@ impl Webhooks {
         "user.logout",
     ];
 
-    /// Whether anything is called at all.
+    /// Returns whether anything is called at all.
     #[must_use]
     pub fn is_on(&self) -> bool {
         !self.url.is_empty() || !self.before_send_url.is_empty()
@@ -147,7 +147,7 @@ impl fmt::Debug for Webhooks {
     }
 }
 
-/// Whether a text may be an address to call: `http` or `https`, a host, nothing that hides who is meant.
+/// Returns whether a text may be an address to call: `http` or `https`, a host, nothing that hides who is meant.
 pub(super) fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = rest.map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
@@ -156,7 +156,7 @@ pub(super) fn is_url(text: &str) -> bool {
         && host.is_some_and(|host| !host.is_empty() && !host.contains('@'))
 }
 
-/// Whether a text may be a key: `whsec_` and base64 of 24 to 64 bytes (source: Standard Webhooks), or 16 to 1024 bytes of
+/// Returns whether a text may be a key: `whsec_` and base64 of 24 to 64 bytes (source: Standard Webhooks), or 16 to 1024 bytes of
 /// text.
 pub(super) fn is_secret(text: &str) -> bool {
     use base64::Engine as _;

@@ -37,7 +37,7 @@ impl Attempts {
     }
 }
 
-/// What one subscriber has: an IPv4 address, or the first half of an IPv6 address.
+/// Returns what one subscriber has: an IPv4 address, or the first half of an IPv6 address.
 fn block_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

@@ -128,7 +128,7 @@ impl Console {
         }
     }
 
-    /// The token of a new link, if there is no password. The one before works no more.
+    /// Returns the token of a new link, if there is no password. The one before works no more.
     pub(crate) fn link(&self) -> Result<Option<String>, ConsoleError> {
         if self.file.read()?.password.is_some() {
             return Ok(None);
@@ -138,7 +138,7 @@ impl Console {
         Ok(Some(token))
     }
 
-    /// Whether there is a password.
+    /// Returns whether there is a password.
     pub(crate) fn is_set_up(&self) -> Result<bool, ConsoleError> {
         Ok(self.file.read()?.password.is_some())
     }
@@ -181,13 +181,13 @@ impl Console {
         Ok(self.sessions.open(self.clock.elapsed(), lasts(settings))?)
     }
 
-    /// The session of this id, if it holds; it counts as used.
+    /// Returns the session of this id, if it holds; it counts as used.
     pub(crate) fn find(&self, settings: &Settings, id: &str) -> Option<Seen> {
         self.look();
         self.sessions.find(id, self.clock.elapsed(), lasts(settings))
     }
 
-    /// Whether a session still holds; it does not count as used.
+    /// Returns whether a session still holds; it does not count as used.
     pub(crate) fn holds(&self, settings: &Settings, key: &SessionKey) -> bool {
         self.look();
         self.sessions.holds(key, self.clock.elapsed(), lasts(settings))

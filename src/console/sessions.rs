@@ -71,7 +71,7 @@ impl Sessions {
         Ok(opened)
     }
 
-    /// The session of this id, if it holds; it counts as used.
+    /// Returns the session of this id, if it holds; it counts as used.
     pub(super) fn find(&self, id: &str, now: Duration, lasts: Lasts) -> Option<Seen> {
         let key = hash(id);
         let mut sessions = self.locked();
@@ -88,7 +88,7 @@ impl Sessions {
         }
     }
 
-    /// Whether it holds; it does not count as used.
+    /// Returns whether it holds; it does not count as used.
     pub(super) fn holds(&self, key: &SessionKey, now: Duration, lasts: Lasts) -> bool {
         self.locked().get(key).is_some_and(|session| session.holds(now, lasts))
     }

@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use super::OutcomeLabel;
+use super::labels::{OutcomeLabel, register};
 use super::process::Process;
 
 /// How a request or a login ended.
@@ -92,17 +92,84 @@ fn whole(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
+/// Requests and logins.
 #[derive(Debug)]
-pub(super) struct Operation {
-    ops: RwLock<HashMap<String, Arc<OpMetrics>>>,
+struct RequestMetrics {
+    by_op: RwLock<HashMap<String, Arc<OpMetrics>>>,
     requests: Family<OpOutcomeLabel, Counter>,
     seconds: Family<OpLabel, Histogram, fn() -> Histogram>,
-    pub(super) logins: Family<OutcomeLabel, Counter>,
+    logins: Family<OutcomeLabel, Counter>,
+}
+
+/// 0.25 ms to 4 s: from a look into memory to a queue of disk flushes.
+fn request_seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_25, 4.0, 8))
+}
+
+impl RequestMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let its = Self {
+            by_op: RwLock::default(),
+            requests: register(
+                registry,
+                "requests",
+                "Requests of sessions by operation and outcome: ok, refused, busy (to be tried again)",
+                Family::default(),
+            ),
+            seconds: register(
+                registry,
+                "request_seconds",
+                "From reading a request until its answer is in the outbox, by operation",
+                Family::new_with_constructor(request_seconds as fn() -> Histogram),
+            ),
+            logins: register(registry, "logins", "Logins by outcome: ok, refused, busy (to be tried again)", Family::default()),
+        };
+        // From the start on, so that a rate has something to begin at.
+        for outcome in Outcome::ALL {
+            drop(its.logins.get_or_create(&OutcomeLabel { outcome: outcome.label() }));
+        }
+        its
+    }
+}
+
+/// Certificates and handshakes.
+#[derive(Debug)]
+pub(super) struct TlsMetrics {
     pub(super) certificate_until: Gauge,
     pub(super) certificate_loads: Family<OutcomeLabel, Counter>,
     pub(super) handshakes: Family<OutcomeLabel, Counter>,
-    pub(super) reloads: Family<OutcomeLabel, Counter>,
-    pub(super) reloaded_at: Gauge<f64, AtomicU64>,
+}
+
+impl TlsMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let its = Self {
+            certificate_until: register(
+                registry,
+                "tls_certificate_expiry_timestamp_seconds",
+                "Until when the certificate in use is good, Unix time; 0 without TLS",
+                Gauge::default(),
+            ),
+            certificate_loads: register(
+                registry,
+                "tls_certificate_loads",
+                "New certificates by outcome: ok, refused (the one before stays)",
+                Family::default(),
+            ),
+            handshakes: register(registry, "tls_handshakes", "TLS handshakes by outcome: done, failed, timeout", Family::default()),
+        };
+        for outcome in ["done", "failed", "timeout"] {
+            drop(its.handshakes.get_or_create(&OutcomeLabel { outcome }));
+        }
+        for outcome in ["ok", "refused"] {
+            drop(its.certificate_loads.get_or_create(&OutcomeLabel { outcome }));
+        }
+        its
+    }
+}
+
+/// What is looked at when a scrape asks: see [`Samples`].
+#[derive(Debug)]
+struct SampleMetrics {
     ready: Gauge,
     pressure: Gauge,
     store_waiting: Gauge,
@@ -122,117 +189,53 @@ pub(super) struct Operation {
     process: Process,
 }
 
-/// 0.25 ms to 4 s: from a look into memory to a queue of disk flushes.
-fn request_seconds() -> Histogram {
-    Histogram::new(exponential_buckets(0.000_25, 4.0, 8))
-}
-
-impl Operation {
-    pub(super) fn register(registry: &mut Registry) -> Self {
-        let its = Self {
-            ops: RwLock::default(),
-            requests: Family::default(),
-            seconds: Family::new_with_constructor(request_seconds as fn() -> Histogram),
-            logins: Family::default(),
-            certificate_until: Gauge::default(),
-            certificate_loads: Family::default(),
-            handshakes: Family::default(),
-            reloads: Family::default(),
-            reloaded_at: Gauge::default(),
-            ready: Gauge::default(),
-            pressure: Gauge::default(),
-            store_waiting: Gauge::default(),
-            store_flushes: Counter::default(),
-            store_appended: Counter::default(),
-            store_bytes: Gauge::default(),
-            media_bytes: Gauge::default(),
-            uploads_unfinished: Gauge::default(),
-            users_online: Gauge::default(),
-            unauthenticated: Gauge::default(),
-            appends_in_flight: Gauge::default(),
-            outbox_bytes: Gauge::default(),
-            turn_late: Gauge::default(),
-            write_late: Gauge::default(),
-            disk_free: Gauge::default(),
-            disk_full: Gauge::default(),
-            process: Process::default(),
-        };
-        registry.register("build", "What runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
-        registry.register(
-            "requests",
-            "Requests of sessions by operation and outcome: ok, refused, busy (to be tried again)",
-            its.requests.clone(),
-        );
-        registry.register("request_seconds", "From reading a request until its answer is in the outbox, by operation", its.seconds.clone());
-        registry.register("logins", "Logins by outcome: ok, refused, busy (to be tried again)", its.logins.clone());
-        registry.register(
-            "tls_certificate_expiry_timestamp_seconds",
-            "Until when the certificate in use is good, Unix time; 0 without TLS",
-            its.certificate_until.clone(),
-        );
-        registry.register(
-            "tls_certificate_loads",
-            "New certificates by outcome: ok, refused (the one before stays)",
-            its.certificate_loads.clone(),
-        );
-        registry.register("tls_handshakes", "TLS handshakes by outcome: done, failed, timeout", its.handshakes.clone());
-        registry.register(
-            "config_reloads",
-            "Times the configuration was read again by outcome: ok, refused (nothing changed)",
-            its.reloads.clone(),
-        );
-        registry.register(
-            "config_last_reload_timestamp_seconds",
-            "When the configuration was last reloaded, Unix time; 0 never",
-            its.reloaded_at.clone(),
-        );
-        registry.register("ready", "Whether new work is taken and can be kept: 1 or 0", its.ready.clone());
-        registry.register("pressure", "What is shed because the broker is behind, 0 nothing to 4 commands", its.pressure.clone());
-        registry.register("store_waiting", "Writes waiting for the store", its.store_waiting.clone());
-        registry.register("store_flushes", "Flushes to disk since the start", its.store_flushes.clone());
-        registry.register("store_appended", "Messages made durable since the start", its.store_appended.clone());
-        registry.register("store_bytes", "Size of the message store's folder, looked at once a minute", its.store_bytes.clone());
-        registry.register("media_bytes", "Bytes of files kept, and promised to uploads under way", its.media_bytes.clone());
-        registry.register("uploads_unfinished", "Uploads that are not complete", its.uploads_unfinished.clone());
-        registry.register("users_online", "Users with at least one session", its.users_online.clone());
-        registry.register("connections_unauthenticated", "Open connections that have not logged in", its.unauthenticated.clone());
-        registry.register("appends_in_flight", "Writes given to the store that have no outcome yet", its.appends_in_flight.clone());
-        registry.register("outbox_bytes", "Bytes waiting in the outboxes of all sessions", its.outbox_bytes.clone());
-        registry.register("turn_late_seconds", "How long an actor waited for its turn at the last look", its.turn_late.clone());
-        registry.register("write_late_seconds", "How long a socket waited for its writer lately, at most", its.write_late.clone());
-        registry.register("disk_free_bytes", "Free bytes of the data directory's disk; -1 when that cannot be read", its.disk_free.clone());
-        registry.register("disk_full", "Whether nothing more is kept because the disk is nearly full: 1 or 0", its.disk_full.clone());
-        its.process.register(registry);
-        // From the start on, so that a rate has something to begin at.
-        for outcome in Outcome::ALL {
-            drop(its.logins.get_or_create(&OutcomeLabel { outcome: outcome.label() }));
+impl SampleMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let mut gauge = |name, help| register(registry, name, help, Gauge::default());
+        let ready = gauge("ready", "Whether new work is taken and can be kept: 1 or 0");
+        let pressure = gauge("pressure", "What is shed because the broker is behind, 0 nothing to 4 commands");
+        let store_waiting = gauge("store_waiting", "Writes waiting for the store");
+        let mut counter = |name, help| register(registry, name, help, Counter::default());
+        let store_flushes = counter("store_flushes", "Flushes to disk since the start");
+        let store_appended = counter("store_appended", "Messages made durable since the start");
+        let mut gauge = |name, help| register(registry, name, help, Gauge::default());
+        let store_bytes = gauge("store_bytes", "Size of the message store's folder, looked at once a minute");
+        let media_bytes = gauge("media_bytes", "Bytes of files kept, and promised to uploads under way");
+        let uploads_unfinished = gauge("uploads_unfinished", "Uploads that are not complete");
+        let users_online = gauge("users_online", "Users with at least one session");
+        let unauthenticated = gauge("connections_unauthenticated", "Open connections that have not logged in");
+        let appends_in_flight = gauge("appends_in_flight", "Writes given to the store that have no outcome yet");
+        let outbox_bytes = gauge("outbox_bytes", "Bytes waiting in the outboxes of all sessions");
+        let mut seconds = |name, help| register(registry, name, help, Gauge::default());
+        let turn_late = seconds("turn_late_seconds", "How long an actor waited for its turn at the last look");
+        let write_late = seconds("write_late_seconds", "How long a socket waited for its writer lately, at most");
+        let mut gauge = |name, help| register(registry, name, help, Gauge::default());
+        let disk_free = gauge("disk_free_bytes", "Free bytes of the data directory's disk; -1 when that cannot be read");
+        let disk_full = gauge("disk_full", "Whether nothing more is kept because the disk is nearly full: 1 or 0");
+        let process = Process::default();
+        process.register(registry);
+        Self {
+            ready,
+            pressure,
+            store_waiting,
+            store_flushes,
+            store_appended,
+            store_bytes,
+            media_bytes,
+            uploads_unfinished,
+            users_online,
+            unauthenticated,
+            appends_in_flight,
+            outbox_bytes,
+            turn_late,
+            write_late,
+            disk_free,
+            disk_full,
+            process,
         }
-        for outcome in ["done", "failed", "timeout"] {
-            drop(its.handshakes.get_or_create(&OutcomeLabel { outcome }));
-        }
-        for outcome in ["ok", "refused"] {
-            drop(its.reloads.get_or_create(&OutcomeLabel { outcome }));
-            drop(its.certificate_loads.get_or_create(&OutcomeLabel { outcome }));
-        }
-        its
     }
 
-    /// The counters of an operation. The caller knows it is one: names a client makes up must not get this far.
-    pub(super) fn op(&self, name: &str) -> Arc<OpMetrics> {
-        if let Some(known) = self.ops.read().unwrap_or_else(PoisonError::into_inner).get(name) {
-            return known.clone();
-        }
-        let outcomes = Outcome::ALL
-            .map(|outcome| self.requests.get_or_create_owned(&OpOutcomeLabel { op: name.to_owned(), outcome: outcome.label() }));
-        let new = Arc::new(OpMetrics { outcomes, seconds: self.seconds.get_or_create_owned(&OpLabel { op: name.to_owned() }) });
-        self.ops.write().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_insert(new).clone()
-    }
-
-    pub(super) fn login(&self, outcome: Outcome) {
-        self.logins.get_or_create(&OutcomeLabel { outcome: outcome.label() }).inc();
-    }
-
-    pub(super) fn sample(&self, samples: &Samples) {
+    fn update(&self, samples: &Samples) {
         self.ready.set(i64::from(samples.ready));
         self.pressure.set(i64::from(samples.pressure));
         self.store_waiting.set(whole(samples.store_waiting));
@@ -250,5 +253,61 @@ impl Operation {
         self.disk_free.set(samples.disk_free_bytes.map_or(-1, whole));
         self.disk_full.set(i64::from(samples.disk_full));
         self.process.sample();
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Operation {
+    requests: RequestMetrics,
+    pub(super) tls: TlsMetrics,
+    pub(super) reloads: Family<OutcomeLabel, Counter>,
+    pub(super) reloaded_at: Gauge<f64, AtomicU64>,
+    samples: SampleMetrics,
+}
+
+impl Operation {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        registry.register("build", "What runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        let its = Self {
+            requests: RequestMetrics::register(registry),
+            tls: TlsMetrics::register(registry),
+            reloads: register(
+                registry,
+                "config_reloads",
+                "Times the configuration was read again by outcome: ok, refused (nothing changed)",
+                Family::default(),
+            ),
+            reloaded_at: register(
+                registry,
+                "config_last_reload_timestamp_seconds",
+                "When the configuration was last reloaded, Unix time; 0 never",
+                Gauge::default(),
+            ),
+            samples: SampleMetrics::register(registry),
+        };
+        for outcome in ["ok", "refused"] {
+            drop(its.reloads.get_or_create(&OutcomeLabel { outcome }));
+        }
+        its
+    }
+
+    /// Returns the counters of an operation. The caller knows it is one: names a client makes up must not get this far.
+    pub(super) fn op(&self, name: &str) -> Arc<OpMetrics> {
+        if let Some(known) = self.requests.by_op.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return known.clone();
+        }
+        let outcomes = Outcome::ALL
+            .map(|outcome| self.requests.requests.get_or_create_owned(&OpOutcomeLabel { op: name.to_owned(), outcome: outcome.label() }));
+        let new = Arc::new(OpMetrics { outcomes, seconds: self.requests.seconds.get_or_create_owned(&OpLabel { op: name.to_owned() }) });
+        self.requests.by_op.write().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_insert(new).clone()
+    }
+
+    pub(super) fn login(&self, outcome: Outcome) {
+        self.requests.logins.get_or_create(&OutcomeLabel { outcome: outcome.label() }).inc();
+    }
+
+    pub(super) fn sample(&self, samples: &Samples) {
+        self.samples.update(samples);
     }
 }

@@ -1,36 +1,11 @@
 //! Key-value pairs an application keeps on groups, rooms and members of rooms, and their limits.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use thiserror::Error;
-
-use super::Refusal;
+use super::{AttributeFault, AttributeOwner, Refusal};
 
 /// An application's own pairs.
 pub type Attributes = BTreeMap<String, String>;
-
-/// Whose pairs they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttributeOwner {
-    /// A group's.
-    Group,
-    /// A room's.
-    Room,
-    /// Those of one member of a room.
-    RoomMember,
-}
-
-impl fmt::Display for AttributeOwner {
-    /// As the protocol calls the argument.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Group => "groupAttributes",
-            Self::Room => "roomAttributes",
-            Self::RoomMember => "attributes",
-        })
-    }
-}
 
 /// How many, and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,45 +20,6 @@ pub struct AttributeLimits {
     pub value_bytes_max: usize,
     /// All keys and values together, bytes.
     pub total_bytes_max: usize,
-}
-
-/// Which limit was exceeded. Reads on from the name of the argument.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum AttributeFault {
-    /// Too many pairs.
-    #[error(" would be {count} pairs, the limit is {count_max}")]
-    Count {
-        /// How many there would be.
-        count: usize,
-        /// The limit.
-        count_max: usize,
-    },
-    /// A key that is empty or too long.
-    #[error(" have a key of {bytes} bytes, the range is 1 to {bytes_max}")]
-    Key {
-        /// How long it is.
-        bytes: usize,
-        /// The limit.
-        bytes_max: usize,
-    },
-    /// A value that is too long.
-    #[error(".{key} is {bytes} bytes, the limit is {bytes_max}")]
-    Value {
-        /// Whose value.
-        key: String,
-        /// How long it is.
-        bytes: usize,
-        /// The limit.
-        bytes_max: usize,
-    },
-    /// All together are too long.
-    #[error(" would be {bytes} bytes together, the limit is {bytes_max}")]
-    Total {
-        /// Keys and values.
-        bytes: usize,
-        /// The limit.
-        bytes_max: usize,
-    },
 }
 
 impl AttributeLimits {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{GroupId, Invalid, Limits, RoomId, UserId};
 
-/// The vendor's conversation type. Source: spec S22.
+/// The vendor's conversation type. Source: ZIM API reference, `ZIMConversationType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConversationKind {
     /// 0
@@ -16,7 +16,7 @@ pub enum ConversationKind {
 }
 
 impl ConversationKind {
-    /// The kind of a number.
+    /// Returns the kind of a number.
     ///
     /// # Errors
     /// [`Invalid`] outside 0 to 2.
@@ -29,7 +29,7 @@ impl ConversationKind {
         }
     }
 
-    /// The number on the wire.
+    /// Returns the number on the wire.
     #[must_use]
     pub fn number(self) -> u8 {
         match self {
@@ -52,7 +52,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Checks the id for its kind. Source: spec S21.
+    /// Checks the id for its kind.
     ///
     /// # Errors
     /// [`Invalid`] naming `field`.
@@ -64,7 +64,7 @@ impl Target {
         })
     }
 
-    /// Which of the three it is.
+    /// Returns which of the three it is.
     #[must_use]
     pub fn kind(&self) -> ConversationKind {
         match self {
@@ -74,7 +74,7 @@ impl Target {
         }
     }
 
-    /// The id as the wire carries it.
+    /// Returns the id as the wire carries it.
     #[must_use]
     pub fn id(&self) -> &str {
         match self {
@@ -97,7 +97,7 @@ pub enum Conversation {
 }
 
 impl Conversation {
-    /// The conversation of two users, whichever is named first.
+    /// Returns the conversation of two users, whichever is named first.
     #[must_use]
     pub fn peer(one: &UserId, other: &UserId) -> Self {
         if one <= other { Self::Peer(one.clone(), other.clone()) } else { Self::Peer(other.clone(), one.clone()) }

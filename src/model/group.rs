@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Attributes, GroupId, GroupMute, GroupRole, GroupVerify, Invalid, Limits, MutedUntil, Refusal, UserId};
 
-/// Source: spec 2.7, `GroupFullInfo`.
+/// A group's row: what it is called and how it is ruled. Source: ZIM API reference, `ZIMGroupFullInfo`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupInfo {
     /// Its id.
@@ -36,7 +36,7 @@ pub struct GroupInfo {
     pub muted_outside: BTreeMap<UserId, MutedUntil>,
 }
 
-/// The optional part of createGroup. Source: spec 2.5, `GroupAdvancedConfig`.
+/// The optional part of `createGroup`. Source: ZIM API reference, `ZIMGroupAdvancedConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupAdvanced {
     /// See [`GroupInfo::notice`].
@@ -117,7 +117,8 @@ pub struct GroupMember {
     pub role: GroupRole,
     /// Rank by time of joining: when the owner leaves, the least becomes owner.
     pub joined: u64,
-    /// The first message this member may read. Source: spec Q36.
+    /// The first message this member may read. Our choice: what was said before it joined was not said to it, unless
+    /// `group.new_members_see_history` says otherwise.
     pub first_seq: u64,
     /// The last message before this member came: what counts as unread begins after it.
     #[serde(default)]
@@ -131,7 +132,7 @@ pub struct GroupMember {
 }
 
 impl GroupMember {
-    /// A member that was never given anything.
+    /// Returns a member that was never given anything.
     #[must_use]
     pub fn new(user: UserId, role: GroupRole, joined: u64, first_seq: u64, joined_seq: u64) -> Self {
         Self { user, role, joined, first_seq, joined_seq, nickname: String::new(), muted: MutedUntil::NEVER }

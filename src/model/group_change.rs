@@ -2,7 +2,7 @@
 
 use super::{Attributes, BeInviteMode, GroupRole, InviteMode, JoinMode, MuteMode, UserId};
 
-/// One change; every value was checked for itself. Source: spec 3.7.
+/// One change; every value was checked for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupChange {
     /// By any member.

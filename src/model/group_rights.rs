@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Invalid, Limits};
 
-/// What a member may do. Source: spec 2.7, roles.
+/// What a member may do. Source: ZIM guide "Manage group members".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GroupRole {
     /// 1: everything.
@@ -18,7 +18,7 @@ pub enum GroupRole {
 }
 
 impl GroupRole {
-    /// The number on the wire.
+    /// Returns the number on the wire.
     #[must_use]
     pub fn number(self) -> u32 {
         match self {
@@ -29,7 +29,7 @@ impl GroupRole {
         }
     }
 
-    /// A role that can be given; ownership is transferred instead.
+    /// Returns a role that can be given; ownership is transferred instead.
     ///
     /// # Errors
     /// [`Invalid`] for anything but 2, 3 and numbers above 100.
@@ -50,7 +50,7 @@ impl GroupRole {
         matches!(self, Self::Owner | Self::Admin)
     }
 
-    /// Whether this role's holder may kick, mute or moderate that one's. Source: spec 3.12, group permissions.
+    /// Returns whether this role's holder may kick, mute or moderate that one's. Source: ZIM guide "Manage group members".
     #[must_use]
     pub fn is_above(self, other: Self) -> bool {
         match self {
@@ -72,21 +72,21 @@ impl MutedUntil {
     /// Until it is taken back.
     pub const FOREVER: Self = Self(-1);
 
-    /// So many seconds from now; `None`: for ever.
+    /// Returns the end of a mute of so many seconds from now; `None`: for ever.
     #[must_use]
     pub fn after(seconds: Option<u64>, now_ms: u64) -> Self {
         seconds
             .map_or(Self::FOREVER, |seconds| Self(i64::try_from(now_ms.saturating_add(seconds.saturating_mul(1000))).unwrap_or(i64::MAX)))
     }
 
-    /// Whether it still lasts.
+    /// Returns whether it still lasts.
     #[must_use]
     pub fn lasts(self, now_ms: u64) -> bool {
         self == Self::FOREVER || u64::try_from(self.0).is_ok_and(|until| until > now_ms)
     }
 }
 
-/// Who in a group may not speak. Source: spec 2.8, `GroupMuteMode`.
+/// Who in a group may not speak. Source: ZIM API reference, `ZIMGroupMuteMode`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MuteMode {
     /// 0: everyone may.
@@ -101,7 +101,7 @@ pub enum MuteMode {
 }
 
 impl MuteMode {
-    /// The number on the wire.
+    /// Returns the number on the wire.
     #[must_use]
     pub fn number(self) -> u8 {
         match self {
@@ -112,7 +112,7 @@ impl MuteMode {
         }
     }
 
-    /// A mode that mutes.
+    /// Returns a mode that mutes.
     ///
     /// # Errors
     /// [`Invalid`] outside 1 to 3.
@@ -126,7 +126,7 @@ impl MuteMode {
     }
 }
 
-/// A group's own muting. Source: spec 2.7, `GroupMuteInfo`.
+/// A group's own muting. Source: ZIM API reference, `ZIMGroupMuteInfo`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GroupMute {
@@ -139,7 +139,7 @@ pub struct GroupMute {
 }
 
 impl GroupMute {
-    /// Whether a member of this role may not speak now.
+    /// Returns whether a member of this role may not speak now.
     #[must_use]
     pub fn silences(&self, role: GroupRole, now_ms: u64) -> bool {
         let concerned = match self.mode {
@@ -152,7 +152,7 @@ impl GroupMute {
     }
 }
 
-/// How users may join by themselves. Source: spec 2.8, `GroupJoinMode`.
+/// How users may join by themselves. Source: ZIM API reference, `ZIMGroupJoinMode`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum JoinMode {
     /// 0: anyone.
@@ -164,7 +164,7 @@ pub enum JoinMode {
     Forbid,
 }
 
-/// Who may invite. Source: spec 2.8, `GroupInviteMode`.
+/// Who may invite. Source: ZIM API reference, `ZIMGroupInviteMode`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InviteMode {
     /// 0: every member.
@@ -174,7 +174,7 @@ pub enum InviteMode {
     Admin,
 }
 
-/// Whether whom is invited has a say. Source: spec 2.8, `GroupBeInviteMode`.
+/// Whether whom is invited has a say. Source: ZIM API reference, `ZIMGroupBeInviteMode`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BeInviteMode {
     /// 0: no.
@@ -187,13 +187,13 @@ pub enum BeInviteMode {
 macro_rules! numbered {
     ($($mode:ident { $($case:ident $number:literal),* })*) => {$(
         impl $mode {
-            /// The number on the wire.
+            /// Returns the number on the wire.
             #[must_use]
             pub fn number(self) -> u8 {
                 match self { $(Self::$case => $number),* }
             }
 
-            /// The mode of a number.
+            /// Returns the mode of a number.
             ///
             /// # Errors
             /// [`Invalid`] for a number that is none.
@@ -213,7 +213,7 @@ numbered! {
     BeInviteMode { None 0, Auth 1 }
 }
 
-/// How one comes into a group. Source: spec 2.9, `GroupVerifyInfo`.
+/// How one comes into a group. Source: ZIM API reference, `ZIMGroupVerifyInfo`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GroupVerify {
@@ -225,7 +225,7 @@ pub struct GroupVerify {
     pub be_invite: BeInviteMode,
 }
 
-/// How long a mute lasts: −1 for ever, else seconds.
+/// Returns how long a mute lasts: −1 for ever, else seconds.
 ///
 /// # Errors
 /// [`Invalid`] for 0, other negative numbers, and more than `seconds_max`.

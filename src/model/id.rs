@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Invalid, Limits};
 
 /// Characters a user, room or group id may consist of besides letters and digits.
-/// Source: spec limits table, "userID characters".
+/// Source: ZIM API reference, `ZIMUserInfo`.
 const ID_PUNCTUATION: &[u8] = b"!#$%&()+-:;<=.>?@[]^_{}|~";
 
 fn check_id(field: &str, value: &str, bytes_max: usize) -> Result<(), Invalid> {
@@ -51,7 +51,7 @@ macro_rules! id_type {
                 Self(value.into())
             }
 
-            /// The id as text.
+            /// Returns the id as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -67,16 +67,16 @@ macro_rules! id_type {
 }
 
 id_type!(
-    /// An account. At most `limits.user_id_bytes_max` bytes. Source: spec limits table.
+    /// An account. At most `limits.user_id_bytes_max` bytes.
     UserId
 );
 id_type!(
-    /// A room. At most `limits.room_id_bytes_max` bytes. Source: spec limits table, Q38.
+    /// A room. At most `limits.room_id_bytes_max` bytes.
     RoomId
 );
 id_type!(
     /// A group. At most `limits.group_id_bytes_max` bytes; ids that begin with `#` are made by the broker.
-    /// Source: spec limits table.
+    /// Source: ZIM API reference, `createGroup`.
     GroupId
 );
 id_type!(
@@ -86,7 +86,9 @@ id_type!(
     LocalMessageId
 );
 id_type!(
-    /// One device of a user, made and kept by the client. 1 to 64 of `[A-Za-z0-9_-]`. Source: design, devices.
+    /// One device of a user, made and kept by the client. 1 to 64 of `[A-Za-z0-9_-]`.
+    ///
+    /// Our choice: the vendor's SDK keeps such an id to itself; here it is what tells a reconnect from another device.
     DeviceId
 );
 id_type!(

@@ -1,72 +1,14 @@
 //! Files that messages carry: kept here under a name of the broker's making, or elsewhere under a URL of the sender's.
-//! Source: spec S6–S9, S29–S37, 2.2.
-
-use std::fmt;
+//! Source: ZIM guide "Send and receive messages", rich media.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Invalid, Limits, MessageKind, Refusal, UserId};
+use super::{FileUid, Invalid, Limits, MessageKind, Refusal};
 
-/// The longest URL that is passed on. Source: hazards, URL pass-through.
+/// The longest URL that is passed on. Our choice: 2048, what browsers and servers agree on.
 const URL_BYTES_MAX: usize = 2048;
 
-/// The name of a kept file: 128 random bits as 32 hexadecimal digits. Nobody can guess it, and it says nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct FileUid([u8; 16]);
-
-impl FileUid {
-    /// Of random bits.
-    #[must_use]
-    pub fn from_bits(bits: u128) -> Self {
-        Self(bits.to_be_bytes())
-    }
-
-    /// The bits, most significant first.
-    #[must_use]
-    pub fn to_bytes(self) -> [u8; 16] {
-        self.0
-    }
-
-    /// Reads a `fileUID`; none: it is not one of this broker's.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        digits.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(Self::from_bits)
-    }
-
-    /// The file that a URL of a broker names: `…/media/{fileUID}/{rendition}`, whatever comes before, whatever query behind.
-    #[must_use]
-    pub fn in_url(url: &str) -> Option<Self> {
-        let path = url.split(['?', '#']).next().unwrap_or_default();
-        let (rest, rendition) = path.rsplit_once('/')?;
-        let (base, file) = rest.rsplit_once('/')?;
-        Rendition::parse(rendition)?;
-        (base == "/media" || base.ends_with("/media")).then(|| Self::parse(file)).flatten()
-    }
-}
-
-impl fmt::Display for FileUid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
-    }
-}
-
-impl TryFrom<String> for FileUid {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text).ok_or_else(|| format!("{text} is no fileUID"))
-    }
-}
-
-impl From<FileUid> for String {
-    fn from(file: FileUid) -> Self {
-        file.to_string()
-    }
-}
-
-/// What a file is sent as. Source: spec S6–S9.
+/// What a file is sent as. Source: ZIM guide "Send and receive messages".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaKind {
@@ -101,7 +43,7 @@ impl MediaKind {
         }
     }
 
-    /// The kind of message that carries it.
+    /// Returns the kind of message that carries it.
     #[must_use]
     pub fn message_kind(self) -> MessageKind {
         match self {
@@ -112,13 +54,13 @@ impl MediaKind {
         }
     }
 
-    /// What a message of a kind carries; none: nothing.
+    /// Returns what a message of a kind carries; none: nothing.
     #[must_use]
     pub fn of_message(kind: MessageKind) -> Option<Self> {
         Self::ALL.into_iter().find(|media| media.message_kind() == kind)
     }
 
-    /// The most bytes of one file.
+    /// Returns the most bytes of one file.
     #[must_use]
     pub fn bytes_max(self, limits: &Limits) -> u64 {
         match self {
@@ -127,41 +69,6 @@ impl MediaKind {
             Self::Audio => limits.audio_bytes_max,
             Self::Video => limits.video_bytes_max,
         }
-    }
-}
-
-/// A form in which a file is served. Source: spec 2.9, `MediaFileType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Rendition {
-    /// Byte for byte what was uploaded.
-    Original,
-    /// An image for the screen.
-    Large,
-    /// An image for a list.
-    Thumbnail,
-    /// The first picture of a video.
-    Frame,
-}
-
-impl Rendition {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Original, Self::Large, Self::Thumbnail, Self::Frame];
-
-    /// The last part of its URL.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Original => "original",
-            Self::Large => "large",
-            Self::Thumbnail => "thumbnail",
-            Self::Frame => "frame",
-        }
-    }
-
-    /// Reads the last part of a URL.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|rendition| rendition.label() == text)
     }
 }
 
@@ -187,18 +94,18 @@ impl Pixels {
         Self { width: self.height, height: self.width }
     }
 
-    /// How many there are.
+    /// Returns how many there are.
     #[must_use]
     pub fn count(self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
 
-    fn is_unknown(&self) -> bool {
+    pub(super) fn is_unknown(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Where a file lies that this broker does not keep: passed on byte for byte, never fetched. Source: spec S34, S35.
+/// Where a file lies that this broker does not keep: passed on byte for byte, never fetched.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MediaUrls {
@@ -251,7 +158,7 @@ pub struct Media {
     /// Of an image for a list.
     #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
     pub thumbnail: Pixels,
-    /// Of a video's first picture: H.264 and H.265 only. Source: spec S9.
+    /// Of a video's first picture: H.264 and H.265 only. Source: ZIM guide "Send and receive messages".
     #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
     pub frame: Pixels,
     /// That picture is kept, too.
@@ -260,13 +167,13 @@ pub struct Media {
 }
 
 impl Media {
-    /// A kept file, for a draft. `duration_ms` is asked for with audio and video.
+    /// Returns a kept file, for a draft. `duration_ms` is asked for with audio and video.
     #[must_use]
     pub fn kept(kind: MediaKind, file: FileUid, duration_ms: u64) -> Self {
         Self { file: Some(file), duration_ms, ..Self::elsewhere(kind, MediaUrls::default(), 0) }
     }
 
-    /// A file elsewhere, for a draft.
+    /// Returns a file elsewhere, for a draft.
     #[must_use]
     pub fn elsewhere(kind: MediaKind, urls: MediaUrls, duration_ms: u64) -> Self {
         let none = Pixels::default();
@@ -285,23 +192,7 @@ impl Media {
         }
     }
 
-    /// As it is kept. Its name and its duration stay the sender's, where it gives them.
-    #[must_use]
-    pub fn of_record(kind: MediaKind, record: &MediaRecord, duration_ms: u64) -> Self {
-        let shown = |pixels| if kind == MediaKind::Image { pixels } else { Pixels::default() };
-        Self {
-            name: record.name.clone(),
-            bytes: record.bytes,
-            original: shown(record.original),
-            large: shown(record.large),
-            thumbnail: shown(record.thumbnail),
-            frame: if kind == MediaKind::Video { record.frame } else { Pixels::default() },
-            has_frame: kind == MediaKind::Video && record.frame_bytes > 0,
-            ..Self::kept(kind, record.file, duration_ms)
-        }
-    }
-
-    /// About how many bytes it holds here.
+    /// Returns about how many bytes it holds here.
     #[must_use]
     pub fn weight(&self) -> usize {
         160 + self.name.len() + self.urls.original.len() + self.urls.large.len() + self.urls.thumbnail.len() + self.urls.frame.len()
@@ -326,7 +217,8 @@ impl Media {
         Ok(())
     }
 
-    /// Checks how long its sender says it plays. Source: spec S8, S32, Q12: seconds, strictly.
+    /// Checks how long its sender says it plays. Our choice: seconds, strictly, as
+    /// the guide's text says; its recording sample, which passes milliseconds, is not guessed at.
     ///
     /// # Errors
     /// [`Refusal::FileDuration`].
@@ -343,7 +235,8 @@ impl Media {
     }
 }
 
-/// Source: hazards, URL pass-through.
+/// Our choice: only plain web addresses without a user part, because a receiver's client opens what it is given: other
+/// schemes run code or read its disk, and a user part hides the host.
 fn check_url(field: &str, url: &str) -> Result<(), Invalid> {
     if url.is_empty() {
         return Ok(());
@@ -369,127 +262,11 @@ fn check_url(field: &str, url: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// A kept file: complete, checked, durable. Written once, after its bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MediaRecord {
-    /// Its name here.
-    pub file: FileUid,
-    /// Who uploaded it.
-    pub owner: UserId,
-    /// What it was checked as.
-    pub kind: MediaKind,
-    /// What its owner calls it.
-    pub name: String,
-    /// Its length, without renditions.
-    pub bytes: u64,
-    /// SHA-256 of its bytes, hexadecimal.
-    pub sha256: String,
-    /// Its type by content: `image/png`. `application/octet-stream` where it is not known.
-    pub mime: String,
-    /// The codec of a video's pictures or of an audio's sound: `avc1`, `mp3`. Empty: none, or not known.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub codec: String,
-    /// When it was complete, Unix milliseconds.
-    pub created_ms: u64,
-    /// How long it plays, as measured, milliseconds; none: not known, or it does not play.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duration_ms: Option<u64>,
-    /// Of an image.
-    #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
-    pub original: Pixels,
-    /// Of an image for the screen.
-    #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
-    pub large: Pixels,
-    /// Of an image for a list.
-    #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
-    pub thumbnail: Pixels,
-    /// Of a video's first picture.
-    #[serde(default, skip_serializing_if = "Pixels::is_unknown")]
-    pub frame: Pixels,
-    /// Length of the image for the screen that is kept beside it; 0: none is.
-    #[serde(default)]
-    pub large_bytes: u64,
-    /// Length of the image for a list that is kept beside it; 0: none is.
-    #[serde(default)]
-    pub thumbnail_bytes: u64,
-    /// Length of the video's first picture that is kept beside it; 0: none is.
-    #[serde(default)]
-    pub frame_bytes: u64,
-}
-
-impl MediaRecord {
-    /// What is kept of what is asked for, and its length: an image that could not be made smaller is served as it came. None:
-    /// there is no such thing of this kind.
-    #[must_use]
-    pub fn kept_as(&self, asked: Rendition) -> Option<(Rendition, u64)> {
-        let original = (Rendition::Original, self.bytes);
-        let made = match asked {
-            Rendition::Original => return Some(original),
-            Rendition::Frame => return (self.frame_bytes > 0).then_some((asked, self.frame_bytes)),
-            Rendition::Large => self.large_bytes,
-            Rendition::Thumbnail => self.thumbnail_bytes,
-        };
-        (self.kind == MediaKind::Image).then_some(if made > 0 { (asked, made) } else { original })
-    }
-
-    /// Its length with all renditions: what counts against quotas.
-    #[must_use]
-    pub fn bytes_kept(&self) -> u64 {
-        self.bytes + self.large_bytes + self.thumbnail_bytes + self.frame_bytes
-    }
-
-    /// Whether it may still wait for the message that carries it.
-    #[must_use]
-    pub fn may_wait(&self, now_ms: u64, unsent_ms: u64) -> bool {
-        now_ms < self.created_ms.saturating_add(unsent_ms)
-    }
-
-    /// Whether it may be sent as this: what it was checked as, or a file. Source: spec S7, any format.
-    #[must_use]
-    pub fn fits(&self, kind: MediaKind) -> bool {
-        self.kind == kind || kind == MediaKind::File
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const UID: &str = "0123456789abcdef0123456789abcdef";
-
-    #[test]
-    fn a_uid_is_32_lowercase_hex_digits_and_nothing_else() {
-        let file = FileUid::parse(UID).unwrap();
-        assert_eq!(file.to_string(), UID);
-        assert_eq!(FileUid::from_bits(1).to_string(), "00000000000000000000000000000001");
-        for bad in [
-            "",
-            &UID[1..],
-            &format!("{UID}0"),
-            &UID.to_uppercase(),
-            "+123456789abcdef0123456789abcdef",
-            "../../../../../../../../etc/passwd",
-        ] {
-            assert_eq!(FileUid::parse(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn an_own_url_is_known_by_its_path_whatever_stands_around_it() {
-        let file = FileUid::parse(UID);
-        for url in [
-            format!("/media/{UID}/original"),
-            format!("http://chat.example:7080/media/{UID}/thumbnail?token=a.b.c"),
-            format!("https://x/im/media/{UID}/large#x"),
-        ] {
-            assert_eq!(FileUid::in_url(&url), file, "{url}");
-        }
-        for url in
-            [format!("https://x/{UID}/original"), format!("/media/{UID}"), format!("/media/{UID}/x"), format!("/nomedia/{UID}/large")]
-        {
-            assert_eq!(FileUid::in_url(&url), None, "{url}");
-        }
-    }
 
     #[test]
     fn only_plain_web_addresses_are_passed_on() {

@@ -1,4 +1,5 @@
-//! Whom a message names: a mention is no kind of message, any message may carry one. Source: spec S45.
+//! Whom a message names: a mention is no kind of message, any message may carry one.
+//! Source: ZIM guide "Send and receive messages", mentions.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,13 +9,13 @@ use super::{Invalid, Limits, UserId};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mentions {
-    /// Exactly as the sender gave them; some may be outside the conversation or not exist. Source: spec S46, S55, Q18.
+    /// Exactly as the sender gave them; some may be outside the conversation or not exist.
     pub users: Vec<UserId>,
-    /// Every other user of the conversation. Source: spec S47.
+    /// Every other user of the conversation.
     pub all: bool,
 }
 
-/// How a user is named. The numbers are the vendor's. Source: spec 2.8, `MessageMentionedType`.
+/// How a user is named. The numbers are the vendor's. Source: ZIM API reference, `ZIMMessageMentionedType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MentionKind {
     /// By name.
@@ -38,13 +39,14 @@ impl MentionKind {
 }
 
 impl Mentions {
-    /// Whether nobody is named.
+    /// Returns whether nobody is named.
     #[must_use]
     pub fn is_none(&self) -> bool {
         self.users.is_empty() && !self.all
     }
 
-    /// How a receiver is named; a sender never names itself. Source: spec Q18.
+    /// Returns how a receiver is named; a sender never names itself. Our choice: nobody is
+    /// reminded of its own words.
     #[must_use]
     pub fn kind_for(&self, receiver: &UserId, sender: &UserId) -> Option<MentionKind> {
         if receiver == sender {
@@ -69,7 +71,7 @@ impl Mentions {
     /// Checks a number of names.
     ///
     /// # Errors
-    /// [`Invalid`] for more than `limits.mentions_max`. Source: spec S46.
+    /// [`Invalid`] for more than `limits.mentions_max`.
     pub fn check_count(count: usize, limits: &Limits) -> Result<(), Invalid> {
         let max = limits.mentions_max;
         if count > max {

@@ -13,7 +13,7 @@ pub struct Draft {
     pub priority: Priority,
     /// The key under which a retry is recognised; without one, every send is a new message.
     pub local_id: Option<LocalMessageId>,
-    /// Travels with the message to its receivers. Source: spec S26.
+    /// Travels with the message to its receivers.
     pub extended_data: String,
     /// Whom it reminds.
     pub mentions: Mentions,
@@ -22,7 +22,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A text of low priority.
+    /// Returns a text of low priority.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::of(Body::Text(text.into()))
@@ -44,7 +44,8 @@ impl Draft {
     /// Checks everything that can be judged without knowing who is where.
     ///
     /// # Errors
-    /// [`Invalid`]: content over its limit, a message to oneself (spec S19), a barrage outside a room (spec Q9).
+    /// [`Invalid`]: content over its limit, a message to oneself (6000001, as the ZIM guide
+    /// "Send and receive messages" says), a barrage outside a room.
     pub fn validate(&self, sender: &UserId, target: &Target, limits: &Limits) -> Result<(), Invalid> {
         if matches!(target, Target::Peer(to) if to == sender) {
             return Err(Invalid::new("toConversationID", "is the sender's own userID"));
@@ -73,7 +74,7 @@ impl Draft {
     /// Checks a message to everyone.
     ///
     /// # Errors
-    /// [`Invalid`]: a kind that is not broadcast (source: design 5.3, spec S58), names, content over its limit.
+    /// [`Invalid`]: a kind that is not broadcast, names, content over its limit.
     pub fn validate_broadcast(&self, limits: &Limits) -> Result<(), Invalid> {
         match &self.body {
             Body::Text(_) | Body::Custom { .. } => {}
@@ -97,7 +98,7 @@ impl Draft {
 /// Accepted, in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// Unique in this broker: decimal digits of an increasing 64-bit number. Source: spec Q15.
+    /// Unique in this broker: decimal digits of an increasing 64-bit number.
     pub id: u64,
     /// The sender's own key, if it gave one.
     pub local_id: Option<LocalMessageId>,
@@ -107,7 +108,7 @@ pub struct Message {
     pub conversation: Conversation,
     /// Gapless position in the conversation from 1; 0 for what is not stored.
     pub seq: u64,
-    /// Strictly increasing in the conversation, below 2^53. Larger is newer. Source: spec S16.
+    /// Strictly increasing in the conversation, below 2^53. Larger is newer. Source: ZIM guide "Send and receive messages".
     pub order_key: u64,
     /// When the broker accepted it, Unix milliseconds. For display; order is `order_key`'s.
     pub timestamp_ms: u64,
@@ -129,14 +130,16 @@ pub struct Message {
 }
 
 impl Message {
-    /// Whether this message counts as unread for a user. Source: spec 3.12, Unread.
+    /// Returns whether this message counts as unread for a user: not its own, not what the broker
+    /// says, not what was taken back.
     #[must_use]
     pub fn counts_for(&self, user: &UserId) -> bool {
         self.sender != *user && !self.terms.uncounted && !matches!(self.body, Body::Tips(_) | Body::Revoke(_))
     }
 }
 
-/// A message to every user online: in no conversation, not kept, never unread. Source: spec S58, Q26, Q27.
+/// A message to every user online: in no conversation, not kept, never unread.
+/// Source: ZIM guide "Send and receive messages".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broadcast {
     /// Unique among messages.
@@ -155,22 +158,10 @@ pub struct Broadcast {
     pub sessions: usize,
 }
 
-impl Serialize for Priority {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(self.number())
-    }
-}
-
-impl<'de> Deserialize<'de> for Priority {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = u8::deserialize(deserializer)?;
-        Self::from_number("priority", i64::from(number)).map_err(serde::de::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Stamp;
 
     #[test]
     fn a_message_to_oneself_is_refused() {
@@ -179,6 +170,33 @@ mod tests {
         let refused = Draft::text("hi").validate(&alice, &Target::Peer(alice.clone()), &limits).unwrap_err();
         assert_eq!(refused.field, "toConversationID");
         assert!(Draft::text("hi").validate(&alice, &Target::Peer(UserId::trusted("bob")), &limits).is_ok());
+    }
+
+    #[test]
+    fn a_stored_message_keeps_the_names_of_its_fields() {
+        let alice = UserId::trusted("alice");
+        let stamp = Stamp { by: alice.clone(), at_ms: 5 };
+        let message = Message {
+            id: 1,
+            local_id: None,
+            sender: alice.clone(),
+            conversation: Conversation::peer(&alice, &UserId::trusted("bob")),
+            seq: 1,
+            order_key: 2,
+            timestamp_ms: 3,
+            priority: Priority::Low,
+            extended_data: String::new(),
+            mentions: Mentions::default(),
+            body: Body::Text("hi".into()),
+            terms: Terms { receipt: true, ..Terms::default() },
+            fate: Fate { edited: Some(stamp), ..Fate::default() },
+        };
+        let json = serde_json::to_string(&message).unwrap();
+        assert_eq!(
+            json,
+            r#"{"id":1,"local_id":null,"sender":"alice","conversation":{"Peer":["alice","bob"]},"seq":1,"order_key":2,"timestamp_ms":3,"priority":1,"extended_data":"","body":{"Text":"hi"},"terms":{"receipt":true,"uncounted":false},"fate":{"edited":{"by":"alice","at_ms":5}}}"#
+        );
+        assert_eq!(serde_json::from_str::<Message>(&json).unwrap(), message);
     }
 
     #[test]

@@ -4,45 +4,53 @@
 //! layer below may rely on lengths, character sets and ranges without checking them again.
 //! Limits are numbers in [`Limits`]; a value over its limit is an [`Invalid`] that names field, value and limit.
 
+mod attribute_fault;
 mod attributes;
 mod body;
-mod combine;
 mod conversation;
-mod fate;
+mod file_uid;
 mod group;
 mod group_change;
 mod group_rights;
 mod id;
+mod kind;
 mod limits;
 mod media;
+mod media_record;
 mod mention;
 mod message;
 pub(crate) mod order_key;
+mod message_state;
 mod refusal;
 mod room;
 mod search;
+mod send_options;
 mod tips;
 mod user;
 mod version;
 
-pub use attributes::{AttributeFault, AttributeLimits, AttributeOwner, Attributes};
-pub use body::{Body, MessageClass, MessageKind, Priority};
-pub use combine::{Child, Combine};
+pub use attribute_fault::{AttributeFault, AttributeOwner};
+pub use attributes::{AttributeLimits, Attributes};
+pub use body::{Body, Child, Combine};
 pub use conversation::{Conversation, ConversationKind, Target};
-pub use fate::{Fate, ReplyTo, Revoked, RevokedAs, Stamp, Terms};
+pub use file_uid::{FileUid, Rendition};
 pub use group::{GroupAdvanced, GroupInfo, GroupMember};
 pub use group_change::GroupChange;
 pub use group_rights::{
     BeInviteMode, GroupMute, GroupRole, GroupVerify, InviteMode, JoinMode, MuteMode, MutedUntil, check_nickname, mute_seconds,
 };
 pub use id::{DeviceId, GroupId, LocalMessageId, RoomId, SessionId, UserId};
+pub use kind::{MessageClass, MessageKind, Priority};
 pub use limits::Limits;
-pub use media::{FileUid, Media, MediaKind, MediaRecord, MediaUrls, Pixels, Rendition};
+pub use media::{Media, MediaKind, MediaUrls, Pixels};
+pub use media_record::MediaRecord;
 pub use mention::{MentionKind, Mentions};
 pub use message::{Broadcast, Draft, Message};
+pub use message_state::{Fate, Revoked, RevokedAs, Stamp};
 pub use refusal::{Invalid, Refusal};
 pub use room::{AttributeTerms, RoomAttribute, RoomChange, RoomInfo};
 pub use search::{GroupSearch, Keywords, Search};
+pub use send_options::{ReplyTo, Terms};
 pub use tips::{Tips, TipsChange, TipsEvent, TipsUser};
 pub use user::{Ban, UserProfile};
 pub use version::SdkVersion;

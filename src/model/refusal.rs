@@ -6,7 +6,7 @@ use super::{AttributeFault, AttributeOwner};
 
 /// A value that breaks a documented rule. Always the caller's fault; the same call fails again.
 ///
-/// Wire code: 6000001. Source: spec S19; our choice for over-length values, because the vendor's page names no other.
+/// Wire code: 6000001. Our choice also for over-length values, because the vendor names no other.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{field} {reason}")]
 pub struct Invalid {
@@ -22,17 +22,17 @@ impl Invalid {
         Self { field: field.into(), reason: reason.into() }
     }
 
-    /// A byte length above its limit.
+    /// Says that a byte length is above its limit.
     pub fn too_long(field: impl Into<String>, bytes: usize, bytes_max: usize) -> Self {
         Self::new(field, format!("is {bytes} bytes, the limit is {bytes_max}"))
     }
 
-    /// A number outside its closed range.
+    /// Says that a number is outside its closed range.
     pub fn out_of_range(field: impl Into<String>, value: i64, min: i64, max: i64) -> Self {
         Self::new(field, format!("is {value}, the range is {min} to {max}"))
     }
 
-    /// A list with more entries than its limit.
+    /// Says that a list has more entries than its limit.
     pub fn too_many(field: impl Into<String>, count: usize, count_max: usize) -> Self {
         Self::new(field, format!("has {count} entries, the limit is {count_max}"))
     }
@@ -78,7 +78,7 @@ pub enum Refusal {
     /// More than the allowed number of user queries.
     #[error("{0}")]
     UserQueryLimit(String),
-    /// The backend does not want this message: its reason, for people. Source: spec 6.3.
+    /// The backend does not want this message: its reason, for people.
     #[error("{}", if .0.is_empty() { "the message was rejected" } else { .0.as_str() })]
     Rejected(String),
     /// A queue is full, an actor just went away, or the broker drains: retry soon.
@@ -259,7 +259,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether the same call may succeed later without being changed.
+    /// Returns whether the same call may succeed later without being changed.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::UserQueryLimit(_) | Self::Busy(_) | Self::StoreUnavailable(_))

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Attributes, Invalid, Limits, RoomId, UserId};
 
-/// Source: spec 2.7, `RoomInfo`.
+/// What a room is called. Source: ZIM API reference, `ZIMRoomInfo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomInfo {
     /// Its id.
@@ -26,7 +26,7 @@ impl RoomInfo {
     }
 }
 
-/// One of a room's attributes. Source: spec 3.6.
+/// One of a room's attributes. Source: ZIM API reference, `setRoomAttributes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomAttribute {
     /// What it says.
@@ -46,7 +46,7 @@ pub enum RoomChange {
     Delete(Vec<String>),
 }
 
-/// On which terms. Source: spec 2.5, `RoomAttributesSetConfig`.
+/// On which terms attributes are set. Source: ZIM API reference, `ZIMRoomAttributesSetConfig`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AttributeTerms {
     /// Also those of others.

@@ -1,4 +1,5 @@
-//! What a search looks for, and whether a message is it. Pure. Source: spec 2.9, `MessageSearchConfig`; 3.9, 3.12.
+//! What a search looks for, and whether a message is it. Pure.
+//! Source: ZIM API reference, `ZIMMessageSearchConfig`.
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -9,7 +10,7 @@ use super::{Body, Invalid, Limits, Message, UserId};
 pub struct Keywords(Vec<String>);
 
 impl Keywords {
-    /// Source: spec 3.9, five at most.
+    /// Words that must all be there; `limits.search_keywords_max` at most.
     ///
     /// # Errors
     /// [`Invalid`]: too many, an empty one, or one longer than a text may be.
@@ -27,7 +28,7 @@ impl Keywords {
         Ok(Self(keywords))
     }
 
-    /// Whether a text has all of them.
+    /// Returns whether a text has all of them.
     #[must_use]
     pub fn found_in(&self, text: &str) -> bool {
         let text = normalised(text);
@@ -41,7 +42,8 @@ impl Keywords {
     }
 }
 
-/// What to look for among groups and members. Source: spec 3.7, `searchLocalGroups`, `searchLocalGroupMembers`.
+/// What to look for among groups and members.
+/// Source: ZIM API reference, `searchLocalGroups` and `searchLocalGroupMembers`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupSearch {
     /// All of them must be in one name.
@@ -82,7 +84,7 @@ impl Search {
         Ok(Self { keywords: Keywords::parse(keywords, limits)?, ..Self::default() })
     }
 
-    /// Whether this message is looked for.
+    /// Returns whether this message is looked for.
     #[must_use]
     pub fn finds(&self, message: &Message) -> bool {
         let kind = message.body.kind().number();
@@ -95,7 +97,7 @@ impl Search {
             && (self.keywords.is_empty() || self.finds_words(&message.body))
     }
 
-    /// A text's words, and of a custom message what its sender gave for searching: nothing else of it is ever looked at.
+    /// Returns a text's words, and of a custom message what its sender gave for searching: nothing else of it is ever looked at.
     fn finds_words(&self, body: &Body) -> bool {
         let text = match body {
             Body::Text(text) => text,

@@ -1,10 +1,10 @@
-//! What the broker itself says in a group: who came, who went, who did it. Source: spec S63, 3.12 Tips.
+//! What the broker itself says in a group: who came, who went, who did it. Source: ZIM guide "Receive tip messages".
 
 use serde::{Deserialize, Serialize};
 
 use super::{GroupMute, GroupRole, MutedUntil, UserId};
 
-/// What happened. The numbers are the vendor's. Source: spec 2.8, `TipsMessageEvent`.
+/// What happened. The numbers are the vendor's. Source: ZIM API reference, `ZIMTipsMessageEvent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TipsEvent {
     /// 1
@@ -26,7 +26,7 @@ pub enum TipsEvent {
 }
 
 impl TipsEvent {
-    /// The number on the wire.
+    /// Returns the number on the wire.
     #[must_use]
     pub fn number(self) -> u8 {
         match self {
@@ -60,7 +60,7 @@ pub struct Tips {
     pub operated: TipsUser,
     /// Whom it happened to.
     pub targets: Vec<TipsUser>,
-    /// Who owns the group now, when its owner left. Source: spec 3.12, `groupNewOwner`.
+    /// Who owns the group now, when its owner left: `groupNewOwner`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_owner: Option<TipsUser>,
     /// What was changed, of the group or of the targets.
@@ -68,7 +68,7 @@ pub struct Tips {
     pub change: Option<TipsChange>,
 }
 
-/// What a change made of it. Source: spec 2.9, `TipsMessageChangeInfo`.
+/// What a change made of it. Source: ZIM API reference, `ZIMTipsMessageChangeInfo`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TipsChange {
     /// The group's notice.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Invalid, Limits, UserId};
 
-/// Source: spec 2.7, `UserFullInfo`.
+/// A user's row. Source: ZIM API reference, `ZIMUserFullInfo`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserProfile {
     /// Who.
@@ -32,7 +32,7 @@ pub struct Ban {
 }
 
 impl Ban {
-    /// Whether it holds at that moment.
+    /// Returns whether it holds at that moment.
     #[must_use]
     pub fn holds(&self, now_ms: u64) -> bool {
         self.until_ms == 0 || now_ms < self.until_ms
@@ -40,7 +40,7 @@ impl Ban {
 }
 
 impl UserProfile {
-    /// A user of whom only the id and a name are known.
+    /// Returns a user of whom only the id and a name are known.
     #[must_use]
     pub fn new(id: UserId, name: String) -> Self {
         Self { id, name, avatar_url: String::new(), extended_data: String::new(), ban: None }

@@ -4,22 +4,22 @@ use std::fmt;
 
 use super::Invalid;
 
-/// `major.minor.patch`; compared in that order. Source: spec 1.6, Q28.
+/// `major.minor.patch`; compared in that order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SdkVersion(pub u16, pub u16, pub u16);
 
 impl SdkVersion {
-    /// What a client is taken for that does not say. Source: design 7, versions.
+    /// What a client is taken for that does not say. Our choice: the newest, because it was written against this broker.
     pub const NEWEST: Self = Self(u16::MAX, 0, 0);
-    /// From here custom messages are seen with content. Source: spec S41.
+    /// From here custom messages are seen with content. Source: ZIM guide "Send and receive messages".
     pub const CUSTOM: Self = Self(2, 8, 0);
-    /// From here a broadcast is received. Source: spec S60.
+    /// From here a broadcast is received. Source: ZIM guide "Send and receive messages".
     pub const BROADCAST: Self = Self(2, 10, 0);
-    /// From here mentions are sent and seen. Source: spec S49, S50.
+    /// From here mentions are sent and seen. Source: ZIM guide "Send and receive messages".
     pub const MENTIONS: Self = Self(2, 14, 0);
-    /// From here the tips of a group are seen. Source: spec S63.
+    /// From here the tips of a group are seen. Source: ZIM guide "Receive tip messages".
     pub const TIPS: Self = Self(2, 15, 0);
-    /// From here kinds that are not understood are shown as Unknown. Source: spec S42, S43.
+    /// From here kinds that are not understood are shown as Unknown. Source: ZIM guide "Send and receive messages".
     pub const UNKNOWN_KINDS: Self = Self(2, 0, 0);
 
     /// Reads `2`, `2.14` or `2.14.0`.

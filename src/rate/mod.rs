@@ -1,6 +1,6 @@
 //! Who may send how much, and what is shed when it is too much.
 //!
-//! Two different answers to load (design 7, rate; promise P6):
+//! Two different answers to load:
 //! - [`SendGate`] **refuses**: each user has a quota per class of stored or command messages, and is told when to retry.
 //! - [`BarrageBudget`] **drops**: barrage has no quota per user; each room admits what it can carry, lowest priority
 //!   refused first, and fairly between senders. When the broker itself is behind, [`PressureGauge`] says which priorities
@@ -42,7 +42,7 @@ impl DropReason {
     /// All of them, so that a metric exists before the first drop.
     pub const ALL: [Self; 6] = [Self::OverBudget, Self::Unfair, Self::OutboxFull, Self::MailboxFull, Self::Overloaded, Self::SessionClosed];
 
-    /// The value of the metric's label `reason`.
+    /// Returns the value of the metric's label `reason`.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {

@@ -34,7 +34,7 @@ pub enum Pressure {
 impl Pressure {
     const ALL: [Self; 5] = [Self::None, Self::LowBarrage, Self::MediumBarrage, Self::Barrage, Self::Command];
 
-    /// The level of this number; the highest for numbers beyond.
+    /// Returns the level of this number; the highest for numbers beyond.
     pub(crate) fn of_number(number: u8) -> Self {
         Self::ALL.get(usize::from(number)).copied().unwrap_or(Self::Command)
     }
@@ -45,7 +45,7 @@ impl Pressure {
         Self::ALL.iter().zip(0..).find_map(|(level, number)| (*level == self).then_some(number)).unwrap_or(0)
     }
 
-    /// Whether a message is shed at this level; `nth`: how many of its kind came before.
+    /// Returns whether a message is shed at this level; `nth`: how many of its kind came before.
     pub(crate) fn sheds(self, class: MessageClass, priority: Priority, nth: u64) -> bool {
         let from = match (class, priority) {
             (MessageClass::Storable, _) => return false,
@@ -73,7 +73,7 @@ pub(crate) struct Reading {
 /// step when readings stay below half of where it begins for a second.
 ///
 /// Levels begin at `late`, twice, four and eight times that, or at 50, 70, 85 and 95 % of the appends that may be under
-/// way. Source: design P6. Our choice: the numbers; a broker that makes its clients wait for half a second is behind
+/// way. Our choice: the numbers; a broker that makes its clients wait for half a second is behind
 /// for a chat, and must have shed the better part of its barrage by then.
 #[derive(Debug)]
 pub(crate) struct PressureGauge {
@@ -111,7 +111,7 @@ impl PressureGauge {
         self.level
     }
 
-    /// The level whose beginning, divided by `part`, the reading reaches.
+    /// Returns the level whose beginning, divided by `part`, the reading reaches.
     fn level_of(&self, reading: Reading, part: u32) -> Pressure {
         let late = reading.turn.max(reading.write);
         let reached = (0u32..4)

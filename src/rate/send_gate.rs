@@ -15,7 +15,9 @@ use thiserror::Error;
 use crate::clock::Clock;
 use crate::model::{MessageClass, Priority, UserId};
 
-/// What a quota is kept for; each class has a bucket of its own. Source: design 7, rate; spec Q5 and S23.
+/// What a quota is kept for; each class has a bucket of its own. Our choice: of its own, so that a flood of
+/// commands does not hold back the same user's texts; and high priority apart, because the vendor's "Basic concepts" promise
+/// it an allowance when the others' is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Class {
     /// Stored messages of low or medium priority, media included.
@@ -29,7 +31,7 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    /// The bucket a message draws from. `None` for barrage: it is never refused by quota, only shed by the room's budget,
+    /// Returns the bucket a message draws from. `None` for barrage: it is never refused by quota, only shed by the room's budget,
     /// because a retry would arrive after the moment it was meant for.
     #[must_use]
     pub(crate) fn of(class: MessageClass, priority: Priority) -> Option<Self> {
@@ -52,7 +54,7 @@ pub(crate) struct GateQuota {
 }
 
 impl Default for GateQuota {
-    /// Ten at once, then one per 100 ms. Source: design 7, rate.
+    /// Ten at once, then one per 100 ms, which is what the ZIM guide "Send and receive messages" asks of clients.
     fn default() -> Self {
         Self { per_second: 10, burst: 10 }
     }
@@ -115,7 +117,7 @@ impl Quotas {
 }
 
 impl SendGate {
-    /// A gate at which nobody has sent yet.
+    /// Returns a gate at which nobody has sent yet.
     #[must_use]
     pub(crate) fn new(storable: GateQuota, storable_high: GateQuota, command: GateQuota, change: GateQuota, clock: Arc<dyn Clock>) -> Self {
         let limiters = [storable, storable_high, command, change].map(|quota| ArcSwap::from_pointee(Quotas::new(quota, &clock)));

@@ -5,7 +5,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is on the public internet. Source: IANA's registries of special-purpose addresses; whatever wraps an
+/// Returns whether an address is on the public internet.
+/// Source: IANA's registries of special-purpose addresses; whatever wraps an
 /// IPv4 address (mapped, NAT64, 6to4, Teredo) is not, because it leads where the wrapped one does.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {

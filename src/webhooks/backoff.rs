@@ -12,18 +12,18 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// The pause after the `attempts`-th failure, milliseconds; none: that was the last attempt.
+    /// Returns the pause after the `attempts`-th failure, milliseconds; none: that was the last attempt.
     ///
     /// Between 0 and a bound that doubles with each failure ("full jitter"), so that a backend that comes back is not run
     /// down by everything at once. `asked_ms` is what the backend asked for by `Retry-After`: at least that, up to the
     /// longest pause.
-    pub(super) fn pause_ms(&self, attempts: u32, dice: u64, asked_ms: Option<u64>) -> Option<u64> {
+    pub(super) fn pause_ms(&self, attempts: u32, jitter: u64, asked_ms: Option<u64>) -> Option<u64> {
         if attempts >= self.attempts_max {
             return None;
         }
         let doubled = 1u64.checked_shl(attempts.saturating_sub(1)).map_or(u64::MAX, |factor| self.first_ms.saturating_mul(factor));
         let bound = doubled.min(self.most_ms);
-        let jittered = dice % (bound + 1);
+        let jittered = jitter % (bound + 1);
         Some(jittered.max(asked_ms.unwrap_or(0)).min(self.most_ms))
     }
 }

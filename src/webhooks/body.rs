@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::sign;
-use super::spool::Parcel;
+use super::spool::Envelope;
 use crate::hooks::{Event, ReviewRequest};
 use crate::model::{Body, Conversation, Message, MessageClass, Target, UserId};
 use crate::protocol::encode_for_host;
@@ -18,14 +18,14 @@ pub(super) struct Vendor {
 
 /// What makes one body differ from another that says the same.
 #[derive(Debug, Clone)]
-pub(super) struct Stamp {
+pub(super) struct EventMeta {
     /// The `webhook-id`, where the event itself has none.
     pub(super) id: String,
     pub(super) at_ms: u64,
     pub(super) nonce: String,
 }
 
-/// The name of an event under `webhooks.events`; none for what is never told.
+/// Returns the name of an event under `webhooks.events`; none for what is never told.
 pub(super) fn name_of(event: &Event) -> Option<&'static str> {
     Some(match event {
         Event::MessageAccepted(message) => match message.body.class() {
@@ -50,7 +50,7 @@ pub(super) fn name_of(event: &Event) -> Option<&'static str> {
     })
 }
 
-/// What an event is told in order with: its conversation, or its user.
+/// Returns what an event is told in order with: its conversation, or its user.
 fn line_of(event: &Event) -> String {
     match event {
         Event::MessageAccepted(message) | Event::MessageRevoked { message, .. } | Event::MessageEdited { message, .. } => {
@@ -97,8 +97,8 @@ fn data_of(event: &Event) -> Value {
     }
 }
 
-/// The vendor's fields of a message. Source: spec 6.3. `msg_body` of a kind that is not plain text is our message object as
-/// text: our choice, the page does not say.
+/// Returns the vendor's fields of a message. Source: ZIM server API, "Callback on sent messages".
+/// Our choice: `msg_body` of a kind that is not plain text is our message object as text, because the page does not say.
 fn vendor_message(conversation: (u8, &str), sender: &UserId, body: &Body, payload: &str, wire: &Value) -> Map<String, Value> {
     let content = match body {
         Body::Text(text) | Body::Barrage(text) | Body::Custom { message: text, .. } => text.clone(),
@@ -117,7 +117,7 @@ fn object(value: Value) -> Map<String, Value> {
     if let Value::Object(map) = value { map } else { Map::new() }
 }
 
-/// Where a message went, as the vendor says it: type and id.
+/// Returns where a message went, as the vendor says it: type and id.
 fn vendor_conversation(message: &Message) -> (u8, &str) {
     match &message.conversation {
         Conversation::Peer(one, other) => (0, if *one == message.sender { other.as_str() } else { one.as_str() }),
@@ -126,8 +126,8 @@ fn vendor_conversation(message: &Message) -> (u8, &str) {
     }
 }
 
-/// The vendor's fields of an event, where it has that callback. Source: spec 6.3 for `send_msg` and the rooms; the rest
-/// in its manner.
+/// Returns the vendor's fields of an event, where it has that callback. Source: ZIM server API, `Callbacks`, for
+/// `send_msg` and the rooms; our choice: the rest in its manner.
 fn vendor_of(event: &Event, data: &Value) -> Option<Map<String, Value>> {
     Some(match event {
         Event::MessageAccepted(message) => {
@@ -173,46 +173,46 @@ fn signed(vendor: &Vendor, id: &str, timestamp: u64, nonce: &str) -> Map<String,
     }))
 }
 
-/// An event, ready to be queued. A message's id is made of its own, so that what is told twice is known to be the same.
-pub(super) fn parcel(event: &Event, stamp: Stamp, vendor: Option<&Vendor>) -> Option<Parcel> {
+/// Returns an event, ready to be queued. A message's id is made of its own, so that what is told twice is known to be the same.
+pub(super) fn envelope_of(event: &Event, meta: EventMeta, vendor: Option<&Vendor>) -> Option<Envelope> {
     let name = name_of(event)?;
     let id = match event {
         Event::MessageAccepted(message) => format!("msg_{}", message.id),
-        _ => stamp.id,
+        _ => meta.id,
     };
-    let (timestamp, data) = (stamp.at_ms / 1000, data_of(event));
+    let (timestamp, data) = (meta.at_ms / 1000, data_of(event));
     let mut body = Map::new();
     if let Some(vendor) = vendor {
         if let Some(fields) = vendor_of(event, &data) {
             body.extend(fields);
         }
-        body.extend(signed(vendor, &id, timestamp, &stamp.nonce));
+        body.extend(signed(vendor, &id, timestamp, &meta.nonce));
     }
     body.insert("type".into(), name.into());
     body.insert("timestamp".into(), timestamp.into());
     body.insert("data".into(), data);
     let body = Bytes::from(Value::Object(body).to_string());
-    Some(Parcel { id, event: name.to_owned(), line: line_of(event), at_ms: stamp.at_ms, body })
+    Some(Envelope { id, event: name.to_owned(), line: line_of(event), at_ms: meta.at_ms, body })
 }
 
-/// The question whether a message may go out.
-pub(super) fn question(request: &ReviewRequest, stamp: &Stamp, vendor: Option<&Vendor>) -> Bytes {
-    let (timestamp, draft) = (stamp.at_ms / 1000, &request.draft);
-    let wire = message_json(&unsent(request, stamp.at_ms));
+/// Returns the question whether a message may go out.
+pub(super) fn question(request: &ReviewRequest, meta: &EventMeta, vendor: Option<&Vendor>) -> Bytes {
+    let (timestamp, draft) = (meta.at_ms / 1000, &request.draft);
+    let wire = message_json(&unsent(request, meta.at_ms));
     let conversation = (request.target.kind().number(), request.target.id());
     let mut body = vendor_message(conversation, &request.sender, &draft.body, &draft.extended_data, &wire);
     if let Some(vendor) = vendor {
-        body.extend(signed(vendor, &stamp.id, timestamp, &stamp.nonce));
+        body.extend(signed(vendor, &meta.id, timestamp, &meta.nonce));
     }
     let ours = json!({
-        "event": "before_send_msg", "request_id": stamp.id, "msg_id": "", "type": "message.before_send", "timestamp": timestamp,
+        "event": "before_send_msg", "request_id": meta.id, "msg_id": "", "type": "message.before_send", "timestamp": timestamp,
         "data": {"message": wire, "edit": request.edit},
     });
     body.extend(object(ours));
     Bytes::from(Value::Object(body).to_string())
 }
 
-/// The message as it would be; what it gets when it is accepted is missing.
+/// Returns the message as it would be; what it gets when it is accepted is missing.
 fn unsent(request: &ReviewRequest, now_ms: u64) -> Message {
     let conversation = match &request.target {
         Target::Peer(other) => Conversation::peer(&request.sender, other),
@@ -250,8 +250,8 @@ mod tests {
         UserId::trusted(id)
     }
 
-    fn stamp() -> Stamp {
-        Stamp { id: "evt_1".into(), at_ms: 1_732_270_000_999, nonce: "n".into() }
+    fn meta() -> EventMeta {
+        EventMeta { id: "evt_1".into(), at_ms: 1_732_270_000_999, nonce: "n".into() }
     }
 
     fn request() -> ReviewRequest {
@@ -274,13 +274,13 @@ mod tests {
     #[test]
     fn a_message_is_told_under_its_own_id_with_the_vendors_fields_if_wanted() {
         let event = Event::MessageAccepted(message());
-        let plain = parcel(&event, stamp(), None).unwrap();
+        let plain = envelope_of(&event, meta(), None).unwrap();
         assert_eq!((plain.id.as_str(), plain.event.as_str(), plain.line.as_str()), ("msg_42", "message.sent", "p alice bob"));
         let wire = json!({"type": 1, "message": "hi", "messageID": "42", "senderUserID": "alice", "timestamp": 1_732_270_000_999_u64,
                           "conversationType": 0, "messageSeq": 7, "orderKey": 99, "toUserID": "bob", "extendedData": "e"});
         let expected = json!({"type": "message.sent", "timestamp": 1_732_270_000, "data": {"message": wire}});
         assert_eq!(parsed(&plain.body), expected);
-        let mut both = parsed(&parcel(&event, stamp(), Some(&vendor())).unwrap().body);
+        let mut both = parsed(&envelope_of(&event, meta(), Some(&vendor())).unwrap().body);
         let signature = both["signature"].take();
         assert_eq!(signature, sign::vendor("secret", 1_732_270_000, "n"));
         let fields = json!({
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_question_holds_the_vendors_fields_and_our_message() {
-        let body = parsed(&question(&request(), &stamp(), None));
+        let body = parsed(&question(&request(), &meta(), None));
         let wire = json!({"type": 1, "message": "hi", "messageID": "0", "senderUserID": "alice", "timestamp": 1_732_270_000_999_u64,
                           "conversationType": 0, "orderKey": 0, "toUserID": "bob", "extendedData": "e"});
         let expected = json!({
@@ -303,7 +303,7 @@ mod tests {
             "msg_body": "hi", "data": {"message": wire, "edit": false},
         });
         assert_eq!(body, expected);
-        let body = parsed(&question(&request(), &stamp(), Some(&vendor())));
+        let body = parsed(&question(&request(), &meta(), Some(&vendor())));
         assert_eq!((&body["appid"], &body["nonce"]), (&json!(5), &json!("n")));
         assert_eq!(body["signature"], sign::vendor("secret", 1_732_270_000, "n"));
     }
@@ -334,9 +334,9 @@ mod tests {
         let names: Vec<&str> = events.iter().map(|(event, _)| name_of(event).unwrap()).collect();
         assert_eq!(names, Webhooks::EVENTS);
         for (event, line) in &events {
-            let parcel = parcel(event, stamp(), Some(&vendor())).unwrap();
-            assert_eq!(parcel.line, *line);
-            assert_eq!(parsed(&parcel.body)["type"], parcel.event.as_str());
+            let envelope = envelope_of(event, meta(), Some(&vendor())).unwrap();
+            assert_eq!(envelope.line, *line);
+            assert_eq!(parsed(&envelope.body)["type"], envelope.event.as_str());
         }
         assert!(name_of(&Event::Lagged { missed: 1 }).is_none());
     }

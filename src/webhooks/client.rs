@@ -61,7 +61,7 @@ pub(super) enum CallError {
 
 /// What a backend said.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: u16,
     /// As it came.
     pub(super) retry_after: Option<String>,
@@ -125,7 +125,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A caller of this URL. Reads certificates for `https`: those of `ca_file`, or the system's.
+    /// Returns a caller of this URL. Reads certificates for `https`: those of `ca_file`, or the system's.
     ///
     /// # Errors
     /// What is wrong with the URL, or that there is no certificate.
@@ -140,7 +140,7 @@ impl Client {
     ///
     /// # Errors
     /// [`CallError`] when there is no answer.
-    pub(super) async fn post(&self, headers: &[(&'static str, String)], body: &Bytes, body_wait: Duration) -> Result<Answer, CallError> {
+    pub(super) async fn post(&self, headers: &[(&'static str, String)], body: &Bytes, body_wait: Duration) -> Result<Response, CallError> {
         if let Some(sender) = self.take_idle().await {
             match self.exchange(sender, headers, body, body_wait).await {
                 // It was closed while it waited. What the backend got of it, if anything, it knows by its id.
@@ -181,7 +181,7 @@ impl Client {
         headers: &[(&'static str, String)],
         body: &Bytes,
         body_wait: Duration,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<Response, CallError> {
         let broken = |error: &dyn std::fmt::Display| CallError::Broken(self.host(), error.to_string());
         let mut request = Request::post(&self.endpoint.path)
             .header(HOST, &self.endpoint.authority)
@@ -203,7 +203,7 @@ impl Client {
             Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(CallError::TooLong),
             Ok(Err(error)) => Err(broken(&error)),
         };
-        Ok(Answer { status, retry_after, body })
+        Ok(Response { status, retry_after, body })
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, CallError> {
@@ -249,7 +249,7 @@ impl Client {
         Err(CallError::Connect(self.host(), last.unwrap_or_else(|| "it has no address".into())))
     }
 
-    /// The addresses that may be called.
+    /// Returns the addresses that may be called.
     async fn addresses(&self) -> Result<Vec<SocketAddr>, CallError> {
         let (host, port) = (&self.endpoint.host, self.endpoint.port);
         let all: Vec<SocketAddr> = match host.parse::<IpAddr>() {

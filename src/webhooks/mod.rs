@@ -1,11 +1,11 @@
 //! Webhooks: a backend is told over HTTP what happened, and asked before a client's message goes out.
 //!
 //! ```text
-//! store's thread, actors ─► Inlet (memory, bounded) ─► worker's thread ─► Spool (disk) ─► Teller ─► Client ─► backend
-//!   conversations ─► Reviewer ───────────────────────────────┴──────────────────► Asker ─► Client ─► backend
+//! store's thread, actors ─► EventQueue (memory, bounded) ─► Worker's thread ─► Spool (disk) ─► Deliverer ─► Client ─► backend
+//!   conversations ─► BeforeSendModerator ─────────────────────────► BeforeSendClient ─► Client ─► backend
 //! ```
 //! `WEBHOOKS.md` beside this file is the description for those who write a backend: bodies, headers, answers, guarantees,
-//! and how a signature is checked. Knows no actor and no HTTP server: it is an `Outlet` of events and a
+//! and how a signature is checked. Knows no actor and no HTTP server: it is an `EventExporter` and a
 //! [`Moderator`](crate::hooks::Moderator), both given to the broker as it starts.
 //!
 //! What a `kill -9` can lose: no message. A message is told from the moment it is durable, in the order of commits, and the
@@ -16,15 +16,16 @@
 
 mod address;
 mod backoff;
+mod before_send;
 mod body;
 mod client;
-mod inlet;
+mod deliverer;
+mod event_queue;
 mod journal;
-mod lines;
-mod review;
+mod schedule;
 mod sign;
 mod spool;
-mod teller;
+mod state;
 mod worker;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -32,21 +33,21 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::backoff::Backoff;
+use self::before_send::{BeforeSendClient, BeforeSendModerator};
 use self::body::Vendor;
 use self::client::{CallOptions, Client};
-use self::inlet::Inlet;
-use self::review::{Asker, Reviewer};
-use self::spool::{Bounds, Death, Parcel, Spool};
-use self::teller::Teller;
+use self::deliverer::Deliverer;
+use self::event_queue::EventQueue;
+use self::spool::{Bounds, Spool};
+pub use self::state::{DeadLetter, WebhookError, WebhookState};
 use self::worker::{Command, Worker};
 use crate::clock::Clock;
 use crate::config::{Config, Webhooks as Settings};
-use crate::hooks::{DynModerator, Outlet};
+use crate::hooks::{DynModerator, EventExporter};
 use crate::metrics::Metrics;
 use crate::private_files::{make_folder, restrict};
 use crate::store::Store;
@@ -64,72 +65,6 @@ const BLOCKING_THREADS_MAX: usize = 32;
 const LOCK_TRIES: u32 = 100;
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 
-/// Why something was not done.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum WebhookError {
-    /// The queue on disk cannot be read or written.
-    #[error("the webhook queue: {0}")]
-    Disk(String),
-    /// The broker is going down, or no `webhooks.url` is set.
-    #[error("no events are told")]
-    Off,
-}
-
-/// How it stands. Counters run from the start of the broker.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WebhookState {
-    /// Events that wait on disk, those under way included.
-    pub queued: usize,
-    /// Bytes of the queue on disk.
-    pub queue_bytes: u64,
-    /// When the oldest of them happened, Unix milliseconds.
-    pub oldest_ms: Option<u64>,
-    /// Events a backend accepted.
-    pub delivered: u64,
-    /// Attempts that failed.
-    pub failed: u64,
-    /// Dead letters.
-    pub dead: usize,
-    /// Events that were not queued, because the queue was full.
-    pub dropped: u64,
-    /// Dead letters beyond their bound or age, and records that were damaged.
-    pub given_up: u64,
-    /// The last failure: when, Unix milliseconds, and what.
-    pub last_error: Option<(u64, String)>,
-}
-
-/// An event that was not accepted by its last attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DeadLetter {
-    /// Its number, by which it is resent and discarded. The older the less.
-    pub number: u64,
-    /// The `webhook-id`.
-    pub id: String,
-    /// `message.sent` and the like.
-    pub event: String,
-    /// When it happened, Unix milliseconds.
-    pub at_ms: u64,
-    /// When it was given up, Unix milliseconds.
-    pub died_ms: u64,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// How the last attempt failed.
-    pub error: String,
-    /// The body, JSON.
-    pub body: String,
-}
-
-impl From<(u64, Parcel, Death)> for DeadLetter {
-    fn from((number, parcel, death): (u64, Parcel, Death)) -> Self {
-        let body = String::from_utf8_lossy(&parcel.body).into_owned();
-        let Death { at_ms: died_ms, attempts, error } = death;
-        Self { number, id: parcel.id, event: parcel.event, at_ms: parcel.at_ms, died_ms, attempts, error, body }
-    }
-}
-
 /// A broker's webhooks. Cheap to clone; see [`Broker::webhooks`](crate::Broker::webhooks).
 #[derive(Debug, Clone)]
 pub struct Webhooks {
@@ -144,7 +79,7 @@ impl std::fmt::Debug for Command {
 }
 
 impl Webhooks {
-    /// The figures of this moment.
+    /// Returns the figures of this moment.
     #[must_use]
     pub fn state(&self) -> WebhookState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -192,7 +127,7 @@ impl Webhooks {
 
 /// What a broker is given.
 pub(crate) struct Parts {
-    pub(crate) outlet: Option<Arc<dyn Outlet>>,
+    pub(crate) exporter: Option<Arc<dyn EventExporter>>,
     pub(crate) moderator: Option<Arc<dyn DynModerator>>,
     pub(crate) handle: Webhooks,
 }
@@ -214,7 +149,7 @@ pub(crate) fn start(config: &Config, store: &dyn Store, clock: &Arc<dyn Clock>, 
         // What happens from here on is not told, later neither.
         let _lock = lock(&config.webhooks_dir())?;
         let mut spool = open(config, clock.wall_ms())?;
-        spool.set_mark(spool.mark().commit, false);
+        spool.set_position(spool.position().commit, false);
         spool.write().map_err(|error| unwritable(&error))?;
     }
     if !settings.is_on() {
@@ -225,34 +160,40 @@ pub(crate) fn start(config: &Config, store: &dyn Store, clock: &Arc<dyn Clock>, 
         key: settings.signature.is_standard().then(|| sign::key_of(&settings.secret)),
         vendor: settings.signature.is_vendor().then_some(vendor),
     };
-    let asker = match settings.before_send_url.as_str() {
+    let before_send = match settings.before_send_url.as_str() {
         "" => None,
-        url => Some(Arc::new(asker(config, client("before_send_url", url, settings, clock)?, &signing, clock, metrics))),
+        url => Some(Arc::new(before_send_client(config, client("before_send_url", url, settings, clock)?, &signing, clock, metrics))),
     };
     let state: Arc<Mutex<WebhookState>> = Arc::default();
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     let handle = Webhooks { commands, state: state.clone() };
-    let (runtime, outlet): (Handle, Option<Arc<dyn Outlet>>) = if settings.url.is_empty() {
+    let (runtime, exporter): (Handle, Option<Arc<dyn EventExporter>>) = if settings.url.is_empty() {
         (spawn(move || idle(inbox))?, None)
     } else {
         let lock = lock(&config.webhooks_dir())?;
         let mut worker = worker(config, signing, clock, metrics, (inbox, state))?;
         worker.catch_up(store).map_err(|error| format!("what the webhooks missed cannot be queued: {error}"))?;
-        let outlet: Arc<dyn Outlet> = worker.inlet.clone();
+        let exporter: Arc<dyn EventExporter> = worker.event_queue.clone();
         let work = move || async move {
             let reply = worker.run().await;
             drop(lock);
             reply
         };
-        (spawn(work)?, Some(outlet))
+        (spawn(work)?, Some(exporter))
     };
-    let moderator = asker.map(|asker| -> Arc<dyn DynModerator> { Arc::new(Reviewer { asker, runtime }) });
-    Ok(Some(Parts { outlet, moderator, handle }))
+    let moderator = before_send.map(|before_send| -> Arc<dyn DynModerator> { Arc::new(BeforeSendModerator { before_send, runtime }) });
+    Ok(Some(Parts { exporter, moderator, handle }))
 }
 
-fn asker(config: &Config, client: Client, signing: &Signing, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Asker {
+fn before_send_client(
+    config: &Config,
+    client: Client,
+    signing: &Signing,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+) -> BeforeSendClient {
     let settings = &config.webhooks;
-    Asker {
+    BeforeSendClient {
         client,
         key: signing.key.clone(),
         vendor: signing.vendor.clone(),
@@ -275,7 +216,7 @@ fn worker(
     let settings = &config.webhooks;
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|error| format!("no random bytes from the system: {error}"))?;
-    let teller = Teller {
+    let deliverer = Deliverer {
         client: client("url", &settings.url, settings, clock)?,
         key: signing.key,
         clock: clock.clone(),
@@ -283,8 +224,8 @@ fn worker(
     };
     Ok(Worker {
         spool: open(config, clock.wall_ms())?,
-        inlet: Arc::new(Inlet::new(settings.events.clone(), clock.clone(), metrics.clone())),
-        teller: Arc::new(teller),
+        event_queue: Arc::new(EventQueue::new(settings.events.clone(), clock.clone(), metrics.clone())),
+        deliverer: Arc::new(deliverer),
         vendor: signing.vendor,
         clock: clock.clone(),
         metrics: metrics.clone(),
@@ -299,7 +240,7 @@ fn worker(
     })
 }
 
-/// A thread with a runtime of its own, until the job is done; then its asker, if any, is told.
+/// Starts a thread with a runtime of its own, which ends when the job is done; then whoever asked for the end is told.
 fn spawn<F>(job: impl FnOnce() -> F + Send + 'static) -> Result<Handle, String>
 where
     F: Future<Output = Option<oneshot::Sender<()>>>,
@@ -329,7 +270,7 @@ where
 /// Nothing is told: only keeps the runtime for questions.
 async fn idle(mut commands: mpsc::Receiver<Command>) -> Option<oneshot::Sender<()>> {
     while let Some(command) = commands.recv().await {
-        // Any other asker hears that its reply will not come.
+        // Whoever else asked hears that its reply will not come.
         if let Command::Stop { reply, .. } = command {
             return Some(reply);
         }

@@ -6,13 +6,13 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Digest as _;
 use sha2::Sha256;
 
-/// The key of a configured secret: what `whsec_…` holds, or the text itself.
+/// Returns the key of a configured secret: what `whsec_…` holds, or the text itself.
 pub(super) fn key_of(secret: &str) -> Vec<u8> {
     let decoded = secret.strip_prefix("whsec_").and_then(|encoded| BASE64.decode(encoded).ok());
     decoded.unwrap_or_else(|| secret.as_bytes().to_vec())
 }
 
-/// The header `webhook-signature`: `v1,` and base64 of HMAC-SHA256 over id, timestamp and body, joined by points.
+/// Returns the header `webhook-signature`: `v1,` and base64 of HMAC-SHA256 over id, timestamp and body, joined by points.
 /// Source: Standard Webhooks.
 pub(super) fn standard(key: &[u8], id: &str, timestamp: u64, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
@@ -21,7 +21,8 @@ pub(super) fn standard(key: &[u8], id: &str, timestamp: u64, body: &[u8]) -> Str
     format!("v1,{}", BASE64.encode(mac.finalize().into_bytes()))
 }
 
-/// The vendor's: SHA-1, in hexadecimal, over secret, timestamp and nonce, sorted as texts and joined. Source: spec 6.3.
+/// Returns the vendor's: SHA-1, in hexadecimal, over secret, timestamp and nonce, sorted as texts and joined.
+/// Source: ZIM server API, `Callbacks`.
 pub(super) fn vendor(secret: &str, timestamp: u64, nonce: &str) -> String {
     let timestamp = timestamp.to_string();
     let mut parts = [secret, timestamp.as_str(), nonce];

@@ -13,19 +13,19 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinHandle, JoinSet};
 use tokio::time::sleep;
 
-use super::body::{Stamp, Vendor, parcel};
-use super::inlet::{Incoming, Inlet};
-use super::spool::{Fate, Spool};
-use super::teller::{Teller, Told as Outcome};
-use super::{DeadLetter, WebhookError, WebhookState};
+use super::body::{EventMeta, Vendor, envelope_of};
+use super::deliverer::{Deliverer, DeliveryOutcome};
+use super::event_queue::{EventQueue, Incoming};
+use super::spool::{AfterFailure, Spool};
+use super::state::{DeadLetter, WebhookError, WebhookState};
 use crate::clock::Clock;
 use crate::config::WhenFull;
 use crate::hooks::Event;
-use crate::metrics::{Metrics, Told};
+use crate::metrics::{Metrics, WebhookOutcome};
 use crate::store::{Since, Store};
 
 /// Events taken in at a turn, so that deliveries have theirs.
-const TURN: usize = 1_024;
+const EVENTS_PER_TURN: usize = 1_024;
 
 /// How often deadlines are looked at while something waits: the clock may be one that a test moves.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -61,8 +61,8 @@ pub(super) enum Command {
 /// See the module's documentation.
 pub(super) struct Worker {
     pub(super) spool: Spool,
-    pub(super) inlet: Arc<Inlet>,
-    pub(super) teller: Arc<Teller>,
+    pub(super) event_queue: Arc<EventQueue>,
+    pub(super) deliverer: Arc<Deliverer>,
     pub(super) vendor: Option<Vendor>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
@@ -80,8 +80,8 @@ pub(super) struct Worker {
 
 /// What a run keeps beside the worker's parts.
 #[derive(Default)]
-struct Turn {
-    telling: JoinSet<(u64, Outcome)>,
+struct RunState {
+    deliveries: JoinSet<(u64, DeliveryOutcome)>,
     /// Which event a task tells.
     seqs: HashMap<Id, u64>,
     syncing: Option<JoinHandle<io::Result<()>>>,
@@ -97,30 +97,30 @@ struct Turn {
 impl Worker {
     /// Runs until told to stop, or until every handle is gone; who waits for the end, if anyone.
     pub(super) async fn run(mut self) -> Option<oneshot::Sender<()>> {
-        let mut turn = Turn::default();
+        let mut run = RunState::default();
         loop {
-            self.take_in(&mut turn, TURN);
-            self.write(&mut turn);
-            self.tell_due(&mut turn);
-            self.sync(&mut turn);
+            self.queue_new_events(&mut run, EVENTS_PER_TURN);
+            self.write(&mut run);
+            self.start_due_deliveries(&mut run);
+            self.sync(&mut run);
             self.publish();
-            let pause = self.pause(&turn);
+            let pause = self.pause(&run);
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
                     Some(Command::Stop { commit, reply }) => {
-                        self.end(turn, commit).await;
+                        self.end(run, commit).await;
                         return Some(reply);
                     }
-                    Some(command) => self.obey(command),
+                    Some(command) => self.handle_command(command),
                     None => {
-                        self.end(turn, 0).await;
+                        self.end(run, 0).await;
                         return None;
                     }
                 },
-                Some(told) = turn.telling.join_next_with_id() => self.hear(&mut turn, told),
-                synced = synced(&mut turn.syncing) => self.after_sync(&mut turn, synced),
-                () = self.inlet.woken(), if !self.is_held_up(&turn) => {}
+                Some(told) = run.deliveries.join_next_with_id() => self.record_outcome(&mut run, told),
+                synced = synced(&mut run.syncing) => self.after_sync(&mut run, synced),
+                () = self.event_queue.woken(), if !self.is_blocked(&run) => {}
                 () = sleep(pause) => {
                     self.spool.prune(self.clock.wall_ms());
                 }
@@ -134,7 +134,7 @@ impl Worker {
     /// # Errors
     /// In words.
     pub(super) fn catch_up(&mut self, store: &dyn Store) -> Result<(), String> {
-        let (mark, last) = (self.spool.mark(), store.last_commit());
+        let (mark, last) = (self.spool.position(), store.last_commit());
         if self.following && mark.following && mark.commit < last {
             let mut missed = Vec::new();
             for conversation in store.written_after(mark.commit).map_err(|error| error.to_string())? {
@@ -146,24 +146,24 @@ impl Worker {
                 tracing::info!(messages = missed.len(), "messages are queued for the webhooks that the last run did not come to");
             }
             for (_, message) in missed {
-                let stamp = self.stamp(message.timestamp_ms);
-                if let Some(parcel) = parcel(&Event::MessageAccepted(message), stamp, self.vendor.as_ref()) {
-                    self.metrics.webhook_told(Told::Queued);
-                    self.spool.put(&parcel, self.clock.wall_ms());
+                let meta = self.meta(message.timestamp_ms);
+                if let Some(envelope) = envelope_of(&Event::MessageAccepted(message), meta, self.vendor.as_ref()) {
+                    self.metrics.count_webhook(WebhookOutcome::Queued);
+                    self.spool.put(&envelope, self.clock.wall_ms());
                 }
             }
         }
-        self.spool.set_mark(last, self.following);
+        self.spool.set_position(last, self.following);
         self.spool.write().map_err(|error| error.to_string())
     }
 
-    /// Whether nothing more is taken in for now.
-    fn is_held_up(&self, turn: &Turn) -> bool {
-        self.clock.wall_ms() < turn.disk_until_ms || (self.when_full == WhenFull::Refuse && self.spool.is_full())
+    /// Returns whether nothing more is taken in for now.
+    fn is_blocked(&self, run: &RunState) -> bool {
+        self.clock.wall_ms() < run.disk_until_ms || (self.when_full == WhenFull::Refuse && self.spool.is_full())
     }
 
-    fn pause(&self, turn: &Turn) -> Duration {
-        if !self.is_held_up(turn) && self.inlet.len() > 0 {
+    fn pause(&self, run: &RunState) -> Duration {
+        if !self.is_blocked(run) && self.event_queue.len() > 0 {
             return Duration::ZERO;
         }
         let due_in = self.spool.next_due().map(|due| Duration::from_millis(due.saturating_sub(self.clock.wall_ms())));
@@ -171,73 +171,73 @@ impl Worker {
             Some(due_in) if !due_in.is_zero() => due_in.min(LOOK_EVERY),
             // Something is due, and has to wait for those under way, or because the backend asked for it.
             Some(_) => LOOK_EVERY,
-            None if self.inlet.len() > 0 => LOOK_EVERY,
+            None if self.event_queue.len() > 0 => LOOK_EVERY,
             None => LOOK_IDLE.min(Duration::from_millis(self.sync_ms.max(1) * 2)),
         }
     }
 
-    fn take_in(&mut self, turn: &mut Turn, count: usize) {
-        if self.is_held_up(turn) {
+    fn queue_new_events(&mut self, run: &mut RunState, count: usize) {
+        if self.is_blocked(run) {
             return;
         }
         let refuses = self.when_full == WhenFull::Refuse;
         // Who refuses drops nothing: what does not fit stays where it is.
         let count = if refuses { count.min(self.spool.room()) } else { count };
-        for Incoming { event, commit, at_ms } in self.inlet.take(count) {
+        for Incoming { event, commit, at_ms } in self.event_queue.take(count) {
             if self.spool.is_full() && !refuses {
-                self.metrics.webhook_told(Told::Dropped);
-                if !std::mem::replace(&mut turn.dropping, true) {
+                self.metrics.count_webhook(WebhookOutcome::Dropped);
+                if !std::mem::replace(&mut run.dropping, true) {
                     tracing::error!("the webhook queue on disk is full; new events are dropped until there is room");
                 }
             } else {
-                turn.dropping = false;
-                let stamp = self.stamp(at_ms);
-                if let Some(parcel) = parcel(&event, stamp, self.vendor.as_ref()) {
-                    self.metrics.webhook_told(Told::Queued);
-                    self.spool.put(&parcel, self.clock.wall_ms());
+                run.dropping = false;
+                let meta = self.meta(at_ms);
+                if let Some(envelope) = envelope_of(&event, meta, self.vendor.as_ref()) {
+                    self.metrics.count_webhook(WebhookOutcome::Queued);
+                    self.spool.put(&envelope, self.clock.wall_ms());
                 }
             }
             if commit > 0 {
-                self.spool.set_mark(commit, self.following);
+                self.spool.set_position(commit, self.following);
             }
         }
     }
 
-    fn stamp(&self, at_ms: u64) -> Stamp {
+    fn meta(&self, at_ms: u64) -> EventMeta {
         let seq = self.spool.next_seq();
-        Stamp { id: format!("evt_{}_{seq}", self.tag), at_ms, nonce: format!("{}{seq}", self.tag) }
+        EventMeta { id: format!("evt_{}_{seq}", self.tag), at_ms, nonce: format!("{}{seq}", self.tag) }
     }
 
-    fn write(&mut self, turn: &mut Turn) {
+    fn write(&mut self, run: &mut RunState) {
         let now_ms = self.clock.wall_ms();
-        if now_ms < turn.disk_until_ms {
+        if now_ms < run.disk_until_ms {
             return;
         }
         if let Err(error) = self.spool.write() {
             tracing::error!(%error, "the webhook queue cannot be written; what happens meanwhile waits in memory");
-            turn.disk_until_ms = now_ms.saturating_add(DISK_PAUSE_MS);
+            run.disk_until_ms = now_ms.saturating_add(DISK_PAUSE_MS);
             self.note_error(format!("the queue cannot be written: {error}"));
         }
     }
 
-    fn sync(&mut self, turn: &mut Turn) {
+    fn sync(&mut self, run: &mut RunState) {
         let now = self.clock.elapsed();
-        let is_due = now.saturating_sub(turn.synced_at) >= Duration::from_millis(self.sync_ms);
-        if turn.syncing.is_some() || !is_due {
+        let is_due = now.saturating_sub(run.synced_at) >= Duration::from_millis(self.sync_ms);
+        if run.syncing.is_some() || !is_due {
             return;
         }
         match self.spool.take_dirty() {
             Ok(files) if files.is_empty() => {}
             Ok(files) => {
-                turn.synced_at = now;
-                turn.syncing = Some(tokio::task::spawn_blocking(move || sync_all(&files)));
+                run.synced_at = now;
+                run.syncing = Some(tokio::task::spawn_blocking(move || sync_all(&files)));
             }
             Err(error) => self.note_error(format!("the queue cannot be forced to disk: {error}")),
         }
     }
 
-    fn after_sync(&mut self, turn: &mut Turn, synced: io::Result<()>) {
-        turn.syncing = None;
+    fn after_sync(&mut self, run: &mut RunState, synced: io::Result<()>) {
+        run.syncing = None;
         if let Err(error) = synced {
             tracing::error!(%error, "the webhook queue cannot be forced to disk");
             self.spool.still_dirty();
@@ -245,44 +245,44 @@ impl Worker {
         }
     }
 
-    fn tell_due(&mut self, turn: &mut Turn) {
+    fn start_due_deliveries(&mut self, run: &mut RunState) {
         let now_ms = self.clock.wall_ms();
-        while turn.telling.len() < self.deliveries_max && now_ms >= turn.hold_until_ms {
+        while run.deliveries.len() < self.deliveries_max && now_ms >= run.hold_until_ms {
             let Some(due) = self.spool.next(now_ms) else { return };
-            let (teller, seq) = (self.teller.clone(), due.seq);
-            let task = turn.telling.spawn(async move { (seq, teller.tell(&due.parcel).await) });
-            turn.seqs.insert(task.id(), seq);
+            let (deliverer, seq) = (self.deliverer.clone(), due.seq);
+            let task = run.deliveries.spawn(async move { (seq, deliverer.deliver(&due.envelope).await) });
+            run.seqs.insert(task.id(), seq);
         }
     }
 
-    fn hear(&mut self, turn: &mut Turn, told: Result<(Id, (u64, Outcome)), tokio::task::JoinError>) {
+    fn record_outcome(&mut self, run: &mut RunState, told: Result<(Id, (u64, DeliveryOutcome)), tokio::task::JoinError>) {
         let (id, outcome) = match told {
             Ok((id, (_, outcome))) => (id, outcome),
             Err(error) => {
-                let failed = Outcome::Failed { error: "the delivery broke off".into(), retry_after_ms: None, is_busy: false };
+                let failed = DeliveryOutcome::Failed { error: "the delivery broke off".into(), retry_after_ms: None, is_busy: false };
                 (error.id(), failed)
             }
         };
-        let Some(seq) = turn.seqs.remove(&id) else { return };
+        let Some(seq) = run.seqs.remove(&id) else { return };
         let now_ms = self.clock.wall_ms();
         match outcome {
-            Outcome::Accepted => {
-                self.metrics.webhook_told(Told::Delivered);
+            DeliveryOutcome::Accepted => {
+                self.metrics.count_webhook(WebhookOutcome::Delivered);
                 self.with_state(|state| state.delivered += 1);
                 self.spool.delivered(seq);
             }
-            Outcome::Failed { error, retry_after_ms, is_busy } => {
-                self.metrics.webhook_told(Told::Failed);
+            DeliveryOutcome::Failed { error, retry_after_ms, is_busy } => {
+                self.metrics.count_webhook(WebhookOutcome::Failed);
                 if let Some(pause_ms) = retry_after_ms.filter(|_| is_busy) {
-                    turn.hold_until_ms = turn.hold_until_ms.max(now_ms.saturating_add(pause_ms.min(self.retry_most_ms)));
+                    run.hold_until_ms = run.hold_until_ms.max(now_ms.saturating_add(pause_ms.min(self.retry_most_ms)));
                 }
                 tracing::debug!(error, "a webhook delivery failed");
-                let fate = self.spool.failed(seq, &error, now_ms, dice(), retry_after_ms);
-                if matches!(fate, Ok(Fate::Dead)) {
-                    self.metrics.webhook_told(Told::Dead);
+                let after = self.spool.failed(seq, &error, now_ms, jitter(), retry_after_ms);
+                if matches!(after, Ok(AfterFailure::DeadLetter)) {
+                    self.metrics.count_webhook(WebhookOutcome::Dead);
                     tracing::warn!(error, "an event was given up after its last attempt; it is a dead letter now");
                 }
-                if let Err(error) = fate {
+                if let Err(error) = after {
                     tracing::error!(%error, "a dead letter cannot be written; its event is tried once more");
                 }
                 self.with_state(|state| state.failed += 1);
@@ -291,7 +291,7 @@ impl Worker {
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    fn handle_command(&mut self, command: Command) {
         let now_ms = self.clock.wall_ms();
         let io = |error: io::Error| WebhookError::Disk(error.to_string());
         // Whoever asked may be gone; what was asked for is done all the same.
@@ -304,7 +304,7 @@ impl Worker {
             Command::Resend { number, reply } => {
                 let resent = self.spool.resend(number, now_ms).map_err(io);
                 if resent == Ok(true) {
-                    self.metrics.webhook_told(Told::Resent);
+                    self.metrics.count_webhook(WebhookOutcome::Resent);
                 }
                 self.publish();
                 let _heard_or_gone = reply.send(resent).is_ok();
@@ -312,7 +312,7 @@ impl Worker {
             Command::Discard { number, reply } => {
                 let discarded = self.spool.discard(number);
                 if discarded {
-                    self.metrics.webhook_told(Told::Discarded);
+                    self.metrics.count_webhook(WebhookOutcome::Discarded);
                 }
                 self.publish();
                 let _heard_or_gone = reply.send(self.spool.write().map(|()| discarded).map_err(io)).is_ok();
@@ -322,21 +322,21 @@ impl Worker {
     }
 
     /// Writes down what is there. What is under way is cut: it is told again by the next run, under its id.
-    async fn end(mut self, mut turn: Turn, commit: u64) {
-        turn.telling.abort_all();
-        turn.disk_until_ms = 0;
-        if let Some(syncing) = turn.syncing.take() {
+    async fn end(mut self, mut run: RunState, commit: u64) {
+        run.deliveries.abort_all();
+        run.disk_until_ms = 0;
+        if let Some(syncing) = run.syncing.take() {
             // Forced once more below.
             let _done_or_broken = syncing.await.is_ok();
             self.spool.still_dirty();
         }
         self.when_full = WhenFull::Drop;
-        while self.inlet.len() > 0 && turn.disk_until_ms == 0 {
-            self.take_in(&mut turn, TURN);
-            self.write(&mut turn);
+        while self.event_queue.len() > 0 && run.disk_until_ms == 0 {
+            self.queue_new_events(&mut run, EVENTS_PER_TURN);
+            self.write(&mut run);
         }
-        if commit > 0 && self.inlet.len() == 0 && turn.disk_until_ms == 0 {
-            self.spool.set_mark(commit, self.following);
+        if commit > 0 && self.event_queue.len() == 0 && run.disk_until_ms == 0 {
+            self.spool.set_position(commit, self.following);
         }
         let ended = self.spool.write().and_then(|()| self.spool.take_dirty()).and_then(|files| sync_all(&files));
         if let Err(error) = ended {
@@ -360,7 +360,7 @@ impl Worker {
         self.with_state(|state| {
             (state.queued, state.queue_bytes, state.oldest_ms) = (queued, queue_bytes, oldest_ms);
             (state.dead, state.given_up) = (dead, given_up);
-            state.dropped = self.metrics.webhook_total(Told::Dropped);
+            state.dropped = self.metrics.webhook_total(WebhookOutcome::Dropped);
         });
         self.metrics.webhook_queue(queued, queue_bytes, dead, oldest_ms.unwrap_or(0));
     }
@@ -377,7 +377,7 @@ async fn synced(syncing: &mut Option<JoinHandle<io::Result<()>>>) -> io::Result<
     }
 }
 
-/// A throw for the jitter; without randomness the longest pause.
-fn dice() -> u64 {
+/// Returns a throw for the jitter; without randomness the longest pause.
+fn jitter() -> u64 {
     getrandom::u64().unwrap_or(u64::MAX)
 }

@@ -1,102 +1,23 @@
 //! Other brokers, to compare with: what each is told, how it is started, and small clients for their protocols.
 //!
-//! Each is installed or not; nothing is fetched. A client here is a member of the crowd like any other (`member`): the
-//! same stamp in the same number of bytes, the same reads into the same buffer; only the framing is the peer's own.
+//! Each is installed or not; nothing is fetched. A client here is a client of the pool like any other: it finds the same
+//! marker in the same number of bytes and reads into the same buffer; only the framing is the peer's own.
 //!
 //! ```text
-//! start ─► child on a loopback port, its folder    member::read ─► Packets::feed ─► mqtt | nats | redis ─► Heard
+//! start ─► child on a loopback port, its folder    client::read ─► Packets::feed ─► mqtt | nats | redis ─► PeerPacket
 //! ```
 
 mod mqtt;
 mod nats;
+mod open;
+pub(super) mod packet;
+pub(super) mod program;
 mod redis;
-mod start;
+pub(super) mod start;
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-use super::BenchError;
+use self::packet::PeerPacket;
+use self::program::{Peer, Program};
 use super::frame::{Held, NotAFrame};
-use super::member::{Connection, Hears, Inbound};
-
-pub(super) use start::Installed;
-
-/// Where everyone publishes and subscribes.
-const TOPIC: &str = "bench";
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Someone else's broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Program {
-    Mosquitto,
-    Nats,
-    Redis,
-}
-
-impl Program {
-    pub(super) const ALL: [Self; 3] = [Self::Mosquitto, Self::Nats, Self::Redis];
-
-    /// What it is called as a program, as a package and in reports.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Mosquitto => "mosquitto",
-            Self::Nats => "nats-server",
-            Self::Redis => "redis-server",
-        }
-    }
-}
-
-/// A program and the way it is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Peer {
-    pub(super) program: Program,
-    /// Messages go to its files before or after they are answered, as it does that.
-    pub(super) stored: bool,
-}
-
-/// What a connection is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Publisher,
-    Receiver,
-}
-
-/// What arrived.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Heard<'a> {
-    /// Bytes with one or more messages in them.
-    Message(&'a [u8]),
-    /// Something published was taken, or not.
-    Answer { to: Answer, accepted: bool },
-    /// Neither.
-    Other,
-}
-
-/// What an answer is to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// The oldest message without one.
-    Next,
-    /// The message of this number.
-    Number(u32),
-    /// The message whose number makes this MQTT packet identifier.
-    Packet(u16),
-}
-
-impl Answer {
-    /// Whether it can be the answer to message `number`.
-    pub(super) fn fits(self, number: u32) -> bool {
-        match self {
-            Self::Next => true,
-            Self::Number(other) => number == other,
-            Self::Packet(id) => mqtt::packet_id(number) == id,
-        }
-    }
-}
 
 impl Peer {
     /// Appends one message.
@@ -107,91 +28,27 @@ impl Peer {
             Program::Redis => redis::put_publish(out, self.stored, text),
         }
     }
-
-    /// Opens the connection of one member: who hears nothing publishes, everyone else receives.
-    pub(super) async fn open(self, address: SocketAddr, number: u32, hears: Hears) -> Result<Connection, BenchError> {
-        let role = if hears == Hears::Nothing { Role::Publisher } else { Role::Receiver };
-        // Two where the server speaks first, or where connecting and subscribing are answered apart.
-        let (hello, answers) = match self.program {
-            Program::Mosquitto => (mqtt::hello(role, number, self.stored), if role == Role::Receiver { 2 } else { 1 }),
-            Program::Nats => (nats::hello(role, self.stored), 2),
-            Program::Redis => (redis::hello(role, self.stored), 1),
-        };
-        let mut socket = self.connect(address).await?;
-        let mut packets = Packets { peer: self, held: Held::default() };
-        self.ask(&mut socket, &mut packets, &hello, answers).await?;
-        if self == (Self { program: Program::Redis, stored: true }) && role == Role::Receiver {
-            let mut wait = Vec::new();
-            redis::put_wait(&mut wait, b"0");
-            socket.write_all(&wait).await.map_err(|error| self.failed(error))?;
-        }
-        let (read, write) = socket.into_split();
-        Ok(Connection { read, inbound: Inbound::Peer(packets), write })
-    }
-
-    /// Makes what must be there before anyone comes.
-    pub(super) async fn prepare(self, address: SocketAddr) -> Result<(), BenchError> {
-        if self != (Self { program: Program::Nats, stored: true }) {
-            return Ok(());
-        }
-        let mut socket = self.connect(address).await?;
-        let mut packets = Packets { peer: self, held: Held::default() };
-        self.ask(&mut socket, &mut packets, &nats::hello(Role::Publisher, true), 2).await?;
-        self.ask(&mut socket, &mut packets, &nats::make_stream(), 2).await
-    }
-
-    async fn connect(self, address: SocketAddr) -> Result<TcpStream, BenchError> {
-        let socket = TcpStream::connect(address).await.map_err(|error| self.failed(error))?;
-        socket.set_nodelay(true).map_err(|error| self.failed(error))?;
-        Ok(socket)
-    }
-
-    /// Writes `question` and waits for as many packets.
-    async fn ask(self, socket: &mut TcpStream, packets: &mut Packets, question: &[u8], answers: usize) -> Result<(), BenchError> {
-        socket.write_all(question).await.map_err(|error| self.failed(error))?;
-        let mut chunk = vec![0; 16 * 1024];
-        let (mut come, mut refused) = (0, false);
-        while come < answers {
-            let reading = tokio::time::timeout(PATIENCE, socket.read(&mut chunk)).await;
-            let read = reading.map_err(|_| BenchError::Silent("a peer's greeting"))?.map_err(|error| self.failed(error))?;
-            let mut owed = Vec::new();
-            let fed = packets.feed(&chunk[..read], &mut owed, |heard| {
-                come += 1;
-                refused |= matches!(heard, Heard::Answer { accepted: false, .. });
-            });
-            if fed.is_err() || refused || read == 0 {
-                let said = String::from_utf8_lossy(&chunk[..read.min(300)]).into_owned();
-                return Err(BenchError::Subject(format!("{} does not let us in: {said:?}", self.program.name())));
-            }
-            socket.write_all(&owed).await.map_err(|error| self.failed(error))?;
-        }
-        Ok(())
-    }
-
-    fn failed(self, error: std::io::Error) -> BenchError {
-        BenchError::io(format!("a connection to {}", self.program.name()), error)
-    }
 }
 
 /// Takes a peer's packets out of a stream of chunks; keeps what is not whole yet.
 #[derive(Debug)]
 pub(super) struct Packets {
-    peer: Peer,
-    held: Held,
+    pub(in crate::bench) peer: Peer,
+    pub(in crate::bench) held: Held,
 }
 
 impl Packets {
     /// Hands everything that is whole now to `each`; `owed` is given what must be written back.
-    pub(super) fn feed(&mut self, chunk: &[u8], owed: &mut Vec<u8>, mut each: impl FnMut(Heard<'_>)) -> Result<(), NotAFrame> {
+    pub(super) fn feed(&mut self, chunk: &[u8], replies: &mut Vec<u8>, mut each: impl FnMut(PeerPacket<'_>)) -> Result<(), NotAFrame> {
         let program = self.peer.program;
         self.held.feed(chunk, |bytes| {
             let found = match program {
-                Program::Mosquitto => mqtt::first(bytes, owed)?,
-                Program::Nats => nats::first(bytes, owed)?,
-                Program::Redis => redis::first(bytes, owed)?,
+                Program::Mosquitto => mqtt::first(bytes, replies)?,
+                Program::Nats => nats::first(bytes, replies)?,
+                Program::Redis => redis::first(bytes, replies)?,
             };
-            Ok(found.map(|(heard, length)| {
-                each(heard);
+            Ok(found.map(|(packet, length)| {
+                each(packet);
                 length
             }))
         })
@@ -201,33 +58,34 @@ impl Packets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::peers::packet::AckOf;
 
-    type First = for<'a> fn(&'a [u8], &mut Vec<u8>) -> Result<Option<(Heard<'a>, usize)>, NotAFrame>;
+    type First = for<'a> fn(&'a [u8], &mut Vec<u8>) -> Result<Option<(PeerPacket<'a>, usize)>, NotAFrame>;
 
-    fn told(heard: &Heard<'_>) -> String {
-        match heard {
-            Heard::Message(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            Heard::Answer { to: Answer::Next, accepted } => format!("next {accepted}"),
-            Heard::Answer { to: Answer::Number(number), accepted } => format!("number {number} {accepted}"),
-            Heard::Answer { to: Answer::Packet(id), accepted } => format!("packet {id} {accepted}"),
-            Heard::Other => "other".to_owned(),
+    fn label(packet: &PeerPacket<'_>) -> String {
+        match packet {
+            PeerPacket::Message(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            PeerPacket::Ack { to: AckOf::Next, accepted } => format!("next {accepted}"),
+            PeerPacket::Ack { to: AckOf::Number(number), accepted } => format!("number {number} {accepted}"),
+            PeerPacket::Ack { to: AckOf::Packet(id), accepted } => format!("packet {id} {accepted}"),
+            PeerPacket::Other => "other".to_owned(),
         }
     }
 
     /// Feeds a stream cut in two at each byte, and byte by byte.
     pub(super) fn cut_anywhere(stream: &[u8], first: First, wanted: &[String], wanted_owed: &[u8]) {
         let feed = |chunks: &[&[u8]]| {
-            let (mut held, mut owed, mut heard) = (Held::default(), Vec::new(), Vec::new());
+            let (mut held, mut replies, mut packet) = (Held::default(), Vec::new(), Vec::new());
             for chunk in chunks {
                 let fed = held.feed(chunk, |bytes| {
-                    Ok(first(bytes, &mut owed)?.map(|(one, length)| {
-                        heard.push(told(&one));
+                    Ok(first(bytes, &mut replies)?.map(|(one, length)| {
+                        packet.push(label(&one));
                         length
                     }))
                 });
                 assert_eq!(fed, Ok(()));
             }
-            assert_eq!((heard.as_slice(), owed.as_slice()), (wanted, wanted_owed), "{:?}", chunks.first().map(|chunk| chunk.len()));
+            assert_eq!((packet.as_slice(), replies.as_slice()), (wanted, wanted_owed), "{:?}", chunks.first().map(|chunk| chunk.len()));
         };
         for cut in 0..=stream.len() {
             feed(&[&stream[..cut], &stream[cut..]]);
@@ -237,8 +95,8 @@ mod tests {
 
     #[test]
     fn an_answer_finds_its_message() {
-        assert!(Answer::Next.fits(3) && Answer::Number(3).fits(3) && !Answer::Number(3).fits(4));
-        assert!(Answer::Packet(1).fits(1) && Answer::Packet(1).fits(65_536) && !Answer::Packet(1).fits(2));
-        assert!(Answer::Packet(65_535).fits(65_535));
+        assert!(AckOf::Next.fits(3) && AckOf::Number(3).fits(3) && !AckOf::Number(3).fits(4));
+        assert!(AckOf::Packet(1).fits(1) && AckOf::Packet(1).fits(65_536) && !AckOf::Packet(1).fits(2));
+        assert!(AckOf::Packet(65_535).fits(65_535));
     }
 }

@@ -1,14 +1,14 @@
 //! MQTT 3.1.1 as far as the bench needs it: connect, subscribe, publish with quality of service 1, acknowledge.
 
-use super::super::frame::NotAFrame;
-use super::{Answer, Heard, Role, TOPIC};
+use super::packet::{AckOf, PeerPacket, Role, TOPIC, packet_id};
+use crate::bench::frame::NotAFrame;
 
 /// Longest packet that is believed.
 const PACKET_BYTES_MAX: usize = 1 << 20;
 /// Bytes of a remaining length at most, by the standard.
 const LENGTH_BYTES_MAX: usize = 4;
 
-/// What is written when a connection opens.
+/// Returns what is written when a connection opens.
 pub(super) fn hello(role: Role, number: u32, stored: bool) -> Vec<u8> {
     // With a clean session nothing is kept for a receiver; stored messages need one that is kept.
     let clean = if stored && role == Role::Receiver { 0 } else { 2 };
@@ -37,11 +37,6 @@ pub(super) fn put_publish(out: &mut Vec<u8>, number: u32, text: &str) {
     put_packet(out, 0x32, &body);
 }
 
-/// The identifier of a sender's message: 1 to 65,535 and round again.
-pub(super) fn packet_id(number: u32) -> u16 {
-    u16::try_from((number.wrapping_sub(1)) % 65_535 + 1).unwrap_or(1)
-}
-
 fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend(u16::try_from(text.len()).unwrap_or(0).to_be_bytes());
     out.extend(text.as_bytes());
@@ -66,7 +61,7 @@ fn put_length(out: &mut Vec<u8>, mut length: usize) {
     }
 }
 
-/// A remaining length and how many bytes it takes, if it is whole.
+/// Returns a remaining length and how many bytes it takes, if it is whole.
 fn length(bytes: &[u8]) -> Result<Option<(usize, usize)>, NotAFrame> {
     let mut length = 0;
     for (n, byte) in bytes.iter().take(LENGTH_BYTES_MAX).enumerate() {
@@ -78,30 +73,30 @@ fn length(bytes: &[u8]) -> Result<Option<(usize, usize)>, NotAFrame> {
     if bytes.len() < LENGTH_BYTES_MAX { Ok(None) } else { Err(NotAFrame) }
 }
 
-/// The first packet and its length, if it is whole; `owed` is given the acknowledgement it asks for.
-pub(super) fn first<'a>(bytes: &'a [u8], owed: &mut Vec<u8>) -> Result<Option<(Heard<'a>, usize)>, NotAFrame> {
+/// Returns the first packet and its length, if it is whole; `owed` is given the acknowledgement it asks for.
+pub(super) fn first<'a>(bytes: &'a [u8], replies: &mut Vec<u8>) -> Result<Option<(PeerPacket<'a>, usize)>, NotAFrame> {
     let Some((head, rest)) = bytes.split_first() else { return Ok(None) };
     let Some((length, taken)) = length(rest)? else { return Ok(None) };
     let end = 1 + taken + length;
     let Some(body) = bytes.get(1 + taken..end) else { return Ok(None) };
-    let heard = match (head >> 4, body) {
+    let packet = match (head >> 4, body) {
         // CONNACK, SUBACK: their last byte says whether.
-        (2, [_, 0]) | (9, [_, _, 0..=2]) => Heard::Other,
+        (2, [_, 0]) | (9, [_, _, 0..=2]) => PeerPacket::Other,
         (3, _) => {
             let (topic, rest) = body.split_first_chunk::<2>().ok_or(NotAFrame)?;
             let mut payload = rest.get(usize::from(u16::from_be_bytes(*topic))..).ok_or(NotAFrame)?;
             if head & 0x06 != 0 {
                 let (id, rest) = payload.split_first_chunk::<2>().ok_or(NotAFrame)?;
-                owed.extend([0x40, 2]);
-                owed.extend(id);
+                replies.extend([0x40, 2]);
+                replies.extend(id);
                 payload = rest;
             }
-            Heard::Message(payload)
+            PeerPacket::Message(payload)
         }
-        (4, [high, low]) => Heard::Answer { to: Answer::Packet(u16::from_be_bytes([*high, *low])), accepted: true },
+        (4, [high, low]) => PeerPacket::Ack { to: AckOf::Packet(u16::from_be_bytes([*high, *low])), accepted: true },
         _ => return Err(NotAFrame),
     };
-    Ok(Some((heard, end)))
+    Ok(Some((packet, end)))
 }
 
 #[cfg(test)]
@@ -126,10 +121,10 @@ mod tests {
         let mut stream = vec![0x20, 2, 0, 0, 0x90, 3, 0, 1, 1];
         put_publish(&mut stream, 70_000, &"x".repeat(200));
         stream.extend([0x40, 2, 0x12, 0x34]);
-        let owed = [0x40, 2, 17, 113];
-        assert_eq!(packet_id(70_000).to_be_bytes(), owed[2..]);
+        let replies = [0x40, 2, 17, 113];
+        assert_eq!(packet_id(70_000).to_be_bytes(), replies[2..]);
         let wanted = ["other", "other", &"x".repeat(200), "packet 4660 true"].map(str::to_owned);
-        super::super::tests::cut_anywhere(&stream, first, &wanted, &owed);
+        super::super::tests::cut_anywhere(&stream, first, &wanted, &replies);
     }
 
     #[test]

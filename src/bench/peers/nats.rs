@@ -1,8 +1,8 @@
 //! The text protocol of NATS as far as the bench needs it, and of `JetStream` one stream with one consumer.
 
-use super::super::frame::NotAFrame;
-use super::super::stamp::digits;
-use super::{Answer, Heard, Role, TOPIC};
+use super::packet::{AckOf, PeerPacket, Role, TOPIC};
+use crate::bench::frame::NotAFrame;
+use crate::bench::marker::digits;
 
 /// Longest line that is believed: a server says of itself what it is in one.
 const LINE_BYTES_MAX: usize = 16 * 1024;
@@ -13,7 +13,7 @@ const ANSWERS: &str = "_INBOX.bench.";
 /// Where the stream's consumer pushes what was stored.
 const STORED: &str = "bench-stored";
 
-/// What is written when a connection opens; the server answers the PING last.
+/// Returns what is written when a connection opens; the server answers the PING last.
 pub(super) fn hello(role: Role, stored: bool) -> Vec<u8> {
     let subscription = match (role, stored) {
         (Role::Receiver, false) => format!("SUB {TOPIC} 1\r\n"),
@@ -49,29 +49,29 @@ fn put(out: &mut Vec<u8>, subject: &str, answer: Option<u32>, text: &str) {
     out.extend(format!("PUB {subject}{answer} {}\r\n{text}\r\n", text.len()).into_bytes());
 }
 
-/// The first line with what belongs to it, and its length, if it is whole; `owed` is given the PONG it asks for.
-pub(super) fn first<'a>(bytes: &'a [u8], owed: &mut Vec<u8>) -> Result<Option<(Heard<'a>, usize)>, NotAFrame> {
+/// Returns the first line with what belongs to it, and its length, if it is whole; `owed` is given the PONG it asks for.
+pub(super) fn first<'a>(bytes: &'a [u8], replies: &mut Vec<u8>) -> Result<Option<(PeerPacket<'a>, usize)>, NotAFrame> {
     let Some(end) = memchr::memchr(b'\n', bytes) else {
         return if bytes.len() > LINE_BYTES_MAX { Err(NotAFrame) } else { Ok(None) };
     };
     let line = bytes[..end].strip_suffix(b"\r").ok_or(NotAFrame)?;
     let next = end + 1;
-    let heard = match line {
-        b"PONG" => Heard::Answer { to: Answer::Next, accepted: true },
+    let packet = match line {
+        b"PONG" => PeerPacket::Ack { to: AckOf::Next, accepted: true },
         b"PING" => {
-            owed.extend(b"PONG\r\n");
-            Heard::Other
+            replies.extend(b"PONG\r\n");
+            PeerPacket::Other
         }
-        _ if line.starts_with(b"INFO ") || line == b"+OK" => Heard::Other,
+        _ if line.starts_with(b"INFO ") || line == b"+OK" => PeerPacket::Other,
         _ if line.starts_with(b"MSG ") => return message(bytes, &line[4..], next),
         // Errors too: the server hangs up after nearly all of them.
         _ => return Err(NotAFrame),
     };
-    Ok(Some((heard, next)))
+    Ok(Some((packet, next)))
 }
 
 /// `subject sid [reply] length`, and behind the line as many bytes.
-fn message<'a>(bytes: &'a [u8], head: &'a [u8], from: usize) -> Result<Option<(Heard<'a>, usize)>, NotAFrame> {
+fn message<'a>(bytes: &'a [u8], head: &'a [u8], from: usize) -> Result<Option<(PeerPacket<'a>, usize)>, NotAFrame> {
     let mut words = head.split(|byte| *byte == b' ');
     let (subject, length) = words.next().zip(words.next_back()).ok_or(NotAFrame)?;
     let length = digits(length).filter(|length| *length <= MESSAGE_BYTES_MAX).ok_or(NotAFrame)?;
@@ -81,14 +81,14 @@ fn message<'a>(bytes: &'a [u8], head: &'a [u8], from: usize) -> Result<Option<(H
         return Err(NotAFrame);
     }
     let payload = &bytes[from..end];
-    let heard = match subject.strip_prefix(ANSWERS.as_bytes()) {
-        None => Heard::Message(payload),
+    let packet = match subject.strip_prefix(ANSWERS.as_bytes()) {
+        None => PeerPacket::Message(payload),
         Some(number) => {
             let number = digits(number).and_then(|number| u32::try_from(number).ok()).ok_or(NotAFrame)?;
-            Heard::Answer { to: Answer::Number(number), accepted: memchr::memmem::find(payload, b"\"error\"").is_none() }
+            PeerPacket::Ack { to: AckOf::Number(number), accepted: memchr::memmem::find(payload, b"\"error\"").is_none() }
         }
     };
-    Ok(Some((heard, end + 2)))
+    Ok(Some((packet, end + 2)))
 }
 
 #[cfg(test)]

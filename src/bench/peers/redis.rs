@@ -1,15 +1,15 @@
 //! RESP 2 as far as the bench needs it: SUBSCRIBE and PUBLISH, XADD and XREAD.
 
-use super::super::frame::NotAFrame;
-use super::super::stamp::digits;
-use super::{Answer, Heard, Role, TOPIC};
+use super::packet::{AckOf, PeerPacket, Role, TOPIC};
+use crate::bench::frame::NotAFrame;
+use crate::bench::marker::digits;
 
 /// Longest line, string and array that are believed.
 const LINE_BYTES_MAX: usize = 4_096;
 const STRING_BYTES_MAX: u64 = 1 << 20;
 const ITEMS_MAX: u64 = 1 << 20;
 
-/// What is written when a connection opens and has one answer.
+/// Returns what is written when a connection opens and has one answer.
 pub(super) fn hello(role: Role, stored: bool) -> Vec<u8> {
     let mut out = Vec::new();
     match (role, stored) {
@@ -43,25 +43,25 @@ fn put_command(out: &mut Vec<u8>, words: &[&[u8]]) {
     }
 }
 
-/// The first value and its length, if it is whole; `owed` is given the next question of a receiver.
-pub(super) fn first<'a>(bytes: &'a [u8], owed: &mut Vec<u8>) -> Result<Option<(Heard<'a>, usize)>, NotAFrame> {
+/// Returns the first value and its length, if it is whole; `owed` is given the next question of a receiver.
+pub(super) fn first<'a>(bytes: &'a [u8], replies: &mut Vec<u8>) -> Result<Option<(PeerPacket<'a>, usize)>, NotAFrame> {
     let (mut word, mut newest) = (None, [None; 3]);
     let leaf = |leaf: &'a [u8]| {
         word = word.or(Some(leaf));
         newest = [newest[1], newest[2], Some(leaf)];
     };
     let Some(end) = walk(bytes, leaf)? else { return Ok(None) };
-    let heard = match (bytes[0], word) {
-        (b'*', Some(b"message")) => Heard::Message(&bytes[..end]),
-        (b'*', Some(b"subscribe")) => Heard::Other,
+    let packet = match (bytes[0], word) {
+        (b'*', Some(b"message")) => PeerPacket::Message(&bytes[..end]),
+        (b'*', Some(b"subscribe")) => PeerPacket::Other,
         (b'*', _) => {
             // The last entry ends with its id, its field's name and the field's value.
-            put_wait(owed, newest[0].ok_or(NotAFrame)?);
-            Heard::Message(&bytes[..end])
+            put_wait(replies, newest[0].ok_or(NotAFrame)?);
+            PeerPacket::Message(&bytes[..end])
         }
-        (kind, _) => Heard::Answer { to: Answer::Next, accepted: kind != b'-' },
+        (kind, _) => PeerPacket::Ack { to: AckOf::Next, accepted: kind != b'-' },
     };
-    Ok(Some((heard, end)))
+    Ok(Some((packet, end)))
 }
 
 /// Shows everything that is no array in its order; where the value ends, if it is whole. Allocates nothing: this is
@@ -108,9 +108,9 @@ mod tests {
         let read = format!("*1\r\n*2\r\n$5\r\nbench\r\n*2\r\n{}{}", entry("1-0"), entry("1-1"));
         let stream = format!("{subscribed}{message}+PONG\r\n:5\r\n$3\r\n1-0\r\n-ERR no\r\n{read}");
         let wanted = ["other", message, "next true", "next true", "next true", "next false", &read].map(str::to_owned);
-        let mut owed = Vec::new();
-        put_wait(&mut owed, b"1-1");
-        super::super::tests::cut_anywhere(stream.as_bytes(), first, &wanted, &owed);
+        let mut replies = Vec::new();
+        put_wait(&mut replies, b"1-1");
+        super::super::tests::cut_anywhere(stream.as_bytes(), first, &wanted, &replies);
     }
 
     #[test]

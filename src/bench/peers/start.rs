@@ -5,9 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::super::BenchError;
-use super::super::process::{Folder, Server};
-use super::{Peer, Program};
+use super::program::{Peer, Program};
+use crate::bench::error::BenchError;
+use crate::bench::process::{Folder, Server};
 
 /// Where servers are on systems whose users don't have it in their PATH.
 const ALSO: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
@@ -21,7 +21,7 @@ pub(in crate::bench) struct Installed {
 }
 
 impl Installed {
-    /// The program, or the line that says what to do about it.
+    /// Returns the program, or the line that says what to do about it.
     pub(in crate::bench) fn find(program: Program) -> Result<Self, String> {
         let name = program.name();
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -39,7 +39,7 @@ impl Installed {
         let peer = Peer { program: self.program, stored };
         let folder = Folder::new(within)?;
         let address = free_port()?;
-        let (arguments, conf) = peer.told(address.port());
+        let (arguments, conf) = peer.configuration(address.port());
         let file = peer.program.conf_file();
         fs::write(folder.0.join(file), &conf).map_err(|error| BenchError::io(format!("cannot write {file}"), error))?;
         let line = format!(
@@ -53,7 +53,7 @@ impl Installed {
     }
 }
 
-/// A loopback port that nobody has. Someone may take it before our child does; then that one fails to start.
+/// Returns a loopback port that nobody has. Someone may take it before our child does; then that one fails to start.
 fn free_port() -> Result<SocketAddr, BenchError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     listener.map_err(|error| BenchError::io("no port to have", error))
@@ -72,7 +72,7 @@ impl Program {
 impl Peer {
     /// Arguments, and what stands in the configuration file. Limits that would drop or hang up are lifted where they
     /// can be; everything else is the program's own default.
-    fn told(self, port: u16) -> (Vec<String>, String) {
+    fn configuration(self, port: u16) -> (Vec<String>, String) {
         let file = self.program.conf_file();
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         match self.program {
@@ -108,11 +108,11 @@ mod tests {
     #[test]
     fn each_listens_on_loopback_only_and_stores_when_it_is_to() {
         for program in Program::ALL {
-            let told = |stored| Peer { program, stored }.told(4_321);
-            let (arguments, conf) = told(false);
+            let label = |stored| Peer { program, stored }.configuration(4_321);
+            let (arguments, conf) = label(false);
             assert!(conf.contains("127.0.0.1") && conf.contains("4321"), "{conf}");
             assert!(arguments.iter().any(|argument| argument == program.conf_file()));
-            assert_ne!(told(true), (arguments, conf));
+            assert_ne!(label(true), (arguments, conf));
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::super::BenchError;
-use super::super::context::Bench;
-use super::super::crowd::Place;
-use super::super::dialog::Dialog;
-use super::super::load::pace;
-use super::super::member::{Hears, Parcel};
-use super::super::stamp::Kind;
+use crate::bench::client_pool::ClientSpec;
+use crate::bench::context::Bench;
+use crate::bench::error::BenchError;
+use crate::bench::handshake::Handshake;
+use crate::bench::load::pace;
+use crate::bench::marker::LoadClass;
+use crate::bench::message::{Subscription, TestMessage};
 
 /// Members of the small group, which is the largest one by default; of the large one, which is the largest one there can be.
 const SMALL: usize = 500;
@@ -35,23 +35,23 @@ pub(super) async fn group(bench: &mut Bench<'_>) -> Result<(), BenchError> {
         bench.measuring(&format!("{scenario}: inviting"));
         let users: Vec<String> = (1..members).map(|n| format!("{name}-{n}")).collect();
         let owner = bench.account(&format!("{name}-0"))?;
-        let mut dialog = Dialog::open(server.address, false).await?;
-        dialog.login(&owner).await?;
-        dialog.make_group(&name, &users, INVITED).await?;
-        drop(dialog);
-        let place = |n| {
+        let mut handshake = Handshake::open(server.address, false).await?;
+        handshake.login(&owner).await?;
+        handshake.make_group(&name, &users, INVITED).await?;
+        drop(handshake);
+        let spec = |n| {
             let account = Some(bench.account(&format!("{name}-{n}"))?);
-            Ok::<_, BenchError>(Place { account, room: None, group: 0, hears: Hears::Room, stalled: false })
+            Ok::<_, BenchError>(ClientSpec { account, room: None, group: 0, subscription: Subscription::Room, stalled: false })
         };
-        let places = (0..ONLINE).map(place).collect::<Result<Vec<_>, _>>()?;
-        let mut stage = bench.stage(server, places).await?;
-        stage.groups = vec!["group"];
+        let specs = (0..ONLINE).map(spec).collect::<Result<Vec<_>, _>>()?;
+        let mut harness = bench.harness(server, specs).await?;
+        harness.groups = vec!["group"];
         bench.measuring(scenario);
-        let parcel = Parcel { to: name, conversation_type: 2, kind: Kind::Storable, bytes: PAYLOAD_BYTES };
-        let senders = &stage.crowd.members[..SENDERS];
-        stage.measure("warm-up", |crowd| pace(crowd, senders, PER_SECOND, &parcel, WARM_UP)).await?;
-        let run = stage.measure(scenario, |crowd| pace(crowd, senders, PER_SECOND, &parcel, Duration::from_secs(seconds))).await?;
-        drop(stage);
+        let message = TestMessage { to: name, conversation_type: 2, kind: LoadClass::Storable, bytes: PAYLOAD_BYTES };
+        let senders = &harness.pool.clients[..SENDERS];
+        harness.measure("warm-up", |pool| pace(pool, senders, PER_SECOND, &message, WARM_UP)).await?;
+        let run = harness.measure(scenario, |pool| pace(pool, senders, PER_SECOND, &message, Duration::from_secs(seconds))).await?;
+        drop(harness);
         bench.keep(run);
     }
     Ok(())

@@ -1,6 +1,5 @@
 //! The loads, one file per kind of conversation.
 
-mod curve;
 mod group;
 mod idle;
 mod mixed;
@@ -8,9 +7,10 @@ mod overload;
 mod peer;
 mod peers;
 mod room;
+mod saturation;
 
-use super::BenchError;
 use super::context::Bench;
+use super::error::BenchError;
 use super::options::Scenario;
 
 /// Runs one scenario.
@@ -24,7 +24,7 @@ pub(super) async fn run(bench: &mut Bench<'_>, scenario: Scenario) -> Result<(),
         Scenario::Idle => idle::idle(bench).await,
         Scenario::Overload => overload::overload(bench).await,
         Scenario::Mixed => mixed::mixed(bench).await,
-        Scenario::Curve => curve::curve(bench).await,
+        Scenario::Saturation => saturation::saturation(bench).await,
         Scenario::RoomHuge => room::huge(bench).await,
         Scenario::Growth => room::growth(bench).await,
     }

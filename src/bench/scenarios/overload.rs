@@ -1,14 +1,14 @@
-//! Members that never read, in a room of members that do.
+//! Members that never read, in a room of clients that do.
 
 use std::time::Duration;
 
-use super::super::BenchError;
-use super::super::context::{Bench, NO_BUDGET};
-use super::super::load::pace;
-use super::super::member::Parcel;
-use super::super::stamp::Kind;
+use crate::bench::context::{Bench, NO_BUDGET};
+use crate::bench::error::BenchError;
+use crate::bench::load::pace;
+use crate::bench::marker::LoadClass;
+use crate::bench::message::TestMessage;
 
-/// Of the reference figures.
+/// Our choice: enough that one is no accident, few enough that they are no part of the load.
 const STALLED: usize = 5;
 /// Large and often enough that a reader that stands still is noticed within seconds.
 const PAYLOAD_BYTES: usize = 2_000;
@@ -17,19 +17,19 @@ const PUBLISHERS: usize = 10;
 const WARM_UP: Duration = Duration::from_millis(1_000);
 
 pub(super) async fn overload(bench: &mut Bench<'_>) -> Result<(), BenchError> {
-    let (members, seconds) = (bench.options.members(500, 300), bench.options.seconds(45, 8));
+    let (clients, seconds) = (bench.options.members(500, 300), bench.options.seconds(45, 8));
     for (scenario, stalled) in [("overload-without", 0), ("overload", STALLED)] {
         let server = bench.broker(NO_BUDGET)?;
         let room = bench.name("room");
-        let mut places = bench.in_room(&room, 0, members)?;
-        places.iter_mut().rev().take(stalled).for_each(|place| place.stalled = true);
-        let stage = bench.stage(server, places).await?;
+        let mut specs = bench.in_room(&room, 0, clients)?;
+        specs.iter_mut().rev().take(stalled).for_each(|spec| spec.stalled = true);
+        let harness = bench.harness(server, specs).await?;
         bench.measuring(scenario);
-        let parcel = Parcel { to: room, conversation_type: 1, kind: Kind::Low, bytes: PAYLOAD_BYTES };
-        let publishers = &stage.crowd.members[..PUBLISHERS];
-        stage.measure("warm-up", |crowd| pace(crowd, publishers, PER_SECOND, &parcel, WARM_UP)).await?;
-        let run = stage.measure(scenario, |crowd| pace(crowd, publishers, PER_SECOND, &parcel, Duration::from_secs(seconds))).await?;
-        drop(stage);
+        let message = TestMessage { to: room, conversation_type: 1, kind: LoadClass::Low, bytes: PAYLOAD_BYTES };
+        let publishers = &harness.pool.clients[..PUBLISHERS];
+        harness.measure("warm-up", |pool| pace(pool, publishers, PER_SECOND, &message, WARM_UP)).await?;
+        let run = harness.measure(scenario, |pool| pace(pool, publishers, PER_SECOND, &message, Duration::from_secs(seconds))).await?;
+        drop(harness);
         bench.keep(run);
     }
     Ok(())

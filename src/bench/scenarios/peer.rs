@@ -5,17 +5,19 @@ use std::io::{Seek as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::context::Bench;
-use super::super::crowd::{Micros, Place};
-use super::super::load::{keep_full, pace};
-use super::super::member::{Hears, Parcel};
-use super::super::process::Folder;
-use super::super::stage::Stage;
-use super::super::stamp::Kind;
-use super::super::stats::Latency;
-use super::super::{BenchError, Run};
+use crate::bench::client_pool::ClientSpec;
+use crate::bench::context::Bench;
+use crate::bench::error::BenchError;
+use crate::bench::harness::Harness;
+use crate::bench::load::{keep_full, pace};
+use crate::bench::marker::LoadClass;
+use crate::bench::message::{Subscription, TestMessage};
+use crate::bench::process::Folder;
+use crate::bench::report::Run;
+use crate::bench::stats::Latency;
+use crate::bench::tally::BenchClock;
 
-/// Of the reference figures.
+/// Our choice: a sentence of chat.
 const PAYLOAD_BYTES: usize = 200;
 const WINDOW: usize = 32;
 const PER_SECOND: f64 = 2_000.0;
@@ -29,24 +31,24 @@ const FILE_BYTES: usize = 16 << 20;
 pub(super) async fn durable(bench: &mut Bench<'_>) -> Result<(), BenchError> {
     let server = bench.broker(&[])?;
     let name = bench.name("peer");
-    let places = [Hears::Nothing, Hears::Peer(0)].into_iter().enumerate().map(|(n, hears)| {
+    let specs = [Subscription::Nothing, Subscription::Peer(0)].into_iter().enumerate().map(|(n, subscription)| {
         let account = Some(bench.account(&format!("{name}-{n}"))?);
-        Ok::<_, BenchError>(Place { account, room: None, group: 0, hears, stalled: false })
+        Ok::<_, BenchError>(ClientSpec { account, room: None, group: 0, subscription, stalled: false })
     });
-    let places = places.collect::<Result<_, _>>()?;
-    let mut stage = bench.stage(server, places).await?;
-    stage.groups = vec!["peer"];
-    let (to, sender) = (format!("{name}-1"), &stage.crowd.members[..1]);
+    let specs = specs.collect::<Result<_, _>>()?;
+    let mut harness = bench.harness(server, specs).await?;
+    harness.groups = vec!["peer"];
+    let (to, sender) = (format!("{name}-1"), &harness.pool.clients[..1]);
 
-    let run = window_on(bench, &stage, &to).await?;
+    let run = window_on(bench, &harness, &to).await?;
     bench.keep(run);
 
     bench.measuring("peer-durable: 2,000 a second");
     let how_long = Duration::from_secs(bench.options.seconds(10, 4));
-    let mut run = stage.measure("peer-durable-paced", |crowd| pace(crowd, sender, PER_SECOND, &parcel(&to), how_long)).await?;
+    let mut run = harness.measure("peer-durable-paced", |pool| pace(pool, sender, PER_SECOND, &message(&to), how_long)).await?;
     run.cpu_per_million = run.cpu_seconds.filter(|_| run.published > 0).map(|cpu| cpu * 1e6 / run.published as f64);
     bench.keep(run);
-    drop(stage);
+    drop(harness);
 
     let folder = Folder::new(&bench.options.folder)?;
     let disk = tokio::task::spawn_blocking(move || bare_disk(&folder.0)).await;
@@ -60,24 +62,24 @@ pub(super) async fn durable(bench: &mut Bench<'_>) -> Result<(), BenchError> {
     Ok(())
 }
 
-fn parcel(to: &str) -> Parcel {
-    Parcel { to: to.to_owned(), conversation_type: 0, kind: Kind::Storable, bytes: PAYLOAD_BYTES }
+fn message(to: &str) -> TestMessage {
+    TestMessage { to: to.to_owned(), conversation_type: 0, kind: LoadClass::Storable, bytes: PAYLOAD_BYTES }
 }
 
-/// The first member of the stage keeps a window of messages to the second one under way.
-pub(super) async fn window_on(bench: &Bench<'_>, stage: &Stage, to: &str) -> Result<Run, BenchError> {
-    bench.measuring(&format!("peer-durable: {}, window of 32", stage.subject));
-    let (sender, parcel) = (&stage.crowd.members[..1], parcel(to));
+/// Has the first client of the harness keep a window of messages to the second one under way.
+pub(super) async fn window_on(bench: &Bench<'_>, harness: &Harness, to: &str) -> Result<Run, BenchError> {
+    bench.measuring(&format!("peer-durable: {}, window of 32", harness.subject));
+    let (sender, message) = (&harness.pool.clients[..1], message(to));
     let how_long = Duration::from_secs(bench.options.seconds(15, 4));
-    stage.measure("warm-up", |crowd| keep_full(crowd, sender, WINDOW, &parcel, WARM_UP)).await?;
-    let mut run = stage.measure("peer-durable", |crowd| keep_full(crowd, sender, WINDOW, &parcel, how_long)).await?;
+    harness.measure("warm-up", |pool| keep_full(pool, sender, WINDOW, &message, WARM_UP)).await?;
+    let mut run = harness.measure("peer-durable", |pool| keep_full(pool, sender, WINDOW, &message, how_long)).await?;
     run.cpu_per_million = run.cpu_seconds.filter(|_| run.published > 0).map(|cpu| cpu * 1e6 / run.published as f64);
     Ok(run)
 }
 
-/// A second of writing a window's worth of records and waiting for the disk each time.
+/// Spends a second writing a window's worth of records and waiting for the disk each time.
 fn bare_disk(folder: &Path) -> std::io::Result<Latency> {
-    let clock = Micros::default();
+    let clock = BenchClock::default();
     let mut file = File::create(folder.join("bare"))?;
     let record = vec![b'x'; WINDOW * RECORD_BYTES];
     // Blocks written before: appending would measure the file system's metadata as well.

@@ -1,12 +1,14 @@
 //! Other brokers under the loads of ours: the flooded room, the paced room, stored one-to-one messages.
 
-use super::super::BenchError;
-use super::super::context::Bench;
-use super::super::member::Hears;
-use super::super::options::Scenario;
-use super::super::peers::{Installed, Peer, Program};
 use super::peer;
-use super::room::{self, FLOODERS, Load};
+use super::room;
+use super::room::{FLOODERS, Load};
+use crate::bench::context::Bench;
+use crate::bench::error::BenchError;
+use crate::bench::message::Subscription;
+use crate::bench::options::Scenario;
+use crate::bench::peers::program::{Peer, Program};
+use crate::bench::peers::start::Installed;
 
 const SAME: &str = "other brokers carry the same 100 (stored: 200) bytes in their own framing, ours in its JSON event; \
     their room has its publishers beside its subscribers, ours among them";
@@ -48,26 +50,26 @@ pub(super) async fn peers(bench: &mut Bench<'_>) -> Result<(), BenchError> {
 
 async fn in_a_room(bench: &mut Bench<'_>, program: Program, installed: &Installed) -> Result<(), BenchError> {
     let members = bench.options.members(1_000, 1_000);
-    let (server, told) = installed.start(false, &bench.options.folder).await?;
-    bench.note(told);
-    let mut all = vec![Hears::Nothing; FLOODERS];
-    all.resize(FLOODERS + members, Hears::Room);
-    let stage = bench.peer_stage(server, Peer { program, stored: false }, &all).await?;
+    let (server, label) = installed.start(false, &bench.options.folder).await?;
+    bench.note(label);
+    let mut all = vec![Subscription::Nothing; FLOODERS];
+    all.resize(FLOODERS + members, Subscription::Room);
+    let harness = bench.peer_harness(server, Peer { program, stored: false }, &all).await?;
     for load in [Load::Flood, Load::Paced] {
         bench.measuring(&format!("{}: {}", load.scenario(), program.name()));
         let seconds = load.seconds(bench);
-        let run = load.on(&stage, "", seconds).await?;
+        let run = load.on(&harness, "", seconds).await?;
         bench.keep(run);
     }
     Ok(())
 }
 
 async fn stored(bench: &mut Bench<'_>, program: Program, installed: &Installed) -> Result<(), BenchError> {
-    let (server, told) = installed.start(true, &bench.options.folder).await?;
-    bench.note(told);
-    let mut stage = bench.peer_stage(server, Peer { program, stored: true }, &[Hears::Nothing, Hears::Peer(0)]).await?;
-    stage.groups = vec!["peer"];
-    let run = peer::window_on(bench, &stage, "").await?;
+    let (server, label) = installed.start(true, &bench.options.folder).await?;
+    bench.note(label);
+    let mut harness = bench.peer_harness(server, Peer { program, stored: true }, &[Subscription::Nothing, Subscription::Peer(0)]).await?;
+    harness.groups = vec!["peer"];
+    let run = peer::window_on(bench, &harness, "").await?;
     bench.keep(run);
     Ok(())
 }

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use super::super::context::{Bench, NO_BUDGET};
-use super::super::floor::FloorMode;
-use super::super::load::{keep_full, pace};
-use super::super::member::Parcel;
-use super::super::stage::Stage;
-use super::super::stamp::Kind;
-use super::super::{BenchError, Run};
+use crate::bench::baseline::BaselineMode;
+use crate::bench::context::{Bench, NO_BUDGET};
+use crate::bench::error::BenchError;
+use crate::bench::harness::Harness;
+use crate::bench::load::{keep_full, pace};
+use crate::bench::marker::LoadClass;
+use crate::bench::message::TestMessage;
+use crate::bench::report::Run;
 
-/// Of the reference figures.
+/// Our choice: a barrage of a few words.
 const PAYLOAD_BYTES: usize = 100;
 /// Publishers of the flood, one message each under way: a window of 16.
 pub(super) const FLOODERS: usize = 16;
@@ -20,20 +21,20 @@ const PACERS: usize = 4;
 /// Before a measurement: caches, allocator and TCP windows find their size.
 const WARM_UP: Duration = Duration::from_millis(1_000);
 
-fn parcel(room: &str, kind: Kind) -> Parcel {
-    Parcel { to: room.to_owned(), conversation_type: 1, kind, bytes: PAYLOAD_BYTES }
+fn message(room: &str, kind: LoadClass) -> TestMessage {
+    TestMessage { to: room.to_owned(), conversation_type: 1, kind, bytes: PAYLOAD_BYTES }
 }
 
-async fn flood_on(stage: &Stage, room: &str, scenario: &str, seconds: u64) -> Result<Run, BenchError> {
-    let publishers = &stage.crowd.members[..FLOODERS.min(stage.crowd.members.len())];
-    stage.measure("warm-up", |crowd| keep_full(crowd, publishers, 1, &parcel(room, Kind::Low), WARM_UP)).await?;
-    stage.measure(scenario, |crowd| keep_full(crowd, publishers, 1, &parcel(room, Kind::Low), Duration::from_secs(seconds))).await
+async fn flood_on(harness: &Harness, room: &str, scenario: &str, seconds: u64) -> Result<Run, BenchError> {
+    let publishers = &harness.pool.clients[..FLOODERS.min(harness.pool.clients.len())];
+    harness.measure("warm-up", |pool| keep_full(pool, publishers, 1, &message(room, LoadClass::Low), WARM_UP)).await?;
+    harness.measure(scenario, |pool| keep_full(pool, publishers, 1, &message(room, LoadClass::Low), Duration::from_secs(seconds))).await
 }
 
-async fn paced_on(stage: &Stage, room: &str, scenario: &str, per_second: f64, seconds: u64) -> Result<Run, BenchError> {
-    let publishers = &stage.crowd.members[..PACERS.min(stage.crowd.members.len())];
-    stage.measure("warm-up", |crowd| pace(crowd, publishers, per_second, &parcel(room, Kind::Low), WARM_UP)).await?;
-    stage.measure(scenario, |crowd| pace(crowd, publishers, per_second, &parcel(room, Kind::Low), Duration::from_secs(seconds))).await
+async fn paced_on(harness: &Harness, room: &str, scenario: &str, per_second: f64, seconds: u64) -> Result<Run, BenchError> {
+    let publishers = &harness.pool.clients[..PACERS.min(harness.pool.clients.len())];
+    harness.measure("warm-up", |pool| pace(pool, publishers, per_second, &message(room, LoadClass::Low), WARM_UP)).await?;
+    harness.measure(scenario, |pool| pace(pool, publishers, per_second, &message(room, LoadClass::Low), Duration::from_secs(seconds))).await
 }
 
 /// The loads that are measured beside the bare loops.
@@ -58,42 +59,42 @@ impl Load {
         }
     }
 
-    /// The publishers are the first of the stage's members.
-    pub(super) async fn on(self, stage: &Stage, room: &str, seconds: u64) -> Result<Run, BenchError> {
+    /// Offers this load; the publishers are the first of the harness's members.
+    pub(super) async fn on(self, harness: &Harness, room: &str, seconds: u64) -> Result<Run, BenchError> {
         match self {
-            Self::Flood => flood_on(stage, room, self.scenario(), seconds).await,
-            Self::Paced => paced_on(stage, room, self.scenario(), PACE, seconds).await,
+            Self::Flood => flood_on(harness, room, self.scenario(), seconds).await,
+            Self::Paced => paced_on(harness, room, self.scenario(), PACE, seconds).await,
         }
     }
 }
 
 pub(super) async fn flood(bench: &mut Bench<'_>) -> Result<(), BenchError> {
-    beside_floors(bench, Load::Flood, [FloorMode::Shared, FloorMode::Each]).await
+    beside_baselines(bench, Load::Flood, [BaselineMode::Shared, BaselineMode::Each]).await
 }
 
 pub(super) async fn paced(bench: &mut Bench<'_>) -> Result<(), BenchError> {
-    beside_floors(bench, Load::Paced, [FloorMode::Each, FloorMode::Shared]).await
+    beside_baselines(bench, Load::Paced, [BaselineMode::Each, BaselineMode::Shared]).await
 }
 
 /// One load on a broker, then on each bare loop.
-async fn beside_floors(bench: &mut Bench<'_>, load: Load, floors: [FloorMode; 2]) -> Result<(), BenchError> {
+async fn beside_baselines(bench: &mut Bench<'_>, load: Load, baselines: [BaselineMode; 2]) -> Result<(), BenchError> {
     let (members, seconds) = (bench.options.members(1_000, 1_000), load.seconds(bench));
     let server = bench.broker(NO_BUDGET)?;
     let room = bench.name("room");
-    let places = bench.in_room(&room, 0, members)?;
-    let stage = bench.stage(server, places).await?;
+    let specs = bench.in_room(&room, 0, members)?;
+    let harness = bench.harness(server, specs).await?;
     bench.measuring(&format!("{}: tidings", load.scenario()));
-    let run = load.on(&stage, &room, seconds).await?;
-    drop(stage);
+    let run = load.on(&harness, &room, seconds).await?;
+    drop(harness);
     bench.keep(run);
-    if bench.options.no_floor {
+    if bench.options.skip_baseline {
         return Ok(());
     }
-    for mode in floors {
-        let stage = bench.floor_stage(mode, members).await?;
+    for mode in baselines {
+        let harness = bench.baseline_harness(mode, members).await?;
         bench.measuring(&format!("{}: bare loop", load.scenario()));
-        let run = load.on(&stage, &room, seconds).await?;
-        drop(stage);
+        let run = load.on(&harness, &room, seconds).await?;
+        drop(harness);
         bench.keep(run);
     }
     Ok(())
@@ -105,19 +106,19 @@ pub(super) async fn huge(bench: &mut Bench<'_>) -> Result<(), BenchError> {
     let (members, seconds) = (bench.connections(wanted), bench.options.seconds(60, 5));
     let server = bench.broker(NO_BUDGET)?;
     let room = bench.name("room");
-    let places = bench.in_room(&room, 0, members)?;
-    let stage = bench.stage(server, places).await?;
+    let specs = bench.in_room(&room, 0, members)?;
+    let harness = bench.harness(server, specs).await?;
     bench.measuring("room-huge: tidings");
     let how_long = Duration::from_secs(seconds);
-    let run = stage
-        .measure("room-huge", |crowd| {
-            let (barragers, storers) = (&crowd.members[..10], &crowd.members[10..12]);
-            let mut work = pace(crowd, barragers, 100.0, &parcel(&room, Kind::Low), how_long);
-            work.extend(pace(crowd, storers, 2.0, &parcel(&room, Kind::Storable), how_long));
+    let run = harness
+        .measure("room-huge", |pool| {
+            let (barragers, storers) = (&pool.clients[..10], &pool.clients[10..12]);
+            let mut work = pace(pool, barragers, 100.0, &message(&room, LoadClass::Low), how_long);
+            work.extend(pace(pool, storers, 2.0, &message(&room, LoadClass::Storable), how_long));
             work
         })
         .await?;
-    drop(stage);
+    drop(harness);
     bench.keep(run);
     Ok(())
 }
@@ -130,11 +131,11 @@ pub(super) async fn growth(bench: &mut Bench<'_>) -> Result<(), BenchError> {
         let members = bench.connections(wanted);
         let server = bench.broker(NO_BUDGET)?;
         let room = bench.name("room");
-        let places = bench.in_room(&room, 0, members)?;
-        let stage = bench.stage(server, places).await?;
+        let specs = bench.in_room(&room, 0, members)?;
+        let harness = bench.harness(server, specs).await?;
         bench.measuring(scenario);
-        let run = paced_on(&stage, &room, scenario, per_second, seconds).await?;
-        drop(stage);
+        let run = paced_on(&harness, &room, scenario, per_second, seconds).await?;
+        drop(harness);
         bench.keep(run);
     }
     Ok(())

@@ -1,0 +1,210 @@
+//! `before_send`: a backend says whether a client's message goes out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use super::body::{EventMeta, Vendor, question};
+use super::client::{CallError, Client, Response};
+use super::deliverer::headers;
+use crate::clock::Clock;
+use crate::config::OnFailure;
+use crate::hooks::{Moderator, Origin, ReviewRequest, Verdict};
+use crate::metrics::{Metrics, Review};
+use crate::model::{Draft, Limits, MessageClass, Refusal};
+use crate::protocol::draft_of;
+
+/// Bytes of a reason that its sender is told.
+const REASON_BYTES_MAX: usize = 1024;
+
+/// Asks one URL.
+pub(super) struct BeforeSendClient {
+    pub(super) client: Client,
+    pub(super) key: Option<Vec<u8>>,
+    pub(super) vendor: Option<Vendor>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) deadline: Duration,
+    pub(super) on_failure: OnFailure,
+    pub(super) under_way: Semaphore,
+    pub(super) limits: Limits,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// The broker's moderator over HTTP. The calls are made on the webhooks' own thread.
+pub(super) struct BeforeSendModerator {
+    pub(super) before_send: Arc<BeforeSendClient>,
+    pub(super) runtime: Handle,
+}
+
+impl Moderator for BeforeSendModerator {
+    async fn review(&self, request: ReviewRequest) -> Verdict {
+        // Source: ZIM server API, "Callback before sending messages": only clients' sends, no commands and no barrage.
+        if request.origin == Origin::Host || request.draft.body.class() != MessageClass::Storable {
+            return Verdict::Accept;
+        }
+        let before_send = self.before_send.clone();
+        let asking = self.runtime.spawn(async move { before_send.ask(request).await });
+        match asking.await {
+            Ok(verdict) => verdict,
+            // The broker is going down, and this with it.
+            Err(_) => self.before_send.without_answer(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Wire {
+    result: u8,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    message: Option<Box<RawValue>>,
+}
+
+impl BeforeSendClient {
+    async fn ask(&self, request: ReviewRequest) -> Verdict {
+        let began = self.clock.elapsed();
+        let asked = timeout(self.deadline, self.ask_twice(&request)).await;
+        self.metrics.review_took(self.clock.elapsed().saturating_sub(began).as_secs_f64());
+        match asked {
+            Ok(Ok(verdict)) => {
+                self.metrics.reviewed(match &verdict {
+                    Verdict::Accept => Review::Accepted,
+                    Verdict::Silent => Review::Silenced,
+                    Verdict::Reject(_) => Review::Rejected,
+                    Verdict::Replace(_) => Review::Replaced,
+                });
+                verdict
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(error, "before_send has no answer");
+                self.without_answer()
+            }
+            Err(_) => {
+                tracing::warn!(deadline_ms = self.deadline.as_millis(), "before_send has no answer within the deadline");
+                self.without_answer()
+            }
+        }
+    }
+
+    fn without_answer(&self) -> Verdict {
+        match self.on_failure {
+            OnFailure::Open => {
+                self.metrics.reviewed(Review::FailedOpen);
+                Verdict::Accept
+            }
+            OnFailure::Closed => {
+                self.metrics.reviewed(Review::FailedClosed);
+                Verdict::Reject(Refusal::Busy("the message could not be checked"))
+            }
+        }
+    }
+
+    /// Asks at most twice: the first attempt has half of the deadline, the second what is left of it.
+    async fn ask_twice(&self, request: &ReviewRequest) -> Result<Verdict, String> {
+        let _permit = self.under_way.acquire().await.map_err(|error| error.to_string())?;
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| error.to_string())?;
+        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let meta = EventMeta { id: format!("req_{hex}"), at_ms: self.clock.wall_ms(), nonce: hex };
+        let body = question(request, &meta, self.vendor.as_ref());
+        let first = match timeout(self.deadline / 2, self.ask_once(request, &meta, &body)).await {
+            Ok(Ok(verdict)) => return Ok(verdict),
+            Ok(Err(error)) => error,
+            Err(_) => CallError::TimedOut("the first attempt".into()).to_string(),
+        };
+        // A backend that refuses at once may be back in a moment.
+        sleep(self.deadline / 8).await;
+        self.ask_once(request, &meta, &body).await.map_err(|second| format!("{first}; then {second}"))
+    }
+
+    async fn ask_once(&self, request: &ReviewRequest, meta: &EventMeta, body: &Bytes) -> Result<Verdict, String> {
+        let headers = headers(self.key.as_deref(), &meta.id, self.clock.wall_ms() / 1000, body);
+        let answer = self.client.post(&headers, body, self.deadline).await.map_err(|error| error.to_string())?;
+        verdict_of(answer, &request.draft, &self.limits)
+    }
+}
+
+fn verdict_of(answer: Response, draft: &Draft, limits: &Limits) -> Result<Verdict, String> {
+    match answer.status {
+        200..=299 => {}
+        300..=399 => return Err("a redirect, which is not followed".into()),
+        status => return Err(format!("status {status}")),
+    }
+    let body = answer.body.map_err(|error| error.to_string())?;
+    let wire: Wire = serde_json::from_slice(&body).map_err(|error| format!("the answer is not understood: {error}"))?;
+    match wire.result {
+        0 | 1 => Ok(Verdict::Accept),
+        2 => Ok(Verdict::Silent),
+        3 => {
+            let cut = wire.reason.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= REASON_BYTES_MAX).last();
+            Ok(Verdict::Reject(Refusal::Rejected(wire.reason[..cut.unwrap_or(0)].to_owned())))
+        }
+        4 => {
+            let message = wire.message.ok_or("the answer's result is 4, but it holds no message")?;
+            let new = draft_of(message.get(), limits).map_err(|refusal| format!("the message in its place cannot be taken: {refusal}"))?;
+            if new.body.class() != draft.body.class() {
+                return Err("the message in its place is a command or a barrage".into());
+            }
+            // Under which id and with which wishes it was sent is its sender's affair.
+            Ok(Verdict::Replace(Draft { local_id: draft.local_id.clone(), priority: draft.priority, terms: draft.terms.clone(), ..new }))
+        }
+        other => Err(format!("the answer's result is {other}, the range is 0 to 4")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Body;
+
+    fn judged(status: u16, body: &str) -> Result<Verdict, String> {
+        let answer = Response { status, retry_after: None, body: Ok(Bytes::copy_from_slice(body.as_bytes())) };
+        verdict_of(answer, &Draft::text("hi"), &Limits::default())
+    }
+
+    #[test]
+    fn each_result_is_a_verdict() {
+        assert!(matches!(judged(200, r#"{"result":0}"#), Ok(Verdict::Accept)));
+        assert!(matches!(judged(200, r#"{"result":1,"reason":""}"#), Ok(Verdict::Accept)));
+        assert!(matches!(judged(200, r#"{"result":2}"#), Ok(Verdict::Silent)));
+        let Ok(Verdict::Reject(refusal)) = judged(200, r#"{"result":3,"reason":"no politics"}"#) else { panic!("not rejected") };
+        assert_eq!(refusal, Refusal::Rejected("no politics".into()));
+        let Ok(Verdict::Replace(draft)) = judged(200, r#"{"result":4,"message":{"type":1,"message":"h*"}}"#) else {
+            panic!("not replaced")
+        };
+        assert_eq!(draft.body, Body::Text("h*".into()));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_a_failure() {
+        for (status, body) in [
+            (500, r#"{"result":1}"#),
+            (302, r#"{"result":1}"#),
+            (200, ""),
+            (200, "ok"),
+            (200, r#"{"result":5}"#),
+            (200, r#"{"result":"1"}"#),
+            (200, r#"{"result":4}"#),
+            (200, r#"{"result":4,"message":{"type":2,"message":"eA=="}}"#),
+            (200, r#"{"result":4,"message":{"type":99}}"#),
+        ] {
+            assert!(judged(status, body).is_err(), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_cut_between_letters() {
+        let reason = "ä".repeat(600);
+        let Ok(Verdict::Reject(Refusal::Rejected(kept))) = judged(200, &format!("{{\"result\":3,\"reason\":\"{reason}\"}}")) else {
+            panic!("not rejected")
+        };
+        assert_eq!(kept, "ä".repeat(512));
+    }
+}

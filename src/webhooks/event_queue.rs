@@ -1,0 +1,134 @@
+//! The way in: from the threads where things happen to the one that writes them down.
+//!
+//! In memory, and bounded: while it is half full, storable messages and commands are refused (temporarily, as when the
+//! store is behind), so that nothing that can be refused is lost; the other half is for what cannot be refused because it
+//! has happened. What even that does not hold is counted and logged.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::body::name_of;
+use crate::clock::Clock;
+use crate::hooks::{Event, EventExporter};
+use crate::metrics::{Metrics, WebhookOutcome};
+
+/// Events from which on sends are refused: more than what may be under way in the store (`actors.appends_in_flight_max`) at
+/// its default, so that a full queue means a disk that does not keep up.
+const REFUSE_FROM: usize = 16_384;
+
+/// Events at most. The upper half is for what was under way when it filled, and for what is no message.
+const EVENTS_MAX: usize = 2 * REFUSE_FROM;
+
+/// One event as it came in.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) event: Event,
+    /// Of a stored message.
+    pub(super) commit: u64,
+    pub(super) at_ms: u64,
+}
+
+/// See the module's documentation.
+pub(super) struct EventQueue {
+    selected: Vec<String>,
+    queue: Mutex<VecDeque<Incoming>>,
+    refusing: AtomicBool,
+    wake: Notify,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    overflowing: AtomicBool,
+}
+
+impl EventQueue {
+    pub(super) fn new(selected: Vec<String>, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+        Self { selected, queue: Mutex::default(), refusing: false.into(), wake: Notify::new(), clock, metrics, overflowing: false.into() }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Incoming>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something came in since the last call.
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Takes out what came first, at most `count`.
+    pub(super) fn take(&self, count: usize) -> Vec<Incoming> {
+        let mut queue = self.queue();
+        let some = count.min(queue.len());
+        let taken = queue.drain(..some).collect();
+        if queue.len() < REFUSE_FROM {
+            self.refusing.store(false, Ordering::Relaxed);
+        }
+        taken
+    }
+
+    /// Returns how many events wait.
+    pub(super) fn len(&self) -> usize {
+        self.queue().len()
+    }
+}
+
+impl EventExporter for EventQueue {
+    fn put(&self, event: Event, commit: u64) {
+        if !name_of(&event).is_some_and(|name| self.selected.iter().any(|selected| selected == name)) {
+            return;
+        }
+        let at_ms = self.clock.wall_ms();
+        let mut queue = self.queue();
+        if queue.len() >= EVENTS_MAX {
+            drop(queue);
+            self.metrics.count_webhook(WebhookOutcome::Dropped);
+            if !self.overflowing.swap(true, Ordering::Relaxed) {
+                tracing::error!(events_max = EVENTS_MAX, "the webhook queue does not keep up; events are dropped");
+            }
+            return;
+        }
+        queue.push_back(Incoming { event, commit, at_ms });
+        let refuses = queue.len() >= REFUSE_FROM;
+        drop(queue);
+        self.overflowing.store(false, Ordering::Relaxed);
+        if refuses {
+            self.refusing.store(true, Ordering::Relaxed);
+        }
+        self.wake.notify_one();
+    }
+
+    fn is_full(&self) -> bool {
+        self.refusing.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::model::RoomId;
+
+    #[test]
+    fn it_asks_for_refusals_at_half_and_counts_what_is_too_much() {
+        let metrics = Arc::new(Metrics::new());
+        let event_queue = EventQueue::new(vec!["room.created".into()], Arc::new(ManualClock::at(5)), metrics.clone());
+        let created = || Event::RoomCreated(RoomId::trusted("r"));
+        event_queue.put(Event::RoomDestroyed(RoomId::trusted("r")), 0);
+        assert_eq!(event_queue.len(), 0, "not selected");
+        for _ in 1..REFUSE_FROM {
+            event_queue.put(created(), 0);
+        }
+        assert!(!event_queue.is_full());
+        event_queue.put(created(), 0);
+        assert!(event_queue.is_full());
+        for _ in 0..=REFUSE_FROM {
+            event_queue.put(created(), 0);
+        }
+        assert_eq!((event_queue.len(), metrics.webhook_total(WebhookOutcome::Dropped)), (EVENTS_MAX, 1));
+        assert_eq!(event_queue.take(REFUSE_FROM).len(), REFUSE_FROM);
+        assert!(event_queue.is_full());
+        assert_eq!(event_queue.take(1)[0].at_ms, 5);
+        assert!(!event_queue.is_full());
+    }
+}
