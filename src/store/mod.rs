@@ -17,43 +17,13 @@
 //!   is given again, with other content [`StoreError::OtherContent`].
 //! - After a failed write every later write fails with [`StoreError::Unavailable`]; reads go on.
 
-mod backup;
-#[cfg(test)]
-mod backup_tests;
-mod chores;
-#[cfg(test)]
-mod contract;
-#[cfg(test)]
-mod contract_reads;
-#[cfg(test)]
-mod contract_rows;
-#[cfg(test)]
-mod damage;
-mod directory;
+mod backend;
+mod copy;
 mod engine;
-mod export;
+mod format;
+mod repair;
 #[cfg(test)]
-mod faults;
-mod heads;
-mod inspect;
-mod key;
-mod mark;
-mod memory;
-mod open;
-mod pages;
-mod parts;
-mod plan;
-mod reader;
-mod record;
-mod rows;
-mod salvage;
-mod seen;
-mod sled;
-mod table;
-#[cfg(test)]
-mod testing;
-mod verify;
-mod writer;
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -66,14 +36,14 @@ use crate::model::{
     RoomAttribute, RoomId, Terms, UserId, UserProfile,
 };
 
-pub use self::backup::{Pace, StoreCopy};
-pub use self::export::{Lines, export, import};
-pub use self::inspect::{Glance, StoreReport, check, glance, restore};
-pub use self::memory::MemoryStore;
-pub use self::pages::CopiedFile;
-pub(crate) use self::pages::hex;
-pub use self::rows::{ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, Tail};
-pub use self::sled::{SledOptions, SledStore};
+pub use self::copy::backup::{Pace, StoreCopy};
+pub use self::copy::export::{Lines, export, import};
+pub use self::repair::inspect::{Glance, StoreReport, check, glance, restore};
+pub use self::backend::memory::MemoryStore;
+pub use self::copy::record_file::CopiedFile;
+pub(crate) use self::copy::record_file::hex;
+pub use self::format::rows::{ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, Tail};
+pub use self::backend::sled::{SledOptions, SledStore};
 
 /// Called once when a write's outcome is certain: on the engine's thread, or, when the store is closed already, on the
 /// caller's. Must not block.

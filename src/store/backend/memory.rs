@@ -1,0 +1,141 @@
+//! The store without a disk: for tests, and for hosts that keep nothing.
+
+use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::store::StoreError;
+use crate::store::engine::{Engine, Engined, Start};
+use crate::store::format::record::PermanentMeta;
+use crate::store::engine::dedup_filter::Seen;
+use super::{Backend, Mark, Op, Space, Visit};
+use crate::clock::Clock;
+
+/// Enough for a test or a small host; see [`Seen`].
+const SEEN_BYTES: usize = 256 << 10;
+const RETENTION_DAYS: u64 = 30;
+
+/// Keeps all rules of [`crate::store::Store`] but durability; gone when dropped. Keeps 30 days once swept.
+pub struct MemoryStore {
+    engine: Engine,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let start = Start { commit: 0, message_id: 0, permanent: PermanentMeta::default(), seen: Seen::new(SEEN_BYTES) };
+        Self { engine: Engine::start(Box::new(MemoryBackend::default()), clock, RETENTION_DAYS, start) }
+    }
+}
+
+impl Engined for MemoryStore {
+    fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+type Table = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Ordered maps.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryBackend {
+    tables: RwLock<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    permanent: Table,
+    periods: BTreeMap<u64, Table>,
+    closed: bool,
+}
+
+impl Tables {
+    fn table(&self, space: Space) -> Option<&Table> {
+        match space {
+            Space::Permanent => Some(&self.permanent),
+            Space::Period(period) => self.periods.get(&period),
+        }
+    }
+}
+
+impl MemoryBackend {
+    fn tables(&self) -> Result<RwLockReadGuard<'_, Tables>, StoreError> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        if tables.closed { Err(closed()) } else { Ok(tables) }
+    }
+
+    fn tables_mut(&self) -> Result<RwLockWriteGuard<'_, Tables>, StoreError> {
+        let tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        if tables.closed { Err(closed()) } else { Ok(tables) }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("store is closed".into())
+}
+
+impl Backend for MemoryBackend {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.tables()?.table(space).and_then(|table| table.get(key).cloned()))
+    }
+
+    fn scan(&self, space: Space, from: &[u8], to: &[u8], backwards: bool, visit: Visit<'_>) -> Result<(), StoreError> {
+        let tables = self.tables()?;
+        let Some(table) = tables.table(space) else { return Ok(()) };
+        if from >= to {
+            return Ok(());
+        }
+        let mut range = table.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)));
+        while let Some((key, value)) = if backwards { range.next_back() } else { range.next() } {
+            if let ControlFlow::Break(()) = visit(key, value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&self, space: Space, ops: Vec<Op>) -> Result<(), StoreError> {
+        let mut tables = self.tables_mut()?;
+        let table = match space {
+            Space::Permanent => &mut tables.permanent,
+            Space::Period(period) => tables.periods.entry(period).or_default(),
+        };
+        for op in ops {
+            match op {
+                Op::Put(key, value) => table.insert(key, value),
+                Op::Delete(key) => table.remove(&key),
+            };
+        }
+        Ok(())
+    }
+
+    fn mark(&self, _: Mark) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn periods(&self) -> Vec<u64> {
+        self.tables().map(|tables| tables.periods.keys().copied().collect()).unwrap_or_default()
+    }
+
+    fn create_period(&self, period: u64) -> Result<(), StoreError> {
+        self.tables_mut()?.periods.insert(period, Table::new());
+        Ok(())
+    }
+
+    fn drop_period(&self, period: u64) -> Result<(), StoreError> {
+        self.tables_mut()?.periods.remove(&period);
+        Ok(())
+    }
+
+    fn close(&self) {
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        *tables = Tables { closed: true, ..Tables::default() };
+    }
+}

@@ -1,0 +1,257 @@
+//! What keys are made of, part by part: to write them as JSON and to make them of JSON again.
+
+use serde_json::{Map, Value, json};
+
+use super::key::{self, Kind};
+use crate::model::{Conversation, FileUid, GroupId, RoomId, UserId};
+
+/// One part of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// An id with its length before it.
+    Id(&'static str),
+    /// An id that goes to the end.
+    Rest(&'static str),
+    /// A conversation.
+    Conversation,
+    /// Eight bytes.
+    Number(&'static str),
+    /// A fileUID.
+    File,
+    /// A receipt or a reaction.
+    Note,
+}
+
+impl Kind {
+    /// Its name in exported lines.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Meta => "counters",
+            Self::Media => "file",
+            Self::Children => "combined",
+            Self::Peer => "peer",
+            Self::Dedup => "localID",
+            Self::Entry => "entry",
+            Self::Following => "following",
+            Self::Group => "group",
+            Self::Head => "head",
+            Self::Pins => "pins",
+            Self::Note => "note",
+            Self::Change => "change",
+            Self::Message => "message",
+            Self::Member => "member",
+            Self::Period => "week",
+            Self::Reply => "reply",
+            Self::Room => "room",
+            Self::User => "user",
+            Self::Membership => "membership",
+            Self::Removal => "removal",
+            Self::MediaUse => "fileUse",
+            Self::Deleted => "deletion",
+        }
+    }
+
+    /// The kind of that name.
+    pub(crate) fn of_label(label: &str) -> Option<Self> {
+        Self::all().find(|kind| kind.label() == label)
+    }
+
+    /// Every kind.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..=u8::MAX).filter_map(|byte| Self::of(&[byte]))
+    }
+
+    fn byte(self) -> u8 {
+        (0..=u8::MAX).find(|byte| Self::of(&[*byte]) == Some(self)).unwrap_or(u8::MAX)
+    }
+}
+
+/// What follows a key's first byte.
+pub(crate) fn parts(kind: Kind) -> &'static [Part] {
+    use Part::{Conversation, File, Id, Note, Number, Rest};
+    match kind {
+        Kind::Meta => &[],
+        Kind::Media => &[File],
+        Kind::Children | Kind::Message => &[Conversation, Number("seq")],
+        Kind::Change => &[Conversation, Number("commit")],
+        Kind::Peer => &[Id("user"), Rest("other")],
+        Kind::Dedup => &[Id("sender"), Rest("localID")],
+        Kind::Entry => &[Id("user"), Conversation],
+        Kind::Following | Kind::User => &[Rest("user")],
+        Kind::Group => &[Rest("group")],
+        Kind::Room => &[Rest("room")],
+        Kind::Head | Kind::Pins | Kind::Removal => &[Conversation],
+        Kind::Note => &[Conversation, Number("seq"), Note],
+        Kind::Member => &[Id("group"), Rest("user")],
+        Kind::Membership => &[Id("user"), Rest("group")],
+        Kind::Period => &[Number("number")],
+        Kind::Reply => &[Conversation, Number("rootSeq"), Number("seq")],
+        Kind::MediaUse => &[File, Conversation, Number("seq")],
+        Kind::Deleted => &[Id("user"), Conversation, Number("seq")],
+    }
+}
+
+/// Takes a key apart; none: it is not made as its kind says.
+pub(crate) fn split(kind: Kind, key: &[u8], into: &mut Map<String, Value>) -> Option<()> {
+    let mut rest = key.get(1..)?;
+    for part in parts(kind) {
+        match part {
+            Part::Id(name) => {
+                let (id, after) = key::pop_id(rest)?;
+                into.insert((*name).into(), id.into());
+                rest = after;
+            }
+            Part::Rest(name) => {
+                into.insert((*name).into(), std::str::from_utf8(rest).ok()?.into());
+                rest = &[];
+            }
+            Part::Number(name) => {
+                let (number, after) = rest.split_first_chunk::<8>()?;
+                into.insert((*name).into(), u64::from_be_bytes(*number).into());
+                rest = after;
+            }
+            Part::File => {
+                let (bytes, after) = rest.split_first_chunk::<16>()?;
+                into.insert("file".into(), FileUid::from_bits(u128::from_be_bytes(*bytes)).to_string().into());
+                rest = after;
+            }
+            Part::Conversation => {
+                let (conversation, after) = key::pop_conversation(rest)?;
+                match conversation {
+                    Conversation::Peer(one, other) => drop(into.insert("peer".into(), json!([one.as_str(), other.as_str()]))),
+                    Conversation::Room(room, incarnation) => {
+                        into.insert("room".into(), room.as_str().into());
+                        into.insert("incarnation".into(), incarnation.into());
+                    }
+                    Conversation::Group(group) => drop(into.insert("group".into(), group.as_str().into())),
+                }
+                rest = after;
+            }
+            Part::Note => {
+                let (name, note) = key::split_note(key).map(|note| match note {
+                    crate::store::Note::Receipt(user) => ("receiptOf", json!(user.as_str())),
+                    crate::store::Note::Reaction(reaction, user) => ("reaction", json!([reaction, user.as_str()])),
+                })?;
+                into.insert(name.into(), note);
+                rest = &[];
+            }
+        }
+    }
+    rest.is_empty().then_some(())
+}
+
+/// Makes a key of its parts.
+pub(crate) fn join(kind: Kind, from: &Map<String, Value>) -> Result<Vec<u8>, String> {
+    let text = |name: &str| from.get(name).and_then(Value::as_str).ok_or_else(|| format!("{name} is missing, or no text"));
+    let number = |name: &str| from.get(name).and_then(Value::as_u64).ok_or_else(|| format!("{name} is missing, or no number"));
+    let mut key = vec![kind.byte()];
+    for part in parts(kind) {
+        match part {
+            Part::Id(name) => key::push_id(&mut key, text(name)?),
+            Part::Rest(name) => key.extend_from_slice(text(name)?.as_bytes()),
+            Part::Number(name) => key.extend_from_slice(&number(name)?.to_be_bytes()),
+            Part::File => {
+                let file = FileUid::parse(text("file")?).ok_or("file is no fileUID")?;
+                key.extend_from_slice(&file.to_bytes());
+            }
+            Part::Conversation => key::push_conversation(&mut key, &conversation(from)?),
+            Part::Note => {
+                let note = match (from.get("receiptOf").and_then(Value::as_str), from.get("reaction").and_then(Value::as_array)) {
+                    (Some(user), _) => crate::store::Note::Receipt(UserId::trusted(user)),
+                    (None, Some(pair)) => match (pair.first().and_then(Value::as_str), pair.get(1).and_then(Value::as_str)) {
+                        (Some(reaction), Some(user)) => crate::store::Note::Reaction(reaction.to_owned(), UserId::trusted(user)),
+                        _ => return Err("reaction is not a reaction and a user".to_owned()),
+                    },
+                    (None, None) => return Err("receiptOf and reaction are missing".to_owned()),
+                };
+                key::push_note(&mut key, &note);
+            }
+        }
+    }
+    Ok(key)
+}
+
+fn conversation(from: &Map<String, Value>) -> Result<Conversation, String> {
+    let text = |name: &str| from.get(name).and_then(Value::as_str);
+    if let Some(pair) = from.get("peer").and_then(Value::as_array) {
+        return match (pair.first().and_then(Value::as_str), pair.get(1).and_then(Value::as_str)) {
+            (Some(one), Some(other)) => Ok(Conversation::peer(&UserId::trusted(one), &UserId::trusted(other))),
+            _ => Err("peer is not two users".to_owned()),
+        };
+    }
+    if let (Some(room), Some(incarnation)) = (text("room"), from.get("incarnation").and_then(Value::as_u64)) {
+        return Ok(Conversation::Room(RoomId::trusted(room), incarnation));
+    }
+    text("group").map(|group| Conversation::Group(GroupId::trusted(group))).ok_or_else(|| "peer, room and group are missing".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::LocalMessageId;
+
+    #[test]
+    fn every_kind_has_a_label_of_its_own_and_an_end() {
+        let labels: std::collections::BTreeSet<_> = Kind::all().map(Kind::label).collect();
+        assert_eq!(labels.len(), Kind::all().count());
+        for kind in Kind::all() {
+            assert_eq!(Kind::of_label(kind.label()), Some(kind));
+            let before_the_end = parts(kind).split_last().map_or(&[][..], |(_, rest)| rest);
+            assert!(!before_the_end.iter().any(|part| matches!(part, Part::Rest(_) | Part::Note)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn keys_come_back_from_their_parts() {
+        let (user, group) = (UserId::trusted("alice"), GroupId::trusted("g}"));
+        let file = FileUid::from_bits(7);
+        let conversations = [
+            Conversation::peer(&user, &UserId::trusted("bob")),
+            Conversation::Room(RoomId::trusted("räum"), 3),
+            Conversation::Group(group.clone()),
+        ];
+        let mut keys = vec![
+            key::META.to_vec(),
+            key::media(file),
+            key::peer(&user, &UserId::trusted("bob")),
+            key::dedup(&user, &LocalMessageId::trusted("l")),
+            key::following(&user),
+            key::user(&user),
+            key::group(&group),
+            key::room(&RoomId::trusted("r")),
+            key::member(&group, &user),
+            key::membership(&user, &group),
+            key::period(2922),
+        ];
+        for conversation in &conversations {
+            keys.extend([
+                key::message(conversation, 5),
+                key::children(conversation, 5),
+                key::change(conversation, 6),
+                key::reply(conversation, 1, 2),
+                key::head(conversation),
+                key::pins(conversation),
+                key::removal(conversation),
+                key::entry(&user, conversation),
+                key::media_use(file, conversation, 9),
+                key::deleted(&user, conversation, 4),
+                key::note(conversation, 5, &crate::store::Note::Receipt(user.clone())),
+                key::note(conversation, 5, &crate::store::Note::Reaction("+1".into(), user.clone())),
+            ]);
+        }
+        let kinds: std::collections::BTreeSet<_> = keys.iter().filter_map(|key| Kind::of(key)).collect();
+        assert_eq!(kinds.len(), Kind::all().count(), "every kind is tried");
+        for key in keys {
+            let kind = Kind::of(&key).unwrap();
+            let mut map = Map::new();
+            split(kind, &key, &mut map).unwrap_or_else(|| panic!("{kind:?}"));
+            assert_eq!(join(kind, &map).unwrap(), key, "{kind:?} {map:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(join(Kind::Message, &Map::new()).unwrap_err(), "peer, room and group are missing");
+        assert_eq!(join(Kind::User, &Map::new()).unwrap_err(), "user is missing, or no text");
+    }
+}

@@ -1,0 +1,5 @@
+//! Checking a store, and making a damaged one openable.
+
+pub(crate) mod inspect;
+pub(crate) mod salvage;
+pub(crate) mod verify;
