@@ -41,11 +41,11 @@ impl<'a> Copier<'a> {
         self.copied
     }
 
-    /// Every file one folder down that is not copied yet: the shelves of a media store.
-    pub(super) fn copy_shelves(&mut self, from: &Path, to: &str, pace: &mut Pace<'_>) -> Result<(), BackupError> {
-        for shelf in names(from, true)? {
-            let source = from.join(&shelf);
-            let target = format!("{to}/{shelf}");
+    /// Every file one folder down that is not copied yet: the folders of a media store.
+    pub(super) fn copy_media_folders(&mut self, from: &Path, to: &str, pace: &mut Pace<'_>) -> Result<(), BackupError> {
+        for folder_name in names(from, true)? {
+            let source = from.join(&folder_name);
+            let target = format!("{to}/{folder_name}");
             let folder = self.folder.join(&target);
             let mut is_new = false;
             for name in names(&source, false)? {

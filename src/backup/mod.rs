@@ -183,12 +183,12 @@ fn fill(store: &dyn Store, order: &Order, pace: &mut Pace<'_>) -> Result<BackupR
     make_folder(&store_folder).map_err(failed(&store_folder))?;
     let mut copier = files::Copier::begin(folder)?;
     if let Some(media) = &order.media_dir {
-        copier.copy_shelves(media, MEDIA, pace)?;
+        copier.copy_media_folders(media, MEDIA, pace)?;
     }
     let watch = &mut *pace.watch;
     let copy = store.backup(&store_folder, Pace { bytes_per_second: pace.bytes_per_second, watch })?;
     if let Some(media) = &order.media_dir {
-        copier.copy_shelves(media, MEDIA, pace)?;
+        copier.copy_media_folders(media, MEDIA, pace)?;
     }
     let media_files = copier.copied();
     let kept = copier.copy_kept(&order.data_dir, KEPT, pace)?;

@@ -33,7 +33,7 @@ pub use self::object::{ObjectMediaStore, S3Options};
 #[cfg(feature = "bench")]
 pub(crate) use self::probe::probe_bytes;
 pub(crate) use self::probe::{Probed, made_mime, probe, probe_frame};
-pub(crate) use self::spool::{Mark, Spool};
+pub(crate) use self::spool::{Savepoint, Spool};
 use crate::model::{FileUid, Rendition};
 
 /// Bytes that are in memory at a time of one transfer, either way.
@@ -65,7 +65,7 @@ impl Blob {
     }
 
     /// Where those lie together whose `fileUID` begins with a byte.
-    fn shelf(first_byte: u8) -> String {
+    fn folder_of(first_byte: u8) -> String {
         format!("{first_byte:02x}")
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Movie {
     /// QuickTime rather than MP4.
     pub is_quicktime: bool,
     /// The first track with pictures.
-    pub video: Option<Picture>,
+    pub video: Option<VideoTrack>,
     /// The codec of the first track with sound.
     pub audio: Option<String>,
     /// How long the pictures last, or the sound where there are none, milliseconds.
@@ -34,14 +34,14 @@ pub(super) struct Movie {
 
 /// A track with pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Picture {
+pub(super) struct VideoTrack {
     /// The four letters of its codec: `avc1`.
     pub codec: String,
     /// As shown, turned as the track says.
     pub pixels: Pixels,
 }
 
-impl Picture {
+impl VideoTrack {
     /// Whether it is H.264 or H.265. Source: spec S9.
     pub(super) fn is_h264_or_h265(&self) -> bool {
         matches!(self.codec.as_str(), "avc1" | "avc2" | "avc3" | "hvc1" | "hev1" | "dvh1" | "dvhe")
@@ -103,7 +103,7 @@ pub(super) fn read(mut file: impl Read + Seek) -> io::Result<Option<Movie>> {
     Ok(Some(Movie {
         is_quicktime: brand == b"qt  ",
         duration_ms: video.or(audio).and_then(Track::duration_ms),
-        video: video.map(|track| Picture {
+        video: video.map(|track| VideoTrack {
             codec: letters(track.codec),
             pixels: if track.is_turned { track.pixels.turned() } else { track.pixels },
         }),

@@ -56,12 +56,12 @@ impl ObjectMediaStore {
         Self { objects, prefix: prefix.to_owned() }
     }
 
-    fn shelf(&self, first_byte: u8) -> String {
-        format!("{}{}", self.prefix, Blob::shelf(first_byte))
+    fn folder_of(&self, first_byte: u8) -> String {
+        format!("{}{}", self.prefix, Blob::folder_of(first_byte))
     }
 
     fn path(&self, blob: Blob) -> Path {
-        Path::from(format!("{}/{}", self.shelf(blob.first_byte()), blob.name()))
+        Path::from(format!("{}/{}", self.folder_of(blob.first_byte()), blob.name()))
     }
 }
 
@@ -130,9 +130,9 @@ impl MediaStore for ObjectMediaStore {
     }
 
     async fn list(&self, first_byte: u8) -> Result<Vec<Blob>, MediaError> {
-        let shelf = Path::from(self.shelf(first_byte));
+        let prefix = Path::from(self.folder_of(first_byte));
         let listed =
-            self.objects.list(Some(&shelf)).try_filter_map(|found| async move { Ok(found.location.filename().and_then(Blob::of_name)) });
+            self.objects.list(Some(&prefix)).try_filter_map(|found| async move { Ok(found.location.filename().and_then(Blob::of_name)) });
         listed.try_collect().await.map_err(refused)
     }
 }

@@ -23,7 +23,7 @@ const QUALITY: u8 = 80;
 
 /// What an image says of itself before anything is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sketch {
+pub(super) struct ImageHeader {
     pub format: ImageFormat,
     /// As it is stored, before it is turned.
     pub pixels: Pixels,
@@ -31,23 +31,23 @@ pub(super) struct Sketch {
 
 /// An image made of another.
 #[derive(Debug)]
-pub(super) struct Made {
+pub(super) struct EncodedImage {
     pub bytes: Vec<u8>,
     pub pixels: Pixels,
 }
 
 /// What was made of an image.
 #[derive(Debug)]
-pub(super) struct Derived {
+pub(super) struct DerivedImages {
     /// Of the original, as it is shown.
     pub original: Pixels,
     /// None: the original does.
-    pub large: Option<Made>,
-    pub thumbnail: Made,
+    pub large: Option<EncodedImage>,
+    pub thumbnail: EncodedImage,
 }
 
 /// The type and size of an image; none: it is none of the six. Source: spec S6.
-pub(super) fn sketch(mut source: impl BufRead + Seek) -> Option<Sketch> {
+pub(super) fn read_header(mut source: impl BufRead + Seek) -> Option<ImageHeader> {
     let format = match imagesize::reader_type(&mut source).ok()? {
         ImageType::Jpeg => ImageFormat::Jpeg,
         ImageType::Png => ImageFormat::Png,
@@ -60,7 +60,7 @@ pub(super) fn sketch(mut source: impl BufRead + Seek) -> Option<Sketch> {
     source.rewind().ok()?;
     let size = imagesize::reader_size(&mut source).ok()?;
     let pixels = Pixels::new(u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?);
-    (pixels.count() > 0).then_some(Sketch { format, pixels })
+    (pixels.count() > 0).then_some(ImageHeader { format, pixels })
 }
 
 /// The media type of a format.
@@ -69,26 +69,26 @@ pub(super) fn mime(format: ImageFormat) -> &'static str {
 }
 
 /// Makes the smaller ones; none: it cannot be decoded, which is no reason to refuse it (hazards: a TIFF in YCbCr).
-pub(super) fn derive(source: impl BufRead + Seek, sketch: Sketch, options: &MediaOptions) -> Option<Derived> {
-    let (image, has_exif) = decode(source, sketch, options)?;
+pub(super) fn derive(source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<DerivedImages> {
+    let (image, has_exif) = decode(source, header, options)?;
     let original = Pixels::new(image.width(), image.height());
     let smaller = shrunk(&image, options.large_pixels);
     let large = if smaller.is_some() || has_exif { encode(smaller.as_ref().unwrap_or(&image)) } else { None };
     let thumbnail = shrunk(smaller.as_ref().unwrap_or(&image), options.thumbnail_pixels);
     let thumbnail = encode(thumbnail.as_ref().unwrap_or(&image))?;
-    Some(Derived { original, large, thumbnail })
+    Some(DerivedImages { original, large, thumbnail })
 }
 
 /// The picture, turned as it is to be shown, and whether more than a picture came with it.
-fn decode(mut source: impl BufRead + Seek, sketch: Sketch, options: &MediaOptions) -> Option<(DynamicImage, bool)> {
+fn decode(mut source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<(DynamicImage, bool)> {
     let length = source.seek(SeekFrom::End(0)).ok()?;
     source.rewind().ok()?;
-    if sketch.format == ImageFormat::Tiff && !is_sane_tiff(&mut source, length) {
+    if header.format == ImageFormat::Tiff && !is_sane_tiff(&mut source, length) {
         return None;
     }
     source.rewind().ok()?;
     let plausible = SMALL_BYTES.max(length.saturating_mul(INFLATION_MAX)).min(DECODER_BYTES_MAX);
-    let mut reader = ImageReader::with_format(source, sketch.format);
+    let mut reader = ImageReader::with_format(source, header.format);
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(SIDE_MAX), Some(SIDE_MAX));
     limits.max_alloc = Some(plausible);
@@ -140,8 +140,8 @@ fn is_sane_tiff(mut source: impl BufRead + Seek, length: u64) -> bool {
 }
 
 /// A picture that is shown as it is: decoded, made no larger than the screen's, and written anew.
-pub(super) fn redraw(source: impl BufRead + Seek, sketch: Sketch, options: &MediaOptions) -> Option<Made> {
-    let (image, _) = decode(source, sketch, options)?;
+pub(super) fn reencode(source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<EncodedImage> {
+    let (image, _) = decode(source, header, options)?;
     encode(shrunk(&image, options.large_pixels).as_ref().unwrap_or(&image))
 }
 
@@ -157,7 +157,7 @@ fn shrunk(image: &DynamicImage, side: u32) -> Option<DynamicImage> {
 }
 
 /// JPEG, or PNG where something shows through.
-fn encode(image: &DynamicImage) -> Option<Made> {
+fn encode(image: &DynamicImage) -> Option<EncodedImage> {
     let mut bytes = Cursor::new(Vec::new());
     if shows_through(image) {
         DynamicImage::ImageRgba8(image.to_rgba8()).write_to(&mut bytes, ImageFormat::Png).ok()?;
@@ -165,14 +165,14 @@ fn encode(image: &DynamicImage) -> Option<Made> {
         let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, QUALITY);
         DynamicImage::ImageRgb8(image.to_rgb8()).write_with_encoder(encoder).ok()?;
     }
-    Some(Made { bytes: bytes.into_inner(), pixels: Pixels::new(image.width(), image.height()) })
+    Some(EncodedImage { bytes: bytes.into_inner(), pixels: Pixels::new(image.width(), image.height()) })
 }
 
 fn shows_through(image: &DynamicImage) -> bool {
     image.color().has_alpha() && image.to_rgba8().pixels().any(|pixel| pixel.0[3] < 255)
 }
 
-/// The type of what [`derive`] and [`redraw`] made.
+/// The type of what [`derive`] and [`reencode`] made.
 pub(crate) fn made_mime(head: &[u8]) -> &'static str {
     if head.starts_with(b"\x89PNG") { "image/png" } else { "image/jpeg" }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Spool {
 
 /// A length to go back to.
 #[derive(Debug, Clone)]
-pub(crate) struct Mark {
+pub(crate) struct Savepoint {
     hasher: Sha256,
     bytes: u64,
 }
@@ -71,18 +71,18 @@ impl Spool {
     }
 
     /// Its length now.
-    pub(crate) fn mark(&self) -> Mark {
-        Mark { hasher: self.hasher.clone(), bytes: self.bytes }
+    pub(crate) fn savepoint(&self) -> Savepoint {
+        Savepoint { hasher: self.hasher.clone(), bytes: self.bytes }
     }
 
     /// Cuts off what came after the mark.
     ///
     /// # Errors
     /// Those of the disk.
-    pub(crate) fn back_to(&mut self, mark: Mark) -> io::Result<()> {
-        self.file.set_len(mark.bytes)?;
-        self.file.seek(SeekFrom::Start(mark.bytes))?;
-        (self.hasher, self.bytes) = (mark.hasher, mark.bytes);
+    pub(crate) fn roll_back_to(&mut self, savepoint: Savepoint) -> io::Result<()> {
+        self.file.set_len(savepoint.bytes)?;
+        self.file.seek(SeekFrom::Start(savepoint.bytes))?;
+        (self.hasher, self.bytes) = (savepoint.hasher, savepoint.bytes);
         Ok(())
     }
 
@@ -130,9 +130,9 @@ mod tests {
         let incoming = folder.path().join("incoming");
         let mut spool = Spool::create(&incoming, "a").unwrap();
         spool.write(b"abc").unwrap();
-        let mark = spool.mark();
+        let savepoint = spool.savepoint();
         spool.write(b"defgh").unwrap();
-        spool.back_to(mark).unwrap();
+        spool.roll_back_to(savepoint).unwrap();
         spool.write(b"").unwrap();
         assert_eq!((spool.bytes(), fs::read(spool.path()).unwrap()), (3, b"abc".to_vec()));
         assert_eq!(spool.sha256(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

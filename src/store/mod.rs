@@ -36,14 +36,14 @@ use crate::model::{
     RoomAttribute, RoomId, Terms, UserId, UserProfile,
 };
 
-pub use self::copy::backup::{Pace, StoreCopy};
-pub use self::copy::export::{Lines, export, import};
-pub use self::repair::inspect::{Glance, StoreReport, check, glance, restore};
 pub use self::backend::memory::MemoryStore;
+pub use self::backend::sled::{SledOptions, SledStore};
+pub use self::copy::backup::{Pace, StoreCopy};
+pub use self::copy::export::{LineCounts, export, import};
 pub use self::copy::record_file::CopiedFile;
 pub(crate) use self::copy::record_file::hex;
 pub use self::format::rows::{ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, Tail};
-pub use self::backend::sled::{SledOptions, SledStore};
+pub use self::repair::inspect::{StoreReport, StoreSummary, check, restore, summary};
 
 /// Called once when a write's outcome is certain: on the engine's thread, or, when the store is closed already, on the
 /// caller's. Must not block.

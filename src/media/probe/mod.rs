@@ -56,9 +56,9 @@ pub(crate) fn probe_bytes(kind: MediaKind, bytes: &[u8], options: &MediaOptions,
 pub(crate) fn probe_frame(path: &Path, options: &MediaOptions) -> Result<(Vec<u8>, Pixels), Refusal> {
     guarded(MediaKind::Image, || {
         let open = || File::open(path).map(BufReader::new).map_err(unreadable);
-        let sketch = picture::sketch(open()?).ok_or_else(|| not_of(MediaKind::Image))?;
-        check_pixels(sketch.pixels, options)?;
-        let made = picture::redraw(open()?, sketch, options).ok_or_else(|| not_of(MediaKind::Image))?;
+        let header = picture::read_header(open()?).ok_or_else(|| not_of(MediaKind::Image))?;
+        check_pixels(header.pixels, options)?;
+        let made = picture::reencode(open()?, header, options).ok_or_else(|| not_of(MediaKind::Image))?;
         Ok((made.bytes, made.pixels))
     })
 }
@@ -117,18 +117,18 @@ fn head_of(source: impl Read) -> Result<Vec<u8>, Refusal> {
 }
 
 fn judge_image<R: BufRead + Seek>(source: impl Fn() -> Result<R, Refusal>, options: &MediaOptions) -> Result<Probed, Refusal> {
-    let sketch = picture::sketch(source()?).ok_or_else(|| not_of(MediaKind::Image))?;
-    check_pixels(sketch.pixels, options)?;
-    let mime = picture::mime(sketch.format).to_owned();
+    let header = picture::read_header(source()?).ok_or_else(|| not_of(MediaKind::Image))?;
+    check_pixels(header.pixels, options)?;
+    let mime = picture::mime(header.format).to_owned();
     // A decoder may panic on what it cannot read: then there are no smaller ones, and that is all.
     let source = source()?;
-    let derived = panic::catch_unwind(AssertUnwindSafe(|| picture::derive(source, sketch, options)));
+    let derived = panic::catch_unwind(AssertUnwindSafe(|| picture::derive(source, header, options)));
     let derived = derived.unwrap_or_else(|_| {
         tracing::warn!(mime, "an image made its decoder panic; it is kept as it came");
         None
     });
     let Some(derived) = derived else {
-        let pixels = sketch.pixels;
+        let pixels = header.pixels;
         return Ok(Probed { mime, original: pixels, large: pixels, thumbnail: pixels, ..Probed::default() });
     };
     let mut made = vec![(Rendition::Thumbnail, derived.thumbnail.bytes)];

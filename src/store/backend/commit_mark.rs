@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::Mark;
+use super::CommitMark;
 
 const MAGIC: [u8; 4] = *b"TDM1";
 const SLOT_BYTES: usize = 32;
@@ -17,23 +17,23 @@ const STRIDE_BYTES: usize = 4096;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct MarkFile {
+pub(crate) struct CommitMarkFile {
     file: File,
     turn: u64,
 }
 
 /// What opening the file found.
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum FoundMark {
     /// There is no such file.
     Nothing,
     /// It is there, and neither slot can be read.
     Unreadable,
     /// The newest slot that can be read.
-    Mark(Mark),
+    Mark(CommitMark),
 }
 
-fn encode(turn: u64, mark: Mark) -> [u8; SLOT_BYTES] {
+fn encode(turn: u64, mark: CommitMark) -> [u8; SLOT_BYTES] {
     let mut slot = [0; SLOT_BYTES];
     slot[..4].copy_from_slice(&MAGIC);
     slot[4..12].copy_from_slice(&turn.to_be_bytes());
@@ -44,15 +44,15 @@ fn encode(turn: u64, mark: Mark) -> [u8; SLOT_BYTES] {
     slot
 }
 
-fn decode(slot: &[u8]) -> Option<(u64, Mark)> {
+fn decode(slot: &[u8]) -> Option<(u64, CommitMark)> {
     let slot: &[u8; SLOT_BYTES] = slot.try_into().ok()?;
     let number = |at: usize| slot[at..at + 8].iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
-    let (turn, mark) = (number(4), Mark { commit: number(12), rows: number(20) });
+    let (turn, mark) = (number(4), CommitMark { commit: number(12), rows: number(20) });
     (encode(turn, mark) == *slot).then_some((turn, mark))
 }
 
 /// Reads the file without changing it.
-fn read(path: &Path) -> io::Result<Option<Vec<(u64, Mark)>>> {
+fn read(path: &Path) -> io::Result<Option<Vec<(u64, CommitMark)>>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -65,19 +65,19 @@ fn read(path: &Path) -> io::Result<Option<Vec<(u64, Mark)>>> {
 }
 
 /// The newest mark in the file.
-pub(crate) fn find(path: &Path) -> io::Result<Found> {
+pub(crate) fn find(path: &Path) -> io::Result<FoundMark> {
     Ok(match read(path)? {
-        None => Found::Nothing,
+        None => FoundMark::Nothing,
         Some(slots) => match slots.into_iter().max_by_key(|(turn, _)| *turn) {
-            None => Found::Unreadable,
-            Some((_, mark)) => Found::Mark(mark),
+            None => FoundMark::Unreadable,
+            Some((_, mark)) => FoundMark::Mark(mark),
         },
     })
 }
 
-impl MarkFile {
+impl CommitMarkFile {
     /// Makes the file anew with both slots at `mark`, durable but for its directory entry.
-    pub(crate) fn create(path: &Path, mark: Mark) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path, mark: CommitMark) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
         // All of its length now, so that no later write changes more than data.
         file.set_len(0)?;
@@ -96,7 +96,7 @@ impl MarkFile {
     }
 
     /// Writes the older slot and makes it durable.
-    pub(crate) fn write(&mut self, mark: Mark) -> io::Result<()> {
+    pub(crate) fn write(&mut self, mark: CommitMark) -> io::Result<()> {
         let turn = self.turn + 1;
         self.file.seek(SeekFrom::Start((turn % 2) * STRIDE_BYTES as u64))?;
         self.file.write_all(&encode(turn, mark))?;
@@ -110,10 +110,10 @@ impl MarkFile {
 mod tests {
     use super::*;
 
-    fn found(path: &Path) -> Option<Mark> {
+    fn found(path: &Path) -> Option<CommitMark> {
         match find(path).unwrap() {
-            Found::Mark(mark) => Some(mark),
-            Found::Nothing | Found::Unreadable => None,
+            FoundMark::Mark(mark) => Some(mark),
+            FoundMark::Nothing | FoundMark::Unreadable => None,
         }
     }
 
@@ -121,15 +121,15 @@ mod tests {
     fn the_newest_slot_counts_and_a_torn_one_leaves_the_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("commit.mark");
-        assert!(matches!(find(&path).unwrap(), Found::Nothing));
-        let mut file = MarkFile::create(&path, Mark::default()).unwrap();
+        assert!(matches!(find(&path).unwrap(), FoundMark::Nothing));
+        let mut file = CommitMarkFile::create(&path, CommitMark::default()).unwrap();
         for commit in 1..10 {
-            file.write(Mark { commit, rows: 2 * commit }).unwrap();
-            assert_eq!(found(&path), Some(Mark { commit, rows: 2 * commit }));
+            file.write(CommitMark { commit, rows: 2 * commit }).unwrap();
+            assert_eq!(found(&path), Some(CommitMark { commit, rows: 2 * commit }));
         }
-        let mut file = MarkFile::open(&path).unwrap();
-        file.write(Mark { commit: 10, rows: 20 }).unwrap();
-        assert_eq!(found(&path), Some(Mark { commit: 10, rows: 20 }));
+        let mut file = CommitMarkFile::open(&path).unwrap();
+        file.write(CommitMark { commit: 10, rows: 20 }).unwrap();
+        assert_eq!(found(&path), Some(CommitMark { commit: 10, rows: 20 }));
 
         let whole = std::fs::read(&path).unwrap();
         for cut in 0..SLOT_BYTES {
@@ -137,12 +137,12 @@ mod tests {
             let mut torn = whole.clone();
             torn[cut..SLOT_BYTES].fill(0xA5);
             std::fs::write(&path, &torn).unwrap();
-            assert_eq!(found(&path), Some(Mark { commit: 9, rows: 18 }), "cut at {cut}");
+            assert_eq!(found(&path), Some(CommitMark { commit: 9, rows: 18 }), "cut at {cut}");
         }
         let mut both = whole;
         both[0] ^= 1;
         both[STRIDE_BYTES] ^= 1;
         std::fs::write(&path, &both).unwrap();
-        assert!(matches!(find(&path).unwrap(), Found::Unreadable));
+        assert!(matches!(find(&path).unwrap(), FoundMark::Unreadable));
     }
 }

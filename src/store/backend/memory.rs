@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::{Backend, CommitMark, Op, Space, Visit};
+use crate::clock::Clock;
 use crate::store::StoreError;
+use crate::store::engine::dedup_filter::DedupFilter;
 use crate::store::engine::{Engine, Engined, Start};
 use crate::store::format::record::PermanentMeta;
-use crate::store::engine::dedup_filter::Seen;
-use super::{Backend, Mark, Op, Space, Visit};
-use crate::clock::Clock;
 
-/// Enough for a test or a small host; see [`Seen`].
-const SEEN_BYTES: usize = 256 << 10;
+/// Enough for a test or a small host; see [`DedupFilter`].
+const DEDUP_FILTER_BYTES: usize = 256 << 10;
 const RETENTION_DAYS: u64 = 30;
 
 /// Keeps all rules of [`crate::store::Store`] but durability; gone when dropped. Keeps 30 days once swept.
@@ -24,7 +24,8 @@ impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let start = Start { commit: 0, message_id: 0, permanent: PermanentMeta::default(), seen: Seen::new(SEEN_BYTES) };
+        let start =
+            Start { commit: 0, message_id: 0, permanent: PermanentMeta::default(), dedup_filter: DedupFilter::new(DEDUP_FILTER_BYTES) };
         Self { engine: Engine::start(Box::new(MemoryBackend::default()), clock, RETENTION_DAYS, start) }
     }
 }
@@ -116,7 +117,7 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
-    fn mark(&self, _: Mark) -> Result<(), StoreError> {
+    fn mark(&self, _: CommitMark) -> Result<(), StoreError> {
         Ok(())
     }
 

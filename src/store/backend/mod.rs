@@ -33,7 +33,7 @@ pub(crate) enum Op {
 
 /// What was made durable last, kept apart from the database so that a database that lost its end is recognised.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct CommitMark {
     /// The last append's commit.
     pub commit: u64,
     /// The number of batches written to [`Space::Permanent`].
@@ -56,7 +56,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn commit(&self, space: Space, ops: Vec<Op>) -> Result<(), StoreError>;
 
     /// Keeps the mark, durable on return. Called after the commits it speaks of.
-    fn mark(&self, mark: Mark) -> Result<(), StoreError>;
+    fn mark(&self, mark: CommitMark) -> Result<(), StoreError>;
 
     /// The periods that exist, ascending.
     fn periods(&self) -> Vec<u64>;

@@ -6,22 +6,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::store_dir::{Directory, FORMAT};
+use super::commit_mark;
+use super::commit_mark::{CommitMarkFile, FoundMark};
+use super::sled::{SledBackend, Table, TableError};
+use super::store_dir::{FORMAT, StoreDir};
+use super::{Backend, CommitMark};
+use crate::clock::Clock;
+use crate::private_files::sync_names;
+use crate::store::engine::dedup_filter::DedupFilter;
 use crate::store::engine::{Engine, Engined, Start};
 use crate::store::format::key::META;
-use super::commit_mark;
-use super::commit_mark::{Found, MarkFile};
 use crate::store::format::record::PeriodRow;
-use crate::store::engine::dedup_filter::Seen;
-use super::sled::{SledBackend, Table, TableError};
-use super::{Backend, Mark};
+use crate::store::format::{key, record};
+use crate::store::repair::salvage;
 use crate::store::repair::verify;
 use crate::store::repair::verify::Verified;
 use crate::store::{OpenError, StoreError};
-use crate::store::format::{key, record};
-use crate::store::repair::salvage;
-use crate::clock::Clock;
-use crate::private_files::sync_names;
 
 /// Where the store lies and what it may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,14 +80,14 @@ impl SledStore {
     /// # Errors
     /// [`OpenError`]; a damaged store is not changed.
     pub fn open(options: SledOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let directory = Directory::new(options.path.clone());
-        let lock = directory.lock(options.lock_wait)?;
-        let opened = match open_checked(&directory, &options, lock) {
+        let dir = StoreDir::new(options.path.clone());
+        let lock = dir.lock(options.lock_wait)?;
+        let opened = match open_checked(&dir, &options, lock) {
             Err((OpenError::Damaged { reason, .. }, Some(lock))) if options.accept_data_loss => {
-                let copy = directory.copy_aside(clock.wall_ms()).map_err(|error| directory.io(&error))?;
+                let copy = dir.copy_aside(clock.wall_ms()).map_err(|error| dir.io(&error))?;
                 tracing::warn!(reason, copy = %copy.display(), "store is damaged; opening it with what can be read");
-                salvage::salvage(&directory, &options, clock.wall_ms())?;
-                open_checked(&directory, &options, lock)
+                salvage::salvage(&dir, &options, clock.wall_ms())?;
+                open_checked(&dir, &options, lock)
             }
             other => other,
         };
@@ -99,42 +99,42 @@ impl SledStore {
 /// A failed attempt hands the lock back, unless it is lost with what held it.
 type Attempt<T> = Result<T, (OpenError, Option<File>)>;
 
-fn open_checked(directory: &Directory, options: &SledOptions, lock: File) -> Attempt<(SledBackend, Start)> {
-    let (mark, mark_file, permanent, periods) = match open_files(directory, options, Age::Ours) {
+fn open_checked(dir: &StoreDir, options: &SledOptions, lock: File) -> Attempt<(SledBackend, Start)> {
+    let (mark, mark_file, permanent, periods) = match open_files(dir, options, FormatPolicy::Ours) {
         Ok(opened) => opened,
         Err(error) => return Err((error, Some(lock))),
     };
-    let backend = SledBackend::new(directory.clone(), options.cache_bytes, permanent, periods, mark_file, lock);
-    let seen = Seen::new(options.seen_bytes);
-    match verify::verify(&backend, mark, &seen) {
-        Ok(Verified { commit, message_id, permanent }) => Ok((backend, Start { commit, message_id, permanent, seen })),
+    let backend = SledBackend::new(dir.clone(), options.cache_bytes, permanent, periods, mark_file, lock);
+    let dedup_filter = DedupFilter::new(options.seen_bytes);
+    match verify::verify(&backend, mark, &dedup_filter) {
+        Ok(Verified { commit, message_id, permanent }) => Ok((backend, Start { commit, message_id, permanent, dedup_filter })),
         Err(error) => {
             let lock = backend.take_lock();
             backend.close();
-            Err((open_error(directory, error), lock))
+            Err((open_error(dir, error), lock))
         }
     }
 }
 
-pub(crate) fn open_error(directory: &Directory, error: StoreError) -> OpenError {
+pub(crate) fn open_error(dir: &StoreDir, error: StoreError) -> OpenError {
     match error {
-        StoreError::Damaged(reason) => directory.damaged(reason),
-        other => OpenError::Io { path: directory.root.display().to_string(), reason: other.to_string() },
+        StoreError::Damaged(reason) => dir.damaged(reason),
+        other => OpenError::Io { path: dir.root.display().to_string(), reason: other.to_string() },
     }
 }
 
-pub(crate) fn table_error(directory: &Directory, name: &str, error: TableError) -> OpenError {
+pub(crate) fn table_error(dir: &StoreDir, name: &str, error: TableError) -> OpenError {
     match error {
-        TableError::Damaged(reason) => directory.damaged(format!("{name}: {reason}")),
-        TableError::Io(reason) => OpenError::Io { path: directory.root.display().to_string(), reason: format!("{name}: {reason}") },
+        TableError::Damaged(reason) => dir.damaged(format!("{name}: {reason}")),
+        TableError::Io(reason) => OpenError::Io { path: dir.root.display().to_string(), reason: format!("{name}: {reason}") },
     }
 }
 
-type Opened = (Mark, MarkFile, Table, BTreeMap<u64, Table>);
+type Opened = (CommitMark, CommitMarkFile, Table, BTreeMap<u64, Table>);
 
 /// What becomes of a store of an older version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Age {
+pub(crate) enum FormatPolicy {
     /// It is copied aside, and this version's from then on.
     Ours,
     /// It stays as it is.
@@ -143,95 +143,95 @@ pub(crate) enum Age {
 
 /// An older version must refuse it from now on, by its format, before it meets what it does not know. It finds the copy:
 /// taken while nobody has the files open.
-fn migrate(directory: &Directory) -> Result<(), OpenError> {
-    let Some(found) = directory.read_format()?.filter(|found| *found < FORMAT) else { return Ok(()) };
-    let copy = directory.keep_copy(&format!("format-{found}")).map_err(|error| OpenError::Io {
-        path: directory.root.display().to_string(),
+fn upgrade_format(dir: &StoreDir) -> Result<(), OpenError> {
+    let Some(found) = dir.read_format()?.filter(|found| *found < FORMAT) else { return Ok(()) };
+    let copy = dir.keep_copy(&format!("format-{found}")).map_err(|error| OpenError::Io {
+        path: dir.root.display().to_string(),
         reason: format!("it has format {found} and cannot be copied before it is brought to format {FORMAT}: {error}"),
     })?;
     tracing::info!(found, format = FORMAT, copy = %copy.display(), "store is brought to this version's format");
-    directory.write_format().map_err(|error| directory.io(&error))
+    dir.write_format().map_err(|error| dir.io(&error))
 }
 
 /// A store that nobody serves, as it is.
-pub(crate) fn open_alone(directory: &Directory, options: &SledOptions) -> Result<(SledBackend, Mark), OpenError> {
-    if !directory.is_there() {
-        return Err(directory.missing());
+pub(crate) fn open_alone(dir: &StoreDir, options: &SledOptions) -> Result<(SledBackend, CommitMark), OpenError> {
+    if !dir.is_there() {
+        return Err(dir.missing());
     }
-    let lock = directory.lock(options.lock_wait)?;
-    let (mark, mark_file, permanent, periods) = open_files(directory, options, Age::Kept)?;
-    Ok((SledBackend::new(directory.clone(), options.cache_bytes, permanent, periods, mark_file, lock), mark))
+    let lock = dir.lock(options.lock_wait)?;
+    let (mark, mark_file, permanent, periods) = open_files(dir, options, FormatPolicy::Kept)?;
+    Ok((SledBackend::new(dir.clone(), options.cache_bytes, permanent, periods, mark_file, lock), mark))
 }
 
-fn open_files(directory: &Directory, options: &SledOptions, age: Age) -> Result<Opened, OpenError> {
-    let io = |error: std::io::Error| directory.io(&error);
-    let found = commit_mark::find(&directory.mark()).map_err(io)?;
-    if directory.read_format()?.is_none() {
-        make_new(directory, &found)?;
+fn open_files(dir: &StoreDir, options: &SledOptions, age: FormatPolicy) -> Result<Opened, OpenError> {
+    let io = |error: std::io::Error| dir.io(&error);
+    let found = commit_mark::find(&dir.mark()).map_err(io)?;
+    if dir.read_format()?.is_none() {
+        make_new(dir, &found)?;
     }
-    let mark = match commit_mark::find(&directory.mark()).map_err(io)? {
-        Found::Mark(mark) => mark,
-        Found::Nothing => return Err(directory.damaged("commit.mark is missing")),
-        Found::Unreadable => return Err(directory.damaged("commit.mark cannot be read")),
+    let mark = match commit_mark::find(&dir.mark()).map_err(io)? {
+        FoundMark::Mark(mark) => mark,
+        FoundMark::Nothing => return Err(dir.damaged("commit.mark is missing")),
+        FoundMark::Unreadable => return Err(dir.damaged("commit.mark cannot be read")),
     };
-    let mark_file = MarkFile::open(&directory.mark()).map_err(io)?;
-    if mark != Mark::default() && !directory.permanent().join("db").exists() {
-        return Err(directory.damaged("permanent is missing"));
+    let mark_file = CommitMarkFile::open(&dir.mark()).map_err(io)?;
+    if mark != CommitMark::default() && !dir.permanent().join("db").exists() {
+        return Err(dir.damaged("permanent is missing"));
     }
-    if age == Age::Ours {
-        migrate(directory)?;
+    if age == FormatPolicy::Ours {
+        upgrade_format(dir)?;
     }
-    let open = |name: &str, path: PathBuf| Table::open(&path, options.cache_bytes).map_err(|error| table_error(directory, name, error));
-    let permanent = open("permanent", directory.permanent())?;
-    directory.delete_gone().map_err(io)?;
-    let periods = open_periods(directory, &permanent, open)?;
-    directory.seal().map_err(io)?;
+    let open = |name: &str, path: PathBuf| Table::open(&path, options.cache_bytes).map_err(|error| table_error(dir, name, error));
+    let permanent = open("permanent", dir.permanent())?;
+    dir.delete_gone().map_err(io)?;
+    let periods = open_periods(dir, &permanent, open)?;
+    dir.seal().map_err(io)?;
     Ok((mark, mark_file, permanent, periods))
 }
 
 /// Begins a store where there is none. The format is written last: without it the rest is not a store yet.
-fn make_new(directory: &Directory, found: &Found) -> Result<(), OpenError> {
-    let io = |error: std::io::Error| directory.io(&error);
+fn make_new(dir: &StoreDir, found: &FoundMark) -> Result<(), OpenError> {
+    let io = |error: std::io::Error| dir.io(&error);
     let was_used = match found {
-        Found::Mark(mark) => *mark != Mark::default(),
-        Found::Nothing | Found::Unreadable => false,
+        FoundMark::Mark(mark) => *mark != CommitMark::default(),
+        FoundMark::Nothing | FoundMark::Unreadable => false,
     };
-    if was_used || directory.permanent().exists() || !directory.periods().map_err(io)?.is_empty() {
-        return Err(directory.damaged("format is missing"));
+    if was_used || dir.permanent().exists() || !dir.periods().map_err(io)?.is_empty() {
+        return Err(dir.damaged("format is missing"));
     }
-    MarkFile::create(&directory.mark(), Mark::default()).map_err(io)?;
-    sync_names(&directory.root).map_err(io)?;
-    directory.write_format().map_err(io)
+    CommitMarkFile::create(&dir.mark(), CommitMark::default()).map_err(io)?;
+    sync_names(&dir.root).map_err(io)?;
+    dir.write_format().map_err(io)
 }
 
 /// Opens the periods that the permanent database lists.
 fn open_periods(
-    directory: &Directory,
+    dir: &StoreDir,
     permanent: &Table,
     open: impl Fn(&str, PathBuf) -> Result<Table, OpenError>,
 ) -> Result<BTreeMap<u64, Table>, OpenError> {
-    let on_disk = directory.periods().map_err(|error| directory.io(&error))?;
-    let listed = listed_periods(permanent).map_err(|error| open_error(directory, error))?;
+    let on_disk = dir.periods().map_err(|error| dir.io(&error))?;
+    let listed = listed_periods(permanent).map_err(|error| open_error(dir, error))?;
     for (period, row) in &listed {
         if !on_disk.contains(period) && !row.dropping {
-            return Err(directory.damaged(format!("period-{period} is missing")));
+            return Err(dir.damaged(format!("period-{period} is missing")));
         }
     }
     let mut periods = BTreeMap::new();
     for period in on_disk {
         let is_listed = listed.contains_key(&period);
-        if is_listed && !directory.period(period).join("db").exists() {
-            return Err(directory.damaged(format!("period-{period} is missing")));
+        if is_listed && !dir.period(period).join("db").exists() {
+            return Err(dir.damaged(format!("period-{period} is missing")));
         }
-        let table = open(&format!("period-{period}"), directory.period(period))?;
+        let table = open(&format!("period-{period}"), dir.period(period))?;
         if is_listed {
             periods.insert(period, table);
-        } else if table.get(META).map_err(|error| open_error(directory, error))?.is_none() {
+        } else if table.get(META).map_err(|error| open_error(dir, error))?.is_none() {
             // Made just before a crash, and never written to.
             table.close();
-            directory.delete_period(period).map_err(|error| directory.io(&error))?;
+            dir.delete_period(period).map_err(|error| dir.io(&error))?;
         } else {
-            return Err(directory.damaged(format!("period-{period} is not in the list of periods")));
+            return Err(dir.damaged(format!("period-{period} is not in the list of periods")));
         }
     }
     Ok(periods)

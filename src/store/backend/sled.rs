@@ -16,13 +16,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::thread;
 
-use crate::store::StoreError;
+use super::commit_mark::CommitMarkFile;
 use super::store_dir;
-use super::store_dir::Directory;
-use crate::store::format::key::RESERVED;
-use super::commit_mark::MarkFile;
-use super::{Backend, Mark, Op, Space, Visit};
+use super::store_dir::StoreDir;
+use super::{Backend, CommitMark, Op, Space, Visit};
 use crate::private_files::{make_folder, sync_names};
+use crate::store::StoreError;
+use crate::store::format::key::RESERVED;
 
 pub use super::open::{SledOptions, SledStore};
 
@@ -258,12 +258,12 @@ struct Tables {
 
 /// The databases of a store, its mark and its lock.
 pub(crate) struct SledBackend {
-    directory: Directory,
+    dir: StoreDir,
     /// Per table.
     cache_bytes: u64,
     /// None once closed.
     tables: RwLock<Option<Tables>>,
-    mark: Mutex<MarkFile>,
+    mark: Mutex<CommitMarkFile>,
     /// Held, never read.
     lock: Mutex<Option<File>>,
 }
@@ -271,16 +271,16 @@ pub(crate) struct SledBackend {
 impl SledBackend {
     /// Of what was opened one by one.
     pub(crate) fn new(
-        directory: Directory,
+        dir: StoreDir,
         cache_bytes: u64,
         permanent: Table,
         periods: BTreeMap<u64, Table>,
-        mark: MarkFile,
+        mark: CommitMarkFile,
         lock: File,
     ) -> Self {
         let periods = periods.into_iter().map(|(period, table)| (period, Arc::new(table))).collect();
         let tables = RwLock::new(Some(Tables { permanent: Arc::new(permanent), periods }));
-        Self { directory, cache_bytes, tables, mark: Mutex::new(mark), lock: Mutex::new(Some(lock)) }
+        Self { dir, cache_bytes, tables, mark: Mutex::new(mark), lock: Mutex::new(Some(lock)) }
     }
 
     /// A space's table; none: no such period.
@@ -329,7 +329,7 @@ impl Backend for SledBackend {
         table.commit(ops)
     }
 
-    fn mark(&self, mark: Mark) -> Result<(), StoreError> {
+    fn mark(&self, mark: CommitMark) -> Result<(), StoreError> {
         self.mark.lock().unwrap_or_else(PoisonError::into_inner).write(mark).map_err(unavailable)
     }
 
@@ -339,11 +339,11 @@ impl Backend for SledBackend {
     }
 
     fn create_period(&self, period: u64) -> Result<(), StoreError> {
-        let opened = Table::open(&self.directory.period(period), self.cache_bytes);
+        let opened = Table::open(&self.dir.period(period), self.cache_bytes);
         let table = opened.map_err(|error| match error {
             TableError::Damaged(reason) | TableError::Io(reason) => StoreError::Unavailable(reason),
         })?;
-        sync_names(&self.directory.root).map_err(unavailable)?;
+        sync_names(&self.dir.root).map_err(unavailable)?;
         self.change_periods(|periods| periods.insert(period, Arc::new(table))).map(|_| ())
     }
 
@@ -351,7 +351,7 @@ impl Backend for SledBackend {
         if let Some(table) = self.change_periods(|periods| periods.remove(&period))? {
             close_table(table);
         }
-        self.directory.delete_period(period).map_err(unavailable)
+        self.dir.delete_period(period).map_err(unavailable)
     }
 
     fn close(&self) {

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use crate::store::OpenError;
 use crate::private_files::{make_folder, restrict, sync_names};
+use crate::store::OpenError;
 
 /// The format this version writes, and the newest it reads. 2 has records beside messages that 1 does not know: entries,
 /// notes, changes, answers, children, pins. 3 has kept files and the messages that carry them.
@@ -28,11 +28,11 @@ const GONE: &str = "gone";
 
 /// The paths of a store.
 #[derive(Debug, Clone)]
-pub(crate) struct Directory {
+pub(crate) struct StoreDir {
     pub root: PathBuf,
 }
 
-impl Directory {
+impl StoreDir {
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root }
     }
@@ -237,44 +237,44 @@ mod tests {
     #[test]
     fn a_second_holder_waits_and_is_then_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::new(folder.path().join("store"));
-        let held = directory.lock(Duration::ZERO).unwrap();
-        assert!(matches!(directory.lock(Duration::from_millis(100)), Err(OpenError::InUse { .. })));
+        let dir = StoreDir::new(folder.path().join("store"));
+        let held = dir.lock(Duration::ZERO).unwrap();
+        assert!(matches!(dir.lock(Duration::from_millis(100)), Err(OpenError::InUse { .. })));
         let release = thread::spawn(move || {
             pause();
             pause();
             drop(held);
         });
-        assert!(directory.lock(Duration::from_secs(20)).is_ok());
+        assert!(dir.lock(Duration::from_secs(20)).is_ok());
         release.join().unwrap();
     }
 
     #[test]
     fn a_later_format_is_refused_and_garbage_is_damage() {
         let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::new(folder.path().to_path_buf());
-        assert_eq!(directory.read_format(), Ok(None));
-        directory.write_format().unwrap();
-        assert_eq!(directory.read_format(), Ok(Some(FORMAT)));
-        fs::write(directory.format(), format!("{}\n", FORMAT + 1)).unwrap();
-        assert!(matches!(directory.read_format(), Err(OpenError::NewerFormat { known: FORMAT, .. })));
+        let dir = StoreDir::new(folder.path().to_path_buf());
+        assert_eq!(dir.read_format(), Ok(None));
+        dir.write_format().unwrap();
+        assert_eq!(dir.read_format(), Ok(Some(FORMAT)));
+        fs::write(dir.format(), format!("{}\n", FORMAT + 1)).unwrap();
+        assert!(matches!(dir.read_format(), Err(OpenError::NewerFormat { known: FORMAT, .. })));
         for garbage in [&b"x"[..], b"", b"\xFF\xFE"] {
-            fs::write(directory.format(), garbage).unwrap();
-            assert!(matches!(directory.read_format(), Err(OpenError::Damaged { .. })), "{garbage:?}");
+            fs::write(dir.format(), garbage).unwrap();
+            assert!(matches!(dir.read_format(), Err(OpenError::Damaged { .. })), "{garbage:?}");
         }
     }
 
     #[test]
     fn a_period_on_its_way_out_is_not_listed() {
         let folder = tempfile::tempdir().unwrap();
-        let directory = Directory::new(folder.path().to_path_buf());
+        let dir = StoreDir::new(folder.path().to_path_buf());
         for period in [10, 9] {
-            make_folder(&directory.period(period)).unwrap();
+            make_folder(&dir.period(period)).unwrap();
         }
         make_folder(&folder.path().join("period-8.gone")).unwrap();
-        assert_eq!(directory.periods().unwrap(), [9, 10]);
-        directory.delete_period(9).unwrap();
-        assert_eq!(directory.periods().unwrap(), [10]);
+        assert_eq!(dir.periods().unwrap(), [9, 10]);
+        dir.delete_period(9).unwrap();
+        assert_eq!(dir.periods().unwrap(), [10]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -19,14 +19,14 @@ use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 use std::time::Duration;
 
+use super::record_file::{CopiedFile, RecordWriter};
 use crate::store::StoreError;
 use crate::store::backend::store_dir::FORMAT;
+use crate::store::backend::{Backend, Op, Space};
 use crate::store::engine::{Engine, Job};
-use crate::store::format::key::{Kind, RESERVED};
-use super::record_file::{CopiedFile, RecordWriter};
+use crate::store::format::key::{RESERVED, RecordKind};
 use crate::store::format::record;
 use crate::store::format::record::PermanentMeta;
-use crate::store::backend::{Backend, Op, Space};
 
 /// Bytes and records of one step of a scan: as long other work waits for it at most.
 const STEP_BYTES: usize = 128 << 10;
@@ -34,10 +34,10 @@ const STEP_RECORDS: usize = 512;
 /// How much may wait for the disk at most.
 const SETTLE_BYTES: u64 = 4 << 20;
 /// A record that does not match its checksum was perhaps being replaced when it was read: so often it is read again.
-const LOOKS: u32 = 3;
+const READS_MAX: u32 = 3;
 
 /// Where batches are noted while a backup runs.
-pub(crate) struct Tap {
+pub(crate) struct WriteObserver {
     file: RecordWriter,
     /// Messages up to this commit are not new.
     commit: u64,
@@ -46,8 +46,8 @@ pub(crate) struct Tap {
     failed: Option<String>,
 }
 
-/// A tap at its end.
-pub(crate) struct Tapped {
+/// An observer at its end.
+pub(crate) struct Observed {
     file: RecordWriter,
     /// The last append's commit, and the batches of the permanent space.
     pub commit: u64,
@@ -57,14 +57,14 @@ pub(crate) struct Tapped {
 }
 
 /// What a backup's thread asks of the writer, between two batches.
-pub(crate) enum Turn {
+pub(crate) enum ObserverRequest {
     /// Note what is committed from now on. The answer is the last commit so far.
     Begin(Box<RecordWriter>, SyncSender<Result<u64, StoreError>>),
     /// Note no more.
-    End(SyncSender<Result<Box<Tapped>, StoreError>>),
+    End(SyncSender<Result<Box<Observed>, StoreError>>),
 }
 
-impl Tap {
+impl WriteObserver {
     pub(crate) fn new(file: RecordWriter, commit: u64) -> Self {
         Self { file, commit, messages: 0, failed: None }
     }
@@ -81,7 +81,7 @@ impl Tap {
     pub(crate) fn batch(&mut self, space: Space, ops: &[Op]) {
         for op in ops {
             match op {
-                Op::Put(key, value) if Kind::of(key) == Some(Kind::Message) => {
+                Op::Put(key, value) if RecordKind::of(key) == Some(RecordKind::Message) => {
                     // A changed message keeps the commit it was stored with.
                     if let Ok(envelope) = record::peek_message(key, value)
                         && envelope.commit > self.commit
@@ -90,25 +90,25 @@ impl Tap {
                         self.messages += 1;
                     }
                 }
-                Op::Delete(key) if Kind::of(key) == Some(Kind::Message) => self.messages -= 1,
+                Op::Delete(key) if RecordKind::of(key) == Some(RecordKind::Message) => self.messages -= 1,
                 Op::Put(..) | Op::Delete(_) => {}
             }
         }
         self.note(|file| file.batch(space, ops));
     }
 
-    pub(crate) fn made(&mut self, period: u64) {
-        self.note(|file| file.made(period));
+    pub(crate) fn period_created(&mut self, period: u64) {
+        self.note(|file| file.period_created(period));
     }
 
-    pub(crate) fn dropped(&mut self, period: u64) {
-        self.note(|file| file.dropped(period));
+    pub(crate) fn period_dropped(&mut self, period: u64) {
+        self.note(|file| file.period_dropped(period));
     }
 
-    pub(crate) fn end(self, commit: u64, message_id: u64, permanent: PermanentMeta) -> Result<Box<Tapped>, StoreError> {
+    pub(crate) fn end(self, commit: u64, message_id: u64, permanent: PermanentMeta) -> Result<Box<Observed>, StoreError> {
         match self.failed {
             Some(reason) => Err(StoreError::Unavailable(format!("the backup cannot be written: {reason}"))),
-            None => Ok(Box::new(Tapped { file: self.file, commit, rows: permanent.rows, message_id, messages: self.messages })),
+            None => Ok(Box::new(Observed { file: self.file, commit, rows: permanent.rows, message_id, messages: self.messages })),
         }
     }
 }
@@ -171,7 +171,7 @@ fn unwritten(error: &io::Error) -> StoreError {
 }
 
 impl Engine {
-    fn turn<T>(&self, turn: impl FnOnce(SyncSender<Result<T, StoreError>>) -> Turn) -> Result<T, StoreError> {
+    fn turn<T>(&self, turn: impl FnOnce(SyncSender<Result<T, StoreError>>) -> ObserverRequest) -> Result<T, StoreError> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.ask(Job::Backup(turn(sender)), &receiver)
     }
@@ -180,12 +180,12 @@ impl Engine {
     pub(crate) fn copy_to(&self, folder: &Path, pace: &mut Pace<'_>) -> Result<StoreCopy, StoreError> {
         self.shared().writable()?;
         let changes = RecordWriter::create(&folder.join("changes")).map_err(|error| unwritten(&error))?;
-        let begun = self.turn(|sender| Turn::Begin(Box::new(changes), sender))?;
+        let begun = self.turn(|sender| ObserverRequest::Begin(Box::new(changes), sender))?;
         // Whatever came of it, nothing is noted any more thereafter.
         let scanned = scan(&*self.shared().backend, folder, begun, pace);
-        let tapped = self.turn(Turn::End);
-        let ((mut files, scanned), tapped) = (scanned?, tapped?);
-        let Tapped { file, commit, rows, message_id, messages } = *tapped;
+        let observed = self.turn(ObserverRequest::End);
+        let ((mut files, scanned), observed) = (scanned?, observed?);
+        let Observed { file, commit, rows, message_id, messages } = *observed;
         files.push(file.finish("changes".to_owned()).map_err(|error| unwritten(&error))?);
         let messages = u64::try_from(scanned.saturating_add(messages)).unwrap_or(0);
         Ok(StoreCopy { format: FORMAT, commit, rows, message_id, messages, files })
@@ -225,7 +225,7 @@ impl Scan<'_> {
             let mut bytes = 0;
             for (key, value) in step {
                 if let Some(value) = self.sound(space, &key, value)? {
-                    if Kind::of(&key) == Some(Kind::Message) {
+                    if RecordKind::of(&key) == Some(RecordKind::Message) {
                         self.messages += i64::from(record::peek_message(&key, &value)?.commit <= self.commit);
                     }
                     bytes += (key.len() + value.len()) as u64;
@@ -259,7 +259,7 @@ impl Scan<'_> {
         while let Some(read) = value {
             match record::check(key, &read) {
                 Ok(()) => return Ok(Some(read)),
-                Err(error) if looks == LOOKS => return Err(error),
+                Err(error) if looks == READS_MAX => return Err(error),
                 Err(_) => looks += 1,
             }
             value = self.backend.get(space, key)?;

@@ -6,7 +6,7 @@
 //! ```
 //! A line says in which week's database a record lies (none: the permanent one), its kind, what its key is made of, and
 //! its value as it is stored. A conversation is `"peer":["alice","bob"]` (ascending), `"room":"r","incarnation":1` or
-//! `"group":"g"`. Ids, seqs, times and order keys are kept. Lines may be left out or changed as long as the whole holds
+//! `"group":"g"`. Ids, seqs, times and order keys are kept. LineCounts may be left out or changed as long as the whole holds
 //! together: what is imported is checked like any store.
 
 use std::io::{BufRead, Write};
@@ -16,24 +16,24 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::store::backend::store_dir::{Directory, FORMAT};
-use crate::store::repair::inspect::{Maker, StoreReport};
-use crate::store::format::key;
-use crate::store::format::key::{Kind, META, RESERVED};
+use crate::model::Message;
 use crate::store::backend::open::{SledOptions, open_alone, open_error};
+use crate::store::backend::store_dir::{FORMAT, StoreDir};
+use crate::store::backend::{Backend, Op, Space};
+use crate::store::format::key;
+use crate::store::format::key::{META, RESERVED, RecordKind};
 use crate::store::format::key_parts;
 use crate::store::format::record;
 use crate::store::format::record::PeriodMeta;
-use crate::store::backend::{Backend, Op, Space};
+use crate::store::repair::inspect::{StoreBuilder, StoreReport};
 use crate::store::{OpenError, StoreError};
-use crate::model::Message;
 
 /// The version of the lines.
 const VERSION: u64 = 1;
 
 /// How many lines were written or read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Lines {
+pub struct LineCounts {
     /// Records.
     pub records: u64,
     /// Of these, messages.
@@ -44,12 +44,12 @@ pub struct Lines {
 ///
 /// # Errors
 /// [`OpenError`]; [`OpenError::Io`] also for what is written to.
-pub fn export(options: &SledOptions, out: &mut dyn Write, wrote: &mut dyn FnMut(u64)) -> Result<Lines, OpenError> {
-    let directory = Directory::new(options.path.clone());
-    let (backend, mark) = open_alone(&directory, options)?;
-    let format = directory.read_format()?.unwrap_or(FORMAT);
+pub fn export(options: &SledOptions, out: &mut dyn Write, wrote: &mut dyn FnMut(u64)) -> Result<LineCounts, OpenError> {
+    let dir = StoreDir::new(options.path.clone());
+    let (backend, mark) = open_alone(&dir, options)?;
+    let format = dir.read_format()?.unwrap_or(FORMAT);
     let outcome = (|| {
-        let mut lines = Lines::default();
+        let mut lines = LineCounts::default();
         let io = |error: std::io::Error| StoreError::Unavailable(error.to_string());
         writeln!(out, "{}", json!({"tidings": "export", "version": VERSION, "format": format, "commit": mark.commit})).map_err(io)?;
         let spaces = std::iter::once(Space::Permanent).chain(backend.periods().into_iter().map(Space::Period));
@@ -60,14 +60,14 @@ pub fn export(options: &SledOptions, out: &mut dyn Write, wrote: &mut dyn FnMut(
         Ok(lines)
     })();
     backend.close();
-    outcome.map_err(|error| open_error(&directory, error))
+    outcome.map_err(|error| open_error(&dir, error))
 }
 
 fn export_space(
     backend: &dyn Backend,
     space: Space,
     out: &mut dyn Write,
-    lines: &mut Lines,
+    lines: &mut LineCounts,
     wrote: &mut dyn FnMut(u64),
 ) -> Result<(), StoreError> {
     let mut outcome = Ok(());
@@ -75,7 +75,7 @@ fn export_space(
         let written = line_of(space, key, value).and_then(|line| {
             wrote(line.len() as u64 + 1);
             lines.records += 1;
-            lines.messages += u64::from(Kind::of(key) == Some(Kind::Message));
+            lines.messages += u64::from(RecordKind::of(key) == Some(RecordKind::Message));
             writeln!(out, "{line}").map_err(|error| StoreError::Unavailable(error.to_string()))
         });
         outcome = written;
@@ -85,14 +85,14 @@ fn export_space(
 }
 
 fn line_of(space: Space, key: &[u8], value: &[u8]) -> Result<String, StoreError> {
-    let kind = Kind::of(key).ok_or_else(|| StoreError::Damaged("a record of unknown kind".into()))?;
+    let kind = RecordKind::of(key).ok_or_else(|| StoreError::Damaged("a record of unknown kind".into()))?;
     let mut head = Map::new();
     if let Space::Period(period) = space {
         head.insert("week".into(), period.into());
     }
     head.insert("kind".into(), kind.label().into());
     key_parts::split(kind, key, &mut head).ok_or_else(|| StoreError::Damaged(format!("the key of a {kind:?} record cannot be read")))?;
-    let payload = if kind == Kind::Message {
+    let payload = if kind == RecordKind::Message {
         let (message, envelope) = record::decode_message(key, value)?;
         head.insert("commit".into(), envelope.commit.into());
         serde_json::to_string(&*message).map_err(|error| StoreError::Damaged(error.to_string()))?
@@ -138,7 +138,7 @@ pub fn import(options: &SledOptions, from: &mut dyn BufRead, read: &mut dyn FnMu
     if format > FORMAT {
         return Err(OpenError::NewerFormat { path: path.clone(), found: format, known: FORMAT });
     }
-    let mut maker = Maker::begin(options)?;
+    let mut maker = StoreBuilder::begin(options)?;
     while let Some(number) = next(&mut text)? {
         if text.trim().is_empty() {
             continue;
@@ -160,18 +160,18 @@ fn record_of(text: &str) -> Result<(Space, Vec<u8>, Vec<u8>), String> {
     let line: Line = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let rest: Map<String, Value> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let space = line.week.map_or(Space::Permanent, Space::Period);
-    let kind = Kind::of_label(&line.kind).ok_or_else(|| format!("kind is {:?}, there is no such", line.kind))?;
+    let kind = RecordKind::of_label(&line.kind).ok_or_else(|| format!("kind is {:?}, there is no such", line.kind))?;
     let key = key_parts::join(kind, &rest)?;
     let payload = line.value.get();
     let value = match kind {
-        Kind::Message => {
+        RecordKind::Message => {
             let message: Message = serde_json::from_str(payload).map_err(|error| format!("value: {error}"))?;
             if key::message(&message.conversation, message.seq) != key {
                 return Err("value says another conversation or seq than its line".to_owned());
             }
             record::encode_message(&key, &message, line.commit.ok_or("commit is missing")?)
         }
-        Kind::Meta if line.week.is_some() => {
+        RecordKind::Meta if line.week.is_some() => {
             let meta: PeriodMeta = serde_json::from_str(payload).map_err(|error| format!("value: {error}"))?;
             record::encode(&key, &meta)
         }

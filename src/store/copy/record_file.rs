@@ -17,8 +17,8 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::store::backend::{Op, Space};
 use crate::private_files::create_private;
+use crate::store::backend::{Op, Space};
 
 const MAGIC: &[u8; 16] = b"tidings records1";
 /// Longest key and value that are believed, bytes. A combine's children are the largest value: 64 MiB of limits.
@@ -111,13 +111,13 @@ impl RecordWriter {
     }
 
     /// A period was made.
-    pub(crate) fn made(&mut self, period: u64) -> io::Result<()> {
+    pub(crate) fn period_created(&mut self, period: u64) -> io::Result<()> {
         self.write(b"C")?;
         self.write(&period.to_be_bytes())
     }
 
     /// A period was deleted.
-    pub(crate) fn dropped(&mut self, period: u64) -> io::Result<()> {
+    pub(crate) fn period_dropped(&mut self, period: u64) -> io::Result<()> {
         self.write(b"X")?;
         self.write(&period.to_be_bytes())
     }
@@ -137,10 +137,10 @@ impl RecordWriter {
 }
 
 /// What a file of records says.
-pub(crate) enum Event {
+pub(crate) enum RecordEvent {
     Change(Space, Op),
-    Made(u64),
-    Dropped(u64),
+    PeriodCreated(u64),
+    PeriodDropped(u64),
 }
 
 /// Reads one file of records.
@@ -187,7 +187,7 @@ impl RecordReader {
     }
 
     /// The next event; none at the end.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Event>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<RecordEvent>> {
         loop {
             let mut tag = [0];
             if self.from.read(&mut tag)? == 0 {
@@ -205,15 +205,15 @@ impl RecordReader {
                 b'P' => {
                     let (key, value) = (self.length(KEY_BYTES_MAX)?, self.length(VALUE_BYTES_MAX)?);
                     let (key, value) = (self.bytes(key)?, self.bytes(value)?);
-                    return Ok(Some(Event::Change(self.space, Op::Put(key, value))));
+                    return Ok(Some(RecordEvent::Change(self.space, Op::Put(key, value))));
                 }
                 b'D' => {
                     let key = self.length(KEY_BYTES_MAX)?;
                     let key = self.bytes(key)?;
-                    return Ok(Some(Event::Change(self.space, Op::Delete(key))));
+                    return Ok(Some(RecordEvent::Change(self.space, Op::Delete(key))));
                 }
-                b'C' => return Ok(Some(Event::Made(self.number()?))),
-                b'X' => return Ok(Some(Event::Dropped(self.number()?))),
+                b'C' => return Ok(Some(RecordEvent::PeriodCreated(self.number()?))),
+                b'X' => return Ok(Some(RecordEvent::PeriodDropped(self.number()?))),
                 _ => return Err(malformed("there is no such event")),
             }
         }

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::head_cache::Heads;
+use super::head_cache::HeadCache;
 use super::read;
-use super::read::HeadPlace;
-use crate::store::format::record;
-use crate::store::format::record::{Head, Known, PeriodMeta};
-use crate::store::backend::{Backend, Op, Space};
+use super::read::LocatedHead;
 use super::writer::Rows;
-use crate::store::{Append, Appended, FormerMember, Revision, StoreError};
-use crate::store::format::key;
 use crate::model::{Body, Conversation, Fate, GroupId, Message, UserId};
+use crate::store::backend::{Backend, Op, Space};
+use crate::store::format::key;
+use crate::store::format::record;
+use crate::store::format::record::{DedupEntry, Head, PeriodMeta};
+use crate::store::{Append, Appended, FormerMember, Revision, StoreError};
 
 /// 2024-01-01T00:00:00Z, Unix milliseconds. Source: design 4.5.
 const ORDER_EPOCH_MS: u64 = 1_704_067_200_000;
@@ -23,7 +23,7 @@ const ORDER_MS_MAX: u64 = (1 << (53 - ORDER_SHIFT)) - 1;
 
 /// A batch in the making.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct BatchPlan {
     /// Changes of the permanent space.
     pub rows: Rows,
     period: u64,
@@ -31,7 +31,7 @@ pub(crate) struct Plan {
     ops: Vec<Op>,
     /// Changes of periods, this one's included, that may replace what is there.
     period_rows: PeriodRows,
-    heads: HashMap<Conversation, HeadPlace>,
+    heads: HashMap<Conversation, LocatedHead>,
     /// Local ids of this batch: what they said and what became of them.
     local_ids: HashMap<Vec<u8>, ((u64, u64), Appended)>,
     appended: u64,
@@ -43,14 +43,14 @@ pub(crate) type PeriodRows = BTreeMap<u64, Rows>;
 
 /// A batch to be committed.
 #[derive(Debug)]
-pub(crate) struct Finished {
+pub(crate) struct PlannedBatch {
     pub period: u64,
     pub rows: Rows,
     /// Empty when nothing was appended.
     pub ops: Vec<Op>,
     pub period_rows: PeriodRows,
     pub meta: PeriodMeta,
-    pub heads: HashMap<Conversation, HeadPlace>,
+    pub heads: HashMap<Conversation, LocatedHead>,
     pub appended: u64,
     pub duplicates: u64,
 }
@@ -66,7 +66,7 @@ pub(crate) fn size_of(append: &Append) -> usize {
     append.body.weight() + append.extended_data.len()
 }
 
-impl Plan {
+impl BatchPlan {
     /// A batch for `period`, which has these counters; `commit` is the last append's of the whole store.
     pub(crate) fn new(period: u64, meta: PeriodMeta, commit: u64) -> Self {
         let meta = PeriodMeta { commit: meta.commit.max(commit), ..meta };
@@ -78,14 +78,14 @@ impl Plan {
     pub(crate) fn append(
         &mut self,
         backend: &dyn Backend,
-        remembered: &Heads,
+        remembered: &HeadCache,
         append: Append,
         certainly_new: bool,
         content: (u64, u64),
     ) -> Result<Appended, StoreError> {
         let place = self.head(backend, remembered, &append.conversation)?;
         if !self.heads.contains_key(&append.conversation) && remembered.get(&append.conversation).is_none() {
-            self.introduce(backend, &append.conversation)?;
+            self.link_peers(backend, &append.conversation)?;
         }
         if append.epoch < place.head.epoch {
             return Err(StoreError::Fenced);
@@ -94,7 +94,7 @@ impl Plan {
             self.duplicates += 1;
             return Ok(first);
         }
-        let appended = self.place(append, place, content);
+        let appended = self.assign_place(append, place, content);
         self.appended += 1;
         Ok(appended)
     }
@@ -102,7 +102,7 @@ impl Plan {
     /// Changes one message; the commit of the change.
     pub(crate) fn revise(&mut self, backend: &dyn Backend, revision: Revision) -> Result<u64, StoreError> {
         let Revision { conversation, seq, message, notes, pins, logged } = revision;
-        let placed = read::placed(backend, &conversation, seq)?.ok_or(StoreError::Gone)?;
+        let placed = read::locate_message(backend, &conversation, seq)?.ok_or(StoreError::Gone)?;
         self.meta.commit += 1;
         let commit = self.meta.commit;
         let rows = self.period_rows.entry(placed.period).or_default();
@@ -151,7 +151,7 @@ impl Plan {
     pub(crate) fn put_former(
         &mut self,
         backend: &dyn Backend,
-        remembered: &Heads,
+        remembered: &HeadCache,
         group: &GroupId,
         user: &UserId,
         first_seq: u64,
@@ -173,7 +173,7 @@ impl Plan {
         seqs: &[u64],
     ) -> Result<(), StoreError> {
         for seq in seqs {
-            if let Some(placed) = read::placed(backend, conversation, *seq)? {
+            if let Some(placed) = read::locate_message(backend, conversation, *seq)? {
                 let key = key::deleted(user, conversation, *seq);
                 let record = record::encode(&key, &());
                 self.period_rows.entry(placed.period).or_default().insert(key, Some(record));
@@ -182,20 +182,20 @@ impl Plan {
         Ok(())
     }
 
-    fn head(&self, backend: &dyn Backend, remembered: &Heads, conversation: &Conversation) -> Result<HeadPlace, StoreError> {
+    fn head(&self, backend: &dyn Backend, remembered: &HeadCache, conversation: &Conversation) -> Result<LocatedHead, StoreError> {
         if let Some(place) = self.heads.get(conversation) {
             return Ok(*place);
         }
         if let Some(place) = remembered.get(conversation) {
             return Ok(place);
         }
-        let none = HeadPlace { head: Head { seq: 0, order_key: 0, epoch: 0, commit: 0, whole_from: 0 }, period: None };
-        Ok(read::head_place(backend, conversation)?.unwrap_or(none))
+        let none = LocatedHead { head: Head { seq: 0, order_key: 0, epoch: 0, commit: 0, whole_from: 0 }, period: None };
+        Ok(read::locate_head(backend, conversation)?.unwrap_or(none))
     }
 
     /// Lists two who talk in each other's list of peers: at their first message, or at their first since the heads
     /// were forgotten, should the list have been lost. Rows are durable before messages are.
-    fn introduce(&mut self, backend: &dyn Backend, conversation: &Conversation) -> Result<(), StoreError> {
+    fn link_peers(&mut self, backend: &dyn Backend, conversation: &Conversation) -> Result<(), StoreError> {
         let Conversation::Peer(one, other) = conversation else { return Ok(()) };
         for key in [key::peer(one, other), key::peer(other, one)] {
             if backend.get(Space::Permanent, &key)?.is_none() {
@@ -219,7 +219,7 @@ impl Plan {
         let known = match self.local_ids.get(&key::dedup(&append.sender, local_id)) {
             Some((content, first)) => Some((*content, first.clone())),
             None if certainly_new => None,
-            None => read::find(backend, read::ALL, &append.sender, local_id)?
+            None => read::find(backend, read::ALL_COMMITS, &append.sender, local_id)?
                 .map(|found| (found.content, Appended { message: found.message, commit: found.commit, duplicate: true })),
         };
         match known {
@@ -229,7 +229,7 @@ impl Plan {
         }
     }
 
-    fn place(&mut self, append: Append, place: HeadPlace, content: (u64, u64)) -> Appended {
+    fn assign_place(&mut self, append: Append, place: LocatedHead, content: (u64, u64)) -> Appended {
         self.meta.commit += 1;
         self.meta.message_id = self.meta.message_id.max(append.id);
         let commit = self.meta.commit;
@@ -277,12 +277,12 @@ impl Plan {
         let appended = Appended { message: Arc::clone(&message), commit, duplicate: false };
         if let Some(local_id) = &message.local_id {
             let dedup_key = key::dedup(&message.sender, local_id);
-            let known = Known { conversation: message.conversation.clone(), seq: message.seq, content };
+            let known = DedupEntry { conversation: message.conversation.clone(), seq: message.seq, content };
             let record = record::encode(&dedup_key, &known);
             self.put_new(dedup_key.clone(), record);
             self.local_ids.insert(dedup_key, (content, appended.clone()));
         }
-        self.heads.insert(message.conversation.clone(), HeadPlace { head, ..place });
+        self.heads.insert(message.conversation.clone(), LocatedHead { head, ..place });
         appended
     }
 
@@ -292,7 +292,7 @@ impl Plan {
     }
 
     /// Adds each conversation's head once.
-    pub(crate) fn finish(mut self) -> Finished {
+    pub(crate) fn finish(mut self) -> PlannedBatch {
         let mut heads = std::mem::take(&mut self.heads);
         for (conversation, place) in &mut heads {
             let head_key = key::head(conversation);
@@ -304,7 +304,7 @@ impl Plan {
                 place.period = Some(self.period);
             }
         }
-        Finished {
+        PlannedBatch {
             period: self.period,
             rows: self.rows,
             ops: self.ops,

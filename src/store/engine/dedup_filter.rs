@@ -13,7 +13,7 @@ const PROBES: u32 = 5;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct DedupFilter {
     generations: [Vec<AtomicU64>; 2],
     current: AtomicUsize,
     /// Random per process: nobody can choose local ids that meet in one word.
@@ -27,7 +27,7 @@ struct Spot {
     mask: u64,
 }
 
-impl Seen {
+impl DedupFilter {
     /// A filter of twice `bytes`.
     pub(crate) fn new(bytes: usize) -> Self {
         let words = (bytes / 8).max(1);
@@ -87,42 +87,42 @@ mod tests {
 
     #[test]
     fn what_was_inserted_is_known_for_two_generations() {
-        let seen = Seen::new(1 << 16);
+        let dedup_filter = DedupFilter::new(1 << 16);
         for n in 0..1000 {
-            seen.insert("alice", &n.to_string());
+            dedup_filter.insert("alice", &n.to_string());
         }
-        seen.rotate();
-        assert!((0..1000).all(|n| seen.contains("alice", &n.to_string())));
-        seen.rotate();
-        assert!(!(0..1000).any(|n| seen.contains("alice", &n.to_string())));
+        dedup_filter.rotate();
+        assert!((0..1000).all(|n| dedup_filter.contains("alice", &n.to_string())));
+        dedup_filter.rotate();
+        assert!(!(0..1000).any(|n| dedup_filter.contains("alice", &n.to_string())));
     }
 
     #[test]
     fn few_are_taken_for_known() {
         // The default's load of two million keys in 4 MiB, scaled down.
-        let seen = Seen::new(1 << 16);
+        let dedup_filter = DedupFilter::new(1 << 16);
         for n in 0..31_000 {
-            seen.insert("alice", &n.to_string());
+            dedup_filter.insert("alice", &n.to_string());
         }
-        let wrong = (0..20_000).filter(|n| seen.contains("bob", &n.to_string())).count();
+        let wrong = (0..20_000).filter(|n| dedup_filter.contains("bob", &n.to_string())).count();
         assert!(wrong < 400, "{wrong} of 20000");
     }
 
     #[test]
     fn one_of_two_racing_callers_at_most_is_told_that_a_key_is_new() {
-        let seen = Seen::new(1 << 16);
+        let dedup_filter = DedupFilter::new(1 << 16);
         let new: Vec<AtomicU32> = (0..2000).map(|_| AtomicU32::new(0)).collect();
         std::thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
                     for (n, count) in new.iter().enumerate() {
-                        if !seen.insert("alice", &n.to_string()) {
+                        if !dedup_filter.insert("alice", &n.to_string()) {
                             count.fetch_add(1, Ordering::SeqCst);
                         }
                     }
                 });
             }
-            scope.spawn(|| seen.rotate());
+            scope.spawn(|| dedup_filter.rotate());
         });
         assert!(new.iter().all(|count| count.load(Ordering::SeqCst) <= 1));
         assert!(new.iter().filter(|count| count.load(Ordering::SeqCst) == 1).count() > 1800);

@@ -1,6 +1,6 @@
 //! Work that is too long for one batch: removing a conversation, deleting old periods.
 //!
-//! Each step is a bounded commit of its own, taken between two batches of appends. That a chore has begun is written
+//! Each step is a bounded commit of its own, taken between two batches of appends. That a task has begun is written
 //! down first, so that one cut short by a crash goes on after the next open.
 
 use std::collections::VecDeque;
@@ -8,21 +8,21 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::SyncSender;
 
 use super::Shared;
+use super::read;
+use super::writer::{PERIOD_MS, Rows, Writer};
+use crate::model::Conversation;
+use crate::store::backend::{Backend, Op, Space};
+use crate::store::format::key;
 use crate::store::format::record;
 use crate::store::format::record::PeriodRow;
-use crate::store::backend::{Backend, Op, Space};
-use super::writer::{PERIOD_MS, Rows, Writer};
 use crate::store::{Done, StoreError};
-use crate::store::format::key;
-use super::read;
-use crate::model::Conversation;
 
 /// Messages or heads handled in one step.
 const STEP_MAX: usize = 256;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// A chore and how far it is.
-pub(crate) enum Chore {
+/// A task and how far it is.
+pub(crate) enum MaintenanceTask {
     Remove { conversation: Conversation, begun: bool, done: Option<Done<()>> },
     Sweep { periods: Periods, reply: Option<SyncSender<Result<(), StoreError>>> },
 }
@@ -36,9 +36,9 @@ pub(crate) enum Periods {
 }
 
 /// Chores that a crash or a close cut short.
-pub(crate) fn left_over(backend: &dyn Backend) -> Result<Vec<Chore>, StoreError> {
-    let mut chores = read::rows(backend, key::removals(), |key, _| match key::conversation_of(key) {
-        Some(conversation) => Ok(Chore::Remove { conversation, begun: true, done: None }),
+pub(crate) fn unfinished_tasks(backend: &dyn Backend) -> Result<Vec<MaintenanceTask>, StoreError> {
+    let mut tasks = read::rows(backend, key::removals(), |key, _| match key::conversation_of(key) {
+        Some(conversation) => Ok(MaintenanceTask::Remove { conversation, begun: true, done: None }),
         None => Err(StoreError::Damaged("a removal's key cannot be read".into())),
     })?;
     let dropping = read::rows(backend, key::periods(), |key, value| {
@@ -47,12 +47,12 @@ pub(crate) fn left_over(backend: &dyn Backend) -> Result<Vec<Chore>, StoreError>
     })?;
     let periods: VecDeque<u64> = dropping.into_iter().flatten().collect();
     if !periods.is_empty() {
-        chores.push(Chore::Sweep { periods: Periods::These(periods, None), reply: None });
+        tasks.push(MaintenanceTask::Sweep { periods: Periods::These(periods, None), reply: None });
     }
-    Ok(chores)
+    Ok(tasks)
 }
 
-impl Chore {
+impl MaintenanceTask {
     pub(crate) fn remove(conversation: Conversation, done: Done<()>) -> Self {
         Self::Remove { conversation, begun: false, done: Some(done) }
     }
@@ -199,7 +199,7 @@ fn drop_some(writer: &mut Writer, periods: &mut VecDeque<u64>, from: &mut Option
     write_rows(writer, Rows::from([(row_key, None)]))?;
     writer.forget_period(period);
     // Remembered heads may say they are in the period that went: they are read again when needed.
-    writer.heads = super::head_cache::Heads::new(super::head_cache::HEADS_MAX);
+    writer.heads = super::head_cache::HeadCache::new(super::head_cache::HEADS_MAX);
     tracing::info!(period, "store deleted a period older than the retention");
     periods.pop_front();
     *from = None;

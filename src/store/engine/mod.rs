@@ -16,16 +16,19 @@ use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use crate::store::copy::backup::{Pace, StoreCopy, Turn};
-use crate::store::format::record;
-use crate::store::format::record::PermanentMeta;
-use self::dedup_filter::Seen;
-use crate::store::backend::Backend;
+use self::dedup_filter::DedupFilter;
 use self::writer::Writer;
-use crate::store::{Append, Appended, ChangeKind, Done, EntryRecord, FormerMember, GroupRecord, Note, NoteRecord, Page, PageRead, Pin, Revision, RoomRecord, RowWrite, Since, SinceRead, Store, StoreError, StoreStats, Tail};
-use crate::store::format::key;
 use crate::clock::Clock;
 use crate::model::{Child, Conversation, FileUid, GroupId, GroupMember, LocalMessageId, MediaRecord, Message, RoomId, UserId, UserProfile};
+use crate::store::backend::Backend;
+use crate::store::copy::backup::{ObserverRequest, Pace, StoreCopy};
+use crate::store::format::key;
+use crate::store::format::record;
+use crate::store::format::record::PermanentMeta;
+use crate::store::{
+    Append, Appended, ChangeKind, Done, EntryRecord, FormerMember, GroupRecord, Note, NoteRecord, Page, PageRead, Pin, Revision,
+    RoomRecord, RowWrite, Since, SinceRead, Store, StoreError, StoreStats, Tail,
+};
 
 /// The name of the writer's thread.
 const THREAD_NAME: &str = "tidings-store";
@@ -37,7 +40,7 @@ pub(crate) enum Job {
     Revise(Box<Revision>, Done<u64>),
     Remove(Conversation, Done<()>),
     Sweep(u64, SyncSender<Result<(), StoreError>>),
-    Backup(Turn),
+    Backup(ObserverRequest),
 }
 
 /// An append with what the caller's thread could work out for the writer's.
@@ -59,7 +62,7 @@ pub(crate) struct Start {
     /// The permanent space's counters.
     pub permanent: PermanentMeta,
     /// Knows the local ids of the last two periods.
-    pub seen: Seen,
+    pub dedup_filter: DedupFilter,
 }
 
 /// What callers and the writer share.
@@ -67,7 +70,7 @@ pub(crate) struct Shared {
     pub backend: Box<dyn Backend>,
     pub clock: Arc<dyn Clock>,
     pub retention_days: u64,
-    pub seen: Seen,
+    pub dedup_filter: DedupFilter,
     /// The last durable commit: readers see nothing after it.
     pub commit: AtomicU64,
     pub message_id: AtomicU64,
@@ -81,7 +84,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Refuses every later write. The first reason stays.
-    pub(crate) fn break_down(&self, error: &StoreError) {
+    pub(crate) fn stop_writes(&self, error: &StoreError) {
         let reason = StoreError::Unavailable(match error {
             StoreError::Unavailable(reason) => reason.clone(),
             other => other.to_string(),
@@ -124,7 +127,7 @@ impl Engine {
             backend,
             clock,
             retention_days,
-            seen: start.seen,
+            dedup_filter: start.dedup_filter,
             commit: AtomicU64::new(start.commit),
             message_id: AtomicU64::new(start.message_id),
             appended: AtomicU64::default(),
@@ -138,7 +141,7 @@ impl Engine {
         let (jobs, thread) = match thread::Builder::new().name(THREAD_NAME.into()).spawn(move || writer.run(&receiver)) {
             Ok(thread) => (Some(sender), Some(thread)),
             Err(error) => {
-                shared.break_down(&StoreError::Unavailable(format!("cannot start the store's thread: {error}")));
+                shared.stop_writes(&StoreError::Unavailable(format!("cannot start the store's thread: {error}")));
                 (None, None)
             }
         };
@@ -215,7 +218,7 @@ impl<T: Engined> Store for T {
         // One lock over asking and queueing: of two sends under one local id the first in the queue is the new one.
         let jobs = engine.jobs();
         let certainly_new = match &append.local_id {
-            Some(local_id) => !engine.shared.seen.insert(append.sender.as_str(), local_id.as_str()),
+            Some(local_id) => !engine.shared.dedup_filter.insert(append.sender.as_str(), local_id.as_str()),
             None => true,
         };
         let job = Job::Append(Box::new(AppendJob { append, certainly_new, content, done }));
@@ -251,7 +254,7 @@ impl<T: Engined> Store for T {
     }
 
     fn may_know(&self, sender: &UserId, local_id: &LocalMessageId) -> bool {
-        self.engine().shared.seen.contains(sender.as_str(), local_id.as_str())
+        self.engine().shared.dedup_filter.contains(sender.as_str(), local_id.as_str())
     }
 
     fn find(&self, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Appended>, StoreError> {
@@ -283,7 +286,7 @@ impl<T: Engined> Store for T {
     }
 
     fn message(&self, conversation: &Conversation, seq: u64) -> Result<Option<Arc<Message>>, StoreError> {
-        let placed = read::placed(self.engine().backend(), conversation, seq)?;
+        let placed = read::locate_message(self.engine().backend(), conversation, seq)?;
         Ok(placed.filter(|placed| placed.envelope.commit <= self.last_commit()).map(|placed| placed.message))
     }
 
@@ -292,7 +295,7 @@ impl<T: Engined> Store for T {
     }
 
     fn children(&self, conversation: &Conversation, seq: u64) -> Result<Vec<Child>, StoreError> {
-        Ok(read::in_periods(self.engine().backend(), &key::children(conversation, seq))?.unwrap_or_default())
+        Ok(read::newest_record(self.engine().backend(), &key::children(conversation, seq))?.unwrap_or_default())
     }
 
     fn notes(&self, conversation: &Conversation, seq: u64) -> Result<Vec<(Note, NoteRecord)>, StoreError> {
@@ -300,7 +303,7 @@ impl<T: Engined> Store for T {
     }
 
     fn pins(&self, conversation: &Conversation) -> Result<Vec<Pin>, StoreError> {
-        read::carried(self.engine().backend(), &key::pins(conversation))
+        read::newest_or_permanent(self.engine().backend(), &key::pins(conversation))
     }
 
     fn replies(&self, conversation: &Conversation, root_seq: u64) -> Result<Vec<u64>, StoreError> {
@@ -320,7 +323,7 @@ impl<T: Engined> Store for T {
     }
 
     fn following(&self, user: &UserId) -> Result<Vec<(UserId, u64)>, StoreError> {
-        read::carried(self.engine().backend(), &key::following(user))
+        read::newest_or_permanent(self.engine().backend(), &key::following(user))
     }
 
     fn former_groups_of(&self, user: &UserId) -> Result<Vec<(GroupId, FormerMember)>, StoreError> {

@@ -9,19 +9,19 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use crate::store::copy::backup::{Tap, Turn};
-use super::maintenance;
-use super::maintenance::Chore;
-use super::{AppendJob, Job, Shared};
-use super::head_cache::{HEADS_MAX, Heads};
 use super::batch_plan;
-use super::batch_plan::Plan;
+use super::batch_plan::BatchPlan;
+use super::head_cache::{HEADS_MAX, HeadCache};
+use super::maintenance;
+use super::maintenance::MaintenanceTask;
+use super::read;
+use super::{AppendJob, Job, Shared};
+use crate::store::backend::{Backend, CommitMark, Op, Space};
+use crate::store::copy::backup::{ObserverRequest, WriteObserver};
+use crate::store::format::key;
 use crate::store::format::record;
 use crate::store::format::record::{PeriodMeta, PeriodRow, PermanentMeta};
-use crate::store::backend::{Backend, Mark, Op, Space};
 use crate::store::{Appended, Done, RowWrite, StoreError};
-use crate::store::format::key;
-use super::read;
 
 /// Appends and row writes per batch at most: applying a batch blocks readers (hazards, sled).
 const BATCH_JOBS_MAX: usize = 256;
@@ -29,8 +29,8 @@ const BATCH_JOBS_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 4 << 20;
 /// The length of a period. Retention deletes whole ones.
 pub(crate) const PERIOD_MS: u64 = 7 * 24 * 60 * 60 * 1000;
-/// How long closing may go on with chores; the rest is done after the next open.
-const CLOSING_CHORES_MAX: Duration = Duration::from_secs(2);
+/// How long closing may go on with tasks; the rest is done after the next open.
+const CLOSING_MAX: Duration = Duration::from_secs(2);
 
 /// Keys of the permanent space and what they become; none: deleted.
 pub(crate) type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -45,19 +45,19 @@ enum Outcome {
 /// See the module's documentation.
 pub(crate) struct Writer {
     pub shared: Arc<Shared>,
-    pub heads: Heads,
+    pub heads: HeadCache,
     permanent: PermanentMeta,
     metas: HashMap<u64, PeriodMeta>,
-    chores: VecDeque<Chore>,
-    /// What a backup asks for, and its tap.
-    turns: VecDeque<Turn>,
-    tap: Option<Tap>,
+    tasks: VecDeque<MaintenanceTask>,
+    /// What a backup asks for, and its observer.
+    observer_requests: VecDeque<ObserverRequest>,
+    observer: Option<WriteObserver>,
 }
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, permanent: PermanentMeta) -> Self {
-        let heads = Heads::new(HEADS_MAX);
-        Self { shared, heads, permanent, metas: HashMap::new(), chores: VecDeque::new(), turns: VecDeque::new(), tap: None }
+        let heads = HeadCache::new(HEADS_MAX);
+        Self { shared, heads, permanent, metas: HashMap::new(), tasks: VecDeque::new(), observer_requests: VecDeque::new(), observer: None }
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {
@@ -66,13 +66,13 @@ impl Writer {
 
     /// Works until nobody can queue any more.
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
-        match maintenance::left_over(self.backend()) {
-            Ok(chores) => self.chores.extend(chores),
-            Err(error) => self.shared.break_down(&error),
+        match maintenance::unfinished_tasks(self.backend()) {
+            Ok(tasks) => self.tasks.extend(tasks),
+            Err(error) => self.shared.stop_writes(&error),
         }
         loop {
             let mut batch = Vec::new();
-            if self.chores.is_empty() {
+            if self.tasks.is_empty() {
                 match jobs.recv() {
                     Ok(job) => self.sort(job, &mut batch),
                     Err(_) => break,
@@ -80,13 +80,13 @@ impl Writer {
             }
             let open = self.collect(jobs, &mut batch);
             self.carry_out(batch);
-            self.take_turns();
+            self.answer_observer_requests();
             self.step();
             if !open {
                 break;
             }
         }
-        self.end_chores();
+        self.finish_tasks();
     }
 
     /// Takes what is waiting; false when nobody can queue any more.
@@ -109,32 +109,32 @@ impl Writer {
     fn sort(&mut self, job: Job, batch: &mut Vec<Job>) {
         match job {
             Job::Append(_) | Job::Rows(..) | Job::Revise(..) => batch.push(job),
-            Job::Remove(conversation, done) => self.chores.push_back(Chore::remove(conversation, done)),
-            Job::Sweep(now_ms, reply) => self.chores.push_back(Chore::sweep(now_ms, reply)),
-            Job::Backup(turn) => self.turns.push_back(turn),
+            Job::Remove(conversation, done) => self.tasks.push_back(MaintenanceTask::remove(conversation, done)),
+            Job::Sweep(now_ms, reply) => self.tasks.push_back(MaintenanceTask::sweep(now_ms, reply)),
+            Job::Backup(turn) => self.observer_requests.push_back(turn),
         }
     }
 
     /// Between two batches, so that what is noted begins and ends whole: what was queued before is carried out.
-    fn take_turns(&mut self) {
-        while let Some(turn) = self.turns.pop_front() {
+    fn answer_observer_requests(&mut self) {
+        while let Some(turn) = self.observer_requests.pop_front() {
             let commit = self.shared.commit.load(Ordering::Relaxed);
             let told = match turn {
-                Turn::Begin(_, reply) if self.tap.is_some() => {
+                ObserverRequest::Begin(_, reply) if self.observer.is_some() => {
                     reply.send(Err(StoreError::Unavailable("another backup is under way".into()))).is_ok()
                 }
-                Turn::Begin(file, reply) => {
+                ObserverRequest::Begin(file, reply) => {
                     let told = reply.send(Ok(commit)).is_ok();
-                    self.tap = told.then(|| Tap::new(*file, commit));
+                    self.observer = told.then(|| WriteObserver::new(*file, commit));
                     told
                 }
-                Turn::End(reply) => {
-                    let tapped = self.shared.writable().and_then(|()| match self.tap.take() {
-                        Some(tap) => tap.end(commit, self.shared.message_id.load(Ordering::Relaxed), self.permanent),
+                ObserverRequest::End(reply) => {
+                    let observed = self.shared.writable().and_then(|()| match self.observer.take() {
+                        Some(observer) => observer.end(commit, self.shared.message_id.load(Ordering::Relaxed), self.permanent),
                         None => Err(StoreError::Unavailable("no backup is under way".into())),
                     });
-                    self.tap = None;
-                    reply.send(tapped).is_ok()
+                    self.observer = None;
+                    reply.send(observed).is_ok()
                 }
             };
             if !told {
@@ -160,7 +160,7 @@ impl Writer {
                 }
             }
             Err(error) => {
-                self.shared.break_down(&error);
+                self.shared.stop_writes(&error);
                 // The first reason, also for those that decided themselves before the flush failed.
                 let reason = self.shared.writable().err().unwrap_or(error);
                 for outcome in outcomes {
@@ -175,7 +175,7 @@ impl Writer {
     }
 
     /// Decides every job of a batch. `outcomes` is complete also when this fails.
-    fn plan(&mut self, batch: Vec<Job>, outcomes: &mut Vec<Outcome>) -> Result<Plan, StoreError> {
+    fn plan(&mut self, batch: Vec<Job>, outcomes: &mut Vec<Outcome>) -> Result<BatchPlan, StoreError> {
         let writable = self.shared.writable();
         let has_appends = writable.is_ok() && batch.iter().any(needs_period);
         let period = if has_appends { self.current_period() } else { Ok(0) };
@@ -186,14 +186,14 @@ impl Writer {
             Ok((period, meta)) => ((period, meta), None),
             Err(error) => ((0, PeriodMeta::default()), Some(error)),
         };
-        let mut plan = Plan::new(meta.0, meta.1, self.shared.commit.load(Ordering::Relaxed));
+        let mut plan = BatchPlan::new(meta.0, meta.1, self.shared.commit.load(Ordering::Relaxed));
         for job in batch {
             match job {
                 Job::Append(job) => {
                     let AppendJob { append, certainly_new, content, done } = *job;
                     if let Some(local_id) = &append.local_id {
                         // Once more: a period may have begun since it was queued, and its entry goes there.
-                        self.shared.seen.insert(append.sender.as_str(), local_id.as_str());
+                        self.shared.dedup_filter.insert(append.sender.as_str(), local_id.as_str());
                     }
                     let result = match &failed {
                         Some(error) => Err(error.clone()),
@@ -236,8 +236,8 @@ impl Writer {
     }
 
     /// Makes a planned batch durable: rows first, then messages, then the mark.
-    fn commit(&mut self, plan: Plan) -> Result<(), StoreError> {
-        let batch_plan::Finished { period, rows, mut ops, mut period_rows, mut meta, heads, appended, duplicates } = plan.finish();
+    fn commit(&mut self, plan: BatchPlan) -> Result<(), StoreError> {
+        let batch_plan::PlannedBatch { period, rows, mut ops, mut period_rows, mut meta, heads, appended, duplicates } = plan.finish();
         self.shared.duplicates.fetch_add(duplicates, Ordering::Relaxed);
         if rows.is_empty() && ops.is_empty() && period_rows.is_empty() {
             return Ok(());
@@ -278,8 +278,8 @@ impl Writer {
         }
         let before = newest.map(|newest| self.meta(newest)).transpose()?.unwrap_or_default();
         self.backend().create_period(now)?;
-        if let Some(tap) = &mut self.tap {
-            tap.made(now);
+        if let Some(observer) = &mut self.observer {
+            observer.period_created(now);
         }
         let mut rows = Rows::new();
         put(&mut rows, key::period(now), &PeriodRow::default());
@@ -290,7 +290,7 @@ impl Writer {
         self.write_mark(self.shared.commit.load(Ordering::Relaxed))?;
         self.metas.insert(now, PeriodMeta { entries: 0, ..before });
         if newest.is_some() {
-            self.shared.seen.rotate();
+            self.shared.dedup_filter.rotate();
         }
         tracing::debug!(period = now, "store began a period");
         Ok(now)
@@ -313,16 +313,16 @@ impl Writer {
 
     /// Commits, and notes it for a backup that is under way.
     fn commit_ops(&mut self, space: Space, ops: Vec<Op>) -> Result<(), StoreError> {
-        let Some(tap) = &mut self.tap else { return self.shared.backend.commit(space, ops) };
+        let Some(observer) = &mut self.observer else { return self.shared.backend.commit(space, ops) };
         // Noted first: what fails here breaks the store down, and the backup with it.
-        tap.batch(space, &ops);
+        observer.batch(space, &ops);
         self.shared.backend.commit(space, ops)
     }
 
     /// Deletes a period.
     pub(crate) fn drop_period(&mut self, period: u64) -> Result<(), StoreError> {
-        if let Some(tap) = &mut self.tap {
-            tap.dropped(period);
+        if let Some(observer) = &mut self.observer {
+            observer.period_dropped(period);
         }
         self.shared.backend.drop_period(period)
     }
@@ -366,34 +366,34 @@ impl Writer {
 
     /// Writes down what is durable now.
     pub(crate) fn write_mark(&self, commit: u64) -> Result<(), StoreError> {
-        self.backend().mark(Mark { commit, rows: self.permanent.rows })
+        self.backend().mark(CommitMark { commit, rows: self.permanent.rows })
     }
 
-    /// One step of the first chore.
+    /// One step of the first task.
     fn step(&mut self) {
-        let Some(mut chore) = self.chores.pop_front() else { return };
-        let stepped = self.shared.writable().and_then(|()| chore.step(self));
+        let Some(mut task) = self.tasks.pop_front() else { return };
+        let stepped = self.shared.writable().and_then(|()| task.step(self));
         match stepped {
-            Ok(false) => self.chores.push_front(chore),
-            Ok(true) => chore.finish(&self.shared, Ok(())),
+            Ok(false) => self.tasks.push_front(task),
+            Ok(true) => task.finish(&self.shared, Ok(())),
             Err(error) => {
                 if matches!(error, StoreError::Unavailable(_)) {
-                    self.shared.break_down(&error);
+                    self.shared.stop_writes(&error);
                 }
-                chore.finish(&self.shared, Err(error));
+                task.finish(&self.shared, Err(error));
             }
         }
     }
 
-    /// Goes on with the chores for a moment, then leaves them to the next open.
-    fn end_chores(&mut self) {
+    /// Goes on with the tasks for a moment, then leaves them to the next open.
+    fn finish_tasks(&mut self) {
         let began = self.shared.clock.elapsed();
-        while !self.chores.is_empty() && self.shared.clock.elapsed() - began < CLOSING_CHORES_MAX {
+        while !self.tasks.is_empty() && self.shared.clock.elapsed() - began < CLOSING_MAX {
             self.step();
         }
         let left = StoreError::Unavailable("store is closed; what is left goes on after the next open".into());
-        for chore in self.chores.drain(..) {
-            chore.finish(&self.shared, Err(left.clone()));
+        for task in self.tasks.drain(..) {
+            task.finish(&self.shared, Err(left.clone()));
         }
     }
 }

@@ -39,7 +39,7 @@ const REACTION: u8 = b'e';
 
 /// What a key stands for, by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum RecordKind {
     Meta,
     Media,
     Children,
@@ -64,7 +64,7 @@ pub(crate) enum Kind {
     Deleted,
 }
 
-impl Kind {
+impl RecordKind {
     /// The kind of a key, if it is one of ours.
     pub(crate) fn of(key: &[u8]) -> Option<Self> {
         Some(match *key.first()? {

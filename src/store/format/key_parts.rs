@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::key::{self, Kind};
+use super::key::{self, RecordKind};
 use crate::model::{Conversation, FileUid, GroupId, RoomId, UserId};
 
 /// One part of a key.
@@ -22,7 +22,7 @@ pub(crate) enum Part {
     Note,
 }
 
-impl Kind {
+impl RecordKind {
     /// Its name in exported lines.
     pub(crate) fn label(self) -> &'static str {
         match self {
@@ -67,32 +67,32 @@ impl Kind {
 }
 
 /// What follows a key's first byte.
-pub(crate) fn parts(kind: Kind) -> &'static [Part] {
+pub(crate) fn parts(kind: RecordKind) -> &'static [Part] {
     use Part::{Conversation, File, Id, Note, Number, Rest};
     match kind {
-        Kind::Meta => &[],
-        Kind::Media => &[File],
-        Kind::Children | Kind::Message => &[Conversation, Number("seq")],
-        Kind::Change => &[Conversation, Number("commit")],
-        Kind::Peer => &[Id("user"), Rest("other")],
-        Kind::Dedup => &[Id("sender"), Rest("localID")],
-        Kind::Entry => &[Id("user"), Conversation],
-        Kind::Following | Kind::User => &[Rest("user")],
-        Kind::Group => &[Rest("group")],
-        Kind::Room => &[Rest("room")],
-        Kind::Head | Kind::Pins | Kind::Removal => &[Conversation],
-        Kind::Note => &[Conversation, Number("seq"), Note],
-        Kind::Member => &[Id("group"), Rest("user")],
-        Kind::Membership => &[Id("user"), Rest("group")],
-        Kind::Period => &[Number("number")],
-        Kind::Reply => &[Conversation, Number("rootSeq"), Number("seq")],
-        Kind::MediaUse => &[File, Conversation, Number("seq")],
-        Kind::Deleted => &[Id("user"), Conversation, Number("seq")],
+        RecordKind::Meta => &[],
+        RecordKind::Media => &[File],
+        RecordKind::Children | RecordKind::Message => &[Conversation, Number("seq")],
+        RecordKind::Change => &[Conversation, Number("commit")],
+        RecordKind::Peer => &[Id("user"), Rest("other")],
+        RecordKind::Dedup => &[Id("sender"), Rest("localID")],
+        RecordKind::Entry => &[Id("user"), Conversation],
+        RecordKind::Following | RecordKind::User => &[Rest("user")],
+        RecordKind::Group => &[Rest("group")],
+        RecordKind::Room => &[Rest("room")],
+        RecordKind::Head | RecordKind::Pins | RecordKind::Removal => &[Conversation],
+        RecordKind::Note => &[Conversation, Number("seq"), Note],
+        RecordKind::Member => &[Id("group"), Rest("user")],
+        RecordKind::Membership => &[Id("user"), Rest("group")],
+        RecordKind::Period => &[Number("number")],
+        RecordKind::Reply => &[Conversation, Number("rootSeq"), Number("seq")],
+        RecordKind::MediaUse => &[File, Conversation, Number("seq")],
+        RecordKind::Deleted => &[Id("user"), Conversation, Number("seq")],
     }
 }
 
 /// Takes a key apart; none: it is not made as its kind says.
-pub(crate) fn split(kind: Kind, key: &[u8], into: &mut Map<String, Value>) -> Option<()> {
+pub(crate) fn split(kind: RecordKind, key: &[u8], into: &mut Map<String, Value>) -> Option<()> {
     let mut rest = key.get(1..)?;
     for part in parts(kind) {
         match part {
@@ -141,7 +141,7 @@ pub(crate) fn split(kind: Kind, key: &[u8], into: &mut Map<String, Value>) -> Op
 }
 
 /// Makes a key of its parts.
-pub(crate) fn join(kind: Kind, from: &Map<String, Value>) -> Result<Vec<u8>, String> {
+pub(crate) fn join(kind: RecordKind, from: &Map<String, Value>) -> Result<Vec<u8>, String> {
     let text = |name: &str| from.get(name).and_then(Value::as_str).ok_or_else(|| format!("{name} is missing, or no text"));
     let number = |name: &str| from.get(name).and_then(Value::as_u64).ok_or_else(|| format!("{name} is missing, or no number"));
     let mut key = vec![kind.byte()];
@@ -192,10 +192,10 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_label_of_its_own_and_an_end() {
-        let labels: std::collections::BTreeSet<_> = Kind::all().map(Kind::label).collect();
-        assert_eq!(labels.len(), Kind::all().count());
-        for kind in Kind::all() {
-            assert_eq!(Kind::of_label(kind.label()), Some(kind));
+        let labels: std::collections::BTreeSet<_> = RecordKind::all().map(RecordKind::label).collect();
+        assert_eq!(labels.len(), RecordKind::all().count());
+        for kind in RecordKind::all() {
+            assert_eq!(RecordKind::of_label(kind.label()), Some(kind));
             let before_the_end = parts(kind).split_last().map_or(&[][..], |(_, rest)| rest);
             assert!(!before_the_end.iter().any(|part| matches!(part, Part::Rest(_) | Part::Note)), "{kind:?}");
         }
@@ -239,10 +239,10 @@ mod tests {
                 key::note(conversation, 5, &crate::store::Note::Reaction("+1".into(), user.clone())),
             ]);
         }
-        let kinds: std::collections::BTreeSet<_> = keys.iter().filter_map(|key| Kind::of(key)).collect();
-        assert_eq!(kinds.len(), Kind::all().count(), "every kind is tried");
+        let kinds: std::collections::BTreeSet<_> = keys.iter().filter_map(|key| RecordKind::of(key)).collect();
+        assert_eq!(kinds.len(), RecordKind::all().count(), "every kind is tried");
         for key in keys {
-            let kind = Kind::of(&key).unwrap();
+            let kind = RecordKind::of(&key).unwrap();
             let mut map = Map::new();
             split(kind, &key, &mut map).unwrap_or_else(|| panic!("{kind:?}"));
             assert_eq!(join(kind, &map).unwrap(), key, "{kind:?} {map:?}");
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        assert_eq!(join(Kind::Message, &Map::new()).unwrap_err(), "peer, room and group are missing");
-        assert_eq!(join(Kind::User, &Map::new()).unwrap_err(), "user is missing, or no text");
+        assert_eq!(join(RecordKind::Message, &Map::new()).unwrap_err(), "peer, room and group are missing");
+        assert_eq!(join(RecordKind::User, &Map::new()).unwrap_err(), "user is missing, or no text");
     }
 }

@@ -11,9 +11,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::store::{Append, StoreError};
 use super::key;
 use crate::model::{Body, Conversation, Mentions, Message, Terms};
+use crate::store::{Append, StoreError};
 
 /// What this version writes.
 const VERSION: u8 = 1;
@@ -68,7 +68,7 @@ pub(crate) struct Head {
 
 /// What is known of a local id: where its message is, and what it said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Known {
+pub(crate) struct DedupEntry {
     /// The message's conversation.
     pub conversation: Conversation,
     /// The message's seq.
@@ -89,8 +89,8 @@ pub(crate) struct Envelope {
 }
 
 fn damaged(key: &[u8], what: &str) -> StoreError {
-    let named = match key::Kind::of(key) {
-        Some(key::Kind::Message) => match (key::conversation_of(key), key::split_message(key)) {
+    let named = match key::RecordKind::of(key) {
+        Some(key::RecordKind::Message) => match (key::conversation_of(key), key::split_message(key)) {
             (Some(conversation), Some((_, seq))) => format!("message {seq} of {conversation:?}"),
             _ => "a message".to_owned(),
         },

@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use crate::store::backend::store_dir::{Directory, FORMAT};
-use crate::store::format::key;
-use crate::store::format::key::{Kind, META, RESERVED};
+use super::verify::{self, RecordCounts};
+use crate::private_files::sync_names;
 use crate::store::backend::commit_mark;
-use crate::store::backend::commit_mark::{Found, MarkFile};
+use crate::store::backend::commit_mark::{CommitMarkFile, FoundMark};
 use crate::store::backend::open::{SledOptions, open_alone, open_error, table_error};
-use crate::store::copy::record_file::{Event, RecordReader};
+use crate::store::backend::sled::Table;
+use crate::store::backend::store_dir::{FORMAT, StoreDir};
+use crate::store::backend::{Backend as _, CommitMark, Op, Space};
+use crate::store::copy::record_file::{RecordEvent, RecordReader};
+use crate::store::format::key;
+use crate::store::format::key::{META, RESERVED, RecordKind};
 use crate::store::format::record;
 use crate::store::format::record::{PeriodMeta, PermanentMeta};
-use crate::store::backend::sled::Table;
-use crate::store::backend::{Backend as _, Mark, Op, Space};
-use super::verify::{self, Tally};
 use crate::store::{OpenError, StoreCopy, StoreError};
-use crate::private_files::sync_names;
 
 /// Changes and bytes of one commit.
 const CHUNK: usize = 4096;
@@ -40,30 +40,30 @@ pub struct StoreReport {
 }
 
 /// What people call the records of a kind.
-fn name_of(kind: Kind) -> &'static str {
+fn name_of(kind: RecordKind) -> &'static str {
     match kind {
-        Kind::Meta => "counters",
-        Kind::Media => "files",
-        Kind::Children => "combinedContents",
-        Kind::Peer => "peers",
-        Kind::Dedup => "localIDs",
-        Kind::Entry => "conversationEntries",
-        Kind::Following => "statusSubscriptions",
-        Kind::Group => "groups",
-        Kind::Head => "conversationHeads",
-        Kind::Pins => "pins",
-        Kind::Note => "notes",
-        Kind::Change => "changes",
-        Kind::Message => "messages",
-        Kind::Member => "groupMembers",
-        Kind::Period => "weeks",
-        Kind::Reply => "replies",
-        Kind::Room => "rooms",
-        Kind::User => "users",
-        Kind::Membership => "memberships",
-        Kind::Removal => "removals",
-        Kind::MediaUse => "fileUses",
-        Kind::Deleted => "deletions",
+        RecordKind::Meta => "counters",
+        RecordKind::Media => "files",
+        RecordKind::Children => "combinedContents",
+        RecordKind::Peer => "peers",
+        RecordKind::Dedup => "localIDs",
+        RecordKind::Entry => "conversationEntries",
+        RecordKind::Following => "statusSubscriptions",
+        RecordKind::Group => "groups",
+        RecordKind::Head => "conversationHeads",
+        RecordKind::Pins => "pins",
+        RecordKind::Note => "notes",
+        RecordKind::Change => "changes",
+        RecordKind::Message => "messages",
+        RecordKind::Member => "groupMembers",
+        RecordKind::Period => "weeks",
+        RecordKind::Reply => "replies",
+        RecordKind::Room => "rooms",
+        RecordKind::User => "users",
+        RecordKind::Membership => "memberships",
+        RecordKind::Removal => "removals",
+        RecordKind::MediaUse => "fileUses",
+        RecordKind::Deleted => "deletions",
     }
 }
 
@@ -72,22 +72,22 @@ fn name_of(kind: Kind) -> &'static str {
 /// # Errors
 /// [`OpenError`]: [`OpenError::Damaged`] names what is wrong.
 pub fn check(options: &SledOptions) -> Result<StoreReport, OpenError> {
-    let directory = Directory::new(options.path.clone());
-    let (backend, mark) = open_alone(&directory, options)?;
-    let mut tally = Tally::new();
+    let dir = StoreDir::new(options.path.clone());
+    let (backend, mark) = open_alone(&dir, options)?;
+    let mut tally = RecordCounts::new();
     let verified = verify::verify_all(&backend, mark, &mut tally);
     let weeks = backend.periods();
     backend.close();
-    let verified = verified.map_err(|error| open_error(&directory, error))?;
-    let format = directory.read_format()?.unwrap_or(FORMAT);
-    let counts = tally.into_iter().filter(|(kind, _)| !matches!(kind, Kind::Meta | Kind::Period));
+    let verified = verified.map_err(|error| open_error(&dir, error))?;
+    let format = dir.read_format()?.unwrap_or(FORMAT);
+    let counts = tally.into_iter().filter(|(kind, _)| !matches!(kind, RecordKind::Meta | RecordKind::Period));
     let counts = counts.map(|(kind, count)| (name_of(kind), count)).collect();
     Ok(StoreReport { format, commit: verified.commit, message_id: verified.message_id, weeks, counts })
 }
 
 /// What can be told of a store without opening it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Glance {
+pub struct StoreSummary {
     /// The format it says it has; none: there is no store.
     pub format: Option<u32>,
     /// The newest format this version reads.
@@ -102,31 +102,31 @@ pub struct Glance {
 
 /// Looks at a store from outside, whether it is in use or not, and changes nothing.
 #[must_use]
-pub fn glance(path: &Path) -> Glance {
-    let directory = Directory::new(path.to_owned());
-    let none = Glance { known: FORMAT, ..Glance::default() };
-    if !directory.is_there() {
+pub fn summary(path: &Path) -> StoreSummary {
+    let dir = StoreDir::new(path.to_owned());
+    let none = StoreSummary { known: FORMAT, ..StoreSummary::default() };
+    if !dir.is_there() {
         return none;
     }
-    let commit = match commit_mark::find(&directory.mark()) {
-        Ok(Found::Mark(mark)) => Some(mark.commit),
+    let commit = match commit_mark::find(&dir.mark()) {
+        Ok(FoundMark::Mark(mark)) => Some(mark.commit),
         _ => None,
     };
-    let mut seen = Glance { commit, in_use: directory.is_locked(), ..none };
-    match directory.read_format() {
+    let mut seen = StoreSummary { commit, in_use: dir.is_locked(), ..none };
+    match dir.read_format() {
         Ok(Some(format)) => seen.format = Some(format),
-        Ok(None) => seen.problem = Some(directory.damaged("format is missing").to_string()),
+        Ok(None) => seen.problem = Some(dir.damaged("format is missing").to_string()),
         Err(error) => seen.problem = Some(error.to_string()),
     }
     if commit.is_none() {
-        seen.problem.get_or_insert_with(|| directory.damaged("commit.mark is missing or cannot be read").to_string());
+        seen.problem.get_or_insert_with(|| dir.damaged("commit.mark is missing or cannot be read").to_string());
     }
     seen
 }
 
 /// A store in the making. Its format is written last: without it the rest is not a store yet.
-pub(crate) struct Maker<'a> {
-    directory: Directory,
+pub(crate) struct StoreBuilder<'a> {
+    dir: StoreDir,
     options: &'a SledOptions,
     tables: BTreeMap<u64, Table>,
     permanent: Table,
@@ -137,28 +137,28 @@ pub(crate) struct Maker<'a> {
     _lock: std::fs::File,
 }
 
-impl<'a> Maker<'a> {
+impl<'a> StoreBuilder<'a> {
     /// Begins in a folder where nothing is.
     pub(crate) fn begin(options: &'a SledOptions) -> Result<Self, OpenError> {
-        let directory = Directory::new(options.path.clone());
-        let io = |error: std::io::Error| directory.io(&error);
+        let dir = StoreDir::new(options.path.clone());
+        let io = |error: std::io::Error| dir.io(&error);
         if options.path.exists() && std::fs::read_dir(&options.path).map_err(io)?.next().is_some() {
             return Err(OpenError::NotEmpty { path: options.path.display().to_string() });
         }
-        let lock = directory.lock(options.lock_wait)?;
-        let permanent = open_table(&directory, options, "permanent", &directory.permanent())?;
+        let lock = dir.lock(options.lock_wait)?;
+        let permanent = open_table(&dir, options, "permanent", &dir.permanent())?;
         let (tables, ops) = (BTreeMap::new(), Vec::new());
-        Ok(Self { directory, options, tables, permanent, space: Space::Permanent, ops, bytes: 0, _lock: lock })
+        Ok(Self { dir, options, tables, permanent, space: Space::Permanent, ops, bytes: 0, _lock: lock })
     }
 
     fn store(&self, error: StoreError) -> OpenError {
-        open_error(&self.directory, error)
+        open_error(&self.dir, error)
     }
 
     pub(crate) fn make_period(&mut self, period: u64) -> Result<(), OpenError> {
         self.flush()?;
         if !self.tables.contains_key(&period) {
-            let table = open_table(&self.directory, self.options, &format!("period-{period}"), &self.directory.period(period))?;
+            let table = open_table(&self.dir, self.options, &format!("period-{period}"), &self.dir.period(period))?;
             self.tables.insert(period, table);
         }
         Ok(())
@@ -168,7 +168,7 @@ impl<'a> Maker<'a> {
         self.flush()?;
         if let Some(table) = self.tables.remove(&period) {
             table.close();
-            self.directory.delete_period(period).map_err(|error| self.directory.io(&error))?;
+            self.dir.delete_period(period).map_err(|error| self.dir.io(&error))?;
         }
         Ok(())
     }
@@ -203,7 +203,7 @@ impl<'a> Maker<'a> {
                 Space::Permanent => &self.permanent,
                 Space::Period(period) => match self.tables.get(&period) {
                     Some(table) => table,
-                    None => return Err(self.directory.damaged(format!("period-{period} is missing"))),
+                    None => return Err(self.dir.damaged(format!("period-{period} is missing"))),
                 },
             };
             table.commit(ops).map_err(|error| self.store(error))?;
@@ -227,25 +227,25 @@ impl<'a> Maker<'a> {
     }
 
     /// What the store's counters say was committed last.
-    pub(crate) fn counted_mark(&self) -> Result<Mark, OpenError> {
-        let mut mark = Mark::default();
+    pub(crate) fn counted_mark(&self) -> Result<CommitMark, OpenError> {
+        let mut mark = CommitMark::default();
         for table in self.tables.values() {
             let meta: PeriodMeta = meta_of(table).map_err(|error| self.store(error))?;
             mark.commit = mark.commit.max(meta.commit);
         }
         let meta: PermanentMeta = meta_of(&self.permanent).map_err(|error| self.store(error))?;
-        Ok(Mark { rows: meta.rows, ..mark })
+        Ok(CommitMark { rows: meta.rows, ..mark })
     }
 
     /// Closes it, and makes it a store; then everything in it is checked.
-    pub(crate) fn finish(mut self, mark: Mark) -> Result<StoreReport, OpenError> {
+    pub(crate) fn finish(mut self, mark: CommitMark) -> Result<StoreReport, OpenError> {
         self.flush()?;
-        let Self { directory, options, tables, permanent, _lock: lock, .. } = self;
+        let Self { dir, options, tables, permanent, _lock: lock, .. } = self;
         tables.into_values().chain([permanent]).for_each(Table::close);
-        let io = |error: std::io::Error| directory.io(&error);
-        drop(MarkFile::create(&directory.mark(), mark).map_err(io)?);
-        sync_names(&directory.root).map_err(io)?;
-        directory.write_format().map_err(io)?;
+        let io = |error: std::io::Error| dir.io(&error);
+        drop(CommitMarkFile::create(&dir.mark(), mark).map_err(io)?);
+        sync_names(&dir.root).map_err(io)?;
+        dir.write_format().map_err(io)?;
         drop(lock);
         check(options)
     }
@@ -267,9 +267,9 @@ fn apart(ops: Vec<Op>) -> Vec<Vec<Op>> {
     parts
 }
 
-fn open_table(directory: &Directory, options: &SledOptions, name: &str, path: &Path) -> Result<Table, OpenError> {
-    let table = Table::open(path, options.cache_bytes).map_err(|error| table_error(directory, name, error))?;
-    sync_names(&directory.root).map_err(|error| directory.io(&error))?;
+fn open_table(dir: &StoreDir, options: &SledOptions, name: &str, path: &Path) -> Result<Table, OpenError> {
+    let table = Table::open(path, options.cache_bytes).map_err(|error| table_error(dir, name, error))?;
+    sync_names(&dir.root).map_err(|error| dir.io(&error))?;
     Ok(table)
 }
 
@@ -296,16 +296,16 @@ pub fn restore(copy: &StoreCopy, from: &Path, options: &SledOptions, copied: &mu
     if copy.format > FORMAT {
         return Err(OpenError::NewerFormat { path: from.display().to_string(), found: copy.format, known: FORMAT });
     }
-    let mut maker = Maker::begin(options)?;
+    let mut maker = StoreBuilder::begin(options)?;
     for file in &copy.files {
         let path: PathBuf = from.join(&file.name);
         let unread = |error: std::io::Error| OpenError::Damaged { path: path.display().to_string(), reason: error.to_string() };
         let mut events = RecordReader::open(&path).map_err(unread)?;
         while let Some(event) = events.next().map_err(unread)? {
             match event {
-                Event::Made(period) => maker.make_period(period)?,
-                Event::Dropped(period) => maker.drop_period(period)?,
-                Event::Change(space, op) => {
+                RecordEvent::PeriodCreated(period) => maker.make_period(period)?,
+                RecordEvent::PeriodDropped(period) => maker.drop_period(period)?,
+                RecordEvent::Change(space, op) => {
                     if let Op::Put(key, value) = &op {
                         record::check(key, value).map_err(|error| unread(std::io::Error::other(error.to_string())))?;
                         copied((key.len() + value.len()) as u64);
@@ -321,10 +321,10 @@ pub fn restore(copy: &StoreCopy, from: &Path, options: &SledOptions, copied: &mu
             maker.keep_listed(period)?;
         }
     }
-    maker.finish(Mark { commit: copy.commit, rows: copy.rows })
+    maker.finish(CommitMark { commit: copy.commit, rows: copy.rows })
 }
 
-impl Maker<'_> {
+impl StoreBuilder<'_> {
     /// A period that the permanent space lists exists, if only as an empty database.
     fn keep_listed(&mut self, period: u64) -> Result<(), OpenError> {
         self.flush()?;

@@ -11,20 +11,20 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::store::backend::store_dir::Directory;
-use crate::store::format::key;
-use crate::store::format::key::{Kind, META, RESERVED};
-use crate::store::backend::commit_mark;
-use crate::store::backend::commit_mark::{Found, MarkFile};
-use crate::store::backend::open::{SledOptions, open_error, table_error};
-use crate::store::format::record;
-use crate::store::format::record::{Head, Known, PeriodMeta, PeriodRow, PermanentMeta};
-use crate::store::backend::sled::Table;
-use crate::store::backend::{Mark, Op};
-use crate::store::engine::writer::PERIOD_MS;
-use crate::store::{FormerMember, OpenError, SINGLE_NODE_EPOCH, StoreError};
 use crate::model::{GroupMember, Message};
 use crate::private_files::sync_names;
+use crate::store::backend::commit_mark;
+use crate::store::backend::commit_mark::{CommitMarkFile, FoundMark};
+use crate::store::backend::open::{SledOptions, open_error, table_error};
+use crate::store::backend::sled::Table;
+use crate::store::backend::store_dir::StoreDir;
+use crate::store::backend::{CommitMark, Op};
+use crate::store::engine::writer::PERIOD_MS;
+use crate::store::format::key;
+use crate::store::format::key::{META, RESERVED, RecordKind};
+use crate::store::format::record;
+use crate::store::format::record::{DedupEntry, Head, PeriodMeta, PeriodRow, PermanentMeta};
+use crate::store::{FormerMember, OpenError, SINGLE_NODE_EPOCH, StoreError};
 
 /// Records per commit.
 const CHUNK: usize = 512;
@@ -32,30 +32,30 @@ const CHUNK: usize = 512;
 type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// See the module's documentation.
-pub(crate) fn salvage(directory: &Directory, options: &SledOptions, now_ms: u64) -> Result<(), OpenError> {
-    let io = |error: io::Error| directory.io(&error);
-    let store = |error: StoreError| open_error(directory, error);
-    let mark = match commit_mark::find(&directory.mark()).map_err(io)? {
-        Found::Mark(mark) => mark,
-        Found::Nothing | Found::Unreadable => Mark::default(),
+pub(crate) fn salvage(dir: &StoreDir, options: &SledOptions, now_ms: u64) -> Result<(), OpenError> {
+    let io = |error: io::Error| dir.io(&error);
+    let store = |error: StoreError| open_error(dir, error);
+    let mark = match commit_mark::find(&dir.mark()).map_err(io)? {
+        FoundMark::Mark(mark) => mark,
+        FoundMark::Nothing | FoundMark::Unreadable => CommitMark::default(),
     };
-    directory.delete_gone().map_err(io)?;
+    dir.delete_gone().map_err(io)?;
 
     let mut commit = mark.commit;
     let mut periods = BTreeMap::new();
-    for period in directory.periods().map_err(io)? {
-        let table = rebuild(directory, &directory.period(period), options)?;
-        let meta = agree(&table).map_err(store)?;
+    for period in dir.periods().map_err(io)? {
+        let table = rebuild(dir, &dir.period(period), options)?;
+        let meta = reconcile_period(&table).map_err(store)?;
         commit = commit.max(meta.commit);
         periods.insert(period, (table, meta));
     }
     if periods.is_empty() {
         let period = now_ms / PERIOD_MS;
-        let table = rebuild(directory, &directory.period(period), options)?;
+        let table = rebuild(dir, &dir.period(period), options)?;
         periods.insert(period, (table, PeriodMeta::default()));
     }
-    let permanent = rebuild(directory, &directory.permanent(), options)?;
-    let rows = agree_permanent(&permanent, periods.keys().copied().collect(), mark.rows).map_err(store)?;
+    let permanent = rebuild(dir, &dir.permanent(), options)?;
+    let rows = reconcile_permanent(&permanent, periods.keys().copied().collect(), mark.rows).map_err(store)?;
     for (_, (table, meta)) in periods {
         // Every period's counter may say the same: the greatest counts.
         write_meta(&table, &PeriodMeta { commit, ..meta }).map_err(store)?;
@@ -64,26 +64,26 @@ pub(crate) fn salvage(directory: &Directory, options: &SledOptions, now_ms: u64)
     write_meta(&permanent, &rows).map_err(store)?;
     permanent.close();
 
-    drop(MarkFile::create(&directory.mark(), Mark { commit, rows: rows.rows }).map_err(io)?);
-    directory.write_format().map_err(io)?;
+    drop(CommitMarkFile::create(&dir.mark(), CommitMark { commit, rows: rows.rows }).map_err(io)?);
+    dir.write_format().map_err(io)?;
     tracing::warn!(commit, "store was made openable");
     Ok(())
 }
 
 /// Writes a database anew from what can be read of it; an empty one if nothing can.
-fn rebuild(directory: &Directory, path: &Path, options: &SledOptions) -> Result<Table, OpenError> {
+fn rebuild(dir: &StoreDir, path: &Path, options: &SledOptions) -> Result<Table, OpenError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-    let io = |error: io::Error| directory.io(&error);
+    let io = |error: io::Error| dir.io(&error);
     let new_path = path.with_extension("new");
     if new_path.exists() {
         fs::remove_dir_all(&new_path).map_err(io)?;
     }
-    let open = |path: &Path| Table::open(path, options.cache_bytes).map_err(|error| table_error(directory, &name, error));
+    let open = |path: &Path| Table::open(path, options.cache_bytes).map_err(|error| table_error(dir, &name, error));
     let new = open(&new_path)?;
     if path.exists() {
         match Table::open(path, options.cache_bytes) {
             Ok(old) => {
-                let kept = copy_readable(&old, &new).map_err(|error| open_error(directory, error))?;
+                let kept = copy_readable(&old, &new).map_err(|error| open_error(dir, error))?;
                 tracing::warn!(database = name, records = kept, "kept what could be read");
                 old.close();
             }
@@ -93,7 +93,7 @@ fn rebuild(directory: &Directory, path: &Path, options: &SledOptions) -> Result<
     }
     new.close();
     fs::rename(&new_path, path).map_err(io)?;
-    sync_names(&directory.root).map_err(io)?;
+    sync_names(&dir.root).map_err(io)?;
     open(path)
 }
 
@@ -109,7 +109,7 @@ fn copy_readable(old: &Table, new: &Table) -> Result<u64, StoreError> {
             if !backwards {
                 reached = key.to_vec();
             }
-            if Kind::of(key).is_some() && record::check(key, value).is_ok() {
+            if RecordKind::of(key).is_some() && record::check(key, value).is_ok() {
                 kept += 1;
                 chunk.push(Op::Put(key.to_vec(), value.to_vec()));
             }
@@ -157,17 +157,17 @@ fn count(table: &Table) -> Result<u64, StoreError> {
 }
 
 /// Makes the records of a period agree; its counters.
-fn agree(table: &Table) -> Result<PeriodMeta, StoreError> {
+fn reconcile_period(table: &Table) -> Result<PeriodMeta, StoreError> {
     let mut meta = PeriodMeta::default();
     let mut heads: BTreeMap<Vec<u8>, Head> = BTreeMap::new();
-    let mut dedups: BTreeMap<Vec<u8>, Known> = BTreeMap::new();
+    let mut dedups: BTreeMap<Vec<u8>, DedupEntry> = BTreeMap::new();
     let mut ops = Vec::new();
     for_each(table, |key, value| {
-        match Kind::of(key) {
-            Some(Kind::Meta) => meta = record::decode(key, value)?,
-            Some(Kind::Head) => drop(heads.insert(key.to_vec(), record::decode(key, value)?)),
-            Some(Kind::Dedup) => drop(dedups.insert(key.to_vec(), record::decode(key, value)?)),
-            Some(Kind::Message) => {
+        match RecordKind::of(key) {
+            Some(RecordKind::Meta) => meta = record::decode(key, value)?,
+            Some(RecordKind::Head) => drop(heads.insert(key.to_vec(), record::decode(key, value)?)),
+            Some(RecordKind::Dedup) => drop(dedups.insert(key.to_vec(), record::decode(key, value)?)),
+            Some(RecordKind::Message) => {
                 let (message, envelope) = record::decode_message(key, value)?;
                 meta.commit = meta.commit.max(envelope.commit);
                 meta.message_id = meta.message_id.max(message.id);
@@ -179,7 +179,7 @@ fn agree(table: &Table) -> Result<PeriodMeta, StoreError> {
                 // What a message says of itself is enough to know its local id again.
                 if let Some(local_id) = &message.local_id {
                     let dedup_key = key::dedup(&message.sender, local_id);
-                    let known = Known {
+                    let known = DedupEntry {
                         conversation: message.conversation.clone(),
                         seq: message.seq,
                         content: dedups.get(&dedup_key).map_or_else(|| content_of(&message), |known| known.content),
@@ -191,15 +191,15 @@ fn agree(table: &Table) -> Result<PeriodMeta, StoreError> {
                 }
             }
             Some(
-                Kind::Entry
-                | Kind::Following
-                | Kind::Pins
-                | Kind::Children
-                | Kind::Note
-                | Kind::Change
-                | Kind::Reply
-                | Kind::MediaUse
-                | Kind::Deleted,
+                RecordKind::Entry
+                | RecordKind::Following
+                | RecordKind::Pins
+                | RecordKind::Children
+                | RecordKind::Note
+                | RecordKind::Change
+                | RecordKind::Reply
+                | RecordKind::MediaUse
+                | RecordKind::Deleted,
             ) => {}
             _ => ops.push(Op::Delete(key.to_vec())),
         }
@@ -222,46 +222,53 @@ fn content_of(message: &Message) -> (u64, u64) {
 }
 
 /// Makes rows agree with each other and with the periods that exist; their counters.
-fn agree_permanent(table: &Table, periods: Vec<u64>, rows_acknowledged: u64) -> Result<PermanentMeta, StoreError> {
+fn reconcile_permanent(table: &Table, periods: Vec<u64>, rows_acknowledged: u64) -> Result<PermanentMeta, StoreError> {
     let mut meta = PermanentMeta::default();
     let (mut memberships, mut wanted) = (Pairs::new(), Pairs::new());
     let mut ops = Vec::new();
     for_each(table, |key, value| {
-        match Kind::of(key) {
-            Some(Kind::Meta) => meta = record::decode(key, value)?,
-            Some(Kind::Membership) => {
+        match RecordKind::of(key) {
+            Some(RecordKind::Meta) => meta = record::decode(key, value)?,
+            Some(RecordKind::Membership) => {
                 if record::decode::<Option<FormerMember>>(key, value)?.is_none() {
                     memberships.insert(key.to_vec(), value.to_vec());
                 }
             }
-            Some(Kind::Member) => {
+            Some(RecordKind::Member) => {
                 let member: GroupMember = record::decode(key, value)?;
                 let group = key::split_member(key).ok_or_else(|| StoreError::Damaged("a member's key".into()))?;
                 let membership = key::membership(&member.user, &group);
                 let record = record::encode(&membership, &None::<FormerMember>);
                 wanted.insert(membership, record);
             }
-            Some(Kind::Head) => {
+            Some(RecordKind::Head) => {
                 let head: Head = record::decode(key, value)?;
                 ops.push(Op::Put(key.to_vec(), record::encode(key, &Head { whole_from: head.seq, ..head })));
             }
-            Some(Kind::Period) => ops.push(Op::Delete(key.to_vec())),
+            Some(RecordKind::Period) => ops.push(Op::Delete(key.to_vec())),
             Some(
-                Kind::Children | Kind::Dedup | Kind::Message | Kind::Note | Kind::Change | Kind::Reply | Kind::MediaUse | Kind::Deleted,
+                RecordKind::Children
+                | RecordKind::Dedup
+                | RecordKind::Message
+                | RecordKind::Note
+                | RecordKind::Change
+                | RecordKind::Reply
+                | RecordKind::MediaUse
+                | RecordKind::Deleted,
             )
             | None => {
                 ops.push(Op::Delete(key.to_vec()));
             }
             Some(
-                Kind::Entry
-                | Kind::Following
-                | Kind::Pins
-                | Kind::Media
-                | Kind::User
-                | Kind::Room
-                | Kind::Group
-                | Kind::Peer
-                | Kind::Removal,
+                RecordKind::Entry
+                | RecordKind::Following
+                | RecordKind::Pins
+                | RecordKind::Media
+                | RecordKind::User
+                | RecordKind::Room
+                | RecordKind::Group
+                | RecordKind::Peer
+                | RecordKind::Removal,
             ) => {}
         }
         Ok(())

@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use crate::store::format::key;
-use crate::store::format::key::{Kind, RESERVED};
+use crate::model::{GroupMember, MediaRecord, UserProfile};
+use crate::store::backend::{Backend, CommitMark, Space};
+use crate::store::engine::dedup_filter::DedupFilter;
 use crate::store::engine::read;
 use crate::store::engine::read::try_scan;
+use crate::store::format::key;
+use crate::store::format::key::{RESERVED, RecordKind};
 use crate::store::format::record;
-use crate::store::format::record::{Head, Known, PeriodMeta, PeriodRow, PermanentMeta};
-use crate::store::engine::dedup_filter::Seen;
-use crate::store::backend::{Backend, Mark, Space};
+use crate::store::format::record::{DedupEntry, Head, PeriodMeta, PeriodRow, PermanentMeta};
 use crate::store::{EntryRecord, FormerMember, GroupRecord, NoteRecord, Pin, RoomRecord, StoreError};
-use crate::model::{GroupMember, MediaRecord, UserProfile};
 
 /// What the check found.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,21 +28,27 @@ fn damaged<T>(reason: impl Into<String>) -> Result<T, StoreError> {
 }
 
 /// Records by what they stand for.
-pub(crate) type Tally = BTreeMap<Kind, u64>;
+pub(crate) type RecordCounts = BTreeMap<RecordKind, u64>;
 
 /// Checks a store against its mark and fills the filter of local ids.
-pub(crate) fn verify(backend: &dyn Backend, mark: Mark, seen: &Seen) -> Result<Verified, StoreError> {
-    verify_some(backend, mark, seen, 2, &mut Tally::new())
+pub(crate) fn verify(backend: &dyn Backend, mark: CommitMark, dedup_filter: &DedupFilter) -> Result<Verified, StoreError> {
+    verify_some(backend, mark, dedup_filter, 2, &mut RecordCounts::new())
 }
 
 /// The same with every period, and counts what is there.
-pub(crate) fn verify_all(backend: &dyn Backend, mark: Mark, tally: &mut Tally) -> Result<Verified, StoreError> {
-    verify_some(backend, mark, &Seen::new(8), usize::MAX, tally)
+pub(crate) fn verify_all(backend: &dyn Backend, mark: CommitMark, counts: &mut RecordCounts) -> Result<Verified, StoreError> {
+    verify_some(backend, mark, &DedupFilter::new(8), usize::MAX, counts)
 }
 
 /// Reads as many of the last periods.
-fn verify_some(backend: &dyn Backend, mark: Mark, seen: &Seen, last: usize, tally: &mut Tally) -> Result<Verified, StoreError> {
-    let permanent = verify_permanent(backend, tally)?;
+fn verify_some(
+    backend: &dyn Backend,
+    mark: CommitMark,
+    dedup_filter: &DedupFilter,
+    last: usize,
+    counts: &mut RecordCounts,
+) -> Result<Verified, StoreError> {
+    let permanent = verify_permanent(backend, counts)?;
     let mut verified = Verified { permanent, ..Verified::default() };
     let periods = backend.periods();
     let mut whole = Vec::new();
@@ -67,46 +73,53 @@ fn verify_some(backend: &dyn Backend, mark: Mark, seen: &Seen, last: usize, tall
     }
     for (n, period) in whole[whole.len().saturating_sub(last)..].iter().enumerate() {
         if n > 0 {
-            seen.rotate();
+            dedup_filter.rotate();
         }
-        verify_period(backend, *period, seen, tally)?;
+        verify_period(backend, *period, dedup_filter, counts)?;
     }
     Ok(verified)
 }
 
-fn count(tally: &mut Tally, key: &[u8]) {
-    if let Some(kind) = Kind::of(key) {
-        *tally.entry(kind).or_default() += 1;
+fn count(counts: &mut RecordCounts, key: &[u8]) {
+    if let Some(kind) = RecordKind::of(key) {
+        *counts.entry(kind).or_default() += 1;
     }
 }
 
-fn verify_permanent(backend: &dyn Backend, tally: &mut Tally) -> Result<PermanentMeta, StoreError> {
+fn verify_permanent(backend: &dyn Backend, counts: &mut RecordCounts) -> Result<PermanentMeta, StoreError> {
     let mut meta = PermanentMeta::default();
     let mut entries = 0;
     try_scan(backend, Space::Permanent, (&[], &[RESERVED]), false, |key, value| {
         entries += 1;
-        count(tally, key);
-        match Kind::of(key) {
-            Some(Kind::Meta) => {
+        count(counts, key);
+        match RecordKind::of(key) {
+            Some(RecordKind::Meta) => {
                 meta = record::decode(key, value)?;
                 entries -= 1;
             }
-            Some(Kind::Media) => drop(record::decode::<MediaRecord>(key, value)?),
-            Some(Kind::User) => drop(record::decode::<UserProfile>(key, value)?),
-            Some(Kind::Room) => drop(record::decode::<RoomRecord>(key, value)?),
-            Some(Kind::Group) => drop(record::decode::<GroupRecord>(key, value)?),
-            Some(Kind::Member) => drop(record::decode::<GroupMember>(key, value)?),
-            Some(Kind::Head) => drop(record::decode::<Head>(key, value)?),
-            Some(Kind::Period) => drop(record::decode::<PeriodRow>(key, value)?),
-            Some(Kind::Entry) => {
+            Some(RecordKind::Media) => drop(record::decode::<MediaRecord>(key, value)?),
+            Some(RecordKind::User) => drop(record::decode::<UserProfile>(key, value)?),
+            Some(RecordKind::Room) => drop(record::decode::<RoomRecord>(key, value)?),
+            Some(RecordKind::Group) => drop(record::decode::<GroupRecord>(key, value)?),
+            Some(RecordKind::Member) => drop(record::decode::<GroupMember>(key, value)?),
+            Some(RecordKind::Head) => drop(record::decode::<Head>(key, value)?),
+            Some(RecordKind::Period) => drop(record::decode::<PeriodRow>(key, value)?),
+            Some(RecordKind::Entry) => {
                 record::decode::<EntryRecord>(key, value)?;
             }
-            Some(Kind::Pins) => drop(record::decode::<Vec<Pin>>(key, value)?),
-            Some(Kind::Following) => record::check(key, value)?,
-            Some(Kind::Membership) => drop(record::decode::<Option<FormerMember>>(key, value)?),
-            Some(Kind::Peer | Kind::Removal) => record::check(key, value)?,
+            Some(RecordKind::Pins) => drop(record::decode::<Vec<Pin>>(key, value)?),
+            Some(RecordKind::Following) => record::check(key, value)?,
+            Some(RecordKind::Membership) => drop(record::decode::<Option<FormerMember>>(key, value)?),
+            Some(RecordKind::Peer | RecordKind::Removal) => record::check(key, value)?,
             Some(
-                Kind::Children | Kind::Dedup | Kind::Message | Kind::Note | Kind::Change | Kind::Reply | Kind::MediaUse | Kind::Deleted,
+                RecordKind::Children
+                | RecordKind::Dedup
+                | RecordKind::Message
+                | RecordKind::Note
+                | RecordKind::Change
+                | RecordKind::Reply
+                | RecordKind::MediaUse
+                | RecordKind::Deleted,
             )
             | None => {
                 return damaged("a row of unknown kind");
@@ -121,7 +134,7 @@ fn verify_permanent(backend: &dyn Backend, tally: &mut Tally) -> Result<Permanen
 }
 
 /// The messages of one conversation in one period, as they pass by.
-struct Passing {
+struct ConversationCheck {
     prefix: Vec<u8>,
     head: Head,
     first: u64,
@@ -130,7 +143,7 @@ struct Passing {
     above: u64,
 }
 
-impl Passing {
+impl ConversationCheck {
     fn begin(backend: &dyn Backend, period: u64, prefix: &[u8], first: u64) -> Result<Self, StoreError> {
         let head_key = key::head_of_prefix(prefix);
         match read::row(backend, Space::Period(period), &head_key)? {
@@ -161,31 +174,31 @@ impl Passing {
     }
 }
 
-fn verify_period(backend: &dyn Backend, period: u64, seen: &Seen, tally: &mut Tally) -> Result<(), StoreError> {
+fn verify_period(backend: &dyn Backend, period: u64, dedup_filter: &DedupFilter, counts: &mut RecordCounts) -> Result<(), StoreError> {
     let mut meta = PeriodMeta::default();
     let (mut entries, mut dedups, mut heads, mut heads_that_may_stand_alone) = (0, 0, 0, 0);
     let (mut conversations, mut with_local_id) = (0, 0);
-    let mut passing: Option<Passing> = None;
+    let mut passing: Option<ConversationCheck> = None;
     try_scan(backend, Space::Period(period), (&[], &[RESERVED]), false, |key, value| {
         entries += 1;
-        count(tally, key);
-        match Kind::of(key) {
-            Some(Kind::Meta) => {
+        count(counts, key);
+        match RecordKind::of(key) {
+            Some(RecordKind::Meta) => {
                 meta = record::decode(key, value)?;
                 entries -= 1;
             }
-            Some(Kind::Dedup) => {
+            Some(RecordKind::Dedup) => {
                 dedups += 1;
-                record::decode::<Known>(key, value)?;
+                record::decode::<DedupEntry>(key, value)?;
                 let Some((sender, local_id)) = key::split_dedup(key) else { return damaged("a dedup entry's key") };
-                seen.insert(sender, local_id);
+                dedup_filter.insert(sender, local_id);
             }
-            Some(Kind::Head) => {
+            Some(RecordKind::Head) => {
                 heads += 1;
                 let head: Head = record::decode(key, value)?;
                 heads_that_may_stand_alone += u64::from(head.whole_from >= head.seq);
             }
-            Some(Kind::Message) => {
+            Some(RecordKind::Message) => {
                 let envelope = record::peek_message(key, value)?;
                 with_local_id += u64::from(envelope.has_local_id);
                 let Some((prefix, seq)) = key::split_message(key) else { return damaged("a message's key") };
@@ -194,24 +207,29 @@ fn verify_period(backend: &dyn Backend, period: u64, seen: &Seen, tally: &mut Ta
                 }
                 if passing.as_ref().is_none_or(|passing| passing.prefix != prefix) {
                     conversations += 1;
-                    let next = Passing::begin(backend, period, prefix, seq)?;
-                    passing.replace(next).map_or(Ok(()), Passing::end)?;
+                    let next = ConversationCheck::begin(backend, period, prefix, seq)?;
+                    passing.replace(next).map_or(Ok(()), ConversationCheck::end)?;
                 }
                 passing.iter_mut().for_each(|passing| passing.pass(seq));
             }
-            Some(Kind::Entry) => {
+            Some(RecordKind::Entry) => {
                 record::decode::<EntryRecord>(key, value)?;
             }
-            Some(Kind::Note) => drop(record::decode::<NoteRecord>(key, value)?),
-            Some(Kind::Pins) => drop(record::decode::<Vec<Pin>>(key, value)?),
-            Some(Kind::Children | Kind::Change | Kind::Reply | Kind::MediaUse | Kind::Deleted | Kind::Following) => {
-                record::check(key, value)?
-            }
+            Some(RecordKind::Note) => drop(record::decode::<NoteRecord>(key, value)?),
+            Some(RecordKind::Pins) => drop(record::decode::<Vec<Pin>>(key, value)?),
+            Some(
+                RecordKind::Children
+                | RecordKind::Change
+                | RecordKind::Reply
+                | RecordKind::MediaUse
+                | RecordKind::Deleted
+                | RecordKind::Following,
+            ) => record::check(key, value)?,
             _ => return damaged("a record of unknown kind"),
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    passing.map_or(Ok(()), Passing::end)?;
+    passing.map_or(Ok(()), ConversationCheck::end)?;
     if entries != meta.entries {
         return damaged(format!("period {period}: {} records were written, {entries} are there", meta.entries));
     }

@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::store::backend::store_dir::{Directory, FORMAT};
-use crate::store::format::key;
-use crate::store::repair::inspect;
 use super::support::*;
-use crate::store::*;
 use crate::clock::Clock as _;
 use crate::model::{GroupMember, GroupRole};
+use crate::store::backend::store_dir::{FORMAT, StoreDir};
+use crate::store::format::key;
+use crate::store::repair::inspect;
+use crate::store::*;
 
 const PEOPLE: u64 = 5;
 
@@ -125,7 +125,7 @@ fn is_the_same(world: &World, copy: &StoreCopy, from: &Path) {
     let opened = SledStore::open(options.clone(), world.clock.clone()).unwrap();
     assert_eq!(all_of(&*world.store), all_of(&opened));
     opened.close();
-    if world.kind == Kind::Sled {
+    if world.kind == BackendKind::Sled {
         world.store.close();
         assert_eq!(exported(&world.options()), exported(&options));
     }
@@ -329,10 +329,10 @@ fn a_store_of_an_older_format_is_copied_before_it_is_changed() {
     fs::write(path.join("format"), "3\n").unwrap();
     // A check does not change it.
     assert_eq!(check(&world.options()).unwrap().format, 3);
-    assert_eq!(Directory::new(path.clone()).read_format(), Ok(Some(3)));
+    assert_eq!(StoreDir::new(path.clone()).read_format(), Ok(Some(3)));
     world.restart();
     assert_eq!(all_of(&*world.store), said);
-    assert_eq!(Directory::new(path.clone()).read_format(), Ok(Some(FORMAT)));
+    assert_eq!(StoreDir::new(path.clone()).read_format(), Ok(Some(FORMAT)));
     let aside = path.with_file_name("store.format-3");
     assert_eq!(fs::read_to_string(aside.join("format")).unwrap(), "3\n");
     let report = check(&SledOptions { path: aside, ..world.options() }).unwrap();

@@ -3,9 +3,9 @@
 use std::sync::mpsc;
 
 use super::support::*;
-use crate::store::*;
 use crate::clock::Clock;
 use crate::model::Priority;
+use crate::store::*;
 
 contract!(
     appends_from_many_threads_get_gapless_seqs_and_answers_in_order,

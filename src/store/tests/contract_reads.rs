@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::support::*;
-use crate::store::*;
 use crate::clock::Clock;
 use crate::model::{GroupMute, GroupRole, GroupVerify, MuteMode, MutedUntil, RoomAttribute};
+use crate::store::*;
 
 contract!(
     every_page_size_and_direction_gives_the_same_list,

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::support::{World, contract, group, page, text_of, user, wait};
-use crate::store::{Anchor, ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, RowWrite, StoreError};
 use crate::clock::Clock as _;
 use crate::model::{
     Body, Child, Combine, Conversation, FileUid, GroupId, GroupMember, GroupRole, Media, MediaKind, MediaRecord, Message, Pixels, ReplyTo,
     Stamp, Terms,
 };
+use crate::store::{Anchor, ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, RowWrite, StoreError};
 
 const WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -122,9 +122,9 @@ fn a_user_that_deleted_messages_does_not_see_them_and_others_do(mut world: World
     }
     world.apply(vec![RowWrite::Delete(bob.clone(), g.clone(), vec![2, 5, 99])]).unwrap();
     for _ in 0..2 {
-        for (backwards, seen) in [(false, ["1", "3", "4"]), (true, ["3", "4", "6"])] {
+        for (backwards, dedup_filter) in [(false, ["1", "3", "4"]), (true, ["3", "4", "6"])] {
             let mine = crate::store::Page { viewer: Some(bob.clone()), ..page(Anchor::End, backwards, 3) };
-            assert_eq!(texts(&world.store.read(&g, mine).unwrap().messages), seen);
+            assert_eq!(texts(&world.store.read(&g, mine).unwrap().messages), dedup_filter);
         }
         let since = crate::store::Since { commit: 0, first_seq: 1, count_max: 10, bytes_max: usize::MAX, viewer: Some(bob.clone()) };
         assert_eq!(world.store.since(&g, since).unwrap().messages.len(), 4);

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::store::backend::commit_mark::{Found, MarkFile, find};
-use crate::store::backend::sled::Table;
-use crate::store::format::key;
-use crate::store::backend::{Mark, Op};
 use super::support::*;
-use crate::store::*;
 use crate::clock::Clock;
 use crate::model::GroupRole;
+use crate::store::backend::commit_mark::{CommitMarkFile, FoundMark, find};
+use crate::store::backend::sled::Table;
+use crate::store::backend::{CommitMark, Op};
+use crate::store::format::key;
+use crate::store::*;
 
 const GROUPS: u64 = 4;
 const SENDS: u64 = 240;
@@ -151,16 +151,16 @@ fn damage_is_refused_or_harmless_and_can_be_accepted() {
 fn a_store_behind_its_mark_is_refused_with_both_numbers() {
     let world = written();
     let path = world.options().path.join("commit.mark");
-    let Found::Mark(mark) = find(&path).unwrap() else { panic!("no mark") };
+    let FoundMark::Mark(mark) = find(&path).unwrap() else { panic!("no mark") };
     assert_eq!(mark.commit, SENDS);
-    let bad = [Mark { commit: SENDS + 1, ..mark }, Mark { rows: mark.rows + 1, ..mark }];
+    let bad = [CommitMark { commit: SENDS + 1, ..mark }, CommitMark { rows: mark.rows + 1, ..mark }];
     for (bad, numbers) in bad.into_iter().zip([(SENDS, SENDS + 1), (mark.rows, mark.rows + 1)]) {
-        MarkFile::create(&path, bad).unwrap();
+        CommitMarkFile::create(&path, bad).unwrap();
         let Err(OpenError::Damaged { reason, .. }) = world.open() else { panic!("opened") };
         assert!(reason.contains(&numbers.0.to_string()) && reason.contains(&numbers.1.to_string()), "{reason}");
     }
     // A mark behind is what a crash between the two writes leaves.
-    MarkFile::create(&path, Mark { commit: SENDS - 1, rows: mark.rows - 1 }).unwrap();
+    CommitMarkFile::create(&path, CommitMark { commit: SENDS - 1, rows: mark.rows - 1 }).unwrap();
     assert!(is_whole(&world.open().unwrap()));
     fs::remove_file(&path).unwrap();
     assert!(matches!(world.open(), Err(OpenError::Damaged { .. })));

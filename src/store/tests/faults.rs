@@ -3,21 +3,21 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
-use crate::store::engine::{Engine, Start};
-use crate::store::backend::memory::MemoryBackend;
-use crate::store::engine::dedup_filter::Seen;
-use crate::store::backend::{Backend, Mark, Op, Space, Visit};
 use super::support::*;
+use crate::clock::ManualClock;
+use crate::store::backend::memory::MemoryBackend;
+use crate::store::backend::{Backend, CommitMark, Op, Space, Visit};
+use crate::store::engine::dedup_filter::DedupFilter;
+use crate::store::engine::{Engine, Start};
 use crate::store::repair::verify;
 use crate::store::repair::verify::Verified;
 use crate::store::*;
-use crate::clock::ManualClock;
 
 /// A backend over shared memory whose writes fail from the `fail_from`th on, like a disk that goes away.
 #[derive(Clone)]
 struct Failing {
     inner: Arc<MemoryBackend>,
-    mark: Arc<Mutex<Mark>>,
+    mark: Arc<Mutex<CommitMark>>,
     writes: Arc<AtomicU64>,
     fail_from: u64,
 }
@@ -39,9 +39,9 @@ impl Failing {
 
     /// What opening does: check, then start.
     fn start(&self, clock: &Arc<ManualClock>) -> Result<Engine, StoreError> {
-        let seen = Seen::new(1 << 12);
-        let Verified { commit, message_id, permanent } = verify::verify(self, *self.mark.lock().unwrap(), &seen)?;
-        Ok(Engine::start(Box::new(self.clone()), clock.clone(), 30, Start { commit, message_id, permanent, seen }))
+        let dedup_filter = DedupFilter::new(1 << 12);
+        let Verified { commit, message_id, permanent } = verify::verify(self, *self.mark.lock().unwrap(), &dedup_filter)?;
+        Ok(Engine::start(Box::new(self.clone()), clock.clone(), 30, Start { commit, message_id, permanent, dedup_filter }))
     }
 }
 
@@ -59,7 +59,7 @@ impl Backend for Failing {
         self.inner.commit(space, ops)
     }
 
-    fn mark(&self, mark: Mark) -> Result<(), StoreError> {
+    fn mark(&self, mark: CommitMark) -> Result<(), StoreError> {
         self.write()?;
         *self.mark.lock().unwrap() = mark;
         Ok(())
@@ -142,7 +142,7 @@ fn a_crash_at_any_write_loses_nothing_acknowledged_and_leaves_nothing_half_done(
             assert!((last.unwrap_or(0)..last.unwrap_or(0) + 2).contains(&(stored - 1)), "write {fail_from}: {stored}");
         }
         engine.close();
-        let verified = verify::verify(&backend, *backend.mark.lock().unwrap(), &Seen::new(8));
+        let verified = verify::verify(&backend, *backend.mark.lock().unwrap(), &DedupFilter::new(8));
         assert!(verified.is_ok(), "write {fail_from}: {verified:?}");
         if all_worked {
             assert!(fail_from > 60, "it writes that often");
@@ -236,7 +236,7 @@ fn any_record_that_vanished_is_noticed() {
     }
     wait(|done| engine.apply(vec![RowWrite::PutUser(UserProfile::new(user("alice"), String::new()))], done)).unwrap();
     engine.close();
-    let check = || verify::verify(&backend, *backend.mark.lock().unwrap(), &Seen::new(8));
+    let check = || verify::verify(&backend, *backend.mark.lock().unwrap(), &DedupFilter::new(8));
     let mut tried = 0;
     for space in backend.periods().into_iter().map(Space::Period).chain([Space::Permanent]) {
         let mut records = Vec::new();

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::store::{Anchor, Append, Appended, Done, MemoryStore, OpenError, Page, RowWrite, SINGLE_NODE_EPOCH, SledOptions, SledStore, Store, StoreError};
 use crate::clock::ManualClock;
 use crate::model::{Body, Conversation, GroupId, LocalMessageId, Mentions, Message, Priority, RoomId, UserId};
+use crate::store::{
+    Anchor, Append, Appended, Done, MemoryStore, OpenError, Page, RowWrite, SINGLE_NODE_EPOCH, SledOptions, SledStore, Store, StoreError,
+};
 
 /// 2026-01-04, three days into a period.
 pub(crate) const NOW_MS: u64 = 1_767_484_800_000;
@@ -18,36 +20,36 @@ const PATIENCE: Duration = Duration::from_secs(60);
 static IDS: AtomicU64 = AtomicU64::new(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum BackendKind {
     Memory,
     Sled,
 }
 
 /// A store, its clock and its folder.
 pub(crate) struct World {
-    pub kind: Kind,
+    pub kind: BackendKind,
     pub clock: Arc<ManualClock>,
     pub folder: TempDir,
     pub store: Arc<dyn Store>,
 }
 
 impl World {
-    pub(crate) fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: BackendKind) -> Self {
         let (clock, folder) = (Arc::new(ManualClock::at(NOW_MS)), tempfile::tempdir().unwrap());
         let store: Arc<dyn Store> = match kind {
-            Kind::Memory => Arc::new(MemoryStore::new(clock.clone())),
-            Kind::Sled => Arc::new(SledStore::open(options(&folder), clock.clone()).unwrap()),
+            BackendKind::Memory => Arc::new(MemoryStore::new(clock.clone())),
+            BackendKind::Sled => Arc::new(SledStore::open(options(&folder), clock.clone()).unwrap()),
         };
         Self { kind, clock, folder, store }
     }
 
     pub(crate) fn sled() -> Self {
-        Self::new(Kind::Sled)
+        Self::new(BackendKind::Sled)
     }
 
     /// Closes and opens again; a memory store, which would be empty, goes on.
     pub(crate) fn restart(&mut self) {
-        if self.kind == Kind::Sled {
+        if self.kind == BackendKind::Sled {
             self.store.close();
             self.store = Arc::new(self.open().unwrap());
         }
@@ -141,10 +143,10 @@ pub(crate) fn text_of(conversation: &Conversation, sender: &str, local_id: Optio
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod memory {
-            $(#[test] fn $name() { super::$name($crate::store::tests::support::World::new($crate::store::tests::support::Kind::Memory)); })*
+            $(#[test] fn $name() { super::$name($crate::store::tests::support::World::new($crate::store::tests::support::BackendKind::Memory)); })*
         }
         mod sled {
-            $(#[test] fn $name() { super::$name($crate::store::tests::support::World::new($crate::store::tests::support::Kind::Sled)); })*
+            $(#[test] fn $name() { super::$name($crate::store::tests::support::World::new($crate::store::tests::support::BackendKind::Sled)); })*
         }
     };
 }

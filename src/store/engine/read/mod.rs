@@ -9,25 +9,25 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::store::format::record::{Envelope, Head, Known};
-use crate::store::backend::{Backend, Space};
-use crate::store::{Anchor, ChangeKind, EntryRecord, Note, NoteRecord, Page, PageRead, Since, SinceRead, StoreError, Tail};
-use crate::store::format::{key, record};
 use crate::model::{Conversation, FileUid, LocalMessageId, Message, UserId};
+use crate::store::backend::{Backend, Space};
+use crate::store::format::record::{DedupEntry, Envelope, Head};
+use crate::store::format::{key, record};
+use crate::store::{Anchor, ChangeKind, EntryRecord, Note, NoteRecord, Page, PageRead, Since, SinceRead, StoreError, Tail};
 
 /// Every commit counts, durable or not: the engine's own view.
-pub(crate) const ALL: u64 = u64::MAX;
+pub(crate) const ALL_COMMITS: u64 = u64::MAX;
 
 /// A head and the period that holds it; none: the checkpoint in the permanent space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct HeadPlace {
+pub(crate) struct LocatedHead {
     pub head: Head,
     pub period: Option<u64>,
 }
 
 /// A stored message that a local id led to.
 #[derive(Debug, Clone)]
-pub(crate) struct Found {
+pub(crate) struct FirstResult {
     pub message: Arc<Message>,
     pub commit: u64,
     pub content: (u64, u64),
@@ -72,19 +72,19 @@ pub(crate) fn rows<T>(
 }
 
 /// The head of a conversation: the newest period that has one, else the permanent checkpoint.
-pub(crate) fn head_place(backend: &dyn Backend, conversation: &Conversation) -> Result<Option<HeadPlace>, StoreError> {
+pub(crate) fn locate_head(backend: &dyn Backend, conversation: &Conversation) -> Result<Option<LocatedHead>, StoreError> {
     let key = key::head(conversation);
     for period in backend.periods().into_iter().rev() {
         if let Some(head) = row(backend, Space::Period(period), &key)? {
-            return Ok(Some(HeadPlace { head, period: Some(period) }));
+            return Ok(Some(LocatedHead { head, period: Some(period) }));
         }
     }
-    Ok(row(backend, Space::Permanent, &key)?.map(|head| HeadPlace { head, period: None }))
+    Ok(row(backend, Space::Permanent, &key)?.map(|head| LocatedHead { head, period: None }))
 }
 
 /// The last durable seq of a conversation.
 pub(crate) fn last_seq(backend: &dyn Backend, durable: u64, conversation: &Conversation) -> Result<u64, StoreError> {
-    match head_place(backend, conversation)? {
+    match locate_head(backend, conversation)? {
         None => Ok(0),
         Some(place) if place.head.commit <= durable => Ok(place.head.seq),
         Some(_) => {
@@ -101,26 +101,26 @@ pub(crate) fn last_seq(backend: &dyn Backend, durable: u64, conversation: &Conve
 
 /// A stored message and where it is.
 #[derive(Debug, Clone)]
-pub(crate) struct Placed {
+pub(crate) struct LocatedMessage {
     pub message: Arc<Message>,
     pub envelope: Envelope,
     pub period: u64,
 }
 
 /// A message by its place, durable or not.
-pub(crate) fn placed(backend: &dyn Backend, conversation: &Conversation, seq: u64) -> Result<Option<Placed>, StoreError> {
+pub(crate) fn locate_message(backend: &dyn Backend, conversation: &Conversation, seq: u64) -> Result<Option<LocatedMessage>, StoreError> {
     let key = key::message(conversation, seq);
     for period in backend.periods().into_iter().rev() {
         if let Some(value) = backend.get(Space::Period(period), &key)? {
             let (message, envelope) = record::decode_message(&key, &value)?;
-            return Ok(Some(Placed { message, envelope, period }));
+            return Ok(Some(LocatedMessage { message, envelope, period }));
         }
     }
     Ok(None)
 }
 
 /// A record of whichever period has it, the newest first.
-pub(crate) fn in_periods<T: DeserializeOwned>(backend: &dyn Backend, key: &[u8]) -> Result<Option<T>, StoreError> {
+pub(crate) fn newest_record<T: DeserializeOwned>(backend: &dyn Backend, key: &[u8]) -> Result<Option<T>, StoreError> {
     for period in backend.periods().into_iter().rev() {
         if let Some(found) = row(backend, Space::Period(period), key)? {
             return Ok(Some(found));
@@ -131,12 +131,12 @@ pub(crate) fn in_periods<T: DeserializeOwned>(backend: &dyn Backend, key: &[u8])
 
 /// Where a conversation ends, as far as that is durable.
 pub(crate) fn tail(backend: &dyn Backend, durable: u64, conversation: &Conversation) -> Result<Option<Tail>, StoreError> {
-    let Some(HeadPlace { head, .. }) = head_place(backend, conversation)? else { return Ok(None) };
+    let Some(LocatedHead { head, .. }) = locate_head(backend, conversation)? else { return Ok(None) };
     if head.commit <= durable {
         return Ok(Some(Tail { seq: head.seq, order_key: head.order_key, commit: head.commit }));
     }
     let seq = last_seq(backend, durable, conversation)?;
-    let placed = if seq == 0 { None } else { placed(backend, conversation, seq)? };
+    let placed = if seq == 0 { None } else { locate_message(backend, conversation, seq)? };
     Ok(placed.map(|placed| Tail { seq, order_key: placed.message.order_key, commit: placed.envelope.commit }))
 }
 
@@ -220,12 +220,12 @@ pub(crate) fn changes(
 
 /// What a user made of a conversation: the newest period that has it, else the permanent checkpoint.
 pub(crate) fn entry(backend: &dyn Backend, user: &UserId, conversation: &Conversation) -> Result<EntryRecord, StoreError> {
-    carried(backend, &key::entry(user, conversation))
+    newest_or_permanent(backend, &key::entry(user, conversation))
 }
 
 /// A record that is written to the current period and outlives it.
-pub(crate) fn carried<T: DeserializeOwned + Default>(backend: &dyn Backend, key: &[u8]) -> Result<T, StoreError> {
-    match in_periods(backend, key)? {
+pub(crate) fn newest_or_permanent<T: DeserializeOwned + Default>(backend: &dyn Backend, key: &[u8]) -> Result<T, StoreError> {
+    match newest_record(backend, key)? {
         Some(found) => Ok(found),
         None => Ok(row(backend, Space::Permanent, key)?.unwrap_or_default()),
     }
@@ -283,11 +283,16 @@ pub(crate) fn media_uses(backend: &dyn Backend, file: FileUid, count_max: usize)
 }
 
 /// What a local id led to, in the current period or the one before it.
-pub(crate) fn find(backend: &dyn Backend, durable: u64, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Found>, StoreError> {
+pub(crate) fn find(
+    backend: &dyn Backend,
+    durable: u64,
+    sender: &UserId,
+    local_id: &LocalMessageId,
+) -> Result<Option<FirstResult>, StoreError> {
     let dedup_key = key::dedup(sender, local_id);
     for period in backend.periods().into_iter().rev().take(2) {
         let space = Space::Period(period);
-        let Some(known) = row::<Known>(backend, space, &dedup_key)? else { continue };
+        let Some(known) = row::<DedupEntry>(backend, space, &dedup_key)? else { continue };
         let key = key::message(&known.conversation, known.seq);
         let Some(value) = backend.get(space, &key)? else {
             // Both go in one batch: what removes the message removes the entry.
@@ -298,7 +303,7 @@ pub(crate) fn find(backend: &dyn Backend, durable: u64, sender: &UserId, local_i
         };
         let (message, envelope) = record::decode_message(&key, &value)?;
         if envelope.commit <= durable {
-            return Ok(Some(Found { message, commit: envelope.commit, content: known.content }));
+            return Ok(Some(FirstResult { message, commit: envelope.commit, content: known.content }));
         }
     }
     Ok(None)
@@ -376,7 +381,7 @@ pub(crate) fn read(backend: &dyn Backend, durable: u64, conversation: &Conversat
 /// A conversation's messages after a commit, ascending. Sizes are those of the records.
 pub(crate) fn since(backend: &dyn Backend, durable: u64, conversation: &Conversation, since: Since) -> Result<SinceRead, StoreError> {
     let mut read = SinceRead::default();
-    if head_place(backend, conversation)?.is_none_or(|place| place.head.commit <= since.commit) {
+    if locate_head(backend, conversation)?.is_none_or(|place| place.head.commit <= since.commit) {
         return Ok(read);
     }
     let (from, to) = (key::message(conversation, since.first_seq), key::message(conversation, u64::MAX));
