@@ -12,15 +12,18 @@ mod fate;
 mod group;
 mod group_change;
 mod group_rights;
+mod hex;
 mod id;
 mod limits;
 mod media;
 mod mention;
 mod message;
+pub(crate) mod order_key;
 mod refusal;
 mod room;
 mod search;
 mod tips;
+mod two_generation_map;
 mod user;
 mod version;
 
@@ -34,6 +37,7 @@ pub use group_change::GroupChange;
 pub use group_rights::{
     BeInviteMode, GroupMute, GroupRole, GroupVerify, InviteMode, JoinMode, MuteMode, MutedUntil, check_nickname, mute_seconds,
 };
+pub(crate) use hex::hex;
 pub use id::{DeviceId, GroupId, LocalMessageId, RoomId, SessionId, UserId};
 pub use limits::Limits;
 pub use media::{FileUid, Media, MediaKind, MediaRecord, MediaUrls, Pixels, Rendition};
@@ -43,5 +47,6 @@ pub use refusal::{Invalid, Refusal};
 pub use room::{AttributeTerms, RoomAttribute, RoomChange, RoomInfo};
 pub use search::{GroupSearch, Keywords, Search};
 pub use tips::{Tips, TipsChange, TipsEvent, TipsUser};
+pub(crate) use two_generation_map::TwoGenerationMap;
 pub use user::{Ban, UserProfile};
 pub use version::SdkVersion;
