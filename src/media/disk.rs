@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::{Blob, CHUNK_BYTES, MediaError, MediaStore};
+use super::blob::{Blob, CHUNK_BYTES, MediaError, MediaStore};
 use crate::private_files::{make_folder, restrict, sync_names};
 
 /// Keeps blobs in a folder of the local disk.
@@ -17,7 +17,7 @@ pub struct DiskMediaStore {
 }
 
 impl DiskMediaStore {
-    /// In this folder; made with the first blob. Nothing else may lie in it.
+    /// Keeps them in this folder, which is made with the first blob. Nothing else may lie in it.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
@@ -102,6 +102,6 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_put_is_read_in_parts_listed_and_deleted() {
-        super::super::contract(&|folder: &Path| DiskMediaStore::new(folder.join("media"))).await;
+        crate::media::blob::tests::contract(&|folder: &Path| DiskMediaStore::new(folder.join("media"))).await;
     }
 }

@@ -6,8 +6,18 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
 use imagesize::ImageType;
 
-use super::MediaOptions;
 use crate::model::Pixels;
+
+/// How images are judged and made smaller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MediaOptions {
+    /// Pixels of an image; one with more is refused before it is decoded.
+    pub(crate) pixels_max: u64,
+    /// The shorter side of an image for the screen.
+    pub(crate) large_pixels: u32,
+    /// The shorter side of an image for a list.
+    pub(crate) thumbnail_pixels: u32,
+}
 
 /// The longest side that is decoded.
 const SIDE_MAX: u32 = 32_768;
@@ -46,7 +56,8 @@ pub(super) struct DerivedImages {
     pub thumbnail: EncodedImage,
 }
 
-/// The type and size of an image; none: it is none of the six. Source: spec S6.
+/// Reads the type and size of an image; none: it is none of the six that may be sent. Source: ZIM guide "Send and receive
+/// messages", image messages.
 pub(super) fn read_header(mut source: impl BufRead + Seek) -> Option<ImageHeader> {
     let format = match imagesize::reader_type(&mut source).ok()? {
         ImageType::Jpeg => ImageFormat::Jpeg,
@@ -63,12 +74,12 @@ pub(super) fn read_header(mut source: impl BufRead + Seek) -> Option<ImageHeader
     (pixels.count() > 0).then_some(ImageHeader { format, pixels })
 }
 
-/// The media type of a format.
+/// Returns the media type of a format.
 pub(super) fn mime(format: ImageFormat) -> &'static str {
     format.to_mime_type()
 }
 
-/// Makes the smaller ones; none: it cannot be decoded, which is no reason to refuse it (hazards: a TIFF in YCbCr).
+/// Makes the smaller ones; none: it cannot be decoded, which is no reason to refuse it: a TIFF in YCbCr is one that cannot.
 pub(super) fn derive(source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<DerivedImages> {
     let (image, has_exif) = decode(source, header, options)?;
     let original = Pixels::new(image.width(), image.height());
@@ -79,7 +90,7 @@ pub(super) fn derive(source: impl BufRead + Seek, header: ImageHeader, options: 
     Some(DerivedImages { original, large, thumbnail })
 }
 
-/// The picture, turned as it is to be shown, and whether more than a picture came with it.
+/// Decodes a picture, turned as it is to be shown; returns also whether more than a picture came with it.
 fn decode(mut source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<(DynamicImage, bool)> {
     let length = source.seek(SeekFrom::End(0)).ok()?;
     source.rewind().ok()?;
@@ -106,7 +117,7 @@ fn decode(mut source: impl BufRead + Seek, header: ImageHeader, options: &MediaO
     Some((image, has_exif))
 }
 
-/// Whether the values that a TIFF's first directory claims fit into the file. Its decoder makes 32 bytes of room for each of
+/// Returns whether the values that a TIFF's first directory claims fit into the file. Its decoder makes 32 bytes of room for each of
 /// them before it looks. Of 64-bit TIFFs nothing is decoded.
 fn is_sane_tiff(mut source: impl BufRead + Seek, length: u64) -> bool {
     let mut read = |at: u64, bytes: &mut [u8]| source.seek(SeekFrom::Start(at)).is_ok() && source.read_exact(bytes).is_ok();
@@ -139,13 +150,13 @@ fn is_sane_tiff(mut source: impl BufRead + Seek, length: u64) -> bool {
     })
 }
 
-/// A picture that is shown as it is: decoded, made no larger than the screen's, and written anew.
+/// Writes a picture anew, no larger than one for the screen: what else came with it is left out.
 pub(super) fn reencode(source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<EncodedImage> {
     let (image, _) = decode(source, header, options)?;
     encode(shrunk(&image, options.large_pixels).as_ref().unwrap_or(&image))
 }
 
-/// One whose shorter side has so many pixels; none: it is not longer.
+/// Makes one whose shorter side has so many pixels; none: it is not longer.
 fn shrunk(image: &DynamicImage, side: u32) -> Option<DynamicImage> {
     let (width, height) = (image.width(), image.height());
     let shorter = width.min(height);
@@ -156,7 +167,7 @@ fn shrunk(image: &DynamicImage, side: u32) -> Option<DynamicImage> {
     Some(image.thumbnail_exact(scaled(width), scaled(height)))
 }
 
-/// JPEG, or PNG where something shows through.
+/// Encodes as JPEG, or as PNG where something shows through.
 fn encode(image: &DynamicImage) -> Option<EncodedImage> {
     let mut bytes = Cursor::new(Vec::new());
     if shows_through(image) {
@@ -172,7 +183,7 @@ fn shows_through(image: &DynamicImage) -> bool {
     image.color().has_alpha() && image.to_rgba8().pixels().any(|pixel| pixel.0[3] < 255)
 }
 
-/// The type of what [`derive`] and [`reencode`] made.
+/// Returns the media type of what [`derive`] and [`reencode`] made, by its first bytes.
 pub(crate) fn made_mime(head: &[u8]) -> &'static str {
     if head.starts_with(b"\x89PNG") { "image/png" } else { "image/jpeg" }
 }

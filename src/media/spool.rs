@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::model::hex;
 use crate::private_files::make_folder;
 
 /// How many bytes may wait in the system for the disk: flushed in small steps, a large upload does not hold up what the
@@ -30,7 +31,7 @@ pub(crate) struct Savepoint {
 }
 
 impl Spool {
-    /// An empty one of this name.
+    /// Makes an empty one of this name.
     ///
     /// # Errors
     /// Those of the disk.
@@ -44,12 +45,12 @@ impl Spool {
         Ok(Self { file: options.open(&path)?, path, hasher: Sha256::new(), bytes: 0, unsynced: 0 })
     }
 
-    /// Where it lies.
+    /// Returns where it lies.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How long it is.
+    /// Returns how long it is, bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -70,12 +71,12 @@ impl Spool {
         Ok(())
     }
 
-    /// Its length now.
+    /// Returns its length now, to go back to.
     pub(crate) fn savepoint(&self) -> Savepoint {
         Savepoint { hasher: self.hasher.clone(), bytes: self.bytes }
     }
 
-    /// Cuts off what came after the mark.
+    /// Cuts off what came after the savepoint.
     ///
     /// # Errors
     /// Those of the disk.
@@ -86,12 +87,12 @@ impl Spool {
         Ok(())
     }
 
-    /// SHA-256 of its bytes so far, hexadecimal.
+    /// Returns the SHA-256 of its bytes so far, in hexadecimal digits.
     pub(crate) fn sha256(&self) -> String {
-        self.hasher.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.hasher.clone().finalize())
     }
 
-    /// Deletes what uploads before this start left.
+    /// Deletes what uploads before this start left; returns how many files.
     ///
     /// # Errors
     /// Those of the disk.

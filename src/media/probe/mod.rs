@@ -9,8 +9,9 @@ use std::path::Path;
 
 use symphonia::core::io::MediaSource;
 
+use super::picture::MediaOptions;
 pub(crate) use super::picture::made_mime;
-use super::{MediaOptions, audio, mp4, picture};
+use super::{audio, mp4, picture};
 use crate::model::{Limits, MediaKind, Pixels, Refusal, Rendition};
 
 /// What is read of a file's beginning to tell its type.
@@ -157,7 +158,7 @@ fn judge_audio<R: MediaSource + 'static>(source: &dyn Fn() -> Result<R, Refusal>
     }
 }
 
-/// A tag, or the sync bits of a frame of layer 3. Without this look, something of it is found in almost any bytes.
+/// Returns whether a file begins with a tag, or with the sync bits of a frame of layer 3. Without this look, something of it is found in almost any bytes.
 fn begins_like_mp3(source: impl Read) -> Result<bool, Refusal> {
     let head = head_of(source)?;
     let is_frame = matches!(head.as_slice(), [0xFF, second, ..] if second & 0xE0 == 0xE0 && second & 0x06 == 0x02);
@@ -170,7 +171,7 @@ fn judge_video(source: impl Read + Seek) -> Result<Probed, Refusal> {
         return Err(not_of(MediaKind::Video));
     };
     let mime = if movie.is_quicktime { "video/quicktime" } else { "video/mp4" };
-    // Source: spec S9: of other codecs the size is not told.
+    // Of other codecs the size is not told. Source: ZIM guide "Send and receive messages", video messages.
     let frame = if picture.is_h264_or_h265() { picture.pixels } else { Pixels::default() };
     Ok(Probed { mime: mime.to_owned(), codec: picture.codec, duration_ms: movie.duration_ms, frame, ..Probed::default() })
 }
