@@ -1,6 +1,6 @@
 //! A small file beside the database that says what was made durable last.
 //!
-//! sled can lose the newest records of a damaged file without a word (hazards, sled); this file cannot lose its
+//! sled can lose the newest records of a damaged file without a word; this file cannot lose its
 //! newest entry that way: two slots on disk sectors of their own, each with a checksum, written in turn. Whatever
 //! tears the slot being written leaves the other, which is older by one batch.
 
@@ -15,10 +15,11 @@ const SLOT_BYTES: usize = 32;
 /// Slots lie this far apart: no disk writes both at once.
 const STRIDE_BYTES: usize = 4096;
 
-/// See the module's documentation.
+/// The file, open for writing.
 #[derive(Debug)]
 pub(crate) struct CommitMarkFile {
     file: File,
+    /// Of the slot that was written last.
     turn: u64,
 }
 
@@ -44,6 +45,7 @@ fn encode(turn: u64, mark: CommitMark) -> [u8; SLOT_BYTES] {
     slot
 }
 
+/// Returns a slot's turn and mark; none: it is not whole.
 fn decode(slot: &[u8]) -> Option<(u64, CommitMark)> {
     let slot: &[u8; SLOT_BYTES] = slot.try_into().ok()?;
     let number = |at: usize| slot[at..at + 8].iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
@@ -51,7 +53,7 @@ fn decode(slot: &[u8]) -> Option<(u64, CommitMark)> {
     (encode(turn, mark) == *slot).then_some((turn, mark))
 }
 
-/// Reads the file without changing it.
+/// Reads the slots that are whole, without changing the file; none: there is no file.
 fn read(path: &Path) -> io::Result<Option<Vec<(u64, CommitMark)>>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -64,7 +66,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<(u64, CommitMark)>>> {
     Ok(Some(slots.filter_map(|at| decode(bytes.get(at..at + SLOT_BYTES)?)).collect()))
 }
 
-/// The newest mark in the file.
+/// Finds the newest mark in the file.
 pub(crate) fn find(path: &Path) -> io::Result<FoundMark> {
     Ok(match read(path)? {
         None => FoundMark::Nothing,
@@ -76,7 +78,7 @@ pub(crate) fn find(path: &Path) -> io::Result<FoundMark> {
 }
 
 impl CommitMarkFile {
-    /// Makes the file anew with both slots at `mark`, durable but for its directory entry.
+    /// Makes the file anew with both slots at `mark`, durable but for its name in the folder.
     pub(crate) fn create(path: &Path, mark: CommitMark) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
         // All of its length now, so that no later write changes more than data.
@@ -115,6 +117,13 @@ mod tests {
             FoundMark::Mark(mark) => Some(mark),
             FoundMark::Nothing | FoundMark::Unreadable => None,
         }
+    }
+
+    #[test]
+    fn a_slot_is_laid_out_as_the_format_says() {
+        let slot = encode(12, CommitMark { commit: 9, rows: 18 });
+        let numbers = [12u64, 9, 18].map(u64::to_be_bytes).concat();
+        assert_eq!(slot[..], [&b"TDM1"[..], &numbers, &0xE8AF_F975u32.to_be_bytes()].concat());
     }
 
     #[test]

@@ -1,46 +1,11 @@
-//! The store without a disk: for tests, and for hosts that keep nothing.
+//! Bytes in ordered maps, gone when dropped: what the memory store keeps them in.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{Backend, CommitMark, Op, Space, Visit};
-use crate::clock::Clock;
-use crate::store::StoreError;
-use crate::store::engine::dedup_filter::DedupFilter;
-use crate::store::engine::{Engine, Engined, Start};
-use crate::store::format::record::PermanentMeta;
-
-/// Enough for a test or a small host; see [`DedupFilter`].
-const DEDUP_FILTER_BYTES: usize = 256 << 10;
-const RETENTION_DAYS: u64 = 30;
-
-/// Keeps all rules of [`crate::store::Store`] but durability; gone when dropped. Keeps 30 days once swept.
-pub struct MemoryStore {
-    engine: Engine,
-}
-
-impl MemoryStore {
-    /// An empty store.
-    #[must_use]
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let start =
-            Start { commit: 0, message_id: 0, permanent: PermanentMeta::default(), dedup_filter: DedupFilter::new(DEDUP_FILTER_BYTES) };
-        Self { engine: Engine::start(Box::new(MemoryBackend::default()), clock, RETENTION_DAYS, start) }
-    }
-}
-
-impl Engined for MemoryStore {
-    fn engine(&self) -> &Engine {
-        &self.engine
-    }
-}
-
-impl std::fmt::Debug for MemoryStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MemoryStore").finish_non_exhaustive()
-    }
-}
+use crate::store::error::StoreError;
 
 type Table = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -69,17 +34,13 @@ impl Tables {
 impl MemoryBackend {
     fn tables(&self) -> Result<RwLockReadGuard<'_, Tables>, StoreError> {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
-        if tables.closed { Err(closed()) } else { Ok(tables) }
+        if tables.closed { Err(StoreError::closed()) } else { Ok(tables) }
     }
 
     fn tables_mut(&self) -> Result<RwLockWriteGuard<'_, Tables>, StoreError> {
         let tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        if tables.closed { Err(closed()) } else { Ok(tables) }
+        if tables.closed { Err(StoreError::closed()) } else { Ok(tables) }
     }
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("store is closed".into())
 }
 
 impl Backend for MemoryBackend {
@@ -117,7 +78,7 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
-    fn mark(&self, _: CommitMark) -> Result<(), StoreError> {
+    fn write_mark(&self, _: CommitMark) -> Result<(), StoreError> {
         Ok(())
     }
 

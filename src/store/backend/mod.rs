@@ -4,6 +4,7 @@
 //! differ in them, and a test can make any write fail.
 
 pub(crate) mod commit_mark;
+pub(crate) mod counters;
 pub(crate) mod memory;
 pub(crate) mod open;
 pub(crate) mod sled;
@@ -11,7 +12,7 @@ pub(crate) mod store_dir;
 
 use std::ops::ControlFlow;
 
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 
 /// One ordered set of keys. A batch lies within one space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,9 +44,9 @@ pub(crate) struct CommitMark {
 /// Sees one key and value of a scan; `Break` ends it.
 pub(crate) type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
-/// A place that keeps bytes. Keys begin with a byte below [`crate::store::format::key::RESERVED`].
+/// A place that keeps bytes. Keys begin with a byte below [`RESERVED`](super::format::key::RESERVED).
 pub(crate) trait Backend: Send + Sync + 'static {
-    /// The value of a key. A period that does not exist (any more) is empty.
+    /// Returns the value of a key. A period that does not exist (any more) is empty.
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Visits keys from `from` (inclusive) to `to` (exclusive), in key order or against it. The visitor must not call the
@@ -56,9 +57,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn commit(&self, space: Space, ops: Vec<Op>) -> Result<(), StoreError>;
 
     /// Keeps the mark, durable on return. Called after the commits it speaks of.
-    fn mark(&self, mark: CommitMark) -> Result<(), StoreError>;
+    fn write_mark(&self, mark: CommitMark) -> Result<(), StoreError>;
 
-    /// The periods that exist, ascending.
+    /// Returns the periods that exist, ascending.
     fn periods(&self) -> Vec<u64>;
 
     /// Makes an empty period, durable on return.
@@ -69,4 +70,20 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// Releases files. Every later call fails with [`StoreError::Unavailable`].
     fn close(&self);
+}
+
+/// Runs a scan whose visitor may fail: the first error ends the scan and is returned.
+pub(crate) fn try_visit(
+    scan: impl FnOnce(Visit<'_>) -> Result<(), StoreError>,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+) -> Result<(), StoreError> {
+    let mut outcome = Ok(());
+    scan(&mut |key, value| match visit(key, value) {
+        Ok(flow) => flow,
+        Err(error) => {
+            outcome = Err(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    outcome
 }

@@ -1,6 +1,6 @@
 //! The only file that names the sled crate: one database as a table, and the tables of a store as a backend.
 //!
-//! What sled 0.34.7 does not do by itself is done here (hazards, sled):
+//! What sled 0.34.7 does not do by itself is done here:
 //! - `flush` ends in `sync_file_range`, which does not survive power loss: `fdatasync` on a handle of our own follows.
 //! - A tree node above a quarter of a segment (128 KiB) goes to a file of its own that is never synced. Nodes hold at
 //!   most 17 entries, some more after a merge; values are cut into [`PIECE_BYTES`], so that no node grows that large.
@@ -17,14 +17,11 @@ use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::thread;
 
 use super::commit_mark::CommitMarkFile;
-use super::store_dir;
-use super::store_dir::StoreDir;
+use super::store_dir::{self, StoreDir};
 use super::{Backend, CommitMark, Op, Space, Visit};
 use crate::private_files::{make_folder, sync_names};
-use crate::store::StoreError;
+use crate::store::error::StoreError;
 use crate::store::format::key::RESERVED;
-
-pub use super::open::{SledOptions, SledStore};
 
 /// The largest value kept in one piece.
 const PIECE_BYTES: usize = 4096;
@@ -79,7 +76,7 @@ fn hush() {
     });
 }
 
-/// Runs what may panic inside sled.
+/// Runs what may panic inside sled, and catches it.
 fn guarded<T>(run: impl FnOnce() -> Result<T, ::sled::Error>) -> Result<T, Caught> {
     hush();
     let outer = GUARDED.replace(true);
@@ -106,7 +103,7 @@ impl Caught {
         matches!(self, Self::Error(::sled::Error::Io(error)) if error.to_string().contains("could not acquire lock"))
     }
 
-    /// Whether the file system, not the file, is to blame.
+    /// Returns whether the file system, not the file, is to blame.
     fn is_io(&self) -> bool {
         use ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
         matches!(self, Self::Error(::sled::Error::Io(error))
@@ -155,7 +152,7 @@ impl Table {
         Ok(Self { db, file })
     }
 
-    /// The value of a key, put together from its pieces.
+    /// Returns the value of a key, put together from its pieces.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match guarded(|| self.db.get(key)).map_err(Caught::of_read)? {
             Some(first) => self.join(key, &first).map(Some),
@@ -178,7 +175,7 @@ impl Table {
         Ok(value)
     }
 
-    /// See [`Backend::scan`].
+    /// Visits keys from `from` (inclusive) to `to` (exclusive), in key order or against it.
     pub(crate) fn scan(&self, from: &[u8], to: &[u8], backwards: bool, visit: Visit<'_>) -> Result<(), StoreError> {
         if from >= to {
             return Ok(());
@@ -199,35 +196,25 @@ impl Table {
         let mut batch = ::sled::Batch::default();
         for op in ops {
             match op {
-                Op::Put(key, value) => {
-                    let (first, rest) = value.split_at(value.len().min(PIECE_BYTES));
-                    let pieces = rest.chunks(PIECE_BYTES);
-                    let count = u16::try_from(pieces.len()).map_err(|_| StoreError::Unavailable("a value is too large".into()))?;
-                    let mut head = Vec::with_capacity(COUNT_BYTES + first.len());
-                    head.extend_from_slice(&count.to_be_bytes());
-                    head.extend_from_slice(first);
-                    for (piece, bytes) in (0..).zip(pieces) {
-                        batch.insert(piece_key(&key, piece), bytes);
-                    }
-                    // A shorter value over a longer one leaves pieces that nothing refers to; the next longer one
-                    // takes their place. Only rows are written twice, so that is little.
-                    batch.insert(key, head);
-                }
-                Op::Delete(key) => {
-                    let first = guarded(|| self.db.get(&key)).map_err(Caught::of_write)?;
-                    let count = first.as_deref().and_then(|first| first.first_chunk::<COUNT_BYTES>().copied());
-                    for piece in 0..count.map_or(0, u16::from_be_bytes) {
-                        batch.remove(piece_key(&key, piece));
-                    }
-                    batch.remove(key);
-                }
+                Op::Put(key, value) => put_pieces(&mut batch, key, &value)?,
+                Op::Delete(key) => self.delete_pieces(&mut batch, key)?,
             }
         }
         guarded(|| self.db.apply_batch(batch).and_then(|()| self.db.flush()).map(|_| ())).map_err(Caught::of_write)?;
         self.file.sync_data().map_err(unavailable)
     }
 
-    /// Closes the database.
+    fn delete_pieces(&self, batch: &mut ::sled::Batch, key: Vec<u8>) -> Result<(), StoreError> {
+        let first = guarded(|| self.db.get(&key)).map_err(Caught::of_write)?;
+        let count = first.as_deref().and_then(|first| first.first_chunk::<COUNT_BYTES>().copied());
+        for piece in 0..count.map_or(0, u16::from_be_bytes) {
+            batch.remove(piece_key(&key, piece));
+        }
+        batch.remove(key);
+        Ok(())
+    }
+
+    /// Closes the database. A failure is only logged: what was committed is durable.
     pub(crate) fn close(self) {
         if let Err(caught) = guarded(|| {
             drop(self);
@@ -236,6 +223,22 @@ impl Table {
             tracing::warn!(reason = caught.reason(), "closing a database failed");
         }
     }
+}
+
+fn put_pieces(batch: &mut ::sled::Batch, key: Vec<u8>, value: &[u8]) -> Result<(), StoreError> {
+    let (first, rest) = value.split_at(value.len().min(PIECE_BYTES));
+    let pieces = rest.chunks(PIECE_BYTES);
+    let count = u16::try_from(pieces.len()).map_err(|_| StoreError::Unavailable("a value is too large".into()))?;
+    let mut head = Vec::with_capacity(COUNT_BYTES + first.len());
+    head.extend_from_slice(&count.to_be_bytes());
+    head.extend_from_slice(first);
+    for (piece, bytes) in (0..).zip(pieces) {
+        batch.insert(piece_key(&key, piece), bytes);
+    }
+    // A shorter value over a longer one leaves pieces that nothing refers to; the next longer one takes their place. Only
+    // rows are written twice, so that is little.
+    batch.insert(key, head);
+    Ok(())
 }
 
 fn piece_key(key: &[u8], piece: u16) -> Vec<u8> {
@@ -269,7 +272,7 @@ pub(crate) struct SledBackend {
 }
 
 impl SledBackend {
-    /// Of what was opened one by one.
+    /// Puts together what was opened one by one.
     pub(crate) fn new(
         dir: StoreDir,
         cache_bytes: u64,
@@ -283,10 +286,10 @@ impl SledBackend {
         Self { dir, cache_bytes, tables, mark: Mutex::new(mark), lock: Mutex::new(Some(lock)) }
     }
 
-    /// A space's table; none: no such period.
+    /// Returns a space's table; none: there is no such period.
     fn table(&self, space: Space) -> Result<Option<Arc<Table>>, StoreError> {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
-        let tables = tables.as_ref().ok_or_else(closed)?;
+        let tables = tables.as_ref().ok_or_else(StoreError::closed)?;
         Ok(match space {
             Space::Permanent => Some(Arc::clone(&tables.permanent)),
             Space::Period(period) => tables.periods.get(&period).cloned(),
@@ -295,17 +298,13 @@ impl SledBackend {
 
     fn change_periods<T>(&self, change: impl FnOnce(&mut BTreeMap<u64, Arc<Table>>) -> T) -> Result<T, StoreError> {
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(change(&mut tables.as_mut().ok_or_else(closed)?.periods))
+        Ok(change(&mut tables.as_mut().ok_or_else(StoreError::closed)?.periods))
     }
 
     /// Gives the lock back: opening goes on with it after a failed check.
     pub(crate) fn take_lock(&self) -> Option<File> {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("store is closed".into())
 }
 
 /// Closes a table when nobody reads it any more; a reader still at it closes it by dropping it.
@@ -329,7 +328,7 @@ impl Backend for SledBackend {
         table.commit(ops)
     }
 
-    fn mark(&self, mark: CommitMark) -> Result<(), StoreError> {
+    fn write_mark(&self, mark: CommitMark) -> Result<(), StoreError> {
         self.mark.lock().unwrap_or_else(PoisonError::into_inner).write(mark).map_err(unavailable)
     }
 

@@ -1,12 +1,6 @@
 //! The store's directory: who holds it, which format it has, copies, permissions, and making names durable.
 //!
-//! ```text
-//! <dir>/lock           held while the store is open
-//! <dir>/format         the format's number, written last when a store is made
-//! <dir>/commit.mark    see `mark`
-//! <dir>/permanent/     one database: rows, and heads of deleted periods
-//! <dir>/period-<n>/    one database per period: messages, dedup entries, heads
-//! ```
+//! What lies in it is told in `format`.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -15,14 +9,12 @@ use std::thread;
 use std::time::Duration;
 
 use crate::private_files::{make_folder, restrict, sync_names};
-use crate::store::OpenError;
+use crate::store::error::OpenError;
 
-/// The format this version writes, and the newest it reads. 2 has records beside messages that 1 does not know: entries,
-/// notes, changes, answers, children, pins. 3 has kept files and the messages that carry them.
-/// 4 has roles and changes of groups, attributes of rooms. An older store is one without.
+/// The format this version writes, and the newest it reads. What each brought is told in [`format`](crate::store::format).
 pub(crate) const FORMAT: u32 = 4;
-/// Between two attempts to take a lock.
-pub(crate) const LOCK_RETRY: Duration = Duration::from_millis(50);
+/// The time between two attempts to take a lock.
+const LOCK_RETRY: Duration = Duration::from_millis(50);
 /// A period's directory on its way out.
 const GONE: &str = "gone";
 
@@ -81,13 +73,13 @@ impl StoreDir {
         }
     }
 
-    /// Whether another process, or another part of this one, holds the lock.
+    /// Returns whether another process, or another part of this one, holds the lock.
     pub(crate) fn is_locked(&self) -> bool {
         let file = OpenOptions::new().write(true).open(self.root.join("lock"));
         file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
-    /// The format on disk; none when there is no such file.
+    /// Reads the format on disk; none when there is no such file.
     pub(crate) fn read_format(&self) -> Result<Option<u32>, OpenError> {
         let text = match fs::read_to_string(self.format()) {
             Ok(text) => text,
@@ -118,7 +110,7 @@ impl StoreDir {
         sync_names(&self.root)
     }
 
-    /// The periods there are directories of, ascending.
+    /// Returns the periods there are directories of, ascending.
     pub(crate) fn periods(&self) -> io::Result<Vec<u64>> {
         let mut periods = Vec::new();
         for entry in fs::read_dir(&self.root)? {
@@ -150,12 +142,13 @@ impl StoreDir {
         Ok(())
     }
 
-    /// Copies everything to `<dir>.damaged-<now>`, durable on return.
+    /// Copies everything to `<dir>.damaged-<now>`, durable on return; returns the copy's path.
     pub(crate) fn copy_aside(&self, now_ms: u64) -> io::Result<PathBuf> {
         self.keep_copy(&format!("damaged-{now_ms}"))
     }
 
-    /// Copies everything to `<dir>.<suffix>`, whole or not at all, durable on return. One that is there stays.
+    /// Copies everything to `<dir>.<suffix>`, whole or not at all, durable on return; returns the copy's path. One that is
+    /// there stays.
     pub(crate) fn keep_copy(&self, suffix: &str) -> io::Result<PathBuf> {
         let beside = |suffix: &str| {
             let mut name = self.root.clone().into_os_string();
@@ -177,12 +170,12 @@ impl StoreDir {
         Ok(copy)
     }
 
-    /// Whether there is anything of a store.
+    /// Returns whether there is anything of a store.
     pub(crate) fn is_there(&self) -> bool {
         self.format().exists() || self.mark().exists() || self.permanent().exists()
     }
 
-    /// There is none.
+    /// Returns the error that says there is no store.
     pub(crate) fn missing(&self) -> OpenError {
         OpenError::Io { path: self.root.display().to_string(), reason: "there is no store".to_owned() }
     }

@@ -1,4 +1,4 @@
-//! Everything in a store as lines of JSON, and a store of such lines.
+//! Everything in a store as lines of JSON. [`import`](super::import) makes a store of them.
 //!
 //! ```text
 //! {"tidings":"export","version":1,"format":4,"commit":17}                                      the first line
@@ -6,32 +6,27 @@
 //! ```
 //! A line says in which week's database a record lies (none: the permanent one), its kind, what its key is made of, and
 //! its value as it is stored. A conversation is `"peer":["alice","bob"]` (ascending), `"room":"r","incarnation":1` or
-//! `"group":"g"`. Ids, seqs, times and order keys are kept. LineCounts may be left out or changed as long as the whole holds
+//! `"group":"g"`. Ids, seqs, times and order keys are kept. Lines may be left out or changed as long as the whole holds
 //! together: what is imported is checked like any store.
 
-use std::io::{BufRead, Write};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::model::Message;
 use crate::store::backend::open::{SledOptions, open_alone, open_error};
 use crate::store::backend::store_dir::{FORMAT, StoreDir};
-use crate::store::backend::{Backend, Op, Space};
-use crate::store::format::key;
-use crate::store::format::key::{META, RESERVED, RecordKind};
-use crate::store::format::key_parts;
-use crate::store::format::record;
-use crate::store::format::record::PeriodMeta;
-use crate::store::repair::inspect::{StoreBuilder, StoreReport};
-use crate::store::{OpenError, StoreError};
+use crate::store::backend::{Backend, Space, Visit, try_visit};
+use crate::store::error::{OpenError, StoreError};
+use crate::store::format::key::RESERVED;
+use crate::store::format::record_kind::RecordKind;
+use crate::store::format::{key_parts, record};
 
 /// The version of the lines.
-const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 1;
 
-/// How many lines were written or read.
+/// How many lines were written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LineCounts {
     /// Records.
@@ -40,7 +35,11 @@ pub struct LineCounts {
     pub messages: u64,
 }
 
-/// Writes a store that nobody serves, and changes nothing of it. Blocks.
+fn unwritten(error: io::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+/// Writes a store that nobody serves, and changes nothing of it. `wrote` is told how many bytes were written just now. Blocks.
 ///
 /// # Errors
 /// [`OpenError`]; [`OpenError::Io`] also for what is written to.
@@ -48,40 +47,29 @@ pub fn export(options: &SledOptions, out: &mut dyn Write, wrote: &mut dyn FnMut(
     let dir = StoreDir::new(options.path.clone());
     let (backend, mark) = open_alone(&dir, options)?;
     let format = dir.read_format()?.unwrap_or(FORMAT);
-    let outcome = (|| {
-        let mut lines = LineCounts::default();
-        let io = |error: std::io::Error| StoreError::Unavailable(error.to_string());
-        writeln!(out, "{}", json!({"tidings": "export", "version": VERSION, "format": format, "commit": mark.commit})).map_err(io)?;
-        let spaces = std::iter::once(Space::Permanent).chain(backend.periods().into_iter().map(Space::Period));
-        for space in spaces {
-            export_space(&backend, space, out, &mut lines, wrote)?;
-        }
-        out.flush().map_err(io)?;
-        Ok(lines)
-    })();
+    let head = json!({"tidings": "export", "version": VERSION, "format": format, "commit": mark.commit});
+    let outcome = export_all(&backend, &head, out, wrote);
     backend.close();
     outcome.map_err(|error| open_error(&dir, error))
 }
 
-fn export_space(
-    backend: &dyn Backend,
-    space: Space,
-    out: &mut dyn Write,
-    lines: &mut LineCounts,
-    wrote: &mut dyn FnMut(u64),
-) -> Result<(), StoreError> {
-    let mut outcome = Ok(());
-    backend.scan(space, &[], &[RESERVED], false, &mut |key, value| {
-        let written = line_of(space, key, value).and_then(|line| {
+fn export_all(backend: &dyn Backend, head: &Value, out: &mut dyn Write, wrote: &mut dyn FnMut(u64)) -> Result<LineCounts, StoreError> {
+    let mut lines = LineCounts::default();
+    writeln!(out, "{head}").map_err(unwritten)?;
+    let spaces = std::iter::once(Space::Permanent).chain(backend.periods().into_iter().map(Space::Period));
+    for space in spaces {
+        let scan = |visit: Visit<'_>| backend.scan(space, &[], &[RESERVED], false, visit);
+        try_visit(scan, |key, value| {
+            let line = line_of(space, key, value)?;
             wrote(line.len() as u64 + 1);
             lines.records += 1;
             lines.messages += u64::from(RecordKind::of(key) == Some(RecordKind::Message));
-            writeln!(out, "{line}").map_err(|error| StoreError::Unavailable(error.to_string()))
-        });
-        outcome = written;
-        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    outcome
+            writeln!(out, "{line}").map_err(unwritten)?;
+            Ok(ControlFlow::Continue(()))
+        })?;
+    }
+    out.flush().map_err(unwritten)?;
+    Ok(lines)
 }
 
 fn line_of(space: Space, key: &[u8], value: &[u8]) -> Result<String, StoreError> {
@@ -101,84 +89,4 @@ fn line_of(space: Space, key: &[u8], value: &[u8]) -> Result<String, StoreError>
     };
     let head = Value::Object(head).to_string();
     Ok(format!("{},\"value\":{payload}}}", head.strip_suffix('}').unwrap_or(&head)))
-}
-
-/// One line; what its key is made of is in the rest.
-#[derive(Deserialize)]
-struct Line {
-    week: Option<u64>,
-    kind: String,
-    commit: Option<u64>,
-    value: Box<RawValue>,
-}
-
-/// Makes a store of exported lines, in a folder where nothing is, and checks all of it. `read` is told how many bytes
-/// were read just now. Blocks.
-///
-/// # Errors
-/// [`OpenError`]: [`OpenError::Damaged`] names the line, or what does not hold together; [`OpenError::NewerFormat`].
-pub fn import(options: &SledOptions, from: &mut dyn BufRead, read: &mut dyn FnMut(u64)) -> Result<StoreReport, OpenError> {
-    let path = options.path.display().to_string();
-    let wrong = |number: u64, what: String| OpenError::Damaged { path: path.clone(), reason: format!("line {number}: {what}") };
-    let mut text = String::new();
-    let mut number = 0;
-    let mut next = |text: &mut String| {
-        text.clear();
-        number += 1;
-        let bytes = from.read_line(text).map_err(|error| wrong(number, error.to_string()))?;
-        read(bytes as u64);
-        Ok::<_, OpenError>((bytes > 0).then_some(number))
-    };
-    next(&mut text)?;
-    let head: Value = serde_json::from_str(&text).unwrap_or_default();
-    if head["tidings"] != "export" || head["version"] != VERSION {
-        return Err(wrong(1, format!("expected {{\"tidings\":\"export\",\"version\":{VERSION},…}}")));
-    }
-    let format = head["format"].as_u64().and_then(|format| u32::try_from(format).ok()).unwrap_or(u32::MAX);
-    if format > FORMAT {
-        return Err(OpenError::NewerFormat { path: path.clone(), found: format, known: FORMAT });
-    }
-    let mut maker = StoreBuilder::begin(options)?;
-    while let Some(number) = next(&mut text)? {
-        if text.trim().is_empty() {
-            continue;
-        }
-        let (space, key, value) = record_of(&text).map_err(|what| wrong(number, what))?;
-        if let Space::Period(period) = space
-            && key == META
-        {
-            maker.make_period(period)?;
-        }
-        maker.change(space, Op::Put(key, value))?;
-    }
-    maker.count()?;
-    let mark = maker.counted_mark()?;
-    maker.finish(mark)
-}
-
-fn record_of(text: &str) -> Result<(Space, Vec<u8>, Vec<u8>), String> {
-    let line: Line = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let rest: Map<String, Value> = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let space = line.week.map_or(Space::Permanent, Space::Period);
-    let kind = RecordKind::of_label(&line.kind).ok_or_else(|| format!("kind is {:?}, there is no such", line.kind))?;
-    let key = key_parts::join(kind, &rest)?;
-    let payload = line.value.get();
-    let value = match kind {
-        RecordKind::Message => {
-            let message: Message = serde_json::from_str(payload).map_err(|error| format!("value: {error}"))?;
-            if key::message(&message.conversation, message.seq) != key {
-                return Err("value says another conversation or seq than its line".to_owned());
-            }
-            record::encode_message(&key, &message, line.commit.ok_or("commit is missing")?)
-        }
-        RecordKind::Meta if line.week.is_some() => {
-            let meta: PeriodMeta = serde_json::from_str(payload).map_err(|error| format!("value: {error}"))?;
-            record::encode(&key, &meta)
-        }
-        _ => {
-            let value: &RawValue = &line.value;
-            record::encode(&key, &value)
-        }
-    };
-    Ok((space, key, value))
 }

@@ -2,4 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod record_file;
+pub(crate) mod restore;
+pub(crate) mod store_builder;

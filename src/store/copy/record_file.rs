@@ -17,29 +17,15 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::model::hex;
 use crate::private_files::create_private;
 use crate::store::backend::{Op, Space};
+use crate::store::types::CopiedFile;
 
 const MAGIC: &[u8; 16] = b"tidings records1";
 /// Longest key and value that are believed, bytes. A combine's children are the largest value: 64 MiB of limits.
 const KEY_BYTES_MAX: u32 = 1 << 16;
 const VALUE_BYTES_MAX: u32 = 1 << 28;
-
-/// A file of a backup, as it was written.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct CopiedFile {
-    /// Its path below the backup's folder, with slashes.
-    pub name: String,
-    /// Its length.
-    pub bytes: u64,
-    /// SHA-256 of its content, in hexadecimal digits.
-    pub sha256: String,
-}
-
-/// Sixty-four hexadecimal digits.
-pub(crate) fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Writes one file of records.
 pub(crate) struct RecordWriter {
@@ -50,7 +36,7 @@ pub(crate) struct RecordWriter {
 }
 
 impl RecordWriter {
-    /// A new file, which only its owner may read.
+    /// Begins a new file, which only its owner may read.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let out = BufWriter::with_capacity(64 << 10, create_private(path)?);
         let mut writer = Self { out, sum: Sha256::new(), bytes: 0, space: None };
@@ -84,7 +70,7 @@ impl RecordWriter {
         }
     }
 
-    /// A record of a space.
+    /// Writes a record of a space.
     pub(crate) fn put(&mut self, space: Space, key: &[u8], value: &[u8]) -> io::Result<()> {
         self.enter(space)?;
         self.write(b"P")?;
@@ -94,7 +80,7 @@ impl RecordWriter {
         self.write(value)
     }
 
-    /// A batch of a space.
+    /// Writes a batch of a space.
     pub(crate) fn batch(&mut self, space: Space, ops: &[Op]) -> io::Result<()> {
         for op in ops {
             match op {
@@ -110,13 +96,13 @@ impl RecordWriter {
         Ok(())
     }
 
-    /// A period was made.
+    /// Writes that a period was made.
     pub(crate) fn period_created(&mut self, period: u64) -> io::Result<()> {
         self.write(b"C")?;
         self.write(&period.to_be_bytes())
     }
 
-    /// A period was deleted.
+    /// Writes that a period was deleted.
     pub(crate) fn period_dropped(&mut self, period: u64) -> io::Result<()> {
         self.write(b"X")?;
         self.write(&period.to_be_bytes())
@@ -128,7 +114,7 @@ impl RecordWriter {
         self.out.get_ref().sync_data()
     }
 
-    /// Makes the file durable.
+    /// Makes the file durable; returns what a manifest says of it.
     pub(crate) fn finish(mut self, name: String) -> io::Result<CopiedFile> {
         self.out.flush()?;
         self.out.get_ref().sync_all()?;
@@ -138,8 +124,11 @@ impl RecordWriter {
 
 /// What a file of records says.
 pub(crate) enum RecordEvent {
+    /// A record of a space was written or deleted.
     Change(Space, Op),
+    /// A period was made.
     PeriodCreated(u64),
+    /// A period was deleted.
     PeriodDropped(u64),
 }
 
@@ -154,6 +143,7 @@ fn malformed(what: &str) -> io::Error {
 }
 
 impl RecordReader {
+    /// Opens a file, and looks whether it is one of records.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut from = BufReader::with_capacity(256 << 10, File::open(path)?);
         let mut magic = [0; MAGIC.len()];
@@ -186,7 +176,7 @@ impl RecordReader {
         Ok(bytes)
     }
 
-    /// The next event; none at the end.
+    /// Returns the next event; none at the end.
     pub(crate) fn next(&mut self) -> io::Result<Option<RecordEvent>> {
         loop {
             let mut tag = [0];

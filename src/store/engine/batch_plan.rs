@@ -1,36 +1,30 @@
-//! Decides what a batch of appends becomes: fences, retries, places. Writes nothing.
+//! Decides what a batch of appends, changes and rows becomes: fences, retries, places. Writes nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::head_cache::HeadCache;
-use super::read;
-use super::read::LocatedHead;
-use super::writer::Rows;
+use super::head_cache::{HeadCache, LocatedHead};
+use super::read::{heads, messages};
+use super::space_writer::{RecordChanges, put};
+use crate::model::order_key::next_order_key;
 use crate::model::{Body, Conversation, Fate, GroupId, Message, UserId};
 use crate::store::backend::{Backend, Op, Space};
+use crate::store::error::StoreError;
 use crate::store::format::key;
-use crate::store::format::record;
-use crate::store::format::record::{DedupEntry, Head, PeriodMeta};
-use crate::store::{Append, Appended, FormerMember, Revision, StoreError};
-
-/// 2024-01-01T00:00:00Z, Unix milliseconds. Source: design 4.5.
-const ORDER_EPOCH_MS: u64 = 1_704_067_200_000;
-/// Messages per millisecond before order keys run ahead of the clock: 2048.
-const ORDER_SHIFT: u32 = 11;
-/// Milliseconds beyond this would not fit below 2^53 (year 2163).
-const ORDER_MS_MAX: u64 = (1 << (53 - ORDER_SHIFT)) - 1;
+use crate::store::format::record::{self, DedupEntry, Head, PeriodMeta};
+use crate::store::format::rows::{FormerMember, Revision};
+use crate::store::types::{Append, Appended, RowWrite};
 
 /// A batch in the making.
 #[derive(Debug)]
 pub(crate) struct BatchPlan {
     /// Changes of the permanent space.
-    pub rows: Rows,
+    rows: RecordChanges,
     period: u64,
-    meta: PeriodMeta,
+    counters: PeriodMeta,
+    /// New records of the period.
     ops: Vec<Op>,
-    /// Changes of periods, this one's included, that may replace what is there.
-    period_rows: PeriodRows,
+    period_changes: PeriodChanges,
     heads: HashMap<Conversation, LocatedHead>,
     /// Local ids of this batch: what they said and what became of them.
     local_ids: HashMap<Vec<u8>, ((u64, u64), Appended)>,
@@ -38,43 +32,48 @@ pub(crate) struct BatchPlan {
     duplicates: u64,
 }
 
-/// Per period: keys and what they become.
-pub(crate) type PeriodRows = BTreeMap<u64, Rows>;
+/// Changes of periods, the current one included, that may replace what is there.
+pub(crate) type PeriodChanges = BTreeMap<u64, RecordChanges>;
 
 /// A batch to be committed.
 #[derive(Debug)]
 pub(crate) struct PlannedBatch {
+    /// The period that appends go to.
     pub period: u64,
-    pub rows: Rows,
-    /// Empty when nothing was appended.
+    /// Changes of the permanent space.
+    pub rows: RecordChanges,
+    /// New records of the period. Empty when nothing was appended.
     pub ops: Vec<Op>,
-    pub period_rows: PeriodRows,
-    pub meta: PeriodMeta,
+    /// Changes of periods that may replace what is there.
+    pub period_changes: PeriodChanges,
+    /// The period's counters after `ops`.
+    pub counters: PeriodMeta,
+    /// Where conversations end after the batch.
     pub heads: HashMap<Conversation, LocatedHead>,
+    /// Messages in it.
     pub appended: u64,
+    /// Retries that were recognised.
     pub duplicates: u64,
 }
 
-/// The order key after `last` of a message accepted at `now_ms`.
-fn order_key(last: u64, now_ms: u64) -> u64 {
-    let by_time = now_ms.saturating_sub(ORDER_EPOCH_MS).min(ORDER_MS_MAX) << ORDER_SHIFT;
-    by_time.max(last + 1)
-}
-
-/// About how much a message weighs.
-pub(crate) fn size_of(append: &Append) -> usize {
-    append.body.weight() + append.extended_data.len()
-}
-
 impl BatchPlan {
-    /// A batch for `period`, which has these counters; `commit` is the last append's of the whole store.
-    pub(crate) fn new(period: u64, meta: PeriodMeta, commit: u64) -> Self {
-        let meta = PeriodMeta { commit: meta.commit.max(commit), ..meta };
-        let (rows, ops, heads, local_ids) = (Rows::new(), Vec::new(), HashMap::new(), HashMap::new());
-        Self { rows, period, meta, ops, period_rows: PeriodRows::new(), heads, local_ids, appended: 0, duplicates: 0 }
+    /// Begins a batch for `period`, which has these counters; `commit` is the last append's of the whole store.
+    pub(crate) fn new(period: u64, counters: PeriodMeta, commit: u64) -> Self {
+        Self {
+            rows: RecordChanges::new(),
+            period,
+            counters: PeriodMeta { commit: counters.commit.max(commit), ..counters },
+            ops: Vec::new(),
+            period_changes: PeriodChanges::new(),
+            heads: HashMap::new(),
+            local_ids: HashMap::new(),
+            appended: 0,
+            duplicates: 0,
+        }
     }
 
-    /// Decides one append: its place, or the first result of what it repeats.
+    /// Decides one append: its place, or the first result of what it repeats. `certainly_new`: nothing was ever stored under
+    /// its local id. `content` is what a retry is compared by.
     pub(crate) fn append(
         &mut self,
         backend: &dyn Backend,
@@ -83,72 +82,84 @@ impl BatchPlan {
         certainly_new: bool,
         content: (u64, u64),
     ) -> Result<Appended, StoreError> {
-        let place = self.head(backend, remembered, &append.conversation)?;
+        let located = self.head(backend, remembered, &append.conversation)?;
         if !self.heads.contains_key(&append.conversation) && remembered.get(&append.conversation).is_none() {
             self.link_peers(backend, &append.conversation)?;
         }
-        if append.epoch < place.head.epoch {
+        if append.epoch < located.head.epoch {
             return Err(StoreError::Fenced);
         }
         if let Some(first) = self.first_result(backend, &append, certainly_new, content)? {
             self.duplicates += 1;
             return Ok(first);
         }
-        let appended = self.assign_place(append, place, content);
+        let appended = self.assign_place(append, located, content);
         self.appended += 1;
         Ok(appended)
     }
 
-    /// Changes one message; the commit of the change.
+    /// Decides a change of one message; returns the commit of the change.
     pub(crate) fn revise(&mut self, backend: &dyn Backend, revision: Revision) -> Result<u64, StoreError> {
         let Revision { conversation, seq, message, notes, pins, logged } = revision;
-        let placed = read::locate_message(backend, &conversation, seq)?.ok_or(StoreError::Gone)?;
-        self.meta.commit += 1;
-        let commit = self.meta.commit;
-        let rows = self.period_rows.entry(placed.period).or_default();
+        let located = messages::locate(backend, &conversation, seq)?.ok_or(StoreError::Gone)?;
+        self.counters.commit += 1;
+        let commit = self.counters.commit;
+        let changes = self.period_changes.entry(located.period).or_default();
         if let Some(message) = message {
             let key = key::message(&conversation, seq);
-            let record = record::encode_message(&key, &message, placed.envelope.commit);
-            rows.insert(key, Some(record));
+            let record = record::encode_message(&key, &message, located.envelope.commit);
+            changes.insert(key, Some(record));
             if matches!(message.body, Body::Revoke(_)) {
-                rows.insert(key::children(&conversation, seq), None);
+                changes.insert(key::children(&conversation, seq), None);
             }
         }
         for (note, value) in notes {
             let key = key::note(&conversation, seq, &note);
             let record = value.map(|value| record::encode(&key, &value));
-            rows.insert(key, record);
-        }
-        if let Some(pins) = pins {
-            let key = key::pins(&conversation);
-            let record = record::encode(&key, &pins);
-            self.period_rows.entry(self.period).or_default().insert(key, Some(record));
+            changes.insert(key, record);
         }
         if let Some(kind) = logged {
-            let rows = self.period_rows.entry(placed.period).or_default();
-            let key = key::change(&conversation, commit);
-            let record = record::encode(&key, &(seq, kind));
-            rows.insert(key, Some(record));
+            put(changes, key::change(&conversation, commit), &(seq, kind));
+        }
+        if let Some(pins) = pins {
+            put(self.of_period(), key::pins(&conversation), &pins);
         }
         Ok(commit)
     }
 
-    /// Notes what a user made of a conversation.
-    pub(crate) fn put_entry(&mut self, user: &UserId, conversation: &Conversation, entry: &crate::store::EntryRecord) {
-        let key = key::entry(user, conversation);
-        let record = record::encode(&key, entry);
-        self.period_rows.entry(self.period).or_default().insert(key, Some(record));
+    /// Decides one change of a row; a later one of the same row takes its place.
+    pub(crate) fn write_row(&mut self, backend: &dyn Backend, remembered: &HeadCache, write: RowWrite) -> Result<(), StoreError> {
+        let rows = &mut self.rows;
+        match write {
+            RowWrite::PutUser(user) => put(rows, key::user(&user.id), &user),
+            RowWrite::PutRoom(room) => put(rows, key::room(&room.id), &room),
+            RowWrite::DeleteRoom(room) => drop(rows.insert(key::room(&room), None)),
+            RowWrite::PutGroup(group) => put(rows, key::group(&group.info.id), &group),
+            RowWrite::PutMember(group, member) => {
+                put(rows, key::membership(&member.user, &group), &None::<FormerMember>);
+                put(rows, key::member(&group, &member.user), &member);
+            }
+            RowWrite::DeleteMember(group, user) => {
+                rows.insert(key::membership(&user, &group), None);
+                rows.insert(key::member(&group, &user), None);
+            }
+            RowWrite::PutFormer(group, user, first_seq) => self.put_former(backend, remembered, &group, &user, first_seq)?,
+            RowWrite::PutMedia(media) => put(rows, key::media(media.file), &media),
+            RowWrite::DeleteMedia(file) => drop(rows.insert(key::media(file), None)),
+            RowWrite::PutEntry(user, conversation, entry) => put(self.of_period(), key::entry(&user, &conversation), &entry),
+            RowWrite::PutFollowing(user, list) => put(self.of_period(), key::following(&user), &list),
+            RowWrite::Delete(user, conversation, seqs) => self.delete(backend, &user, &conversation, &seqs)?,
+        }
+        Ok(())
     }
 
-    /// Notes whom a user follows.
-    pub(crate) fn put_following(&mut self, user: &UserId, list: &[(UserId, u64)]) {
-        let key = key::following(user);
-        let record = record::encode(&key, &list);
-        self.period_rows.entry(self.period).or_default().insert(key, Some(record));
+    /// Returns the changes of the current period, to add to them.
+    fn of_period(&mut self) -> &mut RecordChanges {
+        self.period_changes.entry(self.period).or_default()
     }
 
     /// Takes a member out of a group; what it saw stays its own.
-    pub(crate) fn put_former(
+    fn put_former(
         &mut self,
         backend: &dyn Backend,
         remembered: &HeadCache,
@@ -164,33 +175,26 @@ impl BatchPlan {
         Ok(())
     }
 
-    /// Hides messages from a user. The note lies in the message's period and goes with it.
-    pub(crate) fn delete(
-        &mut self,
-        backend: &dyn Backend,
-        user: &UserId,
-        conversation: &Conversation,
-        seqs: &[u64],
-    ) -> Result<(), StoreError> {
+    /// Hides messages from a user. The record lies in the message's period and goes with it.
+    fn delete(&mut self, backend: &dyn Backend, user: &UserId, conversation: &Conversation, seqs: &[u64]) -> Result<(), StoreError> {
         for seq in seqs {
-            if let Some(placed) = read::locate_message(backend, conversation, *seq)? {
-                let key = key::deleted(user, conversation, *seq);
-                let record = record::encode(&key, &());
-                self.period_rows.entry(placed.period).or_default().insert(key, Some(record));
+            if let Some(located) = messages::locate(backend, conversation, *seq)? {
+                let changes = self.period_changes.entry(located.period).or_default();
+                put(changes, key::deleted(user, conversation, *seq), &());
             }
         }
         Ok(())
     }
 
     fn head(&self, backend: &dyn Backend, remembered: &HeadCache, conversation: &Conversation) -> Result<LocatedHead, StoreError> {
-        if let Some(place) = self.heads.get(conversation) {
-            return Ok(*place);
+        if let Some(located) = self.heads.get(conversation) {
+            return Ok(*located);
         }
-        if let Some(place) = remembered.get(conversation) {
-            return Ok(place);
+        if let Some(located) = remembered.get(conversation) {
+            return Ok(located);
         }
         let none = LocatedHead { head: Head { seq: 0, order_key: 0, epoch: 0, commit: 0, whole_from: 0 }, period: None };
-        Ok(read::locate_head(backend, conversation)?.unwrap_or(none))
+        Ok(heads::locate(backend, conversation)?.unwrap_or(none))
     }
 
     /// Lists two who talk in each other's list of peers: at their first message, or at their first since the heads
@@ -199,14 +203,13 @@ impl BatchPlan {
         let Conversation::Peer(one, other) = conversation else { return Ok(()) };
         for key in [key::peer(one, other), key::peer(other, one)] {
             if backend.get(Space::Permanent, &key)?.is_none() {
-                let record = record::encode(&key, &());
-                self.rows.insert(key, Some(record));
+                put(&mut self.rows, key, &());
             }
         }
         Ok(())
     }
 
-    /// The first result of a retry, in this batch or before it.
+    /// Returns the first result of a retry, in this batch or before it.
     fn first_result(
         &self,
         backend: &dyn Backend,
@@ -219,7 +222,7 @@ impl BatchPlan {
         let known = match self.local_ids.get(&key::dedup(&append.sender, local_id)) {
             Some((content, first)) => Some((*content, first.clone())),
             None if certainly_new => None,
-            None => read::find(backend, read::ALL_COMMITS, &append.sender, local_id)?
+            None => messages::first_result(backend, messages::ALL_COMMITS, &append.sender, local_id)?
                 .map(|found| (found.content, Appended { message: found.message, commit: found.commit, duplicate: true })),
         };
         match known {
@@ -229,33 +232,19 @@ impl BatchPlan {
         }
     }
 
-    fn assign_place(&mut self, append: Append, place: LocatedHead, content: (u64, u64)) -> Appended {
-        self.meta.commit += 1;
-        self.meta.message_id = self.meta.message_id.max(append.id);
-        let commit = self.meta.commit;
+    /// Gives a message the place after its conversation's head, and plans its record with those beside it.
+    fn assign_place(&mut self, mut append: Append, located: LocatedHead, content: (u64, u64)) -> Appended {
+        self.counters.commit += 1;
+        self.counters.message_id = self.counters.message_id.max(append.id);
+        let commit = self.counters.commit;
         let head = Head {
-            seq: place.head.seq + 1,
-            order_key: order_key(place.head.order_key, append.now_ms),
+            seq: located.head.seq + 1,
+            order_key: next_order_key(located.head.order_key, append.now_ms),
             epoch: append.epoch,
             commit,
-            whole_from: place.head.whole_from,
+            whole_from: located.head.whole_from,
         };
-        for file in append.body.files() {
-            let use_key = key::media_use(file, &append.conversation, head.seq);
-            let record = record::encode(&use_key, &());
-            self.put_new(use_key, record);
-        }
-        let mut body = append.body;
-        if let Body::Combine(combine) = &mut body {
-            let children_key = key::children(&append.conversation, head.seq);
-            let record = record::encode(&children_key, &std::mem::take(&mut combine.children));
-            self.put_new(children_key, record);
-        }
-        if let Some(reply) = append.terms.reply.filter(|reply| reply.root_seq > 0) {
-            let reply_key = key::reply(&append.conversation, reply.root_seq, head.seq);
-            let record = record::encode(&reply_key, &commit);
-            self.put_new(reply_key, record);
-        }
+        self.put_beside(&mut append, head.seq, commit);
         let message = Arc::new(Message {
             id: append.id,
             local_id: append.local_id,
@@ -267,7 +256,7 @@ impl BatchPlan {
             priority: append.priority,
             extended_data: append.extended_data,
             mentions: append.mentions,
-            body,
+            body: append.body,
             terms: append.terms,
             fate: Fate::default(),
         });
@@ -277,56 +266,63 @@ impl BatchPlan {
         let appended = Appended { message: Arc::clone(&message), commit, duplicate: false };
         if let Some(local_id) = &message.local_id {
             let dedup_key = key::dedup(&message.sender, local_id);
-            let known = DedupEntry { conversation: message.conversation.clone(), seq: message.seq, content };
-            let record = record::encode(&dedup_key, &known);
+            let entry = DedupEntry { conversation: message.conversation.clone(), seq: message.seq, content };
+            let record = record::encode(&dedup_key, &entry);
             self.put_new(dedup_key.clone(), record);
             self.local_ids.insert(dedup_key, (content, appended.clone()));
         }
-        self.heads.insert(message.conversation.clone(), LocatedHead { head, ..place });
+        self.heads.insert(message.conversation.clone(), LocatedHead { head, ..located });
         appended
     }
 
+    /// Plans what is kept beside a message: the files it uses, the children of a combine (which it loses), the tree it answers
+    /// in.
+    fn put_beside(&mut self, append: &mut Append, seq: u64, commit: u64) {
+        let conversation = &append.conversation;
+        for file in append.body.files() {
+            let use_key = key::media_use(file, conversation, seq);
+            let record = record::encode(&use_key, &());
+            self.put_new(use_key, record);
+        }
+        if let Body::Combine(combine) = &mut append.body {
+            let children_key = key::children(conversation, seq);
+            let record = record::encode(&children_key, &std::mem::take(&mut combine.children));
+            self.put_new(children_key, record);
+        }
+        if let Some(reply) = append.terms.reply.as_ref().filter(|reply| reply.root_seq > 0) {
+            let reply_key = key::reply(conversation, reply.root_seq, seq);
+            let record = record::encode(&reply_key, &commit);
+            self.put_new(reply_key, record);
+        }
+    }
+
     fn put_new(&mut self, key: Vec<u8>, record: Vec<u8>) {
-        self.meta.entries += 1;
+        self.counters.entries += 1;
         self.ops.push(Op::Put(key, record));
     }
 
-    /// Adds each conversation's head once.
+    /// Ends the batch: adds each conversation's head once.
     pub(crate) fn finish(mut self) -> PlannedBatch {
         let mut heads = std::mem::take(&mut self.heads);
-        for (conversation, place) in &mut heads {
+        for (conversation, located) in &mut heads {
             let head_key = key::head(conversation);
-            let record = record::encode(&head_key, &place.head);
-            if place.period == Some(self.period) {
+            let record = record::encode(&head_key, &located.head);
+            if located.period == Some(self.period) {
                 self.ops.push(Op::Put(head_key, record));
             } else {
                 self.put_new(head_key, record);
-                place.period = Some(self.period);
+                located.period = Some(self.period);
             }
         }
         PlannedBatch {
             period: self.period,
             rows: self.rows,
             ops: self.ops,
-            period_rows: self.period_rows,
-            meta: self.meta,
+            period_changes: self.period_changes,
+            counters: self.counters,
             heads,
             appended: self.appended,
             duplicates: self.duplicates,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn order_keys_follow_the_clock_and_never_stand_still() {
-        assert_eq!(order_key(0, ORDER_EPOCH_MS + 3), 3 << 11);
-        assert_eq!(order_key(3 << 11, ORDER_EPOCH_MS + 3), (3 << 11) + 1);
-        assert_eq!(order_key(9 << 11, ORDER_EPOCH_MS + 3), (9 << 11) + 1);
-        assert_eq!(order_key(0, 0), 1, "a clock before 2024");
-        assert!(order_key(0, u64::MAX) < 1 << 53);
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// Bits set per key.
 const PROBES: u32 = 5;
 
-/// See the module's documentation.
+/// Knows local ids, and sometimes takes an unknown one for known.
 #[derive(Debug)]
 pub(crate) struct DedupFilter {
     generations: [Vec<AtomicU64>; 2],
@@ -28,7 +28,7 @@ struct Spot {
 }
 
 impl DedupFilter {
-    /// A filter of twice `bytes`.
+    /// Makes a filter of twice `bytes`.
     pub(crate) fn new(bytes: usize) -> Self {
         let words = (bytes / 8).max(1);
         let generation = || (0..words).map(|_| AtomicU64::new(0)).collect();
@@ -47,13 +47,14 @@ impl DedupFilter {
         self.generations[generation][spot.word].load(Ordering::SeqCst) & spot.mask == spot.mask
     }
 
-    /// False: certainly never inserted in the last two generations.
+    /// Returns whether a key may have been inserted in the last two generations; false is certain.
     pub(crate) fn contains(&self, sender: &str, local_id: &str) -> bool {
         let spot = self.spot(sender, local_id);
         self.holds(0, spot) || self.holds(1, spot)
     }
 
-    /// Inserts; false if it was certainly not there before. Of callers that race with one key, one at most gets false.
+    /// Inserts a key; returns false if it was certainly not there before. Of callers that race with one key, one at most gets
+    /// false.
     pub(crate) fn insert(&self, sender: &str, local_id: &str) -> bool {
         let spot = self.spot(sender, local_id);
         let mut at = self.current.load(Ordering::SeqCst);

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::key::{self, RecordKind};
+use super::key::codec;
+use super::record_kind::RecordKind;
+use super::rows::Note;
 use crate::model::{Conversation, FileUid, GroupId, RoomId, UserId};
 
 /// One part of a key.
@@ -22,51 +24,7 @@ pub(crate) enum Part {
     Note,
 }
 
-impl RecordKind {
-    /// Its name in exported lines.
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::Meta => "counters",
-            Self::Media => "file",
-            Self::Children => "combined",
-            Self::Peer => "peer",
-            Self::Dedup => "localID",
-            Self::Entry => "entry",
-            Self::Following => "following",
-            Self::Group => "group",
-            Self::Head => "head",
-            Self::Pins => "pins",
-            Self::Note => "note",
-            Self::Change => "change",
-            Self::Message => "message",
-            Self::Member => "member",
-            Self::Period => "week",
-            Self::Reply => "reply",
-            Self::Room => "room",
-            Self::User => "user",
-            Self::Membership => "membership",
-            Self::Removal => "removal",
-            Self::MediaUse => "fileUse",
-            Self::Deleted => "deletion",
-        }
-    }
-
-    /// The kind of that name.
-    pub(crate) fn of_label(label: &str) -> Option<Self> {
-        Self::all().find(|kind| kind.label() == label)
-    }
-
-    /// Every kind.
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
-        (0..=u8::MAX).filter_map(|byte| Self::of(&[byte]))
-    }
-
-    fn byte(self) -> u8 {
-        (0..=u8::MAX).find(|byte| Self::of(&[*byte]) == Some(self)).unwrap_or(u8::MAX)
-    }
-}
-
-/// What follows a key's first byte.
+/// Returns what follows a key's first byte.
 pub(crate) fn parts(kind: RecordKind) -> &'static [Part] {
     use Part::{Conversation, File, Id, Note, Number, Rest};
     match kind {
@@ -91,13 +49,13 @@ pub(crate) fn parts(kind: RecordKind) -> &'static [Part] {
     }
 }
 
-/// Takes a key apart; none: it is not made as its kind says.
+/// Takes a key apart into members of a JSON object; none: it is not made as its kind says.
 pub(crate) fn split(kind: RecordKind, key: &[u8], into: &mut Map<String, Value>) -> Option<()> {
     let mut rest = key.get(1..)?;
     for part in parts(kind) {
         match part {
             Part::Id(name) => {
-                let (id, after) = key::pop_id(rest)?;
+                let (id, after) = codec::pop_id(rest)?;
                 into.insert((*name).into(), id.into());
                 rest = after;
             }
@@ -116,22 +74,15 @@ pub(crate) fn split(kind: RecordKind, key: &[u8], into: &mut Map<String, Value>)
                 rest = after;
             }
             Part::Conversation => {
-                let (conversation, after) = key::pop_conversation(rest)?;
-                match conversation {
-                    Conversation::Peer(one, other) => drop(into.insert("peer".into(), json!([one.as_str(), other.as_str()]))),
-                    Conversation::Room(room, incarnation) => {
-                        into.insert("room".into(), room.as_str().into());
-                        into.insert("incarnation".into(), incarnation.into());
-                    }
-                    Conversation::Group(group) => drop(into.insert("group".into(), group.as_str().into())),
-                }
+                let (conversation, after) = codec::pop_conversation(rest)?;
+                name_conversation(&conversation, into);
                 rest = after;
             }
             Part::Note => {
-                let (name, note) = key::split_note(key).map(|note| match note {
-                    crate::store::Note::Receipt(user) => ("receiptOf", json!(user.as_str())),
-                    crate::store::Note::Reaction(reaction, user) => ("reaction", json!([reaction, user.as_str()])),
-                })?;
+                let (name, note) = match codec::read_note(rest)? {
+                    Note::Receipt(user) => ("receiptOf", json!(user.as_str())),
+                    Note::Reaction(reaction, user) => ("reaction", json!([reaction, user.as_str()])),
+                };
                 into.insert(name.into(), note);
                 rest = &[];
             }
@@ -140,44 +91,57 @@ pub(crate) fn split(kind: RecordKind, key: &[u8], into: &mut Map<String, Value>)
     rest.is_empty().then_some(())
 }
 
-/// Makes a key of its parts.
+fn name_conversation(conversation: &Conversation, into: &mut Map<String, Value>) {
+    match conversation {
+        Conversation::Peer(one, other) => drop(into.insert("peer".into(), json!([one.as_str(), other.as_str()]))),
+        Conversation::Room(room, incarnation) => {
+            into.insert("room".into(), room.as_str().into());
+            into.insert("incarnation".into(), (*incarnation).into());
+        }
+        Conversation::Group(group) => drop(into.insert("group".into(), group.as_str().into())),
+    }
+}
+
+/// Makes a key of its parts, which are members of a JSON object. `Err` names the one that is missing or wrong.
 pub(crate) fn join(kind: RecordKind, from: &Map<String, Value>) -> Result<Vec<u8>, String> {
     let text = |name: &str| from.get(name).and_then(Value::as_str).ok_or_else(|| format!("{name} is missing, or no text"));
     let number = |name: &str| from.get(name).and_then(Value::as_u64).ok_or_else(|| format!("{name} is missing, or no number"));
     let mut key = vec![kind.byte()];
     for part in parts(kind) {
         match part {
-            Part::Id(name) => key::push_id(&mut key, text(name)?),
+            Part::Id(name) => codec::push_id(&mut key, text(name)?),
             Part::Rest(name) => key.extend_from_slice(text(name)?.as_bytes()),
             Part::Number(name) => key.extend_from_slice(&number(name)?.to_be_bytes()),
             Part::File => {
                 let file = FileUid::parse(text("file")?).ok_or("file is no fileUID")?;
                 key.extend_from_slice(&file.to_bytes());
             }
-            Part::Conversation => key::push_conversation(&mut key, &conversation(from)?),
-            Part::Note => {
-                let note = match (from.get("receiptOf").and_then(Value::as_str), from.get("reaction").and_then(Value::as_array)) {
-                    (Some(user), _) => crate::store::Note::Receipt(UserId::trusted(user)),
-                    (None, Some(pair)) => match (pair.first().and_then(Value::as_str), pair.get(1).and_then(Value::as_str)) {
-                        (Some(reaction), Some(user)) => crate::store::Note::Reaction(reaction.to_owned(), UserId::trusted(user)),
-                        _ => return Err("reaction is not a reaction and a user".to_owned()),
-                    },
-                    (None, None) => return Err("receiptOf and reaction are missing".to_owned()),
-                };
-                key::push_note(&mut key, &note);
-            }
+            Part::Conversation => codec::push_conversation(&mut key, &conversation_of(from)?),
+            Part::Note => codec::push_note(&mut key, &note_of(from)?),
         }
     }
     Ok(key)
 }
 
-fn conversation(from: &Map<String, Value>) -> Result<Conversation, String> {
+/// Returns the two texts of an array that begins with two; none: it does not.
+fn two_texts(pair: &[Value]) -> Option<(&str, &str)> {
+    Some((pair.first()?.as_str()?, pair.get(1)?.as_str()?))
+}
+
+fn note_of(from: &Map<String, Value>) -> Result<Note, String> {
+    if let Some(user) = from.get("receiptOf").and_then(Value::as_str) {
+        return Ok(Note::Receipt(UserId::trusted(user)));
+    }
+    let pair = from.get("reaction").and_then(Value::as_array).ok_or("receiptOf and reaction are missing")?;
+    let (reaction, user) = two_texts(pair).ok_or("reaction is not a reaction and a user")?;
+    Ok(Note::Reaction(reaction.to_owned(), UserId::trusted(user)))
+}
+
+fn conversation_of(from: &Map<String, Value>) -> Result<Conversation, String> {
     let text = |name: &str| from.get(name).and_then(Value::as_str);
     if let Some(pair) = from.get("peer").and_then(Value::as_array) {
-        return match (pair.first().and_then(Value::as_str), pair.get(1).and_then(Value::as_str)) {
-            (Some(one), Some(other)) => Ok(Conversation::peer(&UserId::trusted(one), &UserId::trusted(other))),
-            _ => Err("peer is not two users".to_owned()),
-        };
+        let (one, other) = two_texts(pair).ok_or("peer is not two users")?;
+        return Ok(Conversation::peer(&UserId::trusted(one), &UserId::trusted(other)));
     }
     if let (Some(room), Some(incarnation)) = (text("room"), from.get("incarnation").and_then(Value::as_u64)) {
         return Ok(Conversation::Room(RoomId::trusted(room), incarnation));
@@ -187,15 +151,13 @@ fn conversation(from: &Map<String, Value>) -> Result<Conversation, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::key;
     use super::*;
     use crate::model::LocalMessageId;
 
     #[test]
-    fn every_kind_has_a_label_of_its_own_and_an_end() {
-        let labels: std::collections::BTreeSet<_> = RecordKind::all().map(RecordKind::label).collect();
-        assert_eq!(labels.len(), RecordKind::all().count());
-        for kind in RecordKind::all() {
-            assert_eq!(RecordKind::of_label(kind.label()), Some(kind));
+    fn nothing_follows_a_part_that_goes_to_the_end() {
+        for kind in RecordKind::ALL {
             let before_the_end = parts(kind).split_last().map_or(&[][..], |(_, rest)| rest);
             assert!(!before_the_end.iter().any(|part| matches!(part, Part::Rest(_) | Part::Note)), "{kind:?}");
         }
@@ -235,12 +197,12 @@ mod tests {
                 key::entry(&user, conversation),
                 key::media_use(file, conversation, 9),
                 key::deleted(&user, conversation, 4),
-                key::note(conversation, 5, &crate::store::Note::Receipt(user.clone())),
-                key::note(conversation, 5, &crate::store::Note::Reaction("+1".into(), user.clone())),
+                key::note(conversation, 5, &Note::Receipt(user.clone())),
+                key::note(conversation, 5, &Note::Reaction("+1".into(), user.clone())),
             ]);
         }
         let kinds: std::collections::BTreeSet<_> = keys.iter().filter_map(|key| RecordKind::of(key)).collect();
-        assert_eq!(kinds.len(), RecordKind::all().count(), "every kind is tried");
+        assert_eq!(kinds.len(), RecordKind::ALL.len(), "every kind is tried");
         for key in keys {
             let kind = RecordKind::of(&key).unwrap();
             let mut map = Map::new();

@@ -3,4 +3,5 @@
 pub(crate) mod key;
 pub(crate) mod key_parts;
 pub(crate) mod record;
+pub(crate) mod record_kind;
 pub(crate) mod rows;

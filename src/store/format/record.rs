@@ -12,17 +12,20 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::key;
+use super::record_kind::RecordKind;
 use crate::model::{Body, Conversation, Mentions, Message, Terms};
-use crate::store::{Append, StoreError};
+use crate::store::error::StoreError;
 
 /// What this version writes.
 const VERSION: u8 = 1;
+/// The length of a period, milliseconds: a week. Retention deletes whole ones.
+pub(crate) const PERIOD_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 /// Version and checksum.
 const HEADER_BYTES: usize = 5;
 /// Commit, order key, flags.
 const ENVELOPE_BYTES: usize = 17;
 
-/// Counters of a period. Source: design 4.5; written with every batch.
+/// Counters of a period, written with every batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PeriodMeta {
     /// The last append's commit.
@@ -66,14 +69,14 @@ pub(crate) struct Head {
     pub whole_from: u64,
 }
 
-/// What is known of a local id: where its message is, and what it said.
+/// What a local id led to: where its message is, and what it said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DedupEntry {
     /// The message's conversation.
     pub conversation: Conversation,
     /// The message's seq.
     pub seq: u64,
-    /// See [`content`].
+    /// See [`content_of`].
     pub content: (u64, u64),
 }
 
@@ -89,8 +92,8 @@ pub(crate) struct Envelope {
 }
 
 fn damaged(key: &[u8], what: &str) -> StoreError {
-    let named = match key::RecordKind::of(key) {
-        Some(key::RecordKind::Message) => match (key::conversation_of(key), key::split_message(key)) {
+    let named = match RecordKind::of(key) {
+        Some(RecordKind::Message) => match (key::conversation_of(key), key::split_message(key)) {
             (Some(conversation), Some((_, seq))) => format!("message {seq} of {conversation:?}"),
             _ => "a message".to_owned(),
         },
@@ -98,6 +101,11 @@ fn damaged(key: &[u8], what: &str) -> StoreError {
         None => "a record of unknown kind".to_owned(),
     };
     StoreError::Damaged(format!("{named} {what}"))
+}
+
+/// Returns the eight bytes at `at`, big-endian; the caller knows that they are there.
+fn number_at(bytes: &[u8], at: usize) -> u64 {
+    bytes[at..at + 8].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
 fn checksum(key: &[u8], payload: &[u8]) -> u32 {
@@ -108,7 +116,7 @@ fn checksum(key: &[u8], payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// A record with room for its header, to be filled and sealed.
+/// Begins a record with room for its header, to be filled and sealed.
 fn begin(capacity: usize) -> Vec<u8> {
     let mut record = Vec::with_capacity(HEADER_BYTES + capacity);
     record.resize(HEADER_BYTES, 0);
@@ -122,7 +130,7 @@ fn seal(key: &[u8], mut record: Vec<u8>) -> Vec<u8> {
     record
 }
 
-/// Checks version and checksum; the payload.
+/// Checks version and checksum, and returns the payload.
 fn open<'a>(key: &[u8], record: &'a [u8]) -> Result<&'a [u8], StoreError> {
     let Some((header, payload)) = record.split_first_chunk::<HEADER_BYTES>() else {
         return Err(damaged(key, "is cut off"));
@@ -172,8 +180,8 @@ fn open_message<'a>(key: &[u8], record: &'a [u8]) -> Result<(Envelope, &'a [u8])
     let Some((envelope, json)) = payload.split_first_chunk::<ENVELOPE_BYTES>() else {
         return Err(damaged(key, "is cut off"));
     };
-    let number = |at: usize| envelope[at..at + 8].iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
-    Ok((Envelope { commit: number(0), order_key: number(8), has_local_id: envelope[16] != 0 }, json))
+    let (commit, order_key) = (number_at(envelope, 0), number_at(envelope, 8));
+    Ok((Envelope { commit, order_key, has_local_id: envelope[16] != 0 }, json))
 }
 
 /// Checks a message record without reading the message.
@@ -190,16 +198,8 @@ pub(crate) fn decode_message(key: &[u8], record: &[u8]) -> Result<(Arc<Message>,
     }
 }
 
-/// What decides whether a second send under the same local id is a retry: conversation, body and extended data.
-pub(crate) fn content(append: &Append) -> (u64, u64) {
-    let Append { body, extended_data, mentions, terms, .. } = append;
-    let stored = (body, extended_data, mentions, terms);
-    let (body, extended_data, mentions, terms) =
-        append.asked.as_ref().map_or(stored, |asked| (&asked.body, &asked.extended_data, &asked.mentions, &asked.terms));
-    content_of(&append.conversation, body, extended_data, mentions, terms)
-}
-
-/// See [`content`]: SHA-256, cut to 128 bits.
+/// Returns what decides whether a second send under the same local id is a retry: SHA-256 of conversation, body, extended
+/// data, and mentions and terms where there are any, cut to 128 bits.
 pub(crate) fn content_of(conversation: &Conversation, body: &Body, extended_data: &str, mentions: &Mentions, terms: &Terms) -> (u64, u64) {
     let conversation = key::head(conversation);
     let mut json = Vec::with_capacity(256);
@@ -219,8 +219,7 @@ pub(crate) fn content_of(conversation: &Conversation, body: &Body, extended_data
         hasher.update(part);
     }
     let digest = hasher.finalize();
-    let half = |at: usize| digest[at..at + 8].iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
-    (half(0), half(8))
+    (number_at(&digest, 0), number_at(&digest, 8))
 }
 
 #[cfg(test)]

@@ -1,10 +1,37 @@
-//! Rows beside the messages: what a user made of a conversation, and what users did to a message.
+//! What is kept as it is: rooms and groups, what a user made of a conversation, what users did to a message. Each is written as
+//! the JSON of its fields, so a field's name is part of the format; new ones have a default.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Conversation, Message, Stamp, UserId};
+use crate::model::{Conversation, GroupInfo, Message, RoomAttribute, RoomId, Stamp, UserId};
+
+/// A room that exists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoomRecord {
+    /// Its id.
+    pub id: RoomId,
+    /// Which life of the id this is: part of [`Conversation::Room`].
+    pub incarnation: u64,
+    /// Its name.
+    pub name: String,
+    /// How long it stands empty before it is destroyed, seconds.
+    pub destroy_delay_seconds: u64,
+    /// What its members agreed on.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, RoomAttribute>,
+}
+
+/// A group, or the memory of one: ids of dismissed groups are not used again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupRecord {
+    /// What it is called.
+    pub info: GroupInfo,
+    /// Dismissed by its owner, or left by its last member.
+    pub dismissed: bool,
+}
 
 /// What one user made of one conversation. Everything else in its list follows from the messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

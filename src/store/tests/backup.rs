@@ -3,14 +3,14 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::support::*;
 use crate::clock::Clock as _;
-use crate::model::{GroupMember, GroupRole};
+use crate::model::*;
 use crate::store::backend::store_dir::{FORMAT, StoreDir};
 use crate::store::format::key;
-use crate::store::repair::inspect;
 use crate::store::*;
 
 const PEOPLE: u64 = 5;
@@ -82,7 +82,7 @@ fn copy(world: &World, to: &Path, mut meanwhile: impl FnMut(u64)) -> Result<Stor
 
 fn restored(world: &World, copy: &StoreCopy, from: &Path) -> (SledOptions, StoreReport) {
     let options = SledOptions { path: world.folder.path().join("restored"), ..world.options() };
-    let report = inspect::restore(copy, from, &options, &mut |_| {}).unwrap();
+    let report = restore(copy, from, &options, &mut |_| {}).unwrap();
     (options, report)
 }
 
@@ -229,7 +229,7 @@ fn a_damaged_record_is_found_by_a_check_and_named() {
     let table = crate::store::backend::sled::Table::open(&world.options().path.join("permanent"), 1 << 20).unwrap();
     table.commit(vec![crate::store::backend::Op::Put(key::user(&user("u-1")), b"\x01not a record".to_vec())]).unwrap();
     table.close();
-    let report = inspect::check(&world.options()).unwrap_err();
+    let report = check(&world.options()).unwrap_err();
     assert!(matches!(&report, OpenError::Damaged { reason, .. } if reason.contains("User record")), "{report}");
 }
 
@@ -250,7 +250,7 @@ fn a_damaged_copy_is_refused_and_the_file_is_named() {
             fs::write(&path, &bad).unwrap();
             let target = tempfile::tempdir().unwrap();
             let options = SledOptions { path: target.path().join("store"), ..world.options() };
-            let refused = inspect::restore(&copied, &folder, &options, &mut |_| {}).unwrap_err();
+            let refused = restore(&copied, &folder, &options, &mut |_| {}).unwrap_err();
             assert!(matches!(refused, OpenError::Damaged { .. }), "{} at {at}: {refused}", file.name);
         }
         fs::write(&path, whole).unwrap();
@@ -266,7 +266,7 @@ fn a_copy_of_a_later_format_is_refused() {
     let copied = copy(&world, &folder, |_| {}).unwrap();
     let later = StoreCopy { format: FORMAT + 1, ..copied };
     let options = SledOptions { path: world.folder.path().join("restored"), ..world.options() };
-    let refused = inspect::restore(&later, &folder, &options, &mut |_| {}).unwrap_err();
+    let refused = restore(&later, &folder, &options, &mut |_| {}).unwrap_err();
     assert!(matches!(refused, OpenError::NewerFormat { known: FORMAT, .. }), "{refused}");
     assert!(!options.path.exists());
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use super::support::*;
 use crate::clock::Clock;
-use crate::model::Priority;
+use crate::model::*;
 use crate::store::*;
 
 contract!(

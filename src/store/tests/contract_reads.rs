@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 
 use super::support::*;
 use crate::clock::Clock;
-use crate::model::{GroupMute, GroupRole, GroupVerify, MuteMode, MutedUntil, RoomAttribute};
+use crate::model::*;
 use crate::store::*;
 
 contract!(

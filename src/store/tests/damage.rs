@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::support::*;
 use crate::clock::Clock;
-use crate::model::GroupRole;
+use crate::model::*;
 use crate::store::backend::commit_mark::{CommitMarkFile, FoundMark, find};
 use crate::store::backend::sled::Table;
 use crate::store::backend::{CommitMark, Op};

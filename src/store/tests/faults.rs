@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use super::support::*;
 use crate::clock::ManualClock;
+use crate::model::*;
 use crate::store::backend::memory::MemoryBackend;
 use crate::store::backend::{Backend, CommitMark, Op, Space, Visit};
+use crate::store::engine::Engine;
 use crate::store::engine::dedup_filter::DedupFilter;
-use crate::store::engine::{Engine, Start};
-use crate::store::repair::verify;
-use crate::store::repair::verify::Verified;
+use crate::store::engine::shared::Start;
+use crate::store::repair::verify::{self, Verified};
 use crate::store::*;
 
 /// A backend over shared memory whose writes fail from the `fail_from`th on, like a disk that goes away.
@@ -59,7 +60,7 @@ impl Backend for Failing {
         self.inner.commit(space, ops)
     }
 
-    fn mark(&self, mark: CommitMark) -> Result<(), StoreError> {
+    fn write_mark(&self, mark: CommitMark) -> Result<(), StoreError> {
         self.write()?;
         *self.mark.lock().unwrap() = mark;
         Ok(())
