@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tidings::UserId;
 use tidings::clock::{Clock, SystemClock};
 use tidings::model::{Body, Conversation, GroupId, Limits, LocalMessageId, Mentions, Priority};
-use tidings::store::{Anchor, Append, Page, SINGLE_NODE_EPOCH, SledOptions, SledStore, Store};
+use tidings::store::{Anchor, Append, Maintenance, MessageLog, Page, Rows, SINGLE_NODE_EPOCH, SledOptions, SledStore};
 
 /// The writer takes no more into one batch.
 const BATCH_MAX: u64 = 256;

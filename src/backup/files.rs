@@ -6,9 +6,11 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{BackupError, FILES, failed};
+use super::error::{BackupError, failed};
+use super::layout::FILES;
+use crate::model::hex;
 use crate::private_files::{create_private, make_folder, sync_names};
-use crate::store::{CopiedFile, Pace, hex};
+use crate::store::{CopiedFile, Pace};
 
 const CHUNK_BYTES: usize = 128 << 10;
 /// What may wait for the disk at most.
@@ -24,7 +26,7 @@ pub(super) struct Copier<'a> {
     bytes: u64,
 }
 
-/// Whether a file of the data directory is kept: not drafts, locks and what is hidden.
+/// Returns whether a file of the data directory is kept: not drafts, locks and what is hidden.
 fn is_kept(name: &str) -> bool {
     !name.starts_with('.') && ![".lock", ".new", ".partial", ".tmp"].iter().any(|end| name.ends_with(end))
 }
@@ -36,16 +38,16 @@ impl<'a> Copier<'a> {
         Ok(Self { folder, list, list_bytes: 0, sum: Sha256::new(), copied: 0, bytes: 0 })
     }
 
-    /// How many files so far.
+    /// Returns how many files were copied so far.
     pub(super) fn copied(&self) -> u64 {
         self.copied
     }
 
-    /// Every file one folder down that is not copied yet: the shelves of a media store.
-    pub(super) fn copy_shelves(&mut self, from: &Path, to: &str, pace: &mut Pace<'_>) -> Result<(), BackupError> {
-        for shelf in names(from, true)? {
-            let source = from.join(&shelf);
-            let target = format!("{to}/{shelf}");
+    /// Copies every file one folder down that is not copied yet: those of a media store.
+    pub(super) fn copy_media_folders(&mut self, from: &Path, to: &str, pace: &mut Pace<'_>) -> Result<(), BackupError> {
+        for folder_name in names(from, true)? {
+            let source = from.join(&folder_name);
+            let target = format!("{to}/{folder_name}");
             let folder = self.folder.join(&target);
             let mut is_new = false;
             for name in names(&source, false)? {
@@ -64,7 +66,7 @@ impl<'a> Copier<'a> {
         Ok(())
     }
 
-    /// The files of the data directory itself; their names.
+    /// Copies the files of the data directory itself; returns their names.
     pub(super) fn copy_kept(&mut self, from: &Path, to: &str, pace: &mut Pace<'_>) -> Result<Vec<String>, BackupError> {
         let folder = self.folder.join(to);
         make_folder(&folder).map_err(failed(&folder))?;
@@ -77,7 +79,7 @@ impl<'a> Copier<'a> {
         Ok(kept)
     }
 
-    /// One file; one that is gone by now is left out.
+    /// Copies one file; one that is gone by now is left out.
     fn copy(&mut self, from: &Path, name: String, pace: &mut Pace<'_>) -> Result<(), BackupError> {
         let source = match File::open(from) {
             Ok(source) => source,
@@ -96,7 +98,7 @@ impl<'a> Copier<'a> {
         self.list.write_all(&line).map_err(failed(self.folder))
     }
 
-    /// The list, and the bytes of all files and the list.
+    /// Ends the list; returns it, and the bytes of all files and the list.
     pub(super) fn finish(mut self) -> Result<(CopiedFile, u64), BackupError> {
         let done = self.list.flush().and_then(|()| self.list.get_ref().sync_all());
         done.map_err(failed(self.folder))?;
@@ -105,7 +107,7 @@ impl<'a> Copier<'a> {
     }
 }
 
-/// Names of folders, or of files, in a folder, ascending; none where there is no such folder.
+/// Returns the names of folders, or of files, in a folder, ascending; none where there is no such folder.
 fn names(folder: &Path, folders: bool) -> Result<Vec<String>, BackupError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -123,7 +125,7 @@ fn names(folder: &Path, folders: bool) -> Result<Vec<String>, BackupError> {
     Ok(names)
 }
 
-/// Copies, and says how much it was, and its SHA-256 in hexadecimal digits.
+/// Copies a file; returns how many bytes it was, and its SHA-256 in hexadecimal digits.
 pub(super) fn copy_bytes(mut from: File, mut to: impl Write + Settle, pace: &mut Pace<'_>) -> io::Result<(u64, String)> {
     let (mut chunk, mut sum, mut bytes, mut settled) = (vec![0; CHUNK_BYTES], Sha256::new(), 0u64, 0u64);
     loop {

@@ -7,9 +7,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{BackupError, MANIFEST, failed};
+use super::error::{BackupError, failed};
+use super::layout::MANIFEST;
+use crate::model::hex;
 use crate::private_files::{create_private, sync_names};
-use crate::store::{CopiedFile, StoreCopy, hex};
+use crate::store::{CopiedFile, StoreCopy};
 
 /// The version of the layout of a backup.
 const VERSION: u32 = 1;
@@ -58,7 +60,7 @@ impl Manifest {
         hex(&Sha256::digest(without.text().as_bytes()))
     }
 
-    /// Whole or not at all, durable on return.
+    /// Writes it into the backup's folder, whole or not at all, durable on return.
     pub(super) fn write(&self, folder: &Path) -> Result<(), BackupError> {
         let draft = folder.join("manifest.new");
         let write = || -> io::Result<()> {
@@ -73,7 +75,7 @@ impl Manifest {
         write().map_err(failed(&draft))
     }
 
-    /// Of a backup's folder.
+    /// Reads it from a backup's folder, and compares its checksum.
     ///
     /// # Errors
     /// [`BackupError::Missing`], [`BackupError::Unfinished`], [`BackupError::Damaged`], [`BackupError::Newer`].

@@ -7,8 +7,10 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
 
+use super::error::{BackupError, failed};
 use super::files::copy_bytes;
-use super::{BackupError, FILES, KEPT, MEDIA, Manifest, STORE, failed};
+use super::layout::{FILES, KEPT, MEDIA, STORE};
+use super::manifest::Manifest;
 use crate::private_files::{create_private, make_folder, sync_names};
 use crate::store::{self, CopiedFile, OpenError, Pace, SledOptions, StoreReport};
 
@@ -60,7 +62,7 @@ fn check_file(folder: &Path, path: &Path, file: &CopiedFile, read: &mut dyn FnMu
     Ok(())
 }
 
-/// A name in a manifest that is one step of a path.
+/// Returns a name in a manifest, which must be one step of a path.
 fn one_step<'a>(folder: &Path, name: &'a str) -> Result<&'a str, BackupError> {
     let mut steps = Path::new(name).components();
     match (steps.next(), steps.next()) {
@@ -114,7 +116,7 @@ pub fn restore(folder: &Path, data_dir: &Path, options: &SledOptions, done: &mut
     restored
 }
 
-/// What lies in the data directory, but for the way to the backup.
+/// Returns what lies in the data directory, but for the way to the backup.
 fn written(folder: &Path, data_dir: &Path) -> Vec<PathBuf> {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let entries = fs::read_dir(data_dir).into_iter().flatten().flatten().map(|entry| entry.path());

@@ -29,7 +29,7 @@ impl Broker {
             id: context.ids.next(),
             sender: from.clone(),
             timestamp_ms,
-            order_key: order_key::at(timestamp_ms),
+            order_key: order_key::order_key_at(timestamp_ms),
             extended_data: draft.extended_data,
             body: draft.body,
             sessions: 0,

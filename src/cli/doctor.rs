@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tidings::clock::{Clock, SystemClock};
 use tidings::config::{Config, StoreEngine};
-use tidings::store::{Glance, glance};
+use tidings::store::{StoreSummary, summary};
 
 use super::broker::{PATIENCE, Place};
 use super::{Failure, Settings};
@@ -116,7 +116,7 @@ fn examine(arguments: &DoctorArguments, config: &Config, checks: &mut Vec<Check>
     checks.push(fsync(dir));
     checks.push(files(config));
     checks.push(clock(dir, &SystemClock::new()));
-    let found = (config.store.engine == StoreEngine::Sled).then(|| glance(&config.store_dir()));
+    let found = (config.store.engine == StoreEngine::Sled).then(|| summary(&config.store_dir()));
     checks.push(store(found.as_ref()));
     let place = Place::of(arguments.url.as_deref(), config)?;
     let answers = broker(&place, arguments.running);
@@ -251,15 +251,15 @@ fn clock(dir: &Path, clock: &dyn Clock) -> Check {
     ok(name, "not behind what is stored")
 }
 
-fn store(found: Option<&Glance>) -> Check {
+fn store(found: Option<&StoreSummary>) -> Check {
     let name = "store";
     let Some(found) = found else { return warn(name, "store.engine is \"memory\"", "messages are gone at the end; \"sled\" keeps them") };
     match found {
-        Glance { problem: Some(problem), .. } => {
+        StoreSummary { problem: Some(problem), .. } => {
             fail(name, problem.clone(), "`tidings store check` tells more; `tidings store restore` brings a backup back")
         }
-        Glance { format: None, .. } => ok(name, "made at the first start"),
-        Glance { format: Some(format), commit, in_use, known, .. } => {
+        StoreSummary { format: None, .. } => ok(name, "made at the first start"),
+        StoreSummary { format: Some(format), commit, in_use, known, .. } => {
             let held = if *in_use { "in use by a process" } else { "not in use" };
             let commit = commit.map_or_else(|| "no mark".to_owned(), |commit| format!("commit {commit}"));
             let detail = format!("format {format}, {commit}, {held}");

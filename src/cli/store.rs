@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tidings::backup::{self, BackupError, BackupReport, Order};
 use tidings::clock::{Clock as _, SystemClock};
 use tidings::config::{Config, MediaEngine, StoreEngine};
-use tidings::store::{self, OpenError, Pace, SledOptions, SledStore, Store as _, StoreReport};
+use tidings::store::{self, Maintenance as _, OpenError, Pace, SledOptions, SledStore, StoreReport};
 
 use super::broker::{Place, refusal};
 use super::progress::Progress;

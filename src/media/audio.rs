@@ -6,7 +6,7 @@ use symphonia::core::formats::{FormatOptions, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
-/// Milliseconds; none: it is no MP3.
+/// Returns how long a file plays, milliseconds; none: it is no MP3.
 pub(super) fn mp3_duration_ms(source: Box<dyn MediaSource>) -> Option<u64> {
     let stream = MediaSourceStream::new(source, Default::default());
     let mut hint = Hint::new();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::{Blob, CHUNK_BYTES, MediaError, MediaStore};
+use super::blob::{Blob, CHUNK_BYTES, MediaError, MediaStore};
 use crate::private_files::{make_folder, restrict, sync_names};
 
 /// Keeps blobs in a folder of the local disk.
@@ -17,18 +17,18 @@ pub struct DiskMediaStore {
 }
 
 impl DiskMediaStore {
-    /// In this folder; made with the first blob. Nothing else may lie in it.
+    /// Keeps them in this folder, which is made with the first blob. Nothing else may lie in it.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
-    fn shelf(&self, first_byte: u8) -> PathBuf {
-        self.folder.join(Blob::shelf(first_byte))
+    fn folder_of(&self, first_byte: u8) -> PathBuf {
+        self.folder.join(Blob::folder_of(first_byte))
     }
 
     fn path(&self, blob: Blob) -> PathBuf {
-        self.shelf(blob.first_byte()).join(blob.name())
+        self.folder_of(blob.first_byte()).join(blob.name())
     }
 }
 
@@ -44,17 +44,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 
 impl MediaStore for DiskMediaStore {
     async fn put(&self, blob: Blob, from: &Path) -> Result<(), MediaError> {
-        let (folder, shelf) = (self.folder.clone(), self.shelf(blob.first_byte()));
+        let (folder, folder_path) = (self.folder.clone(), self.folder_of(blob.first_byte()));
         let (from, to) = (from.to_owned(), self.path(blob));
         blocking(move || {
-            if !shelf.exists() {
-                make_folder(&shelf)?;
+            if !folder_path.exists() {
+                make_folder(&folder_path)?;
                 sync_names(&folder)?;
             }
             restrict(&from)?;
             File::open(&from)?.sync_all()?;
             fs::rename(&from, &to)?;
-            sync_names(&shelf)
+            sync_names(&folder_path)
         })
         .await
     }
@@ -81,10 +81,10 @@ impl MediaStore for DiskMediaStore {
     }
 
     async fn list(&self, first_byte: u8) -> Result<Vec<Blob>, MediaError> {
-        let shelf = self.shelf(first_byte);
+        let folder_path = self.folder_of(first_byte);
         let listed = blocking(move || {
             let mut blobs = Vec::new();
-            for entry in fs::read_dir(shelf)? {
+            for entry in fs::read_dir(folder_path)? {
                 blobs.extend(entry?.file_name().to_str().and_then(Blob::of_name));
             }
             Ok(blobs)
@@ -102,6 +102,6 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_put_is_read_in_parts_listed_and_deleted() {
-        super::super::contract(&|folder: &Path| DiskMediaStore::new(folder.join("media"))).await;
+        crate::media::blob::tests::contract(&|folder: &Path| DiskMediaStore::new(folder.join("media"))).await;
     }
 }

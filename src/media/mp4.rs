@@ -1,6 +1,6 @@
 //! What an MP4 or MOV file holds, by its boxes. Source: ISO/IEC 14496-12, QuickTime File Format.
 //!
-//! Own code, because none of the crates was both right and safe with hostile files (hazards, media). It reads headers,
+//! Own code, because none of the crates tried was both right and safe with hostile files. It reads headers,
 //! steps over everything else, looks into a fixed set of boxes, and never makes room for what a field claims: what it
 //! holds in memory at a time is one `moov` or one `moof`, as long as it really is, up to a limit.
 
@@ -25,7 +25,7 @@ pub(super) struct Movie {
     /// QuickTime rather than MP4.
     pub is_quicktime: bool,
     /// The first track with pictures.
-    pub video: Option<Picture>,
+    pub video: Option<VideoTrack>,
     /// The codec of the first track with sound.
     pub audio: Option<String>,
     /// How long the pictures last, or the sound where there are none, milliseconds.
@@ -34,15 +34,15 @@ pub(super) struct Movie {
 
 /// A track with pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Picture {
+pub(super) struct VideoTrack {
     /// The four letters of its codec: `avc1`.
     pub codec: String,
     /// As shown, turned as the track says.
     pub pixels: Pixels,
 }
 
-impl Picture {
-    /// Whether it is H.264 or H.265. Source: spec S9.
+impl VideoTrack {
+    /// Returns whether it is H.264 or H.265, whose size is told.
     pub(super) fn is_h264_or_h265(&self) -> bool {
         matches!(self.codec.as_str(), "avc1" | "avc2" | "avc3" | "hvc1" | "hev1" | "dvh1" | "dvhe")
     }
@@ -71,7 +71,7 @@ impl Track {
     }
 }
 
-/// Reads what a file holds; none: it is no MP4 or MOV.
+/// Reads what a file holds. Returns none when it is no MP4 or MOV.
 ///
 /// # Errors
 /// Those of the file.
@@ -103,7 +103,7 @@ pub(super) fn read(mut file: impl Read + Seek) -> io::Result<Option<Movie>> {
     Ok(Some(Movie {
         is_quicktime: brand == b"qt  ",
         duration_ms: video.or(audio).and_then(Track::duration_ms),
-        video: video.map(|track| Picture {
+        video: video.map(|track| VideoTrack {
             codec: letters(track.codec),
             pixels: if track.is_turned { track.pixels.turned() } else { track.pixels },
         }),
@@ -115,8 +115,8 @@ fn letters(codec: [u8; 4]) -> String {
     codec.iter().map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' }).collect()
 }
 
-/// A box of the file: its kind, where its content begins, where the next begins. None at the end, and where what follows is
-/// no box.
+/// Reads the header of a box: its kind, where its content begins, where the next begins. Returns none at the end, and where
+/// what follows is no box.
 fn top_header(file: &mut (impl Read + Seek), at: u64, end: u64) -> io::Result<Option<([u8; 4], u64, u64)>> {
     if end.saturating_sub(at) < 8 {
         return Ok(None);
@@ -141,7 +141,7 @@ fn top_header(file: &mut (impl Read + Seek), at: u64, end: u64) -> io::Result<Op
     Ok((size >= body - at && next >= body).then_some(([k0, k1, k2, k3], body, next)))
 }
 
-/// What lies there; as much as there really is.
+/// Reads what lies there; as much as there really is.
 fn content(file: &mut (impl Read + Seek), from: u64, to: u64) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
@@ -215,7 +215,7 @@ fn read_track(trak: &[u8], left: &mut u32) -> Track {
     track
 }
 
-/// The track's number, and whether it is turned by a quarter.
+/// Reads the track's number, and whether it is turned by a quarter.
 fn read_head(tkhd: &[u8], track: &mut Track) {
     // Version 1 has times of 8 bytes.
     let is_long = tkhd.first() == Some(&1);
@@ -301,7 +301,7 @@ fn read_fragment(moof: &[u8], tracks: &mut [Track]) {
     }
 }
 
-/// How long the samples of a run last. The claimed count matters only where they share one duration.
+/// Returns how long the samples of a run last, in the track's timescale. The claimed count matters only where they share one duration.
 fn run_ticks(trun: &[u8], default: u32) -> u64 {
     let flags = number(trun, 0).unwrap_or_default();
     let count = number(trun, 4).unwrap_or_default();

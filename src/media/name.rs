@@ -1,7 +1,7 @@
 //! File names, as users give them: for people to read, never a path.
 
-/// A name without its folders, without what cannot be seen or turns the writing direction, of at most `bytes_max` bytes: cut
-/// in its stem, so that its extension stays. Empty: nothing of it could stay.
+/// Returns a name without its folders, without what cannot be seen or turns the writing direction, of at most `bytes_max` bytes: cut
+/// in its stem, so that its extension stays. An empty one: nothing of it could stay.
 pub(crate) fn clean(name: &str, bytes_max: usize) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let shown: String = last.chars().filter(|c| !c.is_control() && !is_invisible(*c)).collect();

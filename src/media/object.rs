@@ -13,7 +13,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt as _, WriteMultipart};
 
-use super::{Blob, MediaError, MediaStore};
+use super::blob::{Blob, MediaError, MediaStore};
 
 /// Parts of an upload: the least that S3 takes.
 const PART_BYTES: usize = 5 << 20;
@@ -40,7 +40,7 @@ pub struct ObjectMediaStore {
 }
 
 impl ObjectMediaStore {
-    /// In a bucket of an S3-compatible service.
+    /// Keeps them in a bucket of an S3-compatible service.
     ///
     /// # Errors
     /// [`MediaError::Unavailable`] when the options or the environment make no sense. The service is not asked.
@@ -56,12 +56,12 @@ impl ObjectMediaStore {
         Self { objects, prefix: prefix.to_owned() }
     }
 
-    fn shelf(&self, first_byte: u8) -> String {
-        format!("{}{}", self.prefix, Blob::shelf(first_byte))
+    fn folder_of(&self, first_byte: u8) -> String {
+        format!("{}{}", self.prefix, Blob::folder_of(first_byte))
     }
 
     fn path(&self, blob: Blob) -> Path {
-        Path::from(format!("{}/{}", self.shelf(blob.first_byte()), blob.name()))
+        Path::from(format!("{}/{}", self.folder_of(blob.first_byte()), blob.name()))
     }
 }
 
@@ -72,7 +72,7 @@ fn refused(error: Error) -> MediaError {
     }
 }
 
-/// The next part of a local file, on a thread that may wait; empty at its end.
+/// Reads the next part of a local file, on a thread that may wait; empty at its end.
 async fn part_of(file: Arc<std::fs::File>) -> Result<Bytes, MediaError> {
     let read = tokio::task::spawn_blocking(move || {
         let mut bytes = Vec::new();
@@ -130,9 +130,9 @@ impl MediaStore for ObjectMediaStore {
     }
 
     async fn list(&self, first_byte: u8) -> Result<Vec<Blob>, MediaError> {
-        let shelf = Path::from(self.shelf(first_byte));
+        let prefix = Path::from(self.folder_of(first_byte));
         let listed =
-            self.objects.list(Some(&shelf)).try_filter_map(|found| async move { Ok(found.location.filename().and_then(Blob::of_name)) });
+            self.objects.list(Some(&prefix)).try_filter_map(|found| async move { Ok(found.location.filename().and_then(Blob::of_name)) });
         listed.try_collect().await.map_err(refused)
     }
 }
@@ -144,7 +144,10 @@ mod tests {
 
     #[tokio::test]
     async fn in_memory_it_keeps_to_the_contract() {
-        super::super::contract(&|_: &LocalPath| ObjectMediaStore::over(Arc::new(object_store::memory::InMemory::new()), "tidings/")).await;
+        crate::media::blob::tests::contract(&|_: &LocalPath| {
+            ObjectMediaStore::over(Arc::new(object_store::memory::InMemory::new()), "tidings/")
+        })
+        .await;
     }
 
     /// Against a real service: `TIDINGS_S3_ENDPOINT`, `TIDINGS_S3_BUCKET` and the AWS variables say which.
@@ -155,7 +158,7 @@ mod tests {
             return;
         };
         let options = S3Options { bucket, endpoint: Some(endpoint), prefix: "contract/".into() };
-        super::super::contract(&|_: &LocalPath| ObjectMediaStore::s3(&options).unwrap()).await;
+        crate::media::blob::tests::contract(&|_: &LocalPath| ObjectMediaStore::s3(&options).unwrap()).await;
         let (folder, store) = (tempfile::tempdir().unwrap(), ObjectMediaStore::s3(&options).unwrap());
         let (file, blob) = (folder.path().join("large"), Blob { file: FileUid::from_bits(5 << 120), rendition: Rendition::Original });
         let content: Vec<u8> = (0..3_000_000u32).flat_map(u32::to_le_bytes).collect();

@@ -6,8 +6,18 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
 use imagesize::ImageType;
 
-use super::MediaOptions;
 use crate::model::Pixels;
+
+/// How images are judged and made smaller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MediaOptions {
+    /// Pixels of an image; one with more is refused before it is decoded.
+    pub(crate) pixels_max: u64,
+    /// The shorter side of an image for the screen.
+    pub(crate) large_pixels: u32,
+    /// The shorter side of an image for a list.
+    pub(crate) thumbnail_pixels: u32,
+}
 
 /// The longest side that is decoded.
 const SIDE_MAX: u32 = 32_768;
@@ -23,7 +33,7 @@ const QUALITY: u8 = 80;
 
 /// What an image says of itself before anything is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sketch {
+pub(super) struct ImageHeader {
     pub format: ImageFormat,
     /// As it is stored, before it is turned.
     pub pixels: Pixels,
@@ -31,23 +41,24 @@ pub(super) struct Sketch {
 
 /// An image made of another.
 #[derive(Debug)]
-pub(super) struct Made {
+pub(super) struct EncodedImage {
     pub bytes: Vec<u8>,
     pub pixels: Pixels,
 }
 
 /// What was made of an image.
 #[derive(Debug)]
-pub(super) struct Derived {
+pub(super) struct DerivedImages {
     /// Of the original, as it is shown.
     pub original: Pixels,
     /// None: the original does.
-    pub large: Option<Made>,
-    pub thumbnail: Made,
+    pub large: Option<EncodedImage>,
+    pub thumbnail: EncodedImage,
 }
 
-/// The type and size of an image; none: it is none of the six. Source: spec S6.
-pub(super) fn sketch(mut source: impl BufRead + Seek) -> Option<Sketch> {
+/// Reads the type and size of an image; none: it is none of the six that may be sent. Source: ZIM guide "Send and receive
+/// messages", image messages.
+pub(super) fn read_header(mut source: impl BufRead + Seek) -> Option<ImageHeader> {
     let format = match imagesize::reader_type(&mut source).ok()? {
         ImageType::Jpeg => ImageFormat::Jpeg,
         ImageType::Png => ImageFormat::Png,
@@ -60,35 +71,35 @@ pub(super) fn sketch(mut source: impl BufRead + Seek) -> Option<Sketch> {
     source.rewind().ok()?;
     let size = imagesize::reader_size(&mut source).ok()?;
     let pixels = Pixels::new(u32::try_from(size.width).ok()?, u32::try_from(size.height).ok()?);
-    (pixels.count() > 0).then_some(Sketch { format, pixels })
+    (pixels.count() > 0).then_some(ImageHeader { format, pixels })
 }
 
-/// The media type of a format.
+/// Returns the media type of a format.
 pub(super) fn mime(format: ImageFormat) -> &'static str {
     format.to_mime_type()
 }
 
-/// Makes the smaller ones; none: it cannot be decoded, which is no reason to refuse it (hazards: a TIFF in YCbCr).
-pub(super) fn derive(source: impl BufRead + Seek, sketch: Sketch, options: &MediaOptions) -> Option<Derived> {
-    let (image, has_exif) = decode(source, sketch, options)?;
+/// Makes the smaller ones; none: it cannot be decoded, which is no reason to refuse it: a TIFF in YCbCr is one that cannot.
+pub(super) fn derive(source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<DerivedImages> {
+    let (image, has_exif) = decode(source, header, options)?;
     let original = Pixels::new(image.width(), image.height());
     let smaller = shrunk(&image, options.large_pixels);
     let large = if smaller.is_some() || has_exif { encode(smaller.as_ref().unwrap_or(&image)) } else { None };
     let thumbnail = shrunk(smaller.as_ref().unwrap_or(&image), options.thumbnail_pixels);
     let thumbnail = encode(thumbnail.as_ref().unwrap_or(&image))?;
-    Some(Derived { original, large, thumbnail })
+    Some(DerivedImages { original, large, thumbnail })
 }
 
-/// The picture, turned as it is to be shown, and whether more than a picture came with it.
-fn decode(mut source: impl BufRead + Seek, sketch: Sketch, options: &MediaOptions) -> Option<(DynamicImage, bool)> {
+/// Decodes a picture, turned as it is to be shown; returns also whether more than a picture came with it.
+fn decode(mut source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<(DynamicImage, bool)> {
     let length = source.seek(SeekFrom::End(0)).ok()?;
     source.rewind().ok()?;
-    if sketch.format == ImageFormat::Tiff && !is_sane_tiff(&mut source, length) {
+    if header.format == ImageFormat::Tiff && !is_sane_tiff(&mut source, length) {
         return None;
     }
     source.rewind().ok()?;
     let plausible = SMALL_BYTES.max(length.saturating_mul(INFLATION_MAX)).min(DECODER_BYTES_MAX);
-    let mut reader = ImageReader::with_format(source, sketch.format);
+    let mut reader = ImageReader::with_format(source, header.format);
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(SIDE_MAX), Some(SIDE_MAX));
     limits.max_alloc = Some(plausible);
@@ -106,7 +117,7 @@ fn decode(mut source: impl BufRead + Seek, sketch: Sketch, options: &MediaOption
     Some((image, has_exif))
 }
 
-/// Whether the values that a TIFF's first directory claims fit into the file. Its decoder makes 32 bytes of room for each of
+/// Returns whether the values that a TIFF's first directory claims fit into the file. Its decoder makes 32 bytes of room for each of
 /// them before it looks. Of 64-bit TIFFs nothing is decoded.
 fn is_sane_tiff(mut source: impl BufRead + Seek, length: u64) -> bool {
     let mut read = |at: u64, bytes: &mut [u8]| source.seek(SeekFrom::Start(at)).is_ok() && source.read_exact(bytes).is_ok();
@@ -139,13 +150,13 @@ fn is_sane_tiff(mut source: impl BufRead + Seek, length: u64) -> bool {
     })
 }
 
-/// A picture that is shown as it is: decoded, made no larger than the screen's, and written anew.
-pub(super) fn redraw(source: impl BufRead + Seek, sketch: Sketch, options: &MediaOptions) -> Option<Made> {
-    let (image, _) = decode(source, sketch, options)?;
+/// Writes a picture anew, no larger than one for the screen: what else came with it is left out.
+pub(super) fn reencode(source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<EncodedImage> {
+    let (image, _) = decode(source, header, options)?;
     encode(shrunk(&image, options.large_pixels).as_ref().unwrap_or(&image))
 }
 
-/// One whose shorter side has so many pixels; none: it is not longer.
+/// Makes one whose shorter side has so many pixels; none: it is not longer.
 fn shrunk(image: &DynamicImage, side: u32) -> Option<DynamicImage> {
     let (width, height) = (image.width(), image.height());
     let shorter = width.min(height);
@@ -156,8 +167,8 @@ fn shrunk(image: &DynamicImage, side: u32) -> Option<DynamicImage> {
     Some(image.thumbnail_exact(scaled(width), scaled(height)))
 }
 
-/// JPEG, or PNG where something shows through.
-fn encode(image: &DynamicImage) -> Option<Made> {
+/// Encodes as JPEG, or as PNG where something shows through.
+fn encode(image: &DynamicImage) -> Option<EncodedImage> {
     let mut bytes = Cursor::new(Vec::new());
     if shows_through(image) {
         DynamicImage::ImageRgba8(image.to_rgba8()).write_to(&mut bytes, ImageFormat::Png).ok()?;
@@ -165,14 +176,14 @@ fn encode(image: &DynamicImage) -> Option<Made> {
         let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, QUALITY);
         DynamicImage::ImageRgb8(image.to_rgb8()).write_with_encoder(encoder).ok()?;
     }
-    Some(Made { bytes: bytes.into_inner(), pixels: Pixels::new(image.width(), image.height()) })
+    Some(EncodedImage { bytes: bytes.into_inner(), pixels: Pixels::new(image.width(), image.height()) })
 }
 
 fn shows_through(image: &DynamicImage) -> bool {
     image.color().has_alpha() && image.to_rgba8().pixels().any(|pixel| pixel.0[3] < 255)
 }
 
-/// The type of what [`derive`] and [`redraw`] made.
+/// Returns the media type of what [`derive`] and [`reencode`] made, by its first bytes.
 pub(crate) fn made_mime(head: &[u8]) -> &'static str {
     if head.starts_with(b"\x89PNG") { "image/png" } else { "image/jpeg" }
 }

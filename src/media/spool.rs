@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::model::hex;
 use crate::private_files::make_folder;
 
 /// How many bytes may wait in the system for the disk: flushed in small steps, a large upload does not hold up what the
@@ -24,13 +25,13 @@ pub(crate) struct Spool {
 
 /// A length to go back to.
 #[derive(Debug, Clone)]
-pub(crate) struct Mark {
+pub(crate) struct Savepoint {
     hasher: Sha256,
     bytes: u64,
 }
 
 impl Spool {
-    /// An empty one of this name.
+    /// Makes an empty one of this name.
     ///
     /// # Errors
     /// Those of the disk.
@@ -44,12 +45,12 @@ impl Spool {
         Ok(Self { file: options.open(&path)?, path, hasher: Sha256::new(), bytes: 0, unsynced: 0 })
     }
 
-    /// Where it lies.
+    /// Returns where it lies.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How long it is.
+    /// Returns how long it is, bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -70,28 +71,28 @@ impl Spool {
         Ok(())
     }
 
-    /// Its length now.
-    pub(crate) fn mark(&self) -> Mark {
-        Mark { hasher: self.hasher.clone(), bytes: self.bytes }
+    /// Returns its length now, to go back to.
+    pub(crate) fn savepoint(&self) -> Savepoint {
+        Savepoint { hasher: self.hasher.clone(), bytes: self.bytes }
     }
 
-    /// Cuts off what came after the mark.
+    /// Cuts off what came after the savepoint.
     ///
     /// # Errors
     /// Those of the disk.
-    pub(crate) fn back_to(&mut self, mark: Mark) -> io::Result<()> {
-        self.file.set_len(mark.bytes)?;
-        self.file.seek(SeekFrom::Start(mark.bytes))?;
-        (self.hasher, self.bytes) = (mark.hasher, mark.bytes);
+    pub(crate) fn roll_back_to(&mut self, savepoint: Savepoint) -> io::Result<()> {
+        self.file.set_len(savepoint.bytes)?;
+        self.file.seek(SeekFrom::Start(savepoint.bytes))?;
+        (self.hasher, self.bytes) = (savepoint.hasher, savepoint.bytes);
         Ok(())
     }
 
-    /// SHA-256 of its bytes so far, hexadecimal.
+    /// Returns the SHA-256 of its bytes so far, in hexadecimal digits.
     pub(crate) fn sha256(&self) -> String {
-        self.hasher.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.hasher.clone().finalize())
     }
 
-    /// Deletes what uploads before this start left.
+    /// Deletes what uploads before this start left; returns how many files.
     ///
     /// # Errors
     /// Those of the disk.
@@ -130,9 +131,9 @@ mod tests {
         let incoming = folder.path().join("incoming");
         let mut spool = Spool::create(&incoming, "a").unwrap();
         spool.write(b"abc").unwrap();
-        let mark = spool.mark();
+        let savepoint = spool.savepoint();
         spool.write(b"defgh").unwrap();
-        spool.back_to(mark).unwrap();
+        spool.roll_back_to(savepoint).unwrap();
         spool.write(b"").unwrap();
         assert_eq!((spool.bytes(), fs::read(spool.path()).unwrap()), (3, b"abc".to_vec()));
         assert_eq!(spool.sha256(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

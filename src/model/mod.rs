@@ -12,6 +12,7 @@ mod file_uid;
 mod group;
 mod group_change;
 mod group_rights;
+mod hex;
 mod id;
 mod kind;
 mod limits;
@@ -19,13 +20,14 @@ mod media;
 mod media_record;
 mod mention;
 mod message;
-pub(crate) mod order_key;
 mod message_state;
+pub(crate) mod order_key;
 mod refusal;
 mod room;
 mod search;
 mod send_options;
 mod tips;
+mod two_generation_map;
 mod user;
 mod version;
 
@@ -39,6 +41,7 @@ pub use group_change::GroupChange;
 pub use group_rights::{
     BeInviteMode, GroupMute, GroupRole, GroupVerify, InviteMode, JoinMode, MuteMode, MutedUntil, check_nickname, mute_seconds,
 };
+pub(crate) use hex::hex;
 pub use id::{DeviceId, GroupId, LocalMessageId, RoomId, SessionId, UserId};
 pub use kind::{MessageClass, MessageKind, Priority};
 pub use limits::Limits;
@@ -52,5 +55,6 @@ pub use room::{AttributeTerms, RoomAttribute, RoomChange, RoomInfo};
 pub use search::{GroupSearch, Keywords, Search};
 pub use send_options::{ReplyTo, Terms};
 pub use tips::{Tips, TipsChange, TipsEvent, TipsUser};
+pub(crate) use two_generation_map::TwoGenerationMap;
 pub use user::{Ban, UserProfile};
 pub use version::SdkVersion;

@@ -178,7 +178,7 @@ fn dependencies_stay_where_they_belong() {
         (&["opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp", "tracing_opentelemetry"], &|path| {
             path == "cli/otlp.rs" || path == "cli/logs.rs"
         }),
-        (&["::sled", "use sled", "extern crate sled"], &|path| path == "store/sled.rs"),
+        (&["::sled", "use sled", "extern crate sled"], &|path| path == "store/backend/sled.rs"),
         // In `store/` this is the module of that name.
         (&["sled::"], &|path| !outside_store(path)),
     ];

@@ -193,7 +193,7 @@ pub(crate) fn unstored(context: &BrokerContext, sender: UserId, conversation: Co
         sender,
         conversation,
         seq: 0,
-        order_key: crate::model::order_key::next(last_order_key, now_ms),
+        order_key: crate::model::order_key::next_order_key(last_order_key, now_ms),
         timestamp_ms: now_ms,
         priority: draft.priority,
         extended_data: draft.extended_data,

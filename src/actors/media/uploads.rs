@@ -11,7 +11,7 @@ use tokio::sync::{Notify, OwnedMutexGuard, oneshot};
 use super::MediaDesk;
 use crate::actors::context::BrokerContext;
 use crate::actors::runtime::reply::{answer, answered};
-use crate::media::{Blob, CHUNK_BYTES, Mark, Probed, Spool, clean_name, probe, probe_frame};
+use crate::media::{Blob, CHUNK_BYTES, Probed, Savepoint, Spool, clean_name, probe, probe_frame};
 use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
 use crate::store::RowWrite;
 
@@ -170,20 +170,20 @@ impl Writing {
     }
 
     /// Its length now, to come back to.
-    pub(crate) fn mark(&self) -> Mark {
-        self.upload.spool().mark()
+    pub(crate) fn mark(&self) -> Savepoint {
+        self.upload.spool().savepoint()
     }
 
     /// Takes back what was written since.
     ///
     /// # Errors
     /// [`Refusal::FileServer`].
-    pub(crate) async fn back_to(&mut self, mark: Mark) -> Result<(), Refusal> {
+    pub(crate) async fn back_to(&mut self, mark: Savepoint) -> Result<(), Refusal> {
         self.buffer.clear();
         let upload = self.upload.clone();
         self.bytes = blocking(move || {
             let mut spool = upload.spool();
-            spool.back_to(mark).map_err(disk)?;
+            spool.roll_back_to(mark).map_err(disk)?;
             Ok(spool.bytes())
         })
         .await?;

@@ -7,8 +7,8 @@ use tidings::model::{
     Child, Conversation, FileUid, GroupId, GroupMember, LocalMessageId, MediaRecord, Message, RoomId, UserId, UserProfile,
 };
 use tidings::store::{
-    Append, Appended, ChangeKind, Done, EntryRecord, FormerMember, GroupRecord, MemoryStore, Note, NoteRecord, Page, PageRead, Pin,
-    Revision, RoomRecord, RowWrite, Since, SinceRead, Store, StoreError, StoreStats, Tail,
+    Append, Appended, ChangeKind, Done, EntryRecord, FormerMember, GroupRecord, Maintenance, MemoryStore, MessageLog, Note, NoteRecord,
+    Page, PageRead, Pin, Revision, RoomRecord, RowWrite, Rows, Since, SinceRead, StoreError, StoreStats, Tail,
 };
 
 type Waiting = Vec<(Append, Done<Appended>)>;
@@ -50,7 +50,7 @@ impl HeldStore {
     }
 }
 
-impl Store for HeldStore {
+impl MessageLog for HeldStore {
     fn append(&self, append: Append, done: Done<Appended>) {
         match &mut *self.held.lock().unwrap() {
             Some(waiting) => waiting.push((append, done)),
@@ -58,16 +58,40 @@ impl Store for HeldStore {
         }
     }
 
-    fn apply(&self, rows: Vec<RowWrite>, done: Done<()>) {
-        self.below.apply(rows, done);
+    fn revise(&self, revision: Revision, done: Done<u64>) {
+        self.below.revise(revision, done);
     }
 
     fn remove(&self, conversation: Conversation, done: Done<()>) {
         self.below.remove(conversation, done);
     }
 
-    fn revise(&self, revision: Revision, done: Done<u64>) {
-        self.below.revise(revision, done);
+    fn may_know(&self, sender: &UserId, local_id: &LocalMessageId) -> bool {
+        self.below.may_know(sender, local_id)
+    }
+
+    fn find(&self, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Appended>, StoreError> {
+        self.below.find(sender, local_id)
+    }
+
+    fn read(&self, conversation: &Conversation, page: Page) -> Result<PageRead, StoreError> {
+        self.below.read(conversation, page)
+    }
+
+    fn since(&self, conversation: &Conversation, since: Since) -> Result<SinceRead, StoreError> {
+        self.below.since(conversation, since)
+    }
+
+    fn written_after(&self, commit: u64) -> Result<Vec<Conversation>, StoreError> {
+        self.below.written_after(commit)
+    }
+
+    fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError> {
+        self.below.peers_of(user)
+    }
+
+    fn head(&self, conversation: &Conversation) -> Result<u64, StoreError> {
+        self.below.head(conversation)
     }
 
     fn tail(&self, conversation: &Conversation) -> Result<Option<Tail>, StoreError> {
@@ -102,6 +126,24 @@ impl Store for HeldStore {
         self.below.changes(conversation, after, count_max)
     }
 
+    fn media_uses(&self, file: FileUid, count_max: usize) -> Result<Vec<(Conversation, u64)>, StoreError> {
+        self.below.media_uses(file, count_max)
+    }
+
+    fn last_commit(&self) -> u64 {
+        self.below.last_commit()
+    }
+
+    fn last_message_id(&self) -> u64 {
+        self.below.last_message_id()
+    }
+}
+
+impl Rows for HeldStore {
+    fn apply(&self, rows: Vec<RowWrite>, done: Done<()>) {
+        self.below.apply(rows, done);
+    }
+
     fn entry(&self, user: &UserId, conversation: &Conversation) -> Result<EntryRecord, StoreError> {
         self.below.entry(user, conversation)
     }
@@ -114,64 +156,16 @@ impl Store for HeldStore {
         self.below.following(user)
     }
 
-    fn media(&self, file: FileUid) -> Result<Option<MediaRecord>, StoreError> {
-        self.below.media(file)
-    }
-
-    fn media_after(&self, file: Option<FileUid>, count_max: usize) -> Result<Vec<MediaRecord>, StoreError> {
-        self.below.media_after(file, count_max)
-    }
-
-    fn media_uses(&self, file: FileUid, count_max: usize) -> Result<Vec<(Conversation, u64)>, StoreError> {
-        self.below.media_uses(file, count_max)
-    }
-
-    fn former_groups_of(&self, user: &UserId) -> Result<Vec<(GroupId, FormerMember)>, StoreError> {
-        self.below.former_groups_of(user)
-    }
-
-    fn may_know(&self, sender: &UserId, local_id: &LocalMessageId) -> bool {
-        self.below.may_know(sender, local_id)
-    }
-
-    fn find(&self, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Appended>, StoreError> {
-        self.below.find(sender, local_id)
-    }
-
-    fn read(&self, conversation: &Conversation, page: Page) -> Result<PageRead, StoreError> {
-        self.below.read(conversation, page)
-    }
-
-    fn since(&self, conversation: &Conversation, since: Since) -> Result<SinceRead, StoreError> {
-        self.below.since(conversation, since)
-    }
-
-    fn written_after(&self, commit: u64) -> Result<Vec<Conversation>, StoreError> {
-        self.below.written_after(commit)
-    }
-
-    fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError> {
-        self.below.peers_of(user)
-    }
-
-    fn head(&self, conversation: &Conversation) -> Result<u64, StoreError> {
-        self.below.head(conversation)
-    }
-
     fn user(&self, user: &UserId) -> Result<Option<UserProfile>, StoreError> {
         self.below.user(user)
-    }
-
-    fn room(&self, room: &RoomId) -> Result<Option<RoomRecord>, StoreError> {
-        self.below.room(room)
     }
 
     fn users_after(&self, user: Option<&UserId>, count_max: usize) -> Result<Vec<UserProfile>, StoreError> {
         self.below.users_after(user, count_max)
     }
 
-    fn groups_after(&self, group: Option<&GroupId>, count_max: usize) -> Result<Vec<GroupRecord>, StoreError> {
-        self.below.groups_after(group, count_max)
+    fn room(&self, room: &RoomId) -> Result<Option<RoomRecord>, StoreError> {
+        self.below.room(room)
     }
 
     fn rooms(&self) -> Result<Vec<RoomRecord>, StoreError> {
@@ -180,6 +174,10 @@ impl Store for HeldStore {
 
     fn group(&self, group: &GroupId) -> Result<Option<GroupRecord>, StoreError> {
         self.below.group(group)
+    }
+
+    fn groups_after(&self, group: Option<&GroupId>, count_max: usize) -> Result<Vec<GroupRecord>, StoreError> {
+        self.below.groups_after(group, count_max)
     }
 
     fn group_members(&self, group: &GroupId) -> Result<Vec<GroupMember>, StoreError> {
@@ -194,14 +192,20 @@ impl Store for HeldStore {
         self.below.groups_of(user)
     }
 
-    fn last_commit(&self) -> u64 {
-        self.below.last_commit()
+    fn former_groups_of(&self, user: &UserId) -> Result<Vec<(GroupId, FormerMember)>, StoreError> {
+        self.below.former_groups_of(user)
     }
 
-    fn last_message_id(&self) -> u64 {
-        self.below.last_message_id()
+    fn media(&self, file: FileUid) -> Result<Option<MediaRecord>, StoreError> {
+        self.below.media(file)
     }
 
+    fn media_after(&self, file: Option<FileUid>, count_max: usize) -> Result<Vec<MediaRecord>, StoreError> {
+        self.below.media_after(file, count_max)
+    }
+}
+
+impl Maintenance for HeldStore {
     fn sweep(&self, now_ms: u64) -> Result<(), StoreError> {
         self.below.sweep(now_ms)
     }

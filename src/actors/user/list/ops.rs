@@ -139,7 +139,7 @@ impl User {
                     return answer(caller.reply, Err(Refusal::TooManyPinned { pinned_max }));
                 }
                 record.pinned_ms = if pinned { now_ms.max(1) } else { 0 };
-                record.order_key_min = order_key::at(now_ms).max(entry.order_key() + 1);
+                record.order_key_min = order_key::order_key_at(now_ms).max(entry.order_key() + 1);
                 self.change(conversation, record, done, caller, ctx, |_, _| {});
             }
             ListRequest::Mute { muted, .. } => {

@@ -1,0 +1,180 @@
+//! Judges a complete upload by its content: the name and what its sender says of it prove nothing.
+//!
+//! Runs on threads that may wait. A file that cannot be understood is an answer; a decoder that panics is one, too.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+
+use symphonia::core::io::MediaSource;
+
+use super::picture::MediaOptions;
+pub(crate) use super::picture::made_mime;
+use super::{audio, mp4, picture};
+use crate::model::{Limits, MediaKind, Pixels, Refusal, Rendition};
+
+/// What is read of a file's beginning to tell its type.
+const HEAD_BYTES: u64 = 8 * 1024;
+
+/// How far a measured duration may pass the limit: encoders pad to whole packets, some tens of milliseconds.
+const SLACK_MS: u64 = 250;
+
+/// What a file is.
+#[derive(Debug, Default)]
+pub(crate) struct Probed {
+    pub(crate) mime: String,
+    pub(crate) codec: String,
+    pub(crate) duration_ms: Option<u64>,
+    pub(crate) original: Pixels,
+    pub(crate) large: Pixels,
+    pub(crate) thumbnail: Pixels,
+    pub(crate) frame: Pixels,
+    /// What was made of it.
+    pub(crate) made: Vec<(Rendition, Vec<u8>)>,
+}
+
+/// Judges a file on disk.
+///
+/// # Errors
+/// [`Refusal::FileType`], [`Refusal::FileSize`], [`Refusal::FileDuration`]; [`Refusal::FileServer`] when it cannot be read.
+pub(crate) fn probe(kind: MediaKind, path: &Path, options: &MediaOptions, limits: &Limits) -> Result<Probed, Refusal> {
+    guarded(kind, || judge(kind, &|| File::open(path), options, limits))
+}
+
+/// Judges bytes in memory: what the tests throw at it.
+#[cfg(feature = "bench")]
+pub(crate) fn probe_bytes(kind: MediaKind, bytes: &[u8], options: &MediaOptions, limits: &Limits) -> Result<Probed, Refusal> {
+    // Not guarded: the tests want to see a panic.
+    let bytes: std::sync::Arc<[u8]> = bytes.into();
+    judge(kind, &|| Ok(io::Cursor::new(bytes.clone())), options, limits)
+}
+
+/// Judges the first picture of a video and writes it anew: where the camera stood does not go along.
+///
+/// # Errors
+/// As of an image; also where it cannot be decoded.
+pub(crate) fn probe_frame(path: &Path, options: &MediaOptions) -> Result<(Vec<u8>, Pixels), Refusal> {
+    guarded(MediaKind::Image, || {
+        let open = || File::open(path).map(BufReader::new).map_err(unreadable);
+        let header = picture::read_header(open()?).ok_or_else(|| not_of(MediaKind::Image))?;
+        check_pixels(header.pixels, options)?;
+        let made = picture::reencode(open()?, header, options).ok_or_else(|| not_of(MediaKind::Image))?;
+        Ok((made.bytes, made.pixels))
+    })
+}
+
+fn guarded<T>(kind: MediaKind, judge: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    panic::catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| {
+        tracing::warn!(kind = kind.label(), "a file made its decoder panic; it is refused");
+        Err(not_of(kind))
+    })
+}
+
+fn not_of(kind: MediaKind) -> Refusal {
+    Refusal::FileType(match kind {
+        MediaKind::Image => "the file is no JPG, PNG, BMP, TIFF, GIF or WebP image",
+        MediaKind::Audio => "the file is no MP3 or M4A audio",
+        MediaKind::Video => "the file is no MP4 or MOV video",
+        MediaKind::File => "the file cannot be read",
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unreadable(error: io::Error) -> Refusal {
+    Refusal::FileServer(error.to_string())
+}
+
+fn check_pixels(pixels: Pixels, options: &MediaOptions) -> Result<(), Refusal> {
+    if pixels.count() > options.pixels_max {
+        return Err(Refusal::FilePixels { pixels: pixels.count(), pixels_max: options.pixels_max });
+    }
+    Ok(())
+}
+
+fn judge<R: MediaSource + 'static>(
+    kind: MediaKind,
+    open: &dyn Fn() -> io::Result<R>,
+    options: &MediaOptions,
+    limits: &Limits,
+) -> Result<Probed, Refusal> {
+    let source = || open().map_err(unreadable);
+    match kind {
+        MediaKind::Image => judge_image(|| source().map(BufReader::new), options),
+        MediaKind::Audio => judge_audio(&source, limits),
+        MediaKind::Video => judge_video(source()?),
+        MediaKind::File => {
+            let head = head_of(source()?)?;
+            let mime = infer::get(&head).map_or("application/octet-stream", |kind| kind.mime_type());
+            Ok(Probed { mime: mime.to_owned(), ..Probed::default() })
+        }
+    }
+}
+
+fn head_of(source: impl Read) -> Result<Vec<u8>, Refusal> {
+    let mut head = Vec::new();
+    source.take(HEAD_BYTES).read_to_end(&mut head).map_err(unreadable)?;
+    Ok(head)
+}
+
+fn judge_image<R: BufRead + Seek>(source: impl Fn() -> Result<R, Refusal>, options: &MediaOptions) -> Result<Probed, Refusal> {
+    let header = picture::read_header(source()?).ok_or_else(|| not_of(MediaKind::Image))?;
+    check_pixels(header.pixels, options)?;
+    let mime = picture::mime(header.format).to_owned();
+    // A decoder may panic on what it cannot read: then there are no smaller ones, and that is all.
+    let source = source()?;
+    let derived = panic::catch_unwind(AssertUnwindSafe(|| picture::derive(source, header, options)));
+    let derived = derived.unwrap_or_else(|_| {
+        tracing::warn!(mime, "an image made its decoder panic; it is kept as it came");
+        None
+    });
+    let Some(derived) = derived else {
+        let pixels = header.pixels;
+        return Ok(Probed { mime, original: pixels, large: pixels, thumbnail: pixels, ..Probed::default() });
+    };
+    let mut made = vec![(Rendition::Thumbnail, derived.thumbnail.bytes)];
+    let large = derived.large.as_ref().map_or(derived.original, |large| large.pixels);
+    made.extend(derived.large.map(|large| (Rendition::Large, large.bytes)));
+    Ok(Probed { mime, original: derived.original, large, thumbnail: derived.thumbnail.pixels, made, ..Probed::default() })
+}
+
+fn judge_audio<R: MediaSource + 'static>(source: &dyn Fn() -> Result<R, Refusal>, limits: &Limits) -> Result<Probed, Refusal> {
+    let probed = match mp4::read(source()?).map_err(unreadable)? {
+        Some(movie) => {
+            let codec = movie.audio.filter(|_| movie.video.is_none()).ok_or_else(|| not_of(MediaKind::Audio))?;
+            Probed { mime: "audio/mp4".to_owned(), codec, duration_ms: movie.duration_ms, ..Probed::default() }
+        }
+        None => {
+            let is_mp3 = begins_like_mp3(source()?)?;
+            let duration = is_mp3.then(|| source().map(|source| audio::mp3_duration_ms(Box::new(source)))).transpose()?.flatten();
+            let duration_ms = Some(duration.ok_or_else(|| not_of(MediaKind::Audio))?);
+            Probed { mime: "audio/mpeg".to_owned(), codec: "mp3".to_owned(), duration_ms, ..Probed::default() }
+        }
+    };
+    let ms_max = limits.audio_seconds_max * 1000;
+    match probed.duration_ms {
+        Some(ms) if ms > ms_max + SLACK_MS => Err(Refusal::FileDuration { ms, seconds_max: limits.audio_seconds_max }),
+        _ => Ok(probed),
+    }
+}
+
+/// Returns whether a file begins with a tag, or with the sync bits of a frame of layer 3. Without this look, something of it is found in almost any bytes.
+fn begins_like_mp3(source: impl Read) -> Result<bool, Refusal> {
+    let head = head_of(source)?;
+    let is_frame = matches!(head.as_slice(), [0xFF, second, ..] if second & 0xE0 == 0xE0 && second & 0x06 == 0x02);
+    Ok(head.starts_with(b"ID3") || is_frame)
+}
+
+fn judge_video(source: impl Read + Seek) -> Result<Probed, Refusal> {
+    let movie = mp4::read(source).map_err(unreadable)?;
+    let Some((movie, picture)) = movie.and_then(|mut movie| movie.video.take().map(|picture| (movie, picture))) else {
+        return Err(not_of(MediaKind::Video));
+    };
+    let mime = if movie.is_quicktime { "video/quicktime" } else { "video/mp4" };
+    // Of other codecs the size is not told. Source: ZIM guide "Send and receive messages", video messages.
+    let frame = if picture.is_h264_or_h265() { picture.pixels } else { Pixels::default() };
+    Ok(Probed { mime: mime.to_owned(), codec: picture.codec, duration_ms: movie.duration_ms, frame, ..Probed::default() })
+}
+
+#[cfg(test)]
+mod tests;

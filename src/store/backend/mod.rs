@@ -1,0 +1,89 @@
+//! What the engine needs from a place that keeps bytes: the line between rules and disk.
+//!
+//! All rules (order, dedup, fences, counters) live above this trait, so the memory store and the sled store cannot
+//! differ in them, and a test can make any write fail.
+
+pub(crate) mod commit_mark;
+pub(crate) mod counters;
+pub(crate) mod memory;
+pub(crate) mod open;
+pub(crate) mod sled;
+pub(crate) mod store_dir;
+
+use std::ops::ControlFlow;
+
+use crate::store::error::StoreError;
+
+/// One ordered set of keys. A batch lies within one space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Space {
+    /// Users, rooms, groups, members, and what must outlive the periods.
+    Permanent,
+    /// Messages, dedup entries and heads of one stretch of time.
+    Period(u64),
+}
+
+/// One change of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// Insert or replace.
+    Put(Vec<u8>, Vec<u8>),
+    /// Remove; a missing key is no error.
+    Delete(Vec<u8>),
+}
+
+/// What was made durable last, kept apart from the database so that a database that lost its end is recognised.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct CommitMark {
+    /// The last append's commit.
+    pub commit: u64,
+    /// The number of batches written to [`Space::Permanent`].
+    pub rows: u64,
+}
+
+/// Sees one key and value of a scan; `Break` ends it.
+pub(crate) type Visit<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
+
+/// A place that keeps bytes. Keys begin with a byte below [`RESERVED`](super::format::key::RESERVED).
+pub(crate) trait Backend: Send + Sync + 'static {
+    /// Returns the value of a key. A period that does not exist (any more) is empty.
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Visits keys from `from` (inclusive) to `to` (exclusive), in key order or against it. The visitor must not call the
+    /// backend: it may be locked.
+    fn scan(&self, space: Space, from: &[u8], to: &[u8], backwards: bool, visit: Visit<'_>) -> Result<(), StoreError>;
+
+    /// Applies a batch whole or not at all, and returns when it survives power loss. One thread calls it.
+    fn commit(&self, space: Space, ops: Vec<Op>) -> Result<(), StoreError>;
+
+    /// Keeps the mark, durable on return. Called after the commits it speaks of.
+    fn write_mark(&self, mark: CommitMark) -> Result<(), StoreError>;
+
+    /// Returns the periods that exist, ascending.
+    fn periods(&self) -> Vec<u64>;
+
+    /// Makes an empty period, durable on return.
+    fn create_period(&self, period: u64) -> Result<(), StoreError>;
+
+    /// Deletes a period with all that is in it.
+    fn drop_period(&self, period: u64) -> Result<(), StoreError>;
+
+    /// Releases files. Every later call fails with [`StoreError::Unavailable`].
+    fn close(&self);
+}
+
+/// Runs a scan whose visitor may fail: the first error ends the scan and is returned.
+pub(crate) fn try_visit(
+    scan: impl FnOnce(Visit<'_>) -> Result<(), StoreError>,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+) -> Result<(), StoreError> {
+    let mut outcome = Ok(());
+    scan(&mut |key, value| match visit(key, value) {
+        Ok(flow) => flow,
+        Err(error) => {
+            outcome = Err(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    outcome
+}

@@ -1,0 +1,363 @@
+//! The only file that names the sled crate: one database as a table, and the tables of a store as a backend.
+//!
+//! What sled 0.34.7 does not do by itself is done here:
+//! - `flush` ends in `sync_file_range`, which does not survive power loss: `fdatasync` on a handle of our own follows.
+//! - A tree node above a quarter of a segment (128 KiB) goes to a file of its own that is never synced. Nodes hold at
+//!   most 17 entries, some more after a merge; values are cut into [`PIECE_BYTES`], so that no node grows that large.
+//! - Damaged files make it panic: every call is guarded, and the panic becomes [`StoreError::Damaged`].
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::ops::ControlFlow;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
+use std::thread;
+
+use super::commit_mark::CommitMarkFile;
+use super::store_dir::{self, StoreDir};
+use super::{Backend, CommitMark, Op, Space, Visit};
+use crate::private_files::{make_folder, sync_names};
+use crate::store::error::StoreError;
+use crate::store::format::key::RESERVED;
+
+/// The largest value kept in one piece.
+const PIECE_BYTES: usize = 4096;
+/// A value begins with the number of its further pieces.
+const COUNT_BYTES: usize = 2;
+/// Keys of further pieces: this byte, the key, the piece's number.
+const PIECE: u8 = 0xFF;
+/// sled gives its lock up a moment after the database is dropped: 5 s are ample.
+const LOCK_TRIES: u32 = 100;
+
+#[allow(clippy::absurd_extreme_comparisons)]
+const _: () = assert!(PIECE >= RESERVED, "no key of the engine begins like a piece's");
+
+/// Why a table cannot be opened.
+#[derive(Debug)]
+pub(crate) enum TableError {
+    /// What is there is not what was written.
+    Damaged(String),
+    /// The file system refuses.
+    Io(String),
+}
+
+impl From<io::Error> for TableError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.to_string())
+    }
+}
+
+/// One database.
+pub(crate) struct Table {
+    db: ::sled::Db,
+    /// Our own handle of the database's file, for `fdatasync`.
+    file: File,
+}
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps sled's panics from the standard error stream: they become errors, which are reported by who gets them.
+/// All other panics are left to the hook that was there before.
+fn hush() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let is_sleds = thread::current().name().is_some_and(|name| name.starts_with("sled-io-"));
+            if !is_sleds && !GUARDED.get() {
+                before(info);
+            }
+        }));
+    });
+}
+
+/// Runs what may panic inside sled, and catches it.
+fn guarded<T>(run: impl FnOnce() -> Result<T, ::sled::Error>) -> Result<T, Caught> {
+    hush();
+    let outer = GUARDED.replace(true);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(run));
+    GUARDED.set(outer);
+    match outcome {
+        Ok(outcome) => outcome.map_err(Caught::Error),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+            Err(Caught::Panic(text.unwrap_or_default().lines().next().unwrap_or_default().trim().to_owned()))
+        }
+    }
+}
+
+/// What went wrong inside sled.
+enum Caught {
+    Error(::sled::Error),
+    Panic(String),
+}
+
+impl Caught {
+    fn is_lock(&self) -> bool {
+        matches!(self, Self::Error(::sled::Error::Io(error)) if error.to_string().contains("could not acquire lock"))
+    }
+
+    /// Returns whether the file system, not the file, is to blame.
+    fn is_io(&self) -> bool {
+        use ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
+        matches!(self, Self::Error(::sled::Error::Io(error))
+            if !matches!(error.kind(), UnexpectedEof | InvalidData | InvalidInput | NotFound))
+    }
+
+    fn reason(&self) -> String {
+        match self {
+            Self::Error(error) => error.to_string().lines().next().unwrap_or_default().to_owned(),
+            Self::Panic(text) => format!("database panicked: {text}"),
+        }
+    }
+
+    fn of_read(self) -> StoreError {
+        if self.is_io() { StoreError::Unavailable(self.reason()) } else { StoreError::Damaged(self.reason()) }
+    }
+
+    fn of_write(self) -> StoreError {
+        StoreError::Unavailable(self.reason())
+    }
+}
+
+impl Table {
+    /// Opens a database, or makes one. Names of new files are durable on return.
+    pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, TableError> {
+        make_folder(path)?;
+        // sled would make it with the permissions of the process.
+        make_folder(&path.join("blobs"))?;
+        let config = ::sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(None);
+        let mut tries_left = LOCK_TRIES;
+        let db = loop {
+            match guarded(|| config.open()) {
+                Ok(db) => break db,
+                Err(caught) if caught.is_lock() && tries_left > 0 => {
+                    tries_left -= 1;
+                    store_dir::pause();
+                }
+                Err(caught) if caught.is_io() => return Err(TableError::Io(caught.reason())),
+                Err(caught) => return Err(TableError::Damaged(caught.reason())),
+            }
+        };
+        let file = OpenOptions::new().write(true).open(path.join("db"))?;
+        guarded(|| db.flush()).map_err(|caught| TableError::Io(caught.reason()))?;
+        store_dir::restrict_files(path)?;
+        store_dir::sync_files(path)?;
+        Ok(Self { db, file })
+    }
+
+    /// Returns the value of a key, put together from its pieces.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match guarded(|| self.db.get(key)).map_err(Caught::of_read)? {
+            Some(first) => self.join(key, &first).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn join(&self, key: &[u8], first: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let Some((count, value)) = first.split_first_chunk::<COUNT_BYTES>() else {
+            return Err(StoreError::Damaged("a value is cut off".into()));
+        };
+        let mut value = value.to_vec();
+        for piece in 0..u16::from_be_bytes(*count) {
+            match guarded(|| self.db.get(piece_key(key, piece))).map_err(Caught::of_read)? {
+                Some(bytes) => value.extend_from_slice(&bytes),
+                // Perhaps being deleted just now; if not, the record's checksum tells.
+                None => break,
+            }
+        }
+        Ok(value)
+    }
+
+    /// Visits keys from `from` (inclusive) to `to` (exclusive), in key order or against it.
+    pub(crate) fn scan(&self, from: &[u8], to: &[u8], backwards: bool, visit: Visit<'_>) -> Result<(), StoreError> {
+        if from >= to {
+            return Ok(());
+        }
+        let mut range = self.db.range(from..to);
+        loop {
+            let next = guarded(|| if backwards { range.next_back() } else { range.next() }.transpose());
+            let Some((key, first)) = next.map_err(Caught::of_read)? else { return Ok(()) };
+            let value = self.join(&key, &first)?;
+            if let ControlFlow::Break(()) = visit(&key, &value) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Applies a batch and makes it durable.
+    pub(crate) fn commit(&self, ops: Vec<Op>) -> Result<(), StoreError> {
+        let mut batch = ::sled::Batch::default();
+        for op in ops {
+            match op {
+                Op::Put(key, value) => put_pieces(&mut batch, key, &value)?,
+                Op::Delete(key) => self.delete_pieces(&mut batch, key)?,
+            }
+        }
+        guarded(|| self.db.apply_batch(batch).and_then(|()| self.db.flush()).map(|_| ())).map_err(Caught::of_write)?;
+        self.file.sync_data().map_err(unavailable)
+    }
+
+    fn delete_pieces(&self, batch: &mut ::sled::Batch, key: Vec<u8>) -> Result<(), StoreError> {
+        let first = guarded(|| self.db.get(&key)).map_err(Caught::of_write)?;
+        let count = first.as_deref().and_then(|first| first.first_chunk::<COUNT_BYTES>().copied());
+        for piece in 0..count.map_or(0, u16::from_be_bytes) {
+            batch.remove(piece_key(&key, piece));
+        }
+        batch.remove(key);
+        Ok(())
+    }
+
+    /// Closes the database. A failure is only logged: what was committed is durable.
+    pub(crate) fn close(self) {
+        if let Err(caught) = guarded(|| {
+            drop(self);
+            Ok(())
+        }) {
+            tracing::warn!(reason = caught.reason(), "closing a database failed");
+        }
+    }
+}
+
+fn put_pieces(batch: &mut ::sled::Batch, key: Vec<u8>, value: &[u8]) -> Result<(), StoreError> {
+    let (first, rest) = value.split_at(value.len().min(PIECE_BYTES));
+    let pieces = rest.chunks(PIECE_BYTES);
+    let count = u16::try_from(pieces.len()).map_err(|_| StoreError::Unavailable("a value is too large".into()))?;
+    let mut head = Vec::with_capacity(COUNT_BYTES + first.len());
+    head.extend_from_slice(&count.to_be_bytes());
+    head.extend_from_slice(first);
+    for (piece, bytes) in (0..).zip(pieces) {
+        batch.insert(piece_key(&key, piece), bytes);
+    }
+    // A shorter value over a longer one leaves pieces that nothing refers to; the next longer one takes their place. Only
+    // rows are written twice, so that is little.
+    batch.insert(key, head);
+    Ok(())
+}
+
+fn piece_key(key: &[u8], piece: u16) -> Vec<u8> {
+    let mut long = Vec::with_capacity(key.len() + 3);
+    long.push(PIECE);
+    long.extend_from_slice(key);
+    long.extend_from_slice(&piece.to_be_bytes());
+    long
+}
+
+fn unavailable(error: io::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+/// The tables of a store that is open.
+struct Tables {
+    permanent: Arc<Table>,
+    periods: BTreeMap<u64, Arc<Table>>,
+}
+
+/// The databases of a store, its mark and its lock.
+pub(crate) struct SledBackend {
+    dir: StoreDir,
+    /// Per table.
+    cache_bytes: u64,
+    /// None once closed.
+    tables: RwLock<Option<Tables>>,
+    mark: Mutex<CommitMarkFile>,
+    /// Held, never read.
+    lock: Mutex<Option<File>>,
+}
+
+impl SledBackend {
+    /// Puts together what was opened one by one.
+    pub(crate) fn new(
+        dir: StoreDir,
+        cache_bytes: u64,
+        permanent: Table,
+        periods: BTreeMap<u64, Table>,
+        mark: CommitMarkFile,
+        lock: File,
+    ) -> Self {
+        let periods = periods.into_iter().map(|(period, table)| (period, Arc::new(table))).collect();
+        let tables = RwLock::new(Some(Tables { permanent: Arc::new(permanent), periods }));
+        Self { dir, cache_bytes, tables, mark: Mutex::new(mark), lock: Mutex::new(Some(lock)) }
+    }
+
+    /// Returns a space's table; none: there is no such period.
+    fn table(&self, space: Space) -> Result<Option<Arc<Table>>, StoreError> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        let tables = tables.as_ref().ok_or_else(StoreError::closed)?;
+        Ok(match space {
+            Space::Permanent => Some(Arc::clone(&tables.permanent)),
+            Space::Period(period) => tables.periods.get(&period).cloned(),
+        })
+    }
+
+    fn change_periods<T>(&self, change: impl FnOnce(&mut BTreeMap<u64, Arc<Table>>) -> T) -> Result<T, StoreError> {
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(change(&mut tables.as_mut().ok_or_else(StoreError::closed)?.periods))
+    }
+
+    /// Gives the lock back: opening goes on with it after a failed check.
+    pub(crate) fn take_lock(&self) -> Option<File> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Closes a table when nobody reads it any more; a reader still at it closes it by dropping it.
+fn close_table(table: Arc<Table>) {
+    if let Some(table) = Arc::into_inner(table) {
+        table.close();
+    }
+}
+
+impl Backend for SledBackend {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.table(space)?.map_or(Ok(None), |table| table.get(key))
+    }
+
+    fn scan(&self, space: Space, from: &[u8], to: &[u8], backwards: bool, visit: Visit<'_>) -> Result<(), StoreError> {
+        self.table(space)?.map_or(Ok(()), |table| table.scan(from, to, backwards, visit))
+    }
+
+    fn commit(&self, space: Space, ops: Vec<Op>) -> Result<(), StoreError> {
+        let table = self.table(space)?.ok_or_else(|| StoreError::Unavailable(format!("{space:?} does not exist")))?;
+        table.commit(ops)
+    }
+
+    fn write_mark(&self, mark: CommitMark) -> Result<(), StoreError> {
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner).write(mark).map_err(unavailable)
+    }
+
+    fn periods(&self) -> Vec<u64> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        tables.as_ref().map(|tables| tables.periods.keys().copied().collect()).unwrap_or_default()
+    }
+
+    fn create_period(&self, period: u64) -> Result<(), StoreError> {
+        let opened = Table::open(&self.dir.period(period), self.cache_bytes);
+        let table = opened.map_err(|error| match error {
+            TableError::Damaged(reason) | TableError::Io(reason) => StoreError::Unavailable(reason),
+        })?;
+        sync_names(&self.dir.root).map_err(unavailable)?;
+        self.change_periods(|periods| periods.insert(period, Arc::new(table))).map(|_| ())
+    }
+
+    fn drop_period(&self, period: u64) -> Result<(), StoreError> {
+        if let Some(table) = self.change_periods(|periods| periods.remove(&period))? {
+            close_table(table);
+        }
+        self.dir.delete_period(period).map_err(unavailable)
+    }
+
+    fn close(&self) {
+        let tables = self.tables.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Tables { permanent, periods }) = tables {
+            periods.into_values().chain([permanent]).for_each(close_table);
+        }
+        drop(self.take_lock());
+    }
+}

@@ -1,0 +1,134 @@
+//! The two stores that are built in: an engine over memory, and an engine over sled.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::backend::Backend as _;
+use super::backend::memory::MemoryBackend;
+use super::backend::open::{FormatPolicy, SledOptions, open_backend, open_error};
+use super::backend::sled::SledBackend;
+use super::backend::store_dir::StoreDir;
+use super::copy::backup;
+use super::engine::Engine;
+use super::engine::dedup_filter::DedupFilter;
+use super::engine::shared::Start;
+use super::error::{OpenError, StoreError};
+use super::format::record::PermanentMeta;
+use super::repair::salvage;
+use super::repair::verify::{self, Verified};
+use super::traits::Maintenance;
+use super::types::{Pace, StoreCopy, StoreStats};
+use crate::clock::Clock;
+
+/// The memory store's filter of local ids, bytes per generation: enough for a test or a small host.
+const MEMORY_FILTER_BYTES: usize = 256 << 10;
+/// How long the memory store keeps what is swept.
+const MEMORY_RETENTION_DAYS: u64 = 30;
+
+/// Keeps all rules of [`Store`](super::Store) but durability: for tests, and for hosts that keep nothing. Gone when dropped;
+/// keeps 30 days once swept.
+pub struct MemoryStore {
+    engine: Engine,
+}
+
+impl MemoryStore {
+    /// Returns an empty store.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let dedup_filter = DedupFilter::new(MEMORY_FILTER_BYTES);
+        let start = Start { commit: 0, message_id: 0, permanent: PermanentMeta::default(), dedup_filter };
+        let backend = Box::new(MemoryBackend::default());
+        Self { engine: Engine::start(backend, clock, MEMORY_RETENTION_DAYS, start) }
+    }
+}
+
+/// Keeps all rules of [`Store`](super::Store) on a local disk.
+pub struct SledStore {
+    engine: Engine,
+}
+
+impl SledStore {
+    /// Opens a store, or makes one, and checks that what was acknowledged is there. Blocks.
+    ///
+    /// # Errors
+    /// [`OpenError`]; a damaged store is not changed.
+    pub fn open(options: SledOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let dir = StoreDir::new(options.path.clone());
+        let lock = dir.lock(options.lock_wait)?;
+        let opened = match open_checked(&dir, &options, lock) {
+            Err((OpenError::Damaged { reason, .. }, Some(lock))) if options.accept_data_loss => {
+                let copy = dir.copy_aside(clock.wall_ms()).map_err(|error| dir.io(&error))?;
+                tracing::warn!(reason, copy = %copy.display(), "store is damaged; opening it with what can be read");
+                salvage::salvage(&dir, &options, clock.wall_ms())?;
+                open_checked(&dir, &options, lock)
+            }
+            other => other,
+        };
+        let (backend, start) = opened.map_err(|(error, _)| error)?;
+        Ok(Self { engine: Engine::start(Box::new(backend), clock, options.retention_days, start) })
+    }
+}
+
+/// A checked backend and where the engine begins. A failed attempt hands the lock back, unless it is lost with what held it.
+type Checked = Result<(SledBackend, Start), (OpenError, Option<File>)>;
+
+fn open_checked(dir: &StoreDir, options: &SledOptions, lock: File) -> Checked {
+    let opened = open_backend(dir, options, FormatPolicy::Upgrade, lock);
+    let (backend, mark) = opened.map_err(|(error, lock)| (error, Some(lock)))?;
+    let dedup_filter = DedupFilter::new(options.seen_bytes);
+    match verify::verify(&backend, mark, &dedup_filter) {
+        Ok(Verified { commit, message_id, permanent }) => Ok((backend, Start { commit, message_id, permanent, dedup_filter })),
+        Err(error) => {
+            let lock = backend.take_lock();
+            backend.close();
+            Err((open_error(dir, error), lock))
+        }
+    }
+}
+
+impl AsRef<Engine> for MemoryStore {
+    fn as_ref(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl AsRef<Engine> for SledStore {
+    fn as_ref(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for SledStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SledStore").finish_non_exhaustive()
+    }
+}
+
+impl<T: AsRef<Engine> + Send + Sync + 'static> Maintenance for T {
+    fn sweep(&self, now_ms: u64) -> Result<(), StoreError> {
+        self.as_ref().sweep(now_ms)
+    }
+
+    fn backup(&self, folder: &Path, mut pace: Pace<'_>) -> Result<StoreCopy, StoreError> {
+        backup::copy(self.as_ref(), folder, &mut pace)
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        self.as_ref().writable()
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.as_ref().stats()
+    }
+
+    fn close(&self) {
+        self.as_ref().close();
+    }
+}

@@ -1,0 +1,75 @@
+//! Why a store refuses, and why it cannot be opened.
+
+use thiserror::Error;
+
+/// Why a store refuses.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The disk refused a write, is full, or the store is closed. Reads may still work; a retry helps after repair.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The local id was used for other content. Do not retry.
+    #[error("local id was used before for other content")]
+    OtherContent,
+    /// The message that was to be changed is not kept any more. Do not retry.
+    #[error("the message is not kept any more")]
+    Gone,
+    /// A later owner wrote to this conversation. Do not retry.
+    #[error("conversation has a later owner")]
+    Fenced,
+    /// What was read is not what was written. Do not retry.
+    #[error("store is damaged: {0}")]
+    Damaged(String),
+}
+
+impl StoreError {
+    /// Returns what every call to a closed store is answered with.
+    pub(crate) fn closed() -> Self {
+        Self::Unavailable("store is closed".into())
+    }
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Another process holds it.
+    #[error("store {path} is in use by another process")]
+    InUse {
+        /// The store's directory.
+        path: String,
+    },
+    /// Acknowledged data is missing or altered.
+    #[error("store {path} is damaged: {reason}")]
+    Damaged {
+        /// The store's directory.
+        path: String,
+        /// What was found.
+        reason: String,
+    },
+    /// It was written by a later version.
+    #[error("store {path} has format {found}, this version reads up to {known}")]
+    NewerFormat {
+        /// The store's directory.
+        path: String,
+        /// The format found.
+        found: u32,
+        /// The newest format this version reads.
+        known: u32,
+    },
+    /// A store is to be made where something is already.
+    #[error("store {path} is not empty; one is made only where nothing is")]
+    NotEmpty {
+        /// The store's directory.
+        path: String,
+    },
+    /// The file system refuses.
+    #[error("store {path}: {reason}")]
+    Io {
+        /// The store's directory.
+        path: String,
+        /// The system's words.
+        reason: String,
+    },
+}

@@ -1,0 +1,219 @@
+//! What keys are made of, part by part: to write them as JSON and to make them of JSON again.
+
+use serde_json::{Map, Value, json};
+
+use super::key::codec;
+use super::record_kind::RecordKind;
+use super::rows::Note;
+use crate::model::{Conversation, FileUid, GroupId, RoomId, UserId};
+
+/// One part of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// An id with its length before it.
+    Id(&'static str),
+    /// An id that goes to the end.
+    Rest(&'static str),
+    /// A conversation.
+    Conversation,
+    /// Eight bytes.
+    Number(&'static str),
+    /// A fileUID.
+    File,
+    /// A receipt or a reaction.
+    Note,
+}
+
+/// Returns what follows a key's first byte.
+pub(crate) fn parts(kind: RecordKind) -> &'static [Part] {
+    use Part::{Conversation, File, Id, Note, Number, Rest};
+    match kind {
+        RecordKind::Meta => &[],
+        RecordKind::Media => &[File],
+        RecordKind::Children | RecordKind::Message => &[Conversation, Number("seq")],
+        RecordKind::Change => &[Conversation, Number("commit")],
+        RecordKind::Peer => &[Id("user"), Rest("other")],
+        RecordKind::Dedup => &[Id("sender"), Rest("localID")],
+        RecordKind::Entry => &[Id("user"), Conversation],
+        RecordKind::Following | RecordKind::User => &[Rest("user")],
+        RecordKind::Group => &[Rest("group")],
+        RecordKind::Room => &[Rest("room")],
+        RecordKind::Head | RecordKind::Pins | RecordKind::Removal => &[Conversation],
+        RecordKind::Note => &[Conversation, Number("seq"), Note],
+        RecordKind::Member => &[Id("group"), Rest("user")],
+        RecordKind::Membership => &[Id("user"), Rest("group")],
+        RecordKind::Period => &[Number("number")],
+        RecordKind::Reply => &[Conversation, Number("rootSeq"), Number("seq")],
+        RecordKind::MediaUse => &[File, Conversation, Number("seq")],
+        RecordKind::Deleted => &[Id("user"), Conversation, Number("seq")],
+    }
+}
+
+/// Takes a key apart into members of a JSON object; none: it is not made as its kind says.
+pub(crate) fn split(kind: RecordKind, key: &[u8], into: &mut Map<String, Value>) -> Option<()> {
+    let mut rest = key.get(1..)?;
+    for part in parts(kind) {
+        match part {
+            Part::Id(name) => {
+                let (id, after) = codec::pop_id(rest)?;
+                into.insert((*name).into(), id.into());
+                rest = after;
+            }
+            Part::Rest(name) => {
+                into.insert((*name).into(), std::str::from_utf8(rest).ok()?.into());
+                rest = &[];
+            }
+            Part::Number(name) => {
+                let (number, after) = rest.split_first_chunk::<8>()?;
+                into.insert((*name).into(), u64::from_be_bytes(*number).into());
+                rest = after;
+            }
+            Part::File => {
+                let (bytes, after) = rest.split_first_chunk::<16>()?;
+                into.insert("file".into(), FileUid::from_bits(u128::from_be_bytes(*bytes)).to_string().into());
+                rest = after;
+            }
+            Part::Conversation => {
+                let (conversation, after) = codec::pop_conversation(rest)?;
+                name_conversation(&conversation, into);
+                rest = after;
+            }
+            Part::Note => {
+                let (name, note) = match codec::read_note(rest)? {
+                    Note::Receipt(user) => ("receiptOf", json!(user.as_str())),
+                    Note::Reaction(reaction, user) => ("reaction", json!([reaction, user.as_str()])),
+                };
+                into.insert(name.into(), note);
+                rest = &[];
+            }
+        }
+    }
+    rest.is_empty().then_some(())
+}
+
+fn name_conversation(conversation: &Conversation, into: &mut Map<String, Value>) {
+    match conversation {
+        Conversation::Peer(one, other) => drop(into.insert("peer".into(), json!([one.as_str(), other.as_str()]))),
+        Conversation::Room(room, incarnation) => {
+            into.insert("room".into(), room.as_str().into());
+            into.insert("incarnation".into(), (*incarnation).into());
+        }
+        Conversation::Group(group) => drop(into.insert("group".into(), group.as_str().into())),
+    }
+}
+
+/// Makes a key of its parts, which are members of a JSON object. `Err` names the one that is missing or wrong.
+pub(crate) fn join(kind: RecordKind, from: &Map<String, Value>) -> Result<Vec<u8>, String> {
+    let text = |name: &str| from.get(name).and_then(Value::as_str).ok_or_else(|| format!("{name} is missing, or no text"));
+    let number = |name: &str| from.get(name).and_then(Value::as_u64).ok_or_else(|| format!("{name} is missing, or no number"));
+    let mut key = vec![kind.byte()];
+    for part in parts(kind) {
+        match part {
+            Part::Id(name) => codec::push_id(&mut key, text(name)?),
+            Part::Rest(name) => key.extend_from_slice(text(name)?.as_bytes()),
+            Part::Number(name) => key.extend_from_slice(&number(name)?.to_be_bytes()),
+            Part::File => {
+                let file = FileUid::parse(text("file")?).ok_or("file is no fileUID")?;
+                key.extend_from_slice(&file.to_bytes());
+            }
+            Part::Conversation => codec::push_conversation(&mut key, &conversation_of(from)?),
+            Part::Note => codec::push_note(&mut key, &note_of(from)?),
+        }
+    }
+    Ok(key)
+}
+
+/// Returns the two texts of an array that begins with two; none: it does not.
+fn two_texts(pair: &[Value]) -> Option<(&str, &str)> {
+    Some((pair.first()?.as_str()?, pair.get(1)?.as_str()?))
+}
+
+fn note_of(from: &Map<String, Value>) -> Result<Note, String> {
+    if let Some(user) = from.get("receiptOf").and_then(Value::as_str) {
+        return Ok(Note::Receipt(UserId::trusted(user)));
+    }
+    let pair = from.get("reaction").and_then(Value::as_array).ok_or("receiptOf and reaction are missing")?;
+    let (reaction, user) = two_texts(pair).ok_or("reaction is not a reaction and a user")?;
+    Ok(Note::Reaction(reaction.to_owned(), UserId::trusted(user)))
+}
+
+fn conversation_of(from: &Map<String, Value>) -> Result<Conversation, String> {
+    let text = |name: &str| from.get(name).and_then(Value::as_str);
+    if let Some(pair) = from.get("peer").and_then(Value::as_array) {
+        let (one, other) = two_texts(pair).ok_or("peer is not two users")?;
+        return Ok(Conversation::peer(&UserId::trusted(one), &UserId::trusted(other)));
+    }
+    if let (Some(room), Some(incarnation)) = (text("room"), from.get("incarnation").and_then(Value::as_u64)) {
+        return Ok(Conversation::Room(RoomId::trusted(room), incarnation));
+    }
+    text("group").map(|group| Conversation::Group(GroupId::trusted(group))).ok_or_else(|| "peer, room and group are missing".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::key;
+    use super::*;
+    use crate::model::LocalMessageId;
+
+    #[test]
+    fn nothing_follows_a_part_that_goes_to_the_end() {
+        for kind in RecordKind::ALL {
+            let before_the_end = parts(kind).split_last().map_or(&[][..], |(_, rest)| rest);
+            assert!(!before_the_end.iter().any(|part| matches!(part, Part::Rest(_) | Part::Note)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn keys_come_back_from_their_parts() {
+        let (user, group) = (UserId::trusted("alice"), GroupId::trusted("g}"));
+        let file = FileUid::from_bits(7);
+        let conversations = [
+            Conversation::peer(&user, &UserId::trusted("bob")),
+            Conversation::Room(RoomId::trusted("räum"), 3),
+            Conversation::Group(group.clone()),
+        ];
+        let mut keys = vec![
+            key::META.to_vec(),
+            key::media(file),
+            key::peer(&user, &UserId::trusted("bob")),
+            key::dedup(&user, &LocalMessageId::trusted("l")),
+            key::following(&user),
+            key::user(&user),
+            key::group(&group),
+            key::room(&RoomId::trusted("r")),
+            key::member(&group, &user),
+            key::membership(&user, &group),
+            key::period(2922),
+        ];
+        for conversation in &conversations {
+            keys.extend([
+                key::message(conversation, 5),
+                key::children(conversation, 5),
+                key::change(conversation, 6),
+                key::reply(conversation, 1, 2),
+                key::head(conversation),
+                key::pins(conversation),
+                key::removal(conversation),
+                key::entry(&user, conversation),
+                key::media_use(file, conversation, 9),
+                key::deleted(&user, conversation, 4),
+                key::note(conversation, 5, &Note::Receipt(user.clone())),
+                key::note(conversation, 5, &Note::Reaction("+1".into(), user.clone())),
+            ]);
+        }
+        let kinds: std::collections::BTreeSet<_> = keys.iter().filter_map(|key| RecordKind::of(key)).collect();
+        assert_eq!(kinds.len(), RecordKind::ALL.len(), "every kind is tried");
+        for key in keys {
+            let kind = RecordKind::of(&key).unwrap();
+            let mut map = Map::new();
+            split(kind, &key, &mut map).unwrap_or_else(|| panic!("{kind:?}"));
+            assert_eq!(join(kind, &map).unwrap(), key, "{kind:?} {map:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(join(RecordKind::Message, &Map::new()).unwrap_err(), "peer, room and group are missing");
+        assert_eq!(join(RecordKind::User, &Map::new()).unwrap_err(), "user is missing, or no text");
+    }
+}

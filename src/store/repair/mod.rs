@@ -1,0 +1,6 @@
+//! Checking a store, and making a damaged one openable.
+
+pub(crate) mod inspect;
+mod reconcile;
+pub(crate) mod salvage;
+pub(crate) mod verify;

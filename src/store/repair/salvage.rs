@@ -1,0 +1,126 @@
+//! Making a damaged store openable with what can be read, once its owner accepts the loss.
+//!
+//! Every database is written anew from the records that pass their checks. Then the parts are made to agree: dedup
+//! entries without their message go, heads are moved up to the last message found, and each head notes that messages
+//! up to it may be missing, so that later opens do not complain again. Commits go on above the greatest ever
+//! acknowledged. The caller has copied the damaged store aside.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::reconcile::{reconcile_period, reconcile_permanent};
+use crate::private_files::sync_names;
+use crate::store::backend::commit_mark::{self, CommitMarkFile, FoundMark};
+use crate::store::backend::counters::write_counters;
+use crate::store::backend::open::{SledOptions, open_error, table_error};
+use crate::store::backend::sled::Table;
+use crate::store::backend::store_dir::StoreDir;
+use crate::store::backend::{CommitMark, Op};
+use crate::store::error::{OpenError, StoreError};
+use crate::store::format::key::RESERVED;
+use crate::store::format::record::{self, PERIOD_MS, PeriodMeta};
+use crate::store::format::record_kind::RecordKind;
+
+/// Records per commit.
+const CHUNK: usize = 512;
+
+/// Makes a damaged store openable. `now_ms`, Unix milliseconds, names the period to begin where none is left.
+pub(crate) fn salvage(dir: &StoreDir, options: &SledOptions, now_ms: u64) -> Result<(), OpenError> {
+    let io = |error: io::Error| dir.io(&error);
+    let store = |error: StoreError| open_error(dir, error);
+    let mark = match commit_mark::find(&dir.mark()).map_err(io)? {
+        FoundMark::Mark(mark) => mark,
+        FoundMark::Nothing | FoundMark::Unreadable => CommitMark::default(),
+    };
+    dir.delete_gone().map_err(io)?;
+
+    let mut commit = mark.commit;
+    let mut periods = BTreeMap::new();
+    for period in dir.periods().map_err(io)? {
+        let table = rebuild(dir, &dir.period(period), options)?;
+        let meta = reconcile_period(&table).map_err(store)?;
+        commit = commit.max(meta.commit);
+        periods.insert(period, (table, meta));
+    }
+    if periods.is_empty() {
+        let period = now_ms / PERIOD_MS;
+        let table = rebuild(dir, &dir.period(period), options)?;
+        periods.insert(period, (table, PeriodMeta::default()));
+    }
+    let permanent = rebuild(dir, &dir.permanent(), options)?;
+    let rows = reconcile_permanent(&permanent, periods.keys().copied().collect(), mark.rows).map_err(store)?;
+    for (_, (table, meta)) in periods {
+        // Every period's counter may say the same: the greatest counts.
+        write_counters(&table, &PeriodMeta { commit, ..meta }).map_err(store)?;
+        table.close();
+    }
+    write_counters(&permanent, &rows).map_err(store)?;
+    permanent.close();
+
+    drop(CommitMarkFile::create(&dir.mark(), CommitMark { commit, rows: rows.rows }).map_err(io)?);
+    dir.write_format().map_err(io)?;
+    tracing::warn!(commit, "store was made openable");
+    Ok(())
+}
+
+/// Writes a database anew from what can be read of it, an empty one if nothing can, and opens it.
+fn rebuild(dir: &StoreDir, path: &Path, options: &SledOptions) -> Result<Table, OpenError> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let io = |error: io::Error| dir.io(&error);
+    let new_path = path.with_extension("new");
+    if new_path.exists() {
+        fs::remove_dir_all(&new_path).map_err(io)?;
+    }
+    let open = |path: &Path| Table::open(path, options.cache_bytes).map_err(|error| table_error(dir, &name, error));
+    let new = open(&new_path)?;
+    if path.exists() {
+        match Table::open(path, options.cache_bytes) {
+            Ok(old) => {
+                let kept = copy_readable(&old, &new).map_err(|error| open_error(dir, error))?;
+                tracing::warn!(database = name, records = kept, "kept what could be read");
+                old.close();
+            }
+            Err(error) => tracing::warn!(database = name, ?error, "nothing can be read"),
+        }
+        fs::remove_dir_all(path).map_err(io)?;
+    }
+    new.close();
+    fs::rename(&new_path, path).map_err(io)?;
+    sync_names(&dir.root).map_err(io)?;
+    open(path)
+}
+
+/// Copies records that pass their checks, from the front until reading fails, then from the back; returns how many.
+fn copy_readable(old: &Table, new: &Table) -> Result<u64, StoreError> {
+    let mut kept = 0;
+    let mut reached = Vec::new();
+    for backwards in [false, true] {
+        let mut chunk = Vec::new();
+        let mut outcome = Ok(());
+        let from = reached.clone();
+        let scanned = old.scan(&from, &[RESERVED], backwards, &mut |key, value| {
+            if !backwards {
+                reached = key.to_vec();
+            }
+            if RecordKind::of(key).is_some() && record::check(key, value).is_ok() {
+                kept += 1;
+                chunk.push(Op::Put(key.to_vec(), value.to_vec()));
+            }
+            if chunk.len() < CHUNK {
+                return ControlFlow::Continue(());
+            }
+            outcome = new.commit(std::mem::take(&mut chunk));
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        outcome?;
+        new.commit(chunk)?;
+        match scanned {
+            Ok(()) => break,
+            Err(error) => tracing::warn!(%error, backwards, "reading a damaged database stopped"),
+        }
+    }
+    Ok(kept)
+}
