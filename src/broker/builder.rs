@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::sync::{broadcast, watch};
 
 use super::Broker;
-use super::backend::Backend;
+use super::server_api::Backend;
 use crate::actors::archive::ArchiveHandle;
 use crate::actors::core::{Core, LinkRegistry};
 use crate::actors::directory::Shelf;

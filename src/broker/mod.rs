@@ -3,18 +3,18 @@
 //! [`Broker`] is cheap to clone and may be used from any thread and any tokio runtime; the actors live on a thread
 //! of the broker's own, so the host needs no actix system.
 
-mod acting;
-pub(crate) mod backend;
 mod backup;
 mod broadcast;
 mod builder;
 mod drain;
 mod groups;
+mod on_behalf;
 mod reconfigure;
 mod rooms;
+pub(crate) mod server_api;
 mod subscribe;
 mod users;
-pub(crate) mod vendor;
+pub(crate) mod vendor_api;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -48,10 +48,10 @@ pub struct Broker {
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) secret: SecretSource,
     webhooks: Option<Webhooks>,
-    pub(crate) backend: Arc<backend::Backend>,
+    pub(crate) backend: Arc<server_api::Backend>,
     pub(crate) console: Arc<Console>,
     pub(crate) audit: Arc<Audit>,
-    pub(crate) vendor: Arc<vendor::VendorDesk>,
+    pub(crate) vendor: Arc<vendor_api::VendorDesk>,
     thread: Arc<builder::CoreThread>,
 }
 

@@ -14,31 +14,22 @@
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
 //! | `GET /metrics/dashboard.json`, `/metrics/alerts.yml` | the metrics as a Grafana dashboard, and rules for Prometheus |
 
-mod admission;
 mod api;
 mod audit;
 #[cfg(feature = "tls")]
 mod certificate;
-mod connection;
 mod console;
 mod demo;
-mod guard;
 mod health;
-mod inbound;
 mod media;
 mod origin;
 mod pages;
 mod problem;
-mod reassemble;
 mod serve;
-mod shard;
-mod stream;
-mod takeover;
+mod socket;
 #[cfg(feature = "tls")]
 mod tls;
 mod vendor;
-mod wire;
-mod ws;
 
 use actix_web::web;
 
@@ -58,7 +49,7 @@ impl Broker {
     /// Give the host's `HttpServer` [`Broker::on_connect`] as well.
     pub fn configure(&self, app: &mut web::ServiceConfig) {
         app.app_data(web::Data::new(self.clone()))
-            .route("/ws", web::get().to(ws::connect))
+            .route("/ws", web::get().to(socket::hosted::connect))
             .route("/demo/token", web::post().to(demo::token))
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))

@@ -18,10 +18,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
 #[cfg(feature = "tls")]
-use super::connection::Connection;
-use super::connection::Doorman;
-use super::stream::Stream;
-use super::takeover;
+use super::socket::connection::Connection;
+use super::socket::connection::Doorman;
+use super::socket::stream::Stream;
+use super::socket::upgrade;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use crate::broker::Broker;
@@ -124,7 +124,7 @@ impl Server {
                         extensions.insert(connection);
                     }
                 })
-                .upgrade(takeover::upgrades(broker.clone(), routes))
+                .upgrade(upgrade::upgrades(broker.clone(), routes))
                 .h1(routes(&broker));
             fn_service(move |io| accept(secure.clone(), doorman.clone(), io)).and_then(http)
         };

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::answer::{Answer, Failure, Problems, done, json, raw};
 use super::input::{Body, GroupPath, Host, MemberPath, PageQuery, encode_cursor, maybe_object, number_cursor, page_of};
-use super::objects::{AttributesPatch, ErrorUser, Group, GroupMember, GroupSettings, UserIds};
+use super::schemas::{AttributesPatch, ErrorUser, Group, GroupMember, GroupSettings, UserIds};
 use crate::actors::errand::As;
 use crate::broker::Broker;
 use crate::model::{GroupId, Invalid, UserId};

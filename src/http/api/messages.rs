@@ -10,10 +10,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answer::{Answer, Problems, json, raw};
 use super::input::{Body, Host, decode_cursor, encode_cursor, limit, number_cursor};
-use super::objects::{Message, MessageDraft, SendMessage, send_args};
+use super::schemas::{Message, MessageDraft, SendMessage, send_args};
 use crate::actors::errand::As;
 use crate::broker::Broker;
-use crate::broker::backend::CallName;
+use crate::broker::server_api::CallName;
 use crate::model::{ConversationKind, Invalid, Refusal, UserId};
 use crate::protocol::{Work, broadcast_event};
 

@@ -8,14 +8,14 @@
 
 mod answer;
 mod audit;
-mod care;
-mod gate;
 mod groups;
 mod input;
 mod messages;
-mod objects;
+mod middleware;
+mod operations;
 mod ops;
 mod rooms;
+mod schemas;
 mod users;
 
 use actix_web::middleware::from_fn;
@@ -26,7 +26,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ComponentsBuilder, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi, RefOr, Required, ServerBuilder, Type};
 
-use self::gate::Rules;
+use self::middleware::Rules;
 use crate::broker::Broker;
 
 /// Where the server API is mounted, below a host's own scope.
@@ -53,7 +53,7 @@ handlers! {
     groups::{create_group, list_groups, get_group, change_group, dismiss_group, list_group_members, list_muted_members, add_group_members, kick_group_members, get_group_member, change_group_member, mute_group_members, mute_group, unmute_group, get_group_attributes, change_group_attributes, transfer_group},
     ops::{get_stats, list_sessions, kick_session, stream_events, list_uploads, get_storage, get_config},
     audit::{list_audit},
-    care::{get_webhooks, list_dead_letters, resend_dead_letter, discard_dead_letter, take_backup},
+    operations::{get_webhooks, list_dead_letters, resend_dead_letter, discard_dead_letter, take_backup},
 }
 
 /// This document: everything a backend needs to know.
@@ -104,9 +104,9 @@ const TAGS: [(&str, &str); 6] = [
 /// What every call that changes something takes.
 fn take_idempotency_key(operation: &mut Operation) {
     let visible = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[!-~]+$"));
-    let visible = visible.min_length(Some(1)).max_length(Some(gate::IDEMPOTENCY_KEY_BYTES_MAX));
+    let visible = visible.min_length(Some(1)).max_length(Some(middleware::IDEMPOTENCY_KEY_BYTES_MAX));
     let key = ParameterBuilder::new()
-        .name(gate::IDEMPOTENCY_KEY)
+        .name(middleware::IDEMPOTENCY_KEY)
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some("Your name for this call: repeated, it is answered as the first time and not carried out again."))
@@ -130,6 +130,6 @@ pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
         .configure(input::configure)
         .configure(serve)
         .default_service(web::to(HttpResponse::NotFound))
-        .wrap(from_fn(gate::pass));
+        .wrap(from_fn(middleware::pass));
     app.service(scope);
 }

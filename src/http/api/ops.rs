@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answer::{Answer, Problems, done, json};
 use super::input::{Host, PageQuery, encode_cursor, number_cursor};
-use super::objects::Session;
+use super::schemas::Session;
 use crate::broker::Broker;
 use crate::hooks::Event;
 use crate::http::console::ConsoleCaller;

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::answer::{Answer, Problems, done, json, raw};
 use super::input::{Body, Host, PageQuery, RoomPath, encode_cursor, page_of};
-use super::objects::{AttributesPatch, ErrorUser, Member, Room};
+use super::schemas::{AttributesPatch, ErrorUser, Member, Room};
 use crate::actors::errand::As;
 use crate::broker::Broker;
 use crate::model::{Invalid, Refusal, RoomId, RoomInfo, UserId};

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::answer::{Answer, Problems, done, json};
 use super::input::{Body, Host, PageQuery, UserPath, encode_cursor, page_of};
-use super::objects::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow};
+use super::schemas::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow};
 use crate::actors::errand::As;
 use crate::model::{Invalid, Refusal, UserId, UserProfile};
 use crate::protocol::code_of;

@@ -7,7 +7,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header;
 
-use crate::http::connection::Connection;
+use crate::http::socket::connection::Connection;
 
 const NAME: &str = "tidings-console";
 

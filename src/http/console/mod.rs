@@ -18,7 +18,7 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use subtle::ConstantTimeEq as _;
 
-use super::connection::Connection;
+use crate::http::socket::connection::Connection;
 use super::origin;
 use super::problem::problem;
 use crate::broker::Broker;

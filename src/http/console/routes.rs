@@ -11,7 +11,7 @@ use super::{authenticate, check_origin, cookie, who};
 use crate::broker::Broker;
 use crate::console::{NotLetIn, Opened};
 use crate::http::audit::note;
-use crate::http::connection::Connection;
+use crate::http::socket::connection::Connection;
 use crate::http::problem::problem;
 use crate::model::Refusal;
 use crate::protocol::code_of;

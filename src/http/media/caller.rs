@@ -5,7 +5,7 @@ use actix_web::http::header;
 
 use crate::broker::Broker;
 use crate::http::bearer;
-use crate::http::connection::Connection;
+use crate::http::socket::connection::Connection;
 use crate::model::{Refusal, UserId};
 
 /// The user of `Authorization: Bearer`: a user's token, or the one that the session was given for files.

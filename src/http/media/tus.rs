@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use super::pace::{Broken, Pace};
+use super::pacer::{Broken, Pace};
 use super::uploads::{Asked, cut_short, own};
 use super::{caller, refused, text};
 use crate::actors::core::Core;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt as _};
 use serde::Deserialize;
 
-use super::pace::{Broken, Pace};
+use super::pacer::{Broken, Pace};
 use super::{caller, refused, text};
 use crate::actors::core::Core;
 use crate::actors::media::uploads::{self, Abandon, Upload};

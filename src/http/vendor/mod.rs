@@ -31,7 +31,7 @@ use self::call::{Call, Outcome};
 use self::codes::{Fault, code};
 use self::input::Input;
 use crate::broker::Broker;
-use crate::http::connection::Connection;
+use crate::http::socket::connection::Connection;
 
 /// Mounts the calls at the broker's root, if they are switched on. A request that names no action is not theirs.
 pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {

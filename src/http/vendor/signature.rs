@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::codes::{Fault, code};
 use crate::broker::Broker;
-use crate::broker::vendor::NotTaken;
+use crate::broker::vendor_api::NotTaken;
 use crate::config::VendorSignature;
 
 const VERSION: &str = "2.0";

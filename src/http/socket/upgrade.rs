@@ -34,7 +34,7 @@ type Asked = (Request, Framed<Stream, Codec>);
 type Ordinary = dyn Fn(Request) -> Pin<Box<dyn Future<Output = Response<BoxBody>>>>;
 
 /// Answers every request for an upgrade; `app` makes what answers those that are not for the WebSocket.
-pub(super) fn upgrades<F>(
+pub(in crate::http) fn upgrades<F>(
     broker: Broker,
     app: impl Fn(&Broker) -> F + 'static,
 ) -> impl ServiceFactory<Asked, Config = (), Response = (), Error = actix_http::Error, InitError = ()>

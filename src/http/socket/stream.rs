@@ -17,7 +17,7 @@ use socket2::SockRef;
 use super::connection::Connection;
 
 /// See the module's documentation.
-pub(super) struct Stream {
+pub(in crate::http) struct Stream {
     io: Io,
     /// What was noted of it, until the HTTP layer takes it.
     connection: Mutex<Option<Connection>>,
@@ -30,18 +30,18 @@ enum Io {
 }
 
 impl Stream {
-    pub(super) fn bare(io: TcpStream, connection: Option<Connection>) -> Self {
+    pub(in crate::http) fn bare(io: TcpStream, connection: Option<Connection>) -> Self {
         Self { io: Io::Bare(io), connection: Mutex::new(connection) }
     }
 
     /// After the handshake.
     #[cfg(feature = "tls")]
-    pub(super) fn tls(io: tokio_rustls::server::TlsStream<TcpStream>, connection: Option<Connection>) -> Self {
+    pub(in crate::http) fn tls(io: tokio_rustls::server::TlsStream<TcpStream>, connection: Option<Connection>) -> Self {
         Self { io: Io::Tls(Box::new(io)), connection: Mutex::new(connection) }
     }
 
     /// What was noted when it opened; once.
-    pub(super) fn take_connection(&self) -> Option<Connection> {
+    pub(in crate::http) fn take_connection(&self) -> Option<Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 

@@ -5,8 +5,8 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 
 use super::connection::Connection;
-use super::origin;
-use super::problem::problem;
+use crate::http::origin;
+use crate::http::problem::problem;
 use crate::actors::core::Core;
 
 /// Judges one request for `/ws`.

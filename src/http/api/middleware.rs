@@ -18,10 +18,10 @@ use sha2::{Digest as _, Sha256};
 use super::{PREFIX, document};
 use crate::auth::Scope;
 use crate::broker::Broker;
-use crate::broker::backend::{Answer, Before, CallName};
+use crate::broker::server_api::{Answer, Before, CallName};
 use crate::http::audit::note;
 use crate::http::bearer;
-use crate::http::connection::Connection;
+use crate::http::socket::connection::Connection;
 use crate::http::console;
 use crate::http::problem::problem;
 

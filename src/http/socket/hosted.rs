@@ -29,7 +29,7 @@ use crate::broker::Broker;
 const DRAIN_BYTES: usize = 16 * 1024;
 
 /// `GET /ws`
-pub(super) async fn connect(broker: web::Data<Broker>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+pub(in crate::http) async fn connect(broker: web::Data<Broker>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let core = &broker.core;
     if let Err(refused) = admit(core, request.headers(), request.conn_data::<Connection>()) {
         return *refused;

@@ -80,7 +80,7 @@ impl Drop for Counted {
 
 /// What a request can learn of its connection.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(in crate::http) struct Connection {
     pub(super) socket: Option<SocketHandle>,
     counted: Counted,
     is_secure: bool,
@@ -93,18 +93,18 @@ impl Connection {
     }
 
     /// Whether it is TLS that this server ended itself.
-    pub(super) fn is_secure(&self) -> bool {
+    pub(in crate::http) fn is_secure(&self) -> bool {
         self.is_secure
     }
 
     #[cfg(feature = "tls")]
-    pub(super) fn over_tls(mut self) -> Self {
+    pub(in crate::http) fn over_tls(mut self) -> Self {
         self.is_secure = true;
         self
     }
 
     /// Whoever is at its other end proved who it is: it does not count among those that may be anyone.
-    pub(super) fn prove(&self) {
+    pub(in crate::http) fn prove(&self) {
         if !self.counted.proven.swap(true, Ordering::Relaxed) {
             self.counted.addresses.proven.fetch_add(1, Ordering::Relaxed);
         }
@@ -113,18 +113,18 @@ impl Connection {
 
 /// Notes connections as they open.
 #[derive(Debug, Clone)]
-pub(super) struct Doorman {
+pub(in crate::http) struct Doorman {
     core: Arc<Core>,
     addresses: Arc<Addresses>,
 }
 
 impl Doorman {
-    pub(super) fn new(broker: &Broker) -> Self {
+    pub(in crate::http) fn new(broker: &Broker) -> Self {
         Self { core: broker.core.clone(), addresses: Arc::default() }
     }
 
     /// Sets the socket's options and counts it; cuts it when too many have no session.
-    pub(super) fn note(&self, stream: &AsyncTcpStream) -> Option<Connection> {
+    pub(in crate::http) fn note(&self, stream: &AsyncTcpStream) -> Option<Connection> {
         let peer = stream.peer_addr().ok()?;
         let options = SockRef::from(stream);
         if let Err(error) = options.set_tcp_nodelay(true).and_then(|()| options.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))) {

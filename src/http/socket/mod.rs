@@ -1,0 +1,18 @@
+//! The WebSocket `GET /ws`: from the open connection to whole messages for a session, and back to the socket.
+//!
+//! ```text
+//! broker's own server: connection ─ admission ─ upgrade ─ stream (raw socket) ─ wire ⇄ shard (one writer per thread)
+//! host's server:       connection ─ admission ─ hosted (request body in, response body out)
+//! both:                guard ─ codec ─ reassemble ─ inbound ─ session
+//! ```
+
+mod admission;
+pub(super) mod connection;
+mod guard;
+pub(super) mod hosted;
+mod inbound;
+mod reassemble;
+mod shard;
+pub(super) mod stream;
+pub(super) mod upgrade;
+mod wire;
