@@ -36,7 +36,7 @@ impl Broker {
         };
         let (reply, outcome) = oneshot::channel();
         // On the broker's own thread: what was accepted before it leaves before it.
-        let telling = async move { answer(reply, Ok(tell_everyone(&core, broadcast).await)) };
+        let telling = async move { answer(reply, Ok(push_to_all(&core, broadcast).await)) };
         if !self.core.arbiter.spawn(telling) {
             return Err(Refusal::Busy("the broker is shutting down"));
         }
@@ -44,7 +44,7 @@ impl Broker {
     }
 }
 
-async fn tell_everyone(core: &Arc<Core>, broadcast: Broadcast) -> Broadcast {
+async fn push_to_all(core: &Arc<Core>, broadcast: Broadcast) -> Broadcast {
     let frame = broadcast_event(&broadcast);
     let mut sessions = 0;
     for some in core.links.all().chunks(SESSIONS_PER_TURN) {

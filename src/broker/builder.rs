@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::sync::{broadcast, watch};
 
 use super::Broker;
-use super::server_api::Backend;
+use super::server_api::ServerApiState;
 use crate::actors::archive::ArchiveHandle;
 use crate::actors::core::{Core, LinkRegistry};
 use crate::actors::directory::Shelf;
@@ -174,7 +174,7 @@ impl BrokerBuilder {
             None => {
                 let (tokens, secret) = Tokens::open(&self.config, self.clock.clone())?;
                 let tokens = Arc::new(tokens);
-                let authenticator: Arc<dyn DynAuthenticator> = Arc::new(ByToken(tokens.clone()));
+                let authenticator: Arc<dyn DynAuthenticator> = Arc::new(TokenAuthenticator(tokens.clone()));
                 (Some(tokens), secret, authenticator)
             }
         };
@@ -205,7 +205,7 @@ impl BrokerBuilder {
             (Some(first), Some(second)) => Some(Arc::new(InTurn { first, second })),
             (first, second) => first.or(second),
         };
-        let (thread, arbiter) = CoreThread::start()?;
+        let (thread, arbiter) = BrokerThread::start()?;
         let actors = &config.actors;
         let archive =
             ArchiveHandle::start(store.clone(), actors.archive_mailbox, actors.appends_in_flight_max, actors.reads_in_flight_max, &arbiter);
@@ -246,15 +246,15 @@ impl BrokerBuilder {
             for room in rooms {
                 its_core.rooms.tell_surely(&its_core, &room.id, Wake).await;
             }
-            sweep_now_and_then(its_core).await;
+            sweep_periodically(its_core).await;
         });
         core.arbiter.spawn(keep_tidy(core.clone()));
-        let backend = Arc::new(Backend::new(&core.config(), &core.clock));
+        let server_api = Arc::new(ServerApiState::new(&core.config(), &core.clock));
         let settings = core.config();
         let data_dir = &settings.server.data_dir;
         let console = Arc::new(Console::new(data_dir, core.clock.clone()));
         let audit = Arc::new(Audit::new(data_dir, settings.console.audit_bytes_max));
-        let broker = Broker { core, tokens, secret, webhooks, backend, console, audit, vendor: Arc::default(), thread: Arc::new(thread) };
+        let broker = Broker { core, tokens, secret, webhooks, server_api, console, audit, vendor_api: Arc::default(), thread: Arc::new(thread) };
         // Each drop there can be is counted from zero on.
         drop(broker.stats());
         if let Some(sink) = self.event_sink {
@@ -320,7 +320,7 @@ fn open_media_store(config: &Config) -> Result<Arc<dyn DynMediaStore>, StartErro
     }
 }
 
-async fn sweep_now_and_then(core: Arc<Core>) {
+async fn sweep_periodically(core: Arc<Core>) {
     loop {
         let now_ms = core.clock.wall_ms();
         if let Err(refusal) = core.archive.read(move |store| store.sweep(now_ms)).await {
@@ -331,9 +331,9 @@ async fn sweep_now_and_then(core: Arc<Core>) {
 }
 
 /// Recognises users by the broker's own tokens.
-struct ByToken(Arc<Tokens>);
+struct TokenAuthenticator(Arc<Tokens>);
 
-impl Authenticator for ByToken {
+impl Authenticator for TokenAuthenticator {
     async fn authenticate(&self, request: LoginRequest) -> Result<Recognised, Refusal> {
         let claims = self.0.verify(&request.token, &request.user)?;
         Ok(Recognised { expires_at_ms: claims.expires_at_ms })
@@ -342,13 +342,13 @@ impl Authenticator for ByToken {
 
 /// The thread the actors live on. Stops when told, or when the last handle is gone.
 #[derive(Debug)]
-pub(super) struct CoreThread {
+pub(super) struct BrokerThread {
     stop: watch::Sender<bool>,
     ended: watch::Receiver<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl CoreThread {
+impl BrokerThread {
     fn start() -> Result<(Self, ArbiterHandle), std::io::Error> {
         let (stop, mut stopping) = watch::channel(false);
         let (ending, ended) = watch::channel(false);

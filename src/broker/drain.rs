@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use super::builder::CoreThread;
+use super::builder::BrokerThread;
 use crate::actors::core::Core;
 use crate::protocol::CloseCode;
 use crate::webhooks::Webhooks;
 
 /// How often the way down looks whether a step is done. Only a shutdown waits by looking.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const POLL_EVERY: Duration = Duration::from_millis(5);
 
 /// What a shutdown left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,7 +33,7 @@ impl ShutdownReport {
     }
 }
 
-pub(super) async fn shutdown(core: &Arc<Core>, webhooks: Option<&Webhooks>, thread: &CoreThread, grace: Duration) -> ShutdownReport {
+pub(super) async fn shutdown(core: &Arc<Core>, webhooks: Option<&Webhooks>, thread: &BrokerThread, grace: Duration) -> ShutdownReport {
     let first = !core.draining.swap(true, Ordering::SeqCst);
     if first {
         let (report, outcome) = oneshot::channel();
@@ -89,6 +89,6 @@ async fn drain(core: &Core, grace: Duration) -> ShutdownReport {
 
 async fn until(mut done: impl FnMut() -> bool) {
     while !done() {
-        sleep(LOOK_EVERY).await;
+        sleep(POLL_EVERY).await;
     }
 }

@@ -25,9 +25,9 @@ use tokio::sync::oneshot;
 pub use self::builder::{BrokerBuilder, StartError};
 pub use self::drain::ShutdownReport;
 pub use self::groups::Groups;
-pub use self::rooms::{RoomPortrait, Rooms};
+pub use self::rooms::{RoomSummary, Rooms};
 pub use self::subscribe::Subscription;
-pub use self::users::{SessionPortrait, Users};
+pub use self::users::{SessionSummary, Users};
 use crate::actors::core::Core;
 use crate::actors::lane::Publish;
 use crate::actors::{answered, peer, trace};
@@ -48,11 +48,11 @@ pub struct Broker {
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) secret: SecretSource,
     webhooks: Option<Webhooks>,
-    pub(crate) backend: Arc<server_api::Backend>,
+    pub(crate) server_api: Arc<server_api::ServerApiState>,
     pub(crate) console: Arc<Console>,
     pub(crate) audit: Arc<Audit>,
-    pub(crate) vendor: Arc<vendor_api::VendorDesk>,
-    thread: Arc<builder::CoreThread>,
+    pub(crate) vendor_api: Arc<vendor_api::VendorApiState>,
+    thread: Arc<builder::BrokerThread>,
 }
 
 /// A moment's figures. Counters run from the start of the broker.

@@ -31,7 +31,7 @@ impl Broker {
         };
         let [storable, high, command, change] = quotas(&config);
         core.gate.set(storable, high, command, change);
-        self.backend.reconfigure(&config);
+        self.server_api.reconfigure(&config);
         core.settings.store(Arc::new(config));
         core.metrics.reloaded(Some(std::time::Duration::from_millis(core.clock.wall_ms()).as_secs_f64()));
         Ok(report)

@@ -14,7 +14,7 @@ use crate::protocol::RoomStart;
 /// A room as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RoomPortrait {
+pub struct RoomSummary {
     /// Id and name.
     pub info: RoomInfo,
     /// When it began, Unix milliseconds.
@@ -93,20 +93,20 @@ impl Rooms {
     ///
     /// # Errors
     /// [`Refusal::RoomMissing`].
-    pub async fn about(&self, room: &RoomId) -> Result<RoomPortrait, Refusal> {
+    pub async fn about(&self, room: &RoomId) -> Result<RoomSummary, Refusal> {
         let core = &self.broker.core;
         let (reply, outcome) = oneshot::channel();
         core.rooms.tell(core, room, About { reply })?;
         let Portrait { info, incarnation, destroy_delay_seconds, members, attributes, attributes_version } = answered(outcome).await?;
         let created_ms = made_ms(incarnation);
-        Ok(RoomPortrait { info, created_ms, destroy_delay_seconds, members, attributes, attributes_version })
+        Ok(RoomSummary { info, created_ms, destroy_delay_seconds, members, attributes, attributes_version })
     }
 
     /// Rooms after one, in the order of their ids, at most `count_max`.
     ///
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
-    pub async fn list(&self, after: Option<&RoomId>, count_max: usize) -> Result<Vec<RoomPortrait>, Refusal> {
+    pub async fn list(&self, after: Option<&RoomId>, count_max: usize) -> Result<Vec<RoomSummary>, Refusal> {
         let mut records = self.broker.read(|store| store.rooms()).await?;
         records.sort_by(|one, other| one.id.cmp(&other.id));
         let wanted = records.into_iter().filter(|record| after.is_none_or(|after| record.id > *after)).take(count_max);

@@ -15,20 +15,20 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One broker's part of the server API that outlives a call.
 #[derive(Debug)]
-pub(crate) struct Backend {
+pub(crate) struct ServerApiState {
     pub(crate) keys: ApiKeyRing,
     pub(crate) calls: CallGate,
-    pub(crate) given: Given,
+    pub(crate) idempotency: IdempotencyCache,
     broadcasts_of_second: RollingCap,
     broadcasts_of_day: RollingCap,
 }
 
-impl Backend {
+impl ServerApiState {
     pub(super) fn new(config: &Config, clock: &Arc<dyn Clock>) -> Self {
         Self {
             keys: ApiKeyRing::new(&config.server.data_dir),
             calls: CallGate::new(calls(config), clock.clone()),
-            given: Given::default(),
+            idempotency: IdempotencyCache::default(),
             broadcasts_of_second: RollingCap::new(SECOND),
             broadcasts_of_day: RollingCap::new(DAY),
         }
@@ -56,11 +56,11 @@ fn calls(config: &Config) -> GateQuota {
 }
 
 /// Who asks, and by which `Idempotency-Key`.
-pub(crate) type CallName = (String, String);
+pub(crate) type IdempotencyKey = (String, String);
 
 /// An answer, to be given again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct CachedResponse {
     pub(crate) status: u16,
     pub(crate) content_type: String,
     pub(crate) body: Vec<u8>,
@@ -68,40 +68,40 @@ pub(crate) struct Answer {
 
 /// What is known of a call when it comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Before {
-    /// Nothing: carry it out, then say how it ended by [`Given::end`].
-    Nothing,
+pub(crate) enum Earlier {
+    /// Nothing: carry it out, then say how it ended by [`IdempotencyCache::end`].
+    None,
     /// It is under way.
-    UnderWay,
+    InProgress,
     /// The same name came with another call.
-    OtherCall,
+    Mismatch,
     /// It was carried out and answered so.
-    Answered(Answer),
+    Answered(CachedResponse),
 }
 
 #[derive(Debug)]
 struct Call {
     fingerprint: [u8; 32],
     began: Duration,
-    answer: Option<Answer>,
+    answer: Option<CachedResponse>,
 }
 
 /// Answers of calls that may be repeated. Bounded; the oldest are forgotten.
 #[derive(Debug, Default)]
-pub(crate) struct Given {
+pub(crate) struct IdempotencyCache {
     calls: Mutex<Calls>,
 }
 
 #[derive(Debug, Default)]
 struct Calls {
-    by_name: HashMap<CallName, Call>,
+    by_name: HashMap<IdempotencyKey, Call>,
     /// Oldest first, with when each began.
-    order: VecDeque<(Duration, CallName)>,
+    order: VecDeque<(Duration, IdempotencyKey)>,
 }
 
-impl Given {
+impl IdempotencyCache {
     /// A call comes. `fingerprint`: of everything it says.
-    pub(crate) fn begin(&self, name: &CallName, fingerprint: [u8; 32], now: Duration, (max, keep): (usize, Duration)) -> Before {
+    pub(crate) fn begin(&self, name: &IdempotencyKey, fingerprint: [u8; 32], now: Duration, (max, keep): (usize, Duration)) -> Earlier {
         let Calls { by_name: calls, order } = &mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         while order.front().is_some_and(|(began, _)| order.len() > max || *began + keep <= now) {
             if let Some((began, oldest)) = order.pop_front()
@@ -111,19 +111,19 @@ impl Given {
             }
         }
         match calls.get(name) {
-            Some(call) if call.fingerprint != fingerprint => Before::OtherCall,
-            Some(Call { answer: Some(answer), .. }) => Before::Answered(answer.clone()),
-            Some(_) => Before::UnderWay,
+            Some(call) if call.fingerprint != fingerprint => Earlier::Mismatch,
+            Some(Call { answer: Some(answer), .. }) => Earlier::Answered(answer.clone()),
+            Some(_) => Earlier::InProgress,
             None => {
                 calls.insert(name.clone(), Call { fingerprint, began: now, answer: None });
                 order.push_back((now, name.clone()));
-                Before::Nothing
+                Earlier::None
             }
         }
     }
 
     /// The call ended: with an answer to give again, or (`None`) in a way that a repetition may change.
-    pub(crate) fn end(&self, name: &CallName, answer: Option<Answer>) {
+    pub(crate) fn end(&self, name: &IdempotencyKey, answer: Option<CachedResponse>) {
         let calls = &mut self.calls.lock().unwrap_or_else(PoisonError::into_inner).by_name;
         match answer {
             Some(answer) => {
@@ -144,35 +144,35 @@ mod tests {
 
     const BOUNDS: (usize, Duration) = (2, Duration::from_secs(60));
 
-    fn name(key: &str) -> CallName {
+    fn name(key: &str) -> IdempotencyKey {
         ("backend".into(), key.into())
     }
 
-    fn answer() -> Answer {
-        Answer { status: 200, content_type: "application/json".into(), body: b"{}".to_vec() }
+    fn answer() -> CachedResponse {
+        CachedResponse { status: 200, content_type: "application/json".into(), body: b"{}".to_vec() }
     }
 
     #[test]
     fn an_answer_is_given_again_for_the_same_call_only() {
-        let given = Given::default();
+        let cache = IdempotencyCache::default();
         let at = Duration::from_secs;
-        assert_eq!(given.begin(&name("a"), [1; 32], at(0), BOUNDS), Before::Nothing);
-        assert_eq!(given.begin(&name("a"), [1; 32], at(0), BOUNDS), Before::UnderWay);
-        given.end(&name("a"), Some(answer()));
-        assert_eq!(given.begin(&name("a"), [1; 32], at(59), BOUNDS), Before::Answered(answer()));
-        assert_eq!(given.begin(&name("a"), [2; 32], at(59), BOUNDS), Before::OtherCall);
-        assert_eq!(given.begin(&("other".into(), "a".into()), [2; 32], at(59), BOUNDS), Before::Nothing);
-        assert_eq!(given.begin(&name("a"), [2; 32], at(60), BOUNDS), Before::Nothing, "forgotten");
+        assert_eq!(cache.begin(&name("a"), [1; 32], at(0), BOUNDS), Earlier::None);
+        assert_eq!(cache.begin(&name("a"), [1; 32], at(0), BOUNDS), Earlier::InProgress);
+        cache.end(&name("a"), Some(answer()));
+        assert_eq!(cache.begin(&name("a"), [1; 32], at(59), BOUNDS), Earlier::Answered(answer()));
+        assert_eq!(cache.begin(&name("a"), [2; 32], at(59), BOUNDS), Earlier::Mismatch);
+        assert_eq!(cache.begin(&("other".into(), "a".into()), [2; 32], at(59), BOUNDS), Earlier::None);
+        assert_eq!(cache.begin(&name("a"), [2; 32], at(60), BOUNDS), Earlier::None, "forgotten");
     }
 
     #[test]
     fn a_failed_call_may_be_repeated_and_the_oldest_is_forgotten_first() {
-        let given = Given::default();
+        let cache = IdempotencyCache::default();
         for key in ["a", "b", "c", "d"] {
-            assert_eq!(given.begin(&name(key), [1; 32], Duration::ZERO, BOUNDS), Before::Nothing);
+            assert_eq!(cache.begin(&name(key), [1; 32], Duration::ZERO, BOUNDS), Earlier::None);
         }
-        assert_eq!(given.begin(&name("a"), [1; 32], Duration::ZERO, BOUNDS), Before::Nothing);
-        given.end(&name("d"), None);
-        assert_eq!(given.begin(&name("d"), [2; 32], Duration::ZERO, BOUNDS), Before::Nothing);
+        assert_eq!(cache.begin(&name("a"), [1; 32], Duration::ZERO, BOUNDS), Earlier::None);
+        cache.end(&name("d"), None);
+        assert_eq!(cache.begin(&name("d"), [2; 32], Duration::ZERO, BOUNDS), Earlier::None);
     }
 }

@@ -13,7 +13,7 @@ use crate::model::{Ban, DeviceId, Refusal, SessionId, UserId, UserProfile};
 /// One session that is logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct SessionPortrait {
+pub struct SessionSummary {
     /// Which.
     pub session: SessionId,
     /// Whose.
@@ -72,7 +72,7 @@ impl Users {
 
     /// Every session that is logged in, or those of one user, in the order of their beginning.
     #[must_use]
-    pub fn sessions(&self, of: Option<&UserId>) -> Vec<SessionPortrait> {
+    pub fn sessions(&self, of: Option<&UserId>) -> Vec<SessionSummary> {
         let core = &self.broker.core;
         let now = core.clock.elapsed();
         let mut links = match of {
@@ -82,7 +82,7 @@ impl Users {
         links.sort_by_key(|link| link.number);
         let portrait = |link: &std::sync::Arc<crate::actors::link::Link>| {
             let identity = link.identity()?;
-            Some(SessionPortrait {
+            Some(SessionSummary {
                 session: link.session.clone(),
                 user: identity.user.clone(),
                 device: identity.device.clone(),

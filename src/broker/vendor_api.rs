@@ -8,7 +8,7 @@ use crate::rate::KeyedCap;
 
 /// One broker's part of those calls that outlives one of them.
 #[derive(Debug, Default)]
-pub(crate) struct VendorDesk {
+pub(crate) struct VendorApiState {
     pub(crate) calls: KeyedCap,
     pub(crate) nonces: Nonces,
 }
@@ -26,7 +26,7 @@ struct Used {
 
 /// Why a nonce is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotTaken {
+pub(crate) enum NonceError {
     /// It was used.
     Used,
     /// As many as allowed are remembered, and none may be forgotten yet.
@@ -37,8 +37,8 @@ impl Nonces {
     /// Takes a nonce for once, of a call that nobody could repeat after `until` (Unix seconds) anyway.
     ///
     /// # Errors
-    /// [`NotTaken`].
-    pub(crate) fn take(&self, nonce: &str, until: u64, now: u64, max: usize) -> Result<(), NotTaken> {
+    /// [`NonceError`].
+    pub(crate) fn take(&self, nonce: &str, until: u64, now: u64, max: usize) -> Result<(), NonceError> {
         let Used { fresh, until: ends } = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while ends.peek().is_some_and(|Reverse((until, _))| *until < now) {
             if let Some(Reverse((_, gone))) = ends.pop() {
@@ -46,10 +46,10 @@ impl Nonces {
             }
         }
         if fresh.contains(nonce) {
-            return Err(NotTaken::Used);
+            return Err(NonceError::Used);
         }
         if fresh.len() >= max {
-            return Err(NotTaken::Full);
+            return Err(NonceError::Full);
         }
         fresh.insert(nonce.to_owned());
         ends.push(Reverse((until, nonce.to_owned())));
@@ -65,9 +65,9 @@ mod tests {
     fn a_nonce_is_taken_once_until_its_call_is_too_old() {
         let nonces = Nonces::default();
         assert_eq!(nonces.take("a", 100, 50, 2), Ok(()));
-        assert_eq!(nonces.take("a", 130, 100, 2), Err(NotTaken::Used));
+        assert_eq!(nonces.take("a", 130, 100, 2), Err(NonceError::Used));
         assert_eq!(nonces.take("b", 90, 80, 2), Ok(()));
-        assert_eq!(nonces.take("c", 200, 90, 2), Err(NotTaken::Full));
+        assert_eq!(nonces.take("c", 200, 90, 2), Err(NonceError::Full));
         assert_eq!(nonces.take("c", 200, 91, 2), Ok(()), "b is gone");
         assert_eq!(nonces.take("a", 300, 101, 2), Ok(()));
     }

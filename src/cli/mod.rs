@@ -174,7 +174,7 @@ pub(crate) enum Failure {
     Usage(String),
     /// All is said already.
     #[error("")]
-    Told(u8),
+    AlreadyReported(u8),
     #[error(transparent)]
     Other(#[from] anyhow::Error),
 }
@@ -183,18 +183,18 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Start(StartError::Config(_)) => 78,
-            Self::Start(StartError::Store(error)) | Self::Open(error) | Self::Backup(BackupError::Open(error)) => of_store(error),
+            Self::Start(StartError::Store(error)) | Self::Open(error) | Self::Backup(BackupError::Open(error)) => store_exit_code(error),
             Self::Backup(BackupError::Damaged { .. } | BackupError::Unfinished(_) | BackupError::Newer { .. }) => 65,
             Self::Backup(BackupError::Exists(_) | BackupError::NotEmpty(_)) => 73,
             Self::Unreachable { .. } => 69,
             Self::Usage(_) | Self::Backup(BackupError::Name(_)) => 2,
-            Self::Told(code) => *code,
+            Self::AlreadyReported(code) => *code,
             Self::Start(_) | Self::Backup(_) | Self::Other(_) => 1,
         }
     }
 }
 
-fn of_store(error: &OpenError) -> u8 {
+fn store_exit_code(error: &OpenError) -> u8 {
     match error {
         OpenError::Damaged { .. } | OpenError::NewerFormat { .. } => 65,
         OpenError::NotEmpty { .. } => 73,

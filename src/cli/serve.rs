@@ -43,8 +43,8 @@ async fn serve(config: Config, arguments: &ServeArguments, logs: &Logs) -> Resul
     let supervisor = Supervisor::ready(&broker);
     let why = loop {
         match signals.next().await {
-            Wish::Stop(why) => break why,
-            Wish::Reload => {
+            SignalAction::Stop(why) => break why,
+            SignalAction::Reload => {
                 supervisor.reloading();
                 reload(arguments, &broker, &server, logs);
                 supervisor.reloaded();
@@ -56,7 +56,7 @@ async fn serve(config: Config, arguments: &ServeArguments, logs: &Logs) -> Resul
     let down = async { tokio::join!(server.stop(), broker.shutdown(grace)).1 };
     tokio::select! {
         report = down => tracing::info!(clean = report.is_clean(), writes_unfinished = report.writes_unfinished, connections_cut = report.connections_cut, "stopped"),
-        again = asked_again() => {
+        again = second_stop_signal() => {
             again?;
             tracing::warn!("asked twice, stopping now");
         }
@@ -94,7 +94,7 @@ fn reload(arguments: &ServeArguments, broker: &Broker, server: &Server, logs: &L
 }
 
 /// What a signal asks for.
-enum Wish {
+enum SignalAction {
     /// To end, and why.
     Stop(&'static str),
     /// To read the configuration again.
@@ -119,21 +119,21 @@ impl Signals {
     }
 
     /// Waits for the next.
-    async fn next(&mut self) -> Wish {
+    async fn next(&mut self) -> SignalAction {
         tokio::select! {
-            _ = self.terminate.recv() => Wish::Stop("asked to terminate"),
-            _ = self.interrupt.recv() => Wish::Stop("interrupted"),
-            _ = self.hangup.recv() => Wish::Reload,
+            _ = self.terminate.recv() => SignalAction::Stop("asked to terminate"),
+            _ = self.interrupt.recv() => SignalAction::Stop("interrupted"),
+            _ = self.hangup.recv() => SignalAction::Reload,
         }
     }
 }
 
 /// Waits for a signal that is a second wish and not an echo of the first: some supervisors signal the process and its
 /// group in one breath, which must not cost the drain.
-async fn asked_again() -> Result<(), Failure> {
+async fn second_stop_signal() -> Result<(), Failure> {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let mut signals = Signals::listen()?;
-    while !matches!(signals.next().await, Wish::Stop(_)) {}
+    while !matches!(signals.next().await, SignalAction::Stop(_)) {}
     Ok(())
 }
 

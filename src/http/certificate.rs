@@ -9,7 +9,7 @@ const GENERALIZED_TIME: u8 = 0x18;
 const DAY: u64 = 86_400;
 
 /// The last second in which a certificate (DER) is good, Unix time; `None` for what is none. Source: RFC 5280, 4.1.
-pub(super) fn good_until(der: &[u8]) -> Option<u64> {
+pub(super) fn not_after(der: &[u8]) -> Option<u64> {
     let (_, certificate, _) = value(der).filter(|(tag, ..)| *tag == SEQUENCE)?;
     let (_, signed, _) = value(certificate).filter(|(tag, ..)| *tag == SEQUENCE)?;
     let rest = match value(signed)? {
@@ -85,9 +85,9 @@ mod tests {
         for (year, wanted) in [(2031, 1_924_992_000), (2061, 2_871_763_200)] {
             parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
             let der = parameters.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().der().to_vec();
-            assert_eq!(good_until(&der), Some(wanted));
+            assert_eq!(not_after(&der), Some(wanted));
             for end in 0..der.len() {
-                assert_eq!(good_until(&der[..end]), None, "cut at {end}");
+                assert_eq!(not_after(&der[..end]), None, "cut at {end}");
             }
         }
     }

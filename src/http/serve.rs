@@ -19,7 +19,7 @@ use thiserror::Error;
 
 #[cfg(feature = "tls")]
 use super::socket::connection::Connection;
-use super::socket::connection::Doorman;
+use super::socket::connection::ConnectionTracker;
 use super::socket::stream::Stream;
 use super::socket::upgrade;
 #[cfg(feature = "tls")]
@@ -49,8 +49,8 @@ pub enum ServeError {
 /// A listening server.
 pub struct Server {
     address: SocketAddr,
-    secure: Secure,
-    watching: Option<JoinHandle<()>>,
+    secure: TlsSetup,
+    certificate_watch: Option<JoinHandle<()>>,
     handle: ServerHandle,
     running: JoinHandle<io::Result<()>>,
 }
@@ -63,12 +63,12 @@ impl fmt::Debug for Server {
 
 /// TLS, where it is spoken.
 #[cfg(feature = "tls")]
-type Secure = Option<Tls>;
+type TlsSetup = Option<Tls>;
 #[cfg(not(feature = "tls"))]
-type Secure = Option<std::convert::Infallible>;
+type TlsSetup = Option<std::convert::Infallible>;
 
 /// What the configuration says of TLS.
-fn secure(broker: &Broker) -> Result<Secure, ServeError> {
+fn tls_setup(broker: &Broker) -> Result<TlsSetup, ServeError> {
     #[cfg(feature = "tls")]
     return Tls::open(&broker.core).map_err(|error| ServeError::Tls(error.to_string()));
     #[cfg(not(feature = "tls"))]
@@ -79,8 +79,8 @@ fn secure(broker: &Broker) -> Result<Secure, ServeError> {
 }
 
 /// The connection as the HTTP layer reads it, after the handshake if there is one.
-async fn accept(secure: Secure, doorman: Doorman, io: TcpStream) -> Result<(Stream, Option<SocketAddr>), DispatchError> {
-    let (peer, connection) = (io.peer_addr().ok(), doorman.note(&io));
+async fn accept(secure: TlsSetup, tracker: ConnectionTracker, io: TcpStream) -> Result<(Stream, Option<SocketAddr>), DispatchError> {
+    let (peer, connection) = (io.peer_addr().ok(), tracker.track(&io));
     #[cfg(feature = "tls")]
     if let Some(tls) = secure {
         return Ok((Stream::tls(tls.accept(io).await?, connection.map(Connection::over_tls)), peer));
@@ -98,7 +98,7 @@ impl Server {
     pub fn start(broker: &Broker) -> Result<Self, ServeError> {
         let server = &broker.config().server;
         let failed = |source| ServeError::Listen { address: server.listen, source };
-        let secure = secure(broker)?;
+        let secure = tls_setup(broker)?;
         let workers = match server.http_workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
@@ -107,11 +107,11 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let building = actix_server::Server::build();
         let stopping = building.graceful_shutdown_signal();
-        let (broker, doorman) = (broker.clone(), Doorman::new(broker));
+        let (broker, tracker) = (broker.clone(), ConnectionTracker::new(broker));
         let head_deadline = Duration::from_secs(server.request_head_seconds);
-        let its_secure = secure.clone();
+        let accept_tls = secure.clone();
         let service = move || {
-            let (stopping, doorman, secure) = (stopping.clone(), doorman.clone(), its_secure.clone());
+            let (stopping, tracker, secure) = (stopping.clone(), tracker.clone(), accept_tls.clone());
             let http = HttpService::build()
                 .graceful_shutdown_signal(move || {
                     let stopping = stopping.clone();
@@ -126,7 +126,7 @@ impl Server {
                 })
                 .upgrade(upgrade::upgrades(broker.clone(), routes))
                 .h1(routes(&broker));
-            fn_service(move |io| accept(secure.clone(), doorman.clone(), io)).and_then(http)
+            fn_service(move |io| accept(secure.clone(), tracker.clone(), io)).and_then(http)
         };
         let http = building
             .workers(workers)
@@ -140,10 +140,10 @@ impl Server {
         let http = http.run();
         let handle = http.handle();
         #[cfg(feature = "tls")]
-        let watching = secure.as_ref().map(Tls::watch);
+        let certificate_watch = secure.as_ref().map(Tls::watch);
         #[cfg(not(feature = "tls"))]
-        let watching = None;
-        Ok(Self { address, secure, watching, handle, running: actix_web::rt::spawn(http) })
+        let certificate_watch = None;
+        Ok(Self { address, secure, certificate_watch, handle, running: actix_web::rt::spawn(http) })
     }
 
     /// Where it listens; the port is the real one when the configuration said 0.
@@ -163,14 +163,14 @@ impl Server {
     pub fn reload_certificate(&self) {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.secure {
-            tls.look();
+            tls.reload();
         }
     }
 
     /// Stops accepting and waits until the connections ended, `server.shutdown_seconds` at most.
     pub async fn stop(self) {
-        if let Some(watching) = &self.watching {
-            watching.abort();
+        if let Some(certificate_watch) = &self.certificate_watch {
+            certificate_watch.abort();
         }
         self.handle.stop(true).await;
         match self.running.await {

@@ -14,7 +14,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use utoipa::IntoParams;
 
-use super::answer::Failure;
+use super::response::ApiError;
 use crate::broker::Broker;
 use crate::model::{GroupId, Invalid, RoomId, UserId};
 use crate::protocol::read_object;
@@ -30,8 +30,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         let bytes = web::Bytes::from_request(request, payload);
         Box::pin(async move {
             let bytes = bytes.await?;
-            let text = std::str::from_utf8(&bytes).map_err(|_| Failure::from(Invalid::new("body", "is not UTF-8")))?;
-            Ok(Self(read_object(text, "body").map_err(Failure::from)?))
+            let text = std::str::from_utf8(&bytes).map_err(|_| ApiError::from(Invalid::new("body", "is not UTF-8")))?;
+            Ok(Self(read_object(text, "body").map_err(ApiError::from)?))
         })
     }
 }
@@ -227,13 +227,13 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
 }
 
 fn invalid(field: &str, error: &dyn fmt::Display) -> Error {
-    Failure::from(Invalid::new(field, format!("is not understood: {error}"))).into()
+    ApiError::from(Invalid::new(field, format!("is not understood: {error}"))).into()
 }
 
 /// The broker a call is for.
-pub(super) struct Host(pub(super) Broker);
+pub(super) struct BrokerHandle(pub(super) Broker);
 
-impl FromRequest for Host {
+impl FromRequest for BrokerHandle {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
@@ -242,7 +242,7 @@ impl FromRequest for Host {
         ready(
             broker
                 .map(|broker| Self(broker.get_ref().clone()))
-                .ok_or_else(|| Failure(crate::model::Refusal::Busy("no broker is mounted")).into()),
+                .ok_or_else(|| ApiError(crate::model::Refusal::Busy("no broker is mounted")).into()),
         )
     }
 }

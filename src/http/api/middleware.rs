@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::{PREFIX, document};
 use crate::auth::Scope;
 use crate::broker::Broker;
-use crate::broker::server_api::{Answer, Before, CallName};
+use crate::broker::server_api::{CachedResponse, Earlier, IdempotencyKey};
 use crate::http::audit::note;
 use crate::http::bearer;
 use crate::http::socket::connection::Connection;
@@ -30,13 +30,13 @@ pub(super) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 /// What each route needs, by its path below the prefix and its method.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rules(HashMap<String, HashMap<Method, Option<Scope>>>);
+pub(super) struct RouteScopes(HashMap<String, HashMap<Method, Option<Scope>>>);
 
-impl Rules {
+impl RouteScopes {
     /// As the document says. Nobody may use an operation with a security that is not understood.
     pub(super) fn of_document() -> Self {
         let document = serde_json::to_value(document()).unwrap_or_default();
-        let mut rules: HashMap<String, HashMap<Method, Option<Scope>>> = HashMap::new();
+        let mut scopes: HashMap<String, HashMap<Method, Option<Scope>>> = HashMap::new();
         for (path, operations) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in operations.as_object().into_iter().flatten() {
                 let Ok(method) = Method::from_bytes(method.to_uppercase().as_bytes()) else { continue };
@@ -49,10 +49,10 @@ impl Rules {
                     None if operation["security"][0].as_object().is_some_and(serde_json::Map::is_empty) => None,
                     None => continue,
                 };
-                rules.entry(path.trim_start_matches(PREFIX).to_owned()).or_default().insert(method, rule);
+                scopes.entry(path.trim_start_matches(PREFIX).to_owned()).or_default().insert(method, rule);
             }
         }
-        Self(rules)
+        Self(scopes)
     }
 }
 
@@ -70,7 +70,7 @@ fn unauthorized(detail: &str) -> HttpResponse {
 const CONSOLE: &str = "#console";
 
 /// Who asks.
-struct Caller {
+struct ApiCaller {
     /// In quotas and Idempotency-Keys.
     name: String,
     /// In the audit log.
@@ -79,8 +79,8 @@ struct Caller {
 }
 
 /// Who asks, by a key or, without one, by a session of the console, which may do everything.
-fn caller_of(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Result<Caller, Box<HttpResponse>> {
-    let (ring, clock) = (&broker.backend.keys, &broker.core.clock);
+fn authenticate(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Result<ApiCaller, Box<HttpResponse>> {
+    let (ring, clock) = (&broker.server_api.keys, &broker.core.clock);
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if given.is_none()
         && let Some(outcome) = console::authenticate(broker, request.request())
@@ -88,10 +88,10 @@ fn caller_of(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Result<
         let caller = outcome?;
         let who = caller.who.clone();
         request.extensions_mut().insert(caller);
-        return Ok(Caller { name: CONSOLE.to_owned(), who, may: true });
+        return Ok(ApiCaller { name: CONSOLE.to_owned(), who, may: true });
     }
     let key = given.and_then(bearer).and_then(|key| ring.check(key, clock.elapsed(), clock.wall_ms()));
-    let caller = key.map(|key| Caller { may: key.may(scope), who: key.name.clone(), name: key.name });
+    let caller = key.map(|key| ApiCaller { may: key.may(scope), who: key.name.clone(), name: key.name });
     caller.ok_or_else(|| {
         Box::new(match given {
             _ if ring.is_empty(clock.elapsed()) => {
@@ -112,14 +112,14 @@ fn target_of(request: &ServiceRequest, pattern: &str) -> String {
 }
 
 /// Lets a call through, or answers in its place.
-pub(super) async fn pass(
-    rules: web::Data<Rules>,
+pub(super) async fn authorize(
+    scopes: web::Data<RouteScopes>,
     broker: web::Data<Broker>,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let pattern = request.match_pattern().and_then(|pattern| Some(pattern.split_once(PREFIX)?.1.to_owned()));
-    let Some((pattern, methods)) = pattern.and_then(|pattern| rules.0.get_key_value(&pattern)) else {
+    let Some((pattern, methods)) = pattern.and_then(|pattern| scopes.0.get_key_value(&pattern)) else {
         return Ok(refuse(request, problem(StatusCode::NOT_FOUND, 6_000_001, "the server API has no such path; see openapi.json")));
     };
     let Some(rule) = methods.get(request.method()) else {
@@ -132,18 +132,18 @@ pub(super) async fn pass(
         return Ok(refuse(request, response));
     };
     let Some(scope) = rule else { return next.call(request).await };
-    let caller = match caller_of(&broker, &request, *scope) {
+    let caller = match authenticate(&broker, &request, *scope) {
         Ok(caller) => caller,
         Err(response) => return Ok(refuse(request, *response)),
     };
     if let Some(connection) = request.conn_data::<Connection>() {
-        connection.prove();
+        connection.mark_authenticated();
     }
     if !caller.may {
         let detail = format!("the key {} lacks the scope {scope}", caller.name);
         return Ok(refuse(request, problem(StatusCode::FORBIDDEN, 6_000_541, &detail)));
     }
-    if let Err(retry) = broker.backend.calls.check(&caller.name) {
+    if let Err(retry) = broker.server_api.calls.check(&caller.name) {
         let detail = format!("{} calls more often than api.requests_per_second, retry after {} ms", caller.name, retry.ms);
         let mut response = problem(StatusCode::TOO_MANY_REQUESTS, 6_000_005, &detail);
         response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(retry.ms.div_ceil(1000)));
@@ -154,13 +154,13 @@ pub(super) async fn pass(
     }
     let action = format!("{} {}", request.method(), pattern);
     let target = target_of(&request, pattern);
-    let response = write(&broker, caller.name, request, next).await?;
+    let response = call_once(&broker, caller.name, request, next).await?;
     note(&broker, &caller.who, &action, &target, response.status());
     Ok(response)
 }
 
 /// A call that changes something: its body is read here, so that a repetition can be recognised.
-async fn write(broker: &Broker, name: String, request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
+async fn call_once(broker: &Broker, name: String, request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
     let (request, mut payload) = request.into_parts();
     let mut body = BytesMut::new();
     let bytes_max = broker.config().api.body_bytes_max;
@@ -191,63 +191,63 @@ async fn write(broker: &Broker, name: String, request: ServiceRequest, next: Nex
         let detail = format!("{IDEMPOTENCY_KEY} is not 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible characters");
         return Ok(ServiceResponse::new(request, problem(StatusCode::BAD_REQUEST, 6_000_001, &detail)));
     };
-    let call: CallName = (name, given);
+    let call: IdempotencyKey = (name, given);
     let fingerprint = fingerprint(&request, &body);
     let api = &broker.config().api;
     let bounds = (api.idempotency_keys_max, Duration::from_secs(api.idempotency_seconds));
-    match broker.backend.given.begin(&call, fingerprint, broker.core.clock.elapsed(), bounds) {
-        Before::Nothing => {}
-        Before::Answered(answer) => return Ok(ServiceResponse::new(request, given_again(answer))),
-        Before::UnderWay => {
+    match broker.server_api.idempotency.begin(&call, fingerprint, broker.core.clock.elapsed(), bounds) {
+        Earlier::None => {}
+        Earlier::Answered(answer) => return Ok(ServiceResponse::new(request, replay(answer))),
+        Earlier::InProgress => {
             let mut response = problem(StatusCode::CONFLICT, 6_000_007, "a call of this Idempotency-Key is under way");
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
             return Ok(ServiceResponse::new(request, response));
         }
-        Before::OtherCall => {
+        Earlier::Mismatch => {
             let response = problem(StatusCode::UNPROCESSABLE_ENTITY, 6_000_001, "this Idempotency-Key came with another call before");
             return Ok(ServiceResponse::new(request, response));
         }
     }
     request.extensions_mut().insert(call.clone());
     // Dropped with the connection, the call may have been carried out or not: the next of its kind finds out.
-    let unfinished = Unfinished { broker, call: Some(call) };
+    let pending = PendingCall { broker, call: Some(call) };
     let response = next.call(ServiceRequest::from_parts(request, Payload::from(body))).await?;
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();
     let bytes = to_bytes(body).await.map_err(actix_web::error::ErrorInternalServerError)?;
-    unfinished.end(&response, &bytes);
+    pending.end(&response, &bytes);
     Ok(ServiceResponse::new(request, response.set_body(BoxBody::new(bytes))))
 }
 
-struct Unfinished<'a> {
+struct PendingCall<'a> {
     broker: &'a Broker,
-    call: Option<CallName>,
+    call: Option<IdempotencyKey>,
 }
 
-impl Unfinished<'_> {
+impl PendingCall<'_> {
     fn end(mut self, response: &HttpResponse<()>, body: &Bytes) {
         let Some(call) = self.call.take() else { return };
         let status = response.status();
         let is_final = !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
         let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let answer = is_final.then(|| Answer {
+        let answer = is_final.then(|| CachedResponse {
             status: status.as_u16(),
             content_type: content_type.unwrap_or("application/json").to_owned(),
             body: body.to_vec(),
         });
-        self.broker.backend.given.end(&call, answer);
+        self.broker.server_api.idempotency.end(&call, answer);
     }
 }
 
-impl Drop for Unfinished<'_> {
+impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
-            self.broker.backend.given.end(&call, None);
+            self.broker.server_api.idempotency.end(&call, None);
         }
     }
 }
 
-fn given_again(answer: Answer) -> HttpResponse {
+fn replay(answer: CachedResponse) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     HttpResponse::build(status).insert_header(("Idempotent-Replayed", "true")).content_type(answer.content_type).body(answer.body)
 }

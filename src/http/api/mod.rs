@@ -6,7 +6,7 @@
 //! The OpenAPI document is made from the handlers, and the gate reads from it what each route needs: what is not documented
 //! is not served. Nothing here decides who may do what to whom; that is the actors', as for clients.
 
-mod answer;
+mod response;
 mod audit;
 mod groups;
 mod input;
@@ -26,7 +26,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ComponentsBuilder, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi, RefOr, Required, ServerBuilder, Type};
 
-use self::middleware::Rules;
+use self::middleware::RouteScopes;
 use crate::broker::Broker;
 
 /// Where the server API is mounted, below a host's own scope.
@@ -80,8 +80,8 @@ pub(super) fn document() -> OpenApi {
     let components = document.components.take().unwrap_or_else(|| ComponentsBuilder::new().build());
     let mut components = components;
     components.add_security_scheme("key", SecurityScheme::Http(key));
-    components.schemas.insert("Problem".into(), answer::problem_schema());
-    components.responses.extend(answer::problem_responses());
+    components.schemas.insert("Problem".into(), response::problem_schema());
+    components.responses.extend(response::problem_responses());
     document.components = Some(components);
     document.tags = Some(TAGS.iter().map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build()).collect());
     for item in document.paths.paths.values_mut() {
@@ -126,10 +126,10 @@ pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
         return;
     }
     let scope = web::scope(PREFIX)
-        .app_data(web::Data::new(Rules::of_document()))
+        .app_data(web::Data::new(RouteScopes::of_document()))
         .configure(input::configure)
         .configure(serve)
         .default_service(web::to(HttpResponse::NotFound))
-        .wrap(from_fn(middleware::pass));
+        .wrap(from_fn(middleware::authorize));
     app.service(scope);
 }

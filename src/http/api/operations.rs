@@ -5,8 +5,8 @@ use actix_web::{HttpResponse, delete, get, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Problems, done, json};
-use super::input::{Body, Host, PageQuery, encode_cursor, number_cursor};
+use super::response::{ApiResult, Problems, done, json};
+use super::input::{Body, BrokerHandle, PageQuery, encode_cursor, number_cursor};
 use crate::backup::{BackupError, BackupReport};
 use crate::broker::Broker;
 use crate::http::problem::problem;
@@ -43,11 +43,11 @@ pub(super) struct WebhooksNow {
     last_error_time: u64,
 }
 
-fn none_set() -> HttpResponse {
+fn no_webhooks() -> HttpResponse {
     problem(StatusCode::NOT_FOUND, 6_000_001, "there are no webhooks: neither webhooks.url nor webhooks.before_send_url is set")
 }
 
-fn no_letter() -> HttpResponse {
+fn no_such_letter() -> HttpResponse {
     problem(StatusCode::NOT_FOUND, 6_000_001, "there is no such dead letter")
 }
 
@@ -65,8 +65,8 @@ fn webhooks(broker: &Broker) -> Option<Webhooks> {
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])),
     responses((status = 200, description = "Figures.", body = WebhooksNow), Problems))]
 #[get("/webhooks")]
-pub(super) async fn get_webhooks(Host(broker): Host) -> Answer {
-    let Some(hooks) = webhooks(&broker) else { return Ok(none_set()) };
+pub(super) async fn get_webhooks(BrokerHandle(broker): BrokerHandle) -> ApiResult {
+    let Some(hooks) = webhooks(&broker) else { return Ok(no_webhooks()) };
     let (state, config) = (hooks.state(), broker.config());
     let (last_error_time, last_error) = state.last_error.unwrap_or_default();
     json(&WebhooksNow {
@@ -138,8 +138,8 @@ pub(super) struct Letters {
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])), params(PageQuery),
     responses((status = 200, description = "A page.", body = Letters), Problems))]
 #[get("/webhooks/dead-letters")]
-pub(super) async fn list_dead_letters(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
-    let Some(hooks) = webhooks(&broker) else { return Ok(none_set()) };
+pub(super) async fn list_dead_letters(BrokerHandle(broker): BrokerHandle, page: web::Query<PageQuery>) -> ApiResult {
+    let Some(hooks) = webhooks(&broker) else { return Ok(no_webhooks()) };
     let limit = page.limit(&broker, DEAD_LETTERS_PAGE_MAX)?;
     let after = number_cursor(page.cursor()?)?.unwrap_or(0);
     let letters = hooks.dead_letters(after, limit).await.map_err(|error| unavailable(&error))?;
@@ -169,20 +169,20 @@ impl LetterPath {
 #[utoipa::path(tag = "operations", security(("key" = ["ops:write"])), params(LetterPath),
     responses((status = 200, description = "It is in the queue.", body = Object), Problems))]
 #[post("/webhooks/dead-letters/{letterID}/resend")]
-pub(super) async fn resend_dead_letter(Host(broker): Host, path: web::Path<LetterPath>) -> Answer {
+pub(super) async fn resend_dead_letter(BrokerHandle(broker): BrokerHandle, path: web::Path<LetterPath>) -> ApiResult {
     let number = path.number()?;
-    let Some(hooks) = webhooks(&broker) else { return Ok(none_set()) };
-    if hooks.resend(number).await.map_err(|error| unavailable(&error))? { done() } else { Ok(no_letter()) }
+    let Some(hooks) = webhooks(&broker) else { return Ok(no_webhooks()) };
+    if hooks.resend(number).await.map_err(|error| unavailable(&error))? { done() } else { Ok(no_such_letter()) }
 }
 
 /// Gives a dead letter up.
 #[utoipa::path(tag = "operations", security(("key" = ["ops:write"])), params(LetterPath),
     responses((status = 200, description = "It is gone.", body = Object), Problems))]
 #[delete("/webhooks/dead-letters/{letterID}")]
-pub(super) async fn discard_dead_letter(Host(broker): Host, path: web::Path<LetterPath>) -> Answer {
+pub(super) async fn discard_dead_letter(BrokerHandle(broker): BrokerHandle, path: web::Path<LetterPath>) -> ApiResult {
     let number = path.number()?;
-    let Some(hooks) = webhooks(&broker) else { return Ok(none_set()) };
-    if hooks.discard(number).await.map_err(|error| unavailable(&error))? { done() } else { Ok(no_letter()) }
+    let Some(hooks) = webhooks(&broker) else { return Ok(no_webhooks()) };
+    if hooks.discard(number).await.map_err(|error| unavailable(&error))? { done() } else { Ok(no_such_letter()) }
 }
 
 /// What the backup is called.
@@ -219,7 +219,7 @@ pub(super) struct Backup {
 #[utoipa::path(tag = "operations", request_body = NewBackup, security(("key" = ["ops:write"])),
     responses((status = 200, description = "What is in it.", body = Backup), Problems))]
 #[post("/backups")]
-pub(super) async fn take_backup(Host(broker): Host, Body(call): Body<NewBackup>) -> Answer {
+pub(super) async fn take_backup(BrokerHandle(broker): BrokerHandle, Body(call): Body<NewBackup>) -> ApiResult {
     let report: Result<BackupReport, BackupError> = broker.backup_as(call.name.as_deref()).await;
     match report {
         Ok(report) => json(&report),

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Problems, done, json};
-use super::input::{Host, PageQuery, encode_cursor, number_cursor};
+use super::response::{ApiResult, Problems, done, json};
+use super::input::{BrokerHandle, PageQuery, encode_cursor, number_cursor};
 use super::schemas::Session;
 use crate::broker::Broker;
 use crate::hooks::Event;
@@ -66,7 +66,7 @@ pub(super) struct Object(Value);
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])),
     responses((status = 200, description = "Figures.", body = Stats), Problems))]
 #[get("/stats")]
-pub(super) async fn get_stats(Host(broker): Host) -> Answer {
+pub(super) async fn get_stats(BrokerHandle(broker): BrokerHandle) -> ApiResult {
     let stats = broker.stats();
     let core = &broker.core;
     let dropped: Vec<Value> = stats
@@ -122,7 +122,7 @@ pub(super) struct Sessions {
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])), params(PageQuery),
     responses((status = 200, description = "A page.", body = Sessions), Problems))]
 #[get("/sessions")]
-pub(super) async fn list_sessions(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
+pub(super) async fn list_sessions(BrokerHandle(broker): BrokerHandle, page: web::Query<PageQuery>) -> ApiResult {
     let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.core.clock.wall_ms());
     let skip = usize::try_from(number_cursor(page.cursor()?)?.unwrap_or(0)).unwrap_or(usize::MAX);
     let all = broker.users().sessions(None);
@@ -146,7 +146,7 @@ pub(super) struct SessionPath {
 #[utoipa::path(tag = "operations", security(("key" = ["ops:write"])), params(SessionPath),
     responses((status = 200, description = "It is ending.", body = std::collections::BTreeMap<String, serde_json::Value>), Problems))]
 #[post("/sessions/{sessionID}/kick")]
-pub(super) async fn kick_session(Host(broker): Host, path: web::Path<SessionPath>) -> Answer {
+pub(super) async fn kick_session(BrokerHandle(broker): BrokerHandle, path: web::Path<SessionPath>) -> ApiResult {
     let users = broker.users();
     let session = users.sessions(None).into_iter().find(|session| session.session.as_str() == path.session_id);
     let Some(session) = session else {
@@ -249,7 +249,7 @@ async fn going_down(broker: &Broker) {
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])), params(EventsQuery),
     responses((status = 200, description = "One `data:` line of JSON per event.", body = String, content_type = "text/event-stream"), Problems))]
 #[get("/events")]
-pub(super) async fn stream_events(Host(broker): Host, request: HttpRequest, query: web::Query<EventsQuery>) -> Answer {
+pub(super) async fn stream_events(BrokerHandle(broker): BrokerHandle, request: HttpRequest, query: web::Query<EventsQuery>) -> ApiResult {
     let query = query.into_inner();
     let ends = query.seconds.map(|seconds| tokio::time::Instant::now() + Duration::from_secs(seconds.min(3600).into()));
     let far = tokio::time::Instant::now() + Duration::from_secs(365 * 24 * 60 * 60);
@@ -297,7 +297,7 @@ pub(super) async fn stream_events(Host(broker): Host, request: HttpRequest, quer
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])),
     responses((status = 200, description = "Uploads that are not complete.", body = std::collections::BTreeMap<String, serde_json::Value>), Problems))]
 #[get("/uploads")]
-pub(super) async fn list_uploads(Host(broker): Host) -> Answer {
+pub(super) async fn list_uploads(BrokerHandle(broker): BrokerHandle) -> ApiResult {
     let mut list = Vec::new();
     for upload in broker.core.media.under_way() {
         let bytes = upload.length().await;
@@ -355,7 +355,7 @@ fn partitions(store: &Path) -> Vec<Partition> {
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])),
     responses((status = 200, description = "Bytes.", body = Storage), Problems))]
 #[get("/storage")]
-pub(super) async fn get_storage(Host(broker): Host) -> Answer {
+pub(super) async fn get_storage(BrokerHandle(broker): BrokerHandle) -> ApiResult {
     let config = broker.config();
     let store: PathBuf = config.store_dir();
     let partitions = web::block(move || partitions(&store)).await.map_err(|_| Refusal::Busy("the broker is shutting down"))?;
@@ -372,7 +372,7 @@ pub(super) async fn get_storage(Host(broker): Host) -> Answer {
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])),
     responses((status = 200, description = "By section and key.", body = std::collections::BTreeMap<String, serde_json::Value>), Problems))]
 #[get("/config")]
-pub(super) async fn get_config(Host(broker): Host) -> Answer {
+pub(super) async fn get_config(BrokerHandle(broker): BrokerHandle) -> ApiResult {
     json(&json!({"config": shown(&broker)}))
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::input::maybe_object;
-use crate::broker::{Broker, RoomPortrait, SessionPortrait};
+use crate::broker::{Broker, RoomSummary, SessionSummary};
 use crate::model::{Ban, GroupInfo, UserProfile};
 
 /// What is to be sent. Which fields a kind takes stands in the wire protocol; those it does not take are refused or of no
@@ -292,7 +292,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn of(session: &SessionPortrait, now_ms: u64) -> Self {
+    pub(super) fn of(session: &SessionSummary, now_ms: u64) -> Self {
         let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
             session_id: session.session.to_string(),
@@ -324,7 +324,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn of(room: &RoomPortrait) -> Self {
+    pub(super) fn of(room: &RoomSummary) -> Self {
         Self {
             room_id: room.info.id.to_string(),
             room_name: room.info.name.clone(),

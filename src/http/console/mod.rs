@@ -65,7 +65,7 @@ pub(super) fn authenticate(broker: &Broker, request: &HttpRequest) -> Option<Res
         return Some(Err(Box::new(problem(StatusCode::FORBIDDEN, 6_000_541, why))));
     }
     if let Some(connection) = request.conn_data::<Connection>() {
-        connection.prove();
+        connection.mark_authenticated();
     }
     Some(Ok(ConsoleCaller { who: who(request), session: seen.key }))
 }

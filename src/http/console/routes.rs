@@ -90,7 +90,7 @@ fn come_in(broker: &Broker, request: &HttpRequest, action: &str, route: &str, ou
     let response = match outcome {
         Ok(Opened { id, csrf }) => {
             if let Some(connection) = request.conn_data::<Connection>() {
-                connection.prove();
+                connection.mark_authenticated();
             }
             HttpResponse::Ok()
                 .insert_header(cookie::give(request, route, &id))

@@ -22,7 +22,7 @@ pub(super) fn of_header(broker: &Broker, request: &HttpRequest) -> Result<UserId
         (Err(Refusal::TokenInvalid), Some(tokens)) => tokens.identify(token, limits)?,
         (outcome, _) => outcome?,
     };
-    proven(request);
+    mark_authenticated(request);
     Ok(claims.user)
 }
 
@@ -33,12 +33,12 @@ pub(super) fn of_header(broker: &Broker, request: &HttpRequest) -> Result<UserId
 pub(super) fn of_url(broker: &Broker, request: &HttpRequest, token: Option<&str>) -> Result<UserId, Refusal> {
     let Some(token) = token else { return of_header(broker, request) };
     let claims = broker.core.media.tokens.identify(token, &broker.config().limits)?;
-    proven(request);
+    mark_authenticated(request);
     Ok(claims.user)
 }
 
-fn proven(request: &HttpRequest) {
+fn mark_authenticated(request: &HttpRequest) {
     if let Some(connection) = request.conn_data::<Connection>() {
-        connection.prove();
+        connection.mark_authenticated();
     }
 }

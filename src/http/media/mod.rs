@@ -68,7 +68,7 @@ fn text(request: &HttpRequest, name: impl AsHeaderName) -> Option<&str> {
 }
 
 /// The answer to what is not done.
-fn refused(core: &Core, refusal: &Refusal) -> HttpResponse {
+fn refusal_response(core: &Core, refusal: &Refusal) -> HttpResponse {
     core.metrics.refused(code_of(refusal));
     let status = match refusal {
         Refusal::Invalid(_) => StatusCode::BAD_REQUEST,

@@ -10,7 +10,7 @@ use crate::config::Media;
 
 /// Why no more comes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(super) enum BodyError {
     /// The client went away, or what it sends is not HTTP.
     Cut,
     /// It comes too slowly.
@@ -19,7 +19,7 @@ pub(super) enum Broken {
 
 /// Measures one body.
 #[derive(Debug)]
-pub(super) struct Pace<'a> {
+pub(super) struct UploadPacer<'a> {
     clock: &'a dyn Clock,
     window: Duration,
     /// Within one window.
@@ -28,14 +28,14 @@ pub(super) struct Pace<'a> {
     bytes: u64,
 }
 
-impl<'a> Pace<'a> {
+impl<'a> UploadPacer<'a> {
     pub(super) fn new(config: &Media, clock: &'a dyn Clock) -> Self {
         let window = Duration::from_secs(config.stalled_seconds);
         Self { clock, window, bytes_min: config.bytes_per_second_min * config.stalled_seconds, waited: Duration::ZERO, bytes: 0 }
     }
 
     /// The next bytes; none at the end.
-    pub(super) async fn next<S, E>(&mut self, body: &mut S) -> Result<Option<Bytes>, Broken>
+    pub(super) async fn next<S, E>(&mut self, body: &mut S) -> Result<Option<Bytes>, BodyError>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
     {
@@ -45,7 +45,7 @@ impl<'a> Pace<'a> {
             self.waited += self.clock.elapsed().saturating_sub(since);
             match arrived {
                 Ok(None) => return Ok(None),
-                Ok(Some(Err(_))) => return Err(Broken::Cut),
+                Ok(Some(Err(_))) => return Err(BodyError::Cut),
                 Ok(Some(Ok(chunk))) => {
                     self.bytes += chunk.len() as u64;
                     if self.waited >= self.window {
@@ -58,9 +58,9 @@ impl<'a> Pace<'a> {
         }
     }
 
-    fn judge(&mut self) -> Result<(), Broken> {
+    fn judge(&mut self) -> Result<(), BodyError> {
         if self.bytes < self.bytes_min {
-            return Err(Broken::Slow);
+            return Err(BodyError::Slow);
         }
         (self.bytes, self.waited) = (0, Duration::ZERO);
         Ok(())

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use serde::Deserialize;
 
-use super::{caller, refused, text};
+use super::{caller, refusal_response, text};
 use crate::actors::core::Core;
 use crate::actors::media::access;
 use crate::broker::Broker;
@@ -27,7 +27,7 @@ const INLINE: &[&str] = &["image/jpeg", "image/png", "image/gif", "image/webp", 
 const NAMED: &[&str] = &["image/tiff", "video/quicktime", "application/pdf", "application/zip"];
 
 #[derive(Deserialize)]
-pub(super) struct Asked {
+pub(super) struct FileQuery {
     #[serde(default)]
     token: Option<String>,
     /// `1`: to be saved, whatever it is.
@@ -40,7 +40,7 @@ pub(super) async fn file(
     broker: web::Data<Broker>,
     request: HttpRequest,
     path: web::Path<(String, String)>,
-    asked: web::Query<Asked>,
+    asked: web::Query<FileQuery>,
 ) -> HttpResponse {
     let core = &broker.core;
     let found = async {
@@ -59,8 +59,8 @@ pub(super) async fn file(
         Ok::<_, Refusal>((record, blob, bytes, mime))
     };
     match found.await {
-        Ok((record, blob, bytes, mime)) => hand_out(core, &request, &record, blob, bytes, &mime, asked.download.is_some()),
-        Err(refusal) => refused(core, &refusal),
+        Ok((record, blob, bytes, mime)) => file_response(core, &request, &record, blob, bytes, &mime, asked.download.is_some()),
+        Err(refusal) => refusal_response(core, &refusal),
     }
 }
 
@@ -71,7 +71,7 @@ fn unreadable(error: &MediaError) -> Refusal {
     }
 }
 
-fn hand_out(
+fn file_response(
     core: &Arc<Core>,
     request: &HttpRequest,
     record: &MediaRecord,

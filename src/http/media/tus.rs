@@ -14,9 +14,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use super::pacer::{Broken, Pace};
-use super::uploads::{Asked, cut_short, own};
-use super::{caller, refused, text};
+use super::pacer::{BodyError, UploadPacer};
+use super::uploads::{UploadQuery, body_error, owned_file};
+use super::{caller, refusal_response, text};
 use crate::actors::core::Core;
 use crate::actors::media::uploads::{self, Upload, Writing};
 use crate::broker::Broker;
@@ -43,7 +43,7 @@ fn number(request: &HttpRequest, name: &str) -> Result<u64, Refusal> {
     Ok(given.parse().map_err(|_| Invalid::new(name, "is not a number"))?)
 }
 
-fn speaks(request: &HttpRequest) -> Option<HttpResponse> {
+fn wrong_version(request: &HttpRequest) -> Option<HttpResponse> {
     let other = text(request, RESUMABLE) != Some(VERSION);
     other.then(|| {
         let mut response = problem(StatusCode::PRECONDITION_FAILED, 6_000_001, "Tus-Resumable is not 1.0.0");
@@ -67,8 +67,8 @@ pub(super) async fn options(broker: web::Data<Broker>) -> HttpResponse {
 }
 
 /// `POST /media/tus`
-pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, asked: web::Query<Asked>) -> HttpResponse {
-    if let Some(other) = speaks(&request) {
+pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, asked: web::Query<UploadQuery>) -> HttpResponse {
+    if let Some(other) = wrong_version(&request) {
         return with_version(other);
     }
     let created = async {
@@ -76,7 +76,7 @@ pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, aske
         let length = number(&request, LENGTH)?;
         let given = metadata(text(&request, "Upload-Metadata").unwrap_or_default())?;
         let value = |name: &str| given.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        let kind = Asked::kind(asked.kind.as_deref().or(value("kind")))?;
+        let kind = UploadQuery::kind(asked.kind.as_deref().or(value("kind")))?;
         uploads::begin(&broker.core, user, kind, value("filename").unwrap_or_default(), Some(length)).await
     };
     let response = match created.await {
@@ -86,7 +86,7 @@ pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, aske
             response.insert_header((header::LOCATION, place));
             add_expiry(&mut response, &broker.core).finish()
         }
-        Err(refusal) => refused(&broker.core, &refusal),
+        Err(refusal) => refusal_response(&broker.core, &refusal),
     };
     with_version(response)
 }
@@ -118,12 +118,12 @@ pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, fi
     if method == Method::OPTIONS {
         return options(broker).await;
     }
-    if let Some(other) = speaks(&request) {
+    if let Some(other) = wrong_version(&request) {
         return with_version(other);
     }
     let core = &broker.core;
     let response = match (caller::of_header(&broker, &request), method) {
-        (Err(refusal), _) => refused(core, &refusal),
+        (Err(refusal), _) => refusal_response(core, &refusal),
         (Ok(user), Method::HEAD) => head(core, &user, &file).await,
         (Ok(user), Method::PATCH) => patch(core, &user, &file, &request, body).await,
         (Ok(user), Method::DELETE) => match find(core, &user, &file) {
@@ -132,7 +132,7 @@ pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, fi
                 uploads::abandon(core, upload.file);
                 HttpResponse::NoContent().finish()
             }
-            None => refused(core, &Refusal::FileMissing),
+            None => refusal_response(core, &Refusal::FileMissing),
         },
         (Ok(_), _) => HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "HEAD, PATCH, DELETE, OPTIONS")).finish(),
     };
@@ -152,10 +152,10 @@ async fn head(core: &Arc<Core>, user: &UserId, file: &str) -> HttpResponse {
     let (offset, length) = if let Some(upload) = find(core, user, file) {
         (upload.length().await, upload.promised)
     } else {
-        match own(core, user, file).await {
+        match owned_file(core, user, file).await {
             // Complete, and the client did not hear of it.
             Ok(record) => (record.bytes, record.bytes),
-            Err(refusal) => return refused(core, &refusal),
+            Err(refusal) => return refusal_response(core, &refusal),
         }
     };
     let mut response = HttpResponse::Ok();
@@ -193,7 +193,7 @@ impl Checksum {
         }
     }
 
-    fn holds(self) -> bool {
+    fn matches(self) -> bool {
         match self {
             Self::Sha1(hasher, hash) => hasher.finalize().as_slice() == hash,
             Self::Sha256(hasher, hash) => hasher.finalize().as_slice() == hash,
@@ -205,14 +205,14 @@ async fn patch(core: &Arc<Core>, user: &UserId, file: &str, request: &HttpReques
     if text(request, "Content-Type") != Some("application/offset+octet-stream") {
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, 6_000_001, "Content-Type is not application/offset+octet-stream");
     }
-    let Some(upload) = find(core, user, file) else { return refused(core, &Refusal::FileMissing) };
+    let Some(upload) = find(core, user, file) else { return refusal_response(core, &Refusal::FileMissing) };
     if upload.is_ending() {
         return busy();
     }
     let given = number(request, OFFSET).and_then(|offset| Ok((offset, Checksum::parse(text(request, "Upload-Checksum"))?)));
     let (offset, checksum) = match given {
         Ok(given) => given,
-        Err(refusal) => return refused(core, &refusal),
+        Err(refusal) => return refusal_response(core, &refusal),
     };
     let mut writing = match upload.write(core).await {
         Ok(writing) => writing,
@@ -222,7 +222,7 @@ async fn patch(core: &Arc<Core>, user: &UserId, file: &str, request: &HttpReques
         let detail = format!("Upload-Offset is {offset}, the upload has {} bytes", writing.bytes());
         return problem(StatusCode::CONFLICT, 6_000_001, &detail);
     }
-    if let Err(response) = grow(core, &upload, &mut writing, checksum, body).await {
+    if let Err(response) = append_body(core, &upload, &mut writing, checksum, body).await {
         return *response;
     }
     let bytes = writing.bytes();
@@ -230,7 +230,7 @@ async fn patch(core: &Arc<Core>, user: &UserId, file: &str, request: &HttpReques
     if bytes == upload.promised
         && let Err(refusal) = uploads::finish(core, upload).await
     {
-        return refused(core, &refusal);
+        return refusal_response(core, &refusal);
     }
     let mut response = HttpResponse::NoContent();
     response.insert_header((OFFSET, bytes.to_string()));
@@ -238,7 +238,7 @@ async fn patch(core: &Arc<Core>, user: &UserId, file: &str, request: &HttpReques
 }
 
 /// Writes what comes. What came before a connection was lost stays, unless the part was to be checked.
-async fn grow(
+async fn append_body(
     core: &Arc<Core>,
     upload: &Arc<Upload>,
     writing: &mut Writing,
@@ -246,11 +246,11 @@ async fn grow(
     mut body: web::Payload,
 ) -> Result<(), Box<HttpResponse>> {
     let mark = checksum.is_some().then(|| writing.mark());
-    let mut pace = Pace::new(&core.config().media, &*core.clock);
+    let mut pacer = UploadPacer::new(&core.config().media, &*core.clock);
     let came = loop {
         let next = tokio::select! {
-            next = pace.next(&mut body) => next,
-            () = upload.wanted() => Err(Broken::Cut),
+            next = pacer.next(&mut body) => next,
+            () = upload.wanted() => Err(BodyError::Cut),
         };
         match next {
             Ok(None) => break Ok(()),
@@ -259,19 +259,19 @@ async fn grow(
                     checksum.add(&chunk);
                 }
                 if let Err(refusal) = writing.add(&chunk).await {
-                    break Err(refused(core, &refusal));
+                    break Err(refusal_response(core, &refusal));
                 }
                 writing.touch(core.clock.elapsed());
             }
-            Err(broken) => break Err(cut_short(&broken)),
+            Err(broken) => break Err(body_error(&broken)),
         }
     };
-    let wrong = came.is_ok() && checksum.is_some_and(|checksum| !checksum.holds());
+    let wrong = came.is_ok() && checksum.is_some_and(|checksum| !checksum.matches());
     let settled = match mark.filter(|_| wrong || came.is_err()) {
         Some(mark) => writing.back_to(mark).await,
         None => writing.settle().await,
     };
-    settled.map_err(|refusal| Box::new(refused(core, &refusal)))?;
+    settled.map_err(|refusal| Box::new(refusal_response(core, &refusal)))?;
     if wrong {
         let mismatch = StatusCode::from_u16(460).expect("460 is a status: checksum mismatch, by tus");
         return Err(Box::new(problem(mismatch, 6_000_001, "the part does not match its Upload-Checksum")));

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt as _};
 use serde::Deserialize;
 
-use super::pacer::{Broken, Pace};
-use super::{caller, refused, text};
+use super::pacer::{BodyError, UploadPacer};
+use super::{caller, refusal_response, text};
 use crate::actors::core::Core;
 use crate::actors::media::uploads::{self, Abandon, Upload};
 use crate::broker::Broker;
@@ -20,14 +20,14 @@ use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition,
 use crate::protocol::{media_path, media_record};
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct UploadQuery {
     #[serde(default)]
     pub(super) kind: Option<String>,
     #[serde(default)]
     name: Option<String>,
 }
 
-impl Asked {
+impl UploadQuery {
     /// A file is a file, if nothing else is said.
     pub(super) fn kind(kind: Option<&str>) -> Result<MediaKind, Invalid> {
         let Some(kind) = kind else { return Ok(MediaKind::File) };
@@ -36,56 +36,56 @@ impl Asked {
 }
 
 /// What went wrong.
-enum Failed {
+enum UploadError {
     Refused(Refusal),
-    Broken(Broken),
+    Body(BodyError),
     NoFile,
 }
 
-impl From<Refusal> for Failed {
+impl From<Refusal> for UploadError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<Broken> for Failed {
-    fn from(broken: Broken) -> Self {
-        Self::Broken(broken)
+impl From<BodyError> for UploadError {
+    fn from(broken: BodyError) -> Self {
+        Self::Body(broken)
     }
 }
 
-impl Failed {
+impl UploadError {
     fn answer(&self, core: &Core) -> HttpResponse {
         match self {
-            Self::Refused(refusal) => refused(core, refusal),
-            Self::Broken(broken) => cut_short(broken),
+            Self::Refused(refusal) => refusal_response(core, refusal),
+            Self::Body(broken) => body_error(broken),
             Self::NoFile => problem(StatusCode::BAD_REQUEST, 6_000_211, "the form has no field `file` with a file"),
         }
     }
 }
 
 /// The answer to a body that did not come to its end.
-pub(super) fn cut_short(broken: &Broken) -> HttpResponse {
+pub(super) fn body_error(broken: &BodyError) -> HttpResponse {
     match broken {
-        Broken::Slow => problem(StatusCode::REQUEST_TIMEOUT, 6_000_212, "the body comes too slowly; see media.bytes_per_second_min"),
-        Broken::Cut => problem(StatusCode::BAD_REQUEST, 6_000_001, "the body ended early"),
+        BodyError::Slow => problem(StatusCode::REQUEST_TIMEOUT, 6_000_212, "the body comes too slowly; see media.bytes_per_second_min"),
+        BodyError::Cut => problem(StatusCode::BAD_REQUEST, 6_000_001, "the body ended early"),
     }
 }
 
 /// `POST /media/uploads?kind=image|file|audio|video&name=NAME`
-pub(super) async fn upload(broker: web::Data<Broker>, request: HttpRequest, asked: web::Query<Asked>, body: web::Payload) -> HttpResponse {
+pub(super) async fn upload(broker: web::Data<Broker>, request: HttpRequest, asked: web::Query<UploadQuery>, body: web::Payload) -> HttpResponse {
     let core = &broker.core;
     let outcome = async {
         let user = caller::of_header(&broker, &request)?;
-        let kind = Asked::kind(asked.kind.as_deref()).map_err(Refusal::from)?;
+        let kind = UploadQuery::kind(asked.kind.as_deref()).map_err(Refusal::from)?;
         let length = content_length(&request);
         let kept = if is_form(&request) {
             form(core, &request, user, kind, &asked, body).await?
         } else {
             let name = asked.name.clone().or_else(|| named(&request)).unwrap_or_default();
-            whole(core, user, kind, &name, length, body).await?
+            store_file(core, user, kind, &name, length, body).await?
         };
-        Ok::<_, Failed>(kept)
+        Ok::<_, UploadError>(kept)
     };
     match outcome.await {
         Ok(record) => {
@@ -125,44 +125,44 @@ async fn form(
     request: &HttpRequest,
     user: UserId,
     kind: MediaKind,
-    asked: &Asked,
+    asked: &UploadQuery,
     body: web::Payload,
-) -> Result<MediaRecord, Failed> {
+) -> Result<MediaRecord, UploadError> {
     let mut fields = Multipart::new(request.headers(), body);
-    while let Some(field) = fields.try_next().await.map_err(|_| Failed::NoFile)? {
+    while let Some(field) = fields.try_next().await.map_err(|_| UploadError::NoFile)? {
         let Some(disposition) = field.content_disposition().filter(|disposition| disposition.get_name() == Some("file")) else { continue };
         let name = asked.name.clone().or_else(|| name_in(disposition)).unwrap_or_default();
         // The length of a field is not told; the form's is a little more.
-        return whole(core, user, kind, &name, None, field).await;
+        return store_file(core, user, kind, &name, None, field).await;
     }
-    Err(Failed::NoFile)
+    Err(UploadError::NoFile)
 }
 
-async fn whole<S, E>(
+async fn store_file<S, E>(
     core: &Arc<Core>,
     user: UserId,
     kind: MediaKind,
     name: &str,
     length: Option<u64>,
     body: S,
-) -> Result<MediaRecord, Failed>
+) -> Result<MediaRecord, UploadError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
     let upload = uploads::begin(core, user, kind, name, length).await?;
     let abandon = Abandon::unless_done(core, upload.file);
-    pour(core, &upload, body).await?;
+    write_body(core, &upload, body).await?;
     abandon.done();
     Ok(uploads::finish(core, upload).await?)
 }
 
-async fn pour<S, E>(core: &Arc<Core>, upload: &Arc<Upload>, mut body: S) -> Result<(), Failed>
+async fn write_body<S, E>(core: &Arc<Core>, upload: &Arc<Upload>, mut body: S) -> Result<(), UploadError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
     let mut writing = upload.write(core).await?;
-    let mut pace = Pace::new(&core.config().media, &*core.clock);
-    while let Some(chunk) = pace.next(&mut body).await? {
+    let mut pacer = UploadPacer::new(&core.config().media, &*core.clock);
+    while let Some(chunk) = pacer.next(&mut body).await? {
         writing.add(&chunk).await?;
         writing.touch(core.clock.elapsed());
     }
@@ -173,16 +173,16 @@ where
 pub(super) async fn info(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>) -> HttpResponse {
     let found = async {
         let user = caller::of_header(&broker, &request)?;
-        own(&broker.core, &user, &file).await
+        owned_file(&broker.core, &user, &file).await
     };
     match found.await {
         Ok(record) => HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(media_record(&record)),
-        Err(refusal) => refused(&broker.core, &refusal),
+        Err(refusal) => refusal_response(&broker.core, &refusal),
     }
 }
 
 /// A complete file of this user's own.
-pub(super) async fn own(core: &Core, user: &UserId, file: &str) -> Result<MediaRecord, Refusal> {
+pub(super) async fn owned_file(core: &Core, user: &UserId, file: &str) -> Result<MediaRecord, Refusal> {
     let file = FileUid::parse(file).ok_or(Refusal::FileMissing)?;
     if uploads::find(core, file).is_some_and(|upload| upload.owner == *user && upload.is_ending()) {
         return Err(Refusal::Busy(uploads::ENDING));
@@ -196,11 +196,11 @@ pub(super) async fn frame(broker: web::Data<Broker>, request: HttpRequest, file:
     let core = &broker.core;
     let outcome = async {
         let user = caller::of_header(&broker, &request)?;
-        let video = own(core, &user, &file).await?.file;
+        let video = owned_file(core, &user, &file).await?.file;
         let picture = uploads::begin(core, user.clone(), MediaKind::Image, "", content_length(&request)).await?;
         let _abandon = Abandon::unless_done(core, picture.file);
-        pour(core, &picture, body).await?;
-        Ok::<_, Failed>(uploads::keep_frame(core, &user, video, picture).await?)
+        write_body(core, &picture, body).await?;
+        Ok::<_, UploadError>(uploads::keep_frame(core, &user, video, picture).await?)
     };
     match outcome.await {
         Ok(record) => HttpResponse::Ok().json(media_record(&record)),

@@ -30,7 +30,7 @@ pub(super) fn admit(core: &Core, headers: &HeaderMap, connection: Option<&Connec
     if core.links.unauthenticated() >= server.connections_unauthenticated_max {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "server.connections_unauthenticated_max is reached");
     }
-    if connection.map_or(0, Connection::of_its_address) > server.connections_per_address_max {
+    if connection.map_or(0, Connection::count_of_address) > server.connections_per_address_max {
         return refuse(StatusCode::TOO_MANY_REQUESTS, "server.connections_per_address_max is reached");
     }
     Ok(())

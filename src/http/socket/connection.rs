@@ -36,38 +36,38 @@ impl Socket for SocketHandle {
 
 /// Connections open per address, and in all.
 #[derive(Debug, Default)]
-struct Addresses {
+struct ConnectionCounts {
     of: Mutex<HashMap<IpAddr, usize>>,
     open: AtomicUsize,
     /// Of these, those that sent a request with a good token.
-    proven: AtomicUsize,
+    authenticated: AtomicUsize,
 }
 
 /// Counts one connection for as long as it lives.
 #[derive(Debug)]
-struct Counted {
-    addresses: Arc<Addresses>,
+struct CountedConnection {
+    counts: Arc<ConnectionCounts>,
     address: IpAddr,
     count: usize,
-    proven: AtomicBool,
+    authenticated: AtomicBool,
 }
 
-impl Addresses {
-    fn count(self: &Arc<Self>, address: IpAddr) -> Counted {
+impl ConnectionCounts {
+    fn count(self: &Arc<Self>, address: IpAddr) -> CountedConnection {
         let mut counts = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         self.open.fetch_add(1, Ordering::Relaxed);
         let count = counts.entry(address).or_default();
         *count += 1;
-        Counted { addresses: self.clone(), address, count: *count, proven: AtomicBool::new(false) }
+        CountedConnection { counts: self.clone(), address, count: *count, authenticated: AtomicBool::new(false) }
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
-        let mut counts = self.addresses.of.lock().unwrap_or_else(PoisonError::into_inner);
-        self.addresses.open.fetch_sub(1, Ordering::Relaxed);
-        if *self.proven.get_mut() {
-            self.addresses.proven.fetch_sub(1, Ordering::Relaxed);
+        let mut counts = self.counts.of.lock().unwrap_or_else(PoisonError::into_inner);
+        self.counts.open.fetch_sub(1, Ordering::Relaxed);
+        if *self.authenticated.get_mut() {
+            self.counts.authenticated.fetch_sub(1, Ordering::Relaxed);
         }
         if let Some(count) = counts.get_mut(&self.address) {
             *count -= 1;
@@ -82,13 +82,13 @@ impl Drop for Counted {
 #[derive(Debug)]
 pub(in crate::http) struct Connection {
     pub(super) socket: Option<SocketHandle>,
-    counted: Counted,
+    counted: CountedConnection,
     is_secure: bool,
 }
 
 impl Connection {
     /// How many connections its address had when this one opened, itself included.
-    pub(super) fn of_its_address(&self) -> usize {
+    pub(super) fn count_of_address(&self) -> usize {
         self.counted.count
     }
 
@@ -104,39 +104,39 @@ impl Connection {
     }
 
     /// Whoever is at its other end proved who it is: it does not count among those that may be anyone.
-    pub(in crate::http) fn prove(&self) {
-        if !self.counted.proven.swap(true, Ordering::Relaxed) {
-            self.counted.addresses.proven.fetch_add(1, Ordering::Relaxed);
+    pub(in crate::http) fn mark_authenticated(&self) {
+        if !self.counted.authenticated.swap(true, Ordering::Relaxed) {
+            self.counted.counts.authenticated.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
 /// Notes connections as they open.
 #[derive(Debug, Clone)]
-pub(in crate::http) struct Doorman {
+pub(in crate::http) struct ConnectionTracker {
     core: Arc<Core>,
-    addresses: Arc<Addresses>,
+    counts: Arc<ConnectionCounts>,
 }
 
-impl Doorman {
+impl ConnectionTracker {
     pub(in crate::http) fn new(broker: &Broker) -> Self {
-        Self { core: broker.core.clone(), addresses: Arc::default() }
+        Self { core: broker.core.clone(), counts: Arc::default() }
     }
 
     /// Sets the socket's options and counts it; cuts it when too many have no session.
-    pub(in crate::http) fn note(&self, stream: &AsyncTcpStream) -> Option<Connection> {
+    pub(in crate::http) fn track(&self, stream: &AsyncTcpStream) -> Option<Connection> {
         let peer = stream.peer_addr().ok()?;
         let options = SockRef::from(stream);
         if let Err(error) = options.set_tcp_nodelay(true).and_then(|()| options.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))) {
             tracing::debug!(%error, "socket options could not be set");
         }
-        let counted = self.addresses.count(peer.ip());
+        let counted = self.counts.count(peer.ip());
         // Each may hold a request head of some 128 KiB, which the HTTP layer takes before anyone can refuse it.
         let without_session = self
-            .addresses
+            .counts
             .open
             .load(Ordering::Relaxed)
-            .saturating_sub(self.core.links.logged_in() + self.addresses.proven.load(Ordering::Relaxed));
+            .saturating_sub(self.core.links.logged_in() + self.counts.authenticated.load(Ordering::Relaxed));
         if without_session > self.core.config().server.connections_unauthenticated_max + CONNECTIONS_BESIDE_MAX {
             tracing::debug!(without_session, "connection cut: too many without a session");
             cut(options);
@@ -156,10 +156,10 @@ impl Broker {
     /// connections per address and notice dead lines. Without it [`Broker::stats`] says `Eviction::Degraded`: a slow
     /// client still costs no more than its outbox, but its socket is freed only when the system gives up.
     pub fn on_connect(&self) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + Clone + 'static + use<> {
-        let doorman = Doorman::new(self);
+        let tracker = ConnectionTracker::new(self);
         move |io, extensions| {
             let Some(stream) = io.downcast_ref::<AsyncTcpStream>() else { return };
-            let Some(mut connection) = doorman.note(stream) else { return };
+            let Some(mut connection) = tracker.track(stream) else { return };
             connection.socket = stream.as_fd().try_clone_to_owned().ok().map(|handle| SocketHandle(Arc::new(TcpStream::from(handle))));
             extensions.insert(connection);
         }

@@ -58,7 +58,7 @@ pub(super) enum GuardError {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FrameKind {
     Text,
     Continuation,
     Control,
@@ -66,10 +66,10 @@ enum Kind {
 
 /// Where in a frame the next byte belongs.
 #[derive(Debug, Clone, Copy)]
-enum Stage {
+enum HeaderState {
     First,
-    Second { kind: Kind, fin: bool },
-    Length { kind: Kind, fin: bool, left: u8, value: u64 },
+    Second { kind: FrameKind, fin: bool },
+    Length { kind: FrameKind, fin: bool, left: u8, value: u64 },
     Mask { left: usize, payload: u64 },
     Payload { left: u64 },
 }
@@ -85,7 +85,7 @@ struct Fragmented {
 #[derive(Debug)]
 pub(super) struct FrameGuard {
     limits: GuardLimits,
-    stage: Stage,
+    state: HeaderState,
     fragmented: Option<Fragmented>,
     control_second: Duration,
     control_frames: u32,
@@ -97,7 +97,7 @@ impl FrameGuard {
     #[must_use]
     pub(super) fn new(limits: GuardLimits) -> Self {
         let control_second = limits.clock.elapsed();
-        Self { limits, stage: Stage::First, fragmented: None, control_second, control_frames: 0, refused: None }
+        Self { limits, state: HeaderState::First, fragmented: None, control_second, control_frames: 0, refused: None }
     }
 
     /// Other sizes from the next header on: before login little is allowed, after it more.
@@ -119,62 +119,62 @@ impl FrameGuard {
 
     fn read(&mut self, mut chunk: &[u8]) -> Result<(), GuardError> {
         loop {
-            if let Stage::Payload { left } = self.stage {
+            if let HeaderState::Payload { left } = self.state {
                 let taken = usize::try_from(left).map_or(chunk.len(), |left| left.min(chunk.len()));
                 chunk = chunk.get(taken..).unwrap_or_default();
                 let left = left - taken as u64;
-                self.stage = if left == 0 { Stage::First } else { Stage::Payload { left } };
+                self.state = if left == 0 { HeaderState::First } else { HeaderState::Payload { left } };
             }
             let Some((byte, rest)) = chunk.split_first() else { return Ok(()) };
             chunk = rest;
-            self.stage = self.read_header_byte(*byte)?;
+            self.state = self.read_header_byte(*byte)?;
         }
     }
 
-    fn read_header_byte(&mut self, byte: u8) -> Result<Stage, GuardError> {
-        match self.stage {
-            Stage::First => self.read_first(byte),
-            Stage::Second { kind, fin } => {
+    fn read_header_byte(&mut self, byte: u8) -> Result<HeaderState, GuardError> {
+        match self.state {
+            HeaderState::First => self.read_first(byte),
+            HeaderState::Second { kind, fin } => {
                 if byte & 0x80 == 0 {
                     return Err(GuardError::Protocol("client frame is not masked"));
                 }
                 match byte & 0x7f {
-                    126 => Ok(Stage::Length { kind, fin, left: 2, value: 0 }),
-                    127 => Ok(Stage::Length { kind, fin, left: 8, value: 0 }),
+                    126 => Ok(HeaderState::Length { kind, fin, left: 2, value: 0 }),
+                    127 => Ok(HeaderState::Length { kind, fin, left: 8, value: 0 }),
                     short => self.begin_payload(kind, fin, u64::from(short)),
                 }
             }
-            Stage::Length { kind, fin, left, value } => {
+            HeaderState::Length { kind, fin, left, value } => {
                 let value = value << 8 | u64::from(byte);
                 match left - 1 {
                     0 => self.begin_payload(kind, fin, value),
-                    left => Ok(Stage::Length { kind, fin, left, value }),
+                    left => Ok(HeaderState::Length { kind, fin, left, value }),
                 }
             }
-            Stage::Mask { left, payload } if left > 1 => Ok(Stage::Mask { left: left - 1, payload }),
-            Stage::Mask { payload, .. } | Stage::Payload { left: payload } => Ok(Stage::Payload { left: payload }),
+            HeaderState::Mask { left, payload } if left > 1 => Ok(HeaderState::Mask { left: left - 1, payload }),
+            HeaderState::Mask { payload, .. } | HeaderState::Payload { left: payload } => Ok(HeaderState::Payload { left: payload }),
         }
     }
 
-    fn read_first(&mut self, byte: u8) -> Result<Stage, GuardError> {
+    fn read_first(&mut self, byte: u8) -> Result<HeaderState, GuardError> {
         if byte & 0x70 != 0 {
             return Err(GuardError::Protocol("reserved bit is set"));
         }
         let fin = byte & 0x80 != 0;
         let kind = match byte & 0x0f {
             0x0 if self.fragmented.is_none() => return Err(GuardError::Protocol("continuation without a start")),
-            0x0 => Kind::Continuation,
+            0x0 => FrameKind::Continuation,
             0x1 if self.fragmented.is_some() => return Err(GuardError::Protocol("new message inside a fragmented one")),
-            0x1 => Kind::Text,
+            0x1 => FrameKind::Text,
             0x2 => return Err(GuardError::Binary),
             0x8..=0xa if !fin => return Err(GuardError::Protocol("control frame is fragmented")),
             0x8..=0xa => {
                 self.count_control_frame()?;
-                Kind::Control
+                FrameKind::Control
             }
             _ => return Err(GuardError::Protocol("reserved opcode")),
         };
-        Ok(Stage::Second { kind, fin })
+        Ok(HeaderState::Second { kind, fin })
     }
 
     fn count_control_frame(&mut self) -> Result<(), GuardError> {
@@ -191,8 +191,8 @@ impl FrameGuard {
     }
 
     /// The length is known: everything that can be refused is refused here, the mask and the payload are only counted.
-    fn begin_payload(&mut self, kind: Kind, fin: bool, bytes: u64) -> Result<Stage, GuardError> {
-        if kind == Kind::Control {
+    fn begin_payload(&mut self, kind: FrameKind, fin: bool, bytes: u64) -> Result<HeaderState, GuardError> {
+        if kind == FrameKind::Control {
             if bytes > CONTROL_BYTES_MAX {
                 return Err(GuardError::Protocol("control frame is longer than 125 bytes"));
             }
@@ -206,7 +206,7 @@ impl FrameGuard {
             }
             self.fragmented = (!fin).then_some(message);
         }
-        Ok(Stage::Mask { left: MASK_BYTES, payload: bytes })
+        Ok(HeaderState::Mask { left: MASK_BYTES, payload: bytes })
     }
 }
 

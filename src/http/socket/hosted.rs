@@ -19,7 +19,7 @@ use tokio_util::codec::Encoder;
 
 use super::admission::admit;
 use super::connection::Connection;
-use super::inbound::{Ponger, Reader};
+use super::inbound::{PongSink, Reader};
 use crate::actors::link::{Link, Socket};
 use crate::actors::outbox::Drain;
 use crate::broker::Broker;
@@ -43,20 +43,20 @@ pub(in crate::http) async fn connect(broker: web::Data<Broker>, request: HttpReq
         core.eviction_degraded.store(true, std::sync::atomic::Ordering::Relaxed);
     }
     let link = core.open_link(socket.map(|socket| Box::new(socket) as Box<dyn Socket>));
-    let pong = Arc::new(Pong::default());
-    let writer = Writer { link: link.clone(), pong: pong.clone(), codec: Codec::new(), taken: Vec::new(), done: false };
+    let pong = Arc::new(PongSlot::default());
+    let writer = ResponseBody { link: link.clone(), pong: pong.clone(), codec: Codec::new(), taken: Vec::new(), done: false };
     actix::spawn(read(Reader::new(core.clone(), link, pong), payload));
     response.streaming(writer)
 }
 
-async fn read(mut reader: Reader<Arc<Pong>>, mut payload: web::Payload) {
+async fn read(mut reader: Reader<Arc<PongSlot>>, mut payload: web::Payload) {
     while let Some(Ok(chunk)) = payload.next().await {
         let read = match reader.receive(&chunk) {
-            Ok(()) => reader.hand_on().await,
+            Ok(()) => reader.dispatch_frames().await,
             Err(end) => Err(end),
         };
         if let Err(end) = read {
-            if reader.ended(&end) {
+            if reader.close_with(&end) {
                 // What still comes is not looked at; the reaper cuts the socket if it does not end by itself.
                 payload.take_while(|chunk| future::ready(chunk.is_ok())).for_each(|_| future::ready(())).await;
             }
@@ -67,19 +67,19 @@ async fn read(mut reader: Reader<Arc<Pong>>, mut payload: web::Payload) {
 }
 
 #[derive(Debug, Default)]
-struct Pong {
+struct PongSlot {
     payload: Mutex<Option<Bytes>>,
     writer: AtomicWaker,
 }
 
-impl Ponger for Arc<Pong> {
-    fn owe(&self, payload: Bytes) {
+impl PongSink for Arc<PongSlot> {
+    fn queue(&self, payload: Bytes) {
         *self.payload.lock().unwrap_or_else(PoisonError::into_inner) = Some(payload);
         self.writer.wake();
     }
 }
 
-impl Pong {
+impl PongSlot {
     fn poll(&self, cx: &Context<'_>) -> Option<Bytes> {
         self.writer.register(cx.waker());
         self.payload.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -87,15 +87,15 @@ impl Pong {
 }
 
 /// The response body.
-struct Writer {
+struct ResponseBody {
     link: Arc<Link>,
-    pong: Arc<Pong>,
+    pong: Arc<PongSlot>,
     codec: Codec,
     taken: Vec<ByteString>,
     done: bool,
 }
 
-impl Writer {
+impl ResponseBody {
     fn encode(&mut self, message: Message, out: &mut BytesMut) {
         if let Err(error) = self.codec.encode(message, out) {
             tracing::error!(%error, "a frame could not be encoded");
@@ -103,7 +103,7 @@ impl Writer {
     }
 }
 
-impl Stream for Writer {
+impl Stream for ResponseBody {
     type Item = Result<Bytes, actix_web::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -133,7 +133,7 @@ impl Stream for Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for ResponseBody {
     fn drop(&mut self) {
         // The server dropped the response: nobody will read what waits.
         self.link.finish();

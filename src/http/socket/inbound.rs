@@ -21,9 +21,9 @@ use crate::actors::user::Ended;
 use crate::protocol::CloseCode;
 
 /// The other direction of the same connection, as far as the reading needs it.
-pub(super) trait Ponger: std::fmt::Debug {
+pub(super) trait PongSink: std::fmt::Debug {
     /// Answers a ping. Only the newest needs an answer (RFC 6455, 5.5.3).
-    fn owe(&self, payload: Bytes);
+    fn queue(&self, payload: Bytes);
 }
 
 /// One direction of one connection.
@@ -31,7 +31,7 @@ pub(super) struct Reader<P> {
     core: Arc<Core>,
     link: Arc<Link>,
     session: Addr<Session>,
-    ponger: P,
+    pongs: P,
     guard: FrameGuard,
     reassembler: Reassembler,
     codec: Codec,
@@ -41,7 +41,7 @@ pub(super) struct Reader<P> {
 }
 
 /// Why the reading ends.
-pub(super) enum End {
+pub(super) enum ReadEnd {
     /// The client is gone, or says so.
     Gone,
     /// The broker ends it.
@@ -50,9 +50,9 @@ pub(super) enum End {
     Closed,
 }
 
-impl<P: Ponger> Reader<P> {
+impl<P: PongSink> Reader<P> {
     /// For a connection of which nothing was read yet; starts its session.
-    pub(super) fn new(core: Arc<Core>, link: Arc<Link>, ponger: P) -> Self {
+    pub(super) fn new(core: Arc<Core>, link: Arc<Link>, pongs: P) -> Self {
         let server = &core.config().server;
         let session = Session::new(core.clone(), link.clone()).start();
         let first_bytes_max = server.frame_bytes_before_login_max;
@@ -73,18 +73,18 @@ impl<P: Ponger> Reader<P> {
             core,
             link,
             session,
-            ponger,
+            pongs,
         }
     }
 
     /// Takes what came.
     ///
     /// # Errors
-    /// [`End`]: nothing more is to be read.
-    pub(super) fn receive(&mut self, chunk: &[u8]) -> Result<(), End> {
+    /// [`ReadEnd`]: nothing more is to be read.
+    pub(super) fn receive(&mut self, chunk: &[u8]) -> Result<(), ReadEnd> {
         if let Some(closed) = self.link.outbox.closed() {
             tracing::trace!(session.id = %self.link.session, reason = closed.reason, "reading on after the close");
-            return Err(End::Closed);
+            return Err(ReadEnd::Closed);
         }
         self.link.heard(self.core.clock.elapsed());
         if !self.logged_in && self.link.identity().is_some() {
@@ -93,7 +93,7 @@ impl<P: Ponger> Reader<P> {
             self.guard.set_limits(bytes_max, bytes_max);
             self.reassembler.set_limit(bytes_max);
         }
-        self.guard.check(chunk).map_err(|error| End::Close(code_of_guard(&error)))?;
+        self.guard.check(chunk).map_err(|error| ReadEnd::Close(code_of_guard(&error)))?;
         self.buffer.extend_from_slice(chunk);
         Ok(())
     }
@@ -101,9 +101,9 @@ impl<P: Ponger> Reader<P> {
     /// Hands on every whole frame of what was received.
     ///
     /// # Errors
-    /// [`End`]: nothing more is to be read.
-    pub(super) async fn hand_on(&mut self) -> Result<(), End> {
-        while let Some(frame) = self.codec.decode(&mut self.buffer).map_err(|_| End::Close(CloseCode::Malformed))? {
+    /// [`ReadEnd`]: nothing more is to be read.
+    pub(super) async fn dispatch_frames(&mut self) -> Result<(), ReadEnd> {
+        while let Some(frame) = self.codec.decode(&mut self.buffer).map_err(|_| ReadEnd::Close(CloseCode::Malformed))? {
             self.frame(frame).await?;
         }
         if self.buffer.is_empty() {
@@ -113,19 +113,19 @@ impl<P: Ponger> Reader<P> {
         Ok(())
     }
 
-    async fn frame(&mut self, frame: Frame) -> Result<(), End> {
+    async fn frame(&mut self, frame: Frame) -> Result<(), ReadEnd> {
         match frame {
-            Frame::Ping(payload) => self.ponger.owe(payload),
+            Frame::Ping(payload) => self.pongs.queue(payload),
             Frame::Pong(_) => {}
             Frame::Close(_) => {
                 self.link.outbox.close(1000, "client");
-                return Err(End::Close(CloseCode::Logout));
+                return Err(ReadEnd::Close(CloseCode::Logout));
             }
-            data => match self.reassembler.take(data).map_err(|error| End::Close(code_of_reassembly(&error)))? {
+            data => match self.reassembler.take(data).map_err(|error| ReadEnd::Close(code_of_reassembly(&error)))? {
                 Assembled::Message(text) => {
                     // Checked by the reassembler; an error here would be its.
-                    let text = ByteString::try_from(text).map_err(|_| End::Close(CloseCode::Malformed))?;
-                    self.hand_over(text).await?;
+                    let text = ByteString::try_from(text).map_err(|_| ReadEnd::Close(CloseCode::Malformed))?;
+                    self.dispatch(text).await?;
                 }
                 Assembled::Partial | Assembled::Control(_) => {}
             },
@@ -133,18 +133,18 @@ impl<P: Ponger> Reader<P> {
         Ok(())
     }
 
-    async fn hand_over(&mut self, text: ByteString) -> Result<(), End> {
-        let permit = self.requests.clone().acquire_owned().await.map_err(|_| End::Gone)?;
+    async fn dispatch(&mut self, text: ByteString) -> Result<(), ReadEnd> {
+        let permit = self.requests.clone().acquire_owned().await.map_err(|_| ReadEnd::Gone)?;
         // An error says that the session ended; the client comes back to a new one.
-        self.session.send(Inbound { frame: text, permit }).await.map_err(|_| End::Close(CloseCode::Shutdown))
+        self.session.send(Inbound { frame: text, permit }).await.map_err(|_| ReadEnd::Close(CloseCode::Shutdown))
     }
 
     /// Closes with what the reading ended with. False: the connection is gone, nothing is to be waited for.
-    pub(super) fn ended(&self, end: &End) -> bool {
-        if let End::Close(code) = end {
+    pub(super) fn close_with(&self, end: &ReadEnd) -> bool {
+        if let ReadEnd::Close(code) = end {
             self.link.close(*code);
         }
-        !matches!(end, End::Gone)
+        !matches!(end, ReadEnd::Gone)
     }
 
     /// The connection is over: tells the session.

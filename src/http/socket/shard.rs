@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use super::wire::{Desk, Wire};
+use super::wire::{FrameEncoder, Wire};
 use crate::actors::core::Core;
 
 /// Sockets written before others of the thread have a turn: readers, sessions, the pages.
 const WIRES_PER_TURN: usize = 32;
 
 #[derive(Default)]
-struct Waiting {
+struct ReadyWires {
     wires: Vec<Arc<Wire>>,
     /// When the first of them came, of the clock's `elapsed`.
     since: Duration,
@@ -28,19 +28,19 @@ struct Waiting {
 /// The sockets of one thread that have something to write.
 pub(super) struct Shard {
     core: Arc<Core>,
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<ReadyWires>,
 }
 
 impl Shard {
     /// Starts the writer on the current thread; it ends with the thread's runtime.
     pub(super) fn start(core: Arc<Core>) -> Arc<Self> {
         let shard = Arc::new(Self { core, waiting: Mutex::default() });
-        actix::spawn(write_for_ever(shard.clone()));
+        actix::spawn(write_loop(shard.clone()));
         shard
     }
 
     /// Something waits for this socket.
-    pub(super) fn ready(&self, wire: Arc<Wire>) {
+    pub(super) fn schedule(&self, wire: Arc<Wire>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.wires.is_empty() {
             waiting.since = self.core.clock.elapsed();
@@ -68,8 +68,8 @@ impl Shard {
     }
 }
 
-async fn write_for_ever(shard: Arc<Shard>) {
-    let mut desk = Desk::default();
+async fn write_loop(shard: Arc<Shard>) {
+    let mut encoder = FrameEncoder::default();
     let mut taken = Vec::new();
     // Over all lists: many short ones in a row must not keep the thread either.
     let mut written = 0usize;
@@ -80,7 +80,7 @@ async fn write_for_ever(shard: Arc<Shard>) {
             if written.is_multiple_of(WIRES_PER_TURN) {
                 tokio::task::yield_now().await;
             }
-            wire.flush(&mut desk);
+            wire.flush(&mut encoder);
         }
         shard.core.pressure.wrote_late(shard.core.clock.elapsed().saturating_sub(since));
         // What the largest fan-out needed is not kept.

@@ -1,6 +1,6 @@
 //! One connection as the HTTP layer reads and writes it, bare or inside TLS; and the same once it is ours.
 //!
-//! While the HTTP layer has it, a [`Stream`]. After the upgrade a [`Pipe`]: the socket, and with TLS the state of its
+//! While the HTTP layer has it, a [`Stream`]. After the upgrade a [`RawSocket`]: the socket, and with TLS the state of its
 //! encryption, which knows no socket. So a socket inside TLS is read, written and cut as a bare one is.
 
 use std::fmt;
@@ -45,9 +45,9 @@ impl Stream {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    pub(super) fn into_pipe(self) -> Pipe {
+    pub(super) fn into_raw_socket(self) -> RawSocket {
         match self.io {
-            Io::Bare(stream) => Pipe {
+            Io::Bare(stream) => RawSocket {
                 stream,
                 #[cfg(feature = "tls")]
                 tls: None,
@@ -57,7 +57,7 @@ impl Stream {
                 let (stream, mut tls) = tls.into_inner();
                 // What is to be encrypted is bounded by whoever writes, as for a bare socket.
                 tls.set_buffer_limit(None);
-                Pipe { stream, tls: Some(Box::new(Mutex::new(tls))) }
+                RawSocket { stream, tls: Some(Box::new(Mutex::new(tls))) }
             }
         }
     }
@@ -100,15 +100,15 @@ impl AsyncWrite for Stream {
 }
 
 /// A connection that was taken over. Read by one task, written by another of the same thread, cut from any.
-pub(super) struct Pipe {
+pub(super) struct RawSocket {
     stream: TcpStream,
     #[cfg(feature = "tls")]
     tls: Option<Box<Mutex<rustls::ServerConnection>>>,
 }
 
-impl fmt::Debug for Pipe {
+impl fmt::Debug for RawSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pipe").finish_non_exhaustive()
+        f.debug_struct("RawSocket").finish_non_exhaustive()
     }
 }
 
@@ -118,17 +118,17 @@ const READS_WITHOUT_BYTES_MAX: usize = 64;
 
 /// The socket as rustls wants it.
 #[cfg(feature = "tls")]
-struct Raw<'a>(&'a TcpStream);
+struct TlsIo<'a>(&'a TcpStream);
 
 #[cfg(feature = "tls")]
-impl io::Read for Raw<'_> {
+impl io::Read for TlsIo<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.try_read(buffer)
     }
 }
 
 #[cfg(feature = "tls")]
-impl io::Write for Raw<'_> {
+impl io::Write for TlsIo<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.try_write(bytes)
     }
@@ -138,11 +138,11 @@ impl io::Write for Raw<'_> {
     }
 }
 
-impl Pipe {
+impl RawSocket {
     /// Reads what is there. 0: the client ended its side.
     ///
     /// # Errors
-    /// `WouldBlock`: nothing is there; wait with [`Pipe::poll_read_ready`]. Else the connection is gone, or is no TLS.
+    /// `WouldBlock`: nothing is there; wait with [`RawSocket::poll_read_ready`]. Else the connection is gone, or is no TLS.
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
@@ -159,12 +159,12 @@ impl Pipe {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 read => return read,
             }
-            if tls.read_tls(&mut Raw(&self.stream))? == 0 {
+            if tls.read_tls(&mut TlsIo(&self.stream))? == 0 {
                 return Ok(0);
             }
             if let Err(error) = tls.process_new_packets() {
                 // The client is told what is wrong with it, if it still takes that.
-                let _told_or_gone = tls.write_tls(&mut Raw(&self.stream)).is_ok();
+                let _told_or_gone = tls.write_tls(&mut TlsIo(&self.stream)).is_ok();
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }
         }
@@ -183,23 +183,23 @@ impl Pipe {
     /// Writes on what an earlier call left; says how much of it was taken.
     ///
     /// # Errors
-    /// `WouldBlock`: wait with [`Pipe::writable`].
+    /// `WouldBlock`: wait with [`RawSocket::writable`].
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.try_write(bytes)
     }
 
     /// Begins to write; says how much was taken. Inside TLS that is all of it: what the socket did not take is kept
-    /// encrypted, for [`Pipe::push`].
+    /// encrypted, for [`RawSocket::flush_tls`].
     ///
     /// # Errors
     /// `WouldBlock`: nothing was taken.
-    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(super) fn begin_write(&self, bytes: &[u8]) -> io::Result<usize> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             use std::io::Write as _;
             let mut tls = tls.lock().unwrap_or_else(PoisonError::into_inner);
             tls.writer().write_all(bytes)?;
-            return match push(&mut tls, &self.stream) {
+            return match flush_tls(&mut tls, &self.stream) {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
                 _ => Ok(bytes.len()),
             };
@@ -212,17 +212,17 @@ impl Pipe {
     /// Writes what is encrypted and still here. Nothing to do for a bare socket.
     ///
     /// # Errors
-    /// `WouldBlock`: wait with [`Pipe::writable`].
-    pub(super) fn push(&self) -> io::Result<()> {
+    /// `WouldBlock`: wait with [`RawSocket::writable`].
+    pub(super) fn flush_tls(&self) -> io::Result<()> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return push(&mut tls.lock().unwrap_or_else(PoisonError::into_inner), &self.stream);
+            return flush_tls(&mut tls.lock().unwrap_or_else(PoisonError::into_inner), &self.stream);
         }
         Ok(())
     }
 
     /// Whether reading left something to say, as a change of keys does.
-    pub(super) fn owes(&self) -> bool {
+    pub(super) fn wants_write(&self) -> bool {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             return tls.lock().unwrap_or_else(PoisonError::into_inner).wants_write();
@@ -230,8 +230,8 @@ impl Pipe {
         false
     }
 
-    /// Says inside TLS that nothing follows; written by the next [`Pipe::push`].
-    pub(super) fn say_end(&self) {
+    /// Says inside TLS that nothing follows; written by the next [`RawSocket::flush_tls`].
+    pub(super) fn send_close_notify(&self) {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             tls.lock().unwrap_or_else(PoisonError::into_inner).send_close_notify();
@@ -239,7 +239,7 @@ impl Pipe {
     }
 
     /// Ends one or both directions of the socket, whatever is queued.
-    pub(super) fn shut(&self, how: Shutdown) {
+    pub(super) fn shutdown(&self, how: Shutdown) {
         if let Err(error) = SockRef::from(&self.stream).shutdown(how) {
             tracing::trace!(%error, "socket was gone before it was shut");
         }
@@ -247,9 +247,9 @@ impl Pipe {
 }
 
 #[cfg(feature = "tls")]
-fn push(tls: &mut rustls::ServerConnection, stream: &TcpStream) -> io::Result<()> {
+fn flush_tls(tls: &mut rustls::ServerConnection, stream: &TcpStream) -> io::Result<()> {
     while tls.wants_write() {
-        match tls.write_tls(&mut Raw(stream)) {
+        match tls.write_tls(&mut TlsIo(stream)) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

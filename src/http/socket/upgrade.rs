@@ -20,7 +20,7 @@ use actix_web::dev::ServiceResponse;
 use super::admission::admit;
 use super::connection::Connection;
 use super::shard::Shard;
-use super::stream::{Pipe, Stream};
+use super::stream::{RawSocket, Stream};
 use super::wire;
 use crate::actors::core::Core;
 use crate::broker::Broker;
@@ -28,16 +28,16 @@ use crate::broker::Broker;
 /// The path of the WebSocket. Source: design 5.2.
 const PATH: &str = "/ws";
 
-type Asked = (Request, Framed<Stream, Codec>);
+type UpgradeRequest = (Request, Framed<Stream, Codec>);
 
 /// What answers an ordinary request.
-type Ordinary = dyn Fn(Request) -> Pin<Box<dyn Future<Output = Response<BoxBody>>>>;
+type HttpResponder = dyn Fn(Request) -> Pin<Box<dyn Future<Output = Response<BoxBody>>>>;
 
 /// Answers every request for an upgrade; `app` makes what answers those that are not for the WebSocket.
 pub(in crate::http) fn upgrades<F>(
     broker: Broker,
     app: impl Fn(&Broker) -> F + 'static,
-) -> impl ServiceFactory<Asked, Config = (), Response = (), Error = actix_http::Error, InitError = ()>
+) -> impl ServiceFactory<UpgradeRequest, Config = (), Response = (), Error = actix_http::Error, InitError = ()>
 where
     F: ServiceFactory<Request, Config = (), Response = ServiceResponse<BoxBody>, Error = actix_web::Error, InitError = ()> + 'static,
 {
@@ -46,13 +46,13 @@ where
         async move {
             let shard = Shard::start(core.clone());
             let service = app.new_service(()).await?;
-            let ordinary: Rc<Ordinary> = Rc::new(move |request| {
+            let responder: Rc<HttpResponder> = Rc::new(move |request| {
                 let answered = service.call(request);
                 Box::pin(async move { answered.await.map_or_else(|error| error.error_response().into(), Response::from) })
             });
             Ok(fn_service(move |(request, framed)| {
                 // Boxed: the HTTP layer keeps room for it inline in every connection.
-                Box::pin(upgrade(core.clone(), shard.clone(), ordinary.clone(), request, framed))
+                Box::pin(upgrade(core.clone(), shard.clone(), responder.clone(), request, framed))
             }))
         }
     })
@@ -61,13 +61,13 @@ where
 async fn upgrade(
     core: Arc<Core>,
     shard: Arc<Shard>,
-    ordinary: Rc<Ordinary>,
+    responder: Rc<HttpResponder>,
     mut request: Request,
     framed: Framed<Stream, Codec>,
 ) -> Result<(), actix_http::Error> {
     let is_head = request.method() == Method::HEAD;
     let response = if request.path() != PATH {
-        ordinary(request).await
+        responder(request).await
     } else if let Err(refused) = admit(&core, request.headers(), request.conn_data::<Connection>()) {
         (*refused).into()
     } else {
@@ -75,11 +75,11 @@ async fn upgrade(
             Ok(mut response) => {
                 let framed = SendResponse::new(framed, response.finish().drop_body()).await?;
                 // The buffers are given back; what they hold already is the first of the reading.
-                let (pipe, early) = bare(framed);
+                let (socket, read_ahead) = into_raw(framed);
                 // Kept for as long as the connection lives: it counts for its address.
                 let connection = request.take_conn_data();
                 drop(request);
-                wire::serve(core, shard, pipe, early).await;
+                wire::serve(core, shard, socket, read_ahead).await;
                 drop(connection);
                 return Ok(());
             }
@@ -97,7 +97,7 @@ async fn upgrade(
 }
 
 /// The socket, and what came behind the request.
-fn bare(framed: Framed<Stream, Codec>) -> (Pipe, Vec<u8>) {
+fn into_raw(framed: Framed<Stream, Codec>) -> (RawSocket, Vec<u8>) {
     let parts = framed.into_parts();
-    (parts.io.into_pipe(), parts.read_buf.to_vec())
+    (parts.io.into_raw_socket(), parts.read_buf.to_vec())
 }

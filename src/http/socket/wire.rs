@@ -19,9 +19,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 use tokio_util::codec::Encoder;
 
-use super::inbound::{End, Ponger, Reader};
+use super::inbound::{ReadEnd, PongSink, Reader};
 use super::shard::Shard;
-use super::stream::Pipe;
+use super::stream::RawSocket;
 use crate::actors::core::Core;
 use crate::actors::link::{Link, Socket};
 use crate::actors::outbox::Drain;
@@ -42,13 +42,13 @@ thread_local! {
 
 /// What a writer works with, whatever socket it writes for.
 #[derive(Default)]
-pub(super) struct Desk {
+pub(super) struct FrameEncoder {
     codec: Codec,
     frames: Vec<ByteString>,
     bytes: BytesMut,
 }
 
-impl Desk {
+impl FrameEncoder {
     fn encode(&mut self, message: Message) {
         if let Err(error) = self.codec.encode(message, &mut self.bytes) {
             tracing::error!(%error, "a frame could not be encoded");
@@ -72,7 +72,7 @@ struct Sending {
 
 /// The writing side of one connection.
 pub(super) struct Wire {
-    pipe: Pipe,
+    socket: RawSocket,
     link: Arc<Link>,
     shard: Arc<Shard>,
     sending: Mutex<Sending>,
@@ -87,13 +87,13 @@ impl fmt::Debug for Wire {
 
 /// How the reaper reaches the socket; does not keep it open.
 #[derive(Debug)]
-struct Handle(Weak<Wire>);
+struct CutHandle(Weak<Wire>);
 
-impl Socket for Handle {
+impl Socket for CutHandle {
     fn cut(&self) {
         if let Some(wire) = self.0.upgrade() {
             wire.is_cut.store(true, Ordering::Relaxed);
-            wire.pipe.shut(Shutdown::Both);
+            wire.socket.shutdown(Shutdown::Both);
         }
     }
 }
@@ -101,33 +101,33 @@ impl Socket for Handle {
 impl Wake for Wire {
     fn wake(self: Arc<Self>) {
         let shard = self.shard.clone();
-        shard.ready(self);
+        shard.schedule(self);
     }
 }
 
-impl Ponger for Arc<Wire> {
-    fn owe(&self, payload: Bytes) {
+impl PongSink for Arc<Wire> {
+    fn queue(&self, payload: Bytes) {
         self.sending.lock().unwrap_or_else(PoisonError::into_inner).pong = Some(Box::new(payload));
-        self.shard.ready(self.clone());
+        self.shard.schedule(self.clone());
     }
 }
 
-/// Serves one connection until it ends. `early`: what came behind the request.
-pub(super) async fn serve(core: Arc<Core>, shard: Arc<Shard>, pipe: Pipe, early: Vec<u8>) {
+/// Serves one connection until it ends. `read_ahead`: what came behind the request.
+pub(super) async fn serve(core: Arc<Core>, shard: Arc<Shard>, socket: RawSocket, read_ahead: Vec<u8>) {
     let wire = Arc::new_cyclic(|wire| {
-        let link = core.open_link(Some(Box::new(Handle(wire.clone()))));
-        Wire { pipe, link, shard, sending: Mutex::default(), is_cut: AtomicBool::new(false) }
+        let link = core.open_link(Some(Box::new(CutHandle(wire.clone()))));
+        Wire { socket, link, shard, sending: Mutex::default(), is_cut: AtomicBool::new(false) }
     });
     let link = wire.link.clone();
     let mut reader = Reader::new(core, link.clone(), wire.clone());
-    wire.shard.ready(wire.clone());
-    if let Err(end) = read(&wire, &mut reader, early).await
-        && reader.ended(&end)
+    wire.shard.schedule(wire.clone());
+    if let Err(end) = read(&wire, &mut reader, read_ahead).await
+        && reader.close_with(&end)
     {
         // What still comes is not looked at; the reaper cuts the socket if the client does not end it. From then on it
         // stays unread, so that the system resets who writes on: reading it would open no window any more (the system
         // sends none for a socket that was shut), and the writer would wait for one for a minute.
-        while poll_read(&wire.pipe, |_| ()).await.is_ok() {
+        while poll_read(&wire.socket, |_| ()).await.is_ok() {
             if wire.is_cut.load(Ordering::Relaxed) {
                 break;
             }
@@ -139,34 +139,34 @@ pub(super) async fn serve(core: Arc<Core>, shard: Arc<Shard>, pipe: Pipe, early:
     reader.leave().await;
 }
 
-async fn read(wire: &Arc<Wire>, reader: &mut Reader<Arc<Wire>>, early: Vec<u8>) -> Result<(), End> {
-    if !early.is_empty() {
-        reader.receive(&early)?;
-        drop(early);
-        reader.hand_on().await?;
+async fn read(wire: &Arc<Wire>, reader: &mut Reader<Arc<Wire>>, read_ahead: Vec<u8>) -> Result<(), ReadEnd> {
+    if !read_ahead.is_empty() {
+        reader.receive(&read_ahead)?;
+        drop(read_ahead);
+        reader.dispatch_frames().await?;
     }
-    while let Ok(received) = poll_read(&wire.pipe, |chunk| reader.receive(chunk)).await {
+    while let Ok(received) = poll_read(&wire.socket, |chunk| reader.receive(chunk)).await {
         received?;
-        if wire.pipe.owes() {
-            wire.shard.ready(wire.clone());
+        if wire.socket.wants_write() {
+            wire.shard.schedule(wire.clone());
         }
-        reader.hand_on().await?;
+        reader.dispatch_frames().await?;
     }
     Ok(())
 }
 
 /// Reads once and gives the bytes to `take`. An error when no more will come.
-async fn poll_read<T>(pipe: &Pipe, mut take: impl FnMut(&[u8]) -> T) -> io::Result<T> {
+async fn poll_read<T>(socket: &RawSocket, mut take: impl FnMut(&[u8]) -> T) -> io::Result<T> {
     poll_fn(|cx| {
         loop {
             // First the attempt: inside TLS there may be more than the socket still holds.
-            let read = READ.with_borrow_mut(|buffer| match pipe.try_read(buffer) {
+            let read = READ.with_borrow_mut(|buffer| match socket.try_read(buffer) {
                 Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => Ok(take(&buffer[..count])),
                 Err(error) => Err(error),
             });
             match read {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::task::ready!(pipe.poll_read_ready(cx))?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::task::ready!(socket.poll_read_ready(cx))?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => return Poll::Ready(read),
             }
@@ -177,18 +177,18 @@ async fn poll_read<T>(pipe: &Pipe, mut take: impl FnMut(&[u8]) -> T) -> io::Resu
 
 impl Wire {
     /// Writes what waits, as far as the socket takes it. On the wire's own thread.
-    pub(super) fn flush(self: &Arc<Self>, desk: &mut Desk) {
+    pub(super) fn flush(self: &Arc<Self>, encoder: &mut FrameEncoder) {
         let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         if sending.blocked || sending.done {
             return;
         }
-        match self.write(&mut sending, desk) {
+        match self.write(&mut sending, encoder) {
             Ok(Written::All) => {}
-            Ok(Written::Enough) => self.shard.ready(self.clone()),
+            Ok(Written::Enough) => self.shard.schedule(self.clone()),
             Ok(Written::Closed) => {
                 sending.done = true;
                 self.link.finish();
-                self.pipe.shut(Shutdown::Write);
+                self.socket.shutdown(Shutdown::Write);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 sending.blocked = true;
@@ -201,53 +201,53 @@ impl Wire {
                 self.link.finish();
                 self.link.outbox.discard(1006, "connection lost");
                 // Ends the reading too, should the system not.
-                self.pipe.shut(Shutdown::Both);
+                self.socket.shutdown(Shutdown::Both);
             }
         }
     }
 
-    fn write(self: &Arc<Self>, sending: &mut Sending, desk: &mut Desk) -> io::Result<Written> {
+    fn write(self: &Arc<Self>, sending: &mut Sending, encoder: &mut FrameEncoder) -> io::Result<Written> {
         let waker = Waker::from(self.clone());
         let mut cx = Context::from_waker(&waker);
         for _ in 0..WRITES_PER_TURN {
             while let Some(rest) = sending.rest.as_mut().filter(|rest| !rest.is_empty()) {
-                let taken = match self.pipe.try_write(rest) {
+                let taken = match self.socket.try_write(rest) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
                     taken => taken?,
                 };
                 rest.advance(taken);
             }
             sending.rest = None;
-            self.pipe.push()?;
+            self.socket.flush_tls()?;
             if sending.closing {
                 return Ok(Written::Closed);
             }
-            desk.bytes.clear();
+            encoder.bytes.clear();
             if let Some(payload) = sending.pong.take() {
-                desk.encode(Message::Pong(*payload));
+                encoder.encode(Message::Pong(*payload));
             }
-            match self.link.outbox.poll_drain(&mut cx, DRAIN_BYTES, &mut desk.frames) {
+            match self.link.outbox.poll_drain(&mut cx, DRAIN_BYTES, &mut encoder.frames) {
                 Poll::Ready(Drain::Frames) => {
-                    let mut frames = std::mem::take(&mut desk.frames);
-                    frames.drain(..).for_each(|frame| desk.encode(Message::Text(frame)));
-                    desk.frames = frames;
+                    let mut frames = std::mem::take(&mut encoder.frames);
+                    frames.drain(..).for_each(|frame| encoder.encode(Message::Text(frame)));
+                    encoder.frames = frames;
                 }
                 Poll::Ready(Drain::Closed { code, reason }) => {
                     sending.closing = true;
-                    desk.encode(Message::Close(Some(CloseReason { code: code.into(), description: Some(reason.to_owned()) })));
+                    encoder.encode(Message::Close(Some(CloseReason { code: code.into(), description: Some(reason.to_owned()) })));
                 }
-                Poll::Pending if desk.bytes.is_empty() => return Ok(Written::All),
+                Poll::Pending if encoder.bytes.is_empty() => return Ok(Written::All),
                 Poll::Pending => {}
             }
-            let taken = match self.pipe.send(&desk.bytes) {
+            let taken = match self.socket.begin_write(&encoder.bytes) {
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
                 taken => taken?,
             };
-            if taken < desk.bytes.len() {
-                sending.rest = Some(Box::new(desk.bytes[taken..].into()));
+            if taken < encoder.bytes.len() {
+                sending.rest = Some(Box::new(encoder.bytes[taken..].into()));
             }
             if sending.closing {
-                self.pipe.say_end();
+                self.socket.send_close_notify();
             }
         }
         Ok(Written::Enough)
@@ -265,9 +265,9 @@ enum Written {
 
 async fn wait_for_room(wire: Arc<Wire>) {
     // An error shows again at the next write, which answers it.
-    if let Err(error) = wire.pipe.writable().await {
+    if let Err(error) = wire.socket.writable().await {
         tracing::trace!(%error, "socket will not take more");
     }
     wire.sending.lock().unwrap_or_else(PoisonError::into_inner).blocked = false;
-    wire.shard.ready(wire.clone());
+    wire.shard.schedule(wire.clone());
 }

@@ -106,7 +106,7 @@ impl Action {
         let of = quota.of.map_or(Ok(""), |field| call.input.text_or_empty(field))?;
         let name = format!("{self:?} {}", of.chars().take(128).collect::<String>());
         let now = call.broker.core.clock.elapsed();
-        call.broker.vendor.calls.check(&name, now, quota.per_second).map_err(|retry| {
+        call.broker.vendor_api.calls.check(&name, now, quota.per_second).map_err(|retry| {
             Fault::new(quota.code, format!("{self:?} may be called {} times a second, retry after {} ms", quota.per_second, retry.ms))
         })
     }

@@ -10,13 +10,13 @@ use crate::model::{GroupId, Refusal, RoomId, UserId};
 
 /// A call that was carried out.
 #[derive(Debug, Default)]
-pub(super) struct Done {
+pub(super) struct Success {
     pub(super) fields: Map<String, Value>,
     /// What was asked for besides and not done.
     pub(super) notes: Vec<String>,
 }
 
-impl Done {
+impl Success {
     /// `success`, and what was not done.
     pub(super) fn message(&self) -> String {
         std::iter::once("success").chain(self.notes.iter().map(String::as_str)).collect::<Vec<_>>().join("; ")
@@ -27,14 +27,14 @@ impl Done {
     }
 }
 
-impl From<Map<String, Value>> for Done {
+impl From<Map<String, Value>> for Success {
     fn from(fields: Map<String, Value>) -> Self {
         Self { fields, notes: Vec::new() }
     }
 }
 
 /// What becomes of a call.
-pub(super) type Outcome = Result<Done, Fault>;
+pub(super) type Outcome = Result<Success, Fault>;
 
 /// A call that is rightly signed.
 #[derive(Debug)]
@@ -140,11 +140,11 @@ pub(super) fn partly(list: &str, errors: Vec<Value>, succeeded: usize, mut field
 /// The `errorUserList` of an operation, as the vendor's calls have it. The protocol's own numbers are no use there.
 pub(super) fn errors_of(list: &Value) -> Vec<Value> {
     let errors = list.as_array().into_iter().flatten();
-    errors.map(|error| failed(error["userID"].as_str().unwrap_or_default(), vendors(error["reason"].as_u64().unwrap_or(0)))).collect()
+    errors.map(|error| failed(error["userID"].as_str().unwrap_or_default(), vendor_code(error["reason"].as_u64().unwrap_or(0)))).collect()
 }
 
 /// The vendor has one set of numbers for clients and another for servers.
-fn vendors(reason: u64) -> u32 {
+fn vendor_code(reason: u64) -> u32 {
     let like = |refusal: Refusal| code_of(&refusal);
     match reason {
         6_000_204 => like(Refusal::UserMissing(String::new())),

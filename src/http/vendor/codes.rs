@@ -92,7 +92,7 @@ impl Fault {
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         match &refusal {
-            Refusal::Invalid(invalid) => Self::new(code_of(&refusal), format!("{} {}", vendors_name(&invalid.field), invalid.reason)),
+            Refusal::Invalid(invalid) => Self::new(code_of(&refusal), format!("{} {}", vendor_field(&invalid.field), invalid.reason)),
             _ => Self::new(code_of(&refusal), refusal.to_string()),
         }
     }
@@ -105,7 +105,7 @@ impl From<Invalid> for Fault {
 }
 
 /// What the vendor calls an argument of the wire protocol.
-fn vendors_name(field: &str) -> &str {
+fn vendor_field(field: &str) -> &str {
     match field {
         "message.message" => "MessageBody.Message",
         "message.extendedData" => "MessageBody.ExtendedData",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Done, Outcome, errors_of};
+use super::call::{Call, Success, Outcome, errors_of};
 use super::codes::{Fault, code, code_of};
 use super::fields;
 use crate::actors::errand::As;
@@ -57,7 +57,7 @@ fn pairs(call: &Call<'_>) -> Result<BTreeMap<String, String>, Fault> {
 pub(super) async fn dismiss(call: &Call<'_>) -> Outcome {
     call.operator().await?;
     call.as_owner(&call.group()?, "dismissGroup", json!({})).await?;
-    Ok(Done::default())
+    Ok(Success::default())
 }
 
 /// What is not named stays; what is named may be empty. Source: the vendor's page on `UpdateGroupData`.
@@ -77,7 +77,7 @@ pub(super) async fn update(call: &Call<'_>) -> Outcome {
             call.as_owner(&group, op, json!({field: value})).await?;
         }
     }
-    Ok(Done::default())
+    Ok(Success::default())
 }
 
 pub(super) async fn change_attributes(call: &Call<'_>) -> Outcome {
@@ -142,7 +142,7 @@ pub(super) async fn info(call: &Call<'_>) -> Outcome {
 pub(super) async fn list(call: &Call<'_>) -> Outcome {
     let limit = call.limit(PAGE_MAX)?;
     let page = usize::try_from(call.next()?).unwrap_or(usize::MAX);
-    let groups = everyone(call.broker).await?;
+    let groups = all_groups(call.broker).await?;
     let skipped = page.saturating_mul(limit);
     let some: Vec<Value> = groups.iter().skip(skipped).take(limit).map(|(id, name)| json!({"GroupId": id, "GroupName": name})).collect();
     let next = if skipped.saturating_add(limit) < groups.len() { page + 1 } else { 0 };
@@ -150,7 +150,7 @@ pub(super) async fn list(call: &Call<'_>) -> Outcome {
 }
 
 /// Ids and names of all groups, in the order of their ids.
-async fn everyone(broker: &Broker) -> Result<Vec<(String, String)>, Refusal> {
+async fn all_groups(broker: &Broker) -> Result<Vec<(String, String)>, Refusal> {
     let read = |store: &dyn Store| {
         let (mut groups, mut after) = (Vec::new(), None);
         loop {
@@ -167,13 +167,13 @@ async fn everyone(broker: &Broker) -> Result<Vec<(String, String)>, Refusal> {
 pub(super) async fn transfer(call: &Call<'_>) -> Outcome {
     call.operator().await?;
     let group = call.group()?;
-    let heir: UserId = call.user_id("NewOwner", call.input.text("NewOwner")?)?;
-    let moved = call.as_owner(&group, "transferGroupOwner", json!({"toUserID": heir})).await;
+    let successor: UserId = call.user_id("NewOwner", call.input.text("NewOwner")?)?;
+    let moved = call.as_owner(&group, "transferGroupOwner", json!({"toUserID": successor})).await;
     moved.map_err(|refusal| match code_of(&refusal) {
         code::USER_UNKNOWN => Fault::new(code::NOT_IN_GROUP, refusal.to_string()),
         _ => refusal.into(),
     })?;
-    Ok(Done::default())
+    Ok(Success::default())
 }
 
 /// Source: the vendor's page on `MuteGroup`.
@@ -190,5 +190,5 @@ pub(super) async fn mute(call: &Call<'_>) -> Outcome {
         (_, false) => json!({"isMute": true, "config": {"mode": 3, "duration": duration, "roles": roles}}),
     };
     call.as_owner(&group, "muteGroup", args).await?;
-    Ok(Done::default())
+    Ok(Success::default())
 }

@@ -41,12 +41,12 @@ async fn page(call: &Call<'_>, reader: As, id: &str, kind: u8) -> Outcome {
     let oldest = messages.first().and_then(|message| message["messageSeq"].as_u64()).filter(|seq| *seq > 1);
     // Some of a page may be hidden from its reader, so that less than a page says nothing.
     let more = messages.len() == count || page["more"] == true;
-    let list: Vec<Value> = messages.iter().rev().filter(|message| empty_too || message["type"] != 31).map(told).collect();
+    let list: Vec<Value> = messages.iter().rev().filter(|message| empty_too || message["type"] != 31).map(vendor_message).collect();
     Ok(fields([("Next", oldest.filter(|_| more).unwrap_or(0).into()), ("List", list.into())]).into())
 }
 
 /// A message in the vendor's words.
-fn told(message: &Value) -> Value {
+fn vendor_message(message: &Value) -> Value {
     let kind = message["type"].as_u64().unwrap_or(0);
     let revoked = kind == 31;
     let mut told = json!({
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_back_is_empty() {
-        let told = told(&json!({"type": 31, "originalMessageType": 1, "messageID": "18446744073709551615", "messageSeq": 4}));
+        let told = vendor_message(&json!({"type": 31, "originalMessageType": 1, "messageID": "18446744073709551615", "messageSeq": 4}));
         assert_eq!((&told["IsEmpty"], &told["MsgType"], &told["MsgBody"]), (&json!(2), &json!(1), &json!("")));
         assert_eq!(told["MsgId"], json!(u64::MAX));
     }

@@ -69,7 +69,7 @@ async fn carry_out(broker: &Broker, request: &HttpRequest, payload: Payload) -> 
     let body = read(payload, broker.config().api.body_bytes_max).await?;
     signed.check(broker, &body)?;
     if let Some(connection) = request.conn_data::<Connection>() {
-        connection.prove();
+        connection.mark_authenticated();
     }
     let name = signed.action;
     let action = actions::Action::named(name).ok_or_else(|| {

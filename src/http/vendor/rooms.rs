@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Done, Outcome, errors_of, failed, partly};
+use super::call::{Call, Success, Outcome, errors_of, failed, partly};
 use super::codes::{Fault, code, code_of};
 use super::fields;
 use super::input::Input;
@@ -35,12 +35,12 @@ pub(super) async fn create(call: &Call<'_>) -> Outcome {
         attributes.insert(attribute.text("Key")?.to_owned(), attribute.text_or_empty("Value")?.to_owned());
     }
     call.broker.rooms().create(info, delay, attributes).await?;
-    Ok(Done::default())
+    Ok(Success::default())
 }
 
 pub(super) async fn destroy(call: &Call<'_>) -> Outcome {
     call.broker.rooms().destroy(&call.room()?).await?;
-    Ok(Done::default())
+    Ok(Success::default())
 }
 
 pub(super) async fn attributes(call: &Call<'_>) -> Outcome {

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::codes::{Fault, code};
 use crate::broker::Broker;
-use crate::broker::vendor_api::NotTaken;
+use crate::broker::vendor_api::NonceError;
 use crate::config::VendorSignature;
 
 const VERSION: &str = "2.0";
@@ -88,9 +88,9 @@ impl<'a> Signed<'a> {
         }
         let until = self.timestamp.saturating_add(vendor.timestamp_tolerance_seconds);
         let now = broker.core.clock.wall_ms() / 1000;
-        broker.vendor.nonces.take(self.nonce, until, now, vendor.nonces_max).map_err(|not_taken| match not_taken {
-            NotTaken::Used => Fault::new(code::SIGNATURE, "SignatureNonce was used before"),
-            NotTaken::Full => Fault::new(code::OVERLOAD, "vendor_api.nonces_max is reached"),
+        broker.vendor_api.nonces.take(self.nonce, until, now, vendor.nonces_max).map_err(|not_taken| match not_taken {
+            NonceError::Used => Fault::new(code::SIGNATURE, "SignatureNonce was used before"),
+            NonceError::Full => Fault::new(code::OVERLOAD, "vendor_api.nonces_max is reached"),
         })
     }
 }

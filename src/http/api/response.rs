@@ -14,25 +14,25 @@ use crate::model::Refusal;
 use crate::protocol::code_of;
 
 /// What every handler gives.
-pub(super) type Answer = Result<HttpResponse, Failure>;
+pub(super) type ApiResult = Result<HttpResponse, ApiError>;
 
 /// A call that was not carried out.
 #[derive(Debug)]
-pub(super) struct Failure(pub(super) Refusal);
+pub(super) struct ApiError(pub(super) Refusal);
 
-impl<R: Into<Refusal>> From<R> for Failure {
+impl<R: Into<Refusal>> From<R> for ApiError {
     fn from(refusal: R) -> Self {
         Self(refusal.into())
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl ResponseError for Failure {
+impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         status_of(&self.0)
     }
@@ -86,17 +86,17 @@ fn status_of(refusal: &Refusal) -> StatusCode {
 }
 
 /// An object.
-pub(super) fn json(value: &impl Serialize) -> Answer {
+pub(super) fn json(value: &impl Serialize) -> ApiResult {
     Ok(HttpResponse::Ok().json(value))
 }
 
 /// JSON that is text already.
-pub(super) fn raw(text: String) -> Answer {
+pub(super) fn raw(text: String) -> ApiResult {
     Ok(HttpResponse::Ok().content_type("application/json").body(text))
 }
 
 /// Nothing to say.
-pub(super) fn done() -> Answer {
+pub(super) fn done() -> ApiResult {
     json(&serde_json::json!({}))
 }
 
@@ -177,11 +177,11 @@ mod tests {
 
     #[test]
     fn what_may_pass_later_says_when() {
-        let refused = Failure(Refusal::RateLimited { retry_after_ms: 1_001 }).error_response();
+        let refused = ApiError(Refusal::RateLimited { retry_after_ms: 1_001 }).error_response();
         assert_eq!((refused.status().as_u16(), refused.headers().get(header::RETRY_AFTER).unwrap().as_bytes()), (429, b"2".as_slice()));
-        let busy = Failure(Refusal::Busy("busy")).error_response();
+        let busy = ApiError(Refusal::Busy("busy")).error_response();
         assert_eq!((busy.status().as_u16(), busy.headers().get(header::RETRY_AFTER).unwrap().as_bytes()), (503, b"1".as_slice()));
-        let wrong = Failure(Invalid::new("a", "is b").into()).error_response();
+        let wrong = ApiError(Invalid::new("a", "is b").into()).error_response();
         assert!(wrong.status() == 400 && !wrong.headers().contains_key(header::RETRY_AFTER));
     }
 }
