@@ -7,8 +7,9 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::{BackupError, FILES, failed};
+use crate::model::hex;
 use crate::private_files::{create_private, make_folder, sync_names};
-use crate::store::{CopiedFile, Pace, hex};
+use crate::store::{CopiedFile, Pace};
 
 const CHUNK_BYTES: usize = 128 << 10;
 /// What may wait for the disk at most.

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{BackupError, MANIFEST, failed};
+use crate::model::hex;
 use crate::private_files::{create_private, sync_names};
-use crate::store::{CopiedFile, StoreCopy, hex};
+use crate::store::{CopiedFile, StoreCopy};
 
 /// The version of the layout of a backup.
 const VERSION: u32 = 1;

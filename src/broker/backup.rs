@@ -7,7 +7,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-use super::Broker;
+use super::handle::Broker;
 use crate::backup::{self, BackupError, BackupReport, Order};
 use crate::config::MediaEngine;
 use crate::store::Pace;

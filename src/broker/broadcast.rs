@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::Broker;
+use super::handle::Broker;
 use crate::actors::core::Core;
 use crate::actors::lane::order_key_at;
 use crate::actors::{answer, answered};

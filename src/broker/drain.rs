@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use super::builder::BrokerThread;
+use super::handle::Broker;
+use super::thread::BrokerThread;
 use crate::actors::core::Core;
 use crate::protocol::CloseCode;
 use crate::webhooks::Webhooks;
@@ -33,7 +34,16 @@ impl ShutdownReport {
     }
 }
 
-pub(super) async fn shutdown(core: &Arc<Core>, webhooks: Option<&Webhooks>, thread: &BrokerThread, grace: Duration) -> ShutdownReport {
+impl Broker {
+    /// Stops: takes nothing new, answers what it took, tells every session to reconnect elsewhere, flushes, and
+    /// releases the store. Returns after `grace` at the latest plus the time the store needs to close. The host goes on.
+    /// Later calls wait for the first one's end.
+    pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
+        shutdown(&self.core, self.webhooks.as_ref(), &self.thread, grace).await
+    }
+}
+
+async fn shutdown(core: &Arc<Core>, webhooks: Option<&Webhooks>, thread: &BrokerThread, grace: Duration) -> ShutdownReport {
     let first = !core.draining.swap(true, Ordering::SeqCst);
     if first {
         let (report, outcome) = oneshot::channel();

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::Broker;
+use super::handle::Broker;
 use crate::actors::answered;
 use crate::actors::group::WhoOwns;
 use crate::model::{GroupId, GroupInfo, Refusal, UserId};

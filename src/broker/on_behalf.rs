@@ -5,7 +5,7 @@ use std::future::Future;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::Broker;
+use super::handle::Broker;
 use crate::actors::errand::{self, As};
 use crate::actors::{answer, answered};
 use crate::model::{Refusal, UserId};

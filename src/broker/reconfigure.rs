@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Broker;
-use super::builder::quotas;
+use super::handle::Broker;
+use super::open::quotas;
 use crate::config::{Config, ConfigError, ReloadReport};
 
 impl Broker {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
 
-use super::Broker;
+use super::handle::Broker;
 use crate::actors::answered;
 use crate::actors::mint::made_ms;
 use crate::actors::room::{Abolish, About, Expel, Found, Portrait};

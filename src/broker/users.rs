@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Broker;
+use super::handle::Broker;
 use crate::actors::answered;
 use crate::actors::status::{OnlineStatus, Status};
 use crate::actors::user_admin::{Kick, SetBan};
 use crate::model::{Ban, DeviceId, Refusal, SessionId, UserId, UserProfile};
+use crate::store::RowWrite;
 
 /// One session that is logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,24 @@ impl Broker {
     #[must_use]
     pub fn users(&self) -> Users {
         Users { broker: self.clone() }
+    }
+
+    /// Makes a user known who has not logged in yet, so that others can write to it. Known users stay as they are.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for the name, [`Refusal::StoreUnavailable`].
+    pub async fn register(&self, user: &UserId, name: &str) -> Result<(), Refusal> {
+        self.core.accepting()?;
+        UserProfile::check_name(name, &self.core.config().limits)?;
+        let (core, user, name) = (self.core.clone(), user.clone(), name.to_owned());
+        let registering = async move {
+            let asked = user.clone();
+            match core.archive.read(move |store| store.user(&asked)).await? {
+                Some(_) => Ok(()),
+                None => core.archive.apply(vec![RowWrite::PutUser(UserProfile::new(user, name))]).await,
+            }
+        };
+        self.on_thread(registering).await
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tidings::config::Config;
 
-use super::Failure;
+use super::failure::Failure;
 
 /// How long a connection and an answer that takes no work may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);

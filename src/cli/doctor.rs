@@ -13,8 +13,9 @@ use tidings::clock::{Clock, SystemClock};
 use tidings::config::{Config, StoreEngine};
 use tidings::store::{Glance, glance};
 
-use super::broker::{PATIENCE, BrokerUrl};
-use super::{Failure, Settings};
+use super::broker::{BrokerUrl, PATIENCE};
+use super::failure::Failure;
+use super::settings::Settings;
 
 const GIB: u64 = 1 << 30;
 /// Below this much room the store may fail in the middle of a write.

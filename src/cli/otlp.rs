@@ -15,7 +15,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::Failure;
+use super::failure::Failure;
 
 /// How long the collector may take for one delivery. Meanwhile spans wait, and beyond some thousands are dropped.
 const TIMEOUT: Duration = Duration::from_secs(5);

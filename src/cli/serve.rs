@@ -1,15 +1,30 @@
 //! `tidings serve`: a broker and its HTTP server, until a signal.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::Args;
 use tidings::config::Config;
 use tidings::http::Server;
 use tidings::{Broker, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::failure::Failure;
 use super::logs::{self, Logs};
+use super::settings::Settings;
 use super::supervisor::Supervisor;
-use super::{Failure, ServeArguments};
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArguments {
+    #[command(flatten)]
+    settings: Settings,
+    /// Address and port to listen on; port 0 lets the system choose. Default: server.listen (127.0.0.1:7080).
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Open a damaged store with what can be read of it, after copying it aside.
+    #[arg(long)]
+    accept_data_loss: bool,
+}
 
 pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let config = load(arguments)?;

@@ -15,8 +15,9 @@ use tidings::config::{Config, MediaEngine, StoreEngine};
 use tidings::store::{self, OpenError, Pace, SledOptions, SledStore, Store as _, StoreReport};
 
 use super::broker::{BrokerUrl, api_error};
+use super::failure::Failure;
 use super::progress::Progress;
-use super::{Failure, Settings};
+use super::settings::Settings;
 
 /// How long a running broker may take for a backup.
 const BACKUP_PATIENCE: Duration = Duration::from_secs(24 * 3600);

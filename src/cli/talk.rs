@@ -16,8 +16,9 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::broker::{PATIENCE, BrokerUrl};
-use super::{Failure, Settings};
+use super::broker::{BrokerUrl, PATIENCE};
+use super::failure::Failure;
+use super::settings::Settings;
 
 /// How long a token made for this one connection is good, seconds; tail renews nothing.
 const TOKEN_SECONDS: u64 = 30 * 24 * 3600;

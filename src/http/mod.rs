@@ -16,6 +16,7 @@
 
 mod api;
 mod audit;
+mod bearer;
 #[cfg(feature = "tls")]
 mod certificate;
 mod console;
@@ -36,12 +37,6 @@ use actix_web::web;
 use crate::broker::Broker;
 
 pub use serve::{ServeError, Server};
-
-/// What follows the scheme `Bearer`, whose case does not matter. Source: RFC 9110, 11.1.
-fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
-}
 
 impl Broker {
     /// Mounts every route on a host's own actix-web application, under any scope:

@@ -88,7 +88,7 @@ impl Spool {
 
     /// SHA-256 of its bytes so far, hexadecimal.
     pub(crate) fn sha256(&self) -> String {
-        self.hasher.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::model::hex(&self.hasher.clone().finalize())
     }
 
     /// Deletes what uploads before this start left.

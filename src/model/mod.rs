@@ -12,6 +12,7 @@ mod fate;
 mod group;
 mod group_change;
 mod group_rights;
+mod hex;
 mod id;
 mod limits;
 mod media;
@@ -34,6 +35,7 @@ pub use group_change::GroupChange;
 pub use group_rights::{
     BeInviteMode, GroupMute, GroupRole, GroupVerify, InviteMode, JoinMode, MuteMode, MutedUntil, check_nickname, mute_seconds,
 };
+pub(crate) use hex::hex;
 pub use id::{DeviceId, GroupId, LocalMessageId, RoomId, SessionId, UserId};
 pub use limits::Limits;
 pub use media::{FileUid, Media, MediaKind, MediaRecord, MediaUrls, Pixels, Rendition};

@@ -71,7 +71,6 @@ pub use self::export::{Lines, export, import};
 pub use self::inspect::{Glance, StoreReport, check, glance, restore};
 pub use self::memory::MemoryStore;
 pub use self::pages::CopiedFile;
-pub(crate) use self::pages::hex;
 pub use self::rows::{ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, Tail};
 pub use self::sled::{SledOptions, SledStore};
 

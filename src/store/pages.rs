@@ -18,6 +18,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::table::{Op, Space};
+use crate::model::hex;
 use crate::private_files::create_private;
 
 const MAGIC: &[u8; 16] = b"tidings records1";
@@ -34,11 +35,6 @@ pub struct CopiedFile {
     pub bytes: u64,
     /// SHA-256 of its content, in hexadecimal digits.
     pub sha256: String,
-}
-
-/// Sixty-four hexadecimal digits.
-pub(crate) fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes one file of records.

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
-use super::response::{ApiResult, Problems, json, raw};
 use super::input::{Body, BrokerHandle, decode_cursor, encode_cursor, limit, number_cursor};
+use super::response::{ApiResult, Problems, json, raw};
 use super::schemas::{Message, MessageDraft, SendMessage, send_args};
 use crate::actors::errand::As;
 use crate::broker::Broker;

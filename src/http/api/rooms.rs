@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-use super::response::{ApiResult, Problems, done, json, raw};
 use super::input::{Body, BrokerHandle, PageQuery, RoomPath, encode_cursor, page_of};
+use super::response::{ApiResult, Problems, done, json, raw};
 use super::schemas::{AttributesPatch, ErrorUser, Member, Room};
 use crate::actors::errand::As;
 use crate::broker::Broker;
@@ -107,7 +107,11 @@ pub(super) struct RoomMembers {
 #[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])), params(RoomPath, PageQuery),
     responses((status = 200, description = "A page.", body = RoomMembers), Problems))]
 #[get("/rooms/{roomID}/members")]
-pub(super) async fn list_room_members(BrokerHandle(broker): BrokerHandle, path: web::Path<RoomPath>, page: web::Query<PageQuery>) -> ApiResult {
+pub(super) async fn list_room_members(
+    BrokerHandle(broker): BrokerHandle,
+    path: web::Path<RoomPath>,
+    page: web::Query<PageQuery>,
+) -> ApiResult {
     let room = path.room(&broker)?;
     let limit = page.limit(&broker, broker.config().limits.room_member_page_max)?;
     let args = json!({"roomID": room, "config": {"count": limit, "nextFlag": page.cursor()?.unwrap_or_default()}});
@@ -155,7 +159,11 @@ pub(super) fn users(broker: &Broker, field: &str, ids: &[String], max: usize) ->
 #[utoipa::path(tag = "rooms", request_body = RoomKick, security(("key" = ["rooms:write"])), params(RoomPath),
     responses((status = 200, description = "Those who were not inside.", body = RoomKicked), Problems))]
 #[post("/rooms/{roomID}/kick")]
-pub(super) async fn kick_room_members(BrokerHandle(broker): BrokerHandle, path: web::Path<RoomPath>, Body(call): Body<RoomKick>) -> ApiResult {
+pub(super) async fn kick_room_members(
+    BrokerHandle(broker): BrokerHandle,
+    path: web::Path<RoomPath>,
+    Body(call): Body<RoomKick>,
+) -> ApiResult {
     let room = path.room(&broker)?;
     let users = users(&broker, "userIDs", &call.user_ids, KICKED_MAX)?;
     if call.reason.len() > REASON_BYTES_MAX {
@@ -188,7 +196,11 @@ pub(super) async fn get_room_attributes(BrokerHandle(broker): BrokerHandle, path
 #[utoipa::path(tag = "rooms", request_body = AttributesPatch, security(("key" = ["rooms:write"])), params(RoomPath),
     responses((status = 200, description = "As they are now.", body = RoomAttributes), Problems))]
 #[patch("/rooms/{roomID}/attributes")]
-pub(super) async fn change_room_attributes(BrokerHandle(broker): BrokerHandle, path: web::Path<RoomPath>, Body(call): Body<AttributesPatch>) -> ApiResult {
+pub(super) async fn change_room_attributes(
+    BrokerHandle(broker): BrokerHandle,
+    path: web::Path<RoomPath>,
+    Body(call): Body<AttributesPatch>,
+) -> ApiResult {
     let room = path.room(&broker)?;
     let mut operations = Vec::new();
     if !call.set.is_empty() {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::response::{ApiResult, Problems, done, json};
 use super::input::{Body, BrokerHandle, PageQuery, UserPath, encode_cursor, page_of};
+use super::response::{ApiResult, Problems, done, json};
 use super::schemas::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow};
 use crate::actors::errand::As;
 use crate::model::{Invalid, Refusal, UserId, UserProfile};
@@ -193,7 +193,11 @@ pub(super) struct Conversations {
 #[utoipa::path(tag = "users", security(("key" = ["messages:read"])), params(UserPath, PageQuery),
     responses((status = 200, description = "A page.", body = Conversations), Problems))]
 #[get("/users/{userID}/conversations")]
-pub(super) async fn list_conversations(BrokerHandle(broker): BrokerHandle, path: web::Path<UserPath>, page: web::Query<PageQuery>) -> ApiResult {
+pub(super) async fn list_conversations(
+    BrokerHandle(broker): BrokerHandle,
+    path: web::Path<UserPath>,
+    page: web::Query<PageQuery>,
+) -> ApiResult {
     let user = path.user(&broker)?;
     let limit = page.limit(&broker, broker.config().limits.conversation_page_max)?;
     let mut config = json!({"count": limit});

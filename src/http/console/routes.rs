@@ -7,12 +7,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{authenticate, check_origin, cookie, who};
+use super::caller::{authenticate, check_origin, who};
+use super::cookie;
 use crate::broker::Broker;
 use crate::console::{NotLetIn, Opened};
 use crate::http::audit::note;
-use crate::http::socket::connection::Connection;
 use crate::http::problem::problem;
+use crate::http::socket::connection::Connection;
 use crate::model::Refusal;
 use crate::protocol::code_of;
 

@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 
 use crate::broker::Broker;
-use crate::http::bearer;
+use crate::http::bearer::bearer;
 use crate::http::socket::connection::Connection;
 use crate::model::{Refusal, UserId};
 

@@ -14,9 +14,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
+use super::caller;
 use super::pacer::{BodyError, UploadPacer};
+use super::response::{refusal_response, text};
 use super::uploads::{UploadQuery, body_error, owned_file};
-use super::{caller, refusal_response, text};
 use crate::actors::core::Core;
 use crate::actors::media::uploads::{self, Upload, Writing};
 use crate::broker::Broker;

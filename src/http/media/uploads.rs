@@ -10,8 +10,9 @@ use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt as _};
 use serde::Deserialize;
 
+use super::caller;
 use super::pacer::{BodyError, UploadPacer};
-use super::{caller, refusal_response, text};
+use super::response::{refusal_response, text};
 use crate::actors::core::Core;
 use crate::actors::media::uploads::{self, Abandon, Upload};
 use crate::broker::Broker;
@@ -73,7 +74,12 @@ pub(super) fn body_error(broken: &BodyError) -> HttpResponse {
 }
 
 /// `POST /media/uploads?kind=image|file|audio|video&name=NAME`
-pub(super) async fn upload(broker: web::Data<Broker>, request: HttpRequest, asked: web::Query<UploadQuery>, body: web::Payload) -> HttpResponse {
+pub(super) async fn upload(
+    broker: web::Data<Broker>,
+    request: HttpRequest,
+    asked: web::Query<UploadQuery>,
+    body: web::Payload,
+) -> HttpResponse {
     let core = &broker.core;
     let outcome = async {
         let user = caller::of_header(&broker, &request)?;

@@ -5,9 +5,9 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 
 use super::connection::Connection;
+use crate::actors::core::Core;
 use crate::http::origin;
 use crate::http::problem::problem;
-use crate::actors::core::Core;
 
 /// Judges one request for `/ws`.
 ///

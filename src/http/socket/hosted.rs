@@ -8,25 +8,18 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use actix_http::ws::{CloseReason, Codec, Message};
 use actix_web::{HttpRequest, HttpResponse, web};
-use bytes::{Bytes, BytesMut};
-use bytestring::ByteString;
+use bytes::Bytes;
 use futures_util::stream::Stream;
 use futures_util::task::AtomicWaker;
 use futures_util::{StreamExt, future};
-use tokio_util::codec::Encoder;
 
 use super::admission::admit;
 use super::connection::Connection;
+use super::encoder::{Encoded, FrameEncoder};
 use super::inbound::{PongSink, Reader};
 use crate::actors::link::{Link, Socket};
-use crate::actors::outbox::Drain;
 use crate::broker::Broker;
-
-/// Bytes taken from the outbox per poll of the writer: enough to fill a socket's buffer a few times, little enough
-/// that a slow reader leaves the rest in the outbox, where it is counted and can be shed.
-const DRAIN_BYTES: usize = 16 * 1024;
 
 /// `GET /ws`
 pub(in crate::http) async fn connect(broker: web::Data<Broker>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
@@ -44,7 +37,7 @@ pub(in crate::http) async fn connect(broker: web::Data<Broker>, request: HttpReq
     }
     let link = core.open_link(socket.map(|socket| Box::new(socket) as Box<dyn Socket>));
     let pong = Arc::new(PongSlot::default());
-    let writer = ResponseBody { link: link.clone(), pong: pong.clone(), codec: Codec::new(), taken: Vec::new(), done: false };
+    let writer = ResponseBody { link: link.clone(), pong: pong.clone(), encoder: FrameEncoder::default(), done: false };
     actix::spawn(read(Reader::new(core.clone(), link, pong), payload));
     response.streaming(writer)
 }
@@ -90,17 +83,8 @@ impl PongSlot {
 struct ResponseBody {
     link: Arc<Link>,
     pong: Arc<PongSlot>,
-    codec: Codec,
-    taken: Vec<ByteString>,
+    encoder: FrameEncoder,
     done: bool,
-}
-
-impl ResponseBody {
-    fn encode(&mut self, message: Message, out: &mut BytesMut) {
-        if let Err(error) = self.codec.encode(message, out) {
-            tracing::error!(%error, "a frame could not be encoded");
-        }
-    }
 }
 
 impl Stream for ResponseBody {
@@ -111,25 +95,12 @@ impl Stream for ResponseBody {
         if this.done {
             return Poll::Ready(None);
         }
-        let mut out = BytesMut::new();
-        if let Some(payload) = this.pong.poll(cx) {
-            this.encode(Message::Pong(payload), &mut out);
+        let encoded = std::task::ready!(this.encoder.poll_encode(cx, &this.link.outbox, this.pong.poll(cx)));
+        if matches!(encoded, Encoded::Closed) {
+            this.done = true;
+            this.link.finish();
         }
-        match this.link.outbox.poll_drain(cx, DRAIN_BYTES, &mut this.taken) {
-            Poll::Ready(Drain::Frames) => {
-                for frame in std::mem::take(&mut this.taken) {
-                    this.encode(Message::Text(frame), &mut out);
-                }
-            }
-            Poll::Ready(Drain::Closed { code, reason }) => {
-                this.done = true;
-                this.link.finish();
-                this.encode(Message::Close(Some(CloseReason { code: code.into(), description: Some(reason.to_owned()) })), &mut out);
-            }
-            Poll::Pending if out.is_empty() => return Poll::Pending,
-            Poll::Pending => {}
-        }
-        Poll::Ready(Some(Ok(out.freeze())))
+        Poll::Ready(Some(Ok(this.encoder.take())))
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod admission;
 pub(super) mod connection;
+mod encoder;
 mod guard;
 pub(super) mod hosted;
 mod inbound;

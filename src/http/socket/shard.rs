@@ -10,65 +10,76 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use super::wire::{FrameEncoder, Wire};
+use super::encoder::FrameEncoder;
 use crate::actors::core::Core;
 
 /// Sockets written before others of the thread have a turn: readers, sessions, the pages.
 const WIRES_PER_TURN: usize = 32;
 
-#[derive(Default)]
-struct ReadyWires {
-    wires: Vec<Arc<Wire>>,
+/// What a shard writes for.
+pub(super) trait Flush: Send + Sync + 'static {
+    /// Writes what waits, as far as the socket takes it; asks for another turn when there is more. Called on the shard's thread.
+    fn flush(self: &Arc<Self>, encoder: &mut FrameEncoder);
+}
+
+struct Ready<W> {
+    wires: Vec<Arc<W>>,
     /// When the first of them came, of the clock's `elapsed`.
     since: Duration,
     /// Present only while the writer sleeps, so that a fan-out wakes it once and not per member.
     sleeper: Option<Waker>,
 }
 
-/// The sockets of one thread that have something to write.
-pub(super) struct Shard {
-    core: Arc<Core>,
-    waiting: Mutex<ReadyWires>,
+impl<W> Default for Ready<W> {
+    fn default() -> Self {
+        Self { wires: Vec::new(), since: Duration::ZERO, sleeper: None }
+    }
 }
 
-impl Shard {
+/// The sockets of one thread that have something to write.
+pub(super) struct Shard<W> {
+    core: Arc<Core>,
+    ready: Mutex<Ready<W>>,
+}
+
+impl<W: Flush> Shard<W> {
     /// Starts the writer on the current thread; it ends with the thread's runtime.
     pub(super) fn start(core: Arc<Core>) -> Arc<Self> {
-        let shard = Arc::new(Self { core, waiting: Mutex::default() });
+        let shard = Arc::new(Self { core, ready: Mutex::default() });
         actix::spawn(write_loop(shard.clone()));
         shard
     }
 
     /// Something waits for this socket.
-    pub(super) fn schedule(&self, wire: Arc<Wire>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.wires.is_empty() {
-            waiting.since = self.core.clock.elapsed();
+    pub(super) fn schedule(&self, wire: Arc<W>) {
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if ready.wires.is_empty() {
+            ready.since = self.core.clock.elapsed();
         }
-        waiting.wires.push(wire);
-        let sleeper = waiting.sleeper.take();
-        drop(waiting);
+        ready.wires.push(wire);
+        let sleeper = ready.sleeper.take();
+        drop(ready);
         if let Some(waker) = sleeper {
             waker.wake();
         }
     }
 
     /// Swaps what waits for the empty `taken`; says since when the first of it did.
-    async fn take(&self, taken: &mut Vec<Arc<Wire>>) -> Duration {
+    async fn take(&self, taken: &mut Vec<Arc<W>>) -> Duration {
         poll_fn(|cx| {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            if waiting.wires.is_empty() {
-                waiting.sleeper = Some(cx.waker().clone());
+            let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+            if ready.wires.is_empty() {
+                ready.sleeper = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            mem::swap(&mut waiting.wires, taken);
-            Poll::Ready(waiting.since)
+            mem::swap(&mut ready.wires, taken);
+            Poll::Ready(ready.since)
         })
         .await
     }
 }
 
-async fn write_loop(shard: Arc<Shard>) {
+async fn write_loop<W: Flush>(shard: Arc<Shard<W>>) {
     let mut encoder = FrameEncoder::default();
     let mut taken = Vec::new();
     // Over all lists: many short ones in a row must not keep the thread either.
@@ -88,7 +99,7 @@ async fn write_loop(shard: Arc<Shard>) {
     }
 }
 
-impl fmt::Debug for Shard {
+impl<W> fmt::Debug for Shard<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shard").finish_non_exhaustive()
     }

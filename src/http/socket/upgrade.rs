@@ -21,7 +21,7 @@ use super::admission::admit;
 use super::connection::Connection;
 use super::shard::Shard;
 use super::stream::{RawSocket, Stream};
-use super::wire;
+use super::wire::{self, Wire};
 use crate::actors::core::Core;
 use crate::broker::Broker;
 
@@ -60,7 +60,7 @@ where
 
 async fn upgrade(
     core: Arc<Core>,
-    shard: Arc<Shard>,
+    shard: Arc<Shard<Wire>>,
     responder: Rc<HttpResponder>,
     mut request: Request,
     framed: Framed<Stream, Codec>,

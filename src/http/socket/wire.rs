@@ -14,20 +14,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
-use actix_http::ws::{CloseReason, Codec, Message};
-use bytes::{Buf, Bytes, BytesMut};
-use bytestring::ByteString;
-use tokio_util::codec::Encoder;
+use bytes::{Buf as _, Bytes, BytesMut};
 
-use super::inbound::{ReadEnd, PongSink, Reader};
-use super::shard::Shard;
+use super::encoder::{Encoded, FrameEncoder};
+use super::inbound::{PongSink, ReadEnd, Reader};
+use super::shard::{Flush, Shard};
 use super::stream::RawSocket;
 use crate::actors::core::Core;
 use crate::actors::link::{Link, Socket};
-use crate::actors::outbox::Drain;
-
-/// Bytes taken from the outbox per write.
-const DRAIN_BYTES: usize = 16 * 1024;
 
 /// Writes to one socket before the next has its turn.
 const WRITES_PER_TURN: usize = 4;
@@ -38,22 +32,6 @@ const READ_BYTES: usize = 16 * 1024;
 
 thread_local! {
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
-}
-
-/// What a writer works with, whatever socket it writes for.
-#[derive(Default)]
-pub(super) struct FrameEncoder {
-    codec: Codec,
-    frames: Vec<ByteString>,
-    bytes: BytesMut,
-}
-
-impl FrameEncoder {
-    fn encode(&mut self, message: Message) {
-        if let Err(error) = self.codec.encode(message, &mut self.bytes) {
-            tracing::error!(%error, "a frame could not be encoded");
-        }
-    }
 }
 
 /// Small: it is cold when its turn comes in a large room.
@@ -74,7 +52,7 @@ struct Sending {
 pub(super) struct Wire {
     socket: RawSocket,
     link: Arc<Link>,
-    shard: Arc<Shard>,
+    shard: Arc<Shard<Wire>>,
     sending: Mutex<Sending>,
     is_cut: AtomicBool,
 }
@@ -113,7 +91,7 @@ impl PongSink for Arc<Wire> {
 }
 
 /// Serves one connection until it ends. `read_ahead`: what came behind the request.
-pub(super) async fn serve(core: Arc<Core>, shard: Arc<Shard>, socket: RawSocket, read_ahead: Vec<u8>) {
+pub(super) async fn serve(core: Arc<Core>, shard: Arc<Shard<Wire>>, socket: RawSocket, read_ahead: Vec<u8>) {
     let wire = Arc::new_cyclic(|wire| {
         let link = core.open_link(Some(Box::new(CutHandle(wire.clone()))));
         Wire { socket, link, shard, sending: Mutex::default(), is_cut: AtomicBool::new(false) }
@@ -175,9 +153,8 @@ async fn poll_read<T>(socket: &RawSocket, mut take: impl FnMut(&[u8]) -> T) -> i
     .await
 }
 
-impl Wire {
-    /// Writes what waits, as far as the socket takes it. On the wire's own thread.
-    pub(super) fn flush(self: &Arc<Self>, encoder: &mut FrameEncoder) {
+impl Flush for Wire {
+    fn flush(self: &Arc<Self>, encoder: &mut FrameEncoder) {
         let mut sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
         if sending.blocked || sending.done {
             return;
@@ -205,52 +182,54 @@ impl Wire {
             }
         }
     }
+}
 
+impl Wire {
+    /// Writes a few times at most: other sockets of the thread have their turn, too.
     fn write(self: &Arc<Self>, sending: &mut Sending, encoder: &mut FrameEncoder) -> io::Result<Written> {
         let waker = Waker::from(self.clone());
         let mut cx = Context::from_waker(&waker);
         for _ in 0..WRITES_PER_TURN {
-            while let Some(rest) = sending.rest.as_mut().filter(|rest| !rest.is_empty()) {
-                let taken = match self.socket.try_write(rest) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
-                    taken => taken?,
-                };
-                rest.advance(taken);
-            }
-            sending.rest = None;
-            self.socket.flush_tls()?;
+            self.write_rest(sending)?;
             if sending.closing {
                 return Ok(Written::Closed);
             }
-            encoder.bytes.clear();
-            if let Some(payload) = sending.pong.take() {
-                encoder.encode(Message::Pong(*payload));
+            match encoder.poll_encode(&mut cx, &self.link.outbox, sending.pong.take().map(|payload| *payload)) {
+                Poll::Pending => return Ok(Written::All),
+                Poll::Ready(Encoded::Frames) => {}
+                Poll::Ready(Encoded::Closed) => sending.closing = true,
             }
-            match self.link.outbox.poll_drain(&mut cx, DRAIN_BYTES, &mut encoder.frames) {
-                Poll::Ready(Drain::Frames) => {
-                    let mut frames = std::mem::take(&mut encoder.frames);
-                    frames.drain(..).for_each(|frame| encoder.encode(Message::Text(frame)));
-                    encoder.frames = frames;
-                }
-                Poll::Ready(Drain::Closed { code, reason }) => {
-                    sending.closing = true;
-                    encoder.encode(Message::Close(Some(CloseReason { code: code.into(), description: Some(reason.to_owned()) })));
-                }
-                Poll::Pending if encoder.bytes.is_empty() => return Ok(Written::All),
-                Poll::Pending => {}
-            }
-            let taken = match self.socket.begin_write(&encoder.bytes) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
-                taken => taken?,
-            };
-            if taken < encoder.bytes.len() {
-                sending.rest = Some(Box::new(encoder.bytes[taken..].into()));
-            }
-            if sending.closing {
-                self.socket.send_close_notify();
-            }
+            self.begin_write(sending, encoder.bytes())?;
         }
         Ok(Written::Enough)
+    }
+
+    /// Writes what earlier turns encoded and the socket did not take.
+    fn write_rest(&self, sending: &mut Sending) -> io::Result<()> {
+        while let Some(rest) = sending.rest.as_mut().filter(|rest| !rest.is_empty()) {
+            let taken = match self.socket.try_write(rest) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+                taken => taken?,
+            };
+            rest.advance(taken);
+        }
+        sending.rest = None;
+        self.socket.flush_tls()
+    }
+
+    /// Writes what was just encoded, and keeps what the socket does not take.
+    fn begin_write(&self, sending: &mut Sending, bytes: &[u8]) -> io::Result<()> {
+        let taken = match self.socket.begin_write(bytes) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
+            taken => taken?,
+        };
+        if taken < bytes.len() {
+            sending.rest = Some(Box::new(bytes[taken..].into()));
+        }
+        if sending.closing {
+            self.socket.send_close_notify();
+        }
+        Ok(())
     }
 }
 

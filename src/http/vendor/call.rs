@@ -122,6 +122,11 @@ impl Call<'_> {
     }
 }
 
+/// Makes a JSON object of these fields.
+pub(super) fn fields<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// An entry of a list of what failed.
 pub(super) fn failed(user: &str, code: u32) -> Value {
     json!({"UserId": user, "SubCode": code})

@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, Outcome, errors_of, failed, partly};
+use super::call::{Call, Outcome, errors_of, failed, fields, partly};
 use super::codes::{Fault, code};
-use super::fields;
 use crate::actors::errand::As;
 use crate::model::{GroupId, Refusal};
 

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Success, Outcome, errors_of};
+use super::call::{Call, Outcome, Success, errors_of, fields};
 use super::codes::{Fault, code, code_of};
-use super::fields;
 use crate::actors::errand::As;
 use crate::broker::Broker;
 use crate::model::{Refusal, UserId};

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Outcome};
+use super::call::{Call, Outcome, fields};
 use super::codes::Fault;
-use super::fields;
 use crate::actors::errand::As;
 
 /// Messages of one page, when nothing is asked for. Source: spec 6.2.

@@ -4,9 +4,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::body::{self, MessageContent};
-use super::call::{Call, Success, Outcome, failed, partly};
+use super::call::{Call, Outcome, Success, failed, fields, partly};
 use super::codes::{Fault, code};
-use super::fields;
 use crate::actors::errand::As;
 use crate::model::{Refusal, Target, UserId};
 use crate::protocol::Work;

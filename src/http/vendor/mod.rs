@@ -25,7 +25,7 @@ use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::BytesMut;
 use futures_util::StreamExt as _;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use self::call::{Call, Outcome};
 use self::codes::{Fault, code};
@@ -91,9 +91,4 @@ async fn read(mut payload: Payload, bytes_max: usize) -> Result<BytesMut, Fault>
         body.extend_from_slice(&part);
     }
     Ok(body)
-}
-
-/// An object of these fields.
-fn fields<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Success, Outcome, errors_of, failed, partly};
+use super::call::{Call, Outcome, Success, errors_of, failed, fields, partly};
 use super::codes::{Fault, code, code_of};
-use super::fields;
 use super::input::Input;
 use crate::actors::errand::As;
 use crate::model::{Refusal, RoomId, RoomInfo, UserId};

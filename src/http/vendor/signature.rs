@@ -15,6 +15,7 @@ use super::codes::{Fault, code};
 use crate::broker::Broker;
 use crate::broker::vendor_api::NonceError;
 use crate::config::VendorSignature;
+use crate::model::hex;
 
 const VERSION: &str = "2.0";
 /// The vendor's have 16.
@@ -99,10 +100,6 @@ impl<'a> Signed<'a> {
 fn signed_part(query: &str) -> Option<&str> {
     let (signed, signature) = query.rsplit_once(MARK)?;
     (!signature.contains('&')).then_some(signed)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn md5_of(app_id: &str, nonce: &str, secret: &str, timestamp: u64) -> String {

@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, Outcome, failed, partly};
+use super::call::{Call, Outcome, failed, fields, partly};
 use super::codes::{Fault, code};
-use super::fields;
 use super::input::Input;
 use crate::actors::errand::As;
 use crate::actors::status::OnlineStatus;

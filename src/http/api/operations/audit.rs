@@ -4,9 +4,9 @@ use actix_web::{get, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::response::{ApiResult, Problems, json};
-use super::input::{BrokerHandle, PageQuery, encode_cursor, number_cursor};
 use crate::audit::Entry;
+use crate::http::api::input::{BrokerHandle, PageQuery, encode_cursor, number_cursor};
+use crate::http::api::response::{ApiResult, Problems, json};
 use crate::model::Refusal;
 
 /// One thing that was done or tried.
@@ -48,7 +48,7 @@ pub(super) struct AuditPage {
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])), params(PageQuery),
     responses((status = 200, description = "A page.", body = AuditPage), Problems))]
 #[get("/audit")]
-pub(super) async fn list_audit(BrokerHandle(broker): BrokerHandle, page: web::Query<PageQuery>) -> ApiResult {
+pub(in crate::http::api) async fn list_audit(BrokerHandle(broker): BrokerHandle, page: web::Query<PageQuery>) -> ApiResult {
     let (limit, before) = (page.limit(&broker, usize::MAX)?, number_cursor(page.cursor()?)?);
     let audit = broker.audit.clone();
     let entries = web::block(move || audit.page(before, limit)).await.map_err(|_| Refusal::Busy("the broker is shutting down"))?;

@@ -1,17 +1,15 @@
-//! What an operator takes care of: events that were not delivered, and copies of everything.
+//! How the webhooks stand, and the events that were not delivered.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, delete, get, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::response::{ApiResult, Problems, done, json};
-use super::input::{Body, BrokerHandle, PageQuery, encode_cursor, number_cursor};
-use crate::backup::{BackupError, BackupReport};
-use crate::broker::Broker;
+use crate::http::api::input::{BrokerHandle, PageQuery, encode_cursor, number_cursor};
+use crate::http::api::response::{ApiResult, Problems, done, json};
 use crate::http::problem::problem;
 use crate::model::{Invalid, Refusal};
-use crate::webhooks::{DEAD_LETTERS_PAGE_MAX, DeadLetter, WebhookError, Webhooks};
+use crate::webhooks::{DEAD_LETTERS_PAGE_MAX, DeadLetter, WebhookError};
 
 /// How the webhooks stand. Counters run from the start of the broker.
 #[derive(Serialize, ToSchema)]
@@ -57,16 +55,12 @@ fn unavailable(error: &WebhookError) -> Refusal {
     Refusal::Busy("the webhook queue cannot be asked")
 }
 
-fn webhooks(broker: &Broker) -> Option<Webhooks> {
-    broker.webhooks()
-}
-
 /// How the webhooks stand.
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])),
     responses((status = 200, description = "Figures.", body = WebhooksNow), Problems))]
 #[get("/webhooks")]
-pub(super) async fn get_webhooks(BrokerHandle(broker): BrokerHandle) -> ApiResult {
-    let Some(hooks) = webhooks(&broker) else { return Ok(no_webhooks()) };
+pub(in crate::http::api) async fn get_webhooks(BrokerHandle(broker): BrokerHandle) -> ApiResult {
+    let Some(hooks) = broker.webhooks() else { return Ok(no_webhooks()) };
     let (state, config) = (hooks.state(), broker.config());
     let (last_error_time, last_error) = state.last_error.unwrap_or_default();
     json(&WebhooksNow {
@@ -138,8 +132,8 @@ pub(super) struct Letters {
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])), params(PageQuery),
     responses((status = 200, description = "A page.", body = Letters), Problems))]
 #[get("/webhooks/dead-letters")]
-pub(super) async fn list_dead_letters(BrokerHandle(broker): BrokerHandle, page: web::Query<PageQuery>) -> ApiResult {
-    let Some(hooks) = webhooks(&broker) else { return Ok(no_webhooks()) };
+pub(in crate::http::api) async fn list_dead_letters(BrokerHandle(broker): BrokerHandle, page: web::Query<PageQuery>) -> ApiResult {
+    let Some(hooks) = broker.webhooks() else { return Ok(no_webhooks()) };
     let limit = page.limit(&broker, DEAD_LETTERS_PAGE_MAX)?;
     let after = number_cursor(page.cursor()?)?.unwrap_or(0);
     let letters = hooks.dead_letters(after, limit).await.map_err(|error| unavailable(&error))?;
@@ -169,9 +163,9 @@ impl LetterPath {
 #[utoipa::path(tag = "operations", security(("key" = ["ops:write"])), params(LetterPath),
     responses((status = 200, description = "It is in the queue.", body = Object), Problems))]
 #[post("/webhooks/dead-letters/{letterID}/resend")]
-pub(super) async fn resend_dead_letter(BrokerHandle(broker): BrokerHandle, path: web::Path<LetterPath>) -> ApiResult {
+pub(in crate::http::api) async fn resend_dead_letter(BrokerHandle(broker): BrokerHandle, path: web::Path<LetterPath>) -> ApiResult {
     let number = path.number()?;
-    let Some(hooks) = webhooks(&broker) else { return Ok(no_webhooks()) };
+    let Some(hooks) = broker.webhooks() else { return Ok(no_webhooks()) };
     if hooks.resend(number).await.map_err(|error| unavailable(&error))? { done() } else { Ok(no_such_letter()) }
 }
 
@@ -179,58 +173,8 @@ pub(super) async fn resend_dead_letter(BrokerHandle(broker): BrokerHandle, path:
 #[utoipa::path(tag = "operations", security(("key" = ["ops:write"])), params(LetterPath),
     responses((status = 200, description = "It is gone.", body = Object), Problems))]
 #[delete("/webhooks/dead-letters/{letterID}")]
-pub(super) async fn discard_dead_letter(BrokerHandle(broker): BrokerHandle, path: web::Path<LetterPath>) -> ApiResult {
+pub(in crate::http::api) async fn discard_dead_letter(BrokerHandle(broker): BrokerHandle, path: web::Path<LetterPath>) -> ApiResult {
     let number = path.number()?;
-    let Some(hooks) = webhooks(&broker) else { return Ok(no_webhooks()) };
+    let Some(hooks) = broker.webhooks() else { return Ok(no_webhooks()) };
     if hooks.discard(number).await.map_err(|error| unavailable(&error))? { done() } else { Ok(no_such_letter()) }
-}
-
-/// What the backup is called.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NewBackup {
-    /// 1 to 64 of letters, digits, `_`, `-` and `.`, not beginning with `.`; left out: the time.
-    #[serde(default)]
-    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")]
-    name: Option<String>,
-}
-
-/// A backup that was taken.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-#[allow(dead_code, reason = "describes the report")]
-pub(super) struct Backup {
-    /// Its folder below `store.backup_dir`.
-    name: String,
-    /// All its files together.
-    bytes: u64,
-    /// Messages in it.
-    messages: u64,
-    /// Every message acknowledged with this commit or before it is in it.
-    commit: u64,
-    /// Files of media in it.
-    media_files: u64,
-    /// What was copied of the data directory beside the store.
-    kept: Vec<String>,
-}
-
-/// Copies everything into a folder below `store.backup_dir` while the broker goes on, and answers when it is done: minutes, for a
-/// large store.
-#[utoipa::path(tag = "operations", request_body = NewBackup, security(("key" = ["ops:write"])),
-    responses((status = 200, description = "What is in it.", body = Backup), Problems))]
-#[post("/backups")]
-pub(super) async fn take_backup(BrokerHandle(broker): BrokerHandle, Body(call): Body<NewBackup>) -> ApiResult {
-    let report: Result<BackupReport, BackupError> = broker.backup_as(call.name.as_deref()).await;
-    match report {
-        Ok(report) => json(&report),
-        Err(BackupError::Name(name)) => {
-            let reason = format!("is {name:?}, expected 1 to 64 of letters, digits, _, - and ., not beginning with .");
-            Err(Invalid::new("name", reason).into())
-        }
-        Err(BackupError::Exists(_)) => Ok(problem(StatusCode::CONFLICT, 6_000_001, "there is a backup of that name")),
-        Err(error) => {
-            tracing::warn!(%error, "a backup could not be taken");
-            Err(Refusal::StoreUnavailable("the backup could not be taken; the log says why".into()).into())
-        }
-    }
 }

@@ -1,0 +1,149 @@
+//! Puts the opened parts of a broker together and sets them to work.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix::ArbiterHandle;
+use arc_swap::ArcSwap;
+use tokio::sync::broadcast;
+
+use super::handle::Broker;
+use super::open::{Identity, send_gate};
+use super::server_api::ServerApiState;
+use super::thread::BrokerThread;
+use crate::actors::archive::ArchiveHandle;
+use crate::actors::core::{Core, LinkRegistry};
+use crate::actors::directory::Shelf;
+use crate::actors::disk::{self, Disk};
+use crate::actors::handed::Handed;
+use crate::actors::left::Left;
+use crate::actors::media::{MediaDesk, keep_tidy};
+use crate::actors::mint::Mint;
+use crate::actors::presence::Presence;
+use crate::actors::pulse::{self, PressureCell};
+use crate::actors::reaper::Reaper;
+use crate::actors::room::Wake;
+use crate::actors::status::StatusBoard;
+use crate::audit::Audit;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::console::Console;
+use crate::hooks::{DynModerator, EventSink, Outlet};
+use crate::metrics::Metrics;
+use crate::store::{RoomRecord, Store};
+use crate::webhooks::Webhooks;
+
+/// Events a listener may fall behind before it misses some.
+const EVENTS_BEHIND_MAX: usize = 1_024;
+
+/// How often what is older than the retention is looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Everything a broker is made of, opened and not yet at work.
+pub(super) struct Parts {
+    pub(super) config: Arc<Config>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) identity: Identity,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) media: Arc<MediaDesk>,
+    /// The rooms there were when the broker last ended.
+    pub(super) rooms: Vec<RoomRecord>,
+    pub(super) disk: Disk,
+    pub(super) moderator: Option<Arc<dyn DynModerator>>,
+    pub(super) outlet: Option<Arc<dyn Outlet>>,
+    pub(super) webhooks: Option<Webhooks>,
+    pub(super) event_sink: Option<Box<dyn EventSink>>,
+}
+
+impl Parts {
+    /// Starts the actors on `thread`, which `arbiter` belongs to.
+    pub(super) fn assemble(mut self, thread: BrokerThread, arbiter: ArbiterHandle) -> Broker {
+        let (rooms, event_sink, webhooks) = (std::mem::take(&mut self.rooms), self.event_sink.take(), self.webhooks.take());
+        let (tokens, secret) = (self.identity.tokens.clone(), self.identity.secret);
+        let core = self.into_core(arbiter);
+        start_work(&core, rooms);
+        let server_api = Arc::new(ServerApiState::new(&core.config(), &core.clock));
+        let settings = core.config();
+        let data_dir = &settings.server.data_dir;
+        let console = Arc::new(Console::new(data_dir, core.clock.clone()));
+        let audit = Arc::new(Audit::new(data_dir, settings.console.audit_bytes_max));
+        let broker =
+            Broker { core, tokens, secret, webhooks, server_api, console, audit, vendor_api: Arc::default(), thread: Arc::new(thread) };
+        // Each drop there can be is counted from zero on.
+        drop(broker.stats());
+        if let Some(sink) = event_sink {
+            forward_events(&broker, sink);
+        }
+        broker
+    }
+
+    fn into_core(self, arbiter: ArbiterHandle) -> Arc<Core> {
+        let (config, store) = (self.config, self.store);
+        let actors = &config.actors;
+        let archive =
+            ArchiveHandle::start(store.clone(), actors.archive_mailbox, actors.appends_in_flight_max, actors.reads_in_flight_max, &arbiter);
+        Arc::new(Core {
+            metrics: self.metrics,
+            left: Left::default(),
+            statuses: StatusBoard::default(),
+            handed: Handed::up_to(store.last_commit()),
+            mint: Mint::above(store.last_message_id(), self.clock.clone()),
+            gate: send_gate(&config, self.clock.clone()),
+            clock: self.clock,
+            store,
+            archive,
+            media: self.media,
+            arbiter,
+            authenticator: self.identity.authenticator,
+            moderator: self.moderator,
+            outlet: self.outlet,
+            events: broadcast::channel(EVENTS_BEHIND_MAX).0,
+            presence: Presence::new(),
+            users: Shelf::new(),
+            peers: Shelf::new(),
+            rooms: Shelf::new(),
+            groups: Shelf::new(),
+            links: LinkRegistry::default(),
+            pressure: PressureCell::default(),
+            draining: false.into(),
+            eviction_degraded: false.into(),
+            disk: self.disk,
+            reloading: Mutex::new(()),
+            settings: ArcSwap::new(config),
+        })
+    }
+}
+
+/// Starts everything that goes on by itself.
+fn start_work(core: &Arc<Core>, rooms: Vec<RoomRecord>) {
+    Reaper::start(core.clone());
+    core.arbiter.spawn(pulse::beat(core.clone()));
+    core.arbiter.spawn(disk::watch(core.clone()));
+    core.arbiter.spawn(wake_then_sweep(core.clone(), rooms));
+    core.arbiter.spawn(keep_tidy(core.clone()));
+}
+
+/// Wakes the rooms that were there, then deletes what is older than the retention, now and every hour.
+async fn wake_then_sweep(core: Arc<Core>, rooms: Vec<RoomRecord>) {
+    for room in rooms {
+        core.rooms.tell_surely(&core, &room.id, Wake).await;
+    }
+    loop {
+        let now_ms = core.clock.wall_ms();
+        if let Err(refusal) = core.archive.read(move |store| store.sweep(now_ms)).await {
+            tracing::warn!(%refusal, "what is older than the retention could not be deleted");
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+/// Gives every event to the host's sink, on the actors' thread.
+fn forward_events(broker: &Broker, sink: Box<dyn EventSink>) {
+    let mut events = broker.subscribe();
+    broker.core.arbiter.spawn(async move {
+        while let Some(event) = events.next().await {
+            sink.on_event(&event);
+        }
+    });
+}
