@@ -49,7 +49,7 @@ impl Broker {
         outcome.await.unwrap_or_else(|_| Err(failed("the backup ended early".to_owned())))
     }
 
-    /// The same into the folder of backups, `store.backup_dir`, under a name; none: the time.
+    /// Does the same into the folder of backups, `store.backup_dir`, under a name, or under the time when none is given.
     ///
     /// # Errors
     /// [`BackupError`]; [`BackupError::Name`] for one that is not a name.

@@ -16,7 +16,8 @@ const SESSIONS_PER_TURN: usize = 256;
 
 impl Broker {
     /// Sends to every session that is logged in and of SDK 2.10 or later, the sender's included: text, custom or a file
-    /// that lies elsewhere, in no conversation, not kept, at most once. Returns when it is in all their outboxes. Source: spec S58–S60.
+    /// that lies elsewhere, in no conversation, not kept, at most once. Returns when it is in all their outboxes.
+    /// Source: ZIM guide "Send and receive messages", on broadcast messages.
     ///
     /// # Errors
     /// [`Refusal::Invalid`] for another kind, mentions, or content over its limit; [`Refusal::Busy`] while shutting down.

@@ -60,44 +60,44 @@ impl BrokerBuilder {
         }
     }
 
-    /// The configuration; default: the compiled-in `config.toml`.
+    /// Sets the configuration; default: the compiled-in `config.toml`.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Who decides who someone is; default: tokens signed with the configured secret.
+    /// Sets what decides who someone is; default: tokens signed with the configured secret.
     pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
         self.authenticator = Some(Arc::new(authenticator));
         self
     }
 
-    /// Who looks at messages before they go out; default: nobody. With `webhooks.before_send_url` the backend looks at what
+    /// Sets what looks at messages before they go out; default: nothing. With `webhooks.before_send_url` the backend looks at what
     /// this one lets through, and as it leaves it.
     pub fn moderator(mut self, moderator: impl Moderator) -> Self {
         self.moderator = Some(Arc::new(moderator));
         self
     }
 
-    /// Who hears every event; default: nobody. See also [`Broker::subscribe`].
+    /// Sets what hears every event; default: nothing. See also [`Broker::subscribe`].
     pub fn event_sink(mut self, sink: impl EventSink) -> Self {
         self.event_sink = Some(Box::new(sink));
         self
     }
 
-    /// Where messages are kept; default: the engine the configuration names.
+    /// Sets where messages are kept; default: the engine the configuration names.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self
     }
 
-    /// Where the bytes of files are kept; default: what the configuration names.
+    /// Sets where the bytes of files are kept; default: what the configuration names.
     pub fn media_store(mut self, store: impl MediaStore) -> Self {
         self.media_store = Some(Arc::new(store));
         self
     }
 
-    /// The clock; for tests.
+    /// Sets the clock; for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
@@ -109,7 +109,7 @@ impl BrokerBuilder {
         self
     }
 
-    /// Says how many bytes are free where a folder is; for tests. Asked every two seconds, on a thread that may wait.
+    /// Sets what says how many bytes are free where a folder is; for tests. It is asked every two seconds, on a thread that may wait.
     pub fn free_space(mut self, read: impl Fn(&std::path::Path) -> std::io::Result<u64> + Send + Sync + 'static) -> Self {
         self.free_space = Arc::new(read);
         self

@@ -27,7 +27,7 @@ pub struct ShutdownReport {
 }
 
 impl ShutdownReport {
-    /// Whether everything ended by itself.
+    /// Says whether everything ended by itself.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         *self == Self::default()
@@ -35,7 +35,7 @@ impl ShutdownReport {
 }
 
 impl Broker {
-    /// Stops: takes nothing new, answers what it took, tells every session to reconnect elsewhere, flushes, and
+    /// Stops the broker: it takes nothing new, answers what it took, tells every session to reconnect elsewhere, flushes, and
     /// releases the store. Returns after `grace` at the latest plus the time the store needs to close. The host goes on.
     /// Later calls wait for the first one's end.
     pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {

@@ -33,7 +33,7 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// The configuration it runs with now.
+    /// Returns the configuration it runs with now.
     #[must_use]
     pub fn config(&self) -> Arc<Config> {
         self.core.config()
@@ -49,7 +49,7 @@ impl Broker {
         self.on_thread(async move { crate::actors::media::collect(&core).await }).await
     }
 
-    /// The token of a new link to the console, while it has no password: `…/console#setup=TOKEN` lets one set it, for half an
+    /// Makes the token of a new link to the console, while it has no password: `…/console#setup=TOKEN` lets one set it, for half an
     /// hour, once. A link made before works no more. `None`: there is a password, or the console is switched off.
     ///
     /// # Errors
@@ -65,13 +65,13 @@ impl Broker {
         Subscription::new(self.core.events.subscribe())
     }
 
-    /// What is told to, and asked of, a backend; none without `webhooks.url` and `webhooks.before_send_url`.
+    /// Returns what is told to, and asked of, a backend; `None` without `webhooks.url` and `webhooks.before_send_url`.
     #[must_use]
     pub fn webhooks(&self) -> Option<Webhooks> {
         self.webhooks.clone()
     }
 
-    /// Whether new work is taken and can be kept.
+    /// Checks whether new work is taken and can be kept.
     ///
     /// # Errors
     /// The [`Refusal`] a send would get: draining, a store that does not take writes, or a disk that is nearly full.
@@ -80,7 +80,7 @@ impl Broker {
         self.core.keeping()
     }
 
-    /// Whether the actors' thread takes its turns: false when one does not come within `patience`. For a watchdog.
+    /// Says whether the actors' thread takes its turns: false when one does not come within `patience`. For a watchdog.
     pub async fn is_alive(&self, patience: Duration) -> bool {
         let (reply, turn) = oneshot::channel();
         let asked = self.core.arbiter.spawn(async move { crate::actors::answer(reply, Ok(())) });

@@ -25,13 +25,13 @@ impl Broker {
         Ok(serde_json::from_str(&result).unwrap_or(Value::Null))
     }
 
-    /// The same, with the result as JSON text.
+    /// Carries out one operation and returns its result as JSON text.
     pub(crate) async fn run(&self, whom: As, op: &str, args: &Value) -> Result<String, Refusal> {
         let work = Work::decode(op, &args.to_string(), &self.core.config().limits)?;
         errand::run(self.core.clone(), whom, work).await
     }
 
-    /// Reads the store beside every actor.
+    /// Reads the store, beside what the actors do.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
@@ -40,7 +40,7 @@ impl Broker {
         self.on_thread(async move { archive.read(read).await }).await
     }
 
-    /// Runs on the broker's own thread: the caller's runtime may have no threads that may wait.
+    /// Runs `work` on the broker's own thread: the caller's runtime may have no threads that may wait.
     pub(super) async fn on_thread<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,

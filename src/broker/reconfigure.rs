@@ -37,7 +37,7 @@ impl Broker {
         Ok(report)
     }
 
-    /// A configuration that was to be loaded could not even be read: counted like one that [`Broker::reconfigure`] refused.
+    /// Counts a configuration that could not even be read like one that [`Broker::reconfigure`] refused.
     pub fn reload_failed(&self) {
         self.core.metrics.reloaded(None);
     }

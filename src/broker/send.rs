@@ -10,7 +10,7 @@ use crate::actors::{answered, peer, trace};
 use crate::model::{Draft, Message, Refusal, Target, UserId};
 
 impl Broker {
-    /// Sends as a user, who need not be online. The same rules hold as for a client: rates, membership, limits.
+    /// Sends a message as a user, who need not be online. The same rules hold as for a client: rates, membership, limits.
     /// A storable message is on disk when this returns.
     ///
     /// # Errors

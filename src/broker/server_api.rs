@@ -13,7 +13,7 @@ use crate::rate::{CallGate, GateQuota, RollingCap};
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// One broker's part of the server API that outlives a call.
+/// What one broker keeps of the server API from call to call.
 #[derive(Debug)]
 pub(crate) struct ServerApiState {
     pub(crate) keys: ApiKeyRing,
@@ -34,12 +34,12 @@ impl ServerApiState {
         }
     }
 
-    /// Goes by another configuration from now on.
+    /// Takes the quotas of another configuration.
     pub(super) fn reconfigure(&self, config: &Config) {
         self.calls.set(calls(config));
     }
 
-    /// Takes one broadcast from both quotas. Source: spec 6.2, `SendMessageToAllUsers`.
+    /// Takes one broadcast from both quotas. Source: ZIM server API reference, `SendMessageToAllUsers`.
     ///
     /// # Errors
     /// [`Refusal::RateLimited`].
@@ -55,10 +55,10 @@ fn calls(config: &Config) -> GateQuota {
     GateQuota { per_second: config.api.requests_per_second, burst: config.api.requests_burst }
 }
 
-/// Who asks, and by which `Idempotency-Key`.
+/// The caller's name, and the `Idempotency-Key` it sent.
 pub(crate) type IdempotencyKey = (String, String);
 
-/// An answer, to be given again.
+/// A response that is given again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CachedResponse {
     pub(crate) status: u16,
@@ -86,7 +86,7 @@ struct Call {
     answer: Option<CachedResponse>,
 }
 
-/// Answers of calls that may be repeated. Bounded; the oldest are forgotten.
+/// Remembers the responses of calls that may be repeated. It is bounded: the oldest are forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct IdempotencyCache {
     calls: Mutex<Calls>,
@@ -100,7 +100,7 @@ struct Calls {
 }
 
 impl IdempotencyCache {
-    /// A call comes. `fingerprint`: of everything it says.
+    /// Begins a call. `fingerprint` is a hash of everything it says; the bounds are how many calls are remembered, and for how long.
     pub(crate) fn begin(&self, name: &IdempotencyKey, fingerprint: [u8; 32], now: Duration, (max, keep): (usize, Duration)) -> Earlier {
         let Calls { by_name: calls, order } = &mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         while order.front().is_some_and(|(began, _)| order.len() > max || *began + keep <= now) {
@@ -122,7 +122,7 @@ impl IdempotencyCache {
         }
     }
 
-    /// The call ended: with an answer to give again, or (`None`) in a way that a repetition may change.
+    /// Ends a call, with a response to give again or, in a way that a repetition may change, with `None`.
     pub(crate) fn end(&self, name: &IdempotencyKey, answer: Option<CachedResponse>) {
         let calls = &mut self.calls.lock().unwrap_or_else(PoisonError::into_inner).by_name;
         match answer {

@@ -61,7 +61,7 @@ pub enum Eviction {
 }
 
 impl Broker {
-    /// The figures of this moment.
+    /// Returns the figures of this moment.
     #[must_use]
     pub fn stats(&self) -> BrokerStats {
         let core = &self.core;
@@ -94,7 +94,7 @@ impl Broker {
         }
     }
 
-    /// The same figures and more, as a Prometheus scrape reads them.
+    /// Returns the same figures and more, as a Prometheus scrape reads them.
     #[must_use]
     pub fn metrics_text(&self) -> String {
         let (core, store) = (&self.core, self.core.store.stats());

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use actix::{ArbiterHandle, System};
 use tokio::sync::watch;
 
-/// The thread the actors live on. Stops when told, or when the last handle is gone.
+/// The thread the actors live on. It stops when told to, or when the last handle is gone.
 #[derive(Debug)]
 pub(super) struct BrokerThread {
     stop: watch::Sender<bool>,

@@ -38,7 +38,7 @@ pub struct Users {
 }
 
 impl Broker {
-    /// Users: who there is, who is online, who may come in.
+    /// Returns what a host may know of users and do to them.
     #[must_use]
     pub fn users(&self) -> Users {
         Users { broker: self.clone() }
@@ -64,7 +64,7 @@ impl Broker {
 }
 
 impl Users {
-    /// What is known of a user; none: never logged in nor registered.
+    /// Returns what is known of a user; `None` for one who never logged in nor was registered.
     ///
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
@@ -73,7 +73,7 @@ impl Users {
         self.broker.read(move |store| store.user(&user)).await
     }
 
-    /// Known users after one, in the order of their ids, at most `count_max`.
+    /// Returns at most `count_max` known users after one, in the order of their ids.
     ///
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
@@ -82,14 +82,14 @@ impl Users {
         self.broker.read(move |store| store.users_after(after.as_ref(), count_max)).await
     }
 
-    /// Whether a user is online, and since when (Unix milliseconds; 0: not known since the broker's start).
+    /// Says whether a user is online, and since when (Unix milliseconds; 0: not known since the broker's start).
     #[must_use]
     pub fn online(&self, user: &UserId) -> (bool, u64) {
         let Status { online, since_ms } = self.broker.core.status_of(user);
         (online == OnlineStatus::Online, since_ms)
     }
 
-    /// Every session that is logged in, or those of one user, in the order of their beginning.
+    /// Returns every session that is logged in, or those of one user, in the order of their beginning.
     #[must_use]
     pub fn sessions(&self, of: Option<&UserId>) -> Vec<SessionSummary> {
         let core = &self.broker.core;

@@ -6,14 +6,14 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::rate::KeyedCap;
 
-/// One broker's part of those calls that outlives one of them.
+/// What one broker keeps of calls in the vendor's shape from one to the next.
 #[derive(Debug, Default)]
 pub(crate) struct VendorApiState {
     pub(crate) calls: KeyedCap,
     pub(crate) nonces: Nonces,
 }
 
-/// Nonces of calls that were rightly signed and would be again. Bounded by count.
+/// Remembers the nonces of calls that were rightly signed and would be again. It is bounded by count.
 #[derive(Debug, Default)]
 pub(crate) struct Nonces(Mutex<Used>);
 
@@ -34,7 +34,7 @@ pub(crate) enum NonceError {
 }
 
 impl Nonces {
-    /// Takes a nonce for once, of a call that nobody could repeat after `until` (Unix seconds) anyway.
+    /// Takes a nonce, which is good once, of a call that nobody could repeat after `until` (Unix seconds) anyway.
     ///
     /// # Errors
     /// [`NonceError`].

@@ -14,7 +14,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
 
-/// Where a broker is.
+/// The address of a running broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct BrokerUrl {
     /// Host and port, as the header `Host` says it.
@@ -24,7 +24,7 @@ pub(super) struct BrokerUrl {
 }
 
 impl BrokerUrl {
-    /// Of `--url`, or where the settings say the broker listens.
+    /// Reads `--url`, or takes the address the settings say the broker listens at.
     pub(super) fn of(url: Option<&str>, config: &Config) -> Result<Self, Failure> {
         let Some(url) = url else {
             let mut address = config.server.listen;
@@ -52,7 +52,7 @@ impl BrokerUrl {
         found.next().ok_or_else(|| unreachable("there is no such address".to_owned()))
     }
 
-    /// One request; status and body. `patience`: how long the answer may take.
+    /// Makes one request and returns status and body of the answer, which may take as long as `patience`.
     pub(super) fn request(
         &self,
         method: &str,
@@ -83,7 +83,7 @@ impl BrokerUrl {
     }
 }
 
-/// The text of an answer that refuses.
+/// Makes a failure of an answer that refuses.
 pub(super) fn api_error(status: u16, body: &str) -> Failure {
     let problem: Value = serde_json::from_str(body).unwrap_or_default();
     let detail = problem["detail"].as_str().or(problem["title"].as_str()).unwrap_or("no reason given");

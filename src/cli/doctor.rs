@@ -168,7 +168,7 @@ fn folder(dir: &Path) -> Check {
     }
 }
 
-/// The folder, or what it will be made in.
+/// Returns the folder, or the one it will be made in.
 fn existing(dir: &Path) -> &Path {
     dir.ancestors().find(|dir| !dir.as_os_str().is_empty() && dir.exists()).unwrap_or_else(|| Path::new("."))
 }
@@ -190,7 +190,7 @@ fn disk(dir: &Path) -> Check {
     }
 }
 
-/// The middle of some writes as the store makes them.
+/// Measures the median of some writes as the store makes them.
 fn fsync(dir: &Path) -> Check {
     let name = "fsync";
     let path = existing(dir).join(format!(".doctor-fsync-{}", std::process::id()));

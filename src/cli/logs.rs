@@ -52,6 +52,8 @@ pub(super) fn start(log: &Log) -> Result<Logs, Failure> {
     }
 }
 
+/// Reads a filter.
+///
 /// # Errors
 /// What is wrong with the filter.
 pub(super) fn read(filter: &str) -> Result<EnvFilter, String> {

@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     outcome
 }
 
-/// The configuration as file, environment and flags say now.
+/// Loads the configuration as file, environment and flags say now.
 fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
     let flags = arguments.listen.map(|address| ("server.listen".to_owned(), address.to_string()));
     arguments.settings.load(flags.into_iter().collect())
@@ -133,7 +133,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next.
+    /// Waits for the next signal.
     async fn next(&mut self) -> SignalAction {
         tokio::select! {
             _ = self.terminate.recv() => SignalAction::Stop("asked to terminate"),
@@ -152,7 +152,7 @@ async fn second_stop_signal() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where the console is; while it has no password, a link to set it, which works for half an hour, once. The token stands
+/// Returns where the console is or, while it has no password, a link to set it, which works for half an hour, once. The token stands
 /// behind the `#`, which a browser sends to nobody.
 fn console(broker: &Broker, url: &str) -> String {
     if !broker.config().console.enabled {
@@ -165,7 +165,7 @@ fn console(broker: &Broker, url: &str) -> String {
     }
 }
 
-/// The box a person reads, and the one line a script reads.
+/// Prints the box a person reads, and the one line a script reads.
 fn announce(broker: &Broker, server: &Server) {
     let config = broker.config();
     let url = format!("{}://{}", if server.is_secure() { "https" } else { "http" }, server.address());

@@ -19,12 +19,12 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The configuration after file, environment and flags.
+    /// Loads the configuration from file, environment and flags.
     pub(super) fn load(&self, flags: Vec<(String, String)>) -> Result<Config, Failure> {
         Ok(self.loader(flags)?.load()?)
     }
 
-    /// What reads it.
+    /// Makes the loader that reads it.
     pub(super) fn loader(&self, flags: Vec<(String, String)>) -> Result<Loader, Failure> {
         let mut overrides = flags;
         if let Some(dir) = &self.data_dir {

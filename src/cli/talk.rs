@@ -22,7 +22,7 @@ use super::settings::Settings;
 
 /// How long a token made for this one connection is good, seconds; tail renews nothing.
 const TOKEN_SECONDS: u64 = 30 * 24 * 3600;
-/// The number of a command, whose bytes travel as base64. Source: spec S10.
+/// The number of a command, whose bytes travel as base64. Source: PROTOCOL.md.
 const COMMAND: u16 = 2;
 
 #[derive(Debug, Args)]

@@ -18,7 +18,7 @@ pub(super) struct TokenRequest {
     user_id: String,
 }
 
-/// Whether demo tokens are given out to this request: a generated secret, a loopback peer, and a page of this very
+/// Says whether demo tokens are given out to this request: a generated secret, a loopback peer, and a page of this very
 /// host, which must be loopback by name (so that no DNS name can be pointed here from outside).
 fn is_open_to(broker: &Broker, request: &HttpRequest) -> bool {
     let text = |name| request.headers().get(name).and_then(|value: &header::HeaderValue| value.to_str().ok()).unwrap_or_default();
@@ -29,7 +29,7 @@ fn is_open_to(broker: &Broker, request: &HttpRequest) -> bool {
         && origin::of_host(text(header::ORIGIN), host)
 }
 
-/// A token for the named user, valid for a day by default.
+/// Answers with a token for the named user, valid for a day by default.
 pub(super) async fn token(broker: web::Data<Broker>, request: HttpRequest, call: web::Bytes) -> HttpResponse {
     let Some(tokens) = broker.tokens.as_ref().filter(|_| is_open_to(&broker, &request)) else {
         return problem(StatusCode::NOT_FOUND, 1, "demo tokens are not given out here; use `tidings token --user ID`");

@@ -88,7 +88,7 @@ const ASSETS: &[Asset] = assets![
     "/sdk/tidings.d.ts" PLAIN "tidings.d.ts",
 ];
 
-/// One route per file; and the scope itself, or the documentation, without its slash leads to the page.
+/// Mounts one route per file; the scope itself, or the documentation, without its slash leads to the page.
 pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
     let has_console = broker.config().console.enabled;
     for asset in ASSETS.iter().filter(|asset| has_console || !asset.is_of_console()) {
@@ -102,13 +102,13 @@ pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
     }
 }
 
-/// Its links are relative to the folder it is in.
+/// Redirects to the console without the slash: its links are relative to the folder it is in.
 async fn to_console(request: HttpRequest) -> HttpResponse {
     let path = request.path().trim_end_matches('/');
     HttpResponse::PermanentRedirect().insert_header((header::LOCATION, path)).finish()
 }
 
-/// The page's links are relative to its folder, so it must be asked for with the slash.
+/// Redirects to the page with the slash: its links are relative to its folder.
 async fn to_page(request: HttpRequest) -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((header::LOCATION, format!("{}/", request.path()))).finish()
 }

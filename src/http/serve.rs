@@ -67,7 +67,7 @@ type TlsSetup = Option<Tls>;
 #[cfg(not(feature = "tls"))]
 type TlsSetup = Option<std::convert::Infallible>;
 
-/// What the configuration says of TLS.
+/// Sets TLS up as the configuration says.
 fn tls_setup(broker: &Broker) -> Result<TlsSetup, ServeError> {
     #[cfg(feature = "tls")]
     return Tls::open(&broker.core).map_err(|error| ServeError::Tls(error.to_string()));
@@ -78,7 +78,7 @@ fn tls_setup(broker: &Broker) -> Result<TlsSetup, ServeError> {
     }
 }
 
-/// The connection as the HTTP layer reads it, after the handshake if there is one.
+/// Makes the stream that the HTTP layer reads, after the handshake if there is one.
 async fn accept(secure: TlsSetup, tracker: ConnectionTracker, io: TcpStream) -> Result<(Stream, Option<SocketAddr>), DispatchError> {
     let (peer, connection) = (io.peer_addr().ok(), tracker.track(&io));
     #[cfg(feature = "tls")]
@@ -146,20 +146,20 @@ impl Server {
         Ok(Self { address, secure, certificate_watch, handle, running: actix_web::rt::spawn(http) })
     }
 
-    /// Where it listens; the port is the real one when the configuration said 0.
+    /// Returns where it listens; the port is the real one when the configuration said 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Whether it speaks TLS: its URLs begin with `https` and `wss`.
+    /// Says whether it speaks TLS: its URLs begin with `https` and `wss`.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.secure.is_some()
     }
 
     /// Reads certificate and key again. A pair that is no good is logged and counted, and the one in use stays; one
-    /// that is good is used from the next connection on. Done by itself besides, every `tls.check_seconds`. Blocks.
+    /// that is good is used from the next connection on. The server does it by itself, too, every `tls.check_seconds`. Blocks.
     pub fn reload_certificate(&self) {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.secure {
@@ -181,7 +181,7 @@ impl Server {
     }
 }
 
-/// Every route, as a service of the HTTP layer.
+/// Makes a service of the HTTP layer of every route.
 fn routes(
     broker: &Broker,
 ) -> impl ServiceFactory<Request, Config = (), Response = ServiceResponse<BoxBody>, Error = actix_web::Error, InitError = ()> + use<> {

@@ -87,7 +87,7 @@ impl Certificates {
         Ok(certificates)
     }
 
-    /// Looks at the files, and takes what is new and good. `again`: also when it was looked at before. Blocks.
+    /// Reads the files and takes a pair that is new and good; with `again`, also one that was read before. Blocks.
     pub(super) fn reload(&self, again: bool) {
         let outcome = (|| {
             let bytes = (read(&self.certificate)?, read(&self.key)?);
@@ -177,12 +177,12 @@ impl Tls {
         Ok(Some(Self { core: core.clone(), acceptor: TlsAcceptor::from(Arc::new(server)), certificates }))
     }
 
-    /// Looks at the files now.
+    /// Reads the files now, also when they did not change.
     pub(super) fn reload(&self) {
         self.certificates.reload(true);
     }
 
-    /// Looks at the files now and then, until the task is ended.
+    /// Reads the files every `tls.check_seconds`, until the task is ended.
     pub(super) fn watch(&self) -> JoinHandle<()> {
         let tls = self.clone();
         actix_web::rt::spawn(async move {
@@ -196,7 +196,7 @@ impl Tls {
         })
     }
 
-    /// The handshake, for as long as it may take.
+    /// Shakes hands, for as long as that may take.
     ///
     /// # Errors
     /// It failed or took too long; the connection is to be dropped.

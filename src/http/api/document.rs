@@ -50,7 +50,7 @@ async fn get_openapi() -> HttpResponse {
     HttpResponse::Ok().insert_header(("Access-Control-Allow-Origin", "*")).json(document())
 }
 
-/// The whole of it, as the handlers say.
+/// Makes the whole document, as the handlers say.
 pub(super) fn document() -> OpenApi {
     let mut document = Documented::openapi();
     document.info = InfoBuilder::new()
@@ -88,7 +88,7 @@ const TAGS: [(&str, &str); 6] = [
     ("meta", "The server API itself."),
 ];
 
-/// What every call that changes something takes.
+/// Adds what every call that changes something takes.
 fn take_idempotency_key(operation: &mut Operation) {
     let visible = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[!-~]+$"));
     let visible = visible.min_length(Some(1)).max_length(Some(idempotency::IDEMPOTENCY_KEY_BYTES_MAX));

@@ -13,7 +13,7 @@ use crate::http::problem::problem;
 use crate::model::Refusal;
 use crate::protocol::code_of;
 
-/// What every handler gives.
+/// What every handler returns.
 pub(super) type ApiResult = Result<HttpResponse, ApiError>;
 
 /// A call that was not carried out.
@@ -51,7 +51,7 @@ impl ResponseError for ApiError {
     }
 }
 
-/// The status of a refusal: 400 for what can never be right, 404 for what is not there, 403 for what may not be, 409 for what
+/// Returns the status of a refusal: 400 for what can never be right, 404 for what is not there, 403 for what may not be, 409 for what
 /// does not fit the state of things, 429 and 503 for what may pass later.
 fn status_of(refusal: &Refusal) -> StatusCode {
     use Refusal as R;
@@ -85,17 +85,17 @@ fn status_of(refusal: &Refusal) -> StatusCode {
     }
 }
 
-/// An object.
+/// Answers with an object.
 pub(super) fn json(value: &impl Serialize) -> ApiResult {
     Ok(HttpResponse::Ok().json(value))
 }
 
-/// JSON that is text already.
+/// Answers with JSON that is text already.
 pub(super) fn raw(text: String) -> ApiResult {
     Ok(HttpResponse::Ok().content_type("application/json").body(text))
 }
 
-/// Nothing to say.
+/// Answers with an empty object.
 pub(super) fn done() -> ApiResult {
     json(&serde_json::json!({}))
 }
@@ -147,7 +147,7 @@ impl IntoResponses for Problems {
     }
 }
 
-/// The problems that [`Problems`] names, for the components.
+/// Makes the problems that [`Problems`] names, for the components.
 pub(super) fn problem_responses() -> BTreeMap<String, RefOr<Response>> {
     let header =
         |kind: Type, text: &str| HeaderBuilder::new().schema(Some(ObjectBuilder::new().schema_type(kind))).description(Some(text)).build();
@@ -165,7 +165,7 @@ pub(super) fn problem_responses() -> BTreeMap<String, RefOr<Response>> {
     responses.collect()
 }
 
-/// The schema of [`Problem`], for the components.
+/// Returns the schema of [`Problem`], for the components.
 pub(super) fn problem_schema() -> RefOr<Schema> {
     Problem::schema()
 }

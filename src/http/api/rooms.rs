@@ -14,9 +14,9 @@ use crate::broker::Broker;
 use crate::model::{Invalid, Refusal, RoomId, RoomInfo, UserId};
 use crate::protocol::error_users;
 
-/// Users per call. Source: spec 6.2, `KickoutRoomUser`.
+/// The most users of one call. Source: ZIM server API reference, `KickoutRoomUser`.
 const KICKED_MAX: usize = 50;
-/// Source: the same.
+/// The longest reason, bytes. Source: the same.
 const REASON_BYTES_MAX: usize = 32;
 
 /// A room to be made.

@@ -14,7 +14,7 @@ use crate::actors::errand::As;
 use crate::model::{Invalid, Refusal, UserId, UserProfile};
 use crate::protocol::code_of;
 
-/// Users per call. Source: spec 6.2, `UserRegister`, `QueryUserOnlineState`.
+/// The most users of one call. Source: ZIM server API reference, `UserRegister`, `QueryUserOnlineState`.
 const USERS_MAX: usize = 100;
 const REASON_BYTES_MAX: usize = 256;
 

@@ -14,7 +14,7 @@ use crate::http::socket::connection::Connection;
 /// The header that a page of another site cannot send.
 const CSRF: &str = "X-Tidings-CSRF";
 
-/// An operator who is signed in. Has every scope of the server API.
+/// An operator who is signed in and has every scope of the server API.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct ConsoleCaller {
     /// For the audit log: `console@` and the address.
@@ -23,13 +23,13 @@ pub(in crate::http) struct ConsoleCaller {
 }
 
 impl ConsoleCaller {
-    /// Whether the session still holds: asked by what goes on for longer than a call.
+    /// Says whether the session still holds; what goes on for longer than a call asks.
     pub(in crate::http) fn is_signed_in(&self, broker: &Broker) -> bool {
         broker.console.holds(&broker.config().console, &self.session)
     }
 }
 
-/// Who asks by a session of the console. `None`: the request carries none. Otherwise the caller, or the answer to give in
+/// Finds out who asks by a session of the console. `None`: the request carries none. Otherwise the caller, or the answer to give in
 /// place of what was asked: 401 for a session that ended, 403 for a write without the right `X-Tidings-CSRF` or of a page that
 /// is not this host's.
 pub(in crate::http) fn authenticate(broker: &Broker, request: &HttpRequest) -> Option<Result<ConsoleCaller, Box<HttpResponse>>> {
@@ -51,7 +51,7 @@ pub(in crate::http) fn authenticate(broker: &Broker, request: &HttpRequest) -> O
     Some(Ok(ConsoleCaller { who: who(request), session: seen.key }))
 }
 
-/// Whoever is at the other end, for the audit log.
+/// Names whoever is at the other end, for the audit log.
 pub(super) fn who(request: &HttpRequest) -> String {
     request.peer_addr().map_or_else(|| "console".to_owned(), |address| format!("console@{}", address.ip().to_canonical()))
 }
@@ -65,7 +65,7 @@ fn may_write(broker: &Broker, request: &HttpRequest, seen: &Seen) -> Result<(), 
     if bool::from(given.ct_eq(seen.csrf.as_bytes())) { Ok(()) } else { Err("X-Tidings-CSRF is missing or not this session's") }
 }
 
-/// Whether the request comes from a page of this host, of a configured one, or from no page at all.
+/// Checks that the request comes from a page of this host, of a configured one, or from no page at all.
 pub(super) fn check_origin(broker: &Broker, request: &HttpRequest) -> Result<(), &'static str> {
     let text = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
     let is_own = match text(header::ORIGIN.as_str()) {

@@ -11,7 +11,7 @@ use crate::http::socket::connection::Connection;
 
 const NAME: &str = "tidings-console";
 
-/// The ids that come with a request; more than one when a browser has cookies of several folders.
+/// Returns the ids of sessions that come with a request; more than one when a browser has cookies of several folders.
 pub(super) fn ids_of(request: &HttpRequest) -> Vec<&str> {
     let is_ours = |name: &str| name.strip_prefix("__Host-").or_else(|| name.strip_prefix("__Secure-")).unwrap_or(name) == NAME;
     let lines = request.headers().get_all(header::COOKIE).filter_map(|line| line.to_str().ok());
@@ -19,12 +19,12 @@ pub(super) fn ids_of(request: &HttpRequest) -> Vec<&str> {
     pairs.filter(|(name, id)| is_ours(name) && !id.is_empty()).map(|(_, id)| id).collect()
 }
 
-/// A session's `Set-Cookie`; `route` is what was asked, as it stands below the broker's folder.
+/// Makes a session's `Set-Cookie`; `route` is what was asked, as it stands below the broker's folder.
 pub(super) fn give(request: &HttpRequest, route: &str, id: &str) -> (header::HeaderName, String) {
     (header::SET_COOKIE, text(request, route, id))
 }
 
-/// Takes it away again.
+/// Makes the `Set-Cookie` that takes it away again.
 pub(super) fn take(request: &HttpRequest, route: &str) -> (header::HeaderName, String) {
     (header::SET_COOKIE, format!("{}; Max-Age=0", text(request, route, "")))
 }

@@ -53,7 +53,7 @@ async fn session(broker: web::Data<Broker>, request: HttpRequest, body: web::Byt
     response
 }
 
-/// What the page has to show first. A page that is loaded anew learns its CSRF token here; no other site's page can read it.
+/// Answers with what the page has to show first. A page that is loaded anew learns its CSRF token here; no other site's page can read it.
 fn state(broker: &Broker, request: &HttpRequest) -> HttpResponse {
     let is_set_up = match broker.console.is_set_up() {
         Ok(is_set_up) => is_set_up,
@@ -133,7 +133,7 @@ fn not_let_in(refused: &NotLetIn) -> HttpResponse {
     response
 }
 
-/// JSON of a page of this host. What a form of another site's page could send is not taken.
+/// Reads JSON of a page of this host. What a form of another site's page could send is not taken.
 fn read<T: DeserializeOwned>(broker: &Broker, request: &HttpRequest, body: &[u8]) -> Result<T, Box<HttpResponse>> {
     if let Err(why) = check_origin(broker, request) {
         return Err(Box::new(problem(StatusCode::FORBIDDEN, 6_000_541, why)));

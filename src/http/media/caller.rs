@@ -8,7 +8,7 @@ use crate::http::bearer::bearer;
 use crate::http::socket::connection::Connection;
 use crate::model::{Refusal, UserId};
 
-/// The user of `Authorization: Bearer`: a user's token, or the one that the session was given for files.
+/// Returns the user of `Authorization: Bearer`: a user's token, or the one that the session was given for files.
 ///
 /// # Errors
 /// [`Refusal::NotLoggedIn`] without one, [`Refusal::TokenInvalid`], [`Refusal::TokenExpired`].
@@ -26,7 +26,7 @@ pub(super) fn of_header(broker: &Broker, request: &HttpRequest) -> Result<UserId
     Ok(claims.user)
 }
 
-/// The user of the URL's `token`, or of the header where there is none.
+/// Returns the user of the URL's `token`, or of the header where there is none.
 ///
 /// # Errors
 /// As [`of_header`].

@@ -1,4 +1,4 @@
-//! Files over HTTP. Source: design 5.3, 7.
+//! Files over HTTP.
 //!
 //! | route | who | |
 //! |---|---|---|
@@ -40,7 +40,7 @@ pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
     );
 }
 
-/// Pages of the configured origins may use all of it.
+/// Lets pages of the configured origins use all of it.
 fn cors(broker: &Broker) -> Cors {
     let core = broker.core.clone();
     let allowed = move |origin: &HeaderValue, head: &RequestHead| {

@@ -17,7 +17,7 @@ pub(super) enum BodyError {
     Slow,
 }
 
-/// Measures one body.
+/// Measures how fast one body comes.
 #[derive(Debug)]
 pub(super) struct UploadPacer<'a> {
     clock: &'a dyn Clock,
@@ -34,7 +34,7 @@ impl<'a> UploadPacer<'a> {
         Self { clock, window, bytes_min: config.bytes_per_second_min * config.stalled_seconds, waited: Duration::ZERO, bytes: 0 }
     }
 
-    /// The next bytes; none at the end.
+    /// Waits for the next bytes; `None` at the end.
     pub(super) async fn next<S, E>(&mut self, body: &mut S) -> Result<Option<Bytes>, BodyError>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,

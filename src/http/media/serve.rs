@@ -46,7 +46,7 @@ struct ReadableFile {
     mime: String,
 }
 
-/// `GET`, `HEAD /media/{fileUID}/{rendition}?token=…`
+/// Answers `GET` and `HEAD /media/{fileUID}/{rendition}?token=…`.
 pub(super) async fn file(
     broker: web::Data<Broker>,
     request: HttpRequest,
@@ -146,7 +146,7 @@ fn describe(response: &mut HttpResponseBuilder, file: &ReadableFile, download: b
         .insert_header((header::ACCEPT_RANGES, "bytes"));
 }
 
-/// The one range that is asked for; of several none, and the file is sent whole.
+/// Returns the one range that is asked for; of several none, and the file is sent whole.
 fn wanted(request: &HttpRequest) -> Option<ByteRangeSpec> {
     match header::Range::parse(request).ok()? {
         header::Range::Bytes(mut specs) if specs.len() == 1 => specs.pop(),
@@ -154,7 +154,7 @@ fn wanted(request: &HttpRequest) -> Option<ByteRangeSpec> {
     }
 }
 
-/// What a browser may do with it: show it, and nothing more. It asks again each time, because access may have ended.
+/// Says what a browser may do with the file: show it, and nothing more. It asks again each time, because access may have ended.
 fn with_rules<'a>(response: &'a mut HttpResponseBuilder, tag: &str) -> &'a mut HttpResponseBuilder {
     response
         .insert_header((header::ETAG, tag.to_owned()))
@@ -175,7 +175,7 @@ fn disposition(kind: DispositionType, name: &str) -> ContentDisposition {
     ContentDisposition { disposition: kind, parameters }
 }
 
-/// The bytes, a part at a time.
+/// Streams the bytes, a part at a time.
 fn parts(core: Arc<Core>, blob: Blob, range: Range<u64>) -> impl Stream<Item = Result<Bytes, MediaError>> {
     stream::try_unfold((core, range), move |(core, range)| async move {
         if range.is_empty() {

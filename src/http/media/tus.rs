@@ -32,7 +32,7 @@ const OFFSET: &str = "Upload-Offset";
 const LENGTH: &str = "Upload-Length";
 const EXPIRES: &str = "Upload-Expires";
 
-/// Every answer says which protocol it speaks.
+/// Adds the protocol's version, which every answer names.
 fn with_version(mut response: HttpResponse) -> HttpResponse {
     let value = header::HeaderValue::from_static(VERSION);
     response.headers_mut().insert(header::HeaderName::from_static("tus-resumable"), value);
@@ -54,7 +54,7 @@ fn wrong_version(request: &HttpRequest) -> Option<HttpResponse> {
     })
 }
 
-/// `OPTIONS /media/tus`
+/// Answers `OPTIONS /media/tus`.
 pub(super) async fn options(broker: web::Data<Broker>) -> HttpResponse {
     let limits = &broker.config().limits;
     let bytes_max = MediaKind::ALL.map(|kind| kind.bytes_max(limits)).into_iter().max().unwrap_or_default();
@@ -67,7 +67,7 @@ pub(super) async fn options(broker: web::Data<Broker>) -> HttpResponse {
     with_version(response.finish())
 }
 
-/// `POST /media/tus`
+/// Answers `POST /media/tus`.
 pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, asked: web::Query<UploadQuery>) -> HttpResponse {
     if let Some(other) = wrong_version(&request) {
         return with_version(other);
@@ -92,7 +92,7 @@ pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, aske
     with_version(response)
 }
 
-/// Pairs of a key and, behind a space, a value in base64, with commas between.
+/// Reads pairs of a key and, behind a space, a value in base64, with commas between.
 fn metadata(given: &str) -> Result<Vec<(String, String)>, Invalid> {
     let wrong = || Invalid::new("Upload-Metadata", "is not pairs of a key and base64");
     let pair = |pair: &str| {
@@ -109,7 +109,7 @@ fn add_expiry<'a>(response: &'a mut HttpResponseBuilder, core: &Core) -> &'a mut
     response.insert_header((EXPIRES, HttpDate::from(at).to_string()))
 }
 
-/// `HEAD`, `PATCH`, `DELETE /media/tus/{fileUID}`
+/// Answers `HEAD`, `PATCH` and `DELETE /media/tus/{fileUID}`.
 pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>, body: web::Payload) -> HttpResponse {
     // For clients behind what lets only GET and POST through.
     let method = match text(&request, "X-HTTP-Method-Override") {
@@ -144,7 +144,7 @@ fn busy() -> HttpResponse {
     problem(StatusCode::LOCKED, crate::protocol::code_of(&Refusal::Busy(uploads::ENDING)), uploads::ENDING)
 }
 
-/// One of this user's that is under way.
+/// Finds an upload of this user's that is under way.
 fn find(core: &Core, user: &UserId, file: &str) -> Option<Arc<Upload>> {
     uploads::find(core, FileUid::parse(file)?).filter(|upload| upload.owner == *user)
 }
@@ -174,7 +174,7 @@ enum Checksum {
 }
 
 impl Checksum {
-    /// None given is fine.
+    /// Reads the checksum of a part, if one is given.
     fn parse(given: Option<&str>) -> Result<Option<Self>, Invalid> {
         let Some(given) = given else { return Ok(None) };
         let wrong = || Invalid::new("Upload-Checksum", "is not sha1 or sha256 and a hash in base64");

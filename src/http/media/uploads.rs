@@ -29,14 +29,14 @@ pub(super) struct UploadQuery {
 }
 
 impl UploadQuery {
-    /// A file is a file, if nothing else is said.
+    /// Reads the kind of a file; without one it is `file`.
     pub(super) fn kind(kind: Option<&str>) -> Result<MediaKind, Invalid> {
         let Some(kind) = kind else { return Ok(MediaKind::File) };
         MediaKind::parse(kind).ok_or_else(|| Invalid::new("kind", "is none of image, file, audio, video"))
     }
 }
 
-/// What went wrong.
+/// Why an upload was not kept.
 enum UploadError {
     Refused(Refusal),
     Body(BodyError),
@@ -65,7 +65,7 @@ impl UploadError {
     }
 }
 
-/// The answer to a body that did not come to its end.
+/// Makes the answer to a body that did not come to its end.
 pub(super) fn body_error(broken: &BodyError) -> HttpResponse {
     match broken {
         BodyError::Slow => problem(StatusCode::REQUEST_TIMEOUT, 6_000_212, "the body comes too slowly; see media.bytes_per_second_min"),
@@ -73,7 +73,7 @@ pub(super) fn body_error(broken: &BodyError) -> HttpResponse {
     }
 }
 
-/// `POST /media/uploads?kind=image|file|audio|video&name=NAME`
+/// Answers `POST /media/uploads?kind=image|file|audio|video&name=NAME`.
 pub(super) async fn upload(
     broker: web::Data<Broker>,
     request: HttpRequest,
@@ -113,7 +113,7 @@ fn is_form(request: &HttpRequest) -> bool {
     kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
 }
 
-/// The name in `Content-Disposition`.
+/// Returns the name in `Content-Disposition`.
 fn named(request: &HttpRequest) -> Option<String> {
     name_in(&ContentDisposition::from_raw(request.headers().get(header::CONTENT_DISPOSITION)?).ok()?)
 }
@@ -175,7 +175,7 @@ where
     Ok(writing.settle().await?)
 }
 
-/// `GET /media/uploads/{fileUID}`
+/// Answers `GET /media/uploads/{fileUID}`.
 pub(super) async fn info(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>) -> HttpResponse {
     let found = async {
         let user = caller::of_header(&broker, &request)?;
@@ -187,7 +187,7 @@ pub(super) async fn info(broker: web::Data<Broker>, request: HttpRequest, file: 
     }
 }
 
-/// A complete file of this user's own.
+/// Returns a complete file of this user's own.
 pub(super) async fn owned_file(core: &Core, user: &UserId, file: &str) -> Result<MediaRecord, Refusal> {
     let file = FileUid::parse(file).ok_or(Refusal::FileMissing)?;
     if uploads::find(core, file).is_some_and(|upload| upload.owner == *user && upload.is_ending()) {
@@ -197,7 +197,7 @@ pub(super) async fn owned_file(core: &Core, user: &UserId, file: &str) -> Result
     record.filter(|record| record.owner == *user).ok_or(Refusal::FileMissing)
 }
 
-/// `PUT /media/{fileUID}/frame`
+/// Answers `PUT /media/{fileUID}/frame`.
 pub(super) async fn frame(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>, body: web::Payload) -> HttpResponse {
     let core = &broker.core;
     let outcome = async {

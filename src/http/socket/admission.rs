@@ -9,7 +9,7 @@ use crate::actors::core::Core;
 use crate::http::origin;
 use crate::http::problem::problem;
 
-/// Judges one request for `/ws`.
+/// Checks whether a request for `/ws` may become a session now.
 ///
 /// # Errors
 /// The answer that says which rule refuses it.

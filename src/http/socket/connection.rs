@@ -87,12 +87,12 @@ pub(in crate::http) struct Connection {
 }
 
 impl Connection {
-    /// How many connections its address had when this one opened, itself included.
+    /// Returns how many connections its address had when this one opened, itself included.
     pub(super) fn count_of_address(&self) -> usize {
         self.counted.count
     }
 
-    /// Whether it is TLS that this server ended itself.
+    /// Says whether it is TLS that this server ended itself.
     pub(in crate::http) fn is_secure(&self) -> bool {
         self.is_secure
     }
@@ -103,7 +103,7 @@ impl Connection {
         self
     }
 
-    /// Whoever is at its other end proved who it is: it does not count among those that may be anyone.
+    /// Notes that whoever is at its other end proved who it is: it does not count among those that may be anyone.
     pub(in crate::http) fn mark_authenticated(&self) {
         if !self.counted.authenticated.swap(true, Ordering::Relaxed) {
             self.counted.counts.authenticated.fetch_add(1, Ordering::Relaxed);
@@ -111,7 +111,7 @@ impl Connection {
     }
 }
 
-/// Notes connections as they open.
+/// Counts connections as they open.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct ConnectionTracker {
     core: Arc<Core>,
@@ -152,7 +152,7 @@ fn cut(socket: SockRef<'_>) {
 }
 
 impl Broker {
-    /// For `HttpServer::on_connect` of the host: lets the broker free sockets whose clients do not read, count
+    /// Returns a hook for the host's `HttpServer::on_connect`: it lets the broker free sockets whose clients do not read, count
     /// connections per address and notice dead lines. Without it [`Broker::stats`] says `Eviction::Degraded`: a slow
     /// client still costs no more than its outbox, but its socket is freed only when the system gives up.
     pub fn on_connect(&self) -> impl Fn(&dyn Any, &mut Extensions) + Send + Sync + Clone + 'static + use<> {

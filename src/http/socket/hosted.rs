@@ -21,7 +21,7 @@ use super::inbound::{PongSink, Reader};
 use crate::actors::link::{Link, Socket};
 use crate::broker::Broker;
 
-/// `GET /ws`
+/// Answers `GET /ws`.
 pub(in crate::http) async fn connect(broker: web::Data<Broker>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let core = &broker.core;
     if let Err(refused) = admit(core, request.headers(), request.conn_data::<Connection>()) {
@@ -79,7 +79,7 @@ impl PongSlot {
     }
 }
 
-/// The response body.
+/// The response body: what the session is sent.
 struct ResponseBody {
     link: Arc<Link>,
     pong: Arc<PongSlot>,

@@ -20,13 +20,13 @@ use crate::actors::session::{Gone, Inbound, Session};
 use crate::actors::user::Ended;
 use crate::protocol::CloseCode;
 
-/// The other direction of the same connection, as far as the reading needs it.
+/// The writing side of the same connection, as far as the reading needs it.
 pub(super) trait PongSink: std::fmt::Debug {
-    /// Answers a ping. Only the newest needs an answer (RFC 6455, 5.5.3).
+    /// Queues the answer to a ping. Only the newest needs an answer (RFC 6455, 5.5.3).
     fn queue(&self, payload: Bytes);
 }
 
-/// One direction of one connection.
+/// The reading side of one connection.
 pub(super) struct Reader<P> {
     core: Arc<Core>,
     link: Arc<Link>,
@@ -51,7 +51,7 @@ pub(super) enum ReadEnd {
 }
 
 impl<P: PongSink> Reader<P> {
-    /// For a connection of which nothing was read yet; starts its session.
+    /// Makes the reader of a new connection, and starts its session.
     pub(super) fn new(core: Arc<Core>, link: Arc<Link>, pongs: P) -> Self {
         let server = &core.config().server;
         let session = Session::new(core.clone(), link.clone()).start();
@@ -77,7 +77,7 @@ impl<P: PongSink> Reader<P> {
         }
     }
 
-    /// Takes what came.
+    /// Buffers what came, unless it breaks a limit.
     ///
     /// # Errors
     /// [`ReadEnd`]: nothing more is to be read.
@@ -98,7 +98,7 @@ impl<P: PongSink> Reader<P> {
         Ok(())
     }
 
-    /// Hands on every whole frame of what was received.
+    /// Dispatches every whole frame of what was received, and waits for the session to take each.
     ///
     /// # Errors
     /// [`ReadEnd`]: nothing more is to be read.
@@ -139,7 +139,7 @@ impl<P: PongSink> Reader<P> {
         self.session.send(Inbound { frame: text, permit }).await.map_err(|_| ReadEnd::Close(CloseCode::Shutdown))
     }
 
-    /// Closes with what the reading ended with. False: the connection is gone, nothing is to be waited for.
+    /// Closes with what the reading ended with. Returns false when the connection is gone and nothing is to be waited for.
     pub(super) fn close_with(&self, end: &ReadEnd) -> bool {
         if let ReadEnd::Close(code) = end {
             self.link.close(*code);
@@ -147,7 +147,7 @@ impl<P: PongSink> Reader<P> {
         !matches!(end, ReadEnd::Gone)
     }
 
-    /// The connection is over: tells the session.
+    /// Tells the session that the connection is over.
     pub(super) async fn leave(self) {
         if self.session.send(Gone).await.is_ok() {
             return;

@@ -1,9 +1,10 @@
 //! The WebSocket `GET /ws`: from the open connection to whole messages for a session, and back to the socket.
 //!
 //! ```text
-//! broker's own server: connection ─ admission ─ upgrade ─ stream (raw socket) ─ wire ⇄ shard (one writer per thread)
-//! host's server:       connection ─ admission ─ hosted (request body in, response body out)
-//! both:                guard ─ codec ─ reassemble ─ inbound ─ session
+//! the broker's own server: connection ─ admission ─ upgrade ─ stream (raw socket) ─ wire ─ shard (one writer per thread)
+//! a host's server:         connection ─ admission ─ hosted (request body in, response body out)
+//! reading, in both:        guard ─ codec ─ reassemble ─ inbound ─ session
+//! writing, in both:        outbox ─ encoder ─ socket
 //! ```
 
 mod admission;

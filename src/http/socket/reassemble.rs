@@ -46,13 +46,13 @@ pub(super) struct Reassembler {
 }
 
 impl Reassembler {
-    /// For a connection of which no frame was read yet.
+    /// Makes a reassembler for a connection of which no frame was read yet.
     #[must_use]
     pub(super) fn new(message_bytes_max: usize) -> Self {
         Self { message_bytes_max, parts: None }
     }
 
-    /// Another limit from the next frame on.
+    /// Sets another limit from the next frame on.
     pub(super) fn set_limit(&mut self, message_bytes_max: usize) {
         self.message_bytes_max = message_bytes_max;
     }
@@ -104,7 +104,7 @@ impl Reassembler {
     }
 }
 
-/// Characters may be cut anywhere between fragments, so only the whole is checked.
+/// Checks the whole text: characters may be cut anywhere between fragments.
 fn whole(text: Bytes) -> Result<Assembled, ReassembleError> {
     match std::str::from_utf8(&text) {
         Ok(_) => Ok(Assembled::Message(text)),

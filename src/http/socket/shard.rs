@@ -50,7 +50,7 @@ impl<W: Flush> Shard<W> {
         shard
     }
 
-    /// Something waits for this socket.
+    /// Gives this socket a turn: something waits for it.
     pub(super) fn schedule(&self, wire: Arc<W>) {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if ready.wires.is_empty() {
@@ -64,7 +64,7 @@ impl<W: Flush> Shard<W> {
         }
     }
 
-    /// Swaps what waits for the empty `taken`; says since when the first of it did.
+    /// Swaps what waits for the empty `taken`, and returns since when the first of it did.
     async fn take(&self, taken: &mut Vec<Arc<W>>) -> Duration {
         poll_fn(|cx| {
             let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);

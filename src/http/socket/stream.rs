@@ -16,7 +16,7 @@ use socket2::SockRef;
 
 use super::connection::Connection;
 
-/// See the module's documentation.
+/// A connection while the HTTP layer has it; see the module's documentation.
 pub(in crate::http) struct Stream {
     io: Io,
     /// What was noted of it, until the HTTP layer takes it.
@@ -34,13 +34,13 @@ impl Stream {
         Self { io: Io::Bare(io), connection: Mutex::new(connection) }
     }
 
-    /// After the handshake.
+    /// Makes the stream of a connection after its handshake.
     #[cfg(feature = "tls")]
     pub(in crate::http) fn tls(io: tokio_rustls::server::TlsStream<TcpStream>, connection: Option<Connection>) -> Self {
         Self { io: Io::Tls(Box::new(io)), connection: Mutex::new(connection) }
     }
 
-    /// What was noted when it opened; once.
+    /// Takes what was noted when it opened; `None` the second time.
     pub(in crate::http) fn take_connection(&self) -> Option<Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -139,7 +139,7 @@ impl io::Write for TlsIo<'_> {
 }
 
 impl RawSocket {
-    /// Reads what is there. 0: the client ended its side.
+    /// Reads what is there. 0 means that the client ended its side.
     ///
     /// # Errors
     /// `WouldBlock`: nothing is there; wait with [`RawSocket::poll_read_ready`]. Else the connection is gone, or is no TLS.
@@ -180,7 +180,7 @@ impl RawSocket {
         self.stream.writable().await
     }
 
-    /// Writes on what an earlier call left; says how much of it was taken.
+    /// Writes what an earlier call left, and returns how much of it was taken.
     ///
     /// # Errors
     /// `WouldBlock`: wait with [`RawSocket::writable`].
@@ -188,7 +188,7 @@ impl RawSocket {
         self.stream.try_write(bytes)
     }
 
-    /// Begins to write; says how much was taken. Inside TLS that is all of it: what the socket did not take is kept
+    /// Begins to write, and returns how much was taken. Inside TLS that is all of it: what the socket did not take is kept
     /// encrypted, for [`RawSocket::flush_tls`].
     ///
     /// # Errors
@@ -209,7 +209,7 @@ impl RawSocket {
         SockRef::from(&self.stream).send(bytes)
     }
 
-    /// Writes what is encrypted and still here. Nothing to do for a bare socket.
+    /// Writes what is encrypted and still here. A bare socket has nothing such.
     ///
     /// # Errors
     /// `WouldBlock`: wait with [`RawSocket::writable`].
@@ -221,7 +221,7 @@ impl RawSocket {
         Ok(())
     }
 
-    /// Whether reading left something to say, as a change of keys does.
+    /// Says whether reading left something to write, as a change of keys does.
     pub(super) fn wants_write(&self) -> bool {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
@@ -230,7 +230,7 @@ impl RawSocket {
         false
     }
 
-    /// Says inside TLS that nothing follows; written by the next [`RawSocket::flush_tls`].
+    /// Queues the notice inside TLS that nothing follows; it is written by the next [`RawSocket::flush_tls`].
     pub(super) fn send_close_notify(&self) {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {

@@ -25,7 +25,7 @@ use super::wire::{self, Wire};
 use crate::actors::core::Core;
 use crate::broker::Broker;
 
-/// The path of the WebSocket. Source: design 5.2.
+/// The path of the WebSocket. Source: PROTOCOL.md.
 const PATH: &str = "/ws";
 
 type UpgradeRequest = (Request, Framed<Stream, Codec>);
@@ -96,7 +96,7 @@ async fn upgrade(
     Ok(())
 }
 
-/// The socket, and what came behind the request.
+/// Returns the socket, and what came behind the request.
 fn into_raw(framed: Framed<Stream, Codec>) -> (RawSocket, Vec<u8>) {
     let parts = framed.into_parts();
     (parts.io.into_raw_socket(), parts.read_buf.to_vec())

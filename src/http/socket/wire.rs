@@ -34,7 +34,7 @@ thread_local! {
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
 }
 
-/// Small: it is cold when its turn comes in a large room.
+/// What is being sent. It is small, because it is cold when its turn comes in a large room.
 #[derive(Debug, Default)]
 struct Sending {
     /// Encoded, and not taken by the socket yet.
@@ -90,7 +90,7 @@ impl PongSink for Arc<Wire> {
     }
 }
 
-/// Serves one connection until it ends. `read_ahead`: what came behind the request.
+/// Serves one connection until it ends. `read_ahead` is what came behind the request.
 pub(super) async fn serve(core: Arc<Core>, shard: Arc<Shard<Wire>>, socket: RawSocket, read_ahead: Vec<u8>) {
     let wire = Arc::new_cyclic(|wire| {
         let link = core.open_link(Some(Box::new(CutHandle(wire.clone()))));
@@ -133,7 +133,7 @@ async fn read(wire: &Arc<Wire>, reader: &mut Reader<Arc<Wire>>, read_ahead: Vec<
     Ok(())
 }
 
-/// Reads once and gives the bytes to `take`. An error when no more will come.
+/// Reads once and gives the bytes to `take`. An error says that no more will come.
 async fn poll_read<T>(socket: &RawSocket, mut take: impl FnMut(&[u8]) -> T) -> io::Result<T> {
     poll_fn(|cx| {
         loop {

@@ -1,9 +1,9 @@
-//! The actions there are, and how often each may be called. Source: spec 6.2 for rates.
+//! The actions there are, and how often each may be called. Source: ZIM server API reference, each action's page, for rates.
 //!
 //! Certain, from the vendor's public pages (2025): every action's name, parameters, lists of the answer and numbers, but:
-//! - `QueryPeerMessages`, `QueryGroupMessages` and `AddGroupMembers` are other names that spec 6.2 uses for `QueryPeerMsg`,
+//! - `QueryPeerMessages`, `QueryGroupMessages` and `AddGroupMembers` are other names in use for `QueryPeerMsg`,
 //!   `QueryGroupMsg` and `InviteUsersIntoGroup`; they are taken, too.
-//! - `MentionedUserIds` and `IsMentionAll` are inferred (spec 6.2), as are the number of a nonce that was used before and of an
+//! - `MentionedUserIds` and `IsMentionAll` are our choice, as are the number of a nonce that was used before and of an
 //!   `ErrorList` of `KickoutRoomUser`, whose page has none.
 
 use super::call::{Call, Outcome};

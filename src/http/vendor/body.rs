@@ -1,4 +1,4 @@
-//! `MessageBody`: what a message says, in the vendor's words. Source: spec 6.2, and the vendor's page on it.
+//! `MessageBody`: what a message says, in the vendor's words. Source: ZIM server API reference, `MessageBody`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -48,7 +48,7 @@ pub(super) fn read(input: &Input) -> Result<MessageContent, Fault> {
     Ok(MessageContent { message, has_receipt: body.flag("HasReceipt")?, notes })
 }
 
-/// A command's bytes, as the wire has them: base64.
+/// Returns a command's bytes as the wire has them: base64.
 fn command(body: &Input) -> Result<String, Fault> {
     let content = body.text("Message")?;
     if !body.flag("IsBase64")? {
@@ -60,7 +60,7 @@ fn command(body: &Input) -> Result<String, Fault> {
     }
 }
 
-/// A file that lies elsewhere.
+/// Reads a file that lies elsewhere.
 fn media(kind: i64, body: &Input) -> Result<Value, Fault> {
     let about = body.object("Message")?;
     let mut message = json!({"fileName": about.text("FileName")?});

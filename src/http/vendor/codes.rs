@@ -1,4 +1,4 @@
-//! What a call in the vendor's shape ends with when it is not carried out. Source: spec 5.1 and the vendor's page of return codes.
+//! What a call in the vendor's shape ends with when it is not carried out. Source: ZIM server API reference, "Return codes".
 
 use serde_json::{Map, Value};
 
@@ -79,7 +79,7 @@ impl Fault {
         Self { code, message: message.into(), fields: Map::new() }
     }
 
-    /// A parameter that cannot be right.
+    /// Makes the fault of a parameter that cannot be right.
     pub(super) fn invalid(field: &str, reason: &str) -> Self {
         Self::new(code::INVALID, format!("{field} {reason}"))
     }
@@ -104,7 +104,7 @@ impl From<Invalid> for Fault {
     }
 }
 
-/// What the vendor calls an argument of the wire protocol.
+/// Returns what the vendor calls an argument of the wire protocol.
 fn vendor_field(field: &str) -> &str {
     match field {
         "message.message" => "MessageBody.Message",
@@ -129,7 +129,7 @@ fn vendor_field(field: &str) -> &str {
     }
 }
 
-/// The vendor's number of a refusal.
+/// Returns the vendor's number of a refusal.
 pub(super) fn code_of(refusal: &Refusal) -> u32 {
     use Refusal as R;
     match refusal {

@@ -12,9 +12,9 @@ use crate::broker::Broker;
 use crate::model::{Refusal, UserId};
 use crate::store::Store;
 
-/// Members that a group may begin with. Source: spec 6.2, `CreateGroup`.
+/// The most members that a group may begin with. Source: ZIM server API reference, `CreateGroup`.
 const FIRST_MEMBERS_MAX: usize = 100;
-/// Groups of one page. Source: the vendor's page on `QueryAppGroupList`.
+/// The most groups of one page. Source: ZIM server API reference, `QueryAppGroupList`.
 const PAGE_MAX: usize = 10_000;
 /// Groups read from the store at a time.
 const READ_AT_ONCE: usize = 1_000;
@@ -47,7 +47,7 @@ pub(super) async fn create(call: &Call<'_>) -> Outcome {
     Ok(fields([("GroupId", group), ("Members", members.into()), ("ErrorUsers", errors.into())]).into())
 }
 
-/// `Attributes`, as pairs.
+/// Reads `Attributes`.
 fn pairs(call: &Call<'_>) -> Result<BTreeMap<String, String>, Fault> {
     let list = call.input.objects("Attributes")?;
     list.iter().map(|pair| Ok((pair.text("Key")?.to_owned(), pair.text_or_empty("Value")?.to_owned()))).collect()
@@ -59,7 +59,7 @@ pub(super) async fn dismiss(call: &Call<'_>) -> Outcome {
     Ok(Success::default())
 }
 
-/// What is not named stays; what is named may be empty. Source: the vendor's page on `UpdateGroupData`.
+/// Changes what is named, which may be empty; the rest stays. Source: ZIM server API reference, `UpdateGroupData`.
 pub(super) async fn update(call: &Call<'_>) -> Outcome {
     call.operator().await?;
     let group = call.group()?;
@@ -137,7 +137,7 @@ pub(super) async fn info(call: &Call<'_>) -> Outcome {
     .into())
 }
 
-/// `Next` counts pages; `Limit` must stay the same. Source: the vendor's page on `QueryAppGroupList`.
+/// Lists groups: `Next` counts pages, and `Limit` must stay the same. Source: ZIM server API reference, `QueryAppGroupList`.
 pub(super) async fn list(call: &Call<'_>) -> Outcome {
     let limit = call.limit(PAGE_MAX)?;
     let page = usize::try_from(call.next()?).unwrap_or(usize::MAX);
@@ -148,7 +148,7 @@ pub(super) async fn list(call: &Call<'_>) -> Outcome {
     Ok(fields([("TotalCount", groups.len().into()), ("Next", next.into()), ("GroupIdList", some.into())]).into())
 }
 
-/// Ids and names of all groups, in the order of their ids.
+/// Returns ids and names of all groups, in the order of their ids.
 async fn all_groups(broker: &Broker) -> Result<Vec<(String, String)>, Refusal> {
     let read = |store: &dyn Store| {
         let (mut groups, mut after) = (Vec::new(), None);
@@ -175,7 +175,7 @@ pub(super) async fn transfer(call: &Call<'_>) -> Outcome {
     Ok(Success::default())
 }
 
-/// Source: the vendor's page on `MuteGroup`.
+/// Mutes a group, or lets it speak again. Source: ZIM server API reference, `MuteGroup`.
 pub(super) async fn mute(call: &Call<'_>) -> Outcome {
     call.operator().await?;
     let group = call.group()?;

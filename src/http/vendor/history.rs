@@ -6,9 +6,9 @@ use super::call::{Call, Outcome, fields};
 use super::codes::Fault;
 use crate::actors::errand::As;
 
-/// Messages of one page, when nothing is asked for. Source: spec 6.2.
+/// Messages of one page, when nothing is asked for. Source: ZIM server API reference, `QueryPeerMsg`, `QueryGroupMsg`.
 const LIMIT: i64 = 10;
-/// The most. Source: the same.
+/// The most messages of one page. Source: the same.
 const LIMIT_MAX: i64 = 100;
 
 pub(super) async fn peer(call: &Call<'_>) -> Outcome {
@@ -44,7 +44,7 @@ async fn page(call: &Call<'_>, reader: As, id: &str, kind: u8) -> Outcome {
     Ok(fields([("Next", oldest.filter(|_| more).unwrap_or(0).into()), ("List", list.into())]).into())
 }
 
-/// A message in the vendor's words.
+/// Returns a message in the vendor's words.
 fn vendor_message(message: &Value) -> Value {
     let kind = message["type"].as_u64().unwrap_or(0);
     let revoked = kind == 31;
@@ -69,7 +69,7 @@ fn vendor_message(message: &Value) -> Value {
     told
 }
 
-/// What a message says of its file. Source: the vendor's page on `QueryPeerMsg`.
+/// Returns what a message says of its file. Source: ZIM server API reference, `QueryPeerMsg`.
 fn file(message: &Value) -> Value {
     let names = [
         ("fileName", "file_name"),
@@ -93,7 +93,7 @@ fn file(message: &Value) -> Value {
     there.map(|(ours, theirs)| ((*theirs).to_owned(), message[ours].clone())).collect::<serde_json::Map<_, _>>().into()
 }
 
-/// Percent-encoded: the vendor tells its callers to URL-decode such bodies.
+/// Percent-encodes a text: the vendor tells its callers to URL-decode such bodies.
 fn encoded(text: &str) -> String {
     let one = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),

@@ -10,10 +10,10 @@ use crate::actors::errand::As;
 use crate::model::{Refusal, Target, UserId};
 use crate::protocol::Work;
 
-/// Receivers of one call. Source: spec 6.2, `SendPeerMessage`.
+/// The most receivers of one call. Source: ZIM server API reference, `SendPeerMessage`.
 const RECEIVERS_MAX: usize = 100;
 
-/// What a message is sent with.
+/// Makes the arguments of a send.
 fn args(call: &Call<'_>, content: &MessageContent, to: &str, kind: u8) -> Result<Value, Fault> {
     let options = call.input.object("SendMsgOptions")?;
     if options.has("TargetOption") {
@@ -26,7 +26,7 @@ fn args(call: &Call<'_>, content: &MessageContent, to: &str, kind: u8) -> Result
     Ok(json!({"message": content.message, "toConversationID": to, "conversationType": kind, "config": config}))
 }
 
-/// Gives the answer of a send without what only clients need.
+/// Returns the id and the place of a message that was sent.
 fn message_place(sent: &Value) -> (Value, Value) {
     let seq = sent["message"]["messageSeq"].clone();
     let id = sent["message"]["messageID"].as_str().and_then(|id| id.parse::<u64>().ok());
@@ -70,7 +70,8 @@ async fn send_to(call: &Call<'_>, from: &UserId, to: &str, content: &MessageCont
     Ok(call.run(As::User(from.clone()), "sendMessage", &args(call, content, to, 0)?).await?)
 }
 
-/// To a room or group whose sender need not be inside. Source: the vendor's pages, which ask only that it is registered.
+/// Sends to a room or group whose sender need not be inside. Source: ZIM server API reference, `SendGroupMessage` and
+/// `SendRoomMessage`, which ask only that it is registered.
 async fn send_into(call: &Call<'_>, to: &str, kind: u8, content: &MessageContent) -> Result<Value, Fault> {
     let from = call.operator().await?;
     Ok(call.run(As::Outside(from), "sendMessage", &args(call, content, to, kind)?).await?)

@@ -1,5 +1,5 @@
 //! Calls in the vendor's shape, `/?Action=SendPeerMessage&AppId=…&Signature=…`: a backend written for the vendor changes only
-//! its host name. Source: spec 6; the vendor's public pages for names the spec only paraphrases.
+//! its host name. Source: ZIM server API reference.
 //!
 //! ```text
 //! call ─ signed? in time? not before? ─ within its rate? ─ action ─ broker: in a user's name, an owner's, or the server's
@@ -49,7 +49,7 @@ fn names_an_action(request: &GuardContext<'_>) -> bool {
     query.split('&').any(|pair| pair.split('=').next() == Some("Action"))
 }
 
-/// Status 200 whatever comes of it, as the vendor's: what it was is the `Code`.
+/// Answers with status 200 whatever comes of the call, as the vendor does; `Code` says what it was.
 async fn answer(broker: web::Data<Broker>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let (code, message, mut reply) = match carry_out(&broker, &request, payload.into_inner()).await {
         Ok(done) => (0, done.message(), done.fields),

@@ -10,12 +10,13 @@ use super::input::Input;
 use crate::actors::errand::As;
 use crate::model::{Refusal, RoomId, RoomInfo, UserId};
 
-/// Users of one call. Source: spec 6.2, `KickoutRoomUser`.
+/// The most users that one call puts out. Source: ZIM server API reference, `KickoutRoomUser`.
 const KICKED_MAX: usize = 50;
+/// The longest reason, bytes. Source: ZIM server API reference, `KickoutRoomUser`.
 const REASON_BYTES_MAX: usize = 32;
-/// Members of one page. Source: spec 6.2, `QueryRoomUserList`.
+/// The most members of one page. Source: ZIM server API reference, `QueryRoomUserList`.
 const PAGE_MAX: usize = 500;
-/// Users of one call. Source: the vendor's page on `QueryRoomMembers`.
+/// The most users that one call asks about. Source: ZIM server API reference, `QueryRoomMembers`.
 const ASKED_MAX: usize = 10;
 /// What stands before the place where a page ends: the end itself is `0`, and that may be a user's id, too.
 const NEXT: char = '>';
@@ -50,7 +51,7 @@ pub(super) async fn attributes(call: &Call<'_>) -> Outcome {
     Ok(fields([("AttributeSeq", room.attributes_version.into()), ("Attributes", list.into())]).into())
 }
 
-/// One after the other, as they stand there; with `StopOnError` none after the first that fails.
+/// Changes attributes one after the other, as they stand there; with `StopOnError` none after the first that fails.
 pub(super) async fn change_attributes(call: &Call<'_>) -> Outcome {
     let from = call.operator().await?;
     let room = call.room()?;

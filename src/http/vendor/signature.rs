@@ -1,4 +1,4 @@
-//! Who calls, and that it is the first time. Source: spec 6.1.
+//! Who calls, and that it is the first time. Source: ZIM server API reference, "Accessing server APIs".
 //!
 //! Two signatures, told apart by their length:
 //! - 32 digits, the vendor's: MD5 of `AppId`, `SignatureNonce`, `ServerSecret` and `Timestamp`, one after the other. It covers
@@ -55,7 +55,7 @@ impl<'a> Signed<'a> {
         Ok(Self { action, app_id, nonce, timestamp, signature, query })
     }
 
-    /// Whether it is for this application, and in time.
+    /// Checks that the call is for this application, and in time.
     pub(super) fn check_caller(&self, broker: &Broker) -> Result<(), Fault> {
         let config = broker.config();
         if self.app_id.parse() != Ok(config.auth.app_id) {
@@ -68,7 +68,7 @@ impl<'a> Signed<'a> {
         Ok(())
     }
 
-    /// Whether it is rightly signed, and was not seen before.
+    /// Checks that it is rightly signed and was not seen before.
     pub(super) fn check(&self, broker: &Broker, body: &[u8]) -> Result<(), Fault> {
         let config = broker.config();
         let vendor = &config.vendor_api;
@@ -96,7 +96,7 @@ impl<'a> Signed<'a> {
     }
 }
 
-/// What of a query is signed: all before the signature, which must be the last parameter.
+/// Returns what of a query is signed: all before the signature, which must be the last parameter.
 fn signed_part(query: &str) -> Option<&str> {
     let (signed, signature) = query.rsplit_once(MARK)?;
     (!signature.contains('&')).then_some(signed)

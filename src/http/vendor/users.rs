@@ -8,7 +8,7 @@ use super::input::Input;
 use crate::actors::errand::As;
 use crate::actors::status::OnlineStatus;
 
-/// Users of one call. Source: spec 6.2, `UserRegister`, `QueryUserOnlineState`.
+/// The most users of one call. Source: ZIM server API reference, `UserRegister`, `QueryUserOnlineState`.
 const USERS_MAX: usize = 100;
 
 pub(super) async fn register(call: &Call<'_>) -> Outcome {

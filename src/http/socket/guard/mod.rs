@@ -1,7 +1,7 @@
 //! Stands between the socket and the WebSocket codec, and refuses a frame by its header.
 //!
 //! The codec checks a frame's length only when the whole frame has arrived, and buffers without bound until then: a
-//! claim of 2^40 bytes, endless empty pongs or endless fragments cost memory one to one (hazards, actix-web-actors).
+//! claim of 2^40 bytes, endless empty pongs or endless fragments cost memory one to one.
 //! [`FrameGuard`] reads headers as their bytes come, however they are cut, and says no before the payload is awaited.
 //! It keeps no payload. After it said no once it says the same for ever: the connection is to be closed.
 
@@ -93,14 +93,14 @@ pub(super) struct FrameGuard {
 }
 
 impl FrameGuard {
-    /// For a connection of which no frame was read yet.
+    /// Makes a guard for a connection of which no frame was read yet.
     #[must_use]
     pub(super) fn new(limits: GuardLimits) -> Self {
         let control_second = limits.clock.elapsed();
         Self { limits, state: HeaderState::First, fragmented: None, control_second, control_frames: 0, refused: None }
     }
 
-    /// Other sizes from the next header on: before login little is allowed, after it more.
+    /// Sets other sizes from the next header on: before login little is allowed, after it more.
     pub(super) fn set_limits(&mut self, frame_bytes_max: usize, message_bytes_max: usize) {
         self.limits.frame_bytes_max = frame_bytes_max;
         self.limits.message_bytes_max = message_bytes_max;
@@ -190,7 +190,7 @@ impl FrameGuard {
         Ok(())
     }
 
-    /// The length is known: everything that can be refused is refused here, the mask and the payload are only counted.
+    /// Refuses, now that the length is known, everything that can be refused; the mask and the payload are only counted.
     fn begin_payload(&mut self, kind: FrameKind, fin: bool, bytes: u64) -> Result<HeaderState, GuardError> {
         if kind == FrameKind::Control {
             if bytes > CONTROL_BYTES_MAX {
