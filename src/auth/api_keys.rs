@@ -19,6 +19,7 @@ use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 use super::Scope;
+use crate::model::hex;
 use crate::private_files::{make_folder, restrict, sync_names};
 
 /// Name of the file in the data directory.
@@ -219,10 +220,6 @@ fn random_key() -> Result<String, ApiKeyError> {
 
 fn hash(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// What identifies a version of the file without reading it.

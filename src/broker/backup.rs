@@ -7,7 +7,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-use super::Broker;
+use super::handle::Broker;
 use crate::backup::{self, BackupError, BackupReport, Order};
 use crate::config::MediaEngine;
 use crate::store::Pace;
@@ -49,7 +49,7 @@ impl Broker {
         outcome.await.unwrap_or_else(|_| Err(failed("the backup ended early".to_owned())))
     }
 
-    /// The same into the folder of backups, `store.backup_dir`, under a name; none: the time.
+    /// Does the same into the folder of backups, `store.backup_dir`, under a name, or under the time when none is given.
     ///
     /// # Errors
     /// [`BackupError`]; [`BackupError::Name`] for one that is not a name.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::Broker;
+use super::handle::Broker;
 use crate::actors::context::BrokerContext;
 use crate::actors::runtime::reply::{answer, answered};
-use crate::model::order_key;
+use crate::model::order_key::order_key_at;
 use crate::model::{Broadcast, Draft, Refusal, UserId};
 use crate::protocol::broadcast_event;
 
@@ -16,7 +16,8 @@ const SESSIONS_PER_TURN: usize = 256;
 
 impl Broker {
     /// Sends to every session that is logged in and of SDK 2.10 or later, the sender's included: text, custom or a file
-    /// that lies elsewhere, in no conversation, not kept, at most once. Returns when it is in all their outboxes. Source: spec S58–S60.
+    /// that lies elsewhere, in no conversation, not kept, at most once. Returns when it is in all their outboxes.
+    /// Source: ZIM guide "Send and receive messages", on broadcast messages.
     ///
     /// # Errors
     /// [`Refusal::Invalid`] for another kind, mentions, or content over its limit; [`Refusal::Busy`] while shutting down.
@@ -29,14 +30,14 @@ impl Broker {
             id: context.ids.next(),
             sender: from.clone(),
             timestamp_ms,
-            order_key: order_key::order_key_at(timestamp_ms),
+            order_key: order_key_at(timestamp_ms),
             extended_data: draft.extended_data,
             body: draft.body,
             sessions: 0,
         };
         let (reply, outcome) = oneshot::channel();
         // On the broker's own thread: what was accepted before it leaves before it.
-        let telling = async move { answer(reply, Ok(tell_everyone(&context, broadcast).await)) };
+        let telling = async move { answer(reply, Ok(push_to_all(&context, broadcast).await)) };
         if !self.context.arbiter.spawn(telling) {
             return Err(Refusal::Busy("the broker is shutting down"));
         }
@@ -44,7 +45,7 @@ impl Broker {
     }
 }
 
-async fn tell_everyone(context: &Arc<BrokerContext>, broadcast: Broadcast) -> Broadcast {
+async fn push_to_all(context: &Arc<BrokerContext>, broadcast: Broadcast) -> Broadcast {
     let frame = broadcast_event(&broadcast);
     let mut sessions = 0;
     for some in context.connections.all().chunks(SESSIONS_PER_TURN) {

@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use super::builder::CoreThread;
+use super::handle::Broker;
+use super::thread::BrokerThread;
 use crate::actors::context::BrokerContext;
 use crate::protocol::CloseCode;
 use crate::webhooks::Webhooks;
 
 /// How often the way down looks whether a step is done. Only a shutdown waits by looking.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const POLL_EVERY: Duration = Duration::from_millis(5);
 
 /// What a shutdown left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,19 +27,23 @@ pub struct ShutdownReport {
 }
 
 impl ShutdownReport {
-    /// Whether everything ended by itself.
+    /// Says whether everything ended by itself.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         *self == Self::default()
     }
 }
 
-pub(super) async fn shutdown(
-    context: &Arc<BrokerContext>,
-    webhooks: Option<&Webhooks>,
-    thread: &CoreThread,
-    grace: Duration,
-) -> ShutdownReport {
+impl Broker {
+    /// Stops the broker: it takes nothing new, answers what it took, tells every session to reconnect elsewhere, flushes, and
+    /// releases the store. Returns after `grace` at the latest plus the time the store needs to close. The host goes on.
+    /// Later calls wait for the first one's end.
+    pub async fn shutdown(&self, grace: Duration) -> ShutdownReport {
+        shutdown(&self.context, self.webhooks.as_ref(), &self.thread, grace).await
+    }
+}
+
+async fn shutdown(context: &Arc<BrokerContext>, webhooks: Option<&Webhooks>, thread: &BrokerThread, grace: Duration) -> ShutdownReport {
     let first = !context.draining.swap(true, Ordering::SeqCst);
     if first {
         let (report, outcome) = oneshot::channel();
@@ -94,6 +99,6 @@ async fn drain(context: &BrokerContext, grace: Duration) -> ShutdownReport {
 
 async fn until(mut done: impl FnMut() -> bool) {
     while !done() {
-        sleep(LOOK_EVERY).await;
+        sleep(POLL_EVERY).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::Broker;
+use super::handle::Broker;
 use crate::actors::group::WhoOwns;
 use crate::actors::runtime::reply::answered;
 use crate::model::{GroupId, GroupInfo, Refusal, UserId};
@@ -14,7 +14,7 @@ pub struct Groups {
 }
 
 impl Broker {
-    /// Groups, from outside.
+    /// Returns what a host may know of groups.
     #[must_use]
     pub fn groups(&self) -> Groups {
         Groups { broker: self.clone() }
@@ -22,7 +22,7 @@ impl Broker {
 }
 
 impl Groups {
-    /// Groups after one, in the order of their ids, with how many members each has; at most `count_max`.
+    /// Returns at most `count_max` groups after one, in the order of their ids, with how many members each has.
     ///
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
@@ -44,7 +44,7 @@ impl Groups {
         self.broker.read(read).await
     }
 
-    /// Who owns a group.
+    /// Returns the owner of a group.
     ///
     /// # Errors
     /// [`Refusal::GroupMissing`].

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Broker;
-use super::builder::quotas;
+use super::handle::Broker;
+use super::open::quotas;
 use crate::config::{Config, ConfigError, ReloadReport};
 
 impl Broker {
@@ -31,13 +31,13 @@ impl Broker {
         };
         let [storable, high, command, change] = quotas(&config);
         context.gate.set(storable, high, command, change);
-        self.backend.reconfigure(&config);
+        self.server_api.reconfigure(&config);
         context.settings.store(Arc::new(config));
         context.metrics.reloaded(Some(std::time::Duration::from_millis(context.clock.wall_ms()).as_secs_f64()));
         Ok(report)
     }
 
-    /// A configuration that was to be loaded could not even be read: counted like one that [`Broker::reconfigure`] refused.
+    /// Counts a configuration that could not even be read like one that [`Broker::reconfigure`] refused.
     pub fn reload_failed(&self) {
         self.context.metrics.reloaded(None);
     }

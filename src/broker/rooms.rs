@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
 
-use super::Broker;
+use super::handle::Broker;
 use crate::actors::room::{CreateByHost, DescribeRoom, Destroy, Kick, RoomSnapshot};
 use crate::actors::runtime::ids::made_ms;
 use crate::actors::runtime::reply::answered;
@@ -14,7 +14,7 @@ use crate::protocol::RoomStart;
 /// A room as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RoomPortrait {
+pub struct RoomSummary {
     /// Id and name.
     pub info: RoomInfo,
     /// When it began, Unix milliseconds.
@@ -36,7 +36,7 @@ pub struct Rooms {
 }
 
 impl Broker {
-    /// Rooms, from outside: nobody has to be in one to make, end or look after it.
+    /// Returns what a host may do to rooms: nobody has to be in one to make, end or look after it.
     #[must_use]
     pub fn rooms(&self) -> Rooms {
         Rooms { broker: self.clone() }
@@ -45,7 +45,7 @@ impl Broker {
 
 impl Rooms {
     /// Makes a room with nobody inside. It ends when it stood empty for its delay, or for `room.grace_seconds` if that is
-    /// more. Source: spec 6.2, `CreateRoom`.
+    /// more. Source: ZIM server API reference, `CreateRoom`.
     ///
     /// # Errors
     /// [`Refusal::RoomExists`]; [`Refusal::Invalid`] and [`Refusal::Attributes`] for what is over its limit.
@@ -65,7 +65,7 @@ impl Rooms {
         answered(outcome).await
     }
 
-    /// Ends a room and its history, whoever is inside. Source: spec 6.2, `DestroyRoom`.
+    /// Ends a room and its history, whoever is inside. Source: ZIM server API reference, `DestroyRoom`.
     ///
     /// # Errors
     /// [`Refusal::RoomMissing`], [`Refusal::StoreUnavailable`].
@@ -77,7 +77,7 @@ impl Rooms {
         answered(outcome).await
     }
 
-    /// Puts members out; gives those who were not inside. Source: spec 6.2, `KickoutRoomUser`.
+    /// Puts members out and returns those who were not inside. Source: ZIM server API reference, `KickoutRoomUser`.
     ///
     /// # Errors
     /// [`Refusal::RoomMissing`], [`Refusal::NoneInRoom`].
@@ -89,24 +89,24 @@ impl Rooms {
         answered(outcome).await
     }
 
-    /// A room as it is now.
+    /// Returns a room as it is now.
     ///
     /// # Errors
     /// [`Refusal::RoomMissing`].
-    pub async fn about(&self, room: &RoomId) -> Result<RoomPortrait, Refusal> {
+    pub async fn about(&self, room: &RoomId) -> Result<RoomSummary, Refusal> {
         let context = &self.broker.context;
         let (reply, outcome) = oneshot::channel();
         context.rooms.tell(context, room, DescribeRoom { reply })?;
         let RoomSnapshot { info, incarnation, destroy_delay_seconds, members, attributes, attributes_version } = answered(outcome).await?;
         let created_ms = made_ms(incarnation);
-        Ok(RoomPortrait { info, created_ms, destroy_delay_seconds, members, attributes, attributes_version })
+        Ok(RoomSummary { info, created_ms, destroy_delay_seconds, members, attributes, attributes_version })
     }
 
-    /// Rooms after one, in the order of their ids, at most `count_max`.
+    /// Returns at most `count_max` rooms after one, in the order of their ids.
     ///
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
-    pub async fn list(&self, after: Option<&RoomId>, count_max: usize) -> Result<Vec<RoomPortrait>, Refusal> {
+    pub async fn list(&self, after: Option<&RoomId>, count_max: usize) -> Result<Vec<RoomSummary>, Refusal> {
         let mut records = self.broker.read(|store| store.rooms()).await?;
         records.sort_by(|one, other| one.id.cmp(&other.id));
         let wanted = records.into_iter().filter(|record| after.is_none_or(|after| record.id > *after)).take(count_max);

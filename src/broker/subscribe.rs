@@ -15,7 +15,7 @@ impl Subscription {
         Self { events }
     }
 
-    /// The next event; `None` when the broker is gone.
+    /// Waits for the next event; `None` when the broker is gone.
     ///
     /// # Cancel safety
     /// Dropping the future loses no event.

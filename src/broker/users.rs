@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Broker;
+use super::handle::Broker;
 use crate::actors::connection::status::{OnlineStatus, Status};
 use crate::actors::runtime::reply::answered;
 use crate::actors::user::admin::{Kick, SetBan};
 use crate::model::{Ban, DeviceId, Refusal, SessionId, UserId, UserProfile};
+use crate::store::RowWrite;
 
 /// One session that is logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct SessionPortrait {
+pub struct SessionSummary {
     /// Which.
     pub session: SessionId,
     /// Whose.
@@ -37,15 +38,33 @@ pub struct Users {
 }
 
 impl Broker {
-    /// Users: who there is, who is online, who may come in.
+    /// Returns what a host may know of users and do to them.
     #[must_use]
     pub fn users(&self) -> Users {
         Users { broker: self.clone() }
     }
+
+    /// Makes a user known who has not logged in yet, so that others can write to it. Known users stay as they are.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for the name, [`Refusal::StoreUnavailable`].
+    pub async fn register(&self, user: &UserId, name: &str) -> Result<(), Refusal> {
+        self.context.accepting()?;
+        UserProfile::check_name(name, &self.context.config().limits)?;
+        let (context, user, name) = (self.context.clone(), user.clone(), name.to_owned());
+        let registering = async move {
+            let asked = user.clone();
+            match context.archive.read(move |store| store.user(&asked)).await? {
+                Some(_) => Ok(()),
+                None => context.archive.apply(vec![RowWrite::PutUser(UserProfile::new(user, name))]).await,
+            }
+        };
+        self.on_thread(registering).await
+    }
 }
 
 impl Users {
-    /// What is known of a user; none: never logged in nor registered.
+    /// Returns what is known of a user; `None` for one who never logged in nor was registered.
     ///
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
@@ -54,7 +73,7 @@ impl Users {
         self.broker.read(move |store| store.user(&user)).await
     }
 
-    /// Known users after one, in the order of their ids, at most `count_max`.
+    /// Returns at most `count_max` known users after one, in the order of their ids.
     ///
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
@@ -63,16 +82,16 @@ impl Users {
         self.broker.read(move |store| store.users_after(after.as_ref(), count_max)).await
     }
 
-    /// Whether a user is online, and since when (Unix milliseconds; 0: not known since the broker's start).
+    /// Says whether a user is online, and since when (Unix milliseconds; 0: not known since the broker's start).
     #[must_use]
     pub fn online(&self, user: &UserId) -> (bool, u64) {
         let Status { online, since_ms } = self.broker.context.status_of(user);
         (online == OnlineStatus::Online, since_ms)
     }
 
-    /// Every session that is logged in, or those of one user, in the order of their beginning.
+    /// Returns every session that is logged in, or those of one user, in the order of their beginning.
     #[must_use]
-    pub fn sessions(&self, of: Option<&UserId>) -> Vec<SessionPortrait> {
+    pub fn sessions(&self, of: Option<&UserId>) -> Vec<SessionSummary> {
         let context = &self.broker.context;
         let now = context.clock.elapsed();
         let mut links = match of {
@@ -82,7 +101,7 @@ impl Users {
         links.sort_by_key(|link| link.id);
         let portrait = |link: &std::sync::Arc<crate::actors::connection::Connection>| {
             let identity = link.identity()?;
-            Some(SessionPortrait {
+            Some(SessionSummary {
                 session: link.session.clone(),
                 user: identity.user.clone(),
                 device: identity.device.clone(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use tidings::bench::{BaselineMode, BenchError, Options, Running, Scenario};
 
-use super::Failure;
+use super::failure::Failure;
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArguments {

@@ -7,24 +7,24 @@ use std::time::Duration;
 use serde_json::Value;
 use tidings::config::Config;
 
-use super::Failure;
+use super::failure::Failure;
 
 /// How long a connection and an answer that takes no work may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 16 << 20;
 
-/// Where a broker is.
+/// The address of a running broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct BrokerUrl {
     /// Host and port, as the header `Host` says it.
     pub(super) host: String,
     /// What its paths begin with; empty, or a slash and more.
     pub(super) prefix: String,
 }
 
-impl Place {
-    /// Of `--url`, or where the settings say the broker listens.
+impl BrokerUrl {
+    /// Reads `--url`, or takes the address the settings say the broker listens at.
     pub(super) fn of(url: Option<&str>, config: &Config) -> Result<Self, Failure> {
         let Some(url) = url else {
             let mut address = config.server.listen;
@@ -46,14 +46,14 @@ impl Place {
         Ok(Self { host, prefix })
     }
 
-    pub(super) fn address(&self) -> Result<SocketAddr, Failure> {
+    pub(super) fn resolve(&self) -> Result<SocketAddr, Failure> {
         let unreachable = |reason: String| Failure::Unreachable { host: self.host.clone(), reason };
         let mut found = self.host.to_socket_addrs().map_err(|error| unreachable(error.to_string()))?;
         found.next().ok_or_else(|| unreachable("there is no such address".to_owned()))
     }
 
-    /// One request; status and body. `patience`: how long the answer may take.
-    pub(super) fn ask(
+    /// Makes one request and returns status and body of the answer, which may take as long as `patience`.
+    pub(super) fn request(
         &self,
         method: &str,
         path: &str,
@@ -62,7 +62,7 @@ impl Place {
         patience: Duration,
     ) -> Result<(u16, String), Failure> {
         let unreachable = |error: std::io::Error| Failure::Unreachable { host: self.host.clone(), reason: error.to_string() };
-        let mut stream = TcpStream::connect_timeout(&self.address()?, PATIENCE).map_err(unreachable)?;
+        let mut stream = TcpStream::connect_timeout(&self.resolve()?, PATIENCE).map_err(unreachable)?;
         stream.set_read_timeout(Some(patience)).map_err(unreachable)?;
         let body = body.map(ToString::to_string).unwrap_or_default();
         let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
@@ -83,8 +83,8 @@ impl Place {
     }
 }
 
-/// The text of an answer that refuses.
-pub(super) fn refusal(status: u16, body: &str) -> Failure {
+/// Makes a failure of an answer that refuses.
+pub(super) fn api_error(status: u16, body: &str) -> Failure {
     let problem: Value = serde_json::from_str(body).unwrap_or_default();
     let detail = problem["detail"].as_str().or(problem["title"].as_str()).unwrap_or("no reason given");
     anyhow::anyhow!("the broker answered {status}: {detail}").into()
@@ -97,13 +97,13 @@ mod tests {
     #[test]
     fn a_place_is_where_the_url_says_or_where_the_broker_listens() {
         let mut config = Config::default();
-        let place = |host: &str, prefix: &str| Place { host: host.into(), prefix: prefix.into() };
-        assert_eq!(Place::of(None, &config).unwrap(), place("127.0.0.1:7080", ""));
+        let place = |host: &str, prefix: &str| BrokerUrl { host: host.into(), prefix: prefix.into() };
+        assert_eq!(BrokerUrl::of(None, &config).unwrap(), place("127.0.0.1:7080", ""));
         config.server.listen = "0.0.0.0:80".parse().unwrap();
-        assert_eq!(Place::of(None, &config).unwrap(), place("127.0.0.1:80", ""));
-        assert_eq!(Place::of(Some("http://h:1/im/"), &config).unwrap(), place("h:1", "/im"));
-        assert_eq!(Place::of(Some("ws://[::1]:7080"), &config).unwrap(), place("[::1]:7080", ""));
-        assert_eq!(Place::of(Some("http://h"), &config).unwrap(), place("h:80", ""));
-        assert!(matches!(Place::of(Some("https://h"), &config), Err(Failure::Usage(_))));
+        assert_eq!(BrokerUrl::of(None, &config).unwrap(), place("127.0.0.1:80", ""));
+        assert_eq!(BrokerUrl::of(Some("http://h:1/im/"), &config).unwrap(), place("h:1", "/im"));
+        assert_eq!(BrokerUrl::of(Some("ws://[::1]:7080"), &config).unwrap(), place("[::1]:7080", ""));
+        assert_eq!(BrokerUrl::of(Some("http://h"), &config).unwrap(), place("h:80", ""));
+        assert!(matches!(BrokerUrl::of(Some("https://h"), &config), Err(Failure::Usage(_))));
     }
 }

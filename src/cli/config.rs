@@ -4,7 +4,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tidings::config::{DEFAULTS_TOML, Setting};
 
-use super::{Failure, Settings};
+use super::failure::Failure;
+use super::settings::Settings;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
@@ -28,7 +29,7 @@ pub(super) struct ShowArguments {
 pub(super) fn run(command: &ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Default => {
-            super::write_out(format_args!("{DEFAULTS_TOML}"));
+            super::output::write_out(format_args!("{DEFAULTS_TOML}"));
             Ok(())
         }
         ConfigCommand::Check(arguments) => check(arguments),

@@ -4,7 +4,8 @@ use clap::Subcommand;
 use tidings::clock::{Clock as _, SystemClock};
 use tidings::console::ConsoleFile;
 
-use super::{Failure, Settings};
+use super::failure::Failure;
+use super::settings::Settings;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConsoleCommand {

@@ -13,8 +13,9 @@ use tidings::clock::{Clock, SystemClock};
 use tidings::config::{Config, StoreEngine};
 use tidings::store::{StoreSummary, summary};
 
-use super::broker::{PATIENCE, Place};
-use super::{Failure, Settings};
+use super::broker::{BrokerUrl, PATIENCE};
+use super::failure::Failure;
+use super::settings::Settings;
 
 const GIB: u64 = 1 << 30;
 /// Below this much room the store may fail in the middle of a write.
@@ -88,7 +89,7 @@ pub(super) fn run(arguments: &DoctorArguments) -> Result<(), Failure> {
     } else {
         print(&checks);
     }
-    if worst == Status::Fail { Err(Failure::Told(1)) } else { Ok(()) }
+    if worst == Status::Fail { Err(Failure::AlreadyReported(1)) } else { Ok(()) }
 }
 
 fn print(checks: &[Check]) {
@@ -118,7 +119,7 @@ fn examine(arguments: &DoctorArguments, config: &Config, checks: &mut Vec<Check>
     checks.push(clock(dir, &SystemClock::new()));
     let found = (config.store.engine == StoreEngine::Sled).then(|| summary(&config.store_dir()));
     checks.push(store(found.as_ref()));
-    let place = Place::of(arguments.url.as_deref(), config)?;
+    let place = BrokerUrl::of(arguments.url.as_deref(), config)?;
     let answers = broker(&place, arguments.running);
     if answers.status != Status::Ok || !answers.detail.starts_with("running") {
         checks.push(port(config));
@@ -167,7 +168,7 @@ fn folder(dir: &Path) -> Check {
     }
 }
 
-/// The folder, or what it will be made in.
+/// Returns the folder, or the one it will be made in.
 fn existing(dir: &Path) -> &Path {
     dir.ancestors().find(|dir| !dir.as_os_str().is_empty() && dir.exists()).unwrap_or_else(|| Path::new("."))
 }
@@ -189,7 +190,7 @@ fn disk(dir: &Path) -> Check {
     }
 }
 
-/// The middle of some writes as the store makes them.
+/// Measures the median of some writes as the store makes them.
 fn fsync(dir: &Path) -> Check {
     let name = "fsync";
     let path = existing(dir).join(format!(".doctor-fsync-{}", std::process::id()));
@@ -283,17 +284,17 @@ fn port(config: &Config) -> Check {
     }
 }
 
-fn broker(place: &Place, must_run: bool) -> Check {
+fn broker(place: &BrokerUrl, must_run: bool) -> Check {
     let name = "broker";
     let hint = "start it with `tidings serve`";
     let not = |detail: String| if must_run { fail(name, detail, hint) } else { ok(name, detail) };
-    let asked = place.ask("GET", "/healthz", None, None, PATIENCE);
+    let asked = place.request("GET", "/healthz", None, None, PATIENCE);
     let Ok((200, body)) = asked else { return not(format!("none answers at {}", place.host)) };
     let health: Value = serde_json::from_str(&body).unwrap_or_default();
     let Some(version) = health["version"].as_str() else {
         return fail(name, format!("something else answers at {}", place.host), "choose another port with server.listen");
     };
-    match place.ask("GET", "/readyz", None, None, PATIENCE) {
+    match place.request("GET", "/readyz", None, None, PATIENCE) {
         Ok((200, _)) if version == env!("CARGO_PKG_VERSION") => ok(name, format!("running at {}, version {version}, ready", place.host)),
         Ok((200, _)) => {
             warn(name, format!("running at {}, version {version}", place.host), format!("this program is {}", env!("CARGO_PKG_VERSION")))

@@ -7,7 +7,8 @@ use serde_json::json;
 use tidings::auth::{ApiKeyError, ApiKeyFile, Scope};
 use tidings::clock::{Clock as _, SystemClock};
 
-use super::{Failure, Settings};
+use super::failure::Failure;
+use super::settings::Settings;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {

@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
 
-use super::Failure;
+use super::failure::Failure;
 
 /// The log of this process.
 pub(super) struct Logs {
@@ -52,6 +52,8 @@ pub(super) fn start(log: &Log) -> Result<Logs, Failure> {
     }
 }
 
+/// Reads a filter.
+///
 /// # Errors
 /// What is wrong with the filter.
 pub(super) fn read(filter: &str) -> Result<EnvFilter, String> {

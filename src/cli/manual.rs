@@ -4,10 +4,10 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::{Arguments, Failure};
+use super::failure::Failure;
 
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArguments {
@@ -23,18 +23,17 @@ pub(super) struct ManArguments {
     dir: Option<PathBuf>,
 }
 
-pub(super) fn completions(arguments: &CompletionsArguments) {
+pub(super) fn completions(arguments: &CompletionsArguments, command: &mut Command) {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "tidings", &mut script);
-    super::write_out(format_args!("{}", String::from_utf8_lossy(&script)));
+    clap_complete::generate(arguments.shell, command, "tidings", &mut script);
+    super::output::write_out(format_args!("{}", String::from_utf8_lossy(&script)));
 }
 
-pub(super) fn man(arguments: &ManArguments) -> Result<(), Failure> {
-    let command = Arguments::command();
+pub(super) fn man(arguments: &ManArguments, command: Command) -> Result<(), Failure> {
     let Some(dir) = &arguments.dir else {
         let mut page = Vec::new();
         clap_mangen::Man::new(command).render(&mut page).map_err(anyhow::Error::from)?;
-        super::write_out(format_args!("{}", String::from_utf8_lossy(&page)));
+        super::output::write_out(format_args!("{}", String::from_utf8_lossy(&page)));
         return Ok(());
     };
     let failed = |error: io::Error| anyhow::anyhow!("cannot write {}: {error}", dir.display());

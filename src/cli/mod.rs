@@ -13,17 +13,15 @@
 //!
 //! [`EXIT_CODES`] says the same to who asks for help or reads the manual.
 
-/// `println!` for output that is piped into something which may stop reading, such as `head`.
-macro_rules! say {
-    ($($text:tt)*) => { $crate::cli::write_out(format_args!("{}\n", format_args!($($text)*))) };
-}
-
+#[macro_use]
+mod output;
 #[cfg(feature = "bench")]
 mod bench;
 mod broker;
 mod config;
 mod console;
 mod doctor;
+mod failure;
 mod key;
 mod logs;
 mod manual;
@@ -31,20 +29,15 @@ mod manual;
 mod otlp;
 mod progress;
 mod serve;
+mod settings;
 mod store;
 mod supervisor;
 mod talk;
 mod token;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use thiserror::Error;
-use tidings::backup::BackupError;
-use tidings::broker::StartError;
-use tidings::config::{Config, ConfigError, Loader};
-use tidings::store::OpenError;
+pub(crate) use self::failure::Failure;
 
 /// What a script may rely on.
 const EXIT_CODES: &str = "\
@@ -71,15 +64,15 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    serve: ServeArguments,
+    serve: serve::ServeArguments,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the broker (the default).
-    Serve(ServeArguments),
+    Serve(serve::ServeArguments),
     /// Print one token for a user, and nothing else.
-    Token(TokenArguments),
+    Token(token::TokenArguments),
     /// Keys of the server API.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -111,105 +104,6 @@ enum Command {
     BenchFloor(bench::FloorArguments),
 }
 
-/// Where settings come from. Precedence: defaults < file < `TIDINGS_SECTION__KEY` < flags.
-#[derive(Debug, Args)]
-struct Settings {
-    /// Settings file; default: `TIDINGS_CONFIG`, else ./tidings.toml if there is one.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Where store and secrets live; default: `server.data_dir` (./data).
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct ServeArguments {
-    #[command(flatten)]
-    settings: Settings,
-    /// Address and port to listen on; port 0 lets the system choose. Default: server.listen (127.0.0.1:7080).
-    #[arg(long, value_name = "ADDR")]
-    listen: Option<SocketAddr>,
-    /// Open a damaged store with what can be read of it, after copying it aside.
-    #[arg(long)]
-    accept_data_loss: bool,
-}
-
-#[derive(Debug, Args)]
-struct TokenArguments {
-    #[command(flatten)]
-    settings: Settings,
-    /// Whom the token is for.
-    #[arg(long, value_name = "ID")]
-    user: String,
-    /// How long it is valid, seconds; default: `auth.token_ttl_seconds_default`.
-    #[arg(long, value_name = "SECONDS")]
-    ttl: Option<u64>,
-    /// What kind of token.
-    #[arg(long, value_enum, default_value_t = TokenFormat::Jwt)]
-    format: TokenFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum TokenFormat {
-    /// HS256 JSON Web Token, signed with auth.secret.
-    Jwt,
-    /// The vendor's format, sealed with `auth.token04_secret`.
-    Token04,
-}
-
-/// Why a command failed; the text is for a person, the code for a script.
-#[derive(Debug, Error)]
-pub(crate) enum Failure {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error(transparent)]
-    Backup(#[from] BackupError),
-    #[error("no broker at {host}: {reason}")]
-    Unreachable { host: String, reason: String },
-    #[error("{0}")]
-    Usage(String),
-    /// All is said already.
-    #[error("")]
-    Told(u8),
-    #[error(transparent)]
-    Other(#[from] anyhow::Error),
-}
-
-impl Failure {
-    pub(crate) fn exit_code(&self) -> u8 {
-        match self {
-            Self::Config(_) | Self::Start(StartError::Config(_)) => 78,
-            Self::Start(StartError::Store(error)) | Self::Open(error) | Self::Backup(BackupError::Open(error)) => of_store(error),
-            Self::Backup(BackupError::Damaged { .. } | BackupError::Unfinished(_) | BackupError::Newer { .. }) => 65,
-            Self::Backup(BackupError::Exists(_) | BackupError::NotEmpty(_)) => 73,
-            Self::Unreachable { .. } => 69,
-            Self::Usage(_) | Self::Backup(BackupError::Name(_)) => 2,
-            Self::Told(code) => *code,
-            Self::Start(_) | Self::Backup(_) | Self::Other(_) => 1,
-        }
-    }
-}
-
-fn of_store(error: &OpenError) -> u8 {
-    match error {
-        OpenError::Damaged { .. } | OpenError::NewerFormat { .. } => 65,
-        OpenError::NotEmpty { .. } => 73,
-        OpenError::InUse { .. } => 75,
-        _ => 1,
-    }
-}
-
-/// Writes to standard output. Who stopped reading wants no more: the command ends, and that is no failure.
-fn write_out(text: std::fmt::Arguments<'_>) {
-    if let Err(error) = std::io::Write::write_fmt(&mut std::io::stdout(), text) {
-        std::process::exit(i32::from(error.kind() != std::io::ErrorKind::BrokenPipe));
-    }
-}
-
 /// Carries out what was asked.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
@@ -224,31 +118,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Config(command)) => config::run(&command),
         Some(Command::Store(command)) => store::run(command),
         Some(Command::Completions(arguments)) => {
-            manual::completions(&arguments);
+            manual::completions(&arguments, &mut Arguments::command());
             Ok(())
         }
-        Some(Command::Man(arguments)) => manual::man(&arguments),
+        Some(Command::Man(arguments)) => manual::man(&arguments, Arguments::command()),
         #[cfg(feature = "bench")]
         Some(Command::Bench(bench)) => bench::run(bench),
         #[cfg(feature = "bench")]
         Some(Command::BenchFloor(floor)) => bench::run_floor(&floor),
-    }
-}
-
-impl Settings {
-    /// The configuration after file, environment and flags.
-    fn load(&self, flags: Vec<(String, String)>) -> Result<Config, Failure> {
-        Ok(self.loader(flags)?.load()?)
-    }
-
-    /// What reads it.
-    fn loader(&self, flags: Vec<(String, String)>) -> Result<Loader, Failure> {
-        let mut overrides = flags;
-        if let Some(dir) = &self.data_dir {
-            overrides.push(("server.data_dir".into(), dir.display().to_string()));
-        }
-        let cwd = std::env::current_dir().map_err(anyhow::Error::from)?;
-        let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Ok(Loader { file: self.config.clone(), env: env.collect(), overrides, cwd })
     }
 }

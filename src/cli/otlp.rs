@@ -15,12 +15,12 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::Failure;
+use super::failure::Failure;
 
 /// How long the collector may take for one delivery. Meanwhile spans wait, and beyond some thousands are dropped.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The layer that collects spans, and what sends them; `None` when nobody wants them.
+/// Makes the layer that collects spans, and what sends them; `None` when nobody wants them.
 ///
 /// # Errors
 /// The address cannot be used.

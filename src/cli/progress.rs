@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
-    /// `bytes`: how many there will be, if that is known.
+    /// Shows a bar named `what`; `bytes` is how many there will be, if that is known.
     pub(super) fn of(what: &'static str, bytes: Option<u64>) -> Self {
         let bar = bytes.map_or_else(ProgressBar::no_length, ProgressBar::new);
         let colours = std::env::var_os("NO_COLOR").is_none();

@@ -1,15 +1,30 @@
 //! `tidings serve`: a broker and its HTTP server, until a signal.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::Args;
 use tidings::config::Config;
 use tidings::http::Server;
 use tidings::{Broker, StartError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::failure::Failure;
 use super::logs::{self, Logs};
+use super::settings::Settings;
 use super::supervisor::Supervisor;
-use super::{Failure, ServeArguments};
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArguments {
+    #[command(flatten)]
+    settings: Settings,
+    /// Address and port to listen on; port 0 lets the system choose. Default: server.listen (127.0.0.1:7080).
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Open a damaged store with what can be read of it, after copying it aside.
+    #[arg(long)]
+    accept_data_loss: bool,
+}
 
 pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let config = load(arguments)?;
@@ -19,7 +34,7 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     outcome
 }
 
-/// The configuration as file, environment and flags say now.
+/// Loads the configuration as file, environment and flags say now.
 fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
     let flags = arguments.listen.map(|address| ("server.listen".to_owned(), address.to_string()));
     arguments.settings.load(flags.into_iter().collect())
@@ -43,8 +58,8 @@ async fn serve(config: Config, arguments: &ServeArguments, logs: &Logs) -> Resul
     let supervisor = Supervisor::ready(&broker);
     let why = loop {
         match signals.next().await {
-            Wish::Stop(why) => break why,
-            Wish::Reload => {
+            SignalAction::Stop(why) => break why,
+            SignalAction::Reload => {
                 supervisor.reloading();
                 reload(arguments, &broker, &server, logs);
                 supervisor.reloaded();
@@ -56,7 +71,7 @@ async fn serve(config: Config, arguments: &ServeArguments, logs: &Logs) -> Resul
     let down = async { tokio::join!(server.stop(), broker.shutdown(grace)).1 };
     tokio::select! {
         report = down => tracing::info!(clean = report.is_clean(), writes_unfinished = report.writes_unfinished, connections_cut = report.connections_cut, "stopped"),
-        again = asked_again() => {
+        again = second_stop_signal() => {
             again?;
             tracing::warn!("asked twice, stopping now");
         }
@@ -94,7 +109,7 @@ fn reload(arguments: &ServeArguments, broker: &Broker, server: &Server, logs: &L
 }
 
 /// What a signal asks for.
-enum Wish {
+enum SignalAction {
     /// To end, and why.
     Stop(&'static str),
     /// To read the configuration again.
@@ -118,26 +133,26 @@ impl Signals {
         })
     }
 
-    /// Waits for the next.
-    async fn next(&mut self) -> Wish {
+    /// Waits for the next signal.
+    async fn next(&mut self) -> SignalAction {
         tokio::select! {
-            _ = self.terminate.recv() => Wish::Stop("asked to terminate"),
-            _ = self.interrupt.recv() => Wish::Stop("interrupted"),
-            _ = self.hangup.recv() => Wish::Reload,
+            _ = self.terminate.recv() => SignalAction::Stop("asked to terminate"),
+            _ = self.interrupt.recv() => SignalAction::Stop("interrupted"),
+            _ = self.hangup.recv() => SignalAction::Reload,
         }
     }
 }
 
 /// Waits for a signal that is a second wish and not an echo of the first: some supervisors signal the process and its
 /// group in one breath, which must not cost the drain.
-async fn asked_again() -> Result<(), Failure> {
+async fn second_stop_signal() -> Result<(), Failure> {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let mut signals = Signals::listen()?;
-    while !matches!(signals.next().await, Wish::Stop(_)) {}
+    while !matches!(signals.next().await, SignalAction::Stop(_)) {}
     Ok(())
 }
 
-/// Where the console is; while it has no password, a link to set it, which works for half an hour, once. The token stands
+/// Returns where the console is or, while it has no password, a link to set it, which works for half an hour, once. The token stands
 /// behind the `#`, which a browser sends to nobody.
 fn console(broker: &Broker, url: &str) -> String {
     if !broker.config().console.enabled {
@@ -150,7 +165,7 @@ fn console(broker: &Broker, url: &str) -> String {
     }
 }
 
-/// The box a person reads, and the one line a script reads.
+/// Prints the box a person reads, and the one line a script reads.
 fn announce(broker: &Broker, server: &Server) {
     let config = broker.config();
     let url = format!("{}://{}", if server.is_secure() { "https" } else { "http" }, server.address());

@@ -14,9 +14,10 @@ use tidings::clock::{Clock as _, SystemClock};
 use tidings::config::{Config, MediaEngine, StoreEngine};
 use tidings::store::{self, Maintenance as _, OpenError, Pace, SledOptions, SledStore, StoreReport};
 
-use super::broker::{Place, refusal};
+use super::broker::{BrokerUrl, api_error};
+use super::failure::Failure;
 use super::progress::Progress;
-use super::{Failure, Settings};
+use super::settings::Settings;
 
 /// How long a running broker may take for a backup.
 const BACKUP_PATIENCE: Duration = Duration::from_secs(24 * 3600);
@@ -131,7 +132,7 @@ fn backup_folder(config: &Config, backup: &str) -> PathBuf {
     if backup::check_name(backup).is_ok() && (named.exists() || !Path::new(backup).exists()) { named } else { PathBuf::from(backup) }
 }
 
-fn tell(report: &StoreReport) {
+fn print_report(report: &StoreReport) {
     say!("format {}, commit {}, {} week(s)", report.format, report.commit, report.weeks.len());
     for (what, count) in &report.counts {
         say!("{count:>12} {what}");
@@ -167,7 +168,7 @@ fn check(arguments: &CheckArguments) -> Result<(), Failure> {
     if *as_lines {
         say!("{}", as_json(&report)?);
     } else {
-        tell(&report);
+        print_report(&report);
         say!("everything is there and matches its checksums");
     }
     Ok(())
@@ -217,7 +218,7 @@ fn import(arguments: &ImportArguments) -> Result<(), Failure> {
     if arguments.common.json {
         say!("{}", as_json(&report)?);
     } else {
-        tell(&report);
+        print_report(&report);
     }
     Ok(())
 }
@@ -230,11 +231,11 @@ fn back_up(arguments: &BackupArguments) -> Result<(), Failure> {
     let key = arguments.key.clone().or_else(|| std::env::var("TIDINGS_API_KEY").ok()).filter(|key| !key.is_empty());
     let report = match (&arguments.url, &key) {
         (Some(_), None) => return Err(Failure::Usage("--url needs --key or TIDINGS_API_KEY, a key of scope ops:write".to_owned())),
-        (Some(url), Some(key)) => ask_for_backup(&Place::of(Some(url), &config)?, key, &name)?,
-        (None, key) => match (back_up_alone(arguments, &config, &name, now_ms), key) {
+        (Some(url), Some(key)) => ask_for_backup(&BrokerUrl::of(Some(url), &config)?, key, &name)?,
+        (None, key) => match (back_up_offline(arguments, &config, &name, now_ms), key) {
             // It runs; it can be asked.
             (Err(Failure::Start(_) | Failure::Open(OpenError::InUse { .. })), Some(key)) => {
-                ask_for_backup(&Place::of(None, &config)?, key, &name)?
+                ask_for_backup(&BrokerUrl::of(None, &config)?, key, &name)?
             }
             (Err(Failure::Open(error @ OpenError::InUse { .. })), None) => {
                 eprintln!("tidings: a running broker is backed up through its server API: set TIDINGS_API_KEY to a key of scope ops:write");
@@ -252,15 +253,15 @@ fn back_up(arguments: &BackupArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn ask_for_backup(place: &Place, key: &str, name: &str) -> Result<Value, Failure> {
-    let (status, body) = place.ask("POST", "/api/v1/backups", Some(key), Some(&json!({"name": name})), BACKUP_PATIENCE)?;
+fn ask_for_backup(place: &BrokerUrl, key: &str, name: &str) -> Result<Value, Failure> {
+    let (status, body) = place.request("POST", "/api/v1/backups", Some(key), Some(&json!({"name": name})), BACKUP_PATIENCE)?;
     match (status, serde_json::from_str::<Value>(&body)) {
         (200..300, Ok(report)) => Ok(report),
-        _ => Err(refusal(status, &body)),
+        _ => Err(api_error(status, &body)),
     }
 }
 
-fn back_up_alone(arguments: &BackupArguments, config: &Config, name: &str, now_ms: u64) -> Result<BackupReport, Failure> {
+fn back_up_offline(arguments: &BackupArguments, config: &Config, name: &str, now_ms: u64) -> Result<BackupReport, Failure> {
     let options = options(config)?;
     if !options.path.exists() {
         return Err(OpenError::Io { path: options.path.display().to_string(), reason: "there is no store".to_owned() }.into());
@@ -292,7 +293,7 @@ fn restore(arguments: &RestoreArguments) -> Result<(), Failure> {
     if arguments.common.json {
         say!("{}", as_json(&restored)?);
     } else {
-        tell(&restored.store);
+        print_report(&restored.store);
         say!("{:>12} media files", restored.media_files);
         say!("restored into {}; kept: {}", config.server.data_dir.display(), restored.kept.join(", "));
     }

@@ -16,12 +16,13 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::broker::{PATIENCE, Place};
-use super::{Failure, Settings};
+use super::broker::{BrokerUrl, PATIENCE};
+use super::failure::Failure;
+use super::settings::Settings;
 
 /// How long a token made for this one connection is good, seconds; tail renews nothing.
 const TOKEN_SECONDS: u64 = 30 * 24 * 3600;
-/// The number of a command, whose bytes travel as base64. Source: spec S10.
+/// The number of a command, whose bytes travel as base64. Source: PROTOCOL.md.
 const COMMAND: u16 = 2;
 
 #[derive(Debug, Args)]
@@ -118,7 +119,7 @@ struct Session {
 impl Session {
     async fn login(connect: &Connect, user: &str) -> Result<Self, Failure> {
         let config = connect.settings.load(Vec::new())?;
-        let place = Place::of(connect.url.as_deref(), &config)?;
+        let place = BrokerUrl::of(connect.url.as_deref(), &config)?;
         let token = match &connect.token {
             Some(token) => token.clone(),
             None => {
@@ -129,7 +130,7 @@ impl Session {
         };
         let unreachable = |reason: String| Failure::Unreachable { host: place.host.clone(), reason };
         let connecting = async {
-            let stream = TcpStream::connect(place.address()?).await.map_err(|error| unreachable(error.to_string()))?;
+            let stream = TcpStream::connect(place.resolve()?).await.map_err(|error| unreachable(error.to_string()))?;
             let opened = client_async(format!("ws://{}{}/ws", place.host, place.prefix), stream).await;
             Ok::<_, Failure>(opened.map_err(|error| unreachable(error.to_string()))?.0)
         };

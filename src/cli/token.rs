@@ -2,11 +2,36 @@
 
 use std::sync::Arc;
 
+use clap::{Args, ValueEnum};
 use tidings::auth::Tokens;
 use tidings::clock::SystemClock;
 use tidings::model::UserId;
 
-use super::{Failure, TokenArguments, TokenFormat};
+use super::failure::Failure;
+use super::settings::Settings;
+
+#[derive(Debug, Args)]
+pub(super) struct TokenArguments {
+    #[command(flatten)]
+    settings: Settings,
+    /// Whom the token is for.
+    #[arg(long, value_name = "ID")]
+    user: String,
+    /// How long it is valid, seconds; default: `auth.token_ttl_seconds_default`.
+    #[arg(long, value_name = "SECONDS")]
+    ttl: Option<u64>,
+    /// What kind of token.
+    #[arg(long, value_enum, default_value_t = TokenFormat::Jwt)]
+    format: TokenFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TokenFormat {
+    /// HS256 JSON Web Token, signed with auth.secret.
+    Jwt,
+    /// The vendor's format, sealed with `auth.token04_secret`.
+    Token04,
+}
 
 pub(super) fn run(arguments: &TokenArguments) -> Result<(), Failure> {
     let config = arguments.settings.load(Vec::new())?;

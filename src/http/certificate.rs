@@ -8,8 +8,8 @@ const GENERALIZED_TIME: u8 = 0x18;
 /// Seconds of a day.
 const DAY: u64 = 86_400;
 
-/// The last second in which a certificate (DER) is good, Unix time; `None` for what is none. Source: RFC 5280, 4.1.
-pub(super) fn good_until(der: &[u8]) -> Option<u64> {
+/// Returns the last second in which a certificate (DER) is good, Unix time; `None` for what is no certificate. Source: RFC 5280, 4.1.
+pub(super) fn not_after(der: &[u8]) -> Option<u64> {
     let (_, certificate, _) = value(der).filter(|(tag, ..)| *tag == SEQUENCE)?;
     let (_, signed, _) = value(certificate).filter(|(tag, ..)| *tag == SEQUENCE)?;
     let rest = match value(signed)? {
@@ -24,7 +24,7 @@ pub(super) fn good_until(der: &[u8]) -> Option<u64> {
     time(tag, std::str::from_utf8(text).ok()?)
 }
 
-/// The first value: its tag, its content, what follows.
+/// Splits the first value off: its tag, its content, and what follows.
 fn value(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;
@@ -39,7 +39,7 @@ fn value(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
-/// `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`, the two forms a certificate may hold.
+/// Reads `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`, the two forms a certificate may hold.
 fn time(tag: u8, text: &str) -> Option<u64> {
     let digits = text.strip_suffix('Z').filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))?;
     let number = |from: usize, count: usize| digits.get(from..from + count)?.parse::<u64>().ok();
@@ -54,7 +54,7 @@ fn time(tag: u8, text: &str) -> Option<u64> {
         .then(|| days_since_1970(year, month, day) * DAY + seconds)
 }
 
-/// In the Gregorian calendar, the years counted from March so that the day a leap year adds is the last.
+/// Counts days in the Gregorian calendar; its years begin in March, so that the day a leap year adds is the last.
 fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
     let year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
@@ -85,9 +85,9 @@ mod tests {
         for (year, wanted) in [(2031, 1_924_992_000), (2061, 2_871_763_200)] {
             parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
             let der = parameters.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().der().to_vec();
-            assert_eq!(good_until(&der), Some(wanted));
+            assert_eq!(not_after(&der), Some(wanted));
             for end in 0..der.len() {
-                assert_eq!(good_until(&der[..end]), None, "cut at {end}");
+                assert_eq!(not_after(&der[..end]), None, "cut at {end}");
             }
         }
     }

@@ -13,14 +13,14 @@ use crate::model::UserId;
 use crate::protocol::code_of;
 
 #[derive(Deserialize)]
-pub(super) struct Ask {
+pub(super) struct TokenRequest {
     #[serde(rename = "userID")]
     user_id: String,
 }
 
-/// Whether demo tokens are given out to this request: a generated secret, a loopback peer, and a page of this very
+/// Says whether demo tokens are given out to this request: a generated secret, a loopback peer, and a page of this very
 /// host, which must be loopback by name (so that no DNS name can be pointed here from outside).
-fn open_to(broker: &Broker, request: &HttpRequest) -> bool {
+fn is_open_to(broker: &Broker, request: &HttpRequest) -> bool {
     let text = |name| request.headers().get(name).and_then(|value: &header::HeaderValue| value.to_str().ok()).unwrap_or_default();
     let host = text(header::HOST);
     broker.secret == SecretSource::Generated
@@ -29,17 +29,17 @@ fn open_to(broker: &Broker, request: &HttpRequest) -> bool {
         && origin::of_host(text(header::ORIGIN), host)
 }
 
-/// A token for the named user, valid for a day by default.
-pub(super) async fn token(broker: web::Data<Broker>, request: HttpRequest, ask: web::Bytes) -> HttpResponse {
-    let Some(tokens) = broker.tokens.as_ref().filter(|_| open_to(&broker, &request)) else {
+/// Answers with a token for the named user, valid for a day by default.
+pub(super) async fn token(broker: web::Data<Broker>, request: HttpRequest, call: web::Bytes) -> HttpResponse {
+    let Some(tokens) = broker.tokens.as_ref().filter(|_| is_open_to(&broker, &request)) else {
         return problem(StatusCode::NOT_FOUND, 1, "demo tokens are not given out here; use `tidings token --user ID`");
     };
     let invalid = |detail: &str| problem(StatusCode::BAD_REQUEST, 6_000_001, detail);
-    let ask: Ask = match serde_json::from_slice(&ask) {
-        Ok(ask) => ask,
+    let call: TokenRequest = match serde_json::from_slice(&call) {
+        Ok(call) => call,
         Err(error) => return invalid(&format!("body is not {{\"userID\": …}}: {error}")),
     };
-    match UserId::parse("userID", &ask.user_id, &broker.config().limits) {
+    match UserId::parse("userID", &call.user_id, &broker.config().limits) {
         Ok(user) => HttpResponse::Ok().json(json!({"token": tokens.issue_jwt(&user, broker.config().auth.token_ttl_seconds_default)})),
         Err(refused) => {
             let refusal = refused.into();

@@ -8,12 +8,12 @@ use super::problem::problem;
 use crate::broker::Broker;
 use crate::protocol::code_of;
 
-/// The process answers.
+/// Answers that the process lives.
 pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "alive", "version": env!("CARGO_PKG_VERSION")}))
 }
 
-/// New work is taken and can be kept; 503 while draining or when the disk refuses.
+/// Answers whether new work is taken and can be kept; 503 while draining or when the disk refuses.
 pub(super) async fn ready(broker: web::Data<Broker>) -> HttpResponse {
     match broker.ready() {
         Ok(()) => HttpResponse::Ok().json(json!({"status": "ready"})),
@@ -21,17 +21,17 @@ pub(super) async fn ready(broker: web::Data<Broker>) -> HttpResponse {
     }
 }
 
-/// Prometheus reads this.
+/// Answers with the metrics, as Prometheus reads them.
 pub(super) async fn metrics(broker: web::Data<Broker>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(broker.metrics_text())
 }
 
-/// A dashboard of the metrics, to be imported into Grafana.
+/// Answers with a dashboard of the metrics, to be imported into Grafana.
 pub(super) async fn dashboard() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(include_str!("../web/ops/dashboard.json"))
 }
 
-/// Rules by which Prometheus raises an alarm.
+/// Answers with rules by which Prometheus raises an alarm.
 pub(super) async fn alerts() -> HttpResponse {
     HttpResponse::Ok().content_type("application/yaml").body(include_str!("../web/ops/alerts.yml"))
 }

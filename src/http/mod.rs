@@ -14,31 +14,23 @@
 //! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
 //! | `GET /metrics/dashboard.json`, `/metrics/alerts.yml` | the metrics as a Grafana dashboard, and rules for Prometheus |
 
-mod admission;
 mod api;
 mod audit;
+mod bearer;
 #[cfg(feature = "tls")]
 mod certificate;
-mod connection;
 mod console;
 mod demo;
-mod guard;
 mod health;
-mod inbound;
 mod media;
 mod origin;
 mod pages;
 mod problem;
-mod reassemble;
 mod serve;
-mod shard;
-mod stream;
-mod takeover;
+mod socket;
 #[cfg(feature = "tls")]
 mod tls;
 mod vendor;
-mod wire;
-mod ws;
 
 use actix_web::web;
 
@@ -46,19 +38,13 @@ use crate::broker::Broker;
 
 pub use serve::{ServeError, Server};
 
-/// What follows the scheme `Bearer`, whose case does not matter. Source: RFC 9110, 11.1.
-fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
-}
-
 impl Broker {
     /// Mounts every route on a host's own actix-web application, under any scope:
     /// `App::new().service(web::scope("/im").configure(|app| broker.configure(app)))`.
     /// Give the host's `HttpServer` [`Broker::on_connect`] as well.
     pub fn configure(&self, app: &mut web::ServiceConfig) {
         app.app_data(web::Data::new(self.clone()))
-            .route("/ws", web::get().to(ws::connect))
+            .route("/ws", web::get().to(socket::hosted::connect))
             .route("/demo/token", web::post().to(demo::token))
             .route("/healthz", web::get().to(health::alive))
             .route("/readyz", web::get().to(health::ready))

@@ -2,19 +2,19 @@
 
 use std::net::IpAddr;
 
-/// Whether a page of this origin may open a WebSocket. Requests without an Origin do not come from a page.
+/// Says whether a page of this origin may open a WebSocket. Requests without an Origin do not come from a page.
 pub(super) fn allowed(origin: Option<&str>, host: &str, configured: &[String]) -> bool {
     let Some(origin) = origin else { return true };
     configured.iter().any(|allowed| allowed == "*" || allowed == origin) || of_host(origin, host)
 }
 
-/// Whether an origin is the very host that was asked.
+/// Says whether an origin is the very host that was asked.
 pub(super) fn of_host(origin: &str, host: &str) -> bool {
     let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     authority.is_some_and(|authority| !host.is_empty() && authority.eq_ignore_ascii_case(host))
 }
 
-/// Whether a Host header names this machine's loopback.
+/// Says whether a Host header names this machine's loopback.
 pub(super) fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),

@@ -1,10 +1,10 @@
-//! Errors over HTTP: `application/problem+json` with the vendor's number. Source: design 5.3.
+//! Errors over HTTP: `application/problem+json` with the vendor's number. Source: RFC 9457.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::json;
 
-/// A problem with a status, a number and words.
+/// Makes a problem of a status, a number and words.
 pub(super) fn problem(status: StatusCode, code: u32, detail: &str) -> HttpResponse {
     let body = json!({
         "type": "about:blank", "title": status.canonical_reason().unwrap_or("error"), "status": status.as_u16(), "detail": detail, "code": code,

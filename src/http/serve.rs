@@ -17,11 +17,11 @@ use actix_web::rt::task::JoinHandle;
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
+use super::socket::stream::Stream;
+use super::socket::tracked::ConnectionTracker;
 #[cfg(feature = "tls")]
-use super::connection::Connection;
-use super::connection::Doorman;
-use super::stream::Stream;
-use super::takeover;
+use super::socket::tracked::TrackedSocket;
+use super::socket::upgrade;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use crate::broker::Broker;
@@ -49,8 +49,8 @@ pub enum ServeError {
 /// A listening server.
 pub struct Server {
     address: SocketAddr,
-    secure: Secure,
-    watching: Option<JoinHandle<()>>,
+    secure: TlsSetup,
+    certificate_watch: Option<JoinHandle<()>>,
     handle: ServerHandle,
     running: JoinHandle<io::Result<()>>,
 }
@@ -63,12 +63,12 @@ impl fmt::Debug for Server {
 
 /// TLS, where it is spoken.
 #[cfg(feature = "tls")]
-type Secure = Option<Tls>;
+type TlsSetup = Option<Tls>;
 #[cfg(not(feature = "tls"))]
-type Secure = Option<std::convert::Infallible>;
+type TlsSetup = Option<std::convert::Infallible>;
 
-/// What the configuration says of TLS.
-fn secure(broker: &Broker) -> Result<Secure, ServeError> {
+/// Sets TLS up as the configuration says.
+fn tls_setup(broker: &Broker) -> Result<TlsSetup, ServeError> {
     #[cfg(feature = "tls")]
     return Tls::open(&broker.context).map_err(|error| ServeError::Tls(error.to_string()));
     #[cfg(not(feature = "tls"))]
@@ -78,12 +78,12 @@ fn secure(broker: &Broker) -> Result<Secure, ServeError> {
     }
 }
 
-/// The connection as the HTTP layer reads it, after the handshake if there is one.
-async fn accept(secure: Secure, doorman: Doorman, io: TcpStream) -> Result<(Stream, Option<SocketAddr>), DispatchError> {
-    let (peer, connection) = (io.peer_addr().ok(), doorman.note(&io));
+/// Makes the stream that the HTTP layer reads, after the handshake if there is one.
+async fn accept(secure: TlsSetup, tracker: ConnectionTracker, io: TcpStream) -> Result<(Stream, Option<SocketAddr>), DispatchError> {
+    let (peer, connection) = (io.peer_addr().ok(), tracker.track(&io));
     #[cfg(feature = "tls")]
     if let Some(tls) = secure {
-        return Ok((Stream::tls(tls.accept(io).await?, connection.map(Connection::over_tls)), peer));
+        return Ok((Stream::tls(tls.accept(io).await?, connection.map(TrackedSocket::over_tls)), peer));
     }
     #[cfg(not(feature = "tls"))]
     let None = secure;
@@ -98,7 +98,7 @@ impl Server {
     pub fn start(broker: &Broker) -> Result<Self, ServeError> {
         let server = &broker.config().server;
         let failed = |source| ServeError::Listen { address: server.listen, source };
-        let secure = secure(broker)?;
+        let secure = tls_setup(broker)?;
         let workers = match server.http_workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,
@@ -107,11 +107,11 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let building = actix_server::Server::build();
         let stopping = building.graceful_shutdown_signal();
-        let (broker, doorman) = (broker.clone(), Doorman::new(broker));
+        let (broker, tracker) = (broker.clone(), ConnectionTracker::new(broker));
         let head_deadline = Duration::from_secs(server.request_head_seconds);
-        let its_secure = secure.clone();
+        let accept_tls = secure.clone();
         let service = move || {
-            let (stopping, doorman, secure) = (stopping.clone(), doorman.clone(), its_secure.clone());
+            let (stopping, tracker, secure) = (stopping.clone(), tracker.clone(), accept_tls.clone());
             let http = HttpService::build()
                 .graceful_shutdown_signal(move || {
                     let stopping = stopping.clone();
@@ -124,9 +124,9 @@ impl Server {
                         extensions.insert(connection);
                     }
                 })
-                .upgrade(takeover::upgrades(broker.clone(), routes))
+                .upgrade(upgrade::upgrades(broker.clone(), routes))
                 .h1(routes(&broker));
-            fn_service(move |io| accept(secure.clone(), doorman.clone(), io)).and_then(http)
+            fn_service(move |io| accept(secure.clone(), tracker.clone(), io)).and_then(http)
         };
         let http = building
             .workers(workers)
@@ -140,37 +140,37 @@ impl Server {
         let http = http.run();
         let handle = http.handle();
         #[cfg(feature = "tls")]
-        let watching = secure.as_ref().map(Tls::watch);
+        let certificate_watch = secure.as_ref().map(Tls::watch);
         #[cfg(not(feature = "tls"))]
-        let watching = None;
-        Ok(Self { address, secure, watching, handle, running: actix_web::rt::spawn(http) })
+        let certificate_watch = None;
+        Ok(Self { address, secure, certificate_watch, handle, running: actix_web::rt::spawn(http) })
     }
 
-    /// Where it listens; the port is the real one when the configuration said 0.
+    /// Returns where it listens; the port is the real one when the configuration said 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Whether it speaks TLS: its URLs begin with `https` and `wss`.
+    /// Says whether it speaks TLS: its URLs begin with `https` and `wss`.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.secure.is_some()
     }
 
     /// Reads certificate and key again. A pair that is no good is logged and counted, and the one in use stays; one
-    /// that is good is used from the next connection on. Done by itself besides, every `tls.check_seconds`. Blocks.
+    /// that is good is used from the next connection on. The server does it by itself, too, every `tls.check_seconds`. Blocks.
     pub fn reload_certificate(&self) {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.secure {
-            tls.look();
+            tls.reload();
         }
     }
 
     /// Stops accepting and waits until the connections ended, `server.shutdown_seconds` at most.
     pub async fn stop(self) {
-        if let Some(watching) = &self.watching {
-            watching.abort();
+        if let Some(certificate_watch) = &self.certificate_watch {
+            certificate_watch.abort();
         }
         self.handle.stop(true).await;
         match self.running.await {
@@ -181,7 +181,7 @@ impl Server {
     }
 }
 
-/// Every route, as a service of the HTTP layer.
+/// Makes a service of the HTTP layer of every route.
 fn routes(
     broker: &Broker,
 ) -> impl ServiceFactory<Request, Config = (), Response = ServiceResponse<BoxBody>, Error = actix_web::Error, InitError = ()> + use<> {

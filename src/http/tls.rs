@@ -22,7 +22,7 @@ use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::certificate::good_until;
+use super::certificate::not_after;
 use crate::actors::context::BrokerContext;
 use crate::config::{self, TlsVersion};
 
@@ -33,7 +33,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 const HANDSHAKE: u8 = 22;
 
 /// The answer to whoever speaks HTTP where TLS is spoken.
-const SPEAK_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 42\r\nConnection: close\r\n\r\n\
+const PLAIN_HTTP_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 42\r\nConnection: close\r\n\r\n\
     This port speaks TLS: use https:// or wss\n";
 
 /// Why a pair of files is not used.
@@ -54,7 +54,7 @@ pub(super) enum TlsError {
 }
 
 /// What both files held when they were looked at last, good or not.
-type Seen = Option<(Vec<u8>, Vec<u8>)>;
+type LastRead = Option<(Vec<u8>, Vec<u8>)>;
 
 /// The pair of files, and the certificate made of the last good one.
 pub(super) struct Certificates {
@@ -62,7 +62,7 @@ pub(super) struct Certificates {
     certificate: PathBuf,
     key: PathBuf,
     current: ArcSwap<CertifiedKey>,
-    seen: Mutex<Seen>,
+    last_read: Mutex<LastRead>,
 }
 
 impl std::fmt::Debug for Certificates {
@@ -82,21 +82,21 @@ impl Certificates {
         let (certificate, key) = (tls.certificate.clone(), tls.key.clone());
         let bytes = (read(&certificate)?, read(&key)?);
         let current = certified(&certificate, &bytes.0, &key, &bytes.1)?;
-        let certificates = Self { context, certificate, key, current: ArcSwap::from_pointee(current), seen: Mutex::new(Some(bytes)) };
-        certificates.say_until_when();
+        let certificates = Self { context, certificate, key, current: ArcSwap::from_pointee(current), last_read: Mutex::new(Some(bytes)) };
+        certificates.report_expiry();
         Ok(certificates)
     }
 
-    /// Looks at the files, and takes what is new and good. `again`: also when it was looked at before. Blocks.
-    pub(super) fn look(&self, again: bool) {
+    /// Reads the files and takes a pair that is new and good; with `again`, also one that was read before. Blocks.
+    pub(super) fn reload(&self, again: bool) {
         let outcome = (|| {
             let bytes = (read(&self.certificate)?, read(&self.key)?);
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if !again && seen.as_ref() == Some(&bytes) {
+            let mut last_read = self.last_read.lock().unwrap_or_else(PoisonError::into_inner);
+            if !again && last_read.as_ref() == Some(&bytes) {
                 return Ok(None);
             }
             let certified = certified(&self.certificate, &bytes.0, &self.key, &bytes.1);
-            *seen = Some(bytes);
+            *last_read = Some(bytes);
             certified.map(Some)
         })();
         match outcome {
@@ -105,7 +105,7 @@ impl Certificates {
                 self.current.store(Arc::new(certified));
                 self.context.metrics.tls_loaded(true);
                 tracing::info!(certificate = %self.certificate.display(), "certificate loaded; it is used from the next connection on");
-                self.say_until_when();
+                self.report_expiry();
             }
             Err(error) => {
                 self.context.metrics.tls_loaded(false);
@@ -114,8 +114,8 @@ impl Certificates {
         }
     }
 
-    fn say_until_when(&self) {
-        let until = self.current.load().cert.first().and_then(|certificate| good_until(certificate));
+    fn report_expiry(&self) {
+        let until = self.current.load().cert.first().and_then(|certificate| not_after(certificate));
         self.context.metrics.tls_good_until(until.unwrap_or(0));
         let now = self.context.clock.wall_ms() / 1_000;
         match until {
@@ -177,32 +177,32 @@ impl Tls {
         Ok(Some(Self { context: context.clone(), acceptor: TlsAcceptor::from(Arc::new(server)), certificates }))
     }
 
-    /// Looks at the files now.
-    pub(super) fn look(&self) {
-        self.certificates.look(true);
+    /// Reads the files now, also when they did not change.
+    pub(super) fn reload(&self) {
+        self.certificates.reload(true);
     }
 
-    /// Looks at the files now and then, until the task is ended.
+    /// Reads the files every `tls.check_seconds`, until the task is ended.
     pub(super) fn watch(&self) -> JoinHandle<()> {
         let tls = self.clone();
         actix_web::rt::spawn(async move {
             loop {
                 tokio::time::sleep(Duration::from_secs(tls.context.config().tls.check_seconds)).await;
                 let certificates = tls.certificates.clone();
-                if let Err(error) = tokio::task::spawn_blocking(move || certificates.look(false)).await {
+                if let Err(error) = tokio::task::spawn_blocking(move || certificates.reload(false)).await {
                     tracing::error!(%error, "looking at the certificate ended unexpectedly");
                 }
             }
         })
     }
 
-    /// The handshake, for as long as it may take.
+    /// Shakes hands, for as long as that may take.
     ///
     /// # Errors
     /// It failed or took too long; the connection is to be dropped.
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let deadline = Duration::from_secs(self.context.config().tls.handshake_seconds);
-        let outcome = tokio::time::timeout(deadline, self.shake_hands(stream)).await;
+        let outcome = tokio::time::timeout(deadline, self.handshake(stream)).await;
         let (label, outcome) = match outcome {
             Ok(Ok(stream)) => ("done", Ok(stream)),
             Ok(Err(error)) => ("failed", Err(error)),
@@ -215,12 +215,12 @@ impl Tls {
         outcome
     }
 
-    async fn shake_hands(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 1 && first[0] != HANDSHAKE && first[0].is_ascii_uppercase() {
             // Someone speaks plain HTTP. One attempt: a new socket takes a line.
             stream.writable().now_or_never();
-            if let Err(error) = stream.try_write(SPEAK_TLS) {
+            if let Err(error) = stream.try_write(PLAIN_HTTP_ANSWER) {
                 tracing::trace!(%error, "who speaks HTTP could not be told");
             }
             // What is unread at the close would reset the connection before the answer is read.

@@ -111,7 +111,7 @@ impl BeforeSendClient {
         let _permit = self.under_way.acquire().await.map_err(|error| error.to_string())?;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| error.to_string())?;
-        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = crate::model::hex(&random);
         let meta = EventMeta { id: format!("req_{hex}"), at_ms: self.clock.wall_ms(), nonce: hex };
         let body = question(request, &meta, self.vendor.as_ref());
         let first = match timeout(self.deadline / 2, self.ask_once(request, &meta, &body)).await {

@@ -236,7 +236,7 @@ fn worker(
         when_full: settings.when_full,
         sync_ms: settings.sync_ms,
         following: settings.events.iter().any(|event| event == "message.sent"),
-        tag: random.iter().map(|byte| format!("{byte:02x}")).collect(),
+        tag: crate::model::hex(&random),
     })
 }
 

@@ -28,7 +28,7 @@ pub(super) fn vendor(secret: &str, timestamp: u64, nonce: &str) -> String {
     let mut parts = [secret, timestamp.as_str(), nonce];
     parts.sort_unstable();
     let digest = sha1::Sha1::digest(parts.concat().as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::model::hex(&digest)
 }
 
 #[cfg(test)]

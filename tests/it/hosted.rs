@@ -1,4 +1,4 @@
-//! The same promises on a host's own actix-web server, where the HTTP layer keeps the socket (`src/http/ws.rs`): what
+//! The same promises on a host's own actix-web server, where the HTTP layer keeps the socket (`src/http/socket/hosted.rs`): what
 //! its reading and writing do, and that a stuck socket is freed from outside.
 
 use std::time::Duration;

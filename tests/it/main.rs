@@ -53,6 +53,7 @@ mod users;
 mod vendor;
 mod vendor_actions;
 mod versions;
+mod visibility;
 mod webhooks;
 mod webhooks_crash;
 mod webhooks_review;

@@ -168,12 +168,12 @@ fn dependencies_stay_where_they_belong() {
     let rules: &[Rule<'_>] = &[
         (&["governor"], &|path| path.starts_with("rate/")),
         (&["argon2"], &|path| path == "console/mod.rs"),
-        (&["actix_web_actors"], &|path| path == "http/ws.rs"),
+        (&["actix_web_actors"], &|path| path == "http/socket/hosted.rs"),
         (&["actix_web", "actix_http"], &|path| path.starts_with("http/") || path == "main.rs" || path.starts_with("cli/")),
         (&["clap", "tracing_subscriber", "anyhow"], &|path| path == "main.rs" || path.starts_with("cli/")),
         (&["hyper", "hyper_util", "http_body_util"], &|path| path == "webhooks/client.rs"),
         (&["prometheus_client"], &|path| path.starts_with("metrics/")),
-        (&["rustls", "tokio_rustls"], &|path| ["http/tls.rs", "http/stream.rs", "webhooks/client.rs"].contains(&path)),
+        (&["rustls", "tokio_rustls"], &|path| ["http/tls.rs", "http/socket/stream.rs", "webhooks/client.rs"].contains(&path)),
         (&["sd_notify"], &|path| path == "cli/supervisor.rs"),
         (&["opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp", "tracing_opentelemetry"], &|path| {
             path == "cli/otlp.rs" || path == "cli/logs.rs"

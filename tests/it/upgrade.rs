@@ -1,5 +1,5 @@
 //! Requests that ask for another protocol, on the broker's own server, which takes the socket over when it is the right
-//! one (`src/http/takeover.rs`).
+//! one (`src/http/socket/upgrade.rs`).
 
 use std::net::SocketAddr;
 

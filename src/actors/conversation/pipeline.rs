@@ -9,15 +9,17 @@ use tracing::Span;
 
 use super::messages::{Publish, Source};
 use super::moderation::Reviews;
+use crate::actors::connection::outbox::Dropped;
 use crate::actors::context::BrokerContext;
 use crate::actors::delivery::batch::{Batch, Item};
+use crate::actors::delivery::drops;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::actors::runtime::trace;
 use crate::actors::runtime::watermark::PendingDelivery;
 use crate::actors::view::live::LiveMessage;
 use crate::hooks::Event;
 use crate::model::{Conversation, Draft, LocalMessageId, Message, MessageClass, Refusal, UserId};
-use crate::rate::Class;
+use crate::rate::{Class, DropReason};
 use crate::store::{Append, Appended, Done, SINGLE_NODE_EPOCH, StoreError};
 
 type SendKey = (UserId, LocalMessageId);
@@ -165,7 +167,7 @@ impl MessagePipeline {
     }
 
     /// Answers a sender as if its message had been accepted, and keeps and delivers nothing.
-    pub(crate) fn answer_without_delivery(&self, publish: Publish, quoted: Option<Arc<Message>>, conversation: &Conversation) {
+    pub(super) fn answer_without_delivery(&self, publish: Publish, quoted: Option<Arc<Message>>, conversation: &Conversation) {
         let Publish { sender, draft, reply, .. } = publish;
         let message = unstored(&self.context, sender, conversation.clone(), draft, self.last_order_key);
         answer(reply, Ok(LiveMessage::answering(Arc::new(message), quoted)));
@@ -174,18 +176,42 @@ impl MessagePipeline {
     /// Accepts a message that is not kept: gives it its place in time and answers its sender.
     pub(super) fn accept_unstored(&mut self, publish: Publish, conversation: &Conversation) -> Item {
         let Publish { sender, source, draft, reply, span, .. } = publish;
-        let message = Arc::new(unstored(&self.context, sender, conversation.clone(), draft, self.last_order_key));
-        self.last_order_key = message.order_key;
-        self.context.metrics.accepted(message.body.class());
-        self.context.tell_host(|| Event::MessageAccepted(message.clone()));
-        let live = LiveMessage::new(message);
+        let live = accept(&self.context, sender, conversation.clone(), draft, self.last_order_key);
+        self.last_order_key = live.message.order_key;
         answer(reply, Ok(live.clone()));
         Item { origin: source.connection(), live, commit: 0, pending: None, span: trace::fan_out(&span) }
     }
+
+    /// Accepts a barrage and drops it, for want of room.
+    pub(crate) fn shed(&self, publish: Publish, conversation: &Conversation, reason: DropReason) {
+        let Publish { sender, draft, reply, .. } = publish;
+        answer(reply, Ok(shed(&self.context, sender, conversation.clone(), draft, self.last_order_key, reason)));
+    }
+}
+
+/// Accepts a barrage and drops it before it reached anyone: its sender is answered and the host told as of any other,
+/// because delivery of barrage is not promised, and the loss is counted.
+pub(crate) fn shed(
+    context: &BrokerContext,
+    sender: UserId,
+    conversation: Conversation,
+    draft: Draft,
+    last_order_key: u64,
+    reason: DropReason,
+) -> LiveMessage {
+    drops::count(&context.metrics, Dropped::barrage_of(draft.priority, 1), reason);
+    accept(context, sender, conversation, draft, last_order_key)
+}
+
+fn accept(context: &BrokerContext, sender: UserId, conversation: Conversation, draft: Draft, last_order_key: u64) -> LiveMessage {
+    let message = Arc::new(unstored(context, sender, conversation, draft, last_order_key));
+    context.metrics.accepted(message.body.class());
+    context.tell_host(|| Event::MessageAccepted(message.clone()));
+    LiveMessage::new(message)
 }
 
 /// Makes a message that is not stored: seq 0, and an order key after `last_order_key`.
-pub(crate) fn unstored(context: &BrokerContext, sender: UserId, conversation: Conversation, draft: Draft, last_order_key: u64) -> Message {
+fn unstored(context: &BrokerContext, sender: UserId, conversation: Conversation, draft: Draft, last_order_key: u64) -> Message {
     let now_ms = context.clock.wall_ms();
     Message {
         id: context.ids.next(),

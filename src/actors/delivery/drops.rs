@@ -1,9 +1,9 @@
 //! Where a message that may be lost is lost: the one place that counts it.
 //!
-//! A barrage or command that is dropped before its conversation could hand it out was not accepted: its sender is answered
-//! as if it had been, because delivery of such messages is not promised, but nobody else hears of it and the host is not
-//! told. What an outbox dropped was accepted, and is lost for one session. Either way the loss is counted by class, priority
-//! and reason, and told to the clients it happened to.
+//! A barrage is accepted before it may be dropped: its sender is answered and the host told, whether it then reaches
+//! everyone, some or nobody, because delivery of barrage is not promised. A command that finds the broker behind is refused.
+//! Each loss is counted once, by class, priority and reason, and told to the clients it happened to: the members of the room
+//! that had no budget for it, the sender whose room had no time for it, the session whose outbox was full.
 
 use crate::actors::connection::outbox::Dropped;
 use crate::metrics::Metrics;

@@ -22,7 +22,6 @@ pub(crate) use self::host::{CreateByHost, DescribeRoom, Destroy, Kick, RoomSnaps
 use self::state::{Entered, RoomState};
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
-use crate::actors::connection::outbox::Dropped;
 use crate::actors::context::BrokerContext;
 use crate::actors::conversation::actor::{Access, ConversationActor};
 use crate::actors::conversation::messages::{Authorize, Confirm, Publish, Revise};
@@ -30,7 +29,6 @@ use crate::actors::conversation::pipeline::MessagePipeline;
 use crate::actors::conversation::{publish, receipts, revise};
 use crate::actors::delivery::batch::{Batch, Broadcaster, Item, deliver_accepted, schedule};
 use crate::actors::delivery::broadcast::Listener;
-use crate::actors::delivery::drops;
 use crate::actors::delivery::fanout::{Audience, announce, fan_out};
 use crate::actors::runtime::registry::{Leased, Leases, Registered};
 use crate::actors::runtime::reply::{Reply, answer};
@@ -482,12 +480,10 @@ impl Room {
         self.budget.admit(self.context.clock.elapsed(), &publish.sender, priority)
     }
 
-    /// Drops a barrage: counts it for the members, who are told with the next tick.
+    /// Drops a barrage; the members are told with the next tick how many there were.
     fn shed(&mut self, publish: Publish, conversation: &Conversation, reason: DropReason) {
-        let priority = publish.draft.priority;
-        self.shed[priority.index()] += 1;
-        drops::count(&self.context.metrics, Dropped::barrage_of(priority, 1), reason);
-        self.pipeline.answer_without_delivery(publish, None, conversation);
+        self.shed[publish.draft.priority.index()] += 1;
+        self.pipeline.shed(publish, conversation, reason);
     }
 }
 

@@ -1,8 +1,6 @@
 //! What a session that is logged in may ask for: each operation is handed to its owner, and the owner's answer
 //! becomes a reply.
 
-use std::sync::Arc;
-
 use serde_json::json;
 
 use super::Session;
@@ -10,8 +8,7 @@ use super::responder::Responder;
 use crate::actors::connection::outbox::Dropped;
 use crate::actors::conversation::messages::Publish;
 use crate::actors::conversation::peer;
-use crate::actors::conversation::pipeline::unstored;
-use crate::actors::delivery::drops;
+use crate::actors::conversation::pipeline::shed;
 use crate::actors::room;
 use crate::actors::room::{Entry, Which};
 use crate::actors::runtime::reply::ask;
@@ -144,7 +141,7 @@ impl Session {
         });
         match (asked, barrage, target) {
             (Err(Refusal::Busy(_)), Some(draft), Target::Room(room)) => {
-                let live = self.drop_barrage(room, draft, &me.id);
+                let live = self.shed(room, draft, &me.id);
                 responder.done(sent(&live, level));
             }
             (asked, _, _) => responder.later(asked, move |live| sent(&live, level)),
@@ -152,11 +149,9 @@ impl Session {
     }
 
     /// Drops a barrage for which its room has no time: the room cannot even be told, so its sender is.
-    fn drop_barrage(&self, room: RoomId, draft: Draft, sender: &UserId) -> LiveMessage {
-        let dropped = Dropped::barrage_of(draft.priority, 1);
-        drops::count(&self.context.metrics, dropped, DropReason::MailboxFull);
-        self.connection.outbox.note_dropped(dropped);
-        LiveMessage::new(Arc::new(unstored(&self.context, sender.clone(), Conversation::Room(room, 0), draft, 0)))
+    fn shed(&self, room: RoomId, draft: Draft, sender: &UserId) -> LiveMessage {
+        self.connection.outbox.note_dropped(Dropped::barrage_of(draft.priority, 1));
+        shed(&self.context, sender.clone(), Conversation::Room(room, 0), draft, 0, DropReason::MailboxFull)
     }
 
     fn enter(&self, entry: Entry, instead_of: Option<RoomId>, me: &UserProfile, responder: Responder) {

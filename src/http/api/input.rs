@@ -14,12 +14,12 @@ use std::fmt;
 use std::marker::PhantomData;
 use utoipa::IntoParams;
 
-use super::answer::Failure;
+use super::response::ApiError;
 use crate::broker::Broker;
 use crate::model::{GroupId, Invalid, RoomId, UserId};
 use crate::protocol::read_object;
 
-/// A JSON object as the body. The gate has read it and bounded it; what is not understood is named by its path.
+/// A JSON object as the body. The middleware has read it and bounded it; what is not understood is named by its path.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
@@ -30,13 +30,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
         let bytes = web::Bytes::from_request(request, payload);
         Box::pin(async move {
             let bytes = bytes.await?;
-            let text = std::str::from_utf8(&bytes).map_err(|_| Failure::from(Invalid::new("body", "is not UTF-8")))?;
-            Ok(Self(read_object(text, "body").map_err(Failure::from)?))
+            let text = std::str::from_utf8(&bytes).map_err(|_| ApiError::from(Invalid::new("body", "is not UTF-8")))?;
+            Ok(Self(read_object(text, "body").map_err(ApiError::from)?))
         })
     }
 }
 
-/// A struct inside a body: from an object only. Serde would fill it from an array, too, by position.
+/// Reads a struct inside a body from an object only: serde would fill it from an array, too, by position.
 pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     struct Object<T>(PhantomData<T>);
     impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
@@ -53,7 +53,7 @@ pub(super) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserialize
     deserializer.deserialize_map(Object(PhantomData))
 }
 
-/// The same, where it may be left out.
+/// Reads the same where it may be left out.
 pub(super) fn maybe_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     struct Maybe<T>(PhantomData<T>);
     impl<'de, T: Deserialize<'de>> Visitor<'de> for Maybe<T> {
@@ -78,7 +78,7 @@ pub(super) fn maybe_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deser
     deserializer.deserialize_option(Maybe(PhantomData))
 }
 
-/// A number that JSON carries whole everywhere: below 2^53.
+/// Reads a number that JSON carries whole everywhere: below 2^53.
 pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     const MAX: u64 = (1 << 53) - 1;
     match Option::<u64>::deserialize(deserializer)? {
@@ -172,18 +172,18 @@ pub(super) struct PageQuery {
 }
 
 impl PageQuery {
-    /// How many entries; `max` is the list's own limit.
+    /// Returns how many entries are asked for; `max` is the list's own limit.
     pub(super) fn limit(&self, broker: &Broker, max: usize) -> Result<usize, Invalid> {
         limit(self.limit, broker, max)
     }
 
-    /// Where the page begins.
+    /// Returns where the page begins.
     pub(super) fn cursor(&self) -> Result<Option<String>, Invalid> {
         self.cursor.as_deref().map(decode_cursor).transpose()
     }
 }
 
-/// A page's entries.
+/// Returns how many entries a page has; `max` is the list's own limit.
 pub(super) fn limit(asked: Option<u32>, broker: &Broker, max: usize) -> Result<usize, Invalid> {
     let max = max.min(broker.config().api.page_max);
     match asked {
@@ -195,26 +195,26 @@ pub(super) fn limit(asked: Option<u32>, broker: &Broker, max: usize) -> Result<u
     }
 }
 
-/// A page of entries of which one more than asked for was read, and whether there are more.
+/// Returns a page of entries of which one more than asked for was read, and whether there are more.
 pub(super) fn page_of<T>(mut entries: Vec<T>, limit: usize) -> (Vec<T>, bool) {
     let more = entries.len() > limit;
     entries.truncate(limit);
     (entries, more)
 }
 
-/// A cursor as clients see it: opaque.
+/// Makes a cursor as clients see it: opaque.
 pub(super) fn encode_cursor(place: &str) -> String {
     URL_SAFE_NO_PAD.encode(place)
 }
 
-/// Its meaning.
+/// Reads a cursor.
 pub(super) fn decode_cursor(cursor: &str) -> Result<String, Invalid> {
     let not_ours = || Invalid::new("cursor", "is not a nextCursor of this list");
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| not_ours())?;
     String::from_utf8(bytes).ok().filter(|place| !place.is_empty()).ok_or_else(not_ours)
 }
 
-/// A cursor that stands for a number.
+/// Reads a cursor that stands for a number.
 pub(super) fn number_cursor(cursor: Option<String>) -> Result<Option<u64>, Invalid> {
     cursor.map(|place| place.parse().map_err(|_| Invalid::new("cursor", "is not a nextCursor of this list"))).transpose()
 }
@@ -227,13 +227,13 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
 }
 
 fn invalid(field: &str, error: &dyn fmt::Display) -> Error {
-    Failure::from(Invalid::new(field, format!("is not understood: {error}"))).into()
+    ApiError::from(Invalid::new(field, format!("is not understood: {error}"))).into()
 }
 
 /// The broker a call is for.
-pub(super) struct Host(pub(super) Broker);
+pub(super) struct BrokerHandle(pub(super) Broker);
 
-impl FromRequest for Host {
+impl FromRequest for BrokerHandle {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
@@ -242,7 +242,7 @@ impl FromRequest for Host {
         ready(
             broker
                 .map(|broker| Self(broker.get_ref().clone()))
-                .ok_or_else(|| Failure(crate::model::Refusal::Busy("no broker is mounted")).into()),
+                .ok_or_else(|| ApiError(crate::model::Refusal::Busy("no broker is mounted")).into()),
         )
     }
 }

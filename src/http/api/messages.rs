@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
-use super::answer::{Answer, Problems, json, raw};
-use super::input::{Body, Host, decode_cursor, encode_cursor, limit, number_cursor};
-use super::objects::{Message, MessageDraft, SendMessage, send_args};
+use super::input::{Body, BrokerHandle, decode_cursor, encode_cursor, limit, number_cursor};
+use super::response::{ApiResult, Problems, json, raw};
+use super::schemas::{Message, MessageDraft, SendMessage, send_args};
 use crate::actors::session::on_behalf::As;
 use crate::broker::Broker;
-use crate::broker::backend::CallName;
+use crate::broker::server_api::IdempotencyKey;
 use crate::model::{ConversationKind, Invalid, Refusal, UserId};
 use crate::protocol::{Request, broadcast_event};
 
@@ -73,7 +73,7 @@ pub(super) fn whom(broker: &Broker, field: &str, user: Option<&str>) -> Result<A
 #[utoipa::path(tag = "messages", request_body = Broadcast, security(("key" = ["broadcast"])),
     responses((status = 200, description = "It is in the outboxes of all of them.", body = Broadcasted), Problems))]
 #[post("/broadcasts")]
-pub(super) async fn send_broadcast(Host(broker): Host, Body(call): Body<Broadcast>) -> Answer {
+pub(super) async fn send_broadcast(BrokerHandle(broker): BrokerHandle, Body(call): Body<Broadcast>) -> ApiResult {
     let config = broker.config();
     let from = UserId::parse("fromUserID", &call.from_user_id, &config.limits)?;
     let args = send_args(&call.message, None, config.users.system.as_str(), 0);
@@ -83,7 +83,7 @@ pub(super) async fn send_broadcast(Host(broker): Host, Body(call): Body<Broadcas
     if broker.users().get(&from).await?.is_none() && !broker.context.is_system(&from) {
         return Err(Refusal::UserMissing(from.to_string()).into());
     }
-    broker.backend.charge_broadcast(&config, broker.context.clock.elapsed())?;
+    broker.server_api.charge_broadcast(&config, broker.context.clock.elapsed())?;
     let broadcast = broker.broadcast(&from, draft).await?;
     let event: Value = serde_json::from_str(&broadcast_event(&broadcast)).unwrap_or_default();
     json(&json!({"message": event["data"]["message"], "sessionCount": broadcast.sessions}))
@@ -96,17 +96,17 @@ pub(super) async fn send_broadcast(Host(broker): Host, Body(call): Body<Broadcas
 #[utoipa::path(tag = "messages", request_body = SendMessage, security(("key" = ["messages:write"])),
     responses((status = 200, description = "The message in its place.", body = OneMessage), Problems))]
 #[post("/messages")]
-pub(super) async fn send_message(request: HttpRequest, Host(broker): Host, Body(mut call): Body<SendMessage>) -> Answer {
+pub(super) async fn send_message(request: HttpRequest, BrokerHandle(broker): BrokerHandle, Body(mut call): Body<SendMessage>) -> ApiResult {
     let from = whom(&broker, "fromUserID", call.from_user_id.as_deref())?;
     if call.message.local_message_id.is_none() {
-        call.message.local_message_id = request.extensions().get::<CallName>().map(local_id);
+        call.message.local_message_id = request.extensions().get::<IdempotencyKey>().map(local_id);
     }
     let args = send_args(&call.message, call.config.as_ref(), &call.to_conversation_id, call.conversation_type.into());
     raw(broker.run(from, "sendMessage", &args).await?)
 }
 
 /// A call's key as the message's: the store recognises it, also across a restart.
-fn local_id((name, key): &CallName) -> String {
+fn local_id((name, key): &IdempotencyKey) -> String {
     let digest = Sha256::digest(format!("{name}\n{key}").as_bytes());
     format!("api-{}", URL_SAFE_NO_PAD.encode(&digest[..24]))
 }
@@ -136,7 +136,7 @@ pub(super) struct HistoryQuery {
 #[utoipa::path(tag = "messages", security(("key" = ["messages:read"])), params(HistoryQuery),
     responses((status = 200, description = "A page, newest first.", body = Messages), Problems))]
 #[get("/messages")]
-pub(super) async fn list_messages(Host(broker): Host, query: web::Query<HistoryQuery>) -> Answer {
+pub(super) async fn list_messages(BrokerHandle(broker): BrokerHandle, query: web::Query<HistoryQuery>) -> ApiResult {
     let limits = &broker.config().limits;
     if query.user_id.is_none() && query.conversation_type == 0 {
         return Err(Invalid::new("userID", "is missing: a peer conversation has two sides").into());
@@ -187,7 +187,7 @@ pub(super) struct Revoke {
 #[utoipa::path(tag = "messages", request_body = Revoke, security(("key" = ["messages:write"])),
     responses((status = 200, description = "The message as it is now.", body = OneMessage), Problems))]
 #[post("/messages/revoke")]
-pub(super) async fn revoke_message(Host(broker): Host, Body(call): Body<Revoke>) -> Answer {
+pub(super) async fn revoke_message(BrokerHandle(broker): BrokerHandle, Body(call): Body<Revoke>) -> ApiResult {
     let message = named(&broker, &call.user_id, (&call.conversation_id, call.conversation_type), &call.message_id)?;
     let args = json!({"message": message, "config": {"revokeExtendedData": call.revoke_extended_data}});
     let by = whom(&broker, "userID", call.user_id.as_deref())?;
@@ -234,7 +234,7 @@ pub(super) struct Edit {
 #[utoipa::path(tag = "messages", request_body = Edit, security(("key" = ["messages:write"])),
     responses((status = 200, description = "The message as it is now.", body = OneMessage), Problems))]
 #[post("/messages/edit")]
-pub(super) async fn edit_message(Host(broker): Host, Body(call): Body<Edit>) -> Answer {
+pub(super) async fn edit_message(BrokerHandle(broker): BrokerHandle, Body(call): Body<Edit>) -> ApiResult {
     let user = Some(call.user_id);
     let place = named(&broker, &user, (&call.conversation_id, call.conversation_type), &call.message_id)?;
     let mut message = json!(call.message);
@@ -279,7 +279,7 @@ pub(super) struct Deleted {
 #[utoipa::path(tag = "messages", request_body = Delete, security(("key" = ["messages:write"])),
     responses((status = 200, description = "They are gone from this user's history.", body = Deleted), Problems))]
 #[post("/messages/delete")]
-pub(super) async fn delete_messages(Host(broker): Host, Body(call): Body<Delete>) -> Answer {
+pub(super) async fn delete_messages(BrokerHandle(broker): BrokerHandle, Body(call): Body<Delete>) -> ApiResult {
     let of = As::User(UserId::parse("userID", &call.user_id, &broker.config().limits)?);
     let mut args = json!({"conversationID": call.conversation_id, "conversationType": call.conversation_type});
     let Some(ids) = call.message_ids else { return raw(broker.run(of, "deleteAllMessage", &args).await?) };
@@ -331,7 +331,7 @@ pub(super) struct Search {
 #[utoipa::path(tag = "messages", request_body = Search, security(("key" = ["messages:read"])),
     responses((status = 200, description = "What was found, newest first.", body = Messages), Problems))]
 #[post("/messages/search")]
-pub(super) async fn search_messages(Host(broker): Host, Body(call): Body<Search>) -> Answer {
+pub(super) async fn search_messages(BrokerHandle(broker): BrokerHandle, Body(call): Body<Search>) -> ApiResult {
     let limits = &broker.config().limits;
     let of = As::User(UserId::parse("userID", &call.user_id, limits)?);
     let mut config = json!({

@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Problems, done, json, raw};
-use super::input::{Body, Host, PageQuery, RoomPath, encode_cursor, page_of};
-use super::objects::{AttributesPatch, ErrorUser, Member, Room};
+use super::input::{Body, BrokerHandle, PageQuery, RoomPath, encode_cursor, page_of};
+use super::response::{ApiResult, Problems, done, json, raw};
+use super::schemas::{AttributesPatch, ErrorUser, Member, Room};
 use crate::actors::session::on_behalf::As;
 use crate::broker::Broker;
 use crate::model::{Invalid, Refusal, RoomId, RoomInfo, UserId};
 use crate::protocol::error_users;
 
-/// Users per call. Source: spec 6.2, `KickoutRoomUser`.
+/// The most users of one call. Source: ZIM server API reference, `KickoutRoomUser`.
 const KICKED_MAX: usize = 50;
-/// Source: the same.
+/// The longest reason, bytes. Source: the same.
 const REASON_BYTES_MAX: usize = 32;
 
 /// A room to be made.
@@ -43,7 +43,7 @@ pub(super) struct NewRoom {
 #[utoipa::path(tag = "rooms", request_body = NewRoom, security(("key" = ["rooms:write"])),
     responses((status = 200, description = "The room.", body = Room), Problems))]
 #[post("/rooms")]
-pub(super) async fn create_room(Host(broker): Host, Body(call): Body<NewRoom>) -> Answer {
+pub(super) async fn create_room(BrokerHandle(broker): BrokerHandle, Body(call): Body<NewRoom>) -> ApiResult {
     let info = RoomInfo::parse("room", &call.room_id, call.room_name, &broker.config().limits)?;
     let room = info.id.clone();
     broker.rooms().create(info, call.room_destroy_delay_time.into(), call.room_attributes).await?;
@@ -65,7 +65,7 @@ pub(super) struct Rooms {
 #[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])), params(PageQuery),
     responses((status = 200, description = "A page.", body = Rooms), Problems))]
 #[get("/rooms")]
-pub(super) async fn list_rooms(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
+pub(super) async fn list_rooms(BrokerHandle(broker): BrokerHandle, page: web::Query<PageQuery>) -> ApiResult {
     let limit = page.limit(&broker, usize::MAX)?;
     let after = page.cursor()?.map(|after| RoomId::trusted(&after));
     let (rooms, more) = page_of(broker.rooms().list(after.as_ref(), limit + 1).await?, limit);
@@ -77,7 +77,7 @@ pub(super) async fn list_rooms(Host(broker): Host, page: web::Query<PageQuery>) 
 #[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])), params(RoomPath),
     responses((status = 200, description = "The room.", body = Room), Problems))]
 #[get("/rooms/{roomID}")]
-pub(super) async fn get_room(Host(broker): Host, path: web::Path<RoomPath>) -> Answer {
+pub(super) async fn get_room(BrokerHandle(broker): BrokerHandle, path: web::Path<RoomPath>) -> ApiResult {
     json(&Room::of(&broker.rooms().about(&path.room(&broker)?).await?))
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn get_room(Host(broker): Host, path: web::Path<RoomPath>) -> A
 #[utoipa::path(tag = "rooms", security(("key" = ["rooms:write"])), params(RoomPath),
     responses((status = 200, description = "It is gone.", body = Object), Problems))]
 #[delete("/rooms/{roomID}")]
-pub(super) async fn destroy_room(Host(broker): Host, path: web::Path<RoomPath>) -> Answer {
+pub(super) async fn destroy_room(BrokerHandle(broker): BrokerHandle, path: web::Path<RoomPath>) -> ApiResult {
     broker.rooms().destroy(&path.room(&broker)?).await?;
     done()
 }
@@ -107,7 +107,11 @@ pub(super) struct RoomMembers {
 #[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])), params(RoomPath, PageQuery),
     responses((status = 200, description = "A page.", body = RoomMembers), Problems))]
 #[get("/rooms/{roomID}/members")]
-pub(super) async fn list_room_members(Host(broker): Host, path: web::Path<RoomPath>, page: web::Query<PageQuery>) -> Answer {
+pub(super) async fn list_room_members(
+    BrokerHandle(broker): BrokerHandle,
+    path: web::Path<RoomPath>,
+    page: web::Query<PageQuery>,
+) -> ApiResult {
     let room = path.room(&broker)?;
     let limit = page.limit(&broker, broker.config().limits.room_member_page_max)?;
     let args = json!({"roomID": room, "config": {"count": limit, "nextFlag": page.cursor()?.unwrap_or_default()}});
@@ -155,7 +159,11 @@ pub(super) fn users(broker: &Broker, field: &str, ids: &[String], max: usize) ->
 #[utoipa::path(tag = "rooms", request_body = RoomKick, security(("key" = ["rooms:write"])), params(RoomPath),
     responses((status = 200, description = "Those who were not inside.", body = RoomKicked), Problems))]
 #[post("/rooms/{roomID}/kick")]
-pub(super) async fn kick_room_members(Host(broker): Host, path: web::Path<RoomPath>, Body(call): Body<RoomKick>) -> Answer {
+pub(super) async fn kick_room_members(
+    BrokerHandle(broker): BrokerHandle,
+    path: web::Path<RoomPath>,
+    Body(call): Body<RoomKick>,
+) -> ApiResult {
     let room = path.room(&broker)?;
     let users = users(&broker, "userIDs", &call.user_ids, KICKED_MAX)?;
     if call.reason.len() > REASON_BYTES_MAX {
@@ -180,7 +188,7 @@ pub(super) struct RoomAttributes {
 #[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])), params(RoomPath),
     responses((status = 200, description = "Keys and values.", body = RoomAttributes), Problems))]
 #[get("/rooms/{roomID}/attributes")]
-pub(super) async fn get_room_attributes(Host(broker): Host, path: web::Path<RoomPath>) -> Answer {
+pub(super) async fn get_room_attributes(BrokerHandle(broker): BrokerHandle, path: web::Path<RoomPath>) -> ApiResult {
     raw(broker.run(As::System, "queryRoomAllAttributes", &json!({"roomID": path.room(&broker)?})).await?)
 }
 
@@ -188,7 +196,11 @@ pub(super) async fn get_room_attributes(Host(broker): Host, path: web::Path<Room
 #[utoipa::path(tag = "rooms", request_body = AttributesPatch, security(("key" = ["rooms:write"])), params(RoomPath),
     responses((status = 200, description = "As they are now.", body = RoomAttributes), Problems))]
 #[patch("/rooms/{roomID}/attributes")]
-pub(super) async fn change_room_attributes(Host(broker): Host, path: web::Path<RoomPath>, Body(call): Body<AttributesPatch>) -> Answer {
+pub(super) async fn change_room_attributes(
+    BrokerHandle(broker): BrokerHandle,
+    path: web::Path<RoomPath>,
+    Body(call): Body<AttributesPatch>,
+) -> ApiResult {
     let room = path.room(&broker)?;
     let mut operations = Vec::new();
     if !call.set.is_empty() {

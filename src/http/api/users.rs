@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::answer::{Answer, Problems, done, json};
-use super::input::{Body, Host, PageQuery, UserPath, encode_cursor, page_of};
-use super::objects::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow};
+use super::input::{Body, BrokerHandle, PageQuery, UserPath, encode_cursor, page_of};
+use super::response::{ApiResult, Problems, done, json};
+use super::schemas::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow};
 use crate::actors::session::on_behalf::As;
 use crate::model::{Invalid, Refusal, UserId, UserProfile};
 use crate::protocol::code_of;
 
-/// Users per call. Source: spec 6.2, `UserRegister`, `QueryUserOnlineState`.
+/// The most users of one call. Source: ZIM server API reference, `UserRegister`, `QueryUserOnlineState`.
 const USERS_MAX: usize = 100;
 const REASON_BYTES_MAX: usize = 256;
 
@@ -44,7 +44,7 @@ pub(super) struct Register {
 #[utoipa::path(tag = "users", request_body = Register, security(("key" = ["users:write"])),
     responses((status = 200, description = "They are known.", body = Object), Problems))]
 #[post("/users")]
-pub(super) async fn register_users(Host(broker): Host, Body(call): Body<Register>) -> Answer {
+pub(super) async fn register_users(BrokerHandle(broker): BrokerHandle, Body(call): Body<Register>) -> ApiResult {
     let count = call.users.len();
     if count == 0 || count > USERS_MAX {
         return Err(Invalid::new("users", format!("has {count} entries, the range is 1 to {USERS_MAX}")).into());
@@ -76,7 +76,7 @@ pub(super) struct Users {
 #[utoipa::path(tag = "users", security(("key" = ["users:read"])), params(PageQuery),
     responses((status = 200, description = "A page.", body = Users), Problems))]
 #[get("/users")]
-pub(super) async fn list_users(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
+pub(super) async fn list_users(BrokerHandle(broker): BrokerHandle, page: web::Query<PageQuery>) -> ApiResult {
     let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.context.clock.wall_ms());
     let after = page.cursor()?.map(|after| UserId::trusted(&after));
     let (users, more) = page_of(broker.users().list(after.as_ref(), limit + 1).await?, limit);
@@ -88,7 +88,7 @@ pub(super) async fn list_users(Host(broker): Host, page: web::Query<PageQuery>) 
 #[utoipa::path(tag = "users", security(("key" = ["users:read"])), params(UserPath),
     responses((status = 200, description = "The user.", body = UserNow), Problems))]
 #[get("/users/{userID}")]
-pub(super) async fn get_user(Host(broker): Host, path: web::Path<UserPath>) -> Answer {
+pub(super) async fn get_user(BrokerHandle(broker): BrokerHandle, path: web::Path<UserPath>) -> ApiResult {
     let user = path.user(&broker)?;
     let profile = broker.users().get(&user).await?.ok_or_else(|| Refusal::UserMissing(user.to_string()))?;
     json(&UserNow::of(&broker, &profile))
@@ -113,7 +113,7 @@ pub(super) struct UserPatch {
 #[utoipa::path(tag = "users", request_body = UserPatch, security(("key" = ["users:write"])), params(UserPath),
     responses((status = 200, description = "The user as it is now.", body = UserNow), Problems))]
 #[patch("/users/{userID}")]
-pub(super) async fn change_user(Host(broker): Host, path: web::Path<UserPath>, Body(call): Body<UserPatch>) -> Answer {
+pub(super) async fn change_user(BrokerHandle(broker): BrokerHandle, path: web::Path<UserPath>, Body(call): Body<UserPatch>) -> ApiResult {
     let user = path.user(&broker)?;
     let changes = [
         ("updateUserName", "userName", call.user_name),
@@ -155,7 +155,7 @@ pub(super) struct UserStatus {
 #[utoipa::path(tag = "users", request_body = UserIds, security(("key" = ["users:read"])),
     responses((status = 200, description = "Each user that is known, and those that are not.", body = Presence), Problems))]
 #[post("/presence")]
-pub(super) async fn query_presence(Host(broker): Host, Body(call): Body<UserIds>) -> Answer {
+pub(super) async fn query_presence(BrokerHandle(broker): BrokerHandle, Body(call): Body<UserIds>) -> ApiResult {
     let count = call.user_ids.len();
     if count == 0 || count > USERS_MAX {
         return Err(Invalid::new("userIDs", format!("has {count} entries, the range is 1 to {USERS_MAX}")).into());
@@ -193,7 +193,11 @@ pub(super) struct Conversations {
 #[utoipa::path(tag = "users", security(("key" = ["messages:read"])), params(UserPath, PageQuery),
     responses((status = 200, description = "A page.", body = Conversations), Problems))]
 #[get("/users/{userID}/conversations")]
-pub(super) async fn list_conversations(Host(broker): Host, path: web::Path<UserPath>, page: web::Query<PageQuery>) -> Answer {
+pub(super) async fn list_conversations(
+    BrokerHandle(broker): BrokerHandle,
+    path: web::Path<UserPath>,
+    page: web::Query<PageQuery>,
+) -> ApiResult {
     let user = path.user(&broker)?;
     let limit = page.limit(&broker, broker.config().limits.conversation_page_max)?;
     let mut config = json!({"count": limit});
@@ -225,7 +229,7 @@ pub(super) struct UserSessions {
 #[utoipa::path(tag = "users", security(("key" = ["users:read"])), params(UserPath),
     responses((status = 200, description = "In the order of their beginning.", body = UserSessions), Problems))]
 #[get("/users/{userID}/sessions")]
-pub(super) async fn list_user_sessions(Host(broker): Host, path: web::Path<UserPath>) -> Answer {
+pub(super) async fn list_user_sessions(BrokerHandle(broker): BrokerHandle, path: web::Path<UserPath>) -> ApiResult {
     let (user, now_ms) = (path.user(&broker)?, broker.context.clock.wall_ms());
     let sessions = broker.users().sessions(Some(&user));
     json(&UserSessions { session_list: sessions.iter().map(|session| Session::of(session, now_ms)).collect() })
@@ -243,7 +247,7 @@ pub(super) struct SessionsEnded {
 #[utoipa::path(tag = "users", security(("key" = ["users:write"])), params(UserPath),
     responses((status = 200, description = "How many there were.", body = SessionsEnded), Problems))]
 #[post("/users/{userID}/kick")]
-pub(super) async fn kick_user(Host(broker): Host, path: web::Path<UserPath>) -> Answer {
+pub(super) async fn kick_user(BrokerHandle(broker): BrokerHandle, path: web::Path<UserPath>) -> ApiResult {
     let user = path.user(&broker)?;
     json(&SessionsEnded { session_count: broker.users().kick(&user, None).await? })
 }
@@ -271,7 +275,7 @@ pub(super) struct Banned {
 #[utoipa::path(tag = "users", request_body = BanTerms, security(("key" = ["users:write"])), params(UserPath),
     responses((status = 200, description = "The ban.", body = Banned), Problems))]
 #[put("/users/{userID}/ban")]
-pub(super) async fn ban_user(Host(broker): Host, path: web::Path<UserPath>, Body(call): Body<BanTerms>) -> Answer {
+pub(super) async fn ban_user(BrokerHandle(broker): BrokerHandle, path: web::Path<UserPath>, Body(call): Body<BanTerms>) -> ApiResult {
     let user = path.user(&broker)?;
     if broker.context.is_system(&user) {
         return Err(Invalid::new("userID", "is the server's own user, whom nobody logs in as").into());
@@ -291,7 +295,7 @@ pub(super) async fn ban_user(Host(broker): Host, path: web::Path<UserPath>, Body
 #[utoipa::path(tag = "users", security(("key" = ["users:write"])), params(UserPath),
     responses((status = 200, description = "It may log in.", body = Object), Problems))]
 #[delete("/users/{userID}/ban")]
-pub(super) async fn unban_user(Host(broker): Host, path: web::Path<UserPath>) -> Answer {
+pub(super) async fn unban_user(BrokerHandle(broker): BrokerHandle, path: web::Path<UserPath>) -> ApiResult {
     broker.users().unban(&path.user(&broker)?).await?;
     done()
 }
@@ -314,7 +318,7 @@ const LOOKED_AT_MAX: usize = 10_000;
 #[utoipa::path(tag = "users", security(("key" = ["users:read"])), params(PageQuery),
     responses((status = 200, description = "A page.", body = Bans), Problems))]
 #[get("/bans")]
-pub(super) async fn list_bans(Host(broker): Host, page: web::Query<PageQuery>) -> Answer {
+pub(super) async fn list_bans(BrokerHandle(broker): BrokerHandle, page: web::Query<PageQuery>) -> ApiResult {
     let (limit, now_ms) = (page.limit(&broker, usize::MAX)?, broker.context.clock.wall_ms());
     let mut after = page.cursor()?.map(|after| UserId::trusted(&after));
     let (mut ban_list, mut looked_at, mut at_end) = (Vec::new(), 0, false);

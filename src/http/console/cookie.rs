@@ -7,11 +7,11 @@
 use actix_web::HttpRequest;
 use actix_web::http::header;
 
-use crate::http::connection::Connection;
+use crate::http::socket::tracked::TrackedSocket;
 
 const NAME: &str = "tidings-console";
 
-/// The ids that come with a request; more than one when a browser has cookies of several folders.
+/// Returns the ids of sessions that come with a request; more than one when a browser has cookies of several folders.
 pub(super) fn ids_of(request: &HttpRequest) -> Vec<&str> {
     let is_ours = |name: &str| name.strip_prefix("__Host-").or_else(|| name.strip_prefix("__Secure-")).unwrap_or(name) == NAME;
     let lines = request.headers().get_all(header::COOKIE).filter_map(|line| line.to_str().ok());
@@ -19,12 +19,12 @@ pub(super) fn ids_of(request: &HttpRequest) -> Vec<&str> {
     pairs.filter(|(name, id)| is_ours(name) && !id.is_empty()).map(|(_, id)| id).collect()
 }
 
-/// A session's `Set-Cookie`; `route` is what was asked, as it stands below the broker's folder.
+/// Makes a session's `Set-Cookie`; `route` is what was asked, as it stands below the broker's folder.
 pub(super) fn give(request: &HttpRequest, route: &str, id: &str) -> (header::HeaderName, String) {
     (header::SET_COOKIE, text(request, route, id))
 }
 
-/// Takes it away again.
+/// Makes the `Set-Cookie` that takes it away again.
 pub(super) fn take(request: &HttpRequest, route: &str) -> (header::HeaderName, String) {
     (header::SET_COOKIE, format!("{}; Max-Age=0", text(request, route, "")))
 }
@@ -32,7 +32,8 @@ pub(super) fn take(request: &HttpRequest, route: &str) -> (header::HeaderName, S
 fn text(request: &HttpRequest, route: &str, id: &str) -> String {
     let folder = request.path().strip_suffix(route).unwrap_or_default();
     // TLS may end here, or at a proxy that says so.
-    let is_secure = request.conn_data::<Connection>().is_some_and(Connection::is_secure) || request.connection_info().scheme() == "https";
+    let is_secure =
+        request.conn_data::<TrackedSocket>().is_some_and(TrackedSocket::is_secure) || request.connection_info().scheme() == "https";
     let (prefix, secure) = match (is_secure, folder.is_empty()) {
         (true, true) => ("__Host-", "; Secure"),
         (true, false) => ("__Secure-", "; Secure"),

@@ -7,12 +7,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{authenticate, check_origin, cookie, who};
+use super::caller::{authenticate, check_origin, who};
+use super::cookie;
 use crate::broker::Broker;
 use crate::console::{NotLetIn, Opened};
 use crate::http::audit::note;
-use crate::http::connection::Connection;
 use crate::http::problem::problem;
+use crate::http::socket::tracked::TrackedSocket;
 use crate::model::Refusal;
 use crate::protocol::code_of;
 
@@ -52,7 +53,7 @@ async fn session(broker: web::Data<Broker>, request: HttpRequest, body: web::Byt
     response
 }
 
-/// What the page has to show first. A page that is loaded anew learns its CSRF token here; no other site's page can read it.
+/// Answers with what the page has to show first. A page that is loaded anew learns its CSRF token here; no other site's page can read it.
 fn state(broker: &Broker, request: &HttpRequest) -> HttpResponse {
     let is_set_up = match broker.console.is_set_up() {
         Ok(is_set_up) => is_set_up,
@@ -89,8 +90,8 @@ async fn set_up(broker: web::Data<Broker>, request: HttpRequest, body: web::Byte
 fn come_in(broker: &Broker, request: &HttpRequest, action: &str, route: &str, outcome: Result<Opened, NotLetIn>) -> HttpResponse {
     let response = match outcome {
         Ok(Opened { id, csrf }) => {
-            if let Some(connection) = request.conn_data::<Connection>() {
-                connection.prove();
+            if let Some(connection) = request.conn_data::<TrackedSocket>() {
+                connection.mark_authenticated();
             }
             HttpResponse::Ok()
                 .insert_header(cookie::give(request, route, &id))
@@ -132,7 +133,7 @@ fn not_let_in(refused: &NotLetIn) -> HttpResponse {
     response
 }
 
-/// JSON of a page of this host. What a form of another site's page could send is not taken.
+/// Reads JSON of a page of this host. What a form of another site's page could send is not taken.
 fn read<T: DeserializeOwned>(broker: &Broker, request: &HttpRequest, body: &[u8]) -> Result<T, Box<HttpResponse>> {
     if let Err(why) = check_origin(broker, request) {
         return Err(Box::new(problem(StatusCode::FORBIDDEN, 6_000_541, why)));

@@ -4,11 +4,11 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 
 use crate::broker::Broker;
-use crate::http::bearer;
-use crate::http::connection::Connection;
+use crate::http::bearer::bearer;
+use crate::http::socket::tracked::TrackedSocket;
 use crate::model::{Refusal, UserId};
 
-/// The user of `Authorization: Bearer`: a user's token, or the one that the session was given for files.
+/// Returns the user of `Authorization: Bearer`: a user's token, or the one that the session was given for files.
 ///
 /// # Errors
 /// [`Refusal::NotLoggedIn`] without one, [`Refusal::TokenInvalid`], [`Refusal::TokenExpired`].
@@ -22,23 +22,23 @@ pub(super) fn of_header(broker: &Broker, request: &HttpRequest) -> Result<UserId
         (Err(Refusal::TokenInvalid), Some(tokens)) => tokens.identify(token, limits)?,
         (outcome, _) => outcome?,
     };
-    proven(request);
+    mark_authenticated(request);
     Ok(claims.user)
 }
 
-/// The user of the URL's `token`, or of the header where there is none.
+/// Returns the user of the URL's `token`, or of the header where there is none.
 ///
 /// # Errors
 /// As [`of_header`].
 pub(super) fn of_url(broker: &Broker, request: &HttpRequest, token: Option<&str>) -> Result<UserId, Refusal> {
     let Some(token) = token else { return of_header(broker, request) };
     let claims = broker.context.media.tokens.identify(token, &broker.config().limits)?;
-    proven(request);
+    mark_authenticated(request);
     Ok(claims.user)
 }
 
-fn proven(request: &HttpRequest) {
-    if let Some(connection) = request.conn_data::<Connection>() {
-        connection.prove();
+fn mark_authenticated(request: &HttpRequest) {
+    if let Some(connection) = request.conn_data::<TrackedSocket>() {
+        connection.mark_authenticated();
     }
 }

@@ -1,4 +1,4 @@
-//! Files over HTTP. Source: design 5.3, 7.
+//! Files over HTTP.
 //!
 //! | route | who | |
 //! |---|---|---|
@@ -11,23 +11,20 @@
 //! Whoever may not have a file is told what someone is told who asks for one that is not there: 404, 6000211.
 
 mod caller;
-mod pace;
+mod pacer;
+mod response;
 mod serve;
 mod tus;
 mod uploads;
 
 use actix_cors::Cors;
 use actix_web::dev::RequestHead;
-use actix_web::http::header::{AsHeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::header::HeaderValue;
+use actix_web::http::{Method, header};
+use actix_web::web;
 
 use super::origin;
-use super::problem::problem;
-use crate::actors::context::BrokerContext;
 use crate::broker::Broker;
-use crate::model::Refusal;
-use crate::protocol::code_of;
 
 pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
     app.service(
@@ -43,7 +40,7 @@ pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
     );
 }
 
-/// Pages of the configured origins may use all of it.
+/// Lets pages of the configured origins use all of it.
 fn cors(broker: &Broker) -> Cors {
     let context = broker.context.clone();
     let allowed = move |origin: &HeaderValue, head: &RequestHead| {
@@ -60,33 +57,4 @@ fn cors(broker: &Broker) -> Cors {
         .expose_headers(["location", "etag", "content-range", "content-disposition", "retry-after", "upload-expires"])
         .expose_headers(["tus-resumable", "tus-version", "tus-extension", "tus-max-size", "upload-length", "upload-offset"])
         .max_age(3600)
-}
-
-/// A header's text.
-fn text(request: &HttpRequest, name: impl AsHeaderName) -> Option<&str> {
-    request.headers().get(name)?.to_str().ok()
-}
-
-/// The answer to what is not done.
-fn refused(context: &BrokerContext, refusal: &Refusal) -> HttpResponse {
-    context.metrics.refused(code_of(refusal));
-    let status = match refusal {
-        Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
-        Refusal::TokenInvalid | Refusal::TokenExpired | Refusal::NotLoggedIn => StatusCode::UNAUTHORIZED,
-        Refusal::FileMissing => StatusCode::NOT_FOUND,
-        Refusal::FileSize { .. } | Refusal::FilePixels { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        Refusal::FileType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Refusal::FileDuration { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::FileServer(_) => StatusCode::INSUFFICIENT_STORAGE,
-        _ => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    let mut response = problem(status, code_of(refusal), &refusal.to_string());
-    let mut add = |name, value| drop(response.headers_mut().insert(name, HeaderValue::from_static(value)));
-    match status {
-        StatusCode::UNAUTHORIZED => add(header::WWW_AUTHENTICATE, "Bearer"),
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => add(header::RETRY_AFTER, "1"),
-        _ => {}
-    }
-    response
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use actix_web::body::SizedStream;
 use actix_web::http::header::{
     self, ByteRangeSpec, Charset, ContentDisposition, DispositionParam, DispositionType, ExtendedValue, Header as _, HeaderValue,
 };
@@ -12,7 +13,8 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use serde::Deserialize;
 
-use super::{caller, refused, text};
+use super::caller;
+use super::response::{refusal_response, text};
 use crate::actors::context::BrokerContext;
 use crate::actors::media::access;
 use crate::broker::Broker;
@@ -27,7 +29,7 @@ const INLINE: &[&str] = &["image/jpeg", "image/png", "image/gif", "image/webp", 
 const NAMED: &[&str] = &["image/tiff", "video/quicktime", "application/pdf", "application/zip"];
 
 #[derive(Deserialize)]
-pub(super) struct Asked {
+pub(super) struct FileQuery {
     #[serde(default)]
     token: Option<String>,
     /// `1`: to be saved, whatever it is.
@@ -35,33 +37,49 @@ pub(super) struct Asked {
     download: Option<String>,
 }
 
-/// `GET`, `HEAD /media/{fileUID}/{rendition}?token=…`
+/// A file in one of its renditions, which the caller may read now.
+struct ReadableFile {
+    record: MediaRecord,
+    blob: Blob,
+    /// Length of this rendition.
+    bytes: u64,
+    mime: String,
+}
+
+/// Answers `GET` and `HEAD /media/{fileUID}/{rendition}?token=…`.
 pub(super) async fn file(
     broker: web::Data<Broker>,
     request: HttpRequest,
     path: web::Path<(String, String)>,
-    asked: web::Query<Asked>,
+    query: web::Query<FileQuery>,
 ) -> HttpResponse {
-    let context = &broker.context;
-    let found = async {
-        let user = caller::of_url(&broker, &request, asked.token.as_deref())?;
-        let file = FileUid::parse(&path.0).ok_or(Refusal::FileMissing)?;
-        let rendition = Rendition::parse(&path.1).ok_or(Refusal::FileMissing)?;
-        let record = access::readable(context, &user, file).await?;
-        let (kept, bytes) = record.kept_as(rendition).ok_or(Refusal::FileMissing)?;
-        let blob = Blob { file, rendition: kept };
-        let mime = if kept == Rendition::Original {
-            record.mime.clone()
-        } else {
-            let head = context.media.store.read(blob, 0..4).await.map_err(|error| unreadable(&error))?;
-            made_mime(&head).to_owned()
-        };
-        Ok::<_, Refusal>((record, blob, bytes, mime))
-    };
-    match found.await {
-        Ok((record, blob, bytes, mime)) => hand_out(context, &request, &record, blob, bytes, &mime, asked.download.is_some()),
-        Err(refusal) => refused(context, &refusal),
+    let (uid, rendition) = path.into_inner();
+    match find(&broker, &request, query.token.as_deref(), (&uid, &rendition)).await {
+        Ok(file) => file_response(&broker.context, &request, &file, query.download.is_some()),
+        Err(refusal) => refusal_response(&broker.context, &refusal),
     }
+}
+
+async fn find(
+    broker: &Broker,
+    request: &HttpRequest,
+    token: Option<&str>,
+    (uid, rendition): (&str, &str),
+) -> Result<ReadableFile, Refusal> {
+    let context = &broker.context;
+    let user = caller::of_url(broker, request, token)?;
+    let uid = FileUid::parse(uid).ok_or(Refusal::FileMissing)?;
+    let rendition = Rendition::parse(rendition).ok_or(Refusal::FileMissing)?;
+    let record = access::readable(context, &user, uid).await?;
+    let (kept, bytes) = record.kept_as(rendition).ok_or(Refusal::FileMissing)?;
+    let blob = Blob { file: uid, rendition: kept };
+    let mime = if kept == Rendition::Original {
+        record.mime.clone()
+    } else {
+        let head = context.media.store.read(blob, 0..4).await.map_err(|error| unreadable(&error))?;
+        made_mime(&head).to_owned()
+    };
+    Ok(ReadableFile { record, blob, bytes, mime })
 }
 
 fn unreadable(error: &MediaError) -> Refusal {
@@ -71,54 +89,64 @@ fn unreadable(error: &MediaError) -> Refusal {
     }
 }
 
-fn hand_out(
-    context: &Arc<BrokerContext>,
-    request: &HttpRequest,
-    record: &MediaRecord,
-    blob: Blob,
-    bytes: u64,
-    mime: &str,
-    download: bool,
-) -> HttpResponse {
-    let tag = format!("\"{}-{}\"", record.sha256.get(..32).unwrap_or_default(), blob.rendition.label());
-    let known = text(request, header::IF_NONE_MATCH);
-    if known.is_some_and(|known| known == "*" || known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag)) {
+fn file_response(context: &Arc<BrokerContext>, request: &HttpRequest, file: &ReadableFile, download: bool) -> HttpResponse {
+    let tag = format!("\"{}-{}\"", file.record.sha256.get(..32).unwrap_or_default(), file.blob.rendition.label());
+    if is_known(request, &tag) {
         return with_rules(&mut HttpResponse::NotModified(), &tag).finish();
     }
-    let whole = text(request, header::IF_RANGE).is_some_and(|known| known != tag);
-    let range = if whole { None } else { wanted(request) };
-    let range = match range.map(|spec| spec.to_satisfiable_range(bytes)) {
-        None => None,
-        Some(Some((from, to))) => Some(from..to + 1),
-        Some(None) => {
-            let mut response = problem(StatusCode::RANGE_NOT_SATISFIABLE, 6_000_001, "Range lies beyond the end of the file");
-            if let Ok(value) = HeaderValue::from_str(&format!("bytes */{bytes}")) {
-                response.headers_mut().insert(header::CONTENT_RANGE, value);
-            }
-            return response;
-        }
+    let range = match satisfiable_range(request, &tag, file.bytes) {
+        Ok(range) => range,
+        Err(response) => return *response,
     };
     let mut response = if range.is_some() { HttpResponse::PartialContent() } else { HttpResponse::Ok() };
     if let Some(range) = &range {
-        response.insert_header((header::CONTENT_RANGE, format!("bytes {}-{}/{bytes}", range.start, range.end - 1)));
+        response.insert_header((header::CONTENT_RANGE, format!("bytes {}-{}/{}", range.start, range.end - 1, file.bytes)));
     }
-    let range = range.unwrap_or(0..bytes);
-    let shown = INLINE.contains(&mime) && !download;
-    let named = INLINE.contains(&mime) || NAMED.contains(&mime);
-    response
-        .insert_header((header::CONTENT_TYPE, if named { mime.to_owned() } else { "application/octet-stream".to_owned() }))
-        .insert_header(disposition(if shown { DispositionType::Inline } else { DispositionType::Attachment }, &record.name))
-        .insert_header((header::ACCEPT_RANGES, "bytes"));
+    describe(&mut response, file, download);
     let response = with_rules(&mut response, &tag);
+    let range = range.unwrap_or(0..file.bytes);
+    let length = range.end - range.start;
     if request.method() == Method::HEAD {
-        return response
-            .no_chunking(range.end - range.start)
-            .body(actix_web::body::SizedStream::new(range.end - range.start, stream::empty::<Result<Bytes, MediaError>>()));
+        return response.no_chunking(length).body(SizedStream::new(length, stream::empty::<Result<Bytes, MediaError>>()));
     }
-    response.body(actix_web::body::SizedStream::new(range.end - range.start, Box::pin(parts(context.clone(), blob, range))))
+    response.body(SizedStream::new(length, Box::pin(parts(context.clone(), file.blob, range))))
 }
 
-/// The one range that is asked for; of several none, and the file is sent whole.
+/// Says whether the client has this very file already.
+fn is_known(request: &HttpRequest, tag: &str) -> bool {
+    let known = text(request, header::IF_NONE_MATCH);
+    known.is_some_and(|known| known == "*" || known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag))
+}
+
+/// Returns the range to send, `None` for the whole file.
+///
+/// # Errors
+/// The answer to a range that lies beyond the end.
+fn satisfiable_range(request: &HttpRequest, tag: &str, bytes: u64) -> Result<Option<Range<u64>>, Box<HttpResponse>> {
+    let has_another = text(request, header::IF_RANGE).is_some_and(|known| known != tag);
+    let Some(spec) = wanted(request).filter(|_| !has_another) else { return Ok(None) };
+    if let Some((from, to)) = spec.to_satisfiable_range(bytes) {
+        return Ok(Some(from..to + 1));
+    }
+    let mut response = problem(StatusCode::RANGE_NOT_SATISFIABLE, 6_000_001, "Range lies beyond the end of the file");
+    if let Ok(value) = HeaderValue::from_str(&format!("bytes */{bytes}")) {
+        response.headers_mut().insert(header::CONTENT_RANGE, value);
+    }
+    Err(Box::new(response))
+}
+
+/// Says what the file is, and whether a browser shows or saves it.
+fn describe(response: &mut HttpResponseBuilder, file: &ReadableFile, download: bool) {
+    let mime = file.mime.as_str();
+    let is_shown = INLINE.contains(&mime) && !download;
+    let is_named = INLINE.contains(&mime) || NAMED.contains(&mime);
+    response
+        .insert_header((header::CONTENT_TYPE, if is_named { mime.to_owned() } else { "application/octet-stream".to_owned() }))
+        .insert_header(disposition(if is_shown { DispositionType::Inline } else { DispositionType::Attachment }, &file.record.name))
+        .insert_header((header::ACCEPT_RANGES, "bytes"));
+}
+
+/// Returns the one range that is asked for; of several none, and the file is sent whole.
 fn wanted(request: &HttpRequest) -> Option<ByteRangeSpec> {
     match header::Range::parse(request).ok()? {
         header::Range::Bytes(mut specs) if specs.len() == 1 => specs.pop(),
@@ -126,7 +154,7 @@ fn wanted(request: &HttpRequest) -> Option<ByteRangeSpec> {
     }
 }
 
-/// What a browser may do with it: show it, and nothing more. It asks again each time, because access may have ended.
+/// Says what a browser may do with the file: show it, and nothing more. It asks again each time, because access may have ended.
 fn with_rules<'a>(response: &'a mut HttpResponseBuilder, tag: &str) -> &'a mut HttpResponseBuilder {
     response
         .insert_header((header::ETAG, tag.to_owned()))
@@ -147,7 +175,7 @@ fn disposition(kind: DispositionType, name: &str) -> ContentDisposition {
     ContentDisposition { disposition: kind, parameters }
 }
 
-/// The bytes, a part at a time.
+/// Streams the bytes, a part at a time.
 fn parts(context: Arc<BrokerContext>, blob: Blob, range: Range<u64>) -> impl Stream<Item = Result<Bytes, MediaError>> {
     stream::try_unfold((context, range), move |(context, range)| async move {
         if range.is_empty() {

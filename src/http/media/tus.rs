@@ -14,9 +14,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use super::pace::{Broken, Pace};
-use super::uploads::{Asked, cut_short, own};
-use super::{caller, refused, text};
+use super::caller;
+use super::pacer::{BodyError, UploadPacer};
+use super::response::{refusal_response, text};
+use super::uploads::{UploadQuery, body_error, owned_file};
 use crate::actors::context::BrokerContext;
 use crate::actors::media::uploads::{self, Upload, Writing};
 use crate::broker::Broker;
@@ -31,7 +32,7 @@ const OFFSET: &str = "Upload-Offset";
 const LENGTH: &str = "Upload-Length";
 const EXPIRES: &str = "Upload-Expires";
 
-/// Every answer says which protocol it speaks.
+/// Adds the protocol's version, which every answer names.
 fn with_version(mut response: HttpResponse) -> HttpResponse {
     let value = header::HeaderValue::from_static(VERSION);
     response.headers_mut().insert(header::HeaderName::from_static("tus-resumable"), value);
@@ -43,7 +44,7 @@ fn number(request: &HttpRequest, name: &str) -> Result<u64, Refusal> {
     Ok(given.parse().map_err(|_| Invalid::new(name, "is not a number"))?)
 }
 
-fn speaks(request: &HttpRequest) -> Option<HttpResponse> {
+fn wrong_version(request: &HttpRequest) -> Option<HttpResponse> {
     let other = text(request, RESUMABLE) != Some(VERSION);
     other.then(|| {
         let mut response = problem(StatusCode::PRECONDITION_FAILED, 6_000_001, "Tus-Resumable is not 1.0.0");
@@ -53,7 +54,7 @@ fn speaks(request: &HttpRequest) -> Option<HttpResponse> {
     })
 }
 
-/// `OPTIONS /media/tus`
+/// Answers `OPTIONS /media/tus`.
 pub(super) async fn options(broker: web::Data<Broker>) -> HttpResponse {
     let limits = &broker.config().limits;
     let bytes_max = MediaKind::ALL.map(|kind| kind.bytes_max(limits)).into_iter().max().unwrap_or_default();
@@ -66,9 +67,9 @@ pub(super) async fn options(broker: web::Data<Broker>) -> HttpResponse {
     with_version(response.finish())
 }
 
-/// `POST /media/tus`
-pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, asked: web::Query<Asked>) -> HttpResponse {
-    if let Some(other) = speaks(&request) {
+/// Answers `POST /media/tus`.
+pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, asked: web::Query<UploadQuery>) -> HttpResponse {
+    if let Some(other) = wrong_version(&request) {
         return with_version(other);
     }
     let created = async {
@@ -76,7 +77,7 @@ pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, aske
         let length = number(&request, LENGTH)?;
         let given = metadata(text(&request, "Upload-Metadata").unwrap_or_default())?;
         let value = |name: &str| given.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        let kind = Asked::kind(asked.kind.as_deref().or(value("kind")))?;
+        let kind = UploadQuery::kind(asked.kind.as_deref().or(value("kind")))?;
         uploads::begin(&broker.context, user, kind, value("filename").unwrap_or_default(), Some(length)).await
     };
     let response = match created.await {
@@ -86,12 +87,12 @@ pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, aske
             response.insert_header((header::LOCATION, place));
             add_expiry(&mut response, &broker.context).finish()
         }
-        Err(refusal) => refused(&broker.context, &refusal),
+        Err(refusal) => refusal_response(&broker.context, &refusal),
     };
     with_version(response)
 }
 
-/// Pairs of a key and, behind a space, a value in base64, with commas between.
+/// Reads pairs of a key and, behind a space, a value in base64, with commas between.
 fn metadata(given: &str) -> Result<Vec<(String, String)>, Invalid> {
     let wrong = || Invalid::new("Upload-Metadata", "is not pairs of a key and base64");
     let pair = |pair: &str| {
@@ -109,7 +110,7 @@ fn add_expiry<'a>(response: &'a mut HttpResponseBuilder, context: &BrokerContext
     response.insert_header((EXPIRES, HttpDate::from(at).to_string()))
 }
 
-/// `HEAD`, `PATCH`, `DELETE /media/tus/{fileUID}`
+/// Answers `HEAD`, `PATCH` and `DELETE /media/tus/{fileUID}`.
 pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>, body: web::Payload) -> HttpResponse {
     // For clients behind what lets only GET and POST through.
     let method = match text(&request, "X-HTTP-Method-Override") {
@@ -119,12 +120,12 @@ pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, fi
     if method == Method::OPTIONS {
         return options(broker).await;
     }
-    if let Some(other) = speaks(&request) {
+    if let Some(other) = wrong_version(&request) {
         return with_version(other);
     }
     let context = &broker.context;
     let response = match (caller::of_header(&broker, &request), method) {
-        (Err(refusal), _) => refused(context, &refusal),
+        (Err(refusal), _) => refusal_response(context, &refusal),
         (Ok(user), Method::HEAD) => head(context, &user, &file).await,
         (Ok(user), Method::PATCH) => patch(context, &user, &file, &request, body).await,
         (Ok(user), Method::DELETE) => match find(context, &user, &file) {
@@ -133,7 +134,7 @@ pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, fi
                 uploads::abandon(context, upload.file);
                 HttpResponse::NoContent().finish()
             }
-            None => refused(context, &Refusal::FileMissing),
+            None => refusal_response(context, &Refusal::FileMissing),
         },
         (Ok(_), _) => HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, "HEAD, PATCH, DELETE, OPTIONS")).finish(),
     };
@@ -144,7 +145,7 @@ fn busy() -> HttpResponse {
     problem(StatusCode::LOCKED, crate::protocol::code_of(&Refusal::Busy(uploads::ENDING)), uploads::ENDING)
 }
 
-/// One of this user's that is under way.
+/// Finds an upload of this user's that is under way.
 fn find(context: &BrokerContext, user: &UserId, file: &str) -> Option<Arc<Upload>> {
     uploads::find(context, FileUid::parse(file)?).filter(|upload| upload.owner == *user)
 }
@@ -153,10 +154,10 @@ async fn head(context: &Arc<BrokerContext>, user: &UserId, file: &str) -> HttpRe
     let (offset, length) = if let Some(upload) = find(context, user, file) {
         (upload.length().await, upload.promised)
     } else {
-        match own(context, user, file).await {
+        match owned_file(context, user, file).await {
             // Complete, and the client did not hear of it.
             Ok(record) => (record.bytes, record.bytes),
-            Err(refusal) => return refused(context, &refusal),
+            Err(refusal) => return refusal_response(context, &refusal),
         }
     };
     let mut response = HttpResponse::Ok();
@@ -174,7 +175,7 @@ enum Checksum {
 }
 
 impl Checksum {
-    /// None given is fine.
+    /// Reads the checksum of a part, if one is given.
     fn parse(given: Option<&str>) -> Result<Option<Self>, Invalid> {
         let Some(given) = given else { return Ok(None) };
         let wrong = || Invalid::new("Upload-Checksum", "is not sha1 or sha256 and a hash in base64");
@@ -194,7 +195,7 @@ impl Checksum {
         }
     }
 
-    fn holds(self) -> bool {
+    fn matches(self) -> bool {
         match self {
             Self::Sha1(hasher, hash) => hasher.finalize().as_slice() == hash,
             Self::Sha256(hasher, hash) => hasher.finalize().as_slice() == hash,
@@ -206,14 +207,14 @@ async fn patch(context: &Arc<BrokerContext>, user: &UserId, file: &str, request:
     if text(request, "Content-Type") != Some("application/offset+octet-stream") {
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, 6_000_001, "Content-Type is not application/offset+octet-stream");
     }
-    let Some(upload) = find(context, user, file) else { return refused(context, &Refusal::FileMissing) };
+    let Some(upload) = find(context, user, file) else { return refusal_response(context, &Refusal::FileMissing) };
     if upload.is_ending() {
         return busy();
     }
     let given = number(request, OFFSET).and_then(|offset| Ok((offset, Checksum::parse(text(request, "Upload-Checksum"))?)));
     let (offset, checksum) = match given {
         Ok(given) => given,
-        Err(refusal) => return refused(context, &refusal),
+        Err(refusal) => return refusal_response(context, &refusal),
     };
     let mut writing = match upload.write(context).await {
         Ok(writing) => writing,
@@ -223,7 +224,7 @@ async fn patch(context: &Arc<BrokerContext>, user: &UserId, file: &str, request:
         let detail = format!("Upload-Offset is {offset}, the upload has {} bytes", writing.bytes());
         return problem(StatusCode::CONFLICT, 6_000_001, &detail);
     }
-    if let Err(response) = grow(context, &upload, &mut writing, checksum, body).await {
+    if let Err(response) = append_body(context, &upload, &mut writing, checksum, body).await {
         return *response;
     }
     let bytes = writing.bytes();
@@ -231,7 +232,7 @@ async fn patch(context: &Arc<BrokerContext>, user: &UserId, file: &str, request:
     if bytes == upload.promised
         && let Err(refusal) = uploads::finish(context, upload).await
     {
-        return refused(context, &refusal);
+        return refusal_response(context, &refusal);
     }
     let mut response = HttpResponse::NoContent();
     response.insert_header((OFFSET, bytes.to_string()));
@@ -239,7 +240,7 @@ async fn patch(context: &Arc<BrokerContext>, user: &UserId, file: &str, request:
 }
 
 /// Writes what comes. What came before a connection was lost stays, unless the part was to be checked.
-async fn grow(
+async fn append_body(
     context: &Arc<BrokerContext>,
     upload: &Arc<Upload>,
     writing: &mut Writing,
@@ -247,11 +248,11 @@ async fn grow(
     mut body: web::Payload,
 ) -> Result<(), Box<HttpResponse>> {
     let mark = checksum.is_some().then(|| writing.mark());
-    let mut pace = Pace::new(&context.config().media, &*context.clock);
+    let mut pacer = UploadPacer::new(&context.config().media, &*context.clock);
     let came = loop {
         let next = tokio::select! {
-            next = pace.next(&mut body) => next,
-            () = upload.wanted() => Err(Broken::Cut),
+            next = pacer.next(&mut body) => next,
+            () = upload.wanted() => Err(BodyError::Cut),
         };
         match next {
             Ok(None) => break Ok(()),
@@ -260,19 +261,19 @@ async fn grow(
                     checksum.add(&chunk);
                 }
                 if let Err(refusal) = writing.add(&chunk).await {
-                    break Err(refused(context, &refusal));
+                    break Err(refusal_response(context, &refusal));
                 }
                 writing.touch(context.clock.elapsed());
             }
-            Err(broken) => break Err(cut_short(&broken)),
+            Err(broken) => break Err(body_error(&broken)),
         }
     };
-    let wrong = came.is_ok() && checksum.is_some_and(|checksum| !checksum.holds());
+    let wrong = came.is_ok() && checksum.is_some_and(|checksum| !checksum.matches());
     let settled = match mark.filter(|_| wrong || came.is_err()) {
         Some(mark) => writing.back_to(mark).await,
         None => writing.settle().await,
     };
-    settled.map_err(|refusal| Box::new(refused(context, &refusal)))?;
+    settled.map_err(|refusal| Box::new(refusal_response(context, &refusal)))?;
     if wrong {
         let mismatch = StatusCode::from_u16(460).expect("460 is a status: checksum mismatch, by tus");
         return Err(Box::new(problem(mismatch, 6_000_001, "the part does not match its Upload-Checksum")));

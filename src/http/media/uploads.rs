@@ -10,8 +10,9 @@ use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt as _};
 use serde::Deserialize;
 
-use super::pace::{Broken, Pace};
-use super::{caller, refused, text};
+use super::caller;
+use super::pacer::{BodyError, UploadPacer};
+use super::response::{refusal_response, text};
 use crate::actors::context::BrokerContext;
 use crate::actors::media::uploads::{self, Abandon, Upload};
 use crate::broker::Broker;
@@ -20,72 +21,77 @@ use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition,
 use crate::protocol::{media_path, media_record};
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct UploadQuery {
     #[serde(default)]
     pub(super) kind: Option<String>,
     #[serde(default)]
     name: Option<String>,
 }
 
-impl Asked {
-    /// A file is a file, if nothing else is said.
+impl UploadQuery {
+    /// Reads the kind of a file; without one it is `file`.
     pub(super) fn kind(kind: Option<&str>) -> Result<MediaKind, Invalid> {
         let Some(kind) = kind else { return Ok(MediaKind::File) };
         MediaKind::parse(kind).ok_or_else(|| Invalid::new("kind", "is none of image, file, audio, video"))
     }
 }
 
-/// What went wrong.
-enum Failed {
+/// Why an upload was not kept.
+enum UploadError {
     Refused(Refusal),
-    Broken(Broken),
+    Body(BodyError),
     NoFile,
 }
 
-impl From<Refusal> for Failed {
+impl From<Refusal> for UploadError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<Broken> for Failed {
-    fn from(broken: Broken) -> Self {
-        Self::Broken(broken)
+impl From<BodyError> for UploadError {
+    fn from(broken: BodyError) -> Self {
+        Self::Body(broken)
     }
 }
 
-impl Failed {
+impl UploadError {
     fn answer(&self, context: &BrokerContext) -> HttpResponse {
         match self {
-            Self::Refused(refusal) => refused(context, refusal),
-            Self::Broken(broken) => cut_short(broken),
+            Self::Refused(refusal) => refusal_response(context, refusal),
+            Self::Body(broken) => body_error(broken),
             Self::NoFile => problem(StatusCode::BAD_REQUEST, 6_000_211, "the form has no field `file` with a file"),
         }
     }
 }
 
-/// The answer to a body that did not come to its end.
-pub(super) fn cut_short(broken: &Broken) -> HttpResponse {
+/// Makes the answer to a body that did not come to its end.
+pub(super) fn body_error(broken: &BodyError) -> HttpResponse {
     match broken {
-        Broken::Slow => problem(StatusCode::REQUEST_TIMEOUT, 6_000_212, "the body comes too slowly; see media.bytes_per_second_min"),
-        Broken::Cut => problem(StatusCode::BAD_REQUEST, 6_000_001, "the body ended early"),
+        BodyError::Slow => problem(StatusCode::REQUEST_TIMEOUT, 6_000_212, "the body comes too slowly; see media.bytes_per_second_min"),
+        BodyError::Cut => problem(StatusCode::BAD_REQUEST, 6_000_001, "the body ended early"),
     }
 }
 
-/// `POST /media/uploads?kind=image|file|audio|video&name=NAME`
-pub(super) async fn upload(broker: web::Data<Broker>, request: HttpRequest, asked: web::Query<Asked>, body: web::Payload) -> HttpResponse {
+/// Answers `POST /media/uploads?kind=image|file|audio|video&name=NAME`.
+pub(super) async fn upload(
+    broker: web::Data<Broker>,
+    request: HttpRequest,
+    asked: web::Query<UploadQuery>,
+    body: web::Payload,
+) -> HttpResponse {
     let context = &broker.context;
     let outcome = async {
         let user = caller::of_header(&broker, &request)?;
-        let kind = Asked::kind(asked.kind.as_deref()).map_err(Refusal::from)?;
+        let kind = UploadQuery::kind(asked.kind.as_deref()).map_err(Refusal::from)?;
         let length = content_length(&request);
         let kept = if is_form(&request) {
             form(context, &request, user, kind, &asked, body).await?
         } else {
             let name = asked.name.clone().or_else(|| named(&request)).unwrap_or_default();
-            whole(context, user, kind, &name, length, body).await?
+            store_file(context, user, kind, &name, length, body).await?
         };
-        Ok::<_, Failed>(kept)
+        Ok::<_, UploadError>(kept)
     };
     match outcome.await {
         Ok(record) => {
@@ -107,7 +113,7 @@ fn is_form(request: &HttpRequest) -> bool {
     kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
 }
 
-/// The name in `Content-Disposition`.
+/// Returns the name in `Content-Disposition`.
 fn named(request: &HttpRequest) -> Option<String> {
     name_in(&ContentDisposition::from_raw(request.headers().get(header::CONTENT_DISPOSITION)?).ok()?)
 }
@@ -125,64 +131,64 @@ async fn form(
     request: &HttpRequest,
     user: UserId,
     kind: MediaKind,
-    asked: &Asked,
+    asked: &UploadQuery,
     body: web::Payload,
-) -> Result<MediaRecord, Failed> {
+) -> Result<MediaRecord, UploadError> {
     let mut fields = Multipart::new(request.headers(), body);
-    while let Some(field) = fields.try_next().await.map_err(|_| Failed::NoFile)? {
+    while let Some(field) = fields.try_next().await.map_err(|_| UploadError::NoFile)? {
         let Some(disposition) = field.content_disposition().filter(|disposition| disposition.get_name() == Some("file")) else { continue };
         let name = asked.name.clone().or_else(|| name_in(disposition)).unwrap_or_default();
         // The length of a field is not told; the form's is a little more.
-        return whole(context, user, kind, &name, None, field).await;
+        return store_file(context, user, kind, &name, None, field).await;
     }
-    Err(Failed::NoFile)
+    Err(UploadError::NoFile)
 }
 
-async fn whole<S, E>(
+async fn store_file<S, E>(
     context: &Arc<BrokerContext>,
     user: UserId,
     kind: MediaKind,
     name: &str,
     length: Option<u64>,
     body: S,
-) -> Result<MediaRecord, Failed>
+) -> Result<MediaRecord, UploadError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
     let upload = uploads::begin(context, user, kind, name, length).await?;
     let abandon = Abandon::unless_done(context, upload.file);
-    pour(context, &upload, body).await?;
+    write_body(context, &upload, body).await?;
     abandon.done();
     Ok(uploads::finish(context, upload).await?)
 }
 
-async fn pour<S, E>(context: &Arc<BrokerContext>, upload: &Arc<Upload>, mut body: S) -> Result<(), Failed>
+async fn write_body<S, E>(context: &Arc<BrokerContext>, upload: &Arc<Upload>, mut body: S) -> Result<(), UploadError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
     let mut writing = upload.write(context).await?;
-    let mut pace = Pace::new(&context.config().media, &*context.clock);
-    while let Some(chunk) = pace.next(&mut body).await? {
+    let mut pacer = UploadPacer::new(&context.config().media, &*context.clock);
+    while let Some(chunk) = pacer.next(&mut body).await? {
         writing.add(&chunk).await?;
         writing.touch(context.clock.elapsed());
     }
     Ok(writing.settle().await?)
 }
 
-/// `GET /media/uploads/{fileUID}`
+/// Answers `GET /media/uploads/{fileUID}`.
 pub(super) async fn info(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>) -> HttpResponse {
     let found = async {
         let user = caller::of_header(&broker, &request)?;
-        own(&broker.context, &user, &file).await
+        owned_file(&broker.context, &user, &file).await
     };
     match found.await {
         Ok(record) => HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(media_record(&record)),
-        Err(refusal) => refused(&broker.context, &refusal),
+        Err(refusal) => refusal_response(&broker.context, &refusal),
     }
 }
 
-/// A complete file of this user's own.
-pub(super) async fn own(context: &BrokerContext, user: &UserId, file: &str) -> Result<MediaRecord, Refusal> {
+/// Returns a complete file of this user's own.
+pub(super) async fn owned_file(context: &BrokerContext, user: &UserId, file: &str) -> Result<MediaRecord, Refusal> {
     let file = FileUid::parse(file).ok_or(Refusal::FileMissing)?;
     if uploads::find(context, file).is_some_and(|upload| upload.owner == *user && upload.is_ending()) {
         return Err(Refusal::Busy(uploads::ENDING));
@@ -191,16 +197,16 @@ pub(super) async fn own(context: &BrokerContext, user: &UserId, file: &str) -> R
     record.filter(|record| record.owner == *user).ok_or(Refusal::FileMissing)
 }
 
-/// `PUT /media/{fileUID}/frame`
+/// Answers `PUT /media/{fileUID}/frame`.
 pub(super) async fn frame(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>, body: web::Payload) -> HttpResponse {
     let context = &broker.context;
     let outcome = async {
         let user = caller::of_header(&broker, &request)?;
-        let video = own(context, &user, &file).await?.file;
+        let video = owned_file(context, &user, &file).await?.file;
         let picture = uploads::begin(context, user.clone(), MediaKind::Image, "", content_length(&request)).await?;
         let _abandon = Abandon::unless_done(context, picture.file);
-        pour(context, &picture, body).await?;
-        Ok::<_, Failed>(uploads::keep_frame(context, &user, video, picture).await?)
+        write_body(context, &picture, body).await?;
+        Ok::<_, UploadError>(uploads::keep_frame(context, &user, video, picture).await?)
     };
     match outcome.await {
         Ok(record) => HttpResponse::Ok().json(media_record(&record)),

@@ -1,9 +1,9 @@
-//! The actions there are, and how often each may be called. Source: spec 6.2 for rates.
+//! The actions there are, and how often each may be called. Source: ZIM server API reference, each action's page, for rates.
 //!
 //! Certain, from the vendor's public pages (2025): every action's name, parameters, lists of the answer and numbers, but:
-//! - `QueryPeerMessages`, `QueryGroupMessages` and `AddGroupMembers` are other names that spec 6.2 uses for `QueryPeerMsg`,
+//! - `QueryPeerMessages`, `QueryGroupMessages` and `AddGroupMembers` are other names in use for `QueryPeerMsg`,
 //!   `QueryGroupMsg` and `InviteUsersIntoGroup`; they are taken, too.
-//! - `MentionedUserIds` and `IsMentionAll` are inferred (spec 6.2), as are the number of a nonce that was used before and of an
+//! - `MentionedUserIds` and `IsMentionAll` are our choice, as are the number of a nonce that was used before and of an
 //!   `ErrorList` of `KickoutRoomUser`, whose page has none.
 
 use super::call::{Call, Outcome};
@@ -106,7 +106,7 @@ impl Action {
         let of = quota.of.map_or(Ok(""), |field| call.input.text_or_empty(field))?;
         let name = format!("{self:?} {}", of.chars().take(128).collect::<String>());
         let now = call.broker.context.clock.elapsed();
-        call.broker.vendor.calls.check(&name, now, quota.per_second).map_err(|retry| {
+        call.broker.vendor_api.calls.check(&name, now, quota.per_second).map_err(|retry| {
             Fault::new(quota.code, format!("{self:?} may be called {} times a second, retry after {} ms", quota.per_second, retry.ms))
         })
     }

@@ -1,4 +1,4 @@
-//! `MessageBody`: what a message says, in the vendor's words. Source: spec 6.2, and the vendor's page on it.
+//! `MessageBody`: what a message says, in the vendor's words. Source: ZIM server API reference, `MessageBody`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,7 +9,7 @@ use super::input::Input;
 
 /// A message in the wire protocol's words.
 #[derive(Debug)]
-pub(super) struct Words {
+pub(super) struct MessageContent {
     pub(super) message: Value,
     pub(super) has_receipt: bool,
     /// What was asked for besides and is not done.
@@ -17,7 +17,7 @@ pub(super) struct Words {
 }
 
 /// Reads `MessageType`, `SubMsgType`, `SearchedContent`, `MessageBody` and the mentions.
-pub(super) fn read(input: &Input) -> Result<Words, Fault> {
+pub(super) fn read(input: &Input) -> Result<MessageContent, Fault> {
     let kind = input.number("MessageType")?;
     let body = input.object("MessageBody")?;
     let mut message = match kind {
@@ -45,10 +45,10 @@ pub(super) fn read(input: &Input) -> Result<Words, Fault> {
     if body.object("OfflinePush")?.flag("Enable")? {
         notes.push("MessageBody.OfflinePush: nothing is pushed to who is offline".to_owned());
     }
-    Ok(Words { message, has_receipt: body.flag("HasReceipt")?, notes })
+    Ok(MessageContent { message, has_receipt: body.flag("HasReceipt")?, notes })
 }
 
-/// A command's bytes, as the wire has them: base64.
+/// Returns a command's bytes as the wire has them: base64.
 fn command(body: &Input) -> Result<String, Fault> {
     let content = body.text("Message")?;
     if !body.flag("IsBase64")? {
@@ -60,7 +60,7 @@ fn command(body: &Input) -> Result<String, Fault> {
     }
 }
 
-/// A file that lies elsewhere.
+/// Reads a file that lies elsewhere.
 fn media(kind: i64, body: &Input) -> Result<Value, Fault> {
     let about = body.object("Message")?;
     let mut message = json!({"fileName": about.text("FileName")?});

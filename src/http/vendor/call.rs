@@ -10,14 +10,14 @@ use crate::model::{GroupId, Refusal, RoomId, UserId};
 
 /// A call that was carried out.
 #[derive(Debug, Default)]
-pub(super) struct Done {
+pub(super) struct Success {
     pub(super) fields: Map<String, Value>,
     /// What was asked for besides and not done.
     pub(super) notes: Vec<String>,
 }
 
-impl Done {
-    /// `success`, and what was not done.
+impl Success {
+    /// Returns `success`, and what was not done.
     pub(super) fn message(&self) -> String {
         std::iter::once("success").chain(self.notes.iter().map(String::as_str)).collect::<Vec<_>>().join("; ")
     }
@@ -27,14 +27,14 @@ impl Done {
     }
 }
 
-impl From<Map<String, Value>> for Done {
+impl From<Map<String, Value>> for Success {
     fn from(fields: Map<String, Value>) -> Self {
         Self { fields, notes: Vec::new() }
     }
 }
 
 /// What becomes of a call.
-pub(super) type Outcome = Result<Done, Fault>;
+pub(super) type Outcome = Result<Success, Fault>;
 
 /// A call that is rightly signed.
 #[derive(Debug)]
@@ -49,19 +49,19 @@ impl Call<'_> {
         Ok(serde_json::from_str(&self.broker.run(whom, op, args).await?).unwrap_or_default())
     }
 
-    /// The same for the owner of a group.
+    /// Does the same in the name of a group's owner.
     pub(super) async fn as_owner(&self, group: &GroupId, op: &str, mut args: Value) -> Result<Value, Refusal> {
         args["groupID"] = group.as_str().into();
         self.run(As::OwnerOf(group.clone()), op, &args).await
     }
 
-    /// The same for the server's own user, to whom every group is open.
+    /// Does the same in the name of the server's own user, to whom every group is open.
     pub(super) async fn ask_group(&self, group: &GroupId, op: &str, mut args: Value) -> Result<Value, Refusal> {
         args["groupID"] = group.as_str().into();
         self.run(As::System, op, &args).await
     }
 
-    /// An id that may be a user's.
+    /// Checks an id that may be a user's.
     pub(super) fn user_id(&self, field: &str, id: &str) -> Result<UserId, Fault> {
         let limits = &self.broker.config().limits;
         let max = limits.user_id_bytes_max;
@@ -71,7 +71,7 @@ impl Call<'_> {
         Ok(UserId::parse(field, id, limits)?)
     }
 
-    /// The ids of a list, each once; at least one.
+    /// Returns the ids of a list, each once; at least one.
     pub(super) fn user_ids(&self, field: &str, max: usize) -> Result<Vec<String>, Fault> {
         let mut ids: Vec<String> = Vec::new();
         for id in self.input.texts(field)? {
@@ -82,7 +82,7 @@ impl Call<'_> {
         self.count(field, ids.len(), max).map(|()| ids)
     }
 
-    /// Whether a list of users has as many as it may, and one at least.
+    /// Checks that a list of users has as many as it may, and one at least.
     pub(super) fn count(&self, field: &str, count: usize, max: usize) -> Result<(), Fault> {
         match count {
             0 => Err(self.input.wrong(field, "is empty")),
@@ -95,7 +95,7 @@ impl Call<'_> {
         Ok(self.broker.context.is_system(user) || self.broker.users().get(user).await?.is_some())
     }
 
-    /// `FromUserId`, a known user.
+    /// Returns `FromUserId`, a known user.
     pub(super) async fn operator(&self) -> Result<UserId, Fault> {
         let user = self.user_id("FromUserId", self.input.text("FromUserId")?)?;
         if self.is_known(&user).await? { Ok(user) } else { Err(Fault::new(code::OPERATOR, format!("FromUserId {user} is not registered"))) }
@@ -109,25 +109,30 @@ impl Call<'_> {
         Ok(RoomId::parse("RoomId", self.input.text("RoomId")?, &self.broker.config().limits)?)
     }
 
-    /// How many entries a page has: as asked for, or `max` for none, nothing and more than that.
+    /// Returns how many entries a page has: as asked for, or `max` for none, nothing and more than that.
     pub(super) fn limit(&self, max: usize) -> Result<usize, Fault> {
         let asked = self.input.maybe_number("Limit")?.and_then(|asked| usize::try_from(asked).ok());
         Ok(asked.filter(|asked| (1..=max).contains(asked)).unwrap_or(max))
     }
 
-    /// `Next`: 0 or none at first.
+    /// Returns `Next`: 0 or none at first.
     pub(super) fn next(&self) -> Result<u64, Fault> {
         let next = self.input.maybe_number("Next")?.unwrap_or(0);
         u64::try_from(next).map_err(|_| self.input.wrong("Next", "is negative"))
     }
 }
 
-/// An entry of a list of what failed.
+/// Makes a JSON object of these fields.
+pub(super) fn fields<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Makes an entry of a list of what failed.
 pub(super) fn failed(user: &str, code: u32) -> Value {
     json!({"UserId": user, "SubCode": code})
 }
 
-/// How a call ends of which some parts failed: badly only if all did, with the first one's number.
+/// Ends a call of which some parts failed: badly only if all did, with the first one's number.
 pub(super) fn partly(list: &str, errors: Vec<Value>, succeeded: usize, mut fields: Map<String, Value>) -> Outcome {
     let first = errors.first().and_then(|error| error["SubCode"].as_u64()).and_then(|code| u32::try_from(code).ok());
     fields.insert(list.to_owned(), errors.into());
@@ -137,14 +142,14 @@ pub(super) fn partly(list: &str, errors: Vec<Value>, succeeded: usize, mut field
     }
 }
 
-/// The `errorUserList` of an operation, as the vendor's calls have it. The protocol's own numbers are no use there.
+/// Returns the `errorUserList` of an operation as the vendor's calls have it. The protocol's own numbers are no use there.
 pub(super) fn errors_of(list: &Value) -> Vec<Value> {
     let errors = list.as_array().into_iter().flatten();
-    errors.map(|error| failed(error["userID"].as_str().unwrap_or_default(), vendors(error["reason"].as_u64().unwrap_or(0)))).collect()
+    errors.map(|error| failed(error["userID"].as_str().unwrap_or_default(), vendor_code(error["reason"].as_u64().unwrap_or(0)))).collect()
 }
 
-/// The vendor has one set of numbers for clients and another for servers.
-fn vendors(reason: u64) -> u32 {
+/// Returns the number for servers of a client's: the vendor has a set for each.
+fn vendor_code(reason: u64) -> u32 {
     let like = |refusal: Refusal| code_of(&refusal);
     match reason {
         6_000_204 => like(Refusal::UserMissing(String::new())),

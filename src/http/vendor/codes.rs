@@ -1,4 +1,4 @@
-//! What a call in the vendor's shape ends with when it is not carried out. Source: spec 5.1 and the vendor's page of return codes.
+//! What a call in the vendor's shape ends with when it is not carried out. Source: ZIM server API reference, "Return codes".
 
 use serde_json::{Map, Value};
 
@@ -79,7 +79,7 @@ impl Fault {
         Self { code, message: message.into(), fields: Map::new() }
     }
 
-    /// A parameter that cannot be right.
+    /// Makes the fault of a parameter that cannot be right.
     pub(super) fn invalid(field: &str, reason: &str) -> Self {
         Self::new(code::INVALID, format!("{field} {reason}"))
     }
@@ -92,7 +92,7 @@ impl Fault {
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         match &refusal {
-            Refusal::Invalid(invalid) => Self::new(code_of(&refusal), format!("{} {}", vendors_name(&invalid.field), invalid.reason)),
+            Refusal::Invalid(invalid) => Self::new(code_of(&refusal), format!("{} {}", vendor_field(&invalid.field), invalid.reason)),
             _ => Self::new(code_of(&refusal), refusal.to_string()),
         }
     }
@@ -104,8 +104,8 @@ impl From<Invalid> for Fault {
     }
 }
 
-/// What the vendor calls an argument of the wire protocol.
-fn vendors_name(field: &str) -> &str {
+/// Returns what the vendor calls an argument of the wire protocol.
+fn vendor_field(field: &str) -> &str {
     match field {
         "message.message" => "MessageBody.Message",
         "message.extendedData" => "MessageBody.ExtendedData",
@@ -129,7 +129,7 @@ fn vendors_name(field: &str) -> &str {
     }
 }
 
-/// The vendor's number of a refusal.
+/// Returns the vendor's number of a refusal.
 pub(super) fn code_of(refusal: &Refusal) -> u32 {
     use Refusal as R;
     match refusal {

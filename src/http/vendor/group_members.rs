@@ -2,20 +2,20 @@
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, Outcome, errors_of, failed, partly};
+use super::call::{Call, Outcome, errors_of, failed, fields, partly};
 use super::codes::{Fault, code};
-use super::fields;
 use crate::actors::session::on_behalf::As;
 use crate::model::{GroupId, Refusal};
 
-/// Users of one call. Source: spec 6.2, `AddGroupMembers`.
+/// The most users that one call takes in. Source: ZIM server API reference, `InviteUsersIntoGroup`.
 const ADDED_MAX: usize = 100;
-/// Source: spec 6.2, `KickoutGroupUser`.
+/// The most users that one call puts out. Source: ZIM server API reference, `KickoutGroupUser`.
 const KICKED_MAX: usize = 50;
-/// Source: the vendor's pages on nicknames and muting.
+/// The most users that one call changes. Source: ZIM server API reference, `SetGroupMembersNickname`, `MuteGroupMembers`.
 const CHANGED_MAX: usize = 20;
+/// The longest reason, bytes. Our choice: as for rooms.
 const REASON_BYTES_MAX: usize = 32;
-/// Members of one page. Source: the vendor's page on `QueryGroupMemberList`.
+/// The most members of one page. Source: ZIM server API reference, `QueryGroupMemberList`.
 const PAGE_MAX: usize = 1_000;
 
 pub(super) async fn list(call: &Call<'_>) -> Outcome {

@@ -5,17 +5,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Done, Outcome, errors_of};
+use super::call::{Call, Outcome, Success, errors_of, fields};
 use super::codes::{Fault, code, code_of};
-use super::fields;
 use crate::actors::session::on_behalf::As;
 use crate::broker::Broker;
 use crate::model::{Refusal, UserId};
 use crate::store::Store;
 
-/// Members that a group may begin with. Source: spec 6.2, `CreateGroup`.
+/// The most members that a group may begin with. Source: ZIM server API reference, `CreateGroup`.
 const FIRST_MEMBERS_MAX: usize = 100;
-/// Groups of one page. Source: the vendor's page on `QueryAppGroupList`.
+/// The most groups of one page. Source: ZIM server API reference, `QueryAppGroupList`.
 const PAGE_MAX: usize = 10_000;
 /// Groups read from the store at a time.
 const READ_AT_ONCE: usize = 1_000;
@@ -48,7 +47,7 @@ pub(super) async fn create(call: &Call<'_>) -> Outcome {
     Ok(fields([("GroupId", group), ("Members", members.into()), ("ErrorUsers", errors.into())]).into())
 }
 
-/// `Attributes`, as pairs.
+/// Reads `Attributes`.
 fn pairs(call: &Call<'_>) -> Result<BTreeMap<String, String>, Fault> {
     let list = call.input.objects("Attributes")?;
     list.iter().map(|pair| Ok((pair.text("Key")?.to_owned(), pair.text_or_empty("Value")?.to_owned()))).collect()
@@ -57,10 +56,10 @@ fn pairs(call: &Call<'_>) -> Result<BTreeMap<String, String>, Fault> {
 pub(super) async fn dismiss(call: &Call<'_>) -> Outcome {
     call.operator().await?;
     call.as_owner(&call.group()?, "dismissGroup", json!({})).await?;
-    Ok(Done::default())
+    Ok(Success::default())
 }
 
-/// What is not named stays; what is named may be empty. Source: the vendor's page on `UpdateGroupData`.
+/// Changes what is named, which may be empty; the rest stays. Source: ZIM server API reference, `UpdateGroupData`.
 pub(super) async fn update(call: &Call<'_>) -> Outcome {
     call.operator().await?;
     let group = call.group()?;
@@ -77,7 +76,7 @@ pub(super) async fn update(call: &Call<'_>) -> Outcome {
             call.as_owner(&group, op, json!({field: value})).await?;
         }
     }
-    Ok(Done::default())
+    Ok(Success::default())
 }
 
 pub(super) async fn change_attributes(call: &Call<'_>) -> Outcome {
@@ -138,19 +137,19 @@ pub(super) async fn info(call: &Call<'_>) -> Outcome {
     .into())
 }
 
-/// `Next` counts pages; `Limit` must stay the same. Source: the vendor's page on `QueryAppGroupList`.
+/// Lists groups: `Next` counts pages, and `Limit` must stay the same. Source: ZIM server API reference, `QueryAppGroupList`.
 pub(super) async fn list(call: &Call<'_>) -> Outcome {
     let limit = call.limit(PAGE_MAX)?;
     let page = usize::try_from(call.next()?).unwrap_or(usize::MAX);
-    let groups = everyone(call.broker).await?;
+    let groups = all_groups(call.broker).await?;
     let skipped = page.saturating_mul(limit);
     let some: Vec<Value> = groups.iter().skip(skipped).take(limit).map(|(id, name)| json!({"GroupId": id, "GroupName": name})).collect();
     let next = if skipped.saturating_add(limit) < groups.len() { page + 1 } else { 0 };
     Ok(fields([("TotalCount", groups.len().into()), ("Next", next.into()), ("GroupIdList", some.into())]).into())
 }
 
-/// Ids and names of all groups, in the order of their ids.
-async fn everyone(broker: &Broker) -> Result<Vec<(String, String)>, Refusal> {
+/// Returns ids and names of all groups, in the order of their ids.
+async fn all_groups(broker: &Broker) -> Result<Vec<(String, String)>, Refusal> {
     let read = |store: &dyn Store| {
         let (mut groups, mut after) = (Vec::new(), None);
         loop {
@@ -167,16 +166,16 @@ async fn everyone(broker: &Broker) -> Result<Vec<(String, String)>, Refusal> {
 pub(super) async fn transfer(call: &Call<'_>) -> Outcome {
     call.operator().await?;
     let group = call.group()?;
-    let heir: UserId = call.user_id("NewOwner", call.input.text("NewOwner")?)?;
-    let moved = call.as_owner(&group, "transferGroupOwner", json!({"toUserID": heir})).await;
+    let successor: UserId = call.user_id("NewOwner", call.input.text("NewOwner")?)?;
+    let moved = call.as_owner(&group, "transferGroupOwner", json!({"toUserID": successor})).await;
     moved.map_err(|refusal| match code_of(&refusal) {
         code::USER_UNKNOWN => Fault::new(code::NOT_IN_GROUP, refusal.to_string()),
         _ => refusal.into(),
     })?;
-    Ok(Done::default())
+    Ok(Success::default())
 }
 
-/// Source: the vendor's page on `MuteGroup`.
+/// Mutes a group, or lets it speak again. Source: ZIM server API reference, `MuteGroup`.
 pub(super) async fn mute(call: &Call<'_>) -> Outcome {
     call.operator().await?;
     let group = call.group()?;
@@ -190,5 +189,5 @@ pub(super) async fn mute(call: &Call<'_>) -> Outcome {
         (_, false) => json!({"isMute": true, "config": {"mode": 3, "duration": duration, "roles": roles}}),
     };
     call.as_owner(&group, "muteGroup", args).await?;
-    Ok(Done::default())
+    Ok(Success::default())
 }

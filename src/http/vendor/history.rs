@@ -2,14 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Outcome};
+use super::call::{Call, Outcome, fields};
 use super::codes::Fault;
-use super::fields;
 use crate::actors::session::on_behalf::As;
 
-/// Messages of one page, when nothing is asked for. Source: spec 6.2.
+/// Messages of one page, when nothing is asked for. Source: ZIM server API reference, `QueryPeerMsg`, `QueryGroupMsg`.
 const LIMIT: i64 = 10;
-/// The most. Source: the same.
+/// The most messages of one page. Source: the same.
 const LIMIT_MAX: i64 = 100;
 
 pub(super) async fn peer(call: &Call<'_>) -> Outcome {
@@ -41,12 +40,12 @@ async fn page(call: &Call<'_>, reader: As, id: &str, kind: u8) -> Outcome {
     let oldest = messages.first().and_then(|message| message["messageSeq"].as_u64()).filter(|seq| *seq > 1);
     // Some of a page may be hidden from its reader, so that less than a page says nothing.
     let more = messages.len() == count || page["more"] == true;
-    let list: Vec<Value> = messages.iter().rev().filter(|message| empty_too || message["type"] != 31).map(told).collect();
+    let list: Vec<Value> = messages.iter().rev().filter(|message| empty_too || message["type"] != 31).map(vendor_message).collect();
     Ok(fields([("Next", oldest.filter(|_| more).unwrap_or(0).into()), ("List", list.into())]).into())
 }
 
-/// A message in the vendor's words.
-fn told(message: &Value) -> Value {
+/// Returns a message in the vendor's words.
+fn vendor_message(message: &Value) -> Value {
     let kind = message["type"].as_u64().unwrap_or(0);
     let revoked = kind == 31;
     let mut told = json!({
@@ -70,7 +69,7 @@ fn told(message: &Value) -> Value {
     told
 }
 
-/// What a message says of its file. Source: the vendor's page on `QueryPeerMsg`.
+/// Returns what a message says of its file. Source: ZIM server API reference, `QueryPeerMsg`.
 fn file(message: &Value) -> Value {
     let names = [
         ("fileName", "file_name"),
@@ -94,7 +93,7 @@ fn file(message: &Value) -> Value {
     there.map(|(ours, theirs)| ((*theirs).to_owned(), message[ours].clone())).collect::<serde_json::Map<_, _>>().into()
 }
 
-/// Percent-encoded: the vendor tells its callers to URL-decode such bodies.
+/// Percent-encodes a text: the vendor tells its callers to URL-decode such bodies.
 fn encoded(text: &str) -> String {
     let one = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
@@ -114,7 +113,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_back_is_empty() {
-        let told = told(&json!({"type": 31, "originalMessageType": 1, "messageID": "18446744073709551615", "messageSeq": 4}));
+        let told = vendor_message(&json!({"type": 31, "originalMessageType": 1, "messageID": "18446744073709551615", "messageSeq": 4}));
         assert_eq!((&told["IsEmpty"], &told["MsgType"], &told["MsgBody"]), (&json!(2), &json!(1), &json!("")));
         assert_eq!(told["MsgId"], json!(u64::MAX));
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::codes::{Fault, code};
 
-/// The parameters of a query, in order.
+/// Returns the parameters of a query, in order.
 pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Fault> {
     let pairs = Query::<Vec<(String, String)>>::from_query(query);
     pairs.map(Query::into_inner).map_err(|error| Fault::new(code::INVALID, format!("the query is not understood: {error}")))
@@ -21,7 +21,7 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// `X[]=a&X[]=b` is a list named `X`.
+    /// Reads a call's query and body; `X[]=a&X[]=b` is a list named `X`.
     pub(super) fn of_call(pairs: &[(String, String)], body: &[u8]) -> Result<Self, Fault> {
         let mut values = Map::new();
         // The query's Action names the call; a body may have one of its own.
@@ -63,7 +63,7 @@ impl Input {
         self.value(name).is_some()
     }
 
-    /// A text that may be left out.
+    /// Returns a text that may be left out.
     pub(super) fn maybe_text(&self, name: &str) -> Result<Option<&str>, Fault> {
         match self.value(name) {
             None => Ok(None),
@@ -72,17 +72,17 @@ impl Input {
         }
     }
 
-    /// A text, or none: empty.
+    /// Returns a text, an empty one where there is none.
     pub(super) fn text_or_empty(&self, name: &str) -> Result<&str, Fault> {
         Ok(self.maybe_text(name)?.unwrap_or_default())
     }
 
-    /// A text that must be there, and say something.
+    /// Returns a text that must be there and not be empty.
     pub(super) fn text(&self, name: &str) -> Result<&str, Fault> {
         self.maybe_text(name)?.filter(|text| !text.is_empty()).ok_or_else(|| self.wrong(name, "is missing"))
     }
 
-    /// A whole number, also as the text that a query holds; empty is none.
+    /// Returns a whole number, also one that is a text, as in a query; empty is none.
     pub(super) fn maybe_number(&self, name: &str) -> Result<Option<i64>, Fault> {
         let number = match self.value(name) {
             None => return Ok(None),
@@ -97,7 +97,7 @@ impl Input {
         self.maybe_number(name)?.ok_or_else(|| self.wrong(name, "is missing"))
     }
 
-    /// true or false, 1 or 0; not there: false.
+    /// Returns true or false, also for 1 and 0; false where there is none.
     pub(super) fn flag(&self, name: &str) -> Result<bool, Fault> {
         match self.value(name) {
             None => Ok(false),
@@ -118,13 +118,13 @@ impl Input {
         }
     }
 
-    /// Texts; none when it is not there.
+    /// Returns a list of texts, an empty one where there is none.
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Fault> {
         let text = |value: &Value| value.as_str().map(ToOwned::to_owned).ok_or_else(|| self.wrong(name, "is not a list of texts"));
         self.list(name)?.iter().map(text).collect()
     }
 
-    /// Whole numbers; none when it is not there.
+    /// Returns a list of whole numbers, an empty one where there is none.
     pub(super) fn numbers(&self, name: &str) -> Result<Vec<i64>, Fault> {
         let number = |value: &Value| match value {
             Value::String(text) => text.parse().ok(),
@@ -134,7 +134,7 @@ impl Input {
         self.list(name)?.iter().map(|value| number(value).ok_or_else(wrong)).collect()
     }
 
-    /// Objects; none when it is not there.
+    /// Returns a list of objects, an empty one where there is none.
     pub(super) fn objects(&self, name: &str) -> Result<Vec<Self>, Fault> {
         let list = self.list(name)?.iter().enumerate();
         list.map(|(n, value)| match value {
@@ -144,7 +144,7 @@ impl Input {
         .collect()
     }
 
-    /// An object, also as the text of one; not there: an empty one.
+    /// Returns an object, also one that is JSON text; an empty one where there is none.
     pub(super) fn object(&self, name: &str) -> Result<Self, Fault> {
         let values = match self.value(name) {
             None => Some(Map::new()),

@@ -3,32 +3,31 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::body::{self, Words};
-use super::call::{Call, Done, Outcome, failed, partly};
+use super::body::{self, MessageContent};
+use super::call::{Call, Outcome, Success, failed, fields, partly};
 use super::codes::{Fault, code};
-use super::fields;
 use crate::actors::session::on_behalf::As;
 use crate::model::{Refusal, Target, UserId};
 use crate::protocol::Request;
 
-/// Receivers of one call. Source: spec 6.2, `SendPeerMessage`.
+/// The most receivers of one call. Source: ZIM server API reference, `SendPeerMessage`.
 const RECEIVERS_MAX: usize = 100;
 
-/// What a message is sent with.
-fn args(call: &Call<'_>, words: &Words, to: &str, kind: u8) -> Result<Value, Fault> {
+/// Makes the arguments of a send.
+fn args(call: &Call<'_>, content: &MessageContent, to: &str, kind: u8) -> Result<Value, Fault> {
     let options = call.input.object("SendMsgOptions")?;
     if options.has("TargetOption") {
         return Err(options.wrong("TargetOption", "is not supported: a message to a group is for all of it"));
     }
-    let mut config = json!({"hasReceipt": words.has_receipt, "disableUnreadMessageCount": options.flag("NoUnread")?});
+    let mut config = json!({"hasReceipt": content.has_receipt, "disableUnreadMessageCount": options.flag("NoUnread")?});
     if let Some(priority) = call.input.maybe_number("Priority")? {
         config["priority"] = priority.into();
     }
-    Ok(json!({"message": words.message, "toConversationID": to, "conversationType": kind, "config": config}))
+    Ok(json!({"message": content.message, "toConversationID": to, "conversationType": kind, "config": config}))
 }
 
-/// Gives the answer of a send without what only clients need.
-fn placed(sent: &Value) -> (Value, Value) {
+/// Returns the id and the place of a message that was sent.
+fn message_place(sent: &Value) -> (Value, Value) {
     let seq = sent["message"]["messageSeq"].clone();
     let id = sent["message"]["messageID"].as_str().and_then(|id| id.parse::<u64>().ok());
     (id.into(), seq)
@@ -40,15 +39,15 @@ pub(super) async fn send_peer(call: &Call<'_>) -> Outcome {
     if call.input.flag("SenderUnaware")? {
         return Err(call.input.wrong("SenderUnaware", "is 1: what is sent in a user's name is in its history, too"));
     }
-    let words = body::read(&call.input)?;
+    let content = body::read(&call.input)?;
     // What is wrong for all is said once.
-    args(call, &words, "", 0)?;
-    let outcomes = join_all(receivers.iter().map(|to| send_to(call, &from, to, &words))).await;
+    args(call, &content, "", 0)?;
+    let outcomes = join_all(receivers.iter().map(|to| send_to(call, &from, to, &content))).await;
     let (mut sent, mut errors, mut refused) = (Vec::new(), Vec::new(), None);
     for (to, outcome) in receivers.iter().zip(outcomes) {
         match outcome {
             Ok(answer) => {
-                let (id, seq) = placed(&answer);
+                let (id, seq) = message_place(&answer);
                 sent.push(json!({"UserId": to, "MsgId": id.to_string(), "MsgSeq": seq}));
             }
             Err(fault) => {
@@ -60,62 +59,63 @@ pub(super) async fn send_peer(call: &Call<'_>) -> Outcome {
     let count = sent.len();
     let lists = fields([("SuccList", sent.into()), ("AuditInfos", json!([]))]);
     match (partly("ErrorList", errors, count, lists), refused) {
-        (Ok(done), _) => Ok(done.noting(words.notes)),
+        (Ok(done), _) => Ok(done.noting(content.notes)),
         (Err(fault), Some(first)) => Err(Fault { message: first.message, ..fault }),
         (Err(fault), None) => Err(fault),
     }
 }
 
-async fn send_to(call: &Call<'_>, from: &UserId, to: &str, words: &Words) -> Result<Value, Fault> {
+async fn send_to(call: &Call<'_>, from: &UserId, to: &str, content: &MessageContent) -> Result<Value, Fault> {
     call.user_id("ToUserId", to)?;
-    Ok(call.run(As::User(from.clone()), "sendMessage", &args(call, words, to, 0)?).await?)
+    Ok(call.run(As::User(from.clone()), "sendMessage", &args(call, content, to, 0)?).await?)
 }
 
-/// To a room or group whose sender need not be inside. Source: the vendor's pages, which ask only that it is registered.
-async fn send_into(call: &Call<'_>, to: &str, kind: u8, words: &Words) -> Result<Value, Fault> {
+/// Sends to a room or group whose sender need not be inside. Source: ZIM server API reference, `SendGroupMessage` and
+/// `SendRoomMessage`, which ask only that it is registered.
+async fn send_into(call: &Call<'_>, to: &str, kind: u8, content: &MessageContent) -> Result<Value, Fault> {
     let from = call.operator().await?;
-    Ok(call.run(As::Outside(from), "sendMessage", &args(call, words, to, kind)?).await?)
+    Ok(call.run(As::Outside(from), "sendMessage", &args(call, content, to, kind)?).await?)
 }
 
 pub(super) async fn send_group(call: &Call<'_>) -> Outcome {
-    let words = body::read(&call.input)?;
-    let (id, seq) = placed(&send_into(call, call.group()?.as_str(), 2, &words).await?);
-    Ok(Done::from(fields([("MsgId", id), ("MsgSeq", seq), ("AuditInfos", json!([]))])).noting(words.notes))
+    let content = body::read(&call.input)?;
+    let (id, seq) = message_place(&send_into(call, call.group()?.as_str(), 2, &content).await?);
+    Ok(Success::from(fields([("MsgId", id), ("MsgSeq", seq), ("AuditInfos", json!([]))])).noting(content.notes))
 }
 
 pub(super) async fn send_room(call: &Call<'_>) -> Outcome {
-    let mut words = body::read(&call.input)?;
-    if words.has_receipt {
+    let mut content = body::read(&call.input)?;
+    if content.has_receipt {
         return Err(Fault::new(code::ROOM_RECEIPT, "MessageBody.HasReceipt is 1: there are no receipts in rooms"));
     }
     if call.input.flag("SenderUnaware")? {
-        words.notes.push("SenderUnaware: the sender's devices see the message if they are in the room".to_owned());
+        content.notes.push("SenderUnaware: the sender's devices see the message if they are in the room".to_owned());
     }
-    send_into(call, call.room()?.as_str(), 1, &words).await?;
-    Ok(Done::from(fields([("AuditInfos", json!([]))])).noting(words.notes))
+    send_into(call, call.room()?.as_str(), 1, &content).await?;
+    Ok(Success::from(fields([("AuditInfos", json!([]))])).noting(content.notes))
 }
 
 pub(super) async fn send_to_all(call: &Call<'_>) -> Outcome {
     let (broker, config) = (call.broker, call.broker.config());
     let from = call.operator().await?;
-    let mut words = body::read(&call.input)?;
+    let mut content = body::read(&call.input)?;
     match call.input.maybe_number("PushType")?.unwrap_or(0) {
         0 => {}
-        1 => words.notes.push("PushType: nothing is pushed to who is offline".to_owned()),
+        1 => content.notes.push("PushType: nothing is pushed to who is offline".to_owned()),
         2 => return Err(call.input.wrong("PushType", "is 2: nothing is pushed to who is offline")),
         other => return Err(call.input.wrong("PushType", &format!("is {other}, the range is 0 to 2"))),
     }
-    let args = json!({"message": words.message, "toConversationID": config.users.system, "conversationType": 0});
+    let args = json!({"message": content.message, "toConversationID": config.users.system, "conversationType": 0});
     let Request::SendMessage { draft, .. } = Request::decode("sendMessage", &args.to_string(), &config.limits)? else {
         return Err(Refusal::Unsupported("this".into()).into());
     };
     draft.validate_broadcast(&config.limits)?;
-    broker.backend.charge_broadcast(&config, broker.context.clock.elapsed()).map_err(|refusal| match refusal {
+    broker.server_api.charge_broadcast(&config, broker.context.clock.elapsed()).map_err(|refusal| match refusal {
         Refusal::RateLimited { .. } => Fault::new(code::BROADCAST_RATE, refusal.to_string()),
         other => other.into(),
     })?;
     broker.broadcast(&from, draft).await?;
-    Ok(Done::default().noting(words.notes))
+    Ok(Success::default().noting(content.notes))
 }
 
 /// Takes a message back: only for its sender, and in time.
@@ -146,7 +146,7 @@ async fn revoke(call: &Call<'_>, place: &Target, from: UserId) -> Outcome {
     };
     let pushed = call.input.object("OfflinePush")?.flag("Enable")?;
     let notes = if pushed { vec!["OfflinePush: nothing is pushed to who is offline".to_owned()] } else { Vec::new() };
-    Ok(Done::default().noting(notes))
+    Ok(Success::default().noting(notes))
 }
 
 pub(super) async fn revoke_peer(call: &Call<'_>) -> Outcome {

@@ -1,5 +1,5 @@
 //! Calls in the vendor's shape, `/?Action=SendPeerMessage&AppId=…&Signature=…`: a backend written for the vendor changes only
-//! its host name. Source: spec 6; the vendor's public pages for names the spec only paraphrases.
+//! its host name. Source: ZIM server API reference.
 //!
 //! ```text
 //! call ─ signed? in time? not before? ─ within its rate? ─ action ─ broker: in a user's name, an owner's, or the server's
@@ -25,13 +25,13 @@ use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::BytesMut;
 use futures_util::StreamExt as _;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use self::call::{Call, Outcome};
 use self::codes::{Fault, code};
 use self::input::Input;
 use crate::broker::Broker;
-use crate::http::connection::Connection;
+use crate::http::socket::tracked::TrackedSocket;
 
 /// Mounts the calls at the broker's root, if they are switched on. A request that names no action is not theirs.
 pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
@@ -49,7 +49,7 @@ fn names_an_action(request: &GuardContext<'_>) -> bool {
     query.split('&').any(|pair| pair.split('=').next() == Some("Action"))
 }
 
-/// Status 200 whatever comes of it, as the vendor's: what it was is the `Code`.
+/// Answers with status 200 whatever comes of the call, as the vendor does; `Code` says what it was.
 async fn answer(broker: web::Data<Broker>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let (code, message, mut reply) = match carry_out(&broker, &request, payload.into_inner()).await {
         Ok(done) => (0, done.message(), done.fields),
@@ -68,8 +68,8 @@ async fn carry_out(broker: &Broker, request: &HttpRequest, payload: Payload) -> 
     signed.check_caller(broker)?;
     let body = read(payload, broker.config().api.body_bytes_max).await?;
     signed.check(broker, &body)?;
-    if let Some(connection) = request.conn_data::<Connection>() {
-        connection.prove();
+    if let Some(connection) = request.conn_data::<TrackedSocket>() {
+        connection.mark_authenticated();
     }
     let name = signed.action;
     let action = actions::Action::named(name).ok_or_else(|| {
@@ -91,9 +91,4 @@ async fn read(mut payload: Payload, bytes_max: usize) -> Result<BytesMut, Fault>
         body.extend_from_slice(&part);
     }
     Ok(body)
-}
-
-/// An object of these fields.
-fn fields<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

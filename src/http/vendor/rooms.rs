@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Done, Outcome, errors_of, failed, partly};
+use super::call::{Call, Outcome, Success, errors_of, failed, fields, partly};
 use super::codes::{Fault, code, code_of};
-use super::fields;
 use super::input::Input;
 use crate::actors::session::on_behalf::As;
 use crate::model::{Refusal, RoomId, RoomInfo, UserId};
 
-/// Users of one call. Source: spec 6.2, `KickoutRoomUser`.
+/// The most users that one call puts out. Source: ZIM server API reference, `KickoutRoomUser`.
 const KICKED_MAX: usize = 50;
+/// The longest reason, bytes. Source: ZIM server API reference, `KickoutRoomUser`.
 const REASON_BYTES_MAX: usize = 32;
-/// Members of one page. Source: spec 6.2, `QueryRoomUserList`.
+/// The most members of one page. Source: ZIM server API reference, `QueryRoomUserList`.
 const PAGE_MAX: usize = 500;
-/// Users of one call. Source: the vendor's page on `QueryRoomMembers`.
+/// The most users that one call asks about. Source: ZIM server API reference, `QueryRoomMembers`.
 const ASKED_MAX: usize = 10;
 /// What stands before the place where a page ends: the end itself is `0`, and that may be a user's id, too.
 const NEXT: char = '>';
@@ -35,12 +35,12 @@ pub(super) async fn create(call: &Call<'_>) -> Outcome {
         attributes.insert(attribute.text("Key")?.to_owned(), attribute.text_or_empty("Value")?.to_owned());
     }
     call.broker.rooms().create(info, delay, attributes).await?;
-    Ok(Done::default())
+    Ok(Success::default())
 }
 
 pub(super) async fn destroy(call: &Call<'_>) -> Outcome {
     call.broker.rooms().destroy(&call.room()?).await?;
-    Ok(Done::default())
+    Ok(Success::default())
 }
 
 pub(super) async fn attributes(call: &Call<'_>) -> Outcome {
@@ -51,7 +51,7 @@ pub(super) async fn attributes(call: &Call<'_>) -> Outcome {
     Ok(fields([("AttributeSeq", room.attributes_version.into()), ("Attributes", list.into())]).into())
 }
 
-/// One after the other, as they stand there; with `StopOnError` none after the first that fails.
+/// Changes attributes one after the other, as they stand there; with `StopOnError` none after the first that fails.
 pub(super) async fn change_attributes(call: &Call<'_>) -> Outcome {
     let from = call.operator().await?;
     let room = call.room()?;

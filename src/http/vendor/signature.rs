@@ -1,4 +1,4 @@
-//! Who calls, and that it is the first time. Source: spec 6.1.
+//! Who calls, and that it is the first time. Source: ZIM server API reference, "Accessing server APIs".
 //!
 //! Two signatures, told apart by their length:
 //! - 32 digits, the vendor's: MD5 of `AppId`, `SignatureNonce`, `ServerSecret` and `Timestamp`, one after the other. It covers
@@ -13,8 +13,9 @@ use subtle::ConstantTimeEq as _;
 
 use super::codes::{Fault, code};
 use crate::broker::Broker;
-use crate::broker::vendor::NotTaken;
+use crate::broker::vendor_api::NonceError;
 use crate::config::VendorSignature;
+use crate::model::hex;
 
 const VERSION: &str = "2.0";
 /// The vendor's have 16.
@@ -54,7 +55,7 @@ impl<'a> Signed<'a> {
         Ok(Self { action, app_id, nonce, timestamp, signature, query })
     }
 
-    /// Whether it is for this application, and in time.
+    /// Checks that the call is for this application, and in time.
     pub(super) fn check_caller(&self, broker: &Broker) -> Result<(), Fault> {
         let config = broker.config();
         if self.app_id.parse() != Ok(config.auth.app_id) {
@@ -67,7 +68,7 @@ impl<'a> Signed<'a> {
         Ok(())
     }
 
-    /// Whether it is rightly signed, and was not seen before.
+    /// Checks that it is rightly signed and was not seen before.
     pub(super) fn check(&self, broker: &Broker, body: &[u8]) -> Result<(), Fault> {
         let config = broker.config();
         let vendor = &config.vendor_api;
@@ -88,21 +89,17 @@ impl<'a> Signed<'a> {
         }
         let until = self.timestamp.saturating_add(vendor.timestamp_tolerance_seconds);
         let now = broker.context.clock.wall_ms() / 1000;
-        broker.vendor.nonces.take(self.nonce, until, now, vendor.nonces_max).map_err(|not_taken| match not_taken {
-            NotTaken::Used => Fault::new(code::SIGNATURE, "SignatureNonce was used before"),
-            NotTaken::Full => Fault::new(code::OVERLOAD, "vendor_api.nonces_max is reached"),
+        broker.vendor_api.nonces.take(self.nonce, until, now, vendor.nonces_max).map_err(|not_taken| match not_taken {
+            NonceError::Used => Fault::new(code::SIGNATURE, "SignatureNonce was used before"),
+            NonceError::Full => Fault::new(code::OVERLOAD, "vendor_api.nonces_max is reached"),
         })
     }
 }
 
-/// What of a query is signed: all before the signature, which must be the last parameter.
+/// Returns what of a query is signed: all before the signature, which must be the last parameter.
 fn signed_part(query: &str) -> Option<&str> {
     let (signed, signature) = query.rsplit_once(MARK)?;
     (!signature.contains('&')).then_some(signed)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn md5_of(app_id: &str, nonce: &str, secret: &str, timestamp: u64) -> String {

@@ -2,14 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::call::{Call, Outcome, failed, partly};
+use super::call::{Call, Outcome, failed, fields, partly};
 use super::codes::{Fault, code};
-use super::fields;
 use super::input::Input;
 use crate::actors::connection::status::OnlineStatus;
 use crate::actors::session::on_behalf::As;
 
-/// Users of one call. Source: spec 6.2, `UserRegister`, `QueryUserOnlineState`.
+/// The most users of one call. Source: ZIM server API reference, `UserRegister`, `QueryUserOnlineState`.
 const USERS_MAX: usize = 100;
 
 pub(super) async fn register(call: &Call<'_>) -> Outcome {

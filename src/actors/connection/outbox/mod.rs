@@ -24,13 +24,14 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use crate::clock::Clock;
+use crate::protocol::CloseCode;
 
 use lossy::{Rings, dropped_one, give_back};
 
 pub(crate) use lossy::{Dropped, Dropped64, Lossy};
 
-/// Close code of a consumer that does not keep up. Source: design 5.2; clients reconnect and resume.
-pub(crate) const SLOW: u16 = 4001;
+/// Close code of a consumer that does not keep up; clients reconnect and resume.
+pub(crate) const SLOW: u16 = CloseCode::Slow.number();
 
 /// How much may wait for one session. Zero frames or bytes mean that nothing may.
 ///

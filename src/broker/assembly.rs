@@ -1,0 +1,150 @@
+//! Puts the opened parts of a broker together and sets them to work.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix::ArbiterHandle;
+use arc_swap::ArcSwap;
+use tokio::sync::broadcast;
+
+use super::handle::Broker;
+use super::open::{Identity, send_gate};
+use super::server_api::ServerApiState;
+use super::thread::BrokerThread;
+use crate::actors::connection::last_seen::LastSeen;
+use crate::actors::connection::presence::Presence;
+use crate::actors::connection::status::StatusBoard;
+use crate::actors::context::{BrokerContext, ConnectionRegistry};
+use crate::actors::disk::{self, Disk};
+use crate::actors::load;
+use crate::actors::load::LoadMonitor;
+use crate::actors::maintenance::reaper::Reaper;
+use crate::actors::media::{MediaDesk, keep_tidy};
+use crate::actors::room::Wake;
+use crate::actors::runtime::archive::ArchiveHandle;
+use crate::actors::runtime::ids::IdGenerator;
+use crate::actors::runtime::registry::ActorRegistry;
+use crate::actors::runtime::watermark::DeliveryWatermark;
+use crate::audit::Audit;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::console::Console;
+use crate::hooks::{DynModerator, EventExporter, EventSink};
+use crate::metrics::Metrics;
+use crate::store::{RoomRecord, Store};
+use crate::webhooks::Webhooks;
+
+/// Events a listener may fall behind before it misses some.
+const EVENTS_BEHIND_MAX: usize = 1_024;
+
+/// How often what is older than the retention is looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Everything a broker is made of, opened and not yet at work.
+pub(super) struct Parts {
+    pub(super) config: Arc<Config>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) identity: Identity,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) media: Arc<MediaDesk>,
+    /// The rooms there were when the broker last ended.
+    pub(super) rooms: Vec<RoomRecord>,
+    pub(super) disk: Disk,
+    pub(super) moderator: Option<Arc<dyn DynModerator>>,
+    pub(super) outlet: Option<Arc<dyn EventExporter>>,
+    pub(super) webhooks: Option<Webhooks>,
+    pub(super) event_sink: Option<Box<dyn EventSink>>,
+}
+
+impl Parts {
+    /// Starts the actors on `thread`, which `arbiter` belongs to.
+    pub(super) fn assemble(mut self, thread: BrokerThread, arbiter: ArbiterHandle) -> Broker {
+        let (rooms, event_sink, webhooks) = (std::mem::take(&mut self.rooms), self.event_sink.take(), self.webhooks.take());
+        let (tokens, secret) = (self.identity.tokens.clone(), self.identity.secret);
+        let context = self.into_core(arbiter);
+        start_work(&context, rooms);
+        let server_api = Arc::new(ServerApiState::new(&context.config(), &context.clock));
+        let settings = context.config();
+        let data_dir = &settings.server.data_dir;
+        let console = Arc::new(Console::new(data_dir, context.clock.clone()));
+        let audit = Arc::new(Audit::new(data_dir, settings.console.audit_bytes_max));
+        let broker =
+            Broker { context, tokens, secret, webhooks, server_api, console, audit, vendor_api: Arc::default(), thread: Arc::new(thread) };
+        // Each drop there can be is counted from zero on.
+        drop(broker.stats());
+        if let Some(sink) = event_sink {
+            forward_events(&broker, sink);
+        }
+        broker
+    }
+
+    fn into_core(self, arbiter: ArbiterHandle) -> Arc<BrokerContext> {
+        let (config, store) = (self.config, self.store);
+        let actors = &config.actors;
+        let archive =
+            ArchiveHandle::start(store.clone(), actors.archive_mailbox, actors.appends_in_flight_max, actors.reads_in_flight_max, &arbiter);
+        Arc::new(BrokerContext {
+            metrics: self.metrics,
+            last_seen: LastSeen::default(),
+            statuses: StatusBoard::default(),
+            watermark: DeliveryWatermark::up_to(store.last_commit()),
+            ids: IdGenerator::above(store.last_message_id(), self.clock.clone()),
+            gate: send_gate(&config, self.clock.clone()),
+            clock: self.clock,
+            store,
+            archive,
+            media: self.media,
+            arbiter,
+            authenticator: self.identity.authenticator,
+            moderator: self.moderator,
+            outlet: self.outlet,
+            events: broadcast::channel(EVENTS_BEHIND_MAX).0,
+            presence: Presence::new(),
+            users: ActorRegistry::new(),
+            peers: ActorRegistry::new(),
+            rooms: ActorRegistry::new(),
+            groups: ActorRegistry::new(),
+            connections: ConnectionRegistry::default(),
+            load: LoadMonitor::default(),
+            draining: false.into(),
+            eviction_degraded: false.into(),
+            disk: self.disk,
+            reloading: Mutex::new(()),
+            settings: ArcSwap::new(config),
+        })
+    }
+}
+
+/// Starts everything that goes on by itself.
+fn start_work(context: &Arc<BrokerContext>, rooms: Vec<RoomRecord>) {
+    Reaper::start(context.clone());
+    context.arbiter.spawn(load::sample(context.clone()));
+    context.arbiter.spawn(disk::watch(context.clone()));
+    context.arbiter.spawn(wake_then_sweep(context.clone(), rooms));
+    context.arbiter.spawn(keep_tidy(context.clone()));
+}
+
+/// Wakes the rooms that were there, then deletes what is older than the retention, now and every hour.
+async fn wake_then_sweep(context: Arc<BrokerContext>, rooms: Vec<RoomRecord>) {
+    for room in rooms {
+        context.rooms.send(&context, &room.id, Wake).await;
+    }
+    loop {
+        let now_ms = context.clock.wall_ms();
+        if let Err(refusal) = context.archive.read(move |store| store.sweep(now_ms)).await {
+            tracing::warn!(%refusal, "what is older than the retention could not be deleted");
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+/// Gives every event to the host's sink, on the actors' thread.
+fn forward_events(broker: &Broker, sink: Box<dyn EventSink>) {
+    let mut events = broker.subscribe();
+    broker.context.arbiter.spawn(async move {
+        while let Some(event) = events.next().await {
+            sink.on_event(&event);
+        }
+    });
+}

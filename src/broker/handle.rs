@@ -1,0 +1,89 @@
+//! [`Broker`] itself, and what it says of its own state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::server_api::ServerApiState;
+use super::subscribe::Subscription;
+use super::thread::BrokerThread;
+use super::vendor_api::VendorApiState;
+use crate::actors::context::BrokerContext;
+use crate::actors::runtime::reply::answered;
+use crate::audit::Audit;
+use crate::auth::{SecretSource, Tokens};
+use crate::config::Config;
+use crate::console::{Console, ConsoleError};
+use crate::model::Refusal;
+use crate::webhooks::Webhooks;
+
+/// A running broker.
+#[derive(Debug, Clone)]
+pub struct Broker {
+    pub(crate) context: Arc<BrokerContext>,
+    pub(crate) tokens: Option<Arc<Tokens>>,
+    pub(crate) secret: SecretSource,
+    pub(super) webhooks: Option<Webhooks>,
+    pub(crate) server_api: Arc<ServerApiState>,
+    pub(crate) console: Arc<Console>,
+    pub(crate) audit: Arc<Audit>,
+    pub(crate) vendor_api: Arc<VendorApiState>,
+    pub(super) thread: Arc<BrokerThread>,
+}
+
+impl Broker {
+    /// Returns the configuration it runs with now.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        self.context.config()
+    }
+
+    /// Deletes files that no kept message carries any more, and those that waited too long for their message. Done every
+    /// hour besides. Says how many were deleted.
+    ///
+    /// # Errors
+    /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
+    pub async fn collect_files(&self) -> Result<usize, Refusal> {
+        let context = self.context.clone();
+        self.on_thread(async move { crate::actors::media::collect(&context).await }).await
+    }
+
+    /// Makes the token of a new link to the console, while it has no password: `…/console#setup=TOKEN` lets one set it, for half an
+    /// hour, once. A link made before works no more. `None`: there is a password, or the console is switched off.
+    ///
+    /// # Errors
+    /// [`ConsoleError`] when the console's file in the data directory cannot be read.
+    pub fn console_link(&self) -> Result<Option<String>, ConsoleError> {
+        if self.context.config().console.enabled { self.console.link() } else { Ok(None) }
+    }
+
+    /// Hears what happens from now on. A listener that falls more than 1,024 events behind is told how many it
+    /// missed and goes on with the newest.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        Subscription::new(self.context.events.subscribe())
+    }
+
+    /// Returns what is told to, and asked of, a backend; `None` without `webhooks.url` and `webhooks.before_send_url`.
+    #[must_use]
+    pub fn webhooks(&self) -> Option<Webhooks> {
+        self.webhooks.clone()
+    }
+
+    /// Checks whether new work is taken and can be kept.
+    ///
+    /// # Errors
+    /// The [`Refusal`] a send would get: draining, a store that does not take writes, or a disk that is nearly full.
+    pub fn ready(&self) -> Result<(), Refusal> {
+        self.context.accepting()?;
+        self.context.keeping()
+    }
+
+    /// Says whether the actors' thread takes its turns: false when one does not come within `patience`. For a watchdog.
+    pub async fn is_alive(&self, patience: Duration) -> bool {
+        let (reply, turn) = oneshot::channel();
+        let asked = self.context.arbiter.spawn(async move { crate::actors::runtime::reply::answer(reply, Ok(())) });
+        asked && tokio::time::timeout(patience, answered(turn)).await.is_ok_and(|turn| turn.is_ok())
+    }
+}

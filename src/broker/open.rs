@@ -1,0 +1,114 @@
+//! Opens the parts that the configuration names and the host did not bring.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::StartError;
+use crate::auth::{MediaTokens, SecretSource, Tokens};
+use crate::clock::Clock;
+use crate::config::{Config, MediaEngine, StoreEngine};
+use crate::hooks::{Authenticator, ChainedModerator, DynAuthenticator, DynModerator, LoginRequest, Recognised};
+use crate::media::{DiskMediaStore, DynMediaStore};
+#[cfg(feature = "s3")]
+use crate::media::{ObjectMediaStore, S3Options};
+use crate::model::Refusal;
+use crate::rate::{GateQuota, SendGate};
+use crate::store::{MemoryStore, OpenError, SledOptions, SledStore, Store};
+
+/// How users prove who they are.
+pub(super) struct Identity {
+    /// What signs and verifies the broker's own tokens; none when the host authenticates.
+    pub(super) tokens: Option<Arc<Tokens>>,
+    pub(super) secret: SecretSource,
+    pub(super) authenticator: Arc<dyn DynAuthenticator>,
+}
+
+impl Identity {
+    /// Takes the host's authenticator, or opens the tokens signed with the configured secret.
+    pub(super) fn open(given: Option<Arc<dyn DynAuthenticator>>, config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
+        if let Some(authenticator) = given {
+            return Ok(Self { tokens: None, secret: SecretSource::Configured, authenticator });
+        }
+        let (tokens, secret) = Tokens::open(config, clock.clone())?;
+        let tokens = Arc::new(tokens);
+        let authenticator = Arc::new(TokenAuthenticator(tokens.clone()));
+        Ok(Self { tokens: Some(tokens), secret, authenticator })
+    }
+
+    /// Returns what signs the tokens for files.
+    pub(super) fn media_tokens(&self, clock: &Arc<dyn Clock>) -> Result<MediaTokens, StartError> {
+        match &self.tokens {
+            Some(tokens) => Ok(tokens.media()),
+            None => Ok(MediaTokens::random(clock.clone())?),
+        }
+    }
+}
+
+/// Recognises users by the broker's own tokens.
+struct TokenAuthenticator(Arc<Tokens>);
+
+impl Authenticator for TokenAuthenticator {
+    async fn authenticate(&self, request: LoginRequest) -> Result<Recognised, Refusal> {
+        let claims = self.0.verify(&request.token, &request.user)?;
+        Ok(Recognised { expires_at_ms: claims.expires_at_ms })
+    }
+}
+
+/// Combines the host's moderator with the backend's, which looks at what the first lets through.
+pub(super) fn moderators(host: Option<Arc<dyn DynModerator>>, backend: Option<Arc<dyn DynModerator>>) -> Option<Arc<dyn DynModerator>> {
+    match (host, backend) {
+        (Some(first), Some(second)) => Some(Arc::new(ChainedModerator { first, second })),
+        (first, second) => first.or(second),
+    }
+}
+
+pub(super) fn send_gate(config: &Config, clock: Arc<dyn Clock>) -> SendGate {
+    let [storable, high, command, change] = quotas(config);
+    SendGate::new(storable, high, command, change, clock)
+}
+
+/// Returns the quotas of storable messages, of those of high priority, of commands, and of other changes.
+pub(super) fn quotas(config: &Config) -> [GateQuota; 4] {
+    let rate = &config.rate;
+    [
+        GateQuota { per_second: rate.sends_per_second, burst: rate.burst },
+        GateQuota { per_second: rate.high_priority_per_second, burst: rate.high_priority_burst },
+        GateQuota { per_second: rate.commands_per_second, burst: rate.commands_burst },
+        GateQuota { per_second: rate.changes_per_second, burst: rate.changes_burst },
+    ]
+}
+
+pub(super) fn open_store(config: &Config, accept_data_loss: bool, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(match config.store.engine {
+        StoreEngine::Memory => Arc::new(MemoryStore::new(clock.clone())),
+        StoreEngine::Sled => {
+            let options = SledOptions {
+                path: config.store_dir(),
+                cache_bytes: config.store.cache_bytes,
+                retention_days: config.history.retention_days.into(),
+                accept_data_loss,
+                lock_wait: Duration::from_secs(5),
+                seen_bytes: config.store.seen_bytes,
+            };
+            Arc::new(SledStore::open(options, clock.clone())?)
+        }
+    })
+}
+
+pub(super) fn open_media_store(config: &Config) -> Result<Arc<dyn DynMediaStore>, StartError> {
+    match config.media.store {
+        MediaEngine::Disk => Ok(Arc::new(DiskMediaStore::new(config.media_dir()))),
+        #[cfg(feature = "s3")]
+        MediaEngine::S3 => {
+            let media = &config.media;
+            let options = S3Options {
+                bucket: media.s3_bucket.clone(),
+                endpoint: Some(media.s3_endpoint.clone()).filter(|endpoint| !endpoint.is_empty()),
+                prefix: media.s3_prefix.clone(),
+            };
+            Ok(Arc::new(ObjectMediaStore::s3(&options).map_err(|error| StartError::Media(error.to_string()))?))
+        }
+        #[cfg(not(feature = "s3"))]
+        MediaEngine::S3 => Err(StartError::Media("media.store is \"s3\", but this program was built without the feature `s3`".into())),
+    }
+}

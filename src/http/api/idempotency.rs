@@ -1,0 +1,154 @@
+//! Calls that change something: carried out once per `Idempotency-Key`, and answered again as the first time.
+
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, to_bytes};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::{StatusCode, header};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::broker::Broker;
+use crate::broker::server_api::{CachedResponse, Earlier, IdempotencyKey};
+use crate::http::problem::problem;
+
+pub(super) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+pub(super) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// Reads the body of a call that changes something, and carries the call out unless it was carried out before. `caller`:
+/// whose keys are meant.
+pub(super) async fn call_once(
+    broker: &Broker,
+    caller: String,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let (request, payload) = request.into_parts();
+    let body = match read_body(&request, payload, broker.config().api.body_bytes_max).await {
+        Ok(body) => body,
+        Err(response) => return Ok(ServiceResponse::new(request, *response)),
+    };
+    let key = match key_of(&request) {
+        Ok(Some(key)) => (caller, key),
+        Ok(None) => return next.call(ServiceRequest::from_parts(request, Payload::from(body))).await,
+        Err(response) => return Ok(ServiceResponse::new(request, *response)),
+    };
+    let pending = match begin(broker, key.clone(), fingerprint(&request, &body)) {
+        Ok(pending) => pending,
+        Err(response) => return Ok(ServiceResponse::new(request, *response)),
+    };
+    request.extensions_mut().insert(key);
+    let response = next.call(ServiceRequest::from_parts(request, Payload::from(body))).await?;
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    let bytes = to_bytes(body).await.map_err(actix_web::error::ErrorInternalServerError)?;
+    pending.end(&response, &bytes);
+    Ok(ServiceResponse::new(request, response.set_body(BoxBody::new(bytes))))
+}
+
+/// Reads a body of JSON, or an empty one.
+///
+/// # Errors
+/// The answer to one that is too long, not JSON by its type, or does not come to its end.
+async fn read_body(request: &HttpRequest, mut payload: Payload, bytes_max: usize) -> Result<Bytes, Box<HttpResponse>> {
+    let mut body = BytesMut::new();
+    while let Some(part) = payload.next().await {
+        let part = part.map_err(|error| Box::new(error.error_response()))?;
+        if body.len() + part.len() > bytes_max {
+            let detail = format!("body is longer than {bytes_max} bytes");
+            return Err(Box::new(problem(StatusCode::PAYLOAD_TOO_LARGE, 6_000_001, &detail)));
+        }
+        body.extend_from_slice(&part);
+    }
+    let is_json = request.content_type().eq_ignore_ascii_case("application/json");
+    if !body.is_empty() && !is_json {
+        return Err(Box::new(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, 6_000_001, "the body is not application/json")));
+    }
+    Ok(body.freeze())
+}
+
+/// Returns the request's `Idempotency-Key`.
+///
+/// # Errors
+/// The answer to one that is not 1 to 255 visible characters.
+fn key_of(request: &HttpRequest) -> Result<Option<String>, Box<HttpResponse>> {
+    let Some(given) = request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let is_visible = |given: &&str| given.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits = |given: &&str| (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&given.len());
+    match given.to_str().ok().filter(is_visible).filter(fits) {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => {
+            let detail = format!("{IDEMPOTENCY_KEY} is not 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible characters");
+            Err(Box::new(problem(StatusCode::BAD_REQUEST, 6_000_001, &detail)))
+        }
+    }
+}
+
+/// Begins a call.
+///
+/// # Errors
+/// The answer in its place: as the first time, or that it is under way, or that the key belongs to another call.
+fn begin(broker: &Broker, key: IdempotencyKey, fingerprint: [u8; 32]) -> Result<PendingCall<'_>, Box<HttpResponse>> {
+    let api = &broker.config().api;
+    let bounds = (api.idempotency_keys_max, Duration::from_secs(api.idempotency_seconds));
+    let answer = match broker.server_api.idempotency.begin(&key, fingerprint, broker.context.clock.elapsed(), bounds) {
+        Earlier::None => return Ok(PendingCall { broker, key: Some(key) }),
+        Earlier::Answered(response) => replay(response),
+        Earlier::InProgress => {
+            let mut response = problem(StatusCode::CONFLICT, 6_000_007, "a call of this Idempotency-Key is under way");
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+            response
+        }
+        Earlier::Mismatch => problem(StatusCode::UNPROCESSABLE_ENTITY, 6_000_001, "this Idempotency-Key came with another call before"),
+    };
+    Err(Box::new(answer))
+}
+
+/// A call that is being carried out. Dropped before its end, as with its connection, it may have been carried out or not: the
+/// next call of its key finds out.
+struct PendingCall<'a> {
+    broker: &'a Broker,
+    key: Option<IdempotencyKey>,
+}
+
+impl PendingCall<'_> {
+    /// Keeps the response, unless another attempt may end differently.
+    fn end(mut self, response: &HttpResponse<()>, body: &Bytes) {
+        let Some(key) = self.key.take() else { return };
+        let status = response.status();
+        let is_final = !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
+        let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let kept = is_final.then(|| CachedResponse {
+            status: status.as_u16(),
+            content_type: content_type.unwrap_or("application/json").to_owned(),
+            body: body.to_vec(),
+        });
+        self.broker.server_api.idempotency.end(&key, kept);
+    }
+}
+
+impl Drop for PendingCall<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.broker.server_api.idempotency.end(&key, None);
+        }
+    }
+}
+
+fn replay(response: CachedResponse) -> HttpResponse {
+    let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::OK);
+    HttpResponse::build(status).insert_header(("Idempotent-Replayed", "true")).content_type(response.content_type).body(response.body)
+}
+
+/// Returns a hash of everything the call says.
+fn fingerprint(request: &HttpRequest, body: &[u8]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in [request.method().as_str().as_bytes(), request.uri().to_string().as_bytes(), body] {
+        hasher.update(part.len().to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}

@@ -1,0 +1,216 @@
+//! Messages, and what a send says.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::http::api::input::maybe_object;
+
+/// What is to be sent. Which fields a kind takes stands in the wire protocol; those it does not take are refused or of no
+/// effect.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::http::api) struct MessageDraft {
+    /// 1 text, 2 command, 11 image, 12 file, 13 audio, 14 video, 20 barrage (rooms only), 100 combine, 200 custom.
+    #[schema(minimum = 1, maximum = 200, example = 1)]
+    r#type: u16,
+    /// The text; of a command its bytes in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "hello")]
+    message: Option<String>,
+    /// Travels with the message; at most 1,024 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    extended_data: Option<String>,
+    /// The sender's own name for it, 1 to 64 of letters, digits, _ and -: sent again, it is recognised. Made from the
+    /// Idempotency-Key where there is one.
+    #[serde(rename = "localMessageID", default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::http::api) local_message_id: Option<String>,
+    /// Of kind 200: the application's own number, at most 200.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 65_535)]
+    sub_type: Option<u16>,
+    /// Of kind 200: what a search finds it by, at most 64 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    searched_content: Option<String>,
+    /// Whom it reminds.
+    #[serde(rename = "mentionedUserIDs", default, skip_serializing_if = "Option::is_none")]
+    mentioned_user_ids: Option<Vec<String>>,
+    /// It reminds everyone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    is_mention_all: Option<bool>,
+    /// Of kinds 11 to 14: a file that its sender uploaded here.
+    #[serde(rename = "fileUID", default, skip_serializing_if = "Option::is_none")]
+    file_uid: Option<String>,
+    /// Of kinds 11 to 14: where the file lies elsewhere; http or https.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://files.example/cat.jpg")]
+    file_download_url: Option<String>,
+    /// What it is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file_name: Option<String>,
+    /// Bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::http::api::input::whole")]
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
+    file_size: Option<u64>,
+    /// Of an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    large_image_download_url: Option<String>,
+    /// Of an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thumbnail_download_url: Option<String>,
+    /// Of a video.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    video_first_frame_download_url: Option<String>,
+    /// Of an audio file, seconds, at most 300.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
+    audio_duration: Option<u32>,
+    /// Of a video, seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
+    video_duration: Option<u32>,
+    /// Of an image, pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
+    original_image_width: Option<u32>,
+    /// Of an image, pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
+    original_image_height: Option<u32>,
+    /// Of kind 100: at most 20 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    /// Of kind 100: at most 100 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    summary: Option<String>,
+    /// Of kind 100: what is put together, as message objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message_list: Option<Vec<BTreeMap<String, Value>>>,
+    /// Of kind 100: one that is passed on.
+    #[serde(rename = "combineID", default, skip_serializing_if = "Option::is_none")]
+    combine_id: Option<String>,
+}
+
+/// How it is to be sent.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::http::api) struct SendConfig {
+    /// 1 low, 2 medium, 3 high.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 3)]
+    priority: Option<u8>,
+    /// Those it goes to may confirm that they read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    has_receipt: Option<bool>,
+    /// It is counted as unread by nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    disable_unread_message_count: Option<bool>,
+}
+
+/// A message in its place, as clients get it; fields at their default are left out. Some kinds have more: see the wire protocol.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes what the protocol's encoder writes")]
+pub(in crate::http::api) struct Message {
+    /// The kind; 31 was taken back, 32 says what happened in a group.
+    r#type: u16,
+    /// Unique in this broker.
+    #[schema(rename = "messageID")]
+    message_id: String,
+    /// Who sent it.
+    #[schema(rename = "senderUserID")]
+    sender_user_id: String,
+    /// When it was accepted, Unix milliseconds.
+    timestamp: u64,
+    /// 0 peer, 1 room, 2 group, -1 broadcast.
+    conversation_type: i8,
+    /// Its place in its conversation from 1; not there for what is not stored.
+    #[schema(nullable = false)]
+    message_seq: Option<u64>,
+    /// Increases within a conversation.
+    order_key: u64,
+    /// What it says.
+    #[schema(nullable = false)]
+    message: Option<String>,
+    /// What its sender added.
+    #[schema(nullable = false)]
+    extended_data: Option<String>,
+    /// The sender's own name for it.
+    #[schema(nullable = false, rename = "localMessageID")]
+    local_message_id: Option<String>,
+    /// Of a conversation of two: who gets it.
+    #[schema(nullable = false, rename = "toUserID")]
+    to_user_id: Option<String>,
+    /// Of kind 200: the application's own number.
+    #[schema(nullable = false)]
+    sub_type: Option<u16>,
+    /// Of kind 200: what a search finds it by.
+    #[schema(nullable = false)]
+    searched_content: Option<String>,
+    /// Whom it reminds.
+    #[schema(nullable = false, rename = "mentionedUserIDs")]
+    mentioned_user_ids: Option<Vec<String>>,
+    /// It reminds everyone.
+    #[schema(nullable = false)]
+    is_mention_all: Option<bool>,
+    /// It was broadcast.
+    #[schema(nullable = false)]
+    is_broadcast_message: Option<bool>,
+    /// 1 low, 2 medium, 3 high.
+    #[schema(nullable = false)]
+    priority: Option<u8>,
+    /// A file that was uploaded here.
+    #[schema(nullable = false, rename = "fileUID")]
+    file_uid: Option<String>,
+    /// Where the file lies; of one that was uploaded here without a token, below the broker's address.
+    #[schema(nullable = false)]
+    file_download_url: Option<String>,
+    /// When it was changed last, Unix milliseconds.
+    #[schema(nullable = false)]
+    edited_time: Option<u64>,
+    /// Who changed it last.
+    #[schema(nullable = false, rename = "editorUserID")]
+    editor_user_id: Option<String>,
+    /// Of kind 31: who took it back.
+    #[schema(nullable = false, rename = "operatedUserID")]
+    operated_user_id: Option<String>,
+    /// Of kind 31: when, Unix milliseconds.
+    #[schema(nullable = false)]
+    revoke_timestamp: Option<u64>,
+    /// Of kind 31: what those who saw it are told.
+    #[schema(nullable = false)]
+    revoke_extended_data: Option<String>,
+    /// Of kind 31: the kind it had.
+    #[schema(nullable = false)]
+    original_message_type: Option<u16>,
+}
+
+/// Where a message goes to, or is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::http::api) struct SendMessage {
+    /// In whose name, who need not be online; left out: the server's own user (`users.system`), to whom every room and group is
+    /// open.
+    #[serde(rename = "fromUserID", default)]
+    pub(in crate::http::api) from_user_id: Option<String>,
+    /// A user, room or group.
+    #[serde(rename = "toConversationID")]
+    #[schema(example = "bob")]
+    pub(in crate::http::api) to_conversation_id: String,
+    /// 0 peer, 1 room, 2 group.
+    #[schema(minimum = 0, maximum = 2, example = 0)]
+    pub(in crate::http::api) conversation_type: u8,
+    /// What.
+    #[serde(deserialize_with = "crate::http::api::input::object")]
+    pub(in crate::http::api) message: MessageDraft,
+    /// How.
+    #[serde(default, deserialize_with = "maybe_object")]
+    pub(in crate::http::api) config: Option<SendConfig>,
+}
+
+/// The arguments of a send, as the protocol takes them.
+pub(in crate::http::api) fn send_args(draft: &MessageDraft, config: Option<&SendConfig>, to: &str, kind: i64) -> Value {
+    json!({"message": draft, "toConversationID": to, "conversationType": kind, "config": config.cloned().unwrap_or_default()})
+}

@@ -1,0 +1,126 @@
+//! Rooms and groups.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::broker::RoomSummary;
+use crate::model::GroupInfo;
+
+/// A room.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http::api) struct Room {
+    /// Which.
+    #[serde(rename = "roomID")]
+    room_id: String,
+    /// What it is called.
+    room_name: String,
+    /// How many are inside.
+    online_member_count: usize,
+    /// How long it stands empty, seconds.
+    room_destroy_delay_time: u64,
+    /// When it began, Unix milliseconds.
+    create_time: u64,
+}
+
+impl Room {
+    pub(in crate::http::api) fn of(room: &RoomSummary) -> Self {
+        Self {
+            room_id: room.info.id.to_string(),
+            room_name: room.info.name.clone(),
+            online_member_count: room.members,
+            room_destroy_delay_time: room.destroy_delay_seconds,
+            create_time: room.created_ms,
+        }
+    }
+}
+
+/// A group, as in a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::http::api) struct Group {
+    /// Which.
+    #[serde(rename = "groupID")]
+    group_id: String,
+    /// What it is called.
+    group_name: String,
+    /// Passed through, never fetched.
+    group_avatar_url: String,
+    /// How many are in it.
+    member_count: usize,
+    /// When it was made, Unix milliseconds.
+    create_time: u64,
+}
+
+impl Group {
+    pub(in crate::http::api) fn of((info, members): &(GroupInfo, usize)) -> Self {
+        Self {
+            group_id: info.id.to_string(),
+            group_name: info.name.clone(),
+            group_avatar_url: info.avatar_url.clone(),
+            member_count: *members,
+            create_time: info.created_ms,
+        }
+    }
+}
+
+/// A member of a group.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes what the protocol's encoder writes")]
+pub(in crate::http::api) struct GroupMember {
+    /// Who.
+    #[schema(rename = "userID")]
+    user_id: String,
+    /// Shown to others.
+    user_name: String,
+    /// Passed through, never fetched.
+    user_avatar_url: String,
+    /// What it is called in this group.
+    member_nickname: String,
+    /// 1 owner, 2 admin, 3 member, 101 and above the application's own.
+    member_role: u32,
+    /// Until when it may not speak, Unix milliseconds; 0 it may, -1 for good.
+    mute_expired_time: i64,
+}
+
+/// Settings of a new group.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::http::api) struct GroupSettings {
+    /// At most 300 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group_notice: Option<String>,
+    /// At most 10 pairs, keys of 16 bytes, values of 1,024.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group_attributes: Option<BTreeMap<String, String>>,
+    /// 0: as many as the configuration allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_member_count: Option<u32>,
+    /// 0 anyone joins, 1 by application, 2 nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 2)]
+    join_mode: Option<u8>,
+    /// 0 everyone invites, 1 owner and admins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 1)]
+    invite_mode: Option<u8>,
+    /// 0 who is invited is in, 1 must agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 1)]
+    be_invite_mode: Option<u8>,
+}
+
+/// Attributes to set and to delete; first the one, then the other.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::api) struct AttributesPatch {
+    /// Keys and values.
+    #[serde(default)]
+    pub(in crate::http::api) set: BTreeMap<String, String>,
+    /// Keys.
+    #[serde(default)]
+    pub(in crate::http::api) delete: Vec<String>,
+}

@@ -1,0 +1,68 @@
+//! How fast a body must come. Only the time spent waiting for the client counts, so that a slow disk is not held against it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+
+use crate::clock::Clock;
+use crate::config::Media;
+
+/// Why no more comes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum BodyError {
+    /// The client went away, or what it sends is not HTTP.
+    Cut,
+    /// It comes too slowly.
+    Slow,
+}
+
+/// Measures how fast one body comes.
+#[derive(Debug)]
+pub(super) struct UploadPacer<'a> {
+    clock: &'a dyn Clock,
+    window: Duration,
+    /// Within one window.
+    bytes_min: u64,
+    waited: Duration,
+    bytes: u64,
+}
+
+impl<'a> UploadPacer<'a> {
+    pub(super) fn new(config: &Media, clock: &'a dyn Clock) -> Self {
+        let window = Duration::from_secs(config.stalled_seconds);
+        Self { clock, window, bytes_min: config.bytes_per_second_min * config.stalled_seconds, waited: Duration::ZERO, bytes: 0 }
+    }
+
+    /// Waits for the next bytes; `None` at the end.
+    pub(super) async fn next<S, E>(&mut self, body: &mut S) -> Result<Option<Bytes>, BodyError>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin,
+    {
+        loop {
+            let since = self.clock.elapsed();
+            let arrived = tokio::time::timeout(self.window.saturating_sub(self.waited), body.next()).await;
+            self.waited += self.clock.elapsed().saturating_sub(since);
+            match arrived {
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(_))) => return Err(BodyError::Cut),
+                Ok(Some(Ok(chunk))) => {
+                    self.bytes += chunk.len() as u64;
+                    if self.waited >= self.window {
+                        self.judge()?;
+                    }
+                    return Ok(Some(chunk));
+                }
+                Err(_) => self.judge()?,
+            }
+        }
+    }
+
+    fn judge(&mut self) -> Result<(), BodyError> {
+        if self.bytes < self.bytes_min {
+            return Err(BodyError::Slow);
+        }
+        (self.bytes, self.waited) = (0, Duration::ZERO);
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! Takes a connection's socket over from the HTTP layer when the client asks for a WebSocket.
+//!
+//! A connection that stays in the HTTP layer keeps its two buffers and its state machine, 17 KiB, for as long as it
+//! lives, and each write passes through it. So the broker's own server answers the upgrade itself and goes on with
+//! the bare socket. A WebSocket wanted from another path is answered like any request there.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_codec::Framed;
+use actix_http::body::{BoxBody, to_bytes};
+use actix_http::h1::{Codec, SendResponse};
+use actix_http::ws::handshake;
+use actix_http::{ConnectionType, HttpMessage as _, Method, Request, Response};
+use actix_service::{Service, ServiceFactory, fn_factory, fn_service};
+use actix_web::dev::ServiceResponse;
+
+use super::admission::admit;
+use super::shard::Shard;
+use super::stream::{RawSocket, Stream};
+use super::tracked::TrackedSocket;
+use super::wire::{self, Wire};
+use crate::actors::context::BrokerContext;
+use crate::broker::Broker;
+
+/// The path of the WebSocket. Source: PROTOCOL.md.
+const PATH: &str = "/ws";
+
+type UpgradeRequest = (Request, Framed<Stream, Codec>);
+
+/// What answers an ordinary request.
+type HttpResponder = dyn Fn(Request) -> Pin<Box<dyn Future<Output = Response<BoxBody>>>>;
+
+/// Answers every request for an upgrade; `app` makes what answers those that are not for the WebSocket.
+pub(in crate::http) fn upgrades<F>(
+    broker: Broker,
+    app: impl Fn(&Broker) -> F + 'static,
+) -> impl ServiceFactory<UpgradeRequest, Config = (), Response = (), Error = actix_http::Error, InitError = ()>
+where
+    F: ServiceFactory<Request, Config = (), Response = ServiceResponse<BoxBody>, Error = actix_web::Error, InitError = ()> + 'static,
+{
+    fn_factory(move || {
+        let (context, app) = (broker.context.clone(), app(&broker));
+        async move {
+            let shard = Shard::start(context.clone());
+            let service = app.new_service(()).await?;
+            let responder: Rc<HttpResponder> = Rc::new(move |request| {
+                let answered = service.call(request);
+                Box::pin(async move { answered.await.map_or_else(|error| error.error_response().into(), Response::from) })
+            });
+            Ok(fn_service(move |(request, framed)| {
+                // Boxed: the HTTP layer keeps room for it inline in every connection.
+                Box::pin(upgrade(context.clone(), shard.clone(), responder.clone(), request, framed))
+            }))
+        }
+    })
+}
+
+async fn upgrade(
+    context: Arc<BrokerContext>,
+    shard: Arc<Shard<Wire>>,
+    responder: Rc<HttpResponder>,
+    mut request: Request,
+    framed: Framed<Stream, Codec>,
+) -> Result<(), actix_http::Error> {
+    let is_head = request.method() == Method::HEAD;
+    let response = if request.path() != PATH {
+        responder(request).await
+    } else if let Err(refused) = admit(&context, request.headers(), request.conn_data::<TrackedSocket>()) {
+        (*refused).into()
+    } else {
+        match handshake(request.head()) {
+            Ok(mut response) => {
+                let framed = SendResponse::new(framed, response.finish().drop_body()).await?;
+                // The buffers are given back; what they hold already is the first of the reading.
+                let (socket, read_ahead) = into_raw(framed);
+                // Kept for as long as the connection lives: it counts for its address.
+                let connection = request.take_conn_data();
+                drop(request);
+                wire::serve(context, shard, socket, read_ahead).await;
+                drop(connection);
+                return Ok(());
+            }
+            Err(refused) => refused.into(),
+        }
+    };
+    let (mut head, body) = response.into_parts();
+    // No other request follows: the HTTP layer has let go of the connection. The codec that read the request for an
+    // upgrade would announce one.
+    head.head_mut().set_connection_type(ConnectionType::Close);
+    let framed = if is_head { framed } else { Framed::new(framed.into_parts().io, Codec::default()) };
+    let body = to_bytes(body).await.unwrap_or_default();
+    drop(SendResponse::new(framed, head.set_body(body)).await?);
+    Ok(())
+}
+
+/// Returns the socket, and what came behind the request.
+fn into_raw(framed: Framed<Stream, Codec>) -> (RawSocket, Vec<u8>) {
+    let parts = framed.into_parts();
+    (parts.io.into_raw_socket(), parts.read_buf.to_vec())
+}
