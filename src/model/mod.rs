@@ -43,5 +43,6 @@ pub use refusal::{Invalid, Refusal};
 pub use room::{AttributeTerms, RoomAttribute, RoomChange, RoomInfo};
 pub use search::{GroupSearch, Keywords, Search};
 pub use tips::{Tips, TipsChange, TipsEvent, TipsUser};
+pub(crate) use user::OnlineStatus;
 pub use user::{Ban, UserProfile};
 pub use version::SdkVersion;

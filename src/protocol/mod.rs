@@ -4,10 +4,11 @@
 //! [`Refusal`](crate::model::Refusal); encoding turns a message into bytes once per [`ClientLevel`], to be shared by all its receivers.
 
 mod code;
+pub(crate) mod event;
 mod frame;
 mod message;
 mod request;
-mod result;
+pub(crate) mod result;
 
 pub use code::{CloseCode, code_of};
 pub(crate) use frame::decode;
@@ -28,7 +29,6 @@ pub(crate) use request::rooms::{RoomRequest, RoomStart};
 pub(crate) use request::search::{SearchAnchor, SearchRequest};
 pub(crate) use request::users::UserRequest;
 pub(crate) use request::{HistoryQuery, Login, Operation, Request};
-pub(crate) use result::{
-    GroupMemberWire, OperatedInfo, Outcome, PageCut, RawJson, encode_error, encode_event, encode_reply, encode_reply_raw, error_users,
-    group_base, group_full, group_member, group_short, muted_info, room_full, user_full, user_wire, verify_info,
-};
+pub(crate) use result::group::group_member;
+pub(crate) use result::user::error_users;
+pub(crate) use result::{Outcome, PageCut, RawJson, encode_error, encode_event, encode_reply, encode_reply_raw};

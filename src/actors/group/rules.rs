@@ -15,7 +15,7 @@ pub(super) struct Decision {
 }
 
 impl GroupState {
-    /// A member who may speak now. Source: spec 3.12, group permissions; Q52.
+    /// A member who may speak now. Source: ZIM API reference, "muteGroup", "muteGroupMembers".
     pub(super) fn speaker(&self, user: &UserId, now_ms: u64) -> Result<&GroupMember, Refusal> {
         let member = self.inside(user)?;
         if member.muted.lasts(now_ms) || self.info.mute.silences(member.role, now_ms) {
@@ -61,7 +61,7 @@ impl GroupState {
                 Decision { missing_keys, ..info }
             }
             GroupChange::Mute { mode, seconds, roles } => {
-                // Muting everyone is the owner's, and so is ending that. Source: spec 3.7, muteGroup.
+                // Muting everyone is the owner's, and so is ending that. Source: ZIM API reference, "muteGroup".
                 if *mode == MuteMode::All || self.info.mute.mode == MuteMode::All {
                     self.owner(by)?
                 } else {

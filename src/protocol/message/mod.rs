@@ -22,7 +22,7 @@ use self::combined::combine_id;
 use self::media::put_media;
 use crate::model::{Body, Broadcast, Conversation, Mentions, Message, Priority, Revoked, Stamp, Tips, TipsChange, TipsUser, UserId};
 use crate::protocol::ClientLevel;
-use crate::protocol::result::muted_info;
+use crate::protocol::result::group::muted_info;
 
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
