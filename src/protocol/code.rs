@@ -110,7 +110,7 @@ pub enum CloseCode {
 impl CloseCode {
     /// The number in the close frame.
     #[must_use]
-    pub fn number(self) -> u16 {
+    pub const fn number(self) -> u16 {
         match self {
             Self::Shutdown => 4000,
             Self::Slow => 4001,

@@ -382,3 +382,33 @@ impl GroupsFound {
         Self { group_search_info_list: found.map(group).collect(), next_flag: next }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::{GroupAdvanced, Limits};
+
+    #[test]
+    fn the_answer_to_a_change_is_one_flat_object() {
+        let info =
+            GroupInfo::parse(GroupId::trusted("g"), "G".into(), String::new(), GroupAdvanced::default(), &Limits::default()).unwrap();
+        let member = GroupMember::new(UserId::trusted("b"), GroupRole::Member, 1, 1, 0);
+        let failed = [(UserId::trusted("c"), Refusal::NoAuthority)];
+        let updated = |change: GroupChange| -> Value {
+            serde_json::to_value(GroupUpdated::new(&change, &info, std::slice::from_ref(&member), &failed, &["k".into()])).unwrap()
+        };
+        assert_eq!(updated(GroupChange::Name("G".into())), json!({"groupID": "g", "groupName": "G"}));
+        assert_eq!(updated(GroupChange::DeleteAttributes(vec!["k".into()])), json!({"groupID": "g", "errorKeys": ["k"]}));
+        let mute = |mute, seconds| updated(GroupChange::MuteMembers { users: vec![UserId::trusted("b")], mute, seconds });
+        let reason = crate::protocol::code_of(&Refusal::NoAuthority);
+        let wanted = |is_mute: bool, duration: i64| {
+            let errors = json!([{"userID": "c", "reason": reason}]);
+            json!({"groupID": "g", "isMute": is_mute, "duration": duration, "mutedUserIDs": ["b"], "errorUserList": errors})
+        };
+        assert_eq!(mute(true, None), wanted(true, -1));
+        assert_eq!(mute(true, Some(60)), wanted(true, 60));
+        assert_eq!(mute(false, Some(60)), wanted(false, 0));
+    }
+}
