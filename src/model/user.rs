@@ -39,7 +39,7 @@ impl Ban {
     }
 }
 
-/// Whether a user is online. Source: ZIM API reference, "ZIMUserOnlineStatus".
+/// Whether a user is online. Source: ZIM API reference, `ZIMUserOnlineStatus`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnlineStatus {
     Online,

@@ -79,7 +79,7 @@ impl Group {
         users.for_each(|user| self.context.notify(user, &item));
     }
 
-    /// Says it in the group itself, if tips are switched on. Source: ZIM API reference, "ZIMTipsMessage".
+    /// Says it in the group itself, if tips are switched on. Source: ZIM API reference, `ZIMTipsMessage`.
     pub(super) fn post<'a>(
         &mut self,
         event: MembershipEvent,

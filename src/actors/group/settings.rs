@@ -84,7 +84,7 @@ impl Group {
     }
 }
 
-/// What is said of it in the group; nothing of attributes, modes and nicknames. Source: ZIM API reference, "ZIMTipsMessage".
+/// What is said of it in the group; nothing of attributes, modes and nicknames. Source: ZIM API reference, `ZIMTipsMessage`.
 fn tip(change: &GroupChange, info: &GroupInfo, members: &[GroupMember]) -> Option<(TipsEvent, TipsChange)> {
     let muted = members.first().map_or(MutedUntil::NEVER, |member| member.muted);
     Some(match change {

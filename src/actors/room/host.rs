@@ -15,19 +15,19 @@ use crate::model::{Refusal, RoomAttribute, RoomId, RoomInfo, UserId};
 use crate::protocol::RoomStart;
 use crate::protocol::event::room::{Movement, RoomStateChanged};
 
-/// Make the room, with nobody inside. Source: ZIM server API, "CreateRoom".
+/// Make the room, with nobody inside. Source: ZIM server API, `CreateRoom`.
 pub(crate) struct CreateByHost {
     pub(crate) info: RoomInfo,
     pub(crate) start: RoomStart,
     pub(crate) reply: Reply<()>,
 }
 
-/// End the room, whoever is inside. Source: ZIM server API, "DestroyRoom".
+/// End the room, whoever is inside. Source: ZIM server API, `DestroyRoom`.
 pub(crate) struct Destroy {
     pub(crate) reply: Reply<()>,
 }
 
-/// Put members out. Source: ZIM server API, "KickoutRoomUser".
+/// Put members out. Source: ZIM server API, `KickoutRoomUser`.
 pub(crate) struct Kick {
     pub(crate) users: Vec<UserId>,
     /// Told to those who are put out.

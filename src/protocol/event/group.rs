@@ -14,7 +14,7 @@ use crate::protocol::result::group::{
 pub(crate) const RECEIVE_GROUP_MESSAGE: &str = "receiveGroupMessage";
 
 numbers! {
-    /// What happened to the receiver's own membership. Source: ZIM API reference, "ZIMGroupEvent".
+    /// What happened to the receiver's own membership. Source: ZIM API reference, `ZIMGroupEvent`.
     GroupEvent {
         Created = 1,
         Dismissed = 2,
@@ -24,7 +24,7 @@ numbers! {
         KickedOut = 6,
     }
 
-    /// What happened to other members. Source: ZIM API reference, "ZIMGroupMemberEvent".
+    /// What happened to other members. Source: ZIM API reference, `ZIMGroupMemberEvent`.
     GroupMemberEvent {
         Joined = 1,
         Left = 2,
@@ -33,7 +33,7 @@ numbers! {
     }
 
     /// Whether one is in the group after it; the same numbers for oneself and others. Source: ZIM API reference,
-    /// "ZIMGroupState" and "ZIMGroupMemberState".
+    /// `ZIMGroupState` and `ZIMGroupMemberState`.
     Membership {
         Quit = 0,
         Enter = 1,

@@ -11,7 +11,7 @@ use crate::protocol::result::user::{UserWire, user_wire};
 pub(crate) const RECEIVE_ROOM_MESSAGE: &str = "receiveRoomMessage";
 
 numbers! {
-    /// Why a user is not in a room any more. Source: ZIM API reference, "ZIMRoomEvent".
+    /// Why a user is not in a room any more. Source: ZIM API reference, `ZIMRoomEvent`.
     RoomEvent {
         /// The room does not exist.
         RoomNotExist = 3,
@@ -23,12 +23,12 @@ numbers! {
         KickedOutByOtherDevice = 10,
     }
 
-    /// Whether a user is in a room. Source: ZIM API reference, "ZIMRoomState".
+    /// Whether a user is in a room. Source: ZIM API reference, `ZIMRoomState`.
     RoomState {
         Disconnected = 0,
     }
 
-    /// What happened to attributes. Source: ZIM API reference, "ZIMRoomAttributesUpdateAction".
+    /// What happened to attributes. Source: ZIM API reference, `ZIMRoomAttributesUpdateAction`.
     AttributesAction {
         Set = 0,
         Delete = 1,

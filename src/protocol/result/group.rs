@@ -7,7 +7,7 @@ use crate::model::{
     Attributes, GroupChange, GroupId, GroupInfo, GroupMember, GroupMute, GroupRole, GroupVerify, Refusal, UserId, UserProfile,
 };
 
-/// Describes a group in full. Source: ZIM API reference, "ZIMGroupFullInfo".
+/// Describes a group in full. Source: ZIM API reference, `ZIMGroupFullInfo`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupFull {
@@ -21,7 +21,7 @@ pub(crate) struct GroupFull {
     verify_info: VerifyInfo,
 }
 
-/// Describes a group in short. Source: ZIM API reference, "ZIMGroupInfo".
+/// Describes a group in short. Source: ZIM API reference, `ZIMGroupInfo`.
 #[derive(Debug, Serialize)]
 pub(crate) struct GroupBase {
     #[serde(rename = "groupAvatarUrl")]
@@ -32,7 +32,7 @@ pub(crate) struct GroupBase {
     group_name: String,
 }
 
-/// Who may not speak. Source: ZIM API reference, "ZIMGroupMuteInfo".
+/// Who may not speak. Source: ZIM API reference, `ZIMGroupMuteInfo`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MutedInfo {
@@ -45,7 +45,7 @@ pub(crate) fn muted_info(mute: &GroupMute) -> MutedInfo {
     MutedInfo { mode: mute.mode.number(), expired_time: mute.until.0, roles: mute.roles.clone() }
 }
 
-/// How one comes in. Source: ZIM API reference, "ZIMGroupVerifyInfo".
+/// How one comes in. Source: ZIM API reference, `ZIMGroupVerifyInfo`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VerifyInfo {
@@ -81,7 +81,7 @@ fn notification_status(muted: bool) -> u8 {
     if muted { 2 } else { 1 }
 }
 
-/// Describes a member. Source: ZIM API reference, "ZIMGroupMemberInfo".
+/// Describes a member. Source: ZIM API reference, `ZIMGroupMemberInfo`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupMemberWire {
@@ -105,7 +105,7 @@ fn group_members(members: &[(GroupMember, UserProfile)]) -> Vec<GroupMemberWire>
     members.iter().map(|(member, profile)| group_member(member, profile)).collect()
 }
 
-/// Who did something. Source: ZIM API reference, "ZIMGroupOperatedInfo".
+/// Who did something. Source: ZIM API reference, `ZIMGroupOperatedInfo`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OperatedInfo {
@@ -284,7 +284,7 @@ impl GroupUpdated {
     }
 }
 
-/// Describes a group in a list. Source: ZIM API reference, "ZIMGroup".
+/// Describes a group in a list. Source: ZIM API reference, `ZIMGroup`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct GroupShort {

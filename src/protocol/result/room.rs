@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::user::{ErrorUser, UserWire, error_users, user_wire};
 use crate::model::{Attributes, Refusal, RoomId, RoomInfo, UserId, UserProfile};
 
-/// Describes a room. Source: ZIM API reference, "ZIMRoomFullInfo".
+/// Describes a room. Source: ZIM API reference, `ZIMRoomFullInfo`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RoomFull {

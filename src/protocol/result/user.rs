@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model::{OnlineStatus, Refusal, UserId, UserProfile};
 use crate::protocol::code_of;
 
-/// Describes a user in short. Source: ZIM API reference, "ZIMUserInfo".
+/// Describes a user in short. Source: ZIM API reference, `ZIMUserInfo`.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct UserWire {
     #[serde(rename = "userAvatarUrl")]
@@ -20,7 +20,7 @@ pub(crate) fn user_wire(profile: &UserProfile) -> UserWire {
     UserWire { user_id: profile.id.clone(), user_name: profile.name.clone(), user_avatar_url: profile.avatar_url.clone() }
 }
 
-/// Describes a user in full. Source: ZIM API reference, "ZIMUserFullInfo".
+/// Describes a user in full. Source: ZIM API reference, `ZIMUserFullInfo`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UserFull {
@@ -32,7 +32,7 @@ pub(crate) fn user_full(profile: &UserProfile) -> UserFull {
     UserFull { base_info: user_wire(profile), extended_data: profile.extended_data.clone() }
 }
 
-/// A user of whom an operation was refused. Source: ZIM API reference, "ZIMErrorUserInfo".
+/// A user of whom an operation was refused. Source: ZIM API reference, `ZIMErrorUserInfo`.
 #[derive(Debug, Serialize)]
 pub(crate) struct ErrorUser {
     reason: u32,
@@ -78,7 +78,7 @@ pub(crate) enum ProfileChanged {
 }
 
 /// Whether a user is online, and since when. Platforms and custom statuses are not kept. Source: ZIM API reference,
-/// "ZIMUserStatus".
+/// `ZIMUserStatus`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UserStatus {
