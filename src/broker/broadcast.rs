@@ -9,7 +9,9 @@ use crate::actors::context::BrokerContext;
 use crate::actors::runtime::reply::{answer, answered};
 use crate::model::order_key::order_key_at;
 use crate::model::{Broadcast, Draft, Refusal, UserId};
-use crate::protocol::broadcast_event;
+use crate::protocol::encode_broadcast;
+use crate::protocol::event::encode;
+use crate::protocol::event::message::BroadcastMessageReceived;
 
 /// Sessions told before others of the actors' thread have a turn.
 const SESSIONS_PER_TURN: usize = 256;
@@ -46,12 +48,12 @@ impl Broker {
 }
 
 async fn push_to_all(context: &Arc<BrokerContext>, broadcast: Broadcast) -> Broadcast {
-    let frame = broadcast_event(&broadcast);
+    let frame = encode(&BroadcastMessageReceived { message: encode_broadcast(&broadcast) });
     let mut sessions = 0;
     for some in context.connections.all().chunks(SESSIONS_PER_TURN) {
-        for link in some.iter().filter(|link| link.identity().is_some() && link.level().knows_broadcasts()) {
+        for connection in some.iter().filter(|connection| connection.identity().is_some() && connection.level().knows_broadcasts()) {
             // Closed: the session is ending, and a broadcast is not kept for it.
-            let _queued_or_closed = link.outbox.push(frame.clone());
+            let _queued_or_closed = connection.outbox.push(frame.clone());
             sessions += 1;
         }
         tokio::task::yield_now().await;

@@ -56,5 +56,6 @@ pub use search::{GroupSearch, Keywords, Search};
 pub use send_options::{ReplyTo, Terms};
 pub use tips::{Tips, TipsChange, TipsEvent, TipsUser};
 pub(crate) use two_generation_map::TwoGenerationMap;
+pub(crate) use user::OnlineStatus;
 pub use user::{Ban, UserProfile};
 pub use version::SdkVersion;

@@ -39,6 +39,27 @@ impl Ban {
     }
 }
 
+/// Whether a user is online. Source: ZIM API reference, `ZIMUserOnlineStatus`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnlineStatus {
+    Online,
+    /// Its last connection was lost.
+    Offline,
+    /// It said goodbye.
+    Logout,
+}
+
+impl OnlineStatus {
+    /// The number on the wire.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Online => 0,
+            Self::Offline => 1,
+            Self::Logout => 2,
+        }
+    }
+}
+
 impl UserProfile {
     /// Returns a user of whom only the id and a name are known.
     #[must_use]

@@ -19,7 +19,7 @@ pub(crate) use message::encode_message;
 pub(crate) use message::encoded::{Encoded, Envelope, Info, message_event};
 pub(crate) use message::level::ClientLevel;
 pub(crate) use message::media::{media_path, media_record};
-pub(crate) use message::{MessageView, broadcast_event, encode_for_host, encode_view};
+pub(crate) use message::{MessageView, encode_broadcast, encode_for_host, encode_view};
 pub(crate) use request::args::read_object;
 pub(crate) use request::conversations::{EntryAnchor, EntryFilter, ListRequest};
 pub(crate) use request::groups::GroupRequest;
@@ -29,7 +29,6 @@ pub(crate) use request::rooms::{RoomRequest, RoomStart};
 pub(crate) use request::search::{SearchAnchor, SearchRequest};
 pub(crate) use request::users::UserRequest;
 pub(crate) use request::{HistoryQuery, Login, Operation, Request};
-pub(crate) use result::{
-    GroupMemberWire, OperatedInfo, Outcome, RawJson, encode_error, encode_event, encode_reply, error_users, group_base, group_full,
-    group_member, group_short, muted_info, room_full, user_full, user_wire, verify_info,
-};
+pub(crate) use result::group::group_member;
+pub(crate) use result::user::error_users;
+pub(crate) use result::{Outcome, RawJson, encode_error, encode_reply};

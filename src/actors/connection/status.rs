@@ -8,18 +8,11 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub(crate) use crate::model::OnlineStatus;
 use crate::model::UserId;
 
 /// Users whose last coming or going is remembered; each is some hundred bytes.
 const SEEN_MAX: usize = 131_072;
-
-/// Source: spec 2.8, `UserOnlineStatus`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnlineStatus {
-    Online = 0,
-    Offline = 1,
-    Logout = 2,
-}
 
 /// A status and since when, Unix milliseconds; 0: not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

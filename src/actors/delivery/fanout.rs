@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use serde::Serialize;
 
 use super::batch::Item;
 use super::drops;
@@ -13,7 +12,8 @@ use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::context::BrokerContext;
 use crate::actors::runtime::watermark::PendingDelivery;
 use crate::model::{Body, MessageClass, Priority};
-use crate::protocol::{ClientLevel, Envelope, Info, encode_event, message_event};
+use crate::protocol::event::{self, Event};
+use crate::protocol::{ClientLevel, Envelope, Info, message_event};
 use crate::rate::DropReason;
 
 /// To whom a batch goes: connections, and from which message on the user of each sees the conversation.
@@ -160,10 +160,10 @@ impl Frame {
 }
 
 /// Sends one event that must not be lost to some connections; encoded once.
-pub(crate) fn announce<'a>(event: &str, data: &impl Serialize, connections: impl Iterator<Item = &'a Arc<Connection>>) {
+pub(crate) fn announce<'a>(event: &impl Event, connections: impl Iterator<Item = &'a Arc<Connection>>) {
     let mut frame: Option<ByteString> = None;
     for connection in connections {
-        let text = frame.get_or_insert_with(|| encode_event(event, data));
+        let text = frame.get_or_insert_with(|| event::encode(event));
         let _queued_or_closed = connection.outbox.push(text.clone());
     }
 }

@@ -3,9 +3,12 @@
 //! Owns membership and roles; each change is a row in the store before anyone is told. Keeps connections of the members
 //! that are online, so that a message costs nothing for those who are not. Full mailbox: temporary refusal.
 //! Leaves when idle with nobody online; everything it knows is in the store.
-//! How membership changes is next door, in `group_change`.
+//! How membership changes is next door, in [`joining`] and [`leaving`].
 
+pub(crate) mod joining;
+pub(crate) mod leaving;
 pub(crate) mod membership;
+pub(crate) mod messages;
 pub(crate) mod rules;
 pub(crate) mod settings;
 pub(crate) mod state;
@@ -15,8 +18,9 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-pub(crate) use self::membership::{Create, Created, Dismiss, Invite, Invited, Join, Kick, Kicked, Quit};
-pub(crate) use self::settings::Update;
+pub(crate) use self::messages::{
+    Create, Created, Dismiss, Info, Invite, Invited, Join, Kick, Kicked, Members, MembersPage, Presence, Quit, Update, Which, WhoOwns,
+};
 use self::state::GroupState;
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
@@ -30,65 +34,9 @@ use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, fan_out};
 use crate::actors::runtime::registry::{Leased, Leases, Registered};
-use crate::actors::runtime::reply::{Reply, answer};
-use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupRole, GroupSearch, Refusal, UserId, UserProfile};
+use crate::actors::runtime::reply::answer;
+use crate::model::{Conversation, GroupId, GroupRole, Refusal, UserId, UserProfile};
 use crate::store::{Store, StoreError};
-
-/// A member's sessions changed.
-pub(crate) struct Presence {
-    pub(crate) user: UserId,
-}
-
-/// What is the group called? Anyone may ask.
-pub(crate) struct Info {
-    pub(crate) reply: Reply<GroupInfo>,
-}
-
-/// Who owns the group?
-pub(crate) struct WhoOwns {
-    pub(crate) reply: Reply<UserId>,
-}
-
-/// Who is in the group? Asked by a member.
-pub(crate) struct Members {
-    pub(crate) asker: UserId,
-    pub(crate) which: Which,
-    pub(crate) next: u64,
-    pub(crate) count: usize,
-    pub(crate) reply: Reply<MembersPage>,
-}
-
-/// Which members are asked for.
-pub(crate) enum Which {
-    Everyone,
-    /// Those who may not speak now.
-    Muted,
-    Just(UserId),
-    Found(GroupSearch),
-}
-
-/// Members with what is known of them; the next page's flag, 0 at the end; how many there are.
-pub(crate) struct MembersPage {
-    pub(crate) members: Vec<(GroupMember, UserProfile)>,
-    pub(crate) next: u64,
-    pub(crate) total: usize,
-}
-
-impl MembersPage {
-    /// Source: spec 3.7, `searchLocalGroupMembers`.
-    fn keep_found(&mut self, search: &GroupSearch, count: usize) {
-        self.members.retain(|(member, profile)| found(search, member, profile));
-        if self.members.len() > count {
-            self.members.truncate(count);
-            self.next = self.members.last().map_or(0, |(member, _)| member.joined);
-        }
-    }
-}
-
-/// By name, or, when asked for, by nickname.
-fn found(search: &GroupSearch, member: &GroupMember, profile: &UserProfile) -> bool {
-    search.keywords.found_in(&profile.name) || search.by_nickname && search.keywords.found_in(&member.nickname)
-}
 
 /// What became of a group id.
 enum GroupStatus {

@@ -15,7 +15,7 @@ pub(super) struct Decision {
 }
 
 impl GroupState {
-    /// A member who may speak now. Source: spec 3.12, group permissions; Q52.
+    /// A member who may speak now. Source: ZIM API reference, "muteGroup", "muteGroupMembers".
     pub(super) fn speaker(&self, user: &UserId, now_ms: u64) -> Result<&GroupMember, Refusal> {
         let member = self.inside(user)?;
         if member.muted.lasts(now_ms) || self.info.mute.silences(member.role, now_ms) {
@@ -52,16 +52,9 @@ impl GroupState {
                 limits.group_attributes().check_all(all.into_iter().flatten())?;
                 decision
             }
-            GroupChange::DeleteAttributes(keys) => {
-                let (there, missing_keys): (Vec<_>, Vec<_>) = keys.iter().cloned().partition(|key| self.info.attributes.contains_key(key));
-                if there.is_empty() {
-                    return Err(Refusal::GroupAttributeMissing(missing_keys.join(", ")));
-                }
-                let info = self.with_info(|info| info.attributes.retain(|key, _| !there.contains(key)));
-                Decision { missing_keys, ..info }
-            }
+            GroupChange::DeleteAttributes(keys) => self.delete_attributes(keys)?,
             GroupChange::Mute { mode, seconds, roles } => {
-                // Muting everyone is the owner's, and so is ending that. Source: spec 3.7, muteGroup.
+                // Muting everyone is the owner's, and so is ending that. Source: ZIM API reference, "muteGroup".
                 if *mode == MuteMode::All || self.info.mute.mode == MuteMode::All {
                     self.owner(by)?
                 } else {
@@ -71,20 +64,8 @@ impl GroupState {
                 self.with_info(|info| info.mute = GroupMute { mode: *mode, until, roles: roles.clone() })
             }
             GroupChange::MuteMembers { users, mute, seconds } => {
-                let role = self.manager(by)?.role;
                 let muted = if *mute { MutedUntil::after(*seconds, now_ms) } else { MutedUntil::NEVER };
-                let mut decision = Decision::default();
-                for user in users {
-                    match self.inside(user) {
-                        Ok(member) if role.is_above(member.role) => decision.members.push(GroupMember { muted, ..member.clone() }),
-                        Ok(_) => decision.failed.push((user.clone(), Refusal::NoAuthority)),
-                        Err(refusal) => decision.failed.push((user.clone(), refusal)),
-                    }
-                }
-                match decision.failed.first() {
-                    Some((_, refusal)) if decision.members.is_empty() => return Err(refusal.clone()),
-                    _ => decision,
-                }
+                self.mute_members(by, users, muted)?
             }
             GroupChange::Transfer(to) => {
                 let owner = self.owner(by)?;
@@ -109,6 +90,33 @@ impl GroupState {
                 Decision { members: vec![GroupMember { nickname: nickname.clone(), ..member.clone() }], ..Decision::default() }
             }
         })
+    }
+
+    /// Takes away the attributes that are there; fails when none is.
+    fn delete_attributes(&self, keys: &[String]) -> Result<Decision, Refusal> {
+        let (there, missing_keys): (Vec<_>, Vec<_>) = keys.iter().cloned().partition(|key| self.info.attributes.contains_key(key));
+        if there.is_empty() {
+            return Err(Refusal::GroupAttributeMissing(missing_keys.join(", ")));
+        }
+        let info = self.with_info(|info| info.attributes.retain(|key, _| !there.contains(key)));
+        Ok(Decision { missing_keys, ..info })
+    }
+
+    /// Mutes the members that `by` is above; fails when there is none, for the first one's reason.
+    fn mute_members(&self, by: &UserId, users: &[UserId], muted: MutedUntil) -> Result<Decision, Refusal> {
+        let role = self.manager(by)?.role;
+        let mut decision = Decision::default();
+        for user in users {
+            match self.inside(user) {
+                Ok(member) if role.is_above(member.role) => decision.members.push(GroupMember { muted, ..member.clone() }),
+                Ok(_) => decision.failed.push((user.clone(), Refusal::NoAuthority)),
+                Err(refusal) => decision.failed.push((user.clone(), refusal)),
+            }
+        }
+        match decision.failed.first() {
+            Some((_, refusal)) if decision.members.is_empty() => Err(refusal.clone()),
+            _ => Ok(decision),
+        }
     }
 }
 

@@ -2,27 +2,19 @@
 //!
 //! As with membership, the group takes no other message while rows are on their way to disk.
 
-use std::collections::BTreeMap;
-
 use actix::prelude::*;
-use serde_json::{Value, json};
 
 use super::membership::{operated, tips_user};
+use super::messages::Update;
 use super::rules::Decision;
 use super::{Group, GroupStatus, profiles};
 use crate::actors::delivery::fanout::announce;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{GroupChange, GroupInfo, GroupMember, MutedUntil, Tips, TipsChange, TipsEvent, UserId, UserProfile};
-use crate::protocol::{GroupMemberWire, error_users, group_member, muted_info, verify_info};
+use crate::protocol::event::group::GroupChanged;
+use crate::protocol::result::group::GroupUpdated;
 use crate::store::{GroupRecord, RowWrite};
-
-/// A member wants something changed; the answer is the result object.
-pub(crate) struct Update {
-    pub(crate) by: UserProfile,
-    pub(crate) change: GroupChange,
-    pub(crate) reply: Reply<Value>,
-}
 
 impl Handler<Leased<Update>> for Group {
     type Result = ();
@@ -53,7 +45,7 @@ impl Group {
         change: GroupChange,
         decision: Decision,
         names: Vec<UserProfile>,
-        reply: Reply<Value>,
+        reply: Reply<GroupUpdated>,
         ctx: &mut Context<Self>,
     ) {
         let mut rows: Vec<RowWrite> = decision.members.iter().map(|member| RowWrite::PutMember(self.id.clone(), member.clone())).collect();
@@ -70,15 +62,11 @@ impl Group {
             for member in &decision.members {
                 state.put(member.clone());
             }
-            let members: Vec<GroupMemberWire> =
-                decision.members.iter().zip(&names).map(|(member, name)| group_member(member, name)).collect();
-            let (event, mut data) = told(&change, &state.info, &decision, &members);
-            data["groupID"] = state.info.id.as_str().into();
-            data["operatedInfo"] = json!(operated);
-            announce(event, &data, state.others(&[]));
+            let members = decision.members.iter().zip(&names);
+            announce(&GroupChanged::new(&change, &state.info, members, &decision.missing_keys, &operated), state.others(&[]));
             let listed = matches!(change, GroupChange::Name(_) | GroupChange::AvatarUrl(_));
             let users: Vec<UserId> = if listed { state.users().cloned().collect() } else { Vec::new() };
-            let result = result(&change, &state.info, &decision);
+            let result = GroupUpdated::new(&change, &state.info, &decision.members, &decision.failed, &decision.missing_keys);
             let tip = tip(&change, &state.info, &decision.members);
             group.list_changed(users.iter());
             if let Some((event, change)) = tip {
@@ -96,60 +84,7 @@ impl Group {
     }
 }
 
-/// The event of a change, but for the group's id and who did it. Source: spec 4.
-fn told(change: &GroupChange, info: &GroupInfo, decision: &Decision, members: &[GroupMemberWire]) -> (&'static str, Value) {
-    match change {
-        GroupChange::Name(name) => ("groupNameUpdated", json!({"groupName": name})),
-        GroupChange::Notice(notice) => ("groupNoticeUpdated", json!({"groupNotice": notice})),
-        GroupChange::AvatarUrl(url) => ("groupAvatarUrlUpdated", json!({"groupAvatarUrl": url})),
-        GroupChange::Join(_) | GroupChange::Invite(_) | GroupChange::BeInvite(_) => {
-            ("groupVerifyInfoUpdated", json!({"verifyInfo": verify_info(info.verify)}))
-        }
-        GroupChange::SetAttributes(attributes) => {
-            ("groupAttributesUpdated", json!({"infoList": [{"action": 0, "groupAttributes": attributes}]}))
-        }
-        GroupChange::DeleteAttributes(keys) => {
-            let gone = keys.iter().filter(|key| !decision.missing_keys.contains(key));
-            let gone: BTreeMap<&String, &str> = gone.map(|key| (key, "")).collect();
-            ("groupAttributesUpdated", json!({"infoList": [{"action": 1, "groupAttributes": gone}]}))
-        }
-        GroupChange::Mute { .. } => ("groupMutedInfoUpdated", json!({"mutedInfo": muted_info(&info.mute)})),
-        GroupChange::MuteMembers { .. } | GroupChange::Transfer(_) | GroupChange::Role { .. } | GroupChange::Nickname { .. } => {
-            ("groupMemberInfoUpdated", json!({"userList": members}))
-        }
-    }
-}
-
-/// Source: spec 2.9, the `…Result` objects.
-fn result(change: &GroupChange, info: &GroupInfo, decision: &Decision) -> Value {
-    let mut result = match change {
-        GroupChange::Name(name) => json!({"groupName": name}),
-        GroupChange::Notice(notice) => json!({"groupNotice": notice}),
-        GroupChange::AvatarUrl(url) => json!({"groupAvatarUrl": url}),
-        GroupChange::Join(mode) => json!({"mode": mode.number()}),
-        GroupChange::Invite(mode) => json!({"mode": mode.number()}),
-        GroupChange::BeInvite(mode) => json!({"mode": mode.number()}),
-        GroupChange::SetAttributes(_) | GroupChange::DeleteAttributes(_) => json!({"errorKeys": decision.missing_keys}),
-        GroupChange::Mute { mode, .. } => json!({"isMute": mode.number() > 0, "mutedInfo": muted_info(&info.mute)}),
-        GroupChange::MuteMembers { mute, seconds, .. } => json!({
-            "isMute": mute,
-            "duration": match seconds {
-                _ if !mute => 0,
-                Some(seconds) => i64::try_from(*seconds).unwrap_or(i64::MAX),
-                None => -1,
-            },
-            "mutedUserIDs": decision.members.iter().map(|member| &member.user).collect::<Vec<_>>(),
-            "errorUserList": error_users(&decision.failed),
-        }),
-        GroupChange::Transfer(to) => json!({"toUserID": to}),
-        GroupChange::Role { user, role } => json!({"forUserID": user, "role": role.number()}),
-        GroupChange::Nickname { user, nickname } => json!({"forUserID": user, "nickname": nickname}),
-    };
-    result["groupID"] = info.id.as_str().into();
-    result
-}
-
-/// What is said of it in the group. Source: spec 3.12, Tips; of attributes, modes and nicknames nothing is said.
+/// What is said of it in the group; nothing of attributes, modes and nicknames. Source: ZIM API reference, `ZIMTipsMessage`.
 fn tip(change: &GroupChange, info: &GroupInfo, members: &[GroupMember]) -> Option<(TipsEvent, TipsChange)> {
     let muted = members.first().map_or(MutedUntil::NEVER, |member| member.muted);
     Some(match change {

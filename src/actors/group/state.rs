@@ -103,12 +103,12 @@ impl GroupState {
         member.map_or(u64::MAX, |member| member.first_seq)
     }
 
-    /// Links of members other than those.
+    /// Connections of members other than those.
     pub(super) fn others<'a>(&'a self, but: &'a [UserId]) -> impl Iterator<Item = &'a Arc<Connection>> {
         self.online.iter().filter(|(user, _)| !but.contains(user)).flat_map(|(_, connections)| connections.iter())
     }
 
-    /// Who owns the group after this owner is gone: the earliest of the others. Source: spec 3.7, leaveGroup.
+    /// Who owns the group after this owner is gone: the earliest of the others. Source: ZIM API reference, "leaveGroup".
     pub(super) fn successor(&self, owner: &UserId) -> Option<GroupMember> {
         let others = self.members.values().filter(|member| member.user != *owner);
         others.min_by_key(|member| member.joined).map(|successor| GroupMember { role: GroupRole::Owner, ..successor.clone() })

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use serde_json::json;
 
 use crate::actors::connection::Connection;
 use crate::actors::context::BrokerContext;
 use crate::actors::delivery::fanout::announce;
 use crate::protocol::CloseCode;
+use crate::protocol::event::session::{BarrageDropped, TokenWillExpire};
 
 /// Our choice: a second. Deadlines here are ten seconds and more.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a closed connection may take to read its last frames before it is cut.
 const PARTING: Duration = Duration::from_secs(5);
 
-/// How long before its end a token is announced to run out. Source: spec section 4, tokenWillExpire.
+/// How long before its end a token is announced to run out. Source: ZIM API reference, event tokenWillExpire.
 const TOKEN_WARNING_MS: u64 = 30_000;
 
 pub(crate) struct Reaper {
@@ -51,12 +51,10 @@ impl Reaper {
                     tracing::info!(session.id = %connection.session, user.id = user, waiting_bytes = connection.outbox.waiting_bytes(), waiting_frames = connection.outbox.waiting_frames(), "slow consumer disconnected");
                     connection.outbox.discard(code.number(), code.label());
                 }
-                Verdict::Warn { seconds } => announce("tokenWillExpire", &json!({"second": seconds}), std::iter::once(&connection)),
+                Verdict::Warn { seconds } => announce(&TokenWillExpire { second: seconds }, std::iter::once(&connection)),
             }
             if let Some(dropped) = connection.outbox.take_dropped_since_last().filter(|_| !connection.outbox.is_closed()) {
-                let [low, medium, high] = dropped.barrage;
-                let data = json!({"low": low, "medium": medium, "high": high, "command": dropped.command});
-                announce("barrageDropped", &data, std::iter::once(&connection));
+                announce(&BarrageDropped::for_session(dropped.barrage, dropped.command), std::iter::once(&connection));
             }
         }
     }

@@ -6,26 +6,27 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use serde_json::{Value, json};
 
 use super::Room;
-use super::rules::{Update, change_attributes, without};
+use super::rules::{change_attributes, without};
 use super::state::RoomState;
 use crate::actors::connection::Connection;
 use crate::actors::delivery::fanout::announce;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{AttributeTerms, Attributes, Refusal, RoomChange, UserId};
+use crate::protocol::event::room::{RoomAttributesUpdated, RoomMemberAttributesUpdated};
+use crate::protocol::result::room::{RoomAttributes, RoomAttributesChanged, RoomMembersAttributesSet};
 use crate::store::{RoomRecord, RowWrite};
 
-/// A member changes the room's attributes; the answer is the result object.
+/// A member changes the room's attributes.
 pub(crate) struct ChangeAttributes {
     pub(crate) by: UserId,
     pub(crate) changes: Vec<RoomChange>,
     pub(crate) terms: AttributeTerms,
     /// Told as one event of its own kind.
     pub(crate) batch: bool,
-    pub(crate) reply: Reply<Value>,
+    pub(crate) reply: Reply<RoomAttributesChanged>,
 }
 
 /// A member gives members attributes.
@@ -35,14 +36,14 @@ pub(crate) struct SetMemberAttributes {
     pub(crate) attributes: Attributes,
     /// They go when their member does.
     pub(crate) until_left: bool,
-    pub(crate) reply: Reply<Value>,
+    pub(crate) reply: Reply<RoomMembersAttributesSet>,
 }
 
 /// What is agreed on? Asked by a member.
 pub(crate) struct QueryAttributes {
     pub(crate) asker: UserId,
     pub(crate) what: Whose,
-    pub(crate) reply: Reply<Value>,
+    pub(crate) reply: Reply<RoomAttributes>,
 }
 
 /// Whose attributes are asked for.
@@ -52,24 +53,13 @@ pub(crate) enum Whose {
     Page { next: String, count: usize },
 }
 
-fn infos(updates: &[Update]) -> Value {
-    updates.iter().map(|update| json!({"action": u8::from(update.deleted), "roomAttributes": update.attributes})).collect()
-}
-
-fn of_member(user: &UserId, attributes: &Attributes) -> Value {
-    json!({"userID": user, "attributes": attributes})
-}
-
-/// Tells whoever comes in, or back after a change, how things stand. Source: spec 3.12, room life cycle.
+/// Tells whoever comes in, or back after a change, how things stand. Source: ZIM API reference, event roomAttributesUpdated.
 pub(super) fn tell_attributes(state: &RoomState, connection: &Arc<Connection>) {
     let id = &state.record.id;
-    let data = json!({"roomID": id, "infos": [{"action": 0, "roomAttributes": state.attributes()}], "isSnapshot": true});
-    announce("roomAttributesUpdated", &data, std::iter::once(connection));
+    announce(&RoomAttributesUpdated::snapshot(id, &state.attributes()), std::iter::once(connection));
     let (members, _) = state.members_attributes.page("", usize::MAX);
     if !members.is_empty() {
-        let infos: Vec<Value> = members.iter().map(|(user, attributes)| json!({"attributesInfo": of_member(user, attributes)})).collect();
-        let data = json!({"roomID": id, "infos": infos, "operatedInfo": {"userID": ""}, "isSnapshot": true});
-        announce("roomMemberAttributesUpdated", &data, std::iter::once(connection));
+        announce(&RoomMemberAttributesUpdated::snapshot(id, members.into_iter()), std::iter::once(connection));
     }
 }
 
@@ -87,8 +77,8 @@ impl Room {
         gone.iter().for_each(|user| state.members_attributes.left(user));
         if let Some(update) = without(&mut state.record.attributes, gone) {
             state.attributes_version += 1;
-            let data = json!({"roomID": state.record.id, "infos": infos(&[update])});
-            announce("roomAttributesUpdated", &data, state.connections().iter());
+            let gone = std::iter::once((update.deleted, &update.attributes));
+            announce(&RoomAttributesUpdated::new(&state.record.id, gone, false), state.connections().iter());
         }
     }
 }
@@ -116,12 +106,11 @@ impl Handler<Leased<ChangeAttributes>> for Room {
             if let Some(state) = room.state_mut().filter(|_| kept.is_ok()) {
                 state.record.attributes = agreed.attributes;
                 state.attributes_version += 1;
-                let event = if batch { "roomAttributesBatchUpdated" } else { "roomAttributesUpdated" };
-                let data = json!({"roomID": state.record.id, "infos": infos(&agreed.updates)});
-                announce(event, &data, state.connections().iter());
+                let updates = agreed.updates.iter().map(|update| (update.deleted, &update.attributes));
+                announce(&RoomAttributesUpdated::new(&state.record.id, updates, batch), state.connections().iter());
             }
-            let id = room.id().to_string();
-            answer(reply, kept.map(|()| json!({"roomID": id, "errorKeys": agreed.error_keys})));
+            let room_id = room.id().clone();
+            answer(reply, kept.map(|()| RoomAttributesChanged { error_keys: agreed.error_keys, room_id }));
         }));
     }
 }
@@ -139,13 +128,9 @@ impl Handler<Leased<SetMemberAttributes>> for Room {
             }
             state.members_attributes.set(&inside, &attributes, until_left, &limits)?;
             state.attributes_version += 1;
-            let told: Vec<Value> =
-                inside.iter().map(|user| json!({"attributesInfo": of_member(user, &state.members_attributes.of(user))})).collect();
-            let data = json!({"roomID": state.record.id, "infos": told, "operatedInfo": {"userID": by}});
-            announce("roomMemberAttributesUpdated", &data, state.connections().iter());
-            let done: Vec<Value> =
-                inside.iter().map(|user| json!({"attributesInfo": of_member(user, &attributes), "errorKeys": []})).collect();
-            Ok(json!({"roomID": state.record.id, "infos": done, "errorUserList": outside}))
+            let told = inside.iter().map(|user| (user.clone(), state.members_attributes.of(user)));
+            announce(&RoomMemberAttributesUpdated::new(&state.record.id, &by, told), state.connections().iter());
+            Ok(RoomMembersAttributesSet::new(state.record.id.clone(), &inside, &attributes, outside))
         });
         answer(reply, described);
         self.leave_if_unused(ctx);
@@ -158,18 +143,20 @@ impl Handler<Leased<QueryAttributes>> for Room {
     fn handle(&mut self, leased: Leased<QueryAttributes>, ctx: &mut Context<Self>) {
         let QueryAttributes { asker, what, reply } = leased.open();
         let found = self.inside(&asker).map(|state| {
-            let id = &state.record.id;
+            let room_id = state.record.id.clone();
             match what {
-                Whose::Room => json!({"roomID": id, "roomAttributes": state.attributes()}),
+                Whose::Room => RoomAttributes::Room { room_attributes: state.attributes(), room_id },
                 Whose::Members(users) => {
-                    let inside = users.iter().filter(|user| state.contains(user));
-                    let infos: Vec<Value> = inside.map(|user| of_member(user, &state.members_attributes.of(user))).collect();
-                    json!({"roomID": id, "infos": infos})
+                    let inside = users.into_iter().filter(|user| state.contains(user));
+                    let infos = inside.map(|user| {
+                        let attributes = state.members_attributes.of(&user);
+                        (user, attributes)
+                    });
+                    RoomAttributes::of_members(room_id, infos, None)
                 }
                 Whose::Page { next, count } => {
                     let (page, next) = state.members_attributes.page(&next, count);
-                    let infos: Vec<Value> = page.iter().map(|(user, attributes)| of_member(user, attributes)).collect();
-                    json!({"roomID": id, "infos": infos, "nextFlag": next})
+                    RoomAttributes::of_members(room_id, page.into_iter(), Some(next))
                 }
             }
         });

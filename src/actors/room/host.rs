@@ -1,38 +1,33 @@
 //! What the host does to a room from outside: makes it, ends it, puts members out. Nobody inside is asked.
 
-use crate::actors::connection::ConnectionId;
 use std::collections::BTreeMap;
 
 use actix::prelude::*;
-use serde_json::json;
 
-use super::{Movement, Room};
+use super::Room;
+use super::messages::PlaceLost;
+use crate::actors::connection::ConnectionId;
 use crate::actors::delivery::batch::{deliver_accepted, schedule};
 use crate::actors::delivery::fanout::announce;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
-use crate::actors::user::PlaceLost;
 use crate::model::{Refusal, RoomAttribute, RoomId, RoomInfo, UserId};
 use crate::protocol::RoomStart;
+use crate::protocol::event::room::{Movement, RoomStateChanged};
 
-/// `roomStateChanged`: the room does not exist any more. Source: spec 2.9, `RoomEvent`.
-const ROOM_NOT_EXIST: u8 = 3;
-/// The same: put out by the host.
-const KICKED_OUT: u8 = 8;
-
-/// Make the room, with nobody inside. Source: spec 6.2, `CreateRoom`.
+/// Make the room, with nobody inside. Source: ZIM server API, `CreateRoom`.
 pub(crate) struct CreateByHost {
     pub(crate) info: RoomInfo,
     pub(crate) start: RoomStart,
     pub(crate) reply: Reply<()>,
 }
 
-/// End the room, whoever is inside. Source: spec 6.2, `DestroyRoom`.
+/// End the room, whoever is inside. Source: ZIM server API, `DestroyRoom`.
 pub(crate) struct Destroy {
     pub(crate) reply: Reply<()>,
 }
 
-/// Put members out. Source: spec 6.2, `KickoutRoomUser`.
+/// Put members out. Source: ZIM server API, `KickoutRoomUser`.
 pub(crate) struct Kick {
     pub(crate) users: Vec<UserId>,
     /// Told to those who are put out.
@@ -92,8 +87,7 @@ impl Handler<Leased<Destroy>> for Room {
         // What was said before the end is heard before it.
         deliver_accepted(self);
         let Some(state) = self.state.take() else { return };
-        let data = json!({"roomID": self.id(), "state": 0, "event": ROOM_NOT_EXIST, "extendedData": ""});
-        announce("roomStateChanged", &data, state.connections().iter());
+        announce(&RoomStateChanged::destroyed(self.id()), state.connections().iter());
         for (user, connection_id) in state.places() {
             self.tell_place_lost(user.clone(), connection_id);
         }
@@ -114,11 +108,10 @@ impl Handler<Leased<Kick>> for Room {
         }
         deliver_accepted(self);
         let (mut gone, mut missing) = (Vec::new(), Vec::new());
-        let data = json!({"roomID": self.id(), "state": 0, "event": KICKED_OUT, "extendedData": reason});
         for user in users {
             match self.state.as_mut().and_then(|state| state.expel(&user, now)) {
                 Some((profile, connection_id, connection)) => {
-                    announce("roomStateChanged", &data, connection.iter());
+                    announce(&RoomStateChanged::kicked(self.id(), &reason), connection.iter());
                     self.tell_place_lost(user.clone(), connection_id);
                     self.tell_left(&user, true);
                     self.movements.push((Movement::Left, profile));

@@ -6,122 +6,42 @@
 
 pub(crate) mod attributes;
 pub(crate) mod host;
+pub(crate) mod membership;
+pub(crate) mod messages;
 pub(crate) mod rules;
 pub(crate) mod state;
 
-use crate::actors::connection::ConnectionId;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use serde_json::json;
 
-use self::attributes::tell_attributes;
 pub(crate) use self::attributes::{ChangeAttributes, QueryAttributes, SetMemberAttributes, Whose};
 pub(crate) use self::host::{CreateByHost, DescribeRoom, Destroy, Kick, RoomSnapshot};
-use self::state::{Entered, RoomState};
-use crate::actors::connection::Connection;
+use self::membership::announce_members;
+pub(crate) use self::messages::{Admit, Disconnected, Entry, Leave, Members, MembersPage, PlaceLost, Reconnected, Wake, Which};
+use self::state::RoomState;
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::context::BrokerContext;
 use crate::actors::conversation::actor::{Access, ConversationActor};
 use crate::actors::conversation::messages::{Authorize, Confirm, Publish, Revise};
 use crate::actors::conversation::pipeline::MessagePipeline;
 use crate::actors::conversation::{publish, receipts, revise};
-use crate::actors::delivery::batch::{Batch, Broadcaster, Item, deliver_accepted, schedule};
+use crate::actors::delivery::batch::{Batch, Broadcaster, Item, schedule};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, announce, fan_out};
 use crate::actors::runtime::registry::{Leased, Leases, Registered};
 use crate::actors::runtime::reply::{Reply, answer};
-use crate::actors::user::PlaceLost;
 use crate::hooks::Event;
 use crate::model::{Body, Conversation, MessageClass, Refusal, RoomAttribute, RoomId, RoomInfo, UserId, UserProfile};
-use crate::protocol::{RoomStart, user_wire};
+use crate::protocol::RoomStart;
+use crate::protocol::event::room::Movement;
+use crate::protocol::event::session::BarrageDropped;
 use crate::rate::{BarrageBudget, DropReason};
 use crate::store::{RoomRecord, RowWrite};
 
 /// How often deadlines are looked at. Our choice: a second, a thirtieth of the shortest of them.
 const TICK: Duration = Duration::from_secs(1);
-
-/// How a user comes in.
-#[derive(Debug, Clone)]
-pub(crate) enum Entry {
-    /// The room must not exist.
-    Create { info: RoomInfo, start: RoomStart },
-    /// It is made when it does not exist.
-    Enter { info: RoomInfo, start: RoomStart },
-    /// It must exist.
-    Join { room: RoomId },
-}
-
-impl Entry {
-    pub(crate) fn room(&self) -> &RoomId {
-        match self {
-            Self::Create { info, .. } | Self::Enter { info, .. } => &info.id,
-            Self::Join { room } => room,
-        }
-    }
-}
-
-/// A user comes in at a connection.
-pub(crate) struct Admit {
-    pub(crate) profile: UserProfile,
-    pub(crate) connection: Arc<Connection>,
-    pub(crate) entry: Entry,
-    pub(crate) reply: Reply<RoomInfo>,
-}
-
-/// A user leaves for good.
-pub(crate) struct Leave {
-    pub(crate) user: UserId,
-    pub(crate) connection_id: ConnectionId,
-    pub(crate) reply: Option<Reply<()>>,
-}
-
-/// A member's connection was lost.
-pub(crate) struct Disconnected {
-    pub(crate) user: UserId,
-    pub(crate) connection_id: ConnectionId,
-}
-
-/// A member is back at a new connection of the same device.
-pub(crate) struct Reconnected {
-    pub(crate) user: UserId,
-    pub(crate) connection: Arc<Connection>,
-}
-
-/// Who is inside? Asked by a member.
-pub(crate) struct Members {
-    pub(crate) asker: UserId,
-    pub(crate) which: Which,
-    pub(crate) reply: Reply<MembersPage>,
-}
-
-/// Which members are asked for.
-pub(crate) enum Which {
-    /// Everyone, in pages.
-    Page { next: String, count: usize },
-    /// Just these.
-    Users(Vec<UserId>),
-    /// Only how many.
-    Count,
-}
-
-/// Members and, for pages, where the next begins.
-pub(crate) struct MembersPage {
-    pub(crate) members: Vec<UserProfile>,
-    pub(crate) missing: Vec<UserId>,
-    pub(crate) next: String,
-    pub(crate) total: usize,
-}
-
-/// Only starts the owner, so that a room left over from before a restart is looked after.
-pub(crate) struct Wake;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Movement {
-    Joined,
-    Left,
-}
 
 pub(crate) struct Room {
     context: Arc<BrokerContext>,
@@ -240,8 +160,7 @@ impl Room {
     fn report_shed(&mut self) {
         let shed = std::mem::take(&mut self.shed);
         if let Some(state) = self.state.as_ref().filter(|_| shed.iter().any(|count| *count > 0)) {
-            let data = json!({"roomID": self.id, "low": shed[0], "medium": shed[1], "high": shed[2], "command": 0});
-            announce("barrageDropped", &data, state.connections().iter());
+            announce(&BarrageDropped::by_room(&self.id, shed), state.connections().iter());
         }
     }
 
@@ -280,40 +199,6 @@ impl Room {
         });
     }
 
-    fn admit(&mut self, admit: Admit, ctx: &mut Context<Self>) {
-        deliver_accepted(self);
-        let Admit { profile, connection, reply, .. } = admit;
-        let members_max = self.context.config().limits.room_members_max;
-        let entered = self.existing().and_then(|state| {
-            if state.len() >= members_max && !state.contains(&profile.id) {
-                return Err(Refusal::RoomFull { members_max });
-            }
-            let info = RoomInfo { id: state.record.id.clone(), name: state.record.name.clone() };
-            Ok((state.enter(profile.clone(), connection.clone()), info))
-        });
-        match entered {
-            Err(refusal) => answer(reply, Err(refusal)),
-            Ok((entered, info)) => {
-                answer(reply, Ok(info));
-                if let Some(state) = self.state.as_ref().filter(|state| !state.record.attributes.is_empty()) {
-                    tell_attributes(state, &connection);
-                }
-                match entered {
-                    Entered::Joined => {
-                        self.context.tell_host(|| Event::RoomEntered { room: self.id.clone(), user: profile.id.clone() });
-                        self.movements.push((Movement::Joined, profile));
-                        schedule(self, ctx);
-                    }
-                    Entered::Back => {}
-                    Entered::Replaced(old) => {
-                        let data = json!({"roomID": self.id, "state": 0, "event": 10, "extendedData": ""});
-                        announce("roomStateChanged", &data, std::iter::once(&old));
-                    }
-                }
-            }
-        }
-    }
-
     /// Keeps a new room, empty; it stands for its delay, `stands_seconds` at least.
     fn create(
         &mut self,
@@ -350,98 +235,6 @@ impl Handler<Leased<Wake>> for Room {
     type Result = ();
 
     fn handle(&mut self, _: Leased<Wake>, _: &mut Context<Self>) {}
-}
-
-impl Handler<Leased<Admit>> for Room {
-    type Result = ();
-
-    fn handle(&mut self, leased: Leased<Admit>, ctx: &mut Context<Self>) {
-        let admit = leased.open();
-        if let Some(refusal) = &self.unreadable {
-            return answer(admit.reply, Err(refusal.clone()));
-        }
-        match (self.state.is_some(), admit.entry.clone()) {
-            (true, Entry::Create { .. }) => answer(admit.reply, Err(Refusal::RoomExists(self.id.to_string()))),
-            (true, Entry::Enter { .. } | Entry::Join { .. }) => self.admit(admit, ctx),
-            (false, Entry::Create { info, start } | Entry::Enter { info, start }) => {
-                let owner = admit.profile.id.clone();
-                self.create(&owner, info, start, 0, ctx, |kept, room, ctx| match kept {
-                    Ok(()) => room.admit(admit, ctx),
-                    Err(refusal) => answer(admit.reply, Err(refusal)),
-                });
-            }
-            (false, Entry::Join { .. }) => {
-                answer(admit.reply, Err(Refusal::RoomMissing(self.id.to_string())));
-                self.leave_if_unused(ctx);
-            }
-        }
-    }
-}
-
-impl Handler<Leased<Leave>> for Room {
-    type Result = ();
-
-    fn handle(&mut self, leased: Leased<Leave>, ctx: &mut Context<Self>) {
-        let Leave { user, connection_id, reply } = leased.open();
-        let now = self.context.clock.elapsed();
-        let not_in_room = Refusal::NotInRoom(self.id.to_string());
-        deliver_accepted(self);
-        // A room that does not exist is one the caller is not in: the protocol has one code for leaving.
-        let left = match self.existing() {
-            Ok(state) => state.leave(&user, connection_id, now).ok_or(not_in_room),
-            Err(Refusal::RoomMissing(_)) => Err(not_in_room),
-            Err(refusal) => Err(refusal),
-        };
-        match left {
-            Ok(profile) => {
-                self.attributes_left(std::slice::from_ref(&profile.id));
-                self.tell_left(&profile.id, false);
-                self.movements.push((Movement::Left, profile));
-                schedule(self, ctx);
-                if let Some(reply) = reply {
-                    answer(reply, Ok(()));
-                }
-                self.end_if_over(ctx);
-            }
-            Err(refusal) => {
-                if let Some(reply) = reply {
-                    answer(reply, Err(refusal));
-                }
-                self.leave_if_unused(ctx);
-            }
-        }
-    }
-}
-
-impl Handler<Leased<Disconnected>> for Room {
-    type Result = ();
-
-    fn handle(&mut self, leased: Leased<Disconnected>, _: &mut Context<Self>) {
-        let until = self.context.clock.elapsed() + Duration::from_secs(self.context.config().room.grace_seconds);
-        let Disconnected { user, connection_id } = leased.open();
-        if let Some(state) = &mut self.state {
-            state.lose(&user, connection_id, until);
-        }
-    }
-}
-
-impl Handler<Leased<Reconnected>> for Room {
-    type Result = ();
-
-    fn handle(&mut self, leased: Leased<Reconnected>, ctx: &mut Context<Self>) {
-        let Reconnected { user, connection } = leased.open();
-        deliver_accepted(self);
-        let back = self.state.as_mut().and_then(|state| state.come_back(&user, connection.clone()));
-        if let (Some(state), Some(true)) = (&self.state, back) {
-            tell_attributes(state, &connection);
-        }
-        if back.is_none() {
-            let event = if self.state.is_some() { 9 } else { 3 };
-            let data = json!({"roomID": self.id, "state": 0, "event": event, "extendedData": ""});
-            announce("roomStateChanged", &data, std::iter::once(&connection));
-            self.leave_if_unused(ctx);
-        }
-    }
 }
 
 impl Handler<Leased<Publish>> for Room {
@@ -495,34 +288,6 @@ impl Handler<Leased<Authorize>> for Room {
         // Without room history nothing is ever visible, though it is kept for order and retries while the room lives.
         let first_seq = if self.context.config().room.history { 1 } else { u64::MAX };
         answer(reply, self.inside(&user).map(|state| (state.conversation(), first_seq)));
-        self.leave_if_unused(ctx);
-    }
-}
-
-impl Handler<Leased<Members>> for Room {
-    type Result = ();
-
-    fn handle(&mut self, leased: Leased<Members>, ctx: &mut Context<Self>) {
-        let Members { asker, which, reply } = leased.open();
-        let page = self.inside(&asker).and_then(|state| {
-            let total = state.len();
-            match which {
-                Which::Page { next, count } => {
-                    let (members, next) = state.page(&next, count);
-                    Ok(MembersPage { members, missing: Vec::new(), next, total })
-                }
-                Which::Count => Ok(MembersPage { members: Vec::new(), missing: Vec::new(), next: String::new(), total }),
-                Which::Users(users) => {
-                    let (found, missing): (Vec<UserId>, Vec<UserId>) = users.into_iter().partition(|user| state.contains(user));
-                    if found.is_empty() {
-                        return Err(Refusal::NoneInRoom);
-                    }
-                    let members = found.iter().filter_map(|user| state.member(user).cloned()).collect();
-                    Ok(MembersPage { members, missing, next: String::new(), total })
-                }
-            }
-        });
-        answer(reply, page);
         self.leave_if_unused(ctx);
     }
 }
@@ -599,32 +364,10 @@ impl Broadcaster for Room {
         let movements = std::mem::take(&mut self.movements);
         let Some(state) = &self.state else { return };
         for run in movements.chunk_by(|one, next| one.0 == next.0) {
-            let event = match run[0].0 {
-                Movement::Joined => "roomMemberJoined",
-                Movement::Left => "roomMemberLeft",
-            };
-            announce_members(event, &self.id, run, state);
+            announce_members(&self.id, run, state);
         }
         if !items.is_empty() {
             fan_out(&self.context, &items, &Audience::of_all(state.connections().iter()));
-        }
-    }
-}
-
-/// Tells everyone who came or went; those who came hear of the others only.
-fn announce_members(event: &str, room: &RoomId, run: &[(Movement, UserProfile)], state: &RoomState) {
-    let list = |but: Option<&UserId>| {
-        let others = run.iter().map(|(_, profile)| profile).filter(|profile| Some(&profile.id) != but);
-        json!({"roomID": room, "memberList": others.map(user_wire).collect::<Vec<_>>()})
-    };
-    let moved =
-        |connection: &Connection| connection.identity().and_then(|identity| run.iter().find(|(_, profile)| profile.id == identity.user));
-    announce(event, &list(None), state.connections().iter().filter(|connection| moved(connection).is_none()));
-    if run.len() > 1 {
-        for connection in state.connections().iter() {
-            if let Some((_, profile)) = moved(connection) {
-                announce(event, &list(Some(&profile.id)), std::iter::once(connection));
-            }
         }
     }
 }

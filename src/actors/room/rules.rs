@@ -23,7 +23,7 @@ pub(super) struct AttributeChanges {
     pub(super) error_keys: Vec<String>,
 }
 
-/// Carries out changes one after the other, all or none. Source: spec 3.6, setRoomAttributes.
+/// Carries out changes one after the other, all or none. Source: ZIM API reference, "setRoomAttributes".
 pub(super) fn change_attributes(
     current: &RoomAttributes,
     by: &UserId,

@@ -1,12 +1,11 @@
 //! Who is in a room, and until when it stands. Pure: time comes in, decisions go out.
 
-use crate::actors::connection::ConnectionId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::rules::MembersAttributes;
-use crate::actors::connection::Connection;
+use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::delivery::connection_set::ConnectionSet;
 use crate::model::{Conversation, UserId, UserProfile};
 use crate::store::RoomRecord;
@@ -137,7 +136,7 @@ impl RoomState {
         Some(member.profile)
     }
 
-    /// The connection of a member was lost; the place is kept until then. Source: spec Q40.
+    /// The connection of a member was lost; the place is kept until then.
     pub(super) fn lose(&mut self, user: &UserId, connection_id: ConnectionId, until: Duration) {
         if let Some(member) = self.members.get_mut(user).filter(|member| member.place.connection_id() == connection_id) {
             self.connections.remove(connection_id);

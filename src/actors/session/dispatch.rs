@@ -1,8 +1,6 @@
 //! What a session that is logged in may ask for: each operation is handed to its owner, and the owner's answer
 //! becomes a reply.
 
-use serde_json::json;
-
 use super::Session;
 use super::responder::Responder;
 use crate::actors::connection::outbox::Dropped;
@@ -16,15 +14,13 @@ use crate::actors::user::profile::AskUser;
 use crate::actors::user::search::AskSearch;
 use crate::actors::user::{EnterRoom, LeaveAllRooms, LeaveRoom, QueryUsers};
 use crate::actors::view::live::LiveMessage;
-use crate::model::{Conversation, Draft, Invalid, MessageClass, Refusal, RoomId, RoomInfo, Target, UserId, UserProfile};
+use crate::model::{Conversation, Draft, Invalid, MessageClass, Refusal, RoomId, Target, UserId, UserProfile};
 use crate::protocol::result::message::{ConversationRef, Messages, OneMessage};
-use crate::protocol::{ClientLevel, HistoryQuery, Outcome, Request, RoomRequest, error_users, room_full, user_full, user_wire};
+use crate::protocol::result::room::{RoomEntered, RoomLeft, RoomMemberCount, RoomMembers, RoomMembersFound, RoomsLeft};
+use crate::protocol::result::user::UsersInfo;
+use crate::protocol::{ClientLevel, HistoryQuery, Outcome, Request, RoomRequest};
 use crate::rate::DropReason;
 use crate::store::{Anchor, Page, PageRead};
-
-pub(super) fn reply_json<T>(make: impl FnOnce(T) -> serde_json::Value) -> impl FnOnce(T) -> Outcome {
-    move |value| Outcome::Value(make(value))
-}
 
 impl Session {
     /// Hands an operation on. Everything in it was checked for itself; who may do it is the owner's decision.
@@ -35,14 +31,14 @@ impl Session {
             Request::QueryUsersInfo { users } => {
                 let context = self.context.clone();
                 let asked = ask(|reply| context.users.tell(&context, &me.id, QueryUsers { users, reply }));
-                responder.later(asked, reply_json(users_info));
+                responder.later(asked, |found: Vec<_>| Outcome::UsersInfo(UsersInfo::new(&found)));
             }
             Request::Entry(work) => self.dispatch_list(work, me, responder),
             Request::Message(work) => self.dispatch_message(work, me, responder),
             Request::User(work) => {
                 let (context, connection_id) = (self.context.clone(), self.connection.id);
                 let asked = ask(|reply| context.users.tell(&context, &me.id, AskUser { work, connection_id, reply }));
-                responder.later(asked, reply_json(|result| result));
+                responder.later(asked, |outcome| outcome);
             }
             Request::Search(work) => {
                 let (context, level) = (self.context.clone(), self.connection.level());
@@ -64,32 +60,25 @@ impl Session {
             RoomRequest::Switch { from, info, start: None } => self.enter(Entry::Join { room: info.id }, Some(from), me, responder),
             RoomRequest::LeaveAll => {
                 let asked = ask(|reply| context.users.tell(&context, &me.id, LeaveAllRooms { connection_id, reply }));
-                responder.later(asked, reply_json(|rooms| json!({"roomIDs": rooms})));
+                responder.later(asked, |room_ids| Outcome::RoomsLeft(RoomsLeft { room_ids }));
             }
             RoomRequest::Leave { room } => {
                 let asked = ask(|reply| context.users.tell(&context, &me.id, LeaveRoom { connection_id, room: room.clone(), reply }));
-                responder.later(asked, reply_json(move |()| json!({"roomID": room})));
+                responder.later(asked, move |()| Outcome::RoomLeft(RoomLeft { room_id: room }));
             }
             RoomRequest::QueryMemberList { room, count, next } => {
-                self.room_members(&room, me, Which::Page { next, count }, responder, {
-                    let room = room.clone();
-                    move |page| json!({"roomID": room, "memberList": page.members.iter().map(user_wire).collect::<Vec<_>>(), "nextFlag": page.next})
+                self.room_members(room, me, Which::Page { next, count }, responder, |room, page| {
+                    Outcome::RoomMembers(RoomMembers::new(room, &page.members, page.next))
                 });
             }
             RoomRequest::QueryMembers { room, users } => {
-                self.room_members(&room, me, Which::Users(users), responder, {
-                    let room = room.clone();
-                    move |page| {
-                        let missing: Vec<_> = page.missing.into_iter().map(|user| (user, Refusal::NotInRoom(room.to_string()))).collect();
-                        let members: Vec<_> = page.members.iter().map(user_wire).collect();
-                        json!({"roomID": room, "memberList": members, "errorUserList": error_users(&missing)})
-                    }
+                self.room_members(room, me, Which::Users(users), responder, |room, page| {
+                    Outcome::RoomMembersFound(RoomMembersFound::new(room, &page.members, page.missing))
                 });
             }
             RoomRequest::QueryOnlineMemberCount { room } => {
-                self.room_members(&room, me, Which::Count, responder, {
-                    let room = room.clone();
-                    move |page| json!({"roomID": room, "count": page.total})
+                self.room_members(room, me, Which::Count, responder, |room_id, page| {
+                    Outcome::RoomMemberCount(RoomMemberCount { count: page.total, room_id })
                 });
             }
             RoomRequest::QueryAttributes { room } => self.query_attributes(&room, me, room::Whose::Room, responder),
@@ -101,14 +90,14 @@ impl Session {
                 let asked = ask(|reply| {
                     context.rooms.tell(&context, &room, room::ChangeAttributes { by: me.id.clone(), changes, terms, batch, reply })
                 });
-                responder.later(asked, reply_json(|result| result));
+                responder.later(asked, Outcome::RoomAttributesChanged);
             }
             RoomRequest::SetMembersAttributes { room, users, attributes, until_left } => {
                 let by = me.id.clone();
                 let asked = ask(|reply| {
                     context.rooms.tell(&context, &room, room::SetMemberAttributes { by, users, attributes, until_left, reply })
                 });
-                responder.later(asked, reply_json(|result| result));
+                responder.later(asked, Outcome::RoomMembersAttributesSet);
             }
         }
     }
@@ -116,7 +105,7 @@ impl Session {
     fn query_attributes(&self, room: &RoomId, me: &UserProfile, what: room::Whose, responder: Responder) {
         let context = self.context.clone();
         let asked = ask(|reply| context.rooms.tell(&context, room, room::QueryAttributes { asker: me.id.clone(), what, reply }));
-        responder.later(asked, reply_json(|result| result));
+        responder.later(asked, Outcome::RoomAttributes);
     }
 
     pub(super) fn send(&self, target: Target, mut draft: Draft, me: &UserProfile, responder: Responder) {
@@ -157,20 +146,20 @@ impl Session {
     fn enter(&self, entry: Entry, instead_of: Option<RoomId>, me: &UserProfile, responder: Responder) {
         let (context, connection_id) = (self.context.clone(), self.connection.id);
         let asked = ask(|reply| context.users.tell(&context, &me.id, EnterRoom { connection_id, entry, instead_of, reply }));
-        responder.later(asked, reply_json(|info: RoomInfo| json!({"roomInfo": room_full(&info)})));
+        responder.later(asked, |info| Outcome::RoomEntered(RoomEntered::new(info)));
     }
 
     fn room_members(
         &self,
-        room: &RoomId,
+        room: RoomId,
         me: &UserProfile,
         which: Which,
         responder: Responder,
-        make: impl FnOnce(room::MembersPage) -> serde_json::Value + 'static,
+        outcome_of: impl FnOnce(RoomId, room::MembersPage) -> Outcome + 'static,
     ) {
         let context = self.context.clone();
-        let asked = ask(|reply| context.rooms.tell(&context, room, room::Members { asker: me.id.clone(), which, reply }));
-        responder.later(asked, reply_json(make));
+        let asked = ask(|reply| context.rooms.tell(&context, &room, room::Members { asker: me.id.clone(), which, reply }));
+        responder.later(asked, move |page| outcome_of(room, page));
     }
 
     fn query_history(&self, query: HistoryQuery, me: &UserProfile, responder: Responder) {
@@ -218,15 +207,4 @@ fn anchor(query: &HistoryQuery) -> Anchor {
 
 fn sent(live: &LiveMessage, level: ClientLevel) -> Outcome {
     Outcome::OneMessage(OneMessage { message: live.for_sender(level) })
-}
-
-fn users_info(found: Vec<(UserId, Option<UserProfile>)>) -> serde_json::Value {
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for (user, profile) in found {
-        match profile {
-            Some(profile) => known.push(user_full(&profile)),
-            None => unknown.push((user.clone(), Refusal::UserMissing(user.to_string()))),
-        }
-    }
-    json!({"userList": known, "errorUserList": error_users(&unknown)})
 }

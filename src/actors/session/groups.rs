@@ -1,17 +1,17 @@
 //! What a session asks of groups: handed to the group, or read from the store when it is about several.
 
-use serde_json::json;
-
 use super::Session;
-use super::dispatch::reply_json;
 use super::messages::authorize;
 use super::responder::Responder;
 use crate::actors::group;
-use crate::actors::group::{Created, Invited, Kicked, Which, profile};
-use crate::actors::runtime::reply::ask;
-use crate::actors::runtime::reply::{Reply, answer};
+use crate::actors::group::{Created, Invited, Kicked, MembersPage, Which, profile};
+use crate::actors::runtime::reply::{Reply, answer, answered, ask};
 use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupSearch, Refusal, Target, UserId, UserProfile};
-use crate::protocol::{GroupRequest, error_users, group_base, group_full, group_member, group_short};
+use crate::protocol::result::group::{
+    GroupAttributes, GroupCreated, GroupDescribed, GroupInvited, GroupKicked, GroupLeft, GroupList, GroupMemberCount, GroupMemberDescribed,
+    GroupMembers, GroupsFound,
+};
+use crate::protocol::{GroupRequest, Outcome};
 use crate::store::{Store, StoreError};
 
 /// A group that was found, and the members it was found by.
@@ -28,75 +28,49 @@ impl Session {
                 let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", context.ids.next())));
                 let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &context.config().limits)
                     .and_then(|info| ask(|reply| context.groups.tell(&context, &id, group::Create { owner: user, info, users, reply })));
-                responder.later(asked, reply_json(created));
+                responder.later(asked, created);
             }
             GroupRequest::Join { group } => {
                 let asked = ask(|reply| context.groups.tell(&context, &group, group::Join { user, reply }));
-                responder.later(asked, reply_json(|info| json!({"groupInfo": group_full(&info, false)})));
+                responder.later(asked, |info| described(&info, false));
             }
             GroupRequest::Leave { group } => {
                 let asked = ask(|reply| context.groups.tell(&context, &group, group::Quit { user, reply }));
-                responder.later(asked, reply_json(move |()| json!({"groupID": group})));
+                responder.later(asked, move |()| Outcome::GroupLeft(GroupLeft { group_id: group }));
             }
             GroupRequest::Dismiss { group } => {
                 let asked = ask(|reply| context.groups.tell(&context, &group, group::Dismiss { user, reply }));
-                responder.later(asked, reply_json(move |()| json!({"groupID": group})));
+                responder.later(asked, move |()| Outcome::GroupLeft(GroupLeft { group_id: group }));
             }
             GroupRequest::Invite { group, users } => {
                 let asked = ask(|reply| context.groups.tell(&context, &group, group::Invite { by: user, users, reply }));
-                responder.later(asked, reply_json(move |invited| joined(&group, &invited)));
+                responder.later(asked, move |invited| joined(group, &invited));
             }
             GroupRequest::Kick { group, users } => {
                 let asked = ask(|reply| context.groups.tell(&context, &group, group::Kick { by: user, users, reply }));
-                responder.later(asked, reply_json(move |kicked: Kicked| {
-                    json!({"groupID": group, "kickedUserIDs": kicked.users, "errorUserList": error_users(&kicked.failed)})
-                }));
+                responder.later(asked, move |kicked: Kicked| Outcome::GroupKicked(GroupKicked::new(group, kicked.users, &kicked.failed)));
             }
             GroupRequest::Change { group, change } => {
                 let asked = ask(|reply| context.groups.tell(&context, &group, group::Update { by: user, change, reply }));
-                responder.later(asked, reply_json(|result| result));
+                responder.later(asked, |updated| Outcome::GroupUpdated(Box::new(updated)));
             }
             GroupRequest::QueryList => self.group_list(user.id, responder),
             GroupRequest::QueryInfo { group } => self.group_info(group, user.id, responder),
             GroupRequest::QueryAttributes { group, keys } => self.group_attributes(group, keys, user.id, responder),
+            GroupRequest::Search { search, count, next } => self.search_groups(user.id, search, count, next, responder),
             GroupRequest::QueryMemberList { group, count, next, muted } => {
                 let which = if muted { Which::Muted } else { Which::Everyone };
-                self.group_members(
-                    group,
-                    user.id,
-                    (which, next, count),
-                    responder,
-                    |group, page| json!({"groupID": group, "userList": members(&page.members), "nextFlag": page.next}),
-                );
+                self.group_members(group, user.id, (which, next, count), responder, members);
             }
             GroupRequest::SearchMembers { group, search, count, next } => {
-                self.group_members(
-                    group,
-                    user.id,
-                    (Which::Found(search), next, count),
-                    responder,
-                    |group, page| json!({"groupID": group, "userList": members(&page.members), "nextFlag": page.next}),
-                );
+                self.group_members(group, user.id, (Which::Found(search), next, count), responder, members);
             }
             GroupRequest::QueryMember { group, user: wanted } => {
-                self.group_members(
-                    group,
-                    user.id,
-                    (Which::Just(wanted), 0, 1),
-                    responder,
-                    |group, page| json!({"groupID": group, "userInfo": members(&page.members).pop()}),
-                );
+                self.group_members(group, user.id, (Which::Just(wanted), 0, 1), responder, member);
             }
             GroupRequest::QueryMemberCount { group } => {
-                self.group_members(
-                    group,
-                    user.id,
-                    (Which::Everyone, u64::MAX, 1),
-                    responder,
-                    |group, page| json!({"groupID": group, "count": page.total}),
-                );
+                self.group_members(group, user.id, (Which::Everyone, u64::MAX, 1), responder, member_count);
             }
-            GroupRequest::Search { search, count, next } => self.search_groups(user.id, search, count, next, responder),
         }
     }
 
@@ -106,11 +80,11 @@ impl Session {
         asker: UserId,
         (which, next, count): (Which, u64, usize),
         responder: Responder,
-        make: impl FnOnce(GroupId, group::MembersPage) -> serde_json::Value + 'static,
+        outcome_of: impl FnOnce(GroupId, MembersPage) -> Outcome + 'static,
     ) {
         let context = self.context.clone();
         let asked = ask(|reply| context.groups.tell(&context, &group, group::Members { asker, which, next, count, reply }));
-        responder.later(asked, reply_json(move |page| make(group, page)));
+        responder.later(asked, move |page| outcome_of(group, page));
     }
 
     /// What the store says, read beside every mailbox.
@@ -118,14 +92,14 @@ impl Session {
         &self,
         read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
         responder: Responder,
-        make: impl FnOnce(T) -> serde_json::Value + 'static,
+        outcome_of: impl FnOnce(T) -> Outcome + 'static,
     ) {
         let archive = self.context.archive.clone();
         let asked = ask(|reply: Reply<T>| {
             actix::spawn(async move { answer(reply, archive.read(read).await) });
             Ok(())
         });
-        responder.later(asked, reply_json(make));
+        responder.later(asked, outcome_of);
     }
 
     fn group_list(&self, user: UserId, responder: Responder) {
@@ -137,9 +111,7 @@ impl Session {
             }
             Ok(groups)
         };
-        self.read_groups(read, responder, |groups: Vec<(GroupInfo, bool)>| {
-            json!({"groupList": groups.iter().map(|(info, muted)| group_short(info, *muted)).collect::<Vec<_>>(), "nextFlag": 0})
-        });
+        self.read_groups(read, responder, |groups| Outcome::GroupList(GroupList::new(&groups)));
     }
 
     /// Anyone may ask; whether it disturbs is the asker's own.
@@ -149,7 +121,7 @@ impl Session {
             let info = ask(|reply| context.groups.tell(&context, &group, group::Info { reply }))?;
             actix::spawn(async move {
                 let found = async {
-                    let info = crate::actors::runtime::reply::answered(info).await?;
+                    let info = answered(info).await?;
                     let muted = context.archive.read(move |store| is_muted(store, &user, &group)).await?;
                     Ok((info, muted))
                 };
@@ -157,10 +129,10 @@ impl Session {
             });
             Ok(())
         });
-        responder.later(asked, reply_json(|(info, muted): (GroupInfo, bool)| json!({"groupInfo": group_full(&info, muted)})));
+        responder.later(asked, |(info, muted): (GroupInfo, bool)| described(&info, muted));
     }
 
-    /// Asked by a member. Source: spec 3.7, queryGroupAttributes.
+    /// Asked by a member. Source: ZIM API reference, "queryGroupAttributes".
     fn group_attributes(&self, group: GroupId, keys: Option<Vec<String>>, asker: UserId, responder: Responder) {
         let context = self.context.clone();
         let asked = ask(|reply: Reply<_>| {
@@ -168,24 +140,25 @@ impl Session {
             let inside = authorize(&context, &Target::Group(group.clone()), &asker)?;
             actix::spawn(async move {
                 let found = async {
-                    crate::actors::runtime::reply::answered(inside).await?;
-                    let mut attributes = crate::actors::runtime::reply::answered(info).await?.attributes;
+                    answered(inside).await?;
+                    let mut attributes = answered(info).await?.attributes;
                     if let Some(keys) = keys {
                         if let Some(missing) = keys.iter().find(|key| !attributes.contains_key(*key)) {
                             return Err(Refusal::GroupAttributeMissing(missing.clone()));
                         }
                         attributes.retain(|key, _| keys.contains(key));
                     }
-                    Ok((group, attributes))
+                    Ok(GroupAttributes { group_attributes: attributes, group_id: group })
                 };
                 answer(reply, found.await);
             });
             Ok(())
         });
-        responder.later(asked, reply_json(|(group, attributes)| json!({"groupID": group, "groupAttributes": attributes})));
+        responder.later(asked, Outcome::GroupAttributes);
     }
 
-    /// Groups one is in, by their name and, when asked for, by their members. Source: spec 3.7, searchLocalGroups.
+    /// Groups one is in, by their name and, when asked for, by their members. Source: ZIM API reference,
+    /// "searchLocalGroups".
     fn search_groups(&self, user: UserId, search: GroupSearch, count: usize, next: u64, responder: Responder) {
         let skip = usize::try_from(next).unwrap_or(usize::MAX);
         let read = move |store: &dyn Store| {
@@ -211,8 +184,8 @@ impl Session {
             Ok((page, if next < total { next } else { 0 }))
         };
         self.read_groups(read, responder, |(page, next): (Vec<FoundGroup>, usize)| {
-            let infos = page.iter().map(|found| json!({"groupInfo": group_base(&found.info), "userList": members(&found.members)}));
-            json!({"groupSearchInfoList": infos.collect::<Vec<_>>(), "nextFlag": next})
+            let found = page.iter().map(|found| (&found.info, &found.members[..]));
+            Outcome::GroupsFound(GroupsFound::new(found, next))
         });
     }
 }
@@ -229,15 +202,26 @@ fn is_muted(store: &dyn Store, user: &UserId, group: &GroupId) -> Result<bool, S
     Ok(store.entry(user, &Conversation::Group(group.clone()))?.muted)
 }
 
-fn members(list: &[(GroupMember, UserProfile)]) -> Vec<crate::protocol::GroupMemberWire> {
-    list.iter().map(|(member, profile)| group_member(member, profile)).collect()
+fn created(created: Created) -> Outcome {
+    Outcome::GroupCreated(Box::new(GroupCreated::new(&created.info, &created.members, &created.failed)))
 }
 
-fn created(created: Created) -> serde_json::Value {
-    let members = members(&created.members);
-    json!({"groupInfo": group_full(&created.info, false), "userList": members, "errorUserList": error_users(&created.failed)})
+fn described(info: &GroupInfo, muted: bool) -> Outcome {
+    Outcome::GroupDescribed(Box::new(GroupDescribed::new(info, muted)))
 }
 
-fn joined(group: &GroupId, invited: &Invited) -> serde_json::Value {
-    json!({"groupID": group, "userList": members(&invited.members), "errorUserList": error_users(&invited.failed)})
+fn joined(group: GroupId, invited: &Invited) -> Outcome {
+    Outcome::GroupInvited(GroupInvited::new(group, &invited.members, &invited.failed))
+}
+
+fn members(group: GroupId, page: MembersPage) -> Outcome {
+    Outcome::GroupMembers(GroupMembers::new(group, &page.members, page.next))
+}
+
+fn member(group: GroupId, page: MembersPage) -> Outcome {
+    Outcome::GroupMemberDescribed(Box::new(GroupMemberDescribed::new(group, page.members.first())))
+}
+
+fn member_count(group_id: GroupId, page: MembersPage) -> Outcome {
+    Outcome::GroupMemberCount(GroupMemberCount { count: page.total, group_id })
 }

@@ -29,6 +29,7 @@ use crate::actors::user::{Ended, Login as UserLogin};
 use crate::hooks::LoginRequest;
 use crate::metrics::Outcome as Counted;
 use crate::model::{DeviceId, Refusal, UserId, UserProfile};
+use crate::protocol::result::session::{MediaToken, Pong, TokenRenewed};
 use crate::protocol::{ClientLevel, CloseCode, Login, Operation, Outcome, Request, code_of, decode, encode_error};
 use crate::rate::Class;
 
@@ -114,8 +115,7 @@ impl Handler<Inbound> for Session {
             (Err(refusal), Phase::In(_)) => responder.refuse(&refusal),
             (Err(refusal), Phase::Greeting) if request.is_login => responder.refuse(&refusal),
             (Ok(Operation::Ping), _) => {
-                let result = serde_json::json!({"serverTime": self.context.clock.wall_ms()});
-                responder.done(Outcome::Value(result));
+                responder.done(Outcome::Pong(Pong { server_time: self.context.clock.wall_ms() }));
             }
             (Ok(Operation::Login(login)), Phase::Greeting) => self.login(login, responder, ctx),
             (Ok(Operation::Login(_)), _) => responder.refuse(&Refusal::AlreadyLoggedIn),
@@ -123,8 +123,8 @@ impl Handler<Inbound> for Session {
             (Ok(Operation::Logout), Phase::In(_)) => self.logout(responder),
             (Ok(Operation::RenewToken { token }), Phase::In(profile)) => self.renew(token, profile.get().id.clone(), responder),
             (Ok(Operation::RenewMediaToken), Phase::In(profile)) => {
-                let (token, seconds) = url_token(&self.context, &profile.get().id, self.connection.token_expires_at());
-                responder.done(Outcome::Value(serde_json::json!({"mediaToken": token, "mediaTokenSeconds": seconds})));
+                let token = url_token(&self.context, &profile.get().id, self.connection.token_expires_at());
+                responder.done(Outcome::MediaToken(MediaToken::new(token)));
             }
             (Ok(Operation::Request(work)), Phase::In(profile)) => match self.context.accepting() {
                 Ok(()) => match self.charge(&work, &profile.get().id) {
@@ -203,11 +203,11 @@ impl Session {
 
     fn logout(&mut self, responder: Responder) {
         self.said_goodbye = true;
-        responder.done(Outcome::Value(serde_json::json!({})));
+        responder.done(Outcome::Nothing {});
         self.connection.close(CloseCode::Logout);
     }
 
-    fn renew(&self, token: String, user: crate::model::UserId, responder: Responder) {
+    fn renew(&self, token: String, user: UserId, responder: Responder) {
         let (context, connection) = (self.context.clone(), self.connection.clone());
         let (reply, outcome) = oneshot::channel();
         let claim = LoginRequest { user, token: token.clone() };
@@ -218,7 +218,7 @@ impl Session {
             }
             answer(reply, recognised);
         });
-        responder.later(Ok(outcome), move |_| Outcome::Value(serde_json::json!({"token": token})));
+        responder.later(Ok(outcome), move |_| Outcome::TokenRenewed(TokenRenewed { token }));
     }
 
     /// Tells the user that this session is over, then stops.

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use bytestring::ByteString;
-use serde_json::json;
 
 use super::profile::ProfileCell;
 use super::{Ended, Login, SessionSlot, User};
@@ -28,6 +27,7 @@ use crate::actors::view::replay_changes;
 use crate::hooks::Event;
 use crate::model::{Refusal, RoomId, UserProfile};
 use crate::protocol::encode_reply;
+use crate::protocol::result::session::{LoginResult, MediaToken};
 use crate::store::{RowWrite, Store};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -158,16 +158,17 @@ impl User {
         let (after, frames) = replay.unwrap_or((up_to, Vec::new()));
         // Until the replay has arrived, the client has no more than what it came with.
         let cursor = if frames.is_empty() { up_to } else { after };
-        let mut result = json!({
-            "userID": self.id, "userName": profile.name, "sessionID": connection.session, "serverTime": self.context.clock.wall_ms(),
-            "heartbeatSeconds": connection.heartbeat.as_secs(), "cursor": cursor.to_string(), "rooms": rooms,
-        });
-        let (media_token, media_token_seconds) = url_token(&self.context, &self.id, connection.token_expires_at());
-        result["mediaToken"] = media_token.into();
-        result["mediaTokenSeconds"] = media_token_seconds.into();
-        if resync {
-            result["resync"] = true.into();
-        }
+        let result = LoginResult {
+            cursor,
+            heartbeat_seconds: connection.heartbeat.as_secs(),
+            media_token: MediaToken::new(url_token(&self.context, &self.id, connection.token_expires_at())),
+            resync,
+            rooms: &rooms,
+            server_time: self.context.clock.wall_ms(),
+            session_id: &connection.session,
+            user_id: &self.id,
+            user_name: &profile.name,
+        };
         let mut first = vec![encode_reply(request, &result)];
         first.extend(frames);
         let _queued_or_closed = connection.outbox.release(first);

@@ -7,92 +7,34 @@
 pub(crate) mod admin;
 pub(crate) mod list;
 pub(crate) mod login;
+pub(crate) mod messages;
+pub(crate) mod places;
 pub(crate) mod profile;
 pub(crate) mod search;
+pub(crate) mod status;
 
-use crate::actors::connection::ConnectionId;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use tokio::sync::oneshot;
 
 use self::list::ConversationList;
+pub(crate) use self::messages::{Ended, EnterRoom, LeaveAllRooms, LeaveRoom, Login, QueryUsers};
+use self::places::RoomPlace;
 use self::profile::ProfileCell;
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::ConversationFeed;
 use crate::actors::context::BrokerContext;
 use crate::actors::group;
-use crate::actors::room::{Admit, Disconnected, Entry, Leave};
 use crate::actors::runtime::registry::{Leased, Leases, Registered};
-use crate::actors::runtime::reply::{Reply, answer, answered};
+use crate::actors::runtime::reply::answer;
 use crate::hooks::Event;
-use crate::model::{DeviceId, Refusal, RoomId, RoomInfo, UserId, UserProfile};
-use crate::protocol::{ClientLevel, CloseCode};
+use crate::model::{DeviceId, Refusal, RoomId, UserId};
+use crate::protocol::CloseCode;
 
-/// The window of the user query quota. Source: spec limits table, queryUsersInfo.
+/// The window of the user query quota. Source: ZIM API reference, "queryUsersInfo".
 const QUERY_WINDOW: Duration = Duration::from_secs(10);
-
-/// A connection proved to be this user.
-pub(crate) struct Login {
-    pub(crate) connection: Arc<Connection>,
-    pub(crate) device: DeviceId,
-    pub(crate) level: ClientLevel,
-    /// Empty: keep the stored one.
-    pub(crate) name: String,
-    /// The client has everything up to this commit.
-    pub(crate) resume_from: Option<u64>,
-    /// The request to answer, before anything is delivered.
-    pub(crate) request: u64,
-    pub(crate) reply: Reply<ProfileCell>,
-}
-
-/// A session is over.
-pub(crate) struct Ended {
-    pub(crate) connection_id: ConnectionId,
-    /// The client said goodbye: places are given up at once.
-    pub(crate) for_good: bool,
-}
-
-/// A session wants into a room.
-pub(crate) struct EnterRoom {
-    pub(crate) connection_id: ConnectionId,
-    pub(crate) entry: Entry,
-    /// Given up for it, once inside.
-    pub(crate) instead_of: Option<RoomId>,
-    pub(crate) reply: Reply<RoomInfo>,
-}
-
-/// A session wants out of every room it is in.
-pub(crate) struct LeaveAllRooms {
-    pub(crate) connection_id: ConnectionId,
-    pub(crate) reply: Reply<Vec<RoomId>>,
-}
-
-/// A session wants out of a room.
-pub(crate) struct LeaveRoom {
-    pub(crate) connection_id: ConnectionId,
-    pub(crate) room: RoomId,
-    pub(crate) reply: Reply<()>,
-}
-
-/// A room gave up the place of a session that stayed away.
-pub(crate) struct PlaceLost {
-    pub(crate) room: RoomId,
-    pub(crate) connection_id: ConnectionId,
-}
-
-/// A user wants to know about others.
-pub(crate) struct QueryUsers {
-    pub(crate) users: Vec<UserId>,
-    pub(crate) reply: Reply<Vec<(UserId, Option<UserProfile>)>>,
-}
-
-struct RoomPlace {
-    device: DeviceId,
-    connection_id: ConnectionId,
-}
 
 struct SessionSlot {
     connection: Arc<Connection>,
@@ -222,24 +164,6 @@ impl User {
         at
     }
 
-    fn give_up_places(&mut self, connection_id: ConnectionId, ctx: &mut Context<Self>) {
-        let given_up: Vec<RoomId> =
-            self.places.iter().filter(|(_, place)| place.connection_id == connection_id).map(|(room, _)| room.clone()).collect();
-        for room in given_up {
-            self.places.remove(&room);
-            self.tell_room(room, Leave { user: self.id.clone(), connection_id, reply: None }, ctx);
-        }
-    }
-
-    fn tell_room<M>(&mut self, room: RoomId, message: M, ctx: &mut Context<Self>)
-    where
-        crate::actors::room::Room: Handler<Leased<M>, Result = ()>,
-        M: Send + 'static,
-    {
-        let context = self.context.clone();
-        self.tell(async move { context.rooms.send(&context, &room, message).await }, ctx);
-    }
-
     /// Carries on until it is told: what an actor has spawned ends with it.
     fn tell(&mut self, telling: impl Future<Output = ()> + 'static, ctx: &mut Context<Self>) {
         self.telling += 1;
@@ -247,109 +171,6 @@ impl User {
             user.telling -= 1;
             user.leave_if_unused(ctx);
         }));
-    }
-}
-
-impl Handler<Leased<EnterRoom>> for User {
-    type Result = ();
-
-    fn handle(&mut self, leased: Leased<EnterRoom>, ctx: &mut Context<Self>) {
-        let EnterRoom { connection_id, entry, instead_of, reply } = leased.open();
-        let at = self.sessions.iter().find(|at| at.connection.id == connection_id).map(|at| (at.connection.clone(), at.device.clone()));
-        let (Some((connection, device)), Some(profile)) = (at, self.profile.as_ref().map(|cell| (*cell.get()).clone())) else {
-            return answer(reply, Err(Refusal::NotLoggedIn));
-        };
-        let room = entry.room().clone();
-        if let Some(from) = &instead_of
-            && self.places.get(from).is_none_or(|place| place.connection_id != connection_id)
-        {
-            return answer(reply, Err(Refusal::NotInRoom(from.to_string())));
-        }
-        let rooms_max = self.context.config().limits.rooms_per_user_max;
-        let places = self.places.len() + self.entering - usize::from(instead_of.is_some());
-        if !self.places.contains_key(&room) && places >= rooms_max {
-            return answer(reply, Err(Refusal::TooManyRooms { rooms_max }));
-        }
-        let (admitted, outcome) = oneshot::channel();
-        if let Err(refusal) = self.context.rooms.tell(&self.context, &room, Admit { profile, connection, entry, reply: admitted }) {
-            return answer(reply, Err(refusal));
-        }
-        self.entering += 1;
-        ctx.spawn(answered(outcome).into_actor(self).map(move |outcome, user, ctx| {
-            user.entering -= 1;
-            if outcome.is_ok() {
-                user.places.insert(room.clone(), RoomPlace { device, connection_id });
-                if let Some(from) =
-                    instead_of.filter(|from| user.places.get(from).is_some_and(|place| place.connection_id == connection_id))
-                {
-                    user.places.remove(&from);
-                    user.tell_room(from, Leave { user: user.id.clone(), connection_id, reply: None }, ctx);
-                }
-                if !user.sessions.iter().any(|at| at.connection.id == connection_id) {
-                    // The session ended while it entered: as if it had been inside and was lost.
-                    user.tell_room(room, Disconnected { user: user.id.clone(), connection_id }, ctx);
-                }
-            }
-            answer(reply, outcome);
-        }));
-    }
-}
-
-impl Handler<Leased<LeaveRoom>> for User {
-    type Result = ();
-
-    fn handle(&mut self, leased: Leased<LeaveRoom>, ctx: &mut Context<Self>) {
-        let LeaveRoom { connection_id, room, reply } = leased.open();
-        let (left, outcome) = oneshot::channel();
-        let leave = Leave { user: self.id.clone(), connection_id, reply: Some(left) };
-        if let Err(refusal) = self.context.rooms.tell(&self.context, &room, leave) {
-            return answer(reply, Err(refusal));
-        }
-        ctx.spawn(answered(outcome).into_actor(self).map(move |outcome, user, _| {
-            if outcome.is_ok() && user.places.get(&room).is_some_and(|place| place.connection_id == connection_id) {
-                user.places.remove(&room);
-            }
-            answer(reply, outcome);
-        }));
-    }
-}
-
-impl Handler<Leased<LeaveAllRooms>> for User {
-    type Result = ();
-
-    fn handle(&mut self, leased: Leased<LeaveAllRooms>, ctx: &mut Context<Self>) {
-        let LeaveAllRooms { connection_id, reply } = leased.open();
-        let mine = self.places.iter().filter(|(_, place)| place.connection_id == connection_id);
-        let rooms: Vec<RoomId> = mine.map(|(room, _)| room.clone()).collect();
-        let (context, user) = (self.context.clone(), self.id.clone());
-        // Answered when every room has let go: who comes in again at once must not be sent out by a late farewell.
-        let leave = async move {
-            let mut left = Vec::new();
-            for room in rooms {
-                let (reply, outcome) = oneshot::channel();
-                context.rooms.send(&context, &room, Leave { user: user.clone(), connection_id, reply: Some(reply) }).await;
-                if answered(outcome).await.is_ok() {
-                    left.push(room);
-                }
-            }
-            left
-        };
-        ctx.spawn(leave.into_actor(self).map(move |left, user, _| {
-            user.places.retain(|room, place| place.connection_id != connection_id || !left.contains(room));
-            answer(reply, Ok(left));
-        }));
-    }
-}
-
-impl Handler<Leased<PlaceLost>> for User {
-    type Result = ();
-
-    fn handle(&mut self, leased: Leased<PlaceLost>, ctx: &mut Context<Self>) {
-        let PlaceLost { room, connection_id } = leased.open();
-        if self.places.get(&room).is_some_and(|place| place.connection_id == connection_id) {
-            self.places.remove(&room);
-        }
-        self.leave_if_unused(ctx);
     }
 }
 

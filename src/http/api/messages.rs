@@ -15,7 +15,7 @@ use crate::actors::session::on_behalf::As;
 use crate::broker::Broker;
 use crate::broker::server_api::IdempotencyKey;
 use crate::model::{ConversationKind, Invalid, Refusal, UserId};
-use crate::protocol::{Request, broadcast_event};
+use crate::protocol::{Request, encode_broadcast};
 
 /// A message to everyone online.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -85,8 +85,7 @@ pub(super) async fn send_broadcast(BrokerHandle(broker): BrokerHandle, Body(call
     }
     broker.server_api.charge_broadcast(&config, broker.context.clock.elapsed())?;
     let broadcast = broker.broadcast(&from, draft).await?;
-    let event: Value = serde_json::from_str(&broadcast_event(&broadcast)).unwrap_or_default();
-    json(&json!({"message": event["data"]["message"], "sessionCount": broadcast.sessions}))
+    json(&json!({"message": encode_broadcast(&broadcast), "sessionCount": broadcast.sessions}))
 }
 
 /// Sends a message to a user, a room or a group.

@@ -29,7 +29,9 @@ pub(crate) struct ConversationChanged {
 }
 
 impl Event for ConversationChanged {
-    const NAME: &'static str = "conversationChanged";
+    fn name(&self) -> &'static str {
+        "conversationChanged"
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -47,7 +49,9 @@ pub(crate) struct TotalUnreadMessageCountUpdated {
 }
 
 impl Event for TotalUnreadMessageCountUpdated {
-    const NAME: &'static str = "conversationTotalUnreadMessageCountUpdated";
+    fn name(&self) -> &'static str {
+        "conversationTotalUnreadMessageCountUpdated"
+    }
 }
 
 /// The list is empty.
@@ -58,7 +62,9 @@ pub(crate) struct ConversationsAllDeleted {
 }
 
 impl Event for ConversationsAllDeleted {
-    const NAME: &'static str = "conversationsAllDeleted";
+    fn name(&self) -> &'static str {
+        "conversationsAllDeleted"
+    }
 }
 
 /// One conversation as it stands in the list of one user. Fields at their documented default are left out.

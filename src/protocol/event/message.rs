@@ -16,7 +16,9 @@ pub(crate) struct MessageRevokeReceived {
 }
 
 impl Event for MessageRevokeReceived {
-    const NAME: &'static str = "messageRevokeReceived";
+    fn name(&self) -> &'static str {
+        "messageRevokeReceived"
+    }
 }
 
 /// A message was edited: as it is now.
@@ -27,7 +29,9 @@ pub(crate) struct MessageEdited {
 }
 
 impl Event for MessageEdited {
-    const NAME: &'static str = "messageEdited";
+    fn name(&self) -> &'static str {
+        "messageEdited"
+    }
 }
 
 /// What these answers quote was changed.
@@ -38,7 +42,9 @@ pub(crate) struct MessageRepliedInfoChanged {
 }
 
 impl Event for MessageRepliedInfoChanged {
-    const NAME: &'static str = "messageRepliedInfoChanged";
+    fn name(&self) -> &'static str {
+        "messageRepliedInfoChanged"
+    }
 }
 
 /// How many answers are below a message.
@@ -68,7 +74,9 @@ impl MessageRepliedCountChanged {
 }
 
 impl Event for MessageRepliedCountChanged {
-    const NAME: &'static str = "messageRepliedCountChanged";
+    fn name(&self) -> &'static str {
+        "messageRepliedCountChanged"
+    }
 }
 
 /// Users reacted, or took a reaction back.
@@ -80,7 +88,9 @@ pub(crate) struct MessageReactionsChanged {
 }
 
 impl Event for MessageReactionsChanged {
-    const NAME: &'static str = "messageReactionsChanged";
+    fn name(&self) -> &'static str {
+        "messageReactionsChanged"
+    }
 }
 
 /// Who changed a reaction of which message.
@@ -137,7 +147,9 @@ impl Serialize for PinStatus {
 }
 
 impl Event for MessagePinStatusChanged {
-    const NAME: &'static str = "messagePinStatusChanged";
+    fn name(&self) -> &'static str {
+        "messagePinStatusChanged"
+    }
 }
 
 /// Messages were read.
@@ -147,7 +159,9 @@ pub(crate) struct MessageReceiptChanged {
 }
 
 impl Event for MessageReceiptChanged {
-    const NAME: &'static str = "messageReceiptChanged";
+    fn name(&self) -> &'static str {
+        "messageReceiptChanged"
+    }
 }
 
 /// A conversation was read up to its last message.
@@ -157,7 +171,9 @@ pub(crate) struct ConversationMessageReceiptChanged {
 }
 
 impl Event for ConversationMessageReceiptChanged {
-    const NAME: &'static str = "conversationMessageReceiptChanged";
+    fn name(&self) -> &'static str {
+        "conversationMessageReceiptChanged"
+    }
 }
 
 /// The user deleted messages for itself, on another device.
@@ -206,5 +222,19 @@ impl MessageDeleted {
 }
 
 impl Event for MessageDeleted {
-    const NAME: &'static str = "messageDeleted";
+    fn name(&self) -> &'static str {
+        "messageDeleted"
+    }
+}
+
+/// A message to everyone online.
+#[derive(Debug, Serialize)]
+pub(crate) struct BroadcastMessageReceived {
+    pub(crate) message: RawJson,
+}
+
+impl Event for BroadcastMessageReceived {
+    fn name(&self) -> &'static str {
+        "broadcastMessageReceived"
+    }
 }

@@ -25,8 +25,8 @@ use self::media::put_media;
 use self::reaction::Reaction;
 use self::receipt::ReceiptStatus;
 use crate::model::{Body, Broadcast, Conversation, Mentions, Message, Priority, Revoked, Stamp, Tips, TipsChange, TipsUser, UserId};
-use crate::protocol::ClientLevel;
-use crate::protocol::result::muted_info;
+use crate::protocol::result::group::muted_info;
+use crate::protocol::{ClientLevel, RawJson};
 
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -265,8 +265,8 @@ fn tips_change(change: &TipsChange) -> Value {
     }
 }
 
-/// The event of a message to everyone online, the same for all who know broadcasts. Source: spec S59, Q27.
-pub(crate) fn broadcast_event(broadcast: &Broadcast) -> ByteString {
+/// Encodes a message to everyone online: the same for all whose clients know broadcasts.
+pub(crate) fn encode_broadcast(broadcast: &Broadcast) -> RawJson {
     let (mut message, mut sub_type, mut searched_content) = (None, 0, "");
     let mut rest = serde_json::Map::new();
     match &broadcast.body {
@@ -293,7 +293,7 @@ pub(crate) fn broadcast_event(broadcast: &Broadcast) -> ByteString {
         rest: (!rest.is_empty()).then_some(rest),
         ..WireMessage::default()
     };
-    crate::protocol::encode_event("broadcastMessageReceived", &json!({"message": wire}))
+    RawJson::of(&wire)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::model::{Conversation, Message, Target, UserId};
 use crate::protocol::RawJson;
 use crate::protocol::message::reaction::{ReactionInfo, ReactionUser};
 use crate::protocol::message::receipt::ReceiptInfo;
-use crate::protocol::result::GroupMemberWire;
+use crate::protocol::result::group::GroupMemberWire;
 
 /// The conversation an operation was about, as its caller named it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

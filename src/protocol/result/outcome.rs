@@ -5,10 +5,20 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::conversation::{Conversations, Marked, OneConversation, TotalUnread};
+use super::group::{
+    GroupAttributes, GroupCreated, GroupDescribed, GroupInvited, GroupKicked, GroupLeft, GroupList, GroupMemberCount, GroupMemberDescribed,
+    GroupMembers, GroupUpdated, GroupsFound,
+};
 use super::message::{
     CombinedMessage, ConversationRef, FoundConversations, FoundMessages, Messages, OneMessage, ReactionChanged, ReactionUsers,
     ReceiptMembers, ReceiptsInfo, ReceiptsSent, Replies,
 };
+use super::room::{
+    RoomAttributes, RoomAttributesChanged, RoomEntered, RoomLeft, RoomMemberCount, RoomMembers, RoomMembersAttributesSet, RoomMembersFound,
+    RoomsLeft,
+};
+use super::session::{MediaToken, Pong, TokenRenewed};
+use super::user::{ProfileChanged, SubscriptionChanged, Subscriptions, UserStatuses, UsersInfo};
 
 /// JSON that was encoded before and is shared: it goes into other JSON as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +53,35 @@ pub(crate) enum Outcome {
     Conversations(Conversations),
     TotalUnread(TotalUnread),
     Marked(Marked),
-    /// A result object without a type of its own.
-    Value(serde_json::Value),
+    Pong(Pong),
+    TokenRenewed(TokenRenewed),
+    MediaToken(MediaToken),
+    RoomEntered(RoomEntered),
+    RoomLeft(RoomLeft),
+    RoomsLeft(RoomsLeft),
+    RoomMembers(RoomMembers),
+    RoomMembersFound(RoomMembersFound),
+    RoomMemberCount(RoomMemberCount),
+    RoomAttributes(RoomAttributes),
+    RoomAttributesChanged(RoomAttributesChanged),
+    RoomMembersAttributesSet(RoomMembersAttributesSet),
+    GroupCreated(Box<GroupCreated>),
+    GroupDescribed(Box<GroupDescribed>),
+    GroupLeft(GroupLeft),
+    GroupInvited(GroupInvited),
+    GroupKicked(GroupKicked),
+    GroupUpdated(Box<GroupUpdated>),
+    GroupList(GroupList),
+    GroupAttributes(GroupAttributes),
+    GroupMembers(GroupMembers),
+    GroupMemberDescribed(Box<GroupMemberDescribed>),
+    GroupMemberCount(GroupMemberCount),
+    GroupsFound(GroupsFound),
+    UsersInfo(UsersInfo),
+    ProfileChanged(ProfileChanged),
+    UserStatuses(UserStatuses),
+    SubscriptionChanged(SubscriptionChanged),
+    Subscriptions(Subscriptions),
 }
 
 impl RawJson {

@@ -1,4 +1,4 @@
-//! What waits for one session, outside any actor's mailbox (design 4.4; promises P5, P6).
+//! What waits for one session, outside any actor's mailbox.
 //!
 //! Whoever has something for a session pushes it here, room and group fan-out included: one short lock, no actor hop.
 //! The session's writer drains it. Two parts:
@@ -8,7 +8,7 @@
 //!   every message that goes this way is counted, by class.
 //!
 //! The liveness of a session is judged from outside through [`Outbox::last_progress`], because a socket that is not read
-//! freezes its writer (hazards, actix-web-actors).
+//! freezes its writer.
 
 mod lossy;
 #[cfg(test)]
@@ -30,8 +30,8 @@ use lossy::{Rings, dropped_one, give_back};
 
 pub(crate) use lossy::{Dropped, Dropped64, Lossy};
 
-/// Close code of a consumer that does not keep up; clients reconnect and resume.
-pub(crate) const SLOW: u16 = CloseCode::Slow.number();
+/// Close code of a consumer that does not keep up: its client reconnects and resumes.
+const SLOW: u16 = CloseCode::Slow.number();
 
 /// How much may wait for one session. Zero frames or bytes mean that nothing may.
 ///
@@ -65,7 +65,7 @@ pub(crate) enum Drain {
     Frames,
     /// Nothing is left and nothing will come: close the connection with this.
     Closed {
-        /// Close code, design 5.2.
+        /// The number in the close frame, see [`CloseCode`].
         code: u16,
         /// For people.
         reason: &'static str,
@@ -75,7 +75,7 @@ pub(crate) enum Drain {
 /// When and why an outbox was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Closed {
-    /// Close code, design 5.2.
+    /// The number in the close frame, see [`CloseCode`].
     pub code: u16,
     /// For people.
     pub reason: &'static str,
