@@ -156,17 +156,17 @@ async fn a_retried_answer_is_answered_with_all_of_the_first_result() {
 #[tokio::test]
 async fn who_is_displaced_has_been_there_until_then() {
     let world = World::builder().no_rates().start();
+    let mut events = world.broker.subscribe();
+    // It was there before: where it left then is remembered.
+    drop(world.device("bob", "phone").await);
+    crate::support::session_ended(&mut events, "bob").await;
     let mut phone = world.device("bob", "phone").await;
     let mut alice = world.client("alice").await;
     alice.say(To::Peer("bob"), "heard on the phone").await;
     assert_eq!(phone.texts(1).await, ["heard on the phone"]);
-    let mut events = world.broker.subscribe();
-    let tablet = world.device("bob", "tablet").await;
+    let mut tablet = world.device("bob", "tablet").await;
     phone.closed().await;
-    drop(tablet);
-    crate::support::session_ended(&mut events, "bob").await;
-    let mut again = world.device("bob", "tablet").await;
-    nothing_named(&mut again, &["receivePeerMessage"]).await;
+    nothing_named(&mut tablet, &["receivePeerMessage"]).await;
 }
 
 #[tokio::test]

@@ -5,11 +5,10 @@
 //! as far as this process saw it.
 
 use std::collections::HashMap;
-use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use crate::model::OnlineStatus;
-use crate::model::UserId;
+use crate::model::{TwoGenerationMap, UserId};
 
 /// Users whose last coming or going is remembered; each is some hundred bytes.
 const SEEN_MAX: usize = 131_072;
@@ -21,12 +20,17 @@ pub(crate) struct Status {
     pub(crate) since_ms: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    newer: HashMap<UserId, Status>,
-    older: HashMap<UserId, Status>,
+    last: TwoGenerationMap<UserId, Status>,
     /// By whom they follow: who follows, and until when.
     followers: HashMap<UserId, HashMap<UserId, u64>>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { last: TwoGenerationMap::new(SEEN_MAX), followers: HashMap::new() }
+    }
 }
 
 /// One broker's board.
@@ -41,10 +45,7 @@ impl StatusBoard {
     /// Notes a coming or going; those who follow this user now.
     pub(crate) fn note(&self, user: &UserId, status: Status) -> Vec<UserId> {
         let mut state = self.state();
-        if state.newer.len() >= SEEN_MAX / 2 && !state.newer.contains_key(user) {
-            state.older = mem::take(&mut state.newer);
-        }
-        state.newer.insert(user.clone(), status);
+        state.last.insert(user.clone(), status);
         let Some(followers) = state.followers.get_mut(user) else { return Vec::new() };
         followers.retain(|_, until_ms| *until_ms > status.since_ms);
         followers.keys().cloned().collect()
@@ -53,7 +54,7 @@ impl StatusBoard {
     /// What was noted last of a user.
     pub(crate) fn of(&self, user: &UserId) -> Status {
         let state = self.state();
-        let seen = state.newer.get(user).or_else(|| state.older.get(user)).copied();
+        let seen = state.last.get(user).copied();
         seen.unwrap_or(Status { online: OnlineStatus::Offline, since_ms: 0 })
     }
 
@@ -101,8 +102,7 @@ mod tests {
         assert_eq!(board.of(&user(7)), status(OnlineStatus::Offline, 0));
         board.unfollow(&user(2), [user(9), user(8)].iter());
         assert!(board.state().followers.is_empty());
-        (0..SEEN_MAX).for_each(|n| drop(board.note(&user(n), status(OnlineStatus::Online, 1))));
-        let state = board.state();
-        assert!(state.newer.len() + state.older.len() <= SEEN_MAX);
+        (0..=SEEN_MAX).for_each(|n| drop(board.note(&user(n), status(OnlineStatus::Online, 1))));
+        assert_eq!(board.of(&user(0)), status(OnlineStatus::Offline, 0), "the oldest are forgotten");
     }
 }

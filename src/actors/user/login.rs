@@ -42,11 +42,20 @@ struct PendingLogin {
     began: u64,
     /// No other session of the user was there.
     alone: bool,
+    /// Another was there when it came, perhaps one whose place it took: nobody saw the user come or go.
+    was_online: bool,
     profile: UserProfile,
     reply: Reply<ProfileCell>,
 }
 
 impl User {
+    /// Notes how far the user has read in the store's order, when this was its last session.
+    pub(super) fn note_last_seen(&self, ended: &SessionSlot) {
+        if self.sessions.is_empty() && self.context.config().history.offline_days > 0 {
+            self.context.last_seen.note(&self.id, ended.connection.has_up_to(&self.context.watermark));
+        }
+    }
+
     fn admit(&mut self, login: Login, profile: UserProfile, ctx: &mut Context<Self>) {
         let Login { connection, device, level, resume_from, request, reply, .. } = login;
         if !connection.identify(Identity { user: self.id.clone(), device: device.clone(), level, feed: self.feed.clone() }) {
@@ -57,6 +66,7 @@ impl User {
             Some(cell) => cell.set(profile.clone()),
             None => self.profile = Some(ProfileCell::new(profile.clone())),
         }
+        let was_online = !self.sessions.is_empty();
         if let Some(position) = self.sessions.iter().position(|at| at.device == device) {
             self.replace_session(position);
         }
@@ -79,7 +89,7 @@ impl User {
         }
         self.sessions.push(SessionSlot { connection: connection.clone(), device });
         self.set_presence();
-        let pending = PendingLogin { connection, request, resume_from, rooms, began, alone, profile, reply };
+        let pending = PendingLogin { connection, request, resume_from, rooms, began, alone, was_online, profile, reply };
         let (context, id) = (self.context.clone(), self.id.clone());
         let announce = async move {
             let asked = id.clone();
@@ -153,7 +163,7 @@ impl User {
     /// Answers the login and lets out what was held. `replay`: since which commit, and the frames; none: too much or
     /// unknown, the client must ask for history.
     fn complete_login(&mut self, pending: PendingLogin, up_to: u64, replay: Option<(u64, Vec<ByteString>)>, ctx: &mut Context<Self>) {
-        let PendingLogin { connection, request, rooms, profile, reply, resume_from, .. } = pending;
+        let PendingLogin { connection, request, rooms, profile, reply, resume_from, was_online, .. } = pending;
         let resync = replay.is_none();
         let (after, frames) = replay.unwrap_or((up_to, Vec::new()));
         // Until the replay has arrived, the client has no more than what it came with.
@@ -175,7 +185,7 @@ impl User {
         tracing::debug!(user.id = %self.id, session.id = %connection.session, devices = self.sessions.len(), resync, "session started");
         self.context.tell_host(|| Event::SessionStarted { user: self.id.clone(), session: connection.session.clone() });
         answer(reply, self.profile.clone().ok_or(Refusal::NotLoggedIn));
-        if self.sessions.len() == 1 {
+        if !was_online {
             self.context.statuses.follow(&self.id, &self.following);
             self.tell_status(OnlineStatus::Online);
         }
@@ -230,9 +240,7 @@ impl Handler<Leased<Ended>> for User {
         let Some(position) = self.sessions.iter().position(|at| at.connection.id == connection_id) else { return };
         let at = self.sessions.remove(position);
         self.publish_presence(ctx);
-        if self.sessions.is_empty() && self.context.config().history.offline_days > 0 {
-            self.context.last_seen.note(&self.id, at.connection.has_up_to(&self.context.watermark));
-        }
+        self.note_last_seen(&at);
         if self.sessions.is_empty() {
             self.list = None;
             self.context.statuses.unfollow(&self.id, self.following.iter().map(|(user, _)| user));
