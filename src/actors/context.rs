@@ -18,17 +18,12 @@ use super::connection::outbox::{Outbox, OutboxLimits};
 use super::connection::presence::Presence;
 use super::connection::status::{OnlineStatus, Status, StatusBoard};
 use super::connection::{Connection, Socket};
-use super::conversation::peer::Peer;
 use super::disk::Disk;
-use super::group::Group;
 use super::load::LoadMonitor;
 use super::media::MediaDesk;
-use super::room::Room;
 use super::runtime::archive::ArchiveHandle;
 use super::runtime::ids::IdGenerator;
-use super::runtime::registry::ActorRegistry;
 use super::runtime::watermark::DeliveryWatermark;
-use super::user::User;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::hooks::{DynAuthenticator, DynModerator, Event, EventExporter};
@@ -57,10 +52,6 @@ pub(crate) struct BrokerContext {
     /// Hears everything, and misses nothing.
     pub(crate) outlet: Option<Arc<dyn EventExporter>>,
     pub(crate) presence: Presence,
-    pub(crate) users: ActorRegistry<User>,
-    pub(crate) peers: ActorRegistry<Peer>,
-    pub(crate) rooms: ActorRegistry<Room>,
-    pub(crate) groups: ActorRegistry<Group>,
     pub(crate) connections: ConnectionRegistry,
     pub(crate) load: LoadMonitor,
     pub(crate) draining: AtomicBool,
@@ -148,11 +139,6 @@ impl BrokerContext {
         };
         let outbox = Outbox::new(limits, self.clock.clone());
         Arc::new(Connection::new(ConnectionId(self.ids.next()), outbox, socket, self.clock.elapsed(), heartbeat))
-    }
-
-    /// A connection with nobody behind it: unique in number, delivered to by none.
-    pub(crate) fn detached_connection(&self) -> Arc<Connection> {
-        self.connection(None)
     }
 
     /// A connection begins.

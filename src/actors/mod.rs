@@ -32,6 +32,7 @@ pub(crate) mod group;
 pub(crate) mod load;
 pub(crate) mod maintenance;
 pub(crate) mod media;
+pub(crate) mod registries;
 pub(crate) mod room;
 pub(crate) mod runtime;
 pub(crate) mod session;

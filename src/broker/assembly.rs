@@ -20,10 +20,10 @@ use crate::actors::load;
 use crate::actors::load::LoadMonitor;
 use crate::actors::maintenance::reaper::Reaper;
 use crate::actors::media::{MediaDesk, keep_tidy};
+use crate::actors::registries::Registries;
 use crate::actors::room::Wake;
 use crate::actors::runtime::archive::ArchiveHandle;
 use crate::actors::runtime::ids::IdGenerator;
-use crate::actors::runtime::registry::ActorRegistry;
 use crate::actors::runtime::watermark::DeliveryWatermark;
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -62,15 +62,26 @@ impl Parts {
     pub(super) fn assemble(mut self, thread: BrokerThread, arbiter: ArbiterHandle) -> Broker {
         let (rooms, event_sink, webhooks) = (std::mem::take(&mut self.rooms), self.event_sink.take(), self.webhooks.take());
         let (tokens, secret) = (self.identity.tokens.clone(), self.identity.secret);
-        let context = self.into_core(arbiter);
-        start_work(&context, rooms);
+        let context = self.into_context(arbiter);
+        let actors = Registries::new(context.clone());
+        start_work(&actors, rooms);
         let server_api = Arc::new(ServerApiState::new(&context.config(), &context.clock));
         let settings = context.config();
         let data_dir = &settings.server.data_dir;
         let console = Arc::new(Console::new(data_dir, context.clock.clone()));
         let audit = Arc::new(Audit::new(data_dir, settings.console.audit_bytes_max));
-        let broker =
-            Broker { context, tokens, secret, webhooks, server_api, console, audit, vendor_api: Arc::default(), thread: Arc::new(thread) };
+        let broker = Broker {
+            context,
+            actors,
+            tokens,
+            secret,
+            webhooks,
+            server_api,
+            console,
+            audit,
+            vendor_api: Arc::default(),
+            thread: Arc::new(thread),
+        };
         // Each drop there can be is counted from zero on.
         drop(broker.stats());
         if let Some(sink) = event_sink {
@@ -79,7 +90,7 @@ impl Parts {
         broker
     }
 
-    fn into_core(self, arbiter: ArbiterHandle) -> Arc<BrokerContext> {
+    fn into_context(self, arbiter: ArbiterHandle) -> Arc<BrokerContext> {
         let (config, store) = (self.config, self.store);
         let actors = &config.actors;
         let archive =
@@ -101,10 +112,6 @@ impl Parts {
             outlet: self.outlet,
             events: broadcast::channel(EVENTS_BEHIND_MAX).0,
             presence: Presence::new(),
-            users: ActorRegistry::new(),
-            peers: ActorRegistry::new(),
-            rooms: ActorRegistry::new(),
-            groups: ActorRegistry::new(),
             connections: ConnectionRegistry::default(),
             load: LoadMonitor::default(),
             draining: false.into(),
@@ -117,18 +124,20 @@ impl Parts {
 }
 
 /// Starts everything that goes on by itself.
-fn start_work(context: &Arc<BrokerContext>, rooms: Vec<RoomRecord>) {
+fn start_work(actors: &Arc<Registries>, rooms: Vec<RoomRecord>) {
+    let context = &actors.context;
     Reaper::start(context.clone());
     context.arbiter.spawn(load::sample(context.clone()));
     context.arbiter.spawn(disk::watch(context.clone()));
-    context.arbiter.spawn(wake_then_sweep(context.clone(), rooms));
+    context.arbiter.spawn(wake_then_sweep(actors.clone(), rooms));
     context.arbiter.spawn(keep_tidy(context.clone()));
 }
 
 /// Wakes the rooms that were there, then deletes what is older than the retention, now and every hour.
-async fn wake_then_sweep(context: Arc<BrokerContext>, rooms: Vec<RoomRecord>) {
+async fn wake_then_sweep(actors: Arc<Registries>, rooms: Vec<RoomRecord>) {
+    let context = &actors.context;
     for room in rooms {
-        context.rooms.send(&context, &room.id, Wake).await;
+        actors.rooms.send(&room.id, Wake).await;
     }
     loop {
         let now_ms = context.clock.wall_ms();

@@ -49,9 +49,8 @@ impl Groups {
     /// # Errors
     /// [`Refusal::GroupMissing`].
     pub async fn owner(&self, group: &GroupId) -> Result<UserId, Refusal> {
-        let context = &self.broker.context;
         let (reply, outcome) = oneshot::channel();
-        context.groups.tell(context, group, WhoOwns { reply })?;
+        self.broker.actors.groups.try_send(group, WhoOwns { reply })?;
         answered(outcome).await
     }
 }

@@ -10,6 +10,7 @@ use super::subscribe::Subscription;
 use super::thread::BrokerThread;
 use super::vendor_api::VendorApiState;
 use crate::actors::context::BrokerContext;
+use crate::actors::registries::Registries;
 use crate::actors::runtime::reply::answered;
 use crate::audit::Audit;
 use crate::auth::{SecretSource, Tokens};
@@ -22,6 +23,7 @@ use crate::webhooks::Webhooks;
 #[derive(Debug, Clone)]
 pub struct Broker {
     pub(crate) context: Arc<BrokerContext>,
+    pub(crate) actors: Arc<Registries>,
     pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) secret: SecretSource,
     pub(super) webhooks: Option<Webhooks>,

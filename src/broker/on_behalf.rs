@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::handle::Broker;
 use crate::actors::runtime::reply::{answer, answered};
 use crate::actors::session::on_behalf;
-use crate::actors::session::on_behalf::As;
+use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{Refusal, UserId};
 use crate::protocol::Request;
 use crate::store::{Store, StoreError};
@@ -22,14 +22,14 @@ impl Broker {
     /// # Errors
     /// Every [`Refusal`] of the operation; [`Refusal::UserMissing`].
     pub async fn act(&self, user: &UserId, op: &str, args: &Value) -> Result<Value, Refusal> {
-        let result = self.run(As::User(user.clone()), op, args).await?;
+        let result = self.run(OnBehalfOf::User(user.clone()), op, args).await?;
         Ok(serde_json::from_str(&result).unwrap_or(Value::Null))
     }
 
     /// Carries out one operation and returns its result as JSON text.
-    pub(crate) async fn run(&self, whom: As, op: &str, args: &Value) -> Result<String, Refusal> {
+    pub(crate) async fn run(&self, whom: OnBehalfOf, op: &str, args: &Value) -> Result<String, Refusal> {
         let work = Request::decode(op, &args.to_string(), &self.context.config().limits)?;
-        let outcome = on_behalf::run(self.context.clone(), whom, work).await?;
+        let outcome = on_behalf::run(self.actors.clone(), whom, work).await?;
         serde_json::to_string(&outcome).map_err(|error| Refusal::StoreUnavailable(error.to_string()))
     }
 

@@ -61,7 +61,7 @@ impl Rooms {
         limits.room_attributes().check_all(&attributes)?;
         let (reply, outcome) = oneshot::channel();
         let room = info.id.clone();
-        context.rooms.tell(context, &room, CreateByHost { info, start: RoomStart { destroy_delay_seconds, attributes }, reply })?;
+        self.broker.actors.rooms.try_send(&room, CreateByHost { info, start: RoomStart { destroy_delay_seconds, attributes }, reply })?;
         answered(outcome).await
     }
 
@@ -73,7 +73,7 @@ impl Rooms {
         let context = &self.broker.context;
         context.accepting()?;
         let (reply, outcome) = oneshot::channel();
-        context.rooms.tell(context, room, Destroy { reply })?;
+        self.broker.actors.rooms.try_send(room, Destroy { reply })?;
         answered(outcome).await
     }
 
@@ -85,7 +85,7 @@ impl Rooms {
         let context = &self.broker.context;
         context.accepting()?;
         let (reply, outcome) = oneshot::channel();
-        context.rooms.tell(context, room, Kick { users, reason: reason.to_owned(), reply })?;
+        self.broker.actors.rooms.try_send(room, Kick { users, reason: reason.to_owned(), reply })?;
         answered(outcome).await
     }
 
@@ -94,9 +94,8 @@ impl Rooms {
     /// # Errors
     /// [`Refusal::RoomMissing`].
     pub async fn about(&self, room: &RoomId) -> Result<RoomSummary, Refusal> {
-        let context = &self.broker.context;
         let (reply, outcome) = oneshot::channel();
-        context.rooms.tell(context, room, DescribeRoom { reply })?;
+        self.broker.actors.rooms.try_send(room, DescribeRoom { reply })?;
         let RoomSnapshot { info, incarnation, destroy_delay_seconds, members, attributes, attributes_version } = answered(outcome).await?;
         let created_ms = made_ms(incarnation);
         Ok(RoomSummary { info, created_ms, destroy_delay_seconds, members, attributes, attributes_version })

@@ -6,7 +6,6 @@ use tokio::sync::oneshot;
 
 use super::handle::Broker;
 use crate::actors::conversation::messages::{Publish, Source};
-use crate::actors::conversation::peer;
 use crate::actors::runtime::reply::answered;
 use crate::actors::runtime::trace;
 use crate::model::{Draft, Message, Refusal, Target, UserId};
@@ -27,11 +26,7 @@ impl Broker {
         let (reply, outcome) = oneshot::channel();
         let (sender, target, span) = (from.clone(), to.clone(), trace::host());
         let publish = Publish::new(sender, Source::Host, target, draft, reply, span);
-        match to {
-            Target::Peer(other) => context.peers.tell(context, &peer::key(from, other), publish)?,
-            Target::Room(room) => context.rooms.tell(context, room, publish)?,
-            Target::Group(group) => context.groups.tell(context, group, publish)?,
-        }
+        self.actors.send_to(from, to, publish)?;
         Ok(answered(outcome).await?.message)
     }
 }

@@ -121,8 +121,7 @@ impl Users {
     /// [`Refusal::Busy`].
     pub async fn kick(&self, user: &UserId, only: Option<&SessionId>) -> Result<usize, Refusal> {
         let (reply, outcome) = oneshot::channel();
-        let context = &self.broker.context;
-        context.users.tell(context, user, Kick { only: only.cloned(), reply })?;
+        self.broker.actors.users.try_send(user, Kick { only: only.cloned(), reply })?;
         answered(outcome).await
     }
 
@@ -154,7 +153,7 @@ impl Users {
         let context = &self.broker.context;
         context.accepting()?;
         let (reply, outcome) = oneshot::channel();
-        context.users.tell(context, user, SetBan { ban, reply })?;
+        self.broker.actors.users.try_send(user, SetBan { ban, reply })?;
         answered(outcome).await
     }
 }

@@ -20,7 +20,7 @@ use crate::actors::context::BrokerContext;
 use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, fan_out};
-use crate::actors::runtime::registry::{Leased, Leases, Registered};
+use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::model::{Conversation, Refusal, UserId};
 
@@ -30,7 +30,7 @@ pub(crate) type PeerKey = (UserId, UserId);
 pub(crate) struct Peer {
     context: Arc<BrokerContext>,
     key: PeerKey,
-    leases: Leases,
+    registration: Registration<Self>,
     pipeline: MessagePipeline,
     /// Whether each of the two was seen in the store; once true, true for good.
     known: [bool; 2],
@@ -45,13 +45,14 @@ pub(crate) fn key(one: &UserId, other: &UserId) -> PeerKey {
 impl Registered for Peer {
     type Key = PeerKey;
     const KIND: &'static str = "peer";
+    type Services = Arc<BrokerContext>;
 
-    fn mailbox_max(context: &BrokerContext) -> usize {
+    fn mailbox_max(context: &Arc<BrokerContext>) -> usize {
         context.config().actors.peer_mailbox
     }
 
-    fn new(context: Arc<BrokerContext>, key: PeerKey, leases: Leases) -> Self {
-        Self { pipeline: MessagePipeline::new(context.clone()), context, key, leases, known: [false; 2], busy: false }
+    fn new(context: Arc<BrokerContext>, key: PeerKey, registration: Registration<Self>) -> Self {
+        Self { pipeline: MessagePipeline::new(context.clone()), context, key, registration, known: [false; 2], busy: false }
     }
 }
 
@@ -80,7 +81,7 @@ impl Peer {
     }
 
     fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
-        if self.pipeline.is_idle() && self.context.peers.leave(&self.key, &self.leases) {
+        if self.pipeline.is_idle() && self.registration.leave(&self.key) {
             ctx.stop();
         }
     }

@@ -33,7 +33,7 @@ use crate::actors::conversation::{publish, receipts, revise};
 use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, fan_out};
-use crate::actors::runtime::registry::{Leased, Leases, Registered};
+use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::model::{Conversation, GroupId, GroupRole, Refusal, UserId, UserProfile};
 use crate::store::{Store, StoreError};
@@ -53,7 +53,7 @@ enum GroupStatus {
 pub(crate) struct Group {
     context: Arc<BrokerContext>,
     id: GroupId,
-    leases: Leases,
+    registration: Registration<Self>,
     pipeline: MessagePipeline,
     status: GroupStatus,
     busy: bool,
@@ -62,13 +62,14 @@ pub(crate) struct Group {
 impl Registered for Group {
     type Key = GroupId;
     const KIND: &'static str = "group";
+    type Services = Arc<BrokerContext>;
 
-    fn mailbox_max(context: &BrokerContext) -> usize {
+    fn mailbox_max(context: &Arc<BrokerContext>) -> usize {
         context.config().actors.group_mailbox
     }
 
-    fn new(context: Arc<BrokerContext>, id: GroupId, leases: Leases) -> Self {
-        Self { pipeline: MessagePipeline::new(context.clone()), context, id, leases, status: GroupStatus::Free, busy: true }
+    fn new(context: Arc<BrokerContext>, id: GroupId, registration: Registration<Self>) -> Self {
+        Self { pipeline: MessagePipeline::new(context.clone()), context, id, registration, status: GroupStatus::Free, busy: true }
     }
 }
 
@@ -123,7 +124,7 @@ impl Group {
     /// Leaves when nobody needs this owner: it can be found again.
     fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
         let needed = matches!(&self.status, GroupStatus::Exists(state) if !state.connections().is_empty());
-        if !needed && self.pipeline.is_idle() && self.context.groups.leave(&self.id, &self.leases) {
+        if !needed && self.pipeline.is_idle() && self.registration.leave(&self.id) {
             ctx.stop();
         }
     }

@@ -1,10 +1,6 @@
 //! Who may have a file: whoever sees a message that carries it, at this moment.
 
-use std::sync::Arc;
-
 use crate::actors::context::BrokerContext;
-use crate::actors::conversation::messages::Authorize;
-use crate::actors::runtime::reply::{answered, ask};
 use crate::actors::view::visibility::{Visibility, may_read};
 use crate::model::{Body, Child, Conversation, FileUid, MediaRecord, Message, Refusal, UserId};
 use crate::store::{Store, StoreError};
@@ -12,35 +8,21 @@ use crate::store::{Store, StoreError};
 /// Messages looked at to find one that shows the file to someone. One forwarded more often is found through the newest.
 const USES_MAX: usize = 10_000;
 
-/// What the message store knows of the question.
-enum Known {
+/// Whether a user may have a file, by what the store knows.
+pub(crate) enum Readable {
     No,
     Yes(MediaRecord),
-    /// Only to those inside one of these.
-    Rooms(MediaRecord, Vec<Conversation>),
+    /// Only while it is inside one of these rooms.
+    Inside(MediaRecord, Vec<Conversation>),
 }
 
-/// The file, if this user may have it now.
+/// Returns whether a user may have a file now.
 ///
 /// # Errors
-/// [`Refusal::FileMissing`] whether it is not there or not for this user.
-pub(crate) async fn readable(context: &Arc<BrokerContext>, user: &UserId, file: FileUid) -> Result<MediaRecord, Refusal> {
+/// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
+pub(crate) async fn readable(context: &BrokerContext, user: &UserId, file: FileUid) -> Result<Readable, Refusal> {
     let (now_ms, unsent_ms, me) = (context.clock.wall_ms(), context.config().media.unsent_seconds * 1000, user.clone());
-    let known = context.archive.read(move |store| look_up(store, &me, file, now_ms, unsent_ms)).await?;
-    match known {
-        Known::No => Err(Refusal::FileMissing),
-        Known::Yes(record) => Ok(record),
-        Known::Rooms(record, rooms) => {
-            for conversation in rooms {
-                let Conversation::Room(room, _) = &conversation else { continue };
-                let asked = ask(|reply| context.rooms.tell(context, room, Authorize { user: user.clone(), reply }))?;
-                if answered(asked).await.is_ok_and(|(inside, _)| inside == conversation) {
-                    return Ok(record);
-                }
-            }
-            Err(Refusal::FileMissing)
-        }
-    }
+    context.archive.read(move |store| look_up(store, &me, file, now_ms, unsent_ms)).await
 }
 
 /// The file, if this user may send it on, by what the store knows: whoever knows of a room may enter it.
@@ -52,16 +34,16 @@ pub(in crate::actors) fn sendable(
     unsent_ms: u64,
 ) -> Result<Option<MediaRecord>, StoreError> {
     Ok(match look_up(store, user, file, now_ms, unsent_ms)? {
-        Known::No => None,
-        Known::Yes(record) | Known::Rooms(record, _) => Some(record),
+        Readable::No => None,
+        Readable::Yes(record) | Readable::Inside(record, _) => Some(record),
     })
 }
 
-fn look_up(store: &dyn Store, me: &UserId, file: FileUid, now_ms: u64, unsent_ms: u64) -> Result<Known, StoreError> {
-    let Some(record) = store.media(file)? else { return Ok(Known::No) };
+fn look_up(store: &dyn Store, me: &UserId, file: FileUid, now_ms: u64, unsent_ms: u64) -> Result<Readable, StoreError> {
+    let Some(record) = store.media(file)? else { return Ok(Readable::No) };
     let uses = store.media_uses(file, USES_MAX)?;
     if uses.is_empty() {
-        return Ok(if record.owner == *me && record.may_wait(now_ms, unsent_ms) { Known::Yes(record) } else { Known::No });
+        return Ok(if record.owner == *me && record.may_wait(now_ms, unsent_ms) { Readable::Yes(record) } else { Readable::No });
     }
     let mut rooms: Vec<Conversation> = Vec::new();
     for (conversation, seq) in uses {
@@ -84,10 +66,10 @@ fn look_up(store: &dyn Store, me: &UserId, file: FileUid, now_ms: u64, unsent_ms
         }
         match &conversation {
             Conversation::Room(..) => rooms.push(conversation),
-            _ => return Ok(Known::Yes(record)),
+            _ => return Ok(Readable::Yes(record)),
         }
     }
-    Ok(if rooms.is_empty() { Known::No } else { Known::Rooms(record, rooms) })
+    Ok(if rooms.is_empty() { Readable::No } else { Readable::Inside(record, rooms) })
 }
 
 /// Whether a message shows this file, by itself or inside.

@@ -11,7 +11,7 @@ use crate::actors::delivery::batch::{deliver_accepted, schedule};
 use crate::actors::delivery::fanout::announce;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
-use crate::model::{Refusal, RoomAttribute, RoomId, RoomInfo, UserId};
+use crate::model::{Refusal, RoomAttribute, RoomInfo, UserId};
 use crate::protocol::RoomStart;
 use crate::protocol::event::room::{Movement, RoomStateChanged};
 
@@ -53,9 +53,12 @@ pub(crate) struct DescribeRoom {
 }
 
 impl Room {
-    fn tell_place_lost(&self, user: UserId, connection_id: ConnectionId) {
-        let (context, room): (_, RoomId) = (self.context.clone(), self.id().clone());
-        actix::spawn(async move { context.users.send(&context, &user, PlaceLost { room, connection_id }).await });
+    /// Tells a user's actor that the room gave up its place.
+    pub(super) fn tell_place_lost(&self, user: UserId, connection_id: ConnectionId) {
+        let lost = PlaceLost { room: self.id().clone(), connection_id };
+        if let Some(holders) = self.place_holders.upgrade() {
+            actix::spawn(holders.place_lost(user, lost));
+        }
     }
 }
 

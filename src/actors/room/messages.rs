@@ -87,3 +87,9 @@ pub(crate) struct PlaceLost {
     pub(crate) room: RoomId,
     pub(crate) connection_id: ConnectionId,
 }
+
+/// Where a room says that it gave up a user's place: a user's actor knows rooms, and not the other way round.
+pub(crate) trait PlaceHolders: std::fmt::Debug + Send + Sync {
+    /// Tells the user, waiting while its mailbox is full.
+    fn place_lost(&self, user: UserId, lost: PlaceLost) -> futures_util::future::BoxFuture<'static, ()>;
+}

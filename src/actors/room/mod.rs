@@ -11,7 +11,7 @@ pub(crate) mod messages;
 pub(crate) mod rules;
 pub(crate) mod state;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -19,7 +19,9 @@ use actix::prelude::*;
 pub(crate) use self::attributes::{ChangeAttributes, QueryAttributes, SetMemberAttributes, Whose};
 pub(crate) use self::host::{CreateByHost, DescribeRoom, Destroy, Kick, RoomSnapshot};
 use self::membership::announce_members;
-pub(crate) use self::messages::{Admit, Disconnected, Entry, Leave, Members, MembersPage, PlaceLost, Reconnected, Wake, Which};
+pub(crate) use self::messages::{
+    Admit, Disconnected, Entry, Leave, Members, MembersPage, PlaceHolders, PlaceLost, Reconnected, Wake, Which,
+};
 use self::state::RoomState;
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::context::BrokerContext;
@@ -30,7 +32,7 @@ use crate::actors::conversation::{publish, receipts, revise};
 use crate::actors::delivery::batch::{Batch, Broadcaster, Item, schedule};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, announce, fan_out};
-use crate::actors::runtime::registry::{Leased, Leases, Registered};
+use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::hooks::Event;
 use crate::model::{Body, Conversation, MessageClass, Refusal, RoomAttribute, RoomId, RoomInfo, UserId, UserProfile};
@@ -46,7 +48,8 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) struct Room {
     context: Arc<BrokerContext>,
     id: RoomId,
-    leases: Leases,
+    registration: Registration<Self>,
+    place_holders: Weak<dyn PlaceHolders>,
     pipeline: MessagePipeline,
     state: Option<RoomState>,
     budget: BarrageBudget,
@@ -57,18 +60,38 @@ pub(crate) struct Room {
     unreadable: Option<Refusal>,
 }
 
+/// What a room needs from outside.
+#[derive(Debug, Clone)]
+pub(crate) struct RoomServices {
+    pub(crate) context: Arc<BrokerContext>,
+    pub(crate) place_holders: Weak<dyn PlaceHolders>,
+}
+
 impl Registered for Room {
     type Key = RoomId;
     const KIND: &'static str = "room";
+    type Services = RoomServices;
 
-    fn mailbox_max(context: &BrokerContext) -> usize {
+    fn mailbox_max(RoomServices { context, .. }: &RoomServices) -> usize {
         context.config().actors.room_mailbox
     }
 
-    fn new(context: Arc<BrokerContext>, id: RoomId, leases: Leases) -> Self {
+    fn new(RoomServices { context, place_holders }: RoomServices, id: RoomId, registration: Registration<Self>) -> Self {
         let budget = BarrageBudget::new(context.config().shed.room_barrages_per_second, context.config().shed.room_barrages_burst);
         let pipeline = MessagePipeline::new(context.clone());
-        Self { context, id, leases, pipeline, state: None, budget, shed: [0; 3], barrages: [0; 3], movements: Vec::new(), unreadable: None }
+        Self {
+            context,
+            place_holders,
+            id,
+            registration,
+            pipeline,
+            state: None,
+            budget,
+            shed: [0; 3],
+            barrages: [0; 3],
+            movements: Vec::new(),
+            unreadable: None,
+        }
     }
 }
 
@@ -127,7 +150,7 @@ impl Room {
     }
 
     fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
-        if self.state.is_none() && self.pipeline.is_idle() && self.context.rooms.leave(&self.id, &self.leases) {
+        if self.state.is_none() && self.pipeline.is_idle() && self.registration.leave(&self.id) {
             ctx.stop();
         }
     }
@@ -138,9 +161,7 @@ impl Room {
         let expired = state.expire(now);
         let gone: Vec<UserId> = expired.iter().map(|(profile, _)| profile.id.clone()).collect();
         for (profile, connection_id) in expired {
-            let (context, room, user) = (self.context.clone(), self.id.clone(), profile.id.clone());
-            let lost = async move { context.users.send(&context, &user, PlaceLost { room, connection_id }).await };
-            ctx.spawn(lost.into_actor(self));
+            self.tell_place_lost(profile.id.clone(), connection_id);
             self.tell_left(&profile.id, false);
             self.movements.push((Movement::Left, profile));
         }

@@ -1,6 +1,6 @@
 //! Finds the actor that owns a key, starting it when there is none.
 //!
-//! An idle owner leaves. So that no message falls between its last look and its leaving, each message holds its
+//! An idle owner leaves. So that no message falls between its last look and its leaving, each message leases its
 //! addressee: the count is raised under the same lock under which an owner asks to leave, and lowered when the
 //! message was handled or dropped. An owner leaves only at zero.
 //!
@@ -8,6 +8,7 @@
 //! panicked) starts a fresh owner from the store.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use actix::dev::{ToEnvelope, channel};
 use actix::prelude::*;
 
-use crate::actors::context::BrokerContext;
 use crate::model::Refusal;
 
 /// An actor that lives under a key.
@@ -23,15 +23,17 @@ pub(crate) trait Registered: Actor<Context = Context<Self>> {
     type Key: Clone + Eq + Hash + Send + 'static;
     /// For metrics and logs.
     const KIND: &'static str;
-    /// How many messages may wait for it.
-    fn mailbox_max(context: &BrokerContext) -> usize;
-    /// A fresh owner; it reads its state from the store when it starts.
-    fn new(context: Arc<BrokerContext>, key: Self::Key, leases: Leases) -> Self;
+    /// What it needs from outside: the broker's services, and the registries of actors that it sends to.
+    type Services: Clone + Send + Sync + 'static;
+    /// Returns how many messages may wait for it.
+    fn mailbox_max(services: &Self::Services) -> usize;
+    /// Makes a fresh actor; it reads its state from the store when it starts.
+    fn new(services: Self::Services, key: Self::Key, registration: Registration<Self>) -> Self;
 }
 
 /// How many messages are on their way to one owner.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Leases(Arc<AtomicUsize>);
+struct Leases(Arc<AtomicUsize>);
 
 /// Keeps an owner from leaving.
 #[derive(Debug)]
@@ -69,50 +71,78 @@ impl<M> Message for Leased<M> {
     type Result = ();
 }
 
-#[derive(Debug)]
 struct Slot<A: Actor> {
     addr: Addr<A>,
     leases: Leases,
 }
 
-/// The owners of one kind.
-#[derive(Debug)]
+type Slots<A> = Arc<Mutex<HashMap<<A as Registered>::Key, Slot<A>>>>;
+
+fn locked<A: Registered>(slots: &Slots<A>) -> MutexGuard<'_, HashMap<A::Key, Slot<A>>> {
+    slots.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An actor's own place in its registry.
+pub(crate) struct Registration<A: Registered> {
+    slots: Slots<A>,
+    leases: Leases,
+}
+
+impl<A: Registered> Registration<A> {
+    /// Takes the actor out when no message is on its way to it. False: it must stay.
+    pub(crate) fn leave(&self, key: &A::Key) -> bool {
+        let mut slots = locked(&self.slots);
+        let is_own = |slot: &Slot<A>| Arc::ptr_eq(&slot.leases.0, &self.leases.0);
+        if slots.get(key).is_some_and(is_own) && self.leases.0.load(Ordering::SeqCst) == 0 {
+            slots.remove(key);
+        }
+        // An actor that was replaced after a panic has nothing left to wait for.
+        !slots.get(key).is_some_and(is_own)
+    }
+}
+
+/// The actors of one kind.
 pub(crate) struct ActorRegistry<A: Registered> {
-    slots: Mutex<HashMap<A::Key, Slot<A>>>,
+    slots: Slots<A>,
+    services: A::Services,
+    arbiter: ArbiterHandle,
+}
+
+impl<A: Registered> fmt::Debug for ActorRegistry<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActorRegistry").field("kind", &A::KIND).field("len", &self.len()).finish_non_exhaustive()
+    }
 }
 
 impl<A: Registered> ActorRegistry<A> {
-    pub(crate) fn new() -> Self {
-        Self { slots: Mutex::default() }
+    /// Starts its actors on `arbiter`.
+    pub(crate) fn new(services: A::Services, arbiter: ArbiterHandle) -> Self {
+        Self { slots: Arc::default(), services, arbiter }
     }
 
-    fn slots(&self) -> MutexGuard<'_, HashMap<A::Key, Slot<A>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many owners live.
+    /// Returns how many actors live.
     pub(crate) fn len(&self) -> usize {
-        self.slots().len()
+        locked(&self.slots).len()
     }
 
-    /// Hands a message to the owner of `key`, starting it if need be. Calls from one thread arrive in order.
+    /// Hands a message to the actor of `key`, starting it if need be. Calls from one thread arrive in order.
     ///
     /// # Errors
     /// [`Refusal::Busy`] when its mailbox is full.
-    pub(crate) fn tell<M>(&self, context: &Arc<BrokerContext>, key: &A::Key, message: M) -> Result<(), Refusal>
+    pub(crate) fn try_send<M>(&self, key: &A::Key, message: M) -> Result<(), Refusal>
     where
         A: Handler<Leased<M>>,
         A::Context: ToEnvelope<A, Leased<M>>,
         M: Send + 'static,
     {
-        let mut slots = self.slots();
-        let slot = slots.entry(key.clone()).or_insert_with(|| start(context, key));
+        let mut slots = locked(&self.slots);
+        let slot = slots.entry(key.clone()).or_insert_with(|| self.start(key));
         match slot.addr.try_send(Leased { message, lease: Lease::on(&slot.leases) }) {
             Ok(()) => Ok(()),
             Err(SendError::Full(_)) => Err(Refusal::Busy("mailbox is full")),
             Err(SendError::Closed(leased)) => {
                 tracing::warn!(actor = A::KIND, "owner had ended unexpectedly, starting it again");
-                *slot = start(context, key);
+                *slot = self.start(key);
                 let again = Leased { message: leased.message, lease: Lease::on(&slot.leases) };
                 slot.addr.try_send(again).map_err(|_| Refusal::Busy("owner cannot be started"))
             }
@@ -120,17 +150,17 @@ impl<A: Registered> ActorRegistry<A> {
     }
 
     /// Hands over a message that must not be lost, waiting while the mailbox is full.
-    pub(crate) async fn send<M>(&self, context: &Arc<BrokerContext>, key: &A::Key, message: M)
+    pub(crate) async fn send<M>(&self, key: &A::Key, message: M)
     where
         A: Handler<Leased<M>>,
         A::Context: ToEnvelope<A, Leased<M>>,
         M: Send + 'static,
     {
         let request = {
-            let mut slots = self.slots();
-            let slot = slots.entry(key.clone()).or_insert_with(|| start(context, key));
+            let mut slots = locked(&self.slots);
+            let slot = slots.entry(key.clone()).or_insert_with(|| self.start(key));
             if !slot.addr.connected() {
-                *slot = start(context, key);
+                *slot = self.start(key);
             }
             slot.addr.send(Leased { message, lease: Lease::on(&slot.leases) })
         };
@@ -139,14 +169,14 @@ impl<A: Registered> ActorRegistry<A> {
         }
     }
 
-    /// The same, but only if the owner lives: one that starts later reads the truth by itself.
+    /// The same, but only if the actor lives: one that starts later reads the truth by itself.
     pub(crate) async fn send_if_running<M>(&self, key: &A::Key, message: M)
     where
         A: Handler<Leased<M>>,
         A::Context: ToEnvelope<A, Leased<M>>,
         M: Send + 'static,
     {
-        let request = match self.slots().get(key) {
+        let request = match locked(&self.slots).get(key) {
             Some(slot) => slot.addr.send(Leased { message, lease: Lease::on(&slot.leases) }),
             None => return,
         };
@@ -155,24 +185,14 @@ impl<A: Registered> ActorRegistry<A> {
         }
     }
 
-    /// Takes an owner out when no message is on its way to it. False: it must stay.
-    pub(crate) fn leave(&self, key: &A::Key, leases: &Leases) -> bool {
-        let mut slots = self.slots();
-        let mine = slots.get(key).is_some_and(|slot| Arc::ptr_eq(&slot.leases.0, &leases.0));
-        if mine && leases.0.load(Ordering::SeqCst) == 0 {
-            slots.remove(key);
-        }
-        // An owner that was replaced after a panic has nothing left to wait for.
-        !slots.get(key).is_some_and(|slot| Arc::ptr_eq(&slot.leases.0, &leases.0))
+    fn start(&self, key: &A::Key) -> Slot<A> {
+        let leases = Leases::default();
+        let (services, its_key) = (self.services.clone(), key.clone());
+        let registration = Registration { slots: self.slots.clone(), leases: leases.clone() };
+        let mailbox_max = A::mailbox_max(&self.services);
+        let addr = start_with_mailbox(&self.arbiter, mailbox_max, move || A::new(services, its_key, registration));
+        Slot { addr, leases }
     }
-}
-
-fn start<A: Registered>(context: &Arc<BrokerContext>, key: &A::Key) -> Slot<A> {
-    let leases = Leases::default();
-    let (its_context, its_key, its_holds) = (context.clone(), key.clone(), leases.clone());
-    let mailbox_max = A::mailbox_max(context);
-    let addr = start_with_mailbox(&context.arbiter, mailbox_max, move || A::new(its_context, its_key, its_holds));
-    Slot { addr, leases }
 }
 
 /// Starts an actor whose mailbox has its size from the first message on. `start_in_arbiter` makes one of 16, which

@@ -1,11 +1,10 @@
 //! What a session that is logged in may ask for: each operation is handed to its owner, and the owner's answer
 //! becomes a reply.
 
-use super::Session;
+use super::caller::Dispatcher;
 use super::responder::Responder;
 use crate::actors::connection::outbox::Dropped;
 use crate::actors::conversation::messages::Publish;
-use crate::actors::conversation::peer;
 use crate::actors::conversation::pipeline::shed;
 use crate::actors::room;
 use crate::actors::room::{Entry, Which};
@@ -14,7 +13,7 @@ use crate::actors::user::profile::AskUser;
 use crate::actors::user::search::AskSearch;
 use crate::actors::user::{EnterRoom, LeaveAllRooms, LeaveRoom, QueryUsers};
 use crate::actors::view::live::LiveMessage;
-use crate::model::{Conversation, Draft, Invalid, MessageClass, Refusal, RoomId, Target, UserId, UserProfile};
+use crate::model::{Conversation, Draft, Invalid, MessageClass, Refusal, RoomId, Target, UserId};
 use crate::protocol::result::message::{ConversationRef, Messages, OneMessage};
 use crate::protocol::result::room::{RoomEntered, RoomLeft, RoomMemberCount, RoomMembers, RoomMembersFound, RoomsLeft};
 use crate::protocol::result::user::UsersInfo;
@@ -22,115 +21,111 @@ use crate::protocol::{ClientLevel, HistoryQuery, Outcome, Request, RoomRequest};
 use crate::rate::DropReason;
 use crate::store::{Anchor, Page, PageRead};
 
-impl Session {
+impl Dispatcher {
     /// Hands an operation on. Everything in it was checked for itself; who may do it is the owner's decision.
-    pub(super) fn dispatch(&self, work: Request, me: &UserProfile, responder: Responder) {
+    pub(crate) fn dispatch(&self, work: Request, responder: Responder) {
         match work {
-            Request::SendMessage { target, draft } => self.send(target, draft, me, responder),
-            Request::QueryHistory(query) => self.query_history(query, me, responder),
+            Request::SendMessage { target, draft } => self.send(target, draft, responder),
+            Request::QueryHistory(query) => self.query_history(query, responder),
             Request::QueryUsersInfo { users } => {
-                let context = self.context.clone();
-                let asked = ask(|reply| context.users.tell(&context, &me.id, QueryUsers { users, reply }));
+                let actors = self.actors.clone();
+                let asked = ask(|reply| actors.users.try_send(self.user(), QueryUsers { users, reply }));
                 responder.later(asked, |found: Vec<_>| Outcome::UsersInfo(UsersInfo::new(&found)));
             }
-            Request::Entry(work) => self.dispatch_list(work, me, responder),
-            Request::Message(work) => self.dispatch_message(work, me, responder),
+            Request::Entry(work) => self.dispatch_list(work, responder),
+            Request::Message(work) => self.dispatch_message(work, responder),
             Request::User(work) => {
-                let (context, connection_id) = (self.context.clone(), self.connection.id);
-                let asked = ask(|reply| context.users.tell(&context, &me.id, AskUser { work, connection_id, reply }));
+                let (actors, connection_id) = (self.actors.clone(), self.caller.source.connection());
+                let asked = ask(|reply| actors.users.try_send(self.user(), AskUser { work, connection_id, reply }));
                 responder.later(asked, |outcome| outcome);
             }
             Request::Search(work) => {
-                let (context, level) = (self.context.clone(), self.connection.level());
-                let asked = ask(|reply| context.users.tell(&context, &me.id, AskSearch { request: work, level, reply }));
+                let (actors, level) = (self.actors.clone(), self.caller.level);
+                let asked = ask(|reply| actors.users.try_send(self.user(), AskSearch { request: work, level, reply }));
                 responder.later(asked, |outcome| outcome);
             }
-            Request::Room(work) => self.dispatch_room(work, me, responder),
-            Request::Group(work) => self.dispatch_group(work, me, responder),
+            Request::Room(work) => self.dispatch_room(work, responder),
+            Request::Group(work) => self.dispatch_group(work, responder),
         }
     }
 
-    fn dispatch_room(&self, work: RoomRequest, me: &UserProfile, responder: Responder) {
-        let (context, connection_id) = (self.context.clone(), self.connection.id);
+    fn dispatch_room(&self, work: RoomRequest, responder: Responder) {
+        let (actors, connection_id) = (self.actors.clone(), self.caller.source.connection());
         match work {
-            RoomRequest::Create { info, start } => self.enter(Entry::Create { info, start }, None, me, responder),
-            RoomRequest::Enter { info, start } => self.enter(Entry::Enter { info, start }, None, me, responder),
-            RoomRequest::Join { room } => self.enter(Entry::Join { room }, None, me, responder),
-            RoomRequest::Switch { from, info, start: Some(start) } => self.enter(Entry::Enter { info, start }, Some(from), me, responder),
-            RoomRequest::Switch { from, info, start: None } => self.enter(Entry::Join { room: info.id }, Some(from), me, responder),
+            RoomRequest::Create { info, start } => self.enter(Entry::Create { info, start }, None, responder),
+            RoomRequest::Enter { info, start } => self.enter(Entry::Enter { info, start }, None, responder),
+            RoomRequest::Join { room } => self.enter(Entry::Join { room }, None, responder),
+            RoomRequest::Switch { from, info, start: Some(start) } => self.enter(Entry::Enter { info, start }, Some(from), responder),
+            RoomRequest::Switch { from, info, start: None } => self.enter(Entry::Join { room: info.id }, Some(from), responder),
             RoomRequest::LeaveAll => {
-                let asked = ask(|reply| context.users.tell(&context, &me.id, LeaveAllRooms { connection_id, reply }));
+                let Some(connection_id) = connection_id else { return responder.refuse(&Refusal::NotLoggedIn) };
+                let asked = ask(|reply| actors.users.try_send(self.user(), LeaveAllRooms { connection_id, reply }));
                 responder.later(asked, |room_ids| Outcome::RoomsLeft(RoomsLeft { room_ids }));
             }
             RoomRequest::Leave { room } => {
-                let asked = ask(|reply| context.users.tell(&context, &me.id, LeaveRoom { connection_id, room: room.clone(), reply }));
+                let Some(connection_id) = connection_id else { return responder.refuse(&Refusal::NotLoggedIn) };
+                let asked = ask(|reply| actors.users.try_send(self.user(), LeaveRoom { connection_id, room: room.clone(), reply }));
                 responder.later(asked, move |()| Outcome::RoomLeft(RoomLeft { room_id: room }));
             }
             RoomRequest::QueryMemberList { room, count, next } => {
-                self.room_members(room, me, Which::Page { next, count }, responder, |room, page| {
+                self.room_members(room, Which::Page { next, count }, responder, |room, page| {
                     Outcome::RoomMembers(RoomMembers::new(room, &page.members, page.next))
                 });
             }
             RoomRequest::QueryMembers { room, users } => {
-                self.room_members(room, me, Which::Users(users), responder, |room, page| {
+                self.room_members(room, Which::Users(users), responder, |room, page| {
                     Outcome::RoomMembersFound(RoomMembersFound::new(room, &page.members, page.missing))
                 });
             }
             RoomRequest::QueryOnlineMemberCount { room } => {
-                self.room_members(room, me, Which::Count, responder, |room_id, page| {
+                self.room_members(room, Which::Count, responder, |room_id, page| {
                     Outcome::RoomMemberCount(RoomMemberCount { count: page.total, room_id })
                 });
             }
-            RoomRequest::QueryAttributes { room } => self.query_attributes(&room, me, room::Whose::Room, responder),
-            RoomRequest::QueryMembersAttributes { room, users } => self.query_attributes(&room, me, room::Whose::Members(users), responder),
+            RoomRequest::QueryAttributes { room } => self.query_attributes(&room, room::Whose::Room, responder),
+            RoomRequest::QueryMembersAttributes { room, users } => self.query_attributes(&room, room::Whose::Members(users), responder),
             RoomRequest::QueryMemberAttributesList { room, count, next } => {
-                self.query_attributes(&room, me, room::Whose::Page { next, count }, responder);
+                self.query_attributes(&room, room::Whose::Page { next, count }, responder);
             }
             RoomRequest::ChangeAttributes { room, changes, terms, batch } => {
                 let asked = ask(|reply| {
-                    context.rooms.tell(&context, &room, room::ChangeAttributes { by: me.id.clone(), changes, terms, batch, reply })
+                    actors.rooms.try_send(&room, room::ChangeAttributes { by: self.user().clone(), changes, terms, batch, reply })
                 });
                 responder.later(asked, Outcome::RoomAttributesChanged);
             }
             RoomRequest::SetMembersAttributes { room, users, attributes, until_left } => {
-                let by = me.id.clone();
-                let asked = ask(|reply| {
-                    context.rooms.tell(&context, &room, room::SetMemberAttributes { by, users, attributes, until_left, reply })
-                });
+                let by = self.user().clone();
+                let asked =
+                    ask(|reply| actors.rooms.try_send(&room, room::SetMemberAttributes { by, users, attributes, until_left, reply }));
                 responder.later(asked, Outcome::RoomMembersAttributesSet);
             }
         }
     }
 
-    fn query_attributes(&self, room: &RoomId, me: &UserProfile, what: room::Whose, responder: Responder) {
-        let context = self.context.clone();
-        let asked = ask(|reply| context.rooms.tell(&context, room, room::QueryAttributes { asker: me.id.clone(), what, reply }));
+    fn query_attributes(&self, room: &RoomId, what: room::Whose, responder: Responder) {
+        let actors = self.actors.clone();
+        let asked = ask(|reply| actors.rooms.try_send(room, room::QueryAttributes { asker: self.user().clone(), what, reply }));
         responder.later(asked, Outcome::RoomAttributes);
     }
 
-    pub(super) fn send(&self, target: Target, mut draft: Draft, me: &UserProfile, responder: Responder) {
-        let context = self.context.clone();
+    pub(super) fn send(&self, target: Target, mut draft: Draft, responder: Responder) {
         // Receipts are of kept messages in peer conversations and groups.
         draft.terms.receipt &= draft.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
-        let level = self.connection.level();
-        let checked = draft.validate(&me.id, &target, &context.config().limits).map_err(Refusal::from);
+        let level = self.caller.level;
+        let checked = draft.validate(self.user(), &target, &self.context().config().limits).map_err(Refusal::from);
         if let Err(refusal) = checked.and_then(|()| is_known_to(level, &draft)) {
             return responder.refuse(&refusal);
         }
         // A barrage that finds its room's mailbox full is dropped, not refused: keep what its answer is made of.
         let barrage = (draft.body.class() == MessageClass::Barrage).then(|| draft.clone());
-        let (sender, span) = (me.id.clone(), responder.span.clone());
+        let (sender, span) = (self.user().clone(), responder.span.clone());
         let asked = ask(|reply| {
-            let publish = Publish::new(sender, self.source, target.clone(), draft, reply, span);
-            match &target {
-                Target::Peer(to) => context.peers.tell(&context, &peer::key(&me.id, to), publish),
-                Target::Room(room) => context.rooms.tell(&context, room, publish),
-                Target::Group(group) => context.groups.tell(&context, group, publish),
-            }
+            let publish = Publish::new(sender, self.caller.source, target.clone(), draft, reply, span);
+            self.actors.send_to(self.user(), &target, publish)
         });
         match (asked, barrage, target) {
             (Err(Refusal::Busy(_)), Some(draft), Target::Room(room)) => {
-                let live = self.shed(room, draft, &me.id);
+                let live = self.shed(room, draft, self.user());
                 responder.done(sent(&live, level));
             }
             (asked, _, _) => responder.later(asked, move |live| sent(&live, level)),
@@ -139,37 +134,40 @@ impl Session {
 
     /// Drops a barrage for which its room has no time: the room cannot even be told, so its sender is.
     fn shed(&self, room: RoomId, draft: Draft, sender: &UserId) -> LiveMessage {
-        self.connection.outbox.note_dropped(Dropped::barrage_of(draft.priority, 1));
-        shed(&self.context, sender.clone(), Conversation::Room(room, 0), draft, 0, DropReason::MailboxFull)
+        if let Some(connection) = self.connection() {
+            connection.outbox.note_dropped(Dropped::barrage_of(draft.priority, 1));
+        }
+        shed(self.context(), sender.clone(), Conversation::Room(room, 0), draft, 0, DropReason::MailboxFull)
     }
 
-    fn enter(&self, entry: Entry, instead_of: Option<RoomId>, me: &UserProfile, responder: Responder) {
-        let (context, connection_id) = (self.context.clone(), self.connection.id);
-        let asked = ask(|reply| context.users.tell(&context, &me.id, EnterRoom { connection_id, entry, instead_of, reply }));
+    /// A place in a room is a session's: the host has none.
+    fn enter(&self, entry: Entry, instead_of: Option<RoomId>, responder: Responder) {
+        let Some(connection_id) = self.caller.source.connection() else { return responder.refuse(&Refusal::NotLoggedIn) };
+        let actors = self.actors.clone();
+        let asked = ask(|reply| actors.users.try_send(self.user(), EnterRoom { connection_id, entry, instead_of, reply }));
         responder.later(asked, |info| Outcome::RoomEntered(RoomEntered::new(info)));
     }
 
     fn room_members(
         &self,
         room: RoomId,
-        me: &UserProfile,
         which: Which,
         responder: Responder,
         outcome_of: impl FnOnce(RoomId, room::MembersPage) -> Outcome + 'static,
     ) {
-        let context = self.context.clone();
-        let asked = ask(|reply| context.rooms.tell(&context, &room, room::Members { asker: me.id.clone(), which, reply }));
+        let actors = self.actors.clone();
+        let asked = ask(|reply| actors.rooms.try_send(&room, room::Members { asker: self.user().clone(), which, reply }));
         responder.later(asked, move |page| outcome_of(room, page));
     }
 
-    fn query_history(&self, query: HistoryQuery, me: &UserProfile, responder: Responder) {
-        if matches!(&query.target, Target::Peer(other) if *other == me.id) {
+    fn query_history(&self, query: HistoryQuery, responder: Responder) {
+        if matches!(&query.target, Target::Peer(other) if other == self.user()) {
             return responder.refuse(&Invalid::new("conversationID", "is the caller's own userID").into());
         }
         // The engine counts encoded bytes; half a frame leaves room for what the reply adds to each message.
-        let (level, bytes_max) = (self.connection.level(), self.context.config().server.frame_bytes_max / 2);
+        let (level, bytes_max) = (self.caller.level, self.context().config().server.frame_bytes_max / 2);
         let target = query.target.clone();
-        let asked = self.look_up(&target, me, move |reader| {
+        let asked = self.look_up(&target, move |reader| {
             let page = Page {
                 anchor: anchor(&query),
                 backwards: query.backwards,

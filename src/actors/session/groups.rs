@@ -1,7 +1,6 @@
 //! What a session asks of groups: handed to the group, or read from the store when it is about several.
 
-use super::Session;
-use super::messages::authorize;
+use super::caller::Dispatcher;
 use super::responder::Responder;
 use crate::actors::group;
 use crate::actors::group::{Created, Invited, Kicked, MembersPage, Which, profile};
@@ -20,38 +19,38 @@ struct FoundGroup {
     members: Vec<(GroupMember, UserProfile)>,
 }
 
-impl Session {
-    pub(super) fn dispatch_group(&self, work: GroupRequest, me: &UserProfile, responder: Responder) {
-        let (context, user) = (self.context.clone(), me.clone());
+impl Dispatcher {
+    pub(super) fn dispatch_group(&self, work: GroupRequest, responder: Responder) {
+        let (actors, user) = (self.actors.clone(), self.caller.profile.clone());
         match work {
             GroupRequest::Create { id, name, avatar_url, advanced, users } => {
-                let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", context.ids.next())));
-                let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &context.config().limits)
-                    .and_then(|info| ask(|reply| context.groups.tell(&context, &id, group::Create { owner: user, info, users, reply })));
+                let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", self.context().ids.next())));
+                let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &self.context().config().limits)
+                    .and_then(|info| ask(|reply| actors.groups.try_send(&id, group::Create { owner: user, info, users, reply })));
                 responder.later(asked, created);
             }
             GroupRequest::Join { group } => {
-                let asked = ask(|reply| context.groups.tell(&context, &group, group::Join { user, reply }));
+                let asked = ask(|reply| actors.groups.try_send(&group, group::Join { user, reply }));
                 responder.later(asked, |info| described(&info, false));
             }
             GroupRequest::Leave { group } => {
-                let asked = ask(|reply| context.groups.tell(&context, &group, group::Quit { user, reply }));
+                let asked = ask(|reply| actors.groups.try_send(&group, group::Quit { user, reply }));
                 responder.later(asked, move |()| Outcome::GroupLeft(GroupLeft { group_id: group }));
             }
             GroupRequest::Dismiss { group } => {
-                let asked = ask(|reply| context.groups.tell(&context, &group, group::Dismiss { user, reply }));
+                let asked = ask(|reply| actors.groups.try_send(&group, group::Dismiss { user, reply }));
                 responder.later(asked, move |()| Outcome::GroupLeft(GroupLeft { group_id: group }));
             }
             GroupRequest::Invite { group, users } => {
-                let asked = ask(|reply| context.groups.tell(&context, &group, group::Invite { by: user, users, reply }));
+                let asked = ask(|reply| actors.groups.try_send(&group, group::Invite { by: user, users, reply }));
                 responder.later(asked, move |invited| joined(group, &invited));
             }
             GroupRequest::Kick { group, users } => {
-                let asked = ask(|reply| context.groups.tell(&context, &group, group::Kick { by: user, users, reply }));
+                let asked = ask(|reply| actors.groups.try_send(&group, group::Kick { by: user, users, reply }));
                 responder.later(asked, move |kicked: Kicked| Outcome::GroupKicked(GroupKicked::new(group, kicked.users, &kicked.failed)));
             }
             GroupRequest::Change { group, change } => {
-                let asked = ask(|reply| context.groups.tell(&context, &group, group::Update { by: user, change, reply }));
+                let asked = ask(|reply| actors.groups.try_send(&group, group::Update { by: user, change, reply }));
                 responder.later(asked, |updated| Outcome::GroupUpdated(Box::new(updated)));
             }
             GroupRequest::QueryList => self.group_list(user.id, responder),
@@ -82,8 +81,8 @@ impl Session {
         responder: Responder,
         outcome_of: impl FnOnce(GroupId, MembersPage) -> Outcome + 'static,
     ) {
-        let context = self.context.clone();
-        let asked = ask(|reply| context.groups.tell(&context, &group, group::Members { asker, which, next, count, reply }));
+        let actors = self.actors.clone();
+        let asked = ask(|reply| actors.groups.try_send(&group, group::Members { asker, which, next, count, reply }));
         responder.later(asked, move |page| outcome_of(group, page));
     }
 
@@ -94,7 +93,7 @@ impl Session {
         responder: Responder,
         outcome_of: impl FnOnce(T) -> Outcome + 'static,
     ) {
-        let archive = self.context.archive.clone();
+        let archive = self.context().archive.clone();
         let asked = ask(|reply: Reply<T>| {
             actix::spawn(async move { answer(reply, archive.read(read).await) });
             Ok(())
@@ -116,13 +115,13 @@ impl Session {
 
     /// Anyone may ask; whether it disturbs is the asker's own.
     fn group_info(&self, group: GroupId, user: UserId, responder: Responder) {
-        let context = self.context.clone();
+        let actors = self.actors.clone();
         let asked = ask(|reply| {
-            let info = ask(|reply| context.groups.tell(&context, &group, group::Info { reply }))?;
+            let info = ask(|reply| actors.groups.try_send(&group, group::Info { reply }))?;
             actix::spawn(async move {
                 let found = async {
                     let info = answered(info).await?;
-                    let muted = context.archive.read(move |store| is_muted(store, &user, &group)).await?;
+                    let muted = actors.context.archive.read(move |store| is_muted(store, &user, &group)).await?;
                     Ok((info, muted))
                 };
                 answer(reply, found.await);
@@ -134,10 +133,10 @@ impl Session {
 
     /// Asked by a member. Source: ZIM API reference, "queryGroupAttributes".
     fn group_attributes(&self, group: GroupId, keys: Option<Vec<String>>, asker: UserId, responder: Responder) {
-        let context = self.context.clone();
+        let actors = self.actors.clone();
         let asked = ask(|reply: Reply<_>| {
-            let info = ask(|reply| context.groups.tell(&context, &group, group::Info { reply }))?;
-            let inside = authorize(&context, &Target::Group(group.clone()), &asker)?;
+            let info = ask(|reply| actors.groups.try_send(&group, group::Info { reply }))?;
+            let inside = self.actors.authorize(&Target::Group(group.clone()), &asker)?;
             actix::spawn(async move {
                 let found = async {
                     answered(inside).await?;

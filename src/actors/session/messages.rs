@@ -1,17 +1,15 @@
 //! What a caller may ask of messages that were sent, and of its list of conversations.
 
-use super::Session;
+use super::caller::Dispatcher;
 use super::responder::Responder;
-use crate::actors::context::BrokerContext;
-use crate::actors::conversation::messages::{Authorize, Confirm, Revise};
-use crate::actors::conversation::peer;
+use crate::actors::conversation::messages::{Confirm, Revise};
 use crate::actors::runtime::reply::{Asked, ReadError, answer, answered, ask};
 use crate::actors::user::list::ops::OnList;
 use crate::actors::view::message::{View, is_combined, reaction_users};
 use crate::actors::view::reader::Reader;
 use crate::actors::view::receipts::{readers, receipt_info};
 use crate::actors::view::visibility::may_read;
-use crate::model::{Conversation, Invalid, Message, Refusal, Target, UserId, UserProfile};
+use crate::model::{Invalid, Message, Refusal, Target, UserId};
 use crate::protocol::message::reaction::ReactionUser;
 use crate::protocol::result::message::{
     CombinedMessage, ConversationRef, Messages, ReactionUsers, ReceiptMembers, ReceiptsInfo, ReceiptsSent, Replies, RootReplied,
@@ -22,30 +20,26 @@ use crate::protocol::{
 use crate::store::{Store, StoreError};
 use std::sync::Arc;
 
-impl Session {
-    pub(super) fn dispatch_list(&self, request: ListRequest, me: &UserProfile, responder: Responder) {
-        let (context, level, connection_id) = (self.context.clone(), self.connection.level(), self.connection.id);
+impl Dispatcher {
+    pub(super) fn dispatch_list(&self, request: ListRequest, responder: Responder) {
+        let (actors, level, connection_id) = (self.actors.clone(), self.caller.level, self.caller.source.connection());
         if let Some(Target::Peer(other)) = named_peer(&request)
-            && *other == me.id
+            && other == self.user()
         {
             return responder.refuse(&Invalid::new("conversationID", "is the caller's own userID").into());
         }
-        let asked = ask(|reply| context.users.tell(&context, &me.id, OnList { request, level, connection_id, reply }));
+        let asked = ask(|reply| actors.users.try_send(self.user(), OnList { request, level, connection_id, reply }));
         responder.later(asked, |outcome| outcome);
     }
 
-    pub(super) fn dispatch_message(&self, request: MessageRequest, me: &UserProfile, responder: Responder) {
-        let (context, level, source, by) = (self.context.clone(), self.connection.level(), self.source, me.id.clone());
+    pub(super) fn dispatch_message(&self, request: MessageRequest, responder: Responder) {
+        let (level, source, by) = (self.caller.level, self.caller.source, self.user().clone());
         match request {
-            MessageRequest::Reply { target, draft } => self.send(target, draft, me, responder),
+            MessageRequest::Reply { target, draft } => self.send(target, draft, responder),
             MessageRequest::Change { target, message, change } => {
                 let asked = ask(|reply| {
                     let revise = Revise { by, source, target: target.clone(), message, change, level, reply };
-                    match &target {
-                        Target::Peer(other) => context.peers.tell(&context, &peer::key(&me.id, other), revise),
-                        Target::Group(group) => context.groups.tell(&context, group, revise),
-                        Target::Room(room) => context.rooms.tell(&context, room, revise),
-                    }
+                    self.actors.send_to(self.user(), &target, revise)
                 });
                 responder.later(asked, |outcome| outcome);
             }
@@ -53,28 +47,24 @@ impl Session {
                 let conversation = ConversationRef::from(&target);
                 let asked = ask(|reply| {
                     let confirm = Confirm { by, source, messages, reply };
-                    match &target {
-                        Target::Peer(other) => context.peers.tell(&context, &peer::key(&me.id, other), confirm),
-                        Target::Group(group) => context.groups.tell(&context, group, confirm),
-                        Target::Room(room) => context.rooms.tell(&context, room, confirm),
-                    }
+                    self.actors.send_to(self.user(), &target, confirm)
                 });
                 responder.later(asked, move |error_message_ids| Outcome::ReceiptsSent(ReceiptsSent { conversation, error_message_ids }));
             }
             MessageRequest::Ask { target, message, query } => {
                 let place = target.clone();
-                let asked = self.look_up(&target, me, move |reader| {
+                let asked = self.look_up(&target, move |reader| {
                     let message = reader.find(message)?.ok_or(Refusal::MessageMissing)?;
                     answer_query(reader, &message, &query, &place, level)
                 });
                 responder.later(asked, |outcome| outcome);
             }
             MessageRequest::ReceiptInfo { target, messages } => {
-                let asked = self.look_up(&target, me, move |reader| Ok(Outcome::ReceiptsInfo(receipts_info(reader, &messages)?)));
+                let asked = self.look_up(&target, move |reader| Ok(Outcome::ReceiptsInfo(receipts_info(reader, &messages)?)));
                 responder.later(asked, |outcome| outcome);
             }
             MessageRequest::BySeq { target, seqs } => {
-                let asked = self.listed(&target, me, move |_| Ok(seqs));
+                let asked = self.listed(&target, move |_| Ok(seqs));
                 responder.later(asked, Outcome::Messages);
             }
             MessageRequest::Pinned { target } => {
@@ -82,13 +72,13 @@ impl Session {
                     let pins = reader.store.pins(reader.conversation)?;
                     Ok(pins.iter().rev().map(|pin| pin.seq).collect())
                 };
-                let asked = self.listed(&target, me, pinned);
+                let asked = self.listed(&target, pinned);
                 responder.later(asked, Outcome::Messages);
             }
             MessageRequest::Combined { combine, next } => {
-                let bytes_max = context.config().server.frame_bytes_max / 2;
+                let bytes_max = self.context().config().server.frame_bytes_max / 2;
                 let asked = ask(|reply| {
-                    let archive = context.archive.clone();
+                    let archive = self.context().archive.clone();
                     actix::spawn(async move {
                         let read = archive.look_up(move |store| combined(store, &by, &combine, next, bytes_max, level));
                         answer(reply, read.await);
@@ -101,19 +91,19 @@ impl Session {
     }
 
     /// Reads a conversation with the eyes of a user who may.
-    pub(super) fn look_up<T, F>(&self, target: &Target, me: &UserProfile, read: F) -> Asked<T>
+    pub(super) fn look_up<T, F>(&self, target: &Target, read: F) -> Asked<T>
     where
         T: Send + 'static,
         F: FnOnce(&Reader<'_>) -> Result<T, ReadError> + Send + 'static,
     {
-        let (context, me) = (self.context.clone(), me.id.clone());
-        let authorized = authorize(&context, target, &me)?;
+        let (archive, me) = (self.context().archive.clone(), self.user().clone());
+        let authorized = self.actors.authorize(target, &me)?;
         ask(|reply| {
             actix::spawn(async move {
                 let look_up = async {
                     let (conversation, first_seq) = answered(authorized).await?;
                     let wanted = move |store: &dyn Store| read(&Reader::new(store, &me, &conversation, first_seq)?);
-                    context.archive.look_up(wanted).await
+                    archive.look_up(wanted).await
                 };
                 answer(reply, look_up.await);
             });
@@ -122,12 +112,12 @@ impl Session {
     }
 
     /// Reads messages by their seqs, in that order; those not kept, or not for this user, are left out.
-    fn listed<F>(&self, target: &Target, me: &UserProfile, seqs: F) -> Asked<Messages>
+    fn listed<F>(&self, target: &Target, seqs: F) -> Asked<Messages>
     where
         F: FnOnce(&Reader<'_>) -> Result<Vec<u64>, StoreError> + Send + 'static,
     {
-        let (level, conversation) = (self.connection.level(), ConversationRef::from(target));
-        self.look_up(target, me, move |reader| {
+        let (level, conversation) = (self.caller.level, ConversationRef::from(target));
+        self.look_up(target, move |reader| {
             let messages = seen(reader, seqs(reader)?)?;
             Ok(Messages { conversation, more: false, message_list: reader.encode(&messages, level)? })
         })
@@ -151,18 +141,6 @@ fn named_peer(request: &ListRequest) -> Option<&Target> {
         | ListRequest::ReceiptUpToNow { target } => Some(target),
         _ => None,
     }
-}
-
-/// Asks whether a user may read, and from where on. One's own peer conversations need nobody's word.
-pub(super) fn authorize(context: &Arc<BrokerContext>, target: &Target, me: &UserId) -> Asked<(Conversation, u64)> {
-    ask(|reply| match target {
-        Target::Peer(other) => {
-            answer(reply, Ok((Conversation::peer(me, other), 1)));
-            Ok(())
-        }
-        Target::Room(room) => context.rooms.tell(context, room, Authorize { user: me.clone(), reply }),
-        Target::Group(group) => context.groups.tell(context, group, Authorize { user: me.clone(), reply }),
-    })
 }
 
 /// Returns a part of a list and the flag of the next one, 0 at the end.

@@ -5,11 +5,12 @@
 //! sends to one conversation keep their order, because frames are handled one by one and each is handed on before
 //! the next; answers may overtake each other. Ends when its reader says that the connection is gone.
 
+pub(crate) mod caller;
 pub(crate) mod dispatch;
 pub(crate) mod groups;
 pub(crate) mod messages;
 pub(crate) mod on_behalf;
-mod responder;
+pub(crate) mod responder;
 
 use std::sync::Arc;
 
@@ -17,11 +18,13 @@ use actix::prelude::*;
 use bytestring::ByteString;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use self::caller::{Caller, Dispatcher};
 use self::responder::{ClientRequest, Responder};
 use crate::actors::connection::Connection;
 use crate::actors::context::BrokerContext;
 use crate::actors::conversation::messages::Source;
 use crate::actors::media::url_token;
+use crate::actors::registries::Registries;
 use crate::actors::runtime::reply::{answer, answered};
 use crate::actors::runtime::trace;
 use crate::actors::user::profile::ProfileCell;
@@ -57,24 +60,24 @@ enum Phase {
 }
 
 pub(crate) struct Session {
-    pub(super) context: Arc<BrokerContext>,
-    pub(super) connection: Arc<Connection>,
-    /// Where its requests come from.
-    pub(super) source: Source,
+    actors: Arc<Registries>,
+    context: Arc<BrokerContext>,
+    connection: Arc<Connection>,
     phase: Phase,
     malformed: u32,
     said_goodbye: bool,
 }
 
 impl Session {
-    pub(crate) fn new(context: Arc<BrokerContext>, connection: Arc<Connection>) -> Self {
-        Self { source: Source::Client(connection.id), context, connection, phase: Phase::Greeting, malformed: 0, said_goodbye: false }
+    pub(crate) fn new(actors: Arc<Registries>, connection: Arc<Connection>) -> Self {
+        let context = actors.context.clone();
+        Self { actors, context, connection, phase: Phase::Greeting, malformed: 0, said_goodbye: false }
     }
 
-    /// What speaks for the host in a user's name: never an actor, and nobody delivers to its connection.
-    pub(super) fn stand_in(context: Arc<BrokerContext>, profile: UserProfile, must_be_inside: bool) -> Self {
-        let connection = context.detached_connection();
-        Self { source: Source::Backend { must_be_inside }, phase: Phase::In(ProfileCell::new(profile)), ..Self::new(context, connection) }
+    /// Returns who asks here, once it is logged in.
+    fn dispatcher(&self, profile: &ProfileCell) -> Dispatcher {
+        let (source, level) = (Source::Client(self.connection.id), self.connection.level());
+        Dispatcher::new(self.actors.clone(), Caller { profile: (*profile.get()).clone(), source, level })
     }
 }
 
@@ -128,7 +131,7 @@ impl Handler<Inbound> for Session {
             }
             (Ok(Operation::Request(work)), Phase::In(profile)) => match self.context.accepting() {
                 Ok(()) => match self.charge(&work, &profile.get().id) {
-                    Ok(()) => self.dispatch(work, &profile.get(), responder),
+                    Ok(()) => self.dispatcher(profile).dispatch(work, responder),
                     Err(refusal) => responder.refuse(&refusal),
                 },
                 Err(refusal) => responder.refuse(&refusal),
@@ -162,7 +165,8 @@ impl Session {
         if let Err(refusal) = self.context.accepting() {
             return responder.refuse(&refusal);
         }
-        let (context, connection, request) = (self.context.clone(), self.connection.clone(), responder.request_id());
+        let (context, users) = (self.context.clone(), self.actors.users.clone());
+        let (connection, request) = (self.connection.clone(), responder.request_id());
         let enter = async move {
             let claim = LoginRequest { user: login.user.clone(), token: login.token };
             let recognised = context.authenticator.authenticate(claim).await?;
@@ -181,7 +185,7 @@ impl Session {
                 request,
                 reply,
             };
-            context.users.tell(&context, &login.user, ask)?;
+            users.try_send(&login.user, ask)?;
             answered(outcome).await
         };
         // Waited for by the whole session: the client may hear of its success before this does, and what it sends
@@ -224,9 +228,9 @@ impl Session {
     /// Tells the user that this session is over, then stops.
     fn end(&mut self, profile: &UserProfile, ctx: &mut Context<Self>) {
         self.context.metrics.sessions_changed(-1);
-        let (context, user) = (self.context.clone(), profile.id.clone());
+        let (users, user) = (self.actors.users.clone(), profile.id.clone());
         let ended = Ended { connection_id: self.connection.id, for_good: self.said_goodbye };
-        let tell = async move { context.users.send(&context, &user, ended).await };
+        let tell = async move { users.send(&user, ended).await };
         ctx.spawn(tell.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }

@@ -1,57 +1,51 @@
-//! What the host asks in a user's name: the same operations as a client's, decided by the same owners.
-//!
-//! A stand-in takes the place of the session: nobody comes online, nothing is delivered to it, and its answer is the
-//! result as JSON. Quotas of users and the moderator do not hold for it; membership and limits do.
+//! What the host asks in a user's name: the same operations as a client's, decided by the same actors. Nobody comes online
+//! for it. Quotas of users and the moderator do not hold; membership and limits do.
 
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::Session;
+use super::caller::{Caller, Dispatcher};
 use super::responder::Responder;
 use crate::actors::context::BrokerContext;
-use crate::actors::group;
-use crate::actors::runtime::reply::ask;
-use crate::actors::runtime::reply::{answer, answered};
+use crate::actors::conversation::messages::Source;
+use crate::actors::group::WhoOwns;
+use crate::actors::registries::Registries;
+use crate::actors::runtime::reply::{answer, answered, ask};
 use crate::model::{GroupId, Refusal, UserId, UserProfile};
-use crate::protocol::{Outcome, Request};
+use crate::protocol::{ClientLevel, Outcome, Request};
 use crate::store::RowWrite;
 
 /// In whose name.
 #[derive(Debug, Clone)]
-pub(crate) enum As {
-    /// A user's, who must be known.
+pub(crate) enum OnBehalfOf {
+    /// A user, who must be known.
     User(UserId),
-    /// A user's, who must be known, but need not be inside the room or group it sends to.
-    Outside(UserId),
-    /// The server's own.
+    /// A user, who must be known, but need not be inside the room or group it sends to.
+    Outsider(UserId),
+    /// The server itself.
     System,
-    /// That of a group's owner.
+    /// The owner of a group.
     OwnerOf(GroupId),
 }
 
-/// Carries out one operation and gives its result as JSON.
+/// Carries out one operation.
 ///
 /// # Errors
 /// Every [`Refusal`] the operation has; [`Refusal::UserMissing`], [`Refusal::GroupMissing`] when there is nobody to act as.
-pub(crate) async fn run(context: Arc<BrokerContext>, whom: As, work: Request) -> Result<Outcome, Refusal> {
+pub(crate) async fn run(actors: Arc<Registries>, whom: OnBehalfOf, request: Request) -> Result<Outcome, Refusal> {
+    let context = actors.context.clone();
     context.accepting()?;
-    if work.keeps_more() {
+    if request.keeps_more() {
         context.disk.room()?;
     }
     let (reply, outcome) = oneshot::channel();
-    let its_context = context.clone();
-    let must_be_inside = !matches!(whom, As::Outside(_));
+    let source = Source::Backend { must_be_inside: !matches!(whom, OnBehalfOf::Outsider(_)) };
     let going = async move {
-        match profile(&its_context, whom).await {
-            Ok(me) => {
-                let (framed, frame) = oneshot::channel();
-                Session::stand_in(its_context.clone(), me.clone(), must_be_inside).dispatch(
-                    work,
-                    &me,
-                    Responder::of_host(its_context, framed),
-                );
-                answer(reply, answered(frame).await);
+        match profile(&actors, whom).await {
+            Ok(profile) => {
+                let responder = Responder::of_host(actors.context.clone(), reply);
+                Dispatcher::new(actors, Caller { profile, source, level: ClientLevel::NEWEST }).dispatch(request, responder);
             }
             Err(refusal) => answer(reply, Err(refusal)),
         }
@@ -63,20 +57,21 @@ pub(crate) async fn run(context: Arc<BrokerContext>, whom: As, work: Request) ->
     answered(outcome).await
 }
 
-async fn profile(context: &Arc<BrokerContext>, whom: As) -> Result<UserProfile, Refusal> {
+async fn profile(actors: &Registries, whom: OnBehalfOf) -> Result<UserProfile, Refusal> {
+    let context = &actors.context;
     let user = match whom {
-        As::System => return system(context).await,
-        As::User(user) | As::Outside(user) if context.is_system(&user) => return system(context).await,
-        As::User(user) | As::Outside(user) => user,
-        As::OwnerOf(group) => answered(ask(|reply| context.groups.tell(context, &group, group::WhoOwns { reply }))?).await?,
+        OnBehalfOf::System => return system(context).await,
+        OnBehalfOf::User(user) | OnBehalfOf::Outsider(user) if context.is_system(&user) => return system(context).await,
+        OnBehalfOf::User(user) | OnBehalfOf::Outsider(user) => user,
+        OnBehalfOf::OwnerOf(group) => answered(ask(|reply| actors.groups.try_send(&group, WhoOwns { reply }))?).await?,
     };
     let asked = user.clone();
     let known = context.archive.read(move |store| store.user(&asked)).await?;
     known.ok_or_else(|| Refusal::UserMissing(user.to_string()))
 }
 
-/// The server's own user, known from its first errand on.
-async fn system(context: &Arc<BrokerContext>) -> Result<UserProfile, Refusal> {
+/// The server's own user, known from the first time it is spoken for.
+async fn system(context: &BrokerContext) -> Result<UserProfile, Refusal> {
     let me = context.system();
     let asked = me.id.clone();
     match context.archive.read(move |store| store.user(&asked)).await? {

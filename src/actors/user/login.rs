@@ -91,14 +91,15 @@ impl User {
         self.set_presence();
         let pending = PendingLogin { connection, request, resume_from, rooms, began, alone, was_online, profile, reply };
         let (context, id) = (self.context.clone(), self.id.clone());
+        let (rooms, running_groups) = (self.rooms.clone(), self.groups.clone());
         let announce = async move {
             let asked = id.clone();
             let groups = context.archive.read(move |store| store.groups_of(&asked)).await;
             for group in groups.as_deref().unwrap_or_default() {
-                context.groups.send_if_running(group, group::Presence { user: id.clone() }).await;
+                running_groups.send_if_running(group, group::Presence { user: id.clone() }).await;
             }
             for room in &pending.rooms {
-                context.rooms.send(&context, room, Reconnected { user: id.clone(), connection: pending.connection.clone() }).await;
+                rooms.send(room, Reconnected { user: id.clone(), connection: pending.connection.clone() }).await;
             }
             (pending, groups.map(drop))
         };

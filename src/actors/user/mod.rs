@@ -26,8 +26,9 @@ use self::profile::ProfileCell;
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::ConversationFeed;
 use crate::actors::context::BrokerContext;
-use crate::actors::group;
-use crate::actors::runtime::registry::{Leased, Leases, Registered};
+use crate::actors::group::{self, Group};
+use crate::actors::room::Room;
+use crate::actors::runtime::registry::{ActorRegistry, Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::hooks::Event;
 use crate::model::{DeviceId, Refusal, RoomId, UserId};
@@ -44,7 +45,9 @@ struct SessionSlot {
 pub(crate) struct User {
     context: Arc<BrokerContext>,
     id: UserId,
-    leases: Leases,
+    registration: Registration<Self>,
+    rooms: Arc<ActorRegistry<Room>>,
+    groups: Arc<ActorRegistry<Group>>,
     profile: Option<ProfileCell>,
     /// Whose comings and goings it hears of, and until when each, Unix milliseconds.
     following: Vec<(UserId, u64)>,
@@ -68,15 +71,24 @@ pub(crate) struct User {
     asked: bool,
 }
 
+/// What a user's actor needs from outside.
+#[derive(Debug, Clone)]
+pub(crate) struct UserServices {
+    pub(crate) context: Arc<BrokerContext>,
+    pub(crate) rooms: Arc<ActorRegistry<Room>>,
+    pub(crate) groups: Arc<ActorRegistry<Group>>,
+}
+
 impl Registered for User {
     type Key = UserId;
     const KIND: &'static str = "user";
+    type Services = UserServices;
 
-    fn mailbox_max(context: &BrokerContext) -> usize {
+    fn mailbox_max(UserServices { context, .. }: &UserServices) -> usize {
         context.config().actors.user_mailbox
     }
 
-    fn new(context: Arc<BrokerContext>, id: UserId, leases: Leases) -> Self {
+    fn new(UserServices { context, rooms, groups }: UserServices, id: UserId, registration: Registration<Self>) -> Self {
         Self {
             feed: Arc::new(ConversationFeed::new(context.config().actors.user_notices_max)),
             list: None,
@@ -85,7 +97,9 @@ impl Registered for User {
             asked: false,
             context,
             id,
-            leases,
+            registration,
+            rooms,
+            groups,
             profile: None,
             following: Vec::new(),
             sessions: Vec::new(),
@@ -128,7 +142,7 @@ impl Actor for User {
 impl User {
     fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
         let unused = !self.asked && self.sessions.is_empty() && self.places.is_empty() && self.entering == 0 && self.telling == 0;
-        if unused && self.context.users.leave(&self.id, &self.leases) {
+        if unused && self.registration.leave(&self.id) {
             ctx.stop();
         }
     }
@@ -140,13 +154,13 @@ impl User {
     /// Makes the list of sessions known to everyone who delivers to this user.
     fn publish_presence(&mut self, ctx: &mut Context<Self>) {
         self.set_presence();
-        let (context, id) = (self.context.clone(), self.id.clone());
+        let (context, running_groups, id) = (self.context.clone(), self.groups.clone(), self.id.clone());
         let tell_groups = async move {
             let asked = id.clone();
             match context.archive.read(move |store| store.groups_of(&asked)).await {
                 Ok(groups) => {
                     for group in groups {
-                        context.groups.send_if_running(&group, group::Presence { user: id.clone() }).await;
+                        running_groups.send_if_running(&group, group::Presence { user: id.clone() }).await;
                     }
                 }
                 Err(refusal) => tracing::warn!(%refusal, "groups of a user could not be read, they do not know its sessions"),

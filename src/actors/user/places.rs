@@ -50,8 +50,8 @@ impl User {
         Room: Handler<Leased<M>, Result = ()>,
         M: Send + 'static,
     {
-        let context = self.context.clone();
-        self.tell(async move { context.rooms.send(&context, &room, message).await }, ctx);
+        let rooms = self.rooms.clone();
+        self.tell(async move { rooms.send(&room, message).await }, ctx);
     }
 }
 
@@ -76,7 +76,7 @@ impl Handler<Leased<EnterRoom>> for User {
             return answer(reply, Err(Refusal::TooManyRooms { rooms_max }));
         }
         let (admitted, outcome) = oneshot::channel();
-        if let Err(refusal) = self.context.rooms.tell(&self.context, &room, Admit { profile, connection, entry, reply: admitted }) {
+        if let Err(refusal) = self.rooms.try_send(&room, Admit { profile, connection, entry, reply: admitted }) {
             return answer(reply, Err(refusal));
         }
         self.entering += 1;
@@ -97,7 +97,7 @@ impl Handler<Leased<LeaveRoom>> for User {
         let LeaveRoom { connection_id, room, reply } = leased.open();
         let (left, outcome) = oneshot::channel();
         let leave = Leave { user: self.id.clone(), connection_id, reply: Some(left) };
-        if let Err(refusal) = self.context.rooms.tell(&self.context, &room, leave) {
+        if let Err(refusal) = self.rooms.try_send(&room, leave) {
             return answer(reply, Err(refusal));
         }
         ctx.spawn(answered(outcome).into_actor(self).map(move |outcome, user, _| {
@@ -116,13 +116,13 @@ impl Handler<Leased<LeaveAllRooms>> for User {
         let LeaveAllRooms { connection_id, reply } = leased.open();
         let mine = self.places.iter().filter(|(_, place)| place.connection_id == connection_id);
         let rooms: Vec<RoomId> = mine.map(|(room, _)| room.clone()).collect();
-        let (context, user) = (self.context.clone(), self.id.clone());
+        let (registry, user) = (self.rooms.clone(), self.id.clone());
         // Answered when every room has let go: who comes in again at once must not be sent out by a late farewell.
         let leave = async move {
             let mut left = Vec::new();
             for room in rooms {
                 let (reply, outcome) = oneshot::channel();
-                context.rooms.send(&context, &room, Leave { user: user.clone(), connection_id, reply: Some(reply) }).await;
+                registry.send(&room, Leave { user: user.clone(), connection_id, reply: Some(reply) }).await;
                 if answered(outcome).await.is_ok() {
                     left.push(room);
                 }

@@ -38,7 +38,7 @@ impl ProfileCell {
 pub(crate) struct AskUser {
     pub(crate) work: UserRequest,
     /// The session that asks.
-    pub(crate) connection_id: ConnectionId,
+    pub(crate) connection_id: Option<ConnectionId>,
     pub(crate) reply: Reply<Outcome>,
 }
 
@@ -77,7 +77,7 @@ impl User {
         &mut self,
         profile: UserProfile,
         result: ProfileChanged,
-        connection_id: ConnectionId,
+        connection_id: Option<ConnectionId>,
         reply: Reply<Outcome>,
         ctx: &mut Context<Self>,
     ) {
@@ -89,7 +89,7 @@ impl User {
                     cell.set(profile.clone());
                 }
                 let frame = event::encode(&UserInfoUpdated::new(&profile));
-                user.tell_sessions(&[connection_id], |_| vec![frame.clone()]);
+                user.tell_sessions(connection_id.as_slice(), |_| vec![frame.clone()]);
                 user.tell_peers(profile, ctx);
             }
             answer(reply, kept.map(|()| Outcome::ProfileChanged(result)));

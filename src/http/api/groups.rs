@@ -11,7 +11,7 @@ use super::group_calls::{as_owner, ask, for_good};
 use super::input::{Body, BrokerHandle, GroupPath, PageQuery, encode_cursor, maybe_object, page_of};
 use super::response::{ApiResult, Problems, done, json, raw};
 use super::schemas::{AttributesPatch, ErrorUser, Group, GroupMember, GroupSettings};
-use crate::actors::session::on_behalf::As;
+use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
 use crate::model::{GroupId, Invalid, UserId};
 
@@ -114,7 +114,7 @@ pub(super) async fn create_group(BrokerHandle(broker): BrokerHandle, Body(call):
     let owner = UserId::parse("ownerUserID", &call.owner_user_id, &broker.config().limits)?;
     let info = json!({"groupID": call.group_id, "groupName": call.group_name, "groupAvatarUrl": call.group_avatar_url});
     let args = json!({"groupInfo": info, "userIDs": call.user_ids, "config": call.config.unwrap_or_default()});
-    raw(broker.run(As::User(owner), "createGroup", &args).await?)
+    raw(broker.run(OnBehalfOf::User(owner), "createGroup", &args).await?)
 }
 
 /// A page of groups.

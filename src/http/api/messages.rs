@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::input::{Body, BrokerHandle, decode_cursor, encode_cursor, limit, number_cursor};
 use super::response::{ApiResult, Problems, json, raw};
 use super::schemas::{Message, MessageDraft, SendMessage, send_args};
-use crate::actors::session::on_behalf::As;
+use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
 use crate::broker::server_api::IdempotencyKey;
 use crate::model::{ConversationKind, Invalid, Refusal, UserId};
@@ -59,10 +59,10 @@ pub(super) struct Messages {
 }
 
 /// In whose name; left out or the system's: the server's own.
-pub(super) fn whom(broker: &Broker, field: &str, user: Option<&str>) -> Result<As, Invalid> {
+pub(super) fn whom(broker: &Broker, field: &str, user: Option<&str>) -> Result<OnBehalfOf, Invalid> {
     match user {
-        None => Ok(As::System),
-        Some(user) => Ok(As::User(UserId::parse(field, user, &broker.config().limits)?)),
+        None => Ok(OnBehalfOf::System),
+        Some(user) => Ok(OnBehalfOf::User(UserId::parse(field, user, &broker.config().limits)?)),
     }
 }
 
@@ -279,7 +279,7 @@ pub(super) struct Deleted {
     responses((status = 200, description = "They are gone from this user's history.", body = Deleted), Problems))]
 #[post("/messages/delete")]
 pub(super) async fn delete_messages(BrokerHandle(broker): BrokerHandle, Body(call): Body<Delete>) -> ApiResult {
-    let of = As::User(UserId::parse("userID", &call.user_id, &broker.config().limits)?);
+    let of = OnBehalfOf::User(UserId::parse("userID", &call.user_id, &broker.config().limits)?);
     let mut args = json!({"conversationID": call.conversation_id, "conversationType": call.conversation_type});
     let Some(ids) = call.message_ids else { return raw(broker.run(of, "deleteAllMessage", &args).await?) };
     args["messageList"] = ids.iter().map(|id| json!({"messageID": id})).collect();
@@ -332,7 +332,7 @@ pub(super) struct Search {
 #[post("/messages/search")]
 pub(super) async fn search_messages(BrokerHandle(broker): BrokerHandle, Body(call): Body<Search>) -> ApiResult {
     let limits = &broker.config().limits;
-    let of = As::User(UserId::parse("userID", &call.user_id, limits)?);
+    let of = OnBehalfOf::User(UserId::parse("userID", &call.user_id, limits)?);
     let mut config = json!({
         "keywords": call.keywords, "senderUserIDs": call.sender_user_ids, "messageTypes": call.message_types,
         "startTime": call.start_time, "endTime": call.end_time, "count": limit(call.limit, &broker, limits.search_page_max)?,

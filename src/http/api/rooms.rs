@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::input::{Body, BrokerHandle, PageQuery, RoomPath, encode_cursor, page_of};
 use super::response::{ApiResult, Problems, done, json, raw};
 use super::schemas::{AttributesPatch, ErrorUser, Member, Room};
-use crate::actors::session::on_behalf::As;
+use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
 use crate::model::{Invalid, Refusal, RoomId, RoomInfo, UserId};
 use crate::protocol::error_users;
@@ -115,7 +115,7 @@ pub(super) async fn list_room_members(
     let room = path.room(&broker)?;
     let limit = page.limit(&broker, broker.config().limits.room_member_page_max)?;
     let args = json!({"roomID": room, "config": {"count": limit, "nextFlag": page.cursor()?.unwrap_or_default()}});
-    let list: Value = serde_json::from_str(&broker.run(As::System, "queryRoomMemberList", &args).await?).unwrap_or_default();
+    let list: Value = serde_json::from_str(&broker.run(OnBehalfOf::System, "queryRoomMemberList", &args).await?).unwrap_or_default();
     let mut answer = json!({"roomID": room, "memberList": list["memberList"]});
     if let Some(next) = list["nextFlag"].as_str().filter(|next| !next.is_empty()) {
         answer["nextCursor"] = encode_cursor(next).into();
@@ -189,7 +189,7 @@ pub(super) struct RoomAttributes {
     responses((status = 200, description = "Keys and values.", body = RoomAttributes), Problems))]
 #[get("/rooms/{roomID}/attributes")]
 pub(super) async fn get_room_attributes(BrokerHandle(broker): BrokerHandle, path: web::Path<RoomPath>) -> ApiResult {
-    raw(broker.run(As::System, "queryRoomAllAttributes", &json!({"roomID": path.room(&broker)?})).await?)
+    raw(broker.run(OnBehalfOf::System, "queryRoomAllAttributes", &json!({"roomID": path.room(&broker)?})).await?)
 }
 
 /// Sets and deletes attributes of a room, whoever owns them; all or none.
@@ -213,6 +213,6 @@ pub(super) async fn change_room_attributes(
         return Err(Invalid::new("body", "has neither set nor delete").into());
     }
     let args = json!({"roomID": room, "config": {"isForce": true}, "operations": operations});
-    broker.run(As::System, "endRoomAttributesBatchOperation", &args).await?;
-    raw(broker.run(As::System, "queryRoomAllAttributes", &json!({"roomID": room})).await?)
+    broker.run(OnBehalfOf::System, "endRoomAttributesBatchOperation", &args).await?;
+    raw(broker.run(OnBehalfOf::System, "queryRoomAllAttributes", &json!({"roomID": room})).await?)
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::input::{Body, BrokerHandle, PageQuery, UserPath, encode_cursor, page_of};
 use super::response::{ApiResult, Problems, done, json};
 use super::schemas::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow};
-use crate::actors::session::on_behalf::As;
+use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{Invalid, Refusal, UserId, UserProfile};
 use crate::protocol::code_of;
 
@@ -122,7 +122,7 @@ pub(super) async fn change_user(BrokerHandle(broker): BrokerHandle, path: web::P
     ];
     for (op, field, value) in changes {
         if let Some(value) = value {
-            broker.run(As::User(user.clone()), op, &json!({field: value})).await?;
+            broker.run(OnBehalfOf::User(user.clone()), op, &json!({field: value})).await?;
         }
     }
     let profile = broker.users().get(&user).await?.ok_or_else(|| Refusal::UserMissing(user.to_string()))?;
@@ -206,7 +206,7 @@ pub(super) async fn list_conversations(
         config["nextConversation"] = anchor.ok_or_else(|| Invalid::new("cursor", "is not a nextCursor of this list"))?;
     }
     let args = json!({"config": config});
-    let list: Value = serde_json::from_str(&broker.run(As::User(user), "queryConversationList", &args).await?).unwrap_or_default();
+    let list: Value = serde_json::from_str(&broker.run(OnBehalfOf::User(user), "queryConversationList", &args).await?).unwrap_or_default();
     let entries = list["conversationList"].as_array().cloned().unwrap_or_default();
     let mut answer = json!({"conversationList": entries});
     if let Some(last) = entries.last().filter(|_| entries.len() == limit) {

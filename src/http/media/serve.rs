@@ -16,7 +16,6 @@ use serde::Deserialize;
 use super::caller;
 use super::response::{refusal_response, text};
 use crate::actors::context::BrokerContext;
-use crate::actors::media::access;
 use crate::broker::Broker;
 use crate::http::problem::problem;
 use crate::media::{Blob, MediaError, made_mime};
@@ -70,7 +69,7 @@ async fn find(
     let user = caller::of_url(broker, request, token)?;
     let uid = FileUid::parse(uid).ok_or(Refusal::FileMissing)?;
     let rendition = Rendition::parse(rendition).ok_or(Refusal::FileMissing)?;
-    let record = access::readable(context, &user, uid).await?;
+    let record = broker.actors.file_of(&user, uid).await?;
     let (kept, bytes) = record.kept_as(rendition).ok_or(Refusal::FileMissing)?;
     let blob = Blob { file: uid, rendition: kept };
     let mime = if kept == Rendition::Original {

@@ -1,7 +1,7 @@
 //! A WebSocket below a host's own actix-web server. The only file that names actix-web-actors.
 //!
 //! Such a server keeps the socket, so the reading is its request body and the writing its response body: a stream
-//! that takes from the link's outbox. When a socket is stuck, both stand still, and the reaper frees it through the
+//! that takes from the connection's outbox. When a socket is stuck, both stand still, and the reaper frees it through the
 //! handle noted at connect. The broker's own server hands the socket over instead: see [`wire`](super::wire).
 
 use std::pin::Pin;
@@ -35,10 +35,10 @@ pub(in crate::http) async fn connect(broker: web::Data<Broker>, request: HttpReq
     if socket.is_none() {
         context.eviction_degraded.store(true, std::sync::atomic::Ordering::Relaxed);
     }
-    let link = context.open_connection(socket.map(|socket| Box::new(socket) as Box<dyn Socket>));
+    let connection = context.open_connection(socket.map(|socket| Box::new(socket) as Box<dyn Socket>));
     let pong = Arc::new(PongSlot::default());
-    let writer = ResponseBody { link: link.clone(), pong: pong.clone(), encoder: FrameEncoder::default(), done: false };
-    actix::spawn(read(Reader::new(context.clone(), link, pong), payload));
+    let writer = ResponseBody { connection: connection.clone(), pong: pong.clone(), encoder: FrameEncoder::default(), done: false };
+    actix::spawn(read(Reader::new(broker.actors.clone(), connection, pong), payload));
     response.streaming(writer)
 }
 
@@ -81,7 +81,7 @@ impl PongSlot {
 
 /// The response body: what the session is sent.
 struct ResponseBody {
-    link: Arc<Connection>,
+    connection: Arc<Connection>,
     pong: Arc<PongSlot>,
     encoder: FrameEncoder,
     done: bool,
@@ -95,10 +95,10 @@ impl Stream for ResponseBody {
         if this.done {
             return Poll::Ready(None);
         }
-        let encoded = std::task::ready!(this.encoder.poll_encode(cx, &this.link.outbox, this.pong.poll(cx)));
+        let encoded = std::task::ready!(this.encoder.poll_encode(cx, &this.connection.outbox, this.pong.poll(cx)));
         if matches!(encoded, Encoded::Closed) {
             this.done = true;
-            this.link.finish();
+            this.connection.finish();
         }
         Poll::Ready(Some(Ok(this.encoder.take())))
     }
@@ -107,7 +107,7 @@ impl Stream for ResponseBody {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         // The server dropped the response: nobody will read what waits.
-        self.link.finish();
-        self.link.outbox.discard(1006, "connection lost");
+        self.connection.finish();
+        self.connection.outbox.discard(1006, "connection lost");
     }
 }

@@ -16,6 +16,7 @@ use super::guard::{FrameGuard, GuardError, GuardLimits};
 use super::reassemble::{Assembled, ReassembleError, Reassembler};
 use crate::actors::connection::Connection;
 use crate::actors::context::BrokerContext;
+use crate::actors::registries::Registries;
 use crate::actors::session::{Gone, Inbound, Session};
 use crate::actors::user::Ended;
 use crate::protocol::CloseCode;
@@ -28,8 +29,9 @@ pub(super) trait PongSink: std::fmt::Debug {
 
 /// The reading side of one connection.
 pub(super) struct Reader<P> {
+    actors: Arc<Registries>,
     context: Arc<BrokerContext>,
-    link: Arc<Connection>,
+    connection: Arc<Connection>,
     session: Addr<Session>,
     pongs: P,
     guard: FrameGuard,
@@ -52,9 +54,10 @@ pub(super) enum ReadEnd {
 
 impl<P: PongSink> Reader<P> {
     /// Makes the reader of a new connection, and starts its session.
-    pub(super) fn new(context: Arc<BrokerContext>, link: Arc<Connection>, pongs: P) -> Self {
+    pub(super) fn new(actors: Arc<Registries>, connection: Arc<Connection>, pongs: P) -> Self {
+        let context = actors.context.clone();
         let server = &context.config().server;
-        let session = Session::new(context.clone(), link.clone()).start();
+        let session = Session::new(actors.clone(), connection.clone()).start();
         let first_bytes_max = server.frame_bytes_before_login_max;
         let guard = FrameGuard::new(GuardLimits {
             frame_bytes_max: first_bytes_max,
@@ -70,8 +73,9 @@ impl<P: PongSink> Reader<P> {
             buffer: BytesMut::new(),
             requests: Arc::new(Semaphore::new(server.requests_in_flight_max)),
             logged_in: false,
+            actors,
             context,
-            link,
+            connection,
             session,
             pongs,
         }
@@ -82,12 +86,12 @@ impl<P: PongSink> Reader<P> {
     /// # Errors
     /// [`ReadEnd`]: nothing more is to be read.
     pub(super) fn receive(&mut self, chunk: &[u8]) -> Result<(), ReadEnd> {
-        if let Some(closed) = self.link.outbox.closed() {
-            tracing::trace!(session.id = %self.link.session, reason = closed.reason, "reading on after the close");
+        if let Some(closed) = self.connection.outbox.closed() {
+            tracing::trace!(session.id = %self.connection.session, reason = closed.reason, "reading on after the close");
             return Err(ReadEnd::Closed);
         }
-        self.link.touch(self.context.clock.elapsed());
-        if !self.logged_in && self.link.identity().is_some() {
+        self.connection.touch(self.context.clock.elapsed());
+        if !self.logged_in && self.connection.identity().is_some() {
             self.logged_in = true;
             let bytes_max = self.context.config().server.frame_bytes_max;
             self.guard.set_limits(bytes_max, bytes_max);
@@ -118,7 +122,7 @@ impl<P: PongSink> Reader<P> {
             Frame::Ping(payload) => self.pongs.queue(payload),
             Frame::Pong(_) => {}
             Frame::Close(_) => {
-                self.link.outbox.close(1000, "client");
+                self.connection.outbox.close(1000, "client");
                 return Err(ReadEnd::Close(CloseCode::Logout));
             }
             data => match self.reassembler.take(data).map_err(|error| ReadEnd::Close(code_of_reassembly(&error)))? {
@@ -142,7 +146,7 @@ impl<P: PongSink> Reader<P> {
     /// Closes with what the reading ended with. Returns false when the connection is gone and nothing is to be waited for.
     pub(super) fn close_with(&self, end: &ReadEnd) -> bool {
         if let ReadEnd::Close(code) = end {
-            self.link.close(*code);
+            self.connection.close(*code);
         }
         !matches!(end, ReadEnd::Gone)
     }
@@ -153,10 +157,10 @@ impl<P: PongSink> Reader<P> {
             return;
         }
         // The session did not live to say it.
-        self.context.end_connection(&self.link);
-        if let Some(identity) = self.link.identity() {
-            let ended = Ended { connection_id: self.link.id, for_good: false };
-            self.context.users.send(&self.context, &identity.user, ended).await;
+        self.context.end_connection(&self.connection);
+        if let Some(identity) = self.connection.identity() {
+            let ended = Ended { connection_id: self.connection.id, for_good: false };
+            self.actors.users.send(&identity.user, ended).await;
         }
     }
 }

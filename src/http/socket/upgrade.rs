@@ -22,7 +22,7 @@ use super::shard::Shard;
 use super::stream::{RawSocket, Stream};
 use super::tracked::TrackedSocket;
 use super::wire::{self, Wire};
-use crate::actors::context::BrokerContext;
+use crate::actors::registries::Registries;
 use crate::broker::Broker;
 
 /// The path of the WebSocket. Source: PROTOCOL.md.
@@ -42,9 +42,9 @@ where
     F: ServiceFactory<Request, Config = (), Response = ServiceResponse<BoxBody>, Error = actix_web::Error, InitError = ()> + 'static,
 {
     fn_factory(move || {
-        let (context, app) = (broker.context.clone(), app(&broker));
+        let (actors, app) = (broker.actors.clone(), app(&broker));
         async move {
-            let shard = Shard::start(context.clone());
+            let shard = Shard::start(actors.context.clone());
             let service = app.new_service(()).await?;
             let responder: Rc<HttpResponder> = Rc::new(move |request| {
                 let answered = service.call(request);
@@ -52,14 +52,14 @@ where
             });
             Ok(fn_service(move |(request, framed)| {
                 // Boxed: the HTTP layer keeps room for it inline in every connection.
-                Box::pin(upgrade(context.clone(), shard.clone(), responder.clone(), request, framed))
+                Box::pin(upgrade(actors.clone(), shard.clone(), responder.clone(), request, framed))
             }))
         }
     })
 }
 
 async fn upgrade(
-    context: Arc<BrokerContext>,
+    actors: Arc<Registries>,
     shard: Arc<Shard<Wire>>,
     responder: Rc<HttpResponder>,
     mut request: Request,
@@ -68,7 +68,7 @@ async fn upgrade(
     let is_head = request.method() == Method::HEAD;
     let response = if request.path() != PATH {
         responder(request).await
-    } else if let Err(refused) = admit(&context, request.headers(), request.conn_data::<TrackedSocket>()) {
+    } else if let Err(refused) = admit(&actors.context, request.headers(), request.conn_data::<TrackedSocket>()) {
         (*refused).into()
     } else {
         match handshake(request.head()) {
@@ -79,7 +79,7 @@ async fn upgrade(
                 // Kept for as long as the connection lives: it counts for its address.
                 let connection = request.take_conn_data();
                 drop(request);
-                wire::serve(context, shard, socket, read_ahead).await;
+                wire::serve(actors, shard, socket, read_ahead).await;
                 drop(connection);
                 return Ok(());
             }

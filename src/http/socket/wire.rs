@@ -21,7 +21,7 @@ use super::inbound::{PongSink, ReadEnd, Reader};
 use super::shard::{Flush, Shard};
 use super::stream::RawSocket;
 use crate::actors::connection::{Connection, Socket};
-use crate::actors::context::BrokerContext;
+use crate::actors::registries::Registries;
 
 /// Writes to one socket before the next has its turn.
 const WRITES_PER_TURN: usize = 4;
@@ -51,7 +51,7 @@ struct Sending {
 /// The writing side of one connection.
 pub(super) struct Wire {
     socket: RawSocket,
-    link: Arc<Connection>,
+    connection: Arc<Connection>,
     shard: Arc<Shard<Wire>>,
     sending: Mutex<Sending>,
     is_cut: AtomicBool,
@@ -59,7 +59,7 @@ pub(super) struct Wire {
 
 impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wire").field("session", &self.link.session).finish_non_exhaustive()
+        f.debug_struct("Wire").field("session", &self.connection.session).finish_non_exhaustive()
     }
 }
 
@@ -91,13 +91,13 @@ impl PongSink for Arc<Wire> {
 }
 
 /// Serves one connection until it ends. `read_ahead` is what came behind the request.
-pub(super) async fn serve(context: Arc<BrokerContext>, shard: Arc<Shard<Wire>>, socket: RawSocket, read_ahead: Vec<u8>) {
+pub(super) async fn serve(actors: Arc<Registries>, shard: Arc<Shard<Wire>>, socket: RawSocket, read_ahead: Vec<u8>) {
     let wire = Arc::new_cyclic(|wire| {
-        let link = context.open_connection(Some(Box::new(CutHandle(wire.clone()))));
-        Wire { socket, link, shard, sending: Mutex::default(), is_cut: AtomicBool::new(false) }
+        let connection = actors.context.open_connection(Some(Box::new(CutHandle(wire.clone()))));
+        Wire { socket, connection, shard, sending: Mutex::default(), is_cut: AtomicBool::new(false) }
     });
-    let link = wire.link.clone();
-    let mut reader = Reader::new(context, link.clone(), wire.clone());
+    let connection = wire.connection.clone();
+    let mut reader = Reader::new(actors, connection.clone(), wire.clone());
     wire.shard.schedule(wire.clone());
     if let Err(end) = read(&wire, &mut reader, read_ahead).await
         && reader.close_with(&end)
@@ -111,9 +111,9 @@ pub(super) async fn serve(context: Arc<BrokerContext>, shard: Arc<Shard<Wire>>, 
             }
         }
     }
-    link.finish();
+    connection.finish();
     // Also takes the wire's waker out of the outbox.
-    link.outbox.discard(1006, "connection lost");
+    connection.outbox.discard(1006, "connection lost");
     reader.leave().await;
 }
 
@@ -164,7 +164,7 @@ impl Flush for Wire {
             Ok(Written::Enough) => self.shard.schedule(self.clone()),
             Ok(Written::Closed) => {
                 sending.done = true;
-                self.link.finish();
+                self.connection.finish();
                 self.socket.shutdown(Shutdown::Write);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -172,11 +172,11 @@ impl Flush for Wire {
                 actix::spawn(wait_for_room(self.clone()));
             }
             Err(error) => {
-                tracing::trace!(%error, session.id = %self.link.session, "writing failed");
+                tracing::trace!(%error, session.id = %self.connection.session, "writing failed");
                 sending.done = true;
                 drop(sending);
-                self.link.finish();
-                self.link.outbox.discard(1006, "connection lost");
+                self.connection.finish();
+                self.connection.outbox.discard(1006, "connection lost");
                 // Ends the reading too, should the system not.
                 self.socket.shutdown(Shutdown::Both);
             }
@@ -194,7 +194,7 @@ impl Wire {
             if sending.closing {
                 return Ok(Written::Closed);
             }
-            match encoder.poll_encode(&mut cx, &self.link.outbox, sending.pong.take().map(|payload| *payload)) {
+            match encoder.poll_encode(&mut cx, &self.connection.outbox, sending.pong.take().map(|payload| *payload)) {
                 Poll::Pending => return Ok(Written::All),
                 Poll::Ready(Encoded::Frames) => {}
                 Poll::Ready(Encoded::Closed) => sending.closing = true,

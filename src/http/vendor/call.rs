@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::codes::{Fault, code, code_of};
 use super::input::Input;
-use crate::actors::session::on_behalf::As;
+use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
 use crate::model::{GroupId, Refusal, RoomId, UserId};
 
@@ -45,20 +45,20 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     /// Carries out an operation of the wire protocol.
-    pub(super) async fn run(&self, whom: As, op: &str, args: &Value) -> Result<Value, Refusal> {
+    pub(super) async fn run(&self, whom: OnBehalfOf, op: &str, args: &Value) -> Result<Value, Refusal> {
         Ok(serde_json::from_str(&self.broker.run(whom, op, args).await?).unwrap_or_default())
     }
 
     /// Does the same in the name of a group's owner.
     pub(super) async fn as_owner(&self, group: &GroupId, op: &str, mut args: Value) -> Result<Value, Refusal> {
         args["groupID"] = group.as_str().into();
-        self.run(As::OwnerOf(group.clone()), op, &args).await
+        self.run(OnBehalfOf::OwnerOf(group.clone()), op, &args).await
     }
 
     /// Does the same in the name of the server's own user, to whom every group is open.
     pub(super) async fn ask_group(&self, group: &GroupId, op: &str, mut args: Value) -> Result<Value, Refusal> {
         args["groupID"] = group.as_str().into();
-        self.run(As::System, op, &args).await
+        self.run(OnBehalfOf::System, op, &args).await
     }
 
     /// Checks an id that may be a user's.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Call, Outcome, errors_of, failed, fields, partly};
 use super::codes::{Fault, code};
-use crate::actors::session::on_behalf::As;
+use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{GroupId, Refusal};
 
 /// The most users that one call takes in. Source: ZIM server API reference, `InviteUsersIntoGroup`.
@@ -137,7 +137,7 @@ pub(super) async fn mute(call: &Call<'_>) -> Outcome {
     let duration = call.input.maybe_number("Duration")?.unwrap_or(0);
     let config = json!({"duration": if duration == 0 { -1 } else { duration }});
     let args = json!({"groupID": group, "userIDs": users, "isMute": duration != 0, "config": config});
-    match call.run(As::OwnerOf(group), "muteGroupMembers", &args).await {
+    match call.run(OnBehalfOf::OwnerOf(group), "muteGroupMembers", &args).await {
         Ok(muted) => {
             let errors = errors_of(&muted["errorUserList"]);
             let count = users.len().saturating_sub(errors.len());

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Outcome, Success, errors_of, fields};
 use super::codes::{Fault, code, code_of};
-use crate::actors::session::on_behalf::As;
+use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
 use crate::model::{Refusal, UserId};
 use crate::store::Store;
@@ -39,7 +39,7 @@ pub(super) async fn create(call: &Call<'_>) -> Outcome {
     });
     let config = json!({"groupNotice": call.input.text_or_empty("GroupNotice")?, "groupAttributes": attributes});
     let args = json!({"groupInfo": info, "userIDs": users, "config": config});
-    let made = call.run(As::User(owner), "createGroup", &args).await?;
+    let made = call.run(OnBehalfOf::User(owner), "createGroup", &args).await?;
     let list = made["userList"].as_array().into_iter().flatten();
     let members: Vec<Value> = list.map(|user| json!({"UserId": user["userID"], "UserName": user["userName"]})).collect();
     let group = made["groupInfo"]["baseInfo"]["groupID"].clone();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Outcome, fields};
 use super::codes::Fault;
-use crate::actors::session::on_behalf::As;
+use crate::actors::session::on_behalf::OnBehalfOf;
 
 /// Messages of one page, when nothing is asked for. Source: ZIM server API reference, `QueryPeerMsg`, `QueryGroupMsg`.
 const LIMIT: i64 = 10;
@@ -14,15 +14,15 @@ const LIMIT_MAX: i64 = 100;
 pub(super) async fn peer(call: &Call<'_>) -> Outcome {
     let from = call.operator().await?;
     let to = call.user_id("ToUserId", call.input.text("ToUserId")?)?;
-    page(call, As::User(from), to.as_str(), 0).await
+    page(call, OnBehalfOf::User(from), to.as_str(), 0).await
 }
 
 pub(super) async fn group(call: &Call<'_>) -> Outcome {
     let group = call.group()?;
-    page(call, As::System, group.as_str(), 2).await
+    page(call, OnBehalfOf::System, group.as_str(), 2).await
 }
 
-async fn page(call: &Call<'_>, reader: As, id: &str, kind: u8) -> Outcome {
+async fn page(call: &Call<'_>, reader: OnBehalfOf, id: &str, kind: u8) -> Outcome {
     let limits = &call.broker.config().limits;
     let limit = match call.input.maybe_number("Limit")?.unwrap_or(LIMIT) {
         asked if asked <= 0 => LIMIT,

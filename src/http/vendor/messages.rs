@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::body::{self, MessageContent};
 use super::call::{Call, Outcome, Success, failed, fields, partly};
 use super::codes::{Fault, code};
-use crate::actors::session::on_behalf::As;
+use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{Refusal, Target, UserId};
 use crate::protocol::Request;
 
@@ -67,14 +67,14 @@ pub(super) async fn send_peer(call: &Call<'_>) -> Outcome {
 
 async fn send_to(call: &Call<'_>, from: &UserId, to: &str, content: &MessageContent) -> Result<Value, Fault> {
     call.user_id("ToUserId", to)?;
-    Ok(call.run(As::User(from.clone()), "sendMessage", &args(call, content, to, 0)?).await?)
+    Ok(call.run(OnBehalfOf::User(from.clone()), "sendMessage", &args(call, content, to, 0)?).await?)
 }
 
 /// Sends to a room or group whose sender need not be inside. Source: ZIM server API reference, `SendGroupMessage` and
 /// `SendRoomMessage`, which ask only that it is registered.
 async fn send_into(call: &Call<'_>, to: &str, kind: u8, content: &MessageContent) -> Result<Value, Fault> {
     let from = call.operator().await?;
-    Ok(call.run(As::Outside(from), "sendMessage", &args(call, content, to, kind)?).await?)
+    Ok(call.run(OnBehalfOf::Outsider(from), "sendMessage", &args(call, content, to, kind)?).await?)
 }
 
 pub(super) async fn send_group(call: &Call<'_>) -> Outcome {
@@ -123,7 +123,7 @@ async fn revoke(call: &Call<'_>, place: &Target, from: UserId) -> Outcome {
     let seq = call.input.number("MsgSeq")?;
     let (id, kind) = (place.id(), place.kind().number());
     let asked = json!({"conversationID": id, "conversationType": kind, "messageSeqs": [seq.max(0)]});
-    let reader = if matches!(place, Target::Group(_)) { As::System } else { As::User(from.clone()) };
+    let reader = if matches!(place, Target::Group(_)) { OnBehalfOf::System } else { OnBehalfOf::User(from.clone()) };
     let found = call.run(reader, "queryMessages", &asked).await?;
     let message = &found["messageList"][0];
     if message.is_null() {
@@ -139,9 +139,9 @@ async fn revoke(call: &Call<'_>, place: &Target, from: UserId) -> Outcome {
     }
     let message = json!({"messageSeq": seq, "conversationID": id, "conversationType": kind});
     let args = json!({"message": message, "config": {"revokeExtendedData": call.input.text_or_empty("Payload")?}});
-    match (call.run(As::User(from), "revokeMessage", &args).await, place) {
+    match (call.run(OnBehalfOf::User(from), "revokeMessage", &args).await, place) {
         // Who sent it from outside, or has left since.
-        (Err(Refusal::NotInGroup(_)), Target::Group(group)) => call.run(As::OwnerOf(group.clone()), "revokeMessage", &args).await?,
+        (Err(Refusal::NotInGroup(_)), Target::Group(group)) => call.run(OnBehalfOf::OwnerOf(group.clone()), "revokeMessage", &args).await?,
         (revoked, _) => revoked?,
     };
     let pushed = call.input.object("OfflinePush")?.flag("Enable")?;

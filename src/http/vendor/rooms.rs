@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Outcome, Success, errors_of, failed, fields, partly};
 use super::codes::{Fault, code, code_of};
 use super::input::Input;
-use crate::actors::session::on_behalf::As;
+use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{Refusal, RoomId, RoomInfo, UserId};
 
 /// The most users that one call puts out. Source: ZIM server API reference, `KickoutRoomUser`.
@@ -91,13 +91,13 @@ async fn change_attribute(call: &Call<'_>, room: &RoomId, inside: Option<&UserId
     }
     args["roomID"] = room.as_str().into();
     args["config"] = json!({"isForce": true, "isUpdateOwner": true, "isDeleteAfterOwnerLeft": until_left});
-    let whom = inside.map_or(As::System, |user| As::User(user.clone()));
+    let whom = inside.map_or(OnBehalfOf::System, |user| OnBehalfOf::User(user.clone()));
     call.run(whom, op, &args).await?;
     Ok(())
 }
 
 async fn is_inside(call: &Call<'_>, room: &RoomId, user: &UserId) -> Result<bool, Fault> {
-    match call.run(As::System, "queryRoomMembers", &json!({"roomID": room, "userIDs": [user]})).await {
+    match call.run(OnBehalfOf::System, "queryRoomMembers", &json!({"roomID": room, "userIDs": [user]})).await {
         Ok(found) => Ok(found["memberList"].as_array().is_some_and(|list| !list.is_empty())),
         Err(Refusal::NoneInRoom) => Ok(false),
         Err(refusal) => Err(refusal.into()),
@@ -116,15 +116,16 @@ pub(super) async fn list(call: &Call<'_>) -> Outcome {
         "" | "0" => String::new(),
         given => given.strip_prefix(NEXT).ok_or_else(|| call.input.wrong("NextFlag", "is not one of this list's"))?.to_owned(),
     };
-    let total = call.run(As::System, "queryRoomOnlineMemberCount", &json!({"roomID": room})).await?["count"].take();
+    let total = call.run(OnBehalfOf::System, "queryRoomOnlineMemberCount", &json!({"roomID": room})).await?["count"].take();
     if total == 0 {
         return Err(Fault::new(code::ROOM_EMPTY, format!("nobody is in room {room}")));
     }
     let mut members = Vec::new();
     loop {
         let count = (limit - members.len()).min(call.broker.config().limits.room_member_page_max);
-        let page =
-            call.run(As::System, "queryRoomMemberList", &json!({"roomID": room, "config": {"count": count, "nextFlag": next}})).await?;
+        let page = call
+            .run(OnBehalfOf::System, "queryRoomMemberList", &json!({"roomID": room, "config": {"count": count, "nextFlag": next}}))
+            .await?;
         let list = page["memberList"].as_array().into_iter().flatten();
         members.extend(list.map(|member| json!({"UserId": member["userID"], "UserName": member["userName"]})));
         next = page["nextFlag"].as_str().unwrap_or_default().to_owned();
@@ -146,7 +147,7 @@ pub(super) async fn members(call: &Call<'_>) -> Outcome {
     }
     let mut list = Vec::new();
     if !known.is_empty() {
-        match call.run(As::System, "queryRoomMembers", &json!({"roomID": room, "userIDs": known})).await {
+        match call.run(OnBehalfOf::System, "queryRoomMembers", &json!({"roomID": room, "userIDs": known})).await {
             Ok(found) => {
                 list.extend(found["memberList"].as_array().into_iter().flatten().map(member));
                 errors.extend(errors_of(&found["errorUserList"]));

@@ -6,7 +6,7 @@ use super::call::{Call, Outcome, failed, fields, partly};
 use super::codes::{Fault, code};
 use super::input::Input;
 use crate::actors::connection::status::OnlineStatus;
-use crate::actors::session::on_behalf::As;
+use crate::actors::session::on_behalf::OnBehalfOf;
 
 /// The most users of one call. Source: ZIM server API reference, `UserRegister`, `QueryUserOnlineState`.
 const USERS_MAX: usize = 100;
@@ -46,7 +46,7 @@ async fn register_one(call: &Call<'_>, user: &Input) -> Result<(), Fault> {
     }
     call.broker.register(&id, name).await?;
     if !avatar.is_empty() {
-        call.run(As::User(id), "updateUserAvatarUrl", &json!({"userAvatarUrl": avatar})).await?;
+        call.run(OnBehalfOf::User(id), "updateUserAvatarUrl", &json!({"userAvatarUrl": avatar})).await?;
     }
     Ok(())
 }

@@ -28,14 +28,14 @@ pub(crate) struct OnList {
     pub(crate) request: ListRequest,
     pub(crate) level: ClientLevel,
     /// The session that asks.
-    pub(crate) connection_id: ConnectionId,
+    pub(crate) connection_id: Option<ConnectionId>,
     pub(crate) reply: Reply<Outcome>,
 }
 
 /// Who asks, and how it reads.
 struct Caller {
     level: ClientLevel,
-    connection_id: ConnectionId,
+    connection_id: Option<ConnectionId>,
     reply: Reply<Outcome>,
 }
 
@@ -165,7 +165,7 @@ impl User {
                     if let Some(list) = &mut user.list {
                         take_off(list, &shown.conversation);
                     }
-                    user.tell_sessions(&[connection_id], |level| {
+                    user.tell_sessions(connection_id.as_slice(), |level| {
                         let info_list = vec![shown.change(ConversationEvent::Deleted, &me, level)];
                         vec![encode(&ConversationChanged { info_list })]
                     });
@@ -299,7 +299,7 @@ impl User {
                 gone.iter().for_each(|conversation| take_off(list, conversation));
             }
             let frame = encode(&ConversationsAllDeleted { count: gone.len() });
-            user.tell_sessions(&[caller.connection_id], |_| vec![frame.clone()]);
+            user.tell_sessions(caller.connection_id.as_slice(), |_| vec![frame.clone()]);
             user.schedule_flush(ctx);
             answer(caller.reply, Ok(Outcome::Nothing {}));
         });
@@ -336,15 +336,15 @@ impl User {
         self.commit_records(records, caller, ctx, move |user, caller, ctx| {
             user.note_read(&cleared);
             let frame = encode(&MessageDeleted::everything());
-            user.tell_sessions(&[caller.connection_id], |_| vec![frame.clone()]);
+            user.tell_sessions(caller.connection_id.as_slice(), |_| vec![frame.clone()]);
             user.schedule_flush(ctx);
             answer(caller.reply, Ok(Outcome::Nothing {}));
         });
     }
 
-    fn tell_all_deleted(&self, conversation: &Conversation, but: ConnectionId) {
+    fn tell_all_deleted(&self, conversation: &Conversation, but: Option<ConnectionId>) {
         let frame = encode(&MessageDeleted::all_of(&self.id, conversation));
-        self.tell_sessions(&[but], |_| vec![frame.clone()]);
+        self.tell_sessions(but.as_slice(), |_| vec![frame.clone()]);
     }
 
     /// Notes that everything up to now was read, and tells both sides.
@@ -365,7 +365,7 @@ impl User {
                 };
                 user.context.push_to(other, None, &read(other, false));
                 let own = read(&user.id, true);
-                user.tell_sessions(&[caller.connection_id], |_| vec![own.clone()]);
+                user.tell_sessions(caller.connection_id.as_slice(), |_| vec![own.clone()]);
             }
             answer(caller.reply, Ok(Outcome::ConversationRef(done)));
         });
@@ -410,7 +410,7 @@ impl User {
         ctx.wait(delete.into_actor(self).map(move |deleted, user, ctx| match deleted {
             Err(refusal) => answer(caller.reply, Err(refusal)),
             Ok(found) => {
-                user.tell_sessions(&[caller.connection_id], |level| {
+                user.tell_sessions(caller.connection_id.as_slice(), |level| {
                     let messages = found.iter().filter_map(|view| view.encode(level)).collect();
                     vec![encode(&MessageDeleted::some(&user.id, &conversation, messages))]
                 });

@@ -1,0 +1,106 @@
+//! The registries of the actors that live under a key. The only file that names all four of them.
+
+use std::sync::{Arc, Weak};
+
+use actix::prelude::*;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use super::context::BrokerContext;
+use super::conversation::messages::Authorize;
+use super::conversation::peer::{self, Peer};
+use super::group::Group;
+use super::media::access::{Readable, readable};
+use super::room::{PlaceHolders, PlaceLost, Room, RoomServices};
+use super::runtime::registry::{ActorRegistry, Leased};
+use super::runtime::reply::{Asked, answer, answered, ask};
+use super::user::{User, UserServices};
+use crate::model::{Conversation, FileUid, MediaRecord, Refusal, Target, UserId};
+
+/// Where the actors of one broker are found.
+#[derive(Debug)]
+pub(crate) struct Registries {
+    pub(crate) context: Arc<BrokerContext>,
+    pub(crate) peers: ActorRegistry<Peer>,
+    pub(crate) rooms: Arc<ActorRegistry<Room>>,
+    pub(crate) groups: Arc<ActorRegistry<Group>>,
+    pub(crate) users: Arc<ActorRegistry<User>>,
+}
+
+impl Registries {
+    /// Starts actors on the context's arbiter as they are needed.
+    pub(crate) fn new(context: Arc<BrokerContext>) -> Arc<Self> {
+        Arc::new_cyclic(|this: &Weak<Self>| {
+            let arbiter = || context.arbiter.clone();
+            let place_holders: Weak<dyn PlaceHolders> = this.clone();
+            let rooms = Arc::new(ActorRegistry::new(RoomServices { context: context.clone(), place_holders }, arbiter()));
+            let groups = Arc::new(ActorRegistry::new(context.clone(), arbiter()));
+            let services = UserServices { context: context.clone(), rooms: rooms.clone(), groups: groups.clone() };
+            Self {
+                peers: ActorRegistry::new(context.clone(), arbiter()),
+                users: Arc::new(ActorRegistry::new(services, arbiter())),
+                rooms,
+                groups,
+                context: context.clone(),
+            }
+        })
+    }
+
+    /// Hands a message to the conversation that `user` means by `target`.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] when its mailbox is full.
+    pub(crate) fn send_to<M>(&self, user: &UserId, target: &Target, message: M) -> Result<(), Refusal>
+    where
+        Peer: Handler<Leased<M>, Result = ()>,
+        Room: Handler<Leased<M>, Result = ()>,
+        Group: Handler<Leased<M>, Result = ()>,
+        M: Send + 'static,
+    {
+        match target {
+            Target::Peer(other) => self.peers.try_send(&peer::key(user, other), message),
+            Target::Room(room) => self.rooms.try_send(room, message),
+            Target::Group(group) => self.groups.try_send(group, message),
+        }
+    }
+
+    /// Asks whether a user may read, and from which message on. One's own peer conversations need nobody's word.
+    pub(crate) fn authorize(&self, target: &Target, user: &UserId) -> Asked<(Conversation, u64)> {
+        ask(|reply| match target {
+            Target::Peer(other) => {
+                answer(reply, Ok((Conversation::peer(user, other), 1)));
+                Ok(())
+            }
+            Target::Room(room) => self.rooms.try_send(room, Authorize { user: user.clone(), reply }),
+            Target::Group(group) => self.groups.try_send(group, Authorize { user: user.clone(), reply }),
+        })
+    }
+
+    /// Returns the record of a file, if a user may have it now.
+    ///
+    /// # Errors
+    /// [`Refusal::FileMissing`] whether it is not there or not for this user.
+    pub(crate) async fn file_of(&self, user: &UserId, file: FileUid) -> Result<MediaRecord, Refusal> {
+        match readable(&self.context, user, file).await? {
+            Readable::No => Err(Refusal::FileMissing),
+            Readable::Yes(record) => Ok(record),
+            Readable::Inside(record, rooms) => {
+                for conversation in rooms {
+                    let Conversation::Room(room, _) = &conversation else { continue };
+                    let asked = self.authorize(&Target::Room(room.clone()), user)?;
+                    if answered(asked).await.is_ok_and(|(inside, _)| inside == conversation) {
+                        return Ok(record);
+                    }
+                }
+                Err(Refusal::FileMissing)
+            }
+        }
+    }
+}
+
+impl PlaceHolders for Registries {
+    fn place_lost(&self, user: UserId, lost: PlaceLost) -> BoxFuture<'static, ()> {
+        let users = self.users.clone();
+        async move { users.send(&user, lost).await }.boxed()
+    }
+}
