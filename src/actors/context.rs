@@ -19,8 +19,8 @@ use super::connection::presence::Presence;
 use super::connection::status::{OnlineStatus, Status, StatusBoard};
 use super::connection::{Connection, Socket};
 use super::disk::Disk;
+use super::files::MediaService;
 use super::load::LoadMonitor;
-use super::media::MediaDesk;
 use super::runtime::archive::ArchiveHandle;
 use super::runtime::ids::IdGenerator;
 use super::runtime::watermark::DeliveryWatermark;
@@ -44,7 +44,7 @@ pub(crate) struct BrokerContext {
     pub(crate) statuses: StatusBoard,
     pub(crate) gate: SendGate,
     pub(crate) ids: IdGenerator,
-    pub(crate) media: Arc<MediaDesk>,
+    pub(crate) media: Arc<MediaService>,
     pub(crate) arbiter: ArbiterHandle,
     pub(crate) authenticator: Arc<dyn DynAuthenticator>,
     pub(crate) moderator: Option<Arc<dyn DynModerator>>,

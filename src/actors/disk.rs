@@ -8,16 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
-use super::context::BrokerContext;
 use crate::model::Refusal;
-
-/// Our choice: with the default of 256 MiB a disk that takes 128 MiB a second is noticed in time.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-
-/// Looks at the disk between two looks at how large the store is.
-const LOOKS_PER_SIZE: u32 = 30;
 
 /// Files of a folder that are counted; more are left out of its size.
 const FILES_MAX: usize = 100_000;
@@ -93,7 +85,7 @@ impl Disk {
         }
     }
 
-    fn measure(&self, folder: PathBuf) {
+    pub(super) fn measure(&self, folder: PathBuf) {
         let (mut folders, mut bytes, mut files) = (vec![folder], 0u64, 0);
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -108,24 +100,6 @@ impl Disk {
             }
         }
         self.store_bytes.store(bytes, Ordering::Relaxed);
-    }
-}
-
-/// Runs until its thread ends.
-pub(crate) async fn watch(context: Arc<BrokerContext>) {
-    for turn in 0u32.. {
-        let its = context.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            let config = its.config();
-            its.disk.look(&config.server.data_dir, config.store.disk_free_bytes_min);
-            if turn.is_multiple_of(LOOKS_PER_SIZE) {
-                its.disk.measure(config.store_dir());
-            }
-        });
-        if let Err(error) = looked.await {
-            tracing::error!(%error, "looking at the disk ended unexpectedly");
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) mod context;
 pub(crate) mod conversation;
 pub(crate) mod delivery;
 pub(crate) mod disk;
+pub(crate) mod files;
 pub(crate) mod group;
 pub(crate) mod load;
 pub(crate) mod maintenance;

@@ -1,10 +1,8 @@
 //! Puts the opened parts of a broker together and sets them to work.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use actix::ArbiterHandle;
 use arc_swap::ArcSwap;
+use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast;
 
 use super::handle::Broker;
@@ -15,13 +13,13 @@ use crate::actors::connection::last_seen::LastSeen;
 use crate::actors::connection::presence::Presence;
 use crate::actors::connection::status::StatusBoard;
 use crate::actors::context::{BrokerContext, ConnectionRegistry};
-use crate::actors::disk::{self, Disk};
-use crate::actors::load;
+use crate::actors::disk::Disk;
+use crate::actors::files::MediaService;
 use crate::actors::load::LoadMonitor;
 use crate::actors::maintenance::reaper::Reaper;
-use crate::actors::media::{MediaDesk, keep_tidy};
+use crate::actors::maintenance::sweeps;
+use crate::actors::media::keep_tidy;
 use crate::actors::registries::Registries;
-use crate::actors::room::Wake;
 use crate::actors::runtime::archive::ArchiveHandle;
 use crate::actors::runtime::ids::IdGenerator;
 use crate::actors::runtime::watermark::DeliveryWatermark;
@@ -37,9 +35,6 @@ use crate::webhooks::Webhooks;
 /// Events a listener may fall behind before it misses some.
 const EVENTS_BEHIND_MAX: usize = 1_024;
 
-/// How often what is older than the retention is looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
-
 /// Everything a broker is made of, opened and not yet at work.
 pub(super) struct Parts {
     pub(super) config: Arc<Config>,
@@ -47,7 +42,7 @@ pub(super) struct Parts {
     pub(super) metrics: Arc<Metrics>,
     pub(super) identity: Identity,
     pub(super) store: Arc<dyn Store>,
-    pub(super) media: Arc<MediaDesk>,
+    pub(super) media: Arc<MediaService>,
     /// The rooms there were when the broker last ended.
     pub(super) rooms: Vec<RoomRecord>,
     pub(super) disk: Disk,
@@ -127,25 +122,10 @@ impl Parts {
 fn start_work(actors: &Arc<Registries>, rooms: Vec<RoomRecord>) {
     let context = &actors.context;
     Reaper::start(context.clone());
-    context.arbiter.spawn(load::sample(context.clone()));
-    context.arbiter.spawn(disk::watch(context.clone()));
-    context.arbiter.spawn(wake_then_sweep(actors.clone(), rooms));
+    context.arbiter.spawn(sweeps::sample_load(context.clone()));
+    context.arbiter.spawn(sweeps::watch_disk(context.clone()));
+    context.arbiter.spawn(sweeps::wake_then_sweep(actors.clone(), rooms));
     context.arbiter.spawn(keep_tidy(context.clone()));
-}
-
-/// Wakes the rooms that were there, then deletes what is older than the retention, now and every hour.
-async fn wake_then_sweep(actors: Arc<Registries>, rooms: Vec<RoomRecord>) {
-    let context = &actors.context;
-    for room in rooms {
-        actors.rooms.send(&room.id, Wake).await;
-    }
-    loop {
-        let now_ms = context.clock.wall_ms();
-        if let Err(refusal) = context.archive.read(move |store| store.sweep(now_ms)).await {
-            tracing::warn!(%refusal, "what is older than the retention could not be deleted");
-        }
-        tokio::time::sleep(SWEEP_EVERY).await;
-    }
 }
 
 /// Gives every event to the host's sink, on the actors' thread.

@@ -9,7 +9,7 @@ use super::handle::Broker;
 use super::open::{Identity, moderators, open_media_store, open_store};
 use super::thread::BrokerThread;
 use crate::actors::disk::{Disk, FreeSpace, free_space};
-use crate::actors::media::MediaDesk;
+use crate::actors::files::MediaService;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::hooks::{Authenticator, DynAuthenticator, DynModerator, EventSink, Moderator};
@@ -138,7 +138,7 @@ impl BrokerBuilder {
             Some(store) => store,
             None => open_media_store(&config)?,
         };
-        let media = Arc::new(MediaDesk::open(&config, media_store, &*store, media_tokens)?);
+        let media = Arc::new(MediaService::open(&config, media_store, &*store, media_tokens)?);
         let rooms = store.rooms()?;
         let disk = Disk::new(self.free_space);
         disk.look(&config.server.data_dir, config.store.disk_free_bytes_min);

@@ -1,5 +1,6 @@
 //! Rules a newcomer can rely on, held by reading the sources: which layer may name which, and where a dependency stays.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -39,11 +40,30 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// What each folder of `actors/` may import of the others: those above it. Files beside the folders stand in the list as they are.
+const ACTORS: &[&[&str]] = &[
+    &["runtime"],
+    &["connection"],
+    &["files"],
+    &["disk", "load"],
+    &["context"],
+    &["view"],
+    &["delivery"],
+    &["media"],
+    &["conversation"],
+    &["room"],
+    &["group"],
+    &["user"],
+    &["registries"],
+    &["session"],
+    &["maintenance"],
+];
+
 /// The program around the library: it sees what every user of the library sees.
 const PROGRAM: &[&str] = &["main", "cli"];
 
 /// Bound of a source file; most stay below 400.
-const LINES_MAX: usize = 600;
+const LINES_MAX: usize = 500;
 const LINES_USUAL: usize = 400;
 
 struct Source {
@@ -147,6 +167,256 @@ fn a_layer_names_only_those_above_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The names that `use` lines and paths give a module from outside it, resolved to `a::b::c` below the crate.
+fn imports(source: &Source) -> Vec<(usize, Vec<String>)> {
+    let parts: Vec<String> = source.path.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+    let is_mod = parts.last().is_some_and(|last| last == "mod" || last == "lib");
+    let module = if is_mod { &parts[..parts.len() - 1] } else { &parts[..] };
+    let code = outside_tests(&source.text);
+    let mut found = Vec::new();
+    let starts = code.match_indices("crate::").chain(code.match_indices("super::")).chain(code.match_indices("self::"));
+    for (at, _) in starts {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+            continue;
+        }
+        let line = code[..at].matches('\n').count() + 1;
+        for path in tree(&code[at..]) {
+            let (mut base, mut rest) = (Vec::new(), path.as_slice());
+            match rest.first().map(String::as_str) {
+                Some("crate") => rest = &rest[1..],
+                Some("self") => {
+                    base = module.to_vec();
+                    rest = &rest[1..];
+                }
+                _ => {
+                    base = module.to_vec();
+                    while rest.first().is_some_and(|segment| segment == "super") {
+                        base.pop();
+                        rest = &rest[1..];
+                    }
+                }
+            }
+            base.extend(rest.iter().cloned());
+            found.push((line, base));
+        }
+    }
+    found
+}
+
+/// The paths of a `use` tree or of one inline path, segment by segment.
+fn tree(text: &str) -> Vec<Vec<String>> {
+    fn go(text: &str, at: &mut usize, prefix: &[String], found: &mut Vec<Vec<String>>) {
+        let mut path = prefix.to_vec();
+        loop {
+            let rest = &text[*at..];
+            let word: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if !word.is_empty() {
+                *at += word.len();
+                path.push(word);
+            } else if rest.starts_with('{') {
+                *at += 1;
+                while !text[*at..].starts_with('}') && *at < text.len() {
+                    let skipped = text[*at..].len() - text[*at..].trim_start_matches([',', ' ', '\n']).len();
+                    *at += skipped;
+                    if !text[*at..].starts_with('}') {
+                        let before = *at;
+                        go(text, at, &path, found);
+                        *at = (*at).max(before + 1);
+                        let to_next = text[*at..].find([',', '}']).unwrap_or(0);
+                        *at += to_next;
+                    }
+                }
+                *at += 1;
+                return;
+            }
+            if !text[*at..].starts_with("::") {
+                break;
+            }
+            *at += 2;
+        }
+        found.push(path);
+    }
+    let mut found = Vec::new();
+    go(text, &mut 0, &[], &mut found);
+    found
+}
+
+/// The code of a file without comments and without its test modules.
+fn outside_tests(text: &str) -> String {
+    let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap();
+    let lines = code.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn is_test_file(path: &str) -> bool {
+    path.ends_with("tests.rs") || path.contains("/tests/")
+}
+
+#[test]
+fn a_folder_of_the_actors_imports_only_those_above_it() {
+    let rank = |name: &str| ACTORS.iter().position(|row| row.contains(&name));
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| source.layer() == "actors" && source.path != "actors/mod.rs") {
+        let folder = source.path["actors/".len()..].split('/').next().unwrap().trim_end_matches(".rs");
+        let Some(own) = rank(folder) else {
+            wrong.push(format!("{} is in no folder of the list", source.path));
+            continue;
+        };
+        if is_test_file(&source.path) {
+            continue;
+        }
+        for (line, path) in imports(source) {
+            let [layer, named, ..] = path.as_slice() else { continue };
+            if layer == "actors" && named != folder && rank(named).is_some_and(|rank| rank >= own) {
+                wrong.push(format!("{}:{line} names {}", source.path, path.join("::")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A file that needs what needs it cannot be read alone.
+#[test]
+fn no_module_imports_itself_in_a_circle() {
+    let all: Vec<Source> = sources().into_iter().filter(|source| !is_test_file(&source.path)).collect();
+    let module = |path: &str| path.trim_end_matches(".rs").trim_end_matches("/mod").replace('/', "::");
+    let known: HashMap<String, usize> = all.iter().enumerate().map(|(n, source)| (module(&source.path), n)).collect();
+    let target = |path: &[String]| (1..=path.len()).rev().find_map(|len| known.get(&path[..len].join("::")).copied());
+    let arrows: Vec<BTreeSet<usize>> = all
+        .iter()
+        .enumerate()
+        .map(|(n, source)| {
+            let own = module(&source.path);
+            // What a folder's face hands on, and what a file takes from its own folder's face, ties no two files.
+            let is_kin = |other: usize| {
+                let other = module(&all[other].path);
+                other.starts_with(&format!("{own}::")) || own.starts_with(&format!("{other}::"))
+            };
+            let named = imports(source).into_iter().filter_map(|(_, path)| target(&path));
+            named.filter(|other| *other != n && !is_kin(*other)).collect()
+        })
+        .collect();
+    let circles = circles(&arrows);
+    let named: Vec<Vec<&str>> = circles.iter().map(|circle| circle.iter().map(|n| all[*n].path.as_str()).collect()).collect();
+    assert!(named.is_empty(), "these files import each other in circles: {named:#?}");
+}
+
+/// The sets of nodes that lead back to themselves.
+fn circles(arrows: &[BTreeSet<usize>]) -> Vec<Vec<usize>> {
+    let reach = |from: usize| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![from]);
+        while let Some(node) = next.pop() {
+            next.extend(arrows[node].iter().filter(|to| seen.insert(**to)));
+        }
+        seen
+    };
+    let reached: Vec<BTreeSet<usize>> = (0..arrows.len()).map(reach).collect();
+    let mut circles: Vec<Vec<usize>> = Vec::new();
+    for node in 0..arrows.len() {
+        let circle: Vec<usize> = reached[node].iter().copied().filter(|other| reached[*other].contains(&node)).collect();
+        if !circle.is_empty() && circles.iter().all(|known| !known.contains(&node)) {
+            circles.push(circle);
+        }
+    }
+    circles
+}
+
+#[test]
+fn the_check_for_circles_finds_one() {
+    let arrows = |pairs: &[(usize, usize)]| {
+        let mut arrows = vec![BTreeSet::new(); 5];
+        pairs.iter().for_each(|(from, to)| drop(arrows[*from].insert(*to)));
+        arrows
+    };
+    assert!(circles(&arrows(&[(0, 1), (1, 2), (0, 2), (3, 0)])).is_empty());
+    assert_eq!(circles(&arrows(&[(0, 1), (1, 2), (2, 0), (3, 0)])), [vec![0, 1, 2]]);
+    let paths = tree("crate::{a::{b, c::D as E}, f}; and more");
+    let paths: Vec<String> = paths.iter().map(|path| path.join("::")).collect();
+    assert_eq!(paths, ["crate::a::b", "crate::a::c::D", "crate::f"]);
+}
+
+/// Visibility is decided in one place: who makes a view of a message anywhere else decides it a second time.
+#[test]
+fn only_the_view_module_makes_what_a_reader_sees() {
+    let home = |path: &str| path.starts_with("actors/view/") || path.starts_with("protocol/");
+    let makers = ["MessageView", "encode_view", "Encoded", "encode_message", "Reaction::new", "ReceiptInfo {"];
+    let wrong: Vec<String> = sources()
+        .iter()
+        .filter(|source| !home(&source.path) && source.path != "bench_support.rs")
+        .flat_map(|source| source.named(&makers))
+        .filter(|line| !line.contains("Reaction::new(reaction, &users, reader)"))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What travels is described in `protocol/`: elsewhere a shape would be a second description.
+#[test]
+fn actors_write_no_json_and_name_no_event() {
+    let events: BTreeSet<String> = sources()
+        .iter()
+        .filter(|source| source.path.starts_with("protocol/event/") || source.path == "protocol/message/encoded.rs")
+        .flat_map(|source| strings(&outside_tests(&source.text)))
+        .filter(|text| text.len() > 8 && text.chars().all(char::is_alphanumeric) && text.contains(char::is_uppercase))
+        .filter(|text| !text.ends_with("ID") && !text.ends_with("IDs"))
+        .collect();
+    assert!(events.contains("receiveRoomMessage") && events.contains("roomStateChanged"), "{events:?}");
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| source.layer() == "actors" && !is_test_file(&source.path)) {
+        let code = outside_tests(&source.text);
+        for (n, line) in code.lines().enumerate() {
+            let json = ["json!", "serde_json", "{{\\\"", "\\\":"].iter().any(|shape| line.contains(shape));
+            if json || strings(line).iter().any(|text| events.contains(text)) {
+                wrong.push(format!("{}:{}: {}", source.path, n + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The string literals of some code, without escapes.
+fn strings(code: &str) -> Vec<String> {
+    code.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn functions_fit_on_a_screen() {
+    const LINES: usize = 60;
+    let mut long = Vec::new();
+    for source in sources().iter().filter(|source| !is_test_file(&source.path)) {
+        let code = source.text.split("\n#[cfg(test)]\nmod ").next().unwrap();
+        let mut begun: Option<(usize, usize, &str)> = None;
+        for (n, line) in code.lines().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let words = line.trim_start();
+            let is_fn = [
+                "fn ",
+                "pub fn ",
+                "pub(crate) fn ",
+                "pub(super) fn ",
+                "async fn ",
+                "pub async fn ",
+                "pub(crate) async fn ",
+                "pub(super) async fn ",
+            ]
+            .iter()
+            .any(|head| words.starts_with(head));
+            if begun.is_none() && is_fn && !line.trim_end().ends_with(['}', ';']) {
+                begun = Some((n, indent, line));
+            } else if let Some((from, at, head)) = begun
+                && indent == at
+                && line.trim() == "}"
+            {
+                if n + 1 - from > LINES {
+                    long.push(format!("{}:{} {} lines: {}", source.path, from + 1, n + 1 - from, head.trim()));
+                }
+                begun = None;
+            }
+        }
+    }
+    assert!(long.is_empty(), "{}", long.join("\n"));
 }
 
 #[test]

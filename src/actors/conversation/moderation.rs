@@ -11,12 +11,9 @@
 
 use std::collections::VecDeque;
 
-use actix::prelude::*;
-
-use super::actor::ConversationActor;
 use super::messages::{Publish, asked_of};
 use crate::hooks::{ReviewRequest, Verdict};
-use crate::model::{Draft, Limits, LocalMessageId, Refusal, UserId};
+use crate::model::{Limits, LocalMessageId, Refusal, UserId};
 
 /// Messages and edits of one conversation that a moderator looks at at a time. Our choice: what a mailbox holds (`actors`).
 const REVIEWS_MAX: usize = 1_024;
@@ -40,7 +37,7 @@ pub(super) struct Review {
 pub(crate) struct Reviews {
     queue: VecDeque<Reviewed>,
     next_ticket: u64,
-    edits: usize,
+    pub(super) edits: usize,
 }
 
 impl Reviews {
@@ -113,32 +110,4 @@ pub(super) fn apply_verdict(publish: &mut Publish, verdict: Verdict, limits: &Li
             Ok(())
         }
     }
-}
-
-/// Shows a moderator what a message is to say from now on, and goes on with what it may: beside the queue, because an edit
-/// has its place already.
-pub(super) fn review_edit<A: ConversationActor>(
-    actor: &mut A,
-    request: ReviewRequest,
-    ctx: &mut Context<A>,
-    then: impl FnOnce(&mut A, Result<Option<Draft>, Refusal>, &mut Context<A>) + 'static,
-) {
-    let Some(moderator) = actor.context().moderator.clone() else { return then(actor, Ok(None), ctx) };
-    let reviews = &mut actor.pipeline().reviews;
-    if reviews.is_full() {
-        return then(actor, Err(FULL), ctx);
-    }
-    reviews.edits += 1;
-    let review = async move { moderator.review(request).await };
-    ctx.spawn(review.into_actor(actor).map(move |verdict, actor, ctx| {
-        actor.pipeline().reviews.edits -= 1;
-        let may = match verdict {
-            Verdict::Accept => Ok(None),
-            Verdict::Replace(draft) => Ok(Some(draft)),
-            Verdict::Reject(refusal) => Err(refusal),
-            // An edit that did not happen is seen by whoever looks.
-            Verdict::Silent => Err(Refusal::Rejected(String::new())),
-        };
-        then(actor, may, ctx);
-    }));
 }

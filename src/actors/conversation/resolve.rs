@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actors::context::BrokerContext;
-use crate::actors::media::MediaDesk;
+use crate::actors::files::MediaService;
 use crate::actors::media::access::sendable;
 use crate::actors::runtime::archive::ArchiveHandle;
 use crate::actors::runtime::reply::ReadError;
@@ -35,7 +35,7 @@ fn refers(body: &Body) -> bool {
 
 /// Where files are found, and when this is.
 pub(super) struct Files {
-    desk: Arc<MediaDesk>,
+    service: Arc<MediaService>,
     limits: Limits,
     unsent_ms: u64,
     now_ms: u64,
@@ -45,7 +45,7 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn of(context: &BrokerContext) -> Self {
         Self {
-            desk: context.media.clone(),
+            service: context.media.clone(),
             limits: context.config().limits.clone(),
             unsent_ms: context.config().media.unsent_seconds * 1000,
             now_ms: context.clock.wall_ms(),
@@ -67,7 +67,7 @@ impl Files {
         }
         let file = media.file.ok_or(Refusal::FileMissing)?;
         media.check_duration(&self.limits)?;
-        self.desk.speak_for(file, self.now)?;
+        self.service.pin(file, self.now)?;
         let record = sendable(store, sender, file, self.now_ms, self.unsent_ms)?.ok_or(Refusal::FileMissing)?;
         if !record.fits(media.kind) {
             return Err(Refusal::FileType("the file was uploaded as another kind").into());
@@ -88,7 +88,7 @@ impl Files {
         let blob = Blob { file, rendition: Rendition::Original };
         let mut whole = Vec::new();
         while (whole.len() as u64) < record.bytes {
-            let part = self.desk.store.read(blob, whole.len() as u64..record.bytes).await;
+            let part = self.service.store.read(blob, whole.len() as u64..record.bytes).await;
             whole.extend_from_slice(&part.map_err(|error: MediaError| Refusal::FileServer(error.to_string()))?);
         }
         Ok(whole)

@@ -14,7 +14,7 @@ use bytestring::ByteString;
 
 use super::actor::{Access, ConversationActor};
 use super::messages::{Revise, Source};
-use super::moderation::review_edit;
+use super::moderation::FULL;
 use super::replies::quoting;
 use super::revise_rules::{Actor as By, MessageFacts, Moderates, decide};
 use crate::actors::connection::ConnectionId;
@@ -27,7 +27,7 @@ use crate::actors::runtime::watermark::PendingDelivery;
 use crate::actors::view::find;
 use crate::actors::view::message::{View, reaction_users};
 use crate::actors::view::reader::Reader;
-use crate::hooks::{Event, ReviewRequest};
+use crate::hooks::{Event, ReviewRequest, Verdict};
 use crate::model::{Conversation, Draft, Message, Refusal, UserId};
 use crate::protocol::event::encode;
 use crate::protocol::event::message::{
@@ -58,6 +58,34 @@ pub(crate) fn revise<A: ConversationActor>(actor: &mut A, revise: Revise, ctx: &
         }
         Err(refusal) => refuse(actor, revise, refusal, ctx),
     });
+}
+
+/// Shows a moderator what a message is to say from now on, and goes on with what it may: beside the queue, because an edit
+/// has its place already.
+fn review_edit<A: ConversationActor>(
+    actor: &mut A,
+    request: ReviewRequest,
+    ctx: &mut Context<A>,
+    then: impl FnOnce(&mut A, Result<Option<Draft>, Refusal>, &mut Context<A>) + 'static,
+) {
+    let Some(moderator) = actor.context().moderator.clone() else { return then(actor, Ok(None), ctx) };
+    let reviews = &mut actor.pipeline().reviews;
+    if reviews.is_full() {
+        return then(actor, Err(FULL), ctx);
+    }
+    reviews.edits += 1;
+    let review = async move { moderator.review(request).await };
+    ctx.spawn(review.into_actor(actor).map(move |verdict, actor, ctx| {
+        actor.pipeline().reviews.edits -= 1;
+        let may = match verdict {
+            Verdict::Accept => Ok(None),
+            Verdict::Replace(draft) => Ok(Some(draft)),
+            Verdict::Reject(refusal) => Err(refusal),
+            // An edit that did not happen is seen by whoever looks.
+            Verdict::Silent => Err(Refusal::Rejected(String::new())),
+        };
+        then(actor, may, ctx);
+    }));
 }
 
 fn refuse<A: ConversationActor>(actor: &mut A, revise: Revise, refusal: Refusal, ctx: &mut Context<A>) {
@@ -247,7 +275,8 @@ fn after_content<A: ConversationActor>(actor: &A, listeners: &[Listener], revise
 
 /// The message itself, and those that gave way to it.
 fn tell_pin(listeners: &[Listener], but: Option<ConnectionId>, revised: &Revised) {
-    let views: Vec<&View> = std::iter::once(&revised.after).chain(&revised.others).collect();
+    let bare = revised.after.bare();
+    let views: Vec<&View> = std::iter::once(&bare).chain(&revised.others).collect();
     let change = |n: usize, message| PinChange { pin_status: if n == 0 { revised.pin_status } else { PinStatus::Removed }, message };
     tell_list(listeners, but, &views, change, |infos| encode(&MessagePinStatusChanged { infos }));
 }
@@ -262,19 +291,20 @@ fn tell_reaction(
 ) -> Outcome {
     let message = revised.after.message();
     let users = reaction_users(revised.notes.iter().cloned()).remove(reaction).unwrap_or_default();
+    let bare = View::plain(message.clone());
     let of_reader = |reader: &UserId| Reaction::new(reaction, &users, reader).of(message, reader);
     // Each reader's own: whether it reacts this way itself, and how it names a peer conversation.
     let class = |listener: &Listener| {
         let reader = &listener.connection.identity()?.user;
         let side = matches!(message.conversation, Conversation::Peer(..)).then(|| reader.clone());
-        Some((class_of(&revised.after, listener)?, users.contains(reader), side))
+        Some((class_of(&bare, listener)?, users.contains(reader), side))
     };
     // In a group one who reacts stands for all who do, and nobody for those who do not.
     let (nobody, anybody) = (UserId::trusted(""), users.first());
-    broadcast(listeners, but, class, |((with_quote, level), reacts, side)| {
+    broadcast(listeners, but, class, |((_, level), reacts, side)| {
         let reader = side.as_ref().or(anybody.filter(|_| *reacts)).unwrap_or(&nobody);
         let change = ReactionChange {
-            message: revised.after.encode_with_quote(*with_quote, *level)?,
+            message: bare.encode(*level)?,
             user_change_info_list: [UserReaction::new(&wanted.by, reaction, add, users.len())],
         };
         Some(encode(&MessageReactionsChanged { reactions: vec![of_reader(reader)], change_info_list: vec![change] }))

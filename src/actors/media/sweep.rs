@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::access::carries;
 use super::uploads::{self, delete_blobs};
-use super::{MediaDesk, PAGE};
 use crate::actors::context::BrokerContext;
+use crate::actors::files::{MediaService, PAGE};
 use crate::model::{FileUid, MediaRecord, Refusal};
 use crate::store::{RowWrite, Store, StoreError};
 
@@ -36,10 +36,10 @@ pub(crate) async fn keep_tidy(context: Arc<BrokerContext>) {
 fn give_up(context: &BrokerContext) {
     let now = context.clock.elapsed();
     let after = Duration::from_secs(context.config().media.unfinished_seconds);
-    let mut ledger = context.media.ledger();
-    ledger.forget_spoken_for(now);
-    let given_up = ledger.given_up(now, after);
-    drop(ledger);
+    let mut quota = context.media.quota();
+    quota.forget_pinned(now);
+    let given_up = quota.given_up(now, after);
+    drop(quota);
     for file in given_up {
         tracing::debug!(%file, "an upload that nobody goes on with is deleted");
         uploads::abandon(context, file);
@@ -100,8 +100,8 @@ fn is_needed(store: &dyn Store, record: &MediaRecord, now_ms: u64, unsent_ms: u6
 
 /// The record first: whatever happens then, the file is not there any more.
 async fn delete(context: &Arc<BrokerContext>, record: MediaRecord) -> Result<bool, Refusal> {
-    let (desk, file): (&MediaDesk, _) = (&context.media, record.file);
-    if !desk.ledger().condemn(file) {
+    let (service, file): (&MediaService, _) = (&context.media, record.file);
+    if !service.quota().mark_for_deletion(file) {
         return Ok(false);
     }
     let (now_ms, unsent_ms) = (context.clock.wall_ms(), context.config().media.unsent_seconds * 1000);
@@ -114,9 +114,9 @@ async fn delete(context: &Arc<BrokerContext>, record: MediaRecord) -> Result<boo
     };
     if let Ok(true) = outcome {
         delete_blobs(context, file).await;
-        desk.ledger().release(&record.owner, record.bytes_kept());
+        service.quota().release(&record.owner, record.bytes_kept());
     }
-    desk.ledger().absolve(file);
+    service.quota().unmark(file);
     outcome
 }
 

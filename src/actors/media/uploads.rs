@@ -1,195 +1,21 @@
 //! A file on its way in: begun, grown, checked, kept.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use futures_util::FutureExt as _;
-use tokio::sync::{Notify, OwnedMutexGuard, oneshot};
+use tokio::sync::oneshot;
 
-use super::MediaDesk;
 use crate::actors::context::BrokerContext;
+use crate::actors::files::MediaService;
+use crate::actors::files::upload::{Upload, blocking, disk};
 use crate::actors::runtime::reply::{answer, answered};
-use crate::media::{Blob, CHUNK_BYTES, Probed, Savepoint, Spool, clean_name, probe, probe_frame};
+use crate::media::{Blob, Probed, Spool, clean_name, probe, probe_frame};
 use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
 use crate::store::RowWrite;
 
-/// How long whoever wants to go on with an upload waits for the one that writes it to let go.
-const YIELD_MAX: Duration = Duration::from_secs(5);
-
 /// What is said of an upload that is complete and being checked.
 pub(crate) const ENDING: &str = "the upload is being checked";
-
-/// An upload that is not complete.
-#[derive(Debug)]
-pub(crate) struct Upload {
-    pub(crate) file: FileUid,
-    pub(crate) owner: UserId,
-    pub(crate) kind: MediaKind,
-    pub(crate) name: String,
-    /// Its length, if it was announced; else the most it may become.
-    pub(crate) promised: u64,
-    spool: Arc<Mutex<Spool>>,
-    /// Held by whoever writes.
-    writer: Arc<tokio::sync::Mutex<()>>,
-    /// Someone else wants to write.
-    wanted: Notify,
-    /// When it last grew.
-    touched: Mutex<Duration>,
-    /// It is complete and being checked.
-    ending: AtomicBool,
-}
-
-fn disk(error: impl ToString) -> Refusal {
-    Refusal::FileServer(error.to_string())
-}
-
-/// Runs on a thread that may wait, to its end even when nobody waits for it any more.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(disk(error)))
-}
-
-impl Upload {
-    fn new(spool: Spool, file: FileUid, owner: UserId, kind: MediaKind, name: String, promised: u64, now: Duration) -> Self {
-        Self {
-            file,
-            owner,
-            kind,
-            name,
-            promised,
-            spool: Arc::new(Mutex::new(spool)),
-            writer: Arc::default(),
-            wanted: Notify::new(),
-            touched: Mutex::new(now),
-            ending: AtomicBool::new(false),
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn for_test(folder: &std::path::Path, file: FileUid, owner: UserId, kind: MediaKind, promised: u64) -> Self {
-        let spool = Spool::create(folder, &file.to_string()).unwrap();
-        Self::new(spool, file, owner, kind, String::new(), promised, Duration::ZERO)
-    }
-
-    pub(super) fn touched(&self) -> Duration {
-        *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// It is complete and being checked: nothing of it changes any more.
-    pub(crate) fn is_ending(&self) -> bool {
-        self.ending.load(Ordering::Relaxed)
-    }
-
-    fn spool(&self) -> MutexGuard<'_, Spool> {
-        self.spool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes the pen, from whoever holds it if need be: a client that comes back must not wait for its own dead connection.
-    ///
-    /// # Errors
-    /// [`Refusal::Busy`].
-    pub(crate) async fn write(self: &Arc<Self>, context: &BrokerContext) -> Result<Writing, Refusal> {
-        let pen = match self.writer.clone().try_lock_owned() {
-            Ok(pen) => pen,
-            Err(_) => {
-                self.wanted.notify_one();
-                let waiting = tokio::time::timeout(YIELD_MAX, self.writer.clone().lock_owned());
-                waiting.await.map_err(|_| Refusal::Busy("another request writes this upload"))?
-            }
-        };
-        // Whoever wanted it has it.
-        let _wish = self.wanted.notified().now_or_never();
-        let bytes = self.length().await;
-        Ok(Writing { desk: context.media.clone(), upload: self.clone(), bytes, buffer: Vec::new(), _pen: pen })
-    }
-
-    /// How long it is by now.
-    pub(crate) async fn length(self: &Arc<Self>) -> u64 {
-        // Not on this thread: a write may be under way.
-        let upload = self.clone();
-        blocking(move || Ok(upload.spool().bytes())).await.unwrap_or_default()
-    }
-
-    /// Completes when someone else wants to write.
-    pub(crate) async fn wanted(&self) {
-        self.wanted.notified().await;
-    }
-}
-
-/// The right to write one upload.
-pub(crate) struct Writing {
-    desk: Arc<MediaDesk>,
-    upload: Arc<Upload>,
-    bytes: u64,
-    buffer: Vec<u8>,
-    _pen: OwnedMutexGuard<()>,
-}
-
-impl Writing {
-    /// How long it is, with what is not written yet.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Adds to its end.
-    ///
-    /// # Errors
-    /// [`Refusal::FileSize`] beyond what was promised; [`Refusal::FileServer`].
-    pub(crate) async fn add(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
-        for part in chunk.chunks(CHUNK_BYTES) {
-            if self.bytes + part.len() as u64 > self.upload.promised {
-                let (bytes, bytes_max) = (self.bytes + part.len() as u64, self.upload.promised);
-                return Err(Refusal::FileSize { bytes, bytes_max });
-            }
-            if self.buffer.len() + part.len() > CHUNK_BYTES {
-                self.settle().await?;
-            }
-            self.buffer.extend_from_slice(part);
-            self.bytes += part.len() as u64;
-        }
-        Ok(())
-    }
-
-    /// Writes what was added.
-    ///
-    /// # Errors
-    /// [`Refusal::FileServer`].
-    pub(crate) async fn settle(&mut self) -> Result<(), Refusal> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let _turn = self.desk.writes.acquire().await.map_err(disk)?;
-        let (upload, buffer) = (self.upload.clone(), std::mem::take(&mut self.buffer));
-        blocking(move || upload.spool().write(&buffer).map_err(disk)).await
-    }
-
-    /// Notes that it grew.
-    pub(crate) fn touch(&self, now: Duration) {
-        *self.upload.touched.lock().unwrap_or_else(PoisonError::into_inner) = now;
-    }
-
-    /// Its length now, to come back to.
-    pub(crate) fn mark(&self) -> Savepoint {
-        self.upload.spool().savepoint()
-    }
-
-    /// Takes back what was written since.
-    ///
-    /// # Errors
-    /// [`Refusal::FileServer`].
-    pub(crate) async fn back_to(&mut self, mark: Savepoint) -> Result<(), Refusal> {
-        self.buffer.clear();
-        let upload = self.upload.clone();
-        self.bytes = blocking(move || {
-            let mut spool = upload.spool();
-            spool.roll_back_to(mark).map_err(disk)?;
-            Ok(spool.bytes())
-        })
-        .await?;
-        Ok(())
-    }
-}
 
 /// Begins an upload. `bytes`: its length, if it is known.
 ///
@@ -213,24 +39,24 @@ pub(crate) async fn begin(
     let mut bits = [0; 16];
     getrandom::fill(&mut bits).map_err(disk)?;
     let file = FileUid::from_bits(u128::from_be_bytes(bits));
-    let incoming = context.media.incoming.clone();
+    let incoming = context.media.incoming().to_owned();
     let spool = blocking(move || Spool::create(&incoming, &file.to_string()).map_err(disk)).await?;
     let name = clean_name(name, limits.file_name_bytes_max);
     let upload = Upload::new(spool, file, owner, kind, name, bytes.unwrap_or(bytes_max), context.clock.elapsed());
     let upload = Arc::new(upload);
-    context.media.ledger().begin(upload.clone(), &context.config().media)?;
+    context.media.quota().begin(upload.clone(), &context.config().media)?;
     context.metrics.upload_began();
     Ok(upload)
 }
 
 /// One that is under way.
 pub(crate) fn find(context: &BrokerContext, file: FileUid) -> Option<Arc<Upload>> {
-    context.media.ledger().find(file)
+    context.media.quota().find(file)
 }
 
 /// Gives an upload up: what came of it is deleted.
 pub(crate) fn abandon(context: &BrokerContext, file: FileUid) {
-    context.media.ledger().end(file, 0);
+    context.media.quota().end(file, 0);
 }
 
 /// Gives an upload up when whoever sends it goes away.
@@ -271,7 +97,7 @@ pub(crate) async fn finish(context: &Arc<BrokerContext>, upload: Arc<Upload>) ->
     let context = context.clone();
     actix::spawn(async move {
         let kept = keep(&context, &upload).await;
-        context.media.ledger().end(upload.file, kept.as_ref().map_or(0, MediaRecord::bytes_kept));
+        context.media.quota().end(upload.file, kept.as_ref().map_or(0, MediaRecord::bytes_kept));
         context.metrics.upload_ended(kept.is_ok());
         answer(reply, kept);
     });
@@ -279,9 +105,9 @@ pub(crate) async fn finish(context: &Arc<BrokerContext>, upload: Arc<Upload>) ->
 }
 
 async fn keep(context: &Arc<BrokerContext>, upload: &Arc<Upload>) -> Result<MediaRecord, Refusal> {
-    let desk: &MediaDesk = &context.media;
-    let _permit = desk.probes.acquire().await.map_err(disk)?;
-    let (its, options, limits) = (upload.clone(), MediaDesk::options(&context.config()), context.config().limits.clone());
+    let service: &MediaService = &context.media;
+    let _permit = service.probes.acquire().await.map_err(disk)?;
+    let (its, options, limits) = (upload.clone(), MediaService::options(&context.config()), context.config().limits.clone());
     let (probed, path, bytes, sha256) = blocking(move || {
         let (path, bytes, sha256) = {
             let spool = its.spool();
@@ -349,7 +175,7 @@ async fn put_all(
 }
 
 async fn put_bytes(context: &BrokerContext, blob: Blob, bytes: Vec<u8>) -> Result<(), Refusal> {
-    let (incoming, name) = (context.media.incoming.clone(), format!("{}.{}", blob.file, blob.rendition.label()));
+    let (incoming, name) = (context.media.incoming().to_owned(), format!("{}.{}", blob.file, blob.rendition.label()));
     let spool = blocking(move || {
         let mut spool = Spool::create(&incoming, &name).map_err(disk)?;
         spool.write(&bytes).map_err(disk)?;
@@ -380,12 +206,12 @@ pub(crate) async fn keep_frame(
 ) -> Result<MediaRecord, Refusal> {
     let record = context.archive.read(move |store| store.media(file)).await?;
     let record = record.filter(|record| record.owner == *owner && record.kind == MediaKind::Video).ok_or(Refusal::FileMissing)?;
-    context.media.speak_for(file, context.clock.elapsed())?;
+    context.media.pin(file, context.clock.elapsed())?;
     // What was sent stays as its readers saw it.
     if !context.archive.read(move |store| store.media_uses(file, 1)).await?.is_empty() {
         return Err(Invalid::new("fileUID", "names a video that was sent: its first picture stays as it is").into());
     }
-    let options = MediaDesk::options(&context.config());
+    let options = MediaService::options(&context.config());
     let permit = context.media.probes.acquire().await.map_err(disk)?;
     let (bytes, _) = blocking(move || {
         let path = picture.spool().path().to_owned();
@@ -399,7 +225,7 @@ pub(crate) async fn keep_frame(
     let before = record.frame_bytes;
     let record = MediaRecord { frame_bytes: more, ..record };
     context.archive.apply(vec![RowWrite::PutMedia(record.clone())]).await?;
-    let mut ledger = context.media.ledger();
+    let mut ledger = context.media.quota();
     ledger.release(owner, before);
     ledger.keep(owner, more);
     Ok(record)

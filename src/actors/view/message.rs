@@ -34,6 +34,12 @@ impl View {
         Ok(Self::new(message, MessageView { alone: true, ..parts }))
     }
 
+    /// Returns the message with its pin and nothing else beside it.
+    pub(crate) fn bare(&self) -> Self {
+        let parts = MessageView { alone: true, pinned: self.parts.pinned.clone(), ..MessageView::default() };
+        Self::new(self.message.clone(), parts)
+    }
+
     pub(crate) fn message(&self) -> &Arc<Message> {
         &self.message
     }
@@ -55,7 +61,7 @@ impl View {
 
     /// The same for readers who see what it answers, or not.
     pub(crate) fn encode_with_quote(&self, with_quote: bool, level: ClientLevel) -> Option<RawJson> {
-        if with_quote || self.message.terms.reply.is_none() {
+        if with_quote || self.parts.quoted.is_none() {
             return self.encode(level);
         }
         let parts = without_quote(&self.parts);

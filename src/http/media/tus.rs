@@ -19,7 +19,9 @@ use super::pacer::{BodyError, UploadPacer};
 use super::response::{refusal_response, text};
 use super::uploads::{UploadQuery, body_error, owned_file};
 use crate::actors::context::BrokerContext;
-use crate::actors::media::uploads::{self, Upload, Writing};
+use crate::actors::files::upload::Upload;
+use crate::actors::files::writing::Writing;
+use crate::actors::media::uploads;
 use crate::broker::Broker;
 use crate::http::problem::problem;
 use crate::model::{FileUid, Invalid, MediaKind, Refusal, UserId};
@@ -216,7 +218,7 @@ async fn patch(context: &Arc<BrokerContext>, user: &UserId, file: &str, request:
         Ok(given) => given,
         Err(refusal) => return refusal_response(context, &refusal),
     };
-    let mut writing = match upload.write(context).await {
+    let mut writing = match Writing::begin(&context.media, &upload).await {
         Ok(writing) => writing,
         Err(refusal) => return problem(StatusCode::LOCKED, crate::protocol::code_of(&refusal), &refusal.to_string()),
     };

@@ -14,7 +14,9 @@ use super::caller;
 use super::pacer::{BodyError, UploadPacer};
 use super::response::{refusal_response, text};
 use crate::actors::context::BrokerContext;
-use crate::actors::media::uploads::{self, Abandon, Upload};
+use crate::actors::files::upload::Upload;
+use crate::actors::files::writing::Writing;
+use crate::actors::media::uploads::{self, Abandon};
 use crate::broker::Broker;
 use crate::http::problem::problem;
 use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
@@ -166,7 +168,7 @@ async fn write_body<S, E>(context: &Arc<BrokerContext>, upload: &Arc<Upload>, mu
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
-    let mut writing = upload.write(context).await?;
+    let mut writing = Writing::begin(&context.media, &upload).await?;
     let mut pacer = UploadPacer::new(&context.config().media, &*context.clock);
     while let Some(chunk) = pacer.next(&mut body).await? {
         writing.add(&chunk).await?;

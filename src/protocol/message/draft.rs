@@ -6,9 +6,8 @@ use serde::Deserialize;
 
 use crate::model::{
     Body, Child, Combine, ConversationKind, Draft, FileUid, Invalid, Limits, LocalMessageId, Media, MediaKind, MediaUrls, Mentions,
-    MessageKind, Pixels, Refusal, Target, UserId,
+    MessageKind, Pixels, Priority, Refusal, Target, Terms, UserId,
 };
-use crate::protocol::request::Request;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -107,10 +106,10 @@ struct ChildArgs {
 }
 
 impl SendArgs {
-    pub(crate) fn check(self, limits: &Limits) -> Result<Request, Refusal> {
+    pub(crate) fn check(self, limits: &Limits) -> Result<(Target, Draft), Refusal> {
         let kind = ConversationKind::from_number("conversationType", self.conversation_type)?;
         let target = Target::parse("toConversationID", kind, &self.to_conversation_id, limits)?;
-        Ok(Request::SendMessage { target, draft: self.message.draft(self.config, limits)? })
+        Ok((target, self.message.draft(self.config, limits)?))
     }
 }
 
@@ -134,8 +133,8 @@ impl DraftArgs {
             Some(id) => Some(LocalMessageId::parse("message.localMessageID", id)?),
         };
         let (extended_data, mentions) = (self.extended_data(), self.mentions(limits)?);
-        let terms = crate::protocol::request::messages::terms(config.has_receipt, config.disable_unread_message_count);
-        let priority = crate::protocol::request::messages::priority(config.priority)?;
+        let terms = terms(config.has_receipt, config.disable_unread_message_count);
+        let priority = priority(config.priority)?;
         Ok(Draft { body: self.body(limits)?, priority, local_id, extended_data, mentions, terms })
     }
 
@@ -266,4 +265,13 @@ pub(crate) fn uploaded_children(json: &[u8], limits: &Limits) -> Result<Vec<Chil
         .map_err(|error| Invalid::new("message.fileUID", format!("does not hold the JSON of a messageList: {error}")))?;
     let children = children.into_iter().enumerate();
     children.map(|(n, child)| child.check(&format!("message.messageList[{n}]"), limits)).collect()
+}
+/// What a send asks for besides its words.
+fn terms(receipt: Option<bool>, uncounted: Option<bool>) -> Terms {
+    Terms { receipt: receipt == Some(true), uncounted: uncounted == Some(true), reply: None }
+}
+
+/// The priority of a number.
+fn priority(number: Option<i64>) -> Result<Priority, Invalid> {
+    number.map_or(Ok(Priority::default()), |number| Priority::from_number("config.priority", number))
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::args::{count, read};
 use super::conversations::listed_target;
 use super::handle::{HandleArgs, MessageHandle, handles};
-use crate::model::{Body, Draft, GroupId, Invalid, Limits, Mentions, Priority, Refusal, ReplyTo, Target, Terms};
+use crate::model::{Body, Draft, GroupId, Invalid, Limits, Mentions, Refusal, ReplyTo, Target};
 use crate::protocol::message::combined::CombineRef;
 use crate::protocol::message::draft::DraftArgs;
 
@@ -200,16 +200,6 @@ impl MessageRequest {
         draft.terms.reply = Some(ReplyTo { seq: handle.seq.unwrap_or(0), id: handle.id.unwrap_or(0), root_seq: 0 });
         Ok(Self::Reply { target, draft })
     }
-}
-
-/// What a send asks for besides its words.
-pub(crate) fn terms(receipt: Option<bool>, uncounted: Option<bool>) -> Terms {
-    Terms { receipt: receipt == Some(true), uncounted: uncounted == Some(true), reply: None }
-}
-
-/// The priority of a number.
-pub(crate) fn priority(number: Option<i64>) -> Result<Priority, Invalid> {
-    number.map_or(Ok(Priority::default()), |number| Priority::from_number("config.priority", number))
 }
 
 #[cfg(test)]

@@ -111,7 +111,10 @@ impl Request {
     /// As [`Operation::decode`].
     pub(crate) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Self, Refusal> {
         Ok(match op {
-            "sendMessage" => read::<SendArgs>(args)?.check(limits)?,
+            "sendMessage" => {
+                let (target, draft) = read::<SendArgs>(args)?.check(limits)?;
+                Self::SendMessage { target, draft }
+            }
             "queryHistoryMessage" => Self::QueryHistory(read::<HistoryArgs>(args)?.check(limits)?),
             "queryUsersInfo" => {
                 let users = user_list("userIDs", &read::<UsersArgs>(args)?.user_ids, limits.user_query_max, limits)?;

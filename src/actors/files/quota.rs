@@ -4,40 +4,40 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::uploads::Upload;
+use super::upload::Upload;
 use crate::config::Media;
 use crate::model::{FileUid, Refusal, UserId};
 
 /// The accounts of all files.
 #[derive(Default)]
-pub(super) struct Ledger {
+pub(in crate::actors) struct Quota {
     /// Bytes of each user, kept and promised.
     of: HashMap<UserId, u64>,
     total: u64,
     unfinished: HashMap<FileUid, Arc<Upload>>,
     /// Files that a message is about to carry, and until when they are safe.
-    spoken_for: HashMap<FileUid, Duration>,
+    pinned: HashMap<FileUid, Duration>,
     /// Files that are being deleted.
-    condemned: HashSet<FileUid>,
+    marked: HashSet<FileUid>,
 }
 
-impl Ledger {
-    pub(super) fn bytes(&self) -> u64 {
+impl Quota {
+    pub(in crate::actors) fn bytes(&self) -> u64 {
         self.total
     }
 
-    pub(super) fn unfinished(&self) -> usize {
+    pub(in crate::actors) fn unfinished(&self) -> usize {
         self.unfinished.len()
     }
 
     /// So many bytes more are kept for a user.
-    pub(super) fn keep(&mut self, user: &UserId, bytes: u64) {
+    pub(in crate::actors) fn keep(&mut self, user: &UserId, bytes: u64) {
         *self.of.entry(user.clone()).or_default() += bytes;
         self.total += bytes;
     }
 
     /// So many bytes are not kept any more.
-    pub(super) fn release(&mut self, user: &UserId, bytes: u64) {
+    pub(in crate::actors) fn release(&mut self, user: &UserId, bytes: u64) {
         self.total = self.total.saturating_sub(bytes);
         if let Some(kept) = self.of.get_mut(user) {
             *kept = kept.saturating_sub(bytes);
@@ -48,7 +48,7 @@ impl Ledger {
     }
 
     /// An upload begins; what it may grow to counts from now on.
-    pub(super) fn begin(&mut self, upload: Arc<Upload>, config: &Media) -> Result<(), Refusal> {
+    pub(in crate::actors) fn begin(&mut self, upload: Arc<Upload>, config: &Media) -> Result<(), Refusal> {
         let (user, bytes) = (&upload.owner, upload.promised);
         if self.unfinished.len() >= config.uploads_max {
             return Err(Refusal::Busy("as many uploads as may be are under way"));
@@ -68,16 +68,16 @@ impl Ledger {
         Ok(())
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Upload>> {
+    pub(in crate::actors) fn all(&self) -> impl Iterator<Item = &Arc<Upload>> {
         self.unfinished.values()
     }
 
-    pub(super) fn find(&self, file: FileUid) -> Option<Arc<Upload>> {
+    pub(in crate::actors) fn find(&self, file: FileUid) -> Option<Arc<Upload>> {
         self.unfinished.get(&file).cloned()
     }
 
     /// An upload ends; `kept` bytes of it stay.
-    pub(super) fn end(&mut self, file: FileUid, kept: u64) {
+    pub(in crate::actors) fn end(&mut self, file: FileUid, kept: u64) {
         if let Some(upload) = self.unfinished.remove(&file) {
             self.release(&upload.owner, upload.promised);
             self.keep(&upload.owner, kept);
@@ -85,33 +85,33 @@ impl Ledger {
     }
 
     /// Uploads that nobody went on with since.
-    pub(super) fn given_up(&self, now: Duration, after: Duration) -> Vec<FileUid> {
+    pub(in crate::actors) fn given_up(&self, now: Duration, after: Duration) -> Vec<FileUid> {
         let given_up = self.unfinished.values().filter(|upload| now.saturating_sub(upload.touched()) >= after && !upload.is_ending());
         given_up.map(|upload| upload.file).collect()
     }
 
     /// False: it is being deleted.
-    pub(super) fn speak_for(&mut self, file: FileUid, until: Duration) -> bool {
-        if self.condemned.contains(&file) {
+    pub(in crate::actors) fn pin(&mut self, file: FileUid, until: Duration) -> bool {
+        if self.marked.contains(&file) {
             return false;
         }
-        self.spoken_for.insert(file, until);
+        self.pinned.insert(file, until);
         true
     }
 
     /// Forgets what was spoken for long enough ago.
-    pub(super) fn forget_spoken_for(&mut self, now: Duration) {
-        self.spoken_for.retain(|_, until| *until > now);
+    pub(in crate::actors) fn forget_pinned(&mut self, now: Duration) {
+        self.pinned.retain(|_, until| *until > now);
     }
 
     /// From now on no message may carry it; false: one is about to.
-    pub(super) fn condemn(&mut self, file: FileUid) -> bool {
-        !self.spoken_for.contains_key(&file) && !self.unfinished.contains_key(&file) && self.condemned.insert(file)
+    pub(in crate::actors) fn mark_for_deletion(&mut self, file: FileUid) -> bool {
+        !self.pinned.contains_key(&file) && !self.unfinished.contains_key(&file) && self.marked.insert(file)
     }
 
     /// It is gone, or stays after all.
-    pub(super) fn absolve(&mut self, file: FileUid) {
-        self.condemned.remove(&file);
+    pub(in crate::actors) fn unmark(&mut self, file: FileUid) {
+        self.marked.remove(&file);
     }
 }
 
@@ -130,47 +130,47 @@ mod tests {
         }
     }
 
-    fn begin(ledger: &mut Ledger, file: u128, user: &str, bytes: u64) -> Result<(), Refusal> {
+    fn begin(quota: &mut Quota, file: u128, user: &str, bytes: u64) -> Result<(), Refusal> {
         let folder = tempfile::tempdir().unwrap();
         let upload = Upload::for_test(folder.path(), FileUid::from_bits(file), UserId::trusted(user), MediaKind::File, bytes);
-        ledger.begin(Arc::new(upload), &config())
+        quota.begin(Arc::new(upload), &config())
     }
 
     #[test]
     fn quotas_hold_at_their_edges_and_what_ends_gives_back() {
-        let mut ledger = Ledger::default();
-        assert!(begin(&mut ledger, 1, "alice", 100).is_ok());
-        assert!(matches!(begin(&mut ledger, 2, "alice", 1), Err(Refusal::FileServer(_))));
-        assert!(begin(&mut ledger, 3, "bob", 50).is_ok());
-        assert!(matches!(begin(&mut ledger, 4, "carol", 1), Err(Refusal::FileServer(reason)) if reason.contains("total")));
-        ledger.end(FileUid::from_bits(1), 40);
-        assert_eq!(ledger.bytes(), 90);
-        assert!(begin(&mut ledger, 5, "alice", 60).is_ok());
-        ledger.release(&UserId::trusted("alice"), 40);
-        assert_eq!(ledger.bytes(), 110);
+        let mut quota = Quota::default();
+        assert!(begin(&mut quota, 1, "alice", 100).is_ok());
+        assert!(matches!(begin(&mut quota, 2, "alice", 1), Err(Refusal::FileServer(_))));
+        assert!(begin(&mut quota, 3, "bob", 50).is_ok());
+        assert!(matches!(begin(&mut quota, 4, "carol", 1), Err(Refusal::FileServer(reason)) if reason.contains("total")));
+        quota.end(FileUid::from_bits(1), 40);
+        assert_eq!(quota.bytes(), 90);
+        assert!(begin(&mut quota, 5, "alice", 60).is_ok());
+        quota.release(&UserId::trusted("alice"), 40);
+        assert_eq!(quota.bytes(), 110);
     }
 
     #[test]
     fn uploads_are_counted_per_user_and_in_all() {
-        let mut ledger = Ledger::default();
+        let mut quota = Quota::default();
         for (file, user) in [(1, "a"), (2, "a")] {
-            assert!(begin(&mut ledger, file, user, 1).is_ok());
+            assert!(begin(&mut quota, file, user, 1).is_ok());
         }
-        assert!(matches!(begin(&mut ledger, 3, "a", 1), Err(Refusal::RateLimited { .. })));
-        assert!(begin(&mut ledger, 4, "b", 1).is_ok());
-        assert!(matches!(begin(&mut ledger, 5, "c", 1), Err(Refusal::Busy(_))));
+        assert!(matches!(begin(&mut quota, 3, "a", 1), Err(Refusal::RateLimited { .. })));
+        assert!(begin(&mut quota, 4, "b", 1).is_ok());
+        assert!(matches!(begin(&mut quota, 5, "c", 1), Err(Refusal::Busy(_))));
     }
 
     #[test]
     fn a_file_is_either_about_to_be_sent_or_about_to_be_deleted() {
-        let mut ledger = Ledger::default();
+        let mut quota = Quota::default();
         let (file, second) = (FileUid::from_bits(1), Duration::from_secs(1));
-        assert!(ledger.speak_for(file, second));
-        assert!(!ledger.condemn(file));
-        ledger.forget_spoken_for(second);
-        assert!(ledger.condemn(file));
-        assert!(!ledger.speak_for(file, second));
-        ledger.absolve(file);
-        assert!(ledger.speak_for(file, second));
+        assert!(quota.pin(file, second));
+        assert!(!quota.mark_for_deletion(file));
+        quota.forget_pinned(second);
+        assert!(quota.mark_for_deletion(file));
+        assert!(!quota.pin(file, second));
+        quota.unmark(file);
+        assert!(quota.pin(file, second));
     }
 }

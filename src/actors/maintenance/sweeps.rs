@@ -1,0 +1,80 @@
+//! What goes on by itself: looking at the disk, at the load of the broker, and deleting what is older than its time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::actors::context::BrokerContext;
+use crate::actors::registries::Registries;
+use crate::actors::room::Wake;
+use crate::rate::{PressureGauge, Reading};
+use crate::store::RoomRecord;
+
+/// Our choice: with the default of 256 MiB a disk that takes 128 MiB a second is noticed in time.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Looks at the disk between two looks at how large the store is.
+const LOOKS_PER_SIZE: u32 = 30;
+
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+
+/// How often messages older than the retention are deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
+/// Runs until its thread ends.
+pub(crate) async fn watch_disk(context: Arc<BrokerContext>) {
+    for turn in 0u32.. {
+        let its = context.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let config = its.config();
+            its.disk.look(&config.server.data_dir, config.store.disk_free_bytes_min);
+            if turn.is_multiple_of(LOOKS_PER_SIZE) {
+                its.disk.measure(config.store_dir());
+            }
+        });
+        if let Err(error) = looked.await {
+            tracing::error!(%error, "looking at the disk ended unexpectedly");
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Runs on the actors' thread until it ends.
+pub(crate) async fn sample_load(context: Arc<BrokerContext>) {
+    let mut gauge = PressureGauge::new(Duration::from_millis(context.config().shed.late_ms));
+    loop {
+        tokio::time::sleep(SAMPLE_EVERY).await;
+        let asked = context.clock.elapsed();
+        // Behind everyone who is ready now.
+        tokio::task::yield_now().await;
+        let now = context.clock.elapsed();
+        gauge.set_late(Duration::from_millis(context.config().shed.late_ms));
+        let appends_max = context.config().actors.appends_in_flight_max.max(1);
+        let reading = Reading {
+            turn: now.saturating_sub(asked),
+            write: context.load.take_write_late(),
+            store_percent: u32::try_from(context.archive.in_flight() * 100 / appends_max).unwrap_or(u32::MAX),
+        };
+        context.load.note_turn(reading.turn);
+        let (before, level) = (context.load.level(), gauge.observe(now, reading));
+        if level != before {
+            tracing::info!(from = ?before, to = ?level, turn_ms = reading.turn.as_millis(), write_ms = reading.write.as_millis(), store_percent = reading.store_percent, "shedding changed");
+            context.load.level.store(level.number(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Wakes the rooms that were there, then deletes what is older than the retention, now and every hour.
+pub(crate) async fn wake_then_sweep(actors: Arc<Registries>, rooms: Vec<RoomRecord>) {
+    let context = &actors.context;
+    for room in rooms {
+        actors.rooms.send(&room.id, Wake).await;
+    }
+    loop {
+        let now_ms = context.clock.wall_ms();
+        if let Err(refusal) = context.archive.read(move |store| store.sweep(now_ms)).await {
+            tracing::warn!(%refusal, "what is older than the retention could not be deleted");
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
