@@ -37,92 +37,121 @@ fn only_if<T>(holds: bool, refusal: impl FnOnce() -> T) -> Result<(), T> {
 }
 
 /// Decides one change.
+///
+/// # Errors
+/// Why it may not be done: by whom, when, or to this message.
 pub(super) fn decide(
     message: &Message,
-    known: &MessageFacts,
+    facts: &MessageFacts,
     change: Change,
     actor: &Actor<'_>,
     now_ms: u64,
     limits: &Limits,
 ) -> Result<Revision, Refusal> {
-    let age_seconds = now_ms.saturating_sub(message.timestamp_ms) / 1000;
-    let is_own = message.sender == *actor.user;
-    let stamp = Stamp { by: actor.user.clone(), at_ms: now_ms };
-    let nothing = Revision {
-        conversation: message.conversation.clone(),
-        seq: message.seq,
-        message: None,
-        notes: Vec::new(),
-        pins: None,
-        logged: Some(match &change {
-            Change::Revoke { .. } => ChangeKind::Revoked,
-            Change::Edit { .. } => ChangeKind::Edited,
-            Change::React { .. } => ChangeKind::Reacted,
-            Change::Pin { .. } => ChangeKind::Pinned,
-        }),
-    };
     match &message.body {
         Body::Revoke(_) => return Err(Refusal::RevokedAlready),
         Body::Tips(_) => return Err(Invalid::new("message.type", "is 32: what the broker says is not changed").into()),
         _ => {}
     }
+    let case = Case {
+        message,
+        facts,
+        actor,
+        limits,
+        now_ms,
+        age_seconds: now_ms.saturating_sub(message.timestamp_ms) / 1000,
+        is_own: message.sender == *actor.user,
+    };
     match change {
-        Change::Revoke { extended_data } => {
-            // Our choice: who manages a group may do so at any time, because that is what moderating takes.
-            let revoked_as = match actor.moderates {
-                _ if is_own => RevokedAs::Sender,
-                Moderates::Everyone => RevokedAs::Owner,
-                Moderates::AllBut(managers) if !managers.contains(&message.sender) => RevokedAs::Admin,
-                Moderates::AllBut(_) | Moderates::Nobody => return Err(Refusal::NoAuthority),
-            };
-            let seconds = limits.revoke_seconds;
-            only_if(!is_own || age_seconds <= seconds, || Refusal::RevokeTooLate { seconds })?;
-            let message = revoked(message, Revoked { stamp, revoked_as, extended_data, kind: 0, text: String::new() });
-            let pins = known.pins.iter().any(|pin| pin.seq == message.seq).then(|| without(&known.pins, message.seq));
-            Ok(Revision { message: Some(Arc::new(message)), pins, ..nothing })
-        }
-        Change::Edit { body, extended_data, mentions } => {
-            only_if(is_own, || Refusal::NotTheSender)?;
-            let seconds = limits.edit_seconds;
-            only_if(age_seconds <= seconds, || Refusal::EditTooLate { seconds })?;
-            let (was, is) = (message.body.kind(), body.kind());
-            let editable = was == is && matches!(was, MessageKind::Text | MessageKind::Custom);
-            only_if(editable, || Invalid::new("message.type", format!("is {}, of a message of kind {}", is.number(), was.number())))?;
-            body.validate(limits)?;
-            mentions.validate(limits)?;
-            let (bytes, bytes_max) = (extended_data.len(), limits.extended_data_bytes_max);
-            only_if(bytes <= bytes_max, || Invalid::too_long("message.extendedData", bytes, bytes_max))?;
-            let fate = Fate { edited: Some(stamp), ..message.fate.clone() };
-            Ok(Revision { message: Some(Arc::new(Message { body, extended_data, mentions, fate, ..message.clone() })), ..nothing })
-        }
-        Change::React { reaction, add } => {
-            let days = limits.reaction_seconds;
-            only_if(age_seconds <= days, || Invalid::new("message", format!("is {age_seconds} s old, the limit is {days}")))?;
-            let note = Note::Reaction(reaction.clone(), actor.user.clone());
-            let is_there = known.notes.contains(&note);
-            only_if(!add || !is_there, || Refusal::ReactionExists(reaction.clone()))?;
-            let mut kinds: Vec<&str> = known.notes.iter().filter_map(reaction_of).collect();
-            kinds.dedup();
-            let (count, max) = (kinds.len(), limits.reactions_max);
-            let is_new = !kinds.contains(&reaction.as_str());
-            only_if(!add || !is_new || count < max, || Invalid::new("reactionType", format!("would be kind {} of {max}", count + 1)))?;
-            let fate = Fate { reacted: true, ..message.fate.clone() };
-            let marked = (add && !message.fate.reacted).then(|| Arc::new(Message { fate, ..message.clone() }));
-            let notes = vec![(note, add.then_some(NoteRecord { at_ms: now_ms }))];
-            Ok(Revision { message: marked, notes, ..nothing })
-        }
-        Change::Pin { pinned, may_replace } => {
-            let mut pins = without(&known.pins, message.seq);
-            if pinned {
-                let pinned_max = limits.pinned_messages_max;
-                if pins.len() >= pinned_max {
-                    only_if(may_replace, || Refusal::TooManyPinnedMessages { pinned_max })?;
-                    pins.drain(..=pins.len() - pinned_max);
-                }
-                pins.push(Pin { seq: message.seq, stamp });
+        Change::Revoke { extended_data } => case.revoke(extended_data),
+        Change::Edit { body, extended_data, mentions } => case.edit(body, extended_data, mentions),
+        Change::React { reaction, add } => case.react(reaction, add),
+        Change::Pin { pinned, may_replace } => case.pin(pinned, may_replace),
+    }
+}
+
+/// One change of one message, as far as it is the same for all of them.
+struct Case<'a> {
+    message: &'a Message,
+    facts: &'a MessageFacts,
+    actor: &'a Actor<'a>,
+    limits: &'a Limits,
+    now_ms: u64,
+    age_seconds: u64,
+    is_own: bool,
+}
+
+impl Case<'_> {
+    fn stamp(&self) -> Stamp {
+        Stamp { by: self.actor.user.clone(), at_ms: self.now_ms }
+    }
+
+    fn unchanged(&self, logged: ChangeKind) -> Revision {
+        let (conversation, seq) = (self.message.conversation.clone(), self.message.seq);
+        Revision { conversation, seq, message: None, notes: Vec::new(), pins: None, logged: Some(logged) }
+    }
+
+    fn revoke(&self, extended_data: String) -> Result<Revision, Refusal> {
+        let (message, pins) = (self.message, &self.facts.pins);
+        // Our choice: who manages a group may do so at any time, because that is what moderating takes.
+        let revoked_as = match self.actor.moderates {
+            _ if self.is_own => RevokedAs::Sender,
+            Moderates::Everyone => RevokedAs::Owner,
+            Moderates::AllBut(managers) if !managers.contains(&message.sender) => RevokedAs::Admin,
+            Moderates::AllBut(_) | Moderates::Nobody => return Err(Refusal::NoAuthority),
+        };
+        let seconds = self.limits.revoke_seconds;
+        only_if(!self.is_own || self.age_seconds <= seconds, || Refusal::RevokeTooLate { seconds })?;
+        let stamp = self.stamp();
+        let in_its_place = revoked(message, Revoked { stamp, revoked_as, extended_data, kind: 0, text: String::new() });
+        let pins = pins.iter().any(|pin| pin.seq == message.seq).then(|| without(pins, message.seq));
+        Ok(Revision { message: Some(Arc::new(in_its_place)), pins, ..self.unchanged(ChangeKind::Revoked) })
+    }
+
+    fn edit(&self, body: Body, extended_data: String, mentions: Mentions) -> Result<Revision, Refusal> {
+        let (message, limits) = (self.message, self.limits);
+        only_if(self.is_own, || Refusal::NotTheSender)?;
+        let seconds = limits.edit_seconds;
+        only_if(self.age_seconds <= seconds, || Refusal::EditTooLate { seconds })?;
+        let (was, is) = (message.body.kind(), body.kind());
+        let editable = was == is && matches!(was, MessageKind::Text | MessageKind::Custom);
+        only_if(editable, || Invalid::new("message.type", format!("is {}, of a message of kind {}", is.number(), was.number())))?;
+        body.validate(limits)?;
+        mentions.validate(limits)?;
+        let (bytes, bytes_max) = (extended_data.len(), limits.extended_data_bytes_max);
+        only_if(bytes <= bytes_max, || Invalid::too_long("message.extendedData", bytes, bytes_max))?;
+        let fate = Fate { edited: Some(self.stamp()), ..message.fate.clone() };
+        let edited = Message { body, extended_data, mentions, fate, ..message.clone() };
+        Ok(Revision { message: Some(Arc::new(edited)), ..self.unchanged(ChangeKind::Edited) })
+    }
+
+    fn react(&self, reaction: String, add: bool) -> Result<Revision, Refusal> {
+        let (message, age, age_max) = (self.message, self.age_seconds, self.limits.reaction_seconds);
+        only_if(age <= age_max, || Invalid::new("message", format!("is {age} s old, the limit is {age_max}")))?;
+        let note = Note::Reaction(reaction.clone(), self.actor.user.clone());
+        let is_there = self.facts.notes.contains(&note);
+        let mut kinds: Vec<&str> = self.facts.notes.iter().filter_map(reaction_of).collect();
+        kinds.dedup();
+        let (count, max, is_new) = (kinds.len(), self.limits.reactions_max, !kinds.contains(&reaction.as_str()));
+        only_if(!add || !is_there, || Refusal::ReactionExists(reaction.clone()))?;
+        only_if(!add || !is_new || count < max, || Invalid::new("reactionType", format!("would be kind {} of {max}", count + 1)))?;
+        let fate = Fate { reacted: true, ..message.fate.clone() };
+        let marked = (add && !message.fate.reacted).then(|| Arc::new(Message { fate, ..message.clone() }));
+        let notes = vec![(note, add.then_some(NoteRecord { at_ms: self.now_ms }))];
+        Ok(Revision { message: marked, notes, ..self.unchanged(ChangeKind::Reacted) })
+    }
+
+    fn pin(&self, pinned: bool, may_replace: bool) -> Result<Revision, Refusal> {
+        let mut pins = without(&self.facts.pins, self.message.seq);
+        if pinned {
+            let pinned_max = self.limits.pinned_messages_max;
+            if pins.len() >= pinned_max {
+                only_if(may_replace, || Refusal::TooManyPinnedMessages { pinned_max })?;
+                pins.drain(..=pins.len() - pinned_max);
             }
-            Ok(Revision { pins: Some(pins), ..nothing })
+            pins.push(Pin { seq: self.message.seq, stamp: self.stamp() });
         }
+        Ok(Revision { pins: Some(pins), ..self.unchanged(ChangeKind::Pinned) })
     }
 }
 

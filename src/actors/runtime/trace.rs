@@ -12,16 +12,15 @@
 
 use tracing::{Level, Span, span};
 
-use crate::actors::connection::Connection;
-use crate::model::Conversation;
+use crate::model::{Conversation, SessionId};
 use crate::store::Done;
 
 /// What a filter names: `tidings::trace=debug`.
 const TARGET: &str = "tidings::trace";
 
 /// One request of a session.
-pub(crate) fn request(op: &str, connection: &Connection, id: u64) -> Span {
-    span!(target: TARGET, parent: None, Level::DEBUG, "request", op, session.id = %connection.session, request.id = id, code = tracing::field::Empty)
+pub(crate) fn request(op: &str, session: &SessionId, id: u64) -> Span {
+    span!(target: TARGET, parent: None, Level::DEBUG, "request", op, session.id = %session, request.id = id, code = tracing::field::Empty)
 }
 
 /// What the host asks for, a backend's call among it.

@@ -110,7 +110,7 @@ impl Handler<Inbound> for Session {
         // Only names that are operations: what clients make up would fill the memory.
         let name = if request.op.is_ok() { &*request.name } else { "invalid" };
         let op = self.context.metrics.op(name);
-        let span = trace::request(name, &self.connection, request.id);
+        let span = trace::request(name, &self.connection.session, request.id);
         let asked = ClientRequest { id: request.id, connection: self.connection.clone(), op, asked_at: asked, permit: inbound.permit };
         let responder = Responder::of_client(self.context.clone(), span.clone(), asked);
         let _in_request = span.entered();

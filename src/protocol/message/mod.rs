@@ -140,16 +140,8 @@ pub(crate) fn encode_view(message: &Message, view: &MessageView, level: ClientLe
         Body::Revoke(revoked) => put_revoked(&mut rest, revoked),
         Body::Tips(tips) => put_tips(&mut rest, tips),
     }
-    let mentions = match &message.mentions {
-        mentions if mentions.is_none() || level.knows_mentions() => mentions,
-        _ if level == ClientLevel::Legacy => return None,
-        _ => &Mentions { users: Vec::new(), all: false },
-    };
-    let (conversation_type, to_user_id, conversation_id) = match &message.conversation {
-        Conversation::Peer(one, other) => (0, Some(if *one == message.sender { other.as_str() } else { one.as_str() }), None),
-        Conversation::Room(room, _) => (1, None, Some(room.as_str())),
-        Conversation::Group(group) => (2, None, Some(group.as_str())),
-    };
+    let mentions = mentions_for(message, level)?;
+    let (conversation_type, to_user_id, conversation_id) = address_of(message);
     put_fate(&mut rest, message, view, level);
     let wire = WireMessage {
         kind,
@@ -173,6 +165,25 @@ pub(crate) fn encode_view(message: &Message, view: &MessageView, level: ClientLe
         rest: (!rest.is_empty()).then_some(rest),
     };
     Some(serde_json::to_string(&wire).expect("strings and numbers always serialize").into())
+}
+
+/// Returns the mentions that clients of a level see; none where they do not see such a message at all.
+fn mentions_for(message: &Message, level: ClientLevel) -> Option<&Mentions> {
+    const NOBODY: &Mentions = &Mentions { users: Vec::new(), all: false };
+    match &message.mentions {
+        mentions if mentions.is_none() || level.knows_mentions() => Some(mentions),
+        _ if level == ClientLevel::Legacy => None,
+        _ => Some(NOBODY),
+    }
+}
+
+/// Returns the kind of conversation, to whom a peer's message goes, and the id of a room or group.
+fn address_of(message: &Message) -> (i8, Option<&str>, Option<&str>) {
+    match &message.conversation {
+        Conversation::Peer(one, other) => (0, Some(if *one == message.sender { other.as_str() } else { one.as_str() }), None),
+        Conversation::Room(room, _) => (1, None, Some(room.as_str())),
+        Conversation::Group(group) => (2, None, Some(group.as_str())),
+    }
 }
 
 /// What a message stands for, where it is only named: in a reply. Source: spec 2.9, `MessageRepliedInfo`.

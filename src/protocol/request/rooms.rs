@@ -246,7 +246,10 @@ impl RoomRequest {
         matches!(self, Self::ChangeAttributes { .. } | Self::SetMembersAttributes { .. })
     }
 
-    /// `None`: no operation on rooms.
+    /// Decodes an operation on rooms and checks its arguments; none where it is no such operation.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] naming the field; [`Refusal::Attributes`] for attributes over their limits.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         let room = |id: &str| RoomId::parse("roomID", id, limits);
         Ok(Some(match op {
@@ -259,16 +262,7 @@ impl RoomRequest {
                 Self::Enter { info, start }
             }
             "joinRoom" => Self::Join { room: room_id(args, limits)? },
-            "switchRoom" => {
-                let args: SwitchArgs = read(args)?;
-                let from = RoomId::parse("fromRoomID", &args.from_room_id, limits)?;
-                let info = args.to_room_info.check("toRoomInfo", limits)?;
-                if info.id == from {
-                    return Err(Invalid::new("toRoomInfo.roomID", "is the room to leave").into());
-                }
-                let start = args.config.unwrap_or_default().check(limits)?;
-                Self::Switch { from, info, start: args.is_create_when_room_not_existed.then_some(start) }
-            }
+            "switchRoom" => read::<SwitchArgs>(args)?.check(limits)?,
             "leaveRoom" => Self::Leave { room: room_id(args, limits)? },
             "leaveAllRoom" => Self::LeaveAll,
             "queryRoomOnlineMemberCount" => Self::QueryOnlineMemberCount { room: room_id(args, limits)? },
@@ -283,42 +277,10 @@ impl RoomRequest {
                 Self::QueryMembers { room: room(&room_id)?, users }
             }
             "queryRoomAllAttributes" => Self::QueryAttributes { room: room_id(args, limits)? },
-            "setRoomAttributes" | "deleteRoomAttributes" => {
-                let args: AttributesArgs = read(args)?;
-                let (set, delete) = if op == "setRoomAttributes" { (args.room_attributes, None) } else { (None, args.keys) };
-                if op == "deleteRoomAttributes" && delete.is_none() {
-                    return Err(Invalid::new("keys", "is missing").into());
-                }
-                let terms = args.config.unwrap_or_default().terms();
-                let changes = vec![change(set, delete, limits)?];
-                Self::ChangeAttributes { room: room(&args.room_id)?, changes, terms, batch: false }
-            }
-            "endRoomAttributesBatchOperation" => {
-                let args: BatchArgs = read(args)?;
-                let terms = args.config.unwrap_or_default().terms();
-                let (parts, parts_max) = (args.operations.len(), 2 * limits.room_attributes_max.max(1));
-                if parts == 0 {
-                    return Err(Invalid::new("operations", "is empty").into());
-                }
-                if parts > parts_max {
-                    return Err(Invalid::too_many("operations", parts, parts_max).into());
-                }
-                let parts = args.operations.into_iter().map(|part| change(part.room_attributes, part.keys, limits));
-                Self::ChangeAttributes { room: room(&args.room_id)?, changes: parts.collect::<Result<_, _>>()?, terms, batch: true }
-            }
-            "setRoomMembersAttributes" => {
-                let args: MembersAttributesArgs = read(args)?;
-                if args.attributes.is_empty() {
-                    return Err(Invalid::new("attributes", "is empty").into());
-                }
-                limits.room_member_attributes().check_each(&args.attributes)?;
-                Self::SetMembersAttributes {
-                    room: room(&args.room_id)?,
-                    users: some_users("userIDs", &args.user_ids, limits.room_member_attributes_page_max, limits)?,
-                    attributes: args.attributes,
-                    until_left: args.config.is_none_or(|config| config.is_delete_after_owner_left),
-                }
-            }
+            "setRoomAttributes" => read::<AttributesArgs>(args)?.check_set(limits)?,
+            "deleteRoomAttributes" => read::<AttributesArgs>(args)?.check_delete(limits)?,
+            "endRoomAttributesBatchOperation" => read::<BatchArgs>(args)?.check(limits)?,
+            "setRoomMembersAttributes" => read::<MembersAttributesArgs>(args)?.check(limits)?,
             "queryRoomMembersAttributes" => {
                 let UsersArgs { room_id, user_ids } = read(args)?;
                 let users = some_users("userIDs", &user_ids, limits.room_member_attributes_page_max, limits)?;
@@ -331,6 +293,67 @@ impl RoomRequest {
             }
             _ => return Ok(None),
         }))
+    }
+}
+
+impl SwitchArgs {
+    fn check(self, limits: &Limits) -> Result<RoomRequest, Refusal> {
+        let from = RoomId::parse("fromRoomID", &self.from_room_id, limits)?;
+        let info = self.to_room_info.check("toRoomInfo", limits)?;
+        if info.id == from {
+            return Err(Invalid::new("toRoomInfo.roomID", "is the room to leave").into());
+        }
+        let start = self.config.unwrap_or_default().check(limits)?;
+        Ok(RoomRequest::Switch { from, info, start: self.is_create_when_room_not_existed.then_some(start) })
+    }
+}
+
+impl AttributesArgs {
+    fn check_set(self, limits: &Limits) -> Result<RoomRequest, Refusal> {
+        let Self { room_id, room_attributes, config, .. } = self;
+        Self::one_change(&room_id, config, change(room_attributes, None, limits)?, limits)
+    }
+
+    fn check_delete(self, limits: &Limits) -> Result<RoomRequest, Refusal> {
+        let Self { room_id, keys, config, .. } = self;
+        let keys = keys.ok_or_else(|| Invalid::new("keys", "is missing"))?;
+        Self::one_change(&room_id, config, change(None, Some(keys), limits)?, limits)
+    }
+
+    fn one_change(room: &str, config: Option<TermsArgs>, change: RoomChange, limits: &Limits) -> Result<RoomRequest, Refusal> {
+        let (room, terms) = (RoomId::parse("roomID", room, limits)?, config.unwrap_or_default().terms());
+        Ok(RoomRequest::ChangeAttributes { room, changes: vec![change], terms, batch: false })
+    }
+}
+
+impl BatchArgs {
+    fn check(self, limits: &Limits) -> Result<RoomRequest, Refusal> {
+        let terms = self.config.unwrap_or_default().terms();
+        let (parts, parts_max) = (self.operations.len(), 2 * limits.room_attributes_max.max(1));
+        if parts == 0 {
+            return Err(Invalid::new("operations", "is empty").into());
+        }
+        if parts > parts_max {
+            return Err(Invalid::too_many("operations", parts, parts_max).into());
+        }
+        let parts = self.operations.into_iter().map(|part| change(part.room_attributes, part.keys, limits));
+        let (room, changes) = (RoomId::parse("roomID", &self.room_id, limits)?, parts.collect::<Result<_, _>>()?);
+        Ok(RoomRequest::ChangeAttributes { room, changes, terms, batch: true })
+    }
+}
+
+impl MembersAttributesArgs {
+    fn check(self, limits: &Limits) -> Result<RoomRequest, Refusal> {
+        if self.attributes.is_empty() {
+            return Err(Invalid::new("attributes", "is empty").into());
+        }
+        limits.room_member_attributes().check_each(&self.attributes)?;
+        Ok(RoomRequest::SetMembersAttributes {
+            room: RoomId::parse("roomID", &self.room_id, limits)?,
+            users: some_users("userIDs", &self.user_ids, limits.room_member_attributes_page_max, limits)?,
+            attributes: self.attributes,
+            until_left: self.config.is_none_or(|config| config.is_delete_after_owner_left),
+        })
     }
 }
 

@@ -103,45 +103,48 @@ impl User {
         }));
     }
 
-    fn carry_out(&mut self, work: ListRequest, conversation: Option<Conversation>, caller: Caller, ctx: &mut Context<Self>) {
+    fn carry_out(&mut self, request: ListRequest, conversation: Option<Conversation>, caller: Caller, ctx: &mut Context<Self>) {
+        match conversation {
+            Some(conversation) => self.carry_out_on_one(request, conversation, caller, ctx),
+            None => self.carry_out_on_all(request, caller, ctx),
+        }
+    }
+
+    /// Carries out what concerns the list, or several of its conversations.
+    fn carry_out_on_all(&mut self, request: ListRequest, caller: Caller, ctx: &mut Context<Self>) {
         let Some(list) = &self.list else { return answer(caller.reply, Err(unread_list())) };
-        let Some(conversation) = conversation else {
-            return match work {
-                ListRequest::List { count, after, filter } => {
-                    let page = list.page(count, after.as_ref(), &self.id, &filter);
-                    let entries = page.into_iter().filter_map(|one| Some((one.clone(), list.get(one)?.clone()))).collect();
-                    self.answer_list(entries, caller, ctx);
-                }
-                ListRequest::Total { filter } => {
-                    answer(caller.reply, Ok(Outcome::TotalUnread(TotalUnread { unread_message_count: list.total_of(&filter) })));
-                }
-                ListRequest::Mark { mark, set, targets } => self.mark(mark, set, &targets, caller, ctx),
-                ListRequest::HideAll => self.hide_all(caller, ctx),
-                ListRequest::ReadAll => self.read_all(caller, ctx),
-                _ => self.clear_all(caller, ctx),
-            };
-        };
+        match request {
+            ListRequest::List { count, after, filter } => {
+                let page = list.page(count, after.as_ref(), &self.id, &filter);
+                let entries = page.into_iter().filter_map(|one| Some((one.clone(), list.get(one)?.clone()))).collect();
+                self.answer_list(entries, caller, ctx);
+            }
+            ListRequest::Total { filter } => {
+                answer(caller.reply, Ok(Outcome::TotalUnread(TotalUnread { unread_message_count: list.total_of(&filter) })));
+            }
+            ListRequest::Mark { mark, set, targets } => self.mark(mark, set, &targets, caller, ctx),
+            ListRequest::HideAll => self.hide_all(caller, ctx),
+            ListRequest::ReadAll => self.read_all(caller, ctx),
+            ListRequest::ClearAll => self.clear_all(caller, ctx),
+            // Names a room: those are in no list.
+            _ => answer(caller.reply, Err(Refusal::ConversationMissing(String::new()))),
+        }
+    }
+
+    fn carry_out_on_one(&mut self, request: ListRequest, conversation: Conversation, caller: Caller, ctx: &mut Context<Self>) {
+        let Some(list) = &self.list else { return answer(caller.reply, Err(unread_list())) };
         let missing = Refusal::ConversationMissing(conversation.named_by(&self.id).1.to_owned());
-        let done = ConversationRef::named_by(&self.id, &conversation);
         let known = list.get(&conversation).cloned();
         // A conversation that is off the list, or has no message yet, can be muted and cleared all the same.
-        let off_list_too = matches!(work, ListRequest::Mute { .. } | ListRequest::Clear { .. } | ListRequest::Delete { .. });
+        let off_list_too = matches!(request, ListRequest::Mute { .. } | ListRequest::Clear { .. } | ListRequest::Delete { .. });
         let Some(entry) = known.filter(|entry| off_list_too || entry.is_listed()) else {
             return answer(caller.reply, Err(missing));
         };
-        let now_ms = self.context.clock.wall_ms();
+        let done = ConversationRef::named_by(&self.id, &conversation);
         let mut record = entry.record.clone();
-        match work {
+        match request {
             ListRequest::Query { .. } => self.answer_one((conversation, entry), caller, ctx),
-            ListRequest::Pin { pinned, .. } => {
-                let pinned_max = self.context.config().limits.pinned_conversations_max;
-                if pinned && !entry.is_pinned() && list.pinned_count() >= pinned_max {
-                    return answer(caller.reply, Err(Refusal::TooManyPinned { pinned_max }));
-                }
-                record.pinned_ms = if pinned { now_ms.max(1) } else { 0 };
-                record.order_key_min = order_key::order_key_at(now_ms).max(entry.order_key() + 1);
-                self.change(conversation, record, done, caller, ctx, |_, _| {});
-            }
+            ListRequest::Pin { pinned, .. } => self.pin(conversation, &entry, pinned, caller, ctx),
             ListRequest::Mute { muted, .. } => {
                 record.muted = muted;
                 self.change(conversation, record, done, caller, ctx, |_, _| {});
@@ -156,40 +159,52 @@ impl User {
                 self.tell_all_deleted(&conversation, caller.connection_id);
                 self.change(conversation, record, done, caller, ctx, read);
             }
-            ListRequest::Hide { .. } => {
-                record.hidden_seq = entry.tail_seq;
-                record.read_seq = entry.tail_seq;
-                let shown = RenderedEntry { conversation: conversation.clone(), entry, last: None };
-                let (me, connection_id) = (self.id.clone(), caller.connection_id);
-                self.commit_records(vec![(conversation, record)], caller, ctx, move |user, caller, ctx| {
-                    if let Some(list) = &mut user.list {
-                        take_off(list, &shown.conversation);
-                    }
-                    user.tell_sessions(connection_id.as_slice(), |level| {
-                        let info_list = vec![shown.change(ConversationEvent::Deleted, &me, level)];
-                        vec![encode(&ConversationChanged { info_list })]
-                    });
-                    user.schedule_flush(ctx);
-                    answer(caller.reply, Ok(Outcome::ConversationRef(done)));
-                });
-            }
+            ListRequest::Hide { .. } => self.hide(conversation, entry, caller, ctx),
             ListRequest::ReceiptUpToNow { .. } => {
                 record.receipt_seq = entry.tail_seq;
                 self.confirm_all(conversation, record, done, caller, ctx);
             }
             ListRequest::Delete { messages, .. } => {
                 record.deletes = true;
-                self.delete_messages(conversation, record, messages, entry.first_seq, done, caller, ctx);
+                self.delete_messages(conversation, record, messages, entry.first_seq, caller, ctx);
             }
-            ListRequest::List { .. }
-            | ListRequest::Total { .. }
-            | ListRequest::HideAll
-            | ListRequest::ReadAll
-            | ListRequest::ClearAll
-            | ListRequest::Mark { .. } => {
-                answer(caller.reply, Err(missing));
-            }
+            // These name no conversation, or several.
+            _ => answer(caller.reply, Err(missing)),
         }
+    }
+
+    fn pin(&mut self, conversation: Conversation, entry: &Entry, pinned: bool, caller: Caller, ctx: &mut Context<Self>) {
+        let pinned_max = self.context.config().limits.pinned_conversations_max;
+        let pinned_count = self.list.as_ref().map_or(0, ConversationList::pinned_count);
+        if pinned && !entry.is_pinned() && pinned_count >= pinned_max {
+            return answer(caller.reply, Err(Refusal::TooManyPinned { pinned_max }));
+        }
+        let now_ms = self.context.clock.wall_ms();
+        let record = EntryRecord {
+            pinned_ms: if pinned { now_ms.max(1) } else { 0 },
+            order_key_min: order_key::order_key_at(now_ms).max(entry.order_key() + 1),
+            ..entry.record.clone()
+        };
+        let done = ConversationRef::named_by(&self.id, &conversation);
+        self.change(conversation, record, done, caller, ctx, |_, _| {});
+    }
+
+    /// Takes a conversation off the list until something is said in it again.
+    fn hide(&mut self, conversation: Conversation, entry: Entry, caller: Caller, ctx: &mut Context<Self>) {
+        let record = EntryRecord { hidden_seq: entry.tail_seq, read_seq: entry.tail_seq, ..entry.record.clone() };
+        let shown = RenderedEntry { conversation: conversation.clone(), entry, last: None };
+        self.commit_records(vec![(conversation, record)], caller, ctx, move |user, caller, ctx| {
+            if let Some(list) = &mut user.list {
+                take_off(list, &shown.conversation);
+            }
+            user.tell_sessions(caller.connection_id.as_slice(), |level| {
+                let info_list = vec![shown.change(ConversationEvent::Deleted, &user.id, level)];
+                vec![encode(&ConversationChanged { info_list })]
+            });
+            user.schedule_flush(ctx);
+            let done = ConversationRef::named_by(&user.id, &shown.conversation);
+            answer(caller.reply, Ok(Outcome::ConversationRef(done)));
+        });
     }
 
     /// Writes one record, takes it over, and tells the clients with the next tick.
@@ -371,14 +386,12 @@ impl User {
         });
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step of carry_out, cut off for its length")]
     fn delete_messages(
         &mut self,
         conversation: Conversation,
         record: EntryRecord,
         handles: Vec<MessageHandle>,
         first_seq: u64,
-        done: ConversationRef,
         caller: Caller,
         ctx: &mut Context<Self>,
     ) {
@@ -414,6 +427,7 @@ impl User {
                     let messages = found.iter().filter_map(|view| view.encode(level)).collect();
                     vec![encode(&MessageDeleted::some(&user.id, &conversation, messages))]
                 });
+                let done = ConversationRef::named_by(&user.id, &conversation);
                 user.look_again(vec![conversation], ctx, |user, ctx| {
                     user.schedule_flush(ctx);
                     answer(caller.reply, Ok(Outcome::ConversationRef(done)));
