@@ -1,14 +1,15 @@
-//! Where the time of a request goes: its span, and below it those of the ways a message takes.
+//! Spans that show where the time of a request goes: one for the request, and below it one for each step a message
+//! takes.
 //!
 //! ```text
 //! request ─ from the frame to its answer: op, session, id, the code of a refusal
-//!   ├─ conversation ─ the owner decides: rate, retry, moderator's turn
+//!   ├─ conversation ─ its actor decides: rate, retry, moderator's turn
 //!   ├─ archive ─ waits for the archive's turn
 //!   ├─ commit ─ until the message is on disk
 //!   └─ fan_out ─ until it is in the outboxes of all it is for
 //! ```
-//! All of the level debug under one target, so that a filter turns them on and off together. No text, no token; whose they
-//! are is said by the session's id alone.
+//! All are of level debug under one target, so that a filter turns them on and off together. They carry no text and no
+//! token; the session's id alone says whose they are.
 
 use tracing::{Level, Span, span};
 
@@ -16,20 +17,20 @@ use crate::actors::connection::Connection;
 use crate::model::Conversation;
 use crate::store::Done;
 
-/// What a filter names: `tidings::trace=debug`.
+/// The target that a filter names: `tidings::trace=debug`.
 const TARGET: &str = "tidings::trace";
 
-/// One request of a session.
+/// Opens the span of one request of a session.
 pub(crate) fn request(op: &str, connection: &Connection, id: u64) -> Span {
     span!(target: TARGET, parent: None, Level::DEBUG, "request", op, session.id = %connection.session, request.id = id, code = tracing::field::Empty)
 }
 
-/// What the host asks for, a backend's call among it.
+/// Opens the span of an operation of the host, or of the server API.
 pub(crate) fn host() -> Span {
     span!(target: TARGET, Level::DEBUG, "request", op = "host", code = tracing::field::Empty)
 }
 
-/// The owner's own part.
+/// Opens the span of the conversation's own part.
 pub(crate) fn conversation(request: &Span, conversation: &Conversation) -> Span {
     if request.is_disabled() {
         return Span::none();
@@ -42,7 +43,7 @@ pub(crate) fn conversation(request: &Span, conversation: &Conversation) -> Span 
     span!(target: TARGET, parent: request, Level::DEBUG, "conversation", kind)
 }
 
-/// Waiting for the archive.
+/// Opens the span of waiting for the archive.
 pub(crate) fn archive(request: &Span) -> Span {
     if request.is_disabled() {
         return Span::none();
@@ -50,7 +51,7 @@ pub(crate) fn archive(request: &Span) -> Span {
     span!(target: TARGET, parent: request, Level::DEBUG, "archive")
 }
 
-/// From the archive until the outcome is known.
+/// Opens the span from the archive until the outcome is known, and ends it with `done`.
 pub(crate) fn commit<T: 'static>(request: &Span, done: Done<T>) -> Done<T> {
     if request.is_disabled() {
         return done;
@@ -62,7 +63,7 @@ pub(crate) fn commit<T: 'static>(request: &Span, done: Done<T>) -> Done<T> {
     })
 }
 
-/// From the commit until all have it.
+/// Opens the span from the commit until the message is in every outbox.
 pub(crate) fn fan_out(request: &Span) -> Span {
     if request.is_disabled() {
         return Span::none();

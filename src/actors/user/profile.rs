@@ -1,4 +1,4 @@
-//! What a user changes of itself.
+//! How a user changes its own profile.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -34,10 +34,10 @@ impl ProfileCell {
     }
 }
 
-/// An operation on users.
+/// Asks for an operation on the user itself.
 pub(crate) struct AskUser {
     pub(crate) work: UserRequest,
-    /// The session that asks.
+    /// The session that asks; none for the host.
     pub(crate) connection_id: Option<ConnectionId>,
     pub(crate) reply: Reply<Outcome>,
 }
