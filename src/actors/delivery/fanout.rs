@@ -142,7 +142,7 @@ impl Frame {
         Self { text: message_event(envelope, visible.into_iter(), Info { cursor, offline: false }), messages }
     }
 
-    /// Puts a frame into an outbox; returns how many messages wait there for its writer.
+    /// Puts a frame into an outbox; returns how many messages were queued.
     fn push(&self, text: &ByteString, plane: Plane, connection: &Connection, context: &BrokerContext) -> u32 {
         let push = match plane {
             // Closed: the session is ending and will find the message in history.

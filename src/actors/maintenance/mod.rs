@@ -1,3 +1,3 @@
-//! What looks after connections from outside.
+//! Watches over connections from outside.
 
 pub(crate) mod reaper;

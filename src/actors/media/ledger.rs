@@ -1,4 +1,4 @@
-//! Who keeps how much, what is on its way in, and what is on its way out. Pure.
+//! Which user keeps how many bytes, which uploads are under way, and which files may not be deleted or sent. Pure.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use crate::model::{FileUid, Refusal, UserId};
 /// The accounts of all files.
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// Bytes of each user, kept and promised.
+    /// The bytes of each user: those of kept files, and those its uploads may grow to.
     of: HashMap<UserId, u64>,
     total: u64,
     unfinished: HashMap<FileUid, Arc<Upload>>,
-    /// Files that a message is about to carry, and until when they are safe.
+    /// The files that a message is about to carry, and until when they may not be deleted.
     spoken_for: HashMap<FileUid, Duration>,
-    /// Files that are being deleted.
+    /// The files that are being deleted.
     condemned: HashSet<FileUid>,
 }
 
@@ -30,13 +30,13 @@ impl Ledger {
         self.unfinished.len()
     }
 
-    /// So many bytes more are kept for a user.
+    /// Adds bytes to what is kept for a user.
     pub(super) fn keep(&mut self, user: &UserId, bytes: u64) {
         *self.of.entry(user.clone()).or_default() += bytes;
         self.total += bytes;
     }
 
-    /// So many bytes are not kept any more.
+    /// Subtracts bytes from what is kept for a user.
     pub(super) fn release(&mut self, user: &UserId, bytes: u64) {
         self.total = self.total.saturating_sub(bytes);
         if let Some(kept) = self.of.get_mut(user) {
@@ -47,7 +47,7 @@ impl Ledger {
         }
     }
 
-    /// An upload begins; what it may grow to counts from now on.
+    /// Begins an upload; the bytes it may grow to count from now on.
     pub(super) fn begin(&mut self, upload: Arc<Upload>, config: &Media) -> Result<(), Refusal> {
         let (user, bytes) = (&upload.owner, upload.promised);
         if self.unfinished.len() >= config.uploads_max {
@@ -76,7 +76,7 @@ impl Ledger {
         self.unfinished.get(&file).cloned()
     }
 
-    /// An upload ends; `kept` bytes of it stay.
+    /// Ends an upload, of which `kept` bytes stay.
     pub(super) fn end(&mut self, file: FileUid, kept: u64) {
         if let Some(upload) = self.unfinished.remove(&file) {
             self.release(&upload.owner, upload.promised);
@@ -84,13 +84,13 @@ impl Ledger {
         }
     }
 
-    /// Uploads that nobody went on with since.
+    /// Returns the uploads that did not grow for `after`.
     pub(super) fn given_up(&self, now: Duration, after: Duration) -> Vec<FileUid> {
         let given_up = self.unfinished.values().filter(|upload| now.saturating_sub(upload.touched()) >= after && !upload.is_ending());
         given_up.map(|upload| upload.file).collect()
     }
 
-    /// False: it is being deleted.
+    /// Keeps a file from being deleted until then. Returns false when it is being deleted.
     pub(super) fn speak_for(&mut self, file: FileUid, until: Duration) -> bool {
         if self.condemned.contains(&file) {
             return false;
@@ -99,17 +99,17 @@ impl Ledger {
         true
     }
 
-    /// Forgets what was spoken for long enough ago.
+    /// Drops protections that have expired.
     pub(super) fn forget_spoken_for(&mut self, now: Duration) {
         self.spoken_for.retain(|_, until| *until > now);
     }
 
-    /// From now on no message may carry it; false: one is about to.
+    /// Marks a file for deletion: no message may carry it any more. Returns false when one is about to.
     pub(super) fn condemn(&mut self, file: FileUid) -> bool {
         !self.spoken_for.contains_key(&file) && !self.unfinished.contains_key(&file) && self.condemned.insert(file)
     }
 
-    /// It is gone, or stays after all.
+    /// Takes the mark for deletion off: the file is gone, or stays after all.
     pub(super) fn absolve(&mut self, file: FileUid) {
         self.condemned.remove(&file);
     }

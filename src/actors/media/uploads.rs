@@ -1,4 +1,4 @@
-//! A file on its way in: begun, grown, checked, kept.
+//! Uploads: how a file is begun, written, checked and kept.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +15,10 @@ use crate::media::{Blob, CHUNK_BYTES, Probed, Savepoint, Spool, clean_name, prob
 use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
 use crate::store::RowWrite;
 
-/// How long whoever wants to go on with an upload waits for the one that writes it to let go.
+/// How long a client that wants to go on with an upload waits until the present writer lets go.
 const YIELD_MAX: Duration = Duration::from_secs(5);
 
-/// What is said of an upload that is complete and being checked.
+/// The reason given for an upload that is complete and being checked.
 pub(crate) const ENDING: &str = "the upload is being checked";
 
 /// An upload that is not complete.
@@ -28,16 +28,16 @@ pub(crate) struct Upload {
     pub(crate) owner: UserId,
     pub(crate) kind: MediaKind,
     pub(crate) name: String,
-    /// Its length, if it was announced; else the most it may become.
+    /// The length that was announced; without one, the most it may become.
     pub(crate) promised: u64,
     spool: Arc<Mutex<Spool>>,
-    /// Held by whoever writes.
+    /// Locked by the present writer.
     writer: Arc<tokio::sync::Mutex<()>>,
-    /// Someone else wants to write.
+    /// Wakes the present writer when someone else wants to write.
     wanted: Notify,
     /// When it last grew.
     touched: Mutex<Duration>,
-    /// It is complete and being checked.
+    /// Whether it is complete and being checked.
     ending: AtomicBool,
 }
 
@@ -45,7 +45,7 @@ fn disk(error: impl ToString) -> Refusal {
     Refusal::FileServer(error.to_string())
 }
 
-/// Runs on a thread that may wait, to its end even when nobody waits for it any more.
+/// Runs a closure on a thread that may wait, to its end even when nobody waits for it any more.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(disk(error)))
 }
@@ -76,7 +76,7 @@ impl Upload {
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// It is complete and being checked: nothing of it changes any more.
+    /// Returns whether it is complete and being checked: nothing of it changes any more.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Relaxed)
     }
@@ -85,7 +85,8 @@ impl Upload {
         self.spool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the pen, from whoever holds it if need be: a client that comes back must not wait for its own dead connection.
+    /// Takes the right to write, from the present writer if need be: a client that comes back must not wait for its own
+    /// dead connection.
     ///
     /// # Errors
     /// [`Refusal::Busy`].
@@ -104,7 +105,7 @@ impl Upload {
         Ok(Writing { desk: context.media.clone(), upload: self.clone(), bytes, buffer: Vec::new(), _pen: pen })
     }
 
-    /// How long it is by now.
+    /// Returns how long it is by now, in bytes.
     pub(crate) async fn length(self: &Arc<Self>) -> u64 {
         // Not on this thread: a write may be under way.
         let upload = self.clone();
@@ -127,15 +128,15 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
-    /// How long it is, with what is not written yet.
+    /// Returns how long it is, in bytes, with those not written yet.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Adds to its end.
+    /// Adds bytes at its end.
     ///
     /// # Errors
-    /// [`Refusal::FileSize`] beyond what was promised; [`Refusal::FileServer`].
+    /// [`Refusal::FileSize`] beyond the length that was announced; [`Refusal::FileServer`].
     pub(crate) async fn add(&mut self, chunk: &[u8]) -> Result<(), Refusal> {
         for part in chunk.chunks(CHUNK_BYTES) {
             if self.bytes + part.len() as u64 > self.upload.promised {
@@ -151,7 +152,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Writes what was added.
+    /// Writes the bytes that were added.
     ///
     /// # Errors
     /// [`Refusal::FileServer`].
@@ -169,12 +170,12 @@ impl Writing {
         *self.upload.touched.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
-    /// Its length now, to come back to.
+    /// Returns its present length, to go back to.
     pub(crate) fn mark(&self) -> Savepoint {
         self.upload.spool().savepoint()
     }
 
-    /// Takes back what was written since.
+    /// Takes back what was written since the savepoint.
     ///
     /// # Errors
     /// [`Refusal::FileServer`].
@@ -191,7 +192,7 @@ impl Writing {
     }
 }
 
-/// Begins an upload. `bytes`: its length, if it is known.
+/// Begins an upload. `bytes` is its length, if that is known.
 ///
 /// # Errors
 /// [`Refusal::FileSize`] where it is known to be empty or too long; [`Refusal::FileServer`], [`Refusal::RateLimited`],
@@ -223,17 +224,17 @@ pub(crate) async fn begin(
     Ok(upload)
 }
 
-/// One that is under way.
+/// Returns an upload that is under way.
 pub(crate) fn find(context: &BrokerContext, file: FileUid) -> Option<Arc<Upload>> {
     context.media.ledger().find(file)
 }
 
-/// Gives an upload up: what came of it is deleted.
+/// Gives an upload up and deletes what was written of it.
 pub(crate) fn abandon(context: &BrokerContext, file: FileUid) {
     context.media.ledger().end(file, 0);
 }
 
-/// Gives an upload up when whoever sends it goes away.
+/// Gives an upload up when its sender goes away, unless it was finished.
 pub(crate) struct Abandon {
     context: Arc<BrokerContext>,
     file: Option<FileUid>,
@@ -257,11 +258,11 @@ impl Drop for Abandon {
     }
 }
 
-/// Checks a complete upload and keeps it. Goes on to its end when whoever asked goes away.
+/// Checks a complete upload and keeps it. Runs to its end even when its caller goes away.
 ///
 /// # Errors
-/// [`Refusal::FileType`], [`Refusal::FileSize`], [`Refusal::FilePixels`], [`Refusal::FileDuration`]: the upload is given up.
-/// [`Refusal::FileServer`], [`Refusal::StoreUnavailable`]: as well.
+/// [`Refusal::FileType`], [`Refusal::FileSize`], [`Refusal::FilePixels`], [`Refusal::FileDuration`],
+/// [`Refusal::FileServer`], [`Refusal::StoreUnavailable`]: the upload is given up.
 pub(crate) async fn finish(context: &Arc<BrokerContext>, upload: Arc<Upload>) -> Result<MediaRecord, Refusal> {
     // Once: a second would find its file moved away, and clean up after itself what the first has kept.
     if upload.ending.swap(true, Ordering::SeqCst) {
@@ -359,7 +360,7 @@ async fn put_bytes(context: &BrokerContext, blob: Blob, bytes: Vec<u8>) -> Resul
     context.media.store.put(blob, spool.path()).await.map_err(disk)
 }
 
-/// Deletes the bytes of a file, whatever of it there is.
+/// Deletes the bytes of a file in all its renditions.
 pub(super) async fn delete_blobs(context: &BrokerContext, file: FileUid) {
     for rendition in Rendition::ALL {
         if let Err(error) = context.media.store.delete(Blob { file, rendition }).await {
@@ -381,7 +382,7 @@ pub(crate) async fn keep_frame(
     let record = context.archive.read(move |store| store.media(file)).await?;
     let record = record.filter(|record| record.owner == *owner && record.kind == MediaKind::Video).ok_or(Refusal::FileMissing)?;
     context.media.speak_for(file, context.clock.elapsed())?;
-    // What was sent stays as its readers saw it.
+    // A video that was sent stays as its readers saw it.
     if !context.archive.read(move |store| store.media_uses(file, 1)).await?.is_empty() {
         return Err(Invalid::new("fileUID", "names a video that was sent: its first picture stays as it is").into());
     }
@@ -394,7 +395,8 @@ pub(crate) async fn keep_frame(
     .await?;
     drop(permit);
     let more = bytes.len() as u64;
-    // Its size is not the message's: what the container says of H.264 and H.265 stands, of others it is not told (spec S9).
+    // The size of this picture is not written into the message: only the container of an H.264 or H.265 video says it.
+    // Source: ZIM guide "Send and receive messages".
     put_bytes(context, Blob { file, rendition: Rendition::Frame }, bytes).await?;
     let before = record.frame_bytes;
     let record = MediaRecord { frame_bytes: more, ..record };

@@ -1,5 +1,5 @@
-//! What a session that is logged in may ask for: each operation is handed to its owner, and the owner's answer
-//! becomes a reply.
+//! Hands each operation of a session that is logged in to the actor that decides it, and turns that actor's answer into
+//! a reply.
 
 use super::caller::Dispatcher;
 use super::responder::Responder;
@@ -22,7 +22,8 @@ use crate::rate::DropReason;
 use crate::store::{Anchor, Page, PageRead};
 
 impl Dispatcher {
-    /// Hands an operation on. Everything in it was checked for itself; who may do it is the owner's decision.
+    /// Hands an operation on. Its arguments were checked by themselves; whether the caller may do it is decided by the
+    /// actor.
     pub(crate) fn dispatch(&self, work: Request, responder: Responder) {
         match work {
             Request::SendMessage { target, draft } => self.send(target, draft, responder),
@@ -109,7 +110,7 @@ impl Dispatcher {
     }
 
     pub(super) fn send(&self, target: Target, mut draft: Draft, responder: Responder) {
-        // Receipts are of kept messages in peer conversations and groups.
+        // Receipts exist for kept messages in peer conversations and groups only.
         draft.terms.receipt &= draft.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
         let level = self.caller.level;
         let checked = draft.validate(self.user(), &target, &self.context().config().limits).map_err(Refusal::from);
@@ -140,7 +141,7 @@ impl Dispatcher {
         shed(self.context(), sender.clone(), Conversation::Room(room, 0), draft, 0, DropReason::MailboxFull)
     }
 
-    /// A place in a room is a session's: the host has none.
+    /// Brings a session into a room. The host is refused: a place in a room belongs to a session.
     fn enter(&self, entry: Entry, instead_of: Option<RoomId>, responder: Responder) {
         let Some(connection_id) = self.caller.source.connection() else { return responder.refuse(&Refusal::NotLoggedIn) };
         let actors = self.actors.clone();
@@ -184,7 +185,7 @@ impl Dispatcher {
     }
 }
 
-/// Refuses what a client of this version could not see itself.
+/// Refuses a message that a client of this version could not see itself.
 fn is_known_to(level: ClientLevel, draft: &Draft) -> Result<(), Refusal> {
     if !level.knows(&draft.body) {
         return Err(Refusal::Unsupported(format!("message kind {} in this SDK version", draft.body.kind().number())));
