@@ -181,7 +181,7 @@ fn on_the_server(said: Option<bool>, field: &str) -> Result<(), Invalid> {
 }
 
 impl ListRequest {
-    /// `None`: no operation on the list.
+    /// Reads an operation on the list; returns `None` for other operations.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         let list = |pinned_only: bool| -> Result<Self, Refusal> {
             let ListArgs { config, option } = read(args)?;

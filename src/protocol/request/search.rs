@@ -65,7 +65,7 @@ impl ConfigArgs {
 }
 
 impl SearchRequest {
-    /// `None`: no search.
+    /// Reads a search; returns `None` for other operations.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         if !matches!(op, "searchLocalMessages" | "searchGlobalLocalMessages" | "searchLocalConversations") {
             return Ok(None);

@@ -142,7 +142,7 @@ pub(crate) struct RoomMembersAttributesSet {
 }
 
 impl RoomMembersAttributesSet {
-    /// Says that these members were given these attributes, and who was not inside.
+    /// Says that these members were given these attributes, and which users were not inside.
     pub(crate) fn new(room_id: RoomId, users: &[UserId], attributes: &Attributes, outside: Vec<UserId>) -> Self {
         let set = |user: &UserId| {
             let attributes_info = AttributesOf::new(user.clone(), attributes.clone());

@@ -49,7 +49,7 @@ pub(crate) struct LoginResult<'a> {
     /// Whether the client must ask for history, because what it missed is too much, or unknown.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) resync: bool,
-    /// Where the device is inside.
+    /// The rooms in which the device has its place.
     pub(crate) rooms: &'a [RoomId],
     /// Unix milliseconds.
     pub(crate) server_time: u64,
