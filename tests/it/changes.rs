@@ -98,7 +98,11 @@ async fn a_message_is_taken_back_in_its_place_for_everyone_and_counts_no_more() 
     }
     assert_eq!(bob.event("conversationTotalUnreadMessageCountUpdated").await["totalUnreadMessageCount"], 0);
     let entry = bob.ok("queryConversation", json!({"conversationID": "alice", "conversationType": 0})).await["conversation"].take();
-    assert_eq!((&entry["lastMessage"]["type"], &entry["mentionedInfoList"]), (&json!(31), &Value::Null), "a message that was taken back mentions nobody");
+    assert_eq!(
+        (&entry["lastMessage"]["type"], &entry["mentionedInfoList"]),
+        (&json!(31), &Value::Null),
+        "a message that was taken back mentions nobody"
+    );
     assert_eq!(bob.newest(To::Peer("alice")).await[0]["type"], 31);
     assert_eq!(alice.code("revokeMessage", args).await, 6_000_279);
     let theirs = bob.say(To::Peer("alice"), "mine").await;
