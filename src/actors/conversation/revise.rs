@@ -4,7 +4,7 @@
 //! ```text
 //! revise ─ (an edit: moderator) ─ decide ─► archive ─ look ─► tell everyone, answer
 //! ```
-//! Rooms are not changed by their members. A crash leaves the old message or the new one; whoever was away hears of
+//! Rooms are not changed by their members. A crash leaves the old message or the new one; a user who was away hears of
 //! it with its resume (`Revision::logged`).
 
 use std::sync::Arc;

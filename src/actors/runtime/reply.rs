@@ -70,7 +70,7 @@ impl From<ReadError> for Refusal {
 /// The receiving end of an answer, or why nobody was asked.
 pub(crate) type Asked<T> = Result<oneshot::Receiver<Result<T, Refusal>>, Refusal>;
 
-/// Makes the two ends of an answer and hands one to whoever is asked.
+/// Makes the two ends of an answer and hands one to the actor that is asked.
 pub(crate) fn ask<T>(tell: impl FnOnce(Reply<T>) -> Result<(), Refusal>) -> Asked<T> {
     let (reply, outcome) = oneshot::channel();
     tell(reply)?;

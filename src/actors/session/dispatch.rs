@@ -24,8 +24,8 @@ use crate::store::{Anchor, Page, PageRead};
 impl Dispatcher {
     /// Hands an operation on. Its arguments were checked by themselves; whether the caller may do it is decided by the
     /// actor.
-    pub(crate) fn dispatch(&self, work: Request, responder: Responder) {
-        match work {
+    pub(crate) fn dispatch(&self, request: Request, responder: Responder) {
+        match request {
             Request::SendMessage { target, draft } => self.send(target, draft, responder),
             Request::QueryHistory(query) => self.query_history(query, responder),
             Request::QueryUsersInfo { users } => {
@@ -33,26 +33,26 @@ impl Dispatcher {
                 let asked = ask(|reply| actors.users.try_send(self.user(), QueryUsers { users, reply }));
                 responder.later(asked, |found: Vec<_>| Outcome::UsersInfo(UsersInfo::new(&found)));
             }
-            Request::Entry(work) => self.dispatch_list(work, responder),
-            Request::Message(work) => self.dispatch_message(work, responder),
-            Request::User(work) => {
+            Request::Entry(request) => self.dispatch_list(request, responder),
+            Request::Message(request) => self.dispatch_message(request, responder),
+            Request::User(request) => {
                 let (actors, connection_id) = (self.actors.clone(), self.caller.source.connection());
-                let asked = ask(|reply| actors.users.try_send(self.user(), AskUser { work, connection_id, reply }));
+                let asked = ask(|reply| actors.users.try_send(self.user(), AskUser { request, connection_id, reply }));
                 responder.later(asked, |outcome| outcome);
             }
-            Request::Search(work) => {
+            Request::Search(request) => {
                 let (actors, level) = (self.actors.clone(), self.caller.level);
-                let asked = ask(|reply| actors.users.try_send(self.user(), AskSearch { request: work, level, reply }));
+                let asked = ask(|reply| actors.users.try_send(self.user(), AskSearch { request, level, reply }));
                 responder.later(asked, |outcome| outcome);
             }
-            Request::Room(work) => self.dispatch_room(work, responder),
-            Request::Group(work) => self.dispatch_group(work, responder),
+            Request::Room(request) => self.dispatch_room(request, responder),
+            Request::Group(request) => self.dispatch_group(request, responder),
         }
     }
 
-    fn dispatch_room(&self, work: RoomRequest, responder: Responder) {
+    fn dispatch_room(&self, request: RoomRequest, responder: Responder) {
         let (actors, connection_id) = (self.actors.clone(), self.caller.source.connection());
-        match work {
+        match request {
             RoomRequest::Create { info, start } => self.enter(Entry::Create { info, start }, None, responder),
             RoomRequest::Enter { info, start } => self.enter(Entry::Enter { info, start }, None, responder),
             RoomRequest::Join { room } => self.enter(Entry::Join { room }, None, responder),

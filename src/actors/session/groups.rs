@@ -20,9 +20,9 @@ struct FoundGroup {
 }
 
 impl Dispatcher {
-    pub(super) fn dispatch_group(&self, work: GroupRequest, responder: Responder) {
+    pub(super) fn dispatch_group(&self, request: GroupRequest, responder: Responder) {
         let (actors, user) = (self.actors.clone(), self.caller.profile.clone());
-        match work {
+        match request {
             GroupRequest::Create { id, name, avatar_url, advanced, users } => {
                 let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", self.context().ids.next())));
                 let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &self.context().config().limits)

@@ -129,9 +129,9 @@ impl Handler<Inbound> for Session {
                 let token = url_token(&self.context, &profile.get().id, self.connection.token_expires_at());
                 responder.done(Outcome::MediaToken(MediaToken::new(token)));
             }
-            (Ok(Operation::Request(work)), Phase::In(profile)) => match self.context.accepting() {
-                Ok(()) => match self.charge(&work, &profile.get().id) {
-                    Ok(()) => self.dispatcher(profile).dispatch(work, responder),
+            (Ok(Operation::Request(operation)), Phase::In(profile)) => match self.context.accepting() {
+                Ok(()) => match self.charge(&operation, &profile.get().id) {
+                    Ok(()) => self.dispatcher(profile).dispatch(operation, responder),
                     Err(refusal) => responder.refuse(&refusal),
                 },
                 Err(refusal) => responder.refuse(&refusal),
@@ -151,11 +151,11 @@ impl Session {
     }
 
     /// Charges the quota for operations that write rows; messages are charged by their conversation's actor.
-    fn charge(&self, work: &Request, user: &UserId) -> Result<(), Refusal> {
-        if work.keeps_more() {
+    fn charge(&self, request: &Request, user: &UserId) -> Result<(), Refusal> {
+        if request.keeps_more() {
             self.context.disk.room()?;
         }
-        if !work.writes() {
+        if !request.writes() {
             return Ok(());
         }
         self.context.gate.check(user, Class::Change).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })

@@ -44,7 +44,7 @@ impl ClientLevel {
     pub(crate) fn knows(self, body: &Body) -> bool {
         match body {
             Body::Text(_) | Body::Barrage(_) | Body::Command(_) | Body::Media(_) => true,
-            // Our choice: whoever knows Unknown knows it, though the vendor's oldest 2.x do not.
+            // Our choice: a client that knows Unknown gets it, though the vendor's oldest 2.x do not.
             Body::Revoke(_) => self >= Self::Since2_0,
             Body::Custom { .. } => self.knows_custom(),
             Body::Combine(_) => self >= Self::Since2_14,

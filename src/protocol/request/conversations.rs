@@ -260,7 +260,7 @@ mod tests {
     use crate::protocol::code_of;
 
     fn decode(op: &str, args: serde_json::Value) -> Result<ListRequest, Refusal> {
-        ListRequest::decode(op, &args.to_string(), &Limits::default()).map(|work| work.expect("an operation on the list"))
+        ListRequest::decode(op, &args.to_string(), &Limits::default()).map(|request| request.expect("an operation on the list"))
     }
 
     #[test]

@@ -396,7 +396,7 @@ mod tests {
 
     fn decode(op: &str, mut args: serde_json::Value) -> Result<GroupRequest, Refusal> {
         args["groupID"] = "g".into();
-        GroupRequest::decode(op, &args.to_string(), &Limits::default()).map(|work| work.expect("an operation on groups"))
+        GroupRequest::decode(op, &args.to_string(), &Limits::default()).map(|request| request.expect("an operation on groups"))
     }
 
     fn code(op: &str, args: serde_json::Value) -> u32 {

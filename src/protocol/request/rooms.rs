@@ -345,7 +345,7 @@ mod tests {
     fn code(op: &str, mut args: serde_json::Value) -> u32 {
         args["roomID"] = "r".into();
         match RoomRequest::decode(op, &args.to_string(), &Limits::default()) {
-            Ok(work) => work.map_or(1, |_| 0),
+            Ok(request) => request.map_or(1, |_| 0),
             Err(refusal) => code_of(&refusal),
         }
     }

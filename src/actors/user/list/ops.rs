@@ -60,21 +60,21 @@ impl Handler<Leased<OnList>> for User {
 
     fn handle(&mut self, leased: Leased<OnList>, ctx: &mut Context<Self>) {
         self.asked = true;
-        let OnList { request: work, level, connection_id, reply } = leased.open();
+        let OnList { request, level, connection_id, reply } = leased.open();
         let caller = Caller { level, connection_id, reply };
         if self.sessions.is_empty() {
             // Nobody tells an offline user anything, so the list is read anew each time the host asks.
             self.list = None;
         }
         self.with_latest(ctx, move |user, ctx| {
-            let Some(conversation) = work.target().map(|target| Conversation::of(&user.id, target)) else {
-                return user.carry_out(work, None, caller, ctx);
+            let Some(conversation) = request.target().map(|target| Conversation::of(&user.id, target)) else {
+                return user.carry_out(request, None, caller, ctx);
             };
             match conversation {
                 Some(conversation) if user.list.as_ref().is_some_and(|list| list.get(&conversation).is_none()) => {
-                    user.fetch_entry(conversation, work, caller, ctx);
+                    user.fetch_entry(conversation, request, caller, ctx);
                 }
-                conversation => user.carry_out(work, conversation, caller, ctx),
+                conversation => user.carry_out(request, conversation, caller, ctx),
             }
         });
     }
@@ -87,7 +87,7 @@ fn unread_list() -> Refusal {
 impl User {
     /// Carries out an operation on a conversation that is not in the list in memory: it began a moment ago, or long ago
     /// and was left out.
-    fn fetch_entry(&mut self, conversation: Conversation, work: ListRequest, caller: Caller, ctx: &mut Context<Self>) {
+    fn fetch_entry(&mut self, conversation: Conversation, request: ListRequest, caller: Caller, ctx: &mut Context<Self>) {
         let (archive, me, limits) = (self.context.archive.clone(), self.id.clone(), self.context.config().limits.clone());
         let wanted = conversation.clone();
         let read = async move { archive.read(move |store| load_entry(store, &me, &wanted, &limits)).await };
@@ -98,16 +98,16 @@ impl User {
                 {
                     list.put(conversation.clone(), Some(entry));
                 }
-                user.carry_out(work, Some(conversation), caller, ctx);
+                user.carry_out(request, Some(conversation), caller, ctx);
             }
             Err(refusal) => answer(caller.reply, Err(refusal)),
         }));
     }
 
-    fn carry_out(&mut self, work: ListRequest, conversation: Option<Conversation>, caller: Caller, ctx: &mut Context<Self>) {
+    fn carry_out(&mut self, request: ListRequest, conversation: Option<Conversation>, caller: Caller, ctx: &mut Context<Self>) {
         let Some(list) = &self.list else { return answer(caller.reply, Err(unread_list())) };
         let Some(conversation) = conversation else {
-            return match work {
+            return match request {
                 ListRequest::List { count, after, filter } => {
                     let page = list.page(count, after.as_ref(), &self.id, &filter);
                     let entries = page.into_iter().filter_map(|one| Some((one.clone(), list.get(one)?.clone()))).collect();
@@ -126,13 +126,13 @@ impl User {
         let done = ConversationRef::named_by(&self.id, &conversation);
         let known = list.get(&conversation).cloned();
         // A conversation that is off the list, or has no message yet, can be muted and cleared all the same.
-        let off_list_too = matches!(work, ListRequest::Mute { .. } | ListRequest::Clear { .. } | ListRequest::Delete { .. });
+        let off_list_too = matches!(request, ListRequest::Mute { .. } | ListRequest::Clear { .. } | ListRequest::Delete { .. });
         let Some(entry) = known.filter(|entry| off_list_too || entry.is_listed()) else {
             return answer(caller.reply, Err(missing));
         };
         let now_ms = self.context.clock.wall_ms();
         let mut record = entry.record.clone();
-        match work {
+        match request {
             ListRequest::Query { .. } => self.answer_one((conversation, entry), caller, ctx),
             ListRequest::Pin { pinned, .. } => {
                 let pinned_max = self.context.config().limits.pinned_conversations_max;
