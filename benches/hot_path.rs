@@ -1,6 +1,6 @@
 //! What does each step cost that every message takes, without sockets, actors and disk?
 //!
-//! - `encode`: an event of 1, 16 and 50 messages of 200 bytes, per variant. Paid once per batch and variant.
+//! - `encode`: an event of 1, 16 and 50 messages of 200 bytes, per level. Paid once per batch and level.
 //! - `validate`: decoding and checking a `sendMessage` frame. Paid once per message.
 //! - `gate`: the send quota, for one user and for 10,000 in turn; passing, and refused.
 //! - `outbox`: pushing and draining frames of 300 bytes, and what a full lossy part costs. Paid once per batch and member.

@@ -1,7 +1,8 @@
 //! How long does a host wait for `Broker::send`, and what does a batch cost per message?
 //!
-//! Peer text of 200 bytes through the whole path (gate, owner, archive, engine): into memory, which is the cost of
-//! the path itself, and into sled with its `fdatasync` before each acknowledgement; one at a time and 64 at a time.
+//! Peer text of 200 bytes through the whole path (quota, conversation actor, archive, engine): into memory, which is
+//! the cost of the path itself, and into sled with its `fdatasync` before each acknowledgement; one at a time and 64 at
+//! a time.
 //! Eight users send in turn, at the highest rate the configuration allows: one alone would be refused now and then.
 //! Unit: per iteration of 1 or 64 messages.
 

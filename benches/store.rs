@@ -58,7 +58,7 @@ impl World {
         }
     }
 
-    /// Appends so many, to the conversations in turn, in one flush; how long it took.
+    /// Appends so many, to the conversations in turn, in one flush; returns how long it took.
     fn flush(&mut self, conversations: &[Conversation], count: u64) -> Duration {
         let appends: Vec<Append> = conversations.iter().cycle().take(count as usize).map(|one| self.append(one)).collect();
         // Nothing to write, so it costs no flush; but while its callback waits the writer does, and all gather behind it.

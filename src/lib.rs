@@ -10,8 +10,9 @@
 //! # }
 //! ```
 //!
-//! What a message is and may be is in [`model`]; what is asked of a store in [`store`]; what a host may decide in
-//! [`hooks`]; every setting in [`config`]. How it works inside is told from `actors` on, and in `README.md`.
+//! [`model`] says what a message is and may be; [`store`] what a store must do; [`hooks`] what a host may decide;
+//! [`config`] lists every setting. `README.md` shows how it works inside, and the module `actors` begins with the map
+//! of its actors.
 
 mod actors;
 mod audit;

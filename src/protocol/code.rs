@@ -1,8 +1,9 @@
-//! The numbers behind refusals and closes. Source: spec section 5; design 5.2.
+//! The numbers of refusals and closes. Source: ZIM API reference, "Error codes", for refusals; `PROTOCOL.md`, "Close
+//! codes", for closes.
 
 use crate::model::{AttributeFault, AttributeOwner, Refusal};
 
-/// The vendor's error number of a refusal. The one place that knows them.
+/// Returns the vendor's error number of a refusal. The only place that knows these numbers.
 #[must_use]
 pub fn code_of(refusal: &Refusal) -> u32 {
     match refusal {
@@ -62,7 +63,8 @@ pub fn code_of(refusal: &Refusal) -> u32 {
     }
 }
 
-/// Source: spec 5. The vendor has no number for too many attributes of one member: the general one.
+/// Returns the number of an attribute that was refused. Too many attributes of one member have no number of the
+/// vendor's, so they get the general one.
 fn attribute_code(owner: AttributeOwner, fault: &AttributeFault) -> u32 {
     use AttributeFault::{Count, Key, Total, Value};
     match (owner, fault) {
@@ -81,7 +83,7 @@ fn attribute_code(owner: AttributeOwner, fault: &AttributeFault) -> u32 {
     }
 }
 
-/// Why the broker ends a session. 4000–4499: reconnect and resume; 4500–4999: do not. Source: design 5.2.
+/// Why the broker ends a session. After 4000–4499 a client reconnects and resumes, after 4500–4999 it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseCode {
@@ -108,7 +110,7 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
-    /// The number in the close frame.
+    /// Returns the number in the close frame.
     #[must_use]
     pub const fn number(self) -> u16 {
         match self {
@@ -125,7 +127,7 @@ impl CloseCode {
         }
     }
 
-    /// The words in the close frame, and the label in the metrics.
+    /// Returns the words in the close frame, which are also the label in the metrics.
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! One frame in: `{"id":1,"op":"…","args":{…}}`.
+//! Requests as frames: `{"id":1,"op":"…","args":{…}}`.
 
 use std::borrow::Cow;
 
@@ -13,15 +13,15 @@ use crate::model::{Invalid, Limits, Refusal};
 pub(crate) struct RequestFrame<'a> {
     /// Chosen by the client; the reply carries it.
     pub(crate) id: u64,
-    /// What it says it asks for; whatever the client wrote.
+    /// The name of the operation, whatever the client wrote.
     pub(crate) name: Cow<'a, str>,
-    /// Whether it asks for a login, well or badly: its sender is owed the reason of a refusal.
+    /// Whether it asks for a login, well or badly: its sender must be told why it is refused.
     pub(crate) is_login: bool,
-    /// What it asks for, or why that is refused.
+    /// The operation, or why it is refused.
     pub(crate) op: Result<Operation, Refusal>,
 }
 
-/// A frame that is not a request: counted towards the close with 4503.
+/// A frame that is not a request; too many of them close the session with 4503.
 #[derive(Debug)]
 pub(crate) struct Malformed {
     /// Names what is wrong.
@@ -37,12 +37,12 @@ struct Envelope<'a> {
     args: Option<&'a RawValue>,
 }
 
-/// The greatest id a JavaScript client can tell from its neighbours.
+/// The greatest id that JavaScript can tell from its neighbours.
 const ID_MAX: u64 = (1 << 53) - 1;
 
 /// Reads one frame.
 pub(crate) fn decode<'a>(frame: &'a str, limits: &Limits) -> Result<RequestFrame<'a>, Malformed> {
-    // serde would fill a struct from an array, too, by position.
+    // serde would also fill a struct from an array, by position.
     if !frame.trim_start().starts_with('{') {
         return Err(Malformed { refusal: Invalid::new("frame", "is not a JSON object").into() });
     }

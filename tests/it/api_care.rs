@@ -1,4 +1,4 @@
-//! What an operator takes care of by the server API: dead letters, backups, the audit log.
+//! The operator's part of the server API: dead letters, backups, the audit log.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

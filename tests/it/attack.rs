@@ -1,6 +1,7 @@
-//! What no client of ours sends, against the real route: memory stays flat, the right code closes, others do not notice.
+//! Attacks that no client of ours makes, against the real route: memory stays flat, the right code closes, others do
+//! not notice.
 //!
-//! In each test a healthy pair chats all the while. Source of the attacks: hazards, actix-web-actors.
+//! In each test a healthy pair chats all the while.
 // It measures, and says what it measured.
 #![allow(clippy::cast_possible_truncation, clippy::disallowed_methods, clippy::print_stdout)]
 
@@ -71,7 +72,7 @@ impl Siege {
         Self { program, running, watch, stop, chat, attackers: AtomicU32::new(0), _alone: alone }
     }
 
-    /// A connection that has, or has not, logged in as this user.
+    /// Returns a connection that has, or has not, logged in as this user.
     async fn attacker(&self, user: Option<&str>) -> Raw {
         let mut raw = Raw::upgrade(self.running.address).await;
         if let Some(user) = user {
@@ -83,7 +84,8 @@ impl Siege {
         raw
     }
 
-    /// `gang` before and as many after login write `first` once and `then` for ever; each is closed with `code`.
+    /// Lets `gang` attackers before and as many after login write `first` once and `then` for ever; each is closed with
+    /// `code`.
     async fn storm(&self, gang: usize, what: &str, code: u16, first: &[u8], then: &[u8]) {
         let mut storm = JoinSet::new();
         for n in 0..2 * gang {
@@ -107,7 +109,8 @@ impl Siege {
     }
 }
 
-/// One says something, the other hears it, until told to stop. How much was said, and the longest wait for an answer.
+/// Lets one say something and the other hear it, until told to stop. Returns how much was said, and the longest wait
+/// for an answer.
 async fn chat(mut alice: Line, mut bob: Line, stop: watch::Receiver<bool>) -> (u64, Duration) {
     let (mut said, mut slowest) = (0, Duration::ZERO);
     while !*stop.borrow() {
@@ -127,7 +130,7 @@ async fn chat(mut alice: Line, mut bob: Line, stop: watch::Receiver<bool>) -> (u
     (said, slowest)
 }
 
-/// The head of a masked frame that claims `bytes` of payload.
+/// Returns the head of a masked frame that claims `bytes` of payload.
 fn header(first: u8, bytes: u64) -> Vec<u8> {
     let mut header = vec![first];
     match bytes {
@@ -172,8 +175,8 @@ impl Raw {
         Self { reader: Frames(reader), writer }
     }
 
-    /// Writes `first` and then `then` again and again, until the broker cuts the line; the code it closed with, and
-    /// how much was written.
+    /// Writes `first` and then `then` again and again, until the broker cuts the connection; returns the code it closed
+    /// with, and how much was written.
     async fn write_until_cut(self, first: Vec<u8>, then: Vec<u8>) -> (Option<u16>, u64) {
         let Self { mut reader, mut writer } = self;
         let writing = async {
@@ -198,7 +201,7 @@ impl Raw {
 struct Frames(OwnedReadHalf);
 
 impl Frames {
-    /// Opcode and payload; `None` at the end.
+    /// Returns opcode and payload; `None` at the end.
     async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
         let opcode = self.0.read_u8().await.ok()? & 0xf;
         let bytes = match self.0.read_u8().await.ok()? {
@@ -211,7 +214,7 @@ impl Frames {
         Some((opcode, payload))
     }
 
-    /// Reads until the broker ends the connection; the code it closed with.
+    /// Reads until the broker ends the connection; returns the code it closed with.
     async fn closed(&mut self) -> Option<u16> {
         let mut code = None;
         while let Some((opcode, payload)) = self.next().await {
@@ -257,7 +260,7 @@ async fn frames_against_the_rules_are_cut_with_4503_and_binary_with_4505() {
         ("text that is not UTF-8", MALFORMED, frame(FIN | TEXT, &[0xff; 100])),
         ("a binary frame", BINARY_FRAME, frame(FIN | BINARY, b"a")),
     ];
-    // At once, because each waits for the reaper, which looks once a second; but few, because each that floods holds
+    // At once, because each waits for the reaper, which looks once a second; but few, because each that floods keeps
     // its own buffers until then.
     join_all(offences.iter().map(|(what, code, first)| siege.storm(1, what, *code, first, &junk))).await;
     siege.end().await;

@@ -1,4 +1,4 @@
-//! A message to everyone online. Source: spec S58–S60, Q26, Q27.
+//! A message to everyone online. Source: ZIM server API reference, `SendMessageToAllUsers`.
 
 use serde_json::{Value, json};
 use tidings::model::Body;
@@ -11,7 +11,7 @@ async fn at(world: &World, user: &str, version: &str) -> Client {
 }
 
 #[tokio::test]
-async fn s58_s59_s60_everyone_online_from_2_10_on_gets_one_message_in_no_conversation() {
+async fn everyone_online_from_2_10_on_gets_one_message_in_no_conversation() {
     let world = World::start();
     let mut newest = world.client("newest").await;
     let mut sender = at(&world, "sender", "2.10.0").await;

@@ -1,5 +1,5 @@
-//! What is done to messages after they were sent: deleted for oneself, taken back, edited, answered, reacted to,
-//! confirmed, pinned. Source: spec S67, sections 3.4, 3.8, 3.9 and 3.12.
+//! Changes of messages after they were sent: deleted for oneself, taken back, edited, answered, reacted to, confirmed,
+//! pinned. Source: src/protocol/PROTOCOL.md, "After sending".
 
 use serde_json::{Value, json};
 use tidings::clock::ManualClock;
@@ -26,7 +26,7 @@ fn texts(messages: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn s67_deleting_is_for_oneself_on_all_devices_and_goes_for_good() {
+async fn deleting_is_for_oneself_on_all_devices_and_goes_for_good() {
     let folder = tempfile::tempdir().unwrap();
     let (world, mut alice, mut bob) = inhabited(World::builder().folder(folder.path())).await;
     let mut other = world.login(Login { user: "bob", device: "b2", ..Login::default() }).await;
@@ -98,7 +98,11 @@ async fn a_message_is_taken_back_in_its_place_for_everyone_and_counts_no_more() 
     }
     assert_eq!(bob.event("conversationTotalUnreadMessageCountUpdated").await["totalUnreadMessageCount"], 0);
     let entry = bob.ok("queryConversation", json!({"conversationID": "alice", "conversationType": 0})).await["conversation"].take();
-    assert_eq!((&entry["lastMessage"]["type"], &entry["mentionedInfoList"]), (&json!(31), &Value::Null), "Q20");
+    assert_eq!(
+        (&entry["lastMessage"]["type"], &entry["mentionedInfoList"]),
+        (&json!(31), &Value::Null),
+        "a message that was taken back mentions nobody"
+    );
     assert_eq!(bob.newest(To::Peer("alice")).await[0]["type"], 31);
     assert_eq!(alice.code("revokeMessage", args).await, 6_000_279);
     let theirs = bob.say(To::Peer("alice"), "mine").await;

@@ -1,4 +1,5 @@
-//! Several messages as one, and what the broker itself says in a group. Source: spec S10, S61–S63, Q29, Q31, Q33.
+//! Several messages as one, and what the broker itself says in a group. Source: ZIM guides "Forward messages" and
+//! "Receive tip messages".
 
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ fn handle(message: &Value, conversation: &str, kind: u8) -> Value {
     json!({"combineID": message["combineID"], "messageID": message["messageID"], "conversationID": conversation, "conversationType": kind})
 }
 
-/// Everything a combined message holds, page by page.
+/// Reads all children of a combined message, page by page.
 async fn detail(client: &mut Client, message: &Value) -> Vec<Value> {
     let (mut children, mut next) = (Vec::new(), json!(0));
     loop {
@@ -26,7 +27,7 @@ async fn detail(client: &mut Client, message: &Value) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn s10_s61_a_combined_message_is_kept_once_and_its_children_are_fetched_by_receivers() {
+async fn a_combined_message_is_kept_once_and_its_children_are_fetched_by_receivers() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::builder().no_rates().folder(folder.path()).start();
     let mut alice = world.client("alice").await;
@@ -53,7 +54,7 @@ async fn s10_s61_a_combined_message_is_kept_once_and_its_children_are_fetched_by
     // Nobody else, and not a made-up one.
     assert_eq!(eve.code("queryCombineMessageDetail", json!({"message": handle(&heard, "alice", 0)})).await, 6_000_001);
     assert_eq!(bob.code("queryCombineMessageDetail", json!({"message": {"combineID": "x"}})).await, 6_000_001);
-    // Passed on as it came, nested ones too; it outlives the revocation of what it came from.
+    // Forwarded as it came, nested ones too; it outlives the revocation of what it came from.
     let forward = json!({"type": 100, "title": "Notes", "summary": "two of them", "combineID": heard["combineID"]});
     let passed = bob.send(To::Peer("eve"), forward).await.unwrap();
     alice.ok("revokeMessage", json!({"message": {"messageID": sent["messageID"], "conversationID": "bob", "conversationType": 0}})).await;
@@ -107,7 +108,7 @@ async fn a_combined_message_has_its_limits_and_a_retry_is_known() {
 }
 
 #[tokio::test]
-async fn s63_a_group_says_who_came_and_went_to_clients_of_2_15_and_later() {
+async fn a_group_says_who_came_and_went_to_clients_of_2_15_and_later() {
     let world = World::builder().no_rates().config(|config| config.group.tips = true).start();
     let mut alice = world.login(Login { user: "alice", name: "Alice", ..Login::default() }).await;
     let mut bob = world.client("bob").await;

@@ -1,4 +1,4 @@
-//! The console: how one comes in, how long one stays, what its session may ask, and what is noted of it.
+//! The console: how an operator signs in, how long a session lasts, what it may ask, and what is logged of it.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::support::{Answer, T0, World, fetch};
 const PASSWORD: &str = "correct horse battery";
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
-/// What a browser holds of a session.
+/// What a browser keeps of a session.
 #[derive(Debug, Clone)]
 struct Signed {
     cookie: String,
@@ -28,7 +28,7 @@ impl Signed {
     }
 }
 
-/// A console below a path; the own server has it at the top.
+/// A console below a path; the broker's own server has it at the top.
 struct Door<'a> {
     world: &'a World,
     at: &'static str,
@@ -53,12 +53,12 @@ impl Door<'_> {
         self.ask(&format!("GET {path}"), &[("Cookie", &signed.cookie)], &Value::Null).await
     }
 
-    /// A write as the page sends it.
+    /// Sends a write as the page does.
     async fn write(&self, request: &str, signed: &Signed, body: &Value) -> Answer {
         self.ask(request, &[JSON, ("Cookie", &signed.cookie), ("X-Tidings-CSRF", &signed.csrf)], body).await
     }
 
-    /// Sets the password and is in.
+    /// Sets the password and signs in.
     async fn open(&self) -> Signed {
         let token = self.world.broker.console_link().unwrap().expect("there is no password yet");
         Signed::of(&self.set_up(&token, PASSWORD).await)
@@ -275,7 +275,7 @@ async fn signing_out_ends_the_session_and_what_it_still_hears() {
     let other = Signed::of(&door.log_in(PASSWORD).await);
     let address = world.address();
     let cookie = signed.cookie.clone();
-    // Without its session it ends; a session that holds would keep it open for an hour.
+    // Without its session the stream ends; a valid session would keep it open for an hour.
     let hearing = tokio::spawn(async move { fetch(address, "GET /api/v1/events?seconds=3600", &[("Cookie", &cookie)], "").await });
     let mut events = world.broker.subscribe();
     let _alice = world.client("alice").await;
@@ -284,7 +284,7 @@ async fn signing_out_ends_the_session_and_what_it_still_hears() {
     assert_eq!(out.status, 200);
     assert!(out.header("set-cookie").contains("tidings-console=;") && out.header("set-cookie").contains("Max-Age=0"), "{out:?}");
     assert!(!door.is_in(&signed).await && door.is_in(&other).await);
-    // The next thing that happens is not told any more: the stream ends instead.
+    // The next event is not told any more: the stream ends instead.
     let _bob = world.client("bob").await;
     let heard = hearing.await.unwrap();
     assert!(!heard.body.contains("\"bob\""), "{heard:?}");

@@ -1,4 +1,5 @@
-//! `kill -9` at random moments, and what must still be there afterwards (promises P1, P2, P3).
+//! `kill -9` at random moments, and what must still be there afterwards: every acknowledged message, in its order,
+//! once.
 //!
 //! The full run: `TIDINGS_CRASH_CYCLES=40 cargo test --test it crash -- --nocapture`
 //! A failure prints its seed; `TIDINGS_CRASH_SEED=…` throws the same dice again.
@@ -52,13 +53,13 @@ fn name(person: usize) -> String {
     format!("u{person}")
 }
 
-/// `u3-4-17` is the 17th message of u3, and goes to conversation 4.
+/// Writes a local id: `u3-4-17` is the 17th message of u3, and goes to conversation 4.
 fn origin(local_id: &str) -> (usize, usize) {
     let mut parts = local_id[1..].split('-').map(|part| part.parse().unwrap());
     (parts.next().unwrap(), parts.next().unwrap())
 }
 
-/// What a message says follows from its local id: a retry says the same, and a reader knows it.
+/// Returns the text of a message, which follows from its local id: a retry says the same, and a reader knows it.
 fn content(local_id: &str) -> String {
     let seed = local_id.bytes().fold(7u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let mut dice = Dice(seed);
@@ -97,7 +98,7 @@ impl Person {
         self.number ^ 1
     }
 
-    /// How this person names a conversation.
+    /// Returns how this client names a conversation.
     fn address_of(&self, conversation: usize) -> (String, u8) {
         match conversation {
             ROOM => ("hall".to_owned(), 1),
@@ -148,7 +149,7 @@ impl Person {
         Some(())
     }
 
-    /// What to send next: something again, or something new.
+    /// Returns what to send next: something again, or something new.
     fn next_local_id(&mut self, under_way: &BTreeMap<u64, String>) -> String {
         if self.retries && self.dice.one_in(10) {
             let known: Vec<&String> = self.acknowledged.keys().chain(under_way.values()).collect();
@@ -216,7 +217,7 @@ impl Person {
         }
     }
 
-    /// A whole conversation, read in pages of changing sizes.
+    /// Reads a whole conversation, in pages of changing sizes.
     async fn history(&mut self, line: &mut Line, conversation: usize, backwards: bool) -> Vec<Place> {
         let (id, kind) = self.address_of(conversation);
         let mut pages: Vec<Vec<Place>> = Vec::new();
@@ -248,10 +249,10 @@ impl Person {
     }
 }
 
-/// Everything that ever was found, per conversation.
+/// Everything that was ever found, per conversation.
 type Record = Vec<Vec<Place>>;
 
-/// Reads every conversation, by two people, forwards and backwards, and compares it with all that was promised.
+/// Reads every conversation, by two users, forwards and backwards, and compares it with all that was acknowledged.
 async fn verify(people: &mut [Person], lines: &mut [Line], record: &mut Record, dice: &mut Dice) {
     for (conversation, known) in record.iter_mut().enumerate() {
         let first = if conversation < GROUP { conversation * 2 } else { dice.between(0, PEOPLE as u64 - 1) as usize };
@@ -278,7 +279,7 @@ async fn verify(people: &mut [Person], lines: &mut [Line], record: &mut Record, 
     }
 }
 
-/// The last run ends in peace: everyone must have been given everything, as a reply or as an event.
+/// The last run ends in peace: everyone must have received everything, as a reply or as an event.
 async fn assert_all_delivered(person: &mut Person, line: &mut Line, record: &Record, already: &[usize; CONVERSATIONS]) {
     for conversation in [GROUP, ROOM, person.number / 2] {
         let wanted: BTreeSet<u64> = record[conversation][already[conversation]..].iter().map(|place| place.seq).collect();

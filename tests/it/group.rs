@@ -44,7 +44,7 @@ fn full(id: &str) -> Value {
            "createTime": T0, "maxMemberCount": 0, "verifyInfo": {"joinMode": 0, "inviteMode": 0, "beInviteMode": 0}})
 }
 
-/// Logged in, with the id in capitals as name.
+/// Logs a user in, with its id in capitals as name.
 async fn client(world: &World, id: &str) -> Client {
     world.login(Login { user: id, name: &id.to_uppercase(), device: "only", ..Login::default() }).await
 }
@@ -250,7 +250,7 @@ async fn a_group_message_reaches_every_member_on_every_device() {
     assert_eq!((phone.texts(1).await, tablet.texts(1).await), (vec!["from the host".to_owned()], vec!["from the host".to_owned()]));
 }
 
-/// Q36: a member reads from its joining on.
+/// Our choice: a member reads from the moment it joined, because what was said before was not said to it.
 #[tokio::test]
 async fn history_begins_with_ones_joining() {
     let world = World::builder().frozen().start();
@@ -273,7 +273,7 @@ async fn history_begins_with_ones_joining() {
     assert_eq!(bob.newest(To::Group("g")).await, Vec::<Value>::new());
 }
 
-/// What is gathered for the next frame is for those who were members when it was accepted.
+/// Messages gathered for the next frame are for those who were members when they were accepted.
 #[tokio::test]
 async fn a_change_of_members_comes_between_messages_live_as_in_history() {
     let world = World::with(|config| config.batch.tick_ms = 1000);
@@ -352,7 +352,7 @@ async fn membership_survives_a_restart_on_the_same_folder() {
     assert_eq!(alice.code("createGroup", create("gone", &[])).await, 6_000_527);
 }
 
-/// Else a group keeps its actor, and the links of users long gone, for as long as the broker runs.
+/// Otherwise a group would keep its actor, and the connections of users long gone, for as long as the broker runs.
 #[tokio::test]
 async fn a_group_whose_members_are_offline_leaves_memory() {
     let world = World::with(|config| config.actors.idle_seconds = 1);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Login, To, World, fields, pluck, text};
 
-/// Alice owns, bob is an admin, carol and dave are members; all are online and heard of it.
+/// Starts a group that alice owns: bob is an admin, carol and dave are members; all are online and were told of it.
 async fn group(world: &World) -> [Client; 4] {
     let mut members = Vec::new();
     for id in ["alice", "bob", "carol", "dave"] {

@@ -1,4 +1,4 @@
-//! What can be read again, page by page.
+//! History, read page by page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -1,4 +1,4 @@
-//! What a host decides instead of the broker, and what it hears.
+//! What a host decides instead of the broker, and what it is told.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use tidings::{Draft, Refusal, Target};
 
 use crate::support::{Login, T0, To, World, fetch, heard, peer_target, pluck, soon, text, text_draft, user};
 
-/// Knows everyone by one word.
+/// An authenticator that recognises everyone by one word.
 struct OpenSesame;
 
 impl Authenticator for OpenSesame {
@@ -39,7 +39,7 @@ async fn a_hosts_authenticator_decides_who_comes_in_and_until_when() {
     assert_eq!(connection.event("tokenWillExpire").await, json!({"second": 29}));
 }
 
-/// Refuses one word, softens another, and notes what it was shown.
+/// A moderator that refuses one word, softens another, and notes what it was shown.
 #[derive(Clone, Default)]
 struct Strict {
     shown: Arc<Mutex<Vec<String>>>,
@@ -80,7 +80,7 @@ async fn a_moderator_refuses_replaces_and_lets_pass() {
     );
     alice.say(To::Peer("bob"), "fine").await;
     assert_eq!(bob.texts(2).await, ["oh d***", "fine"]);
-    // A replacement is held to the limits and cannot change what was promised for the kind.
+    // A replacement is held to the limits and cannot change what its kind guarantees.
     assert_eq!(alice.send(To::Peer("bob"), text("grow")).await.unwrap_err().code, 6_000_001);
     assert_eq!(alice.send(To::Peer("bob"), text("turn")).await.unwrap_err().code, 6_000_013);
     assert_eq!(pluck(&Value::Array(alice.newest(To::Peer("bob")).await), "message"), ["oh d***", "fine"]);
@@ -113,7 +113,7 @@ async fn commands_are_reviewed_barrage_is_not_and_the_host_is_no_exception() {
     assert_eq!(*strict.shown.lock().unwrap(), ["alice to r: Command", "bob to alice: Text"]);
 }
 
-/// Hands on what it hears, as a host would to a queue of its own.
+/// An observer that passes on what it is told, as a host would to a queue of its own.
 struct Ear(tokio::sync::mpsc::UnboundedSender<String>);
 
 impl EventSink for Ear {

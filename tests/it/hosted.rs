@@ -1,5 +1,5 @@
-//! The same promises on a host's own actix-web server, where the HTTP layer keeps the socket (`src/http/socket/hosted.rs`): what
-//! its reading and writing do, and that a stuck socket is freed from outside.
+//! The same guarantees on a host's own actix-web server, where the HTTP layer keeps the socket
+//! (`src/http/socket/hosted.rs`): how it reads and writes, and that a stuck socket is freed from outside.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The real program as a child process, and the connections that treat it badly: those that die with it, those that
-//! write what no client writes, those that never read.
+//! The real program as a child process, and connections that treat it badly: they die with it, write what no client
+//! writes, or never read.
 //!
 //! A broker inside this process could neither be killed nor have its memory told from the tests' own.
 // It measures, and says what it measured.
@@ -76,7 +76,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// With these settings over the defaults, each as `section.key`.
+    /// Sets these settings over the defaults, each as `section.key`.
     pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
         let mut config = Config::default();
         config.auth.secret = "the secret of the hostile tests".to_owned();
@@ -98,7 +98,7 @@ impl Program {
         self
     }
 
-    /// Gives the process any variable.
+    /// Gives the process an environment variable.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
         self
@@ -109,12 +109,12 @@ impl Program {
         std::fs::write(self.folder.path().join("tidings.toml"), text).unwrap();
     }
 
-    /// Where it runs.
+    /// Returns the folder the process runs in.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
 
-    /// Where it keeps everything.
+    /// Returns the folder it keeps its data in.
     pub(crate) fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data")
     }
@@ -149,7 +149,7 @@ impl Program {
         Running { child, address }
     }
 
-    /// The last lines the program logged, over all its runs.
+    /// Returns the last lines the program logged, over all its runs.
     pub(crate) fn log(&self) -> String {
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
@@ -164,7 +164,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// `kill -9`.
+    /// Ends the process as `kill -9` does.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
     }
@@ -179,7 +179,7 @@ impl Running {
         assert!(sent.success(), "no signal {name}");
     }
 
-    /// Waits until it ended by itself; whether well.
+    /// Waits until the process has ended by itself; returns whether it succeeded.
     pub(crate) async fn ended(mut self) -> bool {
         soon("the program's end", self.child.wait()).await.unwrap().success()
     }
@@ -196,7 +196,7 @@ impl Running {
         Metrics(soon("the metrics", asked).await)
     }
 
-    /// Scrapes until it is so.
+    /// Scrapes the metrics until they are as wanted.
     pub(crate) async fn until(&self, what: &str, so: impl Fn(&Metrics) -> bool) {
         let reached = async {
             while !so(&self.metrics().await) {
@@ -207,14 +207,14 @@ impl Running {
     }
 }
 
-/// Resident memory of a process, bytes.
+/// Returns the resident memory of a process, bytes.
 pub(crate) fn resident(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the program runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line VmRSS");
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// Watches resident memory until dropped; holds the largest it saw.
+/// Watches resident memory until dropped, and remembers the largest it saw.
 pub(crate) struct Watch {
     before: u64,
     peak: tokio::sync::watch::Receiver<u64>,
@@ -235,7 +235,7 @@ impl Watch {
         Self { before, peak, task }
     }
 
-    /// The largest growth so far, bytes.
+    /// Returns the largest growth so far, bytes.
     pub(crate) fn growth(&self) -> u64 {
         *self.peak.borrow() - self.before
     }
@@ -251,7 +251,7 @@ impl Drop for Watch {
 pub(crate) struct Metrics(String);
 
 impl Metrics {
-    /// The sum of the samples whose name and labels hold all of `parts`; 0 without one.
+    /// Returns the sum of the samples whose name and labels contain all of `parts`; 0 without one.
     pub(crate) fn sum(&self, name: &str, parts: &[&str]) -> u64 {
         let samples = self.0.lines().filter_map(|line| line.rsplit_once(' '));
         let named = samples.filter(|(sample, _)| sample.split('{').next() == Some(name) && parts.iter().all(|part| sample.contains(part)));
@@ -263,7 +263,7 @@ pub(crate) fn request(id: u64, op: &str, args: &Value) -> String {
     json!({"id": id, "op": op, "args": args}).to_string()
 }
 
-/// The arguments of `sendMessage`; `kind` 0 peer, 1 room, 2 group.
+/// Returns the arguments of `sendMessage`; `kind` is 0 peer, 1 room, 2 group.
 pub(crate) fn message_to(conversation: &str, kind: u8, message: &Value) -> Value {
     json!({"message": message, "toConversationID": conversation, "conversationType": kind})
 }
@@ -273,7 +273,7 @@ pub(crate) type Speaker = SplitSink<WebSocketStream<TcpStream>, Message>;
 /// The other half.
 pub(crate) type Listener = SplitStream<WebSocketStream<TcpStream>>;
 
-/// The next text; `None` once the connection is gone.
+/// Returns the next text; `None` once the connection is gone.
 pub(crate) async fn heard(listener: &mut Listener) -> Option<Utf8Bytes> {
     loop {
         match listener.next().await? {
@@ -293,13 +293,13 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Connected and logged in.
+    /// Connects and logs in.
     pub(crate) async fn login(program: &Program, address: SocketAddr, user: &str) -> Self {
         let connected = TcpStream::connect(address).await.unwrap();
         Self::over(connected, program, address, user).await
     }
 
-    /// The same over a socket for which the kernel keeps little.
+    /// Connects over a socket for which the kernel keeps little.
     pub(crate) async fn login_narrow(program: &Program, address: SocketAddr, user: &str) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -314,14 +314,14 @@ impl Line {
         line
     }
 
-    /// Sends a request; its id, or `None` when the connection is gone.
+    /// Sends a request; returns its id, or `None` when the connection is gone.
     pub(crate) async fn send(&mut self, op: &str, args: &Value) -> Option<u64> {
         let id = self.next_id;
         self.next_id += 1;
         self.socket.send(Message::text(request(id, op, args))).await.ok().map(|()| id)
     }
 
-    /// The next frame; `None` once the connection is gone.
+    /// Returns the next frame; `None` once the connection is gone.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         if let Some(frame) = self.aside.pop_front() {
             return Some(frame);
@@ -339,7 +339,7 @@ impl Line {
         }
     }
 
-    /// A request that succeeds; what comes before its reply stays for [`Line::next`].
+    /// Makes a request that succeeds; frames before its reply stay for [`Line::next`].
     pub(crate) async fn ok(&mut self, op: &str, args: Value) -> Value {
         let answered = async {
             let id = self.send(op, &args).await?;

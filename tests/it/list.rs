@@ -1,5 +1,5 @@
-//! The list of conversations over the wire: what makes an entry, what counts as unread, who named whom, and what each
-//! device hears of it. Source: spec S17, S51–S54, sections 2.4, 3.5 and 3.12.
+//! The list of conversations over the wire: what makes an entry, what counts as unread, who mentioned whom, and what
+//! each device is told. Source: src/protocol/PROTOCOL.md, "Conversations".
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn group(id: &str) -> Value {
     json!({"conversationID": id, "conversationType": 2})
 }
 
-/// The next change of that conversation; others before it are passed over.
+/// Returns the next change of that conversation; others before it are skipped.
 async fn changed(client: &mut Client, id: &str) -> (u64, Value) {
     loop {
         let data = client.event("conversationChanged").await;
@@ -27,7 +27,7 @@ async fn changed(client: &mut Client, id: &str) -> (u64, Value) {
     }
 }
 
-/// Waits until the total is so.
+/// Waits until the total is as given.
 async fn total(client: &mut Client, wanted: u64) {
     loop {
         if client.event("conversationTotalUnreadMessageCountUpdated").await["totalUnreadMessageCount"] == wanted {
@@ -56,7 +56,7 @@ async fn world() -> (World, Client, Client) {
 }
 
 #[tokio::test]
-async fn s17_the_first_storable_message_makes_an_entry_on_both_sides_and_counts_on_one() {
+async fn the_first_storable_message_makes_an_entry_on_both_sides_and_counts_on_one() {
     let (_world, mut alice, mut bob) = world().await;
     assert_eq!(alice.code("queryConversation", peer("bob")).await, 6_000_603);
     // A command makes no entry and counts nowhere.
@@ -103,7 +103,7 @@ async fn what_came_while_a_user_was_away_is_counted_at_its_login_also_after_a_re
 }
 
 #[tokio::test]
-async fn s47_s48_s51_to_s54_clearing_on_one_device_clears_all_with_the_mentions() {
+async fn clearing_on_one_device_clears_all_with_the_mentions() {
     let (world, mut alice, mut bob) = world().await;
     let mut other = world.login(Login { user: "bob", device: "b2", ..Login::default() }).await;
     alice.ok("createGroup", json!({"groupInfo": {"groupID": "g"}, "userIDs": ["bob"]})).await;
@@ -112,11 +112,11 @@ async fn s47_s48_s51_to_s54_clearing_on_one_device_clears_all_with_the_mentions(
     for device in [&mut bob, &mut other] {
         let (_, entry) = changed(device, "g").await;
         let mention = json!({"type": 3, "fromUserID": "alice", "messageID": sent["messageID"], "messageSeq": sent["messageSeq"]});
-        assert_eq!(entry["mentionedInfoList"], json!([mention]), "S51, S52");
+        assert_eq!(entry["mentionedInfoList"], json!([mention]), "the entry names the message, its sender and the kind of mention");
     }
     let (_, own) = changed(&mut alice, "g").await;
     assert_eq!(own["mentionedInfoList"], Value::Null, "a sender names not itself");
-    // Reading history clears nothing; asking tells the same (S53).
+    // Reading history clears nothing, and asking for the entry says so.
     bob.newest(To::Group("g")).await;
     assert_eq!(unread(&bob.ok("queryConversation", group("g")).await["conversation"]), 1);
     bob.ok("clearConversationUnreadMessageCount", group("g")).await;
@@ -135,7 +135,7 @@ async fn s47_s48_s51_to_s54_clearing_on_one_device_clears_all_with_the_mentions(
 }
 
 #[tokio::test]
-async fn s50_older_clients_see_conversations_without_mentions() {
+async fn older_clients_see_conversations_without_mentions() {
     let (world, mut alice, _bob) = world().await;
     let mut old = world.login(Login { user: "carol", version: "2.13.0", ..Login::default() }).await;
     alice.send(To::Peer("carol"), json!({"type": 1, "message": "look", "mentionedUserIDs": ["carol"]})).await.unwrap();

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, missing_docs)]
-//! What the broker promises, asked for over a real WebSocket: one binary, so that it is linked once.
+//! The guarantees of the broker, tested over a real WebSocket: one binary, so that it is linked once.
 //!
 //! Each test starts a [`support::World`] of its own: a broker in this process with its own store, clock and port.
 //! No test sleeps to see an effect; it waits for the reply or the event, and a wait that fails prints what did arrive.

@@ -1,4 +1,5 @@
-//! Files: uploaded, sent, received, read by those who may and by nobody else, collected. Source: spec S6–S9, S29–S37.
+//! Files: uploaded, sent, received, deleted when nobody needs them, and read by those who may and nobody else. Source:
+//! src/protocol/PROTOCOL.md, "Files".
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +27,7 @@ async fn upload(world: &World, user: &str, kind: &str, name: &str) -> Value {
     answer.json()
 }
 
-/// With the token that the client's session was given.
+/// Adds the token that the client's session was given.
 async fn read(world: &World, client: &Client, path: &str) -> Answer {
     read_with(world, client, path, &[]).await
 }
@@ -45,7 +46,7 @@ fn image(file: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn s6_s29_s37_an_image_is_sent_with_all_its_fields_and_read_by_both_sides_alone() {
+async fn an_image_is_sent_with_all_its_fields_and_read_by_both_sides_alone() {
     let world = World::builder().no_rates().start();
     let (mut alice, mut bob, eve) = (world.client("alice").await, world.client("bob").await, world.client("eve").await);
     let file = upload(&world, "alice", "image", "picture.png").await;
@@ -135,7 +136,7 @@ async fn pages_of_configured_origins_may_upload_and_others_are_not_told_that_the
     }
 }
 
-/// Every route that names a file, by everyone: whoever may not have it is told that it is not there.
+/// Asks every route that names a file, as everyone: a user who may not have it is told that it is not there.
 #[tokio::test]
 async fn who_may_do_what_on_every_route() {
     let world = World::builder().no_rates().frozen().start();
@@ -224,7 +225,7 @@ async fn who_may_do_what_on_every_route() {
 }
 
 #[tokio::test]
-async fn s31_access_ends_with_membership_message_and_room() {
+async fn access_ends_with_membership_message_and_room() {
     let world = World::builder().no_rates().start();
     let (mut alice, mut bob) = (world.client("alice").await, world.client("bob").await);
     // Taken back.
@@ -258,7 +259,7 @@ async fn s31_access_ends_with_membership_message_and_room() {
     assert_eq!(read(&world, &bob, path).await.status, 200);
     bob.ok("leaveRoom", json!({"roomID": "r"})).await;
     assert_eq!((read(&world, &bob, path).await.status, read(&world, &alice, path).await.status), (404, 200));
-    // S31: the sender must be inside.
+    // The sender must be inside.
     let refused = bob.send(To::Room("r"), json!({"type": 12, "fileDownloadUrl": "https://a.example/x"})).await.unwrap_err();
     assert_eq!(refused.code, 6_000_321);
     let refused = bob.send(To::Group("none"), json!({"type": 12, "fileDownloadUrl": "https://a.example/x"})).await.unwrap_err();
@@ -323,7 +324,7 @@ async fn what_nobody_needs_is_collected_and_its_room_in_the_quota_comes_back() {
     assert!(refused.json()["detail"].as_str().unwrap().contains("50000"), "{}", refused.body);
     assert_eq!(world.broker.collect_files().await.unwrap(), 0, "just sent, and not waiting for long");
     world.advance(Duration::from_secs(1200));
-    // What was spoken for is forgotten by a task that looks every few seconds.
+    // The protection of a file that was to be sent is dropped by a task that looks every few seconds.
     let collected = async {
         let mut collected = 0;
         while collected < 2 {
@@ -343,7 +344,7 @@ async fn what_nobody_needs_is_collected_and_its_room_in_the_quota_comes_back() {
 
 /// For each limit L: L is accepted, L + 1 refused, though its head says nothing of it.
 #[tokio::test]
-async fn s6_s9_the_limits_of_sizes_hold_at_their_edges_with_bytes_really_sent() {
+async fn the_limits_of_sizes_hold_at_their_edges_with_bytes_really_sent() {
     let world = World::builder().no_rates().start();
     for (kind, name, limit) in [
         ("image", "picture.png", 10 << 20),
@@ -395,7 +396,7 @@ async fn a_form_is_an_upload_too_and_one_without_a_file_is_told_so() {
 }
 
 #[tokio::test]
-async fn s8_audio_longer_than_300_s_is_refused_by_what_it_plays_and_by_what_is_said() {
+async fn audio_longer_than_300_s_is_refused_by_what_it_plays_and_by_what_is_said() {
     let world = World::builder().no_rates().start();
     let mut alice = world.client("alice").await;
     world.client("bob").await;
@@ -418,7 +419,7 @@ async fn s8_audio_longer_than_300_s_is_refused_by_what_it_plays_and_by_what_is_s
 }
 
 #[tokio::test]
-async fn s34_s35_urls_of_elsewhere_pass_through_byte_for_byte_and_win() {
+async fn urls_of_elsewhere_pass_through_byte_for_byte_and_win() {
     let world = World::builder().no_rates().start();
     let (mut alice, mut bob) = (world.client("alice").await, world.client("bob").await);
     let message = json!({"type": 11, "fileDownloadUrl": "https://a.example/%E5%AD%97.PNG?x=1&y=%20#z",

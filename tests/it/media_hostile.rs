@@ -23,7 +23,7 @@ use crate::support::fetch;
 /// Uploads under way at each kill.
 const UPLOADS: u64 = 10;
 
-/// What the n-th upload holds follows from its number.
+/// Returns the bytes of the n-th upload, which follow from its number.
 fn content(number: u64) -> Vec<u8> {
     let mut dice = Dice(number);
     let length = dice.between(1, 3_000_000) as usize;
@@ -189,7 +189,7 @@ async fn no_message_has_missing_or_short_media_after_kill_9() {
     }
 }
 
-/// One sends and waits for its answer, again and again; the latencies, sorted.
+/// Sends one after the other, each after the answer to the one before; returns the latencies, sorted.
 async fn chat(line: &mut Line, until: impl Fn() -> bool) -> Vec<Duration> {
     let mut latencies = Vec::new();
     while !until() {

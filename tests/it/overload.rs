@@ -1,4 +1,4 @@
-//! More than the broker can deliver: what may be lost is counted, what may not be lost arrives (promises P5, P6, P7).
+//! More than the broker can deliver: what may be lost is counted, what may not be lost arrives.
 //!
 //! The full run, with 50 stalled members, 200 healthy ones and 20,000 barrages:
 //! `TIDINGS_FULL=1 cargo test --test it overload -- --nocapture`
@@ -20,10 +20,10 @@ use crate::hostile::{Line, Listener, MIB, Program, Running, Speaker, Watch, alon
 /// Barrages a second, at most, and how many are sent at once.
 const PACE: usize = 1_000;
 const BUNCH: usize = 10;
-/// After so long nothing more comes to a member.
+/// After this long nothing more comes to a member.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
-/// What everyone does.
+/// What every member is told to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Stage {
     #[default]
@@ -31,14 +31,14 @@ enum Stage {
     Talking,
     /// Say nothing more, and wait for your answers.
     Quiet,
-    /// This many texts were acknowledged, over everyone; this many barrages were read by you or told you as dropped.
+    /// So many texts were acknowledged, over everyone; so many barrages you have read or were told are dropped.
     Wanted {
         texts: u64,
         barrages: u64,
     },
 }
 
-/// Someone who reads what comes and says something now and then.
+/// A member who reads what comes and says something now and then.
 struct Member {
     name: String,
     speaker: Speaker,
@@ -49,7 +49,7 @@ struct Member {
     /// The places of all texts, its own included.
     texts: BTreeSet<u64>,
     barrages: u64,
-    /// As `barrageDropped` told.
+    /// The drops that `barrageDropped` told.
     dropped: u64,
     slowest: Duration,
     asked_at: Instant,
@@ -148,7 +148,7 @@ impl Hall {
         Self { stage: watch::Sender::default(), members: JoinSet::new(), said: Vec::new() }
     }
 
-    /// `count` members, each saying something every so often; spread over that time.
+    /// Makes `count` members, each saying something every so often, spread over that time.
     async fn fill(&mut self, program: &Program, running: &Running, count: u32, every: Duration) {
         for n in 0..count {
             let name = format!("member{n}");
@@ -159,12 +159,13 @@ impl Hall {
         }
     }
 
-    /// All are there: from now on a text is for everyone.
+    /// Says that all are there: from now on a text is for everyone.
     fn open(&self) {
         self.stage.send_replace(Stage::Talking);
     }
 
-    /// Everyone falls silent, waits for all texts and for news of so many barrages, and goes.
+    /// Makes everyone fall silent and wait for all texts and for so many barrages, read or told as dropped, and ends
+    /// them.
     async fn end(mut self, barrages: u64) -> (u64, Vec<Member>) {
         self.stage.send_replace(Stage::Quiet);
         let mut all = 0;
@@ -218,7 +219,7 @@ fn flood(line: Line, barrages: usize, bytes: usize) -> JoinHandle<Duration> {
     })
 }
 
-/// Barrages the metrics count as dropped for this reason; for any when it is empty.
+/// Returns the barrages the metrics count as dropped for this reason; for any reason when it is empty.
 async fn dropped(running: &Running, reason: &str) -> u64 {
     running.metrics().await.sum("tidings_messages_dropped_total", &["class=\"barrage\"", &format!("reason=\"{reason}")])
 }
@@ -236,7 +237,7 @@ async fn members_that_stop_reading_cost_their_outbox_and_go_while_the_others_los
     let mut deaf = Vec::new();
     for n in 0..stalled {
         let line = Line::login_narrow(&program, running.address, &format!("deaf{n}")).await;
-        // Kept, and not read from here on.
+        // Kept open, and not read from here on.
         deaf.push(entered(line).await);
     }
 
@@ -286,7 +287,7 @@ async fn a_thousand_barrages_a_second_are_read_or_counted_and_no_text_is_lost() 
     let flooder = entered(Line::login(&program, running.address, "flooder").await).await;
     hall.open();
     let flooded = soon("the answers to all barrages", flood(flooder, BARRAGES, 200)).await.unwrap();
-    // This one happens before the room knows, so nobody is told.
+    // This drop happens before the room knows of it, so no member is told.
     let (sent, by_mailbox) = (BARRAGES as u64, dropped(&running, "mailbox_full").await);
     let (texts, members) = hall.end(sent - by_mailbox).await;
 

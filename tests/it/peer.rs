@@ -8,7 +8,7 @@ use tidings::Draft;
 
 use crate::support::{T0, To, World, number, order_key_at, peer_target, pluck, text, text_draft, until, user};
 
-/// S18: both log in, one sends, the other receives.
+/// Both log in, one sends, the other receives.
 #[tokio::test]
 async fn what_one_sends_the_other_receives_with_exactly_these_fields() {
     let world = World::builder().frozen().start();
@@ -28,7 +28,7 @@ async fn what_one_sends_the_other_receives_with_exactly_these_fields() {
     assert_eq!(alice.newest(To::Peer("bob")).await, bob.newest(To::Peer("alice")).await);
 }
 
-/// S11, S23, S26, S40: what else travels with a message.
+/// Custom messages, priority and `extendedData` travel with a message as they are.
 #[tokio::test]
 async fn custom_content_extended_data_and_priority_travel_along() {
     let world = World::start();
@@ -47,7 +47,7 @@ async fn custom_content_extended_data_and_priority_travel_along() {
     assert_eq!(bob.newest(To::Peer("alice")).await, [received]);
 }
 
-/// S19.
+/// The vendor's clients expect 6000001 for a message to oneself.
 #[tokio::test]
 async fn a_message_to_oneself_is_refused_and_nothing_is_stored() {
     let world = World::start();
@@ -58,7 +58,7 @@ async fn a_message_to_oneself_is_refused_and_nothing_is_stored() {
     assert_eq!(world.broker.stats().store.appended, 0);
 }
 
-/// S16: a clock that stands still, too.
+/// A larger order key is newer, even while the clock stands still.
 #[tokio::test]
 async fn seqs_have_no_gaps_and_order_keys_increase_even_when_time_stands_still() {
     let world = World::builder().frozen().start();
@@ -75,7 +75,7 @@ async fn seqs_have_no_gaps_and_order_keys_increase_even_when_time_stands_still()
     assert!(sent.iter().all(|message| number(message, "orderKey") < 1 << 53));
 }
 
-/// P3.
+/// A client whose acknowledgement was lost sends again under the same `localMessageID`.
 #[tokio::test]
 async fn a_retry_gets_the_first_result_and_is_not_delivered_again() {
     let world = World::start();
@@ -160,7 +160,7 @@ async fn anyone_may_be_written_to_when_users_need_not_exist() {
     assert_eq!(other.newest(To::Peer("alice")).await.len(), 1);
 }
 
-/// S4, S38.
+/// A command carries any bytes, and is stored nowhere.
 #[tokio::test]
 async fn a_command_arrives_byte_for_byte_and_is_not_kept() {
     let world = World::start();
@@ -177,7 +177,7 @@ async fn a_command_arrives_byte_for_byte_and_is_not_kept() {
     assert_eq!(pluck(&Value::Array(alice.newest(To::Peer("bob")).await), "message"), ["kept"]);
 }
 
-/// P2: one order for all who read, whoever sends at the same time.
+/// There is one order for all readers, however many send at the same time.
 #[tokio::test]
 async fn all_readers_see_one_order_while_both_sides_send() {
     const EACH: usize = 60;
@@ -210,7 +210,7 @@ async fn all_readers_see_one_order_while_both_sides_send() {
     assert_eq!(newest, orders[0][ALL - 100..], "history tells the same");
 }
 
-/// A mailbox has its configured length from the first message on, not only once its owner has started.
+/// A mailbox has its configured length from the first message on, not only once its actor has started.
 #[tokio::test]
 async fn a_first_burst_is_not_refused() {
     let world = World::builder().no_rates().config(|config| config.users.must_exist = false).start();

@@ -109,7 +109,7 @@ async fn a_refused_value_costs_nothing() {
     }
 }
 
-/// S5: no refusal; what does not arrive is counted and told.
+/// Nothing is refused; what does not arrive is counted and told.
 #[tokio::test]
 async fn a_thousand_barrages_at_once_are_all_accepted_and_each_arrives_or_is_counted() {
     const COUNT: u64 = 1000;
@@ -160,7 +160,7 @@ async fn what_is_written_beside_messages_has_a_quota_of_its_own_and_questions_ha
     alice.ok("pinMessage", json!({"message": message, "isPinned": true})).await;
 }
 
-/// P5: whoever asks for what is not there leaves no owner of nothing behind.
+/// Requests about conversations that are not there must not leave actors behind, or anyone could fill the memory.
 #[tokio::test]
 async fn changes_of_conversations_that_are_not_there_leave_nothing_behind() {
     let world = World::builder().no_rates().start();

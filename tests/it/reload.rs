@@ -116,7 +116,7 @@ async fn a_supervisor_hears_of_start_watchdog_reload_and_stop() {
     assert!(running.ended().await);
 }
 
-/// A reloadable key is read where it counts, not where the broker began.
+/// A reloadable key is read when it is needed, not when the broker starts.
 #[tokio::test]
 async fn a_host_reconfigures_while_sessions_stay() {
     let world = World::with(|config| config.shed.room_barrages_burst = 1000);
@@ -160,7 +160,7 @@ async fn a_host_reconfigures_while_sessions_stay() {
     assert_eq!(bob.texts(1).await, ["before"]);
 }
 
-/// Who was told to ping every 30 seconds is not cut for it when that becomes 5.
+/// A client that was told to ping every 30 seconds is not cut for it when that becomes 5.
 #[tokio::test]
 async fn a_shorter_heartbeat_is_for_those_who_are_told_of_it() {
     let world = World::builder().frozen().config(|config| config.server.heartbeat_seconds = 30).start();

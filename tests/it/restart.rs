@@ -1,4 +1,4 @@
-//! What holds across an orderly end and a new beginning on the same folder.
+//! What stays true across an orderly stop and a new start on the same folder.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::support::{T0, To, World, number, pluck, room_destroyed};
 
 const S: Duration = Duration::from_secs(1);
 
-/// P2: a clock that was set back meanwhile.
+/// The clock is also set back while the broker is down.
 #[tokio::test]
 async fn order_keys_and_ids_increase_across_a_restart_with_a_clock_set_back() {
     let folder = tempfile::tempdir().unwrap();
@@ -32,7 +32,7 @@ async fn order_keys_and_ids_increase_across_a_restart_with_a_clock_set_back() {
     assert_eq!(sent.iter().map(|message| number(message, "messageSeq")).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
 }
 
-/// P3.
+/// A retry key outlives the process, so a client may retry across a restart.
 #[tokio::test]
 async fn a_retry_after_a_restart_gets_the_first_result() {
     let folder = tempfile::tempdir().unwrap();
@@ -67,7 +67,7 @@ async fn a_users_name_survives_a_restart() {
     assert_eq!(world.client("alice").await.hello["userName"], "Alice");
 }
 
-/// Design 7, rooms: an empty room stands for thirty seconds plus its delay.
+/// Nobody is inside a room after a restart: it stands thirty seconds for its members to come back, then its own delay.
 #[tokio::test]
 async fn a_room_stands_after_a_restart_and_keeps_its_history_for_those_who_come_back() {
     let folder = tempfile::tempdir().unwrap();

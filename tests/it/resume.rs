@@ -1,4 +1,4 @@
-//! Coming back: with a cursor every missed message once, in order, before live ones (P4); without one what was sent
+//! Coming back: with a cursor every missed message comes once, in order, before live ones; without one, what was sent
 //! while the user was away.
 
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ async fn group(owner: &mut Client, id: &str, users: &[&str]) {
     owner.ok("createGroup", json!({"groupInfo": {"groupID": id}, "userIDs": users})).await;
 }
 
-/// The user was there, and logged out; the cursor it left with.
+/// The user was there, and logged out; returns the cursor it left with.
 async fn been_and_gone(world: &World, events: &mut Subscription, user: &str) -> String {
     let mut client = first(world, user).await;
     client.ok("logout", json!({})).await;
@@ -32,7 +32,7 @@ async fn been_and_gone(world: &World, events: &mut Subscription, user: &str) -> 
     client.hello["cursor"].as_str().unwrap().to_owned()
 }
 
-/// The texts of the events that are there when an answer, which leaves after them, has come.
+/// Returns the texts of the events that arrive before an answer, which leaves after them.
 async fn arrived(client: &mut Client) -> (Vec<String>, Vec<Value>) {
     client.ok("ping", json!({})).await;
     let mut events = Vec::new();

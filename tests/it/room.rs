@@ -19,7 +19,7 @@ fn lasting(room: &str, seconds: u64) -> Value {
     json!({"roomInfo": {"roomID": room}, "config": {"roomDestroyDelayTime": seconds}})
 }
 
-/// What was told to the room's owner so far was handled: an answer of the same owner came after it.
+/// Waits until what was told to the room's actor so far was handled: an answer of the same actor came after it.
 async fn settled(client: &mut Client, room: &str) -> u64 {
     client.ok("queryRoomOnlineMemberCount", json!({"roomID": room})).await["count"].as_u64().unwrap()
 }
@@ -125,7 +125,7 @@ async fn a_lost_connection_keeps_its_place_for_thirty_seconds() {
     assert_eq!(bob.send(To::Room("r"), text("hi")).await.unwrap_err().code, 6_000_321);
 }
 
-/// What is gathered for the next frame is for those who were inside when it was accepted.
+/// Messages gathered for the next frame are for those who were inside when they were accepted.
 #[tokio::test]
 async fn who_leaves_hears_what_was_said_before() {
     let world = World::with(|config| config.batch.tick_ms = 1000);
@@ -139,7 +139,7 @@ async fn who_leaves_hears_what_was_said_before() {
     assert_eq!(bob.texts(2).await, ["one", "two"]);
 }
 
-/// S3: the history of a destroyed room is gone.
+/// The history of a destroyed room is gone with it.
 #[tokio::test]
 async fn a_room_ends_after_its_delay_and_takes_its_history_along() {
     let world = World::builder().frozen().start();
@@ -224,7 +224,7 @@ async fn a_full_room_takes_nobody_more() {
     carol.ok("joinRoom", json!({"roomID": "r"})).await;
 }
 
-/// S5.
+/// Barrage belongs to rooms, and may be lost: it has no seq, no cursor and no history.
 #[tokio::test]
 async fn barrage_flies_in_rooms_only_and_is_not_kept() {
     let world = World::start();
@@ -245,7 +245,7 @@ async fn barrage_flies_in_rooms_only_and_is_not_kept() {
     assert_eq!(bob.newest(To::Room("r")).await, Vec::<Value>::new());
 }
 
-/// S39.
+/// Commands go to rooms as they go to peers: any bytes, and stored nowhere.
 #[tokio::test]
 async fn commands_go_to_rooms_byte_for_byte() {
     let world = World::start();

@@ -1,4 +1,4 @@
-//! Looking for messages. Source: spec 3.9, 3.12 Search.
+//! Searches of messages. Source: ZIM API reference, "searchLocalMessages" and the like.
 
 use serde_json::{Value, json};
 

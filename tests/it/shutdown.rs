@@ -1,4 +1,4 @@
-//! The way down: promise P8.
+//! Stopping: requests that were accepted are answered, clients are told to come back, and nothing acknowledged is lost.
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each layer may name of this crate: design 4.1, with `clock` and `private_files` as bases of their own.
+/// What each layer may name of this crate. README draws them, in this order.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("clock", &[]),
@@ -155,7 +155,7 @@ fn a_layer_names_only_those_above_it() {
             continue;
         }
         let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == layer) else {
-            wrong.push(format!("{} belongs to no layer: add it to design 4.1 and here", source.path));
+            wrong.push(format!("{} belongs to no layer: add it to README and here", source.path));
             continue;
         };
         for (n, line) in source.code() {

@@ -150,7 +150,7 @@ async fn pages_are_served_and_sessions_hear_each_other() {
     assert!(secure.fetch("/readyz").await.starts_with("HTTP/1.1 200 OK"));
     assert!(secure.fetch("/").await.ends_with("</html>\n"), "a page of many records");
     let (mut alice, mut bob) = (secure.client("alice").await, secure.client("bob").await);
-    // Far more than a record holds, and than a socket takes at once.
+    // Far more than a record takes, and than a socket takes at once.
     let long = "tidings ".repeat(4_000);
     let mut asked = Vec::new();
     for n in 0..50 {

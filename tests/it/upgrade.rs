@@ -101,7 +101,7 @@ pub(crate) async fn early_frames_are_answered(address: SocketAddr, path: &str) {
     for id in [1, 2] {
         bytes.extend(frame(FIN | TEXT, request(id, "ping", &json!({})).as_bytes()));
     }
-    // Far less than a segment holds, in one write.
+    // Far less than a segment takes, in one write.
     stream.write_all(&bytes).await.unwrap();
     let answer = head_of(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");

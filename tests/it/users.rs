@@ -1,4 +1,4 @@
-//! What users say of themselves, and who hears that they come and go. Source: spec 3.1.
+//! What users change of themselves, and who hears that they come and go. Source: src/protocol/PROTOCOL.md, "Users".
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What older clients see of newer kinds: S41 to S44.
+//! What older clients see of newer kinds of messages.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn custom() -> Value {
 }
 
 #[tokio::test]
-async fn s41_s42_s43_a_custom_message_is_whole_unknown_or_nothing_by_the_receivers_version() {
+async fn a_custom_message_is_whole_unknown_or_nothing_by_the_receivers_version() {
     let world = World::start();
     let mut receivers = Vec::new();
     for (user, version) in [("old", "1.9.0"), ("middle", "2.0.0"), ("late", "2.7.0"), ("gate", "2.8.0"), ("now", "2.14.0")] {
@@ -56,7 +56,7 @@ async fn sending_a_kind_above_ones_version_is_refused_and_stores_nothing() {
     updated.send(To::Peer("bob"), custom()).await.unwrap();
 }
 
-/// Design 7: none on a raw login means newest.
+/// Our choice: a raw login that names no version is taken for the newest, because it is no old client of the vendor.
 #[tokio::test]
 async fn a_client_that_names_no_version_sees_everything() {
     let world = World::start();

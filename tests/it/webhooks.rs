@@ -1,5 +1,5 @@
-//! What a backend is told: everything that happened, once under each id, in order, whatever becomes of the backend and of
-//! the broker meanwhile.
+//! The calls a backend receives: everything that happened, once under each id, in order, whatever happens to the
+//! backend and to the broker meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tidings::{Draft, code_of};
 
 use crate::support::{Call, HOOK_SECRET, Reply, Sink, To, World, WorldBuilder, peer_target, text_draft, until, user};
 
-/// Told to this sink; attempts follow each other quickly.
+/// Starts a world that tells this sink; attempts follow each other quickly.
 fn hooked(sink: &Sink) -> WorldBuilder {
     hooked_to(&sink.url("/hook"))
 }

@@ -13,7 +13,7 @@ use crate::support::{HOOK_SECRET, Reply, Sink};
 const PEOPLE: usize = 8;
 const CYCLES: usize = 4;
 
-/// Sends until the program is gone; the ids of what was acknowledged.
+/// Sends until the program is gone; returns the ids of what was acknowledged.
 async fn talk(mut line: Line, from: usize, cycle: usize) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let to = format!("u{}", from ^ 1);

@@ -1,7 +1,7 @@
-//! What conversations tell a user actor about itself: a bounded queue beside its mailbox.
+//! The feed of a user: what its conversations tell its actor, in a bounded queue beside the mailbox.
 //!
-//! A group of thousands tells each member that is online of every batch; that is one push here, shared, and at most
-//! one wake-up per turn of the user's. When the queue is full the news are dropped and the user reads its list from
+//! A group of thousands tells each member that is online of every batch; that is one push here, shared, and at most one
+//! wake-up per turn of the user's actor. When the queue is full, its items are dropped and the user reads its list from
 //! the store again: late, never wrong.
 
 use std::collections::VecDeque;
@@ -10,22 +10,22 @@ use std::task::{Context, Poll, Waker};
 
 use crate::model::{Conversation, Message, UserProfile};
 
-/// What happened in a conversation of the user's.
+/// What happened in a conversation of the user.
 #[derive(Debug)]
 pub(crate) enum FeedItem {
     /// Stored messages, in order.
     Messages(Conversation, Vec<Arc<Message>>),
-    /// Stored messages were changed, or how far the user sees: look again.
+    /// Stored messages were changed, or the first message the user sees: it must be read again.
     Changed(Conversation),
     /// The other side of a peer conversation has another name or picture.
     Renamed(Conversation, UserProfile),
 }
 
-/// What was taken out.
+/// The items that were taken out of a feed.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) items: Vec<Arc<FeedItem>>,
-    /// Some were dropped.
+    /// Whether some were dropped.
     pub(crate) lost: bool,
 }
 
@@ -48,7 +48,7 @@ impl ConversationFeed {
         Self { state: Mutex::default(), items_max }
     }
 
-    /// Adds news; never blocks, never fails.
+    /// Adds an item; never blocks, never fails.
     pub(crate) fn push(&self, items: Arc<FeedItem>) {
         let waker = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

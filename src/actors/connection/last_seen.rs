@@ -1,17 +1,17 @@
-//! Where users were in the store's order when their last sessions ended: for a login without a cursor.
+//! The commits up to which users had everything when their last sessions ended: for a login without a cursor.
 //!
-//! In memory only, and bounded: who left before the process began, or too many others ago, starts at now. A row per
-//! coming and going would be the most frequent write to the store's permanent part, for something that history and
-//! cursors keep anyway.
+//! In memory only, and bounded: a user who left before the process began, or too many others ago, starts at the
+//! present. A row per coming and going would be the most frequent write to the store's permanent part, for something
+//! that history and cursors keep anyway.
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::model::{TwoGenerationMap, UserId};
 
-/// Users remembered at most; each is some hundred bytes.
+/// The most users remembered; each is some hundred bytes.
 const USERS_MAX: usize = 131_072;
 
-/// One broker's memory of them.
+/// One broker's record of them.
 #[derive(Debug)]
 pub(crate) struct LastSeen(Mutex<TwoGenerationMap<UserId, u64>>);
 
@@ -27,7 +27,7 @@ impl LastSeen {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(user.clone(), commit);
     }
 
-    /// Returns what was noted last.
+    /// Returns the commit that was noted last.
     pub(crate) fn of(&self, user: &UserId) -> Option<u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(user).copied()
     }

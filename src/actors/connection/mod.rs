@@ -23,13 +23,13 @@ pub(crate) trait Socket: fmt::Debug + Send + Sync + 'static {
     fn abort(&self);
 }
 
-/// Who is at the other end; known from login on.
+/// The user and device at the other end; known from login on.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) user: UserId,
     pub(crate) device: DeviceId,
     pub(crate) level: ClientLevel,
-    /// Where conversations tell this user what happened.
+    /// The queue in which conversations tell this user what happened.
     pub(crate) feed: Arc<ConversationFeed>,
 }
 
@@ -37,14 +37,14 @@ pub(crate) struct Identity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
-/// One connection. Shared by the socket's tasks, the session actor, the owners that deliver to it and the reaper.
+/// One connection, shared by the socket's tasks, the session actor, the actors that deliver to it and the reaper.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) session: SessionId,
     pub(crate) outbox: Outbox,
     pub(crate) opened: Duration,
-    /// How often its client is asked to ping.
+    /// How often the client is asked to ping.
     pub(crate) heartbeat: Duration,
     socket: Option<Box<dyn Socket>>,
     identity: OnceLock<Identity>,
@@ -75,58 +75,58 @@ impl Connection {
         connection
     }
 
-    /// Who logged in; `None` before.
+    /// Returns who logged in; `None` before.
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.identity.get()
     }
 
-    /// Fixes who this is. False when it was fixed before.
+    /// Fixes who logged in. Returns false when that was fixed before.
     pub(crate) fn identify(&self, identity: Identity) -> bool {
         self.identity.set(identity).is_ok()
     }
 
-    /// What this client may be shown. Before login nothing is delivered, so the newest does.
+    /// Returns the level of this client. Before login nothing is delivered, so the newest does.
     pub(crate) fn level(&self) -> ClientLevel {
         self.identity().map_or(ClientLevel::Since2_15, |identity| identity.level)
     }
 
-    /// Something came from the client.
+    /// Notes that something came from the client.
     pub(crate) fn touch(&self, now: Duration) {
         self.heard_ms.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// For how long nothing came from the client.
+    /// Returns for how long nothing came from the client.
     pub(crate) fn silent_for(&self, now: Duration) -> Duration {
         now.saturating_sub(Duration::from_millis(self.heard_ms.load(Ordering::Relaxed)))
     }
 
-    /// The session may last until then, Unix milliseconds.
+    /// Sets when the token ends, Unix milliseconds.
     pub(crate) fn token_expires(&self, at_ms: u64) {
         self.token_expires_ms.store(at_ms, Ordering::Relaxed);
     }
 
-    /// When the token ends, Unix milliseconds; `u64::MAX` before login.
+    /// Returns when the token ends, Unix milliseconds; `u64::MAX` before login.
     pub(crate) fn token_expires_at(&self) -> u64 {
         self.token_expires_ms.load(Ordering::Relaxed)
     }
 
-    /// Whether the client still has to be warned of this expiry; says so once per token.
+    /// Returns whether the client still has to be warned of this expiry; true once per token.
     pub(crate) fn should_warn_of(&self, expires_ms: u64) -> bool {
         self.warned_of_ms.swap(expires_ms, Ordering::Relaxed) != expires_ms
     }
 
-    /// Stored messages up to this commit are not delivered live: they come by replay, or came before this session.
-    /// Nothing stored is delivered live before this was said.
+    /// Sets the commit after which stored messages are delivered live: earlier ones come by replay, or came before this
+    /// session. Nothing stored is delivered live before this was called.
     pub(crate) fn set_live_from_commit(&self, commit: u64) {
         self.live_from_commit.store(commit, Ordering::Relaxed);
     }
 
-    /// See [`Connection::set_live_from_commit`].
+    /// Returns what [`Connection::set_live_from_commit`] set.
     pub(crate) fn live_from_commit(&self) -> u64 {
         self.live_from_commit.load(Ordering::Relaxed)
     }
 
-    /// Everything up to this commit that concerns this user was put into the outbox.
+    /// Returns the commit up to which everything for this user was put into the outbox.
     pub(crate) fn has_up_to(&self, watermark: &DeliveryWatermark) -> u64 {
         match self.live_from_commit() {
             u64::MAX => 0,
@@ -139,12 +139,12 @@ impl Connection {
         self.outbox.close(code.number(), code.label());
     }
 
-    /// Nothing more will be written: the close frame is out, or nobody reads.
+    /// Notes that nothing more will be written: the close frame is out, or nobody reads.
     pub(crate) fn finish(&self) {
         self.finished.store(true, Ordering::Relaxed);
     }
 
-    /// Whether [`Connection::finish`] was said.
+    /// Returns whether [`Connection::finish`] was called.
     pub(crate) fn is_finished(&self) -> bool {
         self.finished.load(Ordering::Relaxed)
     }

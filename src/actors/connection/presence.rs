@@ -1,7 +1,7 @@
 //! Who is online, readable by every actor without asking one.
 //!
-//! Written by user actors only, each for its own user; so a reader sees a list that was true a moment ago.
-//! A group or room that must not miss a change is told of it as well.
+//! Written by user actors only, each for its own user; so a reader sees a list that was true a moment ago. A group or
+//! room that must not miss a change is also told by a message.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -32,7 +32,7 @@ impl Presence {
         &self.shards[usize::try_from(hash % SHARDS as u64).expect("a remainder of 64 fits")]
     }
 
-    /// The sessions of a user that are logged in now.
+    /// Returns the connections of a user's sessions that are logged in now.
     pub(crate) fn connections(&self, user: &UserId) -> Option<Connections> {
         self.shard(user).read().unwrap_or_else(PoisonError::into_inner).get(user).cloned()
     }
@@ -47,7 +47,7 @@ impl Presence {
         }
     }
 
-    /// How many users have a session.
+    /// Returns how many users have a session.
     pub(crate) fn users_online(&self) -> usize {
         self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }

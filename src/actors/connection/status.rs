@@ -1,8 +1,8 @@
-//! Who follows whose comings and goings, and when someone last came or went.
+//! Which users follow whose presence, and when each last came or went.
 //!
-//! Shared by all user actors, each of which writes for its own user only. Whom a user follows is a row of the store;
-//! here it stands while the user is online, for then alone it hears of anything. When someone came or went is known
-//! as far as this process saw it.
+//! Shared by all user actors, each of which writes for its own user only. The users that someone follows are rows of
+//! the store; here they stand while the follower is online, because only then it is told of anything. When a user came
+//! or went is known as far as this process saw it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use crate::model::{TwoGenerationMap, UserId};
 /// Users whose last coming or going is remembered; each is some hundred bytes.
 const SEEN_MAX: usize = 131_072;
 
-/// A status and since when, Unix milliseconds; 0: not known.
+/// A status, and since when, Unix milliseconds; 0 when that is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Status {
     pub(crate) online: OnlineStatus,
@@ -23,7 +23,7 @@ pub(crate) struct Status {
 #[derive(Debug)]
 struct State {
     last: TwoGenerationMap<UserId, Status>,
-    /// By whom they follow: who follows, and until when.
+    /// The followers of each user, and until when each follows, Unix milliseconds.
     followers: HashMap<UserId, HashMap<UserId, u64>>,
 }
 
@@ -33,7 +33,7 @@ impl Default for State {
     }
 }
 
-/// One broker's board.
+/// One broker's table of statuses and followers.
 #[derive(Debug, Default)]
 pub(crate) struct StatusBoard(Mutex<State>);
 
@@ -42,7 +42,7 @@ impl StatusBoard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a coming or going; those who follow this user now.
+    /// Notes that a user came or went; returns those who follow it now.
     pub(crate) fn note(&self, user: &UserId, status: Status) -> Vec<UserId> {
         let mut state = self.state();
         state.last.insert(user.clone(), status);
@@ -51,14 +51,14 @@ impl StatusBoard {
         followers.keys().cloned().collect()
     }
 
-    /// What was noted last of a user.
+    /// Returns the status of a user that was noted last.
     pub(crate) fn of(&self, user: &UserId) -> Status {
         let state = self.state();
         let seen = state.last.get(user).copied();
         seen.unwrap_or(Status { online: OnlineStatus::Offline, since_ms: 0 })
     }
 
-    /// This user follows those, until then each.
+    /// Makes a user follow others, until the given time each.
     pub(crate) fn follow(&self, me: &UserId, whom: &[(UserId, u64)]) {
         let mut state = self.state();
         for (user, until_ms) in whom {
@@ -66,7 +66,7 @@ impl StatusBoard {
         }
     }
 
-    /// And those not any more.
+    /// Makes a user follow others no more.
     pub(crate) fn unfollow<'a>(&self, me: &UserId, whom: impl Iterator<Item = &'a UserId>) {
         let mut state = self.state();
         for user in whom {

@@ -1,4 +1,4 @@
-//! What a conversation's actor is asked for.
+//! The messages that a conversation's actor is sent.
 
 use tracing::Span;
 
@@ -10,29 +10,29 @@ use crate::model::{Conversation, Draft, Target, UserId};
 use crate::protocol::{Change, ClientLevel, MessageHandle, Outcome};
 use crate::store::Asked;
 
-/// Where a request comes from, and what therefore holds for it.
+/// Where a request comes from, and which rules therefore apply to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// A session: quotas and the moderator hold.
+    /// A session: quotas and the moderator apply.
     Client(ConnectionId),
-    /// The program around the broker, in a user's name: as if the user had asked.
+    /// The program around the broker, on behalf of a user: as if the user had asked.
     Host,
-    /// The server API, in a user's name: no quota and no moderator, and whoever it speaks for may change any message.
+    /// The server API, on behalf of a user: no quota and no moderator, and it may change any message.
     Backend {
-        /// A room or group hears only who is inside.
+        /// Whether a room or group takes a message only from a user who is inside.
         must_be_inside: bool,
     },
-    /// The broker itself, which speaks in groups of what happened there.
+    /// The broker itself, which posts in groups what happened there.
     Broker,
 }
 
 impl Source {
-    /// Returns the connection it came from, which needs not be told of it.
+    /// Returns the connection the request came from, which needs not be told of it.
     pub(crate) fn connection(self) -> Option<ConnectionId> {
         if let Self::Client(connection) = self { Some(connection) } else { None }
     }
 
-    /// Returns whether neither quotas nor the moderator hold.
+    /// Returns whether neither quotas nor the moderator apply.
     pub(crate) fn is_trusted(self) -> bool {
         matches!(self, Self::Backend { .. } | Self::Broker)
     }
@@ -42,23 +42,23 @@ impl Source {
         !matches!(self, Self::Backend { must_be_inside: false })
     }
 
-    /// Returns what a moderator is told of it.
+    /// Returns the origin that a moderator is told.
     pub(crate) fn origin(self) -> Origin {
         if matches!(self, Self::Client(_)) { Origin::Client } else { Origin::Host }
     }
 }
 
-/// Someone wants a message in this conversation.
+/// Sends a message to this conversation.
 #[derive(Debug)]
 pub(crate) struct Publish {
     pub(crate) sender: UserId,
     pub(crate) source: Source,
     pub(crate) target: Target,
     pub(crate) draft: Draft,
-    /// What the sender asked for, where something else is kept in its place.
+    /// What the sender asked for, when something else is kept in its place.
     pub(crate) asked: Option<Asked>,
     pub(crate) reply: Reply<LiveMessage>,
-    /// Of the request it is for.
+    /// The span of the request.
     pub(crate) span: Span,
 }
 
@@ -68,7 +68,7 @@ impl Publish {
     }
 }
 
-/// One change of one message.
+/// Changes one message in one way.
 #[derive(Debug)]
 pub(crate) struct Revise {
     pub(crate) by: UserId,
@@ -76,12 +76,12 @@ pub(crate) struct Revise {
     pub(crate) target: Target,
     pub(crate) message: MessageHandle,
     pub(crate) change: Change,
-    /// Of the client that is answered.
+    /// The level of the client that is answered.
     pub(crate) level: ClientLevel,
     pub(crate) reply: Reply<Outcome>,
 }
 
-/// A user says that it has read messages.
+/// Says that a user has read messages.
 #[derive(Debug)]
 pub(crate) struct Confirm {
     pub(crate) by: UserId,
@@ -91,14 +91,14 @@ pub(crate) struct Confirm {
     pub(crate) reply: Reply<Vec<String>>,
 }
 
-/// May this user read here, and from which message on?
+/// Asks whether a user may read here, and from which message on.
 #[derive(Debug)]
 pub(crate) struct Authorize {
     pub(crate) user: UserId,
     pub(crate) reply: Reply<(Conversation, u64)>,
 }
 
-/// Returns what a sender asked for, of a draft in whose place something else is kept.
+/// Returns what a sender asked for, from a draft in whose place something else is kept.
 pub(super) fn asked_of(draft: Draft) -> Asked {
     Asked { body: draft.body, extended_data: draft.extended_data, mentions: draft.mentions, terms: draft.terms }
 }

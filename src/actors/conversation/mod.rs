@@ -1,7 +1,8 @@
-//! What peers, rooms and groups do alike: a message's way from its sender to its place, and what is done to it there.
+//! What peer conversations, rooms and groups have in common: how a message is accepted and delivered, and how it is
+//! changed.
 //!
-//! [`publish`] tells a message's way from top to bottom; [`revise`] what happens when one is changed. [`actor`] says what
-//! a peer, room or group must be able to do for both.
+//! [`publish`] tells a message's way from top to bottom; [`revise`] how one is changed. [`actor`] says what a peer
+//! conversation, room or group must provide for both.
 
 pub(crate) mod actor;
 pub(crate) mod messages;

@@ -1,7 +1,7 @@
 //! One conversation of two users.
 //!
-//! Owns its order; the users and their sessions belong to others. Full mailbox: temporary refusal. Leaves when
-//! idle; its state is in the store, so nothing is lost by that.
+//! Owns the order of its messages; the users and their sessions belong to other actors. Full mailbox: temporary
+//! refusal. Leaves when idle; its state is in the store, so nothing is lost by that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,12 +32,12 @@ pub(crate) struct Peer {
     key: PeerKey,
     registration: Registration<Self>,
     pipeline: MessagePipeline,
-    /// Whether each of the two was seen in the store; once true, true for good.
+    /// Whether each of the two was found in the store; it stays true.
     known: [bool; 2],
     busy: bool,
 }
 
-/// The key of the conversation of two users.
+/// Returns the key of the conversation of two users.
 pub(crate) fn key(one: &UserId, other: &UserId) -> PeerKey {
     if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
 }
@@ -86,7 +86,7 @@ impl Peer {
         }
     }
 
-    /// Which of the two the receiver of this sender's message is.
+    /// Returns the position of the receiver of this sender's message.
     fn receiver(&self, sender: &UserId) -> usize {
         usize::from(*sender == self.key.0)
     }
@@ -154,7 +154,7 @@ impl ConversationActor for Peer {
         self.context.notify(&self.key.1, item);
     }
 
-    /// Changes keep no actor: who asks for what is not there must not fill the memory with actors of nothing.
+    /// Stops: changes keep no actor, because requests about what is not there must not fill the memory with actors.
     fn done(&mut self, ctx: &mut Context<Self>) {
         if !self.busy {
             self.leave_if_unused(ctx);

@@ -1,4 +1,4 @@
-//! Users say that they have read messages: noted, then told to the senders and to the reader's other devices.
+//! Receipts: notes that users have read messages, then tells the senders and the reader's other devices.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::protocol::event::encode;
 use crate::protocol::event::message::MessageReceiptChanged;
 use crate::store::{ChangeKind, Note, NoteRecord, Revision, Store, StoreError};
 
-/// What was newly read, and the ids of messages that take no receipt.
+/// What was newly read, and the ids of messages that take no receipt from this user.
 type Confirmed = (Vec<(Arc<Message>, Readers)>, Vec<String>);
 
-/// Notes who has read what, and tells it.
+/// Notes which messages a user has read, and tells it.
 pub(crate) fn confirm<A: ConversationActor>(actor: &mut A, confirm: Confirm, ctx: &mut Context<A>) {
     let Confirm { by, source, messages, reply } = confirm;
     let first_seq = match actor.access_of(&by) {
@@ -82,7 +82,7 @@ async fn note_receipts(
 enum Receivable {
     New(Arc<Message>),
     Noted,
-    /// It is not there, asks for none, or is the user's own.
+    /// The message is not there, asks for no receipts, or is the user's own.
     No,
 }
 

@@ -1,4 +1,4 @@
-//! How many answers are below a message.
+//! Counts the answers below a message.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::protocol::event::encode;
 use crate::protocol::event::message::MessageRepliedCountChanged;
 use crate::store::{Revision, Store, StoreError};
 
-/// Answers of one tree that hear of a change to what they quote.
+/// The most answers of one tree that are told of a change to what they quote.
 const QUOTING_MAX: usize = 50;
 
-/// A message below this one was accepted: marks the root, and tells everyone who sees it how many there are.
+/// Notes that a message below the root was accepted, and tells everyone who sees the root how many there are.
 pub(super) fn count_below<A: ConversationActor>(actor: &mut A, root_seq: u64, ctx: &mut Context<A>) {
     let (context, conversation) = (actor.context().clone(), actor.conversation());
     let work = async move {
@@ -43,7 +43,7 @@ pub(super) fn count_below<A: ConversationActor>(actor: &mut A, root_seq: u64, ct
 }
 
 fn tell_count<A: ConversationActor>(actor: &A, root: &Message, count: usize) {
-    // Of a peer conversation each of the two names the other.
+    // In a peer conversation each of the two names it by the other user.
     let class_of = |user: &crate::model::UserId| match &root.conversation {
         crate::model::Conversation::Peer(..) => Some(user.clone()),
         _ => None,
@@ -65,7 +65,7 @@ fn tell_count<A: ConversationActor>(actor: &A, root: &Message, count: usize) {
 /// Returns the seqs of answers that quote this message, the newest [`QUOTING_MAX`] of them, oldest first.
 ///
 /// # Errors
-/// Whatever the store says.
+/// Every error of the store.
 pub(super) fn quoting(store: &dyn Store, message: &Message) -> Result<Vec<u64>, StoreError> {
     let root_seq = message.terms.reply.map_or(message.seq, |reply| reply.root_seq);
     if message.terms.reply.is_none() && !message.fate.replied {

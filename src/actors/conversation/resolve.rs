@@ -1,5 +1,5 @@
-//! What a draft refers to and must be found before it is kept: the message it answers, the combined message it passes
-//! on, the files it carries.
+//! Looks up what a draft refers to before it is kept: the message it answers, the combined message it passes on, the
+//! files it carries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ fn refers(body: &Body) -> bool {
     }
 }
 
-/// Where files are found, and when this is.
+/// Where files are found, and the present time.
 pub(super) struct Files {
     service: Arc<MediaService>,
     limits: Limits,
@@ -53,12 +53,12 @@ impl Files {
         }
     }
 
-    /// Puts what is known of a file in the place of what the sender says of it. A message carries a file that is complete
-    /// and that its sender may read, or none at all.
+    /// Replaces what the sender says of a file by what is known of it. A message carries a file that is complete and
+    /// that its sender may read, or none at all.
     fn resolve(&self, store: &dyn Store, sender: &UserId, media: &mut Media) -> Result<(), ReadError> {
         if media.file.is_none() {
             match FileUid::in_url(&media.urls.original) {
-                // An own one, forwarded: reduced to its name. Another broker's stays what it is, a URL.
+                // A file of this broker, forwarded, is reduced to its name; a URL of another broker stays a URL.
                 Some(file) if store.media(file)?.is_some() || media.urls.original.starts_with('/') => media.file = Some(file),
                 _ if media.urls.original.is_empty() => return Err(Refusal::FileMissing.into()),
                 _ => return Ok(media.check_duration(&self.limits)?),
@@ -76,7 +76,7 @@ impl Files {
         Ok(())
     }
 
-    /// Reads what an upload of its sender holds, which is no larger than a combined message may be.
+    /// Reads an upload of the sender, which is no larger than a combined message may be.
     async fn read_whole(&self, archive: &ArchiveHandle, sender: &UserId, file: FileUid) -> Result<Vec<u8>, Refusal> {
         let record = archive.read(move |store| store.media(file)).await?;
         let record = record.filter(|record| record.owner == *sender && record.kind == MediaKind::File).ok_or(Refusal::FileMissing)?;
@@ -94,9 +94,9 @@ impl Files {
         Ok(whole)
     }
 
-    /// Puts the children that were uploaded in the place of the upload's name.
+    /// Replaces the name of an upload by the children that were uploaded.
     async fn load_children(&self, archive: &ArchiveHandle, sender: &UserId, combine: &mut Combine) -> Result<(), Refusal> {
-        // What a list that was uploaded holds names no upload: it is checked as it is read.
+        // A list that was uploaded names no upload itself: it is checked as it is read.
         if let Some(file) = combine.uploaded.take() {
             let json = self.read_whole(archive, sender, file).await?;
             combine.children = uploaded_children(&json, &self.limits)?;
@@ -108,7 +108,7 @@ impl Files {
 /// Returns the draft with all it refers to, and the message it answers.
 ///
 /// # Errors
-/// [`Refusal::MessageMissing`], [`Refusal::FileMissing`] and what else keeps the draft from being sent.
+/// [`Refusal::MessageMissing`], [`Refusal::FileMissing`] and every other refusal that keeps the draft from being sent.
 pub(super) async fn resolve(
     archive: &ArchiveHandle,
     sender: UserId,
@@ -138,7 +138,7 @@ pub(super) async fn resolve(
         .await
 }
 
-/// Finds the message that is answered, and says in `reply` which it is.
+/// Finds the message that is answered, and notes in `reply` which it is.
 fn answered_message(
     store: &dyn Store,
     sender: &UserId,
@@ -158,8 +158,8 @@ fn answered_message(
     Ok(message)
 }
 
-/// Puts copies of what is referred to in its place. Our choice: what was combined stays as it was, whatever becomes of the
-/// originals.
+/// Replaces references to messages by copies of them. Our choice: a combined message stays as it was, whatever happens
+/// to the originals.
 fn fill(store: &dyn Store, sender: &UserId, combine: &mut Combine, files: &Files) -> Result<(), ReadError> {
     if !combine.copied_from.is_empty() {
         let place = CombineRef::parse(&combine.copied_from)?;

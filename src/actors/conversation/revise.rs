@@ -1,10 +1,10 @@
-//! Changing what was sent: taken back, edited, reacted to, pinned. The conversation's actor does it, one change at a time,
+//! Changes of sent messages: revoked, edited, reacted to, pinned. The conversation's actor makes them, one at a time,
 //! and tells everyone who sees the message once the change is durable.
 //!
 //! ```text
 //! revise ─ (an edit: moderator) ─ decide ─► archive ─ look ─► tell everyone, answer
 //! ```
-//! Rooms are not changed by their members. A crash leaves the old message or the new one; whoever was away hears of
+//! Rooms are not changed by their members. A crash leaves the old message or the new one; a user who was away hears of
 //! it with its resume (`Revision::logged`).
 
 use std::sync::Arc;
@@ -39,7 +39,8 @@ use crate::protocol::result::message::{OneMessage, ReactionChanged};
 use crate::protocol::{Change, ClientLevel, MessageHandle, Outcome, RawJson};
 use crate::store::{Note, Pin, Revision, Store, StoreError};
 
-/// Decides, writes, tells. A moderator sees an edit as it sees a message. Anything else says nothing.
+/// Decides on a change, writes it, and tells it. A moderator is asked about an edit as about a message, because only an
+/// edit says something new.
 pub(crate) fn revise<A: ConversationActor>(actor: &mut A, revise: Revise, ctx: &mut Context<A>) {
     let Change::Edit { body, extended_data, mentions } = &revise.change else { return carry_out(actor, revise, ctx) };
     if revise.source.is_trusted() {
@@ -104,7 +105,7 @@ fn carry_out<A: ConversationActor>(actor: &mut A, revise: Revise, ctx: &mut Cont
     let work = write(actor.context().clone(), actor.conversation(), message, wanted);
     ctx.wait(work.into_actor(actor).map(move |outcome, actor, ctx| {
         let told = outcome.map(|(revised, wanted)| {
-            // What was accepted before the change is heard before it.
+            // Messages accepted before the change are delivered before it.
             deliver_accepted(actor);
             tell_host(actor.context(), &revised, &wanted);
             tell(actor, &revised, &wanted, source)
@@ -114,7 +115,7 @@ fn carry_out<A: ConversationActor>(actor: &mut A, revise: Revise, ctx: &mut Cont
     }));
 }
 
-/// What is to be changed, by whom.
+/// A change that is asked for, and by whom.
 struct Wanted {
     by: UserId,
     change: Change,
@@ -127,16 +128,16 @@ struct Revised {
     after: View,
     pin_status: PinStatus,
     notes: Vec<Note>,
-    /// As its editor sees it.
+    /// The message as its editor sees it.
     own: Option<RawJson>,
-    /// Others that gave way to a pin, or quote it: as they are now.
+    /// Other messages that gave way to a pin, or that quote it, as they are now.
     others: Vec<View>,
-    /// Holds back the cursor until everyone was told.
+    /// Keeps the cursor from passing the change until everyone was told.
     #[expect(dead_code, reason = "its end is what counts")]
     pending: Option<PendingDelivery>,
 }
 
-/// Decides on the message as it is, and writes what was decided.
+/// Decides on the message as it is, and writes the decision.
 async fn write(
     context: Arc<BrokerContext>,
     conversation: Conversation,
@@ -160,7 +161,7 @@ async fn write(
     Ok((Revised { pending, ..revised }, wanted))
 }
 
-/// Reads how the message, and what depends on it, is now.
+/// Reads the message, and what depends on it, as it is now.
 fn look(
     store: &dyn Store,
     after: Arc<Message>,
@@ -195,7 +196,7 @@ fn notes_of(store: &dyn Store, message: &Message) -> Result<Vec<Note>, StoreErro
     Ok(store.notes(&message.conversation, message.seq)?.into_iter().map(|(note, _)| note).collect())
 }
 
-/// Pins that are gone, but for that of the message itself.
+/// Returns the pins that are gone, except that of the message itself.
 fn gave_way(before: &[Pin], now: &[Pin], seq: u64) -> Vec<u64> {
     let gone = before.iter().filter(|pin| pin.seq != seq && now.iter().all(|kept| kept.seq != pin.seq));
     gone.map(|pin| pin.seq).collect()
@@ -210,7 +211,7 @@ fn tell_host(context: &BrokerContext, revised: &Revised, wanted: &Wanted) {
     }
 }
 
-/// Tells everyone who sees the message of a change; gives the result for who made it.
+/// Tells everyone who sees the message of a change; returns the result for the user who made it.
 fn tell<A: ConversationActor>(actor: &A, revised: &Revised, wanted: &Wanted, source: Source) -> Outcome {
     let (listeners, but) = (actor.listeners(), source.connection());
     match &wanted.change {
@@ -230,16 +231,16 @@ fn tell<A: ConversationActor>(actor: &A, revised: &Revised, wanted: &Wanted, sou
     }
 }
 
-/// Readers who see a message alike: whether its quote is shown, and the version of their clients.
+/// Readers who see a message alike: whether its quote is shown, and the level of their clients.
 type Class = (bool, ClientLevel);
 
-/// How a listener sees a message; none: not at all.
+/// Returns the class in which a listener sees a message; none when it does not see it.
 fn class_of(view: &View, listener: &Listener) -> Option<Class> {
     let sees_it = listener.first_seq <= view.message().seq;
     sees_it.then(|| (view.shows_quote_from(listener.first_seq), listener.connection.level()))
 }
 
-/// Sends each listener an event with those of some messages that it sees, as it sees them.
+/// Sends each listener one event with those messages that it sees, in its own view.
 fn tell_list<T>(
     listeners: &[Listener],
     but: Option<ConnectionId>,
@@ -265,7 +266,7 @@ fn tell_changed(listeners: &[Listener], but: Option<ConnectionId>, views: &[&Vie
     tell_list(listeners, but, views, |_, message| message, event);
 }
 
-/// A message says something else now: so do the answers that quote it, and the lists that show it.
+/// Tells a change of a message's content: to the answers that quote it, and to the lists that show it.
 fn after_content<A: ConversationActor>(actor: &A, listeners: &[Listener], revised: &Revised) -> Outcome {
     let answers: Vec<&View> = revised.others.iter().collect();
     tell_changed(listeners, None, &answers, |message_list| encode(&MessageRepliedInfoChanged { message_list }));
@@ -273,7 +274,7 @@ fn after_content<A: ConversationActor>(actor: &A, listeners: &[Listener], revise
     Outcome::OneMessage(OneMessage { message: revised.own.clone() })
 }
 
-/// The message itself, and those that gave way to it.
+/// Tells a pin: of the message itself, and of those that gave way to it.
 fn tell_pin(listeners: &[Listener], but: Option<ConnectionId>, revised: &Revised) {
     let bare = revised.after.bare();
     let views: Vec<&View> = std::iter::once(&bare).chain(&revised.others).collect();
@@ -293,13 +294,13 @@ fn tell_reaction(
     let users = reaction_users(revised.notes.iter().cloned()).remove(reaction).unwrap_or_default();
     let bare = View::plain(message.clone());
     let of_reader = |reader: &UserId| Reaction::new(reaction, &users, reader).of(message, reader);
-    // Each reader's own: whether it reacts this way itself, and how it names a peer conversation.
+    // Each reader's own view: whether it reacts this way itself, and how it names a peer conversation.
     let class = |listener: &Listener| {
         let reader = &listener.connection.identity()?.user;
         let side = matches!(message.conversation, Conversation::Peer(..)).then(|| reader.clone());
         Some((class_of(&bare, listener)?, users.contains(reader), side))
     };
-    // In a group one who reacts stands for all who do, and nobody for those who do not.
+    // In a group one user who reacts stands for all who do, and the empty id for those who do not.
     let (nobody, anybody) = (UserId::trusted(""), users.first());
     broadcast(listeners, but, class, |((_, level), reacts, side)| {
         let reader = side.as_ref().or(anybody.filter(|_| *reacts)).unwrap_or(&nobody);

@@ -1,4 +1,4 @@
-//! What may be done to a message that was sent, and what becomes of it then. Pure.
+//! Which changes of a sent message are allowed, and what results from them. Pure.
 
 use std::sync::Arc;
 
@@ -6,26 +6,26 @@ use crate::model::{Body, Fate, Invalid, Limits, Mentions, Message, MessageKind, 
 use crate::protocol::Change;
 use crate::store::{ChangeKind, Note, NoteRecord, Pin, Revision};
 
-/// Who wants it, and by which right.
+/// Who wants a change, and with which rights.
 #[derive(Debug, Clone)]
 pub(super) struct Actor<'a> {
     pub(super) user: &'a UserId,
     pub(super) moderates: &'a Moderates,
 }
 
-/// Whose messages, besides one's own, someone may take back. Source: spec 3.12, Revoke.
+/// Whose messages, besides its own, a user may revoke. Source: ZIM guide "Recall messages".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Moderates {
-    /// Nobody's.
+    /// Those of nobody.
     #[default]
     Nobody,
-    /// All: the owner of a group.
+    /// All: the user owns the group.
     Everyone,
-    /// All but those of its managers: an admin.
+    /// All but those of the group's managers: the user is an admin.
     AllBut(Vec<UserId>),
 }
 
-/// What is known of the message besides itself.
+/// What the store knows of the message besides the message itself.
 #[derive(Debug, Clone, Default)]
 pub(super) struct MessageFacts {
     pub(super) notes: Vec<Note>,
@@ -166,7 +166,7 @@ fn without(pins: &[Pin], seq: u64) -> Vec<Pin> {
     pins.iter().filter(|pin| pin.seq != seq).cloned().collect()
 }
 
-/// What stands in the place of a message: everything it said is gone but what its sender may want back.
+/// Returns what is kept in the place of a revoked message: nothing but what its sender may want back.
 fn revoked(message: &Message, revoked: Revoked) -> Message {
     let text = match &message.body {
         Body::Text(text) => text.clone(),

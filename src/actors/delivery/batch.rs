@@ -1,8 +1,7 @@
 //! What a conversation has accepted and not yet handed to its members.
 //!
-//! While a conversation is idle its next message goes out at once. After that it gathers for one tick, so that a
-//! busy conversation costs one frame and one wake-up per member and tick instead of one per message (design 4.4:
-//! coalescing gains 14–25×, array frames 30–35×).
+//! While a conversation is idle its next message goes out at once. After that it gathers for one tick, so that a busy
+//! conversation costs one frame and one wake-up per member and tick instead of one per message.
 
 use crate::actors::connection::ConnectionId;
 use std::sync::Arc;
@@ -23,26 +22,26 @@ const TICK_MAX: Duration = Duration::from_millis(500);
 /// One accepted message on its way out.
 #[derive(Debug)]
 pub(crate) struct Item {
-    /// The connection it came from, which does not get it back; 0 when it came from the host.
+    /// The connection the message came from, which does not get it back; none when it came from the host.
     pub(crate) origin: Option<ConnectionId>,
     pub(crate) live: LiveMessage,
-    /// Of a stored message: its commit. 0 otherwise.
+    /// The commit of a stored message, 0 of others.
     pub(crate) commit: u64,
-    /// Of a stored message: holds back the cursor until the message was handed to all it is for.
+    /// Of a stored message: keeps the cursor from passing it until it was handed to all its receivers.
     pub(crate) pending: Option<PendingDelivery>,
-    /// Ends when it was handed to all it is for: with this item.
+    /// The span of its fan-out, which ends with this item.
     #[expect(dead_code, reason = "its end is what counts")]
     pub(crate) span: Span,
 }
 
-/// The stored ones among them, for the lists of those they are for.
+/// Returns the stored messages among the items, for their receivers' lists of conversations.
 pub(crate) fn feed_item_of(items: &[Item]) -> Option<Arc<FeedItem>> {
     let stored: Vec<Arc<Message>> = items.iter().filter(|item| item.commit > 0).map(|item| item.live.message.clone()).collect();
     let conversation = stored.first()?.conversation.clone();
     Some(Arc::new(FeedItem::Messages(conversation, stored)))
 }
 
-/// Gathers items and says when they go.
+/// Gathers items and says when they leave.
 #[derive(Debug)]
 pub(crate) struct Batch {
     items: Vec<Item>,
@@ -52,23 +51,23 @@ pub(crate) struct Batch {
     messages_max: usize,
     bytes_max: usize,
     ticking: bool,
-    /// A stored message has made the tick shorter.
+    /// Whether a stored message has made the tick shorter.
     hurried: bool,
 }
 
 /// An actor that sends out what it gathered.
 pub(crate) trait Broadcaster: Actor<Context = Context<Self>> {
-    /// Its batch.
+    /// Returns the actor's batch.
     fn batch(&mut self) -> &mut Batch;
-    /// Whether anything besides the batch waits for the tick.
+    /// Returns whether anything besides the batch waits for the tick.
     fn has_more(&self) -> bool {
         false
     }
-    /// How many sessions it delivers to.
+    /// Returns how many sessions the actor delivers to.
     fn audience(&self) -> usize;
-    /// How far the writers of sockets are behind.
+    /// Returns how far the writers of sockets are behind.
     fn write_late(&self) -> Duration;
-    /// Hands items (possibly none, when there is other news) to the members.
+    /// Hands items to the members; none when only something else waited for the tick.
     fn deliver(&mut self, items: Vec<Item>);
 }
 
@@ -86,7 +85,7 @@ impl Batch {
         }
     }
 
-    /// Whether nothing waits and no tick runs.
+    /// Returns whether nothing waits and no tick runs.
     pub(crate) fn is_idle(&self) -> bool {
         self.items.is_empty() && !self.ticking
     }
@@ -100,9 +99,9 @@ impl Batch {
         self.items.len() >= self.messages_max || self.bytes >= self.bytes_max
     }
 
-    /// How long to gather for so many: a system call for each of ten thousand takes a tenth of a second of a core, and
-    /// must not be due again before it is done. `late`: how far the writers of sockets are behind; what is written
-    /// less often costs less, and so they catch up.
+    /// Returns how long to gather for an audience: a system call for each of ten thousand takes a tenth of a second of
+    /// a core, and must not be due again before it is done. `late` is how far the writers of sockets are behind; what
+    /// is written less often costs less, and so they catch up.
     fn tick_for(&self, audience: usize, late: Duration) -> Duration {
         let by_size = Duration::from_millis(audience as u64 / self.members_per_ms);
         if by_size <= self.tick { self.tick } else { by_size.max(late.min(TICK_MAX)) }
@@ -124,7 +123,7 @@ pub(crate) fn offer<A: Broadcaster>(actor: &mut A, item: Item, ctx: &mut Context
     }
 }
 
-/// A stored message does not wait for the long tick of a large conversation, only for a part of it.
+/// Shortens the tick: a stored message waits for a part of a large conversation's long tick only.
 fn hurry<A: Broadcaster>(actor: &mut A, ctx: &mut Context<A>) {
     let audience = actor.audience();
     let batch = actor.batch();
@@ -139,7 +138,7 @@ fn hurry<A: Broadcaster>(actor: &mut A, ctx: &mut Context<A>) {
     });
 }
 
-/// Something waits to go out: sends it now when the conversation was idle or enough has gathered.
+/// Sends what waits: now, when the conversation was idle or enough has gathered, otherwise with the tick.
 pub(crate) fn schedule<A: Broadcaster>(actor: &mut A, ctx: &mut Context<A>) {
     let batch = actor.batch();
     if batch.ticking && !batch.is_full() {
@@ -152,7 +151,7 @@ pub(crate) fn schedule<A: Broadcaster>(actor: &mut A, ctx: &mut Context<A>) {
     }
 }
 
-/// Hands out what was accepted so far: called before a change of those it is for.
+/// Hands out what was accepted so far. Called before a change of these messages, or of their receivers.
 pub(crate) fn deliver_accepted<A: Broadcaster>(actor: &mut A) {
     if !actor.batch().items.is_empty() {
         flush(actor);

@@ -8,7 +8,7 @@ use bytestring::ByteString;
 
 use crate::actors::connection::{Connection, ConnectionId};
 
-/// A connection that hears a conversation, and from which message on its user sees it.
+/// A connection that a conversation delivers to, with the first message its user sees.
 #[derive(Debug, Clone)]
 pub(crate) struct Listener {
     pub(crate) connection: Arc<Connection>,
@@ -16,14 +16,14 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Listeners that see the whole conversation.
+    /// Makes listeners that see the whole conversation.
     pub(crate) fn to_all<'a>(connections: impl Iterator<Item = &'a Arc<Connection>>) -> Vec<Self> {
         connections.map(|connection| Self { connection: connection.clone(), first_seq: 1 }).collect()
     }
 }
 
-/// Sends each listener but one the frame of its class. `class_of`: none for who is not told; `encode`: none where there is
-/// nothing to be seen for a class.
+/// Sends each listener but one the frame of its class. `class_of` returns none for a listener that is not told,
+/// `encode` none when a class sees nothing of it.
 pub(crate) fn broadcast<C: Eq + Hash>(
     listeners: &[Listener],
     but: Option<ConnectionId>,

@@ -1,4 +1,4 @@
-//! Where a message that may be lost is lost: the one place that counts it.
+//! The one place that counts a message that was dropped.
 //!
 //! A barrage is accepted before it may be dropped: its sender is answered and the host told, whether it then reaches
 //! everyone, some or nobody, because delivery of barrage is not promised. A command that finds the broker behind is refused.

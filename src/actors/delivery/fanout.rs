@@ -16,16 +16,16 @@ use crate::protocol::event::{self, Event};
 use crate::protocol::{ClientLevel, Envelope, Info, message_event};
 use crate::rate::DropReason;
 
-/// To whom a batch goes: connections, and from which message on the user of each sees the conversation.
+/// The receivers of a batch: connections, and the first message of the conversation that the user of each sees.
 #[derive(Clone, Copy)]
 pub(crate) struct Audience<'a, I> {
     pub(crate) connections: I,
-    /// Asked only while an answer is among the messages.
+    /// Called only while an answer is among the messages.
     pub(crate) first_seq_of: &'a dyn Fn(&Connection) -> u64,
 }
 
 impl<I> Audience<'static, I> {
-    /// All of them see the whole conversation.
+    /// Makes an audience that sees the whole conversation.
     pub(crate) fn of_all(connections: I) -> Self {
         Self { connections, first_seq_of: &|_| 1 }
     }
@@ -75,9 +75,9 @@ where
     I: Iterator<Item = &'a Arc<Connection>> + Clone,
 {
     let origins: HashSet<ConnectionId> = items.iter().filter_map(|item| item.origin).collect();
-    // Handed over with this very loop; on the actors' thread nobody looks in between.
+    // They are handed over by this very loop; on the actors' thread nobody looks in between.
     items.iter().filter_map(|item| item.pending.as_ref()).for_each(PendingDelivery::done);
-    // All of a batch come by one event: a peer conversation hands over each sender's run by itself.
+    // All of a batch leave in one event: a peer conversation hands over each sender's run by itself.
     let Some(envelope) = items.first().map(|item| Envelope::of(&item.live.message)) else { return };
     let oldest = items.iter().map(|item| item.commit).filter(|commit| *commit > 0).min();
     let mark = context.watermark.mark();
@@ -107,7 +107,7 @@ where
     context.metrics.delivered(queued);
 }
 
-/// Frames by the class of their readers; those who see everything, which is nearly all, without a look-up.
+/// The frames by the class of their readers; those who see everything, which is nearly all, need no look-up.
 #[derive(Default)]
 struct SharedFrames {
     seeing_all: [Option<Frame>; ClientLevel::ALL.len()],
@@ -142,7 +142,7 @@ impl Frame {
         Self { text: message_event(envelope, visible.into_iter(), Info { cursor, offline: false }), messages }
     }
 
-    /// Puts the frame into an outbox; says how many messages wait there for it.
+    /// Puts a frame into an outbox; returns how many messages were queued.
     fn push(&self, text: &ByteString, plane: Plane, connection: &Connection, context: &BrokerContext) -> u32 {
         let push = match plane {
             // Closed: the session is ending and will find the message in history.
@@ -159,7 +159,7 @@ impl Frame {
     }
 }
 
-/// Sends one event that must not be lost to some connections; encoded once.
+/// Sends one event that must not be lost to some connections, encoded once.
 pub(crate) fn announce<'a>(event: &impl Event, connections: impl Iterator<Item = &'a Arc<Connection>>) {
     let mut frame: Option<ByteString> = None;
     for connection in connections {

@@ -1,4 +1,4 @@
-//! Who keeps how much, what is on its way in, and what is on its way out. Pure.
+//! Which user keeps how many bytes, which uploads are under way, and which files may not be deleted or sent. Pure.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -24,7 +24,7 @@ struct Candidates {
     head: u64,
 }
 
-/// Reads who of `users` may come in; `head` is the last message they will not see.
+/// Reads which of `users` may come in; `head` is the last message they will not see.
 fn candidates(
     store: &dyn Store,
     conversation: &Conversation,
@@ -57,13 +57,13 @@ impl Group {
         GroupMember::new(user.clone(), role, self.context.ids.next(), first_seq, head)
     }
 
-    /// The broker's limit, or a lower one of the group's own.
+    /// Returns the broker's limit, or a lower one of the group's own.
     fn members_max(&self, info: &GroupInfo) -> usize {
         let members_max = self.context.config().limits.group_members_max;
         if info.members_max > 0 { members_max.min(info.members_max) } else { members_max }
     }
 
-    /// Lets those in whom the group has room for; the rest is refused one by one.
+    /// Lets in as many as the group has room for; the rest is refused one by one.
     fn admit_candidates(
         &mut self,
         candidates: Candidates,
@@ -110,7 +110,7 @@ impl Group {
     }
 }
 
-/// A group to be made: what is asked for, without those who may not come in.
+/// A group to be made, without those who may not come in.
 struct NewGroup {
     owner: UserProfile,
     info: GroupInfo,
@@ -119,7 +119,7 @@ struct NewGroup {
 }
 
 impl Group {
-    /// Why the id cannot be used for a new group, if it cannot.
+    /// Returns why the id cannot be used for a new group, if it cannot.
     fn taken(&self) -> Option<Refusal> {
         match &self.status {
             GroupStatus::Free => None,

@@ -1,4 +1,4 @@
-//! How users go from a group: by themselves, put out, or with its end.
+//! How users leave a group: by themselves, put out, or with its end.
 
 use actix::prelude::*;
 

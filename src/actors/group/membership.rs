@@ -21,13 +21,13 @@ use crate::protocol::event::group::{GroupEvent, GroupMemberEvent, GroupMemberSta
 use crate::protocol::result::group::OperatedInfo;
 use crate::store::{GroupRecord, RowWrite};
 
-/// What happened, as those it happened to, the others, and the group itself are told.
+/// One event of membership, as it is told to those it happened to, to the others, and in the group itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MembershipEvent {
     to_self: GroupEvent,
-    /// None: the others are told otherwise, or not at all.
+    /// None when the others are told otherwise, or not at all.
     to_others: Option<GroupMemberEvent>,
-    /// What is said in the group.
+    /// The tip that is posted in the group.
     tip: TipsEvent,
 }
 
@@ -48,7 +48,7 @@ pub(super) const KICKED: MembershipEvent =
 pub(super) const DISMISSED: MembershipEvent = MembershipEvent::new(GroupEvent::Dismissed, None, TipsEvent::Dismissed);
 
 impl Group {
-    /// Writes rows, then goes on with the outcome on a state nobody changed meanwhile.
+    /// Writes rows, then calls `then` with the outcome, on a state nobody changed meanwhile.
     pub(super) fn commit<F>(&mut self, rows: Vec<RowWrite>, ctx: &mut Context<Self>, then: F)
     where
         F: FnOnce(&mut Self, Result<(), Refusal>, &mut Context<Self>) + 'static,
@@ -61,7 +61,7 @@ impl Group {
         }));
     }
 
-    /// The group's row, when it is another than there is.
+    /// Returns the group's row, when it differs from the one that is kept.
     pub(super) fn put_info(&self, info: &GroupInfo) -> Option<RowWrite> {
         let is_new = matches!(&self.status, GroupStatus::Exists(state) if state.info != *info);
         is_new.then(|| RowWrite::PutGroup(GroupRecord { info: info.clone(), dismissed: false }))
@@ -73,13 +73,13 @@ impl Group {
         }
     }
 
-    /// Their lists of conversations follow.
+    /// Makes the lists of conversations of these users follow.
     pub(super) fn list_changed<'a>(&self, users: impl Iterator<Item = &'a UserId>) {
         let item = Arc::new(FeedItem::Changed(Conversation::Group(self.id.clone())));
         users.for_each(|user| self.context.notify(user, &item));
     }
 
-    /// Says it in the group itself, if tips are switched on. Source: ZIM API reference, `ZIMTipsMessage`.
+    /// Posts the event in the group itself, if tips are switched on. Source: ZIM API reference, `ZIMTipsMessage`.
     pub(super) fn post<'a>(
         &mut self,
         event: MembershipEvent,

@@ -1,25 +1,25 @@
-//! What actors ask of a group and tell it, but for messages.
+//! The requests that actors send to a group, except those about chat messages.
 
 use crate::actors::runtime::reply::Reply;
 use crate::model::{GroupChange, GroupInfo, GroupMember, GroupSearch, Refusal, UserId, UserProfile};
 use crate::protocol::result::group::GroupUpdated;
 
-/// A member's sessions changed.
+/// Says that a member's sessions changed.
 pub(crate) struct Presence {
     pub(crate) user: UserId,
 }
 
-/// What is the group called? Anyone may ask.
+/// Asks for the group's info; anyone may.
 pub(crate) struct Info {
     pub(crate) reply: Reply<GroupInfo>,
 }
 
-/// Who owns the group?
+/// Asks who owns the group.
 pub(crate) struct WhoOwns {
     pub(crate) reply: Reply<UserId>,
 }
 
-/// Who is in the group? Asked by a member.
+/// Asks who is in the group; only a member may.
 pub(crate) struct Members {
     pub(crate) asker: UserId,
     pub(crate) which: Which,
@@ -37,7 +37,7 @@ pub(crate) enum Which {
     Found(GroupSearch),
 }
 
-/// Members with what is known of them; the next page's flag, 0 at the end; how many there are.
+/// Members with their profiles; the next page's flag, 0 at the end; how many there are.
 pub(crate) struct MembersPage {
     pub(crate) members: Vec<(GroupMember, UserProfile)>,
     pub(crate) next: u64,
@@ -55,12 +55,12 @@ impl MembersPage {
     }
 }
 
-/// By name, or, when asked for, by nickname.
+/// Returns whether a search finds a member: by name, or, when asked for, by nickname.
 fn found(search: &GroupSearch, member: &GroupMember, profile: &UserProfile) -> bool {
     search.keywords.found_in(&profile.name) || search.by_nickname && search.keywords.found_in(&member.nickname)
 }
 
-/// A new group with its first members.
+/// Makes a new group with its first members.
 pub(crate) struct Create {
     pub(crate) owner: UserProfile,
     pub(crate) info: GroupInfo,
@@ -68,58 +68,58 @@ pub(crate) struct Create {
     pub(crate) reply: Reply<Created>,
 }
 
-/// What a creation brought about.
+/// The group that was made, and who could not come in.
 pub(crate) struct Created {
     pub(crate) info: GroupInfo,
     pub(crate) members: Vec<(GroupMember, UserProfile)>,
     pub(crate) failed: Vec<(UserId, Refusal)>,
 }
 
-/// A user comes in by itself.
+/// Lets a user in that comes by itself.
 pub(crate) struct Join {
     pub(crate) user: UserProfile,
     pub(crate) reply: Reply<GroupInfo>,
 }
 
-/// A member goes.
+/// Takes out a member that leaves.
 pub(crate) struct Quit {
     pub(crate) user: UserProfile,
     pub(crate) reply: Reply<()>,
 }
 
-/// The owner ends the group.
+/// Ends the group; only its owner may.
 pub(crate) struct Dismiss {
     pub(crate) user: UserProfile,
     pub(crate) reply: Reply<()>,
 }
 
-/// A member brings others in.
+/// Brings users in whom a member invites.
 pub(crate) struct Invite {
     pub(crate) by: UserProfile,
     pub(crate) users: Vec<UserId>,
     pub(crate) reply: Reply<Invited>,
 }
 
-/// Whom an invitation brought in.
+/// The users whom an invitation brought in.
 pub(crate) struct Invited {
     pub(crate) members: Vec<(GroupMember, UserProfile)>,
     pub(crate) failed: Vec<(UserId, Refusal)>,
 }
 
-/// Owner or admin put members out.
+/// Puts members out; only owner and admins may.
 pub(crate) struct Kick {
     pub(crate) by: UserProfile,
     pub(crate) users: Vec<UserId>,
     pub(crate) reply: Reply<Kicked>,
 }
 
-/// Who is out.
+/// The users who were put out.
 pub(crate) struct Kicked {
     pub(crate) users: Vec<UserId>,
     pub(crate) failed: Vec<(UserId, Refusal)>,
 }
 
-/// A member wants something changed.
+/// Changes the group or its members for a member.
 pub(crate) struct Update {
     pub(crate) by: UserProfile,
     pub(crate) change: GroupChange,

@@ -1,9 +1,9 @@
-//! One group: its members, its conversation.
+//! One group: its members and its conversation.
 //!
 //! Owns membership and roles; each change is a row in the store before anyone is told. Keeps connections of the members
 //! that are online, so that a message costs nothing for those who are not. Full mailbox: temporary refusal.
 //! Leaves when idle with nobody online; everything it knows is in the store.
-//! How membership changes is next door, in [`joining`] and [`leaving`].
+//! How membership changes is in [`joining`] and [`leaving`].
 
 pub(crate) mod joining;
 pub(crate) mod leaving;
@@ -38,15 +38,15 @@ use crate::actors::runtime::reply::answer;
 use crate::model::{Conversation, GroupId, GroupRole, Refusal, UserId, UserProfile};
 use crate::store::{Store, StoreError};
 
-/// What became of a group id.
+/// What a group id stands for.
 enum GroupStatus {
-    /// Never used.
+    /// The id was never used.
     Free,
-    /// A group.
+    /// There is a group.
     Exists(Box<GroupState>),
-    /// Was a group; never again.
+    /// There was a group, and there will never be another.
     Dismissed,
-    /// The store could not say.
+    /// The store could not be read.
     Unreadable(Refusal),
 }
 
@@ -96,7 +96,7 @@ impl Actor for Group {
         };
         ctx.wait(load.into_actor(self).map(|loaded, group, _| {
             group.status = loaded.unwrap_or_else(GroupStatus::Unreadable);
-            // Read after the directory lists this owner: whoever comes online from here on tells it.
+            // Read after the registry lists this actor: a user who comes online from here on tells it.
             if let GroupStatus::Exists(state) = &mut group.status {
                 let users: Vec<UserId> = state.users().cloned().collect();
                 for user in users {
@@ -112,7 +112,7 @@ impl Actor for Group {
 }
 
 impl Group {
-    /// The group, if it exists.
+    /// Returns the group, if it exists.
     fn existing(&mut self) -> Result<&mut GroupState, Refusal> {
         match &mut self.status {
             GroupStatus::Exists(state) => Ok(state),
@@ -121,7 +121,7 @@ impl Group {
         }
     }
 
-    /// Leaves when nobody needs this owner: it can be found again.
+    /// Stops when nobody needs this actor: it can be started again.
     fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
         let needed = matches!(&self.status, GroupStatus::Exists(state) if !state.connections().is_empty());
         if !needed && self.pipeline.is_idle() && self.registration.leave(&self.id) {
@@ -129,7 +129,7 @@ impl Group {
         }
     }
 
-    /// Ids that nothing lives under must not pile up as actors.
+    /// Stops when the id has no group: such ids must not pile up as actors.
     fn leave_if_nothing(&mut self, ctx: &mut Context<Self>) {
         if !matches!(self.status, GroupStatus::Exists(_)) {
             self.leave_if_unused(ctx);
@@ -137,12 +137,12 @@ impl Group {
     }
 }
 
-/// What is known of one user; of an unknown one only the id.
+/// Reads the profile of one user; an unknown one has only its id.
 pub(crate) fn profile(store: &dyn Store, user: &UserId) -> Result<UserProfile, StoreError> {
     Ok(store.user(user)?.unwrap_or_else(|| UserProfile::new(user.clone(), String::new())))
 }
 
-/// What is known of users, in the order asked; an unknown one has only its id.
+/// Reads the profiles of users, in the order asked; an unknown one has only its id.
 async fn profiles(context: &BrokerContext, users: Vec<UserId>) -> Result<Vec<UserProfile>, Refusal> {
     context.archive.read(move |store| users.iter().map(|user| profile(store, user)).collect()).await
 }
@@ -227,7 +227,7 @@ impl Handler<Leased<Members>> for Group {
             let (members, next) = match &which {
                 Which::Just(user) => (vec![state.inside(user)?.clone()], 0),
                 Which::Muted => state.page(next, count, |member| member.muted.lasts(now_ms)),
-                // Names are not known here: who is found is picked below, from all.
+                // Names are not known here: the members that match are picked below, from all.
                 Which::Found(_) => state.page(next, usize::MAX, |_| true),
                 Which::Everyone => state.page(next, count, |_| true),
             };
@@ -241,7 +241,7 @@ impl Handler<Leased<Members>> for Group {
             }
         };
         let context = self.context.clone();
-        // Names are read beside the mailbox: the page is fixed, nobody has to wait for it.
+        // Names are read outside the mailbox: the page is fixed, nobody has to wait for it.
         let complete = async move {
             let users = members.iter().map(|member| member.user.clone()).collect();
             let named = profiles(&context, users).await;
@@ -273,7 +273,7 @@ impl ConversationActor for Group {
         let now_ms = self.context.clock.wall_ms();
         let (sender, is_system) = (&publish.sender, self.context.is_system(&publish.sender));
         let state = self.existing()?;
-        // Who is inside keeps to what holds for members, also when the host sends for it.
+        // A member is held to what members may do, also when the host sends for it.
         if !is_system && (publish.source.must_be_inside() || state.inside(sender).is_ok()) {
             state.speaker(sender, now_ms)?;
         }

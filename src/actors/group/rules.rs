@@ -1,21 +1,21 @@
-//! What members may change of their group, and what becomes of it then. Pure: no store, no time of its own.
+//! What members may change of their group, and what results from it. Pure: no store, no clock of its own.
 
 use super::state::GroupState;
 use crate::model::{GroupChange, GroupInfo, GroupMember, GroupMute, GroupRole, Invalid, Limits, MuteMode, MutedUntil, Refusal, UserId};
 
-/// A change that was allowed: the rows from now on.
+/// A change that was allowed, as the rows that result from it.
 #[derive(Debug, Default)]
 pub(super) struct Decision {
     pub(super) info: Option<GroupInfo>,
     pub(super) members: Vec<GroupMember>,
-    /// Users of whom it was not allowed or possible.
+    /// The users it was not allowed or possible for.
     pub(super) failed: Vec<(UserId, Refusal)>,
     /// Attributes that were not there to be deleted.
     pub(super) missing_keys: Vec<String>,
 }
 
 impl GroupState {
-    /// A member who may speak now. Source: ZIM API reference, "muteGroup", "muteGroupMembers".
+    /// Returns a member who may speak now. Source: ZIM API reference, "muteGroup", "muteGroupMembers".
     pub(super) fn speaker(&self, user: &UserId, now_ms: u64) -> Result<&GroupMember, Refusal> {
         let member = self.inside(user)?;
         if member.muted.lasts(now_ms) || self.info.mute.silences(member.role, now_ms) {
@@ -24,7 +24,7 @@ impl GroupState {
         Ok(member)
     }
 
-    /// Owner or admin.
+    /// Returns a member who is owner or admin.
     pub(super) fn manager(&self, user: &UserId) -> Result<&GroupMember, Refusal> {
         let member = self.inside(user)?;
         if member.role.manages() { Ok(member) } else { Err(Refusal::NoAuthority) }
@@ -54,7 +54,7 @@ impl GroupState {
             }
             GroupChange::DeleteAttributes(keys) => self.delete_attributes(keys)?,
             GroupChange::Mute { mode, seconds, roles } => {
-                // Muting everyone is the owner's, and so is ending that. Source: ZIM API reference, "muteGroup".
+                // Only the owner may mute everyone, and end that. Source: ZIM API reference, "muteGroup".
                 if *mode == MuteMode::All || self.info.mute.mode == MuteMode::All {
                     self.owner(by)?
                 } else {
@@ -92,7 +92,7 @@ impl GroupState {
         })
     }
 
-    /// Takes away the attributes that are there; fails when none is.
+    /// Deletes the attributes that are there; fails when none is.
     fn delete_attributes(&self, keys: &[String]) -> Result<Decision, Refusal> {
         let (there, missing_keys): (Vec<_>, Vec<_>) = keys.iter().cloned().partition(|key| self.info.attributes.contains_key(key));
         if there.is_empty() {
@@ -102,7 +102,7 @@ impl GroupState {
         Ok(Decision { missing_keys, ..info })
     }
 
-    /// Mutes the members that `by` is above; fails when there is none, for the first one's reason.
+    /// Mutes the members that `by` ranks above; fails when there is none, for the first one's reason.
     fn mute_members(&self, by: &UserId, users: &[UserId], muted: MutedUntil) -> Result<Decision, Refusal> {
         let role = self.manager(by)?.role;
         let mut decision = Decision::default();
@@ -131,7 +131,7 @@ mod tests {
         UserId::trusted(id)
     }
 
-    /// An owner, an admin, two members and one with a role of the application's own.
+    /// Makes a group of an owner, an admin, two members and one with a role of the application's own.
     fn group() -> GroupState {
         let limits = Limits::default();
         let info = GroupInfo::parse(GroupId::trusted("g"), "name".into(), String::new(), GroupAdvanced::default(), &limits).unwrap();
@@ -161,7 +161,7 @@ mod tests {
     fn who_may_do_what_is_the_vendors_table() {
         let nickname = |of: &str| GroupChange::Nickname { user: user(of), nickname: "n".into() };
         let role = |of: &str| GroupChange::Role { user: user(of), role: GroupRole::Admin };
-        // By owner, admin, member, and someone outside.
+        // Columns: by owner, admin, member, and someone outside.
         for (what, change, allowed) in [
             ("name", GroupChange::Name("n".into()), [true, true, true, false]),
             ("notice", GroupChange::Notice("n".into()), [true, true, true, false]),

@@ -1,4 +1,5 @@
-//! How a group's info and its members' standing change: decide, write rows, then change state and tell.
+//! How a group's info and the roles, nicknames and mutes of its members change: decide, write rows, then change state
+//! and tell.
 //!
 //! As with membership, the group takes no other message while rows are on their way to disk.
 
@@ -84,7 +85,8 @@ impl Group {
     }
 }
 
-/// What is said of it in the group; nothing of attributes, modes and nicknames. Source: ZIM API reference, `ZIMTipsMessage`.
+/// Returns the tip that says the change in the group; none for attributes, modes and nicknames. Source: ZIM API
+/// reference, `ZIMTipsMessage`.
 fn tip(change: &GroupChange, info: &GroupInfo, members: &[GroupMember]) -> Option<(TipsEvent, TipsChange)> {
     let muted = members.first().map_or(MutedUntil::NEVER, |member| member.muted);
     Some(match change {

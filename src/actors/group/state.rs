@@ -1,4 +1,4 @@
-//! Who is in a group and who of them is online. Pure: decides nothing about storage.
+//! Who is in a group and which members are online. Pure: it decides nothing about storage.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -33,12 +33,12 @@ impl GroupState {
         self.members.get(user)
     }
 
-    /// A member, or the refusal that says so.
+    /// Returns a member, or the refusal of a user who is none.
     pub(super) fn inside(&self, user: &UserId) -> Result<&GroupMember, Refusal> {
         self.member(user).ok_or_else(|| Refusal::NotInGroup(self.info.id.to_string()))
     }
 
-    /// A member that owns the group.
+    /// Returns the member that owns the group, or the refusal of a user who does not own it.
     pub(super) fn owner(&self, user: &UserId) -> Result<&GroupMember, Refusal> {
         let member = self.inside(user)?;
         if member.role == GroupRole::Owner { Ok(member) } else { Err(Refusal::NoAuthority) }
@@ -65,7 +65,7 @@ impl GroupState {
         self.set_online(user, None);
     }
 
-    /// Replaces what is known of a member's sessions; of others nothing is kept.
+    /// Replaces what is known of a member's sessions; of other users nothing is kept.
     pub(super) fn set_online(&mut self, user: &UserId, connections: Option<Connections>) {
         for connection in self.online.remove(user).iter().flat_map(|connections| connections.iter()) {
             self.connections.remove(connection.id);
@@ -103,19 +103,20 @@ impl GroupState {
         member.map_or(u64::MAX, |member| member.first_seq)
     }
 
-    /// Connections of members other than those.
+    /// Returns the connections of the members that are not in `but`.
     pub(super) fn others<'a>(&'a self, but: &'a [UserId]) -> impl Iterator<Item = &'a Arc<Connection>> {
         self.online.iter().filter(|(user, _)| !but.contains(user)).flat_map(|(_, connections)| connections.iter())
     }
 
-    /// Who owns the group after this owner is gone: the earliest of the others. Source: ZIM API reference, "leaveGroup".
+    /// Returns the member that owns the group after `owner` has left: the earliest of the others. Source: ZIM API
+    /// reference, "leaveGroup".
     pub(super) fn successor(&self, owner: &UserId) -> Option<GroupMember> {
         let others = self.members.values().filter(|member| member.user != *owner);
         others.min_by_key(|member| member.joined).map(|successor| GroupMember { role: GroupRole::Owner, ..successor.clone() })
     }
 
-    /// Members of the wanted kind in the order they joined, after the one whose rank is `next`; and the next page's flag, 0
-    /// at the end.
+    /// Returns members of the wanted kind in the order they joined, after the one whose rank is `next`, and the next
+    /// page's flag, 0 at the end.
     pub(super) fn page(&self, next: u64, count: usize, wanted: impl Fn(&GroupMember) -> bool) -> (Vec<GroupMember>, u64) {
         let mut members: Vec<&GroupMember> = self.members.values().filter(|member| member.joined > next && wanted(member)).collect();
         members.sort_by_key(|member| member.joined);
@@ -136,7 +137,7 @@ mod tests {
             GroupInfo::parse(GroupId::trusted("g"), String::new(), String::new(), GroupAdvanced::default(), &Limits::default()).unwrap();
         let member = |n: u64| {
             let role = if n == 0 { GroupRole::Owner } else { GroupRole::Member };
-            // Named against the order of joining, so that one is not taken for the other.
+            // The names run against the order of joining, so that one is not taken for the other.
             GroupMember::new(UserId::trusted(&format!("u{:02}", count - n)), role, 100 + n, 1, 0)
         };
         GroupState::new(info, (0..count).map(member).collect())

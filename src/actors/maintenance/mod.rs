@@ -1,4 +1,4 @@
-//! What looks after connections from outside.
+//! Watches over connections from outside.
 
 pub(crate) mod reaper;
 pub(crate) mod sweeps;

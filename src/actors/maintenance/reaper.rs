@@ -1,8 +1,8 @@
 //! Watches every connection from outside: a full socket stops its own tasks, timers and all, so nothing that must
 //! happen to such a connection may be left to it.
 //!
-//! Once a second it looks at login deadline, silence, token, and whether the outbox moves; what is over its
-//! deadline is closed, and what does not end by itself is cut.
+//! Once a second it checks the login deadline, silence, the token, and whether the outbox moves; a connection that is
+//! over a deadline is closed, and one that does not end by itself is cut.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long a closed connection may take to read its last frames before it is cut.
 const PARTING: Duration = Duration::from_secs(5);
 
-/// How long before its end a token is announced to run out. Source: ZIM API reference, event tokenWillExpire.
+/// How long before its end a token is announced to expire. Source: ZIM API reference, event `tokenWillExpire`.
 const TOKEN_WARNING_MS: u64 = 30_000;
 
 pub(crate) struct Reaper {
@@ -29,7 +29,7 @@ pub(crate) struct Reaper {
 }
 
 impl Reaper {
-    /// Starts on the core's arbiter and ends with it.
+    /// Starts on the context's arbiter and ends with it.
     pub(crate) fn start(context: Arc<BrokerContext>) {
         let arbiter = context.arbiter.clone();
         Self::start_in_arbiter(&arbiter, move |_| Self { context });

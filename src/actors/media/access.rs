@@ -1,4 +1,4 @@
-//! Who may have a file: whoever sees a message that carries it, at this moment.
+//! Which users may read a file: those who see a message that carries it, at this moment.
 
 use crate::actors::context::BrokerContext;
 use crate::actors::view::visibility::{Visibility, may_read};
@@ -8,7 +8,7 @@ use crate::store::{Store, StoreError};
 /// Messages looked at to find one that shows the file to someone. One forwarded more often is found through the newest.
 const USES_MAX: usize = 10_000;
 
-/// Whether a user may have a file, by what the store knows.
+/// Whether a user may read a file, by what the store knows.
 pub(crate) enum Readable {
     No,
     Yes(MediaRecord),
@@ -16,7 +16,7 @@ pub(crate) enum Readable {
     Inside(MediaRecord, Vec<Conversation>),
 }
 
-/// Returns whether a user may have a file now.
+/// Returns whether a user may read a file now.
 ///
 /// # Errors
 /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
@@ -25,7 +25,7 @@ pub(crate) async fn readable(context: &BrokerContext, user: &UserId, file: FileU
     context.archive.read(move |store| look_up(store, &me, file, now_ms, unsent_ms)).await
 }
 
-/// The file, if this user may send it on, by what the store knows: whoever knows of a room may enter it.
+/// Returns the file, if this user may send it on, by what the store knows: a user who knows of a room may enter it.
 pub(in crate::actors) fn sendable(
     store: &dyn Store,
     user: &UserId,
@@ -50,7 +50,7 @@ fn look_up(store: &dyn Store, me: &UserId, file: FileUid, now_ms: u64, unsent_ms
         let first_seq = match &conversation {
             Conversation::Peer(one, other) if one == me || other == me => 1,
             Conversation::Peer(..) => continue,
-            // Who left keeps no access, though its list shows the group.
+            // A user who left keeps no access, though its list shows the group.
             Conversation::Group(group) => match store.group_member(group, me)? {
                 Some(member) => member.first_seq,
                 None => continue,
@@ -72,7 +72,7 @@ fn look_up(store: &dyn Store, me: &UserId, file: FileUid, now_ms: u64, unsent_ms
     Ok(if rooms.is_empty() { Readable::No } else { Readable::Inside(record, rooms) })
 }
 
-/// Whether a message shows this file, by itself or inside.
+/// Returns whether a message shows this file, by itself or inside a combined message.
 pub(super) fn carries(store: &dyn Store, message: &Message, file: FileUid) -> Result<bool, StoreError> {
     Ok(match &message.body {
         Body::Media(media) => media.file == Some(file),

@@ -1,4 +1,5 @@
-//! Collects what nobody needs: uploads nobody goes on with, files no kept message carries, bytes without a record.
+//! Deletes what is not needed any more: uploads that stopped growing, files that no kept message carries, bytes without
+//! a record.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +11,16 @@ use crate::actors::files::{MediaService, PAGE};
 use crate::model::{FileUid, MediaRecord, Refusal};
 use crate::store::{RowWrite, Store, StoreError};
 
-/// How often uploads are looked at.
+/// How often uploads are checked.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// In how many of these looks files are, too.
+/// After how many of these checks files are checked, too.
 const FILES_EVERY: u32 = 720;
 
 /// Messages looked at to find one that still carries a file.
 const USES_MAX: usize = 100_000;
 
-/// Goes on for as long as the broker lives.
+/// Sweeps for as long as the broker lives.
 pub(crate) async fn keep_tidy(context: Arc<BrokerContext>) {
     delete_orphans(&context).await;
     for look in 0u32.. {
@@ -46,7 +47,7 @@ fn give_up(context: &BrokerContext) {
     }
 }
 
-/// Deletes files that no kept message carries. Says how many.
+/// Deletes files that no kept message carries. Returns how many.
 pub(crate) async fn collect(context: &Arc<BrokerContext>) -> Result<usize, Refusal> {
     let (mut last, mut deleted) = (None, 0);
     loop {
@@ -64,7 +65,7 @@ pub(crate) async fn collect(context: &Arc<BrokerContext>) -> Result<usize, Refus
     Ok(deleted)
 }
 
-/// Of a page of files those that are not needed; and where the next page begins.
+/// Returns those files of a page that are not needed, and where the next page begins.
 fn unneeded(
     store: &dyn Store,
     last: Option<FileUid>,
@@ -82,7 +83,7 @@ fn unneeded(
     Ok((next, unneeded))
 }
 
-/// Whether a message carries it, or may yet.
+/// Returns whether a message carries the file, or may yet.
 fn is_needed(store: &dyn Store, record: &MediaRecord, now_ms: u64, unsent_ms: u64) -> Result<bool, StoreError> {
     let uses = store.media_uses(record.file, USES_MAX)?;
     if uses.is_empty() {
@@ -98,7 +99,8 @@ fn is_needed(store: &dyn Store, record: &MediaRecord, now_ms: u64, unsent_ms: u6
     Ok(false)
 }
 
-/// The record first: whatever happens then, the file is not there any more.
+/// Deletes a file, its record first: whatever happens then, the file is not there any more. Returns false when it is
+/// needed.
 async fn delete(context: &Arc<BrokerContext>, record: MediaRecord) -> Result<bool, Refusal> {
     let (service, file): (&MediaService, _) = (&context.media, record.file);
     if !service.quota().mark_for_deletion(file) {
@@ -106,7 +108,7 @@ async fn delete(context: &Arc<BrokerContext>, record: MediaRecord) -> Result<boo
     }
     let (now_ms, unsent_ms) = (context.clock.wall_ms(), context.config().media.unsent_seconds * 1000);
     let its = record.clone();
-    // Once more: a message may have taken it up before it was condemned.
+    // Asked once more: a message may have taken the file up before it was marked for deletion.
     let outcome = match context.archive.read(move |store| is_needed(store, &its, now_ms, unsent_ms)).await {
         Ok(false) => context.archive.apply(vec![RowWrite::DeleteMedia(file)]).await.map(|()| true),
         Ok(true) => Ok(false),

@@ -1,4 +1,4 @@
-//! A file on its way in: begun, grown, checked, kept.
+//! Uploads: how a file is begun, written, checked and kept.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,17 +49,17 @@ pub(crate) async fn begin(
     Ok(upload)
 }
 
-/// One that is under way.
+/// Returns an upload that is under way.
 pub(crate) fn find(context: &BrokerContext, file: FileUid) -> Option<Arc<Upload>> {
     context.media.quota().find(file)
 }
 
-/// Gives an upload up: what came of it is deleted.
+/// Gives an upload up and deletes what was written of it.
 pub(crate) fn abandon(context: &BrokerContext, file: FileUid) {
     context.media.quota().end(file, 0);
 }
 
-/// Gives an upload up when whoever sends it goes away.
+/// Gives an upload up when its sender goes away, unless it was finished.
 pub(crate) struct Abandon {
     context: Arc<BrokerContext>,
     file: Option<FileUid>,
@@ -83,11 +83,11 @@ impl Drop for Abandon {
     }
 }
 
-/// Checks a complete upload and keeps it. Goes on to its end when whoever asked goes away.
+/// Checks a complete upload and keeps it. Runs to its end even when its caller goes away.
 ///
 /// # Errors
-/// [`Refusal::FileType`], [`Refusal::FileSize`], [`Refusal::FilePixels`], [`Refusal::FileDuration`]: the upload is given up.
-/// [`Refusal::FileServer`], [`Refusal::StoreUnavailable`]: as well.
+/// [`Refusal::FileType`], [`Refusal::FileSize`], [`Refusal::FilePixels`], [`Refusal::FileDuration`],
+/// [`Refusal::FileServer`], [`Refusal::StoreUnavailable`]: the upload is given up.
 pub(crate) async fn finish(context: &Arc<BrokerContext>, upload: Arc<Upload>) -> Result<MediaRecord, Refusal> {
     // Once: a second would find its file moved away, and clean up after itself what the first has kept.
     if upload.ending.swap(true, Ordering::SeqCst) {
@@ -185,7 +185,7 @@ async fn put_bytes(context: &BrokerContext, blob: Blob, bytes: Vec<u8>) -> Resul
     context.media.store.put(blob, spool.path()).await.map_err(disk)
 }
 
-/// Deletes the bytes of a file, whatever of it there is.
+/// Deletes the bytes of a file in all its renditions.
 pub(super) async fn delete_blobs(context: &BrokerContext, file: FileUid) {
     for rendition in Rendition::ALL {
         if let Err(error) = context.media.store.delete(Blob { file, rendition }).await {
@@ -220,7 +220,8 @@ pub(crate) async fn keep_frame(
     .await?;
     drop(permit);
     let more = bytes.len() as u64;
-    // Its size is not the message's: what the container says of H.264 and H.265 stands, of others it is not told (spec S9).
+    // The size of this picture is not written into the message: only the container of an H.264 or H.265 video says it.
+    // Source: ZIM guide "Send and receive messages".
     put_bytes(context, Blob { file, rendition: Rendition::Frame }, bytes).await?;
     let before = record.frame_bytes;
     let record = MediaRecord { frame_bytes: more, ..record };

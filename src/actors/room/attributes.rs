@@ -1,7 +1,8 @@
-//! How a room's attributes and those of its members change and are asked for.
+//! How the attributes of a room and of its members change and are queried.
 //!
-//! A room's own are part of its row: what members agreed on outlives a restart, but for what was to last as long as
-//! its owner is inside. Members' are not kept: members are not inside after a restart.
+//! A room's own attributes are part of its row: what members agreed on outlives a restart, except for attributes that
+//! last only while the member who set them is inside. Members' attributes are not kept, because members are not inside
+//! after a restart.
 
 use std::sync::Arc;
 
@@ -19,27 +20,27 @@ use crate::protocol::event::room::{RoomAttributesUpdated, RoomMemberAttributesUp
 use crate::protocol::result::room::{RoomAttributes, RoomAttributesChanged, RoomMembersAttributesSet};
 use crate::store::{RoomRecord, RowWrite};
 
-/// A member changes the room's attributes.
+/// Changes the room's attributes for a member.
 pub(crate) struct ChangeAttributes {
     pub(crate) by: UserId,
     pub(crate) changes: Vec<RoomChange>,
     pub(crate) terms: AttributeTerms,
-    /// Told as one event of its own kind.
+    /// Whether it was one batch, which the event says.
     pub(crate) batch: bool,
     pub(crate) reply: Reply<RoomAttributesChanged>,
 }
 
-/// A member gives members attributes.
+/// Gives members attributes in the name of a member.
 pub(crate) struct SetMemberAttributes {
     pub(crate) by: UserId,
     pub(crate) users: Vec<UserId>,
     pub(crate) attributes: Attributes,
-    /// They go when their member does.
+    /// Whether the attributes go when the member who has them leaves.
     pub(crate) until_left: bool,
     pub(crate) reply: Reply<RoomMembersAttributesSet>,
 }
 
-/// What is agreed on? Asked by a member.
+/// Asks for attributes; only a member may.
 pub(crate) struct QueryAttributes {
     pub(crate) asker: UserId,
     pub(crate) what: Whose,
@@ -53,7 +54,8 @@ pub(crate) enum Whose {
     Page { next: String, count: usize },
 }
 
-/// Tells whoever comes in, or back after a change, how things stand. Source: ZIM API reference, event roomAttributesUpdated.
+/// Tells a member that came in, or came back after a change, all attributes. Source: ZIM API reference, event
+/// `roomAttributesUpdated`.
 pub(super) fn tell_attributes(state: &RoomState, connection: &Arc<Connection>) {
     let id = &state.record.id;
     announce(&RoomAttributesUpdated::snapshot(id, &state.attributes()), std::iter::once(connection));
@@ -64,14 +66,14 @@ pub(super) fn tell_attributes(state: &RoomState, connection: &Arc<Connection>) {
 }
 
 impl RoomState {
-    /// The room's own, as members see them.
+    /// Returns the room's own attributes, as members see them.
     fn attributes(&self) -> Attributes {
         self.record.attributes.iter().map(|(key, attribute)| (key.clone(), attribute.value.clone())).collect()
     }
 }
 
 impl Room {
-    /// What was to last as long as these users are inside is over.
+    /// Drops the attributes that were to last as long as these users are inside, and tells the members.
     pub(super) fn attributes_left(&mut self, gone: &[UserId]) {
         let Some(state) = self.state_mut() else { return };
         gone.iter().for_each(|user| state.members_attributes.left(user));

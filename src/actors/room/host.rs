@@ -15,28 +15,28 @@ use crate::model::{Refusal, RoomAttribute, RoomInfo, UserId};
 use crate::protocol::RoomStart;
 use crate::protocol::event::room::{Movement, RoomStateChanged};
 
-/// Make the room, with nobody inside. Source: ZIM server API, `CreateRoom`.
+/// Makes the room, with nobody inside. Source: ZIM server API reference, `CreateRoom`.
 pub(crate) struct CreateByHost {
     pub(crate) info: RoomInfo,
     pub(crate) start: RoomStart,
     pub(crate) reply: Reply<()>,
 }
 
-/// End the room, whoever is inside. Source: ZIM server API, `DestroyRoom`.
+/// Ends the room, whoever is inside. Source: ZIM server API reference, `DestroyRoom`.
 pub(crate) struct Destroy {
     pub(crate) reply: Reply<()>,
 }
 
-/// Put members out. Source: ZIM server API, `KickoutRoomUser`.
+/// Puts members out. Source: ZIM server API reference, `KickoutRoomUser`.
 pub(crate) struct Kick {
     pub(crate) users: Vec<UserId>,
-    /// Told to those who are put out.
+    /// The reason told to those who are put out.
     pub(crate) reason: String,
     /// Those who were not inside.
     pub(crate) reply: Reply<Vec<UserId>>,
 }
 
-/// What a room is now.
+/// A room as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RoomSnapshot {
     pub(crate) info: RoomInfo,
@@ -47,7 +47,7 @@ pub(crate) struct RoomSnapshot {
     pub(crate) attributes_version: u64,
 }
 
-/// What is the room now?
+/// Asks what the room is now.
 pub(crate) struct DescribeRoom {
     pub(crate) reply: Reply<RoomSnapshot>,
 }

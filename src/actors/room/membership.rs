@@ -1,4 +1,4 @@
-//! Who comes into a room, who leaves it, whose place is kept, and who is told.
+//! How users come into a room, leave it and keep their place, and who is told.
 
 use std::time::Duration;
 

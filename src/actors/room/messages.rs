@@ -1,4 +1,5 @@
-//! What actors ask of a room and tell it, but for messages, attributes and what the host does; and what it tells users.
+//! The requests that actors send to a room, except those about chat messages, attributes and the host, and what a room tells
+//! users.
 
 use std::sync::Arc;
 
@@ -12,9 +13,9 @@ use crate::protocol::RoomStart;
 pub(crate) enum Entry {
     /// The room must not exist.
     Create { info: RoomInfo, start: RoomStart },
-    /// It is made when it does not exist.
+    /// The room is made when it does not exist.
     Enter { info: RoomInfo, start: RoomStart },
-    /// It must exist.
+    /// The room must exist.
     Join { room: RoomId },
 }
 
@@ -27,7 +28,7 @@ impl Entry {
     }
 }
 
-/// A user comes in at a connection.
+/// Lets a user in at a connection.
 pub(crate) struct Admit {
     pub(crate) profile: UserProfile,
     pub(crate) connection: Arc<Connection>,
@@ -35,26 +36,26 @@ pub(crate) struct Admit {
     pub(crate) reply: Reply<RoomInfo>,
 }
 
-/// A user leaves for good.
+/// Takes a user out for good.
 pub(crate) struct Leave {
     pub(crate) user: UserId,
     pub(crate) connection_id: ConnectionId,
     pub(crate) reply: Option<Reply<()>>,
 }
 
-/// A member's connection was lost.
+/// Says that a member's connection was lost.
 pub(crate) struct Disconnected {
     pub(crate) user: UserId,
     pub(crate) connection_id: ConnectionId,
 }
 
-/// A member is back at a new connection of the same device.
+/// Says that a member is back at a new connection of the same device.
 pub(crate) struct Reconnected {
     pub(crate) user: UserId,
     pub(crate) connection: Arc<Connection>,
 }
 
-/// Who is inside? Asked by a member.
+/// Asks who is inside; only a member may.
 pub(crate) struct Members {
     pub(crate) asker: UserId,
     pub(crate) which: Which,
@@ -79,17 +80,17 @@ pub(crate) struct MembersPage {
     pub(crate) total: usize,
 }
 
-/// Only starts the owner, so that a room left over from before a restart is looked after.
+/// Starts the room's actor and asks nothing, so that a room left over from before a restart ends in time.
 pub(crate) struct Wake;
 
-/// A room gave up the place of a session that stayed away, or was put out: told to its user.
+/// Tells a user's actor that a room gave up the place of a session that stayed away or was put out.
 pub(crate) struct PlaceLost {
     pub(crate) room: RoomId,
     pub(crate) connection_id: ConnectionId,
 }
 
-/// Where a room says that it gave up a user's place: a user's actor knows rooms, and not the other way round.
+/// The way from a room to the actors of its users. A trait, because users know rooms and rooms must not know users.
 pub(crate) trait PlaceHolders: std::fmt::Debug + Send + Sync {
-    /// Tells the user, waiting while its mailbox is full.
+    /// Tells the user's actor; waits while its mailbox is full.
     fn place_lost(&self, user: UserId, lost: PlaceLost) -> futures_util::future::BoxFuture<'static, ()>;
 }

@@ -54,7 +54,7 @@ pub(crate) struct Room {
     state: Option<RoomState>,
     budget: BarrageBudget,
     shed: [u32; 3],
-    /// How many came, by priority.
+    /// How many barrages came, by priority.
     barrages: [u64; 3],
     movements: Vec<(Movement, UserProfile)>,
     unreadable: Option<Refusal>,
@@ -107,7 +107,7 @@ impl Actor for Room {
         ctx.wait(load.into_actor(self).map(|found, room, _| match found {
             // Nobody can be inside yet: members get the grace to come back, then the room's own delay runs.
             Ok(Some(mut record)) => {
-                // Their owners are not inside.
+                // The members who set these are not inside after a restart.
                 record.attributes.retain(|_, attribute| !attribute.until_left);
                 let stands = room.context.config().room.grace_seconds + record.destroy_delay_seconds;
                 let until = room.context.clock.elapsed() + Duration::from_secs(stands);
@@ -124,7 +124,7 @@ impl Actor for Room {
 }
 
 impl Room {
-    /// The room, if it exists.
+    /// Returns the room, if it exists.
     fn existing(&mut self) -> Result<&mut RoomState, Refusal> {
         let missing = || self.unreadable.clone().unwrap_or_else(|| Refusal::RoomMissing(self.id.to_string()));
         match self.state {
@@ -141,7 +141,7 @@ impl Room {
         self.state.as_mut()
     }
 
-    /// The room, if it exists and the user is inside; it is open to the system's user.
+    /// Returns the room, if it exists and the user is inside; the system's user need not be.
     fn inside(&mut self, user: &UserId) -> Result<&mut RoomState, Refusal> {
         let not_in_room = Refusal::NotInRoom(self.id.to_string());
         let from_outside = self.context.is_system(user);
@@ -177,7 +177,7 @@ impl Room {
         self.context.tell_host(|| Event::RoomLeft { room: self.id.clone(), user: user.clone(), kicked });
     }
 
-    /// Tells the members what the room itself shed since the last tick: the drops are theirs.
+    /// Tells the members how much the room shed since the last tick.
     fn report_shed(&mut self) {
         let shed = std::mem::take(&mut self.shed);
         if let Some(state) = self.state.as_ref().filter(|_| shed.iter().any(|count| *count > 0)) {
@@ -192,7 +192,7 @@ impl Room {
         }
     }
 
-    /// Ends a room that was taken out of this owner, and its history with it.
+    /// Ends a room that was taken out of this actor, and deletes its history.
     fn end(&mut self, state: &RoomState, told: Option<Reply<()>>, ctx: &mut Context<Self>) {
         // In this order: a removal once begun is finished after a crash, a row without messages is looked after at the
         // next start. Only the row is waited for: deleting a long history must not keep the next room of this name.
@@ -327,7 +327,7 @@ impl ConversationActor for Room {
         state.map(|state| state.conversation())
     }
 
-    /// What is said in a room is not changed.
+    /// Refuses every change: what is said in a room is not changed.
     fn access_of(&mut self, _: &UserId) -> Result<Access, Refusal> {
         Err(Refusal::MessageMissing)
     }
@@ -340,7 +340,7 @@ impl ConversationActor for Room {
         Listener::to_all(self.state.iter().flat_map(|state| state.connections().iter()))
     }
 
-    /// Rooms are in nobody's list.
+    /// Does nothing: rooms are in nobody's list.
     fn feed(&self, _: &Arc<FeedItem>) {}
 
     fn done(&mut self, ctx: &mut Context<Self>) {

@@ -1,4 +1,4 @@
-//! What members of a room agree on: its attributes and their own. Pure.
+//! How the attributes of a room and of its members may change. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::model::{AttributeTerms, Attributes, Limits, Refusal, RoomAttribute, R
 /// A room's attributes as they are kept.
 pub(super) type RoomAttributes = BTreeMap<String, RoomAttribute>;
 
-/// What one change did: set, or took away.
+/// What one change did: set attributes, or delete them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Update {
     pub(super) deleted: bool,
@@ -71,7 +71,7 @@ pub(super) fn change_attributes(
     Ok(agreed)
 }
 
-/// What stays of attributes when these users are gone; and what goes.
+/// Deletes the attributes that end with these users; returns what was deleted.
 pub(super) fn without(current: &mut RoomAttributes, gone: &[UserId]) -> Option<Update> {
     let goes = |attribute: &RoomAttribute| attribute.until_left && gone.contains(&attribute.owner);
     let attributes: Attributes =
@@ -80,7 +80,7 @@ pub(super) fn without(current: &mut RoomAttributes, gone: &[UserId]) -> Option<U
     (!attributes.is_empty()).then_some(Update { deleted: true, attributes })
 }
 
-/// The attributes of members, of those that have any.
+/// The attributes of those members that have any.
 #[derive(Debug, Default)]
 pub(super) struct MembersAttributes {
     members: BTreeMap<UserId, MemberAttributes>,
@@ -93,7 +93,7 @@ struct MemberAttributes {
 }
 
 impl MembersAttributes {
-    /// Adds to those of each user, of all or of none.
+    /// Adds attributes to each of these users; to none of them when a limit refuses it.
     pub(super) fn set(&mut self, users: &[UserId], attributes: &Attributes, until_left: bool, limits: &Limits) -> Result<(), Refusal> {
         let mut members = self.members.clone();
         for user in users {
@@ -114,14 +114,14 @@ impl MembersAttributes {
         self.members.get(user).map(|member| member.attributes.clone()).unwrap_or_default()
     }
 
-    /// The user left: what was to last as long goes.
+    /// Drops what was to last only as long as the user is inside.
     pub(super) fn left(&mut self, user: &UserId) {
         if self.members.get(user).is_some_and(|member| member.until_left) {
             self.members.remove(user);
         }
     }
 
-    /// Those after `next` in the order of their ids, and the next page's flag; "" at the end.
+    /// Returns those after `next` in the order of their ids, and the next page's flag, "" at the end.
     pub(super) fn page(&self, next: &str, count: usize) -> (Vec<(UserId, Attributes)>, String) {
         let mut page: Vec<(UserId, Attributes)> = self
             .members

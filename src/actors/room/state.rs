@@ -1,4 +1,4 @@
-//! Who is in a room, and until when it stands. Pure: time comes in, decisions go out.
+//! Who is in a room, and until when the room stands. Pure: it is given the time and returns decisions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,8 @@ use crate::store::RoomRecord;
 enum Place {
     /// At this connection.
     Here(Arc<Connection>),
-    /// The connection with this number was lost; the place is kept until then. It knows the attributes of that time.
+    /// The connection with this number was lost, and the place is kept until then; `attributes_version` is what the
+    /// member had seen.
     Away { connection_id: ConnectionId, until: Duration, attributes_version: u64 },
 }
 
@@ -46,19 +47,19 @@ pub(super) struct RoomState {
     destroy_at: Option<Duration>,
 }
 
-/// What entering did.
+/// What entering changed.
 #[derive(Debug)]
 pub(super) enum Entered {
     /// A new member.
     Joined,
-    /// The user was inside already, at this connection or at a lost one.
+    /// The user was inside already, at this connection or at one that was lost.
     Back,
-    /// The user was inside at another connection, which is out now.
+    /// The user was inside at another connection, which has lost its place now.
     Replaced(Arc<Connection>),
 }
 
 impl RoomState {
-    /// A room nobody is in yet; it stands until `destroy_at` unless someone enters.
+    /// Makes a room nobody is in yet; it stands until `destroy_at` unless someone enters.
     pub(super) fn empty(record: RoomRecord, destroy_at: Duration) -> Self {
         let members_attributes = MembersAttributes::default();
         Self {
@@ -87,7 +88,7 @@ impl RoomState {
         &self.connections
     }
 
-    /// Lets a user in, at this connection.
+    /// Lets a user in at a connection.
     pub(super) fn enter(&mut self, profile: UserProfile, connection: Arc<Connection>) -> Entered {
         self.destroy_at = None;
         let user = profile.id.clone();
@@ -104,7 +105,7 @@ impl RoomState {
         }
     }
 
-    /// Takes a user out who is here at, or away from, the connection of that number.
+    /// Takes out a user whose place is held by the connection of that number, or was when that connection was lost.
     pub(super) fn leave(&mut self, user: &UserId, connection_id: ConnectionId, now: Duration) -> Option<UserProfile> {
         if self.members.get(user)?.place.connection_id() != connection_id {
             return None;
@@ -112,7 +113,8 @@ impl RoomState {
         self.remove(user, now)
     }
 
-    /// Takes a user out, wherever it is: the connection that held the place, if it is here.
+    /// Takes a user out, wherever it is; returns its profile, the number of its connection, and the connection if it
+    /// still lives.
     pub(super) fn expel(&mut self, user: &UserId, now: Duration) -> Option<(UserProfile, ConnectionId, Option<Arc<Connection>>)> {
         let place = &self.members.get(user)?.place;
         let (connection_id, connection) = match place {
@@ -122,7 +124,7 @@ impl RoomState {
         Some((self.remove(user, now)?, connection_id, connection))
     }
 
-    /// Everyone inside, here or away, with the number of the connection that holds the place.
+    /// Returns everyone inside, here or away, with the number of the connection that has the place.
     pub(super) fn places(&self) -> impl Iterator<Item = (&UserId, ConnectionId)> {
         self.members.iter().map(|(user, member)| (user, member.place.connection_id()))
     }
@@ -136,7 +138,7 @@ impl RoomState {
         Some(member.profile)
     }
 
-    /// The connection of a member was lost; the place is kept until then.
+    /// Notes that the connection of a member was lost; its place is kept until then.
     pub(super) fn lose(&mut self, user: &UserId, connection_id: ConnectionId, until: Duration) {
         if let Some(member) = self.members.get_mut(user).filter(|member| member.place.connection_id() == connection_id) {
             self.connections.remove(connection_id);
@@ -144,7 +146,8 @@ impl RoomState {
         }
     }
 
-    /// A member is back at a new connection: whether attributes changed meanwhile. None: the place was given up.
+    /// Puts a member that was away at its new connection; returns whether attributes changed meanwhile, `None` if its
+    /// place was given up.
     pub(super) fn come_back(&mut self, user: &UserId, connection: Arc<Connection>) -> Option<bool> {
         let member = self.members.get_mut(user)?;
         let missed = matches!(member.place, Place::Away { attributes_version, .. } if attributes_version != self.attributes_version);
@@ -154,7 +157,7 @@ impl RoomState {
         Some(missed)
     }
 
-    /// Takes out those who stayed away too long; gives the number of the connection each one lost.
+    /// Takes out those who stayed away too long; returns each with the number of the connection it lost.
     pub(super) fn expire(&mut self, now: Duration) -> Vec<(UserProfile, ConnectionId)> {
         let gone = |member: &Member| match member.place {
             Place::Away { until, connection_id, .. } if until <= now => Some((member.profile.id.clone(), connection_id)),
@@ -164,12 +167,12 @@ impl RoomState {
         due.into_iter().filter_map(|(user, connection_id)| Some((self.remove(&user, now)?, connection_id))).collect()
     }
 
-    /// Whether the room has stood empty long enough.
+    /// Returns whether the room has stood empty long enough.
     pub(super) fn is_over(&self, now: Duration) -> bool {
         self.members.is_empty() && self.destroy_at.is_some_and(|at| at <= now)
     }
 
-    /// Members after `next` in the order of their ids, and the next page's flag; "" at the end.
+    /// Returns the members after `next` in the order of their ids, and the next page's flag, "" at the end.
     pub(super) fn page(&self, next: &str, count: usize) -> (Vec<UserProfile>, String) {
         let after = self.members.values().filter(|member| member.profile.id.as_str() > next);
         let page: Vec<UserProfile> = after.take(count + 1).map(|member| member.profile.clone()).collect();
@@ -181,7 +184,7 @@ impl RoomState {
         (page, flag)
     }
 
-    /// One member.
+    /// Returns one member.
     pub(super) fn member(&self, user: &UserId) -> Option<&UserProfile> {
         self.members.get(user).map(|member| &member.profile)
     }

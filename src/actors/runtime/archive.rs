@@ -21,34 +21,34 @@ use crate::store::{Append, Appended, Done, Revision, RowWrite, Store, StoreError
 /// What the archive refuses with when too much is under way.
 const BUSY: &str = "the store has too many writes under way";
 
-/// The actor. Owns nothing but the count of what is under way.
+/// The archive's actor. It owns nothing but the count of writes under way.
 pub(crate) struct Archive {
     store: Arc<dyn Store>,
     in_flight: Arc<AtomicUsize>,
     in_flight_max: usize,
 }
 
-/// Keep a message.
+/// Keeps a message.
 struct Keep {
     append: Append,
     done: Done<Appended>,
-    /// Of the request, and of the wait for this actor.
+    /// The spans of the request and of the wait for this actor.
     spans: (Span, Span),
 }
 
-/// Change rows.
+/// Changes rows.
 struct KeepRows {
     rows: Vec<RowWrite>,
     done: Done<()>,
 }
 
-/// Change a message.
+/// Changes a message.
 struct Revise {
     revision: Revision,
     done: Done<u64>,
 }
 
-/// Delete a conversation's messages.
+/// Deletes a conversation's messages.
 struct Forget {
     conversation: Conversation,
     done: Done<()>,
@@ -75,7 +75,7 @@ impl Actor for Archive {
 }
 
 impl Archive {
-    /// Counts a write as under way until its outcome is known; gives it back when there are too many.
+    /// Counts a write as under way until its outcome is known; returns `done` unused when there are too many.
     fn begin<T: 'static>(&self, done: Done<T>) -> Result<Done<T>, Done<T>> {
         if self.in_flight.load(Ordering::Relaxed) >= self.in_flight_max {
             return Err(done);
@@ -135,7 +135,7 @@ impl Handler<Forget> for Archive {
     }
 }
 
-/// How the other actors reach the archive.
+/// The handle by which other actors reach the archive.
 #[derive(Clone)]
 pub(crate) struct ArchiveHandle {
     addr: Addr<Archive>,
@@ -159,7 +159,7 @@ impl ArchiveHandle {
         Self { addr, store, in_flight, reads: Arc::new(Semaphore::new(reads_max)) }
     }
 
-    /// Keeps a message; `done` hears the outcome. Calls from one actor are carried out in order.
+    /// Keeps a message; `done` is given the outcome. Calls from one actor are carried out in order.
     ///
     /// # Errors
     /// [`Refusal::Busy`], and `done` is dropped.
@@ -183,8 +183,8 @@ impl ArchiveHandle {
         settled(outcome).await
     }
 
-    /// Changes a message and waits until that is durable. A change that is logged holds back the cursor until what is
-    /// returned is dropped: then it must have been told.
+    /// Changes a message and waits until that is durable. For a change that is logged it returns a [`PendingDelivery`],
+    /// which keeps the cursor from passing the change; drop it once everyone was told.
     ///
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`], [`Refusal::MessageMissing`]: nothing was changed.
@@ -206,7 +206,8 @@ impl ArchiveHandle {
         }
     }
 
-    /// Begins to delete a conversation's messages, in the order of the calls; the future waits until that is done.
+    /// Begins to delete a conversation's messages, in the order of the calls; the future completes when they are
+    /// deleted.
     ///
     /// # Errors
     /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
@@ -221,10 +222,10 @@ impl ArchiveHandle {
         }
     }
 
-    /// Reads, on a thread that may wait, for a caller who may be refused for what is read.
+    /// Runs a read that may also refuse its caller, on a thread that may wait.
     ///
     /// # Errors
-    /// The caller's refusal; [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
+    /// The refusal that `look_up` returns; [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
     pub(crate) async fn look_up<T, F>(&self, look_up: F) -> Result<T, Refusal>
     where
         T: Send + 'static,
@@ -238,7 +239,7 @@ impl ArchiveHandle {
         .await?
     }
 
-    /// Reads, on a thread that may wait.
+    /// Runs a read on a thread that may wait.
     ///
     /// # Errors
     /// [`Refusal::StoreUnavailable`].
@@ -255,7 +256,7 @@ impl ArchiveHandle {
         }
     }
 
-    /// How many writes have no outcome yet.
+    /// Returns how many writes have no outcome yet.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Relaxed)
     }

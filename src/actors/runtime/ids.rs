@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::clock::Clock;
 use crate::model::order_key::EPOCH_MS;
 
-/// When an id was made, Unix milliseconds, unless the clock stepped back.
+/// Returns when an id was made, Unix milliseconds, unless the clock stepped back.
 pub(crate) fn made_ms(id: u64) -> u64 {
     (id >> 20) + EPOCH_MS
 }
@@ -20,12 +20,12 @@ pub(crate) struct IdGenerator {
 }
 
 impl IdGenerator {
-    /// Begins above `last`.
+    /// Makes a generator whose ids are above `last`.
     pub(crate) fn above(last: u64, clock: Arc<dyn Clock>) -> Self {
         Self { clock, last: AtomicU64::new(last) }
     }
 
-    /// The next id.
+    /// Returns the next id.
     pub(crate) fn next(&self) -> u64 {
         let by_time = self.clock.wall_ms().saturating_sub(EPOCH_MS) << 20;
         let step = |last: u64| Some(by_time.max(last + 1));

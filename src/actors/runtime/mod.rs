@@ -1,4 +1,4 @@
-//! What every actor stands on: how it is found, how it answers, how it reaches the store.
+//! What every actor is built on: its registry, its answers, its ids, its way to the store, its spans.
 
 pub(crate) mod archive;
 pub(crate) mod ids;

@@ -1,11 +1,11 @@
-//! Finds the actor that owns a key, starting it when there is none.
+//! Finds the actor of a key, and starts it when there is none.
 //!
-//! An idle owner leaves. So that no message falls between its last look and its leaving, each message leases its
-//! addressee: the count is raised under the same lock under which an owner asks to leave, and lowered when the
-//! message was handled or dropped. An owner leaves only at zero.
+//! An idle actor leaves. So that no message falls between its last look and its leaving, each message leases its
+//! addressee: the count is raised under the same lock under which an actor asks to leave, and lowered when the message
+//! was handled or dropped. An actor leaves only at zero.
 //!
-//! The one place where Full and Closed of a mailbox are decided: Full is a temporary refusal, Closed (the owner
-//! panicked) starts a fresh owner from the store.
+//! The one place where Full and Closed of a mailbox are decided: Full is a temporary refusal, Closed (the actor
+//! panicked) starts a fresh actor from the store.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,21 +21,21 @@ use crate::model::Refusal;
 /// An actor that lives under a key.
 pub(crate) trait Registered: Actor<Context = Context<Self>> {
     type Key: Clone + Eq + Hash + Send + 'static;
-    /// For metrics and logs.
+    /// The name of this kind of actor in metrics and logs.
     const KIND: &'static str;
-    /// What it needs from outside: the broker's services, and the registries of actors that it sends to.
+    /// What the actor needs from outside: the broker's services, and the registries of actors that it sends to.
     type Services: Clone + Send + Sync + 'static;
-    /// Returns how many messages may wait for it.
+    /// Returns how many messages may wait for the actor.
     fn mailbox_max(services: &Self::Services) -> usize;
     /// Makes a fresh actor; it reads its state from the store when it starts.
     fn new(services: Self::Services, key: Self::Key, registration: Registration<Self>) -> Self;
 }
 
-/// How many messages are on their way to one owner.
+/// How many messages are on their way to one actor.
 #[derive(Debug, Clone, Default)]
 struct Leases(Arc<AtomicUsize>);
 
-/// Keeps an owner from leaving.
+/// One message on its way, which keeps the actor from leaving until this is dropped.
 #[derive(Debug)]
 struct Lease(Leases);
 
@@ -52,7 +52,7 @@ impl Drop for Lease {
     }
 }
 
-/// A message that keeps its addressee from leaving until it was handled.
+/// A message with the lease that keeps its addressee from leaving until the message was handled.
 #[derive(Debug)]
 pub(crate) struct Leased<M> {
     message: M,
@@ -60,7 +60,7 @@ pub(crate) struct Leased<M> {
 }
 
 impl<M> Leased<M> {
-    /// Takes the message in hand: from here on it no longer keeps the owner, which may leave while handling it.
+    /// Takes the message and drops the lease: the actor may leave while it handles the message.
     pub(crate) fn open(self) -> M {
         drop(self.lease);
         self.message
@@ -82,14 +82,14 @@ fn locked<A: Registered>(slots: &Slots<A>) -> MutexGuard<'_, HashMap<A::Key, Slo
     slots.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An actor's own place in its registry.
+/// An actor's own entry in its registry.
 pub(crate) struct Registration<A: Registered> {
     slots: Slots<A>,
     leases: Leases,
 }
 
 impl<A: Registered> Registration<A> {
-    /// Takes the actor out when no message is on its way to it. False: it must stay.
+    /// Takes the actor out when no message is on its way to it. Returns false when it must stay.
     pub(crate) fn leave(&self, key: &A::Key) -> bool {
         let mut slots = locked(&self.slots);
         let is_own = |slot: &Slot<A>| Arc::ptr_eq(&slot.leases.0, &self.leases.0);
@@ -115,7 +115,7 @@ impl<A: Registered> fmt::Debug for ActorRegistry<A> {
 }
 
 impl<A: Registered> ActorRegistry<A> {
-    /// Starts its actors on `arbiter`.
+    /// Makes an empty registry, which starts its actors on `arbiter`.
     pub(crate) fn new(services: A::Services, arbiter: ArbiterHandle) -> Self {
         Self { slots: Arc::default(), services, arbiter }
     }
@@ -169,7 +169,8 @@ impl<A: Registered> ActorRegistry<A> {
         }
     }
 
-    /// The same, but only if the actor lives: one that starts later reads the truth by itself.
+    /// Hands over a message as [`send`](Self::send) does, but only if the actor lives: one that starts later reads the
+    /// truth by itself.
     pub(crate) async fn send_if_running<M>(&self, key: &A::Key, message: M)
     where
         A: Handler<Leased<M>>,

@@ -8,14 +8,14 @@ use crate::store::StoreError;
 /// Where an actor puts its answer. Dropped unanswered, it reads as a temporary refusal.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
-/// Answers; whoever asked may be gone, which is theirs to decide.
+/// Sends an answer; that nobody waits for it any more is no error.
 pub(crate) fn answer<T>(reply: Reply<T>, result: Result<T, Refusal>) {
     if reply.send(result).is_err() {
         tracing::trace!("the asker of an operation went away before its answer");
     }
 }
 
-/// Waits for an answer.
+/// Waits for an answer. One that was dropped reads as [`Refusal::Busy`].
 pub(crate) async fn answered<T>(reply: oneshot::Receiver<Result<T, Refusal>>) -> Result<T, Refusal> {
     reply.await.unwrap_or(Err(Refusal::Busy("the conversation's owner went away")))
 }
@@ -31,12 +31,12 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// Why a look-up gave nothing.
+/// Why a look-up returned nothing.
 #[derive(Debug)]
 pub(crate) enum ReadError {
     /// The store could not be read.
     Store(StoreError),
-    /// It was read, and the caller is refused for what it says.
+    /// The store was read, and what it says refuses the caller.
     Refused(Refusal),
 }
 
@@ -70,7 +70,7 @@ impl From<ReadError> for Refusal {
 /// The receiving end of an answer, or why nobody was asked.
 pub(crate) type Asked<T> = Result<oneshot::Receiver<Result<T, Refusal>>, Refusal>;
 
-/// Makes the two ends of an answer and hands one to whoever is asked.
+/// Makes the two ends of an answer and hands one to the actor that is asked.
 pub(crate) fn ask<T>(tell: impl FnOnce(Reply<T>) -> Result<(), Refusal>) -> Asked<T> {
     let (reply, outcome) = oneshot::channel();
     tell(reply)?;

@@ -1,6 +1,6 @@
-//! Which stored messages are durable and not yet in the outboxes of those they are for.
+//! Which stored messages are durable and not yet in the outboxes of their receivers.
 //!
-//! A cursor promises that every commit up to it was handed over (design 7, cursor; promise P4). Conversations gather
+//! A cursor says that every commit up to it was handed over (src/protocol/PROTOCOL.md, "Session"). Conversations gather
 //! for a tick each, so a later commit may leave before an earlier one of another conversation: the cursor of an event
 //! is therefore not its own commit but the last before the earliest that still waits anywhere.
 
@@ -14,14 +14,14 @@ struct State {
     waiting: BTreeSet<u64>,
 }
 
-/// One broker's account of them.
+/// One broker's record of the commits that are not handed over yet.
 #[derive(Debug)]
 pub(crate) struct DeliveryWatermark {
     state: Mutex<State>,
 }
 
 impl DeliveryWatermark {
-    /// Everything up to `commit` counts as handed over.
+    /// Makes one for which everything up to `commit` counts as handed over.
     pub(crate) fn up_to(commit: u64) -> Arc<Self> {
         Arc::new(Self { state: Mutex::new(State { begun: commit, waiting: BTreeSet::new() }) })
     }
@@ -30,7 +30,7 @@ impl DeliveryWatermark {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A commit became durable. Called in the order of commits.
+    /// Notes that a commit became durable. Call it in the order of commits.
     pub(crate) fn begin(self: &Arc<Self>, commit: u64) -> PendingDelivery {
         let mut state = self.state();
         state.begun = state.begun.max(commit);
@@ -38,19 +38,19 @@ impl DeliveryWatermark {
         PendingDelivery { of: self.clone(), commit }
     }
 
-    /// Every commit up to this one was handed over.
+    /// Returns the commit up to which everything was handed over.
     pub(crate) fn mark(&self) -> u64 {
         self.mark_after(0)
     }
 
-    /// The same for one who has everything up to `floor` by another way; at least `floor`.
+    /// Returns the same for a receiver that has everything up to `floor` by another way; at least `floor`.
     pub(crate) fn mark_after(&self, floor: u64) -> u64 {
         let state = self.state();
         state.waiting.range(floor.saturating_add(1)..).next().map_or(state.begun.max(floor), |earliest| earliest - 1)
     }
 }
 
-/// Stands for one commit until it was handed over, or nobody is left who would.
+/// One commit that is not handed over yet. When it is dropped, the commit counts as handed over.
 #[derive(Debug)]
 pub(crate) struct PendingDelivery {
     of: Arc<DeliveryWatermark>,
@@ -58,7 +58,7 @@ pub(crate) struct PendingDelivery {
 }
 
 impl PendingDelivery {
-    /// It is handed over now.
+    /// Notes that the commit was handed over.
     pub(crate) fn done(&self) {
         self.of.state().waiting.remove(&self.commit);
     }

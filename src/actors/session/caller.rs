@@ -1,4 +1,4 @@
-//! Who asks for an operation, and where it is handed on: the same for a session, the host and the server API.
+//! Who asks for an operation, and where it is handed on: the same for sessions, the host and the server API.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::actors::registries::Registries;
 use crate::model::{UserId, UserProfile};
 use crate::protocol::ClientLevel;
 
-/// Who asks, from where, and how new a client it reads the answer with.
+/// Who asks, at which connection, and which level the answer is encoded for.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) profile: UserProfile,
@@ -36,7 +36,7 @@ impl Dispatcher {
         &self.caller.profile.id
     }
 
-    /// Returns the connection the caller asks at; none for the host.
+    /// Returns the connection of the caller; none for the host.
     pub(super) fn connection(&self) -> Option<Arc<Connection>> {
         let id = self.caller.source.connection()?;
         let connections = self.context().presence.connections(self.user())?;

@@ -1,5 +1,5 @@
-//! What a session that is logged in may ask for: each operation is handed to its owner, and the owner's answer
-//! becomes a reply.
+//! Hands each operation of a session that is logged in to the actor that decides it, and turns that actor's answer into
+//! a reply.
 
 use super::caller::Dispatcher;
 use super::responder::Responder;
@@ -22,9 +22,10 @@ use crate::rate::DropReason;
 use crate::store::{Anchor, Page, PageRead};
 
 impl Dispatcher {
-    /// Hands an operation on. Everything in it was checked for itself; who may do it is the owner's decision.
-    pub(crate) fn dispatch(&self, work: Request, responder: Responder) {
-        match work {
+    /// Hands an operation on. Its arguments were checked by themselves; whether the caller may do it is decided by the
+    /// actor.
+    pub(crate) fn dispatch(&self, request: Request, responder: Responder) {
+        match request {
             Request::SendMessage { target, draft } => self.send(target, draft, responder),
             Request::QueryHistory(query) => self.query_history(query, responder),
             Request::QueryUsersInfo { users } => {
@@ -32,26 +33,26 @@ impl Dispatcher {
                 let asked = ask(|reply| actors.users.try_send(self.user(), QueryUsers { users, reply }));
                 responder.later(asked, |found: Vec<_>| Outcome::UsersInfo(UsersInfo::new(&found)));
             }
-            Request::Entry(work) => self.dispatch_list(work, responder),
-            Request::Message(work) => self.dispatch_message(work, responder),
-            Request::User(work) => {
+            Request::Entry(request) => self.dispatch_list(request, responder),
+            Request::Message(request) => self.dispatch_message(request, responder),
+            Request::User(request) => {
                 let (actors, connection_id) = (self.actors.clone(), self.caller.source.connection());
-                let asked = ask(|reply| actors.users.try_send(self.user(), AskUser { work, connection_id, reply }));
+                let asked = ask(|reply| actors.users.try_send(self.user(), AskUser { request, connection_id, reply }));
                 responder.later(asked, |outcome| outcome);
             }
-            Request::Search(work) => {
+            Request::Search(request) => {
                 let (actors, level) = (self.actors.clone(), self.caller.level);
-                let asked = ask(|reply| actors.users.try_send(self.user(), AskSearch { request: work, level, reply }));
+                let asked = ask(|reply| actors.users.try_send(self.user(), AskSearch { request, level, reply }));
                 responder.later(asked, |outcome| outcome);
             }
-            Request::Room(work) => self.dispatch_room(work, responder),
-            Request::Group(work) => self.dispatch_group(work, responder),
+            Request::Room(request) => self.dispatch_room(request, responder),
+            Request::Group(request) => self.dispatch_group(request, responder),
         }
     }
 
-    fn dispatch_room(&self, work: RoomRequest, responder: Responder) {
+    fn dispatch_room(&self, request: RoomRequest, responder: Responder) {
         let (actors, connection_id) = (self.actors.clone(), self.caller.source.connection());
-        match work {
+        match request {
             RoomRequest::Create { info, start } => self.enter(Entry::Create { info, start }, None, responder),
             RoomRequest::Enter { info, start } => self.enter(Entry::Enter { info, start }, None, responder),
             RoomRequest::Join { room } => self.enter(Entry::Join { room }, None, responder),
@@ -109,7 +110,7 @@ impl Dispatcher {
     }
 
     pub(super) fn send(&self, target: Target, mut draft: Draft, responder: Responder) {
-        // Receipts are of kept messages in peer conversations and groups.
+        // Receipts exist for kept messages in peer conversations and groups only.
         draft.terms.receipt &= draft.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
         let level = self.caller.level;
         let checked = draft.validate(self.user(), &target, &self.context().config().limits).map_err(Refusal::from);
@@ -140,7 +141,7 @@ impl Dispatcher {
         shed(self.context(), sender.clone(), Conversation::Room(room, 0), draft, 0, DropReason::MailboxFull)
     }
 
-    /// A place in a room is a session's: the host has none.
+    /// Brings a session into a room. The host is refused: a place in a room belongs to a session.
     fn enter(&self, entry: Entry, instead_of: Option<RoomId>, responder: Responder) {
         let Some(connection_id) = self.caller.source.connection() else { return responder.refuse(&Refusal::NotLoggedIn) };
         let actors = self.actors.clone();
@@ -184,7 +185,7 @@ impl Dispatcher {
     }
 }
 
-/// Refuses what a client of this version could not see itself.
+/// Refuses a message that a client of this version could not see itself.
 fn is_known_to(level: ClientLevel, draft: &Draft) -> Result<(), Refusal> {
     if !level.knows(&draft.body) {
         return Err(Refusal::Unsupported(format!("message kind {} in this SDK version", draft.body.kind().number())));

@@ -1,4 +1,4 @@
-//! What a session asks of groups: handed to the group, or read from the store when it is about several.
+//! Operations on groups: handed to the group, or read from the store when they are about several.
 
 use super::caller::Dispatcher;
 use super::responder::Responder;
@@ -20,9 +20,9 @@ struct FoundGroup {
 }
 
 impl Dispatcher {
-    pub(super) fn dispatch_group(&self, work: GroupRequest, responder: Responder) {
+    pub(super) fn dispatch_group(&self, request: GroupRequest, responder: Responder) {
         let (actors, user) = (self.actors.clone(), self.caller.profile.clone());
-        match work {
+        match request {
             GroupRequest::Create { id, name, avatar_url, advanced, users } => {
                 let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", self.context().ids.next())));
                 let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &self.context().config().limits)
@@ -86,7 +86,7 @@ impl Dispatcher {
         responder.later(asked, move |page| outcome_of(group, page));
     }
 
-    /// What the store says, read beside every mailbox.
+    /// Answers with what the store says, read outside every mailbox.
     fn read_groups<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
@@ -113,7 +113,7 @@ impl Dispatcher {
         self.read_groups(read, responder, |groups| Outcome::GroupList(GroupList::new(&groups)));
     }
 
-    /// Anyone may ask; whether it disturbs is the asker's own.
+    /// Answers with a group's info, which anyone may read; whether it is muted is the caller's own setting.
     fn group_info(&self, group: GroupId, user: UserId, responder: Responder) {
         let actors = self.actors.clone();
         let asked = ask(|reply| {
@@ -131,7 +131,7 @@ impl Dispatcher {
         responder.later(asked, |(info, muted): (GroupInfo, bool)| described(&info, muted));
     }
 
-    /// Asked by a member. Source: ZIM API reference, "queryGroupAttributes".
+    /// Answers a member with the group's attributes. Source: ZIM API reference, "queryGroupAttributes".
     fn group_attributes(&self, group: GroupId, keys: Option<Vec<String>>, asker: UserId, responder: Responder) {
         let actors = self.actors.clone();
         let asked = ask(|reply: Reply<_>| {
@@ -156,7 +156,7 @@ impl Dispatcher {
         responder.later(asked, Outcome::GroupAttributes);
     }
 
-    /// Groups one is in, by their name and, when asked for, by their members. Source: ZIM API reference,
+    /// Searches the user's groups by their name and, when asked for, by their members. Source: ZIM API reference,
     /// "searchLocalGroups".
     fn search_groups(&self, user: UserId, search: GroupSearch, count: usize, next: u64, responder: Responder) {
         let skip = usize::try_from(next).unwrap_or(usize::MAX);

@@ -1,4 +1,4 @@
-//! What a caller may ask of messages that were sent, and of its list of conversations.
+//! Operations of a caller on messages that were sent, and on its list of conversations.
 
 use super::caller::Dispatcher;
 use super::responder::Responder;
@@ -90,7 +90,7 @@ impl Dispatcher {
         }
     }
 
-    /// Reads a conversation with the eyes of a user who may.
+    /// Reads a conversation as a user sees it who may read there.
     pub(super) fn look_up<T, F>(&self, target: &Target, read: F) -> Asked<T>
     where
         T: Send + 'static,
@@ -111,7 +111,7 @@ impl Dispatcher {
         })
     }
 
-    /// Reads messages by their seqs, in that order; those not kept, or not for this user, are left out.
+    /// Reads messages by their seqs, in that order; those that are not kept, or not for this user, are left out.
     fn listed<F>(&self, target: &Target, seqs: F) -> Asked<Messages>
     where
         F: FnOnce(&Reader<'_>) -> Result<Vec<u64>, StoreError> + Send + 'static,
@@ -215,7 +215,7 @@ fn receipt_members(
     Ok(ReceiptMembers { group_id: target.id().to_owned(), next_flag, user_list })
 }
 
-/// Counts for own messages, 0 for others'. Source: ZIM API reference, `queryMessageReceiptsInfo`.
+/// Returns the counts of own messages, 0 for others'. Source: ZIM API reference, "queryMessageReceiptsInfo".
 fn receipts_info(reader: &Reader<'_>, handles: &[MessageHandle]) -> Result<ReceiptsInfo, StoreError> {
     let (mut infos, mut error_message_ids) = (Vec::new(), Vec::new());
     for handle in handles {
@@ -227,7 +227,7 @@ fn receipts_info(reader: &Reader<'_>, handles: &[MessageHandle]) -> Result<Recei
     Ok(ReceiptsInfo { infos, error_message_ids })
 }
 
-/// A page of what a combined message holds, cut by bytes. Whoever may read the message may read it.
+/// Returns a page of the children of a combined message, cut by bytes. A user who may read the message may read them.
 fn combined(
     store: &dyn Store,
     me: &UserId,

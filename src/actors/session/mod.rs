@@ -1,4 +1,4 @@
-//! One connection: what it may ask for, and when.
+//! One connection: which requests it may make, and when.
 //!
 //! Owns the state of the protocol between login and end. Knows no socket: frames come from a reader task that
 //! waits for it (so a full mailbox stops the reading), answers go into the connection's outbox. Effects of one session's
@@ -74,7 +74,7 @@ impl Session {
         Self { actors, context, connection, phase: Phase::Greeting, malformed: 0, said_goodbye: false }
     }
 
-    /// Returns who asks here, once it is logged in.
+    /// Returns the dispatcher of this session, once it is logged in.
     fn dispatcher(&self, profile: &ProfileCell) -> Dispatcher {
         let (source, level) = (Source::Client(self.connection.id), self.connection.level());
         Dispatcher::new(self.actors.clone(), Caller { profile: (*profile.get()).clone(), source, level })
@@ -107,7 +107,7 @@ impl Handler<Inbound> for Session {
             Ok(request) => request,
             Err(malformed) => return self.count_malformed(&malformed.refusal),
         };
-        // Only names that are operations: what clients make up would fill the memory.
+        // Only names that are operations: names that clients make up would fill the memory.
         let name = if request.op.is_ok() { &*request.name } else { "invalid" };
         let op = self.context.metrics.op(name);
         let span = trace::request(name, &self.connection.session, request.id);
@@ -129,9 +129,9 @@ impl Handler<Inbound> for Session {
                 let token = url_token(&self.context, &profile.get().id, self.connection.token_expires_at());
                 responder.done(Outcome::MediaToken(MediaToken::new(token)));
             }
-            (Ok(Operation::Request(work)), Phase::In(profile)) => match self.context.accepting() {
-                Ok(()) => match self.charge(&work, &profile.get().id) {
-                    Ok(()) => self.dispatcher(profile).dispatch(work, responder),
+            (Ok(Operation::Request(operation)), Phase::In(profile)) => match self.context.accepting() {
+                Ok(()) => match self.charge(&operation, &profile.get().id) {
+                    Ok(()) => self.dispatcher(profile).dispatch(operation, responder),
                     Err(refusal) => responder.refuse(&refusal),
                 },
                 Err(refusal) => responder.refuse(&refusal),
@@ -150,12 +150,12 @@ impl Session {
         }
     }
 
-    /// Charges what is written down beside messages; those are charged by their conversation's owner.
-    fn charge(&self, work: &Request, user: &UserId) -> Result<(), Refusal> {
-        if work.keeps_more() {
+    /// Charges the quota for operations that write rows; messages are charged by their conversation's actor.
+    fn charge(&self, request: &Request, user: &UserId) -> Result<(), Refusal> {
+        if request.keeps_more() {
             self.context.disk.room()?;
         }
-        if !work.writes() {
+        if !request.writes() {
             return Ok(());
         }
         self.context.gate.check(user, Class::Change).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
@@ -225,7 +225,7 @@ impl Session {
         responder.later(Ok(outcome), move |_| Outcome::TokenRenewed(TokenRenewed { token }));
     }
 
-    /// Tells the user that this session is over, then stops.
+    /// Tells the user's actor that this session is over, then stops.
     fn end(&mut self, profile: &UserProfile, ctx: &mut Context<Self>) {
         self.context.metrics.sessions_changed(-1);
         let (users, user) = (self.actors.users.clone(), profile.id.clone());

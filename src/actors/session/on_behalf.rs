@@ -1,5 +1,5 @@
-//! What the host asks in a user's name: the same operations as a client's, decided by the same actors. Nobody comes online
-//! for it. Quotas of users and the moderator do not hold; membership and limits do.
+//! Operations of the host on behalf of a user: the same as a client's, decided by the same actors. Nobody comes online
+//! for them. The quotas of users and the moderator do not apply; membership and limits do.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::model::{GroupId, Refusal, UserId, UserProfile};
 use crate::protocol::{ClientLevel, Outcome, Request};
 use crate::store::RowWrite;
 
-/// In whose name.
+/// On whose behalf an operation is carried out.
 #[derive(Debug, Clone)]
 pub(crate) enum OnBehalfOf {
     /// A user, who must be known.
@@ -32,7 +32,8 @@ pub(crate) enum OnBehalfOf {
 /// Carries out one operation.
 ///
 /// # Errors
-/// Every [`Refusal`] the operation has; [`Refusal::UserMissing`], [`Refusal::GroupMissing`] when there is nobody to act as.
+/// Every [`Refusal`] the operation has; [`Refusal::UserMissing`], [`Refusal::GroupMissing`] when there is nobody to act
+/// for.
 pub(crate) async fn run(actors: Arc<Registries>, whom: OnBehalfOf, request: Request) -> Result<Outcome, Refusal> {
     let context = actors.context.clone();
     context.accepting()?;
@@ -50,7 +51,7 @@ pub(crate) async fn run(actors: Arc<Registries>, whom: OnBehalfOf, request: Requ
             Err(refusal) => answer(reply, Err(refusal)),
         }
     };
-    // On the actors' thread: answers are tasks of its own.
+    // On the actors' thread, because answers are tasks spawned there.
     if !context.arbiter.spawn(going) {
         return Err(Refusal::Busy("the broker is shutting down"));
     }
@@ -70,7 +71,7 @@ async fn profile(actors: &Registries, whom: OnBehalfOf) -> Result<UserProfile, R
     known.ok_or_else(|| Refusal::UserMissing(user.to_string()))
 }
 
-/// The server's own user, known from the first time it is spoken for.
+/// Returns the server's own user, which is written when it first acts.
 async fn system(context: &BrokerContext) -> Result<UserProfile, Refusal> {
     let me = context.system();
     let asked = me.id.clone();

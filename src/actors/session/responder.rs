@@ -17,12 +17,12 @@ use crate::protocol::{Outcome, code_of, encode_error, encode_reply};
 /// Answers one request: a client's by a frame, the host's by the result object itself.
 pub(crate) struct Responder {
     pub(super) context: Arc<BrokerContext>,
-    /// Of the request, from its frame to its answer.
+    /// The span of the request, from its frame to its answer.
     pub(super) span: Span,
     reply_to: ReplyTo,
 }
 
-/// Who waits for the answer.
+/// Where the answer goes.
 enum ReplyTo {
     Client(ClientRequest),
     Host(Reply<Outcome>),
@@ -46,7 +46,7 @@ impl Responder {
         Self { context, span: trace::host(), reply_to: ReplyTo::Host(reply) }
     }
 
-    /// Answers that it was carried out.
+    /// Answers with the result.
     pub(super) fn done(self, outcome: Outcome) {
         self.count(Counted::Done);
         match self.reply_to {
@@ -58,7 +58,7 @@ impl Responder {
         }
     }
 
-    /// Answers that it was not, and why.
+    /// Answers with a refusal.
     pub(super) fn refuse(self, refusal: &Refusal) {
         self.count(if refusal.is_temporary() { Counted::Busy } else { Counted::Refused });
         self.context.metrics.refused(code_of(refusal));
@@ -72,12 +72,12 @@ impl Responder {
         }
     }
 
-    /// Notes that somebody else has answered: a login is answered before anything is delivered.
+    /// Notes that another actor has answered: a login is answered before anything is delivered.
     pub(super) fn answered_elsewhere(self) {
         self.count(Counted::Done);
     }
 
-    /// The number by which the client knows its request; 0 for the host's.
+    /// Returns the number by which the client knows its request; 0 for the host's.
     pub(super) fn request_id(&self) -> u64 {
         if let ReplyTo::Client(request) = &self.reply_to { request.id } else { 0 }
     }
@@ -89,7 +89,7 @@ impl Responder {
         }
     }
 
-    /// Answers when the asked owner has answered, with what `outcome_of` makes of it.
+    /// Answers when the actor that was asked has answered, with what `outcome_of` makes of its answer.
     pub(super) fn later<T: 'static>(
         self,
         asked: Result<oneshot::Receiver<Result<T, Refusal>>, Refusal>,

@@ -10,13 +10,13 @@ use crate::model::{Ban, SessionId, UserProfile};
 use crate::protocol::CloseCode;
 use crate::store::RowWrite;
 
-/// End the user's sessions, or one of them; they do not come back by themselves. The answer: how many there were.
+/// Ends the user's sessions, or one of them; they do not come back by themselves. Answers how many there were.
 pub(crate) struct Kick {
     pub(crate) only: Option<SessionId>,
     pub(crate) reply: Reply<usize>,
 }
 
-/// Keep the user out from now on, or not any more. A user who was never here becomes known by it.
+/// Bans the user from now on, or lifts the ban. A user who was never here becomes known by it.
 pub(crate) struct SetBan {
     pub(crate) ban: Option<Ban>,
     pub(crate) reply: Reply<()>,

@@ -1,4 +1,5 @@
-//! How a session comes in and goes: who must make room for it, what it missed, and from where on it hears live.
+//! How a session comes in and goes: which session must make room for it, what it missed, and from which commit on it is
+//! live.
 //!
 //! ```text
 //! hold the outbox ─► everyone who delivers knows the connection ─► up_to = last commit, live after it ─► read the missed
@@ -40,16 +41,17 @@ struct PendingLogin {
     rooms: Vec<RoomId>,
     /// The last commit when it came.
     began: u64,
-    /// No other session of the user was there.
+    /// Whether no other session of the user was there.
     alone: bool,
-    /// Another was there when it came, perhaps one whose place it took: nobody saw the user come or go.
+    /// Whether another session was there when it came, perhaps one whose place it took: then nobody saw the user come
+    /// or go.
     was_online: bool,
     profile: UserProfile,
     reply: Reply<ProfileCell>,
 }
 
 impl User {
-    /// Notes how far the user has read in the store's order, when this was its last session.
+    /// Remembers how far the user has read in the store's order, when this was its last session.
     pub(super) fn note_last_seen(&self, ended: &SessionSlot) {
         if self.sessions.is_empty() && self.context.config().history.offline_days > 0 {
             self.context.last_seen.note(&self.id, ended.connection.has_up_to(&self.context.watermark));
@@ -80,11 +82,11 @@ impl User {
             rooms.push(room.clone());
         }
         rooms.sort();
-        // From here on everyone may deliver to it; the answer leaves before.
+        // From here on every actor may deliver to the connection; the answer leaves before that.
         connection.outbox.hold();
         let (began, alone) = (self.context.store.last_commit(), self.sessions.is_empty());
         if alone {
-            // Perhaps the host looked at it while nobody told it anything.
+            // The host may have looked at the list while nobody told the user anything.
             self.list = None;
         }
         self.sessions.push(SessionSlot { connection: connection.clone(), device });
@@ -106,7 +108,8 @@ impl User {
         ctx.wait(announce.into_actor(self).map(|(pending, groups), user, ctx| user.catch_up(pending, groups, ctx)));
     }
 
-    /// Everyone knows the connection: fixes from where on it hears live, and reads what it missed until there.
+    /// Fixes the commit from which the connection is live, once every actor knows it, and reads what it missed until
+    /// there.
     fn catch_up(&mut self, pending: PendingLogin, groups: Result<(), Refusal>, ctx: &mut Context<Self>) {
         let up_to = self.context.store.last_commit();
         pending.connection.set_live_from_commit(up_to);
@@ -117,7 +120,7 @@ impl User {
                 tracing::warn!(%refusal, user.id = %self.id, "what a session missed could not be read");
                 return self.complete_login(pending, up_to, None, ctx);
             }
-            // Given out by a store that went further than this one.
+            // A cursor of a store that went further than this one.
             (Some(after), _) if after > up_to => return self.complete_login(pending, up_to, None, ctx),
             (Some(after), _) => (after, 0),
             (None, Ok(())) => match self.context.last_seen.of(&self.id).filter(|_| pending.alone && history.offline_days > 0) {
@@ -130,7 +133,7 @@ impl User {
         }
         let wanted = Wanted {
             user: self.id.clone(),
-            // Who comes anew asks a room for its history.
+            // A client that comes anew asks a room for its history.
             rooms: pending.resume_from.map_or(Vec::new(), |_| pending.rooms.clone()),
             after,
             up_to,
@@ -161,8 +164,8 @@ impl User {
         }));
     }
 
-    /// Answers the login and lets out what was held. `replay`: since which commit, and the frames; none: too much or
-    /// unknown, the client must ask for history.
+    /// Answers the login and releases the outbox. `replay` is the commit it begins after, and its frames; none when it
+    /// is too much or unknown, and the client must ask for history.
     fn complete_login(&mut self, pending: PendingLogin, up_to: u64, replay: Option<(u64, Vec<ByteString>)>, ctx: &mut Context<Self>) {
         let PendingLogin { connection, request, rooms, profile, reply, resume_from, was_online, .. } = pending;
         let resync = replay.is_none();
@@ -224,7 +227,7 @@ impl Handler<Leased<Login>> for User {
                 }
                 user.admit(login, profile, ctx);
             }
-            // Who is known already may come in with the old name while the disk refuses: reads still work.
+            // A known user may come in with its old name while the disk refuses writes: reads still work.
             Err(refusal) => match known {
                 Some(known) => user.admit(login, known, ctx),
                 None => answer(login.reply, Err(refusal)),

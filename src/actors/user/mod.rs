@@ -1,8 +1,8 @@
 //! One user: the sessions of its devices and its places in rooms.
 //!
-//! Owns who is logged in as this user and which device holds which room; writes the shared presence for its user
-//! and tells the user's groups. Full mailbox: temporary refusal. Leaves when no session and no place is left.
-//! A crash of the process loses sessions, which reconnect, and places, which are taken anew.
+//! Owns who is logged in as this user and which device has its place in which room; writes the shared presence for its
+//! user and tells the user's groups. Full mailbox: temporary refusal. Leaves when no session and no place is left. A
+//! crash of the process loses sessions, which reconnect, and places, which are taken anew.
 
 pub(crate) mod admin;
 pub(crate) mod list;
@@ -49,25 +49,25 @@ pub(crate) struct User {
     rooms: Arc<ActorRegistry<Room>>,
     groups: Arc<ActorRegistry<Group>>,
     profile: Option<ProfileCell>,
-    /// Whose comings and goings it hears of, and until when each, Unix milliseconds.
+    /// The users whose presence this user follows, and until when each, Unix milliseconds.
     following: Vec<(UserId, u64)>,
-    /// Oldest first.
+    /// The sessions, oldest first.
     sessions: Vec<SessionSlot>,
     places: HashMap<RoomId, RoomPlace>,
     entering: usize,
-    /// Messages to rooms and groups that are not sent yet.
+    /// How many messages to rooms and groups are not sent yet.
     telling: usize,
     queries: VecDeque<(Duration, usize)>,
     unreadable: Option<Refusal>,
-    /// What conversations tell this user.
+    /// The queue in which conversations tell this user what happened.
     feed: Arc<ConversationFeed>,
     /// Its list of conversations; none without a session, or when it could not be read.
     list: Option<ConversationList>,
     flush_scheduled: bool,
-    /// A search is under way.
+    /// Whether a search is under way.
     searching: bool,
-    /// Something was asked since the last look at whether it is needed: perhaps its answer is on the way yet. Who has no
-    /// session is asked by the host only.
+    /// Whether anything was asked since the last check for idleness: its answer may still be on its way. Only the host
+    /// asks a user without a session.
     asked: bool,
 }
 
@@ -151,7 +151,7 @@ impl User {
         self.context.presence.set(&self.id, self.sessions.iter().map(|at| at.connection.clone()).collect());
     }
 
-    /// Makes the list of sessions known to everyone who delivers to this user.
+    /// Makes the list of sessions known to all who deliver to this user.
     fn publish_presence(&mut self, ctx: &mut Context<Self>) {
         self.set_presence();
         let (context, running_groups, id) = (self.context.clone(), self.groups.clone(), self.id.clone());
@@ -169,7 +169,7 @@ impl User {
         self.tell(tell_groups, ctx);
     }
 
-    /// Ends a session that another takes the place of.
+    /// Ends a session whose place another takes.
     fn replace_session(&mut self, position: usize) -> SessionSlot {
         let at = self.sessions.remove(position);
         at.connection.close(CloseCode::Kicked);
@@ -179,7 +179,7 @@ impl User {
         at
     }
 
-    /// Carries on until it is told: what an actor has spawned ends with it.
+    /// Runs `telling` to its end, which keeps the actor from leaving: what an actor has spawned ends with it.
     fn tell(&mut self, telling: impl Future<Output = ()> + 'static, ctx: &mut Context<Self>) {
         self.telling += 1;
         ctx.spawn(telling.into_actor(self).map(|(), user, ctx| {
@@ -208,7 +208,8 @@ impl Handler<Leased<QueryUsers>> for User {
     }
 }
 
-/// Whether so many users may be asked for now, given what was asked in the last ten seconds.
+/// Returns whether a query of `count` users is within the quota, given the queries of the last ten seconds; counts it
+/// if so.
 fn admit_query(queries: &mut VecDeque<(Duration, usize)>, now: Duration, count: usize, max: usize) -> Result<(), Refusal> {
     while queries.front().is_some_and(|(at, _)| *at + QUERY_WINDOW <= now) {
         queries.pop_front();

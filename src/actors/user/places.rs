@@ -1,4 +1,4 @@
-//! The places of a user in rooms: which device holds which, how it comes and goes.
+//! The places of a user in rooms: which device has which, and how places come and go.
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
@@ -11,7 +11,7 @@ use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{answer, answered};
 use crate::model::{DeviceId, Refusal, RoomId};
 
-/// Which device holds a place, and at which connection.
+/// Which device has a place, and at which connection.
 pub(super) struct RoomPlace {
     pub(super) device: DeviceId,
     pub(super) connection_id: ConnectionId,
@@ -22,7 +22,7 @@ impl User {
         self.places.get(room).is_some_and(|place| place.connection_id == connection_id)
     }
 
-    /// A room has let a session of this user in.
+    /// Notes that a room has let a session of this user in.
     fn entered(&mut self, room: RoomId, place: RoomPlace, instead_of: Option<RoomId>, ctx: &mut Context<Self>) {
         let connection_id = place.connection_id;
         self.places.insert(room.clone(), place);
@@ -31,7 +31,7 @@ impl User {
             self.tell_room(from, Leave { user: self.id.clone(), connection_id, reply: None }, ctx);
         }
         if !self.sessions.iter().any(|at| at.connection.id == connection_id) {
-            // The session ended while it entered: as if it had been inside and was lost.
+            // The session ended while it entered: the room is told as if it had been inside and was lost.
             self.tell_room(room, Disconnected { user: self.id.clone(), connection_id }, ctx);
         }
     }
@@ -117,7 +117,8 @@ impl Handler<Leased<LeaveAllRooms>> for User {
         let mine = self.places.iter().filter(|(_, place)| place.connection_id == connection_id);
         let rooms: Vec<RoomId> = mine.map(|(room, _)| room.clone()).collect();
         let (registry, user) = (self.rooms.clone(), self.id.clone());
-        // Answered when every room has let go: who comes in again at once must not be sent out by a late farewell.
+        // Answered when every room has let go, so that a late farewell cannot put out a user who comes in again at
+        // once.
         let leave = async move {
             let mut left = Vec::new();
             for room in rooms {

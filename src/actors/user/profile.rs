@@ -1,4 +1,4 @@
-//! What a user changes of itself.
+//! How a user changes its own profile.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -34,10 +34,10 @@ impl ProfileCell {
     }
 }
 
-/// An operation on users.
+/// Asks for an operation on the user itself.
 pub(crate) struct AskUser {
-    pub(crate) work: UserRequest,
-    /// The session that asks.
+    pub(crate) request: UserRequest,
+    /// The session that asks; none for the host.
     pub(crate) connection_id: Option<ConnectionId>,
     pub(crate) reply: Reply<Outcome>,
 }
@@ -47,10 +47,10 @@ impl Handler<Leased<AskUser>> for User {
 
     fn handle(&mut self, leased: Leased<AskUser>, ctx: &mut Context<Self>) {
         self.asked = true;
-        let AskUser { work, connection_id, reply } = leased.open();
+        let AskUser { request, connection_id, reply } = leased.open();
         let Some(cell) = &self.profile else { return answer(reply, Err(Refusal::NotLoggedIn)) };
         let profile = (*cell.get()).clone();
-        match work {
+        match request {
             UserRequest::Name(name) => {
                 let result = ProfileChanged::Name(name.clone());
                 self.change_profile(UserProfile { name, ..profile }, result, connection_id, reply, ctx);

@@ -1,4 +1,5 @@
-//! Looks for messages: reads what the user may read and compares. Source: spec 3.9.
+//! Searches messages: reads what the user may read and compares. Source: ZIM API reference, "searchLocalMessages",
+//! "searchGlobalLocalMessages".
 //!
 //! Our choice: no index of words beside the messages. One would cost each stored message some fifty rows more, where
 //! it now costs two, for a question that is seldom asked; reading on from a place costs microseconds a message, and
@@ -24,7 +25,7 @@ use crate::store::{Anchor, Page, Store, StoreError};
 /// Messages read at a time from one conversation.
 const PAGE: usize = 64;
 
-/// A search.
+/// Asks for a search.
 pub(crate) struct AskSearch {
     pub(crate) request: SearchRequest,
     pub(crate) level: ClientLevel,
@@ -52,7 +53,7 @@ impl Handler<Leased<AskSearch>> for User {
     }
 }
 
-/// What was found, and the last message looked at when there is more.
+/// The messages that were found, and the last message looked at when there is more.
 type Found = (Vec<Arc<Message>>, Option<Arc<Message>>);
 
 /// One search under way.
@@ -93,7 +94,7 @@ impl Stream {
             Conversation::Room(..) => return Ok(None),
         };
         let visibility = Visibility::of(store, me, &conversation, first_seq)?;
-        // Inclusive, because two conversations may have the same order key; who came before is sorted out by id.
+        // Inclusive, because two conversations may have the same order key; which one came before is decided by id.
         let anchor = after
             .map_or(Anchor::End, |after| Anchor::OrderKey(if ascending { after.order_key.saturating_sub(1) } else { after.order_key + 1 }));
         let Visibility { first_seq, deletes } = visibility;
@@ -170,7 +171,8 @@ impl Looking<'_> {
         Ok(streams)
     }
 
-    /// Looks through conversations in the order of their messages; what is found, and where to go on, if anywhere.
+    /// Looks through conversations in the order of their messages; returns what was found, and where to go on, if
+    /// anywhere.
     fn merge(
         &mut self,
         mut streams: Vec<Stream>,
@@ -180,7 +182,7 @@ impl Looking<'_> {
         after: Option<SearchAnchor>,
     ) -> Result<Found, StoreError> {
         let place = |message: &Message| (message.order_key, message.id);
-        // Of keys the greatest comes first: the newest, or, ascending, the oldest.
+        // The greatest key comes first: the newest, or, ascending, the oldest.
         let rank = |message: &Message| {
             if ascending {
                 (0, Reverse(place(message)))
@@ -258,7 +260,7 @@ impl Looking<'_> {
         Ok(FoundConversations { conversation_search_info_list: infos, next_flag })
     }
 
-    /// Encodes what was found, each message as the searcher sees its conversation.
+    /// Encodes the messages that were found, each as the user sees it in its conversation.
     fn encode(&self, messages: &[Arc<Message>], first_seqs: &HashMap<Conversation, u64>) -> Result<Vec<RawJson>, StoreError> {
         let mut list = Vec::new();
         for message in messages {
@@ -270,7 +272,7 @@ impl Looking<'_> {
     }
 }
 
-/// Returns from where on the searcher sees each conversation.
+/// Returns the first message of each conversation that the user sees.
 fn first_seqs(streams: &[Stream]) -> HashMap<Conversation, u64> {
     streams.iter().map(|stream| (stream.conversation.clone(), stream.first_seq)).collect()
 }

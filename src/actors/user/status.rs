@@ -1,4 +1,4 @@
-//! Whose comings and goings a user follows, and who hears of its own.
+//! Whose presence a user follows, and who is told of its own.
 
 use actix::prelude::*;
 
@@ -14,7 +14,7 @@ use crate::store::{RowWrite, Store, StoreError};
 
 const MINUTE_MS: u64 = 60_000;
 
-/// Which of the users exist, and which do not.
+/// Splits users into those that exist and those that do not.
 fn known(store: &dyn Store, users: Vec<UserId>) -> Result<(Vec<UserId>, Vec<UserId>), StoreError> {
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for user in users {
@@ -46,7 +46,7 @@ impl User {
         ctx.spawn(look_up.into_actor(self));
     }
 
-    /// Gives the statuses of those of `users` that are followed; of all that are when it is empty.
+    /// Returns the statuses of those of `users` that this user follows; of all it follows when `users` is empty.
     pub(super) fn subscriptions(&self, users: &[UserId]) -> Subscriptions {
         let now_ms = self.context.clock.wall_ms();
         let wanted = self.following.iter().filter(|(user, until)| *until > now_ms && (users.is_empty() || users.contains(user)));
@@ -93,7 +93,7 @@ impl User {
         }));
     }
 
-    /// Tells the followers that the first session came or the last one went.
+    /// Tells the followers that the user's first session came or its last one went.
     pub(super) fn tell_status(&self, online: OnlineStatus) {
         let status = Status { online, since_ms: self.context.clock.wall_ms() };
         let followers = self.context.statuses.note(&self.id, status);

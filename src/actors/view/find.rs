@@ -6,7 +6,7 @@ use crate::model::{Conversation, Message};
 use crate::protocol::MessageHandle;
 use crate::store::{Store, StoreError};
 
-/// The message, if it is kept, is the one that was meant, and is not before `first_seq`.
+/// Returns the message, if it is kept, is the one the handle names, and is not before `first_seq`.
 pub(crate) fn message(
     store: &dyn Store,
     conversation: &Conversation,

@@ -1,4 +1,4 @@
-//! A message on its way to everyone who hears it live: encoded once per class of readers, whose bytes all of them share.
+//! A message on its way to all who receive it live: encoded once per class of readers, whose bytes all of them share.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use crate::actors::view::message::without_quote;
 use crate::model::Message;
 use crate::protocol::{ClientLevel, Encoded, MessageView, RawJson};
 
-/// A message that was accepted, as its readers hear of it.
+/// A message that was accepted, as its readers receive it.
 #[derive(Debug, Clone)]
 pub(crate) struct LiveMessage {
     pub(crate) message: Arc<Message>,
     whole: Encoded,
-    /// Of an answer: what it quotes, and how it looks to those who may not see that.
+    /// Of an answer: the message it quotes, and its encoding for readers who may not see that.
     quote: Option<Box<Quote>>,
 }
 
@@ -22,12 +22,12 @@ struct Quote {
 }
 
 impl LiveMessage {
-    /// A message that answers none.
+    /// Makes a message that answers none.
     pub(crate) fn new(message: Arc<Message>) -> Self {
         Self { whole: Encoded::new(&message), message, quote: None }
     }
 
-    /// An answer, with what it answers if that is kept.
+    /// Makes an answer, with the message it answers if that is kept.
     pub(crate) fn answering(message: Arc<Message>, quoted: Option<Arc<Message>>) -> Self {
         let Some(reply) = message.terms.reply else { return Self::new(message) };
         let quote_lost = quoted.is_none();
@@ -36,7 +36,8 @@ impl LiveMessage {
         Self { whole: Encoded::of_view(&message, &parts), quote: Some(Box::new(Quote { seq: reply.seq, hidden })), message }
     }
 
-    /// Returns the seq of what it quotes: who sees the conversation from a later one on is another class of readers.
+    /// Returns the seq of the message it quotes: users who see the conversation from a later one on are another class
+    /// of readers.
     pub(crate) fn quoted_seq(&self) -> Option<u64> {
         self.quote.as_ref().map(|quote| quote.seq)
     }

@@ -1,4 +1,4 @@
-//! A message with what its readers see beside it: what it answers, who reacted, who has read it, who pinned it.
+//! A message with what its readers see beside it: the message it answers, and who reacted, read or pinned it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::protocol::message::reaction::Reaction;
 use crate::protocol::{ClientLevel, MessageView, RawJson, encode_view, with_children};
 use crate::store::{Note, Pin, Store, StoreError};
 
-/// One message as its readers see it. What differs from reader to reader is in it only where it was made for one.
+/// One message as its readers see it. What differs between readers is in it only when it was made for one.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub(super) message: Arc<Message>,
@@ -20,15 +20,15 @@ impl View {
         Self { message, parts }
     }
 
-    /// Makes the view of a message that nobody did anything to and that refers to nothing: it looks alike to all.
+    /// Makes the view of a message that nobody reacted to or changed, and that refers to nothing: all see it alike.
     pub(crate) fn plain(message: Arc<Message>) -> Self {
         Self::new(message, MessageView { alone: true, ..MessageView::default() })
     }
 
-    /// Reads what all readers see alike; what is each reader's own (who reacted, who has read) is left out.
+    /// Reads what all readers see alike; what is each reader's own (its reactions and receipts) is left out.
     ///
     /// # Errors
-    /// Whatever the store says.
+    /// Every error of the store.
     pub(crate) fn shared(store: &dyn Store, message: Arc<Message>, pins: &[Pin]) -> Result<Self, StoreError> {
         let parts = shared_parts(store, &message, pins, 1)?;
         Ok(Self::new(message, MessageView { alone: true, ..parts }))
@@ -54,12 +54,12 @@ impl View {
         self.message.terms.reply.is_none_or(|reply| reply.seq >= first_seq)
     }
 
-    /// Encodes it for clients of a level; none when they do not see such a message at all.
+    /// Encodes it for clients of a level; returns none when they do not see such a message at all.
     pub(crate) fn encode(&self, level: ClientLevel) -> Option<RawJson> {
         encode_view(&self.message, &self.parts, level).map(RawJson)
     }
 
-    /// The same for readers who see what it answers, or not.
+    /// Encodes it for readers who see the message it answers, or for those who do not.
     pub(crate) fn encode_with_quote(&self, with_quote: bool, level: ClientLevel) -> Option<RawJson> {
         if with_quote || self.parts.quoted.is_none() {
             return self.encode(level);
@@ -68,18 +68,18 @@ impl View {
         encode_view(&self.message, &parts, level).map(RawJson)
     }
 
-    /// The same with a page of the children that a combined message holds, each JSON.
+    /// Encodes it with a page of the children of a combined message, each JSON.
     pub(crate) fn encode_with_children(&self, children: &[String], level: ClientLevel) -> Option<RawJson> {
         self.encode(level).map(|message| with_children(&message, children))
     }
 }
 
-/// What is left of a view when the quoted message is not for its reader.
+/// Returns the view of a reader who may not see the quoted message.
 pub(super) fn without_quote(parts: &MessageView) -> MessageView {
     MessageView { quoted: None, quote_lost: true, ..parts.clone() }
 }
 
-/// Reads what all see alike who see the conversation from `first_seq` on.
+/// Reads what all users see alike who see the conversation from `first_seq` on.
 pub(super) fn shared_parts(store: &dyn Store, message: &Message, pins: &[Pin], first_seq: u64) -> Result<MessageView, StoreError> {
     let conversation = &message.conversation;
     let mut parts = MessageView::default();
@@ -94,12 +94,12 @@ pub(super) fn shared_parts(store: &dyn Store, message: &Message, pins: &[Pin], f
     Ok(parts)
 }
 
-/// Returns whether a message looks alike to everyone, as long as nobody does anything to it.
+/// Returns whether everyone sees a message alike, as long as nobody reacts to it or changes it.
 pub(crate) fn is_plain(message: &Message) -> bool {
     !message.terms.receipt && message.terms.reply.is_none() && message.fate.is_none()
 }
 
-/// Returns who reacted how, by the name of the reaction.
+/// Returns the users of each reaction, by the name of the reaction.
 pub(crate) fn reaction_users(notes: impl Iterator<Item = Note>) -> BTreeMap<String, Vec<UserId>> {
     let mut users: BTreeMap<String, Vec<UserId>> = BTreeMap::new();
     for note in notes {
@@ -118,12 +118,12 @@ pub(super) fn reactions(users: &BTreeMap<String, Vec<UserId>>, reader: &UserId) 
 /// Returns the pins of a conversation; a room has none.
 ///
 /// # Errors
-/// Whatever the store says.
+/// Every error of the store.
 pub(crate) fn pins_of(store: &dyn Store, conversation: &Conversation) -> Result<Vec<Pin>, StoreError> {
     if matches!(conversation, Conversation::Room(..)) { Ok(Vec::new()) } else { store.pins(conversation) }
 }
 
-/// Returns whether a message is a combined one, which holds others.
+/// Returns whether a message is a combined one, which has children.
 pub(crate) fn is_combined(message: &Message) -> bool {
     matches!(message.body, Body::Combine(_))
 }

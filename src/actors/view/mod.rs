@@ -1,4 +1,5 @@
-//! What one reader sees of messages: the only place that makes a message, quote, reaction, receipt or pin for a client.
+//! What one reader sees of messages: the only place that encodes a message, quote, reaction, receipt or pin for a
+//! client.
 //!
 //! A reader's view follows from the message, from what the reader may see of its conversation ([`visibility`]) and from
 //! the version of its client. A message that many hear live is encoded once per class of readers ([`live`]); everything

@@ -10,7 +10,7 @@ use crate::model::{Conversation, Message, UserId};
 use crate::protocol::{ClientLevel, MessageHandle, MessageView, RawJson};
 use crate::store::{Pin, Store, StoreError};
 
-/// Sees a conversation with one user's eyes. Reads the store.
+/// Reads a conversation as one user sees it.
 pub(crate) struct Reader<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) user: &'a UserId,
@@ -20,10 +20,11 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// `first_seq`: the first message the user may see by its membership. What it cleared is hidden besides.
+    /// Makes a reader. `first_seq` is the first message the user may see by its membership; what it cleared is hidden,
+    /// too.
     ///
     /// # Errors
-    /// Whatever the store says.
+    /// Every error of the store.
     pub(crate) fn new(store: &'a dyn Store, user: &'a UserId, conversation: &'a Conversation, first_seq: u64) -> Result<Self, StoreError> {
         let visibility = Visibility::of(store, user, conversation, first_seq)?;
         Ok(Self { store, user, conversation, visibility, pins: pins_of(store, conversation)? })
@@ -32,7 +33,7 @@ impl<'a> Reader<'a> {
     /// Returns the message a request names, if the reader sees it.
     ///
     /// # Errors
-    /// Whatever the store says.
+    /// Every error of the store.
     pub(crate) fn find(&self, handle: MessageHandle) -> Result<Option<Arc<Message>>, StoreError> {
         find::message(self.store, self.conversation, handle, self.visibility.first_seq)
     }
@@ -40,15 +41,15 @@ impl<'a> Reader<'a> {
     /// Returns the message at a seq, if the reader sees it and did not delete it.
     ///
     /// # Errors
-    /// Whatever the store says.
+    /// Every error of the store.
     pub(crate) fn message(&self, seq: u64) -> Result<Option<Arc<Message>>, StoreError> {
         self.visibility.message(self.store, self.user, self.conversation, seq)
     }
 
-    /// Reads all that the reader sees of a message. One that nobody did anything to costs no read.
+    /// Reads all that the reader sees of a message. One that nobody reacted to or changed costs no read.
     ///
     /// # Errors
-    /// Whatever the store says.
+    /// Every error of the store.
     pub(crate) fn view(&self, message: &Arc<Message>) -> Result<View, StoreError> {
         let mut parts = shared_parts(self.store, message, &self.pins, self.visibility.first_seq)?;
         if message.fate.reacted {
@@ -61,10 +62,10 @@ impl<'a> Reader<'a> {
         Ok(View::new(message.clone(), parts))
     }
 
-    /// The same for a message that is shown outside its conversation and names it therefore.
+    /// Reads the same for a message that is shown outside its conversation and therefore names it.
     ///
     /// # Errors
-    /// Whatever the store says.
+    /// Every error of the store.
     pub(crate) fn view_alone(&self, message: &Arc<Message>) -> Result<View, StoreError> {
         let View { message, parts } = self.view(message)?;
         Ok(View::new(message, MessageView { alone: true, ..parts }))
@@ -73,7 +74,7 @@ impl<'a> Reader<'a> {
     /// Encodes messages in their order; those that clients of this level do not see are left out.
     ///
     /// # Errors
-    /// Whatever the store says.
+    /// Every error of the store.
     pub(crate) fn encode(&self, messages: &[Arc<Message>], level: ClientLevel) -> Result<Vec<RawJson>, StoreError> {
         let mut encoded = Vec::with_capacity(messages.len());
         for message in messages {

@@ -1,15 +1,15 @@
-//! Who has read a message. Reads the store.
+//! Which users have read a message. Reads the store.
 
 use crate::model::{Conversation, GroupId, Message, UserId};
 use crate::protocol::message::receipt::{ReceiptInfo, ReceiptStatus};
 use crate::store::{Note, Store, StoreError};
 
-/// Those a message was for, besides its sender.
+/// The users a message was for, besides its sender.
 #[derive(Debug)]
 pub(crate) struct Readers {
     pub(crate) read: Vec<UserId>,
     pub(crate) unread: Vec<UserId>,
-    /// When the last of them read it, Unix milliseconds; 0: nobody did.
+    /// When the last of them read it, Unix milliseconds; 0 when nobody did.
     last_ms: u64,
 }
 
@@ -18,7 +18,7 @@ impl Readers {
         if self.unread.is_empty() && !self.read.is_empty() { ReceiptStatus::Done } else { ReceiptStatus::Processing }
     }
 
-    /// What the sender is told: how many have read it, and since when all have.
+    /// Returns what the sender is told: how many have read it, and since when all have.
     pub(crate) fn counts(&self, sender: &UserId, message: &Message) -> ReceiptInfo {
         ReceiptInfo {
             status: self.status(),
@@ -29,7 +29,7 @@ impl Readers {
         }
     }
 
-    /// What a reader's other devices are told: that it has read the message.
+    /// Returns what a reader's other devices are told: that it has read the message.
     pub(crate) fn own(&self, reader: &UserId, message: &Message) -> ReceiptInfo {
         ReceiptInfo {
             status: ReceiptStatus::Done,
@@ -44,10 +44,11 @@ impl Readers {
     }
 }
 
-/// Returns those a message was for and who confirmed it. In a group: the members of now that were members then.
+/// Returns the users a message was for and which of them confirmed it. In a group: the present members that were
+/// members then.
 ///
 /// # Errors
-/// Whatever the store says.
+/// Every error of the store.
 pub(crate) fn readers(store: &dyn Store, message: &Message) -> Result<Readers, StoreError> {
     let notes = store.notes(&message.conversation, message.seq)?;
     let last_ms = notes.iter().filter(|(note, _)| matches!(note, Note::Receipt(_))).map(|(_, record)| record.at_ms).max().unwrap_or(0);
@@ -80,10 +81,10 @@ fn has_read_up_to(store: &dyn Store, user: &UserId, message: &Message) -> Result
     Ok(store.entry(user, &message.conversation)?.receipt_seq >= message.seq)
 }
 
-/// Returns, to the sender, whether all have read a message; to others whether they said that they have.
+/// Returns whether a message was read: for its sender, whether all have; for another user, whether it said that it has.
 ///
 /// # Errors
-/// Whatever the store says.
+/// Every error of the store.
 pub(super) fn receipt_status(store: &dyn Store, reader: &UserId, message: &Message) -> Result<ReceiptStatus, StoreError> {
     if message.sender == *reader {
         return Ok(readers(store, message)?.status());
@@ -93,10 +94,10 @@ pub(super) fn receipt_status(store: &dyn Store, reader: &UserId, message: &Messa
     Ok(if confirmed || has_read_up_to(store, reader, message)? { ReceiptStatus::Done } else { ReceiptStatus::Processing })
 }
 
-/// Returns what a user hears who asks how far a message was read: the sender the counts, another its own status.
+/// Returns how far a message was read: to its sender the counts, to another user its own status.
 ///
 /// # Errors
-/// Whatever the store says.
+/// Every error of the store.
 pub(crate) fn receipt_info(store: &dyn Store, user: &UserId, message: &Message) -> Result<ReceiptInfo, StoreError> {
     if message.sender == *user {
         return Ok(readers(store, message)?.counts(user, message));

@@ -1,7 +1,8 @@
 //! What a user missed: everything stored in its conversations after a commit, as event frames in the store's order.
 //!
-//! Source: promise P4. Peers are known by a row each side has of the other, groups by membership; rooms only when the
-//! session keeps its place in them. Bounded: who missed more than may wait in an outbox asks for history instead.
+//! A client that resumes gets every stored message it missed, once and in order, before any live one. Peers are known
+//! by a row each side has of the other, groups by membership; rooms only when the session keeps its place in them.
+//! Bounded: a client that missed more than may wait in an outbox asks for history instead.
 
 use std::sync::Arc;
 
@@ -13,27 +14,27 @@ use crate::model::{Conversation, Message, RoomId, UserId};
 use crate::protocol::{ClientLevel, Envelope, Info, message_event};
 use crate::store::{Since, SinceRead, Store, StoreError};
 
-/// Messages in one event frame, and bytes of it before it is closed.
+/// The most messages in one event frame, and the bytes at which it is closed.
 const FRAME_MESSAGES_MAX: usize = 50;
 const FRAME_BYTES_MAX: usize = 64 * 1024;
 
-/// Which messages, and how many at most.
+/// Which messages are replayed, and how many at most.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     pub(crate) user: UserId,
-    /// Rooms the session has its places in.
+    /// The rooms the session has its places in.
     pub(crate) rooms: Vec<RoomId>,
-    /// From after this commit.
+    /// The commit after which they begin.
     pub(crate) after: u64,
-    /// Up to this one; later ones come live.
+    /// The last commit of the replay; later ones come live.
     pub(crate) up_to: u64,
-    /// Accepted at this time or later, Unix milliseconds.
+    /// The earliest time of acceptance, Unix milliseconds.
     pub(crate) since_ms: u64,
     pub(crate) messages_max: usize,
     pub(crate) bytes_max: usize,
 }
 
-/// A message that was missed, as it would have been heard live.
+/// A message that was missed, as it would have been received live.
 pub(crate) struct Missed {
     commit: u64,
     live: LiveMessage,
@@ -46,16 +47,16 @@ impl Missed {
         self.live.encoded(self.first_seq, level)
     }
 
-    /// At least what it takes in a frame.
+    /// Returns at least the bytes it takes in a frame.
     fn weight(&self, level: ClientLevel) -> usize {
         self.text(level).map_or(0, |text| text.len())
     }
 }
 
-/// Reads what was missed, in the order of commits; `None` when it is too much.
+/// Reads what was missed, in the order of commits; returns `None` when it is too much.
 ///
 /// # Errors
-/// Whatever the store says.
+/// Every error of the store.
 pub(crate) fn read(store: &dyn Store, wanted: &Wanted) -> Result<Option<Vec<Missed>>, StoreError> {
     let mut missed: Vec<Missed> = Vec::new();
     let mut bytes = 0;
@@ -90,7 +91,7 @@ fn missed_message(store: &dyn Store, commit: u64, message: Arc<Message>, first_s
     Ok(Missed { commit, live: LiveMessage::answering(message, quoted), first_seq })
 }
 
-/// The user's conversations, each with the first seq this user may read.
+/// Returns the user's conversations, each with the first seq this user may read.
 pub(super) fn conversations(store: &dyn Store, wanted: &Wanted) -> Result<Vec<(Conversation, u64)>, StoreError> {
     let user = &wanted.user;
     let mut conversations: Vec<_> = store.peers_of(user)?.iter().map(|peer| (Conversation::peer(user, peer), 1)).collect();
@@ -104,7 +105,7 @@ pub(super) fn conversations(store: &dyn Store, wanted: &Wanted) -> Result<Vec<(C
     Ok(conversations)
 }
 
-/// The frames, in order. Each carries a cursor; the last one `up_to`.
+/// Returns the frames, in order. Each carries a cursor, the last one `up_to`.
 pub(crate) fn frames(missed: &[Missed], level: ClientLevel, up_to: u64) -> Vec<ByteString> {
     let mut frames = Vec::new();
     let mut runs = missed.chunk_by(same_event).flat_map(|run| run.chunks(FRAME_MESSAGES_MAX)).peekable();

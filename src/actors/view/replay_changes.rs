@@ -1,5 +1,5 @@
-//! What was done to messages while a user was away, as the events it missed. Each says how the message is now, so
-//! that hearing of it twice, or after a later change, does no harm.
+//! The changes of messages that a user missed, as events. Each says how the message is now, so that hearing it twice,
+//! or after a later change, does no harm.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use crate::protocol::event::message::{
 use crate::protocol::message::reaction::Reaction;
 use crate::store::{ChangeKind, Store, StoreError};
 
-/// Changes told per conversation; whoever missed more sees them in history.
+/// The most changes told per conversation; a user who missed more sees them in history.
 const CHANGES_MAX: usize = 100;
 
 /// Returns the frames, by conversation, in the order of the changes.
 ///
 /// # Errors
-/// Whatever the store says.
+/// Every error of the store.
 pub(crate) fn frames(store: &dyn Store, wanted: &Wanted, level: ClientLevel) -> Result<Vec<ByteString>, StoreError> {
     let mut frames = Vec::new();
     for (conversation, first_seq) in conversations(store, wanted)? {

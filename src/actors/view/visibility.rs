@@ -1,4 +1,4 @@
-//! From where on a user may read a conversation.
+//! Which messages of a conversation a user may read.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use crate::store::{Anchor, Page, Store, StoreError};
 /// What one user may see of one conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Visibility {
-    /// The first message: neither before the user's membership nor before what it cleared.
+    /// The first message that is neither before the user's membership nor before what it cleared.
     pub(crate) first_seq: u64,
-    /// The user deleted single messages for itself.
+    /// Whether the user deleted single messages for itself.
     pub(crate) deletes: bool,
 }
 
@@ -18,7 +18,7 @@ impl Visibility {
     /// Reads what hides messages from a user besides its membership, which begins at `first_seq`.
     ///
     /// # Errors
-    /// Whatever the store says.
+    /// Every error of the store.
     pub(crate) fn of(store: &dyn Store, user: &UserId, conversation: &Conversation, first_seq: u64) -> Result<Self, StoreError> {
         if matches!(conversation, Conversation::Room(..)) {
             return Ok(Self { first_seq, deletes: false });
@@ -35,7 +35,7 @@ impl Visibility {
     /// Returns one message, if it is kept and the user sees it.
     ///
     /// # Errors
-    /// Whatever the store says.
+    /// Every error of the store.
     pub(crate) fn message(
         &self,
         store: &dyn Store,
@@ -52,10 +52,11 @@ impl Visibility {
     }
 }
 
-/// Returns whether a user may read a message by what the store knows of memberships: for what is answered or passed on.
+/// Returns whether a user may read a message by the memberships in the store: for a message that is answered or
+/// forwarded.
 ///
 /// # Errors
-/// Whatever the store says.
+/// Every error of the store.
 pub(crate) fn may_read(store: &dyn Store, user: &UserId, conversation: &Conversation, seq: u64) -> Result<bool, StoreError> {
     Ok(match conversation {
         Conversation::Peer(one, other) => one == user || other == user,
@@ -66,7 +67,7 @@ pub(crate) fn may_read(store: &dyn Store, user: &UserId, conversation: &Conversa
                 .iter()
                 .any(|(left, former)| left == group && (former.first_seq..=former.last_seq).contains(&seq)),
         },
-        // Whoever knows of a room may enter it and read.
+        // A user who knows of a room may enter it and read.
         Conversation::Room(room, incarnation) => store.room(room)?.is_some_and(|room| room.incarnation == *incarnation),
     })
 }

@@ -37,7 +37,7 @@ impl Event for ConversationChanged {
 #[derive(Debug, Serialize)]
 pub(crate) struct ConversationChange {
     pub(crate) event: ConversationEvent,
-    /// A [`ConversationWire`], encoded.
+    /// A [`ConversationWire`] that is encoded already.
     pub(crate) conversation: RawJson,
 }
 
@@ -101,7 +101,7 @@ pub(crate) struct ConversationWire<'a> {
 }
 
 impl<'a> ConversationWire<'a> {
-    /// Begins with the conversation as `user` names it.
+    /// Describes the conversation as `user` names it, with nothing else yet.
     pub(crate) fn new(user: &UserId, conversation: &'a Conversation) -> Self {
         let (kind, conversation_id) = conversation.named_by(user);
         Self { conversation_id, kind: kind.number(), ..Self::default() }
@@ -111,7 +111,7 @@ impl<'a> ConversationWire<'a> {
         Self { notification_status: muted.then_some(2), ..self }
     }
 
-    /// `pinned_ms`: since when, Unix milliseconds; 0: it is not pinned.
+    /// Adds the pin; `pinned_ms` is since when, Unix milliseconds, 0 when it is not pinned.
     pub(crate) fn pinned(self, pinned_ms: u64) -> Self {
         Self { is_pinned: pinned_ms > 0, pinned_time: (pinned_ms > 0).then_some(pinned_ms), ..self }
     }
@@ -121,7 +121,7 @@ impl<'a> ConversationWire<'a> {
     }
 }
 
-/// Who named the user in which message.
+/// Who mentioned the user in which message.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MentionedInfo<'a> {

@@ -29,8 +29,8 @@ numbers! {
         Invited = 5,
     }
 
-    /// Whether one is in the group after it; the same numbers for oneself and others. Source: ZIM API reference,
-    /// `ZIMGroupState` and `ZIMGroupMemberState`.
+    /// Whether a user is in the group afterwards; the same numbers for the receiver and for others. Source: ZIM API
+    /// reference, `ZIMGroupState` and `ZIMGroupMemberState`.
     Membership {
         Quit = 0,
         Enter = 1,
@@ -55,7 +55,7 @@ impl GroupMemberEvent {
     }
 }
 
-/// The receiver is in the group, or not any more.
+/// The receiver came into the group, or is not in it any more.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupStateChanged<'a> {
@@ -117,7 +117,7 @@ struct AttributesChange<'a> {
     group_attributes: BTreeMap<&'a str, &'a str>,
 }
 
-/// What of the group is another now.
+/// The part of the group that changed, with its new value.
 #[derive(Debug, Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 enum Changed<'a> {

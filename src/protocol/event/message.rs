@@ -8,7 +8,7 @@ use crate::protocol::RawJson;
 use crate::protocol::message::reaction::ReactionInfo;
 use crate::protocol::message::receipt::ReceiptInfo;
 
-/// A message was taken back: as it is now.
+/// A message was taken back; it is given as it is now.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MessageRevokeReceived {
@@ -21,7 +21,7 @@ impl Event for MessageRevokeReceived {
     }
 }
 
-/// A message was edited: as it is now.
+/// A message was edited; it is given as it is now.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MessageEdited {
@@ -34,7 +34,7 @@ impl Event for MessageEdited {
     }
 }
 
-/// What these answers quote was changed.
+/// The message that these answers quote was changed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MessageRepliedInfoChanged {
@@ -65,7 +65,7 @@ struct RepliedCount {
 }
 
 impl MessageRepliedCountChanged {
-    /// Says it as `reader` names the conversation.
+    /// Says how many answers there are, as `reader` names the conversation.
     pub(crate) fn new(reader: &UserId, conversation: &Conversation, message_id: u64, count: usize) -> Self {
         let (kind, id) = conversation.named_by(reader);
         let (conversation_id, conversation_type) = (id.to_owned(), kind.number());
@@ -113,7 +113,7 @@ pub(crate) struct UserReaction {
 }
 
 impl UserReaction {
-    /// `sum_count`: how many users react this way now.
+    /// Says that a user added or took back a reaction; `sum_count` is how many users react this way now.
     pub(crate) fn new(user: &UserId, reaction: &str, added: bool, sum_count: usize) -> Self {
         Self { user_id: user.clone(), reaction_type: reaction.to_owned(), action: u8::from(!added), sum_count }
     }
@@ -132,7 +132,7 @@ pub(crate) struct PinChange {
     pub(crate) message: RawJson,
 }
 
-/// What became of a pin.
+/// How a pin changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PinStatus {
     Removed = 0,
@@ -189,17 +189,17 @@ pub(crate) struct MessageDeleted {
 }
 
 impl MessageDeleted {
-    /// These messages of a conversation.
+    /// Says that these messages of a conversation were deleted.
     pub(crate) fn some(user: &UserId, conversation: &Conversation, messages: Vec<RawJson>) -> Self {
         Self { message_list: messages, ..Self::in_conversation(user, conversation, 0) }
     }
 
-    /// All messages of a conversation.
+    /// Says that all messages of a conversation were deleted.
     pub(crate) fn all_of(user: &UserId, conversation: &Conversation) -> Self {
         Self { is_delete_conversation_all_message: true, ..Self::in_conversation(user, conversation, 1) }
     }
 
-    /// All messages of all conversations.
+    /// Says that all messages of all conversations were deleted.
     pub(crate) fn everything() -> Self {
         Self {
             conversation_id: String::new(),

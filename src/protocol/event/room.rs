@@ -129,8 +129,8 @@ pub(crate) struct RoomAttributesUpdated<'a> {
 }
 
 impl<'a> RoomAttributesUpdated<'a> {
-    /// Says what became of attributes, in order: whether they were deleted, and what they were set to. `is_batch`: they
-    /// were changed by one batch operation.
+    /// Says what changed, in order: whether attributes were deleted, and what they were set to. `is_batch` says that one
+    /// batch operation changed them.
     pub(crate) fn new(room_id: &'a RoomId, updates: impl Iterator<Item = (bool, &'a Attributes)>, is_batch: bool) -> Self {
         let change = |(deleted, room_attributes)| {
             let action = if deleted { AttributesAction::Delete } else { AttributesAction::Set };

@@ -1,4 +1,4 @@
-//! What a combined message holds, as JSON, and the handle by which it is asked for.
+//! The children of a combined message, as JSON, and the handle by which clients ask for them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64_URL;
@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use crate::model::{Body, Child, Combine, Conversation, Invalid};
 use crate::protocol::RawJson;
 
-/// Which combined message: where it is kept, and the way from there through nested ones. To clients an opaque text;
-/// whoever may read the conversation may read it.
+/// Names a combined message: where the outermost is kept, and the way from there through nested ones. Clients do not
+/// look into it; a user who may read the conversation may read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CombineRef {
-    /// Where the outermost is kept.
+    /// The conversation that keeps the outermost message.
     pub(crate) conversation: Conversation,
-    /// Its seq.
+    /// The seq of the outermost message.
     pub(crate) seq: u64,
-    /// From there on: the position of the nested one in each.
+    /// The position of the nested message in each, from there on.
     pub(crate) path: Vec<usize>,
 }
 
@@ -43,7 +43,7 @@ impl CombineRef {
     }
 }
 
-/// The children at the end of the path; none when it leads nowhere.
+/// Returns the children at the end of the path; none when it leads nowhere.
 pub(crate) fn child_at(mut children: Vec<Child>, path: &[usize]) -> Option<Vec<Child>> {
     for n in path {
         if *n >= children.len() {
@@ -57,14 +57,14 @@ pub(crate) fn child_at(mut children: Vec<Child>, path: &[usize]) -> Option<Vec<C
     Some(children)
 }
 
-/// Puts a page of children, each JSON, into the combined message that holds them.
+/// Puts a page of children, each JSON, into their combined message.
 pub(crate) fn with_children(message: &RawJson, children: &[String]) -> RawJson {
     // The message is an object: its closing brace makes way for the list.
     let open = message.0.strip_suffix('}').unwrap_or_default();
     RawJson(format!("{open},\"messageList\":[{}]}}", children.join(",")).into())
 }
 
-/// One child. What a nested combine holds is asked for by its own `combineID`.
+/// Describes one child. The children of a nested combined message are asked for by its own `combineID`.
 pub(crate) fn child_wire(child: &Child, parent: &CombineRef, n: usize) -> Value {
     let mut wire = json!({
         "type": child.body.kind().number(), "messageID": child.id.to_string(), "senderUserID": child.sender,

@@ -206,7 +206,7 @@ impl DraftArgs {
             MediaKind::Image | MediaKind::File => 0,
         };
         let original = self.file_download_url.clone().unwrap_or_default();
-        // The URL wins. Source: spec Q13.
+        // Our choice: the URL wins, because whoever gives one means a file that lies elsewhere.
         let file = if original.is_empty() { self.file()? } else { None };
         if file.is_none() && original.is_empty() {
             return Err(Refusal::FileMissing);
@@ -234,7 +234,7 @@ impl DraftArgs {
     }
 }
 
-/// Seconds, as milliseconds; 0 for what is no time that passes. Source: spec S32, required.
+/// Returns seconds as milliseconds; 0 for what is no time that passes. Audio and video must say how long they are.
 fn duration(field: &str, seconds: Option<f64>) -> Result<u64, Invalid> {
     let seconds = seconds.ok_or_else(|| Invalid::new(field, "is missing"))?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and floats saturate")]
@@ -256,7 +256,7 @@ pub(crate) fn draft_of(json: &str, limits: &Limits) -> Result<Draft, Refusal> {
     args.draft(None, limits)
 }
 
-/// What an upload holds of a combined message too large for a frame: its `messageList`. Source: design 7, pages.
+/// What an upload holds of a combined message too large for a frame: its `messageList`.
 ///
 /// # Errors
 /// As of a `messageList` in a frame.

@@ -16,7 +16,7 @@ pub(crate) struct Encoded {
     older: Option<Box<[Option<ByteString>; OLDER]>>,
 }
 
-/// Variants below the newest.
+/// The levels below the newest.
 const OLDER: usize = ClientLevel::ALL.len() - 1;
 
 impl Encoded {
@@ -25,7 +25,7 @@ impl Encoded {
         Self::of_view(message, &MessageView::default())
     }
 
-    /// The same with what its readers see besides.
+    /// Encodes the message with what its readers see beside it.
     pub(crate) fn of_view(message: &Message, view: &MessageView) -> Self {
         let full = encode_view(message, view, ClientLevel::Since2_15).expect("the newest clients see every kind");
         let differs = !ClientLevel::Legacy.knows(&message.body) || !message.mentions.is_none() || message.terms.reply.is_some();
@@ -44,7 +44,7 @@ impl Encoded {
         Self { full, older }
     }
 
-    /// What a level sees, if anything.
+    /// Returns what clients of a level see, if anything.
     pub(crate) fn of(&self, level: ClientLevel) -> Option<&ByteString> {
         match self.older.as_ref().and_then(|older| older.get(level.index())) {
             Some(older) => older.as_ref(),
@@ -62,7 +62,7 @@ pub(crate) struct Info {
     pub(crate) offline: bool,
 }
 
-/// The event that messages of one conversation come by, and the conversation as their receivers name it.
+/// The event that delivers messages of one conversation, and the conversation as their receivers name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Envelope<'a> {
     event: &'static str,
@@ -70,7 +70,7 @@ pub(crate) struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// The envelope of one message, and of every other that its sender, room or group is the source of.
+    /// Returns the envelope of a message; every other message of the same sender, room or group has the same.
     pub(crate) fn of(message: &'a Message) -> Self {
         let (event, from) = match &message.conversation {
             Conversation::Peer(..) => ("receivePeerMessage", message.sender.as_str()),
@@ -81,7 +81,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// One event frame for several messages of one conversation, oldest first.
+/// Encodes one event frame for several messages of one conversation, oldest first.
 pub(crate) fn message_event<'a>(envelope: Envelope<'_>, messages: impl Iterator<Item = &'a ByteString>, info: Info) -> Option<ByteString> {
     let mut messages = messages.peekable();
     messages.peek()?;
@@ -96,7 +96,7 @@ pub(crate) fn message_event<'a>(envelope: Envelope<'_>, messages: impl Iterator<
         frame.push_str(message);
     }
     frame.push_str("],\"fromConversationID\":");
-    // Ids consist of characters that JSON leaves alone, but for these two.
+    // Ids consist of characters that JSON leaves alone, except these two.
     frame.push_str(&serde_json::to_string(envelope.from).expect("a string always serializes"));
     write!(frame, ",\"info\":{{\"isOfflineMessage\":{}}}", info.offline).expect("writing to a String cannot fail");
     if let Some(commit) = info.cursor {

@@ -1,8 +1,9 @@
-//! How much of a message a client of a given version may see. Source: spec 1.6.
+//! How much of a message a client of a given version may see. Source: ZIM guide "Send and receive messages".
 
 use crate::model::{Body, SdkVersion};
 
-/// Versions that see messages alike share one encoding. In the order of versions, so that they can be compared.
+/// The versions that see messages alike, and therefore share one encoding. In the order of versions, so that they can
+/// be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum ClientLevel {
     /// Below 2.0.0: kinds it does not know, and messages with mentions, are not sent at all.
@@ -20,30 +21,30 @@ pub(crate) enum ClientLevel {
 }
 
 impl ClientLevel {
-    /// What the newest clients see: every kind.
+    /// The level of the newest clients, which see every kind.
     pub(crate) const NEWEST: Self = Self::Since2_15;
 
-    /// All of them, as indices into per-level tables.
+    /// All levels, as indices into per-level tables.
     pub(crate) const ALL: [Self; 6] = [Self::Legacy, Self::Since2_0, Self::Since2_8, Self::Since2_10, Self::Since2_14, Self::Since2_15];
 
-    /// The level of a version.
+    /// Returns the level of a version.
     #[must_use]
     pub(crate) fn of(version: SdkVersion) -> Self {
         let begins = [SdkVersion::UNKNOWN_KINDS, SdkVersion::CUSTOM, SdkVersion::BROADCAST, SdkVersion::MENTIONS, SdkVersion::TIPS];
         Self::ALL[begins.iter().filter(|begin| **begin <= version).count()]
     }
 
-    /// Position in [`ClientLevel::ALL`].
+    /// Returns the position in [`ClientLevel::ALL`].
     #[must_use]
     pub(crate) fn index(self) -> usize {
         self as usize
     }
 
-    /// Whether a body may be sent, and is seen with its content. Source: spec 1.6.
+    /// Returns whether a body may be sent, and is seen with its content.
     pub(crate) fn knows(self, body: &Body) -> bool {
         match body {
             Body::Text(_) | Body::Barrage(_) | Body::Command(_) | Body::Media(_) => true,
-            // Our choice: whoever knows Unknown knows it, though the vendor's oldest 2.x do not.
+            // Our choice: a client that knows Unknown gets it, though the vendor's oldest 2.x do not.
             Body::Revoke(_) => self >= Self::Since2_0,
             Body::Custom { .. } => self.knows_custom(),
             Body::Combine(_) => self >= Self::Since2_14,
@@ -51,17 +52,17 @@ impl ClientLevel {
         }
     }
 
-    /// Whether custom messages may be sent, and are seen with their content. Source: spec S41, S42.
+    /// Returns whether custom messages may be sent, and are seen with their content.
     pub(crate) fn knows_custom(self) -> bool {
         self >= Self::Since2_8
     }
 
-    /// Whether broadcasts are received. Source: spec S60.
+    /// Returns whether broadcasts are received.
     pub(crate) fn knows_broadcasts(self) -> bool {
         self >= Self::Since2_10
     }
 
-    /// Whether mentions may be sent, and are seen. Source: spec S49, S50.
+    /// Returns whether mentions may be sent, and are seen.
     pub(crate) fn knows_mentions(self) -> bool {
         self >= Self::Since2_14
     }

@@ -1,18 +1,18 @@
-//! Files as JSON: what a message says of the one it carries, and what an upload is answered with.
+//! Files as JSON: the fields of a message that carries a file, and the answer to an upload.
 //!
-//! A kept file's URL is a path below the broker, the same for everyone and for ever: `/media/{fileUID}/{rendition}`. The
-//! client puts the broker's address before it and its own short-lived token behind it (design 7, media URLs).
+//! A kept file's URL is a path below the broker, the same for everyone and for ever: `/media/{fileUID}/{rendition}`.
+//! The client puts the broker's address before it and its own short-lived token behind it (`PROTOCOL.md`, "Files").
 
 use serde_json::{Map, Value, json};
 
 use crate::model::{FileUid, Media, MediaKind, MediaRecord, Pixels, Rendition};
 
-/// The path of a kept file.
+/// Returns the path of a kept file.
 pub(crate) fn media_path(file: FileUid, rendition: Rendition) -> String {
     format!("/media/{file}/{}", rendition.label())
 }
 
-/// Adds what a message says of its file. Source: spec 2.2.
+/// Adds the fields of a file to its message. Source: ZIM API reference, `ZIMMediaMessage`.
 pub(super) fn put_media(wire: &mut Map<String, Value>, media: &Media) {
     let url = |rendition, elsewhere: &str| match media.file {
         Some(file) => media_path(file, rendition),
@@ -54,12 +54,12 @@ pub(super) fn put_media(wire: &mut Map<String, Value>, media: &Media) {
     }
 }
 
-/// A whole number where it is one.
+/// Returns seconds, as a whole number where it is one.
 fn seconds(ms: u64) -> Value {
     if ms.is_multiple_of(1000) { json!(ms / 1000) } else { json!(std::time::Duration::from_millis(ms).as_secs_f64()) }
 }
 
-/// What an upload is answered with: the fields of a message, and what was measured.
+/// Returns the answer to an upload: the fields of a message, and what was measured.
 pub(crate) fn media_record(record: &MediaRecord) -> Value {
     let mut wire = Map::new();
     put_media(&mut wire, &Media::of_record(record.kind, record, 0));

@@ -1,8 +1,9 @@
 //! A message as JSON.
 //!
-//! Fields at their documented default are left out and filled in by the client (design 5.2), and so is what
-//! differs between receivers (direction, a peer message's conversationID): all receivers share these bytes. What one
-//! reader sees and another does not is its [`MessageView`], put on when that reader asks.
+//! Fields at their documented default are left out and filled in by the client, which keeps a frame small, and so is
+//! what differs between receivers (direction, a peer message's conversationID): all receivers share these bytes.
+//! `PROTOCOL.md`, "Message", lists the defaults. What one reader sees and another does not is its [`MessageView`],
+//! which is added when that reader asks.
 
 pub(crate) mod combined;
 pub(crate) mod draft;
@@ -64,7 +65,7 @@ struct WireMessage<'a> {
     is_broadcast_message: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<u8>,
-    /// What few messages have; one flag for all of it when there is none.
+    /// The fields that few messages have; one flag for all of it when there is none.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     rest: Option<serde_json::Map<String, Value>>,
 }
@@ -84,32 +85,32 @@ fn is_zero_u16(value: &u16) -> bool {
 pub(crate) struct MessageView {
     /// The message that this one answers, as it is now.
     pub(crate) quoted: Option<Arc<Message>>,
-    /// That message is looked for and not there, or not for this reader.
+    /// Whether that message was looked for and is not there, or not for this reader.
     pub(crate) quote_lost: bool,
     /// How many answers are below it.
     pub(crate) replied_count: u64,
     /// How users reacted to it.
     pub(crate) reactions: Vec<Reaction>,
-    /// Who has read it; none: nobody looked, which reads as waiting.
+    /// Whether it was read; none when nobody looked, which reads as waiting.
     pub(crate) receipt_status: Option<ReceiptStatus>,
     /// Who pinned it, and when.
     pub(crate) pinned: Option<Stamp>,
-    /// The group's id is written, too: the message stands alone.
+    /// Whether the group's id is written, too, because the message is shown outside its conversation.
     pub(crate) alone: bool,
 }
 
-/// The message as clients of a level see it; `None` when they do not see it at all.
+/// Encodes the message for clients of a level; returns `None` when they do not see it at all.
 #[cfg(any(test, feature = "bench"))]
 pub(crate) fn encode_message(message: &Message, level: ClientLevel) -> Option<ByteString> {
     encode_view(message, &MessageView::default(), level)
 }
 
-/// The message as the host and its backend see it, whom no user's visibility concerns.
+/// Encodes the message for the host and its backend, who see every message.
 pub(crate) fn encode_for_host(message: &Message) -> Option<ByteString> {
     encode_view(message, &MessageView { alone: true, ..MessageView::default() }, ClientLevel::NEWEST)
 }
 
-/// The same with what the reader sees besides.
+/// Encodes the message with what its reader sees beside it.
 pub(crate) fn encode_view(message: &Message, view: &MessageView, level: ClientLevel) -> Option<ByteString> {
     let command;
     let (mut kind, mut text, mut sub_type, mut searched_content) = (message.body.kind().number(), None, 0, "");
@@ -186,7 +187,7 @@ fn address_of(message: &Message) -> (i8, Option<&str>, Option<&str>) {
     }
 }
 
-/// What a message stands for, where it is only named: in a reply. Source: spec 2.9, `MessageRepliedInfo`.
+/// What a message stands for, where it is only named: in a reply. Source: ZIM API reference, `ZIMMessageRepliedInfo`.
 fn lite(message: &Message, level: ClientLevel) -> Value {
     match &message.body {
         body if !level.knows(body) => json!({"type": 0}),
@@ -263,7 +264,8 @@ fn put_tips(rest: &mut serde_json::Map<String, Value>, tips: &Tips) {
     }
 }
 
-/// `groupDataFlag` has a bit for each of name (1), notice (2) and avatar (4). Source: spec 3.12, Tips; the bits are our choice.
+/// Encodes a change of the group. `groupDataFlag` has a bit for each of name (1), notice (2) and avatar (4). Our
+/// choice: these bits, because the vendor does not name them. Source: ZIM guide "Receive tip messages".
 fn tips_change(change: &TipsChange) -> Value {
     match change {
         TipsChange::Notice(notice) => json!({"type": 2, "groupDataFlag": 2, "groupNotice": notice}),
@@ -286,7 +288,7 @@ pub(crate) fn encode_broadcast(broadcast: &Broadcast) -> RawJson {
             (message, sub_type, searched_content) = (Some(text.as_str()), *number, searched);
         }
         Body::Media(media) => put_media(&mut rest, media),
-        // Not accepted as a broadcast.
+        // These are not accepted as a broadcast.
         Body::Barrage(_) | Body::Command(_) | Body::Combine(_) | Body::Tips(_) | Body::Revoke(_) => {}
     }
     let wire = WireMessage {
@@ -366,7 +368,7 @@ mod tests {
         assert_eq!((&full["type"], &full["subType"], &full["searchedContent"]), (&json!(200), &json!(5), &json!("poll")));
     }
 
-    /// The whole table of spec 1.6 that concerns a message's bytes: the kind each level is shown, none for nothing.
+    /// Checks the kind in which each level sees each message, none where it sees nothing.
     #[test]
     fn every_kind_with_and_without_mentions_is_seen_by_each_version_as_the_table_says() {
         let custom = Body::Custom { message: "{}".into(), sub_type: 5, searched_content: String::new() };

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::model::{Message, UserId};
 
-/// Users a reaction names; the rest is asked for by `queryMessageReactionUserList`.
+/// The most users a reaction names; `queryMessageReactionUserList` returns the rest.
 const USERS_SHOWN: usize = 5;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,7 +31,7 @@ pub(crate) struct Reaction {
 }
 
 impl Reaction {
-    /// `users`: everyone who reacts this way.
+    /// Describes a reaction to one reader; `users` is everyone who reacts this way.
     pub(crate) fn new(reaction: &str, users: &[UserId], reader: &UserId) -> Self {
         Self {
             reaction_type: reaction.to_owned(),
@@ -42,7 +42,7 @@ impl Reaction {
         }
     }
 
-    /// The same with the message it belongs to, as `reader` names its conversation.
+    /// Adds the message it belongs to, as `reader` names its conversation.
     pub(crate) fn of(self, message: &Message, reader: &UserId) -> ReactionInfo {
         let (kind, id) = message.conversation.named_by(reader);
         ReactionInfo {

@@ -31,14 +31,14 @@ pub(crate) struct ReceiptInfo {
     pub(crate) status: ReceiptStatus,
     pub(crate) read_member_count: usize,
     pub(crate) unread_member_count: usize,
-    /// The reader's own reading, on another device.
+    /// Whether the reader itself read it, on another device.
     pub(crate) is_self_operated: bool,
-    /// When the last of them read it, Unix milliseconds; 0: not all have.
+    /// When the last of them read it, Unix milliseconds; 0 when not all have.
     pub(crate) read_time: u64,
 }
 
 impl ReceiptInfo {
-    /// A message in a conversation as `user` names it, that nobody has read.
+    /// Describes a message that nobody has read, in a conversation as `user` names it.
     pub(crate) fn unread(user: &UserId, conversation: &Conversation, message_id: u64) -> Self {
         let (kind, id) = conversation.named_by(user);
         Self {
@@ -53,7 +53,7 @@ impl ReceiptInfo {
         }
     }
 
-    /// All messages of a conversation, as `user` names it.
+    /// Describes all messages of a conversation, as `user` names it.
     pub(crate) fn whole(user: &UserId, conversation: &Conversation, own: bool, read_time: u64) -> Self {
         let info = Self::unread(user, conversation, 0);
         Self { message_id: String::new(), status: ReceiptStatus::Done, is_self_operated: own, read_time, ..info }

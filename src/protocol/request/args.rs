@@ -10,9 +10,9 @@ pub(super) fn read<T: DeserializeOwned>(args: &str) -> Result<T, Invalid> {
     read_object(args, "args")
 }
 
-/// Reads an object; `whole` is what it is called where no field of it is at fault.
+/// Reads an object; `whole` names it in an error that no single field causes.
 pub(crate) fn read_object<T: DeserializeOwned>(args: &str, whole: &str) -> Result<T, Invalid> {
-    // serde would fill a struct from an array, too, by position.
+    // serde would also fill a struct from an array, by position.
     if !args.trim_start().starts_with('{') {
         return Err(Invalid::new(whole, "is not an object"));
     }
@@ -35,7 +35,7 @@ pub(super) fn count(field: &str, value: i64, max: usize) -> Result<usize, Invali
     }
 }
 
-/// Checked ids in the order given, each once.
+/// Reads checked ids in the order given, each once.
 pub(super) fn user_list(field: &str, ids: &[String], max: usize, limits: &Limits) -> Result<Vec<UserId>, Invalid> {
     if ids.len() > max {
         return Err(Invalid::too_many(field, ids.len(), max));
@@ -100,7 +100,7 @@ impl LoginArgs {
     }
 }
 
-/// A cursor this broker gave out. Opaque to clients.
+/// Reads a cursor that this broker gave out. Clients do not look into it.
 fn parse_cursor(cursor: &str) -> Result<u64, Invalid> {
     cursor.parse().map_err(|_| Invalid::new("resumeFrom", "is not a cursor of this broker"))
 }

@@ -6,7 +6,7 @@ use super::args::{count, read};
 use super::handle::{HandleArgs, MessageHandle, handles};
 use crate::model::{ConversationKind, Invalid, Limits, Refusal, Target};
 
-/// What a user may do with its list. Rooms are never in it.
+/// What a user may do with its list of conversations. Rooms are never in it.
 #[derive(Debug)]
 pub(crate) enum ListRequest {
     Query { target: Target },
@@ -25,18 +25,19 @@ pub(crate) enum ListRequest {
     ReceiptUpToNow { target: Target },
 }
 
-/// Which conversations are asked for; what is empty holds for all. Source: spec 2.9, `ConversationFilterOption`.
+/// Which conversations are asked for; an empty field passes all. Source: ZIM API reference,
+/// `ZIMConversationFilterOption`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct EntryFilter {
-    /// `conversationType` numbers.
+    /// The `conversationType` numbers that pass.
     pub(crate) kinds: Vec<u8>,
-    /// One of these is enough.
+    /// The marks of which one is enough.
     pub(crate) marks: Vec<u32>,
     pub(crate) unread_only: bool,
     pub(crate) pinned: Option<bool>,
 }
 
-/// The last entry a client has: found by its name, or else by its place.
+/// The last entry a client has: found by its name, or else by its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EntryAnchor {
     pub(crate) target: Option<Target>,
@@ -153,7 +154,7 @@ struct OptionalConfig {
     config: Option<DeleteConfigArgs>,
 }
 
-/// A peer or a group: a room is in no list.
+/// Reads a peer or a group; refuses a room, which is in no list.
 pub(super) fn listed_target(id: &str, kind: i64, limits: &Limits) -> Result<Target, Invalid> {
     match ConversationKind::from_number("conversationType", kind)? {
         ConversationKind::Room => Err(Invalid::new("conversationType", "is 1: a room has no entry, no unread count and no deletion")),
@@ -180,7 +181,7 @@ fn on_the_server(said: Option<bool>, field: &str) -> Result<(), Invalid> {
 }
 
 impl ListRequest {
-    /// `None`: no operation on the list.
+    /// Reads an operation on the list; returns `None` for other operations.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         let list = |pinned_only: bool| -> Result<Self, Refusal> {
             let ListArgs { config, option } = read(args)?;
@@ -259,7 +260,7 @@ mod tests {
     use crate::protocol::code_of;
 
     fn decode(op: &str, args: serde_json::Value) -> Result<ListRequest, Refusal> {
-        ListRequest::decode(op, &args.to_string(), &Limits::default()).map(|work| work.expect("an operation on the list"))
+        ListRequest::decode(op, &args.to_string(), &Limits::default()).map(|request| request.expect("an operation on the list"))
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Operations on groups. Source: spec 3.7.
+//! Operations on groups. Their arguments: `src/protocol/PROTOCOL.md`, "Groups".
 
 use std::collections::BTreeMap;
 
@@ -57,12 +57,12 @@ pub(crate) enum GroupRequest {
     QueryMemberCount {
         group: GroupId,
     },
-    /// Every attribute, or just these.
+    /// Asks for every attribute, or for those with these keys.
     QueryAttributes {
         group: GroupId,
         keys: Option<Vec<String>>,
     },
-    /// Groups of one's own, from the `next`-th found.
+    /// Searches the user's own groups, from the `next`-th found.
     Search {
         search: GroupSearch,
         count: usize,
@@ -108,7 +108,7 @@ struct AdvancedArgs {
     be_invite_mode: i64,
 }
 
-/// Whatever a change of a group may name; each operation says what it needs.
+/// All fields that an operation on a group may have; each operation says which it needs.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct ChangeArgs {
@@ -209,7 +209,7 @@ impl CreateArgs {
 }
 
 impl ChangeArgs {
-    /// `None`: no operation that changes a group.
+    /// Checks the arguments of a change; returns `None` for operations that change no group.
     fn check(self, op: &str, limits: &Limits) -> Result<Option<GroupChange>, Refusal> {
         let user = |field: &str, id: Option<String>| UserId::parse(field, &given(field, id)?, limits);
         Ok(Some(match op {
@@ -306,12 +306,12 @@ impl SearchConfigArgs {
 }
 
 impl GroupRequest {
-    /// Whether it writes to the store.
+    /// Returns whether the operation writes to the store.
     pub(crate) fn writes(&self) -> bool {
         matches!(self, Self::Change { .. })
     }
 
-    /// `None`: no operation on groups.
+    /// Reads an operation on groups; returns `None` for other operations.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         Ok(Some(match op {
             "createGroup" => read::<CreateArgs>(args)?.check(limits)?,
@@ -367,7 +367,7 @@ impl GroupRequest {
     }
 }
 
-/// Only of these are the arguments read as those of a change.
+/// Returns whether an operation changes a group: only then are its arguments read as those of a change.
 fn is_change(op: &str) -> bool {
     matches!(
         op,
@@ -396,7 +396,7 @@ mod tests {
 
     fn decode(op: &str, mut args: serde_json::Value) -> Result<GroupRequest, Refusal> {
         args["groupID"] = "g".into();
-        GroupRequest::decode(op, &args.to_string(), &Limits::default()).map(|work| work.expect("an operation on groups"))
+        GroupRequest::decode(op, &args.to_string(), &Limits::default()).map(|request| request.expect("an operation on groups"))
     }
 
     fn code(op: &str, args: serde_json::Value) -> u32 {

@@ -13,7 +13,7 @@ pub(crate) struct MessageHandle {
     pub(crate) id: Option<u64>,
 }
 
-/// Whatever a program may hold of a message. Fields of no use here are passed over.
+/// The fields of a message object that a client sends back. Fields of no use here are ignored.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct HandleArgs {
@@ -32,7 +32,7 @@ pub(super) struct HandleArgs {
     pub(super) order_key: u64,
 }
 
-/// A number that may be missing, null or negative where a copy was never sent.
+/// Reads a number that may be missing, null or negative, because a copy that was never sent has it so; 0 then.
 fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let number: Option<f64> = Option::deserialize(deserializer)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole, positive and below 2^53")]
@@ -40,7 +40,7 @@ fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> 
 }
 
 impl HandleArgs {
-    /// Which message of its conversation.
+    /// Returns which message of its conversation the fields name.
     pub(super) fn handle(&self, field: &str) -> Result<MessageHandle, Invalid> {
         let seq = [self.message_seq, self.conversation_seq].into_iter().find(|seq| *seq > 0);
         let id = match self.message_id.as_str() {
@@ -53,7 +53,7 @@ impl HandleArgs {
         Ok(MessageHandle { seq, id })
     }
 
-    /// The conversation it says it is of.
+    /// Returns the conversation that the fields name.
     pub(super) fn target(&self, field: &str, limits: &Limits) -> Result<Target, Invalid> {
         let name = format!("{field}.conversationType");
         let number = self.conversation_type.ok_or_else(|| Invalid::new(name.as_str(), "is missing"))?;
@@ -62,7 +62,7 @@ impl HandleArgs {
     }
 }
 
-/// Handles of one list, within its limit.
+/// Reads the handles of a list, within its limit.
 pub(super) fn handles(field: &str, list: &[HandleArgs]) -> Result<Vec<MessageHandle>, Invalid> {
     if list.is_empty() {
         return Err(Invalid::new(field, "is empty"));

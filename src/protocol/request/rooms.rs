@@ -1,4 +1,4 @@
-//! Operations on rooms. Source: spec 3.6.
+//! Operations on rooms. Their arguments: `src/protocol/PROTOCOL.md`, "Rooms".
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(crate) enum RoomRequest {
     Join {
         room: RoomId,
     },
-    /// Out of one and into another, which is made only if asked for.
+    /// Leaves one room and enters another, which is made only if asked for.
     Switch {
         from: RoomId,
         info: RoomInfo,
@@ -68,7 +68,7 @@ pub(crate) enum RoomRequest {
     },
 }
 
-/// What a room begins with. Source: spec 2.5, `RoomAdvancedConfig`.
+/// The delay and attributes a room begins with. Source: ZIM API reference, `ZIMRoomAdvancedConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RoomStart {
     pub(crate) destroy_delay_seconds: u64,
@@ -159,7 +159,7 @@ impl TermsArgs {
     }
 }
 
-/// A batch, in the order in which its parts were asked for.
+/// A batch, with its parts in the order in which they were asked for.
 #[derive(Deserialize)]
 struct BatchArgs {
     #[serde(rename = "roomID")]
@@ -195,7 +195,8 @@ struct MembersTermsArgs {
     is_delete_after_owner_left: bool,
 }
 
-/// Source: spec Q39.
+/// The default of `isDeleteAfterOwnerLeft` for members' attributes. Our choice: they last as long as the member is
+/// inside.
 fn yes() -> bool {
     true
 }
@@ -227,7 +228,7 @@ impl InfoArgs {
     }
 }
 
-/// Setting or deleting, whichever is there.
+/// Reads a change: setting or deleting, whichever is there.
 fn change(set: Option<BTreeMap<String, String>>, delete: Option<Vec<String>>, limits: &Limits) -> Result<RoomChange, Refusal> {
     match (set, delete) {
         (Some(attributes), None) if !attributes.is_empty() => {
@@ -241,7 +242,7 @@ fn change(set: Option<BTreeMap<String, String>>, delete: Option<Vec<String>>, li
 }
 
 impl RoomRequest {
-    /// Whether it makes others hear of something: such operations have a quota.
+    /// Returns whether it makes others hear of something: such operations have a quota.
     pub(crate) fn writes(&self) -> bool {
         matches!(self, Self::ChangeAttributes { .. } | Self::SetMembersAttributes { .. })
     }
@@ -367,7 +368,7 @@ mod tests {
     fn code(op: &str, mut args: serde_json::Value) -> u32 {
         args["roomID"] = "r".into();
         match RoomRequest::decode(op, &args.to_string(), &Limits::default()) {
-            Ok(work) => work.map_or(1, |_| 0),
+            Ok(request) => request.map_or(1, |_| 0),
             Err(refusal) => code_of(&refusal),
         }
     }

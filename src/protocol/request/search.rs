@@ -1,4 +1,4 @@
-//! Operations that look for messages. The names say "local", as the vendor's; here the broker looks. Source: spec 3.9.
+//! Operations that search messages. The names say "local", as the vendor's do; here the broker searches.
 
 use serde::Deserialize;
 
@@ -7,7 +7,7 @@ use super::conversations::listed_target;
 use super::handle::HandleArgs;
 use crate::model::{Invalid, Limits, Refusal, Search, Target};
 
-/// Where a search goes on.
+/// The message a search goes on after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SearchAnchor {
     pub(crate) order_key: u64,
@@ -16,9 +16,9 @@ pub(crate) struct SearchAnchor {
 
 #[derive(Debug)]
 pub(crate) enum SearchRequest {
-    /// Messages of one conversation, or of all.
+    /// Searches messages of one conversation, or of all.
     Messages { target: Option<Target>, search: Search, ascending: bool, count: usize, after: Option<SearchAnchor> },
-    /// Conversations with how many and which messages are found in each.
+    /// Searches conversations; says how many and which messages are found in each.
     Conversations { search: Search, count: usize, messages: usize, next: usize },
 }
 
@@ -65,7 +65,7 @@ impl ConfigArgs {
 }
 
 impl SearchRequest {
-    /// `None`: no search.
+    /// Reads a search; returns `None` for other operations.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         if !matches!(op, "searchLocalMessages" | "searchGlobalLocalMessages" | "searchLocalConversations") {
             return Ok(None);

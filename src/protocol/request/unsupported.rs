@@ -1,5 +1,5 @@
-//! Operations of the vendor's surface that this broker does not answer yet: 6000013 instead of "unknown op".
-//! Source: spec section 3; design 7, tier D.
+//! Operations of the vendor's clients that this broker does not answer: 6000013 instead of "unknown op".
+//! src/web/docs/coming-from-zim.md lists them under "What is not there".
 
 /// Sorted, for binary search.
 const LATER: &[&str] = &[
@@ -49,7 +49,7 @@ const LATER: &[&str] = &[
     "updateUserOfflinePushRule",
 ];
 
-/// Whether the vendor's clients know an operation of this name.
+/// Returns whether the vendor's clients know an operation of this name.
 pub(super) fn is_known_elsewhere(op: &str) -> bool {
     LATER.binary_search(&op).is_ok()
 }

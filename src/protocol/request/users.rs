@@ -1,4 +1,4 @@
-//! Operations on oneself, and on the comings and goings of others. Source: spec 3.1.
+//! Operations on the user itself, and on the presence of others. Their arguments: `src/protocol/PROTOCOL.md`, "Users".
 
 use serde::Deserialize;
 
@@ -49,7 +49,7 @@ fn given(field: &str, value: Option<String>, bytes_max: usize) -> Result<String,
 }
 
 impl UserRequest {
-    /// `None`: no operation on users.
+    /// Reads an operation on users; returns `None` for other operations.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         let profile = || read::<ProfileArgs>(args);
         let users = |args: &StatusArgs| -> Result<Vec<UserId>, Refusal> {

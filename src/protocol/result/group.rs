@@ -32,7 +32,7 @@ pub(crate) struct GroupBase {
     group_name: String,
 }
 
-/// Who may not speak. Source: ZIM API reference, `ZIMGroupMuteInfo`.
+/// Says which members may not speak. Source: ZIM API reference, `ZIMGroupMuteInfo`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MutedInfo {
@@ -45,7 +45,7 @@ pub(crate) fn muted_info(mute: &GroupMute) -> MutedInfo {
     MutedInfo { mode: mute.mode.number(), expired_time: mute.until.0, roles: mute.roles.clone() }
 }
 
-/// How one comes in. Source: ZIM API reference, `ZIMGroupVerifyInfo`.
+/// Says how users come into the group. Source: ZIM API reference, `ZIMGroupVerifyInfo`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VerifyInfo {
@@ -76,7 +76,7 @@ pub(crate) fn group_full(info: &GroupInfo, muted: bool) -> GroupFull {
     }
 }
 
-/// 1 notifies, 2 does not disturb.
+/// Returns the number of a setting: 1 notifies, 2 does not disturb.
 fn notification_status(muted: bool) -> u8 {
     if muted { 2 } else { 1 }
 }
@@ -105,7 +105,7 @@ fn group_members(members: &[(GroupMember, UserProfile)]) -> Vec<GroupMemberWire>
     members.iter().map(|(member, profile)| group_member(member, profile)).collect()
 }
 
-/// Who did something. Source: ZIM API reference, `ZIMGroupOperatedInfo`.
+/// Says who did something. Source: ZIM API reference, `ZIMGroupOperatedInfo`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OperatedInfo {
@@ -117,7 +117,7 @@ pub(crate) struct OperatedInfo {
 }
 
 impl OperatedInfo {
-    /// Describes who did it; who is not inside counts as a regular member.
+    /// Describes the user who did it; one who is not inside counts as a regular member.
     pub(crate) fn new(member: Option<&GroupMember>, profile: &UserProfile) -> Self {
         Self {
             member_nickname: member.map_or_else(String::new, |member| member.nickname.clone()),
@@ -151,7 +151,7 @@ pub(crate) struct GroupDescribed {
 }
 
 impl GroupDescribed {
-    /// See [`group_full`].
+    /// Describes the group as [`group_full`] does.
     pub(crate) fn new(info: &GroupInfo, muted: bool) -> Self {
         Self { group_info: group_full(info, muted) }
     }
@@ -220,7 +220,7 @@ enum Updated {
         muted_info: MutedInfo,
     },
     MuteMembers {
-        /// Seconds; −1 is for ever.
+        /// In seconds; −1 means for ever.
         duration: i64,
         error_user_list: Vec<ErrorUser>,
         is_mute: bool,

@@ -30,7 +30,7 @@ impl From<&Target> for ConversationRef {
     }
 }
 
-/// `null` in the place of a message that its caller's version does not know.
+/// A message; `null` when its caller's version does not know it.
 #[derive(Debug, Serialize)]
 pub(crate) struct OneMessage {
     pub(crate) message: Option<RawJson>,
@@ -70,7 +70,7 @@ pub(crate) struct ReactionUsers {
     pub(crate) user_list: Vec<ReactionUser>,
 }
 
-/// The answers below a message, and the message.
+/// A message and the answers below it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Replies {
@@ -82,7 +82,7 @@ pub(crate) struct Replies {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RootReplied {
-    /// 1: it was taken back.
+    /// 1 when the message was taken back.
     state: u8,
     #[serde(rename = "senderUserID")]
     sender_user_id: UserId,
@@ -119,7 +119,7 @@ pub(crate) struct ReceiptsInfo {
     pub(crate) error_message_ids: Vec<String>,
 }
 
-/// A page of what a combined message holds.
+/// A page of the children of a combined message.
 #[derive(Debug, Serialize)]
 pub(crate) struct CombinedMessage {
     /// The message with `messageList` in it.
@@ -134,11 +134,11 @@ pub(crate) struct CombinedMessage {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FoundMessages {
-    /// Where only one conversation was searched.
+    /// The conversation, when only one was searched.
     #[serde(flatten)]
     pub(crate) conversation: Option<ConversationRef>,
     pub(crate) message_list: Vec<RawJson>,
-    /// Where the search goes on, if it does.
+    /// The message the search goes on after, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_message: Option<Option<RawJson>>,
 }

@@ -27,7 +27,7 @@ struct ReplyFrame<'a, T> {
     result: &'a T,
 }
 
-/// `{"id":…,"result":…}`
+/// Encodes a reply: `{"id":…,"result":…}`.
 pub(crate) fn encode_reply(id: u64, result: &impl Serialize) -> ByteString {
     to_frame(&ReplyFrame { id, result })
 }
@@ -48,7 +48,7 @@ struct WireError<'a> {
     retry_after_ms: Option<u64>,
 }
 
-/// `{"id":…,"error":{…}}`
+/// Encodes a refusal: `{"id":…,"error":{…}}`.
 pub(crate) fn encode_error(id: Option<u64>, refusal: &Refusal) -> ByteString {
     let retry_after_ms = match refusal {
         Refusal::RateLimited { retry_after_ms } => Some(*retry_after_ms),
@@ -64,7 +64,7 @@ struct EventFrame<'a, T> {
     data: &'a T,
 }
 
-/// `{"event":…,"data":…}`
+/// Encodes an event: `{"event":…,"data":…}`.
 pub(crate) fn encode_event(event: &str, data: &impl Serialize) -> ByteString {
     to_frame(&EventFrame { event, data })
 }

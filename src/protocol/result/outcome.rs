@@ -90,7 +90,7 @@ impl RawJson {
         Self(serde_json::to_string(value).expect("wire objects have string keys and finite numbers").into())
     }
 
-    /// How many bytes it takes.
+    /// Returns how many bytes it takes.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -76,7 +76,7 @@ pub(crate) struct RoomMembersFound {
 }
 
 impl RoomMembersFound {
-    /// Describes those who are inside, and lists those who are not.
+    /// Describes the users who are inside, and lists those who are not.
     pub(crate) fn new(room_id: RoomId, members: &[UserProfile], missing: Vec<UserId>) -> Self {
         let missing: Vec<_> = missing.into_iter().map(|user| (user, Refusal::NotInRoom(room_id.to_string()))).collect();
         Self { error_user_list: error_users(&missing), member_list: members.iter().map(user_wire).collect(), room_id }
@@ -94,7 +94,7 @@ pub(crate) struct RoomMemberCount {
 /// The answer to `setRoomAttributes`, `deleteRoomAttributes` and `endRoomAttributesBatchOperation`.
 #[derive(Debug, Serialize)]
 pub(crate) struct RoomAttributesChanged {
-    /// Those that could not be changed.
+    /// The keys that could not be changed.
     #[serde(rename = "errorKeys")]
     pub(crate) error_keys: Vec<String>,
     #[serde(rename = "roomID")]
@@ -115,12 +115,12 @@ impl AttributesOf {
     }
 }
 
-/// The same as an object's only field.
+/// The same as the only field of an object.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MemberAttributes {
     attributes_info: AttributesOf,
-    /// Only in the answer to who set them.
+    /// Only in the answer to the user who set them.
     #[serde(skip_serializing_if = "Option::is_none")]
     error_keys: Option<[&'static str; 0]>,
 }
@@ -142,7 +142,7 @@ pub(crate) struct RoomMembersAttributesSet {
 }
 
 impl RoomMembersAttributesSet {
-    /// Says that these members were given these attributes, and who was not inside.
+    /// Says that these members were given these attributes, and which users were not inside.
     pub(crate) fn new(room_id: RoomId, users: &[UserId], attributes: &Attributes, outside: Vec<UserId>) -> Self {
         let set = |user: &UserId| {
             let attributes_info = AttributesOf::new(user.clone(), attributes.clone());

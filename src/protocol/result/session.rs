@@ -15,7 +15,7 @@ pub(crate) struct Pong {
 /// The answer to `renewToken`.
 #[derive(Debug, Serialize)]
 pub(crate) struct TokenRenewed {
-    /// The token that holds from now on.
+    /// The token that is valid from now on.
     pub(crate) token: String,
 }
 
@@ -38,7 +38,7 @@ impl MediaToken {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LoginResult<'a> {
-    /// The client has everything up to this commit, once it has read what follows the answer.
+    /// The commit up to which the client has everything, once it has read the frames that follow the answer.
     #[serde(serialize_with = "as_text")]
     pub(crate) cursor: u64,
     /// How often the client is asked to ping.
@@ -46,24 +46,24 @@ pub(crate) struct LoginResult<'a> {
     /// For the URLs of files.
     #[serde(flatten)]
     pub(crate) media_token: MediaToken,
-    /// The client must ask for history: what it missed is too much, or unknown.
+    /// Whether the client must ask for history, because what it missed is too much, or unknown.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) resync: bool,
-    /// Where the device is inside.
+    /// The rooms in which the device has its place.
     pub(crate) rooms: &'a [RoomId],
     /// Unix milliseconds.
     pub(crate) server_time: u64,
     /// Names the session.
     #[serde(rename = "sessionID")]
     pub(crate) session_id: &'a SessionId,
-    /// Who logged in.
+    /// The user who logged in.
     #[serde(rename = "userID")]
     pub(crate) user_id: &'a UserId,
     /// Its name, as it is kept from now on.
     pub(crate) user_name: &'a str,
 }
 
-/// Numbers above 2^53 would lose digits in JavaScript.
+/// Writes a number as text, because numbers above 2^53 lose digits in JavaScript.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's serialize_with passes a reference")]
 fn as_text<S: serde::Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(number)

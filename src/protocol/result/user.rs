@@ -94,7 +94,7 @@ pub(crate) struct UserStatus {
 }
 
 impl UserStatus {
-    /// Describes a status that holds since then, Unix milliseconds; 0: not known.
+    /// Describes a status and since when it lasts, Unix milliseconds; 0 when that is not known.
     pub(crate) fn new(user: &UserId, online: OnlineStatus, since_ms: u64) -> Self {
         Self {
             custom_status: "",
@@ -132,7 +132,7 @@ pub(crate) struct SubscriptionChanged {
 }
 
 impl SubscriptionChanged {
-    /// Lists those that do not exist.
+    /// Lists the users that do not exist.
     pub(crate) fn new(unknown: &[UserId]) -> Self {
         Self { error_user_list: unknown_users(unknown) }
     }
@@ -153,7 +153,7 @@ pub(crate) struct Subscriptions {
 }
 
 impl Subscriptions {
-    /// Gives the statuses of those that are followed, each with the time until which it is, Unix milliseconds.
+    /// Gives the statuses of the users that are followed, each with the time until which it is, Unix milliseconds.
     pub(crate) fn new(followed: impl Iterator<Item = (UserStatus, u64)>) -> Self {
         let subscription = |(user_status, subscribe_expired_time)| Subscription { subscribe_expired_time, user_status };
         Self { user_status_subscription_list: followed.map(subscription).collect() }

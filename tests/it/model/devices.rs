@@ -84,7 +84,7 @@ impl Town {
         self.clock.wall_ms()
     }
 
-    /// A connected device of a user.
+    /// Returns a connected device of a user.
     pub(super) fn device_of(&self, user: &str) -> Option<String> {
         let mut connected = self.devices.iter().filter(|(name, device)| user_of(name) == user && device.client.is_some());
         connected.next().map(|(name, _)| name.clone())
@@ -102,14 +102,14 @@ impl Town {
         client.call_as(&what, op, args).await
     }
 
-    /// Asks from a device of the user, if one is connected; whether it was carried out.
+    /// Asks from a device of the user, if one is connected; returns whether the operation was carried out.
     pub(super) async fn ask(&mut self, user: &str, op: &str, args: Value) -> bool {
         let Some(device) = self.device_of(user) else { return false };
         self.call(&device, op, args).await.unwrap_or_else(|error| panic!("{}: {op}: {error:?}", self.at()));
         true
     }
 
-    /// A conversation as a user names it.
+    /// Returns a conversation as a user names it.
     pub(super) fn place(&self, user: &str, conv: &str) -> Value {
         match conv.split_once('+') {
             Some((one, other)) => json!({"conversationID": if one == user { other } else { one }, "conversationType": 0}),
@@ -123,7 +123,7 @@ impl Town {
         if place["conversationType"] == 0 { To::Peer(id).args(message) } else { To::Group(id).args(message) }
     }
 
-    /// What a user does to an entry of its list, there and in the model.
+    /// Does something to an entry of a user's list, in the broker and in the model.
     pub(super) async fn user_op(&mut self, user: &str, conv: &str, op: &str, more: Value, there: impl FnOnce(&mut Oracle, &str, &str)) {
         if !self.oracle.is_listed(user, conv) {
             return;
@@ -156,19 +156,19 @@ impl Town {
         self.connect(n).await;
     }
 
-    /// Cuts a connection without a word.
+    /// Cuts a connection without a close frame.
     pub(super) fn disconnect(&mut self, n: usize) {
         let name = self.devices.keys().nth(n % self.devices.len()).unwrap().clone();
         self.devices.get_mut(&name).unwrap().client = None;
     }
 
     pub(super) fn step_clock(&mut self, back: bool, by: Duration) {
-        // The wall clock alone: time that passes would end sessions that fall silent.
+        // Only the wall clock moves: elapsed time would end sessions that fall silent.
         let by = u64::try_from(by.as_millis()).unwrap();
         self.clock.set_wall_ms(if back { self.now_ms() - by } else { self.now_ms() + by });
     }
 
-    /// The broker is gone with all it knew but the store; another begins on it.
+    /// Stops the broker, which loses everything but its store, and starts another on that store.
     pub(super) async fn crash(&mut self) {
         for device in self.devices.values_mut() {
             device.client = None;
@@ -185,7 +185,7 @@ impl Town {
         self.world.take().unwrap().stop().await;
     }
 
-    /// Everything agrees, at once or within the ticks by which it is told.
+    /// Checks that everything agrees, at once or within the ticks in which it is told.
     pub(super) async fn check(&mut self) {
         let names: Vec<String> = self.devices.keys().cloned().collect();
         for name in &names {
@@ -199,7 +199,7 @@ impl Town {
         }
     }
 
-    /// What a device is owed arrives once each, in the order of each conversation, and nothing else does.
+    /// Checks that everything a device must receive arrives once, in the order of each conversation, and nothing else.
     async fn check_received(&mut self, name: &str) {
         let at = self.at();
         let device = self.devices.get_mut(name).unwrap();
@@ -243,7 +243,7 @@ impl Town {
                 return;
             }
             assert!(began.elapsed() < PATIENCE, "{}: {user} sees {found:#?} and {told}, not {lines:#?} and {total}", self.at());
-            // Only what was sent while its conversation was busy is on its way, for a tick.
+            // Only a message sent while its conversation was busy is still on its way, for a tick.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }

@@ -1,5 +1,5 @@
-//! What the broker promises about conversations, as plainly as it can be said: lists of messages, and per user a few
-//! numbers. No ticks, no rows, no resume: what is true after each step.
+//! A plain model of what the broker guarantees about conversations: lists of messages, and a few numbers per user. No
+//! ticks, no rows, no resume: what is true after each step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +11,17 @@ pub(super) struct Said {
     pub(super) id: String,
     pub(super) order_key: u64,
     pub(super) from: String,
-    /// Device that sent it: it alone does not receive it.
+    /// The device that sent it, which alone does not receive it.
     pub(super) device: String,
     pub(super) names: Vec<String>,
     pub(super) all: bool,
     pub(super) revoked: bool,
 }
 
-/// What one user made of one conversation.
+/// What one user did with one conversation.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seat {
-    /// First and last seq this user may see; no last: inside.
+    /// The first and last seq this user may see; no last one while it is inside.
     pub(super) first: u64,
     pub(super) end: Option<u64>,
     read: u64,
@@ -51,7 +51,7 @@ pub(super) struct Line {
 pub(super) struct Oracle {
     pub(super) said: BTreeMap<Conv, Vec<Said>>,
     pub(super) seats: BTreeMap<(String, Conv), Seat>,
-    /// What each device was to receive and did not yet: conversation and seq, by device.
+    /// The messages that each device must still receive: conversation and seq, by device.
     pub(super) owed: BTreeMap<String, Vec<(Conv, u64)>>,
 }
 
@@ -76,13 +76,13 @@ impl Oracle {
         self.seats.get(&(user.into(), conv.into())).is_some_and(|seat| seat.end.is_none())
     }
 
-    /// Users inside a conversation.
+    /// Returns the users inside a conversation.
     pub(super) fn members(&self, conv: &str) -> Vec<String> {
         let inside = self.seats.iter().filter(|((_, of), seat)| of == conv && seat.end.is_none());
         inside.map(|((user, _), _)| user.clone()).collect()
     }
 
-    /// A message was accepted. `devices`: every device there ever was, with its user.
+    /// Adds a message that was accepted. `devices` is every device there ever was, with its user.
     pub(super) fn say(&mut self, conv: &str, said: Said, devices: &BTreeMap<String, String>) {
         if let Some((one, other)) = conv.split_once('+') {
             self.seat(one, conv);
@@ -109,7 +109,7 @@ impl Oracle {
         seat.end = Some(head);
     }
 
-    /// What of a conversation a user sees, with seqs.
+    /// Returns the seqs of a conversation that a user sees.
     pub(super) fn visible(&self, user: &str, conv: &str) -> Vec<(u64, &Said)> {
         let Some(seat) = self.seats.get(&(user.into(), conv.into())) else { return Vec::new() };
         let numbered = (1..).zip(self.messages(conv));
@@ -157,7 +157,7 @@ impl Oracle {
         }
     }
 
-    /// The list as a client is to see it, in order; and the total.
+    /// Returns the list as a client must see it, in order, and the total.
     pub(super) fn list(&self, user: &str) -> (Vec<Line>, u64) {
         let convs = self.seats.keys().filter(|(of, conv)| of == user && self.is_listed(user, conv));
         let mut lines: Vec<Line> = convs.map(|(_, conv)| self.line(user, conv)).collect();
@@ -191,7 +191,7 @@ impl Oracle {
         self.seat(user, conv).muted = muted;
     }
 
-    /// A change of the pin raises the entry: to the time, or above where it is.
+    /// Notes that a change of the pin raises the entry: to the time, or above where it is.
     pub(super) fn pin(&mut self, user: &str, conv: &str, pinned: bool, key_now: u64) {
         let above = self.line(user, conv).order_key + 1;
         let seat = self.seat(user, conv);
@@ -202,7 +202,7 @@ impl Oracle {
         self.said.get_mut(conv).unwrap()[usize::try_from(seq).unwrap() - 1].revoked = true;
     }
 
-    /// A device that was away comes back: of what it is owed it gets what its user may still see.
+    /// Brings a device back that was away: of the messages it must receive it gets those that its user may still see.
     pub(super) fn back(&mut self, device: &str, user: &str) {
         let owed = self.owed.remove(device).unwrap_or_default();
         let kept = owed

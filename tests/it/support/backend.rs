@@ -12,14 +12,14 @@ pub(crate) struct Backend<'a> {
 }
 
 impl World {
-    /// A backend with a key of its own for these scopes.
+    /// Makes a backend with a key of its own for these scopes.
     pub(crate) fn backend(&self, name: &str, scopes: &[Scope]) -> Backend<'_> {
         let file = ApiKeyFile::of(&self.broker.config().server.data_dir);
         let key = file.make(name, scopes.to_vec(), 0, 0).unwrap();
         Backend { world: self, key }
     }
 
-    /// One that may do everything.
+    /// Makes one that may do everything.
     pub(crate) fn any_backend(&self) -> Backend<'_> {
         self.backend("backend", &[Scope::All])
     }
@@ -31,7 +31,7 @@ impl Backend<'_> {
         call(self.world, Some(&self.key), request, headers, body).await
     }
 
-    /// What an accepted call answers.
+    /// Returns the answer of an accepted call.
     pub(crate) async fn ok(&self, request: &str, body: Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.call(request, &[], &body).await;
@@ -39,14 +39,14 @@ impl Backend<'_> {
         answer.json()
     }
 
-    /// Status and number of a refused one, which is a problem as documented.
+    /// Returns the status and number of a refused call, which is a problem as documented.
     pub(crate) async fn refused(&self, request: &str, body: Value) -> (u16, u64) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         problem(&self.call(request, &[], &body).await)
     }
 }
 
-/// Status and number of a problem.
+/// Returns the status and number of a problem.
 pub(crate) fn problem(answer: &Answer) -> (u16, u64) {
     assert!(answer.header("Content-Type").starts_with("application/problem+json"), "{answer:?}");
     let problem = answer.json();
@@ -55,7 +55,7 @@ pub(crate) fn problem(answer: &Answer) -> (u16, u64) {
     (answer.status, problem["code"].as_u64().unwrap())
 }
 
-/// A call with whatever stands for a key.
+/// Makes a call with any text as its key.
 pub(crate) async fn call(world: &World, key: Option<&str>, request: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let (method, path) = request.split_once(' ').unwrap();
     let authorization = key.map(|key| format!("Bearer {key}"));

@@ -48,7 +48,7 @@ impl Login<'_> {
     }
 }
 
-/// Whether a frame says how the list of conversations follows what happened.
+/// Returns whether a frame says how the list of conversations follows what happened.
 pub(crate) fn is_of_the_list(frame: &Value) -> bool {
     ["conversationChanged", "conversationTotalUnreadMessageCountUpdated"].iter().any(|event| frame["event"] == *event)
 }
@@ -70,7 +70,7 @@ impl<'a> To<'a> {
         }
     }
 
-    /// The arguments of `sendMessage`.
+    /// Returns the arguments of `sendMessage`.
     pub(crate) fn args(self, message: &Value) -> Value {
         let (id, kind) = self.parts();
         json!({"message": message, "toConversationID": id, "conversationType": kind})
@@ -95,7 +95,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Asks for a WebSocket with more headers; else gives the status and the body of the refusal.
+    /// Asks for a WebSocket with more headers; otherwise returns the status and the body of the refusal.
     pub(crate) async fn try_connect(address: SocketAddr, headers: &[(&'static str, &str)]) -> Result<Self, (u16, String)> {
         Self::over(TcpStream::connect(address).await.unwrap(), "/ws", headers).await
     }
@@ -150,7 +150,7 @@ impl Client {
         self.reply_as(&format!("the reply {id}"), id).await
     }
 
-    /// A call that is named so where it fails.
+    /// Makes a call that is named when it fails.
     pub(crate) async fn call_as(&mut self, what: &str, op: &str, args: Value) -> Result<Value, WireError> {
         let id = self.request(op, args).await;
         self.reply_as(what, id).await
@@ -169,7 +169,7 @@ impl Client {
         self.reply(id).await
     }
 
-    /// A call that succeeds.
+    /// Makes a call that succeeds.
     pub(crate) async fn ok(&mut self, op: &str, args: Value) -> Value {
         match self.call(op, args).await {
             Ok(result) => result,
@@ -177,7 +177,7 @@ impl Client {
         }
     }
 
-    /// A call that is refused.
+    /// Makes a call that is refused.
     pub(crate) async fn refused(&mut self, op: &str, args: Value) -> WireError {
         match self.call(op, args).await {
             Ok(result) => panic!("{op} was not refused: {result}"),
@@ -185,12 +185,12 @@ impl Client {
         }
     }
 
-    /// The number a call is refused with.
+    /// Returns the number a call is refused with.
     pub(crate) async fn code(&mut self, op: &str, args: Value) -> u32 {
         self.refused(op, args).await.code
     }
 
-    /// Sends a message; the result's `message`.
+    /// Sends a message; returns the result's `message`.
     pub(crate) async fn send(&mut self, to: To<'_>, message: Value) -> Result<Value, WireError> {
         self.call("sendMessage", to.args(&message)).await.map(|mut result| result["message"].take())
     }
@@ -200,25 +200,25 @@ impl Client {
         self.send(to, super::text(content)).await.unwrap()
     }
 
-    /// Asks for a page of history; the whole result.
+    /// Asks for a page of history; returns the whole result.
     pub(crate) async fn history(&mut self, to: To<'_>, config: Value) -> Result<Value, WireError> {
         let (id, kind) = to.parts();
         self.call("queryHistoryMessage", json!({"conversationID": id, "conversationType": kind, "config": config})).await
     }
 
-    /// The newest messages, up to a hundred.
+    /// Returns the newest messages, up to a hundred.
     pub(crate) async fn newest(&mut self, to: To<'_>) -> Vec<Value> {
         let page = self.history(to, json!({"count": 100, "reverse": true})).await.unwrap();
         page["messageList"].as_array().unwrap().clone()
     }
 
-    /// The data of the next event of that name; others stay unread.
+    /// Returns the data of the next event of that name; others stay unread.
     pub(crate) async fn event(&mut self, name: &str) -> Value {
         let mut frame = self.frame(&format!("the event {name}"), |frame| frame["event"] == name).await;
         frame["data"].take()
     }
 
-    /// The next `count` messages, whatever events they come in, and not one more in the same frame.
+    /// Returns the next `count` messages, whatever events they come in, and fails if the same frame has more.
     pub(crate) async fn messages(&mut self, count: usize) -> Vec<Value> {
         let mut messages: Vec<Value> = Vec::new();
         while messages.len() < count {
@@ -230,36 +230,36 @@ impl Client {
         messages
     }
 
-    /// The next messages' `message` fields.
+    /// Returns the next messages' `message` fields.
     pub(crate) async fn texts(&mut self, count: usize) -> Vec<String> {
         super::pluck(&Value::Array(self.messages(count).await), "message")
     }
 
-    /// An unread frame, if there is one that is wanted.
+    /// Takes an unread frame, if there is one that is wanted.
     pub(crate) fn take_unread(&mut self, wanted: impl Fn(&Value) -> bool) -> Option<Value> {
         let position = self.unread.iter().position(wanted)?;
         self.unread.remove(position)
     }
 
-    /// What arrived so far is of no interest any more.
+    /// Forgets the frames that arrived so far.
     pub(crate) fn forget_unread(&mut self) {
         self.unread.clear();
         self.log.clear();
     }
 
-    /// Nor is the text of it.
+    /// Forgets their text, too.
     pub(crate) fn forget_log(&mut self) {
         self.log.clear();
     }
 
-    /// Nothing has arrived that the test did not ask for, but how the list of conversations follows. Sound only after
-    /// something that must come later was seen.
+    /// Checks that nothing has arrived that the test did not ask for, except how the list of conversations follows.
+    /// Sound only after something that must come later was seen.
     pub(crate) fn assert_nothing_unread(&self) {
         let unexpected: Vec<_> = self.unread.iter().filter(|frame| !is_of_the_list(frame)).collect();
         assert!(unexpected.is_empty(), "unexpected: {unexpected:?}");
     }
 
-    /// The code and the words the broker closes with.
+    /// Returns the code and the words the broker closes with.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         loop {
             match self.next("the close").await {
@@ -270,12 +270,12 @@ impl Client {
         }
     }
 
-    /// The connection is over, with a close frame or without; what comes before is remembered.
+    /// Waits until the connection is over, with a close frame or without; what comes before is remembered.
     pub(crate) async fn ended(&mut self) {
         while self.next("the end of the connection").await.is_some() {}
     }
 
-    /// The payload of the next pong.
+    /// Returns the payload of the next pong.
     pub(crate) async fn pong(&mut self) -> Vec<u8> {
         loop {
             match self.next("the pong").await {
@@ -286,7 +286,7 @@ impl Client {
         }
     }
 
-    /// The first frame, unread or to come, that is wanted.
+    /// Returns the first frame, unread or to come, that is wanted.
     pub(crate) async fn frame(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         if let Some(frame) = self.take_unread(&wanted) {
             return frame;
@@ -304,7 +304,7 @@ impl Client {
         }
     }
 
-    /// Reads one message off the socket; texts become unread frames. `None` at the end.
+    /// Reads one message off the socket; texts become unread frames. Returns `None` at the end.
     async fn next(&mut self, what: &str) -> Option<Message> {
         let read = match tokio::time::timeout(PATIENCE, self.socket.next()).await {
             Ok(read) => read?,

@@ -13,11 +13,11 @@ use tidings::store::{
 
 type Waiting = Vec<(Append, Done<Appended>)>;
 
-/// The test's end of it.
+/// The test's handle of the store.
 #[derive(Clone)]
 pub(crate) struct HeldStore {
     below: Arc<MemoryStore>,
-    /// `None` while nothing is held.
+    /// `None` while appends pass at once.
     held: Arc<Mutex<Option<Waiting>>>,
     /// Stays open when a broker closes it: another may begin on it.
     kept: bool,
@@ -28,12 +28,12 @@ impl HeldStore {
         Self { below: Arc::new(MemoryStore::new(Arc::new(SystemClock::new()))), held: Arc::default(), kept: false }
     }
 
-    /// One that outlives its broker.
+    /// Makes a store that outlives its broker.
     pub(crate) fn kept() -> Self {
         Self { kept: true, ..Self::new() }
     }
 
-    /// From now on appends wait.
+    /// Makes appends wait from now on.
     pub(crate) fn hold(&self) {
         self.held.lock().unwrap().get_or_insert_default();
     }
@@ -42,7 +42,7 @@ impl HeldStore {
         self.held.lock().unwrap().as_ref().map_or(0, Vec::len)
     }
 
-    /// Carries out what waits, and holds nothing any more.
+    /// Carries out the appends that wait, and makes no more wait.
     pub(crate) fn release(&self) {
         for (append, done) in self.held.lock().unwrap().take().unwrap_or_default() {
             self.below.append(append, done);

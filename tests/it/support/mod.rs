@@ -28,7 +28,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// Where a clock that is moved by hand begins: 2024-11-22T10:06:40Z.
 pub(crate) const T0: u64 = 1_732_270_000_000;
 
-/// The order key of the first message accepted at a moment. Source: design 4.5.
+/// Returns the order key of the first message accepted at a moment: milliseconds since 2024, with room for 2048 in
+/// each.
 pub(crate) fn order_key_at(wall_ms: u64) -> u64 {
     (wall_ms - 1_704_067_200_000) << 11
 }
@@ -52,7 +53,7 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     .await;
 }
 
-/// The next event the host hears that `wanted` says yes to.
+/// Returns the next event of the host for which `wanted` returns true.
 pub(crate) async fn heard(events: &mut Subscription, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
     soon(what, async {
         loop {
@@ -65,12 +66,12 @@ pub(crate) async fn heard(events: &mut Subscription, what: &str, wanted: impl Fn
     .await
 }
 
-/// The host hears that a session of this user ended.
+/// Waits until the host is told that a session of this user ended.
 pub(crate) async fn session_ended(events: &mut Subscription, user: &str) {
     heard(events, "the end of a session", |event| matches!(event, Event::SessionEnded { user: whose, .. } if whose.as_str() == user)).await;
 }
 
-/// The host hears that a room ended.
+/// Waits until the host is told that a room ended.
 pub(crate) async fn room_destroyed(events: &mut Subscription, room: &str) {
     heard(events, "the end of a room", |event| matches!(event, Event::RoomDestroyed(id) if id.as_str() == room)).await;
 }
@@ -87,7 +88,7 @@ pub(crate) fn group_target(id: &str) -> Target {
     Target::Group(GroupId::parse("groupID", id, &Limits::default()).unwrap())
 }
 
-/// A text with the id by which its retry is recognised.
+/// Returns a text with the id by which its retry is recognised.
 pub(crate) fn text_draft(local_id: &str, content: &str) -> Draft {
     let mut draft = Draft::of(Body::Text(content.to_owned()));
     draft.local_id = Some(LocalMessageId::parse("localMessageID", local_id).unwrap());
@@ -98,7 +99,7 @@ pub(crate) fn text(content: &str) -> Value {
     json!({"type": 1, "message": content})
 }
 
-/// The strings of an array's field, in order.
+/// Returns the strings of an array's field, in order.
 pub(crate) fn pluck(list: &Value, field: &str) -> Vec<String> {
     let one = |value: &Value| match &value[field] {
         Value::String(text) => text.clone(),
@@ -107,14 +108,14 @@ pub(crate) fn pluck(list: &Value, field: &str) -> Vec<String> {
     list.as_array().unwrap_or_else(|| panic!("not a list: {list}")).iter().map(one).collect()
 }
 
-/// The names of an object's fields, sorted.
+/// Returns the names of an object's fields, sorted.
 pub(crate) fn fields(object: &Value) -> Vec<&str> {
     let mut names: Vec<&str> = object.as_object().unwrap_or_else(|| panic!("not an object: {object}")).keys().map(String::as_str).collect();
     names.sort_unstable();
     names
 }
 
-/// The number in a message's field.
+/// Returns the number in a message's field.
 pub(crate) fn number(object: &Value, field: &str) -> u64 {
     object[field].as_u64().unwrap_or_else(|| panic!("no number {field} in {object}"))
 }

@@ -1,4 +1,4 @@
-//! A backend that is called: notes every call, and answers as the test wants.
+//! A backend that is called: it notes every call, and answers as the test wants.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -43,7 +43,7 @@ impl Call {
         self.body["data"]["message"]["message"].as_str().unwrap_or_default()
     }
 
-    /// Whether the signature is the one a backend computes from its own copy of the secret.
+    /// Returns whether the signature is the one a backend computes from its own copy of the secret.
     pub(crate) fn is_signed(&self) -> bool {
         let key = BASE64.decode(HOOK_SECRET.strip_prefix("whsec_").unwrap()).unwrap();
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
@@ -88,7 +88,7 @@ struct Shared {
     behaviour: Mutex<Behaviour>,
 }
 
-/// The test's end of it; dropped, it is gone.
+/// The test's handle of it; when it is dropped, the backend is gone.
 pub(crate) struct Sink {
     pub(crate) address: SocketAddr,
     scheme: &'static str,
@@ -97,7 +97,7 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    /// On a port of the system's choice; accepts everything.
+    /// Starts one on a port of the system's choice, which accepts everything.
     pub(crate) async fn start() -> Self {
         Self::on(SocketAddr::from(([127, 0, 0, 1], 0))).await
     }
@@ -148,12 +148,12 @@ impl Sink {
         self.shared.calls.lock().unwrap().clone()
     }
 
-    /// Those that were accepted.
+    /// Returns the calls that were accepted.
     pub(crate) fn accepted(&self) -> Vec<Call> {
         self.calls().into_iter().filter(|call| call.accepted).collect()
     }
 
-    /// Their ids. Copies no more than that: there may be thousands, and this thread has the calls to answer.
+    /// Returns their ids. Copies no more than that: there may be thousands, and this thread has the calls to answer.
     pub(crate) fn accepted_ids(&self) -> BTreeSet<String> {
         self.shared.calls.lock().unwrap().iter().filter(|call| call.accepted).map(|call| call.id().to_owned()).collect()
     }
@@ -162,7 +162,7 @@ impl Sink {
         self.shared.calls.lock().unwrap().iter().filter(|call| call.accepted).count()
     }
 
-    /// Waits for so many accepted calls, and gives them.
+    /// Waits for so many accepted calls, and returns them.
     pub(crate) async fn heard(&self, count: usize) -> Vec<Call> {
         super::until(&format!("{count} accepted calls"), || self.accepted_count() >= count).await;
         self.accepted()

@@ -28,7 +28,7 @@ pub(crate) fn md5_of(app: u32, nonce: &str, secret: &str, seconds: u64) -> Strin
 }
 
 impl<'a> Vendor<'a> {
-    /// Of a world whose time stands still.
+    /// Makes the backend of a world whose time stands still.
     pub(crate) fn of(world: &'a World) -> Self {
         Self { world, nonces: Cell::new(0) }
     }
@@ -42,7 +42,7 @@ impl<'a> Vendor<'a> {
         format!("{:016x}", self.nonces.get())
     }
 
-    /// A signed query, with more parameters before the signature.
+    /// Returns a signed query, with more parameters before the signature.
     pub(crate) fn query(&self, action: &str, more: &str) -> String {
         self.query_at(action, more, T0 / 1000)
     }
@@ -59,31 +59,31 @@ impl<'a> Vendor<'a> {
         answer
     }
 
-    /// What a POST with this body answers.
+    /// Returns the answer to a POST with this body.
     pub(crate) async fn post(&self, action: &str, body: Value) -> Value {
         self.fetch(&format!("POST {}", self.query(action, "")), &body.to_string()).await.json()
     }
 
-    /// What a GET with these parameters answers.
+    /// Returns the answer to a GET with these parameters.
     pub(crate) async fn get(&self, action: &str, more: &str) -> Value {
         self.fetch(&format!("GET {}", self.query(action, more)), "").await.json()
     }
 
-    /// A POST that succeeds.
+    /// Makes a POST that succeeds.
     pub(crate) async fn ok(&self, action: &str, body: Value) -> Value {
         let answer = self.post(action, body).await;
         assert_eq!(answer["Code"], 0, "{action}: {answer}");
         answer
     }
 
-    /// A GET that succeeds.
+    /// Makes a GET that succeeds.
     pub(crate) async fn got(&self, action: &str, more: &str) -> Value {
         let answer = self.get(action, more).await;
         assert_eq!(answer["Code"], 0, "{action}: {answer}");
         answer
     }
 
-    /// The number a POST ends with.
+    /// Returns the number a POST ends with.
     pub(crate) async fn code(&self, action: &str, body: Value) -> u64 {
         self.post(action, body).await["Code"].as_u64().unwrap()
     }

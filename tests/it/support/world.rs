@@ -22,7 +22,7 @@ use super::{Client, Login, T0, user};
 /// How long a world may take to end; half of it is for writes, half for connections.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How a world is to be.
+/// The settings of a world.
 pub(crate) struct WorldBuilder {
     config: Config,
     clock: Option<Arc<ManualClock>>,
@@ -40,7 +40,7 @@ impl WorldBuilder {
         self
     }
 
-    /// Nobody is held up by a quota.
+    /// Lifts the quotas.
     pub(crate) fn no_rates(self) -> Self {
         self.config(|config| {
             let rate = &mut config.rate;
@@ -57,7 +57,7 @@ impl WorldBuilder {
         })
     }
 
-    /// Time stands still until the test moves it. Nobody falls silent meanwhile.
+    /// Makes time stand still until the test moves it. Nobody falls silent meanwhile.
     pub(crate) fn frozen(self) -> Self {
         self.clock(Arc::new(ManualClock::at(T0)))
     }
@@ -77,13 +77,13 @@ impl WorldBuilder {
         })
     }
 
-    /// On an actix-web server of the host's own, below `/im`; the host's own page is `/mine`.
+    /// Mounts the broker on an actix-web server of the host's own, below `/im`; the host's own page is `/mine`.
     pub(crate) fn mounted(mut self) -> Self {
         self.mounted = true;
         self
     }
 
-    /// Gives the broker a part of the host's own.
+    /// Gives the broker an implementation of the host's own.
     pub(crate) fn part(mut self, part: impl FnOnce(BrokerBuilder) -> BrokerBuilder + 'static) -> Self {
         self.parts.push(Box::new(part));
         self
@@ -116,7 +116,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Messages in memory, the system's clock, a configured secret, a port of the system's choice.
+    /// Keeps messages in memory, uses the system's clock, a configured secret, a port of the system's choice.
     pub(crate) fn builder() -> WorldBuilder {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
@@ -134,7 +134,7 @@ impl World {
         Self::builder().start()
     }
 
-    /// A world with other settings.
+    /// Makes a world with other settings.
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::builder().config(change).start()
     }
@@ -148,17 +148,17 @@ impl World {
         self.clock.as_ref().expect("the world is frozen").advance(by);
     }
 
-    /// A token for this user, good for a day.
+    /// Returns a token for this user, good for a day.
     pub(crate) fn token(&self, id: &str) -> String {
         self.tokens.issue_jwt(&user(id), 86_400)
     }
 
-    /// A connection that has not logged in.
+    /// Makes a connection that has not logged in.
     pub(crate) async fn connect(&self) -> Client {
         self.connect_over(TcpStream::connect(self.address()).await.unwrap()).await
     }
 
-    /// The same over a socket of the test's own.
+    /// Makes one over a socket of the test's own.
     pub(crate) async fn connect_over(&self, stream: TcpStream) -> Client {
         match Client::over(stream, self.path, &[]).await {
             Ok(client) => client,
@@ -166,17 +166,17 @@ impl World {
         }
     }
 
-    /// Logged in, on the user's only device.
+    /// Logs in on the user's only device.
     pub(crate) async fn client(&self, id: &str) -> Client {
         self.login(Login { user: id, device: "only", ..Login::default() }).await
     }
 
-    /// Logged in on a certain device.
+    /// Logs in on a certain device.
     pub(crate) async fn device(&self, id: &str, device: &str) -> Client {
         self.login(Login { user: id, device, ..Login::default() }).await
     }
 
-    /// Logged in as described.
+    /// Logs in as described.
     pub(crate) async fn login(&self, login: Login<'_>) -> Client {
         let mut client = self.connect().await;
         client.login(&self.token(login.user), login).await;
@@ -212,7 +212,7 @@ impl Drop for World {
     }
 }
 
-/// The thread of an actix system, as `tidings serve` has one.
+/// Starts the thread of an actix system, as `tidings serve` has one.
 struct Host {
     address: SocketAddr,
     stop: oneshot::Sender<mpsc::Sender<ShutdownReport>>,

@@ -45,13 +45,13 @@ pub(crate) struct Dropped {
 }
 
 impl Dropped {
-    /// So many barrages of one priority.
+    /// Makes the count of dropped barrages of one priority.
     pub(crate) fn barrage_of(priority: Priority, messages: u32) -> Self {
         let barrage = Priority::ALL.map(|one| if one == priority { messages } else { 0 });
         Self { barrage, command: 0 }
     }
 
-    /// Whether nothing was dropped.
+    /// Returns whether nothing was dropped.
     #[must_use]
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -81,7 +81,7 @@ pub(crate) struct Dropped64 {
 }
 
 impl Dropped64 {
-    /// All of them.
+    /// Returns the sum of all classes.
     pub(crate) fn sum(self) -> u64 {
         self.barrage.iter().fold(self.command, |sum, more| sum.saturating_add(*more))
     }
@@ -105,7 +105,7 @@ struct Frame {
 #[repr(C)]
 pub(super) struct Rings {
     frames: usize,
-    /// By ring. Zero only when the ring is empty: each frame costs something.
+    /// The bytes of each ring. Zero only when the ring is empty, because each frame costs something.
     bytes: [usize; RINGS],
     rings: [VecDeque<Frame>; RINGS],
 }
@@ -120,7 +120,7 @@ impl Rings {
     }
 
     /// Adds a frame, dropping the oldest of the lowest classes until it fits under `bytes_max`. A frame that would not
-    /// fit with every lower and equal class gone is dropped alone: a sacrifice that helps nobody is not made.
+    /// fit with every lower and equal class gone is dropped alone, because dropping the others would not help it.
     pub(super) fn push(&mut self, class: Lossy, text: ByteString, messages: u32, bytes_max: usize) -> (Push, Dropped) {
         let mut dropped = Dropped::default();
         let (own, cost) = (class.ring(), cost(&text));
@@ -150,17 +150,17 @@ impl Rings {
         Some(frame)
     }
 
-    /// The highest ring that holds something.
+    /// Returns the highest ring that has a frame.
     fn first(&self) -> Option<usize> {
         self.bytes.iter().rposition(|bytes| *bytes > 0)
     }
 
-    /// The frame that leaves next: commands, then barrages from high to low; oldest first within each.
+    /// Returns the frame that leaves next: commands, then barrages from high to low; oldest first within each.
     pub(super) fn front(&self) -> Option<&ByteString> {
         self.rings[self.first()?].front().map(|frame| &frame.text)
     }
 
-    /// Takes what [`front`](Self::front) showed.
+    /// Takes the frame that [`front`](Self::front) shows.
     pub(super) fn pop(&mut self) -> Option<ByteString> {
         let ring = self.first()?;
         self.pop_from(ring).map(|frame| frame.text)
@@ -178,14 +178,14 @@ impl Rings {
     }
 }
 
-/// What one frame of `messages` messages counts as when it is dropped before it was ever queued.
+/// Returns what one frame of `messages` messages counts as when it is dropped before it was queued.
 pub(super) fn dropped_one(class: Lossy, messages: u32) -> Dropped {
     let mut dropped = Dropped::default();
     dropped.count(class.ring(), messages);
     dropped
 }
 
-/// Gives the memory of a queue back that was long once and is empty now.
+/// Frees the memory of a queue that was long once and is empty now.
 pub(super) fn give_back<T>(queue: &mut VecDeque<T>) {
     if queue.is_empty() && queue.capacity() > IDLE_CAPACITY_MAX {
         *queue = VecDeque::new();

@@ -1,6 +1,7 @@
 //! What waits for one session, outside any actor's mailbox.
 //!
-//! Whoever has something for a session pushes it here, room and group fan-out included: one short lock, no actor hop.
+//! Every actor that has something for a session pushes it here, room and group fan-out included: one short lock, no
+//! actor hop.
 //! The session's writer drains it. Two parts:
 //! - **reliable** (replies, events with stored messages, control): bounded in frames and bytes. Overflow means a slow
 //!   consumer: the outbox closes with [`SLOW`] and gives its memory back at once; the client resumes from its cursor.
@@ -38,27 +39,28 @@ const SLOW: u16 = CloseCode::Slow.number();
 /// `reliable_bytes_max` must hold the largest frame the broker sends, or that frame alone closes the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OutboxLimits {
-    /// Bytes of replies, stored messages and control.
+    /// The bytes of replies, stored messages and control.
     pub reliable_bytes_max: usize,
-    /// Frames of the same.
+    /// The frames of the same.
     pub reliable_frames_max: usize,
-    /// Bytes of barrage and command together; each frame counts at least [`LOSSY_FRAME_BYTES_MIN`](lossy::LOSSY_FRAME_BYTES_MIN).
+    /// The bytes of barrage and command together; each frame counts at least
+    /// [`LOSSY_FRAME_BYTES_MIN`](lossy::LOSSY_FRAME_BYTES_MIN).
     pub lossy_bytes_max: usize,
 }
 
-/// Whether a frame was taken.
+/// Whether a frame was queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Push {
-    /// It will be delivered, unless the session ends first.
+    /// The frame will be delivered, unless the session ends first.
     Queued,
-    /// It will not: the outbox is closed, perhaps by this very push.
+    /// It will not be delivered: the outbox is closed, perhaps by this very push.
     Closed,
-    /// It will not: it may be lost, and what waits already is of higher classes.
+    /// It will not be delivered: it may be lost, and what waits already is of higher classes.
     Dropped,
 }
 
-/// What a drain found.
+/// What a call of [`Outbox::poll_drain`] took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Drain {
     /// At least one frame was taken.
@@ -67,7 +69,7 @@ pub(crate) enum Drain {
     Closed {
         /// The number in the close frame, see [`CloseCode`].
         code: u16,
-        /// For people.
+        /// The reason, for people.
         reason: &'static str,
     },
 }
@@ -77,7 +79,7 @@ pub(crate) enum Drain {
 pub(crate) struct Closed {
     /// The number in the close frame, see [`CloseCode`].
     pub code: u16,
-    /// For people.
+    /// The reason, for people.
     pub reason: &'static str,
     /// The clock's `elapsed` at that moment.
     pub at: Duration,
@@ -92,12 +94,12 @@ struct State {
     sleeper: Option<Waker>,
     last_progress: Duration,
     reliable_bytes: usize,
-    /// The close was handed to the drain: nothing waits any more.
+    /// Whether the close was handed to the drain: nothing waits any more.
     close_taken: bool,
     closed: Option<Box<Closed>>,
     lossy: Rings,
     reliable: VecDeque<ByteString>,
-    /// Present while something else must leave first: see [`Outbox::hold`].
+    /// Present while other frames must leave first: see [`Outbox::hold`].
     held: Option<VecDeque<ByteString>>,
     dropped_since: Dropped,
     dropped_total: Dropped64,
@@ -108,12 +110,12 @@ impl State {
         self.reliable.len() + self.lossy.frames()
     }
 
-    /// Whether there is anything the drain has not taken: frames, or the close itself.
+    /// Returns whether there is anything the drain has not taken: frames, or the close itself.
     fn is_waiting(&self) -> bool {
         self.waiting_frames() > 0 || (self.closed.is_some() && !self.close_taken)
     }
 
-    /// Time stops counting against the reader while nothing waits; it starts when something arrives.
+    /// Restarts the reader's time when the first frame arrives: it does not count while nothing waits.
     fn arriving(&mut self, clock: &dyn Clock) {
         if !self.is_waiting() {
             self.last_progress = clock.elapsed();
@@ -142,7 +144,7 @@ impl State {
         }
     }
 
-    /// Moves up to `bytes_max` bytes, at least one frame, into `out`; says how many frames.
+    /// Moves up to `bytes_max` bytes, at least one frame, into `out`; returns how many frames.
     fn take(&mut self, bytes_max: usize, out: &mut Vec<ByteString>) -> usize {
         let (mut frames, mut bytes) = (0, 0usize);
         while let Some(front) = self.reliable.front() {
@@ -169,7 +171,7 @@ impl State {
     }
 }
 
-/// What waits for one session. Shared; each call takes one short lock and never waits for the reader.
+/// The frames that wait for one session. Shared; each call takes one short lock and never waits for the reader.
 pub(crate) struct Outbox {
     limits: OutboxLimits,
     clock: Arc<dyn Clock>,
@@ -177,7 +179,7 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// An empty, open outbox.
+    /// Makes an empty, open outbox.
     #[must_use]
     pub(crate) fn new(limits: OutboxLimits, clock: Arc<dyn Clock>) -> Self {
         let state = State { last_progress: clock.elapsed(), ..State::default() };
@@ -186,7 +188,7 @@ impl Outbox {
 
     /// Adds a frame that must not be lost while the session lives.
     ///
-    /// When it does not fit, the outbox closes with [`SLOW`] and drops all it holds.
+    /// When it does not fit, the outbox closes with [`SLOW`] and drops all its frames.
     pub(crate) fn push(&self, frame: ByteString) -> Push {
         let mut state = self.lock();
         if state.closed.is_some() {
@@ -208,13 +210,13 @@ impl Outbox {
         if fits { Push::Queued } else { Push::Closed }
     }
 
-    /// Keeps back every reliable frame pushed from now on, so that what is given to [`Outbox::release`] leaves before
-    /// them. What is kept back counts like what waits. Lossy frames go on: they keep no order with stored messages.
+    /// Keeps back every reliable frame pushed from now on, so that the frames given to [`Outbox::release`] leave before
+    /// them. Frames kept back count like those that wait. Lossy frames go on: they have no order with stored messages.
     pub(crate) fn hold(&self) {
         self.lock().held.get_or_insert_default();
     }
 
-    /// Adds frames and behind them all that was kept back since [`Outbox::hold`].
+    /// Adds frames and behind them all that were kept back since [`Outbox::hold`].
     ///
     /// When they do not fit together, the outbox closes with [`SLOW`] as in [`Outbox::push`].
     pub(crate) fn release(&self, first: Vec<ByteString>) -> Push {
@@ -240,7 +242,7 @@ impl Outbox {
         if fits { Push::Queued } else { Push::Closed }
     }
 
-    /// Adds a frame of `messages` messages that may be lost, and says what was lost for it, itself included.
+    /// Adds a frame of `messages` messages that may be lost, and returns what was lost for it, itself included.
     ///
     /// A frame that would not fit even with all lower and equal classes gone is dropped alone. On a closed outbox the
     /// frame is dropped and counted.
@@ -259,14 +261,16 @@ impl Outbox {
         (push, dropped)
     }
 
-    /// Takes nothing more; what waits is still delivered, then the connection closes with `code`. The first close wins.
+    /// Refuses new frames; those that wait are still delivered, then the connection closes with `code`. The first close
+    /// wins.
     pub(crate) fn close(&self, code: u16, reason: &'static str) {
         let mut state = self.lock();
         state.close(code, reason, &*self.clock);
         wake(state);
     }
 
-    /// Closes and drops what waits: for a connection that is gone, or whose reader is given up. The first close's code stays.
+    /// Closes and drops what waits: for a connection that is gone, or whose reader is given up. The first close's code
+    /// stays.
     pub(crate) fn discard(&self, code: u16, reason: &'static str) {
         let mut state = self.lock();
         state.close(code, reason, &*self.clock);
@@ -274,7 +278,7 @@ impl Outbox {
         wake(state);
     }
 
-    /// Moves what waits into `out`, up to `bytes_max` bytes but at least one frame: reliable frames first, then
+    /// Moves frames that wait into `out`, up to `bytes_max` bytes but at least one frame: reliable frames first, then
     /// commands, then barrages from high to low. [`Drain::Closed`] comes when nothing is left, and again on each call.
     ///
     /// One drain per outbox: `Pending` keeps the waker of the last caller only.
@@ -291,63 +295,65 @@ impl Outbox {
             state.close_taken = true;
             return Poll::Ready(Drain::Closed { code, reason });
         }
-        // Emptiness was judged under the lock that every push takes, so no push falls between it and this line.
+        // Emptiness was checked under the lock that every push takes, so no push falls between it and this line.
         state.sleeper = Some(cx.waker().clone());
         Poll::Pending
     }
 
-    /// Bytes that wait now; a lossy frame counts at least [`LOSSY_FRAME_BYTES_MIN`](lossy::LOSSY_FRAME_BYTES_MIN).
+    /// Returns the bytes that wait now; a lossy frame counts at least
+    /// [`LOSSY_FRAME_BYTES_MIN`](lossy::LOSSY_FRAME_BYTES_MIN).
     #[must_use]
     pub(crate) fn waiting_bytes(&self) -> usize {
         let state = self.lock();
         state.reliable_bytes + state.lossy.bytes()
     }
 
-    /// Frames that wait now.
+    /// Returns how many frames wait now.
     #[must_use]
     pub(crate) fn waiting_frames(&self) -> usize {
         self.lock().waiting_frames()
     }
 
-    /// Messages dropped since the outbox was made.
+    /// Returns how many messages were dropped since the outbox was made.
     #[must_use]
     pub(crate) fn dropped_total(&self) -> Dropped64 {
         self.lock().dropped_total
     }
 
-    /// Counts what was dropped elsewhere on this session's account, so that its client is told of it.
+    /// Counts messages dropped elsewhere on this session's account, so that its client is told of them.
     pub(crate) fn note_dropped(&self, dropped: Dropped) {
         self.lock().count(dropped);
     }
 
-    /// Messages dropped since the last call; `None` if there were none. For the client's own notice of its loss.
+    /// Returns how many messages were dropped since the last call; `None` if there were none. For the event that tells
+    /// the client.
     #[must_use]
     pub(crate) fn take_dropped_since_last(&self) -> Option<Dropped> {
         let dropped = mem::take(&mut self.lock().dropped_since);
         (!dropped.is_empty()).then_some(dropped)
     }
 
-    /// When the drain last took a frame, or the outbox was last empty, whichever is later; the clock's `elapsed`.
-    /// While nothing waits that is now. A close that was not taken yet counts as waiting.
+    /// Returns when the drain last took a frame, or the outbox was last empty, whichever is later, as the clock's
+    /// `elapsed`. While nothing waits that is now. A close that was not taken yet counts as waiting.
     #[must_use]
     pub(crate) fn last_progress(&self) -> Duration {
         let state = self.lock();
         if state.is_waiting() { state.last_progress } else { self.clock.elapsed() }
     }
 
-    /// Whether it was closed; frames may still wait.
+    /// Returns whether it was closed; frames may still wait.
     #[must_use]
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed.is_some()
     }
 
-    /// When and why it was closed, if it was.
+    /// Returns when and why it was closed, if it was.
     #[must_use]
     pub(crate) fn closed(&self) -> Option<Closed> {
         self.lock().closed.as_deref().copied()
     }
 
-    /// Every critical section leaves the state whole, so a panic elsewhere under the lock does not spoil it.
+    /// Locks the state. Every critical section leaves it whole, so a panic elsewhere under the lock does not spoil it.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -363,7 +369,7 @@ fn wake(mut state: MutexGuard<'_, State>) {
 }
 
 impl fmt::Debug for Outbox {
-    /// Sizes only: what waits are users' messages.
+    /// Writes sizes only: the frames are users' messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();
         f.debug_struct("Outbox")

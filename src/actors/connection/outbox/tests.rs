@@ -28,7 +28,7 @@ impl WakeCount {
     }
 }
 
-/// An outbox, the clock it lives by, and a drain that counts how often it is woken.
+/// An outbox, its clock, and a drain that counts how often it is woken.
 struct Bench {
     outbox: Outbox,
     clock: Arc<ManualClock>,
@@ -52,7 +52,7 @@ impl Bench {
         self.outbox.push(text.into())
     }
 
-    /// A lossy frame of 100 bytes, so that four fit.
+    /// Pushes a lossy frame of 100 bytes, so that four fit.
     fn lossy(&self, class: Lossy, text: &str) -> Dropped {
         self.outbox.push_lossy(class, format!("{text:100}").into(), 1).1
     }

@@ -1,4 +1,4 @@
-//! Reads a user's list of conversations from the store, and what shows of one.
+//! Reads a user's list of conversations, or one entry of it, from the store.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::store::{Anchor, EntryRecord, Page, Store, StoreError};
 /// Messages read at a time while counting.
 const PAGE: usize = 256;
 
-/// The whole list, the newest `limits.conversations_max` of it and what is pinned.
+/// Reads the whole list: the newest `limits.conversations_max` conversations and those that are pinned.
 pub(crate) fn load(store: &dyn Store, me: &UserId, limits: &Limits) -> Result<ConversationList, StoreError> {
     let mut conversations: Vec<Conversation> = store.peers_of(me)?.iter().map(|peer| Conversation::peer(me, peer)).collect();
     conversations.extend(store.groups_of(me)?.into_iter().map(Conversation::Group));
@@ -34,7 +34,7 @@ pub(crate) fn load(store: &dyn Store, me: &UserId, limits: &Limits) -> Result<Co
     Ok(ConversationList::new(entries))
 }
 
-/// One conversation; none when the user has no part in it.
+/// Reads one conversation; returns none when the user has no part in it.
 pub(crate) fn load_entry(
     store: &dyn Store,
     me: &UserId,
@@ -90,13 +90,13 @@ fn load_with(
     Ok(Some(entry))
 }
 
-/// A user's part in a conversation.
+/// The part of a conversation that a user may see.
 struct Part {
     /// The first message it may see.
     first_seq: u64,
-    /// The last one before it came.
+    /// The last message before the user came.
     joined_seq: u64,
-    /// The last one it may see, if it is not inside any more.
+    /// The last message the user may see, if it is not inside any more.
     end_seq: Option<u64>,
     title: Title,
 }
@@ -122,7 +122,7 @@ fn membership(store: &dyn Store, me: &UserId, conversation: &Conversation) -> Re
     }
 }
 
-/// Counts what came after the last reading: at most the newest `limits.unread_max` messages are looked at.
+/// Counts the messages after the last one read; it looks at the newest `limits.unread_max` messages at most.
 fn count_unread(store: &dyn Store, me: &UserId, conversation: &Conversation, entry: &mut Entry, limits: &Limits) -> Result<(), StoreError> {
     let read = entry.record.read_seq.max(entry.visible_from() - 1);
     let mut after = read.max(entry.tail_seq.saturating_sub(limits.unread_max));
@@ -134,7 +134,7 @@ fn count_unread(store: &dyn Store, me: &UserId, conversation: &Conversation, ent
         let Some(last) = messages.last() else { break };
         after = last.seq;
         for message in &messages {
-            // What became durable while this was read belongs to it, too.
+            // What became durable during this read belongs to it, too.
             if message.seq > entry.tail_seq {
                 entry.tail_seq = message.seq;
                 entry.tail_order_key = message.order_key;
@@ -145,7 +145,7 @@ fn count_unread(store: &dyn Store, me: &UserId, conversation: &Conversation, ent
     Ok(())
 }
 
-/// The last message a user sees of a conversation.
+/// Reads the last message that a user sees of a conversation.
 pub(crate) fn last_message(
     store: &dyn Store,
     me: &UserId,

@@ -1,8 +1,8 @@
-//! A user's list of conversations: what is unread, who named the user, what changed since the clients were told.
-//! Pure: reads no store and tells nobody.
+//! A user's list of conversations: what is unread, who mentioned the user, what changed since the clients were told.
+//! Pure: it reads no store and tells nobody.
 //!
-//! Everything in it follows from the messages and from one small record per conversation, so that a message to a
-//! group costs no row per member (design 4.5), and so that it can be read again at any time.
+//! Everything in it follows from the messages and from one small record per conversation, so that a message to a group
+//! costs no row per member, and so that the list can be read again at any time.
 
 pub(crate) mod load;
 pub(crate) mod ops;
@@ -20,7 +20,7 @@ use crate::store::EntryRecord;
 /// Mentions remembered per conversation; older ones leave the list. Our choice: more than anyone reads.
 const MENTIONS_MAX: usize = 200;
 
-/// A message that names the user and is not read.
+/// A message that mentions the user and is not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mentioned {
     pub(crate) kind: MentionKind,
@@ -29,35 +29,35 @@ pub(crate) struct Mentioned {
     pub(crate) seq: u64,
 }
 
-/// How a conversation is called for this user.
+/// What a conversation is called for this user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Title {
     pub(crate) name: String,
     pub(crate) avatar_url: String,
 }
 
-/// One conversation of the user's, listed or not.
+/// One conversation of the user, listed or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) title: Title,
     pub(crate) record: EntryRecord,
     /// The first message the user may see, by membership.
     pub(crate) first_seq: u64,
-    /// The last one, where the user is not in the group any more.
+    /// The last message the user may see, if it is not in the group any more.
     pub(crate) end_seq: Option<u64>,
-    /// The last message that is.
+    /// The last message.
     pub(crate) tail_seq: u64,
     pub(crate) tail_order_key: u64,
     /// The commit of the last message.
     pub(crate) tail_commit: u64,
     pub(crate) unread: u64,
     pub(crate) mentions: VecDeque<Mentioned>,
-    /// The clients know it.
+    /// Whether the clients were told of it.
     pub(crate) known_to_clients: bool,
 }
 
 impl Entry {
-    /// Whether it is in the list: something was said that the user may see, since it was last taken off.
+    /// Returns whether it is in the list: something was said that the user may see since it was last taken off.
     pub(crate) fn is_listed(&self) -> bool {
         self.tail_seq >= self.first_seq.max(1) && self.tail_seq > self.record.hidden_seq
     }
@@ -70,12 +70,12 @@ impl Entry {
         self.record.pinned_ms > 0
     }
 
-    /// The first message that is neither before the user's time nor deleted by it.
+    /// Returns the first message that is neither before the user's membership nor deleted by it.
     pub(crate) fn visible_from(&self) -> u64 {
         self.first_seq.max(self.record.cleared_seq + 1)
     }
 
-    /// Counts a message, if it counts.
+    /// Counts a message as unread, if it counts.
     pub(crate) fn count(&mut self, message: &Message, me: &UserId, unread_max: u64) {
         if message.seq <= self.record.read_seq.max(self.record.cleared_seq) || message.seq < self.first_seq {
             return;
@@ -95,22 +95,22 @@ impl Entry {
     }
 }
 
-/// A conversation of which the clients do not know the latest.
+/// A conversation whose latest state the clients were not told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) conversation: Conversation,
     pub(crate) event: ConversationEvent,
-    /// The last message, where it is at hand.
+    /// The last message, if it is in memory.
     pub(crate) last: Option<Arc<Message>>,
 }
 
-/// The list.
+/// The list of one user.
 #[derive(Debug, Default)]
 pub(crate) struct ConversationList {
     entries: HashMap<Conversation, Entry>,
-    /// What the clients do not know yet.
+    /// The changes the clients were not told yet.
     pending: Vec<Change>,
-    /// The total the clients were told.
+    /// The total of unread messages the clients were told.
     pub(crate) announced_total: Option<u64>,
 }
 
@@ -127,7 +127,7 @@ impl ConversationList {
         self.entries.get_mut(conversation)
     }
 
-    /// Replaces what is known of a conversation; what the clients were told of it stays.
+    /// Replaces a conversation's entry, but keeps what the clients were told of it.
     pub(crate) fn put(&mut self, conversation: Conversation, entry: Option<Entry>) {
         let known_to_clients = self.get(&conversation).is_some_and(|entry| entry.known_to_clients);
         match entry {
@@ -140,29 +140,29 @@ impl ConversationList {
         self.entries.iter()
     }
 
-    /// How many are in the list, and how many of them pinned.
+    /// Returns how many conversations are in the list, and how many of them are pinned.
     pub(crate) fn pinned_count(&self) -> usize {
         self.entries.values().filter(|entry| entry.is_listed() && entry.is_pinned()).count()
     }
 
-    /// Unread messages of the listed conversations that are not muted. Source: spec 2.4, 3.12.
+    /// Returns how many messages are unread in the listed conversations that are not muted.
     pub(crate) fn total(&self) -> u64 {
         self.total_of(&EntryFilter::default())
     }
 
-    /// The same of those that pass.
+    /// Returns the same for the conversations that pass the filter.
     pub(crate) fn total_of(&self, filter: &EntryFilter) -> u64 {
         let counted = self.entries.iter().filter(|(conversation, entry)| !entry.record.muted && passes(filter, conversation, entry));
         counted.map(|(_, entry)| entry.unread).sum()
     }
 
-    /// How many conversations bear a mark.
+    /// Returns how many conversations bear a mark.
     pub(crate) fn marked_count(&self, mark: u32) -> usize {
         self.entries.values().filter(|entry| entry.record.marks.contains(&mark)).count()
     }
 
-    /// A message came. False: the conversation is not known yet, or messages before this one are not: it must be read
-    /// from the store.
+    /// Adds a message that came. Returns false when the conversation, or a message before this one, is not known: then
+    /// it must be read from the store.
     pub(crate) fn note(&mut self, message: &Arc<Message>, me: &UserId, unread_max: u64) -> bool {
         let Some(entry) = self.entries.get_mut(&message.conversation) else { return false };
         if message.seq <= entry.tail_seq || entry.end_seq.is_some() {
@@ -178,7 +178,7 @@ impl ConversationList {
         true
     }
 
-    /// The clients must hear of it.
+    /// Notes that the clients must be told of a conversation.
     pub(crate) fn changed(&mut self, conversation: &Conversation, event: ConversationEvent) {
         self.change(conversation, event, None);
     }
@@ -199,7 +199,7 @@ impl ConversationList {
         !self.pending.is_empty() || self.announced_total != Some(self.total())
     }
 
-    /// What the clients do not know yet; from now on they do.
+    /// Takes the changes the clients were not told yet; from now on they count as told.
     pub(crate) fn take_pending(&mut self) -> Vec<Change> {
         let mut taken = std::mem::take(&mut self.pending);
         taken.retain_mut(|Change { conversation, event, .. }| {
@@ -214,7 +214,8 @@ impl ConversationList {
         taken
     }
 
-    /// A page of the list: pinned ones first, then by order key, the greatest first. Source: spec 3.5.
+    /// Returns a page of the list: pinned ones first, then by order key, the greatest first. Source: ZIM API reference,
+    /// "queryConversationList".
     pub(crate) fn page(&self, count: usize, after: Option<&EntryAnchor>, me: &UserId, filter: &EntryFilter) -> Vec<&Conversation> {
         let mut listed: Vec<(&Conversation, &Entry)> =
             self.entries.iter().filter(|(conversation, entry)| passes(filter, conversation, entry)).collect();
@@ -235,7 +236,7 @@ impl ConversationList {
     }
 }
 
-/// Whether a conversation is in the list and asked for.
+/// Returns whether a conversation is in the list and passes the filter.
 fn passes(filter: &EntryFilter, conversation: &Conversation, entry: &Entry) -> bool {
     let EntryFilter { kinds, marks, unread_only, pinned } = filter;
     entry.is_listed()
@@ -299,7 +300,7 @@ mod tests {
         })
     }
 
-    /// What the clients did not know.
+    /// Returns the changes the clients were not told.
     fn pending(list: &mut ConversationList) -> Vec<(Conversation, ConversationEvent)> {
         list.take_pending().into_iter().map(|change| (change.conversation, change.event)).collect()
     }

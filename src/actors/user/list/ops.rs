@@ -1,4 +1,4 @@
-//! What a user asks of its list of conversations, and does to messages for itself alone.
+//! Operations of a user on its list of conversations, and on messages for itself alone.
 //!
 //! Each change is a record in the store before anyone is told; until then the actor takes no other message. The
 //! user's other devices hear of it by the same events.
@@ -23,7 +23,7 @@ use crate::protocol::result::message::ConversationRef;
 use crate::protocol::{ClientLevel, ListRequest, MessageHandle, Outcome};
 use crate::store::{EntryRecord, RowWrite, Store};
 
-/// An operation on the list.
+/// Asks for an operation on the list.
 pub(crate) struct OnList {
     pub(crate) request: ListRequest,
     pub(crate) level: ClientLevel,
@@ -32,7 +32,7 @@ pub(crate) struct OnList {
     pub(crate) reply: Reply<Outcome>,
 }
 
-/// Who asks, and how it reads.
+/// Who asks, and which level its client has.
 struct Caller {
     level: ClientLevel,
     connection_id: Option<ConnectionId>,
@@ -60,21 +60,21 @@ impl Handler<Leased<OnList>> for User {
 
     fn handle(&mut self, leased: Leased<OnList>, ctx: &mut Context<Self>) {
         self.asked = true;
-        let OnList { request: work, level, connection_id, reply } = leased.open();
+        let OnList { request, level, connection_id, reply } = leased.open();
         let caller = Caller { level, connection_id, reply };
         if self.sessions.is_empty() {
-            // Nobody tells an offline user anything: read anew each time the host asks.
+            // Nobody tells an offline user anything, so the list is read anew each time the host asks.
             self.list = None;
         }
         self.with_latest(ctx, move |user, ctx| {
-            let Some(conversation) = work.target().map(|target| Conversation::of(&user.id, target)) else {
-                return user.carry_out(work, None, caller, ctx);
+            let Some(conversation) = request.target().map(|target| Conversation::of(&user.id, target)) else {
+                return user.carry_out(request, None, caller, ctx);
             };
             match conversation {
                 Some(conversation) if user.list.as_ref().is_some_and(|list| list.get(&conversation).is_none()) => {
-                    user.fetch_entry(conversation, work, caller, ctx);
+                    user.fetch_entry(conversation, request, caller, ctx);
                 }
-                conversation => user.carry_out(work, conversation, caller, ctx),
+                conversation => user.carry_out(request, conversation, caller, ctx),
             }
         });
     }
@@ -85,8 +85,9 @@ fn unread_list() -> Refusal {
 }
 
 impl User {
-    /// A conversation that is not in the book: it began a moment ago, or long ago and was left out.
-    fn fetch_entry(&mut self, conversation: Conversation, work: ListRequest, caller: Caller, ctx: &mut Context<Self>) {
+    /// Carries out an operation on a conversation that is not in the list in memory: it began a moment ago, or long ago
+    /// and was left out.
+    fn fetch_entry(&mut self, conversation: Conversation, request: ListRequest, caller: Caller, ctx: &mut Context<Self>) {
         let (archive, me, limits) = (self.context.archive.clone(), self.id.clone(), self.context.config().limits.clone());
         let wanted = conversation.clone();
         let read = async move { archive.read(move |store| load_entry(store, &me, &wanted, &limits)).await };
@@ -97,7 +98,7 @@ impl User {
                 {
                     list.put(conversation.clone(), Some(entry));
                 }
-                user.carry_out(work, Some(conversation), caller, ctx);
+                user.carry_out(request, Some(conversation), caller, ctx);
             }
             Err(refusal) => answer(caller.reply, Err(refusal)),
         }));
@@ -227,7 +228,7 @@ impl User {
         });
     }
 
-    /// Writes records and takes them over; the asker is answered by `then`, or with why not.
+    /// Writes records, then puts them into the list; `then` answers the caller, unless a refusal does.
     fn commit_records(
         &mut self,
         records: Vec<(Conversation, EntryRecord)>,
@@ -251,7 +252,7 @@ impl User {
         }));
     }
 
-    /// The records of every conversation that `wanted` picks, changed.
+    /// Returns the records of every conversation that `wanted` picks, each changed by `change`.
     fn records(&self, wanted: impl Fn(&Entry) -> bool, change: impl Fn(&mut EntryRecord, u64)) -> Vec<(Conversation, EntryRecord)> {
         let entries = self.list.iter().flat_map(ConversationList::conversations).filter(|(_, entry)| wanted(entry));
         let changed = entries.map(|(conversation, entry)| {
@@ -262,7 +263,8 @@ impl User {
         changed.collect()
     }
 
-    /// Marks conversations, or takes the mark off; names those of which it was not possible. Source: spec 3.5, setConversationMark.
+    /// Sets a mark on conversations, or takes it off; names those that could not be marked. Source: ZIM API reference,
+    /// "setConversationMark".
     fn mark(&mut self, mark: u32, set: bool, targets: &[Target], caller: Caller, ctx: &mut Context<Self>) {
         let Some(list) = &self.list else { return answer(caller.reply, Err(unread_list())) };
         let limits = &self.context.config().limits;
@@ -330,7 +332,7 @@ impl User {
         });
     }
 
-    /// The list shows that these were read.
+    /// Shows in the list that these conversations were read.
     fn note_read(&mut self, conversations: &[Conversation]) {
         let Some(list) = &mut self.list else { return };
         for conversation in conversations {
@@ -459,7 +461,7 @@ impl User {
         });
     }
 
-    /// Reads what shows of entries beside the mailbox, and answers with what `outcome_of` makes of it.
+    /// Reads, outside the mailbox, what entries show, and answers with what `outcome_of` makes of it.
     fn answer_shown(
         &self,
         entries: Vec<(Conversation, Entry)>,

@@ -1,10 +1,10 @@
 //! How a user's list of conversations follows what happens, and how its clients hear of it.
 //!
 //! ```text
-//! peers, groups ─► notices ─► book ─(tick)─► conversationChanged, total ─► every session of the user
+//! peers, groups ─► feed ─► list ─(tick)─► conversationChanged, total ─► every session of the user
 //! ```
-//! The list is read from the store when the first session comes, and dropped with the last one: whatever is lost with
-//! a crash or a full queue is read again. What the user itself asks of the list is next door, in `user_entries`.
+//! The list is read from the store when the first session comes, and dropped with the last one: whatever is lost with a
+//! crash or a full queue is read again. The operations of the user itself on its list are in `ops`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,18 +28,18 @@ use crate::protocol::event::encode;
 use crate::protocol::{ClientLevel, RawJson};
 use crate::store::{Store, StoreError};
 
-/// Entries in one event, and its bytes before it is closed.
+/// The most entries in one event, and the bytes at which it is closed.
 const EVENT_ENTRIES_MAX: usize = 50;
 const EVENT_BYTES_MAX: usize = 64 * 1024;
 
-/// An entry with what shows of it.
+/// An entry with the last message that it shows.
 pub(super) struct RenderedEntry {
     pub(super) conversation: Conversation,
     pub(super) entry: Entry,
     pub(super) last: Option<View>,
 }
 
-/// An entry with its last message, where that is at hand.
+/// An entry with its last message, if that is in memory.
 struct ChangedEntry {
     conversation: Conversation,
     entry: Entry,
@@ -52,7 +52,7 @@ impl ChangedEntry {
     }
 }
 
-/// Reads what shows of entries.
+/// Reads the last messages that entries show.
 ///
 /// # Errors
 /// Whatever the store says.
@@ -68,7 +68,7 @@ pub(super) fn show(store: &dyn Store, me: &UserId, entries: Vec<(Conversation, E
 }
 
 impl RenderedEntry {
-    /// Encodes it for the user whose list it is in.
+    /// Encodes the entry for the user whose list it is in.
     pub(super) fn encode(&self, me: &UserId, level: ClientLevel) -> RawJson {
         let Self { conversation, entry, last } = self;
         let mentions = entry.mentions.iter().filter(|_| level.knows_mentions()).map(|mention| MentionedInfo {
@@ -91,7 +91,7 @@ impl RenderedEntry {
         wire.muted(entry.record.muted).pinned(entry.record.pinned_ms).encode()
     }
 
-    /// The same as a change of the list.
+    /// Encodes the entry as a change of the list.
     pub(super) fn change(&self, event: ConversationEvent, me: &UserId, level: ClientLevel) -> ConversationChange {
         ConversationChange { event, conversation: self.encode(me, level) }
     }
@@ -122,7 +122,7 @@ fn total_frame(total: u64) -> ByteString {
 }
 
 impl User {
-    /// Begins to hear of what happens in the user's conversations.
+    /// Begins to follow what happens in the user's conversations.
     pub(crate) fn listen(&self, ctx: &mut Context<Self>) {
         let feed = self.feed.clone();
         let items = futures_util::stream::poll_fn(move |cx| feed.poll_take(cx));
@@ -130,13 +130,13 @@ impl User {
         ctx.spawn(heard.finish());
     }
 
-    /// A session came in: it hears the total, and, when it resumes after a commit, what changed since.
+    /// Tells a session that came in the total, and, when it resumes after a commit, what changed since.
     pub(crate) fn open_list(&mut self, connection: Arc<Connection>, after: Option<u64>, ctx: &mut Context<Self>) {
         self.with_list(ctx, move |user, ctx| {
             let Some(list) = &mut user.list else { return };
             let total = list.total();
             list.announced_total.get_or_insert(total);
-            // Nothing unread is what a client begins with.
+            // A client begins with nothing unread, so nothing needs to be said of it.
             if total > 0 || after.is_some() {
                 let _queued_or_closed = connection.outbox.push(total_frame(total));
             }
@@ -152,7 +152,7 @@ impl User {
         });
     }
 
-    /// Goes on once the list is there, or could not be read.
+    /// Calls `then` once the list is there, or could not be read.
     pub(super) fn with_list(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
         if self.list.is_some() {
             return then(self, ctx);
@@ -168,7 +168,7 @@ impl User {
         }));
     }
 
-    /// Takes in what happened up to now, then goes on: an answer is never older than what its asker has heard.
+    /// Takes in what happened up to now, then calls `then`: an answer is never older than what the caller has heard.
     pub(super) fn with_latest(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
         let taken = self.feed.take();
         self.take_feed(&taken, ctx, |user, ctx| user.with_list(ctx, then));
@@ -249,7 +249,7 @@ impl User {
         }));
     }
 
-    /// Reads the whole list again and tells what differs.
+    /// Reads the whole list again and tells the clients what differs.
     fn reload(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
         let before = self.list.take();
         self.with_list(ctx, move |user, ctx| {
@@ -273,7 +273,7 @@ impl User {
         });
     }
 
-    /// Changes gather for a tick.
+    /// Plans to tell the clients; changes gather for a tick.
     pub(super) fn schedule_flush(&mut self, ctx: &mut Context<Self>) {
         if self.flush_scheduled || !self.list.as_ref().is_some_and(ConversationList::has_pending) {
             return;
@@ -327,7 +327,7 @@ impl User {
         });
     }
 
-    /// Sends frames to every session but those, encoded once per level.
+    /// Sends frames to every session but those in `but`, encoded once per level.
     pub(crate) fn tell_sessions(&self, but: &[ConnectionId], encode: impl Fn(ClientLevel) -> Vec<ByteString>) {
         let mut encoded: HashMap<ClientLevel, Vec<ByteString>> = HashMap::new();
         for at in self.sessions.iter().filter(|at| !but.contains(&at.connection.id)) {
