@@ -228,7 +228,14 @@ impl InfoArgs {
 }
 
 /// Setting or deleting, whichever is there.
-fn change(set: Option<BTreeMap<String, String>>, delete: Option<Vec<String>>, limits: &Limits) -> Result<RoomChange, Refusal> {
+///
+/// # Errors
+/// [`Refusal::Attributes`]; [`Refusal::Invalid`] naming the argument where there is nothing, or both.
+pub(crate) fn room_change(
+    set: Option<BTreeMap<String, String>>,
+    delete: Option<Vec<String>>,
+    limits: &Limits,
+) -> Result<RoomChange, Refusal> {
     match (set, delete) {
         (Some(attributes), None) if !attributes.is_empty() => {
             limits.room_attributes().check_each(&attributes)?;
@@ -290,7 +297,7 @@ impl RoomRequest {
                     return Err(Invalid::new("keys", "is missing").into());
                 }
                 let terms = args.config.unwrap_or_default().terms();
-                let changes = vec![change(set, delete, limits)?];
+                let changes = vec![room_change(set, delete, limits)?];
                 Self::ChangeAttributes { room: room(&args.room_id)?, changes, terms, batch: false }
             }
             "endRoomAttributesBatchOperation" => {
@@ -303,7 +310,7 @@ impl RoomRequest {
                 if parts > parts_max {
                     return Err(Invalid::too_many("operations", parts, parts_max).into());
                 }
-                let parts = args.operations.into_iter().map(|part| change(part.room_attributes, part.keys, limits));
+                let parts = args.operations.into_iter().map(|part| room_change(part.room_attributes, part.keys, limits));
                 Self::ChangeAttributes { room: room(&args.room_id)?, changes: parts.collect::<Result<_, _>>()?, terms, batch: true }
             }
             "setRoomMembersAttributes" => {
