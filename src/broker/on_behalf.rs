@@ -43,13 +43,6 @@ impl Broker {
         self.call(whom, request).await?.try_into()
     }
 
-    /// For callers that have not been made typed yet.
-    pub(crate) async fn run(&self, whom: OnBehalfOf, op: &str, args: &Value) -> Result<String, Refusal> {
-        let request = Request::decode(op, &args.to_string(), &self.context.config().limits)?;
-        let outcome = self.call(whom, request).await?;
-        serde_json::to_string(&outcome).map_err(|error| Refusal::StoreUnavailable(error.to_string()))
-    }
-
     /// Reads the store, beside what the actors do.
     pub(crate) async fn read<T: Send + 'static>(
         &self,

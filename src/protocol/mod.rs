@@ -20,7 +20,7 @@ pub(crate) use message::encoded::{Encoded, Envelope, Info, message_event};
 pub(crate) use message::level::ClientLevel;
 pub(crate) use message::media::{media_path, media_record};
 pub(crate) use message::{MessageView, encode_broadcast, encode_for_host, encode_view};
-pub(crate) use request::args::{read_object, some_users};
+pub(crate) use request::args::{read_object, some_users, user_list};
 pub(crate) use request::conversations::{EntryAnchor, EntryAnchorArgs, EntryFilter, ListRequest, listed_target};
 pub(crate) use request::group_changes;
 pub(crate) use request::groups::{GroupRequest, NewGroupArgs, NewGroupConfigArgs, NewGroupInfoArgs};

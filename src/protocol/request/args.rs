@@ -36,7 +36,7 @@ pub(super) fn count(field: &str, value: i64, max: usize) -> Result<usize, Invali
 }
 
 /// Checked ids in the order given, each once.
-pub(super) fn user_list(field: &str, ids: &[String], max: usize, limits: &Limits) -> Result<Vec<UserId>, Invalid> {
+pub(crate) fn user_list(field: &str, ids: &[String], max: usize, limits: &Limits) -> Result<Vec<UserId>, Invalid> {
     if ids.len() > max {
         return Err(Invalid::too_many(field, ids.len(), max));
     }

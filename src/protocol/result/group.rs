@@ -253,6 +253,22 @@ pub(crate) struct GroupUpdated {
 }
 
 impl GroupUpdated {
+    /// Returns the attributes that it could not change.
+    pub(crate) fn error_keys(&self) -> &[String] {
+        match &self.updated {
+            Updated::Attributes { error_keys } => error_keys,
+            _ => &[],
+        }
+    }
+
+    /// Returns the members of whom it could not be done.
+    pub(crate) fn error_users(&self) -> &[ErrorUser] {
+        match &self.updated {
+            Updated::MuteMembers { error_user_list, .. } => error_user_list,
+            _ => &[],
+        }
+    }
+
     /// Describes a change: `info` and `members` as they are after it, `failed` and `missing_keys` what it could not do.
     pub(crate) fn new(
         change: &GroupChange,
