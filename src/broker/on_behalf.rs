@@ -10,7 +10,7 @@ use crate::actors::runtime::reply::{answer, answered};
 use crate::actors::session::on_behalf;
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{Refusal, UserId};
-use crate::protocol::Request;
+use crate::protocol::{Outcome, Request};
 use crate::store::{Store, StoreError};
 
 impl Broker {
@@ -22,15 +22,25 @@ impl Broker {
     /// # Errors
     /// Every [`Refusal`] of the operation; [`Refusal::UserMissing`].
     pub async fn act(&self, user: &UserId, op: &str, args: &Value) -> Result<Value, Refusal> {
-        let result = self.run(OnBehalfOf::User(user.clone()), op, args).await?;
-        Ok(serde_json::from_str(&result).unwrap_or(Value::Null))
+        let request = Request::decode(op, &args.to_string(), &self.context.config().limits)?;
+        let outcome = self.call(OnBehalfOf::User(user.clone()), request).await?;
+        serde_json::to_value(&outcome).map_err(|error| Refusal::StoreUnavailable(error.to_string()))
     }
 
-    /// Carries out one operation and returns its result as JSON text.
-    pub(crate) async fn run(&self, whom: OnBehalfOf, op: &str, args: &Value) -> Result<String, Refusal> {
-        let work = Request::decode(op, &args.to_string(), &self.context.config().limits)?;
-        let outcome = on_behalf::run(self.actors.clone(), whom, work).await?;
-        serde_json::to_string(&outcome).map_err(|error| Refusal::StoreUnavailable(error.to_string()))
+    /// Carries out one operation whose arguments were checked.
+    ///
+    /// # Errors
+    /// As [`Broker::act`].
+    pub(crate) async fn call(&self, whom: OnBehalfOf, request: Request) -> Result<Outcome, Refusal> {
+        on_behalf::run(self.actors.clone(), whom, request).await
+    }
+
+    /// Does the same and takes the result of the one kind that the operation has.
+    pub(crate) async fn call_for<T>(&self, whom: OnBehalfOf, request: Request) -> Result<T, Refusal>
+    where
+        T: TryFrom<Outcome, Error = Refusal>,
+    {
+        self.call(whom, request).await?.try_into()
     }
 
     /// Reads the store, beside what the actors do.

@@ -1,22 +1,23 @@
 //! What calls about groups and about their members have in common.
 
-use serde_json::Value;
-
-use super::response::ApiError;
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
-use crate::model::GroupId;
+use crate::model::{GroupChange, GroupId, Refusal};
+use crate::protocol::{GroupRequest, Outcome, Request};
 
-/// Carries out an operation in the name of the group's owner; the result is JSON text.
-pub(super) async fn as_owner(broker: &Broker, group: &GroupId, op: &str, mut args: Value) -> Result<String, ApiError> {
-    args["groupID"] = group.as_str().into();
-    Ok(broker.run(OnBehalfOf::OwnerOf(group.clone()), op, &args).await?)
+/// Changes a group in its owner's name.
+pub(super) async fn change(broker: &Broker, group: &GroupId, change: GroupChange) -> Result<Outcome, Refusal> {
+    as_owner(broker, group, GroupRequest::Change { group: group.clone(), change }).await
 }
 
-/// Asks about a group in the server's own name.
-pub(super) async fn ask(broker: &Broker, group: &GroupId, op: &str, mut args: Value) -> Result<Value, ApiError> {
-    args["groupID"] = group.as_str().into();
-    Ok(serde_json::from_str(&broker.run(OnBehalfOf::System, op, &args).await?).unwrap_or_default())
+/// Carries out an operation on a group in its owner's name.
+pub(super) async fn as_owner(broker: &Broker, group: &GroupId, request: GroupRequest) -> Result<Outcome, Refusal> {
+    broker.call(OnBehalfOf::OwnerOf(group.clone()), Request::Group(request)).await
+}
+
+/// Asks about a group in the server's own name, to whom every group is open.
+pub(super) async fn ask(broker: &Broker, request: GroupRequest) -> Result<Outcome, Refusal> {
+    broker.call(OnBehalfOf::System, Request::Group(request)).await
 }
 
 /// The duration that means for good.

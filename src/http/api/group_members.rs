@@ -1,38 +1,36 @@
 //! Who is in a group. Members see what the server does as done by the owner.
 
 use actix_web::{get, patch, post, web};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::group_calls::{as_owner, ask, for_good};
+use super::group_calls::{as_owner, ask, change, for_good};
 use super::input::{Body, BrokerHandle, GroupPath, MemberPath, PageQuery, encode_cursor, number_cursor};
-use super::response::{ApiResult, Problems, json, raw};
+use super::response::{ApiResult, Problems, json};
 use super::schemas::{ErrorUser, GroupMember, UserIds};
 use crate::broker::Broker;
 use crate::model::{GroupId, UserId};
+use crate::protocol::result::group as results;
+use crate::protocol::{GroupRequest, group_changes as changes, some_users};
 
 /// A page of members.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-#[allow(dead_code, reason = "describes the answer")]
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct GroupMembers {
-    member_list: Vec<GroupMember>,
+    #[schema(value_type = Vec<GroupMember>)]
+    member_list: Vec<results::GroupMemberWire>,
     /// Where the next page begins; not there at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 
-async fn members_page(broker: &Broker, group: &GroupId, page: &PageQuery, op: &str) -> ApiResult {
-    let limit = page.limit(broker, broker.config().limits.group_member_page_max)?;
+async fn members_page(broker: &Broker, group: GroupId, page: &PageQuery, muted: bool) -> ApiResult {
+    let count = page.limit(broker, broker.config().limits.group_member_page_max)?;
     let next = number_cursor(page.cursor()?)?.unwrap_or(0);
-    let mut list = ask(broker, group, op, json!({"config": {"count": limit, "nextFlag": next}})).await?;
-    let members = if list["userList"].is_array() { list["userList"].take() } else { list["userInfoList"].take() };
-    let mut answer = json!({"memberList": members});
-    if let Some(next) = list["nextFlag"].as_u64().filter(|next| *next > 0) {
-        answer["nextCursor"] = encode_cursor(&next.to_string()).into();
-    }
-    json(&answer)
+    let list: results::GroupMembers = ask(broker, GroupRequest::QueryMemberList { group, count, next, muted }).await?.try_into()?;
+    let next_cursor = Some(list.next_flag).filter(|next| *next > 0).map(|next| encode_cursor(&next.to_string()));
+    json(&GroupMembers { member_list: list.user_list, next_cursor })
 }
 
 /// Who is in a group, in the order of their coming.
@@ -44,7 +42,7 @@ pub(super) async fn list_group_members(
     path: web::Path<GroupPath>,
     page: web::Query<PageQuery>,
 ) -> ApiResult {
-    members_page(&broker, &path.group(&broker)?, &page, "queryGroupMemberList").await
+    members_page(&broker, path.group(&broker)?, &page, false).await
 }
 
 /// Who may not speak now.
@@ -56,7 +54,7 @@ pub(super) async fn list_muted_members(
     path: web::Path<GroupPath>,
     page: web::Query<PageQuery>,
 ) -> ApiResult {
-    members_page(&broker, &path.group(&broker)?, &page, "queryGroupMemberMutedList").await
+    members_page(&broker, path.group(&broker)?, &page, true).await
 }
 
 /// Who came in, and who did not.
@@ -79,7 +77,9 @@ pub(super) async fn add_group_members(
     path: web::Path<GroupPath>,
     Body(call): Body<UserIds>,
 ) -> ApiResult {
-    raw(as_owner(&broker, &path.group(&broker)?, "inviteUsersIntoGroup", json!({"userIDs": call.user_ids})).await?)
+    let (group, limits) = (path.group(&broker)?, &broker.config().limits);
+    let users = some_users("userIDs", &call.user_ids, limits.group_invite_max, limits)?;
+    json(&as_owner(&broker, &group, GroupRequest::Invite { group: group.clone(), users }).await?)
 }
 
 /// Who was put out, and who was not.
@@ -103,7 +103,9 @@ pub(super) async fn kick_group_members(
     path: web::Path<GroupPath>,
     Body(call): Body<UserIds>,
 ) -> ApiResult {
-    raw(as_owner(&broker, &path.group(&broker)?, "kickGroupMembers", json!({"userIDs": call.user_ids})).await?)
+    let (group, limits) = (path.group(&broker)?, &broker.config().limits);
+    let users = some_users("userIDs", &call.user_ids, limits.group_kick_max, limits)?;
+    json(&as_owner(&broker, &group, GroupRequest::Kick { group: group.clone(), users }).await?)
 }
 
 /// A member.
@@ -116,8 +118,8 @@ pub(super) struct OneMember {
     user_info: GroupMember,
 }
 
-async fn member_now(broker: &Broker, group: &GroupId, user: &UserId) -> ApiResult {
-    json(&ask(broker, group, "queryGroupMemberInfo", json!({"userID": user})).await?)
+async fn member_now(broker: &Broker, group: GroupId, user: UserId) -> ApiResult {
+    json(&ask(broker, GroupRequest::QueryMember { group, user }).await?)
 }
 
 /// One member of a group.
@@ -125,7 +127,7 @@ async fn member_now(broker: &Broker, group: &GroupId, user: &UserId) -> ApiResul
     responses((status = 200, description = "The member.", body = OneMember), Problems))]
 #[get("/groups/{groupID}/members/{userID}")]
 pub(super) async fn get_group_member(BrokerHandle(broker): BrokerHandle, path: web::Path<MemberPath>) -> ApiResult {
-    member_now(&broker, &path.group(&broker)?, &path.user(&broker)?).await
+    member_now(&broker, path.group(&broker)?, path.user(&broker)?).await
 }
 
 /// What of a member is changed.
@@ -151,12 +153,12 @@ pub(super) async fn change_group_member(
 ) -> ApiResult {
     let (group, user) = (path.group(&broker)?, path.user(&broker)?);
     if let Some(role) = call.role {
-        as_owner(&broker, &group, "setGroupMemberRole", json!({"forUserID": user, "role": role})).await?;
+        change(&broker, &group, changes::role(user.clone(), role.into())?).await?;
     }
     if let Some(nickname) = call.nickname {
-        as_owner(&broker, &group, "setGroupMemberNickname", json!({"forUserID": user, "nickname": nickname})).await?;
+        change(&broker, &group, changes::nickname(user.clone(), nickname, &broker.config().limits)?).await?;
     }
-    member_now(&broker, &group, &user).await
+    member_now(&broker, group, user).await
 }
 
 /// Who is muted, and for how long.
@@ -199,6 +201,10 @@ pub(super) async fn mute_group_members(
     path: web::Path<GroupPath>,
     Body(call): Body<MuteMembers>,
 ) -> ApiResult {
-    let args = json!({"userIDs": call.user_ids, "isMute": call.is_mute, "config": {"duration": call.duration}});
-    raw(as_owner(&broker, &path.group(&broker)?, "muteGroupMembers", args).await?)
+    let (group, limits) = (path.group(&broker)?, &broker.config().limits);
+    let mute = match call.is_mute {
+        true => changes::mute_members(&call.user_ids, call.duration, limits)?,
+        false => changes::unmute_members(&call.user_ids, limits)?,
+    };
+    json(&change(&broker, &group, mute).await?)
 }

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use actix_web::{delete, get, patch, post, put, web};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::group_calls::{as_owner, ask, for_good};
+use super::group_calls::{as_owner, ask, change, for_good};
 use super::input::{Body, BrokerHandle, GroupPath, PageQuery, encode_cursor, maybe_object, page_of};
-use super::response::{ApiResult, Problems, done, json, raw};
+use super::response::{ApiResult, Problems, done, json};
 use super::schemas::{AttributesPatch, ErrorUser, Group, GroupMember, GroupSettings};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
-use crate::model::{GroupId, Invalid, UserId};
+use crate::model::{GroupChange, GroupId, Invalid, Limits, Refusal, UserId};
+use crate::protocol::group_changes::{self as changes, MuteArgs};
+use crate::protocol::result::group as results;
+use crate::protocol::{GroupRequest, NewGroupArgs, NewGroupInfoArgs, Request};
 
 /// A group to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -111,10 +113,12 @@ pub(super) struct GroupBase {
     responses((status = 200, description = "The group.", body = Created), Problems))]
 #[post("/groups")]
 pub(super) async fn create_group(BrokerHandle(broker): BrokerHandle, Body(call): Body<NewGroup>) -> ApiResult {
-    let owner = UserId::parse("ownerUserID", &call.owner_user_id, &broker.config().limits)?;
-    let info = json!({"groupID": call.group_id, "groupName": call.group_name, "groupAvatarUrl": call.group_avatar_url});
-    let args = json!({"groupInfo": info, "userIDs": call.user_ids, "config": call.config.unwrap_or_default()});
-    raw(broker.run(OnBehalfOf::User(owner), "createGroup", &args).await?)
+    let limits = &broker.config().limits;
+    let owner = UserId::parse("ownerUserID", &call.owner_user_id, limits)?;
+    let (group_id, group_name, group_avatar_url) = (call.group_id, call.group_name, call.group_avatar_url);
+    let group_info = NewGroupInfoArgs { group_id, group_name, group_avatar_url };
+    let group = NewGroupArgs { group_info, user_ids: call.user_ids, config: call.config.map(Into::into) };
+    json(&broker.call(OnBehalfOf::User(owner), Request::Group(group.check(limits)?)).await?)
 }
 
 /// A page of groups.
@@ -141,21 +145,23 @@ pub(super) async fn list_groups(BrokerHandle(broker): BrokerHandle, page: web::Q
 }
 
 /// A group with how many are in it.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-#[allow(dead_code, reason = "describes the answer")]
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct GroupNow {
-    group_info: GroupInfo,
-    #[schema(rename = "ownerUserID")]
-    owner_user_id: String,
-    member_count: u32,
+    #[schema(value_type = GroupInfo)]
+    group_info: results::GroupFull,
+    #[serde(rename = "ownerUserID")]
+    #[schema(value_type = String)]
+    owner_user_id: UserId,
+    #[schema(value_type = u32)]
+    member_count: usize,
 }
 
 async fn now(broker: &Broker, group: &GroupId) -> ApiResult {
-    let mut answer = ask(broker, group, "queryGroupInfo", json!({})).await?;
-    answer["memberCount"] = ask(broker, group, "queryGroupMemberCount", json!({})).await?["count"].take();
-    answer["ownerUserID"] = broker.groups().owner(group).await?.as_str().into();
-    json(&answer)
+    let described: Box<results::GroupDescribed> = ask(broker, GroupRequest::QueryInfo { group: group.clone() }).await?.try_into()?;
+    let members: results::GroupMemberCount = ask(broker, GroupRequest::QueryMemberCount { group: group.clone() }).await?.try_into()?;
+    let owner_user_id = broker.groups().owner(group).await?;
+    json(&GroupNow { group_info: described.group_info, owner_user_id, member_count: members.count })
 }
 
 /// One group.
@@ -193,6 +199,22 @@ pub(super) struct GroupPatch {
     be_invite_mode: Option<u8>,
 }
 
+impl GroupPatch {
+    /// Returns the changes, in order. What is before one that is refused is carried out.
+    fn changes(self, limits: &Limits) -> Vec<Result<GroupChange, Refusal>> {
+        let mode = |mode: Option<u8>, change: fn(i64) -> Result<GroupChange, Invalid>| mode.map(|mode| Ok(change(mode.into())?));
+        let changes = [
+            self.group_name.map(|name| changes::name(name, limits)),
+            self.group_notice.map(|notice| changes::notice(notice, limits)),
+            self.group_avatar_url.map(|url| changes::avatar_url(url, limits)),
+            mode(self.join_mode, changes::join_mode),
+            mode(self.invite_mode, changes::invite_mode),
+            mode(self.be_invite_mode, changes::be_invite_mode),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+}
+
 /// Changes a group; one thing after the other, in the order in which they stand here.
 #[utoipa::path(tag = "groups", request_body = GroupPatch, security(("key" = ["groups:write"])), params(GroupPath),
     responses((status = 200, description = "The group as it is now.", body = GroupNow), Problems))]
@@ -203,18 +225,8 @@ pub(super) async fn change_group(
     Body(call): Body<GroupPatch>,
 ) -> ApiResult {
     let group = path.group(&broker)?;
-    let changes = [
-        ("updateGroupName", "groupName", call.group_name.map(Value::from)),
-        ("updateGroupNotice", "groupNotice", call.group_notice.map(Value::from)),
-        ("updateGroupAvatarUrl", "groupAvatarUrl", call.group_avatar_url.map(Value::from)),
-        ("updateGroupJoinMode", "mode", call.join_mode.map(Value::from)),
-        ("updateGroupInviteMode", "mode", call.invite_mode.map(Value::from)),
-        ("updateGroupBeInviteMode", "mode", call.be_invite_mode.map(Value::from)),
-    ];
-    for (op, field, value) in changes {
-        if let Some(value) = value {
-            as_owner(&broker, &group, op, json!({field: value})).await?;
-        }
+    for one in call.changes(&broker.config().limits) {
+        change(&broker, &group, one?).await?;
     }
     now(&broker, &group).await
 }
@@ -224,7 +236,8 @@ pub(super) async fn change_group(
     responses((status = 200, description = "It is gone.", body = Object), Problems))]
 #[delete("/groups/{groupID}")]
 pub(super) async fn dismiss_group(BrokerHandle(broker): BrokerHandle, path: web::Path<GroupPath>) -> ApiResult {
-    as_owner(&broker, &path.group(&broker)?, "dismissGroup", json!({})).await?;
+    let group = path.group(&broker)?;
+    as_owner(&broker, &group, GroupRequest::Dismiss { group: group.clone() }).await?;
     done()
 }
 
@@ -261,8 +274,10 @@ pub(super) struct GroupMuted {
     responses((status = 200, description = "It is muted.", body = GroupMuted), Problems))]
 #[put("/groups/{groupID}/mute")]
 pub(super) async fn mute_group(BrokerHandle(broker): BrokerHandle, path: web::Path<GroupPath>, Body(call): Body<Mute>) -> ApiResult {
-    let config = json!({"mode": call.mode, "duration": call.duration, "roles": call.roles});
-    raw(as_owner(&broker, &path.group(&broker)?, "muteGroup", json!({"isMute": true, "config": config})).await?)
+    let group = path.group(&broker)?;
+    let roles = call.roles.into_iter().map(i64::from).collect();
+    let mute = changes::mute(MuteArgs { mode: call.mode.into(), duration: call.duration, roles }, &broker.config().limits)?;
+    json(&change(&broker, &group, mute).await?)
 }
 
 /// Lets a group speak again.
@@ -270,7 +285,7 @@ pub(super) async fn mute_group(BrokerHandle(broker): BrokerHandle, path: web::Pa
     responses((status = 200, description = "It may speak.", body = GroupMuted), Problems))]
 #[delete("/groups/{groupID}/mute")]
 pub(super) async fn unmute_group(BrokerHandle(broker): BrokerHandle, path: web::Path<GroupPath>) -> ApiResult {
-    raw(as_owner(&broker, &path.group(&broker)?, "muteGroup", json!({"isMute": false})).await?)
+    json(&change(&broker, &path.group(&broker)?, changes::unmute()).await?)
 }
 
 /// A group's attributes.
@@ -283,12 +298,16 @@ pub(super) struct GroupAttributes {
     group_attributes: BTreeMap<String, String>,
 }
 
+async fn attributes_now(broker: &Broker, group: GroupId) -> ApiResult {
+    json(&ask(broker, GroupRequest::QueryAttributes { group, keys: None }).await?)
+}
+
 /// A group's attributes.
 #[utoipa::path(tag = "groups", security(("key" = ["groups:read"])), params(GroupPath),
     responses((status = 200, description = "Keys and values.", body = GroupAttributes), Problems))]
 #[get("/groups/{groupID}/attributes")]
 pub(super) async fn get_group_attributes(BrokerHandle(broker): BrokerHandle, path: web::Path<GroupPath>) -> ApiResult {
-    json(&ask(&broker, &path.group(&broker)?, "queryGroupAllAttributes", json!({})).await?)
+    attributes_now(&broker, path.group(&broker)?).await
 }
 
 /// Sets, then deletes attributes of a group.
@@ -305,12 +324,12 @@ pub(super) async fn change_group_attributes(
         return Err(Invalid::new("body", "has neither set nor delete").into());
     }
     if !call.set.is_empty() {
-        as_owner(&broker, &group, "setGroupAttributes", json!({"groupAttributes": call.set})).await?;
+        change(&broker, &group, changes::set_attributes(call.set, &broker.config().limits)?).await?;
     }
     if !call.delete.is_empty() {
-        as_owner(&broker, &group, "deleteGroupAttributes", json!({"keys": call.delete})).await?;
+        change(&broker, &group, changes::delete_attributes(call.delete)?).await?;
     }
-    json(&ask(&broker, &group, "queryGroupAllAttributes", json!({})).await?)
+    attributes_now(&broker, group).await
 }
 
 /// Who is to own a group.
@@ -332,6 +351,7 @@ pub(super) async fn transfer_group(
     Body(call): Body<NewOwner>,
 ) -> ApiResult {
     let group = path.group(&broker)?;
-    as_owner(&broker, &group, "transferGroupOwner", json!({"toUserID": call.user_id})).await?;
+    let successor = UserId::parse("toUserID", &call.user_id, &broker.config().limits)?;
+    change(&broker, &group, GroupChange::Transfer(successor)).await?;
     now(&broker, &group).await
 }

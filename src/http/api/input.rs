@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::marker::PhantomData;
 use utoipa::IntoParams;
@@ -212,6 +212,16 @@ pub(super) fn decode_cursor(cursor: &str) -> Result<String, Invalid> {
     let not_ours = || Invalid::new("cursor", "is not a nextCursor of this list");
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| not_ours())?;
     String::from_utf8(bytes).ok().filter(|place| !place.is_empty()).ok_or_else(not_ours)
+}
+
+/// Makes a cursor that stands for an object.
+pub(super) fn encode_place(place: &impl Serialize) -> Option<String> {
+    serde_json::to_string(place).ok().map(|place| encode_cursor(&place))
+}
+
+/// Reads a cursor that stands for an object.
+pub(super) fn decode_place<T: DeserializeOwned>(cursor: &str) -> Result<T, Invalid> {
+    read_object(&decode_cursor(cursor)?, "cursor").map_err(|_| Invalid::new("cursor", "is not a nextCursor of this list"))
 }
 
 /// Reads a cursor that stands for a number.

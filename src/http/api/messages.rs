@@ -3,19 +3,23 @@
 use actix_web::{HttpMessage as _, HttpRequest, get, post, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
-use super::input::{Body, BrokerHandle, decode_cursor, encode_cursor, limit, number_cursor};
-use super::response::{ApiResult, Problems, json, raw};
-use super::schemas::{Message, MessageDraft, SendMessage, send_args};
+use super::input::{Body, BrokerHandle, decode_cursor, decode_place, encode_cursor, encode_place, limit, number_cursor};
+use super::response::{ApiResult, Problems, json};
+use super::schemas::{Message, MessageDraft, SendMessage};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
 use crate::broker::server_api::IdempotencyKey;
-use crate::model::{ConversationKind, Invalid, Refusal, UserId};
-use crate::protocol::{Request, encode_broadcast};
+use crate::model::{ConversationKind, Invalid, Limits, Refusal, Target, UserId};
+use crate::protocol::result::message as results;
+use crate::protocol::{
+    DraftArgs, HandleArgs, HistoryQuery, ListRequest, MessageRequest, RawJson, Request, SearchAnchor, SearchConfigArgs, SearchRequest,
+    encode_broadcast, listed_target,
+};
 
 /// A message to everyone online.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -48,12 +52,13 @@ pub(super) struct OneMessage {
 }
 
 /// A page of messages.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-#[allow(dead_code, reason = "describes the answer")]
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Messages {
-    message_list: Vec<Message>,
+    #[schema(value_type = Vec<Message>)]
+    message_list: Vec<RawJson>,
     /// Where the next page begins; not there at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
@@ -76,9 +81,7 @@ pub(super) fn whom(broker: &Broker, field: &str, user: Option<&str>) -> Result<O
 pub(super) async fn send_broadcast(BrokerHandle(broker): BrokerHandle, Body(call): Body<Broadcast>) -> ApiResult {
     let config = broker.config();
     let from = UserId::parse("fromUserID", &call.from_user_id, &config.limits)?;
-    let args = send_args(&call.message, None, config.users.system.as_str(), 0);
-    let work = Request::decode("sendMessage", &args.to_string(), &config.limits)?;
-    let Request::SendMessage { draft, .. } = work else { return Err(Refusal::Unsupported("this".into()).into()) };
+    let draft = DraftArgs::from(call.message).draft(None, &config.limits)?;
     draft.validate_broadcast(&config.limits)?;
     if broker.users().get(&from).await?.is_none() && !broker.context.is_system(&from) {
         return Err(Refusal::UserMissing(from.to_string()).into());
@@ -100,8 +103,11 @@ pub(super) async fn send_message(request: HttpRequest, BrokerHandle(broker): Bro
     if call.message.local_message_id.is_none() {
         call.message.local_message_id = request.extensions().get::<IdempotencyKey>().map(local_id);
     }
-    let args = send_args(&call.message, call.config.as_ref(), &call.to_conversation_id, call.conversation_type.into());
-    raw(broker.run(from, "sendMessage", &args).await?)
+    let limits = &broker.config().limits;
+    let kind = ConversationKind::from_number("conversationType", call.conversation_type.into())?;
+    let target = Target::parse("toConversationID", kind, &call.to_conversation_id, limits)?;
+    let draft = DraftArgs::from(call.message).draft(call.config.map(Into::into), limits)?;
+    json(&broker.call(from, Request::SendMessage { target, draft }).await?)
 }
 
 /// A call's key as the message's: the store recognises it, also across a restart.
@@ -114,7 +120,7 @@ fn local_id((name, key): &IdempotencyKey) -> String {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct HistoryQuery {
+pub(super) struct MessagesQuery {
     /// As this user sees it. Of rooms and groups it may be left out: as the server sees them.
     #[serde(rename = "userID")]
     user_id: Option<String>,
@@ -132,33 +138,35 @@ pub(super) struct HistoryQuery {
 }
 
 /// Messages of a conversation, the newest first.
-#[utoipa::path(tag = "messages", security(("key" = ["messages:read"])), params(HistoryQuery),
+#[utoipa::path(tag = "messages", security(("key" = ["messages:read"])), params(MessagesQuery),
     responses((status = 200, description = "A page, newest first.", body = Messages), Problems))]
 #[get("/messages")]
-pub(super) async fn list_messages(BrokerHandle(broker): BrokerHandle, query: web::Query<HistoryQuery>) -> ApiResult {
+pub(super) async fn list_messages(BrokerHandle(broker): BrokerHandle, query: web::Query<MessagesQuery>) -> ApiResult {
     let limits = &broker.config().limits;
     if query.user_id.is_none() && query.conversation_type == 0 {
         return Err(Invalid::new("userID", "is missing: a peer conversation has two sides").into());
     }
     let count = limit(query.limit, &broker, limits.history_page_max)?;
     let before = number_cursor(query.cursor.as_deref().map(decode_cursor).transpose()?)?;
-    let mut config = json!({"count": count, "reverse": true});
-    if let Some(seq) = before {
-        config["nextMessage"] = json!({"messageSeq": seq});
-    }
-    let args = json!({"conversationID": query.conversation_id, "conversationType": query.conversation_type, "config": config});
     let reader = whom(&broker, "userID", query.user_id.as_deref())?;
-    let page: Value = serde_json::from_str(&broker.run(reader, "queryHistoryMessage", &args).await?).unwrap_or_default();
-    let mut list = page["messageList"].as_array().cloned().unwrap_or_default();
+    let kind = ConversationKind::from_number("conversationType", query.conversation_type.into())?;
+    let target = Target::parse("conversationID", kind, &query.conversation_id, limits)?;
+    let wanted = HistoryQuery { target, count, backwards: true, anchor_seq: before, anchor_order_key: None };
+    let page: results::Messages = broker.call_for(reader, Request::QueryHistory(wanted)).await?;
+    let mut list = page.message_list;
     list.reverse();
-    let oldest = list.last().and_then(|message| message["messageSeq"].as_u64()).filter(|seq| *seq > 1);
+    let oldest = list.last().and_then(RawJson::read::<StoredPlace>).map(|place| place.message_seq).filter(|seq| *seq > 1);
     // Some of the page may be hidden from this reader, so that less than a page says nothing.
-    let more = list.len() == count || page["more"] == true;
-    let mut answer = json!({"messageList": list});
-    if let Some(oldest) = oldest.filter(|_| more) {
-        answer["nextCursor"] = encode_cursor(&oldest.to_string()).into();
-    }
-    json(&answer)
+    let more = list.len() == count || page.more;
+    let next_cursor = oldest.filter(|_| more).map(|oldest| encode_cursor(&oldest.to_string()));
+    json(&Messages { message_list: list, next_cursor })
+}
+
+/// Where a message is kept in its conversation.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredPlace {
+    message_seq: u64,
 }
 
 /// Which message, and in whose name it is changed.
@@ -187,25 +195,28 @@ pub(super) struct Revoke {
     responses((status = 200, description = "The message as it is now.", body = OneMessage), Problems))]
 #[post("/messages/revoke")]
 pub(super) async fn revoke_message(BrokerHandle(broker): BrokerHandle, Body(call): Body<Revoke>) -> ApiResult {
-    let message = named(&broker, &call.user_id, (&call.conversation_id, call.conversation_type), &call.message_id)?;
-    let args = json!({"message": message, "config": {"revokeExtendedData": call.revoke_extended_data}});
+    let limits = &broker.config().limits;
+    let message = named(limits, call.user_id.is_some(), (call.conversation_id, call.conversation_type), call.message_id)?;
     let by = whom(&broker, "userID", call.user_id.as_deref())?;
-    raw(broker.run(by, "revokeMessage", &args).await?)
+    let revoke = MessageRequest::revoke(&message, call.revoke_extended_data, limits)?;
+    json(&broker.call(by, Request::Message(revoke)).await?)
 }
 
-fn named(broker: &Broker, user: &Option<String>, (id, kind): (&str, u8), message_id: &str) -> Result<Value, Invalid> {
+/// Names a message of a conversation that the caller may mean; `has_user`: the call names whose side is meant.
+fn named(limits: &Limits, has_user: bool, (id, kind): (String, u8), message_id: String) -> Result<HandleArgs, Invalid> {
     let kind = ConversationKind::from_number("conversationType", kind.into())?;
-    if user.is_none() && kind == ConversationKind::Peer {
+    if !has_user && kind == ConversationKind::Peer {
         return Err(Invalid::new("userID", "is missing: a peer conversation has two sides"));
     }
     if kind == ConversationKind::Room {
         return Err(Invalid::new("conversationType", "is 1: messages of rooms are not changed"));
     }
-    crate::model::Target::parse("conversationID", kind, id, &broker.config().limits)?;
+    Target::parse("conversationID", kind, &id, limits)?;
     if message_id.is_empty() {
         return Err(Invalid::new("messageID", "is empty"));
     }
-    Ok(json!({"messageID": message_id, "conversationID": id, "conversationType": kind.number()}))
+    let conversation_type = Some(kind.number().into());
+    Ok(HandleArgs { message_id, conversation_id: id, conversation_type, ..HandleArgs::default() })
 }
 
 /// Which message, and what it says from now on.
@@ -234,14 +245,11 @@ pub(super) struct Edit {
     responses((status = 200, description = "The message as it is now.", body = OneMessage), Problems))]
 #[post("/messages/edit")]
 pub(super) async fn edit_message(BrokerHandle(broker): BrokerHandle, Body(call): Body<Edit>) -> ApiResult {
-    let user = Some(call.user_id);
-    let place = named(&broker, &user, (&call.conversation_id, call.conversation_type), &call.message_id)?;
-    let mut message = json!(call.message);
-    if let (Some(message), Value::Object(place)) = (message.as_object_mut(), place) {
-        message.extend(place);
-    }
-    let by = whom(&broker, "userID", user.as_deref())?;
-    raw(broker.run(by, "editMessage", &json!({"message": message})).await?)
+    let limits = &broker.config().limits;
+    let message = named(limits, true, (call.conversation_id, call.conversation_type), call.message_id)?;
+    let by = whom(&broker, "userID", Some(&call.user_id))?;
+    let edit = MessageRequest::edit(&message, call.message.into(), limits)?;
+    json(&broker.call(by, Request::Message(edit)).await?)
 }
 
 /// Which messages are deleted for one user.
@@ -279,11 +287,17 @@ pub(super) struct Deleted {
     responses((status = 200, description = "They are gone from this user's history.", body = Deleted), Problems))]
 #[post("/messages/delete")]
 pub(super) async fn delete_messages(BrokerHandle(broker): BrokerHandle, Body(call): Body<Delete>) -> ApiResult {
-    let of = OnBehalfOf::User(UserId::parse("userID", &call.user_id, &broker.config().limits)?);
-    let mut args = json!({"conversationID": call.conversation_id, "conversationType": call.conversation_type});
-    let Some(ids) = call.message_ids else { return raw(broker.run(of, "deleteAllMessage", &args).await?) };
-    args["messageList"] = ids.iter().map(|id| json!({"messageID": id})).collect();
-    raw(broker.run(of, "deleteMessages", &args).await?)
+    let limits = &broker.config().limits;
+    let of = OnBehalfOf::User(UserId::parse("userID", &call.user_id, limits)?);
+    let target = listed_target(&call.conversation_id, call.conversation_type.into(), limits)?;
+    let request = match call.message_ids {
+        None => ListRequest::Clear { target },
+        Some(ids) => {
+            let handle = |message_id: String| HandleArgs { message_id, ..HandleArgs::default() };
+            ListRequest::delete(target, &ids.into_iter().map(handle).collect::<Vec<_>>(), limits)?
+        }
+    };
+    json(&broker.call(of, Request::Entry(request)).await?)
 }
 
 /// What is looked for.
@@ -333,30 +347,43 @@ pub(super) struct Search {
 pub(super) async fn search_messages(BrokerHandle(broker): BrokerHandle, Body(call): Body<Search>) -> ApiResult {
     let limits = &broker.config().limits;
     let of = OnBehalfOf::User(UserId::parse("userID", &call.user_id, limits)?);
-    let mut config = json!({
-        "keywords": call.keywords, "senderUserIDs": call.sender_user_ids, "messageTypes": call.message_types,
-        "startTime": call.start_time, "endTime": call.end_time, "count": limit(call.limit, &broker, limits.search_page_max)?,
-    });
-    if let Some(cursor) = call.cursor {
-        let place = decode_cursor(&cursor)?;
-        let anchor: Option<Value> = serde_json::from_str(&place).ok().filter(Value::is_object);
-        config["nextMessage"] = anchor.ok_or_else(|| Invalid::new("cursor", "is not a nextCursor of this list"))?;
-    }
-    let mut args = json!({"config": config});
-    let op = match (call.conversation_id, call.conversation_type) {
-        (None, None) => "searchGlobalLocalMessages",
-        (Some(id), Some(kind)) => {
-            (args["conversationID"], args["conversationType"]) = (id.into(), kind.into());
-            "searchLocalMessages"
-        }
+    let count = limit(call.limit, &broker, limits.search_page_max)?;
+    let after = call.cursor.as_deref().map(search_anchor).transpose()?;
+    let search = SearchConfigArgs {
+        keywords: call.keywords,
+        sender_user_ids: call.sender_user_ids,
+        message_types: call.message_types,
+        start_time: call.start_time,
+        end_time: call.end_time,
+        ..SearchConfigArgs::default()
+    };
+    let place = match (call.conversation_id, call.conversation_type) {
+        (None, None) => None,
+        (Some(id), Some(kind)) => Some((id, kind)),
         _ => return Err(Invalid::new("conversationType", "and conversationID go together").into()),
     };
-    let page: Value = serde_json::from_str(&broker.run(of, op, &args).await?).unwrap_or_default();
-    let mut answer = json!({"messageList": page["messageList"]});
-    let next = &page["nextMessage"];
-    if next.is_object() {
-        let anchor = json!({"messageID": next["messageID"], "orderKey": next["orderKey"]});
-        answer["nextCursor"] = encode_cursor(&anchor.to_string()).into();
+    let search = search.search(limits)?;
+    let target = place.map(|(id, kind)| listed_target(&id, kind.into(), limits)).transpose()?;
+    let request = SearchRequest::Messages { target, search, ascending: false, count, after };
+    let page: results::FoundMessages = broker.call_for(of, Request::Search(request)).await?;
+    let next = page.next_message.flatten().and_then(|next| next.read::<SearchPlace>());
+    json(&Messages { message_list: page.message_list, next_cursor: next.as_ref().and_then(encode_place) })
+}
+
+/// Where a search goes on.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SearchPlace {
+    #[serde(rename = "messageID")]
+    message_id: String,
+    order_key: u64,
+}
+
+/// Reads where a search goes on from the cursor that it gave.
+fn search_anchor(cursor: &str) -> Result<SearchAnchor, Invalid> {
+    let SearchPlace { message_id, order_key } = decode_place(cursor)?;
+    match message_id.parse() {
+        Ok(id) if order_key > 0 => Ok(SearchAnchor { order_key, id }),
+        _ => Err(Invalid::new("cursor", "is not a nextCursor of this list")),
     }
-    json(&answer)
 }

@@ -90,11 +90,6 @@ pub(super) fn json(value: &impl Serialize) -> ApiResult {
     Ok(HttpResponse::Ok().json(value))
 }
 
-/// Answers with JSON that is text already.
-pub(super) fn raw(text: String) -> ApiResult {
-    Ok(HttpResponse::Ok().content_type("application/json").body(text))
-}
-
 /// Answers with an empty object.
 pub(super) fn done() -> ApiResult {
     json(&serde_json::json!({}))

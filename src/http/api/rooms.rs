@@ -2,17 +2,19 @@
 
 use actix_web::{delete, get, patch, post, web};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 use super::input::{Body, BrokerHandle, PageQuery, RoomPath, encode_cursor, page_of};
-use super::response::{ApiResult, Problems, done, json, raw};
+use super::response::{ApiResult, Problems, done, json};
 use super::schemas::{AttributesPatch, ErrorUser, Member, Room};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
-use crate::model::{Invalid, Refusal, RoomId, RoomInfo, UserId};
-use crate::protocol::error_users;
+use crate::model::{AttributeTerms, Invalid, Refusal, RoomId, RoomInfo, UserId};
+use crate::protocol::result::room as results;
+use crate::protocol::result::user::UserWire;
+use crate::protocol::{Request, RoomRequest, error_users, room_change};
 
 /// The most users of one call. Source: ZIM server API reference, `KickoutRoomUser`.
 const KICKED_MAX: usize = 50;
@@ -91,14 +93,16 @@ pub(super) async fn destroy_room(BrokerHandle(broker): BrokerHandle, path: web::
 }
 
 /// A page of a room's members.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-#[allow(dead_code, reason = "describes the answer")]
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct RoomMembers {
-    #[schema(rename = "roomID")]
-    room_id: String,
-    member_list: Vec<Member>,
+    #[serde(rename = "roomID")]
+    #[schema(value_type = String)]
+    room_id: RoomId,
+    #[schema(value_type = Vec<Member>)]
+    member_list: Vec<UserWire>,
     /// Where the next page begins; not there at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
@@ -113,14 +117,11 @@ pub(super) async fn list_room_members(
     page: web::Query<PageQuery>,
 ) -> ApiResult {
     let room = path.room(&broker)?;
-    let limit = page.limit(&broker, broker.config().limits.room_member_page_max)?;
-    let args = json!({"roomID": room, "config": {"count": limit, "nextFlag": page.cursor()?.unwrap_or_default()}});
-    let list: Value = serde_json::from_str(&broker.run(OnBehalfOf::System, "queryRoomMemberList", &args).await?).unwrap_or_default();
-    let mut answer = json!({"roomID": room, "memberList": list["memberList"]});
-    if let Some(next) = list["nextFlag"].as_str().filter(|next| !next.is_empty()) {
-        answer["nextCursor"] = encode_cursor(next).into();
-    }
-    json(&answer)
+    let count = page.limit(&broker, broker.config().limits.room_member_page_max)?;
+    let request = RoomRequest::QueryMemberList { room, count, next: page.cursor()?.unwrap_or_default() };
+    let list: results::RoomMembers = broker.call_for(OnBehalfOf::System, Request::Room(request)).await?;
+    let next_cursor = Some(list.next_flag).filter(|next| !next.is_empty()).map(|next| encode_cursor(&next));
+    json(&RoomMembers { room_id: list.room_id, member_list: list.member_list, next_cursor })
 }
 
 /// Who is put out, and what they are told.
@@ -184,12 +185,16 @@ pub(super) struct RoomAttributes {
     room_attributes: BTreeMap<String, String>,
 }
 
+async fn attributes_now(broker: &Broker, room: RoomId) -> ApiResult {
+    json(&broker.call(OnBehalfOf::System, Request::Room(RoomRequest::QueryAttributes { room })).await?)
+}
+
 /// What the members of a room agreed on.
 #[utoipa::path(tag = "rooms", security(("key" = ["rooms:read"])), params(RoomPath),
     responses((status = 200, description = "Keys and values.", body = RoomAttributes), Problems))]
 #[get("/rooms/{roomID}/attributes")]
 pub(super) async fn get_room_attributes(BrokerHandle(broker): BrokerHandle, path: web::Path<RoomPath>) -> ApiResult {
-    raw(broker.run(OnBehalfOf::System, "queryRoomAllAttributes", &json!({"roomID": path.room(&broker)?})).await?)
+    attributes_now(&broker, path.room(&broker)?).await
 }
 
 /// Sets and deletes attributes of a room, whoever owns them; all or none.
@@ -202,17 +207,19 @@ pub(super) async fn change_room_attributes(
     Body(call): Body<AttributesPatch>,
 ) -> ApiResult {
     let room = path.room(&broker)?;
-    let mut operations = Vec::new();
+    let limits = &broker.config().limits;
+    let mut changes = Vec::new();
     if !call.set.is_empty() {
-        operations.push(json!({"roomAttributes": call.set}));
+        changes.push(room_change(Some(call.set), None, limits)?);
     }
     if !call.delete.is_empty() {
-        operations.push(json!({"keys": call.delete}));
+        changes.push(room_change(None, Some(call.delete), limits)?);
     }
-    if operations.is_empty() {
+    if changes.is_empty() {
         return Err(Invalid::new("body", "has neither set nor delete").into());
     }
-    let args = json!({"roomID": room, "config": {"isForce": true}, "operations": operations});
-    broker.run(OnBehalfOf::System, "endRoomAttributesBatchOperation", &args).await?;
-    raw(broker.run(OnBehalfOf::System, "queryRoomAllAttributes", &json!({"roomID": room})).await?)
+    let terms = AttributeTerms { force: true, take_over: false, until_left: false };
+    let request = RoomRequest::ChangeAttributes { room: room.clone(), changes, terms, batch: true };
+    broker.call(OnBehalfOf::System, Request::Room(request)).await?;
+    attributes_now(&broker, room).await
 }

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use actix_web::{delete, get, patch, post, put, web};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 
-use super::input::{Body, BrokerHandle, PageQuery, UserPath, encode_cursor, page_of};
+use super::input::{Body, BrokerHandle, PageQuery, UserPath, decode_place, encode_cursor, encode_place, page_of};
 use super::response::{ApiResult, Problems, done, json};
 use super::schemas::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow};
 use crate::actors::session::on_behalf::OnBehalfOf;
-use crate::model::{Invalid, Refusal, UserId, UserProfile};
-use crate::protocol::code_of;
+use crate::model::{Invalid, Limits, Refusal, UserId, UserProfile};
+use crate::protocol::result::conversation as results;
+use crate::protocol::{EntryAnchorArgs, EntryFilter, ListRequest, RawJson, Request, UserRequest, code_of};
 
 /// The most users of one call. Source: ZIM server API reference, `UserRegister`, `QueryUserOnlineState`.
 const USERS_MAX: usize = 100;
@@ -109,21 +110,26 @@ pub(super) struct UserPatch {
     user_extended_data: Option<String>,
 }
 
+impl UserPatch {
+    /// Returns the changes, in order. What is before one that is refused is carried out.
+    fn changes(self, limits: &Limits) -> Vec<Result<UserRequest, Refusal>> {
+        let changes = [
+            self.user_name.map(|name| UserRequest::name(name, limits)),
+            self.user_avatar_url.map(|url| UserRequest::avatar_url(url, limits)),
+            self.user_extended_data.map(|data| UserRequest::extended_data(data, limits)),
+        ];
+        changes.into_iter().flatten().collect()
+    }
+}
+
 /// Changes what others see of a user. Its own devices hear of it.
 #[utoipa::path(tag = "users", request_body = UserPatch, security(("key" = ["users:write"])), params(UserPath),
     responses((status = 200, description = "The user as it is now.", body = UserNow), Problems))]
 #[patch("/users/{userID}")]
 pub(super) async fn change_user(BrokerHandle(broker): BrokerHandle, path: web::Path<UserPath>, Body(call): Body<UserPatch>) -> ApiResult {
     let user = path.user(&broker)?;
-    let changes = [
-        ("updateUserName", "userName", call.user_name),
-        ("updateUserAvatarUrl", "userAvatarUrl", call.user_avatar_url),
-        ("updateUserExtendedData", "extendedData", call.user_extended_data),
-    ];
-    for (op, field, value) in changes {
-        if let Some(value) = value {
-            broker.run(OnBehalfOf::User(user.clone()), op, &json!({field: value})).await?;
-        }
+    for one in call.changes(&broker.config().limits) {
+        broker.call(OnBehalfOf::User(user.clone()), Request::User(one?)).await?;
     }
     let profile = broker.users().get(&user).await?.ok_or_else(|| Refusal::UserMissing(user.to_string()))?;
     json(&UserNow::of(&broker, &profile))
@@ -179,12 +185,13 @@ pub(super) async fn query_presence(BrokerHandle(broker): BrokerHandle, Body(call
 }
 
 /// A page of a user's list.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-#[allow(dead_code, reason = "describes the answer")]
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Conversations {
-    conversation_list: Vec<Conversation>,
+    #[schema(value_type = Vec<Conversation>)]
+    conversation_list: Vec<RawJson>,
     /// Where the next page begins; not there at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
@@ -199,23 +206,15 @@ pub(super) async fn list_conversations(
     page: web::Query<PageQuery>,
 ) -> ApiResult {
     let user = path.user(&broker)?;
-    let limit = page.limit(&broker, broker.config().limits.conversation_page_max)?;
-    let mut config = json!({"count": limit});
-    if let Some(place) = page.cursor()? {
-        let anchor: Option<Value> = serde_json::from_str(&place).ok().filter(Value::is_object);
-        config["nextConversation"] = anchor.ok_or_else(|| Invalid::new("cursor", "is not a nextCursor of this list"))?;
-    }
-    let args = json!({"config": config});
-    let list: Value = serde_json::from_str(&broker.run(OnBehalfOf::User(user), "queryConversationList", &args).await?).unwrap_or_default();
-    let entries = list["conversationList"].as_array().cloned().unwrap_or_default();
-    let mut answer = json!({"conversationList": entries});
-    if let Some(last) = entries.last().filter(|_| entries.len() == limit) {
-        let anchor = json!({
-            "conversationID": last["conversationID"], "type": last["type"], "orderKey": last["orderKey"], "isPinned": last["isPinned"],
-        });
-        answer["nextCursor"] = encode_cursor(&anchor.to_string()).into();
-    }
-    json(&answer)
+    let limits = &broker.config().limits;
+    let count = page.limit(&broker, limits.conversation_page_max)?;
+    let place: Option<EntryAnchorArgs> = page.cursor.as_deref().map(decode_place).transpose()?;
+    let after = place.map(|place| place.check(limits)).transpose()?;
+    let request = ListRequest::List { count, after, filter: EntryFilter::default() };
+    let list: results::Conversations = broker.call_for(OnBehalfOf::User(user), Request::Entry(request)).await?;
+    let entries = list.conversation_list;
+    let last = entries.last().filter(|_| entries.len() == count).and_then(RawJson::read::<EntryAnchorArgs>);
+    json(&Conversations { next_cursor: last.as_ref().and_then(encode_place), conversation_list: entries })
 }
 
 /// A user's sessions.

@@ -2,15 +2,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::{Value, json};
 
 use super::codes::{Fault, code};
 use super::input::Input;
+use crate::protocol::DraftArgs;
 
 /// A message in the wire protocol's words.
 #[derive(Debug)]
 pub(super) struct MessageContent {
-    pub(super) message: Value,
+    pub(super) draft: DraftArgs,
     pub(super) has_receipt: bool,
     /// What was asked for besides and is not done.
     pub(super) notes: Vec<String>,
@@ -20,32 +20,34 @@ pub(super) struct MessageContent {
 pub(super) fn read(input: &Input) -> Result<MessageContent, Fault> {
     let kind = input.number("MessageType")?;
     let body = input.object("MessageBody")?;
-    let mut message = match kind {
-        2 => json!({"message": command(&body)?}),
+    let mut draft = match kind {
+        2 => DraftArgs { message: Some(command(&body)?), ..DraftArgs::default() },
         10 => return Err(Fault::invalid("MessageType", "is 10: messages of several parts are not supported")),
         11..=14 => media(kind, &body)?,
-        200 => {
-            let sub_type = input.maybe_number("SubMsgType")?.unwrap_or(0);
-            json!({"message": body.text("Message")?, "subType": sub_type, "searchedContent": input.text_or_empty("SearchedContent")?})
-        }
-        _ => json!({"message": body.text("Message")?}),
+        200 => DraftArgs {
+            sub_type: Some(input.maybe_number("SubMsgType")?.unwrap_or(0)),
+            message: Some(body.text("Message")?.to_owned()),
+            searched_content: Some(input.text_or_empty("SearchedContent")?.to_owned()),
+            ..DraftArgs::default()
+        },
+        _ => DraftArgs { message: Some(body.text("Message")?.to_owned()), ..DraftArgs::default() },
     };
-    message["type"] = kind.into();
-    message["extendedData"] = body.text_or_empty("ExtendedData")?.into();
+    draft.kind = kind;
+    draft.extended_data = Some(body.text_or_empty("ExtendedData")?.to_owned());
     // Our choice: at both places, because the vendor's pages name none.
     for place in [input, &body] {
         if place.has("MentionedUserIds") {
-            message["mentionedUserIDs"] = place.texts("MentionedUserIds")?.into();
+            draft.mentioned_user_ids = Some(place.texts("MentionedUserIds")?);
         }
         if place.flag("IsMentionAll")? {
-            message["isMentionAll"] = true.into();
+            draft.is_mention_all = Some(true);
         }
     }
     let mut notes = Vec::new();
     if body.object("OfflinePush")?.flag("Enable")? {
         notes.push("MessageBody.OfflinePush: nothing is pushed to who is offline".to_owned());
     }
-    Ok(MessageContent { message, has_receipt: body.flag("HasReceipt")?, notes })
+    Ok(MessageContent { draft, has_receipt: body.flag("HasReceipt")?, notes })
 }
 
 /// Returns a command's bytes as the wire has them: base64.
@@ -61,37 +63,44 @@ fn command(body: &Input) -> Result<String, Fault> {
 }
 
 /// Reads a file that lies elsewhere.
-fn media(kind: i64, body: &Input) -> Result<Value, Fault> {
+fn media(kind: i64, body: &Input) -> Result<DraftArgs, Fault> {
     let about = body.object("Message")?;
-    let mut message = json!({"fileName": about.text("FileName")?});
-    if let Some(size) = about.maybe_number("Size")? {
-        message["fileSize"] = size.into();
-    }
-    let mut picture = |from: &Input, names: [&str; 3]| -> Result<(), Fault> {
-        let url = from.text_or_empty("Url")?;
-        if !url.is_empty() {
-            message[names[0]] = url.into();
-            message[names[1]] = from.maybe_number("Width")?.unwrap_or(0).into();
-            message[names[2]] = from.maybe_number("Height")?.unwrap_or(0).into();
-        }
-        Ok(())
-    };
+    let mut draft = DraftArgs { file_name: Some(about.text("FileName")?.to_owned()), ..DraftArgs::default() };
+    draft.file_size = about.maybe_number("Size")?.map(real);
     if kind == 11 {
         about.object("Origin")?.text("Url")?;
-        picture(&about.object("Origin")?, ["fileDownloadUrl", "originalImageWidth", "originalImageHeight"])?;
-        picture(&about.object("LargeImage")?, ["largeImageDownloadUrl", "largeImageWidth", "largeImageHeight"])?;
-        picture(&about.object("Thumbnail")?, ["thumbnailDownloadUrl", "thumbnailWidth", "thumbnailHeight"])?;
-        return Ok(message);
+        (draft.file_download_url, draft.original_image_width, draft.original_image_height) = picture(&about.object("Origin")?)?;
+        (draft.large_image_download_url, draft.large_image_width, draft.large_image_height) = picture(&about.object("LargeImage")?)?;
+        (draft.thumbnail_download_url, draft.thumbnail_width, draft.thumbnail_height) = picture(&about.object("Thumbnail")?)?;
+        return Ok(draft);
     }
     if kind == 14 {
-        picture(&about.object("Thumbnail")?, ["videoFirstFrameDownloadUrl", "videoFirstFrameWidth", "videoFirstFrameHeight"])?;
+        let frame = picture(&about.object("Thumbnail")?)?;
+        (draft.video_first_frame_download_url, draft.video_first_frame_width, draft.video_first_frame_height) = frame;
     }
-    message["fileDownloadUrl"] = about.text("Url")?.into();
-    let duration = about.maybe_number("MediaDuration")?;
+    draft.file_download_url = Some(about.text("Url")?.to_owned());
+    let duration = Some(real(about.maybe_number("MediaDuration")?.unwrap_or(0)));
     match kind {
-        13 => message["audioDuration"] = duration.unwrap_or(0).into(),
-        14 => message["videoDuration"] = duration.unwrap_or(0).into(),
+        13 => draft.audio_duration = duration,
+        14 => draft.video_duration = duration,
         _ => {}
     }
-    Ok(message)
+    Ok(draft)
+}
+
+/// Returns where a picture lies, its width and its height; nothing of one that lies nowhere.
+fn picture(from: &Input) -> Result<(Option<String>, Option<f64>, Option<f64>), Fault> {
+    let url = from.text_or_empty("Url")?;
+    if url.is_empty() {
+        return Ok((None, None, None));
+    }
+    let side = |name| Ok::<_, Fault>(Some(real(from.maybe_number(name)?.unwrap_or(0))));
+    Ok((Some(url.to_owned()), side("Width")?, side("Height")?))
+}
+
+fn real(number: i64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "sizes beyond 2^53 are refused or cut anyway")]
+    {
+        number as f64
+    }
 }

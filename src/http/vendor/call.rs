@@ -6,7 +6,9 @@ use super::codes::{Fault, code, code_of};
 use super::input::Input;
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
-use crate::model::{GroupId, Refusal, RoomId, UserId};
+use crate::model::{GroupChange, GroupId, Refusal, RoomId, UserId};
+use crate::protocol::result::user::ErrorUser;
+use crate::protocol::{GroupRequest, Outcome as Answer, Request};
 
 /// A call that was carried out.
 #[derive(Debug, Default)]
@@ -45,20 +47,23 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     /// Carries out an operation of the wire protocol.
-    pub(super) async fn run(&self, whom: OnBehalfOf, op: &str, args: &Value) -> Result<Value, Refusal> {
-        Ok(serde_json::from_str(&self.broker.run(whom, op, args).await?).unwrap_or_default())
+    pub(super) async fn run(&self, whom: OnBehalfOf, request: Request) -> Result<Answer, Refusal> {
+        self.broker.call(whom, request).await
     }
 
-    /// Does the same in the name of a group's owner.
-    pub(super) async fn as_owner(&self, group: &GroupId, op: &str, mut args: Value) -> Result<Value, Refusal> {
-        args["groupID"] = group.as_str().into();
-        self.run(OnBehalfOf::OwnerOf(group.clone()), op, &args).await
+    /// Carries out an operation on a group in its owner's name.
+    pub(super) async fn as_owner(&self, group: &GroupId, request: GroupRequest) -> Result<Answer, Refusal> {
+        self.run(OnBehalfOf::OwnerOf(group.clone()), Request::Group(request)).await
     }
 
-    /// Does the same in the name of the server's own user, to whom every group is open.
-    pub(super) async fn ask_group(&self, group: &GroupId, op: &str, mut args: Value) -> Result<Value, Refusal> {
-        args["groupID"] = group.as_str().into();
-        self.run(OnBehalfOf::System, op, &args).await
+    /// Changes a group in its owner's name.
+    pub(super) async fn change_group(&self, group: &GroupId, change: GroupChange) -> Result<Answer, Refusal> {
+        self.as_owner(group, GroupRequest::Change { group: group.clone(), change }).await
+    }
+
+    /// Carries out an operation in the name of the server's own user, to whom every group and room is open.
+    pub(super) async fn ask(&self, request: Request) -> Result<Answer, Refusal> {
+        self.run(OnBehalfOf::System, request).await
     }
 
     /// Checks an id that may be a user's.
@@ -143,13 +148,12 @@ pub(super) fn partly(list: &str, errors: Vec<Value>, succeeded: usize, mut field
 }
 
 /// Returns the `errorUserList` of an operation as the vendor's calls have it. The protocol's own numbers are no use there.
-pub(super) fn errors_of(list: &Value) -> Vec<Value> {
-    let errors = list.as_array().into_iter().flatten();
-    errors.map(|error| failed(error["userID"].as_str().unwrap_or_default(), vendor_code(error["reason"].as_u64().unwrap_or(0)))).collect()
+pub(super) fn errors_of(list: &[ErrorUser]) -> Vec<Value> {
+    list.iter().map(|error| failed(error.user_id.as_str(), vendor_code(error.reason))).collect()
 }
 
 /// Returns the number for servers of a client's: the vendor has a set for each.
-fn vendor_code(reason: u64) -> u32 {
+fn vendor_code(reason: u32) -> u32 {
     let like = |refusal: Refusal| code_of(&refusal);
     match reason {
         6_000_204 => like(Refusal::UserMissing(String::new())),

@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Call, Outcome, errors_of, failed, fields, partly};
 use super::codes::{Fault, code};
-use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{GroupId, Refusal};
+use crate::protocol::result::group::{GroupInvited, GroupKicked, GroupMemberCount, GroupMembers, GroupUpdated};
+use crate::protocol::{GroupRequest, Request, group_changes as changes, some_users};
 
 /// The most users that one call takes in. Source: ZIM server API reference, `InviteUsersIntoGroup`.
 const ADDED_MAX: usize = 100;
@@ -22,23 +23,22 @@ pub(super) async fn list(call: &Call<'_>) -> Outcome {
     let group = call.group()?;
     let limit = call.limit(PAGE_MAX)?;
     let mut next = call.next()?;
-    let total = call.ask_group(&group, "queryGroupMemberCount", json!({})).await?["count"].take();
+    let asked = Request::Group(GroupRequest::QueryMemberCount { group: group.clone() });
+    let GroupMemberCount { count: total, .. } = call.ask(asked).await?.try_into()?;
     let mut members = Vec::new();
     loop {
         let count = (limit - members.len()).min(call.broker.config().limits.group_member_page_max);
-        let page = call.ask_group(&group, "queryGroupMemberList", json!({"config": {"count": count, "nextFlag": next}})).await?;
-        let list = page["userList"].as_array().into_iter().flatten();
-        members.extend(
-            list.map(
-                |member| json!({"UserId": member["userID"], "UserName": member["userName"], "UserNickName": member["memberNickname"]}),
-            ),
-        );
-        next = page["nextFlag"].as_u64().unwrap_or(0);
+        let asked = Request::Group(GroupRequest::QueryMemberList { group: group.clone(), count, next, muted: false });
+        let page: GroupMembers = call.ask(asked).await?.try_into()?;
+        members.extend(page.user_list.iter().map(
+            |member| json!({"UserId": member.user.user_id, "UserName": member.user.user_name, "UserNickName": member.member_nickname}),
+        ));
+        next = page.next_flag;
         if next == 0 || members.len() >= limit {
             break;
         }
     }
-    Ok(fields([("TotalCount", total), ("Next", next.into()), ("MemberList", members.into())]).into())
+    Ok(fields([("TotalCount", total.into()), ("Next", next.into()), ("MemberList", members.into())]).into())
 }
 
 pub(super) async fn add(call: &Call<'_>) -> Outcome {
@@ -64,8 +64,10 @@ pub(super) async fn add(call: &Call<'_>) -> Outcome {
     for user in &users {
         call.user_id("UserIds", user)?;
     }
-    let added = match call.as_owner(&group, "inviteUsersIntoGroup", json!({"userIDs": users})).await {
-        Ok(added) => added,
+    let limits = &call.broker.config().limits;
+    let invited = some_users("userIDs", &users, limits.group_invite_max, limits)?;
+    let added: GroupInvited = match call.as_owner(&group, GroupRequest::Invite { group: group.clone(), users: invited }).await {
+        Ok(added) => added.try_into()?,
         Err(refusal @ (Refusal::UserMissing(_) | Refusal::GroupFull { .. })) => {
             let fault = Fault::from(refusal);
             let errors: Vec<Value> = users.iter().map(|user| failed(user, fault.code)).collect();
@@ -73,8 +75,7 @@ pub(super) async fn add(call: &Call<'_>) -> Outcome {
         }
         Err(refusal) => return Err(refusal.into()),
     };
-    let count = added["userList"].as_array().map_or(0, Vec::len);
-    partly("ErrorUsers", errors_of(&added["errorUserList"]), count, Map::new())
+    partly("ErrorUsers", errors_of(&added.error_user_list), added.user_list.len(), Map::new())
 }
 
 pub(super) async fn kick(call: &Call<'_>) -> Outcome {
@@ -88,16 +89,18 @@ pub(super) async fn kick(call: &Call<'_>) -> Outcome {
     for user in &users {
         call.user_id("UserId", user)?;
     }
-    let kicked = match call.as_owner(&group, "kickGroupMembers", json!({"userIDs": users})).await {
-        Ok(kicked) => kicked,
+    let limits = &call.broker.config().limits;
+    let members = some_users("userIDs", &users, limits.group_kick_max, limits)?;
+    let kicked: GroupKicked = match call.as_owner(&group, GroupRequest::Kick { group: group.clone(), users: members }).await {
+        Ok(kicked) => kicked.try_into()?,
         Err(Refusal::KickFailed | Refusal::NotInGroup(_)) => {
             let errors = users.iter().map(|user| failed(user, code::NOT_A_MEMBER)).collect();
             return partly("ErrorList", errors, 0, Map::new());
         }
         Err(refusal) => return Err(refusal.into()),
     };
-    let count = kicked["kickedUserIDs"].as_array().map_or(0, Vec::len);
-    let mut errors = errors_of(&kicked["errorUserList"]);
+    let count = kicked.kicked_user_ids.len();
+    let mut errors = errors_of(&kicked.error_user_list);
     for error in errors.iter_mut().filter(|error| error["SubCode"] == code::NOT_IN_GROUP) {
         error["SubCode"] = code::NOT_A_MEMBER.into();
     }
@@ -122,8 +125,8 @@ pub(super) async fn nicknames(call: &Call<'_>) -> Outcome {
 }
 
 async fn nickname_of(call: &Call<'_>, group: &GroupId, user: &str, nickname: &str) -> Result<(), Fault> {
-    call.user_id("UserId", user)?;
-    call.as_owner(group, "setGroupMemberNickname", json!({"forUserID": user, "nickname": nickname})).await?;
+    let user = call.user_id("UserId", user)?;
+    call.change_group(group, changes::nickname(user, nickname.to_owned(), &call.broker.config().limits)?).await?;
     Ok(())
 }
 
@@ -135,11 +138,15 @@ pub(super) async fn mute(call: &Call<'_>) -> Outcome {
         call.user_id("UserIds", user)?;
     }
     let duration = call.input.maybe_number("Duration")?.unwrap_or(0);
-    let config = json!({"duration": if duration == 0 { -1 } else { duration }});
-    let args = json!({"groupID": group, "userIDs": users, "isMute": duration != 0, "config": config});
-    match call.run(OnBehalfOf::OwnerOf(group), "muteGroupMembers", &args).await {
+    let limits = &call.broker.config().limits;
+    let change = match duration {
+        0 => changes::unmute_members(&users, limits)?,
+        duration => changes::mute_members(&users, duration, limits)?,
+    };
+    match call.change_group(&group, change).await {
         Ok(muted) => {
-            let errors = errors_of(&muted["errorUserList"]);
+            let muted: Box<GroupUpdated> = muted.try_into()?;
+            let errors = errors_of(muted.error_users());
             let count = users.len().saturating_sub(errors.len());
             partly("ErrorUsers", errors, count, Map::new())
         }

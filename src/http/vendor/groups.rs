@@ -9,7 +9,10 @@ use super::call::{Call, Outcome, Success, errors_of, fields};
 use super::codes::{Fault, code, code_of};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
-use crate::model::{Refusal, UserId};
+use crate::model::{GroupChange, Limits, Refusal, UserId};
+use crate::protocol::group_changes::{self as changes, MuteArgs};
+use crate::protocol::result::group::{GroupCreated, GroupDescribed, GroupMemberWire, GroupUpdated};
+use crate::protocol::{GroupRequest, NewGroupArgs, NewGroupConfigArgs, NewGroupInfoArgs, Request};
 use crate::store::Store;
 
 /// The most members that a group may begin with. Source: ZIM server API reference, `CreateGroup`.
@@ -32,18 +35,18 @@ pub(super) async fn create(call: &Call<'_>) -> Outcome {
     if users.len() > FIRST_MEMBERS_MAX {
         return Err(Fault::new(code::GROUP_FULL, format!("UserId has {} entries, the limit is {FIRST_MEMBERS_MAX}", users.len())));
     }
-    let attributes = pairs(call)?;
-    let info = json!({
-        "groupID": call.input.text_or_empty("GroupId")?, "groupName": call.input.text_or_empty("GroupName")?,
-        "groupAvatarUrl": call.input.text_or_empty("GroupAvatar")?,
-    });
-    let config = json!({"groupNotice": call.input.text_or_empty("GroupNotice")?, "groupAttributes": attributes});
-    let args = json!({"groupInfo": info, "userIDs": users, "config": config});
-    let made = call.run(OnBehalfOf::User(owner), "createGroup", &args).await?;
-    let list = made["userList"].as_array().into_iter().flatten();
-    let members: Vec<Value> = list.map(|user| json!({"UserId": user["userID"], "UserName": user["userName"]})).collect();
-    let group = made["groupInfo"]["baseInfo"]["groupID"].clone();
-    let errors = errors_of(&made["errorUserList"]);
+    let group_attributes = pairs(call)?;
+    let text = |name| call.input.text_or_empty(name).map(ToOwned::to_owned);
+    let (group_id, group_name, group_avatar_url) = (text("GroupId")?, text("GroupName")?, text("GroupAvatar")?);
+    let config = NewGroupConfigArgs { group_notice: text("GroupNotice")?, group_attributes, ..NewGroupConfigArgs::default() };
+    let group_info = NewGroupInfoArgs { group_id, group_name, group_avatar_url };
+    let group = NewGroupArgs { group_info, user_ids: users, config: Some(config) };
+    let request = Request::Group(group.check(&call.broker.config().limits)?);
+    let made: Box<GroupCreated> = call.run(OnBehalfOf::User(owner), request).await?.try_into()?;
+    let one = |member: &GroupMemberWire| json!({"UserId": member.user.user_id, "UserName": member.user.user_name});
+    let members: Vec<Value> = made.user_list.iter().map(one).collect();
+    let group = made.group_info.base_info.group_id.as_str().into();
+    let errors = errors_of(&made.error_user_list);
     Ok(fields([("GroupId", group), ("Members", members.into()), ("ErrorUsers", errors.into())]).into())
 }
 
@@ -55,7 +58,8 @@ fn pairs(call: &Call<'_>) -> Result<BTreeMap<String, String>, Fault> {
 
 pub(super) async fn dismiss(call: &Call<'_>) -> Outcome {
     call.operator().await?;
-    call.as_owner(&call.group()?, "dismissGroup", json!({})).await?;
+    let group = call.group()?;
+    call.as_owner(&group, GroupRequest::Dismiss { group: group.clone() }).await?;
     Ok(Success::default())
 }
 
@@ -63,17 +67,14 @@ pub(super) async fn dismiss(call: &Call<'_>) -> Outcome {
 pub(super) async fn update(call: &Call<'_>) -> Outcome {
     call.operator().await?;
     let group = call.group()?;
-    let changes = [
-        ("GroupName", "updateGroupName", "groupName"),
-        ("GroupNotice", "updateGroupNotice", "groupNotice"),
-        ("GroupAvatar", "updateGroupAvatarUrl", "groupAvatarUrl"),
-    ];
+    let changes: [(&str, fn(String, &Limits) -> Result<GroupChange, Refusal>); 3] =
+        [("GroupName", changes::name), ("GroupNotice", changes::notice), ("GroupAvatar", changes::avatar_url)];
     if !changes.iter().any(|(name, ..)| call.input.has(name)) {
         return Err(Fault::invalid("GroupName", "is missing, and so are GroupNotice and GroupAvatar"));
     }
-    for (name, op, field) in changes {
+    for (name, change) in changes {
         if let Some(value) = call.input.maybe_text(name)? {
-            call.as_owner(&group, op, json!({field: value})).await?;
+            call.change_group(&group, change(value.to_owned(), &call.broker.config().limits)?).await?;
         }
     }
     Ok(Success::default())
@@ -86,21 +87,21 @@ pub(super) async fn change_attributes(call: &Call<'_>) -> Outcome {
     if pairs.is_empty() {
         return Err(call.input.wrong("Attributes", "is empty"));
     }
-    let (op, args) = match call.input.maybe_number("Action")?.unwrap_or(0) {
-        0 => ("setGroupAttributes", json!({"groupAttributes": pairs})),
-        1 => ("deleteGroupAttributes", json!({"keys": pairs.keys().collect::<Vec<_>>()})),
+    let change = match call.input.maybe_number("Action")?.unwrap_or(0) {
+        0 => changes::set_attributes(pairs.clone(), &call.broker.config().limits)?,
+        1 => changes::delete_attributes(pairs.keys().cloned().collect())?,
         other => return Err(call.input.wrong("Action", &format!("is {other}, it must be 0 or 1"))),
     };
     let failed = |keys: Vec<&str>| -> Value { keys.into_iter().map(|key| json!({"Key": key, "Reason": "there is no such key"})).collect() };
-    let answer = match call.as_owner(&group, op, args).await {
-        Ok(answer) => answer,
+    let updated: Box<GroupUpdated> = match call.change_group(&group, change).await {
+        Ok(answer) => answer.try_into()?,
         Err(refusal @ Refusal::GroupAttributeMissing(_)) => {
             let keys = failed(pairs.keys().map(String::as_str).collect());
             return Err(Fault::from(refusal).with(fields([("FailKeys", keys)])));
         }
         Err(refusal) => return Err(refusal.into()),
     };
-    let missing: Vec<&str> = answer["errorKeys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let missing: Vec<&str> = updated.error_keys().iter().map(String::as_str).collect();
     let changed: Vec<Value> =
         pairs.iter().filter(|(key, _)| !missing.contains(&key.as_str())).map(|(key, value)| json!({"Key": key, "Value": value})).collect();
     Ok(fields([("FailKeys", failed(missing)), ("Attributes", json!({"Attributes": changed}))]).into())
@@ -109,29 +110,29 @@ pub(super) async fn change_attributes(call: &Call<'_>) -> Outcome {
 pub(super) async fn info(call: &Call<'_>) -> Outcome {
     call.operator().await?;
     let group = call.group()?;
-    let info = call.ask_group(&group, "queryGroupInfo", json!({})).await?["groupInfo"].take();
-    let pairs = info["groupAttributes"].as_object().into_iter().flatten();
-    let attributes: Vec<Value> = pairs.map(|(key, value)| json!({"Key": key, "Value": value})).collect();
-    let (mute, verify) = (&info["mutedInfo"], &info["verifyInfo"]);
-    let forbidden: Value = match mute["mode"].as_u64() {
-        Some(1) => json!([3]),
-        Some(3) => mute["roles"].clone(),
+    let described: Box<GroupDescribed> = call.ask(Request::Group(GroupRequest::QueryInfo { group })).await?.try_into()?;
+    let info = described.group_info;
+    let attributes: Vec<Value> = info.group_attributes.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+    let (mute, verify) = (&info.muted_info, &info.verify_info);
+    let forbidden: Value = match mute.mode {
+        1 => json!([3]),
+        3 => json!(mute.roles),
         _ => json!([]),
     };
     let limit = json!({
-        "MemberCountLimit": info["maxMemberCount"], "JoinMode": verify["joinMode"], "InviteMode": verify["inviteMode"],
-        "BeInvitedMode": verify["beInviteMode"],
+        "MemberCountLimit": info.max_member_count, "JoinMode": verify.join_mode, "InviteMode": verify.invite_mode,
+        "BeInvitedMode": verify.be_invite_mode,
     });
     Ok(fields([
-        ("GroupId", group.as_str().into()),
-        ("GroupName", info["baseInfo"]["groupName"].clone()),
-        ("GroupAvatar", info["baseInfo"]["groupAvatarUrl"].clone()),
-        ("GroupNotice", info["groupNotice"].clone()),
-        ("GroupCreateTime", info["createTime"].clone()),
+        ("GroupId", info.base_info.group_id.as_str().into()),
+        ("GroupName", info.base_info.group_name.into()),
+        ("GroupAvatar", info.base_info.group_avatar_url.into()),
+        ("GroupNotice", info.group_notice.into()),
+        ("GroupCreateTime", info.create_time.into()),
         ("GroupAttributes", attributes.into()),
-        ("IsAllForbid", (mute["mode"] == 2).into()),
+        ("IsAllForbid", (mute.mode == 2).into()),
         ("ForbidList", forbidden),
-        ("ForbidExpireTime", mute["expiredTime"].clone()),
+        ("ForbidExpireTime", mute.expired_time.into()),
         ("LimitInfo", limit),
     ])
     .into())
@@ -167,7 +168,7 @@ pub(super) async fn transfer(call: &Call<'_>) -> Outcome {
     call.operator().await?;
     let group = call.group()?;
     let successor: UserId = call.user_id("NewOwner", call.input.text("NewOwner")?)?;
-    let moved = call.as_owner(&group, "transferGroupOwner", json!({"toUserID": successor})).await;
+    let moved = call.change_group(&group, GroupChange::Transfer(successor)).await;
     moved.map_err(|refusal| match code_of(&refusal) {
         code::USER_UNKNOWN => Fault::new(code::NOT_IN_GROUP, refusal.to_string()),
         _ => refusal.into(),
@@ -182,12 +183,16 @@ pub(super) async fn mute(call: &Call<'_>) -> Outcome {
     let duration = call.input.maybe_number("Duration")?.unwrap_or(0);
     let all = call.input.flag("IsAllMuted")?;
     let roles = call.input.numbers("MuteRoleList")?;
-    let args = match (duration, all) {
-        (0, _) => json!({"isMute": false}),
-        (_, true) => json!({"isMute": true, "config": {"mode": 2, "duration": duration}}),
+    let (mode, roles) = match (duration, all) {
+        (0, _) => {
+            call.change_group(&group, changes::unmute()).await?;
+            return Ok(Success::default());
+        }
+        (_, true) => (2, Vec::new()),
         (_, false) if roles.is_empty() => return Err(call.input.wrong("MuteRoleList", "is empty, and IsAllMuted is not true")),
-        (_, false) => json!({"isMute": true, "config": {"mode": 3, "duration": duration, "roles": roles}}),
+        (_, false) => (3, roles),
     };
-    call.as_owner(&group, "muteGroup", args).await?;
+    let mute = changes::mute(MuteArgs { mode, duration, roles }, &call.broker.config().limits)?;
+    call.change_group(&group, mute).await?;
     Ok(Success::default())
 }

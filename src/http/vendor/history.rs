@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::call::{Call, Outcome, fields};
-use super::codes::Fault;
 use crate::actors::session::on_behalf::OnBehalfOf;
+use crate::model::Target;
+use crate::protocol::result::message::Messages;
+use crate::protocol::{HistoryQuery, RawJson, Request};
 
 /// Messages of one page, when nothing is asked for. Source: ZIM server API reference, `QueryPeerMsg`, `QueryGroupMsg`.
 const LIMIT: i64 = 10;
@@ -14,32 +16,30 @@ const LIMIT_MAX: i64 = 100;
 pub(super) async fn peer(call: &Call<'_>) -> Outcome {
     let from = call.operator().await?;
     let to = call.user_id("ToUserId", call.input.text("ToUserId")?)?;
-    page(call, OnBehalfOf::User(from), to.as_str(), 0).await
+    page(call, OnBehalfOf::User(from), Target::Peer(to)).await
 }
 
 pub(super) async fn group(call: &Call<'_>) -> Outcome {
     let group = call.group()?;
-    page(call, OnBehalfOf::System, group.as_str(), 2).await
+    page(call, OnBehalfOf::System, Target::Group(group)).await
 }
 
-async fn page(call: &Call<'_>, reader: OnBehalfOf, id: &str, kind: u8) -> Outcome {
+async fn page(call: &Call<'_>, reader: OnBehalfOf, target: Target) -> Outcome {
     let limits = &call.broker.config().limits;
     let limit = match call.input.maybe_number("Limit")?.unwrap_or(LIMIT) {
         asked if asked <= 0 => LIMIT,
         asked => asked.min(LIMIT_MAX),
     };
     let count = usize::try_from(limit).unwrap_or(1).min(limits.history_page_max);
-    let mut config = json!({"count": count, "reverse": true});
-    if let next @ 1.. = call.next()? {
-        config["nextMessage"] = json!({"messageSeq": next});
-    }
+    let anchor_seq = Some(call.next()?).filter(|next| *next > 0);
     let empty_too = call.input.flag("WithEmptyMsg")?;
-    let args = json!({"conversationID": id, "conversationType": kind, "config": config});
-    let page = call.run(reader, "queryHistoryMessage", &args).await.map_err(Fault::from)?;
-    let messages = page["messageList"].as_array().map_or(&[][..], Vec::as_slice);
+    let wanted = HistoryQuery { target, count, backwards: true, anchor_seq, anchor_order_key: None };
+    let page: Messages = call.run(reader, Request::QueryHistory(wanted)).await?.try_into()?;
+    // The vendor's words are made of the wire's, which a message is kept in.
+    let messages: Vec<Value> = page.message_list.iter().filter_map(RawJson::read).collect();
     let oldest = messages.first().and_then(|message| message["messageSeq"].as_u64()).filter(|seq| *seq > 1);
     // Some of a page may be hidden from its reader, so that less than a page says nothing.
-    let more = messages.len() == count || page["more"] == true;
+    let more = messages.len() == count || page.more;
     let list: Vec<Value> = messages.iter().rev().filter(|message| empty_too || message["type"] != 31).map(vendor_message).collect();
     Ok(fields([("Next", oldest.filter(|_| more).unwrap_or(0).into()), ("List", list.into())]).into())
 }

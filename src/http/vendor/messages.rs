@@ -1,36 +1,51 @@
 //! Sending, and taking back.
 
 use futures_util::future::join_all;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::body::{self, MessageContent};
 use super::call::{Call, Outcome, Success, failed, fields, partly};
 use super::codes::{Fault, code};
 use crate::actors::session::on_behalf::OnBehalfOf;
-use crate::model::{Refusal, Target, UserId};
-use crate::protocol::Request;
+use crate::model::{ConversationKind, Draft, Refusal, Target, UserId};
+use crate::protocol::result::message::{Messages, OneMessage};
+use crate::protocol::{HandleArgs, MessageRequest, RawJson, Request, SendConfigArgs};
 
 /// The most receivers of one call. Source: ZIM server API reference, `SendPeerMessage`.
 const RECEIVERS_MAX: usize = 100;
 
-/// Makes the arguments of a send.
-fn args(call: &Call<'_>, content: &MessageContent, to: &str, kind: u8) -> Result<Value, Fault> {
+/// Reads how a message is sent.
+fn send_config(call: &Call<'_>, content: &MessageContent) -> Result<SendConfigArgs, Fault> {
     let options = call.input.object("SendMsgOptions")?;
     if options.has("TargetOption") {
         return Err(options.wrong("TargetOption", "is not supported: a message to a group is for all of it"));
     }
-    let mut config = json!({"hasReceipt": content.has_receipt, "disableUnreadMessageCount": options.flag("NoUnread")?});
-    if let Some(priority) = call.input.maybe_number("Priority")? {
-        config["priority"] = priority.into();
-    }
-    Ok(json!({"message": content.message, "toConversationID": to, "conversationType": kind, "config": config}))
+    Ok(SendConfigArgs {
+        has_receipt: Some(content.has_receipt),
+        disable_unread_message_count: Some(options.flag("NoUnread")?),
+        priority: call.input.maybe_number("Priority")?,
+    })
 }
 
-/// Returns the id and the place of a message that was sent.
-fn message_place(sent: &Value) -> (Value, Value) {
-    let seq = sent["message"]["messageSeq"].clone();
-    let id = sent["message"]["messageID"].as_str().and_then(|id| id.parse::<u64>().ok());
-    (id.into(), seq)
+/// The part of a message that says where it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct MessagePlace {
+    #[serde(rename = "messageID")]
+    id: String,
+    #[serde(rename = "messageSeq")]
+    seq: Option<u64>,
+}
+
+impl MessagePlace {
+    fn of(sent: &OneMessage) -> Self {
+        sent.message.as_ref().and_then(RawJson::read).unwrap_or_default()
+    }
+
+    fn id(&self) -> Value {
+        self.id.parse::<u64>().ok().into()
+    }
 }
 
 pub(super) async fn send_peer(call: &Call<'_>) -> Outcome {
@@ -41,15 +56,14 @@ pub(super) async fn send_peer(call: &Call<'_>) -> Outcome {
     }
     let content = body::read(&call.input)?;
     // What is wrong for all is said once.
-    args(call, &content, "", 0)?;
-    let outcomes = join_all(receivers.iter().map(|to| send_to(call, &from, to, &content))).await;
+    let config = send_config(call, &content)?;
+    // What is wrong with the message is said of each.
+    let draft = content.draft.draft(Some(config), &call.broker.config().limits);
+    let outcomes = join_all(receivers.iter().map(|to| send_to(call, &from, to, &draft))).await;
     let (mut sent, mut errors, mut refused) = (Vec::new(), Vec::new(), None);
     for (to, outcome) in receivers.iter().zip(outcomes) {
         match outcome {
-            Ok(answer) => {
-                let (id, seq) = message_place(&answer);
-                sent.push(json!({"UserId": to, "MsgId": id.to_string(), "MsgSeq": seq}));
-            }
+            Ok(place) => sent.push(json!({"UserId": to, "MsgId": place.id().to_string(), "MsgSeq": place.seq})),
             Err(fault) => {
                 errors.push(failed(to, fault.code));
                 refused.get_or_insert(fault);
@@ -65,22 +79,29 @@ pub(super) async fn send_peer(call: &Call<'_>) -> Outcome {
     }
 }
 
-async fn send_to(call: &Call<'_>, from: &UserId, to: &str, content: &MessageContent) -> Result<Value, Fault> {
+async fn send_to(call: &Call<'_>, from: &UserId, to: &str, draft: &Result<Draft, Refusal>) -> Result<MessagePlace, Fault> {
     call.user_id("ToUserId", to)?;
-    Ok(call.run(OnBehalfOf::User(from.clone()), "sendMessage", &args(call, content, to, 0)?).await?)
+    let target = Target::parse("toConversationID", ConversationKind::Peer, to, &call.broker.config().limits)?;
+    let request = Request::SendMessage { target, draft: draft.clone()? };
+    let sent: OneMessage = call.run(OnBehalfOf::User(from.clone()), request).await?.try_into()?;
+    Ok(MessagePlace::of(&sent))
 }
 
 /// Sends to a room or group whose sender need not be inside. Source: ZIM server API reference, `SendGroupMessage` and
 /// `SendRoomMessage`, which ask only that it is registered.
-async fn send_into(call: &Call<'_>, to: &str, kind: u8, content: &MessageContent) -> Result<Value, Fault> {
+async fn send_into(call: &Call<'_>, target: Target, content: MessageContent) -> Result<MessagePlace, Fault> {
     let from = call.operator().await?;
-    Ok(call.run(OnBehalfOf::Outsider(from), "sendMessage", &args(call, content, to, kind)?).await?)
+    let config = send_config(call, &content)?;
+    let draft = content.draft.draft(Some(config), &call.broker.config().limits)?;
+    let sent: OneMessage = call.run(OnBehalfOf::Outsider(from), Request::SendMessage { target, draft }).await?.try_into()?;
+    Ok(MessagePlace::of(&sent))
 }
 
 pub(super) async fn send_group(call: &Call<'_>) -> Outcome {
-    let content = body::read(&call.input)?;
-    let (id, seq) = message_place(&send_into(call, call.group()?.as_str(), 2, &content).await?);
-    Ok(Success::from(fields([("MsgId", id), ("MsgSeq", seq), ("AuditInfos", json!([]))])).noting(content.notes))
+    let mut content = body::read(&call.input)?;
+    let notes = std::mem::take(&mut content.notes);
+    let place = send_into(call, Target::Group(call.group()?), content).await?;
+    Ok(Success::from(fields([("MsgId", place.id()), ("MsgSeq", place.seq.into()), ("AuditInfos", json!([]))])).noting(notes))
 }
 
 pub(super) async fn send_room(call: &Call<'_>) -> Outcome {
@@ -91,8 +112,9 @@ pub(super) async fn send_room(call: &Call<'_>) -> Outcome {
     if call.input.flag("SenderUnaware")? {
         content.notes.push("SenderUnaware: the sender's devices see the message if they are in the room".to_owned());
     }
-    send_into(call, call.room()?.as_str(), 1, &content).await?;
-    Ok(Success::from(fields([("AuditInfos", json!([]))])).noting(content.notes))
+    let notes = std::mem::take(&mut content.notes);
+    send_into(call, Target::Room(call.room()?), content).await?;
+    Ok(Success::from(fields([("AuditInfos", json!([]))])).noting(notes))
 }
 
 pub(super) async fn send_to_all(call: &Call<'_>) -> Outcome {
@@ -105,10 +127,7 @@ pub(super) async fn send_to_all(call: &Call<'_>) -> Outcome {
         2 => return Err(call.input.wrong("PushType", "is 2: nothing is pushed to who is offline")),
         other => return Err(call.input.wrong("PushType", &format!("is {other}, the range is 0 to 2"))),
     }
-    let args = json!({"message": content.message, "toConversationID": config.users.system, "conversationType": 0});
-    let Request::SendMessage { draft, .. } = Request::decode("sendMessage", &args.to_string(), &config.limits)? else {
-        return Err(Refusal::Unsupported("this".into()).into());
-    };
+    let draft = content.draft.draft(None, &config.limits)?;
     draft.validate_broadcast(&config.limits)?;
     broker.server_api.charge_broadcast(&config, broker.context.clock.elapsed()).map_err(|refusal| match refusal {
         Refusal::RateLimited { .. } => Fault::new(code::BROADCAST_RATE, refusal.to_string()),
@@ -118,30 +137,45 @@ pub(super) async fn send_to_all(call: &Call<'_>) -> Outcome {
     Ok(Success::default().noting(content.notes))
 }
 
+/// The part of a message that says whose it is, and of when.
+#[derive(Debug, Deserialize)]
+struct Sent {
+    #[serde(rename = "senderUserID")]
+    sender: String,
+    /// Unix milliseconds.
+    #[serde(default)]
+    timestamp: u64,
+}
+
 /// Takes a message back: only for its sender, and in time.
 async fn revoke(call: &Call<'_>, place: &Target, from: UserId) -> Outcome {
-    let seq = call.input.number("MsgSeq")?;
-    let (id, kind) = (place.id(), place.kind().number());
-    let asked = json!({"conversationID": id, "conversationType": kind, "messageSeqs": [seq.max(0)]});
+    let seq = u64::try_from(call.input.number("MsgSeq")?).unwrap_or(0);
     let reader = if matches!(place, Target::Group(_)) { OnBehalfOf::System } else { OnBehalfOf::User(from.clone()) };
-    let found = call.run(reader, "queryMessages", &asked).await?;
-    let message = &found["messageList"][0];
-    if message.is_null() {
+    let asked = MessageRequest::BySeq { target: place.clone(), seqs: vec![seq] };
+    let found: Messages = call.run(reader, Request::Message(asked)).await?.try_into()?;
+    let Some(message) = found.message_list.first().and_then(RawJson::read::<Sent>) else {
         return Err(Refusal::MessageMissing.into());
-    }
-    if message["senderUserID"] != from.as_str() {
+    };
+    if message.sender != from.as_str() {
         return Err(Fault::new(code::NOT_THE_SENDER, format!("the message is not of FromUserId {from}")));
     }
-    let seconds = call.broker.config().limits.revoke_seconds;
-    let age_ms = call.broker.context.clock.wall_ms().saturating_sub(message["timestamp"].as_u64().unwrap_or(0));
+    let limits = &call.broker.config().limits;
+    let seconds = limits.revoke_seconds;
+    let age_ms = call.broker.context.clock.wall_ms().saturating_sub(message.timestamp);
     if age_ms / 1000 > seconds {
         return Err(Refusal::RevokeTooLate { seconds }.into());
     }
-    let message = json!({"messageSeq": seq, "conversationID": id, "conversationType": kind});
-    let args = json!({"message": message, "config": {"revokeExtendedData": call.input.text_or_empty("Payload")?}});
-    match (call.run(OnBehalfOf::User(from), "revokeMessage", &args).await, place) {
+    let message = HandleArgs {
+        message_seq: seq,
+        conversation_id: place.id().to_owned(),
+        conversation_type: Some(place.kind().number().into()),
+        ..HandleArgs::default()
+    };
+    let payload = call.input.text_or_empty("Payload")?;
+    let request = || MessageRequest::revoke(&message, payload.to_owned(), limits).map(Request::Message);
+    match (call.run(OnBehalfOf::User(from), request()?).await, place) {
         // Who sent it from outside, or has left since.
-        (Err(Refusal::NotInGroup(_)), Target::Group(group)) => call.run(OnBehalfOf::OwnerOf(group.clone()), "revokeMessage", &args).await?,
+        (Err(Refusal::NotInGroup(_)), Target::Group(group)) => call.run(OnBehalfOf::OwnerOf(group.clone()), request()?).await?,
         (revoked, _) => revoked?,
     };
     let pushed = call.input.object("OfflinePush")?.flag("Enable")?;

@@ -8,7 +8,10 @@ use super::call::{Call, Outcome, Success, errors_of, failed, fields, partly};
 use super::codes::{Fault, code, code_of};
 use super::input::Input;
 use crate::actors::session::on_behalf::OnBehalfOf;
-use crate::model::{Refusal, RoomId, RoomInfo, UserId};
+use crate::model::{AttributeTerms, Refusal, RoomId, RoomInfo, UserId};
+use crate::protocol::result::room::{RoomMemberCount, RoomMembers, RoomMembersFound};
+use crate::protocol::result::user::UserWire;
+use crate::protocol::{Request, RoomRequest, room_change, user_list};
 
 /// The most users that one call puts out. Source: ZIM server API reference, `KickoutRoomUser`.
 const KICKED_MAX: usize = 50;
@@ -80,25 +83,30 @@ pub(super) async fn change_attributes(call: &Call<'_>) -> Outcome {
 
 async fn change_attribute(call: &Call<'_>, room: &RoomId, inside: Option<&UserId>, change: &Input) -> Result<(), Fault> {
     let until_left = change.flag("AutoDelete")?;
-    let (op, mut args) = match change.number("Action")? {
-        0 => ("setRoomAttributes", json!({"roomAttributes": {change.text("Key")?: change.text_or_empty("Value")?}})),
-        1 => ("deleteRoomAttributes", json!({"keys": [change.text("Key")?]})),
+    let (set, delete) = match change.number("Action")? {
+        0 => (Some(BTreeMap::from([(change.text("Key")?.to_owned(), change.text_or_empty("Value")?.to_owned())])), None),
+        1 => (None, Some(vec![change.text("Key")?.to_owned()])),
         other => return Err(change.wrong("Action", &format!("is {other}, it must be 0 or 1"))),
     };
     if until_left && inside.is_none() {
         let why = change.wrong("AutoDelete", "is 1, but FromUserId is not in the room, so it cannot leave it");
         return Err(Fault { code: code::NOT_IN_ROOM, ..why });
     }
-    args["roomID"] = room.as_str().into();
-    args["config"] = json!({"isForce": true, "isUpdateOwner": true, "isDeleteAfterOwnerLeft": until_left});
+    let changes = vec![room_change(set, delete, &call.broker.config().limits)?];
+    let terms = AttributeTerms { force: true, take_over: true, until_left };
+    let request = RoomRequest::ChangeAttributes { room: room.clone(), changes, terms, batch: false };
     let whom = inside.map_or(OnBehalfOf::System, |user| OnBehalfOf::User(user.clone()));
-    call.run(whom, op, &args).await?;
+    call.run(whom, Request::Room(request)).await?;
     Ok(())
 }
 
+async fn found(call: &Call<'_>, room: &RoomId, users: Vec<UserId>) -> Result<RoomMembersFound, Refusal> {
+    call.ask(Request::Room(RoomRequest::QueryMembers { room: room.clone(), users })).await?.try_into()
+}
+
 async fn is_inside(call: &Call<'_>, room: &RoomId, user: &UserId) -> Result<bool, Fault> {
-    match call.run(OnBehalfOf::System, "queryRoomMembers", &json!({"roomID": room, "userIDs": [user]})).await {
-        Ok(found) => Ok(found["memberList"].as_array().is_some_and(|list| !list.is_empty())),
+    match found(call, room, vec![user.clone()]).await {
+        Ok(found) => Ok(!found.member_list.is_empty()),
         Err(Refusal::NoneInRoom) => Ok(false),
         Err(refusal) => Err(refusal.into()),
     }
@@ -116,25 +124,24 @@ pub(super) async fn list(call: &Call<'_>) -> Outcome {
         "" | "0" => String::new(),
         given => given.strip_prefix(NEXT).ok_or_else(|| call.input.wrong("NextFlag", "is not one of this list's"))?.to_owned(),
     };
-    let total = call.run(OnBehalfOf::System, "queryRoomOnlineMemberCount", &json!({"roomID": room})).await?["count"].take();
+    let asked = Request::Room(RoomRequest::QueryOnlineMemberCount { room: room.clone() });
+    let RoomMemberCount { count: total, .. } = call.ask(asked).await?.try_into()?;
     if total == 0 {
         return Err(Fault::new(code::ROOM_EMPTY, format!("nobody is in room {room}")));
     }
     let mut members = Vec::new();
     loop {
         let count = (limit - members.len()).min(call.broker.config().limits.room_member_page_max);
-        let page = call
-            .run(OnBehalfOf::System, "queryRoomMemberList", &json!({"roomID": room, "config": {"count": count, "nextFlag": next}}))
-            .await?;
-        let list = page["memberList"].as_array().into_iter().flatten();
-        members.extend(list.map(|member| json!({"UserId": member["userID"], "UserName": member["userName"]})));
-        next = page["nextFlag"].as_str().unwrap_or_default().to_owned();
+        let asked = Request::Room(RoomRequest::QueryMemberList { room: room.clone(), count, next });
+        let page: RoomMembers = call.ask(asked).await?.try_into()?;
+        members.extend(page.member_list.iter().map(|member| json!({"UserId": member.user_id, "UserName": member.user_name})));
+        next = page.next_flag;
         if next.is_empty() || members.len() >= limit {
             break;
         }
     }
     let next = if next.is_empty() { "0".to_owned() } else { format!("{NEXT}{next}") };
-    Ok(fields([("Count", total), ("NextFlag", next.into()), ("UserList", members.into())]).into())
+    Ok(fields([("Count", total.into()), ("NextFlag", next.into()), ("UserList", members.into())]).into())
 }
 
 pub(super) async fn members(call: &Call<'_>) -> Outcome {
@@ -143,16 +150,17 @@ pub(super) async fn members(call: &Call<'_>) -> Outcome {
     let (mut known, mut errors) = (Vec::new(), Vec::new());
     for id in ids {
         let user = call.user_id("UserId", &id)?;
-        if call.is_known(&user).await? { known.push(user) } else { errors.push(failed(&id, code::USER_UNKNOWN)) }
+        if call.is_known(&user).await? { known.push(id) } else { errors.push(failed(&id, code::USER_UNKNOWN)) }
     }
     let mut list = Vec::new();
     if !known.is_empty() {
-        match call.run(OnBehalfOf::System, "queryRoomMembers", &json!({"roomID": room, "userIDs": known})).await {
+        let limits = &call.broker.config().limits;
+        match found(call, &room, user_list("userIDs", &known, limits.room_member_query_max, limits)?).await {
             Ok(found) => {
-                list.extend(found["memberList"].as_array().into_iter().flatten().map(member));
-                errors.extend(errors_of(&found["errorUserList"]));
+                list.extend(found.member_list.iter().map(member));
+                errors.extend(errors_of(&found.error_user_list));
             }
-            Err(Refusal::NoneInRoom) => errors.extend(known.iter().map(|user| failed(user.as_str(), code::NOT_IN_ROOM))),
+            Err(Refusal::NoneInRoom) => errors.extend(known.iter().map(|user| failed(user, code::NOT_IN_ROOM))),
             Err(refusal) => return Err(refusal.into()),
         }
     }
@@ -160,8 +168,8 @@ pub(super) async fn members(call: &Call<'_>) -> Outcome {
     partly("ErrorList", errors, count, fields([("UserList", list.into())]))
 }
 
-fn member(user: &Value) -> Value {
-    json!({"user_id": user["userID"], "user_name": user["userName"], "avatar": user["userAvatarUrl"], "extra": user["userExtendedData"]})
+fn member(user: &UserWire) -> Value {
+    json!({"user_id": user.user_id, "user_name": user.user_name, "avatar": user.user_avatar_url, "extra": null})
 }
 
 pub(super) async fn kick(call: &Call<'_>) -> Outcome {

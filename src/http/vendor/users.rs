@@ -7,6 +7,7 @@ use super::codes::{Fault, code};
 use super::input::Input;
 use crate::actors::connection::status::OnlineStatus;
 use crate::actors::session::on_behalf::OnBehalfOf;
+use crate::protocol::{Request, UserRequest};
 
 /// The most users of one call. Source: ZIM server API reference, `UserRegister`, `QueryUserOnlineState`.
 const USERS_MAX: usize = 100;
@@ -46,7 +47,7 @@ async fn register_one(call: &Call<'_>, user: &Input) -> Result<(), Fault> {
     }
     call.broker.register(&id, name).await?;
     if !avatar.is_empty() {
-        call.run(OnBehalfOf::User(id), "updateUserAvatarUrl", &json!({"userAvatarUrl": avatar})).await?;
+        call.run(OnBehalfOf::User(id), Request::User(UserRequest::avatar_url(avatar.to_owned(), limits)?)).await?;
     }
     Ok(())
 }

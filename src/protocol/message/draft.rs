@@ -20,81 +20,83 @@ pub(crate) struct SendArgs {
     config: Option<SendConfigArgs>,
 }
 
-#[derive(Deserialize, Default)]
+/// How a message is sent, before it is checked.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct SendConfigArgs {
-    priority: Option<i64>,
-    has_receipt: Option<bool>,
-    disable_unread_message_count: Option<bool>,
+    pub(crate) priority: Option<i64>,
+    pub(crate) has_receipt: Option<bool>,
+    pub(crate) disable_unread_message_count: Option<bool>,
 }
 
-#[derive(Deserialize)]
+/// A message as its sender gives it, before its limits are checked.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DraftArgs {
     #[serde(rename = "type")]
-    kind: i64,
+    pub(crate) kind: i64,
     #[serde(default)]
-    message: Option<String>,
+    pub(crate) message: Option<String>,
     #[serde(rename = "localMessageID", default)]
-    local_message_id: Option<String>,
+    pub(crate) local_message_id: Option<String>,
     #[serde(default)]
-    extended_data: Option<String>,
+    pub(crate) extended_data: Option<String>,
     #[serde(default)]
-    sub_type: Option<i64>,
+    pub(crate) sub_type: Option<i64>,
     #[serde(default)]
-    searched_content: Option<String>,
+    pub(crate) searched_content: Option<String>,
     #[serde(rename = "mentionedUserIDs", default)]
-    mentioned_user_ids: Option<Vec<String>>,
+    pub(crate) mentioned_user_ids: Option<Vec<String>>,
     #[serde(default)]
-    is_mention_all: Option<bool>,
+    pub(crate) is_mention_all: Option<bool>,
     #[serde(default)]
-    title: String,
+    pub(crate) title: String,
     #[serde(default)]
-    summary: String,
+    pub(crate) summary: String,
     #[serde(default)]
-    message_list: Vec<ChildArgs>,
+    pub(crate) message_list: Vec<ChildArgs>,
     #[serde(rename = "combineID", default)]
-    combine_id: String,
+    pub(crate) combine_id: String,
     #[serde(rename = "fileUID", default)]
-    file_uid: Option<String>,
+    pub(crate) file_uid: Option<String>,
     #[serde(default)]
-    file_name: Option<String>,
+    pub(crate) file_name: Option<String>,
     #[serde(default)]
-    file_size: Option<f64>,
+    pub(crate) file_size: Option<f64>,
     #[serde(default)]
-    file_download_url: Option<String>,
+    pub(crate) file_download_url: Option<String>,
     #[serde(default)]
-    large_image_download_url: Option<String>,
+    pub(crate) large_image_download_url: Option<String>,
     #[serde(default)]
-    thumbnail_download_url: Option<String>,
+    pub(crate) thumbnail_download_url: Option<String>,
     #[serde(default)]
-    video_first_frame_download_url: Option<String>,
+    pub(crate) video_first_frame_download_url: Option<String>,
     #[serde(default)]
-    audio_duration: Option<f64>,
+    pub(crate) audio_duration: Option<f64>,
     #[serde(default)]
-    video_duration: Option<f64>,
+    pub(crate) video_duration: Option<f64>,
     #[serde(default)]
-    original_image_width: Option<f64>,
+    pub(crate) original_image_width: Option<f64>,
     #[serde(default)]
-    original_image_height: Option<f64>,
+    pub(crate) original_image_height: Option<f64>,
     #[serde(default)]
-    large_image_width: Option<f64>,
+    pub(crate) large_image_width: Option<f64>,
     #[serde(default)]
-    large_image_height: Option<f64>,
+    pub(crate) large_image_height: Option<f64>,
     #[serde(default)]
-    thumbnail_width: Option<f64>,
+    pub(crate) thumbnail_width: Option<f64>,
     #[serde(default)]
-    thumbnail_height: Option<f64>,
+    pub(crate) thumbnail_height: Option<f64>,
     #[serde(default)]
-    video_first_frame_width: Option<f64>,
+    pub(crate) video_first_frame_width: Option<f64>,
     #[serde(default)]
-    video_first_frame_height: Option<f64>,
+    pub(crate) video_first_frame_height: Option<f64>,
 }
 
 /// A message inside a combined one, as its sender holds it.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ChildArgs {
+pub(crate) struct ChildArgs {
     #[serde(rename = "messageID", default)]
     message_id: String,
     #[serde(rename = "senderUserID", default)]

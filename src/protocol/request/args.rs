@@ -36,7 +36,7 @@ pub(super) fn count(field: &str, value: i64, max: usize) -> Result<usize, Invali
 }
 
 /// Reads checked ids in the order given, each once.
-pub(super) fn user_list(field: &str, ids: &[String], max: usize, limits: &Limits) -> Result<Vec<UserId>, Invalid> {
+pub(crate) fn user_list(field: &str, ids: &[String], max: usize, limits: &Limits) -> Result<Vec<UserId>, Invalid> {
     if ids.len() > max {
         return Err(Invalid::too_many(field, ids.len(), max));
     }
@@ -50,7 +50,11 @@ pub(super) fn user_list(field: &str, ids: &[String], max: usize, limits: &Limits
     Ok(users)
 }
 
-pub(super) fn some_users(field: &str, ids: &[String], max: usize, limits: &Limits) -> Result<Vec<UserId>, Invalid> {
+/// Checks the same of a list that names someone.
+///
+/// # Errors
+/// [`Invalid`] naming the list or the entry.
+pub(crate) fn some_users(field: &str, ids: &[String], max: usize, limits: &Limits) -> Result<Vec<UserId>, Invalid> {
     if ids.is_empty() {
         return Err(Invalid::new(field, "is empty"));
     }

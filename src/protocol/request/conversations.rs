@@ -1,6 +1,6 @@
 //! Operations on a user's list of conversations, and on messages for that user alone.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::args::{count, read};
 use super::handle::{HandleArgs, MessageHandle, handles};
@@ -134,12 +134,13 @@ impl MarkArgs {
 #[serde(rename_all = "camelCase")]
 struct ListConfigArgs {
     count: i64,
-    next_conversation: Option<AnchorArgs>,
+    next_conversation: Option<EntryAnchorArgs>,
 }
 
-#[derive(Deserialize)]
+/// The last entry a client has, as it holds it.
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct AnchorArgs {
+pub(crate) struct EntryAnchorArgs {
     #[serde(rename = "conversationID", default)]
     conversation_id: String,
     #[serde(rename = "type")]
@@ -155,15 +156,17 @@ struct OptionalConfig {
 }
 
 /// Reads a peer or a group; refuses a room, which is in no list.
-pub(super) fn listed_target(id: &str, kind: i64, limits: &Limits) -> Result<Target, Invalid> {
+pub(crate) fn listed_target(id: &str, kind: i64, limits: &Limits) -> Result<Target, Invalid> {
     match ConversationKind::from_number("conversationType", kind)? {
         ConversationKind::Room => Err(Invalid::new("conversationType", "is 1: a room has no entry, no unread count and no deletion")),
         kind => Target::parse("conversationID", kind, id, limits),
     }
 }
 
-impl AnchorArgs {
-    fn check(self, limits: &Limits) -> Result<EntryAnchor, Invalid> {
+impl EntryAnchorArgs {
+    /// # Errors
+    /// [`Invalid`] naming the argument of `queryConversationList`.
+    pub(crate) fn check(self, limits: &Limits) -> Result<EntryAnchor, Invalid> {
         let target = self.kind.filter(|_| !self.conversation_id.is_empty());
         let target = target.map(|kind| listed_target(&self.conversation_id, kind, limits)).transpose()?;
         if target.is_none() && self.order_key.is_none() {
@@ -218,6 +221,18 @@ impl ListRequest {
         }))
     }
 
+    /// Deletes messages for one user.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] naming the argument of `deleteMessages`.
+    pub(crate) fn delete(target: Target, messages: &[HandleArgs], limits: &Limits) -> Result<Self, Refusal> {
+        let (count, max) = (messages.len(), limits.delete_messages_max);
+        if count > max {
+            return Err(Invalid::too_many("messageList", count, max).into());
+        }
+        Ok(Self::Delete { target, messages: handles("messageList", messages)? })
+    }
+
     fn of_one(op: &str, args: EntryArgs, limits: &Limits) -> Result<Self, Refusal> {
         let target = listed_target(&args.conversation_id, args.conversation_type, limits)?;
         let config = args.config.unwrap_or_default();
@@ -236,13 +251,7 @@ impl ListRequest {
             },
             "deleteConversation" => Self::Hide { target },
             "clearConversationUnreadMessageCount" => Self::Read { target },
-            "deleteMessages" => {
-                let (count, max) = (args.message_list.len(), limits.delete_messages_max);
-                if count > max {
-                    return Err(Invalid::too_many("messageList", count, max).into());
-                }
-                Self::Delete { target, messages: handles("messageList", &args.message_list)? }
-            }
+            "deleteMessages" => Self::delete(target, &args.message_list, limits)?,
             "deleteAllMessage" => Self::Clear { target },
             _ => match target {
                 Target::Peer(_) => Self::ReceiptUpToNow { target },

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::args::{count, group_id, group_users, read, user_list};
+use super::group_changes::{self as changes, MuteArgs};
 use crate::model::{
-    BeInviteMode, GroupAdvanced, GroupChange, GroupId, GroupInfo, GroupRole, GroupSearch, GroupVerify, Invalid, InviteMode, JoinMode,
-    Keywords, Limits, MuteMode, Refusal, UserId, check_nickname, mute_seconds,
+    BeInviteMode, GroupAdvanced, GroupChange, GroupId, GroupSearch, GroupVerify, Invalid, InviteMode, JoinMode, Keywords, Limits, Refusal,
+    UserId,
 };
 
 #[derive(Debug)]
@@ -76,36 +77,37 @@ pub(crate) enum GroupRequest {
     },
 }
 
+/// A group to be made, before it is checked.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct CreateArgs {
-    group_info: InfoArgs,
+pub(crate) struct NewGroupArgs {
+    pub(crate) group_info: NewGroupInfoArgs,
     #[serde(rename = "userIDs", default)]
-    user_ids: Vec<String>,
+    pub(crate) user_ids: Vec<String>,
     #[serde(default)]
-    config: Option<AdvancedArgs>,
+    pub(crate) config: Option<NewGroupConfigArgs>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct InfoArgs {
+pub(crate) struct NewGroupInfoArgs {
     #[serde(rename = "groupID", default)]
-    group_id: String,
+    pub(crate) group_id: String,
     #[serde(default)]
-    group_name: String,
+    pub(crate) group_name: String,
     #[serde(default)]
-    group_avatar_url: String,
+    pub(crate) group_avatar_url: String,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct AdvancedArgs {
-    group_notice: String,
-    group_attributes: BTreeMap<String, String>,
-    max_member_count: usize,
-    join_mode: i64,
-    invite_mode: i64,
-    be_invite_mode: i64,
+pub(crate) struct NewGroupConfigArgs {
+    pub(crate) group_notice: String,
+    pub(crate) group_attributes: BTreeMap<String, String>,
+    pub(crate) max_member_count: usize,
+    pub(crate) join_mode: i64,
+    pub(crate) invite_mode: i64,
+    pub(crate) be_invite_mode: i64,
 }
 
 /// All fields that an operation on a group may have; each operation says which it needs.
@@ -128,14 +130,6 @@ struct ChangeArgs {
     role: Option<i64>,
     nickname: Option<String>,
     config: Option<MuteArgs>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct MuteArgs {
-    mode: i64,
-    duration: i64,
-    roles: Vec<i64>,
 }
 
 #[derive(Deserialize)]
@@ -185,8 +179,12 @@ fn given<T>(field: &str, value: Option<T>) -> Result<T, Invalid> {
     value.ok_or_else(|| Invalid::new(field, "is missing"))
 }
 
-impl CreateArgs {
-    fn check(self, limits: &Limits) -> Result<GroupRequest, Refusal> {
+impl NewGroupArgs {
+    /// Checks what can be checked before anyone is looked up.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] naming the argument of `createGroup`.
+    pub(crate) fn check(self, limits: &Limits) -> Result<GroupRequest, Refusal> {
         let config = self.config.unwrap_or_default();
         let verify = GroupVerify {
             join: JoinMode::parse("config.joinMode", config.join_mode)?,
@@ -213,81 +211,31 @@ impl ChangeArgs {
     fn check(self, op: &str, limits: &Limits) -> Result<Option<GroupChange>, Refusal> {
         let user = |field: &str, id: Option<String>| UserId::parse(field, &given(field, id)?, limits);
         Ok(Some(match op {
-            "updateGroupName" => {
-                let name = given("groupName", self.group_name)?;
-                GroupInfo::check_name("groupName", &name, limits)?;
-                GroupChange::Name(name)
+            "updateGroupName" => changes::name(given("groupName", self.group_name)?, limits)?,
+            "updateGroupNotice" => changes::notice(given("groupNotice", self.group_notice)?, limits)?,
+            "updateGroupAvatarUrl" => changes::avatar_url(given("groupAvatarUrl", self.group_avatar_url)?, limits)?,
+            "updateGroupJoinMode" => changes::join_mode(given("mode", self.mode)?)?,
+            "updateGroupInviteMode" => changes::invite_mode(given("mode", self.mode)?)?,
+            "updateGroupBeInviteMode" => changes::be_invite_mode(given("mode", self.mode)?)?,
+            "setGroupAttributes" => changes::set_attributes(given("groupAttributes", self.group_attributes)?, limits)?,
+            "deleteGroupAttributes" => changes::delete_attributes(given("keys", self.keys)?)?,
+            "muteGroup" if given("isMute", self.is_mute)? => changes::mute(given("config", self.config)?, limits)?,
+            "muteGroup" => changes::unmute(),
+            "muteGroupMembers" => {
+                let mute = given("isMute", self.is_mute)?;
+                let users = changes::muted_users(&self.user_ids, limits)?;
+                let seconds = if mute { changes::member_mute_seconds(given("config", self.config)?.duration, limits)? } else { None };
+                GroupChange::MuteMembers { users, mute, seconds }
             }
-            "updateGroupNotice" => {
-                let notice = given("groupNotice", self.group_notice)?;
-                GroupInfo::check_notice("groupNotice", &notice, limits)?;
-                GroupChange::Notice(notice)
-            }
-            "updateGroupAvatarUrl" => {
-                let url = given("groupAvatarUrl", self.group_avatar_url)?;
-                GroupInfo::check_avatar_url("groupAvatarUrl", &url, limits)?;
-                GroupChange::AvatarUrl(url)
-            }
-            "updateGroupJoinMode" => GroupChange::Join(JoinMode::parse("mode", given("mode", self.mode)?)?),
-            "updateGroupInviteMode" => GroupChange::Invite(InviteMode::parse("mode", given("mode", self.mode)?)?),
-            "updateGroupBeInviteMode" => GroupChange::BeInvite(BeInviteMode::parse("mode", given("mode", self.mode)?)?),
-            "setGroupAttributes" => {
-                let attributes = given("groupAttributes", self.group_attributes).and_then(not_empty("groupAttributes", BTreeMap::len))?;
-                limits.group_attributes().check_each(&attributes)?;
-                GroupChange::SetAttributes(attributes)
-            }
-            "deleteGroupAttributes" => GroupChange::DeleteAttributes(given("keys", self.keys).and_then(not_empty("keys", Vec::len))?),
-            "muteGroup" => self.mute(limits)?,
-            "muteGroupMembers" => self.mute_members(limits)?,
             "transferGroupOwner" => GroupChange::Transfer(user("toUserID", self.to_user_id)?),
-            "setGroupMemberRole" => {
-                GroupChange::Role { user: user("forUserID", self.for_user_id)?, role: GroupRole::parse("role", given("role", self.role)?)? }
-            }
+            "setGroupMemberRole" => changes::role(user("forUserID", self.for_user_id)?, given("role", self.role)?)?,
             "setGroupMemberNickname" => {
                 let nickname = given("nickname", self.nickname)?;
-                check_nickname(&nickname, limits)?;
-                GroupChange::Nickname { user: user("forUserID", self.for_user_id)?, nickname }
+                changes::nickname(user("forUserID", self.for_user_id)?, nickname, limits)?
             }
             _ => return Ok(None),
         }))
     }
-
-    fn mute(self, limits: &Limits) -> Result<GroupChange, Refusal> {
-        if !given("isMute", self.is_mute)? {
-            return Ok(GroupChange::Mute { mode: MuteMode::None, seconds: None, roles: Vec::new() });
-        }
-        let config = given("config", self.config)?;
-        let mode = MuteMode::parse("config.mode", config.mode)?;
-        let (count, max) = (config.roles.len(), limits.group_mute_roles_max);
-        if count > max {
-            return Err(Invalid::too_many("config.roles", count, max).into());
-        }
-        if mode == MuteMode::Custom && count == 0 {
-            return Err(Invalid::new("config.roles", "is empty").into());
-        }
-        let role = |role: i64| u32::try_from(role).map_err(|_| Invalid::new("config.roles", format!("has {role}, which is no role")));
-        let roles = if mode == MuteMode::Custom { config.roles.into_iter().map(role).collect::<Result<_, _>>()? } else { Vec::new() };
-        let seconds = mute_seconds("config.duration", config.duration, limits.group_mute_seconds_max)?;
-        Ok(GroupChange::Mute { mode, seconds, roles })
-    }
-
-    fn mute_members(self, limits: &Limits) -> Result<GroupChange, Refusal> {
-        let mute = given("isMute", self.is_mute)?;
-        let users = user_list("userIDs", &self.user_ids, limits.group_mute_members_max, limits)?;
-        if users.is_empty() {
-            return Err(Invalid::new("userIDs", "is empty").into());
-        }
-        let seconds = if mute {
-            mute_seconds("config.duration", given("config", self.config)?.duration, limits.group_member_mute_seconds_max)?
-        } else {
-            None
-        };
-        Ok(GroupChange::MuteMembers { users, mute, seconds })
-    }
-}
-
-fn not_empty<T>(field: &'static str, len: impl Fn(&T) -> usize) -> impl Fn(T) -> Result<T, Invalid> {
-    move |value| if len(&value) == 0 { Err(Invalid::new(field, "is empty")) } else { Ok(value) }
 }
 
 impl SearchConfigArgs {
@@ -314,7 +262,7 @@ impl GroupRequest {
     /// Reads an operation on groups; returns `None` for other operations.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         Ok(Some(match op {
-            "createGroup" => read::<CreateArgs>(args)?.check(limits)?,
+            "createGroup" => read::<NewGroupArgs>(args)?.check(limits)?,
             "joinGroup" => Self::Join { group: group_id(args, limits)? },
             "leaveGroup" => Self::Leave { group: group_id(args, limits)? },
             "dismissGroup" => Self::Dismiss { group: group_id(args, limits)? },
@@ -345,7 +293,7 @@ impl GroupRequest {
             }
             "queryGroupAllAttributes" => Self::QueryAttributes { group: group_id(args, limits)?, keys: None },
             "queryGroupAttributes" => {
-                let keys = given("keys", read::<ChangeArgs>(args)?.keys).and_then(not_empty("keys", Vec::len))?;
+                let keys = changes::some_keys(given("keys", read::<ChangeArgs>(args)?.keys)?)?;
                 Self::QueryAttributes { group: group_id(args, limits)?, keys: Some(keys) }
             }
             "searchLocalGroups" => {

@@ -16,20 +16,20 @@ pub(crate) struct MessageHandle {
 /// The fields of a message object that a client sends back. Fields of no use here are ignored.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct HandleArgs {
+pub(crate) struct HandleArgs {
     #[serde(rename = "messageID")]
-    message_id: String,
+    pub(crate) message_id: String,
     #[serde(deserialize_with = "lenient")]
-    message_seq: u64,
+    pub(crate) message_seq: u64,
     #[serde(deserialize_with = "lenient")]
-    conversation_seq: u64,
+    pub(crate) conversation_seq: u64,
     #[serde(rename = "conversationID")]
-    pub(super) conversation_id: String,
-    pub(super) conversation_type: Option<i64>,
+    pub(crate) conversation_id: String,
+    pub(crate) conversation_type: Option<i64>,
     #[serde(rename = "combineID")]
-    pub(super) combine_id: String,
+    pub(crate) combine_id: String,
     #[serde(deserialize_with = "lenient")]
-    pub(super) order_key: u64,
+    pub(crate) order_key: u64,
 }
 
 /// Reads a number that may be missing, null or negative, because a copy that was never sent has it so; 0 then.

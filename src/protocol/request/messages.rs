@@ -109,13 +109,14 @@ impl MessageRequest {
     /// `None`: no operation on a message.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         Ok(Some(match op {
-            "revokeMessage" | "addMessageReaction" | "deleteMessageReaction" | "pinMessage" => Self::change(op, read(args)?, limits)?,
+            "revokeMessage" => {
+                let ChangeArgs { message, config, .. } = read(args)?;
+                Self::revoke(&message, config.unwrap_or_default().revoke_extended_data.unwrap_or_default(), limits)?
+            }
+            "addMessageReaction" | "deleteMessageReaction" | "pinMessage" => Self::change(op, read(args)?, limits)?,
             "editMessage" => {
                 let ChangeArgs { message, .. } = read(args)?;
-                let content = read::<EditArgs>(args)?.message;
-                let (extended_data, mentions) = (content.extended_data(), content.mentions(limits)?);
-                let change = Change::Edit { body: content.body(limits)?, extended_data, mentions };
-                Self::Change { target: changeable(&message, "message", limits)?, message: message.handle("message")?, change }
+                Self::edit(&message, read::<EditArgs>(args)?.message, limits)?
             }
             "replyMessage" => Self::reply(read(args)?, limits)?,
             "queryMessageReactionUserList"
@@ -154,19 +155,34 @@ impl MessageRequest {
         }))
     }
 
+    /// Takes a message back; `extended_data` is told to those who saw it.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] naming the argument of `revokeMessage`.
+    pub(crate) fn revoke(message: &HandleArgs, extended_data: String, limits: &Limits) -> Result<Self, Refusal> {
+        let (target, message) = (changeable(message, "message", limits)?, message.handle("message")?);
+        let (bytes, bytes_max) = (extended_data.len(), limits.revoke_extended_data_bytes_max);
+        if bytes > bytes_max {
+            return Err(Invalid::too_long("config.revokeExtendedData", bytes, bytes_max).into());
+        }
+        Ok(Self::Change { target, message, change: Change::Revoke { extended_data } })
+    }
+
+    /// Changes what a message says.
+    ///
+    /// # Errors
+    /// As of a `sendMessage`, and [`Refusal::Invalid`] naming the argument of `editMessage`.
+    pub(crate) fn edit(message: &HandleArgs, content: DraftArgs, limits: &Limits) -> Result<Self, Refusal> {
+        let (extended_data, mentions) = (content.extended_data(), content.mentions(limits)?);
+        let change = Change::Edit { body: content.body(limits)?, extended_data, mentions };
+        Ok(Self::Change { target: changeable(message, "message", limits)?, message: message.handle("message")?, change })
+    }
+
     fn change(op: &str, args: ChangeArgs, limits: &Limits) -> Result<Self, Refusal> {
         let target = changeable(&args.message, "message", limits)?;
         let message = args.message.handle("message")?;
         let config = args.config.unwrap_or_default();
         let change = match op {
-            "revokeMessage" => {
-                let extended_data = config.revoke_extended_data.unwrap_or_default();
-                let (bytes, bytes_max) = (extended_data.len(), limits.revoke_extended_data_bytes_max);
-                if bytes > bytes_max {
-                    return Err(Invalid::too_long("config.revokeExtendedData", bytes, bytes_max).into());
-                }
-                Change::Revoke { extended_data }
-            }
             "pinMessage" => {
                 let pinned = args.is_pinned.ok_or_else(|| Invalid::new("isPinned", "is missing"))?;
                 Change::Pin { pinned, may_replace: !config.disable_auto_replace }

@@ -2,6 +2,7 @@
 
 pub(crate) mod args;
 pub(crate) mod conversations;
+pub(crate) mod group_changes;
 pub(crate) mod groups;
 pub(crate) mod handle;
 pub(crate) mod messages;

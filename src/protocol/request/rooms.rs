@@ -228,8 +228,15 @@ impl InfoArgs {
     }
 }
 
-/// Reads a change: setting or deleting, whichever is there.
-fn change(set: Option<BTreeMap<String, String>>, delete: Option<Vec<String>>, limits: &Limits) -> Result<RoomChange, Refusal> {
+/// Setting or deleting, whichever is there.
+///
+/// # Errors
+/// [`Refusal::Attributes`]; [`Refusal::Invalid`] naming the argument where there is nothing, or both.
+pub(crate) fn room_change(
+    set: Option<BTreeMap<String, String>>,
+    delete: Option<Vec<String>>,
+    limits: &Limits,
+) -> Result<RoomChange, Refusal> {
     match (set, delete) {
         (Some(attributes), None) if !attributes.is_empty() => {
             limits.room_attributes().check_each(&attributes)?;
@@ -312,13 +319,13 @@ impl SwitchArgs {
 impl AttributesArgs {
     fn check_set(self, limits: &Limits) -> Result<RoomRequest, Refusal> {
         let Self { room_id, room_attributes, config, .. } = self;
-        Self::one_change(&room_id, config, change(room_attributes, None, limits)?, limits)
+        Self::one_change(&room_id, config, room_change(room_attributes, None, limits)?, limits)
     }
 
     fn check_delete(self, limits: &Limits) -> Result<RoomRequest, Refusal> {
         let Self { room_id, keys, config, .. } = self;
         let keys = keys.ok_or_else(|| Invalid::new("keys", "is missing"))?;
-        Self::one_change(&room_id, config, change(None, Some(keys), limits)?, limits)
+        Self::one_change(&room_id, config, room_change(None, Some(keys), limits)?, limits)
     }
 
     fn one_change(room: &str, config: Option<TermsArgs>, change: RoomChange, limits: &Limits) -> Result<RoomRequest, Refusal> {
@@ -337,7 +344,7 @@ impl BatchArgs {
         if parts > parts_max {
             return Err(Invalid::too_many("operations", parts, parts_max).into());
         }
-        let parts = self.operations.into_iter().map(|part| change(part.room_attributes, part.keys, limits));
+        let parts = self.operations.into_iter().map(|part| room_change(part.room_attributes, part.keys, limits));
         let (room, changes) = (RoomId::parse("roomID", &self.room_id, limits)?, parts.collect::<Result<_, _>>()?);
         Ok(RoomRequest::ChangeAttributes { room, changes, terms, batch: true })
     }

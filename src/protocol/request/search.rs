@@ -29,29 +29,34 @@ struct SearchArgs {
     conversation_id: String,
     #[serde(default)]
     conversation_type: Option<i64>,
-    config: ConfigArgs,
+    config: SearchConfigArgs,
 }
 
+/// What a search asks for, before it is checked.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct ConfigArgs {
-    keywords: Vec<String>,
+pub(crate) struct SearchConfigArgs {
+    pub(crate) keywords: Vec<String>,
     #[serde(rename = "senderUserIDs")]
-    sender_user_ids: Vec<String>,
-    message_types: Vec<u16>,
-    sub_message_types: Vec<u16>,
-    start_time: u64,
-    end_time: u64,
-    order: i64,
-    count: i64,
-    next_message: Option<HandleArgs>,
-    total_conversation_count: i64,
-    conversation_message_count: i64,
-    next_flag: usize,
+    pub(crate) sender_user_ids: Vec<String>,
+    pub(crate) message_types: Vec<u16>,
+    pub(crate) sub_message_types: Vec<u16>,
+    pub(crate) start_time: u64,
+    pub(crate) end_time: u64,
+    pub(crate) order: i64,
+    pub(crate) count: i64,
+    pub(crate) next_message: Option<HandleArgs>,
+    pub(crate) total_conversation_count: i64,
+    pub(crate) conversation_message_count: i64,
+    pub(crate) next_flag: usize,
 }
 
-impl ConfigArgs {
-    fn search(&self, limits: &Limits) -> Result<Search, Invalid> {
+impl SearchConfigArgs {
+    /// Checks what is looked for: words, senders, kinds and times.
+    ///
+    /// # Errors
+    /// [`Invalid`] naming the argument of `searchLocalMessages`.
+    pub(crate) fn search(&self, limits: &Limits) -> Result<Search, Invalid> {
         if self.end_time > 0 && self.end_time < self.start_time {
             return Err(Invalid::new("config.endTime", format!("is {}, before startTime {}", self.end_time, self.start_time)));
         }

@@ -43,12 +43,40 @@ struct StatusConfigArgs {
     user_ids: Vec<String>,
 }
 
-fn given(field: &str, value: Option<String>, bytes_max: usize) -> Result<String, Invalid> {
-    let value = value.ok_or_else(|| Invalid::new(field, "is missing"))?;
+fn given(field: &str, value: Option<String>) -> Result<String, Invalid> {
+    value.ok_or_else(|| Invalid::new(field, "is missing"))
+}
+
+fn short(field: &str, value: String, bytes_max: usize) -> Result<String, Invalid> {
     if value.len() > bytes_max { Err(Invalid::too_long(field, value.len(), bytes_max)) } else { Ok(value) }
 }
 
 impl UserRequest {
+    /// Changes one's name.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] naming the argument of `updateUserName`.
+    pub(crate) fn name(name: String, limits: &Limits) -> Result<Self, Refusal> {
+        UserProfile::check_name(&name, limits)?;
+        Ok(Self::Name(name))
+    }
+
+    /// Changes one's avatar.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] naming the argument of `updateUserAvatarUrl`.
+    pub(crate) fn avatar_url(url: String, limits: &Limits) -> Result<Self, Refusal> {
+        Ok(Self::AvatarUrl(short("userAvatarUrl", url, limits.avatar_url_bytes_max)?))
+    }
+
+    /// Changes what the application keeps of oneself.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] naming the argument of `updateUserExtendedData`.
+    pub(crate) fn extended_data(data: String, limits: &Limits) -> Result<Self, Refusal> {
+        Ok(Self::ExtendedData(short("extendedData", data, limits.user_extended_data_bytes_max)?))
+    }
+
     /// Reads an operation on users; returns `None` for other operations.
     pub(super) fn decode(op: &str, args: &str, limits: &Limits) -> Result<Option<Self>, Refusal> {
         let profile = || read::<ProfileArgs>(args);
@@ -59,15 +87,9 @@ impl UserRequest {
             }
         };
         Ok(Some(match op {
-            "updateUserName" => {
-                let name = given("userName", profile()?.user_name, usize::MAX)?;
-                UserProfile::check_name(&name, limits)?;
-                Self::Name(name)
-            }
-            "updateUserAvatarUrl" => Self::AvatarUrl(given("userAvatarUrl", profile()?.user_avatar_url, limits.avatar_url_bytes_max)?),
-            "updateUserExtendedData" => {
-                Self::ExtendedData(given("extendedData", profile()?.extended_data, limits.user_extended_data_bytes_max)?)
-            }
+            "updateUserName" => Self::name(given("userName", profile()?.user_name)?, limits)?,
+            "updateUserAvatarUrl" => Self::avatar_url(given("userAvatarUrl", profile()?.user_avatar_url)?, limits)?,
+            "updateUserExtendedData" => Self::extended_data(given("extendedData", profile()?.extended_data)?, limits)?,
             "queryUsersStatus" => Self::Statuses(users(&read(args)?)?),
             "subscribeUsersStatus" => {
                 let args: StatusArgs = read(args)?;

@@ -11,34 +11,34 @@ use crate::model::{
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupFull {
-    base_info: GroupBase,
-    create_time: u64,
-    group_attributes: Attributes,
-    group_notice: String,
-    max_member_count: usize,
-    muted_info: MutedInfo,
-    notification_status: u8,
-    verify_info: VerifyInfo,
+    pub(crate) base_info: GroupBase,
+    pub(crate) create_time: u64,
+    pub(crate) group_attributes: Attributes,
+    pub(crate) group_notice: String,
+    pub(crate) max_member_count: usize,
+    pub(crate) muted_info: MutedInfo,
+    pub(crate) notification_status: u8,
+    pub(crate) verify_info: VerifyInfo,
 }
 
 /// Describes a group in short. Source: ZIM API reference, `ZIMGroupInfo`.
 #[derive(Debug, Serialize)]
 pub(crate) struct GroupBase {
     #[serde(rename = "groupAvatarUrl")]
-    group_avatar_url: String,
+    pub(crate) group_avatar_url: String,
     #[serde(rename = "groupID")]
-    group_id: GroupId,
+    pub(crate) group_id: GroupId,
     #[serde(rename = "groupName")]
-    group_name: String,
+    pub(crate) group_name: String,
 }
 
 /// Says which members may not speak. Source: ZIM API reference, `ZIMGroupMuteInfo`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MutedInfo {
-    expired_time: i64,
-    mode: u8,
-    roles: Vec<u32>,
+    pub(crate) expired_time: i64,
+    pub(crate) mode: u8,
+    pub(crate) roles: Vec<u32>,
 }
 
 pub(crate) fn muted_info(mute: &GroupMute) -> MutedInfo {
@@ -49,9 +49,9 @@ pub(crate) fn muted_info(mute: &GroupMute) -> MutedInfo {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VerifyInfo {
-    be_invite_mode: u8,
-    invite_mode: u8,
-    join_mode: u8,
+    pub(crate) be_invite_mode: u8,
+    pub(crate) invite_mode: u8,
+    pub(crate) join_mode: u8,
 }
 
 pub(crate) fn verify_info(verify: GroupVerify) -> VerifyInfo {
@@ -85,11 +85,11 @@ fn notification_status(muted: bool) -> u8 {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupMemberWire {
-    member_nickname: String,
-    member_role: u32,
-    mute_expired_time: i64,
+    pub(crate) member_nickname: String,
+    pub(crate) member_role: u32,
+    pub(crate) mute_expired_time: i64,
     #[serde(flatten)]
-    user: UserWire,
+    pub(crate) user: UserWire,
 }
 
 pub(crate) fn group_member(member: &GroupMember, profile: &UserProfile) -> GroupMemberWire {
@@ -132,9 +132,9 @@ impl OperatedInfo {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupCreated {
-    error_user_list: Vec<ErrorUser>,
-    group_info: GroupFull,
-    user_list: Vec<GroupMemberWire>,
+    pub(crate) error_user_list: Vec<ErrorUser>,
+    pub(crate) group_info: GroupFull,
+    pub(crate) user_list: Vec<GroupMemberWire>,
 }
 
 impl GroupCreated {
@@ -147,7 +147,7 @@ impl GroupCreated {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupDescribed {
-    group_info: GroupFull,
+    pub(crate) group_info: GroupFull,
 }
 
 impl GroupDescribed {
@@ -168,10 +168,10 @@ pub(crate) struct GroupLeft {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupInvited {
-    error_user_list: Vec<ErrorUser>,
+    pub(crate) error_user_list: Vec<ErrorUser>,
     #[serde(rename = "groupID")]
-    group_id: GroupId,
-    user_list: Vec<GroupMemberWire>,
+    pub(crate) group_id: GroupId,
+    pub(crate) user_list: Vec<GroupMemberWire>,
 }
 
 impl GroupInvited {
@@ -184,11 +184,11 @@ impl GroupInvited {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupKicked {
-    error_user_list: Vec<ErrorUser>,
+    pub(crate) error_user_list: Vec<ErrorUser>,
     #[serde(rename = "groupID")]
-    group_id: GroupId,
+    pub(crate) group_id: GroupId,
     #[serde(rename = "kickedUserIDs")]
-    kicked_user_ids: Vec<UserId>,
+    pub(crate) kicked_user_ids: Vec<UserId>,
 }
 
 impl GroupKicked {
@@ -253,6 +253,22 @@ pub(crate) struct GroupUpdated {
 }
 
 impl GroupUpdated {
+    /// Returns the attributes that it could not change.
+    pub(crate) fn error_keys(&self) -> &[String] {
+        match &self.updated {
+            Updated::Attributes { error_keys } => error_keys,
+            _ => &[],
+        }
+    }
+
+    /// Returns the members of whom it could not be done.
+    pub(crate) fn error_users(&self) -> &[ErrorUser] {
+        match &self.updated {
+            Updated::MuteMembers { error_user_list, .. } => error_user_list,
+            _ => &[],
+        }
+    }
+
     /// Describes a change: `info` and `members` as they are after it, `failed` and `missing_keys` what it could not do.
     pub(crate) fn new(
         change: &GroupChange,
@@ -325,9 +341,9 @@ pub(crate) struct GroupAttributes {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupMembers {
     #[serde(rename = "groupID")]
-    group_id: GroupId,
-    next_flag: u64,
-    user_list: Vec<GroupMemberWire>,
+    pub(crate) group_id: GroupId,
+    pub(crate) next_flag: u64,
+    pub(crate) user_list: Vec<GroupMemberWire>,
 }
 
 impl GroupMembers {

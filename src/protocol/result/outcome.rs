@@ -1,6 +1,7 @@
 //! What an operation answers with: one type for the session, which frames it, and for the host and the server API, which do not.
 
 use bytestring::ByteString;
+use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -19,6 +20,7 @@ use super::room::{
 };
 use super::session::{MediaToken, Pong, TokenRenewed};
 use super::user::{ProfileChanged, SubscriptionChanged, Subscriptions, UserStatuses, UsersInfo};
+use crate::model::Refusal;
 
 /// JSON that was encoded before and is shared: it goes into other JSON as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +86,48 @@ pub(crate) enum Outcome {
     Subscriptions(Subscriptions),
 }
 
+/// Takes the result of one kind out of an outcome.
+macro_rules! results {
+    ($($kind:ident($result:ty)),* $(,)?) => {
+        $(impl TryFrom<Outcome> for $result {
+            type Error = Refusal;
+
+            fn try_from(outcome: Outcome) -> Result<Self, Refusal> {
+                match outcome {
+                    Outcome::$kind(result) => Ok(result),
+                    _ => Err(Refusal::Busy("an operation ended with the result of another")),
+                }
+            }
+        })*
+    };
+}
+
+results! {
+    OneMessage(OneMessage),
+    Messages(Messages),
+    FoundMessages(FoundMessages),
+    Conversations(Conversations),
+    RoomMembers(RoomMembers),
+    RoomMembersFound(RoomMembersFound),
+    RoomMemberCount(RoomMemberCount),
+    GroupCreated(Box<GroupCreated>),
+    GroupDescribed(Box<GroupDescribed>),
+    GroupInvited(GroupInvited),
+    GroupKicked(GroupKicked),
+    GroupUpdated(Box<GroupUpdated>),
+    GroupMembers(GroupMembers),
+    GroupMemberCount(GroupMemberCount),
+}
+
 impl RawJson {
     /// Encodes a value that always serializes.
     pub(crate) fn of(value: &impl Serialize) -> Self {
         Self(serde_json::to_string(value).expect("wire objects have string keys and finite numbers").into())
+    }
+
+    /// Reads some of its fields; `None`: it does not have them.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(&self.0).ok()
     }
 
     /// Returns how many bytes it takes.

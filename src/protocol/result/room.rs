@@ -52,10 +52,10 @@ pub(crate) struct RoomsLeft {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RoomMembers {
-    member_list: Vec<UserWire>,
-    next_flag: String,
+    pub(crate) member_list: Vec<UserWire>,
+    pub(crate) next_flag: String,
     #[serde(rename = "roomID")]
-    room_id: RoomId,
+    pub(crate) room_id: RoomId,
 }
 
 impl RoomMembers {
@@ -69,10 +69,10 @@ impl RoomMembers {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RoomMembersFound {
-    error_user_list: Vec<ErrorUser>,
-    member_list: Vec<UserWire>,
+    pub(crate) error_user_list: Vec<ErrorUser>,
+    pub(crate) member_list: Vec<UserWire>,
     #[serde(rename = "roomID")]
-    room_id: RoomId,
+    pub(crate) room_id: RoomId,
 }
 
 impl RoomMembersFound {

@@ -9,11 +9,11 @@ use crate::protocol::code_of;
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct UserWire {
     #[serde(rename = "userAvatarUrl")]
-    user_avatar_url: String,
+    pub(crate) user_avatar_url: String,
     #[serde(rename = "userID")]
-    user_id: UserId,
+    pub(crate) user_id: UserId,
     #[serde(rename = "userName")]
-    user_name: String,
+    pub(crate) user_name: String,
 }
 
 pub(crate) fn user_wire(profile: &UserProfile) -> UserWire {
@@ -35,9 +35,9 @@ pub(crate) fn user_full(profile: &UserProfile) -> UserFull {
 /// A user of whom an operation was refused. Source: ZIM API reference, `ZIMErrorUserInfo`.
 #[derive(Debug, Serialize)]
 pub(crate) struct ErrorUser {
-    reason: u32,
+    pub(crate) reason: u32,
     #[serde(rename = "userID")]
-    user_id: UserId,
+    pub(crate) user_id: UserId,
 }
 
 pub(crate) fn error_users(failed: &[(UserId, Refusal)]) -> Vec<ErrorUser> {

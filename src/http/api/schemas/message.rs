@@ -1,111 +1,110 @@
 //! Messages, and what a send says.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::http::api::input::maybe_object;
+use crate::protocol::{ChildArgs, DraftArgs, SendConfigArgs};
 
 /// What is to be sent. Which fields a kind takes stands in the wire protocol; those it does not take are refused or of no
 /// effect.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http::api) struct MessageDraft {
     /// 1 text, 2 command, 11 image, 12 file, 13 audio, 14 video, 20 barrage (rooms only), 100 combine, 200 custom.
     #[schema(minimum = 1, maximum = 200, example = 1)]
     r#type: u16,
     /// The text; of a command its bytes in base64.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schema(example = "hello")]
     message: Option<String>,
     /// Travels with the message; at most 1,024 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     extended_data: Option<String>,
     /// The sender's own name for it, 1 to 64 of letters, digits, _ and -: sent again, it is recognised. Made from the
     /// Idempotency-Key where there is one.
-    #[serde(rename = "localMessageID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "localMessageID", default)]
     pub(in crate::http::api) local_message_id: Option<String>,
     /// Of kind 200: the application's own number, at most 200.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schema(maximum = 65_535)]
     sub_type: Option<u16>,
     /// Of kind 200: what a search finds it by, at most 64 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     searched_content: Option<String>,
     /// Whom it reminds.
-    #[serde(rename = "mentionedUserIDs", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "mentionedUserIDs", default)]
     mentioned_user_ids: Option<Vec<String>>,
     /// It reminds everyone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     is_mention_all: Option<bool>,
     /// Of kinds 11 to 14: a file that its sender uploaded here.
-    #[serde(rename = "fileUID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "fileUID", default)]
     file_uid: Option<String>,
     /// Of kinds 11 to 14: where the file lies elsewhere; http or https.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schema(example = "https://files.example/cat.jpg")]
     file_download_url: Option<String>,
     /// What it is called.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     file_name: Option<String>,
     /// Bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::http::api::input::whole")]
+    #[serde(default, deserialize_with = "crate::http::api::input::whole")]
     #[schema(maximum = 9_007_199_254_740_991_u64)]
     file_size: Option<u64>,
     /// Of an image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     large_image_download_url: Option<String>,
     /// Of an image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     thumbnail_download_url: Option<String>,
     /// Of a video.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     video_first_frame_download_url: Option<String>,
     /// Of an audio file, seconds, at most 300.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schema(maximum = 4_294_967_295_u32)]
     audio_duration: Option<u32>,
     /// Of a video, seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schema(maximum = 4_294_967_295_u32)]
     video_duration: Option<u32>,
     /// Of an image, pixels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schema(maximum = 4_294_967_295_u32)]
     original_image_width: Option<u32>,
     /// Of an image, pixels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schema(maximum = 4_294_967_295_u32)]
     original_image_height: Option<u32>,
     /// Of kind 100: at most 20 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     title: Option<String>,
     /// Of kind 100: at most 100 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     summary: Option<String>,
     /// Of kind 100: what is put together, as message objects.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    message_list: Option<Vec<BTreeMap<String, Value>>>,
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<std::collections::BTreeMap<String, serde_json::Value>>>)]
+    message_list: Option<Vec<ChildArgs>>,
     /// Of kind 100: one that is passed on.
-    #[serde(rename = "combineID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "combineID", default)]
     combine_id: Option<String>,
 }
 
 /// How it is to be sent.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http::api) struct SendConfig {
     /// 1 low, 2 medium, 3 high.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schema(minimum = 1, maximum = 3)]
     priority: Option<u8>,
     /// Those it goes to may confirm that they read it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     has_receipt: Option<bool>,
     /// It is counted as unread by nobody.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     disable_unread_message_count: Option<bool>,
 }
 
@@ -210,7 +209,45 @@ pub(in crate::http::api) struct SendMessage {
     pub(in crate::http::api) config: Option<SendConfig>,
 }
 
-/// The arguments of a send, as the protocol takes them.
-pub(in crate::http::api) fn send_args(draft: &MessageDraft, config: Option<&SendConfig>, to: &str, kind: i64) -> Value {
-    json!({"message": draft, "toConversationID": to, "conversationType": kind, "config": config.cloned().unwrap_or_default()})
+impl From<MessageDraft> for DraftArgs {
+    fn from(draft: MessageDraft) -> Self {
+        // Sizes beyond 32 bits are refused as the largest of them is.
+        let bytes = |bytes: u64| f64::from(u32::try_from(bytes).unwrap_or(u32::MAX));
+        Self {
+            kind: draft.r#type.into(),
+            message: draft.message,
+            extended_data: draft.extended_data,
+            local_message_id: draft.local_message_id,
+            sub_type: draft.sub_type.map(i64::from),
+            searched_content: draft.searched_content,
+            mentioned_user_ids: draft.mentioned_user_ids,
+            is_mention_all: draft.is_mention_all,
+            file_uid: draft.file_uid,
+            file_download_url: draft.file_download_url,
+            file_name: draft.file_name,
+            file_size: draft.file_size.map(bytes),
+            large_image_download_url: draft.large_image_download_url,
+            thumbnail_download_url: draft.thumbnail_download_url,
+            video_first_frame_download_url: draft.video_first_frame_download_url,
+            audio_duration: draft.audio_duration.map(f64::from),
+            video_duration: draft.video_duration.map(f64::from),
+            original_image_width: draft.original_image_width.map(f64::from),
+            original_image_height: draft.original_image_height.map(f64::from),
+            title: draft.title.unwrap_or_default(),
+            summary: draft.summary.unwrap_or_default(),
+            message_list: draft.message_list.unwrap_or_default(),
+            combine_id: draft.combine_id.unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<SendConfig> for SendConfigArgs {
+    fn from(config: SendConfig) -> Self {
+        Self {
+            priority: config.priority.map(i64::from),
+            has_receipt: config.has_receipt,
+            disable_unread_message_count: config.disable_unread_message_count,
+        }
+    }
 }

@@ -4,6 +4,6 @@ mod message;
 mod place;
 mod user;
 
-pub(super) use self::message::{Message, MessageDraft, SendMessage, send_args};
+pub(super) use self::message::{Message, MessageDraft, SendMessage};
 pub(super) use self::place::{AttributesPatch, Group, GroupMember, GroupSettings, Room};
 pub(super) use self::user::{Conversation, ErrorUser, Member, Session, User, UserBan, UserIds, UserNow};

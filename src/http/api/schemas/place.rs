@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::broker::RoomSummary;
 use crate::model::GroupInfo;
+use crate::protocol::NewGroupConfigArgs;
 
 /// A room.
 #[derive(Debug, Serialize, ToSchema)]
@@ -87,30 +88,44 @@ pub(in crate::http::api) struct GroupMember {
 }
 
 /// Settings of a new group.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http::api) struct GroupSettings {
     /// At most 300 bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     group_notice: Option<String>,
     /// At most 10 pairs, keys of 16 bytes, values of 1,024.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     group_attributes: Option<BTreeMap<String, String>>,
     /// 0: as many as the configuration allows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     max_member_count: Option<u32>,
     /// 0 anyone joins, 1 by application, 2 nobody.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schema(maximum = 2)]
     join_mode: Option<u8>,
     /// 0 everyone invites, 1 owner and admins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schema(maximum = 1)]
     invite_mode: Option<u8>,
     /// 0 who is invited is in, 1 must agree.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schema(maximum = 1)]
     be_invite_mode: Option<u8>,
+}
+
+impl From<GroupSettings> for NewGroupConfigArgs {
+    fn from(settings: GroupSettings) -> Self {
+        let mode = |mode: Option<u8>| mode.unwrap_or_default().into();
+        Self {
+            group_notice: settings.group_notice.unwrap_or_default(),
+            group_attributes: settings.group_attributes.unwrap_or_default(),
+            max_member_count: settings.max_member_count.map_or(0, |max| usize::try_from(max).unwrap_or(usize::MAX)),
+            join_mode: mode(settings.join_mode),
+            invite_mode: mode(settings.invite_mode),
+            be_invite_mode: mode(settings.be_invite_mode),
+        }
+    }
 }
 
 /// Attributes to set and to delete; first the one, then the other.
