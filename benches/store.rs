@@ -52,7 +52,7 @@ impl World {
             extended_data: String::new(),
             mentions: Mentions::default(),
             body: Body::Text("m".repeat(200)),
-            terms: tidings::model::Terms::default(),
+            options: tidings::model::SendOptions::default(),
             asked: None,
             now_ms: self.clock.wall_ms(),
         }

@@ -14,7 +14,9 @@ use serde_json::json;
 use crate::actors::connection::outbox::{Drain, Lossy, Outbox, OutboxLimits, Push};
 use crate::clock::SystemClock;
 use crate::media::{MediaOptions, probe_bytes};
-use crate::model::{Body, Conversation, Fate, GroupId, Limits, LocalMessageId, MediaKind, Mentions, Message, Priority, Terms, UserId};
+use crate::model::{
+    Body, Conversation, GroupId, Limits, LocalMessageId, MediaKind, Mentions, Message, MessageState, Priority, SendOptions, UserId,
+};
 use crate::protocol::{ClientLevel, Envelope, Info, Operation, Request, decode, encode_message, message_event};
 use crate::rate::{BarrageBudget, Class, GateQuota, SendGate};
 
@@ -52,8 +54,8 @@ fn message(seq: u64) -> Message {
         priority: Priority::Low,
         extended_data: String::new(),
         mentions: Mentions::default(),
-        terms: Terms::default(),
-        fate: Fate::default(),
+        options: SendOptions::default(),
+        state: MessageState::default(),
         body: if seq.is_multiple_of(2) { custom } else { Body::Text(content) },
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Conversation, Fate, Invalid, Limits, LocalMessageId, Mentions, Priority, Target, Terms, UserId};
+use super::{Body, Conversation, Invalid, Limits, LocalMessageId, Mentions, MessageState, Priority, SendOptions, Target, UserId};
 
 /// Not accepted yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Draft {
     /// Whom it reminds.
     pub mentions: Mentions,
     /// What its sender asks for besides.
-    pub terms: Terms,
+    pub options: SendOptions,
 }
 
 impl Draft {
@@ -37,7 +37,7 @@ impl Draft {
             local_id: None,
             extended_data: String::new(),
             mentions: Mentions::default(),
-            terms: Terms::default(),
+            options: SendOptions::default(),
         }
     }
 
@@ -57,12 +57,12 @@ impl Draft {
             return Err(Invalid::too_long("message.extendedData", self.extended_data.len(), limits.extended_data_bytes_max));
         }
         self.mentions.validate(limits)?;
-        self.check_terms(target)?;
+        self.check_options(target)?;
         self.body.validate(limits)
     }
 
-    fn check_terms(&self, target: &Target) -> Result<(), Invalid> {
-        if self.terms.reply.is_some() && (matches!(target, Target::Room(_)) || self.body.class() != super::MessageClass::Storable) {
+    fn check_options(&self, target: &Target) -> Result<(), Invalid> {
+        if self.options.reply.is_some() && (matches!(target, Target::Room(_)) || self.body.class() != super::MessageClass::Storable) {
             return Err(Invalid::new(
                 "toOriginalMessage",
                 "is answered by a message that is kept, in a peer conversation or a group, only",
@@ -122,11 +122,11 @@ pub struct Message {
     /// What it says.
     pub body: Body,
     /// What its sender asked for besides.
-    #[serde(default, skip_serializing_if = "Terms::is_none")]
-    pub terms: Terms,
+    #[serde(default, rename = "terms", skip_serializing_if = "SendOptions::is_none")]
+    pub options: SendOptions,
     /// What became of it since.
-    #[serde(default, skip_serializing_if = "Fate::is_none")]
-    pub fate: Fate,
+    #[serde(default, rename = "fate", skip_serializing_if = "MessageState::is_none")]
+    pub state: MessageState,
 }
 
 impl Message {
@@ -134,7 +134,7 @@ impl Message {
     /// says, not what was taken back.
     #[must_use]
     pub fn counts_for(&self, user: &UserId) -> bool {
-        self.sender != *user && !self.terms.uncounted && !matches!(self.body, Body::Tips(_) | Body::Revoke(_))
+        self.sender != *user && !self.options.uncounted && !matches!(self.body, Body::Tips(_) | Body::Revoke(_))
     }
 }
 
@@ -161,7 +161,7 @@ pub struct Broadcast {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Stamp;
+    use crate::model::ActorAt;
 
     #[test]
     fn a_message_to_oneself_is_refused() {
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_stored_message_keeps_the_names_of_its_fields() {
         let alice = UserId::trusted("alice");
-        let stamp = Stamp { by: alice.clone(), at_ms: 5 };
+        let stamp = ActorAt { by: alice.clone(), at_ms: 5 };
         let message = Message {
             id: 1,
             local_id: None,
@@ -188,8 +188,8 @@ mod tests {
             extended_data: String::new(),
             mentions: Mentions::default(),
             body: Body::Text("hi".into()),
-            terms: Terms { receipt: true, ..Terms::default() },
-            fate: Fate { edited: Some(stamp), ..Fate::default() },
+            options: SendOptions { receipt: true, ..SendOptions::default() },
+            state: MessageState { edited: Some(stamp), ..MessageState::default() },
         };
         let json = serde_json::to_string(&message).unwrap();
         assert_eq!(

@@ -6,7 +6,7 @@ use super::{MessageKind, UserId};
 
 /// Who did something, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
+pub struct ActorAt {
     /// Who.
     pub by: UserId,
     /// Unix milliseconds.
@@ -16,10 +16,10 @@ pub struct Stamp {
 /// What became of a message since.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Fate {
+pub struct MessageState {
     /// Its sender changed its words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub edited: Option<Stamp>,
+    pub edited: Option<ActorAt>,
     /// Notes of reactions were once made to it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reacted: bool,
@@ -28,7 +28,7 @@ pub struct Fate {
     pub replied: bool,
 }
 
-impl Fate {
+impl MessageState {
     /// Returns whether nothing happened to it.
     #[must_use]
     pub fn is_none(&self) -> bool {
@@ -67,7 +67,7 @@ impl RevokedAs {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revoked {
     /// Who took it back, and when.
-    pub stamp: Stamp,
+    pub stamp: ActorAt,
     /// In whose name.
     pub revoked_as: RevokedAs,
     /// What the revoker has to say, 200 bytes by default.

@@ -112,7 +112,7 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Conversation, Fate, GroupId, Mentions, Priority, Terms};
+    use crate::model::{Conversation, GroupId, Mentions, MessageState, Priority, SendOptions};
 
     fn message(body: Body) -> Message {
         Message {
@@ -127,8 +127,8 @@ mod tests {
             extended_data: String::new(),
             mentions: Mentions::default(),
             body,
-            terms: Terms::default(),
-            fate: Fate::default(),
+            options: SendOptions::default(),
+            state: MessageState::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What a sender asks for besides its words. Source: ZIM API reference, `ZIMMessageSendConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Terms {
+pub struct SendOptions {
     /// The sender wants to know who has read it: `hasReceipt`.
     pub receipt: bool,
     /// It counts nowhere as unread: `disableUnreadMessageCount`.
@@ -15,7 +15,7 @@ pub struct Terms {
     pub reply: Option<ReplyTo>,
 }
 
-impl Terms {
+impl SendOptions {
     /// Returns whether nothing is asked for.
     #[must_use]
     pub fn is_none(&self) -> bool {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::error::StoreError;
 use super::format::rows::{EntryRecord, GroupRecord, RoomRecord};
 use crate::model::{
-    Body, Conversation, FileUid, GroupId, GroupMember, LocalMessageId, MediaRecord, Mentions, Message, Priority, RoomId, Terms, UserId,
-    UserProfile,
+    Body, Conversation, FileUid, GroupId, GroupMember, LocalMessageId, MediaRecord, Mentions, Message, Priority, RoomId, SendOptions,
+    UserId, UserProfile,
 };
 
 /// Called once when a write's outcome is certain: on the engine's thread, or, when the store is closed already, on the
@@ -42,7 +42,7 @@ pub struct Append {
     /// What it says. The children of a combined message are kept beside it.
     pub body: Body,
     /// What its sender asks for besides.
-    pub terms: Terms,
+    pub options: SendOptions,
     /// What the sender asked for, where something else is stored in its place. A retry is compared with it.
     pub asked: Option<Asked>,
     /// The time of acceptance, Unix milliseconds.
@@ -59,7 +59,7 @@ pub struct Asked {
     /// Whom it mentioned.
     pub mentions: Mentions,
     /// What it asked for besides.
-    pub terms: Terms,
+    pub options: SendOptions,
 }
 
 /// A message in its place.

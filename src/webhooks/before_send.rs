@@ -153,7 +153,12 @@ fn verdict_of(answer: Response, draft: &Draft, limits: &Limits) -> Result<Verdic
                 return Err("the message in its place is a command or a barrage".into());
             }
             // Under which id and with which wishes it was sent is its sender's affair.
-            Ok(Verdict::Replace(Draft { local_id: draft.local_id.clone(), priority: draft.priority, terms: draft.terms.clone(), ..new }))
+            Ok(Verdict::Replace(Draft {
+                local_id: draft.local_id.clone(),
+                priority: draft.priority,
+                options: draft.options.clone(),
+                ..new
+            }))
         }
         other => Err(format!("the answer's result is {other}, the range is 0 to 4")),
     }

@@ -232,8 +232,8 @@ fn unsent(request: &ReviewRequest, now_ms: u64) -> Message {
         extended_data: draft.extended_data,
         mentions: draft.mentions,
         body: draft.body,
-        terms: draft.terms,
-        fate: crate::model::Fate::default(),
+        options: draft.options,
+        state: crate::model::MessageState::default(),
     }
 }
 

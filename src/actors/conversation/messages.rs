@@ -100,5 +100,5 @@ pub(crate) struct Authorize {
 
 /// Returns what a sender asked for, from a draft in whose place something else is kept.
 pub(super) fn asked_of(draft: Draft) -> Asked {
-    Asked { body: draft.body, extended_data: draft.extended_data, mentions: draft.mentions, terms: draft.terms }
+    Asked { body: draft.body, extended_data: draft.extended_data, mentions: draft.mentions, options: draft.options }
 }

@@ -112,7 +112,7 @@ impl MessagePipeline {
             extended_data: draft.extended_data,
             mentions: draft.mentions,
             body: draft.body,
-            terms: draft.terms,
+            options: draft.options,
             asked,
             now_ms: self.context.clock.wall_ms(),
         };
@@ -225,7 +225,7 @@ fn unstored(context: &BrokerContext, sender: UserId, conversation: Conversation,
         extended_data: draft.extended_data,
         mentions: draft.mentions,
         body: draft.body,
-        terms: draft.terms,
-        fate: crate::model::Fate::default(),
+        options: draft.options,
+        state: crate::model::MessageState::default(),
     }
 }

@@ -58,7 +58,7 @@ pub(crate) fn publish<A: ConversationActor>(actor: &mut A, publish: Publish, con
 /// Whether a message under this id is kept, and what it answers: the first answer to its sender carried that, too.
 fn first_result(store: &dyn Store, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Option<Arc<Message>>>, StoreError> {
     let Some(first) = store.find(sender, local_id)? else { return Ok(None) };
-    Ok(Some(match &first.message.terms.reply {
+    Ok(Some(match &first.message.options.reply {
         Some(reply) => store.message(&first.message.conversation, reply.seq)?,
         None => None,
     }))
@@ -183,7 +183,7 @@ pub(crate) fn listen<A: ConversationActor>(actor: &mut A, ctx: &mut Context<A>) 
     let completions = futures_util::stream::poll_fn(move |cx| completed.poll_recv(cx));
     let heard = completions.into_actor(actor).map(|completion, actor, ctx| {
         if let Some(item) = actor.pipeline().complete(completion) {
-            let root = item.live.message.terms.reply.map(|reply| reply.root_seq);
+            let root = item.live.message.options.reply.map(|reply| reply.root_seq);
             offer(actor, item, ctx);
             if let Some(root_seq) = root {
                 replies::count_below(actor, root_seq, ctx);

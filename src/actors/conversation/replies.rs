@@ -6,7 +6,7 @@ use actix::prelude::*;
 
 use super::actor::ConversationActor;
 use crate::actors::delivery::broadcast::broadcast;
-use crate::model::{Fate, Message, Refusal};
+use crate::model::{Message, MessageState, Refusal};
 use crate::protocol::event::encode;
 use crate::protocol::event::message::MessageRepliedCountChanged;
 use crate::store::{Revision, Store, StoreError};
@@ -24,8 +24,8 @@ pub(super) fn count_below<A: ConversationActor>(actor: &mut A, root_seq: u64, ct
             Ok(store.message(&wanted, root_seq)?.map(|root| (root, count)))
         });
         let Some((root, count)) = found.await? else { return Ok(None) };
-        if !root.fate.replied {
-            let marked = Message { fate: Fate { replied: true, ..root.fate.clone() }, ..(*root).clone() };
+        if !root.state.replied {
+            let marked = Message { state: MessageState { replied: true, ..root.state.clone() }, ..(*root).clone() };
             let revision =
                 Revision { conversation, seq: root_seq, message: Some(Arc::new(marked)), notes: Vec::new(), pins: None, logged: None };
             context.archive.revise(&context.watermark, revision).await?;
@@ -67,15 +67,15 @@ fn tell_count<A: ConversationActor>(actor: &A, root: &Message, count: usize) {
 /// # Errors
 /// Every error of the store.
 pub(super) fn quoting(store: &dyn Store, message: &Message) -> Result<Vec<u64>, StoreError> {
-    let root_seq = message.terms.reply.map_or(message.seq, |reply| reply.root_seq);
-    if message.terms.reply.is_none() && !message.fate.replied {
+    let root_seq = message.options.reply.map_or(message.seq, |reply| reply.root_seq);
+    if message.options.reply.is_none() && !message.state.replied {
         return Ok(Vec::new());
     }
     let mut quoting = Vec::new();
     for seq in store.replies(&message.conversation, root_seq)?.into_iter().rev() {
         let quotes = store
             .message(&message.conversation, seq)?
-            .is_some_and(|answer| answer.terms.reply.is_some_and(|reply| reply.seq == message.seq));
+            .is_some_and(|answer| answer.options.reply.is_some_and(|reply| reply.seq == message.seq));
         if quotes && quoting.len() < QUOTING_MAX {
             quoting.push(seq);
         }

@@ -20,7 +20,7 @@ use crate::store::Store;
 
 /// Returns whether a draft refers to anything.
 pub(super) fn is_needed(draft: &Draft) -> bool {
-    draft.terms.reply.is_some() || refers(&draft.body)
+    draft.options.reply.is_some() || refers(&draft.body)
 }
 
 fn refers(body: &Body) -> bool {
@@ -121,7 +121,7 @@ pub(super) async fn resolve(
     }
     archive
         .look_up(move |store| {
-            let quoted = match &mut draft.terms.reply {
+            let quoted = match &mut draft.options.reply {
                 Some(reply) => Some(answered_message(store, &sender, &conversation, reply)?),
                 None => None,
             };
@@ -153,7 +153,7 @@ fn answered_message(
     if !message.body.is_sendable() {
         return Err(Invalid::new("toOriginalMessage", "is of a kind that is not answered").into());
     }
-    let root_seq = message.terms.reply.map_or(message.seq, |above| above.root_seq);
+    let root_seq = message.options.reply.map_or(message.seq, |above| above.root_seq);
     *reply = ReplyTo { seq: message.seq, id: message.id, root_seq };
     Ok(message)
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Body, Fate, Invalid, Limits, Mentions, Message, MessageKind, Refusal, Revoked, RevokedAs, Stamp, Terms, UserId};
+use crate::model::{
+    ActorAt, Body, Invalid, Limits, Mentions, Message, MessageKind, MessageState, Refusal, Revoked, RevokedAs, SendOptions, UserId,
+};
 use crate::protocol::Change;
 use crate::store::{ChangeKind, Note, NoteRecord, Pin, Revision};
 
@@ -82,8 +84,8 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    fn stamp(&self) -> Stamp {
-        Stamp { by: self.actor.user.clone(), at_ms: self.now_ms }
+    fn stamp(&self) -> ActorAt {
+        ActorAt { by: self.actor.user.clone(), at_ms: self.now_ms }
     }
 
     fn unchanged(&self, logged: ChangeKind) -> Revision {
@@ -120,8 +122,8 @@ impl Case<'_> {
         mentions.validate(limits)?;
         let (bytes, bytes_max) = (extended_data.len(), limits.extended_data_bytes_max);
         only_if(bytes <= bytes_max, || Invalid::too_long("message.extendedData", bytes, bytes_max))?;
-        let fate = Fate { edited: Some(self.stamp()), ..message.fate.clone() };
-        let edited = Message { body, extended_data, mentions, fate, ..message.clone() };
+        let state = MessageState { edited: Some(self.stamp()), ..message.state.clone() };
+        let edited = Message { body, extended_data, mentions, state, ..message.clone() };
         Ok(Revision { message: Some(Arc::new(edited)), ..self.unchanged(ChangeKind::Edited) })
     }
 
@@ -135,8 +137,8 @@ impl Case<'_> {
         let (count, max, is_new) = (kinds.len(), self.limits.reactions_max, !kinds.contains(&reaction.as_str()));
         only_if(!add || !is_there, || Refusal::ReactionExists(reaction.clone()))?;
         only_if(!add || !is_new || count < max, || Invalid::new("reactionType", format!("would be kind {} of {max}", count + 1)))?;
-        let fate = Fate { reacted: true, ..message.fate.clone() };
-        let marked = (add && !message.fate.reacted).then(|| Arc::new(Message { fate, ..message.clone() }));
+        let state = MessageState { reacted: true, ..message.state.clone() };
+        let marked = (add && !message.state.reacted).then(|| Arc::new(Message { state, ..message.clone() }));
         let notes = vec![(note, add.then_some(NoteRecord { at_ms: self.now_ms }))];
         Ok(Revision { message: marked, notes, ..self.unchanged(ChangeKind::Reacted) })
     }
@@ -172,13 +174,13 @@ fn revoked(message: &Message, revoked: Revoked) -> Message {
         Body::Text(text) => text.clone(),
         _ => String::new(),
     };
-    let reply = message.terms.reply;
+    let reply = message.options.reply;
     Message {
         body: Body::Revoke(Revoked { kind: message.body.kind().number(), text, ..revoked }),
         extended_data: String::new(),
         mentions: Mentions::default(),
-        terms: Terms { reply, ..Terms::default() },
-        fate: Fate { replied: message.fate.replied, ..Fate::default() },
+        options: SendOptions { reply, ..SendOptions::default() },
+        state: MessageState { replied: message.state.replied, ..MessageState::default() },
         ..message.clone()
     }
 }
@@ -205,8 +207,8 @@ mod tests {
             extended_data: "x".into(),
             mentions: Mentions { users: vec![user("bob")], all: false },
             body: Body::Text("hi".into()),
-            terms: Terms::default(),
-            fate: Fate::default(),
+            options: SendOptions::default(),
+            state: MessageState::default(),
         }
     }
 
@@ -256,7 +258,7 @@ mod tests {
             try_it(&message(), &MessageFacts::default(), edit(body), by, &Moderates::Everyone, seconds)
         };
         let edited = at("alice", Body::Text("new".into()), 86_400).unwrap().message.unwrap();
-        assert_eq!((edited.body.clone(), edited.fate.edited.clone().unwrap().by), (Body::Text("new".into()), user("alice")));
+        assert_eq!((edited.body.clone(), edited.state.edited.clone().unwrap().by), (Body::Text("new".into()), user("alice")));
         assert_eq!(at("alice", Body::Text("new".into()), 86_401).unwrap_err(), Refusal::EditTooLate { seconds: 86_400 });
         assert_eq!(at("bob", Body::Text("new".into()), 1).unwrap_err(), Refusal::NotTheSender);
         let custom = Body::Custom { message: "{}".into(), sub_type: 1, searched_content: String::new() };
@@ -287,7 +289,7 @@ mod tests {
         let pin = |may_replace: bool| Change::Pin { pinned: true, may_replace };
         let pins = |count: u64| MessageFacts {
             notes: Vec::new(),
-            pins: (10..10 + count).map(|seq| Pin { seq, stamp: Stamp { by: user("bob"), at_ms: 1 } }).collect(),
+            pins: (10..10 + count).map(|seq| Pin { seq, stamp: ActorAt { by: user("bob"), at_ms: 1 } }).collect(),
         };
         let seqs = |revision: Revision| revision.pins.unwrap().iter().map(|pin| pin.seq).collect::<Vec<_>>();
         assert_eq!(seqs(try_it(&message(), &pins(2), pin(true), "bob", &Moderates::Nobody, 1).unwrap()), [10, 11, 3]);
@@ -298,7 +300,7 @@ mod tests {
             Refusal::TooManyPinnedMessages { pinned_max: 10 }
         );
         let unpin = Change::Pin { pinned: false, may_replace: true };
-        let one = MessageFacts { pins: vec![Pin { seq: 3, stamp: Stamp { by: user("bob"), at_ms: 1 } }], ..MessageFacts::default() };
+        let one = MessageFacts { pins: vec![Pin { seq: 3, stamp: ActorAt { by: user("bob"), at_ms: 1 } }], ..MessageFacts::default() };
         assert_eq!(seqs(try_it(&message(), &one, unpin, "bob", &Moderates::Nobody, 1).unwrap()), [0_u64; 0]);
     }
 }

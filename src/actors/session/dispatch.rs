@@ -111,7 +111,7 @@ impl Dispatcher {
 
     pub(super) fn send(&self, target: Target, mut draft: Draft, responder: Responder) {
         // Receipts exist for kept messages in peer conversations and groups only.
-        draft.terms.receipt &= draft.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
+        draft.options.receipt &= draft.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
         let level = self.caller.level;
         let checked = draft.validate(self.user(), &target, &self.context().config().limits).map_err(Refusal::from);
         if let Err(refusal) = checked.and_then(|()| is_known_to(level, &draft)) {

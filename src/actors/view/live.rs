@@ -29,7 +29,7 @@ impl LiveMessage {
 
     /// Makes an answer, with the message it answers if that is kept.
     pub(crate) fn answering(message: Arc<Message>, quoted: Option<Arc<Message>>) -> Self {
-        let Some(reply) = message.terms.reply else { return Self::new(message) };
+        let Some(reply) = message.options.reply else { return Self::new(message) };
         let quote_lost = quoted.is_none();
         let parts = MessageView { quoted, quote_lost, ..MessageView::default() };
         let hidden = Encoded::of_view(&message, &without_quote(&parts));
@@ -64,7 +64,7 @@ impl LiveMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Body, Conversation, Fate, GroupId, Mentions, Priority, ReplyTo, Terms, UserId};
+    use crate::model::{Body, Conversation, GroupId, Mentions, MessageState, Priority, ReplyTo, SendOptions, UserId};
 
     fn message(seq: u64, reply: Option<ReplyTo>) -> Arc<Message> {
         Arc::new(Message {
@@ -79,8 +79,8 @@ mod tests {
             extended_data: String::new(),
             mentions: Mentions::default(),
             body: Body::Text(format!("text {seq}")),
-            terms: Terms { reply, ..Terms::default() },
-            fate: Fate::default(),
+            options: SendOptions { reply, ..SendOptions::default() },
+            state: MessageState::default(),
         })
     }
 

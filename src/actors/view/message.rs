@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Body, Conversation, Message, Stamp, UserId};
+use crate::model::{ActorAt, Body, Conversation, Message, UserId};
 use crate::protocol::message::reaction::Reaction;
 use crate::protocol::{ClientLevel, MessageView, RawJson, encode_view, with_children};
 use crate::store::{Note, Pin, Store, StoreError};
@@ -45,13 +45,13 @@ impl View {
     }
 
     /// Returns the stamp of its pin, if it is pinned.
-    pub(crate) fn pinned(&self) -> Option<&Stamp> {
+    pub(crate) fn pinned(&self) -> Option<&ActorAt> {
         self.parts.pinned.as_ref()
     }
 
     /// Returns whether a reader who sees the conversation from `first_seq` on sees what this message answers.
     pub(crate) fn shows_quote_from(&self, first_seq: u64) -> bool {
-        self.message.terms.reply.is_none_or(|reply| reply.seq >= first_seq)
+        self.message.options.reply.is_none_or(|reply| reply.seq >= first_seq)
     }
 
     /// Encodes it for clients of a level; returns none when they do not see such a message at all.
@@ -83,11 +83,11 @@ pub(super) fn without_quote(parts: &MessageView) -> MessageView {
 pub(super) fn shared_parts(store: &dyn Store, message: &Message, pins: &[Pin], first_seq: u64) -> Result<MessageView, StoreError> {
     let conversation = &message.conversation;
     let mut parts = MessageView::default();
-    if let Some(reply) = &message.terms.reply {
+    if let Some(reply) = &message.options.reply {
         parts.quoted = if reply.seq >= first_seq { store.message(conversation, reply.seq)? } else { None };
         parts.quote_lost = parts.quoted.is_none();
     }
-    if message.fate.replied {
+    if message.state.replied {
         parts.replied_count = store.replies(conversation, message.seq)?.len() as u64;
     }
     parts.pinned = pins.iter().find(|pin| pin.seq == message.seq).map(|pin| pin.stamp.clone());
@@ -96,7 +96,7 @@ pub(super) fn shared_parts(store: &dyn Store, message: &Message, pins: &[Pin], f
 
 /// Returns whether everyone sees a message alike, as long as nobody reacts to it or changes it.
 pub(crate) fn is_plain(message: &Message) -> bool {
-    !message.terms.receipt && message.terms.reply.is_none() && message.fate.is_none()
+    !message.options.receipt && message.options.reply.is_none() && message.state.is_none()
 }
 
 /// Returns the users of each reaction, by the name of the reaction.

@@ -52,11 +52,11 @@ impl<'a> Reader<'a> {
     /// Every error of the store.
     pub(crate) fn view(&self, message: &Arc<Message>) -> Result<View, StoreError> {
         let mut parts = shared_parts(self.store, message, &self.pins, self.visibility.first_seq)?;
-        if message.fate.reacted {
+        if message.state.reacted {
             let notes = self.store.notes(self.conversation, message.seq)?;
             parts.reactions = reactions(&reaction_users(notes.into_iter().map(|(note, _)| note)), self.user);
         }
-        if message.terms.receipt {
+        if message.options.receipt {
             parts.receipt_status = Some(receipt_status(self.store, self.user, message)?);
         }
         Ok(View::new(message.clone(), parts))

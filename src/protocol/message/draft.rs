@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::model::{
     Body, Child, Combine, ConversationKind, Draft, FileUid, Invalid, Limits, LocalMessageId, Media, MediaKind, MediaUrls, Mentions,
-    MessageKind, Pixels, Priority, Refusal, Target, Terms, UserId,
+    MessageKind, Pixels, Priority, Refusal, SendOptions, Target, UserId,
 };
 
 #[derive(Deserialize)]
@@ -135,9 +135,9 @@ impl DraftArgs {
             Some(id) => Some(LocalMessageId::parse("message.localMessageID", id)?),
         };
         let (extended_data, mentions) = (self.extended_data(), self.mentions(limits)?);
-        let terms = terms(config.has_receipt, config.disable_unread_message_count);
+        let options = options(config.has_receipt, config.disable_unread_message_count);
         let priority = priority(config.priority)?;
-        Ok(Draft { body: self.body(limits)?, priority, local_id, extended_data, mentions, terms })
+        Ok(Draft { body: self.body(limits)?, priority, local_id, extended_data, mentions, options })
     }
 
     pub(crate) fn extended_data(&self) -> String {
@@ -269,8 +269,8 @@ pub(crate) fn uploaded_children(json: &[u8], limits: &Limits) -> Result<Vec<Chil
     children.map(|(n, child)| child.check(&format!("message.messageList[{n}]"), limits)).collect()
 }
 /// What a send asks for besides its words.
-fn terms(receipt: Option<bool>, uncounted: Option<bool>) -> Terms {
-    Terms { receipt: receipt == Some(true), uncounted: uncounted == Some(true), reply: None }
+fn options(receipt: Option<bool>, uncounted: Option<bool>) -> SendOptions {
+    SendOptions { receipt: receipt == Some(true), uncounted: uncounted == Some(true), reply: None }
 }
 
 /// The priority of a number.

@@ -28,7 +28,7 @@ impl Encoded {
     /// Encodes the message with what its readers see beside it.
     pub(crate) fn of_view(message: &Message, view: &MessageView) -> Self {
         let full = encode_view(message, view, ClientLevel::Since2_15).expect("the newest clients see every kind");
-        let differs = !ClientLevel::Legacy.knows(&message.body) || !message.mentions.is_none() || message.terms.reply.is_some();
+        let differs = !ClientLevel::Legacy.knows(&message.body) || !message.mentions.is_none() || message.options.reply.is_some();
         let older = differs.then(|| {
             let mut above: Option<ByteString> = Some(full.clone());
             let mut older = [const { None }; OLDER];
@@ -111,7 +111,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::model::{Body, Conversation, Fate, GroupId, Mentions, Priority, Terms, UserId};
+    use crate::model::{Body, Conversation, GroupId, Mentions, MessageState, Priority, SendOptions, UserId};
     use crate::protocol::encode_message;
 
     fn message(text: &str) -> Message {
@@ -127,8 +127,8 @@ mod tests {
             extended_data: String::new(),
             mentions: Mentions::default(),
             body: Body::Text(text.into()),
-            terms: Terms::default(),
-            fate: Fate::default(),
+            options: SendOptions::default(),
+            state: MessageState::default(),
         }
     }
 

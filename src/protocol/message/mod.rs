@@ -25,7 +25,7 @@ use self::combined::combine_id;
 use self::media::put_media;
 use self::reaction::Reaction;
 use self::receipt::ReceiptStatus;
-use crate::model::{Body, Broadcast, Conversation, Mentions, Message, Priority, Revoked, Stamp, Tips, TipsChange, TipsUser, UserId};
+use crate::model::{ActorAt, Body, Broadcast, Conversation, Mentions, Message, Priority, Revoked, Tips, TipsChange, TipsUser, UserId};
 use crate::protocol::result::group::muted_info;
 use crate::protocol::{ClientLevel, RawJson};
 
@@ -94,7 +94,7 @@ pub(crate) struct MessageView {
     /// Whether it was read; none when nobody looked, which reads as waiting.
     pub(crate) receipt_status: Option<ReceiptStatus>,
     /// Who pinned it, and when.
-    pub(crate) pinned: Option<Stamp>,
+    pub(crate) pinned: Option<ActorAt>,
     /// Whether the group's id is written, too, because the message is shown outside its conversation.
     pub(crate) alone: bool,
 }
@@ -206,7 +206,7 @@ fn lite(message: &Message, level: ClientLevel) -> Value {
 }
 
 fn put_fate(rest: &mut serde_json::Map<String, Value>, message: &Message, view: &MessageView, level: ClientLevel) {
-    if let Some(reply) = &message.terms.reply {
+    if let Some(reply) = &message.options.reply {
         let (state, quoted) = match &view.quoted {
             Some(quoted) if matches!(quoted.body, Body::Revoke(_)) => (1, Some(quoted)),
             Some(quoted) => (0, Some(quoted)),
@@ -224,7 +224,7 @@ fn put_fate(rest: &mut serde_json::Map<String, Value>, message: &Message, view: 
     if view.replied_count > 0 {
         rest.insert("rootRepliedCount".into(), view.replied_count.into());
     }
-    if let Some(edited) = &message.fate.edited {
+    if let Some(edited) = &message.state.edited {
         rest.insert("editorUserID".into(), edited.by.as_str().into());
         rest.insert("editedTime".into(), edited.at_ms.into());
     }
@@ -235,7 +235,7 @@ fn put_fate(rest: &mut serde_json::Map<String, Value>, message: &Message, view: 
     if !view.reactions.is_empty() {
         rest.insert("reactions".into(), json!(view.reactions));
     }
-    if message.terms.receipt {
+    if message.options.receipt {
         rest.insert("receiptStatus".into(), (view.receipt_status.unwrap_or(ReceiptStatus::Processing) as u8).into());
     }
 }
@@ -315,7 +315,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::{Combine, Fate, FileUid, LocalMessageId, Media, MediaKind, RevokedAs, Stamp, Terms, TipsEvent, UserId};
+    use crate::model::{
+        ActorAt, Combine, FileUid, LocalMessageId, Media, MediaKind, MessageState, RevokedAs, SendOptions, TipsEvent, UserId,
+    };
     use crate::protocol::Encoded;
 
     fn message(body: Body) -> Message {
@@ -331,8 +333,8 @@ mod tests {
             extended_data: String::new(),
             mentions: Mentions::default(),
             body,
-            terms: Terms::default(),
-            fate: Fate::default(),
+            options: SendOptions::default(),
+            state: MessageState::default(),
         }
     }
 
@@ -375,7 +377,7 @@ mod tests {
         let combine = Combine { title: "t".into(), summary: "s".into(), children: Vec::new(), copied_from: String::new(), uploaded: None };
         let who = || TipsUser { id: UserId::trusted("alice"), name: String::new() };
         let tips = Tips { event: TipsEvent::Joined, operated: who(), targets: vec![who()], new_owner: None, change: None };
-        let stamp = Stamp { by: UserId::trusted("alice"), at_ms: 5 };
+        let stamp = ActorAt { by: UserId::trusted("alice"), at_ms: 5 };
         let revoked = Revoked { stamp, revoked_as: RevokedAs::Sender, extended_data: String::new(), kind: 1, text: "t".into() };
         let file = |kind| Body::Media(Box::new(Media::kept(kind, FileUid::from_bits(1), 1000)));
         let table: [(Body, [Option<u64>; 6]); 11] = [

@@ -7,7 +7,7 @@ use super::head_cache::{HeadCache, LocatedHead};
 use super::read::{heads, messages};
 use super::space_writer::{RecordChanges, put};
 use crate::model::order_key::next_order_key;
-use crate::model::{Body, Conversation, Fate, GroupId, Message, UserId};
+use crate::model::{Body, Conversation, GroupId, Message, MessageState, UserId};
 use crate::store::backend::{Backend, Op, Space};
 use crate::store::error::StoreError;
 use crate::store::format::key;
@@ -257,8 +257,8 @@ impl BatchPlan {
             extended_data: append.extended_data,
             mentions: append.mentions,
             body: append.body,
-            terms: append.terms,
-            fate: Fate::default(),
+            options: append.options,
+            state: MessageState::default(),
         });
         let message_key = key::message(&message.conversation, message.seq);
         let record = record::encode_message(&message_key, &message, commit);
@@ -289,7 +289,7 @@ impl BatchPlan {
             let record = record::encode(&children_key, &std::mem::take(&mut combine.children));
             self.put_new(children_key, record);
         }
-        if let Some(reply) = append.terms.reply.as_ref().filter(|reply| reply.root_seq > 0) {
+        if let Some(reply) = append.options.reply.as_ref().filter(|reply| reply.root_seq > 0) {
             let reply_key = key::reply(conversation, reply.root_seq, seq);
             let record = record::encode(&reply_key, &commit);
             self.put_new(reply_key, record);

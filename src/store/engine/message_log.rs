@@ -111,9 +111,9 @@ impl<T: AsRef<Engine> + Send + Sync + 'static> MessageLog for T {
 /// Returns what decides whether a second send under the same local id is a retry: what its sender asked for, which may be
 /// other than what is stored.
 fn content_of(append: &Append) -> (u64, u64) {
-    let Append { body, extended_data, mentions, terms, .. } = append;
-    let stored = (body, extended_data, mentions, terms);
-    let (body, extended_data, mentions, terms) =
-        append.asked.as_ref().map_or(stored, |asked| (&asked.body, &asked.extended_data, &asked.mentions, &asked.terms));
-    record::content_of(&append.conversation, body, extended_data, mentions, terms)
+    let Append { body, extended_data, mentions, options, .. } = append;
+    let stored = (body, extended_data, mentions, options);
+    let (body, extended_data, mentions, options) =
+        append.asked.as_ref().map_or(stored, |asked| (&asked.body, &asked.extended_data, &asked.mentions, &asked.options));
+    record::content_of(&append.conversation, body, extended_data, mentions, options)
 }

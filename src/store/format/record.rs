@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::key;
 use super::record_kind::RecordKind;
-use crate::model::{Body, Conversation, Mentions, Message, Terms};
+use crate::model::{Body, Conversation, Mentions, Message, SendOptions};
 use crate::store::error::StoreError;
 
 /// What this version writes.
@@ -200,7 +200,13 @@ pub(crate) fn decode_message(key: &[u8], record: &[u8]) -> Result<(Arc<Message>,
 
 /// Returns what decides whether a second send under the same local id is a retry: SHA-256 of conversation, body, extended
 /// data, and mentions and terms where there are any, cut to 128 bits.
-pub(crate) fn content_of(conversation: &Conversation, body: &Body, extended_data: &str, mentions: &Mentions, terms: &Terms) -> (u64, u64) {
+pub(crate) fn content_of(
+    conversation: &Conversation,
+    body: &Body,
+    extended_data: &str,
+    mentions: &Mentions,
+    options: &SendOptions,
+) -> (u64, u64) {
     let conversation = key::head(conversation);
     let mut json = Vec::with_capacity(256);
     push_json(&mut json, body);
@@ -209,8 +215,8 @@ pub(crate) fn content_of(conversation: &Conversation, body: &Body, extended_data
     if !mentions.is_none() {
         push_json(&mut named, mentions);
     }
-    if !terms.is_none() {
-        push_json(&mut named, terms);
+    if !options.is_none() {
+        push_json(&mut named, options);
     }
     // Without mentions and terms the digest is that of before there were any.
     let parts = [conversation.as_slice(), &json, extended_data.as_bytes(), &named];
@@ -240,8 +246,8 @@ mod tests {
             extended_data: "e".into(),
             mentions: Mentions { users: vec![UserId::trusted("bob")], all: true },
             body: Body::Text("hi".into()),
-            terms: Terms::default(),
-            fate: crate::model::Fate::default(),
+            options: SendOptions::default(),
+            state: crate::model::MessageState::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Conversation, GroupInfo, Message, RoomAttribute, RoomId, Stamp, UserId};
+use crate::model::{ActorAt, Conversation, GroupInfo, Message, RoomAttribute, RoomId, UserId};
 
 /// A room that exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +120,7 @@ pub struct Pin {
     /// Its seq.
     pub seq: u64,
     /// Who pinned it, and when.
-    pub stamp: Stamp,
+    pub stamp: ActorAt,
 }
 
 /// Where a conversation ends.

@@ -96,7 +96,7 @@ impl Period {
 
 /// Returns what a message says of its own content. One that was changed since is not recognised by it any more.
 fn content_of(message: &Message) -> (u64, u64) {
-    record::content_of(&message.conversation, &message.body, &message.extended_data, &message.mentions, &message.terms)
+    record::content_of(&message.conversation, &message.body, &message.extended_data, &message.mentions, &message.options)
 }
 
 /// Makes rows agree with each other and with the periods that exist; returns their counters, which are not written yet.

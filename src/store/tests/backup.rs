@@ -49,7 +49,7 @@ fn write(world: &World, n: u64) {
             (Note::Receipt(user(&other)), Some(NoteRecord { at_ms: n })),
             (Note::Reaction("+1".into(), user(&other)), Some(NoteRecord { at_ms: n })),
         ],
-        pins: Some(vec![Pin { seq, stamp: crate::model::Stamp { by: user(&one), at_ms: n } }]),
+        pins: Some(vec![Pin { seq, stamp: crate::model::ActorAt { by: user(&one), at_ms: n } }]),
         logged: Some(ChangeKind::Edited),
     };
     wait(|done| world.store.revise(revision, done)).unwrap();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::support::{World, contract, group, page, text_of, user, wait};
 use crate::clock::Clock as _;
 use crate::model::{
-    Body, Child, Combine, Conversation, FileUid, GroupId, GroupMember, GroupRole, Media, MediaKind, MediaRecord, Message, Pixels, ReplyTo,
-    Stamp, Terms,
+    ActorAt, Body, Child, Combine, Conversation, FileUid, GroupId, GroupMember, GroupRole, Media, MediaKind, MediaRecord, Message, Pixels,
+    ReplyTo, SendOptions,
 };
 use crate::store::{Anchor, ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, RowWrite, StoreError};
 
@@ -83,7 +83,7 @@ fn entries_and_what_outlives_a_period_are_carried_on(mut world: World) {
     let (g, alice) = (group("g"), user("alice"));
     let entry = |read_seq: u64| EntryRecord { read_seq, muted: true, ..EntryRecord::default() };
     let put = |world: &World, entry: EntryRecord| world.apply(vec![RowWrite::PutEntry(alice.clone(), g.clone(), entry)]).unwrap();
-    let pins = vec![Pin { seq: 1, stamp: Stamp { by: alice.clone(), at_ms: 5 } }];
+    let pins = vec![Pin { seq: 1, stamp: ActorAt { by: alice.clone(), at_ms: 5 } }];
     world.say(&g, "one");
     put(&world, entry(1));
     put(&world, entry(2));
@@ -214,8 +214,8 @@ fn children_and_answers_are_found_where_they_belong(mut world: World) {
     world.append(crate::store::Append { body: Body::Combine(combine), ..text_of(&g, "alice", None, "", 0) }).unwrap();
     world.clock.advance(WEEK);
     for seq in [2, 3] {
-        let terms = Terms { reply: Some(ReplyTo { seq: 1, id: 1, root_seq: 1 }), ..Terms::default() };
-        world.append(crate::store::Append { terms, ..text_of(&g, "bob", None, &seq.to_string(), 0) }).unwrap();
+        let options = SendOptions { reply: Some(ReplyTo { seq: 1, id: 1, root_seq: 1 }), ..SendOptions::default() };
+        world.append(crate::store::Append { options, ..text_of(&g, "bob", None, &seq.to_string(), 0) }).unwrap();
     }
     for _ in 0..2 {
         let Body::Combine(kept) = &world.all(&g)[0].body else { panic!("it was a combine") };

@@ -133,7 +133,7 @@ pub(crate) fn text_of(conversation: &Conversation, sender: &str, local_id: Optio
         extended_data: String::new(),
         mentions: Mentions::default(),
         body: Body::Text(text.into()),
-        terms: crate::model::Terms::default(),
+        options: crate::model::SendOptions::default(),
         asked: None,
         now_ms,
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::{ConversationList, Entry, Title};
+use super::{ConversationList, DisplayInfo, Entry};
 use crate::model::{Conversation, Limits, Message, UserId};
 use crate::store::{Anchor, EntryRecord, Page, Store, StoreError};
 
@@ -98,19 +98,19 @@ struct Part {
     joined_seq: u64,
     /// The last message the user may see, if it is not inside any more.
     end_seq: Option<u64>,
-    title: Title,
+    title: DisplayInfo,
 }
 
 fn membership(store: &dyn Store, me: &UserId, conversation: &Conversation) -> Result<Option<Part>, StoreError> {
     match conversation {
         Conversation::Peer(one, other) => {
             let profile = store.user(if one == me { other } else { one })?;
-            let title = profile.map(|profile| Title { name: profile.name, avatar_url: profile.avatar_url }).unwrap_or_default();
+            let title = profile.map(|profile| DisplayInfo { name: profile.name, avatar_url: profile.avatar_url }).unwrap_or_default();
             Ok(Some(Part { first_seq: 1, joined_seq: 0, end_seq: None, title }))
         }
         Conversation::Group(group) => {
             let record = store.group(group)?;
-            let title = record.map(|record| Title { name: record.info.name, avatar_url: record.info.avatar_url }).unwrap_or_default();
+            let title = record.map(|record| DisplayInfo { name: record.info.name, avatar_url: record.info.avatar_url }).unwrap_or_default();
             if let Some(member) = store.group_member(group, me)? {
                 let (first_seq, joined_seq) = (member.first_seq, member.joined_seq);
                 return Ok(Some(Part { first_seq, joined_seq, end_seq: None, title }));

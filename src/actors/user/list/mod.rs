@@ -31,7 +31,7 @@ pub(crate) struct Mentioned {
 
 /// What a conversation is called for this user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Title {
+pub(crate) struct DisplayInfo {
     pub(crate) name: String,
     pub(crate) avatar_url: String,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Title {
 /// One conversation of the user, listed or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    pub(crate) title: Title,
+    pub(crate) title: DisplayInfo,
     pub(crate) record: EntryRecord,
     /// The first message the user may see, by membership.
     pub(crate) first_seq: u64,
@@ -257,7 +257,7 @@ fn name(conversation: &Conversation) -> (u8, &str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Body, Fate, GroupId, Mentions, Priority, Target, Terms};
+    use crate::model::{Body, GroupId, Mentions, MessageState, Priority, SendOptions, Target};
 
     fn me() -> UserId {
         UserId::trusted("me")
@@ -269,7 +269,7 @@ mod tests {
 
     fn entry(tail: u64) -> Entry {
         Entry {
-            title: Title::default(),
+            title: DisplayInfo::default(),
             record: EntryRecord::default(),
             first_seq: 1,
             end_seq: None,
@@ -295,8 +295,8 @@ mod tests {
             extended_data: String::new(),
             mentions: Mentions { users: names.iter().map(|name| UserId::trusted(name)).collect(), all: false },
             body: Body::Text("hi".into()),
-            terms: Terms::default(),
-            fate: Fate::default(),
+            options: SendOptions::default(),
+            state: MessageState::default(),
         })
     }
 
