@@ -50,7 +50,7 @@ pub(crate) struct BrokerContext {
     pub(crate) moderator: Option<Arc<dyn DynModerator>>,
     pub(crate) events: broadcast::Sender<Event>,
     /// Hears everything, and misses nothing.
-    pub(crate) outlet: Option<Arc<dyn EventExporter>>,
+    pub(crate) exporter: Option<Arc<dyn EventExporter>>,
     pub(crate) presence: Presence,
     pub(crate) connections: ConnectionRegistry,
     pub(crate) load: LoadMonitor,
@@ -96,7 +96,7 @@ impl BrokerContext {
     /// # Errors
     /// [`Refusal::Busy`].
     pub(crate) fn can_tell(&self) -> Result<(), Refusal> {
-        if self.outlet.as_ref().is_some_and(|outlet| outlet.is_full()) {
+        if self.exporter.as_ref().is_some_and(|exporter| exporter.is_full()) {
             return Err(Refusal::Busy("the webhook queue is full"));
         }
         Ok(())
@@ -104,10 +104,10 @@ impl BrokerContext {
 
     /// Tells the host and its backend; nobody listening is fine.
     pub(crate) fn tell_host(&self, event: impl FnOnce() -> Event) {
-        let Some(outlet) = &self.outlet else { return self.tell_listeners(event) };
+        let Some(exporter) = &self.exporter else { return self.tell_listeners(event) };
         let event = event();
         self.tell_listeners(|| event.clone());
-        outlet.put(event, 0);
+        exporter.put(event, 0);
     }
 
     /// Tells the host alone: of what its backend hears at the moment it is durable.

@@ -47,7 +47,7 @@ pub(super) struct Parts {
     pub(super) rooms: Vec<RoomRecord>,
     pub(super) disk: Disk,
     pub(super) moderator: Option<Arc<dyn DynModerator>>,
-    pub(super) outlet: Option<Arc<dyn EventExporter>>,
+    pub(super) exporter: Option<Arc<dyn EventExporter>>,
     pub(super) webhooks: Option<Webhooks>,
     pub(super) event_sink: Option<Box<dyn EventSink>>,
 }
@@ -104,7 +104,7 @@ impl Parts {
             arbiter,
             authenticator: self.identity.authenticator,
             moderator: self.moderator,
-            outlet: self.outlet,
+            exporter: self.exporter,
             events: broadcast::channel(EVENTS_BEHIND_MAX).0,
             presence: Presence::new(),
             connections: ConnectionRegistry::default(),

@@ -144,12 +144,12 @@ impl BrokerBuilder {
         disk.look(&config.server.data_dir, config.store.disk_free_bytes_min);
         let metrics = Arc::new(Metrics::new());
         let hooked = webhooks::start(&config, &*store, &clock, &metrics).map_err(StartError::Webhooks)?;
-        let (outlet, backend, webhooks) = match hooked {
+        let (exporter, backend, webhooks) = match hooked {
             Some(parts) => (parts.exporter, parts.moderator, Some(parts.handle)),
             None => (None, None, None),
         };
         let moderator = moderators(self.moderator, backend);
         let (config, event_sink) = (Arc::new(config), self.event_sink);
-        Ok(Parts { config, clock, metrics, identity, store, media, rooms, disk, moderator, outlet, webhooks, event_sink })
+        Ok(Parts { config, clock, metrics, identity, store, media, rooms, disk, moderator, exporter, webhooks, event_sink })
     }
 }

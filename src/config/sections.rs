@@ -304,7 +304,7 @@ pub struct Actors {
     pub appends_in_flight_max: usize,
     /// Reads of the store at a time, 1 to 1024.
     pub reads_in_flight_max: usize,
-    /// News of conversations waiting for a user, 1 to 1048576.
+    /// Items of conversations waiting for a user, 1 to 1048576.
     pub user_notices_max: usize,
     /// How long an actor stays without work, seconds, 1 to 86400.
     pub idle_seconds: u64,

@@ -471,7 +471,7 @@ fn nothing_sends_past_a_mailbox() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// Promise P9.
+/// Time comes in from outside, so that every rule about it is tested without waiting.
 #[test]
 fn the_systems_clock_is_read_in_one_file() {
     let clocks = ["Instant::now", "SystemTime::now", "std::time::Instant::now", "std::time::SystemTime::now"];

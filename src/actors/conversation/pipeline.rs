@@ -126,12 +126,12 @@ impl MessagePipeline {
     }
 
     fn completion_of(&self, ticket: u64) -> Done<Appended> {
-        let (completions, watermark, outlet) = (self.completions.clone(), self.context.watermark.clone(), self.context.outlet.clone());
+        let (completions, watermark, exporter) = (self.completions.clone(), self.context.watermark.clone(), self.context.exporter.clone());
         Box::new(move |outcome| {
             let new = outcome.as_ref().ok().filter(|appended| !appended.duplicate);
             // Here, and not when the conversation hears of it: outcomes come in the order of commits, whoever's they are.
-            if let (Some(outlet), Some(new)) = (outlet, new) {
-                outlet.put(Event::MessageAccepted(new.message.clone()), new.commit);
+            if let (Some(exporter), Some(new)) = (exporter, new) {
+                exporter.put(Event::MessageAccepted(new.message.clone()), new.commit);
             }
             let pending = new.map(|appended| watermark.begin(appended.commit));
             if completions.send(Completion { ticket, outcome, pending }).is_err() {
