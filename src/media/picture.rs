@@ -183,7 +183,7 @@ fn shows_through(image: &DynamicImage) -> bool {
     image.color().has_alpha() && image.to_rgba8().pixels().any(|pixel| pixel.0[3] < 255)
 }
 
-/// Returns the media type of what [`derive`] and [`reencode`] made, by its first bytes.
+/// Returns the media type of what [`derive()`] and [`reencode`] made, by its first bytes.
 pub(crate) fn made_mime(head: &[u8]) -> &'static str {
     if head.starts_with(b"\x89PNG") { "image/png" } else { "image/jpeg" }
 }

@@ -53,6 +53,17 @@ pub(crate) enum RecordKind {
     Deleted = b'z',
 }
 
+/// The kind of each first byte.
+const BY_BYTE: [Option<RecordKind>; 256] = {
+    let mut kinds = [None; 256];
+    let mut n = 0;
+    while n < RecordKind::ALL.len() {
+        kinds[RecordKind::ALL[n] as usize] = Some(RecordKind::ALL[n]);
+        n += 1;
+    }
+    kinds
+};
+
 impl RecordKind {
     /// Every kind, in the order of keys.
     pub(crate) const ALL: [Self; 22] = [
@@ -87,8 +98,7 @@ impl RecordKind {
 
     /// Returns the kind of a key, if it is one of ours.
     pub(crate) fn of(key: &[u8]) -> Option<Self> {
-        let first = *key.first()?;
-        Self::ALL.into_iter().find(|kind| kind.byte() == first)
+        BY_BYTE[usize::from(*key.first()?)]
     }
 
     /// Returns whether its records lie in the permanent space.
