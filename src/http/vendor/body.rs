@@ -88,8 +88,10 @@ fn media(kind: i64, body: &Input) -> Result<DraftArgs, Fault> {
     Ok(draft)
 }
 
-/// Returns where a picture lies, its width and its height; nothing of one that lies nowhere.
-fn picture(from: &Input) -> Result<(Option<String>, Option<f64>, Option<f64>), Fault> {
+/// Where a picture lies, its width and its height; nothing of one that lies nowhere.
+type Picture = (Option<String>, Option<f64>, Option<f64>);
+
+fn picture(from: &Input) -> Result<Picture, Fault> {
     let url = from.text_or_empty("Url")?;
     if url.is_empty() {
         return Ok((None, None, None));

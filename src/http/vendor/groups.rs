@@ -63,11 +63,14 @@ pub(super) async fn dismiss(call: &Call<'_>) -> Outcome {
     Ok(Success::default())
 }
 
+/// Makes a change of a text.
+type TextChange = fn(String, &Limits) -> Result<GroupChange, Refusal>;
+
 /// Changes what is named, which may be empty; the rest stays. Source: ZIM server API reference, `UpdateGroupData`.
 pub(super) async fn update(call: &Call<'_>) -> Outcome {
     call.operator().await?;
     let group = call.group()?;
-    let changes: [(&str, fn(String, &Limits) -> Result<GroupChange, Refusal>); 3] =
+    let changes: [(&str, TextChange); 3] =
         [("GroupName", changes::name), ("GroupNotice", changes::notice), ("GroupAvatar", changes::avatar_url)];
     if !changes.iter().any(|(name, ..)| call.input.has(name)) {
         return Err(Fault::invalid("GroupName", "is missing, and so are GroupNotice and GroupAvatar"));
