@@ -168,7 +168,7 @@ async fn write_body<S, E>(context: &Arc<BrokerContext>, upload: &Arc<Upload>, mu
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
-    let mut writing = Writing::begin(&context.media, &upload).await?;
+    let mut writing = Writing::begin(&context.media, upload).await?;
     let mut pacer = UploadPacer::new(&context.config().media, &*context.clock);
     while let Some(chunk) = pacer.next(&mut body).await? {
         writing.add(&chunk).await?;
