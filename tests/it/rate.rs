@@ -181,3 +181,18 @@ async fn changes_of_conversations_that_are_not_there_leave_nothing_behind() {
     };
     crate::support::until("the end of every peer actor", || actors() == "0").await;
 }
+
+#[tokio::test]
+async fn what_an_outbox_has_no_room_for_is_accepted_and_dropped_and_not_delivered() {
+    let world = World::with(|config| config.shed.outbox_lossy_bytes = 1_024);
+    let mut bob = world.client("bob").await;
+    bob.ok("createRoom", json!({"roomInfo": {"roomID": "r"}})).await;
+    let mut alice = world.client("alice").await;
+    alice.ok("joinRoom", json!({"roomID": "r"})).await;
+    let delivered = world.broker.stats().delivered;
+    let barrage = json!({"type": 20, "message": "x".repeat(2_000)});
+    alice.send(To::Room("r"), barrage).await.unwrap();
+    assert_eq!(bob.event("barrageDropped").await["low"], 1);
+    let stats = world.broker.stats();
+    assert_eq!((stats.accepted, stats.delivered), ([0, 0, 1], delivered));
+}

@@ -9,8 +9,8 @@ use crate::actors::conversation::pipeline::shed;
 use crate::actors::room;
 use crate::actors::room::{Entry, Which};
 use crate::actors::runtime::reply::ask;
-use crate::actors::user::profile::AskUser;
-use crate::actors::user::search::AskSearch;
+use crate::actors::user::profile::UserOperation;
+use crate::actors::user::search::SearchOperation;
 use crate::actors::user::{EnterRoom, LeaveAllRooms, LeaveRoom, QueryUsers};
 use crate::actors::view::live::LiveMessage;
 use crate::model::{Conversation, Draft, Invalid, MessageClass, Refusal, RoomId, Target, UserId};
@@ -33,16 +33,16 @@ impl Dispatcher {
                 let asked = ask(|reply| actors.users.try_send(self.user(), QueryUsers { users, reply }));
                 responder.later(asked, |found: Vec<_>| Outcome::UsersInfo(UsersInfo::new(&found)));
             }
-            Request::Entry(request) => self.dispatch_list(request, responder),
+            Request::List(request) => self.dispatch_list(request, responder),
             Request::Message(request) => self.dispatch_message(request, responder),
             Request::User(request) => {
                 let (actors, connection_id) = (self.actors.clone(), self.caller.source.connection());
-                let asked = ask(|reply| actors.users.try_send(self.user(), AskUser { request, connection_id, reply }));
+                let asked = ask(|reply| actors.users.try_send(self.user(), UserOperation { request, connection_id, reply }));
                 responder.later(asked, |outcome| outcome);
             }
             Request::Search(request) => {
                 let (actors, level) = (self.actors.clone(), self.caller.level);
-                let asked = ask(|reply| actors.users.try_send(self.user(), AskSearch { request, level, reply }));
+                let asked = ask(|reply| actors.users.try_send(self.user(), SearchOperation { request, level, reply }));
                 responder.later(asked, |outcome| outcome);
             }
             Request::Room(request) => self.dispatch_room(request, responder),

@@ -4,7 +4,7 @@ use super::caller::Dispatcher;
 use super::responder::Responder;
 use crate::actors::conversation::messages::{Confirm, Revise};
 use crate::actors::runtime::reply::{Asked, ReadError, answer, answered, ask};
-use crate::actors::user::list::ops::OnList;
+use crate::actors::user::list::ops::ListOperation;
 use crate::actors::view::message::{View, is_combined, reaction_users};
 use crate::actors::view::reader::Reader;
 use crate::actors::view::receipts::{readers, receipt_info};
@@ -28,7 +28,7 @@ impl Dispatcher {
         {
             return responder.refuse(&Invalid::new("conversationID", "is the caller's own userID").into());
         }
-        let asked = ask(|reply| actors.users.try_send(self.user(), OnList { request, level, connection_id, reply }));
+        let asked = ask(|reply| actors.users.try_send(self.user(), ListOperation { request, level, connection_id, reply }));
         responder.later(asked, |outcome| outcome);
     }
 

@@ -35,19 +35,19 @@ impl ProfileCell {
 }
 
 /// Asks for an operation on the user itself.
-pub(crate) struct AskUser {
+pub(crate) struct UserOperation {
     pub(crate) request: UserRequest,
     /// The session that asks; none for the host.
     pub(crate) connection_id: Option<ConnectionId>,
     pub(crate) reply: Reply<Outcome>,
 }
 
-impl Handler<Leased<AskUser>> for User {
+impl Handler<Leased<UserOperation>> for User {
     type Result = ();
 
-    fn handle(&mut self, leased: Leased<AskUser>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<UserOperation>, ctx: &mut Context<Self>) {
         self.asked = true;
-        let AskUser { request, connection_id, reply } = leased.open();
+        let UserOperation { request, connection_id, reply } = leased.open();
         let Some(cell) = &self.profile else { return answer(reply, Err(Refusal::NotLoggedIn)) };
         let profile = (*cell.get()).clone();
         match request {

@@ -26,18 +26,18 @@ use crate::store::{Anchor, Page, Store, StoreError};
 const PAGE: usize = 64;
 
 /// Asks for a search.
-pub(crate) struct AskSearch {
+pub(crate) struct SearchOperation {
     pub(crate) request: SearchRequest,
     pub(crate) level: ClientLevel,
     pub(crate) reply: Reply<Outcome>,
 }
 
-impl Handler<Leased<AskSearch>> for User {
+impl Handler<Leased<SearchOperation>> for User {
     type Result = ();
 
-    fn handle(&mut self, leased: Leased<AskSearch>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<SearchOperation>, ctx: &mut Context<Self>) {
         self.asked = true;
-        let AskSearch { request, level, reply } = leased.open();
+        let SearchOperation { request, level, reply } = leased.open();
         if self.searching {
             return answer(reply, Err(Refusal::Busy("a search of this user is under way")));
         }

@@ -297,7 +297,7 @@ pub(super) async fn delete_messages(BrokerHandle(broker): BrokerHandle, Body(cal
             ListRequest::delete(target, &ids.into_iter().map(handle).collect::<Vec<_>>(), limits)?
         }
     };
-    json(&broker.call(of, Request::Entry(request)).await?)
+    json(&broker.call(of, Request::List(request)).await?)
 }
 
 /// What is looked for.

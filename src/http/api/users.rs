@@ -211,7 +211,7 @@ pub(super) async fn list_conversations(
     let place: Option<EntryAnchorArgs> = page.cursor.as_deref().map(decode_place).transpose()?;
     let after = place.map(|place| place.check(limits)).transpose()?;
     let request = ListRequest::List { count, after, filter: EntryFilter::default() };
-    let list: results::Conversations = broker.call_for(OnBehalfOf::User(user), Request::Entry(request)).await?;
+    let list: results::Conversations = broker.call_for(OnBehalfOf::User(user), Request::List(request)).await?;
     let entries = list.conversation_list;
     let last = entries.last().filter(|_| entries.len() == count).and_then(RawJson::read::<EntryAnchorArgs>);
     json(&Conversations { next_cursor: last.as_ref().and_then(encode_place), conversation_list: entries })

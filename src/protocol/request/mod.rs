@@ -38,7 +38,7 @@ pub(crate) enum Request {
     SendMessage { target: Target, draft: Draft },
     QueryHistory(HistoryQuery),
     QueryUsersInfo { users: Vec<UserId> },
-    Entry(ListRequest),
+    List(ListRequest),
     Message(MessageRequest),
     User(UserRequest),
     Search(SearchRequest),
@@ -87,7 +87,7 @@ impl Request {
     /// Whether it changes what the store keeps beside messages: of a message that was sent, of a list, of a user.
     pub(crate) fn writes(&self) -> bool {
         match self {
-            Self::Entry(work) => !matches!(work, ListRequest::Query { .. } | ListRequest::List { .. } | ListRequest::Total { .. }),
+            Self::List(work) => !matches!(work, ListRequest::Query { .. } | ListRequest::List { .. } | ListRequest::Total { .. }),
             Self::Message(work) => matches!(work, MessageRequest::Change { .. } | MessageRequest::Receipts { .. }),
             Self::User(work) => !matches!(work, UserRequest::Statuses(_) | UserRequest::Following(_)),
             Self::SendMessage { .. } | Self::QueryHistory(_) | Self::QueryUsersInfo { .. } | Self::Search(_) => false,
@@ -129,7 +129,7 @@ impl Request {
                     return Ok(Self::Group(group));
                 }
                 if let Some(entry) = ListRequest::decode(other, args, limits)? {
-                    return Ok(Self::Entry(entry));
+                    return Ok(Self::List(entry));
                 }
                 if let Some(message) = MessageRequest::decode(other, args, limits)? {
                     return Ok(Self::Message(message));

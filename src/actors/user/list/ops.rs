@@ -24,7 +24,7 @@ use crate::protocol::{ClientLevel, ListRequest, MessageHandle, Outcome};
 use crate::store::{EntryRecord, RowWrite, Store};
 
 /// Asks for an operation on the list.
-pub(crate) struct OnList {
+pub(crate) struct ListOperation {
     pub(crate) request: ListRequest,
     pub(crate) level: ClientLevel,
     /// The session that asks.
@@ -55,12 +55,12 @@ impl ListRequest {
     }
 }
 
-impl Handler<Leased<OnList>> for User {
+impl Handler<Leased<ListOperation>> for User {
     type Result = ();
 
-    fn handle(&mut self, leased: Leased<OnList>, ctx: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<ListOperation>, ctx: &mut Context<Self>) {
         self.asked = true;
-        let OnList { request, level, connection_id, reply } = leased.open();
+        let ListOperation { request, level, connection_id, reply } = leased.open();
         let caller = Caller { level, connection_id, reply };
         if self.sessions.is_empty() {
             // Nobody tells an offline user anything, so the list is read anew each time the host asks.
