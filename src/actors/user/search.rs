@@ -16,7 +16,7 @@ use super::User;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{ReadError, Reply, answer};
 use crate::actors::view::reader::Reader;
-use crate::actors::view::visibility::Visibility;
+use crate::actors::view::visibility::{Visibility, conversations_of};
 use crate::model::{Conversation, Message, Refusal, Search, Target, UserId};
 use crate::protocol::result::message::{ConversationRef, FoundConversation, FoundConversations, FoundMessages};
 use crate::protocol::{ClientLevel, Outcome, RawJson, SearchAnchor, SearchRequest};
@@ -161,11 +161,8 @@ impl Looking<'_> {
     }
 
     fn all_streams(&self, ascending: bool, after: Option<SearchAnchor>) -> Result<Vec<Stream>, StoreError> {
-        let mut conversations: Vec<Conversation> =
-            self.store.peers_of(self.me)?.iter().map(|peer| Conversation::peer(self.me, peer)).collect();
-        conversations.extend(self.store.groups_of(self.me)?.into_iter().map(Conversation::Group));
         let mut streams = Vec::new();
-        for conversation in conversations {
+        for conversation in conversations_of(self.store, self.me)? {
             streams.extend(Stream::open(self.store, self.me, conversation, ascending, after)?);
         }
         Ok(streams)

@@ -52,6 +52,16 @@ impl Visibility {
     }
 }
 
+/// Returns the conversations a user is in: those of two, and its groups. Rooms are known to their own actors.
+///
+/// # Errors
+/// Whatever the store says.
+pub(crate) fn conversations_of(store: &dyn Store, user: &UserId) -> Result<Vec<Conversation>, StoreError> {
+    let mut conversations: Vec<Conversation> = store.peers_of(user)?.iter().map(|peer| Conversation::peer(user, peer)).collect();
+    conversations.extend(store.groups_of(user)?.into_iter().map(Conversation::Group));
+    Ok(conversations)
+}
+
 /// Returns whether a user may read a message by the memberships in the store: for a message that is answered or
 /// forwarded.
 ///

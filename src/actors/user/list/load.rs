@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{ConversationList, DisplayInfo, Entry};
+use crate::actors::view::visibility::conversations_of;
 use crate::model::{Conversation, Limits, Message, UserId};
 use crate::store::{Anchor, EntryRecord, Page, Store, StoreError};
 
@@ -12,8 +13,7 @@ const PAGE: usize = 256;
 
 /// Reads the whole list: the newest `limits.conversations_max` conversations and those that are pinned.
 pub(crate) fn load(store: &dyn Store, me: &UserId, limits: &Limits) -> Result<ConversationList, StoreError> {
-    let mut conversations: Vec<Conversation> = store.peers_of(me)?.iter().map(|peer| Conversation::peer(me, peer)).collect();
-    conversations.extend(store.groups_of(me)?.into_iter().map(Conversation::Group));
+    let mut conversations = conversations_of(store, me)?;
     conversations.extend(store.former_groups_of(me)?.into_iter().map(|(group, _)| Conversation::Group(group)));
     let records: HashMap<Conversation, EntryRecord> = store.entries_of(me)?.into_iter().collect();
     let mut places = Vec::new();
