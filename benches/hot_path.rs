@@ -20,10 +20,10 @@ use tidings::bench_support as steps;
 
 fn encode(c: &mut Criterion) {
     let mut group = c.benchmark_group("encode");
-    for (variant, name) in steps::VARIANTS.into_iter().enumerate() {
+    for (level, name) in steps::LEVELS.into_iter().enumerate() {
         for messages in [1, 16, 50] {
             group.throughput(Throughput::Elements(messages as u64));
-            let mut encode = steps::encode_event(variant, messages);
+            let mut encode = steps::encode_event(level, messages);
             group.bench_function(BenchmarkId::new(name, messages), |b| b.iter(|| black_box(encode())));
         }
     }

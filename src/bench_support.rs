@@ -24,7 +24,7 @@ use crate::rate::{BarrageBudget, Class, GateQuota, SendGate};
 const DRAIN_BYTES: usize = 16 * 1024;
 
 /// What clients may see of a message, as [`encode_event`] numbers it.
-pub const VARIANTS: [&str; 3] = ["ancient", "no_custom", "full"];
+pub const LEVELS: [&str; 3] = ["ancient", "no_custom", "full"];
 
 /// Encodes so many messages for one level and puts them into one event frame; says how long it is.
 ///

@@ -23,7 +23,7 @@
 //! for the store is waited for by the actor's context, so that the next message finds a settled state.
 //!
 //! # Rooms of the house
-//! A folder imports only from those above it; `tests/it/tidy.rs` holds that.
+//! A folder imports only from those above it; `tests/it/tidy/` holds that.
 //!
 //! | folder | what is in it |
 //! |---|---|
