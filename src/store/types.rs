@@ -44,14 +44,14 @@ pub struct Append {
     /// What its sender asks for besides.
     pub options: SendOptions,
     /// What the sender asked for, where something else is stored in its place. A retry is compared with it.
-    pub asked: Option<Asked>,
+    pub asked: Option<OriginalContent>,
     /// The time of acceptance, Unix milliseconds.
     pub now_ms: u64,
 }
 
 /// What a sender asked for, where something else is stored.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct OriginalContent {
     /// What it said.
     pub body: Body,
     /// What travelled with it.
