@@ -8,7 +8,7 @@ use crate::actors::connection::feed::FeedItem;
 use crate::actors::connection::presence::Connections;
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::connection_set::ConnectionSet;
-use crate::model::{Conversation, GroupInfo, GroupMember, GroupRole, Refusal, UserId};
+use crate::model::{Conversation, GroupInfo, GroupMember, GroupRole, Refusal, UserId, page_by_key};
 
 /// A group that exists.
 #[derive(Debug)]
@@ -120,10 +120,7 @@ impl GroupState {
     pub(super) fn page(&self, next: u64, count: usize, wanted: impl Fn(&GroupMember) -> bool) -> (Vec<GroupMember>, u64) {
         let mut members: Vec<&GroupMember> = self.members.values().filter(|member| member.joined > next && wanted(member)).collect();
         members.sort_by_key(|member| member.joined);
-        let more = members.len() > count;
-        members.truncate(count);
-        let flag = members.last().filter(|_| more).map_or(0, |member| member.joined);
-        (members.into_iter().cloned().collect(), flag)
+        page_by_key(members.into_iter().cloned(), count, |last| last.joined)
     }
 }
 

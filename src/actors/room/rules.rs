@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{AttributeTerms, Attributes, Limits, Refusal, RoomAttribute, RoomChange, UserId};
+use crate::model::{AttributeTerms, Attributes, Limits, Refusal, RoomAttribute, RoomChange, UserId, page_by_key};
 
 /// A room's attributes as they are kept.
 pub(super) type RoomAttributes = BTreeMap<String, RoomAttribute>;
@@ -123,17 +123,8 @@ impl MembersAttributes {
 
     /// Returns those after `next` in the order of their ids, and the next page's flag, "" at the end.
     pub(super) fn page(&self, next: &str, count: usize) -> (Vec<(UserId, Attributes)>, String) {
-        let mut page: Vec<(UserId, Attributes)> = self
-            .members
-            .iter()
-            .filter(|(user, _)| user.as_str() > next)
-            .take(count.saturating_add(1))
-            .map(|(user, member)| (user.clone(), member.attributes.clone()))
-            .collect();
-        let more = page.len() > count;
-        page.truncate(count);
-        let flag = page.last().filter(|_| more).map_or_else(String::new, |(user, _)| user.to_string());
-        (page, flag)
+        let after = self.members.iter().filter(|(user, _)| user.as_str() > next);
+        page_by_key(after.map(|(user, member)| (user.clone(), member.attributes.clone())), count, |(user, _)| user.to_string())
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::rules::MembersAttributes;
 use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::delivery::connection_set::ConnectionSet;
-use crate::model::{Conversation, UserId, UserProfile};
+use crate::model::{Conversation, UserId, UserProfile, page_by_key};
 use crate::store::RoomRecord;
 
 /// Where a member is.
@@ -175,13 +175,7 @@ impl RoomState {
     /// Returns the members after `next` in the order of their ids, and the next page's flag, "" at the end.
     pub(super) fn page(&self, next: &str, count: usize) -> (Vec<UserProfile>, String) {
         let after = self.members.values().filter(|member| member.profile.id.as_str() > next);
-        let page: Vec<UserProfile> = after.take(count + 1).map(|member| member.profile.clone()).collect();
-        if page.len() <= count {
-            return (page, String::new());
-        }
-        let page: Vec<UserProfile> = page.into_iter().take(count).collect();
-        let flag = page.last().map_or_else(String::new, |profile| profile.id.to_string());
-        (page, flag)
+        page_by_key(after.map(|member| member.profile.clone()), count, |last| last.id.to_string())
     }
 
     /// Returns one member.

@@ -5,7 +5,7 @@ use super::responder::Responder;
 use crate::actors::group;
 use crate::actors::group::{Created, Invited, Kicked, MembersPage, Which, profile};
 use crate::actors::runtime::reply::{Reply, answer, answered, ask};
-use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupSearch, Refusal, Target, UserId, UserProfile};
+use crate::model::{Conversation, GroupId, GroupInfo, GroupMember, GroupSearch, Refusal, Target, UserId, UserProfile, page_by_position};
 use crate::protocol::result::group::{
     GroupAttributes, GroupCreated, GroupDescribed, GroupInvited, GroupKicked, GroupLeft, GroupList, GroupMemberCount, GroupMemberDescribed,
     GroupMembers, GroupsFound,
@@ -159,7 +159,6 @@ impl Dispatcher {
     /// Searches the user's groups by their name and, when asked for, by their members. Source: ZIM API reference,
     /// "searchLocalGroups".
     fn search_groups(&self, user: UserId, search: GroupSearch, count: usize, next: u64, responder: Responder) {
-        let skip = usize::try_from(next).unwrap_or(usize::MAX);
         let read = move |store: &dyn Store| {
             let mut all = Vec::new();
             for info in own_groups(store, &user)? {
@@ -177,12 +176,9 @@ impl Dispatcher {
                     all.push(FoundGroup { info, members });
                 }
             }
-            let total = all.len();
-            let page: Vec<FoundGroup> = all.into_iter().skip(skip).take(count).collect();
-            let next = skip.saturating_add(page.len());
-            Ok((page, if next < total { next } else { 0 }))
+            Ok(page_by_position(all, next, count))
         };
-        self.read_groups(read, responder, |(page, next): (Vec<FoundGroup>, usize)| {
+        self.read_groups(read, responder, |(page, next): (Vec<FoundGroup>, u64)| {
             let found = page.iter().map(|found| (&found.info, &found.members[..]));
             Outcome::GroupsFound(GroupsFound::new(found, next))
         });

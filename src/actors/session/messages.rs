@@ -9,7 +9,7 @@ use crate::actors::view::message::{View, is_combined, reaction_users};
 use crate::actors::view::reader::Reader;
 use crate::actors::view::receipts::{readers, receipt_info};
 use crate::actors::view::visibility::may_read;
-use crate::model::{Invalid, Message, Refusal, Target, UserId};
+use crate::model::{Invalid, Message, Refusal, Target, UserId, page_by_position};
 use crate::protocol::message::reaction::ReactionUser;
 use crate::protocol::result::message::{
     CombinedMessage, ConversationRef, Messages, ReactionUsers, ReceiptMembers, ReceiptsInfo, ReceiptsSent, Replies, RootReplied,
@@ -143,15 +143,6 @@ fn named_peer(request: &ListRequest) -> Option<&Target> {
     }
 }
 
-/// Returns a part of a list and the flag of the next one, 0 at the end.
-fn page<T>(list: Vec<T>, next: u64, count: usize) -> (Vec<T>, u64) {
-    let from = usize::try_from(next).unwrap_or(usize::MAX);
-    let total = list.len();
-    let page: Vec<T> = list.into_iter().skip(from).take(count).collect();
-    let reached = from.saturating_add(page.len());
-    (page, if reached < total { reached as u64 } else { 0 })
-}
-
 fn answer_query(
     reader: &Reader<'_>,
     message: &Arc<Message>,
@@ -174,7 +165,7 @@ fn users_who_react(store: &dyn Store, message: &Message, reaction: &str, count: 
     let notes = store.notes(&message.conversation, message.seq)?;
     let users = reaction_users(notes.into_iter().map(|(note, _)| note)).remove(reaction).unwrap_or_default();
     let total_count = users.len();
-    let (users, next_flag) = page(users, next, count);
+    let (users, next_flag) = page_by_position(users, next, count);
     let user_list = users.iter().map(ReactionUser::new).collect();
     Ok(ReactionUsers { total_count, next_flag, reaction_type: reaction.to_owned(), user_list })
 }
@@ -182,7 +173,7 @@ fn users_who_react(store: &dyn Store, message: &Message, reaction: &str, count: 
 fn replies(reader: &Reader<'_>, root: &Arc<Message>, count: usize, next: u64, level: ClientLevel) -> Result<Replies, StoreError> {
     let seqs = reader.store.replies(reader.conversation, root.seq)?;
     let total = seqs.len();
-    let (seqs, next_flag) = page(seqs, next, count);
+    let (seqs, next_flag) = page_by_position(seqs, next, count);
     let message_list = reader.encode(&seen(reader, seqs)?, level)?;
     let root_replied_info = RootReplied::new(root, total, reader.view(root)?.encode(level));
     Ok(Replies { message_list, next_flag, root_replied_info })
@@ -204,7 +195,7 @@ fn receipt_members(
     }
     let store = reader.store;
     let of_message = readers(store, message)?;
-    let (users, next_flag) = page(if read { of_message.read } else { of_message.unread }, next, count);
+    let (users, next_flag) = page_by_position(if read { of_message.read } else { of_message.unread }, next, count);
     let mut user_list = Vec::new();
     if let Target::Group(group) = target {
         for user in users {
@@ -255,19 +246,4 @@ fn combined(
     let message = View::plain(message).encode_with_children(&list, level).ok_or(Refusal::MessageMissing)?;
     let more = reached < children.len();
     Ok(CombinedMessage { message, more, next: more.then_some(reached) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_of_a_list_cover_it_once() {
-        let list: Vec<u32> = (0..5).collect();
-        assert_eq!(page(list.clone(), 0, 2), (vec![0, 1], 2));
-        assert_eq!(page(list.clone(), 2, 2), (vec![2, 3], 4));
-        assert_eq!(page(list.clone(), 4, 2), (vec![4], 0));
-        assert_eq!(page(list.clone(), 0, 5), (vec![0, 1, 2, 3, 4], 0));
-        assert_eq!(page(list, u64::MAX, 5), (vec![], 0));
-    }
 }

@@ -388,12 +388,12 @@ struct GroupFound {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupsFound {
     group_search_info_list: Vec<GroupFound>,
-    next_flag: usize,
+    next_flag: u64,
 }
 
 impl GroupsFound {
     /// Lists groups, each with the members it was found by; `next` is where the next page begins, 0 at the end.
-    pub(crate) fn new<'a>(found: impl Iterator<Item = (&'a GroupInfo, &'a [(GroupMember, UserProfile)])>, next: usize) -> Self {
+    pub(crate) fn new<'a>(found: impl Iterator<Item = (&'a GroupInfo, &'a [(GroupMember, UserProfile)])>, next: u64) -> Self {
         let group = |(info, members)| GroupFound { group_info: group_base(info), user_list: group_members(members) };
         Self { group_search_info_list: found.map(group).collect(), next_flag: next }
     }
