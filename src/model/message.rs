@@ -41,6 +41,25 @@ impl Draft {
         }
     }
 
+    /// Returns the message that this draft becomes where nothing is stored: seq 0, nothing done to it yet.
+    pub(crate) fn into_message(self, id: u64, sender: UserId, conversation: Conversation, order_key: u64, timestamp_ms: u64) -> Message {
+        Message {
+            id,
+            local_id: self.local_id,
+            sender,
+            conversation,
+            seq: 0,
+            order_key,
+            timestamp_ms,
+            priority: self.priority,
+            extended_data: self.extended_data,
+            mentions: self.mentions,
+            body: self.body,
+            options: self.options,
+            state: MessageState::default(),
+        }
+    }
+
     /// Checks everything that can be judged without knowing who is where.
     ///
     /// # Errors

@@ -112,24 +112,11 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Conversation, GroupId, Mentions, MessageState, Priority, SendOptions};
+    use crate::model::{Conversation, Draft, GroupId};
 
     fn message(body: Body) -> Message {
-        Message {
-            id: 1,
-            local_id: None,
-            sender: UserId::trusted("alice"),
-            conversation: Conversation::Group(GroupId::trusted("g")),
-            seq: 1,
-            order_key: 1,
-            timestamp_ms: 500,
-            priority: Priority::Low,
-            extended_data: String::new(),
-            mentions: Mentions::default(),
-            body,
-            options: SendOptions::default(),
-            state: MessageState::default(),
-        }
+        let group = Conversation::Group(GroupId::trusted("g"));
+        Message { seq: 1, ..Draft::of(body).into_message(1, UserId::trusted("alice"), group, 1, 500) }
     }
 
     fn search(keywords: &[&str]) -> Search {

@@ -219,22 +219,7 @@ fn unsent(request: &ReviewRequest, now_ms: u64) -> Message {
         Target::Room(room) => Conversation::Room(room.clone(), 0),
         Target::Group(group) => Conversation::Group(group.clone()),
     };
-    let draft = request.draft.clone();
-    Message {
-        id: 0,
-        local_id: draft.local_id,
-        sender: request.sender.clone(),
-        conversation,
-        seq: 0,
-        order_key: 0,
-        timestamp_ms: now_ms,
-        priority: draft.priority,
-        extended_data: draft.extended_data,
-        mentions: draft.mentions,
-        body: draft.body,
-        options: draft.options,
-        state: crate::model::MessageState::default(),
-    }
+    request.draft.clone().into_message(0, request.sender.clone(), conversation, 0, now_ms)
 }
 
 #[cfg(test)]

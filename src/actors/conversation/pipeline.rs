@@ -18,6 +18,7 @@ use crate::actors::runtime::trace;
 use crate::actors::runtime::watermark::PendingDelivery;
 use crate::actors::view::live::LiveMessage;
 use crate::hooks::Event;
+use crate::model::order_key::next_order_key;
 use crate::model::{Conversation, Draft, LocalMessageId, Message, MessageClass, Refusal, UserId};
 use crate::rate::{Class, DropReason};
 use crate::store::{Append, Appended, Done, SINGLE_NODE_EPOCH, StoreError};
@@ -213,19 +214,5 @@ fn accept(context: &BrokerContext, sender: UserId, conversation: Conversation, d
 /// Makes a message that is not stored: seq 0, and an order key after `last_order_key`.
 fn unstored(context: &BrokerContext, sender: UserId, conversation: Conversation, draft: Draft, last_order_key: u64) -> Message {
     let now_ms = context.clock.wall_ms();
-    Message {
-        id: context.ids.next(),
-        local_id: draft.local_id,
-        sender,
-        conversation,
-        seq: 0,
-        order_key: crate::model::order_key::next_order_key(last_order_key, now_ms),
-        timestamp_ms: now_ms,
-        priority: draft.priority,
-        extended_data: draft.extended_data,
-        mentions: draft.mentions,
-        body: draft.body,
-        options: draft.options,
-        state: crate::model::MessageState::default(),
-    }
+    draft.into_message(context.ids.next(), sender, conversation, next_order_key(last_order_key, now_ms), now_ms)
 }

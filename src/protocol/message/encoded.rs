@@ -111,25 +111,12 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::model::{Body, Conversation, GroupId, Mentions, MessageState, Priority, SendOptions, UserId};
+    use crate::model::{Conversation, Draft, GroupId, UserId};
     use crate::protocol::encode_message;
 
     fn message(text: &str) -> Message {
-        Message {
-            id: 42,
-            local_id: None,
-            sender: UserId::trusted("alice"),
-            conversation: Conversation::Group(GroupId::trusted("g")),
-            seq: 7,
-            order_key: 99,
-            timestamp_ms: 1_732_270_000_000,
-            priority: Priority::Low,
-            extended_data: String::new(),
-            mentions: Mentions::default(),
-            body: Body::Text(text.into()),
-            options: SendOptions::default(),
-            state: MessageState::default(),
-        }
+        let group = Conversation::Group(GroupId::trusted("g"));
+        Message { seq: 7, ..Draft::text(text).into_message(42, UserId::trusted("alice"), group, 99, 1_732_270_000_000) }
     }
 
     #[test]

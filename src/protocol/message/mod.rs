@@ -315,27 +315,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::{
-        ActorAt, Combine, FileUid, LocalMessageId, Media, MediaKind, MessageState, RevokedAs, SendOptions, TipsEvent, UserId,
-    };
+    use crate::model::{ActorAt, Combine, Draft, FileUid, LocalMessageId, Media, MediaKind, RevokedAs, TipsEvent, UserId};
     use crate::protocol::Encoded;
 
     fn message(body: Body) -> Message {
-        Message {
-            id: 42,
-            local_id: Some(LocalMessageId::trusted("l-1")),
-            sender: UserId::trusted("alice"),
-            conversation: Conversation::peer(&UserId::trusted("bob"), &UserId::trusted("alice")),
-            seq: 7,
-            order_key: 99,
-            timestamp_ms: 1_732_270_000_000,
-            priority: Priority::Low,
-            extended_data: String::new(),
-            mentions: Mentions::default(),
-            body,
-            options: SendOptions::default(),
-            state: MessageState::default(),
-        }
+        let draft = Draft { local_id: Some(LocalMessageId::trusted("l-1")), ..Draft::of(body) };
+        let (alice, bob) = (UserId::trusted("alice"), UserId::trusted("bob"));
+        let conversation = Conversation::peer(&bob, &alice);
+        Message { seq: 7, ..draft.into_message(42, alice, conversation, 99, 1_732_270_000_000) }
     }
 
     fn value(text: &str) -> Value {
