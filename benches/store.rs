@@ -18,7 +18,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use tempfile::TempDir;
 use tidings::UserId;
 use tidings::clock::{Clock, SystemClock};
-use tidings::model::{Body, Conversation, GroupId, Limits, LocalMessageId, Mentions, Priority};
+use tidings::model::{Conversation, Draft, GroupId, Limits, LocalMessageId};
 use tidings::store::{Anchor, Append, Maintenance, MessageLog, Page, Rows, SINGLE_NODE_EPOCH, SledOptions, SledStore};
 
 /// The writer takes no more into one batch.
@@ -42,17 +42,13 @@ impl World {
 
     fn append(&mut self, conversation: &Conversation) -> Append {
         self.last_id += 1;
+        let local_id = LocalMessageId::parse("localMessageID", &format!("local-{}", self.last_id)).unwrap();
         Append {
             conversation: conversation.clone(),
             epoch: SINGLE_NODE_EPOCH,
             id: self.last_id,
             sender: self.alice.clone(),
-            local_id: Some(LocalMessageId::parse("localMessageID", &format!("local-{}", self.last_id)).unwrap()),
-            priority: Priority::Low,
-            extended_data: String::new(),
-            mentions: Mentions::default(),
-            body: Body::Text("m".repeat(200)),
-            options: tidings::model::SendOptions::default(),
+            draft: Draft { local_id: Some(local_id), ..Draft::text("m".repeat(200)) },
             asked: None,
             now_ms: self.clock.wall_ms(),
         }

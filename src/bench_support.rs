@@ -14,9 +14,7 @@ use serde_json::json;
 use crate::actors::connection::outbox::{Drain, Lossy, Outbox, OutboxLimits, Push};
 use crate::clock::SystemClock;
 use crate::media::{MediaOptions, probe_bytes};
-use crate::model::{
-    Body, Conversation, GroupId, Limits, LocalMessageId, MediaKind, Mentions, Message, MessageState, Priority, SendOptions, UserId,
-};
+use crate::model::{Body, Conversation, Draft, GroupId, Limits, LocalMessageId, MediaKind, Message, Priority, UserId};
 use crate::protocol::{ClientLevel, Envelope, Info, Operation, Request, decode, encode_message, message_event};
 use crate::rate::{BarrageBudget, Class, GateQuota, SendGate};
 
@@ -43,21 +41,11 @@ pub fn encode_event(level: usize, messages: usize) -> impl FnMut() -> usize {
 fn message(seq: u64) -> Message {
     let content = "m".repeat(200);
     let custom = Body::Custom { message: content.clone(), sub_type: 7, searched_content: "poll".into() };
-    Message {
-        id: 7_000_000_000_000_000_000 + seq,
-        local_id: Some(LocalMessageId::trusted(&format!("1732270000000-{seq}"))),
-        sender: UserId::trusted("alice"),
-        conversation: Conversation::Group(GroupId::trusted("the-group")),
-        seq,
-        order_key: 57_766_000_000_000 + seq,
-        timestamp_ms: 1_732_270_000_000 + seq,
-        priority: Priority::Low,
-        extended_data: String::new(),
-        mentions: Mentions::default(),
-        options: SendOptions::default(),
-        state: MessageState::default(),
-        body: if seq.is_multiple_of(2) { custom } else { Body::Text(content) },
-    }
+    let local_id = Some(LocalMessageId::trusted(&format!("1732270000000-{seq}")));
+    let draft = Draft { local_id, ..Draft::of(if seq.is_multiple_of(2) { custom } else { Body::Text(content) }) };
+    let (alice, group) = (UserId::trusted("alice"), Conversation::Group(GroupId::trusted("the-group")));
+    let (id, order_key, now_ms) = (7_000_000_000_000_000_000 + seq, 57_766_000_000_000 + seq, 1_732_270_000_000 + seq);
+    Message { seq, ..draft.into_message(id, alice, group, order_key, now_ms) }
 }
 
 /// Decodes a `sendMessage` frame with a text of so many bytes and checks all that can be checked without knowing who
@@ -71,7 +59,7 @@ pub fn validate_text(bytes: usize) -> impl FnMut() -> usize {
         let request = decode(&frame, &limits).expect("the frame is a request");
         let Ok(Operation::Request(Request::SendMessage { target, draft })) = request.op else { panic!("the request sends a message") };
         draft.validate(&sender, &target, &limits).expect("the message is within its limits");
-        match draft.body {
+        match draft.content.body {
             Body::Text(text) => text.len(),
             _ => 0,
         }

@@ -33,8 +33,8 @@ impl Broker {
             sender: from.clone(),
             timestamp_ms,
             order_key: order_key_at(timestamp_ms),
-            extended_data: draft.extended_data,
-            body: draft.body,
+            extended_data: draft.content.extended_data,
+            body: draft.content.body,
             sessions: 0,
         };
         let (reply, outcome) = oneshot::channel();

@@ -2,23 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Conversation, Invalid, Limits, LocalMessageId, Mentions, MessageState, Priority, SendOptions, Target, UserId};
+use super::{Body, Content, Conversation, Invalid, Limits, LocalMessageId, Mentions, MessageState, Priority, SendOptions, Target, UserId};
 
 /// Not accepted yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// What it says.
-    pub body: Body,
-    /// The sender's wish under load.
-    pub priority: Priority,
     /// The key under which a retry is recognised; without one, every send is a new message.
     pub local_id: Option<LocalMessageId>,
-    /// Travels with the message to its receivers.
-    pub extended_data: String,
-    /// Whom it reminds.
-    pub mentions: Mentions,
-    /// What its sender asks for besides.
-    pub options: SendOptions,
+    /// The sender's wish under load.
+    pub priority: Priority,
+    /// What it says, and with what.
+    pub content: Content,
 }
 
 impl Draft {
@@ -28,17 +22,10 @@ impl Draft {
         Self::of(Body::Text(text.into()))
     }
 
-    /// Any body, low priority, no local id.
+    /// Returns a draft of any body, with low priority and no local id.
     #[must_use]
     pub fn of(body: Body) -> Self {
-        Self {
-            body,
-            priority: Priority::Low,
-            local_id: None,
-            extended_data: String::new(),
-            mentions: Mentions::default(),
-            options: SendOptions::default(),
-        }
+        Content::of(body).into()
     }
 
     /// Returns the message that this draft becomes where nothing is stored: seq 0, nothing done to it yet.
@@ -52,10 +39,7 @@ impl Draft {
             order_key,
             timestamp_ms,
             priority: self.priority,
-            extended_data: self.extended_data,
-            mentions: self.mentions,
-            body: self.body,
-            options: self.options,
+            content: self.content,
             state: MessageState::default(),
         }
     }
@@ -69,19 +53,17 @@ impl Draft {
         if matches!(target, Target::Peer(to) if to == sender) {
             return Err(Invalid::new("toConversationID", "is the sender's own userID"));
         }
-        if matches!(self.body, Body::Barrage(_)) && !matches!(target, Target::Room(_)) {
+        if matches!(self.content.body, Body::Barrage(_)) && !matches!(target, Target::Room(_)) {
             return Err(Invalid::new("message.type", "is 20 (barrage), which goes to rooms only"));
         }
-        if self.extended_data.len() > limits.extended_data_bytes_max {
-            return Err(Invalid::too_long("message.extendedData", self.extended_data.len(), limits.extended_data_bytes_max));
-        }
-        self.mentions.validate(limits)?;
         self.check_options(target)?;
-        self.body.validate(limits)
+        self.content.validate(limits)
     }
 
     fn check_options(&self, target: &Target) -> Result<(), Invalid> {
-        if self.options.reply.is_some() && (matches!(target, Target::Room(_)) || self.body.class() != super::MessageClass::Storable) {
+        if self.content.options.reply.is_some()
+            && (matches!(target, Target::Room(_)) || self.content.body.class() != super::MessageClass::Storable)
+        {
             return Err(Invalid::new(
                 "toOriginalMessage",
                 "is answered by a message that is kept, in a peer conversation or a group, only",
@@ -95,7 +77,7 @@ impl Draft {
     /// # Errors
     /// [`Invalid`]: a kind that is not broadcast, names, content over its limit.
     pub fn validate_broadcast(&self, limits: &Limits) -> Result<(), Invalid> {
-        match &self.body {
+        match &self.content.body {
             Body::Text(_) | Body::Custom { .. } => {}
             // Who may read a kept file follows from the messages that carry it, and a broadcast is kept nowhere.
             Body::Media(media) if media.file.is_some() => {
@@ -104,18 +86,23 @@ impl Draft {
             Body::Media(_) => {}
             other => return Err(Invalid::new("message.type", format!("is {}, which is not broadcast", other.kind().number()))),
         }
-        if !self.mentions.is_none() {
+        if !self.content.mentions.is_none() {
             return Err(Invalid::new("message.mentionedUserIDs", "names users, but a broadcast is for everyone"));
         }
-        if self.extended_data.len() > limits.extended_data_bytes_max {
-            return Err(Invalid::too_long("message.extendedData", self.extended_data.len(), limits.extended_data_bytes_max));
-        }
-        self.body.validate(limits)
+        self.content.validate(limits)
+    }
+}
+
+impl From<Content> for Draft {
+    /// Returns a draft of low priority, without a local id.
+    fn from(content: Content) -> Self {
+        Self { local_id: None, priority: Priority::Low, content }
     }
 }
 
 /// Accepted, in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredMessage")]
 pub struct Message {
     /// Unique in this broker: decimal digits of an increasing 64-bit number.
     pub id: u64,
@@ -133,19 +120,51 @@ pub struct Message {
     pub timestamp_ms: u64,
     /// The sender's wish under load.
     pub priority: Priority,
-    /// Travels with the message.
-    pub extended_data: String,
-    /// Whom it reminds.
-    #[serde(default, skip_serializing_if = "Mentions::is_none")]
-    pub mentions: Mentions,
-    /// What it says.
-    pub body: Body,
-    /// What its sender asked for besides.
-    #[serde(default, rename = "terms", skip_serializing_if = "SendOptions::is_none")]
-    pub options: SendOptions,
+    /// What it says, and with what.
+    #[serde(flatten)]
+    pub content: Content,
     /// What became of it since.
-    #[serde(default, rename = "fate", skip_serializing_if = "MessageState::is_none")]
+    #[serde(rename = "fate", skip_serializing_if = "MessageState::is_none")]
     pub state: MessageState,
+}
+
+/// A message as its JSON has it: with its content beside the rest. It is read through this, because serde reads a flattened
+/// field by way of a buffer.
+#[derive(Deserialize)]
+struct StoredMessage {
+    id: u64,
+    local_id: Option<LocalMessageId>,
+    sender: UserId,
+    conversation: Conversation,
+    seq: u64,
+    order_key: u64,
+    timestamp_ms: u64,
+    priority: Priority,
+    extended_data: String,
+    #[serde(default)]
+    mentions: Mentions,
+    body: Body,
+    #[serde(default)]
+    terms: SendOptions,
+    #[serde(default)]
+    fate: MessageState,
+}
+
+impl From<StoredMessage> for Message {
+    fn from(stored: StoredMessage) -> Self {
+        Self {
+            id: stored.id,
+            local_id: stored.local_id,
+            sender: stored.sender,
+            conversation: stored.conversation,
+            seq: stored.seq,
+            order_key: stored.order_key,
+            timestamp_ms: stored.timestamp_ms,
+            priority: stored.priority,
+            content: Content { extended_data: stored.extended_data, mentions: stored.mentions, body: stored.body, options: stored.terms },
+            state: stored.fate,
+        }
+    }
 }
 
 impl Message {
@@ -153,7 +172,7 @@ impl Message {
     /// says, not what was taken back.
     #[must_use]
     pub fn counts_for(&self, user: &UserId) -> bool {
-        self.sender != *user && !self.options.uncounted && !matches!(self.body, Body::Tips(_) | Body::Revoke(_))
+        self.sender != *user && !self.content.options.uncounted && !matches!(self.content.body, Body::Tips(_) | Body::Revoke(_))
     }
 }
 
@@ -204,10 +223,7 @@ mod tests {
             order_key: 2,
             timestamp_ms: 3,
             priority: Priority::Low,
-            extended_data: String::new(),
-            mentions: Mentions::default(),
-            body: Body::Text("hi".into()),
-            options: SendOptions { receipt: true, ..SendOptions::default() },
+            content: Content { options: SendOptions { receipt: true, ..SendOptions::default() }, ..Content::of(Body::Text("hi".into())) },
             state: MessageState { edited: Some(stamp), ..MessageState::default() },
         };
         let json = serde_json::to_string(&message).unwrap();
@@ -232,7 +248,10 @@ mod tests {
     fn extended_data_holds_1024_bytes_and_not_one_more() {
         let limits = Limits::default();
         let (alice, bob) = (UserId::trusted("alice"), Target::Peer(UserId::trusted("bob")));
-        let with = |bytes: usize| Draft { extended_data: "e".repeat(bytes), ..Draft::text("hi") };
+        let with = |bytes: usize| {
+            let body = Body::Text("hi".into());
+            Draft::from(Content { extended_data: "e".repeat(bytes), ..Content::of(body) })
+        };
         assert!(with(1024).validate(&alice, &bob, &limits).is_ok());
         assert!(with(1025).validate(&alice, &bob, &limits).is_err());
     }

@@ -7,6 +7,7 @@
 mod attribute_fault;
 mod attributes;
 mod body;
+mod content;
 mod conversation;
 mod file_uid;
 mod group;
@@ -35,6 +36,7 @@ mod version;
 pub use attribute_fault::{AttributeFault, AttributeOwner};
 pub use attributes::{AttributeLimits, Attributes};
 pub use body::{Body, Child, Combine};
+pub use content::Content;
 pub use conversation::{Conversation, ConversationKind, Target};
 pub use file_uid::{FileUid, Rendition};
 pub use group::{GroupAdvanced, GroupInfo, GroupMember};

@@ -87,14 +87,14 @@ impl Search {
     /// Returns whether this message is looked for.
     #[must_use]
     pub fn finds(&self, message: &Message) -> bool {
-        let kind = message.body.kind().number();
-        let sub_kind = if let Body::Custom { sub_type, .. } = &message.body { Some(*sub_type) } else { None };
+        let kind = message.content.body.kind().number();
+        let sub_kind = if let Body::Custom { sub_type, .. } = &message.content.body { Some(*sub_type) } else { None };
         (self.kinds.is_empty() || self.kinds.contains(&kind))
             && (self.sub_kinds.is_empty() || sub_kind.is_some_and(|sub_kind| self.sub_kinds.contains(&sub_kind)))
             && (self.senders.is_empty() || self.senders.contains(&message.sender))
             && message.timestamp_ms >= self.from_ms
             && (self.to_ms == 0 || message.timestamp_ms <= self.to_ms)
-            && (self.keywords.is_empty() || self.finds_words(&message.body))
+            && (self.keywords.is_empty() || self.finds_words(&message.content.body))
     }
 
     /// Returns a text's words, and of a custom message what its sender gave for searching: nothing else of it is ever looked at.

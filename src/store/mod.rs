@@ -52,6 +52,5 @@ pub use self::format::rows::{ChangeKind, EntryRecord, FormerMember, GroupRecord,
 pub use self::repair::inspect::{StoreReport, StoreSummary, check, summary};
 pub use self::traits::{Maintenance, MessageLog, Rows, Store};
 pub use self::types::{
-    Anchor, Append, Appended, CopiedFile, Done, OriginalContent, Pace, Page, PageRead, RowWrite, SINGLE_NODE_EPOCH, Since, SinceRead,
-    StoreCopy, StoreStats,
+    Anchor, Append, Appended, CopiedFile, Done, Pace, Page, PageRead, RowWrite, SINGLE_NODE_EPOCH, Since, SinceRead, StoreCopy, StoreStats,
 };

@@ -8,10 +8,7 @@ use std::time::Duration;
 
 use super::error::StoreError;
 use super::format::rows::{EntryRecord, GroupRecord, RoomRecord};
-use crate::model::{
-    Body, Conversation, FileUid, GroupId, GroupMember, LocalMessageId, MediaRecord, Mentions, Message, Priority, RoomId, SendOptions,
-    UserId, UserProfile,
-};
+use crate::model::{Content, Conversation, Draft, FileUid, GroupId, GroupMember, MediaRecord, Message, RoomId, UserId, UserProfile};
 
 /// Called once when a write's outcome is certain: on the engine's thread, or, when the store is closed already, on the
 /// caller's. Must not block.
@@ -20,7 +17,7 @@ pub type Done<T> = Box<dyn FnOnce(Result<T, StoreError>) + Send>;
 /// Owner epoch of a broker that runs alone. Appends with a lesser epoch than the conversation has seen are refused.
 pub const SINGLE_NODE_EPOCH: u64 = 1;
 
-/// A message that wants its place.
+/// A draft that wants its place.
 #[derive(Debug, Clone)]
 pub struct Append {
     /// Where it belongs.
@@ -31,35 +28,13 @@ pub struct Append {
     pub id: u64,
     /// Who sent it.
     pub sender: UserId,
-    /// The key under which a retry is recognised.
-    pub local_id: Option<LocalMessageId>,
-    /// The sender's wish under load.
-    pub priority: Priority,
-    /// Travels with the message.
-    pub extended_data: String,
-    /// Whom it mentions.
-    pub mentions: Mentions,
-    /// What it says. The children of a combined message are kept beside it.
-    pub body: Body,
-    /// What its sender asks for besides.
-    pub options: SendOptions,
+    /// What it says, how urgent it is, and the key under which a retry is recognised. The children of a combined message are
+    /// kept beside it.
+    pub draft: Draft,
     /// What the sender asked for, where something else is stored in its place. A retry is compared with it.
-    pub asked: Option<OriginalContent>,
+    pub asked: Option<Content>,
     /// The time of acceptance, Unix milliseconds.
     pub now_ms: u64,
-}
-
-/// What a sender asked for, where something else is stored.
-#[derive(Debug, Clone)]
-pub struct OriginalContent {
-    /// What it said.
-    pub body: Body,
-    /// What travelled with it.
-    pub extended_data: String,
-    /// Whom it mentioned.
-    pub mentions: Mentions,
-    /// What it asked for besides.
-    pub options: SendOptions,
 }
 
 /// A message in its place.

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::OnFailure;
 use crate::hooks::{Moderator, Origin, ReviewRequest, Verdict};
 use crate::metrics::{Metrics, Review};
-use crate::model::{Draft, Limits, MessageClass, Refusal};
+use crate::model::{Content, Draft, Limits, MessageClass, Refusal};
 use crate::protocol::draft_of;
 
 /// Bytes of a reason that its sender is told.
@@ -45,7 +45,7 @@ pub(super) struct BeforeSendModerator {
 impl Moderator for BeforeSendModerator {
     async fn review(&self, request: ReviewRequest) -> Verdict {
         // Source: ZIM server API, "Callback before sending messages": only clients' sends, no commands and no barrage.
-        if request.origin == Origin::Host || request.draft.body.class() != MessageClass::Storable {
+        if request.origin == Origin::Host || request.draft.content.body.class() != MessageClass::Storable {
             return Verdict::Accept;
         }
         let before_send = self.before_send.clone();
@@ -149,16 +149,12 @@ fn verdict_of(answer: Response, draft: &Draft, limits: &Limits) -> Result<Verdic
         4 => {
             let message = wire.message.ok_or("the answer's result is 4, but it holds no message")?;
             let new = draft_of(message.get(), limits).map_err(|refusal| format!("the message in its place cannot be taken: {refusal}"))?;
-            if new.body.class() != draft.body.class() {
+            if new.content.body.class() != draft.content.body.class() {
                 return Err("the message in its place is a command or a barrage".into());
             }
             // Under which id and with which wishes it was sent is its sender's affair.
-            Ok(Verdict::Replace(Draft {
-                local_id: draft.local_id.clone(),
-                priority: draft.priority,
-                options: draft.options.clone(),
-                ..new
-            }))
+            let content = Content { options: draft.content.options.clone(), ..new.content };
+            Ok(Verdict::Replace(Draft { local_id: draft.local_id.clone(), priority: draft.priority, content }))
         }
         other => Err(format!("the answer's result is {other}, the range is 0 to 4")),
     }
@@ -184,7 +180,7 @@ mod tests {
         let Ok(Verdict::Replace(draft)) = judged(200, r#"{"result":4,"message":{"type":1,"message":"h*"}}"#) else {
             panic!("not replaced")
         };
-        assert_eq!(draft.body, Body::Text("h*".into()));
+        assert_eq!(draft.content.body, Body::Text("h*".into()));
     }
 
     #[test]

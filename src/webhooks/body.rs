@@ -28,7 +28,7 @@ pub(super) struct EventMeta {
 /// Returns the name of an event under `webhooks.events`; none for what is never told.
 pub(super) fn name_of(event: &Event) -> Option<&'static str> {
     Some(match event {
-        Event::MessageAccepted(message) => match message.body.class() {
+        Event::MessageAccepted(message) => match message.content.body.class() {
             MessageClass::Storable => "message.sent",
             MessageClass::Command => "command.sent",
             MessageClass::Barrage => "barrage.sent",
@@ -132,7 +132,8 @@ fn vendor_of(event: &Event, data: &Value) -> Option<Map<String, Value>> {
     Some(match event {
         Event::MessageAccepted(message) => {
             let wire = &data["message"];
-            let mut fields = vendor_message(vendor_conversation(message), &message.sender, &message.body, &message.extended_data, wire);
+            let mut fields =
+                vendor_message(vendor_conversation(message), &message.sender, &message.content.body, &message.content.extended_data, wire);
             fields.extend(object(json!({
                 "event": "send_msg", "msg_id": message.id.to_string(), "msg_seq": message.seq, "msg_time": message.timestamp_ms,
                 "send_result": 0,
@@ -200,7 +201,7 @@ pub(super) fn question(request: &ReviewRequest, meta: &EventMeta, vendor: Option
     let (timestamp, draft) = (meta.at_ms / 1000, &request.draft);
     let wire = message_json(&unsent(request, meta.at_ms));
     let conversation = (request.target.kind().number(), request.target.id());
-    let mut body = vendor_message(conversation, &request.sender, &draft.body, &draft.extended_data, &wire);
+    let mut body = vendor_message(conversation, &request.sender, &draft.content.body, &draft.content.extended_data, &wire);
     if let Some(vendor) = vendor {
         body.extend(signed(vendor, &meta.id, timestamp, &meta.nonce));
     }
@@ -229,7 +230,7 @@ mod tests {
     use super::*;
     use crate::config::Webhooks;
     use crate::hooks::Origin;
-    use crate::model::{Draft, GroupId, RoomId, SessionId};
+    use crate::model::{Content, Draft, GroupId, RoomId, SessionId};
 
     fn user(id: &str) -> UserId {
         UserId::trusted(id)
@@ -240,7 +241,8 @@ mod tests {
     }
 
     fn request() -> ReviewRequest {
-        let draft = Draft { extended_data: "e".into(), ..Draft::text("hi") };
+        let mut draft = Draft::text("hi");
+        draft.content.extended_data = "e".into();
         ReviewRequest { sender: user("alice"), target: Target::Peer(user("bob")), draft, origin: Origin::Client, edit: false }
     }
 
@@ -297,7 +299,7 @@ mod tests {
     fn every_event_has_a_name_that_can_be_chosen_and_a_line() {
         let (room, group, session) = (RoomId::trusted("r"), GroupId::trusted("g"), SessionId::trusted("s"));
         let (by, users) = (user("alice"), vec![user("bob")]);
-        let with = |body: Body| Arc::new(Message { body, ..(*message()).clone() });
+        let with = |body: Body| Arc::new(Message { content: Content::of(body), ..(*message()).clone() });
         let events = [
             (Event::MessageAccepted(message()), "p alice bob"),
             (Event::MessageAccepted(with(Body::Command(vec![1].into()))), "p alice bob"),

@@ -17,7 +17,8 @@ async fn everyone_online_from_2_10_on_gets_one_message_in_no_conversation() {
     let mut sender = at(&world, "sender", "2.10.0").await;
     let mut old = at(&world, "old", "2.9.9").await;
     let mut stranger = world.connect().await;
-    let draft = Draft { extended_data: "{}".into(), ..Draft::text("maintenance at ten") };
+    let mut draft = Draft::text("maintenance at ten");
+    draft.content.extended_data = "{}".into();
     let told = world.broker.broadcast(&user("sender"), draft).await.unwrap();
     assert_eq!(told.sessions, 2);
     for client in [&mut newest, &mut sender] {

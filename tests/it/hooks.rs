@@ -47,14 +47,16 @@ struct Strict {
 
 impl Moderator for Strict {
     async fn review(&self, request: ReviewRequest) -> Verdict {
-        let shown = format!("{} to {}: {:?}", request.sender, request.target.id(), request.draft.body.kind());
+        let shown = format!("{} to {}: {:?}", request.sender, request.target.id(), request.draft.content.body.kind());
         self.shown.lock().unwrap().push(shown);
-        match &request.draft.body {
+        match &request.draft.content.body {
             Body::Text(text) if text.contains("spam") => {
                 Verdict::Reject(Invalid::new("message.message", "was refused by the moderator").into())
             }
             Body::Text(text) if text.contains("darn") => {
-                Verdict::Replace(Draft { body: Body::Text(text.replace("darn", "d***")), ..request.draft.clone() })
+                let mut draft = request.draft.clone();
+                draft.content.body = Body::Text(text.replace("darn", "d***"));
+                Verdict::Replace(draft)
             }
             Body::Text(text) if text == "grow" => Verdict::Replace(Draft::text("x".repeat(40_000))),
             Body::Text(text) if text == "turn" => Verdict::Replace(Draft::of(Body::Command(vec![1].into()))),
@@ -163,7 +165,10 @@ async fn a_listener_that_falls_behind_is_told_how_much_it_missed() {
     let mut got = 0;
     while missed + got < SENT {
         let event = soon("an event", events.next()).await;
-        assert!(matches!(&event, Some(Event::MessageAccepted(message)) if message.body.class() == MessageClass::Command), "{event:?}");
+        assert!(
+            matches!(&event, Some(Event::MessageAccepted(message)) if message.content.body.class() == MessageClass::Command),
+            "{event:?}"
+        );
         got += 1;
     }
     assert!(missed > 0 && got >= 1_024, "missed {missed}, got {got}");

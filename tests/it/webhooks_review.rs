@@ -223,7 +223,7 @@ struct First(Arc<Mutex<Vec<String>>>);
 
 impl Moderator for First {
     async fn review(&self, request: ReviewRequest) -> Verdict {
-        let Body::Text(content) = &request.draft.body else { return Verdict::Accept };
+        let Body::Text(content) = &request.draft.content.body else { return Verdict::Accept };
         self.0.lock().unwrap().push(content.clone());
         match content.as_str() {
             "host rejects" => Verdict::Reject(Refusal::Rejected("the host".into())),

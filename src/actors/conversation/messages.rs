@@ -6,9 +6,8 @@ use crate::actors::connection::ConnectionId;
 use crate::actors::runtime::reply::Reply;
 use crate::actors::view::live::LiveMessage;
 use crate::hooks::Origin;
-use crate::model::{Conversation, Draft, Target, UserId};
+use crate::model::{Content, Conversation, Draft, Target, UserId};
 use crate::protocol::{Change, ClientLevel, MessageHandle, Outcome};
-use crate::store::OriginalContent;
 
 /// Where a request comes from, and which rules therefore apply to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +55,7 @@ pub(crate) struct Publish {
     pub(crate) target: Target,
     pub(crate) draft: Draft,
     /// What the sender asked for, when something else is kept in its place.
-    pub(crate) asked: Option<OriginalContent>,
+    pub(crate) asked: Option<Content>,
     pub(crate) reply: Reply<LiveMessage>,
     /// The span of the request.
     pub(crate) span: Span,
@@ -96,9 +95,4 @@ pub(crate) struct Confirm {
 pub(crate) struct Authorize {
     pub(crate) user: UserId,
     pub(crate) reply: Reply<(Conversation, u64)>,
-}
-
-/// Returns what a sender asked for, from a draft in whose place something else is kept.
-pub(super) fn asked_of(draft: Draft) -> OriginalContent {
-    OriginalContent { body: draft.body, extended_data: draft.extended_data, mentions: draft.mentions, options: draft.options }
 }

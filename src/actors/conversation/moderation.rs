@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 
-use super::messages::{Publish, asked_of};
+use super::messages::Publish;
 use crate::hooks::{ReviewRequest, Verdict};
 use crate::model::{Limits, LocalMessageId, Refusal, UserId};
 
@@ -97,7 +97,7 @@ pub(super) fn apply_verdict(publish: &mut Publish, verdict: Verdict, limits: &Li
     match verdict {
         Verdict::Accept | Verdict::Silent => Ok(()),
         Verdict::Reject(refusal) => Err(refusal),
-        Verdict::Replace(draft) if draft.body.class() != publish.draft.body.class() => {
+        Verdict::Replace(draft) if draft.content.body.class() != publish.draft.content.body.class() => {
             tracing::warn!(sender = %publish.sender, "moderator replaced a message by one of another class, refused");
             Err(Refusal::Unsupported("a replacement of another class".into()))
         }
@@ -105,7 +105,7 @@ pub(super) fn apply_verdict(publish: &mut Publish, verdict: Verdict, limits: &Li
             // The local id stays the sender's: it is how a retry finds this message again.
             let asked = std::mem::replace(&mut publish.draft, draft);
             publish.draft.local_id.clone_from(&asked.local_id);
-            publish.asked = Some(asked_of(asked));
+            publish.asked = Some(asked.content);
             publish.draft.validate(&publish.sender, &publish.target, limits)?;
             Ok(())
         }

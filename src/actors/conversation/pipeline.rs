@@ -93,7 +93,7 @@ impl MessagePipeline {
     /// # Errors
     /// [`Refusal::RateLimited`].
     pub(super) fn charge(&self, sender: &UserId, draft: &Draft) -> Result<(), Refusal> {
-        let Some(class) = Class::of(draft.body.class(), draft.priority) else { return Ok(()) };
+        let Some(class) = Class::of(draft.content.body.class(), draft.priority) else { return Ok(()) };
         self.context.gate.check(sender, class).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
     }
 
@@ -108,12 +108,7 @@ impl MessagePipeline {
             epoch: SINGLE_NODE_EPOCH,
             id: self.context.ids.next(),
             sender,
-            local_id: draft.local_id,
-            priority: draft.priority,
-            extended_data: draft.extended_data,
-            mentions: draft.mentions,
-            body: draft.body,
-            options: draft.options,
+            draft,
             asked,
             now_ms: self.context.clock.wall_ms(),
         };
@@ -206,7 +201,7 @@ pub(crate) fn shed(
 
 fn accept(context: &BrokerContext, sender: UserId, conversation: Conversation, draft: Draft, last_order_key: u64) -> LiveMessage {
     let message = Arc::new(unstored(context, sender, conversation, draft, last_order_key));
-    context.metrics.accepted(message.body.class());
+    context.metrics.accepted(message.content.body.class());
     context.tell_host(|| Event::MessageAccepted(message.clone()));
     LiveMessage::new(message)
 }

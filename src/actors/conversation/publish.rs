@@ -15,7 +15,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::actor::ConversationActor;
-use super::messages::{Publish, asked_of};
+use super::messages::Publish;
 use super::moderation::{FULL, Review, apply_verdict};
 use super::replies;
 use super::resolve::{self, Files};
@@ -33,7 +33,7 @@ use crate::store::{Store, StoreError};
 pub(crate) fn publish<A: ConversationActor>(actor: &mut A, publish: Publish, conversation: &Conversation, ctx: &mut Context<A>) {
     let _in_conversation = trace::conversation(&publish.span, conversation).entered();
     let pipeline = actor.pipeline();
-    let Some(local_id) = publish.draft.local_id.clone().filter(|_| publish.draft.body.class() == MessageClass::Storable) else {
+    let Some(local_id) = publish.draft.local_id.clone().filter(|_| publish.draft.content.body.class() == MessageClass::Storable) else {
         return admit(actor, publish, conversation.clone(), ctx);
     };
     let sender = publish.sender.clone();
@@ -58,7 +58,7 @@ pub(crate) fn publish<A: ConversationActor>(actor: &mut A, publish: Publish, con
 /// Whether a message under this id is kept, and what it answers: the first answer to its sender carried that, too.
 fn first_result(store: &dyn Store, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Option<Arc<Message>>>, StoreError> {
     let Some(first) = store.find(sender, local_id)? else { return Ok(None) };
-    Ok(Some(match &first.message.options.reply {
+    Ok(Some(match &first.message.content.options.reply {
         Some(reply) => store.message(&first.message.conversation, reply.seq)?,
         None => None,
     }))
@@ -68,7 +68,7 @@ fn first_result(store: &dyn Store, sender: &UserId, local_id: &LocalMessageId) -
 fn admit<A: ConversationActor>(actor: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
     let pipeline = actor.pipeline();
     let context = &pipeline.context;
-    let (class, priority) = (publish.draft.body.class(), publish.draft.priority);
+    let (class, priority) = (publish.draft.content.body.class(), publish.draft.priority);
     if class == MessageClass::Command && context.load.level().sheds(class, priority, 0) {
         drops::count(&context.metrics, Dropped { command: 1, ..Dropped::default() }, DropReason::Overloaded);
         return answer(publish.reply, Err(Refusal::Busy("the broker is behind")));
@@ -93,7 +93,7 @@ fn admit<A: ConversationActor>(actor: &mut A, publish: Publish, conversation: Co
 /// 3: the moderator looks at it, if there is one; barrage does not wait for that.
 fn moderate<A: ConversationActor>(actor: &mut A, publish: Publish, conversation: Conversation, ctx: &mut Context<A>) {
     let pipeline = actor.pipeline();
-    let moderator = pipeline.context.moderator.clone().filter(|_| publish.draft.body.class() != MessageClass::Barrage);
+    let moderator = pipeline.context.moderator.clone().filter(|_| publish.draft.content.body.class() != MessageClass::Barrage);
     let Some(moderator) = moderator else { return resolve(actor, publish, conversation, false, ctx) };
     if pipeline.reviews.is_full() {
         return answer(publish.reply, Err(FULL));
@@ -129,7 +129,7 @@ fn proceed<A: ConversationActor>(actor: &mut A, mut publish: Publish, verdict: V
 
 /// 4: what it refers to is found: the message it answers, the files it carries, what it passes on.
 fn resolve<A: ConversationActor>(actor: &mut A, publish: Publish, conversation: Conversation, is_silent: bool, ctx: &mut Context<A>) {
-    if publish.draft.body.class() != MessageClass::Storable || !resolve::is_needed(&publish.draft) {
+    if publish.draft.content.body.class() != MessageClass::Storable || !resolve::is_needed(&publish.draft) {
         return accept(actor, publish, None, &conversation, is_silent, ctx);
     }
     let context = actor.context();
@@ -141,7 +141,7 @@ fn resolve<A: ConversationActor>(actor: &mut A, publish: Publish, conversation: 
             Ok((draft, quoted)) => {
                 let mut publish = publish;
                 let asked = std::mem::replace(&mut publish.draft, draft);
-                publish.asked.get_or_insert(asked_of(asked));
+                publish.asked.get_or_insert(asked.content);
                 accept(actor, publish, quoted, &conversation, is_silent, ctx);
             }
             Err(refusal) => answer(publish.reply, Err(refusal)),
@@ -159,7 +159,7 @@ fn accept<A: ConversationActor>(
     is_silent: bool,
     ctx: &mut Context<A>,
 ) {
-    match publish.draft.body.class() {
+    match publish.draft.content.body.class() {
         _ if is_silent => actor.pipeline().answer_without_delivery(publish, quoted, conversation),
         MessageClass::Storable => actor.pipeline().append(publish, quoted, conversation),
         MessageClass::Command | MessageClass::Barrage => publish_unstored(actor, publish, conversation, ctx),
@@ -183,7 +183,7 @@ pub(crate) fn listen<A: ConversationActor>(actor: &mut A, ctx: &mut Context<A>) 
     let completions = futures_util::stream::poll_fn(move |cx| completed.poll_recv(cx));
     let heard = completions.into_actor(actor).map(|completion, actor, ctx| {
         if let Some(item) = actor.pipeline().complete(completion) {
-            let root = item.live.message.options.reply.map(|reply| reply.root_seq);
+            let root = item.live.message.content.options.reply.map(|reply| reply.root_seq);
             offer(actor, item, ctx);
             if let Some(root_seq) = root {
                 replies::count_below(actor, root_seq, ctx);

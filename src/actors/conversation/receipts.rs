@@ -94,7 +94,9 @@ fn receivable(
     user: &UserId,
 ) -> Result<Receivable, StoreError> {
     let message = find::message(store, conversation, handle, first_seq)?;
-    let Some(message) = message.filter(|message| message.options.receipt && message.sender != *user) else { return Ok(Receivable::No) };
+    let Some(message) = message.filter(|message| message.content.options.receipt && message.sender != *user) else {
+        return Ok(Receivable::No);
+    };
     let notes = store.notes(conversation, message.seq)?;
     let is_noted = notes.iter().any(|(note, _)| matches!(note, Note::Receipt(reader) if reader == user));
     Ok(if is_noted { Receivable::Noted } else { Receivable::New(message) })

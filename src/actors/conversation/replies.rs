@@ -67,15 +67,15 @@ fn tell_count<A: ConversationActor>(actor: &A, root: &Message, count: usize) {
 /// # Errors
 /// Every error of the store.
 pub(super) fn quoting(store: &dyn Store, message: &Message) -> Result<Vec<u64>, StoreError> {
-    let root_seq = message.options.reply.map_or(message.seq, |reply| reply.root_seq);
-    if message.options.reply.is_none() && !message.state.replied {
+    let root_seq = message.content.options.reply.map_or(message.seq, |reply| reply.root_seq);
+    if message.content.options.reply.is_none() && !message.state.replied {
         return Ok(Vec::new());
     }
     let mut quoting = Vec::new();
     for seq in store.replies(&message.conversation, root_seq)?.into_iter().rev() {
         let quotes = store
             .message(&message.conversation, seq)?
-            .is_some_and(|answer| answer.options.reply.is_some_and(|reply| reply.seq == message.seq));
+            .is_some_and(|answer| answer.content.options.reply.is_some_and(|reply| reply.seq == message.seq));
         if quotes && quoting.len() < QUOTING_MAX {
             quoting.push(seq);
         }

@@ -20,7 +20,7 @@ use crate::store::Store;
 
 /// Returns whether a draft refers to anything.
 pub(super) fn is_needed(draft: &Draft) -> bool {
-    draft.options.reply.is_some() || refers(&draft.body)
+    draft.content.options.reply.is_some() || refers(&draft.content.body)
 }
 
 fn refers(body: &Body) -> bool {
@@ -116,16 +116,16 @@ pub(super) async fn resolve(
     mut draft: Draft,
     files: Files,
 ) -> Result<(Draft, Option<Arc<Message>>), Refusal> {
-    if let Body::Combine(combine) = &mut draft.body {
+    if let Body::Combine(combine) = &mut draft.content.body {
         files.load_children(archive, &sender, combine).await?;
     }
     archive
         .look_up(move |store| {
-            let quoted = match &mut draft.options.reply {
+            let quoted = match &mut draft.content.options.reply {
                 Some(reply) => Some(answered_message(store, &sender, &conversation, reply)?),
                 None => None,
             };
-            match &mut draft.body {
+            match &mut draft.content.body {
                 Body::Media(media) => files.resolve(store, &sender, media)?,
                 Body::Combine(combine) => {
                     fill(store, &sender, combine, &files)?;
@@ -150,10 +150,10 @@ fn answered_message(
     if !may_read(store, sender, conversation, message.seq)? {
         return Err(Refusal::MessageMissing.into());
     }
-    if !message.body.is_sendable() {
+    if !message.content.body.is_sendable() {
         return Err(Invalid::new("toOriginalMessage", "is of a kind that is not answered").into());
     }
-    let root_seq = message.options.reply.map_or(message.seq, |above| above.root_seq);
+    let root_seq = message.content.options.reply.map_or(message.seq, |above| above.root_seq);
     *reply = ReplyTo { seq: message.seq, id: message.id, root_seq };
     Ok(message)
 }

@@ -28,7 +28,7 @@ use crate::actors::view::find;
 use crate::actors::view::message::{View, reaction_users};
 use crate::actors::view::reader::Reader;
 use crate::hooks::{Event, ReviewRequest, Verdict};
-use crate::model::{Conversation, Draft, Message, Refusal, UserId};
+use crate::model::{Content, Conversation, Draft, Message, Refusal, UserId};
 use crate::protocol::event::encode;
 use crate::protocol::event::message::{
     MessageEdited, MessagePinStatusChanged, MessageReactionsChanged, MessageRepliedInfoChanged, MessageRevokeReceived, PinChange,
@@ -49,12 +49,14 @@ pub(crate) fn revise<A: ConversationActor>(actor: &mut A, revise: Revise, ctx: &
     if let Err(refusal) = actor.context().can_tell() {
         return refuse(actor, revise, refusal, ctx);
     }
-    let draft = Draft { extended_data: extended_data.clone(), mentions: mentions.clone(), ..Draft::of(body.clone()) };
+    let content = Content { extended_data: extended_data.clone(), mentions: mentions.clone(), ..Content::of(body.clone()) };
+    let draft = Draft::from(content);
     let (sender, target, origin) = (revise.by.clone(), revise.target.clone(), revise.source.origin());
     review_edit(actor, ReviewRequest { sender, target, draft, origin, edit: true }, ctx, move |actor, reviewed, ctx| match reviewed {
         Ok(None) => carry_out(actor, revise, ctx),
         Ok(Some(draft)) => {
-            let change = Change::Edit { body: draft.body, extended_data: draft.extended_data, mentions: draft.mentions };
+            let Content { body, extended_data, mentions, .. } = draft.content;
+            let change = Change::Edit { body, extended_data, mentions };
             carry_out(actor, Revise { change, ..revise }, ctx);
         }
         Err(refusal) => refuse(actor, revise, refusal, ctx),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{
-    ActorAt, Body, Invalid, Limits, Mentions, Message, MessageKind, MessageState, Refusal, Revoked, RevokedAs, SendOptions, UserId,
+    ActorAt, Body, Content, Invalid, Limits, Mentions, Message, MessageKind, MessageState, Refusal, Revoked, RevokedAs, SendOptions, UserId,
 };
 use crate::protocol::Change;
 use crate::store::{ChangeKind, Note, NoteRecord, Pin, Revision};
@@ -50,7 +50,7 @@ pub(super) fn decide(
     now_ms: u64,
     limits: &Limits,
 ) -> Result<Revision, Refusal> {
-    match &message.body {
+    match &message.content.body {
         Body::Revoke(_) => return Err(Refusal::RevokedAlready),
         Body::Tips(_) => return Err(Invalid::new("message.type", "is 32: what the broker says is not changed").into()),
         _ => {}
@@ -115,7 +115,7 @@ impl Case<'_> {
         only_if(self.is_own, || Refusal::NotTheSender)?;
         let seconds = limits.edit_seconds;
         only_if(self.age_seconds <= seconds, || Refusal::EditTooLate { seconds })?;
-        let (was, is) = (message.body.kind(), body.kind());
+        let (was, is) = (message.content.body.kind(), body.kind());
         let editable = was == is && matches!(was, MessageKind::Text | MessageKind::Custom);
         only_if(editable, || Invalid::new("message.type", format!("is {}, of a message of kind {}", is.number(), was.number())))?;
         body.validate(limits)?;
@@ -123,7 +123,8 @@ impl Case<'_> {
         let (bytes, bytes_max) = (extended_data.len(), limits.extended_data_bytes_max);
         only_if(bytes <= bytes_max, || Invalid::too_long("message.extendedData", bytes, bytes_max))?;
         let state = MessageState { edited: Some(self.stamp()), ..message.state.clone() };
-        let edited = Message { body, extended_data, mentions, state, ..message.clone() };
+        let content = Content { extended_data, mentions, body, options: message.content.options.clone() };
+        let edited = Message { content, state, ..message.clone() };
         Ok(Revision { message: Some(Arc::new(edited)), ..self.unchanged(ChangeKind::Edited) })
     }
 
@@ -170,16 +171,16 @@ fn without(pins: &[Pin], seq: u64) -> Vec<Pin> {
 
 /// Returns what is kept in the place of a revoked message: nothing but what its sender may want back.
 fn revoked(message: &Message, revoked: Revoked) -> Message {
-    let text = match &message.body {
+    let text = match &message.content.body {
         Body::Text(text) => text.clone(),
         _ => String::new(),
     };
-    let reply = message.options.reply;
+    let reply = message.content.options.reply;
     Message {
-        body: Body::Revoke(Revoked { kind: message.body.kind().number(), text, ..revoked }),
-        extended_data: String::new(),
-        mentions: Mentions::default(),
-        options: SendOptions { reply, ..SendOptions::default() },
+        content: Content {
+            options: SendOptions { reply, ..SendOptions::default() },
+            ..Content::of(Body::Revoke(Revoked { kind: message.content.body.kind().number(), text, ..revoked }))
+        },
         state: MessageState { replied: message.state.replied, ..MessageState::default() },
         ..message.clone()
     }
@@ -188,28 +189,16 @@ fn revoked(message: &Message, revoked: Revoked) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Conversation, GroupId, Priority};
+    use crate::model::{Conversation, Draft, GroupId};
 
     fn user(id: &str) -> UserId {
         UserId::trusted(id)
     }
 
     fn message() -> Message {
-        Message {
-            id: 9,
-            local_id: None,
-            sender: user("alice"),
-            conversation: Conversation::Group(GroupId::trusted("g")),
-            seq: 3,
-            order_key: 3,
-            timestamp_ms: 1_000_000,
-            priority: Priority::Low,
-            extended_data: "x".into(),
-            mentions: Mentions { users: vec![user("bob")], all: false },
-            body: Body::Text("hi".into()),
-            options: SendOptions::default(),
-            state: MessageState::default(),
-        }
+        let mentions = Mentions { users: vec![user("bob")], all: false };
+        let draft = Draft::from(Content { extended_data: "x".into(), mentions, ..Content::of(Body::Text("hi".into())) });
+        Message { seq: 3, ..draft.into_message(9, user("alice"), Conversation::Group(GroupId::trusted("g")), 3, 1_000_000) }
     }
 
     fn try_it(
@@ -232,13 +221,13 @@ mod tests {
         let (nobody, managers) = (&Moderates::Nobody, |all: &[&str]| Moderates::AllBut(all.iter().map(|id| user(id)).collect()));
         let revision = at("alice", nobody, 120).unwrap();
         let taken = revision.message.unwrap();
-        let Body::Revoke(revoked) = &taken.body else { panic!("{taken:?}") };
+        let Body::Revoke(revoked) = &taken.content.body else { panic!("{taken:?}") };
         assert_eq!((revoked.kind, revoked.text.as_str(), revoked.revoked_as.number()), (1, "hi", 0));
-        assert!(taken.mentions.is_none() && taken.extended_data.is_empty());
+        assert!(taken.content.mentions.is_none() && taken.content.extended_data.is_empty());
         assert_eq!((taken.id, taken.seq, taken.order_key), (9, 3, 3));
         assert_eq!(at("alice", nobody, 121).unwrap_err(), Refusal::RevokeTooLate { seconds: 120 });
         assert_eq!(at("bob", nobody, 1).unwrap_err(), Refusal::NoAuthority);
-        let as_of = |revision: Revision| match &revision.message.unwrap().body {
+        let as_of = |revision: Revision| match &revision.message.unwrap().content.body {
             Body::Revoke(revoked) => revoked.revoked_as.number(),
             other => panic!("{other:?}"),
         };
@@ -258,7 +247,7 @@ mod tests {
             try_it(&message(), &MessageFacts::default(), edit(body), by, &Moderates::Everyone, seconds)
         };
         let edited = at("alice", Body::Text("new".into()), 86_400).unwrap().message.unwrap();
-        assert_eq!((edited.body.clone(), edited.state.edited.clone().unwrap().by), (Body::Text("new".into()), user("alice")));
+        assert_eq!((edited.content.body.clone(), edited.state.edited.clone().unwrap().by), (Body::Text("new".into()), user("alice")));
         assert_eq!(at("alice", Body::Text("new".into()), 86_401).unwrap_err(), Refusal::EditTooLate { seconds: 86_400 });
         assert_eq!(at("bob", Body::Text("new".into()), 1).unwrap_err(), Refusal::NotTheSender);
         let custom = Body::Custom { message: "{}".into(), sub_type: 1, searched_content: String::new() };

@@ -36,7 +36,8 @@ pub(crate) fn fan_out<'a, I>(context: &BrokerContext, items: &[Item], audience: 
 where
     I: Iterator<Item = &'a Arc<Connection>> + Clone,
 {
-    let plane = |wanted: Plane| items.iter().filter(move |item| Plane::of(&item.live.message.body, item.live.message.priority) == wanted);
+    let plane =
+        |wanted: Plane| items.iter().filter(move |item| Plane::of(&item.live.message.content.body, item.live.message.priority) == wanted);
     for kind in Plane::ALL {
         let gathered: Vec<&Item> = plane(kind).collect();
         if !gathered.is_empty() {

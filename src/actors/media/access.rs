@@ -74,7 +74,7 @@ fn look_up(store: &dyn Store, me: &UserId, file: FileUid, now_ms: u64, unsent_ms
 
 /// Returns whether a message shows this file, by itself or inside a combined message.
 pub(super) fn carries(store: &dyn Store, message: &Message, file: FileUid) -> Result<bool, StoreError> {
-    Ok(match &message.body {
+    Ok(match &message.content.body {
         Body::Media(media) => media.file == Some(file),
         Body::Combine(_) => {
             let inside = |child: &Child| child.body.files().contains(&file);

@@ -270,7 +270,7 @@ impl Handler<Leased<Publish>> for Room {
                 return self.leave_if_unused(ctx);
             }
         };
-        if !matches!(publish.draft.body, Body::Barrage(_)) {
+        if !matches!(publish.draft.content.body, Body::Barrage(_)) {
             return publish::publish(self, publish, &conversation, ctx);
         }
         match self.admit_barrage(&publish) {

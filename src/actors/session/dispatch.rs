@@ -111,14 +111,14 @@ impl Dispatcher {
 
     pub(super) fn send(&self, target: Target, mut draft: Draft, responder: Responder) {
         // Receipts exist for kept messages in peer conversations and groups only.
-        draft.options.receipt &= draft.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
+        draft.content.options.receipt &= draft.content.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
         let level = self.caller.level;
         let checked = draft.validate(self.user(), &target, &self.context().config().limits).map_err(Refusal::from);
         if let Err(refusal) = checked.and_then(|()| is_known_to(level, &draft)) {
             return responder.refuse(&refusal);
         }
         // A barrage that finds its room's mailbox full is dropped, not refused: keep what its answer is made of.
-        let barrage = (draft.body.class() == MessageClass::Barrage).then(|| draft.clone());
+        let barrage = (draft.content.body.class() == MessageClass::Barrage).then(|| draft.clone());
         let (sender, span) = (self.user().clone(), responder.span.clone());
         let asked = ask(|reply| {
             let publish = Publish::new(sender, self.caller.source, target.clone(), draft, reply, span);
@@ -187,10 +187,10 @@ impl Dispatcher {
 
 /// Refuses a message that a client of this version could not see itself.
 fn is_known_to(level: ClientLevel, draft: &Draft) -> Result<(), Refusal> {
-    if !level.knows(&draft.body) {
-        return Err(Refusal::Unsupported(format!("message kind {} in this SDK version", draft.body.kind().number())));
+    if !level.knows(&draft.content.body) {
+        return Err(Refusal::Unsupported(format!("message kind {} in this SDK version", draft.content.body.kind().number())));
     }
-    if !draft.mentions.is_none() && !level.knows_mentions() {
+    if !draft.content.mentions.is_none() && !level.knows_mentions() {
         return Err(Refusal::Unsupported("a mention below SDK 2.14.0".to_owned()));
     }
     Ok(())

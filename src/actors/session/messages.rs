@@ -190,7 +190,7 @@ fn receipt_members(
     if message.sender != *reader.user {
         return Err(Refusal::NoReceipt("the message is another user's").into());
     }
-    if !message.options.receipt {
+    if !message.content.options.receipt {
         return Err(Refusal::NoReceipt("the message was sent without asking for one").into());
     }
     let store = reader.store;
@@ -210,7 +210,7 @@ fn receipt_members(
 fn receipts_info(reader: &Reader<'_>, handles: &[MessageHandle]) -> Result<ReceiptsInfo, StoreError> {
     let (mut infos, mut error_message_ids) = (Vec::new(), Vec::new());
     for handle in handles {
-        match reader.find(*handle)?.filter(|message| message.options.receipt) {
+        match reader.find(*handle)?.filter(|message| message.content.options.receipt) {
             Some(message) => infos.push(receipt_info(reader.store, reader.user, &message)?),
             None => error_message_ids.push(handle.id.map(|id| id.to_string()).unwrap_or_default()),
         }

@@ -206,7 +206,7 @@ impl Looking<'_> {
             }
             self.left = self.left.saturating_sub(1);
             if search.finds(&message) {
-                bytes += message.body.weight() + 512;
+                bytes += message.content.body.weight() + 512;
                 found.push(message.clone());
             }
             if (found.len() == count || self.left == 0 || bytes > self.bytes_max) && !heap.is_empty() {
@@ -240,7 +240,7 @@ impl Looking<'_> {
                 if search.finds(&message) {
                     total += 1;
                     if shown.len() < messages && bytes <= self.bytes_max {
-                        bytes += message.body.weight() + 512;
+                        bytes += message.content.body.weight() + 512;
                         shown.push(message);
                     }
                 }

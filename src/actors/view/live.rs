@@ -29,7 +29,7 @@ impl LiveMessage {
 
     /// Makes an answer, with the message it answers if that is kept.
     pub(crate) fn answering(message: Arc<Message>, quoted: Option<Arc<Message>>) -> Self {
-        let Some(reply) = message.options.reply else { return Self::new(message) };
+        let Some(reply) = message.content.options.reply else { return Self::new(message) };
         let quote_lost = quoted.is_none();
         let parts = MessageView { quoted, quote_lost, ..MessageView::default() };
         let hidden = Encoded::of_view(&message, &without_quote(&parts));
@@ -64,24 +64,13 @@ impl LiveMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Body, Conversation, GroupId, Mentions, MessageState, Priority, ReplyTo, SendOptions, UserId};
+    use crate::model::{Conversation, Draft, GroupId, ReplyTo, UserId};
 
     fn message(seq: u64, reply: Option<ReplyTo>) -> Arc<Message> {
-        Arc::new(Message {
-            id: seq,
-            local_id: None,
-            sender: UserId::trusted("alice"),
-            conversation: Conversation::Group(GroupId::trusted("g")),
-            seq,
-            order_key: seq,
-            timestamp_ms: 1,
-            priority: Priority::Low,
-            extended_data: String::new(),
-            mentions: Mentions::default(),
-            body: Body::Text(format!("text {seq}")),
-            options: SendOptions { reply, ..SendOptions::default() },
-            state: MessageState::default(),
-        })
+        let mut draft = Draft::text(format!("text {seq}"));
+        draft.content.options.reply = reply;
+        let (alice, group) = (UserId::trusted("alice"), Conversation::Group(GroupId::trusted("g")));
+        Arc::new(Message { seq, ..draft.into_message(seq, alice, group, seq, 1) })
     }
 
     #[test]

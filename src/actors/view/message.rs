@@ -51,7 +51,7 @@ impl View {
 
     /// Returns whether a reader who sees the conversation from `first_seq` on sees what this message answers.
     pub(crate) fn shows_quote_from(&self, first_seq: u64) -> bool {
-        self.message.options.reply.is_none_or(|reply| reply.seq >= first_seq)
+        self.message.content.options.reply.is_none_or(|reply| reply.seq >= first_seq)
     }
 
     /// Encodes it for clients of a level; returns none when they do not see such a message at all.
@@ -83,7 +83,7 @@ pub(super) fn without_quote(parts: &MessageView) -> MessageView {
 pub(super) fn shared_parts(store: &dyn Store, message: &Message, pins: &[Pin], first_seq: u64) -> Result<MessageView, StoreError> {
     let conversation = &message.conversation;
     let mut parts = MessageView::default();
-    if let Some(reply) = &message.options.reply {
+    if let Some(reply) = &message.content.options.reply {
         parts.quoted = if reply.seq >= first_seq { store.message(conversation, reply.seq)? } else { None };
         parts.quote_lost = parts.quoted.is_none();
     }
@@ -96,7 +96,7 @@ pub(super) fn shared_parts(store: &dyn Store, message: &Message, pins: &[Pin], f
 
 /// Returns whether everyone sees a message alike, as long as nobody reacts to it or changes it.
 pub(crate) fn is_plain(message: &Message) -> bool {
-    !message.options.receipt && message.options.reply.is_none() && message.state.is_none()
+    !message.content.options.receipt && message.content.options.reply.is_none() && message.state.is_none()
 }
 
 /// Returns the users of each reaction, by the name of the reaction.
@@ -125,5 +125,5 @@ pub(crate) fn pins_of(store: &dyn Store, conversation: &Conversation) -> Result<
 
 /// Returns whether a message is a combined one, which has children.
 pub(crate) fn is_combined(message: &Message) -> bool {
-    matches!(message.body, Body::Combine(_))
+    matches!(message.content.body, Body::Combine(_))
 }

@@ -56,7 +56,7 @@ impl<'a> Reader<'a> {
             let notes = self.store.notes(self.conversation, message.seq)?;
             parts.reactions = reactions(&reaction_users(notes.into_iter().map(|(note, _)| note)), self.user);
         }
-        if message.options.receipt {
+        if message.content.options.receipt {
             parts.receipt_status = Some(receipt_status(self.store, self.user, message)?);
         }
         Ok(View::new(message.clone(), parts))

@@ -84,7 +84,7 @@ pub(crate) fn read(store: &dyn Store, wanted: &Wanted) -> Result<Option<Vec<Miss
 }
 
 fn missed_message(store: &dyn Store, commit: u64, message: Arc<Message>, first_seq: u64) -> Result<Missed, StoreError> {
-    let quoted = match &message.options.reply {
+    let quoted = match &message.content.options.reply {
         Some(reply) => store.message(&message.conversation, reply.seq)?,
         None => None,
     };

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
 use crate::model::{
-    Body, Child, Combine, ConversationKind, Draft, FileUid, Invalid, Limits, LocalMessageId, Media, MediaKind, MediaUrls, Mentions,
-    MessageKind, Pixels, Priority, Refusal, SendOptions, Target, UserId,
+    Body, Child, Combine, Content, ConversationKind, Draft, FileUid, Invalid, Limits, LocalMessageId, Media, MediaKind, MediaUrls,
+    Mentions, MessageKind, Pixels, Priority, Refusal, SendOptions, Target, UserId,
 };
 
 #[derive(Deserialize)]
@@ -137,7 +137,7 @@ impl DraftArgs {
         let (extended_data, mentions) = (self.extended_data(), self.mentions(limits)?);
         let options = options(config.has_receipt, config.disable_unread_message_count);
         let priority = priority(config.priority)?;
-        Ok(Draft { body: self.body(limits)?, priority, local_id, extended_data, mentions, options })
+        Ok(Draft { local_id, priority, content: Content { extended_data, mentions, body: self.body(limits)?, options } })
     }
 
     pub(crate) fn extended_data(&self) -> String {

@@ -28,7 +28,9 @@ impl Encoded {
     /// Encodes the message with what its readers see beside it.
     pub(crate) fn of_view(message: &Message, view: &MessageView) -> Self {
         let full = encode_view(message, view, ClientLevel::Since2_15).expect("the newest clients see every kind");
-        let differs = !ClientLevel::Legacy.knows(&message.body) || !message.mentions.is_none() || message.options.reply.is_some();
+        let differs = !ClientLevel::Legacy.knows(&message.content.body)
+            || !message.content.mentions.is_none()
+            || message.content.options.reply.is_some();
         let older = differs.then(|| {
             let mut above: Option<ByteString> = Some(full.clone());
             let mut older = [const { None }; OLDER];

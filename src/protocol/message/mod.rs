@@ -113,9 +113,9 @@ pub(crate) fn encode_for_host(message: &Message) -> Option<ByteString> {
 /// Encodes the message with what its reader sees beside it.
 pub(crate) fn encode_view(message: &Message, view: &MessageView, level: ClientLevel) -> Option<ByteString> {
     let command;
-    let (mut kind, mut text, mut sub_type, mut searched_content) = (message.body.kind().number(), None, 0, "");
+    let (mut kind, mut text, mut sub_type, mut searched_content) = (message.content.body.kind().number(), None, 0, "");
     let mut rest = serde_json::Map::new();
-    match &message.body {
+    match &message.content.body {
         Body::Text(content) | Body::Barrage(content) => text = Some(content.as_str()),
         Body::Command(bytes) => {
             command = BASE64.encode(bytes);
@@ -158,7 +158,7 @@ pub(crate) fn encode_view(message: &Message, view: &MessageView, level: ClientLe
         conversation_id: conversation_id.filter(|_| view.alone),
         sub_type,
         searched_content,
-        extended_data: &message.extended_data,
+        extended_data: &message.content.extended_data,
         mentioned_user_ids: &mentions.users,
         is_mention_all: mentions.all,
         is_broadcast_message: false,
@@ -171,7 +171,7 @@ pub(crate) fn encode_view(message: &Message, view: &MessageView, level: ClientLe
 /// Returns the mentions that clients of a level see; none where they do not see such a message at all.
 fn mentions_for(message: &Message, level: ClientLevel) -> Option<&Mentions> {
     const NOBODY: &Mentions = &Mentions { users: Vec::new(), all: false };
-    match &message.mentions {
+    match &message.content.mentions {
         mentions if mentions.is_none() || level.knows_mentions() => Some(mentions),
         _ if level == ClientLevel::Legacy => None,
         _ => Some(NOBODY),
@@ -189,9 +189,9 @@ fn address_of(message: &Message) -> (i8, Option<&str>, Option<&str>) {
 
 /// What a message stands for, where it is only named: in a reply. Source: ZIM API reference, `ZIMMessageRepliedInfo`.
 fn lite(message: &Message, level: ClientLevel) -> Value {
-    match &message.body {
+    match &message.content.body {
         body if !level.knows(body) => json!({"type": 0}),
-        Body::Text(text) | Body::Barrage(text) => json!({"type": message.body.kind().number(), "message": text}),
+        Body::Text(text) | Body::Barrage(text) => json!({"type": message.content.body.kind().number(), "message": text}),
         Body::Custom { message, sub_type, searched_content } => {
             json!({"type": 200, "message": message, "subType": sub_type, "searchedContent": searched_content})
         }
@@ -206,9 +206,9 @@ fn lite(message: &Message, level: ClientLevel) -> Value {
 }
 
 fn put_fate(rest: &mut serde_json::Map<String, Value>, message: &Message, view: &MessageView, level: ClientLevel) {
-    if let Some(reply) = &message.options.reply {
+    if let Some(reply) = &message.content.options.reply {
         let (state, quoted) = match &view.quoted {
-            Some(quoted) if matches!(quoted.body, Body::Revoke(_)) => (1, Some(quoted)),
+            Some(quoted) if matches!(quoted.content.body, Body::Revoke(_)) => (1, Some(quoted)),
             Some(quoted) => (0, Some(quoted)),
             None if view.quote_lost => (2, None),
             None => (0, None),
@@ -235,7 +235,7 @@ fn put_fate(rest: &mut serde_json::Map<String, Value>, message: &Message, view: 
     if !view.reactions.is_empty() {
         rest.insert("reactions".into(), json!(view.reactions));
     }
-    if message.options.receipt {
+    if message.content.options.receipt {
         rest.insert("receiptStatus".into(), (view.receipt_status.unwrap_or(ReceiptStatus::Processing) as u8).into());
     }
 }
@@ -315,7 +315,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::{ActorAt, Combine, Draft, FileUid, LocalMessageId, Media, MediaKind, RevokedAs, TipsEvent, UserId};
+    use crate::model::{ActorAt, Combine, Content, Draft, FileUid, LocalMessageId, Media, MediaKind, RevokedAs, TipsEvent, UserId};
     use crate::protocol::Encoded;
 
     fn message(body: Body) -> Message {
@@ -383,7 +383,8 @@ mod tests {
         for (body, row) in table {
             for named in [false, true] {
                 let mentions = Mentions { users: if named { vec![UserId::trusted("bob")] } else { Vec::new() }, all: named };
-                let encoded = Encoded::new(&Message { mentions, ..message(body.clone()) });
+                let content = Content { mentions, ..Content::of(body.clone()) };
+                let encoded = Encoded::new(&Message { content, ..message(body.clone()) });
                 for (level, kind) in ClientLevel::ALL.into_iter().zip(row) {
                     let seen = encoded.of(level).map(|text| value(text));
                     let what = format!("{:?}, mentions {named}, {level:?}", body.kind());

@@ -213,7 +213,7 @@ impl MessageRequest {
         let target = changeable(&args.to_original_message, "toOriginalMessage", limits)?;
         let handle = args.to_original_message.handle("toOriginalMessage")?;
         let mut draft = args.message.draft(args.config, limits)?;
-        draft.options.reply = Some(ReplyTo { seq: handle.seq.unwrap_or(0), id: handle.id.unwrap_or(0), root_seq: 0 });
+        draft.content.options.reply = Some(ReplyTo { seq: handle.seq.unwrap_or(0), id: handle.id.unwrap_or(0), root_seq: 0 });
         Ok(Self::Reply { target, draft })
     }
 }
@@ -265,6 +265,6 @@ mod tests {
         assert!(matches!(edit, MessageRequest::Change { change: Change::Edit { body: Body::Text(text), .. }, .. } if text == "new"));
         let reply = decode("replyMessage", json!({"message": {"type": 1, "message": "yes"}, "toOriginalMessage": message()})).unwrap();
         let MessageRequest::Reply { draft, .. } = reply else { panic!("{reply:?}") };
-        assert_eq!(draft.options.reply, Some(ReplyTo { seq: 2, id: 5, root_seq: 0 }));
+        assert_eq!(draft.content.options.reply, Some(ReplyTo { seq: 2, id: 5, root_seq: 0 }));
     }
 }

@@ -159,7 +159,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::Body;
+    use crate::model::{Body, Content};
     use crate::protocol::code_of;
 
     fn send(message: serde_json::Value) -> Result<Operation, Refusal> {
@@ -183,7 +183,9 @@ mod tests {
     #[test]
     fn stray_fields_of_a_message_object_are_tolerated() {
         let op = send(json!({"type": 1, "message": "hi", "reactions": [], "direction": 0, "sentStatus": 2, "orderKey": 12})).unwrap();
-        assert!(matches!(op, Operation::Request(Request::SendMessage { draft: Draft { body: Body::Text(text), .. }, .. }) if text == "hi"));
+        assert!(
+            matches!(op, Operation::Request(Request::SendMessage { draft: Draft { content: Content { body: Body::Text(text), .. }, .. }, .. }) if text == "hi")
+        );
     }
 
     #[test]
@@ -191,7 +193,7 @@ mod tests {
         let mentions = |users: serde_json::Value, all: bool| {
             let op = send(json!({"type": 1, "message": "hi", "mentionedUserIDs": users, "isMentionAll": all})).unwrap();
             let Operation::Request(Request::SendMessage { draft, .. }) = op else { panic!("{op:?}") };
-            (draft.mentions.users.iter().map(ToString::to_string).collect::<Vec<_>>(), draft.mentions.all)
+            (draft.content.mentions.users.iter().map(ToString::to_string).collect::<Vec<_>>(), draft.content.mentions.all)
         };
         assert_eq!(mentions(json!([]), false), (Vec::new(), false));
         assert_eq!(mentions(json!(["carol", "bob"]), true), (vec!["carol".to_owned(), "bob".to_owned()], true));

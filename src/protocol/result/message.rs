@@ -94,7 +94,7 @@ pub(crate) struct RootReplied {
 impl RootReplied {
     pub(crate) fn new(root: &Message, replied_count: usize, message: Option<RawJson>) -> Self {
         Self {
-            state: u8::from(matches!(root.body, crate::model::Body::Revoke(_))),
+            state: u8::from(matches!(root.content.body, crate::model::Body::Revoke(_))),
             sender_user_id: root.sender.clone(),
             sent_time: root.timestamp_ms,
             replied_count,

@@ -7,7 +7,7 @@ use super::head_cache::{HeadCache, LocatedHead};
 use super::read::{heads, messages};
 use super::space_writer::{RecordChanges, put};
 use crate::model::order_key::next_order_key;
-use crate::model::{Body, Conversation, GroupId, Message, MessageState, UserId};
+use crate::model::{Body, Conversation, GroupId, Message, UserId};
 use crate::store::backend::{Backend, Op, Space};
 use crate::store::error::StoreError;
 use crate::store::format::key;
@@ -109,7 +109,7 @@ impl BatchPlan {
             let key = key::message(&conversation, seq);
             let record = record::encode_message(&key, &message, located.envelope.commit);
             changes.insert(key, Some(record));
-            if matches!(message.body, Body::Revoke(_)) {
+            if matches!(message.content.body, Body::Revoke(_)) {
                 changes.insert(key::children(&conversation, seq), None);
             }
         }
@@ -217,7 +217,7 @@ impl BatchPlan {
         certainly_new: bool,
         content: (u64, u64),
     ) -> Result<Option<Appended>, StoreError> {
-        let Some(local_id) = &append.local_id else { return Ok(None) };
+        let Some(local_id) = &append.draft.local_id else { return Ok(None) };
         // In a batch the first of two is the one that was told it is new, or both look on disk: ask the batch always.
         let known = match self.local_ids.get(&key::dedup(&append.sender, local_id)) {
             Some((content, first)) => Some((*content, first.clone())),
@@ -245,21 +245,8 @@ impl BatchPlan {
             whole_from: located.head.whole_from,
         };
         self.put_beside(&mut append, head.seq, commit);
-        let message = Arc::new(Message {
-            id: append.id,
-            local_id: append.local_id,
-            sender: append.sender,
-            conversation: append.conversation,
-            seq: head.seq,
-            order_key: head.order_key,
-            timestamp_ms: append.now_ms,
-            priority: append.priority,
-            extended_data: append.extended_data,
-            mentions: append.mentions,
-            body: append.body,
-            options: append.options,
-            state: MessageState::default(),
-        });
+        let Append { id, sender, conversation, draft, now_ms, .. } = append;
+        let message = Arc::new(Message { seq: head.seq, ..draft.into_message(id, sender, conversation, head.order_key, now_ms) });
         let message_key = key::message(&message.conversation, message.seq);
         let record = record::encode_message(&message_key, &message, commit);
         self.put_new(message_key, record);
@@ -279,17 +266,17 @@ impl BatchPlan {
     /// in.
     fn put_beside(&mut self, append: &mut Append, seq: u64, commit: u64) {
         let conversation = &append.conversation;
-        for file in append.body.files() {
+        for file in append.draft.content.body.files() {
             let use_key = key::media_use(file, conversation, seq);
             let record = record::encode(&use_key, &());
             self.put_new(use_key, record);
         }
-        if let Body::Combine(combine) = &mut append.body {
+        if let Body::Combine(combine) = &mut append.draft.content.body {
             let children_key = key::children(conversation, seq);
             let record = record::encode(&children_key, &std::mem::take(&mut combine.children));
             self.put_new(children_key, record);
         }
-        if let Some(reply) = append.options.reply.as_ref().filter(|reply| reply.root_seq > 0) {
+        if let Some(reply) = append.draft.content.options.reply.as_ref().filter(|reply| reply.root_seq > 0) {
             let reply_key = key::reply(conversation, reply.root_seq, seq);
             let record = record::encode(&reply_key, &commit);
             self.put_new(reply_key, record);

@@ -28,7 +28,7 @@ pub(crate) struct AppendJob {
     pub append: Append,
     /// Under this local id nothing was ever stored: no need to look.
     pub certainly_new: bool,
-    /// See [`content_of`](crate::store::format::record::content_of); only used with a local id.
+    /// See [`content_of`](crate::store::format::record::digest_of); only used with a local id.
     pub content: (u64, u64),
     pub done: Done<Appended>,
 }
@@ -49,9 +49,9 @@ impl Job {
     /// Returns about how many bytes it adds to a batch.
     pub(crate) fn weight(&self) -> usize {
         match self {
-            Self::Append(job) => job.append.body.weight() + job.append.extended_data.len(),
+            Self::Append(job) => job.append.draft.content.body.weight() + job.append.draft.content.extended_data.len(),
             Self::Rows(rows, _) => rows.len() * ROW_BYTES,
-            Self::Revise(revision, _) => ROW_BYTES + revision.message.as_ref().map_or(0, |message| message.body.weight()),
+            Self::Revise(revision, _) => ROW_BYTES + revision.message.as_ref().map_or(0, |message| message.content.body.weight()),
             Self::Remove(..) | Self::Sweep(..) | Self::Observe(_) => 0,
         }
     }

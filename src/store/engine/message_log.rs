@@ -14,8 +14,8 @@ use crate::store::types::{Append, Appended, Done, Page, PageRead, Since, SinceRe
 
 impl<T: AsRef<Engine> + Send + Sync + 'static> MessageLog for T {
     fn append(&self, append: Append, done: Done<Appended>) {
-        let content = if append.local_id.is_some() { content_of(&append) } else { (0, 0) };
-        self.as_ref().submit_append(append, content, done);
+        let digest = if append.draft.local_id.is_some() { digest_of(&append) } else { (0, 0) };
+        self.as_ref().submit_append(append, digest, done);
     }
 
     fn revise(&self, revision: Revision, done: Done<u64>) {
@@ -110,10 +110,6 @@ impl<T: AsRef<Engine> + Send + Sync + 'static> MessageLog for T {
 
 /// Returns what decides whether a second send under the same local id is a retry: what its sender asked for, which may be
 /// other than what is stored.
-fn content_of(append: &Append) -> (u64, u64) {
-    let Append { body, extended_data, mentions, options, .. } = append;
-    let stored = (body, extended_data, mentions, options);
-    let (body, extended_data, mentions, options) =
-        append.asked.as_ref().map_or(stored, |asked| (&asked.body, &asked.extended_data, &asked.mentions, &asked.options));
-    record::content_of(&append.conversation, body, extended_data, mentions, options)
+fn digest_of(append: &Append) -> (u64, u64) {
+    record::digest_of(&append.conversation, append.asked.as_ref().unwrap_or(&append.draft.content))
 }

@@ -87,7 +87,7 @@ impl Engine {
     pub(crate) fn submit_append(&self, append: Append, content: (u64, u64), done: Done<Appended>) {
         // One lock over asking and queueing: of two sends under one local id the first in the queue is the new one.
         let jobs = self.jobs();
-        let certainly_new = match &append.local_id {
+        let certainly_new = match &append.draft.local_id {
             Some(local_id) => !self.shared.dedup_filter.insert(append.sender.as_str(), local_id.as_str()),
             None => true,
         };

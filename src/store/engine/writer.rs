@@ -153,7 +153,7 @@ impl Writer {
         Some(match job {
             Job::Append(job) => {
                 let AppendJob { append, certainly_new, content, done } = *job;
-                if let Some(local_id) = &append.local_id {
+                if let Some(local_id) = &append.draft.local_id {
                     // Once more: a period may have begun since it was queued, and its entry goes there.
                     self.shared().dedup_filter.insert(append.sender.as_str(), local_id.as_str());
                 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::key;
 use super::record_kind::RecordKind;
-use crate::model::{Body, Conversation, Mentions, Message, SendOptions};
+use crate::model::{Content, Conversation, Message};
 use crate::store::error::StoreError;
 
 /// What this version writes.
@@ -76,7 +76,7 @@ pub(crate) struct DedupEntry {
     pub conversation: Conversation,
     /// The message's seq.
     pub seq: u64,
-    /// See [`content_of`].
+    /// See [`digest_of`].
     pub content: (u64, u64),
 }
 
@@ -200,13 +200,8 @@ pub(crate) fn decode_message(key: &[u8], record: &[u8]) -> Result<(Arc<Message>,
 
 /// Returns what decides whether a second send under the same local id is a retry: SHA-256 of conversation, body, extended
 /// data, and mentions and terms where there are any, cut to 128 bits.
-pub(crate) fn content_of(
-    conversation: &Conversation,
-    body: &Body,
-    extended_data: &str,
-    mentions: &Mentions,
-    options: &SendOptions,
-) -> (u64, u64) {
+pub(crate) fn digest_of(conversation: &Conversation, content: &Content) -> (u64, u64) {
+    let Content { extended_data, mentions, body, options } = content;
     let conversation = key::head(conversation);
     let mut json = Vec::with_capacity(256);
     push_json(&mut json, body);
@@ -231,24 +226,13 @@ pub(crate) fn content_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{GroupId, LocalMessageId, Priority, UserId};
+    use crate::model::{Body, Draft, GroupId, LocalMessageId, Mentions, Priority, UserId};
 
     fn message() -> Message {
-        Message {
-            id: 7,
-            local_id: Some(LocalMessageId::trusted("l")),
-            sender: UserId::trusted("alice"),
-            conversation: Conversation::Group(GroupId::trusted("g")),
-            seq: 3,
-            order_key: 99,
-            timestamp_ms: 1,
-            priority: Priority::High,
-            extended_data: "e".into(),
-            mentions: Mentions { users: vec![UserId::trusted("bob")], all: true },
-            body: Body::Text("hi".into()),
-            options: SendOptions::default(),
-            state: crate::model::MessageState::default(),
-        }
+        let mentions = Mentions { users: vec![UserId::trusted("bob")], all: true };
+        let content = Content { extended_data: "e".into(), mentions, ..Content::of(Body::Text("hi".into())) };
+        let draft = Draft { local_id: Some(LocalMessageId::trusted("l")), priority: Priority::High, content };
+        Message { seq: 3, ..draft.into_message(7, UserId::trusted("alice"), Conversation::Group(GroupId::trusted("g")), 99, 1) }
     }
 
     #[test]

@@ -85,18 +85,14 @@ impl Period {
         let entry = DedupEntry {
             conversation: message.conversation.clone(),
             seq: message.seq,
-            content: found.as_ref().map_or_else(|| content_of(message), |found| found.content),
+            // The digest of a message that was changed since does not recognise its first sending any more.
+            content: found.as_ref().map_or_else(|| record::digest_of(&message.conversation, &message.content), |found| found.content),
         };
         if found.as_ref() != Some(&entry) {
             let record = record::encode(&dedup_key, &entry);
             self.ops.push(Op::Put(dedup_key, record));
         }
     }
-}
-
-/// Returns what a message says of its own content. One that was changed since is not recognised by it any more.
-fn content_of(message: &Message) -> (u64, u64) {
-    record::content_of(&message.conversation, &message.body, &message.extended_data, &message.mentions, &message.options)
 }
 
 /// Makes rows agree with each other and with the periods that exist; returns their counters, which are not written yet.

@@ -40,7 +40,7 @@ fn write(world: &World, n: u64) {
     }
     let seq = world.store.head(&crowd).unwrap();
     let mut message = (*world.store.message(&crowd, seq).unwrap().unwrap()).clone();
-    message.body = Body::Text(format!("{n} edited"));
+    message.content.body = Body::Text(format!("{n} edited"));
     let revision = Revision {
         conversation: crowd.clone(),
         seq,

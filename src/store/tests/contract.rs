@@ -76,11 +76,14 @@ fn a_retry_gets_the_first_result(mut world: World) {
     let first = world.append(send("hi")).unwrap();
     assert!(!first.duplicate);
     for _ in 0..3 {
-        let again = world.append(Append { now_ms: NOW_MS + 9000, priority: Priority::High, ..send("hi") }).unwrap();
+        let mut retry = Append { now_ms: NOW_MS + 9000, ..send("hi") };
+        retry.draft.priority = Priority::High;
+        let again = world.append(retry).unwrap();
         assert!(again.duplicate);
         assert_eq!((&again.message, again.commit), (&first.message, first.commit));
         assert_eq!(world.append(send("other")).unwrap_err(), StoreError::OtherContent);
-        let other_data = Append { extended_data: "x".into(), ..send("hi") };
+        let mut other_data = send("hi");
+        other_data.draft.content.extended_data = "x".into();
         assert_eq!(world.append(other_data).unwrap_err(), StoreError::OtherContent);
         world.restart();
     }

@@ -166,7 +166,7 @@ fn large_messages_come_back_whole(mut world: World) {
     world.restart();
     let read = world.all(&group("g"));
     assert_eq!(read.len(), 60);
-    assert!(read.iter().step_by(2).all(|message| message.body == Body::Text(large.clone())));
+    assert!(read.iter().step_by(2).all(|message| message.content.body == Body::Text(large.clone())));
     world.remove(&group("g")).unwrap();
     world.restart();
     assert_eq!(world.all(&group("g")), []);

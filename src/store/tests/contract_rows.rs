@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::support::{World, contract, group, page, text_of, user, wait};
 use crate::clock::Clock as _;
 use crate::model::{
-    ActorAt, Body, Child, Combine, Conversation, FileUid, GroupId, GroupMember, GroupRole, Media, MediaKind, MediaRecord, Message, Pixels,
-    ReplyTo, SendOptions,
+    ActorAt, Body, Child, Combine, Content, Conversation, Draft, FileUid, GroupId, GroupMember, GroupRole, Media, MediaKind, MediaRecord,
+    Message, Pixels, ReplyTo,
 };
-use crate::store::{Anchor, ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, RowWrite, StoreError};
+use crate::store::{Anchor, Append, ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, RowWrite, StoreError};
 
 const WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -22,6 +22,10 @@ contract!(
     files_last_and_their_uses_go_with_the_messages_that_carry_them,
 );
 
+fn append_of(conversation: &Conversation, sender: &str, body: Body) -> Append {
+    Append { draft: Draft::of(body), ..text_of(conversation, sender, None, "", 0) }
+}
+
 fn revision(conversation: &Conversation, seq: u64) -> Revision {
     Revision { conversation: conversation.clone(), seq, message: None, notes: Vec::new(), pins: None, logged: None }
 }
@@ -31,7 +35,7 @@ fn revise(world: &World, revision: Revision) -> Result<u64, StoreError> {
 }
 
 fn texts(messages: &[Arc<Message>]) -> Vec<String> {
-    let text = |message: &Arc<Message>| if let Body::Text(text) = &message.body { text.clone() } else { String::new() };
+    let text = |message: &Arc<Message>| if let Body::Text(text) = &message.content.body { text.clone() } else { String::new() };
     messages.iter().map(text).collect()
 }
 
@@ -40,7 +44,7 @@ fn a_message_is_changed_in_its_place_and_the_change_is_told_to_who_was_away(mut 
     let first = world.say(&g, "one");
     world.clock.advance(WEEK * 2);
     let last = world.say(&g, "two");
-    let edited = Arc::new(Message { body: Body::Text("uno".into()), ..(*first.message).clone() });
+    let edited = Arc::new(Message { content: Content::of(Body::Text("uno".into())), ..(*first.message).clone() });
     let commit = revise(&world, Revision { message: Some(edited), logged: Some(ChangeKind::Edited), ..revision(&g, 1) }).unwrap();
     assert_eq!(commit, last.commit + 1);
     for _ in 0..2 {
@@ -176,7 +180,7 @@ fn files_last_and_their_uses_go_with_the_messages_that_carry_them(mut world: Wor
     world.apply(vec![RowWrite::DeleteMedia(file(2))]).unwrap();
     let carrying = |bits| Body::Media(Box::new(Media::kept(MediaKind::File, file(bits), 0)));
     let (g, h) = (group("g"), group("h"));
-    world.append(crate::store::Append { body: carrying(1), ..text_of(&g, "alice", None, "", 0) }).unwrap();
+    world.append(append_of(&g, "alice", carrying(1))).unwrap();
     world.clock.advance(WEEK * 5);
     // Inside a combined message, twice; it counts once.
     let child = Child { id: 1, sender: user("bob"), timestamp_ms: 1, extended_data: String::new(), body: carrying(1) };
@@ -188,7 +192,7 @@ fn files_last_and_their_uses_go_with_the_messages_that_carry_them(mut world: Wor
         uploaded: None,
     };
     world.say(&h, "before");
-    world.append(crate::store::Append { body: Body::Combine(combine), ..text_of(&h, "alice", None, "", 0) }).unwrap();
+    world.append(append_of(&h, "alice", Body::Combine(combine))).unwrap();
     for _ in 0..2 {
         assert_eq!(world.store.media(file(1)), Ok(Some(record(1))));
         assert_eq!(world.store.media(file(2)), Ok(None));
@@ -211,14 +215,15 @@ fn children_and_answers_are_found_where_they_belong(mut world: World) {
     let child = Child { id: 1, sender: user("bob"), timestamp_ms: 1, extended_data: String::new(), body: Body::Text("in".into()) };
     let combine =
         Combine { title: "t".into(), summary: "s".into(), children: vec![child.clone()], copied_from: String::new(), uploaded: None };
-    world.append(crate::store::Append { body: Body::Combine(combine), ..text_of(&g, "alice", None, "", 0) }).unwrap();
+    world.append(append_of(&g, "alice", Body::Combine(combine))).unwrap();
     world.clock.advance(WEEK);
     for seq in [2, 3] {
-        let options = SendOptions { reply: Some(ReplyTo { seq: 1, id: 1, root_seq: 1 }), ..SendOptions::default() };
-        world.append(crate::store::Append { options, ..text_of(&g, "bob", None, &seq.to_string(), 0) }).unwrap();
+        let mut answer = text_of(&g, "bob", None, &seq.to_string(), 0);
+        answer.draft.content.options.reply = Some(ReplyTo { seq: 1, id: 1, root_seq: 1 });
+        world.append(answer).unwrap();
     }
     for _ in 0..2 {
-        let Body::Combine(kept) = &world.all(&g)[0].body else { panic!("it was a combine") };
+        let Body::Combine(kept) = &world.all(&g)[0].content.body else { panic!("it was a combine") };
         assert!(kept.children.is_empty(), "they are kept beside the message");
         assert_eq!(world.store.children(&g, 1), Ok(vec![child.clone()]));
         assert_eq!(world.store.children(&g, 2), Ok(vec![]));
@@ -227,7 +232,7 @@ fn children_and_answers_are_found_where_they_belong(mut world: World) {
     }
     let room = super::support::room("r", 1);
     let combine = Combine { title: "t".into(), summary: "s".into(), children: vec![child], copied_from: String::new(), uploaded: None };
-    world.append(crate::store::Append { body: Body::Combine(combine), ..text_of(&room, "alice", None, "", 0) }).unwrap();
+    world.append(append_of(&room, "alice", Body::Combine(combine))).unwrap();
     world.remove(&room).unwrap();
     assert_eq!(world.store.children(&room, 1), Ok(vec![]));
     world.restart();

@@ -129,7 +129,7 @@ fn a_crash_at_any_write_loses_nothing_acknowledged_and_leaves_nothing_half_done(
             if is_removed || is_old {
                 continue;
             }
-            assert_eq!(read[0].body, Body::Text(text.clone()), "write {fail_from}");
+            assert_eq!(read[0].content.body, Body::Text(text.clone()), "write {fail_from}");
             let again = text_of(conversation, "alice", Some(text), text, NOW_MS);
             if text.starts_with('6') {
                 assert!(wait(|done| engine.append(again, done)).unwrap().duplicate, "write {fail_from}: {text}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::clock::ManualClock;
-use crate::model::{Body, Conversation, GroupId, LocalMessageId, Mentions, Message, Priority, RoomId, UserId};
+use crate::model::{Conversation, Draft, GroupId, LocalMessageId, Message, Priority, RoomId, UserId};
 use crate::store::{
     Anchor, Append, Appended, Done, MemoryStore, OpenError, Page, RowWrite, SINGLE_NODE_EPOCH, SledOptions, SledStore, Store, StoreError,
 };
@@ -128,12 +128,7 @@ pub(crate) fn text_of(conversation: &Conversation, sender: &str, local_id: Optio
         epoch: SINGLE_NODE_EPOCH,
         id: IDS.fetch_add(1, Ordering::SeqCst),
         sender: user(sender),
-        local_id: local_id.map(LocalMessageId::trusted),
-        priority: Priority::Medium,
-        extended_data: String::new(),
-        mentions: Mentions::default(),
-        body: Body::Text(text.into()),
-        options: crate::model::SendOptions::default(),
+        draft: Draft { local_id: local_id.map(LocalMessageId::trusted), priority: Priority::Medium, ..Draft::text(text) },
         asked: None,
         now_ms,
     }

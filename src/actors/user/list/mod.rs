@@ -83,10 +83,10 @@ impl Entry {
         if message.counts_for(me) {
             self.unread = unread_max.min(self.unread + 1);
         }
-        if matches!(message.body, crate::model::Body::Revoke(_)) {
+        if matches!(message.content.body, crate::model::Body::Revoke(_)) {
             return;
         }
-        if let Some(kind) = message.mentions.kind_for(me, &message.sender) {
+        if let Some(kind) = message.content.mentions.kind_for(me, &message.sender) {
             if self.mentions.len() == MENTIONS_MAX {
                 self.mentions.pop_front();
             }
@@ -257,7 +257,7 @@ fn name(conversation: &Conversation) -> (u8, &str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Body, GroupId, Mentions, MessageState, Priority, SendOptions, Target};
+    use crate::model::{Draft, GroupId, Target};
 
     fn me() -> UserId {
         UserId::trusted("me")
@@ -283,21 +283,9 @@ mod tests {
     }
 
     fn message(n: u64, seq: u64, from: &str, names: &[&str]) -> Arc<Message> {
-        Arc::new(Message {
-            id: seq,
-            local_id: None,
-            sender: UserId::trusted(from),
-            conversation: group(n),
-            seq,
-            order_key: 1000 + seq,
-            timestamp_ms: 0,
-            priority: Priority::Low,
-            extended_data: String::new(),
-            mentions: Mentions { users: names.iter().map(|name| UserId::trusted(name)).collect(), all: false },
-            body: Body::Text("hi".into()),
-            options: SendOptions::default(),
-            state: MessageState::default(),
-        })
+        let mut draft = Draft::text("hi");
+        draft.content.mentions.users = names.iter().map(|name| UserId::trusted(name)).collect();
+        Arc::new(Message { seq, ..draft.into_message(seq, UserId::trusted(from), group(n), 1000 + seq, 0) })
     }
 
     /// Returns the changes the clients were not told.

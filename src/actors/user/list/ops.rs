@@ -411,7 +411,7 @@ impl User {
                 Ok(found)
             };
             let found = archive.read(find).await?;
-            if found.iter().any(|view| matches!(view.message().body, Body::Tips(_))) {
+            if found.iter().any(|view| matches!(view.message().content.body, Body::Tips(_))) {
                 return Err(Invalid::new("messageList", "names a tip, which goes only with all messages of its group").into());
             }
             if found.is_empty() {

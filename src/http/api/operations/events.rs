@@ -50,7 +50,7 @@ impl EventsQuery {
         self.user_id.as_ref().is_none_or(of_user)
             && self.conversation_id.as_ref().is_none_or(|id| ids.contains(&id.as_str()))
             && self.conversation_type.is_none_or(|wanted| wanted == kind)
-            && self.r#type.is_none_or(|wanted| wanted == message.body.kind().number())
+            && self.r#type.is_none_or(|wanted| wanted == message.content.body.kind().number())
     }
 
     fn is_of_messages(&self) -> bool {

@@ -29,7 +29,7 @@ pub(crate) struct LocatedMessage {
 pub(crate) struct FirstResult {
     pub message: Arc<Message>,
     pub commit: u64,
-    /// What it said, as [`record::content_of`] tells.
+    /// What it said, as [`record::digest_of`] tells.
     pub content: (u64, u64),
 }
 

@@ -1,0 +1,40 @@
+//! What a message says. Drafts and messages share it, and a retry is compared by it.
+
+use serde::Serialize;
+
+use super::{Body, Invalid, Limits, Mentions, SendOptions};
+
+/// The part of a message that its sender writes and its receivers read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Content {
+    /// Travels with the message to its receivers.
+    pub extended_data: String,
+    /// Whom it mentions.
+    #[serde(skip_serializing_if = "Mentions::is_none")]
+    pub mentions: Mentions,
+    /// What it says.
+    pub body: Body,
+    /// What its sender asks for besides.
+    #[serde(rename = "terms", skip_serializing_if = "SendOptions::is_none")]
+    pub options: SendOptions,
+}
+
+impl Content {
+    /// Returns content that has a body and nothing besides.
+    #[must_use]
+    pub fn of(body: Body) -> Self {
+        Self { extended_data: String::new(), mentions: Mentions::default(), body, options: SendOptions::default() }
+    }
+
+    /// Checks what has a limit of its own: extended data, mentions, body.
+    ///
+    /// # Errors
+    /// [`Invalid`]: one of them is over its limit.
+    pub(super) fn validate(&self, limits: &Limits) -> Result<(), Invalid> {
+        if self.extended_data.len() > limits.extended_data_bytes_max {
+            return Err(Invalid::too_long("message.extendedData", self.extended_data.len(), limits.extended_data_bytes_max));
+        }
+        self.mentions.validate(limits)?;
+        self.body.validate(limits)
+    }
+}
