@@ -16,7 +16,7 @@ use crate::clock::SystemClock;
 use crate::media::{MediaOptions, probe_bytes};
 use crate::model::{Body, Conversation, Draft, GroupId, Limits, LocalMessageId, MediaKind, Message, Priority, UserId};
 use crate::protocol::{ClientLevel, Envelope, Info, Operation, Request, decode, encode_message, message_event};
-use crate::rate::{BarrageBudget, Class, GateQuota, SendGate};
+use crate::rate::{BarrageBudget, GateQuota, QuotaClass, SendGate};
 
 /// Bytes a writer takes from an outbox at a time: as the WebSocket's writer in `http` does.
 const DRAIN_BYTES: usize = 16 * 1024;
@@ -74,7 +74,7 @@ pub fn send_gate(users: usize, quota: u32) -> impl FnMut() -> bool {
     let (users, mut turn) = (everyone(users), 0);
     move || {
         turn = (turn + 1) % users.len();
-        gate.check(&users[turn], Class::Storable).is_ok()
+        gate.check(&users[turn], QuotaClass::Storable).is_ok()
     }
 }
 

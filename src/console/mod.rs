@@ -32,7 +32,7 @@ use crate::config::Console as Settings;
 
 pub use self::file::{ConsoleError, ConsoleFile};
 pub use self::random::RandomError;
-pub(crate) use self::sessions::{Opened, Seen, SessionKey};
+pub(crate) use self::sessions::{LiveSession, Opened, SessionKey};
 
 /// Characters of a password. Source: NIST SP 800-63B asks for 8; our choice, because one password opens everything.
 const PASSWORD_CHARS_MIN: usize = 12;
@@ -182,7 +182,7 @@ impl Console {
     }
 
     /// Returns the session of this id, if it holds; it counts as used.
-    pub(crate) fn find(&self, settings: &Settings, id: &str) -> Option<Seen> {
+    pub(crate) fn find(&self, settings: &Settings, id: &str) -> Option<LiveSession> {
         self.look();
         self.sessions.find(id, self.clock.elapsed(), lasts(settings))
     }

@@ -24,7 +24,7 @@ pub(crate) struct Opened {
 
 /// A session that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct LiveSession {
     pub(crate) key: SessionKey,
     pub(crate) csrf: String,
 }
@@ -72,13 +72,13 @@ impl Sessions {
     }
 
     /// Returns the session of this id, if it holds; it counts as used.
-    pub(super) fn find(&self, id: &str, now: Duration, lasts: Lasts) -> Option<Seen> {
+    pub(super) fn find(&self, id: &str, now: Duration, lasts: Lasts) -> Option<LiveSession> {
         let key = hash(id);
         let mut sessions = self.locked();
         match sessions.get_mut(&key) {
             Some(session) if session.holds(now, lasts) => {
                 session.used = now;
-                Some(Seen { key, csrf: session.csrf.clone() })
+                Some(LiveSession { key, csrf: session.csrf.clone() })
             }
             Some(_) => {
                 sessions.remove(&key);

@@ -19,7 +19,7 @@ use crate::model::{MessageClass, Priority, UserId};
 /// commands does not hold back the same user's texts; and high priority apart, because the vendor's "Basic concepts" promise
 /// it an allowance when the others' is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Class {
+pub(crate) enum QuotaClass {
     /// Stored messages of low or medium priority, media included.
     Storable,
     /// Stored messages of high priority: not held up by a backlog of the others.
@@ -30,7 +30,7 @@ pub(crate) enum Class {
     Change,
 }
 
-impl Class {
+impl QuotaClass {
     /// Returns the bucket a message draws from. `None` for barrage: it is never refused by quota, only shed by the room's budget,
     /// because a retry would arrive after the moment it was meant for.
     #[must_use]
@@ -99,7 +99,7 @@ type Limiter = RateLimiter<UserId, DashMapStateStore<UserId>, GateClock, NoOpMid
 
 /// Sends per user and class (GCRA). Keyed by user, so that devices share it and reconnecting does not refill it.
 pub(crate) struct SendGate {
-    /// In the order of [`Class`].
+    /// In the order of [`QuotaClass`].
     limiters: [ArcSwap<Quotas>; 4],
     clock: Arc<dyn Clock>,
 }
@@ -137,7 +137,7 @@ impl SendGate {
     ///
     /// # Errors
     /// [`RetryAfter`] when it is used up; nothing was taken.
-    pub(crate) fn check(&self, user: &UserId, class: Class) -> Result<(), RetryAfter> {
+    pub(crate) fn check(&self, user: &UserId, class: QuotaClass) -> Result<(), RetryAfter> {
         let checked = self.limiters[class as usize].load().limiter.check_key(user);
         checked.map_err(|refused| RetryAfter::of(refused.wait_time_from(GateClock(self.clock.clone()).now())))
     }
@@ -185,7 +185,7 @@ mod tests {
         (SendGate::new(quota, quota, quota, quota, clock.clone()), clock)
     }
 
-    fn passes(gate: &SendGate, user: &UserId, class: Class) -> usize {
+    fn passes(gate: &SendGate, user: &UserId, class: QuotaClass) -> usize {
         (0..100).take_while(|_| gate.check(user, class).is_ok()).count()
     }
 
@@ -193,35 +193,35 @@ mod tests {
     fn ten_pass_at_once_then_one_per_100_ms() {
         let (gate, clock) = gate();
         let alice = UserId::trusted("alice");
-        assert_eq!(passes(&gate, &alice, Class::Storable), 10);
-        assert_eq!(gate.check(&alice, Class::Storable), Err(RetryAfter { ms: 100 }));
+        assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 10);
+        assert_eq!(gate.check(&alice, QuotaClass::Storable), Err(RetryAfter { ms: 100 }));
         clock.advance(Duration::from_millis(30));
-        assert_eq!(gate.check(&alice, Class::Storable), Err(RetryAfter { ms: 70 }));
+        assert_eq!(gate.check(&alice, QuotaClass::Storable), Err(RetryAfter { ms: 70 }));
         clock.advance(Duration::from_millis(70));
-        assert_eq!(passes(&gate, &alice, Class::Storable), 1);
-        assert_eq!(gate.check(&alice, Class::Storable), Err(RetryAfter { ms: 100 }));
+        assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 1);
+        assert_eq!(gate.check(&alice, QuotaClass::Storable), Err(RetryAfter { ms: 100 }));
         clock.advance(Duration::from_secs(1));
-        assert_eq!(passes(&gate, &alice, Class::Storable), 10);
+        assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 10);
     }
 
     #[test]
     fn a_pause_refills_no_more_than_the_burst() {
         let (gate, clock) = gate();
         let alice = UserId::trusted("alice");
-        assert_eq!(passes(&gate, &alice, Class::Command), 10);
+        assert_eq!(passes(&gate, &alice, QuotaClass::Command), 10);
         clock.advance(Duration::from_secs(3600));
-        assert_eq!(passes(&gate, &alice, Class::Command), 10);
+        assert_eq!(passes(&gate, &alice, QuotaClass::Command), 10);
     }
 
     #[test]
     fn users_and_classes_do_not_share_a_quota() {
         let (gate, _clock) = gate();
         let (alice, bob) = (UserId::trusted("alice"), UserId::trusted("bob"));
-        for class in [Class::Storable, Class::StorableHigh, Class::Command] {
+        for class in [QuotaClass::Storable, QuotaClass::StorableHigh, QuotaClass::Command] {
             assert_eq!(passes(&gate, &alice, class), 10, "{class:?}");
             assert_eq!(passes(&gate, &bob, class), 10, "{class:?}");
         }
-        assert_eq!(passes(&gate, &UserId::trusted("alice"), Class::Storable), 0, "the same user by another value");
+        assert_eq!(passes(&gate, &UserId::trusted("alice"), QuotaClass::Storable), 0, "the same user by another value");
     }
 
     #[test]
@@ -230,10 +230,10 @@ mod tests {
         let quota = |per_second, burst| GateQuota { per_second, burst };
         let gate = SendGate::new(quota(1, 2), quota(3, 4), quota(0, 0), quota(5, 6), clock);
         let alice = UserId::trusted("alice");
-        assert_eq!(passes(&gate, &alice, Class::Storable), 2);
-        assert_eq!(passes(&gate, &alice, Class::StorableHigh), 4);
-        assert_eq!(gate.check(&alice, Class::StorableHigh), Err(RetryAfter { ms: 334 }), "rounded up");
-        assert_eq!(passes(&gate, &alice, Class::Command), 1, "zeros count as one");
+        assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 2);
+        assert_eq!(passes(&gate, &alice, QuotaClass::StorableHigh), 4);
+        assert_eq!(gate.check(&alice, QuotaClass::StorableHigh), Err(RetryAfter { ms: 334 }), "rounded up");
+        assert_eq!(passes(&gate, &alice, QuotaClass::Command), 1, "zeros count as one");
     }
 
     #[test]
@@ -244,8 +244,8 @@ mod tests {
         let gate = SendGate::new(largest, slowest, largest, slowest, clock.clone());
         let alice = UserId::trusted("alice");
         for _ in 0..2 {
-            assert_eq!(passes(&gate, &alice, Class::Storable), 100);
-            assert_eq!(passes(&gate, &alice, Class::StorableHigh), 100);
+            assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 100);
+            assert_eq!(passes(&gate, &alice, QuotaClass::StorableHigh), 100);
             gate.forget_idle();
             clock.advance(Duration::from_millis(u64::MAX / 4));
         }
@@ -255,43 +255,43 @@ mod tests {
     fn forgetting_the_idle_refills_nobody_and_frees_memory() {
         let (gate, clock) = gate();
         let (alice, bob) = (UserId::trusted("alice"), UserId::trusted("bob"));
-        assert_eq!(passes(&gate, &alice, Class::Storable), 10);
+        assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 10);
         clock.advance(Duration::from_millis(500));
-        assert!(gate.check(&bob, Class::Storable).is_ok());
+        assert!(gate.check(&bob, QuotaClass::Storable).is_ok());
         gate.forget_idle();
         assert_eq!(gate.tracked(), 2);
-        assert_eq!(passes(&gate, &alice, Class::Storable), 5);
+        assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 5);
         clock.advance(Duration::from_millis(300));
         gate.forget_idle();
         assert_eq!(gate.tracked(), 1, "bob's quota is whole again");
-        assert_eq!(passes(&gate, &alice, Class::Storable), 3);
+        assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 3);
         clock.advance(Duration::from_secs(5));
         gate.forget_idle();
         assert_eq!(gate.tracked(), 0);
-        assert_eq!(passes(&gate, &alice, Class::Storable), 10);
+        assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 10);
     }
 
     #[test]
     fn a_changed_quota_holds_at_once_and_the_others_buckets_stay() {
         let (gate, _) = gate();
         let alice = UserId::trusted("alice");
-        assert_eq!(passes(&gate, &alice, Class::Storable), 10);
-        assert_eq!(passes(&gate, &alice, Class::Command), 10);
+        assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 10);
+        assert_eq!(passes(&gate, &alice, QuotaClass::Command), 10);
         let (same, more) = (GateQuota::default(), GateQuota { per_second: 5, burst: 3 });
         gate.set(more, same, same, same);
-        assert_eq!(passes(&gate, &alice, Class::Storable), 3);
-        assert_eq!(passes(&gate, &alice, Class::Command), 0, "not refilled");
+        assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 3);
+        assert_eq!(passes(&gate, &alice, QuotaClass::Command), 0, "not refilled");
     }
 
     #[test]
     fn barrage_has_no_gate_and_high_priority_has_its_own() {
         use MessageClass::{Barrage, Command, Storable};
         for priority in Priority::ALL {
-            assert_eq!(Class::of(Barrage, priority), None);
-            assert_eq!(Class::of(Command, priority), Some(Class::Command));
+            assert_eq!(QuotaClass::of(Barrage, priority), None);
+            assert_eq!(QuotaClass::of(Command, priority), Some(QuotaClass::Command));
         }
-        assert_eq!(Class::of(Storable, Priority::Low), Some(Class::Storable));
-        assert_eq!(Class::of(Storable, Priority::Medium), Some(Class::Storable));
-        assert_eq!(Class::of(Storable, Priority::High), Some(Class::StorableHigh));
+        assert_eq!(QuotaClass::of(Storable, Priority::Low), Some(QuotaClass::Storable));
+        assert_eq!(QuotaClass::of(Storable, Priority::Medium), Some(QuotaClass::Storable));
+        assert_eq!(QuotaClass::of(Storable, Priority::High), Some(QuotaClass::StorableHigh));
     }
 }

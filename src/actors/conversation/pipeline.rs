@@ -20,7 +20,7 @@ use crate::actors::view::live::LiveMessage;
 use crate::hooks::Event;
 use crate::model::order_key::next_order_key;
 use crate::model::{Conversation, Draft, LocalMessageId, Message, MessageClass, Refusal, UserId};
-use crate::rate::{Class, DropReason};
+use crate::rate::{DropReason, QuotaClass};
 use crate::store::{Append, Appended, Done, SINGLE_NODE_EPOCH, StoreError};
 
 type SendKey = (UserId, LocalMessageId);
@@ -93,7 +93,7 @@ impl MessagePipeline {
     /// # Errors
     /// [`Refusal::RateLimited`].
     pub(super) fn charge(&self, sender: &UserId, draft: &Draft) -> Result<(), Refusal> {
-        let Some(class) = Class::of(draft.content.body.class(), draft.priority) else { return Ok(()) };
+        let Some(class) = QuotaClass::of(draft.content.body.class(), draft.priority) else { return Ok(()) };
         self.context.gate.check(sender, class).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
     }
 

@@ -234,10 +234,10 @@ fn tell<A: ConversationActor>(actor: &A, revised: &Revised, wanted: &Wanted, sou
 }
 
 /// Readers who see a message alike: whether its quote is shown, and the level of their clients.
-type Class = (bool, ClientLevel);
+type ReaderClass = (bool, ClientLevel);
 
 /// Returns the class in which a listener sees a message; none when it does not see it.
-fn class_of(view: &View, listener: &Listener) -> Option<Class> {
+fn reader_class(view: &View, listener: &Listener) -> Option<ReaderClass> {
     let sees_it = listener.first_seq <= view.message().seq;
     sees_it.then(|| (view.shows_quote_from(listener.first_seq), listener.connection.level()))
 }
@@ -251,7 +251,7 @@ fn tell_list<T>(
     event: impl Fn(Vec<T>) -> ByteString,
 ) {
     let class = |listener: &Listener| {
-        let seen: Vec<Option<Class>> = views.iter().map(|view| class_of(view, listener)).collect();
+        let seen: Vec<Option<ReaderClass>> = views.iter().map(|view| reader_class(view, listener)).collect();
         seen.iter().any(Option::is_some).then_some(seen)
     };
     broadcast(listeners, but, class, |seen| {
@@ -300,7 +300,7 @@ fn tell_reaction(
     let class = |listener: &Listener| {
         let reader = &listener.connection.identity()?.user;
         let side = matches!(message.conversation, Conversation::Peer(..)).then(|| reader.clone());
-        Some((class_of(&bare, listener)?, users.contains(reader), side))
+        Some((reader_class(&bare, listener)?, users.contains(reader), side))
     };
     // In a group one user who reacts stands for all who do, and the empty id for those who do not.
     let (nobody, anybody) = (UserId::trusted(""), users.first());

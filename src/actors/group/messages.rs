@@ -5,7 +5,7 @@ use crate::model::{GroupChange, GroupInfo, GroupMember, GroupSearch, Refusal, Us
 use crate::protocol::result::group::GroupUpdated;
 
 /// Says that a member's sessions changed.
-pub(crate) struct Presence {
+pub(crate) struct MemberPresence {
     pub(crate) user: UserId,
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum Which {
     /// Those who may not speak now.
     Muted,
     Just(UserId),
-    Found(GroupSearch),
+    Matching(GroupSearch),
 }
 
 /// Members with their profiles; the next page's flag, 0 at the end; how many there are.

@@ -19,7 +19,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 pub(crate) use self::messages::{
-    Create, Created, Dismiss, Info, Invite, Invited, Join, Kick, Kicked, Members, MembersPage, Presence, Quit, Update, Which, WhoOwns,
+    Create, Created, Dismiss, Info, Invite, Invited, Join, Kick, Kicked, MemberPresence, Members, MembersPage, Quit, Update, Which, WhoOwns,
 };
 use self::state::GroupState;
 use crate::actors::connection::Connection;
@@ -176,10 +176,10 @@ impl Handler<Leased<Authorize>> for Group {
     }
 }
 
-impl Handler<Leased<Presence>> for Group {
+impl Handler<Leased<MemberPresence>> for Group {
     type Result = ();
 
-    fn handle(&mut self, leased: Leased<Presence>, _: &mut Context<Self>) {
+    fn handle(&mut self, leased: Leased<MemberPresence>, _: &mut Context<Self>) {
         let user = leased.open().user;
         let connections = self.context.presence.connections(&user);
         if let GroupStatus::Exists(state) = &mut self.status {
@@ -228,7 +228,7 @@ impl Handler<Leased<Members>> for Group {
                 Which::Just(user) => (vec![state.inside(user)?.clone()], 0),
                 Which::Muted => state.page(next, count, |member| member.muted.lasts(now_ms)),
                 // Names are not known here: the members that match are picked below, from all.
-                Which::Found(_) => state.page(next, usize::MAX, |_| true),
+                Which::Matching(_) => state.page(next, usize::MAX, |_| true),
                 Which::Everyone => state.page(next, count, |_| true),
             };
             Ok((members, next, state.len()))
@@ -249,7 +249,7 @@ impl Handler<Leased<Members>> for Group {
                 reply,
                 named.map(|names| {
                     let mut page = MembersPage { members: members.into_iter().zip(names).collect(), next, total };
-                    if let Which::Found(search) = &which {
+                    if let Which::Matching(search) = &which {
                         page.keep_found(search, count);
                     }
                     page

@@ -39,19 +39,19 @@ impl Reaper {
         let now = self.context.clock.elapsed();
         let wall_ms = self.context.clock.wall_ms();
         for connection in self.context.connections.all() {
-            match verdict(&connection, now, wall_ms, &Deadlines::of(&self.context)) {
-                Verdict::Stay => {}
-                Verdict::Cut => connection.abort(),
-                Verdict::Close(code) => {
+            match decide(&connection, now, wall_ms, &Deadlines::of(&self.context)) {
+                Action::Stay => {}
+                Action::Cut => connection.abort(),
+                Action::Close(code) => {
                     tracing::debug!(session.id = %connection.session, reason = code.label(), waiting_bytes = connection.outbox.waiting_bytes(), "closing a session");
                     connection.close(code);
                 }
-                Verdict::Discard(code) => {
+                Action::Discard(code) => {
                     let user = connection.identity().map(|identity| identity.user.as_str());
                     tracing::info!(session.id = %connection.session, user.id = user, waiting_bytes = connection.outbox.waiting_bytes(), waiting_frames = connection.outbox.waiting_frames(), "slow consumer disconnected");
                     connection.outbox.discard(code.number(), code.label());
                 }
-                Verdict::Warn { seconds } => announce(&TokenWillExpire { second: seconds }, std::iter::once(&connection)),
+                Action::Warn { seconds } => announce(&TokenWillExpire { second: seconds }, std::iter::once(&connection)),
             }
             if let Some(dropped) = connection.outbox.take_dropped_since_last().filter(|_| !connection.outbox.is_closed()) {
                 announce(&BarrageDropped::for_session(dropped.barrage, dropped.command), std::iter::once(&connection));
@@ -85,7 +85,7 @@ impl Deadlines {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+enum Action {
     Stay,
     Close(CloseCode),
     /// Close, and free what waits: nobody will read it.
@@ -96,28 +96,28 @@ enum Verdict {
     },
 }
 
-fn verdict(connection: &Connection, now: Duration, wall_ms: u64, deadlines: &Deadlines) -> Verdict {
+fn decide(connection: &Connection, now: Duration, wall_ms: u64, deadlines: &Deadlines) -> Action {
     if let Some(closed) = connection.outbox.closed() {
         let over = connection.is_finished() || now.saturating_sub(closed.at) >= PARTING;
-        return if over { Verdict::Cut } else { Verdict::Stay };
+        return if over { Action::Cut } else { Action::Stay };
     }
     if connection.identity().is_none() && now.saturating_sub(connection.opened) >= deadlines.login {
-        return Verdict::Close(CloseCode::LoginTimeout);
+        return Action::Close(CloseCode::LoginTimeout);
     }
     if connection.silent_for(now) >= connection.heartbeat * 3 / 2 {
-        return Verdict::Close(CloseCode::Heartbeat);
+        return Action::Close(CloseCode::Heartbeat);
     }
     if connection.outbox.waiting_bytes() > 0 && now.saturating_sub(connection.outbox.last_progress()) >= deadlines.stalled {
-        return Verdict::Discard(CloseCode::Slow);
+        return Action::Discard(CloseCode::Slow);
     }
     let expires_ms = connection.token_expires_at();
     if wall_ms >= expires_ms {
-        return Verdict::Close(CloseCode::TokenExpired);
+        return Action::Close(CloseCode::TokenExpired);
     }
     if connection.identity().is_some() && expires_ms - wall_ms <= TOKEN_WARNING_MS && connection.should_warn_of(expires_ms) {
-        return Verdict::Warn { seconds: (expires_ms - wall_ms).div_ceil(1_000) };
+        return Action::Warn { seconds: (expires_ms - wall_ms).div_ceil(1_000) };
     }
-    Verdict::Stay
+    Action::Stay
 }
 
 #[cfg(test)]
@@ -152,10 +152,10 @@ mod tests {
     fn a_connection_without_login_ends_at_its_deadline() {
         let clock = Arc::new(ManualClock::at(0));
         let connection = connection(&clock);
-        assert_eq!(verdict(&connection, 9 * S, 0, &DEADLINES), Verdict::Stay);
-        assert_eq!(verdict(&connection, 10 * S, 0, &DEADLINES), Verdict::Close(CloseCode::LoginTimeout));
+        assert_eq!(decide(&connection, 9 * S, 0, &DEADLINES), Action::Stay);
+        assert_eq!(decide(&connection, 10 * S, 0, &DEADLINES), Action::Close(CloseCode::LoginTimeout));
         login(&connection);
-        assert_eq!(verdict(&connection, 10 * S, 0, &DEADLINES), Verdict::Stay);
+        assert_eq!(decide(&connection, 10 * S, 0, &DEADLINES), Action::Stay);
     }
 
     #[test]
@@ -164,8 +164,8 @@ mod tests {
         let connection = connection(&clock);
         login(&connection);
         connection.touch(5 * S);
-        assert_eq!(verdict(&connection, 49 * S, 0, &DEADLINES), Verdict::Stay);
-        assert_eq!(verdict(&connection, 50 * S, 0, &DEADLINES), Verdict::Close(CloseCode::Heartbeat));
+        assert_eq!(decide(&connection, 49 * S, 0, &DEADLINES), Action::Stay);
+        assert_eq!(decide(&connection, 50 * S, 0, &DEADLINES), Action::Close(CloseCode::Heartbeat));
     }
 
     #[test]
@@ -174,12 +174,12 @@ mod tests {
         let connection = connection(&clock);
         login(&connection);
         connection.token_expires(100_000);
-        assert_eq!(verdict(&connection, S, 69_999, &DEADLINES), Verdict::Stay);
-        assert_eq!(verdict(&connection, S, 70_000, &DEADLINES), Verdict::Warn { seconds: 30 });
-        assert_eq!(verdict(&connection, S, 71_000, &DEADLINES), Verdict::Stay);
+        assert_eq!(decide(&connection, S, 69_999, &DEADLINES), Action::Stay);
+        assert_eq!(decide(&connection, S, 70_000, &DEADLINES), Action::Warn { seconds: 30 });
+        assert_eq!(decide(&connection, S, 71_000, &DEADLINES), Action::Stay);
         connection.token_expires(120_000);
-        assert_eq!(verdict(&connection, S, 95_000, &DEADLINES), Verdict::Warn { seconds: 25 });
-        assert_eq!(verdict(&connection, S, 120_000, &DEADLINES), Verdict::Close(CloseCode::TokenExpired));
+        assert_eq!(decide(&connection, S, 95_000, &DEADLINES), Action::Warn { seconds: 25 });
+        assert_eq!(decide(&connection, S, 120_000, &DEADLINES), Action::Close(CloseCode::TokenExpired));
     }
 
     #[test]
@@ -190,12 +190,12 @@ mod tests {
         assert_eq!(connection.outbox.push("x".into()), crate::actors::connection::outbox::Push::Queued);
         clock.advance(19 * S);
         connection.touch(clock.elapsed());
-        assert_eq!(verdict(&connection, clock.elapsed(), 0, &DEADLINES), Verdict::Stay);
+        assert_eq!(decide(&connection, clock.elapsed(), 0, &DEADLINES), Action::Stay);
         clock.advance(S);
-        assert_eq!(verdict(&connection, clock.elapsed(), 0, &DEADLINES), Verdict::Discard(CloseCode::Slow));
+        assert_eq!(decide(&connection, clock.elapsed(), 0, &DEADLINES), Action::Discard(CloseCode::Slow));
         connection.outbox.discard(CloseCode::Slow.number(), CloseCode::Slow.label());
-        assert_eq!(verdict(&connection, clock.elapsed(), 0, &DEADLINES), Verdict::Stay);
+        assert_eq!(decide(&connection, clock.elapsed(), 0, &DEADLINES), Action::Stay);
         clock.advance(PARTING);
-        assert_eq!(verdict(&connection, clock.elapsed(), 0, &DEADLINES), Verdict::Cut);
+        assert_eq!(decide(&connection, clock.elapsed(), 0, &DEADLINES), Action::Cut);
     }
 }

@@ -12,7 +12,7 @@ use crate::store::RoomRecord;
 
 /// Where a member is.
 #[derive(Debug)]
-enum Place {
+enum MemberPlace {
     /// At this connection.
     Here(Arc<Connection>),
     /// The connection with this number was lost, and the place is kept until then; `attributes_version` is what the
@@ -20,7 +20,7 @@ enum Place {
     Away { connection_id: ConnectionId, until: Duration, attributes_version: u64 },
 }
 
-impl Place {
+impl MemberPlace {
     fn connection_id(&self) -> ConnectionId {
         match self {
             Self::Here(connection) => connection.id,
@@ -32,7 +32,7 @@ impl Place {
 #[derive(Debug)]
 struct Member {
     profile: UserProfile,
-    place: Place,
+    place: MemberPlace,
 }
 
 /// A room that exists.
@@ -92,16 +92,16 @@ impl RoomState {
     pub(super) fn enter(&mut self, profile: UserProfile, connection: Arc<Connection>) -> Entered {
         self.destroy_at = None;
         let user = profile.id.clone();
-        let former = self.members.insert(user, Member { profile, place: Place::Here(connection.clone()) });
+        let former = self.members.insert(user, Member { profile, place: MemberPlace::Here(connection.clone()) });
         let connection_id = connection.id;
         self.connections.insert(connection);
         match former.map(|member| member.place) {
             None => Entered::Joined,
-            Some(Place::Here(old)) if old.id != connection_id => {
+            Some(MemberPlace::Here(old)) if old.id != connection_id => {
                 self.connections.remove(old.id);
                 Entered::Replaced(old)
             }
-            Some(Place::Here(_) | Place::Away { .. }) => Entered::Back,
+            Some(MemberPlace::Here(_) | MemberPlace::Away { .. }) => Entered::Back,
         }
     }
 
@@ -118,8 +118,8 @@ impl RoomState {
     pub(super) fn expel(&mut self, user: &UserId, now: Duration) -> Option<(UserProfile, ConnectionId, Option<Arc<Connection>>)> {
         let place = &self.members.get(user)?.place;
         let (connection_id, connection) = match place {
-            Place::Here(connection) => (connection.id, Some(connection.clone())),
-            Place::Away { connection_id, .. } => (*connection_id, None),
+            MemberPlace::Here(connection) => (connection.id, Some(connection.clone())),
+            MemberPlace::Away { connection_id, .. } => (*connection_id, None),
         };
         Some((self.remove(user, now)?, connection_id, connection))
     }
@@ -142,7 +142,7 @@ impl RoomState {
     pub(super) fn lose(&mut self, user: &UserId, connection_id: ConnectionId, until: Duration) {
         if let Some(member) = self.members.get_mut(user).filter(|member| member.place.connection_id() == connection_id) {
             self.connections.remove(connection_id);
-            member.place = Place::Away { connection_id, until, attributes_version: self.attributes_version };
+            member.place = MemberPlace::Away { connection_id, until, attributes_version: self.attributes_version };
         }
     }
 
@@ -150,18 +150,18 @@ impl RoomState {
     /// place was given up.
     pub(super) fn come_back(&mut self, user: &UserId, connection: Arc<Connection>) -> Option<bool> {
         let member = self.members.get_mut(user)?;
-        let missed = matches!(member.place, Place::Away { attributes_version, .. } if attributes_version != self.attributes_version);
+        let missed = matches!(member.place, MemberPlace::Away { attributes_version, .. } if attributes_version != self.attributes_version);
         self.connections.remove(member.place.connection_id());
         self.connections.insert(connection.clone());
-        member.place = Place::Here(connection);
+        member.place = MemberPlace::Here(connection);
         Some(missed)
     }
 
     /// Takes out those who stayed away too long; returns each with the number of the connection it lost.
     pub(super) fn expire(&mut self, now: Duration) -> Vec<(UserProfile, ConnectionId)> {
         let gone = |member: &Member| match member.place {
-            Place::Away { until, connection_id, .. } if until <= now => Some((member.profile.id.clone(), connection_id)),
-            Place::Away { .. } | Place::Here(_) => None,
+            MemberPlace::Away { until, connection_id, .. } if until <= now => Some((member.profile.id.clone(), connection_id)),
+            MemberPlace::Away { .. } | MemberPlace::Here(_) => None,
         };
         let due: Vec<(UserId, ConnectionId)> = self.members.values().filter_map(gone).collect();
         due.into_iter().filter_map(|(user, connection_id)| Some((self.remove(&user, now)?, connection_id))).collect()

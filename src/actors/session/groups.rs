@@ -62,7 +62,7 @@ impl Dispatcher {
                 self.group_members(group, user.id, (which, next, count), responder, members);
             }
             GroupRequest::SearchMembers { group, search, count, next } => {
-                self.group_members(group, user.id, (Which::Found(search), next, count), responder, members);
+                self.group_members(group, user.id, (Which::Matching(search), next, count), responder, members);
             }
             GroupRequest::QueryMember { group, user: wanted } => {
                 self.group_members(group, user.id, (Which::Just(wanted), 0, 1), responder, member);

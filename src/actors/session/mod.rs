@@ -34,7 +34,7 @@ use crate::metrics::Outcome as Counted;
 use crate::model::{DeviceId, Refusal, UserId, UserProfile};
 use crate::protocol::result::session::{MediaToken, Pong, TokenRenewed};
 use crate::protocol::{ClientLevel, CloseCode, Login, Operation, Outcome, Request, code_of, decode, encode_error};
-use crate::rate::Class;
+use crate::rate::QuotaClass;
 
 /// A frame from the client. The permit is one of the requests the session may have under way; it is given back
 /// with the answer.
@@ -158,7 +158,7 @@ impl Session {
         if !request.writes() {
             return Ok(());
         }
-        self.context.gate.check(user, Class::Change).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
+        self.context.gate.check(user, QuotaClass::Change).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
     }
 
     fn login(&mut self, login: Login, responder: Responder, ctx: &mut Context<Self>) {

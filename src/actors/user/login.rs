@@ -98,7 +98,7 @@ impl User {
             let asked = id.clone();
             let groups = context.archive.read(move |store| store.groups_of(&asked)).await;
             for group in groups.as_deref().unwrap_or_default() {
-                running_groups.send_if_running(group, group::Presence { user: id.clone() }).await;
+                running_groups.send_if_running(group, group::MemberPresence { user: id.clone() }).await;
             }
             for room in &pending.rooms {
                 rooms.send(room, Reconnected { user: id.clone(), connection: pending.connection.clone() }).await;

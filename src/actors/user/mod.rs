@@ -160,7 +160,7 @@ impl User {
             match context.archive.read(move |store| store.groups_of(&asked)).await {
                 Ok(groups) => {
                     for group in groups {
-                        running_groups.send_if_running(&group, group::Presence { user: id.clone() }).await;
+                        running_groups.send_if_running(&group, group::MemberPresence { user: id.clone() }).await;
                     }
                 }
                 Err(refusal) => tracing::warn!(%refusal, "groups of a user could not be read, they do not know its sessions"),

@@ -54,7 +54,7 @@ impl Handler<Leased<SearchOperation>> for User {
 }
 
 /// The messages that were found, and the last message looked at when there is more.
-type Found = (Vec<Arc<Message>>, Option<Arc<Message>>);
+type MessagesAndNext = (Vec<Arc<Message>>, Option<Arc<Message>>);
 
 /// One search under way.
 struct Looking<'a> {
@@ -177,7 +177,7 @@ impl Looking<'_> {
         ascending: bool,
         count: usize,
         after: Option<SearchAnchor>,
-    ) -> Result<Found, StoreError> {
+    ) -> Result<MessagesAndNext, StoreError> {
         let place = |message: &Message| (message.order_key, message.id);
         // The greatest key comes first: the newest, or, ascending, the oldest.
         let rank = |message: &Message| {

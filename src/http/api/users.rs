@@ -137,9 +137,9 @@ pub(super) async fn change_user(BrokerHandle(broker): BrokerHandle, path: web::P
 
 /// Who is online.
 #[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
+#[schema(as = Presence, rename_all = "camelCase")]
 #[allow(dead_code, reason = "describes the answer")]
-pub(super) struct Presence {
+pub(super) struct UserStatuses {
     user_status_list: Vec<UserStatus>,
     error_user_list: Vec<ErrorUser>,
 }
@@ -159,7 +159,7 @@ pub(super) struct UserStatus {
 
 /// Whether users are online; at most 100.
 #[utoipa::path(tag = "users", request_body = UserIds, security(("key" = ["users:read"])),
-    responses((status = 200, description = "Each user that is known, and those that are not.", body = Presence), Problems))]
+    responses((status = 200, description = "Each user that is known, and those that are not.", body = UserStatuses), Problems))]
 #[post("/presence")]
 pub(super) async fn query_presence(BrokerHandle(broker): BrokerHandle, Body(call): Body<UserIds>) -> ApiResult {
     let count = call.user_ids.len();

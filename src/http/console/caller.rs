@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::cookie;
 use crate::broker::Broker;
-use crate::console::{Seen, SessionKey};
+use crate::console::{LiveSession, SessionKey};
 use crate::http::origin;
 use crate::http::problem::problem;
 use crate::http::socket::tracked::TrackedSocket;
@@ -56,7 +56,7 @@ pub(super) fn who(request: &HttpRequest) -> String {
     request.peer_addr().map_or_else(|| "console".to_owned(), |address| format!("console@{}", address.ip().to_canonical()))
 }
 
-fn may_write(broker: &Broker, request: &HttpRequest, seen: &Seen) -> Result<(), &'static str> {
+fn may_write(broker: &Broker, request: &HttpRequest, seen: &LiveSession) -> Result<(), &'static str> {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(());
     }

@@ -19,7 +19,7 @@ const IDLE_CAPACITY_MAX: usize = 64;
 
 /// What one sender did in a window.
 #[derive(Debug, Clone, Copy, Default)]
-struct Seen {
+struct SenderUse {
     /// The weight of the highest priority it wished for.
     weight: u64,
     /// How many were admitted, of whatever priority.
@@ -29,9 +29,9 @@ struct Seen {
 /// Who was seen in a window, and how many barrages of each were admitted.
 #[derive(Debug, Clone, Default)]
 struct Window {
-    seen: HashMap<UserId, Seen>,
+    seen: HashMap<UserId, SenderUse>,
     /// All senders beyond [`SENDERS_MAX`].
-    others: Seen,
+    others: SenderUse,
 }
 
 /// A room's budget of barrages.
@@ -182,7 +182,7 @@ impl Window {
     fn clear(&mut self) {
         let used = self.seen.len();
         self.seen.clear();
-        self.others = Seen::default();
+        self.others = SenderUse::default();
         if self.seen.capacity() > IDLE_CAPACITY_MAX && used < self.seen.capacity() / 8 {
             self.seen.shrink_to(used);
         }

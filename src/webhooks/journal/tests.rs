@@ -4,15 +4,15 @@ use super::*;
 
 const SMALL: u64 = 4096;
 
-type Found = Vec<(u64, Vec<u8>, Option<Note>)>;
+type Records = Vec<(u64, Vec<u8>, Option<Note>)>;
 
-fn open(folder: &Path) -> (Journal, Found) {
-    let mut found = Found::new();
+fn open(folder: &Path) -> (Journal, Records) {
+    let mut found = Records::new();
     let journal = Journal::open(folder, SMALL, &mut |seq, payload, note| found.push((seq, payload.to_vec(), note))).unwrap();
     (journal, found)
 }
 
-fn seqs(found: &Found) -> Vec<u64> {
+fn seqs(found: &Records) -> Vec<u64> {
     found.iter().map(|(seq, ..)| *seq).collect()
 }
 

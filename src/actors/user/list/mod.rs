@@ -97,7 +97,7 @@ impl Entry {
 
 /// A conversation whose latest state the clients were not told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Change {
+pub(crate) struct PendingChange {
     pub(crate) conversation: Conversation,
     pub(crate) event: ConversationEvent,
     /// The last message, if it is in memory.
@@ -109,7 +109,7 @@ pub(crate) struct Change {
 pub(crate) struct ConversationList {
     entries: HashMap<Conversation, Entry>,
     /// The changes the clients were not told yet.
-    pending: Vec<Change>,
+    pending: Vec<PendingChange>,
     /// The total of unread messages the clients were told.
     pub(crate) announced_total: Option<u64>,
 }
@@ -191,7 +191,7 @@ impl ConversationList {
                 }
                 before.last = last;
             }
-            None => self.pending.push(Change { conversation: conversation.clone(), event, last }),
+            None => self.pending.push(PendingChange { conversation: conversation.clone(), event, last }),
         }
     }
 
@@ -200,9 +200,9 @@ impl ConversationList {
     }
 
     /// Takes the changes the clients were not told yet; from now on they count as told.
-    pub(crate) fn take_pending(&mut self) -> Vec<Change> {
+    pub(crate) fn take_pending(&mut self) -> Vec<PendingChange> {
         let mut taken = std::mem::take(&mut self.pending);
-        taken.retain_mut(|Change { conversation, event, .. }| {
+        taken.retain_mut(|PendingChange { conversation, event, .. }| {
             let Some(entry) = self.entries.get_mut(conversation) else { return false };
             let is_listed = entry.is_listed();
             let was_told = std::mem::replace(&mut entry.known_to_clients, is_listed);

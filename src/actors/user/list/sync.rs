@@ -14,7 +14,7 @@ use actix::prelude::*;
 use bytestring::ByteString;
 
 use super::load::{last_message, load, load_entry};
-use super::{Change, ConversationList, Entry};
+use super::{ConversationList, Entry, PendingChange};
 use crate::actors::connection::feed::{FeedItem, Taken};
 use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::user::User;
@@ -293,7 +293,7 @@ impl User {
         let changed: Vec<(ConversationEvent, ChangedEntry)> = list
             .take_pending()
             .into_iter()
-            .filter_map(|Change { conversation, event, last }| {
+            .filter_map(|PendingChange { conversation, event, last }| {
                 let entry = list.get(&conversation)?.clone();
                 let last = last.filter(|last| last.seq == entry.tail_seq && is_plain(last));
                 Some((event, ChangedEntry { conversation, entry, last }))
