@@ -25,8 +25,6 @@ mod http;
 mod limits;
 mod list;
 mod media;
-mod media_hostile;
-mod media_tus;
 mod mention;
 mod model;
 mod operate;

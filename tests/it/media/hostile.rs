@@ -1,6 +1,6 @@
 //! Uploads under `kill -9`, cut connections and load.
 //!
-//! `TIDINGS_CRASH_CYCLES=30 cargo test --test it media_hostile -- --nocapture` for more of it.
+//! `TIDINGS_CRASH_CYCLES=30 cargo test --test it media::hostile -- --nocapture` for more of it.
 // It measures, and says what it measured.
 #![allow(clippy::cast_possible_truncation, clippy::disallowed_methods, clippy::print_stdout)]
 
