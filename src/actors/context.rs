@@ -23,6 +23,7 @@ use super::files::MediaService;
 use super::load::LoadMonitor;
 use super::runtime::archive::ArchiveHandle;
 use super::runtime::ids::IdGenerator;
+use super::runtime::open_requests::{OpenRequest, OpenRequests};
 use super::runtime::watermark::DeliveryWatermark;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -55,6 +56,7 @@ pub(crate) struct BrokerContext {
     pub(crate) connections: ConnectionRegistry,
     pub(crate) load: LoadMonitor,
     pub(crate) draining: AtomicBool,
+    pub(crate) requests: OpenRequests,
     /// Some connection came without a handle on its socket.
     pub(crate) eviction_degraded: AtomicBool,
     pub(crate) disk: Disk,
@@ -79,7 +81,16 @@ impl BrokerContext {
     /// # Errors
     /// [`Refusal::Busy`] while it drains.
     pub(crate) fn accepting(&self) -> Result<(), Refusal> {
-        if self.draining.load(Ordering::Relaxed) { Err(Refusal::Busy("the broker is shutting down")) } else { Ok(()) }
+        if self.draining.load(Ordering::SeqCst) { Err(Refusal::Busy("the broker is shutting down")) } else { Ok(()) }
+    }
+
+    /// Takes a request that a shutdown shall wait for: it stays open until the returned value is dropped.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] while the broker drains.
+    pub(crate) fn take_request(&self) -> Result<OpenRequest, Refusal> {
+        let request = self.requests.open();
+        self.accepting().map(|()| request)
     }
 
     /// Whether what is given to the store would be kept.

@@ -22,6 +22,7 @@ use crate::actors::media::keep_tidy;
 use crate::actors::registries::Registries;
 use crate::actors::runtime::archive::ArchiveHandle;
 use crate::actors::runtime::ids::IdGenerator;
+use crate::actors::runtime::open_requests::OpenRequests;
 use crate::actors::runtime::watermark::DeliveryWatermark;
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -110,6 +111,7 @@ impl Parts {
             connections: ConnectionRegistry::default(),
             load: LoadMonitor::default(),
             draining: false.into(),
+            requests: OpenRequests::default(),
             eviction_degraded: false.into(),
             disk: self.disk,
             reloading: Mutex::new(()),

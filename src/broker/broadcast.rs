@@ -25,7 +25,7 @@ impl Broker {
     /// [`Refusal::Invalid`] for another kind, mentions, or content over its limit; [`Refusal::Busy`] while shutting down.
     pub async fn broadcast(&self, from: &UserId, draft: Draft) -> Result<Broadcast, Refusal> {
         let context = self.context.clone();
-        context.accepting()?;
+        let _open = context.take_request()?;
         draft.validate_broadcast(&context.config().limits)?;
         let timestamp_ms = context.clock.wall_ms();
         let broadcast = Broadcast {

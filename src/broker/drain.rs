@@ -72,20 +72,21 @@ async fn shutdown(context: &Arc<BrokerContext>, webhooks: Option<&Webhooks>, thr
 async fn drain(context: &BrokerContext, grace: Duration) -> ShutdownReport {
     let half = grace / 2;
     // Answers first: whoever was promised one gets it before the close.
-    let answered = timeout(half, until(|| context.archive.in_flight() == 0)).await;
+    let answered = timeout(half, until(|| context.requests.count() == 0 && context.archive.in_flight() == 0)).await;
     if answered.is_err() {
-        tracing::warn!(writes = context.archive.in_flight(), "writes did not finish within the grace");
+        let (requests, writes) = (context.requests.count(), context.archive.in_flight());
+        tracing::warn!(requests, writes, "requests did not finish within the grace");
     }
     // Two ticks: what became durable last is still gathered by its conversation.
     sleep(Duration::from_millis(context.config().batch.tick_ms * 2)).await;
-    let writes_unfinished = context.archive.in_flight();
     for link in context.connections.all() {
         link.close(CloseCode::Shutdown);
     }
-    let ended = timeout(half, until(|| context.connections.count() == 0)).await;
-    let connections_cut = context.connections.count();
+    // A session that ends writes down what its user saw.
+    let ended = timeout(half, until(|| context.connections.count() == 0 && context.archive.in_flight() == 0)).await;
+    let (connections_cut, writes_unfinished) = (context.connections.count(), context.archive.in_flight());
     if ended.is_err() {
-        tracing::info!(connections = connections_cut, "cutting connections that did not end");
+        tracing::info!(connections = connections_cut, writes = writes_unfinished, "cutting what did not end");
         for link in context.connections.all() {
             link.abort();
         }

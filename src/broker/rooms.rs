@@ -51,7 +51,7 @@ impl Rooms {
     /// [`Refusal::RoomExists`]; [`Refusal::Invalid`] and [`Refusal::Attributes`] for what is over its limit.
     pub async fn create(&self, info: RoomInfo, destroy_delay_seconds: u64, attributes: Attributes) -> Result<(), Refusal> {
         let context = &self.broker.context;
-        context.accepting()?;
+        let _open = context.take_request()?;
         let limits = &context.config().limits;
         let (delay, delay_max) = (destroy_delay_seconds, limits.room_destroy_delay_seconds_max);
         if delay > delay_max {
@@ -71,7 +71,7 @@ impl Rooms {
     /// [`Refusal::RoomMissing`], [`Refusal::StoreUnavailable`].
     pub async fn destroy(&self, room: &RoomId) -> Result<(), Refusal> {
         let context = &self.broker.context;
-        context.accepting()?;
+        let _open = context.take_request()?;
         let (reply, outcome) = oneshot::channel();
         self.broker.actors.rooms.try_send(room, Destroy { reply })?;
         answered(outcome).await
@@ -83,7 +83,7 @@ impl Rooms {
     /// [`Refusal::RoomMissing`], [`Refusal::NoneInRoom`].
     pub async fn kick(&self, room: &RoomId, users: Vec<UserId>, reason: &str) -> Result<Vec<UserId>, Refusal> {
         let context = &self.broker.context;
-        context.accepting()?;
+        let _open = context.take_request()?;
         let (reply, outcome) = oneshot::channel();
         self.broker.actors.rooms.try_send(room, Kick { users, reason: reason.to_owned(), reply })?;
         answered(outcome).await

@@ -21,7 +21,7 @@ impl Broker {
     /// Dropping the future does not take the message back. Send again with the same `local_id` to learn its fate.
     pub async fn send(&self, from: &UserId, to: &Target, draft: Draft) -> Result<Arc<Message>, Refusal> {
         let context = &self.context;
-        context.accepting()?;
+        let _open = context.take_request()?;
         draft.validate(from, to, &context.config().limits)?;
         let (reply, outcome) = oneshot::channel();
         let (sender, target, span) = (from.clone(), to.clone(), trace::host());

@@ -49,7 +49,7 @@ impl Broker {
     /// # Errors
     /// [`Refusal::Invalid`] for the name, [`Refusal::StoreUnavailable`].
     pub async fn register(&self, user: &UserId, name: &str) -> Result<(), Refusal> {
-        self.context.accepting()?;
+        let _open = self.context.take_request()?;
         UserProfile::check_name(name, &self.context.config().limits)?;
         let (context, user, name) = (self.context.clone(), user.clone(), name.to_owned());
         let registering = async move {
@@ -151,7 +151,7 @@ impl Users {
 
     async fn set_ban(&self, user: &UserId, ban: Option<Ban>) -> Result<(), Refusal> {
         let context = &self.broker.context;
-        context.accepting()?;
+        let _open = context.take_request()?;
         let (reply, outcome) = oneshot::channel();
         self.broker.actors.users.try_send(user, SetBan { ban, reply })?;
         answered(outcome).await

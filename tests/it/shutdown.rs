@@ -1,9 +1,12 @@
 //! Stopping: requests that were accepted are answered, clients are told to come back, and nothing acknowledged is lost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tidings::hooks::{Moderator, ReviewRequest, Verdict};
 use tidings::{Draft, code_of};
+use tokio::sync::Semaphore;
 
 use crate::support::{Client, To, World, fetch, peer_target, pluck, soon, text, user};
 
@@ -49,6 +52,59 @@ async fn what_was_acknowledged_before_the_end_is_in_history_after_it() {
     for text in &acknowledged {
         assert_eq!(kept.iter().filter(|kept| *kept == text).count(), 1, "{text} of {acknowledged:?} in {kept:?}");
     }
+}
+
+/// A moderator that takes its time: it says that it was asked, and answers when it is let.
+#[derive(Clone)]
+struct Slow {
+    asked: Arc<Semaphore>,
+    may_answer: Arc<Semaphore>,
+}
+
+impl Moderator for Slow {
+    async fn review(&self, _: ReviewRequest) -> Verdict {
+        self.asked.add_permits(1);
+        self.may_answer.acquire().await.unwrap().forget();
+        Verdict::Accept
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_has_not_reached_the_store_yet_is_kept_and_answered_before_the_close() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = Slow { asked: Arc::new(Semaphore::new(0)), may_answer: Arc::new(Semaphore::new(0)) };
+    let moderator = slow.clone();
+    let world = World::builder().folder(folder.path()).part(|builder| builder.moderator(moderator)).start();
+    let mut bob = world.client("bob").await;
+    let mut alice = world.client("alice").await;
+    let id = alice.request("sendMessage", To::Peer("bob").args(&text("last"))).await;
+    slow.asked.acquire().await.unwrap().forget();
+    let host = world.broker.clone();
+    let sent = tokio::spawn(async move { host.send(&user("carol"), &peer_target("bob"), Draft::text("the host's")).await });
+    slow.asked.acquire().await.unwrap().forget();
+    let broker = world.broker.clone();
+    let down = tokio::spawn(async move { broker.shutdown(GRACE).await });
+    // Once one is refused, the shutdown has begun.
+    soon("the refusal", async {
+        while world.broker.ready().is_ok() {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
+    // Ten times what the way down takes when nothing holds it.
+    let closed = tokio::time::timeout(Duration::from_millis(500), bob.closed()).await;
+    assert!(closed.is_err(), "sessions were closed while a message was under way");
+    slow.may_answer.add_permits(2);
+    assert_eq!(acknowledged(&mut alice, &[(0, id)]).await, ["0"]);
+    soon("the host's answer", sent).await.unwrap().unwrap();
+    drop((alice, bob));
+    assert!(soon("the shutdown", down).await.unwrap().is_clean());
+    drop(world);
+
+    let world = World::builder().folder(folder.path()).start();
+    let mut bob = world.client("bob").await;
+    assert_eq!(pluck(&Value::Array(bob.newest(To::Peer("alice")).await), "message"), ["last"]);
+    assert_eq!(pluck(&Value::Array(bob.newest(To::Peer("carol")).await), "message"), ["the host's"]);
 }
 
 /// Which of the requests were answered with a result before the close.

@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod ids;
+pub(crate) mod open_requests;
 pub(crate) mod registry;
 pub(crate) mod reply;
 pub(crate) mod trace;

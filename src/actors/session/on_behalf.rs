@@ -36,7 +36,7 @@ pub(crate) enum OnBehalfOf {
 /// for.
 pub(crate) async fn run(actors: Arc<Registries>, whom: OnBehalfOf, request: Request) -> Result<Outcome, Refusal> {
     let context = actors.context.clone();
-    context.accepting()?;
+    let open = context.take_request()?;
     if request.keeps_more() {
         context.disk.room()?;
     }
@@ -45,7 +45,7 @@ pub(crate) async fn run(actors: Arc<Registries>, whom: OnBehalfOf, request: Requ
     let going = async move {
         match profile(&actors, whom).await {
             Ok(profile) => {
-                let responder = Responder::of_host(actors.context.clone(), reply);
+                let responder = Responder::of_host(actors.context.clone(), open, reply);
                 Dispatcher::new(actors, Caller { profile, source, level: ClientLevel::NEWEST }).dispatch(request, responder);
             }
             Err(refusal) => answer(reply, Err(refusal)),

@@ -8,6 +8,7 @@ use tracing::Span;
 
 use crate::actors::connection::Connection;
 use crate::actors::context::BrokerContext;
+use crate::actors::runtime::open_requests::OpenRequest;
 use crate::actors::runtime::reply::{Reply, answer, answered};
 use crate::actors::runtime::trace;
 use crate::metrics::{OpMetrics, Outcome as Counted};
@@ -20,6 +21,8 @@ pub(crate) struct Responder {
     /// The span of the request, from its frame to its answer.
     pub(super) span: Span,
     reply_to: ReplyTo,
+    /// A shutdown waits until this is dropped, with the answer.
+    _open: OpenRequest,
 }
 
 /// Where the answer goes.
@@ -39,11 +42,12 @@ pub(super) struct ClientRequest {
 
 impl Responder {
     pub(super) fn of_client(context: Arc<BrokerContext>, span: Span, request: ClientRequest) -> Self {
-        Self { context, span, reply_to: ReplyTo::Client(request) }
+        let open = context.requests.open();
+        Self { context, span, reply_to: ReplyTo::Client(request), _open: open }
     }
 
-    pub(crate) fn of_host(context: Arc<BrokerContext>, reply: Reply<Outcome>) -> Self {
-        Self { context, span: trace::host(), reply_to: ReplyTo::Host(reply) }
+    pub(crate) fn of_host(context: Arc<BrokerContext>, open: OpenRequest, reply: Reply<Outcome>) -> Self {
+        Self { context, span: trace::host(), reply_to: ReplyTo::Host(reply), _open: open }
     }
 
     /// Answers with the result.
