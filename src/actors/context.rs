@@ -26,6 +26,7 @@ use super::runtime::ids::IdGenerator;
 use super::runtime::open_requests::{OpenRequest, OpenRequests};
 use super::runtime::watermark::DeliveryWatermark;
 use crate::clock::Clock;
+use crate::clock::guard::ClockGuard;
 use crate::config::Config;
 use crate::hooks::{DynAuthenticator, DynModerator, Event, EventExporter};
 use crate::metrics::Metrics;
@@ -60,6 +61,8 @@ pub(crate) struct BrokerContext {
     /// Some connection came without a handle on its socket.
     pub(crate) eviction_degraded: AtomicBool,
     pub(crate) disk: Disk,
+    /// Says by which time things may be deleted.
+    pub(crate) clock_guard: Arc<ClockGuard>,
     /// Held while the configuration changes.
     pub(crate) reloading: Mutex<()>,
 }

@@ -26,6 +26,7 @@ use crate::actors::runtime::open_requests::OpenRequests;
 use crate::actors::runtime::watermark::DeliveryWatermark;
 use crate::audit::Audit;
 use crate::clock::Clock;
+use crate::clock::guard::ClockGuard;
 use crate::config::Config;
 use crate::console::Console;
 use crate::hooks::{DynModerator, EventExporter, EventSink};
@@ -47,6 +48,7 @@ pub(super) struct Parts {
     /// The rooms there were when the broker last ended.
     pub(super) rooms: Vec<RoomRecord>,
     pub(super) disk: Disk,
+    pub(super) clock_guard: Arc<ClockGuard>,
     pub(super) moderator: Option<Arc<dyn DynModerator>>,
     pub(super) exporter: Option<Arc<dyn EventExporter>>,
     pub(super) webhooks: Option<Webhooks>,
@@ -114,6 +116,7 @@ impl Parts {
             requests: OpenRequests::default(),
             eviction_degraded: false.into(),
             disk: self.disk,
+            clock_guard: self.clock_guard,
             reloading: Mutex::new(()),
             settings: ArcSwap::new(config),
         })
@@ -126,7 +129,7 @@ fn start_work(actors: &Arc<Registries>, rooms: Vec<RoomRecord>) {
     Reaper::start(context.clone());
     context.arbiter.spawn(sweeps::sample_load(context.clone()));
     context.arbiter.spawn(sweeps::watch_disk(context.clone()));
-    context.arbiter.spawn(sweeps::wake_then_sweep(actors.clone(), rooms));
+    context.arbiter.spawn(sweeps::wake_then_keep_retention(actors.clone(), rooms));
     context.arbiter.spawn(keep_tidy(context.clone()));
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::assembly::Parts;
 use super::error::StartError;
 use super::handle::Broker;
-use super::open::{Identity, moderators, open_media_store, open_store};
+use super::open::{Identity, guard_clock, moderators, open_media_store, open_store};
 use super::thread::BrokerThread;
 use crate::actors::disk::{Disk, FreeSpace, free_space};
 use crate::actors::files::MediaService;
@@ -142,14 +142,15 @@ impl BrokerBuilder {
         let rooms = store.rooms()?;
         let disk = Disk::new(self.free_space);
         disk.look(&config.server.data_dir, config.store.disk_free_bytes_min);
+        let clock_guard = Arc::new(guard_clock(&config, &*store, &clock)?);
         let metrics = Arc::new(Metrics::new());
-        let hooked = webhooks::start(&config, &*store, &clock, &metrics).map_err(StartError::Webhooks)?;
+        let hooked = webhooks::start(&config, &*store, (&clock, &clock_guard), &metrics).map_err(StartError::Webhooks)?;
         let (exporter, backend, webhooks) = match hooked {
             Some(parts) => (parts.exporter, parts.moderator, Some(parts.handle)),
             None => (None, None, None),
         };
         let moderator = moderators(self.moderator, backend);
         let (config, event_sink) = (Arc::new(config), self.event_sink);
-        Ok(Parts { config, clock, metrics, identity, store, media, rooms, disk, moderator, exporter, webhooks, event_sink })
+        Ok(Parts { config, clock, metrics, identity, store, media, rooms, disk, clock_guard, moderator, exporter, webhooks, event_sink })
     }
 }

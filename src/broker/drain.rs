@@ -91,8 +91,15 @@ async fn drain(context: &BrokerContext, grace: Duration) -> ShutdownReport {
             link.abort();
         }
     }
-    let store = context.store.clone();
-    if tokio::task::spawn_blocking(move || store.close()).await.is_err() {
+    let (store, now_ms) = (context.store.clone(), context.clock_guard.deletion_time().ok());
+    let close = move || {
+        // The next start compares its clock with this.
+        if let Some(Err(error)) = now_ms.map(|now_ms| store.note_time(now_ms)) {
+            tracing::warn!(%error, "the time of the stop could not be noted");
+        }
+        store.close();
+    };
+    if tokio::task::spawn_blocking(close).await.is_err() {
         tracing::error!("closing the store ended unexpectedly");
     }
     ShutdownReport { writes_unfinished, connections_cut }

@@ -14,6 +14,7 @@ use crate::actors::registries::Registries;
 use crate::actors::runtime::reply::answered;
 use crate::audit::Audit;
 use crate::auth::{SecretSource, Tokens};
+use crate::clock::ClockDoubt;
 use crate::config::Config;
 use crate::console::{Console, ConsoleError};
 use crate::model::Refusal;
@@ -80,6 +81,12 @@ impl Broker {
     pub fn ready(&self) -> Result<(), Refusal> {
         self.context.accepting()?;
         self.context.keeping()
+    }
+
+    /// Returns why nothing is deleted for its age: the clock is too far from the newest time in the store.
+    #[must_use]
+    pub fn clock_doubt(&self) -> Option<ClockDoubt> {
+        self.context.clock_guard.deletion_time().err()
     }
 
     /// Says whether the actors' thread takes its turns: false when one does not come within `patience`. For a watchdog.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::StartError;
+use crate::actors::runtime::ids::made_ms;
 use crate::auth::{MediaTokens, SecretSource, Tokens};
 use crate::clock::Clock;
+use crate::clock::guard::ClockGuard;
 use crate::config::{Config, MediaEngine, StoreEngine};
 use crate::hooks::{Authenticator, ChainedModerator, DynAuthenticator, DynModerator, LoginRequest, Recognised};
 use crate::media::{DiskMediaStore, DynMediaStore};
@@ -13,7 +15,7 @@ use crate::media::{DiskMediaStore, DynMediaStore};
 use crate::media::{ObjectMediaStore, S3Options};
 use crate::model::Refusal;
 use crate::rate::{GateQuota, SendGate};
-use crate::store::{MemoryStore, OpenError, SledOptions, SledStore, Store};
+use crate::store::{MemoryStore, OpenError, SledOptions, SledStore, Store, StoreError};
 
 /// How users prove who they are.
 pub(super) struct Identity {
@@ -93,6 +95,13 @@ pub(super) fn open_store(config: &Config, accept_data_loss: bool, clock: &Arc<dy
             Arc::new(SledStore::open(options, clock.clone())?)
         }
     })
+}
+
+/// Begins with the newest time that the store noted before this start, or with that of its newest message.
+pub(super) fn guard_clock(config: &Config, store: &dyn Store, clock: &Arc<dyn Clock>) -> Result<ClockGuard, StoreError> {
+    let newest_ms = Some(store.last_message_id()).filter(|id| *id > 0).map(made_ms);
+    let jump_max = Duration::from_secs(u64::from(config.history.clock_jump_max_hours) * 3600);
+    Ok(ClockGuard::new(clock.clone(), store.noted_time()?.or(newest_ms), jump_max))
 }
 
 pub(super) fn open_media_store(config: &Config) -> Result<Arc<dyn DynMediaStore>, StartError> {

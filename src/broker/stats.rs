@@ -115,6 +115,7 @@ impl Broker {
             store_bytes: context.disk.store_bytes(),
             disk_free_bytes: context.disk.free(),
             disk_full: context.disk.is_full(),
+            clock_doubted: self.clock_doubt().is_some(),
             ready: self.ready().is_ok(),
         })
     }

@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tidings::clock::{Clock, SystemClock};
+use tidings::clock::{Clock, ClockDoubt, SystemClock};
 use tidings::config::{Config, StoreEngine};
-use tidings::store::{StoreSummary, summary};
+use tidings::store::{StoreSummary, noted_time, summary};
 
 use super::broker::{BrokerUrl, PATIENCE};
 use super::failure::Failure;
@@ -116,7 +116,7 @@ fn examine(arguments: &DoctorArguments, config: &Config, checks: &mut Vec<Check>
     checks.push(disk(dir));
     checks.push(fsync(dir));
     checks.push(files(config));
-    checks.push(clock(dir, &SystemClock::new()));
+    checks.push(clock(dir, config, &SystemClock::new()));
     let found = (config.store.engine == StoreEngine::Sled).then(|| summary(&config.store_dir()));
     checks.push(store(found.as_ref()));
     let place = BrokerUrl::of(arguments.url.as_deref(), config)?;
@@ -236,10 +236,15 @@ fn files(config: &Config) -> Check {
     }
 }
 
-fn clock(dir: &Path, clock: &dyn Clock) -> Check {
+fn clock(dir: &Path, config: &Config, clock: &dyn Clock) -> Check {
     let (name, now_ms) = ("clock", clock.wall_ms());
     if now_ms < CLOCK_MIN_MS {
         return fail(name, "is before 2024", "set it: tokens and the order of messages depend on it");
+    }
+    let jump_max = Duration::from_secs(u64::from(config.history.clock_jump_max_hours) * 3600);
+    let noted_ms = noted_time(&config.store_dir()).unwrap_or_default();
+    if let Some(doubt) = noted_ms.and_then(|noted_ms| ClockDoubt::between(now_ms, noted_ms, jump_max)) {
+        return fail(name, doubt.to_string(), "set it with a time service such as chrony; if it is right, `tidings store accept-clock`");
     }
     let newest = |path: &Path| fs::metadata(path).and_then(|about| about.modified()).ok();
     let written = newest(&dir.join("store").join("commit.mark"));

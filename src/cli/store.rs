@@ -36,6 +36,8 @@ pub(super) enum StoreCommand {
     Backup(BackupArguments),
     /// Make a data directory of a backup, where there is none.
     Restore(RestoreArguments),
+    /// Say that the clock of this machine is right, so that what is too old is deleted again; also while a broker runs.
+    AcceptClock(AcceptClockArguments),
 }
 
 #[derive(Debug, Args)]
@@ -54,6 +56,12 @@ pub(super) struct CheckArguments {
     /// Check this backup, a name in `store.backup_dir` or a path, instead of the store.
     #[arg(long, value_name = "BACKUP")]
     backup: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcceptClockArguments {
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, Args)]
@@ -109,7 +117,21 @@ pub(super) fn run(command: StoreCommand) -> Result<(), Failure> {
         StoreCommand::Import(arguments) => import(&arguments),
         StoreCommand::Backup(arguments) => back_up(&arguments),
         StoreCommand::Restore(arguments) => restore(&arguments),
+        StoreCommand::AcceptClock(arguments) => accept_clock(&arguments),
     }
+}
+
+fn accept_clock(arguments: &AcceptClockArguments) -> Result<(), Failure> {
+    let config = arguments.common.settings.load(Vec::new())?;
+    let options = options(&config)?;
+    let (before_ms, now_ms) = (store::noted_time(&options.path)?, SystemClock::new().wall_ms());
+    store::note_time(&options.path, now_ms)?;
+    if arguments.common.json {
+        say!("{}", json!({"notedTime": now_ms, "notedBefore": before_ms}));
+    } else {
+        say!("noted {now_ms} (Unix milliseconds) as the right time; a running broker notices within a minute");
+    }
+    Ok(())
 }
 
 fn options(config: &Config) -> Result<SledOptions, Failure> {

@@ -89,6 +89,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("store.disk_free_bytes_min", (0, 1_048_576 * GIB)),
     ("log.otlp_one_in", (1, 1_000_000)),
     ("history.retention_days", (1, 3650)),
+    ("history.clock_jump_max_hours", (1, 87_600)),
     ("history.resume_messages_max", (1, 4096)),
     ("history.offline_days", (0, 365)),
     ("media.user_bytes_max", (1, 1024 * GIB)),

@@ -72,6 +72,7 @@ const RELOADS: &[(&str, Reload)] = &[
     ("store.backup_bytes_per_second", Now),
     ("history", Now),
     ("history.retention_days", Restart),
+    ("history.clock_jump_max_hours", Restart),
     ("media", Now),
     ("media.store", Restart),
     ("media.s3_bucket", Restart),

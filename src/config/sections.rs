@@ -344,6 +344,8 @@ pub struct Store {
 pub struct History {
     /// How long a message is kept, days, 1 to 3650.
     pub retention_days: u32,
+    /// How far the clock may be from the newest time in the store without being doubted, hours, 1 to 87600.
+    pub clock_jump_max_hours: u32,
     /// Messages replayed to a session that comes back, 1 to 4096.
     pub resume_messages_max: usize,
     /// How old a message may be that is replayed to a new session, days, 0 to 365.

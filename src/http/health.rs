@@ -16,7 +16,10 @@ pub(super) async fn alive() -> HttpResponse {
 /// Answers whether new work is taken and can be kept; 503 while draining or when the disk refuses.
 pub(super) async fn ready(broker: web::Data<Broker>) -> HttpResponse {
     match broker.ready() {
-        Ok(()) => HttpResponse::Ok().json(json!({"status": "ready"})),
+        Ok(()) => match broker.clock_doubt() {
+            None => HttpResponse::Ok().json(json!({"status": "ready"})),
+            Some(doubt) => HttpResponse::Ok().json(json!({"status": "ready", "detail": doubt.to_string()})),
+        },
         Err(refusal) => problem(StatusCode::SERVICE_UNAVAILABLE, code_of(&refusal), &refusal.to_string()),
     }
 }

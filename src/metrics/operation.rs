@@ -85,6 +85,7 @@ pub(crate) struct Samples {
     /// `None`: cannot be read.
     pub(crate) disk_free_bytes: Option<u64>,
     pub(crate) disk_full: bool,
+    pub(crate) clock_doubted: bool,
     pub(crate) ready: bool,
 }
 
@@ -186,6 +187,7 @@ struct SampleMetrics {
     write_late: Gauge<f64, AtomicU64>,
     disk_free: Gauge,
     disk_full: Gauge,
+    clock_doubted: Gauge,
     process: Process,
 }
 
@@ -211,6 +213,7 @@ impl SampleMetrics {
         let write_late = seconds("write_late_seconds", "How long a socket waited for its writer lately, at most");
         let mut gauge = |name, help| register(registry, name, help, Gauge::default());
         let disk_free = gauge("disk_free_bytes", "Free bytes of the data directory's disk; -1 when that cannot be read");
+        let clock_doubted = gauge("clock_doubted", "Whether nothing is deleted for its age because the clock may be wrong: 1 or 0");
         let disk_full = gauge("disk_full", "Whether nothing more is kept because the disk is nearly full: 1 or 0");
         let process = Process::default();
         process.register(registry);
@@ -231,6 +234,7 @@ impl SampleMetrics {
             write_late,
             disk_free,
             disk_full,
+            clock_doubted,
             process,
         }
     }
@@ -252,6 +256,7 @@ impl SampleMetrics {
         self.write_late.set(samples.write_late_seconds);
         self.disk_free.set(samples.disk_free_bytes.map_or(-1, whole));
         self.disk_full.set(i64::from(samples.disk_full));
+        self.clock_doubted.set(i64::from(samples.clock_doubted));
         self.process.sample();
     }
 }

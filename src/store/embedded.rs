@@ -112,8 +112,16 @@ impl std::fmt::Debug for SledStore {
 }
 
 impl<T: AsRef<Engine> + Send + Sync + 'static> Maintenance for T {
-    fn sweep(&self, now_ms: u64) -> Result<(), StoreError> {
+    fn sweep(&self, now_ms: u64) -> Result<bool, StoreError> {
         self.as_ref().sweep(now_ms)
+    }
+
+    fn noted_time(&self) -> Result<Option<u64>, StoreError> {
+        self.as_ref().backend().noted_time()
+    }
+
+    fn note_time(&self, now_ms: u64) -> Result<(), StoreError> {
+        self.as_ref().backend().note_time(now_ms)
     }
 
     fn backup(&self, folder: &Path, mut pace: Pace<'_>) -> Result<StoreCopy, StoreError> {

@@ -153,8 +153,23 @@ pub trait Rows: Send + Sync + 'static {
 /// Retention, copies, and whether the store works at all. Errors: see [`Store`].
 #[expect(clippy::missing_errors_doc, reason = "the rule is stated once, at `Store`")]
 pub trait Maintenance: Send + Sync + 'static {
-    /// Deletes what is older than the retention, between appends. Blocks, perhaps for seconds.
-    fn sweep(&self, now_ms: u64) -> Result<(), StoreError>;
+    /// Deletes the oldest stretch of messages, if all of it is older than the retention at a time, Unix milliseconds; returns
+    /// whether there was one. Between appends. Blocks, perhaps for seconds.
+    ///
+    /// The time must not come from an unchecked clock: what a wrong one deletes is gone. The broker compares the calendar
+    /// with [`Maintenance::noted_time`] first, and sweeps once a day at most.
+    fn sweep(&self, now_ms: u64) -> Result<bool, StoreError>;
+
+    /// Returns the newest time that was noted as right; none: no time was noted, or this store does not keep it.
+    fn noted_time(&self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
+    /// Notes that a time is right, Unix milliseconds. Blocks.
+    fn note_time(&self, now_ms: u64) -> Result<(), StoreError> {
+        let _ = now_ms;
+        Ok(())
+    }
 
     /// Copies everything into an empty folder while writes go on, as files of records with their checksums. Every
     /// message acknowledged before the end of the copy is in it, with all that was written beside it: see

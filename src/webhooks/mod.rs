@@ -46,6 +46,7 @@ use self::spool::{Bounds, Spool};
 pub use self::state::{DeadLetter, WebhookError, WebhookState};
 use self::worker::{Command, Worker};
 use crate::clock::Clock;
+use crate::clock::guard::ClockGuard;
 use crate::config::{Config, Webhooks as Settings};
 use crate::hooks::{DynModerator, EventExporter};
 use crate::metrics::Metrics;
@@ -143,7 +144,12 @@ struct Signing {
 ///
 /// # Errors
 /// In words, for [`StartError::Webhooks`](crate::StartError::Webhooks).
-pub(crate) fn start(config: &Config, store: &dyn Store, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Result<Option<Parts>, String> {
+pub(crate) fn start(
+    config: &Config,
+    store: &dyn Store,
+    (clock, clock_guard): (&Arc<dyn Clock>, &Arc<ClockGuard>),
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Parts>, String> {
     let settings = &config.webhooks;
     if settings.url.is_empty() && config.webhooks_dir().exists() {
         // What happens from here on is not told, later neither.
@@ -171,7 +177,7 @@ pub(crate) fn start(config: &Config, store: &dyn Store, clock: &Arc<dyn Clock>, 
         (spawn(move || idle(inbox))?, None)
     } else {
         let lock = lock(&config.webhooks_dir())?;
-        let mut worker = worker(config, signing, clock, metrics, (inbox, state))?;
+        let mut worker = worker(config, signing, (clock, clock_guard), metrics, (inbox, state))?;
         worker.catch_up(store).map_err(|error| format!("what the webhooks missed cannot be queued: {error}"))?;
         let exporter: Arc<dyn EventExporter> = worker.event_queue.clone();
         let work = move || async move {
@@ -209,7 +215,7 @@ fn before_send_client(
 fn worker(
     config: &Config,
     signing: Signing,
-    clock: &Arc<dyn Clock>,
+    (clock, clock_guard): (&Arc<dyn Clock>, &Arc<ClockGuard>),
     metrics: &Arc<Metrics>,
     (commands, state): (mpsc::Receiver<Command>, Arc<Mutex<WebhookState>>),
 ) -> Result<Worker, String> {
@@ -228,6 +234,7 @@ fn worker(
         deliverer: Arc::new(deliverer),
         vendor: signing.vendor,
         clock: clock.clone(),
+        clock_guard: clock_guard.clone(),
         metrics: metrics.clone(),
         state,
         commands,

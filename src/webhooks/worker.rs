@@ -19,6 +19,7 @@ use super::event_queue::{EventQueue, Incoming};
 use super::spool::{AfterFailure, Spool};
 use super::state::{DeadLetter, WebhookError, WebhookState};
 use crate::clock::Clock;
+use crate::clock::guard::ClockGuard;
 use crate::config::WhenFull;
 use crate::hooks::Event;
 use crate::metrics::{Metrics, WebhookOutcome};
@@ -65,6 +66,7 @@ pub(super) struct Worker {
     pub(super) deliverer: Arc<Deliverer>,
     pub(super) vendor: Option<Vendor>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) clock_guard: Arc<ClockGuard>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) state: Arc<Mutex<WebhookState>>,
     pub(super) commands: mpsc::Receiver<Command>,
@@ -122,7 +124,7 @@ impl Worker {
                 synced = synced(&mut run.syncing) => self.after_sync(&mut run, synced),
                 () = self.event_queue.woken(), if !self.is_blocked(&run) => {}
                 () = sleep(pause) => {
-                    self.spool.prune(self.clock.wall_ms());
+                    self.spool.prune(self.clock_guard.deletion_time().ok());
                 }
             }
         }

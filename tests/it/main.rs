@@ -12,6 +12,7 @@ mod backup;
 mod broadcast;
 mod changes;
 mod cli;
+mod clock;
 mod combine;
 mod console;
 mod crash;

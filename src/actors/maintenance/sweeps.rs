@@ -1,9 +1,10 @@
-//! What goes on by itself: looking at the disk, at the load of the broker, and deleting what is older than its time.
+//! Looks at the disk and at the load of the broker, again and again.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::retention::keep_retention;
 use crate::actors::context::BrokerContext;
 use crate::actors::registries::Registries;
 use crate::actors::room::Wake;
@@ -17,9 +18,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const LOOKS_PER_SIZE: u32 = 30;
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
-
-/// How often messages older than the retention are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// Runs until its thread ends.
 pub(crate) async fn watch_disk(context: Arc<BrokerContext>) {
@@ -64,17 +62,10 @@ pub(crate) async fn sample_load(context: Arc<BrokerContext>) {
     }
 }
 
-/// Wakes the rooms that were there, then deletes what is older than the retention, now and every hour.
-pub(crate) async fn wake_then_sweep(actors: Arc<Registries>, rooms: Vec<RoomRecord>) {
-    let context = &actors.context;
+/// Wakes the rooms that were there, then keeps to the retention.
+pub(crate) async fn wake_then_keep_retention(actors: Arc<Registries>, rooms: Vec<RoomRecord>) {
     for room in rooms {
         actors.rooms.send(&room.id, Wake).await;
     }
-    loop {
-        let now_ms = context.clock.wall_ms();
-        if let Err(refusal) = context.archive.read(move |store| store.sweep(now_ms)).await {
-            tracing::warn!(%refusal, "what is older than the retention could not be deleted");
-        }
-        tokio::time::sleep(SWEEP_EVERY).await;
-    }
+    keep_retention(actors.context.clone()).await;
 }

@@ -47,11 +47,11 @@ fn give_up(context: &BrokerContext) {
     }
 }
 
-/// Deletes files that no kept message carries. Returns how many.
+/// Deletes files that no kept message carries, unless the clock is doubted. Returns how many.
 pub(crate) async fn collect(context: &Arc<BrokerContext>) -> Result<usize, Refusal> {
     let (mut last, mut deleted) = (None, 0);
-    loop {
-        let (now_ms, unsent_ms) = (context.clock.wall_ms(), context.config().media.unsent_seconds * 1000);
+    while let Ok(now_ms) = context.clock_guard.deletion_time() {
+        let unsent_ms = context.config().media.unsent_seconds * 1000;
         let (next, unneeded) = context.archive.read(move |store| unneeded(store, last, now_ms, unsent_ms)).await?;
         for record in unneeded {
             deleted += usize::from(delete(context, record).await?);
@@ -103,10 +103,11 @@ fn is_needed(store: &dyn Store, record: &MediaRecord, now_ms: u64, unsent_ms: u6
 /// needed.
 async fn delete(context: &Arc<BrokerContext>, record: MediaRecord) -> Result<bool, Refusal> {
     let (service, file): (&MediaService, _) = (&context.media, record.file);
+    let Ok(now_ms) = context.clock_guard.deletion_time() else { return Ok(false) };
     if !service.quota().mark_for_deletion(file) {
         return Ok(false);
     }
-    let (now_ms, unsent_ms) = (context.clock.wall_ms(), context.config().media.unsent_seconds * 1000);
+    let unsent_ms = context.config().media.unsent_seconds * 1000;
     let its = record.clone();
     // Asked once more: a message may have taken the file up before it was marked for deletion.
     let outcome = match context.archive.read(move |store| is_needed(store, &its, now_ms, unsent_ms)).await {

@@ -62,8 +62,9 @@ impl User {
                 Err(refusal) => return answer(reply, Err(refusal)),
             };
             let now_ms = user.context.clock.wall_ms();
+            let ended_by = user.context.clock_guard.deletion_time().unwrap_or(0);
             let mut list = user.following.clone();
-            list.retain(|(followed, until)| *until > now_ms && !known.contains(followed));
+            list.retain(|(followed, until)| *until > ended_by && !known.contains(followed));
             list.extend(known.into_iter().filter(|one| *one != me).map(|one| (one, now_ms + minutes * MINUTE_MS)));
             let max = user.context.config().limits.status_subscriptions_max;
             if list.len() > max {

@@ -19,6 +19,7 @@ pub(crate) struct MemoryBackend {
 struct Tables {
     permanent: Table,
     periods: BTreeMap<u64, Table>,
+    noted_ms: Option<u64>,
     closed: bool,
 }
 
@@ -79,6 +80,15 @@ impl Backend for MemoryBackend {
     }
 
     fn write_mark(&self, _: CommitMark) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn noted_time(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.tables()?.noted_ms)
+    }
+
+    fn note_time(&self, now_ms: u64) -> Result<(), StoreError> {
+        self.tables_mut()?.noted_ms = Some(now_ms);
         Ok(())
     }
 

@@ -59,6 +59,16 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Keeps the mark, durable on return. Called after the commits it speaks of.
     fn write_mark(&self, mark: CommitMark) -> Result<(), StoreError>;
 
+    /// Returns the time that was noted last as right, Unix milliseconds.
+    fn noted_time(&self) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
+    /// Notes that a time is right. Any thread calls it.
+    fn note_time(&self, _now_ms: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Returns the periods that exist, ascending.
     fn periods(&self) -> Vec<u64>;
 

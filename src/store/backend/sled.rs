@@ -332,6 +332,14 @@ impl Backend for SledBackend {
         self.mark.lock().unwrap_or_else(PoisonError::into_inner).write(mark).map_err(unavailable)
     }
 
+    fn noted_time(&self) -> Result<Option<u64>, StoreError> {
+        self.dir.noted_time().map_err(unavailable)
+    }
+
+    fn note_time(&self, now_ms: u64) -> Result<(), StoreError> {
+        self.dir.note_time(now_ms).map_err(unavailable)
+    }
+
     fn periods(&self) -> Vec<u64> {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
         tables.as_ref().map(|tables| tables.periods.keys().copied().collect()).unwrap_or_default()

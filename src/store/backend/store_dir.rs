@@ -96,12 +96,37 @@ impl StoreDir {
 
     /// Writes the format, whole or not at all.
     pub(crate) fn write_format(&self) -> io::Result<()> {
-        let draft = self.root.join("format.new");
-        let mut file = File::create(&draft)?;
-        writeln!(file, "{FORMAT}")?;
-        file.sync_all()?;
-        fs::rename(draft, self.format())?;
+        self.write_number("format", FORMAT.into())?;
         self.seal()
+    }
+
+    fn time(&self) -> PathBuf {
+        self.root.join("time")
+    }
+
+    /// Returns the time that was noted last as right, Unix milliseconds. One that cannot be read was not noted.
+    pub(crate) fn noted_time(&self) -> io::Result<Option<u64>> {
+        match fs::read_to_string(self.time()) {
+            Ok(text) => Ok(text.trim().parse().ok()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes that a time is right, whole or not at all.
+    pub(crate) fn note_time(&self, now_ms: u64) -> io::Result<()> {
+        self.write_number("time", now_ms)
+    }
+
+    /// Writes a file that holds one number, whole or not at all.
+    fn write_number(&self, name: &str, number: u64) -> io::Result<()> {
+        let draft = self.root.join(format!("{name}.new"));
+        let mut file = File::create(&draft)?;
+        restrict(&draft)?;
+        writeln!(file, "{number}")?;
+        file.sync_all()?;
+        fs::rename(draft, self.root.join(name))?;
+        sync_names(&self.root)
     }
 
     /// Makes the names in the directory durable and its files private.

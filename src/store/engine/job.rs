@@ -18,8 +18,8 @@ pub(crate) enum Job {
     Rows(Vec<RowWrite>, Done<()>),
     Revise(Box<Revision>, Done<u64>),
     Remove(Conversation, Done<()>),
-    /// Delete periods that are too old at this time, Unix milliseconds.
-    Sweep(u64, SyncSender<Result<(), StoreError>>),
+    /// Delete the oldest period if it is too old at this time, Unix milliseconds.
+    Sweep(u64, SyncSender<Result<bool, StoreError>>),
     Observe(ObserverRequest),
 }
 

@@ -25,13 +25,22 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// A task and how far it is.
 pub(crate) enum MaintenanceTask {
-    Remove { conversation: Conversation, begun: bool, done: Option<Done<()>> },
-    Sweep { sweep: Sweep, reply: Option<SyncSender<Result<(), StoreError>>> },
+    Remove {
+        conversation: Conversation,
+        begun: bool,
+        done: Option<Done<()>>,
+    },
+    /// `found`: a period was too old.
+    Sweep {
+        sweep: Sweep,
+        found: bool,
+        reply: Option<SyncSender<Result<bool, StoreError>>>,
+    },
 }
 
-/// Which periods a sweep deletes, and what it does next.
+/// What a sweep deletes, and what it does next.
 pub(crate) enum Sweep {
-    /// Look up which periods are too old at this time, Unix milliseconds.
+    /// Look up whether the oldest period is too old at this time, Unix milliseconds.
     LookUp(u64),
     /// Take a step with the first of these.
     Drop(VecDeque<u64>, DropStep),
@@ -61,7 +70,7 @@ pub(crate) fn unfinished_tasks(backend: &dyn Backend) -> Result<Vec<MaintenanceT
     })?;
     let periods: VecDeque<u64> = dropping.into_iter().flatten().collect();
     if !periods.is_empty() {
-        tasks.push(MaintenanceTask::Sweep { sweep: Sweep::Drop(periods, DropStep::Begin), reply: None });
+        tasks.push(MaintenanceTask::Sweep { sweep: Sweep::Drop(periods, DropStep::Begin), found: true, reply: None });
     }
     Ok(tasks)
 }
@@ -71,8 +80,8 @@ impl MaintenanceTask {
         Self::Remove { conversation, begun: false, done: Some(done) }
     }
 
-    pub(crate) fn sweep(now_ms: u64, reply: SyncSender<Result<(), StoreError>>) -> Self {
-        Self::Sweep { sweep: Sweep::LookUp(now_ms), reply: Some(reply) }
+    pub(crate) fn sweep(now_ms: u64, reply: SyncSender<Result<bool, StoreError>>) -> Self {
+        Self::Sweep { sweep: Sweep::LookUp(now_ms), found: false, reply: Some(reply) }
     }
 
     /// Does a bounded part; returns true when nothing is left.
@@ -87,9 +96,11 @@ impl MaintenanceTask {
                 Ok(false)
             }
             Self::Sweep { sweep: Sweep::Drop(periods, step), .. } => drop_some(spaces, heads, periods, step),
-            Self::Sweep { sweep, .. } => {
+            Self::Sweep { sweep, found, .. } => {
                 if let Sweep::LookUp(now_ms) = sweep {
-                    *sweep = Sweep::Drop(too_old(spaces, *now_ms), DropStep::Begin);
+                    let oldest = too_old(spaces, *now_ms);
+                    *found = oldest.is_some();
+                    *sweep = Sweep::Drop(oldest.into_iter().collect(), DropStep::Begin);
                 }
                 Ok(false)
             }
@@ -103,8 +114,8 @@ impl MaintenanceTask {
         }
         match self {
             Self::Remove { done: Some(done), .. } => shared.finish(done, outcome),
-            Self::Sweep { reply: Some(reply), .. } => {
-                if reply.send(outcome).is_err() {
+            Self::Sweep { found, reply: Some(reply), .. } => {
+                if reply.send(outcome.map(|()| found)).is_err() {
                     tracing::debug!("nobody waits for the sweep any more");
                 }
             }
@@ -162,12 +173,16 @@ fn removals_of(backend: &dyn Backend, space: Space, conversation: &Conversation)
     Ok(ops)
 }
 
-/// Returns the periods that ended before the retention began; never the newest.
-fn too_old(spaces: &SpaceWriter, now_ms: u64) -> VecDeque<u64> {
+/// Returns the oldest period if the one after it began before the retention did.
+///
+/// The next one's beginning counts, and not its own end: what was stored while the clock stood years behind lies in a period
+/// of that time, and is kept as long as what was stored at the moment when the clock was set right.
+fn too_old(spaces: &SpaceWriter, now_ms: u64) -> Option<u64> {
     let kept_from_ms = now_ms.saturating_sub(spaces.shared.retention_days.max(1).saturating_mul(DAY_MS));
-    let mut periods = spaces.backend().periods();
-    periods.pop();
-    periods.into_iter().filter(|period| (period + 1).saturating_mul(PERIOD_MS) <= kept_from_ms).collect()
+    match spaces.backend().periods()[..] {
+        [oldest, next, ..] if next.saturating_mul(PERIOD_MS) <= kept_from_ms => Some(oldest),
+        _ => None,
+    }
 }
 
 /// Copies what outlives it from the first period to the permanent space, then deletes it, step by step.

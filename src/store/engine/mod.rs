@@ -107,8 +107,8 @@ impl Engine {
         outcome
     }
 
-    /// Deletes periods that are too old at this time. Blocks.
-    pub(crate) fn sweep(&self, now_ms: u64) -> Result<(), StoreError> {
+    /// Deletes the oldest period if it is too old at this time; returns whether it was. Blocks.
+    pub(crate) fn sweep(&self, now_ms: u64) -> Result<bool, StoreError> {
         self.ask(|reply| Job::Sweep(now_ms, reply))
     }
 

@@ -14,6 +14,7 @@
 //! <dir>/lock           held while the store is open; empty
 //! <dir>/format         the format's number in digits and a line feed; written last when a store is made
 //! <dir>/commit.mark    what was made durable last
+//! <dir>/time           a time known to be right, Unix milliseconds in digits and a line feed; may be missing
 //! <dir>/permanent/     one sled database: the permanent space
 //! <dir>/period-<n>/    one sled database per period that is kept; n = Unix milliseconds / 604,800,000 (a week)
 //! <dir>/period-<n>.gone/           a period on its way out

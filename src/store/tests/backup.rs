@@ -159,7 +159,7 @@ fn periods_that_begin_and_end_during_a_copy_are_as_they_were_at_its_end(mut worl
     let copy = copy(&world, &folder, |step| {
         write(&world, 100 + step);
         world.clock.advance(WEEK);
-        world.store.sweep(world.clock.wall_ms()).unwrap();
+        world.sweep(world.clock.wall_ms());
     })
     .unwrap();
     let first = copy.files.iter().find(|file| file.name.starts_with("period-")).unwrap();
@@ -280,7 +280,7 @@ fn exported_lines_make_the_same_store_again() {
             world.clock.advance(WEEK);
         }
     }
-    world.store.sweep(world.clock.wall_ms() + 20 * 86_400_000).unwrap();
+    world.sweep(world.clock.wall_ms() + 20 * 86_400_000);
     let said = all_of(&*world.store);
     world.store.close();
     let lines = exported(&world.options());

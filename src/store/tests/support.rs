@@ -76,6 +76,11 @@ impl World {
         wait(|done| self.store.apply(rows, done))
     }
 
+    /// Deletes every period that is too old.
+    pub(crate) fn sweep(&self, now_ms: u64) {
+        while self.store.sweep(now_ms).unwrap() {}
+    }
+
     pub(crate) fn remove(&self, conversation: &Conversation) -> Result<(), StoreError> {
         wait(|done| self.store.remove(conversation.clone(), done))
     }

@@ -254,7 +254,7 @@ impl Spool {
         match self.write_dead_letter(seq, attempts, error, now_ms) {
             Ok(()) => {
                 self.delivered(seq);
-                self.prune(now_ms);
+                self.prune(None);
                 Ok(AfterFailure::DeadLetter)
             }
             Err(error) => {
@@ -273,9 +273,9 @@ impl Spool {
         self.dead.write()
     }
 
-    /// Gives up dead letters that are too many or too old; how many.
-    pub(super) fn prune(&mut self, now_ms: u64) -> u64 {
-        let too_old = now_ms.saturating_sub(self.bounds.dead_letters_days.saturating_mul(DAY_MS));
+    /// Gives up dead letters that are too many or, at a time that may be believed, too old; returns how many.
+    pub(super) fn prune(&mut self, now_ms: Option<u64>) -> u64 {
+        let too_old = now_ms.map_or(0, |now_ms| now_ms.saturating_sub(self.bounds.dead_letters_days.saturating_mul(DAY_MS)));
         let mut pruned = 0;
         while let Some((seq, died_ms)) = self.dead_since.first_key_value().map(|(seq, at)| (*seq, *at)) {
             if self.dead_since.len() <= self.bounds.dead_letters_max && died_ms >= too_old {

@@ -113,7 +113,7 @@ fn dead_letters_are_bounded_in_number_and_age_and_what_is_given_up_is_counted() 
     }
     let ids = |spool: &mut Spool| spool.dead_letters(0, 10).unwrap().into_iter().map(|(_, envelope, _)| envelope.id).collect::<Vec<_>>();
     assert_eq!((ids(&mut spool), spool.given_up()), (vec!["b".to_owned(), "c".to_owned()], 1));
-    assert_eq!((spool.prune(10 + DAY_MS), spool.prune(11 + DAY_MS)), (0, 2));
+    assert_eq!((spool.prune(None), spool.prune(Some(10 + DAY_MS)), spool.prune(Some(11 + DAY_MS))), (0, 0, 2));
     assert_eq!((spool.dead_count(), spool.given_up()), (0, 3));
 }
 

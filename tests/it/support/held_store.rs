@@ -206,7 +206,7 @@ impl Rows for HeldStore {
 }
 
 impl Maintenance for HeldStore {
-    fn sweep(&self, now_ms: u64) -> Result<(), StoreError> {
+    fn sweep(&self, now_ms: u64) -> Result<bool, StoreError> {
         self.below.sweep(now_ms)
     }
 

@@ -3,9 +3,13 @@
 //! Everything that depends on time takes a [`Clock`], so that each rule about time is tested by moving a
 //! [`ManualClock`] and not by waiting.
 
+pub(crate) mod guard;
+
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+pub use guard::ClockDoubt;
 
 /// Two kinds of time, both behind one trait so that a test moves them together.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
