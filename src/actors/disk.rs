@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::model::Refusal;
+pub(crate) use crate::store::free_space;
 
 /// Files of a folder that are counted; more are left out of its size.
 const FILES_MAX: usize = 100_000;
@@ -30,14 +31,6 @@ impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Disk").field("free", &self.free).field("full", &self.full).finish_non_exhaustive()
     }
-}
-
-/// What the system says: free for those who are not root.
-pub(crate) fn free_space(folder: &Path) -> io::Result<u64> {
-    // The folder itself may not be made yet.
-    let folder = folder.ancestors().find(|folder| folder.exists()).unwrap_or_else(|| Path::new("."));
-    let space = rustix::fs::statvfs(folder)?;
-    Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 impl Disk {

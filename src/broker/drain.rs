@@ -24,6 +24,9 @@ pub struct ShutdownReport {
     pub writes_unfinished: usize,
     /// Connections that did not end by themselves and were cut.
     pub connections_cut: usize,
+    /// The store did not accept writes at the end, or its last flush failed: a disk that is full or broken. What was
+    /// acknowledged is kept.
+    pub store_failed: bool,
 }
 
 impl ShutdownReport {
@@ -97,12 +100,20 @@ async fn drain(context: &BrokerContext, grace: Duration) -> ShutdownReport {
         if let Some(Err(error)) = now_ms.map(|now_ms| store.note_time(now_ms)) {
             tracing::warn!(%error, "the time of the stop could not be noted");
         }
-        store.close();
+        store.close()
     };
-    if tokio::task::spawn_blocking(close).await.is_err() {
-        tracing::error!("closing the store ended unexpectedly");
-    }
-    ShutdownReport { writes_unfinished, connections_cut }
+    let store_failed = match tokio::task::spawn_blocking(close).await {
+        Ok(Ok(())) => false,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the store could not be flushed at the end; what was acknowledged is kept");
+            true
+        }
+        Err(error) => {
+            tracing::error!(%error, "closing the store ended unexpectedly");
+            true
+        }
+    };
+    ShutdownReport { writes_unfinished, connections_cut, store_failed }
 }
 
 async fn until(mut done: impl FnMut() -> bool) {

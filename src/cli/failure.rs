@@ -46,6 +46,7 @@ impl Failure {
 fn store_exit_code(error: &OpenError) -> u8 {
     match error {
         OpenError::Damaged { .. } | OpenError::NewerFormat { .. } => 65,
+        OpenError::NoRoom { .. } => 71,
         OpenError::NotEmpty { .. } => 73,
         OpenError::InUse { .. } => 75,
         _ => 1,

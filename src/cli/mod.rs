@@ -7,7 +7,9 @@
 //! | 2 | the arguments are not understood |
 //! | 65 | store or backup is damaged, not finished, or of a later version; see `--accept-data-loss` |
 //! | 69 | no broker can be reached there |
+//! | 71 | there is no room on the disk to open the store |
 //! | 73 | what is to be made exists already, or its folder is not empty |
+//! | 74 | the store could not be flushed at the end: the disk is full or broken |
 //! | 75 | the store is in use by another process |
 //! | 78 | the configuration is not valid |
 //!
@@ -47,7 +49,9 @@ Exit codes:
   2   the arguments are not understood
   65  store or backup is damaged, not finished, or of a later version
   69  no broker can be reached there
+  71  there is no room on the disk to open the store
   73  what is to be made exists already, or its folder is not empty
+  74  the store could not be flushed at the end: the disk is full or broken
   75  the store is in use by another process
   78  the configuration is not valid
 

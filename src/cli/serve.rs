@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
+use tidings::broker::ShutdownReport;
 use tidings::config::Config;
 use tidings::http::Server;
 use tidings::{Broker, StartError};
@@ -70,7 +71,14 @@ async fn serve(config: Config, arguments: &ServeArguments, logs: &Logs) -> Resul
     supervisor.stopping();
     let down = async { tokio::join!(server.stop(), broker.shutdown(grace)).1 };
     tokio::select! {
-        report = down => tracing::info!(clean = report.is_clean(), writes_unfinished = report.writes_unfinished, connections_cut = report.connections_cut, "stopped"),
+        report = down => {
+            let ShutdownReport { writes_unfinished, connections_cut, store_failed, .. } = report;
+            tracing::info!(clean = report.is_clean(), writes_unfinished, connections_cut, store_failed, "stopped");
+            if store_failed {
+                eprintln!("tidings: the store could not be flushed at the end; what was acknowledged is kept, look at the disk");
+                return Err(Failure::AlreadyReported(74));
+            }
+        }
         again = second_stop_signal() => {
             again?;
             tracing::warn!("asked twice, stopping now");

@@ -144,6 +144,7 @@ fn options(config: &Config) -> Result<SledOptions, Failure> {
         retention_days: config.history.retention_days.into(),
         accept_data_loss: false,
         lock_wait: LOCK_WAIT,
+        ballast_bytes: config.store.ballast_bytes,
         seen_bytes: config.store.seen_bytes,
     })
 }
@@ -301,7 +302,7 @@ fn back_up_offline(arguments: &BackupArguments, config: &Config, name: &str, now
         ControlFlow::Continue(())
     };
     let taken = backup::take(&store, &order, Pace { bytes_per_second: arguments.bytes_per_second, watch: &mut watch });
-    store.close();
+    drop(store.close());
     Ok(taken?)
 }
 

@@ -336,6 +336,8 @@ pub struct Store {
     pub backup_bytes_per_second: u64,
     /// Free bytes of the data directory's disk below which nothing more is kept, 0 to 1 PiB.
     pub disk_free_bytes_min: u64,
+    /// Bytes of a file that is given up when the disk is too full to open the store, 0 to 1 GiB; 0: none.
+    pub ballast_bytes: u64,
 }
 
 /// `[history]`: how long messages live.

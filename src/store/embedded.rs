@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use super::backend::Backend as _;
 use super::backend::memory::MemoryBackend;
-use super::backend::open::{FormatPolicy, SledOptions, open_backend, open_error};
+use super::backend::open::{FormatPolicy, SledOptions, open_backend, open_error, open_files};
+use super::backend::room::{free_space, lay_in_ballast, needed};
 use super::backend::sled::SledBackend;
 use super::backend::store_dir::StoreDir;
 use super::copy::backup;
 use super::engine::Engine;
 use super::engine::dedup_filter::DedupFilter;
-use super::engine::shared::Start;
+use super::engine::shared::{Recover, Recovered, Start};
 use super::error::{OpenError, StoreError};
 use super::format::record::PermanentMeta;
 use super::repair::salvage;
@@ -38,8 +39,8 @@ impl MemoryStore {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let dedup_filter = DedupFilter::new(MEMORY_FILTER_BYTES);
         let start = Start { commit: 0, message_id: 0, permanent: PermanentMeta::default(), dedup_filter };
-        let backend = Box::new(MemoryBackend::default());
-        Self { engine: Engine::start(backend, clock, MEMORY_RETENTION_DAYS, start) }
+        let backend = Arc::new(MemoryBackend::default());
+        Self { engine: Engine::start(backend, clock, MEMORY_RETENTION_DAYS, start, None) }
     }
 }
 
@@ -66,8 +67,26 @@ impl SledStore {
             other => other,
         };
         let (backend, start) = opened.map_err(|(error, _)| error)?;
-        Ok(Self { engine: Engine::start(Box::new(backend), clock, options.retention_days, start) })
+        lay_in_ballast(&dir, options.ballast_bytes);
+        let (backend, retention_days) = (Arc::new(backend), options.retention_days);
+        let recover = recover(Arc::clone(&backend), dir, options);
+        Ok(Self { engine: Engine::start(backend, clock, retention_days, start, Some(recover)) })
     }
+}
+
+/// Returns how a store is opened again behind a broker that goes on, once there is room on the disk.
+fn recover(backend: Arc<SledBackend>, dir: StoreDir, options: SledOptions) -> Recover {
+    Box::new(move |dedup_filter| {
+        let io = |error: std::io::Error| StoreError::Unavailable(error.to_string());
+        let (free, needed) = (free_space(&dir.root).map_err(io)?, needed(&dir).map_err(io)?);
+        if free < needed {
+            return Err(StoreError::Full(format!("{free} bytes are free, {needed} are needed to open the store again")));
+        }
+        let open = || open_files(&dir, &options, FormatPolicy::Keep).map_err(|error| StoreError::Unavailable(error.to_string()));
+        let mark = backend.reopen(open)?;
+        let Verified { commit, message_id, permanent } = verify::verify(&*backend, mark, dedup_filter)?;
+        Ok(Recovered { commit, message_id, permanent })
+    })
 }
 
 /// A checked backend and where the engine begins. A failed attempt hands the lock back, unless it is lost with what held it.
@@ -81,7 +100,7 @@ fn open_checked(dir: &StoreDir, options: &SledOptions, lock: File) -> Checked {
         Ok(Verified { commit, message_id, permanent }) => Ok((backend, Start { commit, message_id, permanent, dedup_filter })),
         Err(error) => {
             let lock = backend.take_lock();
-            backend.close();
+            drop(backend.close());
             Err((open_error(dir, error), lock))
         }
     }
@@ -136,7 +155,7 @@ impl<T: AsRef<Engine> + Send + Sync + 'static> Maintenance for T {
         self.as_ref().stats()
     }
 
-    fn close(&self) {
-        self.as_ref().close();
+    fn close(&self) -> Result<(), StoreError> {
+        self.as_ref().close()
     }
 }

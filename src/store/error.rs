@@ -1,5 +1,7 @@
 //! Why a store refuses, and why it cannot be opened.
 
+use std::io;
+
 use thiserror::Error;
 
 /// Why a store refuses.
@@ -9,6 +11,13 @@ pub enum StoreError {
     /// The disk refused a write, is full, or the store is closed. Reads may still work; a retry helps after repair.
     #[error("{0}")]
     Unavailable(String),
+    /// The disk is full. Reads still work, and writes will as soon as there is room: the store notices by itself.
+    #[error("the disk is full: {0}")]
+    Full(String),
+    /// The disk did not keep what was written to it. Reads still work; writes will after a new start, which writes everything
+    /// again first.
+    #[error("the disk failed to keep what was written, a new start is needed: {0}")]
+    Unsynced(String),
     /// The local id was used for other content. Do not retry.
     #[error("local id was used before for other content")]
     OtherContent,
@@ -27,6 +36,16 @@ impl StoreError {
     /// Returns what every call to a closed store is answered with.
     pub(crate) fn closed() -> Self {
         Self::Unavailable("store is closed".into())
+    }
+
+    /// Returns what is wrong with a disk that refused to write. Only a full one is trusted to have kept what it took before.
+    pub(crate) fn of_write(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::StorageFull { Self::Full(error.to_string()) } else { Self::Unsynced(error.to_string()) }
+    }
+
+    /// Returns whether no write can follow this one.
+    pub(crate) fn stops_writes(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Full(_) | Self::Unsynced(_))
     }
 }
 
@@ -57,6 +76,16 @@ pub enum OpenError {
         found: u32,
         /// The newest format this version reads.
         known: u32,
+    },
+    /// The disk is full: opening would damage the store, so nothing was opened.
+    #[error("store {path}: {free} bytes are free, opening it may need {needed}; make room and start again")]
+    NoRoom {
+        /// The store's directory.
+        path: String,
+        /// Bytes free.
+        free: u64,
+        /// Bytes that opening may need.
+        needed: u64,
     },
     /// A store is to be made where something is already.
     #[error("store {path} is not empty; one is made only where nothing is")]

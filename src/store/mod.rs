@@ -15,7 +15,7 @@
 //! - Message, dedup entry and conversation head become durable together or not at all.
 //! - The same `(sender, local_id)` is stored once for at least 24 hours; with equal content the first result
 //!   is given again, with other content [`StoreError::OtherContent`].
-//! - After a failed write every later write fails with [`StoreError::Unavailable`]; reads go on.
+//! - After a failed write every later write fails, too; reads go on. Of a full disk ([`StoreError::Full`]) it recovers by itself.
 //!
 //! # Where what is
 //! A folder uses only those above it.
@@ -43,6 +43,7 @@ mod traits;
 mod types;
 
 pub use self::backend::open::SledOptions;
+pub(crate) use self::backend::room::free_space;
 pub use self::copy::export::{LineCounts, export};
 pub use self::copy::import::import;
 pub use self::copy::restore::restore;

@@ -189,6 +189,7 @@ pub trait Maintenance: Send + Sync + 'static {
     fn stats(&self) -> StoreStats;
 
     /// Carries out what is waiting, flushes, and releases the files. Blocks. Later writes are refused, and reads too.
-    /// A removal that would take longer than 2 s is left to the next open.
-    fn close(&self);
+    /// A removal that would take longer than 2 s is left to the next open. Only the first call says what failed: that writes were
+    /// not accepted at the end, or that the last flush failed. What was acknowledged is kept all the same.
+    fn close(&self) -> Result<(), StoreError>;
 }

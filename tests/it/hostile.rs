@@ -71,6 +71,8 @@ impl Dice {
 /// A data directory and settings; the program may run on it again and again.
 pub(crate) struct Program {
     folder: TempDir,
+    /// Where its data lies, if not in the folder.
+    data: Option<std::path::PathBuf>,
     settings: Vec<(String, String)>,
     tokens: Tokens,
 }
@@ -84,7 +86,7 @@ impl Program {
         let own = [("auth.secret", config.auth.secret.as_str()), ("log.filter", "info")];
         let variable = |(key, value): &(&str, &str)| (format!("TIDINGS_{}", key.replace('.', "__").to_uppercase()), (*value).to_owned());
         let settings = own.iter().chain(settings).map(variable).collect();
-        Self { folder: tempfile::tempdir().unwrap(), settings, tokens }
+        Self { folder: tempfile::tempdir().unwrap(), data: None, settings, tokens }
     }
 
     pub(crate) fn token(&self, user: &str) -> String {
@@ -104,6 +106,12 @@ impl Program {
         self
     }
 
+    /// Keeps its data elsewhere than in the folder.
+    pub(crate) fn keeping_data_in(mut self, data: &std::path::Path) -> Self {
+        self.data = Some(data.to_owned());
+        self
+    }
+
     /// Writes the file of settings that the process finds where it runs.
     pub(crate) fn settings(&self, text: &str) {
         std::fs::write(self.folder.path().join("tidings.toml"), text).unwrap();
@@ -116,14 +124,14 @@ impl Program {
 
     /// Returns the folder it keeps its data in.
     pub(crate) fn data(&self) -> std::path::PathBuf {
-        self.folder.path().join("data")
+        self.data.clone().unwrap_or_else(|| self.folder.path().join("data"))
     }
 
     /// Starts the process, and does not wait until it listens. Killed when dropped.
     pub(crate) fn spawn(&self) -> Child {
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(self.folder.path().join("data"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data());
         // Elsewhere, so that neither a tidings.toml nor variables of the developer's have a say.
         command.current_dir(self.folder.path());
         for (variable, _) in std::env::vars_os().filter(|(variable, _)| variable.to_string_lossy().starts_with("TIDINGS_")) {
@@ -180,8 +188,13 @@ impl Running {
     }
 
     /// Waits until the process has ended by itself; returns whether it succeeded.
-    pub(crate) async fn ended(mut self) -> bool {
-        soon("the program's end", self.child.wait()).await.unwrap().success()
+    pub(crate) async fn ended(self) -> bool {
+        self.exit_code().await == Some(0)
+    }
+
+    /// Waits until the process has ended by itself; returns its exit code.
+    pub(crate) async fn exit_code(mut self) -> Option<i32> {
+        soon("the program's end", self.child.wait()).await.unwrap().code()
     }
 
     pub(crate) async fn metrics(&self) -> Metrics {
@@ -341,6 +354,11 @@ impl Line {
 
     /// Makes a request that succeeds; frames before its reply stay for [`Line::next`].
     pub(crate) async fn ok(&mut self, op: &str, args: Value) -> Value {
+        self.ask(op, args).await.unwrap_or_else(|rest| panic!("{op} was refused: {rest}"))
+    }
+
+    /// Makes a request; returns its result or its error. Frames before its reply stay for [`Line::next`].
+    pub(crate) async fn ask(&mut self, op: &str, args: Value) -> Result<Value, Value> {
         let answered = async {
             let id = self.send(op, &args).await?;
             loop {
@@ -351,9 +369,8 @@ impl Line {
             }
         };
         let answer = soon(op, answered).await;
-        let (result, rest) = answer.unwrap_or_else(|| panic!("connection lost in {op}"));
-        assert!(!result.is_null(), "{op} was refused: {rest}");
-        result
+        let (result, mut rest) = answer.unwrap_or_else(|| panic!("connection lost in {op}"));
+        if result.is_null() { Err(rest["error"].take()) } else { Ok(result) }
     }
 
     pub(crate) fn split(self) -> (Speaker, Listener) {

@@ -16,6 +16,7 @@ mod clock;
 mod combine;
 mod console;
 mod crash;
+mod disk;
 mod group;
 mod group_manage;
 mod history;

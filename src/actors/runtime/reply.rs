@@ -27,6 +27,7 @@ impl From<StoreError> for Refusal {
             StoreError::Gone => Self::MessageMissing,
             StoreError::Fenced => Self::Busy("the conversation moved to another owner"),
             StoreError::Unavailable(reason) | StoreError::Damaged(reason) => Self::StoreUnavailable(reason),
+            error @ (StoreError::Full(_) | StoreError::Unsynced(_)) => Self::StoreUnavailable(error.to_string()),
         }
     }
 }

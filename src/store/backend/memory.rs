@@ -106,8 +106,9 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
-    fn close(&self) {
+    fn close(&self) -> Result<(), StoreError> {
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         *tables = Tables { closed: true, ..Tables::default() };
+        Ok(())
     }
 }

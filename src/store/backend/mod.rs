@@ -7,6 +7,8 @@ pub(crate) mod commit_mark;
 pub(crate) mod counters;
 pub(crate) mod memory;
 pub(crate) mod open;
+pub(crate) mod rewrite;
+pub(crate) mod room;
 pub(crate) mod sled;
 pub(crate) mod store_dir;
 
@@ -78,8 +80,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Deletes a period with all that is in it.
     fn drop_period(&self, period: u64) -> Result<(), StoreError>;
 
-    /// Releases files. Every later call fails with [`StoreError::Unavailable`].
-    fn close(&self);
+    /// Flushes and releases files. Every later call fails with [`StoreError::Unavailable`]; of this one only the first says
+    /// whether the flush failed.
+    fn close(&self) -> Result<(), StoreError>;
 }
 
 /// Runs a scan whose visitor may fail: the first error ends the scan and is returned.

@@ -9,13 +9,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::commit_mark::{self, CommitMarkFile, FoundMark};
-use super::sled::{SledBackend, Table, TableError};
+use super::rewrite::rewrite_unsynced;
+use super::room::make_room;
+use super::sled::{OpenFiles, SledBackend, Table, TableError};
 use super::store_dir::{FORMAT, StoreDir};
 use super::{CommitMark, Visit, try_visit};
 use crate::private_files::sync_names;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::format::key::{self, META};
-use crate::store::format::record::{self, PeriodRow};
+use crate::store::format::record::{self, PeriodRow, PermanentMeta};
 
 /// Where the store lies and what it may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,9 @@ pub struct SledOptions {
     pub accept_data_loss: bool,
     /// How long to wait for another process to let go.
     pub lock_wait: Duration,
+    /// A file of this many bytes is kept beside the databases and given up when the disk is too full to open them, so that a
+    /// store can be read then; 0: none. It is laid in only where four times as much is free.
+    pub ballast_bytes: u64,
     /// The filter of local ids, bytes per generation (there are two). 4 MiB serve 2 million sends a week.
     pub seen_bytes: usize,
 }
@@ -47,6 +52,7 @@ impl SledOptions {
             retention_days: 30,
             accept_data_loss: false,
             lock_wait: Duration::from_secs(5),
+            ballast_bytes: 64 << 20,
             seen_bytes: 4 << 20,
         }
     }
@@ -72,9 +78,9 @@ pub(crate) fn open_backend(
     lock: File,
 ) -> Result<OpenedBackend, (OpenError, File)> {
     match open_files(dir, options, policy) {
-        Ok((mark, mark_file, permanent, periods)) => {
-            let backend = SledBackend::new(dir.clone(), options.cache_bytes, permanent, periods, mark_file, lock);
-            Ok((backend, mark))
+        Ok(files) => {
+            let mark = files.mark;
+            Ok((SledBackend::new(dir.clone(), options.cache_bytes, files, lock), mark))
         }
         Err(error) => Err((error, lock)),
     }
@@ -101,14 +107,19 @@ pub(crate) fn open_error(dir: &StoreDir, error: StoreError) -> OpenError {
 pub(crate) fn table_error(dir: &StoreDir, name: &str, error: TableError) -> OpenError {
     match error {
         TableError::Damaged(reason) => dir.damaged(format!("{name}: {reason}")),
-        TableError::Io(reason) => OpenError::Io { path: dir.root.display().to_string(), reason: format!("{name}: {reason}") },
+        TableError::Full(reason) | TableError::Io(reason) => {
+            OpenError::Io { path: dir.root.display().to_string(), reason: format!("{name}: {reason}") }
+        }
     }
 }
 
-type OpenFiles = (CommitMark, CommitMarkFile, Table, BTreeMap<u64, Table>);
-
-fn open_files(dir: &StoreDir, options: &SledOptions, policy: FormatPolicy) -> Result<OpenFiles, OpenError> {
+/// Opens the files of a store.
+pub(crate) fn open_files(dir: &StoreDir, options: &SledOptions, policy: FormatPolicy) -> Result<OpenFiles, OpenError> {
     let io = |error: io::Error| dir.io(&error);
+    if policy == FormatPolicy::Upgrade {
+        make_room(dir)?;
+        rewrite_unsynced(dir).map_err(io)?;
+    }
     if dir.read_format()?.is_none() {
         make_new(dir)?;
     }
@@ -127,9 +138,9 @@ fn open_files(dir: &StoreDir, options: &SledOptions, policy: FormatPolicy) -> Re
     let open = |name: &str, path: PathBuf| Table::open(&path, options.cache_bytes).map_err(|error| table_error(dir, name, error));
     let permanent = open("permanent", dir.permanent())?;
     dir.delete_gone().map_err(io)?;
-    let periods = open_periods(dir, &permanent, open)?;
+    let periods = open_periods(dir, &permanent, mark, open)?;
     dir.seal().map_err(io)?;
-    Ok((mark, mark_file, permanent, periods))
+    Ok(OpenFiles { mark, mark_file, permanent, periods })
 }
 
 /// Begins a store where there is none. The format is written last: without it the rest is not a store yet.
@@ -160,9 +171,13 @@ fn upgrade_format(dir: &StoreDir) -> Result<(), OpenError> {
 }
 
 /// Opens the periods that the permanent database lists.
+///
+/// A directory that is not listed was being made when the last run ended: whatever is in it, nothing of that was ever
+/// acknowledged, because a period is listed before its first message is. That holds only while the list itself is whole.
 fn open_periods(
     dir: &StoreDir,
     permanent: &Table,
+    mark: CommitMark,
     open: impl Fn(&str, PathBuf) -> Result<Table, OpenError>,
 ) -> Result<BTreeMap<u64, Table>, OpenError> {
     let on_disk = dir.periods().map_err(|error| dir.io(&error))?;
@@ -174,22 +189,36 @@ fn open_periods(
     }
     let mut periods = BTreeMap::new();
     for period in on_disk {
-        let is_listed = listed.contains_key(&period);
-        if is_listed && !dir.period(period).join("db").exists() {
-            return Err(dir.damaged(format!("period-{period} is missing")));
+        if listed.contains_key(&period) {
+            if !dir.period(period).join("db").exists() {
+                return Err(dir.damaged(format!("period-{period} is missing")));
+            }
+            periods.insert(period, open(&format!("period-{period}"), dir.period(period))?);
+            continue;
         }
-        let table = open(&format!("period-{period}"), dir.period(period))?;
-        if is_listed {
-            periods.insert(period, table);
-        } else if table.get(META).map_err(|error| open_error(dir, error))?.is_none() {
-            // Made just before a crash, and never written to.
-            table.close();
-            dir.delete_period(period).map_err(|error| dir.io(&error))?;
-        } else {
+        let rows = rows_written(permanent).map_err(|error| open_error(dir, error))?;
+        let is_written_to = || match open(&format!("period-{period}"), dir.period(period)) {
+            Ok(table) => {
+                let meta = table.get(META).map_err(|error| open_error(dir, error));
+                drop(table.close());
+                meta.map(|meta| meta.is_some())
+            }
+            Err(OpenError::Damaged { .. }) => Ok(false),
+            Err(error) => Err(error),
+        };
+        if rows < mark.rows || is_written_to()? {
             return Err(dir.damaged(format!("period-{period} is not in the list of periods")));
         }
+        tracing::warn!(period, "deleted a period that was being made when the last run ended");
+        dir.delete_period(period).map_err(|error| dir.io(&error))?;
     }
     Ok(periods)
+}
+
+/// Returns how many batches were written to the permanent database.
+fn rows_written(permanent: &Table) -> Result<u64, StoreError> {
+    let Some(record) = permanent.get(META)? else { return Ok(0) };
+    Ok(record::decode::<PermanentMeta>(META, &record)?.rows)
 }
 
 fn listed_periods(permanent: &Table) -> Result<BTreeMap<u64, PeriodRow>, StoreError> {

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::thread;
 
 use super::commit_mark::CommitMarkFile;
+use super::rewrite::note_unsynced;
 use super::store_dir::{self, StoreDir};
 use super::{Backend, CommitMark, Op, Space, Visit};
 use crate::private_files::{make_folder, sync_names};
@@ -40,13 +41,15 @@ const _: () = assert!(PIECE >= RESERVED, "no key of the engine begins like a pie
 pub(crate) enum TableError {
     /// What is there is not what was written.
     Damaged(String),
+    /// The disk is full.
+    Full(String),
     /// The file system refuses.
     Io(String),
 }
 
 impl From<io::Error> for TableError {
     fn from(error: io::Error) -> Self {
-        Self::Io(error.to_string())
+        if error.kind() == ErrorKind::StorageFull { Self::Full(error.to_string()) } else { Self::Io(error.to_string()) }
     }
 }
 
@@ -103,6 +106,10 @@ impl Caught {
         matches!(self, Self::Error(::sled::Error::Io(error)) if error.to_string().contains("could not acquire lock"))
     }
 
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Error(::sled::Error::Io(error)) if error.kind() == ErrorKind::StorageFull)
+    }
+
     /// Returns whether the file system, not the file, is to blame.
     fn is_io(&self) -> bool {
         use ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
@@ -122,7 +129,11 @@ impl Caught {
     }
 
     fn of_write(self) -> StoreError {
-        StoreError::Unavailable(self.reason())
+        match &self {
+            caught if caught.is_full() => StoreError::Full(self.reason()),
+            Self::Error(::sled::Error::Io(_)) => StoreError::Unsynced(self.reason()),
+            _ => StoreError::Unavailable(self.reason()),
+        }
     }
 }
 
@@ -141,12 +152,16 @@ impl Table {
                     tries_left -= 1;
                     store_dir::pause();
                 }
+                Err(caught) if caught.is_full() => return Err(TableError::Full(caught.reason())),
                 Err(caught) if caught.is_io() => return Err(TableError::Io(caught.reason())),
                 Err(caught) => return Err(TableError::Damaged(caught.reason())),
             }
         };
         let file = OpenOptions::new().write(true).open(path.join("db"))?;
-        guarded(|| db.flush()).map_err(|caught| TableError::Io(caught.reason()))?;
+        guarded(|| db.flush()).map_err(|caught| match caught {
+            caught if caught.is_full() => TableError::Full(caught.reason()),
+            caught => TableError::Io(caught.reason()),
+        })?;
         store_dir::restrict_files(path)?;
         store_dir::sync_files(path)?;
         Ok(Self { db, file })
@@ -201,7 +216,12 @@ impl Table {
             }
         }
         guarded(|| self.db.apply_batch(batch).and_then(|()| self.db.flush()).map(|_| ())).map_err(Caught::of_write)?;
-        self.file.sync_data().map_err(unavailable)
+        self.sync()
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        // Full or not: what it was to keep may be lost.
+        self.file.sync_data().map_err(|error| StoreError::Unsynced(error.to_string()))
     }
 
     fn delete_pieces(&self, batch: &mut ::sled::Batch, key: Vec<u8>) -> Result<(), StoreError> {
@@ -214,14 +234,14 @@ impl Table {
         Ok(())
     }
 
-    /// Closes the database. A failure is only logged: what was committed is durable.
-    pub(crate) fn close(self) {
-        if let Err(caught) = guarded(|| {
+    /// Flushes and closes the database. What was committed is durable, also when this fails.
+    pub(crate) fn close(self) -> Result<(), StoreError> {
+        let flushed = guarded(|| self.db.flush().map(|_| ())).map_err(Caught::of_write).and_then(|()| self.sync());
+        let dropped = guarded(|| {
             drop(self);
             Ok(())
-        }) {
-            tracing::warn!(reason = caught.reason(), "closing a database failed");
-        }
+        });
+        flushed.and(dropped.map_err(Caught::of_write)).inspect_err(|error| tracing::warn!(%error, "closing a database failed"))
     }
 }
 
@@ -253,6 +273,15 @@ fn unavailable(error: io::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
+/// What opening a store's files brought.
+pub(crate) struct OpenFiles {
+    /// What was acknowledged.
+    pub(crate) mark: CommitMark,
+    pub(crate) mark_file: CommitMarkFile,
+    pub(crate) permanent: Table,
+    pub(crate) periods: BTreeMap<u64, Table>,
+}
+
 /// The tables of a store that is open.
 struct Tables {
     permanent: Arc<Table>,
@@ -273,17 +302,33 @@ pub(crate) struct SledBackend {
 
 impl SledBackend {
     /// Puts together what was opened one by one.
-    pub(crate) fn new(
-        dir: StoreDir,
-        cache_bytes: u64,
-        permanent: Table,
-        periods: BTreeMap<u64, Table>,
-        mark: CommitMarkFile,
-        lock: File,
-    ) -> Self {
-        let periods = periods.into_iter().map(|(period, table)| (period, Arc::new(table))).collect();
-        let tables = RwLock::new(Some(Tables { permanent: Arc::new(permanent), periods }));
-        Self { dir, cache_bytes, tables, mark: Mutex::new(mark), lock: Mutex::new(Some(lock)) }
+    pub(crate) fn new(dir: StoreDir, cache_bytes: u64, files: OpenFiles, lock: File) -> Self {
+        let OpenFiles { mark_file, permanent, periods, .. } = files;
+        let tables = RwLock::new(Some(Tables::of(permanent, periods)));
+        Self { dir, cache_bytes, tables, mark: Mutex::new(mark_file), lock: Mutex::new(Some(lock)) }
+    }
+
+    /// Closes the databases and takes those that `open` opens in their place. Readers wait meanwhile. Where opening fails there
+    /// are none, until this is called again.
+    pub(crate) fn reopen(&self, open: impl FnOnce() -> Result<OpenFiles, StoreError>) -> Result<CommitMark, StoreError> {
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tables) = tables.take() {
+            // They failed before; that is why they are closed.
+            drop(tables.close());
+        }
+        let OpenFiles { mark, mark_file, permanent, periods } = open()?;
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = mark_file;
+        *tables = Some(Tables::of(permanent, periods));
+        Ok(mark)
+    }
+
+    /// Leaves a note for the next start when the disk did not keep what was written.
+    fn noted<T>(&self, written: Result<T, StoreError>) -> Result<T, StoreError> {
+        written.inspect_err(|error| {
+            if matches!(error, StoreError::Unsynced(_)) {
+                note_unsynced(&self.dir);
+            }
+        })
     }
 
     /// Returns a space's table; none: there is no such period.
@@ -308,9 +353,20 @@ impl SledBackend {
 }
 
 /// Closes a table when nobody reads it any more; a reader still at it closes it by dropping it.
-fn close_table(table: Arc<Table>) {
-    if let Some(table) = Arc::into_inner(table) {
-        table.close();
+fn close_table(table: Arc<Table>) -> Result<(), StoreError> {
+    Arc::into_inner(table).map_or(Ok(()), Table::close)
+}
+
+impl Tables {
+    fn of(permanent: Table, periods: BTreeMap<u64, Table>) -> Self {
+        let periods = periods.into_iter().map(|(period, table)| (period, Arc::new(table))).collect();
+        Self { permanent: Arc::new(permanent), periods }
+    }
+
+    /// Closes all; the first failure is returned.
+    fn close(self) -> Result<(), StoreError> {
+        let Self { permanent, periods } = self;
+        periods.into_values().chain([permanent]).map(close_table).fold(Ok(()), Result::and)
     }
 }
 
@@ -325,11 +381,12 @@ impl Backend for SledBackend {
 
     fn commit(&self, space: Space, ops: Vec<Op>) -> Result<(), StoreError> {
         let table = self.table(space)?.ok_or_else(|| StoreError::Unavailable(format!("{space:?} does not exist")))?;
-        table.commit(ops)
+        self.noted(table.commit(ops))
     }
 
     fn write_mark(&self, mark: CommitMark) -> Result<(), StoreError> {
-        self.mark.lock().unwrap_or_else(PoisonError::into_inner).write(mark).map_err(unavailable)
+        let written = self.mark.lock().unwrap_or_else(PoisonError::into_inner).write(mark);
+        self.noted(written.map_err(|error| StoreError::of_write(&error)))
     }
 
     fn noted_time(&self) -> Result<Option<u64>, StoreError> {
@@ -347,25 +404,28 @@ impl Backend for SledBackend {
 
     fn create_period(&self, period: u64) -> Result<(), StoreError> {
         let opened = Table::open(&self.dir.period(period), self.cache_bytes);
-        let table = opened.map_err(|error| match error {
-            TableError::Damaged(reason) | TableError::Io(reason) => StoreError::Unavailable(reason),
-        })?;
-        sync_names(&self.dir.root).map_err(unavailable)?;
+        let table = self.noted(opened.map_err(|error| match error {
+            TableError::Full(reason) => StoreError::Full(reason),
+            TableError::Io(reason) => StoreError::Unsynced(reason),
+            // It was made just now: the disk did not show what it had taken.
+            TableError::Damaged(reason) => StoreError::Unsynced(reason),
+        }))?;
+        self.noted(sync_names(&self.dir.root).map_err(|error| StoreError::of_write(&error)))?;
         self.change_periods(|periods| periods.insert(period, Arc::new(table))).map(|_| ())
     }
 
     fn drop_period(&self, period: u64) -> Result<(), StoreError> {
         if let Some(table) = self.change_periods(|periods| periods.remove(&period))? {
-            close_table(table);
+            // What is in it is deleted: that it cannot be flushed is no matter.
+            drop(close_table(table));
         }
         self.dir.delete_period(period).map_err(unavailable)
     }
 
-    fn close(&self) {
+    fn close(&self) -> Result<(), StoreError> {
         let tables = self.tables.write().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(Tables { permanent, periods }) = tables {
-            periods.into_values().chain([permanent]).for_each(close_table);
-        }
+        let closed = tables.map_or(Ok(()), Tables::close);
         drop(self.take_lock());
+        self.noted(closed)
     }
 }

@@ -41,6 +41,15 @@ impl StoreDir {
         self.root.join("commit.mark")
     }
 
+    pub(crate) fn ballast(&self) -> PathBuf {
+        self.root.join("ballast")
+    }
+
+    /// There while files may hold what the disk does not.
+    pub(crate) fn unsynced(&self) -> PathBuf {
+        self.root.join("unsynced")
+    }
+
     fn format(&self) -> PathBuf {
         self.root.join("format")
     }

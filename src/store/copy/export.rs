@@ -49,7 +49,7 @@ pub fn export(options: &SledOptions, out: &mut dyn Write, wrote: &mut dyn FnMut(
     let format = dir.read_format()?.unwrap_or(FORMAT);
     let head = json!({"tidings": "export", "version": VERSION, "format": format, "commit": mark.commit});
     let outcome = export_all(&backend, &head, out, wrote);
-    backend.close();
+    drop(backend.close());
     outcome.map_err(|error| open_error(&dir, error))
 }
 

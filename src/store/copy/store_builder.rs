@@ -65,7 +65,7 @@ impl<'a> StoreBuilder<'a> {
     pub(crate) fn drop_period(&mut self, period: u64) -> Result<(), OpenError> {
         self.flush()?;
         if let Some(table) = self.periods.remove(&period) {
-            table.close();
+            drop(table.close());
             self.dir.delete_period(period).map_err(|error| self.dir.io(&error))?;
         }
         Ok(())
@@ -144,7 +144,8 @@ impl<'a> StoreBuilder<'a> {
     pub(crate) fn finish(mut self, mark: CommitMark) -> Result<(), OpenError> {
         self.flush()?;
         let Self { dir, periods, permanent, _lock: lock, .. } = self;
-        periods.into_values().chain([permanent]).for_each(Table::close);
+        let mut tables = periods.into_values().chain([permanent]);
+        tables.try_for_each(Table::close).map_err(|error| open_error(&dir, error))?;
         let io = |error: io::Error| dir.io(&error);
         drop(CommitMarkFile::create(&dir.mark(), mark).map_err(io)?);
         sync_names(&dir.root).map_err(io)?;

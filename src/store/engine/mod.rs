@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use self::job::{AppendJob, Job};
-use self::shared::{Shared, Start};
+use self::shared::{Recover, Shared, Start};
 use self::space_writer::SpaceWriter;
 use self::write_observer::{ObservedUntil, ObserverRequest, WriteObserver};
 use self::writer::Writer;
@@ -47,11 +47,17 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the writer. If its thread cannot be started, the store is read-only and says so.
-    pub(crate) fn start(backend: Box<dyn Backend>, clock: Arc<dyn Clock>, retention_days: u64, start: Start) -> Self {
+    pub(crate) fn start(
+        backend: Arc<dyn Backend>,
+        clock: Arc<dyn Clock>,
+        retention_days: u64,
+        start: Start,
+        recover: Option<Recover>,
+    ) -> Self {
         let permanent = start.permanent;
         let shared = Arc::new(Shared::new(backend, clock, retention_days, start));
         let (sender, receiver) = mpsc::channel();
-        let writer = Writer::new(SpaceWriter::new(Arc::clone(&shared), permanent));
+        let writer = Writer::new(SpaceWriter::new(Arc::clone(&shared), permanent), recover);
         let (jobs, thread) = match thread::Builder::new().name(THREAD_NAME.into()).spawn(move || writer.run(&receiver)) {
             Ok(thread) => (Some(sender), Some(thread)),
             Err(error) => {
@@ -153,21 +159,25 @@ impl Engine {
         self.shared.stats()
     }
 
-    /// Carries out what is queued, stops the writer, releases the backend.
-    pub(crate) fn close(&self) {
+    /// Carries out what is queued, stops the writer, flushes and releases the backend. Only the first call says what failed.
+    ///
+    /// # Errors
+    /// Why writes were not accepted at the end, or why the last flush failed.
+    pub(crate) fn close(&self) -> Result<(), StoreError> {
         // The writer ends when the queue is empty and nobody can add to it.
         drop(self.jobs().take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             if thread.thread().id() == thread::current().id() {
                 // The last handle was dropped inside a callback: the writer ends, and closes, by itself.
-                return;
+                return Ok(());
             }
             if thread.join().is_err() {
                 tracing::error!("the store's thread panicked");
             }
         }
-        self.shared.backend.close();
+        let closed = self.shared.backend.close();
+        self.shared.writable().and(closed)
     }
 }
 
@@ -179,6 +189,7 @@ impl AsRef<Self> for Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.close();
+        // Whoever wants to know closes it before.
+        drop(self.close());
     }
 }

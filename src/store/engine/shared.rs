@@ -2,7 +2,7 @@
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::dedup_filter::DedupFilter;
 use crate::clock::Clock;
@@ -13,7 +13,7 @@ use crate::store::types::{Done, StoreStats};
 
 /// See the module's documentation.
 pub(crate) struct Shared {
-    pub backend: Box<dyn Backend>,
+    pub backend: Arc<dyn Backend>,
     pub clock: Arc<dyn Clock>,
     pub retention_days: u64,
     /// Knows the local ids of the last two periods.
@@ -24,8 +24,8 @@ pub(crate) struct Shared {
     duplicates: AtomicU64,
     flushes: AtomicU64,
     waiting: AtomicU64,
-    /// Why no write is accepted any more.
-    broken: OnceLock<StoreError>,
+    /// Why no write is accepted.
+    broken: RwLock<Option<StoreError>>,
 }
 
 /// Where an engine begins.
@@ -40,6 +40,20 @@ pub(crate) struct Start {
     pub dedup_filter: DedupFilter,
 }
 
+/// What was found when the databases were opened again.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    /// The last append's commit.
+    pub commit: u64,
+    /// The greatest message id.
+    pub message_id: u64,
+    /// The permanent space's counters.
+    pub permanent: PermanentMeta,
+}
+
+/// Opens the databases again after the disk was full, and checks them. [`StoreError::Full`]: it still is, and nothing was done.
+pub(crate) type Recover = Box<dyn Fn(&DedupFilter) -> Result<Recovered, StoreError> + Send>;
+
 /// What a batch that is durable now brought.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchCounts {
@@ -52,7 +66,7 @@ pub(crate) struct BatchCounts {
 }
 
 impl Shared {
-    pub(crate) fn new(backend: Box<dyn Backend>, clock: Arc<dyn Clock>, retention_days: u64, start: Start) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, retention_days: u64, start: Start) -> Self {
         Self {
             backend,
             clock,
@@ -64,7 +78,7 @@ impl Shared {
             duplicates: AtomicU64::default(),
             flushes: AtomicU64::default(),
             waiting: AtomicU64::default(),
-            broken: OnceLock::new(),
+            broken: RwLock::default(),
         }
     }
 
@@ -112,20 +126,26 @@ impl Shared {
         }
     }
 
-    /// Refuses every later write. The first reason stays.
+    /// Refuses every later write. The first reason stays, until [`Shared::resume`].
     pub(crate) fn stop_writes(&self, error: &StoreError) {
-        let reason = StoreError::Unavailable(match error {
-            StoreError::Unavailable(reason) => reason.clone(),
-            other => other.to_string(),
-        });
-        if self.broken.set(reason).is_ok() {
+        let mut broken = self.broken.write().unwrap_or_else(PoisonError::into_inner);
+        if broken.is_none() {
+            *broken = Some(if error.stops_writes() { error.clone() } else { StoreError::Unavailable(error.to_string()) });
             tracing::error!(%error, "store stopped accepting writes");
         }
     }
 
-    /// Returns `Err` once it stopped accepting writes.
+    /// Accepts writes again, after what is on disk: a write that was refused may have reached it all the same.
+    pub(crate) fn resume(&self, commit: u64, message_id: u64) {
+        self.message_id.fetch_max(message_id, Ordering::AcqRel);
+        self.commit.fetch_max(commit, Ordering::AcqRel);
+        *self.broken.write().unwrap_or_else(PoisonError::into_inner) = None;
+        tracing::info!(commit, "store accepts writes again");
+    }
+
+    /// Returns `Err` while no write is accepted.
     pub(crate) fn writable(&self) -> Result<(), StoreError> {
-        self.broken.get().cloned().map_or(Ok(()), Err)
+        self.broken.read().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
     }
 
     /// Tells a caller the outcome. A callback that panics must not end the writer.

@@ -4,14 +4,15 @@
 //! step of [long work](super::maintenance), so that deleting much never holds up an append for long.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use super::batch_plan::{BatchPlan, PlannedBatch};
 use super::head_cache::{HEADS_MAX, HeadCache};
 use super::job::{AppendJob, Job};
 use super::maintenance::{self, MaintenanceTask};
-use super::shared::{BatchCounts, Shared};
+use super::shared::{BatchCounts, Recover, Recovered, Shared};
 use super::space_writer::SpaceWriter;
 use super::write_observer::ObserverRequest;
 use crate::store::backend::Space;
@@ -23,6 +24,8 @@ use crate::store::types::{Appended, Done};
 const BATCH_JOBS_MAX: usize = 256;
 /// A batch is closed when its bodies reach this: large messages must not make a large batch.
 const BATCH_BYTES_MAX: usize = 4 << 20;
+/// How often the writer looks whether a disk that was full has room.
+const RECOVER_EVERY: Duration = Duration::from_secs(2);
 /// How long closing may go on with long work; the rest is done after the next open.
 const CLOSING_MAX: Duration = Duration::from_secs(2);
 
@@ -50,12 +53,15 @@ pub(crate) struct Writer {
     heads: HeadCache,
     tasks: VecDeque<MaintenanceTask>,
     observer_requests: VecDeque<ObserverRequest>,
+    recover: Option<Recover>,
+    /// When opening the databases again was tried last, by the monotonic clock.
+    recover_tried: Duration,
 }
 
 impl Writer {
-    pub(crate) fn new(spaces: SpaceWriter) -> Self {
+    pub(crate) fn new(spaces: SpaceWriter, recover: Option<Recover>) -> Self {
         let heads = HeadCache::new(HEADS_MAX);
-        Self { spaces, heads, tasks: VecDeque::new(), observer_requests: VecDeque::new() }
+        Self { spaces, heads, tasks: VecDeque::new(), observer_requests: VecDeque::new(), recover, recover_tried: Duration::ZERO }
     }
 
     fn shared(&self) -> &Shared {
@@ -70,7 +76,13 @@ impl Writer {
         }
         loop {
             let mut batch = Vec::new();
-            if self.tasks.is_empty() {
+            if self.waits_for_room() {
+                match jobs.recv_timeout(RECOVER_EVERY) {
+                    Ok(job) => self.sort(job, &mut batch),
+                    Err(RecvTimeoutError::Timeout) => self.try_to_recover(),
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+            } else if self.tasks.is_empty() {
                 match jobs.recv() {
                     Ok(job) => self.sort(job, &mut batch),
                     Err(_) => break,
@@ -80,11 +92,43 @@ impl Writer {
             self.carry_out(batch);
             self.answer_observer_requests();
             self.step();
+            if self.waits_for_room() && self.shared().clock.elapsed().saturating_sub(self.recover_tried) >= RECOVER_EVERY {
+                self.try_to_recover();
+            }
             if !open {
                 break;
             }
         }
         self.end_tasks();
+    }
+
+    /// Returns whether the disk was full, and the databases can be opened again once it is not.
+    fn waits_for_room(&self) -> bool {
+        self.recover.is_some() && matches!(self.shared().writable(), Err(StoreError::Full(_)))
+    }
+
+    /// Opens the databases again if there is room. What this had in memory is read anew: what the failed batch left on disk
+    /// decides, whole or not at all.
+    fn try_to_recover(&mut self) {
+        self.recover_tried = self.shared().clock.elapsed();
+        let shared = Arc::clone(&self.spaces.shared);
+        let Some(recover) = &self.recover else { return };
+        let recovered = recover(&shared.dedup_filter).and_then(|recovered| {
+            let tasks = maintenance::unfinished_tasks(&*shared.backend)?;
+            Ok((recovered, tasks))
+        });
+        match recovered {
+            Ok((Recovered { commit, message_id, permanent }, tasks)) => {
+                let interrupted = StoreError::Unavailable("the disk was full; what had begun goes on".into());
+                for task in std::mem::replace(&mut self.tasks, tasks.into()) {
+                    task.finish(&shared, Err(interrupted.clone()));
+                }
+                self.spaces = SpaceWriter::new(Arc::clone(&shared), permanent);
+                self.heads.clear();
+                shared.resume(commit, message_id);
+            }
+            Err(error) => tracing::debug!(%error, "the store does not accept writes yet"),
+        }
     }
 
     /// Takes what is waiting; false when nobody can queue any more.
@@ -227,7 +271,7 @@ impl Writer {
             Ok(false) => self.tasks.push_front(task),
             Ok(true) => task.finish(self.shared(), Ok(())),
             Err(error) => {
-                if matches!(error, StoreError::Unavailable(_)) {
+                if error.stops_writes() {
                     self.shared().stop_writes(&error);
                 }
                 task.finish(self.shared(), Err(error));

@@ -15,6 +15,8 @@
 //! <dir>/format         the format's number in digits and a line feed; written last when a store is made
 //! <dir>/commit.mark    what was made durable last
 //! <dir>/time           a time known to be right, Unix milliseconds in digits and a line feed; may be missing
+//! <dir>/ballast        room that is given up where there is none to open the store; holds nothing
+//! <dir>/unsynced       there while files may hold what the disk does not; empty
 //! <dir>/permanent/     one sled database: the permanent space
 //! <dir>/period-<n>/    one sled database per period that is kept; n = Unix milliseconds / 604,800,000 (a week)
 //! <dir>/period-<n>.gone/           a period on its way out
@@ -103,7 +105,8 @@
 //! The mark comes last: a crash before it leaves the databases ahead of it, which is allowed; behind it would be damage.
 //!
 //! The first write of a week begins a period: its database is made, then it is listed (`p`), with the last commit of the
-//! period before it noted there. A period that is not listed and was never written to is what a crash left, and is deleted.
+//! period before it noted there. A period that is not listed and was never written to, or cannot even be opened, is what a crash
+//! or a full disk left; it is deleted, if the list holds as many batches of rows as the mark says.
 //!
 //! Work that is too long for a batch notes first that it has begun: a removal by its record `x`, the deletion of a period by
 //! `dropping` in its record `p`. Each step is a batch of its own; the last one takes the note away.
@@ -115,6 +118,16 @@
 //!
 //! A local id is looked up in the current period and the one before it, so a retry is recognised for a week at least. Before
 //! that a filter in memory is asked, which is filled at open from the dedup entries of these two.
+//!
+//! # A disk that refuses
+//! Free room is looked at before anything is opened: sled that meets a full disk while it opens leaves files that it cannot read
+//! the next time. Where there is too little, the ballast is deleted; where there is none, nothing is opened.
+//!
+//! A write that fails because the disk is full is refused, and so is every later one, until there is room: then the databases are
+//! closed, opened and checked again behind the handle. What of the failed batch had reached the disk is there, whole or not at
+//! all, and a retry of it is a duplicate. Any other failed write leaves the note `unsynced`, because the system may show what the
+//! disk does not hold: nothing is written until the next start, which writes every file again and syncs it before it believes what
+//! it reads.
 //!
 //! # Recovery
 //! Opening takes the lock, reads format and mark, opens the databases that `p` lists, and checks the invariants: of the

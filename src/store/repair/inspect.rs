@@ -37,7 +37,7 @@ pub fn check(options: &SledOptions) -> Result<StoreReport, OpenError> {
     let mut counts = RecordCounts::new();
     let verified = verify::verify_all(&backend, mark, &mut counts);
     let weeks = backend.periods();
-    backend.close();
+    drop(backend.close());
     let verified = verified.map_err(|error| open_error(&dir, error))?;
     let format = dir.read_format()?.unwrap_or(FORMAT);
     let counts = counts.into_iter().filter(|(kind, _)| !matches!(kind, RecordKind::Meta | RecordKind::Period));

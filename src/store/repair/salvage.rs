@@ -55,10 +55,10 @@ pub(crate) fn salvage(dir: &StoreDir, options: &SledOptions, now_ms: u64) -> Res
     for (_, (table, meta)) in periods {
         // Every period's counter may say the same: the greatest counts.
         write_counters(&table, &PeriodMeta { commit, ..meta }).map_err(store)?;
-        table.close();
+        table.close().map_err(store)?;
     }
     write_counters(&permanent, &rows).map_err(store)?;
-    permanent.close();
+    permanent.close().map_err(store)?;
 
     drop(CommitMarkFile::create(&dir.mark(), CommitMark { commit, rows: rows.rows }).map_err(io)?);
     dir.write_format().map_err(io)?;
@@ -81,13 +81,13 @@ fn rebuild(dir: &StoreDir, path: &Path, options: &SledOptions) -> Result<Table, 
             Ok(old) => {
                 let kept = copy_readable(&old, &new).map_err(|error| open_error(dir, error))?;
                 tracing::warn!(database = name, records = kept, "kept what could be read");
-                old.close();
+                drop(old.close());
             }
             Err(error) => tracing::warn!(database = name, ?error, "nothing can be read"),
         }
         fs::remove_dir_all(path).map_err(io)?;
     }
-    new.close();
+    new.close().map_err(|error| open_error(dir, error))?;
     fs::rename(&new_path, path).map_err(io)?;
     sync_names(&dir.root).map_err(io)?;
     open(path)

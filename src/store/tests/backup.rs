@@ -124,9 +124,9 @@ fn is_the_same(world: &World, copy: &StoreCopy, from: &Path) {
     assert_eq!((report.commit, report.message_id), (copy.commit, copy.message_id));
     let opened = SledStore::open(options.clone(), world.clock.clone()).unwrap();
     assert_eq!(all_of(&*world.store), all_of(&opened));
-    opened.close();
+    drop(opened.close());
     if world.kind == BackendKind::Sled {
-        world.store.close();
+        drop(world.store.close());
         assert_eq!(exported(&world.options()), exported(&options));
     }
 }
@@ -225,10 +225,10 @@ fn a_folder_that_cannot_be_written_ends_the_copy_and_not_the_store() {
 fn a_damaged_record_is_found_by_a_check_and_named() {
     let world = World::sled();
     write(&world, 1);
-    world.store.close();
+    drop(world.store.close());
     let table = crate::store::backend::sled::Table::open(&world.options().path.join("permanent"), 1 << 20).unwrap();
     table.commit(vec![crate::store::backend::Op::Put(key::user(&user("u-1")), b"\x01not a record".to_vec())]).unwrap();
-    table.close();
+    drop(table.close());
     let report = check(&world.options()).unwrap_err();
     assert!(matches!(&report, OpenError::Damaged { reason, .. } if reason.contains("User record")), "{report}");
 }
@@ -282,7 +282,7 @@ fn exported_lines_make_the_same_store_again() {
     }
     world.sweep(world.clock.wall_ms() + 20 * 86_400_000);
     let said = all_of(&*world.store);
-    world.store.close();
+    drop(world.store.close());
     let lines = exported(&world.options());
     let options = SledOptions { path: world.folder.path().join("imported"), ..world.options() };
     let report = import(&options, &mut lines.as_bytes(), &mut |_| {}).unwrap();
@@ -290,7 +290,7 @@ fn exported_lines_make_the_same_store_again() {
     assert_eq!(exported(&options), lines);
     let opened = SledStore::open(options.clone(), world.clock.clone()).unwrap();
     assert_eq!(all_of(&opened), said);
-    opened.close();
+    drop(opened.close());
     let refused = import(&options, &mut lines.as_bytes(), &mut |_| {}).unwrap_err();
     assert!(refused.to_string().contains("not empty"), "{refused}");
 }
@@ -301,7 +301,7 @@ fn lines_that_do_not_hold_together_are_refused_by_number_or_by_what_is_missing()
     for n in 0..3 {
         write(&world, n);
     }
-    world.store.close();
+    drop(world.store.close());
     let lines = exported(&world.options());
     let import_of = |text: &str| {
         let target = tempfile::tempdir().unwrap();
@@ -324,7 +324,7 @@ fn a_store_of_an_older_format_is_copied_before_it_is_changed() {
     let mut world = World::sled();
     write(&world, 1);
     let said = all_of(&*world.store);
-    world.store.close();
+    drop(world.store.close());
     let path = world.options().path;
     fs::write(path.join("format"), "3\n").unwrap();
     // A check does not change it.

@@ -180,8 +180,8 @@ fn after_close_writes_are_refused(world: World) {
     let (sender, receiver) = mpsc::channel();
     world.store.append(last, Box::new(move |outcome| sender.send(outcome).unwrap()));
     assert_eq!(world.store.writable(), Ok(()));
-    world.store.close();
-    world.store.close();
+    drop(world.store.close());
+    drop(world.store.close());
     assert!(receiver.try_recv().unwrap().is_ok(), "what was queued is carried out");
     let refused = text_of(&group("g"), "alice", None, "hi", NOW_MS);
     assert!(matches!(world.append(refused), Err(StoreError::Unavailable(_))));

@@ -30,7 +30,7 @@ fn written() -> World {
             world.apply(vec![RowWrite::PutMember(GroupId::trusted("g-0"), member)]).unwrap();
         }
     }
-    world.store.close();
+    drop(world.store.close());
     world
 }
 
@@ -139,7 +139,7 @@ fn damage_is_refused_or_harmless_and_can_be_accepted() {
         let stored = wait(|done| store.append(text_of(&group("g-1"), "bob", None, "on", world.clock.wall_ms()), done)).unwrap();
         assert!(stored.commit > SENDS, "round {round} of seed {seed}: {what}");
         assert!(store.read(&group("g-1"), page(Anchor::End, true, 100)).is_ok());
-        store.close();
+        drop(store.close());
         let again = SledStore::open(options, world.clock.clone());
         assert!(again.is_ok(), "round {round} of seed {seed}: {what}: again: {again:?}");
     }
@@ -222,7 +222,7 @@ fn accepting_keeps_what_can_be_read_and_the_copy_is_what_was_found() {
 fn a_store_in_use_is_refused_after_waiting() {
     let world = World::sled();
     assert!(matches!(world.open(), Err(OpenError::InUse { .. })));
-    world.store.close();
+    drop(world.store.close());
     world.open().unwrap();
 }
 
@@ -261,7 +261,7 @@ fn nothing_is_kept_where_it_would_not_be_synced() {
     assert_eq!(blobs(&world), Vec::<PathBuf>::new());
     world.remove(&group("g")).unwrap();
     (0..100).for_each(|n| drop(world.say(&group("g"), &"x".repeat(n * 50))));
-    world.store.close();
+    drop(world.store.close());
     assert_eq!(blobs(&world), Vec::<PathBuf>::new());
 }
 
@@ -277,7 +277,7 @@ fn one_bad_record_costs_one_message() {
     let last = SENDS / GROUPS;
     let key = key::message(&group("g-1"), last - 3);
     table.commit(vec![Op::Put(key, b"not a record".to_vec())]).unwrap();
-    table.close();
+    drop(table.close());
     let Err(OpenError::Damaged { reason, .. }) = world.open() else { panic!("opened") };
     assert!(reason.contains(&format!("message {}", last - 3)), "{reason}");
     drop(SledStore::open(SledOptions { accept_data_loss: true, ..world.options() }, world.clock.clone()).unwrap());
@@ -294,7 +294,7 @@ fn a_store_of_the_format_before_is_opened_and_brought_to_this_one() {
     let mut world = World::sled();
     world.say(&group("g"), "hi");
     let format = world.options().path.join("format");
-    world.store.close();
+    drop(world.store.close());
     fs::write(&format, "1\n").unwrap();
     world.restart();
     assert_eq!(world.seqs(&group("g")), [1]);

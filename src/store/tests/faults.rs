@@ -1,6 +1,6 @@
 //! Writes that fail at every possible place: nothing acknowledged is lost, and nothing is written thereafter.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use super::support::*;
@@ -10,7 +10,7 @@ use crate::store::backend::memory::MemoryBackend;
 use crate::store::backend::{Backend, CommitMark, Op, Space, Visit};
 use crate::store::engine::Engine;
 use crate::store::engine::dedup_filter::DedupFilter;
-use crate::store::engine::shared::Start;
+use crate::store::engine::shared::{Recovered, Start};
 use crate::store::repair::verify::{self, Verified};
 use crate::store::*;
 
@@ -21,11 +21,15 @@ struct Failing {
     mark: Arc<Mutex<CommitMark>>,
     writes: Arc<AtomicU64>,
     fail_from: u64,
+    error: StoreError,
+    /// The disk that was full is not any more.
+    has_room: Arc<AtomicBool>,
 }
 
 impl Failing {
     fn new(fail_from: u64) -> Self {
-        Self { inner: Arc::default(), mark: Arc::default(), writes: Arc::default(), fail_from }
+        let error = StoreError::Unavailable("disk went away".into());
+        Self { inner: Arc::default(), mark: Arc::default(), writes: Arc::default(), fail_from, error, has_room: Arc::default() }
     }
 
     /// The same disk, repaired.
@@ -34,15 +38,15 @@ impl Failing {
     }
 
     fn write(&self) -> Result<(), StoreError> {
-        let failed = self.writes.fetch_add(1, Ordering::SeqCst) + 1 >= self.fail_from;
-        if failed { Err(StoreError::Unavailable("disk went away".into())) } else { Ok(()) }
+        let failed = self.writes.fetch_add(1, Ordering::SeqCst) + 1 >= self.fail_from && !self.has_room.load(Ordering::SeqCst);
+        if failed { Err(self.error.clone()) } else { Ok(()) }
     }
 
     /// What opening does: check, then start.
     fn start(&self, clock: &Arc<ManualClock>) -> Result<Engine, StoreError> {
         let dedup_filter = DedupFilter::new(1 << 12);
         let Verified { commit, message_id, permanent } = verify::verify(self, *self.mark.lock().unwrap(), &dedup_filter)?;
-        Ok(Engine::start(Box::new(self.clone()), clock.clone(), 30, Start { commit, message_id, permanent, dedup_filter }))
+        Ok(Engine::start(Arc::new(self.clone()), clock.clone(), 30, Start { commit, message_id, permanent, dedup_filter }, None))
     }
 }
 
@@ -80,7 +84,9 @@ impl Backend for Failing {
         self.inner.drop_period(period)
     }
 
-    fn close(&self) {}
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// What was acknowledged: conversation, seq, text.
@@ -116,7 +122,7 @@ fn a_crash_at_any_write_loses_nothing_acknowledged_and_leaves_nothing_half_done(
         let engine = backend.start(&clock).unwrap();
         let (acked, removed) = work(&engine, &clock);
         let all_worked = engine.writable().is_ok();
-        engine.close();
+        drop(engine.close());
 
         let engine = backend.repaired().start(&clock).unwrap_or_else(|error| panic!("write {fail_from}: {error}"));
         // A removal and a sweep cut short go on by themselves; another sweep waits for them.
@@ -142,7 +148,7 @@ fn a_crash_at_any_write_loses_nothing_acknowledged_and_leaves_nothing_half_done(
             // The write that failed may have reached the disk.
             assert!((last.unwrap_or(0)..last.unwrap_or(0) + 2).contains(&(stored - 1)), "write {fail_from}: {stored}");
         }
-        engine.close();
+        drop(engine.close());
         let verified = verify::verify(&backend, *backend.mark.lock().unwrap(), &DedupFilter::new(8));
         assert!(verified.is_ok(), "write {fail_from}: {verified:?}");
         if all_worked {
@@ -185,7 +191,7 @@ fn readers_see_nothing_that_was_not_acknowledged() {
     let first = text_of(&group("g"), "alice", Some("l-1"), "hi", NOW_MS);
     wait(|done| engine.append(first, done)).unwrap();
     let writes = backend.writes.load(Ordering::SeqCst);
-    engine.close();
+    drop(engine.close());
     // The batch goes in, the mark after it fails: as if the flush had failed.
     let failing = Failing { writes: Arc::new(AtomicU64::new(writes)), fail_from: writes + 2, ..backend };
     let engine = failing.start(&clock).unwrap();
@@ -236,7 +242,7 @@ fn any_record_that_vanished_is_noticed() {
         wait(|done| engine.append(append, done)).unwrap();
     }
     wait(|done| engine.apply(vec![RowWrite::PutUser(UserProfile::new(user("alice"), String::new()))], done)).unwrap();
-    engine.close();
+    drop(engine.close());
     let check = || verify::verify(&backend, *backend.mark.lock().unwrap(), &DedupFilter::new(8));
     let mut tried = 0;
     for space in backend.periods().into_iter().map(Space::Period).chain([Space::Permanent]) {
@@ -255,4 +261,87 @@ fn any_record_that_vanished_is_noticed() {
     }
     assert!(tried > 18, "{tried}");
     assert!(check().is_ok());
+}
+
+/// Starts an engine over a disk that is full from a write on, until it is said to have room.
+fn start_on_full(backend: &Failing, clock: &Arc<ManualClock>) -> Engine {
+    let check = |backend: &Failing, filter: &DedupFilter| verify::verify(backend, *backend.mark.lock().unwrap(), filter);
+    let dedup_filter = DedupFilter::new(1 << 12);
+    let Verified { commit, message_id, permanent } = check(backend, &dedup_filter).unwrap();
+    let again = backend.clone();
+    let recover = move |filter: &DedupFilter| {
+        if !again.has_room.load(Ordering::SeqCst) {
+            return Err(again.error.clone());
+        }
+        check(&again, filter).map(|Verified { commit, message_id, permanent }| Recovered { commit, message_id, permanent })
+    };
+    let start = Start { commit, message_id, permanent, dedup_filter };
+    Engine::start(Arc::new(backend.clone()), clock.clone(), 30, start, Some(Box::new(recover)))
+}
+
+/// Whichever write meets the full disk: what was refused is stored by its retry, once, and nothing has to be started again.
+#[test]
+fn after_a_full_disk_writes_go_on_behind_the_handle_and_a_refused_send_is_stored_once() {
+    let full = StoreError::Full("no room".into());
+    let (mut fail_from, mut found) = (1, 0);
+    loop {
+        let backend = Failing { error: full.clone(), ..Failing::new(fail_from) };
+        let clock = Arc::new(ManualClock::at(NOW_MS));
+        let engine = start_on_full(&backend, &clock);
+        let send = |n: u64| {
+            let text = n.to_string();
+            wait(|done| engine.append(text_of(&group("g"), "alice", Some(&text), &text, NOW_MS), done))
+        };
+        let mut refused = Vec::new();
+        for n in 0..6 {
+            match send(n) {
+                Ok(_) => assert!(refused.is_empty(), "write {fail_from}"),
+                Err(error) => refused.push((n, error)),
+            }
+            clock.advance(WEEK);
+        }
+        assert!(refused.iter().all(|(_, error)| *error == full), "write {fail_from}: {refused:?}");
+        let kept = 6 - refused.len() as u64;
+        assert_eq!(engine.head(&group("g")), Ok(kept), "reading goes on, and shows what was acknowledged");
+        if !refused.is_empty() {
+            assert_eq!(engine.writable(), Err(full.clone()));
+            backend.has_room.store(true, Ordering::SeqCst);
+            // The writer looks behind each that it refuses, once in two seconds.
+            while wait(|done| engine.apply(Vec::new(), done)).is_err() {
+                clock.advance(std::time::Duration::from_secs(2));
+            }
+        }
+        for (n, _) in &refused {
+            let stored = send(*n).unwrap_or_else(|error| panic!("write {fail_from}, message {n}: {error}"));
+            found += u64::from(stored.duplicate);
+            assert_eq!(stored.message.seq, n + 1, "write {fail_from}");
+            assert!(send(*n).unwrap().duplicate);
+        }
+        assert_eq!(engine.writable(), Ok(()));
+        assert_eq!(engine.close(), Ok(()));
+        let verified = verify::verify(&backend, *backend.mark.lock().unwrap(), &DedupFilter::new(8));
+        assert_eq!(verified.unwrap().commit, 6, "write {fail_from}");
+        if refused.is_empty() {
+            assert!(fail_from > 20 && found > 3, "it writes that often, and some had reached the disk: {fail_from}, {found}");
+            return;
+        }
+        fail_from += 1;
+    }
+}
+
+/// What the system shows may not be on the disk: only a new start can tell.
+#[test]
+fn after_a_failed_sync_nothing_is_written_until_a_new_start_and_closing_says_so() {
+    let unsynced = StoreError::Unsynced("i/o error".into());
+    let backend = Failing { error: unsynced.clone(), ..Failing::new(5) };
+    let clock = Arc::new(ManualClock::at(NOW_MS));
+    let engine = start_on_full(&backend, &clock);
+    let send = || wait(|done| engine.append(text_of(&group("g"), "alice", None, "hi", NOW_MS), done));
+    while send().is_ok() {}
+    backend.has_room.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        clock.advance(std::time::Duration::from_secs(60));
+        assert_eq!(send().unwrap_err(), unsynced);
+    }
+    assert_eq!(engine.close(), Err(unsynced));
 }

@@ -50,7 +50,7 @@ impl World {
     /// Closes and opens again; a memory store, which would be empty, goes on.
     pub(crate) fn restart(&mut self) {
         if self.kind == BackendKind::Sled {
-            self.store.close();
+            drop(self.store.close());
             self.store = Arc::new(self.open().unwrap());
         }
     }
@@ -98,6 +98,7 @@ impl World {
 fn options(folder: &TempDir) -> SledOptions {
     SledOptions {
         cache_bytes: 8 << 20,
+        ballast_bytes: 0,
         seen_bytes: 64 << 10,
         lock_wait: Duration::from_millis(200),
         ..SledOptions::new(folder.path().join("store"))

@@ -218,9 +218,7 @@ impl Maintenance for HeldStore {
         self.below.stats()
     }
 
-    fn close(&self) {
-        if !self.kept {
-            self.below.close();
-        }
+    fn close(&self) -> Result<(), StoreError> {
+        if self.kept { Ok(()) } else { self.below.close() }
     }
 }
