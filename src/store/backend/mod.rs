@@ -9,6 +9,7 @@ pub(crate) mod memory;
 pub(crate) mod open;
 pub(crate) mod sled;
 pub(crate) mod store_dir;
+pub(crate) mod working_copy;
 
 use std::ops::ControlFlow;
 

@@ -6,4 +6,5 @@ mod contract_reads;
 mod contract_rows;
 mod damage;
 mod faults;
+mod looking;
 mod support;
