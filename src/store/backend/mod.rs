@@ -8,6 +8,7 @@ pub(crate) mod counters;
 pub(crate) mod memory;
 pub(crate) mod open;
 pub(crate) mod sled;
+pub(crate) mod snapshots;
 pub(crate) mod store_dir;
 pub(crate) mod working_copy;
 

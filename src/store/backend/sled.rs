@@ -18,7 +18,7 @@ use std::thread;
 
 use super::commit_mark::CommitMarkFile;
 use super::store_dir::{self, StoreDir};
-use super::{Backend, CommitMark, Op, Space, Visit};
+use super::{Backend, CommitMark, Op, Space, Visit, snapshots};
 use crate::private_files::{make_folder, sync_names};
 use crate::store::error::StoreError;
 use crate::store::format::key::RESERVED;
@@ -132,6 +132,7 @@ impl Table {
         make_folder(path)?;
         // sled would make it with the permissions of the process.
         make_folder(&path.join("blobs"))?;
+        snapshots::delete_unfinished(path)?;
         let config = ::sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(None);
         let mut tries_left = LOCK_TRIES;
         let db = loop {

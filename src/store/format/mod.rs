@@ -117,8 +117,9 @@
 //! that a filter in memory is asked, which is filled at open from the dedup entries of these two.
 //!
 //! # Recovery
-//! Opening takes the lock, reads format and mark, opens the databases that `p` lists, and checks the invariants: of the
-//! permanent space and the last two periods all records, of older periods the last commit. What does not hold is
+//! Opening takes the lock, reads format and mark, deletes snapshots that sled did not finish, opens the databases that `p`
+//! lists, and checks the invariants: of the permanent space and the last two periods all records, of older periods the last
+//! commit. What does not hold is
 //! [`OpenError::Damaged`](crate::store::OpenError::Damaged), and the store is left as it is. sled may lose the end of a damaged
 //! file without a word; the mark and the counters show it.
 //!

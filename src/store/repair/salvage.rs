@@ -16,9 +16,9 @@ use crate::private_files::sync_names;
 use crate::store::backend::commit_mark::{self, CommitMarkFile, FoundMark};
 use crate::store::backend::counters::write_counters;
 use crate::store::backend::open::{SledOptions, open_error, table_error};
-use crate::store::backend::sled::Table;
+use crate::store::backend::sled::{Table, TableError};
 use crate::store::backend::store_dir::StoreDir;
-use crate::store::backend::{CommitMark, Op};
+use crate::store::backend::{CommitMark, Op, snapshots};
 use crate::store::error::{OpenError, StoreError};
 use crate::store::format::key::RESERVED;
 use crate::store::format::record::{self, PERIOD_MS, PeriodMeta};
@@ -77,7 +77,7 @@ fn rebuild(dir: &StoreDir, path: &Path, options: &SledOptions) -> Result<Table, 
     let open = |path: &Path| Table::open(path, options.cache_bytes).map_err(|error| table_error(dir, &name, error));
     let new = open(&new_path)?;
     if path.exists() {
-        match Table::open(path, options.cache_bytes) {
+        match open_damaged(path, options.cache_bytes) {
             Ok(old) => {
                 let kept = copy_readable(&old, &new).map_err(|error| open_error(dir, error))?;
                 tracing::warn!(database = name, records = kept, "kept what could be read");
@@ -91,6 +91,16 @@ fn rebuild(dir: &StoreDir, path: &Path, options: &SledOptions) -> Result<Table, 
     fs::rename(&new_path, path).map_err(io)?;
     sync_names(&dir.root).map_err(io)?;
     open(path)
+}
+
+/// Opens a database; where that fails, once more without its snapshots, of which sled needs none. The copy that was taken
+/// aside has them.
+fn open_damaged(path: &Path, cache_bytes: u64) -> Result<Table, TableError> {
+    Table::open(path, cache_bytes).or_else(|error| {
+        tracing::warn!(database = %path.display(), ?error, "opening it again without its snapshots");
+        snapshots::delete_all(path)?;
+        Table::open(path, cache_bytes)
+    })
 }
 
 /// Copies records that pass their checks, from the front until reading fails, then from the back; returns how many.

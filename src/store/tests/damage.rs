@@ -12,8 +12,8 @@ use crate::store::backend::{CommitMark, Op};
 use crate::store::format::key;
 use crate::store::*;
 
-const GROUPS: u64 = 4;
-const SENDS: u64 = 240;
+pub(super) const GROUPS: u64 = 4;
+pub(super) const SENDS: u64 = 240;
 
 /// A closed store over two periods with sends, retries and rows.
 pub(super) fn written() -> World {
@@ -35,7 +35,7 @@ pub(super) fn written() -> World {
 }
 
 /// Whether all that was acknowledged is there.
-fn is_whole(store: &SledStore) -> bool {
+pub(super) fn is_whole(store: &SledStore) -> bool {
     let sends = (0..SENDS).all(|n| {
         let found = store.find(&user("alice"), &LocalMessageId::trusted(&format!("l-{n}")));
         matches!(found, Ok(Some(found)) if found.message.seq == n / GROUPS + 1 && found.commit == n + 1)

@@ -66,8 +66,7 @@ fn what_was_left_half_made_stays_as_it_is() {
     let path = world.options().path;
     fs::write(path.join("permanent/snap.0000000000000000.generating"), b"").unwrap();
     fs::create_dir(path.join("period-7.gone")).unwrap();
-    let (checked, _) = look(&world.options());
-    assert!(matches!(checked, Ok(_) | Err(OpenError::Damaged { .. })), "{checked:?}");
+    look(&world.options()).0.unwrap();
     assert!(path.join("period-7.gone").exists());
 }
 

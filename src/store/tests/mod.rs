@@ -7,4 +7,5 @@ mod contract_rows;
 mod damage;
 mod faults;
 mod looking;
+mod salvage;
 mod support;
