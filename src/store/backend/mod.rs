@@ -5,6 +5,8 @@
 
 pub(crate) mod commit_mark;
 pub(crate) mod counters;
+pub(crate) mod log_file;
+pub(crate) mod log_segment;
 pub(crate) mod memory;
 pub(crate) mod open;
 pub(crate) mod sled;

@@ -27,3 +27,14 @@ fn delete(folder: &Path, is_meant: impl Fn(&str) -> bool) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Returns up to which lsn the newest snapshot spares sled the log: it is the snapshot's name.
+pub(crate) fn newest_lsn(folder: &Path) -> io::Result<u64> {
+    let mut newest = 0;
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let lsn = name.to_str().and_then(|name| u64::from_str_radix(name.strip_prefix(SNAPSHOT)?, 16).ok());
+        newest = newest.max(lsn.unwrap_or(0));
+    }
+    Ok(newest)
+}

@@ -9,6 +9,7 @@ use crate::store::backend::open::{SledOptions, open_alone, open_error};
 use crate::store::backend::store_dir::{FORMAT, StoreDir};
 use crate::store::backend::working_copy::WorkingCopy;
 use crate::store::backend::{Backend, CommitMark};
+use crate::store::engine::dedup_filter::DedupFilter;
 use crate::store::error::{OpenError, StoreError};
 use crate::store::format::record_kind::RecordKind;
 
@@ -52,7 +53,7 @@ pub(crate) fn check_made(options: &SledOptions) -> Result<StoreReport, OpenError
 
 fn report(backend: &dyn Backend, mark: CommitMark, format: u32) -> Result<StoreReport, StoreError> {
     let mut counts = RecordCounts::new();
-    let verified = verify::verify_all(backend, mark, &mut counts)?;
+    let verified = verify::verify_all(backend, mark, &DedupFilter::new(8), &mut counts)?;
     let weeks = backend.periods();
     let counts = counts.into_iter().filter(|(kind, _)| !matches!(kind, RecordKind::Meta | RecordKind::Period));
     let counts = counts.map(|(kind, count)| (kind.plural(), count)).collect();
