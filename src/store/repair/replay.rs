@@ -67,7 +67,7 @@ pub(crate) fn replay(log: &LogFiles, keep: Keep<'_>) -> Result<Replayed, StoreEr
 }
 
 fn lsn_of(number: u64, at: usize) -> u64 {
-    number * SEGMENT_BYTES as u64 + at as u64
+    number.saturating_mul(SEGMENT_BYTES as u64).saturating_add(at as u64)
 }
 
 /// What the keys of each page began with, and since when: the keys of links are shorter by that.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::damage::{Dice, copy, files, is_whole, written};
+use super::damage::{Dice, SENDS, copy, files, is_whole, written};
 use super::support::*;
 use crate::model::*;
 use crate::store::backend::log_file::keep_torn_segments;
@@ -148,6 +148,29 @@ fn one_flipped_bit_costs_few_messages() {
         bytes[at] ^= 1 << dice.below(8);
     });
     assert!(counts[0] >= MESSAGES * 95 / 100, "{counts:?}");
+}
+
+#[test]
+fn one_flipped_bit_costs_few_rows() {
+    let (world, mut dice) = (written(), dice(0x726f_7773));
+    let mut refused = 0;
+    for round in 0..rounds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        copy(&world.options().path, &path);
+        let db = path.join("permanent/db");
+        let mut bytes = fs::read(&db).unwrap();
+        let at = dice.below(used(&bytes));
+        bytes[at] ^= 1 << dice.below(8);
+        fs::write(&db, bytes).unwrap();
+        let options = SledOptions { path, accept_data_loss: true, ..world.options() };
+        let store = SledStore::open(options, world.clock.clone()).unwrap();
+        refused += u32::from(store.accepted_losses().is_some());
+        let members = store.group_members(&GroupId::trusted("g-0")).unwrap().len() as u64;
+        assert!(members + 2 >= SENDS / 4, "round {round}, at {at}: {members}");
+        assert!(store.accepted_losses().is_none_or(|losses| losses.messages_lost == 0));
+    }
+    assert!(refused > 0);
 }
 
 #[test]
@@ -321,8 +344,8 @@ fn an_undamaged_log_is_not_called_torn() {
     assert!(!torn(&world.options().path));
     // As a killed process leaves it.
     let world = World::sled();
-    for n in 0..300 {
-        world.say(&group("g"), &"x".repeat(n * 7 % 900));
+    for n in 0..600 {
+        world.say(&group("g"), &"x".repeat(n * 97 % 4000));
         if n % 30 == 0 {
             let folder = tempfile::tempdir().unwrap();
             copy(&world.options().path, folder.path());
