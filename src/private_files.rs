@@ -13,6 +13,14 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Makes a folder that was not there, which only its owner may enter.
+pub(crate) fn make_new_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 /// Lets only the owner read and write a file.
 #[cfg(unix)]
 pub(crate) fn restrict(path: &Path) -> io::Result<()> {

@@ -26,9 +26,10 @@ const LOCK_WAIT: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
-    /// Read and check everything in the store of a stopped broker, or a backup; exit code 65 when it is damaged.
+    /// Read and check everything in the store of a stopped broker, or a backup; exit code 65 when it is damaged. The store is
+    /// read as a copy in the temporary folder (TMPDIR) and stays as it is.
     Check(CheckArguments),
-    /// Write everything in the store of a stopped broker as lines of JSON.
+    /// Write everything in the store of a stopped broker as lines of JSON. It is read as a copy, like by `check`.
     Export(ExportArguments),
     /// Make a store of exported lines, where there is none.
     Import(ImportArguments),

@@ -1,10 +1,11 @@
 //! The two stores that are built in: an engine over memory, and an engine over sled.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::backend::Backend as _;
+use super::backend::log_file;
 use super::backend::memory::MemoryBackend;
 use super::backend::open::{FormatPolicy, SledOptions, open_backend, open_error, open_files};
 use super::backend::room::{free_space, lay_in_ballast, needed};
@@ -16,6 +17,7 @@ use super::engine::dedup_filter::DedupFilter;
 use super::engine::shared::{Recover, Recovered, Start};
 use super::error::{OpenError, StoreError};
 use super::format::record::PermanentMeta;
+use super::repair::losses::AcceptedLosses;
 use super::repair::salvage;
 use super::repair::verify::{self, Verified};
 use super::traits::Maintenance;
@@ -47,30 +49,41 @@ impl MemoryStore {
 /// Keeps all rules of [`Store`](super::Store) on a local disk.
 pub struct SledStore {
     engine: Engine,
+    losses: Option<AcceptedLosses>,
 }
 
 impl SledStore {
     /// Opens a store, or makes one, and checks that what was acknowledged is there. Blocks.
     ///
     /// # Errors
-    /// [`OpenError`]; a damaged store is not changed.
+    /// [`OpenError`]; of a damaged store nothing is lost by the attempt.
     pub fn open(options: SledOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let dir = StoreDir::new(options.path.clone());
         let lock = dir.lock(options.lock_wait)?;
+        let mut losses = None;
         let opened = match open_checked(&dir, &options, lock) {
             Err((OpenError::Damaged { reason, .. }, Some(lock))) if options.accept_data_loss => {
                 let copy = dir.copy_aside(clock.wall_ms()).map_err(|error| dir.io(&error))?;
                 tracing::warn!(reason, copy = %copy.display(), "store is damaged; opening it with what can be read");
-                salvage::salvage(&dir, &options, clock.wall_ms())?;
+                losses = Some(salvage::salvage(&dir, &options, copy, clock.wall_ms())?);
                 open_checked(&dir, &options, lock)
             }
             other => other,
         };
         let (backend, start) = opened.map_err(|(error, _)| error)?;
         lay_in_ballast(&dir, options.ballast_bytes);
+        if let Some(losses) = &losses {
+            losses.to_string().lines().for_each(|line| tracing::warn!("{line}"));
+        }
         let (backend, retention_days) = (Arc::new(backend), options.retention_days);
         let recover = recover(Arc::clone(&backend), dir, options);
-        Ok(Self { engine: Engine::start(backend, clock, retention_days, start, Some(recover)) })
+        Ok(Self { engine: Engine::start(backend, clock, retention_days, start, Some(recover)), losses })
+    }
+
+    /// Returns what was lost when this store was opened, if it was damaged and its losses were accepted.
+    #[must_use]
+    pub fn accepted_losses(&self) -> Option<&AcceptedLosses> {
+        self.losses.as_ref()
     }
 }
 
@@ -96,8 +109,20 @@ fn open_checked(dir: &StoreDir, options: &SledOptions, lock: File) -> Checked {
     let opened = open_backend(dir, options, FormatPolicy::Upgrade, lock);
     let (backend, mark) = opened.map_err(|(error, lock)| (error, Some(lock)))?;
     let dedup_filter = DedupFilter::new(options.seen_bytes);
-    match verify::verify(&backend, mark, &dedup_filter) {
-        Ok(Verified { commit, message_id, permanent }) => Ok((backend, Start { commit, message_id, permanent, dedup_filter })),
+    let folders: Vec<PathBuf> = backend.periods().into_iter().map(|period| dir.period(period)).chain([dir.permanent()]).collect();
+    let is_torn = folders.iter().any(|folder| log_file::has_torn_segments(folder).unwrap_or(true));
+    let verified = if is_torn {
+        verify::verify_all(&backend, mark, &dedup_filter, &mut verify::RecordCounts::new())
+    } else {
+        verify::verify(&backend, mark, &dedup_filter)
+    };
+    match verified {
+        Ok(Verified { commit, message_id, permanent }) => {
+            if let Err(error) = folders.iter().try_for_each(|folder| log_file::forget_torn_segments(folder)) {
+                tracing::warn!(%error, "segments that were kept of a damaged log could not be deleted");
+            }
+            Ok((backend, Start { commit, message_id, permanent, dedup_filter }))
+        }
         Err(error) => {
             let lock = backend.take_lock();
             drop(backend.close());

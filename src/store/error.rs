@@ -1,6 +1,7 @@
 //! Why a store refuses, and why it cannot be opened.
 
 use std::io;
+use std::path::Path;
 
 use thiserror::Error;
 
@@ -101,4 +102,19 @@ pub enum OpenError {
         /// The system's words.
         reason: String,
     },
+}
+
+impl OpenError {
+    /// Returns the same of a store in another place: what was met in a copy is said of the original.
+    pub(crate) fn at(mut self, place: &Path) -> Self {
+        match &mut self {
+            Self::InUse { path }
+            | Self::Damaged { path, .. }
+            | Self::NewerFormat { path, .. }
+            | Self::NoRoom { path, .. }
+            | Self::NotEmpty { path }
+            | Self::Io { path, .. } => *path = place.display().to_string(),
+        }
+        self
+    }
 }

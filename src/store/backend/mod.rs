@@ -5,12 +5,16 @@
 
 pub(crate) mod commit_mark;
 pub(crate) mod counters;
+pub(crate) mod log_file;
+pub(crate) mod log_segment;
 pub(crate) mod memory;
 pub(crate) mod open;
 pub(crate) mod rewrite;
 pub(crate) mod room;
 pub(crate) mod sled;
+pub(crate) mod snapshots;
 pub(crate) mod store_dir;
+pub(crate) mod working_copy;
 
 use std::ops::ControlFlow;
 

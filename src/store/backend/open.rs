@@ -86,7 +86,7 @@ pub(crate) fn open_backend(
     }
 }
 
-/// Opens a store that nobody serves, as it is, and makes none.
+/// Opens a store that nobody serves where it lies, which writes into it, and makes none.
 pub(crate) fn open_alone(dir: &StoreDir, options: &SledOptions) -> Result<OpenedBackend, OpenError> {
     if !dir.is_there() {
         return Err(dir.missing());

@@ -19,7 +19,7 @@ use std::thread;
 use super::commit_mark::CommitMarkFile;
 use super::rewrite::note_unsynced;
 use super::store_dir::{self, StoreDir};
-use super::{Backend, CommitMark, Op, Space, Visit};
+use super::{Backend, CommitMark, Op, Space, Visit, log_file, snapshots};
 use crate::private_files::{make_folder, sync_names};
 use crate::store::error::StoreError;
 use crate::store::format::key::RESERVED;
@@ -29,7 +29,7 @@ const PIECE_BYTES: usize = 4096;
 /// A value begins with the number of its further pieces.
 const COUNT_BYTES: usize = 2;
 /// Keys of further pieces: this byte, the key, the piece's number.
-const PIECE: u8 = 0xFF;
+pub(crate) const PIECE: u8 = 0xFF;
 /// sled gives its lock up a moment after the database is dropped: 5 s are ample.
 const LOCK_TRIES: u32 = 100;
 
@@ -143,6 +143,8 @@ impl Table {
         make_folder(path)?;
         // sled would make it with the permissions of the process.
         make_folder(&path.join("blobs"))?;
+        snapshots::delete_unfinished(path)?;
+        log_file::keep_torn_segments(path)?;
         let config = ::sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(None);
         let mut tries_left = LOCK_TRIES;
         let db = loop {
@@ -176,11 +178,11 @@ impl Table {
     }
 
     fn join(&self, key: &[u8], first: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let Some((count, value)) = first.split_first_chunk::<COUNT_BYTES>() else {
+        let Some((count, value)) = split_pieces(first) else {
             return Err(StoreError::Damaged("a value is cut off".into()));
         };
         let mut value = value.to_vec();
-        for piece in 0..u16::from_be_bytes(*count) {
+        for piece in 0..count {
             match guarded(|| self.db.get(piece_key(key, piece))).map_err(Caught::of_read)? {
                 Some(bytes) => value.extend_from_slice(&bytes),
                 // Perhaps being deleted just now; if not, the record's checksum tells.
@@ -261,7 +263,14 @@ fn put_pieces(batch: &mut ::sled::Batch, key: Vec<u8>, value: &[u8]) -> Result<(
     Ok(())
 }
 
-fn piece_key(key: &[u8], piece: u16) -> Vec<u8> {
+/// Splits a value as it is stored into the number of its further pieces and the first piece.
+pub(crate) fn split_pieces(stored: &[u8]) -> Option<(u16, &[u8])> {
+    let (count, first) = stored.split_first_chunk::<COUNT_BYTES>()?;
+    Some((u16::from_be_bytes(*count), first))
+}
+
+/// Returns the key of one of a record's further pieces.
+pub(crate) fn piece_key(key: &[u8], piece: u16) -> Vec<u8> {
     let mut long = Vec::with_capacity(key.len() + 3);
     long.push(PIECE);
     long.extend_from_slice(key);

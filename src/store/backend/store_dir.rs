@@ -50,8 +50,12 @@ impl StoreDir {
         self.root.join("unsynced")
     }
 
-    fn format(&self) -> PathBuf {
+    pub(crate) fn format(&self) -> PathBuf {
         self.root.join("format")
+    }
+
+    pub(crate) fn lock_path(&self) -> PathBuf {
+        self.root.join("lock")
     }
 
     pub(crate) fn io(&self, error: &io::Error) -> OpenError {
@@ -65,10 +69,9 @@ impl StoreDir {
     /// Takes the lock, waiting for a process that is just ending. Held until the file is dropped.
     pub(crate) fn lock(&self, wait: Duration) -> Result<File, OpenError> {
         make_folder(&self.root).map_err(|error| self.io(&error))?;
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(self.root.join("lock"));
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(self.lock_path());
         let file = file.map_err(|error| self.io(&error))?;
-        // Counted, not timed: a test's clock stands still.
-        let mut tries_left = wait.as_millis() / LOCK_RETRY.as_millis();
+        let mut tries_left = tries_within(wait);
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -84,8 +87,7 @@ impl StoreDir {
 
     /// Returns whether another process, or another part of this one, holds the lock.
     pub(crate) fn is_locked(&self) -> bool {
-        let file = OpenOptions::new().write(true).open(self.root.join("lock"));
-        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+        File::open(self.lock_path()).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
     /// Reads the format on disk; none when there is no such file.
@@ -213,6 +215,11 @@ impl StoreDir {
     pub(crate) fn missing(&self) -> OpenError {
         OpenError::Io { path: self.root.display().to_string(), reason: "there is no store".to_owned() }
     }
+}
+
+/// Returns how often a lock is tried again within this time. Counted, not timed: a test's clock stands still.
+pub(crate) fn tries_within(wait: Duration) -> u128 {
+    wait.as_millis() / LOCK_RETRY.as_millis()
 }
 
 /// Waits for [`LOCK_RETRY`].

@@ -15,8 +15,9 @@ use std::ops::ControlFlow;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::store::backend::open::{SledOptions, open_alone, open_error};
+use crate::store::backend::open::SledOptions;
 use crate::store::backend::store_dir::{FORMAT, StoreDir};
+use crate::store::backend::working_copy::WorkingCopy;
 use crate::store::backend::{Backend, Space, Visit, try_visit};
 use crate::store::error::{OpenError, StoreError};
 use crate::store::format::key::RESERVED;
@@ -39,18 +40,16 @@ fn unwritten(error: io::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// Writes a store that nobody serves, and changes nothing of it. `wrote` is told how many bytes were written just now. Blocks.
+/// Writes a store that nobody serves as lines, from a copy of it, and changes nothing of the store. `wrote` is told how many bytes were written just now. Blocks.
 ///
 /// # Errors
 /// [`OpenError`]; [`OpenError::Io`] also for what is written to.
 pub fn export(options: &SledOptions, out: &mut dyn Write, wrote: &mut dyn FnMut(u64)) -> Result<LineCounts, OpenError> {
     let dir = StoreDir::new(options.path.clone());
-    let (backend, mark) = open_alone(&dir, options)?;
+    let copy = WorkingCopy::open(&dir, options)?;
     let format = dir.read_format()?.unwrap_or(FORMAT);
-    let head = json!({"tidings": "export", "version": VERSION, "format": format, "commit": mark.commit});
-    let outcome = export_all(&backend, &head, out, wrote);
-    drop(backend.close());
-    outcome.map_err(|error| open_error(&dir, error))
+    let head = json!({"tidings": "export", "version": VERSION, "format": format, "commit": copy.mark.commit});
+    export_all(copy.backend(), &head, out, wrote).map_err(|error| copy.error(error))
 }
 
 fn export_all(backend: &dyn Backend, head: &Value, out: &mut dyn Write, wrote: &mut dyn FnMut(u64)) -> Result<LineCounts, StoreError> {

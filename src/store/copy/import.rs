@@ -17,7 +17,7 @@ use crate::store::format::key::{self, META};
 use crate::store::format::key_parts;
 use crate::store::format::record::{self, PeriodMeta};
 use crate::store::format::record_kind::RecordKind;
-use crate::store::repair::inspect::{StoreReport, check};
+use crate::store::repair::inspect::{StoreReport, check_made};
 
 /// One line; what its key is made of is in the rest.
 #[derive(Deserialize)]
@@ -92,7 +92,7 @@ pub fn import(options: &SledOptions, from: &mut dyn BufRead, read: &mut dyn FnMu
     builder.recount()?;
     let mark = builder.counted_mark()?;
     builder.finish(mark)?;
-    check(options)
+    check_made(options)
 }
 
 /// Returns the space, key and record that a line says; `Err` says what is wrong with it.

@@ -10,7 +10,7 @@ use crate::store::backend::store_dir::FORMAT;
 use crate::store::backend::{CommitMark, Op};
 use crate::store::error::OpenError;
 use crate::store::format::record;
-use crate::store::repair::inspect::{StoreReport, check};
+use crate::store::repair::inspect::{StoreReport, check_made};
 use crate::store::types::StoreCopy;
 
 /// Makes a store of a copy, in a folder where nothing is, and checks all of it. `copied` is told how many bytes were
@@ -34,7 +34,7 @@ pub fn restore(copy: &StoreCopy, from: &Path, options: &SledOptions, copied: &mu
         }
     }
     builder.finish(CommitMark { commit: copy.commit, rows: copy.rows })?;
-    check(options)
+    check_made(options)
 }
 
 /// Carries out what one file of records says.

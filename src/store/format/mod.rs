@@ -20,6 +20,8 @@
 //! <dir>/permanent/     one sled database: the permanent space
 //! <dir>/period-<n>/    one sled database per period that is kept; n = Unix milliseconds / 604,800,000 (a week)
 //! <dir>/period-<n>.gone/           a period on its way out
+//! <dir>/<database>/torn.<n>        segments of a damaged log as they were before sled opened it, among them all from the nth
+//!                      on; gone once the store is found whole
 //! <dir>.format-<n>/                a copy of a store of format n, taken before it was brought to this one
 //! <dir>.damaged-<milliseconds>/    a copy of a damaged store, taken before its losses were accepted
 //! ```
@@ -130,15 +132,32 @@
 //! it reads.
 //!
 //! # Recovery
-//! Opening takes the lock, reads format and mark, opens the databases that `p` lists, and checks the invariants: of the
-//! permanent space and the last two periods all records, of older periods the last commit. What does not hold is
-//! [`OpenError::Damaged`](crate::store::OpenError::Damaged), and the store is left as it is. sled may lose the end of a damaged
-//! file without a word; the mark and the counters show it.
+//! Opening takes the lock, reads format and mark, deletes snapshots that sled did not finish, opens the databases that `p`
+//! lists, and checks the invariants: of the permanent space and the last two periods all records, of older periods the last
+//! commit. What does not hold is [`OpenError::Damaged`](crate::store::OpenError::Damaged), and nothing is repaired. sled may
+//! lose the end of a damaged file without a word; the mark and the counters show it.
 //!
-//! When the owner accepts losses, the store is copied aside, every database is written anew from the records that match their
-//! checksums, and these are made to agree: heads move up to the last message found and note by `whole_from` that some before
+//! sled writes when it opens a database: over what lies behind the first damaged place of its log, too. These segments are
+//! copied first, into `torn.<n>`, and the store is read whole before the copy goes. Tools that only look open a copy of the
+//! store.
+//!
+//! When the owner accepts losses, the store is copied aside, and every database is written anew from the records that match
+//! their checksums. They are looked for in three ways:
+//! 1. The log of the database is read from its end to its beginning, without sled, frame by frame. A record stands there with
+//!    its key, when it was written and each time its page was. The newest word on a key counts: a record, its removal, or a
+//!    page that would hold it and does not. So neither what was deleted nor what was replaced comes back, unless the word
+//!    that did it is what was damaged.
+//! 2. Damaged frames are taken apart all the same, and searched for messages byte by byte: a message's JSON gives its key.
+//!    What is found there counts if its checksum, which covers the key, proves it, and if nothing newer is known. A record in
+//!    several pieces whose pieces are not all found is lost.
+//! 3. Of keys on which the log says nothing, what sled finds counts. Where sled refuses, it is tried without its snapshots.
+//!
+//! Then these records are made to agree: heads move up to the last message found and note by `whole_from` that some before
 //! may be missing, dedup entries are made from messages, memberships from members, `p` from the databases that are there.
-//! Commits go on above the greatest ever acknowledged.
+//! A message of which only what it said before it was taken back is found goes, if the change that says so is there. Messages of
+//! rooms go whose row, with this incarnation, is not there: nobody could come to them any more. Commits go on above the
+//! greatest ever acknowledged. How many messages of which conversations are missing follows from heads, dedup entries and gaps,
+//! and is told.
 //!
 //! After opening, removals and deletions that had begun go on.
 

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::verify::{self, RecordCounts};
-use crate::store::backend::Backend as _;
 use crate::store::backend::commit_mark::{self, FoundMark};
 use crate::store::backend::open::{SledOptions, open_alone, open_error};
 use crate::store::backend::store_dir::{FORMAT, StoreDir};
-use crate::store::error::OpenError;
+use crate::store::backend::working_copy::WorkingCopy;
+use crate::store::backend::{Backend, CommitMark};
+use crate::store::engine::dedup_filter::DedupFilter;
+use crate::store::error::{OpenError, StoreError};
 use crate::store::format::record_kind::RecordKind;
 
 /// What a whole store holds.
@@ -27,19 +29,32 @@ pub struct StoreReport {
     pub counts: BTreeMap<&'static str, u64>,
 }
 
-/// Reads and checks everything in a store that nobody serves, and changes nothing of it. Blocks.
+/// Reads and checks everything in a store that nobody serves. It reads a copy in the system's temporary folder, and changes
+/// nothing of the store: no byte of a file, no time, no name. Blocks.
 ///
 /// # Errors
-/// [`OpenError`]: [`OpenError::Damaged`] names what is wrong.
+/// [`OpenError`]: [`OpenError::Damaged`] names what is wrong; [`OpenError::Io`] also where the copy has no room.
 pub fn check(options: &SledOptions) -> Result<StoreReport, OpenError> {
     let dir = StoreDir::new(options.path.clone());
-    let (backend, mark) = open_alone(&dir, options)?;
-    let mut counts = RecordCounts::new();
-    let verified = verify::verify_all(&backend, mark, &mut counts);
-    let weeks = backend.periods();
-    drop(backend.close());
-    let verified = verified.map_err(|error| open_error(&dir, error))?;
+    let copy = WorkingCopy::open(&dir, options)?;
     let format = dir.read_format()?.unwrap_or(FORMAT);
+    report(copy.backend(), copy.mark, format).map_err(|error| copy.error(error))
+}
+
+/// Reads and checks everything in a store that was made just now. It is opened where it lies, so it need not fit on the disk
+/// twice.
+pub(crate) fn check_made(options: &SledOptions) -> Result<StoreReport, OpenError> {
+    let dir = StoreDir::new(options.path.clone());
+    let (backend, mark) = open_alone(&dir, options)?;
+    let report = report(&backend, mark, FORMAT);
+    drop(backend.close());
+    report.map_err(|error| open_error(&dir, error))
+}
+
+fn report(backend: &dyn Backend, mark: CommitMark, format: u32) -> Result<StoreReport, StoreError> {
+    let mut counts = RecordCounts::new();
+    let verified = verify::verify_all(backend, mark, &DedupFilter::new(8), &mut counts)?;
+    let weeks = backend.periods();
     let counts = counts.into_iter().filter(|(kind, _)| !matches!(kind, RecordKind::Meta | RecordKind::Period));
     let counts = counts.map(|(kind, count)| (kind.plural(), count)).collect();
     Ok(StoreReport { format, commit: verified.commit, message_id: verified.message_id, weeks, counts })

@@ -1,7 +1,10 @@
 //! Checking a store, and making a damaged one openable.
 
+mod carve;
 pub(crate) mod inspect;
+pub(crate) mod losses;
 pub(crate) mod noted_time;
 mod reconcile;
+mod replay;
 pub(crate) mod salvage;
 pub(crate) mod verify;

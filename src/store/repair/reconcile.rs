@@ -1,8 +1,9 @@
 //! Making the records that a damaged database still holds agree with each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::model::{GroupMember, Message};
+use super::losses::Survey;
+use crate::model::{Body, Conversation, GroupMember, Message};
 use crate::store::backend::Op;
 use crate::store::backend::counters::{count_entries, for_each_record};
 use crate::store::backend::sled::Table;
@@ -10,7 +11,7 @@ use crate::store::error::StoreError;
 use crate::store::format::key;
 use crate::store::format::record::{self, DedupEntry, Head, PeriodMeta, PeriodRow, PermanentMeta};
 use crate::store::format::record_kind::RecordKind;
-use crate::store::format::rows::FormerMember;
+use crate::store::format::rows::{ChangeKind, FormerMember, RoomRecord};
 use crate::store::types::SINGLE_NODE_EPOCH;
 
 /// Changes per commit.
@@ -25,11 +26,36 @@ fn accept_losses(key: &[u8], head: Head) -> Vec<u8> {
     record::encode(key, &Head { whole_from: head.seq, ..head })
 }
 
+/// Shows the survey what the permanent space knows of conversations; returns the rooms that exist.
+pub(crate) fn read_permanent(table: &Table, survey: &mut Survey) -> Result<HashSet<Conversation>, StoreError> {
+    let mut rooms = HashSet::new();
+    for_each_record(table, |key, value| {
+        match RecordKind::of(key) {
+            Some(RecordKind::Head) => survey.permanent_head(key, record::decode(key, value)?),
+            Some(RecordKind::Room) => {
+                let room: RoomRecord = record::decode(key, value)?;
+                rooms.insert(Conversation::Room(room.id, room.incarnation));
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(rooms)
+}
+
 /// Makes the records of a period agree; returns its counters, which are not written yet.
-pub(crate) fn reconcile_period(table: &Table) -> Result<PeriodMeta, StoreError> {
-    let mut period = Period::default();
+pub(crate) fn reconcile_period(table: &Table, rooms: &HashSet<Conversation>, survey: &mut Survey) -> Result<PeriodMeta, StoreError> {
+    let mut period = Period {
+        rooms,
+        survey,
+        counters: PeriodMeta::default(),
+        heads: BTreeMap::new(),
+        dedups: BTreeMap::new(),
+        revoked: HashSet::new(),
+        ops: Vec::new(),
+    };
     for_each_record(table, |key, value| period.visit(key, value))?;
-    let Period { mut counters, heads, dedups, mut ops } = period;
+    let Period { mut counters, heads, dedups, mut ops, .. } = period;
     // Those left have no message.
     ops.extend(dedups.into_keys().map(Op::Delete));
     ops.extend(heads.into_iter().map(|(key, head)| {
@@ -42,21 +68,46 @@ pub(crate) fn reconcile_period(table: &Table) -> Result<PeriodMeta, StoreError> 
 }
 
 /// What a period holds, as far as it must agree.
-#[derive(Default)]
-struct Period {
+struct Period<'a> {
+    /// Those that exist. Nobody comes to a room in a life without a row any more, and what was deleted with it may have come
+    /// back: it goes.
+    rooms: &'a HashSet<Conversation>,
+    survey: &'a mut Survey,
     counters: PeriodMeta,
     heads: BTreeMap<Vec<u8>, Head>,
     /// Dedup entries whose message did not come by yet.
     dedups: BTreeMap<Vec<u8>, DedupEntry>,
+    /// Keys of messages of which a change says that they were taken back.
+    revoked: HashSet<Vec<u8>>,
     ops: Vec<Op>,
 }
 
-impl Period {
+impl Period<'_> {
     fn visit(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let room = key::conversation_in(key).filter(|conversation| matches!(conversation, Conversation::Room(..)));
+        if room.is_some_and(|room| !self.rooms.contains(&room)) {
+            self.ops.push(Op::Delete(key.to_vec()));
+            return Ok(());
+        }
         match RecordKind::of(key) {
             Some(RecordKind::Meta) => self.counters = record::decode(key, value)?,
-            Some(RecordKind::Head) => drop(self.heads.insert(key.to_vec(), record::decode(key, value)?)),
-            Some(RecordKind::Dedup) => drop(self.dedups.insert(key.to_vec(), record::decode(key, value)?)),
+            Some(RecordKind::Head) => {
+                self.survey.record(key, value)?;
+                self.heads.insert(key.to_vec(), record::decode(key, value)?);
+            }
+            Some(RecordKind::Dedup) => {
+                let entry: DedupEntry = record::decode(key, value)?;
+                if !matches!(entry.conversation, Conversation::Room(..)) || self.rooms.contains(&entry.conversation) {
+                    self.survey.record(key, value)?;
+                }
+                self.dedups.insert(key.to_vec(), entry);
+            }
+            Some(RecordKind::Change) => {
+                self.survey.record(key, value)?;
+                let (seq, kind): (u64, ChangeKind) = record::decode(key, value)?;
+                let conversation = key::conversation_in(key).filter(|_| kind == ChangeKind::Revoked);
+                self.revoked.extend(conversation.map(|conversation| key::message(&conversation, seq)));
+            }
             Some(RecordKind::Message) => self.visit_message(key, value)?,
             Some(kind) if kind.is_periodic() => {}
             _ => self.ops.push(Op::Delete(key.to_vec())),
@@ -66,6 +117,12 @@ impl Period {
 
     fn visit_message(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let (message, envelope) = record::decode_message(key, value)?;
+        if self.revoked.contains(key) && !matches!(message.content.body, Body::Revoke(_)) {
+            // Only what it said before was found: it does not come back.
+            self.ops.push(Op::Delete(key.to_vec()));
+            return Ok(());
+        }
+        self.survey.record(key, value)?;
         self.counters.commit = self.counters.commit.max(envelope.commit);
         self.counters.message_id = self.counters.message_id.max(message.id);
         let none = Head { seq: 0, order_key: 0, epoch: SINGLE_NODE_EPOCH, commit: 0, whole_from: 0 };

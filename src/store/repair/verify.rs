@@ -36,9 +36,14 @@ pub(crate) fn verify(backend: &dyn Backend, mark: CommitMark, dedup_filter: &Ded
     verify_last(backend, mark, dedup_filter, PERIODS_AT_OPEN, &mut RecordCounts::new())
 }
 
-/// Checks a store with every period of it, and counts what is there.
-pub(crate) fn verify_all(backend: &dyn Backend, mark: CommitMark, counts: &mut RecordCounts) -> Result<Verified, StoreError> {
-    verify_last(backend, mark, &DedupFilter::new(8), usize::MAX, counts)
+/// Checks a store with every period of it, fills the filter of local ids, and counts what is there.
+pub(crate) fn verify_all(
+    backend: &dyn Backend,
+    mark: CommitMark,
+    dedup_filter: &DedupFilter,
+    counts: &mut RecordCounts,
+) -> Result<Verified, StoreError> {
+    verify_last(backend, mark, dedup_filter, usize::MAX, counts)
 }
 
 /// Reads as many of the last periods.

@@ -7,4 +7,6 @@ mod contract_rows;
 mod damage;
 mod faults;
 mod half_made;
+mod looking;
+mod salvage;
 mod support;

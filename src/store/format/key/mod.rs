@@ -114,6 +114,16 @@ pub(crate) fn conversation_of(key: &[u8]) -> Option<Conversation> {
     (rest.is_empty() || rest.len() == 8).then_some(conversation)
 }
 
+/// Returns the conversation that a record belongs to, of the kinds whose keys begin with it or with a file and it.
+pub(crate) fn conversation_in(key: &[u8]) -> Option<Conversation> {
+    use RecordKind::{Change, Children, Head, MediaUse, Message, Note, Pins, Reply};
+    match RecordKind::of(key)? {
+        Children | Head | Pins | Note | Change | Message | Reply => pop_conversation(key.get(1..)?).map(|(conversation, _)| conversation),
+        MediaUse => split_media_use(key).map(|(conversation, _)| conversation),
+        _ => None,
+    }
+}
+
 /// The children of a combined message.
 pub(crate) fn children(conversation: &Conversation, seq: u64) -> Vec<u8> {
     of_place(RecordKind::Children, conversation, seq)

@@ -1,0 +1,305 @@
+//! One segment of a database's log, read without sled: what it holds, and where it is not as it was written.
+//!
+//! sled 0.34.7 keeps a database as a log, cut into segments. It is told here because salvage reads what sled refuses to:
+//! ```text
+//! segment := u32 crc32 ^ !0, i64 lsn ^ i64::MAX, i64 stable lsn ^ i64::MAX, frame…     little-endian
+//! frame   := u32 crc32 ^ !0, u8 kind, length, segment number, page number, body        the checksum is over body and header
+//! node    := next, merging child, u8 merging, u8 prefix length, low, high,
+//!            u8 0, count, key…, value…                                                  a leaf, all of a page's records
+//! link    := u8 0, key, value | u8 1, key                                               a record set, or removed
+//! key     := length, bytes without the page's prefix      value := length, bytes
+//! ```
+//! Lengths and numbers are of variable size. A segment's number is its lsn divided by [`SEGMENT_BYTES`]; it stands in every
+//! frame, so frames of an earlier life of the segment, which lie behind its end, are told apart.
+
+use std::ops::Range;
+
+pub(crate) const SEGMENT_BYTES: usize = 512 << 10;
+pub(crate) const SEGMENT_HEADER_BYTES: usize = 20;
+/// Before a frame's body: checksum, kind.
+const FRAME_FIXED_BYTES: usize = 5;
+/// Where less is left, no frame begins.
+const FRAME_HEADER_BYTES_MAX: usize = 32;
+/// The kind of the frame that ends a segment.
+const CAP: u8 = 2;
+const KIND_MAX: u8 = 11;
+
+/// A part of a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// Where in the segment it begins.
+    pub at: usize,
+    kind: u8,
+    pub page: u64,
+    pub body: Range<usize>,
+}
+
+/// What a frame does to its page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FrameKind {
+    /// It says all that is in it.
+    Node,
+    /// It changes one record.
+    Link,
+    /// It says nothing of records.
+    Other,
+}
+
+impl Frame {
+    /// Returns what it does, and whether its body lies in a file of its own.
+    pub(crate) fn kind(&self) -> (FrameKind, bool) {
+        match self.kind {
+            8 | 9 => (FrameKind::Node, self.kind == 9),
+            10 | 11 => (FrameKind::Link, self.kind == 11),
+            _ => (FrameKind::Other, false),
+        }
+    }
+}
+
+/// A stretch of a segment where no frame matches its checksum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub range: Range<usize>,
+    /// Whether nothing sound comes behind it: then it may be what was there before.
+    pub is_last: bool,
+}
+
+/// A segment taken apart.
+#[derive(Debug, Default)]
+pub(crate) struct Segment {
+    /// None: neither its header nor any frame tells.
+    pub number: Option<u64>,
+    /// The last lsn known to be on disk when it was begun.
+    pub stable_lsn: Option<u64>,
+    pub frames: Vec<Frame>,
+    pub gaps: Vec<Gap>,
+    /// Whether its frames go on to its end: only the last segment's do not.
+    pub is_full: bool,
+}
+
+impl Segment {
+    /// Returns whether sound frames lie where sled does not look for any.
+    pub(crate) fn is_torn(&self) -> bool {
+        let headless = self.stable_lsn.is_none() && !self.frames.is_empty();
+        headless || self.gaps.iter().any(|gap| !gap.is_last)
+    }
+}
+
+/// Reads a number of variable size off the front.
+pub(crate) fn pop_number(bytes: &mut &[u8]) -> Option<u64> {
+    let (first, rest) = bytes.split_first()?;
+    let first = u64::from(*first);
+    let (number, used) = match first {
+        0..=240 => (first, 0),
+        241..=248 => (240 + 256 * (first - 241) + u64::from(*rest.first()?), 1),
+        249 => (2288 + 256 * u64::from(*rest.first()?) + u64::from(*rest.get(1)?), 2),
+        _ => {
+            let used = usize::try_from(first - 247).ok()?;
+            let little_endian = rest.get(..used)?;
+            (little_endian.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)), used)
+        }
+    };
+    *bytes = rest.get(used..)?;
+    Some(number)
+}
+
+fn checksum(header: &[u8], body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(body);
+    hasher.update(header);
+    !hasher.finalize()
+}
+
+fn little_endian(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
+}
+
+/// Returns the lsn and the stable lsn of a segment's header; none: it does not match its checksum.
+pub(crate) fn read_header(segment: &[u8]) -> Option<(u64, u64)> {
+    let header = segment.get(..SEGMENT_HEADER_BYTES)?;
+    let (sum, rest) = header.split_first_chunk::<4>()?;
+    let mask = i64::MAX.cast_unsigned();
+    let is_sound = !u32::from_le_bytes(*sum) == crc32fast::hash(rest);
+    is_sound.then_some((little_endian(rest, 0)? ^ mask, little_endian(rest, 8)? ^ mask))
+}
+
+/// What a frame's header says, and whether the frame matches its checksum.
+struct Header {
+    frame: Frame,
+    number: u64,
+    is_sound: bool,
+}
+
+/// Reads a frame's header at a place; none: there can be none.
+fn read_frame(segment: &[u8], at: usize, number: Option<u64>) -> Option<Header> {
+    let kind = *segment.get(at + 4)?;
+    if kind == 0 || kind > KIND_MAX {
+        return None;
+    }
+    let mut rest = segment.get(at + FRAME_FIXED_BYTES..)?;
+    let length = usize::try_from(pop_number(&mut rest)?).ok()?;
+    let found = pop_number(&mut rest)?;
+    if number.is_some_and(|number| number != found) {
+        return None;
+    }
+    let page = pop_number(&mut rest)?;
+    let begin = segment.len() - rest.len();
+    let body = begin..begin.checked_add(length)?;
+    let sum = u32::from_le_bytes(segment.get(at..at + 4)?.try_into().ok()?);
+    let is_sound = segment.get(body.clone()).is_some_and(|body| checksum(&segment[at + 4..begin], body) == sum);
+    Some(Header { frame: Frame { at, kind, page, body }, number: found, is_sound })
+}
+
+/// Takes a segment apart. Where frames are damaged it looks for the next sound one.
+pub(crate) fn walk(segment: &[u8]) -> Segment {
+    let header = read_header(segment);
+    let number = header.map(|(lsn, _)| lsn / SEGMENT_BYTES as u64);
+    let mut found = Segment { number, stable_lsn: header.map(|(_, stable)| stable), ..Segment::default() };
+    let mut at = SEGMENT_HEADER_BYTES;
+    while at < segment.len() {
+        let sound = |at: usize| read_frame(segment, at, found.number).filter(|header| header.is_sound);
+        let Some(header) = (at..segment.len()).find_map(sound) else {
+            found.gaps.push(Gap { range: at..segment.len(), is_last: true });
+            break;
+        };
+        let Frame { at: begin, kind, ref body, .. } = header.frame;
+        if begin > at {
+            found.gaps.push(Gap { range: at..begin, is_last: false });
+        }
+        at = body.end;
+        found.number = Some(header.number);
+        found.frames.push(header.frame);
+        if kind == CAP {
+            found.is_full = true;
+            break;
+        }
+    }
+    found.is_full |= at > SEGMENT_BYTES - FRAME_HEADER_BYTES_MAX;
+    found
+}
+
+/// Returns the frame whose header can be read where a gap begins, though it does not match its checksum; its body ends
+/// where the gap does.
+pub(crate) fn damaged_frame(segment: &[u8], gap: &Gap, number: Option<u64>) -> Option<Frame> {
+    let mut frame = read_frame(segment, gap.range.start, number)?.frame;
+    frame.body.end = frame.body.end.min(gap.range.end);
+    (frame.body.start <= frame.body.end).then_some(frame)
+}
+
+/// What a leaf's body says.
+pub(crate) struct Leaf<'a> {
+    pub low: &'a [u8],
+    /// Empty: it has no end.
+    pub high: &'a [u8],
+    /// What all keys begin with.
+    pub prefix: &'a [u8],
+    /// Keys without the prefix, and values; as many as can be read.
+    pub records: Vec<(&'a [u8], &'a [u8])>,
+    /// Whether these are all.
+    pub is_whole: bool,
+}
+
+/// Splits a length and so many bytes off the front.
+fn pop_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(pop_number(bytes)?).ok()?;
+    let (front, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    Some(front)
+}
+
+fn pop_byte(bytes: &mut &[u8]) -> Option<u8> {
+    let (first, rest) = bytes.split_first()?;
+    *bytes = rest;
+    Some(*first)
+}
+
+/// Reads a node's body; none: it is no leaf, or its beginning cannot be read.
+pub(crate) fn read_leaf(mut body: &[u8]) -> Option<Leaf<'_>> {
+    let rest = &mut body;
+    let (_next, _merging_child, _merging) = (pop_number(rest)?, pop_number(rest)?, pop_byte(rest)?);
+    let prefix = usize::from(pop_byte(rest)?);
+    let (low, high) = (pop_bytes(rest)?, pop_bytes(rest)?);
+    let prefix = low.get(..prefix)?;
+    if pop_byte(rest)? != 0 {
+        return None;
+    }
+    let count = pop_number(rest)?;
+    let keys: Vec<&[u8]> = (0..count).map_while(|_| pop_bytes(rest)).collect();
+    // Values come behind all keys.
+    let has_keys = keys.len() as u64 == count;
+    let records: Vec<_> = if has_keys { keys.into_iter().map_while(|key| Some((key, pop_bytes(rest)?))).collect() } else { Vec::new() };
+    let is_whole = records.len() as u64 == count;
+    Some(Leaf { low, high, prefix, records, is_whole })
+}
+
+/// Reads a link's body: a key without the prefix, and its value; no value: the key is removed.
+pub(crate) fn read_link(mut body: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let rest = &mut body;
+    match pop_byte(rest)? {
+        0 => Some((pop_bytes(rest)?, Some(pop_bytes(rest)?))),
+        1 => Some((pop_bytes(rest)?, None)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame of a short body in a segment of a small number.
+    fn frame(kind: u8, number: u8, page: u8, body: &[u8]) -> Vec<u8> {
+        let rest = [kind, u8::try_from(body.len()).unwrap(), number, page];
+        [&checksum(&rest, body).to_le_bytes()[..], &rest, body].concat()
+    }
+
+    fn segment(number: u64, frames: &[Vec<u8>]) -> Vec<u8> {
+        let masked = |lsn: u64| (lsn ^ i64::MAX.cast_unsigned()).to_le_bytes();
+        let rest = [masked(number * SEGMENT_BYTES as u64), masked(7)].concat();
+        let mut bytes = [&(!crc32fast::hash(&rest)).to_le_bytes()[..], &rest, &frames.concat()].concat();
+        bytes.resize(SEGMENT_BYTES, 0);
+        bytes
+    }
+
+    #[test]
+    fn numbers_are_read_in_every_size() {
+        let cases: [(&[u8], u64); 7] = [
+            (&[240], 240),
+            (&[241, 1], 241),
+            (&[248, 255], 2287),
+            (&[249, 0, 0], 2288),
+            (&[249, 255, 255], 67823),
+            (&[250, 1, 2, 3], 0x03_0201),
+            (&[255, 1, 0, 0, 0, 0, 0, 0, 2], 0x0200_0000_0000_0001),
+        ];
+        for (mut bytes, number) in cases {
+            assert_eq!((pop_number(&mut bytes), bytes.len()), (Some(number), 0));
+        }
+        assert_eq!(pop_number(&mut &[250, 1, 2][..]), None);
+    }
+
+    #[test]
+    fn sound_frames_behind_a_damaged_one_are_found_and_those_of_an_earlier_life_are_not() {
+        let frames = [frame(8, 3, 1, b"one"), frame(10, 3, 2, b"two"), frame(10, 3, 3, b"three"), frame(10, 2, 4, b"earlier")];
+        let whole = segment(3, &frames);
+        let pages = |segment: &Segment| segment.frames.iter().map(|frame| frame.page).collect::<Vec<_>>();
+        let found = walk(&whole);
+        assert_eq!((pages(&found), found.number, found.stable_lsn), (vec![1, 2, 3], Some(3), Some(7)));
+        assert!(!found.is_torn() && found.gaps.iter().all(|gap| gap.is_last));
+
+        let mut bad = whole.clone();
+        let second = SEGMENT_HEADER_BYTES + frames[0].len();
+        bad[second + 9] ^= 1;
+        let found = walk(&bad);
+        assert_eq!(pages(&found), [1, 3]);
+        assert!(found.is_torn());
+        let gap = &found.gaps[0];
+        assert_eq!(gap.range, second..second + frames[1].len());
+        assert_eq!(damaged_frame(&bad, gap, found.number).map(|frame| frame.page), Some(2));
+
+        let mut headless = whole;
+        headless[5] ^= 1;
+        let found = walk(&headless);
+        assert_eq!((pages(&found), found.number), (vec![1, 2, 3], Some(3)));
+        assert!(found.is_torn());
+    }
+}
