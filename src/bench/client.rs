@@ -90,7 +90,7 @@ impl BenchClient {
             match self.dialect {
                 Dialect::Baseline => put_text(&mut frame, text.as_bytes(), mask),
                 Dialect::Broker => put_text(&mut frame, request(number, self.number, message, &text).as_bytes(), mask),
-                Dialect::Peer(peer) => peer.put_publish(&mut frame, number, &text),
+                Dialect::Peer(peer) => peer.put_publish(&mut frame, self.number, number, &message.to, &text),
             }
         }
         self.write(&frame).await

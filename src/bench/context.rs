@@ -21,6 +21,7 @@ use super::subjects::{BASELINE_EACH, BASELINE_SHARED, TIDINGS};
 use super::table;
 use crate::auth::{Secret, Tokens};
 use crate::clock::SystemClock;
+use crate::config::StoreEngine;
 use crate::model::{Limits, UserId};
 
 /// Of brokers under test: known, for they serve loopback only and live for a minute.
@@ -99,6 +100,13 @@ impl<'a> Bench<'a> {
         wanted.min(most)
     }
 
+    /// Starts a broker on this engine; without one, as [`Self::broker`] does.
+    pub(super) fn broker_on(&mut self, engine: Option<StoreEngine>, settings: &[(&str, &str)]) -> Result<Server, BenchError> {
+        let mut settings = settings.to_vec();
+        settings.extend(engine.map(|engine| ("STORE__ENGINE", engine.name())));
+        self.broker(&settings)
+    }
+
     /// Starts a broker, or names the one that runs already. `settings` are of this scenario.
     pub(super) fn broker(&mut self, settings: &[(&str, &str)]) -> Result<Server, BenchError> {
         if let Some(target) = &self.options.target {
@@ -140,7 +148,7 @@ impl<'a> Bench<'a> {
 
     /// Connects everyone to another broker: receivers first, who hear those that hear nothing.
     pub(super) async fn peer_harness(&mut self, server: Server, peer: Peer, all: &[Subscription]) -> Result<Harness, BenchError> {
-        peer.prepare(server.address).await?;
+        peer.prepare(server.address, all).await?;
         let spec =
             |subscription: &Subscription| ClientSpec { account: None, room: None, group: 0, subscription: *subscription, stalled: false };
         self.set(server, peer.program.name(), Dialect::Peer(peer), all.iter().map(spec).collect()).await

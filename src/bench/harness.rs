@@ -15,7 +15,6 @@ use super::message::Subscription;
 use super::process::{Counters, Server};
 use super::report::{Audit, Run};
 use super::stats::Latency;
-use super::subjects::TIDINGS;
 
 /// How long what is under way when the load ends may take to arrive. Longer than the broker lets a stuck socket be.
 const DRAIN_MAX: Duration = Duration::from_secs(45);
@@ -29,7 +28,7 @@ const ANNOUNCED_AFTER: Duration = Duration::from_millis(1_600);
 pub(super) struct Harness {
     pub(super) server: Arc<Server>,
     pub(super) pool: ClientPool,
-    pub(super) subject: &'static str,
+    pub(super) subject: String,
     /// Names of the groups, for the report.
     pub(super) groups: Vec<&'static str>,
 }
@@ -38,7 +37,7 @@ impl Harness {
     /// Connects everyone.
     pub(super) async fn set(
         server: Server,
-        subject: &'static str,
+        subject: impl Into<String>,
         threads: usize,
         dialect: Dialect,
         specs: Vec<ClientSpec>,
@@ -46,14 +45,14 @@ impl Harness {
     ) -> Result<Self, BenchError> {
         let mut pool = ClientPool::new(threads, dialect)?;
         pool.connect_all(server.address, specs, arrived).await?;
-        let harness = Self { server: Arc::new(server), pool, subject, groups: vec!["room"] };
+        let harness = Self { server: Arc::new(server), pool, subject: subject.into(), groups: vec!["room"] };
         // Arrivals are announced to everyone inside; what is left of that must not be measured.
         harness.pool.wait_until_quiet(DRAIN_MAX).await;
         Ok(harness)
     }
 
     pub(super) fn has_counters(&self) -> bool {
-        self.subject == TIDINGS
+        self.pool.dialect == Dialect::Broker
     }
 
     async fn counters(&self) -> Result<Counters, BenchError> {
@@ -71,7 +70,7 @@ impl Harness {
         let highest = Arc::new(AtomicU64::new(0));
         let over = Arc::new(AtomicBool::new(false));
         let watch = self.watch(highest.clone(), over.clone());
-        let (cpu, resident) = (self.server.cpu_seconds(), self.server.resident_kib());
+        let (cpu, resident, disk) = (self.server.cpu_seconds(), self.server.resident_kib(), self.server.disk_bytes());
         let began = self.pool.clock.now();
         for publisher in load(&self.pool) {
             let done = publisher.await.map_err(|error| BenchError::Subject(error.to_string()))?;
@@ -81,7 +80,9 @@ impl Harness {
         let wait_until_quiet = self.pool.wait_until_quiet(DRAIN_MAX).await;
         let cpu = cpu.zip(self.server.cpu_seconds()).map(|(before, after)| after - before);
         let ended = self.pool.tally().last_us.max(published_until);
-        let dropped = self.counters().await?.dropped_since(&before);
+        let disk = disk.zip(self.server.disk_bytes()).map(|(before, after)| after.saturating_sub(before));
+        let after = self.counters().await?;
+        let dropped = after.dropped_since(&before);
         if !dropped.is_empty() {
             tokio::time::sleep(ANNOUNCED_AFTER).await;
         }
@@ -95,6 +96,10 @@ impl Harness {
         run.delivered_per_second = run.delivered as f64 / run.seconds;
         run.cpu_seconds = cpu;
         run.cpu_per_million = cpu.filter(|_| run.delivered > 0).map(|cpu| cpu * 1e6 / run.delivered as f64);
+        run.disk_bytes_per_message = disk.filter(|_| run.published > 0).map(|bytes| bytes as f64 / run.published as f64);
+        let stored = after.stored_since(&before);
+        run.commits = stored.map(|(commits, _)| commits);
+        run.messages_per_commit = stored.filter(|(commits, _)| *commits > 0).map(|(commits, messages)| messages as f64 / commits as f64);
         run.resident_kib = resident;
         run.dropped = dropped;
         if !wait_until_quiet {
@@ -115,7 +120,7 @@ impl Harness {
 
     fn count(&self, dropped: &BTreeMap<String, u64>) -> Run {
         let tally = self.pool.tally();
-        let mut run = Run { subject: self.subject.to_owned(), members: self.pool.clients.len(), ..Run::default() };
+        let mut run = Run { subject: self.subject.clone(), members: self.pool.clients.len(), ..Run::default() };
         let mut all = Latency::default();
         for (group, [lossy, storable]) in tally.latency.iter().enumerate() {
             let name = self.groups.get(group).copied().unwrap_or("other");

@@ -1,6 +1,7 @@
 //! The report as one page: no script, no font, no request to anywhere.
 
 use super::compared;
+use super::engines;
 use super::report::{Report, Run, SaturationPoint};
 use super::svg;
 use super::svg::Line;
@@ -19,6 +20,10 @@ pub(super) fn page(report: &Report) -> String {
     let heading = table::heading(report);
     let mut body = format!("<h1>{}</h1><p>{}</p><p>{}</p>", escape(&heading[0]), escape(&heading[1]), escape(&heading[2]));
     body.push_str(&findings(report));
+    let engines = engines::lines(report);
+    if !engines.is_empty() {
+        body.push_str(&format!("<h2>Store engines side by side</h2><pre>{}</pre>", escape(engines.join("\n").trim_start())));
+    }
     if !report.compared.is_empty() {
         body.push_str(&compared_rows(report));
     }

@@ -12,6 +12,9 @@ use super::message::TestMessage;
 /// Publishers at work.
 pub(super) type Work = Vec<JoinHandle<std::io::Result<()>>>;
 
+/// A publisher and what it sends.
+pub(super) type Offer = (Arc<BenchClient>, TestMessage);
+
 /// Keeps `window` messages of each publisher under way. A closed loop: nothing was meant for a moment it was not sent
 /// at, so its latencies say how long the queue is that the window makes.
 pub(super) fn keep_full(
@@ -53,12 +56,18 @@ pub(super) fn pace_after(
     message: &TestMessage,
     how_long: Duration,
 ) -> Work {
+    let offers: Vec<Offer> = publishers.iter().map(|publisher| (publisher.clone(), message.clone())).collect();
+    pace_each(pool, delay, &offers, per_second, how_long)
+}
+
+/// Does the same with a message of each publisher's own.
+pub(super) fn pace_each(pool: &ClientPool, delay: Duration, offers: &[Offer], per_second: f64, how_long: Duration) -> Work {
     let start = pool.clock.now() + micros(delay);
     let until = start + micros(how_long);
     let distance = 1e6 / per_second.max(0.001);
-    let work = publishers.iter().enumerate().map(|(turn, publisher)| {
+    let work = offers.iter().enumerate().map(|(turn, (publisher, message))| {
         let (clock, client, message) = (pool.clock.clone(), publisher.clone(), message.clone());
-        let of = publishers.len();
+        let of = offers.len();
         pool.spawn(publisher, async move {
             for round in 0_usize.. {
                 let due = start + whole((turn + round * of) as f64 * distance);

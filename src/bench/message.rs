@@ -16,6 +16,7 @@ pub(super) enum Subscription {
 /// What is sent.
 #[derive(Debug, Clone)]
 pub(super) struct TestMessage {
+    /// A conversation; on another broker a topic.
     pub(super) to: String,
     /// 0 peer, 1 room, 2 group.
     pub(super) conversation_type: u8,

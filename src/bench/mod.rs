@@ -18,6 +18,7 @@ mod client_pool;
 mod compared;
 mod connection;
 mod context;
+mod engines;
 mod error;
 mod frame;
 mod handshake;
@@ -55,9 +56,15 @@ use self::tally::BenchClock;
 pub fn run(options: &Options, print: &mut dyn FnMut(&str)) -> Result<Report, BenchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| BenchError::io("cannot make a runtime", error))?;
+    options.check_engines()?;
     let clock = BenchClock::default();
-    let report =
-        Report { version: env!("CARGO_PKG_VERSION").to_owned(), quick: options.quick, machine: Machine::here(), ..Report::default() };
+    let report = Report {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        quick: options.quick,
+        machine: Machine::here(),
+        engines: options.engines.clone(),
+        ..Report::default()
+    };
     for line in table::heading(&report) {
         print(&line);
     }
@@ -72,7 +79,8 @@ pub fn run(options: &Options, print: &mut dyn FnMut(&str)) -> Result<Report, Ben
     report.seconds = ms(clock.now()) / 1000.0;
     report.findings = targets::of(&report);
     report.compared = compared::of(&report);
-    for line in compared::lines(&report.compared).into_iter().chain(table::of_findings(&report)) {
+    let tables = [engines::lines(&report), compared::lines(&report.compared), table::of_findings(&report)];
+    for line in tables.concat() {
         print(&line);
     }
     Ok(report)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::BenchError;
+use crate::config::StoreEngine;
 
 /// One kind of load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,10 +12,12 @@ pub enum Scenario {
     RoomFlood,
     /// 40 barrages a second in one room, each travelling alone.
     RoomPaced,
-    /// Stored one-to-one messages, 32 under way; then 2,000 a second.
+    /// Stored one-to-one messages, 32 under way.
     PeerDurable,
-    /// The flooded and the paced room, and stored messages, on mosquitto, nats-server and redis-server; not part of
-    /// `quick`.
+    /// Stored messages of a hundred pairs, 3,000 a second in all.
+    PeerDurablePaced,
+    /// The flooded and the paced room, and stored messages in both ways, on mosquitto, nats-server and redis-server; not
+    /// part of `quick`.
     Peers,
     /// Stored messages to groups of which nearly everyone is away.
     Group,
@@ -34,10 +37,11 @@ pub enum Scenario {
 
 impl Scenario {
     /// All, in the order they run.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::RoomFlood,
         Self::RoomPaced,
         Self::PeerDurable,
+        Self::PeerDurablePaced,
         Self::Peers,
         Self::Group,
         Self::Idle,
@@ -55,6 +59,7 @@ impl Scenario {
             Self::RoomFlood => "room-flood",
             Self::RoomPaced => "room-paced",
             Self::PeerDurable => "peer-durable",
+            Self::PeerDurablePaced => "peer-durable-paced",
             Self::Peers => "peers",
             Self::Group => "group",
             Self::Idle => "idle",
@@ -64,6 +69,12 @@ impl Scenario {
             Self::RoomHuge => "room-huge",
             Self::Growth => "growth",
         }
+    }
+
+    /// Returns whether the store decides what it costs, so that engines are compared by it.
+    #[must_use]
+    pub fn is_durable(self) -> bool {
+        matches!(self, Self::PeerDurable | Self::PeerDurablePaced)
     }
 
     /// Returns the scenario of this name.
@@ -113,7 +124,7 @@ impl Running {
 }
 
 /// What to run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The `tidings` program, which is both broker and bare loop.
     pub program: PathBuf,
@@ -127,6 +138,12 @@ pub struct Options {
     pub members: Option<usize>,
     /// Length of one measurement instead of the scenario's own, seconds.
     pub seconds: Option<u64>,
+    /// Messages a second of `peer-durable-paced` instead of its own number.
+    pub rate: Option<u32>,
+    /// Store engines on which the durable loads are run in turn; empty means the broker's default.
+    pub engines: Vec<StoreEngine>,
+    /// How often the durable loads go round the engines; `None` means once on one engine, three times on several.
+    pub rounds: Option<usize>,
     /// Where brokers get their temporary folders.
     pub folder: PathBuf,
     /// A broker that runs already instead of a child.
@@ -149,6 +166,43 @@ impl Options {
         chosen.sort_unstable();
         chosen.dedup();
         chosen
+    }
+
+    /// Checks that the engines asked for can be compared by what is to be run.
+    ///
+    /// # Errors
+    /// [`BenchError::Target`] says what does not go together.
+    pub(super) fn check_engines(&self) -> Result<(), BenchError> {
+        let refuse = |text: &str| Err(BenchError::Target(text.to_owned()));
+        if self.engines.is_empty() {
+            return Ok(());
+        }
+        if self.target.is_some() {
+            return refuse("a broker that runs already has its engine: --engine does not go with --target");
+        }
+        if self.settings.iter().any(|(key, _)| key == "STORE__ENGINE") {
+            return refuse("--engine does not go with --set STORE__ENGINE=…");
+        }
+        if !self.chosen().iter().any(|scenario| scenario.is_durable() || *scenario == Scenario::Peers) {
+            return refuse("--engine is of peer-durable and peer-durable-paced, and neither is chosen");
+        }
+        Ok(())
+    }
+
+    /// Returns the engine of each measurement of a durable load, in order: all engines, round by round, and every other
+    /// round backwards, so that a machine that grows slower or faster favours none of them.
+    pub(super) fn engine_rounds(&self) -> Vec<Option<StoreEngine>> {
+        let mut engines: Vec<Option<StoreEngine>> = self.engines.iter().copied().map(Some).collect();
+        if engines.is_empty() {
+            engines.push(None);
+        }
+        let rounds = self.rounds.unwrap_or(if engines.len() > 1 { self.scaled(3, 1) } else { 1 });
+        let mut all = Vec::new();
+        for _ in 0..rounds {
+            all.extend(&engines);
+            engines.reverse();
+        }
+        all
     }
 
     /// One figure of the full run, another of the quick one.
@@ -189,6 +243,36 @@ mod tests {
         assert!(address("http://192.0.2.1:80", true).is_ok());
         assert!(address("wss://127.0.0.1:80", true).is_err());
         assert!(address("nonsense", true).is_err());
+    }
+
+    #[test]
+    fn engines_take_turns_and_every_other_round_goes_backwards() {
+        let (sled, memory) = (StoreEngine::Sled, StoreEngine::Memory);
+        let mut options = Options::default();
+        assert_eq!(options.engine_rounds(), [None]);
+        options.engines = vec![sled];
+        assert_eq!(options.engine_rounds(), [Some(sled)]);
+        options.engines = vec![sled, memory];
+        assert_eq!(options.engine_rounds(), [sled, memory, memory, sled, sled, memory].map(Some));
+        options.quick = true;
+        assert_eq!(options.engine_rounds(), [sled, memory].map(Some));
+        options.rounds = Some(2);
+        assert_eq!(options.engine_rounds(), [sled, memory, memory, sled].map(Some));
+    }
+
+    #[test]
+    fn engines_are_refused_where_they_would_change_nothing() {
+        let named =
+            |scenarios: &[Scenario]| Options { engines: vec![StoreEngine::Memory], scenarios: scenarios.to_vec(), ..Options::default() };
+        for scenarios in [[].as_slice(), &[Scenario::PeerDurablePaced], &[Scenario::Idle, Scenario::Peers]] {
+            assert!(named(scenarios).check_engines().is_ok(), "{scenarios:?}");
+        }
+        assert!(named(&[Scenario::Idle]).check_engines().is_err());
+        let settings = vec![("STORE__ENGINE".to_owned(), "sled".to_owned())];
+        assert!(Options { settings, ..named(&[]) }.check_engines().is_err());
+        let target = Running { url: "ws://127.0.0.1:80".into(), secret: String::new(), pid: None, owned: false };
+        assert!(Options { target: Some(target.clone()), ..named(&[]) }.check_engines().is_err());
+        assert!(Options { target: Some(target), ..Options::default() }.check_engines().is_ok());
     }
 
     #[test]

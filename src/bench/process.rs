@@ -116,6 +116,12 @@ impl Server {
         line.trim().trim_end_matches(" kB").parse().ok()
     }
 
+    /// Returns what it has caused to be written to disks since it started, bytes. Source: proc(5), `write_bytes`.
+    pub(super) fn disk_bytes(&self) -> Option<u64> {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.pid?)).ok()?;
+        io.lines().find_map(|line| line.strip_prefix("write_bytes:"))?.trim().parse().ok()
+    }
+
     /// Returns the broker's counters; blocks.
     pub(super) fn counters(&self) -> Result<Counters, BenchError> {
         let failed = |error| BenchError::io(format!("GET http://{}/metrics", self.address), error);
@@ -151,6 +157,12 @@ impl Counters {
             Some((name.to_owned(), value.trim().parse().ok()?))
         };
         Self(text.lines().filter(|line| line.starts_with("tidings_")).filter_map(sample).collect())
+    }
+
+    /// Returns what the store did since `before`: commits, and messages it took. Nothing when there are no such counters.
+    pub(super) fn stored_since(&self, before: &Self) -> Option<(u64, u64)> {
+        let since = |name: &str| Some(self.0.get(name)?.saturating_sub(before.0.get(name).copied().unwrap_or(0)));
+        since("tidings_store_flushes_total").zip(since("tidings_store_appended_total"))
     }
 
     /// Returns what was dropped since `before`, by `class/priority/reason`.
@@ -201,9 +213,19 @@ mod tests {
     }
 
     #[test]
+    fn commits_are_read_with_what_was_in_them() {
+        let before = Counters::read("tidings_store_flushes_total 3\ntidings_store_appended_total 10\n");
+        let after = Counters::read("tidings_store_flushes_total 5\ntidings_store_appended_total 30\n");
+        assert_eq!(after.stored_since(&before), Some((2, 20)));
+        assert_eq!(after.stored_since(&Counters::default()), Some((5, 30)));
+        assert_eq!(Counters::default().stored_since(&before), None);
+    }
+
+    #[test]
     fn the_kernel_tells_of_this_process() {
         let here = Server::running(([127, 0, 0, 1], 1).into(), Some(std::process::id()));
         assert!(here.cpu_seconds().is_some());
         assert!(here.resident_kib().unwrap() > 100);
+        assert!(here.disk_bytes().is_some());
     }
 }

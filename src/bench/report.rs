@@ -6,6 +6,7 @@ use std::fs;
 use serde::Serialize;
 
 use super::stats::Quantiles;
+use crate::config::StoreEngine;
 
 /// One measurement of one server.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -24,6 +25,8 @@ pub struct Run {
     pub published: u64,
     /// Acknowledged per second while publishing.
     pub published_per_second: f64,
+    /// What was to be published per second, of a paced load that says so.
+    pub offered_per_second: Option<f64>,
     /// Messages that arrived, each receiver counted.
     pub delivered: u64,
     /// The same per second.
@@ -32,8 +35,14 @@ pub struct Run {
     pub bytes: u64,
     /// Processor seconds of the server's process.
     pub cpu_seconds: Option<f64>,
-    /// The same per million delivered; of stored one-to-one messages, per million acknowledged.
+    /// The same per million delivered; of `peer-durable`, per million acknowledged.
     pub cpu_per_million: Option<f64>,
+    /// Commits of the broker's store.
+    pub commits: Option<u64>,
+    /// Messages its store took, divided by its commits.
+    pub messages_per_commit: Option<f64>,
+    /// What the kernel says the server's process caused to be written to disks, per acknowledged message, bytes.
+    pub disk_bytes_per_message: Option<f64>,
     /// From when a message was to be sent until it arrived, by group and class.
     pub latency: BTreeMap<String, Quantiles>,
     /// Until its acknowledgement.
@@ -121,7 +130,7 @@ pub struct Compared {
     pub load: String,
     /// On what.
     pub subject: String,
-    /// Processor seconds of the server per million delivered; of stored messages, per million acknowledged.
+    /// Processor seconds of the server per million delivered; of `peer-durable`, per million acknowledged.
     pub cpu_per_million: Option<f64>,
     /// The same as a multiple of ours: above 1 it costs more than we do.
     pub cpu_of_ours: Option<f64>,
@@ -215,6 +224,8 @@ pub struct Report {
     pub seconds: f64,
     /// Each measurement.
     pub runs: Vec<Run>,
+    /// The store engines that stored loads were run on, if they were named.
+    pub engines: Vec<StoreEngine>,
     /// Delivered share by priority.
     #[serde(rename = "curve")]
     pub saturation: Vec<SaturationPoint>,
@@ -239,8 +250,12 @@ impl Report {
         self.runs.iter().filter(|run| !run.foreign).all(|run| run.audit.is_clean())
     }
 
+    /// Returns the run of this load on this server; of several rounds, the one of median cost.
     pub(super) fn run(&self, scenario: &str, subject: &str) -> Option<&Run> {
-        self.runs.iter().find(|run| run.scenario == scenario && run.subject == subject)
+        let mut rounds: Vec<&Run> = self.runs.iter().filter(|run| run.scenario == scenario && run.subject == subject).collect();
+        let cost = |run: &Run| run.cpu_per_million.unwrap_or(f64::INFINITY);
+        rounds.sort_by(|one, other| cost(one).total_cmp(&cost(other)));
+        rounds.get(rounds.len().saturating_sub(1) / 2).copied()
     }
 }
 
@@ -257,5 +272,16 @@ mod tests {
         assert_eq!(json["findings"][0]["floor"], 1.0);
         assert_eq!(json["findings"][0]["must"]["times_floor"], 2.0);
         assert_eq!(json["curve"][0]["load"], 0.0);
+    }
+
+    #[test]
+    fn of_several_rounds_the_one_of_median_cost_counts() {
+        let round = |cost| Run { scenario: "a".into(), subject: "b".into(), cpu_per_million: Some(cost), ..Run::default() };
+        let report = |costs: &[f64]| Report { runs: costs.iter().copied().map(round).collect(), ..Report::default() };
+        let cost = |costs: &[f64]| report(costs).run("a", "b").and_then(|run| run.cpu_per_million);
+        assert_eq!(cost(&[]), None);
+        assert_eq!(cost(&[2.0]), Some(2.0));
+        assert_eq!(cost(&[3.0, 1.0]), Some(1.0));
+        assert_eq!(cost(&[3.0, 9.0, 1.0]), Some(3.0));
     }
 }

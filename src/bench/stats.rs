@@ -30,7 +30,7 @@ impl Latency {
         if self.0.is_empty() {
             return Quantiles::default();
         }
-        Quantiles { count: self.0.len(), p50_ms: at(0.5), p99_ms: at(0.99), p999_ms: at(0.999), max_ms: ms(self.0.max()) }
+        Quantiles { count: self.0.len(), p50_ms: at(0.5), p90_ms: at(0.9), p99_ms: at(0.99), p999_ms: at(0.999), max_ms: ms(self.0.max()) }
     }
 
     /// Upper edges in milliseconds, each a quarter octave above the one before, and how many fell below.
@@ -50,6 +50,8 @@ pub struct Quantiles {
     pub count: u64,
     /// The median, milliseconds.
     pub p50_ms: f64,
+    /// 90 of 100 were not longer, milliseconds.
+    pub p90_ms: f64,
     /// 99 of 100 were not longer, milliseconds.
     pub p99_ms: f64,
     /// 999 of 1,000 were not longer, milliseconds.

@@ -22,17 +22,24 @@ pub(super) fn of_run(run: &Run) -> Vec<String> {
     let mut lines = vec![format!("{}: {}, {} connections, {:.1} s", run.scenario, run.subject, run.members, run.seconds)];
     if run.delivered > 0 {
         let cost = run.cpu_per_million.map_or(String::new(), |cost| format!(", {cost:.2} CPU s / million"));
-        lines.push(format!("  {} published/s, {} delivered/s{cost}", figure(run.published_per_second), figure(run.delivered_per_second)));
+        let offered = run.offered_per_second.map_or(String::new(), |offered| format!(" of {} offered", figure(offered)));
+        lines.push(format!(
+            "  {} published/s{offered}, {} delivered/s{cost}",
+            figure(run.published_per_second),
+            figure(run.delivered_per_second)
+        ));
     } else if let Some(cpu) = run.cpu_seconds {
         lines.push(format!("  {cpu:.2} CPU s"));
     }
     let quantiles = |name: &str, q: &Quantiles| {
-        format!("  {name}: p50 {:.2} p99 {:.2} p99.9 {:.2} max {:.2} ms", q.p50_ms, q.p99_ms, q.p999_ms, q.max_ms)
+        let Quantiles { p50_ms, p90_ms, p99_ms, p999_ms, max_ms, .. } = q;
+        format!("  {name}: p50 {p50_ms:.2} p90 {p90_ms:.2} p99 {p99_ms:.2} p99.9 {p999_ms:.2} max {max_ms:.2} ms")
     };
     // With a single group its figures are those of all.
     let groups = run.latency.iter().filter(|(name, _)| run.latency.len() > 2 || *name == "all");
     lines.extend(groups.filter(|(_, q)| q.count > 0).map(|(name, q)| quantiles(&format!("delivery {name}"), q)));
     lines.extend(run.answers.iter().map(|(name, q)| quantiles(&format!("ack {name}"), q)));
+    lines.extend(storage(run));
     if let Some([before, highest, after]) = run.resident_kib {
         lines.push(format!("  resident {} KiB, at most {}, then {}", before, highest, after));
     }
@@ -49,6 +56,20 @@ pub(super) fn of_run(run: &Run) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Returns what storing took; nothing of a run without stored messages.
+fn storage(run: &Run) -> Option<String> {
+    if run.audit.expected[3] == 0 {
+        return None;
+    }
+    let commits = run.commits.map(|commits| match run.messages_per_commit {
+        Some(each) => format!("{} commits of {} messages", figure(commits as f64), figure(each)),
+        None => format!("{} commits", figure(commits as f64)),
+    });
+    let bytes = run.disk_bytes_per_message.map(|bytes| format!("{} bytes written to disk per message", figure(bytes)));
+    let parts: Vec<String> = commits.into_iter().chain(bytes).collect();
+    (!parts.is_empty()).then(|| format!("  {}", parts.join(", ")))
 }
 
 fn codes<C: std::fmt::Display>(counts: &std::collections::BTreeMap<C, u64>) -> String {

@@ -2,6 +2,7 @@
 
 use super::report::{Bound, Finding, Report, Run};
 use super::subjects::{BASELINE_EACH, BASELINE_SHARED, TIDINGS};
+use super::table::figure;
 
 /// Members that stall in the overload scenario.
 const STALLED: f64 = 5.0;
@@ -79,8 +80,11 @@ impl Findings<'_> {
         }
         if let Some(paced) = self.report.run("peer-durable-paced", TIDINGS) {
             let p99 = paced.answers.get("storable").map(|answers| answers.p99_ms);
-            self.add("stored one-to-one at 2,000/s, ack p99", "ms", p99, None, None, Some(Bound::Max(50.0)));
-            self.add("stored one-to-one at 2,000/s", "CPU s / million", paced.cpu_per_million, None, None, None);
+            let load = format!("stored, {} pairs at {}/s", paced.members / 2, figure(paced.offered_per_second.unwrap_or(0.0)));
+            self.add(&format!("{load}, ack p99"), "ms", p99, None, None, Some(Bound::Max(50.0)));
+            self.add(&load, "CPU s / million", paced.cpu_per_million, None, None, None);
+            let lost = paced.audit.storable_lost + paced.audit.duplicates + paced.audit.seq_breaks;
+            self.add(&format!("{load}, lost or out of order"), "messages", Some(lost as f64), None, Some(Bound::Max(0.0)), None);
         }
     }
 

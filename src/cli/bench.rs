@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use tidings::bench::{BaselineMode, BenchError, Options, Running, Scenario};
+use tidings::config::StoreEngine;
 
 use super::failure::Failure;
 
@@ -28,6 +29,17 @@ pub(super) struct BenchArguments {
     /// Length of each measurement instead of the scenario's own.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: Option<u64>,
+    /// Messages a second of peer-durable-paced instead of 3,000, all pairs together.
+    #[arg(long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+    /// Store engines, separated by commas, on which peer-durable and peer-durable-paced are run in turn and shown side by
+    /// side; default: sled.
+    #[arg(long = "engine", value_name = "ENGINE", value_delimiter = ',', value_parser = engine)]
+    engines: Vec<StoreEngine>,
+    /// How often those go round the engines; default: once on one engine, three times on several, once with --quick. Of
+    /// several rounds the one of median cost is shown.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: Option<u32>,
     /// Threads of the load generator; default: half the cores.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     client_threads: usize,
@@ -74,9 +86,25 @@ fn scenario(name: &str) -> Result<Scenario, String> {
     Scenario::named(name).ok_or_else(|| format!("expected one of {}", names()))
 }
 
+fn engine(name: &str) -> Result<StoreEngine, String> {
+    let names = || StoreEngine::ALL.map(StoreEngine::name).join(", ");
+    StoreEngine::ALL.into_iter().find(|engine| engine.name() == name).ok_or_else(|| format!("expected one of {}", names()))
+}
+
 fn setting(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected SECTION__KEY=VALUE")?;
     Ok((key.trim_start_matches("TIDINGS_").to_owned(), value.to_owned()))
+}
+
+/// Returns the engines in the order they were named, each once.
+fn distinct(mut engines: Vec<StoreEngine>) -> Vec<StoreEngine> {
+    let mut seen = Vec::new();
+    engines.retain(|engine| {
+        let is_new = !seen.contains(engine);
+        seen.push(*engine);
+        is_new
+    });
+    engines
 }
 
 pub(super) fn run(arguments: BenchArguments) -> Result<(), Failure> {
@@ -96,6 +124,9 @@ pub(super) fn run(arguments: BenchArguments) -> Result<(), Failure> {
         client_threads: arguments.client_threads,
         members: arguments.members.map(|members| members as usize),
         seconds: arguments.seconds,
+        rate: arguments.rate,
+        engines: distinct(arguments.engines),
+        rounds: arguments.rounds.map(|rounds| rounds as usize),
         folder: arguments.work_dir.unwrap_or_else(std::env::temp_dir),
         target,
         settings: arguments.settings,

@@ -320,6 +320,20 @@ pub enum StoreEngine {
     Memory,
 }
 
+impl StoreEngine {
+    /// All engines.
+    pub const ALL: [Self; 2] = [Self::Sled, Self::Memory];
+
+    /// Returns its name in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sled => "sled",
+            Self::Memory => "memory",
+        }
+    }
+}
+
 /// `[store]`: the message store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,6 +9,8 @@ mod api_care;
 mod api_rights;
 mod attack;
 mod backup;
+#[cfg(feature = "bench")]
+mod bench;
 mod broadcast;
 mod changes;
 mod cli;

@@ -20,12 +20,12 @@ use self::program::{Peer, Program};
 use super::frame::{Held, NotAFrame};
 
 impl Peer {
-    /// Appends one message.
-    pub(super) fn put_publish(self, out: &mut Vec<u8>, number: u32, text: &str) {
+    /// Appends one message to a topic: the `number`th of its sender.
+    pub(super) fn put_publish(self, out: &mut Vec<u8>, sender: u32, number: u32, topic: &str, text: &str) {
         match self.program {
-            Program::Mosquitto => mqtt::put_publish(out, number, text),
-            Program::Nats => nats::put_publish(out, number, self.stored, text),
-            Program::Redis => redis::put_publish(out, self.stored, text),
+            Program::Mosquitto => mqtt::put_publish(out, topic, number, text),
+            Program::Nats => nats::put_publish(out, topic, self.stored.then_some((sender, number)), text),
+            Program::Redis => redis::put_publish(out, topic, self.stored, text),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! MQTT 3.1.1 as far as the bench needs it: connect, subscribe, publish with quality of service 1, acknowledge.
 
-use super::packet::{AckOf, PeerPacket, Role, TOPIC, packet_id};
+use super::packet::{AckOf, PeerPacket, Role, packet_id};
 use crate::bench::frame::NotAFrame;
 
 /// Longest packet that is believed.
@@ -9,9 +9,9 @@ const PACKET_BYTES_MAX: usize = 1 << 20;
 const LENGTH_BYTES_MAX: usize = 4;
 
 /// Returns what is written when a connection opens.
-pub(super) fn hello(role: Role, number: u32, stored: bool) -> Vec<u8> {
+pub(super) fn hello(role: &Role, number: u32, stored: bool) -> Vec<u8> {
     // With a clean session nothing is kept for a receiver; stored messages need one that is kept.
-    let clean = if stored && role == Role::Receiver { 0 } else { 2 };
+    let clean = if stored && *role != Role::Publisher { 0 } else { 2 };
     let mut body = Vec::new();
     put_text(&mut body, "MQTT");
     // Level 4 is 3.1.1; keep-alive 0 means that nothing need be sent.
@@ -19,9 +19,9 @@ pub(super) fn hello(role: Role, number: u32, stored: bool) -> Vec<u8> {
     put_text(&mut body, &format!("bench-{number}"));
     let mut out = Vec::new();
     put_packet(&mut out, 0x10, &body);
-    if role == Role::Receiver {
+    if let Role::Receiver(topic) = role {
         let mut body = vec![0, 1];
-        put_text(&mut body, TOPIC);
+        put_text(&mut body, topic);
         body.push(u8::from(stored));
         put_packet(&mut out, 0x82, &body);
     }
@@ -29,9 +29,9 @@ pub(super) fn hello(role: Role, number: u32, stored: bool) -> Vec<u8> {
 }
 
 /// Appends one message that is to be acknowledged (quality of service 1).
-pub(super) fn put_publish(out: &mut Vec<u8>, number: u32, text: &str) {
+pub(super) fn put_publish(out: &mut Vec<u8>, topic: &str, number: u32, text: &str) {
     let mut body = Vec::with_capacity(text.len() + 16);
-    put_text(&mut body, TOPIC);
+    put_text(&mut body, topic);
     body.extend(packet_id(number).to_be_bytes());
     body.extend(text.as_bytes());
     put_packet(out, 0x32, &body);
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn packets_are_found_wherever_the_stream_is_cut() {
         let mut stream = vec![0x20, 2, 0, 0, 0x90, 3, 0, 1, 1];
-        put_publish(&mut stream, 70_000, &"x".repeat(200));
+        put_publish(&mut stream, "bench.3", 70_000, &"x".repeat(200));
         stream.extend([0x40, 2, 0x12, 0x34]);
         let replies = [0x40, 2, 17, 113];
         assert_eq!(packet_id(70_000).to_be_bytes(), replies[2..]);

@@ -1,6 +1,6 @@
 //! The text protocol of NATS as far as the bench needs it, and of `JetStream` one stream with one consumer.
 
-use super::packet::{AckOf, PeerPacket, Role, TOPIC};
+use super::packet::{AckOf, PeerPacket, Role};
 use crate::bench::frame::NotAFrame;
 use crate::bench::marker::digits;
 
@@ -8,44 +8,46 @@ use crate::bench::marker::digits;
 const LINE_BYTES_MAX: usize = 16 * 1024;
 /// Longest message that is believed.
 const MESSAGE_BYTES_MAX: u64 = 1 << 20;
-/// Where `JetStream` answers a publisher; the message's number follows.
+/// Where `JetStream` answers publishers; the sender's number, a dot and the message's number follow.
 const ANSWERS: &str = "_INBOX.bench.";
-/// Where the stream's consumer pushes what was stored.
-const STORED: &str = "bench-stored";
+/// Where the stream's consumers push what was stored; the topic follows.
+const STORED: &str = "stored.";
 
 /// Returns what is written when a connection opens; the server answers the PING last.
-pub(super) fn hello(role: Role, stored: bool) -> Vec<u8> {
+pub(super) fn hello(role: &Role, number: u32, stored: bool) -> Vec<u8> {
     let subscription = match (role, stored) {
-        (Role::Receiver, false) => format!("SUB {TOPIC} 1\r\n"),
-        (Role::Receiver, true) => format!("SUB {STORED} 1\r\n"),
+        (Role::Receiver(topic), false) => format!("SUB {topic} 1\r\n"),
+        (Role::Receiver(topic), true) => format!("SUB {STORED}{topic} 1\r\n"),
         (Role::Publisher, false) => String::new(),
-        (Role::Publisher, true) => format!("SUB {ANSWERS}* 1\r\n"),
+        (Role::Publisher, true) => format!("SUB {ANSWERS}{number}.* 1\r\n"),
     };
     format!("CONNECT {{\"verbose\":false,\"pedantic\":false}}\r\n{subscription}PING\r\n").into_bytes()
 }
 
-/// Asks for a stream in files and for a consumer that is pushed everything in it; two answers come.
-pub(super) fn make_stream() -> Vec<u8> {
-    let stream = format!(r#"{{"name":"bench","subjects":["{TOPIC}"],"storage":"file","retention":"limits","num_replicas":1}}"#);
-    let consumer = format!(
-        r#"{{"stream_name":"bench","config":{{"durable_name":"receiver","deliver_subject":"{STORED}","deliver_policy":"all","ack_policy":"none","replay_policy":"instant"}}}}"#
-    );
+/// Asks for a stream in files, and for a consumer of each topic that is pushed everything in it; as many answers come.
+pub(super) fn make_stream(topics: &[String]) -> Vec<u8> {
+    let stream = r#"{"name":"bench","subjects":["bench.*"],"storage":"file","retention":"limits","num_replicas":1}"#;
     let mut out = Vec::new();
-    put(&mut out, "$JS.API.STREAM.CREATE.bench", Some(0), &stream);
-    put(&mut out, "$JS.API.CONSUMER.DURABLE.CREATE.bench.receiver", Some(0), &consumer);
+    put(&mut out, "$JS.API.STREAM.CREATE.bench", Some((0, 0)), stream);
+    for (n, topic) in topics.iter().enumerate() {
+        let consumer = format!(
+            r#"{{"stream_name":"bench","config":{{"durable_name":"receiver-{n}","filter_subject":"{topic}","deliver_subject":"{STORED}{topic}","deliver_policy":"all","ack_policy":"none","replay_policy":"instant"}}}}"#
+        );
+        put(&mut out, &format!("$JS.API.CONSUMER.DURABLE.CREATE.bench.receiver-{n}"), Some((0, 0)), &consumer);
+    }
     out
 }
 
-/// Appends one message and what makes the server say that it was taken.
-pub(super) fn put_publish(out: &mut Vec<u8>, number: u32, stored: bool, text: &str) {
-    put(out, TOPIC, stored.then_some(number), text);
-    if !stored {
+/// Appends one message and what makes the server say that it was taken: of a stored one, sender and number for the answer.
+pub(super) fn put_publish(out: &mut Vec<u8>, topic: &str, stored: Option<(u32, u32)>, text: &str) {
+    put(out, topic, stored, text);
+    if stored.is_none() {
         out.extend(b"PING\r\n");
     }
 }
 
-fn put(out: &mut Vec<u8>, subject: &str, answer: Option<u32>, text: &str) {
-    let answer = answer.map_or(String::new(), |number| format!(" {ANSWERS}{number}"));
+fn put(out: &mut Vec<u8>, subject: &str, answer: Option<(u32, u32)>, text: &str) {
+    let answer = answer.map_or(String::new(), |(sender, number)| format!(" {ANSWERS}{sender}.{number}"));
     out.extend(format!("PUB {subject}{answer} {}\r\n{text}\r\n", text.len()).into_bytes());
 }
 
@@ -83,7 +85,8 @@ fn message<'a>(bytes: &'a [u8], head: &'a [u8], from: usize) -> Result<Option<(P
     let payload = &bytes[from..end];
     let packet = match subject.strip_prefix(ANSWERS.as_bytes()) {
         None => PeerPacket::Message(payload),
-        Some(number) => {
+        Some(answer) => {
+            let number = answer.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
             let number = digits(number).and_then(|number| u32::try_from(number).ok()).ok_or(NotAFrame)?;
             PeerPacket::Ack { to: AckOf::Number(number), accepted: memchr::memmem::find(payload, b"\"error\"").is_none() }
         }
@@ -98,8 +101,8 @@ mod tests {
     #[test]
     fn lines_and_messages_are_found_wherever_the_stream_is_cut() {
         let stream =
-            b"INFO {\"max_payload\":1048576}\r\nPONG\r\nPING\r\nMSG bench 1 5\r\na\r\nbc\r\nMSG bench-stored 1 $JS.ACK.x 0\r\n\r\n\
-            MSG _INBOX.bench.17 1 9\r\n{\"seq\":1}\r\nMSG _INBOX.bench.18 1 12\r\n{\"error\":{}}\r\n";
+            b"INFO {\"max_payload\":1048576}\r\nPONG\r\nPING\r\nMSG bench 1 5\r\na\r\nbc\r\nMSG stored.bench.1 1 $JS.ACK.x 0\r\n\r\n\
+            MSG _INBOX.bench.4.17 1 9\r\n{\"seq\":1}\r\nMSG _INBOX.bench.4.18 1 12\r\n{\"error\":{}}\r\n";
         let wanted = ["other", "next true", "other", "a\r\nbc", "", "number 17 true", "number 18 false"].map(str::to_owned);
         super::super::tests::cut_anywhere(stream, first, &wanted, b"PONG\r\n");
     }
@@ -107,9 +110,9 @@ mod tests {
     #[test]
     fn what_is_published_reads_as_the_protocol_wants_it() {
         let mut out = Vec::new();
-        put_publish(&mut out, 3, true, "abc");
-        put_publish(&mut out, 4, false, "d");
-        assert_eq!(out, b"PUB bench _INBOX.bench.3 3\r\nabc\r\nPUB bench 1\r\nd\r\nPING\r\n");
+        put_publish(&mut out, "bench.7", Some((7, 3)), "abc");
+        put_publish(&mut out, "bench.room", None, "d");
+        assert_eq!(out, b"PUB bench.7 _INBOX.bench.7.3 3\r\nabc\r\nPUB bench.room 1\r\nd\r\nPING\r\n");
     }
 
     #[test]

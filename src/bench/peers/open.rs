@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::Packets;
-use super::packet::{PeerPacket, Role};
+use super::packet::{PeerPacket, ROOM, Role, topic_of};
 use super::program::{Peer, Program};
 use super::{mqtt, nats, redis};
 use crate::bench::connection::{Connection, Inbound};
@@ -26,34 +26,40 @@ impl Peer {
         number: u32,
         subscription: Subscription,
     ) -> Result<Connection, BenchError> {
-        let role = if subscription == Subscription::Nothing { Role::Publisher } else { Role::Receiver };
+        let role = match subscription {
+            Subscription::Nothing => Role::Publisher,
+            Subscription::Room => Role::Receiver(ROOM.to_owned()),
+            Subscription::Peer(sender) => Role::Receiver(topic_of(sender)),
+        };
         // Two where the server speaks first, or where connecting and subscribing are answered apart.
         let (hello, answers) = match self.program {
-            Program::Mosquitto => (mqtt::hello(role, number, self.stored), if role == Role::Receiver { 2 } else { 1 }),
-            Program::Nats => (nats::hello(role, self.stored), 2),
-            Program::Redis => (redis::hello(role, self.stored), 1),
+            Program::Mosquitto => (mqtt::hello(&role, number, self.stored), if role == Role::Publisher { 1 } else { 2 }),
+            Program::Nats => (nats::hello(&role, number, self.stored), 2),
+            Program::Redis => (redis::hello(&role, self.stored), 1),
         };
         let mut socket = self.connect(address).await?;
         let mut packets = Packets { peer: self, held: Held::default() };
         self.ask(&mut socket, &mut packets, &hello, answers).await?;
-        if self == (Self { program: Program::Redis, stored: true }) && role == Role::Receiver {
+        if let (Self { program: Program::Redis, stored: true }, Role::Receiver(topic)) = (self, &role) {
             let mut wait = Vec::new();
-            redis::put_wait(&mut wait, b"0");
+            redis::put_wait(&mut wait, topic.as_bytes(), b"0");
             socket.write_all(&wait).await.map_err(|error| self.failed(error))?;
         }
         let (read, write) = socket.into_split();
         Ok(Connection { read, inbound: Inbound::Peer(packets), write })
     }
 
-    /// Makes what must be there before anyone comes.
-    pub(in crate::bench) async fn prepare(self, address: SocketAddr) -> Result<(), BenchError> {
+    /// Makes what must be there before anyone of `all` comes.
+    pub(in crate::bench) async fn prepare(self, address: SocketAddr, all: &[Subscription]) -> Result<(), BenchError> {
         if self != (Self { program: Program::Nats, stored: true }) {
             return Ok(());
         }
         let mut socket = self.connect(address).await?;
         let mut packets = Packets { peer: self, held: Held::default() };
-        self.ask(&mut socket, &mut packets, &nats::hello(Role::Publisher, true), 2).await?;
-        self.ask(&mut socket, &mut packets, &nats::make_stream(), 2).await
+        let senders = all.iter().filter_map(|one| if let Subscription::Peer(sender) = one { Some(topic_of(*sender)) } else { None });
+        let topics: Vec<String> = senders.collect();
+        self.ask(&mut socket, &mut packets, &nats::hello(&Role::Publisher, 0, true), 2).await?;
+        self.ask(&mut socket, &mut packets, &nats::make_stream(&topics), 1 + topics.len()).await
     }
 
     async fn connect(self, address: SocketAddr) -> Result<TcpStream, BenchError> {

@@ -1,12 +1,19 @@
 //! What the clients of the other brokers have in common: roles, packets, and which message an answer is to.
 
-/// Where everyone publishes and subscribes.
-pub(super) const TOPIC: &str = "bench";
+/// Where a room publishes and subscribes.
+pub(in crate::bench) const ROOM: &str = "bench.room";
+
+/// Returns where this sender publishes what is for one receiver.
+pub(in crate::bench) fn topic_of(sender: u32) -> String {
+    format!("bench.{sender}")
+}
+
 /// What a connection is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Role {
     Publisher,
-    Receiver,
+    /// It receives what is published to this topic.
+    Receiver(String),
 }
 
 /// What arrived.

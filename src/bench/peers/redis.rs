@@ -1,6 +1,6 @@
 //! RESP 2 as far as the bench needs it: SUBSCRIBE and PUBLISH, XADD and XREAD.
 
-use super::packet::{AckOf, PeerPacket, Role, TOPIC};
+use super::packet::{AckOf, PeerPacket, Role};
 use crate::bench::frame::NotAFrame;
 use crate::bench::marker::digits;
 
@@ -10,23 +10,23 @@ const STRING_BYTES_MAX: u64 = 1 << 20;
 const ITEMS_MAX: u64 = 1 << 20;
 
 /// Returns what is written when a connection opens and has one answer.
-pub(super) fn hello(role: Role, stored: bool) -> Vec<u8> {
+pub(super) fn hello(role: &Role, stored: bool) -> Vec<u8> {
     let mut out = Vec::new();
     match (role, stored) {
-        (Role::Receiver, false) => put_command(&mut out, &[b"SUBSCRIBE", TOPIC.as_bytes()]),
-        (Role::Receiver, true) | (Role::Publisher, _) => put_command(&mut out, &[b"PING"]),
+        (Role::Receiver(topic), false) => put_command(&mut out, &[b"SUBSCRIBE", topic.as_bytes()]),
+        (Role::Receiver(_), true) | (Role::Publisher, _) => put_command(&mut out, &[b"PING"]),
     }
     out
 }
 
 /// What a receiver of stored messages writes then, and after each answer again.
-pub(super) fn put_wait(out: &mut Vec<u8>, after: &[u8]) {
-    put_command(out, &[b"XREAD", b"BLOCK", b"0", b"STREAMS", TOPIC.as_bytes(), after]);
+pub(super) fn put_wait(out: &mut Vec<u8>, topic: &[u8], after: &[u8]) {
+    put_command(out, &[b"XREAD", b"BLOCK", b"0", b"STREAMS", topic, after]);
 }
 
 /// Appends one message; the server answers each in turn.
-pub(super) fn put_publish(out: &mut Vec<u8>, stored: bool, text: &str) {
-    let topic = TOPIC.as_bytes();
+pub(super) fn put_publish(out: &mut Vec<u8>, topic: &str, stored: bool, text: &str) {
+    let topic = topic.as_bytes();
     if stored {
         put_command(out, &[b"XADD", topic, b"*", b"m", text.as_bytes()]);
     } else {
@@ -54,11 +54,12 @@ pub(super) fn first<'a>(bytes: &'a [u8], replies: &mut Vec<u8>) -> Result<Option
     let packet = match (bytes[0], word) {
         (b'*', Some(b"message")) => PeerPacket::Message(&bytes[..end]),
         (b'*', Some(b"subscribe")) => PeerPacket::Other,
-        (b'*', _) => {
+        (b'*', Some(topic)) => {
             // The last entry ends with its id, its field's name and the field's value.
-            put_wait(replies, newest[0].ok_or(NotAFrame)?);
+            put_wait(replies, topic, newest[0].ok_or(NotAFrame)?);
             PeerPacket::Message(&bytes[..end])
         }
+        (b'*', None) => return Err(NotAFrame),
         (kind, _) => PeerPacket::Ack { to: AckOf::Next, accepted: kind != b'-' },
     };
     Ok(Some((packet, end)))
@@ -109,7 +110,7 @@ mod tests {
         let stream = format!("{subscribed}{message}+PONG\r\n:5\r\n$3\r\n1-0\r\n-ERR no\r\n{read}");
         let wanted = ["other", message, "next true", "next true", "next true", "next false", &read].map(str::to_owned);
         let mut replies = Vec::new();
-        put_wait(&mut replies, b"1-1");
+        put_wait(&mut replies, b"bench", b"1-1");
         super::super::tests::cut_anywhere(stream.as_bytes(), first, &wanted, &replies);
     }
 

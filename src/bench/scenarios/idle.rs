@@ -46,7 +46,7 @@ pub(super) async fn idle(bench: &mut Bench<'_>) -> Result<(), BenchError> {
     let closed = harness.pool.clients.iter().filter_map(|client| client.observed().closed);
     let mut run = Run {
         scenario: "idle".into(),
-        subject: harness.subject.into(),
+        subject: harness.subject.clone(),
         members,
         resident_kib: resident,
         cpu_seconds: cpu,

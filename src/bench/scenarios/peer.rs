@@ -5,22 +5,27 @@ use std::io::{Seek as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::bench::client_pool::ClientSpec;
+use crate::bench::client_pool::{ClientPool, ClientSpec};
 use crate::bench::context::Bench;
 use crate::bench::error::BenchError;
 use crate::bench::harness::Harness;
-use crate::bench::load::{keep_full, pace};
+use crate::bench::load::{Offer, keep_full, pace_each};
 use crate::bench::marker::LoadClass;
 use crate::bench::message::{Subscription, TestMessage};
 use crate::bench::process::Folder;
 use crate::bench::report::Run;
 use crate::bench::stats::Latency;
+use crate::bench::subjects::tidings_on;
 use crate::bench::tally::BenchClock;
 
 /// Our choice: a sentence of chat.
 const PAYLOAD_BYTES: usize = 200;
 const WINDOW: usize = 32;
-const PER_SECOND: f64 = 2_000.0;
+/// Users of the paced load, two to a conversation, and what all of them send a second.
+const USERS: usize = 200;
+const PER_SECOND: u32 = 3_000;
+const TIMER: &str = "paced messages go out on the load generator's timer, up to a millisecond or two late: that is part of every \
+    latency here, of other brokers' too";
 /// Before a measurement: the store's files get their first size.
 const WARM_UP: Duration = Duration::from_millis(1_000);
 /// What a stored message of that size takes with its record's fields, its dedup row and its index, bytes: our guess for
@@ -29,27 +34,17 @@ const RECORD_BYTES: usize = 400;
 const FILE_BYTES: usize = 16 << 20;
 
 pub(super) async fn durable(bench: &mut Bench<'_>) -> Result<(), BenchError> {
-    let server = bench.broker(&[])?;
-    let name = bench.name("peer");
-    let specs = [Subscription::Nothing, Subscription::Peer(0)].into_iter().enumerate().map(|(n, subscription)| {
-        let account = Some(bench.account(&format!("{name}-{n}"))?);
-        Ok::<_, BenchError>(ClientSpec { account, room: None, group: 0, subscription, stalled: false })
-    });
-    let specs = specs.collect::<Result<_, _>>()?;
-    let mut harness = bench.harness(server, specs).await?;
-    harness.groups = vec!["peer"];
-    let (to, sender) = (format!("{name}-1"), &harness.pool.clients[..1]);
-
-    let run = window_on(bench, &harness, &to).await?;
-    bench.keep(run);
-
-    bench.measuring("peer-durable: 2,000 a second");
-    let how_long = Duration::from_secs(bench.options.seconds(10, 4));
-    let mut run = harness.measure("peer-durable-paced", |pool| pace(pool, sender, PER_SECOND, &message(&to), how_long)).await?;
-    run.cpu_per_million = run.cpu_seconds.filter(|_| run.published > 0).map(|cpu| cpu * 1e6 / run.published as f64);
-    bench.keep(run);
-    drop(harness);
-
+    for engine in bench.options.engine_rounds() {
+        let server = bench.broker_on(engine, &[])?;
+        let name = bench.name("peer");
+        let specs = Pairs { count: 1 }.specs(bench, &name)?;
+        let mut harness = bench.harness(server, specs).await?;
+        harness.groups = vec!["peer"];
+        harness.subject = engine.map_or(harness.subject, tidings_on);
+        let run = window_on(bench, &harness, &format!("{name}-1")).await?;
+        drop(harness);
+        bench.keep(run);
+    }
     let folder = Folder::new(&bench.options.folder)?;
     let disk = tokio::task::spawn_blocking(move || bare_disk(&folder.0)).await;
     let disk =
@@ -60,6 +55,67 @@ pub(super) async fn durable(bench: &mut Bench<'_>) -> Result<(), BenchError> {
         quantiles.count, quantiles.p50_ms, quantiles.p99_ms
     ));
     Ok(())
+}
+
+pub(super) async fn durable_paced(bench: &mut Bench<'_>) -> Result<(), BenchError> {
+    let pairs = Pairs::of(bench);
+    bench.note(TIMER.to_owned());
+    for engine in bench.options.engine_rounds() {
+        let server = bench.broker_on(engine, &[])?;
+        let name = bench.name("pair");
+        let specs = pairs.specs(bench, &name)?;
+        let mut harness = bench.harness(server, specs).await?;
+        harness.subject = engine.map_or(harness.subject, tidings_on);
+        let receiver = |sender: u32| format!("{name}-{}", pairs.count + sender as usize);
+        let run = pairs.paced_on(bench, &mut harness, receiver).await?;
+        drop(harness);
+        bench.keep(run);
+    }
+    Ok(())
+}
+
+/// Users in conversations of two: the first half sends, the second half receives. Who received and sent would have gaps in its row of
+/// `messageSeq`, and the audit could not hold it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pairs {
+    count: usize,
+}
+
+impl Pairs {
+    /// Returns the pairs of the paced load.
+    pub(super) fn of(bench: &Bench<'_>) -> Self {
+        Self { count: bench.options.members(USERS, USERS) / 2 }
+    }
+
+    /// Returns whom each user hears: senders nobody, each receiver its sender. One half after the other, because every thread
+    /// of the load generator gets some of each half then.
+    pub(super) fn subscriptions(self) -> Vec<Subscription> {
+        let senders = std::iter::repeat_n(Subscription::Nothing, self.count);
+        senders.chain((0..).take(self.count).map(Subscription::Peer)).collect()
+    }
+
+    fn specs(self, bench: &Bench<'_>, name: &str) -> Result<Vec<ClientSpec>, BenchError> {
+        let spec = |(n, subscription)| {
+            let account = Some(bench.account(&format!("{name}-{n}"))?);
+            Ok(ClientSpec { account, room: None, group: 0, subscription, stalled: false })
+        };
+        self.subscriptions().into_iter().enumerate().map(spec).collect()
+    }
+
+    /// Offers the paced load on a server whose clients are these pairs; `to` names where a sender's messages go.
+    pub(super) async fn paced_on(self, bench: &Bench<'_>, harness: &mut Harness, to: impl Fn(u32) -> String) -> Result<Run, BenchError> {
+        bench.measuring(&format!("peer-durable-paced: {}", harness.subject));
+        harness.groups = vec!["peer"];
+        let rate = f64::from(bench.options.rate.unwrap_or(PER_SECOND));
+        let senders = harness.pool.clients.iter().filter(|client| client.subscription == Subscription::Nothing);
+        let offers: Vec<Offer> = senders.map(|sender| (sender.clone(), message(&to(sender.number)))).collect();
+        let how_long = Duration::from_secs(bench.options.seconds(20, 4));
+        harness.measure("warm-up", |pool| pace_each(pool, Duration::ZERO, &offers, rate, WARM_UP)).await?;
+        let paced = |pool: &ClientPool| pace_each(pool, Duration::ZERO, &offers, rate, how_long);
+        let mut run = harness.measure("peer-durable-paced", paced).await?;
+        run.offered_per_second = Some(rate);
+        Ok(run)
+    }
 }
 
 fn message(to: &str) -> TestMessage {

@@ -1,12 +1,14 @@
-//! Other brokers under the loads of ours: the flooded room, the paced room, stored one-to-one messages.
+//! Other brokers under the loads of ours: the flooded room, the paced room, stored one-to-one messages in a window and paced.
 
 use super::peer;
+use super::peer::Pairs;
 use super::room;
 use super::room::{FLOODERS, Load};
 use crate::bench::context::Bench;
 use crate::bench::error::BenchError;
 use crate::bench::message::Subscription;
 use crate::bench::options::Scenario;
+use crate::bench::peers::packet::{ROOM, topic_of};
 use crate::bench::peers::program::{Peer, Program};
 use crate::bench::peers::start::Installed;
 
@@ -39,10 +41,16 @@ pub(super) async fn peers(bench: &mut Bench<'_>) -> Result<(), BenchError> {
     if !chosen.contains(&Scenario::PeerDurable) {
         peer::durable(bench).await?;
     }
+    if !chosen.contains(&Scenario::PeerDurablePaced) {
+        peer::durable_paced(bench).await?;
+    }
     for (program, found) in &installed {
         if let Ok(installed) = found {
             in_a_room(bench, *program, installed).await?;
             stored(bench, *program, installed).await?;
+            for is_stored in [true, false] {
+                in_pairs(bench, *program, installed, is_stored).await?;
+            }
         }
     }
     Ok(())
@@ -58,7 +66,7 @@ async fn in_a_room(bench: &mut Bench<'_>, program: Program, installed: &Installe
     for load in [Load::Flood, Load::Paced] {
         bench.measuring(&format!("{}: {}", load.scenario(), program.name()));
         let seconds = load.seconds(bench);
-        let run = load.on(&harness, "", seconds).await?;
+        let run = load.on(&harness, ROOM, seconds).await?;
         bench.keep(run);
     }
     Ok(())
@@ -69,7 +77,21 @@ async fn stored(bench: &mut Bench<'_>, program: Program, installed: &Installed) 
     bench.note(label);
     let mut harness = bench.peer_harness(server, Peer { program, stored: true }, &[Subscription::Nothing, Subscription::Peer(0)]).await?;
     harness.groups = vec!["peer"];
-    let run = peer::window_on(bench, &harness, "").await?;
+    let run = peer::window_on(bench, &harness, &topic_of(0)).await?;
+    bench.keep(run);
+    Ok(())
+}
+
+/// Runs the load of the pairs, also without storing: what the store costs can be seen beside each other broker's own.
+async fn in_pairs(bench: &mut Bench<'_>, program: Program, installed: &Installed, stored: bool) -> Result<(), BenchError> {
+    let (server, label) = installed.start(stored, &bench.options.folder).await?;
+    bench.note(label);
+    let all = Pairs::of(bench).subscriptions();
+    let mut harness = bench.peer_harness(server, Peer { program, stored }, &all).await?;
+    if !stored {
+        harness.subject.push_str(", not stored");
+    }
+    let run = Pairs::of(bench).paced_on(bench, &mut harness, topic_of).await?;
     bench.keep(run);
     Ok(())
 }
