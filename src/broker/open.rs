@@ -90,6 +90,7 @@ pub(super) fn open_store(config: &Config, accept_data_loss: bool, clock: &Arc<dy
                 retention_days: config.history.retention_days.into(),
                 accept_data_loss,
                 lock_wait: Duration::from_secs(5),
+                gather: Duration::from_micros(config.store.gather_us),
                 ballast_bytes: config.store.ballast_bytes,
                 seen_bytes: config.store.seen_bytes,
             };

@@ -145,6 +145,7 @@ fn options(config: &Config) -> Result<SledOptions, Failure> {
         retention_days: config.history.retention_days.into(),
         accept_data_loss: false,
         lock_wait: LOCK_WAIT,
+        gather: Duration::from_micros(config.store.gather_us),
         ballast_bytes: config.store.ballast_bytes,
         seen_bytes: config.store.seen_bytes,
     })

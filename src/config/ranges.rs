@@ -87,6 +87,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("store.seen_bytes", (0, GIB)),
     ("store.backup_bytes_per_second", (0, 16 * GIB)),
     ("store.disk_free_bytes_min", (0, 1_048_576 * GIB)),
+    ("store.gather_us", (0, 10_000)),
     ("store.ballast_bytes", (0, GIB)),
     ("log.otlp_one_in", (1, 1_000_000)),
     ("history.retention_days", (1, 3650)),

@@ -68,6 +68,7 @@ const RELOADS: &[(&str, Reload)] = &[
     ("actors.reads_in_flight_max", Restart),
     ("store", Restart),
     ("store.disk_free_bytes_min", Now),
+    ("store.gather_us", Restart),
     ("store.ballast_bytes", Restart),
     ("store.backup_dir", Now),
     ("store.backup_bytes_per_second", Now),

@@ -350,6 +350,8 @@ pub struct Store {
     pub backup_bytes_per_second: u64,
     /// Free bytes of the data directory's disk below which nothing more is kept, 0 to 1 PiB.
     pub disk_free_bytes_min: u64,
+    /// How long a commit may wait for company, microseconds, 0 to 10,000; 0: never.
+    pub gather_us: u64,
     /// Bytes of a file that is given up when the disk is too full to open the store, 0 to 1 GiB; 0: none.
     pub ballast_bytes: u64,
 }

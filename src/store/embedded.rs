@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::backend::Backend as _;
 use super::backend::log_file;
@@ -12,9 +13,9 @@ use super::backend::room::{free_space, lay_in_ballast, needed};
 use super::backend::sled::SledBackend;
 use super::backend::store_dir::StoreDir;
 use super::copy::backup;
-use super::engine::Engine;
 use super::engine::dedup_filter::DedupFilter;
 use super::engine::shared::{Recover, Recovered, Start};
+use super::engine::{Engine, EngineSettings};
 use super::error::{OpenError, StoreError};
 use super::format::record::PermanentMeta;
 use super::repair::losses::AcceptedLosses;
@@ -42,7 +43,15 @@ impl MemoryStore {
         let dedup_filter = DedupFilter::new(MEMORY_FILTER_BYTES);
         let start = Start { commit: 0, message_id: 0, permanent: PermanentMeta::default(), dedup_filter };
         let backend = Arc::new(MemoryBackend::default());
-        Self { engine: Engine::start(backend, clock, MEMORY_RETENTION_DAYS, start, None) }
+        Self {
+            engine: Engine::start(
+                backend,
+                clock,
+                EngineSettings { retention_days: MEMORY_RETENTION_DAYS, gather: Duration::ZERO },
+                start,
+                None,
+            ),
+        }
     }
 }
 
@@ -75,9 +84,10 @@ impl SledStore {
         if let Some(losses) = &losses {
             losses.to_string().lines().for_each(|line| tracing::warn!("{line}"));
         }
-        let (backend, retention_days) = (Arc::new(backend), options.retention_days);
+        let settings = EngineSettings { retention_days: options.retention_days, gather: options.gather };
+        let backend = Arc::new(backend);
         let recover = recover(Arc::clone(&backend), dir, options);
-        Ok(Self { engine: Engine::start(backend, clock, retention_days, start, Some(recover)), losses })
+        Ok(Self { engine: Engine::start(backend, clock, settings, start, Some(recover)), losses })
     }
 
     /// Returns what was lost when this store was opened, if it was damaged and its losses were accepted.

@@ -62,8 +62,14 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Applies a batch whole or not at all, and returns when it survives power loss. One thread calls it.
     fn commit(&self, space: Space, ops: Vec<Op>) -> Result<(), StoreError>;
 
-    /// Keeps the mark, durable on return. Called after the commits it speaks of.
+    /// Keeps the mark: it survives the process at once, and a power loss after [`Backend::sync_mark`]. Called after the commits it
+    /// speaks of.
     fn write_mark(&self, mark: CommitMark) -> Result<(), StoreError>;
+
+    /// Makes the last mark durable.
+    fn sync_mark(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Returns the time that was noted last as right, Unix milliseconds.
     fn noted_time(&self) -> Result<Option<u64>, StoreError> {

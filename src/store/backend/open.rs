@@ -31,6 +31,8 @@ pub struct SledOptions {
     /// Periods that lie wholly before this many days are deleted by [`Maintenance::sweep`](crate::store::Maintenance::sweep);
     /// 1 at least.
     pub retention_days: u64,
+    /// How long a commit may wait for company, when many small ones would keep the disk busy; zero: never.
+    pub gather: Duration,
     /// Open a damaged store all the same, with what can be read, after copying it to `<path>.damaged-<time>`.
     pub accept_data_loss: bool,
     /// How long to wait for another process to let go.
@@ -50,6 +52,7 @@ impl SledOptions {
             path: path.into(),
             cache_bytes: 32 << 20,
             retention_days: 30,
+            gather: Duration::from_millis(2),
             accept_data_loss: false,
             lock_wait: Duration::from_secs(5),
             ballast_bytes: 64 << 20,

@@ -398,6 +398,11 @@ impl Backend for SledBackend {
         self.noted(written.map_err(|error| StoreError::of_write(&error)))
     }
 
+    fn sync_mark(&self) -> Result<(), StoreError> {
+        let synced = self.mark.lock().unwrap_or_else(PoisonError::into_inner).sync();
+        self.noted(synced.map_err(|error| StoreError::Unsynced(error.to_string())))
+    }
+
     fn noted_time(&self) -> Result<Option<u64>, StoreError> {
         self.dir.noted_time().map_err(unavailable)
     }
@@ -433,7 +438,7 @@ impl Backend for SledBackend {
 
     fn close(&self) -> Result<(), StoreError> {
         let tables = self.tables.write().unwrap_or_else(PoisonError::into_inner).take();
-        let closed = tables.map_or(Ok(()), Tables::close);
+        let closed = tables.map_or(Ok(()), |tables| tables.close().and(self.sync_mark()));
         drop(self.take_lock());
         self.noted(closed)
     }

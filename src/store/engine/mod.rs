@@ -9,6 +9,7 @@
 
 pub(crate) mod batch_plan;
 pub(crate) mod dedup_filter;
+pub(crate) mod gather;
 pub(crate) mod head_cache;
 pub(crate) mod job;
 pub(crate) mod maintenance;
@@ -23,7 +24,9 @@ pub(crate) mod writer;
 use std::sync::mpsc::{self, Sender, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
+use self::gather::Gather;
 use self::job::{AppendJob, Job};
 use self::shared::{Recover, Shared, Start};
 use self::space_writer::SpaceWriter;
@@ -36,6 +39,15 @@ use crate::store::types::{Append, Appended, Done, StoreStats};
 
 /// The name of the writer's thread.
 const THREAD_NAME: &str = "tidings-store";
+
+/// What an engine keeps to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EngineSettings {
+    /// Periods that lie wholly before this many days are deleted when swept.
+    pub retention_days: u64,
+    /// How long a commit may wait for company.
+    pub gather: Duration,
+}
 
 /// The handle. It keeps the rules of [`Store`](crate::store::Store) over any backend; whatever holds one is a store.
 pub(crate) struct Engine {
@@ -50,14 +62,14 @@ impl Engine {
     pub(crate) fn start(
         backend: Arc<dyn Backend>,
         clock: Arc<dyn Clock>,
-        retention_days: u64,
+        settings: EngineSettings,
         start: Start,
         recover: Option<Recover>,
     ) -> Self {
         let permanent = start.permanent;
-        let shared = Arc::new(Shared::new(backend, clock, retention_days, start));
+        let shared = Arc::new(Shared::new(backend, clock, settings.retention_days, start));
         let (sender, receiver) = mpsc::channel();
-        let writer = Writer::new(SpaceWriter::new(Arc::clone(&shared), permanent), recover);
+        let writer = Writer::new(SpaceWriter::new(Arc::clone(&shared), permanent), Gather::new(settings.gather), recover);
         let (jobs, thread) = match thread::Builder::new().name(THREAD_NAME.into()).spawn(move || writer.run(&receiver)) {
             Ok(thread) => (Some(sender), Some(thread)),
             Err(error) => {

@@ -62,6 +62,8 @@ impl SpaceWriter {
             put(&mut rows, key::period(newest), &PeriodRow { dropping: false, commit: before.commit });
         }
         self.write_rows_alone(rows)?;
+        // What is not in the list may be deleted by the next start: the mark must say how long the list was.
+        self.backend().sync_mark()?;
         self.periods.insert(now, PeriodMeta { entries: 0, ..before });
         if newest.is_some() {
             self.shared.dedup_filter.rotate();
@@ -105,7 +107,7 @@ impl SpaceWriter {
         self.write_mark(self.shared.last_commit())
     }
 
-    /// Writes down what is durable now.
+    /// Writes down what is durable now. [`Backend::sync_mark`] makes it durable itself, in its time.
     pub(crate) fn write_mark(&self, commit: u64) -> Result<(), StoreError> {
         self.backend().write_mark(CommitMark { commit, rows: self.permanent.rows })
     }

@@ -1,7 +1,7 @@
 //! The thread that writes: collects what is waiting, gives each message its place, commits, tells the callers.
 //!
-//! Nothing lingers: while one batch is being flushed the next one gathers in the queue. Between batches it takes one
-//! step of [long work](super::maintenance), so that deleting much never holds up an append for long.
+//! While one batch is being flushed the next one gathers in the queue; between the two it may [wait](super::gather) a moment
+//! for more. Between batches it takes one step of [long work](super::maintenance), so that deleting much never holds up an append for long.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use super::batch_plan::{BatchPlan, PlannedBatch};
+use super::gather::{Gather, JOBS_ENOUGH, Wait};
 use super::head_cache::{HEADS_MAX, HeadCache};
 use super::job::{AppendJob, Job};
 use super::maintenance::{self, MaintenanceTask};
@@ -24,6 +25,10 @@ use crate::store::types::{Appended, Done};
 const BATCH_JOBS_MAX: usize = 256;
 /// A batch is closed when its bodies reach this: large messages must not make a large batch.
 const BATCH_BYTES_MAX: usize = 4 << 20;
+/// When nothing comes for this long, the mark is made durable.
+const IDLE: Duration = Duration::from_millis(100);
+/// At most so many commits are newer than the mark that is durable.
+const MARKS_UNSYNCED_MAX: u32 = 64;
 /// How often the writer looks whether a disk that was full has room.
 const RECOVER_EVERY: Duration = Duration::from_secs(2);
 /// How long closing may go on with long work; the rest is done after the next open.
@@ -53,15 +58,18 @@ pub(crate) struct Writer {
     heads: HeadCache,
     tasks: VecDeque<MaintenanceTask>,
     observer_requests: VecDeque<ObserverRequest>,
+    gather: Gather,
+    /// Marks written since the last one that is durable.
+    marks_unsynced: u32,
     recover: Option<Recover>,
     /// When opening the databases again was tried last, by the monotonic clock.
     recover_tried: Duration,
 }
 
 impl Writer {
-    pub(crate) fn new(spaces: SpaceWriter, recover: Option<Recover>) -> Self {
-        let heads = HeadCache::new(HEADS_MAX);
-        Self { spaces, heads, tasks: VecDeque::new(), observer_requests: VecDeque::new(), recover, recover_tried: Duration::ZERO }
+    pub(crate) fn new(spaces: SpaceWriter, gather: Gather, recover: Option<Recover>) -> Self {
+        let (heads, tasks, observer_requests) = (HeadCache::new(HEADS_MAX), VecDeque::new(), VecDeque::new());
+        Self { spaces, heads, tasks, observer_requests, gather, marks_unsynced: 0, recover, recover_tried: Duration::ZERO }
     }
 
     fn shared(&self) -> &Shared {
@@ -83,12 +91,12 @@ impl Writer {
                     Err(RecvTimeoutError::Disconnected) => break,
                 }
             } else if self.tasks.is_empty() {
-                match jobs.recv() {
-                    Ok(job) => self.sort(job, &mut batch),
-                    Err(_) => break,
+                match self.next_job(jobs) {
+                    Some(job) => self.sort(job, &mut batch),
+                    None => break,
                 }
             }
-            let open = self.collect(jobs, &mut batch);
+            let open = self.collect(jobs, &mut batch) && self.gather(jobs, &mut batch);
             self.carry_out(batch);
             self.answer_observer_requests();
             self.step();
@@ -131,6 +139,48 @@ impl Writer {
         }
     }
 
+    /// Waits for the next job; none: nobody can queue any more. When nothing comes for a moment, the mark is made durable.
+    fn next_job(&mut self, jobs: &Receiver<Job>) -> Option<Job> {
+        if self.marks_unsynced > 0 {
+            match jobs.recv_timeout(IDLE) {
+                Ok(job) => return Some(job),
+                Err(RecvTimeoutError::Timeout) => self.sync_mark(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        jobs.recv().ok()
+    }
+
+    /// Waits for company where it pays; false when nobody can queue any more.
+    fn gather(&mut self, jobs: &Receiver<Job>, batch: &mut Vec<Job>) -> bool {
+        if batch.is_empty() || !self.tasks.is_empty() {
+            return true;
+        }
+        let Some(Wait { total, pause }) = self.gather.wait(batch.len()) else { return true };
+        let (before, until) = (batch.len(), self.shared().clock.elapsed() + total);
+        let mut open = true;
+        while open && batch.len() < JOBS_ENOUGH {
+            let left = until.saturating_sub(self.shared().clock.elapsed());
+            match jobs.recv_timeout(left.min(pause)) {
+                Ok(job) => {
+                    self.sort(job, batch);
+                    open = self.collect(jobs, batch);
+                }
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => open = false,
+            }
+        }
+        self.gather.waited(batch.len() - before);
+        open
+    }
+
+    fn sync_mark(&mut self) {
+        self.marks_unsynced = 0;
+        if let Err(error) = self.spaces.backend().sync_mark() {
+            self.stop(error);
+        }
+    }
+
     /// Takes what is waiting; false when nobody can queue any more.
     fn collect(&mut self, jobs: &Receiver<Job>, batch: &mut Vec<Job>) -> bool {
         let mut bytes = batch.iter().map(Job::weight).sum::<usize>();
@@ -162,6 +212,7 @@ impl Writer {
         if batch.is_empty() {
             return;
         }
+        let (count, began) = (batch.len(), self.shared().clock.elapsed());
         let mut plan = match self.begin_plan(&batch) {
             Ok(plan) => plan,
             Err(error) => {
@@ -171,7 +222,11 @@ impl Writer {
         };
         let outcomes: Vec<Outcome> = batch.into_iter().filter_map(|job| self.plan_job(&mut plan, job)).collect();
         let failed = self.commit(plan.finish()).err().map(|error| self.stop(error));
+        self.gather.committed(count, began, self.shared().clock.elapsed());
         outcomes.into_iter().for_each(|outcome| outcome.tell(self.shared(), failed.as_ref()));
+        if self.marks_unsynced >= MARKS_UNSYNCED_MAX {
+            self.sync_mark();
+        }
     }
 
     /// Accepts no more writes; returns the reason, which is that of the first failure.
@@ -233,6 +288,7 @@ impl Writer {
             self.spaces.write_period(period, ops, counters)?;
         }
         self.spaces.write_mark(counters.commit)?;
+        self.marks_unsynced += 1;
         for (conversation, located) in heads {
             self.heads.put(conversation, located);
         }

@@ -93,18 +93,21 @@
 //! commit.mark := slot, zeroes to 4,096, slot, zeroes to 8,192
 //! slot        := "TDM1", u64 turn, u64 commit, u64 rows, u32 crc32 over the 28 bytes before
 //! ```
-//! Slots are written in turn and lie on disk blocks of their own: whatever tears the one that is being written leaves the
-//! other, which is one batch older. The greater turn counts.
+//! Slots lie on disk blocks of their own, and the greater turn counts. A mark is written after each commit and synced when 64 of
+//! them have come or nothing comes for 100 ms, when a period begins, and at the end; until then the marks that follow go to the
+//! same slot. So it survives a killed process exactly, and in a power loss whatever tears the slot that is written leaves the
+//! other, which is durable and at most 64 commits older.
 //!
 //! # Writing
 //! One thread writes. A batch is up to 256 jobs, or 4 MiB of bodies, and becomes durable in this order:
 //! 1. changes of the permanent space, as one sled batch with its counters, flushed and `fdatasync`ed;
 //! 2. changes of older periods (an edited message, a note on it), each period likewise;
 //! 3. the current period: messages, dedup entries, what lies beside them, each conversation's head once, counters;
-//! 4. the mark.
+//! 4. the mark, which is not waited for.
 //!
 //! Only then are callers told. sled applies a batch whole or not at all, so message, dedup entry and head are there together.
-//! The mark comes last: a crash before it leaves the databases ahead of it, which is allowed; behind it would be damage.
+//! The mark comes last: a crash before it leaves the databases ahead of it, which is allowed; behind it would be damage. That sled
+//! lost the newest commits is so noticed after any kill, and after a power loss down to the last 64.
 //!
 //! The first write of a week begins a period: its database is made, then it is listed (`p`), with the last commit of the
 //! period before it noted there. A period that is not listed and was never written to, or cannot even be opened, is what a crash

@@ -8,11 +8,13 @@ use crate::clock::ManualClock;
 use crate::model::*;
 use crate::store::backend::memory::MemoryBackend;
 use crate::store::backend::{Backend, CommitMark, Op, Space, Visit};
-use crate::store::engine::Engine;
 use crate::store::engine::dedup_filter::DedupFilter;
 use crate::store::engine::shared::{Recovered, Start};
+use crate::store::engine::{Engine, EngineSettings};
 use crate::store::repair::verify::{self, Verified};
 use crate::store::*;
+
+const SETTINGS: EngineSettings = EngineSettings { retention_days: 30, gather: std::time::Duration::ZERO };
 
 /// A backend over shared memory whose writes fail from the `fail_from`th on, like a disk that goes away.
 #[derive(Clone)]
@@ -46,7 +48,7 @@ impl Failing {
     fn start(&self, clock: &Arc<ManualClock>) -> Result<Engine, StoreError> {
         let dedup_filter = DedupFilter::new(1 << 12);
         let Verified { commit, message_id, permanent } = verify::verify(self, *self.mark.lock().unwrap(), &dedup_filter)?;
-        Ok(Engine::start(Arc::new(self.clone()), clock.clone(), 30, Start { commit, message_id, permanent, dedup_filter }, None))
+        Ok(Engine::start(Arc::new(self.clone()), clock.clone(), SETTINGS, Start { commit, message_id, permanent, dedup_filter }, None))
     }
 }
 
@@ -276,7 +278,7 @@ fn start_on_full(backend: &Failing, clock: &Arc<ManualClock>) -> Engine {
         check(&again, filter).map(|Verified { commit, message_id, permanent }| Recovered { commit, message_id, permanent })
     };
     let start = Start { commit, message_id, permanent, dedup_filter };
-    Engine::start(Arc::new(backend.clone()), clock.clone(), 30, start, Some(Box::new(recover)))
+    Engine::start(Arc::new(backend.clone()), clock.clone(), SETTINGS, start, Some(Box::new(recover)))
 }
 
 /// Whichever write meets the full disk: what was refused is stored by its retry, once, and nothing has to be started again.
