@@ -1,5 +1,7 @@
 //! Messages between two users.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
@@ -117,6 +119,26 @@ async fn two_retries_on_their_way_at_once_are_one_message() {
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert_eq!(alice.newest(To::Peer("bob")).await.len(), 1);
+}
+
+/// Neither the first after a pause nor the ones that follow it: who is not busy does not wait.
+#[tokio::test]
+async fn no_message_waits_for_a_tick_while_its_receivers_have_nothing_left_to_write() {
+    let world = World::builder().no_rates().config(|config| config.batch.tick_ms = 1000).start();
+    let mut bob = world.client("bob").await;
+    let mut alice = world.client("alice").await;
+    alice.ok("createRoom", json!({"roomInfo": {"roomID": "r"}})).await;
+    bob.ok("joinRoom", json!({"roomID": "r"})).await;
+    let told = async {
+        for n in 0..20 {
+            let (kept, passing) = (format!("kept {n}"), format!("passing {n}"));
+            alice.say(To::Peer("bob"), &kept).await;
+            assert_eq!(bob.texts(1).await, [kept]);
+            alice.send(To::Room("r"), json!({"type": 20, "message": passing})).await.unwrap();
+            assert_eq!(bob.texts(1).await, [passing]);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), told).await.expect("forty messages take forty seconds when each waits for a tick");
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use crate::actors::context::BrokerContext;
 use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, fan_out};
+use crate::actors::delivery::written::InFlight;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::model::{Conversation, Refusal, UserId};
@@ -193,7 +194,7 @@ impl Broadcaster for Peer {
 
     /// The event names the sender, so each run of one sender's messages is an event of its own; both sides see
     /// the runs in the conversation's order.
-    fn deliver(&mut self, items: Vec<Item>) {
+    fn deliver(&mut self, items: Vec<Item>, batch: &Arc<InFlight>) {
         let connections = self.connections();
         let connections: Vec<&Arc<Connection>> = connections.iter().flatten().flat_map(|connections| connections.iter()).collect();
         if connections.is_empty() {
@@ -203,7 +204,7 @@ impl Broadcaster for Peer {
             self.feed(&item);
         }
         for run in items.chunk_by(|one, next| one.live.message.sender == next.live.message.sender) {
-            fan_out(&self.context, run, &Audience::of_all(connections.iter().copied()));
+            fan_out(&self.context, run, &Audience::of_all(connections.iter().copied()), batch);
         }
     }
 }

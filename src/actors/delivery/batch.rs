@@ -1,7 +1,8 @@
 //! What a conversation has accepted and not yet handed to its members.
 //!
-//! While a conversation is idle its next message goes out at once. After that it gathers for one tick, so that a busy
-//! conversation costs one frame and one wake-up per member and tick instead of one per message.
+//! While a conversation is idle its next message goes out at once. What comes while the members' writers are still at it
+//! gathers, and leaves when they have nothing left to write, at the latest with the tick. So a busy conversation costs one
+//! frame and one wake-up per member and batch instead of one per message, and on a machine that keeps up nothing waits.
 
 use crate::actors::connection::ConnectionId;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use tracing::Span;
 
+use super::written::{InFlight, Written};
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::runtime::watermark::PendingDelivery;
 use crate::actors::view::live::LiveMessage;
@@ -53,6 +55,10 @@ pub(crate) struct Batch {
     ticking: bool,
     /// Whether a stored message has made the tick shorter.
     hurried: bool,
+    /// Of the batch that left last.
+    written: Option<Arc<Written>>,
+    /// Whether something waits for that batch to be written.
+    awaiting: bool,
 }
 
 /// An actor that sends out what it gathered.
@@ -67,8 +73,8 @@ pub(crate) trait Broadcaster: Actor<Context = Context<Self>> {
     fn audience(&self) -> usize;
     /// Returns how far the writers of sockets are behind.
     fn write_late(&self) -> Duration;
-    /// Hands items to the members; none when only something else waited for the tick.
-    fn deliver(&mut self, items: Vec<Item>);
+    /// Hands items to the members, as frames of one batch; none when only something else waited for the tick.
+    fn deliver(&mut self, items: Vec<Item>, batch: &Arc<InFlight>);
 }
 
 impl Batch {
@@ -82,6 +88,8 @@ impl Batch {
             bytes_max: config.bytes_max,
             ticking: false,
             hurried: false,
+            written: None,
+            awaiting: false,
         }
     }
 
@@ -105,6 +113,11 @@ impl Batch {
     fn tick_for(&self, audience: usize, late: Duration) -> Duration {
         let by_size = Duration::from_millis(audience as u64 / self.members_per_ms);
         if by_size <= self.tick { self.tick } else { by_size.max(late.min(TICK_MAX)) }
+    }
+
+    /// Returns the batch that left last, if it is still being written.
+    fn being_written(&self) -> Option<&Arc<Written>> {
+        self.written.as_ref().filter(|written| !written.is_done())
     }
 
     fn take(&mut self) -> Vec<Item> {
@@ -138,11 +151,24 @@ fn hurry<A: Broadcaster>(actor: &mut A, ctx: &mut Context<A>) {
     });
 }
 
-/// Sends what waits: now, when the conversation was idle or enough has gathered, otherwise with the tick.
+/// Sends what waits: now, when what left before is written or enough has gathered; otherwise as soon as it is, at the latest with the
+/// tick.
 pub(crate) fn schedule<A: Broadcaster>(actor: &mut A, ctx: &mut Context<A>) {
     let batch = actor.batch();
     if batch.ticking && !batch.is_full() {
-        return;
+        // What is not a message, such as who came and went, is told once a tick.
+        if batch.items.is_empty() {
+            return;
+        }
+        if let Some(written) = batch.being_written().cloned() {
+            if !std::mem::replace(&mut batch.awaiting, true) {
+                ctx.spawn(written.done().into_actor(actor).map(|(), actor, _| {
+                    actor.batch().awaiting = false;
+                    deliver_accepted(actor);
+                }));
+            }
+            return;
+        }
     }
     let start_ticking = !batch.ticking;
     flush(actor);
@@ -160,7 +186,9 @@ pub(crate) fn deliver_accepted<A: Broadcaster>(actor: &mut A) {
 
 fn flush<A: Broadcaster>(actor: &mut A) {
     let items = actor.batch().take();
-    actor.deliver(items);
+    let (batch, written) = Written::begin();
+    actor.batch().written = Some(written);
+    actor.deliver(items, &batch);
 }
 
 fn tick<A: Broadcaster>(actor: &mut A, ctx: &mut Context<A>) {

@@ -7,6 +7,7 @@ use bytestring::ByteString;
 
 use super::batch::Item;
 use super::drops;
+use super::written::InFlight;
 use crate::actors::connection::outbox::{Lossy, Push};
 use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::context::BrokerContext;
@@ -31,8 +32,9 @@ impl<I> Audience<'static, I> {
     }
 }
 
-/// Sends each item to every connection but the one it came from. Stored messages keep their order.
-pub(crate) fn fan_out<'a, I>(context: &BrokerContext, items: &[Item], audience: &Audience<'_, I>)
+/// Sends each item to every connection but the one it came from. Stored messages keep their order. The frames are those of a
+/// batch.
+pub(crate) fn fan_out<'a, I>(context: &BrokerContext, items: &[Item], audience: &Audience<'_, I>, batch: &Arc<InFlight>)
 where
     I: Iterator<Item = &'a Arc<Connection>> + Clone,
 {
@@ -41,7 +43,7 @@ where
     for kind in Plane::ALL {
         let gathered: Vec<&Item> = plane(kind).collect();
         if !gathered.is_empty() {
-            fan_out_plane(context, kind, &gathered, audience);
+            fan_out_plane(context, kind, &gathered, audience, batch);
         }
     }
 }
@@ -71,7 +73,7 @@ impl Plane {
     }
 }
 
-fn fan_out_plane<'a, I>(context: &BrokerContext, plane: Plane, items: &[&Item], audience: &Audience<'_, I>)
+fn fan_out_plane<'a, I>(context: &BrokerContext, plane: Plane, items: &[&Item], audience: &Audience<'_, I>, batch: &Arc<InFlight>)
 where
     I: Iterator<Item = &'a Arc<Connection>> + Clone,
 {
@@ -95,12 +97,12 @@ where
         let frame = if origins.contains(&connection.id) || oldest.is_some_and(|oldest| oldest.min(mark) <= live_from) {
             let wanted = |item: &&&Item| item.origin != Some(connection.id) && (item.commit == 0 || item.commit > live_from);
             let cursor = cursor.map(|_| context.watermark.mark_after(live_from));
-            own = Frame::of(envelope, items.iter().filter(wanted), first_seq, level, cursor);
+            own = Frame::of(envelope, items.iter().filter(wanted), (first_seq, level, cursor), batch);
             &own
         } else {
             // Of the quotes, those before the reader's first message are hidden: their number is its class.
             let hidden = quoted.partition_point(|seq| *seq < first_seq);
-            shared.of(hidden, level, || Frame::of(envelope, items.iter(), first_seq, level, cursor))
+            shared.of(hidden, level, || Frame::of(envelope, items.iter(), (first_seq, level, cursor), batch))
         };
         let Some(text) = &frame.text else { continue };
         queued += u64::from(frame.push(text, plane, connection, context));
@@ -134,13 +136,13 @@ impl Frame {
     fn of<'a, 'b: 'a>(
         envelope: Envelope<'_>,
         items: impl Iterator<Item = &'a &'b Item>,
-        first_seq: u64,
-        level: ClientLevel,
-        cursor: Option<u64>,
+        (first_seq, level, cursor): (u64, ClientLevel, Option<u64>),
+        batch: &Arc<InFlight>,
     ) -> Self {
         let visible: Vec<&ByteString> = items.filter_map(|item| item.live.encoded(first_seq, level)).collect();
         let messages = u32::try_from(visible.len()).unwrap_or(u32::MAX);
-        Self { text: message_event(envelope, visible.into_iter(), Info { cursor, offline: false }), messages }
+        let text = message_event(envelope, visible.into_iter(), Info { cursor, offline: false });
+        Self { text: text.map(|text| batch.frame(text)), messages }
     }
 
     /// Puts a frame into an outbox; returns how many messages were queued.

@@ -5,3 +5,4 @@ pub(crate) mod broadcast;
 pub(crate) mod connection_set;
 pub(crate) mod drops;
 pub(crate) mod fanout;
+pub(crate) mod written;

@@ -33,6 +33,7 @@ use crate::actors::conversation::{publish, receipts, revise};
 use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, fan_out};
+use crate::actors::delivery::written::InFlight;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::model::{Conversation, GroupId, GroupRole, Refusal, UserId, UserProfile};
@@ -349,13 +350,14 @@ impl Broadcaster for Group {
         if let GroupStatus::Exists(state) = &self.status { state.connections().len() } else { 0 }
     }
 
-    fn deliver(&mut self, items: Vec<Item>) {
+    fn deliver(&mut self, items: Vec<Item>, batch: &Arc<InFlight>) {
         if let GroupStatus::Exists(state) = &self.status {
             if let Some(item) = feed_item_of(&items) {
                 state.notify(&item);
             }
             let first_seq_of = |connection: &Connection| state.first_seq_of(connection);
-            fan_out(&self.context, &items, &Audience { connections: state.connections().iter(), first_seq_of: &first_seq_of });
+            let audience = Audience { connections: state.connections().iter(), first_seq_of: &first_seq_of };
+            fan_out(&self.context, &items, &audience, batch);
         }
     }
 }

@@ -32,6 +32,7 @@ use crate::actors::conversation::{publish, receipts, revise};
 use crate::actors::delivery::batch::{Batch, Broadcaster, Item, schedule};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, announce, fan_out};
+use crate::actors::delivery::written::InFlight;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::hooks::Event;
@@ -381,14 +382,14 @@ impl Broadcaster for Room {
         !self.movements.is_empty()
     }
 
-    fn deliver(&mut self, items: Vec<Item>) {
+    fn deliver(&mut self, items: Vec<Item>, batch: &Arc<InFlight>) {
         let movements = std::mem::take(&mut self.movements);
         let Some(state) = &self.state else { return };
         for run in movements.chunk_by(|one, next| one.0 == next.0) {
             announce_members(&self.id, run, state);
         }
         if !items.is_empty() {
-            fan_out(&self.context, &items, &Audience::of_all(state.connections().iter()));
+            fan_out(&self.context, &items, &Audience::of_all(state.connections().iter()), batch);
         }
     }
 }
