@@ -191,6 +191,31 @@ impl Outbox {
     /// When it does not fit, the outbox closes with [`SLOW`] and drops all its frames.
     pub(crate) fn push(&self, frame: ByteString) -> Push {
         let mut state = self.lock();
+        let push = self.add(&mut state, frame);
+        wake(state);
+        push
+    }
+
+    /// Adds a frame as [`Outbox::push`] does, and leaves the writer asleep: the frame leaves with the next one, or after
+    /// [`Outbox::wake_writer`]. So two frames cost one write to the socket.
+    pub(crate) fn push_quietly(&self, frame: ByteString) -> Push {
+        let mut state = self.lock();
+        let push = self.add(&mut state, frame);
+        if push == Push::Closed {
+            wake(state);
+        }
+        push
+    }
+
+    /// Wakes the writer if frames wait for it.
+    pub(crate) fn wake_writer(&self) {
+        let state = self.lock();
+        if state.waiting_frames() > 0 {
+            wake(state);
+        }
+    }
+
+    fn add(&self, state: &mut State, frame: ByteString) -> Push {
         if state.closed.is_some() {
             return Push::Closed;
         }
@@ -200,14 +225,12 @@ impl Outbox {
         if fits {
             state.arriving(&*self.clock);
             state.reliable_bytes = bytes;
-            let state = &mut *state;
             state.held.as_mut().unwrap_or(&mut state.reliable).push_back(frame);
-        } else {
-            state.close(SLOW, "slow consumer", &*self.clock);
-            state.drop_all();
+            return Push::Queued;
         }
-        wake(state);
-        if fits { Push::Queued } else { Push::Closed }
+        state.close(SLOW, "slow consumer", &*self.clock);
+        state.drop_all();
+        Push::Closed
     }
 
     /// Keeps back every reliable frame pushed from now on, so that the frames given to [`Outbox::release`] leave before

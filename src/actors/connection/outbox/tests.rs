@@ -398,3 +398,25 @@ fn held_and_released_frames_share_the_limits() {
     assert_eq!(bench.outbox.release(vec!["x".repeat(400).into()]), Push::Queued);
     assert_eq!(bench.outbox.release(Vec::new()), Push::Queued, "with nothing held it changes nothing");
 }
+
+#[test]
+fn a_quiet_frame_leaves_with_the_next_one_or_when_its_time_is_over() {
+    let bench = Bench::new();
+    assert!(bench.poll(1000).0.is_pending());
+    assert_eq!(bench.outbox.push_quietly("list".into()), Push::Queued);
+    assert_eq!((bench.woken.get(), bench.outbox.waiting_frames()), (0, 1));
+    assert_eq!(bench.reliable("answer"), Push::Queued);
+    assert_eq!(bench.woken.get(), 1);
+    assert_eq!(bench.poll(1000).1, ["list", "answer"]);
+    assert!(bench.poll(1000).0.is_pending());
+    bench.outbox.wake_writer();
+    assert_eq!(bench.woken.get(), 1, "nothing waits");
+    assert_eq!(bench.outbox.push_quietly("list".into()), Push::Queued);
+    bench.outbox.wake_writer();
+    assert_eq!(bench.woken.get(), 2);
+    assert_eq!(bench.poll(1000).1, ["list"]);
+    // One that does not fit closes the connection, and that is told at once.
+    assert!(bench.poll(1000).0.is_pending());
+    assert_eq!(bench.outbox.push_quietly("x".repeat(2000).into()), Push::Closed);
+    assert_eq!(bench.woken.get(), 3);
+}

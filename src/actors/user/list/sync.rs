@@ -16,6 +16,7 @@ use bytestring::ByteString;
 use super::load::{last_message, load, load_entry};
 use super::{ConversationList, Entry, PendingChange};
 use crate::actors::connection::feed::{FeedItem, Taken};
+use crate::actors::connection::outbox::{Outbox, Push};
 use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::user::User;
 use crate::actors::view::message::{View, is_plain};
@@ -273,15 +274,21 @@ impl User {
         });
     }
 
-    /// Plans to tell the clients; changes gather for a tick.
+    /// Plans to tell the clients; changes gather for half a tick, and wait for the other half at most for another frame to leave
+    /// with: an acknowledgement, a message.
     pub(super) fn schedule_flush(&mut self, ctx: &mut Context<Self>) {
         if self.flush_scheduled || !self.list.as_ref().is_some_and(ConversationList::has_pending) {
             return;
         }
         self.flush_scheduled = true;
-        ctx.run_later(Duration::from_millis(self.context.config().batch.list_tick_ms), |user, ctx| {
-            user.flush_scheduled = false;
+        let half = Duration::from_millis(self.context.config().batch.list_tick_ms) / 2;
+        ctx.run_later(half, move |user, ctx| {
             user.flush(ctx);
+            ctx.run_later(half, |user, ctx| {
+                user.flush_scheduled = false;
+                user.sessions.iter().for_each(|session| session.connection.outbox.wake_writer());
+                user.schedule_flush(ctx);
+            });
         });
     }
 
@@ -320,19 +327,29 @@ impl User {
     }
 
     fn tell_changes(&self, changed: &[(ConversationEvent, RenderedEntry)], total: Option<u64>) {
-        self.tell_sessions(&[], |level| {
+        let encode = |level| {
             let mut frames = frames(&self.id, changed, level);
             frames.extend(total.map(total_frame));
             frames
-        });
+        };
+        self.push_to_sessions(&[], encode, Outbox::push_quietly);
     }
 
     /// Sends frames to every session but those in `but`, encoded once per level.
     pub(crate) fn tell_sessions(&self, but: &[ConnectionId], encode: impl Fn(ClientLevel) -> Vec<ByteString>) {
+        self.push_to_sessions(but, encode, Outbox::push);
+    }
+
+    fn push_to_sessions(
+        &self,
+        but: &[ConnectionId],
+        encode: impl Fn(ClientLevel) -> Vec<ByteString>,
+        push: impl Fn(&Outbox, ByteString) -> Push,
+    ) {
         let mut encoded: HashMap<ClientLevel, Vec<ByteString>> = HashMap::new();
         for at in self.sessions.iter().filter(|at| !but.contains(&at.connection.id)) {
             for frame in encoded.entry(at.connection.level()).or_insert_with_key(|level| encode(*level)) {
-                let _queued_or_closed = at.connection.outbox.push(frame.clone());
+                let _queued_or_closed = push(&at.connection.outbox, frame.clone());
             }
         }
     }
