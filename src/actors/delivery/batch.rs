@@ -111,13 +111,27 @@ impl Batch {
     /// a core, and must not be due again before it is done. `late` is how far the writers of sockets are behind; what
     /// is written less often costs less, and so they catch up.
     fn tick_for(&self, audience: usize, late: Duration) -> Duration {
-        let by_size = Duration::from_millis(audience as u64 / self.members_per_ms);
+        let by_size = self.time_to_write(audience);
         if by_size <= self.tick { self.tick } else { by_size.max(late.min(TICK_MAX)) }
     }
 
-    /// Returns the batch that left last, if it is still being written.
-    fn being_written(&self) -> Option<&Arc<Written>> {
-        self.written.as_ref().filter(|written| !written.is_done())
+    /// Returns about how long the writers of an audience take for one batch.
+    fn time_to_write(&self, audience: usize) -> Duration {
+        Duration::from_micros(audience as u64 * 1000 / self.members_per_ms)
+    }
+
+    /// Returns how long what gathered waits at least before it leaves earlier than with the tick; none: it waits for that. Where a
+    /// batch keeps the writers busy for a tick, smaller ones would only cost more.
+    fn leaves_early_after(&self, audience: usize) -> Option<Duration> {
+        let least = self.time_to_write(audience);
+        // Below a millisecond a timer costs more than it spares.
+        let least = if least < Duration::from_millis(1) { Duration::ZERO } else { least };
+        Some(least).filter(|least| *least < self.tick)
+    }
+
+    /// Returns whether the batch that left last is written.
+    fn is_written(&self) -> bool {
+        self.written.as_ref().is_none_or(|written| written.is_done())
     }
 
     fn take(&mut self) -> Vec<Item> {
@@ -151,30 +165,43 @@ fn hurry<A: Broadcaster>(actor: &mut A, ctx: &mut Context<A>) {
     });
 }
 
-/// Sends what waits: now, when what left before is written or enough has gathered; otherwise as soon as it is, at the latest with the
-/// tick.
+/// Sends what waits: now, when the conversation was idle or enough has gathered; otherwise when what left before is written, at the
+/// latest with the tick.
 pub(crate) fn schedule<A: Broadcaster>(actor: &mut A, ctx: &mut Context<A>) {
+    let audience = actor.audience();
     let batch = actor.batch();
     if batch.ticking && !batch.is_full() {
-        // What is not a message, such as who came and went, is told once a tick.
-        if batch.items.is_empty() {
-            return;
+        match batch.leaves_early_after(audience) {
+            // Two who talk, a small group: what left before is written already, as a rule.
+            Some(Duration::ZERO) if batch.is_written() => deliver_accepted(actor),
+            Some(least) => leave_early(actor, least, ctx),
+            None => {}
         }
-        if let Some(written) = batch.being_written().cloned() {
-            if !std::mem::replace(&mut batch.awaiting, true) {
-                ctx.spawn(written.done().into_actor(actor).map(|(), actor, _| {
-                    actor.batch().awaiting = false;
-                    deliver_accepted(actor);
-                }));
-            }
-            return;
-        }
+        return;
     }
     let start_ticking = !batch.ticking;
     flush(actor);
     if start_ticking {
         tick(actor, ctx);
     }
+}
+
+/// Sends what waits once what left before is written, after a least time. What is not a message, such as who came and went, waits
+/// for the tick.
+fn leave_early<A: Broadcaster>(actor: &mut A, least: Duration, ctx: &mut Context<A>) {
+    let batch = actor.batch();
+    let Some(written) = batch.written.clone().filter(|_| !batch.items.is_empty() && !batch.awaiting) else { return };
+    batch.awaiting = true;
+    let until_written = async move {
+        if !least.is_zero() {
+            actix::clock::sleep(least).await;
+        }
+        written.done().await;
+    };
+    ctx.spawn(until_written.into_actor(actor).map(|(), actor, _| {
+        actor.batch().awaiting = false;
+        deliver_accepted(actor);
+    }));
 }
 
 /// Hands out what was accepted so far. Called before a change of these messages, or of their receivers.
@@ -220,5 +247,13 @@ mod tests {
         assert_eq!(batch.tick_for(10_000, ms(0)), ms(100));
         assert_eq!(batch.tick_for(10_000, ms(300)), ms(300));
         assert_eq!(batch.tick_for(10_000, ms(3_000)), ms(500));
+    }
+
+    #[test]
+    fn a_small_audience_waits_for_nothing_and_a_large_one_for_the_tick() {
+        let batch = Batch::new(&config::Config::default().batch);
+        let least: Vec<Option<Duration>> = [2, 99, 100, 500, 999, 1_000, 10_000].map(|audience| batch.leaves_early_after(audience)).into();
+        let ms = |ms: f64| Some(Duration::from_secs_f64(ms / 1000.0));
+        assert_eq!(least, [ms(0.0), ms(0.0), ms(1.0), ms(5.0), ms(9.99), None, None]);
     }
 }
