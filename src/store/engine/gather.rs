@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-/// A commit of this many jobs is large enough.
+/// A commit of this many jobs does not begin to wait: most of what company would spare is spared already.
+const JOBS_SMALL: usize = 8;
+/// A wait ends when so many jobs are there.
 pub(crate) const JOBS_ENOUGH: usize = 64;
 /// The share of the time that the writer would be busy with single jobs, above which it pays to wait.
 const BUSY_SHARE: f64 = 1.0 / 3.0;
@@ -53,7 +55,7 @@ impl Gather {
 
     /// Returns how a commit waits that has so many jobs; none: it does not.
     pub(crate) fn wait(&mut self, jobs: usize) -> Option<Wait> {
-        if self.longest.is_zero() || jobs >= JOBS_ENOUGH || self.seconds <= 0.0 {
+        if self.longest.is_zero() || jobs >= JOBS_SMALL || self.seconds <= 0.0 {
             return None;
         }
         let per_second = self.jobs / self.seconds;
@@ -123,8 +125,8 @@ mod tests {
         let wait = wait.unwrap();
         assert_eq!(wait.total, MAX);
         assert!(wait.pause > Duration::from_micros(500) && wait.pause < Duration::from_micros(800), "{wait:?}");
-        assert!(gather.wait(JOBS_ENOUGH - 1).is_some());
-        assert_eq!(gather.wait(JOBS_ENOUGH), None);
+        assert!(gather.wait(JOBS_SMALL - 1).is_some());
+        assert_eq!(gather.wait(JOBS_SMALL), None);
         // Larger commits take part of the load off: it goes on waiting all the same.
         assert!(after(3_000, 6, MAX).1.is_some());
     }
