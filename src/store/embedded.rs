@@ -10,7 +10,7 @@ use super::backend::log_file;
 use super::backend::memory::MemoryBackend;
 use super::backend::open::{FormatPolicy, SledOptions, open_backend, open_error, open_files};
 use super::backend::room::{free_space, lay_in_ballast, needed};
-use super::backend::sled::SledBackend;
+use super::backend::sled_backend::SledBackend;
 use super::backend::store_dir::StoreDir;
 use super::copy::backup;
 use super::engine::dedup_filter::DedupFilter;

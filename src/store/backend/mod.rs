@@ -12,6 +12,7 @@ pub(crate) mod open;
 pub(crate) mod rewrite;
 pub(crate) mod room;
 pub(crate) mod sled;
+pub(crate) mod sled_backend;
 pub(crate) mod snapshots;
 pub(crate) mod store_dir;
 pub(crate) mod working_copy;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::CommitMark;
 use super::open::{FormatPolicy, SledOptions, open_backend, open_error};
 use super::room::free_space;
-use super::sled::SledBackend;
+use super::sled_backend::SledBackend;
 use super::store_dir::{StoreDir, pause, tries_within};
 use crate::private_files::{make_new_folder, restrict};
 use crate::store::backend::Backend as _;
