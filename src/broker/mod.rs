@@ -28,6 +28,7 @@ pub use self::drain::ShutdownReport;
 pub use self::error::StartError;
 pub use self::groups::Groups;
 pub use self::handle::Broker;
+pub use self::open::{clock_jump_max, sled_options};
 pub use self::rooms::{RoomSummary, Rooms};
 pub use self::stats::{BrokerStats, Drops, Eviction};
 pub use self::subscribe::Subscription;

@@ -84,26 +84,35 @@ pub(super) fn open_store(config: &Config, accept_data_loss: bool, clock: &Arc<dy
     Ok(match config.store.engine {
         StoreEngine::Memory => Arc::new(MemoryStore::new(clock.clone())),
         StoreEngine::Sled => {
-            let options = SledOptions {
-                path: config.store_dir(),
-                cache_bytes: config.store.cache_bytes,
-                retention_days: config.history.retention_days.into(),
-                accept_data_loss,
-                lock_wait: Duration::from_secs(5),
-                gather: Duration::from_micros(config.store.gather_us),
-                ballast_bytes: config.store.ballast_bytes,
-                seen_bytes: config.store.seen_bytes,
-            };
+            let options = SledOptions { accept_data_loss, ..sled_options(config) };
             Arc::new(SledStore::open(options, clock.clone())?)
         }
     })
 }
 
+/// Returns how the configuration wants a sled store: no damage accepted, and a wait of 5 s for another process to let go.
+#[must_use]
+pub fn sled_options(config: &Config) -> SledOptions {
+    SledOptions {
+        cache_bytes: config.store.cache_bytes,
+        retention_days: config.history.retention_days.into(),
+        gather: Duration::from_micros(config.store.gather_us),
+        ballast_bytes: config.store.ballast_bytes,
+        seen_bytes: config.store.seen_bytes,
+        ..SledOptions::new(config.store_dir())
+    }
+}
+
+/// Returns how far the clock may be from the newest time in the store without being doubted.
+#[must_use]
+pub fn clock_jump_max(config: &Config) -> Duration {
+    Duration::from_secs(u64::from(config.history.clock_jump_max_hours) * 3600)
+}
+
 /// Begins with the newest time that the store noted before this start, or with that of its newest message.
 pub(super) fn guard_clock(config: &Config, store: &dyn Store, clock: &Arc<dyn Clock>) -> Result<ClockGuard, StoreError> {
     let newest_ms = Some(store.last_message_id()).filter(|id| *id > 0).map(made_ms);
-    let jump_max = Duration::from_secs(u64::from(config.history.clock_jump_max_hours) * 3600);
-    Ok(ClockGuard::new(clock.clone(), store.noted_time()?.or(newest_ms), jump_max))
+    Ok(ClockGuard::new(clock.clone(), store.noted_time()?.or(newest_ms), clock_jump_max(config)))
 }
 
 pub(super) fn open_media_store(config: &Config) -> Result<Arc<dyn DynMediaStore>, StartError> {

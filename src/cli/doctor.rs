@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tidings::broker::clock_jump_max;
 use tidings::clock::{Clock, ClockDoubt, SystemClock};
 use tidings::config::{Config, StoreEngine};
 use tidings::store::{StoreSummary, noted_time, summary};
@@ -241,9 +242,8 @@ fn clock(dir: &Path, config: &Config, clock: &dyn Clock) -> Check {
     if now_ms < CLOCK_MIN_MS {
         return fail(name, "is before 2024", "set it: tokens and the order of messages depend on it");
     }
-    let jump_max = Duration::from_secs(u64::from(config.history.clock_jump_max_hours) * 3600);
     let noted_ms = noted_time(&config.store_dir()).unwrap_or_default();
-    if let Some(doubt) = noted_ms.and_then(|noted_ms| ClockDoubt::between(now_ms, noted_ms, jump_max)) {
+    if let Some(doubt) = noted_ms.and_then(|noted_ms| ClockDoubt::between(now_ms, noted_ms, clock_jump_max(config))) {
         return fail(name, doubt.to_string(), "set it with a time service such as chrony; if it is right, `tidings store accept-clock`");
     }
     let newest = |path: &Path| fs::metadata(path).and_then(|about| about.modified()).ok();

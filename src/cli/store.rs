@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tidings::backup::{self, BackupError, BackupReport, Order};
+use tidings::broker::sled_options;
 use tidings::clock::{Clock as _, SystemClock};
 use tidings::config::{Config, MediaEngine, StoreEngine};
 use tidings::store::{self, Maintenance as _, OpenError, Pace, SledOptions, SledStore, StoreReport};
@@ -139,16 +140,7 @@ fn options(config: &Config) -> Result<SledOptions, Failure> {
     if config.store.engine != StoreEngine::Sled {
         return Err(Failure::Usage("store.engine is \"memory\": there is nothing on disk".to_owned()));
     }
-    Ok(SledOptions {
-        path: config.store_dir(),
-        cache_bytes: config.store.cache_bytes,
-        retention_days: config.history.retention_days.into(),
-        accept_data_loss: false,
-        lock_wait: LOCK_WAIT,
-        gather: Duration::from_micros(config.store.gather_us),
-        ballast_bytes: config.store.ballast_bytes,
-        seen_bytes: config.store.seen_bytes,
-    })
+    Ok(SledOptions { lock_wait: LOCK_WAIT, ..sled_options(config) })
 }
 
 /// A name in the folder of backups, or a path.

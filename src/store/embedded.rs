@@ -100,8 +100,7 @@ impl SledStore {
 /// Returns how a store is opened again behind a broker that goes on, once there is room on the disk.
 fn recover(backend: Arc<SledBackend>, dir: StoreDir, options: SledOptions) -> Recover {
     Box::new(move |dedup_filter| {
-        let io = |error: std::io::Error| StoreError::Unavailable(error.to_string());
-        let (free, needed) = (free_space(&dir.root).map_err(io)?, needed(&dir).map_err(io)?);
+        let (free, needed) = (free_space(&dir.root).map_err(StoreError::refused)?, needed(&dir).map_err(StoreError::refused)?);
         if free < needed {
             return Err(StoreError::Full(format!("{free} bytes are free, {needed} are needed to open the store again")));
         }

@@ -44,6 +44,11 @@ impl StoreError {
         if error.kind() == io::ErrorKind::StorageFull { Self::Full(error.to_string()) } else { Self::Unsynced(error.to_string()) }
     }
 
+    /// Returns that the file system refused, where no write can have been lost by that.
+    pub(crate) fn refused(error: io::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+
     /// Returns whether no write can follow this one.
     pub(crate) fn stops_writes(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Full(_) | Self::Unsynced(_))

@@ -13,7 +13,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::hostile::{Line, Program, Running, alone, message_to};
-use crate::support::fetch;
+use crate::support::{fetch, until_ready_says};
 
 /// Names the small disk to a test that runs inside.
 const DISK: &str = "SMALL_DISK";
@@ -129,12 +129,7 @@ async fn starts_stops_and_kills_on_a_full_disk_lose_nothing() {
         assert_eq!(said(&program, &running).await, acknowledged, "order {order}");
         fill(&disk, 0);
         let mut alice = Line::login(&program, running.address, "alice").await;
-        crate::support::soon("the next look at the disk", async {
-            while is_ready(&running).await.0 != 503 {
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-        })
-        .await;
+        until_ready_says(running.address, 503).await;
         let refused = alice.ask("sendMessage", text("late", 10)).await.unwrap_err();
         assert_eq!((&refused["code"], &refused["temporary"]), (&json!(6_000_007), &json!(true)), "order {order}: {refused}");
         end(running, second).await;

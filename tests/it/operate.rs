@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::{To, World, fetch, soon, until};
+use crate::support::{To, World, fetch, until, until_ready_says};
 
 /// Every name in a text that could be a metric's.
 fn metrics_named(text: &str) -> BTreeSet<String> {
@@ -112,14 +112,7 @@ async fn a_disk_that_is_nearly_full_stops_what_is_kept_and_nothing_else() {
     }
     alice.say(To::Peer("bob"), "there is room").await;
 
-    let ready = async |status: u16| {
-        soon("the next look at the disk", async {
-            while fetch(world.address(), "GET /readyz", &[], "").await.status != status {
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            }
-        })
-        .await;
-    };
+    let ready = async |status: u16| until_ready_says(world.address(), status).await;
     free.store(world.broker.config().store.disk_free_bytes_min - 1, Ordering::Relaxed);
     ready(503).await;
     let why = fetch(world.address(), "GET /readyz", &[], "").await;

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rustix::fs::FallocateFlags;
 
+use super::snapshots;
 use super::store_dir::StoreDir;
 use crate::private_files::{restrict, sync_names};
 use crate::store::error::OpenError;
@@ -28,17 +29,12 @@ pub(crate) fn free_space(folder: &Path) -> io::Result<u64> {
 /// Returns how many bytes opening a store may write: as many again as its snapshots have, and some for each database.
 pub(crate) fn needed(dir: &StoreDir) -> io::Result<u64> {
     let folders = dir.periods()?.into_iter().map(|period| dir.period(period)).chain([dir.permanent()]);
-    let (mut databases, mut snapshots) = (0, 0);
+    let (mut databases, mut snapshot_bytes) = (0, 0);
     for folder in folders.filter(|folder| folder.exists()) {
         databases += 1;
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(b"snap.") {
-                snapshots += entry.metadata()?.len();
-            }
-        }
+        snapshot_bytes += snapshots::bytes(&folder)?;
     }
-    Ok(OPEN_BYTES + databases * DATABASE_BYTES + snapshots)
+    Ok(OPEN_BYTES + databases * DATABASE_BYTES + snapshot_bytes)
 }
 
 /// Sees to it that a store can be opened: gives the ballast up where there is no room.

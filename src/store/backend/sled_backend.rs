@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::commit_mark::CommitMarkFile;
@@ -135,11 +134,11 @@ impl Backend for SledBackend {
     }
 
     fn noted_time(&self) -> Result<Option<u64>, StoreError> {
-        self.dir.noted_time().map_err(unavailable)
+        self.dir.noted_time().map_err(StoreError::refused)
     }
 
     fn note_time(&self, now_ms: u64) -> Result<(), StoreError> {
-        self.dir.note_time(now_ms).map_err(unavailable)
+        self.dir.note_time(now_ms).map_err(StoreError::refused)
     }
 
     fn periods(&self) -> Vec<u64> {
@@ -164,7 +163,7 @@ impl Backend for SledBackend {
             // What is in it is deleted: that it cannot be flushed is no matter.
             drop(close_table(table));
         }
-        self.dir.delete_period(period).map_err(unavailable)
+        self.dir.delete_period(period).map_err(StoreError::refused)
     }
 
     fn close(&self) -> Result<(), StoreError> {
@@ -173,8 +172,4 @@ impl Backend for SledBackend {
         drop(self.take_lock());
         self.noted(closed)
     }
-}
-
-fn unavailable(error: io::Error) -> StoreError {
-    StoreError::Unavailable(error.to_string())
 }

@@ -28,6 +28,18 @@ fn delete(folder: &Path, is_meant: impl Fn(&str) -> bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns how many bytes the snapshots take.
+pub(crate) fn bytes(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(SNAPSHOT)) {
+            bytes += entry.metadata()?.len();
+        }
+    }
+    Ok(bytes)
+}
+
 /// Returns up to which lsn the newest snapshot spares sled the log: it is the snapshot's name.
 pub(crate) fn newest_lsn(folder: &Path) -> io::Result<u64> {
     let mut newest = 0;

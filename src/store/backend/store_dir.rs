@@ -71,7 +71,13 @@ impl StoreDir {
         make_folder(&self.root).map_err(|error| self.io(&error))?;
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(self.lock_path());
         let file = file.map_err(|error| self.io(&error))?;
-        let mut tries_left = tries_within(wait);
+        self.hold(file, wait)
+    }
+
+    /// Takes the lock of an open lock file, waiting for a process that is just ending.
+    pub(crate) fn hold(&self, file: File, wait: Duration) -> Result<File, OpenError> {
+        // Counted, not timed: a test's clock stands still.
+        let mut tries_left = wait.as_millis() / LOCK_RETRY.as_millis();
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -215,11 +221,6 @@ impl StoreDir {
     pub(crate) fn missing(&self) -> OpenError {
         OpenError::Io { path: self.root.display().to_string(), reason: "there is no store".to_owned() }
     }
-}
-
-/// Returns how often a lock is tried again within this time. Counted, not timed: a test's clock stands still.
-pub(crate) fn tries_within(wait: Duration) -> u128 {
-    wait.as_millis() / LOCK_RETRY.as_millis()
 }
 
 /// Waits for [`LOCK_RETRY`].

@@ -5,7 +5,7 @@
 //! folder of their own and opened there. In the store itself files are read and nothing else: the lock is taken only where
 //! its file is there already, and held while the copy is made.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::CommitMark;
 use super::open::{FormatPolicy, SledOptions, open_backend, open_error};
 use super::room::free_space;
 use super::sled_backend::SledBackend;
-use super::store_dir::{StoreDir, pause, tries_within};
+use super::store_dir::{StoreDir, pause};
 use crate::private_files::{make_new_folder, restrict};
 use crate::store::backend::Backend as _;
 use crate::store::error::{OpenError, StoreError};
@@ -100,22 +100,10 @@ fn without_copy(dir: &StoreDir, base: &Path, needed: u64, reason: &str) -> OpenE
 
 /// Takes the lock of a store without making its file. None: there is no such file, so nobody serves the store.
 fn lock_as_it_is(dir: &StoreDir, options: &SledOptions) -> Result<Option<File>, OpenError> {
-    let file = match File::open(dir.lock_path()) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(dir.io(&error)),
-    };
-    let mut tries_left = tries_within(options.lock_wait);
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
-            Err(TryLockError::WouldBlock) if tries_left > 0 => {
-                tries_left -= 1;
-                pause();
-            }
-            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: dir.root.display().to_string() }),
-            Err(TryLockError::Error(error)) => return Err(dir.io(&error)),
-        }
+    match File::open(dir.lock_path()) {
+        Ok(file) => dir.hold(file, options.lock_wait).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(dir.io(&error)),
     }
 }
 

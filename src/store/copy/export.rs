@@ -9,7 +9,7 @@
 //! `"group":"g"`. Ids, seqs, times and order keys are kept. Lines may be left out or changed as long as the whole holds
 //! together: what is imported is checked like any store.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 
 use serde_json::value::RawValue;
@@ -36,10 +36,6 @@ pub struct LineCounts {
     pub messages: u64,
 }
 
-fn unwritten(error: io::Error) -> StoreError {
-    StoreError::Unavailable(error.to_string())
-}
-
 /// Writes a store that nobody serves as lines, from a copy of it, and changes nothing of the store. `wrote` is told how many bytes were written just now. Blocks.
 ///
 /// # Errors
@@ -54,7 +50,7 @@ pub fn export(options: &SledOptions, out: &mut dyn Write, wrote: &mut dyn FnMut(
 
 fn export_all(backend: &dyn Backend, head: &Value, out: &mut dyn Write, wrote: &mut dyn FnMut(u64)) -> Result<LineCounts, StoreError> {
     let mut lines = LineCounts::default();
-    writeln!(out, "{head}").map_err(unwritten)?;
+    writeln!(out, "{head}").map_err(StoreError::refused)?;
     let spaces = std::iter::once(Space::Permanent).chain(backend.periods().into_iter().map(Space::Period));
     for space in spaces {
         let scan = |visit: Visit<'_>| backend.scan(space, &[], &[RESERVED], false, visit);
@@ -63,11 +59,11 @@ fn export_all(backend: &dyn Backend, head: &Value, out: &mut dyn Write, wrote: &
             wrote(line.len() as u64 + 1);
             lines.records += 1;
             lines.messages += u64::from(RecordKind::of(key) == Some(RecordKind::Message));
-            writeln!(out, "{line}").map_err(unwritten)?;
+            writeln!(out, "{line}").map_err(StoreError::refused)?;
             Ok(ControlFlow::Continue(()))
         })?;
     }
-    out.flush().map_err(unwritten)?;
+    out.flush().map_err(StoreError::refused)?;
     Ok(lines)
 }
 

@@ -73,14 +73,14 @@ impl BatchPlan {
     }
 
     /// Decides one append: its place, or the first result of what it repeats. `certainly_new`: nothing was ever stored under
-    /// its local id. `content` is what a retry is compared by.
+    /// its local id. `digest` is what a retry is compared by.
     pub(crate) fn append(
         &mut self,
         backend: &dyn Backend,
         remembered: &HeadCache,
         append: Append,
         certainly_new: bool,
-        content: (u64, u64),
+        digest: (u64, u64),
     ) -> Result<Appended, StoreError> {
         let located = self.head(backend, remembered, &append.conversation)?;
         if !self.heads.contains_key(&append.conversation) && remembered.get(&append.conversation).is_none() {
@@ -89,11 +89,11 @@ impl BatchPlan {
         if append.epoch < located.head.epoch {
             return Err(StoreError::Fenced);
         }
-        if let Some(first) = self.first_result(backend, &append, certainly_new, content)? {
+        if let Some(first) = self.first_result(backend, &append, certainly_new, digest)? {
             self.duplicates += 1;
             return Ok(first);
         }
-        let appended = self.assign_place(append, located, content);
+        let appended = self.assign_place(append, located, digest);
         self.appended += 1;
         Ok(appended)
     }
@@ -215,25 +215,25 @@ impl BatchPlan {
         backend: &dyn Backend,
         append: &Append,
         certainly_new: bool,
-        content: (u64, u64),
+        digest: (u64, u64),
     ) -> Result<Option<Appended>, StoreError> {
         let Some(local_id) = &append.draft.local_id else { return Ok(None) };
         // In a batch the first of two is the one that was told it is new, or both look on disk: ask the batch always.
         let known = match self.local_ids.get(&key::dedup(&append.sender, local_id)) {
-            Some((content, first)) => Some((*content, first.clone())),
+            Some((digest, first)) => Some((*digest, first.clone())),
             None if certainly_new => None,
             None => messages::first_result(backend, messages::ALL_COMMITS, &append.sender, local_id)?
-                .map(|found| (found.content, Appended { message: found.message, commit: found.commit, duplicate: true })),
+                .map(|found| (found.digest, Appended { message: found.message, commit: found.commit, duplicate: true })),
         };
         match known {
             None => Ok(None),
-            Some((first, appended)) if first == content => Ok(Some(Appended { duplicate: true, ..appended })),
+            Some((first, appended)) if first == digest => Ok(Some(Appended { duplicate: true, ..appended })),
             Some(_) => Err(StoreError::OtherContent),
         }
     }
 
     /// Gives a message the place after its conversation's head, and plans its record with those beside it.
-    fn assign_place(&mut self, mut append: Append, located: LocatedHead, content: (u64, u64)) -> Appended {
+    fn assign_place(&mut self, mut append: Append, located: LocatedHead, digest: (u64, u64)) -> Appended {
         self.counters.commit += 1;
         self.counters.message_id = self.counters.message_id.max(append.id);
         let commit = self.counters.commit;
@@ -253,10 +253,10 @@ impl BatchPlan {
         let appended = Appended { message: Arc::clone(&message), commit, duplicate: false };
         if let Some(local_id) = &message.local_id {
             let dedup_key = key::dedup(&message.sender, local_id);
-            let entry = DedupEntry { conversation: message.conversation.clone(), seq: message.seq, content };
+            let entry = DedupEntry { conversation: message.conversation.clone(), seq: message.seq, digest };
             let record = record::encode(&dedup_key, &entry);
             self.put_new(dedup_key.clone(), record);
-            self.local_ids.insert(dedup_key, (content, appended.clone()));
+            self.local_ids.insert(dedup_key, (digest, appended.clone()));
         }
         self.heads.insert(message.conversation.clone(), LocatedHead { head, ..located });
         appended

@@ -28,8 +28,8 @@ pub(crate) struct AppendJob {
     pub append: Append,
     /// Under this local id nothing was ever stored: no need to look.
     pub certainly_new: bool,
-    /// See [`content_of`](crate::store::format::record::digest_of); only used with a local id.
-    pub content: (u64, u64),
+    /// See [`digest_of`](crate::store::format::record::digest_of); only used with a local id.
+    pub digest: (u64, u64),
     pub done: Done<Appended>,
 }
 

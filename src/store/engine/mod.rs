@@ -102,14 +102,14 @@ impl Engine {
     }
 
     /// Queues an append, after asking whether its local id is new.
-    pub(crate) fn submit_append(&self, append: Append, content: (u64, u64), done: Done<Appended>) {
+    pub(crate) fn submit_append(&self, append: Append, digest: (u64, u64), done: Done<Appended>) {
         // One lock over asking and queueing: of two sends under one local id the first in the queue is the new one.
         let jobs = self.jobs();
         let certainly_new = match &append.draft.local_id {
             Some(local_id) => !self.shared.dedup_filter.insert(append.sender.as_str(), local_id.as_str()),
             None => true,
         };
-        let queued = self.queue(&jobs, Job::Append(Box::new(AppendJob { append, certainly_new, content, done })));
+        let queued = self.queue(&jobs, Job::Append(Box::new(AppendJob { append, certainly_new, digest, done })));
         drop(jobs);
         if let Err((job, error)) = queued {
             job.refuse(&self.shared, error);

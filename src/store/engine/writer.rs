@@ -251,12 +251,12 @@ impl Writer {
         let backend = self.spaces.backend();
         Some(match job {
             Job::Append(job) => {
-                let AppendJob { append, certainly_new, content, done } = *job;
+                let AppendJob { append, certainly_new, digest, done } = *job;
                 if let Some(local_id) = &append.draft.local_id {
                     // Once more: a period may have begun since it was queued, and its entry goes there.
                     self.shared().dedup_filter.insert(append.sender.as_str(), local_id.as_str());
                 }
-                Outcome::Append(done, plan.append(backend, &self.heads, append, certainly_new, content))
+                Outcome::Append(done, plan.append(backend, &self.heads, append, certainly_new, digest))
             }
             Job::Rows(rows, done) => Outcome::Rows(done, rows.into_iter().try_for_each(|row| plan.write_row(backend, &self.heads, row))),
             Job::Revise(revision, done) => Outcome::Revise(done, plan.revise(backend, *revision)),

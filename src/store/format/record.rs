@@ -77,7 +77,8 @@ pub(crate) struct DedupEntry {
     /// The message's seq.
     pub seq: u64,
     /// See [`digest_of`].
-    pub content: (u64, u64),
+    #[serde(rename = "content")]
+    pub digest: (u64, u64),
 }
 
 /// What can be told of a message record without reading the message.

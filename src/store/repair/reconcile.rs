@@ -143,7 +143,7 @@ impl Period<'_> {
             conversation: message.conversation.clone(),
             seq: message.seq,
             // The digest of a message that was changed since does not recognise its first sending any more.
-            content: found.as_ref().map_or_else(|| record::digest_of(&message.conversation, &message.content), |found| found.content),
+            digest: found.as_ref().map_or_else(|| record::digest_of(&message.conversation, &message.content), |found| found.digest),
         };
         if found.as_ref() != Some(&entry) {
             let record = record::encode(&dedup_key, &entry);

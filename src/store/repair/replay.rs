@@ -10,7 +10,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io;
 
 use super::carve::carve_messages;
 use crate::store::backend::log_file::{LogFiles, SegmentAt};
@@ -46,11 +45,10 @@ impl Replayed {
 
 /// Reads a database's log, and hands over the records that are in it.
 pub(crate) fn replay(log: &LogFiles, keep: Keep<'_>) -> Result<Replayed, StoreError> {
-    let unread = |error: io::Error| StoreError::Unavailable(error.to_string());
     let mut prefixes = Prefixes::default();
     let mut segments = Vec::new();
-    for place in log.segments().map_err(unread)? {
-        let bytes = log.read(place).map_err(unread)?;
+    for place in log.segments().map_err(StoreError::refused)? {
+        let bytes = log.read(place).map_err(StoreError::refused)?;
         let segment = walk(&bytes);
         if !log.is_late(place, segment.number) {
             prefixes.learn(log, &bytes, &segment);
@@ -136,7 +134,7 @@ impl Part {
 impl Reader<'_> {
     /// Reads a segment from its end to its beginning.
     fn segment(&mut self, place: SegmentAt) -> Result<(), StoreError> {
-        let bytes = self.log.read(place).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let bytes = self.log.read(place).map_err(StoreError::refused)?;
         let Segment { number, frames, gaps, .. } = walk(&bytes);
         let mut parts: Vec<Part> = frames.into_iter().map(Part::Frame).chain(gaps.into_iter().map(Part::Gap)).collect();
         parts.sort_by_key(Part::at);

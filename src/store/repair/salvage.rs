@@ -95,7 +95,7 @@ fn rebuild(dir: &StoreDir, path: &Path, options: &SledOptions) -> Result<Table, 
 /// Writes what can be read of a database into a new one: what its log says, and of keys on which that says nothing what sled
 /// finds. The log comes first, because sled writes when it opens the database.
 fn read_damaged(path: &Path, name: &str, new: &Table, cache_bytes: u64) -> Result<(), StoreError> {
-    let log = LogFiles::open(path).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let log = LogFiles::open(path).map_err(StoreError::refused)?;
     let mut writer = ChunkWriter { table: new, ops: Vec::new() };
     let replayed = replay(&log, &mut |key, record| writer.put(key, record))?;
     let mut kept = replayed.records;

@@ -1,6 +1,7 @@
 //! HTTP as far as the tests need it: one request, one answer, the connection closed.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -58,4 +59,14 @@ pub(crate) async fn fetch_bytes(address: SocketAddr, request: &str, headers: &[(
     let (head, bytes) = (String::from_utf8_lossy(&answer[..end]).into_owned(), answer[end + 4..].to_vec());
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
     Answer { status, head, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
+}
+
+/// Waits until `/readyz` answers with a status: nobody is told when the broker looks at the disk.
+pub(crate) async fn until_ready_says(address: SocketAddr, status: u16) {
+    let look = async {
+        while fetch(address, "GET /readyz", &[], "").await.status != status {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    soon(&format!("/readyz to answer {status}"), look).await;
 }

@@ -17,7 +17,7 @@ use tidings::{Draft, Event, Subscription, Target, UserId};
 
 pub(crate) use backend::{call, problem};
 pub(crate) use client::{Client, Login, To, WireError, is_of_the_list};
-pub(crate) use fetch::{Answer, fetch, fetch_bytes};
+pub(crate) use fetch::{Answer, fetch, fetch_bytes, until_ready_says};
 pub(crate) use held_store::HeldStore;
 pub(crate) use sink::{Call, HOOK_SECRET, Reply, Sink};
 pub(crate) use world::{World, WorldBuilder};

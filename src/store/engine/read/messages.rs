@@ -30,7 +30,7 @@ pub(crate) struct FirstResult {
     pub message: Arc<Message>,
     pub commit: u64,
     /// What it said, as [`record::digest_of`] tells.
-    pub content: (u64, u64),
+    pub digest: (u64, u64),
 }
 
 /// Returns a message by its seq, durable or not.
@@ -66,7 +66,7 @@ pub(crate) fn first_result(
         };
         let (message, envelope) = record::decode_message(&key, &value)?;
         if envelope.commit <= durable {
-            return Ok(Some(FirstResult { message, commit: envelope.commit, content: entry.content }));
+            return Ok(Some(FirstResult { message, commit: envelope.commit, digest: entry.digest }));
         }
     }
     Ok(None)
