@@ -31,12 +31,14 @@ pub(crate) struct SpaceWriter {
     permanent: PermanentMeta,
     periods: HashMap<u64, PeriodMeta>,
     observer: Option<Box<dyn WriteObserver>>,
+    /// Marks written since the last one that is durable.
+    marks_unsynced: u32,
 }
 
 impl SpaceWriter {
     /// Begins with the counters of the permanent space; those of periods are read when needed.
     pub(crate) fn new(shared: Arc<Shared>, permanent: PermanentMeta) -> Self {
-        Self { shared, permanent, periods: HashMap::new(), observer: None }
+        Self { shared, permanent, periods: HashMap::new(), observer: None, marks_unsynced: 0 }
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {
@@ -63,7 +65,7 @@ impl SpaceWriter {
         }
         self.write_rows_alone(rows)?;
         // What is not in the list may be deleted by the next start: the mark must say how long the list was.
-        self.backend().sync_mark()?;
+        self.sync_mark()?;
         self.periods.insert(now, PeriodMeta { entries: 0, ..before });
         if newest.is_some() {
             self.shared.dedup_filter.rotate();
@@ -107,9 +109,22 @@ impl SpaceWriter {
         self.write_mark(self.shared.last_commit())
     }
 
-    /// Writes down what is durable now. [`Backend::sync_mark`] makes it durable itself, in its time.
-    pub(crate) fn write_mark(&self, commit: u64) -> Result<(), StoreError> {
-        self.backend().write_mark(CommitMark { commit, rows: self.permanent.rows })
+    /// Writes down what is durable now. [`SpaceWriter::sync_mark`] makes that durable itself, in its time.
+    pub(crate) fn write_mark(&mut self, commit: u64) -> Result<(), StoreError> {
+        self.backend().write_mark(CommitMark { commit, rows: self.permanent.rows })?;
+        self.marks_unsynced += 1;
+        Ok(())
+    }
+
+    /// Returns how many marks were written since the last one that is durable.
+    pub(crate) fn marks_unsynced(&self) -> u32 {
+        self.marks_unsynced
+    }
+
+    /// Makes the last mark durable.
+    pub(crate) fn sync_mark(&mut self) -> Result<(), StoreError> {
+        self.marks_unsynced = 0;
+        self.backend().sync_mark()
     }
 
     /// Makes changes operations, and returns how many entries the space has after them.

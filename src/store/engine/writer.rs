@@ -59,8 +59,6 @@ pub(crate) struct Writer {
     tasks: VecDeque<MaintenanceTask>,
     observer_requests: VecDeque<ObserverRequest>,
     gather: Gather,
-    /// Marks written since the last one that is durable.
-    marks_unsynced: u32,
     recover: Option<Recover>,
     /// When opening the databases again was tried last, by the monotonic clock.
     recover_tried: Duration,
@@ -69,7 +67,7 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(spaces: SpaceWriter, gather: Gather, recover: Option<Recover>) -> Self {
         let (heads, tasks, observer_requests) = (HeadCache::new(HEADS_MAX), VecDeque::new(), VecDeque::new());
-        Self { spaces, heads, tasks, observer_requests, gather, marks_unsynced: 0, recover, recover_tried: Duration::ZERO }
+        Self { spaces, heads, tasks, observer_requests, gather, recover, recover_tried: Duration::ZERO }
     }
 
     fn shared(&self) -> &Shared {
@@ -100,6 +98,9 @@ impl Writer {
             self.carry_out(batch);
             self.answer_observer_requests();
             self.step();
+            if self.spaces.marks_unsynced() >= MARKS_UNSYNCED_MAX {
+                self.sync_mark();
+            }
             if self.waits_for_room() && self.shared().clock.elapsed().saturating_sub(self.recover_tried) >= RECOVER_EVERY {
                 self.try_to_recover();
             }
@@ -141,7 +142,7 @@ impl Writer {
 
     /// Waits for the next job; none: nobody can queue any more. When nothing comes for a moment, the mark is made durable.
     fn next_job(&mut self, jobs: &Receiver<Job>) -> Option<Job> {
-        if self.marks_unsynced > 0 {
+        if self.spaces.marks_unsynced() > 0 {
             match jobs.recv_timeout(IDLE) {
                 Ok(job) => return Some(job),
                 Err(RecvTimeoutError::Timeout) => self.sync_mark(),
@@ -175,8 +176,7 @@ impl Writer {
     }
 
     fn sync_mark(&mut self) {
-        self.marks_unsynced = 0;
-        if let Err(error) = self.spaces.backend().sync_mark() {
+        if let Err(error) = self.spaces.sync_mark() {
             self.stop(error);
         }
     }
@@ -224,9 +224,6 @@ impl Writer {
         let failed = self.commit(plan.finish()).err().map(|error| self.stop(error));
         self.gather.committed(count, began, self.shared().clock.elapsed());
         outcomes.into_iter().for_each(|outcome| outcome.tell(self.shared(), failed.as_ref()));
-        if self.marks_unsynced >= MARKS_UNSYNCED_MAX {
-            self.sync_mark();
-        }
     }
 
     /// Accepts no more writes; returns the reason, which is that of the first failure.
@@ -288,7 +285,6 @@ impl Writer {
             self.spaces.write_period(period, ops, counters)?;
         }
         self.spaces.write_mark(counters.commit)?;
-        self.marks_unsynced += 1;
         for (conversation, located) in heads {
             self.heads.put(conversation, located);
         }

@@ -26,12 +26,22 @@ struct Failing {
     error: StoreError,
     /// The disk that was full is not any more.
     has_room: Arc<AtomicBool>,
+    /// Hears that the mark was made durable.
+    synced: Option<mpsc::Sender<()>>,
 }
 
 impl Failing {
     fn new(fail_from: u64) -> Self {
         let error = StoreError::Unavailable("disk went away".into());
-        Self { inner: Arc::default(), mark: Arc::default(), writes: Arc::default(), fail_from, error, has_room: Arc::default() }
+        Self {
+            inner: Arc::default(),
+            mark: Arc::default(),
+            writes: Arc::default(),
+            fail_from,
+            error,
+            has_room: Arc::default(),
+            synced: None,
+        }
     }
 
     /// The same disk, repaired.
@@ -69,6 +79,13 @@ impl Backend for Failing {
     fn write_mark(&self, mark: CommitMark) -> Result<(), StoreError> {
         self.write()?;
         *self.mark.lock().unwrap() = mark;
+        Ok(())
+    }
+
+    fn sync_mark(&self) -> Result<(), StoreError> {
+        if let Some(synced) = &self.synced {
+            synced.send(()).unwrap();
+        }
         Ok(())
     }
 
@@ -346,4 +363,19 @@ fn after_a_failed_sync_nothing_is_written_until_a_new_start_and_closing_says_so(
         assert_eq!(send().unwrap_err(), unsynced);
     }
     assert_eq!(engine.close(), Err(unsynced));
+}
+
+/// Also of what is no batch of jobs: a removal writes marks of its own.
+#[test]
+fn whatever_wrote_the_mark_it_is_durable_a_moment_later() {
+    let (synced, heard) = mpsc::channel();
+    let (backend, clock) = (Failing { synced: Some(synced), ..Failing::new(u64::MAX) }, Arc::new(ManualClock::at(NOW_MS)));
+    let engine = backend.start(&clock).unwrap();
+    let in_time = || heard.recv_timeout(PATIENCE).expect("the mark was never made durable");
+    wait(|done| engine.append(text_of(&room("r", 1), "alice", None, "hi", NOW_MS), done)).unwrap();
+    // Where the period began, and after the append.
+    in_time();
+    in_time();
+    wait(|done| engine.remove(room("r", 1), done)).unwrap();
+    in_time();
 }

@@ -15,7 +15,7 @@ use crate::store::{
 /// 2026-01-04, three days into a period.
 pub(crate) const NOW_MS: u64 = 1_767_484_800_000;
 pub(crate) const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 static IDS: AtomicU64 = AtomicU64::new(1);
 
