@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::senders::{IDLE_CAPACITY_MAX, SENDERS_MAX};
 use super::*;
 
 const MS: Duration = Duration::from_millis(1);
@@ -29,23 +30,44 @@ fn flood(budget: &mut BarrageBudget, others: u32, each: u32, priority: Priority)
     (flooder, honest, tried)
 }
 
-/// Many senders, each of all three priorities in turn, at twice and twenty times what the room passes on.
-#[test]
-fn under_lasting_overload_a_higher_priority_passes_more() {
-    for overload in [2_usize, 20] {
-        let mut budget = BarrageBudget::new(1000, 1000);
-        let (mut admitted, mut offered) = ([0_u32; 3], [0_u32; 3]);
-        for step in 0..10_000 * overload {
-            let now = Duration::from_millis(1) * u32::try_from(step / overload).unwrap();
-            let priority = Priority::ALL[(step / 30 + step) % 3];
-            let at = usize::from(priority.number()) - 1;
-            offered[at] += 1;
-            admitted[at] += u32::from(budget.admit(now, &user(step % 30), priority).is_ok());
-        }
-        let share = |at: usize| f64::from(admitted[at]) / f64::from(offered[at]);
-        assert!(share(2) > 2.0 * share(1), "{overload} times: {admitted:?} of {offered:?}");
-        assert!(share(1) >= 0.9 * share(0), "{overload} times: {admitted:?} of {offered:?}");
+/// Runs 10 s of a room that passes on 1,000 per second, offered so many times that by 30 senders, each of all three
+/// priorities in turn. Returns which part of each priority's offers was admitted: low, medium, high.
+fn shares_at(overload: f64) -> [f64; 3] {
+    let mut budget = BarrageBudget::new(1000, 100);
+    let (mut admitted, mut offered) = ([0_u32; 3], [0_u32; 3]);
+    for step in 0..(10_000.0 * overload) as u32 {
+        let now = Duration::from_secs_f64(f64::from(step) / overload / 1000.0);
+        let at = (step / 30 + step) as usize % 3;
+        offered[at] += 1;
+        admitted[at] += u32::from(budget.admit(now, &user(step as usize % 30), Priority::ALL[at]).is_ok());
     }
+    [0, 1, 2].map(|at| f64::from(admitted[at]) / f64::from(offered[at]))
+}
+
+#[test]
+fn high_priority_is_whole_up_to_twice_the_budget() {
+    for overload in [0.5, 1.0, 1.5, 2.0] {
+        let [_, _, high] = shares_at(overload);
+        assert!((high - 1.0).abs() < f64::EPSILON, "{overload} times: {high}");
+    }
+}
+
+#[test]
+fn under_lasting_overload_priority_is_strict_and_the_lower_ones_keep_a_tenth_each() {
+    // A third of the load each.
+    for (overload, right) in [(1.0, [1.0; 3]), (2.0, [0.15, 0.35, 1.0]), (3.0, [0.1, 0.1, 0.8]), (20.0, [0.015, 0.015, 0.12])] {
+        let shares = shares_at(overload);
+        for (share, right) in shares.iter().zip(right) {
+            assert!((right * 0.95..=right * 1.1).contains(share), "{overload} times: {shares:?}");
+        }
+    }
+}
+
+#[test]
+fn what_the_lower_ones_keep_is_the_higher_ones_while_they_do_not_want_it() {
+    let mut budget = BarrageBudget::new(1000, 100);
+    let admitted = (0..20_000).filter(|step| budget.admit(MS * *step / 2, &user(*step as usize % 10), Priority::High).is_ok()).count();
+    assert!((10_000..=10_100).contains(&admitted), "{admitted}");
 }
 
 #[test]
@@ -53,7 +75,9 @@ fn a_flooder_does_not_silence_a_sender_of_one_barrage_per_window() {
     for (per_second, burst, others) in [(200, 50, 1), (200, 50, 10), (1000, 10, 1), (100, 100, 5), (50, 10, 2)] {
         for priority in Priority::ALL {
             let (flooder, honest, tried) = flood(&mut BarrageBudget::new(per_second, burst), others, 1, priority);
-            assert_eq!(honest, tried, "{per_second}/s, burst {burst}, {others} others, {priority:?}");
+            // Ten at once are too few to keep one for each of two who come together.
+            let at_least = if burst == 10 { tried * 97 / 100 } else { tried };
+            assert!(honest >= at_least, "{per_second}/s, burst {burst}, {others} others, {priority:?}: {honest} of {tried}");
             let left = (per_second * 5 + burst).saturating_sub(honest);
             assert!(flooder >= left * 7 / 10, "what the others leave is not wasted: {flooder} of {left}");
         }
@@ -87,7 +111,7 @@ fn when_there_is_not_one_per_window_for_everyone_flooders_still_get_no_more_than
 fn a_sender_alone_has_the_budget_to_itself() {
     let mut budget = BarrageBudget::new(10, 10);
     let at_once = (0..100).filter(|_| budget.admit(Duration::ZERO, &user(0), Priority::High).is_ok()).count();
-    assert_eq!(at_once, 8, "all but the fifth that is kept for whoever comes next");
+    assert_eq!(at_once, 5, "what the lower ones keep stays, and of the common part a fifth for whoever comes next");
     assert!(budget.admit(Duration::ZERO, &user(1), Priority::High).is_ok());
     let (admitted, _, _) = flood(&mut BarrageBudget::new(200, 50), 0, 1, Priority::Low);
     assert!((1000..=1050).contains(&admitted), "{admitted}");
@@ -98,10 +122,11 @@ fn what_low_leaves_medium_may_use_and_what_medium_leaves_high_may_use() {
     let mut budget = BarrageBudget::new(0, 100);
     let mut admitted =
         |priority, from: usize| (from..from + 100).filter(|n| budget.admit(Duration::ZERO, &user(*n), priority).is_ok()).count();
-    assert_eq!(admitted(Priority::Low, 0), 60);
-    assert_eq!(admitted(Priority::Medium, 100), 20);
+    // Of the common 80 and of its own ten.
+    assert_eq!(admitted(Priority::Low, 0), 48 + 10);
+    assert_eq!(admitted(Priority::Medium, 100), 16 + 10);
     assert_eq!(admitted(Priority::Low, 200), 0);
-    assert_eq!(admitted(Priority::High, 300), 20);
+    assert_eq!(admitted(Priority::High, 300), 16);
     assert_eq!(admitted(Priority::High, 400), 0);
 }
 
@@ -133,10 +158,8 @@ fn the_smallest_budgets_admit_every_priority_and_none_admits_nothing() {
 fn the_reason_says_whether_the_room_or_the_sender_is_over() {
     let mut budget = BarrageBudget::new(20, 100);
     assert!(budget.admit(Duration::ZERO, &user(1), Priority::Low).is_ok());
-    while budget.level >= budget.capacity / 10 * 9 {
-        assert!(budget.admit(Duration::ZERO, &user(0), Priority::Low).is_ok());
-    }
-    assert_eq!(budget.admit(Duration::ZERO, &user(0), Priority::Low), Err(DropReason::Unfair));
+    let refused = (0..100).find_map(|_| budget.admit(Duration::ZERO, &user(0), Priority::Low).err());
+    assert_eq!(refused, Some(DropReason::Unfair));
     assert!(budget.admit(Duration::ZERO, &user(2), Priority::Low).is_ok());
     for n in 3..100 {
         let _verdict = budget.admit(Duration::ZERO, &user(n), Priority::Low);
@@ -150,13 +173,15 @@ fn senders_kept_in_memory_are_bounded_and_forgotten() {
     for n in 0..3 * SENDERS_MAX {
         let _verdict = budget.admit(MS, &user(n), Priority::Low);
     }
-    assert_eq!(budget.window.seen.len(), SENDERS_MAX);
-    assert_eq!(budget.window.others.admitted as usize, 2 * SENDERS_MAX);
+    let senders = |budget: &BarrageBudget| budget.classes[0].senders.clone();
+    assert_eq!(senders(&budget).window.seen.len(), SENDERS_MAX);
+    assert_eq!(senders(&budget).window.others as usize, 2 * SENDERS_MAX);
     for second in [60, 120, 180] {
         let _verdict = budget.admit(Duration::from_secs(second), &user(0), Priority::Low);
     }
-    assert_eq!((budget.senders, budget.weights), (1, 1));
-    assert!(budget.window.seen.capacity() + budget.previous.seen.capacity() <= 4 * IDLE_CAPACITY_MAX);
+    let senders = &budget.classes[0].senders;
+    assert_eq!(senders.count, 1);
+    assert!(senders.window.seen.capacity() + senders.previous.seen.capacity() <= 4 * IDLE_CAPACITY_MAX);
 }
 
 #[test]
@@ -197,12 +222,15 @@ proptest! {
     }
 
     #[test]
-    fn what_a_priority_is_granted_a_higher_one_is_granted_too(burst in 1u32..100, arrivals in arrivals()) {
+    fn what_a_priority_is_granted_of_the_common_part_a_higher_one_is_granted_too(burst in 1u32..100, arrivals in arrivals()) {
         let mut budget = BarrageBudget::new(50, burst);
         let mut now = Duration::ZERO;
         for (step, sender, priority) in arrivals {
             now += Duration::from_micros(step);
-            let granted = Priority::ALL.map(|priority| budget.clone().admit(now, &user(sender), priority).is_ok());
+            budget.refill(now);
+            let mut common = budget.clone();
+            common.classes.iter_mut().for_each(|class| class.kept.level = 0);
+            let granted = Priority::ALL.map(|priority| common.clone().admit(now, &user(sender), priority).is_ok());
             prop_assert!(granted.is_sorted(), "low, medium, high: {:?}", granted);
             let _verdict = budget.admit(now, &user(sender), Priority::ALL[priority]);
         }

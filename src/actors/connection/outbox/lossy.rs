@@ -155,15 +155,12 @@ impl Rings {
         self.bytes.iter().rposition(|bytes| *bytes > 0)
     }
 
-    /// Returns the frame that leaves next: commands, then barrages from high to low; oldest first within each.
-    pub(super) fn front(&self) -> Option<&ByteString> {
-        self.rings[self.first()?].front().map(|frame| &frame.text)
-    }
-
-    /// Takes the frame that [`front`](Self::front) shows.
-    pub(super) fn pop(&mut self) -> Option<ByteString> {
+    /// Takes the frame that leaves next, if it is of at most `bytes_max` bytes: commands, then barrages from high to
+    /// low; oldest first within each.
+    pub(super) fn pop_within(&mut self, bytes_max: usize) -> Option<ByteString> {
         let ring = self.first()?;
-        self.pop_from(ring).map(|frame| frame.text)
+        let fits = self.rings[ring].front()?.text.len() <= bytes_max;
+        fits.then(|| self.pop_from(ring))?.map(|frame| frame.text)
     }
 
     /// Drops everything.

@@ -158,11 +158,7 @@ impl State {
             out.push(frame);
         }
         give_back(&mut self.reliable);
-        while let Some(front) = self.lossy.front() {
-            if frames > 0 && bytes.saturating_add(front.len()) > bytes_max {
-                return frames;
-            }
-            let Some(frame) = self.lossy.pop() else { break };
+        while let Some(frame) = self.lossy.pop_within(if frames == 0 { usize::MAX } else { bytes_max.saturating_sub(bytes) }) {
             frames += 1;
             bytes += frame.len();
             out.push(frame);
