@@ -30,7 +30,7 @@ pub trait Authenticator: Send + Sync + 'static {
     /// Recognises a user or says why not.
     ///
     /// # Errors
-    /// [`Refusal::TokenInvalid`], [`Refusal::TokenExpired`], [`Refusal::TokenTooShort`] are the ones clients know.
+    /// [`Refusal::TokenInvalid`], [`Refusal::TokenExpired`], [`Refusal::TokenTooShort`], [`Refusal::TokenTooLong`] are the ones clients know.
     fn authenticate(&self, request: LoginRequest) -> impl Future<Output = Result<Recognised, Refusal>> + Send;
 }
 

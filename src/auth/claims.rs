@@ -2,8 +2,8 @@
 
 use crate::model::{Refusal, UserId};
 
-/// How far the issuer's clock may be ahead of ours, seconds; for `nbf` alone.
-const LEEWAY_SECONDS: u64 = 5;
+/// How far the issuer's clock may be ahead of ours, milliseconds: for `nbf`, and for the longest lifetime.
+const LEEWAY_MS: u64 = 5000;
 /// The latest expiry that is told to others, milliseconds: the largest integer of a JavaScript number.
 pub(super) const EXPIRY_MS_MAX: u64 = (1 << 53) - 1;
 
@@ -20,18 +20,28 @@ pub struct Claims {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Opened {
     pub(super) user: String,
-    pub(super) expires_at_s: u64,
-    pub(super) not_before_s: u64,
+    pub(super) expires_at_ms: u64,
+    pub(super) not_before_ms: u64,
 }
 
 /// `nbf` and `exp`; a token that is accepted ends after `now_ms`.
 pub(super) fn check_times(opened: &Opened, user: UserId, now_ms: u64) -> Result<Claims, Refusal> {
-    if (now_ms / 1000).saturating_add(LEEWAY_SECONDS) < opened.not_before_s {
+    if now_ms.saturating_add(LEEWAY_MS) < opened.not_before_ms {
         return Err(Refusal::TokenInvalid);
     }
-    let expires_at_ms = opened.expires_at_s.saturating_mul(1000).min(EXPIRY_MS_MAX);
+    let expires_at_ms = opened.expires_at_ms.min(EXPIRY_MS_MAX);
     if expires_at_ms <= now_ms {
         return Err(Refusal::TokenExpired);
     }
     Ok(Claims { user, expires_at_ms })
+}
+
+/// Checks that a token ends at most so many seconds from now; 0 allows any. A key that leaked once is then good for no
+/// longer than that.
+pub(super) fn check_lifetime(claims: Claims, now_ms: u64, seconds_max: u64) -> Result<Claims, Refusal> {
+    let latest = now_ms.saturating_add(LEEWAY_MS).saturating_add(seconds_max.saturating_mul(1000));
+    if seconds_max > 0 && claims.expires_at_ms > latest {
+        return Err(Refusal::TokenTooLong { seconds_max });
+    }
+    Ok(claims)
 }

@@ -3,6 +3,8 @@
 //! Our choice: written here and not `jsonwebtoken`, because one algorithm, one key and three claims are a hundred lines over
 //! `hmac`, which is needed anyway, and what is not here (other algorithms, key ids, optional claims) cannot be confused.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -27,14 +29,33 @@ struct Header {
 #[derive(Deserialize, Serialize)]
 struct Payload {
     sub: String,
-    /// Unix seconds.
-    exp: u64,
-    /// Unix seconds.
+    exp: NumericDate,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    nbf: Option<u64>,
+    nbf: Option<NumericDate>,
     /// Unix seconds; written, never read.
     #[serde(default, skip_deserializing)]
     iat: u64,
+}
+
+/// Seconds since 1970, as RFC 7519 has them: whole, or with a fraction or an exponent.
+#[derive(Deserialize, Serialize)]
+#[serde(untagged)]
+enum NumericDate {
+    Whole(u64),
+    Broken(f64),
+}
+
+impl NumericDate {
+    /// Returns it in milliseconds, cut to whole ones; `None` before 1970. What is beyond the numbers is the last of them.
+    fn ms(&self) -> Option<u64> {
+        match *self {
+            Self::Whole(seconds) => Some(seconds.saturating_mul(1000)),
+            Self::Broken(seconds) if seconds < 0.0 => None,
+            Self::Broken(seconds) => {
+                Some(Duration::try_from_secs_f64(seconds).map_or(u64::MAX, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
+            }
+        }
+    }
 }
 
 /// A key that is ready to sign.
@@ -64,21 +85,30 @@ impl Hs256 {
         self.0.clone().chain_update(signed).verify_slice(&signature).ok()?;
 
         let header: Header = from_object(&URL_SAFE_NO_PAD.decode(header).ok()?)?;
-        if header.alg != "HS256" || header.typ.is_some_and(|typ| typ != "JWT") || header.crit.is_some() {
+        if header.alg != "HS256" || !header.typ.as_deref().is_none_or(is_token_type) || header.crit.is_some() {
             return None;
         }
         let payload: Payload = from_object(&URL_SAFE_NO_PAD.decode(payload).ok()?)?;
-        Some(Opened { user: payload.sub, expires_at_s: payload.exp, not_before_s: payload.nbf.unwrap_or(0) })
+        let not_before_ms = payload.nbf.map_or(Some(0), |nbf| nbf.ms())?;
+        Some(Opened { user: payload.sub, expires_at_ms: payload.exp.ms()?, not_before_ms })
     }
 
     /// Returns a token for `user`; times in Unix seconds.
     pub(super) fn issue(&self, user: &str, issued_at_s: u64, expires_at_s: u64) -> String {
         let header = Header { alg: "HS256".to_owned(), typ: Some("JWT".to_owned()), crit: None };
-        let payload = Payload { sub: user.to_owned(), exp: expires_at_s, nbf: None, iat: issued_at_s };
+        let payload = Payload { sub: user.to_owned(), exp: NumericDate::Whole(expires_at_s), nbf: None, iat: issued_at_s };
         let signed = format!("{}.{}", part(&header), part(&payload));
         let signature = self.0.clone().chain_update(&signed).finalize().into_bytes();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
+}
+
+/// Returns whether a token says that it is one: `JWT`, or an access token of RFC 9068. Media types are the same in either
+/// case, and `application/` may stand before them (RFC 7515, 4.1.9).
+fn is_token_type(typ: &str) -> bool {
+    let short = typ.split_at_checked("application/".len()).filter(|(kind, _)| kind.eq_ignore_ascii_case("application/"));
+    let short = short.map_or(typ, |(_, rest)| rest);
+    ["JWT", "at+jwt"].iter().any(|known| known.eq_ignore_ascii_case(short))
 }
 
 fn part(value: &impl Serialize) -> String {
@@ -109,7 +139,7 @@ mod tests {
     #[test]
     fn a_token_made_by_other_code_is_accepted() {
         let opened = key().open(FROM_PYTHON).unwrap();
-        assert_eq!(opened, Opened { user: "alice".into(), expires_at_s: 1_800_000_000, not_before_s: 1_700_000_000 });
+        assert_eq!(opened, Opened { user: "alice".into(), expires_at_ms: 1_800_000_000_000, not_before_ms: 1_700_000_000_000 });
     }
 
     /// RFC 7515, A.1: its token carries no `sub`, so the check stops after the signature; the one with the last
@@ -152,7 +182,13 @@ mod tests {
     #[test]
     fn only_the_header_hs256_is_accepted() {
         let payload = r#"{"sub":"alice","exp":1800000000}"#;
-        for good in [r#"{"alg":"HS256"}"#, r#"{"alg":"HS256","typ":"JWT"}"#, r#"{"alg":"HS256","kid":"1"}"#] {
+        for good in [
+            r#"{"alg":"HS256"}"#,
+            r#"{"alg":"HS256","typ":"JWT"}"#,
+            r#"{"alg":"HS256","kid":"1"}"#,
+            r#"{"alg":"HS256","typ":"at+jwt"}"#,
+            r#"{"alg":"HS256","typ":"application/at+JWT"}"#,
+        ] {
             assert!(key().open(&signed(good, payload)).is_some(), "{good}");
         }
         let refused = [
@@ -162,7 +198,8 @@ mod tests {
             r#"{"alg":["HS256"]}"#,
             r#"{"alg":"none","alg":"HS256"}"#,
             r#"{"typ":"JWT"}"#,
-            r#"{"alg":"HS256","typ":"at+jwt"}"#,
+            r#"{"alg":"HS256","typ":"JWE"}"#,
+            r#"{"alg":"HS256","typ":"text/jwt"}"#,
             r#"{"alg":"HS256","typ":1}"#,
             r#"{"alg":"HS256","crit":["exp"]}"#,
             r#"["HS256"]"#,
@@ -183,9 +220,9 @@ mod tests {
             r#"{"sub":"alice"}"#,
             r#"{"exp":1800000000}"#,
             r#"{"sub":"alice","exp":"1800000000"}"#,
-            r#"{"sub":"alice","exp":1800000000.5}"#,
-            r#"{"sub":"alice","exp":1.8e9}"#,
             r#"{"sub":"alice","exp":-1}"#,
+            r#"{"sub":"alice","exp":-0.5}"#,
+            r#"{"sub":"alice","exp":[1800000000]}"#,
             r#"{"sub":"alice","exp":null}"#,
             r#"{"sub":7,"exp":1800000000}"#,
             r#"{"sub":null,"exp":1800000000}"#,
@@ -198,6 +235,17 @@ mod tests {
             assert!(key().open(&signed(header, bad)).is_none(), "{bad}");
         }
         let extra = r#"{"sub":"alice","exp":18446744073709551615,"iat":"whenever","roles":[1]}"#;
-        assert_eq!(key().open(&signed(header, extra)).unwrap().expires_at_s, u64::MAX);
+        assert_eq!(key().open(&signed(header, extra)).unwrap().expires_at_ms, u64::MAX);
+    }
+
+    #[test]
+    fn times_may_have_a_fraction() {
+        let times = |exp: &str, nbf: &str| {
+            let opened = key().open(&signed(r#"{"alg":"HS256"}"#, &format!(r#"{{"sub":"alice","exp":{exp},"nbf":{nbf}}}"#))).unwrap();
+            (opened.expires_at_ms, opened.not_before_ms)
+        };
+        assert_eq!(times("1800000000.5", "1700000000.25"), (1_800_000_000_500, 1_700_000_000_250));
+        assert_eq!(times("1.8e9", "0.0"), (1_800_000_000_000, 0));
+        assert_eq!(times("1e300", "null"), (u64::MAX, 0));
     }
 }

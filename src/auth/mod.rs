@@ -7,6 +7,7 @@
 
 mod api_keys;
 mod claims;
+mod demo_key;
 mod jwt;
 mod media_token;
 mod scope;
@@ -17,6 +18,7 @@ mod tokens;
 
 pub use api_keys::{ApiKey, ApiKeyError, ApiKeyFile, ApiKeyRing};
 pub use claims::Claims;
+pub use demo_key::DemoKey;
 pub use media_token::MediaTokens;
 pub use scope::Scope;
 pub use secret::{Secret, SecretError, SecretSource};

@@ -116,7 +116,8 @@ fn generate() -> Result<Secret, SecretError> {
     Ok(Secret::from_bytes(random_text()?))
 }
 
-fn random_text() -> Result<String, SecretError> {
+/// Returns 32 random bytes as 43 letters, digits, `-` and `_`.
+pub(super) fn random_text() -> Result<String, SecretError> {
     let mut random = [0; RANDOM_BYTES];
     getrandom::fill(&mut random).map_err(|error| SecretError::Random(error.to_string()))?;
     Ok(URL_SAFE_NO_PAD.encode(random))
@@ -173,6 +174,14 @@ fn write_new(data_dir: &Path, path: &Path, secret: &Secret) -> Result<bool, Secr
     // Without it the name could be gone after a power cut, and with it every token made meanwhile.
     sync_names(data_dir).map_err(failed("write", data_dir))?;
     Ok(is_new)
+}
+
+/// Writes a private file of a data directory, whole or not at all, in place of the one that is there; makes the directory if
+/// there is none.
+pub(super) fn replace_private(data_dir: &Path, name: &str, bytes: &[u8]) -> Result<(), SecretError> {
+    make_folder(data_dir).map_err(failed("create", data_dir))?;
+    let (path, draft) = (data_dir.join(name), data_dir.join(format!(".{name}.{}", random_text()?)));
+    write_private(&draft, bytes).and_then(|()| fs::rename(&draft, &path)).map_err(failed("write", &path))
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -85,8 +85,8 @@ impl Token04Key {
         let is_ours = plaintext.app_id == app_id && u64::from_be_bytes(*expire) == plaintext.expire;
         (is_ours && lifetime <= TTL_SECONDS_MAX).then_some(Opened {
             user: plaintext.user_id,
-            expires_at_s: plaintext.expire,
-            not_before_s: 0,
+            expires_at_ms: plaintext.expire.saturating_mul(1000),
+            not_before_ms: 0,
         })
     }
 
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_token_made_by_other_code_is_accepted_and_made_the_same() {
-        let alice = Opened { user: "alice".into(), expires_at_s: 1_800_000_000, not_before_s: 0 };
+        let alice = Opened { user: "alice".into(), expires_at_ms: 1_800_000_000_000, not_before_ms: 0 };
         assert_eq!(key().open(FROM_PYTHON, APP).unwrap(), alice);
         assert_eq!(key().open(FROM_PYTHON_SPACED, APP).unwrap(), alice);
         let own = key().issue(APP, "alice", (1_799_900_000, 1_800_000_000), IV, -2_018_374_655);

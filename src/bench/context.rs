@@ -199,7 +199,8 @@ impl<'a> Bench<'a> {
     /// Returns the account of a member.
     pub(super) fn account(&self, user: &str) -> Result<Account, BenchError> {
         let id = UserId::parse("userID", user, &Limits::default()).map_err(|error| BenchError::Target(error.to_string()))?;
-        Ok(Account { user: user.to_owned(), token: self.tokens.issue_jwt(&id, 86_400) })
+        let token = self.tokens.issue_jwt(&id, 86_400).map_err(|error| BenchError::Target(error.to_string()))?;
+        Ok(Account { user: user.to_owned(), token })
     }
 
     /// `members` accounts in one room.

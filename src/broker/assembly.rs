@@ -25,6 +25,7 @@ use crate::actors::runtime::ids::IdGenerator;
 use crate::actors::runtime::open_requests::OpenRequests;
 use crate::actors::runtime::watermark::DeliveryWatermark;
 use crate::audit::Audit;
+use crate::auth::DemoKey;
 use crate::clock::Clock;
 use crate::clock::guard::ClockGuard;
 use crate::config::Config;
@@ -43,6 +44,7 @@ pub(super) struct Parts {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) identity: Identity,
+    pub(super) demo_key: Option<Arc<DemoKey>>,
     pub(super) store: Arc<dyn Store>,
     pub(super) media: Arc<MediaService>,
     /// The rooms there were when the broker last ended.
@@ -59,7 +61,7 @@ impl Parts {
     /// Starts the actors on `thread`, which `arbiter` belongs to.
     pub(super) fn assemble(mut self, thread: BrokerThread, arbiter: ArbiterHandle) -> Broker {
         let (rooms, event_sink, webhooks) = (std::mem::take(&mut self.rooms), self.event_sink.take(), self.webhooks.take());
-        let (tokens, secret) = (self.identity.tokens.clone(), self.identity.secret);
+        let (tokens, demo_key) = (self.identity.tokens.clone(), self.demo_key.take());
         let context = self.into_context(arbiter);
         let actors = Registries::new(context.clone());
         start_work(&actors, rooms);
@@ -72,7 +74,7 @@ impl Parts {
             context,
             actors,
             tokens,
-            secret,
+            demo_key,
             webhooks,
             server_api,
             console,

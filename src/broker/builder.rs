@@ -151,6 +151,22 @@ impl BrokerBuilder {
         };
         let moderator = moderators(self.moderator, backend);
         let (config, event_sink) = (Arc::new(config), self.event_sink);
-        Ok(Parts { config, clock, metrics, identity, store, media, rooms, disk, clock_guard, moderator, exporter, webhooks, event_sink })
+        let demo_key = identity.demo_key(&config)?;
+        Ok(Parts {
+            config,
+            clock,
+            metrics,
+            identity,
+            demo_key,
+            store,
+            media,
+            rooms,
+            disk,
+            clock_guard,
+            moderator,
+            exporter,
+            webhooks,
+            event_sink,
+        })
     }
 }

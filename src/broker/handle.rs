@@ -13,7 +13,7 @@ use crate::actors::context::BrokerContext;
 use crate::actors::registries::Registries;
 use crate::actors::runtime::reply::answered;
 use crate::audit::Audit;
-use crate::auth::{SecretSource, Tokens};
+use crate::auth::{DemoKey, Tokens};
 use crate::clock::ClockDoubt;
 use crate::config::Config;
 use crate::console::{Console, ConsoleError};
@@ -26,7 +26,7 @@ pub struct Broker {
     pub(crate) context: Arc<BrokerContext>,
     pub(crate) actors: Arc<Registries>,
     pub(crate) tokens: Option<Arc<Tokens>>,
-    pub(crate) secret: SecretSource,
+    pub(crate) demo_key: Option<Arc<DemoKey>>,
     pub(super) webhooks: Option<Webhooks>,
     pub(crate) server_api: Arc<ServerApiState>,
     pub(crate) console: Arc<Console>,
@@ -59,6 +59,13 @@ impl Broker {
     /// [`ConsoleError`] when the console's file in the data directory cannot be read.
     pub fn console_link(&self) -> Result<Option<String>, ConsoleError> {
         if self.context.config().console.enabled { self.console.link() } else { Ok(None) }
+    }
+
+    /// Returns the key of the demo page: `…/#demo=KEY` opens it, and it then gets a token for any name. New at each start; also in the
+    /// file `demo-key` of the data directory. `None` unless the broker serves loopback with a secret that it made itself.
+    #[must_use]
+    pub fn demo_key(&self) -> Option<&str> {
+        self.demo_key.as_deref().map(DemoKey::as_str)
     }
 
     /// Hears what happens from now on. A listener that falls more than 1,024 events behind is told how many it

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::error::StartError;
 use crate::actors::runtime::ids::made_ms;
-use crate::auth::{MediaTokens, SecretSource, Tokens};
+use crate::auth::{DemoKey, MediaTokens, SecretSource, Tokens};
 use crate::clock::Clock;
 use crate::clock::guard::ClockGuard;
 use crate::config::{Config, MediaEngine, StoreEngine};
@@ -35,6 +35,15 @@ impl Identity {
         let tokens = Arc::new(tokens);
         let authenticator = Arc::new(TokenAuthenticator(tokens.clone()));
         Ok(Self { tokens: Some(tokens), secret, authenticator })
+    }
+
+    /// Makes the key of the demo page, where tokens are signed with a secret that nobody chose. The store must be open: it is what keeps
+    /// a second broker out of the data directory.
+    pub(super) fn demo_key(&self, config: &Config) -> Result<Option<Arc<DemoKey>>, StartError> {
+        if self.secret == SecretSource::Configured || !config.is_loopback() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(DemoKey::make(&config.server.data_dir)?)))
     }
 
     /// Returns what signs the tokens for files.

@@ -173,6 +173,11 @@ fn console(broker: &Broker, url: &str) -> String {
     }
 }
 
+/// Returns where the page is; where demo tokens are given out, with the key that opens them behind the `#`.
+fn page(broker: &Broker, url: &str) -> String {
+    broker.demo_key().map_or_else(|| format!("{url}/"), |key| format!("{url}/#demo={key}"))
+}
+
 /// Prints the box a person reads, and the one line a script reads.
 fn announce(broker: &Broker, server: &Server) {
     let config = broker.config();
@@ -183,7 +188,7 @@ fn announce(broker: &Broker, server: &Server) {
     let lines = [
         format!("Tidings {}", env!("CARGO_PKG_VERSION")),
         String::new(),
-        format!("open    {url}/"),
+        format!("open    {}", page(broker, &url)),
         format!("token   {program} token --user alice --data-dir {dir}"),
         format!("check   curl {url}/readyz"),
         format!("client  {url}/sdk/tidings.js"),

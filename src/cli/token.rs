@@ -40,8 +40,9 @@ pub(super) fn run(arguments: &TokenArguments) -> Result<(), Failure> {
     let ttl = arguments.ttl.unwrap_or(config.auth.token_ttl_seconds_default);
     let token = match arguments.format {
         TokenFormat::Jwt => tokens.issue_jwt(&user, ttl),
-        TokenFormat::Token04 => tokens.issue_token04(&user, ttl).map_err(|error| Failure::Usage(error.to_string()))?,
+        TokenFormat::Token04 => tokens.issue_token04(&user, ttl),
     };
+    let token = token.map_err(|error| Failure::Usage(error.to_string()))?;
     println!("{token}");
     Ok(())
 }

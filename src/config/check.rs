@@ -25,6 +25,12 @@ impl Config {
             return Err(ConfigError::Conflict(missing.into()));
         }
         self.check_system_user()?;
+        let (longest, default) = (self.auth.token_lifetime_max_seconds, self.auth.token_ttl_seconds_default);
+        if longest > 0 && default > longest {
+            return Err(ConfigError::Conflict(format!(
+                "auth.token_ttl_seconds_default is {default}, which is above auth.token_lifetime_max_seconds ({longest}): the broker would refuse its own tokens"
+            )));
+        }
         let tls = &self.tls;
         if tls.certificate.as_os_str().is_empty() != tls.key.as_os_str().is_empty() {
             return Err(ConfigError::Conflict(

@@ -31,6 +31,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("tls.handshake_seconds", (1, 60)),
     ("auth.app_id", (0, u32::MAX as i64)),
     ("auth.token_ttl_seconds_default", (1, 31_536_000)),
+    ("auth.token_lifetime_max_seconds", (0, 3_153_600_000)),
     ("users.devices_per_user_max", (1, 10)),
     ("api.requests_per_second", (1, 100_000)),
     ("api.requests_burst", (1, 100_000)),

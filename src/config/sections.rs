@@ -88,6 +88,8 @@ pub struct Auth {
     pub app_id: u32,
     /// Lifetime of tokens made on the command line, seconds, 1 to 31536000.
     pub token_ttl_seconds_default: u64,
+    /// How far from now a token may end, seconds, 0 to 3153600000; 0 allows any.
+    pub token_lifetime_max_seconds: u64,
 }
 
 impl fmt::Debug for Auth {
@@ -98,6 +100,7 @@ impl fmt::Debug for Auth {
             .field("token04_secret", &mask(&self.token04_secret))
             .field("app_id", &self.app_id)
             .field("token_ttl_seconds_default", &self.token_ttl_seconds_default)
+            .field("token_lifetime_max_seconds", &self.token_lifetime_max_seconds)
             .finish()
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens for the demo page: anyone may be anyone, so only where nobody else can ask.
+//! Tokens for the demo page: anyone may be anyone, so only for who holds the key of this start.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::origin;
 use super::problem::problem;
-use crate::auth::SecretSource;
 use crate::broker::Broker;
 use crate::model::UserId;
 use crate::protocol::code_of;
@@ -16,22 +15,29 @@ use crate::protocol::code_of;
 pub(super) struct TokenRequest {
     #[serde(rename = "userID")]
     user_id: String,
+    #[serde(rename = "demoKey", default)]
+    demo_key: String,
 }
 
-/// Says whether demo tokens are given out to this request: a generated secret, a loopback peer, and a page of this very
-/// host, which must be loopback by name (so that no DNS name can be pointed here from outside).
-fn is_open_to(broker: &Broker, request: &HttpRequest) -> bool {
+/// What a proxy adds to a request that it passes on. That none is there proves nothing.
+const FORWARDED: [&str; 6] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+
+/// Says whether this request may ask for demo tokens at all: from a loopback peer without a proxy, and from a page of this very host,
+/// which must be loopback by name (so that no DNS name can be pointed here from outside).
+fn is_local(request: &HttpRequest) -> bool {
     let text = |name| request.headers().get(name).and_then(|value: &header::HeaderValue| value.to_str().ok()).unwrap_or_default();
     let host = text(header::HOST);
-    broker.secret == SecretSource::Generated
+    FORWARDED.iter().all(|name| !request.headers().contains_key(*name))
         && request.peer_addr().is_some_and(|address| address.ip().is_loopback())
         && origin::is_loopback(host)
         && origin::of_host(text(header::ORIGIN), host)
 }
 
-/// Answers with a token for the named user, valid for a day by default.
+/// Answers with a token for the named user, valid for a day by default. A proxy on this machine makes each of its clients look like
+/// one, so the key decides.
 pub(super) async fn token(broker: web::Data<Broker>, request: HttpRequest, call: web::Bytes) -> HttpResponse {
-    let Some(tokens) = broker.tokens.as_ref().filter(|_| is_open_to(&broker, &request)) else {
+    let open = broker.tokens.as_ref().zip(broker.demo_key.as_ref()).filter(|_| is_local(&request));
+    let Some((tokens, demo_key)) = open else {
         return problem(StatusCode::NOT_FOUND, 1, "demo tokens are not given out here; use `tidings token --user ID`");
     };
     let invalid = |detail: &str| problem(StatusCode::BAD_REQUEST, 6_000_001, detail);
@@ -39,11 +45,20 @@ pub(super) async fn token(broker: web::Data<Broker>, request: HttpRequest, call:
         Ok(call) => call,
         Err(error) => return invalid(&format!("body is not {{\"userID\": …}}: {error}")),
     };
-    match UserId::parse("userID", &call.user_id, &broker.config().limits) {
-        Ok(user) => HttpResponse::Ok().json(json!({"token": tokens.issue_jwt(&user, broker.config().auth.token_ttl_seconds_default)})),
+    if !demo_key.is(&call.demo_key) {
+        let how = "demoKey is missing or not that of this start: open the link that `tidings serve` printed, or put the key in the file demo-key of \
+                   its data directory behind /#demo=";
+        return problem(StatusCode::FORBIDDEN, 1, how);
+    }
+    let user = match UserId::parse("userID", &call.user_id, &broker.config().limits) {
+        Ok(user) => user,
         Err(refused) => {
             let refusal = refused.into();
-            problem(StatusCode::BAD_REQUEST, code_of(&refusal), &refusal.to_string())
+            return problem(StatusCode::BAD_REQUEST, code_of(&refusal), &refusal.to_string());
         }
+    };
+    match tokens.issue_jwt(&user, broker.config().auth.token_ttl_seconds_default) {
+        Ok(token) => HttpResponse::Ok().json(json!({"token": token})),
+        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, 1, &error.to_string()),
     }
 }

@@ -69,6 +69,12 @@ pub enum Refusal {
         /// The least lifetime a token must have left, seconds.
         seconds_min: u64,
     },
+    /// The token ends too late to be believed.
+    #[error("token ends in more than {seconds_max} s, the limit of auth.token_lifetime_max_seconds")]
+    TokenTooLong {
+        /// The longest lifetime a token may have left, seconds.
+        seconds_max: u64,
+    },
     /// The sender's quota is used up; retry after the time given.
     #[error("send rate exceeded, retry after {retry_after_ms} ms")]
     RateLimited {

@@ -12,7 +12,7 @@ pub fn code_of(refusal: &Refusal) -> u32 {
         Refusal::Busy(_) | Refusal::StoreUnavailable(_) => 6_000_007,
         Refusal::UserQueryLimit(_) => 6_000_012,
         Refusal::Unsupported(_) => 6_000_013,
-        Refusal::TokenInvalid => 6_000_103,
+        Refusal::TokenInvalid | Refusal::TokenTooLong { .. } => 6_000_103,
         Refusal::TokenExpired => 6_000_106,
         Refusal::TokenTooShort { .. } => 6_000_108,
         Refusal::AlreadyLoggedIn => 6_000_111,

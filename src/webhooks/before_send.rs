@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -58,13 +59,21 @@ impl Moderator for BeforeSendModerator {
     }
 }
 
+/// An answer. Only the result decides: what else it holds is looked at where the result has use for it, and `null` is
+/// the same as nothing.
 #[derive(Debug, Deserialize)]
 struct Wire {
     result: u8,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
+    reason: Option<Value>,
     message: Option<Box<RawValue>>,
+}
+
+impl Wire {
+    /// Returns the reason of a refusal, cut; empty when it is none or no text, because a refusal stays one.
+    fn reason(&self) -> String {
+        let reason = self.reason.as_ref().and_then(Value::as_str).unwrap_or_default();
+        reason[..reason.floor_char_boundary(REASON_BYTES_MAX)].to_owned()
+    }
 }
 
 impl BeforeSendClient {
@@ -138,14 +147,15 @@ fn verdict_of(answer: Response, draft: &Draft, limits: &Limits) -> Result<Verdic
         status => return Err(format!("status {status}")),
     }
     let body = answer.body.map_err(|error| error.to_string())?;
+    // Serde would also fill the struct from an array, in the order of its fields.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err("the answer is not understood: it is no JSON object".into());
+    }
     let wire: Wire = serde_json::from_slice(&body).map_err(|error| format!("the answer is not understood: {error}"))?;
     match wire.result {
         0 | 1 => Ok(Verdict::Accept),
         2 => Ok(Verdict::Silent),
-        3 => {
-            let cut = wire.reason.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= REASON_BYTES_MAX).last();
-            Ok(Verdict::Reject(Refusal::Rejected(wire.reason[..cut.unwrap_or(0)].to_owned())))
-        }
+        3 => Ok(Verdict::Reject(Refusal::Rejected(wire.reason()))),
         4 => {
             let message = wire.message.ok_or("the answer's result is 4, but it holds no message")?;
             let new = draft_of(message.get(), limits).map_err(|refusal| format!("the message in its place cannot be taken: {refusal}"))?;
@@ -184,12 +194,38 @@ mod tests {
     }
 
     #[test]
+    fn null_is_nothing_and_a_denial_stays_one() {
+        let nulls = |result: u8| judged(200, &format!(r#" {{"result":{result},"reason":null,"message":null}}"#));
+        for accepted in [0, 1] {
+            assert!(matches!(nulls(accepted), Ok(Verdict::Accept)), "{accepted}");
+        }
+        assert!(matches!(nulls(2), Ok(Verdict::Silent)));
+        assert!(nulls(4).is_err(), "no message to put in its place");
+        for reason in ["null", "7", "[]", "{}", "true"] {
+            let Ok(Verdict::Reject(Refusal::Rejected(told))) = judged(200, &format!(r#"{{"result":3,"reason":{reason},"message":[1]}}"#))
+            else {
+                panic!("{reason}: not rejected")
+            };
+            assert_eq!(told, "");
+        }
+    }
+
+    #[test]
     fn what_is_no_answer_is_a_failure() {
         for (status, body) in [
             (500, r#"{"result":1}"#),
             (302, r#"{"result":1}"#),
             (200, ""),
             (200, "ok"),
+            (200, "[0]"),
+            (200, "[0,null,null]"),
+            (200, " [1]"),
+            (200, "0"),
+            (200, "null"),
+            (200, "{}"),
+            (200, r#"{"result":null}"#),
+            (200, r#"{"result":[0]}"#),
+            (200, r#"{"result":0,"result":3}"#),
             (200, r#"{"result":5}"#),
             (200, r#"{"result":"1"}"#),
             (200, r#"{"result":4}"#),

@@ -90,7 +90,7 @@ impl Program {
     }
 
     pub(crate) fn token(&self, user: &str) -> String {
-        self.tokens.issue_jwt(&UserId::parse("userID", user, &Limits::default()).unwrap(), 86_400)
+        self.tokens.issue_jwt(&UserId::parse("userID", user, &Limits::default()).unwrap(), 86_400).unwrap()
     }
 
     /// Leaves a setting to the file, or its default.

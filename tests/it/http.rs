@@ -69,13 +69,14 @@ async fn health_readiness_and_figures_are_told() {
 async fn a_demo_token_logs_in_on_loopback_with_a_generated_secret() {
     let world = demo();
     let origin = format!("http://{}", world.address());
-    let response = fetch(world.address(), "POST /demo/token", &[("Origin", &origin)], "{\"userID\":\"alice\"}").await;
+    let named = |user: &str| json!({"userID": user, "demoKey": world.broker.demo_key().unwrap()}).to_string();
+    let response = fetch(world.address(), "POST /demo/token", &[("Origin", &origin)], &named("alice")).await;
     assert_eq!(response.status, 200, "{response:?}");
     let token = response.json()["token"].as_str().unwrap().to_owned();
     let mut alice = world.connect().await;
     alice.login(&token, Login { user: "alice", ..Login::default() }).await;
 
-    for body in ["", "{}", "[]", "{\"userID\":7}", "{\"userID\":\"\"}", "{\"userID\":\"a b\"}"] {
+    for body in ["", "{}", "[]", "{\"userID\":7}", &named(""), &named("a b")] {
         let refused = fetch(world.address(), "POST /demo/token", &[("Origin", &origin)], body).await;
         assert_eq!((refused.status, refused.header("content-type")), (400, "application/problem+json"), "{body}");
         assert_eq!((&refused.json()["code"], &refused.json()["status"]), (&json!(6_000_001), &json!(400)), "{body}");
@@ -89,7 +90,7 @@ async fn demo_tokens_are_kept_from_foreign_pages_and_from_configured_brokers() {
     let (origin, port) = (format!("http://{own}"), world.address().port());
     let named = format!("localhost:{port}");
     let rebound = format!("evil.example:{port}");
-    let body = "{\"userID\":\"alice\"}";
+    let body = &*json!({"userID": "alice", "demoKey": world.broker.demo_key().unwrap()}).to_string();
     for (headers, status) in [
         (vec![("Origin", origin.as_str())], 200),
         (vec![("Host", named.as_str()), ("Origin", &*format!("http://{named}"))], 200),
@@ -102,6 +103,18 @@ async fn demo_tokens_are_kept_from_foreign_pages_and_from_configured_brokers() {
     ] {
         let response = fetch(world.address(), "POST /demo/token", &headers, body).await;
         assert_eq!(response.status, status, "{headers:?}: {response:?}");
+    }
+    for mark in ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"] {
+        let through = fetch(world.address(), "POST /demo/token", &[("Origin", &origin), (mark, "for=1")], body).await;
+        assert_eq!(through.status, 404, "{mark}");
+    }
+    // A proxy on this machine that writes its own address into Host and adds nothing.
+    for (key, kind) in [(None, "none"), (Some(""), "an empty one"), (Some(&world.broker.demo_key().unwrap()[1..]), "a part")] {
+        let stranger = json!({"userID": "alice", "demoKey": key.unwrap_or_default()}).to_string();
+        let body = if key.is_none() { "{\"userID\":\"alice\"}" } else { &*stranger };
+        let refused = fetch(world.address(), "POST /demo/token", &[("Origin", &origin)], body).await;
+        assert_eq!((refused.status, refused.header("content-type")), (403, "application/problem+json"), "{kind}");
+        assert!(refused.body.contains("demo-key"), "{refused:?}");
     }
     let configured = World::start();
     let origin = format!("http://{}", configured.address());

@@ -50,10 +50,12 @@ async fn an_absent_or_empty_name_keeps_the_stored_one() {
 #[tokio::test]
 async fn each_kind_of_bad_token_has_its_code_and_the_connection_may_try_again() {
     let world = World::builder().frozen().start();
-    let short = world.tokens.issue_jwt(&user("alice"), 29 + 60);
-    let expired = world.tokens.issue_jwt(&user("alice"), 60);
+    let short = world.tokens.issue_jwt(&user("alice"), 29 + 60).unwrap();
+    // The broker accepts a year from now; whoever has the key can sign for longer.
+    let long = world.tokens.clone().with_lifetime_max(0).issue_jwt(&user("alice"), 31_536_000 + 60 + 6).unwrap();
+    let expired = world.tokens.issue_jwt(&user("alice"), 60).unwrap();
     let foreign = world.token("bob");
-    let good = world.tokens.issue_jwt(&user("alice"), 30 + 60);
+    let good = world.tokens.issue_jwt(&user("alice"), 30 + 60).unwrap();
     world.advance(60 * S);
     let mut alice = world.connect().await;
     let tampered = format!("{}A", &good[..good.len() - 1]);
@@ -66,6 +68,7 @@ async fn each_kind_of_bad_token_has_its_code_and_the_connection_may_try_again() 
         (&*foreign, 6_000_103),
         (&*expired, 6_000_106),
         (&*short, 6_000_108),
+        (&*long, 6_000_103),
     ] {
         let refused = alice.refused("login", login.args(token)).await;
         assert_eq!((refused.code, refused.temporary), (code, false), "{token}: {refused:?}");
@@ -141,11 +144,11 @@ async fn a_token_is_announced_renewed_and_at_its_end_ends_the_session() {
     let world = World::builder().frozen().start();
     let mut alice = world.connect().await;
     let login = Login { user: "alice", ..Login::default() };
-    alice.login(&world.tokens.issue_jwt(&user("alice"), 100), login).await;
+    alice.login(&world.tokens.issue_jwt(&user("alice"), 100).unwrap(), login).await;
     world.advance(70 * S);
     assert_eq!(alice.event("tokenWillExpire").await, json!({"second": 30}));
     assert_eq!(alice.code("renewToken", json!({"token": world.token("bob")})).await, 6_000_103);
-    let token = world.tokens.issue_jwt(&user("alice"), 100);
+    let token = world.tokens.issue_jwt(&user("alice"), 100).unwrap();
     assert_eq!(alice.ok("renewToken", json!({"token": token})).await, json!({"token": token}));
     world.advance(80 * S);
     assert_eq!(alice.event("tokenWillExpire").await, json!({"second": 20}));

@@ -140,6 +140,24 @@ async fn each_action_has_its_rate_and_number() {
     assert_eq!(vendor.code("DismissGroup", json!({"GroupId": "g"})).await, 660_000_002);
 }
 
+/// One signature covers `AppId` and `SignatureNonce` side by side, so a digit could be moved from one to the other.
+#[tokio::test]
+async fn a_call_cannot_be_sent_again_with_its_numbers_spelled_differently() {
+    let settings = |config: &mut tidings::config::Config| {
+        config.auth.app_id = 0;
+        config.vendor_api.group_lists_per_second = 100;
+    };
+    let world = Vendor::builder().config(settings).start();
+    let vendor = Vendor::of(&world);
+    let (signature, now) = (md5_of(0, "0a", SECRET, NOW), NOW.to_string());
+    assert_eq!(code(&vendor, &query("0", "0a", &now, "2.0", &signature)).await, 0);
+    assert_eq!(code(&vendor, &query("00", "a", &now, "2.0", &signature)).await, 100_000_001);
+    let fresh = md5_of(0, "b", SECRET, NOW);
+    assert_eq!(code(&vendor, &query("0", "b", &format!("0{now}"), "2.0", &fresh)).await, 100_000_003);
+    assert_eq!(code(&vendor, &query("%2B0", "b", &now, "2.0", &fresh)).await, 100_000_001);
+    assert_eq!(code(&vendor, &query("0", "b", &now, "2.0", &fresh)).await, 0, "none of them took the nonce");
+}
+
 #[tokio::test]
 async fn nonces_are_bounded_and_bodies_too() {
     let world = Vendor::builder()

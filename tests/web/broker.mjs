@@ -52,8 +52,12 @@ class Broker {
     this.#child = child;
     const { address, said } = await ready(this.#child);
     this.#listen = address;
+    this.page = /^│ open {4}(\S+)/m.exec(said)?.[1] ?? null;
     this.consoleToken = /\/console#setup=([\w-]+)/.exec(said)?.[1] ?? null;
   }
+
+  /** The link to the page as it was printed at the last start: with its key, where demo tokens are given out. */
+  page = null;
 
   /** The token of the link to the console, as it was printed at the last start; null: none was. */
   consoleToken = null;

@@ -166,7 +166,7 @@ export class Playground {
   }
 
   /** Opens the page in a browser of its own; `look` are settings of the browser context. */
-  async open(look = {}, address = `${this.broker.server}/`) {
+  async open(look = {}, address = this.broker.page) {
     const context = await this.#browser.newContext({ locale: 'en-US', viewport: { width: 1440, height: 860 }, ...look });
     this.#page = await context.newPage();
     this.#page.setDefaultTimeout(WAIT_MS);

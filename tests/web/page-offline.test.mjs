@@ -121,7 +121,7 @@ describe('the demo page without a network', { skip }, () => {
   test('when too much was missed the newest is shown, and the rest is there to be scrolled to', async () => {
     const forgetful = await startBroker({ TIDINGS_HISTORY__RESUME_MESSAGES_MAX: '5' });
     try {
-      [alice, bob] = await playground.open({}, `${forgetful.server}/`);
+      [alice, bob] = await playground.open({}, forgetful.page);
       await Promise.all([alice.isConnected(), bob.isConnected()]);
       await alice.write('line 0');
       await bob.sees('line 0');

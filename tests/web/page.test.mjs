@@ -67,10 +67,23 @@ describe('the demo page', { skip }, () => {
     await bob.sees('and this one is kept');
   });
 
+  test('names the link that opens it where it is opened without', async () => {
+    const [alice] = await playground.open({}, `${playground.broker.server}/`);
+    await alice.part('signin-error').filter({ hasText: 'link that the broker printed' }).waitFor();
+    await alice.part('token').waitFor();
+    await playground.picture('no-demo-key');
+    // The browser itself notes each answer of 403.
+    assert.ok(playground.complaints.splice(0).every((line) => line.includes('403')));
+    await playground.page.goto(playground.broker.page);
+    await playground.page.reload();
+    await alice.isConnected();
+    assert.ok(!playground.page.url().includes('demo='), 'the key does not stay in the address');
+  });
+
   test('shows what the room sheds', async () => {
     const tight = await startBroker({ TIDINGS_SHED__ROOM_BARRAGES_PER_SECOND: '5', TIDINGS_SHED__ROOM_BARRAGES_BURST: '5' });
     try {
-      const [alice, bob] = await playground.open({}, `${tight.server}/`);
+      const [alice, bob] = await playground.open({}, tight.page);
       await Promise.all([alice.isConnected(), bob.isConnected()]);
       await alice.start('room', {});
       await bob.start('room', {});

@@ -24,7 +24,7 @@ describe('samples in a browser', { skip }, () => {
     const context = await browser.newContext({ bypassCSP: true });
     page = await context.newPage();
     // The demo page itself talks as alice and bob.
-    await page.goto(broker.server);
+    await page.goto(broker.page);
     await page.evaluate(async (token) => {
       const { ZIM } = await import('/sdk/tidings.js');
       globalThis.zim = ZIM.createInstance({ appID: 1 });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::auth::claims::{Claims, Opened, check_times};
+use crate::auth::claims::{Claims, Opened, check_lifetime, check_times};
 use crate::auth::jwt::Hs256;
 use crate::auth::media_token::MediaTokens;
 use crate::auth::token04;
@@ -27,13 +27,15 @@ pub enum IssueError {
     /// Format 04 is off.
     #[error("auth.token04_secret is not set")]
     Token04Off,
-    /// Longer than the format's longest lifetime.
-    #[error("lifetime is {ttl_seconds} s, the limit of format 04 is {ttl_seconds_max} s")]
+    /// Longer than the longest lifetime of the format, or than the broker accepts.
+    #[error("lifetime is {ttl_seconds} s, the limit of {limit} is {ttl_seconds_max} s")]
     LifetimeTooLong {
         /// What was asked for, seconds.
         ttl_seconds: u64,
-        /// 2073600, 24 days.
+        /// The longest, seconds: 2073600 (24 days) in format 04.
         ttl_seconds_max: u64,
+        /// Whose limit it is: `format 04` or `auth.token_lifetime_max_seconds`.
+        limit: &'static str,
     },
     /// The system gives no random bytes.
     #[error("no random bytes from the system: {0}")]
@@ -46,6 +48,8 @@ pub struct Tokens {
     hs256: Hs256,
     token04: Option<Token04Key>,
     app_id: u32,
+    /// 0 for any.
+    lifetime_max_s: u64,
     clock: Arc<dyn Clock>,
 }
 
@@ -56,10 +60,18 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// Takes the keys: `secret` for JWT; `token04_secret` for format 04, which is off without one.
+    /// Takes the keys: `secret` for JWT; `token04_secret` for format 04, which is off without one. Tokens may end at any
+    /// time: see [`with_lifetime_max`](Self::with_lifetime_max).
     #[must_use]
     pub fn new(secret: &Secret, token04_secret: Option<Token04Key>, app_id: u32, clock: Arc<dyn Clock>) -> Self {
-        Self { hs256: Hs256::new(secret), token04: token04_secret, app_id, clock }
+        Self { hs256: Hs256::new(secret), token04: token04_secret, app_id, lifetime_max_s: 0, clock }
+    }
+
+    /// Neither accepts nor makes tokens that end later than so many seconds from now; 0 allows any.
+    #[must_use]
+    pub fn with_lifetime_max(mut self, seconds: u64) -> Self {
+        self.lifetime_max_s = seconds;
+        self
     }
 
     /// Returns the keys of `config`; the JWT key is made and kept in the data directory when none is configured.
@@ -69,7 +81,8 @@ impl Tokens {
     pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<(Self, SecretSource), SecretError> {
         let (secret, source) = Secret::open(config)?;
         let token04_secret = Token04Key::new(&config.auth.token04_secret);
-        Ok((Self::new(&secret, token04_secret, config.auth.app_id, clock), source))
+        let tokens = Self::new(&secret, token04_secret, config.auth.app_id, clock);
+        Ok((tokens.with_lifetime_max(config.auth.token_lifetime_max_seconds), source))
     }
 
     /// Returns the tokens in the URLs of files, with a key made of the one for JWT: they stay good over a restart.
@@ -82,11 +95,11 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Refusal::TokenInvalid`] when it is not a token of `user` made with one of our keys, whatever the reason;
-    /// [`Refusal::TokenExpired`]; [`Refusal::TokenTooShort`] with less than 30 s left.
+    /// [`Refusal::TokenExpired`]; [`Refusal::TokenTooShort`] with less than 30 s left; [`Refusal::TokenTooLong`].
     pub fn verify(&self, token: &str, user: &UserId) -> Result<Claims, Refusal> {
         let opened = self.open_any(token).filter(|opened| opened.user == user.as_str()).ok_or(Refusal::TokenInvalid)?;
         let now_ms = self.clock.wall_ms();
-        let claims = check_times(&opened, user.clone(), now_ms)?;
+        let claims = check_lifetime(check_times(&opened, user.clone(), now_ms)?, now_ms, self.lifetime_max_s)?;
         if claims.expires_at_ms - now_ms < LEFT_SECONDS_MIN * 1000 {
             return Err(Refusal::TokenTooShort { seconds_min: LEFT_SECONDS_MIN });
         }
@@ -96,18 +109,22 @@ impl Tokens {
     /// Checks a token that comes without a user's name, in `Authorization: Bearer`. Good to its last moment.
     ///
     /// # Errors
-    /// [`Refusal::TokenInvalid`], also for a user id outside the limits; [`Refusal::TokenExpired`].
+    /// [`Refusal::TokenInvalid`], also for a user id outside the limits; [`Refusal::TokenExpired`]; [`Refusal::TokenTooLong`].
     pub fn identify(&self, token: &str, limits: &Limits) -> Result<Claims, Refusal> {
         let opened = self.open_any(token).ok_or(Refusal::TokenInvalid)?;
         let user = UserId::parse("userID", &opened.user, limits).map_err(|_| Refusal::TokenInvalid)?;
-        check_times(&opened, user, self.clock.wall_ms())
+        let now_ms = self.clock.wall_ms();
+        check_lifetime(check_times(&opened, user, now_ms)?, now_ms, self.lifetime_max_s)
     }
 
     /// Returns a JWT for `user` that begins now. An id outside the limits makes a token that nothing accepts.
-    #[must_use]
-    pub fn issue_jwt(&self, user: &UserId, ttl_seconds: u64) -> String {
+    ///
+    /// # Errors
+    /// [`IssueError::LifetimeTooLong`].
+    pub fn issue_jwt(&self, user: &UserId, ttl_seconds: u64) -> Result<String, IssueError> {
+        self.check_accepted(ttl_seconds)?;
         let now = self.now_s();
-        self.hs256.issue(user.as_str(), now, now.saturating_add(ttl_seconds))
+        Ok(self.hs256.issue(user.as_str(), now, now.saturating_add(ttl_seconds)))
     }
 
     /// Returns a token of format 04 for `user` that begins now; at most 2073600 s (24 days).
@@ -117,8 +134,10 @@ impl Tokens {
     pub fn issue_token04(&self, user: &UserId, ttl_seconds: u64) -> Result<String, IssueError> {
         let key = self.token04.as_ref().ok_or(IssueError::Token04Off)?;
         if ttl_seconds > token04::TTL_SECONDS_MAX {
-            return Err(IssueError::LifetimeTooLong { ttl_seconds, ttl_seconds_max: token04::TTL_SECONDS_MAX });
+            let ttl_seconds_max = token04::TTL_SECONDS_MAX;
+            return Err(IssueError::LifetimeTooLong { ttl_seconds, ttl_seconds_max, limit: "format 04" });
         }
+        self.check_accepted(ttl_seconds)?;
         let (mut iv, mut nonce) = ([0; 16], [0; 4]);
         for random in [iv.as_mut_slice(), &mut nonce] {
             getrandom::fill(random).map_err(|error| IssueError::Random(error.to_string()))?;
@@ -126,6 +145,14 @@ impl Tokens {
         let now = self.now_s();
         let times = (now, now.saturating_add(ttl_seconds));
         Ok(key.issue(self.app_id, user.as_str(), times, iv, i32::from_be_bytes(nonce)))
+    }
+
+    fn check_accepted(&self, ttl_seconds: u64) -> Result<(), IssueError> {
+        let ttl_seconds_max = self.lifetime_max_s;
+        if ttl_seconds_max > 0 && ttl_seconds > ttl_seconds_max {
+            return Err(IssueError::LifetimeTooLong { ttl_seconds, ttl_seconds_max, limit: "auth.token_lifetime_max_seconds" });
+        }
+        Ok(())
     }
 
     /// Opens a token of either format: its first characters choose the format, and each format has a key of its own.

@@ -30,7 +30,7 @@ fn tokens() -> (Tokens, Arc<ManualClock>) {
 /// One of each format.
 fn issued(tokens: &Tokens, id: &str, ttl_seconds: u64) -> [String; 2] {
     let user = user(id);
-    [tokens.issue_jwt(&user, ttl_seconds), tokens.issue_token04(&user, ttl_seconds).unwrap()]
+    [tokens.issue_jwt(&user, ttl_seconds).unwrap(), tokens.issue_token04(&user, ttl_seconds).unwrap()]
 }
 
 #[test]
@@ -93,8 +93,28 @@ fn a_token_for_later_is_accepted_five_seconds_early() {
 #[test]
 fn an_endless_token_ends_within_javascripts_integers() {
     let (tokens, _) = tokens();
-    let token = tokens.issue_jwt(&user("alice"), u64::MAX);
+    let token = tokens.issue_jwt(&user("alice"), u64::MAX).unwrap();
     assert_eq!(tokens.verify(&token, &user("alice")).unwrap().expires_at_ms, EXPIRY_MS_MAX);
+}
+
+#[test]
+fn no_token_may_end_later_than_the_longest_lifetime() {
+    let (any, clock) = tokens();
+    let limited = any.clone().with_lifetime_max(3600);
+    for (fits, too_long) in issued(&any, "alice", 3600).into_iter().zip(issued(&any, "alice", 3606)) {
+        assert_eq!(limited.verify(&fits, &user("alice")).err(), None);
+        let refused = Refusal::TokenTooLong { seconds_max: 3600 };
+        assert_eq!(limited.verify(&too_long, &user("alice")), Err(refused.clone()));
+        assert_eq!(limited.identify(&too_long, &Limits::default()), Err(refused));
+        // It is good once its end is near enough.
+        clock.advance(Duration::from_secs(6));
+        assert_eq!(limited.verify(&too_long, &user("alice")).err(), None);
+        clock.set_wall_ms(NOW_MS);
+    }
+    assert!(limited.issue_jwt(&user("alice"), 3600).is_ok() && limited.issue_token04(&user("alice"), 3600).is_ok());
+    let refused = limited.issue_jwt(&user("alice"), 3601).unwrap_err();
+    assert_eq!(refused.to_string(), "lifetime is 3601 s, the limit of auth.token_lifetime_max_seconds is 3600 s");
+    assert_eq!(limited.issue_token04(&user("alice"), 3601).unwrap_err(), refused);
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         | R::NotLoggedIn => StatusCode::FORBIDDEN,
         R::FileServer(_) => StatusCode::INSUFFICIENT_STORAGE,
         R::FileType(_) | R::FileSize { .. } | R::FilePixels { .. } | R::FileDuration { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        R::TokenInvalid | R::TokenExpired | R::TokenTooShort { .. } => StatusCode::UNAUTHORIZED,
+        R::TokenInvalid | R::TokenExpired | R::TokenTooShort { .. } | R::TokenTooLong { .. } => StatusCode::UNAUTHORIZED,
         _ => StatusCode::CONFLICT,
     }
 }

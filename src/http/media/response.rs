@@ -19,7 +19,7 @@ pub(super) fn refusal_response(context: &BrokerContext, refusal: &Refusal) -> Ht
     context.metrics.refused(code_of(refusal));
     let status = match refusal {
         Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
-        Refusal::TokenInvalid | Refusal::TokenExpired | Refusal::NotLoggedIn => StatusCode::UNAUTHORIZED,
+        Refusal::TokenInvalid | Refusal::TokenTooLong { .. } | Refusal::TokenExpired | Refusal::NotLoggedIn => StatusCode::UNAUTHORIZED,
         Refusal::FileMissing => StatusCode::NOT_FOUND,
         Refusal::FileSize { .. } | Refusal::FilePixels { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::FileType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,

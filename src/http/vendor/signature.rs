@@ -1,10 +1,14 @@
 //! Who calls, and that it is the first time. Source: ZIM server API reference, "Accessing server APIs".
 //!
 //! Two signatures, told apart by their length:
-//! - 32 digits, the vendor's: MD5 of `AppId`, `SignatureNonce`, `ServerSecret` and `Timestamp`, one after the other. It covers
-//!   neither action nor parameters, which is why a nonce is good for one call only.
-//! - 64 digits, the broker's: HMAC-SHA-256 with `ServerSecret` of the query as it is sent, up to `&Signature=`, which comes last,
+//! - 32 hexadecimal digits, the vendor's: MD5 of `AppId`, `SignatureNonce`, `ServerSecret` and `Timestamp`, one after the other. It covers
+//!   neither action nor parameters, which is why a nonce is good for one call only. Numbers have one spelling: with `AppId=00` a
+//!   nonce that began with `0` could be sent again without it.
+//! - 64 hexadecimal digits, the broker's: HMAC-SHA-256 with `ServerSecret` of the query as it is sent, up to `&Signature=`, which comes last,
 //!   a newline, and the body.
+
+use std::fmt::Display;
+use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use md5::{Digest as _, Md5};
@@ -25,7 +29,7 @@ const MARK: &str = "&Signature=";
 /// The parameters that every call has.
 pub(super) struct Signed<'a> {
     pub(super) action: &'a str,
-    app_id: &'a str,
+    app_id: u32,
     nonce: &'a str,
     timestamp: u64,
     signature: &'a str,
@@ -40,9 +44,10 @@ impl<'a> Signed<'a> {
             value => Ok(value),
         };
         let action = given("Action", code::NO_ACTION)?;
-        let app_id = given("AppId", code::APP_ID)?;
-        let timestamp = given("Timestamp", code::NO_TIMESTAMP)?;
-        let timestamp = timestamp.parse().map_err(|_| Fault::new(code::TIMESTAMP, "Timestamp is not a number of seconds"))?;
+        let app_id = canonical(given("AppId", code::APP_ID)?)
+            .ok_or_else(|| Fault::new(code::APP_ID, "AppId is not a number from 0 to 4294967295 without leading zeros"))?;
+        let timestamp = canonical(given("Timestamp", code::NO_TIMESTAMP)?)
+            .ok_or_else(|| Fault::new(code::TIMESTAMP, "Timestamp is not a number of seconds without leading zeros"))?;
         let nonce = given("SignatureNonce", code::NO_NONCE)?;
         if nonce.len() > NONCE_BYTES_MAX {
             return Err(Fault::new(code::NO_NONCE, format!("SignatureNonce is {} bytes, the limit is {NONCE_BYTES_MAX}", nonce.len())));
@@ -58,7 +63,7 @@ impl<'a> Signed<'a> {
     /// Checks that the call is for this application, and in time.
     pub(super) fn check_caller(&self, broker: &Broker) -> Result<(), Fault> {
         let config = broker.config();
-        if self.app_id.parse() != Ok(config.auth.app_id) {
+        if self.app_id != config.auth.app_id {
             return Err(Fault::new(code::APP_ID, "AppId is not this application's"));
         }
         let (now, tolerance) = (broker.context.clock.wall_ms() / 1000, config.vendor_api.timestamp_tolerance_seconds);
@@ -102,7 +107,12 @@ fn signed_part(query: &str) -> Option<&str> {
     (!signature.contains('&')).then_some(signed)
 }
 
-fn md5_of(app_id: &str, nonce: &str, secret: &str, timestamp: u64) -> String {
+/// Reads a number in the one spelling it has in decimal: no sign, no leading zeros.
+fn canonical<T: FromStr + Display>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|number: &T| number.to_string() == text)
+}
+
+fn md5_of(app_id: u32, nonce: &str, secret: &str, timestamp: u64) -> String {
     hex(&Md5::digest(format!("{app_id}{nonce}{secret}{timestamp}").as_bytes()))
 }
 
@@ -122,7 +132,7 @@ mod tests {
     #[test]
     fn both_signatures_are_what_other_tools_make() {
         assert_eq!(
-            md5_of("1234567890", "15215528852572ba", "0123456789abcdef0123456789abcdef", 1_615_186_943),
+            md5_of(1_234_567_890, "15215528852572ba", "0123456789abcdef0123456789abcdef", 1_615_186_943),
             "9c6f075d2add8ea7a8c9b83077f861c9"
         );
         assert_eq!(
@@ -131,6 +141,15 @@ mod tests {
         );
         // RFC 1321.
         assert_eq!(hex(&Md5::digest(b"abc")), "900150983cd24fb0d6963f7d28e17f72");
+    }
+
+    #[test]
+    fn a_number_has_one_spelling() {
+        assert_eq!(canonical::<u32>("0"), Some(0));
+        assert_eq!(canonical::<u32>("4294967295"), Some(u32::MAX));
+        for other in ["00", "07", "+7", "-0", " 7", "7 ", "7.0", "4294967296", "", "٧"] {
+            assert_eq!(canonical::<u32>(other), None, "{other:?}");
+        }
     }
 
     #[test]

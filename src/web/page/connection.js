@@ -12,13 +12,29 @@ const APP_ID = 1;
 /** The broker gives out no demo tokens. */
 export class DemoTokensUnavailable extends Error {}
 
-/** Asks the broker for a token, which it gives out only on loopback and with a secret that it made itself. */
+/** The broker gives out demo tokens, but not for the key of this page, or for none. */
+export class DemoKeyMissing extends Error {}
+
+const DEMO_KEY = 'tidings-demo-key';
+
+/** Takes the demo key from the link that the broker printed, `#demo=KEY`, and out of the address, where others could read it. */
+function demoKey() {
+  const key = /^#demo=([\w-]+)$/.exec(location.hash)?.[1];
+  if (key) {
+    sessionStorage.setItem(DEMO_KEY, key);
+    history.replaceState(history.state, '', location.pathname + location.search);
+  }
+  return sessionStorage.getItem(DEMO_KEY) ?? '';
+}
+
+/** Asks the broker for a token, which it gives out only on loopback, with a secret that it made itself and for its demo key. */
 export async function demoToken(userID) {
   const response = await fetch(new URL('demo/token', BASE), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ userID }),
+    body: JSON.stringify({ userID, demoKey: demoKey() }),
   });
+  if (response.status === 403) throw new DemoKeyMissing();
   if (response.status === 404) throw new DemoTokensUnavailable();
   if (!response.ok) throw new Error(`demo/token: HTTP ${response.status}`);
   return (await response.json()).token;

@@ -1,6 +1,6 @@
 // The sign-in form: with any name where the broker gives out demo tokens, else with a token.
 
-import { demoToken, DemoTokensUnavailable } from './connection.js';
+import { demoToken, DemoKeyMissing, DemoTokensUnavailable } from './connection.js';
 import { part, showError } from './dom.js';
 import { setText } from './text.js';
 
@@ -41,7 +41,10 @@ export class SignIn {
       await this.#act.enter(name, part(this.#root, 'token').value.trim() || (await demoToken(name)));
     } catch (error) {
       this.#act.giveUp();
-      if (error instanceof DemoTokensUnavailable) this.#askForToken();
+      if (error instanceof DemoKeyMissing) {
+        this.#askForToken();
+        this.tell('noDemoKey');
+      } else if (error instanceof DemoTokensUnavailable) this.#askForToken();
       else this.#fail(error);
     } finally {
       enter.disabled = false;

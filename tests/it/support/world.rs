@@ -150,7 +150,7 @@ impl World {
 
     /// Returns a token for this user, good for a day.
     pub(crate) fn token(&self, id: &str) -> String {
-        self.tokens.issue_jwt(&user(id), 86_400)
+        self.tokens.issue_jwt(&user(id), 86_400).unwrap()
     }
 
     /// Makes a connection that has not logged in.
