@@ -9,7 +9,9 @@ use actix_http::body::BoxBody;
 use actix_http::error::DispatchError;
 use actix_http::{Extensions, HttpService, Request};
 use actix_server::ServerHandle;
-use actix_service::{IntoServiceFactory as _, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
+use actix_service::{
+    IntoServiceFactory as _, Service as _, ServiceFactory, ServiceFactoryExt as _, apply_fn_factory, fn_service, map_config,
+};
 use actix_web::App;
 use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::rt::net::TcpStream;
@@ -126,7 +128,17 @@ impl Server {
                 })
                 .upgrade(upgrade::upgrades(broker.clone(), routes))
                 .h1(routes(&broker));
-            fn_service(move |io| accept(secure.clone(), tracker.clone(), io)).and_then(http)
+            let served = apply_fn_factory(http, |(stream, peer): (Stream, _), http| {
+                let (handover, answered) = (stream.handover(), Box::pin(http.call((stream, peer))));
+                async move {
+                    // Dropped with its answer: what comes then needs nothing of the HTTP layer.
+                    answered.await?;
+                    handover.finish().await;
+                    Ok(())
+                }
+            });
+            // Boxed: each connection's task would keep room for a handshake for as long as it lives.
+            fn_service(move |io| Box::pin(accept(secure.clone(), tracker.clone(), io))).and_then(served)
         };
         let http = building
             .workers(workers)

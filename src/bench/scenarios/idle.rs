@@ -1,4 +1,20 @@
 //! What a connection costs that does nothing.
+//!
+//! Where it goes, bytes of each of 10,000 logged in over bare TCP (`heaptrack tidings serve`, what was live when it was killed):
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1,300 | the reading: frame guard, decoder, reassembly and what waits in them |
+//! | 900 | the user's actor with its mailbox |
+//! | 600 | the user's books: profile, devices, list, presence |
+//! | 690 | the connection with its outbox, 128 of them a ring that held the login's answer |
+//! | 510 | the session's actor |
+//! | 400 | channels of the two mailboxes |
+//! | 380 | the connection's task |
+//! | 260 | tokio's entry of the socket |
+//! | 400 | who it counts for, and the places in the maps of connections, users and devices |
+//! | 200 | the user's row in the store's cache |
+//! | 900 | rounding up, headers and holes of the allocator |
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@
 mod admission;
 mod encoder;
 mod guard;
+mod handover;
 pub(super) mod hosted;
 mod inbound;
 mod reassemble;

@@ -14,6 +14,7 @@ use actix_codec::{AsyncRead, AsyncWrite, ReadBuf};
 use actix_web::rt::net::TcpStream;
 use socket2::SockRef;
 
+use super::handover::Handover;
 use super::tracked::TrackedSocket;
 
 /// A connection while the HTTP layer has it; see the module's documentation.
@@ -21,6 +22,7 @@ pub(in crate::http) struct Stream {
     io: Io,
     /// What was noted of it, until the HTTP layer takes it.
     connection: Mutex<Option<TrackedSocket>>,
+    handover: Handover,
 }
 
 enum Io {
@@ -31,18 +33,23 @@ enum Io {
 
 impl Stream {
     pub(in crate::http) fn bare(io: TcpStream, connection: Option<TrackedSocket>) -> Self {
-        Self { io: Io::Bare(io), connection: Mutex::new(connection) }
+        Self { io: Io::Bare(io), connection: Mutex::new(connection), handover: Handover::default() }
     }
 
     /// Makes the stream of a connection after its handshake.
     #[cfg(feature = "tls")]
     pub(in crate::http) fn tls(io: tokio_rustls::server::TlsStream<TcpStream>, connection: Option<TrackedSocket>) -> Self {
-        Self { io: Io::Tls(Box::new(io)), connection: Mutex::new(connection) }
+        Self { io: Io::Tls(Box::new(io)), connection: Mutex::new(connection), handover: Handover::default() }
     }
 
     /// Takes what was noted when it opened; `None` the second time.
     pub(in crate::http) fn take_connection(&self) -> Option<TrackedSocket> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Returns where is left what goes on with the connection after the HTTP layer.
+    pub(in crate::http) fn handover(&self) -> Handover {
+        self.handover.clone()
     }
 
     pub(super) fn into_raw_socket(self) -> RawSocket {

@@ -2,7 +2,7 @@
 //!
 //! A connection that stays in the HTTP layer keeps its two buffers and its state machine, 17 KiB, for as long as it
 //! lives, and each write passes through it. So the broker's own server answers the upgrade itself and goes on with
-//! the bare socket. A WebSocket wanted from another path is answered like any request there.
+//! the bare socket, once the HTTP layer has let go of it: see [`Handover`](super::handover::Handover). A WebSocket wanted from another path is answered like any request there.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -74,13 +74,16 @@ async fn upgrade(
         match handshake(request.head()) {
             Ok(mut response) => {
                 let framed = SendResponse::new(framed, response.finish().drop_body()).await?;
+                let handover = framed.io_ref().handover();
                 // The buffers are given back; what they hold already is the first of the reading.
                 let (socket, read_ahead) = into_raw(framed);
                 // Kept for as long as the connection lives: it counts for its address.
                 let connection = request.take_conn_data();
                 drop(request);
-                wire::serve(actors, shard, socket, read_ahead).await;
-                drop(connection);
+                handover.go_on_with(async move {
+                    wire::serve(actors, shard, socket, read_ahead).await;
+                    drop(connection);
+                });
                 return Ok(());
             }
             Err(refused) => refused.into(),
