@@ -25,6 +25,7 @@ mod history;
 mod hooks;
 mod hosted;
 mod hostile;
+mod hostile_misery;
 mod http;
 mod limits;
 mod list;
