@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::hostile::{Line, Listener, Program, Speaker, Watch, alone, heard, message_to, request, resident, soon};
+use crate::hostile::{Line, Listener, MIB, Program, Speaker, Watch, alone, heard, message_to, request, resident, soon};
 
 const HEALTHY: usize = 200;
 /// Each healthy client says something so often.
@@ -313,6 +313,13 @@ async fn healthy_clients_lose_nothing_while_everything_is_attacked_at_once() {
     let (seen, slowest_login) = tokio::join!(talk(&mut pairs, &board, how_long), newcomers(&program, address, how_long));
     let attempts = attack.end().await;
     drop(stalled);
+
+    let given_back = async {
+        while resident(running.pid()) > before + 64 * MIB {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), given_back).await.expect("within a minute the memory is within 64 MiB of what it was");
 
     let (sent, received, lost_connections) =
         (board.sent.load(Ordering::Relaxed), board.received(), board.lost_connections.load(Ordering::Relaxed));
