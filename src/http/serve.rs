@@ -98,6 +98,20 @@ impl Server {
     /// # Errors
     /// [`ServeError`] when the address cannot be had, or the certificate not be used.
     pub fn start(broker: &Broker) -> Result<Self, ServeError> {
+        Self::start_with(broker, false)
+    }
+
+    /// The same with a WebSocket at `/echo` that says back what it hears, for tests of the socket code.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    #[cfg(feature = "bench")]
+    #[doc(hidden)]
+    pub fn start_with_echo(broker: &Broker) -> Result<Self, ServeError> {
+        Self::start_with(broker, true)
+    }
+
+    fn start_with(broker: &Broker, has_echo: bool) -> Result<Self, ServeError> {
         let server = &broker.config().server;
         let failed = |source| ServeError::Listen { address: server.listen, source };
         let secure = tls_setup(broker)?;
@@ -126,7 +140,7 @@ impl Server {
                         extensions.insert(connection);
                     }
                 })
-                .upgrade(upgrade::upgrades(broker.clone(), routes))
+                .upgrade(upgrade::upgrades(broker.clone(), has_echo, routes))
                 .h1(routes(&broker));
             let served = apply_fn_factory(http, |(stream, peer): (Stream, _), http| {
                 let (handover, answered) = (stream.handover(), Box::pin(http.call((stream, peer))));

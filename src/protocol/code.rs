@@ -83,10 +83,17 @@ fn attribute_code(owner: AttributeOwner, fault: &AttributeFault) -> u32 {
     }
 }
 
-/// Why the broker ends a session. After 4000–4499 a client reconnects and resumes, after 4500–4999 it does not.
+/// Why the broker ends a session. After 4000–4499 a client reconnects and resumes, after any other it does not. Numbers
+/// below 4000 are those of RFC 6455, for what breaks its rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseCode {
+    /// 1002: a frame that RFC 6455 does not allow a client to send.
+    ProtocolError,
+    /// 1007: text that is not UTF-8.
+    NotUtf8,
+    /// 1009: a frame above 16,777,216 bytes.
+    TooBig,
     /// 4000: the broker is going down.
     Shutdown,
     /// 4001: the session did not read in time.
@@ -99,7 +106,7 @@ pub enum CloseCode {
     TokenExpired,
     /// 4502: no login in time.
     LoginTimeout,
-    /// 4503: too many frames that could not be understood, or a broken WebSocket frame.
+    /// 4503: too many messages that could not be understood.
     Malformed,
     /// 4504: a frame or message over its limit.
     TooLong,
@@ -114,6 +121,9 @@ impl CloseCode {
     #[must_use]
     pub const fn number(self) -> u16 {
         match self {
+            Self::ProtocolError => 1002,
+            Self::NotUtf8 => 1007,
+            Self::TooBig => 1009,
             Self::Shutdown => 4000,
             Self::Slow => 4001,
             Self::Heartbeat => 4002,
@@ -131,6 +141,9 @@ impl CloseCode {
     #[must_use]
     pub fn label(self) -> &'static str {
         match self {
+            Self::ProtocolError => "protocol_error",
+            Self::NotUtf8 => "not_utf8",
+            Self::TooBig => "too_big",
             Self::Shutdown => "shutdown",
             Self::Slow => "slow",
             Self::Heartbeat => "heartbeat",

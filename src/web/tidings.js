@@ -507,7 +507,13 @@ class Socket {
   }
 }
 
-const FIRST_CODE_WITHOUT_RETURN = 4500;
+/**
+ * Returns whether to come back after a close with this code: the broker asks for it (4000–4499), or the line or the proxy in
+ * between went away. After any other the same would happen again.
+ */
+function invitesReturn(code) {
+  return code === 1001 || code === 1006 || (code >= 4000 && code <= 4499);
+}
 
 /** Returns what a final close code means: the event for the program, and the error for what was pending. */
 function finalEnd(code, reason) {
@@ -654,7 +660,7 @@ class Connection {
 
   #socketEnded(code, reason) {
     this.#socket = null;
-    if (this.#phase === 'login' || code >= FIRST_CODE_WITHOUT_RETURN) {
+    if (this.#phase === 'login' || !invitesReturn(code)) {
       this.#finish(...finalEnd(code, reason));
       return;
     }

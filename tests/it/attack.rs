@@ -29,6 +29,9 @@ const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xa;
 
+const PROTOCOL_ERROR: u16 = 1002;
+const NOT_UTF8: u16 = 1007;
+const TOO_BIG: u16 = 1009;
 const LOGIN_TIMEOUT: u16 = 4502;
 const MALFORMED: u16 = 4503;
 const TOO_LONG: u16 = 4504;
@@ -236,9 +239,9 @@ impl Frames {
 }
 
 #[tokio::test]
-async fn endless_frames_are_cut_with_4504_and_cost_no_memory() {
+async fn endless_frames_are_cut_with_4504_or_1009_and_cost_no_memory() {
     let siege = Siege::begin(&[]).await;
-    siege.storm(GANG, "a claim of 2^40 bytes", TOO_LONG, &header(FIN | TEXT, 1 << 40), &[b'a'; 65_536]).await;
+    siege.storm(GANG, "a claim of 2^40 bytes", TOO_BIG, &header(FIN | TEXT, 1 << 40), &[b'a'; 65_536]).await;
     siege.storm(GANG, "empty pongs", TOO_LONG, &[], &frame(FIN | PONG, b"").repeat(1_000)).await;
     siege.storm(GANG, "full pings", TOO_LONG, &[], &frame(FIN | PING, &[b'p'; 125]).repeat(100)).await;
     siege.storm(GANG, "empty fragments", TOO_LONG, &frame(TEXT, b""), &frame(CONTINUE, b"").repeat(1_000)).await;
@@ -248,16 +251,16 @@ async fn endless_frames_are_cut_with_4504_and_cost_no_memory() {
 }
 
 #[tokio::test]
-async fn frames_against_the_rules_are_cut_with_4503_and_binary_with_4505() {
+async fn frames_against_the_rules_are_cut_with_1002_or_1007_and_binary_with_4505() {
     let siege = Siege::begin(&[]).await;
     let junk = vec![b'a'; 65_536];
     let offences = [
-        ("an unmasked frame", MALFORMED, [&[FIN | TEXT, 125][..], &[b'a'; 125]].concat()),
-        ("a reserved bit", MALFORMED, frame(FIN | 0x40 | TEXT, b"{}")),
-        ("a reserved opcode", MALFORMED, frame(FIN | 0xb, b"")),
-        ("a ping of 2^40 bytes", MALFORMED, header(FIN | PING, 1 << 40)),
-        ("a continuation of nothing", MALFORMED, frame(FIN | CONTINUE, b"a")),
-        ("text that is not UTF-8", MALFORMED, frame(FIN | TEXT, &[0xff; 100])),
+        ("an unmasked frame", PROTOCOL_ERROR, [&[FIN | TEXT, 125][..], &[b'a'; 125]].concat()),
+        ("a reserved bit", PROTOCOL_ERROR, frame(FIN | 0x40 | TEXT, b"{}")),
+        ("a reserved opcode", PROTOCOL_ERROR, frame(FIN | 0xb, b"")),
+        ("a ping of 2^40 bytes", PROTOCOL_ERROR, header(FIN | PING, 1 << 40)),
+        ("a continuation of nothing", PROTOCOL_ERROR, frame(FIN | CONTINUE, b"a")),
+        ("text that is not UTF-8", NOT_UTF8, frame(FIN | TEXT, &[0xff; 100])),
         ("a binary frame", BINARY_FRAME, frame(FIN | BINARY, b"a")),
     ];
     // At once, because each waits for the reaper, which looks once a second; but few, because each that floods keeps

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use tokio_util::codec::Encoder as _;
 
+use super::inbound::Pongs;
 use crate::actors::connection::outbox::{Drain, Outbox};
 
 /// Bytes taken from an outbox at once: enough to fill a socket's buffer a few times, little enough that a slow reader
@@ -24,18 +25,18 @@ pub(super) struct FrameEncoder {
 
 /// What was encoded.
 pub(super) enum Encoded {
-    /// A pong, frames, or both.
+    /// Pongs, frames, or both.
     Frames,
     /// The same and the close frame, after which nothing follows.
     Closed,
 }
 
 impl FrameEncoder {
-    /// Forgets what was encoded before, then encodes `pong` and what the outbox gives. `Pending` means that there is nothing
+    /// Forgets what was encoded before, then encodes `pongs` and what the outbox gives. `Pending` means that there is nothing
     /// to write, and that the waker of `cx` is woken once there is.
-    pub(super) fn poll_encode(&mut self, cx: &mut Context<'_>, outbox: &Outbox, pong: Option<Bytes>) -> Poll<Encoded> {
+    pub(super) fn poll_encode(&mut self, cx: &mut Context<'_>, outbox: &Outbox, pongs: Option<Pongs>) -> Poll<Encoded> {
         self.bytes.clear();
-        if let Some(payload) = pong {
+        for payload in pongs.into_iter().flat_map(Pongs::into_payloads) {
             self.encode(Message::Pong(payload));
         }
         match outbox.poll_drain(cx, DRAIN_BYTES, &mut self.frames) {

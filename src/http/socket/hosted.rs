@@ -16,9 +16,10 @@ use futures_util::{StreamExt, future};
 
 use super::admission::admit;
 use super::encoder::{Encoded, FrameEncoder};
-use super::inbound::{PongSink, Reader};
+use super::inbound::{PongSink, Pongs, Reader};
 use super::tracked::TrackedSocket;
 use crate::actors::connection::{Connection, Socket};
+use crate::actors::session::Session;
 use crate::broker::Broker;
 
 /// Answers `GET /ws`.
@@ -38,7 +39,7 @@ pub(in crate::http) async fn connect(broker: web::Data<Broker>, request: HttpReq
     let connection = context.open_connection(socket.map(|socket| Box::new(socket) as Box<dyn Socket>));
     let pong = Arc::new(PongSlot::default());
     let writer = ResponseBody { connection: connection.clone(), pong: pong.clone(), encoder: FrameEncoder::default(), done: false };
-    actix::spawn(read(Reader::new(broker.actors.clone(), connection, pong), payload));
+    actix::spawn(read(Reader::<_, Session>::new(broker.actors.clone(), connection, pong), payload));
     response.streaming(writer)
 }
 
@@ -61,21 +62,21 @@ async fn read(mut reader: Reader<Arc<PongSlot>>, mut payload: web::Payload) {
 
 #[derive(Debug, Default)]
 struct PongSlot {
-    payload: Mutex<Option<Bytes>>,
+    pongs: Mutex<Option<Pongs>>,
     writer: AtomicWaker,
 }
 
 impl PongSink for Arc<PongSlot> {
     fn queue(&self, payload: Bytes) {
-        *self.payload.lock().unwrap_or_else(PoisonError::into_inner) = Some(payload);
+        self.pongs.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().push(payload);
         self.writer.wake();
     }
 }
 
 impl PongSlot {
-    fn poll(&self, cx: &Context<'_>) -> Option<Bytes> {
+    fn poll(&self, cx: &Context<'_>) -> Option<Pongs> {
         self.writer.register(cx.waker());
-        self.payload.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.pongs.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

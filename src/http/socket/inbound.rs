@@ -3,6 +3,7 @@
 //! [`FrameGuard`] stands before the codec (the codec looks at a length only when the whole frame is in memory). Each
 //! frame is waited for with the session, so that a busy session stops the reading. Decides nothing.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -23,16 +24,53 @@ use crate::protocol::CloseCode;
 
 /// The writing side of the same connection, as far as the reading needs it.
 pub(super) trait PongSink: std::fmt::Debug {
-    /// Queues the answer to a ping. Only the newest needs an answer (RFC 6455, 5.5.3).
+    /// Queues the answer to a ping.
     fn queue(&self, payload: Bytes);
 }
 
+/// Answers to pings kept for one connection. Our choice: as many as fit in 2 KiB; `server.control_frames_per_second_max` bounds
+/// how fast they come.
+const PONGS_MAX: usize = 16;
+
+/// The payloads of pings that wait for their answer, oldest first. Of more than [`PONGS_MAX`] the oldest are not answered:
+/// only the newest needs to be (RFC 6455, 5.5.3).
+#[derive(Debug, Default)]
+pub(super) struct Pongs(VecDeque<Bytes>);
+
+impl Pongs {
+    pub(super) fn push(&mut self, payload: Bytes) {
+        if self.0.len() >= PONGS_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(payload);
+    }
+
+    pub(super) fn into_payloads(self) -> impl Iterator<Item = Bytes> {
+        self.0.into_iter()
+    }
+}
+
+/// Answers a close frame without a code. Source: RFC 6455, 7.4.1.
+const NORMAL_CLOSE: u16 = 1000;
+
+/// The actor that takes the messages of one connection, and hears of its end: its [`Session`].
+pub(super) trait Receiver: Actor<Context = Context<Self>> + Handler<Inbound> + Handler<Gone> {
+    /// Starts it for a new connection.
+    fn start_for(actors: Arc<Registries>, connection: Arc<Connection>) -> Addr<Self>;
+}
+
+impl Receiver for Session {
+    fn start_for(actors: Arc<Registries>, connection: Arc<Connection>) -> Addr<Self> {
+        Self::new(actors, connection).start()
+    }
+}
+
 /// The reading side of one connection.
-pub(super) struct Reader<P> {
+pub(super) struct Reader<P, R: Receiver = Session> {
     actors: Arc<Registries>,
     context: Arc<BrokerContext>,
     connection: Arc<Connection>,
-    session: Addr<Session>,
+    session: Addr<R>,
     pongs: P,
     guard: FrameGuard,
     reassembler: Reassembler,
@@ -40,6 +78,8 @@ pub(super) struct Reader<P> {
     buffer: BytesMut,
     requests: Arc<Semaphore>,
     logged_in: bool,
+    /// What the guard refused: the reading ends once the frames before it were dispatched.
+    refused: Option<CloseCode>,
 }
 
 /// Why the reading ends.
@@ -52,12 +92,12 @@ pub(super) enum ReadEnd {
     Closed,
 }
 
-impl<P: PongSink> Reader<P> {
+impl<P: PongSink, R: Receiver> Reader<P, R> {
     /// Makes the reader of a new connection, and starts its session.
     pub(super) fn new(actors: Arc<Registries>, connection: Arc<Connection>, pongs: P) -> Self {
         let context = actors.context.clone();
         let server = &context.config().server;
-        let session = Session::new(actors.clone(), connection.clone()).start();
+        let session = R::start_for(actors.clone(), connection.clone());
         let first_bytes_max = server.frame_bytes_before_login_max;
         let guard = FrameGuard::new(GuardLimits {
             frame_bytes_max: first_bytes_max,
@@ -73,6 +113,7 @@ impl<P: PongSink> Reader<P> {
             buffer: BytesMut::new(),
             requests: Arc::new(Semaphore::new(server.requests_in_flight_max)),
             logged_in: false,
+            refused: None,
             actors,
             context,
             connection,
@@ -81,7 +122,7 @@ impl<P: PongSink> Reader<P> {
         }
     }
 
-    /// Buffers what came, unless it breaks a limit.
+    /// Buffers what came, up to the first frame that breaks a limit or a rule.
     ///
     /// # Errors
     /// [`ReadEnd`]: nothing more is to be read.
@@ -97,8 +138,15 @@ impl<P: PongSink> Reader<P> {
             self.guard.set_limits(bytes_max, bytes_max);
             self.reassembler.set_limit(bytes_max);
         }
-        self.guard.check(chunk).map_err(|error| ReadEnd::Close(code_of_guard(&error)))?;
-        self.buffer.extend_from_slice(chunk);
+        let allowed = match self.guard.check(chunk) {
+            Ok(()) => chunk,
+            Err(error) => {
+                tracing::debug!(session.id = %self.connection.session, %error, "a frame was refused");
+                self.refused = Some(code_of_guard(&error));
+                chunk.get(..self.guard.intact()).unwrap_or_default()
+            }
+        };
+        self.buffer.extend_from_slice(allowed);
         Ok(())
     }
 
@@ -107,8 +155,11 @@ impl<P: PongSink> Reader<P> {
     /// # Errors
     /// [`ReadEnd`]: nothing more is to be read.
     pub(super) async fn dispatch_frames(&mut self) -> Result<(), ReadEnd> {
-        while let Some(frame) = self.codec.decode(&mut self.buffer).map_err(|_| ReadEnd::Close(CloseCode::Malformed))? {
+        while let Some(frame) = self.decode()? {
             self.frame(frame).await?;
+        }
+        if let Some(code) = self.refused {
+            return Err(ReadEnd::Close(code));
         }
         if self.buffer.is_empty() {
             // A client that is silent now must not hold what its largest frame needed.
@@ -117,18 +168,25 @@ impl<P: PongSink> Reader<P> {
         Ok(())
     }
 
+    /// Returns the next whole frame. The guard has refused what the codec would; what is left of a frame it refused is none.
+    fn decode(&mut self) -> Result<Option<Frame>, ReadEnd> {
+        let code = self.refused.unwrap_or(CloseCode::ProtocolError);
+        self.codec.decode(&mut self.buffer).map_err(|_| ReadEnd::Close(code))
+    }
+
     async fn frame(&mut self, frame: Frame) -> Result<(), ReadEnd> {
         match frame {
             Frame::Ping(payload) => self.pongs.queue(payload),
             Frame::Pong(_) => {}
-            Frame::Close(_) => {
-                self.connection.outbox.close(1000, "client");
+            Frame::Close(reason) => {
+                let code = reason.map_or(NORMAL_CLOSE, |reason| reason.code.into());
+                self.connection.outbox.close(code, "client");
                 return Err(ReadEnd::Close(CloseCode::Logout));
             }
             data => match self.reassembler.take(data).map_err(|error| ReadEnd::Close(code_of_reassembly(&error)))? {
                 Assembled::Message(text) => {
                     // Checked by the reassembler; an error here would be its.
-                    let text = ByteString::try_from(text).map_err(|_| ReadEnd::Close(CloseCode::Malformed))?;
+                    let text = ByteString::try_from(text).map_err(|_| ReadEnd::Close(CloseCode::NotUtf8))?;
                     self.dispatch(text).await?;
                 }
                 Assembled::Partial | Assembled::Control(_) => {}
@@ -168,14 +226,18 @@ impl<P: PongSink> Reader<P> {
 fn code_of_guard(error: &GuardError) -> CloseCode {
     match error {
         GuardError::TooLong { .. } | GuardError::TooManyFragments | GuardError::TooManyControlFrames => CloseCode::TooLong,
+        GuardError::TooBig { .. } => CloseCode::TooBig,
         GuardError::Binary => CloseCode::Binary,
-        GuardError::Protocol(_) => CloseCode::Malformed,
+        GuardError::CloseNotUtf8 => CloseCode::NotUtf8,
+        GuardError::Protocol(_) => CloseCode::ProtocolError,
     }
 }
 
 fn code_of_reassembly(error: &ReassembleError) -> CloseCode {
     match error {
         ReassembleError::TooLong { .. } => CloseCode::TooLong,
-        _ => CloseCode::Malformed,
+        ReassembleError::Binary => CloseCode::Binary,
+        ReassembleError::NotUtf8 => CloseCode::NotUtf8,
+        ReassembleError::Protocol(_) => CloseCode::ProtocolError,
     }
 }

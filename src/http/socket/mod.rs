@@ -8,6 +8,8 @@
 //! ```
 
 mod admission;
+#[cfg(feature = "bench")]
+mod echo;
 mod encoder;
 mod guard;
 mod handover;

@@ -42,7 +42,36 @@ pub(super) enum Assembled {
 #[derive(Debug)]
 pub(super) struct Reassembler {
     message_bytes_max: usize,
-    parts: Option<BytesMut>,
+    parts: Option<Parts>,
+}
+
+/// The text that came so far.
+#[derive(Debug, Default)]
+struct Parts {
+    text: BytesMut,
+    /// Bytes of whole characters; what follows may be the beginning of one.
+    checked: usize,
+}
+
+impl Parts {
+    /// Appends a fragment. Characters may be cut anywhere between two of them.
+    fn extended(mut self, fragment: &[u8]) -> Result<Self, ReassembleError> {
+        self.text.extend_from_slice(fragment);
+        match std::str::from_utf8(&self.text[self.checked..]) {
+            Ok(rest) => self.checked += rest.len(),
+            Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
+            Err(_) => return Err(ReassembleError::NotUtf8),
+        }
+        Ok(self)
+    }
+
+    /// Makes the message of all fragments, unless it ends within a character.
+    fn finish(self) -> Result<Assembled, ReassembleError> {
+        match self.checked == self.text.len() {
+            true => Ok(Assembled::Message(self.text.freeze())),
+            false => Err(ReassembleError::NotUtf8),
+        }
+    }
 }
 
 impl Reassembler {
@@ -75,14 +104,14 @@ impl Reassembler {
                     return Err(ReassembleError::Protocol("new message inside a fragmented one"));
                 }
                 self.check_length(text.len())?;
-                self.parts = Some(BytesMut::from(&text[..]));
+                self.parts = Some(Parts::default().extended(&text)?);
                 Ok(Assembled::Partial)
             }
             Frame::Continuation(Item::Continue(text)) => {
                 self.parts = Some(self.extended(&text)?);
                 Ok(Assembled::Partial)
             }
-            Frame::Continuation(Item::Last(text)) => whole(self.extended(&text)?.freeze()),
+            Frame::Continuation(Item::Last(text)) => self.extended(&text).and_then(Parts::finish),
             Frame::Binary(_) | Frame::Continuation(Item::FirstBinary(_)) => {
                 self.parts = None;
                 Err(ReassembleError::Binary)
@@ -91,11 +120,10 @@ impl Reassembler {
         }
     }
 
-    fn extended(&mut self, text: &Bytes) -> Result<BytesMut, ReassembleError> {
-        let mut parts = self.parts.take().ok_or(ReassembleError::Protocol("continuation without a start"))?;
-        self.check_length(parts.len().saturating_add(text.len()))?;
-        parts.extend_from_slice(text);
-        Ok(parts)
+    fn extended(&mut self, text: &Bytes) -> Result<Parts, ReassembleError> {
+        let parts = self.parts.take().ok_or(ReassembleError::Protocol("continuation without a start"))?;
+        self.check_length(parts.text.len().saturating_add(text.len()))?;
+        parts.extended(text)
     }
 
     fn check_length(&self, bytes: usize) -> Result<(), ReassembleError> {
@@ -104,7 +132,7 @@ impl Reassembler {
     }
 }
 
-/// Checks the whole text: characters may be cut anywhere between fragments.
+/// Checks the text of a message in one frame.
 fn whole(text: Bytes) -> Result<Assembled, ReassembleError> {
     match std::str::from_utf8(&text) {
         Ok(_) => Ok(Assembled::Message(text)),
@@ -193,6 +221,8 @@ mod tests {
         assert_eq!(reassembler.take(first(b"\xc3")), Ok(Assembled::Partial));
         assert_eq!(reassembler.take(last(b"")), Err(ReassembleError::NotUtf8));
         assert_eq!(reassembler.take(text("é".as_bytes())), message("é"));
+        assert_eq!(reassembler.take(first("é\u{20ac}".as_bytes().split_at(3).0)), Ok(Assembled::Partial));
+        assert_eq!(reassembler.take(middle(b"\xff")), Err(ReassembleError::NotUtf8), "without waiting for the last");
     }
 
     proptest! {

@@ -23,6 +23,7 @@ use super::stream::{RawSocket, Stream};
 use super::tracked::TrackedSocket;
 use super::wire::{self, Wire};
 use crate::actors::registries::Registries;
+use crate::actors::session::Session;
 use crate::broker::Broker;
 
 /// The path of the WebSocket. Source: PROTOCOL.md.
@@ -33,9 +34,33 @@ type UpgradeRequest = (Request, Framed<Stream, Codec>);
 /// What answers an ordinary request.
 type HttpResponder = dyn Fn(Request) -> Pin<Box<dyn Future<Output = Response<BoxBody>>>>;
 
-/// Answers every request for an upgrade; `app` makes what answers those that are not for the WebSocket.
+/// What is at the other end of a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Sessions,
+    #[cfg(feature = "bench")]
+    Echo,
+}
+
+impl Route {
+    fn of(path: &str, has_echo: bool) -> Option<Self> {
+        match path {
+            PATH => Some(Self::Sessions),
+            #[cfg(feature = "bench")]
+            super::echo::PATH if has_echo => Some(Self::Echo),
+            _ => {
+                let _only_with_the_bench = has_echo;
+                None
+            }
+        }
+    }
+}
+
+/// Answers every request for an upgrade; `app` makes what answers those that are not for the WebSocket. `has_echo` is for tests
+/// of the socket code alone.
 pub(in crate::http) fn upgrades<F>(
     broker: Broker,
+    has_echo: bool,
     app: impl Fn(&Broker) -> F + 'static,
 ) -> impl ServiceFactory<UpgradeRequest, Config = (), Response = (), Error = actix_http::Error, InitError = ()>
 where
@@ -51,8 +76,9 @@ where
                 Box::pin(async move { answered.await.map_or_else(|error| error.error_response().into(), Response::from) })
             });
             Ok(fn_service(move |(request, framed)| {
+                let route = Route::of(Request::path(&request), has_echo);
                 // Boxed: the HTTP layer keeps room for it inline in every connection.
-                Box::pin(upgrade(actors.clone(), shard.clone(), responder.clone(), request, framed))
+                Box::pin(upgrade(actors.clone(), shard.clone(), route, responder.clone(), request, framed))
             }))
         }
     })
@@ -61,12 +87,13 @@ where
 async fn upgrade(
     actors: Arc<Registries>,
     shard: Arc<Shard<Wire>>,
+    route: Option<Route>,
     responder: Rc<HttpResponder>,
     mut request: Request,
     framed: Framed<Stream, Codec>,
 ) -> Result<(), actix_http::Error> {
     let is_head = request.method() == Method::HEAD;
-    let response = if request.path() != PATH {
+    let response = if route.is_none() {
         responder(request).await
     } else if let Err(refused) = admit(&actors.context, request.headers(), request.conn_data::<TrackedSocket>()) {
         (*refused).into()
@@ -81,7 +108,11 @@ async fn upgrade(
                 let connection = request.take_conn_data();
                 drop(request);
                 handover.go_on_with(async move {
-                    wire::serve(actors, shard, socket, read_ahead).await;
+                    match route {
+                        #[cfg(feature = "bench")]
+                        Some(Route::Echo) => wire::serve::<super::echo::Echo>(actors, shard, socket, read_ahead).await,
+                        _ => wire::serve::<Session>(actors, shard, socket, read_ahead).await,
+                    }
                     drop(connection);
                 });
                 return Ok(());

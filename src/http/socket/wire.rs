@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::encoder::{Encoded, FrameEncoder};
-use super::inbound::{PongSink, ReadEnd, Reader};
+use super::inbound::{PongSink, Pongs, ReadEnd, Reader, Receiver};
 use super::shard::{Flush, Shard};
 use super::stream::RawSocket;
 use crate::actors::connection::{Connection, Socket};
@@ -39,7 +39,7 @@ thread_local! {
 struct Sending {
     /// Encoded, and not taken by the socket yet.
     rest: Option<Box<BytesMut>>,
-    pong: Option<Box<Bytes>>,
+    pongs: Option<Box<Pongs>>,
     /// A task waits for the socket.
     blocked: bool,
     /// The close frame is encoded: nothing comes after it.
@@ -85,19 +85,19 @@ impl Wake for Wire {
 
 impl PongSink for Arc<Wire> {
     fn queue(&self, payload: Bytes) {
-        self.sending.lock().unwrap_or_else(PoisonError::into_inner).pong = Some(Box::new(payload));
+        self.sending.lock().unwrap_or_else(PoisonError::into_inner).pongs.get_or_insert_default().push(payload);
         self.shard.schedule(self.clone());
     }
 }
 
 /// Serves one connection until it ends. `read_ahead` is what came behind the request.
-pub(super) async fn serve(actors: Arc<Registries>, shard: Arc<Shard<Wire>>, socket: RawSocket, read_ahead: Vec<u8>) {
+pub(super) async fn serve<R: Receiver>(actors: Arc<Registries>, shard: Arc<Shard<Wire>>, socket: RawSocket, read_ahead: Vec<u8>) {
     let wire = Arc::new_cyclic(|wire| {
         let connection = actors.context.open_connection(Some(Box::new(CutHandle(wire.clone()))));
         Wire { socket, connection, shard, sending: Mutex::default(), is_cut: AtomicBool::new(false) }
     });
     let connection = wire.connection.clone();
-    let mut reader = Reader::new(actors, connection.clone(), wire.clone());
+    let mut reader = Reader::<_, R>::new(actors, connection.clone(), wire.clone());
     wire.shard.schedule(wire.clone());
     if let Err(end) = read(&wire, &mut reader, read_ahead).await
         && reader.close_with(&end)
@@ -117,7 +117,7 @@ pub(super) async fn serve(actors: Arc<Registries>, shard: Arc<Shard<Wire>>, sock
     reader.leave().await;
 }
 
-async fn read(wire: &Arc<Wire>, reader: &mut Reader<Arc<Wire>>, read_ahead: Vec<u8>) -> Result<(), ReadEnd> {
+async fn read<R: Receiver>(wire: &Arc<Wire>, reader: &mut Reader<Arc<Wire>, R>, read_ahead: Vec<u8>) -> Result<(), ReadEnd> {
     if !read_ahead.is_empty() {
         reader.receive(&read_ahead)?;
         drop(read_ahead);
@@ -194,7 +194,7 @@ impl Wire {
             if sending.closing {
                 return Ok(Written::Closed);
             }
-            match encoder.poll_encode(&mut cx, &self.connection.outbox, sending.pong.take().map(|payload| *payload)) {
+            match encoder.poll_encode(&mut cx, &self.connection.outbox, sending.pongs.take().map(|pongs| *pongs)) {
                 Poll::Pending => return Ok(Written::All),
                 Poll::Ready(Encoded::Frames) => {}
                 Poll::Ready(Encoded::Closed) => sending.closing = true,

@@ -28,7 +28,19 @@ pub(crate) struct WorldBuilder {
     clock: Option<Arc<ManualClock>>,
     parts: Vec<Part>,
     folder: Option<TempDir>,
-    mounted: bool,
+    serves: Serves,
+}
+
+/// What listens for a world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Serves {
+    /// The broker's own server.
+    Alone,
+    /// The same with an echo beside the sessions.
+    #[cfg(feature = "bench")]
+    Echo,
+    /// A host's server with the broker mounted on it.
+    Mounted,
 }
 
 type Part = Box<dyn FnOnce(BrokerBuilder) -> BrokerBuilder>;
@@ -79,7 +91,14 @@ impl WorldBuilder {
 
     /// Mounts the broker on an actix-web server of the host's own, below `/im`; the host's own page is `/mine`.
     pub(crate) fn mounted(mut self) -> Self {
-        self.mounted = true;
+        self.serves = Serves::Mounted;
+        self
+    }
+
+    /// Says back at `/echo` what it hears.
+    #[cfg(feature = "bench")]
+    pub(crate) fn echoing(mut self) -> Self {
+        self.serves = Serves::Echo;
         self
     }
 
@@ -90,7 +109,7 @@ impl WorldBuilder {
     }
 
     pub(crate) fn start(self) -> World {
-        let Self { config, clock, parts, folder, mounted } = self;
+        let Self { config, clock, parts, folder, serves } = self;
         let any_clock: Arc<dyn Clock> = match &clock {
             Some(clock) => clock.clone(),
             None => Arc::new(SystemClock::new()),
@@ -98,8 +117,8 @@ impl WorldBuilder {
         let builder = Broker::builder().config(config.clone()).clock(any_clock.clone());
         let broker = parts.into_iter().fold(builder, |builder, part| part(builder)).start().unwrap();
         let (tokens, _) = Tokens::open(&config, any_clock).unwrap();
-        let host = Host::start(broker.clone(), mounted);
-        let path = if mounted { "/im/ws" } else { "/ws" };
+        let host = Host::start(broker.clone(), serves);
+        let path = if serves == Serves::Mounted { "/im/ws" } else { "/ws" };
         World { broker, tokens, path, clock, host: Some(host), _folder: folder }
     }
 }
@@ -127,7 +146,7 @@ impl World {
         config.auth.secret = "the secret of the integration tests".to_owned();
         config.store.engine = StoreEngine::Memory;
         config.store.cache_bytes = 1 << 20;
-        WorldBuilder { config, clock: None, parts: Vec::new(), folder: Some(folder), mounted: false }
+        WorldBuilder { config, clock: None, parts: Vec::new(), folder: Some(folder), serves: Serves::Alone }
     }
 
     pub(crate) fn start() -> Self {
@@ -225,9 +244,12 @@ enum Serving {
 }
 
 impl Serving {
-    fn start(broker: &Broker, mounted: bool) -> Self {
-        if !mounted {
-            return Self::Own(Server::start(broker).unwrap());
+    fn start(broker: &Broker, serves: Serves) -> Self {
+        match serves {
+            Serves::Alone => return Self::Own(Server::start(broker).unwrap()),
+            #[cfg(feature = "bench")]
+            Serves::Echo => return Self::Own(Server::start_with_echo(broker).unwrap()),
+            Serves::Mounted => {}
         }
         let routes = broker.clone();
         let app = move || {
@@ -260,11 +282,11 @@ impl Serving {
 }
 
 impl Host {
-    fn start(broker: Broker, mounted: bool) -> Self {
+    fn start(broker: Broker, serves: Serves) -> Self {
         let (started, address) = mpsc::channel();
         let (stop, stopping) = oneshot::channel::<mpsc::Sender<ShutdownReport>>();
         let serve = async move {
-            let server = Serving::start(&broker, mounted);
+            let server = Serving::start(&broker, serves);
             started.send(server.address()).unwrap();
             let Ok(ended) = stopping.await else { return };
             let report = broker.shutdown(GRACE).await;

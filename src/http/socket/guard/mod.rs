@@ -3,17 +3,23 @@
 //! The codec checks a frame's length only when the whole frame has arrived, and buffers without bound until then: a
 //! claim of 2^40 bytes, endless empty pongs or endless fragments cost memory one to one.
 //! [`FrameGuard`] reads headers as their bytes come, however they are cut, and says no before the payload is awaited.
-//! It keeps no payload. After it said no once it says the same for ever: the connection is to be closed.
+//! It keeps no payload but that of a close frame, which it judges. After it said no once it says the same for ever: the
+//! connection is to be closed.
+
+mod close_frame;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use self::close_frame::CloseFrame;
 use crate::clock::Clock;
 
 /// The longest payload of a ping, pong or close. Source: RFC 6455, 5.5.
 const CONTROL_BYTES_MAX: u64 = 125;
+/// The longest payload of a frame that any setting can allow; above it, no WebSocket of ours could be meant.
+const PAYLOAD_BYTES_MAX: u64 = 16_777_216;
 const MASK_BYTES: usize = 4;
 
 /// What one connection may send. The codec's own limit must be at least `frame_bytes_max`.
@@ -43,6 +49,12 @@ pub(super) enum GuardError {
         /// The limit it breaks.
         bytes_max: u64,
     },
+    /// A frame claims more than any setting allows.
+    #[error("frame is {bytes} bytes, and none may be above {PAYLOAD_BYTES_MAX}")]
+    TooBig {
+        /// What it claims.
+        bytes: u64,
+    },
     /// A message in more fragments than allowed.
     #[error("message has more fragments than allowed")]
     TooManyFragments,
@@ -52,6 +64,9 @@ pub(super) enum GuardError {
     /// The protocol is text only.
     #[error("binary frames are not supported")]
     Binary,
+    /// The words of a close frame are not UTF-8. Source: RFC 6455, 5.5.1.
+    #[error("reason of a close is not utf-8")]
+    CloseNotUtf8,
     /// Not what RFC 6455 allows a client to send.
     #[error("{0}")]
     Protocol(&'static str),
@@ -61,7 +76,9 @@ pub(super) enum GuardError {
 enum FrameKind {
     Text,
     Continuation,
-    Control,
+    Close,
+    /// A ping or a pong.
+    Liveness,
 }
 
 /// Where in a frame the next byte belongs.
@@ -90,6 +107,10 @@ pub(super) struct FrameGuard {
     control_second: Duration,
     control_frames: u32,
     refused: Option<GuardError>,
+    /// The close frame whose mask or payload is arriving.
+    close: Option<CloseFrame>,
+    /// Where in the chunk that is being read its newest frame begins; 0 for one that began before it.
+    frame_start: usize,
 }
 
 impl FrameGuard {
@@ -97,7 +118,16 @@ impl FrameGuard {
     #[must_use]
     pub(super) fn new(limits: GuardLimits) -> Self {
         let control_second = limits.clock.elapsed();
-        Self { limits, state: HeaderState::First, fragmented: None, control_second, control_frames: 0, refused: None }
+        Self {
+            limits,
+            state: HeaderState::First,
+            fragmented: None,
+            control_second,
+            control_frames: 0,
+            refused: None,
+            close: None,
+            frame_start: 0,
+        }
     }
 
     /// Sets other sizes from the next header on: before login little is allowed, after it more.
@@ -111,24 +141,46 @@ impl FrameGuard {
     /// # Errors
     /// [`GuardError`] as soon as a header shows it, and again on each later call.
     pub(super) fn check(&mut self, chunk: &[u8]) -> Result<(), GuardError> {
+        self.frame_start = 0;
         if let Some(refused) = &self.refused {
             return Err(refused.clone());
         }
         self.read(chunk).inspect_err(|error| self.refused = Some(error.clone()))
     }
 
-    fn read(&mut self, mut chunk: &[u8]) -> Result<(), GuardError> {
+    /// Returns how many bytes of the chunk that was refused belong to frames before the one that is against the rules.
+    pub(super) fn intact(&self) -> usize {
+        self.frame_start
+    }
+
+    fn read(&mut self, whole: &[u8]) -> Result<(), GuardError> {
+        let mut chunk = whole;
         loop {
             if let HeaderState::Payload { left } = self.state {
                 let taken = usize::try_from(left).map_or(chunk.len(), |left| left.min(chunk.len()));
-                chunk = chunk.get(taken..).unwrap_or_default();
+                let (payload, rest) = chunk.split_at(taken);
+                chunk = rest;
                 let left = left - taken as u64;
+                self.read_payload(payload, left)?;
                 self.state = if left == 0 { HeaderState::First } else { HeaderState::Payload { left } };
             }
             let Some((byte, rest)) = chunk.split_first() else { return Ok(()) };
+            if matches!(self.state, HeaderState::First) {
+                self.frame_start = whole.len() - chunk.len();
+            }
             chunk = rest;
             self.state = self.read_header_byte(*byte)?;
         }
+    }
+
+    /// Judges the payload of a close frame once all of it is there; any other is of no interest.
+    fn read_payload(&mut self, payload: &[u8], left: u64) -> Result<(), GuardError> {
+        let Some(close) = &mut self.close else { return Ok(()) };
+        close.extend(payload);
+        if left > 0 {
+            return Ok(());
+        }
+        self.close.take().map_or(Ok(()), CloseFrame::check)
     }
 
     fn read_header_byte(&mut self, byte: u8) -> Result<HeaderState, GuardError> {
@@ -151,8 +203,16 @@ impl FrameGuard {
                     left => Ok(HeaderState::Length { kind, fin, left, value }),
                 }
             }
-            HeaderState::Mask { left, payload } if left > 1 => Ok(HeaderState::Mask { left: left - 1, payload }),
-            HeaderState::Mask { payload, .. } | HeaderState::Payload { left: payload } => Ok(HeaderState::Payload { left: payload }),
+            HeaderState::Mask { left, payload } => {
+                if let Some(close) = &mut self.close {
+                    close.mask(byte);
+                }
+                match left - 1 {
+                    0 => Ok(HeaderState::Payload { left: payload }),
+                    left => Ok(HeaderState::Mask { left, payload }),
+                }
+            }
+            HeaderState::Payload { left } => Ok(HeaderState::Payload { left }),
         }
     }
 
@@ -170,7 +230,7 @@ impl FrameGuard {
             0x8..=0xa if !fin => return Err(GuardError::Protocol("control frame is fragmented")),
             0x8..=0xa => {
                 self.count_control_frame()?;
-                FrameKind::Control
+                if byte & 0x0f == 0x8 { FrameKind::Close } else { FrameKind::Liveness }
             }
             _ => return Err(GuardError::Protocol("reserved opcode")),
         };
@@ -192,11 +252,15 @@ impl FrameGuard {
 
     /// Refuses, now that the length is known, everything that can be refused; the mask and the payload are only counted.
     fn begin_payload(&mut self, kind: FrameKind, fin: bool, bytes: u64) -> Result<HeaderState, GuardError> {
-        if kind == FrameKind::Control {
+        if matches!(kind, FrameKind::Close | FrameKind::Liveness) {
             if bytes > CONTROL_BYTES_MAX {
                 return Err(GuardError::Protocol("control frame is longer than 125 bytes"));
             }
+            self.close = (kind == FrameKind::Close).then(CloseFrame::default);
         } else {
+            if bytes > PAYLOAD_BYTES_MAX {
+                return Err(GuardError::TooBig { bytes });
+            }
             within(bytes, self.limits.frame_bytes_max)?;
             let before = self.fragmented.unwrap_or(Fragmented { bytes: 0, fragments: 0 });
             let message = Fragmented { bytes: before.bytes.saturating_add(bytes), fragments: before.fragments.saturating_add(1) };

@@ -7,6 +7,7 @@ use crate::clock::ManualClock;
 
 const CONTINUE: u8 = 0x0;
 const TEXT: u8 = 0x1;
+const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xa;
 const FIN: u8 = 0x80;
@@ -48,6 +49,12 @@ fn frame(first: u8, bytes: usize) -> Vec<u8> {
     [header(first, bytes as u64), vec![0xff; bytes]].concat()
 }
 
+/// A close frame with a mask of zeros, which leaves the payload as it is.
+fn closing(code: u16, reason: &[u8]) -> Vec<u8> {
+    let payload = [&code.to_be_bytes(), reason].concat();
+    [&[FIN | CLOSE, 0x80 | payload.len() as u8, 0, 0, 0, 0], &payload[..]].concat()
+}
+
 #[test]
 fn what_a_client_may_send_passes() {
     let stream = [
@@ -63,7 +70,7 @@ fn what_a_client_may_send_passes() {
         frame(CONTINUE, 1),
         frame(FIN | CONTINUE, 39_999),
         frame(FIN | TEXT, 3),
-        frame(FIN | 0x8, 2),
+        closing(1000, b"over"),
     ]
     .concat();
     assert_eq!(guard().check(&stream), Ok(()));
@@ -79,12 +86,16 @@ fn a_claim_of_two_to_the_forty_is_refused_before_its_payload() {
     let header = header(FIN | TEXT, 1 << 40);
     let (claim, mask) = header.split_at(10);
     assert_eq!(guard.check(&claim[..9]), Ok(()));
-    let refused = Err(GuardError::TooLong { bytes: 1 << 40, bytes_max: 70_000 });
+    let refused = Err(GuardError::TooBig { bytes: 1 << 40 });
     assert_eq!(guard.check(&claim[9..]), refused, "with the last byte of the length");
     assert_eq!(guard.check(mask), refused, "and ever after");
     assert_eq!(guard.check(&[]), refused);
-    for bytes in [70_001, u64::from(u32::MAX), u64::MAX] {
-        assert!(matches!(self::guard().check(&self::header(TEXT, bytes)), Err(GuardError::TooLong { .. })), "{bytes}");
+    for bytes in [70_001, 16_777_216] {
+        let refused = Err(GuardError::TooLong { bytes, bytes_max: 70_000 });
+        assert_eq!(self::guard().check(&self::header(TEXT, bytes)), refused);
+    }
+    for bytes in [16_777_217, u64::from(u32::MAX), u64::MAX] {
+        assert_eq!(self::guard().check(&self::header(TEXT, bytes)), Err(GuardError::TooBig { bytes }));
     }
 }
 
@@ -138,12 +149,32 @@ fn what_the_protocol_forbids_is_named() {
         ([frame(TEXT, 3), header(TEXT, 3)].concat(), protocol("new message inside a fragmented one")),
         (header(FIN | 0x3, 0), protocol("reserved opcode")),
         (header(FIN | 0xb, 0), protocol("reserved opcode")),
+        (closing(999, b""), protocol("close code may not be sent")),
+        (closing(1000, b"\xff"), GuardError::CloseNotUtf8),
         (header(FIN | 0x2, 4), GuardError::Binary),
         (header(0x2, 4), GuardError::Binary),
     ];
     for (stream, error) in cases {
         assert_eq!(guard().check(&stream), Err(error), "{stream:02x?}");
     }
+}
+
+#[test]
+fn what_stands_before_the_frame_that_is_refused_is_known() {
+    let (good, bad) = ([frame(FIN | TEXT, 3), frame(FIN | PING, 2)].concat(), header(FIN | 0x3, 0));
+    let mut guard = guard();
+    assert!(guard.check(&[&good[..], &bad].concat()).is_err());
+    assert_eq!(guard.intact(), good.len());
+    let (begin, rest) = good.split_at(7);
+    let mut guard = self::guard();
+    assert_eq!(guard.check(begin), Ok(()));
+    assert!(guard.check(&[rest, &bad].concat()).is_err());
+    assert_eq!(guard.intact(), rest.len(), "of a frame that began before, its rest");
+    let mut guard = self::guard();
+    let late = closing(1000, b"\xff");
+    assert_eq!(guard.check(&[&good[..], &late[..5]].concat()), Ok(()));
+    assert!(guard.check(&late[5..]).is_err());
+    assert_eq!(guard.intact(), 0, "the frame began before this chunk");
 }
 
 #[test]

@@ -5,6 +5,9 @@
 // It measures, and says what it measured.
 #![allow(clippy::cast_possible_truncation, clippy::disallowed_methods, clippy::print_stdout)]
 
+#[cfg(feature = "bench")]
+mod frames;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::process::Stdio;
