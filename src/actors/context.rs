@@ -1,7 +1,7 @@
 //! What every actor of one broker shares: configuration, clock, counters, and the ways to each other.
 
 use crate::actors::connection::ConnectionId;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::hooks::{DynAuthenticator, DynModerator, Event, EventExporter};
 use crate::metrics::Metrics;
 use crate::model::{Refusal, UserId, UserProfile};
-use crate::rate::SendGate;
+use crate::rate::{ByteBudget, SendGate};
 use crate::store::Store;
 
 /// One broker's shared parts. Nothing here is changed but through the types' own rules.
@@ -45,6 +45,8 @@ pub(crate) struct BrokerContext {
     pub(crate) last_seen: LastSeen,
     pub(crate) statuses: StatusBoard,
     pub(crate) gate: SendGate,
+    /// What is held of the bodies of requests that anyone may make.
+    pub(crate) strangers_bytes: ByteBudget,
     pub(crate) ids: IdGenerator,
     pub(crate) media: Arc<MediaService>,
     pub(crate) arbiter: ArbiterHandle,
@@ -209,15 +211,19 @@ impl BrokerContext {
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionRegistry {
     connections: Mutex<HashMap<ConnectionId, Arc<Connection>>>,
+    /// Those of them without a login, the oldest first.
+    strangers: Mutex<BTreeMap<ConnectionId, Arc<Connection>>>,
     logged_in: AtomicU64,
 }
 
 impl ConnectionRegistry {
     fn insert(&self, connection: Arc<Connection>) {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.id, connection.clone());
         self.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(connection.id, connection);
     }
 
     fn remove(&self, connection_id: ConnectionId) -> bool {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection_id);
         let removed = self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection_id);
         if removed.as_ref().is_some_and(|connection| connection.identity().is_some()) {
             self.logged_in.fetch_sub(1, Ordering::Relaxed);
@@ -226,8 +232,18 @@ impl ConnectionRegistry {
     }
 
     /// One of them proved who it is.
-    pub(crate) fn note_login(&self) {
+    pub(crate) fn note_login(&self, connection: &Connection) {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection.id);
         self.logged_in.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Cuts the oldest connection without a login, if it is as old as that. Returns whether there was one.
+    pub(crate) fn oldest_gives_way(&self, now: Duration, age_min: Duration) -> bool {
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = |connection: &Arc<Connection>| now.saturating_sub(connection.opened) >= age_min;
+        let Some(oldest) = strangers.first_entry().filter(|oldest| is_old(oldest.get())) else { return false };
+        oldest.remove().abort();
+        true
     }
 
     /// How many connections are open.
@@ -242,7 +258,7 @@ impl ConnectionRegistry {
 
     /// How many of them did not.
     pub(crate) fn unauthenticated(&self) -> usize {
-        self.count().saturating_sub(self.logged_in())
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// All of them, as of now.

@@ -32,6 +32,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::hooks::{DynModerator, EventExporter, EventSink};
 use crate::metrics::Metrics;
+use crate::rate::ByteBudget;
 use crate::store::{RoomRecord, Store};
 use crate::webhooks::Webhooks;
 
@@ -102,6 +103,7 @@ impl Parts {
             watermark: DeliveryWatermark::up_to(store.last_commit()),
             ids: IdGenerator::above(store.last_message_id(), self.clock.clone()),
             gate: send_gate(&config, self.clock.clone()),
+            strangers_bytes: ByteBudget::default(),
             clock: self.clock,
             store,
             archive,

@@ -113,6 +113,7 @@ fn examine(arguments: &DoctorArguments, config: &Config, checks: &mut Vec<Check>
     let dir = &config.server.data_dir;
     checks.push(ok("configuration", "valid"));
     checks.push(exposure(config));
+    checks.push(metrics(config));
     checks.push(folder(dir));
     checks.push(disk(dir));
     checks.push(fsync(dir));
@@ -140,6 +141,20 @@ fn exposure(config: &Config) -> Check {
         ok(name, format!("{listen}, with TLS"))
     } else {
         warn(name, format!("{listen} without TLS"), "put a proxy that speaks TLS before it: tokens and messages travel in clear")
+    }
+}
+
+/// Says where the metrics are, which tell much about who uses the broker and how.
+fn metrics(config: &Config) -> Check {
+    let (name, server) = ("metrics", &config.server);
+    if server.metrics_public && !config.is_loopback() {
+        let hint = "set server.private_listen to an address that only your scraper reaches, and server.metrics_public to false";
+        return warn(name, format!("anyone who reaches {} can read /metrics and openapi.json", server.listen), hint);
+    }
+    match (server.private_listen.as_str(), server.metrics_public || config.auth.secret.is_empty()) {
+        ("", true) => ok(name, format!("at {}", server.listen)),
+        ("", false) => ok(name, "nowhere: set server.private_listen to have them scraped"),
+        (address, _) => ok(name, format!("at {address}")),
     }
 }
 

@@ -185,6 +185,7 @@ fn announce(broker: &Broker, server: &Server) {
     let dir = config.server.data_dir.display();
     // As it was called: the command must work as printed, also where `tidings` is not on the path.
     let program = std::env::args().next().unwrap_or_else(|| "tidings".into());
+    let private = server.private_address().map(|address| format!("private http://{address}/metrics"));
     let lines = [
         format!("Tidings {}", env!("CARGO_PKG_VERSION")),
         String::new(),
@@ -195,6 +196,7 @@ fn announce(broker: &Broker, server: &Server) {
         format!("console {}", console(broker, &url)),
         format!("data    {dir}"),
     ];
+    let lines: Vec<String> = lines.into_iter().chain(private).collect();
     let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
     let rule = "─".repeat(width + 2);
     println!("┌{rule}┐");

@@ -7,6 +7,7 @@
 mod check;
 mod error;
 mod loader;
+mod networks;
 mod ranges;
 mod reload;
 mod sections;
@@ -21,6 +22,7 @@ use crate::model::Limits;
 
 pub use error::ConfigError;
 pub use loader::{Loader, Setting};
+pub use networks::is_in_networks;
 pub use reload::{Reload, ReloadReport};
 pub use sections::{
     Actors, Api, Auth, Batch, Console, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use toml::Value;
 
+use super::networks;
 use super::webhooks::{self, Webhooks};
 
 const MIB: i64 = 1 << 20;
@@ -24,9 +25,13 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("server.connections_max", (1, 1_000_000)),
     ("server.connections_unauthenticated_max", (1, 1_000_000)),
     ("server.connections_per_address_max", (1, 1_000_000)),
+    ("server.connections_unauthenticated_per_address_max", (1, 1_000_000)),
     ("server.shutdown_seconds", (0, 600)),
     ("server.http_workers", (0, 1024)),
     ("server.request_head_seconds", (1, 60)),
+    ("server.request_body_seconds", (1, 600)),
+    ("server.request_body_bytes_per_second_min", (0, MIB)),
+    ("server.unauthenticated_body_bytes_max", (65_536, GIB)),
     ("tls.check_seconds", (1, 3600)),
     ("tls.handshake_seconds", (1, 60)),
     ("auth.app_id", (0, u32::MAX as i64)),
@@ -218,6 +223,7 @@ pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
     match (key, value) {
         (_, Value::Integer(number)) => range(key).is_none_or(|(min, max)| (min..=max).contains(number)),
         ("server.listen", Value::String(text)) => text.parse::<SocketAddr>().is_ok(),
+        ("server.private_listen", Value::String(text)) => text.is_empty() || text.parse::<SocketAddr>().is_ok(),
         ("server.data_dir", Value::String(text)) => (1..=4096).contains(&text.len()) && !text.contains('\0'),
         ("auth.secret" | "vendor_api.server_secret", Value::String(text)) => text.is_empty() || (16..=1024).contains(&text.len()),
         ("auth.token04_secret", Value::String(text)) => text.is_empty() || text.len() == 32,
@@ -245,6 +251,9 @@ pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
             text.is_empty() || (text.len() <= 1024 && (text.starts_with("http://") || text.starts_with("https://")))
         }
         ("log.filter", Value::String(text)) => (1..=1024).contains(&text.len()),
+        ("server.trusted_proxies", Value::Array(list)) => {
+            list.len() <= 1000 && list.iter().all(|entry| entry.as_str().is_some_and(|text| networks::parse(text).is_some()))
+        }
         ("server.origins", Value::Array(list)) => list.len() <= 1000 && list.iter().all(|entry| entry.as_str().is_some_and(is_origin)),
         _ => true,
     }
@@ -264,8 +273,12 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
     }
     let fixed = match key {
         "server.listen" => "an IP address and port such as 127.0.0.1:7080",
+        "server.private_listen" => "an IP address and port such as 127.0.0.1:7081, or an empty text",
         "server.data_dir" => "a path of 1 to 4096 bytes",
         "server.origins" => "a list of at most 1000 entries, each \"*\" or like \"https://www.example.com\"",
+        "server.trusted_proxies" => {
+            "a list of at most 1000 entries, each an address such as \"10.1.2.3\" or a network such as \"10.0.0.0/8\""
+        }
         "auth.secret" | "vendor_api.server_secret" => "a text of 16 to 1024 bytes, or an empty one",
         "auth.token04_secret" => "a text of exactly 32 bytes, or an empty one",
         "tls.certificate" | "tls.key" => "a path of at most 4096 bytes, or an empty text",

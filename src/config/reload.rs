@@ -24,6 +24,7 @@ const RELOADS: &[(&str, Reload)] = &[
     ("server", Now),
     ("server.listen", Restart),
     ("server.data_dir", Restart),
+    ("server.private_listen", Restart),
     // What a client was told at its login, it goes by.
     ("server.heartbeat_seconds", Later),
     // The outboxes of those who are connected were made for it.

@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 pub struct Server {
     /// Address to listen on. Not loopback only with `auth.secret` set.
     pub listen: SocketAddr,
+    /// Address of metrics and API description; empty means none.
+    pub private_listen: String,
+    /// Whether these are shown at `listen`, too.
+    pub metrics_public: bool,
     /// Folder of everything kept on disk.
     pub data_dir: PathBuf,
     /// How often a client has to `ping`, seconds, 5 to 300. One and a half times of silence closes the session.
@@ -35,8 +39,12 @@ pub struct Server {
     pub connections_max: usize,
     /// Open connections without a login, 1 to 1000000.
     pub connections_unauthenticated_max: usize,
-    /// Open connections of one IP address, 1 to 1000000.
+    /// Open connections of one client's address (of IPv6, of its /64), 1 to 1000000.
     pub connections_per_address_max: usize,
+    /// Open connections of one client's address without a login, 1 to 1000000.
+    pub connections_unauthenticated_per_address_max: usize,
+    /// Addresses and networks of proxies whose forwarding headers count.
+    pub trusted_proxies: Vec<String>,
     /// Origins that may open a WebSocket besides the own host; `*` is any.
     pub origins: Vec<String>,
     /// How long a stop waits for queues to drain, seconds, 0 to 600.
@@ -45,6 +53,12 @@ pub struct Server {
     pub http_workers: usize,
     /// How long the head of an HTTP request may take, seconds, 1 to 60.
     pub request_head_seconds: u64,
+    /// How long the body of an HTTP request may take, seconds, 1 to 600; uploads have a pace of their own.
+    pub request_body_seconds: u64,
+    /// How fast it must come, bytes per second, 0 to 1 MiB.
+    pub request_body_bytes_per_second_min: u64,
+    /// What may be held of the bodies of all requests that nobody signed or sent a key with, bytes, 64 KiB to 1 GiB.
+    pub unauthenticated_body_bytes_max: usize,
 }
 
 /// The oldest TLS that is spoken.

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::body::{self, BEFORE_LOGIN_BYTES_MAX, Sender};
 use super::origin;
 use super::problem::problem;
 use crate::broker::Broker;
@@ -35,12 +36,16 @@ fn is_local(request: &HttpRequest) -> bool {
 
 /// Answers with a token for the named user, valid for a day by default. A proxy on this machine makes each of its clients look like
 /// one, so the key decides.
-pub(super) async fn token(broker: web::Data<Broker>, request: HttpRequest, call: web::Bytes) -> HttpResponse {
+pub(super) async fn token(broker: web::Data<Broker>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let open = broker.tokens.as_ref().zip(broker.demo_key.as_ref()).filter(|_| is_local(&request));
     let Some((tokens, demo_key)) = open else {
         return problem(StatusCode::NOT_FOUND, 1, "demo tokens are not given out here; use `tidings token --user ID`");
     };
     let invalid = |detail: &str| problem(StatusCode::BAD_REQUEST, 6_000_001, detail);
+    let call = match body::read(&broker, &request, payload, Sender::Stranger, BEFORE_LOGIN_BYTES_MAX).await {
+        Ok(body) => body.bytes,
+        Err(refused) => return refused.answer(),
+    };
     let call: TokenRequest = match serde_json::from_slice(&call) {
         Ok(call) => call,
         Err(error) => return invalid(&format!("body is not {{\"userID\": …}}: {error}")),

@@ -1,20 +1,30 @@
 //! Whether it lives, whether it takes work, and what it counted.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
+use super::private::{is_shown, not_here};
 use super::problem::problem;
 use crate::broker::Broker;
 use crate::protocol::code_of;
 
+/// Mounts all of it.
+pub(super) fn configure(app: &mut web::ServiceConfig) {
+    app.route("/healthz", web::get().to(alive))
+        .route("/readyz", web::get().to(ready))
+        .route("/metrics", web::get().to(metrics))
+        .route("/metrics/dashboard.json", web::get().to(dashboard))
+        .route("/metrics/alerts.yml", web::get().to(alerts));
+}
+
 /// Answers that the process lives.
-pub(super) async fn alive() -> HttpResponse {
+async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "alive", "version": env!("CARGO_PKG_VERSION")}))
 }
 
 /// Answers whether new work is taken and can be kept; 503 while draining or when the disk refuses.
-pub(super) async fn ready(broker: web::Data<Broker>) -> HttpResponse {
+async fn ready(broker: web::Data<Broker>) -> HttpResponse {
     match broker.ready() {
         Ok(()) => match broker.clock_doubt() {
             None => HttpResponse::Ok().json(json!({"status": "ready"})),
@@ -25,16 +35,25 @@ pub(super) async fn ready(broker: web::Data<Broker>) -> HttpResponse {
 }
 
 /// Answers with the metrics, as Prometheus reads them.
-pub(super) async fn metrics(broker: web::Data<Broker>) -> HttpResponse {
+async fn metrics(broker: web::Data<Broker>, request: HttpRequest) -> HttpResponse {
+    if !is_shown(&broker, &request) {
+        return not_here();
+    }
     HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(broker.metrics_text())
 }
 
 /// Answers with a dashboard of the metrics, to be imported into Grafana.
-pub(super) async fn dashboard() -> HttpResponse {
+async fn dashboard(broker: web::Data<Broker>, request: HttpRequest) -> HttpResponse {
+    if !is_shown(&broker, &request) {
+        return not_here();
+    }
     HttpResponse::Ok().content_type("application/json").body(include_str!("../web/ops/dashboard.json"))
 }
 
 /// Answers with rules by which Prometheus raises an alarm.
-pub(super) async fn alerts() -> HttpResponse {
+async fn alerts(broker: web::Data<Broker>, request: HttpRequest) -> HttpResponse {
+    if !is_shown(&broker, &request) {
+        return not_here();
+    }
     HttpResponse::Ok().content_type("application/yaml").body(include_str!("../web/ops/alerts.yml"))
 }

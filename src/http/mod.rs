@@ -11,20 +11,24 @@
 //! | `/api/v1/…` | the server API, for backends with a key |
 //! | `GET /console`, `/console/…` | the operator's page, and signing in to it |
 //! | `/?Action=…` | the same in the vendor's shape, where it is switched on |
-//! | `GET /healthz`, `/readyz`, `/metrics` | for whoever operates it |
-//! | `GET /metrics/dashboard.json`, `/metrics/alerts.yml` | the metrics as a Grafana dashboard, and rules for Prometheus |
+//! | `GET /healthz`, `/readyz` | for whoever operates it |
+//! | `GET /metrics`, `/metrics/dashboard.json`, `/metrics/alerts.yml` | figures, a Grafana dashboard of them, and rules for Prometheus: where [`private`] shows them |
 
 mod api;
 mod audit;
 mod bearer;
+mod body;
 #[cfg(feature = "tls")]
 mod certificate;
+mod client_address;
 mod console;
 mod demo;
 mod health;
 mod media;
 mod origin;
+mod paced_body;
 mod pages;
+mod private;
 mod problem;
 mod serve;
 mod socket;
@@ -46,16 +50,19 @@ impl Broker {
         app.app_data(web::Data::new(self.clone()))
             .route("/ws", web::get().to(socket::hosted::connect))
             .route("/demo/token", web::post().to(demo::token))
-            .route("/healthz", web::get().to(health::alive))
-            .route("/readyz", web::get().to(health::ready))
-            .route("/metrics", web::get().to(health::metrics))
-            .route("/metrics/dashboard.json", web::get().to(health::dashboard))
-            .route("/metrics/alerts.yml", web::get().to(health::alerts))
+            .configure(health::configure)
             .configure(|app| media::configure(self, app))
             .configure(|app| api::configure(self, app))
             .configure(|app| console::configure(self, app))
             // Before the page, which is at the same path.
             .configure(|app| vendor::configure(self, app))
             .configure(|app| pages::configure(self, app));
+    }
+
+    /// Mounts what only the operator may see on a host's own server at an address that strangers do not reach: metrics, health and
+    /// `/api/v1/openapi.json`. [`Broker::configure`] shows metrics and description only with `server.metrics_public`.
+    pub fn configure_private(&self, app: &mut web::ServiceConfig) {
+        let of_private_port = app.app_data(web::Data::new(self.clone())).app_data(private::PrivatePort);
+        of_private_port.configure(health::configure).configure(api::configure_document);
     }
 }

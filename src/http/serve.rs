@@ -14,15 +14,16 @@ use actix_service::{
 };
 use actix_web::App;
 use actix_web::dev::{AppConfig, ServiceResponse};
+use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::rt::task::JoinHandle;
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
+use super::paced_body::pace;
+use super::private::PrivateServer;
 use super::socket::stream::Stream;
 use super::socket::tracked::ConnectionTracker;
-#[cfg(feature = "tls")]
-use super::socket::tracked::TrackedSocket;
 use super::socket::upgrade;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
@@ -52,7 +53,9 @@ pub enum ServeError {
 pub struct Server {
     address: SocketAddr,
     secure: TlsSetup,
-    certificate_watch: Option<JoinHandle<()>>,
+    private: Option<PrivateServer>,
+    /// What goes on beside the serving, for as long as it does.
+    watches: Vec<JoinHandle<()>>,
     handle: ServerHandle,
     running: JoinHandle<io::Result<()>>,
 }
@@ -82,14 +85,21 @@ fn tls_setup(broker: &Broker) -> Result<TlsSetup, ServeError> {
 
 /// Makes the stream that the HTTP layer reads, after the handshake if there is one.
 async fn accept(secure: TlsSetup, tracker: ConnectionTracker, io: TcpStream) -> Result<(Stream, Option<SocketAddr>), DispatchError> {
-    let (peer, connection) = (io.peer_addr().ok(), tracker.track(&io));
+    let peer = io.peer_addr().ok();
+    let Some(connection) = tracker.admit(&io).await else { return Err(DispatchError::SlowRequestTimeout) };
     #[cfg(feature = "tls")]
     if let Some(tls) = secure {
-        return Ok((Stream::tls(tls.accept(io).await?, connection.map(TrackedSocket::over_tls)), peer));
+        let shaking = tls.accept(io);
+        let cut = connection.cut();
+        let stream = tokio::select! {
+            shaken = shaking => shaken?,
+            () = cut => return Err(DispatchError::SlowRequestTimeout),
+        };
+        return Ok((Stream::tls(stream, Some(connection.over_tls())), peer));
     }
     #[cfg(not(feature = "tls"))]
     let None = secure;
-    Ok((Stream::bare(io, connection), peer))
+    Ok((Stream::bare(io, Some(connection)), peer))
 }
 
 impl Server {
@@ -123,7 +133,8 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let building = actix_server::Server::build();
         let stopping = building.graceful_shutdown_signal();
-        let (broker, tracker) = (broker.clone(), ConnectionTracker::new(broker));
+        let (watched, broker, tracker) = (broker.clone(), broker.clone(), ConnectionTracker::new(broker));
+        let sweeper = tracker.clone();
         let head_deadline = Duration::from_secs(server.request_head_seconds);
         let accept_tls = secure.clone();
         let service = move || {
@@ -163,19 +174,23 @@ impl Server {
             .disable_signals()
             .listen("tidings", listener, service)
             .map_err(failed)?;
+        let private = private(&watched)?;
         let http = http.run();
         let handle = http.handle();
-        #[cfg(feature = "tls")]
-        let certificate_watch = secure.as_ref().map(Tls::watch);
-        #[cfg(not(feature = "tls"))]
-        let certificate_watch = None;
-        Ok(Self { address, secure, certificate_watch, handle, running: actix_web::rt::spawn(http) })
+        let watches = watches(&secure, sweeper);
+        Ok(Self { address, secure, private, watches, handle, running: actix_web::rt::spawn(http) })
     }
 
     /// Returns where it listens; the port is the real one when the configuration said 0.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns where it shows what only the operator may see; `None` without `server.private_listen`.
+    #[must_use]
+    pub fn private_address(&self) -> Option<SocketAddr> {
+        self.private.as_ref().map(|private| private.address)
     }
 
     /// Says whether it speaks TLS: its URLs begin with `https` and `wss`.
@@ -195,10 +210,11 @@ impl Server {
 
     /// Stops accepting and waits until the connections ended, `server.shutdown_seconds` at most.
     pub async fn stop(self) {
-        if let Some(certificate_watch) = &self.certificate_watch {
-            certificate_watch.abort();
+        if let Some(private) = self.private {
+            private.stop().await;
         }
         self.handle.stop(true).await;
+        self.watches.iter().for_each(JoinHandle::abort);
         match self.running.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the HTTP server ended with an error"),
@@ -207,12 +223,36 @@ impl Server {
     }
 }
 
+/// Starts the server at `server.private_listen`, where there is one.
+fn private(broker: &Broker) -> Result<Option<PrivateServer>, ServeError> {
+    let Ok(address) = broker.config().server.private_listen.parse() else { return Ok(None) };
+    PrivateServer::start(broker, address).map(Some).map_err(|source| ServeError::Listen { address, source })
+}
+
+/// Starts what goes on beside the serving.
+fn watches(secure: &TlsSetup, sweeper: ConnectionTracker) -> Vec<JoinHandle<()>> {
+    #[cfg(feature = "tls")]
+    let certificate_watch = secure.as_ref().map(Tls::watch);
+    #[cfg(not(feature = "tls"))]
+    let certificate_watch = secure.map(|never| match never {});
+    std::iter::once(actix_web::rt::spawn(sweep(sweeper))).chain(certificate_watch).collect()
+}
+
+/// Looks once a second for sockets that stand still.
+async fn sweep(tracker: ConnectionTracker) {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tick.tick().await;
+        tracker.sweep();
+    }
+}
+
 /// Makes a service of the HTTP layer of every route.
 fn routes(
     broker: &Broker,
 ) -> impl ServiceFactory<Request, Config = (), Response = ServiceResponse<BoxBody>, Error = actix_web::Error, InitError = ()> + use<> {
     let broker = broker.clone();
-    map_config(App::new().configure(move |app| broker.configure(app)).into_factory(), |()| AppConfig::default())
+    map_config(App::new().configure(move |app| broker.configure(app)).wrap(from_fn(pace)).into_factory(), |()| AppConfig::default())
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

@@ -39,6 +39,7 @@ pub(crate) struct Metrics {
     dropped: Family<DropLabel, Counter>,
     refused: Family<CodeLabel, Counter>,
     closed: Family<ReasonLabel, Counter>,
+    sockets_cut: Family<ReasonLabel, Counter>,
     append_seconds: Histogram,
     uploads: Family<OutcomeLabel, Counter>,
     media_read_bytes: Counter,
@@ -64,6 +65,7 @@ impl Metrics {
             dropped: register(all, "messages_dropped", "Messages shed by class, priority and reason", Family::default()),
             refused: register(all, "operations_refused", "Operations refused by error code", Family::default()),
             closed: register(all, "sessions_closed", "Sessions the broker closed by reason", Family::default()),
+            sockets_cut: register(all, "sockets_cut", "Sockets without a session that the broker cut by reason", Family::default()),
             append_seconds: register(all, "append_seconds", "From handing a message to the store until it is durable", append_seconds),
             uploads: register(all, "uploads", "Uploads by outcome", Family::default()),
             media_read_bytes: register(all, "media_read_bytes", "Bytes of files handed out", Counter::default()),
@@ -186,6 +188,11 @@ impl Metrics {
     /// An operation was refused.
     pub(crate) fn refused(&self, code: u32) {
         self.refused.get_or_create(&CodeLabel { code }).inc();
+    }
+
+    /// The broker cut a socket without a session.
+    pub(crate) fn socket_cut(&self, reason: &'static str) {
+        self.sockets_cut.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     /// The broker closed a session.

@@ -8,12 +8,14 @@
 //!
 //! `governor` is named in `send_gate.rs` and `call_gate.rs` alone, and none of its types leaves this module.
 
+mod byte_budget;
 mod call_gate;
 mod keyed_cap;
 pub(crate) mod pressure;
 pub(crate) mod send_gate;
 pub(crate) mod shed;
 
+pub(crate) use byte_budget::{ByteBudget, Reservation};
 pub(crate) use call_gate::{CallGate, RollingCap};
 pub(crate) use keyed_cap::KeyedCap;
 pub use pressure::Pressure;

@@ -32,7 +32,7 @@ async fn every_route_with_no_key_a_wrong_scope_a_users_token_and_the_right_key()
         let request = format!("{method} {path}{query}");
         let body = if method == "GET" || method == "DELETE" { "" } else { "{}" };
         let Some(scope) = scope else {
-            assert_eq!(path, "/openapi.json", "the one call that needs no key");
+            assert_eq!(path, "/openapi.json", "the one call that needs no key, where it is shown");
             continue;
         };
         for (who, key) in [("nobody", None), ("nonsense", Some("tdk_x")), ("a user", Some(user.as_str())), ("an ended key", Some(&ended))] {

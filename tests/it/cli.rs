@@ -150,7 +150,8 @@ fn the_doctor_says_what_is_wrong_and_fails_when_something_is() {
     };
     let (code, ok, check) = doctor("127.0.0.1:0", &[]);
     assert_eq!((code, ok), (0, json!(true)));
-    for name in ["configuration", "address", "data directory", "disk", "fsync", "open files", "clock", "store", "port", "broker"] {
+    for name in ["configuration", "address", "metrics", "data directory", "disk", "fsync", "open files", "clock", "store", "port", "broker"]
+    {
         assert_ne!(check(name)["status"], "fail", "{name}");
     }
     let (code, ok, check) = doctor("127.0.0.1:0", &["--running"]);

@@ -209,8 +209,12 @@ async fn sessions_end_when_they_are_not_used_and_at_last_in_any_case() {
 async fn the_cookie_is_kept_from_scripts_and_other_sites() {
     let flags = |answer: &Answer| answer.header("set-cookie").split("; ").skip(1).map(str::to_owned).collect::<Vec<_>>();
     let name = |answer: &Answer| answer.header("set-cookie").split('=').next().unwrap().to_owned();
-    let own = World::with(generous);
-    let mounted = World::builder().mounted().config(generous).start();
+    let behind_a_proxy = |config: &mut Config| {
+        generous(config);
+        config.server.trusted_proxies = vec!["127.0.0.1".to_owned()];
+    };
+    let own = World::with(behind_a_proxy);
+    let mounted = World::builder().mounted().config(behind_a_proxy).start();
     for (world, at, over_tls) in [(&own, "", "__Host-tidings-console"), (&mounted, "/im", "__Secure-tidings-console")] {
         let door = Door { world, at };
         let path = format!("Path={at}/");

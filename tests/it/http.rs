@@ -161,7 +161,7 @@ async fn one_connection_more_than_allowed_is_503() {
 
 #[tokio::test]
 async fn one_connection_more_than_allowed_without_a_login_is_503() {
-    let world = World::with(|config| config.server.connections_unauthenticated_max = 1);
+    let world = World::builder().frozen().config(|config| config.server.connections_unauthenticated_max = 1).start();
     let mut alice = world.connect().await;
     refused_with(&world, 503, "server.connections_unauthenticated_max").await;
     alice.login(&world.token("alice"), Login { user: "alice", ..Login::default() }).await;

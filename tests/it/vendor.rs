@@ -171,7 +171,8 @@ async fn nonces_are_bounded_and_bodies_too() {
     let long = json!({"FromUserId": "x".repeat(1024)});
     assert_eq!(vendor.code("DestroyRoom", long).await, 100_000_012);
     assert_eq!(vendor.fetch(&format!("POST {}", vendor.query("DestroyRoom", "")), "[1]").await.json()["Code"], 660_000_002);
-    for _ in 1..1000 {
+    // A nonce is used up before the body is read, too long or not.
+    for _ in 2..1000 {
         assert_eq!(vendor.code("DestroyRoom", json!({})).await, 660_000_002);
     }
     assert_eq!(vendor.code("DestroyRoom", json!({})).await, 7);

@@ -7,6 +7,7 @@ pub(crate) mod presence;
 pub(crate) mod status;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -21,6 +22,14 @@ use crate::protocol::{ClientLevel, CloseCode};
 pub(crate) trait Socket: fmt::Debug + Send + Sync + 'static {
     /// Ends both directions at once, whatever is queued.
     fn abort(&self);
+
+    /// Hears that whoever is at its other end logged in.
+    fn logged_in(&self) {}
+
+    /// Returns the address of the client at its other end, as far as it is known.
+    fn client(&self) -> Option<IpAddr> {
+        None
+    }
 }
 
 /// The user and device at the other end; known from login on.
@@ -82,7 +91,16 @@ impl Connection {
 
     /// Fixes who logged in. Returns false when that was fixed before.
     pub(crate) fn identify(&self, identity: Identity) -> bool {
-        self.identity.set(identity).is_ok()
+        let is_first = self.identity.set(identity).is_ok();
+        if let (true, Some(socket)) = (is_first, &self.socket) {
+            socket.logged_in();
+        }
+        is_first
+    }
+
+    /// Returns the address of the client, as far as it is known: for the log.
+    pub(crate) fn client(&self) -> Option<IpAddr> {
+        self.socket.as_ref().and_then(|socket| socket.client())
     }
 
     /// Returns the level of this client. Before login nothing is delivered, so the newest does.

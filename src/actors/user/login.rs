@@ -63,7 +63,7 @@ impl User {
         if !connection.identify(Identity { user: self.id.clone(), device: device.clone(), level, feed: self.feed.clone() }) {
             return answer(reply, Err(Refusal::AlreadyLoggedIn));
         }
-        self.context.connections.note_login();
+        self.context.connections.note_login(&connection);
         match &self.profile {
             Some(cell) => cell.set(profile.clone()),
             None => self.profile = Some(ProfileCell::new(profile.clone())),
@@ -186,7 +186,7 @@ impl User {
         let mut first = vec![encode_reply(request, &result)];
         first.extend(frames);
         let _queued_or_closed = connection.outbox.release(first);
-        tracing::debug!(user.id = %self.id, session.id = %connection.session, devices = self.sessions.len(), resync, "session started");
+        tracing::debug!(user.id = %self.id, session.id = %connection.session, client.address = connection.client().map(tracing::field::display), devices = self.sessions.len(), resync, "session started");
         self.context.tell_host(|| Event::SessionStarted { user: self.id.clone(), session: connection.session.clone() });
         answer(reply, self.profile.clone().ok_or(Refusal::NotLoggedIn));
         if !was_online {

@@ -46,7 +46,7 @@ handlers! {
 /// This document: everything a backend needs to know.
 #[utoipa::path(tag = "meta", security(()), responses((status = 200, description = "OpenAPI 3.1.", body = std::collections::BTreeMap<String, serde_json::Value>)))]
 #[get("/openapi.json")]
-async fn get_openapi() -> HttpResponse {
+pub(super) async fn get_openapi() -> HttpResponse {
     HttpResponse::Ok().insert_header(("Access-Control-Allow-Origin", "*")).json(document())
 }
 

@@ -6,13 +6,13 @@ use actix_web::body::{BoxBody, to_bytes};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::broker::Broker;
 use crate::broker::server_api::{CachedResponse, Earlier, IdempotencyKey};
+use crate::http::body::{self, Sender};
 use crate::http::problem::problem;
 
 pub(super) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -27,7 +27,7 @@ pub(super) async fn call_once(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let (request, payload) = request.into_parts();
-    let body = match read_body(&request, payload, broker.config().api.body_bytes_max).await {
+    let body = match read_body(broker, &request, payload).await {
         Ok(body) => body,
         Err(response) => return Ok(ServiceResponse::new(request, *response)),
     };
@@ -53,21 +53,14 @@ pub(super) async fn call_once(
 ///
 /// # Errors
 /// The answer to one that is too long, not JSON by its type, or does not come to its end.
-async fn read_body(request: &HttpRequest, mut payload: Payload, bytes_max: usize) -> Result<Bytes, Box<HttpResponse>> {
-    let mut body = BytesMut::new();
-    while let Some(part) = payload.next().await {
-        let part = part.map_err(|error| Box::new(error.error_response()))?;
-        if body.len() + part.len() > bytes_max {
-            let detail = format!("body is longer than {bytes_max} bytes");
-            return Err(Box::new(problem(StatusCode::PAYLOAD_TOO_LARGE, 6_000_001, &detail)));
-        }
-        body.extend_from_slice(&part);
-    }
+async fn read_body(broker: &Broker, request: &HttpRequest, payload: Payload) -> Result<Bytes, Box<HttpResponse>> {
+    let bytes_max = broker.config().api.body_bytes_max;
+    let body = body::read(broker, request, payload, Sender::Known, bytes_max).await.map_err(|refused| Box::new(refused.answer()))?.bytes;
     let is_json = request.content_type().eq_ignore_ascii_case("application/json");
     if !body.is_empty() && !is_json {
         return Err(Box::new(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, 6_000_001, "the body is not application/json")));
     }
-    Ok(body.freeze())
+    Ok(body)
 }
 
 /// Returns the request's `Idempotency-Key`.

@@ -20,10 +20,11 @@ use crate::broker::Broker;
 use crate::http::audit::note;
 use crate::http::bearer::bearer;
 use crate::http::console;
+use crate::http::private;
 use crate::http::problem::problem;
 use crate::http::socket::tracked::TrackedSocket;
 
-/// The scope that each method of a path needs; `None`: open to everyone.
+/// The scope that each method of a path needs; `None`: open to everyone to whom it is shown.
 type Methods = HashMap<Method, Option<Scope>>;
 
 /// What each route needs, by its path below the prefix and its method.
@@ -167,7 +168,8 @@ pub(super) async fn authorize(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let (pattern, scope) = match scopes.find(&request) {
         Ok((pattern, Some(scope))) => (pattern, scope),
-        Ok((_, None)) => return next.call(request).await,
+        Ok((_, None)) if private::is_shown(&broker, request.request()) => return next.call(request).await,
+        Ok((_, None)) => return Ok(request.into_response(private::not_here())),
         Err(response) => return Ok(request.into_response(*response)),
     };
     let caller = match admit(&broker, &request, scope) {

@@ -27,6 +27,11 @@ use self::document::PREFIX;
 use self::middleware::RouteScopes;
 use crate::broker::Broker;
 
+/// Mounts its description alone.
+pub(super) fn configure_document(app: &mut web::ServiceConfig) {
+    app.service(web::scope(PREFIX).service(document::get_openapi));
+}
+
 /// Mounts the server API, unless it is switched off.
 pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
     if !broker.config().api.enabled {

@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq as _;
 use super::cookie;
 use crate::broker::Broker;
 use crate::console::{LiveSession, SessionKey};
+use crate::http::client_address;
 use crate::http::origin;
 use crate::http::problem::problem;
 use crate::http::socket::tracked::TrackedSocket;
@@ -48,12 +49,12 @@ pub(in crate::http) fn authenticate(broker: &Broker, request: &HttpRequest) -> O
     if let Some(connection) = request.conn_data::<TrackedSocket>() {
         connection.mark_authenticated();
     }
-    Some(Ok(ConsoleCaller { who: who(request), session: seen.key }))
+    Some(Ok(ConsoleCaller { who: who(broker, request), session: seen.key }))
 }
 
 /// Names whoever is at the other end, for the audit log.
-pub(super) fn who(request: &HttpRequest) -> String {
-    request.peer_addr().map_or_else(|| "console".to_owned(), |address| format!("console@{}", address.ip().to_canonical()))
+pub(super) fn who(broker: &Broker, request: &HttpRequest) -> String {
+    client_address::of_request(broker, request).map_or_else(|| "console".to_owned(), |address| format!("console@{address}"))
 }
 
 fn may_write(broker: &Broker, request: &HttpRequest, seen: &LiveSession) -> Result<(), &'static str> {
@@ -72,7 +73,7 @@ pub(super) fn check_origin(broker: &Broker, request: &HttpRequest) -> Result<(),
         Some(origin) => {
             let host = text(header::HOST.as_str()).unwrap_or_default();
             // Any origin may open a WebSocket where `*` is configured; the console is not meant by that.
-            origin::of_host(origin, host) || broker.config().server.origins.iter().any(|allowed| allowed == origin)
+            origin::of_host(origin, host) || broker.config().server.origins.iter().any(|allowed| origin::is_same(allowed, origin))
         }
         None => text("Sec-Fetch-Site").is_none_or(|site| matches!(site, "same-origin" | "none")),
     };

@@ -12,6 +12,8 @@ use super::cookie;
 use crate::broker::Broker;
 use crate::console::{NotLetIn, Opened};
 use crate::http::audit::note;
+use crate::http::body::{self, Sender};
+use crate::http::client_address;
 use crate::http::problem::problem;
 use crate::http::socket::tracked::TrackedSocket;
 use crate::model::Refusal;
@@ -21,7 +23,7 @@ const SESSION: &str = "/console/session";
 const SETUP: &str = "/console/setup";
 
 /// Body of a request, bytes: a password of the longest kind with every character escaped.
-const BODY_BYTES_MAX: usize = 16 * 1024;
+const BODY_BYTES_MAX: usize = 8 * 1024;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,15 +39,13 @@ struct SetUp {
 }
 
 pub(super) fn configure(app: &mut web::ServiceConfig) {
-    let body = || web::PayloadConfig::new(BODY_BYTES_MAX);
-    app.service(web::resource(SESSION).app_data(body()).route(web::route().to(session)))
-        .service(web::resource(SETUP).app_data(body()).route(web::post().to(set_up)));
+    app.service(web::resource(SESSION).route(web::route().to(session))).service(web::resource(SETUP).route(web::post().to(set_up)));
 }
 
-async fn session(broker: web::Data<Broker>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+async fn session(broker: web::Data<Broker>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let mut response = match *request.method() {
         Method::GET | Method::HEAD => state(&broker, &request),
-        Method::POST => log_in(&broker, &request, &body).await,
+        Method::POST => log_in(&broker, &request, payload).await,
         Method::DELETE => log_out(&broker, &request),
         _ => problem(StatusCode::METHOD_NOT_ALLOWED, 6_000_001, "the path takes GET, POST and DELETE"),
     };
@@ -65,25 +65,25 @@ fn state(broker: &Broker, request: &HttpRequest) -> HttpResponse {
     HttpResponse::Ok().json(json!({"isSetUp": is_set_up, "isSignedIn": csrf.is_some(), "csrf": csrf, "version": env!("CARGO_PKG_VERSION")}))
 }
 
-async fn log_in(broker: &Broker, request: &HttpRequest, body: &[u8]) -> HttpResponse {
-    let call: LogIn = match read(broker, request, body) {
+async fn log_in(broker: &Broker, request: &HttpRequest, payload: web::Payload) -> HttpResponse {
+    let call: LogIn = match read(broker, request, payload).await {
         Ok(call) => call,
         Err(response) => return *response,
     };
-    let Some(address) = request.peer_addr() else { return no_address() };
+    let Some(address) = client_address::of_request(broker, request) else { return no_address() };
     let settings = &broker.config().console;
-    let outcome = broker.console.log_in(settings, address.ip(), &call.password).await;
+    let outcome = broker.console.log_in(settings, address, &call.password).await;
     come_in(broker, request, "console.login", SESSION, outcome)
 }
 
-async fn set_up(broker: web::Data<Broker>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
-    let call: SetUp = match read(&broker, &request, &body) {
+async fn set_up(broker: web::Data<Broker>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
+    let call: SetUp = match read(&broker, &request, payload).await {
         Ok(call) => call,
         Err(response) => return *response,
     };
-    let Some(address) = request.peer_addr() else { return no_address() };
+    let Some(address) = client_address::of_request(&broker, &request) else { return no_address() };
     let settings = &broker.config().console;
-    let outcome = broker.console.set_up(settings, address.ip(), &call.token, &call.password).await;
+    let outcome = broker.console.set_up(settings, address, &call.token, &call.password).await;
     come_in(&broker, &request, "console.setup", SETUP, outcome)
 }
 
@@ -94,18 +94,18 @@ fn come_in(broker: &Broker, request: &HttpRequest, action: &str, route: &str, ou
                 connection.mark_authenticated();
             }
             HttpResponse::Ok()
-                .insert_header(cookie::give(request, route, &id))
+                .insert_header(cookie::give(broker, request, route, &id))
                 .insert_header((CACHE_CONTROL, "no-store"))
                 .json(json!({"csrf": csrf}))
         }
         Err(refused) => not_let_in(&refused),
     };
-    note(broker, &who(request), action, "", response.status());
+    note(broker, &who(broker, request), action, "", response.status());
     response
 }
 
 fn log_out(broker: &Broker, request: &HttpRequest) -> HttpResponse {
-    let gone = || HttpResponse::Ok().insert_header(cookie::take(request, SESSION)).json(json!({}));
+    let gone = || HttpResponse::Ok().insert_header(cookie::take(broker, request, SESSION)).json(json!({}));
     match authenticate(broker, request) {
         Some(Ok(caller)) => {
             broker.console.log_out(&caller.session);
@@ -134,14 +134,16 @@ fn not_let_in(refused: &NotLetIn) -> HttpResponse {
 }
 
 /// Reads JSON of a page of this host. What a form of another site's page could send is not taken.
-fn read<T: DeserializeOwned>(broker: &Broker, request: &HttpRequest, body: &[u8]) -> Result<T, Box<HttpResponse>> {
+async fn read<T: DeserializeOwned>(broker: &Broker, request: &HttpRequest, payload: web::Payload) -> Result<T, Box<HttpResponse>> {
     if let Err(why) = check_origin(broker, request) {
         return Err(Box::new(problem(StatusCode::FORBIDDEN, 6_000_541, why)));
     }
     if !request.content_type().eq_ignore_ascii_case("application/json") {
         return Err(Box::new(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, 6_000_001, "the body is not application/json")));
     }
-    serde_json::from_slice(body).map_err(|error| {
+    let body =
+        body::read(broker, request, payload, Sender::Stranger, BODY_BYTES_MAX).await.map_err(|refused| Box::new(refused.answer()))?;
+    serde_json::from_slice(&body.bytes).map_err(|error| {
         // Of what was sent nothing is said: it is a password.
         let detail = format!("body is not understood at line {} column {}", error.line(), error.column());
         Box::new(problem(StatusCode::BAD_REQUEST, 6_000_001, &detail))

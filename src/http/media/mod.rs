@@ -11,7 +11,7 @@
 //! Whoever may not have a file is told what someone is told who asks for one that is not there: 404, 6000211.
 
 mod caller;
-mod pacer;
+pub(super) mod pacer;
 mod response;
 mod serve;
 mod tus;

@@ -10,7 +10,7 @@ use crate::config::Media;
 
 /// Why no more comes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum BodyError {
+pub(in crate::http) enum BodyError {
     /// The client went away, or what it sends is not HTTP.
     Cut,
     /// It comes too slowly.
@@ -19,7 +19,7 @@ pub(super) enum BodyError {
 
 /// Measures how fast one body comes.
 #[derive(Debug)]
-pub(super) struct UploadPacer<'a> {
+pub(in crate::http) struct UploadPacer<'a> {
     clock: &'a dyn Clock,
     window: Duration,
     /// Within one window.
@@ -30,12 +30,17 @@ pub(super) struct UploadPacer<'a> {
 
 impl<'a> UploadPacer<'a> {
     pub(super) fn new(config: &Media, clock: &'a dyn Clock) -> Self {
-        let window = Duration::from_secs(config.stalled_seconds);
-        Self { clock, window, bytes_min: config.bytes_per_second_min * config.stalled_seconds, waited: Duration::ZERO, bytes: 0 }
+        Self::of(config.stalled_seconds, config.bytes_per_second_min, clock)
+    }
+
+    /// Makes one for a body that has to bring so many bytes per second on average over each window of so many seconds.
+    pub(in crate::http) fn of(window_seconds: u64, bytes_per_second_min: u64, clock: &'a dyn Clock) -> Self {
+        let bytes_min = bytes_per_second_min * window_seconds;
+        Self { clock, window: Duration::from_secs(window_seconds), bytes_min, waited: Duration::ZERO, bytes: 0 }
     }
 
     /// Waits for the next bytes; `None` at the end.
-    pub(super) async fn next<S, E>(&mut self, body: &mut S) -> Result<Option<Bytes>, BodyError>
+    pub(in crate::http) async fn next<S, E>(&mut self, body: &mut S) -> Result<Option<Bytes>, BodyError>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
     {

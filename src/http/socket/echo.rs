@@ -33,7 +33,7 @@ impl Receiver for Echo {
             feed: Arc::new(ConversationFeed::new(1)),
         };
         if connection.identify(identity) {
-            actors.context.connections.note_login();
+            actors.context.connections.note_login(&connection);
         }
         Self { actors, connection }.start()
     }

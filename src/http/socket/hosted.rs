@@ -4,6 +4,7 @@
 //! that takes from the connection's outbox. When a socket is stuck, both stand still, and the reaper frees it through the
 //! handle noted at connect. The broker's own server hands the socket over instead: see [`wire`](super::wire).
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -17,7 +18,7 @@ use futures_util::{StreamExt, future};
 use super::admission::admit;
 use super::encoder::{Encoded, FrameEncoder};
 use super::inbound::{PongSink, Pongs, Reader};
-use super::tracked::TrackedSocket;
+use super::tracked::{SocketHandle, TrackedSocket};
 use crate::actors::connection::{Connection, Socket};
 use crate::actors::session::Session;
 use crate::broker::Broker;
@@ -25,9 +26,10 @@ use crate::broker::Broker;
 /// Answers `GET /ws`.
 pub(in crate::http) async fn connect(broker: web::Data<Broker>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let context = &broker.context;
-    if let Err(refused) = admit(context, request.headers(), request.conn_data::<TrackedSocket>()) {
-        return *refused;
-    }
+    let client = match admit(context, request.headers(), request.peer_addr(), request.conn_data::<TrackedSocket>()) {
+        Ok(client) => client,
+        Err(refused) => return *refused,
+    };
     let mut response = match actix_web_actors::ws::handshake(&request) {
         Ok(response) => response,
         Err(error) => return actix_web::ResponseError::error_response(&error),
@@ -36,11 +38,29 @@ pub(in crate::http) async fn connect(broker: web::Data<Broker>, request: HttpReq
     if socket.is_none() {
         context.eviction_degraded.store(true, std::sync::atomic::Ordering::Relaxed);
     }
-    let connection = context.open_connection(socket.map(|socket| Box::new(socket) as Box<dyn Socket>));
+    let socket = socket.map(|socket| Box::new(HostedSocket { socket, client }) as Box<dyn Socket>);
+    let connection = context.open_connection(socket);
     let pong = Arc::new(PongSlot::default());
     let writer = ResponseBody { connection: connection.clone(), pong: pong.clone(), encoder: FrameEncoder::default(), done: false };
     actix::spawn(read(Reader::<_, Session>::new(broker.actors.clone(), connection, pong), payload));
     response.streaming(writer)
+}
+
+/// A host's socket, and whose it is.
+#[derive(Debug)]
+struct HostedSocket {
+    socket: SocketHandle,
+    client: Option<IpAddr>,
+}
+
+impl Socket for HostedSocket {
+    fn abort(&self) {
+        self.socket.abort();
+    }
+
+    fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
 }
 
 async fn read(mut reader: Reader<Arc<PongSlot>>, mut payload: web::Payload) {

@@ -7,13 +7,15 @@ use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use actix_codec::{AsyncRead, AsyncWrite, ReadBuf};
 use actix_web::rt::net::TcpStream;
+use bytes::BytesMut;
 use socket2::SockRef;
 
+use super::activity::{Activity, HeadScan, Readable};
 use super::handover::Handover;
 use super::tracked::TrackedSocket;
 
@@ -23,51 +25,16 @@ pub(in crate::http) struct Stream {
     /// What was noted of it, until the HTTP layer takes it.
     connection: Mutex<Option<TrackedSocket>>,
     handover: Handover,
+    activity: Option<Arc<Activity>>,
+    heads: HeadScan,
+    /// What came behind a head and may not be read yet.
+    held: BytesMut,
 }
 
 enum Io {
     Bare(TcpStream),
     #[cfg(feature = "tls")]
     Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
-}
-
-impl Stream {
-    pub(in crate::http) fn bare(io: TcpStream, connection: Option<TrackedSocket>) -> Self {
-        Self { io: Io::Bare(io), connection: Mutex::new(connection), handover: Handover::default() }
-    }
-
-    /// Makes the stream of a connection after its handshake.
-    #[cfg(feature = "tls")]
-    pub(in crate::http) fn tls(io: tokio_rustls::server::TlsStream<TcpStream>, connection: Option<TrackedSocket>) -> Self {
-        Self { io: Io::Tls(Box::new(io)), connection: Mutex::new(connection), handover: Handover::default() }
-    }
-
-    /// Takes what was noted when it opened; `None` the second time.
-    pub(in crate::http) fn take_connection(&self) -> Option<TrackedSocket> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Returns where is left what goes on with the connection after the HTTP layer.
-    pub(in crate::http) fn handover(&self) -> Handover {
-        self.handover.clone()
-    }
-
-    pub(super) fn into_raw_socket(self) -> RawSocket {
-        match self.io {
-            Io::Bare(stream) => RawSocket {
-                stream,
-                #[cfg(feature = "tls")]
-                tls: None,
-            },
-            #[cfg(feature = "tls")]
-            Io::Tls(tls) => {
-                let (stream, mut tls) = tls.into_inner();
-                // What is to be encrypted is bounded by whoever writes, as for a bare socket.
-                tls.set_buffer_limit(None);
-                RawSocket { stream, tls: Some(Box::new(Mutex::new(tls))) }
-            }
-        }
-    }
 }
 
 macro_rules! each {
@@ -86,19 +53,128 @@ macro_rules! each {
     };
 }
 
+impl Stream {
+    pub(in crate::http) fn bare(io: TcpStream, connection: Option<TrackedSocket>) -> Self {
+        Self::new(Io::Bare(io), connection)
+    }
+
+    /// Makes the stream of a connection after its handshake.
+    #[cfg(feature = "tls")]
+    pub(in crate::http) fn tls(io: tokio_rustls::server::TlsStream<TcpStream>, connection: Option<TrackedSocket>) -> Self {
+        Self::new(Io::Tls(Box::new(io)), connection)
+    }
+
+    fn new(io: Io, connection: Option<TrackedSocket>) -> Self {
+        let activity = connection.as_ref().and_then(TrackedSocket::activity).cloned();
+        let handover = Handover::default();
+        Self { io, connection: Mutex::new(connection), handover, activity, heads: HeadScan::default(), held: BytesMut::new() }
+    }
+
+    /// Reads what is held back, or else from the socket.
+    fn poll_read_any(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.held.is_empty() {
+            return each!(self, io => io.poll_read(cx, buffer));
+        }
+        let count = self.held.len().min(buffer.remaining());
+        buffer.put_slice(&self.held.split_to(count));
+        if self.held.is_empty() {
+            self.held = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads to the end of a head at most, and holds back what came behind it.
+    fn poll_read_head(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        std::task::ready!(self.as_mut().poll_read_any(cx, buffer))?;
+        let this = self.get_mut();
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        let Some(end) = this.heads.end_of_head(read) else { return Poll::Ready(Ok(())) };
+        if let Some(behind) = read.get(end..).filter(|behind| !behind.is_empty()) {
+            let held = std::mem::take(&mut this.held);
+            this.held = BytesMut::from(behind);
+            this.held.extend_from_slice(&held);
+        }
+        buffer.set_filled(before + end);
+        if let Some(activity) = &this.activity {
+            activity.read_head();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn check(&self, cx: &Context<'_>) -> io::Result<()> {
+        self.activity.as_ref().map_or(Ok(()), |activity| activity.check(cx))
+    }
+
+    /// Notes that bytes wait which the socket does not take.
+    fn note_blocked(&self) {
+        if let Some(activity) = &self.activity {
+            activity.blocked();
+        }
+    }
+
+    /// Takes what was noted when it opened; `None` the second time.
+    pub(in crate::http) fn take_connection(&self) -> Option<TrackedSocket> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Returns where is left what goes on with the connection after the HTTP layer.
+    pub(in crate::http) fn handover(&self) -> Handover {
+        self.handover.clone()
+    }
+
+    /// Returns the socket, and what was read of it and held back.
+    pub(super) fn into_raw_socket(self) -> (RawSocket, BytesMut) {
+        let socket = match self.io {
+            Io::Bare(stream) => RawSocket {
+                stream,
+                #[cfg(feature = "tls")]
+                tls: None,
+            },
+            #[cfg(feature = "tls")]
+            Io::Tls(tls) => {
+                let (stream, mut tls) = tls.into_inner();
+                // What is to be encrypted is bounded by whoever writes, as for a bare socket.
+                tls.set_buffer_limit(None);
+                RawSocket { stream, tls: Some(Box::new(Mutex::new(tls))) }
+            }
+        };
+        (socket, self.held)
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        each!(self, io => io.poll_read(cx, buffer))
+        self.check(cx)?;
+        match self.activity.as_ref().map_or(Readable::Anything, |activity| activity.readable()) {
+            Readable::Anything => self.poll_read_any(cx, buffer),
+            Readable::OneHead => self.poll_read_head(cx, buffer),
+            // An answer wakes the task.
+            Readable::Nothing => Poll::Pending,
+        }
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        each!(self, io => io.poll_write(cx, bytes))
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.check(cx)?;
+        let written = each!(self.as_mut(), io => io.poll_write(cx, bytes));
+        match (&written, &self.activity) {
+            (Poll::Ready(Ok(count)), Some(activity)) => activity.wrote(bytes.get(..*count).unwrap_or(bytes)),
+            (Poll::Pending, _) => self.note_blocked(),
+            _ => {}
+        }
+        written
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, io => io.poll_flush(cx))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(cx)?;
+        let flushed = each!(self.as_mut(), io => io.poll_flush(cx));
+        // What is encrypted and still here.
+        if flushed.is_pending() {
+            self.note_blocked();
+        }
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

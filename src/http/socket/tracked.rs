@@ -6,16 +6,19 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream as AsyncTcpStream;
 use socket2::SockRef;
 
-use crate::actors::connection::Socket;
+use super::activity::{Activity, Deadlines};
+use super::places::{AddressKey, Place, PlaceLimits, Places};
 use crate::actors::context::BrokerContext;
 use crate::broker::Broker;
+use crate::config::Server;
+use crate::http::client_address::is_trusted;
 
 /// How long the kernel may hold bytes nobody acknowledges before it gives the connection up. Our choice: the grace
 /// of a room, so that a dead line is noticed before its place is lost.
@@ -28,16 +31,19 @@ const CONNECTIONS_BESIDE_MAX: usize = 256;
 #[derive(Debug, Clone)]
 pub(super) struct SocketHandle(Arc<TcpStream>);
 
-impl Socket for SocketHandle {
-    fn abort(&self) {
+impl SocketHandle {
+    pub(super) fn abort(&self) {
         cut(SockRef::from(&*self.0));
     }
 }
 
+/// How long an answer may take beside what the request may: reading a file, checking a password.
+const ANSWERING: Duration = Duration::from_secs(5);
+
 /// Connections open per address, and in all.
 #[derive(Debug, Default)]
 struct ConnectionCounts {
-    of: Mutex<HashMap<IpAddr, usize>>,
+    of: Mutex<HashMap<AddressKey, usize>>,
     open: AtomicUsize,
     /// Of these, those that sent a request with a good token.
     authenticated: AtomicUsize,
@@ -47,34 +53,63 @@ struct ConnectionCounts {
 #[derive(Debug)]
 struct CountedConnection {
     counts: Arc<ConnectionCounts>,
-    address: IpAddr,
-    count: usize,
+    /// The address it counts for, and how many that one had when it began to.
+    counted_for: Mutex<(AddressKey, usize)>,
     authenticated: AtomicBool,
 }
 
 impl ConnectionCounts {
     fn count(self: &Arc<Self>, address: IpAddr) -> CountedConnection {
-        let mut counts = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = AddressKey::of(address);
+        let count = self.add(key);
         self.open.fetch_add(1, Ordering::Relaxed);
-        let count = counts.entry(address).or_default();
+        CountedConnection { counts: self.clone(), counted_for: Mutex::new((key, count)), authenticated: AtomicBool::new(false) }
+    }
+
+    fn add(&self, key: AddressKey) -> usize {
+        let mut counts = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(key).or_default();
         *count += 1;
-        CountedConnection { counts: self.clone(), address, count: *count, authenticated: AtomicBool::new(false) }
+        *count
+    }
+
+    fn subtract(&self, key: AddressKey) {
+        let mut counts = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&key);
+            }
+        }
+    }
+}
+
+impl CountedConnection {
+    fn lock(&self) -> std::sync::MutexGuard<'_, (AddressKey, usize)> {
+        self.counted_for.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts it for this address from now on. Returns how many connections the address has, this one included; of an address it
+    /// counted for already, how many it had when this one opened.
+    fn count_for(&self, address: IpAddr) -> usize {
+        let mut counted_for = self.lock();
+        let key = AddressKey::of(address);
+        if counted_for.0 != key {
+            self.counts.subtract(counted_for.0);
+            *counted_for = (key, self.counts.add(key));
+        }
+        counted_for.1
     }
 }
 
 impl Drop for CountedConnection {
     fn drop(&mut self) {
-        let mut counts = self.counts.of.lock().unwrap_or_else(PoisonError::into_inner);
         self.counts.open.fetch_sub(1, Ordering::Relaxed);
         if *self.authenticated.get_mut() {
             self.counts.authenticated.fetch_sub(1, Ordering::Relaxed);
         }
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
+        let key = self.lock().0;
+        self.counts.subtract(key);
     }
 }
 
@@ -84,17 +119,63 @@ pub(in crate::http) struct TrackedSocket {
     pub(super) socket: Option<SocketHandle>,
     counted: CountedConnection,
     is_secure: bool,
+    /// Of the broker's own server only.
+    own: Option<OwnSocket>,
+}
+
+/// What the broker's own server knows of a socket besides.
+#[derive(Debug)]
+struct OwnSocket {
+    activity: Arc<Activity>,
+    place: Arc<Place>,
+}
+
+/// Why a WebSocket is not let in for its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AddressFull {
+    /// `server.connections_per_address_max`.
+    Connections,
+    /// `server.connections_unauthenticated_per_address_max`.
+    Unauthenticated,
 }
 
 impl TrackedSocket {
-    /// Returns how many connections its address had when this one opened, itself included.
-    pub(super) fn count_of_address(&self) -> usize {
-        self.counted.count
+    /// Counts the connection for its client, and checks that the client's address may have one more.
+    ///
+    /// # Errors
+    /// [`AddressFull`]: which of its limits is reached.
+    pub(super) fn count_for(&self, client: IpAddr, now: Duration, server: &Server) -> Result<(), AddressFull> {
+        if self.counted.count_for(client) > server.connections_per_address_max {
+            return Err(AddressFull::Connections);
+        }
+        // A proxy's own address is never full, as it is not when the socket opens.
+        let is_full = |own: &OwnSocket| !is_trusted(client, server) && !own.place.count_for(client, now, limits(server));
+        if self.own.as_ref().is_some_and(is_full) { Err(AddressFull::Unauthenticated) } else { Ok(()) }
+    }
+
+    /// Returns what the socket does, where it is the broker's own server's.
+    pub(in crate::http) fn activity(&self) -> Option<&Arc<Activity>> {
+        self.own.as_ref().map(|own| &own.activity)
+    }
+
+    /// Returns the place it holds until it logs in.
+    pub(super) fn place(&self) -> Option<Arc<Place>> {
+        self.own.as_ref().map(|own| own.place.clone())
     }
 
     /// Says whether it is TLS that this server ended itself.
     pub(in crate::http) fn is_secure(&self) -> bool {
         self.is_secure
+    }
+
+    /// Waits until another socket takes its place, or it is cut otherwise.
+    #[cfg(feature = "tls")]
+    pub(in crate::http) fn cut(&self) -> impl Future<Output = ()> + use<> {
+        let activity = self.activity().cloned();
+        std::future::poll_fn(move |cx| match &activity {
+            Some(activity) if activity.check(cx).is_err() => std::task::Poll::Ready(()),
+            _ => std::task::Poll::Pending,
+        })
     }
 
     #[cfg(feature = "tls")]
@@ -108,28 +189,80 @@ impl TrackedSocket {
         if !self.counted.authenticated.swap(true, Ordering::Relaxed) {
             self.counted.counts.authenticated.fetch_add(1, Ordering::Relaxed);
         }
+        if let Some(own) = &self.own {
+            own.activity.mark_authenticated();
+            own.place.give_back();
+        }
     }
 }
 
-/// Counts connections as they open.
+/// Counts connections as they open, and cuts those that stand still.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct ConnectionTracker {
     context: Arc<BrokerContext>,
     counts: Arc<ConnectionCounts>,
+    places: Arc<Places>,
+    /// The sockets of the broker's own server that are no WebSockets.
+    watched: Arc<Mutex<Vec<Weak<Activity>>>>,
+}
+
+fn limits(server: &Server) -> PlaceLimits {
+    PlaceLimits {
+        in_all: server.connections_unauthenticated_max + CONNECTIONS_BESIDE_MAX,
+        per_address: server.connections_unauthenticated_per_address_max,
+    }
 }
 
 impl ConnectionTracker {
     pub(in crate::http) fn new(broker: &Broker) -> Self {
-        Self { context: broker.context.clone(), counts: Arc::default() }
+        Self { context: broker.context.clone(), counts: Arc::default(), places: Arc::default(), watched: Arc::default() }
     }
 
-    /// Sets the socket's options and counts it; cuts it when too many have no session.
-    pub(in crate::http) fn track(&self, stream: &AsyncTcpStream) -> Option<TrackedSocket> {
+    /// Sets the options of a socket of the broker's own server, counts it, and waits until there is a place for it. `None`: there
+    /// was none in time.
+    pub(in crate::http) async fn admit(&self, stream: &AsyncTcpStream) -> Option<TrackedSocket> {
+        let peer = stream.peer_addr().ok()?.ip();
+        set_options(stream);
+        let counted = self.counts.count(peer);
+        let activity = Arc::new(Activity::new(self.context.clock.clone()));
+        let config = self.context.config();
+        let key = (!is_trusted(peer, &config.server)).then(|| AddressKey::of(peer));
+        let (now, limits) = (|| self.context.clock.elapsed(), || limits(&self.context.config().server));
+        let taking = self.places.take(key, &activity, now, limits);
+        let place = tokio::time::timeout(Duration::from_secs(config.server.login_timeout_seconds), taking).await.ok().flatten();
+        let Some(place) = place else {
+            tracing::debug!(client.address = %peer, "connection cut: its address has too many without a login");
+            self.context.metrics.socket_cut("no_place");
+            return None;
+        };
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&activity));
+        Some(TrackedSocket { socket: None, counted, is_secure: false, own: Some(OwnSocket { activity, place: Arc::new(place) }) })
+    }
+
+    /// Cuts every socket that is overdue, and forgets those that are gone.
+    pub(in crate::http) fn sweep(&self) {
+        let config = self.context.config();
+        let server = &config.server;
+        let deadlines = Deadlines {
+            stalled: Duration::from_secs(config.shed.stalled_seconds),
+            unanswered: Duration::from_secs(server.request_head_seconds + server.request_body_seconds) + ANSWERING,
+        };
+        let now = self.context.clock.elapsed();
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).retain(|watched| {
+            let Some(activity) = watched.upgrade().filter(|activity| !activity.is_websocket()) else { return false };
+            let Some(reason) = activity.overdue(now, &deadlines) else { return true };
+            tracing::debug!(reason, "connection cut");
+            self.context.metrics.socket_cut(reason);
+            activity.cut();
+            false
+        });
+    }
+
+    /// Sets the options of a host's socket and counts it; cuts it when too many have no session.
+    fn track(&self, stream: &AsyncTcpStream) -> Option<TrackedSocket> {
         let peer = stream.peer_addr().ok()?;
+        set_options(stream);
         let options = SockRef::from(stream);
-        if let Err(error) = options.set_tcp_nodelay(true).and_then(|()| options.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))) {
-            tracing::debug!(%error, "socket options could not be set");
-        }
         let counted = self.counts.count(peer.ip());
         // Each may hold a request head of some 128 KiB, which the HTTP layer takes before anyone can refuse it.
         let without_session = self
@@ -141,7 +274,14 @@ impl ConnectionTracker {
             tracing::debug!(without_session, "connection cut: too many without a session");
             cut(options);
         }
-        Some(TrackedSocket { socket: None, counted, is_secure: false })
+        Some(TrackedSocket { socket: None, counted, is_secure: false, own: None })
+    }
+}
+
+fn set_options(stream: &AsyncTcpStream) {
+    let options = SockRef::from(stream);
+    if let Err(error) = options.set_tcp_nodelay(true).and_then(|()| options.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))) {
+        tracing::debug!(%error, "socket options could not be set");
     }
 }
 

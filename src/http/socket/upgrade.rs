@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_codec::Framed;
-use actix_http::body::{BoxBody, to_bytes};
+use actix_http::body::BoxBody;
 use actix_http::h1::{Codec, SendResponse};
 use actix_http::ws::handshake;
 use actix_http::{ConnectionType, HttpMessage as _, Method, Request, Response};
@@ -21,10 +21,11 @@ use super::admission::admit;
 use super::shard::Shard;
 use super::stream::{RawSocket, Stream};
 use super::tracked::TrackedSocket;
-use super::wire::{self, Wire};
+use super::wire::{self, HandedOver, Wire};
 use crate::actors::registries::Registries;
 use crate::actors::session::Session;
 use crate::broker::Broker;
+use crate::http::paced_body::{PacedBody, WritesItself};
 
 /// The path of the WebSocket. Source: PROTOCOL.md.
 const PATH: &str = "/ws";
@@ -94,10 +95,14 @@ async fn upgrade(
 ) -> Result<(), actix_http::Error> {
     let is_head = request.method() == Method::HEAD;
     let response = if route.is_none() {
+        request.extensions_mut().insert(WritesItself);
         responder(request).await
-    } else if let Err(refused) = admit(&actors.context, request.headers(), request.conn_data::<TrackedSocket>()) {
-        (*refused).into()
     } else {
+        let admitted = admit(&actors.context, request.headers(), request.peer_addr(), request.conn_data::<TrackedSocket>());
+        let client = match admitted {
+            Ok(client) => client,
+            Err(refused) => return answer(framed, (*refused).into(), is_head).await,
+        };
         match handshake(request.head()) {
             Ok(mut response) => {
                 let framed = SendResponse::new(framed, response.finish().drop_body()).await?;
@@ -108,10 +113,12 @@ async fn upgrade(
                 let connection = request.take_conn_data();
                 drop(request);
                 handover.go_on_with(async move {
+                    let tracked = connection.as_ref().and_then(|data| data.get::<TrackedSocket>());
+                    let handed_over = HandedOver { socket, read_ahead, tracked, client };
                     match route {
                         #[cfg(feature = "bench")]
-                        Some(Route::Echo) => wire::serve::<super::echo::Echo>(actors, shard, socket, read_ahead).await,
-                        _ => wire::serve::<Session>(actors, shard, socket, read_ahead).await,
+                        Some(Route::Echo) => wire::serve::<super::echo::Echo>(actors, shard, handed_over).await,
+                        _ => wire::serve::<Session>(actors, shard, handed_over).await,
                     }
                     drop(connection);
                 });
@@ -120,18 +127,23 @@ async fn upgrade(
             Err(refused) => refused.into(),
         }
     };
+    answer(framed, response, is_head).await
+}
+
+/// Answers with something that is no WebSocket.
+async fn answer(framed: Framed<Stream, Codec>, response: Response<BoxBody>, is_head: bool) -> Result<(), actix_http::Error> {
     let (mut head, body) = response.into_parts();
     // No other request follows: the HTTP layer has let go of the connection. The codec that read the request for an
     // upgrade would announce one.
     head.head_mut().set_connection_type(ConnectionType::Close);
     let framed = if is_head { framed } else { Framed::new(framed.into_parts().io, Codec::default()) };
-    let body = to_bytes(body).await.unwrap_or_default();
-    drop(SendResponse::new(framed, head.set_body(body)).await?);
+    drop(SendResponse::new(framed, head.set_body(PacedBody::in_pieces(body))).await?);
     Ok(())
 }
 
 /// Returns the socket, and what came behind the request.
 fn into_raw(framed: Framed<Stream, Codec>) -> (RawSocket, Vec<u8>) {
     let parts = framed.into_parts();
-    (parts.io.into_raw_socket(), parts.read_buf.to_vec())
+    let (socket, held) = parts.io.into_raw_socket();
+    (socket, [&parts.read_buf[..], &held].concat())
 }

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::Shutdown;
+use std::net::{IpAddr, Shutdown};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
@@ -18,8 +18,10 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::encoder::{Encoded, FrameEncoder};
 use super::inbound::{PongSink, Pongs, ReadEnd, Reader, Receiver};
+use super::places::Place;
 use super::shard::{Flush, Shard};
 use super::stream::RawSocket;
+use super::tracked::TrackedSocket;
 use crate::actors::connection::{Connection, Socket};
 use crate::actors::registries::Registries;
 
@@ -63,17 +65,40 @@ impl fmt::Debug for Wire {
     }
 }
 
-/// How the reaper reaches the socket; does not keep it open.
-#[derive(Debug)]
-struct CutHandle(Weak<Wire>);
+/// How the reaper, and whoever needs the place, reach the socket; does not keep it open.
+#[derive(Debug, Clone)]
+struct CutHandle {
+    wire: Weak<Wire>,
+    place: Option<Arc<Place>>,
+    client: Option<IpAddr>,
+}
 
 impl Socket for CutHandle {
     fn abort(&self) {
-        if let Some(wire) = self.0.upgrade() {
+        if let Some(wire) = self.wire.upgrade() {
             wire.is_cut.store(true, Ordering::Relaxed);
             wire.socket.shutdown(Shutdown::Both);
         }
     }
+
+    fn logged_in(&self) {
+        if let Some(place) = &self.place {
+            place.give_back();
+        }
+    }
+
+    fn client(&self) -> Option<IpAddr> {
+        self.client
+    }
+}
+
+/// What the HTTP layer hands over with a socket.
+pub(super) struct HandedOver<'a> {
+    pub socket: RawSocket,
+    /// What came behind the request.
+    pub read_ahead: Vec<u8>,
+    pub tracked: Option<&'a TrackedSocket>,
+    pub client: Option<IpAddr>,
 }
 
 impl Wake for Wire {
@@ -90,12 +115,21 @@ impl PongSink for Arc<Wire> {
     }
 }
 
-/// Serves one connection until it ends. `read_ahead` is what came behind the request.
-pub(super) async fn serve<R: Receiver>(actors: Arc<Registries>, shard: Arc<Shard<Wire>>, socket: RawSocket, read_ahead: Vec<u8>) {
+/// Serves one connection until it ends.
+pub(super) async fn serve<R: Receiver>(actors: Arc<Registries>, shard: Arc<Shard<Wire>>, handed_over: HandedOver<'_>) {
+    let HandedOver { socket, read_ahead, tracked, client } = handed_over;
     let wire = Arc::new_cyclic(|wire| {
-        let connection = actors.context.open_connection(Some(Box::new(CutHandle(wire.clone()))));
+        let handle = CutHandle { wire: wire.clone(), place: tracked.and_then(TrackedSocket::place), client };
+        if let Some(activity) = tracked.and_then(TrackedSocket::activity) {
+            activity.take_over(Box::new(CutHandle { place: None, ..handle.clone() }));
+        }
+        let connection = actors.context.open_connection(Some(Box::new(handle)));
         Wire { socket, connection, shard, sending: Mutex::default(), is_cut: AtomicBool::new(false) }
     });
+    if tracked.and_then(TrackedSocket::activity).is_some_and(|activity| activity.is_cut()) {
+        // Before it could be reached.
+        wire.socket.shutdown(Shutdown::Both);
+    }
     let connection = wire.connection.clone();
     let mut reader = Reader::<_, R>::new(actors, connection.clone(), wire.clone());
     wire.shard.schedule(wire.clone());

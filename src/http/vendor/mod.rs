@@ -23,14 +23,13 @@ mod users;
 use actix_web::dev::Payload;
 use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::{HttpRequest, HttpResponse, web};
-use bytes::BytesMut;
-use futures_util::StreamExt as _;
 use serde_json::Value;
 
 use self::call::{Call, Outcome};
 use self::codes::{Fault, code};
 use self::input::Input;
 use crate::broker::Broker;
+use crate::http::body::{self as request_body, Sender};
 use crate::http::socket::tracked::TrackedSocket;
 
 /// Mounts the calls at the broker's root, if they are switched on. A request that names no action is not theirs.
@@ -66,10 +65,17 @@ async fn carry_out(broker: &Broker, request: &HttpRequest, payload: Payload) -> 
     let pairs = input::pairs(query)?;
     let signed = signature::Signed::read(&pairs, query)?;
     signed.check_caller(broker)?;
-    let body = read(payload, broker.config().api.body_bytes_max).await?;
-    signed.check(broker, &body)?;
-    if let Some(connection) = request.conn_data::<TrackedSocket>() {
-        connection.mark_authenticated();
+    // What is signed with the body can only be checked with it; whoever signed no more than the query is known before.
+    let sender = if signed.covers_body(broker) { Sender::Stranger } else { Sender::Known };
+    if sender == Sender::Known {
+        signed.check(broker, &[])?;
+        mark_authenticated(request);
+    }
+    let body = request_body::read(broker, request, payload, sender, broker.config().api.body_bytes_max).await;
+    let body = body.map_err(|refused| Fault::new(code::BODY, refused.to_string()))?.bytes;
+    if sender == Sender::Stranger {
+        signed.check(broker, &body)?;
+        mark_authenticated(request);
     }
     let name = signed.action;
     let action = actions::Action::named(name).ok_or_else(|| {
@@ -81,14 +87,8 @@ async fn carry_out(broker: &Broker, request: &HttpRequest, payload: Payload) -> 
     action.run(&call).await
 }
 
-async fn read(mut payload: Payload, bytes_max: usize) -> Result<BytesMut, Fault> {
-    let mut body = BytesMut::new();
-    while let Some(part) = payload.next().await {
-        let part = part.map_err(|error| Fault::new(code::BODY, format!("the body cannot be read: {error}")))?;
-        if body.len() + part.len() > bytes_max {
-            return Err(Fault::new(code::BODY, format!("the body is longer than {bytes_max} bytes")));
-        }
-        body.extend_from_slice(&part);
+fn mark_authenticated(request: &HttpRequest) {
+    if let Some(connection) = request.conn_data::<TrackedSocket>() {
+        connection.mark_authenticated();
     }
-    Ok(body)
 }

@@ -24,6 +24,8 @@ use crate::model::hex;
 const VERSION: &str = "2.0";
 /// The vendor's have 16.
 const NONCE_BYTES_MAX: usize = 64;
+/// Of SHA-256, in hex.
+const HMAC_DIGITS: usize = 64;
 const MARK: &str = "&Signature=";
 
 /// The parameters that every call has.
@@ -73,6 +75,11 @@ impl<'a> Signed<'a> {
         Ok(())
     }
 
+    /// Says whether its signature, if it is right, is one that covers the body.
+    pub(super) fn covers_body(&self, broker: &Broker) -> bool {
+        self.signature.len() == HMAC_DIGITS && broker.config().vendor_api.signature != VendorSignature::Md5
+    }
+
     /// Checks that it is rightly signed and was not seen before.
     pub(super) fn check(&self, broker: &Broker, body: &[u8]) -> Result<(), Fault> {
         let config = broker.config();
@@ -85,7 +92,7 @@ impl<'a> Signed<'a> {
         };
         let right = match self.signature.len() {
             32 if md5 => md5_of(self.app_id, self.nonce, &vendor.server_secret, self.timestamp),
-            64 if hmac => hmac_of(&vendor.server_secret, signed_part(self.query).ok_or_else(wrong)?, body),
+            HMAC_DIGITS if hmac => hmac_of(&vendor.server_secret, signed_part(self.query).ok_or_else(wrong)?, body),
             _ => return Err(wrong()),
         };
         let is_right = right.as_bytes().ct_eq(self.signature.to_ascii_lowercase().as_bytes());

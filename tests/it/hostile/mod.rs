@@ -5,6 +5,7 @@
 // It measures, and says what it measured.
 #![allow(clippy::cast_possible_truncation, clippy::disallowed_methods, clippy::print_stdout)]
 
+mod connections;
 #[cfg(feature = "bench")]
 mod frames;
 
@@ -86,7 +87,7 @@ impl Program {
         let mut config = Config::default();
         config.auth.secret = "the secret of the hostile tests".to_owned();
         let (tokens, _) = Tokens::open(&config, Arc::new(SystemClock::new())).unwrap();
-        let own = [("auth.secret", config.auth.secret.as_str()), ("log.filter", "info")];
+        let own = [("auth.secret", config.auth.secret.as_str()), ("log.filter", "info"), ("server.metrics_public", "true")];
         let variable = |(key, value): &(&str, &str)| (format!("TIDINGS_{}", key.replace('.', "__").to_uppercase()), (*value).to_owned());
         let settings = own.iter().chain(settings).map(variable).collect();
         Self { folder: tempfile::tempdir().unwrap(), data: None, settings, tokens }

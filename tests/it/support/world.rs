@@ -144,6 +144,8 @@ impl World {
         // More threads than cores would only take time from the other tests.
         config.server.http_workers = 1;
         config.auth.secret = "the secret of the integration tests".to_owned();
+        // Many tests read the metrics; how they are kept private has tests of its own.
+        config.server.metrics_public = true;
         config.store.engine = StoreEngine::Memory;
         config.store.cache_bytes = 1 << 20;
         WorldBuilder { config, clock: None, parts: Vec::new(), folder: Some(folder), serves: Serves::Alone }
