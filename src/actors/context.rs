@@ -21,6 +21,7 @@ use super::connection::{Connection, Socket};
 use super::disk::Disk;
 use super::files::MediaService;
 use super::load::LoadMonitor;
+use super::places::{Onlooker, RoomPlaces};
 use super::runtime::archive::ArchiveHandle;
 use super::runtime::ids::IdGenerator;
 use super::runtime::open_requests::{OpenRequest, OpenRequests};
@@ -54,6 +55,7 @@ pub(crate) struct BrokerContext {
     /// Hears everything, and misses nothing.
     pub(crate) exporter: Option<Arc<dyn EventExporter>>,
     pub(crate) presence: Presence,
+    pub(crate) places: Arc<RoomPlaces>,
     pub(crate) connections: ConnectionRegistry,
     pub(crate) load: LoadMonitor,
     pub(crate) draining: AtomicBool,
@@ -134,6 +136,11 @@ impl BrokerContext {
     /// Whether this is the user in whose name the server itself speaks.
     pub(crate) fn is_system(&self, user: &UserId) -> bool {
         user.as_str() == self.config().users.system
+    }
+
+    /// A user who looks at messages by their handles.
+    pub(crate) fn onlooker(&self, user: &UserId) -> Onlooker {
+        Onlooker::new(user.clone(), self.places.clone(), self.is_system(user))
     }
 
     /// The user in whose name the server itself speaks.

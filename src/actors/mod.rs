@@ -30,6 +30,7 @@
 //! | [`runtime`] | how an actor is found, answers, reaches the store; ids; which commits were delivered |
 //! | [`connection`] | one connection: identity, outbox, presence, feed of its user |
 //! | [`files`], [`disk`], [`load`], [`context`] | uploads and quotas; free space; how far the broker is behind; all services together |
+//! | [`places`] | who is inside which room, for all to see |
 //! | [`view`] | what one reader sees: the only maker of messages, quotes, reactions, receipts, pins |
 //! | [`delivery`] | batches, fan-out, events to many, and the one place that counts a loss |
 //! | [`media`] | who may have and send files, and when they go |
@@ -77,6 +78,7 @@ pub(crate) mod group;
 pub(crate) mod load;
 pub(crate) mod maintenance;
 pub(crate) mod media;
+pub(crate) mod places;
 pub(crate) mod registries;
 pub(crate) mod room;
 pub(crate) mod runtime;

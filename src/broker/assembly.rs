@@ -112,6 +112,7 @@ impl Parts {
             exporter: self.exporter,
             events: broadcast::channel(EVENTS_BEHIND_MAX).0,
             presence: Presence::new(),
+            places: Arc::default(),
             connections: ConnectionRegistry::default(),
             load: LoadMonitor::default(),
             draining: false.into(),

@@ -83,6 +83,12 @@ impl GroupInfo {
         })
     }
 
+    /// Returns what a user sees who is no member: neither the notice nor the pairs, which are the members' own.
+    #[must_use]
+    pub fn for_strangers(self) -> Self {
+        Self { notice: String::new(), attributes: Attributes::new(), ..self }
+    }
+
     /// Notes who goes; of a mute that is over nothing is kept.
     pub fn note_gone<'a>(&mut self, members: impl IntoIterator<Item = &'a GroupMember>, now_ms: u64) {
         self.muted_outside.extend(members.into_iter().map(|member| (member.user.clone(), member.muted)));

@@ -134,7 +134,7 @@ fn resolve<A: ConversationActor>(actor: &mut A, publish: Publish, conversation: 
     }
     let context = actor.context();
     let (archive, files) = (context.archive.clone(), Files::of(context));
-    let (sender, draft, place) = (publish.sender.clone(), publish.draft.clone(), conversation.clone());
+    let (sender, draft, place) = (context.onlooker(&publish.sender), publish.draft.clone(), conversation.clone());
     let look_up = async move { resolve::resolve(&archive, sender, place, draft, files).await };
     ctx.wait(look_up.into_actor(actor).map(move |resolved, actor, ctx| {
         match resolved {

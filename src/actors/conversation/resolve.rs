@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use crate::actors::context::BrokerContext;
 use crate::actors::files::MediaService;
-use crate::actors::media::access::sendable;
+use crate::actors::media::access::readable;
+use crate::actors::places::Onlooker;
 use crate::actors::runtime::archive::ArchiveHandle;
 use crate::actors::runtime::reply::ReadError;
 use crate::actors::view::find;
-use crate::actors::view::visibility::may_read;
+use crate::actors::view::visibility::{Visibility, seen_by};
 use crate::media::{Blob, MediaError};
 use crate::model::{
     Body, Combine, Conversation, Draft, FileUid, Invalid, Limits, Media, MediaKind, MediaUrls, Message, Refusal, Rendition, ReplyTo, UserId,
@@ -55,7 +56,7 @@ impl Files {
 
     /// Replaces what the sender says of a file by what is known of it. A message carries a file that is complete and
     /// that its sender may read, or none at all.
-    fn resolve(&self, store: &dyn Store, sender: &UserId, media: &mut Media) -> Result<(), ReadError> {
+    fn resolve(&self, store: &dyn Store, sender: &Onlooker, media: &mut Media) -> Result<(), ReadError> {
         if media.file.is_none() {
             match FileUid::in_url(&media.urls.original) {
                 // A file of this broker, forwarded, is reduced to its name; a URL of another broker stays a URL.
@@ -68,7 +69,7 @@ impl Files {
         let file = media.file.ok_or(Refusal::FileMissing)?;
         media.check_duration(&self.limits)?;
         self.service.pin(file, self.now)?;
-        let record = sendable(store, sender, file, self.now_ms, self.unsent_ms)?.ok_or(Refusal::FileMissing)?;
+        let record = readable(store, sender, file, self.now_ms, self.unsent_ms)?.ok_or(Refusal::FileMissing)?;
         if !record.fits(media.kind) {
             return Err(Refusal::FileType("the file was uploaded as another kind").into());
         }
@@ -111,13 +112,13 @@ impl Files {
 /// [`Refusal::MessageMissing`], [`Refusal::FileMissing`] and every other refusal that keeps the draft from being sent.
 pub(super) async fn resolve(
     archive: &ArchiveHandle,
-    sender: UserId,
+    sender: Onlooker,
     conversation: Conversation,
     mut draft: Draft,
     files: Files,
 ) -> Result<(Draft, Option<Arc<Message>>), Refusal> {
     if let Body::Combine(combine) = &mut draft.content.body {
-        files.load_children(archive, &sender, combine).await?;
+        files.load_children(archive, &sender.user, combine).await?;
     }
     archive
         .look_up(move |store| {
@@ -141,15 +142,19 @@ pub(super) async fn resolve(
 /// Finds the message that is answered, and notes in `reply` which it is.
 fn answered_message(
     store: &dyn Store,
-    sender: &UserId,
+    sender: &Onlooker,
     conversation: &Conversation,
     reply: &mut ReplyTo,
 ) -> Result<Arc<Message>, ReadError> {
     let handle = MessageHandle { seq: Some(reply.seq).filter(|seq| *seq > 0), id: Some(reply.id).filter(|id| *id > 0) };
-    let message = find::message(store, conversation, handle, 1)?.ok_or(Refusal::MessageMissing)?;
-    if !may_read(store, sender, conversation, message.seq)? {
-        return Err(Refusal::MessageMissing.into());
-    }
+    let found = find::message(store, &sender.user, conversation, handle, Visibility::from(1))?;
+    let message = match (conversation, found) {
+        // Who may write in a room may answer there.
+        (Conversation::Room(..), found) => found,
+        (_, Some(found)) => seen_by(store, sender, conversation, found.seq)?,
+        (_, None) => None,
+    };
+    let message = message.ok_or(Refusal::MessageMissing)?;
     if !message.content.body.is_sendable() {
         return Err(Invalid::new("toOriginalMessage", "is of a kind that is not answered").into());
     }
@@ -160,11 +165,11 @@ fn answered_message(
 
 /// Replaces references to messages by copies of them. Our choice: a combined message stays as it was, whatever happens
 /// to the originals.
-fn fill(store: &dyn Store, sender: &UserId, combine: &mut Combine, files: &Files) -> Result<(), ReadError> {
+fn fill(store: &dyn Store, sender: &Onlooker, combine: &mut Combine, files: &Files) -> Result<(), ReadError> {
     if !combine.copied_from.is_empty() {
         let place = CombineRef::parse(&combine.copied_from)?;
-        let readable = may_read(store, sender, &place.conversation, place.seq)?;
-        let kept = if readable { store.children(&place.conversation, place.seq)? } else { Vec::new() };
+        let readable = seen_by(store, sender, &place.conversation, place.seq)?;
+        let kept = if readable.is_some() { store.children(&place.conversation, place.seq)? } else { Vec::new() };
         combine.children = child_at(kept, &place.path).filter(|children| !children.is_empty()).ok_or(Refusal::MessageMissing)?;
         combine.copied_from.clear();
     }

@@ -112,7 +112,7 @@ impl Actor for Room {
                 record.attributes.retain(|_, attribute| !attribute.until_left);
                 let stands = room.context.config().room.grace_seconds + record.destroy_delay_seconds;
                 let until = room.context.clock.elapsed() + Duration::from_secs(stands);
-                room.state = Some(RoomState::empty(record, until));
+                room.state = Some(RoomState::empty(record, until, room.context.places.clone()));
             }
             Ok(None) => {}
             Err(refusal) => room.unreadable = Some(refusal),
@@ -240,7 +240,7 @@ impl Room {
         ctx.wait(keep.into_actor(self).map(move |kept, room, ctx| match kept {
             Ok(()) => {
                 let until = room.context.clock.elapsed() + Duration::from_secs(record.destroy_delay_seconds.max(stands_seconds));
-                room.state = Some(RoomState::empty(record, until));
+                room.state = Some(RoomState::empty(record, until, room.context.places.clone()));
                 tracing::debug!(room.id = %room.id, "room created");
                 room.context.tell_host(|| Event::RoomCreated(room.id.clone()));
                 then(Ok(()), room, ctx);

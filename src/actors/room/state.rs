@@ -1,4 +1,5 @@
-//! Who is in a room, and until when the room stands. Pure: it is given the time and returns decisions.
+//! Who is in a room, and until when the room stands. It is given the time and returns decisions; what others may know of it,
+//! who is inside, it keeps up to date in [`RoomPlaces`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use super::rules::MembersAttributes;
 use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::delivery::connection_set::ConnectionSet;
+use crate::actors::places::RoomPlaces;
 use crate::model::{Conversation, UserId, UserProfile, page_by_key};
 use crate::store::RoomRecord;
 
@@ -45,6 +47,15 @@ pub(super) struct RoomState {
     members: BTreeMap<UserId, Member>,
     connections: ConnectionSet,
     destroy_at: Option<Duration>,
+    places: Arc<RoomPlaces>,
+}
+
+impl Drop for RoomState {
+    /// A room that ends, or whose actor does, has nobody inside.
+    fn drop(&mut self) {
+        let conversation = self.conversation();
+        self.members.keys().for_each(|user| self.places.leave(user, &conversation));
+    }
 }
 
 /// What entering changed.
@@ -60,7 +71,7 @@ pub(super) enum Entered {
 
 impl RoomState {
     /// Makes a room nobody is in yet; it stands until `destroy_at` unless someone enters.
-    pub(super) fn empty(record: RoomRecord, destroy_at: Duration) -> Self {
+    pub(super) fn empty(record: RoomRecord, destroy_at: Duration, places: Arc<RoomPlaces>) -> Self {
         let members_attributes = MembersAttributes::default();
         Self {
             record,
@@ -69,6 +80,7 @@ impl RoomState {
             members: BTreeMap::new(),
             connections: ConnectionSet::default(),
             destroy_at: Some(destroy_at),
+            places,
         }
     }
 
@@ -92,6 +104,7 @@ impl RoomState {
     pub(super) fn enter(&mut self, profile: UserProfile, connection: Arc<Connection>) -> Entered {
         self.destroy_at = None;
         let user = profile.id.clone();
+        self.places.enter(&user, &self.conversation());
         let former = self.members.insert(user, Member { profile, place: MemberPlace::Here(connection.clone()) });
         let connection_id = connection.id;
         self.connections.insert(connection);
@@ -132,6 +145,7 @@ impl RoomState {
     fn remove(&mut self, user: &UserId, now: Duration) -> Option<UserProfile> {
         let member = self.members.remove(user)?;
         self.connections.remove(member.place.connection_id());
+        self.places.leave(user, &self.conversation());
         if self.members.is_empty() {
             self.destroy_at = Some(now + Duration::from_secs(self.record.destroy_delay_seconds));
         }
@@ -214,7 +228,7 @@ mod tests {
             destroy_delay_seconds: delay,
             attributes: BTreeMap::new(),
         };
-        RoomState::empty(record, Duration::ZERO)
+        RoomState::empty(record, Duration::ZERO, Arc::default())
     }
 
     const S: Duration = Duration::from_secs(1);

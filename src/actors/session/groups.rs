@@ -113,14 +113,17 @@ impl Dispatcher {
         self.read_groups(read, responder, |groups| Outcome::GroupList(GroupList::new(&groups)));
     }
 
-    /// Answers with a group's info, which anyone may read; whether it is muted is the caller's own setting.
+    /// Answers with a group's info, which anyone may read but for what its members are to read; whether it is muted is the
+    /// caller's own setting.
     fn group_info(&self, group: GroupId, user: UserId, responder: Responder) {
         let actors = self.actors.clone();
         let asked = ask(|reply| {
             let info = ask(|reply| actors.groups.try_send(&group, group::Info { reply }))?;
+            let inside = actors.authorize(&Target::Group(group.clone()), &user)?;
             actix::spawn(async move {
                 let found = async {
                     let info = answered(info).await?;
+                    let info = if answered(inside).await.is_ok() { info } else { info.for_strangers() };
                     let muted = actors.context.archive.read(move |store| is_muted(store, &user, &group)).await?;
                     Ok((info, muted))
                 };

@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::caller;
 use super::response::{refusal_response, text};
+use crate::actors::media::access::file_of;
 use crate::actors::context::BrokerContext;
 use crate::broker::Broker;
 use crate::http::problem::problem;
@@ -69,7 +70,7 @@ async fn find(
     let user = caller::of_url(broker, request, token)?;
     let uid = FileUid::parse(uid).ok_or(Refusal::FileMissing)?;
     let rendition = Rendition::parse(rendition).ok_or(Refusal::FileMissing)?;
-    let record = broker.actors.file_of(&user, uid).await?;
+    let record = file_of(&broker.context, &user, uid).await?;
     let (kept, bytes) = record.kept_as(rendition).ok_or(Refusal::FileMissing)?;
     let blob = Blob { file: uid, rendition: kept };
     let mime = if kept == Rendition::Original {

@@ -143,7 +143,10 @@ impl BatchPlan {
                 rows.insert(key::membership(&user, &group), None);
                 rows.insert(key::member(&group, &user), None);
             }
-            RowWrite::PutFormer(group, user, first_seq) => self.put_former(backend, remembered, &group, &user, first_seq)?,
+            RowWrite::PutFormer(group, user, first_seq, left_ms) => {
+                let last_seq = self.head(backend, remembered, &Conversation::Group(group.clone()))?.head.seq;
+                self.put_former(&group, &user, FormerMember { first_seq, last_seq, left_ms });
+            }
             RowWrite::PutMedia(media) => put(rows, key::media(media.file), &media),
             RowWrite::DeleteMedia(file) => drop(rows.insert(key::media(file), None)),
             RowWrite::PutEntry(user, conversation, entry) => put(self.of_period(), key::entry(&user, &conversation), &entry),
@@ -159,20 +162,11 @@ impl BatchPlan {
     }
 
     /// Takes a member out of a group; what it saw stays its own.
-    fn put_former(
-        &mut self,
-        backend: &dyn Backend,
-        remembered: &HeadCache,
-        group: &GroupId,
-        user: &UserId,
-        first_seq: u64,
-    ) -> Result<(), StoreError> {
-        let last_seq = self.head(backend, remembered, &Conversation::Group(group.clone()))?.head.seq;
+    fn put_former(&mut self, group: &GroupId, user: &UserId, former: FormerMember) {
         let key = key::membership(user, group);
-        let record = (last_seq >= first_seq).then(|| record::encode(&key, &Some(FormerMember { first_seq, last_seq })));
+        let record = (former.last_seq >= former.first_seq).then(|| record::encode(&key, &Some(former)));
         self.rows.insert(key, record);
         self.rows.insert(key::member(group, user), None);
-        Ok(())
     }
 
     /// Hides messages from a user. The record lies in the message's period and goes with it.

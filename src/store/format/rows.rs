@@ -64,6 +64,9 @@ pub struct FormerMember {
     pub first_seq: u64,
     /// The last one.
     pub last_seq: u64,
+    /// When it left, Unix milliseconds; 0: before that was noted.
+    #[serde(default)]
+    pub left_ms: u64,
 }
 
 /// Something one user did to one message, kept beside it and as long.

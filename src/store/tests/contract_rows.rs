@@ -142,13 +142,13 @@ fn who_left_keeps_what_it_saw_of_a_group(mut world: World) {
     let (id, alice, bob) = (GroupId::trusted("g"), user("alice"), user("bob"));
     let member = |name: &str| GroupMember::new(user(name), GroupRole::Member, 1, 1, 0);
     world.apply(vec![RowWrite::PutMember(id.clone(), member("alice")), RowWrite::PutMember(id.clone(), member("bob"))]).unwrap();
-    world.apply(vec![RowWrite::PutFormer(id.clone(), bob.clone(), 1)]).unwrap();
+    world.apply(vec![RowWrite::PutFormer(id.clone(), bob.clone(), 1, 7)]).unwrap();
     assert_eq!(world.store.former_groups_of(&bob), Ok(vec![]), "there was nothing to see");
     world.say(&group("g"), "one");
-    world.apply(vec![RowWrite::PutFormer(id.clone(), alice.clone(), 1)]).unwrap();
+    world.apply(vec![RowWrite::PutFormer(id.clone(), alice.clone(), 1, 7)]).unwrap();
     world.say(&group("g"), "two");
     for _ in 0..2 {
-        assert_eq!(world.store.former_groups_of(&alice), Ok(vec![(id.clone(), FormerMember { first_seq: 1, last_seq: 1 })]));
+        assert_eq!(world.store.former_groups_of(&alice), Ok(vec![(id.clone(), FormerMember { first_seq: 1, last_seq: 1, left_ms: 7 })]));
         assert_eq!((world.store.groups_of(&alice), world.store.group_members(&id)), (Ok(vec![]), Ok(vec![])));
         world.restart();
     }

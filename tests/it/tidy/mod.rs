@@ -48,7 +48,7 @@ const ACTORS: &[&[&str]] = &[
     &["runtime"],
     &["connection"],
     &["files"],
-    &["disk", "load"],
+    &["disk", "load", "places"],
     &["context"],
     &["view"],
     &["delivery"],
