@@ -26,6 +26,7 @@ use super::runtime::archive::ArchiveHandle;
 use super::runtime::ids::IdGenerator;
 use super::runtime::open_requests::{OpenRequest, OpenRequests};
 use super::runtime::watermark::DeliveryWatermark;
+use super::standing::StandingRooms;
 use crate::clock::Clock;
 use crate::clock::guard::ClockGuard;
 use crate::config::Config;
@@ -56,6 +57,7 @@ pub(crate) struct BrokerContext {
     pub(crate) exporter: Option<Arc<dyn EventExporter>>,
     pub(crate) presence: Presence,
     pub(crate) places: Arc<RoomPlaces>,
+    pub(crate) standing: Arc<StandingRooms>,
     pub(crate) connections: ConnectionRegistry,
     pub(crate) load: LoadMonitor,
     pub(crate) draining: AtomicBool,

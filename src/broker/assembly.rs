@@ -17,6 +17,7 @@ use crate::actors::disk::Disk;
 use crate::actors::files::MediaService;
 use crate::actors::load::LoadMonitor;
 use crate::actors::maintenance::reaper::Reaper;
+use crate::actors::maintenance::retention::keep_retention;
 use crate::actors::maintenance::sweeps;
 use crate::actors::media::keep_tidy;
 use crate::actors::registries::Registries;
@@ -113,6 +114,7 @@ impl Parts {
             events: broadcast::channel(EVENTS_BEHIND_MAX).0,
             presence: Presence::new(),
             places: Arc::default(),
+            standing: Arc::default(),
             connections: ConnectionRegistry::default(),
             load: LoadMonitor::default(),
             draining: false.into(),
@@ -132,7 +134,9 @@ fn start_work(actors: &Arc<Registries>, rooms: Vec<RoomRecord>) {
     Reaper::start(context.clone());
     context.arbiter.spawn(sweeps::sample_load(context.clone()));
     context.arbiter.spawn(sweeps::watch_disk(context.clone()));
-    context.arbiter.spawn(sweeps::wake_then_keep_retention(actors.clone(), rooms));
+    sweeps::let_stand(context, &rooms);
+    context.arbiter.spawn(sweeps::end_empty_rooms(actors.clone()));
+    context.arbiter.spawn(keep_retention(context.clone()));
     context.arbiter.spawn(keep_tidy(context.clone()));
 }
 

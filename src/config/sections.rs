@@ -227,6 +227,8 @@ pub struct Group {
     pub tips: bool,
     /// Whether a new member sees what was said before it came.
     pub new_members_see_history: bool,
+    /// Whether who shares no conversation with a user may bring it into a group.
+    pub strangers_may_invite: bool,
 }
 
 /// `[rate]`: the quotas of one user, shared by its devices. Rates are per second, bursts are counts, each 1 to 100000.
@@ -249,6 +251,14 @@ pub struct Rate {
     pub changes_per_second: u32,
     /// Other changes at once after a pause.
     pub changes_burst: u32,
+    /// Rooms entered, made and left, per minute.
+    pub rooms_per_minute: u32,
+    /// Groups made, joined, left and ended, per minute.
+    pub groups_per_minute: u32,
+    /// Users named in invitations, per minute, 1 to 1000000.
+    pub invites_per_minute: u32,
+    /// Searches per second.
+    pub searches_per_second: u32,
 }
 
 /// `[shed]`: what may be dropped, and when a session is too slow.

@@ -135,13 +135,16 @@ pub struct GroupMember {
     /// Until when it may not speak here.
     #[serde(default)]
     pub muted: MutedUntil,
+    /// It was brought in by another, and neither made the group nor joined it by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub invited: bool,
 }
 
 impl GroupMember {
     /// Returns a member that was never given anything.
     #[must_use]
     pub fn new(user: UserId, role: GroupRole, joined: u64, first_seq: u64, joined_seq: u64) -> Self {
-        Self { user, role, joined, first_seq, joined_seq, nickname: String::new(), muted: MutedUntil::NEVER }
+        Self { user, role, joined, first_seq, joined_seq, nickname: String::new(), muted: MutedUntil::NEVER, invited: false }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Owns members and barrage budget; identity and name are a store row, so that history outlives the process, and
 //! members are not: after a restart they enter again. Mailbox full: temporary refusal, barrage is shed.
-//! Ends when the last member has been gone for the room's delay, and its history with it.
+//! Stops while nobody is inside, and is started again by whoever comes in, or when the room has stood empty for its delay: then
+//! it ends, and its history with it.
 
 pub(crate) mod attributes;
 pub(crate) mod host;
@@ -11,6 +12,7 @@ pub(crate) mod messages;
 pub(crate) mod rules;
 pub(crate) mod state;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -106,13 +108,14 @@ impl Actor for Room {
         let (archive, id) = (self.context.archive.clone(), self.id.clone());
         let load = async move { archive.read(move |store| store.room(&id)).await };
         ctx.wait(load.into_actor(self).map(|found, room, _| match found {
-            // Nobody can be inside yet: members get the grace to come back, then the room's own delay runs.
+            // Nobody is inside: it stands as long as was noted, or members get the grace to come back and then its own delay runs.
             Ok(Some(mut record)) => {
-                // The members who set these are not inside after a restart.
+                // The members who set these are not inside.
                 record.attributes.retain(|_, attribute| !attribute.until_left);
                 let stands = room.context.config().room.grace_seconds + record.destroy_delay_seconds;
-                let until = room.context.clock.elapsed() + Duration::from_secs(stands);
-                room.state = Some(RoomState::empty(record, until, room.context.places.clone()));
+                let until = room.context.standing.until(&room.id);
+                let until = until.unwrap_or_else(|| room.context.clock.elapsed() + Duration::from_secs(stands));
+                room.state = Some(room.empty(record, until));
             }
             Ok(None) => {}
             Err(refusal) => room.unreadable = Some(refusal),
@@ -150,10 +153,32 @@ impl Room {
         if from_outside || state.contains(user) { Ok(state) } else { Err(not_in_room) }
     }
 
+    fn empty(&self, record: RoomRecord, until: Duration) -> RoomState {
+        RoomState::empty(record, until, self.context.places.clone(), self.context.standing.clone())
+    }
+
+    /// Stops when nobody is inside: the row says the rest.
     fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
-        if self.state.is_none() && self.pipeline.is_idle() && self.registration.leave(&self.id) {
+        let is_at_rest = self.state.as_ref().is_none_or(|state| state.is_empty() && !state.is_unsaved);
+        if is_at_rest && self.movements.is_empty() && self.pipeline.is_idle() && self.registration.leave(&self.id) {
             ctx.stop();
         }
+    }
+
+    /// Writes what members were given into the row of a room that nobody is inside, so that its actor may stop.
+    fn save_at_rest(&mut self, ctx: &mut Context<Self>) {
+        let Some(state) = self.state.as_mut().filter(|state| state.is_empty() && state.is_unsaved) else { return };
+        let (archive, row) = (self.context.archive.clone(), RowWrite::PutRoom(state.row_at_rest()));
+        let save = async move { archive.apply(vec![row]).await };
+        ctx.wait(save.into_actor(self).map(|saved, room, ctx| match saved {
+            Ok(()) => {
+                if let Some(state) = &mut room.state {
+                    state.is_unsaved = false;
+                }
+                room.leave_if_unused(ctx);
+            }
+            Err(refusal) => tracing::debug!(room.id = %room.id, %refusal, "a room could not be put to rest yet"),
+        }));
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
@@ -171,7 +196,10 @@ impl Room {
         if self.has_more() {
             schedule(self, ctx);
         }
-        self.end_if_over(ctx);
+        if !self.end_if_over(ctx) {
+            self.save_at_rest(ctx);
+            self.leave_if_unused(ctx);
+        }
     }
 
     fn tell_left(&self, user: &UserId, kicked: bool) {
@@ -186,15 +214,17 @@ impl Room {
         }
     }
 
-    fn end_if_over(&mut self, ctx: &mut Context<Self>) {
+    /// Ends the room if it has stood empty long enough; returns whether it has.
+    fn end_if_over(&mut self, ctx: &mut Context<Self>) -> bool {
         let now = self.context.clock.elapsed();
-        if let Some(state) = self.state.take_if(|state| state.is_over(now)) {
-            self.end(&state, None, ctx);
-        }
+        let Some(state) = self.state.take_if(|state| state.is_over(now)) else { return false };
+        self.end(&state, None, ctx);
+        true
     }
 
     /// Ends a room that was taken out of this actor, and deletes its history.
     fn end(&mut self, state: &RoomState, told: Option<Reply<()>>, ctx: &mut Context<Self>) {
+        self.context.standing.take(&self.id);
         // In this order: a removal once begun is finished after a crash, a row without messages is looked after at the
         // next start. Only the row is waited for: deleting a long history must not keep the next room of this name.
         let forgotten = self.context.archive.forget(state.conversation());
@@ -221,31 +251,42 @@ impl Room {
         });
     }
 
-    /// Keeps a new room, empty; it stands for its delay, `stands_seconds` at least.
+    /// Keeps a new room, empty; it stands for its delay, or as long as its maker says.
     fn create(
         &mut self,
-        owner: &UserId,
+        maker: Maker,
         info: RoomInfo,
         start: RoomStart,
-        stands_seconds: u64,
         ctx: &mut Context<Self>,
         then: impl FnOnce(Result<(), Refusal>, &mut Self, &mut Context<Self>) + 'static,
     ) {
         let RoomStart { destroy_delay_seconds, attributes } = start;
+        let until = self.context.clock.elapsed() + Duration::from_secs(destroy_delay_seconds.max(maker.stands_seconds(&self.context)));
+        if let Err(refusal) = maker.may_make(&self.context, &info.id, until) {
+            return then(Err(refusal), self, ctx);
+        }
+        let (owner, made_by) = maker.into_owner(&self.context);
         let own = |value: String| RoomAttribute { value, owner: owner.clone(), until_left: false };
-        let attributes = attributes.into_iter().map(|(key, value)| (key, own(value))).collect();
-        let record = RoomRecord { id: info.id, incarnation: self.context.ids.next(), name: info.name, destroy_delay_seconds, attributes };
+        let record = RoomRecord {
+            id: info.id,
+            incarnation: self.context.ids.next(),
+            name: info.name,
+            destroy_delay_seconds,
+            attributes: attributes.into_iter().map(|(key, value)| (key, own(value))).collect(),
+            made_by,
+            members_attributes: BTreeMap::new(),
+        };
         let (archive, row) = (self.context.archive.clone(), RowWrite::PutRoom(record.clone()));
         let keep = async move { archive.apply(vec![row]).await };
         ctx.wait(keep.into_actor(self).map(move |kept, room, ctx| match kept {
             Ok(()) => {
-                let until = room.context.clock.elapsed() + Duration::from_secs(record.destroy_delay_seconds.max(stands_seconds));
-                room.state = Some(RoomState::empty(record, until, room.context.places.clone()));
+                room.state = Some(room.empty(record, until));
                 tracing::debug!(room.id = %room.id, "room created");
                 room.context.tell_host(|| Event::RoomCreated(room.id.clone()));
                 then(Ok(()), room, ctx);
             }
             Err(refusal) => {
+                room.context.standing.take(&room.id);
                 then(Err(refusal), room, ctx);
                 room.leave_if_unused(ctx);
             }
@@ -253,10 +294,49 @@ impl Room {
     }
 }
 
+/// Who makes a room.
+enum Maker {
+    /// A user, who is inside so many other rooms, or about to be.
+    User { id: UserId, others: usize },
+    /// The host: nobody needs to be inside at once.
+    Host,
+}
+
+impl Maker {
+    /// Returns how long the room stands empty at least, seconds, though nobody came in yet.
+    fn stands_seconds(&self, context: &BrokerContext) -> u64 {
+        if matches!(self, Self::Host) { context.config().room.grace_seconds } else { 0 }
+    }
+
+    /// Notes the room as one that stands; those of a user are counted.
+    fn may_make(&self, context: &BrokerContext, room: &RoomId, until: Duration) -> Result<(), Refusal> {
+        let Self::User { id, others } = self else { return Ok(()) };
+        let rooms_max = context.config().limits.rooms_per_user_max;
+        let may = context.standing.put_new(room, until, id, *others, rooms_max);
+        if may { Ok(()) } else { Err(Refusal::TooManyRooms { rooms_max }) }
+    }
+
+    /// Returns who owns the first attributes, and whom the room counts for.
+    fn into_owner(self, context: &BrokerContext) -> (UserId, Option<UserId>) {
+        match self {
+            Self::User { id, .. } => (id.clone(), Some(id)),
+            Self::Host => (context.system().id, None),
+        }
+    }
+}
+
 impl Handler<Leased<Wake>> for Room {
     type Result = ();
 
-    fn handle(&mut self, _: Leased<Wake>, _: &mut Context<Self>) {}
+    fn handle(&mut self, leased: Leased<Wake>, ctx: &mut Context<Self>) {
+        let Wake = leased.open();
+        if self.state.is_none() && self.unreadable.is_none() {
+            self.context.standing.take(&self.id);
+        }
+        if !self.end_if_over(ctx) {
+            self.leave_if_unused(ctx);
+        }
+    }
 }
 
 impl Handler<Leased<Publish>> for Room {

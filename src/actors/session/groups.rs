@@ -21,12 +21,12 @@ struct FoundGroup {
 
 impl Dispatcher {
     pub(super) fn dispatch_group(&self, request: GroupRequest, responder: Responder) {
-        let (actors, user) = (self.actors.clone(), self.caller.profile.clone());
+        let (actors, user, is_trusted) = (self.actors.clone(), self.caller.profile.clone(), self.caller.source.is_trusted());
         match request {
             GroupRequest::Create { id, name, avatar_url, advanced, users } => {
                 let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", self.context().ids.next())));
                 let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &self.context().config().limits)
-                    .and_then(|info| ask(|reply| actors.groups.try_send(&id, group::Create { owner: user, info, users, reply })));
+                    .and_then(|info| ask(|reply| actors.groups.try_send(&id, group::Create { owner: user, info, users, is_trusted, reply })));
                 responder.later(asked, created);
             }
             GroupRequest::Join { group } => {
@@ -42,7 +42,7 @@ impl Dispatcher {
                 responder.later(asked, move |()| Outcome::GroupLeft(GroupLeft { group_id: group }));
             }
             GroupRequest::Invite { group, users } => {
-                let asked = ask(|reply| actors.groups.try_send(&group, group::Invite { by: user, users, reply }));
+                let asked = ask(|reply| actors.groups.try_send(&group, group::Invite { by: user, users, is_trusted, reply }));
                 responder.later(asked, move |invited| joined(group, &invited));
             }
             GroupRequest::Kick { group, users } => {

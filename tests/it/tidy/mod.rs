@@ -48,7 +48,7 @@ const ACTORS: &[&[&str]] = &[
     &["runtime"],
     &["connection"],
     &["files"],
-    &["disk", "load", "places"],
+    &["disk", "load", "places", "standing"],
     &["context"],
     &["view"],
     &["delivery"],
