@@ -36,16 +36,10 @@ impl StandingRooms {
         self.locked().put(room, until, maker);
     }
 
-    /// Notes the same of a room that `maker` is about to make, unless it has as many as it may: those that stand empty, and
-    /// `others` that it is inside. Returns whether it may.
-    pub(crate) fn put_new(&self, room: &RoomId, until: Duration, maker: &UserId, others: usize, rooms_max: usize) -> bool {
-        let mut standing = self.locked();
-        let made = standing.by_maker.get(maker).map_or(0, |rooms| rooms.iter().filter(|made| *made != room).count());
-        if made + others >= rooms_max {
-            return false;
-        }
-        standing.put(room, until, Some(maker));
-        true
+    /// Returns whether a user may make one more room: those it made that stand empty, and `others` that it is inside or about
+    /// to be, are fewer than so many.
+    pub(crate) fn may_make(&self, maker: &UserId, others: usize, rooms_max: usize) -> bool {
+        self.locked().by_maker.get(maker).map_or(0, HashSet::len) + others < rooms_max
     }
 
     /// Notes that a room is not empty any more, or is gone.
@@ -112,13 +106,13 @@ mod tests {
     #[test]
     fn a_maker_has_as_many_as_it_may_and_one_more_when_one_is_gone() {
         let (standing, alice) = (StandingRooms::default(), UserId::trusted("alice"));
-        let make = |id: &str, others| standing.put_new(&RoomId::trusted(id), S, &alice, others, 3);
-        assert!(make("a", 0) && make("b", 0) && make("c", 0));
-        assert!(!make("d", 0), "the fourth");
-        assert!(make("c", 0), "the same again");
-        standing.take(&RoomId::trusted("a"));
-        assert!(!make("d", 1), "those it is inside count, too");
-        assert!(make("d", 0));
-        assert!(standing.put_new(&RoomId::trusted("x"), S, &UserId::trusted("bob"), 0, 1));
+        let room = |id: &str| RoomId::trusted(id);
+        standing.put(&room("a"), S, Some(&alice));
+        standing.put(&room("b"), S, Some(&alice));
+        assert!(standing.may_make(&alice, 0, 3) && !standing.may_make(&alice, 1, 3), "those it is inside count, too");
+        standing.put(&room("c"), S, Some(&alice));
+        assert!(!standing.may_make(&alice, 0, 3), "the fourth");
+        standing.take(&room("a"));
+        assert!(standing.may_make(&alice, 0, 3) && standing.may_make(&UserId::trusted("bob"), 0, 1));
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use actix::prelude::*;
 
-use super::{Maker, Room};
+use super::Room;
+use super::lifetime::Maker;
 use super::messages::PlaceLost;
 use crate::actors::connection::ConnectionId;
 use crate::actors::delivery::batch::{deliver_accepted, schedule};

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
-use super::{Maker, Room};
+use super::Room;
 use super::attributes::tell_attributes;
+use super::lifetime::Maker;
 use super::messages::{Admit, Disconnected, Entry, Leave, Members, MembersPage, Reconnected, Which};
 use super::state::{Entered, RoomState};
 use crate::actors::connection::Connection;
