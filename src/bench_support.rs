@@ -70,7 +70,7 @@ pub fn validate_text(bytes: usize) -> impl FnMut() -> usize {
 /// says whether it passed.
 pub fn send_gate(users: usize, quota: u32) -> impl FnMut() -> bool {
     let quota = GateQuota::per_second(quota, quota);
-    let gate = SendGate::new([quota; 8], Arc::new(SystemClock::new()));
+    let gate = SendGate::new([quota; 9], Arc::new(SystemClock::new()));
     let (users, mut turn) = (everyone(users), 0);
     move || {
         turn = (turn + 1) % users.len();

@@ -30,6 +30,7 @@
 //! | [`runtime`] | how an actor is found, answers, reaches the store; ids; which commits were delivered |
 //! | [`connection`] | one connection: identity, outbox, presence, feed of its user |
 //! | [`files`], [`disk`], [`load`], [`context`] | uploads and quotas; free space; how far the broker is behind; all services together |
+//! | [`memory`] | how much of combined messages is in memory |
 //! | [`places`], [`standing`] | who is inside which room; which rooms stand empty, and until when |
 //! | [`view`] | what one reader sees: the only maker of messages, quotes, reactions, receipts, pins |
 //! | [`delivery`] | batches, fan-out, events to many, and the one place that counts a loss |
@@ -78,6 +79,7 @@ pub(crate) mod group;
 pub(crate) mod load;
 pub(crate) mod maintenance;
 pub(crate) mod media;
+pub(crate) mod memory;
 pub(crate) mod places;
 pub(crate) mod registries;
 pub(crate) mod room;

@@ -115,6 +115,7 @@ impl Parts {
             presence: Presence::new(),
             places: Arc::default(),
             standing: Arc::default(),
+            combine_memory: Arc::default(),
             connections: ConnectionRegistry::default(),
             load: LoadMonitor::default(),
             draining: false.into(),

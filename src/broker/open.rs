@@ -89,6 +89,7 @@ pub(super) fn quotas(config: &Config) -> Quotas {
         GateQuota::per_minute(rate.groups_per_minute),
         GateQuota::per_minute(rate.invites_per_minute),
         GateQuota::per_second(rate.searches_per_second, rate.searches_per_second),
+        GateQuota::per_day(config.limits.stored_bytes_per_user_per_day_max),
     ]
 }
 

@@ -17,6 +17,7 @@ impl Config {
         self.check_frames()?;
         self.check_outbox()?;
         self.check_invites()?;
+        self.check_combines()?;
         if self.media.store == MediaEngine::S3 && self.media.s3_bucket.is_empty() {
             return Err(ConfigError::Conflict("media.store is \"s3\", but media.s3_bucket is empty: set the bucket's name".into()));
         }
@@ -97,6 +98,17 @@ impl Config {
         if before > frame {
             return Err(ConfigError::Conflict(format!(
                 "server.frame_bytes_before_login_max is {before}, more than server.frame_bytes_max of {frame}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The largest combined message must fit into what all together may hold.
+    fn check_combines(&self) -> Result<(), ConfigError> {
+        let (all, one) = (self.actors.combine_bytes_in_flight_max, self.limits.combine_bytes_max);
+        if all < one {
+            return Err(ConfigError::Conflict(format!(
+                "actors.combine_bytes_in_flight_max is {all}, but limits.combine_bytes_max of {one} needs at least as many"
             )));
         }
         Ok(())

@@ -317,6 +317,8 @@ pub struct Actors {
     pub appends_in_flight_max: usize,
     /// Reads of the store at a time, 1 to 1024.
     pub reads_in_flight_max: usize,
+    /// What of combined messages is in memory at a time, bytes, 1 to 16 GiB.
+    pub combine_bytes_in_flight_max: usize,
     /// Items of conversations waiting for a user, 1 to 1048576.
     pub user_notices_max: usize,
     /// How long an actor stays without work, seconds, 1 to 86400.

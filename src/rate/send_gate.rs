@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use governor::clock::Clock as GovernorClock;
@@ -36,6 +37,8 @@ pub(crate) enum QuotaClass {
     Invites,
     /// Searches.
     Searches,
+    /// Bytes of messages that are kept.
+    StoredBytes,
 }
 
 impl QuotaClass {
@@ -66,6 +69,7 @@ pub(crate) struct GateQuota {
 enum Per {
     Second,
     Minute,
+    Day,
 }
 
 impl GateQuota {
@@ -78,10 +82,15 @@ impl GateQuota {
     pub(crate) fn per_minute(count: u32) -> Self {
         Self { count, per: Per::Minute, burst: count }
     }
+
+    /// So many a day, all of which may come at once after a pause.
+    pub(crate) fn per_day(count: u32) -> Self {
+        Self { count, per: Per::Day, burst: count }
+    }
 }
 
 /// The quotas of all classes, in the order of [`QuotaClass`].
-pub(crate) type Quotas = [GateQuota; 8];
+pub(crate) type Quotas = [GateQuota; 9];
 
 impl Default for GateQuota {
     /// Ten at once, then one per 100 ms, which is what the ZIM guide "Send and receive messages" asks of clients.
@@ -130,7 +139,7 @@ type Limiter = RateLimiter<UserId, DashMapStateStore<UserId>, GateClock, NoOpMid
 /// Sends per user and class (GCRA). Keyed by user, so that devices share it and reconnecting does not refill it.
 pub(crate) struct SendGate {
     /// In the order of [`QuotaClass`].
-    limiters: [ArcSwap<Buckets>; 8],
+    limiters: [ArcSwap<Buckets>; 9],
     clock: Arc<dyn Clock>,
 }
 
@@ -208,19 +217,20 @@ impl fmt::Debug for SendGate {
     }
 }
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 pub(super) fn governor_quota(quota: GateQuota) -> Quota {
     let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     let spread = match quota.per {
         Per::Second => Quota::per_second(at_least_one(quota.count)),
         Per::Minute => Quota::per_minute(at_least_one(quota.count)),
+        Per::Day => Quota::with_period(DAY / at_least_one(quota.count).get()).unwrap_or(Quota::per_second(NonZeroU32::MAX)),
     };
     spread.allow_burst(at_least_one(quota.burst))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::clock::ManualClock;
 
@@ -229,7 +239,7 @@ mod tests {
         // A broker that has run for a while: instants are not zero.
         clock.advance(Duration::from_secs(1000));
         let quota = GateQuota::default();
-        (SendGate::new([quota; 8], clock.clone()), clock)
+        (SendGate::new([quota; 9], clock.clone()), clock)
     }
 
     fn passes(gate: &SendGate, user: &UserId, class: QuotaClass) -> usize {
@@ -276,7 +286,17 @@ mod tests {
         let clock = Arc::new(ManualClock::at(0));
         let quota = GateQuota::per_second;
         let (minutely, searches) = (GateQuota::per_minute, quota(5, 5));
-        let quotas = [quota(1, 2), quota(3, 4), quota(0, 0), quota(5, 6), minutely(60), minutely(7), minutely(20), searches];
+        let quotas = [
+            quota(1, 2),
+            quota(3, 4),
+            quota(0, 0),
+            quota(5, 6),
+            minutely(60),
+            minutely(7),
+            minutely(20),
+            searches,
+            GateQuota::per_day(1000),
+        ];
         let gate = SendGate::new(quotas, clock);
         let alice = UserId::trusted("alice");
         assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 2);
@@ -288,12 +308,14 @@ mod tests {
         assert_eq!(passes(&gate, &alice, QuotaClass::Groups), 7);
         assert_eq!(passes(&gate, &alice, QuotaClass::Searches), 5);
         assert_eq!(gate.check(&alice, QuotaClass::Searches), Err(RetryAfter { ms: 200 }));
+        assert!(gate.check_many(&alice, QuotaClass::StoredBytes, 1000).is_ok());
+        assert_eq!(gate.check_many(&alice, QuotaClass::StoredBytes, 100), Err(RetryAfter { ms: 8_640_000 }));
     }
 
     #[test]
     fn several_are_taken_at_once_or_none() {
         let clock = Arc::new(ManualClock::at(0));
-        let gate = SendGate::new([GateQuota::per_minute(20); 8], clock.clone());
+        let gate = SendGate::new([GateQuota::per_minute(20); 9], clock.clone());
         let take = |count| gate.check_many(&UserId::trusted("alice"), QuotaClass::Invites, count);
         assert!(take(15).is_ok() && take(0).is_ok());
         assert_eq!(take(6), Err(RetryAfter { ms: 3_000 }));
@@ -307,7 +329,10 @@ mod tests {
     fn the_largest_quota_and_the_latest_moment_do_not_overflow() {
         let clock = Arc::new(ManualClock::at(0));
         let (largest, slowest) = (GateQuota::per_second(u32::MAX, u32::MAX), GateQuota::per_second(1, u32::MAX));
-        let gate = SendGate::new([largest, slowest, largest, slowest, largest, slowest, largest, slowest], clock.clone());
+        let gate = SendGate::new(
+            [largest, slowest, largest, slowest, largest, slowest, largest, slowest, GateQuota::per_day(u32::MAX)],
+            clock.clone(),
+        );
         let alice = UserId::trusted("alice");
         for _ in 0..2 {
             assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 100);
@@ -344,7 +369,7 @@ mod tests {
         assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 10);
         assert_eq!(passes(&gate, &alice, QuotaClass::Command), 10);
         let (same, more) = (GateQuota::default(), GateQuota::per_second(5, 3));
-        gate.set([more, same, same, same, same, same, same, same]);
+        gate.set([more, same, same, same, same, same, same, same, same]);
         assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 3);
         assert_eq!(passes(&gate, &alice, QuotaClass::Command), 0, "not refilled");
     }

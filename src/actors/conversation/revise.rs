@@ -51,6 +51,10 @@ pub(crate) fn revise<A: ConversationActor>(actor: &mut A, revise: Revise, ctx: &
         return refuse(actor, revise, refusal, ctx);
     }
     let content = Content { extended_data: extended_data.clone(), mentions: mentions.clone(), ..Content::of(body.clone()) };
+    let bytes = content.weight();
+    if let Err(refusal) = actor.context().charge_stored(&revise.by, bytes) {
+        return refuse(actor, revise, refusal, ctx);
+    }
     let draft = Draft::from(content);
     let (sender, target, origin) = (revise.by.clone(), revise.target.clone(), revise.source.origin());
     review_edit(actor, ReviewRequest { sender, target, draft, origin, edit: true }, ctx, move |actor, reviewed, ctx| match reviewed {

@@ -10,9 +10,7 @@ use super::{Group, GroupStatus};
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::hooks::Event;
-use crate::model::{
-    BeInviteMode, Conversation, GroupInfo, GroupMember, GroupRole, InviteMode, JoinMode, Refusal, UserId, UserProfile,
-};
+use crate::model::{BeInviteMode, Conversation, GroupInfo, GroupMember, GroupRole, InviteMode, JoinMode, Refusal, UserId, UserProfile};
 use crate::store::{GroupRecord, RowWrite};
 
 impl Group {
@@ -182,7 +180,8 @@ impl Handler<Leased<Join>> for Group {
                 return self.leave_if_nothing(ctx);
             }
         };
-        let look_up = Self::look_up(self.context.clone(), Conversation::Group(self.id.clone()), vec![user.id.clone()], Coming::ByThemselves);
+        let look_up =
+            Self::look_up(self.context.clone(), Conversation::Group(self.id.clone()), vec![user.id.clone()], Coming::ByThemselves);
         ctx.wait(look_up.into_actor(self).map(move |looked_up, group, ctx| match looked_up {
             Err(refusal) => answer(reply, Err(refusal)),
             Ok(candidates) => group.admit_candidates(candidates, user, JOINED, false, ctx, move |_, taken, _| {

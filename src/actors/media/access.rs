@@ -3,7 +3,7 @@
 use crate::actors::context::BrokerContext;
 use crate::actors::places::Onlooker;
 use crate::actors::view::visibility::Visibility;
-use crate::model::{Body, Child, Conversation, FileUid, MediaRecord, Message, Refusal, UserId};
+use crate::model::{Body, Child, Combine, Conversation, FileUid, MediaRecord, Message, Refusal, UserId};
 use crate::store::{Store, StoreError};
 
 /// Messages looked at to find one that shows the file to someone. One forwarded more often is found through the newest.
@@ -60,6 +60,7 @@ pub(in crate::actors) fn readable(
 pub(super) fn carries(store: &dyn Store, message: &Message, file: FileUid) -> Result<bool, StoreError> {
     Ok(match &message.content.body {
         Body::Media(media) => media.file == Some(file),
+        Body::Combine(Combine { held: Some(held), .. }) => held.files.contains(&file),
         Body::Combine(_) => {
             let inside = |child: &Child| child.body.files().contains(&file);
             store.children(&message.conversation, message.seq)?.iter().any(inside)

@@ -31,7 +31,9 @@ fn charges(request: &Request) -> [Option<(QuotaClass, usize)>; 2] {
         Request::Group(GroupRequest::Create { users, .. }) => [Some((Invites, users.len())), Some((Groups, 1))],
         Request::Group(GroupRequest::Invite { users, .. }) => [Some((Invites, users.len())), None],
         Request::Group(GroupRequest::Join { .. } | GroupRequest::Leave { .. } | GroupRequest::Dismiss { .. }) => [Some((Groups, 1)), None],
-        Request::Group(GroupRequest::Search { .. } | GroupRequest::SearchMembers { .. }) | Request::Search(_) => [Some((Searches, 1)), None],
+        Request::Group(GroupRequest::Search { .. } | GroupRequest::SearchMembers { .. }) | Request::Search(_) => {
+            [Some((Searches, 1)), None]
+        }
         other => [other.writes().then_some((Change, 1)), None],
     }
 }

@@ -25,8 +25,9 @@ impl Dispatcher {
         match request {
             GroupRequest::Create { id, name, avatar_url, advanced, users } => {
                 let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", self.context().ids.next())));
-                let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &self.context().config().limits)
-                    .and_then(|info| ask(|reply| actors.groups.try_send(&id, group::Create { owner: user, info, users, is_trusted, reply })));
+                let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &self.context().config().limits).and_then(|info| {
+                    ask(|reply| actors.groups.try_send(&id, group::Create { owner: user, info, users, is_trusted, reply }))
+                });
                 responder.later(asked, created);
             }
             GroupRequest::Join { group } => {

@@ -6,7 +6,7 @@ use super::find;
 use super::message::{View, pins_of, reaction_users, reactions, shared_parts};
 use super::receipts::receipt_status;
 use super::visibility::Visibility;
-use crate::model::{Body, Conversation, Message, UserId};
+use crate::model::{Conversation, Message, UserId};
 use crate::protocol::{ClientLevel, MessageHandle, MessageView, RawJson};
 use crate::store::{Pin, Store, StoreError};
 
@@ -71,19 +71,19 @@ impl<'a> Reader<'a> {
         Ok(View::new(message, MessageView { alone: true, ..parts }))
     }
 
-    /// Reads what a reader sees of a message of a group it left at a time, Unix milliseconds: as it was then. Of what was changed
+    /// Reads what a reader sees of a message of a group it left at a time, Unix milliseconds: as it was then. Of what was edited
     /// since nothing is kept as it was, so nothing is shown; of reactions, pins and answers neither, because each may be newer.
     ///
     /// # Errors
     /// Every error of the store.
     pub(crate) fn view_as_left(&self, message: &Arc<Message>, left_ms: u64) -> Result<Option<View>, StoreError> {
-        if was_changed_since(message, left_ms) {
+        if was_edited_since(message, left_ms) {
             return Ok(None);
         }
         let mut parts = MessageView { alone: true, ..MessageView::default() };
         if let Some(reply) = &message.content.options.reply {
             let quoted = self.message(reply.seq)?;
-            parts.quoted = quoted.filter(|quoted| !was_changed_since(quoted, left_ms));
+            parts.quoted = quoted.filter(|quoted| !was_edited_since(quoted, left_ms));
             parts.quote_lost = parts.quoted.is_none();
         }
         Ok(Some(View::new(message.clone(), parts)))
@@ -102,11 +102,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Returns whether a message was edited or taken back at this time or later, Unix milliseconds.
-fn was_changed_since(message: &Message, since_ms: u64) -> bool {
-    let taken_back = match &message.content.body {
-        Body::Revoke(revoked) => Some(&revoked.stamp),
-        _ => None,
-    };
-    [message.state.edited.as_ref(), taken_back].into_iter().flatten().any(|stamp| stamp.at_ms >= since_ms)
+/// Returns whether a message was edited at this time or later, Unix milliseconds. One that was taken back shows nothing more than
+/// that.
+fn was_edited_since(message: &Message, since_ms: u64) -> bool {
+    message.state.edited.as_ref().is_some_and(|stamp| stamp.at_ms >= since_ms)
 }

@@ -15,8 +15,8 @@ use serde::Deserialize;
 
 use super::caller;
 use super::response::{refusal_response, text};
-use crate::actors::media::access::file_of;
 use crate::actors::context::BrokerContext;
+use crate::actors::media::access::file_of;
 use crate::broker::Broker;
 use crate::http::problem::problem;
 use crate::media::{Blob, MediaError, made_mime};

@@ -5,6 +5,7 @@
 // It measures, and says what it measured.
 #![allow(clippy::cast_possible_truncation, clippy::disallowed_methods, clippy::print_stdout)]
 
+mod combines;
 mod quotas;
 mod sight;
 

@@ -155,7 +155,9 @@ async fn an_empty_room_is_no_actor_and_is_there_again_with_all_that_was_in_it() 
     alice.say(To::Room("r"), "kept").await;
     let given = json!({"roomID": "r", "userIDs": ["alice"], "attributes": {"key": "value"}, "config": {"isDeleteAfterOwnerLeft": false}});
     alice.ok("setRoomMembersAttributes", given).await;
-    alice.ok("setRoomAttributes", json!({"roomID": "r", "roomAttributes": {"topic": "t"}, "config": {"isDeleteAfterOwnerLeft": false}})).await;
+    alice
+        .ok("setRoomAttributes", json!({"roomID": "r", "roomAttributes": {"topic": "t"}, "config": {"isDeleteAfterOwnerLeft": false}}))
+        .await;
     alice.ok("leaveRoom", json!({"roomID": "r"})).await;
     until("the room's actor stops", || world.broker.stats().rooms == 0).await;
     assert_eq!(alice.code("createRoom", room("r", 100)).await, 6_000_323, "it stands");

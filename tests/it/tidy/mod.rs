@@ -48,7 +48,7 @@ const ACTORS: &[&[&str]] = &[
     &["runtime"],
     &["connection"],
     &["files"],
-    &["disk", "load", "places", "standing"],
+    &["disk", "load", "memory", "places", "standing"],
     &["context"],
     &["view"],
     &["delivery"],
