@@ -403,10 +403,16 @@ pub struct Media {
     pub uploads_per_user_max: usize,
     /// Unfinished uploads in all, 1 to 100000.
     pub uploads_max: usize,
+    /// Bytes announced for unfinished uploads of one user, 1 to 1 TiB.
+    pub unfinished_bytes_per_user_max: u64,
+    /// Bytes announced for unfinished uploads in all, 1 to 1 PiB.
+    pub unfinished_bytes_max: u64,
     /// How fast an upload must come, bytes per second, 0 to 1 MiB.
     pub bytes_per_second_min: u64,
     /// Over which time that is measured, seconds, 1 to 300.
     pub stalled_seconds: u64,
+    /// How long an unfinished upload waits for its first byte, seconds, 1 to 604800.
+    pub unbegun_seconds: u64,
     /// How long an unfinished upload waits for its next part, seconds, 1 to 604800.
     pub unfinished_seconds: u64,
     /// How long a file waits for its message, seconds, 60 to 2592000.

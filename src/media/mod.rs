@@ -29,4 +29,4 @@ pub(crate) use self::picture::MediaOptions;
 #[cfg(feature = "bench")]
 pub(crate) use self::probe::probe_bytes;
 pub(crate) use self::probe::{Probed, made_mime, probe, probe_frame};
-pub(crate) use self::spool::{Savepoint, Spool};
+pub(crate) use self::spool::Spool;

@@ -14,7 +14,7 @@ use super::caller;
 use super::pacer::{BodyError, UploadPacer};
 use super::response::{refusal_response, text};
 use crate::actors::context::BrokerContext;
-use crate::actors::files::upload::Upload;
+use crate::actors::files::upload::{Announced, Upload, UploadTerms};
 use crate::actors::files::writing::Writing;
 use crate::actors::media::uploads::{self, Abandon};
 use crate::broker::Broker;
@@ -86,12 +86,13 @@ pub(super) async fn upload(
     let outcome = async {
         let user = caller::of_header(&broker, &request)?;
         let kind = UploadQuery::kind(asked.kind.as_deref()).map_err(Refusal::from)?;
-        let length = content_length(&request);
         let kept = if is_form(&request) {
             form(context, &request, user, kind, &asked, body).await?
         } else {
             let name = asked.name.clone().or_else(|| named(&request)).unwrap_or_default();
-            store_file(context, user, kind, &name, length, body).await?
+            let announced = content_length(&request).map_or(Announced::Unknown, Announced::Exactly);
+            let terms = UploadTerms { owner: user, kind, name, announced, is_resumable: false };
+            store_file(context, terms, body).await?
         };
         Ok::<_, UploadError>(kept)
     };
@@ -141,23 +142,18 @@ async fn form(
         let Some(disposition) = field.content_disposition().filter(|disposition| disposition.get_name() == Some("file")) else { continue };
         let name = asked.name.clone().or_else(|| name_in(disposition)).unwrap_or_default();
         // The length of a field is not told; the form's is a little more.
-        return store_file(context, user, kind, &name, None, field).await;
+        let announced = content_length(request).map_or(Announced::Unknown, Announced::AtMost);
+        let terms = UploadTerms { owner: user, kind, name, announced, is_resumable: false };
+        return store_file(context, terms, field).await;
     }
     Err(UploadError::NoFile)
 }
 
-async fn store_file<S, E>(
-    context: &Arc<BrokerContext>,
-    user: UserId,
-    kind: MediaKind,
-    name: &str,
-    length: Option<u64>,
-    body: S,
-) -> Result<MediaRecord, UploadError>
+async fn store_file<S, E>(context: &Arc<BrokerContext>, terms: UploadTerms, body: S) -> Result<MediaRecord, UploadError>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
-    let upload = uploads::begin(context, user, kind, name, length).await?;
+    let upload = uploads::begin(context, terms).await?;
     let abandon = Abandon::unless_done(context, upload.file);
     write_body(context, &upload, body).await?;
     abandon.done();
@@ -168,13 +164,12 @@ async fn write_body<S, E>(context: &Arc<BrokerContext>, upload: &Arc<Upload>, mu
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
-    let mut writing = Writing::begin(&context.media, upload).await?;
+    let mut writing = Writing::begin(&context.media, context.config(), upload).await?;
     let mut pacer = UploadPacer::new(&context.config().media, &*context.clock);
     while let Some(chunk) = pacer.next(&mut body).await? {
-        writing.add(&chunk).await?;
-        writing.touch(context.clock.elapsed());
+        writing.add(&chunk, context.clock.elapsed()).await?;
     }
-    Ok(writing.settle().await?)
+    Ok(writing.keep().await?)
 }
 
 /// Answers `GET /media/uploads/{fileUID}`.
@@ -205,7 +200,9 @@ pub(super) async fn frame(broker: web::Data<Broker>, request: HttpRequest, file:
     let outcome = async {
         let user = caller::of_header(&broker, &request)?;
         let video = owned_file(context, &user, &file).await?.file;
-        let picture = uploads::begin(context, user.clone(), MediaKind::Image, "", content_length(&request)).await?;
+        let announced = content_length(&request).map_or(Announced::Unknown, Announced::Exactly);
+        let terms = UploadTerms { owner: user.clone(), kind: MediaKind::Image, name: String::new(), announced, is_resumable: false };
+        let picture = uploads::begin(context, terms).await?;
         let _abandon = Abandon::unless_done(context, picture.file);
         write_body(context, &picture, body).await?;
         Ok::<_, UploadError>(uploads::keep_frame(context, &user, video, picture).await?)

@@ -5,6 +5,8 @@
 // It measures, and says what it measured.
 #![allow(clippy::cast_possible_truncation, clippy::disallowed_methods, clippy::print_stdout)]
 
+mod media;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::process::Stdio;
