@@ -101,6 +101,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("media.uploads_max", (1, 100_000)),
     ("media.unfinished_bytes_per_user_max", (1, 1024 * GIB)),
     ("media.unfinished_bytes_max", (1, 1_048_576 * GIB)),
+    ("media.form_bytes_max", (0, 16 * MIB)),
     ("media.bytes_per_second_min", (0, MIB)),
     ("media.stalled_seconds", (1, 300)),
     ("media.unbegun_seconds", (1, 604_800)),

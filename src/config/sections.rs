@@ -407,6 +407,8 @@ pub struct Media {
     pub unfinished_bytes_per_user_max: u64,
     /// Bytes announced for unfinished uploads in all, 1 to 1 PiB.
     pub unfinished_bytes_max: u64,
+    /// Bytes of all fields of a form but its file, 0 to 16 MiB.
+    pub form_bytes_max: u64,
     /// How fast an upload must come, bytes per second, 0 to 1 MiB.
     pub bytes_per_second_min: u64,
     /// Over which time that is measured, seconds, 1 to 300.
@@ -421,6 +423,8 @@ pub struct Media {
     pub token_seconds: u64,
     /// Pixels of an image, 1 to 1000000000.
     pub pixels_max: u64,
+    /// Whether pictures and films are kept without what says where and with what they were made.
+    pub strip_originals: bool,
     /// The shorter side of the image for the screen, pixels, 16 to 4096.
     pub large_pixels: u32,
     /// The shorter side of the image for lists, pixels, 16 to 1024.

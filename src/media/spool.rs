@@ -1,11 +1,13 @@
 //! A file that is still growing: written to the local disk and hashed as its bytes come.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::blob::CHUNK_BYTES;
 use crate::model::hex;
 use crate::private_files::make_folder;
 
@@ -112,6 +114,50 @@ impl Spool {
         hex(&self.hasher.clone().finalize())
     }
 
+    /// Makes an empty one beside it, named after it.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(crate) fn beside(&self, what: &str) -> io::Result<Self> {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        Self::create(self.path.parent().unwrap_or(Path::new(".")), &format!("{name}.{what}"))
+    }
+
+    /// Writes over what stands there. Its hash is wrong then, until [`Spool::hash_anew`].
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn overwrite(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(at))?;
+        self.file.write_all(bytes)
+    }
+
+    /// Writes zeros over what stands there.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn blank(&mut self, range: Range<u64>) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(range.start))?;
+        let zeros = io::repeat(0).take(range.end.min(self.bytes).saturating_sub(range.start));
+        io::copy(&mut io::BufReader::with_capacity(CHUNK_BYTES, zeros), &mut self.file).map(drop)
+    }
+
+    /// Hashes what is there now.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn hash_anew(&mut self) -> io::Result<()> {
+        let (mut file, mut hasher, mut chunk) = (File::open(&self.path)?, Sha256::new(), vec![0; CHUNK_BYTES]);
+        loop {
+            match file.read(&mut chunk)? {
+                0 => break,
+                length => hasher.update(&chunk[..length]),
+            }
+        }
+        self.hasher = hasher;
+        self.file.seek(SeekFrom::End(0)).map(drop)
+    }
+
     /// Deletes what uploads before this start left; returns how many files.
     ///
     /// # Errors
@@ -128,6 +174,16 @@ impl Spool {
             swept += 1;
         }
         Ok(swept)
+    }
+}
+
+impl Write for Spool {
+    fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
+        Self::write(self, chunk).map(|()| chunk.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

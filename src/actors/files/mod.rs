@@ -2,6 +2,7 @@
 //! carried by a message. Decides nothing about who may; that is `media`'s.
 
 pub(crate) mod quota;
+pub(crate) mod standing;
 pub(crate) mod upload;
 pub(crate) mod writing;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use self::quota::Quota;
+use self::standing::Standing;
 use self::upload::Upload;
 use crate::auth::MediaTokens;
 use crate::config::{Config, Media};
@@ -34,6 +36,7 @@ pub(in crate::actors) const PAGE: usize = 256;
 pub(crate) struct MediaService {
     pub(crate) store: Arc<dyn DynMediaStore>,
     pub(crate) tokens: MediaTokens,
+    pub(crate) standing: Standing,
     incoming: PathBuf,
     pub(in crate::actors) probes: Semaphore,
     writes: Semaphore,
@@ -74,6 +77,7 @@ impl MediaService {
         Ok(Self {
             store,
             tokens,
+            standing: Standing::default(),
             incoming,
             probes: Semaphore::new(config.media.probes_max),
             writes: Semaphore::new(WRITES_MAX),

@@ -42,6 +42,8 @@ pub(crate) struct UploadTerms {
     pub(crate) announced: Announced,
     /// It waits for its next part when a connection is lost.
     pub(crate) is_resumable: bool,
+    /// Its owner wants it kept as it came, with all that it says of its place.
+    pub(crate) keeps_original: bool,
 }
 
 /// An upload that is not complete.
@@ -53,6 +55,7 @@ pub(crate) struct Upload {
     pub(crate) name: String,
     /// The most it may become: its length, if it was announced; else the limit of its kind.
     pub(crate) bytes_max: u64,
+    pub(crate) keeps_original: bool,
     is_resumable: bool,
     /// Bytes set aside for it. Changed under the lock of the quota alone.
     pub(super) reserved: AtomicU64,
@@ -79,7 +82,7 @@ pub(crate) struct Upload {
 impl Upload {
     /// `kind_bytes_max`: the limit of its kind, bytes.
     pub(in crate::actors) fn new(spool: Spool, file: FileUid, terms: UploadTerms, kind_bytes_max: u64, now: Duration) -> Self {
-        let UploadTerms { owner, kind, name, announced, is_resumable } = terms;
+        let UploadTerms { owner, kind, name, announced, is_resumable, keeps_original } = terms;
         let bytes_max = if let Announced::Exactly(bytes) = announced { bytes } else { kind_bytes_max };
         Self {
             file,
@@ -87,6 +90,7 @@ impl Upload {
             kind,
             name,
             bytes_max,
+            keeps_original,
             is_resumable,
             reserved: AtomicU64::new(announced.reserved(kind_bytes_max)),
             spool: Arc::new(Mutex::new(spool)),
@@ -195,7 +199,8 @@ mod tests {
         let upload = |n: u8, announced| {
             let spool = Spool::create(folder.path(), &n.to_string()).unwrap();
             let owner = UserId::trusted("alice");
-            let terms = UploadTerms { owner, kind: MediaKind::File, name: String::new(), announced, is_resumable: true };
+            let terms =
+                UploadTerms { owner, kind: MediaKind::File, name: String::new(), announced, is_resumable: true, keeps_original: false };
             Upload::new(spool, FileUid::from_bits(n.into()), terms, 10 * STEP_BYTES, Duration::ZERO)
         };
         let of = |upload: &Upload| (upload.reserved(), upload.bytes_max);

@@ -10,7 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::MediaService;
 use super::upload::{Upload, disk};
 use crate::config::Config;
-use crate::media::CHUNK_BYTES;
+use crate::media::{CHUNK_BYTES, Spool};
 use crate::model::Refusal;
 
 /// For how long a writer must have brought nothing before one that comes after it at the same offset takes its place.
@@ -91,7 +91,7 @@ impl Writing {
         // Whoever wanted it has it.
         let _wish = upload.wanted.notified().now_or_never();
         let pen = Arc::new(pen);
-        let begin = move |spool: &mut crate::media::Spool| {
+        let begin = move |spool: &mut Spool| {
             // What an ended connection left of a part that was to be checked.
             spool.discard_part()?;
             if is_checked {
@@ -157,7 +157,11 @@ impl Writing {
     pub(crate) async fn keep(&mut self) -> Result<(), Refusal> {
         self.settle().await?;
         if self.is_checked {
-            self.upload.at_spool(self.pen.clone(), |spool| Ok(spool.keep_part())).await?;
+            let keep = |spool: &mut Spool| {
+                spool.keep_part();
+                Ok(())
+            };
+            self.upload.at_spool(self.pen.clone(), keep).await?;
         }
         Ok(())
     }
@@ -168,7 +172,7 @@ impl Writing {
     /// [`Refusal::FileServer`].
     pub(crate) async fn discard(&mut self) -> Result<(), Refusal> {
         self.buffer.clear();
-        self.upload.at_spool(self.pen.clone(), crate::media::Spool::discard_part).await
+        self.upload.at_spool(self.pen.clone(), Spool::discard_part).await
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) async fn keep_tidy(context: Arc<BrokerContext>) {
 
 fn give_up(context: &BrokerContext) {
     let now = context.clock.elapsed();
+    context.media.standing.forget(context.clock.wall_ms(), context.config().media.token_seconds);
     let mut quota = context.media.quota();
     quota.forget_pinned(now);
     let stale = quota.give_up_stale(now, &context.config().media);

@@ -9,7 +9,7 @@ use crate::actors::context::BrokerContext;
 use crate::actors::files::MediaService;
 use crate::actors::files::upload::{Announced, Upload, UploadTerms, blocking, disk};
 use crate::actors::runtime::reply::{answer, answered};
-use crate::media::{Blob, Probed, Spool, clean_name, probe, probe_frame};
+use crate::media::{Blob, Prepared, Probed, Spool, clean_name, prepare, probe_frame};
 use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
 use crate::store::RowWrite;
 
@@ -101,19 +101,25 @@ pub(crate) async fn finish(context: &Arc<BrokerContext>, upload: Arc<Upload>) ->
 async fn keep(context: &Arc<BrokerContext>, upload: &Arc<Upload>) -> Result<MediaRecord, Refusal> {
     let service: &MediaService = &context.media;
     let _permit = service.probes.acquire().await.map_err(disk)?;
-    let (its, options, limits) = (upload.clone(), MediaService::options(&context.config()), context.config().limits.clone());
-    let (probed, path, bytes, sha256) = blocking(move || {
-        let (path, bytes, sha256) = {
-            let spool = its.spool();
-            (spool.path().to_owned(), spool.bytes(), spool.sha256())
-        };
-        if bytes == 0 {
-            return Err(Refusal::FileSize { bytes, bytes_max: its.kind.bytes_max(&limits) });
+    let (its, config) = (upload.clone(), context.config());
+    let (prepared, stored) = blocking(move || {
+        let (options, limits) = (MediaService::options(&config), &config.limits);
+        let mut spool = its.spool();
+        let uploaded = spool.bytes();
+        if uploaded == 0 {
+            return Err(Refusal::FileSize { bytes: uploaded, bytes_max: its.kind.bytes_max(limits) });
         }
-        Ok((probe(its.kind, &path, &options, &limits)?, path, bytes, sha256))
+        let keeps_original = its.keeps_original || !config.media.strip_originals;
+        let prepared = prepare(its.kind, &mut spool, keeps_original, &options, limits)?;
+        let kept = prepared.anew.as_ref().unwrap_or(&spool);
+        let stored = Stored { path: kept.path().to_owned(), bytes: kept.bytes(), uploaded, sha256: kept.sha256() };
+        Ok((prepared, stored))
     })
     .await?;
-    let mut record = record_of(upload, &probed, bytes, sha256, context.clock.wall_ms());
+    // What is kept in place of the upload lies where it lies until it is put away.
+    let Prepared { probed, anew: _anew } = prepared;
+    let (path, bytes) = (stored.path.clone(), stored.bytes);
+    let mut record = record_of(upload, &probed, stored, context.clock.wall_ms());
     let kept = put_all(context, upload.file, path, probed.made, &mut record).await;
     let kept = match kept {
         Ok(()) => context.archive.apply(vec![RowWrite::PutMedia(record.clone())]).await,
@@ -128,13 +134,24 @@ async fn keep(context: &Arc<BrokerContext>, upload: &Arc<Upload>) -> Result<Medi
     Ok(record)
 }
 
-fn record_of(upload: &Upload, probed: &Probed, bytes: u64, sha256: String, created_ms: u64) -> MediaRecord {
+/// What is put away of an upload.
+struct Stored {
+    path: PathBuf,
+    bytes: u64,
+    /// Its length as it came, bytes.
+    uploaded: u64,
+    sha256: String,
+}
+
+fn record_of(upload: &Upload, probed: &Probed, stored: Stored, created_ms: u64) -> MediaRecord {
+    let Stored { bytes, uploaded, sha256, .. } = stored;
     MediaRecord {
         file: upload.file,
         owner: upload.owner.clone(),
         kind: upload.kind,
         name: upload.name.clone(),
         bytes,
+        bytes_uploaded: if uploaded == bytes { 0 } else { uploaded },
         sha256,
         mime: probed.mime.clone(),
         codec: probed.codec.clone(),

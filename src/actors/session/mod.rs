@@ -126,7 +126,7 @@ impl Handler<Inbound> for Session {
             (Ok(Operation::Logout), Phase::In(_)) => self.logout(responder),
             (Ok(Operation::RenewToken { token }), Phase::In(profile)) => self.renew(token, profile.get().id.clone(), responder),
             (Ok(Operation::RenewMediaToken), Phase::In(profile)) => {
-                let token = url_token(&self.context, &profile.get().id, self.connection.token_expires_at());
+                let token = url_token(&self.context, &profile.get().id, &self.connection);
                 responder.done(Outcome::MediaToken(MediaToken::new(token)));
             }
             (Ok(Operation::Request(operation)), Phase::In(profile)) => match self.context.accepting() {

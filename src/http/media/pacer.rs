@@ -1,15 +1,17 @@
 //! How fast a body must come. Only the time spent waiting for the client counts, so that a slow disk is not held against it.
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, stream};
 
 use crate::clock::Clock;
 use crate::config::Media;
 
 /// Why no more comes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyError {
     /// The client went away, or what it sends is not HTTP.
     Cut,
@@ -17,10 +19,13 @@ pub(super) enum BodyError {
     Slow,
 }
 
+/// A body whose pace is watched.
+pub(super) type PacedBody = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>>>>;
+
 /// Measures how fast one body comes.
 #[derive(Debug)]
-pub(super) struct UploadPacer<'a> {
-    clock: &'a dyn Clock,
+struct UploadPacer {
+    clock: Arc<dyn Clock>,
     window: Duration,
     /// Within one window.
     bytes_min: u64,
@@ -28,14 +33,24 @@ pub(super) struct UploadPacer<'a> {
     bytes: u64,
 }
 
-impl<'a> UploadPacer<'a> {
-    pub(super) fn new(config: &Media, clock: &'a dyn Clock) -> Self {
-        let window = Duration::from_secs(config.stalled_seconds);
-        Self { clock, window, bytes_min: config.bytes_per_second_min * config.stalled_seconds, waited: Duration::ZERO, bytes: 0 }
-    }
+/// Returns a body that fails once it comes too slowly.
+pub(super) fn paced<S, E>(body: S, config: &Media, clock: Arc<dyn Clock>) -> PacedBody
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin + 'static,
+    E: 'static,
+{
+    let window = Duration::from_secs(config.stalled_seconds);
+    let bytes_min = config.bytes_per_second_min * config.stalled_seconds;
+    let pacer = UploadPacer { clock, window, bytes_min, waited: Duration::ZERO, bytes: 0 };
+    Box::pin(stream::try_unfold((pacer, body), async |(mut pacer, mut body)| {
+        let next = pacer.next(&mut body).await?;
+        Ok(next.map(|chunk| (chunk, (pacer, body))))
+    }))
+}
 
+impl UploadPacer {
     /// Waits for the next bytes; `None` at the end.
-    pub(super) async fn next<S, E>(&mut self, body: &mut S) -> Result<Option<Bytes>, BodyError>
+    async fn next<S, E>(&mut self, body: &mut S) -> Result<Option<Bytes>, BodyError>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
     {

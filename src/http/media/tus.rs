@@ -3,6 +3,7 @@
 //! The upload's name is the file's: the last part of its URL becomes the `fileUID` when its last byte came and it was
 //! checked. What a lost connection brought stays; a client that comes back takes the pen from its own dead connection.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,11 +12,12 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use futures_util::StreamExt as _;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use super::caller;
-use super::pacer::UploadPacer;
+use super::caller::Caller;
+use super::pacer::paced;
 use super::response::{refusal_response, text};
 use super::uploads::{UploadQuery, body_error, owned_file};
 use crate::actors::context::BrokerContext;
@@ -75,13 +77,14 @@ pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, aske
         return with_version(other);
     }
     let created = async {
-        let user = caller::of_header(&broker, &request)?;
+        let user = Caller::of_header(&broker, &request).await?.user;
         let length = number(&request, LENGTH)?;
         let given = metadata(text(&request, "Upload-Metadata").unwrap_or_default())?;
         let value = |name: &str| given.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let kind = UploadQuery::kind(asked.kind.as_deref().or(value("kind")))?;
+        let keeps_original = UploadQuery::keeps_original(asked.original.as_deref().or(value("original")))?;
         let name = value("filename").unwrap_or_default().to_owned();
-        let terms = UploadTerms { owner: user, kind, name, announced: Announced::Exactly(length), is_resumable: true };
+        let terms = UploadTerms { owner: user, kind, name, announced: Announced::Exactly(length), is_resumable: true, keeps_original };
         uploads::begin(&broker.context, terms).await
     };
     let response = match created.await {
@@ -129,11 +132,11 @@ pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, fi
         return with_version(other);
     }
     let context = &broker.context;
-    let response = match (caller::of_header(&broker, &request), method) {
+    let response = match (Caller::of_header(&broker, &request).await, method) {
         (Err(refusal), _) => refusal_response(context, &refusal),
-        (Ok(user), Method::HEAD) => head(context, &user, &file).await,
-        (Ok(user), Method::PATCH) => patch(context, &user, &file, &request, body).await,
-        (Ok(user), Method::DELETE) => match find(context, &user, &file) {
+        (Ok(caller), Method::HEAD) => head(context, &caller.user, &file).await,
+        (Ok(caller), Method::PATCH) => patch(context, caller, &file, &request, body).await,
+        (Ok(caller), Method::DELETE) => match find(context, &caller.user, &file) {
             Some(upload) if upload.is_ending() => locked(uploads::ENDING),
             Some(upload) => {
                 uploads::abandon(context, upload.file);
@@ -161,7 +164,7 @@ async fn head(context: &Arc<BrokerContext>, user: &UserId, file: &str) -> HttpRe
     } else {
         match owned_file(context, user, file).await {
             // Complete, and the client did not hear of it.
-            Ok(record) => (record.bytes, record.bytes, true),
+            Ok(record) => (record.uploaded(), record.uploaded(), true),
             Err(refusal) => return refusal_response(context, &refusal),
         }
     };
@@ -208,11 +211,11 @@ impl Checksum {
     }
 }
 
-async fn patch(context: &Arc<BrokerContext>, user: &UserId, file: &str, request: &HttpRequest, body: web::Payload) -> HttpResponse {
+async fn patch(context: &Arc<BrokerContext>, caller: Caller, file: &str, request: &HttpRequest, body: web::Payload) -> HttpResponse {
     if text(request, "Content-Type") != Some("application/offset+octet-stream") {
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, 6_000_001, "Content-Type is not application/offset+octet-stream");
     }
-    let Some(upload) = find(context, user, file) else { return refusal_response(context, &Refusal::FileMissing) };
+    let Some(upload) = find(context, &caller.user, file) else { return refusal_response(context, &Refusal::FileMissing) };
     let given = number(request, OFFSET).and_then(|offset| Ok((offset, Checksum::parse(text(request, "Upload-Checksum"))?)));
     let (offset, checksum) = match given {
         Ok(given) => given,
@@ -228,7 +231,7 @@ async fn patch(context: &Arc<BrokerContext>, user: &UserId, file: &str, request:
         Err(CannotWrite::Locked(reason)) => return locked(reason),
         Err(CannotWrite::Refused(refusal)) => return refusal_response(context, &refusal),
     };
-    if let Err(response) = append_body(context, &upload, &mut writing, checksum, body).await {
+    if let Err(response) = append_body(context, caller, &upload, &mut writing, checksum, body).await {
         return *response;
     }
     let bytes = writing.bytes();
@@ -246,16 +249,19 @@ async fn patch(context: &Arc<BrokerContext>, user: &UserId, file: &str, request:
 /// Writes what comes. What came before a connection was lost stays, unless the part was to be checked.
 async fn append_body(
     context: &Arc<BrokerContext>,
+    mut caller: Caller,
     upload: &Arc<Upload>,
     writing: &mut Writing,
     mut checksum: Option<Checksum>,
-    mut body: web::Payload,
+    body: web::Payload,
 ) -> Result<(), Box<HttpResponse>> {
-    let mut pacer = UploadPacer::new(&context.config().media, &*context.clock);
+    let mut body = paced(body, &context.config().media, context.clock.clone());
+    let mut put_out = pin!(caller.put_out(context));
     let came = loop {
         let next = tokio::select! {
             biased;
-            next = pacer.next(&mut body) => next,
+            refusal = &mut put_out => break Err(refusal_response(context, &refusal)),
+            next = body.next() => next.transpose(),
             () = upload.wanted() => break Err(locked(LOCKED)),
         };
         match next {

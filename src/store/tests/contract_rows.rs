@@ -164,6 +164,7 @@ fn files_last_and_their_uses_go_with_the_messages_that_carry_them(mut world: Wor
         kind: MediaKind::File,
         name: "n".into(),
         bytes: 1,
+        bytes_uploaded: 0,
         sha256: "5a".into(),
         mime: "x/y".into(),
         codec: String::new(),

@@ -20,7 +20,14 @@ fn config() -> Media {
 fn upload(file: u128, user: &str, announced: Announced, is_resumable: bool) -> Arc<Upload> {
     let folder = tempfile::tempdir().unwrap();
     let spool = Spool::create(folder.path(), "a").unwrap();
-    let terms = UploadTerms { owner: UserId::trusted(user), kind: MediaKind::File, name: String::new(), announced, is_resumable };
+    let terms = UploadTerms {
+        owner: UserId::trusted(user),
+        kind: MediaKind::File,
+        name: String::new(),
+        announced,
+        is_resumable,
+        keeps_original: false,
+    };
     // Each began a second after the one before.
     Arc::new(Upload::new(spool, FileUid::from_bits(file), terms, 1000, Duration::from_secs(u64::try_from(file).unwrap())))
 }
@@ -45,7 +52,9 @@ fn quotas_hold_at_their_edges_and_what_ends_gives_back() {
     assert!(matches!(begin(&mut quota, 4, "carol", 1), Err(Refusal::Busy(_))));
     assert!(quota.end(FileUid::from_bits(1), 40).is_some());
     assert_eq!(quota.bytes(), 90);
-    assert!(matches!(begin(&mut quota, 5, "alice", 61), Err(Refusal::FileServer(reason)) if reason.contains("101 bytes") && reason.contains("user_bytes_max is 100")));
+    assert!(
+        matches!(begin(&mut quota, 5, "alice", 61), Err(Refusal::FileServer(reason)) if reason.contains("101 bytes") && reason.contains("user_bytes_max is 100"))
+    );
     assert!(begin(&mut quota, 5, "alice", 60).is_ok());
     quota.release(&UserId::trusted("alice"), 40);
     assert_eq!(quota.bytes(), 110);

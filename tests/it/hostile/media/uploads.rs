@@ -1,67 +1,12 @@
-//! Files, and users who want more than their share of them: of uploads, of the disk, of each other's.
+//! Uploads: several writers of one, and more of them than there is room for.
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt as _;
 
+use super::{FILE, Slow, gauge, until_at};
 use crate::media::tus::Tus;
-use crate::media::bearer;
-use crate::support::{World, soon, until};
-
-/// `file` in base64.
-const FILE: &str = "ZmlsZQ==";
-
-/// A request whose body is sent bit by bit.
-struct Slow(TcpStream);
-
-impl Slow {
-    async fn begin(world: &World, head: &str) -> Self {
-        let mut stream = TcpStream::connect(world.address()).await.unwrap();
-        stream.write_all(format!("{head}\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
-        Self(stream)
-    }
-
-    /// Begins to write a part of a resumable upload.
-    async fn patch(world: &World, tus: &Tus<'_>, place: &str, offset: usize, length: usize) -> Self {
-        let head = format!(
-            "PATCH {place} HTTP/1.1\r\nTus-Resumable: 1.0.0\r\nAuthorization: {}\r\nUpload-Offset: {offset}\r\n\
-             Content-Type: application/offset+octet-stream\r\nContent-Length: {length}",
-            tus.token
-        );
-        Self::begin(world, &head).await
-    }
-
-    async fn send(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).await.unwrap();
-    }
-
-    /// Returns the status and the whole answer.
-    async fn answer(mut self) -> (u16, String) {
-        let mut answer = Vec::new();
-        soon("an answer", self.0.read_to_end(&mut answer)).await.unwrap();
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let status = answer.split(' ').nth(1).unwrap_or_else(|| panic!("no answer: {answer:?}"));
-        (status.parse().unwrap(), answer)
-    }
-}
-
-/// Returns what a metric says now.
-fn gauge(world: &World, name: &str) -> u64 {
-    let text = world.broker.metrics_text();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
-}
-
-/// Waits until the broker has so many bytes of an upload.
-async fn until_at(tus: &Tus<'_>, place: &str, offset: usize) {
-    let reached = async {
-        while tus.offset(place).await != offset.to_string() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    soon("the bytes to arrive", reached).await;
-}
+use crate::support::{World, until};
 
 #[tokio::test]
 async fn who_is_wrong_about_the_offset_is_told_so_and_the_writer_goes_on() {
@@ -125,48 +70,6 @@ async fn who_comes_back_takes_the_place_of_its_own_silent_connection() {
     assert_eq!(answer.status, 204, "{}", answer.body);
     assert_eq!(silent.answer().await.0, 423, "and it is told");
     assert_eq!(tus.offset(&place).await, "1000");
-}
-
-/// What a form takes of the quota while it is under way.
-fn form_of(bytes: &[u8]) -> Vec<u8> {
-    [b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n", bytes, b"\r\n--b--\r\n"].concat()
-}
-
-#[tokio::test]
-async fn a_form_takes_what_it_announces_and_not_what_it_might_become() {
-    let world = World::builder()
-        .config(|config| {
-            config.media.user_bytes_max = 1000;
-            config.media.uploads_per_user_max = 20;
-        })
-        .start();
-    let form = form_of(b"12345");
-    let head = format!(
-        "POST /media/uploads?kind=file HTTP/1.1\r\nAuthorization: {}\r\nContent-Type: multipart/form-data; boundary=b\r\n",
-        bearer(&world.token("alice"))
-    );
-    let announced = format!("{head}Content-Length: {}", form.len());
-    let mut forms = Vec::new();
-    for _ in 0..9 {
-        let mut slow = Slow::begin(&world, &announced).await;
-        slow.send(&form[..form.len() - 12]).await;
-        forms.push(slow);
-    }
-    until("nine uploads at once", || gauge(&world, "tidings_uploads_unfinished") == 9).await;
-    assert_eq!(gauge(&world, "tidings_media_bytes"), 9 * form.len() as u64);
-    // One of a length that is not told takes a step, or what it needs where there is less.
-    let mut chunked = Slow::begin(&world, &format!("{head}Transfer-Encoding: chunked")).await;
-    chunked.send(format!("{:x}\r\n", form.len()).as_bytes()).await;
-    chunked.send(&[&form[..], b"\r\n0\r\n\r\n"].concat()).await;
-    let (status, answer) = chunked.answer().await;
-    assert_eq!(status, 201, "{answer}");
-    for mut slow in forms {
-        slow.send(&form[form.len() - 12..]).await;
-        let (status, answer) = slow.answer().await;
-        assert_eq!(status, 201, "{answer}");
-    }
-    until("all uploads to end", || gauge(&world, "tidings_uploads_unfinished") == 0).await;
-    assert_eq!(gauge(&world, "tidings_media_bytes"), 10 * 5);
 }
 
 #[tokio::test]
