@@ -69,8 +69,8 @@ pub fn validate_text(bytes: usize) -> impl FnMut() -> usize {
 /// Asks the gate for one send of each of so many users in turn, each with a quota of so many at once and per second;
 /// says whether it passed.
 pub fn send_gate(users: usize, quota: u32) -> impl FnMut() -> bool {
-    let quota = GateQuota { per_second: quota, burst: quota };
-    let gate = SendGate::new(quota, quota, quota, quota, Arc::new(SystemClock::new()));
+    let quota = GateQuota::per_second(quota, quota);
+    let gate = SendGate::new([quota; 9], Arc::new(SystemClock::new()));
     let (users, mut turn) = (everyone(users), 0);
     move || {
         turn = (turn + 1) % users.len();

@@ -21,17 +21,20 @@ use super::connection::{Connection, Socket};
 use super::disk::Disk;
 use super::files::MediaService;
 use super::load::LoadMonitor;
+use super::memory::{CombineMemory, MemoryShare};
+use super::places::{Onlooker, RoomPlaces};
 use super::runtime::archive::ArchiveHandle;
 use super::runtime::ids::IdGenerator;
 use super::runtime::open_requests::{OpenRequest, OpenRequests};
 use super::runtime::watermark::DeliveryWatermark;
+use super::standing::StandingRooms;
 use crate::clock::Clock;
 use crate::clock::guard::ClockGuard;
 use crate::config::Config;
 use crate::hooks::{DynAuthenticator, DynModerator, Event, EventExporter};
 use crate::metrics::Metrics;
 use crate::model::{Refusal, UserId, UserProfile};
-use crate::rate::{ByteBudget, SendGate};
+use crate::rate::{ByteBudget, QuotaClass, SendGate};
 use crate::store::Store;
 
 /// One broker's shared parts. Nothing here is changed but through the types' own rules.
@@ -56,6 +59,9 @@ pub(crate) struct BrokerContext {
     /// Hears everything, and misses nothing.
     pub(crate) exporter: Option<Arc<dyn EventExporter>>,
     pub(crate) presence: Presence,
+    pub(crate) places: Arc<RoomPlaces>,
+    pub(crate) standing: Arc<StandingRooms>,
+    pub(crate) combine_memory: Arc<CombineMemory>,
     pub(crate) connections: ConnectionRegistry,
     pub(crate) load: LoadMonitor,
     pub(crate) draining: AtomicBool,
@@ -136,6 +142,31 @@ impl BrokerContext {
     /// Whether this is the user in whose name the server itself speaks.
     pub(crate) fn is_system(&self, user: &UserId) -> bool {
         user.as_str() == self.config().users.system
+    }
+
+    /// A user who looks at messages by their handles.
+    pub(crate) fn onlooker(&self, user: &UserId) -> Onlooker {
+        Onlooker::new(user.clone(), self.places.clone(), self.is_system(user))
+    }
+
+    /// A share of the memory for combined messages, which holds nothing yet.
+    pub(crate) fn memory_share(&self, user: &UserId) -> MemoryShare {
+        let config = self.config();
+        let (user_max, total_max) = (config.limits.combine_bytes_max, config.actors.combine_bytes_in_flight_max);
+        MemoryShare::new(self.combine_memory.clone(), user.clone(), user_max, total_max)
+    }
+
+    /// Charges what is about to be written for a user.
+    ///
+    /// # Errors
+    /// [`Refusal::RateLimited`].
+    pub(crate) fn charge_stored(&self, user: &UserId, bytes: usize) -> Result<(), Refusal> {
+        if self.config().limits.stored_bytes_per_user_per_day_max == 0 {
+            return Ok(());
+        }
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let charged = self.gate.check_many(user, QuotaClass::StoredBytes, bytes);
+        charged.map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
     }
 
     /// The user in whose name the server itself speaks.

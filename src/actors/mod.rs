@@ -13,7 +13,7 @@
 //! | [`session`] | connection | protocol state, login | the socket is not read further | its socket ends |
 //! | [`user`] | user with sessions | sessions of the user, places in rooms, list of conversations | temporary error | no session, no place |
 //! | [`peer`](conversation::peer) | pair of users talking | order and dedup of that conversation | temporary error | idle |
-//! | [`room`] | room | members, barrage budget | temporary error; barrage is shed | the room is destroyed |
+//! | [`room`] | room | members, barrage budget | temporary error; barrage is shed | the room is empty |
 //! | [`group`] | group | members, roles, order and dedup | temporary error | idle, nobody online |
 //! | [`archive`](runtime::archive) | store | what may be under way in the store | temporary error | shutdown |
 //! | [`reaper`](maintenance::reaper) | broker | deadlines of connections | nobody writes to it | shutdown |
@@ -30,6 +30,8 @@
 //! | [`runtime`] | how an actor is found, answers, reaches the store; ids; which commits were delivered |
 //! | [`connection`] | one connection: identity, outbox, presence, feed of its user |
 //! | [`files`], [`disk`], [`load`], [`context`] | uploads and quotas; free space; how far the broker is behind; all services together |
+//! | [`memory`] | how much of combined messages is in memory |
+//! | [`places`], [`standing`] | who is inside which room; which rooms stand empty, and until when |
 //! | [`view`] | what one reader sees: the only maker of messages, quotes, reactions, receipts, pins |
 //! | [`delivery`] | batches, fan-out, events to many, and the one place that counts a loss |
 //! | [`media`] | who may have and send files, and when they go |
@@ -77,9 +79,12 @@ pub(crate) mod group;
 pub(crate) mod load;
 pub(crate) mod maintenance;
 pub(crate) mod media;
+pub(crate) mod memory;
+pub(crate) mod places;
 pub(crate) mod registries;
 pub(crate) mod room;
 pub(crate) mod runtime;
 pub(crate) mod session;
+pub(crate) mod standing;
 pub(crate) mod user;
 pub(crate) mod view;

@@ -10,12 +10,11 @@ use super::context::BrokerContext;
 use super::conversation::messages::Authorize;
 use super::conversation::peer::{self, Peer};
 use super::group::Group;
-use super::media::access::{Readable, readable};
 use super::room::{PlaceHolders, PlaceLost, Room, RoomServices};
 use super::runtime::registry::{ActorRegistry, Leased};
-use super::runtime::reply::{Asked, answer, answered, ask};
+use super::runtime::reply::{Asked, answer, ask};
 use super::user::{User, UserServices};
-use crate::model::{Conversation, FileUid, MediaRecord, Refusal, Target, UserId};
+use crate::model::{Conversation, Refusal, Target, UserId};
 
 /// Where the actors of one broker are found.
 #[derive(Debug)]
@@ -74,27 +73,6 @@ impl Registries {
             Target::Room(room) => self.rooms.try_send(room, Authorize { user: user.clone(), reply }),
             Target::Group(group) => self.groups.try_send(group, Authorize { user: user.clone(), reply }),
         })
-    }
-
-    /// Returns the record of a file, if a user may have it now.
-    ///
-    /// # Errors
-    /// [`Refusal::FileMissing`] whether it is not there or not for this user.
-    pub(crate) async fn file_of(&self, user: &UserId, file: FileUid) -> Result<MediaRecord, Refusal> {
-        match readable(&self.context, user, file).await? {
-            Readable::No => Err(Refusal::FileMissing),
-            Readable::Yes(record) => Ok(record),
-            Readable::Inside(record, rooms) => {
-                for conversation in rooms {
-                    let Conversation::Room(room, _) = &conversation else { continue };
-                    let asked = self.authorize(&Target::Room(room.clone()), user)?;
-                    if answered(asked).await.is_ok_and(|(inside, _)| inside == conversation) {
-                        return Ok(record);
-                    }
-                }
-                Err(Refusal::FileMissing)
-            }
-        }
     }
 }
 

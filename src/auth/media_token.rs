@@ -1,16 +1,29 @@
-//! Tokens in the URLs of files: short-lived, for one user, good for nothing else.
+//! Tokens in the URLs of files: short-lived, for one session of one user, good for nothing else.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::claims::{Claims, check_times};
+use super::claims::check_times;
 use super::jwt::Hs256;
 use super::{Secret, SecretError};
 use crate::clock::Clock;
-use crate::model::{Limits, Refusal, UserId};
+use crate::model::{Limits, Refusal, SessionId, UserId};
 
 /// Keeps keys of one secret apart by what they are for.
-const PURPOSE: &[u8] = b"tidings media token 1";
+const PURPOSE: &[u8] = b"tidings media token 2";
+
+/// What a good one proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaClaims {
+    /// Whose token it is.
+    pub user: UserId,
+    /// The session that it was given to.
+    pub session: SessionId,
+    /// When that was, Unix milliseconds.
+    pub issued_ms: u64,
+    /// When it ends, Unix milliseconds.
+    pub expires_at_ms: u64,
+}
 
 /// Makes and checks them, with a key of its own: a user's token is none of these, and none of these is a user's token.
 #[derive(Clone)]
@@ -40,20 +53,28 @@ impl MediaTokens {
         Ok(Self { hs256: Hs256::new(&Secret::from_bytes(key)), clock })
     }
 
-    /// Issues a token for `user` that ends at `expires_at_ms` (Unix milliseconds).
+    /// Issues a token.
     #[must_use]
-    pub fn issue(&self, user: &UserId, expires_at_ms: u64) -> String {
-        self.hs256.issue(user.as_str(), self.clock.wall_ms() / 1000, expires_at_ms / 1000)
+    pub fn issue(&self, claims: &MediaClaims) -> String {
+        let MediaClaims { user, session, issued_ms, expires_at_ms } = claims;
+        self.hs256.issue(&format!("{issued_ms} {session} {user}"), issued_ms / 1000, expires_at_ms / 1000)
     }
 
-    /// Returns whose it is.
+    /// Returns whose it is, and which session's.
     ///
     /// # Errors
     /// [`Refusal::TokenInvalid`], [`Refusal::TokenExpired`].
-    pub fn identify(&self, token: &str, limits: &Limits) -> Result<Claims, Refusal> {
+    pub fn identify(&self, token: &str, limits: &Limits) -> Result<MediaClaims, Refusal> {
         let opened = self.hs256.open(token).ok_or(Refusal::TokenInvalid)?;
-        let user = UserId::parse("userID", &opened.user, limits).map_err(|_| Refusal::TokenInvalid)?;
-        check_times(&opened, user, self.clock.wall_ms())
+        let mut parts = opened.user.splitn(3, ' ');
+        let (Some(issued), Some(session), Some(user)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(Refusal::TokenInvalid);
+        };
+        let issued_ms = issued.parse().map_err(|_| Refusal::TokenInvalid)?;
+        let user = UserId::parse("userID", user, limits).map_err(|_| Refusal::TokenInvalid)?;
+        let session = SessionId::trusted(session);
+        let claims = check_times(&opened, user, self.clock.wall_ms())?;
+        Ok(MediaClaims { user: claims.user, session, issued_ms, expires_at_ms: claims.expires_at_ms })
     }
 }
 
@@ -67,8 +88,9 @@ mod tests {
         let clock = Arc::new(ManualClock::at(1_000_000_000));
         let tokens = MediaTokens::derived(&Hs256::new(&Secret::from_bytes(*b"0123456789abcdef")), clock.clone());
         let (alice, limits) = (UserId::trusted("alice"), Limits::default());
-        let token = tokens.issue(&alice, 1_000_060_000);
-        assert_eq!(tokens.identify(&token, &limits).unwrap().user, alice);
+        let claims = MediaClaims { user: alice, session: SessionId::trusted("s1"), issued_ms: 1_000_000_001, expires_at_ms: 1_000_060_000 };
+        let token = tokens.issue(&claims);
+        assert_eq!(tokens.identify(&token, &limits).unwrap(), claims);
         let other = MediaTokens::random(clock.clone()).unwrap();
         assert_eq!(other.identify(&token, &limits).unwrap_err(), Refusal::TokenInvalid);
         assert_eq!(tokens.identify(&token[1..], &limits).unwrap_err(), Refusal::TokenInvalid);

@@ -19,7 +19,7 @@ mod tokens;
 pub use api_keys::{ApiKey, ApiKeyError, ApiKeyFile, ApiKeyRing};
 pub use claims::Claims;
 pub use demo_key::DemoKey;
-pub use media_token::MediaTokens;
+pub use media_token::{MediaClaims, MediaTokens};
 pub use scope::Scope;
 pub use secret::{Secret, SecretError, SecretSource};
 pub use token04::Token04Key;

@@ -44,6 +44,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("RATE__BURST", "100000"),
     ("RATE__HIGH_PRIORITY_PER_SECOND", "100000"),
     ("RATE__HIGH_PRIORITY_BURST", "100000"),
+    ("RATE__INVITES_PER_MINUTE", "1000000"),
     ("LIMITS__ROOM_MEMBERS_MAX", "100000"),
     ("LOG__FILTER", "warn"),
 ];

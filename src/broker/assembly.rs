@@ -17,6 +17,7 @@ use crate::actors::disk::Disk;
 use crate::actors::files::MediaService;
 use crate::actors::load::LoadMonitor;
 use crate::actors::maintenance::reaper::Reaper;
+use crate::actors::maintenance::retention::keep_retention;
 use crate::actors::maintenance::sweeps;
 use crate::actors::media::keep_tidy;
 use crate::actors::registries::Registries;
@@ -114,6 +115,9 @@ impl Parts {
             exporter: self.exporter,
             events: broadcast::channel(EVENTS_BEHIND_MAX).0,
             presence: Presence::new(),
+            places: Arc::default(),
+            standing: Arc::default(),
+            combine_memory: Arc::default(),
             connections: ConnectionRegistry::default(),
             load: LoadMonitor::default(),
             draining: false.into(),
@@ -133,7 +137,9 @@ fn start_work(actors: &Arc<Registries>, rooms: Vec<RoomRecord>) {
     Reaper::start(context.clone());
     context.arbiter.spawn(sweeps::sample_load(context.clone()));
     context.arbiter.spawn(sweeps::watch_disk(context.clone()));
-    context.arbiter.spawn(sweeps::wake_then_keep_retention(actors.clone(), rooms));
+    sweeps::let_stand(context, &rooms);
+    context.arbiter.spawn(sweeps::end_empty_rooms(actors.clone()));
+    context.arbiter.spawn(keep_retention(context.clone()));
     context.arbiter.spawn(keep_tidy(context.clone()));
 }
 

@@ -14,7 +14,7 @@ use crate::media::{DiskMediaStore, DynMediaStore};
 #[cfg(feature = "s3")]
 use crate::media::{ObjectMediaStore, S3Options};
 use crate::model::Refusal;
-use crate::rate::{GateQuota, SendGate};
+use crate::rate::{GateQuota, Quotas, SendGate};
 use crate::store::{MemoryStore, OpenError, SledOptions, SledStore, Store, StoreError};
 
 /// How users prove who they are.
@@ -74,18 +74,22 @@ pub(super) fn moderators(host: Option<Arc<dyn DynModerator>>, backend: Option<Ar
 }
 
 pub(super) fn send_gate(config: &Config, clock: Arc<dyn Clock>) -> SendGate {
-    let [storable, high, command, change] = quotas(config);
-    SendGate::new(storable, high, command, change, clock)
+    SendGate::new(quotas(config), clock)
 }
 
-/// Returns the quotas of storable messages, of those of high priority, of commands, and of other changes.
-pub(super) fn quotas(config: &Config) -> [GateQuota; 4] {
+/// Returns the quotas of all classes.
+pub(super) fn quotas(config: &Config) -> Quotas {
     let rate = &config.rate;
     [
-        GateQuota { per_second: rate.sends_per_second, burst: rate.burst },
-        GateQuota { per_second: rate.high_priority_per_second, burst: rate.high_priority_burst },
-        GateQuota { per_second: rate.commands_per_second, burst: rate.commands_burst },
-        GateQuota { per_second: rate.changes_per_second, burst: rate.changes_burst },
+        GateQuota::per_second(rate.sends_per_second, rate.burst),
+        GateQuota::per_second(rate.high_priority_per_second, rate.high_priority_burst),
+        GateQuota::per_second(rate.commands_per_second, rate.commands_burst),
+        GateQuota::per_second(rate.changes_per_second, rate.changes_burst),
+        GateQuota::per_minute(rate.rooms_per_minute),
+        GateQuota::per_minute(rate.groups_per_minute),
+        GateQuota::per_minute(rate.invites_per_minute),
+        GateQuota::per_second(rate.searches_per_second, rate.searches_per_second),
+        GateQuota::per_day(config.limits.stored_bytes_per_user_per_day_max),
     ]
 }
 

@@ -29,8 +29,7 @@ impl Broker {
                 return Err(error);
             }
         };
-        let [storable, high, command, change] = quotas(&config);
-        context.gate.set(storable, high, command, change);
+        context.gate.set(quotas(&config));
         self.server_api.reconfigure(&config);
         context.settings.store(Arc::new(config));
         context.metrics.reloaded(Some(std::time::Duration::from_millis(context.clock.wall_ms()).as_secs_f64()));

@@ -52,7 +52,7 @@ impl ServerApiState {
 }
 
 fn calls(config: &Config) -> GateQuota {
-    GateQuota { per_second: config.api.requests_per_second, burst: config.api.requests_burst }
+    GateQuota::per_second(config.api.requests_per_second, config.api.requests_burst)
 }
 
 /// The caller's name, and the `Idempotency-Key` it sent.

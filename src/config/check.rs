@@ -16,6 +16,8 @@ impl Config {
         self.check_ranges()?;
         self.check_frames()?;
         self.check_outbox()?;
+        self.check_invites()?;
+        self.check_combines()?;
         if self.media.store == MediaEngine::S3 && self.media.s3_bucket.is_empty() {
             return Err(ConfigError::Conflict("media.store is \"s3\", but media.s3_bucket is empty: set the bucket's name".into()));
         }
@@ -96,6 +98,28 @@ impl Config {
         if before > frame {
             return Err(ConfigError::Conflict(format!(
                 "server.frame_bytes_before_login_max is {before}, more than server.frame_bytes_max of {frame}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The largest combined message must fit into what all together may hold.
+    fn check_combines(&self) -> Result<(), ConfigError> {
+        let (all, one) = (self.actors.combine_bytes_in_flight_max, self.limits.combine_bytes_max);
+        if all < one {
+            return Err(ConfigError::Conflict(format!(
+                "actors.combine_bytes_in_flight_max is {all}, but limits.combine_bytes_max of {one} needs at least as many"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The largest invitation must fit, or it would pass at no time.
+    fn check_invites(&self) -> Result<(), ConfigError> {
+        let (per_minute, at_once) = (self.rate.invites_per_minute, self.limits.group_invite_max);
+        if usize::try_from(per_minute).is_ok_and(|per_minute| per_minute < at_once) {
+            return Err(ConfigError::Conflict(format!(
+                "rate.invites_per_minute is {per_minute}, but limits.group_invite_max of {at_once} needs at least as many"
             )));
         }
         Ok(())

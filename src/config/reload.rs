@@ -64,6 +64,7 @@ const RELOADS: &[(&str, Reload)] = &[
     ("batch.list_tick_ms", Now),
     ("batch.bytes_max", Restart),
     ("actors", Later),
+    ("actors.combine_bytes_in_flight_max", Now),
     ("actors.archive_mailbox", Restart),
     ("actors.appends_in_flight_max", Restart),
     ("actors.reads_in_flight_max", Restart),

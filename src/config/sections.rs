@@ -241,6 +241,8 @@ pub struct Group {
     pub tips: bool,
     /// Whether a new member sees what was said before it came.
     pub new_members_see_history: bool,
+    /// Whether who shares no conversation with a user may bring it into a group.
+    pub strangers_may_invite: bool,
 }
 
 /// `[rate]`: the quotas of one user, shared by its devices. Rates are per second, bursts are counts, each 1 to 100000.
@@ -263,6 +265,14 @@ pub struct Rate {
     pub changes_per_second: u32,
     /// Other changes at once after a pause.
     pub changes_burst: u32,
+    /// Rooms entered, made and left, per minute.
+    pub rooms_per_minute: u32,
+    /// Groups made, joined, left and ended, per minute.
+    pub groups_per_minute: u32,
+    /// Users named in invitations, per minute, 1 to 1000000.
+    pub invites_per_minute: u32,
+    /// Searches per second.
+    pub searches_per_second: u32,
 }
 
 /// `[shed]`: what may be dropped, and when a session is too slow.
@@ -321,6 +331,8 @@ pub struct Actors {
     pub appends_in_flight_max: usize,
     /// Reads of the store at a time, 1 to 1024.
     pub reads_in_flight_max: usize,
+    /// What of combined messages is in memory at a time, bytes, 1 to 16 GiB.
+    pub combine_bytes_in_flight_max: usize,
     /// Items of conversations waiting for a user, 1 to 1048576.
     pub user_notices_max: usize,
     /// How long an actor stays without work, seconds, 1 to 86400.
@@ -417,10 +429,18 @@ pub struct Media {
     pub uploads_per_user_max: usize,
     /// Unfinished uploads in all, 1 to 100000.
     pub uploads_max: usize,
+    /// Bytes announced for unfinished uploads of one user, 1 to 1 TiB.
+    pub unfinished_bytes_per_user_max: u64,
+    /// Bytes announced for unfinished uploads in all, 1 to 1 PiB.
+    pub unfinished_bytes_max: u64,
+    /// Bytes of all fields of a form but its file, 0 to 16 MiB.
+    pub form_bytes_max: u64,
     /// How fast an upload must come, bytes per second, 0 to 1 MiB.
     pub bytes_per_second_min: u64,
     /// Over which time that is measured, seconds, 1 to 300.
     pub stalled_seconds: u64,
+    /// How long an unfinished upload waits for its first byte, seconds, 1 to 604800.
+    pub unbegun_seconds: u64,
     /// How long an unfinished upload waits for its next part, seconds, 1 to 604800.
     pub unfinished_seconds: u64,
     /// How long a file waits for its message, seconds, 60 to 2592000.
@@ -429,6 +449,8 @@ pub struct Media {
     pub token_seconds: u64,
     /// Pixels of an image, 1 to 1000000000.
     pub pixels_max: u64,
+    /// Whether pictures and films are kept without what says where and with what they were made.
+    pub strip_originals: bool,
     /// The shorter side of the image for the screen, pixels, 16 to 4096.
     pub large_pixels: u32,
     /// The shorter side of the image for lists, pixels, 16 to 1024.

@@ -93,7 +93,7 @@ where
     let config = broker.config();
     let budget_max = config.server.unauthenticated_body_bytes_max;
     let mut reserved = (sender == Sender::Stranger).then(|| broker.context.strangers_bytes.reservation());
-    let mut pacer = UploadPacer::of(WINDOW_SECONDS, config.server.request_body_bytes_per_second_min, &*broker.context.clock);
+    let mut pacer = UploadPacer::of(WINDOW_SECONDS, config.server.request_body_bytes_per_second_min, broker.context.clock.clone());
     let mut body = BytesMut::new();
     let reading = async {
         while let Some(part) = pacer.next(&mut payload).await? {

@@ -2,7 +2,7 @@
 //! [`MediaRecord`](crate::model::MediaRecord) of the message store.
 //!
 //! ```text
-//! spool ── a temporary file, hashed as it grows ── probe ── type, size, duration, smaller images
+//! spool ── a temporary file, hashed as it grows ── prepare ── without place and camera; type, size, duration, smaller images
 //!                                                    └── MediaStore::put, once per rendition ── record
 //! ```
 //! A file is a file of this broker when its record is written, which comes last: whatever a crash leaves without one is
@@ -16,8 +16,10 @@ mod name;
 #[cfg(feature = "s3")]
 mod object;
 mod picture;
+mod prepare;
 mod probe;
 mod spool;
+mod strip;
 
 pub use self::blob::{Blob, MediaError, MediaStore};
 pub(crate) use self::blob::{CHUNK_BYTES, DynMediaStore};
@@ -26,7 +28,8 @@ pub(crate) use self::name::clean as clean_name;
 #[cfg(feature = "s3")]
 pub use self::object::{ObjectMediaStore, S3Options};
 pub(crate) use self::picture::MediaOptions;
+pub(crate) use self::prepare::{Prepared, prepare};
 #[cfg(feature = "bench")]
 pub(crate) use self::probe::probe_bytes;
-pub(crate) use self::probe::{Probed, made_mime, probe, probe_frame};
-pub(crate) use self::spool::{Savepoint, Spool};
+pub(crate) use self::probe::{Probed, made_mime, probe_frame};
+pub(crate) use self::spool::Spool;

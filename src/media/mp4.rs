@@ -9,11 +9,11 @@ use std::io::{self, Read, Seek, SeekFrom};
 use crate::model::Pixels;
 
 /// Boxes at the top: a fragmented recording has two per fragment.
-const TOP_BOXES_MAX: u32 = 65_536;
+pub(super) const TOP_BOXES_MAX: u32 = 65_536;
 /// Boxes looked at inside one `moov` or `moof`.
 const INNER_BOXES_MAX: u32 = 4_096;
 /// A `moov`; a film of 100 MB has one of some 2 MiB.
-const MOOV_BYTES_MAX: u64 = 16 << 20;
+pub(super) const MOOV_BYTES_MAX: u64 = 16 << 20;
 /// A `moof`.
 const MOOF_BYTES_MAX: u64 = 1 << 20;
 /// Tracks; the rest is not looked at.
@@ -117,7 +117,7 @@ fn letters(codec: [u8; 4]) -> String {
 
 /// Reads the header of a box: its kind, where its content begins, where the next begins. Returns none at the end, and where
 /// what follows is no box.
-fn top_header(file: &mut (impl Read + Seek), at: u64, end: u64) -> io::Result<Option<([u8; 4], u64, u64)>> {
+pub(super) fn top_header(file: &mut (impl Read + Seek), at: u64, end: u64) -> io::Result<Option<([u8; 4], u64, u64)>> {
     if end.saturating_sub(at) < 8 {
         return Ok(None);
     }
@@ -142,7 +142,7 @@ fn top_header(file: &mut (impl Read + Seek), at: u64, end: u64) -> io::Result<Op
 }
 
 /// Reads what lies there; as much as there really is.
-fn content(file: &mut (impl Read + Seek), from: u64, to: u64) -> io::Result<Vec<u8>> {
+pub(super) fn content(file: &mut (impl Read + Seek), from: u64, to: u64) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(from))?;
     let mut bytes = Vec::new();
     file.take(to - from).read_to_end(&mut bytes)?;

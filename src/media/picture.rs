@@ -3,7 +3,7 @@
 use std::io::{BufRead, Cursor, Seek, SeekFrom};
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder as _, ImageEncoder as _, ImageFormat, ImageReader, Limits};
 use imagesize::ImageType;
 
 use crate::model::Pixels;
@@ -28,6 +28,8 @@ const SMALL_BYTES: u64 = 16 << 20;
 /// Decoded bytes of a larger file for each of its own. A photograph has some 10, an empty page of a scanner 250; a bomb has
 /// thousands, and is kept as it came.
 const INFLATION_MAX: u64 = 400;
+/// A colour profile that goes along with what is made here, bytes: one of a camera or a screen has some 3 KB.
+const PROFILE_BYTES_MAX: usize = 64 * 1024;
 /// JPEG quality of what is made here.
 const QUALITY: u8 = 80;
 
@@ -79,19 +81,20 @@ pub(super) fn mime(format: ImageFormat) -> &'static str {
     format.to_mime_type()
 }
 
-/// Makes the smaller ones; none: it cannot be decoded, which is no reason to refuse it: a TIFF in YCbCr is one that cannot.
-pub(super) fn derive(source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<DerivedImages> {
-    let (image, has_exif) = decode(source, header, options)?;
+/// Makes the smaller ones, and one for the screen of an image that `is_telling`; none: it cannot be decoded, which is no reason to refuse it: a TIFF in YCbCr is one that cannot.
+pub(super) fn derive(source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions, is_telling: bool) -> Option<DerivedImages> {
+    let (image, profile) = decode(source, header, options)?;
+    let encode = |image: &DynamicImage| encode(image, profile.as_deref());
     let original = Pixels::new(image.width(), image.height());
     let smaller = shrunk(&image, options.large_pixels);
-    let large = if smaller.is_some() || has_exif { encode(smaller.as_ref().unwrap_or(&image)) } else { None };
+    let large = if smaller.is_some() || is_telling { encode(smaller.as_ref().unwrap_or(&image)) } else { None };
     let thumbnail = shrunk(smaller.as_ref().unwrap_or(&image), options.thumbnail_pixels);
     let thumbnail = encode(thumbnail.as_ref().unwrap_or(&image))?;
     Some(DerivedImages { original, large, thumbnail })
 }
 
-/// Decodes a picture, turned as it is to be shown; returns also whether more than a picture came with it.
-fn decode(mut source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<(DynamicImage, bool)> {
+/// Decodes a picture, turned as it is to be shown; returns also its colour profile, if it goes with what is made of it.
+fn decode(mut source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<(DynamicImage, Option<Vec<u8>>)> {
     let length = source.seek(SeekFrom::End(0)).ok()?;
     source.rewind().ok()?;
     if header.format == ImageFormat::Tiff && !is_sane_tiff(&mut source, length) {
@@ -109,12 +112,13 @@ fn decode(mut source: impl BufRead + Seek, header: ImageHeader, options: &MediaO
     if Pixels::new(width, height).count() > options.pixels_max || decoder.total_bytes() > plausible {
         return None;
     }
-    // Where it was taken is nobody's business: what is made here is written without it.
-    let has_exif = decoder.exif_metadata().ok().flatten().is_some();
+    // What is made here has red, green and blue, whatever the picture has.
+    let profile = decoder.icc_profile().ok().flatten();
+    let profile = profile.filter(|profile| profile.len() <= PROFILE_BYTES_MAX && profile.get(16..20) == Some(b"RGB "));
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).ok()?;
     image.apply_orientation(orientation);
-    Some((image, has_exif))
+    Some((image, profile))
 }
 
 /// Returns whether the values that a TIFF's first directory claims fit into the file. Its decoder makes 32 bytes of room for each of
@@ -152,8 +156,8 @@ fn is_sane_tiff(mut source: impl BufRead + Seek, length: u64) -> bool {
 
 /// Writes a picture anew, no larger than one for the screen: what else came with it is left out.
 pub(super) fn reencode(source: impl BufRead + Seek, header: ImageHeader, options: &MediaOptions) -> Option<EncodedImage> {
-    let (image, _) = decode(source, header, options)?;
-    encode(shrunk(&image, options.large_pixels).as_ref().unwrap_or(&image))
+    let (image, profile) = decode(source, header, options)?;
+    encode(shrunk(&image, options.large_pixels).as_ref().unwrap_or(&image), profile.as_deref())
 }
 
 /// Makes one whose shorter side has so many pixels; none: it is not longer.
@@ -167,13 +171,16 @@ fn shrunk(image: &DynamicImage, side: u32) -> Option<DynamicImage> {
     Some(image.thumbnail_exact(scaled(width), scaled(height)))
 }
 
-/// Encodes as JPEG, or as PNG where something shows through.
-fn encode(image: &DynamicImage) -> Option<EncodedImage> {
+/// Encodes as JPEG, or as PNG where something shows through; nothing but the colour profile goes along.
+fn encode(image: &DynamicImage, profile: Option<&[u8]>) -> Option<EncodedImage> {
     let mut bytes = Cursor::new(Vec::new());
     if shows_through(image) {
-        DynamicImage::ImageRgba8(image.to_rgba8()).write_to(&mut bytes, ImageFormat::Png).ok()?;
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
+        profile.map_or(Ok(()), |profile| encoder.set_icc_profile(profile.to_vec())).ok()?;
+        DynamicImage::ImageRgba8(image.to_rgba8()).write_with_encoder(encoder).ok()?;
     } else {
-        let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, QUALITY);
+        let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, QUALITY);
+        profile.map_or(Ok(()), |profile| encoder.set_icc_profile(profile.to_vec())).ok()?;
         DynamicImage::ImageRgb8(image.to_rgb8()).write_with_encoder(encoder).ok()?;
     }
     Some(EncodedImage { bytes: bytes.into_inner(), pixels: Pixels::new(image.width(), image.height()) })

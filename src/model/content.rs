@@ -20,6 +20,12 @@ pub struct Content {
 }
 
 impl Content {
+    /// Returns about how many bytes are written for it; what it only refers to is not.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        256 + self.body.weight() + self.extended_data.len()
+    }
+
     /// Returns content that has a body and nothing besides.
     #[must_use]
     pub fn of(body: Body) -> Self {

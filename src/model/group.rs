@@ -83,6 +83,12 @@ impl GroupInfo {
         })
     }
 
+    /// Returns what a user sees who is no member: neither the notice nor the pairs, which are the members' own.
+    #[must_use]
+    pub fn for_strangers(self) -> Self {
+        Self { notice: String::new(), attributes: Attributes::new(), ..self }
+    }
+
     /// Notes who goes; of a mute that is over nothing is kept.
     pub fn note_gone<'a>(&mut self, members: impl IntoIterator<Item = &'a GroupMember>, now_ms: u64) {
         self.muted_outside.extend(members.into_iter().map(|member| (member.user.clone(), member.muted)));
@@ -129,13 +135,16 @@ pub struct GroupMember {
     /// Until when it may not speak here.
     #[serde(default)]
     pub muted: MutedUntil,
+    /// It was brought in by another, and neither made the group nor joined it by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub invited: bool,
 }
 
 impl GroupMember {
     /// Returns a member that was never given anything.
     #[must_use]
     pub fn new(user: UserId, role: GroupRole, joined: u64, first_seq: u64, joined_seq: u64) -> Self {
-        Self { user, role, joined, first_seq, joined_seq, nickname: String::new(), muted: MutedUntil::NEVER }
+        Self { user, role, joined, first_seq, joined_seq, nickname: String::new(), muted: MutedUntil::NEVER, invited: false }
     }
 }
 

@@ -47,8 +47,12 @@ limits! {
     combine_summary_bytes_max: usize = 100,
     /// Messages in a combined one, nested ones counted. Our choice: 1000, because the vendor's "unlimited" cannot be kept.
     combine_children_max: usize = 1000,
-    /// A combined message with all in it. Our choice: 10 MB, as an image. What comes in one frame is bounded by the frame, too.
+    /// A combined message with all in it, the JSON it is uploaded as, and what of such messages is in memory for one user at a
+    /// time. Our choice: 10 MB, as an image. What comes in one frame is bounded by the frame, too.
     combine_bytes_max: usize = 10 * 1024 * 1024,
+    /// Bytes of messages and of what combined ones hold that are kept for one user within a day; 0: any. Our choice: 1 GiB, some
+    /// 30,000 texts of the largest size.
+    stored_bytes_per_user_per_day_max: u32 = 1 << 30,
     /// Combined messages one in another. Our choice: 8, because each costs the reader a call.
     combine_depth_max: usize = 8,
     /// An image file. Source: ZIM guide "Send and receive messages": 10 MB.

@@ -17,6 +17,9 @@ pub struct MediaRecord {
     pub name: String,
     /// Its length, without renditions.
     pub bytes: u64,
+    /// Its length as it was uploaded, where less of it is kept; 0: all of it is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes_uploaded: u64,
     /// SHA-256 of its bytes, hexadecimal.
     pub sha256: String,
     /// Its type by content: `image/png`. `application/octet-stream` where it is not known.
@@ -52,7 +55,18 @@ pub struct MediaRecord {
     pub frame_bytes: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "for serde")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl MediaRecord {
+    /// Returns how long it was when it was uploaded, bytes.
+    #[must_use]
+    pub fn uploaded(&self) -> u64 {
+        if self.bytes_uploaded > 0 { self.bytes_uploaded } else { self.bytes }
+    }
+
     /// Returns what is kept of what is asked for, and its length: an image that could not be made smaller is served
     /// as it came. None:
     /// there is no such thing of this kind.

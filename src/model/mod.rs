@@ -35,7 +35,7 @@ mod version;
 
 pub use attribute_fault::{AttributeFault, AttributeOwner};
 pub use attributes::{AttributeLimits, Attributes};
-pub use body::{Body, Child, Combine};
+pub use body::{Body, Child, Combine, Held, child_at};
 pub use content::Content;
 pub use conversation::{Conversation, ConversationKind, Target};
 pub use file_uid::{FileUid, Rendition};

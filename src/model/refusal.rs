@@ -170,6 +170,9 @@ pub enum Refusal {
     /// Inviting takes the consent of who is invited.
     #[error("whom group {0} invites must agree first, and cannot be asked here")]
     InviteNeedsConsent(String),
+    /// `group.strangers_may_invite` is false, and the caller is a stranger to this user.
+    #[error("user {0} shares no conversation with the caller, and strangers may not invite")]
+    Stranger(String),
     /// The caller's role does not allow it.
     #[error("role does not allow this")]
     NoAuthority,

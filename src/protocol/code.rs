@@ -54,7 +54,7 @@ pub fn code_of(refusal: &Refusal) -> u32 {
         Refusal::GroupFull { .. } => 6_000_525,
         Refusal::GroupAttributeMissing(_) => 6_000_526,
         Refusal::GroupDismissed(_) => 6_000_527,
-        Refusal::NoAuthority => 6_000_541,
+        Refusal::NoAuthority | Refusal::Stranger(_) => 6_000_541,
         Refusal::JoinForbidden(_) => 6_000_542,
         Refusal::JoinNeedsApplication(_) => 6_000_543,
         Refusal::InviteNeedsConsent(_) => 6_000_544,

@@ -12,7 +12,7 @@ pub(crate) mod result;
 
 pub use code::{CloseCode, code_of};
 pub(crate) use frame::decode;
-pub(crate) use message::combined::{CombineRef, child_at, child_wire, with_children};
+pub(crate) use message::combined::{CombineRef, child_wire, with_children};
 pub(crate) use message::draft::{ChildArgs, DraftArgs, SendConfigArgs, draft_of, uploaded_children};
 #[cfg(any(test, feature = "bench"))]
 pub(crate) use message::encode_message;

@@ -95,15 +95,15 @@ mod tests {
     #[test]
     fn each_name_has_its_own_quota() {
         let clock = Arc::new(ManualClock::at(0));
-        let gate = CallGate::new(GateQuota { per_second: 2, burst: 3 }, clock.clone());
+        let gate = CallGate::new(GateQuota::per_second(2, 3), clock.clone());
         assert_eq!((0..10).take_while(|_| gate.check("one").is_ok()).count(), 3);
         assert_eq!(gate.check("one"), Err(RetryAfter { ms: 500 }));
         assert!(gate.check("two").is_ok());
         clock.advance(Duration::from_millis(500));
         assert!(gate.check("one").is_ok() && gate.check("one").is_err());
-        gate.set(GateQuota { per_second: 2, burst: 3 });
+        gate.set(GateQuota::per_second(2, 3));
         assert!(gate.check("one").is_err(), "the same quota");
-        gate.set(GateQuota { per_second: 2, burst: 2 });
+        gate.set(GateQuota::per_second(2, 2));
         assert_eq!((0..10).take_while(|_| gate.check("one").is_ok()).count(), 2);
     }
 

@@ -20,7 +20,7 @@ pub(crate) use call_gate::{CallGate, RollingCap};
 pub(crate) use keyed_cap::KeyedCap;
 pub use pressure::Pressure;
 pub(crate) use pressure::{PressureGauge, Reading};
-pub(crate) use send_gate::{GateQuota, QuotaClass, RetryAfter, SendGate};
+pub(crate) use send_gate::{GateQuota, QuotaClass, Quotas, RetryAfter, SendGate};
 pub(crate) use shed::BarrageBudget;
 
 /// Why a droppable message was dropped. With its class and priority this is one counter.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use governor::clock::Clock as GovernorClock;
@@ -28,6 +29,16 @@ pub(crate) enum QuotaClass {
     Command,
     /// Whatever else a user has written down: what it does to messages, its list and itself.
     Change,
+    /// Coming into rooms, making and leaving them.
+    Rooms,
+    /// Making groups, coming into them by oneself, leaving and ending them.
+    Groups,
+    /// Users named in invitations.
+    Invites,
+    /// Searches.
+    Searches,
+    /// Bytes of messages that are kept.
+    StoredBytes,
 }
 
 impl QuotaClass {
@@ -47,16 +58,44 @@ impl QuotaClass {
 /// How much one user may send of one class. Zeros count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct GateQuota {
-    /// Sends per second, evenly spread, once the burst is used up.
-    pub per_second: u32,
-    /// Sends at once after a pause of `burst / per_second` seconds.
-    pub burst: u32,
+    /// Sends in each stretch of time, evenly spread, once the burst is used up.
+    count: u32,
+    per: Per,
+    /// Sends at once after a pause that is long enough for so many.
+    burst: u32,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Per {
+    Second,
+    Minute,
+    Day,
+}
+
+impl GateQuota {
+    /// So many a second, and so many at once after a pause.
+    pub(crate) fn per_second(count: u32, burst: u32) -> Self {
+        Self { count, per: Per::Second, burst }
+    }
+
+    /// So many a minute, all of which may come at once after a pause.
+    pub(crate) fn per_minute(count: u32) -> Self {
+        Self { count, per: Per::Minute, burst: count }
+    }
+
+    /// So many a day, all of which may come at once after a pause.
+    pub(crate) fn per_day(count: u32) -> Self {
+        Self { count, per: Per::Day, burst: count }
+    }
+}
+
+/// The quotas of all classes, in the order of [`QuotaClass`].
+pub(crate) type Quotas = [GateQuota; 9];
 
 impl Default for GateQuota {
     /// Ten at once, then one per 100 ms, which is what the ZIM guide "Send and receive messages" asks of clients.
     fn default() -> Self {
-        Self { per_second: 10, burst: 10 }
+        Self::per_second(10, 10)
     }
 }
 
@@ -100,17 +139,17 @@ type Limiter = RateLimiter<UserId, DashMapStateStore<UserId>, GateClock, NoOpMid
 /// Sends per user and class (GCRA). Keyed by user, so that devices share it and reconnecting does not refill it.
 pub(crate) struct SendGate {
     /// In the order of [`QuotaClass`].
-    limiters: [ArcSwap<Quotas>; 4],
+    limiters: [ArcSwap<Buckets>; 9],
     clock: Arc<dyn Clock>,
 }
 
 /// The buckets of one class.
-struct Quotas {
+struct Buckets {
     quota: GateQuota,
     limiter: Limiter,
 }
 
-impl Quotas {
+impl Buckets {
     fn new(quota: GateQuota, clock: &Arc<dyn Clock>) -> Self {
         Self { quota, limiter: RateLimiter::new(governor_quota(quota), DashMapStateStore::default(), GateClock(clock.clone())) }
     }
@@ -119,16 +158,15 @@ impl Quotas {
 impl SendGate {
     /// Returns a gate at which nobody has sent yet.
     #[must_use]
-    pub(crate) fn new(storable: GateQuota, storable_high: GateQuota, command: GateQuota, change: GateQuota, clock: Arc<dyn Clock>) -> Self {
-        let limiters = [storable, storable_high, command, change].map(|quota| ArcSwap::from_pointee(Quotas::new(quota, &clock)));
-        Self { limiters, clock }
+    pub(crate) fn new(quotas: Quotas, clock: Arc<dyn Clock>) -> Self {
+        Self { limiters: quotas.map(|quota| ArcSwap::from_pointee(Buckets::new(quota, &clock))), clock }
     }
 
     /// Changes the quotas. Of a class whose quota differs everyone begins with a full bucket; the others stay as they are.
-    pub(crate) fn set(&self, storable: GateQuota, storable_high: GateQuota, command: GateQuota, change: GateQuota) {
-        for (quotas, quota) in self.limiters.iter().zip([storable, storable_high, command, change]) {
-            if quotas.load().quota != quota {
-                quotas.store(Arc::new(Quotas::new(quota, &self.clock)));
+    pub(crate) fn set(&self, quotas: Quotas) {
+        for (buckets, quota) in self.limiters.iter().zip(quotas) {
+            if buckets.load().quota != quota {
+                buckets.store(Arc::new(Buckets::new(quota, &self.clock)));
             }
         }
     }
@@ -138,8 +176,22 @@ impl SendGate {
     /// # Errors
     /// [`RetryAfter`] when it is used up; nothing was taken.
     pub(crate) fn check(&self, user: &UserId, class: QuotaClass) -> Result<(), RetryAfter> {
-        let checked = self.limiters[class as usize].load().limiter.check_key(user);
-        checked.map_err(|refused| RetryAfter::of(refused.wait_time_from(GateClock(self.clock.clone()).now())))
+        self.check_many(user, class, 1)
+    }
+
+    /// Takes several at once from the quota; more than may ever come at once count as so many.
+    ///
+    /// # Errors
+    /// [`RetryAfter`] when they are not all left; nothing was taken.
+    pub(crate) fn check_many(&self, user: &UserId, class: QuotaClass, count: u32) -> Result<(), RetryAfter> {
+        let buckets = self.limiters[class as usize].load();
+        let Some(count) = NonZeroU32::new(count.min(buckets.quota.burst.max(1))) else { return Ok(()) };
+        match buckets.limiter.check_key_n(user, count) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(refused)) => Err(RetryAfter::of(refused.wait_time_from(GateClock(self.clock.clone()).now()))),
+            // Cannot be: no more are asked for than the burst.
+            Err(_) => Err(RetryAfter { ms: 60_000 }),
+        }
     }
 
     /// Forgets users whose quota is whole again, and gives their memory back. Call once a minute: memory is bounded by
@@ -165,15 +217,20 @@ impl fmt::Debug for SendGate {
     }
 }
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 pub(super) fn governor_quota(quota: GateQuota) -> Quota {
     let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-    Quota::per_second(at_least_one(quota.per_second)).allow_burst(at_least_one(quota.burst))
+    let spread = match quota.per {
+        Per::Second => Quota::per_second(at_least_one(quota.count)),
+        Per::Minute => Quota::per_minute(at_least_one(quota.count)),
+        Per::Day => Quota::with_period(DAY / at_least_one(quota.count).get()).unwrap_or(Quota::per_second(NonZeroU32::MAX)),
+    };
+    spread.allow_burst(at_least_one(quota.burst))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::clock::ManualClock;
 
@@ -182,7 +239,7 @@ mod tests {
         // A broker that has run for a while: instants are not zero.
         clock.advance(Duration::from_secs(1000));
         let quota = GateQuota::default();
-        (SendGate::new(quota, quota, quota, quota, clock.clone()), clock)
+        (SendGate::new([quota; 9], clock.clone()), clock)
     }
 
     fn passes(gate: &SendGate, user: &UserId, class: QuotaClass) -> usize {
@@ -227,21 +284,55 @@ mod tests {
     #[test]
     fn each_class_has_the_quota_it_was_given() {
         let clock = Arc::new(ManualClock::at(0));
-        let quota = |per_second, burst| GateQuota { per_second, burst };
-        let gate = SendGate::new(quota(1, 2), quota(3, 4), quota(0, 0), quota(5, 6), clock);
+        let quota = GateQuota::per_second;
+        let (minutely, searches) = (GateQuota::per_minute, quota(5, 5));
+        let quotas = [
+            quota(1, 2),
+            quota(3, 4),
+            quota(0, 0),
+            quota(5, 6),
+            minutely(60),
+            minutely(7),
+            minutely(20),
+            searches,
+            GateQuota::per_day(1000),
+        ];
+        let gate = SendGate::new(quotas, clock);
         let alice = UserId::trusted("alice");
         assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 2);
         assert_eq!(passes(&gate, &alice, QuotaClass::StorableHigh), 4);
         assert_eq!(gate.check(&alice, QuotaClass::StorableHigh), Err(RetryAfter { ms: 334 }), "rounded up");
         assert_eq!(passes(&gate, &alice, QuotaClass::Command), 1, "zeros count as one");
+        assert_eq!(passes(&gate, &alice, QuotaClass::Rooms), 60);
+        assert_eq!(gate.check(&alice, QuotaClass::Rooms), Err(RetryAfter { ms: 1_000 }));
+        assert_eq!(passes(&gate, &alice, QuotaClass::Groups), 7);
+        assert_eq!(passes(&gate, &alice, QuotaClass::Searches), 5);
+        assert_eq!(gate.check(&alice, QuotaClass::Searches), Err(RetryAfter { ms: 200 }));
+        assert!(gate.check_many(&alice, QuotaClass::StoredBytes, 1000).is_ok());
+        assert_eq!(gate.check_many(&alice, QuotaClass::StoredBytes, 100), Err(RetryAfter { ms: 8_640_000 }));
+    }
+
+    #[test]
+    fn several_are_taken_at_once_or_none() {
+        let clock = Arc::new(ManualClock::at(0));
+        let gate = SendGate::new([GateQuota::per_minute(20); 9], clock.clone());
+        let take = |count| gate.check_many(&UserId::trusted("alice"), QuotaClass::Invites, count);
+        assert!(take(15).is_ok() && take(0).is_ok());
+        assert_eq!(take(6), Err(RetryAfter { ms: 3_000 }));
+        assert!(take(5).is_ok() && take(1).is_err());
+        clock.advance(Duration::from_secs(60));
+        assert!(take(1_000).is_ok(), "more than ever come at once count as all of them");
+        assert!(take(1).is_err());
     }
 
     #[test]
     fn the_largest_quota_and_the_latest_moment_do_not_overflow() {
         let clock = Arc::new(ManualClock::at(0));
-        let largest = GateQuota { per_second: u32::MAX, burst: u32::MAX };
-        let slowest = GateQuota { per_second: 1, burst: u32::MAX };
-        let gate = SendGate::new(largest, slowest, largest, slowest, clock.clone());
+        let (largest, slowest) = (GateQuota::per_second(u32::MAX, u32::MAX), GateQuota::per_second(1, u32::MAX));
+        let gate = SendGate::new(
+            [largest, slowest, largest, slowest, largest, slowest, largest, slowest, GateQuota::per_day(u32::MAX)],
+            clock.clone(),
+        );
         let alice = UserId::trusted("alice");
         for _ in 0..2 {
             assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 100);
@@ -277,8 +368,8 @@ mod tests {
         let alice = UserId::trusted("alice");
         assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 10);
         assert_eq!(passes(&gate, &alice, QuotaClass::Command), 10);
-        let (same, more) = (GateQuota::default(), GateQuota { per_second: 5, burst: 3 });
-        gate.set(more, same, same, same);
+        let (same, more) = (GateQuota::default(), GateQuota::per_second(5, 3));
+        gate.set([more, same, same, same, same, same, same, same, same]);
         assert_eq!(passes(&gate, &alice, QuotaClass::Storable), 3);
         assert_eq!(passes(&gate, &alice, QuotaClass::Command), 0, "not refilled");
     }

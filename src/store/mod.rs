@@ -49,7 +49,9 @@ pub use self::copy::import::import;
 pub use self::copy::restore::restore;
 pub use self::embedded::{MemoryStore, SledStore};
 pub use self::error::{OpenError, StoreError};
-pub use self::format::rows::{ChangeKind, EntryRecord, FormerMember, GroupRecord, Note, NoteRecord, Pin, Revision, RoomRecord, Tail};
+pub use self::format::rows::{
+    ChangeKind, EntryRecord, FormerMember, GroupRecord, MemberAttributes, Note, NoteRecord, Pin, Revision, RoomRecord, Tail,
+};
 pub use self::repair::inspect::{StoreReport, StoreSummary, check, summary};
 pub use self::repair::losses::{AcceptedLosses, ConversationLoss};
 pub use self::repair::noted_time::{note_time, noted_time};

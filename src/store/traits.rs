@@ -74,6 +74,9 @@ pub trait MessageLog: Send + Sync + 'static {
     /// Returns the children of a combined message; empty when it is none, or not kept any more.
     fn children(&self, conversation: &Conversation, seq: u64) -> Result<Vec<Child>, StoreError>;
 
+    /// Returns about how many bytes [`MessageLog::children`] reads, without reading them; 0 where it returns nothing.
+    fn children_bytes(&self, conversation: &Conversation, seq: u64) -> Result<usize, StoreError>;
+
     /// Returns the notes on a message, receipts last, each kind by name.
     fn notes(&self, conversation: &Conversation, seq: u64) -> Result<Vec<(Note, NoteRecord)>, StoreError>;
 

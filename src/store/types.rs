@@ -125,8 +125,8 @@ pub enum RowWrite {
     /// Removes from the group's list and from the user's.
     DeleteMember(GroupId, UserId),
     /// Removes from the group's list; the user's keeps what it may still see: from this seq to the last so far. Where that
-    /// is nothing, the user's list loses the group, too.
-    PutFormer(GroupId, UserId, u64),
+    /// is nothing, the user's list loses the group, too. The time of leaving follows, Unix milliseconds.
+    PutFormer(GroupId, UserId, u64, u64),
     /// Inserts or replaces.
     PutEntry(UserId, Conversation, EntryRecord),
     /// Inserts or replaces: the file is complete.

@@ -165,6 +165,14 @@ export interface ZIMAppConfig {
   deviceID?: string;
   /** Our choice: the longest pause between two attempts to reconnect, milliseconds. Default 15000. */
   reconnectMaxMs?: number;
+  /** Our choice: how files are uploaded, unless a send says otherwise. */
+  mediaConfig?: ZIMMediaConfig;
+}
+
+/** Our choice: how the file of a message is uploaded. */
+export interface ZIMMediaConfig {
+  /** Pictures and films keep what they say of the place they were taken at and of the camera. Default false. */
+  keepOriginal?: boolean;
 }
 
 export interface ZIMLoginConfig {
@@ -553,6 +561,8 @@ export interface ZIMMessageSendConfig {
   pushConfig?: ZIMPushConfig;
   /** It counts nowhere as unread. Default false. Since 2.23. */
   disableUnreadMessageCount?: boolean;
+  /** Our choice: how its file is uploaded. */
+  mediaConfig?: ZIMMediaConfig;
 }
 
 export interface ZIMMessageSendNotification {

@@ -1169,15 +1169,16 @@ class Files {
   /**
    * Uploads the file that a message names by `fileLocalPath`, and writes its uid, name and size into the message.
    * @param {(sent: number, total: number) => void} progress
+   * @param {boolean} keepOriginal nothing is taken out of it
    */
-  async upload(message, progress) {
+  async upload(message, progress, keepOriginal) {
     const controller = new AbortController();
     this.#uploads.set(message, controller);
     try {
       const source = message.fileLocalPath;
       const blob = await blobOf(source);
       const frame = message.type === Video ? await firstFrameOf(blob) : null;
-      const file = await this.#uploadBytes(blob, KIND_NAMES[message.type], nameOf(source, message), progress, controller.signal);
+      const file = await this.#uploadBytes(blob, KIND_NAMES[message.type], nameOf(source, message), progress, controller.signal, keepOriginal);
       if (frame) await this.#uploadFrame(file, frame, controller.signal);
       const { fileUID, fileName, fileSize } = file;
       Object.assign(message, { fileUID, fileName, fileSize });
@@ -1193,7 +1194,7 @@ class Files {
     return this.#uploadBytes(blob, 'file', name, () => {}, undefined);
   }
 
-  async #uploadBytes(blob, kind, name, progress, signal) {
+  async #uploadBytes(blob, kind, name, progress, signal, keepOriginal = false) {
     if (blob.size === 0) throw new ZIMError(Code.FileSizeInvalid, 'the file is 0 bytes, the range is 1 and more');
     let shown = 0;
     const tell = (sent) => {
@@ -1201,23 +1202,25 @@ class Files {
       shown = sent;
       progress(sent, blob.size);
     };
-    const file = blob.size <= PART_BYTES ? await this.#uploadWhole(blob, kind, name, signal) : await this.#uploadParts(blob, kind, name, tell, signal);
+    const about = { kind, name, keepOriginal };
+    const file = blob.size <= PART_BYTES ? await this.#uploadWhole(blob, about, signal) : await this.#uploadParts(blob, about, tell, signal);
     tell(blob.size);
     return file;
   }
 
-  async #uploadWhole(blob, kind, name, signal) {
-    const place = `/media/uploads?kind=${kind}&name=${encodeURIComponent(name)}`;
+  async #uploadWhole(blob, { kind, name, keepOriginal }, signal) {
+    const place = `/media/uploads?kind=${kind}&name=${encodeURIComponent(name)}${keepOriginal ? '&original=keep' : ''}`;
     const response = await this.#withRetries(() => this.#fetch('POST', place, { body: blob, signal }), signal);
     return response.json();
   }
 
   /** Uploads by tus 1.0, where the parts that arrived outlast a lost connection. */
-  async #uploadParts(blob, kind, name, tell, signal) {
+  async #uploadParts(blob, { kind, name, keepOriginal }, tell, signal) {
     const tus = { 'Tus-Resumable': '1.0.0' };
     const encoded = (text) => bytesToBase64(new TextEncoder().encode(text));
     const create = async () => {
-      const headers = { ...tus, 'Upload-Length': `${blob.size}`, 'Upload-Metadata': `filename ${encoded(name)},kind ${encoded(kind)}` };
+      const metadata = `filename ${encoded(name)},kind ${encoded(kind)}${keepOriginal ? `,original ${encoded('keep')}` : ''}`;
+      const headers = { ...tus, 'Upload-Length': `${blob.size}`, 'Upload-Metadata': metadata };
       const response = await this.#fetch('POST', '/media/tus', { headers, signal });
       return response.headers.get('Location').split('/').pop();
     };
@@ -1362,7 +1365,7 @@ export class ZIM {
   /**
    * Makes the program's one client; returns null when there is one already.
    * @param {number | {appID: number, server?: string, sdkVersion?: string, WebSocket?: typeof WebSocket,
-   *                   deviceID?: string, reconnectMaxMs?: number}} config
+   *                   deviceID?: string, reconnectMaxMs?: number, mediaConfig?: {keepOriginal?: boolean}}} config
    */
   static create(config) {
     if (ZIM.#instance) return null;
@@ -1537,13 +1540,14 @@ export class ZIM {
     const { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount } = config ?? {};
     const asked = { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount };
     if (Object.values(asked).some((value) => value !== undefined)) args.config = asked;
+    const keepOriginal = Boolean((config?.mediaConfig ?? this.#config.mediaConfig)?.keepOriginal);
     this.#beingSent.add(message);
     this.#notifyAttached(notification, message);
     this.#emitSentStatus(message, Sending);
     try {
       const wire = toWire(message);
       // No `await` where there is nothing to upload: messages leave in the order of the calls.
-      args.message = this.#needsUpload(message, wire) ? await this.#uploadContent(message, wire, notification) : wire;
+      args.message = this.#needsUpload(message, wire) ? await this.#uploadContent(message, wire, notification, keepOriginal) : wire;
       const result = await this.#sendQueue.submit(message, op, args);
       const { localExtendedData, conversationID, fileLocalPath } = message;
       if (localExtendedData) this.#localState.setNote(result.message, localExtendedData);
@@ -1567,12 +1571,12 @@ export class ZIM {
   }
 
   /** Uploads a message's file or children; returns the fields to send. */
-  async #uploadContent(message, wire, notification) {
+  async #uploadContent(message, wire, notification, keepOriginal) {
     if (isMedia(message)) {
       const told = notification?.onMediaUploadingProgress;
       await this.#files.upload(message, (sent, total) => {
         if (typeof told === 'function') runGuarded('onMediaUploadingProgress', () => told.call(notification, message, sent, total));
-      });
+      }, keepOriginal);
       return toWire(message);
     }
     const children = new Blob([JSON.stringify(wire.messageList)]);

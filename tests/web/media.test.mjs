@@ -172,6 +172,25 @@ async function cuttingProxy(port) {
   };
 }
 
+test('a picture leaves its place behind unless its sender keeps it', async () => {
+  const place = Buffer.from('51.50735,-0.12776');
+  const plain = await readFile(fixture('picture.jpg'));
+  const xmp = Buffer.concat([Buffer.from('http://ns.adobe.com/xap/1.0/\0'), place]);
+  const told = Buffer.concat([plain.subarray(0, 2), Buffer.from([0xff, 0xe1, 0, xmp.length + 2]), xmp, plain.subarray(2)]);
+  // In one request, and in parts, of which only the first is kept.
+  for (const content of [told, Buffer.concat([told, Buffer.alloc(1_500_000), place])]) {
+    for (const [config, keeps] of [[undefined, false], [{ priority: 1, mediaConfig: { keepOriginal: true } }, true]]) {
+      const draft = { type: IMAGE, fileLocalPath: new File([content], 'picture.jpg') };
+      const { message } = await within(alice.zim.sendMessage(draft, 'bob', PEER, config), `answer to ${content.length} bytes`);
+      const received = await heard(bob.ears, message.fileUID);
+      const { status, bytes } = await bytesOf(received.fileDownloadUrl);
+      assert.deepEqual([status, bytes.includes(place), bytes.equals(content)], [200, keeps, keeps]);
+      assert.deepEqual([received.fileSize, message.fileSize], [bytes.length, bytes.length]);
+      assert.ok(!(await bytesOf(received.largeImageDownloadUrl)).bytes.includes(place));
+    }
+  }
+});
+
 test('an upload goes on by itself when its connections are lost, and its progress never falls back', async () => {
   const proxy = await cuttingProxy(Number(new URL(broker.server).port));
   try {

@@ -3,6 +3,7 @@
 use tracing::Span;
 
 use crate::actors::connection::ConnectionId;
+use crate::actors::memory::MemoryShare;
 use crate::actors::runtime::reply::Reply;
 use crate::actors::view::live::LiveMessage;
 use crate::hooks::Origin;
@@ -56,6 +57,8 @@ pub(crate) struct Publish {
     pub(crate) draft: Draft,
     /// What the sender asked for, when something else is kept in its place.
     pub(crate) asked: Option<Content>,
+    /// What of the draft was read into memory for it.
+    pub(crate) memory: Option<MemoryShare>,
     pub(crate) reply: Reply<LiveMessage>,
     /// The span of the request.
     pub(crate) span: Span,
@@ -63,7 +66,7 @@ pub(crate) struct Publish {
 
 impl Publish {
     pub(crate) fn new(sender: UserId, source: Source, target: Target, draft: Draft, reply: Reply<LiveMessage>, span: Span) -> Self {
-        Self { sender, source, target, draft, asked: None, reply, span }
+        Self { sender, source, target, draft, asked: None, memory: None, reply, span }
     }
 }
 

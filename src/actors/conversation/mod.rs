@@ -5,8 +5,10 @@
 //! conversation, room or group must provide for both.
 
 pub(crate) mod actor;
+mod carried;
 pub(crate) mod messages;
 pub(crate) mod moderation;
+mod passed_on;
 pub(crate) mod peer;
 pub(crate) mod pipeline;
 pub(crate) mod publish;

@@ -13,6 +13,7 @@ use crate::actors::connection::outbox::Dropped;
 use crate::actors::context::BrokerContext;
 use crate::actors::delivery::batch::{Batch, Item};
 use crate::actors::delivery::drops;
+use crate::actors::memory::MemoryShare;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::actors::runtime::trace;
 use crate::actors::runtime::watermark::PendingDelivery;
@@ -33,6 +34,8 @@ struct Waiting {
     source: Source,
     key: Option<SendKey>,
     handed_over: Duration,
+    /// What of it is in memory until then.
+    _memory: Option<MemoryShare>,
     /// Of the request it is for.
     span: Span,
 }
@@ -97,11 +100,24 @@ impl MessagePipeline {
         self.context.gate.check(sender, class).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
     }
 
+    /// Charges the sender for what is about to be written. A retry that meets its first sending on its way writes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::RateLimited`].
+    pub(super) fn charge_bytes(&self, publish: &Publish) -> Result<(), Refusal> {
+        let Publish { sender, source, draft, .. } = publish;
+        let is_on_its_way = draft.local_id.as_ref().is_some_and(|local_id| self.carries(sender, local_id));
+        if source.is_trusted() || is_on_its_way {
+            return Ok(());
+        }
+        self.context.charge_stored(sender, draft.content.weight())
+    }
+
     /// Hands a message to the archive; its sender is answered when it is on disk.
     pub(super) fn append(&mut self, publish: Publish, quoted: Option<Arc<Message>>, conversation: &Conversation) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let Publish { sender, source, draft, asked, reply, span, .. } = publish;
+        let Publish { sender, source, draft, asked, memory, reply, span, .. } = publish;
         let key = draft.local_id.clone().map(|local_id| (sender.clone(), local_id));
         let append = Append {
             conversation: conversation.clone(),
@@ -118,7 +134,8 @@ impl MessagePipeline {
         if let Some(key) = &key {
             self.in_flight.insert(key.clone());
         }
-        self.waiting.insert(ticket, Waiting { reply, quoted, source, key, handed_over: self.context.clock.elapsed(), span });
+        self.waiting
+            .insert(ticket, Waiting { reply, quoted, source, key, handed_over: self.context.clock.elapsed(), _memory: memory, span });
     }
 
     fn completion_of(&self, ticket: u64) -> Done<Appended> {

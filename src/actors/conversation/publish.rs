@@ -15,10 +15,11 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::actor::ConversationActor;
+use super::carried::Files;
 use super::messages::Publish;
 use super::moderation::{FULL, Review, apply_verdict};
 use super::replies;
-use super::resolve::{self, Files};
+use super::resolve::{self, Resolved};
 use crate::actors::connection::outbox::Dropped;
 use crate::actors::delivery::batch::offer;
 use crate::actors::delivery::drops;
@@ -134,14 +135,16 @@ fn resolve<A: ConversationActor>(actor: &mut A, publish: Publish, conversation: 
     }
     let context = actor.context();
     let (archive, files) = (context.archive.clone(), Files::of(context));
-    let (sender, draft, place) = (publish.sender.clone(), publish.draft.clone(), conversation.clone());
-    let look_up = async move { resolve::resolve(&archive, sender, place, draft, files).await };
+    let (sender, draft, place) = (context.onlooker(&publish.sender), publish.draft.clone(), conversation.clone());
+    let memory = context.memory_share(&publish.sender);
+    let look_up = async move { resolve::resolve(&archive, sender, place, draft, files, memory).await };
     ctx.wait(look_up.into_actor(actor).map(move |resolved, actor, ctx| {
         match resolved {
-            Ok((draft, quoted)) => {
+            Ok(Resolved { draft, quoted, memory }) => {
                 let mut publish = publish;
                 let asked = std::mem::replace(&mut publish.draft, draft);
                 publish.asked.get_or_insert(asked.content);
+                publish.memory = Some(memory);
                 accept(actor, publish, quoted, &conversation, is_silent, ctx);
             }
             Err(refusal) => answer(publish.reply, Err(refusal)),
@@ -161,7 +164,10 @@ fn accept<A: ConversationActor>(
 ) {
     match publish.draft.content.body.class() {
         _ if is_silent => actor.pipeline().answer_without_delivery(publish, quoted, conversation),
-        MessageClass::Storable => actor.pipeline().append(publish, quoted, conversation),
+        MessageClass::Storable => match actor.pipeline().charge_bytes(&publish) {
+            Ok(()) => actor.pipeline().append(publish, quoted, conversation),
+            Err(refusal) => answer(publish.reply, Err(refusal)),
+        },
         MessageClass::Command | MessageClass::Barrage => publish_unstored(actor, publish, conversation, ctx),
     }
 }

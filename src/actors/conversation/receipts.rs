@@ -10,6 +10,7 @@ use crate::actors::context::BrokerContext;
 use crate::actors::runtime::reply::answer;
 use crate::actors::view::find;
 use crate::actors::view::receipts::{Readers, readers};
+use crate::actors::view::visibility::Visibility;
 use crate::model::{Conversation, Message, Refusal, UserId};
 use crate::protocol::MessageHandle;
 use crate::protocol::event::encode;
@@ -49,7 +50,8 @@ async fn note_receipts(
 ) -> Result<Confirmed, Refusal> {
     let (place, user, wanted) = (conversation.clone(), reader.clone(), handles.clone());
     let found = context.archive.read(move |store| {
-        wanted.iter().map(|handle| receivable(store, &place, *handle, first_seq, &user)).collect::<Result<Vec<_>, StoreError>>()
+        let visibility = Visibility::of(store, &user, &place, first_seq)?;
+        wanted.iter().map(|handle| receivable(store, &place, *handle, visibility, &user)).collect::<Result<Vec<_>, StoreError>>()
     });
     let (mut read, mut failed) = (Vec::new(), Vec::new());
     for (handle, found) in handles.iter().zip(found.await?) {
@@ -82,7 +84,7 @@ async fn note_receipts(
 enum Receivable {
     New(Arc<Message>),
     Noted,
-    /// The message is not there, asks for no receipts, or is the user's own.
+    /// The message is not there or not for this user, asks for no receipts, or is the user's own.
     No,
 }
 
@@ -90,10 +92,10 @@ fn receivable(
     store: &dyn Store,
     conversation: &Conversation,
     handle: MessageHandle,
-    first_seq: u64,
+    visibility: Visibility,
     user: &UserId,
 ) -> Result<Receivable, StoreError> {
-    let message = find::message(store, conversation, handle, first_seq)?;
+    let message = find::message(store, user, conversation, handle, visibility)?;
     let Some(message) = message.filter(|message| message.content.options.receipt && message.sender != *user) else {
         return Ok(Receivable::No);
     };

@@ -27,6 +27,7 @@ use crate::actors::runtime::watermark::PendingDelivery;
 use crate::actors::view::find;
 use crate::actors::view::message::{View, reaction_users};
 use crate::actors::view::reader::Reader;
+use crate::actors::view::visibility::Visibility;
 use crate::hooks::{Event, ReviewRequest, Verdict};
 use crate::model::{Content, Conversation, Draft, Message, Refusal, UserId};
 use crate::protocol::event::encode;
@@ -50,6 +51,10 @@ pub(crate) fn revise<A: ConversationActor>(actor: &mut A, revise: Revise, ctx: &
         return refuse(actor, revise, refusal, ctx);
     }
     let content = Content { extended_data: extended_data.clone(), mentions: mentions.clone(), ..Content::of(body.clone()) };
+    let bytes = content.weight();
+    if let Err(refusal) = actor.context().charge_stored(&revise.by, bytes) {
+        return refuse(actor, revise, refusal, ctx);
+    }
     let draft = Draft::from(content);
     let (sender, target, origin) = (revise.by.clone(), revise.target.clone(), revise.source.origin());
     review_edit(actor, ReviewRequest { sender, target, draft, origin, edit: true }, ctx, move |actor, reviewed, ctx| match reviewed {
@@ -103,7 +108,7 @@ fn carry_out<A: ConversationActor>(actor: &mut A, revise: Revise, ctx: &mut Cont
         Err(refusal) => return refuse(actor, revise, refusal, ctx),
     };
     let Revise { by, source, message, change, level, reply, .. } = revise;
-    let wanted = Wanted { by, change, level, access };
+    let wanted = Wanted { by, change, level, access, is_trusted: source.is_trusted() };
     let work = write(actor.context().clone(), actor.conversation(), message, wanted);
     ctx.wait(work.into_actor(actor).map(move |outcome, actor, ctx| {
         let told = outcome.map(|(revised, wanted)| {
@@ -123,6 +128,20 @@ struct Wanted {
     change: Change,
     level: ClientLevel,
     access: Access,
+    /// Whether it is asked for by the backend.
+    is_trusted: bool,
+}
+
+impl Wanted {
+    /// Returns which messages it may be about. Our choice: what a user deleted for itself it neither edits, reacts to nor
+    /// pins, because all of these show the message; it may still be taken back from the others.
+    fn visibility(&self, store: &dyn Store, conversation: &Conversation) -> Result<Visibility, StoreError> {
+        let first_seq = self.access.first_seq;
+        if self.is_trusted || matches!(self.change, Change::Revoke { .. }) {
+            return Ok(Visibility::from(first_seq));
+        }
+        Visibility::of(store, &self.by, conversation, first_seq)
+    }
 }
 
 /// A message after a change, with what is needed to tell of it.
@@ -148,7 +167,8 @@ async fn write(
 ) -> Result<(Revised, Wanted), Refusal> {
     let (now_ms, limits) = (context.clock.wall_ms(), context.config().limits.clone());
     let decided = context.archive.look_up(move |store| {
-        let before = find::message(store, &conversation, handle, wanted.access.first_seq)?.ok_or(Refusal::MessageMissing)?;
+        let visibility = wanted.visibility(store, &conversation)?;
+        let before = find::message(store, &wanted.by, &conversation, handle, visibility)?.ok_or(Refusal::MessageMissing)?;
         let notes = notes_of(store, &before)?;
         let facts = MessageFacts { notes, pins: store.pins(&conversation)? };
         let by = By { user: &wanted.by, moderates: &wanted.access.moderates };

@@ -2,6 +2,7 @@
 //! carried by a message. Decides nothing about who may; that is `media`'s.
 
 pub(crate) mod quota;
+pub(crate) mod standing;
 pub(crate) mod upload;
 pub(crate) mod writing;
 
@@ -13,9 +14,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use self::quota::Quota;
+use self::standing::Standing;
 use self::upload::Upload;
 use crate::auth::MediaTokens;
-use crate::config::Config;
+use crate::config::{Config, Media};
 use crate::media::{DynMediaStore, MediaOptions, Spool};
 use crate::model::{FileUid, Refusal};
 use crate::store::{Store, StoreError};
@@ -34,6 +36,7 @@ pub(in crate::actors) const PAGE: usize = 256;
 pub(crate) struct MediaService {
     pub(crate) store: Arc<dyn DynMediaStore>,
     pub(crate) tokens: MediaTokens,
+    pub(crate) standing: Standing,
     incoming: PathBuf,
     pub(in crate::actors) probes: Semaphore,
     writes: Semaphore,
@@ -74,6 +77,7 @@ impl MediaService {
         Ok(Self {
             store,
             tokens,
+            standing: Standing::default(),
             incoming,
             probes: Semaphore::new(config.media.probes_max),
             writes: Semaphore::new(WRITES_MAX),
@@ -104,6 +108,26 @@ impl MediaService {
         if self.quota().pin(file, now + PINNED_FOR) { Ok(()) } else { Err(Refusal::FileMissing) }
     }
 
+    /// Sets aside what an upload needs to begin; those that give way to it are deleted.
+    ///
+    /// # Errors
+    /// See [`Quota::begin`].
+    pub(in crate::actors) fn begin(&self, upload: Arc<Upload>, config: &Media) -> Result<(), Refusal> {
+        let gave_way = self.quota().begin(upload, config)?;
+        delete(gave_way);
+        Ok(())
+    }
+
+    /// Sets aside what an upload needs to grow to `bytes`.
+    ///
+    /// # Errors
+    /// See [`Quota::grow`].
+    fn grow(&self, upload: &Upload, bytes: u64, config: &Media) -> Result<(), Refusal> {
+        let gave_way = self.quota().grow(upload, bytes, config)?;
+        delete(gave_way);
+        Ok(())
+    }
+
     /// Uploads that are not complete.
     pub(crate) fn under_way(&self) -> Vec<Arc<Upload>> {
         self.quota().all().cloned().collect()
@@ -113,5 +137,12 @@ impl MediaService {
     pub(crate) fn figures(&self) -> (u64, usize) {
         let quota = self.quota();
         (quota.bytes(), quota.unfinished())
+    }
+}
+
+/// Deletes what came of uploads that gave way to others.
+fn delete(uploads: Vec<Arc<Upload>>) {
+    for upload in uploads {
+        tracing::debug!(file = %upload.file, bytes = upload.offset(), "an idle upload gives way to another and is deleted");
     }
 }

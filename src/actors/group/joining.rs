@@ -1,57 +1,19 @@
 //! How users come into a group: with its creation, by themselves, or invited.
 
-use std::sync::Arc;
-
 use actix::prelude::*;
 
+use super::candidates::{Candidates, Coming};
 use super::membership::{CREATED, FIRST_INVITED, INVITED, JOINED, MembershipEvent, users_of};
 use super::messages::{Create, Created, Invite, Invited, Join};
 use super::state::GroupState;
 use super::{Group, GroupStatus};
-use crate::actors::context::BrokerContext;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::hooks::Event;
-use crate::model::{
-    BeInviteMode, Conversation, GroupInfo, GroupMember, GroupRole, Invalid, InviteMode, JoinMode, Refusal, UserId, UserProfile,
-};
-use crate::store::{GroupRecord, RowWrite, Store, StoreError};
-
-/// What the store knows of users that are to become members.
-struct Candidates {
-    found: Vec<UserProfile>,
-    failed: Vec<(UserId, Refusal)>,
-    head: u64,
-}
-
-/// Reads which of `users` may come in; `head` is the last message they will not see.
-fn candidates(
-    store: &dyn Store,
-    conversation: &Conversation,
-    users: Vec<UserId>,
-    must_exist: bool,
-    groups_max: usize,
-) -> Result<Candidates, StoreError> {
-    let (mut found, mut failed) = (Vec::new(), Vec::new());
-    for user in users {
-        match store.user(&user)? {
-            None if must_exist => failed.push((user.clone(), Refusal::UserMissing(user.to_string()))),
-            _ if store.groups_of(&user)?.len() >= groups_max => {
-                let reason = format!("is in {groups_max} groups already, the limit");
-                failed.push((user, Invalid::new("userID", reason).into()));
-            }
-            profile => found.push(profile.unwrap_or_else(|| UserProfile::new(user, String::new()))),
-        }
-    }
-    Ok(Candidates { found, failed, head: store.head(conversation)? })
-}
+use crate::model::{BeInviteMode, Conversation, GroupInfo, GroupMember, GroupRole, InviteMode, JoinMode, Refusal, UserId, UserProfile};
+use crate::store::{GroupRecord, RowWrite};
 
 impl Group {
-    async fn look_up(context: Arc<BrokerContext>, conversation: Conversation, users: Vec<UserId>) -> Result<Candidates, Refusal> {
-        let (must_exist, groups_max) = (context.config().users.must_exist, context.config().limits.groups_per_user_max);
-        context.archive.read(move |store| candidates(store, &conversation, users, must_exist, groups_max)).await
-    }
-
     fn member(&self, user: &UserId, role: GroupRole, head: u64) -> GroupMember {
         let first_seq = if self.context.config().group.new_members_see_history { 1 } else { head + 1 };
         GroupMember::new(user.clone(), role, self.context.ids.next(), first_seq, head)
@@ -69,6 +31,7 @@ impl Group {
         candidates: Candidates,
         by: UserProfile,
         event: MembershipEvent,
+        is_invited: bool,
         ctx: &mut Context<Self>,
         then: impl FnOnce(&mut Self, Result<Invited, Refusal>, &mut Context<Self>) + 'static,
     ) {
@@ -83,7 +46,8 @@ impl Group {
         for (n, profile) in found.into_iter().enumerate() {
             if n < free {
                 let muted = info.muted_outside.remove(&profile.id).unwrap_or_default();
-                members.push((GroupMember { muted, ..self.member(&profile.id, GroupRole::Member, head) }, profile));
+                let member = self.member(&profile.id, GroupRole::Member, head);
+                members.push((GroupMember { muted, invited: is_invited, ..member }, profile));
             } else {
                 failed.push((profile.id, Refusal::GroupFull { members_max }));
             }
@@ -140,7 +104,7 @@ impl Group {
         for (n, profile) in found.into_iter().enumerate() {
             let role = if n == 0 { GroupRole::Owner } else { GroupRole::Member };
             if n < members_max {
-                members.push((self.member(&profile.id, role, head), profile));
+                members.push((GroupMember { invited: n > 0, ..self.member(&profile.id, role, head) }, profile));
             } else {
                 failed.push((profile.id, Refusal::GroupFull { members_max }));
             }
@@ -175,14 +139,14 @@ impl Handler<Leased<Create>> for Group {
     type Result = ();
 
     fn handle(&mut self, leased: Leased<Create>, ctx: &mut Context<Self>) {
-        let Create { owner, mut info, users, reply } = leased.open();
+        let Create { owner, mut info, users, is_trusted, reply } = leased.open();
         info.created_ms = self.context.clock.wall_ms();
         if let Some(refusal) = self.taken() {
             answer(reply, Err(refusal));
             return self.leave_if_nothing(ctx);
         }
         let everyone = std::iter::once(owner.id.clone()).chain(users.into_iter().filter(|user| *user != owner.id)).collect();
-        let look_up = Self::look_up(self.context.clone(), Conversation::Group(self.id.clone()), everyone);
+        let look_up = Self::look_up(self.context.clone(), Conversation::Group(self.id.clone()), everyone, Coming::Founding { is_trusted });
         ctx.wait(look_up.into_actor(self).map(move |looked_up, group, ctx| {
             match looked_up.and_then(|candidates| group.first_members(owner, info, candidates)) {
                 Ok(new) => group.create(new, reply, ctx),
@@ -216,10 +180,11 @@ impl Handler<Leased<Join>> for Group {
                 return self.leave_if_nothing(ctx);
             }
         };
-        let look_up = Self::look_up(self.context.clone(), Conversation::Group(self.id.clone()), vec![user.id.clone()]);
+        let look_up =
+            Self::look_up(self.context.clone(), Conversation::Group(self.id.clone()), vec![user.id.clone()], Coming::ByThemselves);
         ctx.wait(look_up.into_actor(self).map(move |looked_up, group, ctx| match looked_up {
             Err(refusal) => answer(reply, Err(refusal)),
-            Ok(candidates) => group.admit_candidates(candidates, user, JOINED, ctx, move |_, taken, _| {
+            Ok(candidates) => group.admit_candidates(candidates, user, JOINED, false, ctx, move |_, taken, _| {
                 answer(
                     reply,
                     taken.and_then(|mut taken| match taken.failed.pop() {
@@ -236,7 +201,7 @@ impl Handler<Leased<Invite>> for Group {
     type Result = ();
 
     fn handle(&mut self, leased: Leased<Invite>, ctx: &mut Context<Self>) {
-        let Invite { by, users, reply } = leased.open();
+        let Invite { by, users, is_trusted, reply } = leased.open();
         let split = self.existing().and_then(|state| {
             let role = state.inside(&by.id)?.role;
             if state.info.verify.invite == InviteMode::Admin && !role.manages() {
@@ -254,12 +219,13 @@ impl Handler<Leased<Invite>> for Group {
                 return self.leave_if_nothing(ctx);
             }
         };
-        let look_up = Self::look_up(self.context.clone(), Conversation::Group(self.id.clone()), new);
+        let coming = Coming::Invited { by: (!is_trusted).then(|| by.id.clone()) };
+        let look_up = Self::look_up(self.context.clone(), Conversation::Group(self.id.clone()), new, coming);
         ctx.wait(look_up.into_actor(self).map(move |looked_up, group, ctx| match looked_up {
             Err(refusal) => answer(reply, Err(refusal)),
             Ok(mut candidates) => {
                 candidates.failed.extend(already.into_iter().map(|user| (user.clone(), Refusal::AlreadyInGroup(user.to_string()))));
-                group.admit_candidates(candidates, by, INVITED, ctx, move |_, taken, _| answer(reply, taken));
+                group.admit_candidates(candidates, by, INVITED, true, ctx, move |_, taken, _| answer(reply, taken));
             }
         }));
     }

@@ -28,9 +28,10 @@ impl Handler<Leased<Quit>> for Group {
                 return self.leave_if_nothing(ctx);
             }
         };
-        let mut rows = vec![RowWrite::PutFormer(self.id.clone(), user.id.clone(), member.first_seq)];
+        let now_ms = self.context.clock.wall_ms();
+        let mut rows = vec![RowWrite::PutFormer(self.id.clone(), user.id.clone(), member.first_seq, now_ms)];
         rows.extend(successor.clone().map(|successor| RowWrite::PutMember(self.id.clone(), successor)));
-        info.note_gone([&member], self.context.clock.wall_ms());
+        info.note_gone([&member], now_ms);
         if last {
             rows.push(RowWrite::PutGroup(GroupRecord { info: info.clone(), dismissed: true }));
         } else {
@@ -80,8 +81,9 @@ impl Handler<Leased<Dismiss>> for Group {
         };
         // The last thing said in it, before the members are out; they find it in their lists.
         self.post(DISMISSED, &user, std::iter::empty(), None);
+        let now_ms = self.context.clock.wall_ms();
         let mut rows = vec![RowWrite::PutGroup(GroupRecord { info, dismissed: true })];
-        rows.extend(users.iter().map(|(member, first_seq)| RowWrite::PutFormer(self.id.clone(), member.clone(), *first_seq)));
+        rows.extend(users.iter().map(|(member, first_seq)| RowWrite::PutFormer(self.id.clone(), member.clone(), *first_seq, now_ms)));
         self.commit(rows, ctx, move |group, kept, ctx| {
             if kept.is_ok() {
                 if let GroupStatus::Exists(state) = &group.status {
@@ -129,9 +131,9 @@ impl Handler<Leased<Kick>> for Group {
                 Err(refusal) => return answer(reply, Err(refusal)),
             };
             let out: Vec<(GroupMember, UserProfile)> = going.into_iter().zip(names).collect();
-            let gone = out.iter().map(|(member, _)| RowWrite::PutFormer(group.id.clone(), member.user.clone(), member.first_seq));
-            let mut rows: Vec<RowWrite> = gone.collect();
             let now_ms = group.context.clock.wall_ms();
+            let gone = out.iter().map(|(member, _)| RowWrite::PutFormer(group.id.clone(), member.user.clone(), member.first_seq, now_ms));
+            let mut rows: Vec<RowWrite> = gone.collect();
             let mut info = match group.existing() {
                 Ok(state) => state.info.clone(),
                 Err(refusal) => return answer(reply, Err(refusal)),

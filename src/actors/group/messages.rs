@@ -65,6 +65,8 @@ pub(crate) struct Create {
     pub(crate) owner: UserProfile,
     pub(crate) info: GroupInfo,
     pub(crate) users: Vec<UserId>,
+    /// Whether the backend asks: it knows whom it brings together.
+    pub(crate) is_trusted: bool,
     pub(crate) reply: Reply<Created>,
 }
 
@@ -97,6 +99,8 @@ pub(crate) struct Dismiss {
 pub(crate) struct Invite {
     pub(crate) by: UserProfile,
     pub(crate) users: Vec<UserId>,
+    /// Whether the backend asks: it knows whom it brings together.
+    pub(crate) is_trusted: bool,
     pub(crate) reply: Reply<Invited>,
 }
 

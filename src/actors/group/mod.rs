@@ -5,6 +5,7 @@
 //! Leaves when idle with nobody online; everything it knows is in the store.
 //! How membership changes is in [`joining`] and [`leaving`].
 
+mod candidates;
 pub(crate) mod joining;
 pub(crate) mod leaving;
 pub(crate) mod membership;

@@ -1,10 +1,9 @@
-//! Looks at the disk and at the load of the broker, again and again.
+//! Looks at the disk, at the load of the broker and at empty rooms, again and again.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::retention::keep_retention;
 use crate::actors::context::BrokerContext;
 use crate::actors::registries::Registries;
 use crate::actors::room::Wake;
@@ -18,6 +17,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const LOOKS_PER_SIZE: u32 = 30;
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+
+/// Our choice: a second, a thirtieth of the grace that each room has after a start.
+const END_ROOMS_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs until its thread ends.
 pub(crate) async fn watch_disk(context: Arc<BrokerContext>) {
@@ -62,10 +64,23 @@ pub(crate) async fn sample_load(context: Arc<BrokerContext>) {
     }
 }
 
-/// Wakes the rooms that were there, then keeps to the retention.
-pub(crate) async fn wake_then_keep_retention(actors: Arc<Registries>, rooms: Vec<RoomRecord>) {
+/// Lets the rooms that were there stand as empty ones: their members get the grace to come back, then each room's own delay
+/// runs.
+pub(crate) fn let_stand(context: &BrokerContext, rooms: &[RoomRecord]) {
+    let (now, grace) = (context.clock.elapsed(), context.config().room.grace_seconds);
     for room in rooms {
-        actors.rooms.send(&room.id, Wake).await;
+        let until = now + Duration::from_secs(grace + room.destroy_delay_seconds);
+        context.standing.put(&room.id, until, room.made_by.as_ref());
     }
-    keep_retention(actors.context.clone()).await;
+}
+
+/// Ends rooms that stood empty long enough. Runs on the actors' thread until it ends.
+pub(crate) async fn end_empty_rooms(actors: Arc<Registries>) {
+    let context = &actors.context;
+    loop {
+        for room in context.standing.due(context.clock.elapsed()) {
+            actors.rooms.send(&room, Wake).await;
+        }
+        tokio::time::sleep(END_ROOMS_EVERY).await;
+    }
 }

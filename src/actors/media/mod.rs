@@ -15,12 +15,16 @@ mod sweep;
 pub(crate) mod uploads;
 
 pub(crate) use self::sweep::{collect, keep_tidy};
+use crate::actors::connection::Connection;
 use crate::actors::context::BrokerContext;
+use crate::auth::MediaClaims;
 use crate::model::UserId;
 
 /// What a session is given for the URLs of files: the token, and for how many seconds it is good.
-pub(crate) fn url_token(context: &BrokerContext, user: &UserId, session_ends_ms: u64) -> (String, u64) {
+pub(crate) fn url_token(context: &BrokerContext, user: &UserId, connection: &Connection) -> (String, u64) {
     let now_ms = context.clock.wall_ms();
-    let ends_ms = now_ms.saturating_add(context.config().media.token_seconds * 1000).min(session_ends_ms);
-    (context.media.tokens.issue(user, ends_ms), ends_ms.saturating_sub(now_ms) / 1000)
+    let ends_ms = now_ms.saturating_add(context.config().media.token_seconds * 1000).min(connection.token_expires_at());
+    let issued_ms = context.media.standing.issue_ms(user, now_ms);
+    let claims = MediaClaims { user: user.clone(), session: connection.session.clone(), issued_ms, expires_at_ms: ends_ms };
+    (context.media.tokens.issue(&claims), ends_ms.saturating_sub(now_ms) / 1000)
 }

@@ -36,14 +36,13 @@ pub(crate) async fn keep_tidy(context: Arc<BrokerContext>) {
 
 fn give_up(context: &BrokerContext) {
     let now = context.clock.elapsed();
-    let after = Duration::from_secs(context.config().media.unfinished_seconds);
+    context.media.standing.forget(context.clock.wall_ms(), context.config().media.token_seconds);
     let mut quota = context.media.quota();
     quota.forget_pinned(now);
-    let given_up = quota.given_up(now, after);
+    let stale = quota.give_up_stale(now, &context.config().media);
     drop(quota);
-    for file in given_up {
-        tracing::debug!(%file, "an upload that nobody goes on with is deleted");
-        uploads::abandon(context, file);
+    for upload in stale {
+        tracing::debug!(file = %upload.file, has_begun = upload.has_begun(), "an upload that nobody goes on with is deleted");
     }
 }
 

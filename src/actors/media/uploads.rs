@@ -2,38 +2,33 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::sync::oneshot;
 
 use crate::actors::context::BrokerContext;
 use crate::actors::files::MediaService;
-use crate::actors::files::upload::{Upload, blocking, disk};
+use crate::actors::files::upload::{Announced, Upload, UploadTerms, blocking, disk};
 use crate::actors::runtime::reply::{answer, answered};
-use crate::media::{Blob, Probed, Spool, clean_name, probe, probe_frame};
+use crate::media::{Blob, Prepared, Probed, Spool, clean_name, prepare, probe_frame};
 use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
 use crate::store::RowWrite;
 
 /// What is said of an upload that is complete and being checked.
 pub(crate) const ENDING: &str = "the upload is being checked";
 
-/// Begins an upload. `bytes`: its length, if it is known.
+/// Begins an upload. Where there are as many as may be, the oldest idle one gives way to it.
 ///
 /// # Errors
 /// [`Refusal::FileSize`] where it is known to be empty or too long; [`Refusal::FileServer`], [`Refusal::RateLimited`],
 /// [`Refusal::Busy`] for quotas; [`Refusal::StoreUnavailable`].
-pub(crate) async fn begin(
-    context: &Arc<BrokerContext>,
-    owner: UserId,
-    kind: MediaKind,
-    name: &str,
-    bytes: Option<u64>,
-) -> Result<Arc<Upload>, Refusal> {
+pub(crate) async fn begin(context: &Arc<BrokerContext>, mut terms: UploadTerms) -> Result<Arc<Upload>, Refusal> {
     context.accepting()?;
     context.keeping()?;
     let limits = &context.config().limits;
-    let bytes_max = kind.bytes_max(limits);
-    if let Some(bytes) = bytes.filter(|bytes| *bytes == 0 || *bytes > bytes_max) {
+    let bytes_max = terms.kind.bytes_max(limits);
+    if let Announced::Exactly(bytes) = terms.announced
+        && (bytes == 0 || bytes > bytes_max)
+    {
         return Err(Refusal::FileSize { bytes, bytes_max });
     }
     let mut bits = [0; 16];
@@ -41,10 +36,9 @@ pub(crate) async fn begin(
     let file = FileUid::from_bits(u128::from_be_bytes(bits));
     let incoming = context.media.incoming().to_owned();
     let spool = blocking(move || Spool::create(&incoming, &file.to_string()).map_err(disk)).await?;
-    let name = clean_name(name, limits.file_name_bytes_max);
-    let upload = Upload::new(spool, file, owner, kind, name, bytes.unwrap_or(bytes_max), context.clock.elapsed());
-    let upload = Arc::new(upload);
-    context.media.quota().begin(upload.clone(), &context.config().media)?;
+    terms.name = clean_name(&terms.name, limits.file_name_bytes_max);
+    let upload = Arc::new(Upload::new(spool, file, terms, bytes_max, context.clock.elapsed()));
+    context.media.begin(upload.clone(), &context.config().media)?;
     context.metrics.upload_began();
     Ok(upload)
 }
@@ -54,9 +48,9 @@ pub(crate) fn find(context: &BrokerContext, file: FileUid) -> Option<Arc<Upload>
     context.media.quota().find(file)
 }
 
-/// Gives an upload up and deletes what was written of it.
+/// Gives an upload up and deletes what was written of it, unless it is complete already.
 pub(crate) fn abandon(context: &BrokerContext, file: FileUid) {
-    context.media.quota().end(file, 0);
+    let _upload = context.media.quota().give_up(file);
 }
 
 /// Gives an upload up when its sender goes away, unless it was finished.
@@ -86,18 +80,18 @@ impl Drop for Abandon {
 /// Checks a complete upload and keeps it. Runs to its end even when its caller goes away.
 ///
 /// # Errors
-/// [`Refusal::FileType`], [`Refusal::FileSize`], [`Refusal::FilePixels`], [`Refusal::FileDuration`],
+/// [`Refusal::FileMissing`]: it was given up meanwhile; [`Refusal::FileType`], [`Refusal::FileSize`], [`Refusal::FilePixels`], [`Refusal::FileDuration`],
 /// [`Refusal::FileServer`], [`Refusal::StoreUnavailable`]: the upload is given up.
 pub(crate) async fn finish(context: &Arc<BrokerContext>, upload: Arc<Upload>) -> Result<MediaRecord, Refusal> {
     // Once: a second would find its file moved away, and clean up after itself what the first has kept.
-    if upload.ending.swap(true, Ordering::SeqCst) {
-        return Err(Refusal::Busy(ENDING));
+    if !context.media.quota().complete(upload.file) {
+        return Err(if upload.is_ending() { Refusal::Busy(ENDING) } else { Refusal::FileMissing });
     }
     let (reply, outcome) = oneshot::channel();
     let context = context.clone();
     actix::spawn(async move {
         let kept = keep(&context, &upload).await;
-        context.media.quota().end(upload.file, kept.as_ref().map_or(0, MediaRecord::bytes_kept));
+        let _upload = context.media.quota().end(upload.file, kept.as_ref().map_or(0, MediaRecord::bytes_kept));
         context.metrics.upload_ended(kept.is_ok());
         answer(reply, kept);
     });
@@ -107,19 +101,25 @@ pub(crate) async fn finish(context: &Arc<BrokerContext>, upload: Arc<Upload>) ->
 async fn keep(context: &Arc<BrokerContext>, upload: &Arc<Upload>) -> Result<MediaRecord, Refusal> {
     let service: &MediaService = &context.media;
     let _permit = service.probes.acquire().await.map_err(disk)?;
-    let (its, options, limits) = (upload.clone(), MediaService::options(&context.config()), context.config().limits.clone());
-    let (probed, path, bytes, sha256) = blocking(move || {
-        let (path, bytes, sha256) = {
-            let spool = its.spool();
-            (spool.path().to_owned(), spool.bytes(), spool.sha256())
-        };
-        if bytes == 0 {
-            return Err(Refusal::FileSize { bytes, bytes_max: its.kind.bytes_max(&limits) });
+    let (its, config) = (upload.clone(), context.config());
+    let (prepared, stored) = blocking(move || {
+        let (options, limits) = (MediaService::options(&config), &config.limits);
+        let mut spool = its.spool();
+        let uploaded = spool.bytes();
+        if uploaded == 0 {
+            return Err(Refusal::FileSize { bytes: uploaded, bytes_max: its.kind.bytes_max(limits) });
         }
-        Ok((probe(its.kind, &path, &options, &limits)?, path, bytes, sha256))
+        let keeps_original = its.keeps_original || !config.media.strip_originals;
+        let prepared = prepare(its.kind, &mut spool, keeps_original, &options, limits)?;
+        let kept = prepared.anew.as_ref().unwrap_or(&spool);
+        let stored = Stored { path: kept.path().to_owned(), bytes: kept.bytes(), uploaded, sha256: kept.sha256() };
+        Ok((prepared, stored))
     })
     .await?;
-    let mut record = record_of(upload, &probed, bytes, sha256, context.clock.wall_ms());
+    // What is kept in place of the upload lies where it lies until it is put away.
+    let Prepared { probed, anew: _anew } = prepared;
+    let (path, bytes) = (stored.path.clone(), stored.bytes);
+    let mut record = record_of(upload, &probed, stored, context.clock.wall_ms());
     let kept = put_all(context, upload.file, path, probed.made, &mut record).await;
     let kept = match kept {
         Ok(()) => context.archive.apply(vec![RowWrite::PutMedia(record.clone())]).await,
@@ -134,13 +134,24 @@ async fn keep(context: &Arc<BrokerContext>, upload: &Arc<Upload>) -> Result<Medi
     Ok(record)
 }
 
-fn record_of(upload: &Upload, probed: &Probed, bytes: u64, sha256: String, created_ms: u64) -> MediaRecord {
+/// What is put away of an upload.
+struct Stored {
+    path: PathBuf,
+    bytes: u64,
+    /// Its length as it came, bytes.
+    uploaded: u64,
+    sha256: String,
+}
+
+fn record_of(upload: &Upload, probed: &Probed, stored: Stored, created_ms: u64) -> MediaRecord {
+    let Stored { bytes, uploaded, sha256, .. } = stored;
     MediaRecord {
         file: upload.file,
         owner: upload.owner.clone(),
         kind: upload.kind,
         name: upload.name.clone(),
         bytes,
+        bytes_uploaded: if uploaded == bytes { 0 } else { uploaded },
         sha256,
         mime: probed.mime.clone(),
         codec: probed.codec.clone(),

@@ -1,8 +1,8 @@
 //! How the attributes of a room and of its members change and are queried.
 //!
 //! A room's own attributes are part of its row: what members agreed on outlives a restart, except for attributes that
-//! last only while the member who set them is inside. Members' attributes are not kept, because members are not inside
-//! after a restart.
+//! last only while the member who set them is inside. Members' attributes are part of it only while the room stands empty,
+//! because members are not inside after a restart.
 
 use std::sync::Arc;
 
@@ -107,6 +107,7 @@ impl Handler<Leased<ChangeAttributes>> for Room {
         ctx.wait(keep.into_actor(self).map(move |kept, room, _| {
             if let Some(state) = room.state_mut().filter(|_| kept.is_ok()) {
                 state.record.attributes = agreed.attributes;
+                state.is_unsaved |= !state.members_attributes.to_keep().is_empty();
                 state.attributes_version += 1;
                 let updates = agreed.updates.iter().map(|update| (update.deleted, &update.attributes));
                 announce(&RoomAttributesUpdated::new(&state.record.id, updates, batch), state.connections().iter());
@@ -129,6 +130,7 @@ impl Handler<Leased<SetMemberAttributes>> for Room {
                 return Err(Refusal::NoneInRoom);
             }
             state.members_attributes.set(&inside, &attributes, until_left, &limits)?;
+            state.is_unsaved = true;
             state.attributes_version += 1;
             let told = inside.iter().map(|user| (user.clone(), state.members_attributes.of(user)));
             announce(&RoomMemberAttributesUpdated::new(&state.record.id, &by, told), state.connections().iter());

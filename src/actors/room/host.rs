@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use actix::prelude::*;
 
 use super::Room;
+use super::lifetime::Maker;
 use super::messages::PlaceLost;
 use crate::actors::connection::ConnectionId;
 use crate::actors::delivery::batch::{deliver_accepted, schedule};
@@ -73,8 +74,7 @@ impl Handler<Leased<CreateByHost>> for Room {
         if self.state.is_some() {
             return answer(reply, Err(Refusal::RoomExists(self.id().to_string())));
         }
-        let (owner, stands_seconds) = (self.context.system().id, self.context.config().room.grace_seconds);
-        self.create(&owner, info, start, stands_seconds, ctx, |kept, _, _| answer(reply, kept));
+        self.create(Maker::Host, info, start, ctx, |kept, _, _| answer(reply, kept));
     }
 }
 
@@ -126,7 +126,7 @@ impl Handler<Leased<Kick>> for Room {
         self.attributes_left(&gone);
         schedule(self, ctx);
         answer(reply, if gone.is_empty() { Err(Refusal::NoneInRoom) } else { Ok(missing) });
-        self.end_if_over(ctx);
+        let _is_over = self.end_if_over(ctx);
     }
 }
 

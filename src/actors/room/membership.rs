@@ -6,6 +6,7 @@ use actix::prelude::*;
 
 use super::Room;
 use super::attributes::tell_attributes;
+use super::lifetime::Maker;
 use super::messages::{Admit, Disconnected, Entry, Leave, Members, MembersPage, Reconnected, Which};
 use super::state::{Entered, RoomState};
 use crate::actors::connection::Connection;
@@ -62,10 +63,13 @@ impl Handler<Leased<Admit>> for Room {
             (true, Entry::Create { .. }) => answer(admit.reply, Err(Refusal::RoomExists(self.id.to_string()))),
             (true, Entry::Enter { .. } | Entry::Join { .. }) => self.admit(admit, ctx),
             (false, Entry::Create { info, start } | Entry::Enter { info, start }) => {
-                let owner = admit.profile.id.clone();
-                self.create(&owner, info, start, 0, ctx, |kept, room, ctx| match kept {
+                let maker = Maker::User { id: admit.profile.id.clone(), others: admit.others };
+                self.create(maker, info, start, ctx, |kept, room, ctx| match kept {
                     Ok(()) => room.admit(admit, ctx),
-                    Err(refusal) => answer(admit.reply, Err(refusal)),
+                    Err(refusal) => {
+                        answer(admit.reply, Err(refusal));
+                        room.leave_if_unused(ctx);
+                    }
                 });
             }
             (false, Entry::Join { .. }) => {
@@ -99,7 +103,7 @@ impl Handler<Leased<Leave>> for Room {
                 if let Some(reply) = reply {
                     answer(reply, Ok(()));
                 }
-                self.end_if_over(ctx);
+                let _is_over = self.end_if_over(ctx);
             }
             Err(refusal) => {
                 if let Some(reply) = reply {

@@ -33,6 +33,8 @@ pub(crate) struct Admit {
     pub(crate) profile: UserProfile,
     pub(crate) connection: Arc<Connection>,
     pub(crate) entry: Entry,
+    /// In how many other rooms the user is, or is about to be.
+    pub(crate) others: usize,
     pub(crate) reply: Reply<RoomInfo>,
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Owns members and barrage budget; identity and name are a store row, so that history outlives the process, and
 //! members are not: after a restart they enter again. Mailbox full: temporary refusal, barrage is shed.
-//! Ends when the last member has been gone for the room's delay, and its history with it.
+//! Stops while nobody is inside, and is started again by whoever comes in, or when the room has stood empty for its delay: then
+//! it ends, and its history with it.
 
 pub(crate) mod attributes;
 pub(crate) mod host;
+mod lifetime;
 pub(crate) mod membership;
 pub(crate) mod messages;
 pub(crate) mod rules;
@@ -34,14 +36,12 @@ use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, announce, fan_out};
 use crate::actors::delivery::written::InFlight;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
-use crate::actors::runtime::reply::{Reply, answer};
+use crate::actors::runtime::reply::answer;
 use crate::hooks::Event;
-use crate::model::{Body, Conversation, MessageClass, Refusal, RoomAttribute, RoomId, RoomInfo, UserId, UserProfile};
-use crate::protocol::RoomStart;
+use crate::model::{Body, Conversation, MessageClass, Refusal, RoomId, UserId, UserProfile};
 use crate::protocol::event::room::Movement;
 use crate::protocol::event::session::BarrageDropped;
 use crate::rate::{BarrageBudget, DropReason};
-use crate::store::{RoomRecord, RowWrite};
 
 /// How often deadlines are looked at. Our choice: a second, a thirtieth of the shortest of them.
 const TICK: Duration = Duration::from_secs(1);
@@ -106,13 +106,14 @@ impl Actor for Room {
         let (archive, id) = (self.context.archive.clone(), self.id.clone());
         let load = async move { archive.read(move |store| store.room(&id)).await };
         ctx.wait(load.into_actor(self).map(|found, room, _| match found {
-            // Nobody can be inside yet: members get the grace to come back, then the room's own delay runs.
+            // Nobody is inside: it stands as long as was noted, or members get the grace to come back and then its own delay runs.
             Ok(Some(mut record)) => {
-                // The members who set these are not inside after a restart.
+                // The members who set these are not inside.
                 record.attributes.retain(|_, attribute| !attribute.until_left);
                 let stands = room.context.config().room.grace_seconds + record.destroy_delay_seconds;
-                let until = room.context.clock.elapsed() + Duration::from_secs(stands);
-                room.state = Some(RoomState::empty(record, until));
+                let until = room.context.standing.until(&room.id);
+                let until = until.unwrap_or_else(|| room.context.clock.elapsed() + Duration::from_secs(stands));
+                room.state = Some(room.empty(record, until));
             }
             Ok(None) => {}
             Err(refusal) => room.unreadable = Some(refusal),
@@ -150,12 +151,6 @@ impl Room {
         if from_outside || state.contains(user) { Ok(state) } else { Err(not_in_room) }
     }
 
-    fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
-        if self.state.is_none() && self.pipeline.is_idle() && self.registration.leave(&self.id) {
-            ctx.stop();
-        }
-    }
-
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = self.context.clock.elapsed();
         let Some(state) = &mut self.state else { return self.leave_if_unused(ctx) };
@@ -171,7 +166,10 @@ impl Room {
         if self.has_more() {
             schedule(self, ctx);
         }
-        self.end_if_over(ctx);
+        if !self.end_if_over(ctx) {
+            self.save_at_rest(ctx);
+            self.leave_if_unused(ctx);
+        }
     }
 
     fn tell_left(&self, user: &UserId, kicked: bool) {
@@ -185,78 +183,6 @@ impl Room {
             announce(&BarrageDropped::by_room(&self.id, shed), state.connections().iter());
         }
     }
-
-    fn end_if_over(&mut self, ctx: &mut Context<Self>) {
-        let now = self.context.clock.elapsed();
-        if let Some(state) = self.state.take_if(|state| state.is_over(now)) {
-            self.end(&state, None, ctx);
-        }
-    }
-
-    /// Ends a room that was taken out of this actor, and deletes its history.
-    fn end(&mut self, state: &RoomState, told: Option<Reply<()>>, ctx: &mut Context<Self>) {
-        // In this order: a removal once begun is finished after a crash, a row without messages is looked after at the
-        // next start. Only the row is waited for: deleting a long history must not keep the next room of this name.
-        let forgotten = self.context.archive.forget(state.conversation());
-        let (archive, id) = (self.context.archive.clone(), self.id.clone());
-        let remove = async move { archive.apply(vec![RowWrite::DeleteRoom(id)]).await };
-        ctx.wait(remove.into_actor(self).map(|removed, room, ctx| {
-            match &removed {
-                Ok(()) => {
-                    tracing::debug!(room.id = %room.id, "room destroyed");
-                    room.context.tell_host(|| Event::RoomDestroyed(room.id.clone()));
-                }
-                Err(refusal) => tracing::warn!(room.id = %room.id, %refusal, "room could not be removed from the store"),
-            }
-            if let Some(told) = told {
-                answer(told, removed);
-            }
-            room.leave_if_unused(ctx);
-        }));
-        let id = self.id.clone();
-        actix::spawn(async move {
-            if let Err(refusal) = forgotten.await {
-                tracing::warn!(room.id = %id, %refusal, "a room's history could not be deleted yet");
-            }
-        });
-    }
-
-    /// Keeps a new room, empty; it stands for its delay, `stands_seconds` at least.
-    fn create(
-        &mut self,
-        owner: &UserId,
-        info: RoomInfo,
-        start: RoomStart,
-        stands_seconds: u64,
-        ctx: &mut Context<Self>,
-        then: impl FnOnce(Result<(), Refusal>, &mut Self, &mut Context<Self>) + 'static,
-    ) {
-        let RoomStart { destroy_delay_seconds, attributes } = start;
-        let own = |value: String| RoomAttribute { value, owner: owner.clone(), until_left: false };
-        let attributes = attributes.into_iter().map(|(key, value)| (key, own(value))).collect();
-        let record = RoomRecord { id: info.id, incarnation: self.context.ids.next(), name: info.name, destroy_delay_seconds, attributes };
-        let (archive, row) = (self.context.archive.clone(), RowWrite::PutRoom(record.clone()));
-        let keep = async move { archive.apply(vec![row]).await };
-        ctx.wait(keep.into_actor(self).map(move |kept, room, ctx| match kept {
-            Ok(()) => {
-                let until = room.context.clock.elapsed() + Duration::from_secs(record.destroy_delay_seconds.max(stands_seconds));
-                room.state = Some(RoomState::empty(record, until));
-                tracing::debug!(room.id = %room.id, "room created");
-                room.context.tell_host(|| Event::RoomCreated(room.id.clone()));
-                then(Ok(()), room, ctx);
-            }
-            Err(refusal) => {
-                then(Err(refusal), room, ctx);
-                room.leave_if_unused(ctx);
-            }
-        }));
-    }
-}
-
-impl Handler<Leased<Wake>> for Room {
-    type Result = ();
-
-    fn handle(&mut self, _: Leased<Wake>, _: &mut Context<Self>) {}
 }
 
 impl Handler<Leased<Publish>> for Room {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{AttributeTerms, Attributes, Limits, Refusal, RoomAttribute, RoomChange, UserId, page_by_key};
+use crate::store::MemberAttributes;
 
 /// A room's attributes as they are kept.
 pub(super) type RoomAttributes = BTreeMap<String, RoomAttribute>;
@@ -86,13 +87,18 @@ pub(super) struct MembersAttributes {
     members: BTreeMap<UserId, MemberAttributes>,
 }
 
-#[derive(Debug, Default, Clone)]
-struct MemberAttributes {
-    attributes: Attributes,
-    until_left: bool,
-}
-
 impl MembersAttributes {
+    /// Takes up what was kept of those who left; what was to last only until then is dropped.
+    pub(super) fn kept(mut members: BTreeMap<UserId, MemberAttributes>) -> Self {
+        members.retain(|_, member| !member.until_left);
+        Self { members }
+    }
+
+    /// Returns what is to be kept while nobody is inside.
+    pub(super) fn to_keep(&self) -> &BTreeMap<UserId, MemberAttributes> {
+        &self.members
+    }
+
     /// Adds attributes to each of these users; to none of them when a limit refuses it.
     pub(super) fn set(&mut self, users: &[UserId], attributes: &Attributes, until_left: bool, limits: &Limits) -> Result<(), Refusal> {
         let mut members = self.members.clone();

@@ -1,4 +1,6 @@
-//! Who is in a room, and until when the room stands. Pure: it is given the time and returns decisions.
+//! Who is in a room, and until when the room stands. It is given the time and returns decisions; what others may know of it,
+//! who is inside and
+//! until when it stands empty, it keeps up to date in [`RoomPlaces`] and [`StandingRooms`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use super::rules::MembersAttributes;
 use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::delivery::connection_set::ConnectionSet;
+use crate::actors::places::RoomPlaces;
+use crate::actors::standing::StandingRooms;
 use crate::model::{Conversation, UserId, UserProfile, page_by_key};
 use crate::store::RoomRecord;
 
@@ -42,9 +46,21 @@ pub(super) struct RoomState {
     pub(super) members_attributes: MembersAttributes,
     /// Counts changes of attributes, of the room and of members.
     pub(super) attributes_version: u64,
+    /// Whether its row does not hold yet what members were given.
+    pub(super) is_unsaved: bool,
     members: BTreeMap<UserId, Member>,
     connections: ConnectionSet,
     destroy_at: Option<Duration>,
+    places: Arc<RoomPlaces>,
+    standing: Arc<StandingRooms>,
+}
+
+impl Drop for RoomState {
+    /// A room that ends, or whose actor does, has nobody inside.
+    fn drop(&mut self) {
+        let conversation = self.conversation();
+        self.members.keys().for_each(|user| self.places.leave(user, &conversation));
+    }
 }
 
 /// What entering changed.
@@ -60,15 +76,19 @@ pub(super) enum Entered {
 
 impl RoomState {
     /// Makes a room nobody is in yet; it stands until `destroy_at` unless someone enters.
-    pub(super) fn empty(record: RoomRecord, destroy_at: Duration) -> Self {
-        let members_attributes = MembersAttributes::default();
+    pub(super) fn empty(mut record: RoomRecord, destroy_at: Duration, places: Arc<RoomPlaces>, standing: Arc<StandingRooms>) -> Self {
+        let members_attributes = MembersAttributes::kept(std::mem::take(&mut record.members_attributes));
+        standing.put(&record.id, destroy_at, record.made_by.as_ref());
         Self {
             record,
             members_attributes,
             attributes_version: 0,
+            is_unsaved: false,
             members: BTreeMap::new(),
             connections: ConnectionSet::default(),
             destroy_at: Some(destroy_at),
+            places,
+            standing,
         }
     }
 
@@ -84,6 +104,10 @@ impl RoomState {
         self.members.len()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     pub(super) fn connections(&self) -> &ConnectionSet {
         &self.connections
     }
@@ -91,7 +115,9 @@ impl RoomState {
     /// Lets a user in at a connection.
     pub(super) fn enter(&mut self, profile: UserProfile, connection: Arc<Connection>) -> Entered {
         self.destroy_at = None;
+        self.standing.take(&self.record.id);
         let user = profile.id.clone();
+        self.places.enter(&user, &self.conversation());
         let former = self.members.insert(user, Member { profile, place: MemberPlace::Here(connection.clone()) });
         let connection_id = connection.id;
         self.connections.insert(connection);
@@ -132,8 +158,11 @@ impl RoomState {
     fn remove(&mut self, user: &UserId, now: Duration) -> Option<UserProfile> {
         let member = self.members.remove(user)?;
         self.connections.remove(member.place.connection_id());
+        self.places.leave(user, &self.conversation());
         if self.members.is_empty() {
-            self.destroy_at = Some(now + Duration::from_secs(self.record.destroy_delay_seconds));
+            let until = now + Duration::from_secs(self.record.destroy_delay_seconds);
+            self.destroy_at = Some(until);
+            self.standing.put(&self.record.id, until, self.record.made_by.as_ref());
         }
         Some(member.profile)
     }
@@ -165,6 +194,11 @@ impl RoomState {
         };
         let due: Vec<(UserId, ConnectionId)> = self.members.values().filter_map(gone).collect();
         due.into_iter().filter_map(|(user, connection_id)| Some((self.remove(&user, now)?, connection_id))).collect()
+    }
+
+    /// Returns the row of the room while nobody is inside.
+    pub(super) fn row_at_rest(&self) -> RoomRecord {
+        RoomRecord { members_attributes: self.members_attributes.to_keep().clone(), ..self.record.clone() }
     }
 
     /// Returns whether the room has stood empty long enough.
@@ -213,8 +247,10 @@ mod tests {
             name: String::new(),
             destroy_delay_seconds: delay,
             attributes: BTreeMap::new(),
+            made_by: None,
+            members_attributes: BTreeMap::new(),
         };
-        RoomState::empty(record, Duration::ZERO)
+        RoomState::empty(record, Duration::ZERO, Arc::default(), Arc::default())
     }
 
     const S: Duration = Duration::from_secs(1);

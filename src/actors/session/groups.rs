@@ -21,12 +21,13 @@ struct FoundGroup {
 
 impl Dispatcher {
     pub(super) fn dispatch_group(&self, request: GroupRequest, responder: Responder) {
-        let (actors, user) = (self.actors.clone(), self.caller.profile.clone());
+        let (actors, user, is_trusted) = (self.actors.clone(), self.caller.profile.clone(), self.caller.source.is_trusted());
         match request {
             GroupRequest::Create { id, name, avatar_url, advanced, users } => {
                 let id = id.unwrap_or_else(|| GroupId::trusted(&format!("#{:x}", self.context().ids.next())));
-                let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &self.context().config().limits)
-                    .and_then(|info| ask(|reply| actors.groups.try_send(&id, group::Create { owner: user, info, users, reply })));
+                let asked = GroupInfo::parse(id.clone(), name, avatar_url, advanced, &self.context().config().limits).and_then(|info| {
+                    ask(|reply| actors.groups.try_send(&id, group::Create { owner: user, info, users, is_trusted, reply }))
+                });
                 responder.later(asked, created);
             }
             GroupRequest::Join { group } => {
@@ -42,7 +43,7 @@ impl Dispatcher {
                 responder.later(asked, move |()| Outcome::GroupLeft(GroupLeft { group_id: group }));
             }
             GroupRequest::Invite { group, users } => {
-                let asked = ask(|reply| actors.groups.try_send(&group, group::Invite { by: user, users, reply }));
+                let asked = ask(|reply| actors.groups.try_send(&group, group::Invite { by: user, users, is_trusted, reply }));
                 responder.later(asked, move |invited| joined(group, &invited));
             }
             GroupRequest::Kick { group, users } => {
@@ -113,14 +114,17 @@ impl Dispatcher {
         self.read_groups(read, responder, |groups| Outcome::GroupList(GroupList::new(&groups)));
     }
 
-    /// Answers with a group's info, which anyone may read; whether it is muted is the caller's own setting.
+    /// Answers with a group's info, which anyone may read but for what its members are to read; whether it is muted is the
+    /// caller's own setting.
     fn group_info(&self, group: GroupId, user: UserId, responder: Responder) {
         let actors = self.actors.clone();
         let asked = ask(|reply| {
             let info = ask(|reply| actors.groups.try_send(&group, group::Info { reply }))?;
+            let inside = actors.authorize(&Target::Group(group.clone()), &user)?;
             actix::spawn(async move {
                 let found = async {
                     let info = answered(info).await?;
+                    let info = if answered(inside).await.is_ok() { info } else { info.for_strangers() };
                     let muted = actors.context.archive.read(move |store| is_muted(store, &user, &group)).await?;
                     Ok((info, muted))
                 };

@@ -3,19 +3,21 @@
 use super::caller::Dispatcher;
 use super::responder::Responder;
 use crate::actors::conversation::messages::{Confirm, Revise};
+use crate::actors::memory::MemoryShare;
+use crate::actors::places::Onlooker;
 use crate::actors::runtime::reply::{Asked, ReadError, answer, answered, ask};
 use crate::actors::user::list::ops::ListOperation;
 use crate::actors::view::message::{View, is_combined, reaction_users};
 use crate::actors::view::reader::Reader;
 use crate::actors::view::receipts::{readers, receipt_info};
-use crate::actors::view::visibility::may_read;
-use crate::model::{Invalid, Message, Refusal, Target, UserId, page_by_position};
+use crate::actors::view::visibility::seen_by;
+use crate::model::{Invalid, Message, Refusal, Target, child_at, page_by_position};
 use crate::protocol::message::reaction::ReactionUser;
 use crate::protocol::result::message::{
     CombinedMessage, ConversationRef, Messages, ReactionUsers, ReceiptMembers, ReceiptsInfo, ReceiptsSent, Replies, RootReplied,
 };
 use crate::protocol::{
-    ClientLevel, CombineRef, ListRequest, MessageHandle, MessageQuery, MessageRequest, Outcome, child_at, child_wire, group_member,
+    ClientLevel, CombineRef, ListRequest, MessageHandle, MessageQuery, MessageRequest, Outcome, child_wire, group_member,
 };
 use crate::store::{Store, StoreError};
 use std::sync::Arc;
@@ -78,9 +80,10 @@ impl Dispatcher {
             MessageRequest::Combined { combine, next } => {
                 let bytes_max = self.context().config().server.frame_bytes_max / 2;
                 let asked = ask(|reply| {
-                    let archive = self.context().archive.clone();
+                    let (archive, onlooker) = (self.context().archive.clone(), self.context().onlooker(&by));
+                    let mut memory = self.context().memory_share(&by);
                     actix::spawn(async move {
-                        let read = archive.look_up(move |store| combined(store, &by, &combine, next, bytes_max, level));
+                        let read = archive.look_up(move |store| combined(store, &onlooker, &combine, next, bytes_max, level, &mut memory));
                         answer(reply, read.await);
                     });
                     Ok(())
@@ -218,20 +221,19 @@ fn receipts_info(reader: &Reader<'_>, handles: &[MessageHandle]) -> Result<Recei
     Ok(ReceiptsInfo { infos, error_message_ids })
 }
 
-/// Returns a page of the children of a combined message, cut by bytes. A user who may read the message may read them.
+/// Returns a page of the children of a combined message, cut by bytes. A user who sees the message may read them.
 fn combined(
     store: &dyn Store,
-    me: &UserId,
+    me: &Onlooker,
     combine: &CombineRef,
     next: usize,
     bytes_max: usize,
     level: ClientLevel,
+    memory: &mut MemoryShare,
 ) -> Result<CombinedMessage, ReadError> {
-    let kept = store.message(&combine.conversation, combine.seq)?.filter(|message| is_combined(message));
+    let kept = seen_by(store, me, &combine.conversation, combine.seq)?.filter(|message| is_combined(message));
     let message = kept.ok_or(Refusal::MessageMissing)?;
-    if !may_read(store, me, &combine.conversation, combine.seq)? {
-        return Err(Refusal::MessageMissing.into());
-    }
+    memory.add(store.children_bytes(&combine.conversation, combine.seq)?)?;
     let children = child_at(store.children(&combine.conversation, combine.seq)?, &combine.path).ok_or(Refusal::MessageMissing)?;
     let (mut list, mut bytes, mut reached) = (Vec::new(), 0, next);
     for (n, child) in children.iter().enumerate().skip(next) {

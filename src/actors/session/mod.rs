@@ -6,6 +6,7 @@
 //! the next; answers may overtake each other. Ends when its reader says that the connection is gone.
 
 pub(crate) mod caller;
+mod charge;
 pub(crate) mod dispatch;
 pub(crate) mod groups;
 pub(crate) mod messages;
@@ -34,7 +35,6 @@ use crate::metrics::Outcome as Counted;
 use crate::model::{DeviceId, Refusal, UserId, UserProfile};
 use crate::protocol::result::session::{MediaToken, Pong, TokenRenewed};
 use crate::protocol::{ClientLevel, CloseCode, Login, Operation, Outcome, Request, code_of, decode, encode_error};
-use crate::rate::QuotaClass;
 
 /// A frame from the client. The permit is one of the requests the session may have under way; it is given back
 /// with the answer.
@@ -126,7 +126,7 @@ impl Handler<Inbound> for Session {
             (Ok(Operation::Logout), Phase::In(_)) => self.logout(responder),
             (Ok(Operation::RenewToken { token }), Phase::In(profile)) => self.renew(token, profile.get().id.clone(), responder),
             (Ok(Operation::RenewMediaToken), Phase::In(profile)) => {
-                let token = url_token(&self.context, &profile.get().id, self.connection.token_expires_at());
+                let token = url_token(&self.context, &profile.get().id, &self.connection);
                 responder.done(Outcome::MediaToken(MediaToken::new(token)));
             }
             (Ok(Operation::Request(operation)), Phase::In(profile)) => match self.context.accepting() {
@@ -150,15 +150,12 @@ impl Session {
         }
     }
 
-    /// Charges the quota for operations that write rows; messages are charged by their conversation's actor.
+    /// Charges the user's quotas; messages are charged by their conversation's actor.
     fn charge(&self, request: &Request, user: &UserId) -> Result<(), Refusal> {
         if request.keeps_more() {
             self.context.disk.room()?;
         }
-        if !request.writes() {
-            return Ok(());
-        }
-        self.context.gate.check(user, QuotaClass::Change).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
+        charge::charge(&self.context.gate, request, user)
     }
 
     fn login(&mut self, login: Login, responder: Responder, ctx: &mut Context<Self>) {

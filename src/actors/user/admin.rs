@@ -26,8 +26,14 @@ impl User {
     fn kick(&mut self, only: Option<&SessionId>, ctx: &mut Context<Self>) -> usize {
         let wanted = self.sessions.iter().filter(|at| only.is_none_or(|only| at.connection.session == *only));
         let connections: Vec<_> = wanted.map(|at| at.connection.clone()).collect();
+        // Files are asked for beside the sessions.
+        let (media, now_ms) = (self.context.media.clone(), self.context.clock.wall_ms());
+        if only.is_none() {
+            media.standing.put_out(&self.id, now_ms);
+        }
         for connection in &connections {
             connection.close(CloseCode::Kicked);
+            media.standing.put_out_session(&connection.session, now_ms);
             self.give_up_places(connection.id, ctx);
         }
         connections.len()

@@ -172,10 +172,11 @@ impl User {
         let (after, frames) = replay.unwrap_or((up_to, Vec::new()));
         // Until the replay has arrived, the client has no more than what it came with.
         let cursor = if frames.is_empty() { up_to } else { after };
+        self.context.media.standing.let_in(&self.id);
         let result = LoginResult {
             cursor,
             heartbeat_seconds: connection.heartbeat.as_secs(),
-            media_token: MediaToken::new(url_token(&self.context, &self.id, connection.token_expires_at())),
+            media_token: MediaToken::new(url_token(&self.context, &self.id, &connection)),
             resync,
             rooms: &rooms,
             server_time: self.context.clock.wall_ms(),

@@ -173,6 +173,7 @@ impl User {
     fn replace_session(&mut self, position: usize) -> SessionSlot {
         let at = self.sessions.remove(position);
         at.connection.close(CloseCode::Kicked);
+        self.context.media.standing.put_out_session(&at.connection.session, self.context.clock.wall_ms());
         self.note_last_seen(&at);
         let session = at.connection.session.clone();
         self.context.tell_host(|| Event::SessionEnded { user: self.id.clone(), session });

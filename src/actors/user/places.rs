@@ -72,11 +72,12 @@ impl Handler<Leased<EnterRoom>> for User {
         }
         let rooms_max = self.context.config().limits.rooms_per_user_max;
         let places = self.places.len() + self.entering - usize::from(instead_of.is_some());
+        let others = places.saturating_sub(usize::from(self.places.contains_key(&room)));
         if !self.places.contains_key(&room) && places >= rooms_max {
             return answer(reply, Err(Refusal::TooManyRooms { rooms_max }));
         }
         let (admitted, outcome) = oneshot::channel();
-        if let Err(refusal) = self.rooms.try_send(&room, Admit { profile, connection, entry, reply: admitted }) {
+        if let Err(refusal) = self.rooms.try_send(&room, Admit { profile, connection, entry, others, reply: admitted }) {
             return answer(reply, Err(refusal));
         }
         self.entering += 1;

@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
-use crate::model::{Conversation, Message};
+use super::visibility::Visibility;
+use crate::model::{Conversation, Message, UserId};
 use crate::protocol::MessageHandle;
 use crate::store::{Store, StoreError};
 
-/// Returns the message, if it is kept, is the one the handle names, and is not before `first_seq`.
+/// Returns the message, if it is kept, is the one the handle names, and a user sees it.
+///
+/// # Errors
+/// Every error of the store.
 pub(crate) fn message(
     store: &dyn Store,
+    user: &UserId,
     conversation: &Conversation,
     handle: MessageHandle,
-    first_seq: u64,
+    visibility: Visibility,
 ) -> Result<Option<Arc<Message>>, StoreError> {
     let by_seq = handle.seq.map(|seq| store.message(conversation, seq)).transpose()?.flatten();
     let is_meant = |message: &Arc<Message>| handle.id.is_none_or(|id| id == message.id);
@@ -20,5 +25,8 @@ pub(crate) fn message(
         (None, Some(id)) => store.seq_of(conversation, id)?.map(|seq| store.message(conversation, seq)).transpose()?.flatten(),
         (None, None) => None,
     };
-    Ok(found.filter(|message| message.seq >= first_seq))
+    match found {
+        Some(found) if visibility.deletes => visibility.message(store, user, conversation, found.seq),
+        found => Ok(found.filter(|message| message.seq >= visibility.first_seq)),
+    }
 }

@@ -35,7 +35,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Every error of the store.
     pub(crate) fn find(&self, handle: MessageHandle) -> Result<Option<Arc<Message>>, StoreError> {
-        find::message(self.store, self.conversation, handle, self.visibility.first_seq)
+        find::message(self.store, self.user, self.conversation, handle, self.visibility)
     }
 
     /// Returns the message at a seq, if the reader sees it and did not delete it.
@@ -71,6 +71,24 @@ impl<'a> Reader<'a> {
         Ok(View::new(message, MessageView { alone: true, ..parts }))
     }
 
+    /// Reads what a reader sees of a message of a group it left at a time, Unix milliseconds: as it was then. Of what was edited
+    /// since nothing is kept as it was, so nothing is shown; of reactions, pins and answers neither, because each may be newer.
+    ///
+    /// # Errors
+    /// Every error of the store.
+    pub(crate) fn view_as_left(&self, message: &Arc<Message>, left_ms: u64) -> Result<Option<View>, StoreError> {
+        if was_edited_since(message, left_ms) {
+            return Ok(None);
+        }
+        let mut parts = MessageView { alone: true, ..MessageView::default() };
+        if let Some(reply) = &message.content.options.reply {
+            let quoted = self.message(reply.seq)?;
+            parts.quoted = quoted.filter(|quoted| !was_edited_since(quoted, left_ms));
+            parts.quote_lost = parts.quoted.is_none();
+        }
+        Ok(Some(View::new(message.clone(), parts)))
+    }
+
     /// Encodes messages in their order; those that clients of this level do not see are left out.
     ///
     /// # Errors
@@ -82,4 +100,10 @@ impl<'a> Reader<'a> {
         }
         Ok(encoded)
     }
+}
+
+/// Returns whether a message was edited at this time or later, Unix milliseconds. One that was taken back shows nothing more than
+/// that.
+fn was_edited_since(message: &Message, since_ms: u64) -> bool {
+    message.state.edited.as_ref().is_some_and(|stamp| stamp.at_ms >= since_ms)
 }

@@ -143,7 +143,13 @@ fn each_number_is_accepted_at_both_ends_of_its_range_and_refused_beyond() {
             let finished = merge.finish();
             assert!(matches!(finished, Ok(_) | Err(ConfigError::Conflict(_))), "{key} = {number}: {finished:?}");
             if let Err(ConfigError::Conflict(text)) = finished {
-                let relations = ["server.frame_bytes", "shed.outbox_reliable_bytes", "users.system"];
+                let relations = [
+                    "server.frame_bytes",
+                    "shed.outbox_reliable_bytes",
+                    "users.system",
+                    "rate.invites_per_minute",
+                    "actors.combine_bytes_in_flight_max",
+                ];
                 assert!(relations.iter().any(|relation| text.starts_with(relation)), "{key} = {number}: {text}");
             }
         }

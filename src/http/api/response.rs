@@ -72,6 +72,7 @@ fn status_of(refusal: &Refusal) -> StatusCode {
         R::Banned(_)
         | R::Muted(_)
         | R::NoAuthority
+        | R::Stranger(_)
         | R::NotTheSender
         | R::JoinForbidden(_)
         | R::JoinNeedsApplication(_)

@@ -2,7 +2,7 @@
 //!
 //! | route | who | |
 //! |---|---|---|
-//! | `POST /media/uploads` | a user | a whole file: raw, or the field `file` of a form |
+//! | `POST /media/uploads` | a user | a whole file: raw, or the field `file` of a form, its only file |
 //! | `GET /media/uploads/{fileUID}` | its owner | what is known of a complete file |
 //! | `/media/tus`, `/media/tus/{fileUID}` | a user, its owner | the same in parts that can be resumed (tus 1.0) |
 //! | `PUT /media/{fileUID}/frame` | its owner | the first picture of a video |
@@ -11,6 +11,7 @@
 //! Whoever may not have a file is told what someone is told who asks for one that is not there: 404, 6000211.
 
 mod caller;
+mod form;
 pub(super) mod pacer;
 mod response;
 mod serve;

@@ -1,15 +1,17 @@
 //! How fast a body must come. Only the time spent waiting for the client counts, so that a slow disk is not held against it.
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, stream};
 
 use crate::clock::Clock;
 use crate::config::Media;
 
 /// Why no more comes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum BodyError {
     /// The client went away, or what it sends is not HTTP.
     Cut,
@@ -17,10 +19,13 @@ pub(in crate::http) enum BodyError {
     Slow,
 }
 
+/// A body whose pace is watched.
+pub(super) type PacedBody = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>>>>;
+
 /// Measures how fast one body comes.
 #[derive(Debug)]
-pub(in crate::http) struct UploadPacer<'a> {
-    clock: &'a dyn Clock,
+pub(in crate::http) struct UploadPacer {
+    clock: Arc<dyn Clock>,
     window: Duration,
     /// Within one window.
     bytes_min: u64,
@@ -28,13 +33,22 @@ pub(in crate::http) struct UploadPacer<'a> {
     bytes: u64,
 }
 
-impl<'a> UploadPacer<'a> {
-    pub(super) fn new(config: &Media, clock: &'a dyn Clock) -> Self {
-        Self::of(config.stalled_seconds, config.bytes_per_second_min, clock)
-    }
+/// Returns a body that fails once it comes too slowly.
+pub(super) fn paced<S, E>(body: S, config: &Media, clock: Arc<dyn Clock>) -> PacedBody
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin + 'static,
+    E: 'static,
+{
+    let pacer = UploadPacer::of(config.stalled_seconds, config.bytes_per_second_min, clock);
+    Box::pin(stream::try_unfold((pacer, body), async |(mut pacer, mut body)| {
+        let next = pacer.next(&mut body).await?;
+        Ok(next.map(|chunk| (chunk, (pacer, body))))
+    }))
+}
 
+impl UploadPacer {
     /// Makes one for a body that has to bring so many bytes per second on average over each window of so many seconds.
-    pub(in crate::http) fn of(window_seconds: u64, bytes_per_second_min: u64, clock: &'a dyn Clock) -> Self {
+    pub(in crate::http) fn of(window_seconds: u64, bytes_per_second_min: u64, clock: Arc<dyn Clock>) -> Self {
         let bytes_min = bytes_per_second_min * window_seconds;
         Self { clock, window: Duration::from_secs(window_seconds), bytes_min, waited: Duration::ZERO, bytes: 0 }
     }

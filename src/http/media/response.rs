@@ -20,6 +20,7 @@ pub(super) fn refusal_response(context: &BrokerContext, refusal: &Refusal) -> Ht
     let status = match refusal {
         Refusal::Invalid(_) => StatusCode::BAD_REQUEST,
         Refusal::TokenInvalid | Refusal::TokenTooLong { .. } | Refusal::TokenExpired | Refusal::NotLoggedIn => StatusCode::UNAUTHORIZED,
+        Refusal::Banned(_) => StatusCode::FORBIDDEN,
         Refusal::FileMissing => StatusCode::NOT_FOUND,
         Refusal::FileSize { .. } | Refusal::FilePixels { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::FileType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -13,9 +13,10 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use serde::Deserialize;
 
-use super::caller;
+use super::caller::Caller;
 use super::response::{refusal_response, text};
 use crate::actors::context::BrokerContext;
+use crate::actors::media::access::file_of;
 use crate::broker::Broker;
 use crate::http::problem::problem;
 use crate::media::{Blob, MediaError, made_mime};
@@ -54,7 +55,7 @@ pub(super) async fn file(
 ) -> HttpResponse {
     let (uid, rendition) = path.into_inner();
     match find(&broker, &request, query.token.as_deref(), (&uid, &rendition)).await {
-        Ok(file) => file_response(&broker.context, &request, &file, query.download.is_some()),
+        Ok((file, caller)) => file_response(&broker.context, &request, &file, caller, query.download.is_some()),
         Err(refusal) => refusal_response(&broker.context, &refusal),
     }
 }
@@ -64,12 +65,12 @@ async fn find(
     request: &HttpRequest,
     token: Option<&str>,
     (uid, rendition): (&str, &str),
-) -> Result<ReadableFile, Refusal> {
+) -> Result<(ReadableFile, Caller), Refusal> {
     let context = &broker.context;
-    let user = caller::of_url(broker, request, token)?;
+    let caller = Caller::of_url(broker, request, token).await?;
     let uid = FileUid::parse(uid).ok_or(Refusal::FileMissing)?;
     let rendition = Rendition::parse(rendition).ok_or(Refusal::FileMissing)?;
-    let record = broker.actors.file_of(&user, uid).await?;
+    let record = file_of(&broker.context, &caller.user, uid).await?;
     let (kept, bytes) = record.kept_as(rendition).ok_or(Refusal::FileMissing)?;
     let blob = Blob { file: uid, rendition: kept };
     let mime = if kept == Rendition::Original {
@@ -78,7 +79,7 @@ async fn find(
         let head = context.media.store.read(blob, 0..4).await.map_err(|error| unreadable(&error))?;
         made_mime(&head).to_owned()
     };
-    Ok(ReadableFile { record, blob, bytes, mime })
+    Ok((ReadableFile { record, blob, bytes, mime }, caller))
 }
 
 fn unreadable(error: &MediaError) -> Refusal {
@@ -88,10 +89,11 @@ fn unreadable(error: &MediaError) -> Refusal {
     }
 }
 
-fn file_response(context: &Arc<BrokerContext>, request: &HttpRequest, file: &ReadableFile, download: bool) -> HttpResponse {
+fn file_response(context: &Arc<BrokerContext>, request: &HttpRequest, file: &ReadableFile, caller: Caller, download: bool) -> HttpResponse {
+    let is_elsewhere = !context.config().server.origins.is_empty();
     let tag = format!("\"{}-{}\"", file.record.sha256.get(..32).unwrap_or_default(), file.blob.rendition.label());
     if is_known(request, &tag) {
-        return with_rules(&mut HttpResponse::NotModified(), &tag).finish();
+        return with_rules(&mut HttpResponse::NotModified(), &tag, is_elsewhere).finish();
     }
     let range = match satisfiable_range(request, &tag, file.bytes) {
         Ok(range) => range,
@@ -102,13 +104,13 @@ fn file_response(context: &Arc<BrokerContext>, request: &HttpRequest, file: &Rea
         response.insert_header((header::CONTENT_RANGE, format!("bytes {}-{}/{}", range.start, range.end - 1, file.bytes)));
     }
     describe(&mut response, file, download);
-    let response = with_rules(&mut response, &tag);
+    let response = with_rules(&mut response, &tag, is_elsewhere);
     let range = range.unwrap_or(0..file.bytes);
     let length = range.end - range.start;
     if request.method() == Method::HEAD {
         return response.no_chunking(length).body(SizedStream::new(length, stream::empty::<Result<Bytes, MediaError>>()));
     }
-    response.body(SizedStream::new(length, Box::pin(parts(context.clone(), file.blob, range))))
+    response.body(SizedStream::new(length, Box::pin(parts(context.clone(), caller, file.blob, range))))
 }
 
 /// Says whether the client has this very file already.
@@ -154,8 +156,10 @@ fn wanted(request: &HttpRequest) -> Option<ByteRangeSpec> {
 }
 
 /// Says what a browser may do with the file: show it, and nothing more. It asks again each time, because access may have ended.
-fn with_rules<'a>(response: &'a mut HttpResponseBuilder, tag: &str) -> &'a mut HttpResponseBuilder {
+/// Only pages of its own site may use it, or any once there are pages elsewhere: `is_elsewhere`.
+fn with_rules<'a>(response: &'a mut HttpResponseBuilder, tag: &str, is_elsewhere: bool) -> &'a mut HttpResponseBuilder {
     response
+        .insert_header((header::CROSS_ORIGIN_RESOURCE_POLICY, if is_elsewhere { "cross-origin" } else { "same-site" }))
         .insert_header((header::ETAG, tag.to_owned()))
         .insert_header((header::CACHE_CONTROL, "private, no-cache"))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -174,17 +178,18 @@ fn disposition(kind: DispositionType, name: &str) -> ContentDisposition {
     ContentDisposition { disposition: kind, parameters }
 }
 
-/// Streams the bytes, a part at a time.
-fn parts(context: Arc<BrokerContext>, blob: Blob, range: Range<u64>) -> impl Stream<Item = Result<Bytes, MediaError>> {
-    stream::try_unfold((context, range), move |(context, range)| async move {
+/// Streams the bytes, a part at a time, for as long as the caller may have them.
+fn parts(context: Arc<BrokerContext>, caller: Caller, blob: Blob, range: Range<u64>) -> impl Stream<Item = Result<Bytes, MediaError>> {
+    stream::try_unfold((context, caller, range), move |(context, mut caller, range)| async move {
         if range.is_empty() {
             return Ok(None);
         }
+        caller.still_may(&context).await.map_err(|refusal| MediaError::Unavailable(refusal.to_string()))?;
         let part = context.media.store.read(blob, range.clone()).await.inspect_err(|error| {
             tracing::warn!(%error, file = %blob.file, "a file could not be read to its end");
         })?;
         context.metrics.media_read(part.len() as u64);
         let next = range.start + part.len() as u64;
-        Ok(Some((part, (context, next..range.end))))
+        Ok(Some((part, (context, caller, next..range.end))))
     })
 }

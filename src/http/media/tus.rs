@@ -3,6 +3,7 @@
 //! The upload's name is the file's: the last part of its URL becomes the `fileUID` when its last byte came and it was
 //! checked. What a lost connection brought stays; a client that comes back takes the pen from its own dead connection.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,16 +12,17 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use futures_util::StreamExt as _;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
-use super::caller;
-use super::pacer::{BodyError, UploadPacer};
+use super::caller::Caller;
+use super::pacer::paced;
 use super::response::{refusal_response, text};
 use super::uploads::{UploadQuery, body_error, owned_file};
 use crate::actors::context::BrokerContext;
-use crate::actors::files::upload::Upload;
-use crate::actors::files::writing::Writing;
+use crate::actors::files::upload::{Announced, Upload, UploadTerms};
+use crate::actors::files::writing::{CannotWrite, LOCKED, Writing};
 use crate::actors::media::uploads;
 use crate::broker::Broker;
 use crate::http::problem::problem;
@@ -75,19 +77,22 @@ pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, aske
         return with_version(other);
     }
     let created = async {
-        let user = caller::of_header(&broker, &request)?;
+        let user = Caller::of_header(&broker, &request).await?.user;
         let length = number(&request, LENGTH)?;
         let given = metadata(text(&request, "Upload-Metadata").unwrap_or_default())?;
         let value = |name: &str| given.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let kind = UploadQuery::kind(asked.kind.as_deref().or(value("kind")))?;
-        uploads::begin(&broker.context, user, kind, value("filename").unwrap_or_default(), Some(length)).await
+        let keeps_original = UploadQuery::keeps_original(asked.original.as_deref().or(value("original")))?;
+        let name = value("filename").unwrap_or_default().to_owned();
+        let terms = UploadTerms { owner: user, kind, name, announced: Announced::Exactly(length), is_resumable: true, keeps_original };
+        uploads::begin(&broker.context, terms).await
     };
     let response = match created.await {
         Ok(upload) => {
             let mut response = HttpResponse::Created();
             let place = format!("{}/{}", request.path().trim_end_matches('/'), upload.file);
             response.insert_header((header::LOCATION, place));
-            add_expiry(&mut response, &broker.context).finish()
+            add_expiry(&mut response, &broker.context, upload.has_begun()).finish()
         }
         Err(refusal) => refusal_response(&broker.context, &refusal),
     };
@@ -105,10 +110,11 @@ fn metadata(given: &str) -> Result<Vec<(String, String)>, Invalid> {
     given.split(',').filter(|pair| !pair.trim().is_empty()).map(pair).collect()
 }
 
-fn add_expiry<'a>(response: &'a mut HttpResponseBuilder, context: &BrokerContext) -> &'a mut HttpResponseBuilder {
-    let at = SystemTime::UNIX_EPOCH
-        + Duration::from_millis(context.clock.wall_ms())
-        + Duration::from_secs(context.config().media.unfinished_seconds);
+/// Says until when an upload waits for its next part; one of which no byte came waits less.
+fn add_expiry<'a>(response: &'a mut HttpResponseBuilder, context: &BrokerContext, has_begun: bool) -> &'a mut HttpResponseBuilder {
+    let media = &context.config().media;
+    let seconds = if has_begun { media.unfinished_seconds } else { media.unbegun_seconds.min(media.unfinished_seconds) };
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(context.clock.wall_ms()) + Duration::from_secs(seconds);
     response.insert_header((EXPIRES, HttpDate::from(at).to_string()))
 }
 
@@ -126,12 +132,12 @@ pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, fi
         return with_version(other);
     }
     let context = &broker.context;
-    let response = match (caller::of_header(&broker, &request), method) {
+    let response = match (Caller::of_header(&broker, &request).await, method) {
         (Err(refusal), _) => refusal_response(context, &refusal),
-        (Ok(user), Method::HEAD) => head(context, &user, &file).await,
-        (Ok(user), Method::PATCH) => patch(context, &user, &file, &request, body).await,
-        (Ok(user), Method::DELETE) => match find(context, &user, &file) {
-            Some(upload) if upload.is_ending() => busy(),
+        (Ok(caller), Method::HEAD) => head(context, &caller.user, &file).await,
+        (Ok(caller), Method::PATCH) => patch(context, caller, &file, &request, body).await,
+        (Ok(caller), Method::DELETE) => match find(context, &caller.user, &file) {
+            Some(upload) if upload.is_ending() => locked(uploads::ENDING),
             Some(upload) => {
                 uploads::abandon(context, upload.file);
                 HttpResponse::NoContent().finish()
@@ -143,8 +149,8 @@ pub(super) async fn resource(broker: web::Data<Broker>, request: HttpRequest, fi
     with_version(response)
 }
 
-fn busy() -> HttpResponse {
-    problem(StatusCode::LOCKED, crate::protocol::code_of(&Refusal::Busy(uploads::ENDING)), uploads::ENDING)
+fn locked(reason: &'static str) -> HttpResponse {
+    problem(StatusCode::LOCKED, crate::protocol::code_of(&Refusal::Busy(reason)), reason)
 }
 
 /// Finds an upload of this user's that is under way.
@@ -153,12 +159,12 @@ fn find(context: &BrokerContext, user: &UserId, file: &str) -> Option<Arc<Upload
 }
 
 async fn head(context: &Arc<BrokerContext>, user: &UserId, file: &str) -> HttpResponse {
-    let (offset, length) = if let Some(upload) = find(context, user, file) {
-        (upload.length().await, upload.promised)
+    let (offset, length, has_begun) = if let Some(upload) = find(context, user, file) {
+        (upload.offset(), upload.bytes_max, upload.has_begun())
     } else {
         match owned_file(context, user, file).await {
             // Complete, and the client did not hear of it.
-            Ok(record) => (record.bytes, record.bytes),
+            Ok(record) => (record.uploaded(), record.uploaded(), true),
             Err(refusal) => return refusal_response(context, &refusal),
         }
     };
@@ -167,7 +173,7 @@ async fn head(context: &Arc<BrokerContext>, user: &UserId, file: &str) -> HttpRe
         .insert_header((OFFSET, offset.to_string()))
         .insert_header((LENGTH, length.to_string()))
         .insert_header((header::CACHE_CONTROL, "no-store"));
-    add_expiry(&mut response, context).finish()
+    add_expiry(&mut response, context, has_begun).finish()
 }
 
 /// What a part must hash to.
@@ -205,56 +211,58 @@ impl Checksum {
     }
 }
 
-async fn patch(context: &Arc<BrokerContext>, user: &UserId, file: &str, request: &HttpRequest, body: web::Payload) -> HttpResponse {
+async fn patch(context: &Arc<BrokerContext>, caller: Caller, file: &str, request: &HttpRequest, body: web::Payload) -> HttpResponse {
     if text(request, "Content-Type") != Some("application/offset+octet-stream") {
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, 6_000_001, "Content-Type is not application/offset+octet-stream");
     }
-    let Some(upload) = find(context, user, file) else { return refusal_response(context, &Refusal::FileMissing) };
-    if upload.is_ending() {
-        return busy();
-    }
+    let Some(upload) = find(context, &caller.user, file) else { return refusal_response(context, &Refusal::FileMissing) };
     let given = number(request, OFFSET).and_then(|offset| Ok((offset, Checksum::parse(text(request, "Upload-Checksum"))?)));
     let (offset, checksum) = match given {
         Ok(given) => given,
         Err(refusal) => return refusal_response(context, &refusal),
     };
-    let mut writing = match Writing::begin(&context.media, &upload).await {
+    let mut writing = match Writing::at(&context.media, context.config(), &upload, offset, checksum.is_some()).await {
+        Ok(_) if upload.is_ending() => return locked(uploads::ENDING),
         Ok(writing) => writing,
-        Err(refusal) => return problem(StatusCode::LOCKED, crate::protocol::code_of(&refusal), &refusal.to_string()),
+        Err(CannotWrite::OtherOffset(bytes)) => {
+            let detail = format!("Upload-Offset is {offset}, the upload has {bytes} bytes");
+            return problem(StatusCode::CONFLICT, 6_000_001, &detail);
+        }
+        Err(CannotWrite::Locked(reason)) => return locked(reason),
+        Err(CannotWrite::Refused(refusal)) => return refusal_response(context, &refusal),
     };
-    if offset != writing.bytes() {
-        let detail = format!("Upload-Offset is {offset}, the upload has {} bytes", writing.bytes());
-        return problem(StatusCode::CONFLICT, 6_000_001, &detail);
-    }
-    if let Err(response) = append_body(context, &upload, &mut writing, checksum, body).await {
+    if let Err(response) = append_body(context, caller, &upload, &mut writing, checksum, body).await {
         return *response;
     }
     let bytes = writing.bytes();
     drop(writing);
-    if bytes == upload.promised
+    if bytes == upload.bytes_max
         && let Err(refusal) = uploads::finish(context, upload).await
     {
         return refusal_response(context, &refusal);
     }
     let mut response = HttpResponse::NoContent();
     response.insert_header((OFFSET, bytes.to_string()));
-    add_expiry(&mut response, context).finish()
+    add_expiry(&mut response, context, true).finish()
 }
 
 /// Writes what comes. What came before a connection was lost stays, unless the part was to be checked.
 async fn append_body(
     context: &Arc<BrokerContext>,
+    mut caller: Caller,
     upload: &Arc<Upload>,
     writing: &mut Writing,
     mut checksum: Option<Checksum>,
-    mut body: web::Payload,
+    body: web::Payload,
 ) -> Result<(), Box<HttpResponse>> {
-    let mark = checksum.is_some().then(|| writing.mark());
-    let mut pacer = UploadPacer::new(&context.config().media, &*context.clock);
+    let mut body = paced(body, &context.config().media, context.clock.clone());
+    let mut put_out = pin!(caller.put_out(context));
     let came = loop {
         let next = tokio::select! {
-            next = pacer.next(&mut body) => next,
-            () = upload.wanted() => Err(BodyError::Cut),
+            biased;
+            refusal = &mut put_out => break Err(refusal_response(context, &refusal)),
+            next = body.next() => next.transpose(),
+            () = upload.wanted() => break Err(locked(LOCKED)),
         };
         match next {
             Ok(None) => break Ok(()),
@@ -262,19 +270,16 @@ async fn append_body(
                 if let Some(checksum) = &mut checksum {
                     checksum.add(&chunk);
                 }
-                if let Err(refusal) = writing.add(&chunk).await {
+                if let Err(refusal) = writing.add(&chunk, context.clock.elapsed()).await {
                     break Err(refusal_response(context, &refusal));
                 }
-                writing.touch(context.clock.elapsed());
             }
             Err(broken) => break Err(body_error(&broken)),
         }
     };
+    let is_checked = checksum.is_some();
     let wrong = came.is_ok() && checksum.is_some_and(|checksum| !checksum.matches());
-    let settled = match mark.filter(|_| wrong || came.is_err()) {
-        Some(mark) => writing.back_to(mark).await,
-        None => writing.settle().await,
-    };
+    let settled = if wrong || (is_checked && came.is_err()) { writing.discard().await } else { writing.keep().await };
     settled.map_err(|refusal| Box::new(refusal_response(context, &refusal)))?;
     if wrong {
         let mismatch = StatusCode::from_u16(460).expect("460 is a status: checksum mismatch, by tus");

@@ -1,20 +1,20 @@
 //! A file in one request.
 
+use std::pin::pin;
 use std::sync::Arc;
 
-use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentDisposition, DispositionParam};
 use actix_web::{HttpRequest, HttpResponse, web};
-use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt as _};
+use futures_util::StreamExt as _;
 use serde::Deserialize;
 
-use super::caller;
-use super::pacer::{BodyError, UploadPacer};
+use super::caller::Caller;
+use super::form::{Form, FormError};
+use super::pacer::{BodyError, PacedBody, paced};
 use super::response::{refusal_response, text};
 use crate::actors::context::BrokerContext;
-use crate::actors::files::upload::Upload;
+use crate::actors::files::upload::{Announced, Upload, UploadTerms};
 use crate::actors::files::writing::Writing;
 use crate::actors::media::uploads::{self, Abandon};
 use crate::broker::Broker;
@@ -27,6 +27,8 @@ pub(super) struct UploadQuery {
     #[serde(default)]
     pub(super) kind: Option<String>,
     #[serde(default)]
+    pub(super) original: Option<String>,
+    #[serde(default)]
     name: Option<String>,
 }
 
@@ -36,6 +38,15 @@ impl UploadQuery {
         let Some(kind) = kind else { return Ok(MediaKind::File) };
         MediaKind::parse(kind).ok_or_else(|| Invalid::new("kind", "is none of image, file, audio, video"))
     }
+
+    /// Reads whether a file is to be kept as it comes; without a word, what it says of its place goes.
+    pub(super) fn keeps_original(original: Option<&str>) -> Result<bool, Invalid> {
+        match original {
+            None => Ok(false),
+            Some("keep") => Ok(true),
+            Some(_) => Err(Invalid::new("original", "is not keep")),
+        }
+    }
 }
 
 /// Why an upload was not kept.
@@ -43,6 +54,16 @@ enum UploadError {
     Refused(Refusal),
     Body(BodyError),
     NoFile,
+}
+
+impl From<FormError> for UploadError {
+    fn from(error: FormError) -> Self {
+        match error {
+            FormError::NoFile => Self::NoFile,
+            FormError::Body(broken) => Self::Body(broken),
+            FormError::Refused(refusal) => Self::Refused(refusal),
+        }
+    }
 }
 
 impl From<Refusal> for UploadError {
@@ -75,7 +96,7 @@ pub(super) fn body_error(broken: &BodyError) -> HttpResponse {
     }
 }
 
-/// Answers `POST /media/uploads?kind=image|file|audio|video&name=NAME`.
+/// Answers `POST /media/uploads?kind=image|file|audio|video&name=NAME&original=keep`.
 pub(super) async fn upload(
     broker: web::Data<Broker>,
     request: HttpRequest,
@@ -84,14 +105,19 @@ pub(super) async fn upload(
 ) -> HttpResponse {
     let context = &broker.context;
     let outcome = async {
-        let user = caller::of_header(&broker, &request)?;
+        let caller = Caller::of_header(&broker, &request).await?;
         let kind = UploadQuery::kind(asked.kind.as_deref()).map_err(Refusal::from)?;
-        let length = content_length(&request);
+        let config = context.config();
+        let body = paced(body, &config.media, context.clock.clone());
         let kept = if is_form(&request) {
-            form(context, &request, user, kind, &asked, body).await?
+            let form = Form::new(&request, body, config.media.form_bytes_max);
+            store_form(context, &request, caller, kind, &asked, form).await?
         } else {
             let name = asked.name.clone().or_else(|| named(&request)).unwrap_or_default();
-            store_file(context, user, kind, &name, length, body).await?
+            let announced = content_length(&request).map_or(Announced::Unknown, Announced::Exactly);
+            let keeps_original = UploadQuery::keeps_original(asked.original.as_deref()).map_err(Refusal::from)?;
+            let terms = UploadTerms { owner: caller.user.clone(), kind, name, announced, is_resumable: false, keeps_original };
+            store_file(context, caller, terms, body).await?
         };
         Ok::<_, UploadError>(kept)
     };
@@ -128,59 +154,73 @@ fn name_in(disposition: &ContentDisposition) -> Option<String> {
     extended.or_else(|| disposition.get_filename().map(ToOwned::to_owned))
 }
 
-async fn form(
+async fn store_form(
     context: &Arc<BrokerContext>,
     request: &HttpRequest,
-    user: UserId,
+    mut caller: Caller,
     kind: MediaKind,
     asked: &UploadQuery,
-    body: web::Payload,
+    mut form: Form,
 ) -> Result<MediaRecord, UploadError> {
-    let mut fields = Multipart::new(request.headers(), body);
-    while let Some(field) = fields.try_next().await.map_err(|_| UploadError::NoFile)? {
-        let Some(disposition) = field.content_disposition().filter(|disposition| disposition.get_name() == Some("file")) else { continue };
-        let name = asked.name.clone().or_else(|| name_in(disposition)).unwrap_or_default();
-        // The length of a field is not told; the form's is a little more.
-        return store_file(context, user, kind, &name, None, field).await;
-    }
-    Err(UploadError::NoFile)
-}
-
-async fn store_file<S, E>(
-    context: &Arc<BrokerContext>,
-    user: UserId,
-    kind: MediaKind,
-    name: &str,
-    length: Option<u64>,
-    body: S,
-) -> Result<MediaRecord, UploadError>
-where
-    S: Stream<Item = Result<Bytes, E>> + Unpin,
-{
-    let upload = uploads::begin(context, user, kind, name, length).await?;
+    let (field, disposition) = form.file().await?;
+    let name = asked.name.clone().or_else(|| name_in(&disposition)).unwrap_or_default();
+    // The length of a field is not told; the form's is a little more.
+    let announced = content_length(request).map_or(Announced::Unknown, Announced::AtMost);
+    let keeps_original = UploadQuery::keeps_original(asked.original.as_deref()).map_err(Refusal::from)?;
+    let terms = UploadTerms { owner: caller.user.clone(), kind, name, announced, is_resumable: false, keeps_original };
+    let upload = uploads::begin(context, terms).await?;
     let abandon = Abandon::unless_done(context, upload.file);
-    write_body(context, &upload, body).await?;
+    let content = form.content(field);
+    write_body(context, &mut caller, &upload, content).await?;
+    tokio::select! {
+        biased;
+        outcome = form.end() => outcome?,
+        refusal = caller.put_out(context) => return Err(refusal.into()),
+    }
     abandon.done();
     Ok(uploads::finish(context, upload).await?)
 }
 
-async fn write_body<S, E>(context: &Arc<BrokerContext>, upload: &Arc<Upload>, mut body: S) -> Result<(), UploadError>
-where
-    S: Stream<Item = Result<Bytes, E>> + Unpin,
-{
-    let mut writing = Writing::begin(&context.media, upload).await?;
-    let mut pacer = UploadPacer::new(&context.config().media, &*context.clock);
-    while let Some(chunk) = pacer.next(&mut body).await? {
-        writing.add(&chunk).await?;
-        writing.touch(context.clock.elapsed());
+async fn store_file(
+    context: &Arc<BrokerContext>,
+    mut caller: Caller,
+    terms: UploadTerms,
+    body: PacedBody,
+) -> Result<MediaRecord, UploadError> {
+    let upload = uploads::begin(context, terms).await?;
+    let abandon = Abandon::unless_done(context, upload.file);
+    write_body(context, &mut caller, &upload, body).await?;
+    abandon.done();
+    Ok(uploads::finish(context, upload).await?)
+}
+
+/// Writes a body to its end, for as long as its sender may.
+async fn write_body(
+    context: &Arc<BrokerContext>,
+    caller: &mut Caller,
+    upload: &Arc<Upload>,
+    mut body: PacedBody,
+) -> Result<(), UploadError> {
+    let mut writing = Writing::begin(&context.media, context.config(), upload).await?;
+    let mut put_out = pin!(caller.put_out(context));
+    loop {
+        let next = tokio::select! {
+            biased;
+            refusal = &mut put_out => return Err(refusal.into()),
+            next = body.next() => next,
+        };
+        match next {
+            Some(chunk) => writing.add(&chunk?, context.clock.elapsed()).await?,
+            None => break,
+        }
     }
-    Ok(writing.settle().await?)
+    Ok(writing.keep().await?)
 }
 
 /// Answers `GET /media/uploads/{fileUID}`.
 pub(super) async fn info(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>) -> HttpResponse {
     let found = async {
-        let user = caller::of_header(&broker, &request)?;
+        let user = Caller::of_header(&broker, &request).await?.user;
         owned_file(&broker.context, &user, &file).await
     };
     match found.await {
@@ -203,11 +243,22 @@ pub(super) async fn owned_file(context: &BrokerContext, user: &UserId, file: &st
 pub(super) async fn frame(broker: web::Data<Broker>, request: HttpRequest, file: web::Path<String>, body: web::Payload) -> HttpResponse {
     let context = &broker.context;
     let outcome = async {
-        let user = caller::of_header(&broker, &request)?;
+        let mut caller = Caller::of_header(&broker, &request).await?;
+        let user = caller.user.clone();
+        let body = paced(body, &context.config().media, context.clock.clone());
         let video = owned_file(context, &user, &file).await?.file;
-        let picture = uploads::begin(context, user.clone(), MediaKind::Image, "", content_length(&request)).await?;
+        let announced = content_length(&request).map_or(Announced::Unknown, Announced::Exactly);
+        let terms = UploadTerms {
+            owner: user.clone(),
+            kind: MediaKind::Image,
+            name: String::new(),
+            announced,
+            is_resumable: false,
+            keeps_original: false,
+        };
+        let picture = uploads::begin(context, terms).await?;
         let _abandon = Abandon::unless_done(context, picture.file);
-        write_body(context, &picture, body).await?;
+        write_body(context, &mut caller, &picture, body).await?;
         Ok::<_, UploadError>(uploads::keep_frame(context, &user, video, picture).await?)
     };
     match outcome.await {

@@ -153,7 +153,7 @@ pub(super) fn code_of(refusal: &Refusal) -> u32 {
         R::GroupExists(_) | R::GroupDismissed(_) => code::GROUP_EXISTS,
         R::GroupFull { .. } => code::GROUP_FULL,
         R::NotInGroup(_) => code::NOT_IN_GROUP,
-        R::NoAuthority => code::NO_AUTHORITY,
+        R::NoAuthority | R::Stranger(_) => code::NO_AUTHORITY,
         R::KickFailed => code::ALL_FAILED,
         R::Attributes { owner: AttributeOwner::Group, fault: AttributeFault::Count { .. } | AttributeFault::Total { .. } } => {
             code::ATTRIBUTES

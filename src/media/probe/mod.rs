@@ -11,7 +11,7 @@ use symphonia::core::io::MediaSource;
 
 use super::picture::MediaOptions;
 pub(crate) use super::picture::made_mime;
-use super::{audio, mp4, picture};
+use super::{audio, mp4, picture, strip};
 use crate::model::{Limits, MediaKind, Pixels, Refusal, Rendition};
 
 /// What is read of a file's beginning to tell its type.
@@ -64,14 +64,14 @@ pub(crate) fn probe_frame(path: &Path, options: &MediaOptions) -> Result<(Vec<u8
     })
 }
 
-fn guarded<T>(kind: MediaKind, judge: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+pub(super) fn guarded<T>(kind: MediaKind, judge: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
     panic::catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| {
         tracing::warn!(kind = kind.label(), "a file made its decoder panic; it is refused");
         Err(not_of(kind))
     })
 }
 
-fn not_of(kind: MediaKind) -> Refusal {
+pub(super) fn not_of(kind: MediaKind) -> Refusal {
     Refusal::FileType(match kind {
         MediaKind::Image => "the file is no JPG, PNG, BMP, TIFF, GIF or WebP image",
         MediaKind::Audio => "the file is no MP3 or M4A audio",
@@ -81,11 +81,11 @@ fn not_of(kind: MediaKind) -> Refusal {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn unreadable(error: io::Error) -> Refusal {
+pub(super) fn unreadable(error: io::Error) -> Refusal {
     Refusal::FileServer(error.to_string())
 }
 
-fn check_pixels(pixels: Pixels, options: &MediaOptions) -> Result<(), Refusal> {
+pub(super) fn check_pixels(pixels: Pixels, options: &MediaOptions) -> Result<(), Refusal> {
     if pixels.count() > options.pixels_max {
         return Err(Refusal::FilePixels { pixels: pixels.count(), pixels_max: options.pixels_max });
     }
@@ -100,7 +100,10 @@ fn judge<R: MediaSource + 'static>(
 ) -> Result<Probed, Refusal> {
     let source = || open().map_err(unreadable);
     match kind {
-        MediaKind::Image => judge_image(|| source().map(BufReader::new), options),
+        MediaKind::Image => {
+            let is_telling = is_telling(source()?)?;
+            judge_image(|| source().map(BufReader::new), options, is_telling)
+        }
         MediaKind::Audio => judge_audio(&source, limits),
         MediaKind::Video => judge_video(source()?),
         MediaKind::File => {
@@ -117,13 +120,26 @@ fn head_of(source: impl Read) -> Result<Vec<u8>, Refusal> {
     Ok(head)
 }
 
-fn judge_image<R: BufRead + Seek>(source: impl Fn() -> Result<R, Refusal>, options: &MediaOptions) -> Result<Probed, Refusal> {
+/// Returns whether an image says more than what it shows.
+fn is_telling(mut source: impl Read) -> Result<bool, Refusal> {
+    let mut bytes = Vec::new();
+    source.read_to_end(&mut bytes).map_err(unreadable)?;
+    let Some(header) = picture::read_header(io::Cursor::new(&bytes)) else { return Ok(false) };
+    Ok(strip::image(header.format, &bytes).is_none_or(|stripped| stripped.is_changed(bytes.len())))
+}
+
+/// Judges an image and makes smaller ones; where it `is_telling`, one for the screen even if it is no smaller.
+pub(super) fn judge_image<R: BufRead + Seek>(
+    source: impl Fn() -> Result<R, Refusal>,
+    options: &MediaOptions,
+    is_telling: bool,
+) -> Result<Probed, Refusal> {
     let header = picture::read_header(source()?).ok_or_else(|| not_of(MediaKind::Image))?;
     check_pixels(header.pixels, options)?;
     let mime = picture::mime(header.format).to_owned();
     // A decoder may panic on what it cannot read: then there are no smaller ones, and that is all.
     let source = source()?;
-    let derived = panic::catch_unwind(AssertUnwindSafe(|| picture::derive(source, header, options)));
+    let derived = panic::catch_unwind(AssertUnwindSafe(|| picture::derive(source, header, options, is_telling)));
     let derived = derived.unwrap_or_else(|_| {
         tracing::warn!(mime, "an image made its decoder panic; it is kept as it came");
         None

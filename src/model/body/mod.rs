@@ -71,7 +71,10 @@ impl Body {
     fn collect_files(&self, files: &mut Vec<FileUid>) {
         match self {
             Self::Media(media) => files.extend(media.file),
-            Self::Combine(combine) => combine.children.iter().for_each(|child| child.body.collect_files(files)),
+            Self::Combine(combine) => {
+                files.extend(combine.held.iter().flat_map(|held| &held.files));
+                combine.children.iter().for_each(|child| child.body.collect_files(files));
+            }
             _ => {}
         }
     }
@@ -157,6 +160,71 @@ pub struct Combine {
     /// Of a draft too large for a frame: the upload that holds its children.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploaded: Option<FileUid>,
+    /// Of a stored message, and of a draft that passes one on: where what it holds is kept. None of one that was stored before
+    /// several could share it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Box<Held>>,
+}
+
+/// What a stored combined message holds: a list that is kept once for all who pass it on, or a part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Names the list.
+    pub list: FileUid,
+    /// The way from the list to the part that is held: the position of the nested message in each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<usize>,
+    /// About how many bytes are held.
+    pub bytes: usize,
+    /// How many messages, nested ones counted.
+    pub messages: usize,
+    /// How deep they are nested; 1: not at all.
+    pub depth: usize,
+    /// The kept files they carry, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileUid>,
+}
+
+impl Held {
+    /// Makes one of what is at the end of a path from a list.
+    #[must_use]
+    pub fn of(list: FileUid, path: Vec<usize>, children: &[Child]) -> Self {
+        let mut files = Vec::new();
+        children.iter().for_each(|child| child.body.collect_files(&mut files));
+        files.sort_unstable();
+        files.dedup();
+        let (messages, depth) = counted(children);
+        Self { list, path, bytes: weight_of(children), messages, depth, files }
+    }
+}
+
+/// Returns how many messages these are, nested ones counted, and how deep they are nested.
+fn counted(children: &[Child]) -> (usize, usize) {
+    let nested = children.iter().filter_map(|child| match &child.body {
+        Body::Combine(combine) => Some(counted(&combine.children)),
+        _ => None,
+    });
+    let (messages, depth) = nested.fold((0, 0), |(messages, depth), (more, deeper)| (messages + more, depth.max(deeper)));
+    (children.len() + messages, depth + 1)
+}
+
+fn weight_of(children: &[Child]) -> usize {
+    children.iter().map(|child| child.extended_data.len() + 64 + child.body.weight()).sum()
+}
+
+/// Returns the children at the end of a path; none when it leads nowhere.
+#[must_use]
+pub fn child_at(mut children: Vec<Child>, path: &[usize]) -> Option<Vec<Child>> {
+    for n in path {
+        if *n >= children.len() {
+            return None;
+        }
+        match children.swap_remove(*n).body {
+            Body::Combine(nested) => children = nested.children,
+            _ => return None,
+        }
+    }
+    Some(children)
 }
 
 /// One message inside a combined one: a copy that nothing changes any more. Our choice: who
@@ -179,7 +247,7 @@ impl Combine {
     /// One that is to hold what another holds.
     #[must_use]
     pub fn copy_of(title: String, summary: String, combine_id: String) -> Self {
-        Self { title, summary, children: Vec::new(), copied_from: combine_id, uploaded: None }
+        Self { title, summary, children: Vec::new(), copied_from: combine_id, uploaded: None, held: None }
     }
 
     /// Checks title, summary and everything inside.
@@ -189,7 +257,7 @@ impl Combine {
     pub fn validate(&self, limits: &Limits) -> Result<(), Invalid> {
         let mut left = limits.combine_children_max;
         self.check("message", limits, &mut left, 1)?;
-        let bytes = self.weight();
+        let bytes = self.weight() + self.held.as_ref().map_or(0, |held| held.bytes);
         if bytes > limits.combine_bytes_max {
             return Err(Invalid::too_long("message.messageList", bytes, limits.combine_bytes_max));
         }
@@ -207,16 +275,17 @@ impl Combine {
             }
         }
         let list = format!("{field}.messageList");
-        if self.children.is_empty() && self.copied_from.is_empty() && self.uploaded.is_none() {
+        let (held_messages, held_depth) = self.held.as_ref().map_or((0, 1), |held| (held.messages, held.depth.max(1)));
+        if self.children.is_empty() && self.copied_from.is_empty() && self.uploaded.is_none() && self.held.is_none() {
             return Err(Invalid::new(list, "is empty"));
         }
-        if depth > limits.combine_depth_max {
+        if depth + held_depth - 1 > limits.combine_depth_max {
             return Err(Invalid::new(list, format!("is nested more than {} deep, the limit", limits.combine_depth_max)));
         }
-        if self.children.len() > *left {
+        if self.children.len() + held_messages > *left {
             return Err(Invalid::new(list, format!("makes more than {} messages in all, the limit", limits.combine_children_max)));
         }
-        *left -= self.children.len();
+        *left -= self.children.len() + held_messages;
         for (n, child) in self.children.iter().enumerate() {
             let field = format!("{list}[{n}]");
             if child.extended_data.len() > limits.extended_data_bytes_max {
@@ -231,11 +300,10 @@ impl Combine {
         Ok(())
     }
 
-    /// Returns about how many bytes it holds.
+    /// Returns about how many bytes it holds by itself: what it only refers to is not counted.
     #[must_use]
     pub fn weight(&self) -> usize {
-        let children = self.children.iter().map(|child| child.extended_data.len() + 64 + child.body.weight());
-        self.title.len() + self.summary.len() + children.sum::<usize>()
+        self.title.len() + self.summary.len() + weight_of(&self.children)
     }
 }
 

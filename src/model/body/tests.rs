@@ -56,6 +56,7 @@ fn of(children: usize) -> Combine {
         children: (0..children).map(text).collect(),
         copied_from: String::new(),
         uploaded: None,
+        held: None,
     }
 }
 

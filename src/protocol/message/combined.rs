@@ -43,20 +43,6 @@ impl CombineRef {
     }
 }
 
-/// Returns the children at the end of the path; none when it leads nowhere.
-pub(crate) fn child_at(mut children: Vec<Child>, path: &[usize]) -> Option<Vec<Child>> {
-    for n in path {
-        if *n >= children.len() {
-            return None;
-        }
-        match children.swap_remove(*n).body {
-            Body::Combine(nested) => children = nested.children,
-            _ => return None,
-        }
-    }
-    Some(children)
-}
-
 /// Puts a page of children, each JSON, into their combined message.
 pub(crate) fn with_children(message: &RawJson, children: &[String]) -> RawJson {
     // The message is an object: its closing brace makes way for the list.
@@ -98,7 +84,7 @@ pub(crate) fn child_wire(child: &Child, parent: &CombineRef, n: usize) -> Value 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{GroupId, UserId};
+    use crate::model::{GroupId, UserId, child_at};
 
     fn text(n: u64) -> Child {
         Child { id: n, sender: UserId::trusted("a"), timestamp_ms: n, extended_data: String::new(), body: Body::Text(n.to_string()) }
@@ -112,6 +98,7 @@ mod tests {
             children: vec![text(1), text(2)],
             copied_from: String::new(),
             uploaded: None,
+            held: None,
         };
         let children = vec![text(3), Child { body: Body::Combine(nested), ..text(4) }];
         let place = CombineRef { conversation: Conversation::Group(GroupId::trusted("g")), seq: 7, path: Vec::new() };

@@ -1,8 +1,11 @@
 //! What a client wants to send, as it is on the wire.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::model::{
     Body, Child, Combine, Content, ConversationKind, Draft, FileUid, Invalid, Limits, LocalMessageId, Media, MediaKind, MediaUrls,
@@ -263,11 +266,17 @@ pub(crate) fn draft_of(json: &str, limits: &Limits) -> Result<Draft, Refusal> {
 /// # Errors
 /// As of a `messageList` in a frame.
 pub(crate) fn uploaded_children(json: &[u8], limits: &Limits) -> Result<Vec<Child>, Refusal> {
-    let children: Vec<ChildArgs> = serde_json::from_slice(json)
-        .map_err(|error| Invalid::new("message.fileUID", format!("does not hold the JSON of a messageList: {error}")))?;
+    // Counted before any is made: a few bytes of JSON make a large object.
+    let malformed = |error| Invalid::new("message.fileUID", format!("does not hold the JSON of a messageList: {error}"));
+    let MessageCount(count) = serde_json::from_slice(json).map_err(malformed)?;
+    if count > limits.combine_children_max {
+        return Err(Invalid::too_many("message.messageList", count, limits.combine_children_max).into());
+    }
+    let children: Vec<ChildArgs> = serde_json::from_slice(json).map_err(malformed)?;
     let children = children.into_iter().enumerate();
     children.map(|(n, child)| child.check(&format!("message.messageList[{n}]"), limits)).collect()
 }
+
 /// What a send asks for besides its words.
 fn options(receipt: Option<bool>, uncounted: Option<bool>) -> SendOptions {
     SendOptions { receipt: receipt == Some(true), uncounted: uncounted == Some(true), reply: None }
@@ -276,4 +285,59 @@ fn options(receipt: Option<bool>, uncounted: Option<bool>) -> SendOptions {
 /// The priority of a number.
 fn priority(number: Option<i64>) -> Result<Priority, Invalid> {
     number.map_or(Ok(Priority::default()), |number| Priority::from_number("config.priority", number))
+}
+
+/// How many messages a `messageList` has, those in nested ones counted. Reading it makes none of them.
+struct MessageCount(usize);
+
+impl<'de> Deserialize<'de> for MessageCount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Lists;
+        impl<'de> Visitor<'de> for Lists {
+            type Value = MessageCount;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of messages")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<MessageCount, A::Error> {
+                let mut count = 0;
+                while let Some(nested) = list.next_element::<Nested>()? {
+                    count += 1 + nested.message_list.map_or(0, |list| list.0);
+                }
+                Ok(MessageCount(count))
+            }
+        }
+        deserializer.deserialize_seq(Lists)
+    }
+}
+
+/// A message of a list, as far as it holds others.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Nested {
+    #[serde(default)]
+    message_list: Option<MessageCount>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::code_of;
+
+    #[test]
+    fn an_upload_of_too_many_messages_is_refused_before_any_is_made() {
+        let limits = Limits { combine_children_max: 5, ..Limits::default() };
+        let text = r#"{"type":1,"message":"x","senderUserID":"a"}"#;
+        let nested = format!(r#"{{"type":100,"senderUserID":"a","messageList":[{text},{text}]}}"#);
+        let read = |list: &[&str]| uploaded_children(format!("[{}]", list.join(",")).as_bytes(), &limits);
+        assert_eq!(read(&[text; 5]).unwrap().len(), 5);
+        assert_eq!(read(&[&nested, text, text]).unwrap().len(), 3);
+        for list in [&[text; 6][..], &[&nested, &nested], &["{}"; 100_000]] {
+            let refused = read(list).unwrap_err();
+            assert_eq!(code_of(&refused), 6_000_001);
+            assert!(refused.to_string().ends_with("entries, the limit is 5"), "{refused}");
+        }
+        assert!(read(&["1"]).is_err() && uploaded_children(b"{}", &limits).is_err());
+    }
 }

@@ -93,6 +93,7 @@ mod tests {
             kind,
             name: "a.x".into(),
             bytes: 9,
+            bytes_uploaded: 0,
             sha256: "5a".into(),
             mime: "x/y".into(),
             codec: String::new(),

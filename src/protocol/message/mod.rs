@@ -367,7 +367,14 @@ mod tests {
     #[test]
     fn every_kind_with_and_without_mentions_is_seen_by_each_version_as_the_table_says() {
         let custom = Body::Custom { message: "{}".into(), sub_type: 5, searched_content: String::new() };
-        let combine = Combine { title: "t".into(), summary: "s".into(), children: Vec::new(), copied_from: String::new(), uploaded: None };
+        let combine = Combine {
+            title: "t".into(),
+            summary: "s".into(),
+            children: Vec::new(),
+            copied_from: String::new(),
+            uploaded: None,
+            held: None,
+        };
         let who = || TipsUser { id: UserId::trusted("alice"), name: String::new() };
         let tips = Tips { event: TipsEvent::Joined, operated: who(), targets: vec![who()], new_owner: None, change: None };
         let stamp = ActorAt { by: UserId::trusted("alice"), at_ms: 5 };

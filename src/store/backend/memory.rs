@@ -49,6 +49,10 @@ impl Backend for MemoryBackend {
         Ok(self.tables()?.table(space).and_then(|table| table.get(key).cloned()))
     }
 
+    fn size(&self, space: Space, key: &[u8]) -> Result<Option<usize>, StoreError> {
+        Ok(self.tables()?.table(space).and_then(|table| table.get(key).map(Vec::len)))
+    }
+
     fn scan(&self, space: Space, from: &[u8], to: &[u8], backwards: bool, visit: Visit<'_>) -> Result<(), StoreError> {
         let tables = self.tables()?;
         let Some(table) = tables.table(space) else { return Ok(()) };

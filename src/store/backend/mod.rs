@@ -56,6 +56,11 @@ pub(crate) trait Backend: Send + Sync + 'static {
     /// Returns the value of a key. A period that does not exist (any more) is empty.
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// Returns how long the value of a key is, bytes, without reading the value where that is more work.
+    fn size(&self, space: Space, key: &[u8]) -> Result<Option<usize>, StoreError> {
+        Ok(self.get(space, key)?.map(|value| value.len()))
+    }
+
     /// Visits keys from `from` (inclusive) to `to` (exclusive), in key order or against it. The visitor must not call the
     /// backend: it may be locked.
     fn scan(&self, space: Space, from: &[u8], to: &[u8], backwards: bool, visit: Visit<'_>) -> Result<(), StoreError>;

@@ -174,6 +174,14 @@ impl Table {
         }
     }
 
+    /// Returns how long the value of a key is, bytes; of one in pieces no more than a piece too much, because only the first is
+    /// read.
+    pub(crate) fn size(&self, key: &[u8]) -> Result<Option<usize>, StoreError> {
+        let Some(first) = guarded(|| self.db.get(key)).map_err(Caught::of_read)? else { return Ok(None) };
+        let (count, value) = split_pieces(&first).ok_or_else(|| StoreError::Damaged("a value is cut off".into()))?;
+        Ok(Some(value.len() + usize::from(count) * PIECE_BYTES))
+    }
+
     fn join(&self, key: &[u8], first: &[u8]) -> Result<Vec<u8>, StoreError> {
         let Some((count, value)) = split_pieces(first) else {
             return Err(StoreError::Damaged("a value is cut off".into()));

@@ -114,6 +114,10 @@ impl Backend for SledBackend {
         self.table(space)?.map_or(Ok(None), |table| table.get(key))
     }
 
+    fn size(&self, space: Space, key: &[u8]) -> Result<Option<usize>, StoreError> {
+        self.table(space)?.map_or(Ok(None), |table| table.size(key))
+    }
+
     fn scan(&self, space: Space, from: &[u8], to: &[u8], backwards: bool, visit: Visit<'_>) -> Result<(), StoreError> {
         self.table(space)?.map_or(Ok(()), |table| table.scan(from, to, backwards, visit))
     }

@@ -1,13 +1,13 @@
 //! Decides what a batch of appends, changes and rows becomes: fences, retries, places. Writes nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::head_cache::{HeadCache, LocatedHead};
-use super::read::{heads, messages};
+use super::read::{heads, held, messages};
 use super::space_writer::{RecordChanges, put};
 use crate::model::order_key::next_order_key;
-use crate::model::{Body, Conversation, GroupId, Message, UserId};
+use crate::model::{Body, Conversation, FileUid, GroupId, Held, Message, UserId};
 use crate::store::backend::{Backend, Op, Space};
 use crate::store::error::StoreError;
 use crate::store::format::key;
@@ -28,6 +28,10 @@ pub(crate) struct BatchPlan {
     heads: HashMap<Conversation, LocatedHead>,
     /// Local ids of this batch: what they said and what became of them.
     local_ids: HashMap<Vec<u8>, ((u64, u64), Appended)>,
+    /// Lists that this batch puts into the period.
+    lists: HashSet<FileUid>,
+    /// Lists that a message of a period held and does not any more.
+    let_go: Vec<(u64, FileUid)>,
     appended: u64,
     duplicates: u64,
 }
@@ -50,6 +54,8 @@ pub(crate) struct PlannedBatch {
     pub counters: PeriodMeta,
     /// Where conversations end after the batch.
     pub heads: HashMap<Conversation, LocatedHead>,
+    /// Lists that a message of a period held before the batch and does not any more.
+    pub let_go: Vec<(u64, FileUid)>,
     /// Messages in it.
     pub appended: u64,
     /// Retries that were recognised.
@@ -67,6 +73,8 @@ impl BatchPlan {
             period_changes: PeriodChanges::new(),
             heads: HashMap::new(),
             local_ids: HashMap::new(),
+            lists: HashSet::new(),
+            let_go: Vec::new(),
             appended: 0,
             duplicates: 0,
         }
@@ -93,6 +101,11 @@ impl BatchPlan {
             self.duplicates += 1;
             return Ok(first);
         }
+        if let Body::Combine(combine) = &append.draft.content.body
+            && let Some(held) = &combine.held
+        {
+            self.carry_list(backend, held.list)?;
+        }
         let appended = self.assign_place(append, located, digest);
         self.appended += 1;
         Ok(appended)
@@ -111,6 +124,7 @@ impl BatchPlan {
             changes.insert(key, Some(record));
             if matches!(message.content.body, Body::Revoke(_)) {
                 changes.insert(key::children(&conversation, seq), None);
+                self.let_go.extend(held::held_of(&located.message).map(|held| (located.period, held.list)));
             }
         }
         for (note, value) in notes {
@@ -143,7 +157,10 @@ impl BatchPlan {
                 rows.insert(key::membership(&user, &group), None);
                 rows.insert(key::member(&group, &user), None);
             }
-            RowWrite::PutFormer(group, user, first_seq) => self.put_former(backend, remembered, &group, &user, first_seq)?,
+            RowWrite::PutFormer(group, user, first_seq, left_ms) => {
+                let last_seq = self.head(backend, remembered, &Conversation::Group(group.clone()))?.head.seq;
+                self.put_former(&group, &user, FormerMember { first_seq, last_seq, left_ms });
+            }
             RowWrite::PutMedia(media) => put(rows, key::media(media.file), &media),
             RowWrite::DeleteMedia(file) => drop(rows.insert(key::media(file), None)),
             RowWrite::PutEntry(user, conversation, entry) => put(self.of_period(), key::entry(&user, &conversation), &entry),
@@ -159,20 +176,11 @@ impl BatchPlan {
     }
 
     /// Takes a member out of a group; what it saw stays its own.
-    fn put_former(
-        &mut self,
-        backend: &dyn Backend,
-        remembered: &HeadCache,
-        group: &GroupId,
-        user: &UserId,
-        first_seq: u64,
-    ) -> Result<(), StoreError> {
-        let last_seq = self.head(backend, remembered, &Conversation::Group(group.clone()))?.head.seq;
+    fn put_former(&mut self, group: &GroupId, user: &UserId, former: FormerMember) {
         let key = key::membership(user, group);
-        let record = (last_seq >= first_seq).then(|| record::encode(&key, &Some(FormerMember { first_seq, last_seq })));
+        let record = (former.last_seq >= former.first_seq).then(|| record::encode(&key, &Some(former)));
         self.rows.insert(key, record);
         self.rows.insert(key::member(group, user), None);
-        Ok(())
     }
 
     /// Hides messages from a user. The record lies in the message's period and goes with it.
@@ -262,19 +270,46 @@ impl BatchPlan {
         appended
     }
 
-    /// Plans what is kept beside a message: the files it uses, the children of a combine (which it loses), the tree it answers
-    /// in.
+    /// Makes a list that a message refers to part of the period: copied once from an older one, if need be.
+    fn carry_list(&mut self, backend: &dyn Backend, list: FileUid) -> Result<(), StoreError> {
+        let key = key::held_list(list);
+        if self.lists.contains(&list) || backend.size(Space::Period(self.period), &key)?.is_some() {
+            return Ok(());
+        }
+        for period in backend.periods().into_iter().rev() {
+            if let Some(record) = backend.get(Space::Period(period), &key)? {
+                record::check(&key, &record)?;
+                self.put_new(key, record);
+                self.lists.insert(list);
+                return Ok(());
+            }
+        }
+        // Whoever held it has let go since it was looked up.
+        Err(StoreError::Gone)
+    }
+
+    /// Plans what is kept beside a message: the files it uses, the list that a combine holds (whose children it loses), the tree
+    /// it answers in.
     fn put_beside(&mut self, append: &mut Append, seq: u64, commit: u64) {
+        let mut named = append.draft.content.body.files();
+        if let Body::Combine(combine) = &mut append.draft.content.body {
+            let children = std::mem::take(&mut combine.children);
+            let held = combine.held.get_or_insert_with(|| {
+                let list = FileUid::from_bits(append.id.into());
+                let list_key = key::held_list(list);
+                let record = record::encode(&list_key, &children);
+                self.counters.entries += 1;
+                self.ops.push(Op::Put(list_key, record));
+                self.lists.insert(list);
+                Box::new(Held::of(list, Vec::new(), &children))
+            });
+            named.push(held.list);
+        }
         let conversation = &append.conversation;
-        for file in append.draft.content.body.files() {
+        for file in named {
             let use_key = key::media_use(file, conversation, seq);
             let record = record::encode(&use_key, &());
             self.put_new(use_key, record);
-        }
-        if let Body::Combine(combine) = &mut append.draft.content.body {
-            let children_key = key::children(conversation, seq);
-            let record = record::encode(&children_key, &std::mem::take(&mut combine.children));
-            self.put_new(children_key, record);
         }
         if let Some(reply) = append.draft.content.options.reply.as_ref().filter(|reply| reply.root_seq > 0) {
             let reply_key = key::reply(conversation, reply.root_seq, seq);
@@ -308,6 +343,7 @@ impl BatchPlan {
             period_changes: self.period_changes,
             counters: self.counters,
             heads,
+            let_go: self.let_go,
             appended: self.appended,
             duplicates: self.duplicates,
         }

@@ -4,7 +4,7 @@ use std::sync::mpsc::SyncSender;
 
 use super::shared::Shared;
 use super::write_observer::ObserverRequest;
-use crate::model::Conversation;
+use crate::model::{Body, Conversation};
 use crate::store::error::StoreError;
 use crate::store::format::rows::Revision;
 use crate::store::types::{Append, Appended, Done, RowWrite};
@@ -49,7 +49,15 @@ impl Job {
     /// Returns about how many bytes it adds to a batch.
     pub(crate) fn weight(&self) -> usize {
         match self {
-            Self::Append(job) => job.append.draft.content.body.weight() + job.append.draft.content.extended_data.len(),
+            Self::Append(job) => {
+                let content = &job.append.draft.content;
+                // A list that is only referred to may have to be copied into a new period.
+                let held = match &content.body {
+                    Body::Combine(combine) => combine.held.as_ref().map_or(0, |held| held.bytes),
+                    _ => 0,
+                };
+                content.body.weight() + held + content.extended_data.len()
+            }
             Self::Rows(rows, _) => rows.len() * ROW_BYTES,
             Self::Revise(revision, _) => ROW_BYTES + revision.message.as_ref().map_or(0, |message| message.content.body.weight()),
             Self::Remove(..) | Self::Sweep(..) | Self::Observe(_) => 0,

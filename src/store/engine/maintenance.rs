@@ -3,16 +3,17 @@
 //! Each step is a bounded commit of its own, taken between two batches of appends. That a task has begun is written
 //! down first, so that one cut short by a crash goes on after the next open.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::mem;
 use std::ops::ControlFlow;
 use std::sync::mpsc::SyncSender;
 
 use super::head_cache::HeadCache;
+use super::read::held;
 use super::read::records::{self, try_scan};
 use super::shared::Shared;
 use super::space_writer::{RecordChanges, SpaceWriter, put};
-use crate::model::Conversation;
+use crate::model::{Conversation, FileUid};
 use crate::store::backend::{Backend, Op, Space};
 use crate::store::error::StoreError;
 use crate::store::format::key;
@@ -29,6 +30,11 @@ pub(crate) enum MaintenanceTask {
         conversation: Conversation,
         begun: bool,
         done: Option<Done<()>>,
+    },
+    /// A message of the period held the list and does not any more.
+    DropList {
+        period: u64,
+        list: FileUid,
     },
     /// `found`: a period was too old.
     Sweep {
@@ -87,6 +93,7 @@ impl MaintenanceTask {
     /// Does a bounded part; returns true when nothing is left.
     pub(crate) fn step(&mut self, spaces: &mut SpaceWriter, heads: &mut HeadCache) -> Result<bool, StoreError> {
         match self {
+            Self::DropList { period, list } => drop_list(spaces, *period, *list).map(|()| true),
             Self::Remove { conversation, begun: true, .. } => remove_some(spaces, heads, conversation),
             Self::Remove { conversation, begun, .. } => {
                 let mut intent = RecordChanges::new();
@@ -119,7 +126,7 @@ impl MaintenanceTask {
                     tracing::debug!("nobody waits for the sweep any more");
                 }
             }
-            Self::Remove { done: None, .. } | Self::Sweep { reply: None, .. } => {}
+            Self::Remove { done: None, .. } | Self::Sweep { reply: None, .. } | Self::DropList { .. } => {}
         }
     }
 }
@@ -141,24 +148,41 @@ fn remove_some(spaces: &mut SpaceWriter, heads: &mut HeadCache, conversation: &C
     Ok(true)
 }
 
+/// Deletes a list of a period that no message there holds any more. After a crash it stays as long as its period.
+fn drop_list(spaces: &mut SpaceWriter, period: u64, list: FileUid) -> Result<(), StoreError> {
+    if !spaces.backend().periods().contains(&period) {
+        return Ok(());
+    }
+    let ops = held::unheld(spaces.backend(), Space::Period(period), list, &HashSet::new())?;
+    if ops.is_empty() {
+        return Ok(());
+    }
+    let mut counters = spaces.counters(period)?;
+    counters.entries = counters.entries.saturating_sub(ops.len() as u64);
+    spaces.write_period(period, ops, counters)?;
+    spaces.write_mark(spaces.shared.last_commit())
+}
+
 /// Returns what is deleted in one step in one period; empty: nothing is left there.
 fn removals_of(backend: &dyn Backend, space: Space, conversation: &Conversation) -> Result<Vec<Op>, StoreError> {
     let (from, to) = key::messages(conversation, 0, u64::MAX);
-    let (mut ops, mut messages) = (Vec::new(), 0);
+    let (mut ops, mut gone, mut lists) = (Vec::new(), HashSet::new(), HashSet::new());
     try_scan(backend, space, (&from, &to), false, |key, value| {
-        if messages == STEP_MAX {
+        if gone.len() == STEP_MAX {
             return Ok(ControlFlow::Break(()));
         }
-        messages += 1;
         ops.push(Op::Delete(key.to_vec()));
-        if record::peek_message(key, value)?.has_local_id {
-            let (message, _) = record::decode_message(key, value)?;
-            let local_id = message.local_id.as_ref();
-            ops.extend(local_id.map(|local_id| Op::Delete(key::dedup(&message.sender, local_id))));
-        }
+        let (message, _) = record::decode_message(key, value)?;
+        let local_id = message.local_id.as_ref();
+        ops.extend(local_id.map(|local_id| Op::Delete(key::dedup(&message.sender, local_id))));
+        lists.extend(held::held_of(&message).map(|held| held.list));
+        gone.insert(key.to_vec());
         Ok(ControlFlow::Continue(()))
     })?;
-    if messages < STEP_MAX {
+    for list in lists {
+        ops.extend(held::unheld(backend, space, list, &gone)?);
+    }
+    if gone.len() < STEP_MAX {
         let head = key::head(conversation);
         if backend.get(space, &head)?.is_some() {
             ops.push(Op::Delete(head));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::job::Job;
+use super::read::held;
 use super::read::{beside, heads, messages, pages, records};
 use crate::model::{Child, Conversation, FileUid, LocalMessageId, Message, UserId};
 use crate::store::error::StoreError;
@@ -76,7 +77,11 @@ impl<T: AsRef<Engine> + Send + Sync + 'static> MessageLog for T {
     }
 
     fn children(&self, conversation: &Conversation, seq: u64) -> Result<Vec<Child>, StoreError> {
-        Ok(records::newest(self.as_ref().backend(), &key::children(conversation, seq))?.unwrap_or_default())
+        held::children(self.as_ref().backend(), conversation, seq)
+    }
+
+    fn children_bytes(&self, conversation: &Conversation, seq: u64) -> Result<usize, StoreError> {
+        held::children_bytes(self.as_ref().backend(), conversation, seq)
     }
 
     fn notes(&self, conversation: &Conversation, seq: u64) -> Result<Vec<(Note, NoteRecord)>, StoreError> {

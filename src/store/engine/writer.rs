@@ -263,7 +263,7 @@ impl Writer {
 
     /// Makes a planned batch durable: rows first, then changes of older periods, then messages, then the mark.
     fn commit(&mut self, batch: PlannedBatch) -> Result<(), StoreError> {
-        let PlannedBatch { period, rows, mut ops, mut period_changes, mut counters, heads, appended, duplicates } = batch;
+        let PlannedBatch { period, rows, mut ops, mut period_changes, mut counters, heads, let_go, appended, duplicates } = batch;
         self.shared().count_duplicates(duplicates);
         if rows.is_empty() && ops.is_empty() && period_changes.is_empty() {
             return Ok(());
@@ -288,6 +288,7 @@ impl Writer {
         for (conversation, located) in heads {
             self.heads.put(conversation, located);
         }
+        self.tasks.extend(let_go.into_iter().map(|(period, list)| MaintenanceTask::DropList { period, list }));
         self.shared().publish(BatchCounts { commit: counters.commit, message_id: counters.message_id, appended });
         Ok(())
     }

@@ -29,7 +29,7 @@ pub(crate) fn parts(kind: RecordKind) -> &'static [Part] {
     use Part::{Conversation, File, Id, Note, Number, Rest};
     match kind {
         RecordKind::Meta => &[],
-        RecordKind::Media => &[File],
+        RecordKind::Media | RecordKind::HeldList => &[File],
         RecordKind::Children | RecordKind::Message => &[Conversation, Number("seq")],
         RecordKind::Change => &[Conversation, Number("commit")],
         RecordKind::Peer => &[Id("user"), Rest("other")],
@@ -175,6 +175,7 @@ mod tests {
         let mut keys = vec![
             key::META.to_vec(),
             key::media(file),
+            key::held_list(file),
             key::peer(&user, &UserId::trusted("bob")),
             key::dedup(&user, &LocalMessageId::trusted("l")),
             key::following(&user),

@@ -29,8 +29,8 @@
 //! space of deleted records but never gives it back. What outlives messages lies in the permanent space.
 //!
 //! Formats: 1 has messages, dedup entries, heads and rows. 2 adds entries, notes, changes, answers, children and pins; 3 adds
-//! kept files and their uses; 4 adds roles and changes of groups and attributes of rooms. An older store is one without
-//! these, so it is brought to this format by writing the new number.
+//! kept files and their uses; 4 adds roles and changes of groups and attributes of rooms; 5 adds lists that several combined
+//! messages hold. An older store is one without these, so it is brought to this format by writing the new number.
 //!
 //! # Keys
 //! Numbers are big-endian. The order of keys is the order in which they are read.
@@ -47,7 +47,7 @@
 //! |---|---|---|---|
 //! | 0 | | counters | each space |
 //! | `a` | file | [`MediaRecord`](crate::model::MediaRecord) | permanent |
-//! | `b` | conversation, u64 seq | children of a combined message: list of [`Child`](crate::model::Child) | period |
+//! | `b` | conversation, u64 seq | children of a combined message of format 4 or before: list of [`Child`](crate::model::Child) | period |
 //! | `c` | id user, UTF-8 other | `null`: the user has a conversation with the other | permanent |
 //! | `d` | id sender, UTF-8 local id | [`DedupEntry`](record::DedupEntry) | period |
 //! | `e` | id user, conversation | [`EntryRecord`](rows::EntryRecord) | period; carried on |
@@ -59,17 +59,22 @@
 //! | `l` | conversation, u64 commit | seq and [`ChangeKind`](rows::ChangeKind) | period |
 //! | `m` | conversation, u64 seq | commit, order key, flags, [`Message`](crate::model::Message) | period |
 //! | `n` | id group, UTF-8 user | [`GroupMember`](crate::model::GroupMember) | permanent |
+//! | `o` | file | what combined messages hold: list of [`Child`](crate::model::Child) | period |
 //! | `p` | u64 period | [`PeriodRow`](record::PeriodRow) | permanent |
 //! | `q` | conversation, u64 root seq, u64 seq | commit of the answer | period |
 //! | `r` | UTF-8 room | [`RoomRecord`](rows::RoomRecord) | permanent |
 //! | `u` | UTF-8 user | [`UserProfile`](crate::model::UserProfile) | permanent |
 //! | `w` | id user, UTF-8 group | `null`: a member; [`FormerMember`](rows::FormerMember) | permanent |
 //! | `x` | conversation | `null`: its removal has begun | permanent |
-//! | `y` | file, conversation, u64 seq | `null`: the message was stored with the file | period |
+//! | `y` | file, conversation, u64 seq | `null`: the message was stored with the file, or with the list | period |
 //! | `z` | id user, conversation, u64 seq | `null`: the user deleted the message for itself | period |
 //!
 //! "Carried on": written to the current period; the newest period that has it counts, then the permanent space, to which it
 //! is copied when its period is deleted. What else belongs to a message lies in the message's period and goes with it.
+//!
+//! A combined message names the list it holds ([`Held`](crate::model::Held)); who passes it on names the same. The list lies
+//! in each period that has such a message, once; it goes with the last of them, or with the period. Its name is made of the id
+//! of the first message that held it, and where it is held is written down as for a file.
 //!
 //! # Records
 //! ```text

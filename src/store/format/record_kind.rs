@@ -11,7 +11,7 @@ pub(crate) enum RecordKind {
     Meta = 0,
     /// A kept file.
     Media = b'a',
-    /// The children of a combined message.
+    /// The children of a combined message that was stored before several could share them.
     Children = b'b',
     /// Someone a user has written to or heard from.
     Peer = b'c',
@@ -35,6 +35,8 @@ pub(crate) enum RecordKind {
     Message = b'm',
     /// A member in its group's list.
     Member = b'n',
+    /// What combined messages hold, kept once a period for all that carry it.
+    HeldList = b'o',
     /// A period that exists.
     Period = b'p',
     /// An answer, below the first message of its tree.
@@ -47,7 +49,7 @@ pub(crate) enum RecordKind {
     Membership = b'w',
     /// A removal that has begun.
     Removal = b'x',
-    /// That a message carries a kept file.
+    /// That a message carries a kept file, or holds a list.
     MediaUse = b'y',
     /// That a user deleted a message for itself.
     Deleted = b'z',
@@ -66,7 +68,7 @@ const BY_BYTE: [Option<RecordKind>; 256] = {
 
 impl RecordKind {
     /// Every kind, in the order of keys.
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Meta,
         Self::Media,
         Self::Children,
@@ -81,6 +83,7 @@ impl RecordKind {
         Self::Change,
         Self::Message,
         Self::Member,
+        Self::HeldList,
         Self::Period,
         Self::Reply,
         Self::Room,
@@ -108,7 +111,7 @@ impl RecordKind {
             Self::Media | Self::Peer | Self::Group | Self::Member | Self::Period => true,
             Self::Room | Self::User | Self::Membership | Self::Removal => true,
             Self::Children | Self::Dedup | Self::Note | Self::Change => false,
-            Self::Message | Self::Reply | Self::MediaUse | Self::Deleted => false,
+            Self::Message | Self::HeldList | Self::Reply | Self::MediaUse | Self::Deleted => false,
         }
     }
 
@@ -134,6 +137,7 @@ impl RecordKind {
             Self::Change => "change",
             Self::Message => "message",
             Self::Member => "member",
+            Self::HeldList => "held",
             Self::Period => "week",
             Self::Reply => "reply",
             Self::Room => "room",
@@ -167,6 +171,7 @@ impl RecordKind {
             Self::Change => "changes",
             Self::Message => "messages",
             Self::Member => "groupMembers",
+            Self::HeldList => "heldLists",
             Self::Period => "weeks",
             Self::Reply => "replies",
             Self::Room => "rooms",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ActorAt, Conversation, GroupInfo, Message, RoomAttribute, RoomId, UserId};
+use crate::model::{ActorAt, Attributes, Conversation, GroupInfo, Message, RoomAttribute, RoomId, UserId};
 
 /// A room that exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,21 @@ pub struct RoomRecord {
     /// What its members agreed on.
     #[serde(default)]
     pub attributes: BTreeMap<String, RoomAttribute>,
+    /// The user whom it counts for while it stands empty; none: the host made it, or it is from before that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_by: Option<UserId>,
+    /// While it stands empty: what those who left had been given to keep.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub members_attributes: BTreeMap<UserId, MemberAttributes>,
+}
+
+/// What one member of a room was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberAttributes {
+    /// The pairs.
+    pub attributes: Attributes,
+    /// They go when the member leaves.
+    pub until_left: bool,
 }
 
 /// A group, or the memory of one: ids of dismissed groups are not used again.
@@ -64,6 +79,9 @@ pub struct FormerMember {
     pub first_seq: u64,
     /// The last one.
     pub last_seq: u64,
+    /// When it left, Unix milliseconds; 0: before that was noted.
+    #[serde(default)]
+    pub left_ms: u64,
 }
 
 /// Something one user did to one message, kept beside it and as long.

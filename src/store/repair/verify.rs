@@ -110,7 +110,7 @@ fn check_record(kind: RecordKind, key: &[u8], value: &[u8]) -> Result<(), StoreE
         RecordKind::Pins => drop(record::decode::<Vec<Pin>>(key, value)?),
         RecordKind::Note => drop(record::decode::<NoteRecord>(key, value)?),
         RecordKind::Dedup => drop(record::decode::<DedupEntry>(key, value)?),
-        RecordKind::Meta | RecordKind::Message | RecordKind::Children | RecordKind::Peer | RecordKind::Following => {
+        RecordKind::Meta | RecordKind::Message | RecordKind::Children | RecordKind::HeldList | RecordKind::Peer | RecordKind::Following => {
             record::check(key, value)?;
         }
         RecordKind::Change | RecordKind::Reply | RecordKind::Removal | RecordKind::MediaUse | RecordKind::Deleted => {

@@ -63,7 +63,7 @@ fn write(world: &World, n: u64) {
         RowWrite::PutFollowing(user(&one), vec![(user(&other), n)]),
     ];
     if n.is_multiple_of(4) {
-        rows.push(RowWrite::PutFormer(group_id, user(&one), 1));
+        rows.push(RowWrite::PutFormer(group_id, user(&one), 1, 1));
     }
     world.apply(rows).unwrap();
 }

@@ -222,6 +222,8 @@ fn rows_come_back_as_they_were_written(mut world: World) {
         name: "R".into(),
         destroy_delay_seconds: 3,
         attributes: [("k".to_owned(), RoomAttribute { value: "v".into(), owner: user("alice"), until_left: true })].into(),
+        made_by: Some(user("alice")),
+        members_attributes: [(user("bob"), MemberAttributes::default())].into(),
     };
     let info = |name: &str| GroupInfo {
         id: GroupId::trusted("g"),

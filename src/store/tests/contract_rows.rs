@@ -6,7 +6,7 @@ use super::support::{World, contract, group, page, text_of, user, wait};
 use crate::clock::Clock as _;
 use crate::model::{
     ActorAt, Body, Child, Combine, Content, Conversation, Draft, FileUid, GroupId, GroupMember, GroupRole, Media, MediaKind, MediaRecord,
-    Message, Pixels, ReplyTo,
+    Message, Pixels, ReplyTo, Revoked, RevokedAs,
 };
 use crate::store::{Anchor, Append, ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, RowWrite, StoreError};
 
@@ -19,6 +19,7 @@ contract!(
     a_user_that_deleted_messages_does_not_see_them_and_others_do,
     who_left_keeps_what_it_saw_of_a_group,
     children_and_answers_are_found_where_they_belong,
+    what_is_passed_on_is_kept_once_a_period_and_as_long_as_anyone_holds_it,
     files_last_and_their_uses_go_with_the_messages_that_carry_them,
 );
 
@@ -142,13 +143,13 @@ fn who_left_keeps_what_it_saw_of_a_group(mut world: World) {
     let (id, alice, bob) = (GroupId::trusted("g"), user("alice"), user("bob"));
     let member = |name: &str| GroupMember::new(user(name), GroupRole::Member, 1, 1, 0);
     world.apply(vec![RowWrite::PutMember(id.clone(), member("alice")), RowWrite::PutMember(id.clone(), member("bob"))]).unwrap();
-    world.apply(vec![RowWrite::PutFormer(id.clone(), bob.clone(), 1)]).unwrap();
+    world.apply(vec![RowWrite::PutFormer(id.clone(), bob.clone(), 1, 7)]).unwrap();
     assert_eq!(world.store.former_groups_of(&bob), Ok(vec![]), "there was nothing to see");
     world.say(&group("g"), "one");
-    world.apply(vec![RowWrite::PutFormer(id.clone(), alice.clone(), 1)]).unwrap();
+    world.apply(vec![RowWrite::PutFormer(id.clone(), alice.clone(), 1, 7)]).unwrap();
     world.say(&group("g"), "two");
     for _ in 0..2 {
-        assert_eq!(world.store.former_groups_of(&alice), Ok(vec![(id.clone(), FormerMember { first_seq: 1, last_seq: 1 })]));
+        assert_eq!(world.store.former_groups_of(&alice), Ok(vec![(id.clone(), FormerMember { first_seq: 1, last_seq: 1, left_ms: 7 })]));
         assert_eq!((world.store.groups_of(&alice), world.store.group_members(&id)), (Ok(vec![]), Ok(vec![])));
         world.restart();
     }
@@ -164,6 +165,7 @@ fn files_last_and_their_uses_go_with_the_messages_that_carry_them(mut world: Wor
         kind: MediaKind::File,
         name: "n".into(),
         bytes: 1,
+        bytes_uploaded: 0,
         sha256: "5a".into(),
         mime: "x/y".into(),
         codec: String::new(),
@@ -193,6 +195,7 @@ fn files_last_and_their_uses_go_with_the_messages_that_carry_them(mut world: Wor
         children: vec![child.clone(), child],
         copied_from: String::new(),
         uploaded: None,
+        held: None,
     };
     world.say(&h, "before");
     world.append(append_of(&h, "alice", Body::Combine(combine))).unwrap();
@@ -213,11 +216,78 @@ fn files_last_and_their_uses_go_with_the_messages_that_carry_them(mut world: Wor
     assert_eq!(world.store.media(file(1)), Ok(Some(record(1))));
 }
 
+/// Returns a combined message that holds one text, and the same as it is passed on once it is stored.
+fn combined(text: &str) -> Combine {
+    let child = Child { id: 1, sender: user("bob"), timestamp_ms: 1, extended_data: String::new(), body: Body::Text(text.into()) };
+    Combine { children: vec![child], ..Combine::copy_of("t".into(), "s".into(), String::new()) }
+}
+
+fn passed_on(message: &Message) -> Body {
+    let Body::Combine(combine) = &message.content.body else { panic!("it is a combine") };
+    assert!(combine.held.is_some() && combine.children.is_empty());
+    Body::Combine(combine.clone())
+}
+
+fn take_back(world: &World, message: &Message) {
+    let stamp = ActorAt { by: user("alice"), at_ms: 1 };
+    let revoked = Revoked { stamp, revoked_as: RevokedAs::Sender, extended_data: String::new(), kind: 100, text: String::new() };
+    let taken = Arc::new(Message { content: Content::of(Body::Revoke(revoked)), ..message.clone() });
+    revise(world, Revision { message: Some(taken), logged: Some(ChangeKind::Revoked), ..revision(&message.conversation, message.seq) })
+        .unwrap();
+}
+
+fn what_is_passed_on_is_kept_once_a_period_and_as_long_as_anyone_holds_it(mut world: World) {
+    let (g, h, r) = (group("g"), group("h"), super::support::room("r", 1));
+    let first = world.append(append_of(&r, "alice", Body::Combine(combined("held")))).unwrap().message;
+    let second = world.append(append_of(&g, "bob", passed_on(&first))).unwrap().message;
+    let third = world.append(append_of(&h, "bob", passed_on(&second))).unwrap().message;
+    let held = combined("held").children;
+    let bytes = world.store.children_bytes(&r, 1).unwrap();
+    assert!((50..1000).contains(&bytes), "{bytes}");
+    // It outlives the room it comes from, and who took it back.
+    world.remove(&r).unwrap();
+    take_back(&world, &second);
+    for _ in 0..2 {
+        assert_eq!(world.store.children(&r, 1), Ok(vec![]));
+        assert_eq!(world.store.children(&g, 1), Ok(vec![]));
+        assert_eq!(world.store.children(&h, 1), Ok(held.clone()));
+        assert_eq!(world.store.children_bytes(&h, 1), Ok(bytes));
+        world.restart();
+    }
+    // Into the next week it is copied once, and stays there when the first one goes.
+    world.clock.advance(WEEK);
+    let later = world.append(append_of(&g, "alice", passed_on(&third))).unwrap().message;
+    let last = world.append(append_of(&h, "alice", passed_on(&third))).unwrap().message;
+    world.clock.advance(WEEK * 6);
+    world.say(&group("elsewhere"), "begins another week");
+    world.sweep(world.clock.wall_ms());
+    assert_eq!(world.store.children(&h, 1), Ok(vec![]));
+    for _ in 0..2 {
+        assert_eq!(world.store.children(&g, later.seq), Ok(held.clone()));
+        assert_eq!(world.store.children(&h, last.seq), Ok(held.clone()));
+        world.restart();
+    }
+    // With the last of them it goes, and who looked it up before comes too late.
+    take_back(&world, &later);
+    assert_eq!(world.store.children(&h, last.seq), Ok(held));
+    take_back(&world, &last);
+    world.say(&g, "a batch later");
+    assert_eq!(world.append(append_of(&g, "bob", passed_on(&last))).unwrap_err(), StoreError::Gone);
+    world.restart();
+    assert_eq!(world.append(append_of(&g, "bob", passed_on(&last))).unwrap_err(), StoreError::Gone);
+}
+
 fn children_and_answers_are_found_where_they_belong(mut world: World) {
     let g = group("g");
     let child = Child { id: 1, sender: user("bob"), timestamp_ms: 1, extended_data: String::new(), body: Body::Text("in".into()) };
-    let combine =
-        Combine { title: "t".into(), summary: "s".into(), children: vec![child.clone()], copied_from: String::new(), uploaded: None };
+    let combine = Combine {
+        title: "t".into(),
+        summary: "s".into(),
+        children: vec![child.clone()],
+        copied_from: String::new(),
+        uploaded: None,
+        held: None,
+    };
     world.append(append_of(&g, "alice", Body::Combine(combine))).unwrap();
     world.clock.advance(WEEK);
     for seq in [2, 3] {
@@ -234,7 +304,8 @@ fn children_and_answers_are_found_where_they_belong(mut world: World) {
         world.restart();
     }
     let room = super::support::room("r", 1);
-    let combine = Combine { title: "t".into(), summary: "s".into(), children: vec![child], copied_from: String::new(), uploaded: None };
+    let combine =
+        Combine { title: "t".into(), summary: "s".into(), children: vec![child], copied_from: String::new(), uploaded: None, held: None };
     world.append(append_of(&room, "alice", Body::Combine(combine))).unwrap();
     world.remove(&room).unwrap();
     assert_eq!(world.store.children(&room, 1), Ok(vec![]));

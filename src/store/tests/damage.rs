@@ -9,7 +9,7 @@ use crate::model::*;
 use crate::store::backend::commit_mark::{CommitMarkFile, FoundMark, find};
 use crate::store::backend::sled::Table;
 use crate::store::backend::{CommitMark, Op};
-use crate::store::format::key;
+use crate::store::format::{key, record};
 use crate::store::*;
 
 pub(super) const GROUPS: u64 = 4;
@@ -298,5 +298,35 @@ fn a_store_of_the_format_before_is_opened_and_brought_to_this_one() {
     fs::write(&format, "1\n").unwrap();
     world.restart();
     assert_eq!(world.seqs(&group("g")), [1]);
-    assert_eq!(fs::read_to_string(format).unwrap(), "4\n");
+    assert_eq!(fs::read_to_string(format).unwrap(), "5\n");
+}
+
+/// Until format 4 the children of a combined message lay beside it, under its own place.
+#[test]
+fn a_combined_message_of_the_format_before_is_read() {
+    let mut world = World::sled();
+    let child = Child { id: 1, sender: user("bob"), timestamp_ms: 1, extended_data: String::new(), body: Body::Text("in".into()) };
+    let combine = Combine { children: vec![child.clone()], ..Combine::copy_of("t".into(), "s".into(), String::new()) };
+    let append = Append { draft: Draft::of(Body::Combine(combine)), ..text_of(&group("g"), "alice", None, "", world.clock.wall_ms()) };
+    let list = key::held_list(FileUid::from_bits(append.id.into()));
+    let Appended { message, commit, .. } = world.append(append).unwrap();
+    drop(world.store.close());
+    let mut before = (*message).clone();
+    let Body::Combine(combine) = &mut before.content.body else { panic!("{message:?}") };
+    combine.held = None;
+    let (message_key, children_key) = (key::message(&group("g"), 1), key::children(&group("g"), 1));
+    let table = Table::open(&world.options().path.join(format!("period-{}", world.clock.wall_ms() / (7 * 86_400_000))), 1 << 20).unwrap();
+    let ops = vec![
+        Op::Put(message_key.clone(), record::encode_message(&message_key, &before, commit)),
+        Op::Put(children_key.clone(), record::encode(&children_key, &vec![child.clone()])),
+        Op::Delete(list),
+    ];
+    table.commit(ops).unwrap();
+    drop(table.close());
+    fs::write(world.options().path.join("format"), "4\n").unwrap();
+    for _ in 0..2 {
+        world.restart();
+        assert_eq!(world.store.children(&group("g"), 1), Ok(vec![child.clone()]));
+        assert!(world.store.children_bytes(&group("g"), 1).unwrap() > 50);
+    }
 }

@@ -241,8 +241,15 @@ fn lively() -> World {
         let member = GroupMember::new(user(&format!("u-{n}")), GroupRole::Member, n, 1, 0);
         world.apply(vec![RowWrite::PutMember(group.clone(), member)]).unwrap();
         let room_id = RoomId::trusted(&format!("r-{}", n % 9));
-        let row =
-            RoomRecord { id: room_id.clone(), incarnation: 1, name: "r".into(), destroy_delay_seconds: 0, attributes: Default::default() };
+        let row = RoomRecord {
+            id: room_id.clone(),
+            incarnation: 1,
+            name: "r".into(),
+            destroy_delay_seconds: 0,
+            attributes: Default::default(),
+            made_by: None,
+            members_attributes: Default::default(),
+        };
         world.apply(vec![RowWrite::PutRoom(row)]).unwrap();
         let text = "y".repeat(if n % 50 == 0 { 30_000 } else { (n % 700) as usize });
         world.say(&room(room_id.as_str(), 1), &text);
@@ -322,8 +329,15 @@ fn what_was_taken_back_does_not_come_back_where_that_is_what_was_damaged() {
 #[test]
 fn a_room_without_a_row_does_not_come_back() {
     let world = World::sled();
-    let row =
-        RoomRecord { id: RoomId::trusted("r"), incarnation: 2, name: "r".into(), destroy_delay_seconds: 0, attributes: Default::default() };
+    let row = RoomRecord {
+        id: RoomId::trusted("r"),
+        incarnation: 2,
+        name: "r".into(),
+        destroy_delay_seconds: 0,
+        attributes: Default::default(),
+        made_by: None,
+        members_attributes: Default::default(),
+    };
     world.apply(vec![RowWrite::PutRoom(row)]).unwrap();
     (1..4).for_each(|incarnation| drop(world.say(&room("r", incarnation), "hi")));
     drop(world.store.close());

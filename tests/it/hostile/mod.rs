@@ -5,9 +5,13 @@
 // It measures, and says what it measured.
 #![allow(clippy::cast_possible_truncation, clippy::disallowed_methods, clippy::print_stdout)]
 
+mod combines;
 mod connections;
 #[cfg(feature = "bench")]
 mod frames;
+mod media;
+mod quotas;
+mod sight;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

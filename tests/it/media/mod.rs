@@ -2,7 +2,7 @@
 //! src/protocol/PROTOCOL.md, "Files".
 
 mod hostile;
-mod tus;
+pub(crate) mod tus;
 mod uploads;
 
 use std::path::Path;
@@ -16,23 +16,23 @@ pub(crate) fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)).unwrap()
 }
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
-async fn try_upload(world: &World, user: &str, kind: &str, name: &str, bytes: &[u8]) -> Answer {
+pub(crate) async fn try_upload(world: &World, user: &str, kind: &str, name: &str, bytes: &[u8]) -> Answer {
     let request = format!("POST /media/uploads?kind={kind}&name={name}");
     fetch_bytes(world.address(), &request, &[("Authorization", &bearer(&world.token(user)))], bytes).await
 }
 
-async fn upload(world: &World, user: &str, kind: &str, name: &str) -> Value {
+pub(crate) async fn upload(world: &World, user: &str, kind: &str, name: &str) -> Value {
     let answer = try_upload(world, user, kind, name, &fixture(name)).await;
     assert_eq!(answer.status, 201, "{name}: {}", answer.body);
     answer.json()
 }
 
 /// Adds the token that the client's session was given.
-async fn read(world: &World, client: &Client, path: &str) -> Answer {
+pub(crate) async fn read(world: &World, client: &Client, path: &str) -> Answer {
     read_with(world, client, path, &[]).await
 }
 
@@ -41,11 +41,11 @@ async fn read_with(world: &World, client: &Client, path: &str, headers: &[(&str,
     fetch(world.address(), &format!("GET {path}?token={token}"), headers, "").await
 }
 
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_else(|| panic!("{field} in {value}"))
 }
 
-fn image(file: &Value) -> Value {
+pub(crate) fn image(file: &Value) -> Value {
     json!({"type": 11, "fileUID": file["fileUID"]})
 }
 

@@ -110,6 +110,10 @@ impl MessageLog for HeldStore {
         self.below.children(conversation, seq)
     }
 
+    fn children_bytes(&self, conversation: &Conversation, seq: u64) -> Result<usize, StoreError> {
+        self.below.children_bytes(conversation, seq)
+    }
+
     fn notes(&self, conversation: &Conversation, seq: u64) -> Result<Vec<(Note, NoteRecord)>, StoreError> {
         self.below.notes(conversation, seq)
     }

@@ -63,6 +63,10 @@ impl WorldBuilder {
                 &mut rate.commands_burst,
                 &mut rate.changes_per_second,
                 &mut rate.changes_burst,
+                &mut rate.rooms_per_minute,
+                &mut rate.groups_per_minute,
+                &mut rate.invites_per_minute,
+                &mut rate.searches_per_second,
             ] {
                 *quota = 100_000;
             }

@@ -48,7 +48,7 @@ const ACTORS: &[&[&str]] = &[
     &["runtime"],
     &["connection"],
     &["files"],
-    &["disk", "load"],
+    &["disk", "load", "memory", "places", "standing"],
     &["context"],
     &["view"],
     &["delivery"],

@@ -51,7 +51,7 @@ fn load_with(
     record: EntryRecord,
     limits: &Limits,
 ) -> Result<Option<Entry>, StoreError> {
-    let Some(Part { first_seq, joined_seq, end_seq, title }) = membership(store, me, conversation)? else { return Ok(None) };
+    let Some(Part { first_seq, joined_seq, end_seq, left_ms, title }) = membership(store, me, conversation)? else { return Ok(None) };
     let record = EntryRecord { read_seq: record.read_seq.max(joined_seq), ..record };
     let Some(tail) = store.tail(conversation)? else {
         return Ok(Some(Entry {
@@ -59,6 +59,7 @@ fn load_with(
             record,
             first_seq,
             end_seq,
+            left_ms,
             tail_seq: 0,
             tail_order_key: 0,
             tail_commit: 0,
@@ -73,6 +74,7 @@ fn load_with(
         record,
         first_seq,
         end_seq,
+        left_ms,
         tail_seq,
         tail_order_key: tail.order_key,
         tail_commit: tail.commit,
@@ -98,6 +100,8 @@ struct Part {
     joined_seq: u64,
     /// The last message the user may see, if it is not inside any more.
     end_seq: Option<u64>,
+    /// When it left, Unix milliseconds.
+    left_ms: u64,
     title: DisplayInfo,
 }
 
@@ -106,17 +110,23 @@ fn membership(store: &dyn Store, me: &UserId, conversation: &Conversation) -> Re
         Conversation::Peer(one, other) => {
             let profile = store.user(if one == me { other } else { one })?;
             let title = profile.map(|profile| DisplayInfo { name: profile.name, avatar_url: profile.avatar_url }).unwrap_or_default();
-            Ok(Some(Part { first_seq: 1, joined_seq: 0, end_seq: None, title }))
+            Ok(Some(Part { first_seq: 1, joined_seq: 0, end_seq: None, left_ms: 0, title }))
         }
         Conversation::Group(group) => {
             let record = store.group(group)?;
             let title = record.map(|record| DisplayInfo { name: record.info.name, avatar_url: record.info.avatar_url }).unwrap_or_default();
             if let Some(member) = store.group_member(group, me)? {
                 let (first_seq, joined_seq) = (member.first_seq, member.joined_seq);
-                return Ok(Some(Part { first_seq, joined_seq, end_seq: None, title }));
+                return Ok(Some(Part { first_seq, joined_seq, end_seq: None, left_ms: 0, title }));
             }
             let former = store.former_groups_of(me)?.into_iter().find(|(left, _)| left == group);
-            Ok(former.map(|(_, former)| Part { first_seq: former.first_seq, joined_seq: 0, end_seq: Some(former.last_seq), title }))
+            Ok(former.map(|(_, former)| Part {
+                first_seq: former.first_seq,
+                joined_seq: 0,
+                end_seq: Some(former.last_seq),
+                left_ms: former.left_ms,
+                title,
+            }))
         }
         Conversation::Room(..) => Ok(None),
     }

@@ -45,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) first_seq: u64,
     /// The last message the user may see, if it is not in the group any more.
     pub(crate) end_seq: Option<u64>,
+    /// When it left then, Unix milliseconds; 0: not noted.
+    pub(crate) left_ms: u64,
     /// The last message.
     pub(crate) tail_seq: u64,
     pub(crate) tail_order_key: u64,
@@ -273,6 +275,7 @@ mod tests {
             record: EntryRecord::default(),
             first_seq: 1,
             end_seq: None,
+            left_ms: 0,
             tail_seq: tail,
             tail_order_key: tail * 10,
             tail_commit: 0,

@@ -60,7 +60,10 @@ impl ChangedEntry {
 pub(super) fn show(store: &dyn Store, me: &UserId, entries: Vec<(Conversation, Entry)>) -> Result<Vec<RenderedEntry>, StoreError> {
     let shown = entries.into_iter().map(|(conversation, entry)| {
         let last = match last_message(store, me, &conversation, &entry)? {
-            Some(message) => Some(Reader::new(store, me, &conversation, entry.first_seq)?.view_alone(&message)?),
+            Some(message) => {
+                let reader = Reader::new(store, me, &conversation, entry.first_seq)?;
+                if entry.end_seq.is_some() { reader.view_as_left(&message, entry.left_ms)? } else { Some(reader.view_alone(&message)?) }
+            }
             None => None,
         };
         Ok(RenderedEntry { conversation, entry, last })

@@ -19,10 +19,9 @@ use crate::model::Refusal;
 pub(in crate::http::api) async fn list_uploads(BrokerHandle(broker): BrokerHandle) -> ApiResult {
     let mut list = Vec::new();
     for upload in broker.context.media.under_way() {
-        let bytes = upload.length().await;
         list.push(json!({
                 "fileUID": upload.file.to_string(), "userID": upload.owner, "kind": upload.kind.message_kind().number(),
-                "fileName": upload.name, "bytesPromised": upload.promised, "bytes": bytes,
+                "fileName": upload.name, "bytesPromised": upload.reserved(), "bytes": upload.offset(),
         }));
     }
     json(&json!({"uploadList": list}))

@@ -5,6 +5,7 @@
 
 pub(crate) mod beside;
 pub(crate) mod heads;
+pub(crate) mod held;
 pub(crate) mod messages;
 pub(crate) mod pages;
 pub(crate) mod records;

@@ -180,6 +180,11 @@ pub(crate) fn media_use(file: FileUid, conversation: &Conversation, seq: u64) ->
     key
 }
 
+/// What combined messages hold.
+pub(crate) fn held_list(list: FileUid) -> Vec<u8> {
+    of_file(RecordKind::HeldList, list)
+}
+
 /// All messages that carry a kept file.
 pub(crate) fn media_uses(file: FileUid) -> KeyRange {
     behind(of_file(RecordKind::MediaUse, file))
