@@ -79,12 +79,14 @@ impl Caller {
         if self.expires_at_ms <= now_ms {
             return Err(Refusal::TokenExpired);
         }
+        // Before the row is read: a ban is in it by the time its user is put out.
+        let standing = context.media.standing.check(&self.user, &self.proof);
         let user = self.user.clone();
         let profile = context.archive.read(move |store| store.user(&user)).await?;
         // Who is banned is told so, and not that its token is bad.
         match profile.and_then(|profile| profile.ban) {
             Some(ban) if ban.holds(now_ms) => Err(Refusal::Banned(self.user.to_string())),
-            _ => context.media.standing.check(&self.user, &self.proof),
+            _ => standing,
         }
     }
 
