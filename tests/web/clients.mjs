@@ -87,13 +87,23 @@ export function newCable() {
     constructor(url) {
       super(isOut ? 'ws://127.0.0.1:9' : url);
       live.add(this);
+      this.addEventListener('close', (event) => this.#isCut && event.code !== 1006 && event.stopImmediatePropagation());
+    }
+
+    #isCut = false;
+
+    /** Ends as a line that is gone does: without a close frame. */
+    cut() {
+      this.#isCut = true;
+      this.dispatchEvent(Object.assign(new Event('close'), { code: 1006, reason: '' }));
+      this.close();
     }
   }
   return {
     WebSocket: CableSocket,
     pull() {
       isOut = true;
-      for (const socket of live) socket.close();
+      for (const socket of live) socket.cut();
       live.clear();
     },
     plug() {
