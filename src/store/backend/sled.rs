@@ -4,6 +4,8 @@
 //! - `flush` ends in `sync_file_range`, which does not survive power loss: `fdatasync` on a handle of our own follows.
 //! - A tree node above a quarter of a segment (128 KiB) goes to a file of its own that is never synced. Nodes hold at
 //!   most 17 entries, some more after a merge; values are cut into [`PIECE_BYTES`], so that no node grows that large.
+//! - It frees what it replaced at one in 128 of its calls, 512 pieces each time, and a batch of any size is one call: under
+//!   large batches memory would grow without end. So [`free_replaced`] follows each batch.
 //! - Damaged files make it panic: every call is guarded, and the panic becomes [`StoreError::Damaged`].
 
 use std::cell::Cell;
@@ -27,6 +29,8 @@ const PIECE_BYTES: usize = 4096;
 const COUNT_BYTES: usize = 2;
 /// Keys of further pieces: this byte, the key, the piece's number.
 pub(crate) const PIECE: u8 = 0xFF;
+/// Rows whose replaced nodes one collection frees with ease.
+const ROWS_PER_COLLECTION: usize = 64;
 /// sled gives its lock up a moment after the database is dropped: 5 s are ample.
 const LOCK_TRIES: u32 = 100;
 
@@ -215,6 +219,7 @@ impl Table {
 
     /// Applies a batch and makes it durable.
     pub(crate) fn commit(&self, ops: Vec<Op>) -> Result<(), StoreError> {
+        let rows = ops.len();
         let mut batch = ::sled::Batch::default();
         for op in ops {
             match op {
@@ -223,6 +228,7 @@ impl Table {
             }
         }
         guarded(|| self.db.apply_batch(batch).and_then(|()| self.db.flush()).map(|_| ())).map_err(Caught::of_write)?;
+        free_replaced(rows);
         self.sync()
     }
 
@@ -249,6 +255,14 @@ impl Table {
             Ok(())
         });
         flushed.and(dropped.map_err(Caught::of_write)).inspect_err(|error| tracing::warn!(%error, "closing a database failed"))
+    }
+}
+
+/// Frees the nodes and links that a batch of so many rows replaced, or as much as older ones left, through the collector that sled
+/// leaves them to. Each row replaces a few, each call below frees up to 512 that no thread looks at any more.
+fn free_replaced(rows: usize) {
+    for _ in 0..=rows / ROWS_PER_COLLECTION {
+        crossbeam_epoch::pin().flush();
     }
 }
 
