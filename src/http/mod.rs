@@ -12,7 +12,7 @@
 //! | `GET /console`, `/console/…` | the operator's page, and signing in to it |
 //! | `/?Action=…` | the same in the vendor's shape, where it is switched on |
 //! | `GET /healthz`, `/readyz` | for whoever operates it |
-//! | `GET /metrics`, `/metrics/dashboard.json`, `/metrics/alerts.yml` | figures, a Grafana dashboard of them, and rules for Prometheus: where [`private`] shows them |
+//! | `GET /metrics`, `/metrics/dashboard.json`, `/metrics/alerts.yml` | figures, a Grafana dashboard of them, and rules for Prometheus: where `private` shows them |
 
 mod api;
 mod audit;
