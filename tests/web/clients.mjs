@@ -87,16 +87,22 @@ export function newCable() {
     constructor(url) {
       super(isOut ? 'ws://127.0.0.1:9' : url);
       live.add(this);
-      this.addEventListener('close', (event) => this.#isCut && event.code !== 1006 && event.stopImmediatePropagation());
+      this.addEventListener('close', (event) => this.#ended(event));
     }
 
     #isCut = false;
 
-    /** Ends as a line that is gone does: without a close frame. */
+    /** Ends once the broker knows of it, too. */
     cut() {
       this.#isCut = true;
-      this.dispatchEvent(Object.assign(new Event('close'), { code: 1006, reason: '' }));
       this.close();
+    }
+
+    /** A line that is gone sends no close frame, whatever this socket did to end. */
+    #ended(event) {
+      if (!this.#isCut || event.code === 1006) return;
+      event.stopImmediatePropagation();
+      this.dispatchEvent(Object.assign(new Event('close'), { code: 1006, reason: '' }));
     }
   }
   return {
