@@ -1,7 +1,7 @@
 //! Folders and files that only their owner may look into, and names that survive a crash.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 /// Makes a folder, and those above it, that only its owner may enter.
@@ -40,6 +40,18 @@ pub(crate) fn create_private(path: &Path) -> io::Result<fs::File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+/// Puts a file that only the owner may read and write in the place of one of the same name, or of none: whoever reads, also after a
+/// crash, finds the old one or the new one, whole.
+pub(crate) fn replace_private(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let draft = folder.join(format!("{name}.new"));
+    let mut file = fs::File::create(&draft)?;
+    restrict(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, folder.join(name))?;
+    sync_names(folder)
 }
 
 /// Makes a folder's names durable.

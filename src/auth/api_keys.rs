@@ -5,8 +5,8 @@
 //! kept; the key itself is shown once and kept by nobody here.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use super::Scope;
 use crate::model::hex;
-use crate::private_files::{make_folder, restrict, sync_names};
+use crate::private_files::{make_folder, replace_private};
 
 /// Name of the file in the data directory.
 const FILE: &str = "api_keys.json";
@@ -197,17 +197,9 @@ impl ApiKeyFile {
         lock.lock().map_err(failed("lock", &lock_path))?;
         let mut keys = self.list()?;
         let made = change(&mut keys)?;
-        let (path, draft) = (self.path(), self.data_dir.join(format!("{FILE}.new")));
+        let path = self.path();
         let text = serde_json::to_string_pretty(&Content { keys }).map_err(|error| failed("write", &path)(io::Error::other(error)))?;
-        let write = || {
-            let mut file = File::create(&draft)?;
-            restrict(&draft)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&draft, &path)?;
-            sync_names(&self.data_dir)
-        };
-        write().map_err(failed("write", &path))?;
+        replace_private(&self.data_dir, FILE, text.as_bytes()).map_err(failed("write", &path))?;
         Ok(made)
     }
 }

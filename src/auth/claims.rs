@@ -36,11 +36,11 @@ pub(super) fn check_times(opened: &Opened, user: UserId, now_ms: u64) -> Result<
     Ok(Claims { user, expires_at_ms })
 }
 
-/// Checks that a token ends at most so many seconds from now; 0 allows any. A key that leaked once is then good for no
+/// Checks that a token ends at most so many seconds from now. A key that leaked once is then good for no
 /// longer than that.
 pub(super) fn check_lifetime(claims: Claims, now_ms: u64, seconds_max: u64) -> Result<Claims, Refusal> {
     let latest = now_ms.saturating_add(LEEWAY_MS).saturating_add(seconds_max.saturating_mul(1000));
-    if seconds_max > 0 && claims.expires_at_ms > latest {
+    if claims.expires_at_ms > latest {
         return Err(Refusal::TokenTooLong { seconds_max });
     }
     Ok(claims)

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use subtle::ConstantTimeEq as _;
 
-use super::secret::{SecretError, random_text, replace_private};
+use super::secret::{SecretError, failed, random_text};
+use crate::private_files::{make_folder, replace_private};
 
 /// Name of the file in the data directory.
 const FILE: &str = "demo-key";
@@ -27,7 +28,8 @@ impl DemoKey {
     /// [`SecretError`]: the file cannot be written, or the system gives no random bytes.
     pub fn make(data_dir: &Path) -> Result<Self, SecretError> {
         let key = random_text()?;
-        replace_private(data_dir, FILE, key.as_bytes())?;
+        make_folder(data_dir).map_err(failed("create", data_dir))?;
+        replace_private(data_dir, FILE, format!("{key}\n").as_bytes()).map_err(failed("write", &data_dir.join(FILE)))?;
         Ok(Self(key))
     }
 

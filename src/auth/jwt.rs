@@ -14,7 +14,7 @@ use sha2::Sha256;
 
 use super::Secret;
 use super::claims::Opened;
-use super::strict_json::from_object;
+use crate::model::from_object;
 
 #[derive(Deserialize, Serialize)]
 struct Header {
@@ -84,11 +84,11 @@ impl Hs256 {
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         self.0.clone().chain_update(signed).verify_slice(&signature).ok()?;
 
-        let header: Header = from_object(&URL_SAFE_NO_PAD.decode(header).ok()?)?;
+        let header: Header = from_object(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
         if header.alg != "HS256" || !header.typ.as_deref().is_none_or(is_token_type) || header.crit.is_some() {
             return None;
         }
-        let payload: Payload = from_object(&URL_SAFE_NO_PAD.decode(payload).ok()?)?;
+        let payload: Payload = from_object(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
         let not_before_ms = payload.nbf.map_or(Some(0), |nbf| nbf.ms())?;
         Some(Opened { user: payload.sub, expires_at_ms: payload.exp.ms()?, not_before_ms })
     }

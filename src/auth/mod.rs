@@ -12,7 +12,6 @@ mod jwt;
 mod media_token;
 mod scope;
 mod secret;
-mod strict_json;
 mod token04;
 mod tokens;
 

@@ -1,7 +1,7 @@
 //! The key of JWT tokens: configured, or made once and kept in the data directory.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use thiserror::Error;
 
 use crate::config::Config;
-use crate::private_files::{make_folder, sync_names};
+use crate::private_files::{create_private, make_folder, sync_names};
 
 /// Name of the file in the data directory. Beside the store, and never inside it: an export of messages holds no key.
 const FILE: &str = "secret";
@@ -123,7 +123,7 @@ pub(super) fn random_text() -> Result<String, SecretError> {
     Ok(URL_SAFE_NO_PAD.encode(random))
 }
 
-fn failed<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> SecretError + 'a {
+pub(super) fn failed<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> SecretError + 'a {
     move |source| SecretError::Io { action, path: path.to_owned(), source }
 }
 
@@ -176,20 +176,8 @@ fn write_new(data_dir: &Path, path: &Path, secret: &Secret) -> Result<bool, Secr
     Ok(is_new)
 }
 
-/// Writes a private file of a data directory, whole or not at all, in place of the one that is there; makes the directory if
-/// there is none.
-pub(super) fn replace_private(data_dir: &Path, name: &str, bytes: &[u8]) -> Result<(), SecretError> {
-    make_folder(data_dir).map_err(failed("create", data_dir))?;
-    let (path, draft) = (data_dir.join(name), data_dir.join(format!(".{name}.{}", random_text()?)));
-    write_private(&draft, bytes).and_then(|()| fs::rename(&draft, &path)).map_err(failed("write", &path))
-}
-
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = create_private(path)?;
     file.write_all(bytes)?;
     file.write_all(b"\n")?;
     file.sync_all()

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _, ConstantTimeLess as _};
 
 use super::claims::Opened;
-use super::strict_json::from_object;
+use crate::model::from_object;
 
 /// What a token of this format begins with.
 pub(super) const PREFIX: &str = "04";
@@ -78,7 +78,7 @@ impl Token04Key {
         let padded = cbc::Decryptor::<Aes256>::new(&self.0.into(), &iv.into()).decrypt_padded_vec::<NoPadding>(ciphertext).ok()?;
         let (length, is_padded) = unpad(&padded);
         // Read in either case: what follows takes as long for a wrong padding as for a wrong text.
-        let plaintext: Option<Plaintext> = from_object(padded.get(..length)?);
+        let plaintext: Option<Plaintext> = from_object(padded.get(..length)?).ok();
         let plaintext = plaintext.filter(|_| bool::from(is_padded))?;
 
         let lifetime = plaintext.expire.checked_sub(plaintext.ctime)?;

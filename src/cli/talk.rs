@@ -125,11 +125,7 @@ impl Session {
             None => {
                 let id = UserId::parse("user", user, &config.limits).map_err(|invalid| Failure::Usage(invalid.to_string()))?;
                 let (tokens, _) = Tokens::open(&config, Arc::new(SystemClock::new())).map_err(anyhow::Error::from)?;
-                let lifetime = match config.auth.token_lifetime_max_seconds {
-                    0 => TOKEN_SECONDS,
-                    longest => TOKEN_SECONDS.min(longest),
-                };
-                tokens.issue_jwt(&id, lifetime).map_err(anyhow::Error::from)?
+                tokens.issue_jwt(&id, TOKEN_SECONDS.min(tokens.lifetime_max_seconds())).map_err(anyhow::Error::from)?
             }
         };
         let unreachable = |reason: String| Failure::Unreachable { host: place.host.clone(), reason };

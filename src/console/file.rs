@@ -1,8 +1,8 @@
 //! What is kept of the administrator: the hash of a password, or of a link that lets one set it.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::random::{RandomError, random_text};
-use crate::private_files::{make_folder, restrict, sync_names};
+use crate::private_files::{make_folder, replace_private};
 
 /// Name of the file in the data directory.
 const FILE: &str = "console.json";
@@ -116,17 +116,11 @@ impl ConsoleFile {
 
     /// Replaces the file; a reader sees the old or the new one, whole.
     pub(super) fn write(&self, content: &Content) -> Result<(), ConsoleError> {
-        let (path, draft) = (self.path(), self.data_dir.join(format!("{FILE}.new")));
         let write = || {
             make_folder(&self.data_dir)?;
-            let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&draft)?;
-            restrict(&draft)?;
-            file.write_all(&serde_json::to_vec(content).map_err(io::Error::other)?)?;
-            file.sync_all()?;
-            fs::rename(&draft, &path)?;
-            sync_names(Path::new(&self.data_dir))
+            replace_private(&self.data_dir, FILE, &serde_json::to_vec(content).map_err(io::Error::other)?)
         };
-        write().map_err(|source| ConsoleError::Io { action: "write", path, source })
+        write().map_err(|source| ConsoleError::Io { action: "write", path: self.path(), source })
     }
 }
 

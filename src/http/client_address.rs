@@ -30,7 +30,7 @@ pub(super) fn client_of(peer: IpAddr, headers: &HeaderMap, server: &Server) -> I
     if !is_trusted(peer, server) {
         return peer;
     }
-    let forwarded = walk(peer, server, values(headers, &header::FORWARDED).flat_map(elements).map(|element| for_of(&element)));
+    let forwarded = walk(peer, server, elements(headers).map(for_of));
     let listed = walk(peer, server, values(headers, &X_FORWARDED_FOR).flat_map(|line| line.split(',')).map(address));
     match (forwarded, listed) {
         (Some(one), Some(other)) if one != other => peer,
@@ -44,7 +44,7 @@ pub(super) fn is_forwarded_over_tls(peer: IpAddr, headers: &HeaderMap, server: &
     if !is_trusted(peer, server) {
         return false;
     }
-    let protos = values(headers, &header::FORWARDED).flat_map(elements).filter_map(|element| parameter(&element, "proto"));
+    let protos = elements(headers).filter_map(|element| parameter(element, "proto"));
     let of_x = values(headers, &header::X_FORWARDED_PROTO).flat_map(|line| line.split(',')).map(|proto| proto.trim().to_owned());
     // The nearest proxy's word comes last.
     let last = protos.last().or_else(|| of_x.last());
@@ -70,11 +70,12 @@ fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
     headers.get_all(name).map(|value| value.to_str().unwrap_or("unreadable"))
 }
 
-/// Cuts a `Forwarded` line into its elements. Commas inside quotes are none. Source: RFC 7239, 4.
-fn elements(line: &str) -> Vec<String> {
-    split(line, ',').into_iter().map(ToOwned::to_owned).collect()
+/// Returns the elements of the `Forwarded` lines. Source: RFC 7239, 4.
+fn elements(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    values(headers, &header::FORWARDED).flat_map(|line| split(line, ','))
 }
 
+/// Cuts a text at a separator. Inside quotes it is none.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let (mut parts, mut begin, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
     for (at, c) in text.char_indices() {

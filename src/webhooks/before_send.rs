@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::OnFailure;
 use crate::hooks::{Moderator, Origin, ReviewRequest, Verdict};
 use crate::metrics::{Metrics, Review};
-use crate::model::{Content, Draft, Limits, MessageClass, Refusal};
+use crate::model::{Content, Draft, Limits, MessageClass, Refusal, from_object};
 use crate::protocol::draft_of;
 
 /// Bytes of a reason that its sender is told.
@@ -147,11 +147,7 @@ fn verdict_of(answer: Response, draft: &Draft, limits: &Limits) -> Result<Verdic
         status => return Err(format!("status {status}")),
     }
     let body = answer.body.map_err(|error| error.to_string())?;
-    // Serde would also fill the struct from an array, in the order of its fields.
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err("the answer is not understood: it is no JSON object".into());
-    }
-    let wire: Wire = serde_json::from_slice(&body).map_err(|error| format!("the answer is not understood: {error}"))?;
+    let wire: Wire = from_object(&body).map_err(|error| format!("the answer is not understood: {error}"))?;
     match wire.result {
         0 | 1 => Ok(Verdict::Accept),
         2 => Ok(Verdict::Silent),

@@ -48,7 +48,7 @@ pub struct Tokens {
     hs256: Hs256,
     token04: Option<Token04Key>,
     app_id: u32,
-    /// 0 for any.
+    /// `u64::MAX` for any.
     lifetime_max_s: u64,
     clock: Arc<dyn Clock>,
 }
@@ -64,14 +64,20 @@ impl Tokens {
     /// time: see [`with_lifetime_max`](Self::with_lifetime_max).
     #[must_use]
     pub fn new(secret: &Secret, token04_secret: Option<Token04Key>, app_id: u32, clock: Arc<dyn Clock>) -> Self {
-        Self { hs256: Hs256::new(secret), token04: token04_secret, app_id, lifetime_max_s: 0, clock }
+        Self { hs256: Hs256::new(secret), token04: token04_secret, app_id, lifetime_max_s: u64::MAX, clock }
     }
 
     /// Neither accepts nor makes tokens that end later than so many seconds from now; 0 allows any.
     #[must_use]
     pub fn with_lifetime_max(mut self, seconds: u64) -> Self {
-        self.lifetime_max_s = seconds;
+        self.lifetime_max_s = if seconds == 0 { u64::MAX } else { seconds };
         self
+    }
+
+    /// Returns how far from now a token may end, seconds; `u64::MAX` for any.
+    #[must_use]
+    pub fn lifetime_max_seconds(&self) -> u64 {
+        self.lifetime_max_s
     }
 
     /// Returns the keys of `config`; the JWT key is made and kept in the data directory when none is configured.
@@ -149,7 +155,7 @@ impl Tokens {
 
     fn check_accepted(&self, ttl_seconds: u64) -> Result<(), IssueError> {
         let ttl_seconds_max = self.lifetime_max_s;
-        if ttl_seconds_max > 0 && ttl_seconds > ttl_seconds_max {
+        if ttl_seconds > ttl_seconds_max {
             return Err(IssueError::LifetimeTooLong { ttl_seconds, ttl_seconds_max, limit: "auth.token_lifetime_max_seconds" });
         }
         Ok(())

@@ -2,7 +2,8 @@
 //!
 //! A connection that stays in the HTTP layer keeps its two buffers and its state machine, 17 KiB, for as long as it
 //! lives, and each write passes through it. So the broker's own server answers the upgrade itself and goes on with
-//! the bare socket, once the HTTP layer has let go of it: see [`Handover`](super::handover::Handover). A WebSocket wanted from another path is answered like any request there.
+//! the bare socket, once the HTTP layer has let go of it: see [`Handover`](super::handover::Handover). A WebSocket wanted from
+//! another path is answered like any request there.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -120,7 +121,6 @@ async fn upgrade(
                         Some(Route::Echo) => wire::serve::<super::echo::Echo>(actors, shard, handed_over).await,
                         _ => wire::serve::<Session>(actors, shard, handed_over).await,
                     }
-                    drop(connection);
                 });
                 return Ok(());
             }

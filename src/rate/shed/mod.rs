@@ -5,6 +5,8 @@ mod senders;
 #[expect(clippy::cast_possible_truncation, reason = "the tests' numbers are small")]
 mod tests;
 
+use std::cell::LazyCell;
+use std::ops::Deref;
 use std::time::Duration;
 
 use crate::model::{Priority, UserId};
@@ -83,7 +85,8 @@ impl BarrageBudget {
         let class = &mut self.classes[rank(priority)];
         class.senders.turn(now, self.per_second * kept_tenths(priority), self.per_second);
         let admitted = class.senders.admitted_of(sender);
-        let used = || class.senders.used_share(admitted);
+        // Only a budget that gets short asks for it, and then perhaps for each of its parts.
+        let used = LazyCell::new(|| class.senders.used_share(admitted));
         let band = self.common.band();
         // A single barrage is kept for whoever had none: a flooder would find it each time.
         let may_take_kept = admitted == 0 || class.kept.capacity > ONE;
@@ -93,7 +96,7 @@ impl BarrageBudget {
             return Ok(());
         }
         match from_common {
-            Err(Short::ForThisSender) if class.senders.count > 1 && used() == ONE => Err(DropReason::Unfair),
+            Err(Short::ForThisSender) if class.senders.count > 1 && *used == ONE => Err(DropReason::Unfair),
             _ => Err(DropReason::OverBudget),
         }
     }
@@ -145,13 +148,13 @@ impl Bucket {
     /// Takes one barrage and leaves `reserve`, and of the `band` above it all for a sender that had its share, up to half
     /// but at least two barrages for a sender that had part of it, nothing for one that had none (`used` of [`ONE`]; asked
     /// only where it decides). A full bucket pays always.
-    fn take(&mut self, reserve: u64, band: u64, used: &impl Fn() -> u64) -> Result<(), Short> {
+    fn take(&mut self, reserve: u64, band: u64, used: &impl Deref<Target = u64>) -> Result<(), Short> {
         let needed = |left: u64| (left.saturating_add(ONE)).min(self.capacity).max(ONE);
         if self.level < needed(reserve) {
             return Err(Short::ForAll);
         }
         if self.level < needed(reserve + band) {
-            let part = match used() {
+            let part = match **used {
                 0 => 0,
                 ONE => band,
                 used => u64::try_from(u128::from(band / 2) * u128::from(used) / u128::from(ONE)).unwrap_or(band).max(band.min(2 * ONE)),

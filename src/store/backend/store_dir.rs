@@ -3,12 +3,12 @@
 //! What lies in it is told in `format`.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use crate::private_files::{make_folder, restrict, sync_names};
+use crate::private_files::{make_folder, replace_private, restrict, sync_names};
 use crate::store::error::OpenError;
 
 /// The format this version writes, and the newest it reads. What each brought is told in [`format`](crate::store::format).
@@ -137,13 +137,7 @@ impl StoreDir {
 
     /// Writes a file that holds one number, whole or not at all.
     fn write_number(&self, name: &str, number: u64) -> io::Result<()> {
-        let draft = self.root.join(format!("{name}.new"));
-        let mut file = File::create(&draft)?;
-        restrict(&draft)?;
-        writeln!(file, "{number}")?;
-        file.sync_all()?;
-        fs::rename(draft, self.root.join(name))?;
-        sync_names(&self.root)
+        replace_private(&self.root, name, format!("{number}\n").as_bytes())
     }
 
     /// Makes the names in the directory durable and its files private.

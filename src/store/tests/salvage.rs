@@ -167,8 +167,7 @@ fn one_flipped_bit_costs_few_rows() {
         let store = SledStore::open(options, world.clock.clone()).unwrap();
         refused += u32::from(store.accepted_losses().is_some());
         let members = store.group_members(&GroupId::trusted("g-0")).unwrap().len() as u64;
-        // A batch of the log that is damaged in its middle costs what it holds.
-        assert!(members + 8 >= SENDS / 4, "round {round}, at {at}: {members}");
+        assert!(members + 2 >= SENDS / 4, "round {round}, at {at}: {members}");
         assert!(store.accepted_losses().is_none_or(|losses| losses.messages_lost == 0));
     }
     assert!(refused > 0);
