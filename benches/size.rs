@@ -160,10 +160,13 @@ fn look(path: &Path, messages: u64, conversations: u64) {
         assert!(page.messages.len() >= each);
     });
     time("retry, stored before", READS, &mut |n| {
-        let id = local_id(n * 104_729 % messages);
-        assert!(store.may_know(&user(0), &id) && store.find(&user(0), &id).unwrap().is_some());
+        let message = n * 104_729 % messages;
+        let (id, place) = (local_id(message), conversation(conversation_of_message(message, conversations)));
+        assert!(store.may_know(&place, &user(0), &id) && store.find(&place, &user(0), &id).unwrap().is_some());
     });
-    time("retry, not stored", READS, &mut |n| assert!(store.find(&user(0), &local_id(messages + n)).unwrap().is_none()));
+    time("retry, not stored", READS, &mut |n| {
+        assert!(store.find(&conversation(n % conversations), &user(0), &local_id(messages + n)).unwrap().is_none());
+    });
     let peers = store.peers_of(&user(0)).unwrap().len() as u64;
     assert_eq!(peers, conversations.div_ceil(4));
     time(&format!("list of {peers} conversations"), 5, &mut |_| {

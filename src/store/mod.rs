@@ -13,8 +13,8 @@
 //! - `seq` of a conversation is 1, 2, 3 … without gaps, `order_key` increases strictly:
 //!   `max(last + 1, (ms since 2024-01-01) << 11)`, also across restarts and clock steps back.
 //! - Message, dedup entry and conversation head become durable together or not at all.
-//! - The same `(sender, local_id)` is stored once for at least 24 hours; with equal content the first result
-//!   is given again, with other content [`StoreError::OtherContent`].
+//! - The same `(conversation, sender, local_id)` is stored once for at least 24 hours; with equal content the first result
+//!   is given again, with other content [`StoreError::OtherContent`]. In another conversation it is another message.
 //! - After a failed write every later write fails, too; reads go on. Of a full disk ([`StoreError::Full`]) it recovers by itself.
 //!
 //! # Where what is

@@ -36,13 +36,13 @@ pub trait MessageLog: Send + Sync + 'static {
     /// after a crash or a close, so that losing `done` does not lose the removal.
     fn remove(&self, conversation: Conversation, done: Done<()>);
 
-    /// Returns whether `(sender, local_id)` may have been stored. No I/O. False is certain; true wants
+    /// Returns whether `(conversation, sender, local_id)` may have been stored. No I/O. False is certain; true wants
     /// [`MessageLog::find`].
-    fn may_know(&self, sender: &UserId, local_id: &LocalMessageId) -> bool;
+    fn may_know(&self, conversation: &Conversation, sender: &UserId, local_id: &LocalMessageId) -> bool;
 
-    /// Returns the first result of `(sender, local_id)`, if it is durable. One that is still on its way is recognised by
-    /// [`MessageLog::append`].
-    fn find(&self, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Appended>, StoreError>;
+    /// Returns the first result of `(conversation, sender, local_id)`, if it is durable. One that is still on its way is
+    /// recognised by [`MessageLog::append`].
+    fn find(&self, conversation: &Conversation, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Appended>, StoreError>;
 
     /// Reads a page of a conversation.
     fn read(&self, conversation: &Conversation, page: Page) -> Result<PageRead, StoreError>;

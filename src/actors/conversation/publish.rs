@@ -43,12 +43,12 @@ pub(crate) fn publish<A: ConversationActor>(actor: &mut A, publish: Publish, con
         // and this one be kept.
         return moderate(actor, publish, conversation.clone(), ctx);
     }
-    if !pipeline.context.store.may_know(&sender, &local_id) {
+    if !pipeline.context.store.may_know(conversation, &sender, &local_id) {
         return admit(actor, publish, conversation.clone(), ctx);
     }
     let archive = pipeline.context.archive.clone();
-    let conversation = conversation.clone();
-    let look_up = async move { archive.read(move |store| first_result(store, &sender, &local_id)).await };
+    let (conversation, place) = (conversation.clone(), conversation.clone());
+    let look_up = async move { archive.read(move |store| first_result(store, &place, &sender, &local_id)).await };
     ctx.wait(look_up.into_actor(actor).map(move |found, actor, ctx| match found {
         Ok(Some(quoted)) => actor.pipeline().append(publish, quoted, &conversation),
         Ok(None) => admit(actor, publish, conversation, ctx),
@@ -57,10 +57,15 @@ pub(crate) fn publish<A: ConversationActor>(actor: &mut A, publish: Publish, con
 }
 
 /// Whether a message under this id is kept, and what it answers: the first answer to its sender carried that, too.
-fn first_result(store: &dyn Store, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Option<Arc<Message>>>, StoreError> {
-    let Some(first) = store.find(sender, local_id)? else { return Ok(None) };
+fn first_result(
+    store: &dyn Store,
+    conversation: &Conversation,
+    sender: &UserId,
+    local_id: &LocalMessageId,
+) -> Result<Option<Option<Arc<Message>>>, StoreError> {
+    let Some(first) = store.find(conversation, sender, local_id)? else { return Ok(None) };
     Ok(Some(match &first.message.content.options.reply {
-        Some(reply) => store.message(&first.message.conversation, reply.seq)?,
+        Some(reply) => store.message(conversation, reply.seq)?,
         None => None,
     }))
 }

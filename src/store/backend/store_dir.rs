@@ -12,7 +12,7 @@ use crate::private_files::{make_folder, replace_private, restrict, sync_names};
 use crate::store::error::OpenError;
 
 /// The format this version writes, and the newest it reads. What each brought is told in [`format`](crate::store::format).
-pub(crate) const FORMAT: u32 = 5;
+pub(crate) const FORMAT: u32 = 6;
 /// The time between two attempts to take a lock.
 const LOCK_RETRY: Duration = Duration::from_millis(50);
 /// A period's directory on its way out.

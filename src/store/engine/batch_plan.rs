@@ -227,10 +227,10 @@ impl BatchPlan {
     ) -> Result<Option<Appended>, StoreError> {
         let Some(local_id) = &append.draft.local_id else { return Ok(None) };
         // In a batch the first of two is the one that was told it is new, or both look on disk: ask the batch always.
-        let known = match self.local_ids.get(&key::dedup(&append.sender, local_id)) {
+        let known = match self.local_ids.get(&key::dedup(&append.conversation, &append.sender, local_id)) {
             Some((digest, first)) => Some((*digest, first.clone())),
             None if certainly_new => None,
-            None => messages::first_result(backend, messages::ALL_COMMITS, &append.sender, local_id)?
+            None => messages::first_result(backend, messages::ALL_COMMITS, &append.conversation, &append.sender, local_id)?
                 .map(|found| (found.digest, Appended { message: found.message, commit: found.commit, duplicate: true })),
         };
         match known {
@@ -260,8 +260,8 @@ impl BatchPlan {
         self.put_new(message_key, record);
         let appended = Appended { message: Arc::clone(&message), commit, duplicate: false };
         if let Some(local_id) = &message.local_id {
-            let dedup_key = key::dedup(&message.sender, local_id);
-            let entry = DedupEntry { conversation: message.conversation.clone(), seq: message.seq, digest };
+            let dedup_key = key::dedup(&message.conversation, &message.sender, local_id);
+            let entry = DedupEntry { seq: message.seq, digest };
             let record = record::encode(&dedup_key, &entry);
             self.put_new(dedup_key.clone(), record);
             self.local_ids.insert(dedup_key, (digest, appended.clone()));

@@ -8,6 +8,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::model::Conversation;
+
 /// Bits set per key.
 const PROBES: u32 = 5;
 
@@ -35,8 +37,8 @@ impl DedupFilter {
         Self { generations: [generation(), generation()], current: AtomicUsize::new(0), hasher: RandomState::new() }
     }
 
-    fn spot(&self, sender: &str, local_id: &str) -> Spot {
-        let hash = self.hasher.hash_one((sender, local_id));
+    fn spot(&self, conversation: &Conversation, sender: &str, local_id: &str) -> Spot {
+        let hash = self.hasher.hash_one((conversation, sender, local_id));
         let mask = (0..PROBES).fold(0, |mask, probe| mask | 1 << (hash >> (6 * probe) & 63));
         // The bits above those used for the mask choose the word.
         let word = ((hash >> (6 * PROBES)) % self.generations[0].len() as u64) as usize;
@@ -48,15 +50,15 @@ impl DedupFilter {
     }
 
     /// Returns whether a key may have been inserted in the last two generations; false is certain.
-    pub(crate) fn contains(&self, sender: &str, local_id: &str) -> bool {
-        let spot = self.spot(sender, local_id);
+    pub(crate) fn contains(&self, conversation: &Conversation, sender: &str, local_id: &str) -> bool {
+        let spot = self.spot(conversation, sender, local_id);
         self.holds(0, spot) || self.holds(1, spot)
     }
 
     /// Inserts a key; returns false if it was certainly not there before. Of callers that race with one key, one at most gets
     /// false.
-    pub(crate) fn insert(&self, sender: &str, local_id: &str) -> bool {
-        let spot = self.spot(sender, local_id);
+    pub(crate) fn insert(&self, conversation: &Conversation, sender: &str, local_id: &str) -> bool {
+        let spot = self.spot(conversation, sender, local_id);
         let mut at = self.current.load(Ordering::SeqCst);
         loop {
             let before = self.generations[at][spot.word].fetch_or(spot.mask, Ordering::SeqCst);
@@ -85,17 +87,22 @@ mod tests {
     use std::sync::atomic::AtomicU32;
 
     use super::*;
+    use crate::model::GroupId;
+
+    fn group() -> Conversation {
+        Conversation::Group(GroupId::trusted("g"))
+    }
 
     #[test]
     fn what_was_inserted_is_known_for_two_generations() {
         let dedup_filter = DedupFilter::new(1 << 16);
         for n in 0..1000 {
-            dedup_filter.insert("alice", &n.to_string());
+            dedup_filter.insert(&group(), "alice", &n.to_string());
         }
         dedup_filter.rotate();
-        assert!((0..1000).all(|n| dedup_filter.contains("alice", &n.to_string())));
+        assert!((0..1000).all(|n| dedup_filter.contains(&group(), "alice", &n.to_string())));
         dedup_filter.rotate();
-        assert!(!(0..1000).any(|n| dedup_filter.contains("alice", &n.to_string())));
+        assert!(!(0..1000).any(|n| dedup_filter.contains(&group(), "alice", &n.to_string())));
     }
 
     #[test]
@@ -103,9 +110,9 @@ mod tests {
         // The default's load of two million keys in 4 MiB, scaled down.
         let dedup_filter = DedupFilter::new(1 << 16);
         for n in 0..31_000 {
-            dedup_filter.insert("alice", &n.to_string());
+            dedup_filter.insert(&group(), "alice", &n.to_string());
         }
-        let wrong = (0..20_000).filter(|n| dedup_filter.contains("bob", &n.to_string())).count();
+        let wrong = (0..20_000).filter(|n| dedup_filter.contains(&group(), "bob", &n.to_string())).count();
         assert!(wrong < 400, "{wrong} of 20000");
     }
 
@@ -117,7 +124,7 @@ mod tests {
             for _ in 0..3 {
                 scope.spawn(|| {
                     for (n, count) in new.iter().enumerate() {
-                        if !dedup_filter.insert("alice", &n.to_string()) {
+                        if !dedup_filter.insert(&group(), "alice", &n.to_string()) {
                             count.fetch_add(1, Ordering::SeqCst);
                         }
                     }

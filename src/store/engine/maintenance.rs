@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::SyncSender;
 
 use super::head_cache::HeadCache;
-use super::read::held;
 use super::read::records::{self, try_scan};
+use super::read::{held, messages};
 use super::shared::Shared;
 use super::space_writer::{RecordChanges, SpaceWriter, put};
 use crate::model::{Conversation, FileUid};
@@ -166,19 +166,24 @@ fn drop_list(spaces: &mut SpaceWriter, period: u64, list: FileUid) -> Result<(),
 /// Returns what is deleted in one step in one period; empty: nothing is left there.
 fn removals_of(backend: &dyn Backend, space: Space, conversation: &Conversation) -> Result<Vec<Op>, StoreError> {
     let (from, to) = key::messages(conversation, 0, u64::MAX);
-    let (mut ops, mut gone, mut lists) = (Vec::new(), HashSet::new(), HashSet::new());
+    let (mut ops, mut local_ids, mut gone, mut lists) = (Vec::new(), Vec::new(), HashSet::new(), HashSet::new());
     try_scan(backend, space, (&from, &to), false, |key, value| {
         if gone.len() == STEP_MAX {
             return Ok(ControlFlow::Break(()));
         }
         ops.push(Op::Delete(key.to_vec()));
         let (message, _) = record::decode_message(key, value)?;
-        let local_id = message.local_id.as_ref();
-        ops.extend(local_id.map(|local_id| Op::Delete(key::dedup(&message.sender, local_id))));
+        if let Some(local_id) = &message.local_id {
+            local_ids.push((message.sender.clone(), local_id.clone()));
+        }
         lists.extend(held::held_of(&message).map(|held| held.list));
         gone.insert(key.to_vec());
         Ok(ControlFlow::Continue(()))
     })?;
+    for (sender, local_id) in local_ids {
+        let entry = messages::dedup_entry(backend, space, conversation, &sender, &local_id)?;
+        ops.extend(entry.map(|(key, _)| Op::Delete(key)));
+    }
     for list in lists {
         ops.extend(held::unheld(backend, space, list, &gone)?);
     }

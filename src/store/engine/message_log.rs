@@ -27,12 +27,12 @@ impl<T: AsRef<Engine> + Send + Sync + 'static> MessageLog for T {
         self.as_ref().submit(Job::Remove(conversation, done));
     }
 
-    fn may_know(&self, sender: &UserId, local_id: &LocalMessageId) -> bool {
-        self.as_ref().may_know(sender.as_str(), local_id.as_str())
+    fn may_know(&self, conversation: &Conversation, sender: &UserId, local_id: &LocalMessageId) -> bool {
+        self.as_ref().may_know(conversation, sender.as_str(), local_id.as_str())
     }
 
-    fn find(&self, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Appended>, StoreError> {
-        let found = messages::first_result(self.as_ref().backend(), self.last_commit(), sender, local_id)?;
+    fn find(&self, conversation: &Conversation, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Appended>, StoreError> {
+        let found = messages::first_result(self.as_ref().backend(), self.last_commit(), conversation, sender, local_id)?;
         Ok(found.map(|found| Appended { message: found.message, commit: found.commit, duplicate: true }))
     }
 

@@ -33,6 +33,7 @@ use self::space_writer::SpaceWriter;
 use self::write_observer::{ObservedUntil, ObserverRequest, WriteObserver};
 use self::writer::Writer;
 use crate::clock::Clock;
+use crate::model::Conversation;
 use crate::store::backend::Backend;
 use crate::store::error::StoreError;
 use crate::store::types::{Append, Appended, Done, StoreStats};
@@ -106,7 +107,7 @@ impl Engine {
         // One lock over asking and queueing: of two sends under one local id the first in the queue is the new one.
         let jobs = self.jobs();
         let certainly_new = match &append.draft.local_id {
-            Some(local_id) => !self.shared.dedup_filter.insert(append.sender.as_str(), local_id.as_str()),
+            Some(local_id) => !self.shared.dedup_filter.insert(&append.conversation, append.sender.as_str(), local_id.as_str()),
             None => true,
         };
         let queued = self.queue(&jobs, Job::Append(Box::new(AppendJob { append, certainly_new, digest, done })));
@@ -144,9 +145,9 @@ impl Engine {
         &*self.shared.backend
     }
 
-    /// Returns whether `(sender, local_id)` may have been stored. No I/O.
-    pub(crate) fn may_know(&self, sender: &str, local_id: &str) -> bool {
-        self.shared.dedup_filter.contains(sender, local_id)
+    /// Returns whether `(conversation, sender, local_id)` may have been stored. No I/O.
+    pub(crate) fn may_know(&self, conversation: &Conversation, sender: &str, local_id: &str) -> bool {
+        self.shared.dedup_filter.contains(conversation, sender, local_id)
     }
 
     /// Returns the last durable commit: readers see nothing after it.

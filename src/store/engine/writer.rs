@@ -251,7 +251,7 @@ impl Writer {
                 let AppendJob { append, certainly_new, digest, done } = *job;
                 if let Some(local_id) = &append.draft.local_id {
                     // Once more: a period may have begun since it was queued, and its entry goes there.
-                    self.shared().dedup_filter.insert(append.sender.as_str(), local_id.as_str());
+                    self.shared().dedup_filter.insert(&append.conversation, append.sender.as_str(), local_id.as_str());
                 }
                 Outcome::Append(done, plan.append(backend, &self.heads, append, certainly_new, digest))
             }

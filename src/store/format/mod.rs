@@ -30,7 +30,9 @@
 //!
 //! Formats: 1 has messages, dedup entries, heads and rows. 2 adds entries, notes, changes, answers, children and pins; 3 adds
 //! kept files and their uses; 4 adds roles and changes of groups and attributes of rooms; 5 adds lists that several combined
-//! messages hold. An older store is one without these, so it is brought to this format by writing the new number.
+//! messages hold; 6 adds dedup entries of each conversation (`j`), where a sender's local id belonged to all of them (`d`). An older
+//! store is one without these, so it is brought to this format by writing the new number; entries `d` that are there count for the
+//! conversation that they name, and no more are written.
 //!
 //! # Keys
 //! Numbers are big-endian. The order of keys is the order in which they are read.
@@ -49,12 +51,13 @@
 //! | `a` | file | [`MediaRecord`](crate::model::MediaRecord) | permanent |
 //! | `b` | conversation, u64 seq | children of a combined message of format 4 or before: list of [`Child`](crate::model::Child) | period |
 //! | `c` | id user, UTF-8 other | `null`: the user has a conversation with the other | permanent |
-//! | `d` | id sender, UTF-8 local id | [`DedupEntry`](record::DedupEntry) | period |
+//! | `d` | id sender, UTF-8 local id | [`SenderDedupEntry`](record::SenderDedupEntry), of format 5 or before | period |
 //! | `e` | id user, conversation | [`EntryRecord`](rows::EntryRecord) | period; carried on |
 //! | `f` | UTF-8 user | list of users followed, each with a time | period; carried on |
 //! | `g` | UTF-8 group | [`GroupRecord`](rows::GroupRecord) | permanent |
 //! | `h` | conversation | [`Head`](record::Head) | period; carried on |
 //! | `i` | conversation | list of [`Pin`](rows::Pin) | period; carried on |
+//! | `j` | id sender, id local id, conversation | [`DedupEntry`](record::DedupEntry) | period |
 //! | `k` | conversation, u64 seq, note | [`NoteRecord`](rows::NoteRecord) | period |
 //! | `l` | conversation, u64 commit | seq and [`ChangeKind`](rows::ChangeKind) | period |
 //! | `m` | conversation, u64 seq | commit, order key, flags, [`Message`](crate::model::Message) | period |
@@ -126,8 +129,8 @@
 //! one range of `m` keys per period. Readers leave out messages and heads of commits after the last durable one: a batch is
 //! visible in sled a moment before it survives power loss.
 //!
-//! A local id is looked up in the current period and the one before it, so a retry is recognised for a week at least. Before
-//! that a filter in memory is asked, which is filled at open from the dedup entries of these two.
+//! A local id is looked up in its conversation, in the current period and the one before it, so a retry is recognised for a week at
+//! least. Before that a filter in memory is asked, which is filled at open from the dedup entries of these two.
 //!
 //! # A disk that refuses
 //! Free room is looked at before anything is opened: sled that meets a full disk while it opens leaves files that it cannot read

@@ -69,9 +69,19 @@ pub(crate) struct Head {
     pub whole_from: u64,
 }
 
-/// What a local id led to: where its message is, and what it said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a local id led to in the conversation that its key names: which message, and what it said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DedupEntry {
+    /// The message's seq.
+    pub seq: u64,
+    /// See [`digest_of`].
+    #[serde(rename = "content")]
+    pub digest: (u64, u64),
+}
+
+/// The same of format 5 or before: a sender's local ids were its own in all conversations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SenderDedupEntry {
     /// The message's conversation.
     pub conversation: Conversation,
     /// The message's seq.
@@ -147,6 +157,14 @@ fn open<'a>(key: &[u8], record: &'a [u8]) -> Result<&'a [u8], StoreError> {
 fn push_json<T: Serialize>(record: &mut Vec<u8>, value: &T) {
     // Our own types: string keys, no failing Serialize; writing into a Vec cannot fail.
     serde_json::to_writer(record, value).expect("invariant: records are serialisable");
+}
+
+impl SenderDedupEntry {
+    /// Returns what it says of a conversation; none: it is another's.
+    pub(crate) fn of(self, conversation: &Conversation) -> Option<DedupEntry> {
+        let Self { seq, digest, .. } = self;
+        (self.conversation == *conversation).then_some(DedupEntry { seq, digest })
+    }
 }
 
 /// Encodes any record but a message.

@@ -15,8 +15,8 @@ pub(crate) enum RecordKind {
     Children = b'b',
     /// Someone a user has written to or heard from.
     Peer = b'c',
-    /// What a sender's local id led to.
-    Dedup = b'd',
+    /// What a sender's local id led to, stored before each conversation had its own.
+    SenderDedup = b'd',
     /// What a user made of a conversation.
     Entry = b'e',
     /// Whose presence a user follows.
@@ -27,6 +27,8 @@ pub(crate) enum RecordKind {
     Head = b'h',
     /// The pinned messages of a conversation.
     Pins = b'i',
+    /// What a sender's local id led to in a conversation.
+    Dedup = b'j',
     /// A receipt or a reaction.
     Note = b'k',
     /// That a message was changed, by the commit that did it.
@@ -68,17 +70,18 @@ const BY_BYTE: [Option<RecordKind>; 256] = {
 
 impl RecordKind {
     /// Every kind, in the order of keys.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Meta,
         Self::Media,
         Self::Children,
         Self::Peer,
-        Self::Dedup,
+        Self::SenderDedup,
         Self::Entry,
         Self::Following,
         Self::Group,
         Self::Head,
         Self::Pins,
+        Self::Dedup,
         Self::Note,
         Self::Change,
         Self::Message,
@@ -110,7 +113,7 @@ impl RecordKind {
             Self::Meta | Self::Entry | Self::Following | Self::Head | Self::Pins => true,
             Self::Media | Self::Peer | Self::Group | Self::Member | Self::Period => true,
             Self::Room | Self::User | Self::Membership | Self::Removal => true,
-            Self::Children | Self::Dedup | Self::Note | Self::Change => false,
+            Self::Children | Self::SenderDedup | Self::Dedup | Self::Note | Self::Change => false,
             Self::Message | Self::HeldList | Self::Reply | Self::MediaUse | Self::Deleted => false,
         }
     }
@@ -127,12 +130,13 @@ impl RecordKind {
             Self::Media => "file",
             Self::Children => "combined",
             Self::Peer => "peer",
-            Self::Dedup => "localID",
+            Self::SenderDedup => "localID",
             Self::Entry => "entry",
             Self::Following => "following",
             Self::Group => "group",
             Self::Head => "head",
             Self::Pins => "pins",
+            Self::Dedup => "retryKey",
             Self::Note => "note",
             Self::Change => "change",
             Self::Message => "message",
@@ -161,12 +165,13 @@ impl RecordKind {
             Self::Media => "files",
             Self::Children => "combinedContents",
             Self::Peer => "peers",
-            Self::Dedup => "localIDs",
+            Self::SenderDedup => "localIDs",
             Self::Entry => "conversationEntries",
             Self::Following => "statusSubscriptions",
             Self::Group => "groups",
             Self::Head => "conversationHeads",
             Self::Pins => "pins",
+            Self::Dedup => "retryKeys",
             Self::Note => "notes",
             Self::Change => "changes",
             Self::Message => "messages",

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::model::Conversation;
 use crate::store::error::StoreError;
 use crate::store::format::key;
-use crate::store::format::record::{self, DedupEntry, Head};
+use crate::store::format::record::{self, DedupEntry, Head, SenderDedupEntry};
 use crate::store::format::record_kind::RecordKind;
 
 /// So many conversations are named; of the rest only the sums are told.
@@ -106,6 +106,14 @@ impl Survey {
         known.floor = known.floor.max(head.seq);
     }
 
+    /// Sees that a message was stored under a local id.
+    fn local_id(&mut self, conversation: Option<Conversation>, seq: u64) -> Result<(), StoreError> {
+        let conversation = conversation.ok_or_else(|| StoreError::Damaged("a dedup entry's key".into()))?;
+        let known = self.of(key::head(&conversation));
+        known.last = known.last.max(seq);
+        Ok(())
+    }
+
     /// Sees a record of a period. Messages come in their order.
     pub(crate) fn record(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         match RecordKind::of(key) {
@@ -117,9 +125,12 @@ impl Survey {
                 known.floor = known.floor.max(head.whole_from);
             }
             Some(RecordKind::Dedup) => {
-                let entry: DedupEntry = record::decode(key, value)?;
-                let known = self.of(key::head(&entry.conversation));
-                known.last = known.last.max(entry.seq);
+                let DedupEntry { seq, .. } = record::decode(key, value)?;
+                self.local_id(key::conversation_in(key), seq)?;
+            }
+            Some(RecordKind::SenderDedup) => {
+                let SenderDedupEntry { conversation, seq, .. } = record::decode(key, value)?;
+                self.local_id(Some(conversation), seq)?;
             }
             Some(RecordKind::Message) => {
                 let (prefix, seq) = key::split_message(key).ok_or_else(|| StoreError::Damaged("a message's key".into()))?;

@@ -9,7 +9,7 @@ use crate::store::backend::counters::{count_entries, for_each_record};
 use crate::store::backend::sled::Table;
 use crate::store::error::StoreError;
 use crate::store::format::key;
-use crate::store::format::record::{self, DedupEntry, Head, PeriodMeta, PeriodRow, PermanentMeta};
+use crate::store::format::record::{self, DedupEntry, Head, PeriodMeta, PeriodRow, PermanentMeta, SenderDedupEntry};
 use crate::store::format::record_kind::RecordKind;
 use crate::store::format::rows::{ChangeKind, FormerMember, RoomRecord};
 use crate::store::types::SINGLE_NODE_EPOCH;
@@ -51,13 +51,14 @@ pub(crate) fn reconcile_period(table: &Table, rooms: &HashSet<Conversation>, sur
         counters: PeriodMeta::default(),
         heads: BTreeMap::new(),
         dedups: BTreeMap::new(),
+        sender_dedups: BTreeMap::new(),
         revoked: HashSet::new(),
         ops: Vec::new(),
     };
     for_each_record(table, |key, value| period.visit(key, value))?;
-    let Period { mut counters, heads, dedups, mut ops, .. } = period;
+    let Period { mut counters, heads, dedups, sender_dedups, mut ops, .. } = period;
     // Those left have no message.
-    ops.extend(dedups.into_keys().map(Op::Delete));
+    ops.extend(dedups.into_keys().chain(sender_dedups.into_keys()).map(Op::Delete));
     ops.extend(heads.into_iter().map(|(key, head)| {
         let record = accept_losses(&key, head);
         Op::Put(key, record)
@@ -77,6 +78,8 @@ struct Period<'a> {
     heads: BTreeMap<Vec<u8>, Head>,
     /// Dedup entries whose message did not come by yet.
     dedups: BTreeMap<Vec<u8>, DedupEntry>,
+    /// The same of format 5 or before.
+    sender_dedups: BTreeMap<Vec<u8>, SenderDedupEntry>,
     /// Keys of messages of which a change says that they were taken back.
     revoked: HashSet<Vec<u8>>,
     ops: Vec<Op>,
@@ -96,11 +99,15 @@ impl Period<'_> {
                 self.heads.insert(key.to_vec(), record::decode(key, value)?);
             }
             Some(RecordKind::Dedup) => {
-                let entry: DedupEntry = record::decode(key, value)?;
+                self.survey.record(key, value)?;
+                self.dedups.insert(key.to_vec(), record::decode(key, value)?);
+            }
+            Some(RecordKind::SenderDedup) => {
+                let entry: SenderDedupEntry = record::decode(key, value)?;
                 if !matches!(entry.conversation, Conversation::Room(..)) || self.rooms.contains(&entry.conversation) {
                     self.survey.record(key, value)?;
                 }
-                self.dedups.insert(key.to_vec(), entry);
+                self.sender_dedups.insert(key.to_vec(), entry);
             }
             Some(RecordKind::Change) => {
                 self.survey.record(key, value)?;
@@ -137,15 +144,19 @@ impl Period<'_> {
     /// Keeps a message's dedup entry, or makes it: what a message says of itself is enough to know its local id again.
     fn keep_dedup(&mut self, message: &Message) {
         let Some(local_id) = &message.local_id else { return };
-        let dedup_key = key::dedup(&message.sender, local_id);
+        let Message { conversation, sender, seq, .. } = message;
+        let is_its_own = |older: &SenderDedupEntry| older.conversation == *conversation && older.seq == *seq;
+        let older_key = key::sender_dedup(sender, local_id);
+        if self.sender_dedups.get(&older_key).is_some_and(is_its_own) {
+            self.sender_dedups.remove(&older_key);
+            return;
+        }
+        let dedup_key = key::dedup(conversation, sender, local_id);
         let found = self.dedups.remove(&dedup_key);
-        let entry = DedupEntry {
-            conversation: message.conversation.clone(),
-            seq: message.seq,
-            // The digest of a message that was changed since does not recognise its first sending any more.
-            digest: found.as_ref().map_or_else(|| record::digest_of(&message.conversation, &message.content), |found| found.digest),
-        };
-        if found.as_ref() != Some(&entry) {
+        // The digest of a message that was changed since does not recognise its first sending any more.
+        let digest = found.map_or_else(|| record::digest_of(conversation, &message.content), |found| found.digest);
+        let entry = DedupEntry { seq: *seq, digest };
+        if found != Some(entry) {
             let record = record::encode(&dedup_key, &entry);
             self.ops.push(Op::Put(dedup_key, record));
         }

@@ -10,7 +10,7 @@ use crate::store::engine::dedup_filter::DedupFilter;
 use crate::store::engine::read::records::{self, try_scan};
 use crate::store::error::StoreError;
 use crate::store::format::key::{self, META, RESERVED};
-use crate::store::format::record::{self, DedupEntry, Head, PeriodMeta, PeriodRow, PermanentMeta};
+use crate::store::format::record::{self, DedupEntry, Head, PeriodMeta, PeriodRow, PermanentMeta, SenderDedupEntry};
 use crate::store::format::record_kind::RecordKind;
 use crate::store::format::rows::{EntryRecord, FormerMember, GroupRecord, NoteRecord, Pin, RoomRecord};
 
@@ -110,6 +110,7 @@ fn check_record(kind: RecordKind, key: &[u8], value: &[u8]) -> Result<(), StoreE
         RecordKind::Pins => drop(record::decode::<Vec<Pin>>(key, value)?),
         RecordKind::Note => drop(record::decode::<NoteRecord>(key, value)?),
         RecordKind::Dedup => drop(record::decode::<DedupEntry>(key, value)?),
+        RecordKind::SenderDedup => drop(record::decode::<SenderDedupEntry>(key, value)?),
         RecordKind::Meta | RecordKind::Message | RecordKind::Children | RecordKind::HeldList | RecordKind::Peer | RecordKind::Following => {
             record::check(key, value)?;
         }
@@ -184,8 +185,14 @@ impl<'a> PeriodCheck<'a> {
             RecordKind::Dedup => {
                 check_record(kind, key, value)?;
                 self.dedups += 1;
-                let Some((sender, local_id)) = key::split_dedup(key) else { return damaged("a dedup entry's key") };
-                self.dedup_filter.insert(sender, local_id);
+                let Some((sender, local_id, conversation)) = key::split_dedup(key) else { return damaged("a dedup entry's key") };
+                self.dedup_filter.insert(&conversation, sender, local_id);
+            }
+            RecordKind::SenderDedup => {
+                let entry: SenderDedupEntry = record::decode(key, value)?;
+                self.dedups += 1;
+                let Some((sender, local_id)) = key::split_sender_dedup(key) else { return damaged("a dedup entry's key") };
+                self.dedup_filter.insert(&entry.conversation, sender, local_id);
             }
             RecordKind::Head => {
                 let head: Head = record::decode(key, value)?;

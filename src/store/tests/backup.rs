@@ -104,7 +104,7 @@ fn all_of(store: &dyn Store) -> String {
         for message in messages {
             said.push(format!("{message:?} {:?}", store.notes(conversation, message.seq)));
             if let Some(local_id) = &message.local_id {
-                said.push(format!("{:?}", store.find(&message.sender, local_id).unwrap().map(|found| found.commit)));
+                said.push(format!("{:?}", store.find(conversation, &message.sender, local_id).unwrap().map(|found| found.commit)));
             }
         }
     }

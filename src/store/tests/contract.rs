@@ -12,7 +12,8 @@ contract!(
     order_keys_rise_across_restarts_and_clock_steps_back,
     a_retry_gets_the_first_result,
     a_retry_in_the_same_batch_gets_the_first_result,
-    a_local_id_belongs_to_its_sender_in_all_conversations,
+    a_local_id_belongs_to_its_sender_in_its_conversation,
+    one_local_id_in_several_conversations_of_a_batch_is_several_messages,
     two_threads_with_one_local_id_store_once,
     find_gives_the_first_result_and_may_know_has_no_false_negatives,
     a_later_owner_fences_an_earlier_one,
@@ -108,12 +109,37 @@ fn a_retry_in_the_same_batch_gets_the_first_result(world: World) {
     assert_eq!(world.seqs(&group("g")), [1, 2]);
 }
 
-fn a_local_id_belongs_to_its_sender_in_all_conversations(world: World) {
-    world.append(text_of(&group("g"), "alice", Some("l"), "hi", NOW_MS)).unwrap();
-    let elsewhere = text_of(&group("h"), "alice", Some("l"), "hi", NOW_MS);
-    assert_eq!(world.append(elsewhere).unwrap_err(), StoreError::OtherContent);
-    let by_bob = world.append(text_of(&group("h"), "bob", Some("l"), "hi", NOW_MS)).unwrap();
-    assert!(!by_bob.duplicate);
+fn a_local_id_belongs_to_its_sender_in_its_conversation(mut world: World) {
+    let pair = Conversation::peer(&user("alice"), &user("bob"));
+    let sent = [(group("g"), "hi"), (group("h"), "hi"), (group("i"), "other"), (room("r", 1), "hi"), (room("r", 2), "hi"), (pair, "hi")];
+    for (place, text) in &sent {
+        assert!(!world.append(text_of(place, "alice", Some("l"), text, NOW_MS)).unwrap().duplicate, "{place:?}");
+        assert!(!world.append(text_of(place, "bob", Some("l"), text, NOW_MS)).unwrap().duplicate, "{place:?}");
+    }
+    for _ in 0..2 {
+        for (n, (place, text)) in sent.iter().enumerate() {
+            let again = world.append(text_of(place, "alice", Some("l"), text, NOW_MS)).unwrap();
+            assert_eq!((again.duplicate, again.commit, again.message.seq), (true, 2 * n as u64 + 1, 1), "{place:?}");
+            assert_eq!(world.append(text_of(place, "alice", Some("l"), "else", NOW_MS)).unwrap_err(), StoreError::OtherContent);
+            let found = world.store.find(place, &user("alice"), &LocalMessageId::trusted("l")).unwrap().unwrap();
+            assert_eq!((found.message.conversation.clone(), found.commit), (place.clone(), again.commit));
+            assert_eq!(world.seqs(place), [1, 2], "{place:?}");
+        }
+        assert!(world.store.find(&group("j"), &user("alice"), &LocalMessageId::trusted("l")).unwrap().is_none());
+        world.restart();
+    }
+}
+
+fn one_local_id_in_several_conversations_of_a_batch_is_several_messages(world: World) {
+    let (sender, receiver) = mpsc::channel();
+    // While the first is on its way to disk the others gather to one batch.
+    for (place, text) in [("g", "a"), ("h", "a"), ("i", "b"), ("h", "a"), ("i", "a")] {
+        let sender = sender.clone();
+        let append = text_of(&group(place), "alice", Some("l"), text, NOW_MS);
+        world.store.append(append, Box::new(move |outcome| sender.send(outcome.map(|stored| stored.duplicate)).unwrap()));
+    }
+    let answers: Vec<_> = receiver.iter().take(5).collect();
+    assert_eq!(answers, [Ok(false), Ok(false), Ok(false), Ok(true), Err(StoreError::OtherContent)]);
 }
 
 fn two_threads_with_one_local_id_store_once(world: World) {
@@ -144,19 +170,19 @@ fn find_gives_the_first_result_and_may_know_has_no_false_negatives(mut world: Wo
         let append = text_of(&group("g"), "alice", Some(id(n).as_str()), &n.to_string(), NOW_MS);
         let (sender, receiver) = mpsc::channel();
         world.store.append(append, Box::new(move |outcome| sender.send(outcome).unwrap()));
-        assert!(world.store.may_know(&user("alice"), &id(n)), "right behind the append");
+        assert!(world.store.may_know(&group("g"), &user("alice"), &id(n)), "right behind the append");
         receiver.recv().unwrap().unwrap();
     }
     for _ in 0..2 {
         for n in 0..50 {
-            assert!(world.store.may_know(&user("alice"), &id(n)));
-            let found = world.store.find(&user("alice"), &id(n)).unwrap().unwrap();
+            assert!(world.store.may_know(&group("g"), &user("alice"), &id(n)));
+            let found = world.store.find(&group("g"), &user("alice"), &id(n)).unwrap().unwrap();
             assert_eq!((found.message.seq, found.commit), (n as u64 + 1, n as u64 + 1));
             assert!(found.duplicate);
         }
-        assert!(world.store.find(&user("alice"), &id(50)).unwrap().is_none());
-        assert!(world.store.find(&user("bob"), &id(1)).unwrap().is_none());
-        assert!((100..200).filter(|n| world.store.may_know(&user("alice"), &id(*n))).count() < 5);
+        assert!(world.store.find(&group("g"), &user("alice"), &id(50)).unwrap().is_none());
+        assert!(world.store.find(&group("g"), &user("bob"), &id(1)).unwrap().is_none());
+        assert!((100..200).filter(|n| world.store.may_know(&group("g"), &user("alice"), &id(*n))).count() < 5);
         world.restart();
     }
 }

@@ -193,7 +193,7 @@ fn removing_takes_one_conversation_and_no_other(mut world: World) {
     assert_eq!(world.remove(&room("never", 1)), Ok(()));
     // Its local ids went with it.
     let gone = LocalMessageId::trusted("l-1-Room-RoomId--r----1-");
-    assert_eq!(world.store.find(&user("alice"), &gone).unwrap().map(|found| found.message.seq), None);
+    assert_eq!(world.store.find(&room("r", 1), &user("alice"), &gone).unwrap().map(|found| found.message.seq), None);
 }
 
 fn a_large_removal_lets_appends_through(world: World) {
@@ -338,12 +338,12 @@ fn local_ids_are_known_for_a_day_across_periods(mut world: World) {
         world.say(&group("other"), "moves the period on");
         assert!(world.append(send(&world)).unwrap().duplicate);
         world.restart();
-        assert!(world.store.may_know(&user("alice"), &LocalMessageId::trusted("l")));
+        assert!(world.store.may_know(&group("g"), &user("alice"), &LocalMessageId::trusted("l")));
     }
 }
 
 fn local_ids_leave_the_filter_with_their_period(world: World) {
-    let known = |n: u32| world.store.may_know(&user("alice"), &LocalMessageId::trusted(&format!("l-{n}")));
+    let known = |n: u32| world.store.may_know(&group("g"), &user("alice"), &LocalMessageId::trusted(&format!("l-{n}")));
     (0..3).for_each(|n| {
         world.append(text_of(&group("g"), "alice", Some(&format!("l-{n}")), "hi", NOW_MS)).unwrap();
         world.clock.advance(WEEK);

@@ -9,7 +9,7 @@ use crate::model::*;
 use crate::store::backend::commit_mark::{CommitMarkFile, FoundMark, find};
 use crate::store::backend::sled::Table;
 use crate::store::backend::{CommitMark, Op};
-use crate::store::format::{key, record};
+use crate::store::format::key;
 use crate::store::*;
 
 pub(super) const GROUPS: u64 = 4;
@@ -37,7 +37,7 @@ pub(super) fn written() -> World {
 /// Whether all that was acknowledged is there.
 pub(super) fn is_whole(store: &SledStore) -> bool {
     let sends = (0..SENDS).all(|n| {
-        let found = store.find(&user("alice"), &LocalMessageId::trusted(&format!("l-{n}")));
+        let found = store.find(&group(&format!("g-{}", n % GROUPS)), &user("alice"), &LocalMessageId::trusted(&format!("l-{n}")));
         matches!(found, Ok(Some(found)) if found.message.seq == n / GROUPS + 1 && found.commit == n + 1)
     });
     let pages = (0..GROUPS).all(|g| {
@@ -210,8 +210,9 @@ fn accepting_keeps_what_can_be_read_and_the_copy_is_what_was_found() {
     let store = SledStore::open(options, world.clock.clone()).unwrap();
     let kept = store.read(&group("g-1"), page(Anchor::End, false, 1000)).unwrap().messages;
     assert!(kept.iter().map(|message| message.seq).eq(1..=SENDS / GROUPS / 2));
-    assert!(store.find(&user("alice"), &LocalMessageId::trusted("l-1")).unwrap().is_some());
-    assert!(store.find(&user("alice"), &LocalMessageId::trusted(&format!("l-{}", SENDS - 1))).unwrap().is_none());
+    assert!(store.find(&group("g-1"), &user("alice"), &LocalMessageId::trusted("l-1")).unwrap().is_some());
+    let (last, its_place) = (LocalMessageId::trusted(&format!("l-{}", SENDS - 1)), group(&format!("g-{}", (SENDS - 1) % GROUPS)));
+    assert!(store.find(&its_place, &user("alice"), &last).unwrap().is_none());
     assert_eq!(store.group_members(&GroupId::trusted("g-0")).unwrap().len() as u64, SENDS / 4);
     assert_eq!(store.last_commit(), SENDS, "commits are not used twice");
     let copy = world.folder.path().join(format!("store.damaged-{}", world.clock.wall_ms()));
@@ -287,46 +288,4 @@ fn one_bad_record_costs_one_message() {
     assert_eq!(store.read(&group("g-2"), page(Anchor::End, true, 1000)).unwrap().messages.len() as u64, last);
     let next = wait(|done| store.append(text_of(&group("g-1"), "bob", None, "on", world.clock.wall_ms()), done)).unwrap();
     assert_eq!((next.message.seq, next.commit), (last + 1, SENDS + 1));
-}
-
-#[test]
-fn a_store_of_the_format_before_is_opened_and_brought_to_this_one() {
-    let mut world = World::sled();
-    world.say(&group("g"), "hi");
-    let format = world.options().path.join("format");
-    drop(world.store.close());
-    fs::write(&format, "1\n").unwrap();
-    world.restart();
-    assert_eq!(world.seqs(&group("g")), [1]);
-    assert_eq!(fs::read_to_string(format).unwrap(), "5\n");
-}
-
-/// Until format 4 the children of a combined message lay beside it, under its own place.
-#[test]
-fn a_combined_message_of_the_format_before_is_read() {
-    let mut world = World::sled();
-    let child = Child { id: 1, sender: user("bob"), timestamp_ms: 1, extended_data: String::new(), body: Body::Text("in".into()) };
-    let combine = Combine { children: vec![child.clone()], ..Combine::copy_of("t".into(), "s".into(), String::new()) };
-    let append = Append { draft: Draft::of(Body::Combine(combine)), ..text_of(&group("g"), "alice", None, "", world.clock.wall_ms()) };
-    let list = key::held_list(FileUid::from_bits(append.id.into()));
-    let Appended { message, commit, .. } = world.append(append).unwrap();
-    drop(world.store.close());
-    let mut before = (*message).clone();
-    let Body::Combine(combine) = &mut before.content.body else { panic!("{message:?}") };
-    combine.held = None;
-    let (message_key, children_key) = (key::message(&group("g"), 1), key::children(&group("g"), 1));
-    let table = Table::open(&world.options().path.join(format!("period-{}", world.clock.wall_ms() / (7 * 86_400_000))), 1 << 20).unwrap();
-    let ops = vec![
-        Op::Put(message_key.clone(), record::encode_message(&message_key, &before, commit)),
-        Op::Put(children_key.clone(), record::encode(&children_key, &vec![child.clone()])),
-        Op::Delete(list),
-    ];
-    table.commit(ops).unwrap();
-    drop(table.close());
-    fs::write(world.options().path.join("format"), "4\n").unwrap();
-    for _ in 0..2 {
-        world.restart();
-        assert_eq!(world.store.children(&group("g"), 1), Ok(vec![child.clone()]));
-        assert!(world.store.children_bytes(&group("g"), 1).unwrap() > 50);
-    }
 }

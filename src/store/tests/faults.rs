@@ -222,8 +222,8 @@ fn readers_see_nothing_that_was_not_acknowledged() {
     assert_eq!(engine.head(&group("g")), Ok(1));
     assert_eq!(engine.head(&group("new")), Ok(0));
     assert_eq!(engine.read(&group("g"), page(Anchor::End, true, 9)).unwrap().messages.len(), 1);
-    assert!(engine.find(&user("alice"), &LocalMessageId::trusted("l-2")).unwrap().is_none());
-    assert!(engine.find(&user("alice"), &LocalMessageId::trusted("l-1")).unwrap().is_some());
+    assert!(engine.find(&group("g"), &user("alice"), &LocalMessageId::trusted("l-2")).unwrap().is_none());
+    assert!(engine.find(&group("g"), &user("alice"), &LocalMessageId::trusted("l-1")).unwrap().is_some());
 }
 
 #[test]

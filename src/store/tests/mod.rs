@@ -8,5 +8,6 @@ mod damage;
 mod faults;
 mod half_made;
 mod looking;
+mod older_formats;
 mod salvage;
 mod support;

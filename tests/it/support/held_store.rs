@@ -66,12 +66,12 @@ impl MessageLog for HeldStore {
         self.below.remove(conversation, done);
     }
 
-    fn may_know(&self, sender: &UserId, local_id: &LocalMessageId) -> bool {
-        self.below.may_know(sender, local_id)
+    fn may_know(&self, conversation: &Conversation, sender: &UserId, local_id: &LocalMessageId) -> bool {
+        self.below.may_know(conversation, sender, local_id)
     }
 
-    fn find(&self, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Appended>, StoreError> {
-        self.below.find(sender, local_id)
+    fn find(&self, conversation: &Conversation, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Appended>, StoreError> {
+        self.below.find(conversation, sender, local_id)
     }
 
     fn read(&self, conversation: &Conversation, page: Page) -> Result<PageRead, StoreError> {

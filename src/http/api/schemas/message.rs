@@ -21,8 +21,8 @@ pub(in crate::http::api) struct MessageDraft {
     /// Travels with the message; at most 1,024 bytes.
     #[serde(default)]
     extended_data: Option<String>,
-    /// The sender's own name for it, 1 to 64 of letters, digits, _ and -: sent again, it is recognised. Made from the
-    /// Idempotency-Key where there is one.
+    /// The sender's own name for it, 1 to 64 of letters, digits, _ and -: sent again to the same conversation, it is recognised.
+    /// Made from the Idempotency-Key where there is one.
     #[serde(rename = "localMessageID", default)]
     pub(in crate::http::api) local_message_id: Option<String>,
     /// Of kind 200: the application's own number, at most 200.

@@ -9,7 +9,7 @@ use crate::model::{Conversation, LocalMessageId, Message, UserId};
 use crate::store::backend::{Backend, Space};
 use crate::store::error::StoreError;
 use crate::store::format::key;
-use crate::store::format::record::{self, DedupEntry, Envelope};
+use crate::store::format::record::{self, DedupEntry, Envelope, SenderDedupEntry};
 
 /// Every commit counts, durable or not: the engine's own view.
 pub(crate) const ALL_COMMITS: u64 = u64::MAX;
@@ -45,24 +45,41 @@ pub(crate) fn locate(backend: &dyn Backend, conversation: &Conversation, seq: u6
     Ok(None)
 }
 
+/// Returns the key and the content of the dedup entry that a period has for a local id, whichever format wrote it.
+pub(crate) fn dedup_entry(
+    backend: &dyn Backend,
+    space: Space,
+    conversation: &Conversation,
+    sender: &UserId,
+    local_id: &LocalMessageId,
+) -> Result<Option<(Vec<u8>, DedupEntry)>, StoreError> {
+    let key = key::dedup(conversation, sender, local_id);
+    if let Some(entry) = records::row(backend, space, &key)? {
+        return Ok(Some((key, entry)));
+    }
+    let older_key = key::sender_dedup(sender, local_id);
+    let older: Option<SenderDedupEntry> = records::row(backend, space, &older_key)?;
+    Ok(older.and_then(|older| older.of(conversation)).map(|entry| (older_key, entry)))
+}
+
 /// Returns what a local id led to, if that is durable.
 pub(crate) fn first_result(
     backend: &dyn Backend,
     durable: u64,
+    conversation: &Conversation,
     sender: &UserId,
     local_id: &LocalMessageId,
 ) -> Result<Option<FirstResult>, StoreError> {
-    let dedup_key = key::dedup(sender, local_id);
     for period in backend.periods().into_iter().rev().take(DEDUP_PERIODS) {
         let space = Space::Period(period);
-        let Some(entry) = records::row::<DedupEntry>(backend, space, &dedup_key)? else { continue };
-        let key = key::message(&entry.conversation, entry.seq);
+        let Some((dedup_key, entry)) = dedup_entry(backend, space, conversation, sender, local_id)? else { continue };
+        let key = key::message(conversation, entry.seq);
         let Some(value) = backend.get(space, &key)? else {
             // Both go in one batch: what removes the message removes the entry.
             if backend.get(space, &dedup_key)?.is_none() {
                 continue;
             }
-            return Err(StoreError::Damaged(format!("message {} of {:?} is missing", entry.seq, entry.conversation)));
+            return Err(StoreError::Damaged(format!("message {} of {conversation:?} is missing", entry.seq)));
         };
         let (message, envelope) = record::decode_message(&key, &value)?;
         if envelope.commit <= durable {

@@ -114,10 +114,12 @@ pub(crate) fn conversation_of(key: &[u8]) -> Option<Conversation> {
     (rest.is_empty() || rest.len() == 8).then_some(conversation)
 }
 
-/// Returns the conversation that a record belongs to, of the kinds whose keys begin with it or with a file and it.
+/// Returns the conversation that a record belongs to, of the kinds whose keys begin with it, with a file and it, or with a local id
+/// and it.
 pub(crate) fn conversation_in(key: &[u8]) -> Option<Conversation> {
-    use RecordKind::{Change, Children, Head, MediaUse, Message, Note, Pins, Reply};
+    use RecordKind::{Change, Children, Dedup, Head, MediaUse, Message, Note, Pins, Reply};
     match RecordKind::of(key)? {
+        Dedup => split_dedup(key).map(|(_, _, conversation)| conversation),
         Children | Head | Pins | Note | Change | Message | Reply => pop_conversation(key.get(1..)?).map(|(conversation, _)| conversation),
         MediaUse => split_media_use(key).map(|(conversation, _)| conversation),
         _ => None,
@@ -196,13 +198,30 @@ pub(crate) fn split_media_use(key: &[u8]) -> Option<(Conversation, u64)> {
     Some((conversation, u64::from_be_bytes(seq.try_into().ok()?)))
 }
 
-/// What a sender's local id led to.
-pub(crate) fn dedup(sender: &UserId, local_id: &LocalMessageId) -> Vec<u8> {
-    of_pair(RecordKind::Dedup, sender.as_str(), local_id.as_str())
+/// What a sender's local id led to in a conversation. The conversation stands last: a sender's entries lie in the order in which
+/// it numbers what it sends, wherever that goes.
+pub(crate) fn dedup(conversation: &Conversation, sender: &UserId, local_id: &LocalMessageId) -> Vec<u8> {
+    let mut key = of_user(RecordKind::Dedup, sender);
+    push_id(&mut key, local_id.as_str());
+    push_conversation(&mut key, conversation);
+    key
 }
 
-/// Returns the sender and the local id of a dedup entry's key.
-pub(crate) fn split_dedup(key: &[u8]) -> Option<(&str, &str)> {
+/// Returns the sender, the local id and the conversation of a dedup entry's key.
+pub(crate) fn split_dedup(key: &[u8]) -> Option<(&str, &str, Conversation)> {
+    let (sender, rest) = pop_id(key.get(1..)?)?;
+    let (local_id, rest) = pop_id(rest)?;
+    let (conversation, rest) = pop_conversation(rest)?;
+    rest.is_empty().then_some((sender, local_id, conversation))
+}
+
+/// What a sender's local id led to, of format 5 or before.
+pub(crate) fn sender_dedup(sender: &UserId, local_id: &LocalMessageId) -> Vec<u8> {
+    of_pair(RecordKind::SenderDedup, sender.as_str(), local_id.as_str())
+}
+
+/// Returns the sender and the local id of a dedup entry's key of format 5 or before.
+pub(crate) fn split_sender_dedup(key: &[u8]) -> Option<(&str, &str)> {
     split_pair(key)
 }
 

@@ -37,9 +37,12 @@ proptest! {
         prop_assert_eq!(found, seq);
         prop_assert_eq!(head_of_prefix(prefix), head(&a));
         prop_assert_eq!(conversation_of(&key), Some(a.clone()));
-        prop_assert_eq!(conversation_of(&head(&a)), Some(a));
-        let key = dedup(&UserId::trusted(&u), &LocalMessageId::trusted(&l));
-        prop_assert_eq!(split_dedup(&key), Some((u.as_str(), l.as_str())));
+        prop_assert_eq!(conversation_of(&head(&a)), Some(a.clone()));
+        let key = dedup(&a, &UserId::trusted(&u), &LocalMessageId::trusted(&l));
+        prop_assert_eq!(split_dedup(&key), Some((u.as_str(), l.as_str(), a.clone())));
+        prop_assert_eq!(conversation_in(&key), Some(a));
+        let key = sender_dedup(&UserId::trusted(&u), &LocalMessageId::trusted(&l));
+        prop_assert_eq!(split_sender_dedup(&key), Some((u.as_str(), l.as_str())));
         let key = membership(&UserId::trusted(&u), &GroupId::trusted(&g));
         prop_assert_eq!(split_membership(&key), Some(GroupId::trusted(&g)));
         let key = member(&GroupId::trusted(&g), &UserId::trusted(&u));
