@@ -120,7 +120,9 @@ pub(crate) fn read_header(segment: &[u8]) -> Option<(u64, u64)> {
     let (sum, rest) = header.split_first_chunk::<4>()?;
     let mask = i64::MAX.cast_unsigned();
     let is_sound = !u32::from_le_bytes(*sum) == crc32fast::hash(rest);
-    is_sound.then_some((little_endian(rest, 0)? ^ mask, little_endian(rest, 8)? ^ mask))
+    let (lsn, stable) = (little_endian(rest, 0)? ^ mask, little_endian(rest, 8)? ^ mask);
+    // The first segment of a log says -1: nothing was on disk before it.
+    is_sound.then_some((lsn, if stable.cast_signed() < 0 { 0 } else { stable }))
 }
 
 /// What a frame's header says, and whether the frame matches its checksum.
@@ -275,6 +277,17 @@ mod tests {
             assert_eq!((pop_number(&mut bytes), bytes.len()), (Some(number), 0));
         }
         assert_eq!(pop_number(&mut &[250, 1, 2][..]), None);
+    }
+
+    #[test]
+    fn the_first_segment_of_a_log_names_no_last_lsn_on_disk() {
+        let header = |number: u64, stable: i64| {
+            let mask = i64::MAX.cast_unsigned();
+            let rest = [(number * SEGMENT_BYTES as u64 ^ mask).to_le_bytes(), (stable.cast_unsigned() ^ mask).to_le_bytes()].concat();
+            [&(!crc32fast::hash(&rest)).to_le_bytes()[..], &rest].concat()
+        };
+        assert_eq!(read_header(&header(0, -1)), Some((0, 0)));
+        assert_eq!(read_header(&header(2, 700_000)), Some((2 * SEGMENT_BYTES as u64, 700_000)));
     }
 
     #[test]
