@@ -283,7 +283,7 @@ mod tests {
     fn the_first_segment_of_a_log_names_no_last_lsn_on_disk() {
         let header = |number: u64, stable: i64| {
             let mask = i64::MAX.cast_unsigned();
-            let rest = [(number * SEGMENT_BYTES as u64 ^ mask).to_le_bytes(), (stable.cast_unsigned() ^ mask).to_le_bytes()].concat();
+            let rest = [((number * SEGMENT_BYTES as u64) ^ mask).to_le_bytes(), (stable.cast_unsigned() ^ mask).to_le_bytes()].concat();
             [&(!crc32fast::hash(&rest)).to_le_bytes()[..], &rest].concat()
         };
         assert_eq!(read_header(&header(0, -1)), Some((0, 0)));
