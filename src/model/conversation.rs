@@ -86,7 +86,7 @@ impl Target {
 }
 
 /// A conversation as the broker names it: the same for all who are in it. The unit of order.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Conversation {
     /// Two users, the lesser id first, so that both sides name the same one.
     Peer(UserId, UserId),

@@ -40,6 +40,12 @@ impl Keywords {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Returns them as they are compared: see [`searched_words`].
+    #[must_use]
+    pub fn normalised(&self) -> &[String] {
+        &self.0
+    }
 }
 
 /// What to look for among groups and members.
@@ -75,6 +81,23 @@ fn normalised(text: &str) -> String {
     text.nfkc().flat_map(char::to_lowercase).collect()
 }
 
+/// Returns the text of a message that keywords are looked for in, as it is compared; none: keywords never find it.
+///
+/// Of a custom message it is what its sender gave for searching: nothing else of it is ever looked at.
+#[must_use]
+pub fn searched_words(body: &Body) -> Option<String> {
+    words_of(body).map(normalised)
+}
+
+fn words_of(body: &Body) -> Option<&str> {
+    match body {
+        Body::Text(text) => Some(text),
+        Body::Custom { searched_content, .. } => Some(searched_content),
+        Body::Media(media) => Some(&media.name),
+        Body::Command(_) | Body::Barrage(_) | Body::Combine(_) | Body::Tips(_) | Body::Revoke(_) => None,
+    }
+}
+
 impl Search {
     /// With these keywords.
     ///
@@ -94,18 +117,13 @@ impl Search {
             && (self.senders.is_empty() || self.senders.contains(&message.sender))
             && message.timestamp_ms >= self.from_ms
             && (self.to_ms == 0 || message.timestamp_ms <= self.to_ms)
-            && (self.keywords.is_empty() || self.finds_words(&message.content.body))
+            && (self.keywords.is_empty() || words_of(&message.content.body).is_some_and(|words| self.keywords.found_in(words)))
     }
 
-    /// Returns a text's words, and of a custom message what its sender gave for searching: nothing else of it is ever looked at.
-    fn finds_words(&self, body: &Body) -> bool {
-        let text = match body {
-            Body::Text(text) => text,
-            Body::Custom { searched_content, .. } => searched_content,
-            Body::Media(media) => &media.name,
-            Body::Command(_) | Body::Barrage(_) | Body::Combine(_) | Body::Tips(_) | Body::Revoke(_) => return false,
-        };
-        self.keywords.found_in(text)
+    /// Returns the keywords; all of them must be there.
+    #[must_use]
+    pub fn keywords(&self) -> &Keywords {
+        &self.keywords
     }
 }
 

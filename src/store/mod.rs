@@ -22,7 +22,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `error`, `types`, `traits` | what callers see |
+//! | `error`, `types`, `traits`, `coarse/` | what callers see; questions about many conversations, and loops that answer them |
 //! | `format/` | keys and records: the whole on-disk format is told in `format/mod.rs` |
 //! | `backend/` | places that keep bytes: sled and memory, the store's directory, the mark |
 //! | `engine/` | the rules above: the writer's thread, batches, retries, reads, long work in small steps |
@@ -31,6 +31,7 @@
 //! | `embedded` | the two stores: an engine over memory, an engine over sled |
 
 mod backend;
+mod coarse;
 mod copy;
 mod embedded;
 mod engine;
@@ -44,6 +45,10 @@ mod types;
 
 pub use self::backend::open::SledOptions;
 pub(crate) use self::backend::room::free_space;
+pub use self::coarse::{
+    ChangedPart, ConversationQuery, Found, FoundConversations, FoundMessage, FoundPart, LastMessage, Listed, MENTIONS_MAX, Mentioned,
+    Missed, MissedPart, MissedQuery, Overview, SearchQuery, VisiblePart,
+};
 pub use self::copy::export::{LineCounts, export};
 pub use self::copy::import::import;
 pub use self::copy::restore::restore;
@@ -55,7 +60,19 @@ pub use self::format::rows::{
 pub use self::repair::inspect::{StoreReport, StoreSummary, check, summary};
 pub use self::repair::losses::{AcceptedLosses, ConversationLoss};
 pub use self::repair::noted_time::{note_time, noted_time};
-pub use self::traits::{Maintenance, MessageLog, Rows, Store};
+pub use self::traits::{Maintenance, MessageLog, Rows};
 pub use self::types::{
     Anchor, Append, Appended, CopiedFile, Done, Pace, Page, PageRead, RowWrite, SINGLE_NODE_EPOCH, Since, SinceRead, StoreCopy, StoreStats,
 };
+
+/// A store: messages, rows, what is asked about many of them, and their upkeep. Whatever is all four is one. See the module's documentation for the rules it
+/// keeps.
+///
+/// # Errors
+/// The one rule for all methods of the four: a read fails with [`StoreError::Damaged`] when a record does not match its
+/// checksum, and with [`StoreError::Unavailable`] when the disk refuses or the store is closed. A write says how it ended by
+/// its `done`: with the errors of [`StoreError`] that its own text names, and with [`StoreError::Unavailable`] from the first
+/// failed write on.
+pub trait Store: MessageLog + Rows + Overview + Maintenance {}
+
+impl<T: MessageLog + Rows + Overview + Maintenance> Store for T {}

@@ -1,4 +1,4 @@
-//! What is asked of a store, in three parts.
+//! What is asked of a store, in four parts; the fourth is [`Overview`](super::Overview).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,19 +8,7 @@ use super::format::rows::{ChangeKind, EntryRecord, FormerMember, GroupRecord, No
 use super::types::{Append, Appended, Done, Pace, Page, PageRead, RowWrite, Since, SinceRead, StoreCopy, StoreStats};
 use crate::model::{Child, Conversation, FileUid, GroupId, GroupMember, LocalMessageId, MediaRecord, Message, RoomId, UserId, UserProfile};
 
-/// A store: messages, rows and their upkeep. Whatever is all three is one. See the module's documentation for the rules it
-/// keeps.
-///
-/// # Errors
-/// The one rule for all methods of the three: a read fails with [`StoreError::Damaged`] when a record does not match its
-/// checksum, and with [`StoreError::Unavailable`] when the disk refuses or the store is closed. A write says how it ended by
-/// its `done`: with the errors of [`StoreError`] that its own text names, and with [`StoreError::Unavailable`] from the first
-/// failed write on.
-pub trait Store: MessageLog + Rows + Maintenance {}
-
-impl<T: MessageLog + Rows + Maintenance> Store for T {}
-
-/// Messages, and what users did to them. Errors: see [`Store`].
+/// Messages, and what users did to them. Errors: see [`Store`](super::Store).
 #[expect(clippy::missing_errors_doc, reason = "the rule is stated once, at `Store`")]
 pub trait MessageLog: Send + Sync + 'static {
     /// Gives a message its place and keeps it. Never blocks; the caller bounds how many are under way. Refused with
@@ -101,7 +89,7 @@ pub trait MessageLog: Send + Sync + 'static {
     fn last_message_id(&self) -> u64;
 }
 
-/// Users, rooms, groups, files, and what users made of their conversations. Errors: see [`Store`].
+/// Users, rooms, groups, files, and what users made of their conversations. Errors: see [`Store`](super::Store).
 #[expect(clippy::missing_errors_doc, reason = "the rule is stated once, at `Store`")]
 pub trait Rows: Send + Sync + 'static {
     /// Changes rows, all or none. Never blocks. Row writes and appends are carried out in the order of the calls.
@@ -153,7 +141,7 @@ pub trait Rows: Send + Sync + 'static {
     fn media_after(&self, file: Option<FileUid>, count_max: usize) -> Result<Vec<MediaRecord>, StoreError>;
 }
 
-/// Retention, copies, and whether the store works at all. Errors: see [`Store`].
+/// Retention, copies, and whether the store works at all. Errors: see [`Store`](super::Store).
 #[expect(clippy::missing_errors_doc, reason = "the rule is stated once, at `Store`")]
 pub trait Maintenance: Send + Sync + 'static {
     /// Deletes the oldest stretch of messages, if all of it is older than the retention at a time, Unix milliseconds; returns

@@ -5,6 +5,7 @@ use super::job::Job;
 use super::read::{beside, records};
 use crate::model::{Conversation, FileUid, GroupId, GroupMember, MediaRecord, RoomId, UserId, UserProfile};
 use crate::store::backend::Space;
+use crate::store::coarse::Overview;
 use crate::store::error::StoreError;
 use crate::store::format::rows::{EntryRecord, FormerMember, GroupRecord, RoomRecord};
 use crate::store::format::{key, record};
@@ -25,6 +26,9 @@ impl Engine {
         })
     }
 }
+
+/// The loops do: each read costs microseconds here.
+impl<T: AsRef<Engine> + Send + Sync + 'static> Overview for T {}
 
 impl<T: AsRef<Engine> + Send + Sync + 'static> Rows for T {
     fn apply(&self, rows: Vec<RowWrite>, done: Done<()>) {

@@ -9,5 +9,6 @@ mod faults;
 mod half_made;
 mod looking;
 mod older_formats;
+mod overview;
 mod salvage;
 mod support;

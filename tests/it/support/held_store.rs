@@ -8,7 +8,7 @@ use tidings::model::{
 };
 use tidings::store::{
     Append, Appended, ChangeKind, Done, EntryRecord, FormerMember, GroupRecord, Maintenance, MemoryStore, MessageLog, Note, NoteRecord,
-    Page, PageRead, Pin, Revision, RoomRecord, RowWrite, Rows, Since, SinceRead, StoreError, StoreStats, Tail,
+    Overview, Page, PageRead, Pin, Revision, RoomRecord, RowWrite, Rows, Since, SinceRead, StoreError, StoreStats, Tail,
 };
 
 type Waiting = Vec<(Append, Done<Appended>)>;
@@ -142,6 +142,8 @@ impl MessageLog for HeldStore {
         self.below.last_message_id()
     }
 }
+
+impl Overview for HeldStore {}
 
 impl Rows for HeldStore {
     fn apply(&self, rows: Vec<RowWrite>, done: Done<()>) {
