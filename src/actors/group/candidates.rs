@@ -78,13 +78,13 @@ fn candidates(
         _ => None,
     };
     let (mut found, mut failed) = (Vec::new(), Vec::new());
-    for (n, user) in users.into_iter().enumerate() {
+    let profiles = store.users(&users)?;
+    for (n, (user, profile)) in users.into_iter().zip(profiles).enumerate() {
         let is_invited = match coming {
             Coming::ByThemselves => false,
             Coming::Founding { .. } => n > 0,
             Coming::Invited { .. } => true,
         };
-        let profile = store.user(&user)?;
         if profile.is_none() && rules.must_exist {
             failed.push((user.clone(), Refusal::UserMissing(user.to_string())));
         } else if is_in_enough_groups(store, &user, is_invited, rules.groups_max)? {

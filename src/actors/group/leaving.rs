@@ -4,7 +4,7 @@ use actix::prelude::*;
 
 use super::membership::{DISMISSED, KICKED, LEFT, operated, users_of};
 use super::messages::{Dismiss, Kick, Kicked, Quit};
-use super::{Group, GroupStatus, profiles};
+use super::{Group, GroupStatus, read_profiles};
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::answer;
 use crate::hooks::Event;
@@ -124,7 +124,7 @@ impl Handler<Leased<Kick>> for Group {
             return self.leave_if_nothing(ctx);
         }
         let (context, named) = (self.context.clone(), going.iter().map(|member| member.user.clone()).collect());
-        let look_up = async move { profiles(&context, named).await };
+        let look_up = async move { read_profiles(&context, named).await };
         ctx.wait(look_up.into_actor(self).map(move |names, group, ctx| {
             let names = match names {
                 Ok(names) => names,

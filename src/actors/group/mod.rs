@@ -139,14 +139,23 @@ impl Group {
     }
 }
 
-/// Reads the profile of one user; an unknown one has only its id.
-pub(crate) fn profile(store: &dyn Store, user: &UserId) -> Result<UserProfile, StoreError> {
-    Ok(store.user(user)?.unwrap_or_else(|| UserProfile::new(user.clone(), String::new())))
+/// Returns a user's profile; an unknown one has only its id.
+pub(crate) fn profile(user: &UserId, found: Option<UserProfile>) -> UserProfile {
+    found.unwrap_or_else(|| UserProfile::new(user.clone(), String::new()))
 }
 
-/// Reads the profiles of users, in the order asked; an unknown one has only its id.
-async fn profiles(context: &BrokerContext, users: Vec<UserId>) -> Result<Vec<UserProfile>, Refusal> {
-    context.archive.read(move |store| users.iter().map(|user| profile(store, user)).collect()).await
+/// Reads the profiles of users, in the order asked.
+///
+/// # Errors
+/// Every error of the store.
+pub(crate) fn profiles(store: &dyn Store, users: &[UserId]) -> Result<Vec<UserProfile>, StoreError> {
+    let found = store.users(users)?;
+    Ok(users.iter().zip(found).map(|(user, found)| profile(user, found)).collect())
+}
+
+/// Reads the same outside the mailbox.
+async fn read_profiles(context: &BrokerContext, users: Vec<UserId>) -> Result<Vec<UserProfile>, Refusal> {
+    context.archive.read(move |store| profiles(store, &users)).await
 }
 
 impl Handler<Leased<Publish>> for Group {
@@ -246,7 +255,7 @@ impl Handler<Leased<Members>> for Group {
         // Names are read outside the mailbox: the page is fixed, nobody has to wait for it.
         let complete = async move {
             let users = members.iter().map(|member| member.user.clone()).collect();
-            let named = profiles(&context, users).await;
+            let named = read_profiles(&context, users).await;
             answer(
                 reply,
                 named.map(|names| {

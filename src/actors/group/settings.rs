@@ -8,7 +8,7 @@ use actix::prelude::*;
 use super::membership::{operated, tips_user};
 use super::messages::Update;
 use super::rules::Decision;
-use super::{Group, GroupStatus, profiles};
+use super::{Group, GroupStatus, read_profiles};
 use crate::actors::delivery::fanout::announce;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
@@ -31,7 +31,7 @@ impl Handler<Leased<Update>> for Group {
             }
         };
         let (context, users) = (self.context.clone(), decision.members.iter().map(|member| member.user.clone()).collect());
-        let look_up = async move { profiles(&context, users).await };
+        let look_up = async move { read_profiles(&context, users).await };
         ctx.wait(look_up.into_actor(self).map(move |names, group, ctx| match names {
             Ok(names) => group.carry_out(by, change, decision, names, reply, ctx),
             Err(refusal) => answer(reply, Err(refusal)),

@@ -168,8 +168,8 @@ impl Dispatcher {
             for info in own_groups(store, &user)? {
                 let mut members = Vec::new();
                 if search.by_user_name || search.by_nickname {
-                    for member in store.group_members(&info.id)? {
-                        let profile = profile(store, &member.user)?;
+                    for (member, found) in store.members(&info.id, None, usize::MAX)? {
+                        let profile = profile(&member.user, found);
                         let by_name = search.by_user_name && search.keywords.found_in(&profile.name);
                         if by_name || search.by_nickname && search.keywords.found_in(&member.nickname) {
                             members.push((member, profile));

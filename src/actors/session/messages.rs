@@ -201,9 +201,8 @@ fn receipt_members(
     let (users, next_flag) = page_by_position(if read { of_message.read } else { of_message.unread }, next, count);
     let mut user_list = Vec::new();
     if let Target::Group(group) = target {
-        for user in users {
-            let profile = crate::actors::group::profile(store, &user)?;
-            user_list.extend(store.group_member(group, &user)?.map(|member| group_member(&member, &profile)));
+        for profile in crate::actors::group::profiles(store, &users)? {
+            user_list.extend(store.group_member(group, &profile.id)?.map(|member| group_member(&member, &profile)));
         }
     }
     Ok(ReceiptMembers { group_id: target.id().to_owned(), next_flag, user_list })

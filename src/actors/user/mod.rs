@@ -202,7 +202,7 @@ impl Handler<Leased<QueryUsers>> for User {
         }
         let archive = self.context.archive.clone();
         let look_up = async move {
-            let found = archive.read(move |store| users.into_iter().map(|user| Ok((user.clone(), store.user(&user)?))).collect()).await;
+            let found = archive.read(move |store| Ok(users.iter().cloned().zip(store.users(&users)?).collect())).await;
             answer(reply, found);
         };
         ctx.spawn(look_up.into_actor(self));

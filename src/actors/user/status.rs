@@ -16,11 +16,10 @@ const MINUTE_MS: u64 = 60_000;
 
 /// Splits users into those that exist and those that do not.
 fn known(store: &dyn Store, users: Vec<UserId>) -> Result<(Vec<UserId>, Vec<UserId>), StoreError> {
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for user in users {
-        if store.user(&user)?.is_some() { known.push(user) } else { unknown.push(user) }
-    }
-    Ok((known, unknown))
+    let found = store.users(&users)?;
+    let (known, unknown): (Vec<_>, Vec<_>) = users.into_iter().zip(found).partition(|(_, found)| found.is_some());
+    let ids = |users: Vec<(UserId, _)>| users.into_iter().map(|(user, _)| user).collect();
+    Ok((ids(known), ids(unknown)))
 }
 
 fn wire(user: &UserId, status: Status) -> UserStatus {

@@ -27,7 +27,18 @@ impl<'a> Reader<'a> {
     /// Every error of the store.
     pub(crate) fn new(store: &'a dyn Store, user: &'a UserId, conversation: &'a Conversation, first_seq: u64) -> Result<Self, StoreError> {
         let visibility = Visibility::of(store, user, conversation, first_seq)?;
-        Ok(Self { store, user, conversation, visibility, pins: pins_of(store, conversation)? })
+        Ok(Self::of(store, user, conversation, visibility, pins_of(store, conversation)?))
+    }
+
+    /// Makes a reader of what was read before: what the user sees, and the pins of the conversation.
+    pub(crate) fn of(
+        store: &'a dyn Store,
+        user: &'a UserId,
+        conversation: &'a Conversation,
+        visibility: Visibility,
+        pins: Vec<Pin>,
+    ) -> Self {
+        Self { store, user, conversation, visibility, pins }
     }
 
     /// Returns the message a request names, if the reader sees it.

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use bytestring::ByteString;
 
 use super::live::LiveMessage;
-use super::visibility::Visibility;
-use crate::model::{Conversation, Message, RoomId, UserId};
+use crate::model::{Message, RoomId, UserId};
 use crate::protocol::{ClientLevel, Envelope, Info, message_event};
-use crate::store::{Since, SinceRead, Store, StoreError};
+use crate::store::{MissedPart, MissedQuery, Store, StoreError};
 
 /// The most messages in one event frame, and the bytes at which it is closed.
 const FRAME_MESSAGES_MAX: usize = 50;
@@ -58,26 +57,28 @@ impl Missed {
 /// # Errors
 /// Every error of the store.
 pub(crate) fn read(store: &dyn Store, wanted: &Wanted) -> Result<Option<Vec<Missed>>, StoreError> {
-    let mut missed: Vec<Missed> = Vec::new();
-    let mut bytes = 0;
-    for (conversation, first_seq) in conversations(store, wanted)? {
-        let count_max = wanted.messages_max - missed.len();
-        let visibility = Visibility::of(store, &wanted.user, &conversation, first_seq)?;
-        let first_seq = visibility.first_seq;
-        let viewer = visibility.viewer(&wanted.user);
-        let since = Since { commit: wanted.after, first_seq, count_max, bytes_max: wanted.bytes_max - bytes, viewer };
-        let SinceRead { messages, cut } = store.since(&conversation, since)?;
-        let wished = messages.into_iter().filter(|(commit, message)| *commit <= wanted.up_to && message.timestamp_ms >= wanted.since_ms);
-        let wished: Vec<Missed> =
-            wished.map(|(commit, message)| missed_message(store, commit, message, first_seq)).collect::<Result<_, _>>()?;
-        if cut && wished.first().is_none_or(|one| one.live.message.timestamp_ms >= wanted.since_ms) {
-            return Ok(None);
+    let query = MissedQuery {
+        rooms: wanted.rooms.clone(),
+        after: wanted.after,
+        up_to: wanted.up_to,
+        since_ms: wanted.since_ms,
+        count_max: wanted.messages_max,
+        bytes_max: wanted.bytes_max,
+    };
+    let read = store.missed(&wanted.user, &query)?;
+    if read.cut {
+        return Ok(None);
+    }
+    let (mut missed, mut bytes): (Vec<Missed>, usize) = (Vec::new(), 0);
+    for MissedPart { first_seq, messages, .. } in read.parts {
+        for (commit, message) in messages {
+            let one = missed_message(store, commit, message, first_seq)?;
+            bytes += one.weight(ClientLevel::NEWEST);
+            if bytes > wanted.bytes_max {
+                return Ok(None);
+            }
+            missed.push(one);
         }
-        bytes += wished.iter().map(|one| one.weight(ClientLevel::NEWEST)).sum::<usize>();
-        if bytes > wanted.bytes_max {
-            return Ok(None);
-        }
-        missed.extend(wished);
     }
     missed.sort_unstable_by_key(|one| one.commit);
     Ok(Some(missed))
@@ -89,20 +90,6 @@ fn missed_message(store: &dyn Store, commit: u64, message: Arc<Message>, first_s
         None => None,
     };
     Ok(Missed { commit, live: LiveMessage::answering(message, quoted), first_seq })
-}
-
-/// Returns the user's conversations, each with the first seq this user may read.
-pub(super) fn conversations(store: &dyn Store, wanted: &Wanted) -> Result<Vec<(Conversation, u64)>, StoreError> {
-    let user = &wanted.user;
-    let mut conversations: Vec<_> = store.peers_of(user)?.iter().map(|peer| (Conversation::peer(user, peer), 1)).collect();
-    for group in store.groups_of(user)? {
-        let member = store.group_member(&group, user)?;
-        conversations.extend(member.map(|member| (Conversation::Group(group), member.first_seq)));
-    }
-    for room in &wanted.rooms {
-        conversations.extend(store.room(room)?.map(|record| (Conversation::Room(record.id, record.incarnation), 1)));
-    }
-    Ok(conversations)
 }
 
 /// Returns the frames, in order. Each carries a cursor, the last one `up_to`.

@@ -8,15 +8,15 @@ use bytestring::ByteString;
 use super::message::{View, reaction_users};
 use super::reader::Reader;
 use super::receipts::readers;
-use super::replay::{Wanted, conversations};
-use crate::model::{Conversation, Message};
+use super::replay::Wanted;
+use crate::model::Message;
 use crate::protocol::ClientLevel;
 use crate::protocol::event::encode;
 use crate::protocol::event::message::{
     MessageEdited, MessagePinStatusChanged, MessageReactionsChanged, MessageReceiptChanged, MessageRevokeReceived, PinChange, PinStatus,
 };
 use crate::protocol::message::reaction::Reaction;
-use crate::store::{ChangeKind, Store, StoreError};
+use crate::store::{ChangeKind, ChangedPart, Store, StoreError};
 
 /// The most changes told per conversation; a user who missed more sees them in history.
 const CHANGES_MAX: usize = 100;
@@ -27,19 +27,10 @@ const CHANGES_MAX: usize = 100;
 /// Every error of the store.
 pub(crate) fn frames(store: &dyn Store, wanted: &Wanted, level: ClientLevel) -> Result<Vec<ByteString>, StoreError> {
     let mut frames = Vec::new();
-    for (conversation, first_seq) in conversations(store, wanted)? {
-        if matches!(conversation, Conversation::Room(..)) {
-            continue;
-        }
-        let changes = store.changes(&conversation, wanted.after, CHANGES_MAX)?;
-        if changes.is_empty() {
-            continue;
-        }
+    for ChangedPart { conversation, first_seq, changes } in store.changed(&wanted.user, wanted.after, CHANGES_MAX)? {
         let reader = Reader::new(store, &wanted.user, &conversation, first_seq)?;
-        for (seq, kind) in changes.into_iter().filter(|(seq, _)| *seq >= first_seq) {
-            if let Some(message) = store.message(&conversation, seq)? {
-                frames.extend(frame(&reader, &message, kind, level)?);
-            }
+        for (kind, message) in changes {
+            frames.extend(frame(&reader, &message, kind, level)?);
         }
     }
     Ok(frames)

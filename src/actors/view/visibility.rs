@@ -61,16 +61,6 @@ impl Visibility {
     }
 }
 
-/// Returns the conversations a user is in: those of two, and its groups. Rooms are known to their own actors.
-///
-/// # Errors
-/// Whatever the store says.
-pub(crate) fn conversations_of(store: &dyn Store, user: &UserId) -> Result<Vec<Conversation>, StoreError> {
-    let mut conversations: Vec<Conversation> = store.peers_of(user)?.iter().map(|peer| Conversation::peer(user, peer)).collect();
-    conversations.extend(store.groups_of(user)?.into_iter().map(Conversation::Group));
-    Ok(conversations)
-}
-
 /// Returns a message that its place names, if a user sees it at this moment: by the memberships in the store, by the places
 /// in rooms, and without what the user deleted or cleared for itself. For a message that is answered, passed on, or read by
 /// its handle.

@@ -170,7 +170,10 @@ pub(super) async fn query_presence(BrokerHandle(broker): BrokerHandle, Body(call
     let parse = |(n, id): (usize, &String)| UserId::parse(&format!("userIDs[{n}]"), id, &limits);
     let wanted: Vec<UserId> = call.user_ids.iter().enumerate().map(parse).collect::<Result<_, _>>()?;
     let found = broker
-        .read(move |store| wanted.into_iter().map(|user| Ok((store.user(&user)?.is_some(), user))).collect::<Result<Vec<_>, _>>())
+        .read(move |store| {
+            let found = store.users(&wanted)?;
+            Ok(found.into_iter().map(|profile| profile.is_some()).zip(wanted).collect::<Vec<_>>())
+        })
         .await?;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for (is_known, user) in found {

@@ -12,22 +12,10 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::model::{Conversation, MentionKind, Message, UserId};
+use crate::model::{Conversation, Message, UserId};
 use crate::protocol::event::conversation::ConversationEvent;
 use crate::protocol::{EntryAnchor, EntryFilter};
-use crate::store::EntryRecord;
-
-/// Mentions remembered per conversation; older ones leave the list. Our choice: more than anyone reads.
-const MENTIONS_MAX: usize = 200;
-
-/// A message that mentions the user and is not read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mentioned {
-    pub(crate) kind: MentionKind,
-    pub(crate) from: UserId,
-    pub(crate) message_id: u64,
-    pub(crate) seq: u64,
-}
+use crate::store::{EntryRecord, MENTIONS_MAX, Mentioned};
 
 /// What a conversation is called for this user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -85,14 +73,9 @@ impl Entry {
         if message.counts_for(me) {
             self.unread = unread_max.min(self.unread + 1);
         }
-        if matches!(message.content.body, crate::model::Body::Revoke(_)) {
-            return;
-        }
-        if let Some(kind) = message.content.mentions.kind_for(me, &message.sender) {
-            if self.mentions.len() == MENTIONS_MAX {
-                self.mentions.pop_front();
-            }
-            self.mentions.push_back(Mentioned { kind, from: message.sender.clone(), message_id: message.id, seq: message.seq });
+        self.mentions.extend(Mentioned::of(message, me));
+        if self.mentions.len() > MENTIONS_MAX {
+            self.mentions.pop_front();
         }
     }
 }

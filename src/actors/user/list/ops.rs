@@ -5,7 +5,7 @@
 
 use actix::prelude::*;
 
-use super::load::load_entry;
+use super::load::load_entries;
 use super::sync::{RenderedEntry, show};
 use super::{ConversationList, Entry};
 use crate::actors::connection::ConnectionId;
@@ -89,10 +89,11 @@ impl User {
     /// and was left out.
     fn fetch_entry(&mut self, conversation: Conversation, request: ListRequest, caller: Caller, ctx: &mut Context<Self>) {
         let (archive, me, limits) = (self.context.archive.clone(), self.id.clone(), self.context.config().limits.clone());
-        let wanted = conversation.clone();
-        let read = async move { archive.read(move |store| load_entry(store, &me, &wanted, &limits)).await };
-        ctx.wait(read.into_actor(self).map(move |entry, user, ctx| match entry {
-            Ok(entry) => {
+        let wanted = vec![conversation.clone()];
+        let read = async move { archive.read(move |store| load_entries(store, &me, wanted, &limits)).await };
+        ctx.wait(read.into_actor(self).map(move |entries, user, ctx| match entries {
+            Ok(mut entries) => {
+                let entry = entries.pop().and_then(|(_, entry)| entry);
                 if let Some(list) = &mut user.list
                     && let Some(entry) = entry.filter(|entry| entry.tail_seq > 0 || matches!(conversation, Conversation::Group(_)))
                 {

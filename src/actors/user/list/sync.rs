@@ -13,7 +13,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use bytestring::ByteString;
 
-use super::load::{last_message, load, load_entry};
+use super::load::{load, load_entries, visible_part};
 use super::{ConversationList, Entry, PendingChange};
 use crate::actors::connection::feed::{FeedItem, Taken};
 use crate::actors::connection::outbox::{Outbox, Push};
@@ -21,13 +21,14 @@ use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::user::User;
 use crate::actors::view::message::{View, is_plain};
 use crate::actors::view::reader::Reader;
+use crate::actors::view::visibility::Visibility;
 use crate::model::{Conversation, Message, Refusal, UserId};
 use crate::protocol::event::conversation::{
     ConversationChange, ConversationChanged, ConversationEvent, ConversationWire, MentionedInfo, TotalUnreadMessageCountUpdated,
 };
 use crate::protocol::event::encode;
 use crate::protocol::{ClientLevel, RawJson};
-use crate::store::{Store, StoreError};
+use crate::store::{LastMessage, Store, StoreError, VisiblePart};
 
 /// The most entries in one event, and the bytes at which it is closed.
 const EVENT_ENTRIES_MAX: usize = 50;
@@ -58,10 +59,12 @@ impl ChangedEntry {
 /// # Errors
 /// Whatever the store says.
 pub(super) fn show(store: &dyn Store, me: &UserId, entries: Vec<(Conversation, Entry)>) -> Result<Vec<RenderedEntry>, StoreError> {
-    let shown = entries.into_iter().map(|(conversation, entry)| {
-        let last = match last_message(store, me, &conversation, &entry)? {
-            Some(message) => {
-                let reader = Reader::new(store, me, &conversation, entry.first_seq)?;
+    let parts: Vec<VisiblePart> = entries.iter().map(|(conversation, entry)| visible_part(conversation, entry)).collect();
+    let shown = store.last_messages(me, &parts)?.into_iter().zip(entries).map(|(last, (conversation, entry))| {
+        let last = match last {
+            Some(LastMessage { message, pins }) => {
+                let visibility = Visibility { first_seq: entry.visible_from(), deletes: entry.record.deletes };
+                let reader = Reader::of(store, me, &conversation, visibility, pins);
                 if entry.end_seq.is_some() { reader.view_as_left(&message, entry.left_ms)? } else { Some(reader.view_alone(&message)?) }
             }
             None => None,
@@ -219,16 +222,7 @@ impl User {
             return then(self, ctx);
         }
         let (archive, me, limits) = (self.context.archive.clone(), self.id.clone(), self.context.config().limits.clone());
-        let read = async move {
-            let load = move |store: &dyn Store| {
-                let entries = stale.into_iter().map(|conversation| {
-                    let entry = load_entry(store, &me, &conversation, &limits)?;
-                    Ok((conversation, entry))
-                });
-                entries.collect::<Result<Vec<_>, StoreError>>()
-            };
-            archive.read(load).await
-        };
+        let read = async move { archive.read(move |store| load_entries(store, &me, stale, &limits)).await };
         ctx.wait(read.into_actor(self).map(move |entries, user, ctx| {
             match (entries, &mut user.list) {
                 (Ok(entries), Some(list)) => {
