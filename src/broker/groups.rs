@@ -34,12 +34,11 @@ impl Groups {
                 let page = store.groups_after(after.as_ref(), count_max)?;
                 let Some(last) = page.last() else { break };
                 after = Some(last.info.id.clone());
-                for record in page.into_iter().filter(|record| !record.dismissed).take(count_max - groups.len()) {
-                    let members = store.group_members(&record.info.id)?.len();
-                    groups.push((record.info, members));
-                }
+                let left = count_max - groups.len();
+                groups.extend(page.into_iter().filter(|record| !record.dismissed).map(|record| record.info).take(left));
             }
-            Ok(groups)
+            let ids: Vec<GroupId> = groups.iter().map(|info: &GroupInfo| info.id.clone()).collect();
+            Ok(groups.into_iter().zip(store.member_counts(&ids)?).collect())
         };
         self.broker.read(read).await
     }

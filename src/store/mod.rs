@@ -65,8 +65,8 @@ pub use self::types::{
     Anchor, Append, Appended, CopiedFile, Done, Pace, Page, PageRead, RowWrite, SINGLE_NODE_EPOCH, Since, SinceRead, StoreCopy, StoreStats,
 };
 
-/// A store: messages, rows, what is asked about many of them, and their upkeep. Whatever is all four is one. See the module's documentation for the rules it
-/// keeps.
+/// A store: messages, rows, what is asked about many of them, and their upkeep. Whatever is all four is one. See the module's
+/// documentation for the rules it keeps.
 ///
 /// # Errors
 /// The one rule for all methods of the four: a read fails with [`StoreError::Damaged`] when a record does not match its

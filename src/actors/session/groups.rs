@@ -11,7 +11,7 @@ use crate::protocol::result::group::{
     GroupMembers, GroupsFound,
 };
 use crate::protocol::{GroupRequest, Outcome};
-use crate::store::{Store, StoreError};
+use crate::store::{GroupRecord, Store, StoreError};
 
 /// A group that was found, and the members it was found by.
 struct FoundGroup {
@@ -103,15 +103,11 @@ impl Dispatcher {
     }
 
     fn group_list(&self, user: UserId, responder: Responder) {
-        let read = move |store: &dyn Store| {
-            let mut groups = Vec::new();
-            for group in own_groups(store, &user)? {
-                let muted = is_muted(store, &user, &group.id)?;
-                groups.push((group, muted));
-            }
-            Ok(groups)
-        };
-        self.read_groups(read, responder, |groups| Outcome::GroupList(GroupList::new(&groups)));
+        let read = move |store: &dyn Store| store.groups(&user);
+        self.read_groups(read, responder, |groups| {
+            let groups: Vec<(GroupInfo, bool)> = groups.into_iter().map(|(record, entry)| (record.info, entry.muted)).collect();
+            Outcome::GroupList(GroupList::new(&groups))
+        });
     }
 
     /// Answers with a group's info, which anyone may read but for what its members are to read; whether it is muted is the
@@ -165,7 +161,7 @@ impl Dispatcher {
     fn search_groups(&self, user: UserId, search: GroupSearch, count: usize, next: u64, responder: Responder) {
         let read = move |store: &dyn Store| {
             let mut all = Vec::new();
-            for info in own_groups(store, &user)? {
+            for (GroupRecord { info, .. }, _) in store.groups(&user)? {
                 let mut members = Vec::new();
                 if search.by_user_name || search.by_nickname {
                     for (member, found) in store.members(&info.id, None, usize::MAX)? {
@@ -187,14 +183,6 @@ impl Dispatcher {
             Outcome::GroupsFound(GroupsFound::new(found, next))
         });
     }
-}
-
-fn own_groups(store: &dyn Store, user: &UserId) -> Result<Vec<GroupInfo>, StoreError> {
-    let mut groups = Vec::new();
-    for group in store.groups_of(user)? {
-        groups.extend(store.group(&group)?.filter(|record| !record.dismissed).map(|record| record.info));
-    }
-    Ok(groups)
 }
 
 fn is_muted(store: &dyn Store, user: &UserId, group: &GroupId) -> Result<bool, StoreError> {

@@ -7,6 +7,7 @@ mod search;
 
 use crate::model::{Conversation, GroupId, GroupMember, UserId, UserProfile};
 use crate::store::error::StoreError;
+use crate::store::format::rows::{EntryRecord, GroupRecord};
 use crate::store::traits::{MessageLog, Rows};
 
 pub use self::list::{LastMessage, Listed, MENTIONS_MAX, Mentioned, VisiblePart};
@@ -62,6 +63,24 @@ pub trait Overview: MessageLog + Rows {
     /// Returns the rows of users, in the order asked.
     fn users(&self, users: &[UserId]) -> Result<Vec<Option<UserProfile>>, StoreError> {
         users.iter().map(|user| self.user(user)).collect()
+    }
+
+    /// Returns the groups a user is in that are not dismissed, in the order of their ids, each with what the user made of it.
+    fn groups(&self, user: &UserId) -> Result<Vec<(GroupRecord, EntryRecord)>, StoreError> {
+        let mut ids = self.groups_of(user)?;
+        ids.sort_unstable();
+        let mut groups = Vec::new();
+        for id in ids {
+            if let Some(record) = self.group(&id)?.filter(|record| !record.dismissed) {
+                groups.push((record, self.entry(user, &Conversation::Group(id))?));
+            }
+        }
+        Ok(groups)
+    }
+
+    /// Returns how many members groups have, in the order asked.
+    fn member_counts(&self, groups: &[GroupId]) -> Result<Vec<usize>, StoreError> {
+        groups.iter().map(|group| Ok(self.group_members(group)?.len())).collect()
     }
 
     /// Returns members of a group after one, in the order of their ids, each with its row; at most `count_max`.

@@ -157,6 +157,19 @@ pub(super) fn changed(town: &Town, user: &UserId, choice: usize) {
     }
 }
 
+/// The groups of a user that are not dismissed.
+pub(super) fn groups(town: &Town, user: &UserId) {
+    let store = town.store();
+    let mut ids = store.groups_of(user).unwrap();
+    ids.sort();
+    let named = ids.into_iter().filter_map(|id| {
+        let entry = store.entry(user, &Conversation::Group(id.clone())).unwrap();
+        store.group(&id).unwrap().map(|record| (record, entry))
+    });
+    let wanted: Vec<_> = named.filter(|(record, _)| !record.dismissed).collect();
+    assert_eq!(store.groups(user).unwrap(), wanted, "{user}");
+}
+
 pub(super) fn rows(town: &Town, choice: usize) {
     let store = town.store();
     let mut users = town.users();
@@ -164,6 +177,8 @@ pub(super) fn rows(town: &Town, choice: usize) {
     users.push(users[0].clone());
     let wanted: Vec<_> = users.iter().map(|user| store.user(user).unwrap()).collect();
     assert_eq!(store.users(&users).unwrap(), wanted);
+    let counts = town.groups().iter().map(|group| store.group_members(group).unwrap().len()).collect();
+    assert_eq!(store.member_counts(&town.groups()), Ok(counts));
     for group in town.groups() {
         let mut members = store.group_members(&group).unwrap();
         members.sort_by(|one, other| one.user.cmp(&other.user));

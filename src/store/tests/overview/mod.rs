@@ -61,7 +61,10 @@ fn a_search_through_conversations_finds_what_single_reads_show(world: World) {
 }
 
 fn rows_of_many_are_what_single_reads_say(world: World) {
-    in_towns(&world, |town, _, choice| lists::rows(town, choice));
+    in_towns(&world, |town, user, choice| {
+        lists::rows(town, choice);
+        lists::groups(town, user);
+    });
 }
 
 fn nobody_has_a_list_and_finds_nothing(world: World) {
