@@ -367,10 +367,14 @@ test('a server that refuses for now is passed by, too, and its wait is kept when
   assert.deepEqual({ ...error }, { code: 6000005, name: 'ZIMError', message: 'busy', temporary: true, retryAfterMs: 3000 });
 });
 
-test('a server that refuses for good is the last', async () => {
+test('a server that refuses for good, by its answer or by how it closes, is the last', async () => {
   net.up = new Set(['a', 'b']);
   net.refuse.set('a', { code: 6000103, message: 'no' });
   await assert.rejects(client(list('ab')).zim.login('alice', { token: 't' }), { code: 6000103 });
+  assert.deepEqual(net.tried(), ['a']);
+  net.up.delete('a');
+  net.refuse.set('a', 4502);
+  await assert.rejects(client(list('ab')).zim.login('alice', { token: 't' }), { code: 6000104, message: /closed with 4502$/ });
   assert.deepEqual(net.tried(), ['a']);
 });
 
