@@ -1001,7 +1001,7 @@ function baseOf(address, field) {
 /** Returns the WebSocket address below a base. */
 const socketUrl = (base) => `${base.replace(/^http/, 'ws')}/ws`;
 
-/** Returns what names the brokers: `server` of the program's config, else TIDINGS_SERVER, else the page's origin; and its value. */
+/** Returns, as [name, value], what says where the brokers are: the config's `server`, else TIDINGS_SERVER, else the page's origin. */
 function namedServers(server) {
   const isOpen = (value) => value === undefined || value === null;
   if (isOpen(server) && !isOpen(globalThis.TIDINGS_SERVER)) return ['TIDINGS_SERVER', globalThis.TIDINGS_SERVER];
