@@ -155,8 +155,12 @@ export interface ZIMErrorUserInfo {
 export interface ZIMAppConfig {
   /** The application's number; this broker serves whichever it is told, one. */
   appID: number;
-  /** Our choice: base address of the broker, http(s) or ws(s); else `globalThis.TIDINGS_SERVER`, else the page's origin. */
-  server?: string;
+  /**
+   * Our choice: where the broker is: `https://im.example.com`, `wss://im.example.com/ws`, `127.0.0.1:7080`; or a list of such
+   * addresses, as an array or a text with commas: the next one is tried at once where one fails, and there is a wait only after
+   * all have. Else `globalThis.TIDINGS_SERVER`, else the page's origin. `create` throws 6000001 for what is no address.
+   */
+  server?: string | readonly string[];
   /** Our choice: the SDK version this program was written for; newer features are kept from it. Default "2.14.0". */
   sdkVersion?: string;
   /** Our choice: a WebSocket class, where the runtime has none of its own. */

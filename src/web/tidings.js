@@ -4,7 +4,7 @@
 //   messages           what messages and conversations look like to the program and on the wire
 //   LocalState         what this device keeps to itself: drafts, notes, what it hides and what it inserted
 //   Socket             one WebSocket: requests, replies, events, silence
-//   Connection         keeps a session alive over one socket after the other: login, back-off, login again
+//   Connection         keeps a session alive over one socket after the other: login, the next server, back-off, login again
 //   SendQueue          what was sent and is not answered yet, in order, across lost connections
 //   Rooms              the rooms this client is in, and what happens to them
 //   MediaToken, Files  uploads and downloads over HTTP, and the token for them
@@ -531,26 +531,56 @@ function jitteredBackoffMs(failures, capMs = BACKOFF_CAP_MS) {
   return Math.random() * Math.min(capMs, (BACKOFF_BASE_MS / 2) * 2 ** failures);
 }
 
-/** Keeps one session alive, over one socket after the other. */
+/** Returns the error for a login that failed at every server, as [base, error] each: of several it names all. */
+function loginError(failures) {
+  if (failures.length === 1) return failures[0][1];
+  // A broker that answers says more than a line that fails.
+  const [, refusal] = failures.find(([, { temporary }]) => temporary) ?? [];
+  return refusal ?? new ZIMError(Code.NetworkError, failures.map(([base, { message }]) => `${base}: ${message}`).join('; '));
+}
+
+/**
+ * Keeps one session alive, over one socket after the other. Of several servers the next one is tried at once where one fails, and
+ * when all have failed in a row there is a wait before the next round. So of one server each failure is a round.
+ */
 class Connection {
   /** idle: nobody is logged in; login: the first login runs; up: connected; away: the connection is lost and being restored. */
   #phase = 'idle';
   #socket = null;
   #firstLogin = null;
-  #attempts = 0;
+  /** Which of the bases is connected, or is tried. */
+  #at;
+  /** The base of the last login. */
+  #base;
+  /** What failed since the last wait, or since a connection that lasted: [base, error] each. */
+  #failures = [];
+  #rounds = 0;
   #upSince = 0;
   #timer;
   #settings;
   #handlers;
 
   /**
-   * @param {{WebSocket: typeof WebSocket, url: string, reconnectMaxMs?: number}} settings
+   * @param {{WebSocket: typeof WebSocket, bases: string[], first?: string, reconnectMaxMs?: number}} settings `first`: the one of
+   *        `bases` to begin with; otherwise the first of them
    * @param {{loginArgs(): object, onUp(result: object): void, onLost(): void, onFinal(event: number, error: ZIMError): void,
    *          onEvent(event: string, data: object): void}} handlers
    */
   constructor(settings, handlers) {
     this.#settings = settings;
     this.#handlers = handlers;
+    this.#at = Math.max(0, settings.bases.indexOf(settings.first));
+    this.#base = settings.bases[this.#at];
+  }
+
+  /** The address for HTTP of the server that let this session in last; before that, of the first one tried. */
+  get base() {
+    return this.#base;
+  }
+
+  /** The addresses for HTTP of all servers. */
+  get bases() {
+    return this.#settings.bases;
   }
 
   get isIdle() {
@@ -565,10 +595,9 @@ class Connection {
     return this.#phase === 'up';
   }
 
-  /** Logs in, with one attempt: the program decides whether to try again. */
+  /** Logs in, with one attempt at each server: the program decides whether to try again. */
   login() {
     this.#phase = 'login';
-    this.#attempts = 0;
     return new Promise((resolve, reject) => {
       this.#firstLogin = { resolve, reject };
       this.#connect();
@@ -606,7 +635,7 @@ class Connection {
     const deadline = setTimeout(() => socket.end(1006, `no login within ${LOGIN_TIMEOUT_MS} ms`), LOGIN_TIMEOUT_MS);
     let socket;
     try {
-      socket = new Socket(this.#settings.WebSocket, this.#settings.url, {
+      socket = new Socket(this.#settings.WebSocket, socketUrl(this.bases[this.#at]), {
         onOpen: () => this.#sendLogin(socket, deadline),
         onEvent: (event, data) => this.isUp && isOurs() && this.#handlers.onEvent(event, data),
         onEnd: (code, reason) => {
@@ -639,6 +668,7 @@ class Connection {
 
   #loggedIn(result) {
     this.#phase = 'up';
+    this.#base = this.bases[this.#at];
     this.#upSince = performance.now();
     this.#socket.watch(result.heartbeatSeconds);
     this.#handlers.onUp(result);
@@ -647,11 +677,11 @@ class Connection {
   }
 
   #loginRefused(error) {
-    if (this.#phase === 'away' && error.temporary) {
+    if (error.temporary) {
       const socket = this.#socket;
       this.#socket = null;
       socket.end(1000, 'refused for now');
-      this.#retry(error.retryAfterMs);
+      this.#tryNext(error);
       return;
     }
     const isTokenError = TOKEN_CODES.includes(error.code);
@@ -660,22 +690,36 @@ class Connection {
 
   #socketEnded(code, reason) {
     this.#socket = null;
-    if (this.#phase === 'login' || !invitesReturn(code)) {
+    if (!invitesReturn(code)) {
       this.#finish(...finalEnd(code, reason));
       return;
     }
     if (this.#phase === 'up') {
       this.#phase = 'away';
-      if (performance.now() - this.#upSince > STEADY_AFTER_MS) this.#attempts = 0;
+      if (performance.now() - this.#upSince > STEADY_AFTER_MS) [this.#rounds, this.#failures] = [0, []];
       this.#handlers.onLost();
     }
     // A listener may have logged out.
-    if (this.#phase === 'away') this.#retry();
+    if (this.#phase !== 'idle') this.#tryNext(lost(reason));
   }
 
-  #retry(atLeastMs = 0) {
-    const waitMs = jitteredBackoffMs(this.#attempts, this.#settings.reconnectMaxMs);
-    this.#attempts += 1;
+  /** Connects to the server behind the one that failed. After a round of all a first login fails, and a later one waits. */
+  #tryNext(error) {
+    this.#failures.push([this.bases[this.#at], error]);
+    this.#at = (this.#at + 1) % this.bases.length;
+    if (this.#failures.length < this.bases.length) {
+      this.#connect();
+      return;
+    }
+    const failures = this.#failures;
+    this.#failures = [];
+    if (this.#phase === 'login') this.#finish(ZIMConnectionEvent.LoginTimeout, loginError(failures));
+    else this.#wait(Math.max(...failures.map(([, { retryAfterMs }]) => retryAfterMs ?? 0)));
+  }
+
+  #wait(atLeastMs) {
+    const waitMs = jitteredBackoffMs(this.#rounds, this.#settings.reconnectMaxMs);
+    this.#rounds += 1;
     this.#timer = setTimeout(() => this.#connect(), Math.max(atLeastMs, waitMs));
   }
 
@@ -934,14 +978,42 @@ function ownDeviceID() {
   }
 }
 
-/** Returns the WebSocket address below a base such as https://example.com/im. */
-function socketUrl(server) {
-  const [, scheme, rest] = /^(https?|wss?)(:\/\/[^/?#]+[^?#]*)/i.exec(server) ?? [];
-  if (!scheme) throw invalid(`server is ${server}, it must be an http, https, ws or wss address`);
-  return `${scheme.toLowerCase().replace('http', 'ws')}${rest.replace(/\/+$/, '')}/ws`;
+const pageOrigin = () => (globalThis.location?.origin?.startsWith('http') ? globalThis.location.origin : undefined);
+
+/** Matches a broker's address: scheme, host, port, path. */
+const ADDRESS = /^(?:(https?|wss?):\/\/)?(\[[\da-f:.]+\]|[^\s/?#@:,[\]\\]+)(?::(\d{1,5}))?(\/[^\s?#\\]*)?$/i;
+
+/**
+ * Returns the base of a broker's address, for HTTP and without a slash at its end: `https://example.com/im` of
+ * `wss://example.com/im/ws`. Without a scheme there must be a port; it is https then where the page came by it, or the port is 443.
+ */
+function baseOf(address, field) {
+  const [, scheme, host, port, path = ''] = ADDRESS.exec(`${address}`.trim()) ?? [];
+  const isPort = port === undefined ? scheme !== undefined : port >= 1 && port <= 65_535;
+  if (host === undefined || !isPort) {
+    throw invalid(`${field} is ${address}, it must be an http, https, ws or wss address, or host:port, or a list of them`);
+  }
+  const isSecure = scheme ? /^(https|wss)$/i.test(scheme) : port === '443' || globalThis.location?.protocol === 'https:';
+  const place = path.replace(/\/+$/, '').replace(/\/ws$/, '').replace(/\/+$/, '');
+  return `http${isSecure ? 's' : ''}://${host.toLowerCase()}${port ? `:${Number(port)}` : ''}${place}`;
 }
 
-const pageOrigin = () => (globalThis.location?.origin?.startsWith('http') ? globalThis.location.origin : undefined);
+/** Returns the WebSocket address below a base. */
+const socketUrl = (base) => `${base.replace(/^http/, 'ws')}/ws`;
+
+/** Returns, as [name, value], what says where the brokers are: the config's `server`, else TIDINGS_SERVER, else the page's origin. */
+function namedServers(server) {
+  const isOpen = (value) => value === undefined || value === null;
+  if (isOpen(server) && !isOpen(globalThis.TIDINGS_SERVER)) return ['TIDINGS_SERVER', globalThis.TIDINGS_SERVER];
+  return ['server', isOpen(server) ? pageOrigin() : server];
+}
+
+/** Returns the bases of the brokers in a list, or in a text with commas between them, each once. */
+function basesOf([field, value]) {
+  const list = Array.isArray(value) ? value : `${value}`.split(',');
+  if (list.length === 0) throw invalid(`${field} is an empty list, it must name one address or more`);
+  return [...new Set(list.map((address) => baseOf(address, field)))];
+}
 
 /**
  * Calls `wake` when a page gets or loses its network, or comes back from the background or from sleep, where timers stood
@@ -1122,13 +1194,16 @@ class MediaToken {
 
 /** Files of one session, over HTTP beside its socket. */
 class Files {
-  #base;
+  #servers;
   #token;
   #uploads = new Map();
 
-  /** @param {string} base the broker's address @param {() => Promise<object>} renew asks for a new token */
-  constructor(base, renew) {
-    this.#base = base;
+  /**
+   * @param {{base: string, bases: string[]}} servers the address of the server that is used now, and those of all
+   * @param {() => Promise<object>} renew asks for a new token
+   */
+  constructor(servers, renew) {
+    this.#servers = servers;
     this.#token = new MediaToken(renew);
   }
 
@@ -1154,15 +1229,16 @@ class Files {
   sign(message) {
     for (const field of URL_FIELDS) {
       const path = OWN_URL.test(message[field] ?? '') && this.#pathOf(message[field]);
-      if (path) message[field] = `${this.#base}${path}?token=${this.#token.value}`;
+      if (path) message[field] = `${this.#servers.base}${path}?token=${this.#token.value}`;
     }
     if (message.repliedInfo?.messageInfo) this.sign(message.repliedInfo.messageInfo);
     return message;
   }
 
-  /** Returns the path of a file of this broker, null for one elsewhere. */
+  /** Returns the path of a file at whichever of the servers, null for one elsewhere. */
   #pathOf(url) {
-    const path = url.startsWith(`${this.#base}/`) ? url.slice(this.#base.length) : url;
+    const base = this.#servers.bases.find((one) => url.startsWith(`${one}/media/`)) ?? '';
+    const path = url.slice(base.length);
     return path.startsWith('/media/') ? path.split('?')[0] : null;
   }
 
@@ -1295,7 +1371,7 @@ class Files {
   async #fetch(method, place, { headers = {}, body, signal } = {}) {
     let response;
     try {
-      response = await fetch(`${this.#base}${place}`, { method, body, signal, headers: { ...headers, Authorization: `Bearer ${this.#token.value}` } });
+      response = await fetch(`${this.#servers.base}${place}`, { method, body, signal, headers: { ...headers, Authorization: `Bearer ${this.#token.value}` } });
     } catch (error) {
       throw lost(error.cause?.message ?? error.message);
     }
@@ -1364,7 +1440,7 @@ export class ZIM {
 
   /**
    * Makes the program's one client; returns null when there is one already.
-   * @param {number | {appID: number, server?: string, sdkVersion?: string, WebSocket?: typeof WebSocket,
+   * @param {number | {appID: number, server?: string | readonly string[], sdkVersion?: string, WebSocket?: typeof WebSocket,
    *                   deviceID?: string, reconnectMaxMs?: number, mediaConfig?: {keepOriginal?: boolean}}} config
    */
   static create(config) {
@@ -1398,6 +1474,9 @@ export class ZIM {
     const given = config !== null && typeof config === 'object' ? config : { appID: config };
     this.#config = { sdkVersion: SDK_VERSION, ...given };
     this.#deviceID = given.deviceID || ownDeviceID();
+    // What is named later, by TIDINGS_SERVER, is looked at when a user logs in.
+    const servers = namedServers(given.server);
+    if (servers[1] !== undefined) basesOf(servers);
   }
 
   /** Does nothing: this client logs only errors of the program's own listeners, to the console. */
@@ -1430,7 +1509,7 @@ export class ZIM {
     this.#seenMessages = new SeenMessages();
     this.#localState = new LocalState(userID);
     this.#files?.end(this.#notLoggedIn());
-    this.#files = new Files(this.#baseUrl(), () => this.#request('renewMediaToken', {}));
+    this.#files = new Files(this.#connection, () => this.#request('renewMediaToken', {}));
     this.#stopWaking();
     this.#stopWaking = onWaking(() => this.#connection.wake());
     this.#emitConnectionState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
@@ -1870,17 +1949,11 @@ export class ZIM {
     return conversationFromWire(wire, this.#localState, (message, conversationID) => this.#fromWire(message, conversationID));
   }
 
-  /** Returns the broker's address for HTTP. */
-  #baseUrl() {
-    const url = socketUrl(this.#config.server ?? globalThis.TIDINGS_SERVER ?? pageOrigin());
-    return url.replace(/^ws/, 'http').replace(/\/ws$/, '');
-  }
-
   #newConnection() {
     const { server, WebSocket = globalThis.WebSocket, reconnectMaxMs } = this.#config;
     if (!WebSocket) throw invalid('WebSocket is missing, give ZIM.create a WebSocket class');
-    const url = socketUrl(server ?? globalThis.TIDINGS_SERVER ?? pageOrigin());
-    return new Connection({ WebSocket, url, reconnectMaxMs }, {
+    const bases = basesOf(namedServers(server));
+    return new Connection({ WebSocket, bases, first: this.#connection?.base, reconnectMaxMs }, {
       loginArgs: () => this.#loginArgs(),
       onUp: (result) => this.#up(result),
       onLost: () => this.#lost(),

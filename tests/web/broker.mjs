@@ -32,11 +32,12 @@ class Broker {
   #dataDir;
   #env;
   #child = null;
-  #listen = '127.0.0.1:0';
+  #listen;
 
-  constructor(dataDir, env) {
+  constructor(dataDir, env, listen) {
     this.#dataDir = dataDir;
     this.#env = { ...process.env, ...env };
+    this.#listen = listen;
   }
 
   /** The base address, such as `http://127.0.0.1:40123`; the same after a restart. */
@@ -108,7 +109,7 @@ class Broker {
   }
 }
 
-/** Resolves with the address of the line `listening on http://ADDRESS`, and with everything said up to it. */
+/** Resolves with the address of the line `listening on http://ADDRESS` or `standing by on ADDRESS`, and everything said up to it. */
 function ready(child) {
   return new Promise((resolve, reject) => {
     let said = '';
@@ -120,7 +121,7 @@ function ready(child) {
     const timer = setTimeout(() => fail(`was not ready within ${READY_MS} ms`), READY_MS);
     const hear = (chunk) => {
       said += chunk;
-      const listens = /^listening on http:\/\/(\S+)$/m.exec(said);
+      const listens = /^(?:listening on http:\/\/|standing by on )(\S+)$/m.exec(said);
       if (!listens) return;
       clearTimeout(timer);
       resolve({ address: listens[1], said });
@@ -128,7 +129,8 @@ function ready(child) {
     child.stdout.on('data', hear);
     child.stderr.on('data', (chunk) => (said += chunk));
     child.once('error', (error) => fail(`did not start (${error.message})`));
-    child.once('exit', (code, signal) => fail(`ended with ${signal ?? code}`));
+    // At its end everything it said has been heard.
+    child.once('close', (code, signal) => fail(`ended with ${signal ?? code}`));
   });
 }
 
@@ -141,9 +143,12 @@ async function end(child, signal) {
   clearTimeout(timer);
 }
 
-/** Starts a broker; `env` holds settings such as `TIDINGS_RATE__BURST`. */
-export async function startBroker(env = {}) {
-  const broker = new Broker(await mkdtemp(join(tmpdir(), 'tidings-web-')), { ...GENEROUS_RATES, ...env });
+/**
+ * Starts a broker, which may be one that stands by; `env` holds settings such as `TIDINGS_RATE__BURST`, `listen` is an address of its
+ * own in place of a free one.
+ */
+export async function startBroker(env = {}, listen = '127.0.0.1:0') {
+  const broker = new Broker(await mkdtemp(join(tmpdir(), 'tidings-web-')), { ...GENEROUS_RATES, ...env }, listen);
   try {
     await broker.start();
   } catch (error) {

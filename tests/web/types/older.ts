@@ -46,6 +46,8 @@ zim.on('groupVerifyInfoUpdated', (_zim, { verifyInfo }) => verifyInfo.joinMode =
 export const other: ZIM = ZIM.createInstance({
   appID: 1, server: 'http://localhost:8080', sdkVersion: '2.10.0', deviceID: 'tv', reconnectMaxMs: 5000,
 });
+const servers: readonly string[] = ['https://a.example.com', 'wss://b.example.com/ws', '127.0.0.1:7080'];
+export const either: ZIM = ZIM.createInstance({ appID: 1, server: servers });
 zim.sendMessage({ type: ZIMMessageType.Combine, title: 'Notes', summary: 'two', messageList: [] }, 'bob', 0, { priority: 1 });
 zim.sendMessage({ type: 12, fileLocalPath: bytes, fileName: 'a.bin' }, 'bob', 0);
 zim.sendMediaMessage({ type: 11, fileLocalPath: '/tmp/a.png' }, 'bob', 0);
