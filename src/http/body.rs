@@ -14,6 +14,7 @@ use super::media::pacer::{self, UploadPacer};
 use super::problem::problem;
 use super::socket::tracked::TrackedSocket;
 use crate::broker::Broker;
+use crate::metrics::SocketCut;
 use crate::rate::Reservation;
 
 /// Body of a request that nobody signed and that asks for a token or a session, bytes.
@@ -107,7 +108,11 @@ where
         }
         Ok(())
     };
-    timeout(Duration::from_secs(config.server.request_body_seconds), reading).await.map_err(|_| BodyError::Slow)??;
+    let read = timeout(Duration::from_secs(config.server.request_body_seconds), reading).await.unwrap_or(Err(BodyError::Slow));
+    if read == Err(BodyError::Slow) {
+        broker.context.metrics.socket_cut(SocketCut::SlowBody);
+    }
+    read?;
     Ok(Body { bytes: body.freeze(), _reserved: reserved })
 }
 

@@ -68,7 +68,8 @@ fn blank_movie(spool: &mut Spool) -> Result<(), Refusal> {
         return Ok(());
     }
     for told in found {
-        spool.overwrite(told.kind_at, b"free").and_then(|()| spool.blank(told.content)).map_err(probe::unreadable)?;
+        let renamed = told.kind_at.map_or(Ok(()), |at| spool.overwrite(at, b"free"));
+        renamed.and_then(|()| spool.blank(told.content)).map_err(probe::unreadable)?;
     }
     spool.hash_anew().map_err(probe::unreadable)
 }

@@ -26,6 +26,36 @@ pub(super) struct ReasonLabel {
     pub(super) reason: &'static str,
 }
 
+/// Why the broker cut a socket that has no session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SocketCut {
+    /// It was the oldest without a login, and a newer one needed its place.
+    GaveWay,
+    /// It came when there was no place, and none was left in time.
+    NoPlace,
+    /// It asked for nothing, or its request never got whole.
+    NoRequest,
+    /// Its body came more slowly than the pace, or not within the deadline.
+    SlowBody,
+    /// It took nothing of its answer.
+    SlowReader,
+}
+
+impl SocketCut {
+    pub(super) const ALL: [Self; 5] = [Self::GaveWay, Self::NoPlace, Self::NoRequest, Self::SlowBody, Self::SlowReader];
+
+    /// Returns what the reason is called among the metrics and in the log.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Self::GaveWay => "gave_way",
+            Self::NoPlace => "no_place",
+            Self::NoRequest => "no_request",
+            Self::SlowBody => "slow_body",
+            Self::SlowReader => "slow_reader",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct KindLabel {
     pub(super) kind: &'static str,

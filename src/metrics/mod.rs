@@ -17,8 +17,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-pub(crate) use self::labels::class_label;
 use self::labels::{ClassLabel, CodeLabel, DropLabel, KindLabel, OutcomeLabel, ReasonLabel, priority_label, register};
+pub(crate) use self::labels::{SocketCut, class_label};
 use self::operation::Operation;
 pub(crate) use self::operation::{OpMetrics, Outcome, Samples};
 use self::webhooks::WebhookMetrics;
@@ -75,6 +75,9 @@ impl Metrics {
         // From the start on, so that a rate has something to begin at.
         for outcome in ["begun", "kept", "refused"] {
             drop(metrics.uploads.get_or_create(&OutcomeLabel { outcome }));
+        }
+        for why in SocketCut::ALL {
+            drop(metrics.sockets_cut.get_or_create(&ReasonLabel { reason: why.reason() }));
         }
         Self { registry, ..metrics }
     }
@@ -191,8 +194,14 @@ impl Metrics {
     }
 
     /// The broker cut a socket without a session.
-    pub(crate) fn socket_cut(&self, reason: &'static str) {
-        self.sockets_cut.get_or_create(&ReasonLabel { reason }).inc();
+    pub(crate) fn socket_cut(&self, why: SocketCut) {
+        self.sockets_cut.get_or_create(&ReasonLabel { reason: why.reason() }).inc();
+    }
+
+    /// Returns how many sockets were cut for a reason.
+    #[cfg(test)]
+    pub(crate) fn sockets_cut_total(&self, why: SocketCut) -> u64 {
+        self.sockets_cut.get_or_create(&ReasonLabel { reason: why.reason() }).get()
     }
 
     /// The broker closed a session.

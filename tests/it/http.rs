@@ -1,8 +1,10 @@
 //! The routes beside the WebSocket, and who is let in.
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-use crate::support::{Client, Login, To, World, fetch};
+use crate::support::{Client, Login, To, World, fetch, soon};
 
 /// A world without a configured secret: the demo's.
 fn demo() -> World {
@@ -120,6 +122,49 @@ async fn demo_tokens_are_kept_from_foreign_pages_and_from_configured_brokers() {
     let origin = format!("http://{}", configured.address());
     let refused = fetch(configured.address(), "POST /demo/token", &[("Origin", &origin)], body).await;
     assert_eq!((refused.status, refused.header("content-type")), (404, "application/problem+json"));
+}
+
+/// Sends a body whose length is told in the head, and the same again in chunks; returns status and code of both answers.
+async fn told_and_chunked(world: &World, path: &str, body: &str) -> [(u16, serde_json::Value); 2] {
+    let origin = format!("http://{}", world.address());
+    let headers = [("Origin", origin.as_str()), ("Content-Type", "application/json")];
+    let told = fetch(world.address(), &format!("POST {path}"), &headers, body).await;
+    let half = body.len() / 2;
+    let chunks = [&body[..half], &body[half..], ""].map(|chunk| format!("{:x}\r\n{chunk}\r\n", chunk.len())).concat();
+    let host = world.address();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\
+         Connection: close\r\n\r\n{chunks}"
+    );
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    // Whoever is refused early may be cut off while it still sends.
+    let _sent_or_refused = stream.write_all(head.as_bytes()).await.is_ok();
+    let mut answer = String::new();
+    let _read = soon("an answer to chunks", stream.read_to_string(&mut answer)).await.is_ok();
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no answer: {answer:?}"));
+    let problem = answer.find('{').and_then(|at| serde_json::from_str::<serde_json::Value>(&answer[at..=answer.rfind('}')?]).ok());
+    [(told.status, told.json()["code"].clone()), (status, problem.unwrap_or_default()["code"].clone())]
+}
+
+#[tokio::test]
+async fn who_asks_for_a_token_says_so_in_4_kib_and_a_password_in_8() {
+    let world = World::builder()
+        .config(|config| {
+            config.auth.secret = String::new();
+            config.console.attempts_per_minute = 1_000;
+        })
+        .start();
+    let set_up = json!({"token": world.broker.console_link().unwrap().unwrap(), "password": "correct horse battery"}).to_string();
+    assert_eq!(told_and_chunked(&world, "/console/setup", &set_up).await[0].0, 200);
+    let token = json!({"userID": "alice", "demoKey": world.broker.demo_key().unwrap()}).to_string();
+    let password = json!({"password": "wrong horse battery"}).to_string();
+    let (good, wrong, long) = ((200, json!(null)), (401, json!(6_000_103)), (413, json!(6_000_001)));
+    for (path, body, bytes_max, understood) in [("/demo/token", token, 4_096, good), ("/console/session", password, 8_192, wrong)] {
+        // Space behind the object is no part of it.
+        let of = |bytes: usize| format!("{body}{}", " ".repeat(bytes - body.len()));
+        assert_eq!(told_and_chunked(&world, path, &of(bytes_max)).await, [understood.clone(), understood], "{path}");
+        assert_eq!(told_and_chunked(&world, path, &of(bytes_max + 1)).await, [long.clone(), long.clone()], "{path}");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod api;
 mod api_care;
 mod api_rights;
 mod attack;
+mod attack_table;
 mod backup;
 #[cfg(feature = "bench")]
 mod bench;

@@ -11,6 +11,7 @@ use futures_util::task::AtomicWaker;
 
 use crate::actors::connection::Socket;
 use crate::clock::Clock;
+use crate::metrics::SocketCut;
 
 /// Stands for "no time" among milliseconds.
 const NEVER: u64 = u64::MAX;
@@ -202,13 +203,13 @@ impl Activity {
     }
 
     /// Says why the socket is to be cut now, if it is.
-    pub(super) fn overdue(&self, now: Duration, deadlines: &Deadlines) -> Option<&'static str> {
+    pub(super) fn overdue(&self, now: Duration, deadlines: &Deadlines) -> Option<SocketCut> {
         let blocked_ms = self.blocked_ms.load(Ordering::Relaxed);
         if blocked_ms != NEVER && now.saturating_sub(Duration::from_millis(blocked_ms)) >= deadlines.stalled {
-            return Some("slow_reader");
+            return Some(SocketCut::SlowReader);
         }
         let is_known = self.is_authenticated.load(Ordering::Relaxed);
-        (!is_known && self.quiet_for(now) >= deadlines.unanswered).then_some("no_request")
+        (!is_known && self.quiet_for(now) >= deadlines.unanswered).then_some(SocketCut::NoRequest)
     }
 }
 
@@ -278,11 +279,11 @@ mod tests {
         clock.advance(29 * S);
         assert_eq!(activity.overdue(clock.elapsed(), &DEADLINES), None);
         clock.advance(S);
-        assert_eq!(activity.overdue(clock.elapsed(), &DEADLINES), Some("no_request"));
+        assert_eq!(activity.overdue(clock.elapsed(), &DEADLINES), Some(SocketCut::NoRequest));
         activity.wrote(b"HTTP/1.1 200 OK");
         assert_eq!(activity.overdue(clock.elapsed(), &DEADLINES), None);
         clock.advance(30 * S);
-        assert_eq!(activity.overdue(clock.elapsed(), &DEADLINES), Some("no_request"));
+        assert_eq!(activity.overdue(clock.elapsed(), &DEADLINES), Some(SocketCut::NoRequest));
         activity.mark_authenticated();
         assert_eq!(activity.overdue(clock.elapsed(), &DEADLINES), None);
     }
@@ -295,7 +296,7 @@ mod tests {
         clock.advance(10 * S);
         activity.blocked();
         clock.advance(10 * S);
-        assert_eq!(activity.overdue(clock.elapsed(), &DEADLINES), Some("slow_reader"));
+        assert_eq!(activity.overdue(clock.elapsed(), &DEADLINES), Some(SocketCut::SlowReader));
         activity.wrote(b"a little");
         assert_eq!(activity.overdue(clock.elapsed(), &DEADLINES), None);
     }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::activity::Activity;
+use crate::metrics::{Metrics, SocketCut};
 
 /// What a socket is left in any case. Our choice: a login takes some milliseconds.
 const UNTOUCHED: Duration = Duration::from_secs(1);
@@ -112,7 +113,7 @@ impl Book {
     }
 
     /// Makes room for one more of this address, by cutting another if it must be. Returns whether there is room.
-    fn make_room(&mut self, key: Option<AddressKey>, now: Duration, limits: PlaceLimits) -> bool {
+    fn make_room(&mut self, key: Option<AddressKey>, now: Duration, limits: PlaceLimits, metrics: &Metrics) -> bool {
         let chosen = if key.is_some() && self.count(key) >= limits.per_address {
             let of_key = key.and_then(|key| self.by_key.get(&key)).into_iter().flatten();
             self.who_gives_way(of_key.filter_map(|number| self.taken.get_key_value(number)), now)
@@ -122,16 +123,18 @@ impl Book {
             return true;
         };
         let Some(taken) = chosen.and_then(|number| self.remove(number)) else { return false };
+        metrics.socket_cut(SocketCut::GaveWay);
         taken.activity.cut();
         true
     }
 }
 
 /// The places of one server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Places {
     book: Mutex<Book>,
     left: Notify,
+    metrics: Arc<Metrics>,
 }
 
 /// A place, held until it is dropped or given back.
@@ -158,7 +161,7 @@ impl Place {
         }
         // Its own place is one of all already.
         let limits = PlaceLimits { in_all: usize::MAX, ..limits };
-        if !book.make_room(Some(key), now, limits) {
+        if !book.make_room(Some(key), now, limits, &self.places.metrics) {
             return false;
         }
         let Some(taken) = book.remove(self.number) else { return true };
@@ -190,6 +193,11 @@ impl Drop for Waiting<'_> {
 }
 
 impl Places {
+    /// Returns places of which none is taken; who gives way is counted.
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { book: Mutex::default(), left: Notify::new(), metrics }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -209,7 +217,7 @@ impl Places {
         limits: PlaceLimits,
     ) -> Option<Place> {
         let mut book = self.lock();
-        if !book.make_room(key, now, limits) {
+        if !book.make_room(key, now, limits, &self.metrics) {
             return None;
         }
         activity.begin();
@@ -262,7 +270,11 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
-            Self { clock: Arc::new(ManualClock::at(0)), places: Arc::default() }
+            Self { clock: Arc::new(ManualClock::at(0)), places: Arc::new(Places::new(Arc::default())) }
+        }
+
+        fn gave_way(&self) -> u64 {
+            self.places.metrics.sockets_cut_total(SocketCut::GaveWay)
         }
 
         fn take(&self, address: &str) -> Option<(Arc<Activity>, Place)> {
@@ -281,6 +293,7 @@ mod tests {
         assert!(bench.take("1.1.1.1").is_none(), "three are allowed");
         bench.clock.advance(Duration::from_millis(999));
         assert!(bench.take("1.1.1.1").is_none());
+        assert_eq!(bench.gave_way(), 0);
         bench.clock.advance(Duration::from_millis(1));
         let fourth = bench.take("1.1.1.1").unwrap();
         let cut: Vec<bool> = held.iter().map(|(activity, _)| activity.is_cut()).collect();
@@ -290,6 +303,7 @@ mod tests {
         // Of those that are left only the one that was answered is old enough.
         let _sixth = bench.take("1.1.1.1").unwrap();
         assert!(held[0].0.is_cut() && !fourth.0.is_cut() && !fifth.0.is_cut());
+        assert_eq!(bench.gave_way(), 3, "each is counted");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::actors::context::BrokerContext;
 use crate::broker::Broker;
 use crate::config::Server;
 use crate::http::client_address::is_trusted;
+use crate::metrics::SocketCut;
 
 /// How long the kernel may hold bytes nobody acknowledges before it gives the connection up. Our choice: the grace
 /// of a room, so that a dead line is noticed before its place is lost.
@@ -215,7 +216,9 @@ fn limits(server: &Server) -> PlaceLimits {
 
 impl ConnectionTracker {
     pub(in crate::http) fn new(broker: &Broker) -> Self {
-        Self { context: broker.context.clone(), counts: Arc::default(), places: Arc::default(), watched: Arc::default() }
+        let context = broker.context.clone();
+        let places = Arc::new(Places::new(context.metrics.clone()));
+        Self { context, counts: Arc::default(), places, watched: Arc::default() }
     }
 
     /// Sets the options of a socket of the broker's own server, counts it, and waits until there is a place for it. `None`: there
@@ -232,7 +235,7 @@ impl ConnectionTracker {
         let place = tokio::time::timeout(Duration::from_secs(config.server.login_timeout_seconds), taking).await.ok().flatten();
         let Some(place) = place else {
             tracing::debug!(client.address = %peer, "connection cut: its address has too many without a login");
-            self.context.metrics.socket_cut("no_place");
+            self.context.metrics.socket_cut(SocketCut::NoPlace);
             return None;
         };
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&activity));
@@ -250,9 +253,9 @@ impl ConnectionTracker {
         let now = self.context.clock.elapsed();
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).retain(|watched| {
             let Some(activity) = watched.upgrade().filter(|activity| !activity.is_websocket()) else { return false };
-            let Some(reason) = activity.overdue(now, &deadlines) else { return true };
-            tracing::debug!(reason, "connection cut");
-            self.context.metrics.socket_cut(reason);
+            let Some(why) = activity.overdue(now, &deadlines) else { return true };
+            tracing::debug!(reason = why.reason(), "connection cut");
+            self.context.metrics.socket_cut(why);
             activity.cut();
             false
         });
@@ -272,6 +275,7 @@ impl ConnectionTracker {
             .saturating_sub(self.context.connections.logged_in() + self.counts.authenticated.load(Ordering::Relaxed));
         if without_session > self.context.config().server.connections_unauthenticated_max + CONNECTIONS_BESIDE_MAX {
             tracing::debug!(without_session, "connection cut: too many without a session");
+            self.context.metrics.socket_cut(SocketCut::NoPlace);
             cut(options);
         }
         Some(TrackedSocket { socket: None, counted, is_secure: false, own: None })

@@ -5,12 +5,14 @@
 //! as further pictures with a place of their own, refuses PNGs with a wrong checksum that every browser shows, and knows neither GIF
 //! nor TIFF. What is kept is named; what is not known goes. Nothing is made room for that the file does not have.
 
+mod boxes;
 mod exif;
 mod gif;
 mod jpeg;
 mod movie;
 mod png;
 mod tiff;
+mod track;
 mod webp;
 
 use std::io::{self, Write};

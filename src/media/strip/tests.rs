@@ -232,6 +232,18 @@ fn a_png_with_a_wrong_checksum_and_what_has_no_room_for_a_place_are_taken() {
     }
 }
 
+fn blank(film: &[u8], found: Vec<super::movie::Telling>) -> Vec<u8> {
+    let place = |at: u64| usize::try_from(at).unwrap();
+    let mut blanked = film.to_vec();
+    for told in found {
+        if let Some(at) = told.kind_at.map(place) {
+            blanked[at..at + 4].copy_from_slice(b"free");
+        }
+        blanked[place(told.content.start)..place(told.content.end)].fill(0);
+    }
+    blanked
+}
+
 fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
     [&u32::try_from(content.len() + 8).unwrap().to_be_bytes()[..], kind, content].concat()
 }
@@ -245,11 +257,17 @@ fn telling_movie() -> Vec<u8> {
     let handler = boxed(b"hdlr", &[0; 25]);
     let meta = [&handler[..], &boxed(b"keys", &[&[0, 0, 0, 0, 0, 0, 0, 3], &keys[..]].concat()), &boxed(b"ilst", &items)].concat();
     let user = [boxed(b"\xA9xyz", PLACE), boxed(b"loci", PLACE), boxed(b"\xA9nam", b"a name"), boxed(b"XMP_", PLACE), vec![0; 4]].concat();
+    // As players of music write it: items of four letters, and some that have their name with them.
+    let named = |name: &str, text: &[u8]| boxed(b"----", &[boxed(b"name", &[&[0; 4], name.as_bytes()].concat()), data(text)].concat());
+    let listed = [boxed(b"\xA9xyz", &data(PLACE)), named("Location", PLACE), named("label", b"a label")].concat();
+    let music = [&[0; 4], &handler[..], &boxed(b"ilst", &listed), &boxed(b"xml ", PLACE)].concat();
+    let track = [boxed(b"udta", &[boxed(b"\xA9xyz", PLACE), boxed(b"loci", PLACE)].concat()), boxed(b"meta", &meta)].concat();
     let moov = [
-        boxed(b"trak", &boxed(b"udta", &boxed(b"\xA9xyz", PLACE))),
+        boxed(b"trak", &track),
         boxed(b"udta", &user),
         boxed(b"meta", &meta),
         boxed(b"udta", &boxed(b"meta", &[&[0; 4], &meta[..]].concat())),
+        boxed(b"udta", &boxed(b"meta", &music)),
     ];
     [
         boxed(b"ftyp", b"qt  0000"),
@@ -263,16 +281,11 @@ fn telling_movie() -> Vec<u8> {
 #[test]
 fn the_place_of_a_film_becomes_free_space_and_nothing_moves() {
     let film = telling_movie();
-    let mut blanked = film.clone();
     let found = telling(Cursor::new(&film)).unwrap().unwrap();
-    for told in &found {
-        let place = |at: u64| usize::try_from(at).unwrap();
-        blanked[place(told.kind_at)..place(told.kind_at) + 4].copy_from_slice(b"free");
-        blanked[place(told.content.start)..place(told.content.end)].fill(0);
-    }
-    assert_eq!(found.len(), 9);
+    assert_eq!(found.len(), 15);
+    let blanked = blank(&film, found);
     assert!(says_place(&film) && !says_place(&blanked));
-    for kept in [&b"a title"[..], b"a name", b"samples"] {
+    for kept in [&b"a title"[..], b"a name", b"a label", b"samples"] {
         assert!(memchr::memmem::find(&blanked, kept).is_some(), "{}", String::from_utf8_lossy(kept));
     }
     assert_eq!(telling(Cursor::new(&blanked)).unwrap().unwrap(), []);
@@ -282,4 +295,64 @@ fn the_place_of_a_film_becomes_free_space_and_nothing_moves() {
     for end in 0..film.len() {
         assert!(telling(Cursor::new(&film[..end])).is_ok(), "cut at {end}");
     }
+}
+
+/// A track of timed metadata: of this format, described so, its samples at these places, two in each.
+fn metadata_track(format: &[u8; 4], described: &[u8], places: &[u32], sizes: &[u32]) -> Vec<u8> {
+    let numbers = |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<u8>>();
+    let count = |of: &[u32]| u32::try_from(of.len()).unwrap();
+    let entry = boxed(format, &[&[0, 0, 0, 0, 0, 0, 0, 1], described].concat());
+    let table = [
+        boxed(b"stsd", &[&[0, 0, 0, 0, 0, 0, 0, 1], &entry[..]].concat()),
+        boxed(b"stsz", &numbers(&[&[0, 0, count(sizes)], sizes].concat())),
+        boxed(b"stsc", &numbers(&[0, 1, 1, 2, 1])),
+        boxed(b"stco", &numbers(&[&[0, count(places)], places].concat())),
+    ];
+    let media = [boxed(b"hdlr", b"\0\0\0\0\0\0\0\0meta\0\0\0\0\0\0\0\0\0\0\0\0\0"), boxed(b"minf", &boxed(b"stbl", &table.concat()))];
+    boxed(b"trak", &boxed(b"mdia", &media.concat()))
+}
+
+#[test]
+fn a_track_that_follows_the_place_goes_with_its_samples_and_no_other_does() {
+    let content = [b"pixels", PLACE, b"pixels", PLACE, PLACE, b"pixels"].concat();
+    // Behind the heads of two boxes and the content of the first.
+    let (begin, place, pixels) = (24, u32::try_from(PLACE.len()).unwrap(), 6);
+    let places = [begin + pixels, begin + 2 * pixels + place];
+    let sizes = [10, place - 10, place, place];
+    let film = |track: &[u8]| [boxed(b"ftyp", b"qt  0000"), boxed(b"mdat", &content), boxed(b"moov", track)].concat();
+    for (format, described) in
+        [(b"gpmd", &b""[..]), (b"camm", b""), (b"mebx", b"com.apple.quicktime.location.ISO6709"), (b"mett", b"x/GPS")]
+    {
+        let film = film(&metadata_track(format, described, &places, &sizes));
+        let blanked = blank(&film, telling(Cursor::new(&film)).unwrap().unwrap());
+        assert!(says_place(&film) && !says_place(&blanked), "{format:?}");
+        assert_eq!(blanked.windows(6).filter(|part| part == b"pixels").count(), 3, "{format:?}: nothing else");
+        assert!(memchr::memmem::find(&blanked, b"trak").is_none() && telling(Cursor::new(&blanked)).unwrap().unwrap().is_empty());
+    }
+    for (format, described) in [(b"mebx", &b"com.apple.quicktime.video-orientation"[..]), (b"avc1", b"")] {
+        let film = film(&metadata_track(format, described, &places, &sizes));
+        assert_eq!(telling(Cursor::new(&film)).unwrap().unwrap(), [], "{format:?} stays");
+    }
+}
+
+#[test]
+fn where_samples_are_said_to_be_costs_no_more_than_the_film_has() {
+    let film = |places: &[u32], size: u32| {
+        let track = metadata_track(b"gpmd", b"", places, &vec![size; 2 * places.len()]);
+        [boxed(b"moov", &track), boxed(b"mdat", &[7; 100])].concat()
+    };
+    let moov = u32::try_from(film(&[0], 0).len() - 108).unwrap();
+    let found = |places: &[u32], size: u32| {
+        let found = telling(Cursor::new(film(places, size))).unwrap()?;
+        Some(found.into_iter().filter(|told| told.kind_at.is_none()).map(|told| (told.content.start, told.content.end)).collect::<Vec<_>>())
+    };
+    // Outside of the media, beyond its end, the same again and again.
+    assert_eq!(found(&[0], 4), Some(vec![]));
+    let media = u64::from(moov) + 8;
+    assert_eq!(found(&[moov + 8], u32::MAX), Some(vec![(media, media + 100)]));
+    let all = film(&vec![0; 1_000], 0).len() as u64 - 100;
+    let begin = u32::try_from(all).unwrap();
+    let again = found(&vec![begin; 1_000], 90).unwrap();
+    assert_eq!(again, [(all, all + 100)], "blanked once");
+    assert_eq!(found(&vec![begin; 70_000], 1), None, "more than any film has");
 }

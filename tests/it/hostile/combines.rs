@@ -1,10 +1,10 @@
 //! Combined messages that name others: how much of them is in memory at a time, and how much is written.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::bytes_below;
 use crate::support::{Answer, Client, HeldStore, To, World, WorldBuilder, fetch_bytes, text, until};
 
 /// About what seven texts weigh that just fit into a frame.
@@ -108,14 +108,6 @@ async fn an_upload_is_no_larger_than_what_it_stands_for_may_be() {
     let hidden = json!({"type": 100, "title": "", "summary": "", "fileUID": fits["fileUID"], "senderUserID": "alice"});
     let refused = alice.send(To::Peer("bob"), json!({"type": 100, "title": "", "summary": "", "messageList": [hidden]})).await.unwrap_err();
     assert_eq!(refused.code, 6_000_001, "{refused:?}");
-}
-
-/// Returns how many bytes the files below a folder have.
-fn bytes_below(folder: &Path) -> u64 {
-    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
-    entries
-        .map(|entry| if entry.path().is_dir() { bytes_below(&entry.path()) } else { entry.metadata().map_or(0, |file| file.len()) })
-        .sum()
 }
 
 #[tokio::test]

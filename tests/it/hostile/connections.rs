@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
+use super::attackers::press;
 use super::{Line, MIB, Program, Running, Watch, alone, soon};
 use crate::support::{Client, Login, World, fetch};
 
@@ -30,20 +31,9 @@ async fn program(settings: &[(&str, &str)]) -> (Program, Running) {
     (program, running)
 }
 
-/// Writes `begin` and then, again and again, `more`; reads nothing until nothing more can be written. Returns once the broker
-/// ended the connection.
-async fn attack(address: SocketAddr, begin: String, more: Vec<u8>, times: usize) {
-    let Ok(mut stream) = TcpStream::connect(address).await else { return };
-    let written = async {
-        stream.write_all(begin.as_bytes()).await?;
-        for _ in 0..times {
-            stream.write_all(&more).await?;
-        }
-        std::io::Result::Ok(())
-    };
-    let _written_or_cut = written.await.is_ok();
-    let mut answer = [0; 4096];
-    while stream.read(&mut answer).await.is_ok_and(|count| count > 0) {}
+/// Returns how many sockets were cut for a reason.
+async fn cut(running: &Running, reason: &str) -> u64 {
+    running.metrics().await.sum("tidings_sockets_cut_total", &[&format!("reason=\"{reason}\"")])
 }
 
 /// Makes the head of a request with a body of so many bytes.
@@ -59,7 +49,7 @@ async fn sockets_whose_bodies_never_come_lock_nobody_out_and_end() {
     let mut attackers = JoinSet::new();
     for n in 0..1_256 {
         let request = ["POST /demo/token", "POST /console/session", "POST /no/such/path", "GET /docs/"][n % 4];
-        attackers.spawn(attack(running.address, head(running.address, request, 100), Vec::new(), 0));
+        attackers.spawn(press(running.address, head(running.address, request, 100).into_bytes(), Vec::new(), 0));
     }
     let began = Instant::now();
     for n in 0..10 {
@@ -68,8 +58,12 @@ async fn sockets_whose_bodies_never_come_lock_nobody_out_and_end() {
         soon("a login beside the sockets", login).await.ok("ping", json!({})).await;
     }
     println!("ten logins in {:.1?}", began.elapsed());
+    let gave_way = cut(&running, "gave_way").await;
+    assert!(gave_way > 0, "places were needed");
     soon("the end of every socket without a body", async { while attackers.join_next().await.is_some() {} }).await;
     println!("all sockets ended after {:.1?}", began.elapsed());
+    let others = [cut(&running, "no_request").await, cut(&running, "slow_body").await];
+    assert!(others.iter().sum::<u64>() > 0, "those that were left are told by what they did: {others:?}");
 }
 
 #[tokio::test]
@@ -130,6 +124,22 @@ async fn a_body_has_a_deadline_and_a_pace_on_every_route() {
     assert!(stops.starts_with("HTTP/1.1 408"), "{stops}");
     assert!(for_page.starts_with("HTTP/1.1 200"), "{for_page}");
     assert!(for_nothing.starts_with("HTTP/1.1 404"), "{for_nothing}");
+    assert!(world.broker.metrics_text().contains("tidings_sockets_cut_total{reason=\"slow_body\"} 1"), "the one whose body was read");
+}
+
+#[tokio::test]
+async fn a_socket_for_which_no_place_is_left_in_time_is_cut_and_counted() {
+    let world = World::builder().frozen().config(|config| {
+        config.server.connections_unauthenticated_per_address_max = 1;
+        config.server.login_timeout_seconds = 1;
+    });
+    let world = world.start();
+    assert!(world.broker.metrics_text().contains("tidings_sockets_cut_total{reason=\"no_place\"} 0"), "counted from the start on");
+    let _first = world.connect().await;
+    let mut second = TcpStream::connect(world.address()).await.unwrap();
+    let ended = soon("the end of the second", second.read(&mut [0; 16])).await;
+    assert!(!matches!(ended, Ok(1..)), "{ended:?}");
+    assert!(world.broker.metrics_text().contains("tidings_sockets_cut_total{reason=\"no_place\"} 1"));
 }
 
 #[tokio::test]
@@ -184,7 +194,7 @@ async fn unfinished_bodies_of_strangers_cost_little_memory() {
             _ => "POST /api/v1/users".to_owned(),
         };
         // All but the last bytes.
-        attackers.spawn(attack(running.address, head(running.address, &request, 256 * 1024), vec![b'x'; 10_240], 25));
+        attackers.spawn(press(running.address, head(running.address, &request, 256 * 1024).into_bytes(), vec![b'x'; 10_240], 25));
     }
     let mut honest = soon("a login", Line::login(&program, running.address, "honest")).await;
     soon("the end of the bodies", async { while attackers.join_next().await.is_some() {} }).await;
@@ -219,6 +229,7 @@ async fn readers_that_do_not_read_cost_little_memory_and_are_cut() {
     honest.ok("ping", json!({})).await;
     println!("memory +{} KiB", watch.growth() / 1024);
     assert!(watch.growth() <= GROWTH_MAX, "memory grew by {} bytes", watch.growth());
+    assert!(cut(&running, "slow_reader").await > 0);
 }
 
 fn trusting(config: &mut Config) {

@@ -5,16 +5,21 @@
 // It measures, and says what it measured.
 #![allow(clippy::cast_possible_truncation, clippy::disallowed_methods, clippy::print_stdout)]
 
+pub(crate) mod attackers;
 mod combines;
 mod connections;
 #[cfg(feature = "bench")]
 mod frames;
+pub(crate) mod healthy;
+mod measure;
 mod media;
 mod quotas;
 mod sight;
 
 use std::collections::VecDeque;
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,10 +40,10 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+pub(crate) use self::measure::{MIB, Watch, bytes_below, resident};
+
 /// How long anything may take. Far more than it needs: two cores may be shared with a compiler.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-pub(crate) const MIB: u64 = 1 << 20;
 
 /// One hostile test at a time: each measures times and memory, and is itself a load on the others.
 pub(crate) async fn alone() -> MutexGuard<'static, ()> {
@@ -52,6 +57,9 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
         Err(_) => panic!("{what} did not happen within {PATIENCE:?}"),
     }
 }
+
+/// What signs the tokens of the tests.
+const SECRET: &str = "the secret of the hostile tests";
 
 /// `SplitMix64`: reproducible from its seed, and good enough to choose with.
 #[derive(Debug, Clone)]
@@ -89,7 +97,7 @@ impl Program {
     /// Sets these settings over the defaults, each as `section.key`.
     pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
         let mut config = Config::default();
-        config.auth.secret = "the secret of the hostile tests".to_owned();
+        config.auth.secret = SECRET.to_owned();
         let (tokens, _) = Tokens::open(&config, Arc::new(SystemClock::new())).unwrap();
         let own = [("auth.secret", config.auth.secret.as_str()), ("log.filter", "info"), ("server.metrics_public", "true")];
         let variable = |(key, value): &(&str, &str)| (format!("TIDINGS_{}", key.replace('.', "__").to_uppercase()), (*value).to_owned());
@@ -106,6 +114,15 @@ impl Program {
         let unset = format!("TIDINGS_{}", key.replace('.', "__").to_uppercase());
         self.settings.retain(|(variable, _)| *variable != unset);
         self
+    }
+
+    /// Leaves it without a configured secret, as whoever tries it out does. The one it would make is there already, so that tokens
+    /// can be made here, too.
+    pub(crate) fn demo(self) -> Self {
+        std::fs::DirBuilder::new().mode(0o700).create(self.data()).unwrap();
+        let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(self.data().join("secret")).unwrap();
+        file.write_all(SECRET.as_bytes()).unwrap();
+        self.unset("auth.secret")
     }
 
     /// Gives the process an environment variable.
@@ -225,46 +242,6 @@ impl Running {
             }
         };
         soon(what, reached).await;
-    }
-}
-
-/// Returns the resident memory of a process, bytes.
-pub(crate) fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the program runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line VmRSS");
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
-}
-
-/// Watches resident memory until dropped, and remembers the largest it saw.
-pub(crate) struct Watch {
-    before: u64,
-    peak: tokio::sync::watch::Receiver<u64>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Watch {
-    pub(crate) fn on(pid: u32) -> Self {
-        let before = resident(pid);
-        let (tell, peak) = tokio::sync::watch::channel(before);
-        let task = tokio::spawn(async move {
-            loop {
-                let now = resident(pid);
-                tell.send_if_modified(|peak| std::mem::replace(peak, now.max(*peak)) < now);
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        });
-        Self { before, peak, task }
-    }
-
-    /// Returns the largest growth so far, bytes.
-    pub(crate) fn growth(&self) -> u64 {
-        *self.peak.borrow() - self.before
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

@@ -35,17 +35,99 @@ fn gif() -> Vec<u8> {
     [&plain[..start], b"\x21\xFE", &[u8::try_from(PLACE.len()).unwrap()], PLACE, b"\0", &plain[start..]].concat()
 }
 
-/// A film with the place at the end of its `moov`, which is its last box.
+fn boxed(kind: &[u8], content: &[u8]) -> Vec<u8> {
+    [&u32::try_from(content.len() + 8).unwrap().to_be_bytes()[..], kind, content].concat()
+}
+
+/// Adds a box at the end of the last box at the top, or of the first of each kind inside it. Every sample stays where it is.
+fn add(film: &mut Vec<u8>, path: &[&[u8; 4]], added: &[u8]) {
+    let added_bytes = u32::try_from(added.len()).unwrap();
+    let (mut from, mut end) = (0, film.len());
+    for wanted in path {
+        loop {
+            let bytes = u32::from_be_bytes(film[from..from + 4].try_into().unwrap());
+            let next = from + usize::try_from(bytes).unwrap();
+            if &film[from + 4..from + 8] == *wanted {
+                film[from..from + 4].copy_from_slice(&(bytes + added_bytes).to_be_bytes());
+                (from, end) = (from + 8, next);
+                break;
+            }
+            assert!(next < end, "no {}", String::from_utf8_lossy(*wanted));
+            from = next;
+        }
+    }
+    film.splice(end..end, added.iter().copied());
+}
+
+/// The place as an item of a list of keys.
+fn keyed(key: &str, version: &[u8]) -> Vec<u8> {
+    let keys = [&[0, 0, 0, 0, 0, 0, 0, 1][..], &boxed(b"mdta", key.as_bytes())].concat();
+    let item = boxed(&[0, 0, 0, 1], &boxed(b"data", &[&[0, 0, 0, 1, 0, 0, 0, 0], PLACE].concat()));
+    let handler = boxed(b"hdlr", b"\0\0\0\0\0\0\0\0mdta\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    boxed(b"meta", &[version, &handler, &boxed(b"keys", &keys), &boxed(b"ilst", &item)].concat())
+}
+
+/// A track whose samples are the place, which stand at the end of the film.
+fn following(film: &[u8], format: &[u8; 4], described: &[u8]) -> Vec<u8> {
+    let number = |number: usize| u32::try_from(number).unwrap().to_be_bytes();
+    let track = |place: usize| {
+        let entry = boxed(format, &[&[0, 0, 0, 0, 0, 0, 0, 1], described].concat());
+        let table = [
+            boxed(b"stsd", &[&[0, 0, 0, 0, 0, 0, 0, 1], &entry[..]].concat()),
+            boxed(b"stsz", &[&[0; 4][..], &number(PLACE.len()), &number(1)].concat()),
+            boxed(b"stsc", &[[0; 4], number(1), number(1), number(1), number(1)].concat()),
+            boxed(b"stco", &[[0; 4], number(1), number(place)].concat()),
+        ];
+        let handler = boxed(b"hdlr", b"\0\0\0\0\0\0\0\0meta\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        boxed(b"trak", &boxed(b"mdia", &[handler, boxed(b"minf", &boxed(b"stbl", &table.concat()))].concat()))
+    };
+    let mut with = film.to_vec();
+    add(&mut with, &[b"moov"], &track(film.len() + track(0).len() + 8));
+    [with, boxed(b"mdat", PLACE)].concat()
+}
+
+/// A film with the place in its user data.
 fn film() -> Vec<u8> {
     let mut film = fixture("h264.mp4");
-    let boxed = |kind: &[u8], content: &[u8]| [&u32::try_from(content.len() + 8).unwrap().to_be_bytes()[..], kind, content].concat();
-    let user = boxed(b"udta", &boxed(b"\xA9xyz", &[b"\0\x11\x15\xC7", PLACE].concat()));
-    let moov = film.windows(4).position(|kind| kind == b"moov").unwrap() - 4;
-    let length = u32::from_be_bytes(film[moov..moov + 4].try_into().unwrap());
-    assert_eq!(moov + usize::try_from(length).unwrap(), film.len());
-    film[moov..moov + 4].copy_from_slice(&(length + u32::try_from(user.len()).unwrap()).to_be_bytes());
-    film.extend_from_slice(&user);
+    add(&mut film, &[b"moov", b"udta"], &boxed(b"\xA9xyz", &[b"\0\x11\x15\xC7", PLACE].concat()));
     film
+}
+
+/// Films and sound, each with the place somewhere else.
+fn everywhere() -> Vec<(String, &'static str, Vec<u8>)> {
+    let place = [b"\0\x11\x15\xC7", PLACE].concat();
+    let (quicktime, third) = (boxed(b"\xA9xyz", &place), boxed(b"loci", &[&[0; 6], PLACE].concat()));
+    let key = "com.apple.quicktime.location.ISO6709";
+    let xmp = boxed(b"uuid", &[b"\xBE\x7A\xCF\xCB\x97\xA9\x42\xE8\x9C\x71\x99\x94\x91\xE3\xAF\xAC", PLACE].concat());
+    let [moov, trak, udta]: [&[u8; 4]; 3] = [b"moov", b"trak", b"udta"];
+    let boxes: [(&[&[u8; 4]], Vec<u8>); 13] = [
+        (&[moov, udta], quicktime.clone()),
+        (&[moov, udta], third.clone()),
+        (&[moov, udta], boxed(b"XMP_", PLACE)),
+        (&[moov, udta], keyed(key, &[0; 4])),
+        (&[moov], keyed(key, b"")),
+        (&[moov], keyed("com.apple.quicktime.location.name", b"")),
+        (&[moov], keyed("com.apple.quicktime.location.note", &[0; 4])),
+        (&[moov, trak], boxed(udta, &quicktime)),
+        (&[moov, trak], boxed(udta, &third)),
+        (&[moov, trak], keyed(key, b"")),
+        (&[moov], xmp.clone()),
+        (&[], xmp),
+        (&[], boxed(b"meta", &[&[0; 4], &boxed(b"hdlr", &[0; 25])[..], &boxed(b"xml ", PLACE)].concat())),
+    ];
+    let mut films = Vec::new();
+    for (fixture_name, query) in [("h264.mp4", "kind=video"), ("h264.mov", "kind=video"), ("aac.m4a", "kind=audio")] {
+        let plain = fixture(fixture_name);
+        for (n, (path, told)) in boxes.iter().enumerate() {
+            let mut film = plain.clone();
+            add(&mut film, path, told);
+            films.push((format!("{fixture_name}, {n}"), query, film));
+        }
+        for (format, described) in [(b"gpmd", &b""[..]), (b"camm", b""), (b"mebx", key.as_bytes())] {
+            films.push((format!("{fixture_name}, a track"), query, following(&plain, format, described)));
+        }
+    }
+    films
 }
 
 async fn upload(world: &World, query: &str, bytes: &[u8]) -> Value {
@@ -59,8 +141,10 @@ async fn upload(world: &World, query: &str, bytes: &[u8]) -> Value {
 /// Sends a file to bob and reads all that he gets of it.
 async fn received(world: &World, alice: &mut Client, bob: &Client, kind: u8, file: &Value) -> Vec<(String, Vec<u8>)> {
     let mut message = json!({"type": kind, "fileUID": file["fileUID"]});
-    if kind == 14 {
-        message["videoDuration"] = json!(2);
+    match kind {
+        14 => message["videoDuration"] = json!(2),
+        13 => message["audioDuration"] = json!(2),
+        _ => {}
     }
     let sent = alice.send(To::Peer("bob"), message).await.unwrap();
     let mut all = Vec::new();
@@ -88,6 +172,23 @@ async fn what_others_get_of_a_picture_or_a_film_says_no_place() {
         if kind == 14 {
             assert_eq!((all[0].1.len(), &file["videoFirstFrameWidth"]), (bytes.len(), &json!(320)), "nothing moved");
         }
+    }
+}
+
+/// As their containers have it, at every level.
+#[tokio::test]
+async fn what_others_get_of_a_film_or_of_sound_says_no_place_wherever_it_stood() {
+    let world = World::builder().no_rates().start();
+    let (mut alice, bob) = (world.client("alice").await, world.client("bob").await);
+    for (what, query, bytes) in everywhere() {
+        assert!(says_place(&bytes), "{what}");
+        let file = upload(&world, query, &bytes).await;
+        let kind = if query == "kind=video" { 14 } else { 13 };
+        let all = received(&world, &mut alice, &bob, kind, &file).await;
+        assert!(!says_place(&all[0].1), "{what}");
+        assert_eq!(all[0].1.len(), bytes.len(), "{what}: nothing moved");
+        let changed = all[0].1.iter().zip(&bytes).filter(|(kept, sent)| kept != sent).count();
+        assert!(changed >= PLACE.len() && changed < 600, "{what}: {changed} bytes changed");
     }
 }
 
