@@ -13,10 +13,11 @@ const LOADS: [&str; 2] = ["peer-durable", "peer-durable-paced"];
 type Figure = fn(&Run) -> Option<f64>;
 
 /// The rows of each load. A latency is of the run that is shown, not of all rounds.
-const ROWS: [(&str, Figure); 14] = [
+const ROWS: [(&str, Figure); 15] = [
     ("acknowledged/s", |run| Some(run.published_per_second)),
     ("delivered/s", |run| Some(run.delivered_per_second)),
     ("CPU s / million", |run| run.cpu_per_million),
+    ("database's CPU s / million", |run| run.database_cpu_per_million),
     ("ack p50, ms", |run| answer(run).map(|answer| answer.p50_ms)),
     ("ack p90, ms", |run| answer(run).map(|answer| answer.p90_ms)),
     ("ack p99, ms", |run| answer(run).map(|answer| answer.p99_ms)),

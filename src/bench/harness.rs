@@ -15,6 +15,8 @@ use super::message::Subscription;
 use super::process::{Counters, Server};
 use super::report::{Audit, Run};
 use super::stats::Latency;
+use super::subjects::tidings_on;
+use crate::config::StoreEngine;
 
 /// How long what is under way when the load ends may take to arrive. Longer than the broker lets a stuck socket be.
 const DRAIN_MAX: Duration = Duration::from_secs(45);
@@ -71,6 +73,8 @@ impl Harness {
         let over = Arc::new(AtomicBool::new(false));
         let watch = self.watch(highest.clone(), over.clone());
         let (cpu, resident, disk) = (self.server.cpu_seconds(), self.server.resident_kib(), self.server.disk_bytes());
+        let has_database = self.subject == tidings_on(StoreEngine::Postgres);
+        let database = has_database.then(Server::database_cpu_seconds);
         let began = self.pool.clock.now();
         for publisher in load(&self.pool) {
             let done = publisher.await.map_err(|error| BenchError::Subject(error.to_string()))?;
@@ -79,6 +83,7 @@ impl Harness {
         let published_until = self.pool.clock.now();
         let wait_until_quiet = self.pool.wait_until_quiet(DRAIN_MAX).await;
         let cpu = cpu.zip(self.server.cpu_seconds()).map(|(before, after)| after - before);
+        let database = database.map(|before| Server::database_cpu_seconds() - before);
         let ended = self.pool.tally().last_us.max(published_until);
         let disk = disk.zip(self.server.disk_bytes()).map(|(before, after)| after.saturating_sub(before));
         let after = self.counters().await?;
@@ -96,6 +101,7 @@ impl Harness {
         run.delivered_per_second = run.delivered as f64 / run.seconds;
         run.cpu_seconds = cpu;
         run.cpu_per_million = cpu.filter(|_| run.delivered > 0).map(|cpu| cpu * 1e6 / run.delivered as f64);
+        run.database_cpu_per_million = database.filter(|_| run.delivered > 0).map(|cpu| cpu * 1e6 / run.delivered as f64);
         run.disk_bytes_per_message = disk.filter(|_| run.published > 0).map(|bytes| bytes as f64 / run.published as f64);
         let stored = after.stored_since(&before);
         run.commits = stored.map(|(commits, _)| commits);

@@ -32,6 +32,13 @@ pub(super) struct Server {
     _folder: Option<Folder>,
 }
 
+/// Returns the processor seconds that a process's `stat` says, from behind its name.
+fn cpu_of(rest: &str) -> Option<f64> {
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
+    Some((ticks(11)? + ticks(12)?) as f64 / TICKS_PER_SECOND)
+}
+
 impl Server {
     /// Starts a child and waits for the line that says where it listens. With a folder, that is where it runs.
     pub(super) fn start(
@@ -104,9 +111,17 @@ impl Server {
     pub(super) fn cpu_seconds(&self) -> Option<f64> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid?)).ok()?;
         // The second field is the program's name in brackets, which may hold blanks.
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-        let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
-        Some((ticks(11)? + ticks(12)?) as f64 / TICKS_PER_SECOND)
+        cpu_of(stat.rsplit_once(')')?.1)
+    }
+
+    /// Processor seconds of every PostgreSQL process on this machine, since each started.
+    pub(super) fn database_cpu_seconds() -> f64 {
+        let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| {
+            let stat = fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
+            let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+            (name == "postgres").then(|| cpu_of(rest)).flatten()
+        });
+        processes.sum()
     }
 
     /// Resident memory now, KiB.

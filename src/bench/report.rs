@@ -37,6 +37,8 @@ pub struct Run {
     pub cpu_seconds: Option<f64>,
     /// The same per million delivered; of `peer-durable`, per million acknowledged.
     pub cpu_per_million: Option<f64>,
+    /// Processor seconds of the database that the broker keeps messages in, per million delivered.
+    pub database_cpu_per_million: Option<f64>,
     /// Commits of the broker's store.
     pub commits: Option<u64>,
     /// Messages its store took, divided by its commits.

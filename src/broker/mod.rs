@@ -28,6 +28,8 @@ pub use self::drain::ShutdownReport;
 pub use self::error::StartError;
 pub use self::groups::Groups;
 pub use self::handle::Broker;
+#[cfg(feature = "postgres")]
+pub use self::open::postgres_options;
 pub use self::open::{clock_jump_max, sled_options};
 pub use self::rooms::{RoomSummary, Rooms};
 pub use self::stats::{BrokerStats, Drops, Eviction};

@@ -16,6 +16,8 @@ use crate::media::{ObjectMediaStore, S3Options};
 use crate::model::Refusal;
 use crate::rate::{GateQuota, Quotas, SendGate};
 use crate::store::{MemoryStore, OpenError, SledOptions, SledStore, Store, StoreError};
+#[cfg(feature = "postgres")]
+use crate::store::{PostgresOptions, PostgresStore};
 
 /// How users prove who they are.
 pub(super) struct Identity {
@@ -100,6 +102,13 @@ pub(super) fn open_store(config: &Config, accept_data_loss: bool, clock: &Arc<dy
             let options = SledOptions { accept_data_loss, ..sled_options(config) };
             Arc::new(SledStore::open(options, clock.clone())?)
         }
+        #[cfg(feature = "postgres")]
+        StoreEngine::Postgres => Arc::new(PostgresStore::open(postgres_options(config), clock.clone())?),
+        #[cfg(not(feature = "postgres"))]
+        StoreEngine::Postgres => {
+            let reason = "this program was built without the feature `postgres`".to_owned();
+            return Err(OpenError::Io { path: "store.engine = \"postgres\"".to_owned(), reason });
+        }
     })
 }
 
@@ -113,6 +122,31 @@ pub fn sled_options(config: &Config) -> SledOptions {
         ballast_bytes: config.store.ballast_bytes,
         seen_bytes: config.store.seen_bytes,
         ..SledOptions::new(config.store_dir())
+    }
+}
+
+/// Returns how the configuration wants a store in PostgreSQL, with a wait of 10 s for another process to let go.
+#[cfg(feature = "postgres")]
+#[must_use]
+pub fn postgres_options(config: &Config) -> PostgresOptions {
+    let (postgres, cluster) = (&config.store.postgres, &config.cluster);
+    let node = if cluster.node.is_empty() {
+        let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        format!("{machine}:{}", config.server.listen.port())
+    } else {
+        cluster.node.clone()
+    };
+    PostgresOptions {
+        connections_max: postgres.connections_max,
+        tls_ca: Some(postgres.tls_ca.clone()).filter(|file| !file.as_os_str().is_empty()),
+        gather: Duration::from_micros(config.store.gather_us),
+        shards: cluster.shards,
+        lease: Duration::from_millis(cluster.lease_ms),
+        node,
+        address: cluster.address.clone(),
+        retention_days: config.history.retention_days.into(),
+        seen_bytes: config.store.seen_bytes,
+        ..PostgresOptions::new(postgres.url.clone())
     }
 }
 

@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use super::handle::Broker;
-use crate::metrics::{Metrics, Samples};
+use crate::metrics::{DatabaseSample, Metrics, Samples};
 use crate::model::{MessageClass, Priority};
 use crate::rate::{DropReason, Pressure};
-use crate::store::StoreStats;
+use crate::store::{DatabaseStats, StoreStats};
 
 /// A moment's figures. Counters run from the start of the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +99,7 @@ impl Broker {
     pub fn metrics_text(&self) -> String {
         let (context, store) = (&self.context, self.context.store.stats());
         let (media_bytes, uploads) = context.media.figures();
+        context.metrics.sample_database(context.store.database().map(sampled));
         context.metrics.encode(&Samples {
             store_waiting: store.waiting,
             store_flushes: store.flushes,
@@ -118,5 +119,19 @@ impl Broker {
             clock_doubted: self.clock_doubt().is_some(),
             ready: self.ready().is_ok(),
         })
+    }
+}
+
+fn sampled(stats: DatabaseStats) -> DatabaseSample {
+    DatabaseSample {
+        connections: stats.connections,
+        connections_busy: stats.connections_busy,
+        reads_waiting: stats.reads_waiting,
+        reads: stats.reads,
+        read_seconds: stats.read_time.as_secs_f64(),
+        commits: stats.commits,
+        commit_seconds: stats.commit_time.as_secs_f64(),
+        reconnects: stats.reconnects,
+        errors: stats.errors,
     }
 }

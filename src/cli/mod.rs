@@ -20,6 +20,8 @@ mod output;
 #[cfg(feature = "bench")]
 mod bench;
 mod broker;
+#[cfg(feature = "postgres")]
+mod cluster;
 mod config;
 mod console;
 mod doctor;
@@ -32,6 +34,9 @@ mod otlp;
 mod progress;
 mod serve;
 mod settings;
+mod signals;
+#[cfg(feature = "postgres")]
+mod standby;
 mod store;
 mod supervisor;
 mod talk;
@@ -95,6 +100,10 @@ enum Command {
     /// The data of a broker: check, export, import, backup, restore.
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// Brokers that share a store.
+    #[cfg(feature = "postgres")]
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
     /// Print completions for a shell.
     Completions(manual::CompletionsArguments),
     /// Print the manual, or write a page per command.
@@ -121,6 +130,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Doctor(arguments)) => doctor::run(&arguments),
         Some(Command::Config(command)) => config::run(&command),
         Some(Command::Store(command)) => store::run(command),
+        #[cfg(feature = "postgres")]
+        Some(Command::Cluster(command)) => cluster::run(command),
         Some(Command::Completions(arguments)) => {
             manual::completions(&arguments, &mut Arguments::command());
             Ok(())

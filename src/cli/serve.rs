@@ -4,16 +4,19 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use tidings::broker::ShutdownReport;
+use tidings::broker::{BrokerBuilder, ShutdownReport};
 use tidings::config::Config;
 use tidings::http::Server;
 use tidings::{Broker, StartError};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::failure::Failure;
 use super::logs::{self, Logs};
 use super::settings::Settings;
+use super::signals::{SignalAction, Signals};
 use super::supervisor::Supervisor;
+
+/// How long a broker that lost its store goes on answering. Nothing can be kept any more, and whoever is connected should go.
+const LOST_GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
@@ -44,10 +47,77 @@ fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
 async fn serve(config: Config, arguments: &ServeArguments, logs: &Logs) -> Result<(), Failure> {
     // Heard from the first moment on: a signal during start-up must not be lost.
     let mut signals = Signals::listen()?;
-    let grace = Duration::from_secs(config.server.shutdown_seconds);
-    let builder = Broker::builder().config(config).accept_data_loss(arguments.accept_data_loss);
+    let mut again = false;
+    loop {
+        let Some((builder, lost)) = prepare(&config, arguments, &mut signals, again).await? else { return Ok(()) };
+        match serve_until(builder, lost, arguments, &mut signals, logs).await? {
+            End::Asked => return Ok(()),
+            End::Lost => again = true,
+        }
+    }
+}
+
+/// Why serving ended.
+enum End {
+    /// It was asked to.
+    Asked,
+    /// Another broker owns the store now.
+    Lost,
+}
+
+/// Tells once another broker owns the store.
+#[cfg(feature = "postgres")]
+type Lost = Option<tokio::sync::watch::Receiver<bool>>;
+#[cfg(not(feature = "postgres"))]
+type Lost = ();
+
+/// Waits until that is so; for ever, where no other broker can.
+#[cfg(feature = "postgres")]
+async fn lost(lost: &mut Lost) {
+    if let Some(lost) = lost
+        && lost.wait_for(|lost| *lost).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn lost((): &mut Lost) {
+    std::future::pending().await
+}
+
+/// Describes the broker, and waits until it may own a store that others share; none: it was asked to stop meanwhile.
+#[cfg_attr(not(feature = "postgres"), expect(clippy::unused_async, reason = "only a shared store is waited for"))]
+async fn prepare(
+    config: &Config,
+    arguments: &ServeArguments,
+    signals: &mut Signals,
+    again: bool,
+) -> Result<Option<(BrokerBuilder, Lost)>, Failure> {
+    let builder = Broker::builder().config(config.clone()).accept_data_loss(arguments.accept_data_loss);
+    #[cfg(feature = "postgres")]
+    if config.store.engine == tidings::config::StoreEngine::Postgres {
+        let Some(store) = super::standby::store(config, signals, again).await? else { return Ok(None) };
+        let lost = store.losing();
+        return Ok(Some((builder.store(store), Some(lost))));
+    }
+    #[cfg(not(feature = "postgres"))]
+    let (_, _) = (signals, again);
+    Ok(Some((builder, Lost::default())))
+}
+
+/// Starts a broker and its server, and serves until a signal, or until another broker owns the store.
+async fn serve_until(
+    builder: BrokerBuilder,
+    mut lost_store: Lost,
+    arguments: &ServeArguments,
+    signals: &mut Signals,
+    logs: &Logs,
+) -> Result<End, Failure> {
     let started = tokio::task::spawn_blocking(|| builder.start());
     let broker = started.await.map_err(anyhow::Error::from)?.map_err(|error: StartError| Failure::Start(error))?;
+    let grace = Duration::from_secs(broker.config().server.shutdown_seconds);
     let server = match Server::start(&broker) {
         Ok(server) => server,
         Err(error) => {
@@ -58,7 +128,15 @@ async fn serve(config: Config, arguments: &ServeArguments, logs: &Logs) -> Resul
     announce(&broker, &server);
     let supervisor = Supervisor::ready(&broker);
     let why = loop {
-        match signals.next().await {
+        let action = tokio::select! {
+            action = signals.next() => action,
+            () = lost(&mut lost_store) => {
+                tracing::warn!("another broker owns the store: every session is sent there");
+                tokio::join!(server.stop(), broker.shutdown(LOST_GRACE.min(grace)));
+                return Ok(End::Lost);
+            }
+        };
+        match action {
             SignalAction::Stop(why) => break why,
             SignalAction::Reload => {
                 supervisor.reloading();
@@ -69,6 +147,11 @@ async fn serve(config: Config, arguments: &ServeArguments, logs: &Logs) -> Resul
     };
     tracing::info!("{why}");
     supervisor.stopping();
+    stop(server, broker, grace).await.map(|()| End::Asked)
+}
+
+/// Stops within the grace, or at once when it is asked twice.
+async fn stop(server: Server, broker: Broker, grace: Duration) -> Result<(), Failure> {
     let down = async { tokio::join!(server.stop(), broker.shutdown(grace)).1 };
     tokio::select! {
         report = down => {
@@ -113,41 +196,6 @@ fn reload(arguments: &ServeArguments, broker: &Broker, server: &Server, logs: &L
     tracing::info!(applied = ?report.applied, later = ?report.later, "configuration reloaded");
     if !report.restart.is_empty() {
         tracing::warn!(keys = ?report.restart, "these settings changed and need a restart");
-    }
-}
-
-/// What a signal asks for.
-enum SignalAction {
-    /// To end, and why.
-    Stop(&'static str),
-    /// To read the configuration again.
-    Reload,
-}
-
-/// The signals that are heard, from the moment this is made.
-struct Signals {
-    hangup: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        let hear = |kind| signal(kind).map_err(anyhow::Error::from);
-        Ok(Self {
-            hangup: hear(SignalKind::hangup())?,
-            terminate: hear(SignalKind::terminate())?,
-            interrupt: hear(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Waits for the next signal.
-    async fn next(&mut self) -> SignalAction {
-        tokio::select! {
-            _ = self.terminate.recv() => SignalAction::Stop("asked to terminate"),
-            _ = self.interrupt.recv() => SignalAction::Stop("interrupted"),
-            _ = self.hangup.recv() => SignalAction::Reload,
-        }
     }
 }
 

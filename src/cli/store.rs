@@ -138,7 +138,10 @@ fn accept_clock(arguments: &AcceptClockArguments) -> Result<(), Failure> {
 
 fn options(config: &Config) -> Result<SledOptions, Failure> {
     if config.store.engine != StoreEngine::Sled {
-        return Err(Failure::Usage("store.engine is \"memory\": there is nothing on disk".to_owned()));
+        return Err(Failure::Usage(match config.store.engine {
+            StoreEngine::Postgres => "store.engine is \"postgres\": the store is in a database, whose business this is".to_owned(),
+            _ => "store.engine is \"memory\": there is nothing on disk".to_owned(),
+        }));
     }
     Ok(SledOptions { lock_wait: LOCK_WAIT, ..sled_options(config) })
 }
@@ -181,12 +184,38 @@ fn check(arguments: &CheckArguments) -> Result<(), Failure> {
         }
         return Ok(());
     }
+    #[cfg(feature = "postgres")]
+    if config.store.engine == StoreEngine::Postgres {
+        return check_database(&config, *as_lines);
+    }
     let report = store::check(&options(&config)?)?;
     if *as_lines {
         say!("{}", as_json(&report)?);
     } else {
         print_report(&report);
         say!("everything is there and matches its checksums");
+    }
+    Ok(())
+}
+
+/// Looks whether what is in the database holds together; it may be served meanwhile.
+#[cfg(feature = "postgres")]
+fn check_database(config: &Config, as_lines: bool) -> Result<(), Failure> {
+    let found = store::check_database(&tidings::broker::postgres_options(config))?;
+    if as_lines {
+        say!("{}", as_json(&found)?);
+    } else {
+        for (table, count) in &found.counts {
+            say!("{count:>12} {table}");
+        }
+        found.problems.iter().for_each(|problem| say!("{problem}"));
+    }
+    if !found.problems.is_empty() {
+        eprintln!("tidings: the store does not hold together");
+        return Err(Failure::AlreadyReported(65));
+    }
+    if !as_lines {
+        say!("no gaps, and every head is its last message");
     }
     Ok(())
 }

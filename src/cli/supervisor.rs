@@ -19,6 +19,12 @@ fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
+/// The program is up, and another broker serves.
+#[cfg(feature = "postgres")]
+pub(super) fn standing_by() {
+    tell(&[NotifyState::Ready, NotifyState::Status("standing by: another broker owns the store")]);
+}
+
 impl Supervisor {
     /// The broker serves. From now on the watchdog hears of it, as long as its actors take their turns. Call in a
     /// [`tokio::task::LocalSet`] or runtime.

@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use super::{Config, ConfigError, MediaEngine, ranges};
+use super::{Config, ConfigError, MediaEngine, StoreEngine, paths, ranges};
 use crate::model::UserId;
 
 impl Config {
@@ -20,6 +20,10 @@ impl Config {
         self.check_combines()?;
         if self.media.store == MediaEngine::S3 && self.media.s3_bucket.is_empty() {
             return Err(ConfigError::Conflict("media.store is \"s3\", but media.s3_bucket is empty: set the bucket's name".into()));
+        }
+        if self.store.engine == StoreEngine::Postgres && self.store.postgres.url.is_empty() {
+            let missing = "store.engine is \"postgres\", but store.postgres.url is empty: set the database's address";
+            return Err(ConfigError::Conflict(missing.into()));
         }
         self.check_webhooks()?;
         if self.vendor_api.enabled && self.vendor_api.server_secret.is_empty() {
@@ -49,9 +53,7 @@ impl Config {
 
     fn check_ranges(&self) -> Result<(), ConfigError> {
         let sections = serde_json::to_value(self).map_err(|error| ConfigError::Conflict(error.to_string()))?;
-        let fields = sections.as_object().into_iter().flatten().flat_map(|(section, keys)| {
-            keys.as_object().into_iter().flatten().map(move |(name, value)| (format!("{section}.{name}"), plain(value)))
-        });
+        let fields = paths::flattened(&sections).into_iter().map(|(key, value)| (key, plain(&value)));
         // Serialising leaves the secrets out.
         let secrets = self.secrets().map(|(key, text)| (key.to_owned(), Value::String(text.clone())));
         for (key, value) in fields.chain(secrets) {
@@ -68,13 +70,14 @@ impl Config {
     }
 
     /// Returns every key that serialising leaves out.
-    pub(crate) fn secrets(&self) -> [(&'static str, &String); 5] {
+    pub(crate) fn secrets(&self) -> [(&'static str, &String); 6] {
         [
             ("auth.secret", &self.auth.secret),
             ("auth.token04_secret", &self.auth.token04_secret),
             ("webhooks.secret", &self.webhooks.secret),
             ("webhooks.vendor_secret", &self.webhooks.vendor_secret),
             ("vendor_api.server_secret", &self.vendor_api.server_secret),
+            ("store.postgres.url", &self.store.postgres.url),
         ]
     }
 

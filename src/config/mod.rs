@@ -8,9 +8,11 @@ mod check;
 mod error;
 mod loader;
 mod networks;
+mod paths;
 mod ranges;
 mod reload;
 mod sections;
+mod store;
 mod suggest;
 mod webhooks;
 
@@ -25,9 +27,10 @@ pub use loader::{Loader, Setting};
 pub use networks::is_in_networks;
 pub use reload::{Reload, ReloadReport};
 pub use sections::{
-    Actors, Api, Auth, Batch, Console, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Store, StoreEngine,
-    Tls, TlsVersion, Users, VendorApi, VendorSignature,
+    Actors, Api, Auth, Batch, Console, Group, History, Log, LogFormat, Media, MediaEngine, Rate, Room, Server, Shed, Tls, TlsVersion,
+    Users, VendorApi, VendorSignature,
 };
+pub use store::{Cluster, Postgres, Store, StoreEngine};
 pub use webhooks::{OnFailure, Signature, Webhooks, WhenFull};
 
 /// The defaults, each key with its documentation: what `tidings` can print for a start.
@@ -68,6 +71,8 @@ pub struct Config {
     pub actors: Actors,
     /// The message store.
     pub store: Store,
+    /// Brokers that share the store.
+    pub cluster: Cluster,
     /// How long messages live.
     pub history: History,
     /// Files that messages carry.

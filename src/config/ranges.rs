@@ -100,6 +100,9 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("store.disk_free_bytes_min", (0, 1_048_576 * GIB)),
     ("store.gather_us", (0, 10_000)),
     ("store.ballast_bytes", (0, GIB)),
+    ("store.postgres.connections_max", (1, 1000)),
+    ("cluster.lease_ms", (1000, 60_000)),
+    ("cluster.shards", (1, 1024)),
     ("log.otlp_one_in", (1, 1_000_000)),
     ("history.retention_days", (1, 3650)),
     ("history.clock_jump_max_hours", (1, 87_600)),
@@ -221,7 +224,15 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
 
 /// Keys whose values are never shown.
 pub(super) fn is_secret(key: &str) -> bool {
-    matches!(key, "auth.secret" | "auth.token04_secret" | "webhooks.secret" | "webhooks.vendor_secret" | "vendor_api.server_secret")
+    matches!(
+        key,
+        "auth.secret"
+            | "auth.token04_secret"
+            | "webhooks.secret"
+            | "webhooks.vendor_secret"
+            | "vendor_api.server_secret"
+            | "store.postgres.url"
+    )
 }
 
 fn range(key: &str) -> Option<(i64, i64)> {
@@ -238,7 +249,10 @@ pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
         ("auth.secret" | "vendor_api.server_secret", Value::String(text)) => text.is_empty() || (16..=1024).contains(&text.len()),
         ("auth.token04_secret", Value::String(text)) => text.is_empty() || text.len() == 32,
         ("vendor_api.signature", Value::String(text)) => matches!(text.as_str(), "md5" | "hmac-sha256" | "both"),
-        ("store.engine", Value::String(text)) => matches!(text.as_str(), "sled" | "memory"),
+        ("store.engine", Value::String(text)) => matches!(text.as_str(), "sled" | "memory" | "postgres"),
+        ("store.postgres.url", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
+        ("store.postgres.tls_ca", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
+        ("cluster.node" | "cluster.address", Value::String(text)) => text.len() <= 256 && !text.chars().any(char::is_control),
         ("store.backup_dir", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
         ("tls.min_version", Value::String(text)) => matches!(text.as_str(), "1.2" | "1.3"),
         ("tls.certificate" | "tls.key", Value::String(text)) => text.len() <= 4096,
@@ -295,7 +309,10 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
         "tls.min_version" => "\"1.2\" or \"1.3\"",
         "users.system" => "a userID",
         "vendor_api.signature" => "\"md5\", \"hmac-sha256\" or \"both\"",
-        "store.engine" => "\"sled\" or \"memory\"",
+        "store.engine" => "\"sled\", \"memory\" or \"postgres\"",
+        "store.postgres.url" => "an address of at most 4096 bytes such as postgres://tidings@127.0.0.1/tidings, or an empty text",
+        "store.postgres.tls_ca" => "a path of at most 4096 bytes, or an empty text",
+        "cluster.node" | "cluster.address" => "a text of at most 256 bytes",
         "store.backup_dir" => "a path of at most 4096 bytes, or an empty text",
         "media.store" => "\"disk\" or \"s3\"",
         "media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix" => "a text of at most 1024 bytes",
@@ -345,7 +362,10 @@ mod tests {
     #[test]
     fn each_whole_number_of_the_file_has_a_range_that_holds_its_default() {
         for (section, keys) in &defaults() {
-            for (name, value) in keys.as_table().unwrap() {
+            let inner = keys.as_table().unwrap().iter().filter_map(|(name, inner)| Some((name, inner.as_table()?)));
+            let inner = inner.flat_map(|(name, keys)| keys.iter().map(move |(key, value)| (format!("{name}.{key}"), value)));
+            let own = keys.as_table().unwrap().iter().filter(|(_, value)| !value.is_table()).map(|(name, value)| (name.clone(), value));
+            for (name, value) in own.chain(inner) {
                 let key = format!("{section}.{name}");
                 assert!(is_allowed(&key, value), "{key}");
                 assert_eq!(value.is_integer(), range(&key).is_some(), "{key}");
@@ -359,8 +379,9 @@ mod tests {
     #[test]
     fn each_range_belongs_to_a_key_of_the_file() {
         for (key, (min, max)) in RANGES {
-            let (section, name) = key.split_once('.').unwrap();
-            assert!(defaults()[section].get(name).is_some(), "{key}");
+            let (section, name) = key.rsplit_once('.').unwrap();
+            let section = section.split('.').fold(toml::Value::Table(defaults()), |table, name| table[name].clone());
+            assert!(section.get(name).is_some(), "{key}");
             assert!(min < max, "{key}");
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, paths};
 
 /// When a changed setting takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,7 @@ const RELOADS: &[(&str, Reload)] = &[
     ("store.ballast_bytes", Restart),
     ("store.backup_dir", Now),
     ("store.backup_bytes_per_second", Now),
+    ("cluster", Restart),
     ("history", Now),
     ("history.retention_days", Restart),
     ("history.clock_jump_max_hours", Restart),
@@ -147,21 +148,14 @@ impl Config {
     /// Each setting under `section.name`, secrets too.
     fn flat(&self) -> Result<BTreeMap<String, Value>, ConfigError> {
         let sections = serde_json::to_value(self).map_err(|error| ConfigError::Conflict(error.to_string()))?;
-        let fields = sections.as_object().into_iter().flatten().flat_map(|(section, keys)| {
-            keys.as_object().into_iter().flatten().map(move |(name, value)| (format!("{section}.{name}"), value.clone()))
-        });
         let secrets = self.secrets().into_iter().map(|(key, text)| (key.to_owned(), Value::String(text.clone())));
-        Ok(fields.chain(secrets).collect())
+        Ok(paths::flattened(&sections).into_iter().chain(secrets).collect())
     }
 
     fn of_flat(flat: BTreeMap<String, Value>) -> Result<Self, ConfigError> {
         let mut sections = serde_json::Map::new();
         for (key, value) in flat {
-            let (section, name) = key.split_once('.').unwrap_or(("", &key));
-            let section = sections.entry(section).or_insert_with(|| Value::Object(serde_json::Map::new()));
-            if let Value::Object(keys) = section {
-                keys.insert(name.to_owned(), value);
-            }
+            paths::put(&mut sections, &key, value);
         }
         serde_json::from_value(Value::Object(sections)).map_err(|error| ConfigError::Conflict(error.to_string()))
     }

@@ -339,52 +339,6 @@ pub struct Actors {
     pub idle_seconds: u64,
 }
 
-/// What keeps messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreEngine {
-    /// On disk, in the folder `store` of the data directory.
-    Sled,
-    /// In memory, gone at the end.
-    Memory,
-}
-
-impl StoreEngine {
-    /// All engines.
-    pub const ALL: [Self; 2] = [Self::Sled, Self::Memory];
-
-    /// Returns its name in the configuration.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sled => "sled",
-            Self::Memory => "memory",
-        }
-    }
-}
-
-/// `[store]`: the message store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Store {
-    /// What keeps messages.
-    pub engine: StoreEngine,
-    /// Page cache of each open database, bytes, 1 MiB to 16 GiB.
-    pub cache_bytes: u64,
-    /// Memory of recent message ids, bytes, 0 to 1 GiB.
-    pub seen_bytes: usize,
-    /// Folder of backups; empty: `backups` in the data directory.
-    pub backup_dir: String,
-    /// How fast a backup of a running broker copies, bytes per second, 0 to 16 GiB; 0: as fast as it goes.
-    pub backup_bytes_per_second: u64,
-    /// Free bytes of the data directory's disk below which nothing more is kept, 0 to 1 PiB.
-    pub disk_free_bytes_min: u64,
-    /// How long a commit may wait for company, microseconds, 0 to 10,000; 0: never.
-    pub gather_us: u64,
-    /// Bytes of a file that is given up when the disk is too full to open the store, 0 to 1 GiB; 0: none.
-    pub ballast_bytes: u64,
-}
-
 /// `[history]`: how long messages live.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -32,6 +32,8 @@ mod private;
 mod problem;
 mod serve;
 mod socket;
+#[cfg(feature = "postgres")]
+mod standby;
 #[cfg(feature = "tls")]
 mod tls;
 mod vendor;
@@ -41,6 +43,8 @@ use actix_web::web;
 use crate::broker::Broker;
 
 pub use serve::{ServeError, Server};
+#[cfg(feature = "postgres")]
+pub use standby::{ActiveView, StandbyServer};
 
 impl Broker {
     /// Mounts every route on a host's own actix-web application, under any scope:

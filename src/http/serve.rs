@@ -26,7 +26,7 @@ use super::socket::stream::Stream;
 use super::socket::tracked::ConnectionTracker;
 use super::socket::upgrade;
 #[cfg(feature = "tls")]
-use super::tls::Tls;
+use super::tls::{Surroundings, Tls};
 use crate::broker::Broker;
 
 /// Connections the system holds for a busy accept loop.
@@ -75,7 +75,7 @@ type TlsSetup = Option<std::convert::Infallible>;
 /// Sets TLS up as the configuration says.
 fn tls_setup(broker: &Broker) -> Result<TlsSetup, ServeError> {
     #[cfg(feature = "tls")]
-    return Tls::open(&broker.context).map_err(|error| ServeError::Tls(error.to_string()));
+    return Tls::open(Surroundings::of(&broker.context)).map_err(|error| ServeError::Tls(error.to_string()));
     #[cfg(not(feature = "tls"))]
     match broker.config().tls.certificate.as_os_str().is_empty() {
         true => Ok(None),
@@ -255,7 +255,7 @@ fn routes(
     map_config(App::new().configure(move |app| broker.configure(app)).wrap(from_fn(pace)).into_factory(), |()| AppConfig::default())
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for the last connections of the process before it.
     socket.set_reuse_address(true)?;

@@ -24,7 +24,9 @@ use tokio_rustls::server::TlsStream;
 
 use super::certificate::not_after;
 use crate::actors::context::BrokerContext;
-use crate::config::{self, TlsVersion};
+use crate::clock::Clock;
+use crate::config::{self, Config, TlsVersion};
+use crate::metrics::Metrics;
 
 /// A file of certificates or a key is some kilobytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -56,9 +58,26 @@ pub(super) enum TlsError {
 /// What both files held when they were looked at last, good or not.
 type LastRead = Option<(Vec<u8>, Vec<u8>)>;
 
+/// What TLS needs of the program around it.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Returns the configuration as it is now.
+    pub(super) config: Arc<dyn Fn() -> Arc<Config> + Send + Sync>,
+}
+
+impl Surroundings {
+    /// Those of a broker.
+    pub(super) fn of(context: &Arc<BrokerContext>) -> Self {
+        let now = context.clone();
+        Self { metrics: context.metrics.clone(), clock: context.clock.clone(), config: Arc::new(move || now.config()) }
+    }
+}
+
 /// The pair of files, and the certificate made of the last good one.
 pub(super) struct Certificates {
-    context: Arc<BrokerContext>,
+    around: Surroundings,
     certificate: PathBuf,
     key: PathBuf,
     current: ArcSwap<CertifiedKey>,
@@ -78,11 +97,11 @@ impl ResolvesServerCert for Certificates {
 }
 
 impl Certificates {
-    fn open(context: Arc<BrokerContext>, tls: &config::Tls) -> Result<Self, TlsError> {
+    fn open(around: Surroundings, tls: &config::Tls) -> Result<Self, TlsError> {
         let (certificate, key) = (tls.certificate.clone(), tls.key.clone());
         let bytes = (read(&certificate)?, read(&key)?);
         let current = certified(&certificate, &bytes.0, &key, &bytes.1)?;
-        let certificates = Self { context, certificate, key, current: ArcSwap::from_pointee(current), last_read: Mutex::new(Some(bytes)) };
+        let certificates = Self { around, certificate, key, current: ArcSwap::from_pointee(current), last_read: Mutex::new(Some(bytes)) };
         certificates.report_expiry();
         Ok(certificates)
     }
@@ -103,12 +122,12 @@ impl Certificates {
             Ok(None) => {}
             Ok(Some(certified)) => {
                 self.current.store(Arc::new(certified));
-                self.context.metrics.tls_loaded(true);
+                self.around.metrics.tls_loaded(true);
                 tracing::info!(certificate = %self.certificate.display(), "certificate loaded; it is used from the next connection on");
                 self.report_expiry();
             }
             Err(error) => {
-                self.context.metrics.tls_loaded(false);
+                self.around.metrics.tls_loaded(false);
                 tracing::error!(%error, "the new certificate is not used, the one before stays");
             }
         }
@@ -116,8 +135,8 @@ impl Certificates {
 
     fn report_expiry(&self) {
         let until = self.current.load().cert.first().and_then(|certificate| not_after(certificate));
-        self.context.metrics.tls_good_until(until.unwrap_or(0));
-        let now = self.context.clock.wall_ms() / 1_000;
+        self.around.metrics.tls_good_until(until.unwrap_or(0));
+        let now = self.around.clock.wall_ms() / 1_000;
         match until {
             None => tracing::warn!(certificate = %self.certificate.display(), "until when the certificate is good cannot be read"),
             Some(until) if until < now => tracing::warn!(certificate = %self.certificate.display(), "the certificate has expired"),
@@ -148,7 +167,7 @@ fn certified(certificate: &Path, chain: &[u8], key: &Path, secret: &[u8]) -> Res
 /// What a listening server needs to speak TLS.
 #[derive(Clone)]
 pub(super) struct Tls {
-    context: Arc<BrokerContext>,
+    around: Surroundings,
     acceptor: TlsAcceptor,
     certificates: Arc<Certificates>,
 }
@@ -158,12 +177,12 @@ impl Tls {
     ///
     /// # Errors
     /// [`TlsError`].
-    pub(super) fn open(context: &Arc<BrokerContext>) -> Result<Option<Self>, TlsError> {
-        let config = context.config();
+    pub(super) fn open(around: Surroundings) -> Result<Option<Self>, TlsError> {
+        let config = (around.config)();
         if config.tls.certificate.as_os_str().is_empty() {
             return Ok(None);
         }
-        let certificates = Arc::new(Certificates::open(context.clone(), &config.tls)?);
+        let certificates = Arc::new(Certificates::open(around.clone(), &config.tls)?);
         let versions: &[_] = match config.tls.min_version {
             TlsVersion::Tls12 => &[&version::TLS13, &version::TLS12],
             TlsVersion::Tls13 => &[&version::TLS13],
@@ -174,7 +193,7 @@ impl Tls {
             .with_no_client_auth()
             .with_cert_resolver(certificates.clone());
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Some(Self { context: context.clone(), acceptor: TlsAcceptor::from(Arc::new(server)), certificates }))
+        Ok(Some(Self { around, acceptor: TlsAcceptor::from(Arc::new(server)), certificates }))
     }
 
     /// Reads the files now, also when they did not change.
@@ -187,7 +206,7 @@ impl Tls {
         let tls = self.clone();
         actix_web::rt::spawn(async move {
             loop {
-                tokio::time::sleep(Duration::from_secs(tls.context.config().tls.check_seconds)).await;
+                tokio::time::sleep(Duration::from_secs((tls.around.config)().tls.check_seconds)).await;
                 let certificates = tls.certificates.clone();
                 if let Err(error) = tokio::task::spawn_blocking(move || certificates.reload(false)).await {
                     tracing::error!(%error, "looking at the certificate ended unexpectedly");
@@ -201,14 +220,14 @@ impl Tls {
     /// # Errors
     /// It failed or took too long; the connection is to be dropped.
     pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let deadline = Duration::from_secs(self.context.config().tls.handshake_seconds);
+        let deadline = Duration::from_secs((self.around.config)().tls.handshake_seconds);
         let outcome = tokio::time::timeout(deadline, self.handshake(stream)).await;
         let (label, outcome) = match outcome {
             Ok(Ok(stream)) => ("done", Ok(stream)),
             Ok(Err(error)) => ("failed", Err(error)),
             Err(_) => ("timeout", Err(io::ErrorKind::TimedOut.into())),
         };
-        self.context.metrics.tls_handshake(label);
+        self.around.metrics.tls_handshake(label);
         if let Err(error) = &outcome {
             tracing::debug!(%error, outcome = label, "no TLS session");
         }

@@ -3,12 +3,13 @@
 //! Each broker has a registry of its own, so that two in one process do not mix. Names begin with `tidings_`,
 //! units are base units, and no label ever holds a user's, room's or group's id.
 
+mod database;
 mod labels;
 mod operation;
 mod process;
 mod webhooks;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -17,6 +18,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use self::database::DatabaseCollector;
+pub(crate) use self::database::DatabaseSample;
 use self::labels::{ClassLabel, CodeLabel, DropLabel, KindLabel, OutcomeLabel, ReasonLabel, priority_label, register};
 pub(crate) use self::labels::{SocketCut, class_label};
 use self::operation::Operation;
@@ -29,6 +32,8 @@ use crate::model::{MessageClass, Priority};
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
+    /// None: the store has no database.
+    database: Arc<Mutex<Option<DatabaseSample>>>,
     operation: Operation,
     connections: Gauge,
     sessions: Gauge,
@@ -54,7 +59,10 @@ impl Metrics {
         let all = &mut registry;
         // 0.2 ms to 1.6 s: an append is one disk flush at best and a queue of them at worst.
         let append_seconds = Histogram::new(exponential_buckets(0.0002, 2.0, 14));
+        let database = Arc::new(Mutex::new(None));
+        all.register_collector(Box::new(DatabaseCollector(database.clone())));
         let metrics = Self {
+            database,
             operation: Operation::register(all),
             connections: register(all, "connections", "Open WebSocket connections", Gauge::default()),
             sessions: register(all, "sessions", "Sessions that are logged in", Gauge::default()),
@@ -249,6 +257,11 @@ impl Metrics {
         if let Some(seconds) = at {
             self.operation.reloaded_at.set(seconds);
         }
+    }
+
+    /// Takes the figures of the store's database, if it has one.
+    pub(crate) fn sample_database(&self, sample: Option<DatabaseSample>) {
+        *self.database.lock().unwrap_or_else(PoisonError::into_inner) = sample;
     }
 
     /// Returns the text a Prometheus scrape reads.

@@ -28,6 +28,7 @@
 //! | `engine/` | the rules above: the writer's thread, batches, retries, reads, long work in small steps |
 //! | `repair/` | the check at open, and making a damaged store openable |
 //! | `copy/` | backups of a store that is open, exported lines, and stores made of either |
+//! | `postgres/` | the store in PostgreSQL: its own writer, reads and tables (feature `postgres`) |
 //! | `embedded` | the two stores: an engine over memory, an engine over sled |
 
 mod backend;
@@ -37,6 +38,8 @@ mod embedded;
 mod engine;
 mod error;
 mod format;
+#[cfg(feature = "postgres")]
+pub(in crate::store) mod postgres;
 mod repair;
 #[cfg(test)]
 mod tests;
@@ -57,12 +60,18 @@ pub use self::error::{OpenError, StoreError};
 pub use self::format::rows::{
     ChangeKind, EntryRecord, FormerMember, GroupRecord, MemberAttributes, Note, NoteRecord, Pin, Revision, RoomRecord, Tail,
 };
+#[cfg(feature = "postgres")]
+pub use self::postgres::{
+    ActiveNode, ClusterStatus, DatabaseCheck, DatabaseReport, NodeStatus, PostgresOptions, PostgresStore, StampTime, Standby,
+    check_database, cluster_status, database_report,
+};
 pub use self::repair::inspect::{StoreReport, StoreSummary, check, summary};
 pub use self::repair::losses::{AcceptedLosses, ConversationLoss};
 pub use self::repair::noted_time::{note_time, noted_time};
 pub use self::traits::{Maintenance, MessageLog, Rows};
 pub use self::types::{
-    Anchor, Append, Appended, CopiedFile, Done, Pace, Page, PageRead, RowWrite, SINGLE_NODE_EPOCH, Since, SinceRead, StoreCopy, StoreStats,
+    Anchor, Append, Appended, CopiedFile, DatabaseStats, Done, Pace, Page, PageRead, RowWrite, SINGLE_NODE_EPOCH, Since, SinceRead,
+    StoreCopy, StoreStats,
 };
 
 /// A store: messages, rows, what is asked about many of them, and their upkeep. Whatever is all four is one. See the module's

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::StoreError;
 use super::format::rows::{ChangeKind, EntryRecord, FormerMember, GroupRecord, Note, NoteRecord, Pin, Revision, RoomRecord, Tail};
-use super::types::{Append, Appended, Done, Pace, Page, PageRead, RowWrite, Since, SinceRead, StoreCopy, StoreStats};
+use super::types::{Append, Appended, DatabaseStats, Done, Pace, Page, PageRead, RowWrite, Since, SinceRead, StoreCopy, StoreStats};
 use crate::model::{Child, Conversation, FileUid, GroupId, GroupMember, LocalMessageId, MediaRecord, Message, RoomId, UserId, UserProfile};
 
 /// Messages, and what users did to them. Errors: see [`Store`](super::Store).
@@ -178,6 +178,11 @@ pub trait Maintenance: Send + Sync + 'static {
 
     /// Returns what was counted.
     fn stats(&self) -> StoreStats;
+
+    /// Returns what was counted of the database behind it; none: there is none.
+    fn database(&self) -> Option<DatabaseStats> {
+        None
+    }
 
     /// Carries out what is waiting, flushes, and releases the files. Blocks. Later writes are refused, and reads too.
     /// A removal that would take longer than 2 s is left to the next open. Only the first call says what failed: that writes were

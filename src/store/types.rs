@@ -152,6 +152,30 @@ pub struct StoreStats {
     pub waiting: u64,
 }
 
+/// What a store's database is asked and how it answers. Counters run from the opening.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DatabaseStats {
+    /// Connections for reading.
+    pub connections: u64,
+    /// Of these, in use.
+    pub connections_busy: u64,
+    /// Reads that wait for one.
+    pub reads_waiting: u64,
+    /// Questions asked.
+    pub reads: u64,
+    /// The time they took.
+    pub read_time: Duration,
+    /// Transactions of the writer.
+    pub commits: u64,
+    /// The time they took.
+    pub commit_time: Duration,
+    /// Connections the writer made again.
+    pub reconnects: u64,
+    /// Errors by SQLSTATE; `connection` where there was no answer.
+    pub errors: Vec<(String, u64)>,
+}
+
 /// How fast a backup may read, and who follows it.
 pub struct Pace<'a> {
     /// Bytes per second, at most; 0: as fast as it goes.

@@ -186,7 +186,15 @@ impl Person {
                     }
                 }
                 frame = line.next() => match frame {
-                    Some(frame) => self.take(&frame, &mut under_way),
+                    Some(frame) => {
+                        // Whoever does not retry forgets: the message may be there, once, or not.
+                        let refused = self.take(&frame, &mut under_way).filter(|local_id| self.pending.contains(local_id));
+                        if self.retries {
+                            again.extend(refused);
+                        } else if let Some(local_id) = refused {
+                            self.pending.remove(&local_id);
+                        }
+                    }
                     None => return (self, None),
                 },
                 _ = stop.changed(), if !stopping => {}
@@ -194,9 +202,13 @@ impl Person {
         }
     }
 
-    fn take(&mut self, frame: &Value, under_way: &mut BTreeMap<u64, String>) {
+    /// Takes a frame; returns the local id of a send that was refused for now.
+    fn take(&mut self, frame: &Value, under_way: &mut BTreeMap<u64, String>) -> Option<String> {
         if let Some(id) = frame["id"].as_u64().filter(|id| !self.beside.remove(id)) {
             let local_id = under_way.remove(&id).unwrap_or_else(|| panic!("a reply nobody waits for: {frame}"));
+            if frame["error"]["temporary"] == true {
+                return Some(local_id);
+            }
             let place = Place::of(&frame["result"]["message"], origin(&local_id).1);
             assert_eq!(place.local_id, local_id);
             self.pending.remove(&local_id);
@@ -215,6 +227,7 @@ impl Person {
             assert!(before < place.seq, "{} read {before} before {place:?}", name(self.number));
             self.read.push(place);
         }
+        None
     }
 
     /// Reads a whole conversation, in pages of changing sizes.
@@ -294,37 +307,64 @@ async fn assert_all_delivered(person: &mut Person, line: &mut Line, record: &Rec
             let frame = timeout(PATIENCE, line.next()).await;
             let frame =
                 frame.unwrap_or_else(|_| panic!("{} was never given {missing:?} of conversation {conversation}", name(person.number)));
-            person.take(&frame.expect("the program runs"), &mut BTreeMap::new());
+            drop(person.take(&frame.expect("the program runs"), &mut BTreeMap::new()));
         }
+    }
+}
+
+/// What ends a cycle.
+pub(crate) trait Killer {
+    /// Strikes while everyone talks; returns the broker, if it goes on.
+    async fn strike(&self, running: Running, dice: &mut Dice) -> Option<Running>;
+}
+
+/// Kills the broker.
+pub(crate) struct OfBroker;
+
+impl Killer for OfBroker {
+    async fn strike(&self, running: Running, _: &mut Dice) -> Option<Running> {
+        running.kill().await;
+        None
     }
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kill_9_once_whole_and_in_its_place() {
     let _alone = alone().await;
-    let number = |variable: &str| std::env::var(variable).ok().map(|text| text.parse::<u64>().unwrap());
     let cycles = number("TIDINGS_CRASH_CYCLES").unwrap_or(6);
+    let program = Program::with(&[("rate.sends_per_second", "100000"), ("rate.burst", "100000")]);
+    campaign(&program, cycles, &OfBroker).await;
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse::<u64>().unwrap())
+}
+
+/// Kills so many times, at random moments, and looks each time at all that was ever acknowledged.
+pub(crate) async fn campaign(program: &Program, cycles: u64, killer: &impl Killer) {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let seed = number("TIDINGS_CRASH_SEED").unwrap_or(since_1970.as_micros() as u64);
     println!("TIDINGS_CRASH_SEED={seed}");
     let mut dice = Dice(seed);
-    let program = Program::with(&[("rate.sends_per_second", "100000"), ("rate.burst", "100000")]);
     let mut people: Vec<Person> = (0..PEOPLE).map(|number| Person::new(number, &mut dice)).collect();
     let mut record: Record = vec![Vec::new(); CONVERSATIONS];
-    let mut killed_at_start = 0;
+    let (mut killed_at_start, mut left) = (0, None);
 
     for cycle in 0..=cycles {
-        if cycle > 0 && dice.one_in(3) {
+        if cycle > 0 && left.is_none() && dice.one_in(3) {
             // Once more while the last kill is being recovered from.
             let mut starting = program.spawn();
             sleep(Duration::from_millis(dice.between(5, 250))).await;
             starting.kill().await.unwrap();
             killed_at_start += 1;
         }
-        let running = program.run().await;
+        let running = match left.take() {
+            Some(running) => running,
+            None => program.run().await,
+        };
         let mut lines = Vec::new();
         for person in &mut people {
-            lines.push(person.enter(&program, &running).await);
+            lines.push(person.enter(program, &running).await);
         }
         if cycle == 0 {
             let members: Vec<String> = (1..PEOPLE).map(name).collect();
@@ -338,24 +378,23 @@ async fn what_was_acknowledged_survives_kill_9_once_whole_and_in_its_place() {
             talks.spawn(person.talk(line, stopping.clone()));
         }
         sleep(Duration::from_millis(dice.between(30, 600))).await;
-        let survivor = if cycle < cycles {
-            running.kill().await;
-            None
-        } else {
+        let is_last = cycle == cycles;
+        let survivor = if is_last { Some(running) } else { killer.strike(running, &mut dice).await };
+        if survivor.is_some() {
             stop.send(true).unwrap();
-            Some(running)
-        };
+        }
         let mut over = soon("the end of every talk", talks.join_all()).await;
         over.sort_by_key(|(person, _)| person.number);
         let (back, lines): (Vec<Person>, Vec<Option<Line>>) = over.into_iter().unzip();
         people = back;
-        if survivor.is_some() {
+        if is_last {
             let mut lines: Vec<Line> = lines.into_iter().map(|line| line.expect("nobody was killed")).collect();
             verify(&mut people, &mut lines, &mut record, &mut dice).await;
             for (person, line) in people.iter_mut().zip(&mut lines) {
                 assert_all_delivered(person, line, &record, &already).await;
             }
         }
+        left = survivor;
     }
     let stored: usize = record.iter().map(Vec::len).sum();
     let acknowledged: usize = people.iter().map(|person| person.acknowledged.len()).sum();

@@ -16,6 +16,11 @@ mod broadcast;
 mod changes;
 mod cli;
 mod clock;
+#[cfg(feature = "postgres")]
+#[path = "../support/postgres.rs"]
+// It says loudly what it skips.
+#[allow(clippy::print_stderr)]
+mod cluster;
 mod combine;
 mod console;
 mod crash;
@@ -38,6 +43,8 @@ mod operate;
 mod otlp;
 mod overload;
 mod peer;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod pressure;
 mod rate;
 mod reload;

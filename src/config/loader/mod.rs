@@ -106,11 +106,11 @@ impl Loader {
     }
 }
 
-/// `TIDINGS_SERVER__LISTEN` is `server.listen`; `None` for a name that is not a setting.
+/// `TIDINGS_SERVER__LISTEN` is `server.listen`, `TIDINGS_STORE__POSTGRES__URL` is `store.postgres.url`; `None` for a name that is not a setting.
 fn key_of_variable(name: &str) -> Option<String> {
     let (section, key) = name.strip_prefix(ENV_PREFIX)?.split_once("__")?;
     let is_upper = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    (is_upper && !section.is_empty() && !key.is_empty()).then(|| format!("{section}.{key}").to_ascii_lowercase())
+    (is_upper && !section.is_empty() && !key.is_empty()).then(|| format!("{section}.{}", key.replace("__", ".")).to_ascii_lowercase())
 }
 
 /// One setting and where it comes from.
@@ -139,9 +139,7 @@ impl Merge {
         // A test parses the text; were it broken, no key would be known and `finish` would say so.
         let defaults: Table = DEFAULTS_TOML.parse().unwrap_or_default();
         for (section, keys) in defaults {
-            for (name, value) in keys.as_table().cloned().unwrap_or_default() {
-                merged.insert(format!("{section}.{name}"), value);
-            }
+            merged.extend(flattened(&section, keys.as_table().cloned().unwrap_or_default(), &|_| true));
         }
         Self { merged, origins: BTreeMap::new(), spelled: BTreeMap::new() }
     }
@@ -158,11 +156,11 @@ impl Merge {
         })?;
         let origin = path.display().to_string();
         for (section, keys) in file {
-            let is_section = self.merged.keys().any(|known| known.split_once('.').is_some_and(|(s, _)| s == section));
+            let is_section = self.is_section(&section);
             match keys {
                 Value::Table(keys) => {
-                    for (name, value) in keys {
-                        self.add(&format!("{section}.{name}"), value, &origin)?;
+                    for (key, value) in flattened(&section, keys, &|key| self.is_section(key)) {
+                        self.add(&key, value, &origin)?;
                     }
                 }
                 value if is_section => {
@@ -173,6 +171,10 @@ impl Merge {
             }
         }
         Ok(())
+    }
+
+    fn is_section(&self, path: &str) -> bool {
+        self.merged.keys().any(|known| known.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
     }
 
     /// Reads `text` as the type of the key's default.
@@ -228,16 +230,38 @@ impl Merge {
     fn finish(self) -> Result<Config, ConfigError> {
         let mut sections = Table::new();
         for (key, value) in self.merged {
-            let (section, name) = key.split_once('.').unwrap_or(("", &key));
-            let section = sections.entry(section).or_insert_with(|| Value::Table(Table::new()));
-            if let Value::Table(keys) = section {
-                keys.insert(name.to_owned(), value);
-            }
+            put(&mut sections, &key, value);
         }
         // Types and ranges were checked above, so what is left is a mistake in the table of ranges.
         let config: Config = sections.try_into().map_err(|error: toml::de::Error| ConfigError::Conflict(first_line(error.message())))?;
         config.validate()?;
         Ok(config)
+    }
+}
+
+/// Returns every key of a section with its path, also of the sections inside of it.
+fn flattened(section: &str, keys: Table, is_section: &dyn Fn(&str) -> bool) -> Vec<(String, Value)> {
+    let mut flat = Vec::new();
+    for (name, value) in keys {
+        let key = format!("{section}.{name}");
+        match value {
+            Value::Table(inner) if is_section(&key) => flat.extend(flattened(&key, inner, is_section)),
+            value => flat.push((key, value)),
+        }
+    }
+    flat
+}
+
+/// Puts a value where its path says.
+fn put(table: &mut Table, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => drop(table.insert(path.to_owned(), value)),
+        Some((section, rest)) => {
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(keys) = section {
+                put(keys, rest, value);
+            }
+        }
     }
 }
 

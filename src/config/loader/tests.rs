@@ -166,7 +166,11 @@ fn a_wrong_type_names_key_value_and_what_is_expected() {
         ("[server]\nlisten = 7080", "server.listen is 7080, expected an IP address and port"),
         ("[server]\norigins = \"*\"", "server.origins is \"*\", expected a list"),
         ("[server]\norigins = [1]", "server.origins is [1], expected a list"),
-        ("[store]\nengine = \"rocks\"", "store.engine is \"rocks\", expected \"sled\" or \"memory\""),
+        ("[store]\nengine = \"rocks\"", "store.engine is \"rocks\", expected \"sled\", \"memory\" or \"postgres\""),
+        ("[store.postgres]\nurl = 5", "store.postgres.url is of type integer, expected an address"),
+        ("[store.postgres]\nconnections_max = 0", "store.postgres.connections_max is 0, expected an integer in the range 1 to 1000"),
+        ("[store.postgres]\nurls = 5", "unknown setting store.postgres.urls"),
+        ("[store]\npostgres = 5", "unknown setting store.postgres"),
         ("[log]\nformat = \"JSON\"", "log.format is \"JSON\", expected \"auto\", \"text\" or \"json\""),
         ("[rate.burst]\na = 1", "rate.burst is a section, expected an integer"),
         ("rate = 3", "rate is 3, expected a section"),
@@ -209,6 +213,19 @@ fn a_secret_never_shows_in_an_error() {
 fn broken_toml_names_the_line() {
     let text = refused(from_file("[rate]\nburst = 1\nburst 2\n"));
     assert!(text.contains("tidings.toml line 3: "), "{text}");
+}
+
+#[test]
+fn a_setting_of_a_section_in_a_section_comes_from_file_and_environment_and_is_never_shown() {
+    let config = from_file("[store]\nengine = \"postgres\"\n[store.postgres]\nurl = \"postgres://me:hunter2@db/chat\"").unwrap();
+    assert_eq!(config.store.postgres.url, "postgres://me:hunter2@db/chat");
+    assert!(!format!("{config:?}{}", serde_json::to_string(&config).unwrap()).contains("hunter2"));
+    let (_dir, mut loader) = loader();
+    loader.env = vec![("TIDINGS_STORE__POSTGRES__URL".into(), "host=db".into()), ("TIDINGS_STORE__ENGINE".into(), "postgres".into())];
+    assert_eq!(loader.load().unwrap().store.postgres.url, "host=db");
+    let shown = loader.explain().unwrap();
+    assert!(shown.iter().any(|setting| setting.key == "store.postgres.url" && setting.value == "***"));
+    assert!(refused(from_file("[store]\nengine = \"postgres\"")).contains("store.postgres.url is empty"));
 }
 
 #[test]

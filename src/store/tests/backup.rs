@@ -15,7 +15,7 @@ use crate::store::*;
 
 const PEOPLE: u64 = 5;
 
-contract!(
+embedded_contract!(
     what_is_written_during_a_copy_is_in_it_whole,
     periods_that_begin_and_end_during_a_copy_are_as_they_were_at_its_end,
     a_removal_during_a_copy_is_carried_out_in_it_too,

@@ -1,6 +1,11 @@
 //! What every store keeps to, and what happens to one whose disk fails.
 
 mod backup;
+#[cfg(feature = "postgres")]
+#[path = "../../../tests/support/postgres.rs"]
+// Part of it is for tests of the whole program.
+#[allow(clippy::print_stderr, dead_code)]
+mod cluster;
 mod contract;
 mod contract_reads;
 mod contract_rows;
@@ -10,5 +15,7 @@ mod half_made;
 mod looking;
 mod older_formats;
 mod overview;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod salvage;
 mod support;

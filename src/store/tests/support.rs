@@ -11,6 +11,8 @@ use crate::model::{Conversation, Draft, GroupId, LocalMessageId, Message, Priori
 use crate::store::{
     Anchor, Append, Appended, Done, MemoryStore, OpenError, Page, RowWrite, SINGLE_NODE_EPOCH, SledOptions, SledStore, Store, StoreError,
 };
+#[cfg(feature = "postgres")]
+use crate::store::{PostgresOptions, PostgresStore, StampTime};
 
 /// 2026-01-04, three days into a period.
 pub(crate) const NOW_MS: u64 = 1_767_484_800_000;
@@ -23,6 +25,8 @@ static IDS: AtomicU64 = AtomicU64::new(1);
 pub(crate) enum BackendKind {
     Memory,
     Sled,
+    #[cfg(feature = "postgres")]
+    Postgres,
 }
 
 /// A store, its clock and its folder.
@@ -31,6 +35,9 @@ pub(crate) struct World {
     pub clock: Arc<ManualClock>,
     pub folder: TempDir,
     pub store: Arc<dyn Store>,
+    /// Where the database is, if it is in one.
+    #[cfg(feature = "postgres")]
+    pub url: String,
 }
 
 impl World {
@@ -39,8 +46,26 @@ impl World {
         let store: Arc<dyn Store> = match kind {
             BackendKind::Memory => Arc::new(MemoryStore::new(clock.clone())),
             BackendKind::Sled => Arc::new(SledStore::open(options(&folder), clock.clone()).unwrap()),
+            #[cfg(feature = "postgres")]
+            BackendKind::Postgres => return Self::postgres().expect("PostgreSQL is installed"),
         };
-        Self { kind, clock, folder, store }
+        Self {
+            kind,
+            clock,
+            folder,
+            store,
+            #[cfg(feature = "postgres")]
+            url: String::new(),
+        }
+    }
+
+    /// A store in a database of its own; none where PostgreSQL is not installed.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn postgres() -> Option<Self> {
+        let url = super::cluster::Cluster::shared()?.database();
+        let (clock, folder) = (Arc::new(ManualClock::at(NOW_MS)), tempfile::tempdir().unwrap());
+        let store = Arc::new(PostgresStore::open(postgres_options(&url), clock.clone()).unwrap());
+        Some(Self { kind: BackendKind::Postgres, clock, folder, store, url })
     }
 
     pub(crate) fn sled() -> Self {
@@ -49,10 +74,35 @@ impl World {
 
     /// Closes and opens again; a memory store, which would be empty, goes on.
     pub(crate) fn restart(&mut self) {
-        if self.kind == BackendKind::Sled {
-            drop(self.store.close());
-            self.store = Arc::new(self.open().unwrap());
+        match self.kind {
+            BackendKind::Memory => {}
+            BackendKind::Sled => {
+                drop(self.store.close());
+                self.store = Arc::new(self.open().unwrap());
+            }
+            #[cfg(feature = "postgres")]
+            BackendKind::Postgres => {
+                drop(self.store.close());
+                self.store = Arc::new(PostgresStore::open(postgres_options(&self.url), self.clock.clone()).unwrap());
+            }
         }
+    }
+
+    /// Returns whether commits are 1, 2, 3 … also of what is gone by now.
+    pub(crate) fn counts_commits(&self) -> bool {
+        matches!(self.kind, BackendKind::Memory | BackendKind::Sled)
+    }
+
+    /// Returns which commit of the whole store one is, from 1. An engine may know commits by numbers that rise and have gaps.
+    pub(crate) fn nth(&self, commit: u64) -> u64 {
+        #[cfg(feature = "postgres")]
+        if self.kind == BackendKind::Postgres {
+            let database = self.url.rsplit_once("dbname=").unwrap().1;
+            let stamps = "SELECT stamp FROM tidings.messages UNION SELECT stamp FROM tidings.changes";
+            let count = format!("SELECT count(*) FROM ({stamps}) s WHERE stamp <= {commit}");
+            return super::cluster::Cluster::shared().unwrap().sql(database, &count).parse().unwrap();
+        }
+        commit
     }
 
     pub(crate) fn options(&self) -> SledOptions {
@@ -92,6 +142,18 @@ impl World {
 
     pub(crate) fn seqs(&self, conversation: &Conversation) -> Vec<u64> {
         self.all(conversation).iter().map(|message| message.seq).collect()
+    }
+}
+
+#[cfg(feature = "postgres")]
+pub(crate) fn postgres_options(url: &str) -> PostgresOptions {
+    PostgresOptions {
+        connections_max: 4,
+        seen_bytes: 64 << 10,
+        shards: 8,
+        lease: Duration::from_secs(1),
+        time: StampTime::Own,
+        ..PostgresOptions::new(url)
     }
 }
 
@@ -143,6 +205,18 @@ pub(crate) fn text_of(conversation: &Conversation, sender: &str, local_id: Optio
 /// Makes each function named a test per engine.
 macro_rules! contract {
     ($($name:ident),* $(,)?) => {
+        $crate::store::tests::support::embedded_contract!($($name),*);
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[test] fn $name() { $crate::store::tests::support::World::postgres().map(super::$name).unwrap_or_default() })*
+        }
+    };
+}
+pub(crate) use contract;
+
+/// Makes each function named a test per embedded engine.
+macro_rules! embedded_contract {
+    ($($name:ident),* $(,)?) => {
         mod memory {
             $(#[test] fn $name() { super::$name($crate::store::tests::support::World::new($crate::store::tests::support::BackendKind::Memory)); })*
         }
@@ -151,4 +225,4 @@ macro_rules! contract {
         }
     };
 }
-pub(crate) use contract;
+pub(crate) use embedded_contract;

@@ -305,6 +305,33 @@ impl Line {
         Self::over(connected, program, address, user).await
     }
 
+    /// The same to a broker that may be gone, or go meanwhile.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn try_login(program: &Program, address: SocketAddr, user: &str) -> Result<Self, ()> {
+        let stream = TcpStream::connect(address).await.map_err(drop)?;
+        let (socket, _) = client_async(format!("ws://{address}/ws"), stream).await.map_err(drop)?;
+        let mut line = Self { socket, next_id: 1, aside: VecDeque::new() };
+        let login = json!({"userID": user, "token": program.token(user), "deviceID": "only"});
+        let id = line.send("login", &login).await.ok_or(())?;
+        while let Some(mut frame) = line.read().await {
+            if frame["id"] == id {
+                return if frame["result"].take().is_null() { Err(()) } else { Ok(line) };
+            }
+        }
+        Err(())
+    }
+
+    /// Reads until the connection ends; returns the close code, if there was one.
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn closed(&mut self) -> Option<u16> {
+        while let Some(Ok(message)) = self.socket.next().await {
+            if let Message::Close(frame) = message {
+                return frame.map(|frame| frame.code.into());
+            }
+        }
+        None
+    }
+
     async fn over(stream: TcpStream, program: &Program, address: SocketAddr, user: &str) -> Self {
         let opened = soon("a WebSocket", client_async(format!("ws://{address}/ws"), stream)).await;
         let mut line = Self { socket: opened.unwrap().0, next_id: 1, aside: VecDeque::new() };

@@ -119,12 +119,27 @@ impl WorldBuilder {
             None => Arc::new(SystemClock::new()),
         };
         let builder = Broker::builder().config(config.clone()).clock(any_clock.clone());
+        #[cfg(feature = "postgres")]
+        let builder = if config.store.engine == StoreEngine::Memory { in_postgres(builder, &any_clock) } else { builder };
         let broker = parts.into_iter().fold(builder, |builder, part| part(builder)).start().unwrap();
         let (tokens, _) = Tokens::open(&config, any_clock).unwrap();
         let host = Host::start(broker.clone(), serves);
         let path = if serves == Serves::Mounted { "/im/ws" } else { "/ws" };
         World { broker, tokens, path, clock, host: Some(host), _folder: folder }
     }
+}
+
+/// Keeps messages in a database of their own instead of memory, with `TIDINGS_TEST_STORE=postgres`: every test of this binary runs on
+/// either.
+#[cfg(feature = "postgres")]
+fn in_postgres(builder: BrokerBuilder, clock: &Arc<dyn Clock>) -> BrokerBuilder {
+    use tidings::store::{PostgresOptions, PostgresStore, StampTime};
+    if std::env::var("TIDINGS_TEST_STORE").as_deref() != Ok("postgres") {
+        return builder;
+    }
+    let url = crate::cluster::Cluster::shared().expect("PostgreSQL is installed").database();
+    let options = PostgresOptions { connections_max: 4, seen_bytes: 64 << 10, time: StampTime::Own, ..PostgresOptions::new(url) };
+    builder.store(PostgresStore::open(options, clock.clone()).unwrap())
 }
 
 /// A running broker. Dropped at the end of a test, it stops, and fails the test if a connection was left behind.

@@ -15,6 +15,7 @@ const PAGES = [
   { file: 'protocol', href: 'protocol', name: 'Protocol' },
   { file: 'server-api', href: 'server-api', name: 'Server API' },
   { file: 'coming-from-zim', href: 'coming-from-zim', name: 'Coming from ZIM' },
+  { file: 'postgres', href: 'postgres', name: 'PostgreSQL' },
 ];
 
 /** `contents`: `{id, name, code?, entries?}`, two levels deep. */

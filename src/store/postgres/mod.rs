@@ -1,0 +1,334 @@
+//! A store in PostgreSQL 15 or later, for who outgrows one machine's disk, and for brokers that stand by for each other.
+//!
+//! ```text
+//! append ── filter of local ids ── job ──▶ writer ── look up ── plan ── BEGIN fence … COMMIT ──▶ done
+//! read ──────────────────────────── pool ── question
+//! heartbeat ──────────────────────▶ nodes        owners ◀── fence, claims
+//! ```
+//!
+//! One process owns the store and writes ([`ownership`]); everything else is tables that people can read (`migrations/`). What the
+//! rules of [`Store`](super::Store) become here: a commit is known by its stamp ([`stamp`]), which rises and has gaps; a conversation's
+//! place is guarded by its head (`UPDATE … WHERE seq = before`) and by the fence; a failure is temporary, and what is not known to be
+//! committed is looked up before anything is said; retries are known for a week.
+
+mod check;
+mod connect;
+mod counts;
+mod known_ids;
+mod local_ids;
+mod message_log;
+mod message_row;
+mod migrate;
+mod options;
+mod overview;
+mod ownership;
+mod place;
+mod read;
+mod rows;
+#[cfg(test)]
+mod schedules;
+mod stamp;
+mod standby;
+mod state;
+mod status;
+mod writer;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::{oneshot, watch};
+
+pub use self::check::{DatabaseCheck, check_database};
+use self::connect::innermost;
+use self::local_ids::LocalIds;
+pub use self::options::{PostgresOptions, StampTime};
+use self::ownership::{BEAT, Claim};
+use self::read::Reader;
+use self::stamp::StampClock;
+pub use self::standby::{ActiveNode, Standby};
+use self::standby::{looks_within, wait_on};
+use self::state::State;
+pub use self::status::{ClusterStatus, DatabaseReport, NodeStatus, cluster_status, database_report};
+use self::writer::job::Job;
+use self::writer::{Writer, WriterParts};
+use super::error::{OpenError, StoreError};
+use super::traits::Maintenance;
+use super::types::{DatabaseStats, StoreStats};
+use crate::clock::Clock;
+
+/// How long opening waits for local ids to be read; the rest of them is read later.
+const LOAD_PATIENCE: std::time::Duration = std::time::Duration::from_millis(300);
+
+/// Keeps all rules of [`Store`](super::Store) in PostgreSQL. One process owns it at a time.
+pub struct PostgresStore {
+    state: Arc<State>,
+    reader: Reader,
+    /// None once closed.
+    jobs: Mutex<Option<UnboundedSender<Job>>>,
+    /// Ends when the writer let go of the store.
+    writer: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
+    beats: Mutex<Option<oneshot::Sender<()>>>,
+    runtime: Mutex<Option<Runtime>>,
+}
+
+impl PostgresStore {
+    /// Opens the store, or makes one, and owns it. Waits a while for another process to let go. Blocks.
+    ///
+    /// # Errors
+    /// Those of [`Standby::join`], and [`OpenError::InUse`]: another process owns it and lives.
+    pub fn open(options: PostgresOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let mut looks = looks_within(options.patience);
+        let standby = Standby::join(options, clock)?;
+        Self::take_over(standby, move |_| {
+            looks = looks.saturating_sub(1);
+            looks > 0
+        })
+    }
+
+    /// Waits until nobody else owns the store, takes it and opens it. Blocks. `watch` is told who owns it, four times a second; it
+    /// ends the wait by returning false.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`]: `watch` did not want to wait longer. [`OpenError::Io`]: the database refuses.
+    pub fn take_over(standby: Standby, watch: impl FnMut(Option<&ActiveNode>) -> bool + Send + 'static) -> Result<Self, OpenError> {
+        let claim = standby.claim(watch);
+        let claim = match claim {
+            Ok(claim) => claim,
+            Err(error) => {
+                standby.runtime.shutdown_background();
+                return Err(error);
+            }
+        };
+        Self::begin(standby, claim)
+    }
+
+    /// Begins to work on a store that is owned.
+    fn begin(standby: Standby, claim: Claim) -> Result<Self, OpenError> {
+        let Standby { options, clock, database, runtime, boot, .. } = standby;
+        let stamps = StampClock::above(claim.floor, options.time, clock.clone());
+        let filter = LocalIds::new(options.seen_bytes, stamp::peek(&stamps));
+        let state = Arc::new(State::new(clock, stamps, filter));
+        state.begin_at(claim.floor, claim.message_id);
+        let pool = {
+            // The pool keeps time by the runtime.
+            let _entered = runtime.enter();
+            database.pool(options.connections_max)?
+        };
+        let reader = Reader { pool, runtime: runtime.handle().clone(), state: state.clone() };
+        let (jobs, queue) = unbounded_channel();
+        let (retention_days, gather, shards) = (options.retention_days, options.gather, claim.shards);
+        let parts = WriterParts { state: state.clone(), database, jobs: queue, boot, shards, retention_days, gather };
+        let started = wait_on(runtime.handle(), async move {
+            let place = options.node;
+            begin_tasks(parts).await.map_err(|error| OpenError::Io { path: place, reason: innermost(&error) })
+        });
+        match started {
+            Ok((writer, stop)) => Ok(Self {
+                state,
+                reader,
+                jobs: Mutex::new(Some(jobs)),
+                writer: Mutex::new(Some(writer)),
+                beats: Mutex::new(Some(stop)),
+                runtime: Mutex::new(Some(runtime)),
+            }),
+            Err(error) => {
+                runtime.shutdown_background();
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells once another process owns the store: nothing is written any more, and whoever is connected should go there.
+    #[must_use]
+    pub fn losing(&self) -> watch::Receiver<bool> {
+        self.state.losing()
+    }
+
+    /// Queues a job. `make` is called under the lock that gives jobs their order.
+    fn queue(&self, make: impl FnOnce(&LocalIds) -> Job) {
+        let jobs = lock(&self.jobs);
+        let job = make(&self.state.filter);
+        self.state.count_waiting();
+        let refused = match &*jobs {
+            Some(jobs) => jobs.send(job).map_err(|failed| failed.0),
+            None => Err(job),
+        };
+        drop(jobs);
+        if let Err(job) = refused {
+            job.refuse(&self.state, StoreError::closed());
+        }
+    }
+
+    /// Queues a job and waits for its answer.
+    fn ask<T>(&self, job: impl FnOnce(std::sync::mpsc::SyncSender<Result<T, StoreError>>) -> Job) -> Result<T, StoreError> {
+        let (sender, answer) = std::sync::mpsc::sync_channel(1);
+        self.queue(|_| job(sender));
+        let outcome = answer.recv().unwrap_or_else(|_| Err(StoreError::closed()));
+        self.state.count_answered();
+        outcome
+    }
+}
+
+/// Starts the writer, the heartbeat, and the reading of local ids; returns what ends with the writer, and what ends the heartbeat.
+async fn begin_tasks(parts: WriterParts) -> Result<(std::sync::mpsc::Receiver<()>, oneshot::Sender<()>), tokio_postgres::Error> {
+    let (database, state, boot) = (parts.database.clone(), parts.state.clone(), parts.boot);
+    let (ended, has_ended) = std::sync::mpsc::sync_channel(1);
+    let (stop, stopped) = oneshot::channel();
+    let control = database.connect_local().await?;
+    beat(&control, &state, boot).await?;
+    let loading = database.connect().await?;
+    let writer = Writer::open(parts).await?;
+    tokio::spawn(async move {
+        writer.run().await;
+        if ended.send(()).is_err() {
+            tracing::debug!("nobody waits for the writer to end");
+        }
+    });
+    tokio::spawn(beats(control, database, state.clone(), boot, stopped));
+    let load = tokio::spawn(async move {
+        if let Err(error) = known_ids::load(loading, state).await {
+            tracing::warn!(error = innermost(&error), "local ids were not read: each send looks for its own");
+        }
+    });
+    if tokio::time::timeout(LOAD_PATIENCE, load).await.is_err() {
+        tracing::debug!("local ids are read while the broker works: until then each send looks for its own");
+    }
+    Ok((has_ended, stop))
+}
+
+/// Returns the texts of the questions that are asked all the time, each with values of its parameters, for whoever looks at their plans.
+#[cfg(test)]
+pub(in crate::store) fn hot_questions() -> Vec<(&'static str, String, &'static str)> {
+    let conversation = "2, 'g7', '', 0";
+    let named = |parameters: &str| -> &'static str { Box::leak(format!("{conversation}, {parameters}").into_boxed_str()) };
+    vec![
+        ("list", read::list::list_text(), "'u1', 100, 9999, 9007199254740991"),
+        (
+            "last messages",
+            read::list::last_messages_text(),
+            "'u1', '{0}', '{2}', '{g7}', '{}', '{0}', '{1}', '{9223372036854775807}', '{f}', 9007199254740991",
+        ),
+        ("missed", read::missed::missed_text(), "'u1', 5, '{}', 9007199254740991, 0, 100"),
+        ("changed", read::missed::changed_text(), "'u1', 5, 100"),
+        ("history backwards", read::messages::page_text(true, false), named("1, 900, 0, 100, 9007199254740991")),
+        ("history forwards", read::messages::page_text(false, true), named("1, 900, 0, 100, 9007199254740991, 'u1'")),
+        ("tail", read::messages::tail_text(), named("9007199254740991")),
+        ("one message", read::messages::message_text(), named("500")),
+        ("a retry", read::messages::retry_text(), named("'u1', 'l', '{20000,20001}'")),
+        ("notes", read::beside::notes_text(), named("500")),
+        ("answers", read::beside::replies_text(), named("500")),
+    ]
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Beats until it is told to stop, or the store is lost.
+async fn beats(
+    control: tokio_postgres::Client,
+    database: connect::Database,
+    state: Arc<State>,
+    boot: i64,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let mut control = Some(control);
+    loop {
+        tokio::select! {
+            _ = &mut stopped => return,
+            () = tokio::time::sleep(BEAT) => {}
+        }
+        let client = match control.take() {
+            Some(client) => Ok(client),
+            None => database.connect_local().await,
+        };
+        match client {
+            Ok(client) => match beat(&client, &state, boot).await {
+                Ok(true) => control = Some(client),
+                Ok(false) => return state.lose(),
+                Err(error) => tracing::warn!(error = innermost(&error), "a heartbeat failed"),
+            },
+            Err(error) => tracing::debug!(error = innermost(&error), "no heartbeat: the database is away"),
+        }
+    }
+}
+
+/// Says that this process lives, and takes the database's time; returns whether the store is still its own.
+async fn beat(control: &tokio_postgres::Client, state: &State, boot: i64) -> Result<bool, tokio_postgres::Error> {
+    let asked = state.clock.elapsed();
+    let beat = ownership::beat(control, boot, state.last_commit()).await?;
+    if beat.owns_all {
+        state.stamps.take_sample(beat.database_ms, asked);
+    }
+    Ok(beat.owns_all)
+}
+
+impl Maintenance for PostgresStore {
+    fn sweep(&self, now_ms: u64) -> Result<bool, StoreError> {
+        self.ask(|reply| Job::Sweep(now_ms, reply))
+    }
+
+    fn noted_time(&self) -> Result<Option<u64>, StoreError> {
+        let reader = self.reader.clone();
+        self.reader.wait(async move {
+            let row = reader.connection().await?.row("SELECT noted_ms FROM store", &[]).await?;
+            Ok(row.and_then(|row| row.get::<_, Option<i64>>(0)).map(place::unsigned))
+        })
+    }
+
+    fn note_time(&self, now_ms: u64) -> Result<(), StoreError> {
+        self.ask(|reply| Job::NoteTime(now_ms, reply))
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        self.state.writable()
+    }
+
+    fn stats(&self) -> StoreStats {
+        self.state.stats()
+    }
+
+    fn database(&self) -> Option<DatabaseStats> {
+        let pool = self.reader.pool.status();
+        let whole = |count: usize| count as u64;
+        Some(DatabaseStats {
+            connections: whole(pool.size),
+            connections_busy: whole(pool.size.saturating_sub(pool.available)),
+            reads_waiting: whole(pool.waiting),
+            ..self.state.counts.stats()
+        })
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        // The writer ends when the queue is empty and nobody can add to it.
+        drop(lock(&self.jobs).take());
+        let writer = lock(&self.writer).take();
+        let was_open = writer.is_some();
+        if let Some(writer) = writer
+            && writer.recv().is_err()
+        {
+            tracing::error!("the store's writer ended early");
+        }
+        drop(lock(&self.beats).take());
+        let writable = self.state.writable_but_for_close();
+        self.state.close();
+        if let Some(runtime) = lock(&self.runtime).take() {
+            runtime.shutdown_background();
+        }
+        if was_open { writable } else { Ok(()) }
+    }
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresStore").finish_non_exhaustive()
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        // Whoever wants to know closes it before.
+        drop(self.close());
+    }
+}

@@ -1,0 +1,259 @@
+//! Who may write: the claim, the heartbeat, the way out.
+//!
+//! One process owns every shard and writes; others stand by. `owners` says who it is, and every writing transaction begins with a
+//! look at it that raises, so that a process which was paused and comes back is refused by the database, whatever it believes.
+//! A heartbeat in `nodes` says that the owner lives. Another takes over when it has *watched* one beat stand still for the lease,
+//! by its own monotonic clock, with the database answering all the while: a beat that is old proves nothing after the database
+//! itself was away.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio_postgres::{Client, Error};
+
+use super::options::PostgresOptions;
+use super::place::{number, unsigned};
+
+/// How often whoever stands by looks.
+pub(super) const POLL: Duration = Duration::from_millis(250);
+/// How often an owner says that it lives.
+pub(super) const BEAT: Duration = Duration::from_millis(500);
+/// The longest pause between two looks that still counts as watching.
+const LOOK_GAP_MAX: Duration = Duration::from_millis(1500);
+/// How long a row is kept of a process that ended.
+const FORGET_NODES: &str = "1 day";
+
+/// A process that owns shards, as the database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub boot: i64,
+    /// None: its row is gone.
+    pub node: Option<NodeRow>,
+}
+
+/// What a process says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NodeRow {
+    pub name: String,
+    pub address: String,
+    /// Microseconds since 1970, by the database's clock.
+    pub beat_us: i64,
+}
+
+/// What was seen of the owner's heartbeat.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// Of each boot: its last beat, and since when it stands still.
+    seen: HashMap<i64, (i64, Duration)>,
+    last_look: Option<Duration>,
+}
+
+impl Watch {
+    /// Notes what the database says at a time of the monotonic clock; returns whether nobody who lives owns anything.
+    pub(super) fn look(&mut self, owners: &[Owner], now: Duration, lease: Duration) -> bool {
+        let watched = self.last_look.is_some_and(|last| now.saturating_sub(last) <= LOOK_GAP_MAX);
+        self.last_look = Some(now);
+        if !watched {
+            self.seen.clear();
+        }
+        let mut all_dead = true;
+        for Owner { boot, node } in owners {
+            // A process whose row is gone was forgotten long after it ended.
+            let Some(node) = node else { continue };
+            let (beat_us, since) = self.seen.entry(*boot).or_insert((node.beat_us, now));
+            if *beat_us != node.beat_us {
+                (*beat_us, *since) = (node.beat_us, now);
+            }
+            all_dead &= now.saturating_sub(*since) >= lease;
+        }
+        all_dead
+    }
+}
+
+/// Returns who owns any shard.
+pub(super) async fn owners(client: &Client) -> Result<Vec<Owner>, Error> {
+    let rows = client
+        .query(
+            "SELECT o.boot, n.node, n.address, (extract(epoch FROM n.beat_at) * 1000000)::int8
+             FROM (SELECT DISTINCT boot FROM owners WHERE boot IS NOT NULL) o LEFT JOIN nodes n USING (boot) ORDER BY 1",
+            &[],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let node: Option<String> = row.get(1);
+            Owner { boot: row.get(0), node: node.map(|name| NodeRow { name, address: row.get(2), beat_us: row.get(3) }) }
+        })
+        .collect())
+}
+
+/// Writes this process's row; returns the number by which the fence knows it.
+pub(super) async fn register(client: &Client, options: &PostgresOptions) -> Result<i64, Error> {
+    let forget = format!(
+        "DELETE FROM nodes n WHERE beat_at < clock_timestamp() - interval '{FORGET_NODES}'
+         AND NOT EXISTS (SELECT FROM owners o WHERE o.boot = n.boot)"
+    );
+    client.execute(&forget, &[]).await?;
+    let row = client
+        .query_one(
+            "INSERT INTO nodes (node, address, version) VALUES ($1, $2, $3) RETURNING boot",
+            &[&options.node, &options.address, &env!("CARGO_PKG_VERSION")],
+        )
+        .await?;
+    Ok(row.get(0))
+}
+
+/// What a claim gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// No stamp at or below it may be made.
+    pub floor: u64,
+    /// The greatest message id in the store.
+    pub message_id: u64,
+    /// How many shards there are.
+    pub shards: i16,
+}
+
+/// Takes every shard from those who own it now and do not live, or from nobody; none: somebody else was faster. The connections
+/// that the dead may still write by are ended first, so that the claim waits for no one.
+pub(super) async fn claim(client: &mut Client, boot: i64, dead: &[i64]) -> Result<Option<Claim>, Error> {
+    end_connections(client, dead).await?;
+    let transaction = client.transaction().await?;
+    transaction.batch_execute("SET LOCAL lock_timeout = '1s'").await?;
+    let shards: i16 = transaction.query_one("SELECT shards FROM store", &[]).await?.get(0);
+    let taken = transaction
+        .execute(
+            "UPDATE owners SET boot = $1, epoch = epoch + 1 WHERE boot IS NULL OR boot = ANY($2) OR boot = $1
+             OR NOT EXISTS (SELECT FROM nodes n WHERE n.boot = owners.boot)",
+            &[&boot, &dead],
+        )
+        .await?;
+    if taken != u64::try_from(shards).unwrap_or(0) {
+        transaction.rollback().await?;
+        return Ok(None);
+    }
+    // The rows of `owners` are locked: whatever the last owner began is committed or ended, and this statement sees it.
+    let row = transaction
+        .query_one(
+            "SELECT coalesce(max(greatest(stamp, changed)), 0), coalesce(max(message_id), 0),
+                    (SELECT coalesce(max(safe_stamp), 0) FROM nodes), (SELECT max(floor_stamp) FROM owners)
+             FROM conversations",
+            &[],
+        )
+        .await?;
+    let floor = [0, 2, 3].into_iter().map(|at| row.get::<_, i64>(at)).max().unwrap_or(0);
+    transaction.execute("UPDATE owners SET floor_stamp = $1", &[&floor]).await?;
+    transaction.commit().await?;
+    // What was committed is what counts, not what was asked for.
+    let owned: i64 = client.query_one("SELECT count(*) FROM owners WHERE boot = $1", &[&boot]).await?.get(0);
+    if owned != i64::from(shards) {
+        return Ok(None);
+    }
+    Ok(Some(Claim { floor: unsigned(floor), message_id: unsigned(row.get(1)), shards }))
+}
+
+/// Ends the writing connections of processes that do not live any more. A number may belong to someone else by now: only
+/// connections of this program and this role are ended.
+async fn end_connections(client: &Client, boots: &[i64]) -> Result<(), Error> {
+    client
+        .execute(
+            "SELECT pg_terminate_backend(a.pid) FROM nodes n JOIN pg_stat_activity a ON a.pid = ANY(n.backends)
+             WHERE n.boot = ANY($1) AND a.usename = current_user AND a.application_name LIKE 'tidings %'
+               AND a.backend_start <= n.beat_at",
+            &[&boots],
+        )
+        .await?;
+    Ok(())
+}
+
+/// What a heartbeat brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Beat {
+    /// The database's time, Unix milliseconds.
+    pub database_ms: u64,
+    /// Whether this process still owns every shard.
+    pub owns_all: bool,
+}
+
+/// Says that this process lives, and up to which stamp everything it will ever write is committed.
+pub(super) async fn beat(client: &Client, boot: i64, safe_stamp: u64) -> Result<Beat, Error> {
+    let row = client
+        .query_opt(
+            "UPDATE nodes SET beat_at = clock_timestamp(), safe_stamp = greatest(safe_stamp, $2) WHERE boot = $1
+             RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::int8, NOT EXISTS (SELECT FROM owners WHERE boot IS DISTINCT FROM $1)",
+            &[&boot, &number(safe_stamp)],
+        )
+        .await?;
+    Ok(row.map_or(Beat { database_ms: 0, owns_all: false }, |row| Beat { database_ms: unsigned(row.get(0)), owns_all: row.get(1) }))
+}
+
+/// Writes down by which connection this process writes, so that an heir may end it.
+pub(super) async fn note_backend(client: &Client, boot: i64) -> Result<(), Error> {
+    client
+        .batch_execute(&format!(
+            "BEGIN; SET LOCAL synchronous_commit = local;
+             UPDATE nodes SET backends = ARRAY[pg_backend_pid()], beat_at = clock_timestamp() WHERE boot = {boot}; COMMIT"
+        ))
+        .await
+}
+
+/// Lets go: whoever stands by takes over at once.
+pub(super) async fn release(client: &Client, boot: i64) -> Result<(), Error> {
+    client.execute("UPDATE owners SET boot = NULL WHERE boot = $1", &[&boot]).await?;
+    client.execute("DELETE FROM nodes WHERE boot = $1", &[&boot]).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(3);
+
+    fn owner(boot: i64, beat_us: i64) -> Vec<Owner> {
+        vec![Owner { boot, node: Some(NodeRow { name: "a".into(), address: String::new(), beat_us }) }]
+    }
+
+    fn at(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn an_owner_is_dead_when_its_beat_was_watched_standing_still_for_the_lease() {
+        let mut watch = Watch::default();
+        for ms in (0..3000).step_by(250) {
+            assert!(!watch.look(&owner(1, 7), at(ms), LEASE), "{ms}");
+        }
+        assert!(watch.look(&owner(1, 7), at(3000), LEASE));
+        assert!(!watch.look(&owner(1, 8), at(3250), LEASE), "it beat again");
+        assert!(!watch.look(&owner(1, 8), at(6000), LEASE), "nobody looked for a while");
+    }
+
+    #[test]
+    fn an_old_beat_proves_nothing_after_the_database_was_away() {
+        let mut watch = Watch::default();
+        assert!(!watch.look(&owner(1, 7), at(0), LEASE));
+        assert!(!watch.look(&owner(1, 7), at(10_000), LEASE), "it could not beat while the database was away");
+        for ms in (10_250..13_000).step_by(250) {
+            assert!(!watch.look(&owner(1, 7), at(ms), LEASE), "{ms}");
+        }
+        assert!(watch.look(&owner(1, 7), at(13_000), LEASE));
+    }
+
+    #[test]
+    fn another_owner_is_watched_from_the_beginning() {
+        let mut watch = Watch::default();
+        for ms in (0..=2750).step_by(250) {
+            assert!(!watch.look(&owner(1, 7), at(ms), LEASE));
+        }
+        assert!(!watch.look(&owner(2, 7), at(3000), LEASE));
+    }
+
+    #[test]
+    fn nobody_and_the_forgotten_own_nothing() {
+        let mut watch = Watch::default();
+        assert!(watch.look(&[], at(0), LEASE));
+        assert!(watch.look(&[Owner { boot: 1, node: None }], at(250), LEASE));
+    }
+}

@@ -1,0 +1,168 @@
+//! A user's list of conversations, in one question.
+
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::Reader;
+use crate::model::{MentionKind, UserId};
+use crate::store::coarse::{LastMessage, Listed, MENTIONS_MAX, Mentioned, VisiblePart};
+use crate::store::error::StoreError;
+use crate::store::format::rows::{EntryRecord, Tail};
+use crate::store::postgres::message_row::{COLUMNS, from_json, message_at};
+use crate::store::postgres::place::{Named, conversation_at, number, unsigned};
+
+/// Everything a user has a part in: those of two, the groups it is in, those it left. Where a conversation ends is told as of `$4`, the
+/// last commit that this process was told of: what is newer is about to be told live, and must not be known before.
+const PLACES: &str = "
+    SELECT c.conv, c.kind, c.one, c.other, c.incarnation, c.seq, c.order_key, c.stamp,
+           e.record, e.pinned_ms, e.read_stamp, u.name, u.avatar_url, 1::int8 first_seq, 0::int8 joined_seq, NULL::int8 end_seq, 0::int8 left_ms
+    FROM entries e JOIN conversations c ON c.conv = e.conv LEFT JOIN users u ON u.user_id = e.other_id
+    WHERE e.user_id = $1 AND e.kind = 0 AND c.seq > 0
+    UNION ALL
+    SELECT c.conv, 2::int2, m.group_id, '', 0::int8, coalesce(c.seq, 0), coalesce(c.order_key, 0), coalesce(c.stamp, 0),
+           e.record, e.pinned_ms, e.read_stamp, g.name, g.record->'info'->>'avatar_url',
+           (m.record->>'first_seq')::int8, (m.record->>'joined_seq')::int8, NULL, 0
+    FROM group_members m LEFT JOIN groups g ON g.group_id = m.group_id
+    LEFT JOIN conversations c ON c.one = m.group_id AND c.other = '' AND c.kind = 2 AND c.incarnation = 0
+    LEFT JOIN entries e ON e.user_id = $1 AND e.conv = c.conv WHERE m.user_id = $1
+    UNION ALL
+    SELECT c.conv, 2::int2, f.group_id, '', 0::int8, coalesce(c.seq, 0), coalesce(c.order_key, 0), coalesce(c.stamp, 0),
+           e.record, e.pinned_ms, e.read_stamp, g.name, g.record->'info'->>'avatar_url', f.first_seq, 0, f.last_seq, f.left_ms
+    FROM former_members f LEFT JOIN groups g ON g.group_id = f.group_id
+    LEFT JOIN conversations c ON c.one = f.group_id AND c.other = '' AND c.kind = 2 AND c.incarnation = 0
+    LEFT JOIN entries e ON e.user_id = $1 AND e.conv = c.conv WHERE f.user_id = $1";
+
+/// The page is cut first, and what is unread is counted for what is on it. `read_stamp` keeps each count to the weeks that matter.
+pub(in crate::store::postgres) fn list_text() -> String {
+    format!(
+        "WITH place AS MATERIALIZED (
+            SELECT *, coalesce(pinned_ms, 0) > 0 pinned, coalesce((record->>'deletes')::bool, false) deletes,
+                   greatest(coalesce((record->>'read_seq')::int8, 0), coalesce((record->>'cleared_seq')::int8, 0), joined_seq, first_seq - 1) read_to
+            FROM (SELECT x.conv, x.kind, x.one, x.other, x.incarnation, x.record, x.pinned_ms, x.read_stamp, x.name, x.avatar_url, x.first_seq,
+                         x.joined_seq, x.end_seq, x.left_ms, CASE WHEN x.stamp <= $4 THEN x.seq ELSE coalesce(t.seq, 0) END seq,
+                         CASE WHEN x.stamp <= $4 THEN x.order_key ELSE coalesce(t.order_key, 0) END order_key, least(x.stamp, coalesce(t.stamp, x.stamp)) stamp
+                  FROM ({PLACES}) x LEFT JOIN LATERAL (
+                      SELECT m.seq, m.order_key, m.stamp FROM messages m WHERE x.stamp > $4 AND m.conv = x.conv AND m.stamp <= $4
+                      ORDER BY m.seq DESC LIMIT 1) t ON true) p
+            WHERE kind <> 0 OR seq > 0
+            ORDER BY pinned DESC, greatest(order_key, CASE WHEN seq > 0 THEN (record->>'order_key_min')::int8 END) DESC, kind, one, other
+            LIMIT $2)
+        SELECT p.kind, p.one, p.other, p.incarnation, p.seq, p.order_key, p.stamp, p.record::text, coalesce(p.name, ''),
+               coalesce(p.avatar_url, ''), p.first_seq, p.joined_seq, p.end_seq, p.left_ms, unread.count, unread.mentions::text,
+               CASE WHEN p.end_seq < p.seq THEN (SELECT m.order_key FROM messages m WHERE m.conv = p.conv AND m.seq = p.end_seq) END
+        FROM place p LEFT JOIN LATERAL (
+            SELECT count(*) FILTER (WHERE m.sender <> $1 AND m.flags & 2 = 0) count,
+                   json_agg(json_build_array(m.seq, m.id, m.sender, m.mentions_all, coalesce($1 = ANY(m.mentions), false)) ORDER BY m.seq)
+                       FILTER (WHERE (m.mentions_all OR $1 = ANY(m.mentions)) AND m.sender <> $1 AND m.flags & 4 = 0) mentions
+            FROM messages m
+            WHERE p.end_seq IS NULL AND p.seq > p.read_to AND m.conv = p.conv AND m.seq > greatest(p.read_to, p.seq - $3)
+              AND m.seq <= p.seq AND m.stamp > coalesce(p.read_stamp, 0) AND m.stamp <= p.stamp
+              AND NOT (p.deletes AND EXISTS (SELECT FROM deletions d WHERE d.user_id = $1 AND d.conv = m.conv AND d.seq = m.seq))
+        ) unread ON true
+        ORDER BY p.pinned DESC, greatest(p.order_key, CASE WHEN p.seq > 0 THEN (p.record->>'order_key_min')::int8 END) DESC, p.kind, p.one, p.other"
+    )
+}
+
+/// Returns a user's list.
+pub(in crate::store::postgres) async fn list(
+    reader: Reader,
+    user: UserId,
+    conversations_max: usize,
+    unread_max: u64,
+) -> Result<Vec<Listed>, StoreError> {
+    let connection = reader.connection().await?;
+    let told = number(reader.state.last_commit());
+    let (count, unread) = (number(conversations_max as u64), number(unread_max));
+    let rows = connection.rows(&list_text(), &[&user.as_str(), &count, &unread, &told]).await?;
+    rows.iter().map(|row| listed(row, unread_max)).collect()
+}
+
+fn listed(row: &Row, unread_max: u64) -> Result<Listed, StoreError> {
+    let record: Option<&str> = row.get(7);
+    let record: EntryRecord = record.map(|json| from_json(json, "an entry")).transpose()?.unwrap_or_default();
+    let record = EntryRecord { read_seq: record.read_seq.max(unsigned(row.get(11))), ..record };
+    let end_seq: Option<u64> = row.get::<_, Option<i64>>(12).map(unsigned);
+    let [seq, order_key, commit] = [4, 5, 6].map(|at| unsigned(row.get(at)));
+    let tail = (seq > 0).then(|| match end_seq.filter(|end| *end < seq) {
+        Some(end) => Tail { seq: end, order_key: row.get::<_, Option<i64>>(16).map_or(0, unsigned), commit },
+        None => Tail { seq, order_key, commit },
+    });
+    let mentions: Option<&str> = row.get(15);
+    Ok(Listed {
+        conversation: conversation_at(row, 0)?,
+        record,
+        name: row.get(8),
+        avatar_url: row.get(9),
+        first_seq: unsigned(row.get(10)),
+        end_seq,
+        left_ms: unsigned(row.get(13)),
+        tail,
+        unread: row.get::<_, Option<i64>>(14).map_or(0, unsigned).min(unread_max),
+        mentions: mentions.map(mentioned).transpose()?.unwrap_or_default(),
+    })
+}
+
+fn mentioned(json: &str) -> Result<Vec<Mentioned>, StoreError> {
+    let all: Vec<(u64, u64, String, bool, bool)> = from_json(json, "mentions")?;
+    let newest = &all[all.len().saturating_sub(MENTIONS_MAX)..];
+    Ok(newest
+        .iter()
+        .map(|(seq, message_id, from, all, by_name)| Mentioned {
+            kind: match (by_name, all) {
+                (true, true) => MentionKind::AllAndMe,
+                (true, false) => MentionKind::Me,
+                (false, _) => MentionKind::All,
+            },
+            from: UserId::trusted(from),
+            message_id: *message_id,
+            seq: *seq,
+        })
+        .collect())
+}
+
+/// Where the whole conversation is seen, the last message is the head's: one week. Elsewhere it is looked for.
+pub(in crate::store::postgres) fn last_messages_text() -> String {
+    format!(
+        "WITH part AS MATERIALIZED (
+            SELECT x.*, c.conv, c.seq tail, c.stamp, c.pins FROM unnest($2::int8[], $3::int2[], $4::text[], $5::text[], $6::int8[],
+                $7::int8[], $8::int8[], $9::bool[]) x(at, kind, one, other, incarnation, first_seq, end_seq, deletes)
+            JOIN conversations c ON c.one = x.one AND c.other = x.other AND c.kind = x.kind AND c.incarnation = x.incarnation)
+        SELECT p.at, p.pins::text, {COLUMNS} FROM part p JOIN messages m ON m.conv = p.conv AND m.seq = p.tail AND m.stamp = p.stamp
+        WHERE NOT p.deletes AND p.end_seq >= p.tail AND p.first_seq <= p.tail AND p.stamp <= $10
+        UNION ALL
+        SELECT p.at, p.pins::text, {COLUMNS} FROM part p JOIN LATERAL (
+            SELECT * FROM messages m WHERE m.conv = p.conv AND m.seq >= p.first_seq AND m.seq <= least(p.end_seq, p.tail) AND m.stamp <= least(p.stamp, $10)
+              AND NOT (p.deletes AND EXISTS (SELECT FROM deletions d WHERE d.user_id = $1 AND d.conv = m.conv AND d.seq = m.seq))
+            ORDER BY m.seq DESC LIMIT 1) m ON true
+        WHERE p.deletes OR p.end_seq < p.tail OR p.stamp > $10"
+    )
+}
+
+/// Returns the last message of each part.
+pub(in crate::store::postgres) async fn last_messages(
+    reader: Reader,
+    user: UserId,
+    parts: Vec<VisiblePart>,
+) -> Result<Vec<Option<LastMessage>>, StoreError> {
+    let named: Vec<Named<'_>> = parts.iter().map(|part| Named::from(&part.conversation)).collect();
+    let ats: Vec<i64> = (0..parts.len() as u64).map(number).collect();
+    let kinds: Vec<i16> = named.iter().map(|named| named.kind).collect();
+    let ones: Vec<&str> = named.iter().map(|named| named.one).collect();
+    let others: Vec<&str> = named.iter().map(|named| named.other).collect();
+    let incarnations: Vec<i64> = named.iter().map(|named| named.incarnation).collect();
+    let firsts: Vec<i64> = parts.iter().map(|part| number(part.first_seq)).collect();
+    let ends: Vec<i64> = parts.iter().map(|part| number(part.end_seq.unwrap_or(u64::MAX))).collect();
+    let deletes: Vec<bool> = parts.iter().map(|part| part.deletes).collect();
+    let user = user.as_str();
+    let told = number(reader.state.last_commit());
+    let params: [&(dyn ToSql + Sync); 10] = [&user, &ats, &kinds, &ones, &others, &incarnations, &firsts, &ends, &deletes, &told];
+    let rows = reader.connection().await?.rows(&last_messages_text(), &params).await?;
+    let mut found: Vec<Option<LastMessage>> = vec![None; parts.len()];
+    for row in rows {
+        let at = usize::try_from(row.get::<_, i64>(0)).unwrap_or(usize::MAX);
+        let (Some(part), Some(place)) = (parts.get(at), found.get_mut(at)) else { continue };
+        let stored = message_at(&row, 2, &part.conversation)?;
+        *place = Some(LastMessage { message: stored.message, pins: from_json(row.get(1), "pins")? });
+    }
+    Ok(found)
+}

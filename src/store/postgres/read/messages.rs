@@ -1,0 +1,225 @@
+//! Messages: single ones, pages, and what came after a stamp.
+
+use std::sync::Arc;
+
+use super::{CONV, Connection, Reader};
+use crate::model::{Conversation, LocalMessageId, Message, UserId};
+use crate::store::error::StoreError;
+use crate::store::format::rows::Tail;
+use crate::store::postgres::message_row::{COLUMNS, Stored, message_at};
+use crate::store::postgres::place::{Named, conversation_at, number, unsigned};
+use crate::store::postgres::stamp::{RETRY_DAYS, day_of, peek};
+use crate::store::types::{Anchor, Appended, Page, PageRead, Since, SinceRead};
+
+/// Messages that are fetched at a time: a page of large ones must not be in memory several times over.
+const FETCH: usize = 256;
+
+pub(in crate::store::postgres) fn message_text() -> String {
+    format!("SELECT {COLUMNS} FROM messages m WHERE m.conv = {CONV} AND m.seq = $5")
+}
+
+/// Returns one message, if it is kept.
+pub(in crate::store::postgres) async fn message(
+    reader: Reader,
+    conversation: Conversation,
+    seq: u64,
+) -> Result<Option<Stored>, StoreError> {
+    let connection = reader.connection().await?;
+    let Named { kind, one, other, incarnation } = Named::from(&conversation);
+    let row = connection.row(&message_text(), &[&kind, &one, &other, &incarnation, &number(seq)]).await?;
+    row.map(|row| message_at(&row, 0, &conversation)).transpose()
+}
+
+/// Returns the seq of a message's id.
+pub(in crate::store::postgres) async fn seq_of(reader: Reader, conversation: Conversation, id: u64) -> Result<Option<u64>, StoreError> {
+    let connection = reader.connection().await?;
+    let Named { kind, one, other, incarnation } = Named::from(&conversation);
+    let text = format!("SELECT seq_of_id({CONV}, $5)");
+    let row = connection.row(&text, &[&kind, &one, &other, &incarnation, &number(id)]).await?;
+    Ok(row.and_then(|row| row.get::<_, Option<i64>>(0)).map(unsigned))
+}
+
+/// As of the last commit that this process was told of, `$5`: what is newer is about to be told live.
+pub(in crate::store::postgres) fn tail_text() -> String {
+    format!(
+        "SELECT c.seq, c.order_key, c.stamp FROM conversations c WHERE c.conv = {CONV} AND c.seq > 0 AND c.stamp <= $5
+         UNION ALL
+         SELECT m.seq, m.order_key, m.stamp FROM conversations c JOIN LATERAL (
+             SELECT * FROM messages m WHERE m.conv = c.conv AND m.stamp <= $5 ORDER BY m.seq DESC LIMIT 1) m ON true
+         WHERE c.conv = {CONV} AND c.stamp > $5"
+    )
+}
+
+/// Returns where a conversation ends.
+pub(in crate::store::postgres) async fn tail(reader: Reader, conversation: Conversation) -> Result<Option<Tail>, StoreError> {
+    let connection = reader.connection().await?;
+    let Named { kind, one, other, incarnation } = Named::from(&conversation);
+    let told = number(reader.state.last_commit());
+    let row = connection.row(&tail_text(), &[&kind, &one, &other, &incarnation, &told]).await?;
+    Ok(row.map(|row| Tail { seq: unsigned(row.get(0)), order_key: unsigned(row.get(1)), commit: unsigned(row.get(2)) }))
+}
+
+/// Returns the conversations that were written to after a stamp.
+pub(in crate::store::postgres) async fn written_after(reader: Reader, commit: u64) -> Result<Vec<Conversation>, StoreError> {
+    let connection = reader.connection().await?;
+    let rows = connection.rows("SELECT kind, one, other, incarnation FROM conversations WHERE stamp > $1", &[&number(commit)]).await?;
+    rows.iter().map(|row| conversation_at(row, 0)).collect()
+}
+
+pub(in crate::store::postgres) fn retry_text() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM retries r JOIN messages m ON m.conv = r.conv AND m.seq = r.seq AND m.stamp = r.stamp
+         WHERE r.conv = {CONV} AND r.sender = $5 AND r.local_id = $6 AND r.day = ANY($7)"
+    )
+}
+
+/// Returns the first result of a local id, if there is one.
+pub(in crate::store::postgres) async fn first_result(
+    reader: Reader,
+    conversation: Conversation,
+    sender: UserId,
+    local_id: LocalMessageId,
+) -> Result<Option<Appended>, StoreError> {
+    let connection = reader.connection().await?;
+    let Named { kind, one, other, incarnation } = Named::from(&conversation);
+    let today = day_of(peek(&reader.state.stamps));
+    let days: Vec<i32> = (today - RETRY_DAYS..=today + 1).collect();
+    let text = retry_text();
+    let row = connection.row(&text, &[&kind, &one, &other, &incarnation, &sender.as_str(), &local_id.as_str(), &days]).await?;
+    let stored = row.map(|row| message_at(&row, 0, &conversation)).transpose()?;
+    Ok(stored.map(|Stored { message, stamp, .. }| Appended { message, commit: stamp, duplicate: true }))
+}
+
+pub(in crate::store::postgres) fn page_text(backwards: bool, has_viewer: bool) -> String {
+    let hidden = if has_viewer {
+        "AND NOT EXISTS (SELECT FROM deletions d WHERE d.user_id = $10 AND d.conv = m.conv AND d.seq = m.seq)"
+    } else {
+        ""
+    };
+    let order = if backwards { "DESC" } else { "ASC" };
+    format!(
+        "SELECT {COLUMNS} FROM messages m WHERE m.conv = {CONV} AND m.seq >= $5 AND m.seq < $6 AND m.stamp > $7 AND m.stamp <= $9 {hidden}
+         ORDER BY m.seq {order} LIMIT $8"
+    )
+}
+
+/// What part of a conversation is fetched.
+struct Stretch<'a> {
+    conversation: &'a Conversation,
+    viewer: Option<&'a UserId>,
+    /// Messages of this stamp and before it are not wanted.
+    after: u64,
+    /// From this seq on and below the other.
+    low: u64,
+    high: u64,
+    backwards: bool,
+}
+
+impl Stretch<'_> {
+    /// Fetches the next messages of what is left. What this process was not told of yet is left out.
+    async fn fetch(&self, connection: &Connection, count: usize) -> Result<Vec<Stored>, StoreError> {
+        let Named { kind, one, other, incarnation } = Named::from(self.conversation);
+        let text = page_text(self.backwards, self.viewer.is_some());
+        let (low, high, after, count) = (number(self.low), number(self.high), number(self.after), number(count as u64));
+        let (told, viewer) = (number(connection.last_commit()), self.viewer.map_or("", UserId::as_str));
+        let mut params: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
+            vec![&kind, &one, &other, &incarnation, &low, &high, &after, &count, &told];
+        if self.viewer.is_some() {
+            params.push(&viewer);
+        }
+        let rows = connection.rows(&text, &params).await?;
+        rows.iter().map(|row| message_at(row, 0, self.conversation)).collect()
+    }
+
+    /// Goes on behind a message.
+    fn pass(&mut self, message: &Message) {
+        if self.backwards { self.high = message.seq } else { self.low = message.seq + 1 }
+    }
+}
+
+/// Returns the seqs that a page is about: from the first on and below the second.
+async fn seqs_of(connection: &Connection, conversation: &Conversation, page: &Page) -> Result<(u64, u64), StoreError> {
+    let low = page.first_seq;
+    Ok(match (page.anchor, page.backwards) {
+        (Anchor::End, _) => (low, u64::MAX),
+        (Anchor::Seq(seq), true) => (low, seq),
+        (Anchor::Seq(seq), false) => (low.max(seq.saturating_add(1)), u64::MAX),
+        (Anchor::OrderKey(order_key), true) => (low, seq_at(connection, conversation, order_key).await?),
+        (Anchor::OrderKey(order_key), false) => (low.max(seq_at(connection, conversation, order_key.saturating_add(1)).await?), u64::MAX),
+    })
+}
+
+async fn seq_at(connection: &Connection, conversation: &Conversation, order_key: u64) -> Result<u64, StoreError> {
+    let Named { kind, one, other, incarnation } = Named::from(conversation);
+    let text = format!("SELECT seq_at({CONV}, $5)");
+    let row = connection.row(&text, &[&kind, &one, &other, &incarnation, &number(order_key)]).await?;
+    Ok(row.and_then(|row| row.get::<_, Option<i64>>(0)).map_or(u64::MAX, unsigned))
+}
+
+/// Reads a page of a conversation.
+pub(in crate::store::postgres) async fn page(reader: Reader, conversation: Conversation, page: Page) -> Result<PageRead, StoreError> {
+    let mut read = PageRead::default();
+    if page.count == 0 {
+        return Ok(read);
+    }
+    let connection = reader.connection().await?;
+    let (low, high) = seqs_of(&connection, &conversation, &page).await?;
+    let (viewer, backwards) = (page.viewer.as_ref(), page.backwards);
+    let mut stretch = Stretch { conversation: &conversation, viewer, after: 0, low, high, backwards };
+    let mut bytes = 0;
+    while !read.cut && read.messages.len() < page.count && stretch.low < stretch.high {
+        let wanted = FETCH.min(page.count - read.messages.len());
+        let fetched = stretch.fetch(&connection, wanted).await?;
+        let is_last = fetched.len() < wanted;
+        for stored in fetched {
+            read.cut = !read.messages.is_empty() && bytes + stored.bytes > page.bytes_max;
+            if read.cut {
+                break;
+            }
+            bytes += stored.bytes;
+            stretch.pass(&stored.message);
+            read.messages.push(stored.message);
+        }
+        if is_last {
+            break;
+        }
+    }
+    if page.backwards {
+        read.messages.reverse();
+    }
+    Ok(read)
+}
+
+/// Reads a conversation's messages after a stamp, ascending; of too many the newest.
+pub(in crate::store::postgres) async fn since(reader: Reader, conversation: Conversation, since: Since) -> Result<SinceRead, StoreError> {
+    let mut read = SinceRead::default();
+    let connection = reader.connection().await?;
+    let (viewer, low) = (since.viewer.as_ref(), since.first_seq);
+    let mut stretch = Stretch { conversation: &conversation, viewer, after: since.commit, low, high: u64::MAX, backwards: true };
+    let mut bytes = 0;
+    loop {
+        // One more than is wanted, to know whether there is more.
+        let wanted = FETCH.min((since.count_max - read.messages.len()).saturating_add(1));
+        let fetched = stretch.fetch(&connection, wanted).await?;
+        let is_last = fetched.len() < wanted;
+        for stored in fetched {
+            bytes += stored.bytes;
+            read.cut = read.messages.len() == since.count_max || bytes > since.bytes_max;
+            if read.cut {
+                break;
+            }
+            stretch.pass(&stored.message);
+            read.messages.push((stored.stamp, stored.message));
+        }
+        if read.cut || is_last {
+            break;
+        }
+    }
+    read.messages.reverse();
+    Ok(read)
+}
+
+/// Returns a message without what is beside it.
+pub(in crate::store::postgres) fn alone(stored: Option<Stored>) -> Option<Arc<Message>> {
+    stored.map(|stored| stored.message)
+}

@@ -1,0 +1,98 @@
+//! Reading: questions to the database, each on a connection of the pool.
+//!
+//! Callers wait on threads that may; the questions run on the store's own runtime. A conversation is named by its four columns, and
+//! its number is found in the same question.
+
+pub(super) mod beside;
+pub(super) mod list;
+pub(super) mod messages;
+pub(super) mod missed;
+pub(super) mod people;
+pub(super) mod rows;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use deadpool_postgres::{Object, Pool, PoolError};
+use tokio::runtime::Handle;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row};
+
+use super::connect::innermost;
+use super::state::State;
+use super::writer::unavailable;
+use crate::store::error::StoreError;
+
+/// A conversation's number, of the first four parameters: kind, one, other, incarnation.
+pub(super) const CONV: &str = "(SELECT conv FROM conversations WHERE kind = $1 AND one = $2 AND other = $3 AND incarnation = $4)";
+
+/// Asks the database.
+#[derive(Clone)]
+pub(super) struct Reader {
+    pub pool: Pool,
+    pub runtime: Handle,
+    pub state: Arc<State>,
+}
+
+impl Reader {
+    /// Waits for the answer to a question. Blocks.
+    pub(super) fn wait<T: Send + 'static>(
+        &self,
+        question: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if self.state.is_closed() {
+            return Err(StoreError::closed());
+        }
+        let (sender, answer) = mpsc::sync_channel(1);
+        self.runtime.spawn(async move {
+            if sender.send(question.await).is_err() {
+                tracing::debug!("nobody waits for the database's answer any more");
+            }
+        });
+        answer.recv().unwrap_or_else(|_| Err(StoreError::closed()))
+    }
+
+    /// Returns a connection. Waits for one, but not for long.
+    pub(super) async fn connection(&self) -> Result<Connection, StoreError> {
+        match self.pool.get().await {
+            Ok(object) => Ok(Connection { object, state: self.state.clone() }),
+            Err(PoolError::Backend(error)) => {
+                self.state.counts.error(&error);
+                Err(unavailable(&error))
+            }
+            Err(PoolError::Timeout(_)) => Err(StoreError::Unavailable("every connection to the database is busy".into())),
+            Err(error) => Err(StoreError::Unavailable(format!("no connection to the database: {}", innermost(&error)))),
+        }
+    }
+}
+
+/// A connection of the pool. What is asked is prepared once for each.
+pub(super) struct Connection {
+    object: Object,
+    state: Arc<State>,
+}
+
+impl Connection {
+    /// Returns the stamp of the last change that this process was told is committed.
+    pub(super) fn last_commit(&self) -> u64 {
+        self.state.last_commit()
+    }
+
+    /// Returns all rows of an answer.
+    pub(super) async fn rows(&self, text: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
+        let (began, counts) = (self.state.clock.elapsed(), &self.state.counts);
+        let asked = async { self.object.query(&self.object.prepare_cached(text).await?, params).await };
+        let answer = asked.await.map_err(|error: Error| {
+            counts.error(&error);
+            unavailable(&error)
+        });
+        counts.read(self.state.clock.elapsed().saturating_sub(began));
+        answer
+    }
+
+    /// Returns the row of an answer that has one at most.
+    pub(super) async fn row(&self, text: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(text, params).await?.into_iter().next())
+    }
+}

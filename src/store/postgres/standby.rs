@@ -1,0 +1,161 @@
+//! A process that shares a store and does not own it yet: it watches the owner, and takes over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio_postgres::Client;
+
+use super::connect::{Database, innermost, shown};
+use super::migrate;
+use super::options::PostgresOptions;
+use super::ownership::{self, Claim, Owner, POLL, Watch};
+use crate::clock::Clock;
+use crate::store::error::OpenError;
+
+/// The threads of a store's runtime.
+const THREADS: usize = 2;
+
+/// Who owns a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveNode {
+    /// What it is called.
+    pub name: String,
+    /// Where clients reach it; may be empty.
+    pub address: String,
+}
+
+/// See the module's documentation.
+pub struct Standby {
+    pub(super) options: PostgresOptions,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) database: Database,
+    pub(super) runtime: Runtime,
+    pub(super) boot: i64,
+    place: String,
+}
+
+impl Standby {
+    /// Connects, brings the tables forward, and registers. Blocks.
+    ///
+    /// # Errors
+    /// [`OpenError::Io`]: the database cannot be reached, refuses, is too old or only reads. [`OpenError::NewerFormat`]: its tables
+    /// are of a later version. [`OpenError::Damaged`]: they are not those of any version.
+    pub fn join(options: PostgresOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let place = shown(&options.url);
+        let database = Database::of(&options)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("tidings-postgres")
+            .enable_all()
+            .build()
+            .map_err(|error| OpenError::Io { path: place.clone(), reason: error.to_string() })?;
+        let joined = {
+            let (options, database, place) = (options.clone(), database.clone(), place.clone());
+            wait_on(runtime.handle(), async move { join(&options, &database, &place).await })
+        };
+        match joined {
+            Ok(boot) => Ok(Self { options, clock, database, runtime, boot, place }),
+            Err(error) => {
+                runtime.shutdown_background();
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until nobody else owns the store, and takes it. Blocks. `watch` is told who owns it, each time it is looked; it ends
+    /// the wait by returning false, and then [`OpenError::InUse`] says who owns it.
+    pub(super) fn claim(&self, mut watch: impl FnMut(Option<&ActiveNode>) -> bool + Send + 'static) -> Result<Claim, OpenError> {
+        let (database, clock, place) = (self.database.clone(), self.clock.clone(), self.place.clone());
+        let (boot, lease) = (self.boot, self.options.lease);
+        wait_on(self.runtime.handle(), async move {
+            let mut seen = Watch::default();
+            let mut client = None;
+            loop {
+                let looked = look(&mut client, &database, boot, |owners| seen.look(owners, clock.elapsed(), lease)).await;
+                let active = match looked {
+                    Ok(Looked::Taken(claim)) => return Ok(claim),
+                    Ok(Looked::Owned(active)) => active,
+                    Err(error) => {
+                        // What is watched must be watched without a gap.
+                        tracing::debug!(error = innermost(&error), "the database did not answer");
+                        (client, seen) = (None, Watch::default());
+                        None
+                    }
+                };
+                if !watch(active.as_ref()) {
+                    let path = match active {
+                        Some(ActiveNode { name, address }) => format!("{place} (by {name} {address})"),
+                        None => place,
+                    };
+                    return Err(OpenError::InUse { path });
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        })
+    }
+}
+
+impl std::fmt::Debug for Standby {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Standby").field("boot", &self.boot).finish_non_exhaustive()
+    }
+}
+
+async fn join(options: &PostgresOptions, database: &Database, place: &str) -> Result<i64, OpenError> {
+    let refused = |error: tokio_postgres::Error| OpenError::Io { path: place.to_owned(), reason: innermost(&error) };
+    let mut client = database.connect_local().await.map_err(refused)?;
+    let shards = i16::try_from(options.shards.clamp(1, 1024)).unwrap_or(1024);
+    migrate::migrate(&mut client, place, shards).await?;
+    ownership::register(&client, options).await.map_err(refused)
+}
+
+/// What a look showed.
+enum Looked {
+    Taken(Claim),
+    /// Somebody owns it, or was faster.
+    Owned(Option<ActiveNode>),
+}
+
+async fn look(
+    client: &mut Option<Client>,
+    database: &Database,
+    boot: i64,
+    all_dead: impl FnOnce(&[Owner]) -> bool,
+) -> Result<Looked, tokio_postgres::Error> {
+    let client = match client {
+        Some(client) => client,
+        None => client.insert(database.connect_local().await?),
+    };
+    // Whoever stands by lives, too.
+    ownership::beat(client, boot, 0).await?;
+    let owners: Vec<Owner> = ownership::owners(client).await?;
+    if all_dead(&owners) {
+        let dead: Vec<i64> = owners.iter().map(|owner| owner.boot).collect();
+        if let Some(claim) = ownership::claim(client, boot, &dead).await? {
+            return Ok(Looked::Taken(claim));
+        }
+    }
+    let node = owners.into_iter().find_map(|owner| owner.node);
+    Ok(Looked::Owned(node.map(|node| ActiveNode { name: node.name, address: node.address })))
+}
+
+/// Waits for work on a runtime, also inside of another one. Blocks.
+pub(super) fn wait_on<T: Send + 'static>(
+    runtime: &Handle,
+    work: impl Future<Output = Result<T, OpenError>> + Send + 'static,
+) -> Result<T, OpenError> {
+    let (sender, answer) = std::sync::mpsc::sync_channel(1);
+    runtime.spawn(async move {
+        if sender.send(work.await).is_err() {
+            tracing::debug!("nobody waits for the store to open any more");
+        }
+    });
+    let gone = || OpenError::Io { path: "postgres".into(), reason: "the store's threads ended".into() };
+    answer.recv().unwrap_or_else(|_| Err(gone()))
+}
+
+/// Returns how often one looks within a time.
+pub(super) fn looks_within(patience: Duration) -> u32 {
+    u32::try_from(patience.as_millis() / POLL.as_millis()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,414 @@
+//! The task that writes: collects what is waiting, gives each message its place, commits, tells the callers.
+//!
+//! One batch is one transaction on one connection, sent whole. While it runs the next batch gathers in the queue; between the two
+//! the writer may wait a moment for more, and takes a step of long work. It holds where conversations stand in memory; after any
+//! batch whose outcome is not what was expected it forgets all of it and asks again.
+
+mod commit;
+mod heads;
+pub(super) mod job;
+pub(super) mod look_up;
+mod plan;
+mod recover;
+pub(super) mod sql;
+pub(super) mod steps;
+mod upkeep;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::time::timeout;
+use tokio_postgres::Client;
+
+use self::commit::{Trouble, commit, trouble};
+use self::heads::Heads;
+use self::job::{Job, Waiting, Work, tell};
+use self::plan::{Outcome, Plan, Planned};
+use self::sql::{Sql, Statements};
+use self::upkeep::Made;
+use super::connect::Database;
+use super::ownership;
+use super::stamp::day_of;
+use super::state::State;
+use crate::model::Conversation;
+use crate::store::engine::gather::{Gather, JOBS_ENOUGH};
+use crate::store::error::StoreError;
+use crate::store::types::Done;
+
+/// Jobs per batch at most. Our choice: the size at which a bigger one gained nothing.
+const BATCH_JOBS_MAX: usize = 256;
+/// A batch is closed when its bodies reach this.
+const BATCH_BYTES_MAX: usize = 4 << 20;
+/// A batch is tried so often before it is refused.
+const TRIES_MAX: u32 = 4;
+/// How often the writer looks whether the database is there again.
+const RECOVER_EVERY: Duration = Duration::from_millis(250);
+
+/// The server's process for a connection, and when that began: by both it is found again.
+type Backend = (i32, String);
+
+/// A connection with the writer's statements.
+struct Link {
+    client: Client,
+    statements: Statements,
+    backend: Backend,
+}
+
+/// A removal under way, and who waits for it.
+struct Removal {
+    conv: i64,
+    done: Option<Done<()>>,
+}
+
+/// What the writer is given.
+pub(super) struct WriterParts {
+    pub state: Arc<State>,
+    pub database: Database,
+    pub jobs: UnboundedReceiver<Job>,
+    pub boot: i64,
+    pub shards: i16,
+    pub retention_days: u64,
+    pub gather: Duration,
+}
+
+/// See the module's documentation.
+pub(super) struct Writer {
+    state: Arc<State>,
+    database: Database,
+    jobs: UnboundedReceiver<Job>,
+    boot: i64,
+    retention_days: u64,
+    gather: Gather,
+    gather_for: Duration,
+    link: Option<Link>,
+    heads: Heads,
+    made: Made,
+    removals: VecDeque<Removal>,
+    /// Batches that nobody knows the outcome of: the connection each went by, and its witness.
+    unresolved: Vec<(Backend, [i64; 4])>,
+    /// When the database was looked for last, by the monotonic clock.
+    looked: Duration,
+    /// Set when nobody can queue any more.
+    ended: bool,
+}
+
+impl Writer {
+    /// Makes the connection, the partitions of today, and remembers what was left half done.
+    pub(super) async fn open(parts: WriterParts) -> Result<Self, tokio_postgres::Error> {
+        let WriterParts { state, database, jobs, boot, shards, retention_days, gather } = parts;
+        let link = Link::make(&database, boot).await?;
+        let made = upkeep::make_partitions(&link.client, super::stamp::peek(&state.stamps)).await?;
+        let removals = upkeep::unfinished(&link.client).await?.into_iter().map(|conv| Removal { conv, done: None }).collect();
+        Ok(Self {
+            state,
+            database,
+            jobs,
+            boot,
+            retention_days,
+            gather: Gather::new(gather),
+            gather_for: gather,
+            link: Some(link),
+            heads: Heads::new(shards),
+            made,
+            removals,
+            unresolved: Vec::new(),
+            looked: Duration::ZERO,
+            ended: false,
+        })
+    }
+
+    /// Works until nobody can queue any more, then lets go of the store.
+    pub(super) async fn run(mut self) {
+        while !self.ended {
+            let mut batch = Vec::new();
+            if self.link.is_none() {
+                self.wait_for_database(&mut batch).await;
+            } else if self.removals.is_empty() {
+                match self.jobs.recv().await {
+                    Some(job) => batch.push(job),
+                    None => break,
+                }
+            } else {
+                tokio::task::yield_now().await;
+            }
+            self.collect(&mut batch);
+            self.gather(&mut batch).await;
+            self.carry_out(batch).await;
+            self.step().await;
+        }
+        self.let_go().await;
+    }
+
+    /// Takes what is waiting.
+    fn collect(&mut self, batch: &mut Vec<Job>) {
+        let mut bytes = batch.iter().map(Job::weight).sum::<usize>();
+        while batch.len() < BATCH_JOBS_MAX && bytes < BATCH_BYTES_MAX {
+            match self.jobs.try_recv() {
+                Ok(job) => {
+                    bytes += job.weight();
+                    batch.push(job);
+                }
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    self.ended = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits for company where it pays. Our choice: the whole of the time, because a timer here is no finer than a millisecond.
+    async fn gather(&mut self, batch: &mut Vec<Job>) {
+        if batch.is_empty() || !self.removals.is_empty() || self.ended || self.gather.wait(batch.len()).is_none() {
+            return;
+        }
+        let (before, until) = (batch.len(), tokio::time::Instant::now() + self.gather_for);
+        while batch.len() < JOBS_ENOUGH {
+            match tokio::time::timeout_at(until, self.jobs.recv()).await {
+                Ok(Some(job)) => {
+                    batch.push(job);
+                    self.collect(batch);
+                }
+                Ok(None) => {
+                    self.ended = true;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        self.gather.waited(batch.len() - before);
+    }
+
+    /// Commits what belongs into a batch, then does the rest.
+    async fn carry_out(&mut self, jobs: Vec<Job>) {
+        let (mut batch, mut waiting, mut alone) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()), Vec::new());
+        for job in jobs {
+            match job {
+                Job::Write(work, who) => {
+                    batch.push(work);
+                    waiting.push(who);
+                }
+                other => alone.push(other),
+            }
+        }
+        if !batch.is_empty() {
+            let (count, began) = (batch.len(), self.state.clock.elapsed());
+            let outcome = self.commit_batch(&batch).await;
+            self.gather.committed(count, began, self.state.clock.elapsed());
+            match outcome {
+                Ok(outcomes) => waiting.into_iter().zip(outcomes).for_each(|(who, outcome)| self.answer(who, outcome)),
+                Err(error) => waiting.into_iter().for_each(|who| who.refuse(&self.state, error.clone())),
+            }
+        }
+        for job in alone {
+            self.do_alone(job).await;
+        }
+    }
+
+    fn answer(&self, who: Waiting, outcome: Outcome) {
+        match (who, outcome) {
+            (Waiting::Append(done), Outcome::Append(result)) => self.state.finish(done, result),
+            (Waiting::Revise(done), Outcome::Revise(result)) => self.state.finish(done, result),
+            (Waiting::Rows(done), Outcome::Rows(result)) => self.state.finish(done, result),
+            (who, _) => who.refuse(&self.state, StoreError::Unavailable("the writer lost count".into())),
+        }
+    }
+
+    /// Plans and commits a batch, again where what was remembered was not so; returns the outcome of each job.
+    async fn commit_batch(&mut self, batch: &[Work]) -> Result<Vec<Outcome>, StoreError> {
+        self.state.writable_but_for_close()?;
+        let mut trusts = self.state.is_filter_complete();
+        let mut last = StoreError::Unavailable("the database did not take it".into());
+        for _ in 0..TRIES_MAX {
+            if self.link.is_none() && !self.reconnect().await {
+                break;
+            }
+            let (planned, outcomes) = match self.plan(batch, trusts).await {
+                Ok(planned) => planned,
+                Err(trouble) => {
+                    last = self.after(trouble, None).await?;
+                    trusts = false;
+                    continue;
+                }
+            };
+            match self.write(&planned).await {
+                Ok(()) => return Ok(self.committed(&planned, outcomes)),
+                Err(Trouble::Unknown(error)) => {
+                    if self.was_committed(&planned, error).await? {
+                        return Ok(self.committed(&planned, outcomes));
+                    }
+                }
+                Err(trouble) => last = self.after(trouble, Some(&planned)).await?,
+            }
+            trusts = false;
+        }
+        Err(last)
+    }
+
+    async fn plan(&mut self, batch: &[Work], trusts: bool) -> Result<(Planned, Vec<Outcome>), Trouble> {
+        let Some(link) = &self.link else { return Err(Trouble::Unknown(StoreError::Unavailable("no connection".into()))) };
+        let now = super::stamp::peek(&self.state.stamps);
+        if !self.made.covers(now) {
+            self.made = upkeep::make_partitions(&link.client, now).await.map_err(|error| trouble(None, &error))?;
+        }
+        let looked = look_up::look_up((&link.client, &link.statements), &mut self.heads, batch, trusts, day_of(now)).await;
+        let found = looked.map_err(|error| trouble(None, &error))?.map_err(Trouble::Refused)?;
+        let mut plan = Plan::new(&mut self.heads, &self.state.stamps, found);
+        let outcomes = batch.iter().enumerate().map(|(at, work)| plan.decide(at, work)).collect();
+        Ok((plan.finish(self.boot), outcomes))
+    }
+
+    async fn write(&mut self, planned: &Planned) -> Result<(), Trouble> {
+        let Some(link) = &self.link else { return Err(Trouble::Unknown(StoreError::Unavailable("no connection".into()))) };
+        if planned.steps.is_empty() {
+            return Ok(());
+        }
+        let began = self.state.clock.elapsed();
+        let committed = commit(&link.client, &link.statements, &planned.steps, &self.state.counts).await;
+        self.state.counts.commit(self.state.clock.elapsed().saturating_sub(began));
+        committed
+    }
+
+    fn committed(&self, planned: &Planned, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        let last = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Append(Ok(appended)) if !appended.duplicate => Some(appended.commit),
+            Outcome::Revise(Ok(commit)) => Some(*commit),
+            _ => None,
+        });
+        match (planned.steps.is_empty(), last.max()) {
+            (true, _) => self.state.count_duplicates(planned.duplicates),
+            (false, last) => self.state.publish(last.unwrap_or(0), planned.message_id, planned.appended, planned.duplicates),
+        }
+        outcomes
+    }
+
+    /// Does what is no part of a batch.
+    async fn do_alone(&mut self, job: Job) {
+        match job {
+            Job::Remove(conversation, done) => self.begin_removal(&conversation, done).await,
+            Job::Sweep(now_ms, reply) => {
+                let newest = self.state.last_commit();
+                let swept = match self.database.connect().await {
+                    Ok(client) => upkeep::sweep(&client, now_ms, self.retention_days, newest).await,
+                    Err(error) => Err(error),
+                };
+                tell(reply.send(swept.map_err(|error| unavailable(&error))).is_ok());
+            }
+            Job::NoteTime(now_ms, reply) => {
+                let noted = match &self.link {
+                    Some(link) => {
+                        let now_ms = super::place::number(now_ms);
+                        let noted = link.client.execute("UPDATE store SET noted_ms = $1", &[&now_ms]).await;
+                        noted.map(drop).map_err(|error| unavailable(&error))
+                    }
+                    None => self.state.writable_but_for_close(),
+                };
+                tell(reply.send(noted).is_ok());
+            }
+            job @ Job::Write(..) => job.refuse(&self.state, StoreError::Unavailable("the writer lost count".into())),
+        }
+    }
+
+    async fn begin_removal(&mut self, conversation: &Conversation, done: Done<()>) {
+        if let Err(error) = self.state.writable_but_for_close() {
+            return self.state.finish(done, Err(error));
+        }
+        let Some(link) = &self.link else { return self.state.finish(done, Err(StoreError::Unavailable("no connection".into()))) };
+        let begun = async {
+            if let Err(error) = self.heads.learn(&link.client, &link.statements, &[(conversation, false)]).await? {
+                return Ok(Err(error));
+            }
+            let Some(head) = self.heads.get(conversation) else { return Ok(Ok(None)) };
+            link.client.execute(link.statements.get(Sql::Removal), &[&head.conv]).await?;
+            Ok(Ok(Some(head.conv)))
+        };
+        let begun: Result<Result<Option<i64>, StoreError>, tokio_postgres::Error> = begun.await;
+        match begun {
+            Ok(Ok(Some(conv))) => {
+                self.heads.forget(conversation);
+                self.removals.push_back(Removal { conv, done: Some(done) });
+            }
+            Ok(Ok(None)) => self.state.finish(done, Ok(())),
+            Ok(Err(error)) => self.state.finish(done, Err(error)),
+            Err(error) => self.state.finish(done, Err(unavailable(&error))),
+        }
+    }
+
+    /// Takes one step of the first removal.
+    async fn step(&mut self) {
+        let (Some(link), Some(removal)) = (&self.link, self.removals.front_mut()) else { return };
+        match upkeep::remove_some(&link.client, removal.conv).await {
+            Ok(false) => {}
+            Ok(true) => {
+                if let Some(done) = self.removals.pop_front().and_then(|removal| removal.done) {
+                    self.state.finish(done, Ok(()));
+                }
+            }
+            Err(error) => {
+                // It goes on after the next start; its row is there.
+                let removal = self.removals.pop_front();
+                tracing::warn!(error = super::connect::innermost(&error), "a removal was interrupted");
+                if let Some(done) = removal.and_then(|removal| removal.done) {
+                    self.state.finish(done, Err(unavailable(&error)));
+                }
+                if error.is_closed() {
+                    self.link = None;
+                }
+            }
+        }
+    }
+
+    /// Looks for the database that is away, now and then, and waits for work in between, which is refused until it is back.
+    async fn wait_for_database(&mut self, batch: &mut Vec<Job>) {
+        let next = self.looked + RECOVER_EVERY;
+        let now = self.state.clock.elapsed();
+        if now >= next {
+            self.looked = now;
+            if self.reconnect().await {
+                return;
+            }
+        }
+        match timeout(next.saturating_sub(now).min(RECOVER_EVERY), self.jobs.recv()).await {
+            Ok(Some(job)) => batch.push(job),
+            Ok(None) => self.ended = true,
+            Err(_) => {}
+        }
+    }
+
+    /// Ends: what is left of removals is for the next start, and whoever stands by may take over.
+    async fn let_go(mut self) {
+        for removal in self.removals.drain(..) {
+            if let Some(done) = removal.done {
+                self.state.finish(done, Err(StoreError::closed()));
+            }
+        }
+        if let Some(link) = &self.link
+            && let Err(error) = ownership::release(&link.client, self.boot).await
+        {
+            tracing::warn!(error = super::connect::innermost(&error), "the store could not be let go of");
+        }
+    }
+}
+
+impl Link {
+    /// Connects, prepares, and notes down the connection, so that an heir may end it.
+    async fn make(database: &Database, boot: i64) -> Result<Self, tokio_postgres::Error> {
+        let client = database.connect().await?;
+        let statements = Statements::prepare(&client).await?;
+        let row = client.query_one("SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()", &[]).await?;
+        ownership::note_backend(&client, boot).await?;
+        Ok(Self { client, statements, backend: (row.get(0), row.get(1)) })
+    }
+}
+
+/// Returns an error of the database as the store's.
+pub(super) fn unavailable(error: &tokio_postgres::Error) -> StoreError {
+    match trouble(None, error) {
+        Trouble::Fenced => StoreError::Fenced,
+        Trouble::Stale(error) | Trouble::Unknown(error) | Trouble::Refused(error) => error,
+        Trouble::NoPartition => StoreError::Unavailable("a partition is missing".into()),
+    }
+}

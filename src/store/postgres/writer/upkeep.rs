@@ -1,0 +1,127 @@
+//! Between batches: partitions ahead of time, removals in small steps, retention.
+
+use tokio_postgres::{Client, Error};
+
+use crate::store::postgres::stamp::{DAY_MS, RETRY_DAYS, WEEK_MS, day_of, week_of};
+
+/// Rows of one step of a removal.
+const STEP_ROWS: i64 = 1000;
+/// Partitions are made this many weeks and days ahead.
+const AHEAD: u8 = 2;
+
+/// Up to where there are partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Made {
+    week: i64,
+    day: i32,
+}
+
+impl Made {
+    /// Returns whether a stamp of now has its partitions, and those ahead of it.
+    pub(super) fn covers(&self, stamp: u64) -> bool {
+        week_of(stamp) + i64::from(AHEAD) <= self.week && day_of(stamp) + i32::from(AHEAD) <= self.day
+    }
+}
+
+/// Makes the partitions around a stamp. All processes take turns.
+pub(super) async fn make_partitions(client: &Client, stamp: u64) -> Result<Made, Error> {
+    let made = Made { week: week_of(stamp) + i64::from(AHEAD), day: day_of(stamp) + i32::from(AHEAD) };
+    client
+        .batch_execute(&format!(
+            "BEGIN; SELECT pg_advisory_xact_lock({lock});
+             SELECT make_week(w) FROM generate_series({from_week}, {to_week}) w;
+             SELECT make_day(d::int4) FROM generate_series({from_day}, {to_day}) d; COMMIT",
+            lock = crate::store::postgres::migrate::LOCK,
+            from_week = week_of(stamp),
+            to_week = made.week,
+            from_day = day_of(stamp),
+            to_day = made.day,
+        ))
+        .await?;
+    Ok(made)
+}
+
+/// Removes the next part of a conversation; returns whether it is all gone now.
+pub(super) async fn remove_some(client: &Client, conv: i64) -> Result<bool, Error> {
+    for table in ["messages", "retries", "changes", "reactions", "receipts", "replies", "media_uses"] {
+        let key = match table {
+            "retries" => "(sender, local_id, day)",
+            "changes" => "(stamp)",
+            "reactions" => "(seq, reaction, user_id)",
+            "receipts" => "(seq, user_id)",
+            "replies" => "(root_seq, seq)",
+            "media_uses" => "(file, seq)",
+            _ => "(seq)",
+        };
+        let columns = key.trim_matches(['(', ')']);
+        let text =
+            format!("DELETE FROM {table} WHERE conv = $1 AND {key} IN (SELECT {columns} FROM {table} WHERE conv = $1 LIMIT {STEP_ROWS})");
+        if client.execute(&text, &[&conv]).await? > 0 {
+            return Ok(false);
+        }
+    }
+    drop_lists(client).await?;
+    client
+        .execute(
+            "WITH gone AS (DELETE FROM conversations WHERE conv = $1 RETURNING kind),
+                  ends AS (DELETE FROM entries WHERE conv = $1 AND EXISTS (SELECT FROM gone WHERE kind <> 1)),
+                  hidden AS (DELETE FROM deletions WHERE conv = $1 AND EXISTS (SELECT FROM gone WHERE kind <> 1))
+             DELETE FROM removals WHERE conv = $1",
+            &[&conv],
+        )
+        .await?;
+    Ok(true)
+}
+
+/// Deletes lists that no message holds.
+async fn drop_lists(client: &Client) -> Result<(), Error> {
+    client.execute("DELETE FROM lists l WHERE NOT EXISTS (SELECT FROM media_uses u WHERE u.file = l.list)", &[]).await?;
+    Ok(())
+}
+
+/// Returns the removals that were begun and not ended.
+pub(super) async fn unfinished(client: &Client) -> Result<Vec<i64>, Error> {
+    Ok(client.query("SELECT conv FROM removals ORDER BY begun_at", &[]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Deletes the oldest week that has messages, if the one after it began before the retention did; returns whether there was one. The
+/// next one's beginning counts, as with every other engine: what was stored while a clock stood wrong is kept as long as what came
+/// when it was set right. The week of the newest message stays. It waits for readers, on a connection of its own and not for long.
+pub(super) async fn sweep(client: &Client, now_ms: u64, retention_days: u64, newest_stamp: u64) -> Result<bool, Error> {
+    drop_days(client, now_ms, newest_stamp).await?;
+    let kept_from_ms = now_ms.saturating_sub(retention_days.saturating_mul(DAY_MS));
+    let mut oldest = None;
+    for row in client.query("SELECT partitions('messages_w')", &[]).await? {
+        let week: i64 = row.get(0);
+        let begins_ms = u64::try_from(week).unwrap_or(0).saturating_mul(WEEK_MS);
+        if week > week_of(newest_stamp) || begins_ms >= kept_from_ms {
+            return Ok(false);
+        }
+        let text = format!("SELECT EXISTS (SELECT FROM messages_w{week})");
+        let has_messages: bool = client.query_one(&text, &[]).await?.get(0);
+        match oldest {
+            None if has_messages => oldest = Some(week),
+            // Nothing was ever said in it, or all of it is removed.
+            None => drop(client.execute("SELECT drop_week($1)", &[&week]).await?),
+            Some(oldest) if has_messages => {
+                client.execute("SELECT drop_week($1)", &[&oldest]).await?;
+                drop_lists(client).await?;
+                return Ok(true);
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(false)
+}
+
+/// Deletes the days in which no retry is looked for any more.
+async fn drop_days(client: &Client, now_ms: u64, newest_stamp: u64) -> Result<(), Error> {
+    let today = i32::try_from((now_ms / DAY_MS).min(i32::MAX as u64)).unwrap_or(i32::MAX).min(day_of(newest_stamp));
+    for row in client.query("SELECT partitions('retries_d')", &[]).await? {
+        let day = i32::try_from(row.get::<_, i64>(0)).unwrap_or(i32::MAX);
+        if day < today - RETRY_DAYS - 1 {
+            client.execute("SELECT drop_day($1)", &[&day]).await?;
+        }
+    }
+    Ok(())
+}

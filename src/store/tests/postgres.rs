@@ -1,0 +1,108 @@
+//! What only a store in a database must keep: who may write, how questions are answered, what it counts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cluster::Cluster;
+use super::support::*;
+use crate::clock::SystemClock;
+use crate::store::postgres::hot_questions;
+use crate::store::*;
+
+fn database_of(url: &str) -> &str {
+    url.rsplit_once("dbname=").unwrap().1
+}
+
+/// Time goes on by itself: beats are watched.
+fn options(url: &str) -> PostgresOptions {
+    PostgresOptions { patience: Duration::from_secs(8), time: StampTime::Database, ..postgres_options(url) }
+}
+
+fn open(url: &str) -> Result<PostgresStore, OpenError> {
+    PostgresStore::open(options(url), Arc::new(SystemClock::new()))
+}
+
+#[test]
+fn one_that_lives_keeps_the_store_and_one_that_closed_lets_it_go() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let url = cluster.database();
+    let first = open(&url).unwrap();
+    let impatient = PostgresOptions { patience: Duration::from_secs(2), ..options(&url) };
+    let refused = PostgresStore::open(impatient, Arc::new(SystemClock::new())).err().unwrap();
+    assert!(matches!(&refused, OpenError::InUse { path } if path.contains("by tidings")), "{refused}");
+    first.close().unwrap();
+    let second = open(&url).unwrap();
+    second.close().unwrap();
+}
+
+#[test]
+fn whoever_lost_the_store_writes_nothing_more_and_says_so() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let url = cluster.database();
+    let first = open(&url).unwrap();
+    let stored = wait(|done| first.append(text_of(&group("g"), "alice", Some("l"), "hi", NOW_MS), done)).unwrap();
+    let losing = first.losing();
+    assert!(!*losing.borrow());
+    // As if another had taken over while this process stood still.
+    cluster.sql(database_of(&url), "UPDATE tidings.owners SET boot = NULL, epoch = epoch + 1");
+    let refused = wait(|done| first.append(text_of(&group("g"), "alice", None, "late", NOW_MS), done));
+    assert_eq!(refused.unwrap_err(), StoreError::Fenced);
+    assert!(*losing.borrow());
+    assert_eq!(wait(|done| first.apply(vec![], done)).unwrap_err(), StoreError::Fenced);
+    assert_eq!(first.writable(), Err(StoreError::Fenced));
+    assert_eq!(first.close(), Err(StoreError::Fenced));
+    let heir = open(&url).unwrap();
+    assert!(heir.last_commit() >= stored.commit, "the heir begins above all that was committed");
+    let next = wait(|done| heir.append(text_of(&group("g"), "alice", None, "next", NOW_MS), done)).unwrap();
+    assert_eq!(next.message.seq, 2);
+    assert!(next.commit > stored.commit);
+    let again = wait(|done| heir.append(text_of(&group("g"), "alice", Some("l"), "hi", NOW_MS), done)).unwrap();
+    assert_eq!((again.duplicate, again.commit), (true, stored.commit));
+}
+
+#[test]
+fn a_head_that_moved_behind_its_back_is_looked_at_again() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let url = cluster.database();
+    let store = open(&url).unwrap();
+    wait(|done| store.append(text_of(&group("g"), "alice", None, "one", NOW_MS), done)).unwrap();
+    // Nobody does this; were it done, no seq may be given twice.
+    cluster.sql(database_of(&url), "UPDATE tidings.conversations SET seq = 5, order_key = order_key + 9");
+    let next = wait(|done| store.append(text_of(&group("g"), "alice", None, "two", NOW_MS), done)).unwrap();
+    assert_eq!(next.message.seq, 6);
+    let stats = store.database().unwrap();
+    assert_eq!(stats.errors, [("22012".to_owned(), 1)]);
+    assert!(stats.commits >= 3 && stats.commit_time > Duration::ZERO, "{stats:?}");
+}
+
+#[test]
+fn no_question_that_is_asked_all_the_time_looks_at_every_message() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let url = cluster.database();
+    open(&url).unwrap().close().unwrap();
+    let database = database_of(&url);
+    // A hundred groups of 600 messages, of which one user is in all, over three weeks.
+    cluster.sql(
+        database,
+        "SET search_path = tidings;
+         SELECT make_week(w) FROM generate_series(2870, 2872) w;
+         INSERT INTO conversations (conv, shard, kind, one, seq, order_key, stamp, message_id)
+            SELECT n, 0, 2, 'g' || n, 600, s, s, n * 601
+            FROM generate_series(1, 100) n, LATERAL (SELECT ((2870::int8 * 604800000 - 1704067200000) << 11) + 3000000000000 s) x;
+         INSERT INTO groups SELECT 'g' || n, 'G', false, '{\"info\":{\"avatar_url\":\"\"}}' FROM generate_series(1, 100) n;
+         INSERT INTO group_members SELECT 'g' || n, 'u1', 3, 1, '', '{\"first_seq\":1,\"joined_seq\":0}' FROM generate_series(1, 100) n;
+         INSERT INTO messages (conv, seq, stamp, id, order_key, at_ms, kind, priority, flags, mentions_all, sender, content)
+            SELECT c, q, s, c * 601 + q, s, 0, 1, 2, 0, false, 'u2', '{}' FROM generate_series(1, 100) c, generate_series(1, 600) q,
+                LATERAL (SELECT ((2870::int8 * 604800000 - 1704067200000) << 11) + q * 3000000000000 / 600 s) x;
+         ANALYZE",
+    );
+    for (name, text, parameters) in hot_questions() {
+        let explained = format!(
+            "SET search_path = tidings; SET plan_cache_mode = force_generic_plan; SET jit = off;
+             PREPARE q AS {text}; EXPLAIN (COSTS OFF) EXECUTE q({parameters})"
+        );
+        let plan = cluster.sql(database, &explained);
+        // An empty partition may be looked at as it likes; those with messages are of weeks 2870 to 2872.
+        assert!(!plan.contains("Seq Scan on messages_w287"), "{name}:\n{plan}");
+    }
+}

@@ -1,0 +1,206 @@
+//! A database that makes trouble: refusals are temporary and come in time, reasons are said, what need not be kept goes on, and it all
+//! comes back by itself.
+#![allow(clippy::disallowed_methods)]
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use super::{own_cluster, program};
+use crate::cluster::Cluster;
+use crate::hostile::{Line, Running, alone, message_to, soon};
+
+/// A refusal comes within this time.
+const REFUSAL_MAX: Duration = Duration::from_secs(7);
+
+fn text(local_id: &str) -> Value {
+    message_to("bob", 0, &json!({"type": 1, "message": local_id, "localMessageID": local_id}))
+}
+
+async fn ready(running: &Running) -> (bool, String) {
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", running.address);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    (answer.starts_with("HTTP/1.1 200"), answer)
+}
+
+/// Sends until it is acknowledged.
+async fn acknowledged(line: &mut Line, local_id: &str) -> Value {
+    let sent = async {
+        loop {
+            match line.ask("sendMessage", text(local_id)).await {
+                Ok(result) => return result,
+                Err(error) => {
+                    assert_eq!(error["temporary"], true, "{error}");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    };
+    soon("an acknowledgement", sent).await
+}
+
+/// Sends once; it must be refused for now, and in time.
+async fn refused(line: &mut Line, local_id: &str) -> String {
+    let began = Instant::now();
+    let error = line.ask("sendMessage", text(local_id)).await.expect_err("the database is in trouble");
+    assert!(began.elapsed() < REFUSAL_MAX, "refused after {:?}", began.elapsed());
+    assert_eq!(error["temporary"], true, "{error}");
+    error["message"].as_str().unwrap().to_owned()
+}
+
+async fn start(cluster: &Cluster) -> (crate::hostile::Program, Running, Line) {
+    let program = program(&cluster.database(), &[]);
+    let running = program.run().await;
+    Line::login(&program, running.address, "bob").await;
+    let mut line = Line::login(&program, running.address, "alice").await;
+    acknowledged(&mut line, "before").await;
+    (program, running, line)
+}
+
+/// Looks for what was sent, each once and in its place.
+async fn history(line: &mut Line) -> Vec<String> {
+    let ask = json!({"conversationID": "bob", "conversationType": 0, "config": {"count": 100, "reverse": false}});
+    let answer = line.ok("queryHistoryMessage", ask).await;
+    let messages = answer["messageList"].as_array().unwrap();
+    for (n, message) in messages.iter().enumerate() {
+        assert_eq!(message["messageSeq"].as_u64(), Some(n as u64 + 1), "{message}");
+    }
+    messages.iter().map(|message| message["localMessageID"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_for_a_while_costs_refusals_and_no_restart() {
+    let _alone = alone().await;
+    let Some(cluster) = own_cluster() else { return };
+    let (program, running, mut line) = start(&cluster).await;
+    let mut guest = Line::login(&program, running.address, "guest").await;
+    for member in [&mut line, &mut guest] {
+        member.ok("enterRoom", json!({"roomInfo": {"roomID": "hall"}})).await;
+    }
+    cluster.tell("stop");
+    refused(&mut line, "during").await;
+    let seen = async {
+        loop {
+            let (is_ready, answer) = ready(&running).await;
+            if !is_ready {
+                return answer;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let answer = soon("/readyz says so", seen).await;
+    assert!(answer.contains("database"), "{answer}");
+    // What is not kept goes on.
+    let barrage = json!({"type": 20, "message": "all the same", "localMessageID": "b"});
+    line.ok("sendMessage", message_to("hall", 1, &barrage)).await;
+    let heard = async {
+        while let Some(frame) = guest.next().await {
+            if frame.to_string().contains("all the same") {
+                return;
+            }
+        }
+        panic!("the guest was disconnected")
+    };
+    soon("a barrage", heard).await;
+    for n in 0..20 {
+        refused(&mut line, &format!("during-{n}")).await;
+    }
+    sleep(Duration::from_secs(if std::env::var("TIDINGS_FULL").is_ok() { 10 } else { 3 })).await;
+    cluster.tell("start");
+    acknowledged(&mut line, "during").await;
+    acknowledged(&mut line, "after").await;
+    assert!(ready(&running).await.0);
+    assert_eq!(history(&mut line).await, ["before", "during", "after"]);
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_is_not_waited_for_without_end() {
+    let _alone = alone().await;
+    let Some(cluster) = own_cluster() else { return };
+    let (_program, running, mut line) = start(&cluster).await;
+    let cluster = &cluster;
+    let lock = async {
+        // Longer than a statement may take.
+        let locked = "BEGIN; LOCK TABLE tidings.conversations IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(8); COMMIT";
+        cluster.sql_aside("t0", locked).await;
+    };
+    let send = async {
+        sleep(Duration::from_millis(500)).await;
+        let said = refused(&mut line, "during").await;
+        assert!(said.contains("57014") || said.contains("55P03"), "{said}");
+        acknowledged(&mut line, "during").await;
+        acknowledged(&mut line, "after").await;
+    };
+    tokio::join!(lock, send);
+    assert_eq!(history(&mut line).await, ["before", "during", "after"]);
+    assert!(ready(&running).await.0);
+}
+
+#[tokio::test]
+async fn a_database_that_only_reads_is_named() {
+    let _alone = alone().await;
+    let Some(cluster) = own_cluster() else { return };
+    let (_program, running, mut line) = start(&cluster).await;
+    cluster.sql("postgres", "ALTER DATABASE t0 SET default_transaction_read_only = on");
+    cluster.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 't0'");
+    // The new connections only read.
+    let refused_for = soon("a refusal", async {
+        loop {
+            if let Err(error) = line.ask("sendMessage", text("during")).await {
+                let message = error["message"].as_str().unwrap().to_owned();
+                if message.contains("25006") {
+                    return message;
+                }
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    assert!(refused_for.contains("read-only"), "{refused_for}");
+    cluster.sql("postgres", "ALTER DATABASE t0 RESET default_transaction_read_only");
+    cluster.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 't0'");
+    acknowledged(&mut line, "during").await;
+    assert!(ready(&running).await.0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_said_in_a_line() {
+    let _alone = alone().await;
+    let Some(cluster) = own_cluster() else { return };
+    let url = cluster.database();
+    let end = async |url: &str| {
+        let program = program(url, &[]);
+        let code = soon("its end", program.spawn().wait()).await.unwrap().code();
+        (code, program.log())
+    };
+    let (code, log) = end(&url.replace("user=tidings", "user=nobody")).await;
+    assert!(code == Some(1) && log.contains("role \"nobody\" does not exist"), "{code:?} {log}");
+    let (code, log) = end(&url.replace("dbname=t0", "dbname=nowhere")).await;
+    assert!(code == Some(1) && log.contains("database \"nowhere\" does not exist"), "{code:?} {log}");
+    let (code, log) = end("host=127.0.0.1 port=1 user=x password=hunter2 dbname=y").await;
+    assert!(code == Some(1) && log.contains("postgres://127.0.0.1:1/y") && !log.contains("hunter2"), "{code:?} {log}");
+    // Who asks for a password, and gets a wrong one.
+    cluster.sql("postgres", "CREATE ROLE chat LOGIN PASSWORD 'right'");
+    cluster.sql("postgres", "COPY (SELECT 1) TO PROGRAM 'sed -i \"1i local all chat scram-sha-256\" pg_hba.conf'");
+    cluster.sql("postgres", "SELECT pg_reload_conf()");
+    let (code, log) = end(&format!("{} password=hunter2", url.replace("user=tidings", "user=chat"))).await;
+    assert!(code == Some(1) && log.contains("password authentication failed") && !log.contains("hunter2"), "{code:?} {log}");
+    // A role that may not make the tables.
+    let (code, log) = end(&format!("{} password=right", url.replace("user=tidings", "user=chat"))).await;
+    assert!(code == Some(1) && log.contains("permission denied"), "{code:?} {log}");
+    // Tables of a later version, and tables that are not ours.
+    let first = program(&url, &[]);
+    first.run().await.kill().await;
+    cluster.sql("t0", "INSERT INTO tidings.migrations (version, checksum) VALUES (99, 'x')");
+    let (code, log) = end(&url).await;
+    assert!(code == Some(65) && log.contains("99"), "{code:?} {log}");
+    cluster.sql("t0", "DELETE FROM tidings.migrations WHERE version = 99; UPDATE tidings.migrations SET checksum = 'x'");
+    let (code, log) = end(&url).await;
+    assert!(code == Some(65) && log.contains("migration 1"), "{code:?} {log}");
+}
