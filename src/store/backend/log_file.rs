@@ -10,7 +10,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::log_segment::{SEGMENT_BYTES, SEGMENT_HEADER_BYTES, read_header, walk};
+use super::log_mend::mend;
+use super::log_segment::{SEGMENT_BYTES, SEGMENT_HEADER_BYTES, Segment, read_header, walk};
 use super::snapshots;
 use crate::private_files::{create_private, sync_names};
 
@@ -109,9 +110,7 @@ pub(crate) fn keep_torn_segments(folder: &Path) -> io::Result<()> {
         let header = read_header(&read_at(&db, offset, SEGMENT_HEADER_BYTES)?);
         stable = stable.max(header.map_or(0, |(_, stable)| stable));
         if header.is_none_or(|(lsn, _)| lsn >= first_read) {
-            let segment = walk(&read_at(&db, offset, SEGMENT_BYTES)?);
-            let number = segment.number;
-            read.extend(number.map(|number| SegmentSeen { number, offset, is_torn: segment.is_torn(), is_full: segment.is_full }));
+            read.extend(look_at(read_at(&db, offset, SEGMENT_BYTES)?, offset));
         }
     }
     let tail = stable / SEGMENT_BYTES as u64;
@@ -129,6 +128,15 @@ struct SegmentSeen {
     offset: u64,
     is_torn: bool,
     is_full: bool,
+}
+
+/// Looks at a segment that lies at an offset; none: nothing tells which it is.
+fn look_at(mut bytes: Vec<u8>, offset: u64) -> Option<SegmentSeen> {
+    let is_torn = walk(&bytes).is_torn();
+    // The end of a log is mostly what a last write left that did not end. A frame there that can be mended was written whole.
+    let is_torn = mend(&mut bytes) > 0 || is_torn;
+    let Segment { number, is_full, .. } = walk(&bytes);
+    number.map(|number| SegmentSeen { number, offset, is_torn, is_full })
 }
 
 /// Returns where the segments lie that sled would overwrite, or not read to their end. Those from `tail` on it reads only as

@@ -6,6 +6,7 @@
 //! frame   := u32 crc32 ^ !0, u8 kind, length, segment number, page number, body        the checksum is over body and header
 //! node    := next, merging child, u8 merging, u8 prefix length, low, high,
 //!            u8 0, count, key…, value…                                                  a leaf, all of a page's records
+//!            u8 1, count, key…, page…                                                   an index, all pages below a page
 //! link    := u8 0, key, value | u8 1, key                                               a record set, or removed
 //! key     := length, bytes without the page's prefix      value := length, bytes
 //! ```
@@ -19,7 +20,7 @@ pub(crate) const SEGMENT_HEADER_BYTES: usize = 20;
 /// Before a frame's body: checksum, kind.
 const FRAME_FIXED_BYTES: usize = 5;
 /// Where less is left, no frame begins.
-const FRAME_HEADER_BYTES_MAX: usize = 32;
+pub(crate) const FRAME_HEADER_BYTES_MAX: usize = 32;
 /// The kind of the frame that ends a segment.
 const CAP: u8 = 2;
 const KIND_MAX: u8 = 11;
@@ -125,15 +126,25 @@ pub(crate) fn read_header(segment: &[u8]) -> Option<(u64, u64)> {
     is_sound.then_some((lsn, if stable.cast_signed() < 0 { 0 } else { stable }))
 }
 
-/// What a frame's header says, and whether the frame matches its checksum.
-struct Header {
-    frame: Frame,
+/// What a frame's header says, and what the frame's checksum is.
+pub(crate) struct Header {
+    pub frame: Frame,
     number: u64,
-    is_sound: bool,
+    /// The checksum as it is stored.
+    pub stored: u32,
+    /// The checksum of what is there; none: the body would reach beyond the segment.
+    pub computed: Option<u32>,
+}
+
+impl Header {
+    /// Returns whether the frame matches its checksum.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.computed == Some(self.stored)
+    }
 }
 
 /// Reads a frame's header at a place; none: there can be none.
-fn read_frame(segment: &[u8], at: usize, number: Option<u64>) -> Option<Header> {
+pub(crate) fn read_frame(segment: &[u8], at: usize, number: Option<u64>) -> Option<Header> {
     let kind = *segment.get(at + 4)?;
     if kind == 0 || kind > KIND_MAX {
         return None;
@@ -147,9 +158,9 @@ fn read_frame(segment: &[u8], at: usize, number: Option<u64>) -> Option<Header> 
     let page = pop_number(&mut rest)?;
     let begin = segment.len() - rest.len();
     let body = begin..begin.checked_add(length)?;
-    let sum = u32::from_le_bytes(segment.get(at..at + 4)?.try_into().ok()?);
-    let is_sound = segment.get(body.clone()).is_some_and(|body| checksum(&segment[at + 4..begin], body) == sum);
-    Some(Header { frame: Frame { at, kind, page, body }, number: found, is_sound })
+    let stored = u32::from_le_bytes(segment.get(at..at + 4)?.try_into().ok()?);
+    let computed = segment.get(body.clone()).map(|body| checksum(&segment[at + 4..begin], body));
+    Some(Header { frame: Frame { at, kind, page, body }, number: found, stored, computed })
 }
 
 /// Takes a segment apart. Where frames are damaged it looks for the next sound one.
@@ -159,7 +170,7 @@ pub(crate) fn walk(segment: &[u8]) -> Segment {
     let mut found = Segment { number, stable_lsn: header.map(|(_, stable)| stable), ..Segment::default() };
     let mut at = SEGMENT_HEADER_BYTES;
     while at < segment.len() {
-        let sound = |at: usize| read_frame(segment, at, found.number).filter(|header| header.is_sound);
+        let sound = |at: usize| read_frame(segment, at, found.number).filter(Header::is_sound);
         let Some(header) = (at..segment.len()).find_map(sound) else {
             found.gaps.push(Gap { range: at..segment.len(), is_last: true });
             break;
@@ -195,6 +206,8 @@ pub(crate) struct Leaf<'a> {
     pub high: &'a [u8],
     /// What all keys begin with.
     pub prefix: &'a [u8],
+    /// The page whose keys follow, from `high` on; 0: not known.
+    pub next: u64,
     /// Keys without the prefix, and values; as many as can be read.
     pub records: Vec<(&'a [u8], &'a [u8])>,
     /// Whether these are all.
@@ -215,23 +228,53 @@ fn pop_byte(bytes: &mut &[u8]) -> Option<u8> {
     Some(*first)
 }
 
+/// What a node's body begins with.
+struct NodeHead<'a> {
+    next: u64,
+    low: &'a [u8],
+    high: &'a [u8],
+    prefix: &'a [u8],
+    is_index: bool,
+    count: u64,
+}
+
+fn pop_node_head<'a>(rest: &mut &'a [u8]) -> Option<NodeHead<'a>> {
+    let (next, _merging_child, _merging) = (pop_number(rest)?, pop_number(rest)?, pop_byte(rest)?);
+    let prefix = usize::from(pop_byte(rest)?);
+    let (low, high) = (pop_bytes(rest)?, pop_bytes(rest)?);
+    let (prefix, is_index) = (low.get(..prefix)?, pop_byte(rest)? != 0);
+    Some(NodeHead { next, low, high, prefix, is_index, count: pop_number(rest)? })
+}
+
+/// Reads so many keys; fewer where they cannot be read.
+fn pop_keys<'a>(rest: &mut &'a [u8], count: u64) -> Vec<&'a [u8]> {
+    (0..count).map_while(|_| pop_bytes(rest)).collect()
+}
+
 /// Reads a node's body; none: it is no leaf, or its beginning cannot be read.
 pub(crate) fn read_leaf(mut body: &[u8]) -> Option<Leaf<'_>> {
     let rest = &mut body;
-    let (_next, _merging_child, _merging) = (pop_number(rest)?, pop_number(rest)?, pop_byte(rest)?);
-    let prefix = usize::from(pop_byte(rest)?);
-    let (low, high) = (pop_bytes(rest)?, pop_bytes(rest)?);
-    let prefix = low.get(..prefix)?;
-    if pop_byte(rest)? != 0 {
+    let NodeHead { next, low, high, prefix, is_index, count } = pop_node_head(rest)?;
+    if is_index {
         return None;
     }
-    let count = pop_number(rest)?;
-    let keys: Vec<&[u8]> = (0..count).map_while(|_| pop_bytes(rest)).collect();
+    let keys = pop_keys(rest, count);
     // Values come behind all keys.
     let has_keys = keys.len() as u64 == count;
     let records: Vec<_> = if has_keys { keys.into_iter().map_while(|key| Some((key, pop_bytes(rest)?))).collect() } else { Vec::new() };
     let is_whole = records.len() as u64 == count;
-    Some(Leaf { low, high, prefix, records, is_whole })
+    Some(Leaf { low, high, prefix, next, records, is_whole })
+}
+
+/// Reads an index's body: the pages below it, each with the key it begins with. Empty: it is none, or cannot be read.
+pub(crate) fn read_index(mut body: &[u8]) -> Vec<(u64, Vec<u8>)> {
+    let rest = &mut body;
+    let Some(head) = pop_node_head(rest).filter(|head| head.is_index) else { return Vec::new() };
+    let keys = pop_keys(rest, head.count);
+    if keys.len() as u64 != head.count {
+        return Vec::new();
+    }
+    keys.into_iter().map_while(|key| Some((pop_number(rest)?, [head.prefix, key].concat()))).collect()
 }
 
 /// Reads a link's body: a key without the prefix, and its value; no value: the key is removed.
@@ -244,23 +287,26 @@ pub(crate) fn read_link(mut body: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     }
 }
 
+/// Returns a frame of a short body in a segment of a small number.
+#[cfg(test)]
+pub(crate) fn sealed_frame(kind: u8, number: u8, page: u8, body: &[u8]) -> Vec<u8> {
+    let rest = [kind, u8::try_from(body.len()).unwrap(), number, page];
+    [&checksum(&rest, body).to_le_bytes()[..], &rest, body].concat()
+}
+
+/// Returns a segment of these frames, empty behind them.
+#[cfg(test)]
+pub(crate) fn sealed_segment(number: u64, frames: &[Vec<u8>]) -> Vec<u8> {
+    let masked = |lsn: u64| (lsn ^ i64::MAX.cast_unsigned()).to_le_bytes();
+    let rest = [masked(number * SEGMENT_BYTES as u64), masked(7)].concat();
+    let mut bytes = [&(!crc32fast::hash(&rest)).to_le_bytes()[..], &rest, &frames.concat()].concat();
+    bytes.resize(SEGMENT_BYTES, 0);
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A frame of a short body in a segment of a small number.
-    fn frame(kind: u8, number: u8, page: u8, body: &[u8]) -> Vec<u8> {
-        let rest = [kind, u8::try_from(body.len()).unwrap(), number, page];
-        [&checksum(&rest, body).to_le_bytes()[..], &rest, body].concat()
-    }
-
-    fn segment(number: u64, frames: &[Vec<u8>]) -> Vec<u8> {
-        let masked = |lsn: u64| (lsn ^ i64::MAX.cast_unsigned()).to_le_bytes();
-        let rest = [masked(number * SEGMENT_BYTES as u64), masked(7)].concat();
-        let mut bytes = [&(!crc32fast::hash(&rest)).to_le_bytes()[..], &rest, &frames.concat()].concat();
-        bytes.resize(SEGMENT_BYTES, 0);
-        bytes
-    }
 
     #[test]
     fn numbers_are_read_in_every_size() {
@@ -292,8 +338,13 @@ mod tests {
 
     #[test]
     fn sound_frames_behind_a_damaged_one_are_found_and_those_of_an_earlier_life_are_not() {
-        let frames = [frame(8, 3, 1, b"one"), frame(10, 3, 2, b"two"), frame(10, 3, 3, b"three"), frame(10, 2, 4, b"earlier")];
-        let whole = segment(3, &frames);
+        let frames = [
+            sealed_frame(8, 3, 1, b"one"),
+            sealed_frame(10, 3, 2, b"two"),
+            sealed_frame(10, 3, 3, b"three"),
+            sealed_frame(10, 2, 4, b"earlier"),
+        ];
+        let whole = sealed_segment(3, &frames);
         let pages = |segment: &Segment| segment.frames.iter().map(|frame| frame.page).collect::<Vec<_>>();
         let found = walk(&whole);
         assert_eq!((pages(&found), found.number, found.stable_lsn), (vec![1, 2, 3], Some(3), Some(7)));

@@ -6,6 +6,7 @@
 pub(crate) mod commit_mark;
 pub(crate) mod counters;
 pub(crate) mod log_file;
+pub(crate) mod log_mend;
 pub(crate) mod log_segment;
 pub(crate) mod memory;
 pub(crate) mod open;

@@ -73,7 +73,8 @@ impl fmt::Display for ConversationLoss {
 
 /// Compares what is known to have been stored with what is there.
 ///
-/// That a message was stored is known of its conversation's head, of its dedup entry, and of later messages. Below the head
+/// That a message was stored is known of its conversation's head, of its dedup entry, and of later messages. Where the last
+/// message of a conversation was lost together with both, nothing tells of it once a later commit is there. Below the head
 /// in the permanent space messages went with their period, and up to a head's `whole_from` losses were accepted before:
 /// these are not counted.
 #[derive(Debug, Default)]

@@ -4,7 +4,11 @@ mod carve;
 pub(crate) mod inspect;
 pub(crate) mod losses;
 pub(crate) mod noted_time;
+mod pieces;
+mod prefixes;
 mod reconcile;
 mod replay;
 pub(crate) mod salvage;
+#[cfg(test)]
+mod tests;
 pub(crate) mod verify;

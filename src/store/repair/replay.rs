@@ -5,25 +5,28 @@
 //! and the newest word on a key counts: a record, its removal, or a page that would hold it and does not. What was deleted or
 //! replaced does not come back that way, unless the word that did it is what was damaged.
 //!
-//! Frames that do not match their checksums are taken apart all the same. What is found in them counts where it proves
-//! itself: it matches a record's checksum, which covers the key, and nothing newer is known.
+//! Frames in which one bit is wrong are mended first. The others that do not match their checksums are taken apart all the
+//! same. What is found in them counts where it proves itself: it matches a record's checksum, which covers the key, and nothing
+//! newer is known. Whatever else stands in them decides nothing: where one length is wrong, all behind it is read askew.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::carve::carve_messages;
+use super::pieces::{Pieces, Source};
+use super::prefixes::Prefixes;
 use crate::store::backend::log_file::{LogFiles, SegmentAt};
-use crate::store::backend::log_segment::{Frame, FrameKind, Gap, SEGMENT_BYTES, Segment, damaged_frame, read_leaf, read_link, walk};
-use crate::store::backend::sled::{PIECE, piece_key, split_pieces};
+use crate::store::backend::log_mend::mend;
+use crate::store::backend::log_segment::{
+    Frame, FrameKind, Gap, SEGMENT_BYTES, Segment, damaged_frame, read_index, read_leaf, read_link, walk,
+};
+use crate::store::backend::sled::{PIECE, split_pieces};
 use crate::store::error::StoreError;
 use crate::store::format::record;
 use crate::store::format::record_kind::RecordKind;
 
 /// Takes each record that was found, with its key.
 pub(crate) type Keep<'a> = &'a mut dyn FnMut(Vec<u8>, Vec<u8>) -> Result<(), StoreError>;
-
-/// A value in several pieces: how many further ones there are, and the first.
-type FirstPiece = (u16, Vec<u8>);
 
 /// What the log said.
 #[derive(Default)]
@@ -48,15 +51,20 @@ pub(crate) fn replay(log: &LogFiles, keep: Keep<'_>) -> Result<Replayed, StoreEr
     let mut prefixes = Prefixes::default();
     let mut segments = Vec::new();
     for place in log.segments().map_err(StoreError::refused)? {
-        let bytes = log.read(place).map_err(StoreError::refused)?;
+        let bytes = read_mended(log, place)?;
         let segment = walk(&bytes);
         if !log.is_late(place, segment.number) {
-            prefixes.learn(log, &bytes, &segment);
+            learn_nodes(&mut prefixes, log, &bytes, &segment);
             segments.push((segment.number.unwrap_or(0), place));
         }
     }
+    if prefixes.has_gaps() {
+        for (_, place) in &segments {
+            learn_links(&mut prefixes, log, &read_mended(log, *place)?);
+        }
+    }
     segments.sort_by_key(|(number, _)| *number);
-    let mut reader = Reader { log, prefixes, found: Replayed::default(), long: HashMap::new(), pieces: HashMap::new(), keep };
+    let mut reader = Reader { log, prefixes, found: Replayed::default(), pieces: Pieces::default(), keep };
     for (_, place) in segments.into_iter().rev() {
         reader.segment(place)?;
     }
@@ -68,28 +76,41 @@ fn lsn_of(number: u64, at: usize) -> u64 {
     number.saturating_mul(SEGMENT_BYTES as u64).saturating_add(at as u64)
 }
 
-/// What the keys of each page began with, and since when: the keys of links are shorter by that.
-#[derive(Default)]
-struct Prefixes {
-    of_page: HashMap<u64, BTreeMap<u64, Vec<u8>>>,
+/// Reads a segment, and mends what can be mended of it.
+fn read_mended(log: &LogFiles, place: SegmentAt) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = log.read(place).map_err(StoreError::refused)?;
+    mend(&mut bytes);
+    Ok(bytes)
 }
 
-impl Prefixes {
-    fn learn(&mut self, log: &LogFiles, bytes: &[u8], segment: &Segment) {
-        let number = segment.number.unwrap_or(0);
-        let damaged = segment.gaps.iter().filter_map(|gap| damaged_frame(bytes, gap, segment.number));
-        for frame in segment.frames.iter().cloned().chain(damaged).filter(|frame| frame.kind().0 == FrameKind::Node) {
-            let body = body_of(log, bytes, &frame);
-            if let Some(leaf) = body.as_deref().and_then(read_leaf) {
-                self.of_page.entry(frame.page).or_default().insert(lsn_of(number, frame.at), leaf.prefix.to_vec());
-            }
+/// Learns what the nodes of a segment say of where pages begin.
+fn learn_nodes(prefixes: &mut Prefixes, log: &LogFiles, bytes: &[u8], segment: &Segment) {
+    let number = segment.number.unwrap_or(0);
+    prefixes.learn_gaps(lsn_of(number, 0), segment);
+    let damaged = segment.gaps.iter().filter_map(|gap| damaged_frame(bytes, gap, segment.number));
+    for frame in segment.frames.iter().cloned().chain(damaged).filter(|frame| frame.kind().0 == FrameKind::Node) {
+        let Some(body) = body_of(log, bytes, &frame) else { continue };
+        match read_leaf(&body) {
+            Some(leaf) => prefixes.learn_leaf(frame.page, lsn_of(number, frame.at), &leaf),
+            None => read_index(&body).iter().for_each(|(page, low)| prefixes.learn_low(*page, low)),
         }
     }
+}
 
-    /// Returns the likely one first.
-    fn candidates(&self, page: u64, lsn: u64) -> Vec<&Vec<u8>> {
-        let Some(known) = self.of_page.get(&page) else { return Vec::new() };
-        known.range(..=lsn).rev().chain(known.range(lsn + 1..)).map(|(_, prefix)| prefix).collect()
+/// Learns what the links of a segment say of where pages begin, where nodes may be missing.
+fn learn_links(prefixes: &mut Prefixes, log: &LogFiles, bytes: &[u8]) {
+    let Segment { number, frames, .. } = walk(bytes);
+    for frame in frames.iter().filter(|frame| frame.kind().0 == FrameKind::Link) {
+        let lsn = lsn_of(number.unwrap_or(0), frame.at);
+        if prefixes.certain(frame.page, lsn).is_some() {
+            continue;
+        }
+        let Some(body) = body_of(log, bytes, frame) else { continue };
+        let Some((suffix, Some(value))) = read_link(&body) else { continue };
+        let key = prefixes.keys(frame.page, lsn, suffix).find(|key| proves(key, value));
+        if let Some(prefix) = key.as_deref().and_then(|key| key.strip_suffix(suffix)) {
+            prefixes.learn(frame.page, lsn, prefix);
+        }
     }
 }
 
@@ -110,10 +131,7 @@ struct Reader<'a> {
     log: &'a LogFiles,
     prefixes: Prefixes,
     found: Replayed,
-    /// Records whose further pieces are yet to be found.
-    long: HashMap<Vec<u8>, FirstPiece>,
-    /// Further pieces.
-    pieces: HashMap<Vec<u8>, Vec<u8>>,
+    pieces: Pieces,
     keep: Keep<'a>,
 }
 
@@ -134,7 +152,7 @@ impl Part {
 impl Reader<'_> {
     /// Reads a segment from its end to its beginning.
     fn segment(&mut self, place: SegmentAt) -> Result<(), StoreError> {
-        let bytes = self.log.read(place).map_err(StoreError::refused)?;
+        let bytes = read_mended(self.log, place)?;
         let Segment { number, frames, gaps, .. } = walk(&bytes);
         let mut parts: Vec<Part> = frames.into_iter().map(Part::Frame).chain(gaps.into_iter().map(Part::Gap)).collect();
         parts.sort_by_key(Part::at);
@@ -153,17 +171,12 @@ impl Reader<'_> {
         match frame.kind().0 {
             FrameKind::Other => Ok(()),
             FrameKind::Link => match read_link(&body) {
-                Some((suffix, Some(value))) => {
-                    let key = self.key_of_link(frame.page, lsn, suffix, value);
-                    key.map_or(Ok(()), |key| self.set(key, value))
-                }
+                Some((suffix, Some(value))) => match self.key_of_link(frame.page, lsn, suffix, value) {
+                    Some(key) => self.set(key, value),
+                    None => self.link_stored(frame.page, lsn, suffix, value),
+                },
                 Some((suffix, None)) => {
-                    let prefix = self.prefixes.candidates(frame.page, lsn).first().copied();
-                    if let Some(key) = prefix.map(|prefix| [prefix, suffix].concat())
-                        && !self.found.knows(&key)
-                    {
-                        self.found.decided.insert(key);
-                    }
+                    self.remove(frame.page, lsn, suffix);
                     Ok(())
                 }
                 None => Ok(()),
@@ -181,12 +194,31 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns the key of a link: with the prefix that its value's checksum confirms, else with the likely one.
+    /// Returns the key of a link that sets a value: with the prefix that the value's checksum confirms, else with the one that
+    /// is certain.
     fn key_of_link(&self, page: u64, lsn: u64, suffix: &[u8], value: &[u8]) -> Option<Vec<u8>> {
-        let mut keys = self.prefixes.candidates(page, lsn).into_iter().map(|prefix| [prefix, suffix].concat());
-        let likely = keys.next()?;
-        let likely = if proves(&likely, value) { return Some(likely) } else { likely };
-        Some(keys.find(|key| proves(key, value)).unwrap_or(likely))
+        let proven = self.prefixes.keys(page, lsn, suffix).find(|key| proves(key, value));
+        proven.or_else(|| self.prefixes.certain(page, lsn).map(|prefix| [prefix, suffix].concat()))
+    }
+
+    /// Takes a link that sets a value, if the value proves which key that is and what it says.
+    fn link_stored(&mut self, page: u64, lsn: u64, suffix: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let keys: Vec<_> = self.prefixes.keys(page, lsn, suffix).collect();
+        keys.into_iter().try_for_each(|key| self.set_stored(key, value))
+    }
+
+    /// Takes the word that a key is removed, where there is none yet. Where nothing tells which key, none of those that it may be
+    /// comes back.
+    fn remove(&mut self, page: u64, lsn: u64, suffix: &[u8]) {
+        let keys: Vec<_> = match self.prefixes.known(page, lsn).next() {
+            Some(likely) => vec![[likely, suffix].concat()],
+            None => self.prefixes.keys(page, lsn, suffix).collect(),
+        };
+        for key in keys {
+            if !self.found.knows(&key) {
+                self.found.decided.insert(key);
+            }
+        }
     }
 
     /// Takes the newest word on a key, where there is none yet.
@@ -196,7 +228,7 @@ impl Reader<'_> {
         }
         self.found.decided.insert(key.clone());
         if key.first() == Some(&PIECE) {
-            self.pieces.insert(key, value.to_vec());
+            self.pieces.further(key, value, Source::Sound);
             return Ok(());
         }
         match split_pieces(value) {
@@ -204,7 +236,7 @@ impl Reader<'_> {
             Some((0, record)) if is_record(&key, record) => self.keep(key, record.to_vec()),
             Some((0, _)) | None => Ok(()),
             Some((count, first)) => {
-                self.long.insert(key, (count, first.to_vec()));
+                self.pieces.first(key, count, first);
                 Ok(())
             }
         }
@@ -228,10 +260,8 @@ impl Reader<'_> {
         }
         let Some(frame) = frame else { return Ok(()) };
         let Some(body) = body_of(self.log, bytes, &frame) else { return Ok(()) };
-        if let Some((suffix, Some(value))) = read_link(&body)
-            && let Some(key) = self.key_of_link(frame.page, lsn, suffix, value)
-        {
-            self.set_stored(key, value)?;
+        if let Some((suffix, Some(value))) = read_link(&body) {
+            self.link_stored(frame.page, lsn, suffix, value)?;
         }
         for (suffix, value) in read_leaf(&body).map(|leaf| with_prefix(&leaf.records, leaf.prefix)).unwrap_or_default() {
             self.set_stored(suffix, value)?;
@@ -239,14 +269,18 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Takes a value as it is stored, if it proves itself; a piece proves itself with its record.
+    /// Takes a value as it is stored, if it proves itself; one in pieces does so once they are put together.
     fn set_stored(&mut self, key: Vec<u8>, value: &[u8]) -> Result<(), StoreError> {
-        match split_pieces(value) {
-            _ if key.first() == Some(&PIECE) => self.set(key, value),
-            Some((0, record)) => self.set_proven(key, record),
-            Some(_) if RecordKind::of(&key).is_some() => self.set(key, value),
-            Some(_) | None => Ok(()),
+        if self.found.knows(&key) {
+            return Ok(());
         }
+        match split_pieces(value) {
+            _ if key.first() == Some(&PIECE) => self.pieces.further(key, value, Source::Damaged),
+            Some((0, record)) => return self.set_proven(key, record),
+            Some((count, first)) if RecordKind::of(&key).is_some() => self.pieces.first(key, count, first),
+            Some(_) | None => {}
+        }
+        Ok(())
     }
 
     fn set_proven(&mut self, key: Vec<u8>, record: &[u8]) -> Result<(), StoreError> {
@@ -257,15 +291,11 @@ impl Reader<'_> {
         self.keep(key, record.to_vec())
     }
 
-    /// Puts together what is in several pieces. Where one is missing, the record is lost.
+    /// Puts together what is in several pieces. What was kept of the same key before is older.
     fn join_long(&mut self) -> Result<(), StoreError> {
-        for (key, (count, mut record)) in std::mem::take(&mut self.long) {
-            for piece in 0..count {
-                record.extend_from_slice(self.pieces.get(&piece_key(&key, piece)).map_or(&[], Vec::as_slice));
-            }
-            if is_record(&key, &record) {
-                self.keep(key, record)?;
-            }
+        for (key, record) in std::mem::take(&mut self.pieces).join(is_record) {
+            self.found.decided.insert(key.clone());
+            self.keep(key, record)?;
         }
         Ok(())
     }
@@ -279,6 +309,7 @@ fn is_record(key: &[u8], record: &[u8]) -> bool {
     RecordKind::of(key).is_some() && record::check(key, record).is_ok()
 }
 
+/// Returns whether a value is a record of this key.
 fn proves(key: &[u8], value: &[u8]) -> bool {
     matches!(split_pieces(value), Some((0, record)) if is_record(key, record))
 }

@@ -5,6 +5,11 @@
 //! message go, heads are moved up to the last message found, and each head notes that messages up to it may be missing, so
 //! that later opens do not complain again. Commits go on above the greatest ever acknowledged. What is missing is told. The
 //! caller has copied the damaged store aside.
+//!
+//! One wrong bit of a log costs nothing, wherever it is: the checksum of its frame tells which bit it is. More than that cost
+//! the records of which the newest word stands in the frames that are damaged and in no older one. That is one record for a
+//! link. Of a page's records each stands in its link, too, but for the one that made sled write the page anew, as long as the
+//! segment with the links was not given up for a newer one; after that it may be all of them, some 17.
 
 use std::collections::BTreeMap;
 use std::fs;

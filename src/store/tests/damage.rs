@@ -12,11 +12,11 @@ use crate::store::backend::{CommitMark, Op};
 use crate::store::format::key;
 use crate::store::*;
 
-pub(super) const GROUPS: u64 = 4;
-pub(super) const SENDS: u64 = 240;
+pub(crate) const GROUPS: u64 = 4;
+pub(crate) const SENDS: u64 = 240;
 
 /// A closed store over two periods with sends, retries and rows.
-pub(super) fn written() -> World {
+pub(crate) fn written() -> World {
     let world = World::sled();
     for n in 0..SENDS {
         if n == SENDS / 2 {
@@ -35,7 +35,7 @@ pub(super) fn written() -> World {
 }
 
 /// Whether all that was acknowledged is there.
-pub(super) fn is_whole(store: &SledStore) -> bool {
+pub(crate) fn is_whole(store: &SledStore) -> bool {
     let sends = (0..SENDS).all(|n| {
         let found = store.find(&group(&format!("g-{}", n % GROUPS)), &user("alice"), &LocalMessageId::trusted(&format!("l-{n}")));
         matches!(found, Ok(Some(found)) if found.message.seq == n / GROUPS + 1 && found.commit == n + 1)
@@ -48,7 +48,7 @@ pub(super) fn is_whole(store: &SledStore) -> bool {
     sends && pages && members && store.last_commit() == SENDS
 }
 
-pub(super) fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let (entry, target) = (entry.as_ref().unwrap().path(), to.join(entry.as_ref().unwrap().file_name()));
@@ -56,7 +56,7 @@ pub(super) fn copy(from: &Path, to: &Path) {
     }
 }
 
-pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -67,10 +67,10 @@ pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// A small generator with a seed, so that a failure can be repeated.
-pub(super) struct Dice(pub(super) u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub(super) fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -79,7 +79,7 @@ impl Dice {
 }
 
 /// Alters one file at one place: a flipped bit, a cut end, a block of zeroes.
-pub(super) fn damage(folder: &Path, dice: &mut Dice) -> String {
+pub(crate) fn damage(folder: &Path, dice: &mut Dice) -> String {
     let files: Vec<PathBuf> = files(folder).into_iter().filter(|path| !path.ends_with("lock")).collect();
     let databases: Vec<&PathBuf> = files.iter().filter(|path| path.ends_with("db")).collect();
     let path = if dice.below(5) > 0 { databases[dice.below(databases.len())] } else { &files[dice.below(files.len())] };

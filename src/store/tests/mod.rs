@@ -9,7 +9,7 @@ mod cluster;
 mod contract;
 mod contract_reads;
 mod contract_rows;
-mod damage;
+pub(crate) mod damage;
 mod faults;
 mod half_made;
 mod looking;
@@ -18,4 +18,4 @@ mod overview;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod salvage;
-mod support;
+pub(crate) mod support;
