@@ -18,8 +18,10 @@ use super::serve::listen;
 use super::socket::stream::Stream;
 #[cfg(feature = "tls")]
 use super::tls::{Surroundings, Tls};
+#[cfg(feature = "tls")]
 use crate::clock::SystemClock;
 use crate::config::Config;
+#[cfg(feature = "tls")]
 use crate::metrics::Metrics;
 use crate::model::Refusal;
 use crate::protocol::code_of;
