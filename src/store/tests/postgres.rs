@@ -106,3 +106,17 @@ fn no_question_that_is_asked_all_the_time_looks_at_every_message() {
         assert!(!plan.contains("Seq Scan on messages_w287"), "{name}:\n{plan}");
     }
 }
+
+#[test]
+fn what_the_documentation_asks_the_tables_is_answered() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let url = cluster.database();
+    let store = open(&url).unwrap();
+    wait(|done| store.append(text_of(&group("crowd"), "alice", None, "hi", NOW_MS), done)).unwrap();
+    let page = include_str!("../../web/docs/postgres.md");
+    let questions: Vec<&str> = page.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(questions.len(), 5);
+    let answers: Vec<String> = questions.into_iter().map(|question| cluster.sql(database_of(&url), question)).collect();
+    assert!(answers[0].ends_with("|1"), "{answers:?}");
+    assert!(answers[2].ends_with("|alice|hi"), "{answers:?}");
+}
