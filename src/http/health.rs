@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::private::{is_shown, not_here};
 use super::problem::problem;
@@ -18,9 +18,14 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
         .route("/metrics/alerts.yml", web::get().to(alerts));
 }
 
+/// What says that the process lives.
+pub(super) fn life() -> Value {
+    json!({"status": "alive", "version": env!("CARGO_PKG_VERSION")})
+}
+
 /// Answers that the process lives.
 async fn alive() -> HttpResponse {
-    HttpResponse::Ok().json(json!({"status": "alive", "version": env!("CARGO_PKG_VERSION")}))
+    HttpResponse::Ok().json(life())
 }
 
 /// Answers whether new work is taken and can be kept; 503 while draining or when the disk refuses.

@@ -28,6 +28,8 @@ use super::socket::upgrade;
 #[cfg(feature = "tls")]
 use super::tls::{Surroundings, Tls};
 use crate::broker::Broker;
+#[cfg(not(feature = "tls"))]
+use crate::config::Config;
 
 /// Connections the system holds for a busy accept loop.
 const BACKLOG: i32 = 1_024;
@@ -68,19 +70,31 @@ impl fmt::Debug for Server {
 
 /// TLS, where it is spoken.
 #[cfg(feature = "tls")]
-type TlsSetup = Option<Tls>;
+pub(super) type TlsSetup = Option<Tls>;
 #[cfg(not(feature = "tls"))]
-type TlsSetup = Option<std::convert::Infallible>;
+pub(super) type TlsSetup = Option<std::convert::Infallible>;
 
 /// Sets TLS up as the configuration says.
-fn tls_setup(broker: &Broker) -> Result<TlsSetup, ServeError> {
-    #[cfg(feature = "tls")]
-    return Tls::open(Surroundings::of(&broker.context)).map_err(|error| ServeError::Tls(error.to_string()));
-    #[cfg(not(feature = "tls"))]
-    match broker.config().tls.certificate.as_os_str().is_empty() {
+#[cfg(feature = "tls")]
+pub(super) fn tls_setup(around: Surroundings) -> Result<TlsSetup, ServeError> {
+    Tls::open(around).map_err(|error| ServeError::Tls(error.to_string()))
+}
+
+/// Refuses a certificate, which this program can do nothing with.
+#[cfg(not(feature = "tls"))]
+pub(super) fn tls_setup(config: &Config) -> Result<TlsSetup, ServeError> {
+    match config.tls.certificate.as_os_str().is_empty() {
         true => Ok(None),
         false => Err(ServeError::Tls("this program was built without the feature `tls`".to_owned())),
     }
+}
+
+fn tls_of(broker: &Broker) -> Result<TlsSetup, ServeError> {
+    #[cfg(feature = "tls")]
+    let setup = tls_setup(Surroundings::of(&broker.context));
+    #[cfg(not(feature = "tls"))]
+    let setup = tls_setup(&broker.config());
+    setup
 }
 
 /// Makes the stream that the HTTP layer reads, after the handshake if there is one.
@@ -124,7 +138,7 @@ impl Server {
     fn start_with(broker: &Broker, has_echo: bool) -> Result<Self, ServeError> {
         let server = &broker.config().server;
         let failed = |source| ServeError::Listen { address: server.listen, source };
-        let secure = tls_setup(broker)?;
+        let secure = tls_of(broker)?;
         let workers = match server.http_workers {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             count => count,

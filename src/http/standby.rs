@@ -14,10 +14,11 @@ use actix_web::rt::task::JoinHandle;
 use serde_json::json;
 
 use super::ServeError;
-use super::serve::listen;
+use super::health::life;
+use super::serve::{TlsSetup, listen, tls_setup};
 use super::socket::stream::Stream;
 #[cfg(feature = "tls")]
-use super::tls::{Surroundings, Tls};
+use super::tls::Surroundings;
 #[cfg(feature = "tls")]
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -58,29 +59,14 @@ impl std::fmt::Debug for StandbyServer {
     }
 }
 
-/// TLS, where it is spoken.
+/// What TLS needs where there is no broker.
 #[cfg(feature = "tls")]
-type Secure = Option<Tls>;
-#[cfg(not(feature = "tls"))]
-type Secure = Option<std::convert::Infallible>;
-
-#[cfg(feature = "tls")]
-fn secure(config: &Config) -> Result<Secure, ServeError> {
+fn surroundings(config: &Config) -> Surroundings {
     let config = Arc::new(config.clone());
-    let around =
-        Surroundings { metrics: Arc::new(Metrics::new()), clock: Arc::new(SystemClock::new()), config: Arc::new(move || config.clone()) };
-    Tls::open(around).map_err(|error| ServeError::Tls(error.to_string()))
+    Surroundings { metrics: Arc::new(Metrics::new()), clock: Arc::new(SystemClock::new()), config: Arc::new(move || config.clone()) }
 }
 
-#[cfg(not(feature = "tls"))]
-fn secure(config: &Config) -> Result<Secure, ServeError> {
-    match config.tls.certificate.as_os_str().is_empty() {
-        true => Ok(None),
-        false => Err(ServeError::Tls("this program was built without the feature `tls`".to_owned())),
-    }
-}
-
-async fn accept(secure: Secure, io: TcpStream) -> Result<(Stream, Option<SocketAddr>), DispatchError> {
+async fn accept(secure: TlsSetup, io: TcpStream) -> Result<(Stream, Option<SocketAddr>), DispatchError> {
     let peer = io.peer_addr().ok();
     #[cfg(feature = "tls")]
     if let Some(tls) = secure {
@@ -98,7 +84,10 @@ impl StandbyServer {
     /// [`ServeError`] when the address cannot be had, or the certificate not be used.
     pub fn start(config: &Config, active: &ActiveView) -> Result<Self, ServeError> {
         let failed = |source| ServeError::Listen { address: config.server.listen, source };
-        let secure = secure(config)?;
+        #[cfg(feature = "tls")]
+        let secure = tls_setup(surroundings(config))?;
+        #[cfg(not(feature = "tls"))]
+        let secure = tls_setup(config)?;
         let listener = listen(config.server.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (head_deadline, active) = (Duration::from_secs(config.server.request_head_seconds), active.clone());
@@ -140,8 +129,7 @@ impl StandbyServer {
 /// Answers a request: alive, and not ready.
 fn answer(request: &Request, active: Option<&ActiveNode>) -> Response<String> {
     if request.path() == "/healthz" && matches!(*request.method(), Method::GET | Method::HEAD) {
-        let body = json!({"status": "alive", "version": env!("CARGO_PKG_VERSION")});
-        return Response::build(StatusCode::OK).content_type("application/json").message_body(body.to_string()).unwrap_or_default();
+        return Response::build(StatusCode::OK).content_type("application/json").message_body(life().to_string()).unwrap_or_default();
     }
     let detail = match active {
         Some(ActiveNode { name, address }) if address.is_empty() => format!("standby: {name} is active"),

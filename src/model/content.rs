@@ -1,21 +1,21 @@
 //! What a message says. Drafts and messages share it, and a retry is compared by it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Body, Invalid, Limits, Mentions, SendOptions};
 
 /// The part of a message that its sender writes and its receivers read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// Travels with the message to its receivers.
     pub extended_data: String,
     /// Whom it mentions.
-    #[serde(skip_serializing_if = "Mentions::is_none")]
+    #[serde(default, skip_serializing_if = "Mentions::is_none")]
     pub mentions: Mentions,
     /// What it says.
     pub body: Body,
     /// What its sender asks for besides.
-    #[serde(rename = "terms", skip_serializing_if = "SendOptions::is_none")]
+    #[serde(default, rename = "terms", skip_serializing_if = "SendOptions::is_none")]
     pub options: SendOptions,
 }
 

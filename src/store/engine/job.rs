@@ -67,9 +67,9 @@ impl Job {
     /// Tells who waits for it that it will not be done.
     pub(crate) fn refuse(self, shared: &Shared, error: StoreError) {
         let told = match self {
-            Self::Append(job) => return shared.finish(job.done, Err(error)),
-            Self::Rows(_, done) | Self::Remove(_, done) => return shared.finish(done, Err(error)),
-            Self::Revise(_, done) => return shared.finish(done, Err(error)),
+            Self::Append(job) => return shared.progress.finish(job.done, Err(error)),
+            Self::Rows(_, done) | Self::Remove(_, done) => return shared.progress.finish(done, Err(error)),
+            Self::Revise(_, done) => return shared.progress.finish(done, Err(error)),
             Self::Sweep(_, reply) => reply.send(Err(error)).is_ok(),
             Self::Observe(ObserverRequest::Begin(_, reply)) => reply.send(Err(error)).is_ok(),
             Self::Observe(ObserverRequest::End(reply)) => reply.send(Err(error)).is_ok(),

@@ -120,7 +120,7 @@ impl MaintenanceTask {
             tracing::warn!(%error, "long work of the store ended early");
         }
         match self {
-            Self::Remove { done: Some(done), .. } => shared.finish(done, outcome),
+            Self::Remove { done: Some(done), .. } => shared.progress.finish(done, outcome),
             Self::Sweep { found, reply: Some(reply), .. } => {
                 if reply.send(outcome.map(|()| found)).is_err() {
                     tracing::debug!("nobody waits for the sweep any more");
@@ -160,7 +160,7 @@ fn drop_list(spaces: &mut SpaceWriter, period: u64, list: FileUid) -> Result<(),
     let mut counters = spaces.counters(period)?;
     counters.entries = counters.entries.saturating_sub(ops.len() as u64);
     spaces.write_period(period, ops, counters)?;
-    spaces.write_mark(spaces.shared.last_commit())
+    spaces.write_mark(spaces.shared.progress.last_commit())
 }
 
 /// Returns what is deleted in one step in one period; empty: nothing is left there.

@@ -14,6 +14,7 @@ pub(crate) mod head_cache;
 pub(crate) mod job;
 pub(crate) mod maintenance;
 mod message_log;
+pub(crate) mod progress;
 pub(crate) mod read;
 mod rows;
 pub(crate) mod shared;
@@ -87,7 +88,7 @@ impl Engine {
 
     /// Queues a job, or hands it back with the reason.
     fn queue(&self, jobs: &Option<Sender<Job>>, job: Job) -> Result<(), (Job, StoreError)> {
-        self.shared.count_waiting();
+        self.shared.progress.count_waiting();
         match jobs {
             Some(jobs) => jobs.send(job).map_err(|failed| (failed.0, StoreError::closed())),
             None => Err((job, self.shared.writable().err().unwrap_or_else(StoreError::closed))),
@@ -122,7 +123,7 @@ impl Engine {
         let (sender, answer) = mpsc::sync_channel(1);
         self.submit(job(sender));
         let outcome = answer.recv().unwrap_or_else(|_| Err(StoreError::closed()));
-        self.shared.count_answered();
+        self.shared.progress.count_answered();
         outcome
     }
 
@@ -152,12 +153,12 @@ impl Engine {
 
     /// Returns the last durable commit: readers see nothing after it.
     pub(crate) fn last_commit(&self) -> u64 {
-        self.shared.last_commit()
+        self.shared.progress.last_commit()
     }
 
     /// Returns the greatest durable message id.
     pub(crate) fn last_message_id(&self) -> u64 {
-        self.shared.last_message_id()
+        self.shared.progress.last_message_id()
     }
 
     /// Returns `Err` with the reason once it does not accept writes any more.
@@ -169,7 +170,7 @@ impl Engine {
 
     /// Returns what was counted.
     pub(crate) fn stats(&self) -> StoreStats {
-        self.shared.stats()
+        self.shared.progress.stats()
     }
 
     /// Carries out what is queued, stops the writer, flushes and releases the backend. Only the first call says what failed.

@@ -106,7 +106,7 @@ impl SpaceWriter {
     /// Commits rows, and the mark behind them.
     pub(crate) fn write_rows_alone(&mut self, rows: RecordChanges) -> Result<(), StoreError> {
         self.write_rows(rows)?;
-        self.write_mark(self.shared.last_commit())
+        self.write_mark(self.shared.progress.last_commit())
     }
 
     /// Writes down what is durable now. [`SpaceWriter::sync_mark`] makes that durable itself, in its time.
@@ -167,7 +167,7 @@ impl SpaceWriter {
         if self.observer.is_some() {
             return Err(StoreError::Unavailable("another backup is under way".into()));
         }
-        let commit = self.shared.last_commit();
+        let commit = self.shared.progress.last_commit();
         observer.begin(commit);
         self.observer = Some(observer);
         Ok(commit)
@@ -180,7 +180,7 @@ impl SpaceWriter {
         if observer.is_none() {
             return Err(StoreError::Unavailable("no backup is under way".into()));
         }
-        let (commit, message_id) = (self.shared.last_commit(), self.shared.last_message_id());
+        let (commit, message_id) = (self.shared.progress.last_commit(), self.shared.progress.last_message_id());
         Ok(ObservedUntil { commit, rows: self.permanent.rows, message_id })
     }
 }

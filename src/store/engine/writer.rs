@@ -13,7 +13,8 @@ use super::gather::{Gather, JOBS_ENOUGH, Wait};
 use super::head_cache::{HEADS_MAX, HeadCache};
 use super::job::{AppendJob, Job};
 use super::maintenance::{self, MaintenanceTask};
-use super::shared::{BatchCounts, Recover, Recovered, Shared};
+use super::progress::BatchCounts;
+use super::shared::{Recover, Recovered, Shared};
 use super::space_writer::SpaceWriter;
 use super::write_observer::ObserverRequest;
 use crate::store::backend::Space;
@@ -45,9 +46,9 @@ impl Outcome {
     /// Tells the caller. Where the batch failed, that is the outcome, also of those that had been decided before.
     fn tell(self, shared: &Shared, failed: Option<&StoreError>) {
         match self {
-            Self::Append(done, result) => shared.finish(done, failed.cloned().map_or(result, Err)),
-            Self::Revise(done, result) => shared.finish(done, failed.cloned().map_or(result, Err)),
-            Self::Rows(done, result) => shared.finish(done, failed.cloned().map_or(result, Err)),
+            Self::Append(done, result) => shared.progress.finish(done, failed.cloned().map_or(result, Err)),
+            Self::Revise(done, result) => shared.progress.finish(done, failed.cloned().map_or(result, Err)),
+            Self::Rows(done, result) => shared.progress.finish(done, failed.cloned().map_or(result, Err)),
         }
     }
 }
@@ -235,7 +236,7 @@ impl Writer {
     /// Begins the plan of a batch: looks up the period that it goes to, if it needs one.
     fn begin_plan(&mut self, batch: &[Job]) -> Result<BatchPlan, StoreError> {
         self.shared().writable()?;
-        let commit = self.shared().last_commit();
+        let commit = self.shared().progress.last_commit();
         if !batch.iter().any(Job::needs_period) {
             return Ok(BatchPlan::new(0, PeriodMeta::default(), commit));
         }
@@ -264,7 +265,7 @@ impl Writer {
     /// Makes a planned batch durable: rows first, then changes of older periods, then messages, then the mark.
     fn commit(&mut self, batch: PlannedBatch) -> Result<(), StoreError> {
         let PlannedBatch { period, rows, mut ops, mut period_changes, mut counters, heads, let_go, appended, duplicates } = batch;
-        self.shared().count_duplicates(duplicates);
+        self.shared().progress.count_duplicates(duplicates);
         if rows.is_empty() && ops.is_empty() && period_changes.is_empty() {
             return Ok(());
         }
@@ -289,7 +290,7 @@ impl Writer {
             self.heads.put(conversation, located);
         }
         self.tasks.extend(let_go.into_iter().map(|(period, list)| MaintenanceTask::DropList { period, list }));
-        self.shared().publish(BatchCounts { commit: counters.commit, message_id: counters.message_id, appended });
+        self.shared().progress.publish(BatchCounts { commit: counters.commit, message_id: counters.message_id, appended });
         Ok(())
     }
 

@@ -121,6 +121,11 @@ pub(crate) fn shown(url: &str) -> String {
     format!("postgres://{host}:{port}/{}", config.get_dbname().unwrap_or_default())
 }
 
+/// Returns that a database refuses, or cannot be reached. `place`: see [`shown`].
+pub(super) fn refused(place: &str, error: &dyn std::error::Error) -> OpenError {
+    OpenError::Io { path: place.to_owned(), reason: innermost(error) }
+}
+
 /// Returns what went wrong in the words of whatever failed first: the driver's own say little.
 pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;

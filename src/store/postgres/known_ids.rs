@@ -6,13 +6,13 @@ use futures_util::TryStreamExt as _;
 use tokio_postgres::Client;
 
 use super::place::{conversation_at, number};
-use super::stamp::{RETRY_DAYS, day_of, peek};
+use super::stamp::{RETRY_DAYS, day_of};
 use super::state::State;
 use crate::model::{LocalMessageId, UserId};
 
 /// Reads what was stored in the last days into the filter. Until that is done, and where it is too much, every local id is looked up.
 pub(super) async fn load(client: Client, state: Arc<State>) -> Result<(), tokio_postgres::Error> {
-    let from = day_of(peek(&state.stamps)) - RETRY_DAYS;
+    let from = day_of(state.stamps.peek()) - RETRY_DAYS;
     let estimate: i64 = client
         .query_one(
             "SELECT coalesce(sum(c.reltuples), 0)::int8 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid

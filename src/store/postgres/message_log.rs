@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::PostgresStore;
 use super::read::{beside, messages};
-use super::stamp::peek;
 use super::writer::job::{Job, NewMessage, Waiting, Work};
 use crate::model::{Child, Conversation, FileUid, LocalMessageId, Message, UserId};
 use crate::store::error::StoreError;
@@ -18,7 +17,7 @@ impl MessageLog for PostgresStore {
         let content = append.asked.as_ref().unwrap_or(&append.draft.content);
         let digest = if append.draft.local_id.is_some() { record::digest_of(&append.conversation, content) } else { (0, 0) };
         // One lock over asking and queueing: of two sends under one local id the first in the queue is the new one.
-        let now = peek(&self.state.stamps);
+        let now = self.state.stamps.peek();
         self.queue(|filter| {
             filter.turn(now);
             let certainly_new = match &append.draft.local_id {
@@ -42,23 +41,23 @@ impl MessageLog for PostgresStore {
     }
 
     fn find(&self, conversation: &Conversation, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Appended>, StoreError> {
-        self.reader.wait(messages::first_result(self.reader.clone(), conversation.clone(), sender.clone(), local_id.clone()))
+        self.reader.wait(|reader| messages::first_result(reader, conversation.clone(), sender.clone(), local_id.clone()))
     }
 
     fn read(&self, conversation: &Conversation, page: Page) -> Result<PageRead, StoreError> {
-        self.reader.wait(messages::page(self.reader.clone(), conversation.clone(), page))
+        self.reader.wait(|reader| messages::page(reader, conversation.clone(), page))
     }
 
     fn since(&self, conversation: &Conversation, since: Since) -> Result<SinceRead, StoreError> {
-        self.reader.wait(messages::since(self.reader.clone(), conversation.clone(), since))
+        self.reader.wait(|reader| messages::since(reader, conversation.clone(), since))
     }
 
     fn written_after(&self, commit: u64) -> Result<Vec<Conversation>, StoreError> {
-        self.reader.wait(messages::written_after(self.reader.clone(), commit))
+        self.reader.wait(|reader| messages::written_after(reader, commit))
     }
 
     fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError> {
-        self.reader.wait(super::read::rows::peers_of(self.reader.clone(), user.clone()))
+        self.reader.wait(|reader| super::read::rows::peers_of(reader, user.clone()))
     }
 
     fn head(&self, conversation: &Conversation) -> Result<u64, StoreError> {
@@ -66,50 +65,50 @@ impl MessageLog for PostgresStore {
     }
 
     fn tail(&self, conversation: &Conversation) -> Result<Option<Tail>, StoreError> {
-        self.reader.wait(messages::tail(self.reader.clone(), conversation.clone()))
+        self.reader.wait(|reader| messages::tail(reader, conversation.clone()))
     }
 
     fn message(&self, conversation: &Conversation, seq: u64) -> Result<Option<Arc<Message>>, StoreError> {
-        self.reader.wait(messages::message(self.reader.clone(), conversation.clone(), seq)).map(messages::alone)
+        self.reader.wait(|reader| messages::message(reader, conversation.clone(), seq)).map(|stored| stored.map(|stored| stored.message))
     }
 
     fn seq_of(&self, conversation: &Conversation, id: u64) -> Result<Option<u64>, StoreError> {
-        self.reader.wait(messages::seq_of(self.reader.clone(), conversation.clone(), id))
+        self.reader.wait(|reader| messages::seq_of(reader, conversation.clone(), id))
     }
 
     fn children(&self, conversation: &Conversation, seq: u64) -> Result<Vec<Child>, StoreError> {
-        self.reader.wait(beside::children(self.reader.clone(), conversation.clone(), seq))
+        self.reader.wait(|reader| beside::children(reader, conversation.clone(), seq))
     }
 
     fn children_bytes(&self, conversation: &Conversation, seq: u64) -> Result<usize, StoreError> {
-        self.reader.wait(beside::children_bytes(self.reader.clone(), conversation.clone(), seq))
+        self.reader.wait(|reader| beside::children_bytes(reader, conversation.clone(), seq))
     }
 
     fn notes(&self, conversation: &Conversation, seq: u64) -> Result<Vec<(Note, NoteRecord)>, StoreError> {
-        self.reader.wait(beside::notes(self.reader.clone(), conversation.clone(), seq))
+        self.reader.wait(|reader| beside::notes(reader, conversation.clone(), seq))
     }
 
     fn pins(&self, conversation: &Conversation) -> Result<Vec<Pin>, StoreError> {
-        self.reader.wait(beside::pins(self.reader.clone(), conversation.clone()))
+        self.reader.wait(|reader| beside::pins(reader, conversation.clone()))
     }
 
     fn replies(&self, conversation: &Conversation, root_seq: u64) -> Result<Vec<u64>, StoreError> {
-        self.reader.wait(beside::replies(self.reader.clone(), conversation.clone(), root_seq))
+        self.reader.wait(|reader| beside::replies(reader, conversation.clone(), root_seq))
     }
 
     fn changes(&self, conversation: &Conversation, after: u64, count_max: usize) -> Result<Vec<(u64, ChangeKind)>, StoreError> {
-        self.reader.wait(beside::changes(self.reader.clone(), conversation.clone(), after, count_max))
+        self.reader.wait(|reader| beside::changes(reader, conversation.clone(), after, count_max))
     }
 
     fn media_uses(&self, file: FileUid, count_max: usize) -> Result<Vec<(Conversation, u64)>, StoreError> {
-        self.reader.wait(beside::media_uses(self.reader.clone(), file, count_max))
+        self.reader.wait(|reader| beside::media_uses(reader, file, count_max))
     }
 
     fn last_commit(&self) -> u64 {
-        self.state.last_commit()
+        self.state.progress.last_commit()
     }
 
     fn last_message_id(&self) -> u64 {
-        self.state.last_message_id()
+        self.state.progress.last_message_id()
     }
 }

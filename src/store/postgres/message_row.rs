@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use tokio_postgres::Row;
 
 use super::place::{number, unsigned, without_nul};
-use crate::model::{Body, Content, Conversation, LocalMessageId, Mentions, Message, Priority, SendOptions, UserId, searched_words};
+use crate::model::{Body, Content, Conversation, LocalMessageId, Message, Priority, UserId, searched_words};
 use crate::store::error::StoreError;
+use crate::store::format::rows::ChangeKind;
 
 /// The columns that [`message_of`] reads, in its order.
 pub(super) const COLUMNS: &str =
@@ -31,24 +31,12 @@ pub(super) struct Stored {
     pub bytes: usize,
 }
 
-/// Content as its JSON has it: the writing side is [`Content`]'s own.
-#[derive(Deserialize)]
-struct StoredContent {
-    extended_data: String,
-    #[serde(default)]
-    mentions: Mentions,
-    body: Body,
-    #[serde(default)]
-    terms: SendOptions,
-}
-
 /// Reads the [`COLUMNS`] from a position on.
 pub(super) fn message_at(row: &Row, at: usize, conversation: &Conversation) -> Result<Stored, StoreError> {
     let seq = unsigned(row.get(at));
     let damaged = |what: &str| StoreError::Damaged(format!("message {seq} of {conversation:?}: {what}"));
     let json: &str = row.get(at + 8);
-    let StoredContent { extended_data, mentions, body, terms } =
-        serde_json::from_str(json).map_err(|error| damaged(&format!("its content cannot be read: {error}")))?;
+    let content = serde_json::from_str(json).map_err(|error| damaged(&format!("its content cannot be read: {error}")))?;
     let state: Option<&str> = row.get(at + 9);
     let state = state.map(serde_json::from_str).transpose().map_err(|error| damaged(&format!("its state cannot be read: {error}")))?;
     let priority = Priority::from_number("priority", row.get::<_, i16>(at + 5).into()).map_err(|error| damaged(&error.to_string()))?;
@@ -61,7 +49,7 @@ pub(super) fn message_at(row: &Row, at: usize, conversation: &Conversation) -> R
         order_key: unsigned(row.get(at + 3)),
         timestamp_ms: unsigned(row.get(at + 4)),
         priority,
-        content: Content { extended_data, mentions, body, options: terms },
+        content,
         state: state.unwrap_or_default(),
     };
     Ok(Stored { message: Arc::new(message), stamp: unsigned(row.get(at + 1)), bytes: json.len() + ROW_BYTES })
@@ -118,4 +106,18 @@ pub(super) fn priority(message: &Message) -> i16 {
 /// Returns a message's own numbers: seq, id, order key, time.
 pub(super) fn numbers(message: &Message) -> [i64; 4] {
     [message.seq, message.id, message.order_key, message.timestamp_ms].map(number)
+}
+
+/// The kinds of changes, each at the number it has in the database.
+const CHANGES: [ChangeKind; 5] = [ChangeKind::Revoked, ChangeKind::Edited, ChangeKind::Reacted, ChangeKind::Pinned, ChangeKind::Confirmed];
+
+/// Returns the number of a kind of change.
+pub(super) fn change_number(kind: ChangeKind) -> i16 {
+    CHANGES.iter().zip(0..).find(|(one, _)| **one == kind).map_or(-1, |(_, number)| number)
+}
+
+/// Returns the kind of change of a number.
+pub(super) fn change_of(number: i16) -> Result<ChangeKind, StoreError> {
+    let found = usize::try_from(number).ok().and_then(|at| CHANGES.get(at));
+    found.copied().ok_or_else(|| StoreError::Damaged(format!("a change has the kind {number}")))
 }

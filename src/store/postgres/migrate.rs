@@ -6,7 +6,7 @@
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Client;
 
-use super::connect::innermost;
+use super::connect::refused;
 use crate::model::hex;
 use crate::store::error::OpenError;
 
@@ -20,7 +20,7 @@ const _: () = assert!(STEPS.len() == VERSION as usize, "a step is missing, or th
 
 /// Brings the tables forward. `place` names the database in errors.
 pub(super) async fn migrate(client: &mut Client, place: &str, shards: i16) -> Result<(), OpenError> {
-    let failed = |error: tokio_postgres::Error| OpenError::Io { path: place.to_owned(), reason: innermost(&error) };
+    let failed = |error| refused(place, &error);
     require_version(client, place).await?;
     // Other processes may be at it; they need as long as they need.
     client.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0").await.map_err(failed)?;
@@ -33,7 +33,7 @@ pub(super) async fn migrate(client: &mut Client, place: &str, shards: i16) -> Re
 
 /// Refuses a server that is too old, or one that only reads.
 async fn require_version(client: &Client, place: &str) -> Result<(), OpenError> {
-    let failed = |error: tokio_postgres::Error| OpenError::Io { path: place.to_owned(), reason: innermost(&error) };
+    let failed = |error| refused(place, &error);
     let row = client.query_one("SELECT current_setting('server_version_num')::int, pg_is_in_recovery()", &[]).await.map_err(failed)?;
     let (version, only_reads): (i32, bool) = (row.get(0), row.get(1));
     if version < 150_000 {
@@ -48,7 +48,7 @@ async fn require_version(client: &Client, place: &str) -> Result<(), OpenError> 
 }
 
 async fn run_steps(client: &mut Client, place: &str, shards: i16) -> Result<(), OpenError> {
-    let failed = |error: tokio_postgres::Error| OpenError::Io { path: place.to_owned(), reason: innermost(&error) };
+    let failed = |error| refused(place, &error);
     client
         .batch_execute(
             "CREATE SCHEMA IF NOT EXISTS tidings;

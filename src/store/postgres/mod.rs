@@ -31,6 +31,7 @@ mod stamp;
 mod standby;
 mod state;
 mod status;
+mod wait;
 mod writer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,18 +41,20 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 
 pub use self::check::{DatabaseCheck, check_database};
-use self::connect::innermost;
+use self::connect::{innermost, refused};
 use self::local_ids::LocalIds;
 pub use self::options::{PostgresOptions, StampTime};
 use self::ownership::{BEAT, Claim};
 use self::read::Reader;
 use self::stamp::StampClock;
+use self::standby::looks_within;
 pub use self::standby::{ActiveNode, Standby};
-use self::standby::{looks_within, wait_on};
 use self::state::State;
 pub use self::status::{ClusterStatus, DatabaseReport, NodeStatus, cluster_status, database_report};
+use self::wait::wait_to_open;
 use self::writer::job::Job;
 use self::writer::{Writer, WriterParts};
+use super::engine::progress::Progress;
 use super::error::{OpenError, StoreError};
 use super::traits::Maintenance;
 use super::types::{DatabaseStats, StoreStats};
@@ -105,11 +108,10 @@ impl PostgresStore {
 
     /// Begins to work on a store that is owned.
     fn begin(standby: Standby, claim: Claim) -> Result<Self, OpenError> {
-        let Standby { options, clock, database, runtime, boot, .. } = standby;
+        let Standby { options, clock, database, runtime, boot, place } = standby;
         let stamps = StampClock::above(claim.floor, options.time, clock.clone());
-        let filter = LocalIds::new(options.seen_bytes, stamp::peek(&stamps));
-        let state = Arc::new(State::new(clock, stamps, filter));
-        state.begin_at(claim.floor, claim.message_id);
+        let filter = LocalIds::new(options.seen_bytes, stamps.peek());
+        let state = Arc::new(State::new(clock, stamps, filter, Progress::from(claim.floor, claim.message_id)));
         let pool = {
             // The pool keeps time by the runtime.
             let _entered = runtime.enter();
@@ -119,10 +121,7 @@ impl PostgresStore {
         let (jobs, queue) = unbounded_channel();
         let (retention_days, gather, shards) = (options.retention_days, options.gather, claim.shards);
         let parts = WriterParts { state: state.clone(), database, jobs: queue, boot, shards, retention_days, gather };
-        let started = wait_on(runtime.handle(), async move {
-            let place = options.node;
-            begin_tasks(parts).await.map_err(|error| OpenError::Io { path: place, reason: innermost(&error) })
-        });
+        let started = wait_to_open(runtime.handle(), async move { begin_tasks(parts).await.map_err(|error| refused(&place, &error)) });
         match started {
             Ok((writer, stop)) => Ok(Self {
                 state,
@@ -149,7 +148,7 @@ impl PostgresStore {
     fn queue(&self, make: impl FnOnce(&LocalIds) -> Job) {
         let jobs = lock(&self.jobs);
         let job = make(&self.state.filter);
-        self.state.count_waiting();
+        self.state.progress.count_waiting();
         let refused = match &*jobs {
             Some(jobs) => jobs.send(job).map_err(|failed| failed.0),
             None => Err(job),
@@ -165,7 +164,7 @@ impl PostgresStore {
         let (sender, answer) = std::sync::mpsc::sync_channel(1);
         self.queue(|_| job(sender));
         let outcome = answer.recv().unwrap_or_else(|_| Err(StoreError::closed()));
-        self.state.count_answered();
+        self.state.progress.count_answered();
         outcome
     }
 }
@@ -257,7 +256,7 @@ async fn beats(
 /// Says that this process lives, and takes the database's time; returns whether the store is still its own.
 async fn beat(control: &tokio_postgres::Client, state: &State, boot: i64) -> Result<bool, tokio_postgres::Error> {
     let asked = state.clock.elapsed();
-    let beat = ownership::beat(control, boot, state.last_commit()).await?;
+    let beat = ownership::beat(control, boot, state.progress.last_commit()).await?;
     if beat.owns_all {
         state.stamps.take_sample(beat.database_ms, asked);
     }
@@ -270,8 +269,7 @@ impl Maintenance for PostgresStore {
     }
 
     fn noted_time(&self) -> Result<Option<u64>, StoreError> {
-        let reader = self.reader.clone();
-        self.reader.wait(async move {
+        self.reader.wait(async |reader| {
             let row = reader.connection().await?.row("SELECT noted_ms FROM store", &[]).await?;
             Ok(row.and_then(|row| row.get::<_, Option<i64>>(0)).map(place::unsigned))
         })
@@ -286,7 +284,7 @@ impl Maintenance for PostgresStore {
     }
 
     fn stats(&self) -> StoreStats {
-        self.state.stats()
+        self.state.progress.stats()
     }
 
     fn database(&self) -> Option<DatabaseStats> {

@@ -10,31 +10,31 @@ use crate::store::format::rows::{EntryRecord, GroupRecord};
 
 impl Overview for PostgresStore {
     fn list(&self, user: &UserId, conversations_max: usize, unread_max: u64) -> Result<Vec<Listed>, StoreError> {
-        self.reader.wait(list::list(self.reader.clone(), user.clone(), conversations_max, unread_max))
+        self.reader.wait(|reader| list::list(reader, user.clone(), conversations_max, unread_max))
     }
 
     fn last_messages(&self, user: &UserId, parts: &[VisiblePart]) -> Result<Vec<Option<LastMessage>>, StoreError> {
-        self.reader.wait(list::last_messages(self.reader.clone(), user.clone(), parts.to_vec()))
+        self.reader.wait(|reader| list::last_messages(reader, user.clone(), parts.to_vec()))
     }
 
     fn missed(&self, user: &UserId, query: &MissedQuery) -> Result<Missed, StoreError> {
-        self.reader.wait(missed::missed(self.reader.clone(), user.clone(), query.clone()))
+        self.reader.wait(|reader| missed::missed(reader, user.clone(), query.clone()))
     }
 
     fn changed(&self, user: &UserId, after: u64, count_max: usize) -> Result<Vec<ChangedPart>, StoreError> {
-        self.reader.wait(missed::changed(self.reader.clone(), user.clone(), after, count_max))
+        self.reader.wait(|reader| missed::changed(reader, user.clone(), after, count_max))
     }
 
     fn users(&self, users: &[UserId]) -> Result<Vec<Option<UserProfile>>, StoreError> {
-        self.reader.wait(people::users(self.reader.clone(), users.to_vec()))
+        self.reader.wait(|reader| people::users(reader, users.to_vec()))
     }
 
     fn groups(&self, user: &UserId) -> Result<Vec<(GroupRecord, EntryRecord)>, StoreError> {
-        self.reader.wait(people::groups(self.reader.clone(), user.clone()))
+        self.reader.wait(|reader| people::groups(reader, user.clone()))
     }
 
     fn member_counts(&self, groups: &[GroupId]) -> Result<Vec<usize>, StoreError> {
-        self.reader.wait(people::member_counts(self.reader.clone(), groups.to_vec()))
+        self.reader.wait(|reader| people::member_counts(reader, groups.to_vec()))
     }
 
     fn members(
@@ -43,6 +43,6 @@ impl Overview for PostgresStore {
         after: Option<&UserId>,
         count_max: usize,
     ) -> Result<Vec<(GroupMember, Option<UserProfile>)>, StoreError> {
-        self.reader.wait(people::members(self.reader.clone(), group.clone(), after.cloned(), count_max))
+        self.reader.wait(|reader| people::members(reader, group.clone(), after.cloned(), count_max))
     }
 }

@@ -26,6 +26,28 @@ impl<'a> From<&'a Conversation> for Named<'a> {
     }
 }
 
+/// What names many conversations, by column.
+#[derive(Debug, Default)]
+pub(super) struct Columns<'a> {
+    pub kinds: Vec<i16>,
+    pub ones: Vec<&'a str>,
+    pub others: Vec<&'a str>,
+    pub incarnations: Vec<i64>,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn of(conversations: impl Iterator<Item = &'a Conversation>) -> Self {
+        let mut columns = Self::default();
+        for Named { kind, one, other, incarnation } in conversations.map(Named::from) {
+            columns.kinds.push(kind);
+            columns.ones.push(one);
+            columns.others.push(other);
+            columns.incarnations.push(incarnation);
+        }
+        columns
+    }
+}
+
 /// Reads the columns `kind, one, other, incarnation` from a position on.
 pub(super) fn conversation_at(row: &Row, at: usize) -> Result<Conversation, StoreError> {
     let (kind, one, other) = (row.get::<_, i16>(at), row.get::<_, &str>(at + 1), row.get::<_, &str>(at + 2));

@@ -35,11 +35,6 @@ pub(super) fn week_of(stamp: u64) -> i64 {
     i64::try_from(ms_of(stamp) / WEEK_MS).unwrap_or(i64::MAX)
 }
 
-/// Returns the stamp that would be next, without making it.
-pub(super) fn peek(stamps: &StampClock) -> u64 {
-    next_order_key(stamps.last.load(Ordering::Acquire), stamps.now_ms())
-}
-
 /// The database's time at a moment of this process's monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Sample {
@@ -78,6 +73,11 @@ impl StampClock {
             }
             _ => self.clock.wall_ms(),
         }
+    }
+
+    /// Returns the stamp that would be next, without making it.
+    pub(super) fn peek(&self) -> u64 {
+        next_order_key(self.last.load(Ordering::Acquire), self.now_ms())
     }
 
     /// Returns the next stamp.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::Client;
 
-use super::connect::{Database, innermost, shown};
+use super::connect::{Database, innermost, refused, shown};
 use super::migrate;
 use super::options::PostgresOptions;
 use super::ownership::{self, Claim, Owner, POLL, Watch};
+use super::wait::wait_to_open;
 use crate::clock::Clock;
 use crate::store::error::OpenError;
 
@@ -32,7 +33,7 @@ pub struct Standby {
     pub(super) database: Database,
     pub(super) runtime: Runtime,
     pub(super) boot: i64,
-    place: String,
+    pub(super) place: String,
 }
 
 impl Standby {
@@ -49,10 +50,10 @@ impl Standby {
             .thread_name("tidings-postgres")
             .enable_all()
             .build()
-            .map_err(|error| OpenError::Io { path: place.clone(), reason: error.to_string() })?;
+            .map_err(|error| refused(&place, &error))?;
         let joined = {
             let (options, database, place) = (options.clone(), database.clone(), place.clone());
-            wait_on(runtime.handle(), async move { join(&options, &database, &place).await })
+            wait_to_open(runtime.handle(), async move { join(&options, &database, &place).await })
         };
         match joined {
             Ok(boot) => Ok(Self { options, clock, database, runtime, boot, place }),
@@ -68,7 +69,7 @@ impl Standby {
     pub(super) fn claim(&self, mut watch: impl FnMut(Option<&ActiveNode>) -> bool + Send + 'static) -> Result<Claim, OpenError> {
         let (database, clock, place) = (self.database.clone(), self.clock.clone(), self.place.clone());
         let (boot, lease) = (self.boot, self.options.lease);
-        wait_on(self.runtime.handle(), async move {
+        wait_to_open(self.runtime.handle(), async move {
             let mut seen = Watch::default();
             let mut client = None;
             loop {
@@ -103,11 +104,11 @@ impl std::fmt::Debug for Standby {
 }
 
 async fn join(options: &PostgresOptions, database: &Database, place: &str) -> Result<i64, OpenError> {
-    let refused = |error: tokio_postgres::Error| OpenError::Io { path: place.to_owned(), reason: innermost(&error) };
-    let mut client = database.connect_local().await.map_err(refused)?;
+    let failed = |error| refused(place, &error);
+    let mut client = database.connect_local().await.map_err(failed)?;
     let shards = i16::try_from(options.shards.clamp(1, 1024)).unwrap_or(1024);
     migrate::migrate(&mut client, place, shards).await?;
-    ownership::register(&client, options).await.map_err(refused)
+    ownership::register(&client, options).await.map_err(failed)
 }
 
 /// What a look showed.
@@ -138,21 +139,6 @@ async fn look(
     }
     let node = owners.into_iter().find_map(|owner| owner.node);
     Ok(Looked::Owned(node.map(|node| ActiveNode { name: node.name, address: node.address })))
-}
-
-/// Waits for work on a runtime, also inside of another one. Blocks.
-pub(super) fn wait_on<T: Send + 'static>(
-    runtime: &Handle,
-    work: impl Future<Output = Result<T, OpenError>> + Send + 'static,
-) -> Result<T, OpenError> {
-    let (sender, answer) = std::sync::mpsc::sync_channel(1);
-    runtime.spawn(async move {
-        if sender.send(work.await).is_err() {
-            tracing::debug!("nobody waits for the store to open any more");
-        }
-    });
-    let gone = || OpenError::Io { path: "postgres".into(), reason: "the store's threads ended".into() };
-    answer.recv().unwrap_or_else(|_| Err(gone()))
 }
 
 /// Returns how often one looks within a time.

@@ -1,7 +1,6 @@
 //! What callers, the writer and the heartbeat share.
 
-use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::watch;
@@ -10,8 +9,8 @@ use super::counts::Counts;
 use super::local_ids::LocalIds;
 use super::stamp::StampClock;
 use crate::clock::Clock;
+use crate::store::engine::progress::Progress;
 use crate::store::error::StoreError;
-use crate::store::types::{Done, StoreStats};
 
 /// See the module's documentation.
 pub(super) struct State {
@@ -21,82 +20,25 @@ pub(super) struct State {
     /// Knows the local ids of the last days, once `filter_complete`.
     pub filter: LocalIds,
     filter_complete: AtomicBool,
-    /// The stamp of the last change that is committed.
-    commit: AtomicU64,
-    message_id: AtomicU64,
-    appended: AtomicU64,
-    duplicates: AtomicU64,
-    flushes: AtomicU64,
-    waiting: AtomicU64,
+    /// Commits are known by their stamps.
+    pub progress: Progress,
     broken: RwLock<Option<StoreError>>,
     closed: AtomicBool,
     lost: watch::Sender<bool>,
 }
 
 impl State {
-    pub(super) fn new(clock: Arc<dyn Clock>, stamps: StampClock, filter: LocalIds) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, stamps: StampClock, filter: LocalIds, progress: Progress) -> Self {
         Self {
             clock,
             stamps,
             counts: Counts::default(),
             filter,
             filter_complete: AtomicBool::new(false),
-            commit: AtomicU64::default(),
-            message_id: AtomicU64::default(),
-            appended: AtomicU64::default(),
-            duplicates: AtomicU64::default(),
-            flushes: AtomicU64::default(),
-            waiting: AtomicU64::default(),
+            progress,
             broken: RwLock::default(),
             closed: AtomicBool::new(false),
             lost: watch::channel(false).0,
-        }
-    }
-
-    /// Returns the stamp of the last change that is committed.
-    pub(super) fn last_commit(&self) -> u64 {
-        self.commit.load(Ordering::Acquire)
-    }
-
-    /// Returns the greatest message id that is committed.
-    pub(super) fn last_message_id(&self) -> u64 {
-        self.message_id.load(Ordering::Acquire)
-    }
-
-    /// Begins where the database ends.
-    pub(super) fn begin_at(&self, commit: u64, message_id: u64) {
-        self.commit.fetch_max(commit, Ordering::AcqRel);
-        self.message_id.fetch_max(message_id, Ordering::AcqRel);
-    }
-
-    /// Shows readers a batch that is committed.
-    pub(super) fn publish(&self, commit: u64, message_id: u64, appended: u64, duplicates: u64) {
-        self.appended.fetch_add(appended, Ordering::Relaxed);
-        self.duplicates.fetch_add(duplicates, Ordering::Relaxed);
-        self.flushes.fetch_add(1, Ordering::Relaxed);
-        self.begin_at(commit, message_id);
-    }
-
-    /// Counts retries, which need no commit.
-    pub(super) fn count_duplicates(&self, duplicates: u64) {
-        self.duplicates.fetch_add(duplicates, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_waiting(&self) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_answered(&self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn stats(&self) -> StoreStats {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        StoreStats {
-            appended: count(&self.appended),
-            duplicates: count(&self.duplicates),
-            flushes: count(&self.flushes),
-            waiting: count(&self.waiting),
         }
     }
 
@@ -163,13 +105,5 @@ impl State {
 
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
-    }
-
-    /// Tells a caller the outcome. A callback that panics must not end the writer.
-    pub(super) fn finish<T>(&self, done: Done<T>, result: Result<T, StoreError>) {
-        self.count_answered();
-        if panic::catch_unwind(AssertUnwindSafe(|| done(result))).is_err() {
-            tracing::error!("a callback given to the store panicked");
-        }
     }
 }

@@ -6,10 +6,10 @@ use serde::Serialize;
 use tokio::runtime::Builder;
 use tokio_postgres::Client;
 
-use super::connect::{Database, innermost, shown};
+use super::connect::{Database, refused, shown};
 use super::options::PostgresOptions;
 use super::place::unsigned;
-use super::standby::wait_on;
+use super::wait::wait_to_open;
 use crate::clock::{Clock, SystemClock};
 use crate::store::error::OpenError;
 
@@ -77,12 +77,10 @@ where
 {
     let place = shown(&options.url);
     let database = Database::of(options)?;
-    let failed = |reason: String| OpenError::Io { path: place.clone(), reason };
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(|error| failed(error.to_string()))?;
-    let in_errors = place.clone();
-    let answer = wait_on(runtime.handle(), async move {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(|error| refused(&place, &error))?;
+    let answer = wait_to_open(runtime.handle(), async move {
         let asked = async { question(database.connect().await?).await };
-        asked.await.map_err(|error| OpenError::Io { path: in_errors, reason: innermost(&error) })
+        asked.await.map_err(|error| refused(&place, &error))
     });
     runtime.shutdown_background();
     answer

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{own_cluster, program};
+use super::program;
 use crate::cluster::Cluster;
 use crate::crash::{Killer, OfBroker, campaign};
 use crate::hostile::{Dice, Running, alone};
@@ -45,20 +45,20 @@ fn cycles(in_ci: u64) -> u64 {
 #[tokio::test]
 async fn what_was_acknowledged_survives_kills_of_the_broker() {
     let _alone = alone().await;
-    let Some(cluster) = own_cluster() else { return };
+    let Some(cluster) = Cluster::start() else { return };
     campaign(&program(&cluster.database(), &[]), cycles(20), &OfBroker).await;
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kills_of_the_database() {
     let _alone = alone().await;
-    let Some(cluster) = own_cluster() else { return };
+    let Some(cluster) = Cluster::start() else { return };
     campaign(&program(&cluster.database(), &[]), cycles(10), &OfDatabase(&cluster)).await;
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kills_of_both() {
     let _alone = alone().await;
-    let Some(cluster) = own_cluster() else { return };
+    let Some(cluster) = Cluster::start() else { return };
     campaign(&program(&cluster.database(), &[]), cycles(5), &OfBoth(&cluster)).await;
 }

@@ -5,7 +5,6 @@ mod crash;
 mod standby;
 mod trouble;
 
-use crate::cluster::Cluster;
 use crate::hostile::Program;
 
 /// Returns a program whose store is in a database, with these settings besides.
@@ -19,9 +18,4 @@ pub(crate) fn program(url: &str, settings: &[(&str, &str)]) -> Program {
     ];
     let all: Vec<(&str, &str)> = own.iter().chain(settings).copied().collect();
     Program::with(&all)
-}
-
-/// Returns a cluster of one test's own, which may be killed and stopped.
-pub(crate) fn own_cluster() -> Option<Cluster> {
-    Cluster::start()
 }

@@ -10,15 +10,16 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{own_cluster, program};
+use super::program;
+use crate::cluster::Cluster;
 use crate::hostile::{Dice, Line, PATIENCE, Program, alone, message_to, soon};
+use crate::support::fetch;
 
 /// The first acknowledgement comes within this time after the active broker's end.
 const TAKE_OVER_MAX: Duration = Duration::from_secs(6);
@@ -64,15 +65,6 @@ impl Node {
         let sent = Command::new("kill").args([format!("-{name}"), self.child.id().unwrap().to_string()]).status().await.unwrap();
         assert!(sent.success(), "no signal {name}");
     }
-}
-
-async fn get(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
 }
 
 /// What one sender was promised: of each local id seq and order key.
@@ -200,13 +192,13 @@ impl Town {
         line.ok("createGroup", json!({"groupInfo": {"groupID": "crowd", "groupName": "crowd"}, "userIDs": members})).await;
         let mut second = Node::start(&programs[1]);
         let standing = second.stands_by().await;
-        let answer = get(standing, "/readyz").await;
-        assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("standby: a is active"), "{answer}");
-        assert!(answer.to_lowercase().contains("retry-after: 1"), "{answer}");
+        let answer = fetch(standing, "GET /readyz", &[], "").await;
+        assert!(answer.status == 503 && answer.body.contains("standby: a is active"), "{answer:?}");
+        assert_eq!(answer.header("Retry-After"), "1", "{answer:?}");
         for path in ["/ws", "/api/v1/users", "/media/x/original"] {
-            assert!(get(standing, path).await.starts_with("HTTP/1.1 503"), "{path}");
+            assert_eq!(fetch(standing, &format!("GET {path}"), &[], "").await.status, 503, "{path}");
         }
-        assert!(get(standing, "/healthz").await.starts_with("HTTP/1.1 200"));
+        assert_eq!(fetch(standing, "GET /healthz", &[], "").await.status, 200);
         let (at, active) = watch::channel(Some(address));
         let (stop, stopping) = watch::channel(false);
         let (acked, acks) = tokio::sync::mpsc::unbounded_channel();
@@ -257,7 +249,7 @@ fn times(in_ci: usize, in_full: usize) -> usize {
 #[tokio::test]
 async fn a_standby_takes_over_from_one_that_is_killed() {
     let _alone = alone().await;
-    let Some(cluster) = own_cluster() else { return };
+    let Some(cluster) = Cluster::start() else { return };
     let mut town = Town::start(&cluster.database(), &[]).await;
     let (mut dice, mut longest) = (Dice(7), Duration::ZERO);
     let kills = times(10, 50);
@@ -280,7 +272,7 @@ async fn a_standby_takes_over_from_one_that_is_killed() {
 #[tokio::test]
 async fn a_planned_stop_hands_over_at_once() {
     let _alone = alone().await;
-    let Some(cluster) = own_cluster() else { return };
+    let Some(cluster) = Cluster::start() else { return };
     let mut town = Town::start(&cluster.database(), &[("cluster.lease_ms", "30000")]).await;
     sleep(Duration::from_millis(500)).await;
     let began = Instant::now();
@@ -314,7 +306,7 @@ async fn pause(town: &mut Town, pause: Duration) -> Duration {
 #[tokio::test]
 async fn one_that_was_paused_and_comes_back_is_refused_and_stands_by() {
     let _alone = alone().await;
-    let Some(cluster) = own_cluster() else { return };
+    let Some(cluster) = Cluster::start() else { return };
     let mut town = Town::start(&cluster.database(), &[]).await;
     let (mut dice, mut longest) = (Dice(11), Duration::ZERO);
     let (pauses, length) = (times(3, 10), Duration::from_secs(times(7, 10) as u64));
@@ -338,7 +330,7 @@ async fn one_that_was_paused_and_comes_back_is_refused_and_stands_by() {
 #[tokio::test]
 async fn a_commit_that_hangs_behind_a_missing_replica_holds_up_no_take_over() {
     let _alone = alone().await;
-    let Some(cluster) = own_cluster() else { return };
+    let Some(cluster) = Cluster::start() else { return };
     let mut town = Town::start(&cluster.database(), &[]).await;
     sleep(Duration::from_millis(500)).await;
     cluster.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'missing'");

@@ -5,13 +5,12 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::{own_cluster, program};
+use super::program;
 use crate::cluster::Cluster;
 use crate::hostile::{Line, Running, alone, message_to, soon};
+use crate::support::{Answer, fetch, until_ready_says};
 
 /// A refusal comes within this time.
 const REFUSAL_MAX: Duration = Duration::from_secs(7);
@@ -20,13 +19,9 @@ fn text(local_id: &str) -> Value {
     message_to("bob", 0, &json!({"type": 1, "message": local_id, "localMessageID": local_id}))
 }
 
-async fn ready(running: &Running) -> (bool, String) {
-    let mut stream = TcpStream::connect(running.address).await.unwrap();
-    let request = format!("GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", running.address);
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    (answer.starts_with("HTTP/1.1 200"), answer)
+/// The answer to `/readyz`.
+async fn ready(running: &Running) -> Answer {
+    fetch(running.address, "GET /readyz", &[], "").await
 }
 
 /// Sends until it is acknowledged.
@@ -77,7 +72,7 @@ async fn history(line: &mut Line) -> Vec<String> {
 #[tokio::test]
 async fn a_database_that_is_gone_for_a_while_costs_refusals_and_no_restart() {
     let _alone = alone().await;
-    let Some(cluster) = own_cluster() else { return };
+    let Some(cluster) = Cluster::start() else { return };
     let (program, running, mut line) = start(&cluster).await;
     let mut guest = Line::login(&program, running.address, "guest").await;
     for member in [&mut line, &mut guest] {
@@ -85,17 +80,8 @@ async fn a_database_that_is_gone_for_a_while_costs_refusals_and_no_restart() {
     }
     cluster.tell("stop");
     refused(&mut line, "during").await;
-    let seen = async {
-        loop {
-            let (is_ready, answer) = ready(&running).await;
-            if !is_ready {
-                return answer;
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-    };
-    let answer = soon("/readyz says so", seen).await;
-    assert!(answer.contains("database"), "{answer}");
+    let answer = until_ready_says(running.address, 503).await;
+    assert!(answer.body.contains("database"), "{answer:?}");
     // What is not kept goes on.
     let barrage = json!({"type": 20, "message": "all the same", "localMessageID": "b"});
     line.ok("sendMessage", message_to("hall", 1, &barrage)).await;
@@ -115,14 +101,14 @@ async fn a_database_that_is_gone_for_a_while_costs_refusals_and_no_restart() {
     cluster.tell("start");
     acknowledged(&mut line, "during").await;
     acknowledged(&mut line, "after").await;
-    assert!(ready(&running).await.0);
+    assert_eq!(ready(&running).await.status, 200);
     assert_eq!(history(&mut line).await, ["before", "during", "after"]);
 }
 
 #[tokio::test]
 async fn a_database_that_hangs_is_not_waited_for_without_end() {
     let _alone = alone().await;
-    let Some(cluster) = own_cluster() else { return };
+    let Some(cluster) = Cluster::start() else { return };
     let (_program, running, mut line) = start(&cluster).await;
     let cluster = &cluster;
     let lock = async {
@@ -139,13 +125,13 @@ async fn a_database_that_hangs_is_not_waited_for_without_end() {
     };
     tokio::join!(lock, send);
     assert_eq!(history(&mut line).await, ["before", "during", "after"]);
-    assert!(ready(&running).await.0);
+    assert_eq!(ready(&running).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_database_that_only_reads_is_named() {
     let _alone = alone().await;
-    let Some(cluster) = own_cluster() else { return };
+    let Some(cluster) = Cluster::start() else { return };
     let (_program, running, mut line) = start(&cluster).await;
     cluster.sql("postgres", "ALTER DATABASE t0 SET default_transaction_read_only = on");
     cluster.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 't0'");
@@ -166,13 +152,13 @@ async fn a_database_that_only_reads_is_named() {
     cluster.sql("postgres", "ALTER DATABASE t0 RESET default_transaction_read_only");
     cluster.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 't0'");
     acknowledged(&mut line, "during").await;
-    assert!(ready(&running).await.0);
+    assert_eq!(ready(&running).await.status, 200);
 }
 
 #[tokio::test]
 async fn what_cannot_be_opened_is_said_in_a_line() {
     let _alone = alone().await;
-    let Some(cluster) = own_cluster() else { return };
+    let Some(cluster) = Cluster::start() else { return };
     let url = cluster.database();
     let end = async |url: &str| {
         let program = program(url, &[]);

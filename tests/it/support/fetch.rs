@@ -61,12 +61,16 @@ pub(crate) async fn fetch_bytes(address: SocketAddr, request: &str, headers: &[(
     Answer { status, head, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
 }
 
-/// Waits until `/readyz` answers with a status: nobody is told when the broker looks at the disk.
-pub(crate) async fn until_ready_says(address: SocketAddr, status: u16) {
+/// Waits until `/readyz` answers with a status, and returns that answer: nobody is told when the broker looks at the disk.
+pub(crate) async fn until_ready_says(address: SocketAddr, status: u16) -> Answer {
     let look = async {
-        while fetch(address, "GET /readyz", &[], "").await.status != status {
+        loop {
+            let answer = fetch(address, "GET /readyz", &[], "").await;
+            if answer.status == status {
+                return answer;
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    soon(&format!("/readyz to answer {status}"), look).await;
+    soon(&format!("/readyz to answer {status}"), look).await
 }

@@ -254,36 +254,18 @@ CREATE FUNCTION partitions(prefix text) RETURNS SETOF bigint LANGUAGE sql STABLE
 $$ SELECT substr(c.relname, length(prefix) + 1)::bigint FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
    WHERE n.nspname = 'tidings' AND c.relkind = 'r' AND c.relname ~ ('^' || prefix || '[0-9]+$') ORDER BY 1 $$;
 
--- The least seq whose order key is not below this one; one more than the last where there is none; NULL without messages.
+-- The least seq whose order key, or id, is not below this one; one more than the last where there is none; NULL without messages.
 -- Order keys and ids rise with seqs, so a search by halves over the primary key finds it.
-CREATE FUNCTION seq_at(c bigint, wanted bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
-DECLARE lo bigint; hi bigint; mid bigint; found_seq bigint; found_key bigint;
+CREATE FUNCTION seq_at(c bigint, wanted bigint, by_id boolean) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE lo bigint; hi bigint; mid bigint; found_seq bigint; found bigint;
 BEGIN
   SELECT seq INTO lo FROM tidings.messages WHERE conv = c ORDER BY seq LIMIT 1;
   SELECT seq + 1 INTO hi FROM tidings.messages WHERE conv = c ORDER BY seq DESC LIMIT 1;
   WHILE lo < hi LOOP
     mid := lo + (hi - lo) / 2;
-    SELECT seq, order_key INTO found_seq, found_key FROM tidings.messages
+    SELECT seq, CASE WHEN by_id THEN id ELSE order_key END INTO found_seq, found FROM tidings.messages
       WHERE conv = c AND seq >= mid AND seq < hi ORDER BY seq LIMIT 1;
-    IF found_seq IS NOT NULL AND found_key < wanted THEN lo := found_seq + 1; ELSE hi := mid; END IF;
+    IF found_seq IS NOT NULL AND found < wanted THEN lo := found_seq + 1; ELSE hi := mid; END IF;
   END LOOP;
   RETURN lo;
-END $$;
-
--- The same for a message's id.
-CREATE FUNCTION seq_of_id(c bigint, wanted bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
-DECLARE lo bigint; hi bigint; mid bigint; found_seq bigint; found_id bigint;
-BEGIN
-  SELECT seq INTO lo FROM tidings.messages WHERE conv = c ORDER BY seq LIMIT 1;
-  SELECT seq + 1 INTO hi FROM tidings.messages WHERE conv = c ORDER BY seq DESC LIMIT 1;
-  WHILE lo < hi LOOP
-    mid := lo + (hi - lo) / 2;
-    SELECT seq, id INTO found_seq, found_id FROM tidings.messages
-      WHERE conv = c AND seq >= mid AND seq < hi ORDER BY seq LIMIT 1;
-    IF found_seq IS NULL THEN hi := mid;
-    ELSIF found_id = wanted THEN RETURN found_seq;
-    ELSIF found_id < wanted THEN lo := found_seq + 1;
-    ELSE hi := mid; END IF;
-  END LOOP;
-  RETURN NULL;
 END $$;

@@ -5,8 +5,8 @@ use super::{CONV, Reader};
 use crate::model::{Body, Child, Conversation, FileUid, Held, UserId, child_at};
 use crate::store::error::StoreError;
 use crate::store::format::rows::{ChangeKind, Note, NoteRecord, Pin};
-use crate::store::postgres::message_row::from_json;
-use crate::store::postgres::place::{Named, conversation_at, number, unsigned};
+use crate::store::postgres::message_row::{change_of, from_json};
+use crate::store::postgres::place::{conversation_at, number, unsigned};
 
 pub(in crate::store::postgres) fn notes_text() -> String {
     format!(
@@ -23,8 +23,7 @@ pub(in crate::store::postgres) async fn notes(
     seq: u64,
 ) -> Result<Vec<(Note, NoteRecord)>, StoreError> {
     let connection = reader.connection().await?;
-    let Named { kind, one, other, incarnation } = Named::from(&conversation);
-    let rows = connection.rows(&notes_text(), &[&kind, &one, &other, &incarnation, &number(seq)]).await?;
+    let rows = connection.rows_of(&conversation, &notes_text(), &[&number(seq)]).await?;
     let note = |row: tokio_postgres::Row| {
         let user = UserId::trusted(row.get(1));
         let note = match row.get::<_, Option<String>>(0) {
@@ -39,9 +38,8 @@ pub(in crate::store::postgres) async fn notes(
 /// Returns the pinned messages of a conversation.
 pub(in crate::store::postgres) async fn pins(reader: Reader, conversation: Conversation) -> Result<Vec<Pin>, StoreError> {
     let connection = reader.connection().await?;
-    let Named { kind, one, other, incarnation } = Named::from(&conversation);
     let text = "SELECT pins::text FROM conversations WHERE kind = $1 AND one = $2 AND other = $3 AND incarnation = $4";
-    let row = connection.row(text, &[&kind, &one, &other, &incarnation]).await?;
+    let row = connection.row_of(&conversation, text, &[]).await?;
     row.map_or(Ok(Vec::new()), |row| from_json(row.get(0), "pins"))
 }
 
@@ -52,8 +50,7 @@ pub(in crate::store::postgres) fn replies_text() -> String {
 /// Returns the seqs of the answers below a message, ascending.
 pub(in crate::store::postgres) async fn replies(reader: Reader, conversation: Conversation, root_seq: u64) -> Result<Vec<u64>, StoreError> {
     let connection = reader.connection().await?;
-    let Named { kind, one, other, incarnation } = Named::from(&conversation);
-    let rows = connection.rows(&replies_text(), &[&kind, &one, &other, &incarnation, &number(root_seq)]).await?;
+    let rows = connection.rows_of(&conversation, &replies_text(), &[&number(root_seq)]).await?;
     Ok(rows.iter().map(|row| unsigned(row.get(0))).collect())
 }
 
@@ -65,23 +62,10 @@ pub(in crate::store::postgres) async fn changes(
     count_max: usize,
 ) -> Result<Vec<(u64, ChangeKind)>, StoreError> {
     let connection = reader.connection().await?;
-    let Named { kind, one, other, incarnation } = Named::from(&conversation);
     let text =
         format!("SELECT seq, kind, max(stamp) FROM changes WHERE conv = {CONV} AND stamp > $5 GROUP BY seq, kind ORDER BY 3 DESC LIMIT $6");
-    let rows = connection.rows(&text, &[&kind, &one, &other, &incarnation, &number(after), &number(count_max as u64)]).await?;
+    let rows = connection.rows_of(&conversation, &text, &[&number(after), &number(count_max as u64)]).await?;
     rows.iter().rev().map(|row| Ok((unsigned(row.get(0)), change_of(row.get(1))?))).collect()
-}
-
-/// Returns the kind of change of a number.
-pub(super) fn change_of(number: i16) -> Result<ChangeKind, StoreError> {
-    match number {
-        0 => Ok(ChangeKind::Revoked),
-        1 => Ok(ChangeKind::Edited),
-        2 => Ok(ChangeKind::Reacted),
-        3 => Ok(ChangeKind::Pinned),
-        4 => Ok(ChangeKind::Confirmed),
-        other => Err(StoreError::Damaged(format!("a change has the kind {other}"))),
-    }
 }
 
 /// Returns where a file was stored with a message, the newest first.

@@ -9,7 +9,7 @@ use crate::store::coarse::{LastMessage, Listed, MENTIONS_MAX, Mentioned, Visible
 use crate::store::error::StoreError;
 use crate::store::format::rows::{EntryRecord, Tail};
 use crate::store::postgres::message_row::{COLUMNS, from_json, message_at};
-use crate::store::postgres::place::{Named, conversation_at, number, unsigned};
+use crate::store::postgres::place::{Columns, conversation_at, number, unsigned};
 
 /// Everything a user has a part in: those of two, the groups it is in, those it left. Where a conversation ends is told as of `$4`, the
 /// last commit that this process was told of: what is newer is about to be told live, and must not be known before.
@@ -37,7 +37,8 @@ pub(in crate::store::postgres) fn list_text() -> String {
     format!(
         "WITH place AS MATERIALIZED (
             SELECT *, coalesce(pinned_ms, 0) > 0 pinned, coalesce((record->>'deletes')::bool, false) deletes,
-                   greatest(coalesce((record->>'read_seq')::int8, 0), coalesce((record->>'cleared_seq')::int8, 0), joined_seq, first_seq - 1) read_to
+                   greatest(coalesce((record->>'read_seq')::int8, 0), coalesce((record->>'cleared_seq')::int8, 0), joined_seq, first_seq - 1) read_to,
+                   greatest(order_key, CASE WHEN seq > 0 THEN (record->>'order_key_min')::int8 END) place_key
             FROM (SELECT x.conv, x.kind, x.one, x.other, x.incarnation, x.record, x.pinned_ms, x.read_stamp, x.name, x.avatar_url, x.first_seq,
                          x.joined_seq, x.end_seq, x.left_ms, CASE WHEN x.stamp <= $4 THEN x.seq ELSE coalesce(t.seq, 0) END seq,
                          CASE WHEN x.stamp <= $4 THEN x.order_key ELSE coalesce(t.order_key, 0) END order_key, least(x.stamp, coalesce(t.stamp, x.stamp)) stamp
@@ -45,7 +46,7 @@ pub(in crate::store::postgres) fn list_text() -> String {
                       SELECT m.seq, m.order_key, m.stamp FROM messages m WHERE x.stamp > $4 AND m.conv = x.conv AND m.stamp <= $4
                       ORDER BY m.seq DESC LIMIT 1) t ON true) p
             WHERE kind <> 0 OR seq > 0
-            ORDER BY pinned DESC, greatest(order_key, CASE WHEN seq > 0 THEN (record->>'order_key_min')::int8 END) DESC, kind, one, other
+            ORDER BY pinned DESC, place_key DESC, kind, one, other
             LIMIT $2)
         SELECT p.kind, p.one, p.other, p.incarnation, p.seq, p.order_key, p.stamp, p.record::text, coalesce(p.name, ''),
                coalesce(p.avatar_url, ''), p.first_seq, p.joined_seq, p.end_seq, p.left_ms, unread.count, unread.mentions::text,
@@ -59,7 +60,7 @@ pub(in crate::store::postgres) fn list_text() -> String {
               AND m.seq <= p.seq AND m.stamp > coalesce(p.read_stamp, 0) AND m.stamp <= p.stamp
               AND NOT (p.deletes AND EXISTS (SELECT FROM deletions d WHERE d.user_id = $1 AND d.conv = m.conv AND d.seq = m.seq))
         ) unread ON true
-        ORDER BY p.pinned DESC, greatest(p.order_key, CASE WHEN p.seq > 0 THEN (p.record->>'order_key_min')::int8 END) DESC, p.kind, p.one, p.other"
+        ORDER BY p.pinned DESC, p.place_key DESC, p.kind, p.one, p.other"
     )
 }
 
@@ -71,7 +72,7 @@ pub(in crate::store::postgres) async fn list(
     unread_max: u64,
 ) -> Result<Vec<Listed>, StoreError> {
     let connection = reader.connection().await?;
-    let told = number(reader.state.last_commit());
+    let told = number(reader.state.progress.last_commit());
     let (count, unread) = (number(conversations_max as u64), number(unread_max));
     let rows = connection.rows(&list_text(), &[&user.as_str(), &count, &unread, &told]).await?;
     rows.iter().map(|row| listed(row, unread_max)).collect()
@@ -144,17 +145,13 @@ pub(in crate::store::postgres) async fn last_messages(
     user: UserId,
     parts: Vec<VisiblePart>,
 ) -> Result<Vec<Option<LastMessage>>, StoreError> {
-    let named: Vec<Named<'_>> = parts.iter().map(|part| Named::from(&part.conversation)).collect();
+    let Columns { kinds, ones, others, incarnations } = Columns::of(parts.iter().map(|part| &part.conversation));
     let ats: Vec<i64> = (0..parts.len() as u64).map(number).collect();
-    let kinds: Vec<i16> = named.iter().map(|named| named.kind).collect();
-    let ones: Vec<&str> = named.iter().map(|named| named.one).collect();
-    let others: Vec<&str> = named.iter().map(|named| named.other).collect();
-    let incarnations: Vec<i64> = named.iter().map(|named| named.incarnation).collect();
     let firsts: Vec<i64> = parts.iter().map(|part| number(part.first_seq)).collect();
     let ends: Vec<i64> = parts.iter().map(|part| number(part.end_seq.unwrap_or(u64::MAX))).collect();
     let deletes: Vec<bool> = parts.iter().map(|part| part.deletes).collect();
     let user = user.as_str();
-    let told = number(reader.state.last_commit());
+    let told = number(reader.state.progress.last_commit());
     let params: [&(dyn ToSql + Sync); 10] = [&user, &ats, &kinds, &ones, &others, &incarnations, &firsts, &ends, &deletes, &told];
     let rows = reader.connection().await?.rows(&last_messages_text(), &params).await?;
     let mut found: Vec<Option<LastMessage>> = vec![None; parts.len()];

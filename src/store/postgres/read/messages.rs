@@ -1,14 +1,12 @@
 //! Messages: single ones, pages, and what came after a stamp.
 
-use std::sync::Arc;
-
 use super::{CONV, Connection, Reader};
 use crate::model::{Conversation, LocalMessageId, Message, UserId};
 use crate::store::error::StoreError;
 use crate::store::format::rows::Tail;
 use crate::store::postgres::message_row::{COLUMNS, Stored, message_at};
-use crate::store::postgres::place::{Named, conversation_at, number, unsigned};
-use crate::store::postgres::stamp::{RETRY_DAYS, day_of, peek};
+use crate::store::postgres::place::{conversation_at, number, unsigned};
+use crate::store::postgres::stamp::{RETRY_DAYS, day_of};
 use crate::store::types::{Anchor, Appended, Page, PageRead, Since, SinceRead};
 
 /// Messages that are fetched at a time: a page of large ones must not be in memory several times over.
@@ -25,17 +23,18 @@ pub(in crate::store::postgres) async fn message(
     seq: u64,
 ) -> Result<Option<Stored>, StoreError> {
     let connection = reader.connection().await?;
-    let Named { kind, one, other, incarnation } = Named::from(&conversation);
-    let row = connection.row(&message_text(), &[&kind, &one, &other, &incarnation, &number(seq)]).await?;
+    let row = connection.row_of(&conversation, &message_text(), &[&number(seq)]).await?;
     row.map(|row| message_at(&row, 0, &conversation)).transpose()
 }
 
 /// Returns the seq of a message's id.
 pub(in crate::store::postgres) async fn seq_of(reader: Reader, conversation: Conversation, id: u64) -> Result<Option<u64>, StoreError> {
     let connection = reader.connection().await?;
-    let Named { kind, one, other, incarnation } = Named::from(&conversation);
-    let text = format!("SELECT seq_of_id({CONV}, $5)");
-    let row = connection.row(&text, &[&kind, &one, &other, &incarnation, &number(id)]).await?;
+    // The search ends at the seq, or before one that is gone: from there on it is the next.
+    let text = format!(
+        "SELECT m.seq FROM messages m WHERE m.conv = {CONV} AND m.seq >= seq_at({CONV}, $5, true) AND m.id = $5 ORDER BY m.seq LIMIT 1"
+    );
+    let row = connection.row_of(&conversation, &text, &[&number(id)]).await?;
     Ok(row.and_then(|row| row.get::<_, Option<i64>>(0)).map(unsigned))
 }
 
@@ -53,9 +52,8 @@ pub(in crate::store::postgres) fn tail_text() -> String {
 /// Returns where a conversation ends.
 pub(in crate::store::postgres) async fn tail(reader: Reader, conversation: Conversation) -> Result<Option<Tail>, StoreError> {
     let connection = reader.connection().await?;
-    let Named { kind, one, other, incarnation } = Named::from(&conversation);
-    let told = number(reader.state.last_commit());
-    let row = connection.row(&tail_text(), &[&kind, &one, &other, &incarnation, &told]).await?;
+    let told = number(reader.state.progress.last_commit());
+    let row = connection.row_of(&conversation, &tail_text(), &[&told]).await?;
     Ok(row.map(|row| Tail { seq: unsigned(row.get(0)), order_key: unsigned(row.get(1)), commit: unsigned(row.get(2)) }))
 }
 
@@ -81,11 +79,10 @@ pub(in crate::store::postgres) async fn first_result(
     local_id: LocalMessageId,
 ) -> Result<Option<Appended>, StoreError> {
     let connection = reader.connection().await?;
-    let Named { kind, one, other, incarnation } = Named::from(&conversation);
-    let today = day_of(peek(&reader.state.stamps));
+    let today = day_of(reader.state.stamps.peek());
     let days: Vec<i32> = (today - RETRY_DAYS..=today + 1).collect();
     let text = retry_text();
-    let row = connection.row(&text, &[&kind, &one, &other, &incarnation, &sender.as_str(), &local_id.as_str(), &days]).await?;
+    let row = connection.row_of(&conversation, &text, &[&sender.as_str(), &local_id.as_str(), &days]).await?;
     let stored = row.map(|row| message_at(&row, 0, &conversation)).transpose()?;
     Ok(stored.map(|Stored { message, stamp, .. }| Appended { message, commit: stamp, duplicate: true }))
 }
@@ -118,16 +115,14 @@ struct Stretch<'a> {
 impl Stretch<'_> {
     /// Fetches the next messages of what is left. What this process was not told of yet is left out.
     async fn fetch(&self, connection: &Connection, count: usize) -> Result<Vec<Stored>, StoreError> {
-        let Named { kind, one, other, incarnation } = Named::from(self.conversation);
         let text = page_text(self.backwards, self.viewer.is_some());
         let (low, high, after, count) = (number(self.low), number(self.high), number(self.after), number(count as u64));
         let (told, viewer) = (number(connection.last_commit()), self.viewer.map_or("", UserId::as_str));
-        let mut params: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
-            vec![&kind, &one, &other, &incarnation, &low, &high, &after, &count, &told];
+        let mut params: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = vec![&low, &high, &after, &count, &told];
         if self.viewer.is_some() {
             params.push(&viewer);
         }
-        let rows = connection.rows(&text, &params).await?;
+        let rows = connection.rows_of(self.conversation, &text, &params).await?;
         rows.iter().map(|row| message_at(row, 0, self.conversation)).collect()
     }
 
@@ -150,9 +145,8 @@ async fn seqs_of(connection: &Connection, conversation: &Conversation, page: &Pa
 }
 
 async fn seq_at(connection: &Connection, conversation: &Conversation, order_key: u64) -> Result<u64, StoreError> {
-    let Named { kind, one, other, incarnation } = Named::from(conversation);
-    let text = format!("SELECT seq_at({CONV}, $5)");
-    let row = connection.row(&text, &[&kind, &one, &other, &incarnation, &number(order_key)]).await?;
+    let text = format!("SELECT seq_at({CONV}, $5, false)");
+    let row = connection.row_of(conversation, &text, &[&number(order_key)]).await?;
     Ok(row.and_then(|row| row.get::<_, Option<i64>>(0)).map_or(u64::MAX, unsigned))
 }
 
@@ -217,9 +211,4 @@ pub(in crate::store::postgres) async fn since(reader: Reader, conversation: Conv
     }
     read.messages.reverse();
     Ok(read)
-}
-
-/// Returns a message without what is beside it.
-pub(in crate::store::postgres) fn alone(stored: Option<Stored>) -> Option<Arc<Message>> {
-    stored.map(|stored| stored.message)
 }

@@ -4,9 +4,8 @@ use super::Reader;
 use crate::model::{Conversation, UserId};
 use crate::store::coarse::{ChangedPart, Missed, MissedPart, MissedQuery};
 use crate::store::error::StoreError;
-use crate::store::postgres::message_row::{COLUMNS, message_at};
+use crate::store::postgres::message_row::{COLUMNS, change_of, message_at};
 use crate::store::postgres::place::{conversation_at, number, unsigned};
-use crate::store::postgres::read::beside::change_of;
 
 /// The conversations of a user that were written to, or changed, after a stamp; `$1` the user, `$2` the stamp.
 fn places(moved: &str) -> String {

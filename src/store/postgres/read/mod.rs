@@ -12,7 +12,6 @@ pub(super) mod rows;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::mpsc;
 
 use deadpool_postgres::{Object, Pool, PoolError};
 use tokio::runtime::Handle;
@@ -20,8 +19,11 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Error, Row};
 
 use super::connect::innermost;
+use super::place::Named;
 use super::state::State;
+use super::wait::wait_on;
 use super::writer::unavailable;
+use crate::model::Conversation;
 use crate::store::error::StoreError;
 
 /// A conversation's number, of the first four parameters: kind, one, other, incarnation.
@@ -37,20 +39,15 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Waits for the answer to a question. Blocks.
-    pub(super) fn wait<T: Send + 'static>(
-        &self,
-        question: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    pub(super) fn wait<T, Q>(&self, question: impl FnOnce(Self) -> Q) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        Q: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
         if self.state.is_closed() {
             return Err(StoreError::closed());
         }
-        let (sender, answer) = mpsc::sync_channel(1);
-        self.runtime.spawn(async move {
-            if sender.send(question.await).is_err() {
-                tracing::debug!("nobody waits for the database's answer any more");
-            }
-        });
-        answer.recv().unwrap_or_else(|_| Err(StoreError::closed()))
+        wait_on(&self.runtime, question(self.clone())).unwrap_or_else(|| Err(StoreError::closed()))
     }
 
     /// Returns a connection. Waits for one, but not for long.
@@ -76,7 +73,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Returns the stamp of the last change that this process was told is committed.
     pub(super) fn last_commit(&self) -> u64 {
-        self.state.last_commit()
+        self.state.progress.last_commit()
     }
 
     /// Returns all rows of an answer.
@@ -89,6 +86,28 @@ impl Connection {
         });
         counts.read(self.state.clock.elapsed().saturating_sub(began));
         answer
+    }
+
+    /// Returns all rows of an answer about a conversation, whose four columns are the first parameters: see [`CONV`].
+    pub(super) async fn rows_of(
+        &self,
+        conversation: &Conversation,
+        text: &str,
+        more: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let Named { kind, one, other, incarnation } = Named::from(conversation);
+        let named: [&(dyn ToSql + Sync); 4] = [&kind, &one, &other, &incarnation];
+        self.rows(text, &[&named, more].concat()).await
+    }
+
+    /// Returns the row of an answer about a conversation that has one at most.
+    pub(super) async fn row_of(
+        &self,
+        conversation: &Conversation,
+        text: &str,
+        more: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows_of(conversation, text, more).await?.into_iter().next())
     }
 
     /// Returns the row of an answer that has one at most.

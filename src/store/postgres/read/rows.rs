@@ -8,7 +8,7 @@ use crate::model::{Conversation, GroupId, UserId};
 use crate::store::error::StoreError;
 use crate::store::format::rows::{EntryRecord, FormerMember};
 use crate::store::postgres::message_row::from_json;
-use crate::store::postgres::place::{Named, conversation_at, number, unsigned};
+use crate::store::postgres::place::{conversation_at, number, unsigned};
 
 /// The records of a table, by its key.
 pub(in crate::store::postgres) struct Table {
@@ -77,9 +77,8 @@ pub(in crate::store::postgres) async fn peers_of(reader: Reader, user: UserId) -
 
 /// Returns what a user made of a conversation.
 pub(in crate::store::postgres) async fn entry(reader: Reader, user: UserId, conversation: Conversation) -> Result<EntryRecord, StoreError> {
-    let Named { kind, one, other, incarnation } = Named::from(&conversation);
     let text = format!("SELECT record::text FROM entries WHERE user_id = $5 AND conv = {} AND record IS NOT NULL", super::CONV);
-    let row = reader.connection().await?.row(&text, &[&kind, &one, &other, &incarnation, &user.as_str()]).await?;
+    let row = reader.connection().await?.row_of(&conversation, &text, &[&user.as_str()]).await?;
     row.map_or(Ok(EntryRecord::default()), |row| from_json(row.get(0), "an entry"))
 }
 

@@ -8,7 +8,7 @@ use super::sql::{Sql, Statements};
 use crate::model::Conversation;
 use crate::store::error::StoreError;
 use crate::store::format::key;
-use crate::store::postgres::place::{Named, conversation_at, shard_of, unsigned};
+use crate::store::postgres::place::{Columns, conversation_at, shard_of, unsigned};
 
 /// With so many conversations remembered all are forgotten before the next batch. Our choice: some 10 MiB.
 const HEADS_MAX: usize = 65_536;
@@ -77,7 +77,7 @@ impl Heads {
             return Ok(Ok(()));
         }
         let shards: Vec<i16> = missing.iter().map(|(conversation, _)| shard_of(conversation, self.shards)).collect();
-        let Columns { kinds, ones, others, incarnations } = Columns::of(&missing);
+        let Columns { kinds, ones, others, incarnations } = Columns::of(missing.iter().map(|(conversation, _)| *conversation));
         client.execute(statements.get(Sql::MakeConversations), &[&shards, &kinds, &ones, &others, &incarnations]).await?;
         self.read(client, statements, &missing).await
     }
@@ -88,7 +88,7 @@ impl Heads {
         statements: &Statements,
         wanted: &[(&Conversation, bool)],
     ) -> Result<Result<(), StoreError>, Error> {
-        let Columns { kinds, ones, others, incarnations } = Columns::of(wanted);
+        let Columns { kinds, ones, others, incarnations } = Columns::of(wanted.iter().map(|(conversation, _)| *conversation));
         for row in client.query(statements.get(Sql::FindHeads), &[&kinds, &ones, &others, &incarnations]).await? {
             let conversation = match conversation_at(&row, 1) {
                 Ok(conversation) => conversation,
@@ -104,25 +104,5 @@ impl Heads {
             self.put(conversation, head);
         }
         Ok(Ok(()))
-    }
-}
-
-/// Conversations as columns.
-struct Columns<'a> {
-    kinds: Vec<i16>,
-    ones: Vec<&'a str>,
-    others: Vec<&'a str>,
-    incarnations: Vec<i64>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(conversations: &[(&'a Conversation, bool)]) -> Self {
-        let named = || conversations.iter().map(|(conversation, _)| Named::from(*conversation));
-        Self {
-            kinds: named().map(|named| named.kind).collect(),
-            ones: named().map(|named| named.one).collect(),
-            others: named().map(|named| named.other).collect(),
-            incarnations: named().map(|named| named.incarnation).collect(),
-        }
     }
 }

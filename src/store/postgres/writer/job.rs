@@ -56,9 +56,9 @@ impl Waiting {
     /// Tells that it was not done.
     pub(super) fn refuse(self, state: &State, error: StoreError) {
         match self {
-            Self::Append(done) => state.finish(done, Err(error)),
-            Self::Rows(done) => state.finish(done, Err(error)),
-            Self::Revise(done) => state.finish(done, Err(error)),
+            Self::Append(done) => state.progress.finish(done, Err(error)),
+            Self::Rows(done) => state.progress.finish(done, Err(error)),
+            Self::Revise(done) => state.progress.finish(done, Err(error)),
         }
     }
 }
@@ -73,7 +73,7 @@ impl Job {
     pub(in crate::store::postgres) fn refuse(self, state: &State, error: StoreError) {
         match self {
             Self::Write(_, waiting) => waiting.refuse(state, error),
-            Self::Remove(_, done) => state.finish(done, Err(error)),
+            Self::Remove(_, done) => state.progress.finish(done, Err(error)),
             Self::Sweep(_, reply) => tell(reply.send(Err(error)).is_ok()),
             Self::NoteTime(_, reply) => tell(reply.send(Err(error)).is_ok()),
         }

@@ -91,11 +91,8 @@ async fn retries(
     for row in rows {
         let at = usize::try_from(row.get::<_, i32>(0)).unwrap_or(usize::MAX);
         let Some(Work::Append(job)) = batch.get(at) else { continue };
-        let Some(head) = heads.get(&job.append.conversation) else { continue };
-        let (seq, stamp): (i64, i64) = (row.get(1), row.get(2));
-        let Some(row_of_message) = client.query_opt(statements.get(Sql::FindMessage), &[&head.conv, &seq, &stamp]).await? else { continue };
-        match message_at(&row_of_message, 0, &job.append.conversation) {
-            Ok(stored) => drop(found.retries.insert(at, (digest_of(row.get(3)), stored))),
+        match message_at(&row, 2, &job.append.conversation) {
+            Ok(stored) => drop(found.retries.insert(at, (digest_of(row.get(1)), stored))),
             Err(error) => return Ok(Err(error)),
         }
     }

@@ -34,7 +34,8 @@ use super::ownership;
 use super::stamp::day_of;
 use super::state::State;
 use crate::model::Conversation;
-use crate::store::engine::gather::{Gather, JOBS_ENOUGH};
+use crate::store::engine::gather::{Gather, JOBS_ENOUGH, Wait};
+use crate::store::engine::progress::BatchCounts;
 use crate::store::error::StoreError;
 use crate::store::types::Done;
 
@@ -82,7 +83,6 @@ pub(super) struct Writer {
     boot: i64,
     retention_days: u64,
     gather: Gather,
-    gather_for: Duration,
     link: Option<Link>,
     heads: Heads,
     made: Made,
@@ -100,7 +100,7 @@ impl Writer {
     pub(super) async fn open(parts: WriterParts) -> Result<Self, tokio_postgres::Error> {
         let WriterParts { state, database, jobs, boot, shards, retention_days, gather } = parts;
         let link = Link::make(&database, boot).await?;
-        let made = upkeep::make_partitions(&link.client, super::stamp::peek(&state.stamps)).await?;
+        let made = upkeep::make_partitions(&link.client, state.stamps.peek()).await?;
         let removals = upkeep::unfinished(&link.client).await?.into_iter().map(|conv| Removal { conv, done: None }).collect();
         Ok(Self {
             state,
@@ -109,7 +109,6 @@ impl Writer {
             boot,
             retention_days,
             gather: Gather::new(gather),
-            gather_for: gather,
             link: Some(link),
             heads: Heads::new(shards),
             made,
@@ -162,10 +161,11 @@ impl Writer {
 
     /// Waits for company where it pays. Our choice: the whole of the time, because a timer here is no finer than a millisecond.
     async fn gather(&mut self, batch: &mut Vec<Job>) {
-        if batch.is_empty() || !self.removals.is_empty() || self.ended || self.gather.wait(batch.len()).is_none() {
+        if batch.is_empty() || !self.removals.is_empty() || self.ended {
             return;
         }
-        let (before, until) = (batch.len(), tokio::time::Instant::now() + self.gather_for);
+        let Some(Wait { total, .. }) = self.gather.wait(batch.len()) else { return };
+        let (before, until) = (batch.len(), tokio::time::Instant::now() + total);
         while batch.len() < JOBS_ENOUGH {
             match tokio::time::timeout_at(until, self.jobs.recv()).await {
                 Ok(Some(job)) => {
@@ -210,9 +210,9 @@ impl Writer {
 
     fn answer(&self, who: Waiting, outcome: Outcome) {
         match (who, outcome) {
-            (Waiting::Append(done), Outcome::Append(result)) => self.state.finish(done, result),
-            (Waiting::Revise(done), Outcome::Revise(result)) => self.state.finish(done, result),
-            (Waiting::Rows(done), Outcome::Rows(result)) => self.state.finish(done, result),
+            (Waiting::Append(done), Outcome::Append(result)) => self.state.progress.finish(done, result),
+            (Waiting::Revise(done), Outcome::Revise(result)) => self.state.progress.finish(done, result),
+            (Waiting::Rows(done), Outcome::Rows(result)) => self.state.progress.finish(done, result),
             (who, _) => who.refuse(&self.state, StoreError::Unavailable("the writer lost count".into())),
         }
     }
@@ -229,7 +229,7 @@ impl Writer {
             let (planned, outcomes) = match self.plan(batch, trusts).await {
                 Ok(planned) => planned,
                 Err(trouble) => {
-                    last = self.after(trouble, None).await?;
+                    last = self.after(trouble).await?;
                     trusts = false;
                     continue;
                 }
@@ -241,7 +241,7 @@ impl Writer {
                         return Ok(self.committed(&planned, outcomes));
                     }
                 }
-                Err(trouble) => last = self.after(trouble, Some(&planned)).await?,
+                Err(trouble) => last = self.after(trouble).await?,
             }
             trusts = false;
         }
@@ -250,7 +250,7 @@ impl Writer {
 
     async fn plan(&mut self, batch: &[Work], trusts: bool) -> Result<(Planned, Vec<Outcome>), Trouble> {
         let Some(link) = &self.link else { return Err(Trouble::Unknown(StoreError::Unavailable("no connection".into()))) };
-        let now = super::stamp::peek(&self.state.stamps);
+        let now = self.state.stamps.peek();
         if !self.made.covers(now) {
             self.made = upkeep::make_partitions(&link.client, now).await.map_err(|error| trouble(None, &error))?;
         }
@@ -278,9 +278,10 @@ impl Writer {
             Outcome::Revise(Ok(commit)) => Some(*commit),
             _ => None,
         });
-        match (planned.steps.is_empty(), last.max()) {
-            (true, _) => self.state.count_duplicates(planned.duplicates),
-            (false, last) => self.state.publish(last.unwrap_or(0), planned.message_id, planned.appended, planned.duplicates),
+        self.state.progress.count_duplicates(planned.duplicates);
+        if !planned.steps.is_empty() {
+            let (message_id, appended) = (planned.message_id, planned.appended);
+            self.state.progress.publish(BatchCounts { commit: last.max().unwrap_or(0), message_id, appended });
         }
         outcomes
     }
@@ -290,7 +291,7 @@ impl Writer {
         match job {
             Job::Remove(conversation, done) => self.begin_removal(&conversation, done).await,
             Job::Sweep(now_ms, reply) => {
-                let newest = self.state.last_commit();
+                let newest = self.state.progress.last_commit();
                 let swept = match self.database.connect().await {
                     Ok(client) => upkeep::sweep(&client, now_ms, self.retention_days, newest).await,
                     Err(error) => Err(error),
@@ -314,9 +315,9 @@ impl Writer {
 
     async fn begin_removal(&mut self, conversation: &Conversation, done: Done<()>) {
         if let Err(error) = self.state.writable_but_for_close() {
-            return self.state.finish(done, Err(error));
+            return self.state.progress.finish(done, Err(error));
         }
-        let Some(link) = &self.link else { return self.state.finish(done, Err(StoreError::Unavailable("no connection".into()))) };
+        let Some(link) = &self.link else { return self.state.progress.finish(done, Err(StoreError::Unavailable("no connection".into()))) };
         let begun = async {
             if let Err(error) = self.heads.learn(&link.client, &link.statements, &[(conversation, false)]).await? {
                 return Ok(Err(error));
@@ -331,9 +332,9 @@ impl Writer {
                 self.heads.forget(conversation);
                 self.removals.push_back(Removal { conv, done: Some(done) });
             }
-            Ok(Ok(None)) => self.state.finish(done, Ok(())),
-            Ok(Err(error)) => self.state.finish(done, Err(error)),
-            Err(error) => self.state.finish(done, Err(unavailable(&error))),
+            Ok(Ok(None)) => self.state.progress.finish(done, Ok(())),
+            Ok(Err(error)) => self.state.progress.finish(done, Err(error)),
+            Err(error) => self.state.progress.finish(done, Err(unavailable(&error))),
         }
     }
 
@@ -344,7 +345,7 @@ impl Writer {
             Ok(false) => {}
             Ok(true) => {
                 if let Some(done) = self.removals.pop_front().and_then(|removal| removal.done) {
-                    self.state.finish(done, Ok(()));
+                    self.state.progress.finish(done, Ok(()));
                 }
             }
             Err(error) => {
@@ -352,7 +353,7 @@ impl Writer {
                 let removal = self.removals.pop_front();
                 tracing::warn!(error = super::connect::innermost(&error), "a removal was interrupted");
                 if let Some(done) = removal.and_then(|removal| removal.done) {
-                    self.state.finish(done, Err(unavailable(&error)));
+                    self.state.progress.finish(done, Err(unavailable(&error)));
                 }
                 if error.is_closed() {
                     self.link = None;
@@ -382,7 +383,7 @@ impl Writer {
     async fn let_go(mut self) {
         for removal in self.removals.drain(..) {
             if let Some(done) = removal.done {
-                self.state.finish(done, Err(StoreError::closed()));
+                self.state.progress.finish(done, Err(StoreError::closed()));
             }
         }
         if let Some(link) = &self.link

@@ -19,8 +19,8 @@ const ENDING: Duration = Duration::from_millis(10);
 const REFUSE_AFTER: Duration = Duration::from_secs(1);
 
 impl Writer {
-    /// Draws the consequences of a trouble; returns the reason, if it is worth another try.
-    pub(super) async fn after(&mut self, trouble: Trouble, planned: Option<&Planned>) -> Result<StoreError, StoreError> {
+    /// Draws the consequences of a trouble before anything was sent, or of one by which certainly nothing was committed; returns the reason, if it is worth another try.
+    pub(super) async fn after(&mut self, trouble: Trouble) -> Result<StoreError, StoreError> {
         self.heads.forget_all();
         match trouble {
             Trouble::Fenced => {
@@ -33,14 +33,10 @@ impl Writer {
                 self.made = Made::default();
                 Ok(StoreError::Unavailable("the database has no partition for this time".into()))
             }
-            Trouble::Unknown(error) => match planned {
-                // Nothing was sent.
-                None => {
-                    self.disconnected(&error);
-                    if self.reconnect().await { Ok(error) } else { Err(error) }
-                }
-                Some(_) => Err(error),
-            },
+            Trouble::Unknown(error) => {
+                self.disconnected(&error);
+                if self.reconnect().await { Ok(error) } else { Err(error) }
+            }
         }
     }
 

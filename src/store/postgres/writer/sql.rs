@@ -109,10 +109,12 @@ statements! {
     MakeConversations = "INSERT INTO conversations (shard, kind, one, other, incarnation)
         SELECT * FROM unnest($1::int2[], $2::int2[], $3::text[], $4::text[], $5::int8[]) x(s, k, o, t, i) ORDER BY o, t, k, i
         ON CONFLICT DO NOTHING";
-    FindRetries = "SELECT x.at, r.seq, r.stamp, r.content FROM unnest($1::int4[], $2::int8[], $3::text[], $4::text[]) x(at, conv, sender, local_id)
-        JOIN retries r ON r.conv = x.conv AND r.sender = x.sender AND r.local_id = x.local_id AND r.day = ANY($5::int4[])";
-    FindMessage = "SELECT m.seq, m.stamp, m.id, m.order_key, m.at_ms, m.priority, m.sender, m.local_id, m.content::text, m.state::text
-        FROM messages m WHERE m.conv = $1 AND m.seq = $2 AND m.stamp = $3";
+    /// What is stored under local ids, each with the position that was asked for; the message's columns follow.
+    FindRetries = "SELECT x.at, r.content, m.seq, m.stamp, m.id, m.order_key, m.at_ms, m.priority, m.sender, m.local_id, m.content::text,
+            m.state::text
+        FROM unnest($1::int4[], $2::int8[], $3::text[], $4::text[]) x(at, conv, sender, local_id)
+        JOIN retries r ON r.conv = x.conv AND r.sender = x.sender AND r.local_id = x.local_id AND r.day = ANY($5::int4[])
+        JOIN messages m ON m.conv = r.conv AND m.seq = r.seq AND m.stamp = r.stamp";
     FindLists = "SELECT list::text FROM lists WHERE list = ANY($1::text[]::uuid[])";
     Exists = "SELECT count(*) FROM messages WHERE conv = $1 AND seq = $2";
     Stands = "SELECT count(*) FROM messages WHERE conv = $1 AND seq = $2 AND stamp = $3 AND id = $4";

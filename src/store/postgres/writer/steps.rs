@@ -4,9 +4,9 @@ use tokio_postgres::types::ToSql;
 
 use super::heads::Heads;
 use super::sql::Sql;
-use crate::model::{Body, Conversation, ConversationKind, UserId};
-use crate::store::format::rows::{ChangeKind, EntryRecord, Note, Revision};
-use crate::store::postgres::message_row::{Written, json};
+use crate::model::{Body, Conversation, UserId};
+use crate::store::format::rows::{EntryRecord, Note, Revision};
+use crate::store::postgres::message_row::{Written, change_number, json};
 use crate::store::postgres::place::{number, without_nul};
 use crate::store::types::RowWrite;
 
@@ -55,17 +55,6 @@ pub(super) fn revision_steps(revision: &Revision, conv: i64, stamp: u64) -> Vec<
         steps.push(step!(Sql::Pins, conv, json(pins)));
     }
     steps
-}
-
-/// Returns the number of a kind of change in the database.
-pub(in crate::store::postgres) fn change_number(kind: ChangeKind) -> i16 {
-    match kind {
-        ChangeKind::Revoked => 0,
-        ChangeKind::Edited => 1,
-        ChangeKind::Reacted => 2,
-        ChangeKind::Pinned => 3,
-        ChangeKind::Confirmed => 4,
-    }
 }
 
 /// Returns what a change of a row becomes. Heads are as the jobs before it left them.
@@ -123,11 +112,7 @@ pub(super) fn row_steps(write: &RowWrite, heads: &Heads) -> Vec<Step> {
 fn entry_step(user: &UserId, conversation: &Conversation, entry: &EntryRecord, heads: &Heads) -> Option<Step> {
     let head = heads.get(conversation)?;
     let (kind, other) = conversation.named_by(user);
-    let kind: i16 = match kind {
-        ConversationKind::Peer => 0,
-        ConversationKind::Room => 1,
-        ConversationKind::Group => 2,
-    };
+    let kind = i16::from(kind.number());
     let (read_seq, pinned_ms) = (number(entry.read_seq), number(entry.pinned_ms));
     let read_stamp = if entry.read_seq >= head.seq { number(head.stamp) } else { 0 };
     Some(step!(Sql::PutEntry, user.to_string(), head.conv, kind, other.to_owned(), read_seq, read_stamp, pinned_ms, json(entry)))

@@ -6,6 +6,16 @@ use crate::store::postgres::stamp::{DAY_MS, RETRY_DAYS, WEEK_MS, day_of, week_of
 
 /// Rows of one step of a removal.
 const STEP_ROWS: i64 = 1000;
+/// The tables whose rows go with a conversation, with what names a row there besides it.
+const OF_CONVERSATION: [(&str, &str); 7] = [
+    ("messages", "seq"),
+    ("retries", "sender, local_id, day"),
+    ("changes", "stamp"),
+    ("reactions", "seq, reaction, user_id"),
+    ("receipts", "seq, user_id"),
+    ("replies", "root_seq, seq"),
+    ("media_uses", "file, seq"),
+];
 /// Partitions are made this many weeks and days ahead.
 const AHEAD: u8 = 2;
 
@@ -43,19 +53,10 @@ pub(super) async fn make_partitions(client: &Client, stamp: u64) -> Result<Made,
 
 /// Removes the next part of a conversation; returns whether it is all gone now.
 pub(super) async fn remove_some(client: &Client, conv: i64) -> Result<bool, Error> {
-    for table in ["messages", "retries", "changes", "reactions", "receipts", "replies", "media_uses"] {
-        let key = match table {
-            "retries" => "(sender, local_id, day)",
-            "changes" => "(stamp)",
-            "reactions" => "(seq, reaction, user_id)",
-            "receipts" => "(seq, user_id)",
-            "replies" => "(root_seq, seq)",
-            "media_uses" => "(file, seq)",
-            _ => "(seq)",
-        };
-        let columns = key.trim_matches(['(', ')']);
-        let text =
-            format!("DELETE FROM {table} WHERE conv = $1 AND {key} IN (SELECT {columns} FROM {table} WHERE conv = $1 LIMIT {STEP_ROWS})");
+    for (table, columns) in OF_CONVERSATION {
+        let text = format!(
+            "DELETE FROM {table} WHERE conv = $1 AND ({columns}) IN (SELECT {columns} FROM {table} WHERE conv = $1 LIMIT {STEP_ROWS})"
+        );
         if client.execute(&text, &[&conv]).await? > 0 {
             return Ok(false);
         }
