@@ -78,7 +78,6 @@ impl Registries {
 
 impl PlaceHolders for Registries {
     fn place_lost(&self, user: UserId, lost: PlaceLost) -> BoxFuture<'static, ()> {
-        let users = self.users.clone();
-        async move { users.send(&user, lost).await }.boxed()
+        self.users.send(&user, lost).boxed()
     }
 }

@@ -149,8 +149,10 @@ impl<A: Registered> ActorRegistry<A> {
         }
     }
 
-    /// Hands over a message that must not be lost, waiting while the mailbox is full.
-    pub(crate) async fn send<M>(&self, key: &A::Key, message: M)
+    /// Hands over a message that must not be lost. It is in the mailbox when this returns, unless that is full: the future
+    /// waits until there is room and the message was handled.
+    #[must_use = "a message that found the mailbox full is lost with its future"]
+    pub(crate) fn send<M>(&self, key: &A::Key, message: M) -> impl Future<Output = ()> + use<A, M>
     where
         A: Handler<Leased<M>>,
         A::Context: ToEnvelope<A, Leased<M>>,
@@ -164,8 +166,10 @@ impl<A: Registered> ActorRegistry<A> {
             }
             slot.addr.send(Leased { message, lease: Lease::on(&slot.leases) })
         };
-        if request.await.is_err() {
-            tracing::warn!(actor = A::KIND, "owner ended before it heard a message");
+        async move {
+            if request.await.is_err() {
+                tracing::warn!(actor = A::KIND, "owner ended before it heard a message");
+            }
         }
     }
 

@@ -225,10 +225,9 @@ impl Session {
     /// Tells the user's actor that this session is over, then stops.
     fn end(&mut self, profile: &UserProfile, ctx: &mut Context<Self>) {
         self.context.metrics.sessions_changed(-1);
-        let (users, user) = (self.actors.users.clone(), profile.id.clone());
         let ended = Ended { connection_id: self.connection.id, for_good: self.said_goodbye };
-        let tell = async move { users.send(&user, ended).await };
-        ctx.spawn(tell.into_actor(self).map(|(), _, ctx| ctx.stop()));
+        let told = self.actors.users.send(&profile.id, ended);
+        ctx.spawn(told.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }
 

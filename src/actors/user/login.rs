@@ -257,7 +257,7 @@ impl Handler<Leased<Ended>> for User {
             let lost: Vec<RoomId> =
                 self.places.iter().filter(|(_, place)| place.connection_id == connection_id).map(|(room, _)| room.clone()).collect();
             for room in lost {
-                self.tell_room(room, Disconnected { user: self.id.clone(), connection_id }, ctx);
+                self.tell_room(&room, Disconnected { user: self.id.clone(), connection_id }, ctx);
             }
         }
         tracing::debug!(user.id = %self.id, session.id = %at.connection.session, for_good, "session ended");

@@ -28,11 +28,11 @@ impl User {
         self.places.insert(room.clone(), place);
         if let Some(from) = instead_of.filter(|from| self.is_in(from, connection_id)) {
             self.places.remove(&from);
-            self.tell_room(from, Leave { user: self.id.clone(), connection_id, reply: None }, ctx);
+            self.tell_room(&from, Leave { user: self.id.clone(), connection_id, reply: None }, ctx);
         }
         if !self.sessions.iter().any(|at| at.connection.id == connection_id) {
             // The session ended while it entered: the room is told as if it had been inside and was lost.
-            self.tell_room(room, Disconnected { user: self.id.clone(), connection_id }, ctx);
+            self.tell_room(&room, Disconnected { user: self.id.clone(), connection_id }, ctx);
         }
     }
 
@@ -41,17 +41,18 @@ impl User {
             self.places.iter().filter(|(_, place)| place.connection_id == connection_id).map(|(room, _)| room.clone()).collect();
         for room in given_up {
             self.places.remove(&room);
-            self.tell_room(room, Leave { user: self.id.clone(), connection_id, reply: None }, ctx);
+            self.tell_room(&room, Leave { user: self.id.clone(), connection_id, reply: None }, ctx);
         }
     }
 
-    pub(super) fn tell_room<M>(&mut self, room: RoomId, message: M, ctx: &mut Context<Self>)
+    /// Tells a room something that it must hear, before it hears what is said to it by whoever learns of this later.
+    pub(super) fn tell_room<M>(&mut self, room: &RoomId, message: M, ctx: &mut Context<Self>)
     where
         Room: Handler<Leased<M>, Result = ()>,
         M: Send + 'static,
     {
-        let rooms = self.rooms.clone();
-        self.tell(async move { rooms.send(&room, message).await }, ctx);
+        let told = self.rooms.send(room, message);
+        self.tell(told, ctx);
     }
 }
 
