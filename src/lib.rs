@@ -27,6 +27,7 @@ pub mod broker;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod documents;
 pub mod hooks;
 pub mod http;
 pub mod media;

@@ -4,25 +4,25 @@
 //! makes it durable (`fdatasync`) before it takes more: a crash costs what is in the queue and nothing that was written. When
 //! the queue is full the entry is lost and the log says how many were. Nothing is made on disk before the first entry.
 //!
-//! When the file has grown to its bound it becomes `audit.log.1`, in place of the one before: the log takes twice the bound.
+//! When the file has grown to its bound it becomes `audit.log.1`, in place of the one before: the log takes twice the bound. Brokers
+//! that share a store have one log, as rows beside it.
 
+mod file;
 mod lines;
+mod rows;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 
-use self::lines::newest_first;
-use crate::private_files::{make_folder, restrict};
-
-const FILE: &str = "audit.log";
-const FILE_BEFORE: &str = "audit.log.1";
+use self::file::FileLog;
+use self::rows::RowLog;
+use crate::store::SharedState;
 
 /// Entries that wait to be written.
 const QUEUE_MAX: usize = 1_024;
@@ -50,7 +50,7 @@ pub(crate) struct Entry {
 
 enum Said {
     Note(Entry),
-    /// Answered when everything before it is in the file.
+    /// Answered when everything before it is kept.
     Flush(SyncSender<()>),
 }
 
@@ -59,25 +59,40 @@ struct Writer {
     thread: JoinHandle<()>,
 }
 
-/// The log of one data directory.
+/// Where a log is kept.
+#[derive(Debug, Clone)]
+pub(crate) enum AuditPlace {
+    /// In files of this data directory.
+    Folder(PathBuf),
+    /// Beside a store that brokers share.
+    Shared(Arc<dyn SharedState>),
+}
+
+/// Keeps entries.
+trait Log: Send {
+    /// Keeps entries and makes them durable; returns how many could not be kept, and has said why.
+    fn append(&mut self, entries: Vec<Entry>) -> usize;
+}
+
+/// See the module's documentation.
 pub(crate) struct Audit {
-    data_dir: PathBuf,
+    place: AuditPlace,
     bytes_max: u64,
     /// Begins with the first entry.
     writer: Mutex<Option<Writer>>,
-    lost: std::sync::Arc<AtomicU64>,
+    lost: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Audit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Audit").field("data_dir", &self.data_dir).finish_non_exhaustive()
+        f.debug_struct("Audit").field("place", &self.place).finish_non_exhaustive()
     }
 }
 
 impl Audit {
     /// `bytes_max`: of one file.
-    pub(crate) fn new(data_dir: &Path, bytes_max: u64) -> Self {
-        Self { data_dir: data_dir.to_owned(), bytes_max, writer: Mutex::default(), lost: std::sync::Arc::default() }
+    pub(crate) fn new(place: AuditPlace, bytes_max: u64) -> Self {
+        Self { place, bytes_max, writer: Mutex::default(), lost: Arc::default() }
     }
 
     /// Notes one thing; never waits. `time`: Unix milliseconds.
@@ -93,33 +108,19 @@ impl Audit {
     }
 
     /// Returns the newest entries first, at most `limit`, below the id `before`.
-    /// Reads files: not on a thread that serves sockets.
+    /// Reads files, or asks the database: not on a thread that serves sockets.
     ///
     /// # Errors
-    /// When the files cannot be read.
+    /// When they cannot be read.
     pub(crate) fn page(&self, before: Option<u64>, limit: usize) -> io::Result<Vec<Entry>> {
         self.flush();
-        let mut page = Vec::new();
-        for name in [FILE, FILE_BEFORE] {
-            let file = match File::open(self.data_dir.join(name)) {
-                Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            newest_first(file, |line| {
-                // A line that a crash cut in two is none.
-                let entry = serde_json::from_slice::<Entry>(line).ok();
-                page.extend(entry.filter(|entry| before.is_none_or(|before| entry.id < before)));
-                page.len() < limit
-            })?;
-            if page.len() >= limit {
-                break;
-            }
+        match &self.place {
+            AuditPlace::Folder(folder) => file::page(folder, before, limit),
+            AuditPlace::Shared(shared) => rows::page(&**shared, before, limit),
         }
-        Ok(page)
     }
 
-    /// Waits until everything noted before is in the file.
+    /// Waits until everything noted before is kept.
     fn flush(&self) {
         let queue = self.writer.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|writer| writer.queue.clone());
         let (done, waiting) = sync_channel(1);
@@ -133,8 +134,12 @@ impl Audit {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if writer.is_none() {
             let (queue, said) = sync_channel(QUEUE_MAX);
-            let mut log = Log { data_dir: self.data_dir.clone(), bytes_max: self.bytes_max, lost: self.lost.clone(), open: None };
-            match std::thread::Builder::new().name("tidings-audit".into()).spawn(move || log.write_all_of(&said)) {
+            let mut log: Box<dyn Log> = match &self.place {
+                AuditPlace::Folder(folder) => Box::new(FileLog::new(folder.clone(), self.bytes_max)),
+                AuditPlace::Shared(shared) => Box::new(RowLog::new(shared.clone(), self.bytes_max)),
+            };
+            let lost = self.lost.clone();
+            match std::thread::Builder::new().name("tidings-audit".into()).spawn(move || write_all_of(&said, &mut *log, &lost)) {
                 Ok(thread) => *writer = Some(Writer { queue, thread }),
                 Err(error) => tracing::error!(%error, "the audit log has no thread"),
             }
@@ -154,6 +159,38 @@ impl Drop for Audit {
     }
 }
 
+/// Keeps what is noted, until nobody can note any more.
+fn write_all_of(queue: &Receiver<Said>, log: &mut dyn Log, lost: &AtomicU64) {
+    while let Ok(first) = queue.recv() {
+        let (mut entries, mut asked) = (Vec::new(), Vec::new());
+        for said in std::iter::once(first).chain(queue.try_iter()).take(BATCH_MAX) {
+            match said {
+                Said::Note(entry) => entries.push(entry),
+                Said::Flush(done) => asked.push(done),
+            }
+        }
+        write(entries, log, lost);
+        for done in asked {
+            let _told_or_gone = done.send(()).is_ok();
+        }
+    }
+}
+
+/// Keeps entries, and before them how many were lost.
+fn write(mut entries: Vec<Entry>, log: &mut dyn Log, lost: &AtomicU64) {
+    let Some(first) = entries.first() else { return };
+    let lost_before = lost.swap(0, Ordering::Relaxed);
+    if lost_before > 0 {
+        let (who, action, target) = ("audit".into(), "audit.lost".into(), lost_before.to_string());
+        entries.insert(0, Entry { who, action, target, status: 503, ..first.clone() });
+    }
+    let (count, said) = (entries.len(), usize::from(lost_before > 0));
+    let lost_now = log.append(entries);
+    // That some were lost is no loss itself, and is said again.
+    let lost_in_all = if lost_now == count { lost_before + (lost_now - said) as u64 } else { lost_now as u64 };
+    lost.fetch_add(lost_in_all, Ordering::Relaxed);
+}
+
 fn cut(text: &str) -> String {
     let mut end = text.len().min(TEXT_BYTES_MAX);
     while !text.is_char_boundary(end) {
@@ -162,120 +199,17 @@ fn cut(text: &str) -> String {
     text[..end].to_owned()
 }
 
-struct Open {
-    file: File,
-    bytes: u64,
-    next_id: u64,
-}
-
-/// What the thread has.
-struct Log {
-    data_dir: PathBuf,
-    bytes_max: u64,
-    lost: std::sync::Arc<AtomicU64>,
-    open: Option<Open>,
-}
-
-impl Log {
-    fn write_all_of(&mut self, queue: &Receiver<Said>) {
-        while let Ok(first) = queue.recv() {
-            let mut asked = Vec::new();
-            for said in std::iter::once(first).chain(queue.try_iter()).take(BATCH_MAX) {
-                match said {
-                    Said::Note(entry) => self.write(entry),
-                    Said::Flush(done) => asked.push(done),
-                }
-            }
-            self.sync();
-            for done in asked {
-                let _told_or_gone = done.send(()).is_ok();
-            }
-        }
-    }
-
-    fn write(&mut self, entry: Entry) {
-        let lost = self.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            let said = Entry { who: "audit".into(), action: "audit.lost".into(), target: lost.to_string(), status: 503, ..entry.clone() };
-            self.append(said);
-        }
-        self.append(entry);
-    }
-
-    fn append(&mut self, entry: Entry) {
-        if let Err(error) = self.try_append(entry) {
-            self.open = None;
-            self.lost.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(%error, "an entry of the audit log could not be written");
-        }
-    }
-
-    fn try_append(&mut self, mut entry: Entry) -> io::Result<()> {
-        if self.open.as_ref().is_some_and(|open| open.bytes >= self.bytes_max) {
-            self.sync();
-            fs::rename(self.data_dir.join(FILE), self.data_dir.join(FILE_BEFORE))?;
-            let next_id = self.open.take().map(|open| open.next_id);
-            let begun = self.begin()?;
-            self.open = Some(Open { next_id: next_id.unwrap_or(begun.next_id), ..begun });
-        }
-        if self.open.is_none() {
-            self.open = Some(self.begin()?);
-        }
-        let Some(open) = &mut self.open else { return Ok(()) };
-        entry.id = open.next_id;
-        let mut line = serde_json::to_vec(&entry).map_err(io::Error::other)?;
-        line.push(b'\n');
-        open.file.write_all(&line)?;
-        open.bytes += line.len() as u64;
-        open.next_id += 1;
-        Ok(())
-    }
-
-    /// Opens the file behind what is in it.
-    fn begin(&self) -> io::Result<Open> {
-        make_folder(&self.data_dir)?;
-        let path = self.data_dir.join(FILE);
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
-        restrict(&path)?;
-        let mut last = 0;
-        for name in [FILE, FILE_BEFORE] {
-            let Ok(file) = File::open(self.data_dir.join(name)) else { continue };
-            newest_first(file, |line| {
-                last = serde_json::from_slice::<Entry>(line).map_or(0, |entry| entry.id);
-                last == 0
-            })?;
-            if last > 0 {
-                break;
-            }
-        }
-        let bytes = file.metadata()?.len();
-        let mut open = Open { file, bytes, next_id: last + 1 };
-        if !ends_with_line_end(&path)? {
-            // Behind a line that a crash cut in two.
-            open.file.write_all(b"\n")?;
-        }
-        Ok(open)
-    }
-
-    fn sync(&self) {
-        if let Some(Err(error)) = self.open.as_ref().map(|open| open.file.sync_data()) {
-            tracing::error!(%error, "the audit log could not be made durable");
-        }
-    }
-}
-
-fn ends_with_line_end(path: &Path) -> io::Result<bool> {
-    let mut ends = true;
-    newest_first(File::open(path)?, |line| {
-        ends = line.is_empty();
-        false
-    })?;
-    Ok(ends)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::io::Write as _;
+
+    use super::file::{FILE, FILE_BEFORE};
     use super::*;
+
+    fn log_in(dir: &tempfile::TempDir, bytes_max: u64) -> Audit {
+        Audit::new(AuditPlace::Folder(dir.path().to_owned()), bytes_max)
+    }
 
     fn targets(audit: &Audit, before: Option<u64>, limit: usize) -> Vec<String> {
         audit.page(before, limit).unwrap().into_iter().map(|entry| entry.target).collect()
@@ -284,7 +218,7 @@ mod tests {
     #[test]
     fn entries_are_read_newest_first_and_page_by_page() {
         let dir = tempfile::tempdir().unwrap();
-        let audit = Audit::new(dir.path(), 1 << 20);
+        let audit = log_in(&dir, 1 << 20);
         assert!(audit.page(None, 10).unwrap().is_empty());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is made before the first entry");
         for n in 1..=5 {
@@ -299,10 +233,10 @@ mod tests {
     #[test]
     fn ids_go_on_after_a_restart_and_half_a_line_costs_itself_alone() {
         let dir = tempfile::tempdir().unwrap();
-        Audit::new(dir.path(), 1 << 20).note(1, "a", "b", "one", 200);
+        log_in(&dir, 1 << 20).note(1, "a", "b", "one", 200);
         let mut file = OpenOptions::new().append(true).open(dir.path().join(FILE)).unwrap();
         file.write_all(b"{\"id\":2,\"ti").unwrap();
-        let audit = Audit::new(dir.path(), 1 << 20);
+        let audit = log_in(&dir, 1 << 20);
         audit.note(3, "a", "b", "three", 200);
         let page = audit.page(None, 10).unwrap();
         assert_eq!(page.iter().map(|entry| (entry.id, entry.target.as_str())).collect::<Vec<_>>(), [(2, "three"), (1, "one")]);
@@ -311,7 +245,7 @@ mod tests {
     #[test]
     fn a_full_file_makes_way_and_the_log_takes_no_more_than_two() {
         let dir = tempfile::tempdir().unwrap();
-        let audit = Audit::new(dir.path(), 500);
+        let audit = log_in(&dir, 500);
         for n in 1..=40 {
             audit.note(n, "backend", "POST /users", &format!("user{n}"), 200);
         }
@@ -329,7 +263,7 @@ mod tests {
     fn the_file_is_its_owners_alone_and_texts_are_cut() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
-        let audit = Audit::new(dir.path(), 1 << 20);
+        let audit = log_in(&dir, 1 << 20);
         audit.note(1, "a", "b", &"ü".repeat(1_000), 200);
         assert_eq!(targets(&audit, None, 1), ["ü".repeat(256)]);
         assert_eq!(fs::metadata(dir.path().join(FILE)).unwrap().permissions().mode() & 0o777, 0o600);
@@ -338,7 +272,7 @@ mod tests {
     #[test]
     fn what_could_not_be_noted_is_counted_in_the_log() {
         let dir = tempfile::tempdir().unwrap();
-        let audit = Audit::new(dir.path(), 1 << 20);
+        let audit = log_in(&dir, 1 << 20);
         audit.lost.store(7, Ordering::Relaxed);
         audit.note(1, "a", "b", "c", 200);
         assert_eq!(targets(&audit, None, 10), ["c", "7"]);

@@ -1,15 +1,14 @@
 //! Keys of the server API: made on the command line, kept as hashes, checked on each call.
 //!
-//! The file is shared by the command line, which writes it, and running brokers, which read it anew when it changed: a key
-//! works, and stops working, within a second and without a restart. Its name, its scopes and the time of its making are
-//! kept; the key itself is shown once and kept by nobody here.
+//! The document that holds them is shared by the command line, which writes it, and running brokers, which read it anew when it
+//! changed: a key works, and stops working, within a second and without a restart. Its name, its scopes and the time of its making
+//! are kept; the key itself is shown once and kept by nobody here.
 
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,12 +18,11 @@ use subtle::ConstantTimeEq as _;
 use thiserror::Error;
 
 use super::Scope;
+use crate::documents::{DocumentVersion, Documents, FolderDocuments};
 use crate::model::hex;
-use crate::private_files::{make_folder, replace_private};
 
-/// Name of the file in the data directory.
-const FILE: &str = "api_keys.json";
-const LOCK: &str = "api_keys.lock";
+/// Name of the document.
+const DOCUMENT: &str = "api_keys.json";
 /// How every key begins, so that scanners of repositories recognise one.
 const PREFIX: &str = "tdk_";
 const SECRET_BYTES: usize = 32;
@@ -64,17 +62,17 @@ impl ApiKey {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ApiKeyError {
-    /// The file or its folder.
+    /// The document, or where it is kept.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// `read`, `lock` or `write`.
+        /// `read` or `write`.
         action: &'static str,
         /// Which.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
     },
-    /// The file is not what this program writes.
+    /// The document is not what this program writes.
     #[error("{} is not a file of keys: {reason}", path.display())]
     Damaged {
         /// Which.
@@ -101,35 +99,46 @@ struct Content {
     keys: Vec<ApiKey>,
 }
 
-/// The keys of one data directory, as the command line changes them.
+/// The keys of one broker, or of those that share a store, as the command line changes them.
 #[derive(Debug, Clone)]
 pub struct ApiKeyFile {
-    data_dir: PathBuf,
+    documents: Arc<dyn Documents>,
 }
 
 impl ApiKeyFile {
     /// Returns the keys kept in this data directory; nothing is read yet.
     pub fn of(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into() }
+        Self::among(Arc::new(FolderDocuments::of(data_dir)))
     }
 
-    fn path(&self) -> PathBuf {
-        self.data_dir.join(FILE)
+    /// Returns the keys kept among these documents; nothing is read yet.
+    pub fn among(documents: Arc<dyn Documents>) -> Self {
+        Self { documents }
+    }
+
+    fn failed(&self, action: &'static str, source: io::Error) -> ApiKeyError {
+        ApiKeyError::Io { action, path: self.documents.place(DOCUMENT), source }
     }
 
     /// Returns every key.
     ///
     /// # Errors
-    /// [`ApiKeyError::Io`], [`ApiKeyError::Damaged`]. No file: no keys.
+    /// [`ApiKeyError::Io`], [`ApiKeyError::Damaged`]. No document: no keys.
     pub fn list(&self) -> Result<Vec<ApiKey>, ApiKeyError> {
-        let path = self.path();
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(ApiKeyError::Io { action: "read", path, source }),
+        Ok(self.read()?.1)
+    }
+
+    /// Reads the document, and what it says.
+    fn read(&self) -> Result<(Option<Vec<u8>>, Vec<ApiKey>), ApiKeyError> {
+        let text = self.documents.read(DOCUMENT).map_err(|source| self.failed("read", source))?;
+        let keys = match text.as_deref().map(serde_json::from_slice::<Content>) {
+            None => Vec::new(),
+            Some(Ok(content)) => content.keys,
+            Some(Err(error)) => {
+                return Err(ApiKeyError::Damaged { path: self.documents.place(DOCUMENT), reason: error.to_string() });
+            }
         };
-        let content: Content = serde_json::from_slice(&text).map_err(|error| ApiKeyError::Damaged { path, reason: error.to_string() })?;
-        Ok(content.keys)
+        Ok((text, keys))
     }
 
     /// Makes a key and gives it: the one moment in which anybody can see it.
@@ -147,7 +156,7 @@ impl ApiKeyFile {
             }
             keys.retain(|key| key.name != name);
             let key = random_key()?;
-            keys.push(ApiKey { name: name.to_owned(), scopes, created_ms: now_ms, expires_ms, sha256: hex(&hash(&key)) });
+            keys.push(ApiKey { name: name.to_owned(), scopes: scopes.clone(), created_ms: now_ms, expires_ms, sha256: hex(&hash(&key)) });
             Ok(key)
         })
     }
@@ -185,22 +194,16 @@ impl ApiKeyFile {
         })
     }
 
-    /// Reads, changes and writes the file, one process at a time. A reader sees the old or the new one, whole.
-    fn change<T>(&self, change: impl FnOnce(&mut Vec<ApiKey>) -> Result<T, ApiKeyError>) -> Result<T, ApiKeyError> {
-        let failed = |action: &'static str, path: &Path| {
-            let path = path.to_owned();
-            move |source| ApiKeyError::Io { action, path, source }
-        };
-        make_folder(&self.data_dir).map_err(failed("write", &self.data_dir))?;
-        let lock_path = self.data_dir.join(LOCK);
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(failed("lock", &lock_path))?;
-        lock.lock().map_err(failed("lock", &lock_path))?;
-        let mut keys = self.list()?;
-        let made = change(&mut keys)?;
-        let path = self.path();
-        let text = serde_json::to_string_pretty(&Content { keys }).map_err(|error| failed("write", &path)(io::Error::other(error)))?;
-        replace_private(&self.data_dir, FILE, text.as_bytes()).map_err(failed("write", &path))?;
-        Ok(made)
+    /// Reads, changes and writes the document; again, where somebody else was faster.
+    fn change<T>(&self, change: impl Fn(&mut Vec<ApiKey>) -> Result<T, ApiKeyError>) -> Result<T, ApiKeyError> {
+        loop {
+            let (before, mut keys) = self.read()?;
+            let made = change(&mut keys)?;
+            let after = serde_json::to_vec_pretty(&Content { keys }).map_err(|error| self.failed("write", io::Error::other(error)))?;
+            if self.documents.replace(DOCUMENT, before.as_deref(), &after).map_err(|source| self.failed("write", source))? {
+                return Ok(made);
+            }
+        }
     }
 }
 
@@ -214,13 +217,10 @@ fn hash(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
-/// What identifies a version of the file without reading it.
-type Version = Option<(SystemTime, u64)>;
-
 #[derive(Debug, Default)]
 struct Read {
     at: Option<Duration>,
-    version: Version,
+    version: Option<DocumentVersion>,
     by_hash: HashMap<String, ApiKey>,
 }
 
@@ -234,7 +234,12 @@ pub struct ApiKeyRing {
 impl ApiKeyRing {
     /// Returns the keys of this data directory.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { file: ApiKeyFile::of(data_dir), read: Mutex::default() }
+        Self::of(ApiKeyFile::of(data_dir))
+    }
+
+    /// Returns these keys.
+    pub fn of(file: ApiKeyFile) -> Self {
+        Self { file, read: Mutex::default() }
     }
 
     /// Returns the key that was presented, if it is one of ours and works.
@@ -263,7 +268,7 @@ impl ApiKeyRing {
     }
 
     fn look_again(&self, read: &mut Read, now: Duration) {
-        let version = fs::metadata(self.file.path()).ok().and_then(|about| Some((about.modified().ok()?, about.len())));
+        let version = self.file.documents.version(DOCUMENT);
         let first = read.at.is_none();
         read.at = Some(now);
         if !first && read.version == version {
@@ -274,7 +279,7 @@ impl ApiKeyRing {
                 read.by_hash = keys.into_iter().map(|key| (key.sha256.clone(), key)).collect();
                 read.version = version;
             }
-            // Those that were read before go on to work: a file half repaired must not lock everyone out.
+            // Those that were read before go on to work: a document half repaired must not lock everyone out.
             Err(error) => tracing::warn!(%error, "API keys could not be read again"),
         }
     }
@@ -298,7 +303,7 @@ mod tests {
         let at = Duration::from_secs;
         assert!(ring.is_empty(at(0)));
         let key = file.make("backend", vec![Scope::All], 1_000, 5_000).unwrap();
-        assert!(!fs::read_to_string(file.path()).unwrap().contains(&key[PREFIX.len()..]));
+        assert!(!std::fs::read_to_string(file.documents.place(DOCUMENT)).unwrap().contains(&key[PREFIX.len()..]));
         assert_eq!(ring.check(&key, at(0), 4_999).unwrap().name, "backend");
         assert_eq!(ring.check(&key, at(0), 5_000), None);
         assert_eq!(ring.check("tdk_nonsense", at(0), 1_000), None);
@@ -357,6 +362,6 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let (_dir, file, _) = keys();
         file.make("backend", vec![Scope::All], 0, 0).unwrap();
-        assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(file.documents.place(DOCUMENT)).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

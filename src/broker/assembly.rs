@@ -25,12 +25,13 @@ use crate::actors::runtime::archive::ArchiveHandle;
 use crate::actors::runtime::ids::IdGenerator;
 use crate::actors::runtime::open_requests::OpenRequests;
 use crate::actors::runtime::watermark::DeliveryWatermark;
-use crate::audit::Audit;
+use crate::audit::{Audit, AuditPlace};
 use crate::auth::DemoKey;
 use crate::clock::Clock;
 use crate::clock::guard::ClockGuard;
 use crate::config::Config;
-use crate::console::Console;
+use crate::console::{Console, ConsoleFile};
+use crate::documents::{Documents, FolderDocuments};
 use crate::hooks::{DynModerator, EventExporter, EventSink};
 use crate::metrics::Metrics;
 use crate::rate::ByteBudget;
@@ -67,11 +68,17 @@ impl Parts {
         let context = self.into_context(arbiter);
         let actors = Registries::new(context.clone());
         start_work(&actors, rooms);
-        let server_api = Arc::new(ServerApiState::new(&context.config(), &context.clock));
         let settings = context.config();
         let data_dir = &settings.server.data_dir;
-        let console = Arc::new(Console::new(data_dir, context.clock.clone()));
-        let audit = Arc::new(Audit::new(data_dir, settings.console.audit_bytes_max));
+        let shared = context.store.shared_state();
+        let documents: Arc<dyn Documents> = match &shared {
+            Some(shared) => shared.clone(),
+            None => Arc::new(FolderDocuments::of(data_dir)),
+        };
+        let audit_place = shared.clone().map_or_else(|| AuditPlace::Folder(data_dir.clone()), AuditPlace::Shared);
+        let audit = Arc::new(Audit::new(audit_place, settings.console.audit_bytes_max));
+        let console = Arc::new(Console::new(ConsoleFile::among(documents.clone()), context.clock.clone()));
+        let server_api = Arc::new(ServerApiState::new(&settings, &context.clock, documents, shared));
         let broker = Broker {
             context,
             actors,

@@ -11,6 +11,7 @@ mod drain;
 mod error;
 mod groups;
 mod handle;
+pub(crate) mod idempotency;
 mod on_behalf;
 mod open;
 mod reconfigure;
@@ -30,7 +31,7 @@ pub use self::groups::Groups;
 pub use self::handle::Broker;
 #[cfg(feature = "postgres")]
 pub use self::open::postgres_options;
-pub use self::open::{clock_jump_max, sled_options};
+pub use self::open::{clock_jump_max, documents, sled_options};
 pub use self::rooms::{RoomSummary, Rooms};
 pub use self::stats::{BrokerStats, Drops, Eviction};
 pub use self::subscribe::Subscription;

@@ -9,6 +9,7 @@ use crate::auth::{DemoKey, MediaTokens, SecretSource, Tokens};
 use crate::clock::Clock;
 use crate::clock::guard::ClockGuard;
 use crate::config::{Config, MediaEngine, StoreEngine};
+use crate::documents::{Documents, FolderDocuments};
 use crate::hooks::{Authenticator, ChainedModerator, DynAuthenticator, DynModerator, LoginRequest, Recognised};
 use crate::media::{DiskMediaStore, DynMediaStore};
 #[cfg(feature = "s3")]
@@ -17,7 +18,7 @@ use crate::model::Refusal;
 use crate::rate::{GateQuota, Quotas, SendGate};
 use crate::store::{MemoryStore, OpenError, SledOptions, SledStore, Store, StoreError};
 #[cfg(feature = "postgres")]
-use crate::store::{PostgresOptions, PostgresStore};
+use crate::store::{PostgresDocuments, PostgresOptions, PostgresStore};
 
 /// How users prove who they are.
 pub(super) struct Identity {
@@ -123,6 +124,18 @@ pub fn sled_options(config: &Config) -> SledOptions {
         seen_bytes: config.store.seen_bytes,
         ..SledOptions::new(config.store_dir())
     }
+}
+
+/// Returns where documents of operators are kept: in the data directory or, with a store that brokers share, beside it.
+///
+/// # Errors
+/// [`OpenError`]: the database cannot be reached or refuses.
+pub fn documents(config: &Config) -> Result<Arc<dyn Documents>, OpenError> {
+    #[cfg(feature = "postgres")]
+    if config.store.engine == StoreEngine::Postgres {
+        return Ok(Arc::new(PostgresDocuments::open(postgres_options(config))?));
+    }
+    Ok(Arc::new(FolderDocuments::of(&config.server.data_dir)))
 }
 
 /// Returns how the configuration wants a store in PostgreSQL, with a wait of 10 s for another process to let go.

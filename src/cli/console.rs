@@ -1,6 +1,7 @@
 //! `tidings console`: the way back in when the password is lost.
 
 use clap::Subcommand;
+use tidings::broker::documents;
 use tidings::clock::{Clock as _, SystemClock};
 use tidings::console::ConsoleFile;
 
@@ -19,7 +20,7 @@ pub(super) fn run(command: &ConsoleCommand) -> Result<(), Failure> {
     let config = settings.load(Vec::new())?;
     let (server, is_secure) = (&config.server, !config.tls.certificate.as_os_str().is_empty());
     let now_ms = SystemClock::new().wall_ms();
-    let token = ConsoleFile::of(&server.data_dir).reset(now_ms).map_err(anyhow::Error::from)?;
+    let token = ConsoleFile::among(documents(&config)?).reset(now_ms).map_err(anyhow::Error::from)?;
     let scheme = if is_secure { "https" } else { "http" };
     println!("{scheme}://{}/console#setup={token}", server.listen);
     Ok(())

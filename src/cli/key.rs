@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use tidings::auth::{ApiKeyError, ApiKeyFile, Scope};
+use tidings::broker::documents;
 use tidings::clock::{Clock as _, SystemClock};
 
 use super::failure::Failure;
@@ -107,7 +108,7 @@ pub(super) fn run(command: &KeyCommand) -> Result<(), Failure> {
 }
 
 fn file(settings: &Settings) -> Result<ApiKeyFile, Failure> {
-    Ok(ApiKeyFile::of(settings.load(Vec::new())?.server.data_dir))
+    Ok(ApiKeyFile::among(documents(&settings.load(Vec::new())?)?))
 }
 
 fn failure(error: ApiKeyError) -> Failure {

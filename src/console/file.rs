@@ -1,28 +1,28 @@
 //! What is kept of the administrator: the hash of a password, or of a link that lets one set it.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use super::random::{RandomError, random_text};
-use crate::private_files::{make_folder, replace_private};
+use crate::documents::{DocumentVersion, Documents, FolderDocuments};
 
-/// Name of the file in the data directory.
-const FILE: &str = "console.json";
+/// Name of the document.
+const DOCUMENT: &str = "console.json";
 
 /// How long a link lets one set the password.
 pub(super) const LINK_LASTS: Duration = Duration::from_secs(30 * 60);
 
-/// Why the file cannot be used.
+/// Why the document cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConsoleError {
-    /// The file or its folder.
+    /// The document, or where it is kept.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
         /// `read` or `write`.
@@ -32,7 +32,7 @@ pub enum ConsoleError {
         /// The system's reason.
         source: io::Error,
     },
-    /// The file is not what this program writes.
+    /// The document is not what this program writes.
     #[error("{} is not the console's file: {reason}; remove it and start again", path.display())]
     Damaged {
         /// Which.
@@ -55,7 +55,7 @@ pub(super) struct KeptLink {
     pub(super) expire_time: u64,
 }
 
-/// The file's content; a file that is not there is the same as an empty one.
+/// The document's content; one that is not there is the same as an empty one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Content {
@@ -67,19 +67,21 @@ pub(super) struct Content {
     pub(super) link: Option<KeptLink>,
 }
 
-/// What identifies a version of the file without reading it.
-pub(super) type Version = Option<(SystemTime, u64)>;
-
-/// The console's file in a data directory, `console.json`, mode 0600.
+/// The console's document, `console.json`: in a data directory a file of mode 0600.
 #[derive(Debug, Clone)]
 pub struct ConsoleFile {
-    data_dir: PathBuf,
+    documents: Arc<dyn Documents>,
 }
 
 impl ConsoleFile {
     /// Of this data directory; nothing is read yet.
     pub fn of(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into() }
+        Self::among(Arc::new(FolderDocuments::of(data_dir)))
+    }
+
+    /// Among these documents; nothing is read yet.
+    pub fn among(documents: Arc<dyn Documents>) -> Self {
+        Self { documents }
     }
 
     /// Forgets the password and makes a link that lets one set a new one, for half an hour, once. A running broker ends every
@@ -95,32 +97,32 @@ impl ConsoleFile {
         Ok(token)
     }
 
-    fn path(&self) -> PathBuf {
-        self.data_dir.join(FILE)
-    }
-
-    pub(super) fn version(&self) -> Version {
-        let about = fs::metadata(self.path()).ok()?;
-        Some((about.modified().ok()?, about.len()))
+    pub(super) fn version(&self) -> Option<DocumentVersion> {
+        self.documents.version(DOCUMENT)
     }
 
     pub(super) fn read(&self) -> Result<Content, ConsoleError> {
-        let path = self.path();
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::default()),
-            Err(source) => return Err(ConsoleError::Io { action: "read", path, source }),
-        };
-        serde_json::from_slice(&text).map_err(|error| ConsoleError::Damaged { path, reason: error.to_string() })
+        let damaged = |error: serde_json::Error| ConsoleError::Damaged { path: self.documents.place(DOCUMENT), reason: error.to_string() };
+        self.text()?.map_or_else(|| Ok(Content::default()), |text| serde_json::from_slice(&text).map_err(damaged))
     }
 
-    /// Replaces the file; a reader sees the old or the new one, whole.
+    fn text(&self) -> Result<Option<Vec<u8>>, ConsoleError> {
+        self.documents.read(DOCUMENT).map_err(|source| self.failed("read", source))
+    }
+
+    fn failed(&self, action: &'static str, source: io::Error) -> ConsoleError {
+        ConsoleError::Io { action, path: self.documents.place(DOCUMENT), source }
+    }
+
+    /// Replaces the document, whatever it says.
     pub(super) fn write(&self, content: &Content) -> Result<(), ConsoleError> {
-        let write = || {
-            make_folder(&self.data_dir)?;
-            replace_private(&self.data_dir, FILE, &serde_json::to_vec(content).map_err(io::Error::other)?)
-        };
-        write().map_err(|source| ConsoleError::Io { action: "write", path: self.path(), source })
+        let after = serde_json::to_vec(content).map_err(|error| self.failed("write", io::Error::other(error)))?;
+        loop {
+            let before = self.text()?;
+            if self.documents.replace(DOCUMENT, before.as_deref(), &after).map_err(|source| self.failed("write", source))? {
+                return Ok(());
+            }
+        }
     }
 }
 

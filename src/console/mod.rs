@@ -24,11 +24,12 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use self::attempts::Attempts;
-use self::file::{Content, LINK_LASTS, Version, hash};
+use self::file::{Content, LINK_LASTS, hash};
 use self::random::{random, random_text};
 use self::sessions::{Lasts, Sessions};
 use crate::clock::Clock;
 use crate::config::Console as Settings;
+use crate::documents::DocumentVersion;
 
 pub use self::file::{ConsoleError, ConsoleFile};
 pub use self::random::RandomError;
@@ -94,7 +95,7 @@ struct Link {
 #[derive(Debug, Default)]
 struct Looked {
     at: Option<Duration>,
-    version: Version,
+    version: Option<DocumentVersion>,
 }
 
 /// The console of one broker.
@@ -113,8 +114,7 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    pub(crate) fn new(data_dir: &std::path::Path, clock: Arc<dyn Clock>) -> Self {
-        let file = ConsoleFile::of(data_dir);
+    pub(crate) fn new(file: ConsoleFile, clock: Arc<dyn Clock>) -> Self {
         let looked = Mutex::new(Looked { at: None, version: file.version() });
         Self {
             file,
@@ -153,7 +153,8 @@ impl Console {
         self.check_link(token)?;
         check_password(password)?;
         let hashed = self.hashed(password).await?;
-        self.file.write(&Content { password: Some(hashed), link: None })?;
+        let file = self.file.clone();
+        self.in_background(move || Ok(file.write(&Content { password: Some(hashed), link: None })?)).await?;
         *self.locked_link() = None;
         self.sessions.close_all();
         self.looked.lock().unwrap_or_else(PoisonError::into_inner).version = self.file.version();

@@ -22,7 +22,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `error`, `types`, `traits`, `coarse/` | what callers see; questions about many conversations, and loops that answer them |
+//! | `error`, `types`, `shared_state`, `traits`, `coarse/` | what callers see; questions about many conversations, and loops that answer them |
 //! | `format/` | keys and records: the whole on-disk format is told in `format/mod.rs` |
 //! | `backend/` | places that keep bytes: sled and memory, the store's directory, the mark |
 //! | `engine/` | the rules above: the writer's thread, batches, retries, reads, long work in small steps |
@@ -41,6 +41,7 @@ mod format;
 #[cfg(feature = "postgres")]
 pub(in crate::store) mod postgres;
 mod repair;
+mod shared_state;
 #[cfg(test)]
 mod tests;
 mod traits;
@@ -49,8 +50,8 @@ mod types;
 pub use self::backend::open::SledOptions;
 pub(crate) use self::backend::room::free_space;
 pub use self::coarse::{
-    ChangedPart, ConversationQuery, Found, FoundConversations, FoundMessage, FoundPart, LastMessage, Listed, MENTIONS_MAX, Mentioned,
-    Missed, MissedPart, MissedQuery, Overview, SearchQuery, VisiblePart,
+    ChangedPart, ConversationQuery, Found, FoundConversations, FoundMessage, FoundPart, LastMessage, Listed, MENTIONS_MAX,
+    Mentioned, Missed, MissedPart, MissedQuery, Overview, SearchQuery, VisiblePart,
 };
 pub use self::copy::export::{LineCounts, export};
 pub use self::copy::import::import;
@@ -62,12 +63,13 @@ pub use self::format::rows::{
 };
 #[cfg(feature = "postgres")]
 pub use self::postgres::{
-    ActiveNode, ClusterStatus, DatabaseCheck, DatabaseReport, NodeStatus, PostgresOptions, PostgresStore, StampTime, Standby,
-    check_database, cluster_status, database_report,
+    ActiveNode, ClusterStatus, DatabaseCheck, DatabaseReport, NodeStatus, PostgresDocuments, PostgresOptions, PostgresStore, StampTime,
+    Standby, check_database, cluster_status, database_report,
 };
 pub use self::repair::inspect::{StoreReport, StoreSummary, check, summary};
 pub use self::repair::losses::{AcceptedLosses, ConversationLoss};
 pub use self::repair::noted_time::{note_time, noted_time};
+pub use self::shared_state::{AuditRow, JournalChanges, JournalMark, JournalRow, KeptAnswer, SharedState};
 pub use self::traits::{Maintenance, MessageLog, Rows};
 pub use self::types::{
     Anchor, Append, Appended, CopiedFile, DatabaseStats, Done, Pace, Page, PageRead, RowWrite, SINGLE_NODE_EPOCH, Since, SinceRead,

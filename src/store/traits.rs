@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::StoreError;
 use super::format::rows::{ChangeKind, EntryRecord, FormerMember, GroupRecord, Note, NoteRecord, Pin, Revision, RoomRecord, Tail};
+use super::shared_state::SharedState;
 use super::types::{Append, Appended, DatabaseStats, Done, Pace, Page, PageRead, RowWrite, Since, SinceRead, StoreCopy, StoreStats};
 use crate::model::{Child, Conversation, FileUid, GroupId, GroupMember, LocalMessageId, MediaRecord, Message, RoomId, UserId, UserProfile};
 
@@ -181,6 +182,11 @@ pub trait Maintenance: Send + Sync + 'static {
 
     /// Returns what was counted of the database behind it; none: there is none.
     fn database(&self) -> Option<DatabaseStats> {
+        None
+    }
+
+    /// Returns what the brokers that share this store keep beside messages; none: one broker has the store to itself.
+    fn shared_state(&self) -> Option<Arc<dyn SharedState>> {
         None
     }
 

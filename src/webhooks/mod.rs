@@ -29,7 +29,6 @@ mod state;
 mod worker;
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +41,7 @@ use self::body::Vendor;
 use self::client::{CallOptions, Client};
 use self::deliverer::Deliverer;
 use self::event_queue::EventQueue;
+use self::journal::JournalPlace;
 use self::spool::{Bounds, Spool};
 pub use self::state::{DeadLetter, WebhookError, WebhookState};
 use self::worker::{Command, Worker};
@@ -151,10 +151,14 @@ pub(crate) fn start(
     metrics: &Arc<Metrics>,
 ) -> Result<Option<Parts>, String> {
     let settings = &config.webhooks;
-    if settings.url.is_empty() && config.webhooks_dir().exists() {
+    let place = match store.shared_state() {
+        Some(shared) => JournalPlace::Shared(shared),
+        None => JournalPlace::Folder(config.webhooks_dir()),
+    };
+    if settings.url.is_empty() && place.may_hold_any() {
         // What happens from here on is not told, later neither.
-        let _lock = lock(&config.webhooks_dir())?;
-        let mut spool = open(config, clock.wall_ms())?;
+        let _lock = lock(&place)?;
+        let mut spool = open(config, &place, clock.wall_ms())?;
         spool.set_position(spool.position().commit, false);
         spool.write().map_err(|error| unwritable(&error))?;
     }
@@ -176,8 +180,8 @@ pub(crate) fn start(
     let (runtime, exporter): (Handle, Option<Arc<dyn EventExporter>>) = if settings.url.is_empty() {
         (spawn(move || idle(inbox))?, None)
     } else {
-        let lock = lock(&config.webhooks_dir())?;
-        let mut worker = worker(config, signing, (clock, clock_guard), metrics, (inbox, state))?;
+        let lock = lock(&place)?;
+        let mut worker = worker(config, &place, signing, (clock, clock_guard), metrics, (inbox, state))?;
         worker.catch_up(store).map_err(|error| format!("what the webhooks missed cannot be queued: {error}"))?;
         let exporter: Arc<dyn EventExporter> = worker.event_queue.clone();
         let work = move || async move {
@@ -214,6 +218,7 @@ fn before_send_client(
 
 fn worker(
     config: &Config,
+    place: &JournalPlace,
     signing: Signing,
     (clock, clock_guard): (&Arc<dyn Clock>, &Arc<ClockGuard>),
     metrics: &Arc<Metrics>,
@@ -229,7 +234,7 @@ fn worker(
         timeout: Duration::from_millis(settings.timeout_ms),
     };
     Ok(Worker {
-        spool: open(config, clock.wall_ms())?,
+        spool: open(config, place, clock.wall_ms())?,
         event_queue: Arc::new(EventQueue::new(settings.events.clone(), clock.clone(), metrics.clone())),
         deliverer: Arc::new(deliverer),
         vendor: signing.vendor,
@@ -289,7 +294,7 @@ fn unwritable(error: &std::io::Error) -> String {
     format!("the webhook queue cannot be opened: {error}")
 }
 
-fn open(config: &Config, now_ms: u64) -> Result<Spool, String> {
+fn open(config: &Config, place: &JournalPlace, now_ms: u64) -> Result<Spool, String> {
     let settings = &config.webhooks;
     let bounds = Bounds {
         queue_bytes_max: settings.queue_bytes_max,
@@ -298,11 +303,12 @@ fn open(config: &Config, now_ms: u64) -> Result<Spool, String> {
         dead_letters_days: settings.dead_letters_days,
     };
     let backoff = Backoff { attempts_max: settings.attempts_max, first_ms: settings.retry_first_ms, most_ms: settings.retry_most_ms };
-    Spool::open(&config.webhooks_dir(), bounds, backoff, now_ms).map_err(|error| unwritable(&error))
+    Spool::open(place, bounds, backoff, now_ms).map_err(|error| unwritable(&error))
 }
 
-/// One broker at a time.
-fn lock(folder: &Path) -> Result<File, String> {
+/// One broker at a time; of those that share a store the one that owns it.
+fn lock(place: &JournalPlace) -> Result<Option<File>, String> {
+    let JournalPlace::Folder(folder) = place else { return Ok(None) };
     make_folder(folder).map_err(|error| unwritable(&error))?;
     let path = folder.join("lock");
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(|error| unwritable(&error))?;
@@ -310,7 +316,7 @@ fn lock(folder: &Path) -> Result<File, String> {
     let (_never, pause) = std::sync::mpsc::channel::<()>();
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
+            Ok(()) => return Ok(Some(file)),
             // Nothing is ever sent: this waits.
             Err(TryLockError::WouldBlock) => drop(pause.recv_timeout(LOCK_RETRY)),
             Err(TryLockError::Error(error)) => return Err(unwritable(&error)),

@@ -37,10 +37,14 @@ async fn talk(mut line: Line, from: usize, cycle: usize) -> Vec<String> {
 #[tokio::test]
 async fn what_was_acknowledged_is_told_after_kill_9() {
     let _alone = alone().await;
+    all_is_told_through_kills(&Sink::start().await, |settings| vec![Program::with(settings)]).await;
+}
+
+/// Kills programs again and again while they tell a backend, each in its turn and one at a time; all they acknowledged is told.
+pub(crate) async fn all_is_told_through_kills(sink: &Sink, programs: impl FnOnce(&[(&str, &str)]) -> Vec<Program>) {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let mut dice = Dice(since_1970.as_micros() as u64);
     println!("seed {}", dice.0);
-    let sink = Sink::start().await;
     let mut calls = 0u64;
     // Fails often enough that much is queued at each kill.
     sink.behave(move |_| {
@@ -48,7 +52,7 @@ async fn what_was_acknowledged_is_told_after_kill_9() {
         if calls.is_multiple_of(10) { Reply::Status(500) } else { Reply::Status(200) }
     });
     let url = sink.url("/");
-    let program = Program::with(&[
+    let programs = programs(&[
         ("rate.sends_per_second", "100000"),
         ("rate.burst", "100000"),
         ("webhooks.url", &url),
@@ -61,11 +65,12 @@ async fn what_was_acknowledged_is_told_after_kill_9() {
     ]);
     let mut acknowledged: BTreeSet<String> = BTreeSet::new();
     for cycle in 0..CYCLES {
+        let program = &programs[cycle % programs.len()];
         let running = program.run().await;
         let mut talks = tokio::task::JoinSet::new();
         let mut lines = Vec::new();
         for person in 0..PEOPLE {
-            lines.push(Line::login(&program, running.address, &format!("u{person}")).await);
+            lines.push(Line::login(program, running.address, &format!("u{person}")).await);
         }
         for (person, line) in lines.into_iter().enumerate() {
             talks.spawn(talk(line, person, cycle));
@@ -74,6 +79,7 @@ async fn what_was_acknowledged_is_told_after_kill_9() {
         running.kill().await;
         acknowledged.extend(talks.join_all().await.into_iter().flatten());
     }
+    let program = &programs[CYCLES % programs.len()];
     let running = program.run().await;
     let told = async {
         let mut look = tokio::time::interval(Duration::from_millis(200));

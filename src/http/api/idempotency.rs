@@ -6,12 +6,13 @@ use actix_web::body::{BoxBody, to_bytes};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use super::response::ApiError;
 use crate::broker::Broker;
-use crate::broker::server_api::{CachedResponse, Earlier, IdempotencyKey};
+use crate::broker::idempotency::{AnswerBounds, CachedResponse, Earlier, IdempotencyKey};
 use crate::http::body::{self, Sender};
 use crate::http::problem::problem;
 
@@ -36,7 +37,7 @@ pub(super) async fn call_once(
         Ok(None) => return next.call(ServiceRequest::from_parts(request, Payload::from(body))).await,
         Err(response) => return Ok(ServiceResponse::new(request, *response)),
     };
-    let pending = match begin(broker, key.clone(), fingerprint(&request, &body)) {
+    let pending = match begin(broker, key.clone(), fingerprint(&request, &body)).await {
         Ok(pending) => pending,
         Err(response) => return Ok(ServiceResponse::new(request, *response)),
     };
@@ -45,7 +46,7 @@ pub(super) async fn call_once(
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();
     let bytes = to_bytes(body).await.map_err(actix_web::error::ErrorInternalServerError)?;
-    pending.end(&response, &bytes);
+    pending.end(&response, &bytes).await;
     Ok(ServiceResponse::new(request, response.set_body(BoxBody::new(bytes))))
 }
 
@@ -84,20 +85,26 @@ fn key_of(request: &HttpRequest) -> Result<Option<String>, Box<HttpResponse>> {
 ///
 /// # Errors
 /// The answer in its place: as the first time, or that it is under way, or that the key belongs to another call.
-fn begin(broker: &Broker, key: IdempotencyKey, fingerprint: [u8; 32]) -> Result<PendingCall<'_>, Box<HttpResponse>> {
-    let api = &broker.config().api;
-    let bounds = (api.idempotency_keys_max, Duration::from_secs(api.idempotency_seconds));
-    let answer = match broker.server_api.idempotency.begin(&key, fingerprint, broker.context.clock.elapsed(), bounds) {
-        Earlier::None => return Ok(PendingCall { broker, key: Some(key) }),
-        Earlier::Answered(response) => replay(response),
-        Earlier::InProgress => {
+async fn begin(broker: &Broker, key: IdempotencyKey, fingerprint: [u8; 32]) -> Result<PendingCall<'_>, Box<HttpResponse>> {
+    let earlier = broker.server_api.answers.begin(&key, fingerprint, &*broker.context.clock, bounds(broker)).await;
+    let answer = match earlier {
+        Ok(Earlier::None) => return Ok(PendingCall { broker, key: Some(key), fingerprint }),
+        Ok(Earlier::Answered(response)) => replay(response),
+        Ok(Earlier::InProgress) => {
             let mut response = problem(StatusCode::CONFLICT, 6_000_007, "a call of this Idempotency-Key is under way");
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
             response
         }
-        Earlier::Mismatch => problem(StatusCode::UNPROCESSABLE_ENTITY, 6_000_001, "this Idempotency-Key came with another call before"),
+        Ok(Earlier::Mismatch) => problem(StatusCode::UNPROCESSABLE_ENTITY, 6_000_001, "this Idempotency-Key came with another call before"),
+        Err(refusal) => ApiError::from(refusal).error_response(),
     };
     Err(Box::new(answer))
+}
+
+/// Returns how many answers are kept, and for how long.
+fn bounds(broker: &Broker) -> AnswerBounds {
+    let api = &broker.config().api;
+    (api.idempotency_keys_max, Duration::from_secs(api.idempotency_seconds))
 }
 
 /// A call that is being carried out. Dropped before its end, as with its connection, it may have been carried out or not: the
@@ -105,28 +112,32 @@ fn begin(broker: &Broker, key: IdempotencyKey, fingerprint: [u8; 32]) -> Result<
 struct PendingCall<'a> {
     broker: &'a Broker,
     key: Option<IdempotencyKey>,
+    fingerprint: [u8; 32],
 }
 
 impl PendingCall<'_> {
     /// Keeps the response, unless another attempt may end differently.
-    fn end(mut self, response: &HttpResponse<()>, body: &Bytes) {
-        let Some(key) = self.key.take() else { return };
+    async fn end(mut self, response: &HttpResponse<()>, body: &Bytes) {
         let status = response.status();
-        let is_final = !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS;
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            return;
+        }
+        let Some(key) = self.key.take() else { return };
         let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let kept = is_final.then(|| CachedResponse {
+        let kept = CachedResponse {
             status: status.as_u16(),
             content_type: content_type.unwrap_or("application/json").to_owned(),
             body: body.to_vec(),
-        });
-        self.broker.server_api.idempotency.end(&key, kept);
+        };
+        let clock = &*self.broker.context.clock;
+        self.broker.server_api.answers.keep(&key, self.fingerprint, kept, clock, bounds(self.broker)).await;
     }
 }
 
 impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            self.broker.server_api.idempotency.end(&key, None);
+            self.broker.server_api.answers.end(&key);
         }
     }
 }

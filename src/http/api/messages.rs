@@ -13,7 +13,7 @@ use super::response::{ApiResult, Problems, json};
 use super::schemas::{Message, MessageDraft, SendMessage};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
-use crate::broker::server_api::IdempotencyKey;
+use crate::broker::idempotency::IdempotencyKey;
 use crate::model::{ConversationKind, Invalid, Limits, Refusal, Target, UserId};
 use crate::protocol::result::message as results;
 use crate::protocol::{

@@ -6,7 +6,8 @@
 use sha2::{Digest as _, Sha256};
 use tokio_postgres::Client;
 
-use super::connect::refused;
+use super::connect::{Database, refused};
+use super::options::PostgresOptions;
 use crate::model::hex;
 use crate::store::error::OpenError;
 
@@ -18,8 +19,15 @@ pub(super) const LOCK: i64 = 0x0074_6964_696e_6773;
 pub(crate) const VERSION: u32 = 1;
 const _: () = assert!(STEPS.len() == VERSION as usize, "a step is missing, or the version");
 
-/// Brings the tables forward. `place` names the database in errors.
-pub(super) async fn migrate(client: &mut Client, place: &str, shards: i16) -> Result<(), OpenError> {
+/// Connects and brings the tables forward. `place` names the database in errors.
+pub(super) async fn bring_forward(options: &PostgresOptions, database: &Database, place: &str) -> Result<Client, OpenError> {
+    let mut client = database.connect_local().await.map_err(|error| refused(place, &error))?;
+    let shards = i16::try_from(options.shards.clamp(1, 1024)).unwrap_or(1024);
+    migrate(&mut client, place, shards).await?;
+    Ok(client)
+}
+
+async fn migrate(client: &mut Client, place: &str, shards: i16) -> Result<(), OpenError> {
     let failed = |error| refused(place, &error);
     require_version(client, place).await?;
     // Other processes may be at it; they need as long as they need.

@@ -14,6 +14,7 @@
 mod check;
 mod connect;
 mod counts;
+mod known_documents;
 mod known_ids;
 mod local_ids;
 mod message_log;
@@ -27,6 +28,7 @@ mod read;
 mod rows;
 #[cfg(test)]
 mod schedules;
+mod shared_state;
 mod stamp;
 mod standby;
 mod state;
@@ -46,6 +48,8 @@ use self::local_ids::LocalIds;
 pub use self::options::{PostgresOptions, StampTime};
 use self::ownership::{BEAT, Claim};
 use self::read::Reader;
+pub use self::shared_state::PostgresDocuments;
+use self::shared_state::SharedTables;
 use self::stamp::StampClock;
 use self::standby::looks_within;
 pub use self::standby::{ActiveNode, Standby};
@@ -56,6 +60,7 @@ use self::writer::job::Job;
 use self::writer::{Writer, WriterParts};
 use super::engine::progress::Progress;
 use super::error::{OpenError, StoreError};
+use super::shared_state::SharedState;
 use super::traits::Maintenance;
 use super::types::{DatabaseStats, StoreStats};
 use crate::clock::Clock;
@@ -67,6 +72,7 @@ const LOAD_PATIENCE: std::time::Duration = std::time::Duration::from_millis(300)
 pub struct PostgresStore {
     state: Arc<State>,
     reader: Reader,
+    shared: Arc<SharedTables>,
     /// None once closed.
     jobs: Mutex<Option<UnboundedSender<Job>>>,
     /// Ends when the writer let go of the store.
@@ -119,6 +125,7 @@ impl PostgresStore {
         };
         let reader = Reader { pool, runtime: runtime.handle().clone(), state: state.clone() };
         let (jobs, queue) = unbounded_channel();
+        let shared = Arc::new(SharedTables { reader: reader.clone(), boot, shards: (0..claim.shards).collect() });
         let (retention_days, gather, shards) = (options.retention_days, options.gather, claim.shards);
         let parts = WriterParts { state: state.clone(), database, jobs: queue, boot, shards, retention_days, gather };
         let started = wait_to_open(runtime.handle(), async move { begin_tasks(parts).await.map_err(|error| refused(&place, &error)) });
@@ -126,6 +133,7 @@ impl PostgresStore {
             Ok((writer, stop)) => Ok(Self {
                 state,
                 reader,
+                shared,
                 jobs: Mutex::new(Some(jobs)),
                 writer: Mutex::new(Some(writer)),
                 beats: Mutex::new(Some(stop)),
@@ -257,6 +265,7 @@ async fn beats(
 async fn beat(control: &tokio_postgres::Client, state: &State, boot: i64) -> Result<bool, tokio_postgres::Error> {
     let asked = state.clock.elapsed();
     let beat = ownership::beat(control, boot, state.progress.last_commit()).await?;
+    state.documents.refresh(control).await?;
     if beat.owns_all {
         state.stamps.take_sample(beat.database_ms, asked);
     }
@@ -296,6 +305,10 @@ impl Maintenance for PostgresStore {
             reads_waiting: whole(pool.waiting),
             ..self.state.counts.stats()
         })
+    }
+
+    fn shared_state(&self) -> Option<Arc<dyn SharedState>> {
+        Some(self.shared.clone())
     }
 
     fn close(&self) -> Result<(), StoreError> {

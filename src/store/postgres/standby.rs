@@ -104,11 +104,8 @@ impl std::fmt::Debug for Standby {
 }
 
 async fn join(options: &PostgresOptions, database: &Database, place: &str) -> Result<i64, OpenError> {
-    let failed = |error| refused(place, &error);
-    let mut client = database.connect_local().await.map_err(failed)?;
-    let shards = i16::try_from(options.shards.clamp(1, 1024)).unwrap_or(1024);
-    migrate::migrate(&mut client, place, shards).await?;
-    ownership::register(&client, options).await.map_err(failed)
+    let client = migrate::bring_forward(options, database, place).await?;
+    ownership::register(&client, options).await.map_err(|error| refused(place, &error))
 }
 
 /// What a look showed.

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 use super::counts::Counts;
+use super::known_documents::KnownDocuments;
 use super::local_ids::LocalIds;
 use super::stamp::StampClock;
 use crate::clock::Clock;
@@ -20,6 +21,8 @@ pub(super) struct State {
     /// Knows the local ids of the last days, once `filter_complete`.
     pub filter: LocalIds,
     filter_complete: AtomicBool,
+    /// What operators keep beside messages.
+    pub documents: KnownDocuments,
     /// Commits are known by their stamps.
     pub progress: Progress,
     broken: RwLock<Option<StoreError>>,
@@ -34,6 +37,7 @@ impl State {
             stamps,
             counts: Counts::default(),
             filter,
+            documents: KnownDocuments::default(),
             filter_complete: AtomicBool::new(false),
             progress,
             broken: RwLock::default(),

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::runtime::Builder;
 use tokio_postgres::Client;
 
 use super::connect::{Database, refused, shown};
 use super::options::PostgresOptions;
 use super::place::unsigned;
-use super::wait::wait_to_open;
+use super::wait::wait_alone;
 use crate::clock::{Clock, SystemClock};
 use crate::store::error::OpenError;
 
@@ -77,13 +76,10 @@ where
 {
     let place = shown(&options.url);
     let database = Database::of(options)?;
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(|error| refused(&place, &error))?;
-    let answer = wait_to_open(runtime.handle(), async move {
+    wait_alone(&place.clone(), async move {
         let asked = async { question(database.connect().await?).await };
         asked.await.map_err(|error| refused(&place, &error))
-    });
-    runtime.shutdown_background();
-    answer
+    })
 }
 
 /// Returns the brokers that share a store. Blocks.

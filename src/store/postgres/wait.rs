@@ -3,8 +3,9 @@
 
 use std::sync::mpsc;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
 
+use super::connect::refused;
 use crate::store::error::OpenError;
 
 /// Returns what the work gives; none: the runtime ended before. Blocks.
@@ -16,6 +17,17 @@ pub(super) fn wait_on<T: Send + 'static>(runtime: &Handle, work: impl Future<Out
         }
     });
     answer.recv().ok()
+}
+
+/// Waits for work on a runtime of its own, which ends with it. Blocks.
+pub(super) fn wait_alone<T: Send + 'static>(
+    place: &str,
+    work: impl Future<Output = Result<T, OpenError>> + Send + 'static,
+) -> Result<T, OpenError> {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(|error| refused(place, &error))?;
+    let answer = wait_to_open(runtime.handle(), work);
+    runtime.shutdown_background();
+    answer
 }
 
 /// The same while a store opens.

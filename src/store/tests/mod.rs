@@ -18,4 +18,6 @@ mod overview;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod salvage;
+#[cfg(feature = "postgres")]
+mod shared_state;
 pub(crate) mod support;

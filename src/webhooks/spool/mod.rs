@@ -8,17 +8,13 @@ use std::collections::hash_map::DefaultHasher;
 use std::fs::File;
 use std::hash::{Hash as _, Hasher as _};
 use std::io;
-use std::path::Path;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::webhooks::backoff::Backoff;
-use crate::webhooks::journal::{Journal, JournalPosition, Note};
+use crate::webhooks::journal::{Journal, JournalPlace, JournalPosition, Note};
 use crate::webhooks::schedule::DeliverySchedule;
-
-/// Large enough that few are open, small enough that a full one is quickly given back.
-const SEGMENT_BYTES: u64 = 4 << 20;
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -91,8 +87,8 @@ pub(super) enum AfterFailure {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Spool {
-    queue: Journal,
-    dead: Journal,
+    queue: Box<dyn Journal>,
+    dead: Box<dyn Journal>,
     bounds: Bounds,
     backoff: Backoff,
     queued: BTreeMap<u64, Queued>,
@@ -140,14 +136,14 @@ impl Spool {
     /// Finds what was left.
     ///
     /// # Errors
-    /// The system's.
-    pub(super) fn open(folder: &Path, bounds: Bounds, backoff: Backoff, now_ms: u64) -> io::Result<Self> {
+    /// The system's, or the store's.
+    pub(super) fn open(place: &JournalPlace, bounds: Bounds, backoff: Backoff, now_ms: u64) -> io::Result<Self> {
         let mut dead_since = BTreeMap::new();
-        let mut dead = Journal::open(&folder.join("dead"), SEGMENT_BYTES, &mut |seq, payload, _| {
+        let mut dead = place.open("dead", &mut |seq, payload, _| {
             dead_since.insert(seq, unpack(payload).and_then(|(head, _)| head.failure).map_or(now_ms, |failure| failure.at_ms));
         })?;
         let (mut queued, mut schedule, mut unreadable) = (BTreeMap::new(), DeliverySchedule::default(), Vec::new());
-        let mut queue = Journal::open(&folder.join("queue"), SEGMENT_BYTES, &mut |seq, payload, noted| {
+        let mut queue = place.open("queue", &mut |seq, payload, noted| {
             let Some((head, _)) = unpack(payload).filter(|_| !dead_since.contains_key(&seq)) else { return unreadable.push(seq) };
             let (attempts, next_ms) = noted.map_or((0, 0), read_note);
             let key = key_of(&head.line);

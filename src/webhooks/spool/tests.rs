@@ -1,12 +1,14 @@
 //! Nothing lost, nothing under another id, order within a line; across ends of the program at any moment.
 
+use std::path::Path;
+
 use super::*;
 
 const BACKOFF: Backoff = Backoff { attempts_max: 2, first_ms: 100, most_ms: 1_000 };
 const BOUNDS: Bounds = Bounds { queue_bytes_max: 1 << 20, queue_events_max: 5, dead_letters_max: 2, dead_letters_days: 1 };
 
 fn open(folder: &Path, now_ms: u64) -> Spool {
-    Spool::open(folder, BOUNDS, BACKOFF, now_ms).unwrap()
+    Spool::open(&JournalPlace::Folder(folder.to_owned()), BOUNDS, BACKOFF, now_ms).unwrap()
 }
 
 fn envelope(id: &str, line: &str) -> Envelope {

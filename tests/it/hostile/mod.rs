@@ -152,18 +152,23 @@ impl Program {
         self.data.clone().unwrap_or_else(|| self.folder.path().join("data"))
     }
 
-    /// Starts the process, and does not wait until it listens. Killed when dropped.
-    pub(crate) fn spawn(&self) -> Child {
-        let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+    /// Returns a command of the program over these settings and this data, not started.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data());
         // Elsewhere, so that neither a tidings.toml nor variables of the developer's have a say.
-        command.current_dir(self.folder.path());
+        command.args(arguments).current_dir(self.folder.path());
         for (variable, _) in std::env::vars_os().filter(|(variable, _)| variable.to_string_lossy().starts_with("TIDINGS_")) {
             command.env_remove(variable);
         }
-        command.envs(self.settings.iter().cloned());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true).spawn().unwrap()
+        command.envs(self.settings.iter().cloned()).env("TIDINGS_SERVER__DATA_DIR", self.data());
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    /// Starts the process, and does not wait until it listens. Killed when dropped.
+    pub(crate) fn spawn(&self) -> Child {
+        let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        self.command(&["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
     }
 
     /// Starts the process and waits until it listens.

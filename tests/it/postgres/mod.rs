@@ -2,6 +2,7 @@
 //! that makes trouble. Real processes on a cluster of their own. Skipped, loudly, where PostgreSQL is not installed.
 
 mod crash;
+mod shared_state;
 mod standby;
 mod trouble;
 

@@ -269,3 +269,51 @@ BEGIN
   END LOOP;
   RETURN lo;
 END $$;
+
+-- ---------------------------------------------------------------- what brokers share beside messages
+
+-- Small documents of operators, each replaced as a whole: keys of the server API (as hashes), who may use the console.
+CREATE SEQUENCE document_versions;
+CREATE TABLE documents (
+  name    text COLLATE "C" PRIMARY KEY,
+  version bigint NOT NULL DEFAULT nextval('document_versions'),
+  content bytea NOT NULL
+);
+
+-- Who changed what, and who came in.
+CREATE TABLE audit (
+  id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at_ms  bigint NOT NULL,                           -- Unix milliseconds
+  who    text NOT NULL,
+  action text NOT NULL,
+  target text NOT NULL,
+  status smallint NOT NULL                          -- HTTP
+);
+
+-- Calls of the server API with an Idempotency-Key, and how they were answered.
+CREATE TABLE answers (
+  caller       text COLLATE "C",
+  key          text COLLATE "C",
+  fingerprint  bytea NOT NULL,                      -- of all the call said
+  status       smallint NOT NULL,
+  content_type text NOT NULL,
+  body         bytea NOT NULL,
+  ends_ms      bigint NOT NULL,                     -- until when it is kept, Unix milliseconds
+  PRIMARY KEY (caller, key)
+);
+CREATE INDEX answers_end ON answers (ends_ms);
+
+-- What waits to be told to a backend ('queue'), and what was given up ('dead').
+CREATE TABLE journal_marks (
+  journal   text COLLATE "C" PRIMARY KEY,
+  next_seq  bigint NOT NULL,
+  commit    bigint NOT NULL,                        -- messages up to this stamp are in it, or were told
+  following boolean NOT NULL
+);
+CREATE TABLE journal_records (
+  journal text COLLATE "C",
+  seq     bigint,
+  payload bytea NOT NULL,                           -- a line of JSON about it, then the body
+  note    bytea,                                    -- attempts and the time of the next
+  PRIMARY KEY (journal, seq)
+) WITH (autovacuum_vacuum_scale_factor = 0.05);

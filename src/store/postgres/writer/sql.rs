@@ -120,6 +120,13 @@ statements! {
     Stands = "SELECT count(*) FROM messages WHERE conv = $1 AND seq = $2 AND stamp = $3 AND id = $4";
 }
 
+impl Sql {
+    /// Returns what is said.
+    pub(in crate::store::postgres) fn text(self) -> &'static str {
+        TEXTS[self as usize]
+    }
+}
+
 /// The writer's statements on one connection.
 #[derive(Debug)]
 pub(in crate::store::postgres) struct Statements(Vec<Statement>);

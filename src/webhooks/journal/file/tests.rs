@@ -6,9 +6,9 @@ const SMALL: u64 = 4096;
 
 type Records = Vec<(u64, Vec<u8>, Option<Note>)>;
 
-fn open(folder: &Path) -> (Journal, Records) {
+fn open(folder: &Path) -> (FileJournal, Records) {
     let mut found = Records::new();
-    let journal = Journal::open(folder, SMALL, &mut |seq, payload, note| found.push((seq, payload.to_vec(), note))).unwrap();
+    let journal = FileJournal::open(folder, SMALL, &mut |seq, payload, note| found.push((seq, payload.to_vec(), note))).unwrap();
     (journal, found)
 }
 
@@ -129,6 +129,6 @@ fn half_a_segment_that_stays_does_not_hold_what_is_done_behind_it() {
 fn a_later_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(segment_path(folder.path(), 1), b"TDWH\x02\0\0\0").unwrap();
-    let error = Journal::open(folder.path(), SMALL, &mut |_, _, _| {}).unwrap_err();
+    let error = FileJournal::open(folder.path(), SMALL, &mut |_, _, _| {}).unwrap_err();
     assert!(error.to_string().contains("not a segment of format 1"), "{error}");
 }
