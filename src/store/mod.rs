@@ -50,7 +50,7 @@ mod types;
 pub use self::backend::open::SledOptions;
 pub(crate) use self::backend::room::free_space;
 pub use self::coarse::{
-    ChangedPart, ConversationQuery, Found, FoundConversations, FoundMessage, FoundPart, LastMessage, Listed, MENTIONS_MAX,
+    ChangedPart, ConversationQuery, Found, FoundConversations, FoundMessage, FoundPart, LastMessage, Listed, LookedAt, MENTIONS_MAX,
     Mentioned, Missed, MissedPart, MissedQuery, Overview, SearchQuery, VisiblePart,
 };
 pub use self::copy::export::{LineCounts, export};

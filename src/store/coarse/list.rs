@@ -114,7 +114,7 @@ pub(super) fn list<S: Overview + ?Sized>(
 }
 
 /// Reads one conversation; none when the user has no part in it.
-pub(super) fn listed<S: Overview + ?Sized>(
+pub(in crate::store) fn listed<S: Overview + ?Sized>(
     store: &S,
     user: &UserId,
     conversation: &Conversation,

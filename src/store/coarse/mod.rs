@@ -5,14 +5,16 @@ mod list;
 mod missed;
 mod search;
 
-use crate::model::{Conversation, GroupId, GroupMember, UserId, UserProfile};
+use crate::model::{Conversation, GroupId, GroupMember, Search, UserId, UserProfile};
 use crate::store::error::StoreError;
 use crate::store::format::rows::{EntryRecord, GroupRecord};
 use crate::store::traits::{MessageLog, Rows};
+use crate::store::types::Page;
 
+pub(in crate::store) use self::list::listed as listed_by_single_reads;
 pub use self::list::{LastMessage, Listed, MENTIONS_MAX, Mentioned, VisiblePart};
 pub use self::missed::{ChangedPart, Missed, MissedPart, MissedQuery};
-pub use self::search::{ConversationQuery, Found, FoundConversations, FoundMessage, FoundPart, SearchQuery};
+pub use self::search::{ConversationQuery, Found, FoundConversations, FoundMessage, FoundPart, LookedAt, SearchQuery};
 
 /// What users ask about all their conversations.
 ///
@@ -47,6 +49,11 @@ pub trait Overview: MessageLog + Rows {
     /// `count_max` changes of each; conversations in no particular order, those without changes left out.
     fn changed(&self, user: &UserId, after: u64, count_max: usize) -> Result<Vec<ChangedPart>, StoreError> {
         missed::changed(self, user, after, count_max)
+    }
+
+    /// Returns of a page, as [`MessageLog::read`] gives it, where each message stands, and of those looked for all.
+    fn look(&self, conversation: &Conversation, page: Page, search: &Search) -> Result<Vec<LookedAt>, StoreError> {
+        search::look(self, conversation, page, search)
     }
 
     /// Searches what a user sees of one of its conversations, or of all of them together; none when it is not in that one.

@@ -9,13 +9,14 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use super::{Overview, Sight, places_of};
+use super::{Listed, Overview, Sight};
 use crate::model::{Conversation, Message, Search, UserId};
 use crate::store::error::StoreError;
 use crate::store::types::{Anchor, Page};
 
-/// Messages read at a time from one conversation.
-const PAGE: usize = 64;
+/// Messages looked at together in one conversation: at first, and at most, where it goes on.
+const PAGE_FIRST: usize = 64;
+const PAGE_MAX: usize = 1_024;
 /// What a message weighs besides its body.
 const MESSAGE_BYTES: usize = 512;
 
@@ -95,44 +96,70 @@ pub struct FoundConversations {
     pub next: usize,
 }
 
+/// A message that a search looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookedAt {
+    /// Its seq.
+    pub seq: u64,
+    /// Its order key.
+    pub order_key: u64,
+    /// Its id.
+    pub id: u64,
+    /// All of it, if it is looked for.
+    pub found: Option<Arc<Message>>,
+}
+
+/// See [`Overview::look`].
+pub(super) fn look<S: Overview + ?Sized>(
+    store: &S,
+    conversation: &Conversation,
+    page: Page,
+    search: &Search,
+) -> Result<Vec<LookedAt>, StoreError> {
+    let messages = store.read(conversation, page)?.messages;
+    let looked_at = messages.into_iter().map(|message| LookedAt {
+        seq: message.seq,
+        order_key: message.order_key,
+        id: message.id,
+        found: search.finds(&message).then_some(message),
+    });
+    Ok(looked_at.collect())
+}
+
 /// One conversation, read on from a place.
-struct Stream {
+struct Stream<'a> {
+    search: &'a Search,
     conversation: Conversation,
     sight: Sight,
     ascending: bool,
     anchor: Anchor,
-    read: VecDeque<Arc<Message>>,
+    count: usize,
+    read: VecDeque<LookedAt>,
     ended: bool,
 }
 
-impl Stream {
-    fn open<S: Overview + ?Sized>(
-        store: &S,
-        user: &UserId,
-        (conversation, first_seq): (Conversation, u64),
-        ascending: bool,
-        after: Option<(u64, u64)>,
-    ) -> Result<Self, StoreError> {
-        let sight = Sight::of(store, user, &conversation, first_seq)?;
+impl<'a> Stream<'a> {
+    fn new(search: &'a Search, (conversation, sight): (Conversation, Sight), ascending: bool, after: Option<(u64, u64)>) -> Self {
         // Inclusive, because two conversations may have the same order key; which one came before is decided by id.
         let anchor = after.map_or(Anchor::End, |(order_key, _)| {
             Anchor::OrderKey(if ascending { order_key.saturating_sub(1) } else { order_key.saturating_add(1) })
         });
-        Ok(Self { conversation, sight, ascending, anchor, read: VecDeque::new(), ended: false })
+        Self { search, conversation, sight, ascending, anchor, count: PAGE_FIRST, read: VecDeque::new(), ended: false }
     }
 
-    fn peek<S: Overview + ?Sized>(&mut self, store: &S, user: &UserId) -> Result<Option<&Arc<Message>>, StoreError> {
+    fn peek<S: Overview + ?Sized>(&mut self, store: &S, user: &UserId) -> Result<Option<&LookedAt>, StoreError> {
         if self.read.is_empty() && !self.ended {
             let page = Page {
                 anchor: self.anchor,
                 backwards: !self.ascending,
-                count: PAGE,
+                count: self.count,
                 bytes_max: usize::MAX,
                 first_seq: self.sight.first_seq,
                 viewer: self.sight.viewer(user),
             };
-            let mut messages = store.read(&self.conversation, page)?.messages;
+            let mut messages = store.look(&self.conversation, page, self.search)?;
             self.ended = messages.is_empty();
+            self.count = (2 * self.count).min(PAGE_MAX);
             if !self.ascending {
                 messages.reverse();
             }
@@ -145,10 +172,29 @@ impl Stream {
     }
 }
 
+/// A conversation of a user, and how far its messages reach.
+struct Reach {
+    conversation: Conversation,
+    sight: Sight,
+    /// The order key of its last message; 0: the user sees nothing of it. What the user deleted for itself counts.
+    newest: u64,
+}
+
+/// Returns the conversations a user is in, rooms not. One question, and none of their messages is read.
+fn reaches<S: Overview + ?Sized>(store: &S, user: &UserId) -> Result<Vec<Reach>, StoreError> {
+    let inside = store.list(user, usize::MAX, 0)?.into_iter().filter(|listed| listed.end_seq.is_none());
+    let reaches = inside.map(|Listed { conversation, record, first_seq, tail, .. }| {
+        let sight = Sight { first_seq: first_seq.max(record.cleared_seq + 1), deletes: record.deletes };
+        let newest = tail.filter(|tail| tail.seq >= sight.first_seq).map_or(0, |tail| tail.order_key);
+        Reach { conversation, sight, newest }
+    });
+    Ok(reaches.collect())
+}
+
 /// See [`Overview::search`].
 pub(super) fn messages<S: Overview + ?Sized>(store: &S, user: &UserId, query: &SearchQuery<'_>) -> Result<Option<Found>, StoreError> {
-    let places = match query.conversation {
-        None => places_of(store, user)?,
+    let reaches = match query.conversation {
+        None => reaches(store, user)?,
         Some(conversation) => {
             let first_seq = match conversation {
                 Conversation::Peer(one, other) => (one == user || other == user).then_some(1),
@@ -156,47 +202,95 @@ pub(super) fn messages<S: Overview + ?Sized>(store: &S, user: &UserId, query: &S
                 Conversation::Room(..) => None,
             };
             let Some(first_seq) = first_seq else { return Ok(None) };
-            vec![(conversation.clone(), first_seq)]
+            let sight = Sight::of(store, user, conversation, first_seq)?;
+            vec![Reach { conversation: conversation.clone(), sight, newest: u64::MAX }]
         }
     };
-    let streams = places.into_iter().map(|place| Stream::open(store, user, place, query.ascending, query.after));
-    merge(store, user, streams.collect::<Result<_, _>>()?, query).map(Some)
+    Merge::of(store, user, reaches, query)?.run().map(Some)
 }
 
 /// Where a message stands among all; the greatest comes first.
-fn rank(message: &Message, ascending: bool) -> (u64, u64) {
-    let (order_key, id) = (message.order_key, message.id);
+fn rank((order_key, id): (u64, u64), ascending: bool) -> (u64, u64) {
     if ascending { (u64::MAX - order_key, u64::MAX - id) } else { (order_key, id) }
 }
 
 /// Looks through conversations in the order of their messages.
-fn merge<S: Overview + ?Sized>(store: &S, user: &UserId, mut streams: Vec<Stream>, query: &SearchQuery<'_>) -> Result<Found, StoreError> {
-    let SearchQuery { search, ascending, after, count_max, bytes_max, looked_at_max, .. } = *query;
-    let mut heap = BinaryHeap::new();
-    for (n, stream) in streams.iter_mut().enumerate() {
-        heap.extend(stream.peek(store, user)?.map(|message| (rank(message, ascending), n)));
+struct Merge<'a, S: ?Sized> {
+    store: &'a S,
+    user: &'a UserId,
+    query: &'a SearchQuery<'a>,
+    streams: Vec<Stream<'a>>,
+    /// The rank of the next message of a stream, or one that it does not exceed, and whether it was looked at.
+    heap: BinaryHeap<((u64, u64), usize, bool)>,
+}
+
+impl<'a, S: Overview + ?Sized> Merge<'a, S> {
+    fn of(store: &'a S, user: &'a UserId, reaches: Vec<Reach>, query: &'a SearchQuery<'a>) -> Result<Self, StoreError> {
+        let mut merge = Self { store, user, query, streams: Vec::new(), heap: BinaryHeap::new() };
+        for Reach { conversation, sight, newest } in reaches.into_iter().filter(|reach| reach.newest > 0) {
+            let n = merge.streams.len();
+            merge.streams.push(Stream::new(query.search, (conversation, sight), query.ascending, query.after));
+            if query.ascending {
+                merge.push(n)?;
+            } else {
+                // Read when its turn comes: of thousands of conversations a search reaches few.
+                merge.heap.push(((newest, u64::MAX), n, false));
+            }
+        }
+        Ok(merge)
     }
-    let (mut found, mut bytes, mut left) = (Found::default(), 0, looked_at_max);
-    while let Some((_, n)) = heap.pop() {
-        let stream = &mut streams[n];
-        let Some(message) = stream.read.pop_front() else { continue };
-        heap.extend(stream.peek(store, user)?.map(|message| (rank(message, ascending), n)));
-        let place = (message.order_key, message.id);
-        if after.is_some_and(|after| if ascending { place <= after } else { place >= after }) {
-            continue;
-        }
-        left = left.saturating_sub(1);
-        let seen = FoundMessage { first_seq: stream.sight.first_seq, message };
-        if search.finds(&seen.message) {
-            bytes += seen.message.content.body.weight() + MESSAGE_BYTES;
-            found.messages.push(seen.clone());
-        }
-        if (found.messages.len() == count_max || left == 0 || bytes > bytes_max) && !heap.is_empty() {
-            found.next = Some(seen);
-            break;
+
+    /// Puts a stream in its place by its next message, if there is one.
+    fn push(&mut self, n: usize) -> Result<(), StoreError> {
+        let next = self.streams[n].peek(self.store, self.user)?;
+        let place = next.map(|message| rank((message.order_key, message.id), self.query.ascending));
+        self.heap.extend(place.map(|place| (place, n, true)));
+        Ok(())
+    }
+
+    /// Returns the stream whose next message comes first; it stays in the heap.
+    fn first(&mut self) -> Result<Option<usize>, StoreError> {
+        loop {
+            match self.heap.peek() {
+                None => return Ok(None),
+                Some((_, n, true)) => return Ok(Some(*n)),
+                Some((_, n, false)) => {
+                    let n = *n;
+                    self.heap.pop();
+                    self.push(n)?;
+                }
+            }
         }
     }
-    Ok(found)
+
+    fn run(mut self) -> Result<Found, StoreError> {
+        let SearchQuery { ascending, after, count_max, bytes_max, looked_at_max, .. } = *self.query;
+        let (mut found, mut bytes, mut left) = (Found::default(), 0, looked_at_max);
+        while let Some(n) = self.first()? {
+            self.heap.pop();
+            let Some(LookedAt { seq, order_key, id, found: message }) = self.streams[n].read.pop_front() else { continue };
+            self.push(n)?;
+            let place = (order_key, id);
+            if after.is_some_and(|after| if ascending { place <= after } else { place >= after }) {
+                continue;
+            }
+            left = left.saturating_sub(1);
+            let first_seq = self.streams[n].sight.first_seq;
+            if let Some(message) = message {
+                bytes += message.content.body.weight() + MESSAGE_BYTES;
+                found.messages.push(FoundMessage { first_seq, message });
+            }
+            if (found.messages.len() == count_max || left == 0 || bytes > bytes_max) && self.first()?.is_some() {
+                let last = self.store.message(&self.streams[n].conversation, seq)?;
+                found.next = last.map(|message| FoundMessage { first_seq, message });
+                // One that went meanwhile cannot say where to go on: the next one does.
+                if found.next.is_some() {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// See [`Overview::search_conversations`].
@@ -206,9 +300,11 @@ pub(super) fn conversations<S: Overview + ?Sized>(
     query: &ConversationQuery<'_>,
 ) -> Result<FoundConversations, StoreError> {
     let mut streams = Vec::new();
-    for place in places_of(store, user)? {
-        let mut stream = Stream::open(store, user, place, false, None)?;
-        let newest = stream.peek(store, user)?.map_or(0, |message| message.order_key);
+    for Reach { conversation, sight, mut newest } in reaches(store, user)? {
+        let mut stream = Stream::new(query.search, (conversation, sight), false, None);
+        if sight.deletes && newest > 0 {
+            newest = stream.peek(store, user)?.map_or(0, |message| message.order_key);
+        }
         streams.push((newest, stream));
     }
     streams.sort_by(|(newest, one), (other_newest, other)| {
@@ -225,7 +321,7 @@ pub(super) fn conversations<S: Overview + ?Sized>(
         while left > 0 && stream.peek(store, user)?.is_some() {
             let Some(message) = stream.read.pop_front() else { break };
             left -= 1;
-            if query.search.finds(&message) {
+            if let Some(message) = message.found {
                 total += 1;
                 if messages.len() < query.messages_max && bytes <= query.bytes_max {
                     bytes += message.content.body.weight() + MESSAGE_BYTES;

@@ -220,6 +220,8 @@ pub(in crate::store) fn hot_questions() -> Vec<(&'static str, String, &'static s
         ("changed", read::missed::changed_text(), "'u1', 5, 100"),
         ("history backwards", read::messages::page_text(true, false), named("1, 900, 0, 100, 9007199254740991")),
         ("history forwards", read::messages::page_text(false, true), named("1, 900, 0, 100, 9007199254740991, 'u1'")),
+        ("a search", read::look::look_text(true, true), named("1, 900, 100, 9007199254740991, '{}', '{}', 0, 0, '{%a%}', 'u1'")),
+        ("entries of a list", read::list::listed_text(), "'u1', 100, 9999, 9007199254740991, '{u1}', '{u2}', '{g7}'"),
         ("tail", read::messages::tail_text(), named("9007199254740991")),
         ("one message", read::messages::message_text(), named("500")),
         ("a retry", read::messages::retry_text(), named("'u1', 'l', '{20000,20001}'")),

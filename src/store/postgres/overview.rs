@@ -1,16 +1,34 @@
-//! The store as [`Overview`]: what the loops over single reads say, by one question each. Searches and single entries of a list are
-//! left to the loops.
+//! The store as [`Overview`]: what the loops over single reads say, by one question each. A search goes through conversations as
+//! with any engine, one question for the list and one for each stretch of messages.
 
 use super::PostgresStore;
-use super::read::{list, missed, people};
-use crate::model::{GroupId, GroupMember, UserId, UserProfile};
-use crate::store::coarse::{ChangedPart, LastMessage, Listed, Missed, MissedQuery, Overview, VisiblePart};
+use super::read::{list, look, missed, people};
+use crate::model::{Conversation, GroupId, GroupMember, Search, UserId, UserProfile};
+use crate::store::coarse::{
+    ChangedPart, LastMessage, Listed, LookedAt, Missed, MissedQuery, Overview, VisiblePart, listed_by_single_reads,
+};
 use crate::store::error::StoreError;
 use crate::store::format::rows::{EntryRecord, GroupRecord};
+use crate::store::types::Page;
 
 impl Overview for PostgresStore {
     fn list(&self, user: &UserId, conversations_max: usize, unread_max: u64) -> Result<Vec<Listed>, StoreError> {
         self.reader.wait(|reader| list::list(reader, user.clone(), conversations_max, unread_max))
+    }
+
+    fn listed(&self, user: &UserId, conversations: &[Conversation], unread_max: u64) -> Result<Vec<Option<Listed>>, StoreError> {
+        let mut listed = self.reader.wait(|reader| list::listed(reader, user.clone(), conversations.to_vec(), unread_max))?;
+        for (listed, conversation) in listed.iter_mut().zip(conversations) {
+            // One of two without any message has no row, and is there all the same.
+            if listed.is_none() && matches!(conversation, Conversation::Peer(..)) {
+                *listed = listed_by_single_reads(self, user, conversation, unread_max)?;
+            }
+        }
+        Ok(listed)
+    }
+
+    fn look(&self, conversation: &Conversation, page: Page, search: &Search) -> Result<Vec<LookedAt>, StoreError> {
+        self.reader.wait(|reader| look::look(reader, conversation.clone(), page, search.clone()))
     }
 
     fn last_messages(&self, user: &UserId, parts: &[VisiblePart]) -> Result<Vec<Option<LastMessage>>, StoreError> {

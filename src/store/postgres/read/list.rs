@@ -1,39 +1,61 @@
 //! A user's list of conversations, in one question.
 
+use std::collections::HashMap;
+
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::Reader;
-use crate::model::{MentionKind, UserId};
+use crate::model::{Conversation, MentionKind, UserId};
 use crate::store::coarse::{LastMessage, Listed, MENTIONS_MAX, Mentioned, VisiblePart};
 use crate::store::error::StoreError;
 use crate::store::format::rows::{EntryRecord, Tail};
 use crate::store::postgres::message_row::{COLUMNS, from_json, message_at};
 use crate::store::postgres::place::{Columns, conversation_at, number, unsigned};
 
-/// Everything a user has a part in: those of two, the groups it is in, those it left. Where a conversation ends is told as of `$4`, the
-/// last commit that this process was told of: what is newer is about to be told live, and must not be known before.
-const PLACES: &str = "
-    SELECT c.conv, c.kind, c.one, c.other, c.incarnation, c.seq, c.order_key, c.stamp,
+/// Everything a user has a part in, or of it the conversations of two `$5` and `$6` and the groups `$7`: those of two, the groups it is
+/// in, those it left. Where a conversation ends is told as of `$4`, the last commit that this process was told of: what is newer is
+/// about to be told live, and must not be known before.
+fn places_text(of_some: bool) -> String {
+    let some = |condition: &'static str| if of_some { condition } else { "" };
+    let of_peers = some(
+        "AND e.conv IN (SELECT n.conv FROM unnest($5::text[], $6::text[]) x(one, other)
+             JOIN conversations n ON n.one = x.one AND n.other = x.other AND n.kind = 0 AND n.incarnation = 0)",
+    );
+    let of_groups = some("AND m.group_id = ANY($7::text[])");
+    let of_left_groups = some("AND f.group_id = ANY($7::text[])");
+    format!(
+        "SELECT c.conv, c.kind, c.one, c.other, c.incarnation, c.seq, c.order_key, c.stamp,
            e.record, e.pinned_ms, e.read_stamp, u.name, u.avatar_url, 1::int8 first_seq, 0::int8 joined_seq, NULL::int8 end_seq, 0::int8 left_ms
     FROM entries e JOIN conversations c ON c.conv = e.conv LEFT JOIN users u ON u.user_id = e.other_id
-    WHERE e.user_id = $1 AND e.kind = 0 AND c.seq > 0
+    WHERE e.user_id = $1 AND e.kind = 0 AND c.seq > 0 {of_peers}
     UNION ALL
     SELECT c.conv, 2::int2, m.group_id, '', 0::int8, coalesce(c.seq, 0), coalesce(c.order_key, 0), coalesce(c.stamp, 0),
            e.record, e.pinned_ms, e.read_stamp, g.name, g.record->'info'->>'avatar_url',
            (m.record->>'first_seq')::int8, (m.record->>'joined_seq')::int8, NULL, 0
     FROM group_members m LEFT JOIN groups g ON g.group_id = m.group_id
     LEFT JOIN conversations c ON c.one = m.group_id AND c.other = '' AND c.kind = 2 AND c.incarnation = 0
-    LEFT JOIN entries e ON e.user_id = $1 AND e.conv = c.conv WHERE m.user_id = $1
+    LEFT JOIN entries e ON e.user_id = $1 AND e.conv = c.conv WHERE m.user_id = $1 {of_groups}
     UNION ALL
     SELECT c.conv, 2::int2, f.group_id, '', 0::int8, coalesce(c.seq, 0), coalesce(c.order_key, 0), coalesce(c.stamp, 0),
            e.record, e.pinned_ms, e.read_stamp, g.name, g.record->'info'->>'avatar_url', f.first_seq, 0, f.last_seq, f.left_ms
     FROM former_members f LEFT JOIN groups g ON g.group_id = f.group_id
     LEFT JOIN conversations c ON c.one = f.group_id AND c.other = '' AND c.kind = 2 AND c.incarnation = 0
-    LEFT JOIN entries e ON e.user_id = $1 AND e.conv = c.conv WHERE f.user_id = $1";
+    LEFT JOIN entries e ON e.user_id = $1 AND e.conv = c.conv WHERE f.user_id = $1 {of_left_groups}"
+    )
+}
 
 /// The page is cut first, and what is unread is counted for what is on it. `read_stamp` keeps each count to the weeks that matter.
 pub(in crate::store::postgres) fn list_text() -> String {
+    text_of(&places_text(false))
+}
+
+/// The same of some conversations.
+pub(in crate::store::postgres) fn listed_text() -> String {
+    text_of(&places_text(true))
+}
+
+fn text_of(places: &str) -> String {
     format!(
         "WITH place AS MATERIALIZED (
             SELECT *, coalesce(pinned_ms, 0) > 0 pinned, coalesce((record->>'deletes')::bool, false) deletes,
@@ -42,7 +64,7 @@ pub(in crate::store::postgres) fn list_text() -> String {
             FROM (SELECT x.conv, x.kind, x.one, x.other, x.incarnation, x.record, x.pinned_ms, x.read_stamp, x.name, x.avatar_url, x.first_seq,
                          x.joined_seq, x.end_seq, x.left_ms, CASE WHEN x.stamp <= $4 THEN x.seq ELSE coalesce(t.seq, 0) END seq,
                          CASE WHEN x.stamp <= $4 THEN x.order_key ELSE coalesce(t.order_key, 0) END order_key, least(x.stamp, coalesce(t.stamp, x.stamp)) stamp
-                  FROM ({PLACES}) x LEFT JOIN LATERAL (
+                  FROM ({places}) x LEFT JOIN LATERAL (
                       SELECT m.seq, m.order_key, m.stamp FROM messages m WHERE x.stamp > $4 AND m.conv = x.conv AND m.stamp <= $4
                       ORDER BY m.seq DESC LIMIT 1) t ON true) p
             WHERE kind <> 0 OR seq > 0
@@ -75,10 +97,37 @@ pub(in crate::store::postgres) async fn list(
     let told = number(reader.state.progress.last_commit());
     let (count, unread) = (number(conversations_max as u64), number(unread_max));
     let rows = connection.rows(&list_text(), &[&user.as_str(), &count, &unread, &told]).await?;
-    rows.iter().map(|row| listed(row, unread_max)).collect()
+    rows.iter().map(|row| listed_at(row, unread_max)).collect()
 }
 
-fn listed(row: &Row, unread_max: u64) -> Result<Listed, StoreError> {
+/// Returns some conversations of a user's list.
+pub(in crate::store::postgres) async fn listed(
+    reader: Reader,
+    user: UserId,
+    conversations: Vec<Conversation>,
+    unread_max: u64,
+) -> Result<Vec<Option<Listed>>, StoreError> {
+    let (mut ones, mut others, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+    for conversation in &conversations {
+        match conversation {
+            Conversation::Peer(one, other) => {
+                ones.push(one.as_str());
+                others.push(other.as_str());
+            }
+            Conversation::Group(group) => groups.push(group.as_str()),
+            Conversation::Room(..) => {}
+        }
+    }
+    let connection = reader.connection().await?;
+    let told = number(reader.state.progress.last_commit());
+    let params: [&(dyn ToSql + Sync); 7] = [&user.as_str(), &i64::MAX, &number(unread_max), &told, &ones, &others, &groups];
+    let rows = connection.rows(&listed_text(), &params).await?;
+    let found = rows.iter().map(|row| listed_at(row, unread_max).map(|listed| (listed.conversation.clone(), listed)));
+    let mut found: HashMap<Conversation, Listed> = found.collect::<Result<_, _>>()?;
+    Ok(conversations.iter().map(|conversation| found.remove(conversation)).collect())
+}
+
+fn listed_at(row: &Row, unread_max: u64) -> Result<Listed, StoreError> {
     let record: Option<&str> = row.get(7);
     let record: EntryRecord = record.map(|json| from_json(json, "an entry")).transpose()?.unwrap_or_default();
     let record = EntryRecord { read_seq: record.read_seq.max(unsigned(row.get(11))), ..record };

@@ -133,7 +133,7 @@ impl Stretch<'_> {
 }
 
 /// Returns the seqs that a page is about: from the first on and below the second.
-async fn seqs_of(connection: &Connection, conversation: &Conversation, page: &Page) -> Result<(u64, u64), StoreError> {
+pub(super) async fn seqs_of(connection: &Connection, conversation: &Conversation, page: &Page) -> Result<(u64, u64), StoreError> {
     let low = page.first_seq;
     Ok(match (page.anchor, page.backwards) {
         (Anchor::End, _) => (low, u64::MAX),

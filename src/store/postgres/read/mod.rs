@@ -5,6 +5,7 @@
 
 pub(super) mod beside;
 pub(super) mod list;
+pub(super) mod look;
 pub(super) mod messages;
 pub(super) mod missed;
 pub(super) mod people;
