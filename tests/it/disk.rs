@@ -21,7 +21,7 @@ const DISK_BYTES: u64 = 48 << 20;
 const BALLAST: &str = "8388608";
 
 /// Runs a test again where a small disk is mounted; returns the disk to that run, and nothing to the first.
-fn on_a_small_disk(test: &str) -> Option<PathBuf> {
+pub(crate) fn on_a_small_disk(test: &str) -> Option<PathBuf> {
     if let Some(disk) = std::env::var_os(DISK) {
         return Some(disk.into());
     }
@@ -44,7 +44,7 @@ fn on_a_small_disk(test: &str) -> Option<PathBuf> {
 }
 
 /// Takes all the room there is, but for some bytes.
-fn fill(disk: &Path, leave: usize) {
+pub(crate) fn fill(disk: &Path, leave: usize) {
     let mut hog = File::options().create(true).append(true).open(disk.join("hog")).unwrap();
     let chunk = vec![7; 256 << 10];
     while hog.write_all(&chunk).is_ok() {}

@@ -62,15 +62,24 @@ impl ServerCertVerifier for Anyone {
     }
 }
 
-fn connector(versions: &[&'static rustls::SupportedProtocolVersion]) -> TlsConnector {
+pub(crate) fn connector(versions: &[&'static rustls::SupportedProtocolVersion]) -> TlsConnector {
     let provider = ring::default_provider();
     let verifier = Arc::new(Anyone(provider.signature_verification_algorithms));
     let config = ClientConfig::builder_with_provider(Arc::new(provider)).with_protocol_versions(versions).unwrap();
     TlsConnector::from(Arc::new(config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
 }
 
+/// Asks for a path; returns head and body.
+pub(crate) async fn fetch_over(mut stream: TlsStream<TcpStream>, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    soon("an answer", stream.read_to_string(&mut answer)).await.unwrap();
+    answer
+}
+
 /// Makes a key and a certificate for it, good until that year, in two files.
-fn make_pair(folder: &Path, year: i32) -> (String, String) {
+pub(crate) fn make_pair(folder: &Path, year: i32) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
@@ -127,12 +136,7 @@ impl Secure {
     }
 
     async fn fetch(&self, path: &str) -> String {
-        let mut stream = self.connect().await;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        soon("an answer", stream.read_to_string(&mut answer)).await.unwrap();
-        answer
+        fetch_over(self.connect().await, path).await
     }
 
     async fn certificate(&self) -> Vec<u8> {

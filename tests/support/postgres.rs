@@ -76,6 +76,12 @@ impl Cluster {
         Some(Self { folder: folder.trim().into(), programs, shell, databases: AtomicU32::new(0) })
     }
 
+    /// Returns the folder of its data.
+    #[allow(dead_code, reason = "not every crate of tests asks")]
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     /// Makes an empty database; returns its address.
     pub(crate) fn database(&self) -> String {
         let name = format!("t{}", self.databases.fetch_add(1, Ordering::SeqCst));

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,7 +20,8 @@ use tokio::time::{sleep, timeout};
 use super::program;
 use crate::cluster::Cluster;
 use crate::hostile::{Dice, Line, PATIENCE, Program, alone, message_to, soon};
-use crate::support::fetch;
+use crate::support::{Client, Login, To, fetch, pluck};
+use crate::tls::{connector, fetch_over, make_pair};
 
 /// The first acknowledgement comes within this time after the active broker's end.
 const TAKE_OVER_MAX: Duration = Duration::from_secs(6);
@@ -315,16 +317,52 @@ async fn one_that_was_paused_and_comes_back_is_refused_and_stands_by() {
             // In the middle of transactions.
             sleep(Duration::from_millis(dice.between(200, 900))).await;
         } else {
-            // Idle: those who send are between two brokers.
+            // Idle: those who send wait for the next broker.
             town.at.send(None).unwrap();
             sleep(Duration::from_millis(500)).await;
-            let address = town.last_address;
-            town.at.send(Some(address)).unwrap();
         }
         longest = longest.max(pause(&mut town, length).await);
     }
     let (acknowledged, stored) = town.end().await;
     println!("{pauses} pauses, first acknowledgement after {longest:?} at most: {acknowledged} acknowledged, {stored} stored");
+}
+
+/// Over TLS, too: who stands by says so, and then serves.
+#[tokio::test]
+async fn a_standby_takes_over_behind_a_certificate() {
+    let _alone = alone().await;
+    let Some(cluster) = Cluster::shared() else { return };
+    let (url, folder) = (cluster.database(), tempfile::tempdir().unwrap());
+    make_pair(folder.path(), 2040);
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let settings = [("tls.certificate", path("cert.pem")), ("tls.key", path("key.pem"))];
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let programs = [program(&url, &settings), program(&url, &settings)];
+    let over = async |address: SocketAddr| {
+        let socket = TcpStream::connect(address).await.unwrap();
+        connector(&[&rustls::version::TLS13]).connect("localhost".try_into().unwrap(), socket).await.unwrap()
+    };
+    let login = async |address: SocketAddr, user: &str| {
+        let mut client = Client::over_any(Box::new(over(address).await), address, "/ws", &[]).await.unwrap();
+        client.login(&programs[0].token(user), Login { user, ..Login::default() }).await;
+        client
+    };
+    let mut first = Node::start(&programs[0]);
+    let address = first.serves().await;
+    login(address, "bob").await;
+    let mut alice = login(address, "alice").await;
+    alice.say(To::Peer("bob"), "before").await;
+    let mut second = Node::start(&programs[1]);
+    let standing = second.stands_by().await;
+    let answer = fetch_over(over(standing).await, "/readyz").await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("standby"), "{answer}");
+    first.child.kill().await.unwrap();
+    let address = second.serves().await;
+    assert!(fetch_over(over(address).await, "/readyz").await.starts_with("HTTP/1.1 200"));
+    let mut alice = login(address, "alice").await;
+    alice.say(To::Peer("bob"), "after").await;
+    let texts = alice.newest(To::Peer("bob")).await;
+    assert_eq!(pluck(&Value::Array(texts), "message"), ["before", "after"]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! comes back by itself.
 #![allow(clippy::disallowed_methods)]
 
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -9,7 +10,8 @@ use tokio::time::sleep;
 
 use super::program;
 use crate::cluster::Cluster;
-use crate::hostile::{Line, Running, alone, message_to, soon};
+use crate::disk::{fill, on_a_small_disk};
+use crate::hostile::{Dice, Line, Program, Running, alone, message_to, soon};
 use crate::support::{Answer, fetch, until_ready_says};
 
 /// A refusal comes within this time.
@@ -49,8 +51,12 @@ async fn refused(line: &mut Line, local_id: &str) -> String {
     error["message"].as_str().unwrap().to_owned()
 }
 
-async fn start(cluster: &Cluster) -> (crate::hostile::Program, Running, Line) {
-    let program = program(&cluster.database(), &[]);
+async fn start(cluster: &Cluster) -> (Program, Running, Line) {
+    start_at(&cluster.database()).await
+}
+
+async fn start_at(url: &str) -> (Program, Running, Line) {
+    let program = program(url, &[]);
     let running = program.run().await;
     Line::login(&program, running.address, "bob").await;
     let mut line = Line::login(&program, running.address, "alice").await;
@@ -153,6 +159,83 @@ async fn a_database_that_only_reads_is_named() {
     cluster.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 't0'");
     acknowledged(&mut line, "during").await;
     assert_eq!(ready(&running).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_database_without_connections_to_give_costs_refusals_and_no_restart() {
+    let _alone = alone().await;
+    let Some(cluster) = Cluster::start() else { return };
+    // The limit is not for superusers.
+    cluster.sql("postgres", "CREATE ROLE chat LOGIN");
+    cluster.sql("postgres", "CREATE DATABASE own OWNER chat");
+    let (_program, running, mut line) = start_at(&cluster.address("own").replace("user=tidings", "user=chat")).await;
+    let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'chat'";
+    cluster.sql("postgres", "ALTER ROLE chat CONNECTION LIMIT 0");
+    cluster.sql("postgres", end_all);
+    let said = soon("the reason", async {
+        loop {
+            let said = refused(&mut line, "during").await;
+            if said.contains("too many connections") {
+                return said;
+            }
+        }
+    })
+    .await;
+    assert!(said.contains("chat"), "{said}");
+    until_ready_says(running.address, 503).await;
+    // Enough to write and to beat, and one to read.
+    cluster.sql("postgres", "ALTER ROLE chat CONNECTION LIMIT 4");
+    acknowledged(&mut line, "during").await;
+    acknowledged(&mut line, "after").await;
+    assert_eq!(history(&mut line).await, ["before", "during", "after"]);
+    until_ready_says(running.address, 200).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_below_the_database_is_named_and_room_is_noticed() {
+    let Some(disk) = on_a_small_disk("postgres::trouble::a_full_disk_below_the_database_is_named_and_room_is_noticed") else { return };
+    let _alone = alone().await;
+    let Some(cluster) = Cluster::start() else { return };
+    let space = disk.join("space");
+    std::fs::create_dir(&space).unwrap();
+    // The server runs as a user of its own where this runs as root.
+    for path in [&disk, &space] {
+        let mine = std::fs::metadata(cluster.data()).unwrap();
+        std::os::unix::fs::chown(path, Some(mine.uid()), Some(mine.gid())).unwrap();
+    }
+    cluster.sql("postgres", &format!("CREATE TABLESPACE small LOCATION '{}'", space.display()));
+    cluster.sql("postgres", "CREATE DATABASE small TABLESPACE small");
+    let (_program, running, mut line) = start_at(&cluster.address("small")).await;
+    fill(&disk, 0);
+    let long = |n: usize| {
+        let local_id = format!("long-{n}");
+        message_to("bob", 0, &json!({"type": 1, "message": noise(n), "localMessageID": local_id}))
+    };
+    let mut stored = 0;
+    let said = loop {
+        match line.ask("sendMessage", long(stored)).await {
+            Ok(_) => stored += 1,
+            Err(error) => {
+                assert_eq!(error["temporary"], true, "{error}");
+                break error["message"].as_str().unwrap().to_owned();
+            }
+        }
+        assert!(stored < 1_000, "it is full at some time");
+    };
+    assert!(said.contains("disk is full") && said.contains("could not extend file"), "{said}");
+    // What was stored is there, and reads go on.
+    assert_eq!(history(&mut line).await.len().min(100), (stored + 1).min(100));
+    std::fs::remove_file(disk.join("hog")).unwrap();
+    acknowledged(&mut line, "after").await;
+    let again = line.ok("sendMessage", long(stored)).await;
+    assert_eq!(again["message"]["messageSeq"].as_u64(), Some(stored as u64 + 3), "{stored}");
+    until_ready_says(running.address, 200).await;
+}
+
+/// Text that does not compress well, 16,000 bytes of it.
+fn noise(n: usize) -> String {
+    let mut dice = Dice(n as u64);
+    (0..1_000).map(|_| format!("{:016x}", dice.roll())).collect()
 }
 
 #[tokio::test]
