@@ -52,6 +52,11 @@ impl Cluster {
 
     /// Starts a cluster of one's own.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(SETTINGS)
+    }
+
+    /// The same with settings of one's own, as `postgres` takes them.
+    pub(crate) fn start_with(settings: &str) -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(std::env::var("CI").as_deref() != Ok("true"), "PostgreSQL is not installed (Debian: postgresql)");
             eprintln!("SKIPPED: PostgreSQL is not installed (Debian: postgresql)");
@@ -65,7 +70,7 @@ impl Cluster {
         } else {
             Command::new("sh")
         };
-        let shell = command.arg("-c").arg(SHELL).arg("sh").arg(&programs).arg(SETTINGS).current_dir("/");
+        let shell = command.arg("-c").arg(SHELL).arg("sh").arg(&programs).arg(settings).current_dir("/");
         let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let input = shell.stdin.take().unwrap();
         let mut output = BufReader::new(shell.stdout.take().unwrap());
@@ -80,6 +85,15 @@ impl Cluster {
     #[allow(dead_code, reason = "not every crate of tests asks")]
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
+    }
+
+    /// Returns the processes of the server: its first one, and those that it has now.
+    #[allow(dead_code, reason = "not every crate of tests asks")]
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        let first = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
+        let Some(first) = first.lines().next().and_then(|pid| pid.parse().ok()) else { return Vec::new() };
+        let children = std::fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap_or_default();
+        std::iter::once(first).chain(children.split_whitespace().filter_map(|pid| pid.parse().ok())).collect()
     }
 
     /// Makes an empty database; returns its address.
