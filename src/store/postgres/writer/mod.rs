@@ -27,6 +27,7 @@ use self::commit::{Trouble, commit, trouble};
 use self::heads::Heads;
 use self::job::{Job, Waiting, Work, tell};
 use self::plan::{Outcome, Plan, Planned};
+pub(super) use self::plan::{digest_bytes, digest_of};
 use self::sql::{Sql, Statements};
 use self::upkeep::Made;
 use super::connect::Database;
