@@ -21,8 +21,6 @@ use super::Scope;
 use crate::documents::{DocumentVersion, Documents, FolderDocuments};
 use crate::model::hex;
 
-/// Name of the document.
-const DOCUMENT: &str = "api_keys.json";
 /// How every key begins, so that scanners of repositories recognise one.
 const PREFIX: &str = "tdk_";
 const SECRET_BYTES: usize = 32;
@@ -105,7 +103,12 @@ pub struct ApiKeyFile {
     documents: Arc<dyn Documents>,
 }
 
+const DOCUMENT: &str = ApiKeyFile::DOCUMENT;
+
 impl ApiKeyFile {
+    /// The name of the document that holds them.
+    pub const DOCUMENT: &str = "api_keys.json";
+
     /// Returns the keys kept in this data directory; nothing is read yet.
     pub fn of(data_dir: impl Into<PathBuf>) -> Self {
         Self::among(Arc::new(FolderDocuments::of(data_dir)))

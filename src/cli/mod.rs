@@ -38,6 +38,7 @@ mod signals;
 #[cfg(feature = "postgres")]
 mod standby;
 mod store;
+mod store_lines;
 mod supervisor;
 mod talk;
 mod token;

@@ -10,45 +10,40 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tidings::backup::{self, BackupError, BackupReport, Order};
-use tidings::broker::sled_options;
 use tidings::clock::{Clock as _, SystemClock};
 use tidings::config::{Config, MediaEngine, StoreEngine};
-use tidings::store::{self, Maintenance as _, OpenError, Pace, SledOptions, SledStore, StoreReport};
+use tidings::store::{self, Maintenance as _, OpenError, Pace, SledOptions, SledStore};
 
 use super::broker::{BrokerUrl, api_error};
 use super::failure::Failure;
 use super::progress::Progress;
 use super::settings::Settings;
+#[cfg(feature = "postgres")]
+use super::store_lines::print_found;
+use super::store_lines::{Common, ConvertArguments, LineStore, as_json, convert, options_of_sled, print_report};
 
 /// How long a running broker may take for a backup.
 const BACKUP_PATIENCE: Duration = Duration::from_secs(24 * 3600);
-/// How long another process may take to let go of the store.
-const LOCK_WAIT: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
     /// Read and check everything in the store of a stopped broker, or a backup; exit code 65 when it is damaged. The store is
     /// read as a copy in the temporary folder (TMPDIR) and stays as it is.
     Check(CheckArguments),
-    /// Write everything in the store of a stopped broker as lines of JSON. It is read as a copy, like by `check`.
+    /// Write everything in the store of a stopped broker as lines of JSON. It is read as a copy, like by `check`. A store in a
+    /// database may be served meanwhile: it is read as it is at one moment, in one transaction.
     Export(ExportArguments),
-    /// Make a store of exported lines, where there is none.
+    /// Make a store of exported lines, where there is none. In a database all of it is one transaction.
     Import(ImportArguments),
+    /// Make a store of the other engine, where there is none, of the one that is configured and that nobody serves. That one stays
+    /// as it is.
+    Convert(ConvertArguments),
     /// Copy store, files and keys into a folder; of a running broker through its server API.
     Backup(BackupArguments),
     /// Make a data directory of a backup, where there is none.
     Restore(RestoreArguments),
     /// Say that the clock of this machine is right, so that what is too old is deleted again; also while a broker runs.
     AcceptClock(AcceptClockArguments),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Common {
-    #[command(flatten)]
-    settings: Settings,
-    /// One JSON object on standard output.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -117,6 +112,7 @@ pub(super) fn run(command: StoreCommand) -> Result<(), Failure> {
         StoreCommand::Check(arguments) => check(&arguments),
         StoreCommand::Export(arguments) => export(&arguments),
         StoreCommand::Import(arguments) => import(&arguments),
+        StoreCommand::Convert(arguments) => convert(&arguments),
         StoreCommand::Backup(arguments) => back_up(&arguments),
         StoreCommand::Restore(arguments) => restore(&arguments),
         StoreCommand::AcceptClock(arguments) => accept_clock(&arguments),
@@ -143,24 +139,13 @@ fn options(config: &Config) -> Result<SledOptions, Failure> {
             _ => "store.engine is \"memory\": there is nothing on disk".to_owned(),
         }));
     }
-    Ok(SledOptions { lock_wait: LOCK_WAIT, ..sled_options(config) })
+    Ok(options_of_sled(config))
 }
 
 /// A name in the folder of backups, or a path.
 fn backup_folder(config: &Config, backup: &str) -> PathBuf {
     let named = config.backup_dir().join(backup);
     if backup::check_name(backup).is_ok() && (named.exists() || !Path::new(backup).exists()) { named } else { PathBuf::from(backup) }
-}
-
-fn print_report(report: &StoreReport) {
-    say!("format {}, commit {}, {} week(s)", report.format, report.commit, report.weeks.len());
-    for (what, count) in &report.counts {
-        say!("{count:>12} {what}");
-    }
-}
-
-fn as_json<T: serde::Serialize>(value: &T) -> Result<Value, Failure> {
-    Ok(serde_json::to_value(value).map_err(anyhow::Error::from)?)
 }
 
 fn check(arguments: &CheckArguments) -> Result<(), Failure> {
@@ -205,35 +190,29 @@ fn check_database(config: &Config, as_lines: bool) -> Result<(), Failure> {
     if as_lines {
         say!("{}", as_json(&found)?);
     } else {
-        for (table, count) in &found.counts {
-            say!("{count:>12} {table}");
-        }
-        found.problems.iter().for_each(|problem| say!("{problem}"));
+        print_found(&found);
     }
     if !found.problems.is_empty() {
         eprintln!("tidings: the store does not hold together");
         return Err(Failure::AlreadyReported(65));
-    }
-    if !as_lines {
-        say!("no gaps, and every head is its last message");
     }
     Ok(())
 }
 
 fn export(arguments: &ExportArguments) -> Result<(), Failure> {
     let config = arguments.settings.load(Vec::new())?;
-    let options = options(&config)?;
+    let store = LineStore::of(&config, config.store.engine)?;
     let progress = Progress::of("exporting", None);
     let mut wrote = |bytes| progress.add(bytes);
     let file = arguments.file.as_ref().filter(|file| file.as_os_str() != "-");
     let lines = match file {
-        None => store::export(&options, &mut BufWriter::new(io::stdout().lock()), &mut wrote)?,
+        None => store.export(&mut BufWriter::new(io::stdout().lock()), &mut wrote)?,
         Some(path) => {
             let created = File::create_new(path).map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => Failure::Backup(BackupError::Exists(path.clone())),
                 _ => anyhow::anyhow!("cannot write {}: {error}", path.display()).into(),
             })?;
-            let written = store::export(&options, &mut BufWriter::new(&created), &mut wrote);
+            let written = store.export(&mut BufWriter::new(&created), &mut wrote);
             let synced = written.map_err(Failure::from).and_then(|lines| {
                 created.sync_all().map_err(anyhow::Error::from)?;
                 Ok(lines)
@@ -251,20 +230,20 @@ fn export(arguments: &ExportArguments) -> Result<(), Failure> {
 
 fn import(arguments: &ImportArguments) -> Result<(), Failure> {
     let config = arguments.common.settings.load(Vec::new())?;
-    let options = options(&config)?;
+    let store = LineStore::of(&config, config.store.engine)?;
     let is_input = arguments.file.as_os_str() == "-";
-    let report = if is_input {
+    let made = if is_input {
         let progress = Progress::of("importing", None);
-        store::import(&options, &mut io::stdin().lock(), &mut |bytes| progress.add(bytes))?
+        store.import(&mut io::stdin().lock(), &mut |bytes| progress.add(bytes))?
     } else {
         let file = File::open(&arguments.file).map_err(|error| anyhow::anyhow!("cannot read {}: {error}", arguments.file.display()))?;
         let progress = Progress::of("importing", file.metadata().ok().map(|about| about.len()));
-        store::import(&options, &mut BufReader::new(file), &mut |bytes| progress.add(bytes))?
+        store.import(&mut BufReader::new(file), &mut |bytes| progress.add(bytes))?
     };
     if arguments.common.json {
-        say!("{}", as_json(&report)?);
+        say!("{}", made.as_json()?);
     } else {
-        print_report(&report);
+        made.print();
     }
     Ok(())
 }

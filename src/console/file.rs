@@ -12,9 +12,6 @@ use thiserror::Error;
 use super::random::{RandomError, random_text};
 use crate::documents::{DocumentVersion, Documents, FolderDocuments};
 
-/// Name of the document.
-const DOCUMENT: &str = "console.json";
-
 /// How long a link lets one set the password.
 pub(super) const LINK_LASTS: Duration = Duration::from_secs(30 * 60);
 
@@ -73,7 +70,12 @@ pub struct ConsoleFile {
     documents: Arc<dyn Documents>,
 }
 
+const DOCUMENT: &str = ConsoleFile::DOCUMENT;
+
 impl ConsoleFile {
+    /// The name of the document.
+    pub const DOCUMENT: &str = "console.json";
+
     /// Of this data directory; nothing is read yet.
     pub fn of(data_dir: impl Into<PathBuf>) -> Self {
         Self::among(Arc::new(FolderDocuments::of(data_dir)))

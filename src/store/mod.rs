@@ -27,7 +27,7 @@
 //! | `backend/` | places that keep bytes: sled and memory, the store's directory, the mark |
 //! | `engine/` | the rules above: the writer's thread, batches, retries, reads, long work in small steps |
 //! | `repair/` | the check at open, and making a damaged store openable |
-//! | `copy/` | backups of a store that is open, exported lines, and stores made of either |
+//! | `copy/` | backups of a store that is open, exported lines, stores made of either, and a pipe between two stores |
 //! | `postgres/` | the store in PostgreSQL: its own writer, reads and tables (feature `postgres`) |
 //! | `embedded` | the two stores: an engine over memory, an engine over sled |
 
@@ -53,8 +53,10 @@ pub use self::coarse::{
     ChangedPart, ConversationQuery, Found, FoundConversations, FoundMessage, FoundPart, LastMessage, Listed, LookedAt, MENTIONS_MAX,
     Mentioned, Missed, MissedPart, MissedQuery, Overview, SearchQuery, VisiblePart,
 };
-pub use self::copy::export::{LineCounts, export};
+pub use self::copy::export::export;
 pub use self::copy::import::import;
+pub use self::copy::lines::LineCounts;
+pub use self::copy::pipe::pipe;
 pub use self::copy::restore::restore;
 pub use self::embedded::{MemoryStore, SledStore};
 pub use self::error::{OpenError, StoreError};
@@ -64,7 +66,7 @@ pub use self::format::rows::{
 #[cfg(feature = "postgres")]
 pub use self::postgres::{
     ActiveNode, ClusterStatus, DatabaseCheck, DatabaseReport, NodeStatus, PostgresDocuments, PostgresOptions, PostgresStore, StampTime,
-    Standby, check_database, cluster_status, database_report,
+    Standby, check_database, cluster_status, database_report, export_database, import_database, require_unserved,
 };
 pub use self::repair::inspect::{StoreReport, StoreSummary, check, summary};
 pub use self::repair::losses::{AcceptedLosses, ConversationLoss};

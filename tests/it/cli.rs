@@ -28,6 +28,7 @@ const COMMANDS: &[&[&str]] = &[
     &["store", "check"],
     &["store", "export"],
     &["store", "import"],
+    &["store", "convert"],
     &["store", "backup"],
     &["store", "restore"],
     &["completions"],

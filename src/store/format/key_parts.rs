@@ -105,18 +105,13 @@ fn name_conversation(conversation: &Conversation, into: &mut Map<String, Value>)
 
 /// Makes a key of its parts, which are members of a JSON object. `Err` names the one that is missing or wrong.
 pub(crate) fn join(kind: RecordKind, from: &Map<String, Value>) -> Result<Vec<u8>, String> {
-    let text = |name: &str| from.get(name).and_then(Value::as_str).ok_or_else(|| format!("{name} is missing, or no text"));
-    let number = |name: &str| from.get(name).and_then(Value::as_u64).ok_or_else(|| format!("{name} is missing, or no number"));
     let mut key = vec![kind.byte()];
     for part in parts(kind) {
         match part {
-            Part::Id(name) => codec::push_id(&mut key, text(name)?),
-            Part::Rest(name) => key.extend_from_slice(text(name)?.as_bytes()),
-            Part::Number(name) => key.extend_from_slice(&number(name)?.to_be_bytes()),
-            Part::File => {
-                let file = FileUid::parse(text("file")?).ok_or("file is no fileUID")?;
-                key.extend_from_slice(&file.to_bytes());
-            }
+            Part::Id(name) => codec::push_id(&mut key, text_of(from, name)?),
+            Part::Rest(name) => key.extend_from_slice(text_of(from, name)?.as_bytes()),
+            Part::Number(name) => key.extend_from_slice(&number_of(from, name)?.to_be_bytes()),
+            Part::File => key.extend_from_slice(&file_of(from)?.to_bytes()),
             Part::Conversation => codec::push_conversation(&mut key, &conversation_of(from)?),
             Part::Note => codec::push_note(&mut key, &note_of(from)?),
         }
@@ -124,12 +119,28 @@ pub(crate) fn join(kind: RecordKind, from: &Map<String, Value>) -> Result<Vec<u8
     Ok(key)
 }
 
+/// Returns a part that is text.
+pub(crate) fn text_of<'a>(from: &'a Map<String, Value>, name: &str) -> Result<&'a str, String> {
+    from.get(name).and_then(Value::as_str).ok_or_else(|| format!("{name} is missing, or no text"))
+}
+
+/// Returns a part that is a number.
+pub(crate) fn number_of(from: &Map<String, Value>, name: &str) -> Result<u64, String> {
+    from.get(name).and_then(Value::as_u64).ok_or_else(|| format!("{name} is missing, or no number"))
+}
+
+/// Returns the file among the parts.
+pub(crate) fn file_of(from: &Map<String, Value>) -> Result<FileUid, String> {
+    FileUid::parse(text_of(from, "file")?).ok_or_else(|| "file is no fileUID".to_owned())
+}
+
 /// Returns the two texts of an array that begins with two; none: it does not.
 fn two_texts(pair: &[Value]) -> Option<(&str, &str)> {
     Some((pair.first()?.as_str()?, pair.get(1)?.as_str()?))
 }
 
-fn note_of(from: &Map<String, Value>) -> Result<Note, String> {
+/// Returns the note among the parts.
+pub(crate) fn note_of(from: &Map<String, Value>) -> Result<Note, String> {
     if let Some(user) = from.get("receiptOf").and_then(Value::as_str) {
         return Ok(Note::Receipt(UserId::trusted(user)));
     }
@@ -138,7 +149,8 @@ fn note_of(from: &Map<String, Value>) -> Result<Note, String> {
     Ok(Note::Reaction(reaction.to_owned(), UserId::trusted(user)))
 }
 
-fn conversation_of(from: &Map<String, Value>) -> Result<Conversation, String> {
+/// Returns the conversation among the parts.
+pub(crate) fn conversation_of(from: &Map<String, Value>) -> Result<Conversation, String> {
     let text = |name: &str| from.get(name).and_then(Value::as_str);
     if let Some(pair) = from.get("peer").and_then(Value::as_array) {
         let (one, other) = two_texts(pair).ok_or("peer is not two users")?;

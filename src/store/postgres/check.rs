@@ -1,6 +1,7 @@
 //! Whether what is in the database holds together: what `tidings store check` says of it.
 
 use serde::Serialize;
+use tokio_postgres::{Client, Error};
 
 use super::options::PostgresOptions;
 use super::place::unsigned;
@@ -24,14 +25,15 @@ pub struct DatabaseCheck {
 const MISTAKES: [(&str, &str); 5] = [
     (
         "a gap or a repeated seq",
-        "SELECT format('conversation %s: %s messages from %s to %s', conv, count(*), min(seq), max(seq)) FROM messages GROUP BY conv
-         HAVING count(*) <> max(seq) - min(seq) + 1 OR count(DISTINCT seq) <> count(*)",
+        "SELECT format('conversation %s: %s messages from %s to %s', conv, count(*), min(m.seq), max(m.seq))
+         FROM messages m JOIN conversations c USING (conv) WHERE m.seq > c.whole_from GROUP BY conv
+         HAVING count(*) <> max(m.seq) - min(m.seq) + 1 OR count(DISTINCT m.seq) <> count(*)",
     ),
     (
         "a head that is not the last message",
         "SELECT format('conversation %s: head %s, last message %s', c.conv, c.seq, m.seq) FROM conversations c
          JOIN LATERAL (SELECT seq, stamp, order_key FROM messages WHERE conv = c.conv ORDER BY seq DESC LIMIT 1) m ON true
-         WHERE (c.seq, c.stamp, c.order_key) <> (m.seq, m.stamp, m.order_key)",
+         WHERE (c.seq, c.stamp, c.order_key) <> (m.seq, m.stamp, m.order_key) AND c.seq > c.whole_from",
     ),
     (
         "an order key or a stamp that does not rise",
@@ -61,17 +63,23 @@ pub fn check_database(options: &PostgresOptions) -> Result<DatabaseCheck, OpenEr
     ask(options, |client| async move {
         // One view of all tables, and as long as it takes.
         client.batch_execute("SET statement_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        let mut counts = Vec::new();
-        for table in ["users", "groups", "group_members", "rooms", "conversations", "messages", "retries", "lists", "media"] {
-            let row = client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await?;
-            counts.push((table.to_owned(), unsigned(row.get(0))));
-        }
-        let mut problems = Vec::new();
-        for (what, question) in MISTAKES {
-            let rows = client.query(&format!("{question} LIMIT {NAMED_MAX}"), &[]).await?;
-            problems.extend(rows.iter().map(|row| format!("{what}: {}", row.get::<_, &str>(0))));
-        }
+        let found = look_over(&client).await?;
         client.batch_execute("COMMIT").await?;
-        Ok(DatabaseCheck { counts, problems })
+        Ok(found)
     })
+}
+
+/// The same in a transaction that has begun.
+pub(super) async fn look_over(client: &Client) -> Result<DatabaseCheck, Error> {
+    let mut counts = Vec::new();
+    for table in ["users", "groups", "group_members", "rooms", "conversations", "messages", "retries", "lists", "media"] {
+        let row = client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await?;
+        counts.push((table.to_owned(), unsigned(row.get(0))));
+    }
+    let mut problems = Vec::new();
+    for (what, question) in MISTAKES {
+        let rows = client.query(&format!("{question} LIMIT {NAMED_MAX}"), &[]).await?;
+        problems.extend(rows.iter().map(|row| format!("{what}: {}", row.get::<_, &str>(0))));
+    }
+    Ok(DatabaseCheck { counts, problems })
 }

@@ -13,6 +13,7 @@
 
 mod check;
 mod connect;
+mod copy;
 mod counts;
 mod known_documents;
 mod known_ids;
@@ -44,6 +45,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use self::check::{DatabaseCheck, check_database};
 use self::connect::{innermost, refused};
+pub use self::copy::{export_database, import_database, require_unserved};
 use self::local_ids::LocalIds;
 pub use self::options::{PostgresOptions, StampTime};
 use self::ownership::{BEAT, Claim};

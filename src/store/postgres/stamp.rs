@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::options::StampTime;
 use crate::clock::Clock;
-use crate::model::order_key::{EPOCH_MS, next_order_key};
+use crate::model::order_key::{EPOCH_MS, next_order_key, order_key_at};
 
 /// Milliseconds of a day, of which a stamp's is part of the key of a retry.
 pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -33,6 +33,11 @@ pub(super) fn day_of(stamp: u64) -> i32 {
 /// Returns the week of a stamp, since 1970-01-01.
 pub(super) fn week_of(stamp: u64) -> i64 {
     i64::try_from(ms_of(stamp) / WEEK_MS).unwrap_or(i64::MAX)
+}
+
+/// Returns the first stamp of a week.
+pub(super) fn week_begins(week: u64) -> u64 {
+    order_key_at(week.saturating_mul(WEEK_MS))
 }
 
 /// The database's time at a moment of this process's monotonic clock.

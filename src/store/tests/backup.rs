@@ -13,7 +13,7 @@ use crate::store::backend::store_dir::{FORMAT, StoreDir};
 use crate::store::format::key;
 use crate::store::*;
 
-const PEOPLE: u64 = 5;
+pub(super) const PEOPLE: u64 = 5;
 
 embedded_contract!(
     what_is_written_during_a_copy_is_in_it_whole,
@@ -28,7 +28,7 @@ fn profile(n: u64, name: &str) -> UserProfile {
 }
 
 /// A busy moment: messages, a changed message with notes and a pin, rows, entries, a deletion.
-fn write(world: &World, n: u64) {
+pub(super) fn write(world: &World, n: u64) {
     let now_ms = world.clock.wall_ms();
     let (one, other) = (format!("u-{}", n % PEOPLE), format!("u-{}", (n + 1) % PEOPLE));
     let crowd = group(&format!("g-{}", n % 3));
@@ -86,7 +86,7 @@ fn restored(world: &World, copy: &StoreCopy, from: &Path) -> (SledOptions, Store
     (options, report)
 }
 
-fn exported(options: &SledOptions) -> String {
+pub(super) fn exported(options: &SledOptions) -> String {
     let mut out = Vec::new();
     export(options, &mut out, &mut |_| {}).unwrap();
     String::from_utf8(out).unwrap()

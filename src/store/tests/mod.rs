@@ -9,6 +9,12 @@ mod cluster;
 mod contract;
 mod contract_reads;
 mod contract_rows;
+#[cfg(feature = "postgres")]
+mod convert;
+#[cfg(feature = "postgres")]
+mod convert_answers;
+#[cfg(feature = "postgres")]
+mod convert_lines;
 pub(crate) mod damage;
 mod faults;
 mod half_made;

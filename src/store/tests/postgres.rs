@@ -76,6 +76,36 @@ fn a_head_that_moved_behind_its_back_is_looked_at_again() {
 }
 
 #[test]
+fn who_reads_for_long_holds_up_no_message() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let world = World::postgres().unwrap();
+    let database = database_of(&world.url).to_owned();
+    let days = || cluster.sql(&database, "SELECT count(*) FROM tidings.partitions('retries_d')").parse::<u32>().unwrap();
+    world.say(&group("g"), "one");
+    let before = days();
+    let reading = {
+        let database = database.clone();
+        std::thread::spawn(move || {
+            let long = "BEGIN; LOCK TABLE tidings.retries, tidings.messages IN ACCESS SHARE MODE; SELECT pg_sleep(4); COMMIT";
+            cluster.sql(&database, long)
+        })
+    };
+    let held = "SELECT count(*) FROM pg_locks WHERE relation = 'tidings.messages'::regclass AND mode = 'AccessShareLock'";
+    while cluster.sql(&database, held) == "0" {}
+    for _ in 0..2 {
+        // A day begins, and then another: there are partitions for both.
+        world.clock.advance(Duration::from_secs(86_400));
+        world.say(&group("g"), "at night");
+    }
+    assert_eq!(days(), before, "nothing can be made while somebody reads");
+    assert!(!reading.is_finished(), "no message waited for the reader");
+    reading.join().unwrap();
+    world.clock.advance(Duration::from_secs(60));
+    world.say(&group("g"), "later");
+    assert_eq!(days(), before + 2);
+}
+
+#[test]
 fn no_question_that_is_asked_all_the_time_looks_at_every_message() {
     let Some(cluster) = Cluster::shared() else { return };
     let url = cluster.database();

@@ -1,6 +1,7 @@
 //! A store in PostgreSQL: what kills of the broker and of the database leave, brokers that stand by for each other, and a database
 //! that makes trouble. Real processes on a cluster of their own. Skipped, loudly, where PostgreSQL is not installed.
 
+mod convert;
 mod crash;
 mod shared_state;
 mod standby;

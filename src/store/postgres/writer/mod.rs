@@ -27,6 +27,7 @@ use self::commit::{Trouble, commit, trouble};
 use self::heads::Heads;
 use self::job::{Job, Waiting, Work, tell};
 use self::plan::{Outcome, Plan, Planned};
+pub(super) use self::plan::{digest_bytes, digest_of};
 use self::sql::{Sql, Statements};
 use self::upkeep::Made;
 use super::connect::Database;
@@ -251,9 +252,8 @@ impl Writer {
     async fn plan(&mut self, batch: &[Work], trusts: bool) -> Result<(Planned, Vec<Outcome>), Trouble> {
         let Some(link) = &self.link else { return Err(Trouble::Unknown(StoreError::Unavailable("no connection".into()))) };
         let now = self.state.stamps.peek();
-        if !self.made.covers(now) {
-            self.made = upkeep::make_partitions(&link.client, now).await.map_err(|error| trouble(None, &error))?;
-        }
+        let ahead = upkeep::keep_ahead(&link.client, &mut self.made, now, self.state.clock.elapsed());
+        ahead.await.map_err(|error| trouble(None, &error))?;
         let looked = look_up::look_up((&link.client, &link.statements), &mut self.heads, batch, trusts, day_of(now)).await;
         let found = looked.map_err(|error| trouble(None, &error))?.map_err(Trouble::Refused)?;
         let mut plan = Plan::new(&mut self.heads, &self.state.stamps, found);

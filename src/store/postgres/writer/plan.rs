@@ -334,12 +334,12 @@ fn replies_step(new: &[New]) -> Option<Step> {
 }
 
 /// Returns a digest as it is kept.
-pub(super) fn digest_bytes((high, low): (u64, u64)) -> Vec<u8> {
+pub(in crate::store::postgres) fn digest_bytes((high, low): (u64, u64)) -> Vec<u8> {
     [high.to_be_bytes(), low.to_be_bytes()].concat()
 }
 
 /// Reads a digest.
-pub(super) fn digest_of(bytes: &[u8]) -> (u64, u64) {
+pub(in crate::store::postgres) fn digest_of(bytes: &[u8]) -> (u64, u64) {
     let number = |at: usize| bytes.get(at..at + 8).map_or(0, |part| part.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
     (number(0), number(8))
 }

@@ -1,7 +1,10 @@
 //! Between batches: partitions ahead of time, removals in small steps, retention.
 
+use std::time::Duration;
+
 use tokio_postgres::{Client, Error};
 
+use crate::store::postgres::connect::innermost;
 use crate::store::postgres::stamp::{DAY_MS, RETRY_DAYS, WEEK_MS, day_of, week_of};
 
 /// Rows of one step of a removal.
@@ -18,27 +21,60 @@ const OF_CONVERSATION: [(&str, &str); 7] = [
 ];
 /// Partitions are made this many weeks and days ahead.
 const AHEAD: u8 = 2;
+/// How long making partitions ahead of time may hold up a batch, milliseconds, and how often it is tried. Whoever reads the tables in one
+/// long transaction, as an export or `pg_dump` does, lets none be made.
+const AHEAD_LOCK_MS: u32 = 200;
+const AHEAD_EVERY: Duration = Duration::from_secs(60);
 
 /// Up to where there are partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Made {
     week: i64,
     day: i32,
+    /// When those ahead were tried last and could not be made, by the monotonic clock.
+    tried: Option<Duration>,
 }
 
 impl Made {
-    /// Returns whether a stamp of now has its partitions, and those ahead of it.
-    pub(super) fn covers(&self, stamp: u64) -> bool {
-        week_of(stamp) + i64::from(AHEAD) <= self.week && day_of(stamp) + i32::from(AHEAD) <= self.day
+    /// Returns whether a stamp of now has its partitions, and those so many weeks and days ahead of it.
+    fn covers(&self, stamp: u64, ahead: u8) -> bool {
+        week_of(stamp) + i64::from(ahead) <= self.week && day_of(stamp) + i32::from(ahead) <= self.day
     }
+}
+
+/// Makes the partitions of a stamp, if need be, and those ahead, if that can be. `now`: of the monotonic clock.
+pub(super) async fn keep_ahead(client: &Client, made: &mut Made, stamp: u64, now: Duration) -> Result<(), Error> {
+    if made.covers(stamp, AHEAD) {
+        return Ok(());
+    }
+    if !made.covers(stamp, 0) {
+        *made = make_partitions(client, stamp).await?;
+        return Ok(());
+    }
+    if made.tried.is_none_or(|tried| now.saturating_sub(tried) >= AHEAD_EVERY) {
+        match make_within(client, stamp, &format!("SET LOCAL lock_timeout = {AHEAD_LOCK_MS};")).await {
+            Ok(all) => *made = all,
+            Err(error) if error.is_closed() => return Err(error),
+            Err(error) => {
+                made.tried = Some(now);
+                tracing::warn!(error = innermost(&error), "partitions ahead of time wait: somebody reads the tables for long");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes the partitions around a stamp. All processes take turns.
 pub(super) async fn make_partitions(client: &Client, stamp: u64) -> Result<Made, Error> {
-    let made = Made { week: week_of(stamp) + i64::from(AHEAD), day: day_of(stamp) + i32::from(AHEAD) };
-    client
+    make_within(client, stamp, "").await
+}
+
+/// The same with settings of the transaction.
+async fn make_within(client: &Client, stamp: u64, settings: &str) -> Result<Made, Error> {
+    let made = Made { week: week_of(stamp) + i64::from(AHEAD), day: day_of(stamp) + i32::from(AHEAD), tried: None };
+    let outcome = client
         .batch_execute(&format!(
-            "BEGIN; SELECT pg_advisory_xact_lock({lock});
+            "BEGIN; {settings} SELECT pg_advisory_xact_lock({lock});
              SELECT make_week(w) FROM generate_series({from_week}, {to_week}) w;
              SELECT make_day(d::int4) FROM generate_series({from_day}, {to_day}) d; COMMIT",
             lock = crate::store::postgres::migrate::LOCK,
@@ -47,8 +83,12 @@ pub(super) async fn make_partitions(client: &Client, stamp: u64) -> Result<Made,
             from_day = day_of(stamp),
             to_day = made.day,
         ))
-        .await?;
-    Ok(made)
+        .await;
+    if outcome.as_ref().is_err_and(|error| !error.is_closed()) {
+        // The connection is the writer's, and would stay in the transaction that failed.
+        client.batch_execute("ROLLBACK").await?;
+    }
+    outcome.map(|()| made)
 }
 
 /// Removes the next part of a conversation; returns whether it is all gone now.
