@@ -126,6 +126,10 @@ CREATE TABLE entries (
   read_stamp bigint NOT NULL DEFAULT 0,             -- not above the stamp of read_seq: bounds what is looked at to count the unread
   pinned_ms bigint NOT NULL DEFAULT 0,              -- 0: not pinned
   record    json,                                   -- NULL: it made nothing of it yet
+  -- What questions over all of a user's conversations look at: reading JSON costs more than all else of them.
+  cleared_seq   bigint  NOT NULL GENERATED ALWAYS AS (coalesce((record->>'cleared_seq')::bigint, 0)) STORED,
+  order_key_min bigint  NOT NULL GENERATED ALWAYS AS (coalesce((record->>'order_key_min')::bigint, 0)) STORED,
+  deletes       boolean NOT NULL GENERATED ALWAYS AS (coalesce((record->>'deletes')::boolean, false)) STORED,
   PRIMARY KEY (user_id, conv)
 ) WITH (fillfactor = 80);
 

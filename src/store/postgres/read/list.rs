@@ -14,38 +14,40 @@ use crate::store::postgres::message_row::{COLUMNS, from_json, message_at};
 use crate::store::postgres::place::{Columns, conversation_at, number, unsigned};
 
 /// Everything a user has a part in, or of it the conversations of two `$5` and `$6` and the groups `$7`: those of two, the groups it is
-/// in, those it left. Where a conversation ends is told as of `$4`, the last commit that this process was told of: what is newer is
-/// about to be told live, and must not be known before.
+/// in, those it left.
 fn places_text(of_some: bool) -> String {
     let some = |condition: &'static str| if of_some { condition } else { "" };
     let of_peers = some(
-        "AND e.conv IN (SELECT n.conv FROM unnest($5::text[], $6::text[]) x(one, other)
-             JOIN conversations n ON n.one = x.one AND n.other = x.other AND n.kind = 0 AND n.incarnation = 0)",
+        "AND e.conv = ANY(ARRAY(SELECT n.conv FROM unnest($5::text[], $6::text[]) x(one, other)
+             JOIN conversations n ON n.one = x.one AND n.other = x.other AND n.kind = 0 AND n.incarnation = 0))",
     );
     let of_groups = some("AND m.group_id = ANY($7::text[])");
     let of_left_groups = some("AND f.group_id = ANY($7::text[])");
+    let of_entry = "e.record, e.pinned_ms, e.read_stamp, e.read_seq, e.cleared_seq, e.order_key_min, e.deletes";
     format!(
-        "SELECT c.conv, c.kind, c.one, c.other, c.incarnation, c.seq, c.order_key, c.stamp,
-           e.record, e.pinned_ms, e.read_stamp, u.name, u.avatar_url, 1::int8 first_seq, 0::int8 joined_seq, NULL::int8 end_seq, 0::int8 left_ms
-    FROM entries e JOIN conversations c ON c.conv = e.conv LEFT JOIN users u ON u.user_id = e.other_id
-    WHERE e.user_id = $1 AND e.kind = 0 AND c.seq > 0 {of_peers}
-    UNION ALL
-    SELECT c.conv, 2::int2, m.group_id, '', 0::int8, coalesce(c.seq, 0), coalesce(c.order_key, 0), coalesce(c.stamp, 0),
-           e.record, e.pinned_ms, e.read_stamp, g.name, g.record->'info'->>'avatar_url',
-           (m.record->>'first_seq')::int8, (m.record->>'joined_seq')::int8, NULL, 0
-    FROM group_members m LEFT JOIN groups g ON g.group_id = m.group_id
-    LEFT JOIN conversations c ON c.one = m.group_id AND c.other = '' AND c.kind = 2 AND c.incarnation = 0
-    LEFT JOIN entries e ON e.user_id = $1 AND e.conv = c.conv WHERE m.user_id = $1 {of_groups}
-    UNION ALL
-    SELECT c.conv, 2::int2, f.group_id, '', 0::int8, coalesce(c.seq, 0), coalesce(c.order_key, 0), coalesce(c.stamp, 0),
-           e.record, e.pinned_ms, e.read_stamp, g.name, g.record->'info'->>'avatar_url', f.first_seq, 0, f.last_seq, f.left_ms
-    FROM former_members f LEFT JOIN groups g ON g.group_id = f.group_id
-    LEFT JOIN conversations c ON c.one = f.group_id AND c.other = '' AND c.kind = 2 AND c.incarnation = 0
-    LEFT JOIN entries e ON e.user_id = $1 AND e.conv = c.conv WHERE f.user_id = $1 {of_left_groups}"
+        "SELECT c.conv, c.kind, c.one, c.other, c.incarnation, c.seq, c.order_key, c.stamp, {of_entry}, e.other_id,
+                1::int8 first_seq, 0::int8 joined_seq, NULL::int8 end_seq, 0::int8 left_ms
+         FROM entries e JOIN conversations c ON c.conv = e.conv
+         WHERE e.user_id = $1 AND e.kind = 0 AND c.seq > 0 {of_peers}
+         UNION ALL
+         SELECT c.conv, 2::int2, m.group_id, '', 0::int8, coalesce(c.seq, 0), coalesce(c.order_key, 0), coalesce(c.stamp, 0),
+                {of_entry}, m.group_id, (m.record->>'first_seq')::int8, (m.record->>'joined_seq')::int8, NULL, 0
+         FROM group_members m LEFT JOIN conversations c ON c.one = m.group_id AND c.other = '' AND c.kind = 2 AND c.incarnation = 0
+         LEFT JOIN entries e ON e.user_id = $1 AND e.conv = c.conv WHERE m.user_id = $1 {of_groups}
+         UNION ALL
+         SELECT c.conv, 2::int2, f.group_id, '', 0::int8, coalesce(c.seq, 0), coalesce(c.order_key, 0), coalesce(c.stamp, 0),
+                {of_entry}, f.group_id, f.first_seq, 0, f.last_seq, f.left_ms
+         FROM former_members f LEFT JOIN conversations c ON c.one = f.group_id AND c.other = '' AND c.kind = 2 AND c.incarnation = 0
+         LEFT JOIN entries e ON e.user_id = $1 AND e.conv = c.conv WHERE f.user_id = $1 {of_left_groups}"
     )
 }
 
-/// The page is cut first, and what is unread is counted for what is on it. `read_stamp` keeps each count to the weeks that matter.
+/// Where a conversation ends is told as of `$4`, the last commit that this process was told of: what is newer is about to be told live,
+/// and must not be known before. Of few conversations there is anything newer; `earlier` is looked for in those alone: seq, order key
+/// and stamp of the last message that was told of.
+///
+/// The page is cut first; names are looked up, and what is unread is counted, for what is on it. `read_stamp` keeps each count to the
+/// weeks that matter.
 pub(in crate::store::postgres) fn list_text() -> String {
     text_of(&places_text(false))
 }
@@ -58,29 +60,34 @@ pub(in crate::store::postgres) fn listed_text() -> String {
 fn text_of(places: &str) -> String {
     format!(
         "WITH place AS MATERIALIZED (
-            SELECT *, coalesce(pinned_ms, 0) > 0 pinned, coalesce((record->>'deletes')::bool, false) deletes,
-                   greatest(coalesce((record->>'read_seq')::int8, 0), coalesce((record->>'cleared_seq')::int8, 0), joined_seq, first_seq - 1) read_to,
-                   greatest(order_key, CASE WHEN seq > 0 THEN (record->>'order_key_min')::int8 END) place_key
-            FROM (SELECT x.conv, x.kind, x.one, x.other, x.incarnation, x.record, x.pinned_ms, x.read_stamp, x.name, x.avatar_url, x.first_seq,
-                         x.joined_seq, x.end_seq, x.left_ms, CASE WHEN x.stamp <= $4 THEN x.seq ELSE coalesce(t.seq, 0) END seq,
-                         CASE WHEN x.stamp <= $4 THEN x.order_key ELSE coalesce(t.order_key, 0) END order_key, least(x.stamp, coalesce(t.stamp, x.stamp)) stamp
-                  FROM ({places}) x LEFT JOIN LATERAL (
-                      SELECT m.seq, m.order_key, m.stamp FROM messages m WHERE x.stamp > $4 AND m.conv = x.conv AND m.stamp <= $4
-                      ORDER BY m.seq DESC LIMIT 1) t ON true) p
+            SELECT *, coalesce(pinned_ms, 0) > 0 pinned,
+                   greatest(order_key, CASE WHEN seq > 0 THEN coalesce(order_key_min, 0) END) place_key
+            FROM (SELECT conv, kind, one, other, incarnation, record, pinned_ms, read_stamp, read_seq, cleared_seq, order_key_min, deletes,
+                         other_id, first_seq, joined_seq, end_seq, left_ms, coalesce(earlier[1], seq) seq,
+                         coalesce(earlier[2], order_key) order_key, coalesce(earlier[3], stamp) stamp
+                  FROM (SELECT *, CASE WHEN stamp > $4 THEN coalesce(
+                            (SELECT ARRAY[m.seq, m.order_key, m.stamp] FROM messages m WHERE m.conv = y.conv AND m.stamp <= $4
+                             ORDER BY m.seq DESC LIMIT 1), ARRAY[0, 0, stamp]) END earlier
+                        FROM ({places}) y) x) p
             WHERE kind <> 0 OR seq > 0
             ORDER BY pinned DESC, place_key DESC, kind, one, other
             LIMIT $2)
-        SELECT p.kind, p.one, p.other, p.incarnation, p.seq, p.order_key, p.stamp, p.record::text, coalesce(p.name, ''),
-               coalesce(p.avatar_url, ''), p.first_seq, p.joined_seq, p.end_seq, p.left_ms, unread.count, unread.mentions::text,
+        SELECT p.kind, p.one, p.other, p.incarnation, p.seq, p.order_key, p.stamp, p.record::text, coalesce(u.name, g.name, ''),
+               coalesce(u.avatar_url, g.record->'info'->>'avatar_url', ''), p.first_seq, p.joined_seq, p.end_seq, p.left_ms,
+               unread.count, unread.mentions::text,
                CASE WHEN p.end_seq < p.seq THEN (SELECT m.order_key FROM messages m WHERE m.conv = p.conv AND m.seq = p.end_seq) END
-        FROM place p LEFT JOIN LATERAL (
+        FROM (SELECT *, greatest(coalesce(read_seq, 0), coalesce(cleared_seq, 0), joined_seq, first_seq - 1) read_to FROM place) p
+        LEFT JOIN users u ON p.kind = 0 AND u.user_id = p.other_id
+        LEFT JOIN groups g ON p.kind = 2 AND g.group_id = p.other_id
+        LEFT JOIN LATERAL (
             SELECT count(*) FILTER (WHERE m.sender <> $1 AND m.flags & 2 = 0) count,
                    json_agg(json_build_array(m.seq, m.id, m.sender, m.mentions_all, coalesce($1 = ANY(m.mentions), false)) ORDER BY m.seq)
                        FILTER (WHERE (m.mentions_all OR $1 = ANY(m.mentions)) AND m.sender <> $1 AND m.flags & 4 = 0) mentions
             FROM messages m
             WHERE p.end_seq IS NULL AND p.seq > p.read_to AND m.conv = p.conv AND m.seq > greatest(p.read_to, p.seq - $3)
               AND m.seq <= p.seq AND m.stamp > coalesce(p.read_stamp, 0) AND m.stamp <= p.stamp
-              AND NOT (p.deletes AND EXISTS (SELECT FROM deletions d WHERE d.user_id = $1 AND d.conv = m.conv AND d.seq = m.seq))
+              AND NOT (coalesce(p.deletes, false)
+                       AND EXISTS (SELECT FROM deletions d WHERE d.user_id = $1 AND d.conv = m.conv AND d.seq = m.seq))
         ) unread ON true
         ORDER BY p.pinned DESC, p.place_key DESC, p.kind, p.one, p.other"
     )

@@ -10,10 +10,10 @@ use crate::store::postgres::place::{conversation_at, number, unsigned};
 /// The conversations of a user that were written to, or changed, after a stamp; `$1` the user, `$2` the stamp.
 fn places(moved: &str) -> String {
     format!(
-        "SELECT c.conv, c.kind, c.one, c.other, c.incarnation, 1::int8 first_seq, e.record
+        "SELECT c.conv, c.kind, c.one, c.other, c.incarnation, 1::int8 first_seq, e.cleared_seq, e.deletes
          FROM entries e JOIN conversations c ON c.conv = e.conv WHERE e.user_id = $1 AND e.kind = 0 AND c.{moved} > $2
          UNION ALL
-         SELECT c.conv, c.kind, c.one, c.other, c.incarnation, (m.record->>'first_seq')::int8, e.record
+         SELECT c.conv, c.kind, c.one, c.other, c.incarnation, (m.record->>'first_seq')::int8, e.cleared_seq, e.deletes
          FROM group_members m JOIN conversations c ON c.one = m.group_id AND c.other = '' AND c.kind = 2 AND c.incarnation = 0
          LEFT JOIN entries e ON e.user_id = $1 AND e.conv = c.conv WHERE m.user_id = $1 AND c.{moved} > $2"
     )
@@ -23,13 +23,13 @@ pub(in crate::store::postgres) fn missed_text() -> String {
     let places = places("stamp");
     format!(
         "WITH place AS MATERIALIZED ({places}
-            UNION ALL SELECT c.conv, c.kind, c.one, c.other, c.incarnation, 1::int8, NULL
+            UNION ALL SELECT c.conv, c.kind, c.one, c.other, c.incarnation, 1::int8, NULL, NULL
             FROM rooms r JOIN conversations c ON c.one = r.room_id AND c.other = '' AND c.kind = 1 AND c.incarnation = r.incarnation
             WHERE r.room_id = ANY($3::text[]) AND c.stamp > $2)
-        SELECT p.kind, p.one, p.other, p.incarnation, greatest(p.first_seq, coalesce((p.record->>'cleared_seq')::int8, 0) + 1), {COLUMNS}
-        FROM place p JOIN messages m ON m.conv = p.conv AND m.seq >= greatest(p.first_seq, coalesce((p.record->>'cleared_seq')::int8, 0) + 1)
+        SELECT p.kind, p.one, p.other, p.incarnation, greatest(p.first_seq, coalesce(p.cleared_seq, 0) + 1), {COLUMNS}
+        FROM place p JOIN messages m ON m.conv = p.conv AND m.seq >= greatest(p.first_seq, coalesce(p.cleared_seq, 0) + 1)
         WHERE m.stamp > $2 AND m.stamp <= $4 AND m.at_ms >= $5
-          AND NOT (coalesce((p.record->>'deletes')::bool, false)
+          AND NOT (coalesce(p.deletes, false)
                    AND EXISTS (SELECT FROM deletions d WHERE d.user_id = $1 AND d.conv = m.conv AND d.seq = m.seq))
         ORDER BY p.conv, m.seq LIMIT $6"
     )
