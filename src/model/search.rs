@@ -78,6 +78,9 @@ pub struct Search {
 
 /// As it is compared: compatible forms are one (full and half width), and case is none.
 fn normalised(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.nfkc().flat_map(char::to_lowercase).collect()
 }
 

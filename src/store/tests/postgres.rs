@@ -150,3 +150,89 @@ fn what_the_documentation_asks_the_tables_is_answered() {
     assert!(answers[0].ends_with("|1"), "{answers:?}");
     assert!(answers[2].ends_with("|alice|hi"), "{answers:?}");
 }
+
+/// Sends the `n`th message of a crowd: seven conversations, each message twice, the second time right behind or far behind.
+fn send_crowd(store: &PostgresStore, ns: &[usize]) -> Vec<Result<Appended, StoreError>> {
+    let (done, outcomes) = std::sync::mpsc::channel();
+    for (at, n) in ns.iter().enumerate() {
+        let append = text_of(&group(&format!("g{}", n % 7)), "alice", Some(&format!("l{n}")), &format!("m{n}"), NOW_MS + *n as u64);
+        let done = done.clone();
+        store.append(append, Box::new(move |outcome| done.send((at, outcome)).unwrap()));
+    }
+    let mut all: Vec<_> = outcomes.iter().take(ns.len()).collect();
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// Looks that each conversation has each of its messages once, in one order, without a gap.
+fn look_at_crowd(store: &PostgresStore, count: usize) {
+    let mut found = std::collections::BTreeSet::new();
+    for n in 0..7 {
+        let page = Page { anchor: Anchor::Seq(0), backwards: false, count: count + 1, bytes_max: usize::MAX, first_seq: 0, viewer: None };
+        let messages = store.read(&group(&format!("g{n}")), page).unwrap().messages;
+        for (at, message) in messages.iter().enumerate() {
+            assert_eq!(message.seq, at as u64 + 1);
+            assert!(found.insert(message.local_id.clone().unwrap().to_string()), "{message:?} is there twice");
+        }
+        assert!(messages.windows(2).all(|pair| pair[0].order_key < pair[1].order_key && pair[0].id <= pair[1].id));
+    }
+    assert_eq!(found.len(), count);
+}
+
+/// Thousands wait, so that batches are planned while others are on their way.
+#[test]
+fn what_is_planned_while_a_batch_is_on_its_way_keeps_order_and_knows_retries() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let store = open(&cluster.database()).unwrap();
+    const COUNT: usize = 3_000;
+    // Each right behind itself, and all of them once more.
+    let ns: Vec<usize> = (0..COUNT).flat_map(|n| [n, n]).chain(0..COUNT).collect();
+    let outcomes: Vec<Appended> = send_crowd(&store, &ns).into_iter().map(Result::unwrap).collect();
+    let mut first = std::collections::HashMap::new();
+    for (n, appended) in ns.iter().zip(&outcomes) {
+        let place = (appended.message.seq, appended.commit);
+        assert_eq!(appended.duplicate, first.contains_key(n), "{n}");
+        assert_eq!(*first.entry(n).or_insert(place), place, "{n}");
+    }
+    look_at_crowd(&store, COUNT);
+    assert_eq!(store.stats().duplicates, 2 * COUNT as u64);
+    store.close().unwrap();
+}
+
+/// The connection breaks again and again while thousands wait: what has no answer is sent again, and all of it is there once.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "breaks come when they come")]
+fn what_is_planned_while_a_batch_is_on_its_way_goes_with_it() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let url = cluster.database();
+    let store = open(&url).unwrap();
+    const COUNT: usize = 20_000;
+    let database = database_of(&url);
+    let mut left: Vec<usize> = (0..COUNT).collect();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for _ in 0..6 {
+                if stopped.recv_timeout(Duration::from_millis(120)) != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                    return;
+                }
+                let end = format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND query LIKE '%COMMIT%'"
+                );
+                cluster.sql("postgres", &end);
+            }
+        });
+        for _ in 0..100 {
+            let outcomes = send_crowd(&store, &left);
+            left = std::mem::take(&mut left).into_iter().zip(outcomes).filter_map(|(n, outcome)| outcome.is_err().then_some(n)).collect();
+            if left.is_empty() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        drop(stop);
+    });
+    assert!(left.is_empty(), "{} are not stored", left.len());
+    look_at_crowd(&store, COUNT);
+    drop(store.close());
+}

@@ -5,6 +5,7 @@
 //! batch whose outcome is not what was expected it forgets all of it and asks again.
 
 mod commit;
+mod flight;
 mod heads;
 pub(super) mod job;
 pub(super) mod look_up;
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 
 use self::commit::{Trouble, commit, trouble};
+use self::flight::{Flight, part};
 use self::heads::Heads;
 use self::job::{Job, Waiting, Work, tell};
 use self::plan::{Outcome, Plan, Planned};
@@ -54,8 +56,8 @@ type Backend = (i32, String);
 
 /// A connection with the writer's statements.
 struct Link {
-    client: Client,
-    statements: Statements,
+    client: Arc<Client>,
+    statements: Arc<Statements>,
     backend: Backend,
 }
 
@@ -88,6 +90,8 @@ pub(super) struct Writer {
     heads: Heads,
     made: Made,
     removals: VecDeque<Removal>,
+    /// What is on its way.
+    flight: Option<Flight>,
     /// Batches that nobody knows the outcome of: the connection each went by, and its witness.
     unresolved: Vec<(Backend, [i64; 4])>,
     /// When the database was looked for last, by the monotonic clock.
@@ -114,6 +118,7 @@ impl Writer {
             heads: Heads::new(shards),
             made,
             removals,
+            flight: None,
             unresolved: Vec::new(),
             looked: Duration::ZERO,
             ended: false,
@@ -123,6 +128,10 @@ impl Writer {
     /// Works until nobody can queue any more, then lets go of the store.
     pub(super) async fn run(mut self) {
         while !self.ended {
+            if self.flight.is_some() {
+                self.while_flying().await;
+                continue;
+            }
             let mut batch = Vec::new();
             if self.link.is_none() {
                 self.wait_for_database(&mut batch).await;
@@ -139,6 +148,7 @@ impl Writer {
             self.carry_out(batch).await;
             self.step().await;
         }
+        self.land().await;
         self.let_go().await;
     }
 
@@ -185,28 +195,31 @@ impl Writer {
 
     /// Commits what belongs into a batch, then does the rest.
     async fn carry_out(&mut self, jobs: Vec<Job>) {
-        let (mut batch, mut waiting, mut alone) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()), Vec::new());
-        for job in jobs {
-            match job {
-                Job::Write(work, who) => {
-                    batch.push(work);
-                    waiting.push(who);
-                }
-                other => alone.push(other),
-            }
-        }
+        let ((batch, waiting), alone) = part(jobs);
         if !batch.is_empty() {
-            let (count, began) = (batch.len(), self.state.clock.elapsed());
-            let outcome = self.commit_batch(&batch).await;
-            self.gather.committed(count, began, self.state.clock.elapsed());
-            match outcome {
-                Ok(outcomes) => waiting.into_iter().zip(outcomes).for_each(|(who, outcome)| self.answer(who, outcome)),
-                Err(error) => waiting.into_iter().for_each(|who| who.refuse(&self.state, error.clone())),
-            }
+            self.commit_or_launch((batch, waiting)).await;
+        }
+        if !alone.is_empty() {
+            self.land().await;
         }
         for job in alone {
             self.do_alone(job).await;
         }
+    }
+
+    /// Commits a batch and tells its callers.
+    async fn commit_and_tell(&mut self, batch: Vec<Work>, waiting: Vec<Waiting>) {
+        let (count, began) = (batch.len(), self.state.clock.elapsed());
+        let outcome = self.commit_batch(&batch).await;
+        self.gather.committed(count, began, self.state.clock.elapsed());
+        match outcome {
+            Ok(outcomes) => self.tell(waiting, outcomes),
+            Err(error) => self.refuse(waiting, &error),
+        }
+    }
+
+    fn tell(&self, waiting: Vec<Waiting>, outcomes: Vec<Outcome>) {
+        waiting.into_iter().zip(outcomes).for_each(|(who, outcome)| self.answer(who, outcome));
     }
 
     fn answer(&self, who: Waiting, outcome: Outcome) {
@@ -235,18 +248,31 @@ impl Writer {
                     continue;
                 }
             };
-            match self.write(&planned).await {
-                Ok(()) => return Ok(self.committed(&planned, outcomes)),
-                Err(Trouble::Unknown(error)) => {
-                    if self.was_committed(&planned, error).await? {
-                        return Ok(self.committed(&planned, outcomes));
-                    }
-                }
-                Err(trouble) => last = self.after(trouble).await?,
+            let written = self.write(&planned).await;
+            match self.settle(&planned, outcomes, written).await? {
+                Ok(outcomes) => return Ok(outcomes),
+                Err(reason) => last = reason,
             }
             trusts = false;
         }
         Err(last)
+    }
+
+    /// Finds out what became of a batch that was sent; `Ok(Err(_))` is the reason why it is worth another try.
+    async fn settle(
+        &mut self,
+        planned: &Planned,
+        outcomes: Vec<Outcome>,
+        written: Result<(), Trouble>,
+    ) -> Result<Result<Vec<Outcome>, StoreError>, StoreError> {
+        match written {
+            Ok(()) => Ok(Ok(self.committed(planned, outcomes))),
+            Err(Trouble::Unknown(error)) => {
+                let stands = self.was_committed(planned, error.clone()).await?;
+                Ok(if stands { Ok(self.committed(planned, outcomes)) } else { Err(error) })
+            }
+            Err(trouble) => self.after(trouble).await.map(Err),
+        }
     }
 
     async fn plan(&mut self, batch: &[Work], trusts: bool) -> Result<(Planned, Vec<Outcome>), Trouble> {
@@ -279,7 +305,7 @@ impl Writer {
             _ => None,
         });
         self.state.progress.count_duplicates(planned.duplicates);
-        if !planned.steps.is_empty() {
+        if planned.writes {
             let (message_id, appended) = (planned.message_id, planned.appended);
             self.state.progress.publish(BatchCounts { commit: last.max().unwrap_or(0), message_id, appended });
         }
@@ -401,6 +427,7 @@ impl Link {
         let statements = Statements::prepare(&client).await?;
         let row = client.query_one("SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()", &[]).await?;
         ownership::note_backend(&client, boot).await?;
+        let (client, statements) = (Arc::new(client), Arc::new(statements));
         Ok(Self { client, statements, backend: (row.get(0), row.get(1)) })
     }
 }

@@ -63,8 +63,10 @@ pub(super) struct Plan<'a> {
 
 /// A batch to be committed.
 pub(super) struct Planned {
-    /// In order. Empty: there is nothing to write.
+    /// In order.
     pub steps: Vec<Step>,
+    /// Whether there is anything to write.
+    pub writes: bool,
     /// The first new message, by which it is told afterwards whether the batch was committed: conv, seq, stamp, id.
     pub witness: Option<[i64; 4]>,
     pub appended: u64,
@@ -222,7 +224,7 @@ impl<'a> Plan<'a> {
         let witness = new.first().map(|new| [new.conv, number(new.message.seq), number(new.stamp), number(new.message.id)]);
         let message_id = new.iter().map(|new| new.message.id).max().unwrap_or(0);
         steps.extend(changes);
-        Planned { steps, witness, appended: new.len() as u64, duplicates, message_id }
+        Planned { writes: !steps.is_empty(), steps, witness, appended: new.len() as u64, duplicates, message_id }
     }
 }
 
