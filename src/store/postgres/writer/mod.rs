@@ -42,8 +42,8 @@ use crate::store::engine::progress::BatchCounts;
 use crate::store::error::StoreError;
 use crate::store::types::Done;
 
-/// Jobs per batch at most. Our choice: the size at which a bigger one gained nothing.
-const BATCH_JOBS_MAX: usize = 256;
+/// Jobs per batch at most. Our choice: a head is written once per batch, which still gains where a plain insert of more rows does not.
+const BATCH_JOBS_MAX: usize = 1_024;
 /// A batch is closed when its bodies reach this.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 /// A batch is tried so often before it is refused.
