@@ -11,6 +11,7 @@ use crate::store::format::rows::{EntryRecord, GroupRecord};
 use crate::store::traits::{MessageLog, Rows};
 use crate::store::types::Page;
 
+#[cfg(feature = "postgres")]
 pub(in crate::store) use self::list::listed as listed_by_single_reads;
 pub use self::list::{LastMessage, Listed, MENTIONS_MAX, Mentioned, VisiblePart};
 pub use self::missed::{ChangedPart, Missed, MissedPart, MissedQuery};
