@@ -310,8 +310,7 @@ impl Line {
         Self::over(connected, program, address, user).await
     }
 
-    /// The same to a broker that may be gone, or go meanwhile.
-    #[cfg(feature = "postgres")]
+    /// The same to a broker that may be gone, or go meanwhile, or refuse.
     pub(crate) async fn try_login(program: &Program, address: SocketAddr, user: &str) -> Result<Self, ()> {
         let stream = TcpStream::connect(address).await.map_err(drop)?;
         let (socket, _) = client_async(format!("ws://{address}/ws"), stream).await.map_err(drop)?;
