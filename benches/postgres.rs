@@ -12,6 +12,7 @@
 #![allow(missing_docs, clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::print_stdout, clippy::unwrap_used)]
 #![allow(clippy::disallowed_methods)]
 
+mod large_store;
 #[allow(dead_code, clippy::print_stderr)]
 #[path = "../tests/support/postgres.rs"]
 mod postgres;
@@ -22,21 +23,18 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-use tidings::UserId;
 use tidings::clock::{Clock, ManualClock, SystemClock};
-use tidings::model::{Conversation, Draft, GroupId, Limits, LocalMessageId};
+use tidings::model::{Conversation, Draft};
 use tidings::store::{
     Anchor, Append, EntryRecord, Maintenance as _, MessageLog as _, MissedQuery, Overview as _, Page, PostgresOptions, PostgresStore,
     RowWrite, Rows as _, SINGLE_NODE_EPOCH, StampTime, StoreError, VisiblePart,
 };
 use tokio_postgres::NoTls;
 
+use self::large_store::{CONVERSATIONS, IN_FLIGHT, conversation, conversation_of_message, local_id, user};
 use self::postgres::Cluster;
 
 const MESSAGES: u64 = 1_000_000;
-const CONVERSATIONS: u64 = 20_000;
-/// Appends under way at a time.
-const IN_FLIGHT: u64 = 4096;
 const WEEKS_MS: u64 = 13 * 7 * 86_400_000;
 /// 2026-01-01.
 const BEGIN_MS: u64 = 1_767_225_600_000;
@@ -62,28 +60,14 @@ fn main() {
     paced(&cluster);
 }
 
-fn user(n: u64) -> UserId {
-    UserId::parse("userID", &format!("user-{n}"), &Limits::default()).unwrap()
-}
-
-/// A quarter are conversations of `user-0` with others, the rest groups.
-fn conversation(n: u64) -> Conversation {
-    if n.is_multiple_of(4) {
-        return Conversation::peer(&user(0), &user(n + 1));
-    }
-    Conversation::Group(GroupId::parse("groupID", &format!("group-{n}"), &Limits::default()).unwrap())
-}
-
 fn append(n: u64, conversations: u64, now_ms: u64) -> Append {
-    // Neighbours in time are not neighbours in the store.
-    let place = n.wrapping_mul(7_919) % conversations;
-    let local_id = LocalMessageId::parse("localMessageID", &format!("1732270000000-{n}")).unwrap();
+    let place = conversation_of_message(n, conversations);
     Append {
         conversation: conversation(place),
         epoch: SINGLE_NODE_EPOCH,
         id: n + 1,
         sender: user(place + 1),
-        draft: Draft { local_id: Some(local_id), ..Draft::text("m".repeat(200)) },
+        draft: Draft { local_id: Some(local_id(n)), ..Draft::text("m".repeat(200)) },
         asked: None,
         now_ms,
     }
@@ -166,17 +150,7 @@ fn read_all(store: &PostgresStore, mine: &[Conversation]) {
 }
 
 fn read(store: &PostgresStore, real: &SystemClock, mine: &[Conversation], conversations: u64) {
-    let time = |name: &str, count: u64, read: &mut dyn FnMut(u64)| {
-        let mut took: Vec<Duration> = (0..count)
-            .map(|n| {
-                let began = real.elapsed();
-                read(n);
-                real.elapsed() - began
-            })
-            .collect();
-        took.sort_unstable();
-        println!("{name}: p50 {:.2?} p99 {:.2?}", took[took.len() / 2], took[(took.len() - 1) * 99 / 100]);
-    };
+    let time = |name: &str, count: u64, read: &mut dyn FnMut(u64)| large_store::time(real, name, count, read);
     let me = user(0);
     time(&format!("first 100 of a list of {}, with unread and last messages", mine.len()), 50, &mut |_| {
         let listed = store.list(&me, 100, 999).unwrap();

@@ -10,6 +10,8 @@
 // It measures, and says what it measured.
 #![allow(missing_docs, clippy::cast_possible_truncation, clippy::print_stdout, clippy::unwrap_used)]
 
+mod large_store;
+
 use std::env;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -17,17 +19,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Duration;
 
-use tidings::UserId;
 use tidings::clock::{Clock, SystemClock};
-use tidings::model::{Conversation, Draft, GroupId, Limits, LocalMessageId};
+use tidings::model::{Conversation, Draft};
 use tidings::store::{Anchor, Append, Maintenance as _, MessageLog as _, Page, Rows as _, SINGLE_NODE_EPOCH, SledOptions, SledStore};
 
+use self::large_store::{CONVERSATIONS, IN_FLIGHT, conversation, conversation_of_message, local_id, user};
+
 const MESSAGES: u64 = 5_000_000;
-const CONVERSATIONS: u64 = 20_000;
-/// Appends under way at a time.
-const IN_FLIGHT: u64 = 4096;
 const FOUR_WEEKS_MS: u64 = 28 * 86_400_000;
 /// How often each read is measured.
 const READS: u64 = 1000;
@@ -77,27 +76,6 @@ fn bytes_of(path: &Path) -> u64 {
     fs::read_dir(path).unwrap().map(|entry| bytes_of(&entry.unwrap().path())).sum()
 }
 
-fn user(n: u64) -> UserId {
-    UserId::parse("userID", &format!("user-{n}"), &Limits::default()).unwrap()
-}
-
-/// A quarter are conversations of `user-0` with others, the rest groups.
-fn conversation(n: u64) -> Conversation {
-    if n.is_multiple_of(4) {
-        return Conversation::peer(&user(0), &user(n + 1));
-    }
-    Conversation::Group(GroupId::parse("groupID", &format!("group-{n}"), &Limits::default()).unwrap())
-}
-
-fn local_id(n: u64) -> LocalMessageId {
-    LocalMessageId::parse("localMessageID", &format!("1732270000000-{n}")).unwrap()
-}
-
-/// Conversations are busy in turn, a few at a time, as in life: neighbours in time are not neighbours in the store.
-fn conversation_of_message(n: u64, conversations: u64) -> u64 {
-    n.wrapping_mul(7_919) % conversations
-}
-
 fn open(path: &Path, clock: &Arc<SystemClock>) -> SledStore {
     SledStore::open(SledOptions { retention_days: 3650, ..SledOptions::new(path) }, clock.clone()).unwrap()
 }
@@ -142,17 +120,7 @@ fn look(path: &Path, messages: u64, conversations: u64) {
     println!("open after kill -9: {:.2?}; resident {} MiB", clock.elapsed() - began, resident_mib());
     assert_eq!(store.last_message_id(), messages);
 
-    let time = |name: &str, count: u64, read: &mut dyn FnMut(u64)| {
-        let mut took: Vec<Duration> = (0..count)
-            .map(|n| {
-                let began = clock.elapsed();
-                read(n);
-                clock.elapsed() - began
-            })
-            .collect();
-        took.sort_unstable();
-        println!("{name}: p50 {:.2?} p99 {:.2?}", took[took.len() / 2], took[(took.len() - 1) * 99 / 100]);
-    };
+    let time = |name: &str, count: u64, read: &mut dyn FnMut(u64)| large_store::time(&clock, name, count, read);
     let newest = |count| Page { anchor: Anchor::End, backwards: true, count, bytes_max: usize::MAX, first_seq: 0, viewer: None };
     let each = (messages / conversations).min(100) as usize;
     time(&format!("history, the newest {each}"), READS, &mut |n| {

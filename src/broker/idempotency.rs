@@ -20,11 +20,9 @@ pub(crate) struct CachedResponse {
     pub(crate) body: Vec<u8>,
 }
 
-/// What is known of a call when it comes.
+/// What is known of a call that came before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Earlier {
-    /// Nothing: carry it out, then say how it ended by [`KeptAnswers::end`].
-    None,
     /// It is under way.
     InProgress,
     /// The same name came with another call.
@@ -48,68 +46,60 @@ impl KeptAnswers {
         Self { cache: IdempotencyCache::default(), shared }
     }
 
-    /// Begins a call. `fingerprint` is a hash of everything it says. What is told but [`Earlier::None`] ends it.
+    /// Begins a call that did not come before. `fingerprint` is a hash of everything it says.
     ///
     /// # Errors
     /// [`Refusal`]: whether it was carried out before cannot be found out now.
     pub(crate) async fn begin(
         &self,
-        name: &IdempotencyKey,
+        name: IdempotencyKey,
         fingerprint: [u8; 32],
         clock: &dyn Clock,
         bounds: AnswerBounds,
-    ) -> Result<Earlier, Refusal> {
-        let earlier = self.cache.begin(name, fingerprint, clock.elapsed(), bounds);
-        let (Earlier::None, Some(shared)) = (&earlier, &self.shared) else { return Ok(earlier) };
-        // Whoever goes away in the middle leaves nothing under way.
-        let mut claim = Claim { cache: &self.cache, name: Some(name) };
-        let (shared, (caller, key), now_ms) = (shared.clone(), name.clone(), clock.wall_ms());
-        match in_background(move || shared.answer(&caller, &key, now_ms)).await? {
-            None => {
-                claim.name = None;
-                Ok(Earlier::None)
-            }
-            Some(kept) if kept.fingerprint != fingerprint => Ok(Earlier::Mismatch),
-            Some(KeptAnswer { status, content_type, body, .. }) => Ok(Earlier::Answered(CachedResponse { status, content_type, body })),
+    ) -> Result<Result<PendingCall<'_>, Earlier>, Refusal> {
+        if let Some(earlier) = self.cache.begin(&name, fingerprint, clock.elapsed(), bounds) {
+            return Ok(Err(earlier));
         }
+        let pending = PendingCall { answers: self, name, fingerprint, is_open: true };
+        let Some(shared) = self.shared.clone() else { return Ok(Ok(pending)) };
+        let ((caller, key), now_ms) = (pending.name.clone(), clock.wall_ms());
+        Ok(match in_background(move || shared.answer(&caller, &key, now_ms)).await? {
+            None => Ok(pending),
+            Some(kept) if kept.fingerprint != fingerprint => Err(Earlier::Mismatch),
+            Some(KeptAnswer { status, content_type, body, .. }) => Err(Earlier::Answered(CachedResponse { status, content_type, body })),
+        })
     }
+}
 
-    /// Ends a call, with a response to give again.
-    pub(crate) async fn keep(
-        &self,
-        name: &IdempotencyKey,
-        fingerprint: [u8; 32],
-        response: CachedResponse,
-        clock: &dyn Clock,
-        (max, keep): AnswerBounds,
-    ) {
-        self.cache.end(name, Some(response.clone()));
-        let Some(shared) = self.shared.clone() else { return };
-        let ((caller, key), CachedResponse { status, content_type, body }) = (name.clone(), response);
+/// A call that is being carried out. Dropped before its end, as with its connection, it may have been carried out or not: the next
+/// call of its key finds out.
+pub(crate) struct PendingCall<'a> {
+    answers: &'a KeptAnswers,
+    name: IdempotencyKey,
+    fingerprint: [u8; 32],
+    is_open: bool,
+}
+
+impl PendingCall<'_> {
+    /// Ends the call, with a response to give again.
+    pub(crate) async fn keep(mut self, response: CachedResponse, clock: &dyn Clock, (max, keep): AnswerBounds) {
+        self.is_open = false;
+        self.answers.cache.end(&self.name, Some(response.clone()));
+        let Some(shared) = self.answers.shared.clone() else { return };
+        let ((caller, key), CachedResponse { status, content_type, body }) = (self.name.clone(), response);
         let now_ms = clock.wall_ms();
         let ends_ms = now_ms.saturating_add(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
-        let answer = KeptAnswer { caller, key, fingerprint: fingerprint.to_vec(), status, content_type, body, ends_ms };
+        let answer = KeptAnswer { caller, key, fingerprint: self.fingerprint.to_vec(), status, content_type, body, ends_ms };
         if let Err(refusal) = in_background(move || shared.keep_answer(answer, now_ms, max)).await {
             tracing::warn!(%refusal, "an answer is kept in memory alone: a broker that takes over would carry the call out again");
         }
     }
-
-    /// Ends a call in a way that a repetition may change.
-    pub(crate) fn end(&self, name: &IdempotencyKey) {
-        self.cache.end(name, None);
-    }
 }
 
-/// A call that began, and ends with this.
-struct Claim<'a> {
-    cache: &'a IdempotencyCache,
-    name: Option<&'a IdempotencyKey>,
-}
-
-impl Drop for Claim<'_> {
+impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
-        if let Some(name) = self.name {
-            self.cache.end(name, None);
+        if self.is_open {
+            self.answers.cache.end(&self.name, None);
         }
     }
 }
@@ -140,8 +130,8 @@ struct Calls {
 }
 
 impl IdempotencyCache {
-    /// Begins a call. `fingerprint` is a hash of everything it says; the bounds are how many calls are remembered, and for how long.
-    fn begin(&self, name: &IdempotencyKey, fingerprint: [u8; 32], now: Duration, (max, keep): (usize, Duration)) -> Earlier {
+    /// Begins a call, unless it came before. `fingerprint` is a hash of everything it says.
+    fn begin(&self, name: &IdempotencyKey, fingerprint: [u8; 32], now: Duration, (max, keep): AnswerBounds) -> Option<Earlier> {
         let Calls { by_name: calls, order } = &mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         while order.front().is_some_and(|(began, _)| order.len() > max || *began + keep <= now) {
             if let Some((began, oldest)) = order.pop_front()
@@ -151,13 +141,13 @@ impl IdempotencyCache {
             }
         }
         match calls.get(name) {
-            Some(call) if call.fingerprint != fingerprint => Earlier::Mismatch,
-            Some(Call { answer: Some(answer), .. }) => Earlier::Answered(answer.clone()),
-            Some(_) => Earlier::InProgress,
+            Some(call) if call.fingerprint != fingerprint => Some(Earlier::Mismatch),
+            Some(Call { answer: Some(answer), .. }) => Some(Earlier::Answered(answer.clone())),
+            Some(_) => Some(Earlier::InProgress),
             None => {
                 calls.insert(name.clone(), Call { fingerprint, began: now, answer: None });
                 order.push_back((now, name.clone()));
-                Earlier::None
+                None
             }
         }
     }
@@ -196,23 +186,23 @@ mod tests {
     fn an_answer_is_given_again_for_the_same_call_only() {
         let cache = IdempotencyCache::default();
         let at = Duration::from_secs;
-        assert_eq!(cache.begin(&name("a"), [1; 32], at(0), BOUNDS), Earlier::None);
-        assert_eq!(cache.begin(&name("a"), [1; 32], at(0), BOUNDS), Earlier::InProgress);
+        assert_eq!(cache.begin(&name("a"), [1; 32], at(0), BOUNDS), None);
+        assert_eq!(cache.begin(&name("a"), [1; 32], at(0), BOUNDS), Some(Earlier::InProgress));
         cache.end(&name("a"), Some(answer()));
-        assert_eq!(cache.begin(&name("a"), [1; 32], at(59), BOUNDS), Earlier::Answered(answer()));
-        assert_eq!(cache.begin(&name("a"), [2; 32], at(59), BOUNDS), Earlier::Mismatch);
-        assert_eq!(cache.begin(&("other".into(), "a".into()), [2; 32], at(59), BOUNDS), Earlier::None);
-        assert_eq!(cache.begin(&name("a"), [2; 32], at(60), BOUNDS), Earlier::None, "forgotten");
+        assert_eq!(cache.begin(&name("a"), [1; 32], at(59), BOUNDS), Some(Earlier::Answered(answer())));
+        assert_eq!(cache.begin(&name("a"), [2; 32], at(59), BOUNDS), Some(Earlier::Mismatch));
+        assert_eq!(cache.begin(&("other".into(), "a".into()), [2; 32], at(59), BOUNDS), None);
+        assert_eq!(cache.begin(&name("a"), [2; 32], at(60), BOUNDS), None, "forgotten");
     }
 
     #[test]
     fn a_failed_call_may_be_repeated_and_the_oldest_is_forgotten_first() {
         let cache = IdempotencyCache::default();
         for key in ["a", "b", "c", "d"] {
-            assert_eq!(cache.begin(&name(key), [1; 32], Duration::ZERO, BOUNDS), Earlier::None);
+            assert_eq!(cache.begin(&name(key), [1; 32], Duration::ZERO, BOUNDS), None);
         }
-        assert_eq!(cache.begin(&name("a"), [1; 32], Duration::ZERO, BOUNDS), Earlier::None);
+        assert_eq!(cache.begin(&name("a"), [1; 32], Duration::ZERO, BOUNDS), None);
         cache.end(&name("d"), None);
-        assert_eq!(cache.begin(&name("d"), [2; 32], Duration::ZERO, BOUNDS), Earlier::None);
+        assert_eq!(cache.begin(&name("d"), [2; 32], Duration::ZERO, BOUNDS), None);
     }
 }

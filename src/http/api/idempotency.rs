@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::response::ApiError;
 use crate::broker::Broker;
-use crate::broker::idempotency::{AnswerBounds, CachedResponse, Earlier, IdempotencyKey};
+use crate::broker::idempotency::{AnswerBounds, CachedResponse, Earlier, IdempotencyKey, PendingCall};
 use crate::http::body::{self, Sender};
 use crate::http::problem::problem;
 
@@ -46,7 +46,7 @@ pub(super) async fn call_once(
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();
     let bytes = to_bytes(body).await.map_err(actix_web::error::ErrorInternalServerError)?;
-    pending.end(&response, &bytes).await;
+    keep(broker, pending, &response, &bytes).await;
     Ok(ServiceResponse::new(request, response.set_body(BoxBody::new(bytes))))
 }
 
@@ -86,19 +86,20 @@ fn key_of(request: &HttpRequest) -> Result<Option<String>, Box<HttpResponse>> {
 /// # Errors
 /// The answer in its place: as the first time, or that it is under way, or that the key belongs to another call.
 async fn begin(broker: &Broker, key: IdempotencyKey, fingerprint: [u8; 32]) -> Result<PendingCall<'_>, Box<HttpResponse>> {
-    let earlier = broker.server_api.answers.begin(&key, fingerprint, &*broker.context.clock, bounds(broker)).await;
-    let answer = match earlier {
-        Ok(Earlier::None) => return Ok(PendingCall { broker, key: Some(key), fingerprint }),
-        Ok(Earlier::Answered(response)) => replay(response),
-        Ok(Earlier::InProgress) => {
+    let earlier = match broker.server_api.answers.begin(key, fingerprint, &*broker.context.clock, bounds(broker)).await {
+        Ok(Ok(pending)) => return Ok(pending),
+        Ok(Err(earlier)) => earlier,
+        Err(refusal) => return Err(Box::new(ApiError::from(refusal).error_response())),
+    };
+    Err(Box::new(match earlier {
+        Earlier::Answered(response) => replay(response),
+        Earlier::InProgress => {
             let mut response = problem(StatusCode::CONFLICT, 6_000_007, "a call of this Idempotency-Key is under way");
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
             response
         }
-        Ok(Earlier::Mismatch) => problem(StatusCode::UNPROCESSABLE_ENTITY, 6_000_001, "this Idempotency-Key came with another call before"),
-        Err(refusal) => ApiError::from(refusal).error_response(),
-    };
-    Err(Box::new(answer))
+        Earlier::Mismatch => problem(StatusCode::UNPROCESSABLE_ENTITY, 6_000_001, "this Idempotency-Key came with another call before"),
+    }))
 }
 
 /// Returns how many answers are kept, and for how long.
@@ -107,39 +108,19 @@ fn bounds(broker: &Broker) -> AnswerBounds {
     (api.idempotency_keys_max, Duration::from_secs(api.idempotency_seconds))
 }
 
-/// A call that is being carried out. Dropped before its end, as with its connection, it may have been carried out or not: the
-/// next call of its key finds out.
-struct PendingCall<'a> {
-    broker: &'a Broker,
-    key: Option<IdempotencyKey>,
-    fingerprint: [u8; 32],
-}
-
-impl PendingCall<'_> {
-    /// Keeps the response, unless another attempt may end differently.
-    async fn end(mut self, response: &HttpResponse<()>, body: &Bytes) {
-        let status = response.status();
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            return;
-        }
-        let Some(key) = self.key.take() else { return };
-        let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let kept = CachedResponse {
-            status: status.as_u16(),
-            content_type: content_type.unwrap_or("application/json").to_owned(),
-            body: body.to_vec(),
-        };
-        let clock = &*self.broker.context.clock;
-        self.broker.server_api.answers.keep(&key, self.fingerprint, kept, clock, bounds(self.broker)).await;
+/// Keeps the response to a call, unless another attempt may end differently.
+async fn keep(broker: &Broker, pending: PendingCall<'_>, response: &HttpResponse<()>, body: &Bytes) {
+    let status = response.status();
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        return;
     }
-}
-
-impl Drop for PendingCall<'_> {
-    fn drop(&mut self) {
-        if let Some(key) = self.key.take() {
-            self.broker.server_api.answers.end(&key);
-        }
-    }
+    let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kept = CachedResponse {
+        status: status.as_u16(),
+        content_type: content_type.unwrap_or("application/json").to_owned(),
+        body: body.to_vec(),
+    };
+    pending.keep(kept, &*broker.context.clock, bounds(broker)).await;
 }
 
 fn replay(response: CachedResponse) -> HttpResponse {

@@ -3,7 +3,7 @@
 
 use std::sync::mpsc;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::connect::refused;
 use crate::store::error::OpenError;
@@ -19,12 +19,17 @@ pub(super) fn wait_on<T: Send + 'static>(runtime: &Handle, work: impl Future<Out
     answer.recv().ok()
 }
 
+/// Makes a runtime for one question; whoever has it shuts it down.
+pub(super) fn own_runtime(place: &str) -> Result<Runtime, OpenError> {
+    Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(|error| refused(place, &error))
+}
+
 /// Waits for work on a runtime of its own, which ends with it. Blocks.
 pub(super) fn wait_alone<T: Send + 'static>(
     place: &str,
     work: impl Future<Output = Result<T, OpenError>> + Send + 'static,
 ) -> Result<T, OpenError> {
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(|error| refused(place, &error))?;
+    let runtime = own_runtime(place)?;
     let answer = wait_to_open(runtime.handle(), work);
     runtime.shutdown_background();
     answer

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::support::{World, contract, group, page, text_of, user, wait};
+use super::support::{World, contract, group, kept_file, page, text_of, user, wait};
 use crate::clock::Clock as _;
 use crate::model::{
-    ActorAt, Body, Child, Combine, Content, Conversation, Draft, FileUid, GroupId, GroupMember, GroupRole, Media, MediaKind, MediaRecord,
-    Message, Pixels, ReplyTo, Revoked, RevokedAs,
+    ActorAt, Body, Child, Combine, Content, Conversation, Draft, FileUid, GroupId, GroupMember, GroupRole, Media, MediaKind, Message,
+    ReplyTo, Revoked, RevokedAs,
 };
 use crate::store::{Anchor, Append, ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, RowWrite, StoreError};
 
@@ -159,26 +159,7 @@ fn who_left_keeps_what_it_saw_of_a_group(mut world: World) {
 
 fn files_last_and_their_uses_go_with_the_messages_that_carry_them(mut world: World) {
     let file = |bits| FileUid::from_bits(bits);
-    let record = |bits| MediaRecord {
-        file: file(bits),
-        owner: user("alice"),
-        kind: MediaKind::File,
-        name: "n".into(),
-        bytes: 1,
-        bytes_uploaded: 0,
-        sha256: "5a".into(),
-        mime: "x/y".into(),
-        codec: String::new(),
-        created_ms: 1,
-        duration_ms: None,
-        original: Pixels::default(),
-        large: Pixels::default(),
-        thumbnail: Pixels::default(),
-        frame: Pixels::default(),
-        large_bytes: 0,
-        thumbnail_bytes: 0,
-        frame_bytes: 0,
-    };
+    let record = |bits| kept_file(bits, user("alice"));
     world.apply((1..=3).map(|bits| RowWrite::PutMedia(record(bits))).collect()).unwrap();
     world.apply(vec![RowWrite::DeleteMedia(file(2))]).unwrap();
     let carrying = |bits| Body::Media(Box::new(Media::kept(MediaKind::File, file(bits), 0)));

@@ -35,26 +35,7 @@ fn send(world: &World, conversation: &Conversation, local_id: &str, body: Body) 
 }
 
 fn record(bits: u128) -> MediaRecord {
-    MediaRecord {
-        file: FileUid::from_bits(bits),
-        owner: person(1),
-        kind: MediaKind::File,
-        name: "n\0".into(),
-        bytes: 77,
-        bytes_uploaded: 0,
-        sha256: "5a".into(),
-        mime: "x/y".into(),
-        codec: String::new(),
-        created_ms: 1,
-        duration_ms: None,
-        original: Pixels::default(),
-        large: Pixels::default(),
-        thumbnail: Pixels::default(),
-        frame: Pixels::default(),
-        large_bytes: 0,
-        thumbnail_bytes: 0,
-        frame_bytes: 0,
-    }
+    MediaRecord { name: "n\0".into(), bytes: 77, ..kept_file(bits, person(1)) }
 }
 
 /// Rows of users, groups, rooms and files.

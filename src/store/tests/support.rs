@@ -7,7 +7,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::clock::ManualClock;
-use crate::model::{Conversation, Draft, GroupId, LocalMessageId, Message, Priority, RoomId, UserId};
+use crate::model::{
+    Conversation, Draft, FileUid, GroupId, LocalMessageId, MediaKind, MediaRecord, Message, Pixels, Priority, RoomId, UserId,
+};
 use crate::store::{
     Anchor, Append, Appended, Done, MemoryStore, OpenError, Page, RowWrite, SINGLE_NODE_EPOCH, SledOptions, SledStore, Store, StoreError,
 };
@@ -164,6 +166,30 @@ fn options(folder: &TempDir) -> SledOptions {
         seen_bytes: 64 << 10,
         lock_wait: Duration::from_millis(200),
         ..SledOptions::new(folder.path().join("store"))
+    }
+}
+
+/// Returns the row of a file that is kept.
+pub(crate) fn kept_file(bits: u128, owner: UserId) -> MediaRecord {
+    MediaRecord {
+        file: FileUid::from_bits(bits),
+        owner,
+        kind: MediaKind::File,
+        name: "n".into(),
+        bytes: 1,
+        bytes_uploaded: 0,
+        sha256: "5a".into(),
+        mime: "x/y".into(),
+        codec: String::new(),
+        created_ms: 1,
+        duration_ms: None,
+        original: Pixels::default(),
+        large: Pixels::default(),
+        thumbnail: Pixels::default(),
+        frame: Pixels::default(),
+        large_bytes: 0,
+        thumbnail_bytes: 0,
+        frame_bytes: 0,
     }
 }
 

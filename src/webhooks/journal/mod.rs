@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use self::file::FileJournal;
 use self::shared::SharedJournal;
-use crate::store::SharedState;
+use crate::store::{JournalMark, SharedState};
 
 /// Large enough that few are open, small enough that a full one is quickly given back.
 const SEGMENT_BYTES: u64 = 4 << 20;
@@ -21,17 +21,6 @@ pub(super) type Note = [u8; 12];
 
 /// Is shown a record that is left: its seq, its payload, what was noted on it.
 pub(super) type Visit<'a> = &'a mut dyn FnMut(u64, &[u8], Option<Note>);
-
-/// Where the journal stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct JournalPosition {
-    /// Greater than every seq that was ever put.
-    pub(super) next_seq: u64,
-    /// The caller's own.
-    pub(super) commit: u64,
-    /// The caller's own.
-    pub(super) following: bool,
-}
 
 /// Where journals are kept.
 #[derive(Debug, Clone)]
@@ -82,7 +71,7 @@ pub(super) trait Journal: fmt::Debug + Send {
     fn delete(&mut self, seq: u64) -> bool;
 
     /// Returns where the caller stands.
-    fn position(&self) -> JournalPosition;
+    fn position(&self) -> JournalMark;
 
     /// Notes where the caller stands.
     fn set_position(&mut self, commit: u64, following: bool);

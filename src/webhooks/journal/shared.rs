@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-use super::{Journal, JournalPosition, Note, Visit};
+use super::{Journal, Note, Visit};
 use crate::store::{JournalChanges, JournalMark, JournalRow, SharedState};
 
 /// Payloads that are kept in memory, bytes.
@@ -29,7 +29,7 @@ pub(super) struct SharedJournal {
     records: BTreeMap<u64, Record>,
     bytes: u64,
     kept_bytes: usize,
-    position: JournalPosition,
+    position: JournalMark,
     /// Records put down, noted on and crossed out that are not written yet.
     put: BTreeSet<u64>,
     noted: BTreeSet<u64>,
@@ -39,14 +39,14 @@ pub(super) struct SharedJournal {
 
 impl SharedJournal {
     pub(super) fn open(shared: Arc<dyn SharedState>, name: &str, visit: Visit<'_>) -> io::Result<Self> {
-        let JournalMark { next_seq, commit, following } = shared.journal(name).map_err(io::Error::other)?.unwrap_or_default();
+        let position = shared.journal(name).map_err(io::Error::other)?.unwrap_or(JournalMark { next_seq: 1, ..JournalMark::default() });
         let mut journal = Self {
             shared,
             name: name.to_owned(),
             records: BTreeMap::new(),
             bytes: 0,
             kept_bytes: 0,
-            position: JournalPosition { next_seq: next_seq.max(1), commit, following },
+            position,
             put: BTreeSet::new(),
             noted: BTreeSet::new(),
             gone: BTreeSet::new(),
@@ -132,7 +132,7 @@ impl Journal for SharedJournal {
         was_there
     }
 
-    fn position(&self) -> JournalPosition {
+    fn position(&self) -> JournalMark {
         self.position
     }
 
@@ -150,9 +150,7 @@ impl Journal for SharedJournal {
         if !self.is_moved && self.put.is_empty() && self.noted.is_empty() && self.gone.is_empty() {
             return Ok(());
         }
-        let JournalPosition { next_seq, commit, following } = self.position;
-        let mark = JournalMark { next_seq, commit, following };
-        self.shared.write_journal(&self.name, self.changes(), mark).map_err(io::Error::other)?;
+        self.shared.write_journal(&self.name, self.changes(), self.position).map_err(io::Error::other)?;
         for seq in std::mem::take(&mut self.put) {
             self.forget_payload_beyond_bound(seq);
         }

@@ -12,8 +12,9 @@ use std::io;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::store::JournalMark;
 use crate::webhooks::backoff::Backoff;
-use crate::webhooks::journal::{Journal, JournalPlace, JournalPosition, Note};
+use crate::webhooks::journal::{Journal, JournalPlace, Note};
 use crate::webhooks::schedule::DeliverySchedule;
 
 const DAY_MS: u64 = 86_400_000;
@@ -161,7 +162,7 @@ impl Spool {
     }
 
     /// Returns where the messages told so far end.
-    pub(super) fn position(&self) -> JournalPosition {
+    pub(super) fn position(&self) -> JournalMark {
         self.queue.position()
     }
 

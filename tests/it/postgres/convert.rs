@@ -1,8 +1,7 @@
 //! A broker's store moves into a database and back by `tidings store convert`: real processes, and clients who notice nothing.
 #![allow(clippy::disallowed_methods)]
 
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::{Value, json};
 
@@ -10,15 +9,11 @@ use super::program;
 use crate::cluster::Cluster;
 use crate::hostile::{Line, Program, Running, alone, message_to};
 
-/// Runs `tidings store …` with these settings.
-fn store(data: &Path, url: &str, engine: &str, arguments: &[&str]) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
-    for (variable, _) in std::env::vars_os().filter(|(variable, _)| variable.to_string_lossy().starts_with("TIDINGS_")) {
-        command.env_remove(variable);
-    }
-    command.env("TIDINGS_STORE__ENGINE", engine).env("TIDINGS_STORE__POSTGRES__URL", url);
-    command.arg("store").args(arguments).arg("--data-dir").arg(data).current_dir(data.parent().unwrap());
-    let Output { status, stdout, stderr } = command.output().unwrap();
+/// Runs `tidings store …` over a program's data, with this engine and database.
+async fn store(program: &Program, url: &str, engine: &str, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = program.command(&["store"]);
+    command.args(arguments).env("TIDINGS_STORE__ENGINE", engine).env("TIDINGS_STORE__POSTGRES__URL", url);
+    let Output { status, stdout, stderr } = command.output().await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code().unwrap(), text(stdout), text(stderr))
 }
@@ -28,8 +23,8 @@ fn program_on_files() -> Program {
 }
 
 /// What a command says in JSON when it succeeds.
-fn asked(data: &Path, url: &str, engine: &str, arguments: &[&str]) -> Value {
-    let (code, out, err) = store(data, url, engine, arguments);
+async fn asked(program: &Program, url: &str, engine: &str, arguments: &[&str]) -> Value {
+    let (code, out, err) = store(program, url, engine, arguments).await;
     assert_eq!(code, 0, "{arguments:?}: {out}{err}");
     serde_json::from_str(&out).unwrap()
 }
@@ -81,44 +76,43 @@ async fn a_store_moves_into_a_database_and_back() {
         line.ok("sendMessage", text(n)).await;
     }
     let said = history(&mut line).await;
-    assert_eq!(store(&files.data(), &url, "sled", &["convert", "--to", "postgres"]).0, 75, "it is served");
+    assert_eq!(store(&files, &url, "sled", &["convert", "--to", "postgres"]).await.0, 75, "it is served");
     stop(running).await;
     assert!(files.command(&["key", "new", "--name", "backend"]).output().await.unwrap().status.success());
 
-    let converted = asked(&files.data(), &url, "sled", &["convert", "--to", "postgres", "--json"]);
+    let converted = asked(&files, &url, "sled", &["convert", "--to", "postgres", "--json"]).await;
     assert_eq!((&converted["from"], &converted["to"]), (&json!("sled"), &json!("postgres")));
     assert_eq!((&converted["messages"], &converted["store"]["problems"]), (&json!(said.len()), &json!([])), "{converted}");
     assert_eq!(converted["documents"], json!(["api_keys.json"]));
-    assert_eq!(store(&files.data(), &url, "sled", &["convert", "--to", "postgres"]).0, 73, "there is a store now");
-    assert_eq!(store(&files.data(), &url, "postgres", &["convert", "--to", "sled"]).0, 73, "and so it is here");
+    assert_eq!(store(&files, &url, "sled", &["convert", "--to", "postgres"]).await.0, 73, "there is a store now");
+    assert_eq!(store(&files, &url, "postgres", &["convert", "--to", "sled"]).await.0, 73, "and so it is here");
     for (engine, to) in [("sled", "sled"), ("memory", "postgres"), ("sled", "memory")] {
-        assert_eq!(store(&files.data(), &url, engine, &["convert", "--to", to]).0, 2, "{engine} to {to}");
+        assert_eq!(store(&files, &url, engine, &["convert", "--to", to]).await.0, 2, "{engine} to {to}");
     }
-    assert_eq!(store(&files.data(), "", "sled", &["convert", "--to", "postgres"]).0, 2, "nothing says where the database is");
+    assert_eq!(store(&files, "", "sled", &["convert", "--to", "postgres"]).await.0, 2, "nothing says where the database is");
 
     let database = program(&url, &[]);
     let keys = database.command(&["key", "list"]).output().await.unwrap().stdout;
     assert!(String::from_utf8_lossy(&keys).starts_with("backend\t"), "{keys:?}");
     let said = goes_on(&database, &said, 20).await;
     let elsewhere = tempfile::tempdir().unwrap();
-    let data = elsewhere.path().join("data");
-    let (code, out, err) = store(&data, &url, "postgres", &["convert", "--to", "sled"]);
+    let back = program_on_files().keeping_data_in(&elsewhere.path().join("data"));
+    let (code, out, err) = store(&back, &url, "postgres", &["convert", "--to", "sled"]).await;
     assert_eq!(code, 0, "{out}{err}");
     assert!(out.contains(&format!("{} of them messages, from postgres to sled", said.len())), "{out}");
     assert!(out.contains("now set store.engine = \"sled\""), "{out}");
-    let back = program_on_files().keeping_data_in(&data);
     let said = goes_on(&back, &said, 21).await;
 
     // The same by lines, through a file.
     let lines = elsewhere.path().join("lines");
     let file = lines.to_str().unwrap();
-    assert_eq!(store(&data, &url, "sled", &["export", file]).0, 0);
+    assert_eq!(store(&back, &url, "sled", &["export", file]).await.0, 0);
     let other = cluster.database();
-    let report = asked(&data, &other, "postgres", &["import", file, "--json"]);
+    let report = asked(&back, &other, "postgres", &["import", file, "--json"]).await;
     assert!(report["counts"].as_array().unwrap().contains(&json!(["messages", said.len()])), "{report}");
-    let (code, exported, err) = store(&data, &other, "postgres", &["export"]);
+    let (code, exported, err) = store(&back, &other, "postgres", &["export"]).await;
     assert_eq!(code, 0, "{err}");
     assert_eq!(exported.lines().filter(|line| line.contains("\"kind\":\"message\"")).count(), said.len());
-    let (code, _, err) = store(&data, "host=/nowhere user=me password=secret dbname=x", "postgres", &["export"]);
+    let (code, _, err) = store(&back, "host=/nowhere user=me password=secret dbname=x", "postgres", &["export"]).await;
     assert!(code == 1 && !err.contains("secret"), "{code}: {err}");
 }

@@ -2,11 +2,10 @@
 
 use std::io::Write;
 
-use tokio::runtime::Builder;
 use tokio_postgres::Client;
 
 use super::export_week::write_week;
-use super::pages::{each_row, file_at, head_at};
+use super::pages::{LIVE, NAMED, each_row, file_at, head_at};
 use super::{CopyError, require_tables};
 use crate::model::{GroupId, RoomId, UserId};
 use crate::store::backend::store_dir::FORMAT;
@@ -15,11 +14,12 @@ use crate::store::error::OpenError;
 use crate::store::format::key::{self, META};
 use crate::store::format::record::{PeriodMeta, PeriodRow, PermanentMeta};
 use crate::store::format::rows::FormerMember;
-use crate::store::postgres::connect::{Database, refused, shown};
+use crate::store::postgres::connect::{Database, shown};
 use crate::store::postgres::message_row::json;
 use crate::store::postgres::options::PostgresOptions;
 use crate::store::postgres::place::{conversation_at, unsigned};
 use crate::store::postgres::stamp::week_of;
+use crate::store::postgres::wait::own_runtime;
 
 /// A broker that was heard within this time may serve the store.
 const HEARD: &str = "10 seconds";
@@ -72,7 +72,7 @@ pub fn require_unserved(options: &PostgresOptions) -> Result<(), OpenError> {
 fn on_a_connection<T>(options: &PostgresOptions, work: impl AsyncFnOnce(&Client, &str) -> Result<T, CopyError>) -> Result<T, OpenError> {
     let place = shown(&options.url);
     let database = Database::of(options)?;
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(|error| refused(&place, &error))?;
+    let runtime = own_runtime(&place)?;
     let outcome = runtime.block_on(async { work(&database.connect().await?, &place).await });
     runtime.shutdown_background();
     outcome.map_err(|error| error.at(&place))
@@ -184,29 +184,30 @@ async fn write_people(client: &Client, lines: &mut LineWriter<'_>) -> Result<(),
 
 /// Writes what is kept of conversations without regard to weeks.
 async fn write_conversations(client: &Client, lines: &mut LineWriter<'_>) -> Result<(), CopyError> {
-    let live = "NOT EXISTS (SELECT FROM removals r WHERE r.conv = c.conv)";
-    let peers = format!("SELECT c.one, c.other FROM conversations c WHERE c.kind = 0 AND c.seq > 0 AND {live} ORDER BY c.conv");
+    let peers = format!("SELECT c.one, c.other FROM conversations c WHERE c.kind = 0 AND c.seq > 0 AND {LIVE} ORDER BY c.conv");
     each_row(client, &peers, |row| {
         let (one, other) = (UserId::trusted(row.get(0)), UserId::trusted(row.get(1)));
         lines.write(None, &key::peer(&one, &other), None, "null")?;
         if one == other { Ok(()) } else { lines.write(None, &key::peer(&other, &one), None, "null") }
     })
     .await?;
-    let entries = "SELECT c.kind, c.one, c.other, c.incarnation, e.user_id, e.record::text FROM entries e JOIN conversations c USING (conv)
-        WHERE e.record IS NOT NULL ORDER BY e.user_id, e.conv";
-    each_row(client, entries, |row| {
+    let entries = format!(
+        "SELECT {NAMED}, e.user_id, e.record::text FROM entries e JOIN conversations c USING (conv)
+         WHERE e.record IS NOT NULL ORDER BY e.user_id, e.conv"
+    );
+    each_row(client, &entries, |row| {
         let entry_key = key::entry(&UserId::trusted(row.get(4)), &conversation_at(row, 0)?);
         lines.write(None, &entry_key, None, row.get(5))
     })
     .await?;
     let pins = format!(
-        "SELECT c.kind, c.one, c.other, c.incarnation, c.pins::text FROM conversations c
-         WHERE c.pins::text <> '[]' AND {live} ORDER BY c.conv"
+        "SELECT {NAMED}, c.pins::text FROM conversations c
+         WHERE c.pins::text <> '[]' AND {LIVE} ORDER BY c.conv"
     );
     each_row(client, &pins, |row| lines.write(None, &key::pins(&conversation_at(row, 0)?), None, row.get(4))).await?;
     let ended = format!(
-        "SELECT c.kind, c.one, c.other, c.incarnation, c.seq, c.order_key, c.stamp, c.whole_from FROM conversations c
-         WHERE c.seq > 0 AND {live} AND NOT EXISTS (SELECT FROM messages m WHERE m.conv = c.conv) ORDER BY c.conv"
+        "SELECT {NAMED}, c.seq, c.order_key, c.stamp, c.whole_from FROM conversations c
+         WHERE c.seq > 0 AND {LIVE} AND NOT EXISTS (SELECT FROM messages m WHERE m.conv = c.conv) ORDER BY c.conv"
     );
     each_row(client, &ended, |row| {
         let conversation = conversation_at(row, 0)?;

@@ -3,7 +3,7 @@
 use tokio_postgres::{Client, Row};
 
 use super::CopyError;
-use super::pages::{each_large_row, each_row, file_at, head_at, place_at};
+use super::pages::{LIVE, NAMED, each_large_row, each_row, file_at, head_at, place_at};
 use crate::model::UserId;
 use crate::store::copy::lines::LineWriter;
 use crate::store::error::StoreError;
@@ -14,11 +14,6 @@ use crate::store::postgres::message_row::{COLUMNS, change_of, json, message_at};
 use crate::store::postgres::place::{conversation_at, unsigned};
 use crate::store::postgres::stamp::week_begins;
 use crate::store::postgres::writer::digest_of;
-
-/// The columns that name a conversation.
-const NAMED: &str = "c.kind, c.one, c.other, c.incarnation";
-/// What is not on its way out.
-const LIVE: &str = "NOT EXISTS (SELECT FROM removals r WHERE r.conv = c.conv)";
 
 /// Writes everything of a week but its counters.
 pub(super) async fn write_week(client: &Client, lines: &mut LineWriter<'_>, week: u64) -> Result<(), CopyError> {

@@ -10,6 +10,11 @@ use crate::store::postgres::place::{conversation_at, unsigned};
 use crate::store::postgres::writer::look_up::file_of;
 use crate::store::types::SINGLE_NODE_EPOCH;
 
+/// The columns that name a conversation.
+pub(super) const NAMED: &str = "c.kind, c.one, c.other, c.incarnation";
+/// What is not on its way out.
+pub(super) const LIVE: &str = "NOT EXISTS (SELECT FROM removals r WHERE r.conv = c.conv)";
+
 /// Rows that are fetched at once.
 const PAGE_ROWS: usize = 500;
 /// The same of what may be megabytes each.

@@ -4,12 +4,13 @@ use tokio_postgres::Client;
 
 use super::CopyError;
 use super::line_row::Greatest;
+use crate::model::order_key::EPOCH_MS;
 use crate::model::{Body, Child, Content, FileUid, Held};
 use crate::store::error::StoreError;
 use crate::store::postgres::check::{DatabaseCheck, look_over};
 use crate::store::postgres::message_row::{from_json, json};
 use crate::store::postgres::place::{number, unsigned};
-use crate::store::postgres::stamp::RETRY_DAYS;
+use crate::store::postgres::stamp::{DAY_MS, RETRY_DAYS, WEEK_MS};
 
 /// Combined messages of format 4 that are brought to this one at once.
 const OLD_LISTS: usize = 64;
@@ -23,8 +24,7 @@ const STAMPS: &str = "
                 UNION ALL SELECT conv, seq, commit, base, true FROM new_changes) x) y;
     CREATE TEMP TABLE new_places ON COMMIT DROP AS SELECT conv, seq, stamp FROM new_stamps WHERE NOT is_change;
     ANALYZE new_stamps; ANALYZE new_places; ANALYZE new_messages; ANALYZE new_heads; ANALYZE new_entries; ANALYZE new_retries;
-    ANALYZE new_notes; ANALYZE new_uses; ANALYZE new_deletions; ANALYZE conversations;
-    SELECT make_week(week) FROM (SELECT DISTINCT ((stamp >> 11) + 1704067200000) / 604800000 week FROM new_stamps) x;";
+    ANALYZE new_notes; ANALYZE new_uses; ANALYZE new_deletions; ANALYZE conversations;";
 
 const MESSAGES: &str = "
     INSERT INTO messages (conv, seq, stamp, id, order_key, at_ms, kind, priority, flags, mentions_all, sender, local_id, mentions, words,
@@ -87,7 +87,10 @@ pub(super) async fn settle(client: &Client, boot: i64, greatest: Greatest) -> Re
         return Err(StoreError::Damaged(format!("a message that is there twice: {}", row.get::<_, &str>(0))).into());
     }
     hold_old_lists(client).await?;
-    for text in [STAMPS, MESSAGES, LISTS, CONVERSATIONS] {
+    client.batch_execute(STAMPS).await?;
+    let week = periods_at("stamp", WEEK_MS);
+    client.batch_execute(&format!("SELECT make_week(week) FROM (SELECT DISTINCT {week} week FROM new_stamps) x")).await?;
+    for text in [MESSAGES, LISTS, CONVERSATIONS] {
         client.batch_execute(text).await?;
     }
     keep_retries(client).await?;
@@ -104,17 +107,23 @@ pub(super) async fn settle(client: &Client, boot: i64, greatest: Greatest) -> Re
     if found.problems.is_empty() { Ok(found) } else { Err(StoreError::Damaged(found.problems.join("; ")).into()) }
 }
 
+/// Returns how many periods of that length lie between 1970 and a stamp.
+fn periods_at(stamp: &str, length_ms: u64) -> String {
+    format!("(({stamp} >> 11) + {EPOCH_MS}) / {length_ms}")
+}
+
 /// Keeps the local ids by which a retry is recognised: those of the days before the newest message in which one is looked for.
 async fn keep_retries(client: &Client) -> Result<(), CopyError> {
     let text = format!(
         "CREATE TEMP TABLE new_days ON COMMIT DROP AS
-            SELECT r.conv, r.sender, r.local_id, r.seq, r.content, p.stamp, (((p.stamp >> 11) + 1704067200000) / 86400000)::int4 AS day
+            SELECT r.conv, r.sender, r.local_id, r.seq, r.content, p.stamp, ({day})::int4 AS day
             FROM new_retries r JOIN new_places p USING (conv, seq)
-            WHERE ((p.stamp >> 11) + 1704067200000) / 86400000
-                >= (SELECT ((max(stamp) >> 11) + 1704067200000) / 86400000 FROM new_stamps) - {days};
+            WHERE {day} >= (SELECT {newest} FROM new_stamps) - {days};
          SELECT make_day(day) FROM (SELECT DISTINCT day FROM new_days) x;
          INSERT INTO retries (conv, sender, local_id, day, seq, stamp, content)
             SELECT conv, sender, local_id, day, seq, stamp, decode(content, 'hex') FROM new_days ON CONFLICT DO NOTHING",
+        day = periods_at("p.stamp", DAY_MS),
+        newest = periods_at("max(stamp)", DAY_MS),
         days = RETRY_DAYS + 1,
     );
     Ok(client.batch_execute(&text).await?)

@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Error};
 
+use super::CopyError;
 use crate::model::Conversation;
-use crate::store::postgres::place::{Columns, shard_of};
+use crate::store::postgres::place::{Columns, conversation_at, shard_of};
+use crate::store::postgres::writer::sql::Sql;
 
 /// The tables of the transaction. `week` is -1 of the permanent space; `base`: see [`copy`](super).
 pub(super) const WAITING: &str = "
@@ -202,7 +204,7 @@ impl Sender {
     }
 
     /// Writes the rows of a batch.
-    pub(super) async fn send(&mut self, client: &Client, batch: Batch) -> Result<(), Error> {
+    pub(super) async fn send(&mut self, client: &Client, batch: Batch) -> Result<(), CopyError> {
         self.learn(client, &batch).await?;
         for (table, columns) in batch.tables {
             let columns: Vec<Box<dyn ToSql + Sync + Send>> = columns
@@ -224,7 +226,7 @@ impl Sender {
     }
 
     /// Gives a number to each conversation that has none yet.
-    async fn learn(&mut self, client: &Client, batch: &Batch) -> Result<(), Error> {
+    async fn learn(&mut self, client: &Client, batch: &Batch) -> Result<(), CopyError> {
         if self.known.len() >= KNOWN_MAX {
             self.known.clear();
         }
@@ -240,17 +242,9 @@ impl Sender {
         }
         let shards: Vec<i16> = unknown.iter().map(|one| shard_of(one, self.shards)).collect();
         let Columns { kinds, ones, others, incarnations } = Columns::of(unknown.iter().copied());
-        let make = "INSERT INTO conversations (shard, kind, one, other, incarnation)
-            SELECT * FROM unnest($1::int2[], $2::int2[], $3::text[], $4::text[], $5::int8[]) ON CONFLICT DO NOTHING";
-        client.execute(make, &[&shards, &kinds, &ones, &others, &incarnations]).await?;
-        let find = "SELECT x.at, c.conv FROM unnest($1::int2[], $2::text[], $3::text[], $4::int8[]) WITH ORDINALITY
-                x(kind, one, other, incarnation, at)
-            JOIN conversations c ON c.one = x.one AND c.other = x.other AND c.kind = x.kind AND c.incarnation = x.incarnation";
-        for row in client.query(find, &[&kinds, &ones, &others, &incarnations]).await? {
-            let at = usize::try_from(row.get::<_, i64>(0) - 1).unwrap_or(usize::MAX);
-            if let Some(conversation) = unknown.get(at) {
-                self.known.insert((*conversation).clone(), row.get(1));
-            }
+        client.execute(Sql::MakeConversations.text(), &[&shards, &kinds, &ones, &others, &incarnations]).await?;
+        for row in client.query(Sql::FindHeads.text(), &[&kinds, &ones, &others, &incarnations]).await? {
+            self.known.insert(conversation_at(&row, 1)?, row.get(0));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::Reader;
+use super::{Reader, deleted_by};
 use crate::model::{Conversation, MentionKind, UserId};
 use crate::store::coarse::{LastMessage, Listed, MENTIONS_MAX, Mentioned, VisiblePart};
 use crate::store::error::StoreError;
@@ -58,6 +58,7 @@ pub(in crate::store::postgres) fn listed_text() -> String {
 }
 
 fn text_of(places: &str) -> String {
+    let deleted = deleted_by("$1");
     format!(
         "WITH place AS MATERIALIZED (
             SELECT *, coalesce(pinned_ms, 0) > 0 pinned,
@@ -86,8 +87,7 @@ fn text_of(places: &str) -> String {
             FROM messages m
             WHERE p.end_seq IS NULL AND p.seq > p.read_to AND m.conv = p.conv AND m.seq > greatest(p.read_to, p.seq - $3)
               AND m.seq <= p.seq AND m.stamp > coalesce(p.read_stamp, 0) AND m.stamp <= p.stamp
-              AND NOT (coalesce(p.deletes, false)
-                       AND EXISTS (SELECT FROM deletions d WHERE d.user_id = $1 AND d.conv = m.conv AND d.seq = m.seq))
+              AND NOT (coalesce(p.deletes, false) AND {deleted})
         ) unread ON true
         ORDER BY p.pinned DESC, p.place_key DESC, p.kind, p.one, p.other"
     )
@@ -179,6 +179,7 @@ fn mentioned(json: &str) -> Result<Vec<Mentioned>, StoreError> {
 
 /// Where the whole conversation is seen, the last message is the head's: one week. Elsewhere it is looked for.
 pub(in crate::store::postgres) fn last_messages_text() -> String {
+    let deleted = deleted_by("$1");
     format!(
         "WITH part AS MATERIALIZED (
             SELECT x.*, c.conv, c.seq tail, c.stamp, c.pins FROM unnest($2::int8[], $3::int2[], $4::text[], $5::text[], $6::int8[],
@@ -189,7 +190,7 @@ pub(in crate::store::postgres) fn last_messages_text() -> String {
         UNION ALL
         SELECT p.at, p.pins::text, {COLUMNS} FROM part p JOIN LATERAL (
             SELECT * FROM messages m WHERE m.conv = p.conv AND m.seq >= p.first_seq AND m.seq <= least(p.end_seq, p.tail) AND m.stamp <= least(p.stamp, $10)
-              AND NOT (p.deletes AND EXISTS (SELECT FROM deletions d WHERE d.user_id = $1 AND d.conv = m.conv AND d.seq = m.seq))
+              AND NOT (p.deletes AND {deleted})
             ORDER BY m.seq DESC LIMIT 1) m ON true
         WHERE p.deletes OR p.end_seq < p.tail OR p.stamp > $10"
     )

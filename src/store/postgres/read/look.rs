@@ -3,7 +3,7 @@
 use tokio_postgres::types::ToSql;
 
 use super::messages::seqs_of;
-use super::{CONV, Reader};
+use super::{CONV, Reader, direction, seen_by};
 use crate::model::{Conversation, Search};
 use crate::store::coarse::LookedAt;
 use crate::store::error::StoreError;
@@ -13,20 +13,15 @@ use crate::store::types::Page;
 
 /// As a page of messages, with what they are compared by; what the columns cannot tell is compared again.
 pub(in crate::store::postgres) fn look_text(backwards: bool, has_viewer: bool) -> String {
-    let hidden = if has_viewer {
-        "AND NOT EXISTS (SELECT FROM deletions d WHERE d.user_id = $14 AND d.conv = m.conv AND d.seq = m.seq)"
-    } else {
-        ""
-    };
-    let order = if backwards { "DESC" } else { "ASC" };
+    let (seen, direction) = (seen_by("$14", has_viewer), direction(backwards));
     format!(
         "SELECT m.seq, m.stamp, m.id, m.order_key, m.at_ms, m.priority, m.sender, m.local_id,
                 CASE WHEN x.wanted THEN m.content::text END, CASE WHEN x.wanted THEN m.state::text END
          FROM messages m CROSS JOIN LATERAL (SELECT (cardinality($9::int2[]) = 0 OR m.kind = ANY($9))
              AND (cardinality($10::text[]) = 0 OR m.sender = ANY($10)) AND m.at_ms >= $11 AND ($12::int8 = 0 OR m.at_ms <= $12)
              AND (cardinality($13::text[]) = 0 OR m.words LIKE ALL($13)) wanted) x
-         WHERE m.conv = {CONV} AND m.seq >= $5 AND m.seq < $6 AND m.stamp <= $8 {hidden}
-         ORDER BY m.seq {order} LIMIT $7"
+         WHERE m.conv = {CONV} AND m.seq >= $5 AND m.seq < $6 AND m.stamp <= $8 {seen}
+         ORDER BY m.seq {direction} LIMIT $7"
     )
 }
 

@@ -1,6 +1,6 @@
 //! Messages: single ones, pages, and what came after a stamp.
 
-use super::{CONV, Connection, Reader};
+use super::{CONV, Connection, Reader, direction, seen_by};
 use crate::model::{Conversation, LocalMessageId, Message, UserId};
 use crate::store::error::StoreError;
 use crate::store::format::rows::Tail;
@@ -88,15 +88,10 @@ pub(in crate::store::postgres) async fn first_result(
 }
 
 pub(in crate::store::postgres) fn page_text(backwards: bool, has_viewer: bool) -> String {
-    let hidden = if has_viewer {
-        "AND NOT EXISTS (SELECT FROM deletions d WHERE d.user_id = $10 AND d.conv = m.conv AND d.seq = m.seq)"
-    } else {
-        ""
-    };
-    let order = if backwards { "DESC" } else { "ASC" };
+    let (seen, direction) = (seen_by("$10", has_viewer), direction(backwards));
     format!(
-        "SELECT {COLUMNS} FROM messages m WHERE m.conv = {CONV} AND m.seq >= $5 AND m.seq < $6 AND m.stamp > $7 AND m.stamp <= $9 {hidden}
-         ORDER BY m.seq {order} LIMIT $8"
+        "SELECT {COLUMNS} FROM messages m WHERE m.conv = {CONV} AND m.seq >= $5 AND m.seq < $6 AND m.stamp > $7 AND m.stamp <= $9 {seen}
+         ORDER BY m.seq {direction} LIMIT $8"
     )
 }
 

@@ -1,6 +1,6 @@
 //! What a user missed in all its conversations, in one question each.
 
-use super::Reader;
+use super::{Reader, deleted_by};
 use crate::model::{Conversation, UserId};
 use crate::store::coarse::{ChangedPart, Missed, MissedPart, MissedQuery};
 use crate::store::error::StoreError;
@@ -20,7 +20,7 @@ fn places(moved: &str) -> String {
 }
 
 pub(in crate::store::postgres) fn missed_text() -> String {
-    let places = places("stamp");
+    let (places, deleted) = (places("stamp"), deleted_by("$1"));
     format!(
         "WITH place AS MATERIALIZED ({places}
             UNION ALL SELECT c.conv, c.kind, c.one, c.other, c.incarnation, 1::int8, NULL, NULL
@@ -29,8 +29,7 @@ pub(in crate::store::postgres) fn missed_text() -> String {
         SELECT p.kind, p.one, p.other, p.incarnation, greatest(p.first_seq, coalesce(p.cleared_seq, 0) + 1), {COLUMNS}
         FROM place p JOIN messages m ON m.conv = p.conv AND m.seq >= greatest(p.first_seq, coalesce(p.cleared_seq, 0) + 1)
         WHERE m.stamp > $2 AND m.stamp <= $4 AND m.at_ms >= $5
-          AND NOT (coalesce(p.deletes, false)
-                   AND EXISTS (SELECT FROM deletions d WHERE d.user_id = $1 AND d.conv = m.conv AND d.seq = m.seq))
+          AND NOT (coalesce(p.deletes, false) AND {deleted})
         ORDER BY p.conv, m.seq LIMIT $6"
     )
 }

@@ -30,6 +30,21 @@ use crate::store::error::StoreError;
 /// A conversation's number, of the first four parameters: kind, one, other, incarnation.
 pub(super) const CONV: &str = "(SELECT conv FROM conversations WHERE kind = $1 AND one = $2 AND other = $3 AND incarnation = $4)";
 
+/// Whether a user, the parameter named so, deleted the message `m` for itself.
+pub(super) fn deleted_by(user: &str) -> String {
+    format!("EXISTS (SELECT FROM deletions d WHERE d.user_id = {user} AND d.conv = m.conv AND d.seq = m.seq)")
+}
+
+/// The condition that a viewer, the parameter named so, did not delete the message `m`, where there is a viewer.
+fn seen_by(viewer: &str, has_viewer: bool) -> String {
+    if has_viewer { format!("AND NOT {}", deleted_by(viewer)) } else { String::new() }
+}
+
+/// Returns the word for a direction of reading.
+fn direction(backwards: bool) -> &'static str {
+    if backwards { "DESC" } else { "ASC" }
+}
+
 /// Asks the database.
 #[derive(Clone)]
 pub(super) struct Reader {

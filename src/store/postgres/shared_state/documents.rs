@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error};
 
 use crate::documents::{DocumentVersion, Documents};
@@ -19,6 +20,14 @@ const FOUND: &str = "INSERT INTO documents (name, content) VALUES ($1, $2) ON CO
 const REPLACE: &str = "UPDATE documents SET content = $2, version = nextval('document_versions')
     WHERE name = $1 AND content = $3 RETURNING version";
 
+/// Returns what puts a document in the place of another, and its parameters.
+fn replacing<'a>(name: &'a String, before: Option<&'a Vec<u8>>, after: &'a Vec<u8>) -> (&'static str, Vec<&'a (dyn ToSql + Sync)>) {
+    match before {
+        Some(before) => (REPLACE, vec![name, after, before]),
+        None => (FOUND, vec![name, after]),
+    }
+}
+
 /// Names a document in errors.
 pub(super) fn place(name: &str) -> PathBuf {
     format!("tidings.documents/{name}").into()
@@ -29,10 +38,8 @@ pub(super) fn replace(reader: &Reader, name: &str, before: Option<&[u8]>, after:
     let (name, before, after) = (name.to_owned(), before.map(<[u8]>::to_vec), after.to_vec());
     reader.wait(async move |reader| {
         let connection = reader.connection().await?;
-        let replaced = match &before {
-            Some(before) => connection.row(REPLACE, &[&name, &after, before]).await?,
-            None => connection.row(FOUND, &[&name, &after]).await?,
-        };
+        let (text, params) = replacing(&name, before.as_ref(), &after);
+        let replaced = connection.row(text, &params).await?;
         // Whoever was not first must see what is there now.
         reader.state.documents.learn(connection.rows(ALL, &[]).await?);
         Ok(replaced.is_some())
@@ -84,11 +91,8 @@ impl Documents for PostgresDocuments {
     fn replace(&self, name: &str, before: Option<&[u8]>, after: &[u8]) -> io::Result<bool> {
         let (name, before, after) = (name.to_owned(), before.map(<[u8]>::to_vec), after.to_vec());
         self.ask(async move |client| {
-            let replaced = match &before {
-                Some(before) => client.query_opt(REPLACE, &[&name, &after, before]).await?,
-                None => client.query_opt(FOUND, &[&name, &after]).await?,
-            };
-            Ok(replaced.is_some())
+            let (text, params) = replacing(&name, before.as_ref(), &after);
+            Ok(client.query_opt(text, &params).await?.is_some())
         })
     }
 

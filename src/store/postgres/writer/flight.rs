@@ -82,12 +82,7 @@ impl Writer {
                 self.commit_and_tell(batch, waiting).await;
             }
         }
-        if !alone.is_empty() {
-            self.land().await;
-        }
-        for job in alone {
-            self.do_alone(job).await;
-        }
+        self.do_all_alone(alone).await;
         self.step().await;
     }
 

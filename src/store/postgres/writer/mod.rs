@@ -199,10 +199,15 @@ impl Writer {
         if !batch.is_empty() {
             self.commit_or_launch((batch, waiting)).await;
         }
-        if !alone.is_empty() {
+        self.do_all_alone(alone).await;
+    }
+
+    /// Does what is no part of a batch, when nothing flies any more.
+    pub(super) async fn do_all_alone(&mut self, jobs: Vec<Job>) {
+        if !jobs.is_empty() {
             self.land().await;
         }
-        for job in alone {
+        for job in jobs {
             self.do_alone(job).await;
         }
     }
@@ -312,7 +317,6 @@ impl Writer {
         outcomes
     }
 
-    /// Does what is no part of a batch.
     async fn do_alone(&mut self, job: Job) {
         match job {
             Job::Remove(conversation, done) => self.begin_removal(&conversation, done).await,

@@ -23,8 +23,9 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use self::record::{FRAME, GONE, HEADER, MARK, NOTE, PUT, frame, length_of, parse};
-use super::{Journal, JournalPosition, Note, Visit};
+use super::{Journal, Note, Visit};
 use crate::private_files::{make_folder, restrict, sync_names};
+use crate::store::JournalMark;
 
 #[derive(Debug, Clone, Copy)]
 struct RecordPlace {
@@ -56,7 +57,7 @@ pub(in crate::webhooks) struct FileJournal {
     /// What is not in the file yet.
     buffer: Vec<u8>,
     dirty: bool,
-    position: JournalPosition,
+    position: JournalMark,
     damaged: u64,
 }
 
@@ -64,7 +65,7 @@ fn segment_path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:020}.log"))
 }
 
-fn mark_payload(mark: JournalPosition) -> [u8; 9] {
+fn mark_payload(mark: JournalMark) -> [u8; 9] {
     let mut payload = [0; 9];
     payload[..8].copy_from_slice(&mark.commit.to_le_bytes());
     payload[8] = u8::from(mark.following);
@@ -99,7 +100,7 @@ impl FileJournal {
             file,
             buffer: Vec::new(),
             dirty: true,
-            position: JournalPosition { next_seq: 1, ..JournalPosition::default() },
+            position: JournalMark { next_seq: 1, ..JournalMark::default() },
             damaged: 0,
         };
         for number in numbers {
@@ -278,7 +279,7 @@ impl Journal for FileJournal {
         was_there
     }
 
-    fn position(&self) -> JournalPosition {
+    fn position(&self) -> JournalMark {
         self.position
     }
 

@@ -29,7 +29,7 @@ fn what_was_put_noted_and_crossed_out_is_found_so_again() {
     drop(journal);
     let (mut journal, found) = open(folder.path());
     assert_eq!(found, [(1, b"one".to_vec(), Some([7; 12])), (3, b"three".to_vec(), None)]);
-    assert_eq!(journal.position(), JournalPosition { next_seq: 4, commit: 40, following: true });
+    assert_eq!(journal.position(), JournalMark { next_seq: 4, commit: 40, following: true });
     assert_eq!(journal.put(b"four"), 4, "a seq is never used again");
     assert_eq!(journal.read(3).unwrap(), b"three");
 }
@@ -100,7 +100,7 @@ fn segments_that_are_done_go_and_what_stays_does_not_hold_the_disk() {
     drop(journal);
     let (journal, found) = open(folder.path());
     assert_eq!(found, [(stays, b"stays".to_vec(), Some([9; 12]))]);
-    assert_eq!(journal.position(), JournalPosition { next_seq: 2_002, commit: 1_999, following: true });
+    assert_eq!(journal.position(), JournalMark { next_seq: 2_002, commit: 1_999, following: true });
     assert!(fs::read_dir(folder.path()).unwrap().count() <= 3);
 }
 
