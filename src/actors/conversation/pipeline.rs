@@ -168,13 +168,15 @@ impl MessagePipeline {
         };
         let span = trace::fan_out(&waiting.span);
         let live = LiveMessage::answering(appended.message, waiting.quoted);
-        answer(waiting.reply, Ok(live.clone()));
+        // Counted before it is answered: whoever has the answer finds it in the figures.
         if appended.duplicate {
             self.context.metrics.retried();
+            answer(waiting.reply, Ok(live));
             return None;
         }
         self.context.metrics.append_took(self.context.clock.elapsed().saturating_sub(waiting.handed_over).as_secs_f64());
         self.context.metrics.accepted(MessageClass::Storable);
+        answer(waiting.reply, Ok(live.clone()));
         self.context.tell_listeners(|| Event::MessageAccepted(live.message.clone()));
         Some(Item { origin: waiting.source.connection(), live, commit: appended.commit, pending: completion.pending, span })
     }
