@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use bytestring::ByteString;
 use tokio::sync::broadcast;
 
+use super::connection::far::ConnectionRef;
 use super::connection::feed::FeedItem;
 use super::connection::last_seen::LastSeen;
 use super::connection::outbox::{Outbox, OutboxLimits};
@@ -21,10 +22,12 @@ use super::connection::{Connection, Socket};
 use super::disk::Disk;
 use super::files::MediaService;
 use super::load::LoadMonitor;
+use super::nodes::Nodes;
 use super::memory::{CombineMemory, MemoryShare};
 use super::places::{Onlooker, RoomPlaces};
 use super::runtime::archive::ArchiveHandle;
 use super::runtime::ids::IdGenerator;
+use super::runtime::route::Route;
 use super::runtime::open_requests::{OpenRequest, OpenRequests};
 use super::runtime::watermark::DeliveryWatermark;
 use super::standing::StandingRooms;
@@ -59,6 +62,10 @@ pub(crate) struct BrokerContext {
     /// Hears everything, and misses nothing.
     pub(crate) exporter: Option<Arc<dyn EventExporter>>,
     pub(crate) presence: Presence,
+    /// The way to actors of other nodes; none: all are here.
+    pub(crate) route: Option<Arc<dyn Route>>,
+    /// The other nodes; none: this broker works alone.
+    pub(crate) nodes: Option<Arc<dyn Nodes>>,
     pub(crate) places: Arc<RoomPlaces>,
     pub(crate) standing: Arc<StandingRooms>,
     pub(crate) combine_memory: Arc<CombineMemory>,
@@ -122,6 +129,17 @@ impl BrokerContext {
             return Err(Refusal::Busy("the webhook queue is full"));
         }
         Ok(())
+    }
+
+    /// Returns the connection that a command names, or its stand-in; none: it is gone.
+    pub(crate) fn reach(&self, connection: ConnectionRef) -> Option<Arc<Connection>> {
+        let far = match connection {
+            ConnectionRef::Here(connection) => return Some(connection),
+            ConnectionRef::There(far) => far,
+        };
+        let known = self.presence.connections(&far.user);
+        let known = known.and_then(|connections| connections.iter().find(|connection| connection.id == far.id).cloned());
+        known.or_else(|| self.nodes.as_ref()?.stand_in(&far))
     }
 
     /// Tells the host and its backend; nobody listening is fine.

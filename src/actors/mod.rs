@@ -80,8 +80,11 @@ pub(crate) mod load;
 pub(crate) mod maintenance;
 pub(crate) mod media;
 pub(crate) mod memory;
+pub(crate) mod nodes;
 pub(crate) mod places;
 pub(crate) mod registries;
+#[cfg(feature = "cluster")]
+pub(crate) mod remote;
 pub(crate) mod room;
 pub(crate) mod runtime;
 pub(crate) mod session;

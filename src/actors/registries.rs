@@ -11,6 +11,7 @@ use super::conversation::messages::Authorize;
 use super::conversation::peer::{self, Peer};
 use super::group::Group;
 use super::room::{PlaceHolders, PlaceLost, Room, RoomServices};
+use super::runtime::command::Command;
 use super::runtime::registry::{ActorRegistry, Leased};
 use super::runtime::reply::{Asked, answer, ask};
 use super::user::{User, UserServices};
@@ -31,13 +32,14 @@ impl Registries {
     pub(crate) fn new(context: Arc<BrokerContext>) -> Arc<Self> {
         Arc::new_cyclic(|this: &Weak<Self>| {
             let arbiter = || context.arbiter.clone();
+            let route = || context.route.clone();
             let place_holders: Weak<dyn PlaceHolders> = this.clone();
-            let rooms = Arc::new(ActorRegistry::new(RoomServices { context: context.clone(), place_holders }, arbiter()));
-            let groups = Arc::new(ActorRegistry::new(context.clone(), arbiter()));
+            let rooms = Arc::new(ActorRegistry::new(RoomServices { context: context.clone(), place_holders }, arbiter(), route()));
+            let groups = Arc::new(ActorRegistry::new(context.clone(), arbiter(), route()));
             let services = UserServices { context: context.clone(), rooms: rooms.clone(), groups: groups.clone() };
             Self {
-                peers: ActorRegistry::new(context.clone(), arbiter()),
-                users: Arc::new(ActorRegistry::new(services, arbiter())),
+                peers: ActorRegistry::new(context.clone(), arbiter(), route()),
+                users: Arc::new(ActorRegistry::new(services, arbiter(), route())),
                 rooms,
                 groups,
                 context: context.clone(),
@@ -54,7 +56,7 @@ impl Registries {
         Peer: Handler<Leased<M>, Result = ()>,
         Room: Handler<Leased<M>, Result = ()>,
         Group: Handler<Leased<M>, Result = ()>,
-        M: Send + 'static,
+        M: Command,
     {
         match target {
             Target::Peer(other) => self.peers.try_send(&peer::key(user, other), message),

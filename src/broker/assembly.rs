@@ -22,8 +22,11 @@ use crate::actors::maintenance::sweeps;
 use crate::actors::media::keep_tidy;
 use crate::actors::registries::Registries;
 use crate::actors::runtime::archive::ArchiveHandle;
+#[cfg(feature = "cluster")]
+use crate::actors::remote::loopback::Loopback;
 use crate::actors::runtime::ids::IdGenerator;
 use crate::actors::runtime::open_requests::OpenRequests;
+use crate::actors::runtime::route::Route;
 use crate::actors::runtime::watermark::DeliveryWatermark;
 use crate::audit::{Audit, AuditPlace};
 use crate::auth::DemoKey;
@@ -58,6 +61,10 @@ pub(super) struct Parts {
     pub(super) exporter: Option<Arc<dyn EventExporter>>,
     pub(super) webhooks: Option<Webhooks>,
     pub(super) event_sink: Option<Box<dyn EventSink>>,
+    /// The way to actors of other nodes, if any are.
+    pub(super) route: Option<Arc<dyn Route>>,
+    #[cfg(feature = "cluster")]
+    pub(super) loopback: Option<Arc<Loopback>>,
 }
 
 impl Parts {
@@ -65,8 +72,14 @@ impl Parts {
     pub(super) fn assemble(mut self, thread: BrokerThread, arbiter: ArbiterHandle) -> Broker {
         let (rooms, event_sink, webhooks) = (std::mem::take(&mut self.rooms), self.event_sink.take(), self.webhooks.take());
         let (tokens, demo_key) = (self.identity.tokens.clone(), self.demo_key.take());
+        #[cfg(feature = "cluster")]
+        let loopback = self.loopback.take();
         let context = self.into_context(arbiter);
         let actors = Registries::new(context.clone());
+        #[cfg(feature = "cluster")]
+        if let Some(loopback) = loopback {
+            loopback.lead_to(&actors);
+        }
         start_work(&actors, rooms);
         let settings = context.config();
         let data_dir = &settings.server.data_dir;
@@ -122,6 +135,8 @@ impl Parts {
             exporter: self.exporter,
             events: broadcast::channel(EVENTS_BEHIND_MAX).0,
             presence: Presence::new(),
+            route: self.route,
+            nodes: None,
             places: Arc::default(),
             standing: Arc::default(),
             combine_memory: Arc::default(),

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
 use super::handle::Broker;
 use crate::actors::context::BrokerContext;
-use crate::actors::runtime::reply::{answer, answered};
+use crate::actors::runtime::reply::{Reply, answer, answered};
 use crate::model::order_key::order_key_at;
 use crate::model::{Broadcast, Draft, Refusal, UserId};
 use crate::protocol::encode_broadcast;
@@ -37,7 +35,7 @@ impl Broker {
             body: draft.content.body,
             sessions: 0,
         };
-        let (reply, outcome) = oneshot::channel();
+        let (reply, outcome) = Reply::channel();
         // On the broker's own thread: what was accepted before it leaves before it.
         let telling = async move { answer(reply, Ok(push_to_all(&context, broadcast).await)) };
         if !self.context.arbiter.spawn(telling) {

@@ -37,6 +37,8 @@ pub struct BrokerBuilder {
     media_store: Option<Arc<dyn DynMediaStore>>,
     accept_data_loss: bool,
     free_space: FreeSpace,
+    #[cfg(feature = "cluster")]
+    encodes_commands: bool,
 }
 
 impl fmt::Debug for BrokerBuilder {
@@ -57,6 +59,8 @@ impl BrokerBuilder {
             media_store: None,
             accept_data_loss: false,
             free_space: Arc::new(free_space),
+            #[cfg(feature = "cluster")]
+            encodes_commands: false,
         }
     }
 
@@ -115,6 +119,14 @@ impl BrokerBuilder {
         self
     }
 
+    /// Makes the actors say everything to each other encoded, as if they lived on different nodes; for tests.
+    #[cfg(feature = "cluster")]
+    #[doc(hidden)]
+    pub fn encode_commands(mut self, encode: bool) -> Self {
+        self.encodes_commands = encode;
+        self
+    }
+
     /// Opens the store and starts the actors on a thread of their own. Blocks while the store is read.
     ///
     /// # Errors
@@ -152,7 +164,15 @@ impl BrokerBuilder {
         let moderator = moderators(self.moderator, backend);
         let (config, event_sink) = (Arc::new(config), self.event_sink);
         let demo_key = identity.demo_key(&config)?;
+        #[cfg(feature = "cluster")]
+        let loopback = self.encodes_commands.then(|| Arc::new(crate::actors::remote::loopback::Loopback::default()));
         Ok(Parts {
+            #[cfg(feature = "cluster")]
+            route: loopback.clone().map(|loopback| -> Arc<dyn crate::actors::runtime::route::Route> { loopback }),
+            #[cfg(not(feature = "cluster"))]
+            route: None,
+            #[cfg(feature = "cluster")]
+            loopback,
             config,
             clock,
             metrics,

@@ -1,10 +1,8 @@
 //! What a host may know of groups. What it does to them it does in their owner's name: [`Broker::act`].
 
-use tokio::sync::oneshot;
-
 use super::handle::Broker;
 use crate::actors::group::WhoOwns;
-use crate::actors::runtime::reply::answered;
+use crate::actors::runtime::reply::{Reply, answered};
 use crate::model::{GroupId, GroupInfo, Refusal, UserId};
 
 /// Everything about groups; see [`Broker::groups`].
@@ -48,7 +46,7 @@ impl Groups {
     /// # Errors
     /// [`Refusal::GroupMissing`].
     pub async fn owner(&self, group: &GroupId) -> Result<UserId, Refusal> {
-        let (reply, outcome) = oneshot::channel();
+        let (reply, outcome) = Reply::channel();
         self.broker.actors.groups.try_send(group, WhoOwns { reply })?;
         answered(outcome).await
     }

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use super::server_api::ServerApiState;
 use super::subscribe::Subscription;
 use super::thread::BrokerThread;
 use super::vendor_api::VendorApiState;
 use crate::actors::context::BrokerContext;
 use crate::actors::registries::Registries;
-use crate::actors::runtime::reply::answered;
+use crate::actors::runtime::reply::{Reply, answered};
 use crate::audit::Audit;
 use crate::auth::{DemoKey, Tokens};
 use crate::clock::ClockDoubt;
@@ -98,7 +96,7 @@ impl Broker {
 
     /// Says whether the actors' thread takes its turns: false when one does not come within `patience`. For a watchdog.
     pub async fn is_alive(&self, patience: Duration) -> bool {
-        let (reply, turn) = oneshot::channel();
+        let (reply, turn) = Reply::channel();
         let asked = self.context.arbiter.spawn(async move { crate::actors::runtime::reply::answer(reply, Ok(())) });
         asked && tokio::time::timeout(patience, answered(turn)).await.is_ok_and(|turn| turn.is_ok())
     }

@@ -3,10 +3,8 @@
 use std::future::Future;
 
 use serde_json::Value;
-use tokio::sync::oneshot;
-
 use super::handle::Broker;
-use crate::actors::runtime::reply::{answer, answered};
+use crate::actors::runtime::reply::{Reply, answer, answered};
 use crate::actors::session::on_behalf;
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{Refusal, UserId};
@@ -57,7 +55,7 @@ impl Broker {
         &self,
         work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let (reply, outcome) = oneshot::channel();
+        let (reply, outcome) = Reply::channel();
         if !self.context.arbiter.spawn(async move { answer(reply, work.await) }) {
             return Err(Refusal::Busy("the broker is shutting down"));
         }

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tokio::sync::oneshot;
-
 use super::handle::Broker;
 use crate::actors::room::{CreateByHost, DescribeRoom, Destroy, Kick, RoomSnapshot};
 use crate::actors::runtime::ids::made_ms;
-use crate::actors::runtime::reply::answered;
+use crate::actors::runtime::reply::{Reply, answered};
 use crate::model::{Attributes, Invalid, Refusal, RoomAttribute, RoomId, RoomInfo, UserId};
 use crate::protocol::RoomStart;
 
@@ -59,7 +57,7 @@ impl Rooms {
         }
         limits.room_attributes().check_each(&attributes)?;
         limits.room_attributes().check_all(&attributes)?;
-        let (reply, outcome) = oneshot::channel();
+        let (reply, outcome) = Reply::channel();
         let room = info.id.clone();
         self.broker.actors.rooms.try_send(&room, CreateByHost { info, start: RoomStart { destroy_delay_seconds, attributes }, reply })?;
         answered(outcome).await
@@ -72,7 +70,7 @@ impl Rooms {
     pub async fn destroy(&self, room: &RoomId) -> Result<(), Refusal> {
         let context = &self.broker.context;
         let _open = context.take_request()?;
-        let (reply, outcome) = oneshot::channel();
+        let (reply, outcome) = Reply::channel();
         self.broker.actors.rooms.try_send(room, Destroy { reply })?;
         answered(outcome).await
     }
@@ -84,7 +82,7 @@ impl Rooms {
     pub async fn kick(&self, room: &RoomId, users: Vec<UserId>, reason: &str) -> Result<Vec<UserId>, Refusal> {
         let context = &self.broker.context;
         let _open = context.take_request()?;
-        let (reply, outcome) = oneshot::channel();
+        let (reply, outcome) = Reply::channel();
         self.broker.actors.rooms.try_send(room, Kick { users, reason: reason.to_owned(), reply })?;
         answered(outcome).await
     }
@@ -94,7 +92,7 @@ impl Rooms {
     /// # Errors
     /// [`Refusal::RoomMissing`].
     pub async fn about(&self, room: &RoomId) -> Result<RoomSummary, Refusal> {
-        let (reply, outcome) = oneshot::channel();
+        let (reply, outcome) = Reply::channel();
         self.broker.actors.rooms.try_send(room, DescribeRoom { reply })?;
         let RoomSnapshot { info, incarnation, destroy_delay_seconds, members, attributes, attributes_version } = answered(outcome).await?;
         let created_ms = made_ms(incarnation);

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
 use super::handle::Broker;
 use crate::actors::conversation::messages::{Publish, Source};
-use crate::actors::runtime::reply::answered;
+use crate::actors::runtime::reply::{Reply, answered};
 use crate::actors::runtime::trace;
 use crate::model::{Draft, Message, Refusal, Target, UserId};
 
@@ -23,7 +21,7 @@ impl Broker {
         let context = &self.context;
         let _open = context.take_request()?;
         draft.validate(from, to, &context.config().limits)?;
-        let (reply, outcome) = oneshot::channel();
+        let (reply, outcome) = Reply::channel();
         let (sender, target, span) = (from.clone(), to.clone(), trace::host());
         let publish = Publish::new(sender, Source::Host, target, draft, reply, span);
         self.actors.send_to(from, to, publish)?;

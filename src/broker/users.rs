@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use super::handle::Broker;
 use crate::actors::connection::status::{OnlineStatus, Status};
-use crate::actors::runtime::reply::answered;
+use crate::actors::runtime::reply::{Reply, answered};
 use crate::actors::user::admin::{Kick, SetBan};
 use crate::model::{Ban, DeviceId, Refusal, SessionId, UserId, UserProfile};
 use crate::store::RowWrite;
@@ -120,7 +118,7 @@ impl Users {
     /// # Errors
     /// [`Refusal::Busy`].
     pub async fn kick(&self, user: &UserId, only: Option<&SessionId>) -> Result<usize, Refusal> {
-        let (reply, outcome) = oneshot::channel();
+        let (reply, outcome) = Reply::channel();
         self.broker.actors.users.try_send(user, Kick { only: only.cloned(), reply })?;
         answered(outcome).await
     }
@@ -152,7 +150,7 @@ impl Users {
     async fn set_ban(&self, user: &UserId, ban: Option<Ban>) -> Result<(), Refusal> {
         let context = &self.broker.context;
         let _open = context.take_request()?;
-        let (reply, outcome) = oneshot::channel();
+        let (reply, outcome) = Reply::channel();
         self.broker.actors.users.try_send(user, SetBan { ban, reply })?;
         answered(outcome).await
     }

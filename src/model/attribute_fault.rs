@@ -1,11 +1,12 @@
 //! Which limit of an application's key-value pairs was exceeded, and whose pairs they are.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use thiserror::Error;
 
 /// Whose pairs they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AttributeOwner {
     /// A group's.
     Group,
@@ -27,7 +28,7 @@ impl fmt::Display for AttributeOwner {
 }
 
 /// Which limit was exceeded. Reads on from the name of the argument.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum AttributeFault {
     /// Too many pairs.
     #[error(" would be {count} pairs, the limit is {count_max}")]

@@ -41,7 +41,7 @@ impl ConversationKind {
 }
 
 /// A conversation as one user names it: the other user, the room, the group.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Target {
     /// The other user.
     Peer(UserId),

@@ -1,9 +1,10 @@
 //! What members may want to change of a group.
 
+use serde::{Deserialize, Serialize};
 use super::{Attributes, BeInviteMode, GroupRole, InviteMode, JoinMode, MuteMode, UserId};
 
 /// One change; every value was checked for itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GroupChange {
     /// By any member.
     Name(String),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Body, Content, Conversation, Invalid, Limits, LocalMessageId, Mentions, MessageState, Priority, SendOptions, Target, UserId};
 
 /// Not accepted yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
     /// The key under which a retry is recognised; without one, every send is a new message.
     pub local_id: Option<LocalMessageId>,

@@ -1,13 +1,41 @@
 //! Why the broker says no. One vocabulary for every layer; `protocol::code` gives each its number.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use super::{AttributeFault, AttributeOwner};
 
+/// A reason that is a literal of the program.
+type Literal = &'static str;
+
+/// Reads a reason that this program, or another version of it, has as a literal. Each is kept for good: there are as many as the
+/// programs of a cluster have.
+fn literal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'static str, D::Error> {
+    static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let reason = String::deserialize(deserializer)?;
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = known.get(reason.as_str()) {
+        return Ok(known);
+    }
+    // More would be no literals of any program.
+    if known.len() >= LITERALS_MAX {
+        return Ok("refused by another node");
+    }
+    let reason: &'static str = Box::leak(reason.into_boxed_str());
+    known.insert(reason);
+    Ok(reason)
+}
+
+/// Reasons of other nodes that are kept. Our choice: some times as many as there are.
+const LITERALS_MAX: usize = 1_024;
+
 /// A value that breaks a documented rule. Always the caller's fault; the same call fails again.
 ///
 /// Wire code: 6000001. Our choice also for over-length values, because the vendor names no other.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[error("{field} {reason}")]
 pub struct Invalid {
     /// The argument, as the protocol spells it (`message.subType`).
@@ -39,7 +67,7 @@ impl Invalid {
 }
 
 /// The answer to an operation that is not carried out. Nothing was changed and nothing was lost.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Refusal {
     /// A value breaks a documented rule; do not retry.
@@ -89,7 +117,7 @@ pub enum Refusal {
     Rejected(String),
     /// A queue is full, an actor just went away, or the broker drains: retry soon.
     #[error("{0}, try again")]
-    Busy(&'static str),
+    Busy(#[serde(deserialize_with = "literal")] Literal),
     /// The disk refuses; reads still work.
     #[error("the store is not accepting writes: {0}")]
     StoreUnavailable(String),
@@ -190,7 +218,7 @@ pub enum Refusal {
     FileServer(String),
     /// The content is not what was announced.
     #[error("{0}")]
-    FileType(&'static str),
+    FileType(#[serde(deserialize_with = "literal")] Literal),
     /// Empty, or longer than allowed.
     #[error("the file is {bytes} bytes, the range is 1 to {bytes_max}")]
     FileSize {
@@ -238,7 +266,7 @@ pub enum Refusal {
     ReactionExists(String),
     /// The message asks for no receipt, or the caller cannot give one.
     #[error("no receipt can be given or asked for: {0}")]
-    NoReceipt(&'static str),
+    NoReceipt(#[serde(deserialize_with = "literal")] Literal),
     /// Too many messages in one call about receipts.
     #[error("{count} messages are named, the limit is {count_max}")]
     TooManyReceipts {

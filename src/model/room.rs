@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Attributes, Invalid, Limits, RoomId, UserId};
 
 /// What a room is called. Source: ZIM API reference, `ZIMRoomInfo`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomInfo {
     /// Its id.
     pub id: RoomId,
@@ -38,7 +38,7 @@ pub struct RoomAttribute {
 }
 
 /// What one asks of a room's attributes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RoomChange {
     /// Adds to what there is.
     Set(Attributes),
@@ -47,7 +47,7 @@ pub enum RoomChange {
 }
 
 /// On which terms attributes are set. Source: ZIM API reference, `ZIMRoomAttributesSetConfig`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttributeTerms {
     /// Also those of others.
     pub force: bool,

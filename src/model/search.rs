@@ -1,12 +1,13 @@
 //! What a search looks for, and whether a message is it. Pure.
 //! Source: ZIM API reference, `ZIMMessageSearchConfig`.
 
+use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{Body, Invalid, Limits, Message, UserId};
 
 /// Parts of a text, all of them, whatever their case or width.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keywords(Vec<String>);
 
 impl Keywords {
@@ -50,7 +51,7 @@ impl Keywords {
 
 /// What to look for among groups and members.
 /// Source: ZIM API reference, `searchLocalGroups` and `searchLocalGroupMembers`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupSearch {
     /// All of them must be in one name.
     pub keywords: Keywords,

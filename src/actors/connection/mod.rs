@@ -1,11 +1,13 @@
 //! What everyone but the session actor needs to know of a connection: who it is, its outbox, its deadlines.
 
+pub(crate) mod far;
 pub(crate) mod feed;
 pub(crate) mod last_seen;
 pub(crate) mod outbox;
 pub(crate) mod presence;
 pub(crate) mod status;
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -43,7 +45,7 @@ pub(crate) struct Identity {
 }
 
 /// Names a connection; unique in this process, and cheaper to compare than the session's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
 /// One connection, shared by the socket's tasks, the session actor, the actors that deliver to it and the reaper.

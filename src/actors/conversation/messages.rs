@@ -1,9 +1,11 @@
 //! The messages that a conversation's actor is sent.
 
+use serde::{Deserialize, Serialize};
 use tracing::Span;
 
 use crate::actors::connection::ConnectionId;
 use crate::actors::memory::MemoryShare;
+use crate::actors::runtime::command::commands;
 use crate::actors::runtime::reply::Reply;
 use crate::actors::view::live::LiveMessage;
 use crate::hooks::Origin;
@@ -11,7 +13,7 @@ use crate::model::{Content, Conversation, Draft, Target, UserId};
 use crate::protocol::{Change, ClientLevel, MessageHandle, Outcome};
 
 /// Where a request comes from, and which rules therefore apply to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Source {
     /// A session: quotas and the moderator apply.
     Client(ConnectionId),
@@ -49,18 +51,22 @@ impl Source {
 }
 
 /// Sends a message to this conversation.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Publish {
     pub(crate) sender: UserId,
     pub(crate) source: Source,
     pub(crate) target: Target,
     pub(crate) draft: Draft,
     /// What the sender asked for, when something else is kept in its place.
+    #[serde(skip)]
     pub(crate) asked: Option<Content>,
     /// What of the draft was read into memory for it.
+    #[serde(skip)]
     pub(crate) memory: Option<MemoryShare>,
+    #[serde(skip)]
     pub(crate) reply: Reply<LiveMessage>,
     /// The span of the request.
+    #[serde(skip, default = "Span::none")]
     pub(crate) span: Span,
 }
 
@@ -71,7 +77,7 @@ impl Publish {
 }
 
 /// Changes one message in one way.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Revise {
     pub(crate) by: UserId,
     pub(crate) source: Source,
@@ -80,22 +86,32 @@ pub(crate) struct Revise {
     pub(crate) change: Change,
     /// The level of the client that is answered.
     pub(crate) level: ClientLevel,
+    #[serde(skip)]
     pub(crate) reply: Reply<Outcome>,
 }
 
 /// Says that a user has read messages.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Confirm {
     pub(crate) by: UserId,
     pub(crate) source: Source,
     pub(crate) messages: Vec<MessageHandle>,
     /// The ids of those that take no receipt from this user.
+    #[serde(skip)]
     pub(crate) reply: Reply<Vec<String>>,
 }
 
 /// Asks whether a user may read here, and from which message on.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Authorize {
     pub(crate) user: UserId,
+    #[serde(skip)]
     pub(crate) reply: Reply<(Conversation, u64)>,
+}
+
+commands! {
+    Publish => LiveMessage,
+    Revise => Outcome,
+    Confirm => Vec<String>,
+    Authorize => (Conversation, u64),
 }

@@ -21,6 +21,7 @@ use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, fan_out};
 use crate::actors::delivery::written::InFlight;
+use crate::actors::runtime::route::Home;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::model::{Conversation, Refusal, UserId};
@@ -47,6 +48,10 @@ impl Registered for Peer {
     type Key = PeerKey;
     const KIND: &'static str = "peer";
     type Services = Arc<BrokerContext>;
+
+    fn home((one, other): &PeerKey) -> Home {
+        Home::Conversation(Conversation::Peer(one.clone(), other.clone()))
+    }
 
     fn mailbox_max(context: &Arc<BrokerContext>) -> usize {
         context.config().actors.peer_mailbox

@@ -6,10 +6,9 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
-use tokio::sync::oneshot;
-
 use super::state::GroupState;
 use super::{Group, GroupStatus};
+use crate::actors::runtime::reply::Reply;
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::conversation::messages::{Publish, Source};
@@ -95,10 +94,9 @@ impl Group {
         if !self.context.config().group.tips {
             return;
         }
-        let (reply, _nobody_waits) = oneshot::channel();
         let target = Target::Group(self.id.clone());
         let draft = Draft::of(Body::Tips(Box::new(tips)));
-        let publish = Publish::new(by.clone(), Source::Broker, target, draft, reply, tracing::Span::none());
+        let publish = Publish::new(by.clone(), Source::Broker, target, draft, Reply::default(), tracing::Span::none());
         publish::publish_system(self, publish, &Conversation::Group(self.id.clone()));
     }
 

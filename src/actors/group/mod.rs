@@ -35,6 +35,7 @@ use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, fan_out};
 use crate::actors::delivery::written::InFlight;
+use crate::actors::runtime::route::Home;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::model::{Conversation, GroupId, GroupRole, Refusal, UserId, UserProfile};
@@ -65,6 +66,10 @@ impl Registered for Group {
     type Key = GroupId;
     const KIND: &'static str = "group";
     type Services = Arc<BrokerContext>;
+
+    fn home(id: &GroupId) -> Home {
+        Home::Conversation(Conversation::Group(id.clone()))
+    }
 
     fn mailbox_max(context: &Arc<BrokerContext>) -> usize {
         context.config().actors.group_mailbox

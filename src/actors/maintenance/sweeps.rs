@@ -79,7 +79,7 @@ pub(crate) async fn end_empty_rooms(actors: Arc<Registries>) {
     let context = &actors.context;
     loop {
         for room in context.standing.due(context.clock.elapsed()) {
-            actors.rooms.send(&room, Wake).await;
+            actors.rooms.send_here(&room, Wake).await;
         }
         tokio::time::sleep(END_ROOMS_EVERY).await;
     }

@@ -3,12 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
 use crate::actors::context::BrokerContext;
 use crate::actors::files::MediaService;
 use crate::actors::files::upload::{Announced, Upload, UploadTerms, blocking, disk};
-use crate::actors::runtime::reply::{answer, answered};
+use crate::actors::runtime::reply::{Reply, answer, answered};
 use crate::media::{Blob, Prepared, Probed, Spool, clean_name, prepare, probe_frame};
 use crate::model::{FileUid, Invalid, MediaKind, MediaRecord, Refusal, Rendition, UserId};
 use crate::store::RowWrite;
@@ -87,7 +85,7 @@ pub(crate) async fn finish(context: &Arc<BrokerContext>, upload: Arc<Upload>) ->
     if !context.media.quota().complete(upload.file) {
         return Err(if upload.is_ending() { Refusal::Busy(ENDING) } else { Refusal::FileMissing });
     }
-    let (reply, outcome) = oneshot::channel();
+    let (reply, outcome) = Reply::channel();
     let context = context.clone();
     actix::spawn(async move {
         let kept = keep(&context, &upload).await;

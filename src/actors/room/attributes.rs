@@ -4,6 +4,7 @@
 //! last only while the member who set them is inside. Members' attributes are part of it only while the room stands empty,
 //! because members are not inside after a restart.
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -13,6 +14,7 @@ use super::rules::{change_attributes, without};
 use super::state::RoomState;
 use crate::actors::connection::Connection;
 use crate::actors::delivery::fanout::announce;
+use crate::actors::runtime::command::commands;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{AttributeTerms, Attributes, Refusal, RoomChange, UserId};
@@ -21,37 +23,50 @@ use crate::protocol::result::room::{RoomAttributes, RoomAttributesChanged, RoomM
 use crate::store::{RoomRecord, RowWrite};
 
 /// Changes the room's attributes for a member.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct ChangeAttributes {
     pub(crate) by: UserId,
     pub(crate) changes: Vec<RoomChange>,
     pub(crate) terms: AttributeTerms,
     /// Whether it was one batch, which the event says.
     pub(crate) batch: bool,
+    #[serde(skip)]
     pub(crate) reply: Reply<RoomAttributesChanged>,
 }
 
 /// Gives members attributes in the name of a member.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct SetMemberAttributes {
     pub(crate) by: UserId,
     pub(crate) users: Vec<UserId>,
     pub(crate) attributes: Attributes,
     /// Whether the attributes go when the member who has them leaves.
     pub(crate) until_left: bool,
+    #[serde(skip)]
     pub(crate) reply: Reply<RoomMembersAttributesSet>,
 }
 
 /// Asks for attributes; only a member may.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct QueryAttributes {
     pub(crate) asker: UserId,
     pub(crate) what: Whose,
+    #[serde(skip)]
     pub(crate) reply: Reply<RoomAttributes>,
 }
 
 /// Whose attributes are asked for.
+#[derive(Serialize, Deserialize)]
 pub(crate) enum Whose {
     Room,
     Members(Vec<UserId>),
     Page { next: String, count: usize },
+}
+
+commands! {
+    ChangeAttributes => RoomAttributesChanged,
+    SetMemberAttributes => RoomMembersAttributesSet,
+    QueryAttributes => RoomAttributes,
 }
 
 /// Tells a member that came in, or came back after a change, all attributes. Source: ZIM API reference, event

@@ -1,5 +1,6 @@
 //! What the host does to a room from outside: makes it, ends it, puts members out. Nobody inside is asked.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use actix::prelude::*;
@@ -10,6 +11,7 @@ use super::messages::PlaceLost;
 use crate::actors::connection::ConnectionId;
 use crate::actors::delivery::batch::{deliver_accepted, schedule};
 use crate::actors::delivery::fanout::announce;
+use crate::actors::runtime::command::commands;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{Refusal, RoomAttribute, RoomInfo, UserId};
@@ -17,28 +19,34 @@ use crate::protocol::RoomStart;
 use crate::protocol::event::room::{Movement, RoomStateChanged};
 
 /// Makes the room, with nobody inside. Source: ZIM server API reference, `CreateRoom`.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct CreateByHost {
     pub(crate) info: RoomInfo,
     pub(crate) start: RoomStart,
+    #[serde(skip)]
     pub(crate) reply: Reply<()>,
 }
 
 /// Ends the room, whoever is inside. Source: ZIM server API reference, `DestroyRoom`.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Destroy {
+    #[serde(skip)]
     pub(crate) reply: Reply<()>,
 }
 
 /// Puts members out. Source: ZIM server API reference, `KickoutRoomUser`.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Kick {
     pub(crate) users: Vec<UserId>,
     /// The reason told to those who are put out.
     pub(crate) reason: String,
     /// Those who were not inside.
+    #[serde(skip)]
     pub(crate) reply: Reply<Vec<UserId>>,
 }
 
 /// A room as it is now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RoomSnapshot {
     pub(crate) info: RoomInfo,
     pub(crate) incarnation: u64,
@@ -49,8 +57,17 @@ pub(crate) struct RoomSnapshot {
 }
 
 /// Asks what the room is now.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct DescribeRoom {
+    #[serde(skip)]
     pub(crate) reply: Reply<RoomSnapshot>,
+}
+
+commands! {
+    CreateByHost => (),
+    Destroy => (),
+    Kick => Vec<UserId>,
+    DescribeRoom => RoomSnapshot,
 }
 
 impl Room {

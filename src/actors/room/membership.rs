@@ -22,6 +22,7 @@ impl Room {
     fn admit(&mut self, admit: Admit, ctx: &mut Context<Self>) {
         deliver_accepted(self);
         let Admit { profile, connection, reply, .. } = admit;
+        let Some(connection) = self.context.reach(connection) else { return answer(reply, Err(Refusal::NotLoggedIn)) };
         let members_max = self.context.config().limits.room_members_max;
         let entered = self.existing().and_then(|state| {
             if state.len() >= members_max && !state.contains(&profile.id) {
@@ -100,15 +101,11 @@ impl Handler<Leased<Leave>> for Room {
                 self.tell_left(&profile.id, false);
                 self.movements.push((Movement::Left, profile));
                 schedule(self, ctx);
-                if let Some(reply) = reply {
-                    answer(reply, Ok(()));
-                }
+                answer(reply, Ok(()));
                 let _is_over = self.end_if_over(ctx);
             }
             Err(refusal) => {
-                if let Some(reply) = reply {
-                    answer(reply, Err(refusal));
-                }
+                answer(reply, Err(refusal));
                 self.leave_if_unused(ctx);
             }
         }
@@ -132,6 +129,7 @@ impl Handler<Leased<Reconnected>> for Room {
 
     fn handle(&mut self, leased: Leased<Reconnected>, ctx: &mut Context<Self>) {
         let Reconnected { user, connection } = leased.open();
+        let Some(connection) = self.context.reach(connection) else { return };
         deliver_accepted(self);
         let back = self.state.as_mut().and_then(|state| state.come_back(&user, connection.clone()));
         if let (Some(state), Some(true)) = (&self.state, back) {

@@ -35,6 +35,7 @@ use crate::actors::delivery::batch::{Batch, Broadcaster, Item, schedule};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, announce, fan_out};
 use crate::actors::delivery::written::InFlight;
+use crate::actors::runtime::route::Home;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::hooks::Event;
@@ -72,6 +73,10 @@ impl Registered for Room {
     type Key = RoomId;
     const KIND: &'static str = "room";
     type Services = RoomServices;
+
+    fn home(id: &RoomId) -> Home {
+        Home::Conversation(Conversation::Room(id.clone(), 0))
+    }
 
     fn mailbox_max(RoomServices { context, .. }: &RoomServices) -> usize {
         context.config().actors.room_mailbox

@@ -15,16 +15,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::dev::{ToEnvelope, channel};
 use actix::prelude::*;
+use futures_util::future::Either;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
 
+use super::command::{Command, decode, encode};
+use super::reply::answer;
+use super::route::{Home, MOVING, NodeId, Order, Place, Route};
 use crate::model::Refusal;
 
 /// An actor that lives under a key.
 pub(crate) trait Registered: Actor<Context = Context<Self>> {
-    type Key: Clone + Eq + Hash + Send + 'static;
+    type Key: Clone + Eq + Hash + Send + Serialize + DeserializeOwned + 'static;
     /// The name of this kind of actor in metrics and logs.
     const KIND: &'static str;
     /// What the actor needs from outside: the broker's services, and the registries of actors that it sends to.
     type Services: Clone + Send + Sync + 'static;
+    /// Returns by what the actor's place is found.
+    fn home(key: &Self::Key) -> Home;
     /// Returns how many messages may wait for the actor.
     fn mailbox_max(services: &Self::Services) -> usize;
     /// Makes a fresh actor; it reads its state from the store when it starts.
@@ -106,6 +115,8 @@ pub(crate) struct ActorRegistry<A: Registered> {
     slots: Slots<A>,
     services: A::Services,
     arbiter: ArbiterHandle,
+    /// None: all actors live here.
+    route: Option<Arc<dyn Route>>,
 }
 
 impl<A: Registered> fmt::Debug for ActorRegistry<A> {
@@ -116,8 +127,8 @@ impl<A: Registered> fmt::Debug for ActorRegistry<A> {
 
 impl<A: Registered> ActorRegistry<A> {
     /// Makes an empty registry, which starts its actors on `arbiter`.
-    pub(crate) fn new(services: A::Services, arbiter: ArbiterHandle) -> Self {
-        Self { slots: Arc::default(), services, arbiter }
+    pub(crate) fn new(services: A::Services, arbiter: ArbiterHandle, route: Option<Arc<dyn Route>>) -> Self {
+        Self { slots: Arc::default(), services, arbiter, route }
     }
 
     /// Returns how many actors live.
@@ -125,11 +136,37 @@ impl<A: Registered> ActorRegistry<A> {
         locked(&self.slots).len()
     }
 
-    /// Hands a message to the actor of `key`, starting it if need be. Calls from one thread arrive in order.
+    /// Hands a message to the actor of `key`, wherever it lives, starting it if need be. Calls from one thread arrive in order.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] when its mailbox is full, or nobody owns it at the moment.
+    pub(crate) fn try_send<M>(&self, key: &A::Key, message: M) -> Result<(), Refusal>
+    where
+        A: Handler<Leased<M>>,
+        A::Context: ToEnvelope<A, Leased<M>>,
+        M: Command,
+    {
+        match self.away(key) {
+            None => self.try_send_here(key, message),
+            Some(away) => away?.carry::<A, M>(key, message, false, || {}),
+        }
+    }
+
+    /// Returns the way to an actor that does not live here; none: it does.
+    fn away(&self, key: &A::Key) -> Option<Result<Away<'_>, Refusal>> {
+        let route = self.route.as_ref()?;
+        match route.place(&A::home(key)) {
+            Place::Here => None,
+            Place::There(node) => Some(Ok(Away { route, node })),
+            Place::Nowhere => Some(Err(MOVING)),
+        }
+    }
+
+    /// Hands a message to the actor of `key` in this process, starting it if need be. Calls from one thread arrive in order.
     ///
     /// # Errors
     /// [`Refusal::Busy`] when its mailbox is full.
-    pub(crate) fn try_send<M>(&self, key: &A::Key, message: M) -> Result<(), Refusal>
+    pub(crate) fn try_send_here<M>(&self, key: &A::Key, message: M) -> Result<(), Refusal>
     where
         A: Handler<Leased<M>>,
         A::Context: ToEnvelope<A, Leased<M>>,
@@ -149,10 +186,25 @@ impl<A: Registered> ActorRegistry<A> {
         }
     }
 
-    /// Hands over a message that must not be lost. It is in the mailbox when this returns, unless that is full: the future
-    /// waits until there is room and the message was handled.
+    /// Hands over a message that must not be lost, wherever the actor lives. It is in the mailbox, or on its way, when this returns,
+    /// unless the mailbox is full: the future waits until there is room and the message was handled. Where nobody owns the actor at
+    /// the moment, or its node ends, whoever owns it next is told anew of all that still holds.
     #[must_use = "a message that found the mailbox full is lost with its future"]
     pub(crate) fn send<M>(&self, key: &A::Key, message: M) -> impl Future<Output = ()> + use<A, M>
+    where
+        A: Handler<Leased<M>>,
+        A::Context: ToEnvelope<A, Leased<M>>,
+        M: Command,
+    {
+        match self.away(key) {
+            None => Either::Left(self.send_here(key, message)),
+            Some(away) => Either::Right(carried::<A, M>(away, key, message, false)),
+        }
+    }
+
+    /// Does the same for an actor in this process.
+    #[must_use = "a message that found the mailbox full is lost with its future"]
+    pub(crate) fn send_here<M>(&self, key: &A::Key, message: M) -> impl Future<Output = ()> + use<A, M>
     where
         A: Handler<Leased<M>>,
         A::Context: ToEnvelope<A, Leased<M>>,
@@ -173,21 +225,39 @@ impl<A: Registered> ActorRegistry<A> {
         }
     }
 
-    /// Hands over a message as [`send`](Self::send) does, but only if the actor lives: one that starts later reads the
+    /// Hands over a message as [`send`](Self::send) does, but only if the actor runs: one that starts later reads the
     /// truth by itself.
     pub(crate) async fn send_if_running<M>(&self, key: &A::Key, message: M)
     where
         A: Handler<Leased<M>>,
         A::Context: ToEnvelope<A, Leased<M>>,
+        M: Command,
+    {
+        match self.away(key) {
+            None => {
+                if let Some(heard) = self.send_here_if_running(key, message) {
+                    heard.await;
+                }
+            }
+            Some(away) => carried::<A, M>(away, key, message, true).await,
+        }
+    }
+
+    /// Does the same for an actor in this process; none: it does not run.
+    pub(crate) fn send_here_if_running<M>(&self, key: &A::Key, message: M) -> Option<impl Future<Output = ()> + use<A, M>>
+    where
+        A: Handler<Leased<M>>,
+        A::Context: ToEnvelope<A, Leased<M>>,
         M: Send + 'static,
     {
-        let request = match locked(&self.slots).get(key) {
-            Some(slot) => slot.addr.send(Leased { message, lease: Lease::on(&slot.leases) }),
-            None => return,
-        };
-        if request.await.is_err() {
-            tracing::warn!(actor = A::KIND, "owner ended before it heard a message");
-        }
+        let slots = locked(&self.slots);
+        let slot = slots.get(key)?;
+        let request = slot.addr.send(Leased { message, lease: Lease::on(&slot.leases) });
+        Some(async move {
+            if request.await.is_err() {
+                tracing::warn!(actor = A::KIND, "owner ended before it heard a message");
+            }
+        })
     }
 
     fn start(&self, key: &A::Key) -> Slot<A> {
@@ -197,6 +267,51 @@ impl<A: Registered> ActorRegistry<A> {
         let mailbox_max = A::mailbox_max(&self.services);
         let addr = start_with_mailbox(&self.arbiter, mailbox_max, move || A::new(services, its_key, registration));
         Slot { addr, leases }
+    }
+}
+
+/// The way to an actor of another node.
+struct Away<'a> {
+    route: &'a Arc<dyn Route>,
+    node: NodeId,
+}
+
+impl Away<'_> {
+    fn carry<A, M>(&self, key: &A::Key, mut message: M, if_running: bool, handled: impl FnOnce() + Send + 'static) -> Result<(), Refusal>
+    where
+        A: Registered,
+        M: Command,
+    {
+        let reply = message.take_reply();
+        let order = Order { kind: A::KIND.into(), name: M::NAME.into(), key: encode(key), body: encode(&message), if_running };
+        let done = Box::new(move |outcome: Result<Vec<u8>, Refusal>| {
+            if let Some(reply) = reply {
+                answer(reply, outcome.and_then(|bytes| decode(&bytes)));
+            }
+            handled();
+        });
+        self.route.carry(self.node, order, done)
+    }
+}
+
+/// Carries a message and returns what waits until it was handled.
+fn carried<A, M>(away: Result<Away<'_>, Refusal>, key: &A::Key, message: M, if_running: bool) -> impl Future<Output = ()> + use<A, M>
+where
+    A: Registered,
+    M: Command,
+{
+    let (handled, waits) = oneshot::channel::<()>();
+    let sent = away.and_then(|away| away.carry::<A, M>(key, message, if_running, move || {
+            if handled.send(()).is_err() {
+                tracing::trace!("nobody waits for a message to be handled any more");
+            }
+        }));
+    async move {
+        match sent {
+            Ok(()) if waits.await.is_ok() => {}
+            Ok(()) => tracing::debug!(actor = A::KIND, "a node ended before it heard a message"),
+            Err(refusal) => tracing::debug!(actor = A::KIND, %refusal, "a message was not carried to another node"),
+        }
     }
 }
 

@@ -6,11 +6,34 @@ use crate::model::{Invalid, Refusal};
 use crate::store::StoreError;
 
 /// Where an actor puts its answer. Dropped unanswered, it reads as a temporary refusal.
-pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
+#[derive(Debug)]
+pub(crate) struct Reply<T>(Option<oneshot::Sender<Result<T, Refusal>>>);
+
+impl<T> Reply<T> {
+    /// Makes the two ends of an answer.
+    pub(crate) fn channel() -> (Self, oneshot::Receiver<Result<T, Refusal>>) {
+        let (sender, outcome) = oneshot::channel();
+        (Self(Some(sender)), outcome)
+    }
+
+    /// Returns whether somebody waits for the answer.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// Nobody waits for the answer.
+impl<T> Default for Reply<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
 
 /// Sends an answer; that nobody waits for it any more is no error.
 pub(crate) fn answer<T>(reply: Reply<T>, result: Result<T, Refusal>) {
-    if reply.send(result).is_err() {
+    if let Some(sender) = reply.0
+        && sender.send(result).is_err()
+    {
         tracing::trace!("the asker of an operation went away before its answer");
     }
 }
@@ -73,7 +96,7 @@ pub(crate) type Asked<T> = Result<oneshot::Receiver<Result<T, Refusal>>, Refusal
 
 /// Makes the two ends of an answer and hands one to the actor that is asked.
 pub(crate) fn ask<T>(tell: impl FnOnce(Reply<T>) -> Result<(), Refusal>) -> Asked<T> {
-    let (reply, outcome) = oneshot::channel();
+    let (reply, outcome) = Reply::channel();
     tell(reply)?;
     Ok(outcome)
 }

@@ -30,7 +30,7 @@ impl Dispatcher {
             Request::QueryHistory(query) => self.query_history(query, responder),
             Request::QueryUsersInfo { users } => {
                 let actors = self.actors.clone();
-                let asked = ask(|reply| actors.users.try_send(self.user(), QueryUsers { users, reply }));
+                let asked = ask(|reply| actors.users.try_send_here(self.user(), QueryUsers { users, reply }));
                 responder.later(asked, |found: Vec<_>| Outcome::UsersInfo(UsersInfo::new(&found)));
             }
             Request::List(request) => self.dispatch_list(request, responder),
@@ -42,7 +42,7 @@ impl Dispatcher {
             }
             Request::Search(request) => {
                 let (actors, level) = (self.actors.clone(), self.caller.level);
-                let asked = ask(|reply| actors.users.try_send(self.user(), SearchOperation { request, level, reply }));
+                let asked = ask(|reply| actors.users.try_send_here(self.user(), SearchOperation { request, level, reply }));
                 responder.later(asked, |outcome| outcome);
             }
             Request::Room(request) => self.dispatch_room(request, responder),
@@ -60,12 +60,12 @@ impl Dispatcher {
             RoomRequest::Switch { from, info, start: None } => self.enter(Entry::Join { room: info.id }, Some(from), responder),
             RoomRequest::LeaveAll => {
                 let Some(connection_id) = connection_id else { return responder.refuse(&Refusal::NotLoggedIn) };
-                let asked = ask(|reply| actors.users.try_send(self.user(), LeaveAllRooms { connection_id, reply }));
+                let asked = ask(|reply| actors.users.try_send_here(self.user(), LeaveAllRooms { connection_id, reply }));
                 responder.later(asked, |room_ids| Outcome::RoomsLeft(RoomsLeft { room_ids }));
             }
             RoomRequest::Leave { room } => {
                 let Some(connection_id) = connection_id else { return responder.refuse(&Refusal::NotLoggedIn) };
-                let asked = ask(|reply| actors.users.try_send(self.user(), LeaveRoom { connection_id, room: room.clone(), reply }));
+                let asked = ask(|reply| actors.users.try_send_here(self.user(), LeaveRoom { connection_id, room: room.clone(), reply }));
                 responder.later(asked, move |()| Outcome::RoomLeft(RoomLeft { room_id: room }));
             }
             RoomRequest::QueryMemberList { room, count, next } => {
@@ -145,7 +145,7 @@ impl Dispatcher {
     fn enter(&self, entry: Entry, instead_of: Option<RoomId>, responder: Responder) {
         let Some(connection_id) = self.caller.source.connection() else { return responder.refuse(&Refusal::NotLoggedIn) };
         let actors = self.actors.clone();
-        let asked = ask(|reply| actors.users.try_send(self.user(), EnterRoom { connection_id, entry, instead_of, reply }));
+        let asked = ask(|reply| actors.users.try_send_here(self.user(), EnterRoom { connection_id, entry, instead_of, reply }));
         responder.later(asked, |info| Outcome::RoomEntered(RoomEntered::new(info)));
     }
 

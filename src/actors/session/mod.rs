@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use bytestring::ByteString;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 
 use self::caller::{Caller, Dispatcher};
 use self::responder::{ClientRequest, Responder};
@@ -26,7 +26,7 @@ use crate::actors::context::BrokerContext;
 use crate::actors::conversation::messages::Source;
 use crate::actors::media::url_token;
 use crate::actors::registries::Registries;
-use crate::actors::runtime::reply::{answer, answered};
+use crate::actors::runtime::reply::{Reply, answer, answered};
 use crate::actors::runtime::trace;
 use crate::actors::user::profile::ProfileCell;
 use crate::actors::user::{Ended, Login as UserLogin};
@@ -171,7 +171,7 @@ impl Session {
                 return Err(Refusal::TokenInvalid);
             }
             connection.token_expires(recognised.expires_at_ms);
-            let (reply, outcome) = oneshot::channel();
+            let (reply, outcome) = Reply::channel();
             let device = login.device.unwrap_or_else(|| DeviceId::trusted(&format!("auto-{:x}", connection.id.0)));
             let ask = UserLogin {
                 connection,
@@ -182,7 +182,7 @@ impl Session {
                 request,
                 reply,
             };
-            users.try_send(&login.user, ask)?;
+            users.try_send_here(&login.user, ask)?;
             answered(outcome).await
         };
         // Waited for by the whole session: the client may hear of its success before this does, and what it sends
@@ -210,7 +210,7 @@ impl Session {
 
     fn renew(&self, token: String, user: UserId, responder: Responder) {
         let (context, connection) = (self.context.clone(), self.connection.clone());
-        let (reply, outcome) = oneshot::channel();
+        let (reply, outcome) = Reply::channel();
         let claim = LoginRequest { user, token: token.clone() };
         actix::spawn(async move {
             let recognised = context.authenticator.authenticate(claim).await;
@@ -226,7 +226,7 @@ impl Session {
     fn end(&mut self, profile: &UserProfile, ctx: &mut Context<Self>) {
         self.context.metrics.sessions_changed(-1);
         let ended = Ended { connection_id: self.connection.id, for_good: self.said_goodbye };
-        let told = self.actors.users.send(&profile.id, ended);
+        let told = self.actors.users.send_here(&profile.id, ended);
         ctx.spawn(told.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }

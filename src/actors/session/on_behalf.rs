@@ -3,15 +3,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
 use super::caller::{Caller, Dispatcher};
 use super::responder::Responder;
 use crate::actors::context::BrokerContext;
 use crate::actors::conversation::messages::Source;
 use crate::actors::group::WhoOwns;
 use crate::actors::registries::Registries;
-use crate::actors::runtime::reply::{answer, answered, ask};
+use crate::actors::runtime::reply::{Reply, answer, answered, ask};
 use crate::model::{GroupId, Refusal, UserId, UserProfile};
 use crate::protocol::{ClientLevel, Outcome, Request};
 use crate::store::RowWrite;
@@ -40,7 +38,7 @@ pub(crate) async fn run(actors: Arc<Registries>, whom: OnBehalfOf, request: Requ
     if request.keeps_more() {
         context.disk.room()?;
     }
-    let (reply, outcome) = oneshot::channel();
+    let (reply, outcome) = Reply::channel();
     let source = Source::Backend { must_be_inside: !matches!(whom, OnBehalfOf::Outsider(_)) };
     let going = async move {
         match profile(&actors, whom).await {

@@ -1,9 +1,11 @@
 //! What the host does to a user: ends its sessions, keeps it out.
 
+use serde::{Deserialize, Serialize};
 use actix::prelude::*;
 
 use super::User;
 use super::profile::ProfileCell;
+use crate::actors::runtime::command::commands;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{Ban, SessionId, UserProfile};
@@ -11,15 +13,24 @@ use crate::protocol::CloseCode;
 use crate::store::RowWrite;
 
 /// Ends the user's sessions, or one of them; they do not come back by themselves. Answers how many there were.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Kick {
     pub(crate) only: Option<SessionId>,
+    #[serde(skip)]
     pub(crate) reply: Reply<usize>,
 }
 
 /// Bans the user from now on, or lifts the ban. A user who was never here becomes known by it.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct SetBan {
     pub(crate) ban: Option<Ban>,
+    #[serde(skip)]
     pub(crate) reply: Reply<()>,
+}
+
+commands! {
+    Kick => usize,
+    SetBan => (),
 }
 
 impl User {

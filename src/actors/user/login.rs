@@ -15,6 +15,7 @@ use bytestring::ByteString;
 
 use super::profile::ProfileCell;
 use super::{Ended, Login, SessionSlot, User};
+use crate::actors::connection::far::ConnectionRef;
 use crate::actors::connection::status::OnlineStatus;
 use crate::actors::connection::{Connection, Identity};
 use crate::actors::group;
@@ -101,7 +102,7 @@ impl User {
                 running_groups.send_if_running(group, group::MemberPresence { user: id.clone() }).await;
             }
             for room in &pending.rooms {
-                rooms.send(room, Reconnected { user: id.clone(), connection: pending.connection.clone() }).await;
+                rooms.send(room, Reconnected { user: id.clone(), connection: ConnectionRef::Here(pending.connection.clone()) }).await;
             }
             (pending, groups.map(drop))
         };

@@ -28,6 +28,7 @@ use crate::actors::connection::feed::ConversationFeed;
 use crate::actors::context::BrokerContext;
 use crate::actors::group::{self, Group};
 use crate::actors::room::Room;
+use crate::actors::runtime::route::Home;
 use crate::actors::runtime::registry::{ActorRegistry, Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::hooks::Event;
@@ -83,6 +84,10 @@ impl Registered for User {
     type Key = UserId;
     const KIND: &'static str = "user";
     type Services = UserServices;
+
+    fn home(id: &UserId) -> Home {
+        Home::User(id.clone())
+    }
 
     fn mailbox_max(UserServices { context, .. }: &UserServices) -> usize {
         context.config().actors.user_mailbox

@@ -1,14 +1,14 @@
 //! The places of a user in rooms: which device has which, and how places come and go.
 
 use actix::prelude::*;
-use tokio::sync::oneshot;
-
 use super::User;
 use super::messages::{EnterRoom, LeaveAllRooms, LeaveRoom};
 use crate::actors::connection::ConnectionId;
+use crate::actors::connection::far::ConnectionRef;
 use crate::actors::room::{Admit, Disconnected, Leave, PlaceLost, Room};
+use crate::actors::runtime::command::Command;
 use crate::actors::runtime::registry::Leased;
-use crate::actors::runtime::reply::{answer, answered};
+use crate::actors::runtime::reply::{Reply, answer, answered};
 use crate::model::{DeviceId, Refusal, RoomId};
 
 /// Which device has a place, and at which connection.
@@ -28,7 +28,7 @@ impl User {
         self.places.insert(room.clone(), place);
         if let Some(from) = instead_of.filter(|from| self.is_in(from, connection_id)) {
             self.places.remove(&from);
-            self.tell_room(&from, Leave { user: self.id.clone(), connection_id, reply: None }, ctx);
+            self.tell_room(&from, Leave { user: self.id.clone(), connection_id, reply: Reply::default() }, ctx);
         }
         if !self.sessions.iter().any(|at| at.connection.id == connection_id) {
             // The session ended while it entered: the room is told as if it had been inside and was lost.
@@ -41,7 +41,7 @@ impl User {
             self.places.iter().filter(|(_, place)| place.connection_id == connection_id).map(|(room, _)| room.clone()).collect();
         for room in given_up {
             self.places.remove(&room);
-            self.tell_room(&room, Leave { user: self.id.clone(), connection_id, reply: None }, ctx);
+            self.tell_room(&room, Leave { user: self.id.clone(), connection_id, reply: Reply::default() }, ctx);
         }
     }
 
@@ -49,7 +49,7 @@ impl User {
     pub(super) fn tell_room<M>(&mut self, room: &RoomId, message: M, ctx: &mut Context<Self>)
     where
         Room: Handler<Leased<M>, Result = ()>,
-        M: Send + 'static,
+        M: Command,
     {
         let told = self.rooms.send(room, message);
         self.tell(told, ctx);
@@ -77,8 +77,8 @@ impl Handler<Leased<EnterRoom>> for User {
         if !self.places.contains_key(&room) && places >= rooms_max {
             return answer(reply, Err(Refusal::TooManyRooms { rooms_max }));
         }
-        let (admitted, outcome) = oneshot::channel();
-        if let Err(refusal) = self.rooms.try_send(&room, Admit { profile, connection, entry, others, reply: admitted }) {
+        let (admitted, outcome) = Reply::channel();
+        if let Err(refusal) = self.rooms.try_send(&room, Admit { profile, connection: ConnectionRef::Here(connection), entry, others, reply: admitted }) {
             return answer(reply, Err(refusal));
         }
         self.entering += 1;
@@ -97,8 +97,8 @@ impl Handler<Leased<LeaveRoom>> for User {
 
     fn handle(&mut self, leased: Leased<LeaveRoom>, ctx: &mut Context<Self>) {
         let LeaveRoom { connection_id, room, reply } = leased.open();
-        let (left, outcome) = oneshot::channel();
-        let leave = Leave { user: self.id.clone(), connection_id, reply: Some(left) };
+        let (left, outcome) = Reply::channel();
+        let leave = Leave { user: self.id.clone(), connection_id, reply: left };
         if let Err(refusal) = self.rooms.try_send(&room, leave) {
             return answer(reply, Err(refusal));
         }
@@ -124,8 +124,8 @@ impl Handler<Leased<LeaveAllRooms>> for User {
         let leave = async move {
             let mut left = Vec::new();
             for room in rooms {
-                let (reply, outcome) = oneshot::channel();
-                registry.send(&room, Leave { user: user.clone(), connection_id, reply: Some(reply) }).await;
+                let (reply, outcome) = Reply::channel();
+                registry.send(&room, Leave { user: user.clone(), connection_id, reply }).await;
                 if answered(outcome).await.is_ok() {
                     left.push(room);
                 }

@@ -1,5 +1,6 @@
 //! How a user changes its own profile.
 
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use actix::prelude::*;
@@ -7,6 +8,7 @@ use actix::prelude::*;
 use super::User;
 use crate::actors::connection::ConnectionId;
 use crate::actors::connection::feed::FeedItem;
+use crate::actors::runtime::command::commands;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{Conversation, Refusal, UserProfile};
@@ -35,12 +37,16 @@ impl ProfileCell {
 }
 
 /// Asks for an operation on the user itself.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct UserOperation {
     pub(crate) request: UserRequest,
     /// The session that asks; none for the host.
     pub(crate) connection_id: Option<ConnectionId>,
+    #[serde(skip)]
     pub(crate) reply: Reply<Outcome>,
 }
+
+commands!(UserOperation => Outcome);
 
 impl Handler<Leased<UserOperation>> for User {
     type Result = ();

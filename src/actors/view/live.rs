@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::actors::view::message::without_quote;
 use crate::model::Message;
 use crate::protocol::{ClientLevel, Encoded, MessageView, RawJson};
 
 /// A message that was accepted, as its readers receive it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct LiveMessage {
     pub(crate) message: Arc<Message>,
     whole: Encoded,
@@ -15,7 +17,7 @@ pub(crate) struct LiveMessage {
     quote: Option<Box<Quote>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Quote {
     seq: u64,
     hidden: Encoded,

@@ -218,7 +218,7 @@ impl<P: PongSink, R: Receiver> Reader<P, R> {
         self.context.end_connection(&self.connection);
         if let Some(identity) = self.connection.identity() {
             let ended = Ended { connection_id: self.connection.id, for_good: false };
-            self.actors.users.send(&identity.user, ended).await;
+            self.actors.users.send_here(&identity.user, ended).await;
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use bytestring::ByteString;
+use serde::{Deserialize, Serialize};
 
 use super::{MessageView, encode_view};
 use crate::model::{Conversation, Message};
 use crate::protocol::ClientLevel;
 
 /// A message encoded for every level that differs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Encoded {
     full: ByteString,
     /// Only for messages that some clients see differently; equal texts share their bytes.

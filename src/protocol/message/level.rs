@@ -1,10 +1,11 @@
 //! How much of a message a client of a given version may see. Source: ZIM guide "Send and receive messages".
 
+use serde::{Deserialize, Serialize};
 use crate::model::{Body, SdkVersion};
 
 /// The versions that see messages alike, and therefore share one encoding. In the order of versions, so that they can
 /// be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum ClientLevel {
     /// Below 2.0.0: kinds it does not know, and messages with mentions, are not sent at all.
     Legacy,

@@ -7,7 +7,7 @@ use super::handle::{HandleArgs, MessageHandle, handles};
 use crate::model::{ConversationKind, Invalid, Limits, Refusal, Target};
 
 /// What a user may do with its list of conversations. Rooms are never in it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ListRequest {
     Query { target: Target },
     List { count: usize, after: Option<EntryAnchor>, filter: EntryFilter },
@@ -27,7 +27,7 @@ pub(crate) enum ListRequest {
 
 /// Which conversations are asked for; an empty field passes all. Source: ZIM API reference,
 /// `ZIMConversationFilterOption`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EntryFilter {
     /// The `conversationType` numbers that pass.
     pub(crate) kinds: Vec<u8>,
@@ -38,7 +38,7 @@ pub(crate) struct EntryFilter {
 }
 
 /// The last entry a client has: found by its name, or else by its position.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EntryAnchor {
     pub(crate) target: Option<Target>,
     pub(crate) pinned: bool,

@@ -1,11 +1,11 @@
 //! How a request names a message: by seq, by id, or both; a copy that went through JSON, or a part of one, will do.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::model::{ConversationKind, Invalid, Limits, Target};
 
 /// A message as a request names it. At least one of the two is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MessageHandle {
     /// Its seq.
     pub(crate) seq: Option<u64>,

@@ -1,6 +1,6 @@
 //! Operations on messages that were sent: taken back, edited, answered, reacted to, confirmed, pinned, looked up.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::args::{count, read};
 use super::conversations::listed_target;
@@ -10,7 +10,7 @@ use crate::protocol::message::combined::CombineRef;
 use crate::protocol::message::draft::DraftArgs;
 
 /// A change that one user makes to one message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Change {
     Revoke { extended_data: String },
     Edit { body: Body, extended_data: String, mentions: Mentions },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::args::{count, read, room_id, some_users, user_list};
 use crate::model::{AttributeTerms, Attributes, Invalid, Limits, Refusal, RoomChange, RoomId, RoomInfo, UserId};
@@ -69,7 +69,7 @@ pub(crate) enum RoomRequest {
 }
 
 /// The delay and attributes a room begins with. Source: ZIM API reference, `ZIMRoomAdvancedConfig`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RoomStart {
     pub(crate) destroy_delay_seconds: u64,
     pub(crate) attributes: Attributes,

@@ -1,11 +1,11 @@
 //! Operations on the user itself, and on the presence of others. Their arguments: `src/protocol/PROTOCOL.md`, "Users".
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::args::{read, user_list};
 use crate::model::{Invalid, Limits, Refusal, UserId, UserProfile};
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum UserRequest {
     Name(String),
     AvatarUrl(String),

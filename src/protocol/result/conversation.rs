@@ -1,6 +1,6 @@
 //! Results of operations on a user's list of conversations.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::message::ConversationRef;
 use crate::protocol::RawJson;
@@ -10,7 +10,7 @@ pub(crate) struct OneConversation {
     pub(crate) conversation: Option<RawJson>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Conversations {
     pub(crate) conversation_list: Vec<RawJson>,

@@ -1,6 +1,6 @@
 //! What operations on groups answer, and how a group and its members are described.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::user::{ErrorUser, UserWire, error_users, user_wire};
 use crate::model::{
@@ -33,7 +33,7 @@ pub(crate) struct GroupBase {
 }
 
 /// Says which members may not speak. Source: ZIM API reference, `ZIMGroupMuteInfo`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MutedInfo {
     pub(crate) expired_time: i64,
@@ -197,7 +197,7 @@ impl GroupKicked {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 enum Updated {
     Name {
@@ -244,7 +244,7 @@ enum Updated {
 }
 
 /// The answer to the operations that change a group or its members: what was changed, as it is now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct GroupUpdated {
     #[serde(rename = "groupID")]
     group_id: GroupId,

@@ -1,6 +1,6 @@
 //! Results of operations on messages.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Conversation, Message, Target, UserId};
 use crate::protocol::RawJson;
@@ -31,7 +31,7 @@ impl From<&Target> for ConversationRef {
 }
 
 /// A message; `null` when its caller's version does not know it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct OneMessage {
     pub(crate) message: Option<RawJson>,
 }

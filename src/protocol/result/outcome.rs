@@ -2,7 +2,7 @@
 
 use bytestring::ByteString;
 use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::conversation::{Conversations, Marked, OneConversation, TotalUnread};
@@ -25,6 +25,13 @@ use crate::model::Refusal;
 /// JSON that was encoded before and is shared: it goes into other JSON as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RawJson(pub(crate) ByteString);
+
+impl<'de> Deserialize<'de> for RawJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(raw.get().into()))
+    }
+}
 
 impl Serialize for RawJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -84,17 +91,26 @@ pub(crate) enum Outcome {
     UserStatuses(UserStatuses),
     SubscriptionChanged(SubscriptionChanged),
     Subscriptions(Subscriptions),
+    /// The result of an operation that another node carried out, as it encoded it.
+    Encoded(RawJson),
+}
+
+impl<'de> Deserialize<'de> for Outcome {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        RawJson::deserialize(deserializer).map(Self::Encoded)
+    }
 }
 
 /// Takes the result of one kind out of an outcome.
 macro_rules! results {
-    ($($kind:ident($result:ty)),* $(,)?) => {
+    ($($kind:ident($result:ty) $(| $encoded:ident)?),* $(,)?) => {
         $(impl TryFrom<Outcome> for $result {
             type Error = Refusal;
 
             fn try_from(outcome: Outcome) -> Result<Self, Refusal> {
                 match outcome {
                     Outcome::$kind(result) => Ok(result),
+                    $(Outcome::$encoded(json) => json.read().ok_or(Refusal::Busy("a result could not be read")),)?
                     _ => Err(Refusal::Busy("an operation ended with the result of another")),
                 }
             }
@@ -103,10 +119,10 @@ macro_rules! results {
 }
 
 results! {
-    OneMessage(OneMessage),
+    OneMessage(OneMessage) | Encoded,
     Messages(Messages),
     FoundMessages(FoundMessages),
-    Conversations(Conversations),
+    Conversations(Conversations) | Encoded,
     RoomMembers(RoomMembers),
     RoomMembersFound(RoomMembersFound),
     RoomMemberCount(RoomMemberCount),

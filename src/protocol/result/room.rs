@@ -1,6 +1,6 @@
 //! What operations on rooms answer, and how a room is described.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::user::{ErrorUser, UserWire, error_users, user_wire};
 use crate::model::{Attributes, Refusal, RoomId, RoomInfo, UserId, UserProfile};
@@ -92,7 +92,7 @@ pub(crate) struct RoomMemberCount {
 }
 
 /// The answer to `setRoomAttributes`, `deleteRoomAttributes` and `endRoomAttributesBatchOperation`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RoomAttributesChanged {
     /// The keys that could not be changed.
     #[serde(rename = "errorKeys")]
@@ -102,7 +102,7 @@ pub(crate) struct RoomAttributesChanged {
 }
 
 /// The attributes of one member.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct AttributesOf {
     attributes: Attributes,
     #[serde(rename = "userID")]
@@ -116,13 +116,13 @@ impl AttributesOf {
 }
 
 /// The same as the only field of an object.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MemberAttributes {
     attributes_info: AttributesOf,
     /// Only in the answer to the user who set them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error_keys: Option<[&'static str; 0]>,
+    error_keys: Option<[String; 0]>,
 }
 
 impl MemberAttributes {
@@ -132,7 +132,7 @@ impl MemberAttributes {
 }
 
 /// The answer to `setRoomMembersAttributes`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RoomMembersAttributesSet {
     error_user_list: Vec<UserId>,
@@ -153,7 +153,7 @@ impl RoomMembersAttributesSet {
 }
 
 /// The answer to the operations that query attributes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub(crate) enum RoomAttributes {
     /// Of `queryRoomAllAttributes`: the room's own.

@@ -1,6 +1,6 @@
 //! What operations on users answer, and how a user is described.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{OnlineStatus, Refusal, UserId, UserProfile};
 use crate::protocol::code_of;
@@ -33,7 +33,7 @@ pub(crate) fn user_full(profile: &UserProfile) -> UserFull {
 }
 
 /// A user of whom an operation was refused. Source: ZIM API reference, `ZIMErrorUserInfo`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ErrorUser {
     pub(crate) reason: u32,
     #[serde(rename = "userID")]

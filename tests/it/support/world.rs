@@ -121,6 +121,9 @@ impl WorldBuilder {
         let builder = Broker::builder().config(config.clone()).clock(any_clock.clone());
         #[cfg(feature = "postgres")]
         let builder = if config.store.engine == StoreEngine::Memory { in_postgres(builder, &any_clock) } else { builder };
+        // Every test of this binary runs with actors that say all to each other as if they lived on different nodes.
+        #[cfg(feature = "cluster")]
+        let builder = builder.encode_commands(std::env::var_os("TIDINGS_TEST_ENCODED").is_some());
         let broker = parts.into_iter().fold(builder, |builder, part| part(builder)).start().unwrap();
         let (tokens, _) = Tokens::open(&config, any_clock).unwrap();
         let host = Host::start(broker.clone(), serves);

@@ -3,12 +3,14 @@
 //! Each change is a record in the store before anyone is told; until then the actor takes no other message. The
 //! user's other devices hear of it by the same events.
 
+use serde::{Deserialize, Serialize};
 use actix::prelude::*;
 
 use super::load::load_entries;
 use super::sync::{RenderedEntry, show};
 use super::{ConversationList, Entry};
 use crate::actors::connection::ConnectionId;
+use crate::actors::runtime::command::commands;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::actors::user::User;
@@ -24,13 +26,17 @@ use crate::protocol::{ClientLevel, ListRequest, MessageHandle, Outcome};
 use crate::store::{EntryRecord, RowWrite, Store};
 
 /// Asks for an operation on the list.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct ListOperation {
     pub(crate) request: ListRequest,
     pub(crate) level: ClientLevel,
     /// The session that asks.
     pub(crate) connection_id: Option<ConnectionId>,
+    #[serde(skip)]
     pub(crate) reply: Reply<Outcome>,
 }
+
+commands!(ListOperation => Outcome);
 
 /// Who asks, and which level its client has.
 struct Caller {
