@@ -25,6 +25,8 @@ pub mod bench;
 pub mod bench_support;
 pub mod broker;
 pub mod clock;
+#[cfg(feature = "cluster")]
+mod cluster;
 pub mod config;
 pub mod console;
 pub mod documents;

@@ -16,19 +16,19 @@ use super::connection::far::ConnectionRef;
 use super::connection::feed::FeedItem;
 use super::connection::last_seen::LastSeen;
 use super::connection::outbox::{Outbox, OutboxLimits};
-use super::connection::presence::Presence;
+use super::connection::presence::{Presence, one_per_node};
 use super::connection::status::{OnlineStatus, Status, StatusBoard};
 use super::connection::{Connection, Socket};
 use super::disk::Disk;
 use super::files::MediaService;
 use super::load::LoadMonitor;
-use super::nodes::Nodes;
 use super::memory::{CombineMemory, MemoryShare};
-use super::places::{Onlooker, RoomPlaces};
+use super::nodes::Nodes;
+use super::places::{Onlooker, RoomPlaces, RoomsElsewhere};
 use super::runtime::archive::ArchiveHandle;
 use super::runtime::ids::IdGenerator;
-use super::runtime::route::Route;
 use super::runtime::open_requests::{OpenRequest, OpenRequests};
+use super::runtime::route::Route;
 use super::runtime::watermark::DeliveryWatermark;
 use super::standing::StandingRooms;
 use crate::clock::Clock;
@@ -39,6 +39,9 @@ use crate::metrics::Metrics;
 use crate::model::{Refusal, UserId, UserProfile};
 use crate::rate::{ByteBudget, QuotaClass, SendGate};
 use crate::store::Store;
+
+/// Above all commits there will ever be.
+const COMMIT_MAX: u64 = 1 << 53;
 
 /// One broker's shared parts. Nothing here is changed but through the types' own rules.
 pub(crate) struct BrokerContext {
@@ -94,12 +97,21 @@ impl BrokerContext {
         self.settings.load_full()
     }
 
+    /// Whether the broker goes on, be it cut off from others.
+    pub(crate) fn accepting_or_cut_off(&self) -> Result<(), Refusal> {
+        if self.draining.load(Ordering::SeqCst) { Err(Refusal::Busy("the broker is shutting down")) } else { Ok(()) }
+    }
+
     /// Whether the broker still takes new work.
     ///
     /// # Errors
     /// [`Refusal::Busy`] while it drains.
     pub(crate) fn accepting(&self) -> Result<(), Refusal> {
-        if self.draining.load(Ordering::SeqCst) { Err(Refusal::Busy("the broker is shutting down")) } else { Ok(()) }
+        self.accepting_or_cut_off()?;
+        match &self.nodes {
+            Some(nodes) if nodes.is_cut_off() => Err(Refusal::Busy("this node is cut off from the others")),
+            _ => Ok(()),
+        }
     }
 
     /// Takes a request that a shutdown shall wait for: it stays open until the returned value is dropped.
@@ -142,6 +154,46 @@ impl BrokerContext {
         known.or_else(|| self.nodes.as_ref()?.stand_in(&far))
     }
 
+    /// Returns the commit up to which everything that concerns a session of this node was put into its outbox, when it has everything
+    /// up to `floor` by another way.
+    pub(crate) fn cursor_after(&self, floor: u64) -> u64 {
+        match &self.nodes {
+            None => self.watermark.mark_after(floor),
+            Some(nodes) => nodes.cursor(),
+        }
+    }
+
+    /// Returns the commit up to which everything was delivered or can be read.
+    pub(crate) fn newest_cursor(&self) -> u64 {
+        match &self.nodes {
+            None => self.store.last_commit(),
+            Some(nodes) => nodes.cursor(),
+        }
+    }
+
+    /// Makes a connection live, once everyone who delivers knows it. Returns the cursor it begins with, and up to which commit what it
+    /// missed is to be read. Among several nodes that is all there is: what comes live meanwhile may be among it, and is told from its
+    /// repetition by its id.
+    pub(crate) fn begin_live(&self, connection: &Connection) -> (u64, u64) {
+        let (up_to, live_from, read_to) = match &self.nodes {
+            None => {
+                let last = self.store.last_commit();
+                (last, last, last)
+            }
+            Some(nodes) => (nodes.cursor(), 0, COMMIT_MAX),
+        };
+        connection.set_live_from_commit(live_from);
+        (up_to, read_to)
+    }
+
+    /// Returns the commit up to which everything for its user was put into a connection's outbox.
+    pub(crate) fn session_has(&self, connection: &Connection) -> u64 {
+        match connection.live_from_commit() {
+            u64::MAX => 0,
+            live_from_commit => self.cursor_after(live_from_commit),
+        }
+    }
+
     /// Tells the host and its backend; nobody listening is fine.
     pub(crate) fn tell_host(&self, event: impl FnOnce() -> Event) {
         let Some(exporter) = &self.exporter else { return self.tell_listeners(event) };
@@ -164,7 +216,8 @@ impl BrokerContext {
 
     /// A user who looks at messages by their handles.
     pub(crate) fn onlooker(&self, user: &UserId) -> Onlooker {
-        Onlooker::new(user.clone(), self.places.clone(), self.is_system(user))
+        let elsewhere = self.nodes.clone().map(|nodes| -> Arc<dyn RoomsElsewhere> { nodes });
+        Onlooker::new(user.clone(), self.places.clone(), self.is_system(user)).with(elsewhere)
     }
 
     /// A share of the memory for combined messages, which holds nothing yet.
@@ -227,10 +280,27 @@ impl BrokerContext {
 
     /// Tells a user's actor, if the user is online; whoever comes later reads the truth by itself.
     pub(crate) fn notify(&self, user: &UserId, item: &Arc<FeedItem>) {
+        let Some(connections) = self.presence.connections(user) else { return };
+        for identity in one_per_node(&connections).filter_map(|connection| connection.identity()) {
+            identity.feed.push(item.clone());
+        }
+    }
+
+    /// Tells a user's actor of this node.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
+    pub(crate) fn notify_here(&self, user: &UserId, item: &Arc<FeedItem>) {
         let connections = self.presence.connections(user);
-        if let Some(identity) =
-            connections.as_ref().and_then(|connections| connections.first()).and_then(|connection| connection.identity())
-        {
+        let here = connections.as_ref().and_then(|connections| connections.first()).filter(|first| first.node().is_none());
+        if let Some(identity) = here.and_then(|connection| connection.identity()) {
+            identity.feed.push(item.clone());
+        }
+    }
+
+    /// Tells a user's actors at other nodes what its actor here has done.
+    pub(crate) fn notify_elsewhere(&self, user: &UserId, item: &Arc<FeedItem>) {
+        let Some(connections) = self.presence.connections(user) else { return };
+        let elsewhere = one_per_node(&connections).filter(|connection| connection.node().is_some());
+        for identity in elsewhere.filter_map(|connection| connection.identity()) {
             identity.feed.push(item.clone());
         }
     }
@@ -308,6 +378,13 @@ impl ConnectionRegistry {
     /// How many of them did not.
     pub(crate) fn unauthenticated(&self) -> usize {
         self.strangers.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Returns those of some numbers that are open.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
+    pub(crate) fn some(&self, wanted: &[ConnectionId]) -> Vec<Arc<Connection>> {
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        wanted.iter().filter_map(|id| connections.get(id).cloned()).collect()
     }
 
     /// All of them, as of now.

@@ -54,17 +54,31 @@ pub(crate) struct Onlooker {
     pub(crate) user: UserId,
     places: Arc<RoomPlaces>,
     is_system: bool,
+    /// Where rooms of other nodes are asked; none: there are none.
+    elsewhere: Option<Arc<dyn RoomsElsewhere>>,
+}
+
+/// Rooms that other nodes own.
+pub(crate) trait RoomsElsewhere: std::fmt::Debug + Send + Sync {
+    /// Asks whether a user is inside one. Blocks for a while: not for an actor's thread.
+    fn is_inside(&self, user: &UserId, room: &Conversation) -> bool;
 }
 
 impl Onlooker {
     /// Makes one of a user; the system's user is inside every room.
     pub(crate) fn new(user: UserId, places: Arc<RoomPlaces>, is_system: bool) -> Self {
-        Self { user, places, is_system }
+        Self { user, places, is_system, elsewhere: None }
+    }
+
+    /// Makes one whose places in rooms of other nodes count, too.
+    pub(crate) fn with(self, elsewhere: Option<Arc<dyn RoomsElsewhere>>) -> Self {
+        Self { elsewhere, ..self }
     }
 
     /// Returns whether the user is inside a room now.
     pub(crate) fn is_inside(&self, room: &Conversation) -> bool {
-        self.is_system || self.places.is_inside(&self.user, room)
+        let inside_here = self.is_system || self.places.is_inside(&self.user, room);
+        inside_here || self.elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.is_inside(&self.user, room))
     }
 }
 

@@ -6,6 +6,7 @@ use actix::prelude::*;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
+use super::connection::presence::one_per_node;
 use super::context::BrokerContext;
 use super::conversation::messages::Authorize;
 use super::conversation::peer::{self, Peer};
@@ -14,6 +15,7 @@ use super::room::{PlaceHolders, PlaceLost, Room, RoomServices};
 use super::runtime::command::Command;
 use super::runtime::registry::{ActorRegistry, Leased};
 use super::runtime::reply::{Asked, answer, ask};
+use super::runtime::route::Place;
 use super::user::{User, UserServices};
 use crate::model::{Conversation, Refusal, Target, UserId};
 
@@ -63,6 +65,12 @@ impl Registries {
             Target::Room(room) => self.rooms.try_send(room, message),
             Target::Group(group) => self.groups.try_send(group, message),
         }
+    }
+
+    /// Returns where a user has sessions; without any it is here.
+    pub(crate) fn places_of(&self, user: &UserId) -> Vec<Place> {
+        let Some(connections) = self.context.presence.connections(user) else { return vec![Place::Here] };
+        one_per_node(&connections).map(|connection| connection.node().map_or(Place::Here, Place::There)).collect()
     }
 
     /// Asks whether a user may read, and from which message on. One's own peer conversations need nobody's word.

@@ -47,6 +47,14 @@ impl StandingRooms {
         self.locked().take(room);
     }
 
+    /// Forgets the rooms that are another node's matter.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
+    pub(crate) fn retain(&self, keep: impl Fn(&RoomId) -> bool) {
+        let mut standing = self.locked();
+        let gone: Vec<RoomId> = standing.rooms.keys().filter(|room| !keep(room)).cloned().collect();
+        gone.iter().for_each(|room| standing.take(room));
+    }
+
     /// Returns until when an empty room stands.
     pub(crate) fn until(&self, room: &RoomId) -> Option<Duration> {
         self.locked().rooms.get(room).map(|standing| standing.until)

@@ -5,6 +5,7 @@ use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast;
 
+use super::error::StartError;
 use super::handle::Broker;
 use super::open::{Identity, send_gate};
 use super::server_api::ServerApiState;
@@ -20,10 +21,11 @@ use crate::actors::maintenance::reaper::Reaper;
 use crate::actors::maintenance::retention::keep_retention;
 use crate::actors::maintenance::sweeps;
 use crate::actors::media::keep_tidy;
+use crate::actors::nodes::Nodes;
 use crate::actors::registries::Registries;
-use crate::actors::runtime::archive::ArchiveHandle;
 #[cfg(feature = "cluster")]
-use crate::actors::remote::loopback::Loopback;
+use crate::actors::remote::{cluster::Cluster, loopback::Loopback};
+use crate::actors::runtime::archive::ArchiveHandle;
 use crate::actors::runtime::ids::IdGenerator;
 use crate::actors::runtime::open_requests::OpenRequests;
 use crate::actors::runtime::route::Route;
@@ -61,26 +63,40 @@ pub(super) struct Parts {
     pub(super) exporter: Option<Arc<dyn EventExporter>>,
     pub(super) webhooks: Option<Webhooks>,
     pub(super) event_sink: Option<Box<dyn EventSink>>,
-    /// The way to actors of other nodes, if any are.
-    pub(super) route: Option<Arc<dyn Route>>,
+    /// This node, when several brokers work together.
     #[cfg(feature = "cluster")]
-    pub(super) loopback: Option<Arc<Loopback>>,
+    pub(super) cluster: Option<Arc<Cluster>>,
+    #[cfg(feature = "cluster")]
+    pub(super) encodes_commands: bool,
 }
 
 impl Parts {
     /// Starts the actors on `thread`, which `arbiter` belongs to.
-    pub(super) fn assemble(mut self, thread: BrokerThread, arbiter: ArbiterHandle) -> Broker {
+    ///
+    /// # Errors
+    /// [`StartError::Cluster`].
+    pub(super) fn assemble(mut self, thread: BrokerThread, arbiter: ArbiterHandle) -> Result<Broker, StartError> {
         let (rooms, event_sink, webhooks) = (std::mem::take(&mut self.rooms), self.event_sink.take(), self.webhooks.take());
         let (tokens, demo_key) = (self.identity.tokens.clone(), self.demo_key.take());
         #[cfg(feature = "cluster")]
-        let loopback = self.loopback.take();
-        let context = self.into_context(arbiter);
+        let (cluster, loopback) = (self.cluster.clone(), self.encodes_commands.then(|| Arc::new(Loopback::default())));
+        #[cfg(feature = "cluster")]
+        let others = Others::of(cluster.as_ref(), loopback.as_ref());
+        #[cfg(not(feature = "cluster"))]
+        let others = Others::default();
+        let works_alone = others.nodes.is_none();
+        let context = self.into_context(arbiter, others);
         let actors = Registries::new(context.clone());
         #[cfg(feature = "cluster")]
         if let Some(loopback) = loopback {
             loopback.lead_to(&actors);
         }
-        start_work(&actors, rooms);
+        // Whoever owns shards looks after their rooms.
+        start_work(&actors, if works_alone { rooms } else { Vec::new() });
+        #[cfg(feature = "cluster")]
+        if let Some(cluster) = &cluster {
+            super::cluster::begin(cluster, &actors)?;
+        }
         let settings = context.config();
         let data_dir = &settings.server.data_dir;
         let shared = context.store.shared_state();
@@ -109,10 +125,10 @@ impl Parts {
         if let Some(sink) = event_sink {
             forward_events(&broker, sink);
         }
-        broker
+        Ok(broker)
     }
 
-    fn into_context(self, arbiter: ArbiterHandle) -> Arc<BrokerContext> {
+    fn into_context(self, arbiter: ArbiterHandle, others: Others) -> Arc<BrokerContext> {
         let (config, store) = (self.config, self.store);
         let actors = &config.actors;
         let archive =
@@ -122,7 +138,10 @@ impl Parts {
             last_seen: LastSeen::default(),
             statuses: StatusBoard::default(),
             watermark: DeliveryWatermark::up_to(store.last_commit()),
-            ids: IdGenerator::above(store.last_message_id(), self.clock.clone()),
+            ids: match store.shards().filter(|_| !config.cluster.nats.is_empty()) {
+                Some(shards) => IdGenerator::of_slot(shards.slot(), store.last_message_id(), self.clock.clone()),
+                None => IdGenerator::above(store.last_message_id(), self.clock.clone()),
+            },
             gate: send_gate(&config, self.clock.clone()),
             strangers_bytes: ByteBudget::default(),
             clock: self.clock,
@@ -135,8 +154,8 @@ impl Parts {
             exporter: self.exporter,
             events: broadcast::channel(EVENTS_BEHIND_MAX).0,
             presence: Presence::new(),
-            route: self.route,
-            nodes: None,
+            route: others.route,
+            nodes: others.nodes,
             places: Arc::default(),
             standing: Arc::default(),
             combine_memory: Arc::default(),
@@ -150,6 +169,22 @@ impl Parts {
             reloading: Mutex::new(()),
             settings: ArcSwap::new(config),
         })
+    }
+}
+
+/// The ways to other nodes.
+#[derive(Default)]
+struct Others {
+    route: Option<Arc<dyn Route>>,
+    nodes: Option<Arc<dyn Nodes>>,
+}
+
+#[cfg(feature = "cluster")]
+impl Others {
+    fn of(cluster: Option<&Arc<Cluster>>, loopback: Option<&Arc<Loopback>>) -> Self {
+        let nodes = cluster.cloned().map(|cluster| cluster as Arc<dyn Nodes>);
+        let route = cluster.cloned().map(|cluster| cluster as Arc<dyn Route>);
+        Self { route: route.or_else(|| loopback.cloned().map(|loopback| loopback as Arc<dyn Route>)), nodes }
     }
 }
 

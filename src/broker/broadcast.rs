@@ -47,6 +47,7 @@ impl Broker {
 
 async fn push_to_all(context: &Arc<BrokerContext>, broadcast: Broadcast) -> Broadcast {
     let frame = encode(&BroadcastMessageReceived { message: encode_broadcast(&broadcast) });
+    let elsewhere = context.nodes.as_ref().map(|nodes| nodes.broadcast(&frame));
     let mut sessions = 0;
     for some in context.connections.all().chunks(SESSIONS_PER_TURN) {
         for connection in some.iter().filter(|connection| connection.identity().is_some() && connection.level().knows_broadcasts()) {
@@ -55,6 +56,9 @@ async fn push_to_all(context: &Arc<BrokerContext>, broadcast: Broadcast) -> Broa
             sessions += 1;
         }
         tokio::task::yield_now().await;
+    }
+    if let Some(elsewhere) = elsewhere {
+        sessions += elsewhere.await;
     }
     Broadcast { sessions, ..broadcast }
 }

@@ -135,7 +135,7 @@ impl BrokerBuilder {
         self.config.validate()?;
         let parts = self.open()?;
         let (thread, arbiter) = BrokerThread::start()?;
-        Ok(parts.assemble(thread, arbiter))
+        parts.assemble(thread, arbiter)
     }
 
     fn open(self) -> Result<Parts, StartError> {
@@ -145,6 +145,12 @@ impl BrokerBuilder {
             Some(store) => store,
             None => open_store(&config, self.accept_data_loss, &clock)?,
         };
+        #[cfg(feature = "cluster")]
+        let cluster = super::cluster::node(&config, &*store, &clock, self.media_store.is_some())?;
+        #[cfg(not(feature = "cluster"))]
+        if !config.cluster.nats.is_empty() {
+            return Err(StartError::Cluster("cluster.nats is set, but this program was built without the feature `cluster`".into()));
+        }
         let media_tokens = identity.media_tokens(&clock)?;
         let media_store = match self.media_store {
             Some(store) => store,
@@ -164,15 +170,11 @@ impl BrokerBuilder {
         let moderator = moderators(self.moderator, backend);
         let (config, event_sink) = (Arc::new(config), self.event_sink);
         let demo_key = identity.demo_key(&config)?;
-        #[cfg(feature = "cluster")]
-        let loopback = self.encodes_commands.then(|| Arc::new(crate::actors::remote::loopback::Loopback::default()));
         Ok(Parts {
             #[cfg(feature = "cluster")]
-            route: loopback.clone().map(|loopback| -> Arc<dyn crate::actors::runtime::route::Route> { loopback }),
-            #[cfg(not(feature = "cluster"))]
-            route: None,
+            cluster,
             #[cfg(feature = "cluster")]
-            loopback,
+            encodes_commands: self.encodes_commands,
             config,
             clock,
             metrics,

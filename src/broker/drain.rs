@@ -74,6 +74,9 @@ async fn shutdown(context: &Arc<BrokerContext>, webhooks: Option<&Webhooks>, thr
 
 async fn drain(context: &BrokerContext, grace: Duration) -> ShutdownReport {
     let half = grace / 2;
+    if let Some(nodes) = &context.nodes {
+        nodes.leave();
+    }
     // Answers first: whoever was promised one gets it before the close.
     let answered = timeout(half, until(|| context.requests.count() == 0 && context.archive.in_flight() == 0)).await;
     if answered.is_err() {
@@ -113,6 +116,10 @@ async fn drain(context: &BrokerContext, grace: Duration) -> ShutdownReport {
             true
         }
     };
+    if let Some(nodes) = context.nodes.clone() {
+        // It waits for a thread.
+        drop(tokio::task::spawn_blocking(move || nodes.stop()).await);
+    }
     ShutdownReport { writes_unfinished, connections_cut, store_failed }
 }
 

@@ -28,6 +28,9 @@ pub enum StartError {
     /// Webhooks cannot be called, or their queue cannot be opened, as the configuration says.
     #[error("{0}")]
     Webhooks(String),
+    /// It cannot work together with others as the configuration says.
+    #[error("{0}")]
+    Cluster(String),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),

@@ -85,6 +85,7 @@ impl Broker {
     /// The [`Refusal`] a send would get: draining, a store that does not take writes, or a disk that is nearly full.
     pub fn ready(&self) -> Result<(), Refusal> {
         self.context.accepting()?;
+        self.context.nodes.as_ref().map_or(Ok(()), |nodes| nodes.ready())?;
         self.context.keeping()
     }
 

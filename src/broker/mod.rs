@@ -7,6 +7,8 @@ mod assembly;
 mod backup;
 mod broadcast;
 mod builder;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod drain;
 mod error;
 mod groups;

@@ -11,7 +11,7 @@ use crate::clock::guard::ClockGuard;
 use crate::config::{Config, MediaEngine, StoreEngine};
 use crate::documents::{Documents, FolderDocuments};
 use crate::hooks::{Authenticator, ChainedModerator, DynAuthenticator, DynModerator, LoginRequest, Recognised};
-use crate::media::{DiskMediaStore, DynMediaStore};
+use crate::media::{DiskMediaStore, DynMediaStore, NoMediaStore};
 #[cfg(feature = "s3")]
 use crate::media::{ObjectMediaStore, S3Options};
 use crate::model::Refusal;
@@ -104,6 +104,10 @@ pub(super) fn open_store(config: &Config, accept_data_loss: bool, clock: &Arc<dy
             Arc::new(SledStore::open(options, clock.clone())?)
         }
         #[cfg(feature = "postgres")]
+        StoreEngine::Postgres if !config.cluster.nats.is_empty() => {
+            Arc::new(PostgresStore::open_shared(postgres_options(config), clock.clone())?)
+        }
+        #[cfg(feature = "postgres")]
         StoreEngine::Postgres => Arc::new(PostgresStore::open(postgres_options(config), clock.clone())?),
         #[cfg(not(feature = "postgres"))]
         StoreEngine::Postgres => {
@@ -138,17 +142,22 @@ pub fn documents(config: &Config) -> Result<Arc<dyn Documents>, OpenError> {
     Ok(Arc::new(FolderDocuments::of(&config.server.data_dir)))
 }
 
+/// Returns what this broker is called among those that share a store.
+#[cfg(feature = "postgres")]
+pub(super) fn node_name(config: &Config) -> String {
+    if !config.cluster.node.is_empty() {
+        return config.cluster.node.clone();
+    }
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{machine}:{}", config.server.listen.port())
+}
+
 /// Returns how the configuration wants a store in PostgreSQL, with a wait of 10 s for another process to let go.
 #[cfg(feature = "postgres")]
 #[must_use]
 pub fn postgres_options(config: &Config) -> PostgresOptions {
     let (postgres, cluster) = (&config.store.postgres, &config.cluster);
-    let node = if cluster.node.is_empty() {
-        let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        format!("{machine}:{}", config.server.listen.port())
-    } else {
-        cluster.node.clone()
-    };
+    let node = node_name(config);
     PostgresOptions {
         connections_max: postgres.connections_max,
         tls_ca: Some(postgres.tls_ca.clone()).filter(|file| !file.as_os_str().is_empty()),
@@ -178,6 +187,7 @@ pub(super) fn guard_clock(config: &Config, store: &dyn Store, clock: &Arc<dyn Cl
 pub(super) fn open_media_store(config: &Config) -> Result<Arc<dyn DynMediaStore>, StartError> {
     match config.media.store {
         MediaEngine::Disk => Ok(Arc::new(DiskMediaStore::new(config.media_dir()))),
+        MediaEngine::None => Ok(Arc::new(NoMediaStore)),
         #[cfg(feature = "s3")]
         MediaEngine::S3 => {
             let media = &config.media;

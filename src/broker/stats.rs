@@ -100,6 +100,7 @@ impl Broker {
         let (context, store) = (&self.context, self.context.store.stats());
         let (media_bytes, uploads) = context.media.figures();
         context.metrics.sample_database(context.store.database().map(sampled));
+        context.metrics.sample_cluster(context.nodes.as_ref().map(|nodes| nodes.sample()));
         context.metrics.encode(&Samples {
             store_waiting: store.waiting,
             store_flushes: store.flushes,

@@ -118,9 +118,14 @@ impl Users {
     /// # Errors
     /// [`Refusal::Busy`].
     pub async fn kick(&self, user: &UserId, only: Option<&SessionId>) -> Result<usize, Refusal> {
-        let (reply, outcome) = Reply::channel();
-        self.broker.actors.users.try_send(user, Kick { only: only.cloned(), reply })?;
-        answered(outcome).await
+        let actors = &self.broker.actors;
+        let mut sessions = 0;
+        for place in actors.places_of(user) {
+            let (reply, outcome) = Reply::channel();
+            actors.users.try_send_at(place, user, Kick { only: only.cloned(), reply })?;
+            sessions += answered(outcome).await?;
+        }
+        Ok(sessions)
     }
 
     /// Keeps a user out from now on, for so long or (`None`) for good, and ends its sessions. A user who was never here
@@ -151,7 +156,13 @@ impl Users {
         let context = &self.broker.context;
         let _open = context.take_request()?;
         let (reply, outcome) = Reply::channel();
+        let is_banned = ban.is_some();
         self.broker.actors.users.try_send(user, SetBan { ban, reply })?;
-        answered(outcome).await
+        answered(outcome).await?;
+        // Whoever has sessions at other nodes loses those, too.
+        if is_banned && self.broker.actors.places_of(user).len() > 1 {
+            self.kick(user, None).await?;
+        }
+        Ok(())
     }
 }

@@ -31,7 +31,7 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Start(StartError::Config(_)) => 78,
+            Self::Config(_) | Self::Start(StartError::Config(_) | StartError::Cluster(_)) => 78,
             Self::Start(StartError::Store(error)) | Self::Open(error) | Self::Backup(BackupError::Open(error)) => store_exit_code(error),
             Self::Backup(BackupError::Damaged { .. } | BackupError::Unfinished(_) | BackupError::Newer { .. }) => 65,
             Self::Backup(BackupError::Exists(_) | BackupError::NotEmpty(_)) => 73,

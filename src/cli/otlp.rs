@@ -24,6 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The address cannot be used.
+#[expect(clippy::type_complexity, reason = "said once")]
 pub(super) fn start<S>(log: &Log) -> Result<Option<(Box<dyn Layer<S> + Send + Sync>, SdkTracerProvider)>, Failure>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,

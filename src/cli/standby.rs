@@ -8,7 +8,7 @@ use tidings::broker::postgres_options;
 use tidings::clock::SystemClock;
 use tidings::config::Config;
 use tidings::http::{ActiveView, StandbyServer};
-use tidings::store::{OpenError, PostgresStore, Standby};
+use tidings::store::{ActiveNode, OpenError, PostgresStore, Standby};
 use tokio::task::spawn_blocking;
 
 use super::failure::Failure;
@@ -38,11 +38,13 @@ pub(super) async fn store(config: &Config, signals: &mut Signals, again: bool) -
     };
     let (active, stop) = (ActiveView::default(), Arc::new(AtomicBool::new(false)));
     let (seen, stopped) = (active.clone(), stop.clone());
+    let shares = !config.cluster.nats.is_empty();
     let mut taking = spawn_blocking(move || {
-        PostgresStore::take_over(standby, move |owner| {
+        let watch = move |owner: Option<&ActiveNode>| {
             seen.set(owner);
             !stopped.load(Ordering::Relaxed)
-        })
+        };
+        if shares { PostgresStore::share(standby, watch) } else { PostgresStore::take_over(standby, watch) }
     });
     let mut server = None;
     let taken = loop {

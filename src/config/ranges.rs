@@ -239,6 +239,12 @@ fn range(key: &str) -> Option<(i64, i64)> {
     RANGES.iter().find(|(name, _)| *name == key).map(|(_, range)| *range)
 }
 
+fn is_nats_address(value: &Value) -> bool {
+    let Value::String(text) = value else { return false };
+    let rest = text.strip_prefix("nats://").or_else(|| text.strip_prefix("tls://"));
+    text.len() <= 1024 && rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
+}
+
 /// Returns whether `value` may stand under `key`. The type is that of the default, which the caller has compared.
 pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
     match (key, value) {
@@ -252,11 +258,16 @@ pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
         ("store.engine", Value::String(text)) => matches!(text.as_str(), "sled" | "memory" | "postgres"),
         ("store.postgres.url", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
         ("store.postgres.tls_ca", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
+        ("cluster.name", Value::String(text)) => {
+            (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        }
+        ("cluster.nats", Value::Array(servers)) => servers.iter().all(is_nats_address),
+        ("cluster.nats_credentials" | "cluster.nats_tls_ca", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
         ("cluster.node" | "cluster.address", Value::String(text)) => text.len() <= 256 && !text.chars().any(char::is_control),
         ("store.backup_dir", Value::String(text)) => text.len() <= 4096 && !text.contains('\0'),
         ("tls.min_version", Value::String(text)) => matches!(text.as_str(), "1.2" | "1.3"),
         ("tls.certificate" | "tls.key", Value::String(text)) => text.len() <= 4096,
-        ("media.store", Value::String(text)) => matches!(text.as_str(), "disk" | "s3"),
+        ("media.store", Value::String(text)) => matches!(text.as_str(), "disk" | "s3" | "none"),
         ("media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix", Value::String(text)) => {
             text.len() <= 1024 && !text.chars().any(char::is_control)
         }
@@ -312,9 +323,12 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
         "store.engine" => "\"sled\", \"memory\" or \"postgres\"",
         "store.postgres.url" => "an address of at most 4096 bytes such as postgres://tidings@127.0.0.1/tidings, or an empty text",
         "store.postgres.tls_ca" => "a path of at most 4096 bytes, or an empty text",
+        "cluster.name" => "1 to 64 letters, digits, - and _",
+        "cluster.nats" => "a list of addresses such as nats://host:4222 or tls://host:4222",
+        "cluster.nats_credentials" | "cluster.nats_tls_ca" => "the name of a file",
         "cluster.node" | "cluster.address" => "a text of at most 256 bytes",
         "store.backup_dir" => "a path of at most 4096 bytes, or an empty text",
-        "media.store" => "\"disk\" or \"s3\"",
+        "media.store" => "\"disk\", \"s3\" or \"none\"",
         "media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix" => "a text of at most 1024 bytes",
         "webhooks.url" | "webhooks.before_send_url" => {
             "an address of at most 2048 bytes such as https://example.com/hook, without user and fragment, or an empty text"

@@ -361,6 +361,8 @@ pub enum MediaEngine {
     Disk,
     /// A bucket of an S3-compatible service.
     S3,
+    /// Nothing: files are refused.
+    None,
 }
 
 /// `[media]`: files that messages carry.

@@ -80,6 +80,14 @@ impl fmt::Debug for Postgres {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
+    /// The NATS servers by which all brokers work at the same time; empty: one is active at a time.
+    pub nats: Vec<String>,
+    /// What this cluster is called on the bus.
+    pub name: String,
+    /// A file with a user's token and key; empty: none.
+    pub nats_credentials: PathBuf,
+    /// A file of certificate authorities in PEM; empty: the system's.
+    pub nats_tls_ca: PathBuf,
     /// What this broker is called among them; empty: the machine's name and the port.
     pub node: String,
     /// Where clients reach this broker; empty: not said.

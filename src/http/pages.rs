@@ -83,6 +83,7 @@ const ASSETS: &[Asset] = assets![
     "/docs/server-api" HTML "docs/server-api.html",
     "/docs/coming-from-zim" HTML "docs/coming-from-zim.html",
     "/docs/postgres" HTML "docs/postgres.html",
+    "/docs/cluster" HTML "docs/cluster.html",
     "/docs/docs.css" CSS "docs/docs.css",
     "/docs/docs.js" JAVASCRIPT "docs/docs.js",
     "/sdk/tidings.js" JAVASCRIPT "tidings.js",

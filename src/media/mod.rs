@@ -13,6 +13,7 @@ mod blob;
 mod disk;
 mod mp4;
 mod name;
+mod none;
 #[cfg(feature = "s3")]
 mod object;
 mod picture;
@@ -25,6 +26,7 @@ pub use self::blob::{Blob, MediaError, MediaStore};
 pub(crate) use self::blob::{CHUNK_BYTES, DynMediaStore};
 pub use self::disk::DiskMediaStore;
 pub(crate) use self::name::clean as clean_name;
+pub use self::none::NoMediaStore;
 #[cfg(feature = "s3")]
 pub use self::object::{ObjectMediaStore, S3Options};
 pub(crate) use self::picture::MediaOptions;

@@ -3,6 +3,7 @@
 //! Each broker has a registry of its own, so that two in one process do not mix. Names begin with `tidings_`,
 //! units are base units, and no label ever holds a user's, room's or group's id.
 
+mod cluster;
 mod database;
 mod labels;
 mod operation;
@@ -18,6 +19,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use self::cluster::ClusterCollector;
+pub(crate) use self::cluster::ClusterSample;
 use self::database::DatabaseCollector;
 pub(crate) use self::database::DatabaseSample;
 use self::labels::{ClassLabel, CodeLabel, DropLabel, KindLabel, OutcomeLabel, ReasonLabel, priority_label, register};
@@ -34,6 +37,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     /// None: the store has no database.
     database: Arc<Mutex<Option<DatabaseSample>>>,
+    /// None: the broker works alone.
+    cluster: Arc<Mutex<Option<ClusterSample>>>,
     operation: Operation,
     connections: Gauge,
     sessions: Gauge,
@@ -61,8 +66,11 @@ impl Metrics {
         let append_seconds = Histogram::new(exponential_buckets(0.0002, 2.0, 14));
         let database = Arc::new(Mutex::new(None));
         all.register_collector(Box::new(DatabaseCollector(database.clone())));
+        let cluster = Arc::new(Mutex::new(None));
+        all.register_collector(Box::new(ClusterCollector(cluster.clone())));
         let metrics = Self {
             database,
+            cluster,
             operation: Operation::register(all),
             connections: register(all, "connections", "Open WebSocket connections", Gauge::default()),
             sessions: register(all, "sessions", "Sessions that are logged in", Gauge::default()),
@@ -257,6 +265,11 @@ impl Metrics {
         if let Some(seconds) = at {
             self.operation.reloaded_at.set(seconds);
         }
+    }
+
+    /// Takes the figures of working with other brokers, if it does.
+    pub(crate) fn sample_cluster(&self, sample: Option<ClusterSample>) {
+        *self.cluster.lock().unwrap_or_else(PoisonError::into_inner) = sample;
     }
 
     /// Takes the figures of the store's database, if it has one.

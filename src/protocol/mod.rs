@@ -16,6 +16,8 @@ pub(crate) use message::combined::{CombineRef, child_wire, with_children};
 pub(crate) use message::draft::{ChildArgs, DraftArgs, SendConfigArgs, draft_of, uploaded_children};
 #[cfg(any(test, feature = "bench"))]
 pub(crate) use message::encode_message;
+#[cfg(feature = "cluster")]
+pub(crate) use message::encoded::with_cursor;
 pub(crate) use message::encoded::{Encoded, Envelope, Info, message_event};
 pub(crate) use message::level::ClientLevel;
 pub(crate) use message::media::{media_path, media_record};

@@ -38,11 +38,14 @@ pub enum DropReason {
     Overloaded,
     /// The receiving session ended before the message left.
     SessionClosed,
+    /// The way to the receiver's node has no room.
+    Link,
 }
 
 impl DropReason {
     /// All of them, so that a metric exists before the first drop.
-    pub const ALL: [Self; 6] = [Self::OverBudget, Self::Unfair, Self::OutboxFull, Self::MailboxFull, Self::Overloaded, Self::SessionClosed];
+    pub const ALL: [Self; 7] =
+        [Self::OverBudget, Self::Unfair, Self::OutboxFull, Self::MailboxFull, Self::Overloaded, Self::SessionClosed, Self::Link];
 
     /// Returns the value of the metric's label `reason`.
     #[must_use]
@@ -54,6 +57,7 @@ impl DropReason {
             Self::MailboxFull => "mailbox_full",
             Self::Overloaded => "overloaded",
             Self::SessionClosed => "session_closed",
+            Self::Link => "link",
         }
     }
 }

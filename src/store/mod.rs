@@ -22,7 +22,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `error`, `types`, `shared_state`, `traits`, `coarse/` | what callers see; questions about many conversations, and loops that answer them |
+//! | `error`, `types`, `shared_state`, `shards`, `traits`, `coarse/` | what callers see; questions about many conversations, and loops that answer them |
 //! | `format/` | keys and records: the whole on-disk format is told in `format/mod.rs` |
 //! | `backend/` | places that keep bytes: sled and memory, the store's directory, the mark |
 //! | `engine/` | the rules above: the writer's thread, batches, retries, reads, long work in small steps |
@@ -41,6 +41,7 @@ mod format;
 #[cfg(feature = "postgres")]
 pub(in crate::store) mod postgres;
 mod repair;
+mod shards;
 mod shared_state;
 #[cfg(test)]
 mod tests;
@@ -66,11 +67,12 @@ pub use self::format::rows::{
 #[cfg(feature = "postgres")]
 pub use self::postgres::{
     ActiveNode, ClusterStatus, DatabaseCheck, DatabaseReport, NodeStatus, PostgresDocuments, PostgresOptions, PostgresStore, StampTime,
-    Standby, check_database, cluster_status, database_report, export_database, import_database, require_unserved,
+    Standby, check_database, cluster_status, database_report, drain_node, export_database, import_database, require_unserved,
 };
 pub use self::repair::inspect::{StoreReport, StoreSummary, check, summary};
 pub use self::repair::losses::{AcceptedLosses, ConversationLoss};
 pub use self::repair::noted_time::{note_time, noted_time};
+pub use self::shards::{Claimed, NodeRow, SharedShards, StampedMessages, View};
 pub use self::shared_state::{AuditRow, JournalChanges, JournalMark, JournalRow, KeptAnswer, SharedState};
 pub use self::traits::{Maintenance, MessageLog, Rows};
 pub use self::types::{

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::StoreError;
 use super::format::rows::{ChangeKind, EntryRecord, FormerMember, GroupRecord, Note, NoteRecord, Pin, Revision, RoomRecord, Tail};
+use super::shards::SharedShards;
 use super::shared_state::SharedState;
 use super::types::{Append, Appended, DatabaseStats, Done, Pace, Page, PageRead, RowWrite, Since, SinceRead, StoreCopy, StoreStats};
 use crate::model::{Child, Conversation, FileUid, GroupId, GroupMember, LocalMessageId, MediaRecord, Message, RoomId, UserId, UserProfile};
@@ -187,6 +188,11 @@ pub trait Maintenance: Send + Sync + 'static {
 
     /// Returns what the brokers that share this store keep beside messages; none: one broker has the store to itself.
     fn shared_state(&self) -> Option<Arc<dyn SharedState>> {
+        None
+    }
+
+    /// Returns the shards of a store that several processes write at a time; none: this one has it to itself.
+    fn shards(&self) -> Option<Arc<dyn SharedShards>> {
         None
     }
 

@@ -35,9 +35,16 @@ mod hostile_misery;
 mod http;
 mod limits;
 mod list;
+#[cfg(feature = "cluster")]
+mod many;
 mod media;
 mod mention;
 mod model;
+#[cfg(feature = "cluster")]
+#[path = "../support/nats.rs"]
+// It says loudly what it skips.
+#[allow(clippy::print_stderr)]
+mod nats;
 mod operate;
 #[cfg(feature = "otlp")]
 mod otlp;

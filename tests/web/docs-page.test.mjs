@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { startBroker } from './broker.mjs';
 import { launch, skip } from './browser.mjs';
 
-const PAGES = ['', 'api', 'protocol', 'server-api', 'coming-from-zim', 'postgres'];
+const PAGES = ['', 'api', 'protocol', 'server-api', 'coming-from-zim', 'postgres', 'cluster'];
 
 let broker;
 let browser;

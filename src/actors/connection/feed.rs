@@ -5,13 +5,16 @@
 //! the store again: late, never wrong.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Conversation, Message, UserProfile};
 
 /// What happened in a conversation of the user.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FeedItem {
     /// Stored messages, in order.
     Messages(Conversation, Vec<Arc<Message>>),
@@ -36,20 +39,37 @@ struct State {
     waker: Option<Waker>,
 }
 
+/// The way to the feed of a user at another node.
+pub(crate) trait FarFeed: fmt::Debug + Send + Sync {
+    /// Puts an item on its way.
+    fn push(&self, item: &Arc<FeedItem>);
+}
+
 /// One user's queue.
 #[derive(Debug)]
 pub(crate) struct ConversationFeed {
     state: Mutex<State>,
     items_max: usize,
+    /// Set when this stands in for one of another node.
+    far: Option<Box<dyn FarFeed>>,
 }
 
 impl ConversationFeed {
     pub(crate) fn new(items_max: usize) -> Self {
-        Self { state: Mutex::default(), items_max }
+        Self { state: Mutex::default(), items_max, far: None }
+    }
+
+    /// Makes one that stands in for that of a user at another node.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
+    pub(crate) fn far(far: Box<dyn FarFeed>) -> Self {
+        Self { far: Some(far), ..Self::new(0) }
     }
 
     /// Adds an item; never blocks, never fails.
     pub(crate) fn push(&self, items: Arc<FeedItem>) {
+        if let Some(far) = &self.far {
+            return far.push(&items);
+        }
         let waker = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if state.queue.len() >= self.items_max {

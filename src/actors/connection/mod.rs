@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use self::feed::ConversationFeed;
 use self::outbox::Outbox;
-use crate::actors::runtime::watermark::DeliveryWatermark;
+use crate::actors::runtime::route::NodeId;
 use crate::model::{DeviceId, SessionId, UserId};
 use crate::protocol::{ClientLevel, CloseCode};
 
@@ -40,6 +40,8 @@ pub(crate) struct Identity {
     pub(crate) user: UserId,
     pub(crate) device: DeviceId,
     pub(crate) level: ClientLevel,
+    /// By this the sessions of one user follow each other, whatever the clocks of their nodes say.
+    pub(crate) since: u64,
     /// The queue in which conversations tell this user what happened.
     pub(crate) feed: Arc<ConversationFeed>,
 }
@@ -64,6 +66,8 @@ pub(crate) struct Connection {
     warned_of_ms: AtomicU64,
     finished: AtomicBool,
     live_from_commit: AtomicU64,
+    /// The node it belongs to, when this stands in for it.
+    node: Option<NodeId>,
 }
 
 impl Connection {
@@ -81,9 +85,24 @@ impl Connection {
             warned_of_ms: AtomicU64::new(0),
             finished: AtomicBool::new(false),
             live_from_commit: AtomicU64::new(u64::MAX),
+            node: None,
         };
         connection.touch(now);
         connection
+    }
+
+    /// Makes one that stands in for a connection of another node, which is logged in as `identity` says.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
+    pub(crate) fn stand_in(id: ConnectionId, node: NodeId, identity: Identity, outbox: Outbox) -> Self {
+        // Which messages are live there is decided there.
+        let live_from_commit = AtomicU64::new(0);
+        let here = Self::new(id, outbox, None, Duration::ZERO, Duration::ZERO);
+        Self { node: Some(node), identity: OnceLock::from(identity), live_from_commit, ..here }
+    }
+
+    /// Returns the node it belongs to; none: this one.
+    pub(crate) fn node(&self) -> Option<NodeId> {
+        self.node
     }
 
     /// Returns who logged in; `None` before.
@@ -144,14 +163,6 @@ impl Connection {
     /// Returns what [`Connection::set_live_from_commit`] set.
     pub(crate) fn live_from_commit(&self) -> u64 {
         self.live_from_commit.load(Ordering::Relaxed)
-    }
-
-    /// Returns the commit up to which everything for this user was put into the outbox.
-    pub(crate) fn has_up_to(&self, watermark: &DeliveryWatermark) -> u64 {
-        match self.live_from_commit() {
-            u64::MAX => 0,
-            live_from_commit => watermark.mark_after(live_from_commit),
-        }
     }
 
     /// Ends the session once what is queued has been read. The first reason wins.

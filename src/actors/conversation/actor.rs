@@ -49,6 +49,12 @@ pub(crate) trait ConversationActor: Broadcaster {
     /// Puts something into the feeds of the users whose lists show it.
     fn feed(&self, item: &Arc<FeedItem>);
 
+    /// Returns whether nothing is under way that the actor must see the end of.
+    fn has_finished(&mut self) -> bool;
+
+    /// Stops: the conversation is another node's from now on.
+    fn stop_for_good(&mut self, ctx: &mut Context<Self>);
+
     /// A change was carried out or refused: nothing keeps the actor any more.
     fn done(&mut self, ctx: &mut Context<Self>);
 }

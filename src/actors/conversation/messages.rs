@@ -57,6 +57,8 @@ pub(crate) struct Publish {
     pub(crate) source: Source,
     pub(crate) target: Target,
     pub(crate) draft: Draft,
+    /// Whether it was charged to the sender's quota where the sender is.
+    pub(crate) is_charged: bool,
     /// What the sender asked for, when something else is kept in its place.
     #[serde(skip)]
     pub(crate) asked: Option<Content>,
@@ -72,7 +74,7 @@ pub(crate) struct Publish {
 
 impl Publish {
     pub(crate) fn new(sender: UserId, source: Source, target: Target, draft: Draft, reply: Reply<LiveMessage>, span: Span) -> Self {
-        Self { sender, source, target, draft, asked: None, memory: None, reply, span }
+        Self { sender, source, target, draft, is_charged: false, asked: None, memory: None, reply, span }
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod actor;
 mod carried;
+pub(crate) mod handover;
 pub(crate) mod messages;
 pub(crate) mod moderation;
 mod passed_on;

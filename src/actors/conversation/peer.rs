@@ -9,10 +9,11 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::actor::{Access, ConversationActor};
+use super::handover::{Redeliver, Retire};
 use super::messages::{Confirm, Publish, Revise};
 use super::pipeline::MessagePipeline;
 use super::revise_rules::Moderates;
-use super::{publish, receipts, revise};
+use super::{handover, publish, receipts, revise};
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::connection::presence::Connections;
@@ -21,9 +22,9 @@ use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, fan_out};
 use crate::actors::delivery::written::InFlight;
-use crate::actors::runtime::route::Home;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
+use crate::actors::runtime::route::Home;
 use crate::model::{Conversation, Refusal, UserId};
 
 /// The two users, the lesser id first.
@@ -160,6 +161,15 @@ impl ConversationActor for Peer {
         self.context.notify(&self.key.1, item);
     }
 
+    fn has_finished(&mut self) -> bool {
+        self.pipeline.is_idle()
+    }
+
+    fn stop_for_good(&mut self, ctx: &mut Context<Self>) {
+        self.registration.leave_for_good(&self.key);
+        ctx.stop();
+    }
+
     /// Stops: changes keep no actor, because requests about what is not there must not fill the memory with actors.
     fn done(&mut self, ctx: &mut Context<Self>) {
         if !self.busy {
@@ -181,6 +191,22 @@ impl Handler<Leased<Confirm>> for Peer {
 
     fn handle(&mut self, leased: Leased<Confirm>, ctx: &mut Context<Self>) {
         receipts::confirm(self, leased.open(), ctx);
+    }
+}
+
+impl Handler<Leased<Redeliver>> for Peer {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Redeliver>, ctx: &mut Context<Self>) {
+        handover::redeliver(self, leased.open(), ctx, |_, _| {});
+    }
+}
+
+impl Handler<Leased<Retire>> for Peer {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Retire>, ctx: &mut Context<Self>) {
+        handover::retire(self, leased.open().reply, ctx);
     }
 }
 

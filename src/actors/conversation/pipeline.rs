@@ -21,7 +21,7 @@ use crate::actors::view::live::LiveMessage;
 use crate::hooks::Event;
 use crate::model::order_key::next_order_key;
 use crate::model::{Conversation, Draft, LocalMessageId, Message, MessageClass, Refusal, UserId};
-use crate::rate::{DropReason, QuotaClass};
+use crate::rate::DropReason;
 use crate::store::{Append, Appended, Done, SINGLE_NODE_EPOCH, StoreError};
 
 type SendKey = (UserId, LocalMessageId);
@@ -89,15 +89,6 @@ impl MessagePipeline {
     /// Returns whether a message under this id is under way: what comes under it now is a retry.
     pub(super) fn carries(&self, sender: &UserId, local_id: &LocalMessageId) -> bool {
         self.in_flight.contains(&(sender.clone(), local_id.clone())) || self.reviews.holds(sender, local_id)
-    }
-
-    /// Charges the sender's quota.
-    ///
-    /// # Errors
-    /// [`Refusal::RateLimited`].
-    pub(super) fn charge(&self, sender: &UserId, draft: &Draft) -> Result<(), Refusal> {
-        let Some(class) = QuotaClass::of(draft.content.body.class(), draft.priority) else { return Ok(()) };
-        self.context.gate.check(sender, class).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
     }
 
     /// Charges the sender for what is about to be written. A retry that meets its first sending on its way writes nothing.

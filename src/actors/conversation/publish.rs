@@ -26,8 +26,8 @@ use crate::actors::delivery::drops;
 use crate::actors::runtime::reply::answer;
 use crate::actors::runtime::trace;
 use crate::hooks::Verdict;
-use crate::model::{Conversation, LocalMessageId, Message, MessageClass, Refusal, UserId};
-use crate::rate::DropReason;
+use crate::model::{Conversation, Draft, LocalMessageId, Message, MessageClass, Refusal, UserId};
+use crate::rate::{DropReason, QuotaClass, SendGate};
 use crate::store::{Store, StoreError};
 
 /// Takes a message whose sender may write here. 1: a retry is answered with the first result.
@@ -90,10 +90,20 @@ fn admit<A: ConversationActor>(actor: &mut A, publish: Publish, conversation: Co
     if publish.source.is_trusted() {
         return resolve(actor, publish, conversation, false, ctx);
     }
-    if let Err(refusal) = pipeline.charge(&publish.sender, &publish.draft) {
+    let charged = if publish.is_charged { Ok(()) } else { charge(&pipeline.context.gate, &publish.sender, &publish.draft) };
+    if let Err(refusal) = charged {
         return answer(publish.reply, Err(refusal));
     }
     moderate(actor, publish, conversation, ctx);
+}
+
+/// Charges a message to its sender's quota.
+///
+/// # Errors
+/// [`Refusal::RateLimited`].
+pub(crate) fn charge(gate: &SendGate, sender: &UserId, draft: &Draft) -> Result<(), Refusal> {
+    let Some(class) = QuotaClass::of(draft.content.body.class(), draft.priority) else { return Ok(()) };
+    gate.check(sender, class).map_err(|retry| Refusal::RateLimited { retry_after_ms: retry.ms })
 }
 
 /// 3: the moderator looks at it, if there is one; barrage does not wait for that.

@@ -84,10 +84,10 @@ where
     let Some(envelope) = items.first().map(|item| Envelope::of(&item.live.message)) else { return };
     let oldest = items.iter().map(|item| item.commit).filter(|commit| *commit > 0).min();
     let mark = context.watermark.mark();
-    let cursor = oldest.map(|_| mark);
+    let cursor = oldest.map(|_| context.cursor_after(0));
     let mut quoted: Vec<u64> = items.iter().filter_map(|item| item.live.quoted_seq()).collect();
     quoted.sort_unstable();
-    let mut shared = SharedFrames::default();
+    let (mut shared, mut far) = (SharedFrames::default(), SharedFrames::default());
     let mut queued = 0;
     for connection in audience.connections.clone() {
         let level = connection.level();
@@ -96,13 +96,15 @@ where
         let own;
         let frame = if origins.contains(&connection.id) || oldest.is_some_and(|oldest| oldest.min(mark) <= live_from) {
             let wanted = |item: &&&Item| item.origin != Some(connection.id) && (item.commit == 0 || item.commit > live_from);
-            let cursor = cursor.map(|_| context.watermark.mark_after(live_from));
+            let cursor = cursor.filter(|_| connection.node().is_none()).map(|_| context.cursor_after(live_from));
             own = Frame::of(envelope, items.iter().filter(wanted), (first_seq, level, cursor), batch);
             &own
         } else {
             // Of the quotes, those before the reader's first message are hidden: their number is its class.
             let hidden = quoted.partition_point(|seq| *seq < first_seq);
-            shared.of(hidden, level, || Frame::of(envelope, items.iter(), (first_seq, level, cursor), batch))
+            // How far a session of another node has everything is known there.
+            let (frames, cursor) = if connection.node().is_none() { (&mut shared, cursor) } else { (&mut far, None) };
+            frames.of(hidden, level, || Frame::of(envelope, items.iter(), (first_seq, level, cursor), batch))
         };
         let Some(text) = &frame.text else { continue };
         queued += u64::from(frame.push(text, plane, connection, context));
@@ -149,7 +151,7 @@ impl Frame {
     fn push(&self, text: &ByteString, plane: Plane, connection: &Connection, context: &BrokerContext) -> u32 {
         let push = match plane {
             // Closed: the session is ending and will find the message in history.
-            Plane::Reliable => connection.outbox.push(text.clone()),
+            Plane::Reliable => connection.outbox.push_stored(text.clone()),
             Plane::Lossy(class) => {
                 let (push, dropped) = connection.outbox.push_lossy(class, text.clone(), self.messages);
                 if !dropped.is_empty() {

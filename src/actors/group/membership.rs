@@ -5,20 +5,20 @@
 
 use std::sync::Arc;
 
-use actix::prelude::*;
 use super::state::GroupState;
 use super::{Group, GroupStatus};
-use crate::actors::runtime::reply::Reply;
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::conversation::messages::{Publish, Source};
 use crate::actors::conversation::publish;
 use crate::actors::delivery::batch::deliver_accepted;
 use crate::actors::delivery::fanout::announce;
+use crate::actors::runtime::reply::Reply;
 use crate::model::{Body, Conversation, Draft, GroupInfo, GroupMember, Refusal, Target, Tips, TipsEvent, TipsUser, UserId, UserProfile};
 use crate::protocol::event::group::{GroupEvent, GroupMemberEvent, GroupMemberStateChanged, GroupStateChanged};
 use crate::protocol::result::group::OperatedInfo;
 use crate::store::{GroupRecord, RowWrite};
+use actix::prelude::*;
 
 /// One event of membership, as it is told to those it happened to, to the others, and in the group itself.
 #[derive(Debug, Clone, Copy)]

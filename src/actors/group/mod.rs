@@ -20,24 +20,26 @@ use std::time::Duration;
 use actix::prelude::*;
 
 pub(crate) use self::messages::{
-    Create, Created, Dismiss, Info, Invite, Invited, Join, Kick, Kicked, MemberPresence, Members, MembersPage, Quit, Update, Which, WhoOwns,
+    Create, Created, Dismiss, Info, Invite, Invited, Join, Kick, Kicked, MemberPresence, Members, MembersPage, NodeLost, Quit, Update,
+    Which, WhoOwns,
 };
 use self::state::GroupState;
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::context::BrokerContext;
 use crate::actors::conversation::actor::{Access, ConversationActor};
+use crate::actors::conversation::handover::{Redeliver, Retire};
 use crate::actors::conversation::messages::{Authorize, Confirm, Publish, Revise};
 use crate::actors::conversation::pipeline::MessagePipeline;
 use crate::actors::conversation::revise_rules::Moderates;
-use crate::actors::conversation::{publish, receipts, revise};
+use crate::actors::conversation::{handover, publish, receipts, revise};
 use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, fan_out};
 use crate::actors::delivery::written::InFlight;
-use crate::actors::runtime::route::Home;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
+use crate::actors::runtime::route::Home;
 use crate::model::{Conversation, GroupId, GroupRole, Refusal, UserId, UserProfile};
 use crate::store::{Store, StoreError};
 
@@ -204,6 +206,20 @@ impl Handler<Leased<MemberPresence>> for Group {
     }
 }
 
+impl Handler<Leased<NodeLost>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<NodeLost>, _: &mut Context<Self>) {
+        let node = leased.open().node;
+        let presence = &self.context.presence;
+        if let GroupStatus::Exists(state) = &mut self.status {
+            for user in state.users_at(node) {
+                state.set_online(&user, presence.connections(&user));
+            }
+        }
+    }
+}
+
 impl Handler<Leased<Info>> for Group {
     type Result = ();
 
@@ -327,6 +343,15 @@ impl ConversationActor for Group {
         }
     }
 
+    fn has_finished(&mut self) -> bool {
+        self.pipeline.is_idle()
+    }
+
+    fn stop_for_good(&mut self, ctx: &mut Context<Self>) {
+        self.registration.leave_for_good(&self.id);
+        ctx.stop();
+    }
+
     fn done(&mut self, ctx: &mut Context<Self>) {
         self.leave_if_nothing(ctx);
     }
@@ -349,6 +374,22 @@ impl Handler<Leased<Confirm>> for Group {
         self.busy = true;
         receipts::confirm(self, leased.open(), ctx);
         self.leave_if_nothing(ctx);
+    }
+}
+
+impl Handler<Leased<Redeliver>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Redeliver>, ctx: &mut Context<Self>) {
+        handover::redeliver(self, leased.open(), ctx, |_, _| {});
+    }
+}
+
+impl Handler<Leased<Retire>> for Group {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<Retire>, ctx: &mut Context<Self>) {
+        handover::retire(self, leased.open().reply, ctx);
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
-use crate::actors::connection::presence::Connections;
+use crate::actors::connection::presence::{Connections, one_per_node};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::connection_set::ConnectionSet;
+use crate::actors::runtime::route::NodeId;
 use crate::model::{Conversation, GroupInfo, GroupMember, GroupRole, Refusal, UserId, page_by_key};
 
 /// A group that exists.
@@ -77,13 +78,19 @@ impl GroupState {
         self.online.insert(user.clone(), connections);
     }
 
+    /// Returns the members that have a session at a node.
+    pub(super) fn users_at(&self, node: NodeId) -> Vec<UserId> {
+        let is_there = |connections: &Connections| connections.iter().any(|connection| connection.node() == Some(node));
+        self.online.iter().filter(|(_, connections)| is_there(connections)).map(|(user, _)| user.clone()).collect()
+    }
+
     pub(super) fn connections(&self) -> &ConnectionSet {
         &self.connections
     }
 
     /// Tells the actors of the members that are online.
     pub(super) fn notify(&self, item: &Arc<FeedItem>) {
-        for identity in self.online.values().filter_map(|connections| connections.first()?.identity()) {
+        for identity in self.online.values().flat_map(one_per_node).filter_map(|connection| connection.identity()) {
             identity.feed.push(item.clone());
         }
     }

@@ -143,6 +143,7 @@ mod tests {
             user: UserId::trusted("a"),
             device: crate::model::DeviceId::trusted("d"),
             level: ClientLevel::Since2_15,
+            since: 1,
             feed: Arc::new(ConversationFeed::new(1)),
         };
         assert!(connection.identify(identity));

@@ -22,9 +22,13 @@ const USES_MAX: usize = 100_000;
 
 /// Sweeps for as long as the broker lives.
 pub(crate) async fn keep_tidy(context: Arc<BrokerContext>) {
-    delete_orphans(&context).await;
+    // Bytes without a record may be another node's upload that is under way.
+    if context.nodes.is_none() {
+        delete_orphans(&context).await;
+    }
     for look in 0u32.. {
         if look.is_multiple_of(FILES_EVERY)
+            && leads(&context).await
             && let Err(refusal) = collect(&context).await
         {
             tracing::warn!(%refusal, "files that no message carries could not be collected");
@@ -32,6 +36,12 @@ pub(crate) async fn keep_tidy(context: Arc<BrokerContext>) {
         give_up(&context);
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Returns whether files are this broker's to collect: of several that share a store one does.
+async fn leads(context: &BrokerContext) -> bool {
+    let asked = context.archive.read(|store| store.shards().map_or(Ok(true), |shards| shards.leads("files"))).await;
+    asked.unwrap_or(false)
 }
 
 fn give_up(context: &BrokerContext) {

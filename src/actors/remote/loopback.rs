@@ -26,7 +26,11 @@ impl Route for Loopback {
         Place::There(NodeId(0))
     }
 
-    fn carry(&self, _: NodeId, order: Order, done: Carried) -> Result<(), Refusal> {
+    fn park(&self, home: &Home, order: Order, done: Carried) -> Result<(), Refusal> {
+        self.carry(NodeId(0), home, order, done)
+    }
+
+    fn carry(&self, _: NodeId, _: &Home, order: Order, done: Carried) -> Result<(), Refusal> {
         let actors = self.actors.get().and_then(Weak::upgrade).ok_or(Refusal::Busy("the broker is shutting down"))?;
         let order: Order = decode(&encode(&order))?;
         orders::carry_out(&actors, order, done);

@@ -3,7 +3,27 @@
 //! | file | what is in it |
 //! |---|---|
 //! | [`orders`] | what another node's actors may ask of those here: the table of all commands |
+//! | [`letter`] | what nodes say to each other, and how it is encoded |
+//! | [`end`] | the way to one other node's connections and feeds |
+//! | [`cluster`] | this node among the others: what it knows of them, questions and answers |
+//! | [`carry`] | where actors live, and how orders get to them |
+//! | [`node`] | what the actors of this node need of the others |
+//! | [`hear`] | what other nodes say, and what becomes of it |
+//! | [`marks`] | how far everything was heard, by shard: the cursor |
+//! | [`parked`] | orders that wait for an owner |
+//! | [`membership`] | who lives and who owns what, and what this node does about it |
+//! | [`handover`] | how shards go from one node to another |
 //! | [`loopback`] | one broker that encodes everything its actors say to each other: for tests |
 
+mod carry;
+pub(crate) mod cluster;
+mod end;
+mod handover;
+pub(crate) mod hear;
+mod letter;
 pub(crate) mod loopback;
+mod marks;
+pub(crate) mod membership;
+mod node;
 pub(crate) mod orders;
+mod parked;

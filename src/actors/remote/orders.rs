@@ -11,8 +11,8 @@ use crate::actors::registries::Registries;
 use crate::actors::runtime::command::{Command, decode, encode};
 use crate::actors::runtime::registry::{ActorRegistry, Leased, Registered};
 use crate::actors::runtime::reply::{Reply, answered};
-use crate::actors::runtime::route::{Carried, Order};
-use crate::actors::user::list::ops::ListOperation;
+use crate::actors::runtime::route::{Carried, Home, Order};
+use crate::actors::user::ListOperation;
 use crate::actors::user::profile::UserOperation;
 use crate::actors::{group, room, user};
 use crate::model::Refusal;
@@ -38,7 +38,7 @@ pub(crate) fn carry_out(actors: &Arc<Registries>, order: Order, done: Carried) {
         peers: Peer { Publish, Revise, Confirm }
         rooms: room::Room {
             Publish, Revise, Confirm, Authorize,
-            room::Admit, room::Leave, room::Disconnected, room::Reconnected, room::Members,
+            room::Admit, room::Leave, room::Disconnected, room::Reconnected, room::Rejoin, room::Members,
             room::ChangeAttributes, room::SetMemberAttributes, room::QueryAttributes,
             room::CreateByHost, room::Destroy, room::Kick, room::DescribeRoom,
         }
@@ -48,6 +48,20 @@ pub(crate) fn carry_out(actors: &Arc<Registries>, order: Order, done: Carried) {
             group::Create, group::Join, group::Quit, group::Dismiss, group::Invite, group::Kick, group::Update,
         }
         users: user::User { room::PlaceLost, user::admin::Kick, user::admin::SetBan, UserOperation, ListOperation }
+    }
+}
+
+/// Returns by what the place of an order's actor is found.
+pub(crate) fn home_of(order: &Order) -> Option<Home> {
+    fn home<A: Registered>(key: &[u8]) -> Option<Home> {
+        decode::<A::Key>(key).ok().map(|key| A::home(&key))
+    }
+    match &*order.kind {
+        Peer::KIND => home::<Peer>(&order.key),
+        room::Room::KIND => home::<room::Room>(&order.key),
+        group::Group::KIND => home::<group::Group>(&order.key),
+        user::User::KIND => home::<user::User>(&order.key),
+        _ => None,
     }
 }
 

@@ -6,6 +6,7 @@
 //! it ends, and its history with it.
 
 pub(crate) mod attributes;
+mod handover;
 pub(crate) mod host;
 mod lifetime;
 pub(crate) mod membership;
@@ -19,6 +20,9 @@ use std::time::Duration;
 use actix::prelude::*;
 
 pub(crate) use self::attributes::{ChangeAttributes, QueryAttributes, SetMemberAttributes, Whose};
+#[cfg(feature = "cluster")]
+pub(crate) use self::handover::NodeLost;
+pub(crate) use self::handover::Rejoin;
 pub(crate) use self::host::{CreateByHost, DescribeRoom, Destroy, Kick, RoomSnapshot};
 use self::membership::announce_members;
 pub(crate) use self::messages::{
@@ -35,9 +39,9 @@ use crate::actors::delivery::batch::{Batch, Broadcaster, Item, schedule};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, announce, fan_out};
 use crate::actors::delivery::written::InFlight;
-use crate::actors::runtime::route::Home;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
+use crate::actors::runtime::route::Home;
 use crate::hooks::Event;
 use crate::model::{Body, Conversation, MessageClass, Refusal, RoomId, UserId, UserProfile};
 use crate::protocol::event::room::Movement;
@@ -60,6 +64,8 @@ pub(crate) struct Room {
     barrages: [u64; 3],
     movements: Vec<(Movement, UserProfile)>,
     unreadable: Option<Refusal>,
+    /// What the last owner may not have delivered, for members that tell later that they are inside.
+    again: Option<handover::Again>,
 }
 
 /// What a room needs from outside.
@@ -97,6 +103,7 @@ impl Registered for Room {
             barrages: [0; 3],
             movements: Vec::new(),
             unreadable: None,
+            again: None,
         }
     }
 }
@@ -168,6 +175,7 @@ impl Room {
         }
         self.attributes_left(&gone);
         self.report_shed();
+        self.forget_again();
         if self.has_more() {
             schedule(self, ctx);
         }
@@ -274,6 +282,15 @@ impl ConversationActor for Room {
 
     /// Does nothing: rooms are in nobody's list.
     fn feed(&self, _: &Arc<FeedItem>) {}
+
+    fn has_finished(&mut self) -> bool {
+        self.pipeline.is_idle() && self.state.as_ref().is_none_or(|state| !state.is_unsaved)
+    }
+
+    fn stop_for_good(&mut self, ctx: &mut Context<Self>) {
+        self.registration.leave_for_good(&self.id);
+        ctx.stop();
+    }
 
     fn done(&mut self, ctx: &mut Context<Self>) {
         self.leave_if_unused(ctx);

@@ -186,6 +186,34 @@ impl RoomState {
         Some(missed)
     }
 
+    /// Puts a member in that the room's last owner had inside, at a connection, or away until then; returns whether it may have missed
+    /// changes of attributes.
+    pub(super) fn rejoin(
+        &mut self,
+        profile: UserProfile,
+        connection: Option<Arc<Connection>>,
+        connection_id: ConnectionId,
+        until: Duration,
+    ) -> bool {
+        let user = profile.id.clone();
+        if self.contains(&user) {
+            // It came in anew, or came back, before its node heard of the new owner.
+            return connection.is_some_and(|connection| self.come_back(&user, connection) == Some(true));
+        }
+        self.destroy_at = None;
+        self.standing.take(&self.record.id);
+        self.places.enter(&user, &self.conversation());
+        let place = match connection {
+            Some(connection) => {
+                self.connections.insert(connection.clone());
+                MemberPlace::Here(connection)
+            }
+            None => MemberPlace::Away { connection_id, until, attributes_version: self.attributes_version },
+        };
+        self.members.insert(user, Member { profile, place });
+        self.attributes_version > 0
+    }
+
     /// Takes out those who stayed away too long; returns each with the number of the connection it lost.
     pub(super) fn expire(&mut self, now: Duration) -> Vec<(UserProfile, ConnectionId)> {
         let gone = |member: &Member| match member.place {

@@ -17,6 +17,7 @@ pub(crate) trait Command: Serialize + DeserializeOwned + Send + 'static {
     fn take_reply(&mut self) -> Option<Reply<Self::Answer>>;
 
     /// Says where the answer goes; gives it back when it has none.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
     fn put_reply(&mut self, reply: Reply<Self::Answer>) -> Option<Reply<Self::Answer>>;
 }
 

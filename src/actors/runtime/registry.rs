@@ -98,6 +98,14 @@ pub(crate) struct Registration<A: Registered> {
 }
 
 impl<A: Registered> Registration<A> {
+    /// Takes the actor out, whatever is on its way to it.
+    pub(crate) fn leave_for_good(&self, key: &A::Key) {
+        let mut slots = locked(&self.slots);
+        if slots.get(key).is_some_and(|slot| Arc::ptr_eq(&slot.leases.0, &self.leases.0)) {
+            slots.remove(key);
+        }
+    }
+
     /// Takes the actor out when no message is on its way to it. Returns false when it must stay.
     pub(crate) fn leave(&self, key: &A::Key) -> bool {
         let mut slots = locked(&self.slots);
@@ -148,17 +156,34 @@ impl<A: Registered> ActorRegistry<A> {
     {
         match self.away(key) {
             None => self.try_send_here(key, message),
-            Some(away) => away?.carry::<A, M>(key, message, false, || {}),
+            Some(away) => away.carry::<A, M>(key, message, false, || {}),
+        }
+    }
+
+    /// Hands a message to the actor of `key` at a place, whatever the route says.
+    ///
+    /// # Errors
+    /// As [`ActorRegistry::try_send`].
+    pub(crate) fn try_send_at<M>(&self, place: Place, key: &A::Key, message: M) -> Result<(), Refusal>
+    where
+        A: Handler<Leased<M>>,
+        A::Context: ToEnvelope<A, Leased<M>>,
+        M: Command,
+    {
+        match (place, &self.route) {
+            (Place::There(node), Some(route)) => Away { route, node: Some(node) }.carry::<A, M>(key, message, false, || {}),
+            (Place::Nowhere, Some(_)) => Err(MOVING),
+            (_, None) | (Place::Here, _) => self.try_send_here(key, message),
         }
     }
 
     /// Returns the way to an actor that does not live here; none: it does.
-    fn away(&self, key: &A::Key) -> Option<Result<Away<'_>, Refusal>> {
+    fn away(&self, key: &A::Key) -> Option<Away<'_>> {
         let route = self.route.as_ref()?;
         match route.place(&A::home(key)) {
             Place::Here => None,
-            Place::There(node) => Some(Ok(Away { route, node })),
-            Place::Nowhere => Some(Err(MOVING)),
+            Place::There(node) => Some(Away { route, node: Some(node) }),
+            Place::Nowhere => Some(Away { route, node: None }),
         }
     }
 
@@ -260,6 +285,12 @@ impl<A: Registered> ActorRegistry<A> {
         })
     }
 
+    /// Returns the keys of the running actors that are wanted.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
+    pub(crate) fn keys(&self, wanted: impl Fn(&A::Key) -> bool) -> Vec<A::Key> {
+        locked(&self.slots).keys().filter(|key| wanted(key)).cloned().collect()
+    }
+
     fn start(&self, key: &A::Key) -> Slot<A> {
         let leases = Leases::default();
         let (services, its_key) = (self.services.clone(), key.clone());
@@ -273,7 +304,8 @@ impl<A: Registered> ActorRegistry<A> {
 /// The way to an actor of another node.
 struct Away<'a> {
     route: &'a Arc<dyn Route>,
-    node: NodeId,
+    /// None: it has no place at the moment.
+    node: Option<NodeId>,
 }
 
 impl Away<'_> {
@@ -283,29 +315,33 @@ impl Away<'_> {
         M: Command,
     {
         let reply = message.take_reply();
-        let order = Order { kind: A::KIND.into(), name: M::NAME.into(), key: encode(key), body: encode(&message), if_running };
+        let order =
+            Order { kind: A::KIND.into(), name: M::NAME.into(), key: encode(key).into(), body: encode(&message).into(), if_running };
         let done = Box::new(move |outcome: Result<Vec<u8>, Refusal>| {
             if let Some(reply) = reply {
                 answer(reply, outcome.and_then(|bytes| decode(&bytes)));
             }
             handled();
         });
-        self.route.carry(self.node, order, done)
+        match self.node {
+            Some(node) => self.route.carry(node, &A::home(key), order, done),
+            None => self.route.park(&A::home(key), order, done),
+        }
     }
 }
 
 /// Carries a message and returns what waits until it was handled.
-fn carried<A, M>(away: Result<Away<'_>, Refusal>, key: &A::Key, message: M, if_running: bool) -> impl Future<Output = ()> + use<A, M>
+fn carried<A, M>(away: Away<'_>, key: &A::Key, message: M, if_running: bool) -> impl Future<Output = ()> + use<A, M>
 where
     A: Registered,
     M: Command,
 {
     let (handled, waits) = oneshot::channel::<()>();
-    let sent = away.and_then(|away| away.carry::<A, M>(key, message, if_running, move || {
-            if handled.send(()).is_err() {
-                tracing::trace!("nobody waits for a message to be handled any more");
-            }
-        }));
+    let sent = away.carry::<A, M>(key, message, if_running, move || {
+        if handled.send(()).is_err() {
+            tracing::trace!("nobody waits for a message to be handled any more");
+        }
+    });
     async move {
         match sent {
             Ok(()) if waits.await.is_ok() => {}

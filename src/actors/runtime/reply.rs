@@ -15,11 +15,6 @@ impl<T> Reply<T> {
         let (sender, outcome) = oneshot::channel();
         (Self(Some(sender)), outcome)
     }
-
-    /// Returns whether somebody waits for the answer.
-    pub(crate) fn is_awaited(&self) -> bool {
-        self.0.is_some()
-    }
 }
 
 /// Nobody waits for the answer.

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Conversation, Refusal, UserId};
@@ -29,6 +30,7 @@ pub(crate) enum Place {
     Here,
     There(NodeId),
     /// Nobody owns it at the moment.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
     Nowhere,
 }
 
@@ -36,14 +38,14 @@ pub(crate) enum Place {
 pub(crate) const MOVING: Refusal = Refusal::Busy("the conversation is moving to another node");
 
 /// A message for an actor of another node.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Order {
     /// The kind of actor.
     pub(crate) kind: String,
     /// The command's name.
     pub(crate) name: String,
-    pub(crate) key: Vec<u8>,
-    pub(crate) body: Vec<u8>,
+    pub(crate) key: Bytes,
+    pub(crate) body: Bytes,
     /// Only for an actor that runs: one that starts later reads the truth by itself.
     pub(crate) if_running: bool,
 }
@@ -56,10 +58,16 @@ pub(crate) trait Route: fmt::Debug + Send + Sync {
     /// Returns where an actor lives now.
     fn place(&self, home: &Home) -> Place;
 
+    /// Lets a message wait until its actor has a place, for a while. `done` is called once.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`]: too much waits; `done` is dropped.
+    fn park(&self, home: &Home, order: Order, done: Carried) -> Result<(), Refusal>;
+
     /// Carries a message to a node. Those to one node arrive in the order of the calls. `done` is called once; a node that ends
     /// before it answers reads as a temporary refusal.
     ///
     /// # Errors
     /// [`Refusal::Busy`]: too much waits for that node; `done` is dropped.
-    fn carry(&self, node: NodeId, order: Order, done: Carried) -> Result<(), Refusal>;
+    fn carry(&self, node: NodeId, home: &Home, order: Order, done: Carried) -> Result<(), Refusal>;
 }

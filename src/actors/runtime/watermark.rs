@@ -38,6 +38,12 @@ impl DeliveryWatermark {
         PendingDelivery { of: self.clone(), commit }
     }
 
+    /// Returns the commit before the earliest that is not handed over yet; none: nothing waits.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
+    pub(crate) fn held_at(&self) -> Option<u64> {
+        self.state().waiting.first().map(|earliest| earliest.saturating_sub(1))
+    }
+
     /// Returns the commit up to which everything was handed over.
     pub(crate) fn mark(&self) -> u64 {
         self.mark_after(0)

@@ -6,6 +6,7 @@ use super::responder::Responder;
 use crate::actors::connection::outbox::Dropped;
 use crate::actors::conversation::messages::Publish;
 use crate::actors::conversation::pipeline::shed;
+use crate::actors::conversation::publish::charge;
 use crate::actors::room;
 use crate::actors::room::{Entry, Which};
 use crate::actors::runtime::reply::ask;
@@ -119,9 +120,14 @@ impl Dispatcher {
         }
         // A barrage that finds its room's mailbox full is dropped, not refused: keep what its answer is made of.
         let barrage = (draft.content.body.class() == MessageClass::Barrage).then(|| draft.clone());
+        // Among several nodes the sender's own one keeps its quotas: the owners of its conversations are many.
+        let is_charged = self.context().nodes.is_some() && !self.caller.source.is_trusted();
+        if is_charged && let Err(refusal) = charge(&self.context().gate, self.user(), &draft) {
+            return responder.refuse(&refusal);
+        }
         let (sender, span) = (self.user().clone(), responder.span.clone());
         let asked = ask(|reply| {
-            let publish = Publish::new(sender, self.caller.source, target.clone(), draft, reply, span);
+            let publish = Publish { is_charged, ..Publish::new(sender, self.caller.source, target.clone(), draft, reply, span) };
             self.actors.send_to(self.user(), &target, publish)
         });
         match (asked, barrage, target) {

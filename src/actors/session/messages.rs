@@ -6,7 +6,7 @@ use crate::actors::conversation::messages::{Confirm, Revise};
 use crate::actors::memory::MemoryShare;
 use crate::actors::places::Onlooker;
 use crate::actors::runtime::reply::{Asked, ReadError, answer, answered, ask};
-use crate::actors::user::list::ops::ListOperation;
+use crate::actors::user::ListOperation;
 use crate::actors::view::message::{View, is_combined, reaction_users};
 use crate::actors::view::reader::Reader;
 use crate::actors::view::receipts::{readers, receipt_info};

@@ -1,7 +1,7 @@
 //! What the host does to a user: ends its sessions, keeps it out.
 
-use serde::{Deserialize, Serialize};
 use actix::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::User;
 use super::profile::ProfileCell;

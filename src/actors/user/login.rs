@@ -13,9 +13,11 @@ use std::sync::Arc;
 use actix::prelude::*;
 use bytestring::ByteString;
 
+use super::places::RoomPlace;
 use super::profile::ProfileCell;
+use super::sessions::Session;
 use super::{Ended, Login, SessionSlot, User};
-use crate::actors::connection::far::ConnectionRef;
+use crate::actors::connection::far::{ConnectionRef, FarConnection};
 use crate::actors::connection::status::OnlineStatus;
 use crate::actors::connection::{Connection, Identity};
 use crate::actors::group;
@@ -28,8 +30,8 @@ use crate::actors::view::replay::Wanted;
 use crate::actors::view::replay_changes;
 use crate::hooks::Event;
 use crate::model::{Refusal, RoomId, UserProfile};
-use crate::protocol::encode_reply;
 use crate::protocol::result::session::{LoginResult, MediaToken};
+use crate::protocol::{CloseCode, encode_reply};
 use crate::store::{RowWrite, Store};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -40,6 +42,8 @@ struct PendingLogin {
     request: u64,
     resume_from: Option<u64>,
     rooms: Vec<RoomId>,
+    /// Those of them in which the device had its place at another node.
+    taken_over: Vec<RoomId>,
     /// The last commit when it came.
     began: u64,
     /// Whether no other session of the user was there.
@@ -55,13 +59,15 @@ impl User {
     /// Remembers how far the user has read in the store's order, when this was its last session.
     pub(super) fn note_last_seen(&self, ended: &SessionSlot) {
         if self.sessions.is_empty() && self.context.config().history.offline_days > 0 {
-            self.context.last_seen.note(&self.id, ended.connection.has_up_to(&self.context.watermark));
+            self.context.last_seen.note(&self.id, self.context.session_has(&ended.connection));
         }
     }
 
     fn admit(&mut self, login: Login, profile: UserProfile, ctx: &mut Context<Self>) {
         let Login { connection, device, level, resume_from, request, reply, .. } = login;
-        if !connection.identify(Identity { user: self.id.clone(), device: device.clone(), level, feed: self.feed.clone() }) {
+        let since = self.next_since();
+        let identity = Identity { user: self.id.clone(), device: device.clone(), level, since, feed: self.feed.clone() };
+        if !connection.identify(identity) {
             return answer(reply, Err(Refusal::AlreadyLoggedIn));
         }
         self.context.connections.note_login(&connection);
@@ -69,14 +75,9 @@ impl User {
             Some(cell) => cell.set(profile.clone()),
             None => self.profile = Some(ProfileCell::new(profile.clone())),
         }
-        let was_online = !self.sessions.is_empty();
-        if let Some(position) = self.sessions.iter().position(|at| at.device == device) {
-            self.replace_session(position);
-        }
-        while self.sessions.len() >= self.context.config().users.devices_per_user_max {
-            let oldest = self.replace_session(0);
-            self.give_up_places(oldest.connection.id, ctx);
-        }
+        let was_online = self.context.presence.connections(&self.id).is_some();
+        let newcomer = Session { id: connection.id, since, device: device.clone() };
+        self.make_room(&newcomer, ctx);
         let mut rooms: Vec<RoomId> = Vec::new();
         for (room, place) in self.places.iter_mut().filter(|(_, place)| place.device == device) {
             place.connection_id = connection.id;
@@ -85,17 +86,27 @@ impl User {
         rooms.sort();
         // From here on every actor may deliver to the connection; the answer leaves before that.
         connection.outbox.hold();
-        let (began, alone) = (self.context.store.last_commit(), self.sessions.is_empty());
+        let (began, alone) = (self.context.newest_cursor(), self.sessions.is_empty());
         if alone {
             // The host may have looked at the list while nobody told the user anything.
             self.list = None;
         }
         self.sessions.push(SessionSlot { connection: connection.clone(), device });
-        self.set_presence();
-        let pending = PendingLogin { connection, request, resume_from, rooms, began, alone, was_online, profile, reply };
+        self.context.presence.set(&self.id, self.connections());
+        let arriving = self.context.nodes.as_ref().zip(FarConnection::of(&connection)).map(|(nodes, session)| nodes.arrive(session));
+        let taken_over = Vec::new();
+        let pending = PendingLogin { connection, request, resume_from, rooms, taken_over, began, alone, was_online, profile, reply };
         let (context, id) = (self.context.clone(), self.id.clone());
         let (rooms, running_groups) = (self.rooms.clone(), self.groups.clone());
         let announce = async move {
+            let mut pending: PendingLogin = pending;
+            if let Some(arriving) = arriving {
+                match arriving.await {
+                    Ok(rooms) => pending.taken_over = rooms,
+                    Err(refusal) => return (pending, Err(refusal)),
+                }
+            }
+            pending.rooms.extend(pending.taken_over.iter().cloned());
             let asked = id.clone();
             let groups = context.archive.read(move |store| store.groups_of(&asked)).await;
             for group in groups.as_deref().unwrap_or_default() {
@@ -112,24 +123,28 @@ impl User {
     /// Fixes the commit from which the connection is live, once every actor knows it, and reads what it missed until
     /// there.
     fn catch_up(&mut self, pending: PendingLogin, groups: Result<(), Refusal>, ctx: &mut Context<Self>) {
-        let up_to = self.context.store.last_commit();
-        pending.connection.set_live_from_commit(up_to);
+        let (up_to, read_to) = self.context.begin_live(&pending.connection);
+        for room in pending.taken_over.clone() {
+            let (device, connection_id) = (self.device_of(pending.connection.id), pending.connection.id);
+            self.places.extend(device.map(|device| (room, RoomPlace { device, connection_id })));
+        }
         let history = &self.context.config().history;
         let now_ms = self.context.clock.wall_ms();
         let (after, since_ms) = match (pending.resume_from, groups) {
+            (_, Err(refusal)) if self.context.nodes.is_some() => return self.turn_away(pending, refusal, ctx),
             (_, Err(refusal)) => {
                 tracing::warn!(%refusal, user.id = %self.id, "what a session missed could not be read");
                 return self.complete_login(pending, up_to, None, ctx);
             }
             // A cursor of a store that went further than this one.
-            (Some(after), _) if after > up_to => return self.complete_login(pending, up_to, None, ctx),
+            (Some(after), _) if after > up_to && self.context.nodes.is_none() => return self.complete_login(pending, up_to, None, ctx),
             (Some(after), _) => (after, 0),
             (None, Ok(())) => match self.context.last_seen.of(&self.id).filter(|_| pending.alone && history.offline_days > 0) {
                 Some(left) => (left, now_ms.saturating_sub(u64::from(history.offline_days) * DAY_MS)),
                 None => (pending.began, 0),
             },
         };
-        if after >= up_to {
+        if after >= read_to {
             return self.complete_login(pending, up_to, Some((up_to, Vec::new())), ctx);
         }
         let wanted = Wanted {
@@ -137,7 +152,7 @@ impl User {
             // A client that comes anew asks a room for its history.
             rooms: pending.resume_from.map_or(Vec::new(), |_| pending.rooms.clone()),
             after,
-            up_to,
+            up_to: read_to,
             since_ms,
             messages_max: history.resume_messages_max,
             bytes_max: self.context.config().shed.outbox_reliable_bytes / 2,
@@ -165,6 +180,15 @@ impl User {
         }));
     }
 
+    /// Refuses a login that other nodes did not answer in time: they may not deliver to it.
+    fn turn_away(&mut self, pending: PendingLogin, refusal: Refusal, ctx: &mut Context<Self>) {
+        self.sessions.retain(|at| at.connection.id != pending.connection.id);
+        self.publish_presence(false, ctx);
+        answer(pending.reply, Err(refusal));
+        pending.connection.close(CloseCode::Shutdown);
+        self.leave_if_unused(ctx);
+    }
+
     /// Answers the login and releases the outbox. `replay` is the commit it begins after, and its frames; none when it
     /// is too much or unknown, and the client must ask for history.
     fn complete_login(&mut self, pending: PendingLogin, up_to: u64, replay: Option<(u64, Vec<ByteString>)>, ctx: &mut Context<Self>) {
@@ -172,7 +196,7 @@ impl User {
         let resync = replay.is_none();
         let (after, frames) = replay.unwrap_or((up_to, Vec::new()));
         // Until the replay has arrived, the client has no more than what it came with.
-        let cursor = if frames.is_empty() { up_to } else { after };
+        let cursor = if frames.is_empty() { up_to.max(after) } else { after };
         self.context.media.standing.let_in(&self.id);
         let result = LoginResult {
             cursor,
@@ -245,11 +269,13 @@ impl Handler<Leased<Ended>> for User {
         let Ended { connection_id, for_good } = leased.open();
         let Some(position) = self.sessions.iter().position(|at| at.connection.id == connection_id) else { return };
         let at = self.sessions.remove(position);
-        self.publish_presence(ctx);
+        self.publish_presence(for_good, ctx);
         self.note_last_seen(&at);
         if self.sessions.is_empty() {
             self.list = None;
             self.context.statuses.unfollow(&self.id, self.following.iter().map(|(user, _)| user));
+        }
+        if self.context.presence.connections(&self.id).is_none() {
             self.tell_status(if for_good { OnlineStatus::Logout } else { OnlineStatus::Offline });
         }
         if for_good {

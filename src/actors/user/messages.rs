@@ -1,13 +1,16 @@
-//! The messages that sessions send to a user's actor.
+//! The messages that a user's actor is sent by sessions and the host.
 
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::profile::ProfileCell;
 use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::room::Entry;
+use crate::actors::runtime::command::commands;
 use crate::actors::runtime::reply::Reply;
 use crate::model::{DeviceId, RoomId, RoomInfo, UserId, UserProfile};
-use crate::protocol::ClientLevel;
+use crate::protocol::{ClientLevel, ListRequest, Outcome};
 
 /// Logs in a connection that has proved to be this user.
 pub(crate) struct Login {
@@ -57,3 +60,16 @@ pub(crate) struct QueryUsers {
     pub(crate) users: Vec<UserId>,
     pub(crate) reply: Reply<Vec<(UserId, Option<UserProfile>)>>,
 }
+
+/// Asks for an operation on the user's list of conversations.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ListOperation {
+    pub(crate) request: ListRequest,
+    pub(crate) level: ClientLevel,
+    /// The session that asks.
+    pub(crate) connection_id: Option<ConnectionId>,
+    #[serde(skip)]
+    pub(crate) reply: Reply<Outcome>,
+}
+
+commands!(ListOperation => Outcome);

@@ -11,6 +11,7 @@ pub(crate) mod messages;
 pub(crate) mod places;
 pub(crate) mod profile;
 pub(crate) mod search;
+pub(crate) mod sessions;
 pub(crate) mod status;
 
 use std::collections::{HashMap, VecDeque};
@@ -20,7 +21,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use self::list::ConversationList;
-pub(crate) use self::messages::{Ended, EnterRoom, LeaveAllRooms, LeaveRoom, Login, QueryUsers};
+pub(crate) use self::messages::{Ended, EnterRoom, LeaveAllRooms, LeaveRoom, ListOperation, Login, QueryUsers};
 use self::places::RoomPlace;
 use self::profile::ProfileCell;
 use crate::actors::connection::Connection;
@@ -28,9 +29,9 @@ use crate::actors::connection::feed::ConversationFeed;
 use crate::actors::context::BrokerContext;
 use crate::actors::group::{self, Group};
 use crate::actors::room::Room;
-use crate::actors::runtime::route::Home;
 use crate::actors::runtime::registry::{ActorRegistry, Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
+use crate::actors::runtime::route::Home;
 use crate::hooks::Event;
 use crate::model::{DeviceId, Refusal, RoomId, UserId};
 use crate::protocol::CloseCode;
@@ -152,13 +153,22 @@ impl User {
         }
     }
 
-    fn set_presence(&self) {
-        self.context.presence.set(&self.id, self.sessions.iter().map(|at| at.connection.clone()).collect());
+    fn connections(&self) -> Vec<Arc<Connection>> {
+        self.sessions.iter().map(|at| at.connection.clone()).collect()
+    }
+
+    /// Makes the sessions of this node known here, and at all others.
+    fn set_presence(&self, logged_out: bool) {
+        let connections = self.connections();
+        if let Some(nodes) = &self.context.nodes {
+            nodes.sessions_changed(&self.id, &connections, logged_out);
+        }
+        self.context.presence.set(&self.id, connections);
     }
 
     /// Makes the list of sessions known to all who deliver to this user.
-    fn publish_presence(&mut self, ctx: &mut Context<Self>) {
-        self.set_presence();
+    fn publish_presence(&mut self, logged_out: bool, ctx: &mut Context<Self>) {
+        self.set_presence(logged_out);
         let (context, running_groups, id) = (self.context.clone(), self.groups.clone(), self.id.clone());
         let tell_groups = async move {
             let asked = id.clone();

@@ -1,15 +1,20 @@
 //! The places of a user in rooms: which device has which, and how places come and go.
 
-use actix::prelude::*;
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::User;
 use super::messages::{EnterRoom, LeaveAllRooms, LeaveRoom};
 use crate::actors::connection::ConnectionId;
 use crate::actors::connection::far::ConnectionRef;
-use crate::actors::room::{Admit, Disconnected, Leave, PlaceLost, Room};
+use crate::actors::room::{Admit, Disconnected, Leave, PlaceLost, Rejoin, Room};
 use crate::actors::runtime::command::Command;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer, answered};
-use crate::model::{DeviceId, Refusal, RoomId};
+use crate::actors::runtime::route::Place;
+use crate::model::{Conversation, DeviceId, Refusal, RoomId};
+use crate::store::SharedShards;
+use actix::prelude::*;
 
 /// Which device has a place, and at which connection.
 pub(super) struct RoomPlace {
@@ -78,7 +83,9 @@ impl Handler<Leased<EnterRoom>> for User {
             return answer(reply, Err(Refusal::TooManyRooms { rooms_max }));
         }
         let (admitted, outcome) = Reply::channel();
-        if let Err(refusal) = self.rooms.try_send(&room, Admit { profile, connection: ConnectionRef::Here(connection), entry, others, reply: admitted }) {
+        if let Err(refusal) =
+            self.rooms.try_send(&room, Admit { profile, connection: ConnectionRef::Here(connection), entry, others, reply: admitted })
+        {
             return answer(reply, Err(refusal));
         }
         self.entering += 1;
@@ -89,6 +96,34 @@ impl Handler<Leased<EnterRoom>> for User {
             }
             answer(reply, outcome);
         }));
+    }
+}
+
+/// Says that shards have a new owner, which is told of the user's places in their rooms.
+pub(crate) struct PlacesMoved {
+    pub(crate) shards: Arc<HashSet<u16>>,
+    pub(crate) of: Arc<dyn SharedShards>,
+    /// Where the new owner is.
+    pub(crate) owner: Place,
+}
+
+impl Handler<Leased<PlacesMoved>> for User {
+    type Result = ();
+
+    fn handle(&mut self, leased: Leased<PlacesMoved>, _: &mut Context<Self>) {
+        let PlacesMoved { shards, of, owner } = leased.open();
+        let Some(profile) = self.profile.as_ref().map(|cell| (*cell.get()).clone()) else { return };
+        let is_moved = |room: &RoomId| shards.contains(&of.shard_of(&Conversation::Room(room.clone(), 0)));
+        let moved: Vec<(RoomId, ConnectionId)> =
+            self.places.iter().filter(|(room, _)| is_moved(room)).map(|(room, place)| (room.clone(), place.connection_id)).collect();
+        for (room, connection_id) in moved {
+            let at = self.sessions.iter().find(|at| at.connection.id == connection_id);
+            let connection = at.map(|at| ConnectionRef::Here(at.connection.clone()));
+            let rejoin = Rejoin { profile: profile.clone(), connection, connection_id };
+            if let Err(refusal) = self.rooms.try_send_at(owner, &room, rejoin) {
+                tracing::warn!(user.id = %self.id, room.id = %room, %refusal, "a room's new owner was not told who is inside");
+            }
+        }
     }
 }
 

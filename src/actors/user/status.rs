@@ -4,6 +4,7 @@ use actix::prelude::*;
 
 use super::User;
 use crate::actors::connection::status::{OnlineStatus, Status};
+use crate::actors::context::BrokerContext;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::model::{Invalid, Refusal, UserId};
 use crate::protocol::Outcome;
@@ -95,16 +96,19 @@ impl User {
 
     /// Tells the followers that the user's first session came or its last one went.
     pub(super) fn tell_status(&self, online: OnlineStatus) {
-        let status = Status { online, since_ms: self.context.clock.wall_ms() };
-        let followers = self.context.statuses.note(&self.id, status);
-        if followers.is_empty() {
-            return;
-        }
-        let frame = event::encode(&UserStatusUpdated::new(wire(&self.id, status)));
-        for connection in
-            followers.iter().filter_map(|user| self.context.presence.connections(user)).flat_map(|connections| connections.to_vec())
-        {
-            let _queued_or_closed = connection.outbox.push(frame.clone());
-        }
+        tell_followers(&self.context, &self.id, Status { online, since_ms: self.context.clock.wall_ms() });
+    }
+}
+
+/// Notes that a user came or went, and tells those who follow it at this node.
+pub(crate) fn tell_followers(context: &BrokerContext, user: &UserId, status: Status) {
+    let followers = context.statuses.note(user, status);
+    if followers.is_empty() {
+        return;
+    }
+    let frame = event::encode(&UserStatusUpdated::new(wire(user, status)));
+    let connections = followers.iter().filter_map(|follower| context.presence.connections(follower));
+    for connection in connections.flat_map(|connections| connections.to_vec()).filter(|connection| connection.node().is_none()) {
+        let _queued_or_closed = connection.outbox.push(frame.clone());
     }
 }

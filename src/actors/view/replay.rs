@@ -107,7 +107,7 @@ pub(crate) fn frames(missed: &[Missed], level: ClientLevel, up_to: u64) -> Vec<B
                 first || bytes <= FRAME_BYTES_MAX
             });
             let to = from + fitting.count();
-            let cursor = if last_run && to == run.len() { up_to } else { run[to - 1].commit };
+            let cursor = if last_run && to == run.len() { up_to } else { run[to - 1].commit.min(up_to) };
             let texts = run[from..to].iter().filter_map(|one| one.text(level));
             frames.extend(message_event(Envelope::of(&run[0].live.message), texts, Info { cursor: Some(cursor), offline: true }));
             from = to;

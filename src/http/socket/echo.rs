@@ -30,6 +30,7 @@ impl Receiver for Echo {
             user: UserId::trusted("echo"),
             device: DeviceId::trusted("echo"),
             level: ClientLevel::Since2_15,
+            since: 1,
             feed: Arc::new(ConversationFeed::new(1)),
         };
         if connection.identify(identity) {

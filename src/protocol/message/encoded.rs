@@ -109,6 +109,13 @@ pub(crate) fn message_event<'a>(envelope: Envelope<'_>, messages: impl Iterator<
     Some(frame.into())
 }
 
+/// Adds the cursor to an event that [`message_event`] made without one.
+#[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
+pub(crate) fn with_cursor(event: &str, commit: u64) -> ByteString {
+    let open = event.strip_suffix("}}").unwrap_or(event);
+    format!("{open},\"cursor\":\"{commit}\"}}}}").into()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
@@ -120,6 +127,13 @@ mod tests {
     fn message(text: &str) -> Message {
         let group = Conversation::Group(GroupId::trusted("g"));
         Message { seq: 7, ..Draft::text(text).into_message(42, UserId::trusted("alice"), group, 99, 1_732_270_000_000) }
+    }
+
+    #[test]
+    fn a_cursor_that_is_added_later_stands_where_it_would_have_stood() {
+        let text = encode_message(&message("1"), ClientLevel::Since2_15).unwrap();
+        let of = |cursor| message_event(Envelope::of(&message("1")), [&text].into_iter(), Info { cursor, offline: false }).unwrap();
+        assert_eq!(with_cursor(&of(None), 42), of(Some(42)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(crate) struct OneConversation {
 pub(crate) struct Conversations {
     pub(crate) conversation_list: Vec<RawJson>,
     /// The page was cut by its size.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) more: bool,
 }
 

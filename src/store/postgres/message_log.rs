@@ -18,10 +18,12 @@ impl MessageLog for PostgresStore {
         let digest = if append.draft.local_id.is_some() { record::digest_of(&append.conversation, content) } else { (0, 0) };
         // One lock over asking and queueing: of two sends under one local id the first in the queue is the new one.
         let now = self.state.stamps.peek();
-        self.queue(|filter| {
+        self.queue.push(|filter| {
             filter.turn(now);
+            // Asked first: what is read into the filter meanwhile comes after that.
+            let trusts = self.state.trusts_filter(&append.conversation);
             let certainly_new = match &append.draft.local_id {
-                Some(local_id) => !filter.insert(&append.conversation, &append.sender, local_id),
+                Some(local_id) => !filter.insert(&append.conversation, &append.sender, local_id) && trusts,
                 None => true,
             };
             Job::Write(Work::Append(Box::new(NewMessage { append, certainly_new, digest })), Waiting::Append(done))
@@ -29,15 +31,15 @@ impl MessageLog for PostgresStore {
     }
 
     fn revise(&self, revision: Revision, done: Done<u64>) {
-        self.queue(|_| Job::Write(Work::Revise(Box::new(revision)), Waiting::Revise(done)));
+        self.queue.push(|_| Job::Write(Work::Revise(Box::new(revision)), Waiting::Revise(done)));
     }
 
     fn remove(&self, conversation: Conversation, done: Done<()>) {
-        self.queue(|_| Job::Remove(conversation, done));
+        self.queue.push(|_| Job::Remove(conversation, done));
     }
 
     fn may_know(&self, conversation: &Conversation, sender: &UserId, local_id: &LocalMessageId) -> bool {
-        !self.state.is_filter_complete() || self.state.filter.contains(conversation, sender, local_id)
+        !self.state.trusts_filter(conversation) || self.state.filter.contains(conversation, sender, local_id)
     }
 
     fn find(&self, conversation: &Conversation, sender: &UserId, local_id: &LocalMessageId) -> Result<Option<Appended>, StoreError> {

@@ -4,19 +4,22 @@
 //! start at once take turns by an advisory lock; each step is one transaction.
 
 use sha2::{Digest as _, Sha256};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Transaction};
 
 use super::connect::{Database, refused};
 use super::options::PostgresOptions;
-use crate::model::hex;
+use super::place::shard_of;
+use crate::model::{Conversation, RoomId, hex};
 use crate::store::error::OpenError;
 
 /// All steps; the version is the position, from 1.
-const STEPS: [&str; 1] = [include_str!("migrations/0001_tables.sql")];
+const STEPS: [&str; 2] = [include_str!("migrations/0001_tables.sql"), include_str!("migrations/0002_shards.sql")];
+/// With this version the shard of a room hangs on its id alone.
+const SHARDS_OF_ROOMS: i32 = 2;
 /// Names the advisory lock of those who migrate: "tidings" in letters.
 pub(super) const LOCK: i64 = 0x0074_6964_696e_6773;
 /// The version of the tables that this program writes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 const _: () = assert!(STEPS.len() == VERSION as usize, "a step is missing, or the version");
 
 /// Connects and brings the tables forward. `place` names the database in errors.
@@ -82,12 +85,31 @@ async fn run_steps(client: &mut Client, place: &str, shards: i16) -> Result<(), 
         let version = i32::try_from(at + 1).unwrap_or(i32::MAX);
         let transaction = client.transaction().await.map_err(failed)?;
         transaction.batch_execute(step).await.map_err(failed)?;
+        if version == SHARDS_OF_ROOMS {
+            move_rooms(&transaction).await.map_err(failed)?;
+        }
         let row = "INSERT INTO tidings.migrations (version, checksum) VALUES ($1, $2)";
         transaction.execute(row, &[&version, &checksum_of(step)]).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         tracing::info!(version, "the tables in the database are of this version now");
     }
     found(client, shards).await.map_err(failed)
+}
+
+/// Writes down the shards of the rooms' conversations anew. What they were before matters to nobody: one process owned all.
+async fn move_rooms(transaction: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+    let Some(store) = transaction.query_opt("SELECT shards FROM store", &[]).await? else { return Ok(()) };
+    let rows = transaction.query("SELECT DISTINCT one FROM conversations WHERE kind = 1", &[]).await?;
+    let (mut rooms, mut shards) = (Vec::new(), Vec::new());
+    for row in rows {
+        let room = RoomId::trusted(row.get(0));
+        shards.push(shard_of(&Conversation::Room(room.clone(), 0), store.get(0)));
+        rooms.push(room.to_string());
+    }
+    let text =
+        "UPDATE conversations c SET shard = x.shard FROM unnest($1::text[], $2::int2[]) x(room, shard) WHERE c.kind = 1 AND c.one = x.room";
+    transaction.execute(text, &[&rooms, &shards]).await?;
+    Ok(())
 }
 
 /// Writes the identity of the store and the rows of its shards, once.

@@ -6,15 +6,17 @@
 //! heartbeat ──────────────────────▶ nodes        owners ◀── fence, claims
 //! ```
 //!
-//! One process owns the store and writes ([`ownership`]); everything else is tables that people can read (`migrations/`). What the
+//! One process owns the store and writes ([`ownership`]), or several, each some of its shards ([`shards`]); everything else is tables that people can read (`migrations/`). What the
 //! rules of [`Store`](super::Store) become here: a commit is known by its stamp ([`stamp`]), which rises and has gaps; a conversation's
 //! place is guarded by its head (`UPDATE … WHERE seq = before`) and by the fence; a failure is temporary, and what is not known to be
 //! committed is looked up before anything is said; retries are known for a week.
 
+mod beats;
 mod check;
 mod connect;
 mod copy;
 mod counts;
+mod join;
 mod known_documents;
 mod known_ids;
 mod local_ids;
@@ -23,12 +25,18 @@ mod message_row;
 mod migrate;
 mod options;
 mod overview;
+mod own_shards;
 mod ownership;
 mod place;
+mod queue;
 mod read;
 mod rows;
 #[cfg(test)]
 mod schedules;
+#[cfg(test)]
+mod schedules_of_many;
+mod shard_rows;
+mod shards;
 mod shared_state;
 mod stamp;
 mod standby;
@@ -40,28 +48,32 @@ mod writer;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 
+use self::beats::{beat, beats};
 pub use self::check::{DatabaseCheck, check_database};
 use self::connect::{innermost, refused};
 pub use self::copy::{export_database, import_database, require_unserved};
 use self::local_ids::LocalIds;
 pub use self::options::{PostgresOptions, StampTime};
-use self::ownership::{BEAT, Claim};
+use self::own_shards::OwnShards;
+use self::ownership::Claim;
+use self::queue::Queue;
 use self::read::Reader;
+use self::shards::Shards;
 pub use self::shared_state::PostgresDocuments;
 use self::shared_state::SharedTables;
 use self::stamp::StampClock;
 use self::standby::looks_within;
 pub use self::standby::{ActiveNode, Standby};
 use self::state::State;
-pub use self::status::{ClusterStatus, DatabaseReport, NodeStatus, cluster_status, database_report};
+pub use self::status::{ClusterStatus, DatabaseReport, NodeStatus, cluster_status, database_report, drain_node};
 use self::wait::wait_to_open;
 use self::writer::job::Job;
 use self::writer::{Writer, WriterParts};
 use super::engine::progress::Progress;
 use super::error::{OpenError, StoreError};
+use super::shards::SharedShards;
 use super::shared_state::SharedState;
 use super::traits::Maintenance;
 use super::types::{DatabaseStats, StoreStats};
@@ -70,13 +82,14 @@ use crate::clock::Clock;
 /// How long opening waits for local ids to be read; the rest of them is read later.
 const LOAD_PATIENCE: std::time::Duration = std::time::Duration::from_millis(300);
 
-/// Keeps all rules of [`Store`](super::Store) in PostgreSQL. One process owns it at a time.
+/// Keeps all rules of [`Store`](super::Store) in PostgreSQL. One process owns it at a time, or several share it.
 pub struct PostgresStore {
     state: Arc<State>,
     reader: Reader,
     shared: Arc<SharedTables>,
-    /// None once closed.
-    jobs: Mutex<Option<UnboundedSender<Job>>>,
+    /// None: this process owns all shards.
+    shards: Option<Arc<Shards>>,
+    queue: Arc<Queue>,
     /// Ends when the writer let go of the store.
     writer: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
     beats: Mutex<Option<oneshot::Sender<()>>>,
@@ -116,27 +129,39 @@ impl PostgresStore {
 
     /// Begins to work on a store that is owned.
     fn begin(standby: Standby, claim: Claim) -> Result<Self, OpenError> {
+        let Claim { floor, message_id, shards } = claim;
+        Self::start(standby, Start { floor, message_id, shards, slot: None })
+    }
+
+    /// Starts the writer and the heartbeat.
+    fn start(standby: Standby, start: Start) -> Result<Self, OpenError> {
         let Standby { options, clock, database, runtime, boot, place } = standby;
-        let stamps = StampClock::above(claim.floor, options.time, clock.clone());
+        let Start { floor, message_id, shards, slot } = start;
+        let stamps = StampClock::above(floor, options.time, clock.clone());
         let filter = LocalIds::new(options.seen_bytes, stamps.peek());
-        let state = Arc::new(State::new(clock, stamps, filter, Progress::from(claim.floor, claim.message_id)));
+        let own = slot.map(|slot| OwnShards::new(slot, shards));
+        let is_shared = own.is_some();
+        let state = Arc::new(State::new(clock, stamps, filter, Progress::from(floor, message_id), own));
         let pool = {
             // The pool keeps time by the runtime.
             let _entered = runtime.enter();
             database.pool(options.connections_max)?
         };
         let reader = Reader { pool, runtime: runtime.handle().clone(), state: state.clone() };
-        let (jobs, queue) = unbounded_channel();
-        let shared = Arc::new(SharedTables { reader: reader.clone(), boot, shards: (0..claim.shards).collect() });
-        let (retention_days, gather, shards) = (options.retention_days, options.gather, claim.shards);
-        let parts = WriterParts { state: state.clone(), database, jobs: queue, boot, shards, retention_days, gather };
+        let (queue, jobs) = Queue::new(state.clone());
+        let fenced = if is_shared { Vec::new() } else { (0..shards).collect() };
+        let shared = Arc::new(SharedTables { reader: reader.clone(), boot, shards: fenced });
+        let (retention_days, gather) = (options.retention_days, options.gather);
+        let all = is_shared.then(|| Arc::new(Shards::new(boot, database.clone(), reader.clone(), queue.clone())));
+        let parts = WriterParts { state: state.clone(), database, jobs, boot, shards, retention_days, gather };
         let started = wait_to_open(runtime.handle(), async move { begin_tasks(parts).await.map_err(|error| refused(&place, &error)) });
         match started {
             Ok((writer, stop)) => Ok(Self {
                 state,
                 reader,
                 shared,
-                jobs: Mutex::new(Some(jobs)),
+                shards: all,
+                queue,
                 writer: Mutex::new(Some(writer)),
                 beats: Mutex::new(Some(stop)),
                 runtime: Mutex::new(Some(runtime)),
@@ -154,29 +179,29 @@ impl PostgresStore {
         self.state.losing()
     }
 
-    /// Queues a job. `make` is called under the lock that gives jobs their order.
-    fn queue(&self, make: impl FnOnce(&LocalIds) -> Job) {
-        let jobs = lock(&self.jobs);
-        let job = make(&self.state.filter);
-        self.state.progress.count_waiting();
-        let refused = match &*jobs {
-            Some(jobs) => jobs.send(job).map_err(|failed| failed.0),
-            None => Err(job),
-        };
-        drop(jobs);
-        if let Err(job) = refused {
-            job.refuse(&self.state, StoreError::closed());
+    /// Ends everything as a kill does: nothing is let go of, and nobody hears of it.
+    #[cfg(test)]
+    pub(in crate::store) fn kill(&self) {
+        if let Some(runtime) = lock(&self.runtime).take() {
+            runtime.shutdown_background();
         }
     }
 
-    /// Queues a job and waits for its answer.
-    fn ask<T>(&self, job: impl FnOnce(std::sync::mpsc::SyncSender<Result<T, StoreError>>) -> Job) -> Result<T, StoreError> {
-        let (sender, answer) = std::sync::mpsc::sync_channel(1);
-        self.queue(|_| job(sender));
-        let outcome = answer.recv().unwrap_or_else(|_| Err(StoreError::closed()));
-        self.state.progress.count_answered();
-        outcome
+    /// Beats no more, as if it stood still, until it writes.
+    #[cfg(test)]
+    pub(in crate::store) fn stop_beating(&self) {
+        drop(lock(&self.beats).take());
     }
+}
+
+/// What a store begins with.
+struct Start {
+    /// No stamp at or below it is made.
+    floor: u64,
+    message_id: u64,
+    shards: i16,
+    /// None: all shards are owned.
+    slot: Option<u16>,
 }
 
 /// Starts the writer, the heartbeat, and the reading of local ids; returns what ends with the writer, and what ends the heartbeat.
@@ -186,7 +211,11 @@ async fn begin_tasks(parts: WriterParts) -> Result<(std::sync::mpsc::Receiver<()
     let (stop, stopped) = oneshot::channel();
     let control = database.connect_local().await?;
     beat(&control, &state, boot).await?;
-    let loading = database.connect().await?;
+    let loading = match state.own {
+        // What is claimed is read with the claim.
+        Some(_) => None,
+        None => Some(database.connect().await?),
+    };
     let writer = Writer::open(parts).await?;
     tokio::spawn(async move {
         writer.run().await;
@@ -195,6 +224,7 @@ async fn begin_tasks(parts: WriterParts) -> Result<(std::sync::mpsc::Receiver<()
         }
     });
     tokio::spawn(beats(control, database, state.clone(), boot, stopped));
+    let Some(loading) = loading else { return Ok((has_ended, stop)) };
     let load = tokio::spawn(async move {
         if let Err(error) = known_ids::load(loading, state).await {
             tracing::warn!(error = innermost(&error), "local ids were not read: each send looks for its own");
@@ -236,49 +266,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Beats until it is told to stop, or the store is lost.
-async fn beats(
-    control: tokio_postgres::Client,
-    database: connect::Database,
-    state: Arc<State>,
-    boot: i64,
-    mut stopped: oneshot::Receiver<()>,
-) {
-    let mut control = Some(control);
-    loop {
-        tokio::select! {
-            _ = &mut stopped => return,
-            () = tokio::time::sleep(BEAT) => {}
-        }
-        let client = match control.take() {
-            Some(client) => Ok(client),
-            None => database.connect_local().await,
-        };
-        match client {
-            Ok(client) => match beat(&client, &state, boot).await {
-                Ok(true) => control = Some(client),
-                Ok(false) => return state.lose(),
-                Err(error) => tracing::warn!(error = innermost(&error), "a heartbeat failed"),
-            },
-            Err(error) => tracing::debug!(error = innermost(&error), "no heartbeat: the database is away"),
-        }
-    }
-}
-
-/// Says that this process lives, and takes the database's time; returns whether the store is still its own.
-async fn beat(control: &tokio_postgres::Client, state: &State, boot: i64) -> Result<bool, tokio_postgres::Error> {
-    let asked = state.clock.elapsed();
-    let beat = ownership::beat(control, boot, state.progress.last_commit()).await?;
-    state.documents.refresh(control).await?;
-    if beat.owns_all {
-        state.stamps.take_sample(beat.database_ms, asked);
-    }
-    Ok(beat.owns_all)
-}
-
 impl Maintenance for PostgresStore {
     fn sweep(&self, now_ms: u64) -> Result<bool, StoreError> {
-        self.ask(|reply| Job::Sweep(now_ms, reply))
+        self.queue.ask(|reply| Job::Sweep(now_ms, reply))
     }
 
     fn noted_time(&self) -> Result<Option<u64>, StoreError> {
@@ -289,7 +279,7 @@ impl Maintenance for PostgresStore {
     }
 
     fn note_time(&self, now_ms: u64) -> Result<(), StoreError> {
-        self.ask(|reply| Job::NoteTime(now_ms, reply))
+        self.queue.ask(|reply| Job::NoteTime(now_ms, reply))
     }
 
     fn writable(&self) -> Result<(), StoreError> {
@@ -315,9 +305,13 @@ impl Maintenance for PostgresStore {
         Some(self.shared.clone())
     }
 
+    fn shards(&self) -> Option<Arc<dyn SharedShards>> {
+        self.shards.clone().map(|shards| -> Arc<dyn SharedShards> { shards })
+    }
+
     fn close(&self) -> Result<(), StoreError> {
         // The writer ends when the queue is empty and nobody can add to it.
-        drop(lock(&self.jobs).take());
+        self.queue.close();
         let writer = lock(&self.writer).take();
         let was_open = writer.is_some();
         if let Some(writer) = writer

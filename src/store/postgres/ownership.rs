@@ -70,15 +70,30 @@ impl Watch {
     }
 }
 
-/// Returns who owns any shard.
+/// Whose shards a process owns that has the store to itself: nothing in them is ever delivered again, see `owners.delivered`.
+pub(super) const NEVER: i64 = 9_007_199_254_740_991;
+
+/// Returns who owns any shard, or holds a slot.
 pub(super) async fn owners(client: &Client) -> Result<Vec<Owner>, Error> {
-    let rows = client
-        .query(
-            "SELECT o.boot, n.node, n.address, (extract(epoch FROM n.beat_at) * 1000000)::int8
-             FROM (SELECT DISTINCT boot FROM owners WHERE boot IS NOT NULL) o LEFT JOIN nodes n USING (boot) ORDER BY 1",
-            &[],
-        )
-        .await?;
+    owners_among(client, "SELECT boot FROM owners UNION SELECT boot FROM slots").await
+}
+
+/// Returns who has the store to itself.
+pub(super) async fn single_owners(client: &Client) -> Result<Vec<Owner>, Error> {
+    owners_among(client, &format!("SELECT DISTINCT boot FROM owners WHERE delivered = {NEVER}")).await
+}
+
+/// Returns who shares the store with others.
+pub(super) async fn sharers(client: &Client) -> Result<Vec<Owner>, Error> {
+    owners_among(client, "SELECT boot FROM slots").await
+}
+
+async fn owners_among(client: &Client, boots: &str) -> Result<Vec<Owner>, Error> {
+    let text = format!(
+        "SELECT o.boot, n.node, n.address, (extract(epoch FROM n.beat_at) * 1000000)::int8
+         FROM ({boots}) o LEFT JOIN nodes n USING (boot) WHERE o.boot IS NOT NULL ORDER BY 1"
+    );
+    let rows = client.query(&text, &[]).await?;
     Ok(rows
         .iter()
         .map(|row| {
@@ -116,11 +131,15 @@ pub(super) struct Claim {
 }
 
 /// Takes every shard from those who own it now and do not live, or from nobody; none: somebody else was faster. The connections
-/// that the dead may still write by are ended first, so that the claim waits for no one.
+/// that the dead may still write by are ended first, so that the claim waits for no one. A slot that is held by anyone who lives is in
+/// the way, too.
 pub(super) async fn claim(client: &mut Client, boot: i64, dead: &[i64]) -> Result<Option<Claim>, Error> {
     end_connections(client, dead).await?;
     let transaction = client.transaction().await?;
-    transaction.batch_execute("SET LOCAL lock_timeout = '1s'").await?;
+    transaction.batch_execute("SET LOCAL lock_timeout = '1s'; LOCK TABLE slots IN SHARE ROW EXCLUSIVE MODE").await?;
+    let gone = "UPDATE slots SET boot = NULL WHERE boot = ANY($1) OR NOT EXISTS (SELECT FROM nodes n WHERE n.boot = slots.boot)";
+    transaction.execute(gone, &[&dead]).await?;
+    let held: i64 = transaction.query_one("SELECT count(boot) FROM slots", &[]).await?.get(0);
     let shards: i16 = transaction.query_one("SELECT shards FROM store", &[]).await?.get(0);
     let taken = transaction
         .execute(
@@ -129,7 +148,7 @@ pub(super) async fn claim(client: &mut Client, boot: i64, dead: &[i64]) -> Resul
             &[&boot, &dead],
         )
         .await?;
-    if taken != u64::try_from(shards).unwrap_or(0) {
+    if held > 0 || taken != u64::try_from(shards).unwrap_or(0) {
         transaction.rollback().await?;
         return Ok(None);
     }
@@ -137,13 +156,13 @@ pub(super) async fn claim(client: &mut Client, boot: i64, dead: &[i64]) -> Resul
     let row = transaction
         .query_one(
             "SELECT coalesce(max(greatest(stamp, changed)), 0), coalesce(max(message_id), 0),
-                    (SELECT coalesce(max(safe_stamp), 0) FROM nodes), (SELECT max(floor_stamp) FROM owners)
+                    (SELECT coalesce(max(greatest(safe_stamp, mark_max)), 0) FROM nodes), (SELECT max(floor_stamp) FROM owners)
              FROM conversations",
             &[],
         )
         .await?;
     let floor = [0, 2, 3].into_iter().map(|at| row.get::<_, i64>(at)).max().unwrap_or(0);
-    transaction.execute("UPDATE owners SET floor_stamp = $1", &[&floor]).await?;
+    transaction.execute("UPDATE owners SET floor_stamp = $1, delivered = $2", &[&floor, &NEVER]).await?;
     transaction.commit().await?;
     // What was committed is what counts, not what was asked for.
     let owned: i64 = client.query_one("SELECT count(*) FROM owners WHERE boot = $1", &[&boot]).await?.get(0);
@@ -155,10 +174,10 @@ pub(super) async fn claim(client: &mut Client, boot: i64, dead: &[i64]) -> Resul
 
 /// Ends the writing connections of processes that do not live any more. A number may belong to someone else by now: only
 /// connections of this program and this role are ended.
-async fn end_connections(client: &Client, boots: &[i64]) -> Result<(), Error> {
+pub(super) async fn end_connections(client: &Client, boots: &[i64]) -> Result<(), Error> {
     client
         .execute(
-            "SELECT pg_terminate_backend(a.pid) FROM nodes n JOIN pg_stat_activity a ON a.pid = ANY(n.backends)
+            "SELECT pg_terminate_backend(a.pid) FROM nodes n JOIN pg_stat_activity a ON a.pid = ANY(n.backends || n.control)
              WHERE n.boot = ANY($1) AND a.usename = current_user AND a.application_name LIKE 'tidings %'
                AND a.backend_start <= n.beat_at",
             &[&boots],

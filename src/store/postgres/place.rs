@@ -59,9 +59,13 @@ pub(super) fn conversation_at(row: &Row, at: usize) -> Result<Conversation, Stor
     }
 }
 
-/// Returns the shard of a conversation: the same in every process and version.
+/// Returns the shard of a conversation: the same in every process and version. Of a room it hangs on the id alone, so that each of
+/// its lives has the same owner.
 pub(super) fn shard_of(conversation: &Conversation, shards: i16) -> i16 {
-    let hash = crc32fast::hash(&key::head(conversation));
+    let hash = match conversation {
+        Conversation::Room(room, _) => crc32fast::hash(&key::head(&Conversation::Room(room.clone(), 0))),
+        _ => crc32fast::hash(&key::head(conversation)),
+    };
     let shard = i64::from(hash) % i64::from(shards.max(1));
     i16::try_from(shard).unwrap_or(0)
 }
@@ -91,5 +95,6 @@ mod tests {
         let of = |conversation: &Conversation| shard_of(conversation, 64);
         assert_eq!([of(&peer), of(&Conversation::Group(GroupId::trusted("g")))], [25, 32]);
         assert!((0..1000).map(|n| of(&Conversation::Room(RoomId::trusted("r"), n))).all(|shard| (0..64).contains(&shard)));
+        assert!((0..1000).all(|n| of(&Conversation::Room(RoomId::trusted("r"), n)) == of(&Conversation::Room(RoomId::trusted("r"), 0))));
     }
 }

@@ -11,7 +11,7 @@ use crate::store::types::{Done, RowWrite};
 
 impl Rows for PostgresStore {
     fn apply(&self, rows: Vec<RowWrite>, done: Done<()>) {
-        self.queue(|_| Job::Write(Work::Rows(rows), Waiting::Rows(done)));
+        self.queue.push(|_| Job::Write(Work::Rows(rows), Waiting::Rows(done)));
     }
 
     fn entry(&self, user: &UserId, conversation: &Conversation) -> Result<EntryRecord, StoreError> {

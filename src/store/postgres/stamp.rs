@@ -51,15 +51,70 @@ struct Sample {
 #[derive(Debug)]
 pub(super) struct StampClock {
     clock: Arc<dyn Clock>,
-    time: StampTime,
+    pub(super) time: StampTime,
     sample: Mutex<Option<Sample>>,
     last: AtomicU64,
+    open: Arc<Mutex<Open>>,
+}
+
+/// What stamps are being used: of each use its number, and the last stamp that was made before it.
+#[derive(Debug, Default)]
+struct Open {
+    uses: Vec<(u64, u64)>,
+    next: u64,
+}
+
+/// Stamps are being used that were made since it was begun: until it, and all its copies, are dropped no stamp of them is safe.
+#[derive(Debug, Clone)]
+pub(super) struct StampUse(#[expect(dead_code, reason = "it is there to be dropped")] Arc<EndsUse>);
+
+#[derive(Debug)]
+struct EndsUse {
+    open: Arc<Mutex<Open>>,
+    number: u64,
+}
+
+impl Drop for EndsUse {
+    fn drop(&mut self) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).uses.retain(|(number, _)| *number != self.number);
+    }
 }
 
 impl StampClock {
     /// Makes a clock whose stamps are above `floor`.
     pub(super) fn above(floor: u64, time: StampTime, clock: Arc<dyn Clock>) -> Self {
-        Self { clock, time, sample: Mutex::new(None), last: AtomicU64::new(floor) }
+        Self { clock, time, sample: Mutex::new(None), last: AtomicU64::new(floor), open: Arc::default() }
+    }
+
+    /// Makes no stamp at or below a floor any more.
+    pub(super) fn raise(&self, floor: u64) {
+        self.last.fetch_max(floor, Ordering::AcqRel);
+    }
+
+    /// Returns the last stamp that was made, or is not made any more.
+    pub(super) fn last(&self) -> u64 {
+        self.last.load(Ordering::Acquire)
+    }
+
+    /// Begins to use stamps: those made from now on are not safe before the use ends.
+    pub(super) fn begin_use(&self) -> StampUse {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.next += 1;
+        let number = open.next;
+        open.uses.push((number, self.last()));
+        StampUse(Arc::new(EndsUse { open: self.open.clone(), number }))
+    }
+
+    /// Returns a stamp up to which none is in use or made any more. While none is in use it follows the time.
+    pub(super) fn safe(&self) -> u64 {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        match open.uses.iter().map(|(_, before)| *before).min() {
+            Some(before) => before,
+            None => {
+                self.raise(order_key_at(self.now_ms()).saturating_sub(1));
+                self.last()
+            }
+        }
     }
 
     /// Takes the database's time, which was asked for at one moment and had arrived at another, of the monotonic clock. It is
@@ -110,6 +165,34 @@ mod tests {
         assert_eq!(stamps.next(), (90_010 << 11) + 1, "the wall clock has no say");
         stamps.take_sample(EPOCH_MS + 80_000, clock.elapsed());
         assert_eq!(stamps.next(), (90_010 << 11) + 2, "the database's clock stepped back");
+    }
+
+    #[test]
+    fn what_is_in_use_is_not_safe_and_what_is_safe_is_not_made_any_more() {
+        let clock = Arc::new(ManualClock::at(EPOCH_MS + 50_000));
+        let stamps = StampClock::above(0, StampTime::Own, clock.clone());
+        assert_eq!(stamps.safe(), (50_000 << 11) - 1);
+        let first = stamps.begin_use();
+        let one = stamps.next();
+        let second = stamps.begin_use();
+        let kept = first.clone();
+        clock.advance(Duration::from_secs(1));
+        let two = stamps.next();
+        assert_eq!(stamps.safe(), (50_000 << 11) - 1);
+        drop(first);
+        assert!(stamps.safe() < one, "a copy is left");
+        drop(kept);
+        assert_eq!(stamps.safe(), one);
+        drop(second);
+        assert_eq!(stamps.safe(), two, "it is ahead of this millisecond's first");
+        clock.set_wall_ms(EPOCH_MS + 40_000);
+        assert_eq!(stamps.safe(), two, "it never falls");
+        clock.set_wall_ms(EPOCH_MS + 60_000);
+        let safe = stamps.safe();
+        clock.set_wall_ms(EPOCH_MS + 55_000);
+        assert!(safe > two && stamps.next() > safe);
+        stamps.raise(90_000 << 11);
+        assert_eq!(stamps.next(), (90_000 << 11) + 1);
     }
 
     #[test]

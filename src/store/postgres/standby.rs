@@ -1,5 +1,6 @@
 //! A process that shares a store and does not own it yet: it watches the owner, and takes over.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,13 +71,17 @@ impl Standby {
         let (database, clock, place) = (self.database.clone(), self.clock.clone(), self.place.clone());
         let (boot, lease) = (self.boot, self.options.lease);
         wait_to_open(self.runtime.handle(), async move {
-            let mut seen = Watch::default();
+            let (mut seen, mut beaten) = (Watch::default(), Beaten::default());
             let mut client = None;
             loop {
                 let looked = look(&mut client, &database, boot, |owners| seen.look(owners, clock.elapsed(), lease)).await;
                 let active = match looked {
                     Ok(Looked::Taken(claim)) => return Ok(claim),
-                    Ok(Looked::Owned(active)) => active,
+                    Ok(Looked::Owned(_, sharers)) if beaten.look(&sharers) => {
+                        let names: Vec<String> = sharers.into_iter().filter_map(|sharer| Some(sharer.node?.name)).collect();
+                        return Err(OpenError::InUse { path: format!("{place} (shared by {})", names.join(", ")) });
+                    }
+                    Ok(Looked::Owned(active, _)) => active,
                     Err(error) => {
                         // What is watched must be watched without a gap.
                         tracing::debug!(error = innermost(&error), "the database did not answer");
@@ -85,11 +90,7 @@ impl Standby {
                     }
                 };
                 if !watch(active.as_ref()) {
-                    let path = match active {
-                        Some(ActiveNode { name, address }) => format!("{place} (by {name} {address})"),
-                        None => place,
-                    };
-                    return Err(OpenError::InUse { path });
+                    return Err(in_use(&place, active));
                 }
                 tokio::time::sleep(POLL).await;
             }
@@ -103,6 +104,15 @@ impl std::fmt::Debug for Standby {
     }
 }
 
+/// Returns that a store is in use, and by whom.
+pub(super) fn in_use(place: &str, active: Option<ActiveNode>) -> OpenError {
+    let path = match active {
+        Some(ActiveNode { name, address }) => format!("{place} (by {name} {address})"),
+        None => place.to_owned(),
+    };
+    OpenError::InUse { path }
+}
+
 async fn join(options: &PostgresOptions, database: &Database, place: &str) -> Result<i64, OpenError> {
     let client = migrate::bring_forward(options, database, place).await?;
     ownership::register(&client, options).await.map_err(|error| refused(place, &error))
@@ -111,8 +121,21 @@ async fn join(options: &PostgresOptions, database: &Database, place: &str) -> Re
 /// What a look showed.
 enum Looked {
     Taken(Claim),
-    /// Somebody owns it, or was faster.
-    Owned(Option<ActiveNode>),
+    /// Somebody owns it, or was faster; and who shares it with others.
+    Owned(Option<ActiveNode>, Vec<Owner>),
+}
+
+/// Beats of those who share the store: one who stands by would wait for them for ever.
+#[derive(Debug, Default)]
+struct Beaten(HashMap<i64, i64>);
+
+impl Beaten {
+    /// Returns whether one of them was heard since it was looked at before.
+    fn look(&mut self, sharers: &[Owner]) -> bool {
+        let beats = sharers.iter().filter_map(|sharer| Some((sharer.boot, sharer.node.as_ref()?.beat_us)));
+        let before = std::mem::replace(&mut self.0, beats.collect());
+        self.0.iter().any(|(boot, beat)| before.get(boot).is_some_and(|before| before != beat))
+    }
 }
 
 async fn look(
@@ -134,8 +157,14 @@ async fn look(
             return Ok(Looked::Taken(claim));
         }
     }
+    let sharers = ownership::sharers(client).await?;
+    Ok(Looked::Owned(active(owners), sharers))
+}
+
+/// Returns who is to be named of those who own a store.
+pub(super) fn active(owners: Vec<Owner>) -> Option<ActiveNode> {
     let node = owners.into_iter().find_map(|owner| owner.node);
-    Ok(Looked::Owned(node.map(|node| ActiveNode { name: node.name, address: node.address })))
+    node.map(|node| ActiveNode { name: node.name, address: node.address })
 }
 
 /// Returns how often one looks within a time.

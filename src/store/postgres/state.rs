@@ -8,8 +8,10 @@ use tokio::sync::watch;
 use super::counts::Counts;
 use super::known_documents::KnownDocuments;
 use super::local_ids::LocalIds;
+use super::own_shards::OwnShards;
 use super::stamp::StampClock;
 use crate::clock::Clock;
+use crate::model::Conversation;
 use crate::store::engine::progress::Progress;
 use crate::store::error::StoreError;
 
@@ -25,13 +27,17 @@ pub(super) struct State {
     pub documents: KnownDocuments,
     /// Commits are known by their stamps.
     pub progress: Progress,
+    /// What this process owns of a store that several write; none: it owns all of it.
+    pub own: Option<OwnShards>,
     broken: RwLock<Option<StoreError>>,
     closed: AtomicBool,
+    /// Set when this process lets go of the store by itself: that it is not its own any more then is no loss.
+    is_letting_go: AtomicBool,
     lost: watch::Sender<bool>,
 }
 
 impl State {
-    pub(super) fn new(clock: Arc<dyn Clock>, stamps: StampClock, filter: LocalIds, progress: Progress) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, stamps: StampClock, filter: LocalIds, progress: Progress, own: Option<OwnShards>) -> Self {
         Self {
             clock,
             stamps,
@@ -40,8 +46,10 @@ impl State {
             documents: KnownDocuments::default(),
             filter_complete: AtomicBool::new(false),
             progress,
+            own,
             broken: RwLock::default(),
             closed: AtomicBool::new(false),
+            is_letting_go: AtomicBool::new(false),
             lost: watch::channel(false).0,
         }
     }
@@ -51,9 +59,33 @@ impl State {
         self.filter_complete.store(true, Ordering::Release);
     }
 
-    /// Returns whether what the filter does not know is certainly new.
-    pub(super) fn is_filter_complete(&self) -> bool {
-        self.filter_complete.load(Ordering::Acquire)
+    /// Returns whether what the filter does not know is certainly new in a conversation.
+    pub(super) fn trusts_filter(&self, conversation: &Conversation) -> bool {
+        match &self.own {
+            Some(own) => own.trusts(conversation),
+            None => self.filter_complete.load(Ordering::Acquire),
+        }
+    }
+
+    /// Returns the stamp up to which a conversation may be shown to readers.
+    pub(super) fn told(&self, conversation: &Conversation) -> u64 {
+        let last_commit = self.progress.last_commit();
+        self.own.as_ref().map_or(last_commit, |own| own.told(conversation, last_commit))
+    }
+
+    /// Returns the stamp up to which many conversations may be shown. Where several processes write, this one does not know how far the
+    /// others are: whoever reads must expect to hear once more what is there already.
+    pub(super) fn told_of_all(&self) -> u64 {
+        if self.own.is_some() { u64::MAX } else { self.progress.last_commit() }
+    }
+
+    /// Notes that this process lets go of the store by itself.
+    pub(super) fn let_go(&self) {
+        self.is_letting_go.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_letting_go(&self) -> bool {
+        self.is_letting_go.load(Ordering::Acquire)
     }
 
     /// Refuses writes until [`State::resume`]. That another process owns the store now stays so.

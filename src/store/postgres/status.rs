@@ -36,6 +36,15 @@ pub struct NodeStatus {
     pub version: String,
     /// How many shards it owns; all of them: it is active, none: it stands by, or has ended.
     pub owns_shards: u64,
+    /// The slot it holds among those that share the store at a time; none: it stands by, has ended, or has the store to itself.
+    pub slot: Option<u16>,
+    /// Whether it wants to own no shard any more.
+    pub draining: bool,
+    /// The shards it owns, ascending.
+    pub shards: Vec<u16>,
+    /// How far behind the database's time it was with delivering to all nodes when it was heard last, milliseconds; none: it holds no
+    /// slot, or owns nothing.
+    pub lag_ms: Option<u64>,
     /// When it was heard last, milliseconds ago by the database's clock.
     pub heard_ms_ago: u64,
     /// When it started, milliseconds ago.
@@ -93,20 +102,44 @@ pub fn cluster_status(options: &PostgresOptions) -> Result<ClusterStatus, OpenEr
             .query(
                 "SELECT n.node, n.address, n.version, (SELECT count(*) FROM owners o WHERE o.boot = n.boot),
                         (extract(epoch FROM clock_timestamp() - n.beat_at) * 1000)::int8,
-                        (extract(epoch FROM clock_timestamp() - n.started_at) * 1000)::int8
-                 FROM nodes n ORDER BY n.beat_at DESC",
+                        (extract(epoch FROM clock_timestamp() - n.started_at) * 1000)::int8, s.slot, n.draining,
+                        (SELECT array_agg(o.shard ORDER BY o.shard) FROM owners o WHERE o.boot = n.boot),
+                        (stamp_of(n.beat_at) - n.safe_stamp) >> 11
+                 FROM nodes n LEFT JOIN slots s ON s.boot = n.boot ORDER BY n.beat_at DESC",
                 &[],
             )
             .await?;
-        let nodes = rows.iter().map(|row| NodeStatus {
-            node: row.get(0),
-            address: row.get(1),
-            version: row.get(2),
-            owns_shards: unsigned(row.get(3)),
-            heard_ms_ago: unsigned(row.get(4)),
-            started_ms_ago: unsigned(row.get(5)),
+        let nodes = rows.iter().map(|row| {
+            let whole = |shard: i16| u16::try_from(shard).unwrap_or(0);
+            let slot = row.get::<_, Option<i16>>(6).map(whole);
+            let shards: Vec<u16> = row.get::<_, Option<Vec<i16>>>(8).unwrap_or_default().into_iter().map(whole).collect();
+            NodeStatus {
+                node: row.get(0),
+                address: row.get(1),
+                version: row.get(2),
+                owns_shards: unsigned(row.get(3)),
+                slot,
+                draining: row.get(7),
+                lag_ms: (slot.is_some() && !shards.is_empty()).then(|| unsigned(row.get(9))),
+                shards,
+                heard_ms_ago: unsigned(row.get(4)),
+                started_ms_ago: unsigned(row.get(5)),
+            }
         });
         Ok(ClusterStatus { shards: unsigned(row.get(0)), epoch: unsigned(row.get(1)), nodes: nodes.collect() })
+    })
+}
+
+/// Says of a broker that works with others at the same time whether it is to hand over what it owns; returns whether there is one of
+/// that name. Blocks.
+///
+/// # Errors
+/// [`OpenError::Io`]: the database cannot be reached, or holds no store.
+pub fn drain_node(options: &PostgresOptions, node: &str, drain: bool) -> Result<bool, OpenError> {
+    let node = node.to_owned();
+    ask(options, move |client| async move {
+        let text = "UPDATE nodes n SET draining = $2 WHERE n.node = $1 AND EXISTS (SELECT FROM slots s WHERE s.boot = n.boot)";
+        Ok(client.execute(text, &[&node, &drain]).await? > 0)
     })
 }
 

@@ -25,5 +25,9 @@ mod overview;
 mod postgres;
 mod salvage;
 #[cfg(feature = "postgres")]
+mod shards;
+#[cfg(feature = "postgres")]
+mod shards_trouble;
+#[cfg(feature = "postgres")]
 mod shared_state;
 pub(crate) mod support;

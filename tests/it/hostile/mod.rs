@@ -312,14 +312,23 @@ impl Line {
 
     /// The same to a broker that may be gone, or go meanwhile, or refuse.
     pub(crate) async fn try_login(program: &Program, address: SocketAddr, user: &str) -> Result<Self, ()> {
+        Self::try_resume(program, address, user, None).await.map(|(line, _)| line)
+    }
+
+    /// The same with a cursor; returns what the login answers, too.
+    pub(crate) async fn try_resume(program: &Program, address: SocketAddr, user: &str, cursor: Option<&str>) -> Result<(Self, Value), ()> {
         let stream = TcpStream::connect(address).await.map_err(drop)?;
         let (socket, _) = client_async(format!("ws://{address}/ws"), stream).await.map_err(drop)?;
         let mut line = Self { socket, next_id: 1, aside: VecDeque::new() };
-        let login = json!({"userID": user, "token": program.token(user), "deviceID": "only"});
+        let mut login = json!({"userID": user, "token": program.token(user), "deviceID": "only"});
+        if let Some(cursor) = cursor {
+            login["resumeFrom"] = json!(cursor);
+        }
         let id = line.send("login", &login).await.ok_or(())?;
         while let Some(mut frame) = line.read().await {
             if frame["id"] == id {
-                return if frame["result"].take().is_null() { Err(()) } else { Ok(line) };
+                let result = frame["result"].take();
+                return if result.is_null() { Err(()) } else { Ok((line, result)) };
             }
         }
         Err(())

@@ -3,6 +3,8 @@
 
 mod convert;
 mod crash;
+#[cfg(feature = "cluster")]
+mod many;
 mod shared_state;
 mod standby;
 mod trouble;

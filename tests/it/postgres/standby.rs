@@ -30,13 +30,13 @@ const SENDERS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A process that serves or stands by.
-struct Node {
-    child: Child,
+pub(super) struct Node {
+    pub(super) child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Node {
-    fn start(program: &Program) -> Self {
+    pub(super) fn start(program: &Program) -> Self {
         let mut child = program.spawn();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
@@ -55,7 +55,7 @@ impl Node {
         soon(words, said).await
     }
 
-    async fn serves(&mut self) -> SocketAddr {
+    pub(super) async fn serves(&mut self) -> SocketAddr {
         self.says("listening on ").await
     }
 
@@ -63,20 +63,20 @@ impl Node {
         self.says("standing by on ").await
     }
 
-    async fn signal(&self, name: &str) {
+    pub(super) async fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([format!("-{name}"), self.child.id().unwrap().to_string()]).status().await.unwrap();
         assert!(sent.success(), "no signal {name}");
     }
 }
 
 /// What one sender was promised: of each local id seq and order key.
-type Promised = BTreeMap<String, (u64, u64)>;
+pub(super) type Promised = BTreeMap<String, (u64, u64)>;
 
-/// Sends to the group until it is told to stop and everything is answered, by whichever broker is active; retries what has no
+/// Sends to a group until it is told to stop and everything is answered, by whichever broker is active; retries what has no
 /// answer. `acked` is told of each answer.
-async fn send(
+pub(super) async fn send(
     tokens: std::sync::Arc<Program>,
-    name: String,
+    (name, group): (String, String),
     mut active: watch::Receiver<Option<SocketAddr>>,
     stop: watch::Receiver<bool>,
     acked: tokio::sync::mpsc::UnboundedSender<Instant>,
@@ -105,7 +105,7 @@ async fn send(
                         local_id
                     });
                     let message = json!({"type": 1, "message": local_id, "localMessageID": local_id});
-                    let Some(id) = line.send("sendMessage", &message_to("crowd", 2, &message)).await else { break };
+                    let Some(id) = line.send("sendMessage", &message_to(&group, 2, &message)).await else { break };
                     under_way.insert(id, local_id);
                 }
                 frame = line.next() => {
@@ -134,7 +134,7 @@ async fn send(
 }
 
 /// Looks for everything that was promised in the group's history, and for what must not be there.
-async fn verify(program: &Program, address: SocketAddr, promised: &[Promised]) -> usize {
+pub(super) async fn verify(program: &Program, address: SocketAddr, group: &str, promised: &[Promised]) -> usize {
     let mut line = Line::login(program, address, "s0").await;
     let (mut found, mut after) = (Vec::<Value>::new(), None::<u64>);
     loop {
@@ -142,7 +142,7 @@ async fn verify(program: &Program, address: SocketAddr, promised: &[Promised]) -
         if let Some(after) = after {
             config["nextMessage"] = json!({"messageSeq": after});
         }
-        let ask = json!({"conversationID": "crowd", "conversationType": 2, "config": config});
+        let ask = json!({"conversationID": group, "conversationType": 2, "config": config});
         let answer = line.ok("queryHistoryMessage", ask).await;
         let page = answer["messageList"].as_array().unwrap().clone();
         let Some(last) = page.last() else { break };
@@ -206,7 +206,7 @@ impl Town {
         let (acked, acks) = tokio::sync::mpsc::unbounded_channel();
         let mut talks = JoinSet::new();
         for n in 0..SENDERS {
-            talks.spawn(send(programs[0].clone(), format!("s{n}"), active.clone(), stopping.clone(), acked.clone()));
+            talks.spawn(send(programs[0].clone(), (format!("s{n}"), "crowd".to_owned()), active.clone(), stopping.clone(), acked.clone()));
         }
         Self { programs, nodes: [Some(first), Some(second)], active: 0, last_address: address, at, stop, acks, talks }
     }
@@ -239,7 +239,7 @@ impl Town {
         self.stop.send(true).unwrap();
         let promised: Vec<Promised> = soon("the end of every talk", self.talks.join_all()).await;
         let address = self.last_address;
-        let stored = verify(&self.programs[0], address, &promised).await;
+        let stored = verify(&self.programs[0], address, "crowd", &promised).await;
         (promised.iter().map(BTreeMap::len).sum(), stored)
     }
 }

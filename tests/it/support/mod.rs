@@ -4,6 +4,8 @@ mod backend;
 mod client;
 mod fetch;
 mod held_store;
+#[cfg(feature = "cluster")]
+mod nodes;
 mod sink;
 pub(crate) mod vendor;
 mod world;

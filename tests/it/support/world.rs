@@ -29,6 +29,9 @@ pub(crate) struct WorldBuilder {
     parts: Vec<Part>,
     folder: Option<TempDir>,
     serves: Serves,
+    /// So many brokers work together.
+    #[cfg(feature = "cluster")]
+    nodes: usize,
 }
 
 /// What listens for a world.
@@ -112,7 +115,17 @@ impl WorldBuilder {
         self
     }
 
+    /// Lets so many brokers work together.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
     pub(crate) fn start(self) -> World {
+        #[cfg(feature = "cluster")]
+        let Self { config, clock, parts, folder, serves, nodes } = self;
+        #[cfg(not(feature = "cluster"))]
         let Self { config, clock, parts, folder, serves } = self;
         let any_clock: Arc<dyn Clock> = match &clock {
             Some(clock) => clock.clone(),
@@ -124,11 +137,37 @@ impl WorldBuilder {
         // Every test of this binary runs with actors that say all to each other as if they lived on different nodes.
         #[cfg(feature = "cluster")]
         let builder = builder.encode_commands(std::env::var_os("TIDINGS_TEST_ENCODED").is_some());
+        #[cfg(feature = "cluster")]
+        let nodes = if parts.is_empty() && clock.is_none() && config.store.engine == StoreEngine::Memory && serves == Serves::Alone {
+            nodes
+        } else {
+            nodes.min(1)
+        };
+        #[cfg(feature = "cluster")]
+        if nodes > 1 {
+            let brokers = super::nodes::start(&config, nodes);
+            let (tokens, _) = Tokens::open(&config, any_clock).unwrap();
+            let hosts: Vec<_> = brokers.iter().map(|broker| Host::start(broker.clone(), serves)).collect();
+            let mut nodes: Vec<Node> = brokers.into_iter().zip(hosts).map(|(broker, host)| Node { broker, host: Some(host) }).collect();
+            let Node { broker, host } = nodes.remove(0);
+            return World { broker, tokens, path: "/ws", clock, host, others: nodes, picks: Picks::of_test(), _folder: folder };
+        }
         let broker = parts.into_iter().fold(builder, |builder, part| part(builder)).start().unwrap();
         let (tokens, _) = Tokens::open(&config, any_clock).unwrap();
         let host = Host::start(broker.clone(), serves);
         let path = if serves == Serves::Mounted { "/im/ws" } else { "/ws" };
-        World { broker, tokens, path, clock, host: Some(host), _folder: folder }
+        World {
+            broker,
+            tokens,
+            path,
+            clock,
+            host: Some(host),
+            #[cfg(feature = "cluster")]
+            others: Vec::new(),
+            #[cfg(feature = "cluster")]
+            picks: Picks::of_test(),
+            _folder: folder,
+        }
     }
 }
 
@@ -153,7 +192,52 @@ pub(crate) struct World {
     path: &'static str,
     clock: Option<Arc<ManualClock>>,
     host: Option<Host>,
+    /// The brokers that work with it.
+    #[cfg(feature = "cluster")]
+    pub(crate) others: Vec<Node>,
+    #[cfg(feature = "cluster")]
+    picks: Picks,
     _folder: Option<TempDir>,
+}
+
+/// One of several brokers.
+#[cfg(feature = "cluster")]
+pub(crate) struct Node {
+    pub(crate) broker: Broker,
+    host: Option<Host>,
+}
+
+#[cfg(feature = "cluster")]
+impl Node {
+    /// Ends what listens, after the broker.
+    pub(crate) fn stop(mut self) {
+        drop(self.host.take().map(Host::stop));
+    }
+}
+
+/// Picks nodes for clients: at random, and the same again for the same seed and test.
+#[cfg(feature = "cluster")]
+struct Picks {
+    seed: u64,
+    count: std::sync::atomic::AtomicU64,
+}
+
+#[cfg(feature = "cluster")]
+impl Picks {
+    fn of_test() -> Self {
+        let seed = std::env::var("TIDINGS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1u64);
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        let seed = name.bytes().fold(seed, |seed, byte| seed.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte));
+        Self { seed, count: 0.into() }
+    }
+
+    fn next(&self, nodes: usize) -> usize {
+        let n = self.count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut x = self.seed.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((x ^ (x >> 31)) % nodes as u64).unwrap()
+    }
 }
 
 impl World {
@@ -170,7 +254,15 @@ impl World {
         config.server.metrics_public = true;
         config.store.engine = StoreEngine::Memory;
         config.store.cache_bytes = 1 << 20;
-        WorldBuilder { config, clock: None, parts: Vec::new(), folder: Some(folder), serves: Serves::Alone }
+        WorldBuilder {
+            config,
+            clock: None,
+            parts: Vec::new(),
+            folder: Some(folder),
+            serves: Serves::Alone,
+            #[cfg(feature = "cluster")]
+            nodes: std::env::var("TIDINGS_TEST_NODES").ok().and_then(|nodes| nodes.parse().ok()).unwrap_or(1),
+        }
     }
 
     pub(crate) fn start() -> Self {
@@ -198,7 +290,30 @@ impl World {
 
     /// Makes a connection that has not logged in.
     pub(crate) async fn connect(&self) -> Client {
+        #[cfg(feature = "cluster")]
+        if !self.others.is_empty() {
+            return self.connect_to(self.picks.next(self.others.len() + 1)).await;
+        }
         self.connect_over(TcpStream::connect(self.address()).await.unwrap()).await
+    }
+
+    /// Makes one at a certain broker of several.
+    #[cfg(feature = "cluster")]
+    pub(crate) async fn connect_to(&self, node: usize) -> Client {
+        let host = match node.checked_sub(1) {
+            None => self.host.as_ref(),
+            Some(other) => self.others[other].host.as_ref(),
+        };
+        let address = host.expect("the node has not ended").address;
+        self.connect_over(TcpStream::connect(address).await.unwrap()).await
+    }
+
+    /// Logs in on the user's only device at a certain broker of several.
+    #[cfg(feature = "cluster")]
+    pub(crate) async fn client_at(&self, node: usize, id: &str) -> Client {
+        let mut client = self.connect_to(node).await;
+        client.login(&self.token(id), Login { user: id, device: "only", ..Login::default() }).await;
+        client
     }
 
     /// Makes one over a socket of the test's own.
@@ -228,6 +343,11 @@ impl World {
 
     /// Ends the broker, with clients connected or not.
     pub(crate) async fn stop(mut self) -> ShutdownReport {
+        #[cfg(feature = "cluster")]
+        for node in &mut self.others {
+            node.broker.shutdown(GRACE).await;
+            drop(node.host.take().map(Host::stop));
+        }
         let report = self.broker.shutdown(GRACE).await;
         self.assert_nothing_is_left();
         if let Some(host) = self.host.take() {
@@ -245,11 +365,17 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         let Some(host) = self.host.take() else { return };
+        #[cfg(feature = "cluster")]
+        let others: Vec<_> = self.others.iter_mut().filter_map(|node| node.host.take()).map(Host::stop).collect();
         let ended = host.stop();
         if std::thread::panicking() {
             return;
         }
         // The host's own threads carry the end, so this thread may wait for it.
+        #[cfg(feature = "cluster")]
+        for other in others {
+            other.recv_timeout(2 * GRACE).expect("the other broker ends within its grace");
+        }
         ended.recv_timeout(2 * GRACE).expect("the broker ends within its grace");
         self.assert_nothing_is_left();
     }

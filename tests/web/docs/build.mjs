@@ -24,7 +24,7 @@ async function textPage(file) {
 
 export async function build() {
   const pages = { 'api.html': apiPage(), 'protocol.html': await protocolPage(), 'server-api.html': await serverApiPage() };
-  for (const file of ['index', 'coming-from-zim', 'postgres']) pages[`${file}.html`] = await textPage(file);
+  for (const file of ['index', 'coming-from-zim', 'postgres', 'cluster']) pages[`${file}.html`] = await textPage(file);
   return pages;
 }
 

@@ -16,6 +16,7 @@ const PAGES = [
   { file: 'server-api', href: 'server-api', name: 'Server API' },
   { file: 'coming-from-zim', href: 'coming-from-zim', name: 'Coming from ZIM' },
   { file: 'postgres', href: 'postgres', name: 'PostgreSQL' },
+  { file: 'cluster', href: 'cluster', name: 'Many brokers' },
 ];
 
 /** `contents`: `{id, name, code?, entries?}`, two levels deep. */

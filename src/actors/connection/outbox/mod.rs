@@ -167,25 +167,58 @@ impl State {
     }
 }
 
+/// The way to the outbox of a connection of another node, where limits, order and loss are decided.
+pub(crate) trait FarOutbox: fmt::Debug + Send + Sync {
+    /// Puts a frame on its way that must not be lost while the connection lives. `stored`: it carries stored messages, and its node
+    /// adds the cursor.
+    fn push(&self, frame: ByteString, stored: bool) -> Push;
+
+    /// Puts a frame of so many messages on its way that may be lost; returns what was lost already.
+    fn push_lossy(&self, class: Lossy, frame: ByteString, messages: u32) -> (Push, Dropped);
+
+    /// Closes it.
+    fn close(&self, code: u16);
+}
+
 /// The frames that wait for one session. Shared; each call takes one short lock and never waits for the reader.
 pub(crate) struct Outbox {
     limits: OutboxLimits,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// Set when this stands in for one of another node.
+    far: Option<Box<dyn FarOutbox>>,
 }
 
 impl Outbox {
+    /// Makes one that stands in for that of a connection of another node.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
+    pub(crate) fn far(far: Box<dyn FarOutbox>, clock: Arc<dyn Clock>) -> Self {
+        let limits = OutboxLimits { reliable_bytes_max: 0, reliable_frames_max: 0, lossy_bytes_max: 0 };
+        Self { far: Some(far), ..Self::new(limits, clock) }
+    }
+
+    /// Adds a frame that carries stored messages as [`Outbox::push`] does. Of a connection of another node it has no cursor yet.
+    pub(crate) fn push_stored(&self, frame: ByteString) -> Push {
+        match &self.far {
+            Some(far) => far.push(frame, true),
+            None => self.push(frame),
+        }
+    }
+
     /// Makes an empty, open outbox.
     #[must_use]
     pub(crate) fn new(limits: OutboxLimits, clock: Arc<dyn Clock>) -> Self {
         let state = State { last_progress: clock.elapsed(), ..State::default() };
-        Self { limits, clock, state: Mutex::new(state) }
+        Self { limits, clock, state: Mutex::new(state), far: None }
     }
 
     /// Adds a frame that must not be lost while the session lives.
     ///
     /// When it does not fit, the outbox closes with [`SLOW`] and drops all its frames.
     pub(crate) fn push(&self, frame: ByteString) -> Push {
+        if let Some(far) = &self.far {
+            return far.push(frame, false);
+        }
         let mut state = self.lock();
         let push = self.add(&mut state, frame);
         wake(state);
@@ -195,6 +228,9 @@ impl Outbox {
     /// Adds a frame as [`Outbox::push`] does, and leaves the writer asleep: the frame leaves with the next one, or after
     /// [`Outbox::wake_writer`]. So two frames cost one write to the socket.
     pub(crate) fn push_quietly(&self, frame: ByteString) -> Push {
+        if let Some(far) = &self.far {
+            return far.push(frame, false);
+        }
         let mut state = self.lock();
         let push = self.add(&mut state, frame);
         if push == Push::Closed {
@@ -266,6 +302,9 @@ impl Outbox {
     /// A frame that would not fit even with all lower and equal classes gone is dropped alone. On a closed outbox the
     /// frame is dropped and counted.
     pub(crate) fn push_lossy(&self, class: Lossy, frame: ByteString, messages: u32) -> (Push, Dropped) {
+        if let Some(far) = &self.far {
+            return far.push_lossy(class, frame, messages);
+        }
         let mut state = self.lock();
         let (push, dropped) = if state.closed.is_some() {
             (Push::Closed, dropped_one(class, messages))
@@ -283,6 +322,9 @@ impl Outbox {
     /// Refuses new frames; those that wait are still delivered, then the connection closes with `code`. The first close
     /// wins.
     pub(crate) fn close(&self, code: u16, reason: &'static str) {
+        if let Some(far) = &self.far {
+            return far.close(code);
+        }
         let mut state = self.lock();
         state.close(code, reason, &*self.clock);
         wake(state);

@@ -3,17 +3,18 @@
 //! Each change is a record in the store before anyone is told; until then the actor takes no other message. The
 //! user's other devices hear of it by the same events.
 
-use serde::{Deserialize, Serialize};
 use actix::prelude::*;
 
 use super::load::load_entries;
 use super::sync::{RenderedEntry, show};
 use super::{ConversationList, Entry};
+use std::sync::Arc;
+
 use crate::actors::connection::ConnectionId;
-use crate::actors::runtime::command::commands;
+use crate::actors::connection::feed::FeedItem;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
-use crate::actors::user::User;
+use crate::actors::user::{ListOperation, User};
 use crate::actors::view::reader::Reader;
 use crate::model::{Body, Conversation, Invalid, Refusal, Target, UserId, order_key};
 use crate::protocol::event::conversation::{ConversationChanged, ConversationEvent, ConversationsAllDeleted};
@@ -24,19 +25,6 @@ use crate::protocol::result::conversation::{Conversations, Marked, OneConversati
 use crate::protocol::result::message::ConversationRef;
 use crate::protocol::{ClientLevel, ListRequest, MessageHandle, Outcome};
 use crate::store::{EntryRecord, RowWrite, Store};
-
-/// Asks for an operation on the list.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct ListOperation {
-    pub(crate) request: ListRequest,
-    pub(crate) level: ClientLevel,
-    /// The session that asks.
-    pub(crate) connection_id: Option<ConnectionId>,
-    #[serde(skip)]
-    pub(crate) reply: Reply<Outcome>,
-}
-
-commands!(ListOperation => Outcome);
 
 /// Who asks, and which level its client has.
 struct Caller {
@@ -249,6 +237,8 @@ impl User {
         ctx.wait(keep.into_actor(self).map(move |kept, user, ctx| match kept {
             Ok(()) => {
                 for (conversation, record) in records {
+                    // Its actors at other nodes read it again.
+                    user.context.notify_elsewhere(&user.id, &Arc::new(FeedItem::Changed(conversation.clone())));
                     if let Some(entry) = user.list.as_mut().and_then(|list| list.get_mut(&conversation)) {
                         entry.record = record;
                     }

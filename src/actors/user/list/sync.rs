@@ -332,8 +332,15 @@ impl User {
         self.push_to_sessions(&[], encode, Outbox::push_quietly);
     }
 
-    /// Sends frames to every session but those in `but`, encoded once per level.
+    /// Sends frames to every session of the user, at whatever node, but those in `but`; here encoded once per level.
     pub(crate) fn tell_sessions(&self, but: &[ConnectionId], encode: impl Fn(ClientLevel) -> Vec<ByteString>) {
+        let known = self.context.presence.connections(&self.id);
+        let elsewhere = known.iter().flat_map(|connections| connections.iter()).filter(|connection| connection.node().is_some());
+        for connection in elsewhere.filter(|connection| !but.contains(&connection.id)) {
+            for frame in encode(connection.level()) {
+                let _queued_or_closed = connection.outbox.push(frame);
+            }
+        }
         self.push_to_sessions(but, encode, Outbox::push);
     }
 

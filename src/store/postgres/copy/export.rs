@@ -56,7 +56,7 @@ pub fn require_unserved(options: &PostgresOptions) -> Result<(), OpenError> {
         require_tables(client, place).await?;
         let text = format!(
             "SELECT n.node, n.address FROM nodes n WHERE n.beat_at > clock_timestamp() - interval '{HEARD}'
-             AND EXISTS (SELECT FROM owners o WHERE o.boot = n.boot)"
+             AND (EXISTS (SELECT FROM owners o WHERE o.boot = n.boot) OR EXISTS (SELECT FROM slots s WHERE s.boot = n.boot)) LIMIT 1"
         );
         match client.query_opt(&text, &[]).await? {
             Some(row) => {
@@ -111,7 +111,7 @@ impl Greatest {
     async fn read(client: &Client) -> Result<Self, CopyError> {
         let row = client
             .query_one(
-                "SELECT greatest(coalesce(max(greatest(stamp, changed)), 0), (SELECT coalesce(max(safe_stamp), 0) FROM nodes),
+                "SELECT greatest(coalesce(max(greatest(stamp, changed)), 0), (SELECT coalesce(max(greatest(safe_stamp, mark_max)), 0) FROM nodes),
                         (SELECT coalesce(max(floor_stamp), 0) FROM owners), stamp_of(clock_timestamp())),
                     coalesce(max(message_id), 0) FROM conversations",
                 &[],

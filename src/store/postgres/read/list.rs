@@ -101,7 +101,7 @@ pub(in crate::store::postgres) async fn list(
     unread_max: u64,
 ) -> Result<Vec<Listed>, StoreError> {
     let connection = reader.connection().await?;
-    let told = number(reader.state.progress.last_commit());
+    let told = number(reader.state.told_of_all());
     let (count, unread) = (number(conversations_max as u64), number(unread_max));
     let rows = connection.rows(&list_text(), &[&user.as_str(), &count, &unread, &told]).await?;
     rows.iter().map(|row| listed_at(row, unread_max)).collect()
@@ -126,7 +126,7 @@ pub(in crate::store::postgres) async fn listed(
         }
     }
     let connection = reader.connection().await?;
-    let told = number(reader.state.progress.last_commit());
+    let told = number(reader.state.told_of_all());
     let params: [&(dyn ToSql + Sync); 7] = [&user.as_str(), &i64::MAX, &number(unread_max), &told, &ones, &others, &groups];
     let rows = connection.rows(&listed_text(), &params).await?;
     let found = rows.iter().map(|row| listed_at(row, unread_max).map(|listed| (listed.conversation.clone(), listed)));
@@ -208,7 +208,7 @@ pub(in crate::store::postgres) async fn last_messages(
     let ends: Vec<i64> = parts.iter().map(|part| number(part.end_seq.unwrap_or(u64::MAX))).collect();
     let deletes: Vec<bool> = parts.iter().map(|part| part.deletes).collect();
     let user = user.as_str();
-    let told = number(reader.state.progress.last_commit());
+    let told = number(reader.state.told_of_all());
     let params: [&(dyn ToSql + Sync); 10] = [&user, &ats, &kinds, &ones, &others, &incarnations, &firsts, &ends, &deletes, &told];
     let rows = reader.connection().await?.rows(&last_messages_text(), &params).await?;
     let mut found: Vec<Option<LastMessage>> = vec![None; parts.len()];

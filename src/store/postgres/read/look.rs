@@ -41,7 +41,7 @@ pub(in crate::store::postgres) async fn look(
     let connection = reader.connection().await?;
     let (low, high) = seqs_of(&connection, &conversation, &page).await?;
     let (low, high, count) = (number(low), number(high), number(page.count as u64));
-    let told = number(connection.last_commit());
+    let told = number(connection.told(&conversation));
     let kinds: Vec<i16> = search.kinds.iter().map(|kind| i16::try_from(*kind).unwrap_or(-1)).collect();
     let senders: Vec<&str> = search.senders.iter().map(|sender| sender.as_str()).collect();
     let (from_ms, to_ms) = (number(search.from_ms), number(search.to_ms));

@@ -7,6 +7,7 @@ use crate::store::format::rows::Tail;
 use crate::store::postgres::message_row::{COLUMNS, Stored, message_at};
 use crate::store::postgres::place::{conversation_at, number, unsigned};
 use crate::store::postgres::stamp::{RETRY_DAYS, day_of};
+use crate::store::shards::StampedMessages;
 use crate::store::types::{Anchor, Appended, Page, PageRead, Since, SinceRead};
 
 /// Messages that are fetched at a time: a page of large ones must not be in memory several times over.
@@ -52,7 +53,7 @@ pub(in crate::store::postgres) fn tail_text() -> String {
 /// Returns where a conversation ends.
 pub(in crate::store::postgres) async fn tail(reader: Reader, conversation: Conversation) -> Result<Option<Tail>, StoreError> {
     let connection = reader.connection().await?;
-    let told = number(reader.state.progress.last_commit());
+    let told = number(reader.state.told(&conversation));
     let row = connection.row_of(&conversation, &tail_text(), &[&told]).await?;
     Ok(row.map(|row| Tail { seq: unsigned(row.get(0)), order_key: unsigned(row.get(1)), commit: unsigned(row.get(2)) }))
 }
@@ -112,7 +113,7 @@ impl Stretch<'_> {
     async fn fetch(&self, connection: &Connection, count: usize) -> Result<Vec<Stored>, StoreError> {
         let text = page_text(self.backwards, self.viewer.is_some());
         let (low, high, after, count) = (number(self.low), number(self.high), number(self.after), number(count as u64));
-        let (told, viewer) = (number(connection.last_commit()), self.viewer.map_or("", UserId::as_str));
+        let (told, viewer) = (number(connection.told(self.conversation)), self.viewer.map_or("", UserId::as_str));
         let mut params: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = vec![&low, &high, &after, &count, &told];
         if self.viewer.is_some() {
             params.push(&viewer);
@@ -206,4 +207,38 @@ pub(in crate::store::postgres) async fn since(reader: Reader, conversation: Conv
     }
     read.messages.reverse();
     Ok(read)
+}
+
+/// Returns messages of shards after a stamp, in the order of their stamps, and whether there are more. Those of one stamp, which two
+/// processes may have made, stay together.
+pub(in crate::store::postgres) async fn written_since(
+    reader: Reader,
+    shards: Vec<i16>,
+    stamp: u64,
+    count_max: usize,
+) -> Result<(StampedMessages, bool), StoreError> {
+    let text = format!(
+        "SELECT c.kind, c.one, c.other, c.incarnation, {COLUMNS} FROM conversations c
+         JOIN messages m ON m.conv = c.conv AND m.stamp > $2
+         WHERE c.shard = ANY($1) AND c.stamp > $2 ORDER BY m.stamp, m.conv FETCH FIRST ($3) ROWS ONLY"
+    );
+    let wanted = count_max.max(1);
+    let mut limit = number(wanted as u64).saturating_add(1);
+    let connection = reader.connection().await?;
+    loop {
+        let rows = connection.rows(&text, &[&shards, &number(stamp), &limit]).await?;
+        let is_cut = rows.len() as u64 >= unsigned(limit);
+        let stamps: Vec<u64> = rows.iter().map(|row| unsigned(row.get(5))).collect();
+        // Up to the last of the wanted ones, or of its equals; those after a cut may have equals that were not fetched.
+        let kept = if is_cut { stamps.partition_point(|one| *one < stamps[stamps.len() - 1]) } else { stamps.len() };
+        if is_cut && kept == 0 {
+            limit = limit.saturating_mul(2);
+            continue;
+        }
+        let messages = rows[..kept].iter().map(|row| {
+            let stored = message_at(row, 4, &conversation_at(row, 0)?)?;
+            Ok((stored.stamp, stored.message))
+        });
+        return Ok((messages.collect::<Result<_, _>>()?, is_cut));
+    }
 }

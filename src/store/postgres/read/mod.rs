@@ -87,9 +87,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Returns the stamp of the last change that this process was told is committed.
-    pub(super) fn last_commit(&self) -> u64 {
-        self.state.progress.last_commit()
+    /// Returns the stamp up to which a conversation may be shown.
+    pub(super) fn told(&self, conversation: &Conversation) -> u64 {
+        self.state.told(conversation)
     }
 
     /// Returns all rows of an answer.

@@ -11,8 +11,12 @@ use crate::store::shared_state::{JournalChanges, JournalMark, JournalRow};
 const MARK: &str = "SELECT next_seq, commit, following FROM journal_marks WHERE journal = $1";
 const ROWS: &str = "SELECT seq, payload, note FROM journal_records WHERE journal = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 /// All or nothing behind the fence, which raises.
-static WRITE: LazyLock<String> = LazyLock::new(|| {
-    let fence = Sql::Fence.text();
+static WRITE: LazyLock<String> = LazyLock::new(|| write_text(Sql::Fence));
+/// The same where several processes write the store.
+static WRITE_AMONG_MANY: LazyLock<String> = LazyLock::new(|| write_text(Sql::FenceOfMany));
+
+fn write_text(fence: Sql) -> String {
+    let fence = fence.text();
     format!(
         "WITH fence(is_own) AS MATERIALIZED ({fence}),
          gone AS (DELETE FROM journal_records WHERE journal = $3 AND seq = ANY($4::int8[])),
@@ -25,7 +29,7 @@ static WRITE: LazyLock<String> = LazyLock::new(|| {
              SELECT $3::text, $10::int8, $11::int8, $12::bool FROM fence WHERE is_own = 1
          ON CONFLICT (journal) DO UPDATE SET next_seq = excluded.next_seq, commit = excluded.commit, following = excluded.following"
     )
-});
+}
 
 pub(super) async fn mark(reader: &Reader, name: &str) -> Result<Option<JournalMark>, StoreError> {
     let row = reader.connection().await?.row(MARK, &[&name]).await?;
@@ -56,6 +60,7 @@ pub(super) async fn write(
     let connection = reader.connection().await?;
     let params: [&(dyn tokio_postgres::types::ToSql + Sync); 12] =
         [&shards, &boot, &name, &gone, &put_seqs, &payloads, &notes, &noted_seqs, &noted, &next_seq, &commit, &following];
-    connection.rows(&WRITE, &params).await?;
+    let text = if reader.state.own.is_some() { &WRITE_AMONG_MANY } else { &WRITE };
+    connection.rows(text, &params).await?;
     Ok(())
 }

@@ -19,6 +19,7 @@ use crate::store::shared_state::{AuditRow, JournalChanges, JournalMark, JournalR
 pub(super) struct SharedTables {
     pub reader: Reader,
     pub boot: i64,
+    /// What must be owned by whoever writes a journal; nothing, where several processes write the store: then it must hold its slot.
     pub shards: Vec<i16>,
 }
 

@@ -97,7 +97,7 @@ pub(super) fn trouble(at: Option<Sql>, error: &Error) -> Trouble {
     };
     let reason = format!("the database refuses ({}): {}", code.code(), innermost(error));
     match (at, code) {
-        (Some(Sql::Fence), &SqlState::DIVISION_BY_ZERO) => Trouble::Fenced,
+        (Some(Sql::Fence | Sql::FenceOfMany), &SqlState::DIVISION_BY_ZERO) => Trouble::Fenced,
         (_, &SqlState::DIVISION_BY_ZERO) => Trouble::Stale(StoreError::Unavailable(reason)),
         (_, &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE) => Trouble::Stale(StoreError::Unavailable(reason)),
         // 23514, "no partition of relation … found for row".

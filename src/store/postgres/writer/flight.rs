@@ -29,22 +29,28 @@ pub(super) struct Flight {
 /// Jobs of a batch, with who waits for each.
 pub(super) type Jobs = (Vec<Work>, Vec<Waiting>);
 
-/// Takes jobs apart that belong into a batch; those that do not are left.
-pub(super) fn part(jobs: Vec<Job>) -> (Jobs, Vec<Job>) {
-    let (mut batch, mut waiting, mut alone) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()), Vec::new());
-    for job in jobs {
-        match job {
-            Job::Write(work, who) => {
-                batch.push(work);
-                waiting.push(who);
-            }
-            other => alone.push(other),
-        }
-    }
-    ((batch, waiting), alone)
-}
-
 impl Writer {
+    /// Takes jobs apart that belong into a batch; those that do not are left. What belongs to a shard that is not owned any more is
+    /// refused by itself.
+    pub(super) fn part(&self, jobs: Vec<Job>) -> (Jobs, Vec<Job>) {
+        let (mut batch, mut waiting, mut alone) = (Vec::with_capacity(jobs.len()), Vec::with_capacity(jobs.len()), Vec::new());
+        for job in jobs {
+            match job {
+                Job::Write(work, who) if !self.may_write(&work) => who.refuse(&self.state, StoreError::Fenced),
+                Job::Write(work, who) => {
+                    batch.push(work);
+                    waiting.push(who);
+                }
+                other => alone.push(other),
+            }
+        }
+        ((batch, waiting), alone)
+    }
+
+    fn may_write(&self, work: &Work) -> bool {
+        self.state.own.as_ref().is_none_or(|own| work.is_within(|conversation| own.owns(self.heads.shard_of(conversation))))
+    }
+
     /// Returns whether so many wait that the next batch is planned while this one flies.
     fn is_pressed(&self) -> bool {
         self.jobs.len() >= JOBS_ENOUGH
@@ -55,7 +61,7 @@ impl Writer {
         if !self.is_pressed() || self.link.is_none() || self.state.writable_but_for_close().is_err() {
             return self.commit_and_tell(batch, waiting).await;
         }
-        match self.plan(&batch, self.state.is_filter_complete()).await {
+        match self.plan(&batch, true).await {
             Ok(planned) => self.launch((batch, waiting), planned),
             Err(trouble) => match self.after(trouble).await {
                 Ok(_) => self.commit_and_tell(batch, waiting).await,
@@ -72,8 +78,8 @@ impl Writer {
         }
         let mut jobs = Vec::new();
         self.collect(&mut jobs);
-        let ((batch, waiting), alone) = part(jobs);
-        let planned = self.plan(&batch, self.state.is_filter_complete()).await;
+        let ((batch, waiting), alone) = self.part(jobs);
+        let planned = self.plan(&batch, true).await;
         match (self.land().await, planned) {
             (true, Ok(planned)) if self.state.writable_but_for_close().is_ok() => self.launch((batch, waiting), planned),
             // What was planned rests on what did not land; or it could not be planned, which is found out once more.

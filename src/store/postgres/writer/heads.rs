@@ -35,6 +35,11 @@ impl Heads {
         Self { known: HashMap::new(), shards }
     }
 
+    /// Returns the shard of a conversation.
+    pub(super) fn shard_of(&self, conversation: &Conversation) -> i16 {
+        shard_of(conversation, self.shards)
+    }
+
     pub(super) fn forget_all(&mut self) {
         self.known.clear();
     }

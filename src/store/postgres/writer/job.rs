@@ -16,6 +16,10 @@ pub(in crate::store::postgres) enum Job {
     /// Delete the oldest week if it is too old at this time, Unix milliseconds.
     Sweep(u64, SyncSender<Result<bool, StoreError>>),
     NoteTime(u64, SyncSender<Result<(), StoreError>>),
+    /// Write these shards no more, of which everything up to a stamp was delivered.
+    Release(Vec<i16>, u64, SyncSender<Result<(), StoreError>>),
+    /// Go on with the removals that were begun in these shards.
+    Continue(Vec<i16>),
 }
 
 /// What is written.
@@ -42,6 +46,15 @@ pub(in crate::store::postgres) struct NewMessage {
 }
 
 impl Work {
+    /// Returns whether all shards that it writes are among those of which this is true.
+    pub(super) fn is_within(&self, owns: impl Fn(&Conversation) -> bool) -> bool {
+        match self {
+            Self::Append(new) => owns(&new.append.conversation),
+            Self::Revise(revision) => owns(&revision.conversation),
+            Self::Rows(rows) => rows.iter().filter_map(home_of_row).all(|home| owns(&home)),
+        }
+    }
+
     /// Returns about how many bytes it adds to a batch.
     pub(super) fn weight(&self) -> usize {
         match self {
@@ -49,6 +62,24 @@ impl Work {
             Self::Revise(revision) => 256 + revision.message.as_ref().map_or(0, |message| message.content.weight()),
             Self::Rows(rows) => 256 * rows.len(),
         }
+    }
+}
+
+/// Returns a conversation of the shard that a row belongs to; none: it belongs to no conversation, but to users.
+pub(super) fn home_of_row(row: &RowWrite) -> Option<Conversation> {
+    match row {
+        RowWrite::PutRoom(room) => Some(Conversation::Room(room.id.clone(), 0)),
+        RowWrite::DeleteRoom(room) => Some(Conversation::Room(room.clone(), 0)),
+        RowWrite::PutGroup(record) => Some(Conversation::Group(record.info.id.clone())),
+        RowWrite::PutMember(group, _) | RowWrite::DeleteMember(group, _) | RowWrite::PutFormer(group, ..) => {
+            Some(Conversation::Group(group.clone()))
+        }
+        RowWrite::PutUser(_)
+        | RowWrite::PutFollowing(..)
+        | RowWrite::PutEntry(..)
+        | RowWrite::PutMedia(_)
+        | RowWrite::DeleteMedia(_)
+        | RowWrite::Delete(..) => None,
     }
 }
 
@@ -75,7 +106,8 @@ impl Job {
             Self::Write(_, waiting) => waiting.refuse(state, error),
             Self::Remove(_, done) => state.progress.finish(done, Err(error)),
             Self::Sweep(_, reply) => tell(reply.send(Err(error)).is_ok()),
-            Self::NoteTime(_, reply) => tell(reply.send(Err(error)).is_ok()),
+            Self::NoteTime(_, reply) | Self::Release(_, _, reply) => tell(reply.send(Err(error)).is_ok()),
+            Self::Continue(_) => {}
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn look_up(
 }
 
 /// Returns the conversations that a batch names, and of each whether it is to be made.
-fn conversations(batch: &[Work]) -> Vec<(Cow<'_, Conversation>, bool)> {
+pub(super) fn conversations(batch: &[Work]) -> Vec<(Cow<'_, Conversation>, bool)> {
     let mut named = Vec::with_capacity(batch.len());
     for job in batch {
         match job {

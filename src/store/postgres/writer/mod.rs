@@ -4,6 +4,7 @@
 //! the writer may wait a moment for more, and takes a step of long work. It holds where conversations stand in memory; after any
 //! batch whose outcome is not what was expected it forgets all of it and asks again.
 
+mod alone;
 mod commit;
 mod flight;
 mod heads;
@@ -25,18 +26,17 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 
 use self::commit::{Trouble, commit, trouble};
-use self::flight::{Flight, part};
+use self::flight::Flight;
 use self::heads::Heads;
-use self::job::{Job, Waiting, Work, tell};
-use self::plan::{Outcome, Plan, Planned};
+use self::job::{Job, Waiting, Work};
+use self::plan::{Fence, Outcome, Plan, Planned};
 pub(super) use self::plan::{digest_bytes, digest_of};
-use self::sql::{Sql, Statements};
+use self::sql::Statements;
 use self::upkeep::Made;
 use super::connect::Database;
 use super::ownership;
-use super::stamp::day_of;
+use super::stamp::{StampUse, day_of};
 use super::state::State;
-use crate::model::Conversation;
 use crate::store::engine::gather::{Gather, JOBS_ENOUGH, Wait};
 use crate::store::engine::progress::BatchCounts;
 use crate::store::error::StoreError;
@@ -64,6 +64,7 @@ struct Link {
 /// A removal under way, and who waits for it.
 struct Removal {
     conv: i64,
+    shard: i16,
     done: Option<Done<()>>,
 }
 
@@ -92,8 +93,10 @@ pub(super) struct Writer {
     removals: VecDeque<Removal>,
     /// What is on its way.
     flight: Option<Flight>,
-    /// Batches that nobody knows the outcome of: the connection each went by, and its witness.
-    unresolved: Vec<(Backend, [i64; 4])>,
+    /// Batches that nobody knows the outcome of: the connection each went by, its witness, and its stamps, which are in use.
+    unresolved: Vec<(Backend, Option<[i64; 4]>, StampUse)>,
+    /// Which claims of shards the heads are of.
+    generation: u64,
     /// When the database was looked for last, by the monotonic clock.
     looked: Duration,
     /// Set when nobody can queue any more.
@@ -104,9 +107,14 @@ impl Writer {
     /// Makes the connection, the partitions of today, and remembers what was left half done.
     pub(super) async fn open(parts: WriterParts) -> Result<Self, tokio_postgres::Error> {
         let WriterParts { state, database, jobs, boot, shards, retention_days, gather } = parts;
-        let link = Link::make(&database, boot).await?;
+        let link = Link::make_first(&database, boot).await?;
         let made = upkeep::make_partitions(&link.client, state.stamps.peek()).await?;
-        let removals = upkeep::unfinished(&link.client).await?.into_iter().map(|conv| Removal { conv, done: None }).collect();
+        let left = match state.own {
+            // Whoever claims a shard goes on with what was begun in it.
+            Some(_) => Vec::new(),
+            None => upkeep::unfinished(&link.client, None).await?,
+        };
+        let removals = left.into_iter().map(|(conv, shard)| Removal { conv, shard, done: None }).collect();
         Ok(Self {
             state,
             database,
@@ -120,6 +128,7 @@ impl Writer {
             removals,
             flight: None,
             unresolved: Vec::new(),
+            generation: 0,
             looked: Duration::ZERO,
             ended: false,
         })
@@ -195,7 +204,7 @@ impl Writer {
 
     /// Commits what belongs into a batch, then does the rest.
     async fn carry_out(&mut self, jobs: Vec<Job>) {
-        let ((batch, waiting), alone) = part(jobs);
+        let ((batch, waiting), alone) = self.part(jobs);
         if !batch.is_empty() {
             self.commit_or_launch((batch, waiting)).await;
         }
@@ -215,6 +224,8 @@ impl Writer {
     /// Commits a batch and tells its callers.
     async fn commit_and_tell(&mut self, batch: Vec<Work>, waiting: Vec<Waiting>) {
         let (count, began) = (batch.len(), self.state.clock.elapsed());
+        // Until everyone is told.
+        let _in_use = self.state.stamps.begin_use();
         let outcome = self.commit_batch(&batch).await;
         self.gather.committed(count, began, self.state.clock.elapsed());
         match outcome {
@@ -239,7 +250,7 @@ impl Writer {
     /// Plans and commits a batch, again where what was remembered was not so; returns the outcome of each job.
     async fn commit_batch(&mut self, batch: &[Work]) -> Result<Vec<Outcome>, StoreError> {
         self.state.writable_but_for_close()?;
-        let mut trusts = self.state.is_filter_complete();
+        let mut trusts = true;
         let mut last = StoreError::Unavailable("the database did not take it".into());
         for _ in 0..TRIES_MAX {
             if self.link.is_none() && !self.reconnect().await {
@@ -281,6 +292,7 @@ impl Writer {
     }
 
     async fn plan(&mut self, batch: &[Work], trusts: bool) -> Result<(Planned, Vec<Outcome>), Trouble> {
+        self.forget_others(batch);
         let Some(link) = &self.link else { return Err(Trouble::Unknown(StoreError::Unavailable("no connection".into()))) };
         let now = self.state.stamps.peek();
         let ahead = upkeep::keep_ahead(&link.client, &mut self.made, now, self.state.clock.elapsed());
@@ -289,7 +301,22 @@ impl Writer {
         let found = looked.map_err(|error| trouble(None, &error))?.map_err(Trouble::Refused)?;
         let mut plan = Plan::new(&mut self.heads, &self.state.stamps, found);
         let outcomes = batch.iter().enumerate().map(|(at, work)| plan.decide(at, work)).collect();
-        Ok((plan.finish(self.boot), outcomes))
+        Ok((plan.finish(Fence { boot: self.boot, shares: self.state.own.is_some() }), outcomes))
+    }
+
+    /// Forgets where conversations stand that other processes write to, or did before they were claimed.
+    fn forget_others(&mut self, batch: &[Work]) {
+        let Some(own) = &self.state.own else { return };
+        let generation = own.generation();
+        if generation != self.generation {
+            self.generation = generation;
+            self.heads.forget_all();
+        }
+        for (conversation, _) in look_up::conversations(batch) {
+            if !own.owns(self.heads.shard_of(&conversation)) {
+                self.heads.forget(&conversation);
+            }
+        }
     }
 
     async fn write(&mut self, planned: &Planned) -> Result<(), Trouble> {
@@ -317,81 +344,6 @@ impl Writer {
         outcomes
     }
 
-    async fn do_alone(&mut self, job: Job) {
-        match job {
-            Job::Remove(conversation, done) => self.begin_removal(&conversation, done).await,
-            Job::Sweep(now_ms, reply) => {
-                let newest = self.state.progress.last_commit();
-                let swept = match self.database.connect().await {
-                    Ok(client) => upkeep::sweep(&client, now_ms, self.retention_days, newest).await,
-                    Err(error) => Err(error),
-                };
-                tell(reply.send(swept.map_err(|error| unavailable(&error))).is_ok());
-            }
-            Job::NoteTime(now_ms, reply) => {
-                let noted = match &self.link {
-                    Some(link) => {
-                        let now_ms = super::place::number(now_ms);
-                        let noted = link.client.execute("UPDATE store SET noted_ms = $1", &[&now_ms]).await;
-                        noted.map(drop).map_err(|error| unavailable(&error))
-                    }
-                    None => self.state.writable_but_for_close(),
-                };
-                tell(reply.send(noted).is_ok());
-            }
-            job @ Job::Write(..) => job.refuse(&self.state, StoreError::Unavailable("the writer lost count".into())),
-        }
-    }
-
-    async fn begin_removal(&mut self, conversation: &Conversation, done: Done<()>) {
-        if let Err(error) = self.state.writable_but_for_close() {
-            return self.state.progress.finish(done, Err(error));
-        }
-        let Some(link) = &self.link else { return self.state.progress.finish(done, Err(StoreError::Unavailable("no connection".into()))) };
-        let begun = async {
-            if let Err(error) = self.heads.learn(&link.client, &link.statements, &[(conversation, false)]).await? {
-                return Ok(Err(error));
-            }
-            let Some(head) = self.heads.get(conversation) else { return Ok(Ok(None)) };
-            link.client.execute(link.statements.get(Sql::Removal), &[&head.conv]).await?;
-            Ok(Ok(Some(head.conv)))
-        };
-        let begun: Result<Result<Option<i64>, StoreError>, tokio_postgres::Error> = begun.await;
-        match begun {
-            Ok(Ok(Some(conv))) => {
-                self.heads.forget(conversation);
-                self.removals.push_back(Removal { conv, done: Some(done) });
-            }
-            Ok(Ok(None)) => self.state.progress.finish(done, Ok(())),
-            Ok(Err(error)) => self.state.progress.finish(done, Err(error)),
-            Err(error) => self.state.progress.finish(done, Err(unavailable(&error))),
-        }
-    }
-
-    /// Takes one step of the first removal.
-    async fn step(&mut self) {
-        let (Some(link), Some(removal)) = (&self.link, self.removals.front_mut()) else { return };
-        match upkeep::remove_some(&link.client, removal.conv).await {
-            Ok(false) => {}
-            Ok(true) => {
-                if let Some(done) = self.removals.pop_front().and_then(|removal| removal.done) {
-                    self.state.progress.finish(done, Ok(()));
-                }
-            }
-            Err(error) => {
-                // It goes on after the next start; its row is there.
-                let removal = self.removals.pop_front();
-                tracing::warn!(error = super::connect::innermost(&error), "a removal was interrupted");
-                if let Some(done) = removal.and_then(|removal| removal.done) {
-                    self.state.progress.finish(done, Err(unavailable(&error)));
-                }
-                if error.is_closed() {
-                    self.link = None;
-                }
-            }
-        }
-    }
-
     /// Looks for the database that is away, now and then, and waits for work in between, which is refused until it is back.
     async fn wait_for_database(&mut self, batch: &mut Vec<Job>) {
         let next = self.looked + RECOVER_EVERY;
@@ -408,23 +360,20 @@ impl Writer {
             Err(_) => {}
         }
     }
-
-    /// Ends: what is left of removals is for the next start, and whoever stands by may take over.
-    async fn let_go(mut self) {
-        for removal in self.removals.drain(..) {
-            if let Some(done) = removal.done {
-                self.state.progress.finish(done, Err(StoreError::closed()));
-            }
-        }
-        if let Some(link) = &self.link
-            && let Err(error) = ownership::release(&link.client, self.boot).await
-        {
-            tracing::warn!(error = super::connect::innermost(&error), "the store could not be let go of");
-        }
-    }
 }
 
 impl Link {
+    /// Makes the first one, while other processes may start, too.
+    async fn make_first(database: &Database, boot: i64) -> Result<Self, tokio_postgres::Error> {
+        for _ in 1..upkeep::FIRST_TRIES {
+            match Self::make(database, boot).await {
+                Err(error) if upkeep::is_in_the_way(&error) => tokio::time::sleep(upkeep::FIRST_PAUSE).await,
+                outcome => return outcome,
+            }
+        }
+        Self::make(database, boot).await
+    }
+
     /// Connects, prepares, and notes down the connection, so that an heir may end it.
     async fn make(database: &Database, boot: i64) -> Result<Self, tokio_postgres::Error> {
         let client = database.connect().await?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::heads::{Head, Heads};
-use super::job::{NewMessage, Work};
+use super::job::{NewMessage, Work, home_of_row};
 use super::sql::Sql;
 use super::steps::{Step, revision_steps, row_steps, step};
 use crate::model::order_key::next_order_key;
@@ -12,7 +12,7 @@ use crate::model::{Body, Conversation, FileUid, Held, LocalMessageId, Message, U
 use crate::store::error::StoreError;
 use crate::store::postgres::message_row::{Stored, Written, json, numbers, priority};
 use crate::store::postgres::place::number;
-use crate::store::postgres::stamp::{StampClock, day_of};
+use crate::store::postgres::stamp::{StampClock, StampUse, day_of};
 use crate::store::types::{Append, Appended, RowWrite};
 
 /// What was looked up in the database before a batch is planned.
@@ -58,7 +58,18 @@ pub(super) struct Plan<'a> {
     uses: Vec<(FileUid, i64, i64, i64)>,
     steps: Vec<Step>,
     shards: BTreeSet<i16>,
+    /// Lists that are there, and that new messages hold.
+    held: BTreeSet<String>,
+    stamp_use: StampUse,
     duplicates: u64,
+}
+
+/// By what this process is known to the fence.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fence {
+    pub boot: i64,
+    /// Whether other processes write the store, too.
+    pub shares: bool,
 }
 
 /// A batch to be committed.
@@ -72,6 +83,8 @@ pub(super) struct Planned {
     pub appended: u64,
     pub duplicates: u64,
     pub message_id: u64,
+    /// Its stamps are in use as long as it is there.
+    pub stamp_use: StampUse,
 }
 
 impl<'a> Plan<'a> {
@@ -88,6 +101,8 @@ impl<'a> Plan<'a> {
             uses: Vec::new(),
             steps: Vec::new(),
             shards: BTreeSet::new(),
+            held: BTreeSet::new(),
+            stamp_use: stamps.begin_use(),
             duplicates: 0,
         }
     }
@@ -114,6 +129,7 @@ impl<'a> Plan<'a> {
     }
 
     fn write_row(&mut self, row: &RowWrite) {
+        self.shards.extend(home_of_row(row).map(|home| self.heads.shard_of(&home)));
         self.steps.extend(row_steps(row, self.heads));
     }
 
@@ -129,11 +145,13 @@ impl<'a> Plan<'a> {
         }
         if let Body::Combine(combine) = &append.draft.content.body
             && let Some(held) = &combine.held
-            && !self.found.lists.contains(&held.list)
             && !self.lists.iter().any(|(list, ..)| *list == held.list)
         {
-            // Whoever held it has let go since it was looked up.
-            return Err(StoreError::Gone);
+            if !self.found.lists.contains(&held.list) {
+                // Whoever held it has let go since it was looked up.
+                return Err(StoreError::Gone);
+            }
+            self.held.insert(held.list.to_string());
         }
         let head = self.heads.get(&append.conversation).ok_or_else(|| StoreError::Unavailable("a conversation was not found".into()))?;
         Ok(self.assign_place(append.clone(), head, *digest))
@@ -191,14 +209,12 @@ impl<'a> Plan<'a> {
         self.uses.extend(named.into_iter().map(|file| (file, head.conv, number(head.seq), number(head.stamp))));
     }
 
-    /// Ends the batch. `boot` is this process's number.
-    pub(super) fn finish(self, boot: i64) -> Planned {
-        let Self { heads, before, new, lists, uses, steps: changes, shards, duplicates, .. } = self;
+    /// Ends the batch.
+    pub(super) fn finish(self, fence: Fence) -> Planned {
+        let Self { heads, before, new, lists, uses, steps: changes, shards, held, duplicates, stamp_use, .. } = self;
         let mut steps = Vec::with_capacity(changes.len() + 8);
         if !(new.is_empty() && changes.is_empty()) {
-            // What belongs to no conversation is behind the fence of the first shard.
-            let shards: Vec<i16> = if shards.is_empty() { vec![0] } else { shards.into_iter().collect() };
-            steps.push(step!(Sql::Fence, shards, boot));
+            steps.extend(fence_steps(fence, shards, held));
         }
         if !new.is_empty() {
             steps.push(heads_step(heads, &before, &new));
@@ -224,8 +240,22 @@ impl<'a> Plan<'a> {
         let witness = new.first().map(|new| [new.conv, number(new.message.seq), number(new.stamp), number(new.message.id)]);
         let message_id = new.iter().map(|new| new.message.id).max().unwrap_or(0);
         steps.extend(changes);
-        Planned { writes: !steps.is_empty(), steps, witness, appended: new.len() as u64, duplicates, message_id }
+        Planned { writes: !steps.is_empty(), steps, witness, appended: new.len() as u64, duplicates, message_id, stamp_use }
     }
+}
+
+/// Returns what a batch begins with: who owns what it writes, and what others must not take away before its end.
+fn fence_steps(Fence { boot, shares }: Fence, shards: BTreeSet<i16>, held: BTreeSet<String>) -> Vec<Step> {
+    let shards: Vec<i16> = shards.into_iter().collect();
+    if !shares {
+        // What belongs to no conversation is behind the fence of the first shard.
+        return vec![step!(Sql::Fence, if shards.is_empty() { vec![0] } else { shards }, boot)];
+    }
+    let mut steps = vec![step!(Sql::FenceOfMany, shards, boot)];
+    if !held.is_empty() {
+        steps.push(step!(Sql::HoldLists, held.into_iter().collect::<Vec<String>>()));
+    }
+    steps
 }
 
 /// Returns the key under which a retry of it is known, if it has one.

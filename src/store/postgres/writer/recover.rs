@@ -72,7 +72,7 @@ impl Writer {
                 }
             }
             if waited > UNKNOWN_MAX || self.state.is_closed() {
-                self.unresolved.extend(backend.zip(planned.witness));
+                self.unresolved.extend(backend.map(|backend| (backend, planned.witness, planned.stamp_use.clone())));
                 return Err(error);
             }
             tokio::time::sleep(RECOVER_EVERY).await;
@@ -82,8 +82,8 @@ impl Writer {
     /// Looks at the batches that nobody knew the outcome of. One that was committed after all was never told to whoever is connected,
     /// and later ones would hide it from their cursors: every session must resume, as it does when another broker takes over.
     async fn resolve(&mut self, link: &Link) -> Result<(), tokio_postgres::Error> {
-        while let Some((backend, witness)) = self.unresolved.last() {
-            match stands(link, Some(backend), Some(*witness)).await? {
+        while let Some((backend, witness, _)) = self.unresolved.last() {
+            match stands(link, Some(backend), *witness).await? {
                 Some(true) => {
                     tracing::warn!("a batch whose senders were told to try again is committed: every session has to resume");
                     self.state.lose();

@@ -18,6 +18,16 @@ statements! {
     /// Shards, boot. Raises (22012) unless this process owns them: a statement that found nothing would stop nothing behind it.
     Fence = "SELECT 1 / ((count(*) = cardinality($1::int2[]))::int) FROM
         (SELECT FROM owners WHERE shard = ANY($1) AND boot = $2 FOR SHARE) owned";
+    /// The same of a process that shares the store, and whether it is still taken to live. It may name no shard.
+    FenceOfMany = "WITH slot AS MATERIALIZED (SELECT FROM slots WHERE boot = $2 FOR SHARE)
+        SELECT 1 / ((count(*) = cardinality($1::int2[]) AND (SELECT count(*) FROM slot) = 1)::int) FROM
+        (SELECT FROM owners WHERE shard = ANY($1) AND boot = $2 FOR SHARE) owned";
+    /// Lists that messages of the batch will hold. Raises unless all are there, and keeps them from whoever lets go of their last use.
+    HoldLists = "SELECT 1 / ((count(*) = cardinality($1::text[]))::int) FROM
+        (SELECT FROM lists WHERE list = ANY($1::text[]::uuid[]) FOR KEY SHARE) held";
+    /// conv, seq: before its uses are counted, whoever is about to use one has done so.
+    LockLists = "SELECT count(*) FROM (SELECT FROM lists l WHERE l.list IN
+        (SELECT file FROM media_uses WHERE conv = $1 AND seq = $2) FOR UPDATE) locked";
     /// conv, seq before, seq, order key, stamp, message id. Raises unless every head stood where it was thought to.
     Heads = "WITH moved AS (UPDATE conversations c SET seq = x.seq, order_key = x.order_key, stamp = x.stamp,
             message_id = greatest(c.message_id, x.id)

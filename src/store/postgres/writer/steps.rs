@@ -35,6 +35,7 @@ pub(super) fn revision_steps(revision: &Revision, conv: i64, stamp: u64) -> Vec<
         let Written { kind, flags, words, mentions, mentions_all, content, state } = Written::of(message);
         steps.push(step!(Sql::Revise, conv, seq, content, state, words, flags, kind, mentions_all, mentions));
         if matches!(message.content.body, Body::Revoke(_)) {
+            steps.push(step!(Sql::LockLists, conv, seq));
             steps.push(step!(Sql::LetGo, conv, seq));
         }
     }

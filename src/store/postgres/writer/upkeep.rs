@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
 use crate::store::postgres::connect::innermost;
@@ -64,9 +65,25 @@ pub(super) async fn keep_ahead(client: &Client, made: &mut Made, stamp: u64, now
     Ok(())
 }
 
+/// So often, and with such pauses, something is tried at the start that other processes may be in the way of which start, too: one
+/// makes tables, the others read them.
+pub(super) const FIRST_TRIES: u32 = 50;
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
 /// Makes the partitions around a stamp. All processes take turns.
 pub(super) async fn make_partitions(client: &Client, stamp: u64) -> Result<Made, Error> {
+    for _ in 1..FIRST_TRIES {
+        match make_within(client, stamp, "").await {
+            Err(error) if is_in_the_way(&error) => tokio::time::sleep(FIRST_PAUSE).await,
+            outcome => return outcome,
+        }
+    }
     make_within(client, stamp, "").await
+}
+
+/// Returns whether another process had the same in hand.
+pub(super) fn is_in_the_way(error: &Error) -> bool {
+    matches!(error.code(), Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::LOCK_NOT_AVAILABLE))
 }
 
 /// The same with settings of the transaction.
@@ -116,13 +133,15 @@ pub(super) async fn remove_some(client: &Client, conv: i64) -> Result<bool, Erro
 
 /// Deletes lists that no message holds.
 async fn drop_lists(client: &Client) -> Result<(), Error> {
-    client.execute("DELETE FROM lists l WHERE NOT EXISTS (SELECT FROM media_uses u WHERE u.file = l.list)", &[]).await?;
+    client.execute("SELECT drop_lists()", &[]).await?;
     Ok(())
 }
 
-/// Returns the removals that were begun and not ended.
-pub(super) async fn unfinished(client: &Client) -> Result<Vec<i64>, Error> {
-    Ok(client.query("SELECT conv FROM removals ORDER BY begun_at", &[]).await?.iter().map(|row| row.get(0)).collect())
+/// Returns the conversations whose removal was begun and not ended, each with its shard. `among`: in these shards; none: in all.
+pub(super) async fn unfinished(client: &Client, among: Option<&[i16]>) -> Result<Vec<(i64, i16)>, Error> {
+    let text = "SELECT r.conv, coalesce(c.shard, 0::int2) FROM removals r LEFT JOIN conversations c USING (conv)
+        WHERE $1::int2[] IS NULL OR c.shard = ANY($1) ORDER BY r.begun_at";
+    Ok(client.query(text, &[&among]).await?.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Deletes the oldest week that has messages, if the one after it began before the retention did; returns whether there was one. The

@@ -1,0 +1,128 @@
+//! Where actors live among the nodes, and how orders get to them.
+
+use std::sync::{Arc, Mutex};
+
+use super::cluster::{Cluster, count, lock};
+use super::letter::Letter;
+use super::orders;
+use super::parked::{Parked, Waits};
+use crate::actors::runtime::route::{Carried, Home, MOVING, NodeId, Order, Place, Route};
+use crate::model::Refusal;
+
+/// Makes two of one that hears an outcome: the first that is called tells it.
+fn shared(done: Carried) -> (Carried, Carried) {
+    let done = Arc::new(Mutex::new(Some(done)));
+    let tell = |done: Arc<Mutex<Option<Carried>>>| -> Carried {
+        Box::new(move |outcome| {
+            let taken = lock(&done).take();
+            if let Some(done) = taken {
+                done(outcome);
+            }
+        })
+    };
+    (tell(done.clone()), tell(done))
+}
+
+impl Cluster {
+    fn owner_of(&self, shard: u16) -> Option<NodeId> {
+        self.owners.load().get(usize::from(shard)).copied().flatten()
+    }
+
+    /// Returns whether this node owns an actor's conversation, or is about to.
+    pub(super) fn will_own(&self, home: &Home) -> bool {
+        let Home::Conversation(conversation) = home else { return false };
+        let shard = self.shards.shard_of(conversation);
+        self.owner_of(shard) == Some(self.me) || lock(&self.inheriting).contains(&shard)
+    }
+
+    fn wait_for_owner(&self, home: &Home, order: Order, done: Carried, waits: Waits) -> Result<(), Refusal> {
+        let Home::Conversation(conversation) = home else { return Err(MOVING) };
+        self.parked.add(self.shards.shard_of(conversation), order, done, waits)
+    }
+
+    /// Lets an order wait, or answers that it cannot.
+    pub(super) fn park_or_refuse(&self, home: &Home, order: Order, done: Carried, waits: Waits) {
+        let (told, again) = shared(done);
+        if let Err(refusal) = self.wait_for_owner(home, order, told, waits) {
+            again(Err(refusal));
+        }
+    }
+
+    fn carry_for(&self, node: NodeId, home: &Home, order: Order, done: Carried, waits: Waits) -> Result<(), Refusal> {
+        let (this, home, again) = (self.this.clone(), home.clone(), order.clone());
+        let asked_at = self.clock.elapsed();
+        // A node that is not the owner, or not any more, says so: then it waits for whoever is.
+        let done: Carried = Box::new(move |outcome| match (outcome, this.upgrade()) {
+            (Err(MOVING), Some(cluster)) => {
+                let now = cluster.clock.elapsed();
+                if waits.until <= now {
+                    return done(Err(MOVING));
+                }
+                cluster.park_or_refuse(&home, again, done, waits.again(now));
+            }
+            (outcome, cluster) => {
+                if let Some(cluster) = cluster {
+                    let took = cluster.clock.elapsed().saturating_sub(asked_at);
+                    count(&cluster.counts.remote_calls, 1);
+                    count(&cluster.counts.remote_call_us, usize::try_from(took.as_micros()).unwrap_or(usize::MAX));
+                }
+                done(outcome);
+            }
+        });
+        self.ask(node, |asked| Letter::Order { asked, order }, done)
+    }
+
+    /// Hands on the orders that waited for an owner that there is now. On the actors' thread.
+    pub(super) fn hand_on_parked(&self) {
+        let peers = self.peers.load_full();
+        let has_owner = |shard| self.owner_of(shard).is_some_and(|owner| owner == self.me || peers.ends.contains_key(&owner));
+        self.parked.hand_on(self.clock.elapsed(), has_owner, |parked| self.hand_on(parked));
+    }
+
+    fn hand_on(&self, Parked { order, done, waits }: Parked) {
+        let Some(actors) = self.actors() else { return done(Err(MOVING)) };
+        let Some(home) = orders::home_of(&order) else { return done(Err(MOVING)) };
+        let Home::Conversation(conversation) = &home else { return done(Err(MOVING)) };
+        match self.owner_of(self.shards.shard_of(conversation)) {
+            Some(owner) if owner == self.me => orders::carry_out(&actors, order, done),
+            Some(owner) => {
+                let (told, again) = shared(done);
+                if let Err(refusal) = self.carry_for(owner, &home, order, told, waits) {
+                    again(Err(refusal));
+                }
+            }
+            None => done(Err(MOVING)),
+        }
+    }
+}
+
+impl Route for Cluster {
+    fn place(&self, home: &Home) -> Place {
+        match home {
+            Home::Conversation(conversation) => {
+                let shard = self.shards.shard_of(conversation);
+                if self.parked.holds(shard) {
+                    return Place::Nowhere;
+                }
+                match self.owner_of(shard) {
+                    Some(owner) if owner == self.me => Place::Here,
+                    Some(owner) if self.peers.load().ends.contains_key(&owner) => Place::There(owner),
+                    _ => Place::Nowhere,
+                }
+            }
+            Home::User(user) => {
+                let Some(context) = self.context() else { return Place::Here };
+                let node = context.presence.connections(user).and_then(|connections| connections.first()?.node());
+                node.map_or(Place::Here, Place::There)
+            }
+        }
+    }
+
+    fn park(&self, home: &Home, order: Order, done: Carried) -> Result<(), Refusal> {
+        self.wait_for_owner(home, order, done, Waits::from(self.clock.elapsed()))
+    }
+
+    fn carry(&self, node: NodeId, home: &Home, order: Order, done: Carried) -> Result<(), Refusal> {
+        self.carry_for(node, home, order, done, Waits::from(self.clock.elapsed()))
+    }
+}

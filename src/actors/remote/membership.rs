@@ -1,0 +1,242 @@
+//! Who lives and who owns what: looked at again and again, and what this node does about it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cluster::{Cluster, Peers, count, on_store};
+use super::handover;
+use super::hear::close_all;
+use super::letter::Letter;
+use crate::actors::registries::Registries;
+use crate::actors::runtime::route::NodeId;
+use crate::cluster::life::Watch;
+use crate::cluster::links::Peer;
+use crate::cluster::placement::{Step, steps};
+use crate::store::{Claimed, View};
+
+/// How often one looks. A take-over begins this late at most, behind the lease.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often marks are told.
+const MARK_EVERY: Duration = Duration::from_millis(50);
+
+/// What the looks have shown so far.
+#[derive(Default)]
+struct Looks {
+    watch: Watch,
+    /// When the database answered last.
+    answered: Option<Duration>,
+    is_cut_off: bool,
+    /// Whether this node drains, by whoever's word.
+    drains: bool,
+    /// Whether it drains because it is cut off.
+    drains_itself: bool,
+}
+
+/// Looks at the others until the actors' thread ends.
+pub(crate) async fn keep_membership(cluster: Arc<Cluster>, actors: Arc<Registries>) {
+    let mut looks = Looks::default();
+    loop {
+        look(&cluster, &actors, &mut looks).await;
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = cluster.look.notified() => {}
+        }
+    }
+}
+
+async fn look(cluster: &Arc<Cluster>, actors: &Arc<Registries>, looks: &mut Looks) {
+    let view = on_store(cluster, |cluster| cluster.shards.view()).await;
+    let now = cluster.clock.elapsed();
+    match view {
+        Ok(view) => {
+            looks.answered = Some(now);
+            let dead = looks.watch.look(&view.nodes, now, cluster.lease);
+            follow(cluster, &view);
+            looks.drains = view.nodes.iter().any(|node| node.boot == cluster.me.0 && node.draining);
+            let seems_dead: HashSet<NodeId> = dead.iter().copied().map(NodeId).collect();
+            // Who seems dead tells nothing any more, and is what there is to act on.
+            if cluster.heard_all_but(&seems_dead) {
+                act(cluster, actors, &view, &dead).await;
+            }
+        }
+        Err(error) => {
+            tracing::debug!(%error, "the database did not say who is there");
+            looks.watch.look(&[], now, cluster.lease);
+        }
+    }
+    mind_being_cut_off(cluster, actors, looks, now);
+}
+
+/// A node that reaches neither database nor bus for the lease closes its sessions: their clients resume elsewhere.
+fn mind_being_cut_off(cluster: &Cluster, actors: &Registries, looks: &mut Looks, now: Duration) {
+    if actors.context.accepting_or_cut_off().is_err() {
+        return;
+    }
+    let without_database = now.saturating_sub(*looks.answered.get_or_insert(now));
+    let without_bus = cluster.links().map_or(Duration::ZERO, |links| links.cut_off_for());
+    let is_cut_off = without_database.max(without_bus) >= cluster.lease;
+    if is_cut_off != std::mem::replace(&mut looks.is_cut_off, is_cut_off) {
+        cluster.set_cut_off(is_cut_off);
+        // What nobody reaches others should own; without a database nobody hears of it.
+        if is_cut_off && !looks.drains || looks.drains_itself {
+            looks.drains_itself = is_cut_off;
+            cluster.drain(is_cut_off);
+        }
+        if is_cut_off {
+            tracing::error!(
+                database_ms = without_database.as_millis(),
+                bus_ms = without_bus.as_millis(),
+                "cut off from the other nodes: sessions are closed"
+            );
+        } else {
+            tracing::info!("the other nodes are there again");
+        }
+    }
+    if is_cut_off {
+        close_all(&actors.context);
+    }
+}
+
+/// Takes in who is there and who owns what.
+fn follow(cluster: &Arc<Cluster>, view: &View) {
+    // Whoever holds a slot by the database's word: one that seems dead may come back, and must not have missed a login.
+    let living = view.nodes.iter().filter(|node| node.boot != cluster.me.0);
+    let living: Vec<Peer> = living.filter_map(|node| Some(Peer { boot: node.boot, slot: node.slot?, name: node.name.clone() })).collect();
+    let known = cluster.peers.load();
+    if known.ends.len() != living.len() || living.iter().any(|peer| !known.ends.contains_key(&NodeId(peer.boot))) {
+        let ends: HashMap<_, _> = living.iter().map(|peer| (NodeId(peer.boot), cluster.end(NodeId(peer.boot)))).collect();
+        let slots = living.iter().map(|peer| (peer.slot, NodeId(peer.boot))).collect();
+        // Links first: who is found among the peers can be written to.
+        if let Some(links) = cluster.links() {
+            links.set_peers(&living);
+        }
+        cluster.peers.store(Arc::new(Peers { ends, slots }));
+    }
+    let before = cluster.owners.load_full();
+    let mine = cluster.shards.owned();
+    let as_seen = |(shard, owner): (u16, &Option<i64>)| match owner.map(NodeId) {
+        // What this node owns it knows itself: a view may be older.
+        Some(owner) if owner == cluster.me => mine.contains(&shard).then_some(owner),
+        owner => {
+            if mine.contains(&shard) {
+                Some(cluster.me)
+            } else {
+                owner
+            }
+        }
+    };
+    let owners: Vec<Option<NodeId>> = (0..).zip(&view.owners).map(as_seen).collect();
+    if *before != owners {
+        cluster.owners.store(Arc::new(owners));
+    }
+    cluster.hand_on_parked();
+}
+
+async fn act(cluster: &Arc<Cluster>, actors: &Arc<Registries>, view: &View, dead: &BTreeSet<i64>) {
+    let mut steps = steps(view, cluster.me.0, dead);
+    let has_slot = |boot: &i64| view.nodes.iter().any(|node| node.boot == *boot && node.slot.is_some());
+    let seems_dead: HashSet<NodeId> = dead.iter().copied().map(NodeId).collect();
+    let dead: Vec<i64> = dead.iter().copied().filter(has_slot).collect();
+    if steps.is_empty() && !dead.is_empty() {
+        // They own nothing, and yet everybody waits for them.
+        steps.push(Step::Claim { shards: Vec::new(), dead });
+    }
+    for step in steps {
+        match step {
+            Step::Claim { shards, dead } => {
+                let wanted = shards.clone();
+                // Nothing is noted as delivered while a claim is under way.
+                cluster.inherit(shards.iter().copied());
+                match on_store(cluster, move |cluster| cluster.shards.claim(&wanted, &dead)).await {
+                    Ok(claimed) => {
+                        let is_taken = |shard: &u16| claimed.iter().any(|one| one.shard == *shard);
+                        let others: Vec<u16> = shards.into_iter().filter(|shard| !is_taken(shard)).collect();
+                        cluster.inherited(&others);
+                        // The dead hold no slot any more: who waits for their answers need not. Some of it keeps actors from answering.
+                        if let Ok(view) = on_store(cluster, |cluster| cluster.shards.view()).await {
+                            follow(cluster, &view);
+                        }
+                        if !claimed.is_empty() {
+                            claimed_some(cluster, actors, claimed, &seems_dead).await;
+                            cluster.look.notify_one();
+                        }
+                        // Who was there before may not be any more: what to let go of is seen with the next look.
+                        return;
+                    }
+                    Err(error) => {
+                        cluster.inherited(&shards);
+                        tracing::warn!(%error, "shards could not be taken");
+                    }
+                }
+            }
+            Step::Release { shards, to } => {
+                tracing::info!(count = shards.len(), to, "letting go of shards");
+                handover::release(cluster, actors, shards, &seems_dead).await;
+            }
+        }
+    }
+}
+
+async fn claimed_some(cluster: &Arc<Cluster>, actors: &Arc<Registries>, claimed: Vec<Claimed>, dead: &HashSet<NodeId>) {
+    let shards: Vec<u16> = claimed.iter().map(|claimed| claimed.shard).collect();
+    tracing::info!(count = shards.len(), "took shards");
+    count(&cluster.counts.claims, shards.len());
+    // Ids rise with places in a conversation, whoever made them.
+    actors.context.ids.rise_above(actors.context.store.last_message_id());
+    // What the last owner may not have delivered comes before anything new.
+    handover::take_over(cluster, actors, claimed, dead).await;
+    let mut owners = (**cluster.owners.load()).clone();
+    for shard in &shards {
+        if let Some(owner) = owners.get_mut(usize::from(*shard)) {
+            *owner = Some(cluster.me);
+        }
+    }
+    cluster.owners.store(Arc::new(owners));
+    cluster.tell_all(&Letter::Look);
+    cluster.hand_on_parked();
+}
+
+/// A mark that was told.
+struct Told {
+    stamp: u64,
+    shards: Vec<u16>,
+    /// Its number on the link of each node.
+    numbers: HashMap<NodeId, u64>,
+}
+
+/// Tells the others again and again up to which stamp they were told everything, until the actors' thread ends.
+pub(crate) async fn keep_marks(cluster: Arc<Cluster>, actors: Arc<Registries>) {
+    let mut told: Vec<Told> = Vec::new();
+    loop {
+        tokio::time::sleep(MARK_EVERY).await;
+        cluster.hand_on_parked();
+        // In this order: what is safe was told to its conversations before it counts as waiting there.
+        let safe = cluster.shards.safe_stamp();
+        let owned = cluster.shards.owned();
+        let held = actors.context.watermark.held_at();
+        let stamp = held.map_or(safe, |held| held.min(safe));
+        let shards = cluster.vouched(owned);
+        cluster.marks.raise(&shards, stamp);
+        cluster.tell_all(&Letter::Mark { stamp, shards: shards.clone() });
+        let Some(links) = cluster.links() else { continue };
+        let nodes: Vec<NodeId> = cluster.peers.load().ends.keys().copied().collect();
+        let numbers = nodes.iter().filter_map(|node| Some((*node, links.sent(node.0)?))).collect();
+        told.push(Told { stamp, shards, numbers });
+        let is_heard = |Told { numbers, .. }: &Told| {
+            nodes.iter().all(|node| numbers.get(node).is_none_or(|number| links.acked(node.0).is_none_or(|acked| acked >= *number)))
+        };
+        let heard = told.iter().take_while(|one| is_heard(one)).count();
+        if let Some(last) = heard.checked_sub(1).and_then(|last| told.get(last)) {
+            let still: HashSet<u16> = cluster.shards.owned().into_iter().collect();
+            cluster.note_delivered(last.shards.iter().copied().filter(|shard| still.contains(shard)), last.stamp);
+            // For the heirs of all it owns: each of them must have been in that mark.
+            if cluster.inherits_nothing() && still.iter().all(|shard| last.shards.contains(shard)) {
+                cluster.shards.note_delivered(last.stamp);
+            }
+        }
+        told.drain(..heard);
+        // Whoever hears nothing for so long is gone soon.
+        told.truncate(4_096);
+    }
+}

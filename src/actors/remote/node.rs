@@ -1,0 +1,173 @@
+//! What the actors of this node need of the others.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use super::cluster::{Cluster, GONE};
+use super::letter::{Letter, TakenOver, UserSessions};
+use crate::actors::connection::Connection;
+use crate::actors::connection::far::FarConnection;
+use crate::actors::conversation::messages::Authorize;
+use crate::actors::nodes::Nodes;
+use crate::actors::places::RoomsElsewhere;
+use crate::actors::runtime::command;
+use crate::actors::runtime::ids::slot_of;
+use crate::actors::runtime::reply::Reply;
+use crate::actors::runtime::route::NodeId;
+use crate::cluster::links::PeerStats;
+use crate::metrics::ClusterSample;
+use crate::model::{Conversation, Refusal, RoomId, UserId};
+
+/// How long a node that lives may take to hear of a login.
+const ARRIVE_PATIENCE: Duration = Duration::from_secs(8);
+/// How long a thread waits to hear whether a user is inside a room.
+const INSIDE_PATIENCE: Duration = Duration::from_secs(2);
+
+impl Cluster {
+    /// Tells everyone online at other nodes; returns how many sessions there were.
+    pub(crate) fn broadcast(&self, text: &ByteString) -> BoxFuture<'static, usize> {
+        let answers = self.ask_all_but(&HashSet::new(), |asked| Letter::Broadcast { asked, text: text.clone() });
+        async move {
+            let mut sessions = 0;
+            for answer in answers {
+                if let Ok(Ok(Ok(bytes))) = tokio::time::timeout(ARRIVE_PATIENCE, answer).await {
+                    sessions += command::decode::<usize>(&bytes).unwrap_or(0);
+                }
+            }
+            sessions
+        }
+        .boxed()
+    }
+}
+
+impl RoomsElsewhere for Cluster {
+    fn is_inside(&self, user: &UserId, room: &Conversation) -> bool {
+        let (Conversation::Room(id, _), Some(actors)) = (room, self.actors()) else { return false };
+        let (reply, outcome) = Reply::channel();
+        if actors.rooms.try_send(id, Authorize { user: user.clone(), reply }).is_err() {
+            return false;
+        }
+        let (sender, answer) = std::sync::mpsc::channel();
+        let heard = async move {
+            if sender.send(outcome.await).is_err() {
+                tracing::debug!("an answer about a room came too late");
+            }
+        };
+        if !actors.context.arbiter.spawn(heard) {
+            return false;
+        }
+        matches!(answer.recv_timeout(INSIDE_PATIENCE), Ok(Ok(Ok((inside, _)))) if inside == *room)
+    }
+}
+
+impl Nodes for Cluster {
+    fn is_cut_off(&self) -> bool {
+        // Before it has heard of every shard, it has no cursor to give.
+        self.is_cut_off.load(Ordering::Acquire) || self.marks.least() == 0
+    }
+
+    fn ready(&self) -> Result<(), Refusal> {
+        if self.is_cut_off() {
+            return Err(Refusal::Busy("this node is cut off from the others"));
+        }
+        let peers = self.peers.load();
+        let is_reached = |owner: &Option<NodeId>| owner.is_some_and(|owner| owner == self.me || peers.ends.contains_key(&owner));
+        if self.owners.load().iter().all(is_reached) { Ok(()) } else { Err(Refusal::Busy("some conversations have no owner")) }
+    }
+
+    fn leave(&self) {
+        self.drain(true);
+    }
+
+    fn sample(&self) -> ClusterSample {
+        let stats = self.links.get().map(|links| links.stats()).unwrap_or_default();
+        let sum = |of: &dyn Fn(&PeerStats) -> u64| stats.peers.iter().map(of).sum::<u64>();
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let behind_ms = (self.shards.safe_stamp() >> 11).saturating_sub(self.marks.least() >> 11);
+        ClusterSample {
+            nodes: self.peers.load().ends.len() as u64 + 1,
+            owned_shards: self.shards.owned().len() as u64,
+            cut_off: self.is_cut_off(),
+            behind_seconds: Duration::from_millis(behind_ms).as_secs_f64(),
+            parked: self.parked.len() as u64,
+            claims: of(&self.counts.claims),
+            releases: of(&self.counts.releases),
+            remote_calls: of(&self.counts.remote_calls),
+            remote_call_seconds: Duration::from_micros(of(&self.counts.remote_call_us)).as_secs_f64(),
+            redelivered: of(&self.counts.redelivered),
+            seat_moves: of(&self.counts.seat_moves),
+            link_sent: sum(&|peer| peer.sent.sent),
+            link_resent: sum(&|peer| peer.sent.resent),
+            link_gaps: sum(&|peer| peer.received.gaps),
+            link_losses: sum(&|peer| peer.received.losses),
+            link_late: sum(&|peer| peer.lossy.late + peer.lossy.missing),
+            link_ring_bytes: sum(&|peer| peer.ring_bytes as u64),
+            link_silent_seconds: stats.peers.iter().filter_map(|peer| peer.heard_ago).max().unwrap_or_default().as_secs_f64(),
+            link_strange: stats.strange,
+            link_overruns: stats.overruns,
+        }
+    }
+
+    fn stop(&self) {
+        if let Some(links) = self.links.get() {
+            links.stop();
+        }
+    }
+
+    fn cursor(&self) -> u64 {
+        self.marks.least()
+    }
+
+    fn stand_in(&self, far: &FarConnection) -> Option<Arc<Connection>> {
+        let slot = slot_of(far.id.0);
+        if slot == self.shards.slot() {
+            return self.context()?.connections.some(&[far.id]).pop();
+        }
+        let node = *self.peers.load().slots.get(&slot)?;
+        Some(self.stand_in_at(node, far))
+    }
+
+    fn sessions_changed(&self, user: &UserId, connections: &[Arc<Connection>], logged_out: bool) {
+        let sessions = connections.iter().filter_map(|connection| FarConnection::of(connection)).collect();
+        self.tell_all(&Letter::Sessions(vec![UserSessions { user: user.clone(), sessions, logged_out }]));
+    }
+
+    fn arrive(&self, session: FarConnection) -> BoxFuture<'static, Result<Vec<RoomId>, Refusal>> {
+        let this = self.this.clone();
+        async move {
+            let Some(cluster) = this.upgrade() else { return Err(GONE) };
+            // Who is not known to all could be put out by a session that was there before.
+            let heard = async {
+                while !cluster.heard_all() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            if tokio::time::timeout(ARRIVE_PATIENCE, heard).await.is_err() {
+                return Err(Refusal::Busy("a node has not told its sessions yet"));
+            }
+            let answers = cluster.ask_all_but(&HashSet::new(), |asked| Letter::Arrive { asked, session: session.clone() });
+            let mut taken_over: TakenOver = Vec::new();
+            for answer in answers {
+                match tokio::time::timeout(ARRIVE_PATIENCE, answer).await {
+                    Ok(Ok(Ok(rooms))) => taken_over.extend(command::decode::<TakenOver>(&rooms)?),
+                    // It ended, and its sessions with it.
+                    Ok(Ok(Err(GONE))) => {}
+                    Ok(Ok(Err(refusal))) => return Err(refusal),
+                    Ok(Err(_)) | Err(_) => return Err(Refusal::Busy("a node did not hear of the login in time")),
+                }
+            }
+            Ok(taken_over)
+        }
+        .boxed()
+    }
+
+    fn broadcast(&self, text: &ByteString) -> BoxFuture<'static, usize> {
+        Self::broadcast(self, text)
+    }
+}

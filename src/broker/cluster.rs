@@ -1,0 +1,82 @@
+//! A broker as one of several that work at the same time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::StartError;
+use super::open::node_name;
+use crate::actors::registries::Registries;
+use crate::actors::remote::cluster::Cluster;
+use crate::actors::remote::hear::Ear;
+use crate::actors::remote::membership::{keep_marks, keep_membership};
+use crate::clock::Clock;
+use crate::cluster::links::{LinkOptions, Links};
+use crate::cluster::nats::{Nats, NatsOptions};
+use crate::config::{Config, MediaEngine};
+use crate::store::Store;
+
+/// What of a configuration does not fit several brokers that work at the same time.
+fn check(config: &Config, has_own_media_store: bool) -> Result<(), StartError> {
+    let needs = |what: &str| Err(StartError::Cluster(format!("cluster.nats is set, which needs {what}")));
+    if config.media.store == MediaEngine::Disk && !has_own_media_store {
+        return needs("media.store \"s3\" or \"none\": the other brokers do not see this one's disk");
+    }
+    if config.auth.secret.is_empty() {
+        return needs("auth.secret: all brokers must know the same one");
+    }
+    if !config.webhooks.url.is_empty() {
+        return needs("webhooks.url to be empty: webhooks do not work with it yet");
+    }
+    Ok(())
+}
+
+/// Makes this node of what the configuration says; none: the broker works alone.
+///
+/// # Errors
+/// [`StartError::Cluster`]: the configuration, or the store, does not fit.
+pub(super) fn node(
+    config: &Config,
+    store: &dyn Store,
+    clock: &Arc<dyn Clock>,
+    has_own_media_store: bool,
+) -> Result<Option<Arc<Cluster>>, StartError> {
+    if config.cluster.nats.is_empty() {
+        return Ok(None);
+    }
+    check(config, has_own_media_store)?;
+    let shards = store.shards().ok_or_else(|| StartError::Cluster("cluster.nats is set, which needs store.engine \"postgres\"".into()))?;
+    Ok(Some(Cluster::new(shards, clock.clone(), Duration::from_millis(config.cluster.lease_ms))))
+}
+
+/// Connects this node to the others and sets it to work.
+///
+/// # Errors
+/// [`StartError::Cluster`]: the settings of the bus do not work. That it is not there is no error.
+pub(super) fn begin(cluster: &Arc<Cluster>, actors: &Arc<Registries>) -> Result<(), StartError> {
+    let config = actors.context.config();
+    let settings = &config.cluster;
+    let file = |path: &std::path::Path| Some(path.to_owned()).filter(|path| !path.as_os_str().is_empty());
+    let name = node_name(&config);
+    let bus = |kind: &str| {
+        Arc::new(Nats::new(NatsOptions {
+            servers: settings.nats.clone(),
+            name: format!("tidings {name} {kind}"),
+            credentials: file(&settings.nats_credentials),
+            tls_ca: file(&settings.nats_tls_ca),
+            tls_client: None,
+        }))
+    };
+    let links = Links::start(
+        cluster.peer(&name),
+        bus("reliable"),
+        bus("lossy"),
+        LinkOptions::new(&settings.name),
+        actors.context.clock.clone(),
+        Arc::new(Ear(Arc::downgrade(cluster))),
+    );
+    let links = links.map_err(|error| StartError::Cluster(error.to_string()))?;
+    cluster.begin(links, actors);
+    actors.context.arbiter.spawn(keep_membership(cluster.clone(), actors.clone()));
+    actors.context.arbiter.spawn(keep_marks(cluster.clone(), actors.clone()));
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! A NATS server for the time of a test run: on a port of loopback that the system picks. It ends with this process, however that ends.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+/// Runs the server until its input ends; a line kills it, the next one starts it again.
+const SHELL: &str = r#"
+start() { "$1" -a 127.0.0.1 -p "$2" >/dev/null 2>&1 & pid=$!; }
+start "$1" "$2"
+while read -r what; do
+  case $what in
+    kill) kill -KILL "$pid" ;;
+    start) start "$1" "$2" ;;
+  esac
+done
+kill -KILL "$pid"
+"#;
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct NatsServer {
+    port: u16,
+    shell: Mutex<(Child, ChildStdin)>,
+}
+
+impl NatsServer {
+    /// Returns the server that the tests of this process share. None, said loudly: NATS is not installed; where `CI` is `true` that
+    /// is a failure.
+    pub(crate) fn shared() -> Option<&'static Self> {
+        static SHARED: OnceLock<Option<NatsServer>> = OnceLock::new();
+        SHARED.get_or_init(Self::start).as_ref()
+    }
+
+    /// Starts a server of one's own.
+    #[expect(clippy::disallowed_methods, reason = "nobody is told that a port listens")]
+    pub(crate) fn start() -> Option<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+        let Some(program) = folders.map(|folder| folder.join("nats-server")).find(|program| program.is_file()) else {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "nats-server is not installed (Debian: nats-server)");
+            eprintln!("SKIPPED: nats-server is not installed (Debian: nats-server)");
+            return None;
+        };
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let mut command = Command::new("sh");
+        command.args(["-c", SHELL, "sh"]).arg(program).arg(port.to_string()).stdin(Stdio::piped());
+        let mut shell = command.spawn().unwrap();
+        let input = shell.stdin.take().unwrap();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Some(Self { port, shell: Mutex::new((shell, input)) })
+    }
+
+    /// Kills it, or starts it again: `kill`, `start`.
+    #[allow(dead_code, reason = "not every crate of tests does")]
+    pub(crate) fn tell(&self, what: &str) {
+        writeln!(self.shell.lock().unwrap().1, "{what}").unwrap();
+    }
+
+    /// Returns its address.
+    pub(crate) fn address(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+}
