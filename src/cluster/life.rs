@@ -1,46 +1,21 @@
-//! Who lives: whose heartbeats were not watched standing still for the lease.
+//! Who lives: of the nodes that the database knows, all but those whose heartbeats stand still.
 //!
-//! A beat that is old proves nothing: the database may have been away, the clocks may differ, this process may have slept. So only
-//! one's own watching counts, by one's own monotonic clock, without gaps in it. `store::postgres` takes over by the same rule; here it
-//! says of each boot by itself whether it lives.
+//! `store::postgres` takes over by the same rule ([`Heartbeats`]); here it says of each boot by itself whether it lives.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::store::NodeRow;
-
-/// The longest pause between two looks that still counts as watching.
-const LOOK_GAP_MAX: Duration = Duration::from_millis(1500);
+use crate::store::{Heartbeats, NodeRow};
 
 /// What was seen of the heartbeats.
 #[derive(Debug, Default)]
-pub(crate) struct Watch {
-    /// Of each boot: its last beat, and since when it stands still.
-    seen: BTreeMap<i64, (i64, Duration)>,
-    last_look: Option<Duration>,
-}
+pub(crate) struct Watch(Heartbeats);
 
 impl Watch {
     /// Notes what the database says at a time of the monotonic clock; returns the boots that are dead. Called with every view, and
     /// with nothing while the database does not answer.
     pub(crate) fn look(&mut self, nodes: &[NodeRow], now: Duration, lease: Duration) -> BTreeSet<i64> {
-        let is_watched = self.last_look.is_some_and(|last| now.saturating_sub(last) <= LOOK_GAP_MAX);
-        self.last_look = Some(now);
-        if !is_watched {
-            self.seen.clear();
-        }
-        self.seen.retain(|boot, _| nodes.iter().any(|node| node.boot == *boot));
-        let mut dead = BTreeSet::new();
-        for node in nodes {
-            let (beat_us, since) = self.seen.entry(node.boot).or_insert((node.beat_us, now));
-            if *beat_us != node.beat_us {
-                (*beat_us, *since) = (node.beat_us, now);
-            }
-            if now.saturating_sub(*since) >= lease {
-                dead.insert(node.boot);
-            }
-        }
-        dead
+        self.0.look(nodes.iter().map(|node| (node.boot, node.beat_us)), now, lease)
     }
 }
 

@@ -39,6 +39,8 @@ mod engine;
 mod error;
 mod format;
 #[cfg(feature = "postgres")]
+mod heartbeats;
+#[cfg(feature = "postgres")]
 pub(in crate::store) mod postgres;
 mod repair;
 mod shards;
@@ -64,6 +66,8 @@ pub use self::error::{OpenError, StoreError};
 pub use self::format::rows::{
     ChangeKind, EntryRecord, FormerMember, GroupRecord, MemberAttributes, Note, NoteRecord, Pin, Revision, RoomRecord, Tail,
 };
+#[cfg(feature = "cluster")]
+pub(crate) use self::heartbeats::Heartbeats;
 #[cfg(feature = "postgres")]
 pub use self::postgres::{
     ActiveNode, ClusterStatus, DatabaseCheck, DatabaseReport, NodeStatus, PostgresDocuments, PostgresOptions, PostgresStore, StampTime,

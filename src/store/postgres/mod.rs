@@ -64,7 +64,7 @@ use self::shards::Shards;
 pub use self::shared_state::PostgresDocuments;
 use self::shared_state::SharedTables;
 use self::stamp::StampClock;
-use self::standby::looks_within;
+use self::standby::within;
 pub use self::standby::{ActiveNode, Standby};
 use self::state::State;
 pub use self::status::{ClusterStatus, DatabaseReport, NodeStatus, cluster_status, database_report, drain_node};
@@ -102,12 +102,8 @@ impl PostgresStore {
     /// # Errors
     /// Those of [`Standby::join`], and [`OpenError::InUse`]: another process owns it and lives.
     pub fn open(options: PostgresOptions, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let mut looks = looks_within(options.patience);
-        let standby = Standby::join(options, clock)?;
-        Self::take_over(standby, move |_| {
-            looks = looks.saturating_sub(1);
-            looks > 0
-        })
+        let watch = within(options.patience);
+        Self::take_over(Standby::join(options, clock)?, watch)
     }
 
     /// Waits until nobody else owns the store, takes it and opens it. Blocks. `watch` is told who owns it, four times a second; it
@@ -116,27 +112,25 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError::InUse`]: `watch` did not want to wait longer. [`OpenError::Io`]: the database refuses.
     pub fn take_over(standby: Standby, watch: impl FnMut(Option<&ActiveNode>) -> bool + Send + 'static) -> Result<Self, OpenError> {
-        let claim = standby.claim(watch);
-        let claim = match claim {
-            Ok(claim) => claim,
-            Err(error) => {
-                standby.runtime.shutdown_background();
-                return Err(error);
-            }
-        };
-        Self::begin(standby, claim)
+        let claimed = standby.claim(watch);
+        Self::begin(standby, claimed.map(|claim| (claim, None)))
     }
 
-    /// Begins to work on a store that is owned.
-    fn begin(standby: Standby, claim: Claim) -> Result<Self, OpenError> {
-        let Claim { floor, message_id, shards } = claim;
-        Self::start(standby, Start { floor, message_id, shards, slot: None })
+    /// Begins to work on a store of which something was taken: all of it, or a slot among those who share it.
+    fn begin(standby: Standby, taken: Result<(Claim, Option<u16>), OpenError>) -> Result<Self, OpenError> {
+        match taken {
+            Ok((claim, slot)) => Self::start(standby, claim, slot),
+            Err(error) => {
+                standby.runtime.shutdown_background();
+                Err(error)
+            }
+        }
     }
 
     /// Starts the writer and the heartbeat.
-    fn start(standby: Standby, start: Start) -> Result<Self, OpenError> {
+    fn start(standby: Standby, claim: Claim, slot: Option<u16>) -> Result<Self, OpenError> {
         let Standby { options, clock, database, runtime, boot, place } = standby;
-        let Start { floor, message_id, shards, slot } = start;
+        let Claim { floor, message_id, shards } = claim;
         let stamps = StampClock::above(floor, options.time, clock.clone());
         let filter = LocalIds::new(options.seen_bytes, stamps.peek());
         let own = slot.map(|slot| OwnShards::new(slot, shards));
@@ -192,16 +186,6 @@ impl PostgresStore {
     pub(in crate::store) fn stop_beating(&self) {
         drop(lock(&self.beats).take());
     }
-}
-
-/// What a store begins with.
-struct Start {
-    /// No stamp at or below it is made.
-    floor: u64,
-    message_id: u64,
-    shards: i16,
-    /// None: all shards are owned.
-    slot: Option<u16>,
 }
 
 /// Starts the writer, the heartbeat, and the reading of local ids; returns what ends with the writer, and what ends the heartbeat.

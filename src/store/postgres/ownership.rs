@@ -6,20 +6,22 @@
 //! by its own monotonic clock, with the database answering all the while: a beat that is old proves nothing after the database
 //! itself was away.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio_postgres::{Client, Error};
 
 use super::options::PostgresOptions;
 use super::place::{number, unsigned};
+use crate::store::heartbeats::Heartbeats;
 
 /// How often whoever stands by looks.
 pub(super) const POLL: Duration = Duration::from_millis(250);
 /// How often an owner says that it lives.
 pub(super) const BEAT: Duration = Duration::from_millis(500);
-/// The longest pause between two looks that still counts as watching.
-const LOOK_GAP_MAX: Duration = Duration::from_millis(1500);
+/// How long a claim waits for what a dead process has under way.
+pub(super) const LOCKS_WITHIN: &str = "SET LOCAL lock_timeout = '1s'";
+/// Whoever takes the whole store, or a slot, is the only one who does.
+pub(super) const LOCK_SLOTS: &str = "LOCK TABLE slots IN SHARE ROW EXCLUSIVE MODE";
 /// How long a row is kept of a process that ended.
 const FORGET_NODES: &str = "1 day";
 
@@ -40,33 +42,17 @@ pub(super) struct NodeRow {
     pub beat_us: i64,
 }
 
-/// What was seen of the owner's heartbeat.
+/// What was seen of the owners' heartbeats.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
-    /// Of each boot: its last beat, and since when it stands still.
-    seen: HashMap<i64, (i64, Duration)>,
-    last_look: Option<Duration>,
-}
+pub(super) struct Watch(Heartbeats);
 
 impl Watch {
     /// Notes what the database says at a time of the monotonic clock; returns whether nobody who lives owns anything.
     pub(super) fn look(&mut self, owners: &[Owner], now: Duration, lease: Duration) -> bool {
-        let watched = self.last_look.is_some_and(|last| now.saturating_sub(last) <= LOOK_GAP_MAX);
-        self.last_look = Some(now);
-        if !watched {
-            self.seen.clear();
-        }
-        let mut all_dead = true;
-        for Owner { boot, node } in owners {
-            // A process whose row is gone was forgotten long after it ended.
-            let Some(node) = node else { continue };
-            let (beat_us, since) = self.seen.entry(*boot).or_insert((node.beat_us, now));
-            if *beat_us != node.beat_us {
-                (*beat_us, *since) = (node.beat_us, now);
-            }
-            all_dead &= now.saturating_sub(*since) >= lease;
-        }
-        all_dead
+        let beats = owners.iter().filter_map(|Owner { boot, node }| Some((*boot, node.as_ref()?.beat_us)));
+        let dead = self.0.look(beats, now, lease);
+        // A process whose row is gone was forgotten long after it ended.
+        owners.iter().all(|Owner { boot, node }| node.is_none() || dead.contains(boot))
     }
 }
 
@@ -136,7 +122,8 @@ pub(super) struct Claim {
 pub(super) async fn claim(client: &mut Client, boot: i64, dead: &[i64]) -> Result<Option<Claim>, Error> {
     end_connections(client, dead).await?;
     let transaction = client.transaction().await?;
-    transaction.batch_execute("SET LOCAL lock_timeout = '1s'; LOCK TABLE slots IN SHARE ROW EXCLUSIVE MODE").await?;
+    transaction.batch_execute(LOCKS_WITHIN).await?;
+    transaction.batch_execute(LOCK_SLOTS).await?;
     let gone = "UPDATE slots SET boot = NULL WHERE boot = ANY($1) OR NOT EXISTS (SELECT FROM nodes n WHERE n.boot = slots.boot)";
     transaction.execute(gone, &[&dead]).await?;
     let held: i64 = transaction.query_one("SELECT count(boot) FROM slots", &[]).await?.get(0);

@@ -2,22 +2,16 @@
 
 use tokio_postgres::{Client, Error};
 
-use super::ownership::{NEVER, end_connections};
+use super::ownership::{Claim, LOCK_SLOTS, LOCKS_WITHIN, NEVER, end_connections};
 use super::place::{number, unsigned};
 use crate::store::shards::{NodeRow, View};
-
-/// How long a claim waits for what a dead process has under way.
-const LOCKS_WITHIN: &str = "SET LOCAL lock_timeout = '1s'";
 
 /// What a slot is begun with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SlotTaken {
-    pub slot: i16,
-    /// How many shards there are.
-    pub shards: i16,
+    pub slot: u16,
     /// The greatest stamp in the store, and the greatest message id: what the slot's last holder wrote is at or below it.
-    pub stamp: u64,
-    pub message_id: u64,
+    pub claim: Claim,
 }
 
 /// Takes a slot, unless somebody who lives has the store to itself: of the processes that had it, these are dead and lose their shards.
@@ -25,7 +19,7 @@ pub(super) async fn take_slot(client: &mut Client, boot: i64, dead: &[i64]) -> R
     end_connections(client, dead).await?;
     let transaction = client.transaction().await?;
     transaction.batch_execute(LOCKS_WITHIN).await?;
-    transaction.batch_execute("LOCK TABLE slots IN SHARE ROW EXCLUSIVE MODE").await?;
+    transaction.batch_execute(LOCK_SLOTS).await?;
     let let_go = "UPDATE owners o SET boot = NULL, epoch = epoch + 1,
             floor_stamp = greatest(floor_stamp, (SELECT safe_stamp FROM nodes n WHERE n.boot = o.boot))
         WHERE delivered = $2 AND boot IS NOT NULL AND (boot = ANY($1) OR NOT EXISTS (SELECT FROM nodes n WHERE n.boot = o.boot))";
@@ -42,8 +36,8 @@ pub(super) async fn take_slot(client: &mut Client, boot: i64, dead: &[i64]) -> R
     // Whoever held the slot before writes nothing any more.
     let text = "SELECT coalesce(max(greatest(stamp, changed)), 0), coalesce(max(message_id), 0) FROM conversations";
     let row = client.query_one(text, &[]).await?;
-    let (stamp, message_id) = (unsigned(row.get(0)), unsigned(row.get(1)));
-    Ok(Some(SlotTaken { slot: taken.get(0), shards: taken.get(1), stamp, message_id }))
+    let claim = Claim { floor: unsigned(row.get(0)), message_id: unsigned(row.get(1)), shards: taken.get(1) };
+    Ok(Some(SlotTaken { slot: u16::try_from(taken.get::<_, i16>(0)).unwrap_or(0), claim }))
 }
 
 /// Who claims.

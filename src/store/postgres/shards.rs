@@ -6,7 +6,8 @@
 //! A claim takes rows of `owners` and reads above which stamps the shards' next ones must be; afterwards the writer asks anew where
 //! conversations stand, and looks for each local id until those of the shards are known.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Mutex;
 use tokio_postgres::{Client, Error};
@@ -28,7 +29,6 @@ use crate::store::shards::{Claimed, SharedShards, StampedMessages, View};
 
 /// See the module's documentation.
 pub(super) struct Shards {
-    boot: i64,
     reader: Reader,
     queue: Arc<Queue>,
     connections: Arc<Connections>,
@@ -40,21 +40,24 @@ struct Connections {
     database: Database,
     /// Looks.
     looking: Line,
-    /// Claims and leads; one at a time. An heir ends it.
+    /// Claims and leads; one at a time. It is written down, so that an heir may end it.
     claiming: Line,
     /// Set while it is not known what became of a claim.
-    is_unsure: RwLock<bool>,
+    is_unsure: AtomicBool,
 }
 
 /// A connection, when there is one.
 #[derive(Default)]
-struct Line(Mutex<Option<Client>>);
+struct Line {
+    client: Mutex<Option<Client>>,
+    is_written_down: bool,
+}
 
 impl Shards {
     pub(super) fn new(boot: i64, database: Database, reader: Reader, queue: Arc<Queue>) -> Self {
-        let connections =
-            Connections { boot, database, looking: Line::default(), claiming: Line::default(), is_unsure: RwLock::new(false) };
-        Self { boot, reader, queue, connections: Arc::new(connections) }
+        let claiming = Line { is_written_down: true, ..Line::default() };
+        let connections = Connections { boot, database, looking: Line::default(), claiming, is_unsure: AtomicBool::new(false) };
+        Self { reader, queue, connections: Arc::new(connections) }
     }
 
     fn state(&self) -> &State {
@@ -81,22 +84,22 @@ impl Shards {
 
 impl Connections {
     fn is_unsure(&self) -> bool {
-        *self.is_unsure.read().unwrap_or_else(PoisonError::into_inner)
+        self.is_unsure.load(Ordering::SeqCst)
     }
 
     fn set_unsure(&self, is_unsure: bool) {
-        *self.is_unsure.write().unwrap_or_else(PoisonError::into_inner) = is_unsure;
+        self.is_unsure.store(is_unsure, Ordering::SeqCst);
     }
 
     /// Asks something on a connection, which is made where there is none, and given up after an error.
     async fn on<T>(&self, line: &Line, question: impl AsyncFnOnce(&mut Client) -> Result<T, Error>) -> Result<T, StoreError> {
-        let mut held = line.0.lock().await;
+        let mut held = line.client.lock().await;
         let asked = async {
             let mut client = match held.take() {
                 Some(client) if !client.is_closed() => client,
                 _ => {
                     let client = self.database.connect_local().await?;
-                    if std::ptr::eq(line, &raw const self.claiming) {
+                    if line.is_written_down {
                         shard_rows::note_control(&client, self.boot).await?;
                     }
                     client
@@ -179,7 +182,7 @@ fn unsigned(shard: i16) -> u16 {
 
 impl SharedShards for Shards {
     fn boot(&self) -> i64 {
-        self.boot
+        self.connections.boot
     }
 
     fn slot(&self) -> u16 {
@@ -227,8 +230,8 @@ impl SharedShards for Shards {
     }
 
     fn set_draining(&self, draining: bool) -> Result<(), StoreError> {
-        let boot = self.boot;
         self.ask(async move |connections, _| {
+            let boot = connections.boot;
             connections.on(&connections.looking, async |client| shard_rows::set_draining(client, boot, draining).await).await
         })
     }
@@ -263,6 +266,6 @@ impl SharedShards for Shards {
 
 impl std::fmt::Debug for Shards {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shards").field("boot", &self.boot).finish_non_exhaustive()
+        f.debug_struct("Shards").field("boot", &self.connections.boot).finish_non_exhaustive()
     }
 }

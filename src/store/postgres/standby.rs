@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Error};
 
 use super::connect::{Database, innermost, refused, shown};
 use super::migrate;
@@ -67,34 +67,80 @@ impl Standby {
 
     /// Waits until nobody else owns the store, and takes it. Blocks. `watch` is told who owns it, each time it is looked; it ends
     /// the wait by returning false, and then [`OpenError::InUse`] says who owns it.
-    pub(super) fn claim(&self, mut watch: impl FnMut(Option<&ActiveNode>) -> bool + Send + 'static) -> Result<Claim, OpenError> {
-        let (database, clock, place) = (self.database.clone(), self.clock.clone(), self.place.clone());
-        let (boot, lease) = (self.boot, self.options.lease);
+    pub(super) fn claim(&self, watch: impl FnMut(Option<&ActiveNode>) -> bool + Send + 'static) -> Result<Claim, OpenError> {
+        self.take(WholeStore { boot: self.boot, beaten: Beaten::default() }, watch)
+    }
+
+    /// Looks four times a second until what is wanted is taken: see [`Standby::claim`]. Blocks.
+    pub(super) fn take<W: Wanted + Send + 'static>(
+        &self,
+        mut wanted: W,
+        mut watch: impl FnMut(Option<&ActiveNode>) -> bool + Send + 'static,
+    ) -> Result<W::Taken, OpenError> {
+        let (database, place) = (self.database.clone(), self.place.clone());
+        let mut seen = Seen { watch: Watch::default(), clock: self.clock.clone(), lease: self.options.lease };
         wait_to_open(self.runtime.handle(), async move {
-            let (mut seen, mut beaten) = (Watch::default(), Beaten::default());
             let mut client = None;
             loop {
-                let looked = look(&mut client, &database, boot, |owners| seen.look(owners, clock.elapsed(), lease)).await;
+                let looked = match connected(&database, &mut client).await {
+                    Ok(client) => wanted.look(client, &mut seen).await,
+                    Err(error) => Err(error),
+                };
                 let active = match looked {
-                    Ok(Looked::Taken(claim)) => return Ok(claim),
-                    Ok(Looked::Owned(_, sharers)) if beaten.look(&sharers) => {
-                        let names: Vec<String> = sharers.into_iter().filter_map(|sharer| Some(sharer.node?.name)).collect();
-                        return Err(OpenError::InUse { path: format!("{place} (shared by {})", names.join(", ")) });
-                    }
-                    Ok(Looked::Owned(active, _)) => active,
+                    Ok(Look::Taken(taken)) => return Ok(taken),
+                    Ok(Look::Owned(active)) => active,
+                    Ok(Look::Shared(names)) => return Err(OpenError::InUse { path: format!("{place} (shared by {})", names.join(", ")) }),
                     Err(error) => {
                         // What is watched must be watched without a gap.
                         tracing::debug!(error = innermost(&error), "the database did not answer");
-                        (client, seen) = (None, Watch::default());
+                        (client, seen.watch) = (None, Watch::default());
                         None
                     }
                 };
                 if !watch(active.as_ref()) {
-                    return Err(in_use(&place, active));
+                    return Err(in_use(place, active));
                 }
                 tokio::time::sleep(POLL).await;
             }
         })
+    }
+}
+
+/// What is to be taken of a store.
+pub(super) trait Wanted {
+    type Taken: Send + 'static;
+
+    /// Takes it, or says who is in the way.
+    fn look(&mut self, client: &mut Client, seen: &mut Seen) -> impl Future<Output = Result<Look<Self::Taken>, Error>> + Send;
+}
+
+/// What a look showed.
+pub(super) enum Look<T> {
+    Taken(T),
+    /// Somebody is in the way, or was faster.
+    Owned(Option<ActiveNode>),
+    /// These share it, and it would be waited for them for ever.
+    Shared(Vec<String>),
+}
+
+/// Who was seen.
+pub(super) struct Seen {
+    watch: Watch,
+    clock: Arc<dyn Clock>,
+    lease: Duration,
+}
+
+impl Seen {
+    /// Returns whether all of these are dead.
+    pub(super) fn all_dead(&mut self, owners: &[Owner]) -> bool {
+        self.watch.look(owners, self.clock.elapsed(), self.lease)
+    }
+}
+
+async fn connected<'a>(database: &Database, client: &'a mut Option<Client>) -> Result<&'a mut Client, Error> {
+    match client {
+        Some(client) => Ok(client),
+        None => Ok(client.insert(database.connect_local().await?)),
     }
 }
 
@@ -105,10 +151,10 @@ impl std::fmt::Debug for Standby {
 }
 
 /// Returns that a store is in use, and by whom.
-pub(super) fn in_use(place: &str, active: Option<ActiveNode>) -> OpenError {
+fn in_use(place: String, active: Option<ActiveNode>) -> OpenError {
     let path = match active {
         Some(ActiveNode { name, address }) => format!("{place} (by {name} {address})"),
-        None => place.to_owned(),
+        None => place,
     };
     OpenError::InUse { path }
 }
@@ -116,13 +162,6 @@ pub(super) fn in_use(place: &str, active: Option<ActiveNode>) -> OpenError {
 async fn join(options: &PostgresOptions, database: &Database, place: &str) -> Result<i64, OpenError> {
     let client = migrate::bring_forward(options, database, place).await?;
     ownership::register(&client, options).await.map_err(|error| refused(place, &error))
-}
-
-/// What a look showed.
-enum Looked {
-    Taken(Claim),
-    /// Somebody owns it, or was faster; and who shares it with others.
-    Owned(Option<ActiveNode>, Vec<Owner>),
 }
 
 /// Beats of those who share the store: one who stands by would wait for them for ever.
@@ -138,27 +177,31 @@ impl Beaten {
     }
 }
 
-async fn look(
-    client: &mut Option<Client>,
-    database: &Database,
+/// The whole store, for this process alone.
+struct WholeStore {
     boot: i64,
-    all_dead: impl FnOnce(&[Owner]) -> bool,
-) -> Result<Looked, tokio_postgres::Error> {
-    let client = match client {
-        Some(client) => client,
-        None => client.insert(database.connect_local().await?),
-    };
-    // Whoever stands by lives, too.
-    ownership::beat(client, boot, 0).await?;
-    let owners: Vec<Owner> = ownership::owners(client).await?;
-    if all_dead(&owners) {
-        let dead: Vec<i64> = owners.iter().map(|owner| owner.boot).collect();
-        if let Some(claim) = ownership::claim(client, boot, &dead).await? {
-            return Ok(Looked::Taken(claim));
+    beaten: Beaten,
+}
+
+impl Wanted for WholeStore {
+    type Taken = Claim;
+
+    async fn look(&mut self, client: &mut Client, seen: &mut Seen) -> Result<Look<Claim>, Error> {
+        // Whoever stands by lives, too.
+        ownership::beat(client, self.boot, 0).await?;
+        let owners: Vec<Owner> = ownership::owners(client).await?;
+        if seen.all_dead(&owners) {
+            let dead: Vec<i64> = owners.iter().map(|owner| owner.boot).collect();
+            if let Some(claim) = ownership::claim(client, self.boot, &dead).await? {
+                return Ok(Look::Taken(claim));
+            }
         }
+        let sharers = ownership::sharers(client).await?;
+        if self.beaten.look(&sharers) {
+            return Ok(Look::Shared(sharers.into_iter().filter_map(|sharer| Some(sharer.node?.name)).collect()));
+        }
+        Ok(Look::Owned(active(owners)))
     }
-    let sharers = ownership::sharers(client).await?;
-    Ok(Looked::Owned(active(owners), sharers))
 }
 
 /// Returns who is to be named of those who own a store.
@@ -167,7 +210,11 @@ pub(super) fn active(owners: Vec<Owner>) -> Option<ActiveNode> {
     node.map(|node| ActiveNode { name: node.name, address: node.address })
 }
 
-/// Returns how often one looks within a time.
-pub(super) fn looks_within(patience: Duration) -> u32 {
-    u32::try_from(patience.as_millis() / POLL.as_millis()).unwrap_or(u32::MAX)
+/// Returns what waits no longer than that for whoever is in the way.
+pub(super) fn within(patience: Duration) -> impl FnMut(Option<&ActiveNode>) -> bool + Send + 'static {
+    let mut looks = patience.as_millis() / POLL.as_millis();
+    move |_| {
+        looks = looks.saturating_sub(1);
+        looks > 0
+    }
 }

@@ -100,7 +100,7 @@ pub fn cluster_status(options: &PostgresOptions) -> Result<ClusterStatus, OpenEr
         let row = client.query_one("SELECT count(*), coalesce(sum(epoch) / greatest(count(*), 1), 0)::int8 FROM owners", &[]).await?;
         let rows = client
             .query(
-                "SELECT n.node, n.address, n.version, (SELECT count(*) FROM owners o WHERE o.boot = n.boot),
+                "SELECT n.node, n.address, n.version,
                         (extract(epoch FROM clock_timestamp() - n.beat_at) * 1000)::int8,
                         (extract(epoch FROM clock_timestamp() - n.started_at) * 1000)::int8, s.slot, n.draining,
                         (SELECT array_agg(o.shard ORDER BY o.shard) FROM owners o WHERE o.boot = n.boot),
@@ -111,19 +111,19 @@ pub fn cluster_status(options: &PostgresOptions) -> Result<ClusterStatus, OpenEr
             .await?;
         let nodes = rows.iter().map(|row| {
             let whole = |shard: i16| u16::try_from(shard).unwrap_or(0);
-            let slot = row.get::<_, Option<i16>>(6).map(whole);
-            let shards: Vec<u16> = row.get::<_, Option<Vec<i16>>>(8).unwrap_or_default().into_iter().map(whole).collect();
+            let slot = row.get::<_, Option<i16>>(5).map(whole);
+            let shards: Vec<u16> = row.get::<_, Option<Vec<i16>>>(7).unwrap_or_default().into_iter().map(whole).collect();
             NodeStatus {
                 node: row.get(0),
                 address: row.get(1),
                 version: row.get(2),
-                owns_shards: unsigned(row.get(3)),
+                owns_shards: shards.len() as u64,
                 slot,
-                draining: row.get(7),
-                lag_ms: (slot.is_some() && !shards.is_empty()).then(|| unsigned(row.get(9))),
+                draining: row.get(6),
+                lag_ms: (slot.is_some() && !shards.is_empty()).then(|| unsigned(row.get(8))),
                 shards,
-                heard_ms_ago: unsigned(row.get(4)),
-                started_ms_ago: unsigned(row.get(5)),
+                heard_ms_ago: unsigned(row.get(3)),
+                started_ms_ago: unsigned(row.get(4)),
             }
         });
         Ok(ClusterStatus { shards: unsigned(row.get(0)), epoch: unsigned(row.get(1)), nodes: nodes.collect() })

@@ -17,7 +17,7 @@ use crate::store::postgres::check::DatabaseCheck;
 use crate::store::postgres::connect::{innermost, shown};
 use crate::store::postgres::options::PostgresOptions;
 use crate::store::postgres::ownership;
-use crate::store::postgres::standby::{Standby, looks_within};
+use crate::store::postgres::standby::{Standby, within};
 
 /// Lines of a batch.
 const BATCH_LINES: usize = 2000;
@@ -54,11 +54,7 @@ fn claim_and_load(standby: &Standby, lines: &mut LineReader<'_>) -> Result<Datab
     let place = &standby.place;
     let empty = standby.runtime.block_on(async { require_empty(&standby.database.connect().await?, place).await });
     empty.map_err(|error| error.at(place))?;
-    let mut looks = looks_within(standby.options.lease + BESIDES_LEASE);
-    let claim = standby.claim(move |_| {
-        looks = looks.saturating_sub(1);
-        looks > 0
-    })?;
+    let claim = standby.claim(within(standby.options.lease + BESIDES_LEASE))?;
     let loaded = standby.runtime.block_on(async {
         let client = standby.database.connect().await?;
         let loaded = load(&client, standby, claim.shards, lines).await;

@@ -363,15 +363,15 @@ impl Writer {
 }
 
 impl Link {
-    /// Makes the first one, while other processes may start, too.
+    /// Makes the first one.
     async fn make_first(database: &Database, boot: i64) -> Result<Self, tokio_postgres::Error> {
-        for _ in 1..upkeep::FIRST_TRIES {
+        let mut tries = upkeep::FirstTries::default();
+        loop {
             match Self::make(database, boot).await {
-                Err(error) if upkeep::is_in_the_way(&error) => tokio::time::sleep(upkeep::FIRST_PAUSE).await,
+                Err(error) if tries.again(&error).await => {}
                 outcome => return outcome,
             }
         }
-        Self::make(database, boot).await
     }
 
     /// Connects, prepares, and notes down the connection, so that an heir may end it.

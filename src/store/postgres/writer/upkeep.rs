@@ -65,25 +65,40 @@ pub(super) async fn keep_ahead(client: &Client, made: &mut Made, stamp: u64, now
     Ok(())
 }
 
-/// So often, and with such pauses, something is tried at the start that other processes may be in the way of which start, too: one
-/// makes tables, the others read them.
-pub(super) const FIRST_TRIES: u32 = 50;
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// So often, and with such pauses, something is tried at the start.
+const FIRST_TRIES: u32 = 50;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Makes the partitions around a stamp. All processes take turns.
-pub(super) async fn make_partitions(client: &Client, stamp: u64) -> Result<Made, Error> {
-    for _ in 1..FIRST_TRIES {
-        match make_within(client, stamp, "").await {
-            Err(error) if is_in_the_way(&error) => tokio::time::sleep(FIRST_PAUSE).await,
-            outcome => return outcome,
+/// Tries of something at the start, while other processes that start may be in the way: one makes tables, the others read them.
+#[derive(Default)]
+pub(super) struct FirstTries(u32);
+
+impl FirstTries {
+    /// Returns whether it is to be tried again after an error, when it is time for that.
+    pub(super) async fn again(&mut self, error: &Error) -> bool {
+        self.0 += 1;
+        let again = is_in_the_way(error) && self.0 < FIRST_TRIES;
+        if again {
+            tokio::time::sleep(FIRST_PAUSE).await;
         }
+        again
     }
-    make_within(client, stamp, "").await
 }
 
 /// Returns whether another process had the same in hand.
-pub(super) fn is_in_the_way(error: &Error) -> bool {
+fn is_in_the_way(error: &Error) -> bool {
     matches!(error.code(), Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::LOCK_NOT_AVAILABLE))
+}
+
+/// Makes the partitions around a stamp. All processes take turns.
+pub(super) async fn make_partitions(client: &Client, stamp: u64) -> Result<Made, Error> {
+    let mut tries = FirstTries::default();
+    loop {
+        match make_within(client, stamp, "").await {
+            Err(error) if tries.again(&error).await => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// The same with settings of the transaction.
