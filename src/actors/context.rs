@@ -1,6 +1,5 @@
 //! What every actor of one broker shares: configuration, clock, counters, and the ways to each other.
 
-use crate::actors::connection::ConnectionId;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,14 +15,14 @@ use super::connection::far::ConnectionRef;
 use super::connection::feed::FeedItem;
 use super::connection::last_seen::LastSeen;
 use super::connection::outbox::{Outbox, OutboxLimits};
-use super::connection::presence::{Presence, one_per_node};
+use super::connection::presence::{Presence, feeds};
 use super::connection::status::{OnlineStatus, Status, StatusBoard};
 use super::connection::{Connection, Socket};
 use super::disk::Disk;
 use super::files::MediaService;
 use super::load::LoadMonitor;
 use super::memory::{CombineMemory, MemoryShare};
-use super::nodes::Nodes;
+use super::nodes::{CUT_OFF, Nodes};
 use super::places::{Onlooker, RoomPlaces, RoomsElsewhere};
 use super::runtime::archive::ArchiveHandle;
 use super::runtime::ids::IdGenerator;
@@ -31,6 +30,7 @@ use super::runtime::open_requests::{OpenRequest, OpenRequests};
 use super::runtime::route::Route;
 use super::runtime::watermark::DeliveryWatermark;
 use super::standing::StandingRooms;
+use crate::actors::connection::ConnectionId;
 use crate::clock::Clock;
 use crate::clock::guard::ClockGuard;
 use crate::config::Config;
@@ -109,7 +109,7 @@ impl BrokerContext {
     pub(crate) fn accepting(&self) -> Result<(), Refusal> {
         self.accepting_or_cut_off()?;
         match &self.nodes {
-            Some(nodes) if nodes.is_cut_off() => Err(Refusal::Busy("this node is cut off from the others")),
+            Some(nodes) if nodes.is_cut_off() => Err(CUT_OFF),
             _ => Ok(()),
         }
     }
@@ -157,18 +157,17 @@ impl BrokerContext {
     /// Returns the commit up to which everything that concerns a session of this node was put into its outbox, when it has everything
     /// up to `floor` by another way.
     pub(crate) fn cursor_after(&self, floor: u64) -> u64 {
-        match &self.nodes {
-            None => self.watermark.mark_after(floor),
-            Some(nodes) => nodes.cursor(),
-        }
+        self.cursor_or(|| self.watermark.mark_after(floor))
     }
 
     /// Returns the commit up to which everything was delivered or can be read.
     pub(crate) fn newest_cursor(&self) -> u64 {
-        match &self.nodes {
-            None => self.store.last_commit(),
-            Some(nodes) => nodes.cursor(),
-        }
+        self.cursor_or(|| self.store.last_commit())
+    }
+
+    /// Returns the cursor of a node among several, or of a broker that works alone.
+    pub(crate) fn cursor_or(&self, alone: impl FnOnce() -> u64) -> u64 {
+        self.nodes.as_ref().map_or_else(alone, |nodes| nodes.cursor())
     }
 
     /// Makes a connection live, once everyone who delivers knows it. Returns the cursor it begins with, and up to which commit what it
@@ -278,31 +277,25 @@ impl BrokerContext {
         }
     }
 
-    /// Tells a user's actor, if the user is online; whoever comes later reads the truth by itself.
+    /// Tells a user's actors, at whatever node, if the user is online; whoever comes later reads the truth by itself.
     pub(crate) fn notify(&self, user: &UserId, item: &Arc<FeedItem>) {
-        let Some(connections) = self.presence.connections(user) else { return };
-        for identity in one_per_node(&connections).filter_map(|connection| connection.identity()) {
-            identity.feed.push(item.clone());
-        }
+        self.notify_where(user, item, |_| true);
     }
 
     /// Tells a user's actor of this node.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
     pub(crate) fn notify_here(&self, user: &UserId, item: &Arc<FeedItem>) {
-        let connections = self.presence.connections(user);
-        let here = connections.as_ref().and_then(|connections| connections.first()).filter(|first| first.node().is_none());
-        if let Some(identity) = here.and_then(|connection| connection.identity()) {
-            identity.feed.push(item.clone());
-        }
+        self.notify_where(user, item, |connection| connection.node().is_none());
     }
 
     /// Tells a user's actors at other nodes what its actor here has done.
     pub(crate) fn notify_elsewhere(&self, user: &UserId, item: &Arc<FeedItem>) {
+        self.notify_where(user, item, |connection| connection.node().is_some());
+    }
+
+    fn notify_where(&self, user: &UserId, item: &Arc<FeedItem>, is_meant: impl Fn(&Connection) -> bool) {
         let Some(connections) = self.presence.connections(user) else { return };
-        let elsewhere = one_per_node(&connections).filter(|connection| connection.node().is_some());
-        for identity in elsewhere.filter_map(|connection| connection.identity()) {
-            identity.feed.push(item.clone());
-        }
+        feeds(&connections, is_meant).for_each(|feed| feed.push(item.clone()));
     }
 
     /// Sends a frame to all of a user's sessions but one.

@@ -12,6 +12,9 @@ use super::runtime::route::Route;
 use crate::metrics::ClusterSample;
 use crate::model::{Refusal, RoomId, UserId};
 
+/// What is answered while a node is cut off.
+pub(crate) const CUT_OFF: Refusal = Refusal::Busy("this node is cut off from the others");
+
 /// The other nodes. A single broker has none.
 pub(crate) trait Nodes: Route + RoomsElsewhere {
     /// Returns the stamp up to which everything that concerns a session of this node was put into its outbox, whoever owns it.

@@ -1,8 +1,9 @@
 //! Puts the opened parts of a broker together and sets them to work.
 
+use std::sync::{Arc, Mutex};
+
 use actix::ArbiterHandle;
 use arc_swap::ArcSwap;
-use std::sync::{Arc, Mutex};
 use tokio::sync::broadcast;
 
 use super::error::StartError;

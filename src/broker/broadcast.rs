@@ -50,11 +50,7 @@ async fn push_to_all(context: &Arc<BrokerContext>, broadcast: Broadcast) -> Broa
     let elsewhere = context.nodes.as_ref().map(|nodes| nodes.broadcast(&frame));
     let mut sessions = 0;
     for some in context.connections.all().chunks(SESSIONS_PER_TURN) {
-        for connection in some.iter().filter(|connection| connection.identity().is_some() && connection.level().knows_broadcasts()) {
-            // Closed: the session is ending, and a broadcast is not kept for it.
-            let _queued_or_closed = connection.outbox.push(frame.clone());
-            sessions += 1;
-        }
+        sessions += some.iter().filter(|connection| connection.push_broadcast(&frame)).count();
         tokio::task::yield_now().await;
     }
     if let Some(elsewhere) = elsewhere {

@@ -10,7 +10,7 @@ use crate::actors::remote::cluster::Cluster;
 use crate::actors::remote::hear::Ear;
 use crate::actors::remote::membership::{keep_marks, keep_membership};
 use crate::clock::Clock;
-use crate::cluster::links::{LinkOptions, Links};
+use crate::cluster::links::{LinkOptions, LinkParts, Links};
 use crate::cluster::nats::{Nats, NatsOptions};
 use crate::config::{Config, MediaEngine};
 use crate::store::Store;
@@ -66,14 +66,14 @@ pub(super) fn begin(cluster: &Arc<Cluster>, actors: &Arc<Registries>) -> Result<
             tls_client: None,
         }))
     };
-    let links = Links::start(
-        cluster.peer(&name),
-        bus("reliable"),
-        bus("lossy"),
-        LinkOptions::new(&settings.name),
-        actors.context.clock.clone(),
-        Arc::new(Ear(Arc::downgrade(cluster))),
-    );
+    let links = Links::start(LinkParts {
+        me: cluster.peer(&name),
+        reliable: bus("reliable"),
+        lossy: bus("lossy"),
+        options: LinkOptions::new(&settings.name),
+        clock: actors.context.clock.clone(),
+        handler: Arc::new(Ear(Arc::downgrade(cluster))),
+    });
     let links = links.map_err(|error| StartError::Cluster(error.to_string()))?;
     cluster.begin(links, actors);
     actors.context.arbiter.spawn(keep_membership(cluster.clone(), actors.clone()));

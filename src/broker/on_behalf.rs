@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use serde_json::Value;
+
 use super::handle::Broker;
 use crate::actors::runtime::reply::{Reply, answer, answered};
 use crate::actors::session::on_behalf;
@@ -9,7 +11,6 @@ use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{Refusal, UserId};
 use crate::protocol::{Outcome, Request};
 use crate::store::{Store, StoreError};
-use serde_json::Value;
 
 impl Broker {
     /// Carries out one operation of the wire protocol (`PROTOCOL.md`) in a user's name, who need not be online and must be

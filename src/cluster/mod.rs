@@ -57,6 +57,10 @@ pub(crate) mod links;
 #[cfg(test)]
 pub(crate) mod loopback;
 pub(crate) mod nats;
+#[cfg(test)]
+#[path = "../../tests/support/nats.rs"]
+#[expect(dead_code, clippy::print_stderr, reason = "its program alone is used here, and it says loudly what it skips")]
+mod nats_server;
 pub(crate) mod placement;
 #[cfg(test)]
 mod simulation;

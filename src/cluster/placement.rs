@@ -116,7 +116,7 @@ fn seed(name: &str) -> u64 {
 }
 
 /// Spreads each bit over all of them: the finisher of `SplitMix64`. A checksum would not: shards next to each other would score alike.
-fn mix(number: u64) -> u64 {
+pub(super) fn mix(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ (number >> 31)

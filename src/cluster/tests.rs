@@ -10,24 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::bus::Bus;
-use super::links::{LinkHandler, LinkOptions, Links, LinksError, Peer};
+use super::links::{LinkHandler, LinkOptions, LinkParts, Links, LinksError, Peer};
 use super::nats::{Nats, NatsOptions};
+use super::nats_server::program;
 use crate::clock::{Clock, SystemClock};
 
 const FRAMES: usize = 50_000;
-
-/// Where the server is. None, said loudly: it is not installed; where `CI` is `true` that is a failure.
-#[expect(clippy::print_stderr, reason = "whoever runs the tests should know what was not tried")]
-fn program() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    let found = folders.map(|folder| folder.join("nats-server")).find(|program| program.is_file());
-    if found.is_none() {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "nats-server is not installed (Debian: nats-server)");
-        eprintln!("SKIPPED: nats-server is not installed (Debian: nats-server)");
-    }
-    found
-}
 
 /// A server on a port of its own, which stays the same when it is started again.
 struct Server {
@@ -129,7 +117,9 @@ fn start(port: u16, boot: i64, other: i64) -> (Arc<Links>, Arc<Counter>) {
     let handler = Arc::new(Counter::default());
     let (reliable, lossy) = (nats(port, "reliable"), nats(port, "lossy"));
     let clock = Arc::new(SystemClock::new());
-    let links = Links::start(peer(boot), reliable, lossy, LinkOptions::new("test"), clock, handler.clone()).unwrap();
+    let links =
+        Links::start(LinkParts { me: peer(boot), reliable, lossy, options: LinkOptions::new("test"), clock, handler: handler.clone() })
+            .unwrap();
     links.set_peers(&[peer(boot), peer(other)]);
     (links, handler)
 }
@@ -193,7 +183,15 @@ fn a_server_with_tls_and_a_password_is_reached_by_whoever_trusts_it() {
         let servers = vec![format!("tls://tidings:{password}@127.0.0.1:{}", server.port)];
         let bus = Arc::new(Nats::new(NatsOptions { servers, tls_ca, ..NatsOptions::default() }));
         let (clock, handler) = (Arc::new(SystemClock::new()), Arc::new(Counter::default()));
-        let links = Links::start(peer(boot), bus.clone(), bus.clone(), LinkOptions::new("test"), clock, handler.clone()).unwrap();
+        let links = Links::start(LinkParts {
+            me: peer(boot),
+            reliable: bus.clone(),
+            lossy: bus.clone(),
+            options: LinkOptions::new("test"),
+            clock,
+            handler: handler.clone(),
+        })
+        .unwrap();
         (links, handler, bus)
     };
     let (one, two) = (start(1, Some(certificate.clone()), "se%3Acret"), start(2, Some(certificate.clone()), "se%3Acret"));
@@ -220,7 +218,8 @@ fn settings_that_cannot_work_are_told_at_once() {
     ] {
         let bus = Arc::new(Nats::new(options.clone()));
         let (clock, handler) = (Arc::new(SystemClock::new()), Arc::new(Counter::default()));
-        let started = Links::start(peer(1), bus.clone(), bus, LinkOptions::new("test"), clock, handler);
+        let started =
+            Links::start(LinkParts { me: peer(1), reliable: bus.clone(), lossy: bus, options: LinkOptions::new("test"), clock, handler });
         assert!(matches!(started, Err(LinksError::Bus(_))), "{options:?}");
     }
 }

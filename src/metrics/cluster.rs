@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::encoding::DescriptorEncoder;
+
+use super::sampled::{encode_counters, encode_gauges, whole};
 
 /// A moment's figures. Counters run from the start.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,8 +43,6 @@ impl Collector for ClusterCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let sample = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(sample) = sample else { return Ok(()) };
-        #[expect(clippy::cast_precision_loss, reason = "counts")]
-        let whole = |count: u64| count as f64;
         let gauges = [
             ("nodes", "Brokers that work together, as this one sees it", whole(sample.nodes)),
             ("owned_shards", "Shards this broker owns", whole(sample.owned_shards)),
@@ -54,11 +52,7 @@ impl Collector for ClusterCollector {
             ("link_silent_seconds", "How long the quietest link of all said nothing", sample.link_silent_seconds),
             ("link_ring_bytes", "What waits for an acknowledgement on links", whole(sample.link_ring_bytes)),
         ];
-        for (name, help, value) in gauges {
-            let name = format!("cluster_{name}");
-            let metric = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
-            ConstGauge::new(value).encode(metric)?;
-        }
+        encode_gauges(&mut encoder, "cluster", &gauges)?;
         let counters = [
             ("claims", "Shards taken", whole(sample.claims)),
             ("releases", "Shards let go of", whole(sample.releases)),
@@ -74,11 +68,6 @@ impl Collector for ClusterCollector {
             ("link_overruns", "What NATS brought and nobody took in time", whole(sample.link_overruns)),
             ("link_late", "Frames that may be lost and came behind newer ones, or not at all", whole(sample.link_late)),
         ];
-        for (name, help, value) in counters {
-            let name = format!("cluster_{name}");
-            let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
-            metric.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
-        }
-        Ok(())
+        encode_counters(&mut encoder, "cluster", &counters)
     }
 }

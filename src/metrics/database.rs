@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
+
+use super::sampled::{encode_counters, encode_gauges, whole};
 
 /// A moment's figures of the store's database. Counters run from the start.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,18 +32,12 @@ impl Collector for DatabaseCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let sample = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(sample) = sample else { return Ok(()) };
-        #[expect(clippy::cast_precision_loss, reason = "counts of statements and connections")]
-        let whole = |count: u64| count as f64;
         let gauges = [
-            ("connections", "Connections for reading", sample.connections),
-            ("connections_busy", "Of these, in use", sample.connections_busy),
-            ("reads_waiting", "Reads that wait for a connection", sample.reads_waiting),
+            ("connections", "Connections for reading", whole(sample.connections)),
+            ("connections_busy", "Of these, in use", whole(sample.connections_busy)),
+            ("reads_waiting", "Reads that wait for a connection", whole(sample.reads_waiting)),
         ];
-        for (name, help, value) in gauges {
-            let name = format!("store_pg_{name}");
-            let metric = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
-            gauge(metric, whole(value))?;
-        }
+        encode_gauges(&mut encoder, "store_pg", &gauges)?;
         let counters = [
             ("reads", "Questions asked", whole(sample.reads)),
             ("read_seconds", "Time they took", sample.read_seconds),
@@ -49,11 +45,7 @@ impl Collector for DatabaseCollector {
             ("commit_seconds", "Time they took", sample.commit_seconds),
             ("reconnects", "Connections the writer made again", whole(sample.reconnects)),
         ];
-        for (name, help, value) in counters {
-            let name = format!("store_pg_{name}");
-            let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
-            metric.encode_counter::<NoLabelSet, _, u64>(&value, None)?;
-        }
+        encode_counters(&mut encoder, "store_pg", &counters)?;
         let mut errors = encoder.encode_descriptor("store_pg_errors", "Errors by SQLSTATE", None, MetricType::Counter)?;
         for (code, count) in &sample.errors {
             let labels = [("code", code.as_str())];
@@ -61,8 +53,4 @@ impl Collector for DatabaseCollector {
         }
         Ok(())
     }
-}
-
-fn gauge(metric: MetricEncoder<'_>, value: f64) -> fmt::Result {
-    prometheus_client::metrics::gauge::ConstGauge::new(value).encode(metric)
 }

@@ -8,6 +8,7 @@ mod database;
 mod labels;
 mod operation;
 mod process;
+mod sampled;
 mod webhooks;
 
 use std::sync::{Arc, Mutex, PoisonError};

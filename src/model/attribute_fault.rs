@@ -1,8 +1,8 @@
 //! Which limit of an application's key-value pairs was exceeded, and whose pairs they are.
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Whose pairs they are.

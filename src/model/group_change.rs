@@ -1,7 +1,8 @@
 //! What members may want to change of a group.
 
-use super::{Attributes, BeInviteMode, GroupRole, InviteMode, JoinMode, MuteMode, UserId};
 use serde::{Deserialize, Serialize};
+
+use super::{Attributes, BeInviteMode, GroupRole, InviteMode, JoinMode, MuteMode, UserId};
 
 /// One change; every value was checked for itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::error::StoreError;
-use crate::model::{Conversation, Message};
+use crate::model::{Conversation, Message, RoomId};
 
 /// A process among those that share a store, as the database knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +77,11 @@ pub trait SharedShards: Send + Sync + Debug {
 
     /// Returns the shard of a conversation: the same in every process and version; of a room by its id alone.
     fn shard_of(&self, conversation: &Conversation) -> u16;
+
+    /// Returns the shard of a room, in each of its lives.
+    fn shard_of_room(&self, room: &RoomId) -> u16 {
+        self.shard_of(&Conversation::Room(room.clone(), 0))
+    }
 
     /// Returns who is there and who owns what.
     fn view(&self) -> Result<View, StoreError>;

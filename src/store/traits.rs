@@ -196,6 +196,14 @@ pub trait Maintenance: Send + Sync + 'static {
         None
     }
 
+    /// Returns whether work that one process does for all is this one's: of those that share the store, one leads it.
+    ///
+    /// # Errors
+    /// Those of [`SharedShards::leads`].
+    fn leads(&self, work: &str) -> Result<bool, StoreError> {
+        self.shards().map_or(Ok(true), |shards| shards.leads(work))
+    }
+
     /// Carries out what is waiting, flushes, and releases the files. Blocks. Later writes are refused, and reads too.
     /// A removal that would take longer than 2 s is left to the next open. Only the first call says what failed: that writes were
     /// not accepted at the end, or that the last flush failed. What was acknowledged is kept all the same.

@@ -3,11 +3,16 @@
 use serde_json::{Value, json};
 use tidings::Draft;
 
-use crate::support::{Client, Login, To, World, user};
+use crate::support::{Client, Login, To, World, WorldBuilder, user};
+
+/// Three brokers that are not started yet; none: what they need is not installed.
+fn possible() -> Option<WorldBuilder> {
+    let is_possible = crate::cluster::Cluster::shared().is_some() && crate::nats::NatsServer::shared().is_some();
+    is_possible.then(|| World::builder().no_rates().nodes(3))
+}
 
 fn three() -> Option<World> {
-    let is_possible = crate::cluster::Cluster::shared().is_some() && crate::nats::NatsServer::shared().is_some();
-    is_possible.then(|| World::builder().no_rates().nodes(3).start())
+    possible().map(WorldBuilder::start)
 }
 
 /// Logs in at a node on a certain device.
@@ -112,11 +117,8 @@ async fn total(client: &mut Client, wanted: u64) {
 
 #[tokio::test]
 async fn devices_at_several_nodes_see_what_each_other_do() {
-    let is_possible = crate::cluster::Cluster::shared().is_some() && crate::nats::NatsServer::shared().is_some();
-    if !is_possible {
-        return;
-    }
-    let world = World::builder().no_rates().config(|config| config.users.devices_per_user_max = 3).nodes(3).start();
+    let Some(builder) = possible() else { return };
+    let world = builder.config(|config| config.users.devices_per_user_max = 3).start();
     let mut bob = world.client_at(0, "bob").await;
     let mut phone = device_at(&world, 1, "alice", "phone").await;
     let mut laptop = device_at(&world, 2, "alice", "laptop").await;

@@ -20,6 +20,18 @@ done
 kill -KILL "$pid"
 "#;
 
+/// Returns where the server's program is. None, said loudly: NATS is not installed; where `CI` is `true` that is a failure.
+pub(crate) fn program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let found = folders.map(|folder| folder.join("nats-server")).find(|program| program.is_file());
+    if found.is_none() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "nats-server is not installed (Debian: nats-server)");
+        eprintln!("SKIPPED: nats-server is not installed (Debian: nats-server)");
+    }
+    found
+}
+
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct NatsServer {
@@ -28,23 +40,16 @@ pub(crate) struct NatsServer {
 }
 
 impl NatsServer {
-    /// Returns the server that the tests of this process share. None, said loudly: NATS is not installed; where `CI` is `true` that
-    /// is a failure.
+    /// Returns the server that the tests of this process share; none: see [`program`].
     pub(crate) fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<NatsServer>> = OnceLock::new();
         SHARED.get_or_init(Self::start).as_ref()
     }
 
-    /// Starts a server of one's own.
+    /// Starts a server of one's own; none: see [`program`].
     #[expect(clippy::disallowed_methods, reason = "nobody is told that a port listens")]
     pub(crate) fn start() -> Option<Self> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-        let Some(program) = folders.map(|folder| folder.join("nats-server")).find(|program| program.is_file()) else {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "nats-server is not installed (Debian: nats-server)");
-            eprintln!("SKIPPED: nats-server is not installed (Debian: nats-server)");
-            return None;
-        };
+        let program = program()?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let mut command = Command::new("sh");
         command.args(["-c", SHELL, "sh"]).arg(program).arg(port.to_string()).stdin(Stdio::piped());

@@ -7,12 +7,14 @@ pub(crate) mod outbox;
 pub(crate) mod presence;
 pub(crate) mod status;
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use bytestring::ByteString;
+use serde::{Deserialize, Serialize};
 
 use self::feed::ConversationFeed;
 use self::outbox::Outbox;
@@ -127,6 +129,16 @@ impl Connection {
     /// Returns the level of this client. Before login nothing is delivered, so the newest does.
     pub(crate) fn level(&self) -> ClientLevel {
         self.identity().map_or(ClientLevel::Since2_15, |identity| identity.level)
+    }
+
+    /// Puts a message to everyone online into its outbox, if it is logged in and its client knows such; returns whether it is.
+    pub(crate) fn push_broadcast(&self, frame: &ByteString) -> bool {
+        let hears = self.identity().is_some_and(|identity| identity.level.knows_broadcasts());
+        if hears {
+            // Closed: the session is ending, and a broadcast is not kept for it.
+            let _queued_or_closed = self.outbox.push(frame.clone());
+        }
+        hears
     }
 
     /// Notes that something came from the client.

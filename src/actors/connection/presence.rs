@@ -4,23 +4,31 @@
 //! moment ago. A group or room that must not miss a change is also told by a message.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Connection;
+use super::feed::ConversationFeed;
 use crate::actors::runtime::route::NodeId;
 use crate::model::UserId;
 
 /// Enough that two cores seldom meet at one lock; few enough to cost nothing.
 const SHARDS: usize = 64;
 
+/// A part of all users that are online.
+#[derive(Debug, Default)]
+struct Shard {
+    users: HashMap<UserId, Connections>,
+    /// How many of them have a session of this node: others may be many.
+    here: usize,
+}
+
 /// The connections of one user; shared, never changed in place. Those of this node come first, then those of one node after the other.
 pub(crate) type Connections = Arc<[Arc<Connection>]>;
 
 #[derive(Debug)]
 pub(crate) struct Presence {
-    shards: Vec<RwLock<HashMap<UserId, Connections>>>,
+    shards: Vec<RwLock<Shard>>,
     hasher: RandomState,
 }
 
@@ -29,14 +37,14 @@ impl Presence {
         Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect(), hasher: RandomState::new() }
     }
 
-    fn shard(&self, user: &UserId) -> &RwLock<HashMap<UserId, Connections>> {
+    fn shard(&self, user: &UserId) -> &RwLock<Shard> {
         let hash = self.hasher.hash_one(user);
         &self.shards[usize::try_from(hash % SHARDS as u64).expect("a remainder of 64 fits")]
     }
 
     /// Returns the connections of a user's sessions that are logged in now, at whatever node.
     pub(crate) fn connections(&self, user: &UserId) -> Option<Connections> {
-        self.shard(user).read().unwrap_or_else(PoisonError::into_inner).get(user).cloned()
+        self.shard(user).read().unwrap_or_else(PoisonError::into_inner).users.get(user).cloned()
     }
 
     /// Replaces the list of a user's sessions of this node.
@@ -47,17 +55,17 @@ impl Presence {
     /// Replaces the list of a user's sessions of one node; none: this one. Returns whether the user was online before and is now.
     pub(crate) fn replace(&self, user: &UserId, node: Option<NodeId>, mut connections: Vec<Arc<Connection>>) -> (bool, bool) {
         let mut shard = self.shard(user).write().unwrap_or_else(PoisonError::into_inner);
-        let entry = shard.entry(user.clone());
-        let was_online = matches!(entry, Entry::Occupied(_));
-        if let Entry::Occupied(known) = &entry {
-            connections.extend(known.get().iter().filter(|connection| connection.node() != node).cloned());
-            connections.sort_by_key(|connection| connection.node());
-        }
+        let Shard { users, here } = &mut *shard;
+        let known = users.get(user);
+        let (was_online, was_here) = (known.is_some(), known.is_some_and(|known| is_here(known)));
+        connections.extend(known.iter().flat_map(|known| known.iter()).filter(|connection| connection.node() != node).cloned());
+        connections.sort_by_key(|connection| connection.node());
         let is_online = !connections.is_empty();
-        match entry {
-            Entry::Occupied(known) if !is_online => drop(known.remove()),
-            Entry::Vacant(_) if !is_online => {}
-            entry => drop(entry.insert_entry(connections.into())),
+        *here = *here + usize::from(is_here(&connections)) - usize::from(was_here);
+        if is_online {
+            users.insert(user.clone(), connections.into());
+        } else {
+            users.remove(user);
         }
         (was_online, is_online)
     }
@@ -68,7 +76,7 @@ impl Presence {
         let mut gone = Vec::new();
         for shard in &self.shards {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|user, connections| {
+            shard.users.retain(|user, connections| {
                 if connections.iter().all(|connection| connection.node() != Some(node)) {
                     return true;
                 }
@@ -86,7 +94,7 @@ impl Presence {
     pub(crate) fn here(&self) -> Vec<(UserId, Vec<Arc<Connection>>)> {
         let mut here = Vec::new();
         for shard in &self.shards {
-            for (user, connections) in shard.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            for (user, connections) in &shard.read().unwrap_or_else(PoisonError::into_inner).users {
                 let own: Vec<_> = connections.iter().take_while(|connection| connection.node().is_none()).cloned().collect();
                 if !own.is_empty() {
                     here.push((user.clone(), own));
@@ -98,12 +106,22 @@ impl Presence {
 
     /// Returns how many users have a session of this node.
     pub(crate) fn users_online(&self) -> usize {
-        let here = |connections: &&Connections| connections.first().is_some_and(|first| first.node().is_none());
-        self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).values().filter(here).count()).sum()
+        self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).here).sum()
     }
+}
+
+/// Returns whether one of a user's connections is of this node.
+fn is_here(connections: &[Arc<Connection>]) -> bool {
+    connections.first().is_some_and(|first| first.node().is_none())
 }
 
 /// Returns the first connection of each node among a user's: one way to its actor there.
 pub(crate) fn one_per_node(connections: &Connections) -> impl Iterator<Item = &Arc<Connection>> {
     connections.chunk_by(|one, next| one.node() == next.node()).filter_map(|of_node| of_node.first())
+}
+
+/// Returns the feeds of a user's actors, one for each node, at which it has such connections.
+pub(crate) fn feeds(connections: &Connections, is_meant: impl Fn(&Connection) -> bool) -> impl Iterator<Item = &ConversationFeed> {
+    let meant = one_per_node(connections).filter(move |connection| is_meant(connection));
+    meant.filter_map(|connection| Some(&*connection.identity()?.feed))
 }

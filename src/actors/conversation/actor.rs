@@ -50,7 +50,9 @@ pub(crate) trait ConversationActor: Broadcaster {
     fn feed(&self, item: &Arc<FeedItem>);
 
     /// Returns whether nothing is under way that the actor must see the end of.
-    fn has_finished(&mut self) -> bool;
+    fn has_finished(&mut self) -> bool {
+        self.pipeline().is_idle()
+    }
 
     /// Stops: the conversation is another node's from now on.
     fn stop_for_good(&mut self, ctx: &mut Context<Self>);

@@ -8,6 +8,7 @@ use actix::prelude::*;
 use super::actor::ConversationActor;
 use crate::actors::delivery::batch::{Item, deliver_accepted, offer};
 use crate::actors::runtime::reply::{Reply, answer};
+use crate::actors::runtime::route::NodeId;
 use crate::actors::view::live::LiveMessage;
 use crate::model::Message;
 use crate::store::{Store, StoreError};
@@ -23,6 +24,11 @@ pub(crate) struct Redeliver {
 /// Tells the actor that its conversation goes to another node: it finishes what is under way and stops. It is sent nothing any more.
 pub(crate) struct Retire {
     pub(crate) reply: Reply<()>,
+}
+
+/// Says that a node is gone, and the sessions at it.
+pub(crate) struct NodeLost {
+    pub(crate) node: NodeId,
 }
 
 /// Reads what messages quote and makes them ready to be delivered.
@@ -51,8 +57,7 @@ pub(crate) fn redeliver<A: ConversationActor>(
     let read = async move { archive.read(move |store| ready(store, again.messages)).await };
     ctx.wait(read.into_actor(actor).map(|messages, actor, ctx| match messages {
         Ok(messages) => {
-            let item = |(commit, live)| Item { origin: None, live, commit, pending: None, span: tracing::Span::none() };
-            let items: Vec<Item> = messages.into_iter().map(item).collect();
+            let items: Vec<Item> = messages.into_iter().map(|(commit, live)| Item::again(live, commit)).collect();
             then(actor, &items);
             items.into_iter().for_each(|item| offer(actor, item, ctx));
         }

@@ -161,10 +161,6 @@ impl ConversationActor for Peer {
         self.context.notify(&self.key.1, item);
     }
 
-    fn has_finished(&mut self) -> bool {
-        self.pipeline.is_idle()
-    }
-
     fn stop_for_good(&mut self, ctx: &mut Context<Self>) {
         self.registration.leave_for_good(&self.key);
         ctx.stop();

@@ -4,7 +4,6 @@
 //! gathers, and leaves when they have nothing left to write, at the latest with the tick. So a busy conversation costs one
 //! frame and one wake-up per member and batch instead of one per message, and on a machine that keeps up nothing waits.
 
-use crate::actors::connection::ConnectionId;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use actix::prelude::*;
 use tracing::Span;
 
 use super::written::{InFlight, Written};
+use crate::actors::connection::ConnectionId;
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::runtime::watermark::PendingDelivery;
 use crate::actors::view::live::LiveMessage;
@@ -34,6 +34,13 @@ pub(crate) struct Item {
     /// The span of its fan-out, which ends with this item.
     #[expect(dead_code, reason = "its end is what counts")]
     pub(crate) span: Span,
+}
+
+impl Item {
+    /// Makes one of a stored message that is delivered again.
+    pub(crate) fn again(live: LiveMessage, commit: u64) -> Self {
+        Self { origin: None, live, commit, pending: None, span: Span::none() }
+    }
 }
 
 /// Returns the stored messages among the items, for their receivers' lists of conversations.

@@ -84,7 +84,7 @@ where
     let Some(envelope) = items.first().map(|item| Envelope::of(&item.live.message)) else { return };
     let oldest = items.iter().map(|item| item.commit).filter(|commit| *commit > 0).min();
     let mark = context.watermark.mark();
-    let cursor = oldest.map(|_| context.cursor_after(0));
+    let cursor = oldest.map(|_| context.cursor_or(|| mark));
     let mut quoted: Vec<u64> = items.iter().filter_map(|item| item.live.quoted_seq()).collect();
     quoted.sort_unstable();
     let (mut shared, mut far) = (SharedFrames::default(), SharedFrames::default());

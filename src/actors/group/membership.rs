@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use actix::prelude::*;
+
 use super::state::GroupState;
 use super::{Group, GroupStatus};
 use crate::actors::connection::Connection;
@@ -18,7 +20,6 @@ use crate::model::{Body, Conversation, Draft, GroupInfo, GroupMember, Refusal, T
 use crate::protocol::event::group::{GroupEvent, GroupMemberEvent, GroupMemberStateChanged, GroupStateChanged};
 use crate::protocol::result::group::OperatedInfo;
 use crate::store::{GroupRecord, RowWrite};
-use actix::prelude::*;
 
 /// One event of membership, as it is told to those it happened to, to the others, and in the group itself.
 #[derive(Debug, Clone, Copy)]

@@ -1,21 +1,16 @@
 //! The requests that actors send to a group, except those about chat messages.
 
+use serde::{Deserialize, Serialize};
+
 use crate::actors::runtime::command::commands;
 use crate::actors::runtime::reply::Reply;
-use crate::actors::runtime::route::NodeId;
 use crate::model::{GroupChange, GroupInfo, GroupMember, GroupSearch, Refusal, UserId, UserProfile};
 use crate::protocol::result::group::GroupUpdated;
-use serde::{Deserialize, Serialize};
 
 /// Says that a member's sessions changed.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct MemberPresence {
     pub(crate) user: UserId,
-}
-
-/// Says that a node is gone, and the sessions at it.
-pub(crate) struct NodeLost {
-    pub(crate) node: NodeId,
 }
 
 /// Asks for the group's info; anyone may.

@@ -20,15 +20,14 @@ use std::time::Duration;
 use actix::prelude::*;
 
 pub(crate) use self::messages::{
-    Create, Created, Dismiss, Info, Invite, Invited, Join, Kick, Kicked, MemberPresence, Members, MembersPage, NodeLost, Quit, Update,
-    Which, WhoOwns,
+    Create, Created, Dismiss, Info, Invite, Invited, Join, Kick, Kicked, MemberPresence, Members, MembersPage, Quit, Update, Which, WhoOwns,
 };
 use self::state::GroupState;
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::context::BrokerContext;
 use crate::actors::conversation::actor::{Access, ConversationActor};
-use crate::actors::conversation::handover::{Redeliver, Retire};
+use crate::actors::conversation::handover::{NodeLost, Redeliver, Retire};
 use crate::actors::conversation::messages::{Authorize, Confirm, Publish, Revise};
 use crate::actors::conversation::pipeline::MessagePipeline;
 use crate::actors::conversation::revise_rules::Moderates;
@@ -341,10 +340,6 @@ impl ConversationActor for Group {
         if let GroupStatus::Exists(state) = &self.status {
             state.notify(item);
         }
-    }
-
-    fn has_finished(&mut self) -> bool {
-        self.pipeline.is_idle()
     }
 
     fn stop_for_good(&mut self, ctx: &mut Context<Self>) {

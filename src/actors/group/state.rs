@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
-use crate::actors::connection::presence::{Connections, one_per_node};
+use crate::actors::connection::presence::{Connections, feeds};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::connection_set::ConnectionSet;
 use crate::actors::runtime::route::NodeId;
@@ -90,9 +90,7 @@ impl GroupState {
 
     /// Tells the actors of the members that are online.
     pub(super) fn notify(&self, item: &Arc<FeedItem>) {
-        for identity in self.online.values().flat_map(one_per_node).filter_map(|connection| connection.identity()) {
-            identity.feed.push(item.clone());
-        }
+        self.online.values().flat_map(|connections| feeds(connections, |_| true)).for_each(|feed| feed.push(item.clone()));
     }
 
     /// Returns every connection of a member, with the first message its user may see.

@@ -69,8 +69,7 @@ async fn work(archive: &ArchiveHandle, now_ms: u64, delete: bool) -> Result<bool
         .read(move |store| {
             store.note_time(now_ms)?;
             // Of brokers that share a store one deletes.
-            let leads = store.shards().map_or(Ok(true), |shards| shards.leads("retention"));
-            if delete && leads? { store.sweep(now_ms) } else { Ok(false) }
+            if delete && store.leads("retention")? { store.sweep(now_ms) } else { Ok(false) }
         })
         .await
 }

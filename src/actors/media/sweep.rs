@@ -40,7 +40,7 @@ pub(crate) async fn keep_tidy(context: Arc<BrokerContext>) {
 
 /// Returns whether files are this broker's to collect: of several that share a store one does.
 async fn leads(context: &BrokerContext) -> bool {
-    let asked = context.archive.read(|store| store.shards().map_or(Ok(true), |shards| shards.leads("files"))).await;
+    let asked = context.archive.read(|store| store.leads("files")).await;
     asked.unwrap_or(false)
 }
 

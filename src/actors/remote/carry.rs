@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
+
 use super::cluster::{Cluster, count, lock};
 use super::letter::Letter;
 use super::orders;
@@ -9,23 +11,36 @@ use super::parked::{Parked, Waits};
 use crate::actors::runtime::route::{Carried, Home, MOVING, NodeId, Order, Place, Route};
 use crate::model::Refusal;
 
-/// Makes two of one that hears an outcome: the first that is called tells it.
-fn shared(done: Carried) -> (Carried, Carried) {
+/// Tries to put an order on its way; whoever waits for it hears of the refusal, too.
+fn told_if_refused(done: Carried, attempt: impl FnOnce(Carried) -> Result<(), Refusal>) {
     let done = Arc::new(Mutex::new(Some(done)));
-    let tell = |done: Arc<Mutex<Option<Carried>>>| -> Carried {
-        Box::new(move |outcome| {
-            let taken = lock(&done).take();
-            if let Some(done) = taken {
-                done(outcome);
-            }
-        })
-    };
-    (tell(done.clone()), tell(done))
+    let its = done.clone();
+    let told: Carried = Box::new(move |outcome| tell(&its, outcome));
+    if let Err(refusal) = attempt(told) {
+        tell(&done, Err(refusal));
+    }
+}
+
+/// Tells an outcome, the first that there is.
+fn tell(done: &Mutex<Option<Carried>>, outcome: Result<Bytes, Refusal>) {
+    let taken = lock(done).take();
+    if let Some(done) = taken {
+        done(outcome);
+    }
 }
 
 impl Cluster {
     fn owner_of(&self, shard: u16) -> Option<NodeId> {
         self.owners.load().get(usize::from(shard)).copied().flatten()
+    }
+
+    /// Returns where a shard's owner is, if it can be reached.
+    pub(super) fn place_of(&self, shard: u16) -> Place {
+        match self.owner_of(shard) {
+            Some(owner) if owner == self.me => Place::Here,
+            Some(owner) if self.peers.load().ends.contains_key(&owner) => Place::There(owner),
+            _ => Place::Nowhere,
+        }
     }
 
     /// Returns whether this node owns an actor's conversation, or is about to.
@@ -42,10 +57,7 @@ impl Cluster {
 
     /// Lets an order wait, or answers that it cannot.
     pub(super) fn park_or_refuse(&self, home: &Home, order: Order, done: Carried, waits: Waits) {
-        let (told, again) = shared(done);
-        if let Err(refusal) = self.wait_for_owner(home, order, told, waits) {
-            again(Err(refusal));
-        }
+        told_if_refused(done, |told| self.wait_for_owner(home, order, told, waits));
     }
 
     fn carry_for(&self, node: NodeId, home: &Home, order: Order, done: Carried, waits: Waits) -> Result<(), Refusal> {
@@ -74,8 +86,7 @@ impl Cluster {
 
     /// Hands on the orders that waited for an owner that there is now. On the actors' thread.
     pub(super) fn hand_on_parked(&self) {
-        let peers = self.peers.load_full();
-        let has_owner = |shard| self.owner_of(shard).is_some_and(|owner| owner == self.me || peers.ends.contains_key(&owner));
+        let has_owner = |shard| self.place_of(shard) != Place::Nowhere;
         self.parked.hand_on(self.clock.elapsed(), has_owner, |parked| self.hand_on(parked));
     }
 
@@ -85,12 +96,7 @@ impl Cluster {
         let Home::Conversation(conversation) = &home else { return done(Err(MOVING)) };
         match self.owner_of(self.shards.shard_of(conversation)) {
             Some(owner) if owner == self.me => orders::carry_out(&actors, order, done),
-            Some(owner) => {
-                let (told, again) = shared(done);
-                if let Err(refusal) = self.carry_for(owner, &home, order, told, waits) {
-                    again(Err(refusal));
-                }
-            }
+            Some(owner) => told_if_refused(done, |told| self.carry_for(owner, &home, order, told, waits)),
             None => done(Err(MOVING)),
         }
     }
@@ -104,11 +110,7 @@ impl Route for Cluster {
                 if self.parked.holds(shard) {
                     return Place::Nowhere;
                 }
-                match self.owner_of(shard) {
-                    Some(owner) if owner == self.me => Place::Here,
-                    Some(owner) if self.peers.load().ends.contains_key(&owner) => Place::There(owner),
-                    _ => Place::Nowhere,
-                }
+                self.place_of(shard)
             }
             Home::User(user) => {
                 let Some(context) = self.context() else { return Place::Here };

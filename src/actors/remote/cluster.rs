@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
 
 use super::end::{FarEnd, FarUser, NodeEnd, Post};
-use super::letter::{EncodedRefusal, Letter, WireClass};
+use super::letter::{EncodedRefusal, Letter};
 use super::marks::Marks;
 use super::parked::ParkedOrders;
 use crate::actors::connection::far::FarConnection;
@@ -202,8 +202,20 @@ impl Cluster {
         owned
     }
 
-    pub(super) fn set_cut_off(&self, is_cut_off: bool) {
-        self.is_cut_off.store(is_cut_off, Ordering::Release);
+    /// Notes whether this node is cut off; returns whether that is new.
+    pub(super) fn set_cut_off(&self, is_cut_off: bool) -> bool {
+        self.is_cut_off.swap(is_cut_off, Ordering::AcqRel) != is_cut_off
+    }
+
+    /// Notes who owns shards from now on; none: nobody.
+    pub(super) fn set_owner(&self, shards: &[u16], owner: Option<NodeId>) {
+        let mut owners = (**self.owners.load()).clone();
+        for shard in shards {
+            if let Some(known) = owners.get_mut(usize::from(*shard)) {
+                *known = owner;
+            }
+        }
+        self.owners.store(Arc::new(owners));
     }
 
     pub(super) fn links(&self) -> Option<&Arc<Links>> {
@@ -254,7 +266,7 @@ impl Cluster {
     }
 
     /// Gives an answer to who asked.
-    pub(super) fn answered(&self, asked: u64, outcome: Result<Vec<u8>, Refusal>) {
+    pub(super) fn answered(&self, asked: u64, outcome: Result<Bytes, Refusal>) {
         let waiting = lock(&self.asked).remove(&asked);
         if let Some((_, done)) = waiting {
             done(outcome);
@@ -262,8 +274,8 @@ impl Cluster {
     }
 
     /// Answers another node.
-    pub(super) fn answer(&self, node: NodeId, asked: u64, outcome: Result<Vec<u8>, Refusal>) {
-        let outcome = outcome.map(Bytes::from).map_err(|refusal| EncodedRefusal::of(&refusal));
+    pub(super) fn answer(&self, node: NodeId, asked: u64, outcome: Result<Bytes, Refusal>) {
+        let outcome = outcome.map_err(|refusal| EncodedRefusal::of(&refusal));
         self.end(node).send(&Letter::Answer { asked, outcome });
     }
 
@@ -281,7 +293,7 @@ impl Cluster {
         &self,
         these: &HashSet<NodeId>,
         letter: impl Fn(u64) -> Letter,
-    ) -> Vec<oneshot::Receiver<Result<Vec<u8>, Refusal>>> {
+    ) -> Vec<oneshot::Receiver<Result<Bytes, Refusal>>> {
         let peers = self.peers.load();
         let ask = |node: &NodeId| {
             let (sender, answer) = oneshot::channel();
@@ -318,11 +330,11 @@ impl Post for Cluster {
     }
 
     /// Counts what is lost.
-    fn put_lossy(&self, node: NodeId, class: WireClass, messages: u32, letter: Letter) {
+    fn put_lossy(&self, node: NodeId, class: Lossy, messages: u32, letter: Letter) {
         let sent = self.links.get().is_some_and(|links| links.send_lossy(node.0, letter.encode()));
         if let (false, Letter::LossyFrame { to, .. }, Some(context)) = (sent, letter, self.context()) {
             let lost = u32::try_from(to.len()).unwrap_or(u32::MAX).saturating_mul(messages);
-            let dropped = match Lossy::from(class) {
+            let dropped = match class {
                 Lossy::Barrage(priority) => Dropped::barrage_of(priority, lost),
                 Lossy::Command => Dropped { command: lost, ..Dropped::default() },
             };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytestring::ByteString;
 
-use super::letter::{Letter, WireClass};
+use super::letter::Letter;
 use crate::actors::connection::ConnectionId;
 use crate::actors::connection::feed::{FarFeed, FeedItem};
 use crate::actors::connection::outbox::{Dropped, FarOutbox, Lossy, Push};
@@ -26,13 +26,13 @@ pub(super) trait Post: Send + Sync {
     /// Hands a letter to the link of a node.
     fn put(&self, node: NodeId, letter: &Letter);
     /// Hands a letter that may be dropped, with the messages that it carries, to the link of a node.
-    fn put_lossy(&self, node: NodeId, class: WireClass, messages: u32, letter: Letter);
+    fn put_lossy(&self, node: NodeId, class: Lossy, messages: u32, letter: Letter);
 }
 
 #[derive(Default)]
 struct Pending {
     frames: Vec<(ByteString, bool, Vec<ConnectionId>)>,
-    lossy: Vec<(ByteString, (WireClass, u32), Vec<ConnectionId>)>,
+    lossy: Vec<(ByteString, (Lossy, u32), Vec<ConnectionId>)>,
     items: Vec<(Arc<FeedItem>, Vec<UserId>)>,
     /// Whether a flush is under way to happen.
     scheduled: bool,
@@ -96,7 +96,7 @@ impl NodeEnd {
             post.put(self.node, &Letter::Frame { to, text, stored });
         }
         for (item, users) in pending.items.drain(..) {
-            post.put(self.node, &Letter::Feed { users, item: command::encode(&*item).into() });
+            post.put(self.node, &Letter::Feed { users, item: command::encode(&*item) });
         }
         for (text, (class, messages), to) in pending.lossy.drain(..) {
             post.put_lossy(self.node, class, messages, Letter::LossyFrame { to, text, class, messages });
@@ -129,7 +129,7 @@ impl FarOutbox for FarEnd {
 
     fn push_lossy(&self, class: Lossy, frame: ByteString, messages: u32) -> (Push, Dropped) {
         let mut pending = self.end.pending();
-        gather(&mut pending.lossy, frame, (class.into(), messages), self.to, is_same_frame);
+        gather(&mut pending.lossy, frame, (class, messages), self.to, is_same_frame);
         self.end.schedule(pending);
         (Push::Queued, Dropped::default())
     }

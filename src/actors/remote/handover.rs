@@ -10,15 +10,16 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::cluster::{Cluster, count as count_up, on_store};
 use super::letter::Letter;
-use crate::actors::context::BrokerContext;
-use crate::actors::conversation::handover::{Redeliver, Retire};
-use crate::actors::conversation::peer;
-use crate::actors::group::{self, Group};
+use crate::actors::conversation::handover::{NodeLost, Redeliver, Retire};
+use crate::actors::conversation::peer::{self, Peer};
+use crate::actors::group::Group;
 use crate::actors::maintenance::sweeps;
 use crate::actors::registries::Registries;
-use crate::actors::room::{self, Room};
+use crate::actors::room::Room;
 use crate::actors::runtime::registry::Registered;
 use crate::actors::runtime::reply::{Reply, answered};
 use crate::actors::runtime::route::{Home, NodeId, Place};
@@ -42,10 +43,8 @@ pub(super) async fn take_over(cluster: &Arc<Cluster>, actors: &Arc<Registries>, 
     claimed.iter().for_each(|one| cluster.note_delivered(std::iter::once(one.shard), one.delivered));
     match actors.context.archive.read(|store| store.rooms()).await {
         Ok(rooms) => {
-            let rooms: Vec<RoomRecord> = rooms
-                .into_iter()
-                .filter(|room| shards.contains(&cluster.shards.shard_of(&Conversation::Room(room.id.clone(), 0))))
-                .collect();
+            let rooms: Vec<RoomRecord> =
+                rooms.into_iter().filter(|room| shards.contains(&cluster.shards.shard_of_room(&room.id))).collect();
             sweeps::let_stand(&actors.context, &rooms);
         }
         Err(refusal) => tracing::warn!(%refusal, "empty rooms of a shard could not be read: they stand until somebody comes in"),
@@ -110,13 +109,7 @@ async fn redeliver(actors: &Registries, conversation: Conversation, messages: Ve
 /// Lets go of shards, once their actors have finished and everyone has heard of it.
 /// `dead`: who seems dead is not waited for.
 pub(super) async fn release(cluster: &Arc<Cluster>, actors: &Arc<Registries>, shards: Vec<u16>, dead: &HashSet<NodeId>) {
-    let mut owners = (**cluster.owners.load()).clone();
-    for shard in &shards {
-        if let Some(owner) = owners.get_mut(usize::from(*shard)) {
-            *owner = None;
-        }
-    }
-    cluster.owners.store(Arc::new(owners));
+    cluster.set_owner(&shards, None);
     let of: HashSet<u16> = shards.iter().copied().collect();
     let retired = async {
         retire(cluster, actors, &of).await;
@@ -143,7 +136,7 @@ pub(super) async fn release(cluster: &Arc<Cluster>, actors: &Arc<Registries>, sh
         }
         Err(error) => tracing::warn!(%error, "shards could not be let go of"),
     }
-    actors.context.standing.retain(|room| !of.contains(&cluster.shards.shard_of(&Conversation::Room(room.clone(), 0))));
+    actors.context.standing.retain(|room| !of.contains(&cluster.shards.shard_of_room(room)));
 }
 
 /// Makes the actors of shards finish and stop.
@@ -153,22 +146,17 @@ async fn retire(cluster: &Arc<Cluster>, actors: &Arc<Registries>, of: &HashSet<u
         Home::User(_) => false,
     };
     let mut outcomes = Vec::new();
-    let retire = |outcomes: &mut Vec<_>| {
+    let mut retire = || {
         let (reply, outcome) = Reply::channel();
         outcomes.push(outcome);
         Retire { reply }
     };
-    let mut sent = Vec::new();
-    for key in actors.peers.keys(|key| is_of(peer::Peer::home(key))) {
-        sent.extend(actors.peers.send_here_if_running(&key, retire(&mut outcomes)).map(futures_util::FutureExt::boxed));
-    }
-    for key in actors.rooms.keys(|key| is_of(Room::home(key))) {
-        sent.extend(actors.rooms.send_here_if_running(&key, retire(&mut outcomes)).map(futures_util::FutureExt::boxed));
-    }
-    for key in actors.groups.keys(|key| is_of(Group::home(key))) {
-        sent.extend(actors.groups.send_here_if_running(&key, retire(&mut outcomes)).map(futures_util::FutureExt::boxed));
-    }
-    futures_util::future::join_all(sent).await;
+    let told = [
+        actors.peers.tell_running(|key| is_of(Peer::home(key)), &mut retire),
+        actors.rooms.tell_running(|key| is_of(Room::home(key)), &mut retire),
+        actors.groups.tell_running(|key| is_of(Group::home(key)), &mut retire),
+    ];
+    join_all(told).await;
     let finished = async {
         for outcome in outcomes {
             // Its actor may have stopped by itself.
@@ -183,11 +171,8 @@ async fn retire(cluster: &Arc<Cluster>, actors: &Arc<Registries>, of: &HashSet<u
 /// The users of this node tell the new owner of shards in which of its rooms they are.
 pub(super) async fn tell_places(cluster: &Arc<Cluster>, actors: &Arc<Registries>, shards: &[u16], owner: Place) {
     let shards: Arc<HashSet<u16>> = Arc::new(shards.iter().copied().collect());
-    let told = actors.users.keys(|_| true).into_iter().filter_map(|user| {
-        let moved = PlacesMoved { shards: shards.clone(), of: cluster.shards.clone(), owner };
-        actors.users.send_here_if_running(&user, moved)
-    });
-    futures_util::future::join_all(told.collect::<Vec<_>>()).await;
+    let told = || PlacesMoved { shards: shards.clone(), of: cluster.shards.clone(), owner };
+    actors.users.tell_running(|_| true, told).await;
 }
 
 /// Hears from all nodes who is inside the rooms of shards that were claimed. Who is late tells it later, when the
@@ -196,7 +181,7 @@ async fn gather_places(cluster: &Arc<Cluster>, actors: &Arc<Registries>, shards:
     let answers = cluster.ask_all_but(dead, |asked| Letter::WhoIsInside { asked, shards: shards.to_vec() });
     let heard = async {
         tell_places(cluster, actors, shards, Place::Here).await;
-        futures_util::future::join_all(answers).await;
+        join_all(answers).await;
     };
     if tokio::time::timeout(PLACES_PATIENCE, heard).await.is_err() {
         tracing::warn!("a node did not say in time who is inside the rooms that were taken over");
@@ -205,15 +190,7 @@ async fn gather_places(cluster: &Arc<Cluster>, actors: &Arc<Registries>, shards:
 
 /// A node is gone: rooms keep its members' places for a while, groups deliver to it no more.
 pub(super) fn node_lost(actors: &Arc<Registries>, node: NodeId) {
-    let spawn = |context: &BrokerContext, told| context.arbiter.spawn(told);
-    for room in actors.rooms.keys(|_| true) {
-        if let Some(told) = actors.rooms.send_here_if_running(&room, room::NodeLost { node }) {
-            actors.context.arbiter.spawn(told);
-        }
-    }
-    for group in actors.groups.keys(|_| true) {
-        if let Some(told) = actors.groups.send_here_if_running(&group, group::NodeLost { node }) {
-            spawn(&actors.context, told);
-        }
-    }
+    let arbiter = &actors.context.arbiter;
+    arbiter.spawn(actors.rooms.tell_running(|_| true, || NodeLost { node }));
+    arbiter.spawn(actors.groups.tell_running(|_| true, || NodeLost { node }));
 }

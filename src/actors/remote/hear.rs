@@ -7,11 +7,11 @@ use bytestring::ByteString;
 
 use super::cluster::{Cluster, count, lock};
 use super::handover;
-use super::letter::{Letter, UserSessions};
+use super::letter::{Letter, TakenOver, UserSessions};
 use super::orders;
 use super::parked::Waits;
 use crate::actors::connection::far::FarConnection;
-use crate::actors::connection::outbox::Lossy;
+use crate::actors::connection::outbox::{Lossy, Push};
 use crate::actors::connection::status::{OnlineStatus, Status};
 use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::context::BrokerContext;
@@ -73,7 +73,7 @@ impl Cluster {
     fn receive_lossy(&self, from: &Peer, payload: &[u8]) {
         let Some(context) = self.context() else { return };
         match Letter::decode(payload) {
-            Some(Letter::LossyFrame { to, text, class, messages }) => push_lossy(&context, &to, &text, class.into(), messages),
+            Some(Letter::LossyFrame { to, text, class, messages }) => push_lossy(&context, &to, &text, class, messages),
             _ => tracing::warn!(node = from.name, "another node says what this one does not understand"),
         }
     }
@@ -118,21 +118,9 @@ fn push_lossy(context: &BrokerContext, to: &[ConnectionId], text: &ByteString, c
         if !dropped.is_empty() {
             drops::count(&context.metrics, dropped, DropReason::OutboxFull);
         }
-        queued += u64::from(push == crate::actors::connection::outbox::Push::Queued) * u64::from(messages);
+        queued += u64::from(push == Push::Queued) * u64::from(messages);
     }
     context.metrics.delivered(queued);
-}
-
-/// Gives a broadcast to every session here that knows such; returns how many there are.
-fn push_broadcast(context: &BrokerContext, text: &ByteString) -> usize {
-    let mut sessions = 0usize;
-    for connection in context.connections.all() {
-        if connection.identity().is_some() && connection.level().knows_broadcasts() {
-            let _queued_or_closed = connection.outbox.push(text.clone());
-            sessions += 1;
-        }
-    }
-    sessions
 }
 
 impl Cluster {
@@ -150,7 +138,7 @@ impl Cluster {
                 self.take_order(&actors, order, done);
             }
             Letter::Answer { asked, outcome } => {
-                self.answered(asked, outcome.map(|bytes| bytes.to_vec()).map_err(|refusal| refusal.read()));
+                self.answered(asked, outcome.map_err(|refusal| refusal.read()));
             }
             Letter::Frame { to, text, stored } => {
                 let text = if stored { with_cursor(&text, self.marks.least()) } else { text };
@@ -158,7 +146,7 @@ impl Cluster {
                     let _queued_or_closed = connection.outbox.push(text.clone());
                 }
             }
-            Letter::LossyFrame { to, text, class, messages } => push_lossy(context, &to, &text, class.into(), messages),
+            Letter::LossyFrame { to, text, class, messages } => push_lossy(context, &to, &text, class, messages),
             Letter::Feed { users, item } => match command::decode(&item) {
                 Ok(item) => {
                     let item = Arc::new(item);
@@ -178,7 +166,7 @@ impl Cluster {
                 }
             }
             Letter::Broadcast { asked, text } => {
-                let sessions = push_broadcast(context, &text);
+                let sessions = context.connections.all().iter().filter(|connection| connection.push_broadcast(&text)).count();
                 self.answer(from, asked, Ok(command::encode(&sessions)));
             }
             Letter::Mark { stamp, shards } => self.marks.raise(&shards, stamp),
@@ -231,13 +219,8 @@ impl Cluster {
         let user = session.user.clone();
         let known = context.presence.connections(&user);
         let known: Vec<Arc<Connection>> = known.map_or_else(Vec::new, |connections| connections.to_vec());
-        let as_session = |connection: &Arc<Connection>| {
-            let identity = connection.identity()?;
-            Some(Session { id: connection.id, since: identity.since, device: identity.device.clone() })
-        };
-        let newcomer = Session { id: session.id, since: session.since, device: session.device.clone() };
-        let mut all: Vec<Session> = known.iter().filter_map(as_session).filter(|known| known.id != newcomer.id).collect();
-        all.push(newcomer);
+        let others = known.iter().filter(|known| known.id != session.id).filter_map(|known| Session::of(known));
+        let all: Vec<Session> = others.chain([Session::of_far(&session)]).collect();
         let staying = staying(all, context.config().users.devices_per_user_max);
         let stays = |id: ConnectionId| staying.iter().any(|session| session.id == id);
         // What is known of other nodes follows at once, so that nobody delivers to who is put out.
@@ -256,14 +239,11 @@ impl Cluster {
         let is_put_out = |connection: &&&Arc<Connection>| !stays(connection.id);
         let put_out = here.iter().filter(is_put_out).inspect(|connection| connection.close(CloseCode::Kicked)).count();
         count(&self.counts.seat_moves, put_out);
-        if put_out == 0 && !here.is_empty() {
-            return self.answer(from, asked, Ok(command::encode(&super::letter::TakenOver::new())));
-        }
         let (reply, outcome) = Reply::channel();
-        let displaced = actors.users.send_here_if_running(&user, Displace { newcomer: session, reply });
-        let Some(displaced) = displaced else {
-            return self.answer(from, asked, Ok(command::encode(&super::letter::TakenOver::new())));
-        };
+        // An actor whose sessions all stay has nothing to do.
+        let is_displaced = put_out > 0 || here.is_empty();
+        let displaced = is_displaced.then(|| actors.users.send_here_if_running(&user, Displace { newcomer: session, reply })).flatten();
+        let Some(displaced) = displaced else { return self.answer(from, asked, Ok(command::encode(&TakenOver::new()))) };
         let this = self.this.clone();
         self.spawn(async move {
             displaced.await;

@@ -10,7 +10,7 @@ use crate::actors::connection::outbox::Lossy;
 use crate::actors::connection::status::OnlineStatus;
 use crate::actors::runtime::command;
 use crate::actors::runtime::route::Order;
-use crate::model::{Priority, Refusal, RoomId, UserId};
+use crate::model::{Refusal, RoomId, UserId};
 
 /// One thing that a node says to another, in order with all others between these two.
 #[derive(Debug, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub(super) enum Letter {
     /// A frame for connections of the receiver. Where it carries stored messages the receiver adds the cursor.
     Frame { to: Vec<ConnectionId>, text: ByteString, stored: bool },
     /// The same for one that may be lost.
-    LossyFrame { to: Vec<ConnectionId>, text: ByteString, class: WireClass, messages: u32 },
+    LossyFrame { to: Vec<ConnectionId>, text: ByteString, class: Lossy, messages: u32 },
     /// Something for the feeds of users at the receiver.
     Feed { users: Vec<UserId>, item: Bytes },
     /// Which sessions users have at the sender. An empty list: none any more.
@@ -51,7 +51,7 @@ pub(super) struct EncodedRefusal(Bytes);
 
 impl EncodedRefusal {
     pub(super) fn of(refusal: &Refusal) -> Self {
-        Self(command::encode(refusal).into())
+        Self(command::encode(refusal))
     }
 
     pub(super) fn read(&self) -> Refusal {
@@ -72,37 +72,6 @@ impl UserSessions {
     /// Returns the user's status once no session is left anywhere.
     pub(super) fn gone(&self) -> OnlineStatus {
         if self.logged_out { OnlineStatus::Logout } else { OnlineStatus::Offline }
-    }
-}
-
-/// The class of a frame that may be lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum WireClass {
-    Command,
-    Low,
-    Medium,
-    High,
-}
-
-impl From<Lossy> for WireClass {
-    fn from(class: Lossy) -> Self {
-        match class {
-            Lossy::Command => Self::Command,
-            Lossy::Barrage(Priority::Low) => Self::Low,
-            Lossy::Barrage(Priority::Medium) => Self::Medium,
-            Lossy::Barrage(Priority::High) => Self::High,
-        }
-    }
-}
-
-impl From<WireClass> for Lossy {
-    fn from(class: WireClass) -> Self {
-        match class {
-            WireClass::Command => Self::Command,
-            WireClass::Low => Self::Barrage(Priority::Low),
-            WireClass::Medium => Self::Barrage(Priority::Medium),
-            WireClass::High => Self::Barrage(Priority::High),
-        }
     }
 }
 

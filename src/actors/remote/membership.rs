@@ -26,7 +26,6 @@ struct Looks {
     watch: Watch,
     /// When the database answered last.
     answered: Option<Duration>,
-    is_cut_off: bool,
     /// Whether this node drains, by whoever's word.
     drains: bool,
     /// Whether it drains because it is cut off.
@@ -76,8 +75,7 @@ fn mind_being_cut_off(cluster: &Cluster, actors: &Registries, looks: &mut Looks,
     let without_database = now.saturating_sub(*looks.answered.get_or_insert(now));
     let without_bus = cluster.links().map_or(Duration::ZERO, |links| links.cut_off_for());
     let is_cut_off = without_database.max(without_bus) >= cluster.lease;
-    if is_cut_off != std::mem::replace(&mut looks.is_cut_off, is_cut_off) {
-        cluster.set_cut_off(is_cut_off);
+    if cluster.set_cut_off(is_cut_off) {
         // What nobody reaches others should own; without a database nobody hears of it.
         if is_cut_off && !looks.drains || looks.drains_itself {
             looks.drains_itself = is_cut_off;
@@ -114,17 +112,10 @@ fn follow(cluster: &Arc<Cluster>, view: &View) {
         cluster.peers.store(Arc::new(Peers { ends, slots }));
     }
     let before = cluster.owners.load_full();
-    let mine = cluster.shards.owned();
-    let as_seen = |(shard, owner): (u16, &Option<i64>)| match owner.map(NodeId) {
-        // What this node owns it knows itself: a view may be older.
-        Some(owner) if owner == cluster.me => mine.contains(&shard).then_some(owner),
-        owner => {
-            if mine.contains(&shard) {
-                Some(cluster.me)
-            } else {
-                owner
-            }
-        }
+    let mine: HashSet<u16> = cluster.shards.owned().into_iter().collect();
+    // What this node owns it knows itself: a view may be older.
+    let as_seen = |(shard, owner): (u16, &Option<i64>)| {
+        if mine.contains(&shard) { Some(cluster.me) } else { owner.map(NodeId).filter(|owner| *owner != cluster.me) }
     };
     let owners: Vec<Option<NodeId>> = (0..).zip(&view.owners).map(as_seen).collect();
     if *before != owners {
@@ -145,29 +136,9 @@ async fn act(cluster: &Arc<Cluster>, actors: &Arc<Registries>, view: &View, dead
     for step in steps {
         match step {
             Step::Claim { shards, dead } => {
-                let wanted = shards.clone();
-                // Nothing is noted as delivered while a claim is under way.
-                cluster.inherit(shards.iter().copied());
-                match on_store(cluster, move |cluster| cluster.shards.claim(&wanted, &dead)).await {
-                    Ok(claimed) => {
-                        let is_taken = |shard: &u16| claimed.iter().any(|one| one.shard == *shard);
-                        let others: Vec<u16> = shards.into_iter().filter(|shard| !is_taken(shard)).collect();
-                        cluster.inherited(&others);
-                        // The dead hold no slot any more: who waits for their answers need not. Some of it keeps actors from answering.
-                        if let Ok(view) = on_store(cluster, |cluster| cluster.shards.view()).await {
-                            follow(cluster, &view);
-                        }
-                        if !claimed.is_empty() {
-                            claimed_some(cluster, actors, claimed, &seems_dead).await;
-                            cluster.look.notify_one();
-                        }
-                        // Who was there before may not be any more: what to let go of is seen with the next look.
-                        return;
-                    }
-                    Err(error) => {
-                        cluster.inherited(&shards);
-                        tracing::warn!(%error, "shards could not be taken");
-                    }
+                if claim(cluster, actors, shards, dead, &seems_dead).await {
+                    // Who was there before may not be any more: what to let go of is seen with the next look.
+                    return;
                 }
             }
             Step::Release { shards, to } => {
@@ -178,6 +149,33 @@ async fn act(cluster: &Arc<Cluster>, actors: &Arc<Registries>, view: &View, dead
     }
 }
 
+/// Takes shards, and the slots of these dead; returns whether the database took it.
+async fn claim(cluster: &Arc<Cluster>, actors: &Arc<Registries>, shards: Vec<u16>, dead: Vec<i64>, seems_dead: &HashSet<NodeId>) -> bool {
+    let wanted = shards.clone();
+    // Nothing is noted as delivered while a claim is under way.
+    cluster.inherit(shards.iter().copied());
+    let claimed = match on_store(cluster, move |cluster| cluster.shards.claim(&wanted, &dead)).await {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            cluster.inherited(&shards);
+            tracing::warn!(%error, "shards could not be taken");
+            return false;
+        }
+    };
+    let is_taken = |shard: &u16| claimed.iter().any(|one| one.shard == *shard);
+    let others: Vec<u16> = shards.into_iter().filter(|shard| !is_taken(shard)).collect();
+    cluster.inherited(&others);
+    // The dead hold no slot any more: who waits for their answers need not. Some of it keeps actors from answering.
+    if let Ok(view) = on_store(cluster, |cluster| cluster.shards.view()).await {
+        follow(cluster, &view);
+    }
+    if !claimed.is_empty() {
+        claimed_some(cluster, actors, claimed, seems_dead).await;
+        cluster.look.notify_one();
+    }
+    true
+}
+
 async fn claimed_some(cluster: &Arc<Cluster>, actors: &Arc<Registries>, claimed: Vec<Claimed>, dead: &HashSet<NodeId>) {
     let shards: Vec<u16> = claimed.iter().map(|claimed| claimed.shard).collect();
     tracing::info!(count = shards.len(), "took shards");
@@ -186,13 +184,7 @@ async fn claimed_some(cluster: &Arc<Cluster>, actors: &Arc<Registries>, claimed:
     actors.context.ids.rise_above(actors.context.store.last_message_id());
     // What the last owner may not have delivered comes before anything new.
     handover::take_over(cluster, actors, claimed, dead).await;
-    let mut owners = (**cluster.owners.load()).clone();
-    for shard in &shards {
-        if let Some(owner) = owners.get_mut(usize::from(*shard)) {
-            *owner = Some(cluster.me);
-        }
-    }
-    cluster.owners.store(Arc::new(owners));
+    cluster.set_owner(&shards, Some(cluster.me));
     cluster.tell_all(&Letter::Look);
     cluster.hand_on_parked();
 }

@@ -14,12 +14,12 @@ use super::letter::{Letter, TakenOver, UserSessions};
 use crate::actors::connection::Connection;
 use crate::actors::connection::far::FarConnection;
 use crate::actors::conversation::messages::Authorize;
-use crate::actors::nodes::Nodes;
+use crate::actors::nodes::{CUT_OFF, Nodes};
 use crate::actors::places::RoomsElsewhere;
 use crate::actors::runtime::command;
 use crate::actors::runtime::ids::slot_of;
 use crate::actors::runtime::reply::Reply;
-use crate::actors::runtime::route::NodeId;
+use crate::actors::runtime::route::Place;
 use crate::cluster::links::PeerStats;
 use crate::metrics::ClusterSample;
 use crate::model::{Conversation, Refusal, RoomId, UserId};
@@ -28,23 +28,6 @@ use crate::model::{Conversation, Refusal, RoomId, UserId};
 const ARRIVE_PATIENCE: Duration = Duration::from_secs(8);
 /// How long a thread waits to hear whether a user is inside a room.
 const INSIDE_PATIENCE: Duration = Duration::from_secs(2);
-
-impl Cluster {
-    /// Tells everyone online at other nodes; returns how many sessions there were.
-    pub(crate) fn broadcast(&self, text: &ByteString) -> BoxFuture<'static, usize> {
-        let answers = self.ask_all_but(&HashSet::new(), |asked| Letter::Broadcast { asked, text: text.clone() });
-        async move {
-            let mut sessions = 0;
-            for answer in answers {
-                if let Ok(Ok(Ok(bytes))) = tokio::time::timeout(ARRIVE_PATIENCE, answer).await {
-                    sessions += command::decode::<usize>(&bytes).unwrap_or(0);
-                }
-            }
-            sessions
-        }
-        .boxed()
-    }
-}
 
 impl RoomsElsewhere for Cluster {
     fn is_inside(&self, user: &UserId, room: &Conversation) -> bool {
@@ -74,11 +57,10 @@ impl Nodes for Cluster {
 
     fn ready(&self) -> Result<(), Refusal> {
         if self.is_cut_off() {
-            return Err(Refusal::Busy("this node is cut off from the others"));
+            return Err(CUT_OFF);
         }
-        let peers = self.peers.load();
-        let is_reached = |owner: &Option<NodeId>| owner.is_some_and(|owner| owner == self.me || peers.ends.contains_key(&owner));
-        if self.owners.load().iter().all(is_reached) { Ok(()) } else { Err(Refusal::Busy("some conversations have no owner")) }
+        let has_owner = |shard: u16| self.place_of(shard) != Place::Nowhere;
+        if (0..self.shards.count()).all(has_owner) { Ok(()) } else { Err(Refusal::Busy("some conversations have no owner")) }
     }
 
     fn leave(&self) {
@@ -168,6 +150,16 @@ impl Nodes for Cluster {
     }
 
     fn broadcast(&self, text: &ByteString) -> BoxFuture<'static, usize> {
-        Self::broadcast(self, text)
+        let answers = self.ask_all_but(&HashSet::new(), |asked| Letter::Broadcast { asked, text: text.clone() });
+        async move {
+            let mut sessions = 0;
+            for answer in answers {
+                if let Ok(Ok(Ok(bytes))) = tokio::time::timeout(ARRIVE_PATIENCE, answer).await {
+                    sessions += command::decode::<usize>(&bytes).unwrap_or(0);
+                }
+            }
+            sessions
+        }
+        .boxed()
     }
 }

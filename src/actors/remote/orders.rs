@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
+use futures_util::FutureExt;
 
 use crate::actors::conversation::messages::{Authorize, Confirm, Publish, Revise};
 use crate::actors::conversation::peer::Peer;
 use crate::actors::registries::Registries;
-use crate::actors::runtime::command::{Command, decode, encode};
+use crate::actors::runtime::command::{Command, NOT_UNDERSTOOD, decode, encode};
 use crate::actors::runtime::registry::{ActorRegistry, Leased, Registered};
 use crate::actors::runtime::reply::{Reply, answered};
 use crate::actors::runtime::route::{Carried, Home, Order};
 use crate::actors::user::ListOperation;
 use crate::actors::user::profile::UserOperation;
 use crate::actors::{group, room, user};
-use crate::model::Refusal;
 
 /// Makes the look-up of a command.
 macro_rules! table {
@@ -26,7 +26,7 @@ macro_rules! table {
             })*)*
             (kind, name) => {
                 tracing::warn!(actor = kind, command = name, "another node sends a command that this one does not know");
-                $done(Err(Refusal::Busy("another node says what this one does not understand")));
+                $done(Err(NOT_UNDERSTOOD));
             }
         }
     };
@@ -84,17 +84,14 @@ where
         };
     }
     let handled = move || done(Ok(encode(&())));
-    if order.if_running {
-        let Some(heard) = registry.send_here_if_running(&key, message) else { return handled() };
-        arbiter.spawn(async move {
-            heard.await;
-            handled();
-        });
+    let heard = if order.if_running {
+        registry.send_here_if_running(&key, message).map(FutureExt::boxed)
     } else {
-        let heard = registry.send_here(&key, message);
-        arbiter.spawn(async move {
-            heard.await;
-            handled();
-        });
-    }
+        Some(registry.send_here(&key, message).boxed())
+    };
+    let Some(heard) = heard else { return handled() };
+    arbiter.spawn(async move {
+        heard.await;
+        handled();
+    });
 }

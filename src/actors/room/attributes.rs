@@ -4,10 +4,10 @@
 //! last only while the member who set them is inside. Members' attributes are part of it only while the room stands empty,
 //! because members are not inside after a restart.
 
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use actix::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::Room;
 use super::rules::{change_attributes, without};

@@ -9,13 +9,12 @@ use super::Room;
 use super::attributes::tell_attributes;
 use crate::actors::connection::ConnectionId;
 use crate::actors::connection::far::ConnectionRef;
-use crate::actors::conversation::handover::{self, Redeliver, Retire};
+use crate::actors::conversation::handover::{self, NodeLost, Redeliver, Retire};
 use crate::actors::delivery::batch::Item;
 use crate::actors::delivery::fanout::{Audience, announce, fan_out};
 use crate::actors::delivery::written::Written;
 use crate::actors::runtime::command::commands;
 use crate::actors::runtime::registry::Leased;
-use crate::actors::runtime::route::NodeId;
 use crate::model::{UserId, UserProfile};
 use crate::protocol::event::room::RoomStateChanged;
 use crate::store::RowWrite;
@@ -30,11 +29,6 @@ pub(crate) struct Rejoin {
     /// The connection that has the place; none: it is lost, and the place is kept for a while.
     pub(crate) connection: Option<ConnectionRef>,
     pub(crate) connection_id: ConnectionId,
-}
-
-/// Says that a node is gone, and the connections of members at it.
-pub(crate) struct NodeLost {
-    pub(crate) node: NodeId,
 }
 
 commands!(Rejoin);
@@ -107,15 +101,8 @@ impl Handler<Leased<Redeliver>> for Room {
     fn handle(&mut self, leased: Leased<Redeliver>, ctx: &mut Context<Self>) {
         let until = self.context.clock.elapsed() + AGAIN_FOR;
         handover::redeliver(self, leased.open(), ctx, move |room, items| {
-            let copy = |item: &Item| Item {
-                origin: None,
-                live: item.live.clone(),
-                commit: item.commit,
-                pending: None,
-                span: tracing::Span::none(),
-            };
             let kept = room.again.get_or_insert_with(|| Again { items: Vec::new(), until });
-            kept.items.extend(items.iter().map(copy));
+            kept.items.extend(items.iter().map(|item| Item::again(item.live.clone(), item.commit)));
             kept.until = until;
         });
     }

@@ -1,9 +1,9 @@
 //! What the host does to a room from outside: makes it, ends it, puts members out. Nobody inside is asked.
 
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use actix::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::Room;
 use super::lifetime::Maker;

@@ -1,13 +1,14 @@
 //! The requests that actors send to a room, except those about chat messages, attributes and the host, and what a room tells
 //! users.
 
+use serde::{Deserialize, Serialize};
+
 use crate::actors::connection::ConnectionId;
 use crate::actors::connection::far::ConnectionRef;
 use crate::actors::runtime::command::commands;
 use crate::actors::runtime::reply::Reply;
 use crate::model::{RoomId, RoomInfo, UserId, UserProfile};
 use crate::protocol::RoomStart;
-use serde::{Deserialize, Serialize};
 
 /// How a user comes in.
 #[derive(Debug, Clone, Serialize, Deserialize)]

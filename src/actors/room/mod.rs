@@ -20,8 +20,6 @@ use std::time::Duration;
 use actix::prelude::*;
 
 pub(crate) use self::attributes::{ChangeAttributes, QueryAttributes, SetMemberAttributes, Whose};
-#[cfg(feature = "cluster")]
-pub(crate) use self::handover::NodeLost;
 pub(crate) use self::handover::Rejoin;
 pub(crate) use self::host::{CreateByHost, DescribeRoom, Destroy, Kick, RoomSnapshot};
 use self::membership::announce_members;

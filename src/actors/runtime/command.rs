@@ -1,5 +1,6 @@
 //! Messages between actors that can be carried to another node: what they say can be encoded, all but where the answer goes.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -58,9 +59,12 @@ macro_rules! commands {
 }
 pub(crate) use commands;
 
+/// What is answered to a program of another version.
+pub(crate) const NOT_UNDERSTOOD: Refusal = Refusal::Busy("another node says what this one does not understand");
+
 /// Encodes what a command says, or what it is answered with.
-pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("what actors say has string keys and finite numbers")
+pub(crate) fn encode(value: &impl Serialize) -> Bytes {
+    serde_json::to_vec(value).expect("what actors say has string keys and finite numbers").into()
 }
 
 /// Reads what [`encode`] wrote.
@@ -70,6 +74,6 @@ pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| {
         tracing::warn!(%error, "what another node said could not be read");
-        Refusal::Busy("another node says what this one does not understand")
+        NOT_UNDERSTOOD
     })
 }

@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::dev::{ToEnvelope, channel};
 use actix::prelude::*;
-use futures_util::future::Either;
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either, join_all};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
@@ -171,7 +173,9 @@ impl<A: Registered> ActorRegistry<A> {
         M: Command,
     {
         match (place, &self.route) {
-            (Place::There(node), Some(route)) => Away { route, node: Some(node) }.carry::<A, M>(key, message, false, || {}),
+            (Place::There(node), Some(route)) => {
+                Away { route, home: A::home(key), node: Some(node) }.carry::<A, M>(key, message, false, || {})
+            }
             (Place::Nowhere, Some(_)) => Err(MOVING),
             (_, None) | (Place::Here, _) => self.try_send_here(key, message),
         }
@@ -180,11 +184,13 @@ impl<A: Registered> ActorRegistry<A> {
     /// Returns the way to an actor that does not live here; none: it does.
     fn away(&self, key: &A::Key) -> Option<Away<'_>> {
         let route = self.route.as_ref()?;
-        match route.place(&A::home(key)) {
-            Place::Here => None,
-            Place::There(node) => Some(Away { route, node: Some(node) }),
-            Place::Nowhere => Some(Away { route, node: None }),
-        }
+        let home = A::home(key);
+        let node = match route.place(&home) {
+            Place::Here => return None,
+            Place::There(node) => Some(node),
+            Place::Nowhere => None,
+        };
+        Some(Away { route, home, node })
     }
 
     /// Hands a message to the actor of `key` in this process, starting it if need be. Calls from one thread arrive in order.
@@ -275,20 +281,20 @@ impl<A: Registered> ActorRegistry<A> {
         A::Context: ToEnvelope<A, Leased<M>>,
         M: Send + 'static,
     {
-        let slots = locked(&self.slots);
-        let slot = slots.get(key)?;
-        let request = slot.addr.send(Leased { message, lease: Lease::on(&slot.leases) });
-        Some(async move {
-            if request.await.is_err() {
-                tracing::warn!(actor = A::KIND, "owner ended before it heard a message");
-            }
-        })
+        locked(&self.slots).get(key).map(|slot| hand_over(slot, message))
     }
 
-    /// Returns the keys of the running actors that are wanted.
+    /// Hands a message to each actor of this process that runs and is wanted; returns what waits until all have handled theirs.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
-    pub(crate) fn keys(&self, wanted: impl Fn(&A::Key) -> bool) -> Vec<A::Key> {
-        locked(&self.slots).keys().filter(|key| wanted(key)).cloned().collect()
+    pub(crate) fn tell_running<M>(&self, wanted: impl Fn(&A::Key) -> bool, mut message: impl FnMut() -> M) -> BoxFuture<'static, ()>
+    where
+        A: Handler<Leased<M>>,
+        A::Context: ToEnvelope<A, Leased<M>>,
+        M: Send + 'static,
+    {
+        let slots = locked(&self.slots);
+        let told: Vec<_> = slots.iter().filter(|(key, _)| wanted(key)).map(|(_, slot)| hand_over(slot, message())).collect();
+        join_all(told).map(drop).boxed()
     }
 
     fn start(&self, key: &A::Key) -> Slot<A> {
@@ -301,9 +307,25 @@ impl<A: Registered> ActorRegistry<A> {
     }
 }
 
+/// Puts a message on its way to a running actor; returns what waits until it was handled.
+fn hand_over<A, M>(slot: &Slot<A>, message: M) -> impl Future<Output = ()> + use<A, M>
+where
+    A: Registered + Handler<Leased<M>>,
+    A::Context: ToEnvelope<A, Leased<M>>,
+    M: Send + 'static,
+{
+    let request = slot.addr.send(Leased { message, lease: Lease::on(&slot.leases) });
+    async move {
+        if request.await.is_err() {
+            tracing::warn!(actor = A::KIND, "owner ended before it heard a message");
+        }
+    }
+}
+
 /// The way to an actor of another node.
 struct Away<'a> {
     route: &'a Arc<dyn Route>,
+    home: Home,
     /// None: it has no place at the moment.
     node: Option<NodeId>,
 }
@@ -315,17 +337,16 @@ impl Away<'_> {
         M: Command,
     {
         let reply = message.take_reply();
-        let order =
-            Order { kind: A::KIND.into(), name: M::NAME.into(), key: encode(key).into(), body: encode(&message).into(), if_running };
-        let done = Box::new(move |outcome: Result<Vec<u8>, Refusal>| {
+        let order = Order { kind: A::KIND.into(), name: M::NAME.into(), key: encode(key), body: encode(&message), if_running };
+        let done = Box::new(move |outcome: Result<Bytes, Refusal>| {
             if let Some(reply) = reply {
                 answer(reply, outcome.and_then(|bytes| decode(&bytes)));
             }
             handled();
         });
         match self.node {
-            Some(node) => self.route.carry(node, &A::home(key), order, done),
-            None => self.route.park(&A::home(key), order, done),
+            Some(node) => self.route.carry(node, &self.home, order, done),
+            None => self.route.park(&self.home, order, done),
         }
     }
 }

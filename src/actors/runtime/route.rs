@@ -51,7 +51,7 @@ pub(crate) struct Order {
 }
 
 /// Hears what became of an order: the encoded answer.
-pub(crate) type Carried = Box<dyn FnOnce(Result<Vec<u8>, Refusal>) + Send>;
+pub(crate) type Carried = Box<dyn FnOnce(Result<Bytes, Refusal>) + Send>;
 
 /// The way to other nodes.
 pub(crate) trait Route: fmt::Debug + Send + Sync {

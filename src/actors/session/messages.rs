@@ -1,5 +1,7 @@
 //! Operations of a caller on messages that were sent, and on its list of conversations.
 
+use std::sync::Arc;
+
 use super::caller::Dispatcher;
 use super::responder::Responder;
 use crate::actors::conversation::messages::{Confirm, Revise};
@@ -20,7 +22,6 @@ use crate::protocol::{
     ClientLevel, CombineRef, ListRequest, MessageHandle, MessageQuery, MessageRequest, Outcome, child_wire, group_member,
 };
 use crate::store::{Store, StoreError};
-use std::sync::Arc;
 
 impl Dispatcher {
     pub(super) fn dispatch_list(&self, request: ListRequest, responder: Responder) {

@@ -271,10 +271,7 @@ impl Handler<Leased<Ended>> for User {
         let at = self.sessions.remove(position);
         self.publish_presence(for_good, ctx);
         self.note_last_seen(&at);
-        if self.sessions.is_empty() {
-            self.list = None;
-            self.context.statuses.unfollow(&self.id, self.following.iter().map(|(user, _)| user));
-        }
+        self.forget_if_gone();
         if self.context.presence.connections(&self.id).is_none() {
             self.tell_status(if for_good { OnlineStatus::Logout } else { OnlineStatus::Offline });
         }

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use actix::prelude::*;
+
 use super::User;
 use super::messages::{EnterRoom, LeaveAllRooms, LeaveRoom};
 use crate::actors::connection::ConnectionId;
@@ -12,9 +14,8 @@ use crate::actors::runtime::command::Command;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer, answered};
 use crate::actors::runtime::route::Place;
-use crate::model::{Conversation, DeviceId, Refusal, RoomId};
+use crate::model::{DeviceId, Refusal, RoomId};
 use crate::store::SharedShards;
-use actix::prelude::*;
 
 /// Which device has a place, and at which connection.
 pub(super) struct RoomPlace {
@@ -113,7 +114,7 @@ impl Handler<Leased<PlacesMoved>> for User {
     fn handle(&mut self, leased: Leased<PlacesMoved>, _: &mut Context<Self>) {
         let PlacesMoved { shards, of, owner } = leased.open();
         let Some(profile) = self.profile.as_ref().map(|cell| (*cell.get()).clone()) else { return };
-        let is_moved = |room: &RoomId| shards.contains(&of.shard_of(&Conversation::Room(room.clone(), 0)));
+        let is_moved = |room: &RoomId| shards.contains(&of.shard_of_room(room));
         let moved: Vec<(RoomId, ConnectionId)> =
             self.places.iter().filter(|(room, _)| is_moved(room)).map(|(room, place)| (room.clone(), place.connection_id)).collect();
         for (room, connection_id) in moved {

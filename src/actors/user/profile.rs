@@ -1,9 +1,9 @@
 //! How a user changes its own profile.
 
-use serde::{Deserialize, Serialize};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use actix::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::User;
 use crate::actors::connection::ConnectionId;

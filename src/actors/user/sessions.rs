@@ -3,8 +3,6 @@
 use actix::prelude::*;
 
 use super::User;
-use std::sync::Arc;
-
 use crate::actors::connection::far::FarConnection;
 use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::runtime::registry::Leased;
@@ -17,6 +15,19 @@ pub(crate) struct Session {
     pub(crate) id: ConnectionId,
     pub(crate) since: u64,
     pub(crate) device: DeviceId,
+}
+
+impl Session {
+    /// Describes a connection that is logged in.
+    pub(crate) fn of(connection: &Connection) -> Option<Self> {
+        let identity = connection.identity()?;
+        Some(Self { id: connection.id, since: identity.since, device: identity.device.clone() })
+    }
+
+    /// Describes a connection of another node.
+    pub(crate) fn of_far(far: &FarConnection) -> Self {
+        Self { id: far.id, since: far.since, device: far.device.clone() }
+    }
 }
 
 /// Returns the sessions that stay when one comes in beside others: of each device the newest, and so many in all, the newest. Of two
@@ -45,11 +56,7 @@ impl User {
         let known = self.context.presence.connections(&self.id);
         let far = known.iter().flat_map(|connections| connections.iter()).filter(|connection| connection.node().is_some());
         let here = self.sessions.iter().map(|at| &at.connection);
-        let session = |connection: &Arc<Connection>| {
-            let identity = connection.identity()?;
-            Some(Session { id: connection.id, since: identity.since, device: identity.device.clone() })
-        };
-        here.chain(far).filter_map(session).collect()
+        here.chain(far).filter_map(|connection| Session::of(connection)).collect()
     }
 
     /// Returns what puts a new session behind all others of the user that this node knows of.
@@ -72,6 +79,14 @@ impl User {
         }
     }
 
+    /// Forgets what only sessions need, when no session of this node is left.
+    pub(super) fn forget_if_gone(&mut self) {
+        if self.sessions.is_empty() {
+            self.list = None;
+            self.context.statuses.unfollow(&self.id, self.following.iter().map(|(user, _)| user));
+        }
+    }
+
     /// Returns the device of a session of this node.
     pub(super) fn device_of(&self, connection_id: ConnectionId) -> Option<DeviceId> {
         self.sessions.iter().find(|at| at.connection.id == connection_id).map(|at| at.device.clone())
@@ -83,16 +98,13 @@ impl Handler<Leased<Displace>> for User {
 
     fn handle(&mut self, leased: Leased<Displace>, ctx: &mut Context<Self>) {
         let Displace { newcomer, reply } = leased.open();
-        let newcomer = Session { id: newcomer.id, since: newcomer.since, device: newcomer.device };
+        let newcomer = Session::of_far(&newcomer);
         self.make_room(&newcomer, ctx);
         let taken_over: Vec<RoomId> =
             self.places.iter().filter(|(_, place)| place.device == newcomer.device).map(|(room, _)| room.clone()).collect();
         self.places.retain(|_, place| place.device != newcomer.device);
         self.publish_presence(false, ctx);
-        if self.sessions.is_empty() {
-            self.list = None;
-            self.context.statuses.unfollow(&self.id, self.following.iter().map(|(user, _)| user));
-        }
+        self.forget_if_gone();
         answer(reply, Ok(taken_over));
         self.leave_if_unused(ctx);
     }

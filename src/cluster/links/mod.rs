@@ -12,7 +12,7 @@ mod tests;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle, ThreadId};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -66,6 +66,16 @@ impl LinkOptions {
     }
 }
 
+/// What links are made of.
+pub(crate) struct LinkParts {
+    pub(crate) me: Peer,
+    pub(crate) reliable: Arc<dyn Bus>,
+    pub(crate) lossy: Arc<dyn Bus>,
+    pub(crate) options: LinkOptions,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) handler: Arc<dyn LinkHandler>,
+}
+
 /// The links did not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -85,7 +95,6 @@ pub(crate) enum LinksError {
 pub(crate) struct Links {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    thread_id: ThreadId,
 }
 
 impl fmt::Debug for Links {
@@ -99,21 +108,15 @@ impl Links {
     ///
     /// # Errors
     /// [`LinksError`]: trying again does not help. A bus that nobody serves is no error.
-    pub(crate) fn start(
-        me: Peer,
-        reliable: Arc<dyn Bus>,
-        lossy: Arc<dyn Bus>,
-        options: LinkOptions,
-        clock: Arc<dyn Clock>,
-        handler: Arc<dyn LinkHandler>,
-    ) -> Result<Arc<Self>, LinksError> {
+    pub(crate) fn start(parts: LinkParts) -> Result<Arc<Self>, LinksError> {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if options.cluster.is_empty() || !options.cluster.chars().all(is_name) {
-            return Err(LinksError::Cluster(options.cluster));
+        let cluster = &parts.options.cluster;
+        if cluster.is_empty() || !cluster.chars().all(is_name) {
+            return Err(LinksError::Cluster(cluster.clone()));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (commands, received) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::new(me, reliable, lossy, options, clock, handler, commands));
+        let shared = Arc::new(Shared::new(parts, commands));
         let (opened, is_open) = std::sync::mpsc::channel();
         let running = shared.clone();
         let thread = thread::Builder::new().name("links".into()).spawn(move || {
@@ -122,12 +125,11 @@ impl Links {
                 opened.send(result).ok();
             }));
         })?;
-        let thread_id = thread.thread().id();
         match is_open.recv() {
             Ok(result) => result?,
             Err(_) => return Err(LinksError::Bus(BusError::Closed)),
         }
-        Ok(Arc::new(Self { shared, thread: Mutex::new(Some(thread)), thread_id }))
+        Ok(Arc::new(Self { shared, thread: Mutex::new(Some(thread)) }))
     }
 
     /// Opens links to the boots that are new and closes those to the gone; what waits for them is dropped. This node's own is ignored.
@@ -191,7 +193,7 @@ impl Links {
         let thread = lock(&self.thread).take();
         // A handler may stop the links that call it; the thread ends by itself then.
         if let Some(thread) = thread
-            && thread::current().id() != self.thread_id
+            && thread::current().id() != thread.thread().id()
             && thread.join().is_err()
         {
             tracing::error!("the links' thread panicked");

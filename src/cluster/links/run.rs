@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use super::{LinkHandler, LinkOptions, LinksError, Peer, lock};
+use super::{LinkHandler, LinkOptions, LinkParts, LinksError, Peer, lock};
 use crate::clock::Clock;
 use crate::cluster::bus::{Bus, BusError};
 use crate::cluster::link::{Link, LossyReceiver, LossySender, Packet};
@@ -45,15 +45,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        me: Peer,
-        reliable: Arc<dyn Bus>,
-        lossy: Arc<dyn Bus>,
-        options: LinkOptions,
-        clock: Arc<dyn Clock>,
-        handler: Arc<dyn LinkHandler>,
-        commands: mpsc::UnboundedSender<Command>,
-    ) -> Self {
+    pub(super) fn new(parts: LinkParts, commands: mpsc::UnboundedSender<Command>) -> Self {
+        let LinkParts { me, reliable, lossy, options, clock, handler } = parts;
         let answered_ms = AtomicU64::new(millis(clock.elapsed()));
         let (peers, openings, strange) = (ArcSwap::default(), Mutex::new(0), AtomicU64::new(0));
         Self { me, reliable, lossy, clock, peers, openings, options, handler, commands, answered_ms, strange }

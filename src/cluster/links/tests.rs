@@ -57,7 +57,9 @@ fn node(hub: &Arc<Hub>, boot: i64, limits: LinkLimits) -> Node {
     options.limits = limits;
     options.probe_every = Duration::from_millis(50);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let links = Links::start(peer(boot), bus.clone(), hub.connect(), options, clock, heard.clone()).unwrap();
+    let links =
+        Links::start(LinkParts { me: peer(boot), reliable: bus.clone(), lossy: hub.connect(), options, clock, handler: heard.clone() })
+            .unwrap();
     Node { links, heard, bus }
 }
 
@@ -128,7 +130,15 @@ impl LinkHandler for Greeter {
 fn a_handler_sends_by_a_link_as_soon_as_it_hears_of_it() {
     let (hub, greeter) = (Hub::new(), Arc::new(Greeter::default()));
     let clock = Arc::new(SystemClock::new());
-    let links = Links::start(peer(1), hub.connect(), hub.connect(), LinkOptions::new("test"), clock, greeter.clone()).unwrap();
+    let links = Links::start(LinkParts {
+        me: peer(1),
+        reliable: hub.connect(),
+        lossy: hub.connect(),
+        options: LinkOptions::new("test"),
+        clock,
+        handler: greeter.clone(),
+    })
+    .unwrap();
     greeter.links.set(Arc::downgrade(&links)).unwrap();
     for last in 2..50 {
         links.set_peers(&(2..=last).map(peer).collect::<Vec<_>>());
@@ -204,7 +214,14 @@ fn lossy_frames_arrive_or_are_dropped_and_counted() {
 fn a_cluster_whose_name_cannot_stand_in_a_subject_does_not_start() {
     for name in ["", "a.b", "a b", "a>"] {
         let (hub, handler) = (Hub::new(), Arc::new(Recorder::default()));
-        let started = Links::start(peer(1), hub.connect(), hub.connect(), LinkOptions::new(name), Arc::new(SystemClock::new()), handler);
+        let started = Links::start(LinkParts {
+            me: peer(1),
+            reliable: hub.connect(),
+            lossy: hub.connect(),
+            options: LinkOptions::new(name),
+            clock: Arc::new(SystemClock::new()),
+            handler,
+        });
         assert!(matches!(started, Err(LinksError::Cluster(_))), "{name}");
     }
 }

@@ -1,5 +1,7 @@
 //! Chance that a seed decides.
 
+use crate::cluster::placement::mix;
+
 /// `SplitMix64`.
 #[derive(Debug)]
 pub(super) struct Random(u64);
@@ -11,9 +13,7 @@ impl Random {
 
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let number = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        number ^ (number >> 31)
+        mix(self.0)
     }
 
     /// From 0 to `bound`, without it.

@@ -1,7 +1,8 @@
 //! How much of a message a client of a given version may see. Source: ZIM guide "Send and receive messages".
 
-use crate::model::{Body, SdkVersion};
 use serde::{Deserialize, Serialize};
+
+use crate::model::{Body, SdkVersion};
 
 /// The versions that see messages alike, and therefore share one encoding. In the order of versions, so that they can
 /// be compared.

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::program;
-use super::standby::{Node, Promised, send, verify};
+use super::standby::{Node, Promised, send, times, verify};
 use crate::cluster::Cluster;
 use crate::hostile::{Dice, Line, PATIENCE, Program, alone, soon};
 use crate::nats::NatsServer;
@@ -173,18 +173,25 @@ impl City {
                     }
                 }
             };
-            let Ok(at) = timeout(PATIENCE, first).await else {
-                let logs: Vec<String> = self.programs.iter().map(|program| program.log()).collect();
-                panic!("no acknowledgement: {}", logs.join("\n\n"));
-            };
+            let Ok(at) = timeout(PATIENCE, first).await else { panic!("no acknowledgement: {}", logs(&self.programs)) };
             longest = longest.max(at.saturating_duration_since(after));
         }
         longest
     }
 
-    /// Returns what the nodes have said.
-    fn logs(&self) -> String {
-        self.programs.iter().map(|program| program.log()).collect::<Vec<_>>().join("\n\n")
+    /// Lets something go away again and again, by turns for less than the lease and for longer; returns how long everyone waited at
+    /// most for an acknowledgement once it was back.
+    async fn outages(&mut self, count: usize, longer: Duration, tell: impl Fn(&Self, &str)) -> Duration {
+        let mut longest = Duration::ZERO;
+        for n in 0..count {
+            sleep(Duration::from_millis(500)).await;
+            tell(self, "kill");
+            sleep(if n % 2 == 0 { Duration::from_secs(1) } else { longer }).await;
+            tell(self, "start");
+            let back = Instant::now();
+            longest = longest.max(self.all_acknowledged(back).await);
+        }
+        longest
     }
 
     async fn restart(&mut self, node: usize) {
@@ -208,7 +215,7 @@ impl City {
         // What was acknowledged last is on its way.
         sleep(Duration::from_secs(2)).await;
         self.stop_reading.send(true).unwrap();
-        let logs = self.logs();
+        let logs = logs(&self.programs);
         while let Some(reader) = soon("the end of every reader", self.reads.join_next()).await {
             let (name, seen, resyncs) = reader.unwrap();
             let missed: Vec<&String> = promised.values().flat_map(BTreeMap::keys).filter(|local_id| !seen.contains(*local_id)).collect();
@@ -224,6 +231,11 @@ impl City {
     }
 }
 
+/// Returns what the nodes have said.
+fn logs(programs: &[Arc<Program>]) -> String {
+    programs.iter().map(|program| program.log()).collect::<Vec<_>>().join("\n\n")
+}
+
 /// Waits until a node says that it is ready.
 async fn ready(address: SocketAddr) {
     let looks = async {
@@ -232,10 +244,6 @@ async fn ready(address: SocketAddr) {
         }
     };
     soon("a node that is ready", looks).await;
-}
-
-fn times(in_ci: usize, in_full: usize) -> usize {
-    if std::env::var("TIDINGS_FULL").is_ok() { in_full } else { in_ci }
 }
 
 #[tokio::test]
@@ -251,7 +259,7 @@ async fn a_node_that_is_killed_costs_its_clients_one_reconnect() {
         city.nodes[n % NODES].child.kill().await.unwrap();
         city.leave(n % NODES);
         let took = city.all_acknowledged(began).await;
-        assert!(took <= TAKE_OVER_MAX, "all were acknowledged again after {took:?}: {}", city.logs());
+        assert!(took <= TAKE_OVER_MAX, "all were acknowledged again after {took:?}: {}", logs(&city.programs));
         longest = longest.max(took);
         city.restart(n % NODES).await;
     }
@@ -308,16 +316,7 @@ async fn a_bus_that_is_killed_is_waited_for() {
     let _alone = alone().await;
     let Some(cluster) = Cluster::start() else { return };
     let Some(mut city) = City::start(&cluster.database()).await else { return };
-    let mut longest = Duration::ZERO;
-    for n in 0..times(2, 20) {
-        sleep(Duration::from_millis(500)).await;
-        city.nats.tell("kill");
-        // Shorter than the lease, and longer.
-        sleep(Duration::from_secs(if n % 2 == 0 { 1 } else { 5 })).await;
-        city.nats.tell("start");
-        let back = Instant::now();
-        longest = longest.max(city.all_acknowledged(back).await);
-    }
+    let longest = city.outages(times(2, 20), Duration::from_secs(5), |city, what| city.nats.tell(what)).await;
     assert!(longest <= TAKE_OVER_MAX, "{longest:?}");
     let (acknowledged, stored) = city.end().await;
     println!("the bus was killed, all acknowledged again after {longest:?} at most: {acknowledged} acknowledged, {stored} stored");
@@ -328,15 +327,7 @@ async fn a_database_that_is_killed_is_waited_for() {
     let _alone = alone().await;
     let Some(cluster) = Cluster::start() else { return };
     let Some(mut city) = City::start(&cluster.database()).await else { return };
-    let mut longest = Duration::ZERO;
-    for n in 0..times(2, 10) {
-        sleep(Duration::from_millis(500)).await;
-        cluster.tell("kill");
-        sleep(Duration::from_secs(if n % 2 == 0 { 1 } else { 6 })).await;
-        cluster.tell("start");
-        let back = Instant::now();
-        longest = longest.max(city.all_acknowledged(back).await);
-    }
+    let longest = city.outages(times(2, 10), Duration::from_secs(6), |_, what| cluster.tell(what)).await;
     let (acknowledged, stored) = city.end().await;
     println!("the database was killed, all acknowledged again after {longest:?} at most: {acknowledged} acknowledged, {stored} stored");
 }
@@ -355,7 +346,7 @@ async fn a_node_that_was_paused_and_comes_back_is_refused() {
         city.nodes[paused].signal("STOP").await;
         city.leave(paused);
         let took = city.all_acknowledged(began).await;
-        assert!(took <= TAKE_OVER_MAX, "all were acknowledged again after {took:?}: {}", city.logs());
+        assert!(took <= TAKE_OVER_MAX, "all were acknowledged again after {took:?}: {}", logs(&city.programs));
         longest = longest.max(took);
         sleep(Duration::from_secs(7).saturating_sub(began.elapsed())).await;
         city.nodes[paused].signal("CONT").await;

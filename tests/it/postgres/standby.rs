@@ -244,7 +244,8 @@ impl Town {
     }
 }
 
-fn times(in_ci: usize, in_full: usize) -> usize {
+/// Returns how often something is tried: here, or in the full run.
+pub(super) fn times(in_ci: usize, in_full: usize) -> usize {
     if std::env::var("TIDINGS_FULL").is_ok() { in_full } else { in_ci }
 }
 

@@ -18,6 +18,8 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::{Client, Login, T0, user};
+#[cfg(feature = "cluster")]
+use crate::hostile::Dice;
 
 /// How long a world may take to end; half of it is for writes, half for connections.
 const GRACE: Duration = Duration::from_secs(10);
@@ -217,26 +219,18 @@ impl Node {
 
 /// Picks nodes for clients: at random, and the same again for the same seed and test.
 #[cfg(feature = "cluster")]
-struct Picks {
-    seed: u64,
-    count: std::sync::atomic::AtomicU64,
-}
+struct Picks(std::sync::Mutex<Dice>);
 
 #[cfg(feature = "cluster")]
 impl Picks {
     fn of_test() -> Self {
         let seed = std::env::var("TIDINGS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1u64);
         let name = std::thread::current().name().unwrap_or_default().to_owned();
-        let seed = name.bytes().fold(seed, |seed, byte| seed.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte));
-        Self { seed, count: 0.into() }
+        Self(Dice(name.bytes().fold(seed, |seed, byte| seed.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte))).into())
     }
 
     fn next(&self, nodes: usize) -> usize {
-        let n = self.count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let mut x = self.seed.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((x ^ (x >> 31)) % nodes as u64).unwrap()
+        usize::try_from(self.0.lock().unwrap().between(0, nodes as u64 - 1)).unwrap()
     }
 }
 

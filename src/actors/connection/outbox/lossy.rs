@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bytestring::ByteString;
+use serde::{Deserialize, Serialize};
 
 use super::Push;
 use crate::model::Priority;
@@ -16,7 +17,7 @@ const RINGS: usize = 4;
 const COMMAND: usize = RINGS - 1;
 
 /// The class of a frame that may be dropped. Shed in this order: barrage low, medium, high; then command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Lossy {
     /// Dropped first, the lowest priority before the others.
     Barrage(Priority),

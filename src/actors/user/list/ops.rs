@@ -3,13 +3,13 @@
 //! Each change is a record in the store before anyone is told; until then the actor takes no other message. The
 //! user's other devices hear of it by the same events.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 
 use super::load::load_entries;
 use super::sync::{RenderedEntry, show};
 use super::{ConversationList, Entry};
-use std::sync::Arc;
-
 use crate::actors::connection::ConnectionId;
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::runtime::registry::Leased;
