@@ -59,6 +59,8 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("vendor_api.looks_into_one_room_per_second", (1, 100_000)),
     ("vendor_api.group_lists_per_second", (1, 100_000)),
     ("room.grace_seconds", (0, 3600)),
+    ("room.movements_per_second", (1, 1_000_000)),
+    ("room.node_bytes_per_second", (0, 1_000 * GIB)),
     ("rate.sends_per_second", (1, 100_000)),
     ("rate.burst", (1, 100_000)),
     ("rate.commands_per_second", (1, 100_000)),

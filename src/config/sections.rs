@@ -231,6 +231,10 @@ pub struct Room {
     pub history: bool,
     /// How long a lost connection keeps its place, seconds, 0 to 3600.
     pub grace_seconds: u64,
+    /// How many who come and go are told to a room's members by name, per second, 1 to 1000000.
+    pub movements_per_second: u32,
+    /// What a node may write for one room, bytes per second, 0 (as much as it can) to 1000 GiB.
+    pub node_bytes_per_second: u64,
 }
 
 /// `[group]`: what is said in a group.

@@ -12,6 +12,7 @@ mod byte_budget;
 mod call_gate;
 mod keyed_cap;
 pub(crate) mod pressure;
+mod room_size;
 pub(crate) mod send_gate;
 pub(crate) mod shed;
 
@@ -20,6 +21,7 @@ pub(crate) use call_gate::{CallGate, RollingCap};
 pub(crate) use keyed_cap::KeyedCap;
 pub use pressure::Pressure;
 pub(crate) use pressure::{PressureGauge, Reading};
+pub(crate) use room_size::{Allowance, RoomSize};
 pub(crate) use send_gate::{GateQuota, QuotaClass, Quotas, RetryAfter, SendGate};
 pub(crate) use shed::BarrageBudget;
 

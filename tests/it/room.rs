@@ -358,3 +358,54 @@ async fn without_room_history_only_those_inside_get_a_message() {
     assert_eq!(bob.texts(1).await, ["now or never"]);
     assert_eq!(bob.newest(To::Room("r")).await, Vec::<Value>::new());
 }
+
+#[tokio::test]
+async fn of_more_who_come_and_go_than_are_told_by_name_the_number_is_told() {
+    let world = World::builder().frozen().no_rates().config(|c| c.room.movements_per_second = 3).start();
+    let mut alice = world.client("alice").await;
+    alice.ok("createRoom", info("r")).await;
+    settled(&mut alice, "r").await;
+    world.advance(S);
+    let mut others = Vec::new();
+    for n in 0..5 {
+        let mut other = world.client(&format!("u{n}")).await;
+        other.ok("joinRoom", json!({"roomID": "r"})).await;
+        others.push(other);
+    }
+    let mut named = Vec::new();
+    while named.len() < 3 {
+        let joined = alice.event("roomMemberJoined").await;
+        named.extend(pluck(&joined["memberList"], "userID"));
+    }
+    assert_eq!(named, ["u0", "u1", "u2"]);
+    let counted = alice.event("roomMembersCounted").await;
+    assert_eq!(counted, json!({"roomID": "r", "joinedCount": 2, "leftCount": 0, "memberCount": 6}));
+    world.advance(S);
+    others[4].ok("leaveRoom", json!({"roomID": "r"})).await;
+    let left = alice.event("roomMemberLeft").await;
+    assert_eq!(left["memberList"][0]["userID"], "u4", "the next second's have names again: {left}");
+    alice.assert_nothing_unread();
+}
+
+#[tokio::test]
+async fn the_more_are_inside_the_fewer_barrages_pass() {
+    // One barrage takes some 290 bytes.
+    let world = World::builder().frozen().no_rates().config(|c| c.room.node_bytes_per_second = 30_000).start();
+    let mut alice = world.client("alice").await;
+    alice.ok("createRoom", info("r")).await;
+    let mut others: Vec<Client> = Vec::new();
+    for (inside, most) in [(2, 52), (10, 11)] {
+        while others.len() + 1 < inside {
+            let mut other = world.client(&format!("u{}", others.len())).await;
+            other.ok("joinRoom", json!({"roomID": "r"})).await;
+            others.push(other);
+        }
+        world.advance(60 * S);
+        for n in 0..60 {
+            alice.send(To::Room("r"), json!({"type": 20, "message": n.to_string()})).await.unwrap();
+        }
+        let dropped = alice.event("barrageDropped").await;
+        let passed = 60 - dropped["low"].as_u64().unwrap();
+        assert!(passed <= most && passed >= most / 6, "{passed} passed where {inside} are inside: {dropped}");
+    }
+}

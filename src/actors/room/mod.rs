@@ -42,9 +42,9 @@ use crate::actors::runtime::reply::answer;
 use crate::actors::runtime::route::Home;
 use crate::hooks::Event;
 use crate::model::{Body, Conversation, MessageClass, Refusal, RoomId, UserId, UserProfile};
-use crate::protocol::event::room::Movement;
+use crate::protocol::event::room::{MembersCounted, Movement, UnnamedMovements};
 use crate::protocol::event::session::BarrageDropped;
-use crate::rate::{BarrageBudget, DropReason};
+use crate::rate::{Allowance, BarrageBudget, DropReason, RoomSize};
 
 /// How often deadlines are looked at. Our choice: a second, a thirtieth of the shortest of them.
 const TICK: Duration = Duration::from_secs(1);
@@ -61,6 +61,11 @@ pub(crate) struct Room {
     /// How many barrages came, by priority.
     barrages: [u64; 3],
     movements: Vec<(Movement, UserProfile)>,
+    /// How many of them are told by name.
+    allowance: Allowance,
+    /// Who came and went since the last tick and was not told by name.
+    unnamed: UnnamedMovements,
+    size: RoomSize,
     unreadable: Option<Refusal>,
     /// What the last owner may not have delivered, for members that tell later that they are inside.
     again: Option<handover::Again>,
@@ -100,6 +105,9 @@ impl Registered for Room {
             shed: [0; 3],
             barrages: [0; 3],
             movements: Vec::new(),
+            allowance: Allowance::default(),
+            unnamed: UnnamedMovements::default(),
+            size: RoomSize::default(),
             unreadable: None,
             again: None,
         }
@@ -173,6 +181,7 @@ impl Room {
         }
         self.attributes_left(&gone);
         self.report_shed();
+        self.report_unnamed();
         self.forget_again();
         if self.has_more() {
             schedule(self, ctx);
@@ -228,8 +237,38 @@ impl Room {
             return Err(DropReason::Overloaded);
         }
         let config = self.context.config();
-        self.budget.set(config.shed.room_barrages_per_second, config.shed.room_barrages_burst);
-        self.budget.admit(self.context.clock.elapsed(), &publish.sender, priority)
+        self.measure();
+        let per_second = self.size.barrages_per_second(config.shed.room_barrages_per_second, config.room.node_bytes_per_second);
+        let is_bounded = per_second < config.shed.room_barrages_per_second;
+        let burst = if is_bounded { config.shed.room_barrages_burst.min(per_second) } else { config.shed.room_barrages_burst };
+        self.budget.set(per_second, burst);
+        self.budget.admit(self.context.clock.elapsed(), &publish.sender, priority)?;
+        self.size.note_barrage(publish.draft.content.weight());
+        Ok(())
+    }
+
+    /// Notes how large the room is just now.
+    fn measure(&mut self) {
+        self.size.set_members(self.state.as_ref().map_or(0, |state| state.connections().most_at_one_node()));
+    }
+
+    /// Takes out of what waits who is not told by name: more than members have to be told.
+    fn leave_unnamed(&mut self) {
+        self.measure();
+        let room = &self.context.config().room;
+        let per_second = self.size.movements_per_second(room.movements_per_second, room.node_bytes_per_second);
+        let named = self.allowance.take(self.context.clock.elapsed(), per_second, self.movements.len());
+        for (movement, _) in self.movements.drain(named..) {
+            self.unnamed.count(movement);
+        }
+    }
+
+    /// Tells the members how many came and went since the last tick who were not told by name.
+    fn report_unnamed(&mut self) {
+        let unnamed = std::mem::take(&mut self.unnamed);
+        if let Some(state) = self.state.as_ref().filter(|_| !unnamed.is_empty()) {
+            announce(&MembersCounted::new(&self.id, state.len(), unnamed), state.connections().iter());
+        }
     }
 
     /// Drops a barrage; the members are told with the next tick how many there were.
@@ -329,6 +368,7 @@ impl Broadcaster for Room {
     }
 
     fn deliver(&mut self, items: Vec<Item>, batch: &Arc<InFlight>) {
+        self.leave_unnamed();
         let movements = std::mem::take(&mut self.movements);
         let Some(state) = &self.state else { return };
         for run in movements.chunk_by(|one, next| one.0 == next.0) {

@@ -109,6 +109,53 @@ impl Event for MembersMoved<'_> {
     }
 }
 
+/// How many came and went who were not told by name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct UnnamedMovements {
+    joined: u64,
+    left: u64,
+}
+
+impl UnnamedMovements {
+    /// Counts one.
+    pub(crate) fn count(&mut self, movement: Movement) {
+        *match movement {
+            Movement::Joined => &mut self.joined,
+            Movement::Left => &mut self.left,
+        } += 1;
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// More members came and went than are told by name.
+#[derive(Debug, Serialize)]
+pub(crate) struct MembersCounted<'a> {
+    #[serde(rename = "joinedCount")]
+    joined: u64,
+    #[serde(rename = "leftCount")]
+    left: u64,
+    #[serde(rename = "memberCount")]
+    member_count: usize,
+    #[serde(rename = "roomID")]
+    room_id: &'a RoomId,
+}
+
+impl<'a> MembersCounted<'a> {
+    /// Says how many moved, and how many are inside now.
+    pub(crate) fn new(room_id: &'a RoomId, member_count: usize, UnnamedMovements { joined, left }: UnnamedMovements) -> Self {
+        Self { joined, left, member_count, room_id }
+    }
+}
+
+impl Event for MembersCounted<'_> {
+    fn name(&self) -> &'static str {
+        "roomMembersCounted"
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct AttributesChange<'a> {
     action: AttributesAction,
