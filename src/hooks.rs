@@ -201,6 +201,8 @@ pub(crate) trait EventExporter: Send + Sync + 'static {
     fn put(&self, event: Event, commit: u64);
     /// Nothing more should happen that can be refused.
     fn is_full(&self) -> bool;
+    /// Returns the commit before the earliest that was put and is not written down yet; none: nothing waits.
+    fn held_at(&self) -> Option<u64>;
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -201,6 +201,17 @@ impl BrokerContext {
         exporter.put(event, 0);
     }
 
+    /// Returns this node's part of what all nodes together may do.
+    pub(crate) fn share_of(&self, all: usize) -> usize {
+        all.div_ceil(self.nodes.as_ref().map_or(1, |nodes| nodes.count()))
+    }
+
+    /// Returns the commit up to which the backend's messages are written down; none: no one waits to be.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
+    pub(crate) fn exported_to(&self) -> Option<u64> {
+        self.exporter.as_ref()?.held_at()
+    }
+
     /// Tells the host alone: of what its backend hears at the moment it is durable.
     pub(crate) fn tell_listeners(&self, event: impl FnOnce() -> Event) {
         if self.events.receiver_count() > 0 && self.events.send(event()).is_err() {

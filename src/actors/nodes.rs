@@ -32,6 +32,9 @@ pub(crate) trait Nodes: Route + RoomsElsewhere {
     /// Wants to own nothing any more: this node is about to stop.
     fn leave(&self);
 
+    /// Returns how many nodes there are, with this one.
+    fn count(&self) -> usize;
+
     /// Returns the figures of this moment.
     fn sample(&self) -> ClusterSample;
 

@@ -1,5 +1,6 @@
 //! A broker as one of several that work at the same time.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use crate::actors::registries::Registries;
 use crate::actors::remote::cluster::Cluster;
 use crate::actors::remote::hear::Ear;
 use crate::actors::remote::membership::{keep_marks, keep_membership};
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::cluster::links::{LinkOptions, LinkParts, Links};
-use crate::cluster::nats::{Nats, NatsOptions};
+use crate::cluster::nats::{BusServer, Nats, NatsOptions};
 use crate::config::{Config, MediaEngine};
 use crate::store::Store;
 
@@ -23,9 +24,6 @@ fn check(config: &Config, has_own_media_store: bool) -> Result<(), StartError> {
     }
     if config.auth.secret.is_empty() {
         return needs("auth.secret: all brokers must know the same one");
-    }
-    if !config.webhooks.url.is_empty() {
-        return needs("webhooks.url to be empty: webhooks do not work with it yet");
     }
     Ok(())
 }
@@ -48,6 +46,30 @@ pub(super) fn node(
     Ok(Some(Cluster::new(shards, clock.clone(), Duration::from_millis(config.cluster.lease_ms))))
 }
 
+/// Returns a connection to the bus, not open yet. `kind`: what its servers show of it, beside the node's name.
+fn bus(config: &Config, kind: &str) -> Nats {
+    let settings = &config.cluster;
+    let file = |path: &Path| Some(path.to_owned()).filter(|path| !path.as_os_str().is_empty());
+    Nats::new(NatsOptions {
+        servers: settings.nats.clone(),
+        name: format!("tidings {} {kind}", node_name(config)),
+        credentials: file(&settings.nats_credentials),
+        tls_ca: file(&settings.nats_tls_ca),
+        tls_client: None,
+    })
+}
+
+/// Looks at the servers of the bus, each alone. Blocks for as long as they take, seconds each: not for an async task.
+///
+/// # Errors
+/// [`StartError::Cluster`]: the settings do not fit, and why. A server that is not there is told of in the report.
+pub fn bus_report(config: &Config) -> Result<Vec<BusServer>, StartError> {
+    check(config, false)?;
+    let cannot = |error: &dyn std::fmt::Display| StartError::Cluster(error.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| cannot(&error))?;
+    runtime.block_on(bus(config, "doctor").report(&SystemClock::new())).map_err(|error| cannot(&error))
+}
+
 /// Connects this node to the others and sets it to work.
 ///
 /// # Errors
@@ -55,17 +77,8 @@ pub(super) fn node(
 pub(super) fn begin(cluster: &Arc<Cluster>, actors: &Arc<Registries>) -> Result<(), StartError> {
     let config = actors.context.config();
     let settings = &config.cluster;
-    let file = |path: &std::path::Path| Some(path.to_owned()).filter(|path| !path.as_os_str().is_empty());
     let name = node_name(&config);
-    let bus = |kind: &str| {
-        Arc::new(Nats::new(NatsOptions {
-            servers: settings.nats.clone(),
-            name: format!("tidings {name} {kind}"),
-            credentials: file(&settings.nats_credentials),
-            tls_ca: file(&settings.nats_tls_ca),
-            tls_client: None,
-        }))
-    };
+    let bus = |kind: &str| Arc::new(bus(&config, kind));
     let links = Links::start(LinkParts {
         me: cluster.peer(&name),
         reliable: bus("reliable"),

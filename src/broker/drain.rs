@@ -52,11 +52,7 @@ async fn shutdown(context: &Arc<BrokerContext>, webhooks: Option<&Webhooks>, thr
         let (report, outcome) = oneshot::channel();
         let (its_context, webhooks) = (context.clone(), webhooks.cloned());
         let going_down = async move {
-            let drained = drain(&its_context, grace).await;
-            if let Some(webhooks) = webhooks {
-                // After the store closed: every commit has its event by now.
-                webhooks.stop(its_context.store.last_commit()).await;
-            }
+            let drained = drain(&its_context, webhooks, grace).await;
             if report.send(drained).is_err() {
                 tracing::debug!("nobody waits for the shutdown's report");
             }
@@ -72,7 +68,7 @@ async fn shutdown(context: &Arc<BrokerContext>, webhooks: Option<&Webhooks>, thr
     ShutdownReport::default()
 }
 
-async fn drain(context: &BrokerContext, grace: Duration) -> ShutdownReport {
+async fn drain(context: &BrokerContext, webhooks: Option<Webhooks>, grace: Duration) -> ShutdownReport {
     let half = grace / 2;
     if let Some(nodes) = &context.nodes {
         nodes.leave();
@@ -97,6 +93,11 @@ async fn drain(context: &BrokerContext, grace: Duration) -> ShutdownReport {
             link.abort();
         }
     }
+    // Of several brokers each writes its journal only as long as the store knows it: what comes later its heirs tell.
+    let (before, after) = if context.nodes.is_some() { (webhooks, None) } else { (None, webhooks) };
+    if let Some(webhooks) = before {
+        webhooks.stop(0).await;
+    }
     let (store, now_ms) = (context.store.clone(), context.clock_guard.deletion_time().ok());
     let close = move || {
         // The next start compares its clock with this.
@@ -116,6 +117,10 @@ async fn drain(context: &BrokerContext, grace: Duration) -> ShutdownReport {
             true
         }
     };
+    if let Some(webhooks) = after {
+        // After the store closed: every commit has its event by now.
+        webhooks.stop(context.store.last_commit()).await;
+    }
     if let Some(nodes) = context.nodes.clone() {
         // It waits for a thread.
         drop(tokio::task::spawn_blocking(move || nodes.stop()).await);

@@ -27,6 +27,8 @@ mod users;
 pub(crate) mod vendor_api;
 
 pub use self::builder::BrokerBuilder;
+#[cfg(feature = "cluster")]
+pub use self::cluster::bus_report;
 pub use self::drain::ShutdownReport;
 pub use self::error::StartError;
 pub use self::groups::Groups;
@@ -38,3 +40,5 @@ pub use self::rooms::{RoomSummary, Rooms};
 pub use self::stats::{BrokerStats, Drops, Eviction};
 pub use self::subscribe::Subscription;
 pub use self::users::{SessionSummary, Users};
+#[cfg(feature = "cluster")]
+pub use crate::cluster::nats::{BusServer, BusServerState};

@@ -30,7 +30,6 @@ impl Broker {
             }
         };
         context.gate.set(quotas(&config));
-        self.server_api.reconfigure(&config);
         context.settings.store(Arc::new(config));
         context.metrics.reloaded(Some(std::time::Duration::from_millis(context.clock.wall_ms()).as_secs_f64()));
         Ok(report)

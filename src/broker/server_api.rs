@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::idempotency::KeptAnswers;
+use crate::actors::context::BrokerContext;
 use crate::auth::{ApiKeyFile, ApiKeyRing};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::documents::Documents;
 use crate::model::Refusal;
-use crate::rate::{CallGate, GateQuota, RollingCap};
+use crate::rate::{CallGate, GateQuota, RetryAfter, RollingCap};
 use crate::store::SharedState;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -19,7 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(crate) struct ServerApiState {
     pub(crate) keys: ApiKeyRing,
-    pub(crate) calls: CallGate,
+    calls: CallGate,
     pub(crate) answers: KeptAnswers,
     broadcasts_of_second: RollingCap,
     broadcasts_of_day: RollingCap,
@@ -35,30 +36,39 @@ impl ServerApiState {
     ) -> Self {
         Self {
             keys: ApiKeyRing::of(ApiKeyFile::among(documents)),
-            calls: CallGate::new(calls(config), clock.clone()),
+            calls: CallGate::new(calls(config, |all| all), clock.clone()),
             answers: KeptAnswers::new(shared),
             broadcasts_of_second: RollingCap::new(SECOND),
             broadcasts_of_day: RollingCap::new(DAY),
         }
     }
 
-    /// Takes the quotas of another configuration.
-    pub(super) fn reconfigure(&self, config: &Config) {
-        self.calls.set(calls(config));
+    /// Takes one call of a key from its quota, of which each node has its part.
+    ///
+    /// # Errors
+    /// [`RetryAfter`] when it is used up; nothing was taken.
+    pub(crate) fn charge_call(&self, context: &BrokerContext, name: &str) -> Result<(), RetryAfter> {
+        // When the configuration or the number of nodes changed, everyone begins anew.
+        self.calls.set(calls(&context.config(), |all| context.share_of(all)));
+        self.calls.check(name)
     }
 
-    /// Takes one broadcast from both quotas. Source: ZIM server API reference, `SendMessageToAllUsers`.
+    /// Takes one broadcast from both quotas, of which each node has its part. Source: ZIM server API reference,
+    /// `SendMessageToAllUsers`.
     ///
     /// # Errors
     /// [`Refusal::RateLimited`].
-    pub(crate) fn charge_broadcast(&self, config: &Config, now: Duration) -> Result<(), Refusal> {
+    pub(crate) fn charge_broadcast(&self, context: &BrokerContext) -> Result<(), Refusal> {
+        let (config, now) = (context.config(), context.clock.elapsed());
         // The second's first: what is taken from it in vain comes back soon.
-        let refused = |retry: crate::rate::RetryAfter| Refusal::RateLimited { retry_after_ms: retry.ms };
-        self.broadcasts_of_second.check(now, config.api.broadcasts_per_second).map_err(refused)?;
-        self.broadcasts_of_day.check(now, config.api.broadcasts_per_day).map_err(refused)
+        let refused = |retry: RetryAfter| Refusal::RateLimited { retry_after_ms: retry.ms };
+        self.broadcasts_of_second.check(now, context.share_of(config.api.broadcasts_per_second)).map_err(refused)?;
+        self.broadcasts_of_day.check(now, context.share_of(config.api.broadcasts_per_day)).map_err(refused)
     }
 }
 
-fn calls(config: &Config) -> GateQuota {
-    GateQuota::per_second(config.api.requests_per_second, config.api.requests_burst)
+/// `share_of`: a node's part of what all may do.
+fn calls(config: &Config, share_of: impl Fn(usize) -> usize) -> GateQuota {
+    let share_of = |all: u32| u32::try_from(share_of(all as usize)).unwrap_or(all);
+    GateQuota::per_second(share_of(config.api.requests_per_second), share_of(config.api.requests_burst))
 }

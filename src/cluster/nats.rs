@@ -22,6 +22,7 @@ use futures_util::stream::BoxStream;
 use tracing::{info, warn};
 
 use super::bus::{Bus, BusError};
+use crate::clock::Clock;
 
 /// A server that does not answer two of these is taken for gone. With one second for a new connection a stopped server was left
 /// 3.3 s after its stop; with the client's own settings it took 7.6 s and more.
@@ -29,6 +30,8 @@ const PING_EVERY: Duration = Duration::from_millis(800);
 const CONNECT_MAX: Duration = Duration::from_secs(1);
 /// Between two tries to connect: between half of it and all of it, so that nodes do not come all at once.
 const RECONNECT_AFTER: Duration = Duration::from_millis(200);
+/// How long one looks at a server.
+const LOOK_MAX: Duration = Duration::from_secs(3);
 /// What waits in the client to be sent; batches of 512 KiB at most.
 const OUTGOING_MAX: usize = 64;
 /// What waits in the client to be taken. Batches: a burst of all peers of a large cluster fits many times over.
@@ -70,7 +73,8 @@ impl Nats {
         Self { options, client: OnceLock::new(), heard: Arc::default() }
     }
 
-    async fn connect(&self) -> Result<Client, BusError> {
+    /// Returns the servers' addresses, and how one connects to them.
+    async fn settings(&self) -> Result<(Vec<ServerAddr>, ConnectOptions), BusError> {
         let NatsOptions { servers, name, credentials, .. } = &self.options;
         // Which one is enough to find it, and shows no password.
         let unreadable_address = |n: usize, error: &dyn fmt::Display| BusError::Settings(format!("address {} of NATS: {error}", n + 1));
@@ -79,21 +83,11 @@ impl Nats {
         if servers.is_empty() {
             return Err(BusError::Settings("no NATS server is named".into()));
         }
-        let heard = self.heard.clone();
         let mut options = ConnectOptions::new()
             .name(name)
             .ping_interval(PING_EVERY)
             .connection_timeout(CONNECT_MAX)
-            .retry_on_initial_connect()
-            .max_reconnects(None)
-            .reconnect_delay_callback(reconnect_after)
-            .client_capacity(OUTGOING_MAX)
-            .subscription_capacity(INCOMING_MAX)
-            .tls_client_config(tls(&self.options)?)
-            .event_callback(move |event| {
-                heard.note(&event);
-                std::future::ready(())
-            });
+            .tls_client_config(tls(&self.options)?);
         // The client reads servers and ports in addresses, and no names.
         if let Some(server) = servers.iter().find(|server| server.has_user_pass()) {
             let of = |text: Option<&str>| text.map(decoded);
@@ -106,7 +100,38 @@ impl Nats {
         if let Some(path) = credentials {
             options = options.credentials_file(path).await.map_err(|error| unreadable(path, &error))?;
         }
+        Ok((servers, options))
+    }
+
+    async fn connect(&self) -> Result<Client, BusError> {
+        let (servers, options) = self.settings().await?;
+        let heard = self.heard.clone();
+        let options = options
+            .retry_on_initial_connect()
+            .max_reconnects(None)
+            .reconnect_delay_callback(reconnect_after)
+            .client_capacity(OUTGOING_MAX)
+            .subscription_capacity(INCOMING_MAX)
+            .event_callback(move |event| {
+                heard.note(&event);
+                std::future::ready(())
+            });
         options.connect(servers).await.map_err(|error| BusError::Settings(error.to_string()))
+    }
+
+    /// Looks at each server alone.
+    ///
+    /// # Errors
+    /// [`BusError::Settings`]; a server that does not answer is none.
+    pub(crate) async fn report(&self, clock: &dyn Clock) -> Result<Vec<BusServer>, BusError> {
+        let (servers, options) = self.settings().await?;
+        let mut report = Vec::new();
+        for (number, server) in (1..).zip(servers) {
+            let looked_at = tokio::time::timeout(LOOK_MAX, look_at(server, options.clone(), clock)).await;
+            let state = looked_at.unwrap_or_else(|_| Err(format!("no answer within {} s", LOOK_MAX.as_secs())));
+            report.push(BusServer { number, state });
+        }
+        Ok(report)
     }
 
     fn client(&self) -> Result<&Client, BusError> {
@@ -147,6 +172,37 @@ impl Bus for Nats {
     fn overruns(&self) -> u64 {
         self.heard.overruns.load(Ordering::Relaxed)
     }
+}
+
+/// A server of the bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusServer {
+    /// Which of the addresses in `cluster.nats`, from 1.
+    pub number: usize,
+    /// What it says of itself, or in words why it does not.
+    pub state: Result<BusServerState, String>,
+}
+
+/// What a server of the bus says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusServerState {
+    /// Its version.
+    pub version: String,
+    /// How many bytes it takes at once.
+    pub payload_bytes_max: u64,
+    /// How long it takes to answer, microseconds.
+    pub round_trip_us: u64,
+}
+
+async fn look_at(server: ServerAddr, options: ConnectOptions, clock: &dyn Clock) -> Result<BusServerState, String> {
+    let client = options.connect(server).await.map_err(|error| error.to_string())?;
+    // The first answer comes with what a new connection takes.
+    client.flush().await.map_err(|error| error.to_string())?;
+    let began = clock.elapsed();
+    client.flush().await.map_err(|error| error.to_string())?;
+    let round_trip_us = u64::try_from((clock.elapsed() - began).as_micros()).unwrap_or(u64::MAX);
+    let about = client.server_info();
+    Ok(BusServerState { version: about.version, payload_bytes_max: about.max_payload as u64, round_trip_us })
 }
 
 /// What a connection told of itself.

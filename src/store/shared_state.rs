@@ -99,6 +99,11 @@ pub trait SharedState: Documents {
     /// Returns records of a journal after a seq, ascending, at most `count_max`.
     fn journal_rows(&self, name: &str, after: u64, count_max: usize) -> Result<Vec<JournalRow>, StoreError>;
 
+    /// Moves the records of journals whose brokers are gone into one: those named `kind`, or `kind@` and the number of a process that
+    /// holds no slot. Of at most `count_max` records, in their order, the first gets `from_seq` and each the one after. Returns how
+    /// many were moved. Of several brokers that do this at a time each record goes to one.
+    fn adopt_journals(&self, kind: &str, into: &str, from_seq: u64, count_max: u64) -> Result<u64, StoreError>;
+
     /// Writes changes and mark, all or none; fails where another broker owns the store.
     fn write_journal(&self, name: &str, changes: JournalChanges, mark: JournalMark) -> Result<(), StoreError>;
 }

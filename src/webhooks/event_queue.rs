@@ -31,10 +31,22 @@ pub(super) struct Incoming {
     pub(super) at_ms: u64,
 }
 
+/// What came in and is not written down.
+#[derive(Debug, Default)]
+struct Unwritten {
+    waiting: VecDeque<Incoming>,
+    /// The least commit among what was taken out since the last write.
+    taken_from: Option<u64>,
+}
+
+fn least_commit<'a>(events: impl IntoIterator<Item = &'a Incoming>) -> Option<u64> {
+    events.into_iter().map(|incoming| incoming.commit).filter(|commit| *commit > 0).min()
+}
+
 /// See the module's documentation.
 pub(super) struct EventQueue {
     selected: Vec<String>,
-    queue: Mutex<VecDeque<Incoming>>,
+    queue: Mutex<Unwritten>,
     refusing: AtomicBool,
     wake: Notify,
     clock: Arc<dyn Clock>,
@@ -47,7 +59,7 @@ impl EventQueue {
         Self { selected, queue: Mutex::default(), refusing: false.into(), wake: Notify::new(), clock, metrics, overflowing: false.into() }
     }
 
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Incoming>> {
+    fn queue(&self) -> MutexGuard<'_, Unwritten> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -59,17 +71,23 @@ impl EventQueue {
     /// Takes out what came first, at most `count`.
     pub(super) fn take(&self, count: usize) -> Vec<Incoming> {
         let mut queue = self.queue();
-        let some = count.min(queue.len());
-        let taken = queue.drain(..some).collect();
-        if queue.len() < REFUSE_FROM {
+        let some = count.min(queue.waiting.len());
+        let taken: Vec<Incoming> = queue.waiting.drain(..some).collect();
+        queue.taken_from = queue.taken_from.into_iter().chain(least_commit(&taken)).min();
+        if queue.waiting.len() < REFUSE_FROM {
             self.refusing.store(false, Ordering::Relaxed);
         }
         taken
     }
 
+    /// Notes that all that was taken out is written down.
+    pub(super) fn written(&self) {
+        self.queue().taken_from = None;
+    }
+
     /// Returns how many events wait.
     pub(super) fn len(&self) -> usize {
-        self.queue().len()
+        self.queue().waiting.len()
     }
 }
 
@@ -80,7 +98,7 @@ impl EventExporter for EventQueue {
         }
         let at_ms = self.clock.wall_ms();
         let mut queue = self.queue();
-        if queue.len() >= EVENTS_MAX {
+        if queue.waiting.len() >= EVENTS_MAX {
             drop(queue);
             self.metrics.count_webhook(WebhookOutcome::Dropped);
             if !self.overflowing.swap(true, Ordering::Relaxed) {
@@ -88,8 +106,8 @@ impl EventExporter for EventQueue {
             }
             return;
         }
-        queue.push_back(Incoming { event, commit, at_ms });
-        let refuses = queue.len() >= REFUSE_FROM;
+        queue.waiting.push_back(Incoming { event, commit, at_ms });
+        let refuses = queue.waiting.len() >= REFUSE_FROM;
         drop(queue);
         self.overflowing.store(false, Ordering::Relaxed);
         if refuses {
@@ -100,6 +118,12 @@ impl EventExporter for EventQueue {
 
     fn is_full(&self) -> bool {
         self.refusing.load(Ordering::Relaxed)
+    }
+
+    fn held_at(&self) -> Option<u64> {
+        let queue = self.queue();
+        let earliest = queue.taken_from.into_iter().chain(least_commit(&queue.waiting)).min();
+        earliest.map(|commit| commit.saturating_sub(1))
     }
 }
 
@@ -130,5 +154,23 @@ mod tests {
         assert!(event_queue.is_full());
         assert_eq!(event_queue.take(1)[0].at_ms, 5);
         assert!(!event_queue.is_full());
+    }
+
+    #[test]
+    fn it_says_before_which_commit_all_is_written() {
+        let event_queue = EventQueue::new(vec!["room.created".into()], Arc::new(ManualClock::at(5)), Arc::new(Metrics::new()));
+        let put = |commit| event_queue.put(Event::RoomCreated(RoomId::trusted("r")), commit);
+        put(0);
+        assert_eq!(event_queue.held_at(), None, "no message");
+        // What is delivered again has an earlier commit than what came before.
+        [9, 4, 12].into_iter().for_each(put);
+        assert_eq!(event_queue.held_at(), Some(3));
+        assert_eq!(event_queue.take(3).len(), 3);
+        assert_eq!(event_queue.held_at(), Some(3), "taken is not written");
+        event_queue.written();
+        assert_eq!(event_queue.held_at(), Some(11));
+        event_queue.take(1);
+        event_queue.written();
+        assert_eq!(event_queue.held_at(), None);
     }
 }

@@ -151,11 +151,13 @@ pub(crate) fn start(
     metrics: &Arc<Metrics>,
 ) -> Result<Option<Parts>, String> {
     let settings = &config.webhooks;
+    let node = store.shards().map(|shards| shards.boot());
     let place = match store.shared_state() {
-        Some(shared) => JournalPlace::Shared(shared),
+        Some(state) => JournalPlace::Shared { state, node },
         None => JournalPlace::Folder(config.webhooks_dir()),
     };
-    if settings.url.is_empty() && place.may_hold_any() {
+    // Of several brokers at a time each begins with nothing, and none knows where the messages told end.
+    if settings.url.is_empty() && node.is_none() && place.may_hold_any() {
         // What happens from here on is not told, later neither.
         let _lock = lock(&place)?;
         let mut spool = open(config, &place, clock.wall_ms())?;
@@ -182,6 +184,7 @@ pub(crate) fn start(
     } else {
         let lock = lock(&place)?;
         let mut worker = worker(config, &place, signing, (clock, clock_guard), metrics, (inbox, state))?;
+        worker.spool.adopt(clock.wall_ms()).map_err(|error| unwritable(&error))?;
         worker.catch_up(store).map_err(|error| format!("what the webhooks missed cannot be queued: {error}"))?;
         let exporter: Arc<dyn EventExporter> = worker.event_queue.clone();
         let work = move || async move {
@@ -225,6 +228,7 @@ fn worker(
     (commands, state): (mpsc::Receiver<Command>, Arc<Mutex<WebhookState>>),
 ) -> Result<Worker, String> {
     let settings = &config.webhooks;
+    let is_one_of_many = matches!(place, JournalPlace::Shared { node: Some(_), .. });
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|error| format!("no random bytes from the system: {error}"))?;
     let deliverer = Deliverer {
@@ -247,7 +251,8 @@ fn worker(
         retry_most_ms: settings.retry_most_ms,
         when_full: settings.when_full,
         sync_ms: settings.sync_ms,
-        following: settings.events.iter().any(|event| event == "message.sent"),
+        following: !is_one_of_many && settings.events.iter().any(|event| event == "message.sent"),
+        is_one_of_many,
         tag: crate::model::hex(&random),
     })
 }

@@ -34,6 +34,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often they are while nothing does, for the age of dead letters.
 const LOOK_IDLE: Duration = Duration::from_secs(10);
 
+/// How often one looks for what brokers left that are gone. Our choice: a moment beside the retries of a backend that is away.
+const ADOPT_EVERY: Duration = Duration::from_secs(3);
+
 /// How long the disk is left alone after it refused.
 const DISK_PAUSE_MS: u64 = 1_000;
 
@@ -74,8 +77,11 @@ pub(super) struct Worker {
     pub(super) retry_most_ms: u64,
     pub(super) when_full: WhenFull,
     pub(super) sync_ms: u64,
-    /// Messages are among what is told.
+    /// Messages are among what is told, and this broker tells those that a run of it did not come to. Of several that work at the
+    /// same time the one that takes a shard over does.
     pub(super) following: bool,
+    /// Other brokers work at the same time: what those left that are gone is told by whoever comes first.
+    pub(super) is_one_of_many: bool,
     /// Makes the ids of this run different from those of any other.
     pub(super) tag: String,
 }
@@ -88,6 +94,7 @@ struct RunState {
     seqs: HashMap<Id, u64>,
     syncing: Option<JoinHandle<io::Result<()>>>,
     synced_at: Duration,
+    adopted_at: Duration,
     /// Nobody is called before then.
     hold_until_ms: u64,
     /// The disk is left alone until then.
@@ -103,6 +110,7 @@ impl Worker {
         loop {
             self.queue_new_events(&mut run, EVENTS_PER_TURN);
             self.write(&mut run);
+            self.adopt(&mut run);
             self.start_due_deliveries(&mut run);
             self.sync(&mut run);
             self.publish();
@@ -174,6 +182,7 @@ impl Worker {
             // Something is due, and has to wait for those under way, or because the backend asked for it.
             Some(_) => LOOK_EVERY,
             None if self.event_queue.len() > 0 => LOOK_EVERY,
+            None if self.is_one_of_many => ADOPT_EVERY.min(Duration::from_millis(self.sync_ms.max(1) * 2)),
             None => LOOK_IDLE.min(Duration::from_millis(self.sync_ms.max(1) * 2)),
         }
     }
@@ -215,10 +224,27 @@ impl Worker {
         if now_ms < run.disk_until_ms {
             return;
         }
-        if let Err(error) = self.spool.write() {
-            tracing::error!(%error, "the webhook queue cannot be written; what happens meanwhile waits in memory");
-            run.disk_until_ms = now_ms.saturating_add(DISK_PAUSE_MS);
-            self.note_error(format!("the queue cannot be written: {error}"));
+        match self.spool.write() {
+            Ok(()) => self.event_queue.written(),
+            Err(error) => {
+                tracing::error!(%error, "the webhook queue cannot be written; what happens meanwhile waits in memory");
+                run.disk_until_ms = now_ms.saturating_add(DISK_PAUSE_MS);
+                self.note_error(format!("the queue cannot be written: {error}"));
+            }
+        }
+    }
+
+    /// Takes over what brokers left that are gone.
+    fn adopt(&mut self, run: &mut RunState) {
+        let now = self.clock.elapsed();
+        if !self.is_one_of_many || now.saturating_sub(run.adopted_at) < ADOPT_EVERY {
+            return;
+        }
+        run.adopted_at = now;
+        match self.spool.adopt(self.clock.wall_ms()) {
+            Ok(0) => {}
+            Ok(events) => tracing::info!(events, "events are told that brokers left which are gone"),
+            Err(error) => tracing::debug!(%error, "what brokers left that are gone cannot be looked for"),
         }
     }
 

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -24,6 +25,7 @@ use crate::actors::runtime::registry::Registered;
 use crate::actors::runtime::reply::{Reply, answered};
 use crate::actors::runtime::route::{Home, NodeId, Place};
 use crate::actors::user::places::PlacesMoved;
+use crate::hooks::Event;
 use crate::model::{Conversation, Message};
 use crate::store::{Claimed, RoomRecord};
 
@@ -31,6 +33,8 @@ use crate::store::{Claimed, RoomRecord};
 const RETIRE_PATIENCE: Duration = Duration::from_secs(3);
 /// How long other nodes may take to hear the last of a shard.
 const HEARD_PATIENCE: Duration = Duration::from_secs(1);
+/// How long both may take at a node that is cut off: what others do not hear of it in this time they do not hear at all.
+const CUT_OFF_PATIENCE: Duration = Duration::from_millis(300);
 /// How long users may take to say in which rooms they are: one that logs in may itself wait for such a room.
 const PLACES_PATIENCE: Duration = Duration::from_secs(1);
 /// Messages that are delivered again at a time.
@@ -84,6 +88,7 @@ async fn deliver_again(cluster: &Arc<Cluster>, actors: &Arc<Registries>, claimed
             }
         }
         for (conversation, messages) in of_conversation {
+            export_again(actors, &messages).await;
             redeliver(actors, conversation, messages).await;
         }
         if !more {
@@ -95,6 +100,17 @@ async fn deliver_again(cluster: &Arc<Cluster>, actors: &Arc<Registries>, claimed
         tracing::info!(count, "delivered again what the last owner may not have delivered");
     }
     cluster.inherited(&shards);
+}
+
+/// Tells the backend, which may have heard of them.
+async fn export_again(actors: &Registries, messages: &[(u64, Arc<Message>)]) {
+    let Some(exporter) = &actors.context.exporter else { return };
+    for (stamp, message) in messages {
+        while exporter.is_full() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        exporter.put(Event::MessageAccepted(message.clone()), *stamp);
+    }
 }
 
 async fn redeliver(actors: &Registries, conversation: Conversation, messages: Vec<(u64, Arc<Message>)>) {
@@ -114,16 +130,20 @@ pub(super) async fn release(cluster: &Arc<Cluster>, actors: &Arc<Registries>, sh
     let retired = async {
         retire(cluster, actors, &of).await;
         cluster.flush_all();
+        let stored = cluster.shards.safe_stamp();
         loop {
             let Some(links) = cluster.links() else { return };
             let heard = |node: &NodeId| dead.contains(node) || links.acked(node.0) >= links.sent(node.0);
-            if cluster.peers.load().ends.keys().all(heard) {
+            let is_exported = actors.context.exported_to().is_none_or(|exported| exported >= stored);
+            if is_exported && cluster.peers.load().ends.keys().all(heard) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    let all_heard = tokio::time::timeout(RETIRE_PATIENCE + HEARD_PATIENCE, retired).await.is_ok();
+    let is_cut_off = cluster.is_cut_off.load(Ordering::Acquire);
+    let patience = if is_cut_off { CUT_OFF_PATIENCE } else { RETIRE_PATIENCE + HEARD_PATIENCE };
+    let all_heard = tokio::time::timeout(patience, retired).await.is_ok();
     let result = on_store(cluster, move |cluster| {
         let noted = cluster.take_delivered(&shards);
         let delivered = if all_heard { cluster.shards.safe_stamp() } else { noted };

@@ -191,6 +191,7 @@ async fn claimed_some(cluster: &Arc<Cluster>, actors: &Arc<Registries>, claimed:
 
 /// A mark that was told.
 struct Told {
+    /// Up to there nobody needs to be told again: neither sessions nor a backend.
     stamp: u64,
     shards: Vec<u16>,
     /// Its number on the link of each node.
@@ -214,6 +215,7 @@ pub(crate) async fn keep_marks(cluster: Arc<Cluster>, actors: Arc<Registries>) {
         let Some(links) = cluster.links() else { continue };
         let nodes: Vec<NodeId> = cluster.peers.load().ends.keys().copied().collect();
         let numbers = nodes.iter().filter_map(|node| Some((*node, links.sent(node.0)?))).collect();
+        let stamp = actors.context.exported_to().map_or(stamp, |exported| exported.min(stamp));
         told.push(Told { stamp, shards, numbers });
         let is_heard = |Told { numbers, .. }: &Told| {
             nodes.iter().all(|node| numbers.get(node).is_none_or(|number| links.acked(node.0).is_none_or(|acked| acked >= *number)))

@@ -67,13 +67,17 @@ impl Nodes for Cluster {
         self.drain(true);
     }
 
+    fn count(&self) -> usize {
+        self.peers.load().ends.len() + 1
+    }
+
     fn sample(&self) -> ClusterSample {
         let stats = self.links.get().map(|links| links.stats()).unwrap_or_default();
         let sum = |of: &dyn Fn(&PeerStats) -> u64| stats.peers.iter().map(of).sum::<u64>();
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let behind_ms = (self.shards.safe_stamp() >> 11).saturating_sub(self.marks.least() >> 11);
         ClusterSample {
-            nodes: self.peers.load().ends.len() as u64 + 1,
+            nodes: self.count() as u64,
             owned_shards: self.shards.owned().len() as u64,
             cut_off: self.is_cut_off(),
             behind_seconds: Duration::from_millis(behind_ms).as_secs_f64(),

@@ -86,7 +86,7 @@ pub(super) async fn send_broadcast(BrokerHandle(broker): BrokerHandle, Body(call
     if broker.users().get(&from).await?.is_none() && !broker.context.is_system(&from) {
         return Err(Refusal::UserMissing(from.to_string()).into());
     }
-    broker.server_api.charge_broadcast(&config, broker.context.clock.elapsed())?;
+    broker.server_api.charge_broadcast(&broker.context)?;
     let broadcast = broker.broadcast(&from, draft).await?;
     json(&json!({"message": encode_broadcast(&broadcast), "sessionCount": broadcast.sessions}))
 }

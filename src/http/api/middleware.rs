@@ -142,7 +142,7 @@ fn admit(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Result<ApiC
         let detail = format!("the key {} lacks the scope {scope}", caller.name);
         return Err(Box::new(problem(StatusCode::FORBIDDEN, 6_000_541, &detail)));
     }
-    if let Err(retry) = broker.server_api.calls.check(&caller.name) {
+    if let Err(retry) = broker.server_api.charge_call(&broker.context, &caller.name) {
         let detail = format!("{} calls more often than api.requests_per_second, retry after {} ms", caller.name, retry.ms);
         let mut response = problem(StatusCode::TOO_MANY_REQUESTS, 6_000_005, &detail);
         response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(retry.ms.div_ceil(1000)));

@@ -105,8 +105,10 @@ impl Action {
         let quota = self.quota(&call.broker.config().vendor_api);
         let of = quota.of.map_or(Ok(""), |field| call.input.text_or_empty(field))?;
         let name = format!("{self:?} {}", of.chars().take(128).collect::<String>());
-        let now = call.broker.context.clock.elapsed();
-        call.broker.vendor_api.calls.check(&name, now, quota.per_second).map_err(|retry| {
+        let context = &call.broker.context;
+        // Each node has its part of it.
+        let per_second = context.share_of(quota.per_second);
+        call.broker.vendor_api.calls.check(&name, context.clock.elapsed(), per_second).map_err(|retry| {
             Fault::new(quota.code, format!("{self:?} may be called {} times a second, retry after {} ms", quota.per_second, retry.ms))
         })
     }

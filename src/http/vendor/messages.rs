@@ -129,7 +129,7 @@ pub(super) async fn send_to_all(call: &Call<'_>) -> Outcome {
     }
     let draft = content.draft.draft(None, &config.limits)?;
     draft.validate_broadcast(&config.limits)?;
-    broker.server_api.charge_broadcast(&config, broker.context.clock.elapsed()).map_err(|refusal| match refusal {
+    broker.server_api.charge_broadcast(&broker.context).map_err(|refusal| match refusal {
         Refusal::RateLimited { .. } => Fault::new(code::BROADCAST_RATE, refusal.to_string()),
         other => other.into(),
     })?;

@@ -51,6 +51,20 @@ pub struct NodeStatus {
     pub started_ms_ago: u64,
 }
 
+impl NodeStatus {
+    /// Returns what it does: `active`, `draining`, `silent` (not heard for a lease, and what it owns is taken over), `standby` or `gone`.
+    #[must_use]
+    pub fn state(&self, lease_ms: u64) -> &'static str {
+        match (self.owns_shards > 0 || self.slot.is_some(), self.heard_ms_ago > lease_ms) {
+            (true, false) if self.draining => "draining",
+            (true, false) => "active",
+            (true, true) => "silent",
+            (false, false) => "standby",
+            (false, true) => "gone",
+        }
+    }
+}
+
 /// What a database is and how it is set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -28,7 +28,12 @@ pub(super) enum JournalPlace {
     /// In folders of this one.
     Folder(PathBuf),
     /// Beside a store that brokers share.
-    Shared(Arc<dyn SharedState>),
+    Shared {
+        /// Beside which.
+        state: Arc<dyn SharedState>,
+        /// Which of several that work at the same time this one is; none: one works at a time.
+        node: Option<i64>,
+    },
 }
 
 impl JournalPlace {
@@ -36,7 +41,7 @@ impl JournalPlace {
     pub(super) fn may_hold_any(&self) -> bool {
         match self {
             Self::Folder(folder) => folder.exists(),
-            Self::Shared(_) => true,
+            Self::Shared { .. } => true,
         }
     }
 
@@ -47,7 +52,7 @@ impl JournalPlace {
     pub(super) fn open(&self, name: &str, visit: Visit<'_>) -> io::Result<Box<dyn Journal>> {
         Ok(match self {
             Self::Folder(folder) => Box::new(FileJournal::open(&folder.join(name), SEGMENT_BYTES, visit)?),
-            Self::Shared(shared) => Box::new(SharedJournal::open(shared.clone(), name, visit)?),
+            Self::Shared { state, node } => Box::new(SharedJournal::open(state.clone(), (name, *node), visit)?),
         })
     }
 }
@@ -78,6 +83,14 @@ pub(super) trait Journal: fmt::Debug + Send {
 
     /// Seqs begin here at least.
     fn begin_at(&mut self, seq: u64);
+
+    /// Takes over what brokers left that are gone, under seqs of this journal's; `visit` is shown each such record with its note.
+    ///
+    /// # Errors
+    /// The store's: what was taken over all the same is shown the next time.
+    fn adopt(&mut self, _visit: Visit<'_>) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Writes everything down: from here on it survives the end of the program. What cannot be written is tried again with the next
     /// call.

@@ -12,6 +12,8 @@ use crate::store::{JournalChanges, JournalMark, JournalRow, SharedState};
 const KEPT_BYTES_MAX: usize = 8 << 20;
 /// Records that are asked for at once.
 const PAGE: usize = 200;
+/// Records that are taken over at once. Our choice: far beyond what a queue may hold; what is left is taken the next time.
+const ADOPTED_MAX: u64 = 1 << 20;
 
 #[derive(Debug, Clone)]
 struct Record {
@@ -25,6 +27,9 @@ struct Record {
 #[derive(Debug)]
 pub(super) struct SharedJournal {
     shared: Arc<dyn SharedState>,
+    /// What it is for: the same for every broker.
+    kind: String,
+    /// The kind, and which broker's.
     name: String,
     records: BTreeMap<u64, Record>,
     bytes: u64,
@@ -35,14 +40,19 @@ pub(super) struct SharedJournal {
     noted: BTreeSet<u64>,
     gone: BTreeSet<u64>,
     is_moved: bool,
+    /// Seqs at which records may stand that were taken over without this broker hearing of it.
+    unheard: BTreeSet<u64>,
 }
 
 impl SharedJournal {
-    pub(super) fn open(shared: Arc<dyn SharedState>, name: &str, visit: Visit<'_>) -> io::Result<Self> {
-        let position = shared.journal(name).map_err(io::Error::other)?.unwrap_or(JournalMark { next_seq: 1, ..JournalMark::default() });
+    /// `node`: which of several brokers that work at the same time this one is.
+    pub(super) fn open(shared: Arc<dyn SharedState>, (kind, node): (&str, Option<i64>), visit: Visit<'_>) -> io::Result<Self> {
+        let name = node.map_or_else(|| kind.to_owned(), |node| format!("{kind}@{node}"));
+        let position = shared.journal(&name).map_err(io::Error::other)?.unwrap_or(JournalMark { next_seq: 1, ..JournalMark::default() });
         let mut journal = Self {
             shared,
-            name: name.to_owned(),
+            kind: kind.to_owned(),
+            name,
             records: BTreeMap::new(),
             bytes: 0,
             kept_bytes: 0,
@@ -51,17 +61,27 @@ impl SharedJournal {
             noted: BTreeSet::new(),
             gone: BTreeSet::new(),
             is_moved: false,
+            unheard: BTreeSet::new(),
         };
-        let mut after = 0;
+        journal.load(1, u64::MAX, visit)?;
+        Ok(journal)
+    }
+
+    /// Reads what stands at these seqs.
+    fn load(&mut self, from: u64, before: u64, visit: Visit<'_>) -> io::Result<()> {
+        let mut after = from.saturating_sub(1);
         loop {
-            let page = journal.shared.journal_rows(name, after, PAGE).map_err(io::Error::other)?;
-            let Some(last) = page.last() else { return Ok(journal) };
+            let page = self.shared.journal_rows(&self.name, after, PAGE).map_err(io::Error::other)?;
+            let Some(last) = page.last() else { return Ok(()) };
             after = last.seq;
             for JournalRow { seq, payload, note } in page {
+                if seq >= before {
+                    return Ok(());
+                }
                 let note = note.and_then(|note| note.try_into().ok());
                 visit(seq, &payload, note);
-                journal.add(seq, payload, note);
-                journal.forget_payload_beyond_bound(seq);
+                self.add(seq, payload, note);
+                self.forget_payload_beyond_bound(seq);
             }
         }
     }
@@ -144,6 +164,33 @@ impl Journal for SharedJournal {
 
     fn begin_at(&mut self, seq: u64) {
         self.position.next_seq = self.position.next_seq.max(seq);
+    }
+
+    fn adopt(&mut self, visit: Visit<'_>) -> io::Result<()> {
+        while let Some(from) = self.unheard.first().copied() {
+            self.load(from, from.saturating_add(ADOPTED_MAX), visit)?;
+            self.unheard.remove(&from);
+        }
+        let from = self.position.next_seq;
+        // Nothing of this journal's own ever stands where it may be that others' does.
+        self.position.next_seq = from.saturating_add(ADOPTED_MAX);
+        match self.shared.adopt_journals(&self.kind, &self.name, from, ADOPTED_MAX).map_err(io::Error::other) {
+            Ok(0) => {
+                self.position.next_seq = from;
+                Ok(())
+            }
+            Ok(count) => {
+                self.position.next_seq = from.saturating_add(count);
+                self.unheard.insert(from);
+                self.load(from, self.position.next_seq, visit)?;
+                self.unheard.remove(&from);
+                Ok(())
+            }
+            Err(error) => {
+                self.unheard.insert(from);
+                Err(error)
+            }
+        }
     }
 
     fn write(&mut self) -> io::Result<()> {

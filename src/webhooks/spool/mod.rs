@@ -161,6 +161,36 @@ impl Spool {
         Ok(Self { queue, dead, bounds, backoff, queued, schedule, dead_since, given_up: 0 })
     }
 
+    /// Takes over what brokers left that are gone; returns how many events.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) fn adopt(&mut self, now_ms: u64) -> io::Result<usize> {
+        let mut count = 0;
+        let Self { queue, dead, dead_since, queued, schedule, backoff, .. } = self;
+        dead.begin_at(queue.position().next_seq);
+        let adopted = dead.adopt(&mut |seq, payload, _| {
+            dead_since.insert(seq, unpack(payload).and_then(|(head, _)| head.failure).map_or(now_ms, |failure| failure.at_ms));
+            count += 1;
+        });
+        // Of the two no seq ever means two events, also if this went wrong.
+        queue.begin_at(dead.position().next_seq);
+        adopted?;
+        let mut unreadable = Vec::new();
+        queue.adopt(&mut |seq, payload, noted| {
+            let Some((head, _)) = unpack(payload) else { return unreadable.push(seq) };
+            let (attempts, next_ms) = noted.map_or((0, 0), read_note);
+            let key = key_of(&head.line);
+            queued.insert(seq, Queued { key, attempts, at_ms: head.at_ms });
+            schedule.push(key, seq, next_ms.min(now_ms.saturating_add(backoff.most_ms)));
+            count += 1;
+        })?;
+        for seq in unreadable {
+            queue.delete(seq);
+        }
+        Ok(count)
+    }
+
     /// Returns where the messages told so far end.
     pub(super) fn position(&self) -> JournalMark {
         self.queue.position()

@@ -1,4 +1,5 @@
-//! Journals of what waits to be told. One broker writes them: the one that owns the store, which each write makes sure of.
+//! Journals of what waits to be told. One broker writes them: the one that owns the store, which each write makes sure of. Where
+//! several work at a time each has its own, named after it, and whoever lives takes over what the dead left.
 
 use std::sync::LazyLock;
 
@@ -14,6 +15,31 @@ const ROWS: &str = "SELECT seq, payload, note FROM journal_records WHERE journal
 static WRITE: LazyLock<String> = LazyLock::new(|| write_text(Sql::Fence));
 /// The same where several processes write the store.
 static WRITE_AMONG_MANY: LazyLock<String> = LazyLock::new(|| write_text(Sql::FenceOfMany));
+
+/// Journals of the dead are locked first: whoever comes second finds them gone. A process that holds no slot writes no more.
+static ADOPT: LazyLock<String> = LazyLock::new(|| adopt_text(Sql::Fence));
+/// The same where several processes write the store.
+static ADOPT_AMONG_MANY: LazyLock<String> = LazyLock::new(|| adopt_text(Sql::FenceOfMany));
+
+fn adopt_text(fence: Sql) -> String {
+    let fence = fence.text();
+    format!(
+        "WITH fence(is_own) AS MATERIALIZED ({fence}),
+         orphaned AS MATERIALIZED (SELECT journal FROM journal_marks, fence WHERE is_own = 1 AND journal <> $4
+             AND (journal = $3 OR starts_with(journal, $3 || '@'))
+             AND NOT EXISTS (SELECT FROM slots WHERE slots.boot::text = split_part(journal, '@', 2))
+             ORDER BY journal FOR UPDATE OF journal_marks),
+         adopted AS MATERIALIZED (SELECT r.journal, r.seq, row_number() OVER (ORDER BY r.journal, r.seq) - 1 AS n
+             FROM journal_records r JOIN orphaned o ON o.journal = r.journal ORDER BY r.journal, r.seq LIMIT $6),
+         moved AS (UPDATE journal_records r SET journal = $4, seq = $5 + n FROM adopted a
+             WHERE r.journal = a.journal AND r.seq = a.seq RETURNING 1),
+         mark AS (INSERT INTO journal_marks (journal, next_seq, commit, following)
+             SELECT $4::text, $5::int8 + count(*), 0, false FROM adopted HAVING count(*) > 0
+             ON CONFLICT (journal) DO UPDATE SET next_seq = excluded.next_seq),
+         emptied AS (DELETE FROM journal_marks m USING orphaned o WHERE m.journal = o.journal AND (SELECT count(*) FROM adopted) < $6)
+         SELECT count(*) FROM moved"
+    )
+}
 
 fn write_text(fence: Sql) -> String {
     let fence = fence.text();
@@ -63,4 +89,16 @@ pub(super) async fn write(
     let text = if reader.state.own.is_some() { &WRITE_AMONG_MANY } else { &WRITE };
     connection.rows(text, &params).await?;
     Ok(())
+}
+
+pub(super) async fn adopt(
+    reader: &Reader,
+    (kind, into): (&str, &str),
+    (from_seq, count_max): (u64, u64),
+    (shards, boot): (&[i16], i64),
+) -> Result<u64, StoreError> {
+    let (from_seq, count_max) = (number(from_seq), number(count_max));
+    let text = if reader.state.own.is_some() { &ADOPT_AMONG_MANY } else { &ADOPT };
+    let row = reader.connection().await?.row(text, &[&shards, &boot, &kind, &into, &from_seq, &count_max]).await?;
+    Ok(row.map_or(0, |row| unsigned(row.get(0))))
 }

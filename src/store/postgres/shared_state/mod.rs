@@ -75,6 +75,11 @@ impl SharedState for SharedTables {
         self.reader.wait(async move |reader| journal::rows(&reader, &name, after, count_max).await)
     }
 
+    fn adopt_journals(&self, kind: &str, into: &str, from_seq: u64, count_max: u64) -> Result<u64, StoreError> {
+        let (kind, into, shards, boot) = (kind.to_owned(), into.to_owned(), self.shards.clone(), self.boot);
+        self.reader.wait(async move |reader| journal::adopt(&reader, (&kind, &into), (from_seq, count_max), (&shards, boot)).await)
+    }
+
     fn write_journal(&self, name: &str, changes: JournalChanges, mark: JournalMark) -> Result<(), StoreError> {
         let (name, shards, boot) = (name.to_owned(), self.shards.clone(), self.boot);
         self.reader.wait(async move |reader| journal::write(&reader, &name, &changes, mark, (&shards, boot)).await)
