@@ -100,14 +100,8 @@ fn status(arguments: &StatusArguments) -> Result<(), Failure> {
 }
 
 fn line(node: &NodeStatus, lease_ms: u64) -> String {
-    let NodeStatus { node: name, address, version, owns_shards, slot, draining, lag_ms, heard_ms_ago, .. } = node;
-    let what = match (*owns_shards > 0 || slot.is_some(), *heard_ms_ago > lease_ms) {
-        (true, false) if *draining => "draining",
-        (true, false) => "active",
-        (true, true) => "silent",
-        (false, false) => "standby",
-        (false, true) => "gone",
-    };
+    let NodeStatus { node: name, address, version, owns_shards, slot, lag_ms, heard_ms_ago, .. } = node;
+    let what = node.state(lease_ms);
     let lag = lag_ms.map_or(String::new(), |lag_ms| format!(", {lag_ms} ms behind"));
     let owns = slot.map_or(String::new(), |_| format!(" {owns_shards} shards{lag},"));
     format!(

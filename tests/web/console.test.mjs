@@ -11,7 +11,7 @@ import { contrastsBelow } from './page-contrast.mjs';
 const GROUP = 2;
 const ROOM = 1;
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
-const VIEWS = ['overview', 'tail', 'sessions', 'users', 'rooms', 'groups', 'uploads', 'webhooks', 'storage', 'config', 'audit'];
+const VIEWS = ['overview', 'tail', 'sessions', 'users', 'rooms', 'groups', 'uploads', 'webhooks', 'cluster', 'storage', 'config', 'audit'];
 /** What the browser notes of an answer that is an error; the page says it in words. */
 const REFUSED = [/status of (400|401|404|429)/];
 const HOSTILE = '<img src=x onerror="window.broken = true"><b>bold</b>';
@@ -216,6 +216,8 @@ describe('the console', { skip }, () => {
     await page.locator('.facts div', { hasText: 'Folder' }).locator('dd', { hasText: 'tidings-web-' }).waitFor();
     await page.locator('.bars meter').first().waitFor();
     await room.picture('storage');
+    await room.go('cluster');
+    await page.locator('.empty', { hasText: 'This broker has its store to itself.' }).waitFor();
     await room.go('config');
     const setting = (name) => page.locator('.settings dl > div', { has: page.locator('dt', { hasText: new RegExp(`^${name}$`) }) }).first();
     await setting('session_idle_seconds').locator('dd', { hasText: '1800' }).waitFor();

@@ -6,7 +6,7 @@
 //   lists.js    a list, page by page                 ask.js      questions, failures, news
 //   people.js   sessions, users, bans                rooms.js    rooms, groups, members
 //   tail.js     messages as they come                webhooks.js webhooks and dead letters
-//   system.js   uploads, storage, settings, audit    text.js     the page's words, in two languages
+//   system.js   uploads, brokers, storage, settings  text.js     the page's words, in two languages
 
 import { make, part } from '../page/dom.js';
 import { applyTheme, nextTheme } from '../page/theme.js';
@@ -16,7 +16,7 @@ import { overview } from './overview.js';
 import { sessions, users } from './people.js';
 import { groups, rooms } from './rooms.js';
 import { showSignIn, takeToken } from './signin.js';
-import { audit, config, storage, uploads } from './system.js';
+import { audit, cluster, config, storage, uploads } from './system.js';
 import { tail } from './tail.js';
 import { applyLanguage, formatText, setLabel, setText, setTooltip, switchLanguage } from './text.js';
 import { webhooks } from './webhooks.js';
@@ -32,6 +32,7 @@ const VIEWS = [
   ['groups', groups, 'M6.5 4a2.2 2.2 0 1 1 0 4.4a2.2 2.2 0 0 1 0-4.4zM12.5 5.5a1.7 1.7 0 1 1 0 3.4M2.5 14.5c0-3 2-3.8 4-3.8s4 .8 4 3.8M12.5 11.2c2 0 3 1 3 3'],
   ['uploads', uploads, 'M9 12V3M5.5 6.5L9 3l3.5 3.5M3 15h12'],
   ['webhooks', webhooks, 'M3 9h9M9 5l4 4-4 4M15 4v10'],
+  ['cluster', cluster, 'M9 3v5M9 8l-5 5M9 8l5 5M7.5 3h3M2.5 13h3M12.5 13h3'],
   ['storage', storage, 'M3 5c0-2.5 12-2.5 12 0v8c0 2.5-12 2.5-12 0zM3 5c0 2.5 12 2.5 12 0M3 9c0 2.5 12 2.5 12 0'],
   ['config', config, 'M3 5h6M13 5h2M3 13h2M9 13h6M11 3.5v3M7 11.5v3'],
   ['audit', audit, 'M4 2.5h10v13H4zM6.5 6h5M6.5 9h5M6.5 12h3'],

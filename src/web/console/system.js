@@ -1,11 +1,11 @@
-// Uploads, storage, settings, and the audit log.
+// Uploads, brokers that share the store, storage, settings, and the audit log.
 
 import { make } from '../page/dom.js';
-import { ask } from './api.js';
-import { failureText } from './ask.js';
-import { Listing, page } from './lists.js';
+import { ask, id } from './api.js';
+import { doAfterAsking, failureText } from './ask.js';
+import { Listing, page, rowButton } from './lists.js';
 import { factList, mark } from './people.js';
-import { bytesText, exactText, placeholder, setLabel, setText } from './text.js';
+import { bytesText, count, exactText, lastingText, placeholder, setLabel, setText } from './text.js';
 
 const EVERY_MS = 2000;
 
@@ -41,6 +41,40 @@ async function fill(card, work) {
   } catch (failure) {
     card.replaceChildren(make('p', { className: 'error', textContent: failureText(failure) }));
   }
+}
+
+export function cluster(root) {
+  const drain = (node, isDraining, reload) => doAfterAsking(
+    isDraining
+      ? { title: 'drainTitle', text: 'drainText', vars: { name: node }, act: 'drain' }
+      : { title: 'undrainTitle', text: 'undrainText', vars: { name: node }, act: 'undrain' },
+    () => ask('PUT', `cluster/nodes/${id(node)}`, { body: { isDraining } }),
+    isDraining ? 'draining' : 'undrained',
+  ).then((done) => done && reload());
+  const list = new Listing({
+    path: 'cluster', field: 'nodeList', empty: 'noNodes', filter: false, query: { limit: undefined },
+    columns: [
+      { key: 'node', of: (one) => one.node, kind: 'code' },
+      { key: 'state', of: (one) => mark(`node_${one.state}`, { active: 'good', silent: 'bad' }[one.state] ?? 'plain') },
+      { key: 'address', of: (one) => one.address || '–', kind: 'code' },
+      { key: 'ownedShards', of: (one) => count(one.ownedShards), kind: 'number' },
+      { key: 'lag', of: (one) => (one.lagMs === undefined ? '–' : `${count(one.lagMs)} ms`), kind: 'number' },
+      { key: 'heard', of: (one) => lastingText(Math.round(one.heardMsAgo / 1000)), kind: 'number' },
+      { key: 'uptime', of: (one) => lastingText(Math.round(one.startedMsAgo / 1000)), kind: 'number' },
+      { key: 'version', of: (one) => one.version, kind: 'code' },
+    ],
+    actions: (one, reload) => {
+      if (one.state === 'active') return [rowButton('drain', one.node, () => drain(one.node, true, reload), 'quiet warn')];
+      if (one.state === 'draining') return [rowButton('undrain', one.node, () => drain(one.node, false, reload))];
+      return [];
+    },
+  });
+  const timer = setInterval(() => list.reload(), EVERY_MS);
+  const stop = page(root, 'cluster', list);
+  return () => {
+    clearInterval(timer);
+    stop();
+  };
 }
 
 export function storage(root) {

@@ -1,5 +1,7 @@
 //! `tidings doctor`: whether this machine and these settings make a broker that works, and what to do if not.
 
+mod shared;
+
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::TcpListener;
@@ -120,7 +122,10 @@ fn examine(arguments: &DoctorArguments, config: &Config, checks: &mut Vec<Check>
     checks.push(files(config));
     checks.push(clock(dir, config, &SystemClock::new()));
     if config.store.engine == StoreEngine::Postgres {
-        database(config, checks);
+        shared::database(config, checks);
+        if !config.cluster.nats.is_empty() {
+            shared::bus(config, checks);
+        }
     } else {
         let found = (config.store.engine == StoreEngine::Sled).then(|| summary(&config.store_dir()));
         checks.push(store(found.as_ref()));
@@ -295,47 +300,6 @@ fn store(found: Option<&StoreSummary>) -> Check {
             }
         }
     }
-}
-
-#[cfg(not(feature = "postgres"))]
-fn database(_: &Config, checks: &mut Vec<Check>) {
-    let built = "this program was built without the feature `postgres`";
-    checks.push(fail("database", built, "build it with --features postgres, or set store.engine to \"sled\""));
-}
-
-/// Looks at the database and what is set in it.
-#[cfg(feature = "postgres")]
-fn database(config: &Config, checks: &mut Vec<Check>) {
-    use tidings::broker::postgres_options;
-    use tidings::store::database_report;
-    let report = match database_report(&postgres_options(config)) {
-        Ok(report) => report,
-        Err(error) => return checks.push(fail("database", error.to_string(), "see store.postgres.url")),
-    };
-    let detail = format!("PostgreSQL {} at {}, a commit takes {} µs", report.version, report.place, report.commit_us);
-    checks.push(if report.version_number < 150_000 {
-        fail("database", detail, "15 or later is needed")
-    } else if report.commit_us > 20_000 {
-        warn("database", detail, "each send waits for one: is the database far away, or its disk slow?")
-    } else {
-        ok("database", detail)
-    });
-    let unsafe_settings: Vec<String> = [("fsync", &report.fsync), ("full_page_writes", &report.full_page_writes)]
-        .into_iter()
-        .filter(|(_, value)| *value != "on")
-        .map(|(name, value)| format!("{name} = {value}"))
-        .collect();
-    checks.push(if !unsafe_settings.is_empty() {
-        fail("durability", unsafe_settings.join(", "), "set it on: what was acknowledged may be lost when the machine loses power")
-    } else if report.replicas > 0 && report.synchronous_standby_names.is_empty() {
-        let replicas = format!("{} asynchronous replica(s)", report.replicas);
-        warn("durability", replicas, "set synchronous_standby_names: a failover to one of them loses what was acknowledged last")
-    } else {
-        ok("durability", "fsync and full_page_writes are on")
-    });
-    let distance = report.clock_ahead_ms.unsigned_abs();
-    let clocks = format!("the database's clock is {} ms from this one", report.clock_ahead_ms);
-    checks.push(if distance > 1_000 { warn("clocks", clocks, "run a time service such as chrony on both") } else { ok("clocks", clocks) });
 }
 
 fn port(config: &Config) -> Check {
