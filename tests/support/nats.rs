@@ -9,12 +9,12 @@ use std::time::Duration;
 
 /// Runs the server until its input ends; a line kills it, the next one starts it again.
 const SHELL: &str = r#"
-start() { "$1" -a 127.0.0.1 -p "$2" >/dev/null 2>&1 & pid=$!; }
-start "$1" "$2"
+start() { "$@" >/dev/null 2>&1 & pid=$!; }
+start "$@"
 while read -r what; do
   case $what in
     kill) kill -KILL "$pid" ;;
-    start) start "$1" "$2" ;;
+    start) start "$@" ;;
   esac
 done
 kill -KILL "$pid"
@@ -32,6 +32,10 @@ pub(crate) fn program() -> Option<PathBuf> {
     found
 }
 
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct NatsServer {
@@ -47,12 +51,25 @@ impl NatsServer {
     }
 
     /// Starts a server of one's own; none: see [`program`].
-    #[expect(clippy::disallowed_methods, reason = "nobody is told that a port listens")]
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts three that are one NATS cluster; none: see [`program`].
+    #[allow(dead_code, reason = "not every crate of tests does")]
+    pub(crate) fn three() -> Option<Vec<Self>> {
+        let ports = [free_port(), free_port(), free_port()];
+        let routes = ports.map(|port| format!("nats://127.0.0.1:{port}"));
+        let all = routes.join(",");
+        routes.iter().map(|own| Self::start_with(&["--cluster_name", "tests", "--cluster", own, "--routes", &all])).collect()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "nobody is told that a port listens")]
+    fn start_with(more: &[&str]) -> Option<Self> {
         let program = program()?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut command = Command::new("sh");
-        command.args(["-c", SHELL, "sh"]).arg(program).arg(port.to_string()).stdin(Stdio::piped());
+        command.args(["-c", SHELL, "sh"]).arg(program).args(["-a", "127.0.0.1", "-p", &port.to_string()]).args(more).stdin(Stdio::piped());
         let mut shell = command.spawn().unwrap();
         let input = shell.stdin.take().unwrap();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
@@ -65,6 +82,12 @@ impl NatsServer {
     #[allow(dead_code, reason = "not every crate of tests does")]
     pub(crate) fn tell(&self, what: &str) {
         writeln!(self.shell.lock().unwrap().1, "{what}").unwrap();
+    }
+
+    /// Returns its port.
+    #[allow(dead_code, reason = "not every crate of tests asks")]
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Returns its address.

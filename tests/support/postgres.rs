@@ -81,6 +81,12 @@ impl Cluster {
         Some(Self { folder: folder.trim().into(), programs, shell, databases: AtomicU32::new(0) })
     }
 
+    /// Returns the folder of its socket.
+    #[allow(dead_code, reason = "not every crate of tests asks")]
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns the folder of its data.
     #[allow(dead_code, reason = "not every crate of tests asks")]
     pub(crate) fn data(&self) -> PathBuf {

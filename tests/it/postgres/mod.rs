@@ -1,10 +1,16 @@
 //! A store in PostgreSQL: what kills of the broker and of the database leave, brokers that stand by for each other, and a database
 //! that makes trouble. Real processes on a cluster of their own. Skipped, loudly, where PostgreSQL is not installed.
 
+#[cfg(feature = "cluster")]
+mod city;
 mod convert;
 mod crash;
 #[cfg(feature = "cluster")]
+mod gate;
+#[cfg(feature = "cluster")]
 mod many;
+#[cfg(feature = "cluster")]
+mod parted;
 mod shared_state;
 mod standby;
 mod trouble;
