@@ -1986,7 +1986,8 @@ export declare class ZIM {
 
   /**
    * Sends any kind, to a peer, a room or a group. The object given is completed and is what `onMessageAttached`, the events and the
-   * promise hold; only one that was sent before is copied first. It survives lost connections, and is never there twice.
+   * promise hold; only one that was sent before, or is frozen, is copied first. It survives lost connections, and is never there
+   * twice; one that failed keeps its `localMessageID` when it is sent to the same conversation again.
    * Errors: 6000204 no such user, 6000321 and 6000521 not in the room or group, 6000322 and 6000523 no such one, 6000231 muted,
    * 6000005 more than 10 a second, 6000013 a kind above one's version. Since 2.4.
  */

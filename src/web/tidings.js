@@ -76,6 +76,11 @@ function runGuarded(what, code) {
 
 const isMedia = (message) => MEDIA_KINDS.includes(message?.type);
 const isStorable = (message) => [Text, Custom, Combine].includes(message?.type) || isMedia(message);
+/**
+ * Returns whether an object is a message that has its place in a conversation, so that sending it again is forwarding. A `messageID`
+ * alone says nothing: programs write their own into a draft. And a message that failed has no place, whatever it shows.
+ */
+const wasSent = ({ messageID, conversationSeq, orderKey, sentStatus }) => Boolean(messageID && (conversationSeq || orderKey)) && sentStatus !== Failed;
 const LOCAL_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** The documented default of every field that the wire leaves out, or that the program may leave out when sending. */
@@ -1552,7 +1557,8 @@ export class ZIM {
 
   /**
    * Sends a message. The message object is completed in place, and is what `onMessageAttached`, the events and
-   * the promise hold; only one that was sent before (forwarding) is copied first.
+   * the promise hold; only one that was sent before (forwarding) or is frozen is copied first. One that failed is sent again under
+   * its own `localMessageID`, so that it is never stored twice.
    * @returns {Promise<{message: object}>}
    */
   async sendMessage(draft, toConversationID, conversationType, config, notification) {
@@ -2039,14 +2045,15 @@ export class ZIM {
     return whole;
   }
 
-  /** Completes a draft to a message that is being sent. */
+  /** Completes a draft to a message that is being sent: in place, unless its object is that of another message or cannot be changed. */
   #attach(draft, conversationID, conversationType, config) {
-    const isUsed = Boolean(draft.messageID) || this.#beingSent.has(draft) || !Object.isExtensible(draft);
-    const message = isUsed ? { ...draft } : draft;
-    const isForwarded = Boolean(draft.messageID);
+    const isForwarded = wasSent(draft);
+    const isCopied = isForwarded || this.#beingSent.has(draft) || !Object.isExtensible(draft);
+    const message = isCopied ? { ...draft } : draft;
     for (const field of ['repliedInfo', 'rootRepliedCount', 'editorUserID', 'editedTime', 'pinnedUserID', 'pinnedTime']) delete message[field];
+    const localMessageID = this.#localIDFor(draft, isCopied, conversationID, conversationType);
     return Object.assign(message, messageDefaults(), kindDefaults(draft.type), callerFields(draft), {
-      localMessageID: this.#localIDFor(draft, isUsed, conversationID),
+      localMessageID,
       senderUserID: this.#userID,
       timestamp: Date.now(),
       conversationID,
@@ -2060,10 +2067,14 @@ export class ZIM {
     });
   }
 
-  /** Returns the id for a message. One that failed and is sent again keeps its id: should the broker have it, it is not stored twice. */
-  #localIDFor(draft, isUsed, conversationID) {
-    const isRetry = !isUsed && (draft.conversationID ?? conversationID) === conversationID;
-    if (isRetry && LOCAL_ID_PATTERN.test(draft.localMessageID ?? '')) return draft.localMessageID;
+  /**
+   * Returns the id for a message. One that failed and is sent to the same conversation again keeps its id, whether it is the
+   * object, a frozen one or a copy of it: should the broker have it, it is not stored twice.
+   */
+  #localIDFor(draft, isCopied, conversationID, conversationType) {
+    const isElsewhere = (draft.conversationID ?? conversationID) !== conversationID || (draft.conversationType ?? conversationType) !== conversationType;
+    const isTaken = isElsewhere || this.#beingSent.has(draft) || (isCopied && draft.sentStatus !== Failed);
+    if (!isTaken && LOCAL_ID_PATTERN.test(draft.localMessageID ?? '')) return draft.localMessageID;
     this.#messagesMade += 1;
     return `${this.#localIDPrefix}${this.#messagesMade}`;
   }

@@ -118,6 +118,25 @@ export function newCable() {
   };
 }
 
+/**
+ * A WebSocket class that loses what it should: `losesIncoming(frame)` and `losesOutgoing(frame)` say which frames never arrive, as on
+ * a line that drops them. Both may be set at any time.
+ */
+export function newSieve() {
+  const sieve = { losesIncoming: () => false, losesOutgoing: () => false };
+  sieve.WebSocket = class extends WebSocket {
+    constructor(url) {
+      super(url);
+      this.addEventListener('message', (event) => sieve.losesIncoming(JSON.parse(event.data)) && event.stopImmediatePropagation());
+    }
+
+    send(text) {
+      if (!sieve.losesOutgoing(JSON.parse(text))) super.send(text);
+    }
+  };
+  return sieve;
+}
+
 /** Makes clients of one broker and destroys them all at the end. */
 export class Clients {
   #broker;
