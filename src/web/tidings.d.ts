@@ -1891,14 +1891,17 @@ export declare class ZIM {
   destroy(): void;
   /** Does nothing. Since 1.1. */
   setLogConfig(config: ZIMLogConfig): void;
+  /** Does nothing, and resolves: there is no log to upload. Since 1.2. */
+  uploadLog(): Promise<void>;
   /** One listener per event: a later one takes the place of an earlier. Since 1.1. */
   on<Event extends keyof ZIMEventHandler>(type: Event, listener: ZIMEventHandler[Event]): void;
   /** Takes an event's listener away. Since 1.1. */
   off<Event extends keyof ZIMEventHandler>(type: Event): void;
   /**
-   * Connects as a user, who exists from the first login on. A later login of the same user elsewhere ends this one.
-   * Errors: 6000103 token invalid, 6000106 expired, 6000107 of another kind, 6000108 good for less than 30 s, 6000111 logged in
-   * already. Since 2.13.
+   * Connects as a user, who exists from the first login on. A later login of the same user elsewhere ends this one. Called again
+   * here for the same user it waits for the login that runs, or takes the new token.
+   * Errors: 6000103 token invalid, 6000106 expired, 6000107 of another kind, 6000108 good for less than 30 s, 6000111 another user is
+   * logged in here. Since 2.13.
  */
   login(userID: string, config: Loose<ZIMLoginConfig>): Promise<void>;
   /** The form before 2.13. Since 1.1. */
@@ -2204,7 +2207,7 @@ export declare class ZIM {
     isCreateWhenRoomNotExisted: boolean,
     config?: Loose<ZIMRoomAdvancedConfig>,
   ): Promise<ZIMRoomSwitchedResult>;
-  /** The last one out ends the room, at once or after its delay. Not in it: 6000321. Since 1.1. */
+  /** The last one out ends the room, at once or after its delay. Resolves also for a room one is not in. Since 1.1. */
   leaveRoom(roomID: string): Promise<ZIMRoomLeftResult>;
   /** Since 2.15. */
   leaveAllRoom(): Promise<ZIMRoomAllLeftResult>;
@@ -2325,7 +2328,6 @@ export declare class ZIM {
   // ---- tier D. Each of these rejects with 6000013.
 
   /** Rejects with 6000013, as all below it. */
-  uploadLog(): Promise<void>;
   callExperimentalAPI(params: string): Promise<string>;
   querySelfUserInfo(): Promise<ZIMTierD>;
   updateUserOfflinePushRule(offlinePushRule: ZIMTierD): Promise<ZIMTierD>;

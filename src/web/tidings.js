@@ -876,16 +876,16 @@ class Rooms {
     }
   }
 
-  /** Runs the request that leaves a room. */
+  /** Runs the request that leaves a room. Who is outside already, or whose room is gone, has what they asked for. */
   async leave(roomID, request) {
     try {
-      const result = await request();
-      this.#exit(roomID, ZIMRoomEvent.Success);
-      return result;
+      await request();
     } catch (error) {
-      if (error.code === Code.UserIsNotInTheRoom || error.code === Code.RoomDoesNotExist) this.#forget(roomID);
-      throw error;
+      if (error.code !== Code.UserIsNotInTheRoom && error.code !== Code.RoomDoesNotExist) throw error;
+      if (!this.#inside.has(roomID)) return { roomID };
     }
+    this.#exit(roomID, ZIMRoomEvent.Success);
+    return { roomID };
   }
 
   /** Leaves a room by another request than that of `leave`. */
@@ -1423,6 +1423,9 @@ export class ZIM {
   #config;
   #listeners = new Map();
   #connection = null;
+  /** The login that runs or ran last. */
+  #loggingIn = null;
+  #isLogoutUntold = false;
   #sendQueue = null;
   #rooms = new Rooms((event, data) => this.#emit(event, data));
   #userID = '';
@@ -1487,6 +1490,9 @@ export class ZIM {
   /** Does nothing: this client logs only errors of the program's own listeners, to the console. */
   setLogConfig() {}
 
+  /** Does nothing, and resolves: there is no log to upload. */
+  async uploadLog() {}
+
   /** Sets the listener of an event; a second one replaces the first. */
   on(type, listener) {
     if (typeof listener === 'function') this.#listeners.set(type, listener);
@@ -1505,10 +1511,9 @@ export class ZIM {
     const isOlderForm = typeof user === 'object';
     const { userID, userName, token } = isOlderForm ? { ...user, token: config } : { ...config, userID: user };
     if (typeof userID !== 'string' || userID === '') throw invalid('userID is empty');
-    if (this.#connection && !this.#connection.isIdle) {
-      throw new ZIMError(Code.UserHasAlreadyLogged, `${this.#userID} is logged in already`);
-    }
+    if (this.#connection && !this.#connection.isIdle) return this.#loginAgain(userID, token);
     this.#connection = this.#newConnection();
+    this.#tellLogout();
     this.#sendQueue = new SendQueue(this.#connection);
     [this.#userID, this.#userName, this.#token, this.#cursor] = [userID, userName ?? '', token ?? '', null];
     this.#seenMessages = new SeenMessages();
@@ -1518,7 +1523,18 @@ export class ZIM {
     this.#stopWaking();
     this.#stopWaking = onWaking(() => this.#connection.wake());
     this.#emitConnectionState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
-    await this.#connection.login();
+    this.#loggingIn = this.#connection.login();
+    await this.#loggingIn;
+  }
+
+  /**
+   * Answers a login while there is one already: of the same user, it is that one, and brings its newest token. Programs call it from
+   * every part that needs the client, and frameworks start such a part twice.
+   */
+  async #loginAgain(userID, token) {
+    if (userID !== this.#userID) throw new ZIMError(Code.UserHasAlreadyLogged, `${this.#userID} is logged in already`);
+    if (!this.#connection.isLoggedIn) return void (await this.#loggingIn);
+    if (token && token !== this.#token) await this.renewToken(token);
   }
 
   /** @returns {Promise<void>} */
@@ -1533,7 +1549,15 @@ export class ZIM {
     if (!this.#connection || this.#connection.isIdle) throw this.#notLoggedIn();
     const goodbye = this.#connection.logout();
     this.#endSession(ZIMRoomEvent.Success, new ZIMError(Code.UserIsNotLogged, 'logged out'));
+    this.#isLogoutUntold = true;
     await goodbye;
+    this.#tellLogout();
+  }
+
+  /** Tells the end of a session, once: when the broker has answered the logout, or before a login that did not wait for that. */
+  #tellLogout() {
+    if (!this.#isLogoutUntold) return;
+    this.#isLogoutUntold = false;
     this.#emitConnectionState(ZIMConnectionState.Disconnected, ZIMConnectionEvent.Success);
   }
 
@@ -2358,7 +2382,7 @@ const UNSUPPORTED_METHODS = `
   queryFriendsInfo queryGroupApplicationList querySelfUserInfo rejectFriendApplication rejectGroupInviteApplication
   rejectGroupJoinApplication removeUsersFromBlacklist searchLocalFriends sendFriendApplication sendGroupInviteApplications
   sendGroupJoinApplication updateFriendAlias updateFriendAttributes updateGroupAlias updateUserBadge updateUserCustomStatus
-  updateUserOfflinePushRule uploadLog
+  updateUserOfflinePushRule
 `.trim().split(/\s+/);
 
 defineTableMethods();

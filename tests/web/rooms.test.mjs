@@ -56,7 +56,10 @@ test('create, join, talk, leave: the states and what the others see', async () =
   assert.deepEqual(states(bob, roomID).at(-1), [Disconnected, Success]);
   const left = await alice.ears.event('roomMemberLeft', { roomID });
   assert.deepEqual(left.memberList.map(({ userID }) => userID), ['bob']);
-  await rejectsWith(6000321, bob.zim.leaveRoom(roomID));
+  const told = bob.ears.of('roomStateChanged').length;
+  assert.deepEqual(await within(bob.zim.leaveRoom(roomID), 'leave again'), { roomID });
+  assert.deepEqual(await within(bob.zim.leaveRoom('never-was'), 'leave what never was'), { roomID: 'never-was' });
+  assert.equal(bob.ears.of('roomStateChanged').length, told, 'nothing changed');
   await rejectsWith(6000321, bob.zim.sendMessage({ type: 1, message: 'from outside' }, roomID, ROOM, { priority: 1 }));
 });
 

@@ -61,8 +61,6 @@ test('login and logout tell their states, and a client may log in again', async 
   const { zim, ears } = await clients.login('inout');
   assert.deepEqual(states(ears), [[Connecting, ActiveLogin], [Connected, Success]]);
   assert.equal(ears.of('connectionStateChanged')[0].extendedData, '{}');
-  await rejectsWith(6000111, zim.login('inout', { userName: '', token: await broker.token('inout') }));
-
   await within(zim.logout(), 'logout');
   assert.deepEqual(states(ears).slice(2), [[Disconnected, Success]]);
   await rejectsWith(6000121, zim.queryGroupList());
@@ -71,6 +69,65 @@ test('login and logout tell their states, and a client may log in again', async 
   assert.deepEqual(states(ears).slice(3), [[Connecting, ActiveLogin], [Connected, Success]]);
   const { userList } = await within(zim.queryUsersInfo(['inout'], { isQueryFromServer: true }), 'users');
   assert.equal(userList[0].baseInfo.userName, 'In Out');
+});
+
+test('a login of the same user is the one that runs, or brings a new token; another user is refused', async () => {
+  const zim = clients.make();
+  const ears = new Ears(zim);
+  const token = await broker.token('again');
+  // As a framework does that starts each of its parts twice.
+  const logins = [zim.login('again', { userName: 'Again', token }), zim.login({ userID: 'again', userName: 'Again' }, token)];
+  await rejectsWith(6000111, zim.login('another', { userName: '', token: await broker.token('another') }));
+  assert.deepEqual(await within(Promise.all(logins), 'both logins'), [undefined, undefined]);
+  assert.deepEqual(states(ears), [[Connecting, ActiveLogin], [Connected, Success]]);
+  await within(zim.queryGroupList(), 'an answer, as both are logged in');
+
+  await within(zim.login('again', { userName: 'Again', token }), 'a third login');
+  await within(zim.login('again', { userName: 'Again', token: await broker.token('again', 3600) }), 'one with another token');
+  await rejectsWith(6000103, zim.login('again', { userName: 'Again', token: 'no token' }));
+  await rejectsWith(6000111, zim.login('another', { userName: '', token: await broker.token('another') }));
+  await within(zim.queryGroupList(), 'an answer, as nothing ended');
+  assert.equal(states(ears).length, 2, 'no state changed');
+});
+
+test('logins that run together fail together, and the next one may succeed', async () => {
+  const zim = clients.make();
+  const wrong = () => rejectsWith(6000103, zim.login('both', { userName: '', token: 'no token' }));
+  await Promise.all([wrong(), wrong()]);
+  await within(zim.login('both', { userName: '', token: await broker.token('both') }), 'login');
+});
+
+test('a login right after a logout tells the end first, and stays logged in', async () => {
+  const { zim, ears } = await clients.login('quick');
+  const token = await broker.token('quick');
+  const out = zim.logout();
+  await within(Promise.all([out, zim.login('quick', { userName: '', token })]), 'logout and login');
+  assert.deepEqual(states(ears).slice(2), [[Disconnected, Success], [Connecting, ActiveLogin], [Connected, Success]]);
+  await within(zim.queryGroupList(), 'an answer');
+});
+
+test('a client that is made, logged in and destroyed twice at once, as in React\'s StrictMode', async () => {
+  const token = await broker.token('strict');
+  const mount = () => {
+    const zim = ZIM.create({ appID: 1, server: broker.server }) ?? ZIM.getInstance();
+    const login = zim.login('strict', { userName: '', token });
+    login.catch(() => {});
+    return { zim, login };
+  };
+  const first = mount();
+  first.zim.destroy();
+  const second = mount();
+  try {
+    await rejectsWith(6000121, first.login);
+    await within(second.login, 'the second login');
+    await within(second.zim.queryGroupList(), 'an answer');
+  } finally {
+    second.zim.destroy();
+  }
+});
+
+test('uploadLog resolves', async () => {
+  assert.equal(await within(clients.make().uploadLog(), 'an answer'), undefined);
 });
 
 test('a wrong, short or old token is refused with its code', async () => {

@@ -7,7 +7,7 @@ import type { Adopt, AdoptAll, EnumName, Same } from './adopt.js';
 
 /** Tier D: there, and answering 6000013. Everything that is not named here is checked. */
 export type LaterMethod =
-  | 'setLogConfig' | 'uploadLog'
+  | 'setLogConfig'
   | 'callInvite' | 'callCancel' | 'callAccept' | 'callReject' | 'callQuit' | 'callEnd' | 'callJoin' | 'callingInvite'
   | 'queryCallInvitationList'
   | 'addFriend' | 'sendFriendApplication' | 'deleteFriends' | 'checkFriendsRelation' | 'updateFriendAlias' | 'updateFriendAttributes'
