@@ -618,7 +618,7 @@ export interface ZIMCombineMessageDetailQueriedResult {
 }
 
 export interface ZIMMessageQueryConfig {
-  /** 1–100. */
+  /** 0 and more. */
   count: number;
   /** True: from the newest, or the anchor, back. False: from the oldest, or the anchor, on. */
   reverse: boolean;
@@ -669,7 +669,7 @@ export interface ZIMMessageSearchConfig {
   endTime: number;
   /** 0 newest first. */
   order: ZIMMessageOrder;
-  /** 1–100. */
+  /** 0 and more. */
   count: number;
   /** From the answer before. */
   nextMessage?: ZIMMessage;
@@ -747,7 +747,7 @@ export interface ZIMMessageReactionUserInfo {
 
 export interface ZIMMessageReactionUserQueryConfig {
   reactionType: string;
-  /** 1–100. */
+  /** 0 and more. */
   count: number;
   /** 0, or from the answer before. */
   nextFlag: number;
@@ -823,7 +823,7 @@ export interface ZIMMessageLiteInfo {
 
 /** Since 2.17. */
 export interface ZIMMessageRepliedListQueryConfig {
-  /** 1–100. */
+  /** 0 and more. */
   count: number;
   /** 0, or from the answer before. */
   nextFlag: number;
@@ -903,7 +903,7 @@ export interface ZIMMessageReceiptsInfoQueriedResult {
 }
 
 export interface ZIMGroupMessageReceiptMemberQueryConfig {
-  /** 1–100. */
+  /** 0 and more. */
   count: number;
   /** 0, or from the answer before. */
   nextFlag: number;
@@ -967,7 +967,7 @@ export interface ZIMConversationChangeInfo {
 }
 
 export interface ZIMConversationQueryConfig {
-  /** 1–100. */
+  /** 0 and more. */
   count: number;
   /** The last one already held. */
   nextConversation?: ZIMConversation;
@@ -1054,7 +1054,7 @@ export interface ZIMRoomAdvancedConfig {
 }
 
 export interface ZIMRoomMemberQueryConfig {
-  /** 1–500. */
+  /** 0 and more. */
   count: number;
   /** "", or from the answer before. */
   nextFlag: string;
@@ -1151,7 +1151,7 @@ export interface ZIMRoomMemberAttributesSetConfig {
 }
 
 export interface ZIMRoomMemberAttributesQueryConfig {
-  /** 1–100. */
+  /** 0 and more. */
   count: number;
   /** "", or from the answer before. */
   nextFlag: string;
@@ -1279,7 +1279,7 @@ export interface ZIMGroupAdvancedConfig {
 }
 
 export interface ZIMGroupMemberQueryConfig {
-  /** 1–100. */
+  /** 0 and more. */
   count: number;
   /** 0, or from the answer before. */
   nextFlag: number;
@@ -1913,7 +1913,10 @@ export declare class ZIM {
 
   // ---- users
 
-  /** 1–10 users, and no more than 10 in 10 s: else 6000012. Unknown ones are in `errorUserList`. Since 2.3. */
+  /**
+   * Any number of users. Those that this client has seen are known, unless `isQueryFromServer`; the others are asked for in tens, and no
+   * more than 10 in 10 s: else 6000012, and the next try asks for the rest. Unknown ones are in `errorUserList`. Since 2.3.
+   */
   queryUsersInfo(userIDs: string[], config?: Loose<ZIMUsersInfoQueryConfig>): Promise<ZIMUsersInfoQueriedResult>;
   /** At most 256 bytes. Since 2.2. */
   updateUserName(userName: string): Promise<ZIMUserNameUpdatedResult>;

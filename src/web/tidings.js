@@ -40,6 +40,9 @@ const UPLOAD_PATIENCE_MS = 60_000;
 const TOKEN_RENEWED_AFTER = 0.8;
 /** With how many tokens, one after the other, a request may be refused before it fails. */
 const TOKENS_TRIED_MAX = 3;
+/** Of how many users the broker tells in one answer. */
+const USERS_ASKED_MAX = 10;
+const USERS_KNOWN_MAX = 4096;
 const DOWNLOAD_BYTES_MAX = 209_715_200;
 
 /** The error with which every promise of this client rejects. */
@@ -388,6 +391,16 @@ function withNumbers(config) {
   if (texts.length === 0) return config ?? undefined;
   return { ...config, ...Object.fromEntries(texts.map((field) => [field, Number(config[field])])) };
 }
+
+/** Returns how many a program asks for, in this field of its config: 0 or more. */
+function countOf(config, field = 'count') {
+  const count = withNumbers(config)?.[field];
+  if (typeof count !== 'number' || !(count >= 0)) throw invalid(`config.${field} is ${count}, it must be a number, 0 or more`);
+  return Math.ceil(count);
+}
+
+/** Returns how long the next page may be. Where nothing is wanted a page of one is asked for all the same: it may be refused. */
+const pageCount = (left, pageMax) => Math.min(Math.max(left, 1), pageMax);
 
 /** Counts the bytes only when that can matter: a character takes three at most. */
 const isTooLong = (frame) =>
@@ -1434,6 +1447,8 @@ export class ZIM {
   #cursor = null;
   #isResumed = false;
   #seenMessages = new SeenMessages();
+  /** The users this client has seen: id → full info, the one seen last at the end. */
+  #users = new Map();
   #localState = new LocalState('');
   #files = null;
   #deviceID;
@@ -1518,6 +1533,7 @@ export class ZIM {
     [this.#userID, this.#userName, this.#token, this.#cursor] = [userID, userName ?? '', token ?? '', null];
     this.#seenMessages = new SeenMessages();
     this.#localState = new LocalState(userID);
+    this.#users.clear();
     this.#files?.end(this.#notLoggedIn());
     this.#files = new Files(this.#connection, () => this.#request('renewMediaToken', {}));
     this.#stopWaking();
@@ -1730,10 +1746,11 @@ export class ZIM {
     return { message: Object.assign(whole, { messageList: children }) };
   }
 
-  /** Returns a page of the users who added one reaction. */
+  /** Returns the users who added one reaction. */
   async queryMessageReactionUserList(message, config) {
-    const page = await this.#request('queryMessageReactionUserList', { message: handleOf(message), config: withNumbers(config) });
-    return { ...page, message };
+    this.#requireLogin();
+    const args = { message: handleOf(message), config: withNumbers(config) };
+    return { ...(await this.#inPages('queryMessageReactionUserList', args, PAGED_METHODS.queryMessageReactionUserList)), message };
   }
 
   /** Inserts a message on this device only. */
@@ -1822,17 +1839,18 @@ export class ZIM {
 
   /** Returns `count` conversations, or all there are. The broker may cut a page by size, and this device may hide some of it. */
   async #conversations(op, config, option = undefined) {
-    const { count, nextConversation } = withNumbers(config) ?? {};
+    this.#requireLogin();
+    const count = countOf(config);
     const list = [];
-    let last = nextConversation;
+    let last = config.nextConversation;
     let page;
     do {
       const anchor = last && { conversationID: last.conversationID, type: last.type, orderKey: last.orderKey, isPinned: last.isPinned };
-      page = (await this.#request(op, { config: { count: count - list.length, nextConversation: anchor }, option: option ?? undefined })).conversationList;
+      page = (await this.#request(op, { config: { count: pageCount(count - list.length, PAGE_MAX), nextConversation: anchor }, option: option ?? undefined })).conversationList;
       last = page.at(-1);
       list.push(...page.map((wire) => this.#conversation(wire)).filter((one) => !this.#localState.hidesConversation(one)));
     } while (page.length > 0 && list.length < count);
-    return list;
+    return list.slice(0, count);
   }
 
   async #allConversations() {
@@ -1855,13 +1873,16 @@ export class ZIM {
 
   /** Returns `count` messages of history, or all there are, oldest first. The broker may cut pages by size. */
   async queryHistoryMessage(conversationID, conversationType, config) {
-    const { count, reverse = false, nextMessage } = withNumbers(config) ?? {};
+    this.#requireLogin();
+    const count = countOf(config);
+    const { reverse = false, nextMessage } = config;
     const messageList = [];
     let anchor = anchorOf(nextMessage);
     let hasHidden = false;
+    let isFull = false;
     let page;
     do {
-      const pageConfig = { count: count - messageList.length, reverse, nextMessage: anchor };
+      const pageConfig = { count: pageCount(count - messageList.length, PAGE_MAX), reverse, nextMessage: anchor };
       page = await this.#request('queryHistoryMessage', { conversationID, conversationType, config: pageConfig });
       const messages = page.messageList.map((wire) => this.#localState.annotate(this.#fromWire(wire, conversationID)));
       const seen = messages.filter((message) => !this.#localState.hides(message));
@@ -1869,7 +1890,9 @@ export class ZIM {
       else messageList.push(...seen);
       hasHidden = seen.length < messages.length;
       anchor = anchorOf(reverse ? messages[0] : messages.at(-1)) ?? anchor;
-    } while ((page.more || hasHidden) && page.messageList.length > 0 && messageList.length < count);
+      isFull = page.messageList.length === pageConfig.count;
+    } while ((page.more || hasHidden || isFull) && page.messageList.length > 0 && messageList.length < count);
+    if (count === 0) return { conversationID, conversationType, messageList: [] };
     return { conversationID, conversationType, messageList: this.#withInserted(conversationID, conversationType, messageList, nextMessage, reverse, count) };
   }
 
@@ -1958,6 +1981,9 @@ export class ZIM {
         define(name, async function (...values) {
           this.#requireLogin();
           const args = Object.fromEntries(parameters.map((parameter, n) => [parameter, ARGUMENTS[parameter]?.(values[n], parameters) ?? values[n]]));
+          if (name in PAGED_METHODS) return this.#inPages(name, args, PAGED_METHODS[name]);
+          // What one changes of oneself is asked for the next time.
+          if (name.startsWith('updateUser')) this.#users.delete(this.#userID);
           return this.#completed(await this.#request(name, args), args.conversationID);
         });
       }
@@ -2069,6 +2095,87 @@ export class ZIM {
     return whole;
   }
 
+  /**
+   * Asks page after page until there are as many as the program wants, or no more. A page may hold less than was asked for, and this
+   * device may hide some of it.
+   * @returns {Promise<object>} the answer as one page would have it, with `next` of the last
+   */
+  async #inPages(op, args, { list, next, count: field = 'count', pageMax = PAGE_MAX }, isFollowing = false) {
+    this.#requireLogin();
+    const count = countOf(args.config, field);
+    const all = [];
+    let from = args.config[next];
+    let page;
+    do {
+      const config = { ...args.config, [field]: pageCount(count - all.length, pageMax), [next]: from };
+      page = this.#completed(await this.#page(op, { ...args, config }, isFollowing || all.length > 0), args.conversationID);
+      if (count === 0) return { ...page, [list]: [], [next]: from ?? (typeof page[next] === 'object' ? undefined : page[next]) };
+      all.push(...page[list]);
+      const last = from;
+      from = next === 'nextMessage' && page[next] ? handleOf(page[next]) : page[next];
+      // A place that does not move would be asked for for ever.
+      if (from === last) break;
+    } while (from && all.length < count);
+    return { ...page, [list]: all };
+  }
+
+  /** Asks for one page. One that follows another is asked for again when it is refused for the rate: the program asked once. */
+  async #page(op, args, isFollowing) {
+    for (;;) {
+      try {
+        return await this.#request(op, args);
+      } catch (error) {
+        if (!isFollowing || error.code !== Code.ServerFrequencyLimit || error.retryAfterMs === undefined) throw error;
+        await pause(error.retryAfterMs);
+      }
+    }
+  }
+
+  /** Looks for messages in all conversations: so many conversations, and so many messages of each. */
+  async searchLocalConversations(config) {
+    this.#requireLogin();
+    const count = countOf(config, 'conversationMessageCount');
+    const asked = { ...withNumbers(config), conversationMessageCount: pageCount(count, PAGE_MAX) };
+    const result = await this.#inPages('searchLocalConversations', { config: asked }, PAGED_METHODS.searchLocalConversations);
+    for (const info of result.conversationSearchInfoList) {
+      const { conversationID, conversationType, totalMessageCount, messageList } = info;
+      if (messageList.length < Math.min(count, totalMessageCount)) {
+        const args = { conversationID, conversationType, config: { ...asked, count, nextFlag: undefined } };
+        ({ messageList: info.messageList } = await this.#inPages('searchLocalMessages', args, PAGED_METHODS.searchLocalMessages, true));
+      }
+      info.messageList = info.messageList.slice(0, count);
+    }
+    return result;
+  }
+
+  /**
+   * Returns the users with these ids. Those that this client has seen are known, unless `isQueryFromServer`; the others are asked
+   * for in tens. The broker refuses more than ten in ten seconds; what it answered before is known at the next try.
+   */
+  async queryUsersInfo(userIDs, config) {
+    this.#requireLogin();
+    if (!Array.isArray(userIDs) || userIDs.length === 0) throw invalid('userIDs is not a list of one or more');
+    const [wanted, found, errorUserList] = [[...new Set(userIDs)], new Map(), []];
+    for (const userID of config?.isQueryFromServer ? [] : wanted) if (this.#users.has(userID)) found.set(userID, this.#users.get(userID));
+    const unknown = wanted.filter((userID) => !found.has(userID));
+    for (let start = 0; start < unknown.length; start += USERS_ASKED_MAX) {
+      const page = await this.#request('queryUsersInfo', { userIDs: unknown.slice(start, start + USERS_ASKED_MAX), config: config ?? undefined });
+      for (const info of page.userList) found.set(info.baseInfo.userID, this.#userSeen(info));
+      errorUserList.push(...page.errorUserList);
+    }
+    const userList = wanted.filter((userID) => found.has(userID)).map((userID) => structuredClone(found.get(userID)));
+    return { userList, errorUserList };
+  }
+
+  /** Remembers what this client has seen of a user. */
+  #userSeen(info) {
+    const { userID } = info.baseInfo;
+    this.#users.delete(userID);
+    this.#users.set(userID, info);
+    if (this.#users.size > USERS_KNOWN_MAX) this.#users.delete(this.#users.keys().next().value);
+    return info;
+  }
+
   /** Completes a draft to a message that is being sent: in place, unless its object is that of another message or cannot be changed. */
   #attach(draft, conversationID, conversationType, config) {
     const isForwarded = wasSent(draft);
@@ -2125,6 +2232,7 @@ export class ZIM {
     else if (ROOM_ATTRIBUTE_EVENTS.includes(event)) this.#rooms.attributesChanged(event, data);
     else if (event === 'broadcastMessageReceived') this.#emit(event, { message: this.#fromWire(data.message, '') });
     else if (event === 'conversationChanged') this.#changeConversations(data.infoList);
+    else if (event === 'userInfoUpdated') this.#emit(event, { ...data, info: structuredClone(this.#userSeen(data.info)) });
     else if (MESSAGE_EVENTS.includes(event)) this.#emit(event, this.#completed(data, data.conversationID));
     else this.#emit(event, data);
     // Set last: when a listener does not return, resuming brings the event again.
@@ -2295,7 +2403,6 @@ const ROOM_ATTRIBUTE_EVENTS = ['roomAttributesUpdated', 'roomAttributesBatchUpda
 
 /** Methods that only send a request: name → parameters. */
 const PLAIN_METHODS = {
-  queryUsersInfo: ['userIDs', 'config'],
   queryRoomMemberList: ['roomID', 'config'],
   queryRoomMembers: ['userIDs', 'roomID'],
   queryRoomOnlineMemberCount: ['roomID'],
@@ -2352,7 +2459,6 @@ const PLAIN_METHODS = {
   queryPinnedMessageList: ['conversationID', 'conversationType'],
   searchLocalMessages: ['conversationID', 'conversationType', 'config'],
   searchGlobalLocalMessages: ['config'],
-  searchLocalConversations: ['config'],
   updateUserName: ['userName'],
   updateUserAvatarUrl: ['userAvatarUrl'],
   updateUserExtendedData: ['extendedData'],
@@ -2360,6 +2466,26 @@ const PLAIN_METHODS = {
   subscribeUsersStatus: ['userIDs', 'config'],
   unsubscribeUsersStatus: ['userIDs'],
   querySubscribedUserStatusList: ['config'],
+};
+
+/** The longest page that the broker gives, but for the lists of PAGED_METHODS that say otherwise. */
+const PAGE_MAX = 100;
+
+/** Methods that are answered in pages: name → the list in the answer, and what says where the next page begins. */
+const PAGED_METHODS = {
+  queryRoomMemberList: { list: 'memberList', next: 'nextFlag', pageMax: 500 },
+  queryRoomMemberAttributesList: { list: 'infos', next: 'nextFlag' },
+  queryGroupMemberList: { list: 'userList', next: 'nextFlag' },
+  queryGroupMemberMutedList: { list: 'userList', next: 'nextFlag' },
+  searchLocalGroups: { list: 'groupSearchInfoList', next: 'nextFlag' },
+  searchLocalGroupMembers: { list: 'userList', next: 'nextFlag' },
+  queryMessageRepliedList: { list: 'messageList', next: 'nextFlag' },
+  queryMessageReactionUserList: { list: 'userList', next: 'nextFlag' },
+  queryGroupMessageReceiptReadMemberList: { list: 'userList', next: 'nextFlag' },
+  queryGroupMessageReceiptUnreadMemberList: { list: 'userList', next: 'nextFlag' },
+  searchLocalMessages: { list: 'messageList', next: 'nextMessage' },
+  searchGlobalLocalMessages: { list: 'messageList', next: 'nextMessage' },
+  searchLocalConversations: { list: 'conversationSearchInfoList', next: 'nextFlag', count: 'totalConversationCount' },
 };
 
 /** How arguments are converted for the broker; all others are sent as they are. */

@@ -88,8 +88,8 @@ test('a page the broker had to cut comes whole', async () => {
   }
 });
 
-test('a count out of range is refused', async () => {
-  for (const count of [0, 101, undefined, 'many']) {
+test('what is no count is refused', async () => {
+  for (const count of [-1, undefined, 'many']) {
     await rejectsWith(6000001, alice.zim.queryHistoryMessage('bob', PEER, { count, reverse: true }));
   }
 });
