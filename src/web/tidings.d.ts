@@ -169,6 +169,11 @@ export interface ZIMAppConfig {
   deviceID?: string;
   /** Our choice: the longest pause between two attempts to reconnect, milliseconds. Default 15000. */
   reconnectMaxMs?: number;
+  /**
+   * Our choice: after so many milliseconds without an answer, counted from the end of its upload, a send has failed. Default 30000; 0:
+   * never. If the message was stored all the same, `messageSentStatusChanged` says so later.
+   */
+  sendTimeoutMs?: number;
   /** Our choice: how files are uploaded, unless a send says otherwise. */
   mediaConfig?: ZIMMediaConfig;
 }

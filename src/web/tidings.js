@@ -15,10 +15,17 @@
 
 const SDK_VERSION = '2.14.0';
 
+/** Since this version a program learns that a message was stored after its send had failed. */
+const VERSION_OF_LATE_SUCCESS = '2.6.0';
+
+/** After this time without an answer a send has failed. */
+const SEND_TIMEOUT_MS = 30_000;
 const LOGIN_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const LOGOUT_TIMEOUT_MS = 3_000;
 const SILENCE_HEARTBEATS = 1.5;
+/** The longest time that a timer can wait. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 /** How long the broker has to answer on a connection that may be dead. */
 const PROBE_TIMEOUT_MS = 3_000;
 
@@ -43,6 +50,7 @@ const TOKENS_TRIED_MAX = 3;
 /** Of how many users the broker tells in one answer. */
 const USERS_ASKED_MAX = 10;
 const USERS_KNOWN_MAX = 4096;
+const LOCAL_IDS_MAX = 4096;
 const DOWNLOAD_BYTES_MAX = 209_715_200;
 
 /** The error with which every promise of this client rejects. */
@@ -761,30 +769,42 @@ class Connection {
 /**
  * What was sent and is not answered yet. Storable messages stay here across lost connections and go out again in
  * their order, under the same localMessageID, by which the broker knows them. Commands and barrages go at most once.
+ *
+ * A send ends after `timeoutMs`. What was not written to a socket until then never will be. What was written may be stored all the
+ * same: it is not written again, and its outcome is learnt from a late answer or from the replay of the next connection.
  */
 class SendQueue {
+  static #UNSETTLED_MAX = 1024;
   /**
    * A queue of storable messages per conversation, oldest first. It is serial once a message in it had to wait, and then
    * lets one go at a time: were it refused for now, those behind it would overtake it.
    */
   #queues = new Map();
+  /** localMessageID → what to do once a message is known to be stored whose send has ended without an answer. */
+  #unsettled = new Map();
   #connection;
 
   constructor(connection) {
     this.#connection = connection;
   }
 
-  /** @returns {Promise<any>} the broker's result */
-  submit(message, op, args) {
+  /**
+   * @param {{timeoutMs?: number, onLate?: (result: object) => void}} ending `timeoutMs` 0: the send does not end by itself;
+   *        `onLate` gets the result of a send that had ended without one
+   * @returns {Promise<any>} the broker's result
+   */
+  submit(message, op, args, { timeoutMs = 0, onLate = () => {} } = {}) {
     if (this.#connection.isIdle) return Promise.reject(new ZIMError(Code.UserIsNotLogged, 'logged out'));
-    if (!isStorable(message)) return this.#request(op, args);
-    const key = conversationKey(message.conversationID, message.conversationType);
-    const queue = this.#queues.get(key) ?? { key, entries: [], isSerial: !this.#connection.isUp };
-    this.#queues.set(key, queue);
+    // A message that is sent again is told of by this send.
+    this.#unsettled.delete(message.localMessageID);
     return new Promise((resolve, reject) => {
-      const entry = { op, args, resolve, reject, isOpen: false, refusals: 0, timer: undefined };
-      queue.entries.push(entry);
-      if (queue.isSerial) this.#next(queue);
+      const { localMessageID } = message;
+      const entry = { op, args, localMessageID, resolve, reject, onLate, isOpen: false, wasWritten: false, hasEnded: false, refusals: 0, timer: undefined, deadline: undefined };
+      const queue = isStorable(message) ? this.#queueOf(message) : null;
+      queue?.entries.push(entry);
+      if (timeoutMs > 0) entry.deadline = setTimeout(() => this.#expire(queue, entry, timeoutMs), timeoutMs);
+      if (!queue) this.#request(op, args).then((result) => this.#answered(entry, result), (error) => this.#reject(entry, error));
+      else if (queue.isSerial) this.#next(queue);
       else this.#transmit(queue, entry);
     });
   }
@@ -794,13 +814,28 @@ class SendQueue {
     for (const queue of [...this.#queues.values()]) this.#next(queue);
   }
 
+  /** Takes a message of one's own that came by another way than an answer, such as the replay. */
+  settle(wire) {
+    const onLate = this.#unsettled.get(wire.localMessageID);
+    this.#unsettled.delete(wire.localMessageID);
+    onLate?.({ message: wire });
+  }
+
   /** Rejects what is pending, because the session is over. */
   abandon(error) {
     for (const entry of [...this.#queues.values()].flatMap((queue) => queue.entries)) {
       clearTimeout(entry.timer);
-      entry.reject(error);
+      this.#reject(entry, error);
     }
     this.#queues.clear();
+    this.#unsettled.clear();
+  }
+
+  #queueOf(message) {
+    const key = conversationKey(message.conversationID, message.conversationType);
+    const queue = this.#queues.get(key) ?? { key, entries: [], isSerial: !this.#connection.isUp };
+    this.#queues.set(key, queue);
+    return queue;
   }
 
   #request(op, args) {
@@ -815,33 +850,79 @@ class SendQueue {
 
   #transmit(queue, entry) {
     entry.isOpen = true;
+    entry.wasWritten = entry.wasWritten || this.#connection.isUp;
     this.#request(entry.op, entry.args).then(
-      (result) => this.#settle(queue, entry, () => entry.resolve(result)),
+      (result) => {
+        if (!entry.hasEnded) this.#remove(queue, entry);
+        this.#answered(entry, result);
+      },
       (error) => this.#refused(queue, entry, error),
     );
   }
 
   #refused(queue, entry, error) {
     entry.isOpen = false;
+    const isLost = error.code === Code.NetworkError;
+    if (entry.hasEnded) {
+      // The broker has not stored it, and says so after the program was told as much.
+      if (!isLost && this.#unsettled.get(entry.localMessageID) === entry.onLate) this.#unsettled.delete(entry.localMessageID);
+      return;
+    }
     const isForNow = error.code === Code.ServerFrequencyLimit || error.temporary;
-    if (error.code === Code.NetworkError) queue.isSerial = true;
+    if (isLost) queue.isSerial = true;
     // A message that had to wait is not refused for the rate: the program did not choose the moment.
     else if (queue.isSerial && isForNow) this.#pause(queue, entry, error.retryAfterMs);
-    else this.#settle(queue, entry, () => entry.reject(error));
+    else {
+      this.#remove(queue, entry);
+      this.#reject(entry, error);
+    }
   }
 
   #pause(queue, entry, retryAfterMs) {
     const backoffMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** entry.refusals);
     entry.refusals += 1;
+    entry.wasWritten = false;
     entry.timer = setTimeout(() => {
       entry.timer = undefined;
       this.#next(queue);
     }, retryAfterMs ?? backoffMs);
   }
 
-  #settle(queue, entry, answer) {
+  /** Ends a send that had its time. */
+  #expire(queue, entry, timeoutMs) {
+    clearTimeout(entry.timer);
+    if (queue) this.#remove(queue, entry);
+    const isUnsettled = queue ? entry.wasWritten : this.#connection.isUp;
+    if (isUnsettled) {
+      this.#unsettled.set(entry.localMessageID, entry.onLate);
+      if (this.#unsettled.size > SendQueue.#UNSETTLED_MAX) this.#unsettled.delete(this.#unsettled.keys().next().value);
+    }
+    this.#reject(entry, new ZIMError(Code.NetworkError, `the message was not answered within ${timeoutMs} ms`));
+  }
+
+  #answered(entry, result) {
+    if (!entry.hasEnded) {
+      this.#end(entry);
+      entry.resolve(result);
+    } else if (this.#unsettled.get(entry.localMessageID) === entry.onLate) {
+      this.#unsettled.delete(entry.localMessageID);
+      entry.onLate(result);
+    }
+  }
+
+  #reject(entry, error) {
+    if (entry.hasEnded) return;
+    this.#end(entry);
+    entry.reject(error);
+  }
+
+  #end(entry) {
+    entry.hasEnded = true;
+    clearTimeout(entry.deadline);
+  }
+
+  #remove(queue, entry) {
     queue.entries.splice(queue.entries.indexOf(entry), 1);
-    answer();
     if (queue.entries.length > 0) {
       if (queue.isSerial) this.#next(queue);
     } else if (this.#queues.get(queue.key) === queue) {
@@ -1456,6 +1537,8 @@ export class ZIM {
   // By its prefix this client recognises its own messages; it cannot collide with another client of the same user.
   #localIDPrefix = `l-${randomID()}-`;
   #messagesMade = 0;
+  /** The newest ids that this client sent and did not make: the program's own, and those of messages that failed before a reload. */
+  #otherLocalIDs = new Set();
   #beingSent = new Set();
   /** Room → the changes of attributes that are collected until its batch ends. */
   #batches = new Map();
@@ -1464,7 +1547,7 @@ export class ZIM {
   /**
    * Makes the program's one client; returns null when there is one already.
    * @param {number | {appID: number, server?: string | readonly string[], sdkVersion?: string, WebSocket?: typeof WebSocket,
-   *                   deviceID?: string, reconnectMaxMs?: number, mediaConfig?: {keepOriginal?: boolean}}} config
+   *                   deviceID?: string, reconnectMaxMs?: number, sendTimeoutMs?: number, mediaConfig?: {keepOriginal?: boolean}}} config
    */
   static create(config) {
     if (ZIM.#instance) return null;
@@ -1495,7 +1578,11 @@ export class ZIM {
   /** Use `create` or `createInstance`. */
   constructor(config) {
     const given = config !== null && typeof config === 'object' ? config : { appID: config };
-    this.#config = { sdkVersion: SDK_VERSION, ...given };
+    this.#config = { sdkVersion: SDK_VERSION, ...given, sendTimeoutMs: given.sendTimeoutMs ?? SEND_TIMEOUT_MS };
+    const { sendTimeoutMs } = this.#config;
+    if (!Number.isInteger(sendTimeoutMs) || sendTimeoutMs < 0 || sendTimeoutMs > TIMER_MAX_MS) {
+      throw invalid(`sendTimeoutMs is ${sendTimeoutMs}, the range is 0 to ${TIMER_MAX_MS} milliseconds`);
+    }
     this.#deviceID = given.deviceID || ownDeviceID();
     // What is named later, by TIDINGS_SERVER, is looked at when a user logs in.
     const servers = namedServers(given.server);
@@ -1673,12 +1760,9 @@ export class ZIM {
       const wire = toWire(message);
       // No `await` where there is nothing to upload: messages leave in the order of the calls.
       args.message = this.#needsUpload(message, wire) ? await this.#uploadContent(message, wire, notification, keepOriginal) : wire;
-      const result = await this.#sendQueue.submit(message, op, args);
-      const { localExtendedData, conversationID, fileLocalPath } = message;
-      if (localExtendedData) this.#localState.setNote(result.message, localExtendedData);
-      Object.assign(message, this.#fromWire(result.message, conversationID), { localExtendedData });
-      if (fileLocalPath) message.fileLocalPath = fileLocalPath;
-      this.#emitSentStatus(message, Success);
+      const onLate = (late) => this.#isSince(VERSION_OF_LATE_SUCCESS) && this.#succeeded(message, late.message);
+      const result = await this.#sendQueue.submit(message, op, args, { timeoutMs: this.#config.sendTimeoutMs, onLate });
+      this.#succeeded(message, result.message);
     } catch (error) {
       message.sentStatus = Failed;
       this.#emitSentStatus(message, Failed, error.message);
@@ -1687,6 +1771,22 @@ export class ZIM {
       this.#beingSent.delete(message);
     }
     return { message };
+  }
+
+  /** Completes a message that is stored, and tells so. */
+  #succeeded(message, wire) {
+    const { localExtendedData, conversationID, fileLocalPath } = message;
+    if (localExtendedData) this.#localState.setNote(wire, localExtendedData);
+    Object.assign(message, this.#fromWire(wire, conversationID), { localExtendedData });
+    if (fileLocalPath) message.fileLocalPath = fileLocalPath;
+    this.#emitSentStatus(message, Success);
+  }
+
+  /** Returns whether the program was written for this version of the SDK or a later one. */
+  #isSince(version) {
+    const [own, other] = [this.#config.sdkVersion, version].map((text) => `${text}`.split('.').map(Number));
+    const at = own.findIndex((part, n) => part !== (other[n] ?? 0));
+    return at < 0 || own[at] > (other[at] ?? 0);
   }
 
   /** Returns whether a file, or more children than a frame holds, must be uploaded first. A URL or a uid wins over a path. */
@@ -2205,7 +2305,11 @@ export class ZIM {
   #localIDFor(draft, isCopied, conversationID, conversationType) {
     const isElsewhere = (draft.conversationID ?? conversationID) !== conversationID || (draft.conversationType ?? conversationType) !== conversationType;
     const isTaken = isElsewhere || this.#beingSent.has(draft) || (isCopied && draft.sentStatus !== Failed);
-    if (!isTaken && LOCAL_ID_PATTERN.test(draft.localMessageID ?? '')) return draft.localMessageID;
+    if (!isTaken && LOCAL_ID_PATTERN.test(draft.localMessageID ?? '')) {
+      this.#otherLocalIDs.add(draft.localMessageID);
+      if (this.#otherLocalIDs.size > LOCAL_IDS_MAX) this.#otherLocalIDs.delete(this.#otherLocalIDs.values().next().value);
+      return draft.localMessageID;
+    }
     this.#messagesMade += 1;
     return `${this.#localIDPrefix}${this.#messagesMade}`;
   }
@@ -2249,6 +2353,7 @@ export class ZIM {
     const messages = messageList
       .map((wire) => this.#fromWire(wire, fromConversationID))
       .filter((message) => !this.#isOwn(message) && !this.#seenMessages.has(message));
+    for (const wire of messageList) if (wire.senderUserID === this.#userID) this.#sendQueue.settle(wire);
     for (const run of splitByConversation(messages)) {
       const received = { messageList: run, fromConversationID: run[0].conversationID };
       // What was sent before the login is told by the newer names only; what a lost connection
@@ -2259,8 +2364,8 @@ export class ZIM {
   }
 
   /** Returns whether this client sent a message. It has the reply; resuming brings such messages, too. */
-  #isOwn(message) {
-    return message.senderUserID === this.#userID && message.localMessageID.startsWith(this.#localIDPrefix);
+  #isOwn({ senderUserID, localMessageID }) {
+    return senderUserID === this.#userID && (localMessageID.startsWith(this.#localIDPrefix) || this.#otherLocalIDs.has(localMessageID));
   }
 
   #emit(type, data) {
