@@ -2,7 +2,8 @@
 //
 //   ZIMError           the one error type
 //   messages           what messages and conversations look like to the program and on the wire
-//   LocalState         what this device keeps to itself: drafts, notes, what it hides and what it inserted
+//   LocalState         what this device keeps to itself: drafts, notes, what it hides, what it inserted and what failed
+//   KnownConversations the conversations as the program knows them, and what a message that is being sent makes of them
 //   Socket             one WebSocket: requests, replies, events, silence
 //   Connection         keeps a session alive over one socket after the other: login, the next server, back-off, login again
 //   SendQueue          what was sent and is not answered yet, in order, across lost connections
@@ -24,6 +25,9 @@ const LOGIN_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const LOGOUT_TIMEOUT_MS = 3_000;
 const SILENCE_HEARTBEATS = 1.5;
+/** The time from which a broker counts its order keys. */
+const ORDER_KEY_EPOCH_MS = Date.UTC(2024, 0, 1);
+
 /** The longest time that a timer can wait. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 /** How long the broker has to answer on a connection that may be dead. */
@@ -264,14 +268,20 @@ function fromWire(wire, userID, conversationID) {
   return message;
 }
 
+/** The documented default of every field of a conversation that the wire leaves out. */
+function conversationDefaults() {
+  return {
+    conversationName: '', conversationAlias: '', conversationAvatarUrl: '', unreadMessageCount: 0, orderKey: 0, notificationStatus: 1,
+    isPinned: false, pinnedTime: 0, isDisabled: false, mutedExpiredTime: 0, mentionedInfoList: [], marks: [], draft: '',
+    lastMessage: undefined,
+  };
+}
+
 /** Returns a conversation as the program sees it. */
 function conversationFromWire(wire, localState, messageFromWire) {
   const { lastMessage, ...fields } = wire;
   const key = conversationKey(wire.conversationID, wire.type);
-  const conversation = {
-    conversationName: '', conversationAlias: '', conversationAvatarUrl: '', unreadMessageCount: 0, notificationStatus: 1, isPinned: false,
-    mentionedInfoList: [], marks: [], pinnedTime: 0, ...fields, draft: localState.drafts.get(key) ?? '',
-  };
+  const conversation = { ...conversationDefaults(), ...fields, draft: localState.drafts.get(key) ?? '' };
   const last = lastMessage && messageFromWire(lastMessage, wire.conversationID);
   conversation.lastMessage = last && !localState.hides(last) ? localState.annotate(last) : undefined;
   return conversation;
@@ -308,6 +318,7 @@ class LocalState {
   #storageKey;
 
   constructor(userID) {
+    this.userID = userID;
     this.#storageKey = `tidings.drafts.${userID}`;
     try {
       this.drafts = new Map(JSON.parse(localStorage.getItem(this.#storageKey) ?? '[]'));
@@ -361,8 +372,17 @@ class LocalState {
     return orderKey <= (this.#hiddenConversations.get(conversationKey(conversationID, type)) ?? 0);
   }
 
+  /** Puts a message of this device into a conversation, by its order key; its messages that failed stay there, too. */
   insert(key, message) {
     this.#inserted.set(key, [...(this.#inserted.get(key) ?? []), message]);
+  }
+
+  /** Takes a message out again, because it is sent once more, was stored after all, or is deleted. */
+  remove({ localMessageID }) {
+    for (const [key, messages] of this.#inserted) {
+      const others = messages.filter((message) => message.localMessageID !== localMessageID);
+      if (others.length < messages.length) this.#inserted.set(key, others);
+    }
   }
 
   /** Returns the messages inserted between two order keys of a conversation, oldest first. */
@@ -370,6 +390,86 @@ class LocalState {
     return (this.#inserted.get(key) ?? []).filter(({ orderKey }) => orderKey > from && orderKey < to);
   }
 }
+
+/** The conversations as the program knows them, and the newest place in each, behind which stands what is being sent. */
+class KnownConversations {
+  static #MAX = 2048;
+  #conversations = new Map();
+  #places = new Map();
+  /** Conversations that this client told as added, before the broker did. */
+  #toldAdded = new Set();
+
+  /** Takes a conversation as it is told to the program. */
+  put(conversation) {
+    KnownConversations.#keep(this.#conversations, conversationKey(conversation.conversationID, conversation.type), conversation);
+    if (conversation.lastMessage) this.passed(conversation.lastMessage);
+    return conversation;
+  }
+
+  drop(conversationID, type) {
+    this.#conversations.delete(conversationKey(conversationID, type));
+  }
+
+  clear() {
+    this.#conversations.clear();
+  }
+
+  /** Takes a message that has its place. */
+  passed({ conversationID, conversationType, messageSeq, orderKey }) {
+    const key = conversationKey(conversationID, conversationType);
+    const newest = this.#places.get(key) ?? { orderKey: 0, conversationSeq: 0 };
+    if (orderKey > newest.orderKey || messageSeq > newest.conversationSeq) {
+      const place = { orderKey: Math.max(newest.orderKey, orderKey), conversationSeq: Math.max(newest.conversationSeq, messageSeq ?? 0) };
+      KnownConversations.#keep(this.#places, key, place);
+    }
+  }
+
+  /** Returns the place behind the newest message, and counts it as taken. */
+  nextPlace(conversationID, conversationType) {
+    const newest = this.#places.get(conversationKey(conversationID, conversationType));
+    const place = { orderKey: (newest?.orderKey || orderKeyOf(Date.now())) + 1, conversationSeq: newest?.conversationSeq ?? 0 };
+    this.passed({ conversationID, conversationType, orderKey: place.orderKey, messageSeq: place.conversationSeq });
+    return place;
+  }
+
+  /** Returns the change of a conversation that a message of one's own makes, whether it is being sent, was sent or failed. */
+  changedBy(message) {
+    const { conversationID, conversationType: type } = message;
+    const key = conversationKey(conversationID, type);
+    const known = this.#conversations.get(key);
+    if (!known) this.#toldAdded.add(key);
+    const before = known ?? { ...conversationDefaults(), conversationID, type };
+    const lastMessage = isLaterThan(before.lastMessage, message) ? before.lastMessage : { ...message };
+    const conversation = { ...before, lastMessage, orderKey: Math.max(before.orderKey, lastMessage.orderKey) };
+    this.#conversations.set(key, conversation);
+    return { event: known ? ZIMConversationEvent.Updated : ZIMConversationEvent.Added, conversation };
+  }
+
+  /** Returns a change by the broker as the program is to see it: what it was told to add is not added twice. */
+  changed(info) {
+    const key = conversationKey(info.conversation.conversationID, info.conversation.type);
+    const isKnown = this.#toldAdded.delete(key) && info.event === ZIMConversationEvent.Added;
+    if (info.event === ZIMConversationEvent.Deleted) this.#conversations.delete(key);
+    return isKnown ? { ...info, event: ZIMConversationEvent.Updated } : info;
+  }
+
+  static #keep(map, key, value) {
+    map.delete(key);
+    map.set(key, value);
+    if (map.size > KnownConversations.#MAX) map.delete(map.keys().next().value);
+  }
+}
+
+/** Returns whether the last message of a conversation stays the last beside another: that one is older, and none of its own states. */
+function isLaterThan(last, message) {
+  if (!last || (last.localMessageID && last.localMessageID === message.localMessageID)) return false;
+  // What is being sent comes behind everything that has its place.
+  if ((last.sentStatus === Sending) !== (message.sentStatus === Sending)) return last.sentStatus === Sending;
+  return last.orderKey > message.orderKey;
+}
+
+/** Returns the order key that a broker would give at this time, at the least. */
+const orderKeyOf = (wallMs) => (wallMs - ORDER_KEY_EPOCH_MS) * 2048;
 
 /** Returns the other user of a peer message, which is its conversation ID; it differs between the two sides. */
 const peerOf = (wire, userID) => (wire.senderUserID === userID ? wire.toUserID : wire.senderUserID);
@@ -385,10 +485,14 @@ function splitByConversation(messageList) {
   return runs;
 }
 
+/** Returns whether only this device has a message: it was inserted here, or failed. */
+const isOfThisDevice = (message) => message.isUserInserted || message.sentStatus === Failed;
+
 /** Returns the fields that name a place in history. The program may pass a partial copy, or one that went through JSON. */
 function anchorOf(message) {
   if (!message) return undefined;
-  // Messages that are not stored have sequence 0, but an order key.
+  // Messages that are not stored have an order key, but no sequence of their own.
+  if (isOfThisDevice(message)) return { orderKey: message.orderKey };
   return { messageSeq: message.messageSeq || message.conversationSeq || undefined, orderKey: message.orderKey };
 }
 
@@ -1540,6 +1644,7 @@ export class ZIM {
   /** The newest ids that this client sent and did not make: the program's own, and those of messages that failed before a reload. */
   #otherLocalIDs = new Set();
   #beingSent = new Set();
+  #known = new KnownConversations();
   /** Room → the changes of attributes that are collected until its batch ends. */
   #batches = new Map();
   #stopWaking = () => {};
@@ -1619,8 +1724,11 @@ export class ZIM {
     this.#sendQueue = new SendQueue(this.#connection);
     [this.#userID, this.#userName, this.#token, this.#cursor] = [userID, userName ?? '', token ?? '', null];
     this.#seenMessages = new SeenMessages();
-    this.#localState = new LocalState(userID);
-    this.#users.clear();
+    if (userID !== this.#localState.userID) {
+      this.#localState = new LocalState(userID);
+      this.#known = new KnownConversations();
+      this.#users.clear();
+    }
     this.#files?.end(this.#notLoggedIn());
     this.#files = new Files(this.#connection, () => this.#request('renewMediaToken', {}));
     this.#stopWaking();
@@ -1690,7 +1798,7 @@ export class ZIM {
    */
   async sendMessage(draft, toConversationID, conversationType, config, notification) {
     this.#requireLogin();
-    checkDraft(draft, toConversationID, conversationType, this.#userID);
+    this.#check(draft, toConversationID, conversationType);
     const message = this.#attach(draft, toConversationID, conversationType, config);
     return this.#submit(message, 'sendMessage', { toConversationID, conversationType }, config, notification);
   }
@@ -1743,7 +1851,7 @@ export class ZIM {
     this.#requireLogin();
     const original = handleOf(toOriginalMessage);
     const { conversationID, conversationType } = original;
-    checkDraft(draft, conversationID, conversationType, this.#userID);
+    this.#check(draft, conversationID, conversationType);
     const message = this.#attach(draft, conversationID, conversationType, config);
     return this.#submit(message, 'replyMessage', { toOriginalMessage: original }, config, notification);
   }
@@ -1754,8 +1862,11 @@ export class ZIM {
     if (Object.values(asked).some((value) => value !== undefined)) args.config = asked;
     const keepOriginal = Boolean((config?.mediaConfig ?? this.#config.mediaConfig)?.keepOriginal);
     this.#beingSent.add(message);
+    this.#localState.remove(message);
+    if (isStorable(message)) Object.assign(message, this.#known.nextPlace(message.conversationID, message.conversationType));
     this.#notifyAttached(notification, message);
     this.#emitSentStatus(message, Sending);
+    this.#tellConversation(message);
     try {
       const wire = toWire(message);
       // No `await` where there is nothing to upload: messages leave in the order of the calls.
@@ -1764,8 +1875,7 @@ export class ZIM {
       const result = await this.#sendQueue.submit(message, op, args, { timeoutMs: this.#config.sendTimeoutMs, onLate });
       this.#succeeded(message, result.message);
     } catch (error) {
-      message.sentStatus = Failed;
-      this.#emitSentStatus(message, Failed, error.message);
+      this.#failed(message, error);
       throw error;
     } finally {
       this.#beingSent.delete(message);
@@ -1779,7 +1889,37 @@ export class ZIM {
     if (localExtendedData) this.#localState.setNote(wire, localExtendedData);
     Object.assign(message, this.#fromWire(wire, conversationID), { localExtendedData });
     if (fileLocalPath) message.fileLocalPath = fileLocalPath;
+    this.#localState.remove(message);
     this.#emitSentStatus(message, Success);
+    this.#tellConversation(message);
+  }
+
+  /** Keeps a message that failed in its place, on this device, and tells so. */
+  #failed(message, error) {
+    Object.assign(message, { sentStatus: Failed, messageID: message.localMessageID });
+    if (isStorable(message)) this.#localState.insert(conversationKey(message.conversationID, message.conversationType), message);
+    this.#emitSentStatus(message, Failed, error.message);
+    this.#tellConversation(message);
+  }
+
+  /** Tells the conversation in which a message of one's own is the last, as the list shows it. */
+  #tellConversation(message) {
+    if (message.conversationType === Room || !isStorable(message)) return;
+    this.#emit('conversationChanged', conversationChanges([this.#known.changedBy(message)]));
+  }
+
+  /** Checks a draft. What is wrong with it is told by its status, too, as of any message that is not sent. */
+  #check(draft, toConversationID, conversationType) {
+    try {
+      checkDraft(draft, toConversationID, conversationType, this.#userID);
+    } catch (error) {
+      if (draft !== null && typeof draft === 'object') {
+        const message = this.#attach(draft, toConversationID, conversationType);
+        Object.assign(message, { sentStatus: Failed, messageID: message.localMessageID });
+        this.#emitSentStatus(message, Failed, error.message);
+      }
+      throw error;
+    }
   }
 
   /** Returns whether the program was written for this version of the SDK or a later one. */
@@ -1886,9 +2026,10 @@ export class ZIM {
   /** Deletes messages for this user: here only, or (`isAlsoDeleteServerMessage`) on all its devices. */
   async deleteMessages(messageList, conversationID, conversationType, config) {
     this.#requireLogin();
-    const inserted = messageList.filter((message) => message.isUserInserted);
+    const inserted = messageList.filter(isOfThisDevice);
+    for (const message of inserted) this.#localState.remove(message);
     this.#localState.hideMessages(config?.isAlsoDeleteServerMessage ? inserted : messageList);
-    const kept = messageList.filter((message) => !message.isUserInserted);
+    const kept = messageList.filter((message) => !isOfThisDevice(message));
     if (config?.isAlsoDeleteServerMessage && kept.length > 0) {
       await this.#request('deleteMessages', { messageList: handlesOf(kept), conversationID, conversationType, config });
     }
@@ -1918,10 +2059,12 @@ export class ZIM {
     } else {
       await this.#request('deleteConversation', { conversationID, conversationType });
     }
+    this.#known.drop(conversationID, conversationType);
     return { conversationID, conversationType };
   }
 
   async deleteAllConversations(config) {
+    this.#known.clear();
     if (config?.isAlsoDeleteServerConversation !== false) return void (await this.#request('deleteAllConversations', {}));
     for (const { conversationID, type, orderKey } of await this.#allConversations()) {
       this.#localState.hideConversation(conversationKey(conversationID, type), orderKey);
@@ -1967,7 +2110,7 @@ export class ZIM {
   async setConversationDraft(draft, conversationID, conversationType) {
     const { conversation } = await this.queryConversation(conversationID, conversationType);
     this.#localState.setDraft(conversationKey(conversationID, conversationType), draft);
-    this.#emit('conversationChanged', conversationChanges([{ event: ZIMConversationEvent.Updated, conversation: { ...conversation, draft } }]));
+    this.#emit('conversationChanged', conversationChanges([{ event: ZIMConversationEvent.Updated, conversation: this.#known.put({ ...conversation, draft }) }]));
     return { conversationID, conversationType };
   }
 
@@ -2098,11 +2241,12 @@ export class ZIM {
 
   #fromWire(wire, conversationID) {
     const message = fromWire(wire, this.#userID, conversationID);
+    if (message.messageSeq > 0) this.#known.passed(message);
     return isMedia(message) || message.repliedInfo ? this.#files.sign(message) : message;
   }
 
   #conversation(wire) {
-    return conversationFromWire(wire, this.#localState, (message, conversationID) => this.#fromWire(message, conversationID));
+    return this.#known.put(conversationFromWire(wire, this.#localState, (message, conversationID) => this.#fromWire(message, conversationID)));
   }
 
   #newConnection() {
@@ -2146,6 +2290,8 @@ export class ZIM {
   #final(event, error) {
     this.#endSession(ZIMRoomEvent.NetworkDisconnected, error);
     this.#emitConnectionState(ZIMConnectionState.Disconnected, event);
+    // A login that got no answer, and a connection that was given up, are told to listeners for errors, too.
+    if (event === ZIMConnectionEvent.LoginTimeout) this.#emit('error', { code: error.code, message: error.message });
   }
 
   #endSession(roomEvent, error) {
@@ -2320,10 +2466,8 @@ export class ZIM {
     runGuarded('onMessageAttached', () => attached.call(notification, message));
   }
 
-  #emitSentStatus(message, status, reason) {
-    const info = { status, message };
-    if (reason !== undefined) info.reason = reason;
-    this.#emit('messageSentStatusChanged', { infos: [info] });
+  #emitSentStatus(message, status, reason = '') {
+    this.#emit('messageSentStatusChanged', { infos: [{ status, message, reason }] });
   }
 
   #emitConnectionState(state, event) {
@@ -2344,7 +2488,7 @@ export class ZIM {
   }
 
   #changeConversations(infoList) {
-    const whole = infoList.map((info) => ({ ...info, conversation: this.#conversation(info.conversation) }));
+    const whole = infoList.map((info) => this.#known.changed({ ...info, conversation: this.#conversation(info.conversation) }));
     const shown = whole.filter(({ conversation }) => !this.#localState.hidesConversation(conversation));
     if (shown.length > 0) this.#emit('conversationChanged', conversationChanges(shown));
   }

@@ -47,8 +47,8 @@ test('an entry is whole on both sides, and pages go on from partial copies', asy
   const { event, conversation } = await changeTo(ben, (one) => lastOf(one) === 'hi');
   assert.equal(event, 0);
   assert.deepEqual(Object.keys(conversation).sort(), [
-    'conversationAlias', 'conversationAvatarUrl', 'conversationID', 'conversationName', 'draft', 'isPinned', 'lastMessage',
-    'marks', 'mentionedInfoList', 'notificationStatus', 'orderKey', 'pinnedTime', 'type', 'unreadMessageCount',
+    'conversationAlias', 'conversationAvatarUrl', 'conversationID', 'conversationName', 'draft', 'isDisabled', 'isPinned', 'lastMessage',
+    'marks', 'mentionedInfoList', 'mutedExpiredTime', 'notificationStatus', 'orderKey', 'pinnedTime', 'type', 'unreadMessageCount',
   ]);
   assert.equal(conversation.conversationID, ann.userID);
   assert.equal(conversation.conversationName, ann.userID);

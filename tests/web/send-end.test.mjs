@@ -81,7 +81,7 @@ test('what was never written is dropped for good, and what follows is not held u
   cable.plug();
   await connected(alice, 2);
   await sendText(alice.zim, 'bob', 'after');
-  assert.deepEqual(words(await wholeHistory(alice.zim, 'bob', PEER)), ['after']);
+  assert.deepEqual(words(await wholeHistory(bob.zim, 'alice', PEER)), ['after']);
   for (const draft of dropped) assert.deepEqual(statuses(alice, draft), [SENDING, FAILED]);
 });
 
