@@ -227,6 +227,8 @@ export interface ZIMUserInfo {
 
 export interface ZIMUserFullInfo {
   baseInfo: ZIMUserInfo;
+  /** As in `baseInfo`, where versions before 2.13 have it. */
+  userAvatarUrl?: string;
   /** The application's own, see `updateUserExtendedData`. */
   extendedData: string;
 }
@@ -520,6 +522,8 @@ export interface ZIMVideoMessage extends ZIMMediaMessage {
 export interface ZIMRevokeMessage extends ZIMMessage {
   type: ZIMMessageType.Revoke;
   message: string;
+  /** 0: a message that was taken back is of no kind of the program's. */
+  subType?: number;
   revokeType: ZIMRevokeType;
   revokeStatus: ZIMMessageRevokeStatus;
   /** Milliseconds. */
@@ -647,7 +651,7 @@ export interface ZIMMessageDeletedResult extends ZIMConversationBaseInfo {}
 
 export interface ZIMMessageSentStatusChangeInfo {
   status: ZIMMessageSentStatus;
-  /** Of a failure: why. */
+  /** Of a failure: why; else "". */
   reason?: string;
   message: ZIMMessage;
 }
@@ -798,6 +802,9 @@ export interface ZIMMessageRepliedInfo {
   sentTime: number;
   messageID: string;
   messageSeq: number;
+  /** The first message of the tree; "" and 0 where the broker does not say. */
+  rootMessageID?: string;
+  rootMessageSeq?: number;
 }
 
 /** A message's content in short; which fields there are goes by `type`. Since 2.17. */
@@ -956,6 +963,8 @@ export interface ZIMConversation {
   marks?: number[];
   /** Of a group this user is not in any more. */
   isDisabled?: boolean;
+  /** Milliseconds: until when one may not write; 0: not muted. */
+  mutedExpiredTime?: number;
 }
 
 export interface ZIMMessageMentionedInfo {
@@ -1235,6 +1244,8 @@ export interface ZIMGroupFullInfo {
   groupAttributes: Record<string, string>;
   notificationStatus: ZIMGroupMessageNotificationStatus;
   mutedInfo: ZIMGroupMuteInfo;
+  /** This user's own name for the group; there is none yet. Since 2.18. */
+  groupAlias?: string;
   /** Milliseconds. Newer than 2.14. */
   createTime?: number;
   /** Newer than 2.14. */
@@ -1255,6 +1266,17 @@ export interface ZIMGroupMemberInfo extends ZIMUserInfo {
   memberRole: number;
   /** Milliseconds; −1: for ever; 0: not muted. */
   muteExpiredTime: number;
+  /** The user's picture, unless the group has another of this member. */
+  memberAvatarUrl?: string;
+  /** When and how the member came in; 0 where it is not known. Since 2.15. */
+  groupEnterInfo?: ZIMGroupEnterInfo;
+}
+
+/** Since 2.15. */
+export interface ZIMGroupEnterInfo {
+  /** Milliseconds. */
+  enterTime: number;
+  enterType: number;
 }
 
 /** Who did it. */
@@ -1263,6 +1285,8 @@ export interface ZIMGroupOperatedInfo {
   userName: string;
   memberNickname: string;
   memberRole: number;
+  /** The same as a member, as in older programs. */
+  operatedUserInfo?: ZIMGroupMemberInfo;
 }
 
 export interface ZIMGroupAttributesUpdateInfo {

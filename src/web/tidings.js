@@ -103,7 +103,7 @@ function messageDefaults() {
   return {
     messageID: '', orderKey: 0, messageSeq: 0, conversationSeq: 0, priority: 1,
     isUserInserted: false, isBroadcastMessage: false, isServerMessage: false, receiptStatus: 0, reactions: [],
-    extendedData: '', localExtendedData: '', mentionedUserIDs: [], isMentionAll: false,
+    extendedData: '', localExtendedData: '', mentionedUserIDs: [], isMentionAll: false, rootRepliedCount: 0,
   };
 }
 
@@ -123,7 +123,7 @@ function kindDefaults(type) {
     };
     case Combine: return { title: '', summary: '', combineID: '', messageList: [] };
     case Revoke: return {
-      revokeType: 0, revokeStatus: 0, revokeTimestamp: 0, operatedUserID: '', revokeExtendedData: '', originalMessageType: 0,
+      subType: 0, revokeType: 0, revokeStatus: 0, revokeTimestamp: 0, operatedUserID: '', revokeExtendedData: '', originalMessageType: 0,
       originalTextMessageContent: '',
     };
     case Tips: return { event: 0, operatedUser: { userID: '', userName: '', userAvatarUrl: '' }, targetUserList: [] };
@@ -263,9 +263,36 @@ function fromWire(wire, userID, conversationID) {
   message.sentStatus = Success;
   message.conversationID = message.conversationType === Peer && wire.messageID && wire.toUserID ? peerOf(wire, userID) : place;
   message.conversationSeq = message.messageSeq;
+  if (message.repliedInfo) message.repliedInfo = { rootMessageID: '', rootMessageSeq: 0, ...message.repliedInfo };
   const { conversationID: of, conversationType, messageID } = message;
   message.reactions = message.reactions.map((reaction) => ({ conversationID: of, conversationType, messageID, ...reaction }));
   return message;
+}
+
+/**
+ * Completes what a result or event says of users, members and groups: with the documented defaults, and with what older versions have
+ * in another place. Changes the objects.
+ */
+function completeParts(value) {
+  if (Array.isArray(value)) {
+    for (const one of value) completeParts(one);
+  } else if (value !== null && typeof value === 'object' && !isBytes(value)) {
+    if (typeof value.memberRole === 'number') completeMember(value);
+    if (value.baseInfo?.userID !== undefined) value.userAvatarUrl ??= value.baseInfo.userAvatarUrl ?? '';
+    if (value.baseInfo?.groupID !== undefined) value.groupAlias ??= '';
+    for (const one of Object.values(value)) completeParts(one);
+    // Before 2.5 the member who did something is an object of its own.
+    if (typeof value.operatedInfo?.memberRole === 'number') value.operatedInfo.operatedUserInfo ??= { ...value.operatedInfo };
+  }
+  return value;
+}
+
+function completeMember(member) {
+  member.userAvatarUrl ??= '';
+  member.memberNickname ??= '';
+  member.memberAvatarUrl ??= member.userAvatarUrl;
+  member.muteExpiredTime ??= 0;
+  member.groupEnterInfo ??= { enterTime: 0, enterType: 0 };
 }
 
 /** The documented default of every field of a conversation that the wire leaves out. */
@@ -1457,11 +1484,16 @@ class Files {
       const source = message.fileLocalPath;
       const blob = await blobOf(source);
       const frame = message.type === Video ? await firstFrameOf(blob) : null;
-      const file = await this.#uploadBytes(blob, KIND_NAMES[message.type], nameOf(source, message), progress, controller.signal, keepOriginal);
+      const name = nameOf(source, message);
+      // From the first progress on a message says what its file is.
+      const known = (fileUID) => Object.assign(message, { fileUID, fileName: name, fileSize: blob.size });
+      const file = await this.#uploadBytes(blob, { kind: KIND_NAMES[message.type], name, keepOriginal, known }, progress, controller.signal);
       if (frame) await this.#uploadFrame(file, frame, controller.signal);
       const { fileUID, fileName, fileSize } = file;
       Object.assign(message, { fileUID, fileName, fileSize });
     } catch (error) {
+      // The next try uploads it again.
+      message.fileUID = '';
       throw controller.signal.aborted ? controller.signal.reason : error;
     } finally {
       this.#uploads.delete(message);
@@ -1470,19 +1502,21 @@ class Files {
 
   /** Uploads content that is no file of a message. */
   async uploadBlob(blob, name) {
-    return this.#uploadBytes(blob, 'file', name, () => {}, undefined);
+    return this.#uploadBytes(blob, { kind: 'file', name, keepOriginal: false, known: () => {} }, () => {}, undefined);
   }
 
-  async #uploadBytes(blob, kind, name, progress, signal, keepOriginal = false) {
-    if (blob.size === 0) throw new ZIMError(Code.FileSizeInvalid, 'the file is 0 bytes, the range is 1 and more');
+  /** @param {{kind: string, name: string, keepOriginal: boolean, known: (fileUID: string) => void}} about `known`: hears the uid first */
+  async #uploadBytes(blob, about, progress, signal) {
+    // A file may be empty; what is to be shown or played may not.
+    if (blob.size === 0 && about.kind !== KIND_NAMES[FileKind]) throw new ZIMError(Code.FileSizeInvalid, 'the file is 0 bytes, the range is 1 and more');
     let shown = 0;
     const tell = (sent) => {
       if (sent <= shown) return;
       shown = sent;
       progress(sent, blob.size);
     };
-    const about = { kind, name, keepOriginal };
     const file = blob.size <= PART_BYTES ? await this.#uploadWhole(blob, about, signal) : await this.#uploadParts(blob, about, tell, signal);
+    about.known(file.fileUID);
     tell(blob.size);
     return file;
   }
@@ -1494,7 +1528,7 @@ class Files {
   }
 
   /** Uploads by tus 1.0, where the parts that arrived outlast a lost connection. */
-  async #uploadParts(blob, { kind, name, keepOriginal }, tell, signal) {
+  async #uploadParts(blob, { kind, name, keepOriginal, known }, tell, signal) {
     const tus = { 'Tus-Resumable': '1.0.0' };
     const encoded = (text) => bytesToBase64(new TextEncoder().encode(text));
     const create = async () => {
@@ -1504,6 +1538,7 @@ class Files {
       return response.headers.get('Location').split('/').pop();
     };
     let uid = await this.#withRetries(create, signal);
+    known(uid);
     signal?.addEventListener('abort', () => { this.#fetch('DELETE', `/media/tus/${uid}`, { headers: tus }).catch(() => {}); }, { once: true });
     const part = Math.min(4 * PART_BYTES, Math.max(PART_BYTES, Math.ceil(blob.size / 64)));
     let offset = 0;
@@ -1530,6 +1565,7 @@ class Files {
         // The broker does not know the upload any more: it starts over.
         if (error.status !== 404 || signal?.aborted) throw error;
         uid = await this.#withRetries(create, signal);
+        known(uid);
         [offset, isSure] = [0, true];
       }
       tell(Math.min(offset, blob.size - 1));
@@ -1864,6 +1900,8 @@ export class ZIM {
     this.#beingSent.add(message);
     this.#localState.remove(message);
     if (isStorable(message)) Object.assign(message, this.#known.nextPlace(message.conversationID, message.conversationType));
+    // Lists of programs know a message that is being uploaded by its messageID already.
+    if (isMedia(message)) message.messageID = message.localMessageID;
     this.#notifyAttached(notification, message);
     this.#emitSentStatus(message, Sending);
     this.#tellConversation(message);
@@ -2334,7 +2372,7 @@ export class ZIM {
       infos: (list) => list.map((info) => (info.message ? { ...info, message: message(info.message) } : info)),
       changeInfoList: (list) => list.map((info) => ({ ...info, message: message(info.message) })),
     };
-    const whole = { ...result };
+    const whole = completeParts({ ...result });
     for (const [field, complete] of Object.entries(parts)) {
       if (whole[field] !== undefined && whole[field] !== null) whole[field] = complete(whole[field]);
     }
@@ -2415,6 +2453,7 @@ export class ZIM {
 
   /** Remembers what this client has seen of a user. */
   #userSeen(info) {
+    completeParts(info);
     const { userID } = info.baseInfo;
     this.#users.delete(userID);
     this.#users.set(userID, info);
@@ -2430,6 +2469,7 @@ export class ZIM {
     for (const field of ['repliedInfo', 'rootRepliedCount', 'editorUserID', 'editedTime', 'pinnedUserID', 'pinnedTime']) delete message[field];
     const localMessageID = this.#localIDFor(draft, isCopied, conversationID, conversationType);
     return Object.assign(message, messageDefaults(), kindDefaults(draft.type), callerFields(draft), {
+      message: draft.message ?? '',
       localMessageID,
       senderUserID: this.#userID,
       timestamp: Date.now(),
@@ -2482,7 +2522,7 @@ export class ZIM {
     else if (event === 'conversationChanged') this.#changeConversations(data.infoList);
     else if (event === 'userInfoUpdated') this.#emit(event, { ...data, info: structuredClone(this.#userSeen(data.info)) });
     else if (MESSAGE_EVENTS.includes(event)) this.#emit(event, this.#completed(data, data.conversationID));
-    else this.#emit(event, data);
+    else this.#emit(event, completeParts(data));
     // Set last: when a listener does not return, resuming brings the event again.
     if (typeof data.cursor === 'string') this.#cursor = data.cursor;
   }
