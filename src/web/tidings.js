@@ -30,6 +30,8 @@ const ORDER_KEY_EPOCH_MS = Date.UTC(2024, 0, 1);
 
 /** The longest time that a timer can wait. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
+/** How long a broker has to say whether it is ready, when a first connection failed. */
+const READY_TIMEOUT_MS = 3_000;
 /** How long the broker has to answer on a connection that may be dead. */
 const PROBE_TIMEOUT_MS = 3_000;
 
@@ -688,12 +690,49 @@ function jitteredBackoffMs(failures, capMs = BACKOFF_CAP_MS) {
   return Math.random() * Math.min(capMs, (BACKOFF_BASE_MS / 2) * 2 ** failures);
 }
 
-/** Returns the error for a login that failed at every server, as [base, error] each: of several it names all. */
+/** Returns the error for a login that failed at every server, as [base, error] each, whose errors name their bases. */
 function loginError(failures) {
   if (failures.length === 1) return failures[0][1];
   // A broker that answers says more than a line that fails.
   const [, refusal] = failures.find(([, { temporary }]) => temporary) ?? [];
-  return refusal ?? new ZIMError(Code.NetworkError, failures.map(([base, { message }]) => `${base}: ${message}`).join('; '));
+  return refusal ?? new ZIMError(Code.NetworkError, failures.map(([, { message }]) => message).join('; '));
+}
+
+/**
+ * Returns the error of a connection that was never made, with what is wrong in words: whether the broker can be reached, is ready, and
+ * lets this page in. It is asked over HTTP.
+ */
+async function whyLost(base, error) {
+  const say = (what) => new ZIMError(error.code, `${what} (${error.message})`);
+  const origin = pageOrigin();
+  const isForeign = origin !== undefined && origin !== new URL(base).origin;
+  const refused = `add "${origin}" to its setting server.origins (or TIDINGS_SERVER__ORIGINS)`;
+  const ask = (mode) => fetchWithin(READY_TIMEOUT_MS, `${base}/readyz`, { mode, cache: 'no-store' });
+  if (typeof fetch !== 'function') return say(`no connection to the broker at ${base}`);
+  try {
+    const response = await ask('cors');
+    const answer = await response.json().catch(() => ({}));
+    if (response.status === 503) return say(`the broker at ${base} is not ready: ${answer.detail ?? answer.title ?? 'it answers 503'}`);
+    if (!response.ok) return say(`${base} answers ${response.status} to /readyz: is it a broker's address?`);
+    if (isForeign) return say(`the broker at ${base} is ready, but this page's Origin is not allowed: ${refused}`);
+    return say(`the broker at ${base} is ready, but its WebSocket cannot be opened: does a proxy in between pass on /ws?`);
+  } catch {
+    // Unreachable; or, for a page of another origin, there but not to be read.
+  }
+  const isThere = isForeign && (await ask('no-cors').then(() => true, () => false));
+  if (isThere) return say(`the broker at ${base} answers, but this page's Origin is not allowed: ${refused}; or it is not ready`);
+  return say(`the broker at ${base} is unreachable`);
+}
+
+/** Fetches, for so long at most. */
+async function fetchWithin(limitMs, url, options) {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), limitMs);
+  try {
+    return await fetch(url, { ...options, signal: controller.signal });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
@@ -870,8 +909,16 @@ class Connection {
     }
     const failures = this.#failures;
     this.#failures = [];
-    if (this.#phase === 'login') this.#finish(ZIMConnectionEvent.LoginTimeout, loginError(failures));
+    if (this.#phase === 'login') this.#explain(failures);
     else this.#wait(Math.max(...failures.map(([, { retryAfterMs }]) => retryAfterMs ?? 0)));
+  }
+
+  /** Ends a first login that failed at every server, once it is known why: a WebSocket says no more than that it failed. */
+  async #explain(failures) {
+    const login = this.#firstLogin;
+    const explained = await Promise.all(failures.map(async ([base, error]) => [base, error.temporary ? error : await whyLost(base, error)]));
+    // The program may have logged out meanwhile.
+    if (this.#firstLogin === login) this.#finish(ZIMConnectionEvent.LoginTimeout, loginError(explained));
   }
 
   #wait(atLeastMs) {

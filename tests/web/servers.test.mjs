@@ -227,7 +227,7 @@ test('a first login tries each server once, without a wait, and says what each d
   const error = await one.zim.login('alice', { token: 't' }).catch((why) => why);
   assert.deepEqual(net.tries, [[0, 'a'], [0, 'b'], [0, 'c']]);
   assert.equal(error.code, 6000104);
-  assert.match(error.message, /^http:\/\/a: .*the socket failed; http:\/\/b: .*closed with 4000; http:\/\/c: .*the socket failed$/);
+  assert.match(error.message, /^the broker at http:\/\/a is unreachable \(.*the socket failed\); the broker at http:\/\/b .*closed with 4000\); the broker at http:\/\/c .*the socket failed\)$/);
   assert.deepEqual(states(one), [Connecting, Disconnected]);
   assert.equal(one.ears.of('connectionStateChanged').at(-1).event, ZIMConnectionEvent.LoginTimeout);
   await pass(60_000);
