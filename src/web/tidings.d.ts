@@ -161,7 +161,7 @@ export interface ZIMAppConfig {
    * all have. Else `globalThis.TIDINGS_SERVER`, else the page's origin. `create` throws 6000001 for what is no address.
    */
   server?: string | readonly string[];
-  /** Our choice: the SDK version this program was written for; newer features are kept from it. Default "2.14.0". */
+  /** Our choice: the SDK version this program was written for; newer features are kept from it. Default: the newest whose kinds of messages this client shows. */
   sdkVersion?: string;
   /** Our choice: a WebSocket class, where the runtime has none of its own. */
   WebSocket?: new (url: string) => unknown;
@@ -189,7 +189,10 @@ export interface ZIMLoginConfig {
   userName: string;
   /** Made by the application's server; good for 24 days at most. */
   token: string;
-  /** Taken and ignored: there is no login without a connection. */
+  /**
+   * Without waiting for a connection, where this device knows the user: drafts and notes are there, what is sent waits, and the session
+   * comes up by itself. Else it is refused with 6000001. Since 2.13.
+   */
   isOfflineLogin: boolean;
 }
 
@@ -1905,7 +1908,7 @@ export declare class ZIM {
   static create(appConfig: ZIMAppConfig | number): ZIM | null;
   /** The client that `create` made. Null before, though the vendor's type, and so this one, does not say it. Since 2.3. */
   static getInstance(): ZIM;
-  /** The SDK version that is spoken: `sdkVersion` of `create`, else "2.14.0". Since 1.1. */
+  /** The SDK version that is spoken: `sdkVersion` of `create`, else "2.18.1". Since 1.1. */
   static getVersion(): string;
   /** Does nothing and answers false: there is one broker, wherever it stands. Since 2.12. */
   static setGeofencingConfig(areaList: number[], type: ZIMGeofencingType): boolean;
@@ -1926,6 +1929,8 @@ export declare class ZIM {
   on<Event extends keyof ZIMEventHandler>(type: Event, listener: ZIMEventHandler[Event]): void;
   /** Takes an event's listener away. Since 1.1. */
   off<Event extends keyof ZIMEventHandler>(type: Event): void;
+  /** The form before 2.13. Since 1.1. */
+  login(userInfo: { userID: string; userName?: string }, token?: string): Promise<void>;
   /**
    * Connects as a user, who exists from the first login on. A later login of the same user elsewhere ends this one. Called again
    * here for the same user it waits for the login that runs, or takes the new token.
@@ -1933,8 +1938,6 @@ export declare class ZIM {
    * logged in here. Since 2.13.
  */
   login(userID: string, config: Loose<ZIMLoginConfig>): Promise<void>;
-  /** The form before 2.13. Since 1.1. */
-  login(userInfo: { userID: string; userName?: string }, token?: string): Promise<void>;
   /** Leaves every room and disconnects. The vendor's returns nothing to wait for. Since 1.1. */
   logout(): Promise<void>;
   /** Takes a new token before the old one ends, for this session and for coming back to it. Since 1.1. */

@@ -14,7 +14,8 @@
 //
 // The wire protocol is src/protocol/PROTOCOL.md of the broker.
 
-const SDK_VERSION = '2.14.0';
+/** The newest version of the vendor's SDK all of whose kinds of messages this client shows: 2.19 brought one that it does not. */
+const SDK_VERSION = '2.18.1';
 
 /** Since this version a program learns that a message was stored after its send had failed. */
 const VERSION_OF_LATE_SUCCESS = '2.6.0';
@@ -346,13 +347,32 @@ class LocalState {
   #inserted = new Map();
   #storageKey;
 
+  /** Whether this user was logged in on this device before. */
+  isKnown = false;
+
   constructor(userID) {
     this.userID = userID;
     this.#storageKey = `tidings.drafts.${userID}`;
     try {
       this.drafts = new Map(JSON.parse(localStorage.getItem(this.#storageKey) ?? '[]'));
+      this.isKnown = userID !== '' && localStorage.getItem(this.#knownKey) !== null;
     } catch {
       // There is no such storage here, or it is switched off.
+    }
+  }
+
+  get #knownKey() {
+    return `tidings.known.${this.userID}`;
+  }
+
+  /** Remembers that this user was logged in here. */
+  know() {
+    if (this.isKnown) return;
+    this.isKnown = true;
+    try {
+      localStorage.setItem(this.#knownKey, '1');
+    } catch {
+      // This client knows, and the next one does not.
     }
   }
 
@@ -798,6 +818,13 @@ class Connection {
       this.#firstLogin = { resolve, reject };
       this.#connect();
     });
+  }
+
+  /** Takes the session for one whose connection is lost, and comes back to it as soon as a server can be reached. */
+  async loginOffline() {
+    this.#phase = 'away';
+    this.#handlers.onLost();
+    if (this.#phase === 'away') this.#connect();
   }
 
   /** @returns {Promise<any>} the result; rejects with 6000104 when the connection is lost first */
@@ -1799,9 +1826,12 @@ export class ZIM {
   async login(user, config) {
     if (this.#destroyed) throw new ZIMError(Code.NotInit, 'this client is destroyed');
     const isOlderForm = typeof user === 'object';
-    const { userID, userName, token } = isOlderForm ? { ...user, token: config } : { ...config, userID: user };
+    const { userID, userName, token, isOfflineLogin } = isOlderForm ? { ...user, token: config } : { ...config, userID: user };
     if (typeof userID !== 'string' || userID === '') throw invalid('userID is empty');
     if (this.#connection && !this.#connection.isIdle) return this.#loginAgain(userID, token);
+    if (isOfflineLogin && !(this.#localState.userID === userID ? this.#localState : new LocalState(userID)).isKnown) {
+      throw invalid(`isOfflineLogin is true, but ${userID} was never logged in on this device: the first login needs a connection`);
+    }
     this.#connection = this.#newConnection();
     this.#tellLogout();
     this.#sendQueue = new SendQueue(this.#connection);
@@ -1817,7 +1847,7 @@ export class ZIM {
     this.#stopWaking();
     this.#stopWaking = onWaking(() => this.#connection.wake());
     this.#emitConnectionState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
-    this.#loggingIn = this.#connection.login();
+    this.#loggingIn = isOfflineLogin ? this.#connection.loginOffline() : this.#connection.login();
     await this.#loggingIn;
   }
 
@@ -2356,6 +2386,7 @@ export class ZIM {
 
   #up(result) {
     this.#files.grant(result);
+    this.#localState.know();
     this.#isResumed = this.#cursor !== null;
     // When resuming, what lies between the two cursors is yet to come, unless it is too much to replay.
     if (!this.#isResumed || result.resync) this.#cursor = result.cursor ?? null;

@@ -26,7 +26,7 @@ const states = (ears) => ears.of('connectionStateChanged').map(({ state, event }
 
 test('the module has the vendor’s names and numbers', () => {
   assert.equal(DefaultZIM, ZIM);
-  assert.equal(ZIM.getVersion(), '2.14.0');
+  assert.equal(ZIM.getVersion(), '2.18.1');
   assert.deepEqual([ZIMMessageType.Text, ZIMMessageType.Command, ZIMMessageType.Barrage, ZIMMessageType.Custom], [1, 2, 20, 200]);
   for (const name of Object.keys(module)) assert.match(name, /^(default|ZIM.*)$/);
 });
@@ -124,6 +124,24 @@ test('a client that is made, logged in and destroyed twice at once, as in React\
   } finally {
     second.zim.destroy();
   }
+});
+
+test('an offline login needs no connection where this device knows the user, and comes to one by itself', async () => {
+  const { zim, ears } = await clients.login('offline');
+  await within(zim.setConversationDraft('a draft', 'nobody', 0).catch(() => {}), 'nothing');
+  await within(zim.logout(), 'logout');
+  const token = await broker.token('offline');
+  await broker.kill();
+  const seen = states(ears).length;
+  await within(zim.login('offline', { userName: '', token, isOfflineLogin: true }), 'the login');
+  const draft = { type: 1, message: 'written offline' };
+  const answer = zim.sendMessage(draft, 'again', 0, { priority: 1 });
+  const unknown = await rejectsWith(6000001, clients.make().login('stranger', { userName: '', token, isOfflineLogin: true }));
+  assert.match(unknown.message, /^isOfflineLogin is true, but stranger was never logged in on this device/);
+  await broker.start();
+  await within(answer, 'the message that waited');
+  const { Reconnecting } = ZIMConnectionState;
+  assert.deepEqual(states(ears).slice(seen).map(([state]) => state), [Connecting, Reconnecting, Connected]);
 });
 
 test('uploadLog resolves', async () => {
