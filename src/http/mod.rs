@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /ws` | the wire protocol |
 //! | `GET /`, `/page/…` | the demo page |
-//! | `GET /sdk/tidings.js`, `/sdk/tidings.d.ts` | the client |
+//! | `GET /sdk/tidings.js`, `/sdk/tidings.global.js`, `/sdk/tidings.d.ts` | the client, as a module and as a classic script |
 //! | `POST /demo/token` | a token for anyone: on loopback with a generated secret, for who shows the demo key |
 //! | `POST /media/uploads`, `/media/tus` | a file in one request, or one that can be resumed |
 //! | `GET /media/{fileUID}/{rendition}` | a file, for whoever sees a message that carries it |

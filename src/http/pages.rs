@@ -87,6 +87,7 @@ const ASSETS: &[Asset] = assets![
     "/docs/docs.css" CSS "docs/docs.css",
     "/docs/docs.js" JAVASCRIPT "docs/docs.js",
     "/sdk/tidings.js" JAVASCRIPT "tidings.js",
+    "/sdk/tidings.global.js" JAVASCRIPT "tidings.global.js",
     "/sdk/tidings.d.ts" PLAIN "tidings.d.ts",
 ];
 

@@ -174,8 +174,36 @@ export interface ZIMAppConfig {
    * never. If the message was stored all the same, `messageSentStatusChanged` says so later.
    */
   sendTimeoutMs?: number;
+  /** Our choice: what the runtime offers beside the language, where it is not found by itself. */
+  platform?: ZIMPlatform | ZIMMiniProgram;
   /** Our choice: how files are uploaded, unless a send says otherwise. */
   mediaConfig?: ZIMMediaConfig;
+}
+
+/** Our choice: parts of a platform; what is left out is the runtime's own. */
+export interface ZIMPlatform {
+  WebSocket?: new (url: string) => unknown;
+  /** As browsers have it; of the options `method`, `headers`, `body` and `signal` are used. */
+  fetch?(url: string, options?: object): Promise<unknown>;
+  /** Sends a file that `fileLocalPath` names, as the field `file` of a multipart body; resolves as `fetch` does. */
+  uploadFile?(
+    url: string,
+    options: { path: string; headers: Record<string, string>; progress(sent: number, total: number): void; signal: unknown },
+  ): Promise<unknown>;
+  /** Downloads to a temporary file. */
+  downloadFile?(
+    url: string,
+    options: { headers: Record<string, string>; progress?(received: number, total: number): void },
+  ): Promise<{ status: number; path: string }>;
+  /** Keeps drafts and who was logged in here. */
+  storage?: { getItem(key: string): string | null; setItem(key: string, value: string): void };
+  randomBytes?(count: number): Uint8Array;
+}
+
+/** Our choice: the object of a mini program, such as `wx`, `uni`, `my` or `tt`. */
+export interface ZIMMiniProgram {
+  connectSocket(options: never): unknown;
+  request(options: never): unknown;
 }
 
 /** Our choice: how the file of a message is uploaded. */

@@ -1,6 +1,7 @@
 // The Tidings client for browsers and Node: one module, nothing to install beside it.
 //
 //   ZIMError           the one error type
+//   platforms          what the runtime offers beside the language: browsers, Node, React Native, and mini programs by their object
 //   messages           what messages and conversations look like to the program and on the wire
 //   LocalState         what this device keeps to itself: drafts, notes, what it hides, what it inserted and what failed
 //   KnownConversations the conversations as the program knows them, and what a message that is being sent makes of them
@@ -90,6 +91,233 @@ function runGuarded(what, code) {
   } catch (error) {
     report(error);
   }
+}
+
+// Mini programs have the language, and little of what browsers have beside it: what is used of that goes by one of these.
+
+/** Returns a text as bytes, in UTF-8. */
+function utf8(text) {
+  if (typeof TextEncoder === 'function') return new TextEncoder().encode(text);
+  const escaped = encodeURIComponent(text).replace(/%([\dA-F]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Uint8Array.from(escaped, (char) => char.charCodeAt(0));
+}
+
+const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+function bytesToBase64(bytes) {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 3) {
+    const [one, two, three] = [bytes[at], bytes[at + 1], bytes[at + 2]];
+    text += BASE64[one >> 2] + BASE64[((one & 3) << 4) | ((two ?? 0) >> 4)];
+    text += two === undefined ? '=' : BASE64[((two & 15) << 2) | ((three ?? 0) >> 6)];
+    text += three === undefined ? '=' : BASE64[three & 63];
+  }
+  return text;
+}
+
+function base64ToBytes(text) {
+  const digits = text.replace(/=+$/, '');
+  const bytes = new Uint8Array(Math.floor((digits.length * 3) / 4));
+  let [bits, held, at] = [0, 0, 0];
+  for (const digit of digits) {
+    bits = ((bits << 6) | BASE64.indexOf(digit)) & 0xffffff;
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    bytes[at] = (bits >> held) & 255;
+    at += 1;
+  }
+  return bytes;
+}
+
+/** Returns a time that only grows, in milliseconds. */
+const clockMs = () => (typeof performance === 'object' ? performance.now() : Date.now());
+
+const copyOf = (value) => JSON.parse(JSON.stringify(value));
+
+/** What tells a piece of work to stop, as AbortController does. */
+class Stopper {
+  signal = {
+    aborted: false, reason: undefined, listeners: [],
+    addEventListener(_, listener) {
+      this.listeners.push(listener);
+    },
+  };
+
+  abort(reason) {
+    if (this.signal.aborted) return;
+    Object.assign(this.signal, { aborted: true, reason });
+    for (const listener of this.signal.listeners) listener();
+  }
+}
+
+const newStopper = () => (typeof AbortController === 'function' ? new AbortController() : new Stopper());
+
+/** Bytes to be uploaded where there is no Blob. */
+class Bytes {
+  constructor(bytes) {
+    this.bytes = bytes;
+    this.size = bytes.length;
+  }
+
+  slice(start, end) {
+    return new Bytes(this.bytes.subarray(start, end));
+  }
+
+  async arrayBuffer() {
+    return this.bytes.slice().buffer;
+  }
+}
+
+/** Returns bytes, or a text, as a Blob, or as what stands for one. */
+function newBlob(content, type = '') {
+  if (typeof Blob === 'function') return new Blob([content], { type });
+  if (typeof content === 'string') return new Bytes(utf8(content));
+  return new Bytes(content instanceof ArrayBuffer ? new Uint8Array(content) : new Uint8Array(content.buffer, content.byteOffset, content.byteLength));
+}
+
+/** The platform of browsers, Node and React Native. What it lacks is left out, such as storage in Node. */
+function webPlatform() {
+  return {
+    WebSocket: globalThis.WebSocket,
+    fetch: typeof fetch === 'function' ? (...args) => fetch(...args) : undefined,
+    get storage() {
+      // Asking for it may throw where it is switched off.
+      return globalThis.localStorage;
+    },
+  };
+}
+
+/** A socket of a mini program, in the shape of a browser's. */
+function miniSocketClass(mini) {
+  return class MiniSocket {
+    readyState = 0;
+    #listeners = {};
+    #task;
+
+    constructor(url) {
+      const fail = ({ errMsg, errorMessage } = {}) => this.#tell('error', { message: errMsg ?? errorMessage });
+      // Not every one of them returns a task unless it is given a callback.
+      this.#task = mini.connectSocket({ url, multiple: true, success() {}, fail });
+      this.#task.onOpen(() => {
+        this.readyState = 1;
+        this.#tell('open', {});
+      });
+      this.#task.onMessage((message) => this.#tell('message', { data: message.data?.data ?? message.data }));
+      this.#task.onClose(({ code, reason } = {}) => {
+        this.readyState = 3;
+        this.#tell('close', { code: code ?? 1006, reason: reason ?? '' });
+      });
+      this.#task.onError(fail);
+    }
+
+    addEventListener(type, listener) {
+      (this.#listeners[type] ??= []).push(listener);
+    }
+
+    send(data) {
+      this.#task.send({ data, fail: ({ errMsg } = {}) => this.#tell('error', { message: errMsg }) });
+    }
+
+    close() {
+      this.readyState = 2;
+      this.#task.close({ code: 1000, fail() {} });
+    }
+
+    #tell(type, event) {
+      for (const listener of this.#listeners[type] ?? []) listener(event);
+    }
+  };
+}
+
+/** Returns the answer to a request of a mini program in the shape of fetch's. */
+function miniResponse({ statusCode, status = statusCode, data, header, headers = header ?? {} }) {
+  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  return {
+    ok: status >= 200 && status < 300, status, headers: { get: (name) => lower[name.toLowerCase()] ?? null },
+    json: async () => (typeof data === 'string' ? JSON.parse(data) : data),
+  };
+}
+
+/** The platform of a mini program: WeChat's `wx`, uni-app's `uni`, Alipay's `my`, Douyin's `tt`, or another of their shape. */
+function miniPlatform(mini) {
+  const run = (start, signal) => new Promise((resolve, reject) => {
+    const fail = ({ errMsg, errorMessage } = {}) => reject(new Error(errMsg ?? errorMessage ?? 'the request failed'));
+    const task = start(resolve, fail);
+    signal?.addEventListener('abort', () => {
+      task?.abort?.();
+      reject(signal.reason ?? new Error('stopped'));
+    }, { once: true });
+  });
+  const bodyOf = async (body) => (body === undefined || typeof body === 'string' || body instanceof ArrayBuffer ? body : body.arrayBuffer());
+  return {
+    WebSocket: miniSocketClass(mini),
+    // Their requests know no PATCH, by which a file goes up in parts.
+    hasParts: false,
+    async fetch(url, { method = 'GET', headers = {}, body, signal } = {}) {
+      const data = await bodyOf(body);
+      const type = data === undefined ? {} : { 'content-type': 'application/octet-stream' };
+      const header = { ...type, ...headers };
+      return miniResponse(await run((success, fail) => mini.request({ url, method, data, header, headers: header, dataType: 'text', responseType: 'text', success, fail }), signal));
+    },
+    async uploadFile(url, { path, headers, progress, signal }) {
+      return miniResponse(await run((success, fail) => {
+        const task = mini.uploadFile({ url, filePath: path, name: 'file', fileName: 'file', fileType: 'image', header: headers, success, fail });
+        task?.onProgressUpdate?.(({ totalBytesSent, totalBytesExpectedToSend }) => progress(totalBytesSent, totalBytesExpectedToSend));
+        return task;
+      }, signal));
+    },
+    /** Resolves with the path of a temporary file. */
+    async downloadFile(url, { headers, progress }) {
+      const { tempFilePath, apFilePath, statusCode = 200 } = await run((success, fail) => {
+        const task = mini.downloadFile({ url, header: headers, success, fail });
+        task?.onProgressUpdate?.(({ totalBytesWritten, totalBytesExpectedToWrite }) => progress?.(totalBytesWritten, totalBytesExpectedToWrite));
+        return task;
+      });
+      return { status: statusCode, path: tempFilePath ?? apFilePath };
+    },
+    storage: {
+      getItem(key) {
+        const isAlipay = mini === ownObject('my');
+        const value = isAlipay ? mini.getStorageSync({ key }).data : mini.getStorageSync(key);
+        return typeof value === 'string' && value !== '' ? value : null;
+      },
+      setItem(key, value) {
+        if (mini === ownObject('my')) mini.setStorageSync({ key, data: value });
+        else mini.setStorageSync(key, value);
+      },
+    },
+  };
+}
+
+/** Returns the object of a mini program's platform; such a name is not always a property of the global object. */
+function ownObject(name) {
+  switch (name) {
+    case 'wx': return typeof wx === 'object' ? wx : undefined;
+    case 'uni': return typeof uni === 'object' ? uni : undefined;
+    case 'my': return typeof my === 'object' ? my : undefined;
+    default: return typeof tt === 'object' ? tt : undefined;
+  }
+}
+
+const isMiniObject = (object) => typeof object?.connectSocket === 'function' && typeof object.request === 'function';
+
+/** Returns the platform that runs this program; `given` says something else of it, or is the object of a mini program. */
+function platformOf(given) {
+  if (isMiniObject(given)) return miniPlatform(given);
+  const found = ['uni', 'wx', 'my', 'tt'].map(ownObject).find(isMiniObject);
+  // Pages that run within such an app have its name, too, and are pages all the same.
+  const isWeb = typeof WebSocket === 'function' && typeof fetch === 'function';
+  const own = found && !isWeb ? miniPlatform(found) : webPlatform();
+  return given ? Object.create(own, Object.getOwnPropertyDescriptors(given)) : own;
+}
+
+/** Returns random bytes: unguessable where the platform has such, else only different from all others. */
+function randomBytes(count, platform) {
+  if (platform?.randomBytes) return platform.randomBytes(count);
+  const bytes = new Uint8Array(count);
+  if (typeof crypto === 'object' && crypto.getRandomValues) return crypto.getRandomValues(bytes);
+  return bytes.map(() => Math.floor(Math.random() * 256));
 }
 
 const isMedia = (message) => MEDIA_KINDS.includes(message?.type);
@@ -197,16 +425,6 @@ function checkChildren(messageList, field) {
 /** Also accepts Node's Buffer, and arrays of another realm, which `instanceof` does not recognise. */
 const isBytes = (value) => Object.prototype.toString.call(value) === '[object Uint8Array]';
 
-function bytesToBase64(bytes) {
-  let binary = '';
-  for (let start = 0; start < bytes.length; start += 8192) {
-    binary += String.fromCharCode(...bytes.subarray(start, start + 8192));
-  }
-  return btoa(binary);
-}
-
-const base64ToBytes = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
-
 /** Returns the fields of a message that are sent to the broker. */
 function toWire(message) {
   const wire = { type: message.type, localMessageID: message.localMessageID };
@@ -283,9 +501,11 @@ function completeParts(value) {
     if (typeof value.memberRole === 'number') completeMember(value);
     if (value.baseInfo?.userID !== undefined) value.userAvatarUrl ??= value.baseInfo.userAvatarUrl ?? '';
     if (value.baseInfo?.groupID !== undefined) value.groupAlias ??= '';
-    for (const one of Object.values(value)) completeParts(one);
-    // Before 2.5 the member who did something is an object of its own.
-    if (typeof value.operatedInfo?.memberRole === 'number') value.operatedInfo.operatedUserInfo ??= { ...value.operatedInfo };
+    for (const [field, one] of Object.entries(value)) {
+      // In older programs the member who did something is an object of its own.
+      if (field === 'operatedInfo' && typeof one?.memberRole === 'number') one.operatedUserInfo ??= completeParts({ ...one });
+      else completeParts(one);
+    }
   }
   return value;
 }
@@ -347,15 +567,17 @@ class LocalState {
   #inserted = new Map();
   #storageKey;
 
+  #platform;
   /** Whether this user was logged in on this device before. */
   isKnown = false;
 
-  constructor(userID) {
+  constructor(userID, platform) {
     this.userID = userID;
+    this.#platform = platform;
     this.#storageKey = `tidings.drafts.${userID}`;
     try {
-      this.drafts = new Map(JSON.parse(localStorage.getItem(this.#storageKey) ?? '[]'));
-      this.isKnown = userID !== '' && localStorage.getItem(this.#knownKey) !== null;
+      this.drafts = new Map(JSON.parse(this.#platform.storage.getItem(this.#storageKey) ?? '[]'));
+      this.isKnown = userID !== '' && this.#platform.storage.getItem(this.#knownKey) !== null;
     } catch {
       // There is no such storage here, or it is switched off.
     }
@@ -370,7 +592,7 @@ class LocalState {
     if (this.isKnown) return;
     this.isKnown = true;
     try {
-      localStorage.setItem(this.#knownKey, '1');
+      this.#platform.storage.setItem(this.#knownKey, '1');
     } catch {
       // This client knows, and the next one does not.
     }
@@ -380,7 +602,7 @@ class LocalState {
     if (draft) this.drafts.set(key, draft);
     else this.drafts.delete(key);
     try {
-      localStorage.setItem(this.#storageKey, JSON.stringify([...this.drafts]));
+      this.#platform.storage.setItem(this.#storageKey, JSON.stringify([...this.drafts]));
     } catch {
       // The draft is kept as long as this client.
     }
@@ -565,14 +787,14 @@ const pageCount = (left, pageMax) => Math.min(Math.max(left, 1), pageMax);
 
 /** Counts the bytes only when that can matter: a character takes three at most. */
 const isTooLong = (frame) =>
-  frame.length * 3 > FRAME_BYTES_MAX && new TextEncoder().encode(frame).length > FRAME_BYTES_MAX;
+  frame.length * 3 > FRAME_BYTES_MAX && utf8(frame).length > FRAME_BYTES_MAX;
 
 /** One WebSocket with its requests. It ends once, whatever the reason, and then rejects every open request with 6000104. */
 class Socket {
   #webSocket;
   #requests = new Map();
   #nextID = 1;
-  #lastFrameAt = performance.now();
+  #lastFrameAt = clockMs();
   #pingTimer;
   #silenceTimer;
   #ended = false;
@@ -589,7 +811,7 @@ class Socket {
     // Node's WebSocket says no more than this when it cannot connect.
     listen('error', () => this.end(1006, 'the socket failed'));
     // A WebSocket class passed in may have given up before anyone could listen.
-    if (this.#webSocket.readyState > 1) queueMicrotask(() => this.end(1006, 'the socket did not open'));
+    if (this.#webSocket.readyState > 1) Promise.resolve().then(() => this.end(1006, 'the socket did not open'));
   }
 
   /**
@@ -643,7 +865,7 @@ class Socket {
   }
 
   #watchSilence(limitMs) {
-    const leftMs = this.#lastFrameAt + limitMs - performance.now();
+    const leftMs = this.#lastFrameAt + limitMs - clockMs();
     if (leftMs <= 0) this.end(1006, `nothing was heard for ${limitMs} ms`);
     else this.#silenceTimer = setTimeout(() => this.#watchSilence(limitMs), leftMs);
   }
@@ -660,7 +882,7 @@ class Socket {
   }
 
   #receive(text) {
-    this.#lastFrameAt = performance.now();
+    this.#lastFrameAt = clockMs();
     let frame;
     try {
       frame = JSON.parse(text);
@@ -722,13 +944,13 @@ function loginError(failures) {
  * Returns the error of a connection that was never made, with what is wrong in words: whether the broker can be reached, is ready, and
  * lets this page in. It is asked over HTTP.
  */
-async function whyLost(base, error) {
+async function whyLost(base, error, platform) {
   const say = (what) => new ZIMError(error.code, `${what} (${error.message})`);
   const origin = pageOrigin();
   const isForeign = origin !== undefined && origin !== new URL(base).origin;
   const refused = `add "${origin}" to its setting server.origins (or TIDINGS_SERVER__ORIGINS)`;
-  const ask = (mode) => fetchWithin(READY_TIMEOUT_MS, `${base}/readyz`, { mode, cache: 'no-store' });
-  if (typeof fetch !== 'function') return say(`no connection to the broker at ${base}`);
+  const ask = (mode) => fetchWithin(platform, READY_TIMEOUT_MS, `${base}/readyz`, { mode, cache: 'no-store' });
+  if (!platform.fetch) return say(`no connection to the broker at ${base}`);
   try {
     const response = await ask('cors');
     const answer = await response.json().catch(() => ({}));
@@ -745,11 +967,11 @@ async function whyLost(base, error) {
 }
 
 /** Fetches, for so long at most. */
-async function fetchWithin(limitMs, url, options) {
-  const controller = new AbortController();
+async function fetchWithin(platform, limitMs, url, options) {
+  const controller = newStopper();
   const timer = setTimeout(() => controller.abort(), limitMs);
   try {
-    return await fetch(url, { ...options, signal: controller.signal });
+    return await platform.fetch(url, { ...options, signal: controller.signal });
   } finally {
     clearTimeout(timer);
   }
@@ -892,7 +1114,7 @@ class Connection {
   #loggedIn(result) {
     this.#phase = 'up';
     this.#base = this.bases[this.#at];
-    this.#upSince = performance.now();
+    this.#upSince = clockMs();
     this.#socket.watch(result.heartbeatSeconds);
     this.#handlers.onUp(result);
     this.#firstLogin?.resolve(result);
@@ -919,7 +1141,7 @@ class Connection {
     }
     if (this.#phase === 'up') {
       this.#phase = 'away';
-      if (performance.now() - this.#upSince > STEADY_AFTER_MS) [this.#rounds, this.#failures] = [0, []];
+      if (clockMs() - this.#upSince > STEADY_AFTER_MS) [this.#rounds, this.#failures] = [0, []];
       this.#handlers.onLost();
     }
     // A listener may have logged out.
@@ -943,7 +1165,7 @@ class Connection {
   /** Ends a first login that failed at every server, once it is known why: a WebSocket says no more than that it failed. */
   async #explain(failures) {
     const login = this.#firstLogin;
-    const explained = await Promise.all(failures.map(async ([base, error]) => [base, error.temporary ? error : await whyLost(base, error)]));
+    const explained = await Promise.all(failures.map(async ([base, error]) => [base, error.temporary ? error : await whyLost(base, error, this.#settings.platform)]));
     // The program may have logged out meanwhile.
     if (this.#firstLogin === login) this.#finish(ZIMConnectionEvent.LoginTimeout, loginError(explained));
   }
@@ -1266,15 +1488,17 @@ class Rooms {
   }
 }
 
-const randomID = () => bytesToBase64(crypto.getRandomValues(new Uint8Array(12))).replaceAll('+', '-').replaceAll('/', '_');
+const randomID = (platform) => bytesToBase64(randomBytes(12, platform)).replaceAll('+', '-').replaceAll('/', '_');
 
-/** Returns an ID of its own for each browser tab, also across reloads; elsewhere for each client. */
-function ownDeviceID() {
-  const id = `d-${randomID()}`;
-  if (typeof document === 'undefined') return id;
+/** Returns an ID of its own for each browser tab, also across reloads; elsewhere for each device with storage, else for each client. */
+function ownDeviceID(platform) {
+  const id = `d-${randomID(platform)}`;
+  const isPage = typeof document !== 'undefined';
+  if (!isPage && typeof localStorage !== 'undefined') return id;
   try {
-    const kept = sessionStorage.getItem('tidings.deviceID') ?? id;
-    sessionStorage.setItem('tidings.deviceID', kept);
+    const storage = isPage ? sessionStorage : platform.storage;
+    const kept = storage.getItem('tidings.deviceID') ?? id;
+    storage.setItem('tidings.deviceID', kept);
     return kept;
   } catch {
     // Storage is switched off here: the device lives as long as the page.
@@ -1359,8 +1583,8 @@ const NODE_FILES = 'node:fs';
 
 /** Returns the content of `fileLocalPath`: a File or Blob, bytes, or in Node a path. @returns {Promise<Blob>} */
 async function blobOf(source) {
-  if (source instanceof Blob) return source;
-  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return new Blob([source]);
+  if (typeof Blob === 'function' && source instanceof Blob) return source;
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return newBlob(source);
   if (typeof source === 'string' && globalThis.process?.versions?.node) {
     try {
       const { openAsBlob } = await import(/* webpackIgnore: true */ /* @vite-ignore */ NODE_FILES);
@@ -1368,6 +1592,10 @@ async function blobOf(source) {
     } catch (error) {
       throw new ZIMError(Code.FileNotExist, `fileLocalPath ${source} cannot be read: ${error.message}`);
     }
+  }
+  if (typeof source === 'string' && globalThis.navigator?.product === 'ReactNative') {
+    // Its fetch reads files of the device.
+    return (await fetch(source)).blob();
   }
   throw new ZIMError(Code.FileNotExist, 'fileLocalPath is no File, Blob, bytes or path');
 }
@@ -1496,18 +1724,25 @@ class MediaToken {
   }
 }
 
+/** Returns where a file is uploaded in one request. */
+const uploadPlace = ({ kind, name, keepOriginal }) =>
+  `/media/uploads?kind=${kind}&name=${encodeURIComponent(name)}${keepOriginal ? '&original=keep' : ''}`;
+
 /** Files of one session, over HTTP beside its socket. */
 class Files {
   #servers;
+  #platform;
   #token;
   #uploads = new Map();
 
   /**
    * @param {{base: string, bases: string[]}} servers the address of the server that is used now, and those of all
+   * @param {object} platform what sends requests, and reads files
    * @param {() => Promise<object>} renew asks for a new token
    */
-  constructor(servers, renew) {
+  constructor(servers, platform, renew) {
     this.#servers = servers;
+    this.#platform = platform;
     this.#token = new MediaToken(renew);
   }
 
@@ -1552,10 +1787,11 @@ class Files {
    * @param {boolean} keepOriginal nothing is taken out of it
    */
   async upload(message, progress, keepOriginal) {
-    const controller = new AbortController();
+    const controller = newStopper();
     this.#uploads.set(message, controller);
     try {
       const source = message.fileLocalPath;
+      if (typeof source === 'string' && this.#platform.uploadFile) return await this.#uploadPath(message, progress, keepOriginal, controller.signal);
       const blob = await blobOf(source);
       const frame = message.type === Video ? await firstFrameOf(blob) : null;
       const name = nameOf(source, message);
@@ -1574,6 +1810,25 @@ class Files {
     }
   }
 
+  /** Uploads a file that the platform reads by itself, such as a temporary one of a mini program. */
+  async #uploadPath(message, progress, keepOriginal, signal) {
+    const { fileLocalPath: path, type } = message;
+    message.fileName = nameOf(path, message);
+    const place = uploadPlace({ kind: KIND_NAMES[type], name: message.fileName, keepOriginal });
+    const shown = (sent, total) => {
+      message.fileSize = total;
+      // The last is told once the broker has the file.
+      if (sent < total) progress(sent, total);
+    };
+    const send = async () => {
+      const headers = { Authorization: `Bearer ${this.#token.value}` };
+      return this.#checked(() => this.#platform.uploadFile(`${this.#servers.base}${place}`, { path, headers, progress: shown, signal }));
+    };
+    const { fileUID, fileName, fileSize } = await (await this.#withRetries(send, signal)).json();
+    Object.assign(message, { fileUID, fileName, fileSize });
+    progress(fileSize, fileSize);
+  }
+
   /** Uploads content that is no file of a message. */
   async uploadBlob(blob, name) {
     return this.#uploadBytes(blob, { kind: 'file', name, keepOriginal: false, known: () => {} }, () => {}, undefined);
@@ -1589,14 +1844,15 @@ class Files {
       shown = sent;
       progress(sent, blob.size);
     };
-    const file = blob.size <= PART_BYTES ? await this.#uploadWhole(blob, about, signal) : await this.#uploadParts(blob, about, tell, signal);
+    const isWhole = blob.size <= PART_BYTES || this.#platform.hasParts === false;
+    const file = isWhole ? await this.#uploadWhole(blob, about, signal) : await this.#uploadParts(blob, about, tell, signal);
     about.known(file.fileUID);
     tell(blob.size);
     return file;
   }
 
-  async #uploadWhole(blob, { kind, name, keepOriginal }, signal) {
-    const place = `/media/uploads?kind=${kind}&name=${encodeURIComponent(name)}${keepOriginal ? '&original=keep' : ''}`;
+  async #uploadWhole(blob, about, signal) {
+    const place = uploadPlace(about);
     const response = await this.#withRetries(() => this.#fetch('POST', place, { body: blob, signal }), signal);
     return response.json();
   }
@@ -1604,7 +1860,7 @@ class Files {
   /** Uploads by tus 1.0, where the parts that arrived outlast a lost connection. */
   async #uploadParts(blob, { kind, name, keepOriginal, known }, tell, signal) {
     const tus = { 'Tus-Resumable': '1.0.0' };
-    const encoded = (text) => bytesToBase64(new TextEncoder().encode(text));
+    const encoded = (text) => bytesToBase64(utf8(text));
     const create = async () => {
       const metadata = `filename ${encoded(name)},kind ${encoded(kind)}${keepOriginal ? `,original ${encoded('keep')}` : ''}`;
       const headers = { ...tus, 'Upload-Length': `${blob.size}`, 'Upload-Metadata': metadata };
@@ -1682,9 +1938,14 @@ class Files {
 
   /** Sends one request. Rejects with the broker's own code and text. @returns {Promise<Response>} */
   async #fetch(method, place, { headers = {}, body, signal } = {}) {
+    const own = { ...headers, Authorization: `Bearer ${this.#token.value}` };
+    return this.#checked(() => this.#platform.fetch(`${this.#servers.base}${place}`, { method, body, signal, headers: own }));
+  }
+
+  async #checked(send) {
     let response;
     try {
-      response = await fetch(`${this.#servers.base}${place}`, { method, body, signal, headers: { ...headers, Authorization: `Bearer ${this.#token.value}` } });
+      response = await send();
     } catch (error) {
       throw lost(error.cause?.message ?? error.message);
     }
@@ -1694,12 +1955,21 @@ class Files {
     throw Object.defineProperty(refused, 'status', { value: response.status });
   }
 
+  /** Downloads a file to a temporary one of the platform. @returns {Promise<string>} its path */
+  async #downloadPath(url, progress) {
+    const failed = (why) => new ZIMError(Code.FileDownloadFailed, why);
+    const { status, path } = await this.#platform.downloadFile(url, { headers: {}, progress }).catch((error) => { throw failed(error.message); });
+    if (status !== 200) throw failed(`the answer is ${status}`);
+    return path;
+  }
+
   /** Downloads a file of this broker or one elsewhere. @returns {Promise<Blob>} */
   async download(url, progress) {
     const path = this.#pathOf(url);
+    if (this.#platform.downloadFile) return this.#downloadPath(path ? `${this.#servers.base}${path}?token=${this.#token.value}` : url, progress);
     let response;
     try {
-      response = path ? await this.#withRetries(() => this.#fetch('GET', path)) : await fetch(url);
+      response = path ? await this.#withRetries(() => this.#fetch('GET', path)) : await this.#platform.fetch(url);
     } catch (error) {
       throw error.code && error.code !== Code.NetworkError ? error : new ZIMError(Code.FileDownloadFailed, error.message);
     }
@@ -1729,6 +1999,7 @@ export class ZIM {
   static #instance = null;
 
   #config;
+  #platform;
   #listeners = new Map();
   #connection = null;
   /** The login that runs or ran last. */
@@ -1744,12 +2015,12 @@ export class ZIM {
   #seenMessages = new SeenMessages();
   /** The users this client has seen: id → full info, the one seen last at the end. */
   #users = new Map();
-  #localState = new LocalState('');
+  #localState;
   #files = null;
   #deviceID;
   #destroyed = false;
   // By its prefix this client recognises its own messages; it cannot collide with another client of the same user.
-  #localIDPrefix = `l-${randomID()}-`;
+  #localIDPrefix;
   #messagesMade = 0;
   /** The newest ids that this client sent and did not make: the program's own, and those of messages that failed before a reload. */
   #otherLocalIDs = new Set();
@@ -1762,7 +2033,7 @@ export class ZIM {
   /**
    * Makes the program's one client; returns null when there is one already.
    * @param {number | {appID: number, server?: string | readonly string[], sdkVersion?: string, WebSocket?: typeof WebSocket,
-   *                   deviceID?: string, reconnectMaxMs?: number, sendTimeoutMs?: number, mediaConfig?: {keepOriginal?: boolean}}} config
+   *                   deviceID?: string, reconnectMaxMs?: number, sendTimeoutMs?: number, platform?: object, mediaConfig?: {keepOriginal?: boolean}}} config
    */
   static create(config) {
     if (ZIM.#instance) return null;
@@ -1798,7 +2069,10 @@ export class ZIM {
     if (!Number.isInteger(sendTimeoutMs) || sendTimeoutMs < 0 || sendTimeoutMs > TIMER_MAX_MS) {
       throw invalid(`sendTimeoutMs is ${sendTimeoutMs}, the range is 0 to ${TIMER_MAX_MS} milliseconds`);
     }
-    this.#deviceID = given.deviceID || ownDeviceID();
+    this.#platform = platformOf(given.platform);
+    this.#localState = new LocalState('', this.#platform);
+    this.#localIDPrefix = `l-${randomID(this.#platform)}-`;
+    this.#deviceID = given.deviceID || ownDeviceID(this.#platform);
     // What is named later, by TIDINGS_SERVER, is looked at when a user logs in.
     const servers = namedServers(given.server);
     if (servers[1] !== undefined) basesOf(servers);
@@ -1829,7 +2103,7 @@ export class ZIM {
     const { userID, userName, token, isOfflineLogin } = isOlderForm ? { ...user, token: config } : { ...config, userID: user };
     if (typeof userID !== 'string' || userID === '') throw invalid('userID is empty');
     if (this.#connection && !this.#connection.isIdle) return this.#loginAgain(userID, token);
-    if (isOfflineLogin && !(this.#localState.userID === userID ? this.#localState : new LocalState(userID)).isKnown) {
+    if (isOfflineLogin && !(this.#localState.userID === userID ? this.#localState : new LocalState(userID, this.#platform)).isKnown) {
       throw invalid(`isOfflineLogin is true, but ${userID} was never logged in on this device: the first login needs a connection`);
     }
     this.#connection = this.#newConnection();
@@ -1838,12 +2112,12 @@ export class ZIM {
     [this.#userID, this.#userName, this.#token, this.#cursor] = [userID, userName ?? '', token ?? '', null];
     this.#seenMessages = new SeenMessages();
     if (userID !== this.#localState.userID) {
-      this.#localState = new LocalState(userID);
+      this.#localState = new LocalState(userID, this.#platform);
       this.#known = new KnownConversations();
       this.#users.clear();
     }
     this.#files?.end(this.#notLoggedIn());
-    this.#files = new Files(this.#connection, () => this.#request('renewMediaToken', {}));
+    this.#files = new Files(this.#connection, this.#platform, () => this.#request('renewMediaToken', {}));
     this.#stopWaking();
     this.#stopWaking = onWaking(() => this.#connection.wake());
     this.#emitConnectionState(ZIMConnectionState.Connecting, ZIMConnectionEvent.ActiveLogin);
@@ -2059,7 +2333,7 @@ export class ZIM {
       }, keepOriginal);
       return toWire(message);
     }
-    const children = new Blob([JSON.stringify(wire.messageList)]);
+    const children = newBlob(JSON.stringify(wire.messageList));
     if (children.size <= COMBINE_BYTES_MAX) return wire;
     const { fileUID } = await this.#files.uploadBlob(children, 'messages.json');
     return { ...wire, messageList: undefined, fileUID };
@@ -2130,7 +2404,7 @@ export class ZIM {
   /** Sets the note on a message, on this device only. */
   async updateMessageLocalExtendedData(localExtendedData, message) {
     this.#requireLogin();
-    if (new TextEncoder().encode(localExtendedData).length > LOCAL_DATA_BYTES_MAX) {
+    if (utf8(localExtendedData).length > LOCAL_DATA_BYTES_MAX) {
       throw invalid(`localExtendedData is longer than ${LOCAL_DATA_BYTES_MAX} bytes, the limit`);
     }
     this.#localState.setNote(message, localExtendedData);
@@ -2365,10 +2639,10 @@ export class ZIM {
   }
 
   #newConnection() {
-    const { server, WebSocket = globalThis.WebSocket, reconnectMaxMs } = this.#config;
+    const { server, WebSocket = this.#platform.WebSocket, reconnectMaxMs } = this.#config;
     if (!WebSocket) throw invalid('WebSocket is missing, give ZIM.create a WebSocket class');
     const bases = basesOf(namedServers(server));
-    return new Connection({ WebSocket, bases, first: this.#connection?.base, reconnectMaxMs }, {
+    return new Connection({ WebSocket, platform: this.#platform, bases, first: this.#connection?.base, reconnectMaxMs }, {
       loginArgs: () => this.#loginArgs(),
       onUp: (result) => this.#up(result),
       onLost: () => this.#lost(),
@@ -2525,7 +2799,7 @@ export class ZIM {
       for (const info of page.userList) found.set(info.baseInfo.userID, this.#userSeen(info));
       errorUserList.push(...page.errorUserList);
     }
-    const userList = wanted.filter((userID) => found.has(userID)).map((userID) => structuredClone(found.get(userID)));
+    const userList = wanted.filter((userID) => found.has(userID)).map((userID) => copyOf(found.get(userID)));
     return { userList, errorUserList };
   }
 
@@ -2598,7 +2872,7 @@ export class ZIM {
     else if (ROOM_ATTRIBUTE_EVENTS.includes(event)) this.#rooms.attributesChanged(event, data);
     else if (event === 'broadcastMessageReceived') this.#emit(event, { message: this.#fromWire(data.message, '') });
     else if (event === 'conversationChanged') this.#changeConversations(data.infoList);
-    else if (event === 'userInfoUpdated') this.#emit(event, { ...data, info: structuredClone(this.#userSeen(data.info)) });
+    else if (event === 'userInfoUpdated') this.#emit(event, { ...data, info: copyOf(this.#userSeen(data.info)) });
     else if (MESSAGE_EVENTS.includes(event)) this.#emit(event, this.#completed(data, data.conversationID));
     else this.#emit(event, completeParts(data));
     // Set last: when a listener does not return, resuming brings the event again.

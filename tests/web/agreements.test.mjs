@@ -36,7 +36,9 @@ test('a group is managed: each call has its result and its event', async () => {
   await ask(zim.createGroup({ groupID, groupName: 'One', groupAvatarUrl: '' }, ['bob']));
   assert.deepEqual(await ask(zim.updateGroupName('Two', groupID)), { groupID, groupName: 'Two' });
   const { operatedInfo } = await bob.ears.event('groupNameUpdated', { groupID, groupName: 'Two' });
-  assert.deepEqual(operatedInfo, { userID: 'alice', userName: 'alice', memberNickname: '', memberRole: 1 });
+  const { operatedUserInfo, ...tiled } = operatedInfo;
+  assert.deepEqual(tiled, { userID: 'alice', userName: 'alice', memberNickname: '', memberRole: 1 });
+  assert.deepEqual([operatedUserInfo.userID, operatedUserInfo.memberRole], ['alice', 1], 'as a member, for older programs');
   assert.deepEqual(await ask(zim.updateGroupNotice('read', groupID)), { groupID, groupNotice: 'read' });
   await bob.ears.event('groupNoticeUpdated', { groupNotice: 'read' });
   assert.deepEqual(await ask(zim.updateGroupAvatarUrl('https://a/b', groupID)), { groupID, groupAvatarUrl: 'https://a/b' });
@@ -52,7 +54,11 @@ test('a group is managed: each call has its result and its event', async () => {
   assert.equal((await alice.ears.event('groupMemberInfoUpdated')).userList[0].memberNickname, 'Bobby');
   assert.deepEqual(await ask(zim.setGroupMemberRole(2, 'bob', groupID)), { groupID, forUserID: 'bob', role: 2 });
   const { userInfo } = await ask(zim.queryGroupMemberInfo('bob', groupID));
-  assert.deepEqual(userInfo, { userID: 'bob', userName: 'bob', userAvatarUrl: '', memberNickname: 'Bobby', memberRole: 2, muteExpiredTime: 0 });
+  const { groupEnterInfo, ...member } = userInfo;
+  assert.equal(typeof groupEnterInfo.enterTime, 'number');
+  assert.deepEqual(member, {
+    userID: 'bob', userName: 'bob', userAvatarUrl: '', memberAvatarUrl: '', memberNickname: 'Bobby', memberRole: 2, muteExpiredTime: 0,
+  });
   assert.equal((await ask(zim.searchLocalGroupMembers(groupID, { keywords: ['bobb'], isAlsoMatchGroupMemberNickname: true, count: '5', nextFlag: 0 }))).userList.length, 1);
   const found = await ask(zim.searchLocalGroups({ keywords: ['tw'], isAlsoMatchGroupMemberUserName: false, isAlsoMatchGroupMemberNickname: false, count: 5, nextFlag: 0 }));
   assert.deepEqual(found.groupSearchInfoList.map(({ groupInfo }) => groupInfo.groupID), [groupID]);

@@ -231,6 +231,7 @@ test('the text sample reaches the receive sample', async () => {
     localExtendedData: '',
     mentionedUserIDs: [],
     isMentionAll: false,
+    rootRepliedCount: 0,
   });
 });
 

@@ -8,7 +8,7 @@ import { EVENTS, METHODS } from './tiers.mjs';
 const WEB = new URL('../../../src/web/', import.meta.url);
 
 const client = readdirSync(WEB, { recursive: true })
-  .filter((name) => /^tidings.*\.js$/.test(name)).sort().map((name) => readFileSync(new URL(name, WEB), 'utf8')).join('\n');
+  .filter((name) => /^tidings(?!\.global).*\.js$/.test(name)).sort().map((name) => readFileSync(new URL(name, WEB), 'utf8')).join('\n');
 
 /** Methods of the client that reject with 6000013. */
 export function laterMethods() {
