@@ -181,10 +181,14 @@ function newBlob(content, type = '') {
   return new Bytes(content instanceof ArrayBuffer ? new Uint8Array(content) : new Uint8Array(content.buffer, content.byteOffset, content.byteLength));
 }
 
+const isReactNative = () => globalThis.navigator?.product === 'ReactNative';
+
 /** The platform of browsers, Node and React Native. What it lacks is left out, such as storage in Node. */
 function webPlatform() {
   return {
     WebSocket: globalThis.WebSocket,
+    // React Native reads a Blob only as a whole.
+    hasParts: !isReactNative(),
     fetch: typeof fetch === 'function' ? (...args) => fetch(...args) : undefined,
     get storage() {
       // Asking for it may throw where it is switched off.
@@ -1590,7 +1594,7 @@ const NODE_FILES = 'node:fs';
 async function blobOf(source) {
   if (typeof Blob === 'function' && source instanceof Blob) return source;
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) return newBlob(source);
-  if (typeof source === 'string' && globalThis.process?.versions?.node) {
+  if (typeof source === 'string' && !isReactNative() && globalThis.process?.versions?.node) {
     try {
       const { openAsBlob } = process.getBuiltinModule(NODE_FILES);
       return await openAsBlob(source);
@@ -1598,7 +1602,7 @@ async function blobOf(source) {
       throw new ZIMError(Code.FileNotExist, `fileLocalPath ${source} cannot be read: ${error.message}`);
     }
   }
-  if (typeof source === 'string' && globalThis.navigator?.product === 'ReactNative') {
+  if (typeof source === 'string' && isReactNative()) {
     // Its fetch reads files of the device.
     return (await fetch(source)).blob();
   }

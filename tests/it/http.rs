@@ -19,6 +19,7 @@ async fn the_page_and_its_files_are_served_with_a_policy_and_a_tag() {
         ("/page/page.css", "text/css"),
         ("/page/page.js", "text/javascript"),
         ("/sdk/tidings.js", "text/javascript"),
+        ("/sdk/tidings.global.js", "text/javascript"),
         ("/sdk/tidings.d.ts", "text/plain"),
     ] {
         let response = fetch(world.address(), &format!("GET {path}"), &[], "").await;

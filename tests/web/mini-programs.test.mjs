@@ -209,3 +209,25 @@ test('a platform may be given: an object like wx, or parts of one', async () => 
   }
   assert.equal(stored.get('tidings.known.given'), '1');
 });
+
+test('React Native: a file goes up by its path, as a whole', async (t) => {
+  const { ZIM } = await import('../../src/web/tidings.js');
+  const content = Buffer.alloc(700_000, 5);
+  const { fetch } = globalThis;
+  const known = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+  t.mock.method(globalThis, 'fetch', async (url, options) => {
+    assert.notEqual(options?.method, 'PATCH');
+    return `${url}`.startsWith('file:') ? new Response(new Blob([content])) : fetch(url, options);
+  });
+  Object.defineProperty(globalThis, 'navigator', { value: { product: 'ReactNative' }, configurable: true });
+  try {
+    const zim = ZIM.createInstance({ appID: 1, server: broker.server });
+    await within(zim.login('native', { userName: '', token: await broker.token('native') }), 'login');
+    const { message } = await within(zim.sendMessage({ type: 12, fileLocalPath: 'file:///data/cache/large.bin' }, 'bob', PEER, { priority: 1 }), 'an answer');
+    assert.deepEqual([message.fileName, message.fileSize], ['large.bin', content.length]);
+    zim.destroy();
+  } finally {
+    if (known) Object.defineProperty(globalThis, 'navigator', known);
+    else delete globalThis.navigator;
+  }
+});
