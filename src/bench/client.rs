@@ -50,6 +50,8 @@ struct PendingRequests {
     sent: u32,
     open: HashMap<u64, (u64, LoadClass)>,
     acknowledged: [u64; 4],
+    /// Numbers of the storable ones. Survives `clear`, as history does.
+    stored: Vec<u32>,
     refused: HashMap<u64, u64>,
 }
 
@@ -119,6 +121,11 @@ impl BenchClient {
         lock(&self.pending).acknowledged
     }
 
+    /// Returns the numbers of all stored messages that were acknowledged, in the order of their answers.
+    pub(super) fn stored(&self) -> Vec<u32> {
+        lock(&self.pending).stored.clone()
+    }
+
     pub(super) fn refused(&self) -> HashMap<u64, u64> {
         lock(&self.pending).refused.clone()
     }
@@ -147,13 +154,17 @@ impl BenchClient {
         let rest = frame.get(6..).unwrap_or_default();
         let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let mut pending = lock(&self.pending);
-        let Some((meant_us, kind)) = digits(&rest[..length]).and_then(|id| pending.open.remove(&id)) else { return };
+        let Some(id) = digits(&rest[..length]) else { return };
+        let Some((meant_us, kind)) = pending.open.remove(&id) else { return };
         if rest[length..].starts_with(br#","error""#) {
             let digits_of = |at: &[u8]| digits(&at[..at.iter().take_while(|byte| byte.is_ascii_digit()).count()]);
             let code = rest[length..].split(|byte| *byte == b':').find_map(digits_of).unwrap_or(0);
             *pending.refused.entry(code).or_default() += 1;
         } else {
             pending.acknowledged[kind.index()] += 1;
+            if kind == LoadClass::Storable {
+                pending.stored.extend(u32::try_from(id).ok());
+            }
             tally.acknowledged(kind, now_us.saturating_sub(meant_us));
         }
         drop(pending);

@@ -38,6 +38,8 @@ pub(super) struct ClientSpec {
     pub(super) subscription: Subscription,
     /// Never reads after it came in.
     pub(super) stalled: bool,
+    /// At which broker, of several that work together.
+    pub(super) node: usize,
 }
 
 /// All connections to one server.
@@ -62,7 +64,7 @@ impl ClientPool {
     /// Connects everyone, logs them in and lets them enter; `arrived` is told of each.
     pub(super) async fn connect_all(
         &mut self,
-        address: std::net::SocketAddr,
+        addresses: &[std::net::SocketAddr],
         specs: Vec<ClientSpec>,
         mut arrived: impl FnMut(),
     ) -> Result<(), BenchError> {
@@ -75,6 +77,7 @@ impl ClientPool {
                 let worker = n % self.workers.len();
                 let gate = gate.clone();
                 let number = u32::try_from(here + n).unwrap_or(u32::MAX);
+                let address = addresses[spec.node % addresses.len()];
                 let come = async move {
                     let _permit = gate.acquire_owned().await;
                     if let Dialect::Peer(peer) = dialect {

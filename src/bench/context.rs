@@ -15,9 +15,12 @@ use super::harness::Harness;
 use super::message::Subscription;
 use super::options::Options;
 use super::peers::program::Peer;
-use super::process::{Folder, Server};
+use super::process::{Folder, Server, wait_until_it_listens};
 use super::report::{Report, Run};
-use super::subjects::{BASELINE_EACH, BASELINE_SHARED, TIDINGS};
+use super::servers::Servers;
+use super::site;
+use super::site::Site;
+use super::subjects::{BASELINE_EACH, BASELINE_SHARED, TIDINGS, tidings_of};
 use super::table;
 use crate::auth::{Secret, Tokens};
 use crate::clock::SystemClock;
@@ -30,6 +33,9 @@ const SECRET: &str = "the secret of a broker under test";
 const DESCRIPTORS_PER_CONNECTION: u64 = 1;
 /// Descriptors for everything else.
 const DESCRIPTORS_BESIDE: u64 = 300;
+
+/// How a broker under test is started, on a port of loopback that the system picks.
+const SERVE: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"];
 
 /// What differs from the defaults in a broker under test, so that it measures what it carries and not what it permits.
 const SETTINGS: &[(&str, &str)] = &[
@@ -61,6 +67,7 @@ pub(super) struct Bench<'a> {
     tokens: Tokens,
     descriptors: u64,
     named: u32,
+    site: Option<Arc<Site>>,
 }
 
 impl<'a> Bench<'a> {
@@ -73,7 +80,7 @@ impl<'a> Bench<'a> {
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { options, report, print, bar, tokens, descriptors: raise_descriptors(), named: 0 }
+        Self { options, report, print, bar, tokens, descriptors: raise_descriptors(), named: 0, site: None }
     }
 
     /// Prints a line of the report on the way.
@@ -116,11 +123,47 @@ impl<'a> Bench<'a> {
             return Ok(Server::running(target.address()?, target.pid));
         }
         let folder = Folder::new(&self.options.folder)?;
-        let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"].map(str::to_owned);
+        Server::start(&self.options.program, &SERVE.map(str::to_owned), &self.environment(settings), Some(folder))
+    }
+
+    fn environment(&self, settings: &[(&str, &str)]) -> Vec<(String, String)> {
         let name = |key: &str| format!("TIDINGS_{key}");
         let mut env: Vec<_> = SETTINGS.iter().chain(settings).map(|(key, value)| (name(key), (*value).to_owned())).collect();
         env.extend(self.options.settings.iter().map(|(key, value)| (name(key), value.clone())));
-        Server::start(&self.options.program, &arguments, &env, Some(folder))
+        env
+    }
+
+    /// Starts so many brokers that work together on an empty database; one works by itself on it, without NATS.
+    pub(super) async fn nodes(&mut self, count: usize, settings: &[(&str, &str)]) -> Result<Servers, BenchError> {
+        self.measuring(&format!("starting {}", tidings_of(count)));
+        let site = self.site().await?;
+        let (url, name) = (site.empty_database()?, self.name("bench"));
+        let mut starting = Vec::new();
+        for node in 0..count {
+            let own = site.settings(&url, &name, node, count);
+            let settings: Vec<(&str, &str)> =
+                settings.iter().copied().chain(own.iter().map(|(key, value)| (*key, value.as_str()))).collect();
+            let folder = Folder::new(&self.options.folder)?;
+            starting.push(Server::spawn(&self.options.program, &SERVE.map(str::to_owned), &self.environment(&settings), Some(folder))?);
+        }
+        let mut nodes = Vec::new();
+        for (mut server, stdout) in starting {
+            let said = tokio::task::spawn_blocking(|| wait_until_it_listens(stdout)).await;
+            server.listens(said.map_err(|error| BenchError::Subject(error.to_string()))??);
+            nodes.push(server);
+        }
+        site::settled(&nodes).await?;
+        Ok(Servers::on(site, nodes))
+    }
+
+    /// Returns what several brokers stand on; it is started when it is first needed.
+    async fn site(&mut self) -> Result<Arc<Site>, BenchError> {
+        if let Some(site) = &self.site {
+            return Ok(site.clone());
+        }
+        let (site, lines) = Site::open(&self.options.folder).await?;
+        lines.into_iter().for_each(|line| self.note(line));
+        Ok(self.site.insert(Arc::new(site)).clone())
     }
 
     /// Starts a bare loop.
@@ -130,8 +173,8 @@ impl<'a> Bench<'a> {
     }
 
     /// Connects everyone to a broker.
-    pub(super) async fn harness(&mut self, server: Server, specs: Vec<ClientSpec>) -> Result<Harness, BenchError> {
-        let harness = self.set(server, TIDINGS, Dialect::Broker, specs).await?;
+    pub(super) async fn harness(&mut self, server: impl Into<Servers>, specs: Vec<ClientSpec>) -> Result<Harness, BenchError> {
+        let harness = self.set(server.into(), TIDINGS, Dialect::Broker, specs).await?;
         if self.options.target.is_some() {
             harness.pool.keep_alive(Duration::from_secs(3));
         }
@@ -141,25 +184,31 @@ impl<'a> Bench<'a> {
     /// Connects everyone to a bare loop.
     pub(super) async fn baseline_harness(&mut self, mode: BaselineMode, members: usize) -> Result<Harness, BenchError> {
         let server = self.baseline(mode)?;
-        let spec = ClientSpec { account: None, room: None, group: 0, subscription: Subscription::Room, stalled: false };
+        let spec = ClientSpec { account: None, room: None, group: 0, subscription: Subscription::Room, stalled: false, node: 0 };
         let subject = match mode {
             BaselineMode::Each => BASELINE_EACH,
             BaselineMode::Shared => BASELINE_SHARED,
         };
-        self.set(server, subject, Dialect::Baseline, vec![spec; members]).await
+        self.set(server.into(), subject, Dialect::Baseline, vec![spec; members]).await
     }
 
     /// Connects everyone to another broker: receivers first, who hear those that hear nothing.
     pub(super) async fn peer_harness(&mut self, server: Server, peer: Peer, all: &[Subscription]) -> Result<Harness, BenchError> {
         peer.prepare(server.address, all).await?;
-        let spec =
-            |subscription: &Subscription| ClientSpec { account: None, room: None, group: 0, subscription: *subscription, stalled: false };
-        self.set(server, peer.program.name(), Dialect::Peer(peer), all.iter().map(spec).collect()).await
+        let spec = |subscription: &Subscription| ClientSpec {
+            account: None,
+            room: None,
+            group: 0,
+            subscription: *subscription,
+            stalled: false,
+            node: 0,
+        };
+        self.set(server.into(), peer.program.name(), Dialect::Peer(peer), all.iter().map(spec).collect()).await
     }
 
     async fn set(
         &mut self,
-        server: Server,
+        server: Servers,
         subject: &'static str,
         dialect: Dialect,
         specs: Vec<ClientSpec>,
@@ -210,7 +259,7 @@ impl<'a> Bench<'a> {
     pub(super) fn in_room(&self, room: &str, group: usize, members: usize) -> Result<Vec<ClientSpec>, BenchError> {
         let spec = |n| {
             let account = Some(self.account(&format!("{room}-{n}"))?);
-            Ok(ClientSpec { account, room: Some(room.to_owned()), group, subscription: Subscription::Room, stalled: false })
+            Ok(ClientSpec { account, room: Some(room.to_owned()), group, subscription: Subscription::Room, stalled: false, node: 0 })
         };
         (0..members).map(spec).collect()
     }

@@ -13,11 +13,12 @@ const LOADS: [&str; 2] = ["peer-durable", "peer-durable-paced"];
 type Figure = fn(&Run) -> Option<f64>;
 
 /// The rows of each load. A latency is of the run that is shown, not of all rounds.
-const ROWS: [(&str, Figure); 15] = [
+const ROWS: [(&str, Figure); 16] = [
     ("acknowledged/s", |run| Some(run.published_per_second)),
     ("delivered/s", |run| Some(run.delivered_per_second)),
     ("CPU s / million", |run| run.cpu_per_million),
     ("database's CPU s / million", |run| run.database_cpu_per_million),
+    ("NATS's CPU s / million", |run| run.bus_cpu_per_million),
     ("ack p50, ms", |run| answer(run).map(|answer| answer.p50_ms)),
     ("ack p90, ms", |run| answer(run).map(|answer| answer.p90_ms)),
     ("ack p99, ms", |run| answer(run).map(|answer| answer.p99_ms)),
@@ -32,7 +33,7 @@ const ROWS: [(&str, Figure); 15] = [
 ];
 
 fn answer(run: &Run) -> Option<&Quantiles> {
-    run.answers.get("storable")
+    run.answers.get("storable").or_else(|| run.answers.get("lossy"))
 }
 
 fn delivery(run: &Run) -> Option<&Quantiles> {
@@ -50,11 +51,16 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
 fn of_load(report: &Report, load: &str) -> Vec<String> {
     let run = |engine: &StoreEngine| Some((engine.name(), report.run(load, &tidings_on(*engine))?));
     let runs: Vec<(&str, &Run)> = report.engines.iter().filter_map(run).collect();
+    side_by_side(load, &runs)
+}
+
+/// Returns one table: a column of each name, a row of each figure that one of them has.
+pub(super) fn side_by_side(load: &str, runs: &[(&str, &Run)]) -> Vec<String> {
     if runs.is_empty() {
         return Vec::new();
     }
     let mut rows = vec![(load, runs.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<String>>())];
-    for (what, of) in ROWS {
+    for (what, of) in ROWS.into_iter().filter(|(_, of)| runs.iter().any(|(_, run)| of(run).is_some())) {
         rows.push((what, runs.iter().map(|(_, run)| of(run).map_or(String::new(), figure)).collect()));
     }
     let first = rows.iter().map(|(what, _)| what.len()).max().unwrap_or(0);
@@ -81,7 +87,7 @@ mod tests {
         let runs = vec![run(StoreEngine::Sled, 60.0), run(StoreEngine::Memory, 30.0)];
         let report = |engines: &[StoreEngine]| Report { runs: runs.clone(), engines: engines.to_vec(), ..Report::default() };
         let lines = lines(&report(&[StoreEngine::Memory, StoreEngine::Sled]));
-        assert_eq!(lines.len(), ROWS.len() + 2);
+        assert_eq!(lines.len(), 5, "only figures that one of them has");
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(words(&lines[1]), ["peer-durable-paced", "memory", "sled"]);
         assert_eq!(words(&lines[4]), ["CPU", "s", "/", "million", "30.0", "60.0"]);

@@ -30,6 +30,8 @@ pub(super) struct Handshake {
     socket: TcpStream,
     frames: Frames,
     replies: VecDeque<Value>,
+    /// What is not an answer, of a connection that wants it.
+    events: Option<VecDeque<Vec<u8>>>,
     asked: u64,
 }
 
@@ -61,17 +63,41 @@ impl Handshake {
             let line = String::from_utf8_lossy(&head);
             return Err(BenchError::Subject(format!("no WebSocket at {address}: {}", line.lines().next().unwrap_or_default())));
         }
-        Ok(Self { socket, frames: Frames::default(), replies: VecDeque::new(), asked: 0 })
+        Ok(Self { socket, frames: Frames::default(), replies: VecDeque::new(), events: None, asked: 0 })
     }
 
     pub(super) async fn login(&mut self, account: &Account) -> Result<(), BenchError> {
+        self.resume(account, None).await.map(drop)
+    }
+
+    /// Logs in, and goes on where a cursor says; returns what the broker answers.
+    pub(super) async fn resume(&mut self, account: &Account, cursor: Option<&str>) -> Result<Value, BenchError> {
         let Account { user, token } = account;
-        self.ask("login", &json!({"userID": user, "userName": user, "token": token, "deviceID": "bench"})).await
+        let mut args = json!({"userID": user, "userName": user, "token": token, "deviceID": "bench"});
+        if let Some(cursor) = cursor {
+            args["resumeFrom"] = cursor.into();
+        }
+        self.ask("login", &args).await
+    }
+
+    /// From now on what is not an answer is kept for [`Self::event`].
+    pub(super) fn keep_events(&mut self) {
+        self.events.get_or_insert_default();
+    }
+
+    /// Returns the next event.
+    pub(super) async fn event(&mut self) -> Result<Vec<u8>, BenchError> {
+        loop {
+            if let Some(event) = self.events.as_mut().and_then(VecDeque::pop_front) {
+                return Ok(event);
+            }
+            self.read().await?;
+        }
     }
 
     /// Enters a room and makes it when there is none.
     pub(super) async fn enter(&mut self, room: &str) -> Result<(), BenchError> {
-        self.ask("enterRoom", &json!({"roomInfo": {"roomID": room}})).await
+        self.ask("enterRoom", &json!({"roomInfo": {"roomID": room}})).await.map(drop)
     }
 
     /// Makes a group of the one who is logged in and `users`, so many invited at a time.
@@ -83,43 +109,60 @@ impl Handshake {
         Ok(())
     }
 
-    async fn ask(&mut self, op: &'static str, args: &Value) -> Result<(), BenchError> {
+    /// Asks for something that is to be granted; returns the result.
+    pub(super) async fn ask(&mut self, op: &'static str, args: &Value) -> Result<Value, BenchError> {
+        let mut answer = self.request(op, args).await?;
+        match answer.get("error") {
+            None => Ok(answer["result"].take()),
+            Some(error) => Err(BenchError::Subject(format!("{op} was refused: {error}"))),
+        }
+    }
+
+    /// Asks for something; returns the whole answer.
+    pub(super) async fn request(&mut self, op: &'static str, args: &Value) -> Result<Value, BenchError> {
         self.asked += 1;
         let id = self.asked;
         let mut frame = Vec::new();
         put_text(&mut frame, json!({"id": id, "op": op, "args": args}).to_string().as_bytes(), [9, 7, 5, 3]);
         self.socket.write_all(&frame).await.map_err(|error| BenchError::io(op, error))?;
-        let answer = tokio::time::timeout(PATIENCE, self.answer(id)).await.map_err(|_| BenchError::Silent(op))??;
-        match answer.get("error") {
-            None => Ok(()),
-            Some(error) => Err(BenchError::Subject(format!("{op} was refused: {error}"))),
-        }
+        tokio::time::timeout(PATIENCE, self.answer(id)).await.map_err(|_| BenchError::Silent(op))?
     }
 
-    /// Returns the answer to `id`; events in between are other people's arrivals.
+    /// Returns the answer to `id`.
     async fn answer(&mut self, id: u64) -> Result<Value, BenchError> {
-        let mut chunk = vec![0; 16 * 1024];
         loop {
             while let Some(reply) = self.replies.pop_front() {
                 if reply["id"] == id {
                     return Ok(reply);
                 }
             }
-            let read = self.socket.read(&mut chunk).await.map_err(|error| BenchError::io("reading", error))?;
-            if read == 0 {
-                return Err(BenchError::Subject("the connection ended while an answer was due".into()));
+            self.read().await?;
+        }
+    }
+
+    /// Reads what is there; events, if nobody wants them, are other people's arrivals.
+    async fn read(&mut self) -> Result<(), BenchError> {
+        let mut chunk = vec![0; 16 * 1024];
+        let read = self.socket.read(&mut chunk).await.map_err(|error| BenchError::io("reading", error))?;
+        if read == 0 {
+            return Err(BenchError::Subject("the connection ended while something was due".into()));
+        }
+        let (replies, events) = (&mut self.replies, &mut self.events);
+        let mut closed = None;
+        let fed = self.frames.feed(&chunk[..read], |frame| match frame {
+            Frame::Text(text) if text.starts_with(br#"{"id""#) => replies.extend(serde_json::from_slice(text).ok()),
+            Frame::Text(text) => {
+                if let Some(events) = events {
+                    events.push_back(text.to_vec());
+                }
             }
-            let replies = &mut self.replies;
-            let mut closed = None;
-            let fed = self.frames.feed(&chunk[..read], |frame| match frame {
-                Frame::Text(text) if text.starts_with(br#"{"id""#) => replies.extend(serde_json::from_slice(text).ok()),
-                Frame::Text(_) | Frame::Control => {}
-                Frame::Close(code) => closed = Some(code),
-            });
-            fed.map_err(|_| BenchError::Subject("what arrived is not a server's WebSocket frame".into()))?;
-            if let Some(code) = closed {
-                return Err(BenchError::Subject(format!("closed with {code} while an answer was due")));
-            }
+            Frame::Control => {}
+            Frame::Close(code) => closed = Some(code),
+        });
+        fed.map_err(|_| BenchError::Subject("what arrived is not a server's WebSocket frame".into()))?;
+        match closed {
+            Some(code) => Err(BenchError::Subject(format!("closed with {code} while something was due"))),
+            None => Ok(()),
         }
     }
 

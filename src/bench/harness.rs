@@ -12,11 +12,10 @@ use super::error::BenchError;
 use super::load::Work;
 use super::marker::LoadClass;
 use super::message::Subscription;
-use super::process::{Counters, Server};
+use super::process::Counters;
 use super::report::{Audit, Run};
+use super::servers::Servers;
 use super::stats::Latency;
-use super::subjects::tidings_on;
-use crate::config::StoreEngine;
 
 /// How long what is under way when the load ends may take to arrive. Longer than the broker lets a stuck socket be.
 const DRAIN_MAX: Duration = Duration::from_secs(45);
@@ -28,7 +27,7 @@ const ANNOUNCED_AFTER: Duration = Duration::from_millis(1_600);
 /// A server with everyone connected.
 #[derive(Debug)]
 pub(super) struct Harness {
-    pub(super) server: Arc<Server>,
+    pub(super) server: Arc<Servers>,
     pub(super) pool: ClientPool,
     pub(super) subject: String,
     /// Names of the groups, for the report.
@@ -38,7 +37,7 @@ pub(super) struct Harness {
 impl Harness {
     /// Connects everyone.
     pub(super) async fn set(
-        server: Server,
+        server: Servers,
         subject: impl Into<String>,
         threads: usize,
         dialect: Dialect,
@@ -46,7 +45,7 @@ impl Harness {
         arrived: impl FnMut(),
     ) -> Result<Self, BenchError> {
         let mut pool = ClientPool::new(threads, dialect)?;
-        pool.connect_all(server.address, specs, arrived).await?;
+        pool.connect_all(&server.addresses(), specs, arrived).await?;
         let harness = Self { server: Arc::new(server), pool, subject: subject.into(), groups: vec!["room"] };
         // Arrivals are announced to everyone inside; what is left of that must not be measured.
         harness.pool.wait_until_quiet(DRAIN_MAX).await;
@@ -73,8 +72,7 @@ impl Harness {
         let over = Arc::new(AtomicBool::new(false));
         let watch = self.watch(highest.clone(), over.clone());
         let (cpu, resident, disk) = (self.server.cpu_seconds(), self.server.resident_kib(), self.server.disk_bytes());
-        let has_database = self.subject == tidings_on(StoreEngine::Postgres);
-        let database = has_database.then(Server::database_cpu_seconds);
+        let (database, bus) = (self.server.database_cpu_seconds(&self.subject), self.server.bus_cpu_seconds());
         let began = self.pool.clock.now();
         for publisher in load(&self.pool) {
             let done = publisher.await.map_err(|error| BenchError::Subject(error.to_string()))?;
@@ -83,7 +81,8 @@ impl Harness {
         let published_until = self.pool.clock.now();
         let wait_until_quiet = self.pool.wait_until_quiet(DRAIN_MAX).await;
         let cpu = cpu.zip(self.server.cpu_seconds()).map(|(before, after)| after - before);
-        let database = database.map(|before| Server::database_cpu_seconds() - before);
+        let database = database.zip(self.server.database_cpu_seconds(&self.subject)).map(|(before, after)| after - before);
+        let bus = bus.zip(self.server.bus_cpu_seconds()).map(|(before, after)| after - before);
         let ended = self.pool.tally().last_us.max(published_until);
         let disk = disk.zip(self.server.disk_bytes()).map(|(before, after)| after.saturating_sub(before));
         let after = self.counters().await?;
@@ -100,8 +99,9 @@ impl Harness {
         run.published_per_second = run.published as f64 / seconds(published_until - began);
         run.delivered_per_second = run.delivered as f64 / run.seconds;
         run.cpu_seconds = cpu;
-        run.cpu_per_million = cpu.filter(|_| run.delivered > 0).map(|cpu| cpu * 1e6 / run.delivered as f64);
-        run.database_cpu_per_million = database.filter(|_| run.delivered > 0).map(|cpu| cpu * 1e6 / run.delivered as f64);
+        let per_million = |cpu: Option<f64>| cpu.filter(|_| run.delivered > 0).map(|cpu| cpu * 1e6 / run.delivered as f64);
+        (run.cpu_per_million, run.database_cpu_per_million, run.bus_cpu_per_million) =
+            (per_million(cpu), per_million(database), per_million(bus));
         run.disk_bytes_per_message = disk.filter(|_| run.published > 0).map(|bytes| bytes as f64 / run.published as f64);
         let stored = after.stored_since(&before);
         run.commits = stored.map(|(commits, _)| commits);
@@ -210,7 +210,7 @@ fn audit(clients: &[Arc<BenchClient>], everyone: bool, dropped: &BTreeMap<String
     if groups == 1 && hears_room == clients.len() as u64 {
         for kind in [LoadClass::Low, LoadClass::Medium, LoadClass::High] {
             let in_room = drops(kind, &["over_budget", "unfair", "mailbox_full", "overloaded"]) * hears_room.saturating_sub(1);
-            let counted = in_room + drops(kind, &["outbox_full", "session_closed"]);
+            let counted = in_room + drops(kind, &["outbox_full", "session_closed", "link"]);
             let missing = missing[kind.index()];
             // Stalled clients are not among ours, and most of what is dropped is theirs.
             audit.uncounted += if everyone { missing.abs_diff(counted) } else { missing.saturating_sub(counted) };

@@ -3,6 +3,7 @@
 use super::compared;
 use super::engines;
 use super::report::{Report, Run, SaturationPoint};
+use super::several;
 use super::svg;
 use super::svg::Line;
 use super::table;
@@ -23,6 +24,10 @@ pub(super) fn page(report: &Report) -> String {
     let engines = engines::lines(report);
     if !engines.is_empty() {
         body.push_str(&format!("<h2>Store engines side by side</h2><pre>{}</pre>", escape(engines.join("\n").trim_start())));
+    }
+    let several = several::lines(report);
+    if !several.is_empty() {
+        body.push_str(&format!("<h2>Several brokers beside one</h2><pre>{}</pre>", escape(several.join("\n").trim_start())));
     }
     if !report.compared.is_empty() {
         body.push_str(&compared_rows(report));

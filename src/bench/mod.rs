@@ -9,6 +9,9 @@
 //! scenarios ─► harness: connect a pool, offer a load, wait until it is quiet ─► audit: sent = delivered + counted drops
 //!                                                                              └► report ─► table, JSON, HTML
 //! ```
+//! Several brokers that work together are measured as one: `servers` adds them up, `site` is what they stand on, a PostgreSQL and a
+//! NATS server of the bench's own. `history` holds what was acknowledged against what is kept.
+//!
 //! `tidings bench` runs it; `benches/load.rs` runs the same. Words in reports, on the command line and in the JSON are
 //! older than those of the code: what they call floor and curve is `baseline` and `saturation` here.
 
@@ -23,6 +26,7 @@ mod error;
 mod frame;
 mod handshake;
 mod harness;
+mod history;
 mod html;
 mod load;
 mod marker;
@@ -32,6 +36,10 @@ mod peers;
 mod process;
 mod report;
 mod scenarios;
+mod servers;
+mod several;
+mod site;
+mod spread;
 mod stats;
 mod subjects;
 mod svg;
@@ -42,7 +50,7 @@ mod targets;
 pub use baseline::{BaselineMode, serve_baseline};
 pub use error::BenchError;
 pub use options::{Options, Running, Scenario};
-pub use report::{Audit, Bound, Compared, Finding, Machine, Report, Run, SaturationPoint};
+pub use report::{Audit, Bound, Compared, Failover, Finding, Machine, Report, Run, SaturationPoint};
 pub use stats::Quantiles;
 
 use self::context::Bench;
@@ -57,12 +65,14 @@ pub fn run(options: &Options, print: &mut dyn FnMut(&str)) -> Result<Report, Ben
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| BenchError::io("cannot make a runtime", error))?;
     options.check_engines()?;
+    options.check_nodes(cfg!(feature = "cluster"))?;
     let clock = BenchClock::default();
     let report = Report {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         quick: options.quick,
         machine: Machine::here(),
         engines: options.engines.clone(),
+        nodes: if options.chosen().iter().any(|scenario| scenario.is_of_nodes()) { options.nodes() } else { 0 },
         ..Report::default()
     };
     for line in table::heading(&report) {
@@ -70,20 +80,45 @@ pub fn run(options: &Options, print: &mut dyn FnMut(&str)) -> Result<Report, Ben
     }
     let mut bench = Bench::new(options, report, print);
     runtime.block_on(async {
-        for scenario in options.chosen() {
-            scenarios::run(&mut bench, scenario).await?;
+        let all = async {
+            for scenario in options.chosen() {
+                scenarios::run(&mut bench, scenario).await?;
+            }
+            Ok::<_, BenchError>(())
+        };
+        // What is dropped on the way out ends its processes and removes its folders.
+        tokio::select! {
+            interrupted = interruption() => Err(interrupted),
+            done = all => done,
         }
-        Ok::<_, BenchError>(())
     })?;
     let mut report = bench.finish();
     report.seconds = ms(clock.now()) / 1000.0;
     report.findings = targets::of(&report);
+    report.findings.extend(several::findings(&report));
     report.compared = compared::of(&report);
-    let tables = [engines::lines(&report), compared::lines(&report.compared), table::of_findings(&report)];
+    let tables = [engines::lines(&report), several::lines(&report), compared::lines(&report.compared), table::of_findings(&report)];
     for line in tables.concat() {
         print(&line);
     }
     Ok(report)
+}
+
+/// Returns once a signal asks this process to end.
+async fn interruption() -> BenchError {
+    use tokio::signal::unix::{SignalKind, signal};
+    let heard = |kind| signal(kind).map_err(|error| BenchError::io("cannot hear signals", error));
+    let signals = heard(SignalKind::interrupt()).and_then(|one| Ok((one, heard(SignalKind::terminate())?, heard(SignalKind::hangup())?)));
+    let (mut interrupt, mut terminate, mut hangup) = match signals {
+        Ok(signals) => signals,
+        Err(error) => return error,
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    BenchError::Interrupted
 }
 
 impl Report {

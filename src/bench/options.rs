@@ -5,6 +5,11 @@ use std::path::PathBuf;
 use super::error::BenchError;
 use crate::config::StoreEngine;
 
+/// How many brokers are started to work together.
+pub(super) const NODES: std::ops::RangeInclusive<usize> = 2..=9;
+/// How many when it is not said: the fewest of which two are left when one dies.
+const NODES_USUAL: usize = 3;
+
 /// One kind of load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scenario {
@@ -33,11 +38,19 @@ pub enum Scenario {
     RoomHuge,
     /// Messages that travel alone to 100, 1,000 and 10,000 members; not part of `quick`.
     Growth,
+    /// A room with members at every one of several brokers, at its budget and above, beside the same room at one.
+    ClusterRoom,
+    /// Stored messages between people at different brokers, beside the same at one.
+    ClusterPeer,
+    /// Connections at several brokers that do nothing, beside the same at one.
+    ClusterIdle,
+    /// Stored messages while one of several brokers is killed.
+    ClusterFailover,
 }
 
 impl Scenario {
     /// All, in the order they run.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::RoomFlood,
         Self::RoomPaced,
         Self::PeerDurable,
@@ -50,6 +63,10 @@ impl Scenario {
         Self::Saturation,
         Self::RoomHuge,
         Self::Growth,
+        Self::ClusterRoom,
+        Self::ClusterPeer,
+        Self::ClusterIdle,
+        Self::ClusterFailover,
     ];
 
     /// Its name on the command line and in reports.
@@ -68,6 +85,10 @@ impl Scenario {
             Self::Saturation => "curve",
             Self::RoomHuge => "room-huge",
             Self::Growth => "growth",
+            Self::ClusterRoom => "cluster-room",
+            Self::ClusterPeer => "cluster-peer",
+            Self::ClusterIdle => "cluster-idle",
+            Self::ClusterFailover => "cluster-failover",
         }
     }
 
@@ -75,6 +96,12 @@ impl Scenario {
     #[must_use]
     pub fn is_durable(self) -> bool {
         matches!(self, Self::PeerDurable | Self::PeerDurablePaced)
+    }
+
+    /// Returns whether several brokers are what it is about.
+    #[must_use]
+    pub fn is_of_nodes(self) -> bool {
+        matches!(self, Self::ClusterRoom | Self::ClusterPeer | Self::ClusterIdle | Self::ClusterFailover)
     }
 
     /// Returns the scenario of this name.
@@ -138,12 +165,18 @@ pub struct Options {
     pub members: Option<usize>,
     /// Length of one measurement instead of the scenario's own, seconds.
     pub seconds: Option<u64>,
-    /// Messages a second of `peer-durable-paced` instead of its own number.
+    /// Messages a second of `peer-durable-paced`, `cluster-peer` and `cluster-failover` instead of their own number.
     pub rate: Option<u32>,
     /// Store engines on which the durable loads are run in turn; empty means the broker's default.
     pub engines: Vec<StoreEngine>,
-    /// How often the durable loads go round the engines; `None` means once on one engine, three times on several.
+    /// How often the durable loads go round the engines, and those of several brokers round one and several; `None` means once on one
+    /// engine, three times else, and once when `quick`.
     pub rounds: Option<usize>,
+    /// How many brokers work together in the scenarios that are about several; `None` means three, and that none of those runs unless
+    /// it is named.
+    pub nodes: Option<usize>,
+    /// What decides who is at which broker, and which one is killed.
+    pub seed: u64,
     /// Where brokers get their temporary folders.
     pub folder: PathBuf,
     /// A broker that runs already instead of a child.
@@ -161,6 +194,7 @@ impl Options {
         let mut chosen = self.scenarios.clone();
         if chosen.is_empty() {
             chosen = Scenario::ALL.to_vec();
+            chosen.retain(|scenario| scenario.is_of_nodes() == self.nodes.is_some());
             chosen.retain(|scenario| !self.quick || !matches!(scenario, Scenario::Peers | Scenario::RoomHuge | Scenario::Growth));
         }
         chosen.sort_unstable();
@@ -187,6 +221,41 @@ impl Options {
             return refuse("--engine is of peer-durable and peer-durable-paced, and neither is chosen");
         }
         Ok(())
+    }
+
+    /// Checks that several brokers can be started and would be measured.
+    ///
+    /// # Errors
+    /// [`BenchError::NotBuilt`], [`BenchError::Nodes`], or [`BenchError::Target`], which says what does not go together.
+    pub(super) fn check_nodes(&self, is_built: bool) -> Result<(), BenchError> {
+        let refuse = |text: &str| Err(BenchError::Target(text.to_owned()));
+        if let Some(asked) = self.nodes.filter(|nodes| !NODES.contains(nodes)) {
+            return Err(BenchError::Nodes { asked, min: *NODES.start(), max: *NODES.end() });
+        }
+        if !self.chosen().iter().any(|scenario| scenario.is_of_nodes()) {
+            return if self.nodes.is_some() { refuse("--nodes is of the scenarios cluster-…, and none is chosen") } else { Ok(()) };
+        }
+        if self.target.is_some() {
+            return refuse("the scenarios cluster-… start their own brokers: they do not go with --target");
+        }
+        let own = ["STORE__ENGINE", "STORE__POSTGRES__URL", "MEDIA__STORE", "CLUSTER__NATS", "CLUSTER__NAME", "CLUSTER__NODE"];
+        if self.settings.iter().any(|(key, _)| own.contains(&key.as_str())) {
+            return refuse(
+                "the scenarios cluster-… set store.engine, store.postgres.url, media.store and cluster.nats, name, node themselves",
+            );
+        }
+        if is_built { Ok(()) } else { Err(BenchError::NotBuilt("cluster")) }
+    }
+
+    /// Returns how many brokers work together.
+    pub(super) fn nodes(&self) -> usize {
+        self.nodes.unwrap_or(NODES_USUAL)
+    }
+
+    /// Returns the number of brokers of each measurement, in order: one and several in turn, every other round the other way about.
+    pub(super) fn node_rounds(&self) -> Vec<usize> {
+        let (rounds, several) = (self.rounds.unwrap_or(self.scaled(3, 1)), self.nodes());
+        (0..rounds).flat_map(|round| if round % 2 == 0 { [1, several] } else { [several, 1] }).collect()
     }
 
     /// Returns the engine of each measurement of a durable load, in order: all engines, round by round, and every other
@@ -273,6 +342,31 @@ mod tests {
         let target = Running { url: "ws://127.0.0.1:80".into(), secret: String::new(), pid: None, owned: false };
         assert!(Options { target: Some(target.clone()), ..named(&[]) }.check_engines().is_err());
         assert!(Options { target: Some(target), ..Options::default() }.check_engines().is_ok());
+    }
+
+    #[test]
+    fn several_brokers_are_refused_where_they_cannot_be_or_would_change_nothing() {
+        let named = |nodes, scenarios: &[Scenario]| Options { nodes, scenarios: scenarios.to_vec(), ..Options::default() };
+        let refused = |options: &Options, is_built| options.check_nodes(is_built).unwrap_err();
+        for nodes in [Some(0), Some(1), Some(10)] {
+            assert!(matches!(refused(&named(nodes, &[]), true), BenchError::Nodes { min: 2, max: 9, .. }));
+        }
+        assert!(matches!(refused(&named(Some(2), &[]), false), BenchError::NotBuilt("cluster")));
+        assert!(matches!(refused(&named(None, &[Scenario::ClusterPeer]), false), BenchError::NotBuilt("cluster")));
+        assert!(matches!(refused(&named(Some(3), &[Scenario::Idle]), true), BenchError::Target(_)));
+        let settings = vec![("STORE__ENGINE".to_owned(), "sled".to_owned())];
+        assert!(matches!(refused(&Options { settings, ..named(Some(3), &[]) }, true), BenchError::Target(_)));
+        assert!(named(Some(9), &[]).check_nodes(true).is_ok());
+        assert!(named(None, &[]).check_nodes(false).is_ok(), "all there was before needs nothing");
+    }
+
+    #[test]
+    fn one_and_several_take_turns() {
+        let mut options = Options { rounds: Some(2), ..Options::default() };
+        assert_eq!(options.node_rounds(), [1, 3, 3, 1]);
+        options.nodes = Some(5);
+        assert_eq!(options.node_rounds(), [1, 5, 5, 1]);
+        assert!(options.chosen().iter().all(|scenario| scenario.is_of_nodes()));
     }
 
     #[test]

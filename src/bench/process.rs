@@ -33,7 +33,7 @@ pub(super) struct Server {
 }
 
 /// Returns the processor seconds that a process's `stat` says, from behind its name.
-fn cpu_of(rest: &str) -> Option<f64> {
+pub(super) fn cpu_of(rest: &str) -> Option<f64> {
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
     Some((ticks(11)? + ticks(12)?) as f64 / TICKS_PER_SECOND)
@@ -47,6 +47,18 @@ impl Server {
         env: &[(String, String)],
         folder: Option<Folder>,
     ) -> Result<Self, BenchError> {
+        let (mut server, stdout) = Self::spawn(program, arguments, env, folder)?;
+        server.listens(wait_until_it_listens(stdout)?);
+        Ok(server)
+    }
+
+    /// Starts a child that is to say where it listens; several are started side by side by this.
+    pub(super) fn spawn(
+        program: &Path,
+        arguments: &[String],
+        env: &[(String, String)],
+        folder: Option<Folder>,
+    ) -> Result<(Self, BufReader<ChildStdout>), BenchError> {
         let mut command = Command::new(program);
         // Settings of the caller's shell must not change what is measured.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TIDINGS_")) {
@@ -57,24 +69,16 @@ impl Server {
         }
         command.args(arguments).envs(env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| BenchError::io(format!("cannot start {}", program.display()), error))?;
-        let mut stdout =
-            child.stdout.take().map(BufReader::new).ok_or_else(|| BenchError::Subject("its output is not ours to read".into()))?;
-        let mut server =
+        let stdout = child.stdout.take().map(BufReader::new).ok_or_else(|| BenchError::Subject("its output is not ours to read".into()))?;
+        let server =
             Self { address: ([127, 0, 0, 1], 0).into(), pid: Some(child.id()), child: Some(child), _stdout: None, _folder: folder };
-        let mut line = String::new();
-        loop {
-            line.clear();
-            let read = stdout.read_line(&mut line).map_err(|error| BenchError::io("cannot read the server's output", error))?;
-            if read == 0 {
-                return Err(BenchError::Subject(format!("{} {} ended before it listened", program.display(), arguments.join(" "))));
-            }
-            if let Some(address) = line.trim().strip_prefix(LISTENING) {
-                let address = address.trim_start_matches("http://");
-                server.address = address.parse().map_err(|_| BenchError::Subject(format!("{address:?} is not an address")))?;
-                server._stdout = Some(stdout);
-                return Ok(server);
-            }
-        }
+        Ok((server, stdout))
+    }
+
+    /// Notes what a child has said by [`wait_until_it_listens`].
+    pub(super) fn listens(&mut self, said: (SocketAddr, BufReader<ChildStdout>)) {
+        self.address = said.0;
+        self._stdout = Some(said.1);
     }
 
     /// Starts someone else's program, which does not say when it serves: it does when it takes connections. It runs in
@@ -114,6 +118,13 @@ impl Server {
         cpu_of(stat.rsplit_once(')')?.1)
     }
 
+    /// Kills it at once, as a machine that dies does; its folder stays until it is dropped.
+    pub(super) fn kill(&mut self) -> Result<(), BenchError> {
+        let Some(child) = &mut self.child else { return Ok(()) };
+        child.kill().and_then(|()| child.wait()).map_err(|error| BenchError::io("cannot kill a broker", error))?;
+        Ok(())
+    }
+
     /// Processor seconds of every PostgreSQL process on this machine, since each started.
     pub(super) fn database_cpu_seconds() -> f64 {
         let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| {
@@ -139,15 +150,37 @@ impl Server {
 
     /// Returns the broker's counters; blocks.
     pub(super) fn counters(&self) -> Result<Counters, BenchError> {
-        let failed = |error| BenchError::io(format!("GET http://{}/metrics", self.address), error);
-        let mut socket = TcpStream::connect(self.address).map_err(failed)?;
-        socket.set_read_timeout(Some(SCRAPE_TIMEOUT)).map_err(failed)?;
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
-        socket.write_all(request.as_bytes()).map_err(failed)?;
-        let mut text = String::new();
-        socket.read_to_string(&mut text).map_err(failed)?;
-        Ok(Counters::read(&text))
+        get(self.address, "/metrics").map(|text| Counters::read(&text))
     }
+}
+
+/// Reads what a child says until it says where it listens; blocks.
+pub(super) fn wait_until_it_listens(mut stdout: BufReader<ChildStdout>) -> Result<(SocketAddr, BufReader<ChildStdout>), BenchError> {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        let read = stdout.read_line(&mut line).map_err(|error| BenchError::io("cannot read the server's output", error))?;
+        if read == 0 {
+            return Err(BenchError::Subject("the server ended before it listened".into()));
+        }
+        if let Some(address) = line.trim().strip_prefix(LISTENING) {
+            let address = address.trim_start_matches("http://");
+            let address = address.parse().map_err(|_| BenchError::Subject(format!("{address:?} is not an address")))?;
+            return Ok((address, stdout));
+        }
+    }
+}
+
+/// Returns an answer with its head; blocks.
+pub(super) fn get(address: SocketAddr, path: &str) -> Result<String, BenchError> {
+    let failed = |error| BenchError::io(format!("GET http://{address}{path}"), error);
+    let mut socket = TcpStream::connect(address).map_err(failed)?;
+    socket.set_read_timeout(Some(SCRAPE_TIMEOUT)).map_err(failed)?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).map_err(failed)?;
+    let mut text = String::new();
+    socket.read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
 }
 
 impl Drop for Server {
@@ -166,12 +199,22 @@ impl Drop for Server {
 pub(super) struct Counters(BTreeMap<String, u64>);
 
 impl Counters {
-    fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str) -> Self {
         let sample = |line: &str| {
             let (name, value) = line.rsplit_once(' ')?;
             Some((name.to_owned(), value.trim().parse().ok()?))
         };
         Self(text.lines().filter(|line| line.starts_with("tidings_")).filter_map(sample).collect())
+    }
+
+    /// Returns one counter.
+    pub(super) fn one(&self, name: &str) -> Option<u64> {
+        self.0.get(name).copied()
+    }
+
+    /// Adds those of another broker.
+    pub(super) fn add(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(name, value)| *self.0.entry(name).or_default() += value);
     }
 
     /// Returns what the store did since `before`: commits, and messages it took. Nothing when there are no such counters.

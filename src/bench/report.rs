@@ -39,6 +39,8 @@ pub struct Run {
     pub cpu_per_million: Option<f64>,
     /// Processor seconds of the database that the broker keeps messages in, per million delivered.
     pub database_cpu_per_million: Option<f64>,
+    /// Processor seconds of the NATS server between several brokers, per million delivered.
+    pub bus_cpu_per_million: Option<f64>,
     /// Commits of the broker's store.
     pub commits: Option<u64>,
     /// Messages its store took, divided by its commits.
@@ -57,6 +59,8 @@ pub struct Run {
     pub dropped: BTreeMap<String, u64>,
     /// Whether everything is accounted for.
     pub audit: Audit,
+    /// What the death of a broker cost, where one was killed.
+    pub failover: Option<Failover>,
     /// Operations refused, by code.
     pub refused: BTreeMap<u64, u64>,
     /// Connections the broker closed, by code.
@@ -65,6 +69,25 @@ pub struct Run {
     pub timeline: Vec<u64>,
     /// Upper edge in milliseconds, and how many deliveries fell below it and above the one before.
     pub histogram: Vec<(f64, u64)>,
+}
+
+/// What the death of one of several brokers cost those who send. Times count from the kill.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Failover {
+    /// Which broker was killed, from 0.
+    pub killed: usize,
+    /// Who sent, and how many of them were at the broker that was killed.
+    pub senders: [usize; 2],
+    /// Until a sender's next acknowledgement of a message sent after the kill, the sender who waited least, milliseconds.
+    pub first_ack_ms: f64,
+    /// The same, half of the senders waited no longer.
+    pub median_ms: f64,
+    /// The same, the sender who waited longest.
+    pub everyone_ms: f64,
+    /// Sends that were offered again, because they were refused for the time being or not answered.
+    pub sent_again: u64,
+    /// How often a reader who came back was told to read history instead of being given what it missed.
+    pub resyncs: u64,
 }
 
 /// Sent = delivered + counted drops, member by member and priority by priority.
@@ -84,8 +107,10 @@ pub struct Audit {
     pub duplicates: u64,
     /// Places where `messageSeq` did not rise by one. 0 is right.
     pub seq_breaks: u64,
-    /// Stored and acknowledged, but not received. 0 is right.
+    /// Stored and acknowledged, but not received, or not in history where that was read. 0 is right.
     pub storable_lost: u64,
+    /// Messages that were read in history to hold against what was acknowledged.
+    pub in_history: Option<u64>,
 }
 
 impl Audit {
@@ -228,6 +253,8 @@ pub struct Report {
     pub runs: Vec<Run>,
     /// The store engines that stored loads were run on, if they were named.
     pub engines: Vec<StoreEngine>,
+    /// How many brokers worked together where several did; 0 where none was to.
+    pub nodes: usize,
     /// Delivered share by priority.
     #[serde(rename = "curve")]
     pub saturation: Vec<SaturationPoint>,

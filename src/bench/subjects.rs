@@ -16,3 +16,8 @@ pub(super) fn tidings_on(engine: StoreEngine) -> String {
         other => format!("{TIDINGS}, {}", other.name()),
     }
 }
+
+/// Returns what so many of our brokers on one PostgreSQL are called.
+pub(super) fn tidings_of(nodes: usize) -> String {
+    if nodes == 1 { format!("{TIDINGS}, 1 node on PostgreSQL") } else { format!("{TIDINGS}, {nodes} nodes") }
+}

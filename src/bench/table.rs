@@ -1,6 +1,6 @@
 //! The report as lines for a terminal.
 
-use super::report::{Bound, Finding, Report, Run, SaturationPoint};
+use super::report::{Bound, Failover, Finding, Report, Run, SaturationPoint};
 use super::stats::Quantiles;
 
 /// Returns where, and how to read the figures.
@@ -47,6 +47,7 @@ pub(super) fn of_run(run: &Run) -> Vec<String> {
         let drops: Vec<String> = run.dropped.iter().map(|(what, count)| format!("{what} {}", figure(*count as f64))).collect();
         lines.push(format!("  dropped and counted: {}", drops.join(", ")));
     }
+    lines.extend(run.failover.as_ref().map(failover_line));
     if run.delivered > 0 {
         lines.push(format!("  audit: {}", audit(run)));
     }
@@ -72,6 +73,15 @@ fn storage(run: &Run) -> Option<String> {
     (!parts.is_empty()).then(|| format!("  {}", parts.join(", ")))
 }
 
+/// Returns what the death of a broker cost, as a line below its run.
+fn failover_line(failover: &Failover) -> String {
+    let Failover { killed, senders: [all, at_it], first_ack_ms, median_ms, everyone_ms, sent_again, resyncs } = failover;
+    format!(
+        "  node {killed} killed, {at_it} of {all} senders at it: acknowledged again after {first_ack_ms:.0} ms at first, {median_ms:.0} half of \
+         them, {everyone_ms:.0} all; {sent_again} sent again, {resyncs} told to read history"
+    )
+}
+
 fn codes<C: std::fmt::Display>(counts: &std::collections::BTreeMap<C, u64>) -> String {
     counts.iter().map(|(code, count)| format!("{code} × {count}")).collect::<Vec<_>>().join(", ")
 }
@@ -83,8 +93,9 @@ fn audit(run: &Run) -> String {
         let missing = expected.saturating_sub(received);
         return format!("{received} of {expected} delivered, {missing} lost, {} twice or out of order", audit.duplicates);
     }
+    let kept = audit.in_history.map_or(String::new(), |kept| format!("; {kept} in history, seqs without a gap"));
     if audit.is_clean() {
-        return format!("{received} of {expected} delivered, the rest counted; nothing twice or out of order");
+        return format!("{received} of {expected} delivered, the rest counted; nothing twice or out of order{kept}");
     }
     format!(
         "{received} of {expected} delivered, WRONG: {} not told to members, {} not counted, {} twice or out of order, {} breaks of messageSeq, {} stored ones lost",

@@ -11,7 +11,7 @@ use super::failure::Failure;
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArguments {
-    /// Which loads, separated by commas; default: all, of --quick those that belong to it.
+    /// Which loads, separated by commas; default: all, of --quick those that belong to it, with --nodes those of several brokers.
     #[arg(value_name = "SCENARIO", value_delimiter = ',', value_parser = scenario)]
     scenarios: Vec<Scenario>,
     /// Smaller and shorter, under three minutes on two cores; the units stay.
@@ -29,17 +29,25 @@ pub(super) struct BenchArguments {
     /// Length of each measurement instead of the scenario's own.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: Option<u64>,
-    /// Messages a second of peer-durable-paced instead of 3,000, all pairs together.
+    /// Messages a second, all pairs together, of peer-durable-paced instead of 3,000, of cluster-peer instead of 500, of
+    /// cluster-failover instead of 300.
     #[arg(long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     rate: Option<u32>,
     /// Store engines, separated by commas, on which peer-durable and peer-durable-paced are run in turn and shown side by
     /// side; default: sled.
     #[arg(long = "engine", value_name = "ENGINE", value_delimiter = ',', value_parser = engine)]
     engines: Vec<StoreEngine>,
-    /// How often those go round the engines; default: once on one engine, three times on several, once with --quick. Of
-    /// several rounds the one of median cost is shown.
+    /// How often those go round the engines, and those of several brokers round one and several; default: once on one engine,
+    /// three times else, once with --quick. Of several rounds the one of median cost is shown.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: Option<u32>,
+    /// Start so many brokers that work together, 2 to 9, with a PostgreSQL and a NATS server of their own on loopback, beside one
+    /// by itself; default: 3, for the scenarios cluster-… if they are named. Needs PostgreSQL's programs and nats-server.
+    #[arg(long, value_name = "N")]
+    nodes: Option<usize>,
+    /// What decides who is at which broker, and which one is killed.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
     /// Threads of the load generator; default: half the cores.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     client_threads: usize,
@@ -127,6 +135,8 @@ pub(super) fn run(arguments: BenchArguments) -> Result<(), Failure> {
         rate: arguments.rate,
         engines: distinct(arguments.engines),
         rounds: arguments.rounds.map(|rounds| rounds as usize),
+        nodes: arguments.nodes,
+        seed: arguments.seed,
         folder: arguments.work_dir.unwrap_or_else(std::env::temp_dir),
         target,
         settings: arguments.settings,
@@ -134,6 +144,7 @@ pub(super) fn run(arguments: BenchArguments) -> Result<(), Failure> {
     };
     let report = tidings::bench::run(&options, &mut |line| println!("{line}")).map_err(|error| match error {
         BenchError::Target(text) => Failure::Usage(text),
+        error @ (BenchError::NotBuilt(_) | BenchError::Nodes { .. }) => Failure::Usage(error.to_string()),
         other => anyhow::Error::from(other).into(),
     })?;
     for (path, text) in [(arguments.json, report.json()), (arguments.html, report.html())] {

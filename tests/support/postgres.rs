@@ -58,8 +58,7 @@ impl Cluster {
     /// The same with settings of one's own, as `postgres` takes them.
     pub(crate) fn start_with(settings: &str) -> Option<Self> {
         let Some(programs) = programs() else {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "PostgreSQL is not installed (Debian: postgresql)");
-            eprintln!("SKIPPED: PostgreSQL is not installed (Debian: postgresql)");
+            missing();
             return None;
         };
         let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
@@ -144,6 +143,22 @@ fn psql(programs: &Path, folder: &Path, database: &str, text: &str) -> String {
         .unwrap();
     assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Returns whether PostgreSQL is installed; where it is not, what [`Cluster::shared`] says is said.
+#[allow(dead_code, reason = "not every crate of tests asks")]
+pub(crate) fn is_installed() -> bool {
+    let is_there = programs().is_some();
+    if !is_there {
+        missing();
+    }
+    is_there
+}
+
+/// Says loudly that PostgreSQL is not installed; where `CI` is `true` that is a failure.
+fn missing() {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "PostgreSQL is not installed (Debian: postgresql)");
+    eprintln!("SKIPPED: PostgreSQL is not installed (Debian: postgresql)");
 }
 
 /// Returns where the server's programs are.

@@ -54,7 +54,7 @@ impl Installed {
 }
 
 /// Returns a loopback port that nobody has. Someone may take it before our child does; then that one fails to start.
-fn free_port() -> Result<SocketAddr, BenchError> {
+pub(in crate::bench) fn free_port() -> Result<SocketAddr, BenchError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     listener.map_err(|error| BenchError::io("no port to have", error))
 }

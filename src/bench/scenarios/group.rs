@@ -41,7 +41,7 @@ pub(super) async fn group(bench: &mut Bench<'_>) -> Result<(), BenchError> {
         drop(handshake);
         let spec = |n| {
             let account = Some(bench.account(&format!("{name}-{n}"))?);
-            Ok::<_, BenchError>(ClientSpec { account, room: None, group: 0, subscription: Subscription::Room, stalled: false })
+            Ok::<_, BenchError>(ClientSpec { account, room: None, group: 0, subscription: Subscription::Room, stalled: false, node: 0 })
         };
         let specs = (0..ONLINE).map(spec).collect::<Result<Vec<_>, _>>()?;
         let mut harness = bench.harness(server, specs).await?;

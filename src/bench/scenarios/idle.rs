@@ -23,6 +23,7 @@ use crate::bench::context::Bench;
 use crate::bench::error::BenchError;
 use crate::bench::message::Subscription;
 use crate::bench::report::Run;
+use crate::bench::servers::Servers;
 
 /// After the last login: what the logins needed is given back.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -31,37 +32,49 @@ pub(super) async fn idle(bench: &mut Bench<'_>) -> Result<(), BenchError> {
     let wanted = bench.options.members(10_000, 2_000);
     let members = bench.connections(wanted);
     let server = bench.broker(&[])?;
+    let specs = clients(bench, members)?;
+    let seconds = bench.options.seconds(20, 3);
+    let run = idle_on(bench, server.into(), specs, "idle", seconds).await?;
+    bench.keep(run);
+    Ok(())
+}
+
+/// Returns so many who do nothing.
+pub(super) fn clients(bench: &mut Bench<'_>, members: usize) -> Result<Vec<ClientSpec>, BenchError> {
     let name = bench.name("idle");
-    let account = |n| bench.account(&format!("{name}-{n}"));
     let spec = |n| {
-        Ok::<_, BenchError>(ClientSpec {
-            account: Some(account(n)?),
-            room: None,
-            group: 0,
-            subscription: Subscription::Nothing,
-            stalled: false,
-        })
+        let account = Some(bench.account(&format!("{name}-{n}"))?);
+        Ok(ClientSpec { account, room: None, group: 0, subscription: Subscription::Nothing, stalled: false, node: 0 })
     };
-    let specs = (0..members).map(spec).collect::<Result<Vec<_>, _>>()?;
+    (0..members).map(spec).collect()
+}
+
+/// Measures what all but the first tenth of these connections cost.
+pub(super) async fn idle_on(
+    bench: &mut Bench<'_>,
+    servers: Servers,
+    specs: Vec<ClientSpec>,
+    scenario: &str,
+    seconds: u64,
+) -> Result<Run, BenchError> {
     // The first make what is made once: threads' stacks, arenas, the store's caches.
     let mut first = specs;
-    let rest = first.split_off(members / 10);
-    let mut harness = bench.harness(server, first).await?;
+    let rest = first.split_off(first.len() / 10);
+    let mut harness = bench.harness(servers, first).await?;
     tokio::time::sleep(SETTLE).await;
     let before = harness.server.resident_kib();
     let members = rest.len();
-    harness.pool.connect_all(harness.server.address, rest, || ()).await?;
-    bench.measuring("idle");
+    harness.pool.connect_all(&harness.server.addresses(), rest, || ()).await?;
+    bench.measuring(scenario);
     tokio::time::sleep(SETTLE).await;
     let cpu = harness.server.cpu_seconds();
-    let seconds = bench.options.seconds(20, 3);
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let after = harness.server.resident_kib();
     let cpu = cpu.zip(harness.server.cpu_seconds()).map(|(before, after)| after - before);
     let resident = before.zip(after).map(|(before, after)| [before, after, after]);
     let closed = harness.pool.clients.iter().filter_map(|client| client.observed().closed);
     let mut run = Run {
-        scenario: "idle".into(),
+        scenario: scenario.into(),
         subject: harness.subject.clone(),
         members,
         resident_kib: resident,
@@ -70,7 +83,5 @@ pub(super) async fn idle(bench: &mut Bench<'_>) -> Result<(), BenchError> {
     };
     closed.for_each(|code| *run.closed.entry(code).or_default() += 1);
     run.seconds = seconds as f64;
-    drop(harness);
-    bench.keep(run);
-    Ok(())
+    Ok(run)
 }

@@ -41,7 +41,7 @@ pub(super) async fn mixed(bench: &mut Bench<'_>) -> Result<(), BenchError> {
         let number = u32::try_from(first_peer + n).unwrap_or(u32::MAX);
         let subscription = if n % 2 == 0 { Subscription::Nothing } else { Subscription::Peer(number - 1) };
         let account = Some(bench.account(&format!("{name}-p{n}"))?);
-        specs.push(ClientSpec { account, room: None, group: QUIET_ROOMS + 1, subscription, stalled: false });
+        specs.push(ClientSpec { account, room: None, group: QUIET_ROOMS + 1, subscription, stalled: false, node: 0 });
     }
     let mut harness = bench.harness(server, specs).await?;
     harness.groups = GROUPS.to_vec();

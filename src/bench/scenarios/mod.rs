@@ -1,5 +1,6 @@
 //! The loads, one file per kind of conversation.
 
+mod cluster;
 mod group;
 mod idle;
 mod mixed;
@@ -28,5 +29,9 @@ pub(super) async fn run(bench: &mut Bench<'_>, scenario: Scenario) -> Result<(),
         Scenario::Saturation => saturation::saturation(bench).await,
         Scenario::RoomHuge => room::huge(bench).await,
         Scenario::Growth => room::growth(bench).await,
+        Scenario::ClusterRoom => cluster::room(bench).await,
+        Scenario::ClusterPeer => cluster::peer(bench).await,
+        Scenario::ClusterIdle => cluster::idle(bench).await,
+        Scenario::ClusterFailover => cluster::failover(bench).await,
     }
 }

@@ -97,7 +97,7 @@ impl Pairs {
     fn specs(self, bench: &Bench<'_>, name: &str) -> Result<Vec<ClientSpec>, BenchError> {
         let spec = |(n, subscription)| {
             let account = Some(bench.account(&format!("{name}-{n}"))?);
-            Ok(ClientSpec { account, room: None, group: 0, subscription, stalled: false })
+            Ok(ClientSpec { account, room: None, group: 0, subscription, stalled: false, node: 0 })
         };
         self.subscriptions().into_iter().enumerate().map(spec).collect()
     }
