@@ -202,7 +202,9 @@ impl Counters {
     pub(super) fn read(text: &str) -> Self {
         let sample = |line: &str| {
             let (name, value) = line.rsplit_once(' ')?;
-            Some((name.to_owned(), value.trim().parse().ok()?))
+            // What is a whole number may be written as a fraction.
+            let value = value.trim();
+            Some((name.to_owned(), value.strip_suffix(".0").unwrap_or(value).parse().ok()?))
         };
         Self(text.lines().filter(|line| line.starts_with("tidings_")).filter_map(sample).collect())
     }
@@ -265,7 +267,8 @@ mod tests {
     fn drops_are_read_by_class_priority_and_reason() {
         let line = r#"tidings_messages_dropped_total{class="barrage",priority="low",reason="outbox_full"}"#;
         let before = Counters::read(&format!("HTTP/1.1 200 OK\n# TYPE x\n{line} 3\n"));
-        let after = Counters::read(&format!("{line} 10\ntidings_sessions 4\n"));
+        let after = Counters::read(&format!("{line} 10\ntidings_sessions 4\ntidings_cluster_owned_shards 32.0\n"));
+        assert_eq!(after.one("tidings_cluster_owned_shards"), Some(32));
         assert_eq!(after.dropped_since(&before), BTreeMap::from([("barrage/low/outbox_full".to_owned(), 7)]));
         assert_eq!(after.dropped_since(&after), BTreeMap::new());
     }

@@ -49,8 +49,11 @@ impl Servers {
         self.all.iter().map(Server::resident_kib).sum()
     }
 
-    /// Returns what all of them have caused to be written to disks, bytes; nothing of a database.
+    /// Returns what all of them have caused to be written to disks, bytes; unknown where a database writes for them.
     pub(super) fn disk_bytes(&self) -> Option<u64> {
+        if self.site.is_some() {
+            return None;
+        }
         self.all.iter().map(Server::disk_bytes).sum()
     }
 

@@ -26,6 +26,8 @@ const PAIRS: usize = 60;
 const PER_SECOND: u32 = 300;
 /// Before the kill: everyone is in, conversations are made.
 const BEFORE_MS: (u64, u64) = (3_000, 1_000);
+/// Of that, for everyone to come in.
+const LEAD: Duration = Duration::from_millis(500);
 /// How long after the end of the load the last message may wait for its acknowledgement.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long what was acknowledged last may take to its reader.
@@ -49,7 +51,8 @@ pub(in crate::bench::scenarios) async fn failover(bench: &mut Bench<'_>) -> Resu
     for _ in 0..rounds {
         let killed = dice.below(nodes);
         // What the others have to say about the one that dies is known.
-        let servers = bench.nodes(nodes, &[("LOG__FILTER", "error")]).await?;
+        let settings = [("LOG__FILTER", "error"), ("USERS__MUST_EXIST", "false")];
+        let servers = bench.nodes(nodes, &settings).await?;
         let pairs = Pairs::new(bench, &servers, nodes)?;
         bench.measuring(&format!("cluster-failover: {}, one is killed", tidings_of(nodes)));
         let run = pairs.talk(bench, servers, killed).await?;
@@ -88,7 +91,7 @@ impl Pairs {
         let began = clock.now();
         let every_us = micros(Duration::from_secs_f64(self.pairs as f64 / rate));
         for n in 0..self.pairs {
-            let first_us = began + every_us * n as u64 / self.pairs as u64;
+            let first_us = began + micros(LEAD) + every_us * n as u64 / self.pairs as u64;
             let (to, until_us) = (self.people[self.pairs + n].account.user.clone(), began + micros(before + after));
             let plan = Plan { number: u32::try_from(n).unwrap_or(u32::MAX), to, first_us, every_us, until_us };
             let sending = talk::send(self.people[n].clone(), plan);
