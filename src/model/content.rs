@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Invalid, Limits, Mentions, SendOptions};
+use super::{Body, Invalid, Limits, Mentions, PushConfig, SendOptions};
 
 /// The part of a message that its sender writes and its receivers read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ impl Content {
     /// Returns about how many bytes are written for it; what it only refers to is not.
     #[must_use]
     pub fn weight(&self) -> usize {
-        256 + self.body.weight() + self.extended_data.len()
+        256 + self.body.weight() + self.extended_data.len() + self.options.push.as_deref().map_or(0, PushConfig::weight)
     }
 
     /// Returns content that has a body and nothing besides.
@@ -41,6 +41,9 @@ impl Content {
             return Err(Invalid::too_long("message.extendedData", self.extended_data.len(), limits.extended_data_bytes_max));
         }
         self.mentions.validate(limits)?;
+        if let Some(push) = &self.options.push {
+            push.validate(limits)?;
+        }
         self.body.validate(limits)
     }
 }

@@ -58,7 +58,7 @@ pub(crate) use page::{page_by_key, page_by_position};
 pub use refusal::{Invalid, Refusal};
 pub use room::{AttributeTerms, RoomAttribute, RoomChange, RoomInfo};
 pub use search::{GroupSearch, Keywords, Search, searched_words};
-pub use send_options::{ReplyTo, SendOptions};
+pub use send_options::{PushConfig, ReplyTo, SendOptions};
 pub(crate) use strict_json::from_object;
 pub use tips::{Tips, TipsChange, TipsEvent, TipsUser};
 pub(crate) use two_generation_map::TwoGenerationMap;

@@ -39,6 +39,11 @@ impl Source {
         matches!(self, Self::Backend { .. } | Self::Broker)
     }
 
+    /// Returns whether it is the server API.
+    pub(crate) fn is_backend(self) -> bool {
+        matches!(self, Self::Backend { .. })
+    }
+
     /// Returns whether a room or group takes a message only from who is inside.
     pub(crate) fn must_be_inside(self) -> bool {
         !matches!(self, Self::Backend { must_be_inside: false })
@@ -73,7 +78,8 @@ pub(crate) struct Publish {
 }
 
 impl Publish {
-    pub(crate) fn new(sender: UserId, source: Source, target: Target, draft: Draft, reply: Reply<LiveMessage>, span: Span) -> Self {
+    pub(crate) fn new(sender: UserId, source: Source, target: Target, mut draft: Draft, reply: Reply<LiveMessage>, span: Span) -> Self {
+        draft.content.options.server = source.is_backend();
         Self { sender, source, target, draft, is_charged: false, asked: None, memory: None, reply, span }
     }
 }

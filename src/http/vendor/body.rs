@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::codes::{Fault, code};
 use super::input::Input;
+use crate::model::PushConfig;
 use crate::protocol::DraftArgs;
 
 /// A message in the wire protocol's words.
@@ -12,6 +13,8 @@ use crate::protocol::DraftArgs;
 pub(super) struct MessageContent {
     pub(super) draft: DraftArgs,
     pub(super) has_receipt: bool,
+    /// How who is offline is to be told of it.
+    pub(super) push: Option<Box<PushConfig>>,
     /// What was asked for besides and is not done.
     pub(super) notes: Vec<String>,
 }
@@ -44,10 +47,29 @@ pub(super) fn read(input: &Input) -> Result<MessageContent, Fault> {
         }
     }
     let mut notes = Vec::new();
-    if body.object("OfflinePush")?.flag("Enable")? {
+    let push = push_config(&body.object("OfflinePush")?)?.map(Box::new);
+    if push.is_some() {
         notes.push("MessageBody.OfflinePush: nothing is pushed to who is offline".to_owned());
     }
-    Ok(MessageContent { draft, has_receipt: body.flag("HasReceipt")?, notes })
+    Ok(MessageContent { draft, has_receipt: body.flag("HasReceipt")?, push, notes })
+}
+
+/// Reads `OfflinePush`; nothing, unless it is enabled.
+fn push_config(push: &Input) -> Result<Option<PushConfig>, Fault> {
+    if !push.flag("Enable")? {
+        return Ok(None);
+    }
+    let increment = push.maybe_number("BadgeIncrement")?;
+    let most = PushConfig::BADGE_INCREMENT_MAX;
+    let badge_increment = u8::try_from(increment.unwrap_or(0)).ok().filter(|by| *by <= most);
+    Ok(Some(PushConfig {
+        title: push.text_or_empty("Title")?.to_owned(),
+        content: push.text_or_empty("Content")?.to_owned(),
+        payload: push.text_or_empty("Payload")?.to_owned(),
+        resources_id: push.text_or_empty("ResourcesID")?.to_owned(),
+        enable_badge: increment.is_some(),
+        badge_increment: badge_increment.ok_or_else(|| push.wrong("BadgeIncrement", &format!("is not from 0 to {most}")))?,
+    }))
 }
 
 /// Returns a command's bytes as the wire has them: base64.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Outcome, fields};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::Target;
+use crate::protocol::message::vendor::vendor_body;
 use crate::protocol::result::message::Messages;
 use crate::protocol::{HistoryQuery, RawJson, Request};
 
@@ -56,12 +57,7 @@ fn vendor_message(message: &Value) -> Value {
         "MsgTime": message["timestamp"],
         "Payload": message["extendedData"].as_str().unwrap_or_default(),
         "IsEmpty": if revoked { 2 } else { 0 },
-        "MsgBody": match kind {
-            31 => String::new(),
-            1 | 20 | 200 => message["message"].as_str().unwrap_or_default().to_owned(),
-            11..=14 => encoded(&file(message).to_string()),
-            _ => encoded(&message.to_string()),
-        },
+        "MsgBody": if revoked { String::new() } else { vendor_body(message) },
     });
     if kind == 200 {
         told["SubMsgType"] = message["subType"].as_u64().unwrap_or(0).into();
@@ -69,47 +65,9 @@ fn vendor_message(message: &Value) -> Value {
     told
 }
 
-/// Returns what a message says of its file. Source: ZIM server API reference, `QueryPeerMsg`.
-fn file(message: &Value) -> Value {
-    let names = [
-        ("fileName", "file_name"),
-        ("fileSize", "file_size"),
-        ("fileDownloadUrl", "download_url"),
-        ("audioDuration", "media_duration"),
-        ("videoDuration", "media_duration"),
-        ("originalImageWidth", "origin_image_width"),
-        ("originalImageHeight", "origin_image_height"),
-        ("largeImageDownloadUrl", "large_image_download_url"),
-        ("largeImageWidth", "large_image_width"),
-        ("largeImageHeight", "large_image_height"),
-        ("thumbnailDownloadUrl", "thumbnail_download_url"),
-        ("thumbnailWidth", "thumbnail_width"),
-        ("thumbnailHeight", "thumbnail_height"),
-        ("videoFirstFrameDownloadUrl", "video_first_frame_download_url"),
-        ("videoFirstFrameWidth", "video_first_frame_width"),
-        ("videoFirstFrameHeight", "video_first_frame_height"),
-    ];
-    let there = names.iter().filter(|(ours, _)| !message[ours].is_null());
-    there.map(|(ours, theirs)| ((*theirs).to_owned(), message[ours].clone())).collect::<serde_json::Map<_, _>>().into()
-}
-
-/// Percent-encodes a text: the vendor tells its callers to URL-decode such bodies.
-fn encoded(text: &str) -> String {
-    let one = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(one).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bodies_that_are_json_are_percent_encoded() {
-        assert_eq!(encoded(r#"{"a": "é+~"}"#), "%7B%22a%22%3A%20%22%C3%A9%2B~%22%7D");
-    }
 
     #[test]
     fn what_was_taken_back_is_empty() {

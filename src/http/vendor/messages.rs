@@ -25,6 +25,8 @@ fn send_config(call: &Call<'_>, content: &MessageContent) -> Result<SendConfigAr
         has_receipt: Some(content.has_receipt),
         disable_unread_message_count: Some(options.flag("NoUnread")?),
         priority: call.input.maybe_number("Priority")?,
+        is_notify_mentioned_users: None,
+        push_config: content.push.clone(),
     })
 }
 

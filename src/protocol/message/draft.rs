@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::model::{
     Body, Child, Combine, Content, ConversationKind, Draft, FileUid, Invalid, Limits, LocalMessageId, Media, MediaKind, MediaUrls,
-    Mentions, MessageKind, Pixels, Priority, Refusal, SendOptions, Target, UserId,
+    Mentions, MessageKind, Pixels, Priority, PushConfig, Refusal, SendOptions, Target, UserId,
 };
 
 #[derive(Deserialize)]
@@ -24,12 +24,14 @@ pub(crate) struct SendArgs {
 }
 
 /// How a message is sent, before it is checked.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct SendConfigArgs {
     pub(crate) priority: Option<i64>,
     pub(crate) has_receipt: Option<bool>,
     pub(crate) disable_unread_message_count: Option<bool>,
+    pub(crate) is_notify_mentioned_users: Option<bool>,
+    pub(crate) push_config: Option<Box<PushConfig>>,
 }
 
 /// A message as its sender gives it, before its limits are checked.
@@ -110,6 +112,19 @@ pub(crate) struct ChildArgs {
     draft: DraftArgs,
 }
 
+impl SendConfigArgs {
+    /// Returns what a send asks for besides its words.
+    fn options(self) -> SendOptions {
+        SendOptions {
+            receipt: self.has_receipt == Some(true),
+            uncounted: self.disable_unread_message_count == Some(true),
+            mentions_untold: self.is_notify_mentioned_users == Some(false),
+            push: self.push_config,
+            ..SendOptions::default()
+        }
+    }
+}
+
 impl SendArgs {
     pub(crate) fn check(self, limits: &Limits) -> Result<(Target, Draft), Refusal> {
         let kind = ConversationKind::from_number("conversationType", self.conversation_type)?;
@@ -138,8 +153,8 @@ impl DraftArgs {
             Some(id) => Some(LocalMessageId::parse("message.localMessageID", id)?),
         };
         let (extended_data, mentions) = (self.extended_data(), self.mentions(limits)?);
-        let options = options(config.has_receipt, config.disable_unread_message_count);
         let priority = priority(config.priority)?;
+        let options = config.options();
         Ok(Draft { local_id, priority, content: Content { extended_data, mentions, body: self.body(limits)?, options } })
     }
 
@@ -275,11 +290,6 @@ pub(crate) fn uploaded_children(json: &[u8], limits: &Limits) -> Result<Vec<Chil
     let children: Vec<ChildArgs> = serde_json::from_slice(json).map_err(malformed)?;
     let children = children.into_iter().enumerate();
     children.map(|(n, child)| child.check(&format!("message.messageList[{n}]"), limits)).collect()
-}
-
-/// What a send asks for besides its words.
-fn options(receipt: Option<bool>, uncounted: Option<bool>) -> SendOptions {
-    SendOptions { receipt: receipt == Some(true), uncounted: uncounted == Some(true), reply: None }
 }
 
 /// The priority of a number.

@@ -12,6 +12,7 @@ pub(crate) mod level;
 pub(crate) mod media;
 pub(crate) mod reaction;
 pub(crate) mod receipt;
+pub(crate) mod vendor;
 
 use std::sync::Arc;
 
@@ -66,6 +67,8 @@ struct WireMessage<'a> {
     is_mention_all: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_broadcast_message: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_server_message: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<u8>,
     /// The fields that few messages have; one flag for all of it when there is none.
@@ -165,6 +168,7 @@ pub(crate) fn encode_view(message: &Message, view: &MessageView, level: ClientLe
         mentioned_user_ids: &mentions.users,
         is_mention_all: mentions.all,
         is_broadcast_message: false,
+        is_server_message: message.content.options.server,
         priority: (message.priority != Priority::Low).then(|| message.priority.number()),
         rest: (!rest.is_empty()).then_some(rest),
     };
@@ -309,6 +313,7 @@ pub(crate) fn encode_broadcast(broadcast: &Broadcast) -> RawJson {
         searched_content,
         extended_data: &broadcast.extended_data,
         is_broadcast_message: true,
+        is_server_message: true,
         rest: (!rest.is_empty()).then_some(rest),
         ..WireMessage::default()
     };

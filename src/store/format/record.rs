@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::key;
 use super::record_kind::RecordKind;
-use crate::model::{Content, Conversation, Message};
+use crate::model::{Content, Conversation, Message, SendOptions};
 use crate::store::error::StoreError;
 
 /// What this version writes.
@@ -229,8 +229,10 @@ pub(crate) fn digest_of(conversation: &Conversation, content: &Content) -> (u64,
     if !mentions.is_none() {
         push_json(&mut named, mentions);
     }
+    // Who sends a message again may do so by another way than the first time, or have heard nothing of the first way.
+    let options = SendOptions { server: false, ..options.clone() };
     if !options.is_none() {
-        push_json(&mut named, options);
+        push_json(&mut named, &options);
     }
     // Without mentions and terms the digest is that of before there were any.
     let parts = [conversation.as_slice(), &json, extended_data.as_bytes(), &named];

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::http::api::input::maybe_object;
+use crate::model::PushConfig;
 use crate::protocol::{ChildArgs, DraftArgs, SendConfigArgs};
 
 /// What is to be sent. Which fields a kind takes stands in the wire protocol; those it does not take are refused or of no
@@ -106,6 +107,48 @@ pub(in crate::http::api) struct SendConfig {
     /// It is counted as unread by nobody.
     #[serde(default)]
     disable_unread_message_count: Option<bool>,
+    /// Whether whoever it mentions is told of that in particular; true, if it is left out. Kept with the message.
+    #[serde(default)]
+    is_notify_mentioned_users: Option<bool>,
+    /// How receivers that are offline are to be told. Kept with the message.
+    #[serde(default)]
+    push_config: Option<Push>,
+}
+
+/// How receivers that are offline are to be told of a message.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::http::api) struct Push {
+    /// What stands above, at most 1,024 bytes.
+    #[serde(default)]
+    #[schema(max_length = 1024)]
+    title: String,
+    /// What it says, at most 1,024 bytes.
+    #[serde(default)]
+    #[schema(max_length = 1024)]
+    content: String,
+    /// Travels with it to the receiver's program, at most 1,024 bytes.
+    #[serde(default)]
+    #[schema(max_length = 1024)]
+    payload: String,
+    /// Names a way of pushing that the operator set up, at most 1,024 bytes.
+    #[serde(rename = "resourcesID", default)]
+    #[schema(max_length = 1024)]
+    resources_id: String,
+    /// Whether the number at the program's picture grows.
+    #[serde(default)]
+    enable_badge: bool,
+    /// By how much it grows.
+    #[serde(default)]
+    #[schema(maximum = 99)]
+    badge_increment: u8,
+}
+
+impl From<Push> for PushConfig {
+    fn from(push: Push) -> Self {
+        let Push { title, content, payload, resources_id, enable_badge, badge_increment } = push;
+        Self { title, content, payload, resources_id, enable_badge, badge_increment }
+    }
 }
 
 /// A message in its place, as clients get it; fields at their default are left out. Some kinds have more: see the wire protocol.
@@ -154,6 +197,9 @@ pub(in crate::http::api) struct Message {
     /// It reminds everyone.
     #[schema(nullable = false)]
     is_mention_all: Option<bool>,
+    /// It was sent by the server API.
+    #[schema(nullable = false)]
+    is_server_message: Option<bool>,
     /// It was broadcast.
     #[schema(nullable = false)]
     is_broadcast_message: Option<bool>,
@@ -248,6 +294,8 @@ impl From<SendConfig> for SendConfigArgs {
             priority: config.priority.map(i64::from),
             has_receipt: config.has_receipt,
             disable_unread_message_count: config.disable_unread_message_count,
+            is_notify_mentioned_users: config.is_notify_mentioned_users,
+            push_config: config.push_config.map(|push| Box::new(push.into())),
         }
     }
 }
