@@ -2,11 +2,12 @@
 //!
 //! Hosts write plain `async fn`s; the broker keeps a boxed twin of each trait.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::model::{Draft, GroupId, Message, Refusal, RoomId, SessionId, Target, UserId};
+use crate::model::{Attributes, Draft, GroupId, Message, Refusal, RoomAttribute, RoomId, SessionId, Target, UserId};
 
 /// What a connection says of itself when it logs in.
 #[derive(Debug, Clone)]
@@ -126,6 +127,13 @@ pub enum Event {
         /// Put out by the host or its backend.
         kicked: bool,
     },
+    /// A message that would have been stored was not accepted. At most a hundred a second are told to a backend.
+    MessageRefused {
+        /// As it would have been: its id, `seq` and order key are 0.
+        message: Arc<Message>,
+        /// Why.
+        refusal: Refusal,
+    },
     /// A message was taken back, and says so from now on.
     MessageRevoked {
         /// As it is now.
@@ -188,6 +196,75 @@ pub enum Event {
     },
 }
 
+/// What the vendor's callbacks say of an event beyond the event itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum EventDetails {
+    /// The event says it all.
+    #[default]
+    Nothing,
+    /// Of a room that began.
+    RoomCreated {
+        /// Who made it.
+        by: UserId,
+        /// Its name.
+        name: String,
+        /// What it began with.
+        attributes: BTreeMap<String, RoomAttribute>,
+    },
+    /// Of a member that is not inside any more.
+    RoomLeft {
+        /// Who put it out; itself, if nobody did.
+        by: UserId,
+    },
+    /// Of a room that ended.
+    RoomDestroyed {
+        /// Who ended it; nobody, if it had stood empty for its time.
+        by: Option<UserId>,
+        /// Who was inside.
+        users: Vec<UserId>,
+    },
+    /// Of a group that began.
+    GroupCreated {
+        /// Its name.
+        name: String,
+        /// What it began with.
+        attributes: Attributes,
+    },
+    /// Of a group that ended.
+    GroupDismissed {
+        /// Its owner.
+        owner: UserId,
+        /// Its members.
+        users: Vec<UserId>,
+    },
+    /// Of a session that began or ended.
+    Session(SessionDetails),
+}
+
+/// What the vendor's callbacks say of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SessionDetails {
+    /// Its user's name.
+    pub(crate) name: String,
+    /// When it began, Unix milliseconds.
+    pub(crate) began_ms: u64,
+    /// Whether it goes on where an earlier one of the same client stopped.
+    pub(crate) is_back: bool,
+    /// How it ended; none while it runs.
+    pub(crate) end: Option<SessionEnd>,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionEnd {
+    /// The client logged out.
+    LoggedOut,
+    /// Another device of its user took its place.
+    Replaced,
+    /// Its connection was lost, or was cut.
+    Lost,
+}
+
 /// Hears every [`Event`]. Called from one task of its own; blocking it delays only what it hears next.
 pub trait EventSink: Send + Sync + 'static {
     /// Something happened.
@@ -198,7 +275,7 @@ pub trait EventSink: Send + Sync + 'static {
 /// the store's.
 pub(crate) trait EventExporter: Send + Sync + 'static {
     /// Something happened. `commit`: of a stored message the commit that made it durable, in the order of commits; else 0.
-    fn put(&self, event: Event, commit: u64);
+    fn put(&self, event: Event, details: EventDetails, commit: u64);
     /// Nothing more should happen that can be refused.
     fn is_full(&self) -> bool;
     /// Returns the commit before the earliest that was put and is not written down yet; none: nothing waits.

@@ -34,7 +34,7 @@ use crate::actors::connection::ConnectionId;
 use crate::clock::Clock;
 use crate::clock::guard::ClockGuard;
 use crate::config::Config;
-use crate::hooks::{DynAuthenticator, DynModerator, Event, EventExporter};
+use crate::hooks::{DynAuthenticator, DynModerator, Event, EventDetails, EventExporter};
 use crate::metrics::Metrics;
 use crate::model::{Refusal, UserId, UserProfile};
 use crate::rate::{ByteBudget, QuotaClass, SendGate};
@@ -195,10 +195,20 @@ impl BrokerContext {
 
     /// Tells the host and its backend; nobody listening is fine.
     pub(crate) fn tell_host(&self, event: impl FnOnce() -> Event) {
-        let Some(exporter) = &self.exporter else { return self.tell_listeners(event) };
-        let event = event();
+        self.tell_host_more(|| (event(), EventDetails::Nothing));
+    }
+
+    /// Tells the same, and the backend what its callback says besides.
+    pub(crate) fn tell_host_more(&self, event: impl FnOnce() -> (Event, EventDetails)) {
+        let Some(exporter) = &self.exporter else { return self.tell_listeners(|| event().0) };
+        let (event, details) = event();
         self.tell_listeners(|| event.clone());
-        exporter.put(event, 0);
+        exporter.put(event, details, 0);
+    }
+
+    /// Whether anyone hears what happens.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.exporter.is_some() || self.events.receiver_count() > 0
     }
 
     /// Returns this node's part of what all nodes together may do.

@@ -48,18 +48,26 @@ impl Rooms {
     /// # Errors
     /// [`Refusal::RoomExists`]; [`Refusal::Invalid`] and [`Refusal::Attributes`] for what is over its limit.
     pub async fn create(&self, info: RoomInfo, destroy_delay_seconds: u64, attributes: Attributes) -> Result<(), Refusal> {
+        self.create_for(None, info, RoomStart { destroy_delay_seconds, attributes, until_left: Vec::new() }).await
+    }
+
+    /// Makes a room in a user's name, who owns what it begins with and is not inside.
+    ///
+    /// # Errors
+    /// As [`Rooms::create`].
+    pub(crate) async fn create_for(&self, by: Option<UserId>, info: RoomInfo, start: RoomStart) -> Result<(), Refusal> {
         let context = &self.broker.context;
         let _open = context.take_request()?;
         let limits = &context.config().limits;
-        let (delay, delay_max) = (destroy_delay_seconds, limits.room_destroy_delay_seconds_max);
+        let (delay, delay_max) = (start.destroy_delay_seconds, limits.room_destroy_delay_seconds_max);
         if delay > delay_max {
             return Err(Invalid::new("roomDestroyDelayTime", format!("is {delay}, the range is 0 to {delay_max} seconds")).into());
         }
-        limits.room_attributes().check_each(&attributes)?;
-        limits.room_attributes().check_all(&attributes)?;
+        limits.room_attributes().check_each(&start.attributes)?;
+        limits.room_attributes().check_all(&start.attributes)?;
         let (reply, outcome) = Reply::channel();
         let room = info.id.clone();
-        self.broker.actors.rooms.try_send(&room, CreateByHost { info, start: RoomStart { destroy_delay_seconds, attributes }, reply })?;
+        self.broker.actors.rooms.try_send(&room, CreateByHost { info, start, by, reply })?;
         answered(outcome).await
     }
 

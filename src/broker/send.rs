@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::handle::Broker;
 use crate::actors::conversation::messages::{Publish, Source};
+use crate::actors::conversation::pipeline::tell_refused;
 use crate::actors::runtime::reply::{Reply, answered};
 use crate::actors::runtime::trace;
-use crate::model::{Draft, Message, Refusal, Target, UserId};
+use crate::model::{Draft, Message, MessageClass, Refusal, Target, UserId};
 
 impl Broker {
     /// Sends a message as a user, who need not be online. The same rules hold as for a client: rates, membership, limits.
@@ -20,7 +21,16 @@ impl Broker {
     pub async fn send(&self, from: &UserId, to: &Target, draft: Draft) -> Result<Arc<Message>, Refusal> {
         let context = &self.context;
         let _open = context.take_request()?;
-        draft.validate(from, to, &context.config().limits)?;
+        let told = (draft.content.body.class() == MessageClass::Storable && context.is_heard()).then(|| draft.clone());
+        let sent = self.publish(from, to, draft).await;
+        if let (Err(refusal), Some(draft)) = (&sent, told) {
+            tell_refused(context, from, to, draft, Source::Host, refusal);
+        }
+        sent
+    }
+
+    async fn publish(&self, from: &UserId, to: &Target, draft: Draft) -> Result<Arc<Message>, Refusal> {
+        draft.validate(from, to, &self.context.config().limits)?;
         let (reply, outcome) = Reply::channel();
         let (sender, target, span) = (from.clone(), to.clone(), trace::host());
         let publish = Publish::new(sender, Source::Host, target, draft, reply, span);

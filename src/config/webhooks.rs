@@ -106,10 +106,11 @@ pub struct Webhooks {
 
 impl Webhooks {
     /// Names of events that [`Webhooks::events`] may hold.
-    pub const EVENTS: [&'static str; 16] = [
+    pub const EVENTS: [&'static str; 17] = [
         "message.sent",
         "command.sent",
         "barrage.sent",
+        "message.refused",
         "message.revoked",
         "message.edited",
         "room.created",

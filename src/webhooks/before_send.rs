@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Number, Value};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::config::OnFailure;
 use crate::hooks::{Moderator, Origin, ReviewRequest, Verdict};
 use crate::metrics::{Metrics, Review};
-use crate::model::{Content, Draft, Limits, MessageClass, Refusal, from_object};
+use crate::model::{Body, Content, Draft, Limits, MessageClass, Refusal, from_object};
 use crate::protocol::draft_of;
 
 /// Bytes of a reason that its sender is told.
@@ -63,8 +63,12 @@ impl Moderator for BeforeSendModerator {
 /// the same as nothing.
 #[derive(Debug, Deserialize)]
 struct Wire {
-    result: u8,
+    result: Number,
     reason: Option<Value>,
+    /// The vendor's: what is sent in the place of the message's `extendedData`.
+    new_payload: Option<Value>,
+    /// The vendor's: what is sent in the place of a text, or of a custom message's text.
+    new_msg_body: Option<Value>,
     message: Option<Box<RawValue>>,
 }
 
@@ -148,12 +152,10 @@ fn verdict_of(answer: Response, draft: &Draft, limits: &Limits) -> Result<Verdic
     }
     let body = answer.body.map_err(|error| error.to_string())?;
     let wire: Wire = from_object(&body).map_err(|error| format!("the answer is not understood: {error}"))?;
-    match wire.result {
-        0 | 1 => Ok(Verdict::Accept),
-        2 => Ok(Verdict::Silent),
-        3 => Ok(Verdict::Reject(Refusal::Rejected(wire.reason()))),
-        4 => {
-            let message = wire.message.ok_or("the answer's result is 4, but it holds no message")?;
+    match (wire.result.as_u64(), &wire.message) {
+        (Some(2), _) => Ok(Verdict::Silent),
+        (Some(3), _) => Ok(Verdict::Reject(Refusal::Rejected(wire.reason()))),
+        (Some(4), Some(message)) => {
             let new = draft_of(message.get(), limits).map_err(|refusal| format!("the message in its place cannot be taken: {refusal}"))?;
             if new.content.body.class() != draft.content.body.class() {
                 return Err("the message in its place is a command or a barrage".into());
@@ -162,14 +164,42 @@ fn verdict_of(answer: Response, draft: &Draft, limits: &Limits) -> Result<Verdic
             let content = Content { options: draft.content.options.clone(), ..new.content };
             Ok(Verdict::Replace(Draft { local_id: draft.local_id.clone(), priority: draft.priority, content }))
         }
-        other => Err(format!("the answer's result is {other}, the range is 0 to 4")),
+        // Source: ZIM server API, "Callback before sending messages": any other number is as good as 0.
+        _ => edited(&wire, draft),
     }
+}
+
+/// Lets the message out with what the answer puts in place of its parts.
+fn edited(wire: &Wire, draft: &Draft) -> Result<Verdict, String> {
+    let part = |name: &str, value: &Option<Value>| match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(format!("the answer's {name} is not a text")),
+    };
+    let (payload, text) = (part("new_payload", &wire.new_payload)?, part("new_msg_body", &wire.new_msg_body)?);
+    if payload.is_none() && text.is_none() {
+        return Ok(Verdict::Accept);
+    }
+    let mut new = draft.clone();
+    if let Some(payload) = payload {
+        new.content.extended_data = payload;
+    }
+    match (&mut new.content.body, text) {
+        (_, None) => {}
+        (Body::Text(message) | Body::Custom { message, .. }, Some(text)) => *message = text,
+        (body, Some(_)) => {
+            return Err(format!(
+                "the answer's new_msg_body takes the place of text, and this is a message of kind {}",
+                body.kind().number()
+            ));
+        }
+    }
+    Ok(Verdict::Replace(new))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Body;
 
     fn judged(status: u16, body: &str) -> Result<Verdict, String> {
         let answer = Response { status, retry_after: None, body: Ok(Bytes::copy_from_slice(body.as_bytes())) };
@@ -192,17 +222,28 @@ mod tests {
     #[test]
     fn null_is_nothing_and_a_denial_stays_one() {
         let nulls = |result: u8| judged(200, &format!(r#" {{"result":{result},"reason":null,"message":null}}"#));
-        for accepted in [0, 1] {
+        for accepted in [0, 1, 4, 5, 255] {
             assert!(matches!(nulls(accepted), Ok(Verdict::Accept)), "{accepted}");
         }
         assert!(matches!(nulls(2), Ok(Verdict::Silent)));
-        assert!(nulls(4).is_err(), "no message to put in its place");
         for reason in ["null", "7", "[]", "{}", "true"] {
             let Ok(Verdict::Reject(Refusal::Rejected(told))) = judged(200, &format!(r#"{{"result":3,"reason":{reason},"message":[1]}}"#))
             else {
                 panic!("{reason}: not rejected")
             };
             assert_eq!(told, "");
+        }
+    }
+
+    #[test]
+    fn the_vendors_parts_take_the_place_of_the_messages() {
+        let body = r#"{"result":1,"new_payload":"p","new_msg_body":"h*"}"#;
+        let Ok(Verdict::Replace(draft)) = judged(200, body) else { panic!("not replaced") };
+        assert_eq!((draft.content.extended_data.as_str(), &draft.content.body), ("p", &Body::Text("h*".into())));
+        let Ok(Verdict::Replace(draft)) = judged(200, r#"{"result":0,"new_payload":""}"#) else { panic!("not replaced") };
+        assert_eq!((draft.content.extended_data.as_str(), &draft.content.body), ("", &Body::Text("hi".into())));
+        for other in ["-1", "1.5", "5", "1e300"] {
+            assert!(matches!(judged(200, &format!("{{\"result\":{other}}}")), Ok(Verdict::Accept)), "{other}");
         }
     }
 
@@ -222,9 +263,8 @@ mod tests {
             (200, r#"{"result":null}"#),
             (200, r#"{"result":[0]}"#),
             (200, r#"{"result":0,"result":3}"#),
-            (200, r#"{"result":5}"#),
             (200, r#"{"result":"1"}"#),
-            (200, r#"{"result":4}"#),
+            (200, r#"{"result":1,"new_payload":7}"#),
             (200, r#"{"result":4,"message":{"type":2,"message":"eA=="}}"#),
             (200, r#"{"result":4,"message":{"type":99}}"#),
         ] {

@@ -5,15 +5,18 @@ use serde_json::{Map, Value, json};
 
 use super::sign;
 use super::spool::Envelope;
-use crate::hooks::{Event, ReviewRequest};
-use crate::model::{Body, Conversation, Message, MessageClass, Target, UserId};
-use crate::protocol::encode_for_host;
+use super::vendor::{object, vendor_message, vendor_of};
+use crate::hooks::{Event, EventDetails, ReviewRequest};
+use crate::model::{Conversation, Message, MessageClass, Target};
+use crate::protocol::{code_of, encode_for_host};
 
 /// The vendor's part of a body.
 #[derive(Debug, Clone)]
 pub(super) struct Vendor {
     pub(super) secret: String,
     pub(super) app_id: u32,
+    /// Whether a call has nobody else's signature: then what the vendor has no callback for is not told.
+    pub(super) is_alone: bool,
 }
 
 /// What makes one body differ from another that says the same.
@@ -33,6 +36,7 @@ pub(super) fn name_of(event: &Event) -> Option<&'static str> {
             MessageClass::Command => "command.sent",
             MessageClass::Barrage => "barrage.sent",
         },
+        Event::MessageRefused { .. } => "message.refused",
         Event::MessageRevoked { .. } => "message.revoked",
         Event::MessageEdited { .. } => "message.edited",
         Event::RoomCreated(_) => "room.created",
@@ -53,13 +57,14 @@ pub(super) fn name_of(event: &Event) -> Option<&'static str> {
 /// Returns what an event is told in order with: its conversation, or its user.
 fn line_of(event: &Event) -> String {
     match event {
-        Event::MessageAccepted(message) | Event::MessageRevoked { message, .. } | Event::MessageEdited { message, .. } => {
-            match &message.conversation {
-                Conversation::Peer(one, other) => format!("p {one} {other}"),
-                Conversation::Room(room, _) => format!("r {room}"),
-                Conversation::Group(group) => format!("g {group}"),
-            }
-        }
+        Event::MessageAccepted(message)
+        | Event::MessageRefused { message, .. }
+        | Event::MessageRevoked { message, .. }
+        | Event::MessageEdited { message, .. } => match &message.conversation {
+            Conversation::Peer(one, other) => format!("p {one} {other}"),
+            Conversation::Room(room, _) => format!("r {room}"),
+            Conversation::Group(group) => format!("g {group}"),
+        },
         Event::RoomCreated(room) | Event::RoomDestroyed(room) | Event::RoomEntered { room, .. } | Event::RoomLeft { room, .. } => {
             format!("r {room}")
         }
@@ -80,6 +85,9 @@ fn message_json(message: &Message) -> Value {
 fn data_of(event: &Event) -> Value {
     match event {
         Event::MessageAccepted(message) => json!({"message": message_json(message)}),
+        Event::MessageRefused { message, refusal } => {
+            json!({"message": message_json(message), "code": code_of(refusal), "reason": refusal.to_string()})
+        }
         Event::MessageRevoked { message, by } | Event::MessageEdited { message, by } => {
             json!({"message": message_json(message), "operatorUserID": by})
         }
@@ -97,85 +105,14 @@ fn data_of(event: &Event) -> Value {
     }
 }
 
-/// Returns the vendor's fields of a message. Source: ZIM server API, "Callback on sent messages".
-/// Our choice: `msg_body` of a kind that is not plain text is our message object as text, because the page does not say.
-fn vendor_message(conversation: (u8, &str), sender: &UserId, body: &Body, payload: &str, wire: &Value) -> Map<String, Value> {
-    let content = match body {
-        Body::Text(text) | Body::Barrage(text) | Body::Custom { message: text, .. } => text.clone(),
-        Body::Command(_) => wire["message"].as_str().unwrap_or_default().to_owned(),
-        _ => wire.to_string(),
-    };
-    let sub_type = if let Body::Custom { sub_type, .. } = body { *sub_type } else { 0 };
-    let fields = json!({
-        "from_user_id": sender, "conv_id": conversation.1, "conv_type": conversation.0, "payload": payload,
-        "msg_type": body.kind().number(), "sub_msg_type": sub_type, "msg_body": content,
-    });
-    object(fields)
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    if let Value::Object(map) = value { map } else { Map::new() }
-}
-
-/// Returns where a message went, as the vendor says it: type and id.
-fn vendor_conversation(message: &Message) -> (u8, &str) {
-    match &message.conversation {
-        Conversation::Peer(one, other) => (0, if *one == message.sender { other.as_str() } else { one.as_str() }),
-        Conversation::Room(room, _) => (1, room.as_str()),
-        Conversation::Group(group) => (2, group.as_str()),
-    }
-}
-
-/// Returns the vendor's fields of an event, where it has that callback. Source: ZIM server API, `Callbacks`, for
-/// `send_msg` and the rooms; our choice: the rest in its manner.
-fn vendor_of(event: &Event, data: &Value) -> Option<Map<String, Value>> {
-    Some(match event {
-        Event::MessageAccepted(message) => {
-            let wire = &data["message"];
-            let mut fields =
-                vendor_message(vendor_conversation(message), &message.sender, &message.content.body, &message.content.extended_data, wire);
-            fields.extend(object(json!({
-                "event": "send_msg", "msg_id": message.id.to_string(), "msg_seq": message.seq, "msg_time": message.timestamp_ms,
-                "send_result": 0,
-            })));
-            fields
-        }
-        Event::RoomCreated(room) => object(json!({"event": "room_created", "room_id": room})),
-        Event::RoomEntered { room, user } => object(json!({"event": "room_entered", "room_id": room, "user_id": user})),
-        Event::RoomLeft { room, user, kicked: false } => object(json!({
-            "event": "room_exit", "room_id": room, "exit_type": "Quit", "operator_account": user, "exit_user_ids": [user],
-        })),
-        Event::RoomLeft { room, user, kicked: true } => object(json!({
-            "event": "room_exit", "room_id": room, "exit_type": "Kickout", "operator_account": "", "exit_user_ids": [user],
-        })),
-        Event::RoomDestroyed(room) => object(json!({"event": "room_destroyed", "room_id": room})),
-        Event::GroupCreated { group, owner, users } => {
-            object(json!({"event": "group_created", "group_id": group, "operator_account": owner, "user_ids": users}))
-        }
-        Event::GroupJoined { group, users, by } => {
-            object(json!({"event": "group_joined", "group_id": group, "operator_account": by, "user_ids": users}))
-        }
-        Event::GroupLeft { group, user } => object(json!({
-            "event": "group_left", "group_id": group, "exit_type": "Quit", "operator_account": user, "exit_user_ids": [user],
-        })),
-        Event::GroupKicked { group, users, by } => object(json!({
-            "event": "group_left", "group_id": group, "exit_type": "Kickout", "operator_account": by, "exit_user_ids": users,
-        })),
-        Event::GroupDismissed { group, by } => object(json!({"event": "group_destroyed", "group_id": group, "operator_account": by})),
-        Event::SessionStarted { user, .. } => object(json!({"event": "login", "user_id": user})),
-        Event::SessionEnded { user, .. } => object(json!({"event": "logout", "user_id": user})),
-        Event::MessageRevoked { .. } | Event::MessageEdited { .. } | Event::Lagged { .. } => return None,
-    })
-}
-
 fn signed(vendor: &Vendor, id: &str, timestamp: u64, nonce: &str) -> Map<String, Value> {
     object(json!({
-        "appid": vendor.app_id, "nonce": nonce, "request_id": id, "signature": sign::vendor(&vendor.secret, timestamp, nonce),
+        "appid": vendor.app_id.to_string(), "nonce": nonce, "request_id": id, "signature": sign::vendor(&vendor.secret, timestamp, nonce),
     }))
 }
 
 /// Returns an event, ready to be queued. A message's id is made of its own, so that what is told twice is known to be the same.
-pub(super) fn envelope_of(event: &Event, meta: EventMeta, vendor: Option<&Vendor>) -> Option<Envelope> {
+pub(super) fn envelope_of(event: &Event, details: &EventDetails, meta: EventMeta, vendor: Option<&Vendor>) -> Option<Envelope> {
     let name = name_of(event)?;
     let id = match event {
         Event::MessageAccepted(message) => format!("msg_{}", message.id),
@@ -184,8 +121,10 @@ pub(super) fn envelope_of(event: &Event, meta: EventMeta, vendor: Option<&Vendor
     let (timestamp, data) = (meta.at_ms / 1000, data_of(event));
     let mut body = Map::new();
     if let Some(vendor) = vendor {
-        if let Some(fields) = vendor_of(event, &data) {
-            body.extend(fields);
+        match vendor_of(event, details, &data, meta.at_ms) {
+            Some(fields) => body.extend(fields),
+            None if vendor.is_alone => return None,
+            None => {}
         }
         body.extend(signed(vendor, &id, timestamp, &meta.nonce));
     }
@@ -198,10 +137,10 @@ pub(super) fn envelope_of(event: &Event, meta: EventMeta, vendor: Option<&Vendor
 
 /// Returns the question whether a message may go out.
 pub(super) fn question(request: &ReviewRequest, meta: &EventMeta, vendor: Option<&Vendor>) -> Bytes {
-    let (timestamp, draft) = (meta.at_ms / 1000, &request.draft);
+    let timestamp = meta.at_ms / 1000;
     let wire = message_json(&unsent(request, meta.at_ms));
-    let conversation = (request.target.kind().number(), request.target.id());
-    let mut body = vendor_message(conversation, &request.sender, &draft.content.body, &draft.content.extended_data, &wire);
+    let mut body = vendor_message((request.target.kind().number(), request.target.id()), &wire);
+    body.insert("sub_msg_type".into(), wire["subType"].as_u64().unwrap_or(0).into());
     if let Some(vendor) = vendor {
         body.extend(signed(vendor, &meta.id, timestamp, &meta.nonce));
     }
@@ -230,7 +169,7 @@ mod tests {
     use super::*;
     use crate::config::Webhooks;
     use crate::hooks::Origin;
-    use crate::model::{Content, Draft, GroupId, RoomId, SessionId};
+    use crate::model::{Body, Content, Draft, GroupId, Refusal, RoomId, SessionId, UserId};
 
     fn user(id: &str) -> UserId {
         UserId::trusted(id)
@@ -247,7 +186,7 @@ mod tests {
     }
 
     fn vendor() -> Vendor {
-        Vendor { secret: "secret".into(), app_id: 5 }
+        Vendor { secret: "secret".into(), app_id: 5, is_alone: false }
     }
 
     fn parsed(body: &Bytes) -> Value {
@@ -261,19 +200,19 @@ mod tests {
     #[test]
     fn a_message_is_told_under_its_own_id_with_the_vendors_fields_if_wanted() {
         let event = Event::MessageAccepted(message());
-        let plain = envelope_of(&event, meta(), None).unwrap();
+        let plain = envelope_of(&event, &EventDetails::Nothing, meta(), None).unwrap();
         assert_eq!((plain.id.as_str(), plain.event.as_str(), plain.line.as_str()), ("msg_42", "message.sent", "p alice bob"));
         let wire = json!({"type": 1, "message": "hi", "messageID": "42", "senderUserID": "alice", "timestamp": 1_732_270_000_999_u64,
                           "conversationType": 0, "messageSeq": 7, "orderKey": 99, "toUserID": "bob", "extendedData": "e"});
         let expected = json!({"type": "message.sent", "timestamp": 1_732_270_000, "data": {"message": wire}});
         assert_eq!(parsed(&plain.body), expected);
-        let mut both = parsed(&envelope_of(&event, meta(), Some(&vendor())).unwrap().body);
+        let mut both = parsed(&envelope_of(&event, &EventDetails::Nothing, meta(), Some(&vendor())).unwrap().body);
         let signature = both["signature"].take();
         assert_eq!(signature, sign::vendor("secret", 1_732_270_000, "n"));
         let fields = json!({
-            "type": "message.sent", "timestamp": 1_732_270_000, "data": {"message": wire}, "appid": 5, "nonce": "n", "signature": null,
+            "type": "message.sent", "timestamp": 1_732_270_000, "data": {"message": wire}, "appid": "5", "nonce": "n", "signature": null,
             "request_id": "msg_42", "event": "send_msg", "from_user_id": "alice", "conv_id": "bob", "conv_type": 0, "msg_id": "42",
-            "payload": "e", "msg_type": 1, "sub_msg_type": 0, "msg_body": "hi", "msg_seq": 7, "msg_time": 1_732_270_000_999_u64,
+            "payload": "e", "msg_type": 1, "msg_body": "hi", "msg_seq": 7, "msg_time": 1_732_270_000_999_u64,
             "send_result": 0,
         });
         assert_eq!(both, fields);
@@ -291,7 +230,7 @@ mod tests {
         });
         assert_eq!(body, expected);
         let body = parsed(&question(&request(), &meta(), Some(&vendor())));
-        assert_eq!((&body["appid"], &body["nonce"]), (&json!(5), &json!("n")));
+        assert_eq!((&body["appid"], &body["nonce"]), (&json!("5"), &json!("n")));
         assert_eq!(body["signature"], sign::vendor("secret", 1_732_270_000, "n"));
     }
 
@@ -304,6 +243,7 @@ mod tests {
             (Event::MessageAccepted(message()), "p alice bob"),
             (Event::MessageAccepted(with(Body::Command(vec![1].into()))), "p alice bob"),
             (Event::MessageAccepted(with(Body::Barrage("b".into()))), "p alice bob"),
+            (Event::MessageRefused { message: message(), refusal: Refusal::NotLoggedIn }, "p alice bob"),
             (Event::MessageRevoked { message: message(), by: by.clone() }, "p alice bob"),
             (Event::MessageEdited { message: message(), by: by.clone() }, "p alice bob"),
             (Event::RoomCreated(room.clone()), "r r"),
@@ -321,10 +261,15 @@ mod tests {
         let names: Vec<&str> = events.iter().map(|(event, _)| name_of(event).unwrap()).collect();
         assert_eq!(names, Webhooks::EVENTS);
         for (event, line) in &events {
-            let envelope = envelope_of(event, meta(), Some(&vendor())).unwrap();
+            let envelope = envelope_of(event, &EventDetails::Nothing, meta(), Some(&vendor())).unwrap();
             assert_eq!(envelope.line, *line);
             assert_eq!(parsed(&envelope.body)["type"], envelope.event.as_str());
         }
         assert!(name_of(&Event::Lagged { missed: 1 }).is_none());
+        let alone = Vendor { is_alone: true, ..vendor() };
+        let told = |(event, _): &&(Event, &str)| envelope_of(event, &EventDetails::Nothing, meta(), Some(&alone)).is_some();
+        let names: Vec<&str> = events.iter().filter(told).filter_map(|(event, _)| name_of(event)).collect();
+        let without = ["command.sent", "barrage.sent", "message.revoked", "message.edited"];
+        assert_eq!(names, Webhooks::EVENTS.into_iter().filter(|name| !without.contains(name)).collect::<Vec<_>>());
     }
 }

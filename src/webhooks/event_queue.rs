@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::body::name_of;
 use crate::clock::Clock;
-use crate::hooks::{Event, EventExporter};
+use crate::hooks::{Event, EventDetails, EventExporter};
 use crate::metrics::{Metrics, WebhookOutcome};
 
 /// Events from which on sends are refused: more than what may be under way in the store (`actors.appends_in_flight_max`) at
@@ -22,10 +22,14 @@ const REFUSE_FROM: usize = 16_384;
 /// Events at most. The upper half is for what was under way when it filled, and for what is no message.
 const EVENTS_MAX: usize = 2 * REFUSE_FROM;
 
+/// Refused messages that are told within a second: a client may have as many refused as it can send frames.
+const REFUSED_PER_SECOND_MAX: u32 = 100;
+
 /// One event as it came in.
 #[derive(Debug)]
 pub(super) struct Incoming {
     pub(super) event: Event,
+    pub(super) details: EventDetails,
     /// Of a stored message.
     pub(super) commit: u64,
     pub(super) at_ms: u64,
@@ -52,11 +56,32 @@ pub(super) struct EventQueue {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     overflowing: AtomicBool,
+    /// A second, and how many refused messages were told in it.
+    refused: Mutex<(u64, u32)>,
 }
 
 impl EventQueue {
     pub(super) fn new(selected: Vec<String>, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
-        Self { selected, queue: Mutex::default(), refusing: false.into(), wake: Notify::new(), clock, metrics, overflowing: false.into() }
+        Self {
+            selected,
+            queue: Mutex::default(),
+            refusing: false.into(),
+            wake: Notify::new(),
+            clock,
+            metrics,
+            overflowing: false.into(),
+            refused: Mutex::default(),
+        }
+    }
+
+    /// Takes one refused message of what may be told in this second; while sends are refused for want of room, none.
+    fn may_tell_refused(&self, at_ms: u64) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.0 != at_ms / 1000 {
+            *refused = (at_ms / 1000, 0);
+        }
+        refused.1 += 1;
+        refused.1 <= REFUSED_PER_SECOND_MAX && !self.is_full()
     }
 
     fn queue(&self) -> MutexGuard<'_, Unwritten> {
@@ -92,11 +117,14 @@ impl EventQueue {
 }
 
 impl EventExporter for EventQueue {
-    fn put(&self, event: Event, commit: u64) {
+    fn put(&self, event: Event, details: EventDetails, commit: u64) {
         if !name_of(&event).is_some_and(|name| self.selected.iter().any(|selected| selected == name)) {
             return;
         }
         let at_ms = self.clock.wall_ms();
+        if matches!(event, Event::MessageRefused { .. }) && !self.may_tell_refused(at_ms) {
+            return self.metrics.count_webhook(WebhookOutcome::Dropped);
+        }
         let mut queue = self.queue();
         if queue.waiting.len() >= EVENTS_MAX {
             drop(queue);
@@ -106,7 +134,7 @@ impl EventExporter for EventQueue {
             }
             return;
         }
-        queue.waiting.push_back(Incoming { event, commit, at_ms });
+        queue.waiting.push_back(Incoming { event, details, commit, at_ms });
         let refuses = queue.waiting.len() >= REFUSE_FROM;
         drop(queue);
         self.overflowing.store(false, Ordering::Relaxed);
@@ -131,23 +159,23 @@ impl EventExporter for EventQueue {
 mod tests {
     use super::*;
     use crate::clock::ManualClock;
-    use crate::model::RoomId;
+    use crate::model::{Conversation, Draft, Refusal, RoomId, UserId};
 
     #[test]
     fn it_asks_for_refusals_at_half_and_counts_what_is_too_much() {
         let metrics = Arc::new(Metrics::new());
         let event_queue = EventQueue::new(vec!["room.created".into()], Arc::new(ManualClock::at(5)), metrics.clone());
         let created = || Event::RoomCreated(RoomId::trusted("r"));
-        event_queue.put(Event::RoomDestroyed(RoomId::trusted("r")), 0);
+        event_queue.put(Event::RoomDestroyed(RoomId::trusted("r")), EventDetails::Nothing, 0);
         assert_eq!(event_queue.len(), 0, "not selected");
         for _ in 1..REFUSE_FROM {
-            event_queue.put(created(), 0);
+            event_queue.put(created(), EventDetails::Nothing, 0);
         }
         assert!(!event_queue.is_full());
-        event_queue.put(created(), 0);
+        event_queue.put(created(), EventDetails::Nothing, 0);
         assert!(event_queue.is_full());
         for _ in 0..=REFUSE_FROM {
-            event_queue.put(created(), 0);
+            event_queue.put(created(), EventDetails::Nothing, 0);
         }
         assert_eq!((event_queue.len(), metrics.webhook_total(WebhookOutcome::Dropped)), (EVENTS_MAX, 1));
         assert_eq!(event_queue.take(REFUSE_FROM).len(), REFUSE_FROM);
@@ -159,7 +187,7 @@ mod tests {
     #[test]
     fn it_says_before_which_commit_all_is_written() {
         let event_queue = EventQueue::new(vec!["room.created".into()], Arc::new(ManualClock::at(5)), Arc::new(Metrics::new()));
-        let put = |commit| event_queue.put(Event::RoomCreated(RoomId::trusted("r")), commit);
+        let put = |commit| event_queue.put(Event::RoomCreated(RoomId::trusted("r")), EventDetails::Nothing, commit);
         put(0);
         assert_eq!(event_queue.held_at(), None, "no message");
         // What is delivered again has an earlier commit than what came before.
@@ -172,5 +200,21 @@ mod tests {
         event_queue.take(1);
         event_queue.written();
         assert_eq!(event_queue.held_at(), None);
+    }
+
+    #[test]
+    fn a_hundred_refused_messages_are_told_a_second_and_not_one_more() {
+        let (metrics, clock) = (Arc::new(Metrics::new()), Arc::new(ManualClock::at(5_000)));
+        let event_queue = EventQueue::new(vec!["message.refused".into()], clock.clone(), metrics.clone());
+        let room = Conversation::Room(RoomId::trusted("r"), 0);
+        let message = Arc::new(Draft::text("x").into_message(0, UserId::trusted("alice"), room, 0, 0));
+        let refused = || Event::MessageRefused { message: message.clone(), refusal: Refusal::NotLoggedIn };
+        for _ in 0..=REFUSED_PER_SECOND_MAX {
+            event_queue.put(refused(), EventDetails::Nothing, 0);
+        }
+        assert_eq!((event_queue.len(), metrics.webhook_total(WebhookOutcome::Dropped)), (100, 1));
+        clock.advance(std::time::Duration::from_secs(1));
+        event_queue.put(refused(), EventDetails::Nothing, 0);
+        assert_eq!(event_queue.len(), 101);
     }
 }

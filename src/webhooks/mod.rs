@@ -26,6 +26,7 @@ mod schedule;
 mod sign;
 mod spool;
 mod state;
+mod vendor;
 mod worker;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -167,7 +168,8 @@ pub(crate) fn start(
     if !settings.is_on() {
         return Ok(None);
     }
-    let vendor = Vendor { secret: settings.vendor_secret.clone(), app_id: config.auth.app_id };
+    let is_alone = !settings.signature.is_standard();
+    let vendor = Vendor { secret: settings.vendor_secret.clone(), app_id: config.auth.app_id, is_alone };
     let signing = Signing {
         key: settings.signature.is_standard().then(|| sign::key_of(&settings.secret)),
         vendor: settings.signature.is_vendor().then_some(vendor),

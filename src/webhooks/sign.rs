@@ -48,6 +48,12 @@ mod tests {
         assert_eq!(key_of("a secret of mine"), b"a secret of mine");
     }
 
+    /// The vendor's own example: `printf 1234121470820198secret | sha1sum`.
+    #[test]
+    fn the_vendors_own_example_is_signed_as_it_says() {
+        assert_eq!(vendor("secret", 1_470_820_198, "123412"), "5bd59fd62953a8059fb7eaba95720f66d19e4517");
+    }
+
     /// `printf 123sortedsecret1470820198 | sha1sum` and the like: figures first, then letters.
     #[test]
     fn the_vendors_parts_are_sorted_as_texts() {

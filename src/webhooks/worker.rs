@@ -21,7 +21,7 @@ use super::state::{DeadLetter, WebhookError, WebhookState};
 use crate::clock::Clock;
 use crate::clock::guard::ClockGuard;
 use crate::config::WhenFull;
-use crate::hooks::Event;
+use crate::hooks::{Event, EventDetails};
 use crate::metrics::{Metrics, WebhookOutcome};
 use crate::store::{Since, Store};
 
@@ -157,7 +157,7 @@ impl Worker {
             }
             for (_, message) in missed {
                 let meta = self.meta(message.timestamp_ms);
-                if let Some(envelope) = envelope_of(&Event::MessageAccepted(message), meta, self.vendor.as_ref()) {
+                if let Some(envelope) = envelope_of(&Event::MessageAccepted(message), &EventDetails::Nothing, meta, self.vendor.as_ref()) {
                     self.metrics.count_webhook(WebhookOutcome::Queued);
                     self.spool.put(&envelope, self.clock.wall_ms());
                 }
@@ -194,7 +194,7 @@ impl Worker {
         let refuses = self.when_full == WhenFull::Refuse;
         // Who refuses drops nothing: what does not fit stays where it is.
         let count = if refuses { count.min(self.spool.room()) } else { count };
-        for Incoming { event, commit, at_ms } in self.event_queue.take(count) {
+        for Incoming { event, details, commit, at_ms } in self.event_queue.take(count) {
             if self.spool.is_full() && !refuses {
                 self.metrics.count_webhook(WebhookOutcome::Dropped);
                 if !std::mem::replace(&mut run.dropping, true) {
@@ -203,7 +203,7 @@ impl Worker {
             } else {
                 run.dropping = false;
                 let meta = self.meta(at_ms);
-                if let Some(envelope) = envelope_of(&event, meta, self.vendor.as_ref()) {
+                if let Some(envelope) = envelope_of(&event, &details, meta, self.vendor.as_ref()) {
                     self.metrics.count_webhook(WebhookOutcome::Queued);
                     self.spool.put(&envelope, self.clock.wall_ms());
                 }

@@ -73,5 +73,6 @@ mod vendor_actions;
 mod versions;
 mod visibility;
 mod webhooks;
+mod webhooks_contract;
 mod webhooks_crash;
 mod webhooks_review;

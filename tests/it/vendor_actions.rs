@@ -215,7 +215,7 @@ async fn a_room_from_its_making_to_its_end() {
         (json!({"RoomName": "n".repeat(65)}), 660_000_002),
         (json!({"DestroyDelayTime": 10_801}), 660_000_002),
         (json!({"DestroyDelayTime": -1}), 660_000_002),
-        (json!({"Attributes": [pair("k", "v", json!({"AutoDelete": 1}))]}), 660_000_002),
+        (json!({"Attributes": [pair("k", "v", json!({"AutoDelete": 2}))]}), 660_000_002),
         (json!({"FromUserId": "nobody"}), 660_500_002),
     ] {
         let mut call = json!({"FromUserId": "admin", "RoomId": "other"});

@@ -101,7 +101,7 @@ async fn everything_that_happens_is_told_signed_and_with_the_vendors_fields_if_w
     assert_eq!(ids(&calls).len(), calls.len(), "each under its own id");
     for call in &calls {
         assert!(call.is_signed(), "{call:?}");
-        assert_eq!((call.path.as_str(), &call.body["appid"]), ("/hook", &json!(7)));
+        assert_eq!((call.path.as_str(), &call.body["appid"]), ("/hook", &json!("7")));
         assert_eq!(call.body["request_id"], call.id());
         assert_eq!(call.headers["content-type"], "application/json");
     }

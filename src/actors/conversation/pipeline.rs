@@ -18,9 +18,9 @@ use crate::actors::runtime::reply::{Reply, answer};
 use crate::actors::runtime::trace;
 use crate::actors::runtime::watermark::PendingDelivery;
 use crate::actors::view::live::LiveMessage;
-use crate::hooks::Event;
+use crate::hooks::{Event, EventDetails};
 use crate::model::order_key::next_order_key;
-use crate::model::{Conversation, Draft, LocalMessageId, Message, MessageClass, Refusal, UserId};
+use crate::model::{Conversation, Draft, LocalMessageId, Message, MessageClass, Refusal, Target, UserId};
 use crate::rate::DropReason;
 use crate::store::{Append, Appended, Done, SINGLE_NODE_EPOCH, StoreError};
 
@@ -135,7 +135,7 @@ impl MessagePipeline {
             let new = outcome.as_ref().ok().filter(|appended| !appended.duplicate);
             // Here, and not when the conversation hears of it: outcomes come in the order of commits, whoever's they are.
             if let (Some(exporter), Some(new)) = (exporter, new) {
-                exporter.put(Event::MessageAccepted(new.message.clone()), new.commit);
+                exporter.put(Event::MessageAccepted(new.message.clone()), EventDetails::Nothing, new.commit);
             }
             let pending = new.map(|appended| watermark.begin(appended.commit));
             if completions.send(Completion { ticket, outcome, pending }).is_err() {
@@ -214,6 +214,18 @@ fn accept(context: &BrokerContext, sender: UserId, conversation: Conversation, d
     context.metrics.accepted(message.content.body.class());
     context.tell_host(|| Event::MessageAccepted(message.clone()));
     LiveMessage::new(message)
+}
+
+/// Tells the host of a message that would have been stored and was refused. Nobody gets it, nor does anyone get its id.
+pub(crate) fn tell_refused(context: &BrokerContext, sender: &UserId, target: &Target, draft: Draft, source: Source, refusal: &Refusal) {
+    let conversation = match target {
+        Target::Peer(other) => Conversation::peer(sender, other),
+        Target::Room(room) => Conversation::Room(room.clone(), 0),
+        Target::Group(group) => Conversation::Group(group.clone()),
+    };
+    let mut message = draft.into_message(0, sender.clone(), conversation, 0, context.clock.wall_ms());
+    message.content.options.server = source.is_backend();
+    context.tell_host(|| Event::MessageRefused { message: Arc::new(message), refusal: refusal.clone() });
 }
 
 /// Makes a message that is not stored: seq 0, and an order key after `last_order_key`.

@@ -9,7 +9,7 @@ use super::state::GroupState;
 use super::{Group, GroupStatus};
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
-use crate::hooks::Event;
+use crate::hooks::{Event, EventDetails};
 use crate::model::{BeInviteMode, Conversation, GroupInfo, GroupMember, GroupRole, InviteMode, JoinMode, Refusal, UserId, UserProfile};
 use crate::store::{GroupRecord, RowWrite};
 
@@ -125,7 +125,10 @@ impl Group {
             for (member, _) in &members {
                 group.admit(member.clone());
             }
-            group.context.tell_host(|| Event::GroupCreated { group: info.id.clone(), owner: owner.id.clone(), users: users_of(&members) });
+            group.context.tell_host_more(|| {
+                let event = Event::GroupCreated { group: info.id.clone(), owner: owner.id.clone(), users: users_of(&members) };
+                (event, EventDetails::GroupCreated { name: info.name.clone(), attributes: info.attributes.clone() })
+            });
             group.tell(CREATED, &owner, &members[..1]);
             group.tell(FIRST_INVITED, &owner, &members[1..]);
             group.list_changed(members.iter().map(|(member, _)| &member.user));

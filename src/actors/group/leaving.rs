@@ -7,9 +7,19 @@ use super::messages::{Dismiss, Kick, Kicked, Quit};
 use super::{Group, GroupStatus, read_profiles};
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::answer;
-use crate::hooks::Event;
-use crate::model::{GroupMember, GroupRole, Refusal, TipsUser, UserProfile};
+use crate::hooks::{Event, EventDetails};
+use crate::model::{GroupMember, GroupRole, Refusal, TipsUser, UserId, UserProfile};
 use crate::store::{GroupRecord, RowWrite};
+
+impl Group {
+    /// Tells the host that the group ended.
+    fn tell_dismissed(&self, by: &UserId, owner: &UserId, users: Vec<UserId>) {
+        self.context.tell_host_more(|| {
+            let event = Event::GroupDismissed { group: self.id.clone(), by: by.clone() };
+            (event, EventDetails::GroupDismissed { owner: owner.clone(), users })
+        });
+    }
+}
 
 impl Handler<Leased<Quit>> for Group {
     type Result = ();
@@ -51,7 +61,7 @@ impl Handler<Leased<Quit>> for Group {
                 group.list_changed(std::iter::once(&user.id));
                 if last {
                     group.status = GroupStatus::Dismissed;
-                    group.context.tell_host(|| Event::GroupDismissed { group: group.id.clone(), by: user.id.clone() });
+                    group.tell_dismissed(&user.id, &user.id, Vec::new());
                 } else {
                     let new_owner = successor.map(|successor| TipsUser { id: successor.user, name: String::new() });
                     group.post(LEFT, &user, std::iter::once(&user), new_owner);
@@ -94,7 +104,7 @@ impl Handler<Leased<Dismiss>> for Group {
                     group.list_changed(users.iter().map(|(member, _)| member));
                 }
                 group.status = GroupStatus::Dismissed;
-                group.context.tell_host(|| Event::GroupDismissed { group: group.id.clone(), by: user.id.clone() });
+                group.tell_dismissed(&user.id, &user.id, users.into_iter().map(|(member, _)| member).collect());
             }
             answer(reply, kept);
             group.leave_if_nothing(ctx);

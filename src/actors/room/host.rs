@@ -23,6 +23,9 @@ use crate::protocol::event::room::{Movement, RoomStateChanged};
 pub(crate) struct CreateByHost {
     pub(crate) info: RoomInfo,
     pub(crate) start: RoomStart,
+    /// In whose name; in the server's, if in nobody's.
+    #[serde(default)]
+    pub(crate) by: Option<UserId>,
     #[serde(skip)]
     pub(crate) reply: Reply<()>,
 }
@@ -84,14 +87,14 @@ impl Handler<Leased<CreateByHost>> for Room {
     type Result = ();
 
     fn handle(&mut self, leased: Leased<CreateByHost>, ctx: &mut Context<Self>) {
-        let CreateByHost { info, start, reply } = leased.open();
+        let CreateByHost { info, start, by, reply } = leased.open();
         if let Some(refusal) = &self.unreadable {
             return answer(reply, Err(refusal.clone()));
         }
         if self.state.is_some() {
             return answer(reply, Err(Refusal::RoomExists(self.id().to_string())));
         }
-        self.create(Maker::Host, info, start, ctx, |kept, _, _| answer(reply, kept));
+        self.create(Maker::Host(by), info, start, ctx, |kept, _, _| answer(reply, kept));
     }
 }
 
@@ -112,7 +115,8 @@ impl Handler<Leased<Destroy>> for Room {
             self.tell_place_lost(user.clone(), connection_id);
         }
         self.movements.clear();
-        self.end(&state, Some(reply), ctx);
+        let by = self.context.system().id;
+        self.end(&state, Some(by), Some(reply), ctx);
     }
 }
 

@@ -11,7 +11,7 @@ use super::state::RoomState;
 use crate::actors::context::BrokerContext;
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
-use crate::hooks::Event;
+use crate::hooks::{Event, EventDetails};
 use crate::model::{Refusal, RoomAttribute, RoomInfo, UserId};
 use crate::protocol::RoomStart;
 use crate::store::{RoomRecord, RowWrite};
@@ -23,7 +23,7 @@ impl Room {
 
     /// Stops when nobody is inside: the row says the rest.
     pub(super) fn leave_if_unused(&mut self, ctx: &mut Context<Self>) {
-        let is_at_rest = self.state.as_ref().is_none_or(|state| state.is_empty() && !state.is_unsaved);
+        let is_at_rest = self.state.as_ref().is_none_or(|state| state.is_empty() && !state.is_unsaved && !state.awaits_an_owner());
         if is_at_rest && self.movements.is_empty() && self.pipeline.is_idle() && self.registration.leave(&self.id) {
             ctx.stop();
         }
@@ -49,23 +49,24 @@ impl Room {
     pub(super) fn end_if_over(&mut self, ctx: &mut Context<Self>) -> bool {
         let now = self.context.clock.elapsed();
         let Some(state) = self.state.take_if(|state| state.is_over(now)) else { return false };
-        self.end(&state, None, ctx);
+        self.end(&state, None, None, ctx);
         true
     }
 
-    /// Ends a room that was taken out of this actor, and deletes its history.
-    pub(super) fn end(&mut self, state: &RoomState, told: Option<Reply<()>>, ctx: &mut Context<Self>) {
+    /// Ends a room that was taken out of this actor, and deletes its history. `by`: who ends it; none, when it is over.
+    pub(super) fn end(&mut self, state: &RoomState, by: Option<UserId>, told: Option<Reply<()>>, ctx: &mut Context<Self>) {
+        let users: Vec<UserId> = state.places().map(|(user, _)| user.clone()).collect();
         self.context.standing.take(&self.id);
         // In this order: a removal once begun is finished after a crash, a row without messages is looked after at the
         // next start. Only the row is waited for: deleting a long history must not keep the next room of this name.
         let forgotten = self.context.archive.forget(state.conversation());
         let (archive, id) = (self.context.archive.clone(), self.id.clone());
         let remove = async move { archive.apply(vec![RowWrite::DeleteRoom(id)]).await };
-        ctx.wait(remove.into_actor(self).map(|removed, room, ctx| {
+        ctx.wait(remove.into_actor(self).map(move |removed, room, ctx| {
             match &removed {
                 Ok(()) => {
                     tracing::debug!(room.id = %room.id, "room destroyed");
-                    room.context.tell_host(|| Event::RoomDestroyed(room.id.clone()));
+                    room.context.tell_host_more(|| (Event::RoomDestroyed(room.id.clone()), EventDetails::RoomDestroyed { by, users }));
                 }
                 Err(refusal) => tracing::warn!(room.id = %room.id, %refusal, "room could not be removed from the store"),
             }
@@ -91,19 +92,23 @@ impl Room {
         ctx: &mut Context<Self>,
         then: impl FnOnce(Result<(), Refusal>, &mut Self, &mut Context<Self>) + 'static,
     ) {
-        let RoomStart { destroy_delay_seconds, attributes } = start;
+        let RoomStart { destroy_delay_seconds, attributes, until_left } = start;
         let until = self.context.clock.elapsed() + Duration::from_secs(destroy_delay_seconds.max(maker.stands_seconds(&self.context)));
         if let Err(refusal) = maker.may_make(&self.context) {
             return then(Err(refusal), self, ctx);
         }
         let (owner, made_by) = maker.into_owner(&self.context);
-        let own = |value: String| RoomAttribute { value, owner: owner.clone(), until_left: false };
+        let by = owner.clone();
+        let own = |key: String, value: String| {
+            let until_left = until_left.contains(&key);
+            (key, RoomAttribute { value, owner: owner.clone(), until_left })
+        };
         let record = RoomRecord {
             id: info.id,
             incarnation: self.context.ids.next(),
             name: info.name,
             destroy_delay_seconds,
-            attributes: attributes.into_iter().map(|(key, value)| (key, own(value))).collect(),
+            attributes: attributes.into_iter().map(|(key, value)| own(key, value)).collect(),
             made_by,
             members_attributes: BTreeMap::new(),
         };
@@ -111,9 +116,12 @@ impl Room {
         let keep = async move { archive.apply(vec![row]).await };
         ctx.wait(keep.into_actor(self).map(move |kept, room, ctx| match kept {
             Ok(()) => {
-                room.state = Some(room.empty(record, until));
                 tracing::debug!(room.id = %room.id, "room created");
-                room.context.tell_host(|| Event::RoomCreated(room.id.clone()));
+                room.context.tell_host_more(|| {
+                    let (name, attributes) = (record.name.clone(), record.attributes.clone());
+                    (Event::RoomCreated(room.id.clone()), EventDetails::RoomCreated { by, name, attributes })
+                });
+                room.state = Some(room.empty(record, until));
                 then(Ok(()), room, ctx);
             }
             Err(refusal) => {
@@ -128,14 +136,14 @@ impl Room {
 pub(super) enum Maker {
     /// A user, who is inside so many other rooms, or about to be.
     User { id: UserId, others: usize },
-    /// The host: nobody needs to be inside at once.
-    Host,
+    /// The host, in a user's name or its own: nobody needs to be inside at once.
+    Host(Option<UserId>),
 }
 
 impl Maker {
     /// Returns how long the room stands empty at least, seconds, though nobody came in yet.
     fn stands_seconds(&self, context: &BrokerContext) -> u64 {
-        if matches!(self, Self::Host) { context.config().room.grace_seconds } else { 0 }
+        if matches!(self, Self::Host(_)) { context.config().room.grace_seconds } else { 0 }
     }
 
     /// Refuses a user who has as many rooms as it may.
@@ -149,7 +157,7 @@ impl Maker {
     fn into_owner(self, context: &BrokerContext) -> (UserId, Option<UserId>) {
         match self {
             Self::User { id, .. } => (id.clone(), Some(id)),
-            Self::Host => (context.system().id, None),
+            Self::Host(by) => (by.unwrap_or_else(|| context.system().id), None),
         }
     }
 }

@@ -40,7 +40,7 @@ use crate::actors::delivery::written::InFlight;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::actors::runtime::route::Home;
-use crate::hooks::Event;
+use crate::hooks::{Event, EventDetails};
 use crate::model::{Body, Conversation, MessageClass, Refusal, RoomId, UserId, UserProfile};
 use crate::protocol::event::room::{MembersCounted, Movement, UnnamedMovements};
 use crate::protocol::event::session::BarrageDropped;
@@ -193,7 +193,10 @@ impl Room {
     }
 
     fn tell_left(&self, user: &UserId, kicked: bool) {
-        self.context.tell_host(|| Event::RoomLeft { room: self.id.clone(), user: user.clone(), kicked });
+        self.context.tell_host_more(|| {
+            let by = if kicked { self.context.system().id } else { user.clone() };
+            (Event::RoomLeft { room: self.id.clone(), user: user.clone(), kicked }, EventDetails::RoomLeft { by })
+        });
     }
 
     /// Tells the members how much the room shed since the last tick.

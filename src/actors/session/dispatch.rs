@@ -5,7 +5,7 @@ use super::caller::Dispatcher;
 use super::responder::Responder;
 use crate::actors::connection::outbox::Dropped;
 use crate::actors::conversation::messages::Publish;
-use crate::actors::conversation::pipeline::shed;
+use crate::actors::conversation::pipeline::{shed, tell_refused};
 use crate::actors::conversation::publish::charge;
 use crate::actors::room;
 use crate::actors::room::{Entry, Which};
@@ -113,6 +113,7 @@ impl Dispatcher {
     pub(super) fn send(&self, target: Target, mut draft: Draft, responder: Responder) {
         // Receipts exist for kept messages in peer conversations and groups only.
         draft.content.options.receipt &= draft.content.body.class() == MessageClass::Storable && !matches!(target, Target::Room(_));
+        let responder = self.telling_of_refusal(&target, &draft, responder);
         let level = self.caller.level;
         let checked = draft.validate(self.user(), &target, &self.context().config().limits).map_err(Refusal::from);
         if let Err(refusal) = checked.and_then(|()| is_known_to(level, &draft)) {
@@ -137,6 +138,17 @@ impl Dispatcher {
             }
             (asked, _, _) => responder.later(asked, move |live| sent(&live, level)),
         }
+    }
+
+    /// Has the host told when a message that would be stored is refused.
+    fn telling_of_refusal(&self, target: &Target, draft: &Draft, responder: Responder) -> Responder {
+        let context = self.context();
+        if draft.content.body.class() != MessageClass::Storable || !context.is_heard() {
+            return responder;
+        }
+        let (context, sender, source) = (context.clone(), self.user().clone(), self.caller.source);
+        let (target, draft) = (target.clone(), draft.clone());
+        responder.on_refusal(move |refusal| tell_refused(&context, &sender, &target, draft, source, refusal))
     }
 
     /// Drops a barrage for which its room has no time: the room cannot even be told, so its sender is.

@@ -21,9 +21,14 @@ pub(crate) struct Responder {
     /// The span of the request, from its frame to its answer.
     pub(super) span: Span,
     reply_to: ReplyTo,
+    /// Who besides hears of a refusal.
+    on_refusal: Option<OnRefusal>,
     /// A shutdown waits until this is dropped, with the answer.
     _open: OpenRequest,
 }
+
+/// What is done when a request is refused.
+type OnRefusal = Box<dyn FnOnce(&Refusal)>;
 
 /// Where the answer goes.
 enum ReplyTo {
@@ -43,11 +48,16 @@ pub(super) struct ClientRequest {
 impl Responder {
     pub(super) fn of_client(context: Arc<BrokerContext>, span: Span, request: ClientRequest) -> Self {
         let open = context.requests.open();
-        Self { context, span, reply_to: ReplyTo::Client(request), _open: open }
+        Self { context, span, reply_to: ReplyTo::Client(request), on_refusal: None, _open: open }
     }
 
     pub(crate) fn of_host(context: Arc<BrokerContext>, open: OpenRequest, reply: Reply<Outcome>) -> Self {
-        Self { context, span: trace::host(), reply_to: ReplyTo::Host(reply), _open: open }
+        Self { context, span: trace::host(), reply_to: ReplyTo::Host(reply), on_refusal: None, _open: open }
+    }
+
+    /// Has a refusal heard besides.
+    pub(super) fn on_refusal(self, heard: impl FnOnce(&Refusal) + 'static) -> Self {
+        Self { on_refusal: Some(Box::new(heard)), ..self }
     }
 
     /// Answers with the result.
@@ -63,10 +73,13 @@ impl Responder {
     }
 
     /// Answers with a refusal.
-    pub(super) fn refuse(self, refusal: &Refusal) {
+    pub(super) fn refuse(mut self, refusal: &Refusal) {
         self.count(if refusal.is_temporary() { Counted::Busy } else { Counted::Refused });
         self.context.metrics.refused(code_of(refusal));
         self.span.record("code", code_of(refusal));
+        if let Some(heard) = self.on_refusal.take() {
+            heard(refusal);
+        }
         match self.reply_to {
             ReplyTo::Client(request) => {
                 let _queued_or_closed = request.connection.outbox.push(encode_error(Some(request.id), refusal));

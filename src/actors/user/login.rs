@@ -28,7 +28,7 @@ use crate::actors::runtime::reply::{Reply, answer};
 use crate::actors::view::replay;
 use crate::actors::view::replay::Wanted;
 use crate::actors::view::replay_changes;
-use crate::hooks::Event;
+use crate::hooks::{Event, SessionEnd};
 use crate::model::{Refusal, RoomId, UserProfile};
 use crate::protocol::result::session::{LoginResult, MediaToken};
 use crate::protocol::{CloseCode, encode_reply};
@@ -91,7 +91,8 @@ impl User {
             // The host may have looked at the list while nobody told the user anything.
             self.list = None;
         }
-        self.sessions.push(SessionSlot { connection: connection.clone(), device });
+        let (began_ms, is_back) = (self.context.clock.wall_ms(), resume_from.is_some());
+        self.sessions.push(SessionSlot { connection: connection.clone(), device, began_ms, is_back });
         self.context.presence.set(&self.id, self.connections());
         let arriving = self.context.nodes.as_ref().zip(FarConnection::of(&connection)).map(|(nodes, session)| nodes.arrive(session));
         let taken_over = Vec::new();
@@ -213,7 +214,12 @@ impl User {
         first.extend(frames);
         let _queued_or_closed = connection.outbox.release(first);
         tracing::debug!(user.id = %self.id, session.id = %connection.session, client.address = connection.client().map(tracing::field::display), devices = self.sessions.len(), resync, "session started");
-        self.context.tell_host(|| Event::SessionStarted { user: self.id.clone(), session: connection.session.clone() });
+        if let Some(at) = self.sessions.iter().find(|at| at.connection.id == connection.id) {
+            self.context.tell_host_more(|| {
+                let event = Event::SessionStarted { user: self.id.clone(), session: connection.session.clone() };
+                (event, self.session_details(at, None))
+            });
+        }
         answer(reply, self.profile.clone().ok_or(Refusal::NotLoggedIn));
         if !was_online {
             self.context.statuses.follow(&self.id, &self.following);
@@ -285,7 +291,7 @@ impl Handler<Leased<Ended>> for User {
             }
         }
         tracing::debug!(user.id = %self.id, session.id = %at.connection.session, for_good, "session ended");
-        self.context.tell_host(|| Event::SessionEnded { user: self.id.clone(), session: at.connection.session.clone() });
+        self.tell_ended(&at, if for_good { SessionEnd::LoggedOut } else { SessionEnd::Lost });
         self.leave_if_unused(ctx);
     }
 }

@@ -32,7 +32,7 @@ use crate::actors::room::Room;
 use crate::actors::runtime::registry::{ActorRegistry, Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::actors::runtime::route::Home;
-use crate::hooks::Event;
+use crate::hooks::{Event, EventDetails, SessionDetails, SessionEnd};
 use crate::model::{DeviceId, Refusal, RoomId, UserId};
 use crate::protocol::CloseCode;
 
@@ -42,6 +42,10 @@ const QUERY_WINDOW: Duration = Duration::from_secs(10);
 struct SessionSlot {
     connection: Arc<Connection>,
     device: DeviceId,
+    /// When it began, Unix milliseconds.
+    began_ms: u64,
+    /// Whether it goes on where an earlier one stopped.
+    is_back: bool,
 }
 
 pub(crate) struct User {
@@ -190,9 +194,21 @@ impl User {
         at.connection.close(CloseCode::Kicked);
         self.context.media.standing.put_out_session(&at.connection.session, self.context.clock.wall_ms());
         self.note_last_seen(&at);
-        let session = at.connection.session.clone();
-        self.context.tell_host(|| Event::SessionEnded { user: self.id.clone(), session });
+        self.tell_ended(&at, SessionEnd::Replaced);
         at
+    }
+
+    /// Tells the host that a session ended.
+    fn tell_ended(&self, at: &SessionSlot, end: SessionEnd) {
+        self.context.tell_host_more(|| {
+            let event = Event::SessionEnded { user: self.id.clone(), session: at.connection.session.clone() };
+            (event, self.session_details(at, Some(end)))
+        });
+    }
+
+    fn session_details(&self, at: &SessionSlot, end: Option<SessionEnd>) -> EventDetails {
+        let name = self.profile.as_ref().map(|cell| cell.get().name.clone()).unwrap_or_default();
+        EventDetails::Session(SessionDetails { name, began_ms: at.began_ms, is_back: at.is_back, end })
     }
 
     /// Runs `telling` to its end, which keeps the actor from leaving: what an actor has spawned ends with it.

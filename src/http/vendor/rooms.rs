@@ -11,7 +11,7 @@ use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{AttributeTerms, Refusal, RoomId, RoomInfo, UserId};
 use crate::protocol::result::room::{RoomMemberCount, RoomMembers, RoomMembersFound};
 use crate::protocol::result::user::UserWire;
-use crate::protocol::{Request, RoomRequest, room_change, user_list};
+use crate::protocol::{Request, RoomRequest, RoomStart, room_change, user_list};
 
 /// The most users that one call puts out. Source: ZIM server API reference, `KickoutRoomUser`.
 const KICKED_MAX: usize = 50;
@@ -25,19 +25,21 @@ const ASKED_MAX: usize = 10;
 const NEXT: char = '>';
 
 pub(super) async fn create(call: &Call<'_>) -> Outcome {
-    call.operator().await?;
+    let from = call.operator().await?;
     let limits = &call.broker.config().limits;
     let info = RoomInfo::parse("room", call.input.text("RoomId")?, call.input.text_or_empty("RoomName")?.to_owned(), limits)?;
     let delay = call.input.maybe_number("DestroyDelayTime")?.unwrap_or(0);
     let delay = u64::try_from(delay).map_err(|_| call.input.wrong("DestroyDelayTime", "is negative"))?;
-    let mut attributes = BTreeMap::new();
+    let (mut attributes, mut until_left) = (BTreeMap::new(), Vec::new());
     for attribute in call.input.objects("Attributes")? {
+        let key = attribute.text("Key")?.to_owned();
         if attribute.flag("AutoDelete")? {
-            return Err(attribute.wrong("AutoDelete", "is 1: FromUserId is not in the room, so it cannot leave it"));
+            until_left.push(key.clone());
         }
-        attributes.insert(attribute.text("Key")?.to_owned(), attribute.text_or_empty("Value")?.to_owned());
+        attributes.insert(key, attribute.text_or_empty("Value")?.to_owned());
     }
-    call.broker.rooms().create(info, delay, attributes).await?;
+    let start = RoomStart { destroy_delay_seconds: delay, attributes, until_left };
+    call.broker.rooms().create_for(Some(from), info, start).await?;
     Ok(Success::default())
 }
 

@@ -73,6 +73,9 @@ pub(crate) enum RoomRequest {
 pub(crate) struct RoomStart {
     pub(crate) destroy_delay_seconds: u64,
     pub(crate) attributes: Attributes,
+    /// Which of the attributes go when their owner leaves.
+    #[serde(default)]
+    pub(crate) until_left: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -212,7 +215,7 @@ impl StartArgs {
         let attributes = self.room_attributes.unwrap_or_default();
         limits.room_attributes().check_each(&attributes)?;
         limits.room_attributes().check_all(&attributes)?;
-        Ok(RoomStart { destroy_delay_seconds, attributes })
+        Ok(RoomStart { destroy_delay_seconds, attributes, until_left: Vec::new() })
     }
 }
 

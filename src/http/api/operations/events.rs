@@ -15,7 +15,7 @@ use crate::http::api::input::BrokerHandle;
 use crate::http::api::response::{ApiResult, Problems};
 use crate::http::console::ConsoleCaller;
 use crate::model::{Conversation, Message};
-use crate::protocol::encode_for_host;
+use crate::protocol::{code_of, encode_for_host};
 
 /// Which messages are told.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -65,6 +65,11 @@ impl EventsQuery {
         };
         let said = match event {
             Event::MessageAccepted(message) => return of_message("message", message),
+            Event::MessageRefused { message, refusal } => {
+                let mut said = of_message("messageRefused", message)?;
+                said["code"] = code_of(refusal).into();
+                return Some(said);
+            }
             Event::MessageRevoked { message, .. } => return of_message("messageRevoked", message),
             Event::MessageEdited { message, .. } => return of_message("messageEdited", message),
             Event::Lagged { missed } => return Some(json!({"event": "missed", "count": missed})),
