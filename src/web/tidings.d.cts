@@ -238,7 +238,10 @@ export interface ZIMVoIPConfig {
   iOSVoIPHasVideo: boolean;
 }
 
-/** Taken and ignored: this broker pushes to nobody who is offline. */
+/**
+ * How receivers that are offline are told. A message keeps all of it but `voIPConfig`; this broker itself pushes to nobody. Each text has
+ * at most 1024 bytes, `badgeIncrement` is 0 to 99.
+ */
 export interface ZIMPushConfig {
   title: string;
   content: string;
@@ -370,8 +373,8 @@ export interface ZIMMessageBase {
 /** What the program fills in to send a file: one here, or one elsewhere. */
 export interface ZIMMediaMessageBase {
   /**
-   * Image: JPG, PNG, BMP, TIFF, GIF, WebP, at most 10 MB. File: anything, 100 MB. Audio: MP3, M4A, 6 MB, 300 s.
-   * Video: MP4, MOV, 100 MB. Else 6000213, 6000214, 6000215.
+   * Image: JPG, PNG, BMP, TIFF, GIF, WebP, at most 10 MB. File: anything, also nothing, 100 MB. Audio: MP3, M4A, Opus in WebM or
+   * Ogg, 6 MB, 300 s. Video: MP4, MOV, 100 MB. Else 6000213, 6000214, 6000215.
  */
   type: ZIMMessageType.Image | ZIMMessageType.File | ZIMMessageType.Audio | ZIMMessageType.Video;
   extendedData?: string;
@@ -390,7 +393,7 @@ export interface ZIMMediaMessageBase {
   fileName?: string;
   /** Our choice: a file that the broker holds already is sent by its name. */
   fileUID?: string;
-  /** Audio, required: seconds, at most 300. */
+  /** Audio, required: seconds, at most 300; of programs up to 2.14 also the milliseconds that the file measures. */
   audioDuration?: number;
   /** Video, required: seconds. */
   videoDuration?: number;
@@ -601,9 +604,9 @@ export interface ZIMMessageSendConfig {
   priority: ZIMMessagePriority;
   /** The sender wants to know who has read it. Default false. Since 2.5. */
   hasReceipt?: boolean;
-  /** Taken; there is no push to be had. Default true. Since 2.14. */
+  /** Whether those it mentions are told so by push. Kept with the message. Default true. Since 2.14. */
   isNotifyMentionedUsers?: boolean;
-  /** Taken and ignored. */
+  /** Kept with the message. */
   pushConfig?: ZIMPushConfig;
   /** It counts nowhere as unread. Default false. Since 2.23. */
   disableUnreadMessageCount?: boolean;
@@ -623,7 +626,7 @@ export interface ZIMMediaMessageSendNotification {
   onMediaUploadingProgress: ZIMMediaUploadingProgress;
 }
 
-/** Bytes; rises, and ends with `currentFileSize` equal to `totalFileSize`. Not for files elsewhere. */
+/** Bytes; rises, and ends with `currentFileSize` equal to `totalFileSize`. Not for files elsewhere, nor for empty ones. */
 export type ZIMMediaUploadingProgress = (message: ZIMMediaMessage, currentFileSize: number, totalFileSize: number) => void;
 
 export interface ZIMMessageSentResult {
@@ -1714,6 +1717,17 @@ export interface ZIMEventOfGroupMemberInfoUpdatedResult {
   operatedInfo: ZIMGroupOperatedInfo;
 }
 
+/**
+ * Our choice: how many members came to a room and left it since the last such event, without having been told by name, and how many are
+ * inside now.
+ */
+export interface ZIMEventOfRoomMembersCountedResult {
+  roomID: string;
+  joinedCount: number;
+  leftCount: number;
+  memberCount: number;
+}
+
 /** Our choice: how many messages were dropped under load since the last such event, by priority; commands apart. */
 export interface ZIMEventOfBarrageDroppedResult {
   low: number;
@@ -1784,6 +1798,8 @@ export interface ZIMEventData {
   /** Others, several at a time. */
   roomMemberJoined: ZIMEventOfRoomMemberChangedResult;
   roomMemberLeft: ZIMEventOfRoomMemberChangedResult;
+  /** Our choice: of huge rooms, once a second at most, those who came and went beyond what is told by name. */
+  roomMembersCounted: ZIMEventOfRoomMembersCountedResult;
   /** Also what there is, right after entering. Since 1.3. */
   roomAttributesUpdated: ZIMEventOfRoomAttributesUpdatedResult;
   /** Once per batch. Since 1.3. */
@@ -2054,8 +2070,9 @@ export declare class ZIM {
 
   /**
    * Sends any kind, to a peer, a room or a group. The object given is completed and is what `onMessageAttached`, the events and the
-   * promise hold; only one that was sent before, or is frozen, is copied first. It survives lost connections, and is never there
-   * twice; one that failed keeps its `localMessageID` when it is sent to the same conversation again.
+   * promise hold; only one that was sent before, or is frozen, is copied first, and one that the program freezes meanwhile goes on as a
+   * copy. It survives lost connections, and is never there twice; one that failed keeps its `localMessageID` when it is sent to the
+   * same conversation again.
    * Errors: 6000204 no such user, 6000321 and 6000521 not in the room or group, 6000322 and 6000523 no such one, 6000231 muted,
    * 6000005 more than 10 a second, 6000013 a kind above one's version. Since 2.4.
  */

@@ -8,6 +8,7 @@
 //   ZIMError           the one error type
 //   platforms          what the runtime offers beside the language: browsers, Node, React Native, and mini programs by their object
 //   messages           what messages and conversations look like to the program and on the wire
+//   Outgoing           a message on its way, of which the program may have frozen the object
 //   LocalState         what this device keeps to itself: drafts, notes, what it hides, what it inserted and what failed
 //   KnownConversations the conversations as the program knows them, and what a message that is being sent makes of them
 //   Socket             one WebSocket: requests, replies, events, silence
@@ -450,6 +451,14 @@ function toWire(message) {
   return wire;
 }
 
+/** Returns how receivers that are offline are to be told, with what the broker keeps of it. Before 2.8 its payload had another name. */
+function pushToWire(push) {
+  if (!push) return undefined;
+  const given = { ...push, payload: push.payload ?? push.extendedData };
+  const fields = PUSH_FIELDS.filter((field) => given[field] !== undefined && given[field] !== null);
+  return Object.fromEntries(fields.map((field) => [field, given[field]]));
+}
+
 /** Returns the fields that name a file: the broker's own by its uid, whatever token its URL has; one elsewhere by its URLs. */
 function mediaToWire(message) {
   const wire = { message: undefined, audioDuration: message.audioDuration, videoDuration: message.videoDuration };
@@ -566,6 +575,22 @@ function handlesOf(messageList) {
   return messageList.map(handleOf);
 }
 
+/**
+ * A message on its way to the broker. The program may freeze its object as soon as it sees it, as stores of state do: what comes after
+ * that is written into a copy, which takes its place.
+ */
+class Outgoing {
+  constructor(message) {
+    this.message = message;
+  }
+
+  /** Writes fields into the message. */
+  set(fields) {
+    if (!Object.isExtensible(this.message)) this.message = { ...this.message };
+    Object.assign(this.message, fields);
+  }
+}
+
 /** The state that only this device has, for one user. Drafts are stored, where the browser has storage, and outlive the page. */
 class LocalState {
   drafts = new Map();
@@ -663,6 +688,12 @@ class LocalState {
       const others = messages.filter((message) => message.localMessageID !== localMessageID);
       if (others.length < messages.length) this.#inserted.set(key, others);
     }
+  }
+
+  /** Returns the message of this device that failed and now turns out to be stored; undefined: there is none. */
+  failedOf({ localMessageID, conversationID, conversationType }) {
+    const messages = this.#inserted.get(conversationKey(conversationID, conversationType)) ?? [];
+    return messages.find((message) => message.localMessageID === localMessageID && message.sentStatus === Failed);
   }
 
   /** Returns the messages inserted between two order keys of a conversation, oldest first. */
@@ -1742,6 +1773,7 @@ class Files {
   #servers;
   #platform;
   #token;
+  /** localMessageID → what stops its upload. */
   #uploads = new Map();
 
   /**
@@ -1768,18 +1800,21 @@ class Files {
   }
 
   cancel(message) {
-    const controller = this.#uploads.get(message);
+    const controller = this.#uploads.get(message?.localMessageID);
     controller?.abort(new ZIMError(Code.SendCancelled, 'the upload was cancelled'));
     return controller !== undefined;
   }
 
-  /** Completes the URLs of the broker's own files in a message, with the current token. Changes the object. */
-  sign(message) {
+  /** Returns a message with complete URLs of the broker's own files, with the current token: the object itself, of a frozen one a copy. */
+  sign(given) {
+    const message = Object.isFrozen(given) ? { ...given } : given;
     for (const field of URL_FIELDS) {
       const path = OWN_URL.test(message[field] ?? '') && this.#pathOf(message[field]);
       if (path) message[field] = `${this.#servers.base}${path}?token=${this.#token.value}`;
     }
-    if (message.repliedInfo?.messageInfo) this.sign(message.repliedInfo.messageInfo);
+    const quoted = message.repliedInfo?.messageInfo;
+    const signed = quoted && this.sign(quoted);
+    if (signed !== quoted) message.repliedInfo = { ...message.repliedInfo, messageInfo: signed };
     return message;
   }
 
@@ -1792,40 +1827,42 @@ class Files {
 
   /**
    * Uploads the file that a message names by `fileLocalPath`, and writes its uid, name and size into the message.
+   * @param {Outgoing} outgoing
    * @param {(sent: number, total: number) => void} progress
    * @param {boolean} keepOriginal nothing is taken out of it
    */
-  async upload(message, progress, keepOriginal) {
+  async upload(outgoing, progress, keepOriginal) {
     const controller = newStopper();
-    this.#uploads.set(message, controller);
+    const { fileLocalPath: source, type, localMessageID } = outgoing.message;
+    this.#uploads.set(localMessageID, controller);
     try {
-      const source = message.fileLocalPath;
-      if (typeof source === 'string' && this.#platform.uploadFile) return await this.#uploadPath(message, progress, keepOriginal, controller.signal);
+      if (typeof source === 'string' && this.#platform.uploadFile) return await this.#uploadPath(outgoing, progress, keepOriginal, controller.signal);
       const blob = await blobOf(source);
-      const frame = message.type === Video ? await firstFrameOf(blob) : null;
-      const name = nameOf(source, message);
+      const frame = type === Video ? await firstFrameOf(blob) : null;
+      const name = nameOf(source, outgoing.message);
       // From the first progress on a message says what its file is.
-      const known = (fileUID) => Object.assign(message, { fileUID, fileName: name, fileSize: blob.size });
-      const file = await this.#uploadBytes(blob, { kind: KIND_NAMES[message.type], name, keepOriginal, known }, progress, controller.signal);
+      const known = (fileUID) => outgoing.set({ fileUID, fileName: name, fileSize: blob.size });
+      const file = await this.#uploadBytes(blob, { kind: KIND_NAMES[type], name, keepOriginal, known }, progress, controller.signal);
       if (frame) await this.#uploadFrame(file, frame, controller.signal);
       const { fileUID, fileName, fileSize } = file;
-      Object.assign(message, { fileUID, fileName, fileSize });
+      outgoing.set({ fileUID, fileName, fileSize });
     } catch (error) {
       // The next try uploads it again.
-      message.fileUID = '';
+      outgoing.set({ fileUID: '' });
       throw controller.signal.aborted ? controller.signal.reason : error;
     } finally {
-      this.#uploads.delete(message);
+      this.#uploads.delete(localMessageID);
     }
   }
 
   /** Uploads a file that the platform reads by itself, such as a temporary one of a mini program. */
-  async #uploadPath(message, progress, keepOriginal, signal) {
-    const { fileLocalPath: path, type } = message;
-    message.fileName = nameOf(path, message);
-    const place = uploadPlace({ kind: KIND_NAMES[type], name: message.fileName, keepOriginal });
+  async #uploadPath(outgoing, progress, keepOriginal, signal) {
+    const { fileLocalPath: path, type } = outgoing.message;
+    const name = nameOf(path, outgoing.message);
+    outgoing.set({ fileName: name });
+    const place = uploadPlace({ kind: KIND_NAMES[type], name, keepOriginal });
     const shown = (sent, total) => {
-      message.fileSize = total;
+      outgoing.set({ fileSize: total });
       // The last is told once the broker has the file.
       if (sent < total) progress(sent, total);
     };
@@ -1834,7 +1871,7 @@ class Files {
       return this.#checked(() => this.#platform.uploadFile(`${this.#servers.base}${place}`, { path, headers, progress: shown, signal }));
     };
     const { fileUID, fileName, fileSize } = await (await this.#withRetries(send, signal)).json();
-    Object.assign(message, { fileUID, fileName, fileSize });
+    outgoing.set({ fileUID, fileName, fileSize });
     progress(fileSize, fileSize);
   }
 
@@ -2085,6 +2122,14 @@ class ZIM {
     // What is named later, by TIDINGS_SERVER, is looked at when a user logs in.
     const servers = namedServers(given.server);
     if (servers[1] !== undefined) basesOf(servers);
+    this.#bindMethods();
+  }
+
+  /** Binds every method to this client: programs take methods out of it, and stores of state put a proxy before it. */
+  #bindMethods() {
+    for (const name of Object.getOwnPropertyNames(ZIM.prototype)) {
+      if (name !== 'constructor') Object.defineProperty(this, name, { value: this[name].bind(this), writable: true, configurable: true });
+    }
   }
 
   /** Does nothing: this client logs only errors of the program's own listeners, to the console. */
@@ -2188,8 +2233,8 @@ class ZIM {
 
   /**
    * Sends a message. The message object is completed in place, and is what `onMessageAttached`, the events and
-   * the promise hold; only one that was sent before (forwarding) or is frozen is copied first. One that failed is sent again under
-   * its own `localMessageID`, so that it is never stored twice.
+   * the promise hold; only one that was sent before (forwarding) or is frozen is copied first, and one that the program freezes
+   * meanwhile goes on as a copy. One that failed is sent again under its own `localMessageID`, so that it is never stored twice.
    * @returns {Promise<{message: object}>}
    */
   async sendMessage(draft, toConversationID, conversationType, config, notification) {
@@ -2252,52 +2297,65 @@ class ZIM {
     return this.#submit(message, 'replyMessage', { toOriginalMessage: original }, config, notification);
   }
 
-  async #submit(message, op, args, config, notification) {
-    const { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount } = config ?? {};
-    const asked = { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount };
+  async #submit(draft, op, args, config, notification) {
+    const { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount, pushConfig } = config ?? {};
+    const asked = { priority, hasReceipt, isNotifyMentionedUsers, disableUnreadMessageCount, pushConfig: pushToWire(pushConfig) };
     if (Object.values(asked).some((value) => value !== undefined)) args.config = asked;
     const keepOriginal = Boolean((config?.mediaConfig ?? this.#config.mediaConfig)?.keepOriginal);
-    this.#beingSent.add(message);
-    this.#localState.remove(message);
-    if (isStorable(message)) Object.assign(message, this.#known.nextPlace(message.conversationID, message.conversationType));
+    const outgoing = new Outgoing(draft);
+    this.#beingSent.add(draft);
+    this.#localState.remove(draft);
+    if (isStorable(draft)) outgoing.set(this.#known.nextPlace(draft.conversationID, draft.conversationType));
     // Lists of programs know a message that is being uploaded by its messageID already.
-    if (isMedia(message)) message.messageID = message.localMessageID;
-    this.#notifyAttached(notification, message);
-    this.#emitSentStatus(message, Sending);
-    this.#tellConversation(message);
+    if (isMedia(draft)) outgoing.set({ messageID: draft.localMessageID });
+    this.#notifyAttached(notification, draft);
+    this.#emitSentStatus(draft, Sending);
+    this.#tellConversation(draft);
     try {
-      const wire = toWire(message);
+      const wire = toWire(draft);
       // No `await` where there is nothing to upload: messages leave in the order of the calls.
-      args.message = this.#needsUpload(message, wire) ? await this.#uploadContent(message, wire, notification, keepOriginal) : wire;
-      const onLate = (late) => this.#isSince(VERSION_OF_LATE_SUCCESS) && this.#succeeded(message, late.message);
-      const result = await this.#sendQueue.submit(message, op, args, { timeoutMs: this.#config.sendTimeoutMs, onLate });
-      this.#succeeded(message, result.message);
+      args.message = this.#needsUpload(draft, wire) ? await this.#uploadContent(outgoing, wire, notification, keepOriginal) : wire;
+      const onLate = (late) => this.#isSince(VERSION_OF_LATE_SUCCESS) && this.#succeeded(outgoing, late.message);
+      const result = await this.#sendQueue.submit(outgoing.message, op, args, { timeoutMs: this.#config.sendTimeoutMs, onLate });
+      this.#succeeded(outgoing, result.message);
     } catch (error) {
-      this.#failed(message, error);
+      this.#failed(outgoing, error);
       throw error;
     } finally {
-      this.#beingSent.delete(message);
+      this.#beingSent.delete(draft);
     }
-    return { message };
+    return { message: outgoing.message };
   }
 
   /** Completes a message that is stored, and tells so. */
-  #succeeded(message, wire) {
-    const { localExtendedData, conversationID, fileLocalPath } = message;
+  #succeeded(outgoing, wire) {
+    const { localExtendedData, conversationID, fileLocalPath } = outgoing.message;
     if (localExtendedData) this.#localState.setNote(wire, localExtendedData);
-    Object.assign(message, this.#fromWire(wire, conversationID), { localExtendedData });
-    if (fileLocalPath) message.fileLocalPath = fileLocalPath;
+    outgoing.set({ ...this.#fromWire(wire, conversationID), localExtendedData, ...(fileLocalPath ? { fileLocalPath } : {}) });
+    const { message } = outgoing;
     this.#localState.remove(message);
     this.#emitSentStatus(message, Success);
     this.#tellConversation(message);
   }
 
   /** Keeps a message that failed in its place, on this device, and tells so. */
-  #failed(message, error) {
-    Object.assign(message, { sentStatus: Failed, messageID: message.localMessageID });
+  #failed(outgoing, error) {
+    outgoing.set({ sentStatus: Failed, messageID: outgoing.message.localMessageID });
+    const { message } = outgoing;
     if (isStorable(message)) this.#localState.insert(conversationKey(message.conversationID, message.conversationType), message);
     this.#emitSentStatus(message, Failed, error.message);
     this.#tellConversation(message);
+  }
+
+  /** Takes a stored message that came by another way than an answer. Where it is one of one's own that failed here, it did not. */
+  #learn(wire, conversationID) {
+    if (wire.senderUserID !== this.#userID || !wire.localMessageID) return;
+    this.#sendQueue.settle(wire);
+    const place = wire.conversationType === Peer && wire.toUserID ? peerOf(wire, this.#userID) : conversationID;
+    const failed = this.#localState.failedOf({ ...wire, conversationID: place });
+    if (!failed) return;
+    this.#localState.remove(failed);
+    if (this.#isSince(VERSION_OF_LATE_SUCCESS)) this.#succeeded(new Outgoing(failed), wire);
   }
 
   /** Tells the conversation in which a message of one's own is the last, as the list shows it. */
@@ -2334,13 +2392,13 @@ class ZIM {
   }
 
   /** Uploads a message's file or children; returns the fields to send. */
-  async #uploadContent(message, wire, notification, keepOriginal) {
-    if (isMedia(message)) {
+  async #uploadContent(outgoing, wire, notification, keepOriginal) {
+    if (isMedia(outgoing.message)) {
       const told = notification?.onMediaUploadingProgress;
-      await this.#files.upload(message, (sent, total) => {
-        if (typeof told === 'function') runGuarded('onMediaUploadingProgress', () => told.call(notification, message, sent, total));
+      await this.#files.upload(outgoing, (sent, total) => {
+        if (typeof told === 'function') runGuarded('onMediaUploadingProgress', () => told.call(notification, outgoing.message, sent, total));
       }, keepOriginal);
-      return toWire(message);
+      return toWire(outgoing.message);
     }
     const children = newBlob(JSON.stringify(wire.messageList));
     if (children.size <= COMBINE_BYTES_MAX) return wire;
@@ -2525,6 +2583,7 @@ class ZIM {
     do {
       const pageConfig = { count: pageCount(count - messageList.length, PAGE_MAX), reverse, nextMessage: anchor };
       page = await this.#request('queryHistoryMessage', { conversationID, conversationType, config: pageConfig });
+      for (const wire of page.messageList) this.#learn(wire, conversationID);
       const messages = page.messageList.map((wire) => this.#localState.annotate(this.#fromWire(wire, conversationID)));
       const seen = messages.filter((message) => !this.#localState.hides(message));
       if (reverse) messageList.unshift(...seen);
@@ -2852,7 +2911,8 @@ class ZIM {
   #localIDFor(draft, isCopied, conversationID, conversationType) {
     const isElsewhere = (draft.conversationID ?? conversationID) !== conversationID || (draft.conversationType ?? conversationType) !== conversationType;
     const isTaken = isElsewhere || this.#beingSent.has(draft) || (isCopied && draft.sentStatus !== Failed);
-    if (!isTaken && LOCAL_ID_PATTERN.test(draft.localMessageID ?? '')) {
+    // Programs write numbers of the clock into a draft, which are no ids: two drafts may have the same.
+    if (!isTaken && typeof draft.localMessageID === 'string' && LOCAL_ID_PATTERN.test(draft.localMessageID)) {
       this.#otherLocalIDs.add(draft.localMessageID);
       if (this.#otherLocalIDs.size > LOCAL_IDS_MAX) this.#otherLocalIDs.delete(this.#otherLocalIDs.values().next().value);
       return draft.localMessageID;
@@ -2898,7 +2958,7 @@ class ZIM {
     const messages = messageList
       .map((wire) => this.#fromWire(wire, fromConversationID))
       .filter((message) => !this.#isOwn(message) && !this.#seenMessages.has(message));
-    for (const wire of messageList) if (wire.senderUserID === this.#userID) this.#sendQueue.settle(wire);
+    for (const wire of messageList) this.#learn(wire, fromConversationID);
     for (const run of splitByConversation(messages)) {
       const received = { messageList: run, fromConversationID: run[0].conversationID };
       // What was sent before the login is told by the newer names only; what a lost connection
@@ -3032,6 +3092,8 @@ const CALLER_FIELDS = [
   'extendedData', 'localExtendedData', 'mentionedUserIDs', 'isMentionAll', 'subType', 'searchedContent', 'title', 'summary', 'combineID',
   'messageList', 'fileLocalPath', 'fileUID', 'audioDuration', 'videoDuration', ...URL_FIELDS, ...FILE_FIELDS,
 ];
+
+const PUSH_FIELDS = ['title', 'content', 'payload', 'resourcesID', 'enableBadge', 'badgeIncrement'];
 
 const NUMERIC_FIELDS = [
   'count', 'nextFlag', 'duration', 'subscriptionDuration', 'totalConversationCount', 'conversationMessageCount', 'startTime', 'endTime',

@@ -11,7 +11,7 @@ const PEER = 0;
 const EVENTS = [
   'error', 'connectionStateChanged', 'tokenWillExpire', 'messageSentStatusChanged', 'receivePeerMessage',
   'receiveRoomMessage', 'receiveGroupMessage', 'peerMessageReceived', 'roomMessageReceived', 'groupMessageReceived',
-  'roomStateChanged', 'roomMemberJoined', 'roomMemberLeft', 'groupStateChanged', 'groupMemberStateChanged',
+  'roomStateChanged', 'roomMemberJoined', 'roomMemberLeft', 'roomMembersCounted', 'groupStateChanged', 'groupMemberStateChanged',
   'conversationChanged', 'conversationTotalUnreadMessageCountUpdated', 'conversationsAllDeleted', 'messageDeleted',
   'messageRevokeReceived', 'messageEdited', 'messageReactionsChanged', 'messageReceiptChanged', 'messageRepliedCountChanged',
   'messagePinStatusChanged', 'userStatusUpdated', 'userInfoUpdated', 'roomAttributesUpdated', 'roomAttributesBatchUpdated',

@@ -41,7 +41,7 @@ async function writeSteadily({ zim, userID }, conversationID, type, sends, isOve
 test('three hundred cuts under load lose nothing and show nothing twice', { timeout: 180_000 }, async (t) => {
   t.diagnostic(`seed ${SEED}`);
   const roll = dice(SEED);
-  const broker = await startBroker({ TIDINGS_SERVER__HEARTBEAT_SECONDS: '5' });
+  const broker = await startBroker({ TIDINGS_SERVER__HEARTBEAT_SECONDS: '5', TIDINGS_GROUP__TIPS: 'false' });
   const proxy = await startLossyProxy(new URL(broker.server).host, roll);
   const clients = new Clients(broker);
   t.after(async () => {

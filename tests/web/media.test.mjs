@@ -96,6 +96,18 @@ test('a path of any script names its file', async () => {
   assert.equal((await bytesOf(received.fileDownloadUrl)).bytes.toString(), '内容');
 });
 
+test('a file may be empty', async () => {
+  const sizes = [];
+  const draft = { type: FILE, fileLocalPath: new File([], 'empty.txt') };
+  const notification = { onMessageAttached() {}, onMediaUploadingProgress: (_, now, total) => sizes.push([now, total]) };
+  const { message } = await within(alice.zim.sendMessage(draft, 'bob', PEER, { priority: 1 }, notification), 'an answer');
+  assert.deepEqual([message.fileSize, message.fileName], [0, 'empty.txt']);
+  assert.deepEqual(sizes, [], 'nothing of nothing is no progress');
+  const { fileDownloadUrl } = await heard(bob.ears, message.fileUID);
+  assert.equal((await bytesOf(fileDownloadUrl)).bytes.length, 0);
+  assert.equal((await within(bob.zim.downloadMediaFile(message), 'the download')).file.size, 0);
+});
+
 test('recorded chunks in a File are audio; what is no audio is refused with the vendor\'s number', async () => {
   const content = await readFile(fixture('cbr.mp3'));
   const chunks = [content.subarray(0, 3000), content.subarray(3000)];
@@ -104,7 +116,7 @@ test('recorded chunks in a File are audio; what is no audio is refused with the 
   const send = (draft) => alice.zim.sendMessage(draft, 'bob', PEER);
   await rejectsWith(6000213, send({ type: AUDIO, fileLocalPath: new File(['text'], 'x.mp3'), audioDuration: 2 }));
   await rejectsWith(6000213, send({ type: IMAGE, fileLocalPath: new File(chunks, 'x.png') }));
-  await rejectsWith(6000214, send({ type: FILE, fileLocalPath: new File([], 'empty') }));
+  for (const type of [IMAGE, AUDIO, VIDEO]) await rejectsWith(6000214, send({ type, fileLocalPath: new File([], 'empty'), audioDuration: 1, videoDuration: 1 }));
   await rejectsWith(6000214, send({ type: IMAGE, fileLocalPath: new File([new Uint8Array(10 * 1024 * 1024 + 1)], 'x.png') }));
   await rejectsWith(6000211, send({ type: FILE, fileLocalPath: join(folder, 'nothing') }));
   await rejectsWith(6000211, send({ type: IMAGE }));

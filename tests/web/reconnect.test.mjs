@@ -13,7 +13,7 @@ let broker;
 let clients;
 
 beforeEach(async () => {
-  broker = await startBroker({ TIDINGS_SERVER__HEARTBEAT_SECONDS: '5' });
+  broker = await startBroker({ TIDINGS_SERVER__HEARTBEAT_SECONDS: '5', TIDINGS_GROUP__TIPS: 'false' });
   clients = new Clients(broker);
 });
 

@@ -106,6 +106,14 @@ test('a draft with a messageID of its own is completed in place, whatever its ki
   }
 });
 
+test('a number that a program writes for a localMessageID is none', async () => {
+  const number = Date.now();
+  const drafts = ['one', 'two'].map((message) => ({ type: 1, message, localMessageID: number }));
+  for (const draft of drafts) assert.equal((await send(draft)).message, draft);
+  assert.equal(new Set(drafts.map(({ localMessageID }) => localMessageID)).size, 2);
+  assert.ok(drafts.every(({ localMessageID }) => typeof localMessageID === 'string'));
+});
+
 test('what has its place in a conversation is copied, and mentions nobody again', async () => {
   const { message } = await send({ type: 1, message: 'hello', mentionedUserIDs: ['ben'] });
   const before = structuredClone(message);

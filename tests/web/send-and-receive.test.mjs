@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { startBroker } from './broker.mjs';
-import { Clients, newCable, rejectsWith, within } from './clients.mjs';
+import { Clients, newCable, newSieve, rejectsWith, within } from './clients.mjs';
 
 const [PEER, ROOM, GROUP] = [0, 1, 2];
 const TARGETS = [[PEER, 'ben', 'receivePeerMessage'], [ROOM, 'hall', 'receiveRoomMessage'], [GROUP, 'crowd', 'receiveGroupMessage']];
@@ -82,6 +82,28 @@ test('a sender may ask that nobody is reminded; the message is the same', async 
   const draft = { type: 1, message: 'quietly', mentionedUserIDs: ['ben'] };
   const { message } = await within(ann.zim.sendMessage(draft, 'crowd', GROUP, config), 'an answer');
   assert.deepEqual(message.mentionedUserIDs, ['ben']);
+});
+
+test('how receivers that are offline are to be told goes with the message, and has limits', async () => {
+  const sieve = newSieve();
+  const sent = [];
+  sieve.losesOutgoing = ({ op, args }) => {
+    if (op === 'sendMessage') sent.push(args.config);
+    return false;
+  };
+  const { zim } = await clients.login('pusher', { WebSocket: sieve.WebSocket });
+  const push = (pushConfig) => within(zim.sendMessage({ type: 1, message: 'ring' }, 'ben', PEER, { priority: 1, pushConfig }), 'an answer');
+  const whole = { title: 'Ring', content: 'pusher rings', payload: '{}', resourcesID: 'door', enableBadge: true, badgeIncrement: 2 };
+  const voIPConfig = { iOSVoIPHandleType: 1, iOSVoIPHandleValue: '', iOSVoIPHasVideo: false };
+  await push({ ...whole, voIPConfig });
+  // As before 2.8; and with what a program leaves empty.
+  await push({ title: 'Ring', content: 'pusher rings', extendedData: '{"a":1}' });
+  await push({ title: 'Ring', content: 'pusher rings', payload: null, resourcesID: undefined });
+  await push(null);
+  const short = { title: 'Ring', content: 'pusher rings' };
+  assert.deepEqual(sent, [{ priority: 1, pushConfig: whole }, { priority: 1, pushConfig: { ...short, payload: '{"a":1}' } }, { priority: 1, pushConfig: short }, { priority: 1 }]);
+  const error = await rejectsWith(6000001, push({ ...short, title: 'x'.repeat(1025) }));
+  assert.match(error.message, /config\.pushConfig\.title/);
 });
 
 test('history holds what is kept, oldest first, and pages both ways', async () => {

@@ -71,6 +71,21 @@ test('an answer that is lost is learnt from the replay, and the message is told 
   assert.equal(bob.ears.messages('receivePeerMessage').filter(({ message }) => message === 'unheard').length, 1);
 });
 
+test('an answer that no replay brings is learnt from history, where the message is once', async () => {
+  const sieve = newSieve();
+  const alice = await clients.login('alice', { sendTimeoutMs, WebSocket: sieve.WebSocket });
+  sieve.losesIncoming = isSentAnswer;
+  const draft = { type: 1, message: 'unheard' };
+  await rejectsWith(6000104, send(alice, draft));
+  await within(alice.zim.logout(), 'logout');
+  sieve.losesIncoming = () => false;
+  await within(alice.zim.login('alice', { userName: '', token: await broker.token('alice') }), 'login');
+  const history = await wholeHistory(alice.zim, 'bob', PEER);
+  assert.deepEqual(history.map(({ message, sentStatus }) => [message, sentStatus]), [['unheard', SUCCESS]]);
+  assert.deepEqual(statuses(alice, draft), [SENDING, FAILED, SUCCESS]);
+  assert.deepEqual([draft.sentStatus, draft.messageID], [SUCCESS, history[0].messageID], 'in the same object');
+});
+
 test('what was never written is dropped for good, and what follows is not held up', async () => {
   const cable = newCable();
   const alice = await clients.login('alice', { sendTimeoutMs, WebSocket: cable.WebSocket, reconnectMaxMs: 50 });

@@ -238,7 +238,7 @@ export class ChatPane {
     on('messageRepliedCountChanged', ({ infos }) => each(infos, 'repliesCounted'));
     on('messagePinStatusChanged', ({ infos }) => infos.forEach((info) => this.#chatOf(info.message)?.pinsChanged([info])));
     on('roomStateChanged', (data) => this.#rooms.get(data.roomID)?.stateChanged(data));
-    for (const event of ['roomMemberJoined', 'roomMemberLeft']) on(event, ({ roomID }) => this.#rooms.get(roomID)?.membersChanged());
+    for (const event of ['roomMemberJoined', 'roomMemberLeft', 'roomMembersCounted']) on(event, ({ roomID }) => this.#rooms.get(roomID)?.membersChanged());
     on('groupStateChanged', ({ state, groupInfo }) => state === ENTERED && this.#nameGroup(groupInfo.baseInfo));
     on('groupMemberStateChanged', ({ groupID }) => this.#chats.get(conversationKey(GROUP, groupID))?.forgetPeople());
     on('barrageDropped', (data) => this.#rooms.forEach((room) => (data.roomID ?? room.roomID) === room.roomID && room.barrageDropped(data)));

@@ -55,6 +55,7 @@ zim.sendPeerMessage({ type: 1, message: 'hi' }, 'bob', { priority: 1 });
 zim.sendRoomMessage({ type: 20, message: 'hi' }, 'r');
 zim.sendGroupMessage({ type: 1, message: 'hi' }, 'g', { priority: 1 }, () => {});
 zim.on('resyncRequired', () => zim.queryConversationList({ count: 100 }));
+zim.on('roomMembersCounted', (_zim, { roomID, joinedCount, leftCount, memberCount }) => console.log(roomID, joinedCount - leftCount, memberCount));
 zim.on('barrageDropped', (_zim, { low, roomID }) => console.log(low + 1, roomID));
 export async function ours(message: ZIMMediaMessage): Promise<string> {
   const { file } = await zim.downloadMediaFile(message, 3);
