@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::StartError;
-use crate::actors::runtime::ids::made_ms;
 use crate::auth::{DemoKey, MediaTokens, SecretSource, Tokens};
 use crate::clock::Clock;
 use crate::clock::guard::ClockGuard;
@@ -15,6 +14,7 @@ use crate::media::{DiskMediaStore, DynMediaStore, NoMediaStore};
 #[cfg(feature = "s3")]
 use crate::media::{ObjectMediaStore, S3Options};
 use crate::model::Refusal;
+use crate::model::order_key::made_ms;
 use crate::rate::{GateQuota, Quotas, SendGate};
 use crate::store::{MemoryStore, OpenError, SledOptions, SledStore, Store, StoreError};
 #[cfg(feature = "postgres")]

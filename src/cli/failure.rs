@@ -49,6 +49,7 @@ fn store_exit_code(error: &OpenError) -> u8 {
         OpenError::NoRoom { .. } => 71,
         OpenError::NotEmpty { .. } => 73,
         OpenError::InUse { .. } => 75,
+        OpenError::Foreign { .. } => 76,
         _ => 1,
     }
 }

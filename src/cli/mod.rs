@@ -11,6 +11,7 @@
 //! | 73 | what is to be made exists already, or its folder is not empty |
 //! | 74 | the store could not be flushed at the end: the disk is full or broken |
 //! | 75 | the store is in use by another process |
+//! | 76 | the other nodes speak nothing that this program speaks |
 //! | 78 | the configuration is not valid |
 //!
 //! [`EXIT_CODES`] says the same to who asks for help or reads the manual.
@@ -59,6 +60,7 @@ Exit codes:
   73  what is to be made exists already, or its folder is not empty
   74  the store could not be flushed at the end: the disk is full or broken
   75  the store is in use by another process
+  76  the other nodes speak nothing that this program speaks
   78  the configuration is not valid
 
 Environment:

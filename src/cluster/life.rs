@@ -32,6 +32,7 @@ mod tests {
             name: String::new(),
             address: String::new(),
             version: String::new(),
+            speaks: crate::store::Speaks::default(),
             beat_us: *beat_us,
             draining: false,
         };

@@ -133,6 +133,7 @@ mod tests {
             name: format!("broker-{boot}"),
             address: String::new(),
             version: String::new(),
+            speaks: crate::store::Speaks::default(),
             beat_us: 0,
             draining: false,
         }

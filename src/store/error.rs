@@ -5,6 +5,8 @@ use std::path::Path;
 
 use thiserror::Error;
 
+use super::speaks::Speaks;
+
 /// Why a store refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -83,6 +85,24 @@ pub enum OpenError {
         /// The newest format this version reads.
         known: u32,
     },
+    /// Another process shares it that speaks nothing which this one speaks.
+    #[error(
+        "store {path} is shared by {node} of version {version}, which speaks versions {} to {} of what nodes say to each other, and \
+         this program {} to {}: bring all nodes to a version between first",
+        speaks.from, speaks.to, own.from, own.to
+    )]
+    Foreign {
+        /// The store's place.
+        path: String,
+        /// What the other is called.
+        node: String,
+        /// The other program's version.
+        version: String,
+        /// What the other speaks.
+        speaks: Speaks,
+        /// What this one speaks.
+        own: Speaks,
+    },
     /// The disk is full: opening would damage the store, so nothing was opened.
     #[error("store {path}: {free} bytes are free, opening it may need {needed}; make room and start again")]
     NoRoom {
@@ -116,6 +136,7 @@ impl OpenError {
             Self::InUse { path }
             | Self::Damaged { path, .. }
             | Self::NewerFormat { path, .. }
+            | Self::Foreign { path, .. }
             | Self::NoRoom { path, .. }
             | Self::NotEmpty { path }
             | Self::Io { path, .. } => *path = place.display().to_string(),

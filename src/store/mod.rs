@@ -45,6 +45,7 @@ pub(in crate::store) mod postgres;
 mod repair;
 mod shards;
 mod shared_state;
+mod speaks;
 #[cfg(test)]
 mod tests;
 mod traits;
@@ -78,6 +79,7 @@ pub use self::repair::losses::{AcceptedLosses, ConversationLoss};
 pub use self::repair::noted_time::{note_time, noted_time};
 pub use self::shards::{Claimed, NodeRow, SharedShards, StampedMessages, View};
 pub use self::shared_state::{AuditRow, JournalChanges, JournalMark, JournalRow, KeptAnswer, SharedState};
+pub use self::speaks::{SPEAKS, Speaks};
 pub use self::traits::{Maintenance, MessageLog, Rows};
 pub use self::types::{
     Anchor, Append, Appended, CopiedFile, DatabaseStats, Done, Pace, Page, PageRead, RowWrite, SINGLE_NODE_EPOCH, Since, SinceRead,

@@ -14,6 +14,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::error::StoreError;
+use super::speaks::Speaks;
 use crate::model::{Conversation, Message, RoomId};
 
 /// A process among those that share a store, as the database knows it.
@@ -29,6 +30,8 @@ pub struct NodeRow {
     pub address: String,
     /// The program's version.
     pub version: String,
+    /// What it speaks.
+    pub speaks: Speaks,
     /// When it was heard last, microseconds since 1970 by the database's clock. An old one proves nothing: it is to be watched.
     pub beat_us: i64,
     /// Whether it wants to own no shard any more.

@@ -61,6 +61,10 @@ impl Cluster {
     }
 
     fn carry_for(&self, node: NodeId, home: &Home, order: Order, done: Carried, waits: Waits) -> Result<(), Refusal> {
+        let shard = match home {
+            Home::Conversation(conversation) => Some(self.shards.shard_of(conversation)),
+            Home::User(_) => None,
+        };
         let (this, home, again) = (self.this.clone(), home.clone(), order.clone());
         let asked_at = self.clock.elapsed();
         // A node that is not the owner, or not any more, says so: then it waits for whoever is.
@@ -81,7 +85,7 @@ impl Cluster {
                 done(outcome);
             }
         });
-        self.ask(node, |asked| Letter::Order { asked, order }, done)
+        self.ask(node, shard, |asked| Letter::Order { asked, order }, done)
     }
 
     /// Hands on the orders that waited for an owner that there is now. On the actors' thread.

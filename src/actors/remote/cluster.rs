@@ -17,6 +17,7 @@ use super::end::{FarEnd, FarUser, NodeEnd, Post};
 use super::letter::{EncodedRefusal, Letter};
 use super::marks::Marks;
 use super::parked::ParkedOrders;
+use super::questions::{GONE, Questions};
 use crate::actors::connection::far::FarConnection;
 use crate::actors::connection::feed::ConversationFeed;
 use crate::actors::connection::outbox::{Dropped, Lossy, Outbox};
@@ -30,11 +31,6 @@ use crate::cluster::links::{Links, Peer};
 use crate::model::Refusal;
 use crate::rate::DropReason;
 use crate::store::{SharedShards, StoreError};
-
-/// Questions to other nodes that may be under way. Our choice: some mailboxes' worth.
-const ASKED_MAX: usize = 262_144;
-/// What is answered for a node that ended.
-pub(super) const GONE: Refusal = Refusal::Busy("the node that was asked has ended");
 
 /// The other nodes there are links to.
 #[derive(Debug, Default)]
@@ -74,8 +70,7 @@ pub(crate) struct Cluster {
     ends: Mutex<HashMap<NodeId, Arc<NodeEnd>>>,
     /// By shard.
     pub(super) owners: ArcSwap<Vec<Option<NodeId>>>,
-    asked: Mutex<HashMap<u64, (NodeId, Carried)>>,
-    next_ask: AtomicU64,
+    pub(super) questions: Questions,
     /// The nodes that have told all their sessions.
     pub(super) told_all: Mutex<HashSet<NodeId>>,
     /// It is worth a look who owns what.
@@ -114,8 +109,7 @@ impl Cluster {
             actors: OnceLock::new(),
             peers: ArcSwap::default(),
             ends: Mutex::default(),
-            asked: Mutex::default(),
-            next_ask: AtomicU64::new(1),
+            questions: Questions::default(),
             told_all: Mutex::default(),
             look: Notify::new(),
             inheriting: Mutex::default(),
@@ -245,32 +239,17 @@ impl Cluster {
         self.peers.load().ends.values().for_each(|end| end.send(letter));
     }
 
-    /// Asks a node something; the answer goes to `done`.
-    pub(super) fn ask(&self, node: NodeId, letter: impl FnOnce(u64) -> Letter, done: Carried) -> Result<(), Refusal> {
+    /// Asks a node something, which may be about a shard; the answer goes to `done`.
+    pub(super) fn ask(&self, node: NodeId, shard: Option<u16>, letter: impl FnOnce(u64) -> Letter, done: Carried) -> Result<(), Refusal> {
         let peers = self.peers.load();
         let end = peers.ends.get(&node).ok_or(GONE)?;
-        let asked = self.next_ask.fetch_add(1, Ordering::Relaxed);
-        {
-            let mut waiting = lock(&self.asked);
-            if waiting.len() >= ASKED_MAX {
-                return Err(Refusal::Busy("too much is asked of other nodes"));
-            }
-            waiting.insert(asked, (node, done));
-        }
+        let asked = self.questions.put(node, shard, done, self.clock.elapsed())?;
         end.send(&letter(asked));
         // It may have been taken for gone since it was looked up: then nobody answers any more.
         if !self.peers.load().ends.contains_key(&node) {
-            self.answered(asked, Err(GONE));
+            self.questions.answered(asked, Err(GONE));
         }
         Ok(())
-    }
-
-    /// Gives an answer to who asked.
-    pub(super) fn answered(&self, asked: u64, outcome: Result<Bytes, Refusal>) {
-        let waiting = lock(&self.asked).remove(&asked);
-        if let Some((_, done)) = waiting {
-            done(outcome);
-        }
     }
 
     /// Answers another node.
@@ -279,13 +258,10 @@ impl Cluster {
         self.end(node).send(&Letter::Answer { asked, outcome });
     }
 
-    /// Answers whoever asked a node that ended.
-    pub(super) fn nobody_answers(&self, node: NodeId) {
-        let gone: Vec<Carried> = {
-            let mut waiting = lock(&self.asked);
-            waiting.extract_if(|_, (its, _)| *its == node).map(|(_, (_, done))| done).collect()
-        };
-        gone.into_iter().for_each(|done| done(Err(GONE)));
+    /// Answers whoever waits in vain. Called again and again.
+    pub(super) fn give_up_waiting(&self) {
+        let owners = self.owners.load();
+        self.questions.give_up(self.clock.elapsed(), |shard| owners.get(usize::from(shard)).copied().flatten());
     }
 
     /// Asks all other nodes but these, and collects what those answer that live.
@@ -303,7 +279,7 @@ impl Cluster {
                 }
             });
             // Who is gone needs to hear nothing.
-            self.ask(*node, &letter, done).is_ok().then_some(answer)
+            self.ask(*node, None, &letter, done).is_ok().then_some(answer)
         };
         peers.ends.keys().filter(|node| !these.contains(node)).filter_map(ask).collect()
     }

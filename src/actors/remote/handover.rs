@@ -25,7 +25,7 @@ use crate::actors::runtime::registry::Registered;
 use crate::actors::runtime::reply::{Reply, answered};
 use crate::actors::runtime::route::{Home, NodeId, Place};
 use crate::actors::user::places::PlacesMoved;
-use crate::hooks::Event;
+use crate::hooks::{Event, EventDetails};
 use crate::model::{Conversation, Message};
 use crate::store::{Claimed, RoomRecord};
 
@@ -109,7 +109,7 @@ async fn export_again(actors: &Registries, messages: &[(u64, Arc<Message>)]) {
         while exporter.is_full() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        exporter.put(Event::MessageAccepted(message.clone()), *stamp);
+        exporter.put(Event::MessageAccepted(message.clone()), EventDetails::Nothing, *stamp);
     }
 }
 

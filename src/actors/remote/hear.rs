@@ -97,7 +97,7 @@ impl Cluster {
 
     fn closed(&self, to: &Peer) {
         let (node, name) = (NodeId(to.boot), to.name.clone());
-        self.nobody_answers(node);
+        self.questions.nobody_answers(node);
         lock(&self.told_all).remove(&node);
         let Some(cluster) = self.this.upgrade() else { return };
         self.spawn(async move { cluster.forget_node(node, &name) });
@@ -138,7 +138,7 @@ impl Cluster {
                 self.take_order(&actors, order, done);
             }
             Letter::Answer { asked, outcome } => {
-                self.answered(asked, outcome.map_err(|refusal| refusal.read()));
+                self.questions.answered(asked, outcome.map_err(|refusal| refusal.read()));
             }
             Letter::Frame { to, text, stored } => {
                 let text = if stored { with_cursor(&text, self.marks.least()) } else { text };

@@ -13,7 +13,7 @@ use crate::actors::runtime::route::NodeId;
 use crate::cluster::life::Watch;
 use crate::cluster::links::Peer;
 use crate::cluster::placement::{Step, steps};
-use crate::store::{Claimed, View};
+use crate::store::{Claimed, Speaks, View};
 
 /// How often one looks. A take-over begins this late at most, behind the lease.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -64,6 +64,7 @@ async fn look(cluster: &Arc<Cluster>, actors: &Arc<Registries>, looks: &mut Look
             looks.watch.look(&[], now, cluster.lease);
         }
     }
+    cluster.give_up_waiting();
     mind_being_cut_off(cluster, actors, looks, now);
 }
 
@@ -110,6 +111,12 @@ fn follow(cluster: &Arc<Cluster>, view: &View) {
             links.set_peers(&living);
         }
         cluster.peers.store(Arc::new(Peers { ends, slots }));
+    }
+    let speak = Speaks::in_common(view.nodes.iter().filter(|node| node.slot.is_some()).map(|node| node.speaks));
+    if let (Some(version), Some(links)) = (speak, cluster.links())
+        && links.speak(version)
+    {
+        tracing::info!(version, "this version is spoken between nodes");
     }
     let before = cluster.owners.load_full();
     let mine: HashSet<u16> = cluster.shards.owned().into_iter().collect();

@@ -11,6 +11,7 @@
 //! | [`hear`] | what other nodes say, and what becomes of it |
 //! | [`marks`] | how far everything was heard, by shard: the cursor |
 //! | [`parked`] | orders that wait for an owner |
+//! | [`questions`] | what was asked of other nodes and is not answered yet |
 //! | [`membership`] | who lives and who owns what, and what this node does about it |
 //! | [`handover`] | how shards go from one node to another |
 //! | [`loopback`] | one broker that encodes everything its actors say to each other: for tests |
@@ -27,3 +28,4 @@ pub(crate) mod membership;
 mod node;
 pub(crate) mod orders;
 mod parked;
+mod questions;

@@ -9,8 +9,9 @@ use bytestring::ByteString;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::cluster::{Cluster, GONE};
+use super::cluster::Cluster;
 use super::letter::{Letter, TakenOver, UserSessions};
+use super::questions::GONE;
 use crate::actors::connection::Connection;
 use crate::actors::connection::far::FarConnection;
 use crate::actors::conversation::messages::Authorize;

@@ -1,12 +1,12 @@
 //! How packets between nodes look in bytes: a version, then `postcard`.
 //!
-//! A version that is not known is no packet: both ends of a rolling upgrade speak the older one.
+//! All nodes speak the newest version that all of them know: see [`SPEAKS`]. A version that is not known is no packet.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// The first byte of every packet.
-const VERSION: u8 = 1;
+use crate::store::SPEAKS;
+
 /// What a frame costs in a batch and in the ring beside its payload, bytes; a little more than it does.
 pub(super) const FRAME_OVERHEAD: usize = 16;
 
@@ -80,16 +80,16 @@ pub(crate) enum Packet {
 }
 
 impl Packet {
-    /// Returns the bytes.
-    pub(crate) fn encode(&self) -> Bytes {
+    /// Returns the bytes in a version.
+    pub(crate) fn encode(&self, version: u8) -> Bytes {
         // Only a type that serde cannot describe fails, and these are none.
-        postcard::to_extend(self, vec![VERSION]).map_or_else(|_| Bytes::new(), Bytes::from)
+        postcard::to_extend(self, vec![version]).map_or_else(|_| Bytes::new(), Bytes::from)
     }
 
     /// Reads bytes; none: they are no packet of a version that this program speaks.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (version, rest) = bytes.split_first()?;
-        if *version != VERSION {
+        if !SPEAKS.contains(*version) {
             return None;
         }
         let (packet, rest) = postcard::take_from_bytes(rest).ok()?;
@@ -112,20 +112,21 @@ mod tests {
     fn what_is_written_is_read() {
         let lossy = LossyBatch { from: 1, to: 2, opening: 1, first: 9, payloads: vec![Bytes::from(vec![7; 70_000])] };
         for packet in [batch(), Packet::Lossy(lossy), Packet::Probe { boot: 4, sent_ms: 1 }] {
-            assert_eq!(Packet::decode(&packet.encode()), Some(packet));
+            assert_eq!(Packet::decode(&packet.encode(SPEAKS.to)), Some(packet));
         }
     }
 
     #[test]
     fn what_is_cut_off_too_long_or_of_another_version_is_no_packet() {
-        let bytes = batch().encode();
+        let bytes = batch().encode(SPEAKS.to);
         for len in 0..bytes.len() {
             assert_eq!(Packet::decode(&bytes[..len]), None, "{len}");
         }
         let longer = [&bytes[..], b"x"].concat();
         assert_eq!(Packet::decode(&longer), None);
-        let newer = [&[VERSION + 1], &bytes[1..]].concat();
-        assert_eq!(Packet::decode(&newer), None);
+        for version in [SPEAKS.from - 1, SPEAKS.to + 1] {
+            assert_eq!(Packet::decode(&[&[version], &bytes[1..]].concat()), None, "{version}");
+        }
     }
 
     #[test]

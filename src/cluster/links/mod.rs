@@ -11,6 +11,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -153,6 +154,11 @@ impl Links {
         self.shared.peers.store(Arc::new(next));
         closed.into_iter().for_each(|link| self.shared.command(Command::Close(link)));
         opened.into_iter().for_each(|link| self.shared.command(Command::Open(link)));
+    }
+
+    /// Speaks a version from now on; returns whether it is another than before.
+    pub(crate) fn speak(&self, version: u8) -> bool {
+        self.shared.version.swap(version, Ordering::Relaxed) != version
     }
 
     /// Hands over a payload; returns its number, or none when there is no link to this boot. What overflows the ring is told to

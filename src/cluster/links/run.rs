@@ -1,7 +1,7 @@
 //! The links' thread: what listens, a task per peer and kind that publishes, and one that asks whether the bus answers.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::{LinkHandler, LinkOptions, LinkParts, LinksError, Peer, lock};
 use crate::clock::Clock;
 use crate::cluster::bus::{Bus, BusError};
 use crate::cluster::link::{Link, LossyReceiver, LossySender, Packet};
+use crate::store::SPEAKS;
 
 /// How often whoever waits for the bus looks whether it is there.
 const AWAY_POLL: Duration = Duration::from_millis(50);
@@ -42,14 +43,16 @@ pub(super) struct Shared {
     /// When the newest probe that came back was sent, milliseconds.
     answered_ms: AtomicU64,
     strange: AtomicU64,
+    /// What all nodes speak.
+    pub(super) version: AtomicU8,
 }
 
 impl Shared {
     pub(super) fn new(parts: LinkParts, commands: mpsc::UnboundedSender<Command>) -> Self {
         let LinkParts { me, reliable, lossy, options, clock, handler } = parts;
         let answered_ms = AtomicU64::new(millis(clock.elapsed()));
-        let (peers, openings, strange) = (ArcSwap::default(), Mutex::new(0), AtomicU64::new(0));
-        Self { me, reliable, lossy, clock, peers, openings, options, handler, commands, answered_ms, strange }
+        let (peers, openings, strange, version) = (ArcSwap::default(), Mutex::new(0), AtomicU64::new(0), SPEAKS.from.into());
+        Self { me, reliable, lossy, clock, peers, openings, options, handler, commands, answered_ms, strange, version }
     }
 
     pub(super) fn command(&self, command: Command) {
@@ -231,7 +234,7 @@ async fn write(shared: Arc<Shared>, link: Arc<PeerLink>) {
             (state.outgoing(now), state.due())
         };
         match batch {
-            Some(batch) => publish(&*shared.reliable, &subject, &Packet::Batch(batch)).await,
+            Some(batch) => publish(&shared, &*shared.reliable, &subject, &Packet::Batch(batch)).await,
             // Ended early by whatever there is to send.
             None => drop(timeout(due.saturating_sub(now), link.wake.notified()).await),
         }
@@ -249,13 +252,14 @@ async fn write_lossy(shared: Arc<Shared>, link: Arc<PeerLink>) {
             }
             let batch = lock(&link.lossy).outgoing();
             let Some(batch) = batch else { break };
-            publish(&*shared.lossy, &subject, &Packet::Lossy(batch)).await;
+            publish(&shared, &*shared.lossy, &subject, &Packet::Lossy(batch)).await;
         }
     }
 }
 
-async fn publish(bus: &dyn Bus, subject: &str, packet: &Packet) {
-    if let Err(error) = bus.publish(subject, packet.encode()).await {
+async fn publish(shared: &Shared, bus: &dyn Bus, subject: &str, packet: &Packet) {
+    let bytes = packet.encode(shared.version.load(Ordering::Relaxed));
+    if let Err(error) = bus.publish(subject, bytes).await {
         warn!(%error, subject, "cannot publish to another node");
         sleep(AWAY_POLL).await;
     }
@@ -267,7 +271,7 @@ async fn probe(shared: Arc<Shared>) {
     loop {
         if shared.reliable.is_connected() {
             let probe = Packet::Probe { boot: shared.me.boot, sent_ms: millis(shared.clock.elapsed()) };
-            publish(&*shared.reliable, &subject, &probe).await;
+            publish(&shared, &*shared.reliable, &subject, &probe).await;
         }
         sleep(shared.options.probe_every).await;
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Defect, SHARDS, shard_of};
-use crate::store::{NodeRow, View};
+use crate::store::{NodeRow, Speaks, View};
 
 /// A stored message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,6 +118,7 @@ impl Database {
             name: row.name.clone(),
             address: String::new(),
             version: String::new(),
+            speaks: Speaks::default(),
             beat_us: row.beat,
             draining: row.draining,
         };

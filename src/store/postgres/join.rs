@@ -6,11 +6,12 @@ use tokio_postgres::{Client, Error};
 
 use super::PostgresStore;
 use super::options::PostgresOptions;
-use super::ownership;
+use super::ownership::{self, Owner};
 use super::shard_rows::{self, SlotTaken};
-use super::standby::{ActiveNode, Look, Seen, Standby, Wanted, active, within};
+use super::standby::{ActiveNode, Beaten, Look, Seen, Standby, Wanted, active, within};
 use crate::clock::Clock;
 use crate::store::error::OpenError;
+use crate::store::speaks::Speaks;
 
 impl PostgresStore {
     /// Opens the store, or makes one, together with others: it holds a slot and owns no shard yet, see
@@ -27,9 +28,13 @@ impl PostgresStore {
     /// returning false.
     ///
     /// # Errors
-    /// [`OpenError::InUse`]: `watch` did not want to wait longer. [`OpenError::Io`]: the database refuses.
+    /// [`OpenError::InUse`]: `watch` did not want to wait longer. [`OpenError::Foreign`]: another process shares the store that
+    /// speaks nothing which this one speaks. [`OpenError::Io`]: the database refuses.
     pub fn share(standby: Standby, watch: impl FnMut(Option<&ActiveNode>) -> bool + Send + 'static) -> Result<Self, OpenError> {
-        let taken = standby.take(Slot { boot: standby.boot }, watch);
+        let taken = standby.take(
+            Slot { boot: standby.boot, speaks: standby.options.speaks, place: standby.place.clone(), beaten: Beaten::default() },
+            watch,
+        );
         Self::begin(standby, taken.map(|SlotTaken { slot, claim }| (claim, Some(slot))))
     }
 }
@@ -37,6 +42,11 @@ impl PostgresStore {
 /// A slot among those who share the store, once nobody has it to itself.
 struct Slot {
     boot: i64,
+    speaks: Speaks,
+    /// Beats of those with whom one cannot talk.
+    beaten: Beaten,
+    /// Names the database in errors.
+    place: String,
 }
 
 impl Wanted for Slot {
@@ -44,8 +54,15 @@ impl Wanted for Slot {
 
     async fn look(&mut self, client: &mut Client, seen: &mut Seen) -> Result<Look<SlotTaken>, Error> {
         ownership::beat(client, self.boot, 0).await?;
+        let foreigners = ownership::foreigners(client, self.speaks).await?;
+        if self.beaten.look(&foreigners)
+            && let Some(ownership::NodeRow { name, version, speaks, .. }) = foreigners.iter().find_map(|one| one.node.clone())
+        {
+            return Ok(Look::Refused(OpenError::Foreign { path: self.place.clone(), node: name, version, speaks, own: self.speaks }));
+        }
         let owners = ownership::single_owners(client).await?;
-        if seen.all_dead(&owners) {
+        let in_the_way: Vec<Owner> = owners.iter().chain(&foreigners).cloned().collect();
+        if seen.all_dead(&in_the_way) {
             let dead: Vec<i64> = owners.iter().map(|owner| owner.boot).collect();
             if let Some(taken) = shard_rows::take_slot(client, self.boot, &dead).await? {
                 return Ok(Look::Taken(taken));

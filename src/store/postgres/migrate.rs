@@ -13,13 +13,14 @@ use crate::model::{Conversation, RoomId, hex};
 use crate::store::error::OpenError;
 
 /// All steps; the version is the position, from 1.
-const STEPS: [&str; 2] = [include_str!("migrations/0001_tables.sql"), include_str!("migrations/0002_shards.sql")];
+const STEPS: [&str; 3] =
+    [include_str!("migrations/0001_tables.sql"), include_str!("migrations/0002_shards.sql"), include_str!("migrations/0003_speaks.sql")];
 /// With this version the shard of a room hangs on its id alone.
 const SHARDS_OF_ROOMS: i32 = 2;
 /// Names the advisory lock of those who migrate: "tidings" in letters.
 pub(super) const LOCK: i64 = 0x0074_6964_696e_6773;
 /// The version of the tables that this program writes.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 const _: () = assert!(STEPS.len() == VERSION as usize, "a step is missing, or the version");
 
 /// Connects and brings the tables forward. `place` names the database in errors.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::store::speaks::{SPEAKS, Speaks};
+
 /// How a store in PostgreSQL is reached and how it behaves.
 #[derive(Clone)]
 pub struct PostgresOptions {
@@ -22,6 +24,8 @@ pub struct PostgresOptions {
     pub node: String,
     /// Where clients reach this process; for those who are told who is active.
     pub address: String,
+    /// What this process speaks with others that share the store at the same time.
+    pub speaks: Speaks,
     /// Messages that lie wholly before this many days are deleted when swept.
     pub retention_days: u64,
     /// Bytes of each of the two filters of local ids.
@@ -54,6 +58,7 @@ impl PostgresOptions {
             lease: Duration::from_secs(3),
             node: "tidings".into(),
             address: String::new(),
+            speaks: SPEAKS,
             retention_days: 30,
             seen_bytes: 4 << 20,
             patience: Duration::from_secs(10),

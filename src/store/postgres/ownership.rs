@@ -8,11 +8,12 @@
 
 use std::time::Duration;
 
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Row};
 
 use super::options::PostgresOptions;
 use super::place::{number, unsigned};
 use crate::store::heartbeats::Heartbeats;
+use crate::store::speaks::Speaks;
 
 /// How often whoever stands by looks.
 pub(super) const POLL: Duration = Duration::from_millis(250);
@@ -40,6 +41,9 @@ pub(super) struct NodeRow {
     pub address: String,
     /// Microseconds since 1970, by the database's clock.
     pub beat_us: i64,
+    /// The program's version.
+    pub version: String,
+    pub speaks: Speaks,
 }
 
 /// What was seen of the owners' heartbeats.
@@ -74,19 +78,37 @@ pub(super) async fn sharers(client: &Client) -> Result<Vec<Owner>, Error> {
     owners_among(client, "SELECT boot FROM slots").await
 }
 
+/// Returns who shares the store with others and speaks nothing of this.
+pub(super) async fn foreigners(client: &Client, own: Speaks) -> Result<Vec<Owner>, Error> {
+    let Speaks { from, to } = own;
+    owners_among(client, &format!("SELECT boot FROM slots JOIN nodes USING (boot) WHERE speaks_from > {to} OR speaks_to < {from}")).await
+}
+
 async fn owners_among(client: &Client, boots: &str) -> Result<Vec<Owner>, Error> {
     let text = format!(
-        "SELECT o.boot, n.node, n.address, (extract(epoch FROM n.beat_at) * 1000000)::int8
+        "SELECT o.boot, n.node, n.address, (extract(epoch FROM n.beat_at) * 1000000)::int8, n.version, n.speaks_from, n.speaks_to
          FROM ({boots}) o LEFT JOIN nodes n USING (boot) WHERE o.boot IS NOT NULL ORDER BY 1"
     );
     let rows = client.query(&text, &[]).await?;
     Ok(rows
         .iter()
         .map(|row| {
-            let node: Option<String> = row.get(1);
-            Owner { boot: row.get(0), node: node.map(|name| NodeRow { name, address: row.get(2), beat_us: row.get(3) }) }
+            let node = row.get::<_, Option<String>>(1).map(|name| NodeRow {
+                name,
+                address: row.get(2),
+                beat_us: row.get(3),
+                version: row.get(4),
+                speaks: speaks_of(row, 5),
+            });
+            Owner { boot: row.get(0), node }
         })
         .collect())
+}
+
+/// Reads what a process speaks from this column and the next.
+pub(super) fn speaks_of(row: &Row, at: usize) -> Speaks {
+    let version = |at: usize| u8::try_from(row.get::<_, i16>(at)).unwrap_or(0);
+    Speaks { from: version(at), to: version(at + 1) }
 }
 
 /// Writes this process's row; returns the number by which the fence knows it.
@@ -98,8 +120,8 @@ pub(super) async fn register(client: &Client, options: &PostgresOptions) -> Resu
     client.execute(&forget, &[]).await?;
     let row = client
         .query_one(
-            "INSERT INTO nodes (node, address, version) VALUES ($1, $2, $3) RETURNING boot",
-            &[&options.node, &options.address, &env!("CARGO_PKG_VERSION")],
+            "INSERT INTO nodes (node, address, version, speaks_from, speaks_to) VALUES ($1, $2, $3, $4, $5) RETURNING boot",
+            &[&options.node, &options.address, &env!("CARGO_PKG_VERSION"), &i16::from(options.speaks.from), &i16::from(options.speaks.to)],
         )
         .await?;
     Ok(row.get(0))
@@ -218,7 +240,10 @@ mod tests {
     const LEASE: Duration = Duration::from_secs(3);
 
     fn owner(boot: i64, beat_us: i64) -> Vec<Owner> {
-        vec![Owner { boot, node: Some(NodeRow { name: "a".into(), address: String::new(), beat_us }) }]
+        vec![Owner {
+            boot,
+            node: Some(NodeRow { name: "a".into(), address: String::new(), beat_us, version: String::new(), speaks: Speaks::default() }),
+        }]
     }
 
     fn at(ms: u64) -> Duration {

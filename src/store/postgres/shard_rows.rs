@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Client, Error};
 
-use super::ownership::{Claim, LOCK_SLOTS, LOCKS_WITHIN, NEVER, end_connections};
+use super::ownership::{Claim, LOCK_SLOTS, LOCKS_WITHIN, NEVER, end_connections, speaks_of};
 use super::place::{number, unsigned};
 use crate::store::shards::{NodeRow, View};
 
@@ -179,7 +179,7 @@ pub(super) async fn view(client: &Client) -> Result<View, Error> {
     let rows = client
         .query(
             "SELECT o.boots, o.epochs, n.boot, s.slot, n.node, n.address, n.version, (extract(epoch FROM n.beat_at) * 1000000)::int8,
-                    n.draining
+                    n.draining, n.speaks_from, n.speaks_to
              FROM (SELECT array_agg(boot ORDER BY shard) boots, array_agg(epoch ORDER BY shard) epochs FROM owners) o
              LEFT JOIN (nodes n LEFT JOIN slots s ON s.boot = n.boot) ON n.beat_at > clock_timestamp() - interval '1 day'
              ORDER BY n.boot",
@@ -201,6 +201,7 @@ pub(super) async fn view(client: &Client) -> Result<View, Error> {
                 version: row.get(6),
                 beat_us: row.get(7),
                 draining: row.get(8),
+                speaks: speaks_of(row, 9),
             });
         }
     }

@@ -90,6 +90,7 @@ impl Standby {
                     Ok(Look::Taken(taken)) => return Ok(taken),
                     Ok(Look::Owned(active)) => active,
                     Ok(Look::Shared(names)) => return Err(OpenError::InUse { path: format!("{place} (shared by {})", names.join(", ")) }),
+                    Ok(Look::Refused(error)) => return Err(error),
                     Err(error) => {
                         // What is watched must be watched without a gap.
                         tracing::debug!(error = innermost(&error), "the database did not answer");
@@ -121,6 +122,8 @@ pub(super) enum Look<T> {
     Owned(Option<ActiveNode>),
     /// These share it, and it would be waited for them for ever.
     Shared(Vec<String>),
+    /// There is no use in waiting.
+    Refused(OpenError),
 }
 
 /// Who was seen.
@@ -166,11 +169,11 @@ async fn join(options: &PostgresOptions, database: &Database, place: &str) -> Re
 
 /// Beats of those who share the store: one who stands by would wait for them for ever.
 #[derive(Debug, Default)]
-struct Beaten(HashMap<i64, i64>);
+pub(super) struct Beaten(HashMap<i64, i64>);
 
 impl Beaten {
     /// Returns whether one of them was heard since it was looked at before.
-    fn look(&mut self, sharers: &[Owner]) -> bool {
+    pub(super) fn look(&mut self, sharers: &[Owner]) -> bool {
         let beats = sharers.iter().filter_map(|sharer| Some((sharer.boot, sharer.node.as_ref()?.beat_us)));
         let before = std::mem::replace(&mut self.0, beats.collect());
         self.0.iter().any(|(boot, beat)| before.get(boot).is_some_and(|before| before != beat))

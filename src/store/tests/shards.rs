@@ -238,6 +238,29 @@ fn one_that_has_the_store_to_itself_and_those_who_share_it_exclude_each_other() 
     single.close().unwrap();
 }
 
+#[test]
+fn who_speaks_nothing_that_another_speaks_does_not_join_it_while_it_lives() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let url = cluster.database();
+    let open = |name: &str, from: u8, to: u8| {
+        let options = PostgresOptions { speaks: Speaks { from, to }, ..options(&url, name) };
+        PostgresStore::open_shared(options, Arc::new(SystemClock::new()))
+    };
+    let old = open("old", 1, 2).unwrap();
+    let both = open("both", 2, 3).unwrap();
+    let view = both.shards().unwrap().view().unwrap();
+    let of_old = view.nodes.iter().find(|node| node.name == "old").unwrap();
+    assert_eq!((of_old.speaks, of_old.version.as_str()), (Speaks { from: 1, to: 2 }, env!("CARGO_PKG_VERSION")));
+    let refused = open("new", 3, 4).err().unwrap();
+    assert!(refused.to_string().contains("is shared by old of version 0."), "{refused}");
+    assert!(refused.to_string().contains("speaks versions 1 to 2 of what nodes say to each other, and this program 3 to 4"), "{refused}");
+    // One that is dead holds its slot until somebody takes it, and says nothing any more.
+    old.kill();
+    let new = open("new", 3, 4).unwrap();
+    new.close().unwrap();
+    both.close().unwrap();
+}
+
 /// Sends a conversation's messages one after the other, to whoever owns it, again with the same local id where it is not known what
 /// became of one.
 fn send_all(nodes: &[Node; 3], conversation: &Conversation, count: usize, stop: &AtomicBool) -> u64 {
@@ -298,8 +321,8 @@ fn rooms_of_older_tables_move_to_the_shards_of_their_ids() {
     single.close().unwrap();
     cluster.sql(
         database_of(&url),
-        "SET search_path = tidings; DELETE FROM migrations WHERE version = 2; DROP TABLE slots; DROP FUNCTION drop_lists();
-         ALTER TABLE owners DROP delivered; ALTER TABLE nodes DROP draining, DROP mark_max, DROP control;
+        "SET search_path = tidings; DELETE FROM migrations WHERE version > 1; DROP TABLE slots; DROP FUNCTION drop_lists();
+         ALTER TABLE owners DROP delivered; ALTER TABLE nodes DROP draining, DROP mark_max, DROP control, DROP speaks_from, DROP speaks_to;
          UPDATE conversations SET shard = (shard + 3) % 8 WHERE kind = 1",
     );
     let node = Node::open(&url, "a");

@@ -91,6 +91,7 @@ pub(crate) struct Program {
     data: Option<std::path::PathBuf>,
     settings: Vec<(String, String)>,
     tokens: Tokens,
+    binary: std::sync::Mutex<std::path::PathBuf>,
 }
 
 impl Program {
@@ -99,10 +100,22 @@ impl Program {
         let mut config = Config::default();
         config.auth.secret = SECRET.to_owned();
         let (tokens, _) = Tokens::open(&config, Arc::new(SystemClock::new())).unwrap();
-        let own = [("auth.secret", config.auth.secret.as_str()), ("log.filter", "info"), ("server.metrics_public", "true")];
+        // What a group says of itself has tests of its own; the others count what users say.
+        let own = [
+            ("auth.secret", config.auth.secret.as_str()),
+            ("log.filter", "info"),
+            ("server.metrics_public", "true"),
+            ("group.tips", "false"),
+        ];
         let variable = |(key, value): &(&str, &str)| (format!("TIDINGS_{}", key.replace('.', "__").to_uppercase()), (*value).to_owned());
         let settings = own.iter().chain(settings).map(variable).collect();
-        Self { folder: tempfile::tempdir().unwrap(), data: None, settings, tokens }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            data: None,
+            settings,
+            tokens,
+            binary: std::sync::Mutex::new(env!("CARGO_BIN_EXE_tidings").into()),
+        }
     }
 
     pub(crate) fn token(&self, user: &str) -> String {
@@ -137,6 +150,12 @@ impl Program {
         self
     }
 
+    /// Is another build of the program from its next start on.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn becomes(&self, binary: &std::path::Path) {
+        binary.clone_into(&mut self.binary.lock().unwrap());
+    }
+
     /// Writes the file of settings that the process finds where it runs.
     pub(crate) fn settings(&self, text: &str) {
         std::fs::write(self.folder.path().join("tidings.toml"), text).unwrap();
@@ -154,7 +173,7 @@ impl Program {
 
     /// Returns a command of the program over these settings and this data, not started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
+        let mut command = Command::new(&*self.binary.lock().unwrap());
         // Elsewhere, so that neither a tidings.toml nor variables of the developer's have a say.
         command.args(arguments).current_dir(self.folder.path());
         for (variable, _) in std::env::vars_os().filter(|(variable, _)| variable.to_string_lossy().starts_with("TIDINGS_")) {

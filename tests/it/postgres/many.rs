@@ -60,6 +60,18 @@ async fn nodes_that_are_killed_all_at_once_come_back() {
     println!("all were killed at once, all acknowledged again after {took:?}: {acknowledged} acknowledged, {stored} stored");
 }
 
+/// Stops a node, waits until all are acknowledged without it, and starts it again; returns how long they waited.
+async fn restarted(city: &mut City, n: usize) -> Duration {
+    let began = Instant::now();
+    city.nodes[n].signal("TERM").await;
+    city.leave(n);
+    let took = city.all_acknowledged(began).await;
+    let ended = soon("the end of a node", city.nodes[n].child.wait()).await.unwrap();
+    assert!(ended.success(), "{ended}");
+    city.restart(n).await;
+    took
+}
+
 #[tokio::test]
 async fn nodes_are_restarted_one_after_the_other() {
     let _alone = alone().await;
@@ -67,16 +79,44 @@ async fn nodes_are_restarted_one_after_the_other() {
     let Some(mut city) = City::start(&cluster.database()).await else { return };
     let mut longest = Duration::ZERO;
     for n in 0..NODES {
-        let began = Instant::now();
-        city.nodes[n].signal("TERM").await;
-        city.leave(n);
-        longest = longest.max(city.all_acknowledged(began).await);
-        let ended = soon("the end of a node", city.nodes[n].child.wait()).await.unwrap();
-        assert!(ended.success(), "{ended}");
-        city.restart(n).await;
+        longest = longest.max(restarted(&mut city, n).await);
     }
     let (acknowledged, stored) = city.end().await;
     println!("3 restarts, all acknowledged again after {longest:?} at most: {acknowledged} acknowledged, {stored} stored");
+}
+
+/// Brings the nodes to a build of another version one after the other, and back. `TIDINGS_OTHER_VERSION` names its binary, which
+/// speaks one version more than this one: `.ci/other-version` makes it and runs this.
+#[tokio::test]
+async fn nodes_are_brought_to_another_version_one_after_the_other() {
+    let Some(other) = std::env::var_os("TIDINGS_OTHER_VERSION") else { return };
+    let _alone = alone().await;
+    let Some(cluster) = Cluster::start() else { panic!("PostgreSQL is needed") };
+    let Some(mut city) = City::start(&cluster.database()).await else { panic!("nats-server is needed") };
+    let said = |city: &City, n: usize| std::fs::read_to_string(city.programs[n].folder().join("log")).unwrap();
+    let speaks_more = |city: &City, n: usize| said(city, n).contains("this version is spoken between nodes version=2");
+    let mut longest = Duration::ZERO;
+    let binaries = [std::path::PathBuf::from(other), env!("CARGO_BIN_EXE_tidings").into()];
+    for (turn, binary) in binaries.iter().enumerate() {
+        for n in 0..NODES {
+            city.programs[n].becomes(binary);
+            longest = longest.max(restarted(&mut city, n).await);
+            let is_whole = turn == 0 && n + 1 == NODES;
+            if turn == 0 && !is_whole {
+                assert!((0..NODES).all(|n| !speaks_more(&city, n)), "not all know it yet: {}", said(&city, n));
+            }
+            if is_whole {
+                let all_do = async {
+                    while !(0..NODES).all(|n| speaks_more(&city, n)) {
+                        sleep(Duration::from_millis(50)).await;
+                    }
+                };
+                soon("all to speak the new version", all_do).await;
+            }
+        }
+    }
+    let (acknowledged, stored) = city.end().await;
+    println!("there and back, all acknowledged again after {longest:?} at most: {acknowledged} acknowledged, {stored} stored");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 //!
 //! The full run: `TIDINGS_FULL=1 cargo test --features cluster --test it postgres::parted -- --nocapture`
 // It measures, and says what it measured.
-#![allow(clippy::disallowed_methods, clippy::print_stdout)]
+#![allow(clippy::disallowed_methods, clippy::print_stderr, clippy::print_stdout)]
 
 use std::io;
 use std::net::SocketAddr;
