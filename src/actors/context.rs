@@ -37,7 +37,7 @@ use crate::config::Config;
 use crate::hooks::{DynAuthenticator, DynModerator, Event, EventDetails, EventExporter};
 use crate::metrics::Metrics;
 use crate::model::{Refusal, UserId, UserProfile};
-use crate::rate::{ByteBudget, QuotaClass, SendGate};
+use crate::rate::{ByteBudget, OnceInAWhile, QuotaClass, SendGate};
 use crate::store::Store;
 
 /// Above all commits there will ever be.
@@ -54,6 +54,8 @@ pub(crate) struct BrokerContext {
     pub(crate) last_seen: LastSeen,
     pub(crate) statuses: StatusBoard,
     pub(crate) gate: SendGate,
+    /// The origins whose pages were refused, each logged once in a while.
+    pub(crate) refused_origins: OnceInAWhile,
     /// What is held of the bodies of requests that anyone may make.
     pub(crate) strangers_bytes: ByteBudget,
     pub(crate) ids: IdGenerator,

@@ -26,6 +26,9 @@ pub enum Scope {
     /// Registering, renaming, kicking, banning.
     #[serde(rename = "users:write")]
     UsersWrite,
+    /// Tokens with which clients log in as any user.
+    #[serde(rename = "tokens:write")]
+    TokensWrite,
     /// Rooms, their members and attributes.
     #[serde(rename = "rooms:read")]
     RoomsRead,
@@ -48,13 +51,14 @@ pub enum Scope {
 
 impl Scope {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::All,
         Self::Broadcast,
         Self::MessagesRead,
         Self::MessagesWrite,
         Self::UsersRead,
         Self::UsersWrite,
+        Self::TokensWrite,
         Self::RoomsRead,
         Self::RoomsWrite,
         Self::GroupsRead,
@@ -73,6 +77,7 @@ impl Scope {
             Self::MessagesWrite => "messages:write",
             Self::UsersRead => "users:read",
             Self::UsersWrite => "users:write",
+            Self::TokensWrite => "tokens:write",
             Self::RoomsRead => "rooms:read",
             Self::RoomsWrite => "rooms:write",
             Self::GroupsRead => "groups:read",

@@ -40,7 +40,7 @@ use crate::console::{Console, ConsoleFile};
 use crate::documents::{Documents, FolderDocuments};
 use crate::hooks::{DynModerator, EventExporter, EventSink};
 use crate::metrics::Metrics;
-use crate::rate::ByteBudget;
+use crate::rate::{ByteBudget, OnceInAWhile};
 use crate::store::{RoomRecord, Store};
 use crate::webhooks::Webhooks;
 
@@ -144,6 +144,7 @@ impl Parts {
                 None => IdGenerator::above(store.last_message_id(), self.clock.clone()),
             },
             gate: send_gate(&config, self.clock.clone()),
+            refused_origins: OnceInAWhile::new(std::time::Duration::from_secs(60)),
             strangers_bytes: ByteBudget::default(),
             clock: self.clock,
             store,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::handle::Broker;
 use crate::actors::room::{CreateByHost, DescribeRoom, Destroy, Kick, RoomSnapshot};
-use crate::actors::runtime::ids::made_ms;
 use crate::actors::runtime::reply::{Reply, answered};
+use crate::model::order_key::made_ms;
 use crate::model::{Attributes, Invalid, Refusal, RoomAttribute, RoomId, RoomInfo, UserId};
 use crate::protocol::RoomStart;
 

@@ -1,9 +1,50 @@
-//! Where a browser's request comes from, and whether that is allowed. Pure.
+//! Where a browser's request comes from, and whether that is allowed.
 
 use std::net::IpAddr;
 
-/// Says whether a page of this origin may open a WebSocket. Requests without an Origin do not come from a page.
-pub(super) fn allowed(origin: Option<&str>, host: &str, configured: &[String]) -> bool {
+use crate::actors::context::BrokerContext;
+use crate::config::Config;
+
+/// The longest origin that is named in the log, bytes: a DNS name has 253 at most.
+const NAMED_BYTES_MAX: usize = 300;
+
+/// Says whether a page of this origin may open a WebSocket and use files. Requests without an Origin do not come from a page. A refused
+/// origin is logged once a minute, with what would let it in.
+pub(super) fn may_enter(context: &BrokerContext, origin: Option<&str>, host: &str) -> bool {
+    let config = context.config();
+    let is_allowed = allowed(origin, host, &config.server.origins) || origin.is_some_and(|origin| is_developed(&config, origin));
+    if let Some(origin) = origin.filter(|_| !is_allowed) {
+        let named = &origin[..origin.floor_char_boundary(NAMED_BYTES_MAX)];
+        if context.refused_origins.is_due(named, context.clock.elapsed()) {
+            let setting = line_for(named, &config.server.origins);
+            tracing::warn!(origin = named, setting, "a page of this origin was refused; the setting below [server] lets it in");
+        }
+    }
+    is_allowed
+}
+
+/// Says whether a page of any other place may use the broker because it, too, is on this machine: while nobody chose a secret and
+/// nobody else can reach the broker, it serves whoever develops a page here.
+pub(super) fn serves_developers(config: &Config) -> bool {
+    config.is_loopback() && config.auth.secret.is_empty()
+}
+
+fn is_developed(config: &Config, origin: &str) -> bool {
+    serves_developers(config) && Authority::of_origin(origin).is_some_and(|page| is_loopback_name(page.name.trim_matches(['[', ']'])))
+}
+
+/// Returns the line of the settings by which a page of an origin is let in, beside those that are.
+fn line_for(origin: &str, configured: &[String]) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]/_".contains(&byte);
+    if Authority::of_origin(origin).is_none() || !origin.bytes().all(is_plain) {
+        return "none: the value is no origin that can be named".to_owned();
+    }
+    let all: Vec<String> = configured.iter().map(String::as_str).chain([origin]).map(|one| format!("\"{one}\"")).collect();
+    format!("origins = [{}]", all.join(", "))
+}
+
+/// Says whether a page of this origin is of the host that was asked, or of one that is configured.
+fn allowed(origin: Option<&str>, host: &str, configured: &[String]) -> bool {
     let Some(origin) = origin else { return true };
     configured.iter().any(|allowed| allowed == "*" || is_same(allowed, origin)) || of_host(origin, host)
 }
@@ -62,6 +103,10 @@ pub(super) fn is_loopback(host: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
     };
+    is_loopback_name(name)
+}
+
+fn is_loopback_name(name: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
@@ -89,6 +134,35 @@ mod tests {
         }
         assert!(allowed(Some("https://app.example"), host, &["https://app.example".into()]));
         assert!(allowed(Some("https://any.example"), host, &["*".into()]));
+    }
+
+    #[test]
+    fn every_loopback_origin_is_a_developers_while_nobody_chose_a_secret() {
+        let mut config = Config::default();
+        config.server.listen = ([127, 0, 0, 1], 7080).into();
+        for origin in ["http://localhost:3000", "http://LOCALHOST", "https://127.0.0.1:5173", "http://127.9.9.9:1", "http://[::1]:8080"] {
+            assert!(is_developed(&config, origin), "{origin}");
+        }
+        for origin in
+            ["http://localhost.example", "http://10.0.0.1:3000", "http://[::2]", "null", "", "file://localhost", "http://x@localhost"]
+        {
+            assert!(!is_developed(&config, origin), "{origin}");
+        }
+        config.auth.secret = "sixteen or more bytes".into();
+        assert!(!is_developed(&config, "http://localhost:3000"));
+        config.auth.secret.clear();
+        config.server.listen = ([0, 0, 0, 0], 7080).into();
+        assert!(!is_developed(&config, "http://localhost:3000"));
+    }
+
+    #[test]
+    fn the_line_that_lets_an_origin_in_keeps_the_others() {
+        let configured = ["https://a.example".to_owned()];
+        assert_eq!(line_for("http://b.example:81", &configured), r#"origins = ["https://a.example", "http://b.example:81"]"#);
+        assert_eq!(line_for("http://b.example", &[]), r#"origins = ["http://b.example"]"#);
+        for other in ["null", "", "http://a\"]\nx", "ftp://a"] {
+            assert!(line_for(other, &[]).starts_with("none"), "{other}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod name;
 mod none;
 #[cfg(feature = "s3")]
 mod object;
+mod opus;
 mod picture;
 mod prepare;
 mod probe;

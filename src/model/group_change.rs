@@ -19,6 +19,8 @@ pub enum GroupChange {
     Invite(InviteMode),
     /// By owner or admin.
     BeInvite(BeInviteMode),
+    /// By owner or admin: 0 is as many as the broker allows.
+    MembersMax(usize),
     /// By any member: adds to what there is.
     SetAttributes(Attributes),
     /// By any member.

@@ -15,6 +15,9 @@ pub struct SendOptions {
     /// It was sent by the server API: `isServerMessage`. The broker says so, not its sender.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub server: bool,
+    /// Its sender's own devices are not told of it: `SenderUnaware` of the server API.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unaware: bool,
     /// Whoever it mentions is not told of that in particular: `isNotifyMentionedUsers` was false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub mentions_untold: bool,

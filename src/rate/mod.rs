@@ -11,6 +11,7 @@
 mod byte_budget;
 mod call_gate;
 mod keyed_cap;
+mod once;
 pub(crate) mod pressure;
 mod room_size;
 pub(crate) mod send_gate;
@@ -19,6 +20,7 @@ pub(crate) mod shed;
 pub(crate) use byte_budget::{ByteBudget, Reservation};
 pub(crate) use call_gate::{CallGate, RollingCap};
 pub(crate) use keyed_cap::KeyedCap;
+pub(crate) use once::OnceInAWhile;
 pub use pressure::Pressure;
 pub(crate) use pressure::{PressureGauge, Reading};
 pub(crate) use room_size::{Allowance, RoomSize};

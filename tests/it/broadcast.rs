@@ -25,7 +25,7 @@ async fn everyone_online_from_2_10_on_gets_one_message_in_no_conversation() {
         let message = client.event("broadcastMessageReceived").await["message"].take();
         let wanted = json!({"type": 1, "message": "maintenance at ten", "messageID": told.id.to_string(), "senderUserID": "sender",
             "timestamp": told.timestamp_ms, "orderKey": told.order_key, "conversationType": -1, "extendedData": "{}",
-            "isBroadcastMessage": true});
+            "isBroadcastMessage": true, "isServerMessage": true});
         assert_eq!(message, wanted);
     }
     for client in [&mut old, &mut stranger] {

@@ -38,8 +38,14 @@ async fn name_notice_and_avatar_are_changed_by_any_member_and_heard_by_all() {
         assert_eq!(carol.ok(op, in_group(json!({field: "new"}))).await, json!({"groupID": "g", field: "new"}));
         let told = json!({"groupID": "g", field: "new",
                           "operatedInfo": {"userID": "carol", "userName": "CAROL", "memberNickname": "", "memberRole": 3}});
-        assert_eq!(alice.event(event).await, told);
-        assert_eq!(carol.event(event).await, told);
+        for member in [&mut alice, &mut carol] {
+            let mut heard = member.event(event).await;
+            // The same user, described as members are.
+            let described = heard["operatedInfo"].as_object_mut().unwrap().remove("operatedUserInfo").unwrap();
+            assert_eq!((&described["userID"], &described["memberAvatarUrl"]), (&json!("carol"), &json!("")));
+            assert!(described["groupEnterInfo"]["enterTime"].as_u64().unwrap() > 0);
+            assert_eq!(heard, told);
+        }
     }
     let info = bob.ok("queryGroupInfo", json!({"groupID": "g"})).await["groupInfo"].take();
     assert_eq!(info["baseInfo"], json!({"groupID": "g", "groupName": "new", "groupAvatarUrl": "new"}));

@@ -6,6 +6,7 @@
 
 mod api;
 mod api_care;
+mod api_notes;
 mod api_rights;
 mod attack;
 mod attack_table;
@@ -24,6 +25,7 @@ mod cluster;
 mod combine;
 mod console;
 mod crash;
+mod developing;
 mod disk;
 mod group;
 mod group_manage;
@@ -70,6 +72,7 @@ mod upgrade;
 mod users;
 mod vendor;
 mod vendor_actions;
+mod vendor_more;
 mod versions;
 mod visibility;
 mod webhooks;

@@ -48,6 +48,10 @@ impl Files {
             media.urls = MediaUrls::default();
         }
         let file = media.file.ok_or(Refusal::FileMissing)?;
+        if media.kind == MediaKind::Audio {
+            let measured = store.media(file)?.and_then(|record| record.duration_ms);
+            media.take_milliseconds(measured);
+        }
         media.check_duration(&self.limits)?;
         self.service.pin(file, self.now)?;
         let record = readable(store, sender, file, self.now_ms, self.unsent_ms)?.ok_or(Refusal::FileMissing)?;

@@ -80,6 +80,7 @@ pub(crate) struct Publish {
 impl Publish {
     pub(crate) fn new(sender: UserId, source: Source, target: Target, mut draft: Draft, reply: Reply<LiveMessage>, span: Span) -> Self {
         draft.content.options.server = source.is_backend();
+        draft.content.options.unaware &= source.is_backend();
         Self { sender, source, target, draft, is_charged: false, asked: None, memory: None, reply, span }
     }
 }

@@ -223,15 +223,23 @@ impl Broadcaster for Peer {
     /// the runs in the conversation's order.
     fn deliver(&mut self, items: Vec<Item>, batch: &Arc<InFlight>) {
         let connections = self.connections();
-        let connections: Vec<&Arc<Connection>> = connections.iter().flatten().flat_map(|connections| connections.iter()).collect();
-        if connections.is_empty() {
+        let of = |which: usize| connections[which].iter().flat_map(|connections| connections.iter());
+        let all: Vec<&Arc<Connection>> = of(0).chain(of(1)).collect();
+        if all.is_empty() {
             return;
         }
-        if let Some(item) = feed_item_of(&items) {
-            self.feed(&item);
-        }
-        for run in items.chunk_by(|one, next| one.live.message.sender == next.live.message.sender) {
-            fan_out(&self.context, run, &Audience::of_all(connections.iter().copied()), batch);
+        let is_of = |run: &Item| (run.live.message.sender.clone(), run.live.message.content.options.unaware);
+        for run in items.chunk_by(|one, next| is_of(one) == is_of(next)) {
+            let Some(first) = run.first() else { continue };
+            let receiver = self.receiver(&first.live.message.sender);
+            let is_unaware = first.live.message.content.options.unaware;
+            match feed_item_of(run) {
+                Some(item) if is_unaware => self.context.notify(self.user(receiver), &item),
+                Some(item) => self.feed(&item),
+                None => {}
+            }
+            let audience: Vec<&Arc<Connection>> = if is_unaware { of(receiver).collect() } else { all.clone() };
+            fan_out(&self.context, run, &Audience::of_all(audience.into_iter()), batch);
         }
     }
 }

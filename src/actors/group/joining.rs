@@ -10,13 +10,15 @@ use super::{Group, GroupStatus};
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
 use crate::hooks::{Event, EventDetails};
+use crate::model::order_key::made_ms;
 use crate::model::{BeInviteMode, Conversation, GroupInfo, GroupMember, GroupRole, InviteMode, JoinMode, Refusal, UserId, UserProfile};
 use crate::store::{GroupRecord, RowWrite};
 
 impl Group {
-    fn member(&self, user: &UserId, role: GroupRole, head: u64) -> GroupMember {
+    /// Makes a member that joins with this id.
+    fn member(&self, user: &UserId, role: GroupRole, joined: u64, head: u64) -> GroupMember {
         let first_seq = if self.context.config().group.new_members_see_history { 1 } else { head + 1 };
-        GroupMember::new(user.clone(), role, self.context.ids.next(), first_seq, head)
+        GroupMember::new(user.clone(), role, joined, first_seq, head)
     }
 
     /// Returns the broker's limit, or a lower one of the group's own.
@@ -43,10 +45,11 @@ impl Group {
         let members_max = self.members_max(&info);
         let free = members_max.saturating_sub(members);
         let mut members = Vec::new();
-        for (n, profile) in found.into_iter().enumerate() {
+        let ids: Vec<u64> = self.context.ids.next_run(found.len()).collect();
+        for (n, (profile, id)) in found.into_iter().zip(ids).enumerate() {
             if n < free {
                 let muted = info.muted_outside.remove(&profile.id).unwrap_or_default();
-                let member = self.member(&profile.id, GroupRole::Member, head);
+                let member = self.member(&profile.id, GroupRole::Member, id, head);
                 members.push((GroupMember { muted, invited: is_invited, ..member }, profile));
             } else {
                 failed.push((profile.id, Refusal::GroupFull { members_max }));
@@ -94,17 +97,20 @@ impl Group {
     }
 
     /// Picks the first members: the owner, who must be among the candidates, and as many others as the group may have.
-    fn first_members(&self, owner: UserProfile, info: GroupInfo, candidates: Candidates) -> Result<NewGroup, Refusal> {
+    fn first_members(&self, owner: UserProfile, mut info: GroupInfo, candidates: Candidates) -> Result<NewGroup, Refusal> {
         let Candidates { found, mut failed, head } = candidates;
         if let Some((_, refusal)) = failed.iter().find(|(user, _)| *user == owner.id) {
             return Err(refusal.clone());
         }
         let members_max = self.members_max(&info);
         let mut members = Vec::new();
-        for (n, profile) in found.into_iter().enumerate() {
+        let ids: Vec<u64> = self.context.ids.next_run(found.len()).collect();
+        // To the millisecond, when its owner came in.
+        info.created_ms = ids.first().map_or(0, |id| made_ms(*id));
+        for (n, (profile, id)) in found.into_iter().zip(ids).enumerate() {
             let role = if n == 0 { GroupRole::Owner } else { GroupRole::Member };
             if n < members_max {
-                members.push((GroupMember { invited: n > 0, ..self.member(&profile.id, role, head) }, profile));
+                members.push((GroupMember { invited: n > 0, ..self.member(&profile.id, role, id, head) }, profile));
             } else {
                 failed.push((profile.id, Refusal::GroupFull { members_max }));
             }
@@ -142,8 +148,7 @@ impl Handler<Leased<Create>> for Group {
     type Result = ();
 
     fn handle(&mut self, leased: Leased<Create>, ctx: &mut Context<Self>) {
-        let Create { owner, mut info, users, is_trusted, reply } = leased.open();
-        info.created_ms = self.context.clock.wall_ms();
+        let Create { owner, info, users, is_trusted, reply } = leased.open();
         if let Some(refusal) = self.taken() {
             answer(reply, Err(refusal));
             return self.leave_if_nothing(ctx);
@@ -169,8 +174,7 @@ impl Handler<Leased<Join>> for Group {
         let Join { user, reply } = leased.open();
         let inside = self.existing().map(|state| (state.member(&user.id).is_some(), state.info.clone()));
         let info = match inside {
-            // Our choice: joining twice is fine, so that a retry is.
-            Ok((true, info)) => return answer(reply, Ok(info)),
+            Ok((true, _)) => return answer(reply, Err(Refusal::AlreadyInGroup(user.id.to_string()))),
             Ok((false, info)) if info.verify.join == JoinMode::Any => info,
             Ok((false, info)) => {
                 let group = info.id.to_string();

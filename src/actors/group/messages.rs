@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actors::runtime::command::commands;
 use crate::actors::runtime::reply::Reply;
-use crate::model::{GroupChange, GroupInfo, GroupMember, GroupSearch, Refusal, UserId, UserProfile};
+use crate::model::{GroupChange, GroupInfo, GroupMember, GroupSearch, Refusal, UserId, UserProfile, page_by_key};
 use crate::protocol::result::group::GroupUpdated;
 
 /// Says that a member's sessions changed.
@@ -57,13 +57,14 @@ pub(crate) struct MembersPage {
 }
 
 impl MembersPage {
-    /// Keeps those that a search finds, `count` at most. Source: ZIM API reference, "searchLocalGroupMembers".
-    pub(super) fn keep_found(&mut self, search: &GroupSearch, count: usize) {
-        self.members.retain(|(member, profile)| found(search, member, profile));
-        if self.members.len() > count {
-            self.members.truncate(count);
-            self.next = self.members.last().map_or(0, |(member, _)| member.joined);
-        }
+    /// Keeps those that a search finds, `count` at most; `ranks` are those of all. Source: ZIM API reference,
+    /// "searchLocalGroupMembers".
+    pub(super) fn keep_found(&mut self, search: &GroupSearch, count: usize, ranks: Vec<u64>) {
+        let all = std::mem::take(&mut self.members).into_iter().zip(ranks);
+        let found = all.filter(|((member, profile), _)| found(search, member, profile));
+        let (found, next) = page_by_key(found, count, |(_, rank)| *rank);
+        self.members = found.into_iter().map(|(member, _)| member).collect();
+        self.next = next;
     }
 }
 

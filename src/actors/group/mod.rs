@@ -39,7 +39,7 @@ use crate::actors::delivery::written::InFlight;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::actors::runtime::route::Home;
-use crate::model::{Conversation, GroupId, GroupRole, Refusal, UserId, UserProfile};
+use crate::model::{Conversation, GroupId, GroupMember, GroupRole, Refusal, UserId, UserProfile};
 use crate::store::{Store, StoreError};
 
 /// What a group id stands for.
@@ -256,7 +256,7 @@ impl Handler<Leased<Members>> for Group {
                 state.inside(&asker)?;
             }
             let (members, next) = match &which {
-                Which::Just(user) => (vec![state.inside(user)?.clone()], 0),
+                Which::Just(user) => (vec![(0, state.inside(user)?.clone())], 0),
                 Which::Muted => state.page(next, count, |member| member.muted.lasts(now_ms)),
                 // Names are not known here: the members that match are picked below, from all.
                 Which::Matching(_) => state.page(next, usize::MAX, |_| true),
@@ -274,6 +274,7 @@ impl Handler<Leased<Members>> for Group {
         let context = self.context.clone();
         // Names are read outside the mailbox: the page is fixed, nobody has to wait for it.
         let complete = async move {
+            let (ranks, members): (Vec<u64>, Vec<GroupMember>) = members.into_iter().unzip();
             let users = members.iter().map(|member| member.user.clone()).collect();
             let named = read_profiles(&context, users).await;
             answer(
@@ -281,7 +282,7 @@ impl Handler<Leased<Members>> for Group {
                 named.map(|names| {
                     let mut page = MembersPage { members: members.into_iter().zip(names).collect(), next, total };
                     if let Which::Matching(search) = &which {
-                        page.keep_found(search, count);
+                        page.keep_found(search, count, ranks);
                     }
                     page
                 }),

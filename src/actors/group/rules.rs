@@ -46,6 +46,7 @@ impl GroupState {
             GroupChange::Join(mode) => self.manager(by).map(|_| self.with_info(|info| info.verify.join = *mode))?,
             GroupChange::Invite(mode) => self.manager(by).map(|_| self.with_info(|info| info.verify.invite = *mode))?,
             GroupChange::BeInvite(mode) => self.manager(by).map(|_| self.with_info(|info| info.verify.be_invite = *mode))?,
+            GroupChange::MembersMax(max) => self.manager(by).map(|_| self.with_info(|info| info.members_max = *max))?,
             GroupChange::SetAttributes(attributes) => {
                 let decision = self.with_info(|info| info.attributes.extend(attributes.clone()));
                 let all = decision.info.as_ref().map(|info| &info.attributes);

@@ -102,6 +102,7 @@ fn tip(change: &GroupChange, info: &GroupInfo, members: &[GroupMember]) -> Optio
         | GroupChange::Join(_)
         | GroupChange::Invite(_)
         | GroupChange::BeInvite(_)
+        | GroupChange::MembersMax(_)
         | GroupChange::Nickname { .. } => return None,
     })
 }

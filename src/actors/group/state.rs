@@ -9,6 +9,7 @@ use crate::actors::connection::presence::{Connections, feeds};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::connection_set::ConnectionSet;
 use crate::actors::runtime::route::NodeId;
+use crate::model::order_key::rank_after;
 use crate::model::{Conversation, GroupInfo, GroupMember, GroupRole, Refusal, UserId, page_by_key};
 
 /// A group that exists.
@@ -120,12 +121,18 @@ impl GroupState {
         others.min_by_key(|member| member.joined).map(|successor| GroupMember { role: GroupRole::Owner, ..successor.clone() })
     }
 
-    /// Returns members of the wanted kind in the order they joined, after the one whose rank is `next`, and the next
-    /// page's flag, 0 at the end.
-    pub(super) fn page(&self, next: u64, count: usize, wanted: impl Fn(&GroupMember) -> bool) -> (Vec<GroupMember>, u64) {
-        let mut members: Vec<&GroupMember> = self.members.values().filter(|member| member.joined > next && wanted(member)).collect();
+    /// Returns members of the wanted kind in the order they joined, each with its rank, after the one whose rank is `next`; and the
+    /// next page's flag, 0 at the end.
+    pub(super) fn page(&self, next: u64, count: usize, wanted: impl Fn(&GroupMember) -> bool) -> (Vec<(u64, GroupMember)>, u64) {
+        let mut members: Vec<&GroupMember> = self.members.values().collect();
         members.sort_by_key(|member| member.joined);
-        page_by_key(members.into_iter().cloned(), count, |last| last.joined)
+        let mut last = 0;
+        let ranked = members.into_iter().map(|member| {
+            last = rank_after(last, member.joined);
+            (last, member)
+        });
+        let after = ranked.filter(|(rank, member)| *rank > next && wanted(member));
+        page_by_key(after.map(|(rank, member)| (rank, member.clone())), count, |(rank, _)| *rank)
     }
 }
 
@@ -159,7 +166,7 @@ mod tests {
         let (mut ranks, mut next) = (Vec::new(), 0);
         loop {
             let (page, flag) = group.page(next, 10, |_| true);
-            ranks.extend(page.iter().map(|member| member.joined));
+            ranks.extend(page.iter().map(|(_, member)| member.joined));
             if flag == 0 {
                 break;
             }

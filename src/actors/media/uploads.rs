@@ -25,7 +25,7 @@ pub(crate) async fn begin(context: &Arc<BrokerContext>, mut terms: UploadTerms) 
     let limits = &context.config().limits;
     let bytes_max = terms.kind.bytes_max(limits);
     if let Announced::Exactly(bytes) = terms.announced
-        && (bytes == 0 || bytes > bytes_max)
+        && (is_too_short(bytes, terms.kind) || bytes > bytes_max)
     {
         return Err(Refusal::FileSize { bytes, bytes_max });
     }
@@ -39,6 +39,11 @@ pub(crate) async fn begin(context: &Arc<BrokerContext>, mut terms: UploadTerms) 
     context.media.begin(upload.clone(), &context.config().media)?;
     context.metrics.upload_began();
     Ok(upload)
+}
+
+/// Says whether nothing of this kind is so short. A file may be empty.
+fn is_too_short(bytes: u64, kind: MediaKind) -> bool {
+    bytes == 0 && kind != MediaKind::File
 }
 
 /// Returns an upload that is under way.
@@ -104,7 +109,7 @@ async fn keep(context: &Arc<BrokerContext>, upload: &Arc<Upload>) -> Result<Medi
         let (options, limits) = (MediaService::options(&config), &config.limits);
         let mut spool = its.spool();
         let uploaded = spool.bytes();
-        if uploaded == 0 {
+        if is_too_short(uploaded, its.kind) {
             return Err(Refusal::FileSize { bytes: uploaded, bytes_max: its.kind.bytes_max(limits) });
         }
         let keeps_original = its.keeps_original || !config.media.strip_originals;

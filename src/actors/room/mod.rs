@@ -32,6 +32,7 @@ use crate::actors::context::BrokerContext;
 use crate::actors::conversation::actor::{Access, ConversationActor};
 use crate::actors::conversation::messages::{Authorize, Confirm, Publish, Revise};
 use crate::actors::conversation::pipeline::MessagePipeline;
+use crate::actors::conversation::revise_rules::Moderates;
 use crate::actors::conversation::{publish, receipts, revise};
 use crate::actors::delivery::batch::{Batch, Broadcaster, Item, schedule};
 use crate::actors::delivery::broadcast::Listener;
@@ -307,9 +308,11 @@ impl ConversationActor for Room {
         state.map(|state| state.conversation())
     }
 
-    /// Refuses every change: what is said in a room is not changed.
-    fn access_of(&mut self, _: &UserId) -> Result<Access, Refusal> {
-        Err(Refusal::MessageMissing)
+    /// Refuses every change but the server's own: what is said in a room is not changed by those inside.
+    fn access_of(&mut self, user: &UserId) -> Result<Access, Refusal> {
+        let (is_system, is_kept) = (self.context.is_system(user), self.context.config().room.history);
+        self.existing()?;
+        if is_system && is_kept { Ok(Access { moderates: Moderates::Everyone, first_seq: 1 }) } else { Err(Refusal::MessageMissing) }
     }
 
     fn conversation(&self) -> Conversation {

@@ -6,11 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::clock::Clock;
 use crate::model::order_key::EPOCH_MS;
 
-/// Returns when an id was made, Unix milliseconds, unless the clock stepped back.
-pub(crate) fn made_ms(id: u64) -> u64 {
-    (id >> 20) + EPOCH_MS
-}
-
 /// The bits of an id that count within a millisecond.
 const COUNT_BITS: u32 = 20;
 /// Those of them that say which node made it, when several brokers work together.
@@ -58,14 +53,29 @@ impl IdGenerator {
 
     /// Returns the next id.
     pub(crate) fn next(&self) -> u64 {
-        let bits = self.count_bits();
-        let by_time = self.clock.wall_ms().saturating_sub(EPOCH_MS) << bits;
-        let step = |last: u64| Some(by_time.max(last + 1));
+        let first = self.take(1);
+        self.id_of(first)
+    }
+
+    /// Returns the next ids, so many, of one moment.
+    pub(crate) fn next_run(&self, count: usize) -> impl Iterator<Item = u64> {
+        let first = self.take(count as u64);
+        (first..).take(count).map(|number| self.id_of(number))
+    }
+
+    /// Takes so many numbers of time and count, and returns the first of them.
+    fn take(&self, count: u64) -> u64 {
+        let by_time = self.clock.wall_ms().saturating_sub(EPOCH_MS) << self.count_bits();
+        let step = |last: u64| Some(by_time.max(last + 1) + count.saturating_sub(1));
         let before = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step).expect("the step never declines");
-        let next = by_time.max(before + 1);
+        by_time.max(before + 1)
+    }
+
+    fn id_of(&self, number: u64) -> u64 {
+        let bits = self.count_bits();
         match self.slot {
-            None => next,
-            Some(slot) => (next >> bits) << COUNT_BITS | u64::from(slot) << bits | (next & ((1 << bits) - 1)),
+            None => number,
+            Some(slot) => (number >> bits) << COUNT_BITS | u64::from(slot) << bits | (number & ((1 << bits) - 1)),
         }
     }
 }
@@ -94,6 +104,18 @@ mod tests {
         assert!(restarted.next() > last);
         clock.advance(Duration::from_secs(3600));
         assert!(restarted.next() > last);
+    }
+
+    #[test]
+    fn a_run_of_ids_is_of_one_moment_and_nobody_elses() {
+        let clock = Arc::new(ManualClock::at(EPOCH_MS + 1_000_000));
+        for ids in [IdGenerator::above(0, clock.clone()), IdGenerator::of_slot(7, 0, clock.clone())] {
+            let before = ids.next();
+            let run: Vec<u64> = ids.next_run(3).collect();
+            assert!(run.is_sorted_by(|one, next| one < next) && run[0] > before && ids.next() > run[2], "{run:?}");
+            assert!(run.iter().all(|id| crate::model::order_key::made_ms(*id) == EPOCH_MS + 1_000_000));
+            assert_eq!(ids.next_run(0).count(), 0);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ComponentsBuilder, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi, RefOr, Required, ServerBuilder, Type};
 
 use super::operations::{audit, backups, cluster, events, sessions, stats, storage, webhooks};
-use super::{group_members, groups, idempotency, messages, response, rooms, users};
+use super::{group_members, groups, idempotency, messages, notes, response, rooms, user_lists, users};
 
 /// Where the server API is mounted, below a host's own scope.
 pub(super) const PREFIX: &str = "/api/v1";
@@ -30,7 +30,9 @@ macro_rules! handlers {
 
 handlers! {
     messages::{send_broadcast, send_message, list_messages, revoke_message, edit_message, delete_messages, search_messages},
+    notes::{react_to_message, confirm_messages, pin_message, list_pinned_messages},
     users::{register_users, list_users, get_user, change_user, query_presence, list_conversations, list_user_sessions, kick_user, ban_user, unban_user, list_bans},
+    user_lists::{change_conversation, list_user_groups, issue_token},
     rooms::{create_room, list_rooms, get_room, destroy_room, list_room_members, kick_room_members, get_room_attributes, change_room_attributes},
     groups::{create_group, list_groups, get_group, change_group, dismiss_group, mute_group, unmute_group, get_group_attributes, change_group_attributes, transfer_group},
     group_members::{list_group_members, list_muted_members, add_group_members, kick_group_members, get_group_member, change_group_member, mute_group_members},

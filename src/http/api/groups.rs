@@ -85,6 +85,8 @@ pub(super) struct Verify {
 #[allow(dead_code, reason = "describes what the protocol's encoder writes")]
 pub(super) struct GroupInfo {
     base_info: GroupBase,
+    /// Always empty: nobody has a name of its own for a group yet.
+    group_alias: String,
     group_notice: String,
     group_attributes: BTreeMap<String, String>,
     /// Unix milliseconds.

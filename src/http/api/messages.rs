@@ -203,7 +203,7 @@ pub(super) async fn revoke_message(BrokerHandle(broker): BrokerHandle, Body(call
 }
 
 /// Names a message of a conversation that the caller may mean; `has_user`: the call names whose side is meant.
-fn named(limits: &Limits, has_user: bool, (id, kind): (String, u8), message_id: String) -> Result<HandleArgs, Invalid> {
+pub(super) fn named(limits: &Limits, has_user: bool, (id, kind): (String, u8), message_id: String) -> Result<HandleArgs, Invalid> {
     let kind = ConversationKind::from_number("conversationType", kind.into())?;
     if !has_user && kind == ConversationKind::Peer {
         return Err(Invalid::new("userID", "is missing: a peer conversation has two sides"));

@@ -14,10 +14,12 @@ mod idempotency;
 mod input;
 mod messages;
 mod middleware;
+mod notes;
 mod operations;
 mod response;
 mod rooms;
 mod schemas;
+mod user_lists;
 mod users;
 
 use actix_web::middleware::from_fn;

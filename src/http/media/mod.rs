@@ -46,7 +46,7 @@ fn cors(broker: &Broker) -> Cors {
     let context = broker.context.clone();
     let allowed = move |origin: &HeaderValue, head: &RequestHead| {
         let host = head.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        origin.to_str().is_ok_and(|origin| origin::allowed(Some(origin), host, &context.config().server.origins))
+        origin.to_str().is_ok_and(|origin| origin::may_enter(&context, Some(origin), host))
     };
     Cors::default()
         .allowed_origin_fn(allowed)

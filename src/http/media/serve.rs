@@ -18,12 +18,14 @@ use super::response::{refusal_response, text};
 use crate::actors::context::BrokerContext;
 use crate::actors::media::access::file_of;
 use crate::broker::Broker;
+use crate::http::origin;
 use crate::http::problem::problem;
 use crate::media::{Blob, MediaError, made_mime};
 use crate::model::{FileUid, MediaRecord, Refusal, Rendition};
 
 /// Types that a browser may show by itself: none of them runs anything.
-const INLINE: &[&str] = &["image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp", "audio/mpeg", "audio/mp4", "video/mp4"];
+const INLINE: &[&str] =
+    &["image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/webm", "video/mp4"];
 
 /// Types that are named, and only ever saved.
 const NAMED: &[&str] = &["image/tiff", "video/quicktime", "application/pdf", "application/zip"];
@@ -90,7 +92,8 @@ fn unreadable(error: &MediaError) -> Refusal {
 }
 
 fn file_response(context: &Arc<BrokerContext>, request: &HttpRequest, file: &ReadableFile, caller: Caller, download: bool) -> HttpResponse {
-    let is_elsewhere = !context.config().server.origins.is_empty();
+    let config = context.config();
+    let is_elsewhere = !config.server.origins.is_empty() || origin::serves_developers(&config);
     let tag = format!("\"{}-{}\"", file.record.sha256.get(..32).unwrap_or_default(), file.blob.rendition.label());
     if is_known(request, &tag) {
         return with_rules(&mut HttpResponse::NotModified(), &tag, is_elsewhere).finish();

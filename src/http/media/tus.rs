@@ -85,7 +85,12 @@ pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, aske
         let keeps_original = UploadQuery::keeps_original(asked.original.as_deref().or(value("original")))?;
         let name = value("filename").unwrap_or_default().to_owned();
         let terms = UploadTerms { owner: user, kind, name, announced: Announced::Exactly(length), is_resumable: true, keeps_original };
-        uploads::begin(&broker.context, terms).await
+        let upload = uploads::begin(&broker.context, terms).await?;
+        if length == 0 {
+            // Complete already: no part follows.
+            uploads::finish(&broker.context, upload.clone()).await?;
+        }
+        Ok::<_, Refusal>(upload)
     };
     let response = match created.await {
         Ok(upload) => {

@@ -34,8 +34,12 @@ pub(super) fn admit(
     };
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or("unreadable"));
-    if !origin::allowed(origin, host, &server.origins) {
-        return Err(Box::new(problem(StatusCode::FORBIDDEN, 6_000_001, "Origin is not allowed; see server.origins")));
+    if !origin::may_enter(context, origin, host) {
+        return Err(Box::new(problem(
+            StatusCode::FORBIDDEN,
+            6_000_001,
+            "Origin is not allowed; see server.origins, and the log for the line to put into the settings",
+        )));
     }
     if context.accepting().is_err() {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "the broker is shutting down");

@@ -8,7 +8,7 @@
 
 use super::call::{Call, Outcome};
 use super::codes::{Fault, code};
-use super::{group_members, groups, history, messages, rooms, users};
+use super::{conversations, group_members, groups, history, messages, rooms, sent, users};
 use crate::config::VendorApi;
 
 macro_rules! actions {
@@ -68,7 +68,27 @@ actions! {
     KickoutGroupUser => group_members::kick,
     SetGroupMembersNickname => group_members::nicknames,
     MuteGroupMembers => group_members::mute,
+    RevokeRoomMessage => sent::revoke_room,
+    EditC2cMsgBody => sent::edit_peer,
+    EditGroupMsgBody => sent::edit_group,
+    C2cReadReceipt => sent::confirm_peer,
+    GroupReadReceipt => sent::confirm_group,
+    QueryMessagesByMsgSeq => sent::by_seq,
+    QueryConversationList => conversations::list,
+    SilenceConvNotification => conversations::silence,
+    ConvPinned => conversations::pin,
+    SetConvMark => conversations::mark,
+    DeleteConv => conversations::delete,
+    ClearConversationUnread => conversations::clear_unread,
+    ClearPeerMessage => conversations::clear_peer,
+    ClearMemberGroupMessage => conversations::clear_group,
+    ModifyGroupLimit => groups::limit,
+    FetchForbidGroupList => groups::muted,
+    QueryGroupsInfoOfUser => groups::of_user,
+    SetGroupMemberRole => group_members::role,
     UserRegister => users::register,
+    ModifyUserInfo => users::modify,
+    QueryUserInfos => users::infos,
     QueryUserOnlineState => users::online,
 }
 

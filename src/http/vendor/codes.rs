@@ -32,6 +32,7 @@ pub(super) mod code {
     pub(in super::super) const TOO_LATE: u32 = 660_000_024;
     pub(in super::super) const NOT_BASE64: u32 = 660_000_025;
     pub(in super::super) const NOT_THE_SENDER: u32 = 660_000_026;
+    pub(in super::super) const ROOM_NOT_KEPT: u32 = 660_000_027;
     pub(in super::super) const USER_UNKNOWN: u32 = 660_200_001;
     pub(in super::super) const ROOM_MISSING: u32 = 660_300_001;
     pub(in super::super) const NOT_IN_THIS_ROOM: u32 = 660_300_002;

@@ -159,3 +159,31 @@ pub(super) async fn mute(call: &Call<'_>) -> Outcome {
         Err(refusal) => Err(refusal.into()),
     }
 }
+
+/// Gives members a role, 20 at most; one of them is `UserId` as a text.
+pub(super) async fn role(call: &Call<'_>) -> Outcome {
+    call.operator().await?;
+    let group = call.group()?;
+    let users = match call.input.maybe_text("UserId") {
+        Ok(Some(user)) if !user.is_empty() => vec![user.to_owned()],
+        _ => call.user_ids(if call.input.has("UserIds") { "UserIds" } else { "UserId" }, CHANGED_MAX)?,
+    };
+    let field = if call.input.has("MemberRole") { "MemberRole" } else { "Role" };
+    let role = call.input.number(field)?;
+    let (mut errors, mut done, mut first) = (Vec::new(), 0, None);
+    for user in users {
+        let change = changes::role(call.user_id("UserId", &user)?, role).map_err(|invalid| call.input.wrong(field, &invalid.reason))?;
+        match call.change_group(&group, change).await {
+            Ok(_) => done += 1,
+            Err(refusal) => {
+                let fault = Fault::from(refusal);
+                errors.push(failed(&user, fault.code));
+                first.get_or_insert(fault.message);
+            }
+        }
+    }
+    match (partly("ErrorList", errors, done, Map::new()), first) {
+        (Err(fault), Some(message)) => Err(Fault { message, ..fault }),
+        (outcome, _) => outcome,
+    }
+}

@@ -9,11 +9,11 @@ use super::call::{Call, Outcome, Success, errors_of, fields};
 use super::codes::{Fault, code, code_of};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
-use crate::model::{GroupChange, Limits, Refusal, UserId};
+use crate::model::{GroupChange, Invalid, Limits, MuteMode, Refusal, UserId};
 use crate::protocol::group_changes::{self as changes, MuteArgs};
-use crate::protocol::result::group::{GroupCreated, GroupDescribed, GroupMemberWire, GroupUpdated};
+use crate::protocol::result::group::{GroupCreated, GroupDescribed, GroupList, GroupMemberWire, GroupUpdated};
 use crate::protocol::{GroupRequest, NewGroupArgs, NewGroupConfigArgs, NewGroupInfoArgs, Request};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// The most members that a group may begin with. Source: ZIM server API reference, `CreateGroup`.
 const FIRST_MEMBERS_MAX: usize = 100;
@@ -198,4 +198,97 @@ pub(super) async fn mute(call: &Call<'_>) -> Outcome {
     let mute = changes::mute(MuteArgs { mode, duration, roles }, &call.broker.config().limits)?;
     call.change_group(&group, mute).await?;
     Ok(Success::default())
+}
+
+/// Groups of one page of those that are muted. Source: ZIM server API reference, `FetchForbidGroupList`.
+const MUTED_PAGE: usize = 10_000;
+
+/// Lists the groups in which not everyone may speak: all muted (1), roles (2), or single members (3). Our choice: these numbers, in
+/// the order in which the page names the kinds, and of a group to which more of them apply the first.
+pub(super) async fn muted(call: &Call<'_>) -> Outcome {
+    call.operator().await?;
+    let skipped = usize::try_from(call.input.maybe_number("StartFlag")?.unwrap_or(0)).unwrap_or(usize::MAX);
+    let now_ms = call.broker.context.clock.wall_ms();
+    let muted = call.broker.read(move |store| muted_groups(store, now_ms)).await?;
+    let list: Vec<Value> =
+        muted.iter().skip(skipped).take(MUTED_PAGE).map(|(id, kind)| json!({"GroupId": id, "ForbidType": kind})).collect();
+    let end = skipped.saturating_add(list.len());
+    let is_end = end >= muted.len();
+    let next = if is_end { 0 } else { end };
+    Ok(fields([("FetchEnd", u8::from(is_end).into()), ("NextFlag", next.into()), ("GroupList", list.into())]).into())
+}
+
+fn muted_groups(store: &dyn Store, now_ms: u64) -> Result<Vec<(String, u8)>, StoreError> {
+    let (mut groups, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.groups_after(after.as_ref(), READ_AT_ONCE)?;
+        let Some(last) = page.last() else { return Ok(groups) };
+        after = Some(last.info.id.clone());
+        for record in page.into_iter().filter(|record| !record.dismissed) {
+            let mute = &record.info.mute;
+            let kind = match mute.mode {
+                MuteMode::All if mute.until.lasts(now_ms) => Some(1),
+                MuteMode::Normal | MuteMode::Custom if mute.until.lasts(now_ms) => Some(2),
+                _ => {
+                    let members = store.group_members(&record.info.id)?;
+                    members.iter().any(|member| member.muted.lasts(now_ms)).then_some(3)
+                }
+            };
+            groups.extend(kind.map(|kind| (record.info.id.to_string(), kind)));
+        }
+    }
+}
+
+/// Makes a change of a number.
+type ModeChange = fn(i64) -> Result<GroupChange, Invalid>;
+
+/// Changes how one comes into a group, and how many may; what is not named stays.
+pub(super) async fn limit(call: &Call<'_>) -> Outcome {
+    call.operator().await?;
+    let group = call.group()?;
+    let modes: [(&str, ModeChange); 3] =
+        [("JoinMode", changes::join_mode), ("InviteMode", changes::invite_mode), ("BeInvitedMode", changes::be_invite_mode)];
+    let mut wanted = Vec::new();
+    for (name, change) in modes {
+        if call.input.has(name) {
+            // Given without a value it is 0: so the vendor has it.
+            let mode = call.input.maybe_number(name)?.unwrap_or(0);
+            wanted.push(change(mode).map_err(|invalid| call.input.wrong(name, &invalid.reason))?);
+        }
+    }
+    if call.input.has("MemberCountLimit") {
+        let max = call.input.maybe_number("MemberCountLimit")?.unwrap_or(0);
+        let most = call.broker.config().limits.group_members_max;
+        let max = usize::try_from(max).ok().filter(|max| *max <= most);
+        let max = max.ok_or_else(|| call.input.wrong("MemberCountLimit", &format!("is not from 0 to {most}")))?;
+        wanted.push(GroupChange::MembersMax(max));
+    }
+    if wanted.is_empty() {
+        return Err(call.input.wrong("JoinMode", "is missing, and so are InviteMode, BeInvitedMode and MemberCountLimit"));
+    }
+    for change in wanted {
+        call.change_group(&group, change).await?;
+    }
+    Ok(Success::default())
+}
+
+/// Tells of the groups that a user is in.
+pub(super) async fn of_user(call: &Call<'_>) -> Outcome {
+    // The page says FromUserId; UserId is taken, too.
+    let field = if call.input.has("FromUserId") { "FromUserId" } else { "UserId" };
+    let user = call.user_id(field, call.input.text(field)?)?;
+    if !call.is_known(&user).await? {
+        return Err(Fault::new(code::USER_UNKNOWN, format!("{field} {user} is not registered")));
+    }
+    let limit = call.limit(PAGE_MAX)?;
+    let skipped = usize::try_from(call.next()?).unwrap_or(usize::MAX);
+    let groups: GroupList = call.run(OnBehalfOf::User(user), Request::Group(GroupRequest::QueryList)).await?.try_into()?;
+    let all: Vec<Value> = groups
+        .bases()
+        .map(|group| json!({"GroupId": group.group_id, "GroupName": group.group_name, "GroupAvatar": group.group_avatar_url}))
+        .collect();
+    let list: Vec<Value> = all.iter().skip(skipped).take(limit).cloned().collect();
+    let end = skipped.saturating_add(list.len());
+    let next = if end < all.len() { end } else { 0 };
+    Ok(fields([("TotalCount", all.len().into()), ("Next", next.into()), ("GroupList", list.into())]).into())
 }

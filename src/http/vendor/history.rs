@@ -46,7 +46,7 @@ async fn page(call: &Call<'_>, reader: OnBehalfOf, target: Target) -> Outcome {
 }
 
 /// Returns a message in the vendor's words.
-fn vendor_message(message: &Value) -> Value {
+pub(super) fn vendor_message(message: &Value) -> Value {
     let kind = message["type"].as_u64().unwrap_or(0);
     let revoked = kind == 31;
     let mut told = json!({

@@ -10,7 +10,7 @@ use super::codes::{Fault, code};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{ConversationKind, Draft, Refusal, Target, UserId};
 use crate::protocol::result::message::{Messages, OneMessage};
-use crate::protocol::{HandleArgs, MessageRequest, RawJson, Request, SendConfigArgs};
+use crate::protocol::{HandleArgs, ListRequest, MessageHandle, MessageRequest, RawJson, Request, SendConfigArgs};
 
 /// The most receivers of one call. Source: ZIM server API reference, `SendPeerMessage`.
 const RECEIVERS_MAX: usize = 100;
@@ -53,14 +53,16 @@ impl MessagePlace {
 pub(super) async fn send_peer(call: &Call<'_>) -> Outcome {
     let from = call.operator().await?;
     let receivers = call.user_ids("ToUserId", RECEIVERS_MAX)?;
-    if call.input.flag("SenderUnaware")? {
-        return Err(call.input.wrong("SenderUnaware", "is 1: what is sent in a user's name is in its history, too"));
-    }
+    let is_unaware = call.input.flag("SenderUnaware")?;
     let content = body::read(&call.input)?;
     // What is wrong for all is said once.
     let config = send_config(call, &content)?;
     // What is wrong with the message is said of each.
     let draft = content.draft.draft(Some(config), &call.broker.config().limits);
+    let draft = draft.map(|mut draft| {
+        draft.content.options.unaware = is_unaware;
+        draft
+    });
     let outcomes = join_all(receivers.iter().map(|to| send_to(call, &from, to, &draft))).await;
     let (mut sent, mut errors, mut refused) = (Vec::new(), Vec::new(), None);
     for (to, outcome) in receivers.iter().zip(outcomes) {
@@ -86,7 +88,14 @@ async fn send_to(call: &Call<'_>, from: &UserId, to: &str, draft: &Result<Draft,
     let target = Target::parse("toConversationID", ConversationKind::Peer, to, &call.broker.config().limits)?;
     let request = Request::SendMessage { target, draft: draft.clone()? };
     let sent: OneMessage = call.run(OnBehalfOf::User(from.clone()), request).await?.try_into()?;
-    Ok(MessagePlace::of(&sent))
+    let place = MessagePlace::of(&sent);
+    if draft.as_ref().is_ok_and(|draft| draft.content.options.unaware) && place.seq.is_some() {
+        // Neither is it in its sender's history.
+        let target = Target::parse("toConversationID", ConversationKind::Peer, to, &call.broker.config().limits)?;
+        let gone = ListRequest::Delete { target, messages: vec![MessageHandle { seq: place.seq, id: None }] };
+        call.run(OnBehalfOf::User(from.clone()), Request::List(gone)).await?;
+    }
+    Ok(place)
 }
 
 /// Sends to a room or group whose sender need not be inside. Source: ZIM server API reference, `SendGroupMessage` and

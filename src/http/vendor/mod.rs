@@ -11,17 +11,21 @@ mod actions;
 mod body;
 mod call;
 mod codes;
+mod conversations;
+mod form;
 mod group_members;
 mod groups;
 mod history;
 mod input;
 mod messages;
 mod rooms;
+mod sent;
 mod signature;
 mod users;
 
 use actix_web::dev::Payload;
 use actix_web::guard::{GuardContext, fn_guard};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
 
@@ -62,7 +66,7 @@ async fn answer(broker: web::Data<Broker>, request: HttpRequest, payload: web::P
 
 async fn carry_out(broker: &Broker, request: &HttpRequest, payload: Payload) -> Outcome {
     let query = request.query_string();
-    let pairs = input::pairs(query)?;
+    let pairs = form::pairs(query)?;
     let signed = signature::Signed::read(&pairs, query)?;
     signed.check_caller(broker)?;
     // What is signed with the body can only be checked with it; whoever signed no more than the query is known before.
@@ -82,7 +86,8 @@ async fn carry_out(broker: &Broker, request: &HttpRequest, payload: Payload) -> 
         let shown: String = name.chars().take(64).collect();
         Fault::new(code::ACTION, format!("Action is {shown:?}, which is not supported"))
     })?;
-    let call = Call { broker, input: Input::of_call(&pairs, &body)? };
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let call = Call { broker, input: Input::of_call(&pairs, content_type, &body)? };
     action.charge(&call)?;
     action.run(&call).await
 }

@@ -117,12 +117,12 @@ async fn is_inside(call: &Call<'_>, room: &RoomId, user: &UserId) -> Result<bool
 pub(super) async fn list(call: &Call<'_>) -> Outcome {
     let room = call.room()?;
     let limit = call.limit(PAGE_MAX)?;
-    match call.input.maybe_number("Mode")?.unwrap_or(0) {
-        0 => {}
-        1 => return Err(call.input.wrong("Mode", "is 1: members are told in the order of their ids only")),
+    let is_backwards = match call.input.maybe_number("Mode")?.unwrap_or(0) {
+        0 => false,
+        1 => true,
         other => return Err(call.input.wrong("Mode", &format!("is {other}, it must be 0 or 1"))),
-    }
-    let mut next = match call.input.text_or_empty("NextFlag")? {
+    };
+    let next = match call.input.text_or_empty("NextFlag")? {
         "" | "0" => String::new(),
         given => given.strip_prefix(NEXT).ok_or_else(|| call.input.wrong("NextFlag", "is not one of this list's"))?.to_owned(),
     };
@@ -131,19 +131,36 @@ pub(super) async fn list(call: &Call<'_>) -> Outcome {
     if total == 0 {
         return Err(Fault::new(code::ROOM_EMPTY, format!("nobody is in room {room}")));
     }
+    let (members, next) = if is_backwards {
+        // A room tells of its members in one order only; the other one is made of all of them.
+        let (mut all, _) = inside(call, &room, usize::MAX, String::new()).await?;
+        all.reverse();
+        all.retain(|member| next.is_empty() || member.user_id.as_str() < next.as_str());
+        let more = all.len() > limit;
+        all.truncate(limit);
+        let last = all.last().filter(|_| more).map(|member| member.user_id.to_string());
+        (all, last.unwrap_or_default())
+    } else {
+        inside(call, &room, limit, next).await?
+    };
+    let list: Vec<Value> = members.iter().map(|member| json!({"UserId": member.user_id, "UserName": member.user_name})).collect();
+    let next = if next.is_empty() { "0".to_owned() } else { format!("{NEXT}{next}") };
+    Ok(fields([("Count", total.into()), ("NextFlag", next.into()), ("UserList", list.into())]).into())
+}
+
+/// Returns so many members in the order of their ids, and where the next ones begin.
+async fn inside(call: &Call<'_>, room: &RoomId, limit: usize, mut next: String) -> Result<(Vec<UserWire>, String), Fault> {
     let mut members = Vec::new();
     loop {
         let count = (limit - members.len()).min(call.broker.config().limits.room_member_page_max);
         let asked = Request::Room(RoomRequest::QueryMemberList { room: room.clone(), count, next });
         let page: RoomMembers = call.ask(asked).await?.try_into()?;
-        members.extend(page.member_list.iter().map(|member| json!({"UserId": member.user_id, "UserName": member.user_name})));
+        members.extend(page.member_list);
         next = page.next_flag;
         if next.is_empty() || members.len() >= limit {
-            break;
+            return Ok((members, next));
         }
     }
-    let next = if next.is_empty() { "0".to_owned() } else { format!("{NEXT}{next}") };
-    Ok(fields([("Count", total.into()), ("NextFlag", next.into()), ("UserList", members.into())]).into())
 }
 
 pub(super) async fn members(call: &Call<'_>) -> Outcome {

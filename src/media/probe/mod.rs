@@ -11,7 +11,7 @@ use symphonia::core::io::MediaSource;
 
 use super::picture::MediaOptions;
 pub(crate) use super::picture::made_mime;
-use super::{audio, mp4, picture, strip};
+use super::{audio, mp4, opus, picture, strip};
 use crate::model::{Limits, MediaKind, Pixels, Refusal, Rendition};
 
 /// What is read of a file's beginning to tell its type.
@@ -74,7 +74,7 @@ pub(super) fn guarded<T>(kind: MediaKind, judge: impl FnOnce() -> Result<T, Refu
 pub(super) fn not_of(kind: MediaKind) -> Refusal {
     Refusal::FileType(match kind {
         MediaKind::Image => "the file is no JPG, PNG, BMP, TIFF, GIF or WebP image",
-        MediaKind::Audio => "the file is no MP3 or M4A audio",
+        MediaKind::Audio => "the file is no MP3 or M4A audio, nor Opus in WebM or Ogg",
         MediaKind::Video => "the file is no MP4 or MOV video",
         MediaKind::File => "the file cannot be read",
     })
@@ -155,17 +155,16 @@ pub(super) fn judge_image<R: BufRead + Seek>(
 }
 
 fn judge_audio<R: MediaSource + 'static>(source: &dyn Fn() -> Result<R, Refusal>, limits: &Limits) -> Result<Probed, Refusal> {
-    let probed = match mp4::read(source()?).map_err(unreadable)? {
-        Some(movie) => {
-            let codec = movie.audio.filter(|_| movie.video.is_none()).ok_or_else(|| not_of(MediaKind::Audio))?;
-            Probed { mime: "audio/mp4".to_owned(), codec, duration_ms: movie.duration_ms, ..Probed::default() }
-        }
-        None => {
-            let is_mp3 = begins_like_mp3(source()?)?;
-            let duration = is_mp3.then(|| source().map(|source| audio::mp3_duration_ms(Box::new(source)))).transpose()?.flatten();
-            let duration_ms = Some(duration.ok_or_else(|| not_of(MediaKind::Audio))?);
-            Probed { mime: "audio/mpeg".to_owned(), codec: "mp3".to_owned(), duration_ms, ..Probed::default() }
-        }
+    let probed = if let Some(movie) = mp4::read(source()?).map_err(unreadable)? {
+        let codec = movie.audio.filter(|_| movie.video.is_none()).ok_or_else(|| not_of(MediaKind::Audio))?;
+        Probed { mime: "audio/mp4".to_owned(), codec, duration_ms: movie.duration_ms, ..Probed::default() }
+    } else if let Some(opus::Voice { mime, duration_ms }) = opus::read(BufReader::new(source()?)).map_err(unreadable)? {
+        Probed { mime: mime.to_owned(), codec: "opus".to_owned(), duration_ms: Some(duration_ms), ..Probed::default() }
+    } else {
+        let is_mp3 = begins_like_mp3(source()?)?;
+        let duration = is_mp3.then(|| source().map(|source| audio::mp3_duration_ms(Box::new(source)))).transpose()?.flatten();
+        let duration_ms = Some(duration.ok_or_else(|| not_of(MediaKind::Audio))?);
+        Probed { mime: "audio/mpeg".to_owned(), codec: "mp3".to_owned(), duration_ms, ..Probed::default() }
     };
     let ms_max = limits.audio_seconds_max * 1000;
     match probed.duration_ms {

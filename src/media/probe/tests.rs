@@ -60,6 +60,9 @@ fn audio_lasts_as_long_as_it_plays_whatever_its_headers_say() {
         ("aac.m4a", "audio/mp4", "mp4a", 2000, 50),
         ("alac.m4a", "audio/mp4", "alac", 2000, 1),
         ("pieces.m4a", "audio/mp4", "mp4a", 2000, 50),
+        ("voice.ogg", "audio/ogg", "opus", 2000, 40),
+        ("voice.webm", "audio/webm", "opus", 2000, 40),
+        ("live.webm", "audio/webm", "opus", 2000, 40),
     ] {
         let probed = probed(MediaKind::Audio, name).unwrap();
         assert_eq!((probed.mime.as_str(), probed.codec.as_str()), (mime, codec), "{name}");
@@ -93,7 +96,7 @@ fn videos_tell_codec_and_length_and_of_two_codecs_the_size_of_the_first_picture(
 fn what_is_of_another_kind_is_refused_whatever_it_is_called() {
     for (kind, names) in [
         (MediaKind::Image, ["h264.mp4", "cbr.mp3", "make.sh"]),
-        (MediaKind::Audio, ["h264.mov", "picture.jpg", "make.sh"]),
+        (MediaKind::Audio, ["h264.mov", "film.webm", "make.sh"]),
         (MediaKind::Video, ["aac.m4a", "picture.png", "make.sh"]),
     ] {
         for name in names {

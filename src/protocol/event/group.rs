@@ -167,7 +167,8 @@ impl<'a> GroupChanged<'a> {
             GroupChange::Name(name) => Changed::Name { group_name: name },
             GroupChange::Notice(notice) => Changed::Notice { group_notice: notice },
             GroupChange::AvatarUrl(url) => Changed::AvatarUrl { group_avatar_url: url },
-            GroupChange::Join(_) | GroupChange::Invite(_) | GroupChange::BeInvite(_) => {
+            // Our choice: of a new bound the vendor has no event; this one makes clients ask.
+            GroupChange::Join(_) | GroupChange::Invite(_) | GroupChange::BeInvite(_) | GroupChange::MembersMax(_) => {
                 Changed::Verify { verify_info: verify_info(info.verify) }
             }
             GroupChange::SetAttributes(attributes) => Changed::set(attributes),
@@ -220,7 +221,9 @@ mod tests {
         let (info, operated) = (info(), operated());
         let change = GroupChange::DeleteAttributes(vec!["x".into(), "y".into()]);
         let told = decoded(&GroupChanged::new(&change, &info, std::iter::empty(), &["x".into()], &operated));
-        let operated = json!({"userID": "a", "userName": "Ann", "memberNickname": "", "memberRole": 3});
+        let described = json!({"userID": "a", "userName": "Ann", "userAvatarUrl": "", "memberAvatarUrl": "", "memberNickname": "",
+            "memberRole": 3, "muteExpiredTime": 0, "groupEnterInfo": {"enterTime": 0, "enterType": 0}});
+        let operated = json!({"userID": "a", "userName": "Ann", "memberNickname": "", "memberRole": 3, "operatedUserInfo": described});
         let list = json!([{"action": 1, "groupAttributes": {"y": ""}}]);
         assert_eq!(told, json!({"event": "groupAttributesUpdated", "data": {"groupID": "g", "infoList": list, "operatedInfo": operated}}));
     }
@@ -232,8 +235,8 @@ mod tests {
         let members = [(member, UserProfile::new(UserId::trusted("b"), "Ben".into()))];
         let told = decoded(&GroupMemberStateChanged::new(&info.id, GroupMemberEvent::KickedOut, &operated, &members));
         assert_eq!((&told["data"]["state"], &told["data"]["event"]), (&json!(0), &json!(4)));
-        let ben = json!({"userID": "b", "userName": "Ben", "userAvatarUrl": "", "memberNickname": "", "memberRole": 2,
-            "muteExpiredTime": members[0].0.muted.0});
+        let ben = json!({"userID": "b", "userName": "Ben", "userAvatarUrl": "", "memberAvatarUrl": "", "memberNickname": "", "memberRole": 2,
+            "muteExpiredTime": members[0].0.muted.0, "groupEnterInfo": {"enterTime": 1_704_067_200_000_u64, "enterType": 3}});
         assert_eq!(told["data"]["userList"], json!([ben]));
         let to_self = decoded(&GroupStateChanged::new(&info, GroupEvent::Invited, &operated));
         assert_eq!((&to_self["data"]["state"], &to_self["data"]["event"]), (&json!(1), &json!(4)));

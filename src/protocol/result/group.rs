@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::user::{ErrorUser, UserWire, error_users, user_wire};
+use crate::model::order_key::made_ms;
 use crate::model::{
     Attributes, GroupChange, GroupId, GroupInfo, GroupMember, GroupMute, GroupRole, GroupVerify, Refusal, UserId, UserProfile,
 };
@@ -13,6 +14,8 @@ use crate::model::{
 pub(crate) struct GroupFull {
     pub(crate) base_info: GroupBase,
     pub(crate) create_time: u64,
+    /// What the reader calls the group for itself: nothing, because that is not kept yet.
+    pub(crate) group_alias: &'static str,
     pub(crate) group_attributes: Attributes,
     pub(crate) group_notice: String,
     pub(crate) max_member_count: usize,
@@ -66,6 +69,7 @@ fn group_base(info: &GroupInfo) -> GroupBase {
 pub(crate) fn group_full(info: &GroupInfo, muted: bool) -> GroupFull {
     GroupFull {
         base_info: group_base(info),
+        group_alias: "",
         group_notice: info.notice.clone(),
         group_attributes: info.attributes.clone(),
         notification_status: notification_status(muted),
@@ -85,6 +89,9 @@ fn notification_status(muted: bool) -> u8 {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GroupMemberWire {
+    pub(crate) group_enter_info: GroupEnterInfo,
+    /// The user's own avatar: a member has none for this group alone.
+    pub(crate) member_avatar_url: String,
     pub(crate) member_nickname: String,
     pub(crate) member_role: u32,
     pub(crate) mute_expired_time: i64,
@@ -92,9 +99,33 @@ pub(crate) struct GroupMemberWire {
     pub(crate) user: UserWire,
 }
 
+/// Says when and how a member came in. Source: ZIM API reference, `ZIMGroupEnterInfo`; who let it in is not kept.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GroupEnterInfo {
+    /// Unix milliseconds.
+    enter_time: u64,
+    /// 0 unknown, 1 with the group that it made, 3 by itself, 4 brought in by another.
+    enter_type: u8,
+}
+
+impl GroupEnterInfo {
+    fn of(member: &GroupMember) -> Self {
+        let enter_type = match (member.invited, member.role) {
+            (true, _) => 4,
+            // Our choice: who owns the group and was not brought in made it, because that is not kept.
+            (false, GroupRole::Owner) => 1,
+            (false, _) => 3,
+        };
+        Self { enter_time: made_ms(member.joined), enter_type }
+    }
+}
+
 pub(crate) fn group_member(member: &GroupMember, profile: &UserProfile) -> GroupMemberWire {
     GroupMemberWire {
         user: user_wire(profile),
+        group_enter_info: GroupEnterInfo::of(member),
+        member_avatar_url: profile.avatar_url.clone(),
         member_nickname: member.nickname.clone(),
         member_role: member.role.number(),
         mute_expired_time: member.muted.0,
@@ -111,6 +142,8 @@ fn group_members(members: &[(GroupMember, UserProfile)]) -> Vec<GroupMemberWire>
 pub(crate) struct OperatedInfo {
     member_nickname: String,
     member_role: u32,
+    /// The same user, described as members are.
+    operated_user_info: GroupMemberWire,
     #[serde(rename = "userID")]
     user_id: UserId,
     user_name: String,
@@ -119,9 +152,15 @@ pub(crate) struct OperatedInfo {
 impl OperatedInfo {
     /// Describes the user who did it; one who is not inside counts as a regular member.
     pub(crate) fn new(member: Option<&GroupMember>, profile: &UserProfile) -> Self {
+        let outside = GroupMember::new(profile.id.clone(), GroupRole::Member, 0, 0, 0);
+        let mut operated_user_info = group_member(member.unwrap_or(&outside), profile);
+        if member.is_none() {
+            operated_user_info.group_enter_info = GroupEnterInfo { enter_time: 0, enter_type: 0 };
+        }
         Self {
-            member_nickname: member.map_or_else(String::new, |member| member.nickname.clone()),
-            member_role: member.map_or(GroupRole::Member, |member| member.role).number(),
+            member_nickname: operated_user_info.member_nickname.clone(),
+            member_role: operated_user_info.member_role,
+            operated_user_info,
             user_id: profile.id.clone(),
             user_name: profile.name.clone(),
         }
@@ -212,6 +251,9 @@ enum Updated {
     Mode {
         mode: u8,
     },
+    MembersMax {
+        max_member_count: usize,
+    },
     Attributes {
         error_keys: Vec<String>,
     },
@@ -284,6 +326,7 @@ impl GroupUpdated {
             GroupChange::Join(mode) => Updated::Mode { mode: mode.number() },
             GroupChange::Invite(mode) => Updated::Mode { mode: mode.number() },
             GroupChange::BeInvite(mode) => Updated::Mode { mode: mode.number() },
+            GroupChange::MembersMax(max_member_count) => Updated::MembersMax { max_member_count },
             GroupChange::SetAttributes(_) | GroupChange::DeleteAttributes(_) => Updated::Attributes { error_keys: missing_keys.to_vec() },
             GroupChange::Mute { mode, .. } => Updated::Mute { is_mute: mode.number() > 0, muted_info: muted_info(&info.mute) },
             GroupChange::MuteMembers { mute, seconds, .. } => Updated::MuteMembers {
@@ -305,6 +348,8 @@ impl GroupUpdated {
 #[serde(rename_all = "camelCase")]
 struct GroupShort {
     base_info: GroupBase,
+    /// See [`GroupFull::group_alias`].
+    group_alias: &'static str,
     notification_status: u8,
 }
 
@@ -317,10 +362,16 @@ pub(crate) struct GroupList {
 }
 
 impl GroupList {
+    /// Returns the groups' descriptions in short.
+    pub(crate) fn bases(&self) -> impl Iterator<Item = &GroupBase> {
+        self.group_list.iter().map(|group| &group.base_info)
+    }
+
     /// Lists groups, each with whether the reader does not want to be disturbed by it.
     pub(crate) fn new(groups: &[(GroupInfo, bool)]) -> Self {
         let short = |(info, muted): &(GroupInfo, bool)| GroupShort {
             base_info: group_base(info),
+            group_alias: "",
             notification_status: notification_status(*muted),
         };
         Self { group_list: groups.iter().map(short).collect(), next_flag: 0 }

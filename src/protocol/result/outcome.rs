@@ -122,6 +122,8 @@ results! {
     OneMessage(OneMessage) | Encoded,
     Messages(Messages),
     FoundMessages(FoundMessages),
+    ReceiptsSent(ReceiptsSent),
+    GroupList(GroupList),
     Conversations(Conversations) | Encoded,
     RoomMembers(RoomMembers),
     RoomMembersFound(RoomMembersFound),

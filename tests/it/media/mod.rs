@@ -4,6 +4,7 @@
 mod hostile;
 pub(crate) mod tus;
 mod uploads;
+mod voices;
 
 use std::path::Path;
 use std::time::Duration;

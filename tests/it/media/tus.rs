@@ -177,7 +177,8 @@ async fn an_upload_is_its_owners_and_can_be_ended() {
     assert_eq!(tus.ask(&format!("DELETE {place}"), &[], b"").await.status, 204);
     assert_eq!(tus.ask(&format!("HEAD {place}"), &[], b"").await.status, 404);
     for (headers, status) in [
-        (vec![("Upload-Length", "0")], 413),
+        (vec![("Upload-Length", "0")], 201),
+        (vec![("Upload-Length", "0"), ("Upload-Metadata", "kind aW1hZ2U=")], 413),
         (vec![("Upload-Length", "104857601")], 413),
         (vec![("Upload-Length", "x")], 400),
         (vec![], 400),

@@ -28,7 +28,8 @@ async fn the_limits_of_sizes_hold_at_their_edges_with_bytes_really_sent() {
         let answer = post_form(&world, "alice", kind, &form).await;
         assert_eq!((answer.status, answer.json()["code"].as_u64()), (413, Some(6_000_214)), "{kind} in a form");
         let answer = try_upload(&world, "alice", kind, name, b"").await;
-        assert_eq!(answer.json()["code"], 6_000_214, "{kind}, empty");
+        // A file may hold nothing.
+        assert_eq!(answer.json()["code"].as_u64(), (kind != "file").then_some(6_000_214), "{kind}, empty");
     }
 }
 

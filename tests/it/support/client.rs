@@ -319,7 +319,9 @@ impl Client {
         };
         self.log.push(message.to_string().chars().take(300).collect());
         if let Message::Text(text) = &message {
-            self.unread.push_back(serde_json::from_str(text).unwrap());
+            let frame: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(inexact(&frame), None, "JavaScript does not count so far: {frame}");
+            self.unread.push_back(frame);
         }
         Some(message)
     }
@@ -327,5 +329,15 @@ impl Client {
     fn fail(&self, what: &str) -> ! {
         let arrived = self.log.iter().map(|line| format!("\n  {line}")).collect::<String>();
         panic!("{what} did not arrive; what did:{arrived}")
+    }
+}
+
+/// Returns a whole number that JavaScript would round.
+fn inexact(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_i64().map(i64::unsigned_abs).or(number.as_u64()).filter(|number| *number >= 1 << 53),
+        Value::Array(values) => values.iter().find_map(inexact),
+        Value::Object(fields) => fields.values().find_map(inexact),
+        _ => None,
     }
 }

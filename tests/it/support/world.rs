@@ -248,6 +248,8 @@ impl World {
         config.server.metrics_public = true;
         config.store.engine = StoreEngine::Memory;
         config.store.cache_bytes = 1 << 20;
+        // What a group says of itself has tests of its own; the others count what users say.
+        config.group.tips = false;
         WorldBuilder {
             config,
             clock: None,

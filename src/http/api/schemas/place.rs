@@ -79,12 +79,27 @@ pub(in crate::http::api) struct GroupMember {
     user_name: String,
     /// Passed through, never fetched.
     user_avatar_url: String,
+    /// The same: a member has no picture of its own for this group.
+    member_avatar_url: String,
     /// What it is called in this group.
     member_nickname: String,
     /// 1 owner, 2 admin, 3 member, 101 and above the application's own.
     member_role: u32,
     /// Until when it may not speak, Unix milliseconds; 0 it may, -1 for good.
     mute_expired_time: i64,
+    /// When and how it came in.
+    group_enter_info: GroupEnterInfo,
+}
+
+/// When and how a member came into a group.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "describes what the protocol's encoder writes")]
+pub(in crate::http::api) struct GroupEnterInfo {
+    /// Unix milliseconds.
+    enter_time: u64,
+    /// 0 unknown, 1 with the group that it made, 3 by itself, 4 brought in by another.
+    enter_type: u8,
 }
 
 /// Settings of a new group.
