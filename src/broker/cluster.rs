@@ -10,6 +10,7 @@ use crate::actors::registries::Registries;
 use crate::actors::remote::cluster::Cluster;
 use crate::actors::remote::hear::Ear;
 use crate::actors::remote::membership::{keep_marks, keep_membership};
+use crate::actors::remote::touch::keep_in_touch;
 use crate::clock::{Clock, SystemClock};
 use crate::cluster::links::{LinkOptions, LinkParts, Links};
 use crate::cluster::nats::{BusServer, Nats, NatsOptions};
@@ -90,6 +91,7 @@ pub(super) fn begin(cluster: &Arc<Cluster>, actors: &Arc<Registries>) -> Result<
     let links = links.map_err(|error| StartError::Cluster(error.to_string()))?;
     cluster.begin(links, actors);
     actors.context.arbiter.spawn(keep_membership(cluster.clone(), actors.clone()));
+    actors.context.arbiter.spawn(keep_in_touch(cluster.clone(), actors.clone()));
     actors.context.arbiter.spawn(keep_marks(cluster.clone(), actors.clone()));
     Ok(())
 }

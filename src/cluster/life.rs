@@ -35,6 +35,7 @@ mod tests {
             speaks: crate::store::Speaks::default(),
             beat_us: *beat_us,
             draining: false,
+            alone: false,
         };
         beats.iter().map(node).collect()
     }

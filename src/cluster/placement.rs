@@ -136,6 +136,7 @@ mod tests {
             speaks: crate::store::Speaks::default(),
             beat_us: 0,
             draining: false,
+            alone: false,
         }
     }
 

@@ -36,6 +36,8 @@ pub struct NodeRow {
     pub beat_us: i64,
     /// Whether it wants to own no shard any more.
     pub draining: bool,
+    /// Whether it hears nothing of the others and has no sessions: nobody waits for it.
+    pub alone: bool,
 }
 
 /// Who is there and who owns what, as of one moment.
@@ -100,6 +102,12 @@ pub trait SharedShards: Send + Sync + Debug {
 
     /// Says whether this process wants to own no shard any more, for all to see.
     fn set_draining(&self, draining: bool) -> Result<(), StoreError>;
+
+    /// Says whether this process hears nothing of the others and has no sessions, so that nobody waits for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: the database does not answer.
+    fn set_alone(&self, alone: bool) -> Result<(), StoreError>;
 
     /// Returns the shards it owns, ascending, without those it is letting go of.
     fn owned(&self) -> Vec<u16>;

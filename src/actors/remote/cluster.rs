@@ -18,6 +18,7 @@ use super::letter::{EncodedRefusal, Letter};
 use super::marks::Marks;
 use super::parked::ParkedOrders;
 use super::questions::{GONE, Questions};
+use super::touch::Touch;
 use crate::actors::connection::far::FarConnection;
 use crate::actors::connection::feed::ConversationFeed;
 use crate::actors::connection::outbox::{Dropped, Lossy, Outbox};
@@ -37,6 +38,8 @@ use crate::store::{SharedShards, StoreError};
 pub(super) struct Peers {
     pub(super) ends: HashMap<NodeId, Arc<NodeEnd>>,
     pub(super) slots: HashMap<u16, NodeId>,
+    /// Those that say by the database that they hear nothing and have no sessions: nobody waits for them.
+    pub(super) alone: HashSet<NodeId>,
 }
 
 /// What happened since the start.
@@ -71,6 +74,7 @@ pub(crate) struct Cluster {
     /// By shard.
     pub(super) owners: ArcSwap<Vec<Option<NodeId>>>,
     pub(super) questions: Questions,
+    pub(super) touch: Touch,
     /// The nodes that have told all their sessions.
     pub(super) told_all: Mutex<HashSet<NodeId>>,
     /// It is worth a look who owns what.
@@ -110,6 +114,7 @@ impl Cluster {
             peers: ArcSwap::default(),
             ends: Mutex::default(),
             questions: Questions::default(),
+            touch: Touch::default(),
             told_all: Mutex::default(),
             look: Notify::new(),
             inheriting: Mutex::default(),
@@ -174,8 +179,8 @@ impl Cluster {
 
     /// Returns whether all other nodes but these have told their sessions.
     pub(super) fn heard_all_but(&self, these: &HashSet<NodeId>) -> bool {
-        let told = lock(&self.told_all);
-        self.peers.load().ends.keys().all(|node| told.contains(node) || these.contains(node))
+        let (told, peers) = (lock(&self.told_all), self.peers.load());
+        peers.ends.keys().all(|node| told.contains(node) || these.contains(node) || peers.alone.contains(node))
     }
 
     /// Says to all whether others should own what this node owns.
@@ -194,11 +199,6 @@ impl Cluster {
         let inheriting = lock(&self.inheriting);
         owned.retain(|shard| !inheriting.contains(shard));
         owned
-    }
-
-    /// Notes whether this node is cut off; returns whether that is new.
-    pub(super) fn set_cut_off(&self, is_cut_off: bool) -> bool {
-        self.is_cut_off.swap(is_cut_off, Ordering::AcqRel) != is_cut_off
     }
 
     /// Notes who owns shards from now on; none: nobody.
@@ -264,7 +264,7 @@ impl Cluster {
         self.questions.give_up(self.clock.elapsed(), |shard| owners.get(usize::from(shard)).copied().flatten());
     }
 
-    /// Asks all other nodes but these, and collects what those answer that live.
+    /// Asks all other nodes but these and those that hear nothing, and collects what those answer that live.
     pub(super) fn ask_all_but(
         &self,
         these: &HashSet<NodeId>,
@@ -281,7 +281,7 @@ impl Cluster {
             // Who is gone needs to hear nothing.
             self.ask(*node, None, &letter, done).is_ok().then_some(answer)
         };
-        peers.ends.keys().filter(|node| !these.contains(node)).filter_map(ask).collect()
+        peers.ends.keys().filter(|node| !these.contains(node) && !peers.alone.contains(node)).filter_map(ask).collect()
     }
 
     /// Makes a stand-in for a connection of a node.

@@ -33,8 +33,8 @@ use crate::store::{Claimed, RoomRecord};
 const RETIRE_PATIENCE: Duration = Duration::from_secs(3);
 /// How long other nodes may take to hear the last of a shard.
 const HEARD_PATIENCE: Duration = Duration::from_secs(1);
-/// How long both may take at a node that is cut off: what others do not hear of it in this time they do not hear at all.
-const CUT_OFF_PATIENCE: Duration = Duration::from_millis(300);
+/// How long either may take at a node that is cut off: what others do not hear of it in this time they do not hear at all.
+const CUT_OFF_PATIENCE: Duration = Duration::from_millis(150);
 /// How long users may take to say in which rooms they are: one that logs in may itself wait for such a room.
 const PLACES_PATIENCE: Duration = Duration::from_secs(1);
 /// Messages that are delivered again at a time.
@@ -123,27 +123,29 @@ async fn redeliver(actors: &Registries, conversation: Conversation, messages: Ve
 }
 
 /// Lets go of shards, once their actors have finished and everyone has heard of it.
-/// `dead`: who seems dead is not waited for.
+/// `dead`: who seems dead is not waited for, nor who hears nothing.
 pub(super) async fn release(cluster: &Arc<Cluster>, actors: &Arc<Registries>, shards: Vec<u16>, dead: &HashSet<NodeId>) {
     cluster.set_owner(&shards, None);
     let of: HashSet<u16> = shards.iter().copied().collect();
-    let retired = async {
-        retire(cluster, actors, &of).await;
+    let heard = async {
         cluster.flush_all();
         let stored = cluster.shards.safe_stamp();
         loop {
-            let Some(links) = cluster.links() else { return };
-            let heard = |node: &NodeId| dead.contains(node) || links.acked(node.0) >= links.sent(node.0);
+            let (Some(links), peers) = (cluster.links(), cluster.peers.load()) else { return };
+            let heard = |node: &NodeId| dead.contains(node) || peers.alone.contains(node) || links.acked(node.0) >= links.sent(node.0);
             let is_exported = actors.context.exported_to().is_none_or(|exported| exported >= stored);
-            if is_exported && cluster.peers.load().ends.keys().all(heard) {
+            if is_exported && peers.ends.keys().all(heard) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     let is_cut_off = cluster.is_cut_off.load(Ordering::Acquire);
-    let patience = if is_cut_off { CUT_OFF_PATIENCE } else { RETIRE_PATIENCE + HEARD_PATIENCE };
-    let all_heard = tokio::time::timeout(patience, retired).await.is_ok();
+    let [retire_within, heard_within] = if is_cut_off { [CUT_OFF_PATIENCE, CUT_OFF_PATIENCE] } else { [RETIRE_PATIENCE, HEARD_PATIENCE] };
+    if tokio::time::timeout(retire_within, retire(cluster, actors, &of)).await.is_err() {
+        tracing::warn!("actors of a shard did not finish in time: what they have under way is refused");
+    }
+    let all_heard = tokio::time::timeout(heard_within, heard).await.is_ok();
     let result = on_store(cluster, move |cluster| {
         let noted = cluster.take_delivered(&shards);
         let delivered = if all_heard { cluster.shards.safe_stamp() } else { noted };
@@ -177,14 +179,9 @@ async fn retire(cluster: &Arc<Cluster>, actors: &Arc<Registries>, of: &HashSet<u
         actors.groups.tell_running(|key| is_of(Group::home(key)), &mut retire),
     ];
     join_all(told).await;
-    let finished = async {
-        for outcome in outcomes {
-            // Its actor may have stopped by itself.
-            drop(answered(outcome).await);
-        }
-    };
-    if tokio::time::timeout(RETIRE_PATIENCE, finished).await.is_err() {
-        tracing::warn!("actors of a shard did not finish in time: what they have under way is refused");
+    for outcome in outcomes {
+        // Its actor may have stopped by itself.
+        drop(answered(outcome).await);
     }
 }
 

@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::cluster::{Cluster, Peers, count, on_store};
 use super::handover;
-use super::hear::close_all;
 use super::letter::Letter;
 use crate::actors::registries::Registries;
 use crate::actors::runtime::route::NodeId;
 use crate::cluster::life::Watch;
 use crate::cluster::links::Peer;
 use crate::cluster::placement::{Step, steps};
-use crate::store::{Claimed, Speaks, View};
+use crate::store::{Claimed, NodeRow, Speaks, View};
 
 /// How often one looks. A take-over begins this late at most, behind the lease.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -24,12 +24,6 @@ const MARK_EVERY: Duration = Duration::from_millis(50);
 #[derive(Default)]
 struct Looks {
     watch: Watch,
-    /// When the database answered last.
-    answered: Option<Duration>,
-    /// Whether this node drains, by whoever's word.
-    drains: bool,
-    /// Whether it drains because it is cut off.
-    drains_itself: bool,
 }
 
 /// Looks at the others until the actors' thread ends.
@@ -49,10 +43,11 @@ async fn look(cluster: &Arc<Cluster>, actors: &Arc<Registries>, looks: &mut Look
     let now = cluster.clock.elapsed();
     match view {
         Ok(view) => {
-            looks.answered = Some(now);
+            cluster.touch.answered(now);
             let dead = looks.watch.look(&view.nodes, now, cluster.lease);
             follow(cluster, &view);
-            looks.drains = view.nodes.iter().any(|node| node.boot == cluster.me.0 && node.draining);
+            let drains = view.nodes.iter().any(|node| node.boot == cluster.me.0 && node.draining);
+            cluster.touch.drains.store(drains, Ordering::Release);
             let seems_dead: HashSet<NodeId> = dead.iter().copied().map(NodeId).collect();
             // Who seems dead tells nothing any more, and is what there is to act on.
             if cluster.heard_all_but(&seems_dead) {
@@ -64,37 +59,6 @@ async fn look(cluster: &Arc<Cluster>, actors: &Arc<Registries>, looks: &mut Look
             looks.watch.look(&[], now, cluster.lease);
         }
     }
-    cluster.give_up_waiting();
-    mind_being_cut_off(cluster, actors, looks, now);
-}
-
-/// A node that reaches neither database nor bus for the lease closes its sessions: their clients resume elsewhere.
-fn mind_being_cut_off(cluster: &Cluster, actors: &Registries, looks: &mut Looks, now: Duration) {
-    if actors.context.accepting_or_cut_off().is_err() {
-        return;
-    }
-    let without_database = now.saturating_sub(*looks.answered.get_or_insert(now));
-    let without_bus = cluster.links().map_or(Duration::ZERO, |links| links.cut_off_for());
-    let is_cut_off = without_database.max(without_bus) >= cluster.lease;
-    if cluster.set_cut_off(is_cut_off) {
-        // What nobody reaches others should own; without a database nobody hears of it.
-        if is_cut_off && !looks.drains || looks.drains_itself {
-            looks.drains_itself = is_cut_off;
-            cluster.drain(is_cut_off);
-        }
-        if is_cut_off {
-            tracing::error!(
-                database_ms = without_database.as_millis(),
-                bus_ms = without_bus.as_millis(),
-                "cut off from the other nodes: sessions are closed"
-            );
-        } else {
-            tracing::info!("the other nodes are there again");
-        }
-    }
-    if is_cut_off {
-        close_all(&actors.context);
-    }
 }
 
 /// Takes in who is there and who owns what.
@@ -102,16 +66,21 @@ fn follow(cluster: &Arc<Cluster>, view: &View) {
     // Whoever holds a slot by the database's word: one that seems dead may come back, and must not have missed a login.
     let living = view.nodes.iter().filter(|node| node.boot != cluster.me.0);
     let living: Vec<Peer> = living.filter_map(|node| Some(Peer { boot: node.boot, slot: node.slot?, name: node.name.clone() })).collect();
+    let is_alone = |node: &&NodeRow| node.alone && node.boot != cluster.me.0;
+    let alone: HashSet<NodeId> = view.nodes.iter().filter(is_alone).map(|node| NodeId(node.boot)).collect();
     let known = cluster.peers.load();
-    if known.ends.len() != living.len() || living.iter().any(|peer| !known.ends.contains_key(&NodeId(peer.boot))) {
+    let is_new = |peer: &Peer| !known.ends.contains_key(&NodeId(peer.boot));
+    if known.ends.len() != living.len() || known.alone != alone || living.iter().any(is_new) {
         let ends: HashMap<_, _> = living.iter().map(|peer| (NodeId(peer.boot), cluster.end(NodeId(peer.boot)))).collect();
         let slots = living.iter().map(|peer| (peer.slot, NodeId(peer.boot))).collect();
         // Links first: who is found among the peers can be written to.
         if let Some(links) = cluster.links() {
             links.set_peers(&living);
         }
-        cluster.peers.store(Arc::new(Peers { ends, slots }));
+        cluster.peers.store(Arc::new(Peers { ends, slots, alone }));
     }
+    // What it was asked before it said so is not answered either.
+    cluster.peers.load().alone.iter().for_each(|node| cluster.questions.nobody_answers(*node));
     let speak = Speaks::in_common(view.nodes.iter().filter(|node| node.slot.is_some()).map(|node| node.speaks));
     if let (Some(version), Some(links)) = (speak, cluster.links())
         && links.speak(version)
@@ -151,6 +120,9 @@ async fn act(cluster: &Arc<Cluster>, actors: &Arc<Registries>, view: &View, dead
             Step::Release { shards, to } => {
                 tracing::info!(count = shards.len(), to, "letting go of shards");
                 handover::release(cluster, actors, shards, &seems_dead).await;
+                // It may have waited for somebody who is gone meanwhile.
+                cluster.look.notify_one();
+                return;
             }
         }
     }

@@ -13,6 +13,7 @@
 //! | [`parked`] | orders that wait for an owner |
 //! | [`questions`] | what was asked of other nodes and is not answered yet |
 //! | [`membership`] | who lives and who owns what, and what this node does about it |
+//! | [`touch`] | whether this node reaches database and bus, and what it does where not |
 //! | [`handover`] | how shards go from one node to another |
 //! | [`loopback`] | one broker that encodes everything its actors say to each other: for tests |
 
@@ -29,3 +30,4 @@ mod node;
 pub(crate) mod orders;
 mod parked;
 mod questions;
+pub(crate) mod touch;

@@ -143,7 +143,7 @@ impl Nodes for Cluster {
             for answer in answers {
                 match tokio::time::timeout(ARRIVE_PATIENCE, answer).await {
                     Ok(Ok(Ok(rooms))) => taken_over.extend(command::decode::<TakenOver>(&rooms)?),
-                    // It ended, and its sessions with it.
+                    // It ended, and its sessions with it; or it closed them, cut off.
                     Ok(Ok(Err(GONE))) => {}
                     Ok(Ok(Err(refusal))) => return Err(refusal),
                     Ok(Err(_)) | Err(_) => return Err(Refusal::Busy("a node did not hear of the login in time")),

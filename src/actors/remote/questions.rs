@@ -66,7 +66,7 @@ impl Questions {
         }
     }
 
-    /// Answers whoever asked a node that ended.
+    /// Answers whoever asked a node that ended, or says that it hears nothing.
     pub(super) fn nobody_answers(&self, node: NodeId) {
         self.gone(|asked| asked.node == node);
     }

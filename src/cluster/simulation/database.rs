@@ -121,6 +121,7 @@ impl Database {
             speaks: Speaks::default(),
             beat_us: row.beat,
             draining: row.draining,
+            alone: false,
         };
         View {
             nodes: self.rows.iter().map(node).collect(),

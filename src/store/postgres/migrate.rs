@@ -14,7 +14,7 @@ use crate::store::error::OpenError;
 
 /// All steps; the version is the position, from 1.
 const STEPS: [&str; 3] =
-    [include_str!("migrations/0001_tables.sql"), include_str!("migrations/0002_shards.sql"), include_str!("migrations/0003_speaks.sql")];
+    [include_str!("migrations/0001_tables.sql"), include_str!("migrations/0002_shards.sql"), include_str!("migrations/0003_alone.sql")];
 /// With this version the shard of a room hangs on its id alone.
 const SHARDS_OF_ROOMS: i32 = 2;
 /// Names the advisory lock of those who migrate: "tidings" in letters.

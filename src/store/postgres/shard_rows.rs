@@ -174,12 +174,17 @@ pub(super) async fn set_draining(client: &Client, boot: i64, draining: bool) -> 
     Ok(())
 }
 
+pub(super) async fn set_alone(client: &Client, boot: i64, alone: bool) -> Result<(), Error> {
+    client.execute("UPDATE nodes SET alone = $2 WHERE boot = $1", &[&boot, &alone]).await?;
+    Ok(())
+}
+
 /// Returns who is there and who owns what.
 pub(super) async fn view(client: &Client) -> Result<View, Error> {
     let rows = client
         .query(
             "SELECT o.boots, o.epochs, n.boot, s.slot, n.node, n.address, n.version, (extract(epoch FROM n.beat_at) * 1000000)::int8,
-                    n.draining, n.speaks_from, n.speaks_to
+                    n.draining, n.speaks_from, n.speaks_to, n.alone
              FROM (SELECT array_agg(boot ORDER BY shard) boots, array_agg(epoch ORDER BY shard) epochs FROM owners) o
              LEFT JOIN (nodes n LEFT JOIN slots s ON s.boot = n.boot) ON n.beat_at > clock_timestamp() - interval '1 day'
              ORDER BY n.boot",
@@ -202,6 +207,7 @@ pub(super) async fn view(client: &Client) -> Result<View, Error> {
                 beat_us: row.get(7),
                 draining: row.get(8),
                 speaks: speaks_of(row, 9),
+                alone: row.get(11),
             });
         }
     }

@@ -236,6 +236,13 @@ impl SharedShards for Shards {
         })
     }
 
+    fn set_alone(&self, alone: bool) -> Result<(), StoreError> {
+        self.ask(async move |connections, _| {
+            let boot = connections.boot;
+            connections.on(&connections.looking, async |client| shard_rows::set_alone(client, boot, alone).await).await
+        })
+    }
+
     fn owned(&self) -> Vec<u16> {
         self.own().map_or_else(|_| Vec::new(), |own| own.owned().into_iter().map(unsigned).collect())
     }

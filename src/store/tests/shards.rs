@@ -90,6 +90,8 @@ fn each_writes_what_it_owns_and_reads_all() {
     assert_eq!((view.nodes[1].name.as_str(), view.nodes[1].slot, view.nodes[1].draining), ("b", Some(1), false));
     b.shards.set_draining(true).unwrap();
     assert!(a.shards.view().unwrap().nodes[1].draining);
+    b.shards.set_alone(true).unwrap();
+    assert_eq!(a.shards.view().unwrap().nodes.iter().map(|node| node.alone).collect::<Vec<_>>(), [false, true]);
     let status = cluster_status(&options(&url, "c")).unwrap();
     let of_b = status.nodes.iter().find(|node| node.node == "b").unwrap();
     assert_eq!((of_b.slot, of_b.draining, &*of_b.shards, of_b.owns_shards), (Some(1), true, &[4, 5, 6, 7][..], 4));
@@ -322,7 +324,7 @@ fn rooms_of_older_tables_move_to_the_shards_of_their_ids() {
     cluster.sql(
         database_of(&url),
         "SET search_path = tidings; DELETE FROM migrations WHERE version > 1; DROP TABLE slots; DROP FUNCTION drop_lists();
-         ALTER TABLE owners DROP delivered; ALTER TABLE nodes DROP draining, DROP mark_max, DROP control, DROP speaks_from, DROP speaks_to;
+         ALTER TABLE owners DROP delivered; ALTER TABLE nodes DROP draining, DROP mark_max, DROP control, DROP speaks_from, DROP speaks_to, DROP alone;
          UPDATE conversations SET shard = (shard + 3) % 8 WHERE kind = 1",
     );
     let node = Node::open(&url, "a");
