@@ -120,7 +120,7 @@ test('recorded chunks in a File are audio; what is no audio is refused with the 
   await rejectsWith(6000214, send({ type: IMAGE, fileLocalPath: new File([new Uint8Array(10 * 1024 * 1024 + 1)], 'x.png') }));
   await rejectsWith(6000211, send({ type: FILE, fileLocalPath: join(folder, 'nothing') }));
   await rejectsWith(6000211, send({ type: IMAGE }));
-  await rejectsWith(6000215, send({ type: AUDIO, fileLocalPath: new File(chunks, 'x.mp3'), audioDuration: 2000 }));
+  await rejectsWith(6000215, send({ type: AUDIO, fileLocalPath: new File(chunks, 'x.mp3'), audioDuration: 2500 }));
   const failed = { type: VIDEO, fileLocalPath: fixture('h264.mp4') };
   await rejectsWith(6000001, send(failed));
 });
