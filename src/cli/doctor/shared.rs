@@ -2,7 +2,9 @@
 
 use tidings::config::Config;
 
-use super::{Check, fail, ok, warn};
+use super::{Check, fail};
+#[cfg(feature = "postgres")]
+use super::{ok, warn};
 
 /// What a NATS server takes at once by default.
 #[cfg(feature = "cluster")]
