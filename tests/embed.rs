@@ -128,6 +128,10 @@ async fn a_plain_tokio_program_starts_listens_sends_and_stops() {
     // A refusal says whether the same call may succeed later.
     let refusal = broker.send(&user("alice"), &Target::Peer(user("nobody")), Draft::text("hello")).await.unwrap_err();
     assert_eq!((tidings::code_of(&refusal), refusal.is_temporary()), (6_000_204, false));
+    match events.next().await {
+        Some(Event::MessageRefused { refusal: told, .. }) => assert_eq!(told, refusal),
+        other => panic!("not the refusal: {other:?}"),
+    }
 
     assert!(broker.shutdown(GRACE).await.is_clean());
     drop(broker);

@@ -13,12 +13,12 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
 
+use super::contact::Contact;
 use super::end::{FarEnd, FarUser, NodeEnd, Post};
 use super::letter::{EncodedRefusal, Letter};
 use super::marks::Marks;
 use super::parked::ParkedOrders;
 use super::questions::{GONE, Questions};
-use super::touch::Touch;
 use crate::actors::connection::far::FarConnection;
 use crate::actors::connection::feed::ConversationFeed;
 use crate::actors::connection::outbox::{Dropped, Lossy, Outbox};
@@ -74,7 +74,7 @@ pub(crate) struct Cluster {
     /// By shard.
     pub(super) owners: ArcSwap<Vec<Option<NodeId>>>,
     pub(super) questions: Questions,
-    pub(super) touch: Touch,
+    pub(super) contact: Contact,
     /// The nodes that have told all their sessions.
     pub(super) told_all: Mutex<HashSet<NodeId>>,
     /// It is worth a look who owns what.
@@ -114,7 +114,7 @@ impl Cluster {
             peers: ArcSwap::default(),
             ends: Mutex::default(),
             questions: Questions::default(),
-            touch: Touch::default(),
+            contact: Contact::default(),
             told_all: Mutex::default(),
             look: Notify::new(),
             inheriting: Mutex::default(),

@@ -43,11 +43,11 @@ async fn look(cluster: &Arc<Cluster>, actors: &Arc<Registries>, looks: &mut Look
     let now = cluster.clock.elapsed();
     match view {
         Ok(view) => {
-            cluster.touch.answered(now);
+            cluster.contact.answered(now);
             let dead = looks.watch.look(&view.nodes, now, cluster.lease);
             follow(cluster, &view);
             let drains = view.nodes.iter().any(|node| node.boot == cluster.me.0 && node.draining);
-            cluster.touch.drains.store(drains, Ordering::Release);
+            cluster.contact.drains.store(drains, Ordering::Release);
             let seems_dead: HashSet<NodeId> = dead.iter().copied().map(NodeId).collect();
             // Who seems dead tells nothing any more, and is what there is to act on.
             if cluster.heard_all_but(&seems_dead) {

@@ -13,12 +13,14 @@
 //! | [`parked`] | orders that wait for an owner |
 //! | [`questions`] | what was asked of other nodes and is not answered yet |
 //! | [`membership`] | who lives and who owns what, and what this node does about it |
+//! | [`contact`] | when the database answered last |
 //! | [`touch`] | whether this node reaches database and bus, and what it does where not |
 //! | [`handover`] | how shards go from one node to another |
 //! | [`loopback`] | one broker that encodes everything its actors say to each other: for tests |
 
 mod carry;
 pub(crate) mod cluster;
+mod contact;
 mod end;
 mod handover;
 pub(crate) mod hear;

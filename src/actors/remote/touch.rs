@@ -4,7 +4,7 @@
 //! database, if that answers, that it is alone: nobody waits for it, until it is back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -19,26 +19,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const ASK_AFTER: Duration = Duration::from_millis(500);
 /// How long a node that was cut off hears the others before it takes sessions: they look who is there meanwhile.
 const BACK_FOR: Duration = Duration::from_secs(1);
-
-/// What is known of it.
-#[derive(Debug, Default)]
-pub(super) struct Touch {
-    /// When the database answered last, microseconds of the monotonic clock; 0: it did not yet.
-    answered_us: AtomicU64,
-    /// Whether this node drains, by whoever's word.
-    pub(super) drains: AtomicBool,
-}
-
-impl Touch {
-    /// Notes that the database answered.
-    pub(super) fn answered(&self, now: Duration) {
-        self.answered_us.fetch_max(u64::try_from(now.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-
-    fn without_database(&self, now: Duration) -> Duration {
-        now.saturating_sub(Duration::from_micros(self.answered_us.load(Ordering::Relaxed)))
-    }
-}
 
 /// What the looks have shown so far.
 #[derive(Default)]
@@ -56,7 +36,7 @@ struct Looks {
 /// Looks until the actors' thread ends.
 pub(crate) async fn keep_in_touch(cluster: Arc<Cluster>, actors: Arc<Registries>) {
     let mut looks = Looks::default();
-    cluster.touch.answered(cluster.clock.elapsed());
+    cluster.contact.answered(cluster.clock.elapsed());
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         ask_database(&cluster, &mut looks).await;
@@ -69,9 +49,9 @@ async fn ask_database(cluster: &Arc<Cluster>, looks: &mut Looks) {
     if let Some(question) = looks.question.take_if(|question| question.is_finished())
         && question.await.unwrap_or(false)
     {
-        cluster.touch.answered(cluster.clock.elapsed());
+        cluster.contact.answered(cluster.clock.elapsed());
     }
-    if looks.question.is_none() && cluster.touch.without_database(cluster.clock.elapsed()) >= ASK_AFTER {
+    if looks.question.is_none() && cluster.contact.without_database(cluster.clock.elapsed()) >= ASK_AFTER {
         let asks = cluster.clone();
         looks.question = Some(tokio::task::spawn_blocking(move || asks.shards.view().is_ok()));
     }
@@ -83,14 +63,14 @@ async fn look(cluster: &Arc<Cluster>, actors: &Registries, looks: &mut Looks) {
         return;
     }
     let now = cluster.clock.elapsed();
-    let without_database = cluster.touch.without_database(now);
+    let without_database = cluster.contact.without_database(now);
     let without_bus = cluster.links().map_or(Duration::ZERO, |links| links.cut_off_for());
     let is_silent = without_database.max(without_bus) >= cluster.lease;
     let was_cut_off = cluster.is_cut_off.load(Ordering::Acquire);
     if is_silent && !was_cut_off {
         cluster.is_cut_off.store(true, Ordering::Release);
         // What nobody reaches others should own; without a database nobody hears of it.
-        if !cluster.touch.drains.load(Ordering::Acquire) {
+        if !cluster.contact.drains.load(Ordering::Acquire) {
             looks.drains_itself = true;
             cluster.drain(true);
         }
