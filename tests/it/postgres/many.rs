@@ -94,7 +94,7 @@ async fn nodes_are_brought_to_another_version_one_after_the_other() {
     let Some(cluster) = Cluster::start() else { panic!("PostgreSQL is needed") };
     let Some(mut city) = City::start(&cluster.database()).await else { panic!("nats-server is needed") };
     let said = |city: &City, n: usize| std::fs::read_to_string(city.programs[n].folder().join("log")).unwrap();
-    let speaks_more = |city: &City, n: usize| said(city, n).contains("this version is spoken between nodes version=2");
+    let speaks_more = |city: &City, n: usize| said(city, n).contains(r#"this version is spoken between nodes","version":2"#);
     let mut longest = Duration::ZERO;
     let binaries = [std::path::PathBuf::from(other), env!("CARGO_BIN_EXE_tidings").into()];
     for (turn, binary) in binaries.iter().enumerate() {
