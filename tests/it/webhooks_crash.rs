@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::hostile::{Dice, Line, PATIENCE, Program, alone, message_to};
-use crate::support::{HOOK_SECRET, Reply, Sink};
+use crate::support::{PERSISTENT_HOOK, Reply, Sink};
 
 const PEOPLE: usize = 8;
 const CYCLES: usize = 4;
@@ -52,17 +52,9 @@ pub(crate) async fn all_is_told_through_kills(sink: &Sink, programs: impl FnOnce
         if calls.is_multiple_of(10) { Reply::Status(500) } else { Reply::Status(200) }
     });
     let url = sink.url("/");
-    let programs = programs(&[
-        ("rate.sends_per_second", "100000"),
-        ("rate.burst", "100000"),
-        ("webhooks.url", &url),
-        ("webhooks.secret", HOOK_SECRET),
-        ("webhooks.events", "message.sent"),
-        ("webhooks.allow_private_addresses", "true"),
-        ("webhooks.retry_first_ms", "10"),
-        ("webhooks.retry_most_ms", "20"),
-        ("webhooks.attempts_max", "100"),
-    ]);
+    let own = [("rate.sends_per_second", "100000"), ("rate.burst", "100000"), ("webhooks.url", &*url)];
+    let settings: Vec<_> = own.into_iter().chain(PERSISTENT_HOOK).collect();
+    let programs = programs(&settings);
     let mut acknowledged: BTreeSet<String> = BTreeSet::new();
     for cycle in 0..CYCLES {
         let program = &programs[cycle % programs.len()];

@@ -14,7 +14,6 @@ use super::messages::{Confirm, Publish, Revise};
 use super::pipeline::MessagePipeline;
 use super::revise_rules::Moderates;
 use super::{handover, publish, receipts, revise};
-use crate::actors::connection::Connection;
 use crate::actors::connection::feed::FeedItem;
 use crate::actors::connection::presence::Connections;
 use crate::actors::context::BrokerContext;
@@ -25,7 +24,7 @@ use crate::actors::delivery::written::InFlight;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
 use crate::actors::runtime::route::Home;
-use crate::model::{Conversation, Refusal, UserId};
+use crate::model::{Conversation, Message, Refusal, UserId};
 
 /// The two users, the lesser id first.
 pub(crate) type PeerKey = (UserId, UserId);
@@ -206,6 +205,11 @@ impl Handler<Leased<Retire>> for Peer {
     }
 }
 
+/// Returns whether one event may carry both to the same connections: it names the sender.
+fn goes_to_the_same(one: &Message, next: &Message) -> bool {
+    one.sender == next.sender && one.content.options.unaware == next.content.options.unaware
+}
+
 impl Broadcaster for Peer {
     fn batch(&mut self) -> &mut Batch {
         self.pipeline.batch()
@@ -224,22 +228,19 @@ impl Broadcaster for Peer {
     fn deliver(&mut self, items: Vec<Item>, batch: &Arc<InFlight>) {
         let connections = self.connections();
         let of = |which: usize| connections[which].iter().flat_map(|connections| connections.iter());
-        let all: Vec<&Arc<Connection>> = of(0).chain(of(1)).collect();
-        if all.is_empty() {
+        if (0..2).flat_map(of).next().is_none() {
             return;
         }
-        let is_of = |run: &Item| (run.live.message.sender.clone(), run.live.message.content.options.unaware);
-        for run in items.chunk_by(|one, next| is_of(one) == is_of(next)) {
-            let Some(first) = run.first() else { continue };
-            let receiver = self.receiver(&first.live.message.sender);
-            let is_unaware = first.live.message.content.options.unaware;
+        for run in items.chunk_by(|one, next| goes_to_the_same(&one.live.message, &next.live.message)) {
+            let Some(message) = run.first().map(|item| &item.live.message) else { continue };
+            let (receiver, is_unaware) = (self.receiver(&message.sender), message.content.options.unaware);
             match feed_item_of(run) {
                 Some(item) if is_unaware => self.context.notify(self.user(receiver), &item),
                 Some(item) => self.feed(&item),
                 None => {}
             }
-            let audience: Vec<&Arc<Connection>> = if is_unaware { of(receiver).collect() } else { all.clone() };
-            fan_out(&self.context, run, &Audience::of_all(audience.into_iter()), batch);
+            let hears = move |which: &usize| !is_unaware || *which == receiver;
+            fan_out(&self.context, run, &Audience::of_all((0..2).filter(hears).flat_map(of)), batch);
         }
     }
 }

@@ -30,7 +30,7 @@ fn tell(done: &Mutex<Option<Carried>>, outcome: Result<Bytes, Refusal>) {
 }
 
 impl Cluster {
-    fn owner_of(&self, shard: u16) -> Option<NodeId> {
+    pub(super) fn owner_of(&self, shard: u16) -> Option<NodeId> {
         self.owners.load().get(usize::from(shard)).copied().flatten()
     }
 
@@ -43,16 +43,22 @@ impl Cluster {
         }
     }
 
+    /// Returns the shard of an actor's conversation; none: it is a user's.
+    pub(super) fn shard_of(&self, home: &Home) -> Option<u16> {
+        match home {
+            Home::Conversation(conversation) => Some(self.shards.shard_of(conversation)),
+            Home::User(_) => None,
+        }
+    }
+
     /// Returns whether this node owns an actor's conversation, or is about to.
     pub(super) fn will_own(&self, home: &Home) -> bool {
-        let Home::Conversation(conversation) = home else { return false };
-        let shard = self.shards.shard_of(conversation);
+        let Some(shard) = self.shard_of(home) else { return false };
         self.owner_of(shard) == Some(self.me) || lock(&self.inheriting).contains(&shard)
     }
 
     fn wait_for_owner(&self, home: &Home, order: Order, done: Carried, waits: Waits) -> Result<(), Refusal> {
-        let Home::Conversation(conversation) = home else { return Err(MOVING) };
-        self.parked.add(self.shards.shard_of(conversation), order, done, waits)
+        self.parked.add(self.shard_of(home).ok_or(MOVING)?, order, done, waits)
     }
 
     /// Lets an order wait, or answers that it cannot.
@@ -61,11 +67,7 @@ impl Cluster {
     }
 
     fn carry_for(&self, node: NodeId, home: &Home, order: Order, done: Carried, waits: Waits) -> Result<(), Refusal> {
-        let shard = match home {
-            Home::Conversation(conversation) => Some(self.shards.shard_of(conversation)),
-            Home::User(_) => None,
-        };
-        let (this, home, again) = (self.this.clone(), home.clone(), order.clone());
+        let (shard, this, home, again) = (self.shard_of(home), self.this.clone(), home.clone(), order.clone());
         let asked_at = self.clock.elapsed();
         // A node that is not the owner, or not any more, says so: then it waits for whoever is.
         let done: Carried = Box::new(move |outcome| match (outcome, this.upgrade()) {
@@ -97,8 +99,8 @@ impl Cluster {
     fn hand_on(&self, Parked { order, done, waits }: Parked) {
         let Some(actors) = self.actors() else { return done(Err(MOVING)) };
         let Some(home) = orders::home_of(&order) else { return done(Err(MOVING)) };
-        let Home::Conversation(conversation) = &home else { return done(Err(MOVING)) };
-        match self.owner_of(self.shards.shard_of(conversation)) {
+        let Some(shard) = self.shard_of(&home) else { return done(Err(MOVING)) };
+        match self.owner_of(shard) {
             Some(owner) if owner == self.me => orders::carry_out(&actors, order, done),
             Some(owner) => told_if_refused(done, |told| self.carry_for(owner, &home, order, told, waits)),
             None => done(Err(MOVING)),

@@ -42,6 +42,13 @@ pub(super) struct Peers {
     pub(super) alone: HashSet<NodeId>,
 }
 
+impl Peers {
+    /// Returns the nodes that are waited for: all but these and those that hear nothing.
+    pub(super) fn awaited_but<'a>(&'a self, these: &'a HashSet<NodeId>) -> impl Iterator<Item = &'a NodeId> {
+        self.ends.keys().filter(move |node| !these.contains(node) && !self.alone.contains(node))
+    }
+}
+
 /// What happened since the start.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
@@ -180,7 +187,7 @@ impl Cluster {
     /// Returns whether all other nodes but these have told their sessions.
     pub(super) fn heard_all_but(&self, these: &HashSet<NodeId>) -> bool {
         let (told, peers) = (lock(&self.told_all), self.peers.load());
-        peers.ends.keys().all(|node| told.contains(node) || these.contains(node) || peers.alone.contains(node))
+        peers.awaited_but(these).all(|node| told.contains(node))
     }
 
     /// Says to all whether others should own what this node owns.
@@ -260,8 +267,7 @@ impl Cluster {
 
     /// Answers whoever waits in vain. Called again and again.
     pub(super) fn give_up_waiting(&self) {
-        let owners = self.owners.load();
-        self.questions.give_up(self.clock.elapsed(), |shard| owners.get(usize::from(shard)).copied().flatten());
+        self.questions.give_up(self.clock.elapsed(), |shard| self.owner_of(shard));
     }
 
     /// Asks all other nodes but these and those that hear nothing, and collects what those answer that live.
@@ -281,7 +287,7 @@ impl Cluster {
             // Who is gone needs to hear nothing.
             self.ask(*node, None, &letter, done).is_ok().then_some(answer)
         };
-        peers.ends.keys().filter(|node| !these.contains(node) && !peers.alone.contains(node)).filter_map(ask).collect()
+        peers.awaited_but(these).filter_map(ask).collect()
     }
 
     /// Makes a stand-in for a connection of a node.

@@ -132,9 +132,9 @@ pub(super) async fn release(cluster: &Arc<Cluster>, actors: &Arc<Registries>, sh
         let stored = cluster.shards.safe_stamp();
         loop {
             let (Some(links), peers) = (cluster.links(), cluster.peers.load()) else { return };
-            let heard = |node: &NodeId| dead.contains(node) || peers.alone.contains(node) || links.acked(node.0) >= links.sent(node.0);
+            let has_heard = |node: &NodeId| links.acked(node.0) >= links.sent(node.0);
             let is_exported = actors.context.exported_to().is_none_or(|exported| exported >= stored);
-            if is_exported && peers.ends.keys().all(heard) {
+            if is_exported && peers.awaited_but(dead).all(has_heard) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -163,10 +163,7 @@ pub(super) async fn release(cluster: &Arc<Cluster>, actors: &Arc<Registries>, sh
 
 /// Makes the actors of shards finish and stop.
 async fn retire(cluster: &Arc<Cluster>, actors: &Arc<Registries>, of: &HashSet<u16>) {
-    let is_of = |home: Home| match home {
-        Home::Conversation(conversation) => of.contains(&cluster.shards.shard_of(&conversation)),
-        Home::User(_) => false,
-    };
+    let is_of = |home: Home| cluster.shard_of(&home).is_some_and(|shard| of.contains(&shard));
     let mut outcomes = Vec::new();
     let mut retire = || {
         let (reply, outcome) = Reply::channel();

@@ -20,17 +20,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often marks are told.
 const MARK_EVERY: Duration = Duration::from_millis(50);
 
-/// What the looks have shown so far.
-#[derive(Default)]
-struct Looks {
-    watch: Watch,
-}
-
 /// Looks at the others until the actors' thread ends.
 pub(crate) async fn keep_membership(cluster: Arc<Cluster>, actors: Arc<Registries>) {
-    let mut looks = Looks::default();
+    let mut watch = Watch::default();
     loop {
-        look(&cluster, &actors, &mut looks).await;
+        look(&cluster, &actors, &mut watch).await;
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
             () = cluster.look.notified() => {}
@@ -38,13 +32,13 @@ pub(crate) async fn keep_membership(cluster: Arc<Cluster>, actors: Arc<Registrie
     }
 }
 
-async fn look(cluster: &Arc<Cluster>, actors: &Arc<Registries>, looks: &mut Looks) {
+async fn look(cluster: &Arc<Cluster>, actors: &Arc<Registries>, watch: &mut Watch) {
     let view = on_store(cluster, |cluster| cluster.shards.view()).await;
     let now = cluster.clock.elapsed();
     match view {
         Ok(view) => {
             cluster.contact.answered(now);
-            let dead = looks.watch.look(&view.nodes, now, cluster.lease);
+            let dead = watch.look(&view.nodes, now, cluster.lease);
             follow(cluster, &view);
             let drains = view.nodes.iter().any(|node| node.boot == cluster.me.0 && node.draining);
             cluster.contact.drains.store(drains, Ordering::Release);
@@ -56,7 +50,7 @@ async fn look(cluster: &Arc<Cluster>, actors: &Arc<Registries>, looks: &mut Look
         }
         Err(error) => {
             tracing::debug!(%error, "the database did not say who is there");
-            looks.watch.look(&[], now, cluster.lease);
+            watch.look(&[], now, cluster.lease);
         }
     }
 }

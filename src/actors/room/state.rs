@@ -150,12 +150,12 @@ impl RoomState {
         Some((self.remove(user, now)?, connection_id, connection))
     }
 
-    /// Returns everyone inside, here or away, with the number of the connection that has the place.
     /// Returns whether an attribute waits for its owner to come in, which an empty room's row would not keep.
     pub(super) fn awaits_an_owner(&self) -> bool {
         self.record.attributes.values().any(|attribute| attribute.until_left)
     }
 
+    /// Returns everyone inside, here or away, with the number of the connection that has the place.
     pub(super) fn places(&self) -> impl Iterator<Item = (&UserId, ConnectionId)> {
         self.members.iter().map(|(user, member)| (user, member.place.connection_id()))
     }

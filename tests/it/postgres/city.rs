@@ -16,7 +16,7 @@ use super::program;
 use super::standby::{Node, Promised, send, verify};
 use crate::hostile::{Line, PATIENCE, Program, soon};
 use crate::nats::NatsServer;
-use crate::support::{HOOK_SECRET, Reply, Sink, fetch};
+use crate::support::{PERSISTENT_HOOK, Reply, Sink, fetch};
 
 pub(super) const NODES: usize = 3;
 /// Each sends to a group of its own, at whatever node that is owned.
@@ -136,13 +136,8 @@ impl City {
                     ("cluster.shards", "16"),
                     ("media.store", "none"),
                     ("webhooks.url", &*hook),
-                    ("webhooks.secret", HOOK_SECRET),
-                    ("webhooks.events", "message.sent"),
-                    ("webhooks.allow_private_addresses", "true"),
-                    ("webhooks.retry_first_ms", "10"),
-                    ("webhooks.retry_most_ms", "20"),
-                    ("webhooks.attempts_max", "100"),
                 ];
+                let settings: Vec<_> = settings.into_iter().chain(PERSISTENT_HOOK).collect();
                 let program = program(database, &settings);
                 Arc::new(variables.iter().fold(program, |program, (name, value)| program.variable(name, value)))
             })

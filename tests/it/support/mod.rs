@@ -21,7 +21,7 @@ pub(crate) use backend::{call, problem};
 pub(crate) use client::{Client, Login, To, WireError, is_of_the_list};
 pub(crate) use fetch::{Answer, fetch, fetch_bytes, until_ready_says};
 pub(crate) use held_store::HeldStore;
-pub(crate) use sink::{Call, HOOK_SECRET, Reply, Sink};
+pub(crate) use sink::{Call, HOOK_SECRET, PERSISTENT_HOOK, Reply, Sink};
 pub(crate) use world::{World, WorldBuilder};
 
 /// How long anything may take to arrive. Far more than it needs: two cores run several tests at a time.

@@ -18,6 +18,16 @@ use tokio_rustls::TlsAcceptor;
 /// The secret that worlds with a sink sign with.
 pub(crate) const HOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
+/// The settings, besides its URL, of programs that tell a sink of every stored message, and again soon until it is taken.
+pub(crate) const PERSISTENT_HOOK: [(&str, &str); 6] = [
+    ("webhooks.secret", HOOK_SECRET),
+    ("webhooks.events", "message.sent"),
+    ("webhooks.allow_private_addresses", "true"),
+    ("webhooks.retry_first_ms", "10"),
+    ("webhooks.retry_most_ms", "20"),
+    ("webhooks.attempts_max", "100"),
+];
+
 /// One call.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
