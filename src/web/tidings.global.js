@@ -141,6 +141,11 @@ const clockMs = () => (typeof performance === 'object' ? performance.now() : Dat
 
 const copyOf = (value) => JSON.parse(JSON.stringify(value));
 
+/** Takes the oldest entry out of a Map or Set that has grown beyond `max`. */
+function forgetOldest(entries, max) {
+  if (entries.size > max) entries.delete(entries.keys().next().value);
+}
+
 /** What tells a piece of work to stop, as AbortController does. */
 class Stopper {
   signal = {
@@ -767,7 +772,7 @@ class KnownConversations {
   static #keep(map, key, value) {
     map.delete(key);
     map.set(key, value);
-    if (map.size > KnownConversations.#MAX) map.delete(map.keys().next().value);
+    forgetOldest(map, KnownConversations.#MAX);
   }
 }
 
@@ -1362,7 +1367,7 @@ class SendQueue {
     const isUnsettled = queue ? entry.wasWritten : this.#connection.isUp;
     if (isUnsettled) {
       this.#unsettled.set(entry.localMessageID, entry.onLate);
-      if (this.#unsettled.size > SendQueue.#UNSETTLED_MAX) this.#unsettled.delete(this.#unsettled.keys().next().value);
+      forgetOldest(this.#unsettled, SendQueue.#UNSETTLED_MAX);
     }
     this.#reject(entry, new ZIMError(Code.NetworkError, `the message was not answered within ${timeoutMs} ms`));
   }
@@ -1608,7 +1613,7 @@ class SeenMessages {
     if (!messageSeq) return false;
     if (this.#ids.has(messageID)) return true;
     this.#ids.add(messageID);
-    if (this.#ids.size > SeenMessages.#MAX) this.#ids.delete(this.#ids.values().next().value);
+    forgetOldest(this.#ids, SeenMessages.#MAX);
     return false;
   }
 }
@@ -2877,7 +2882,7 @@ class ZIM {
     const { userID } = info.baseInfo;
     this.#users.delete(userID);
     this.#users.set(userID, info);
-    if (this.#users.size > USERS_KNOWN_MAX) this.#users.delete(this.#users.keys().next().value);
+    forgetOldest(this.#users, USERS_KNOWN_MAX);
     return info;
   }
 
@@ -2914,7 +2919,7 @@ class ZIM {
     // Programs write numbers of the clock into a draft, which are no ids: two drafts may have the same.
     if (!isTaken && typeof draft.localMessageID === 'string' && LOCAL_ID_PATTERN.test(draft.localMessageID)) {
       this.#otherLocalIDs.add(draft.localMessageID);
-      if (this.#otherLocalIDs.size > LOCAL_IDS_MAX) this.#otherLocalIDs.delete(this.#otherLocalIDs.values().next().value);
+      forgetOldest(this.#otherLocalIDs, LOCAL_IDS_MAX);
       return draft.localMessageID;
     }
     this.#messagesMade += 1;
