@@ -61,12 +61,12 @@ async fn a_renamed_group_is_renamed_in_everyones_list() {
     let [mut alice, _bob, mut carol, _dave] = group(&world).await;
     alice.say(To::Group("g"), "hi").await;
     alice.ok("updateGroupName", in_group(json!({"groupName": "Renamed"}))).await;
-    let list = carol.ok("queryConversationList", json!({"config": {"count": 10}})).await;
-    assert_eq!(list["conversationList"][0]["conversationName"], "Renamed");
     let heard = carol.frame("the new name in the list", |frame| {
         frame["event"] == "conversationChanged" && frame.to_string().contains("\"conversationName\":\"Renamed\"")
     });
     heard.await;
+    let list = carol.ok("queryConversationList", json!({"config": {"count": 10}})).await;
+    assert_eq!(list["conversationList"][0]["conversationName"], "Renamed");
 }
 
 #[tokio::test]

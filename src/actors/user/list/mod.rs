@@ -163,6 +163,26 @@ impl ConversationList {
         true
     }
 
+    /// Takes the place of what was known before: the clients must be told of every conversation that differs, and of what they
+    /// were not told yet.
+    pub(crate) fn follow(&mut self, before: Self) {
+        self.announced_total = before.announced_total;
+        // The messages in memory may be older than what was read.
+        self.pending = before.pending.into_iter().map(|change| PendingChange { last: None, ..change }).collect();
+        let mut differing = Vec::new();
+        for (conversation, entry) in &mut self.entries {
+            let Some(known) = before.entries.get(conversation) else {
+                differing.push((conversation.clone(), ConversationEvent::Updated));
+                continue;
+            };
+            entry.known_to_clients = known.known_to_clients;
+            if *entry != (Entry { tail_commit: entry.tail_commit, ..known.clone() }) {
+                differing.push((conversation.clone(), event_of(Some(known), Some(entry))));
+            }
+        }
+        differing.into_iter().for_each(|(conversation, event)| self.changed(&conversation, event));
+    }
+
     /// Notes that the clients must be told of a conversation.
     pub(crate) fn changed(&mut self, conversation: &Conversation, event: ConversationEvent) {
         self.change(conversation, event, None);
@@ -219,6 +239,13 @@ impl ConversationList {
         });
         listed.into_iter().skip(from).take(count).map(|(conversation, _)| conversation).collect()
     }
+}
+
+/// Returns what happened to a conversation that was read again: it is disabled when the user is not in it any more.
+pub(crate) fn event_of(before: Option<&Entry>, now: Option<&Entry>) -> ConversationEvent {
+    let was_inside = before.is_some_and(|entry| entry.end_seq.is_none());
+    let is_out = now.is_some_and(|entry| entry.end_seq.is_some());
+    if was_inside && is_out { ConversationEvent::Disabled } else { ConversationEvent::Updated }
 }
 
 /// Returns whether a conversation is in the list and passes the filter.
@@ -318,6 +345,29 @@ mod tests {
         assert!(entry.is_listed());
         assert_eq!((entry.unread, entry.mentions.len()), (1, 0));
         assert_eq!(pending(&mut list), [(group(0), ConversationEvent::Added)]);
+    }
+
+    #[test]
+    fn a_list_that_is_read_again_tells_what_differs_and_what_was_not_told_yet() {
+        let mut before = list(&[1, 1, 1, 1, 1]);
+        before.changed(&group(3), ConversationEvent::Disabled);
+        before.get_mut(&group(3)).unwrap().end_seq = Some(1);
+        let mut now = list(&[1, 1, 1, 1, 1, 1]);
+        now.get_mut(&group(1)).unwrap().title.name = "Renamed".into();
+        now.get_mut(&group(2)).unwrap().end_seq = Some(1);
+        now.get_mut(&group(3)).unwrap().end_seq = Some(1);
+        now.get_mut(&group(4)).unwrap().tail_commit = 7;
+        now.get_mut(&group(5)).unwrap().known_to_clients = false;
+        now.follow(before);
+        let mut told = pending(&mut now);
+        told.sort_by_key(|(conversation, _)| conversation.named_by(&me()).1.to_owned());
+        let expected = [
+            (1, ConversationEvent::Updated),
+            (2, ConversationEvent::Disabled),
+            (3, ConversationEvent::Disabled),
+            (5, ConversationEvent::Added),
+        ];
+        assert_eq!(told, expected.map(|(n, event)| (group(n), event)));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! The list is read from the store when the first session comes, and dropped with the last one: whatever is lost with a
 //! crash or a full queue is read again. The operations of the user itself on its list are in `ops`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use actix::prelude::*;
 use bytestring::ByteString;
 
 use super::load::{load, load_entries, visible_part};
-use super::{ConversationList, Entry, PendingChange};
+use super::{ConversationList, Entry, PendingChange, event_of};
 use crate::actors::connection::feed::{FeedItem, Taken};
 use crate::actors::connection::outbox::{Outbox, Push};
 use crate::actors::connection::{Connection, ConnectionId};
@@ -187,15 +187,17 @@ impl User {
         if taken.lost {
             return self.reload(ctx, then);
         }
-        let mut stale: Vec<Conversation> = Vec::new();
+        let mut stale: BTreeSet<Conversation> = BTreeSet::new();
         for items in &taken.items {
             match &**items {
                 FeedItem::Messages(conversation, messages) => {
                     if !messages.iter().all(|message| list.note(message, &self.id, unread_max)) {
-                        stale.push(conversation.clone());
+                        stale.insert(conversation.clone());
                     }
                 }
-                FeedItem::Changed(conversation) => stale.push(conversation.clone()),
+                FeedItem::Changed(conversation) => {
+                    stale.insert(conversation.clone());
+                }
                 FeedItem::Renamed(conversation, profile) => {
                     if let Some(entry) = list.get_mut(conversation) {
                         entry.title.name.clone_from(&profile.name);
@@ -205,7 +207,7 @@ impl User {
                 }
             }
         }
-        self.look_again(stale, ctx, |user, ctx| {
+        self.look_again(stale.into_iter().collect(), ctx, |user, ctx| {
             user.schedule_flush(ctx);
             then(user, ctx);
         });
@@ -227,13 +229,9 @@ impl User {
             match (entries, &mut user.list) {
                 (Ok(entries), Some(list)) => {
                     for (conversation, entry) in entries {
-                        let was_inside = list.get(&conversation).is_some_and(|before| before.end_seq.is_none());
-                        let is_out = entry.as_ref().is_some_and(|entry| entry.end_seq.is_some());
+                        let event = event_of(list.get(&conversation), entry.as_ref());
                         list.put(conversation.clone(), entry);
-                        list.changed(
-                            &conversation,
-                            if was_inside && is_out { ConversationEvent::Disabled } else { ConversationEvent::Updated },
-                        );
+                        list.changed(&conversation, event);
                     }
                 }
                 (Err(refusal), _) => {
@@ -251,20 +249,8 @@ impl User {
     fn reload(&mut self, ctx: &mut Context<Self>, then: impl FnOnce(&mut Self, &mut Context<Self>) + 'static) {
         let before = self.list.take();
         self.with_list(ctx, move |user, ctx| {
-            let (Some(before), Some(list)) = (before, &mut user.list) else { return then(user, ctx) };
-            list.announced_total = before.announced_total;
-            let differing: Vec<Conversation> = list
-                .conversations()
-                .filter(|(conversation, entry)| {
-                    before.get(conversation).is_none_or(|before| (before.tail_seq, before.unread) != (entry.tail_seq, entry.unread))
-                })
-                .map(|(conversation, _)| conversation.clone())
-                .collect();
-            for conversation in differing {
-                if let Some(entry) = list.get_mut(&conversation) {
-                    entry.known_to_clients = before.get(&conversation).is_some_and(|before| before.known_to_clients);
-                }
-                list.changed(&conversation, ConversationEvent::Updated);
+            if let (Some(before), Some(list)) = (before, &mut user.list) {
+                list.follow(before);
             }
             user.schedule_flush(ctx);
             then(user, ctx);

@@ -130,8 +130,8 @@ pub(in crate::store::postgres) async fn listed(
     let params: [&(dyn ToSql + Sync); 7] = [&user.as_str(), &i64::MAX, &number(unread_max), &told, &ones, &others, &groups];
     let rows = connection.rows(&listed_text(), &params).await?;
     let found = rows.iter().map(|row| listed_at(row, unread_max).map(|listed| (listed.conversation.clone(), listed)));
-    let mut found: HashMap<Conversation, Listed> = found.collect::<Result<_, _>>()?;
-    Ok(conversations.iter().map(|conversation| found.remove(conversation)).collect())
+    let found: HashMap<Conversation, Listed> = found.collect::<Result<_, _>>()?;
+    Ok(conversations.iter().map(|conversation| found.get(conversation).cloned()).collect())
 }
 
 fn listed_at(row: &Row, unread_max: u64) -> Result<Listed, StoreError> {
