@@ -95,6 +95,23 @@ impl Secret {
         Ok((Self::from_bytes(config.auth.secret.as_bytes()), SecretSource::Configured))
     }
 
+    /// `auth.secret` or, when that is empty, the key kept in `server.data_dir`; none when there is neither.
+    ///
+    /// # Errors
+    /// [`SecretError`] for the file of the kept key.
+    pub fn find(config: &Config) -> Result<Option<Self>, SecretError> {
+        if config.auth.secret.is_empty() {
+            return read(&config.server.data_dir.join(FILE));
+        }
+        Ok(Some(Self::from_bytes(config.auth.secret.as_bytes())))
+    }
+
+    /// Returns whether a broker has made its key in a data directory.
+    #[must_use]
+    pub fn is_kept_in(data_dir: &Path) -> bool {
+        data_dir.join(FILE).exists()
+    }
+
     /// Reads the key of a data directory, or makes it. Of two processes that make one at a time both get the first.
     fn keep(data_dir: &Path) -> Result<Self, SecretError> {
         let path = data_dir.join(FILE);

@@ -59,6 +59,14 @@ impl Broker {
         if self.context.config().console.enabled { self.console.link() } else { Ok(None) }
     }
 
+    /// Returns whether the console waits for its first password: whoever has a link may set it. False while it is switched off.
+    ///
+    /// # Errors
+    /// [`ConsoleError`] when the console's file in the data directory cannot be read.
+    pub fn console_waits(&self) -> Result<bool, ConsoleError> {
+        Ok(self.context.config().console.enabled && !self.console.is_set_up()?)
+    }
+
     /// Returns the key of the demo page: `…/#demo=KEY` opens it, and it then gets a token for any name. New at each start; also in the
     /// file `demo-key` of the data directory. `None` unless the broker serves loopback with a secret that it made itself.
     #[must_use]

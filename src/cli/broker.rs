@@ -1,18 +1,40 @@
-//! Talking to a running broker over HTTP: as much of it as the commands need.
+//! Talking to a running broker, with TLS or without: as much of it as the commands need.
 
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tidings::config::Config;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::failure::Failure;
+use super::trust;
 
 /// How long a connection and an answer that takes no work may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest answer that is read.
-const ANSWER_BYTES_MAX: u64 = 16 << 20;
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// A connection, with TLS or without.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
+
+/// Makes what carries a command that talks.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?)
+}
 
 /// The address of a running broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,38 +43,64 @@ pub(super) struct BrokerUrl {
     pub(super) host: String,
     /// What its paths begin with; empty, or a slash and more.
     pub(super) prefix: String,
+    /// Whether it speaks TLS.
+    pub(super) has_tls: bool,
+    /// The certificate that the settings name: whoever shows it is the broker, whatever its name.
+    certificate: PathBuf,
 }
 
 impl BrokerUrl {
     /// Reads `--url`, or takes the address the settings say the broker listens at.
     pub(super) fn of(url: Option<&str>, config: &Config) -> Result<Self, Failure> {
+        let certificate = config.tls.certificate.clone();
         let Some(url) = url else {
             let mut address = config.server.listen;
             if address.ip().is_unspecified() {
                 address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
             }
-            return Ok(Self { host: address.to_string(), prefix: String::new() });
+            let has_tls = !certificate.as_os_str().is_empty();
+            return Ok(Self { host: address.to_string(), prefix: String::new(), has_tls, certificate });
         };
-        let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("ws://"));
-        let rest = rest.ok_or_else(|| {
-            Failure::Usage(format!(
-                "--url is {url:?}, expected http://HOST:PORT (behind TLS: the broker's own plain port, or a tunnel to it)"
-            ))
-        })?;
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        let has_tls = match scheme {
+            "http" | "ws" => false,
+            "https" | "wss" => true,
+            _ => return Err(Failure::Usage(format!("--url is {url:?}, expected http://HOST:PORT or https://HOST:PORT"))),
+        };
         let (host, prefix) = rest.split_once('/').map_or((rest, ""), |(host, prefix)| (host, prefix.trim_end_matches('/')));
         let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let host = if has_port { host.to_owned() } else { format!("{host}:80") };
+        let host = if has_port { host.to_owned() } else { format!("{host}:{}", if has_tls { 443 } else { 80 }) };
         let prefix = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
-        Ok(Self { host, prefix })
+        Ok(Self { host, prefix, has_tls, certificate })
     }
 
-    pub(super) fn resolve(&self) -> Result<SocketAddr, Failure> {
-        let unreachable = |reason: String| Failure::Unreachable { host: self.host.clone(), reason };
-        let mut found = self.host.to_socket_addrs().map_err(|error| unreachable(error.to_string()))?;
-        found.next().ok_or_else(|| unreachable("there is no such address".to_owned()))
+    /// Makes the failure that nobody can be reached there.
+    pub(super) fn unreachable(&self, reason: impl ToString) -> Failure {
+        Failure::Unreachable { host: self.host.clone(), reason: reason.to_string() }
     }
 
-    /// Makes one request and returns status and body of the answer, which may take as long as `patience`.
+    async fn resolve(&self) -> Result<SocketAddr, Failure> {
+        let mut found = tokio::net::lookup_host(&self.host).await.map_err(|error| self.unreachable(error))?;
+        found.next().ok_or_else(|| self.unreachable("there is no such address"))
+    }
+
+    /// Connects, and shakes hands where TLS is spoken.
+    pub(super) async fn connect(&self) -> Result<Box<dyn Duplex>, Failure> {
+        let connecting = async {
+            let stream = TcpStream::connect(self.resolve().await?).await.map_err(|error| self.unreachable(error))?;
+            if !self.has_tls {
+                return Ok(Box::new(stream) as Box<dyn Duplex>);
+            }
+            let name = self.host.rsplit_once(':').map_or(self.host.as_str(), |(name, _)| name);
+            let name = ServerName::try_from(name.trim_matches(['[', ']']).to_owned()).map_err(|error| self.unreachable(error))?;
+            let connector = TlsConnector::from(trust::client(&self.certificate)?);
+            let stream = connector.connect(name, stream).await.map_err(|error| self.unreachable(format!("TLS: {error}")))?;
+            Ok(Box::new(stream) as Box<dyn Duplex>)
+        };
+        timeout(PATIENCE, connecting).await.unwrap_or_else(|_| Err(self.unreachable("no answer")))
+    }
+
+    /// Makes one request and returns status and body of the answer, which may take as long as `patience`. Blocks.
     pub(super) fn request(
         &self,
         method: &str,
@@ -61,25 +109,32 @@ impl BrokerUrl {
         body: Option<&Value>,
         patience: Duration,
     ) -> Result<(u16, String), Failure> {
-        let unreachable = |error: std::io::Error| Failure::Unreachable { host: self.host.clone(), reason: error.to_string() };
-        let mut stream = TcpStream::connect_timeout(&self.resolve()?, PATIENCE).map_err(unreachable)?;
-        stream.set_read_timeout(Some(patience)).map_err(unreachable)?;
-        let body = body.map(ToString::to_string).unwrap_or_default();
-        let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
-        let request = format!(
-            "{method} {}{path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{key}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            self.prefix,
-            self.host,
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).map_err(unreachable)?;
-        let mut answer = Vec::new();
-        stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).map_err(unreachable)?;
-        let answer = String::from_utf8_lossy(&answer);
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let status = status.ok_or_else(|| unreachable(std::io::Error::other("what answers does not speak HTTP")))?;
-        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
-        Ok((status, body.to_owned()))
+        let asked = async {
+            let (mut sender, connection) =
+                http1::handshake(TokioIo::new(self.connect().await?)).await.map_err(|error| self.unreachable(error))?;
+            let carried = tokio::spawn(connection);
+            let request = Request::builder()
+                .method(method)
+                .uri(format!("{}{path}", self.prefix))
+                .header(HOST, &self.host)
+                .header(CONTENT_TYPE, "application/json");
+            let request = match key {
+                Some(key) => request.header(AUTHORIZATION, format!("Bearer {key}")),
+                None => request,
+            };
+            let body = Full::new(Bytes::from(body.map(ToString::to_string).unwrap_or_default()));
+            let request = request.body(body).map_err(|error| Failure::Usage(error.to_string()))?;
+            let answer = async {
+                let answer = sender.send_request(request).await.map_err(|error| self.unreachable(error))?;
+                let status = answer.status().as_u16();
+                let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|error| self.unreachable(error))?;
+                Ok((status, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
+            };
+            let answer = timeout(patience, answer).await.unwrap_or_else(|_| Err(self.unreachable("no answer")));
+            carried.abort();
+            answer
+        };
+        runtime()?.block_on(asked)
     }
 }
 
@@ -97,13 +152,24 @@ mod tests {
     #[test]
     fn a_place_is_where_the_url_says_or_where_the_broker_listens() {
         let mut config = Config::default();
-        let place = |host: &str, prefix: &str| BrokerUrl { host: host.into(), prefix: prefix.into() };
-        assert_eq!(BrokerUrl::of(None, &config).unwrap(), place("127.0.0.1:7080", ""));
+        let place = |host: &str, prefix: &str, has_tls: bool| BrokerUrl {
+            host: host.into(),
+            prefix: prefix.into(),
+            has_tls,
+            certificate: if has_tls { "chain.pem".into() } else { PathBuf::new() },
+        };
+        assert_eq!(BrokerUrl::of(None, &config).unwrap(), place("127.0.0.1:7080", "", false));
         config.server.listen = "0.0.0.0:80".parse().unwrap();
-        assert_eq!(BrokerUrl::of(None, &config).unwrap(), place("127.0.0.1:80", ""));
-        assert_eq!(BrokerUrl::of(Some("http://h:1/im/"), &config).unwrap(), place("h:1", "/im"));
-        assert_eq!(BrokerUrl::of(Some("ws://[::1]:7080"), &config).unwrap(), place("[::1]:7080", ""));
-        assert_eq!(BrokerUrl::of(Some("http://h"), &config).unwrap(), place("h:80", ""));
-        assert!(matches!(BrokerUrl::of(Some("https://h"), &config), Err(Failure::Usage(_))));
+        assert_eq!(BrokerUrl::of(None, &config).unwrap(), place("127.0.0.1:80", "", false));
+        assert_eq!(BrokerUrl::of(Some("http://h:1/im/"), &config).unwrap(), place("h:1", "/im", false));
+        assert_eq!(BrokerUrl::of(Some("ws://[::1]:7080"), &config).unwrap(), place("[::1]:7080", "", false));
+        assert_eq!(BrokerUrl::of(Some("http://h"), &config).unwrap(), place("h:80", "", false));
+        config.tls.certificate = "chain.pem".into();
+        assert_eq!(BrokerUrl::of(None, &config).unwrap(), place("127.0.0.1:80", "", true));
+        assert_eq!(BrokerUrl::of(Some("https://h"), &config).unwrap(), place("h:443", "", true));
+        assert_eq!(BrokerUrl::of(Some("wss://h:7/im"), &config).unwrap(), place("h:7", "/im", true));
+        for other in ["h:7080", "ftp://h", ""] {
+            assert!(matches!(BrokerUrl::of(Some(other), &config), Err(Failure::Usage(_))), "{other}");
+        }
     }
 }

@@ -2,9 +2,12 @@
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use tidings::clock::{Clock as _, SystemClock};
 use tidings::config::{DEFAULTS_TOML, Setting};
 
+use super::certificate::{Standing, standing};
 use super::failure::Failure;
+use super::logs;
 use super::settings::Settings;
 
 #[derive(Debug, Subcommand)]
@@ -40,14 +43,29 @@ pub(super) fn run(command: &ConfigCommand) -> Result<(), Failure> {
 fn check(arguments: &ShowArguments) -> Result<(), Failure> {
     let loader = arguments.settings.loader(Vec::new())?;
     let file = loader.file_in_use().map(|path| path.display().to_string());
-    let checked = loader.load();
+    let checked = loader.load().map_err(Failure::from).and_then(|config| {
+        logs::read(&config.log.filter)?;
+        standing(&config, SystemClock::new().wall_ms())
+    });
+    let misspelled = loader.misspelled_variables();
     if arguments.json {
         let error = checked.as_ref().err().map(ToString::to_string);
-        say!("{}", json!({"valid": error.is_none(), "file": file, "error": error}));
-    } else if checked.is_ok() {
+        let certificate = checked.as_ref().ok().and_then(|standing| standing.as_ref()).map(Standing::text);
+        let ignored: Vec<_> = misspelled.iter().map(|(name, meant)| json!({"name": name, "meant": meant})).collect();
+        say!(
+            "{}",
+            json!({"valid": error.is_none(), "file": file, "error": error, "certificate": certificate, "ignoredVariables": ignored})
+        );
+    } else if let Ok(standing) = &checked {
         say!("the settings are valid ({})", file.as_deref().unwrap_or("no file, only defaults and the environment"));
+        if let Some(standing) = standing {
+            say!("the certificate is {}", standing.text());
+        }
+        for (name, meant) in misspelled {
+            eprintln!("tidings: {name} is no setting and does nothing: {meant} is one");
+        }
     }
-    checked.map(|_| ()).map_err(Failure::from)
+    checked.map(drop)
 }
 
 fn show(arguments: &ShowArguments) -> Result<(), Failure> {

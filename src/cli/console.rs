@@ -18,6 +18,7 @@ pub(super) enum ConsoleCommand {
 pub(super) fn run(command: &ConsoleCommand) -> Result<(), Failure> {
     let ConsoleCommand::Reset(settings) = command;
     let config = settings.load(Vec::new())?;
+    super::folder::require(&config)?;
     let (server, is_secure) = (&config.server, !config.tls.certificate.as_os_str().is_empty());
     let now_ms = SystemClock::new().wall_ms();
     let token = ConsoleFile::among(documents(&config)?).reset(now_ms).map_err(anyhow::Error::from)?;

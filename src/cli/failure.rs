@@ -11,6 +11,11 @@ use tidings::store::OpenError;
 pub(crate) enum Failure {
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error("log.filter is {filter:?}: {reason}; expected a level such as info, or target=level,…")]
+    Filter { filter: String, reason: String },
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Certificate(#[from] tidings::http::TlsError),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
@@ -19,6 +24,8 @@ pub(crate) enum Failure {
     Backup(#[from] BackupError),
     #[error("no broker at {host}: {reason}")]
     Unreachable { host: String, reason: String },
+    #[error("no broker ran in {folder}: start one there, or name its folder with --data-dir")]
+    NothingThere { folder: String },
     #[error("{0}")]
     Usage(String),
     /// All is said already.
@@ -31,10 +38,13 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Start(StartError::Config(_) | StartError::Cluster(_)) => 78,
+            Self::Config(_) | Self::Filter { .. } | Self::Start(StartError::Config(_) | StartError::Cluster(_)) => 78,
+            #[cfg(feature = "tls")]
+            Self::Certificate(_) => 78,
             Self::Start(StartError::Store(error)) | Self::Open(error) | Self::Backup(BackupError::Open(error)) => store_exit_code(error),
             Self::Backup(BackupError::Damaged { .. } | BackupError::Unfinished(_) | BackupError::Newer { .. }) => 65,
             Self::Backup(BackupError::Exists(_) | BackupError::NotEmpty(_)) => 73,
+            Self::NothingThere { .. } => 66,
             Self::Unreachable { .. } => 69,
             Self::Usage(_) | Self::Backup(BackupError::Name(_)) => 2,
             Self::AlreadyReported(code) => *code,

@@ -108,7 +108,9 @@ pub(super) fn run(command: &KeyCommand) -> Result<(), Failure> {
 }
 
 fn file(settings: &Settings) -> Result<ApiKeyFile, Failure> {
-    Ok(ApiKeyFile::among(documents(&settings.load(Vec::new())?)?))
+    let config = settings.load(Vec::new())?;
+    super::folder::require(&config)?;
+    Ok(ApiKeyFile::among(documents(&config)?))
 }
 
 fn failure(error: ApiKeyError) -> Failure {

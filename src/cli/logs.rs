@@ -3,7 +3,7 @@
 
 use std::io::IsTerminal as _;
 
-use tidings::config::{Log, LogFormat};
+use tidings::config::{Loader, Log, LogFormat};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
@@ -17,15 +17,12 @@ pub(super) struct Logs {
     spans: Option<opentelemetry_sdk::trace::SdkTracerProvider>,
 }
 
-/// Starts logging. A filter that is not understood is reported and replaced by `info`.
+/// Starts logging.
 ///
 /// # Errors
-/// Spans are wanted and cannot be sent.
+/// [`Failure::Filter`]; spans are wanted and cannot be sent.
 pub(super) fn start(log: &Log) -> Result<Logs, Failure> {
-    let filter = read(&log.filter).unwrap_or_else(|error| {
-        eprintln!("tidings: {error}; using info");
-        EnvFilter::new("info")
-    });
+    let filter = read(&log.filter)?;
     let json = match log.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -55,9 +52,16 @@ pub(super) fn start(log: &Log) -> Result<Logs, Failure> {
 /// Reads a filter.
 ///
 /// # Errors
-/// What is wrong with the filter.
-pub(super) fn read(filter: &str) -> Result<EnvFilter, String> {
-    EnvFilter::try_new(filter).map_err(|error| format!("log.filter is {filter:?}: {error}"))
+/// [`Failure::Filter`] with what is wrong with it.
+pub(super) fn read(filter: &str) -> Result<EnvFilter, Failure> {
+    EnvFilter::try_new(filter).map_err(|error| Failure::Filter { filter: filter.to_owned(), reason: error.to_string() })
+}
+
+/// Warns of variables of the environment that look like settings and are none.
+pub(super) fn warn_of_variables(loader: &Loader) {
+    for (variable, meant) in loader.misspelled_variables() {
+        tracing::warn!(variable, "is no setting and does nothing: {meant} is one");
+    }
 }
 
 impl Logs {

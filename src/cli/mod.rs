@@ -6,6 +6,7 @@
 //! | 1 | something failed while running |
 //! | 2 | the arguments are not understood |
 //! | 65 | store or backup is damaged, not finished, or of a later version; see `--accept-data-loss` |
+//! | 66 | no broker ran in that folder |
 //! | 69 | no broker can be reached there |
 //! | 71 | there is no room on the disk to open the store |
 //! | 73 | what is to be made exists already, or its folder is not empty |
@@ -21,12 +22,15 @@ mod output;
 #[cfg(feature = "bench")]
 mod bench;
 mod broker;
+mod certificate;
 #[cfg(feature = "postgres")]
 mod cluster;
 mod config;
 mod console;
 mod doctor;
 mod failure;
+mod files;
+mod folder;
 mod key;
 mod logs;
 mod manual;
@@ -43,6 +47,7 @@ mod store_lines;
 mod supervisor;
 mod talk;
 mod token;
+mod trust;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -55,6 +60,7 @@ Exit codes:
   1   something failed while running; of doctor: a check failed
   2   the arguments are not understood
   65  store or backup is damaged, not finished, or of a later version
+  66  no broker ran in that folder
   69  no broker can be reached there
   71  there is no room on the disk to open the store
   73  what is to be made exists already, or its folder is not empty

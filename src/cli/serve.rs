@@ -1,6 +1,6 @@
 //! `tidings serve`: a broker and its HTTP server, until a signal.
 
-use std::net::SocketAddr;
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,6 +10,7 @@ use tidings::http::Server;
 use tidings::{Broker, StartError};
 
 use super::failure::Failure;
+use super::files;
 use super::logs::{self, Logs};
 use super::settings::Settings;
 use super::signals::{SignalAction, Signals};
@@ -24,7 +25,7 @@ pub(super) struct ServeArguments {
     settings: Settings,
     /// Address and port to listen on; port 0 lets the system choose. Default: server.listen (127.0.0.1:7080).
     #[arg(long, value_name = "ADDR")]
-    listen: Option<SocketAddr>,
+    listen: Option<String>,
     /// Open a damaged store with what can be read of it, after copying it aside.
     #[arg(long)]
     accept_data_loss: bool,
@@ -33,6 +34,8 @@ pub(super) struct ServeArguments {
 pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let config = load(arguments)?;
     let logs = logs::start(&config.log)?;
+    logs::warn_of_variables(&arguments.settings.loader(Vec::new())?);
+    files::raise(config.server.connections_max);
     let outcome = actix::System::new().block_on(serve(config, arguments, &logs));
     logs.end();
     outcome
@@ -40,7 +43,7 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
 
 /// Loads the configuration as file, environment and flags say now.
 fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
-    let flags = arguments.listen.map(|address| ("server.listen".to_owned(), address.to_string()));
+    let flags = arguments.listen.clone().map(|address| ("server.listen".to_owned(), address));
     arguments.settings.load(flags.into_iter().collect())
 }
 
@@ -226,31 +229,41 @@ fn page(broker: &Broker, url: &str) -> String {
     broker.demo_key().map_or_else(|| format!("{url}/"), |key| format!("{url}/#demo={key}"))
 }
 
-/// Prints the box a person reads, and the one line a script reads.
+/// Tells that it serves: a line of the log for a collector, the box for a person at a terminal, and the one line a script reads.
 fn announce(broker: &Broker, server: &Server) {
     let config = broker.config();
     let url = format!("{}://{}", if server.is_secure() { "https" } else { "http" }, server.address());
     let dir = config.server.data_dir.display();
+    let private = server.private_address().map(|address| format!("http://{address}/metrics"));
+    let engine = config.store.engine.name();
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(version, address = url, private, data = %dir, engine, pid = std::process::id(), "started");
     // As it was called: the command must work as printed, also where `tidings` is not on the path.
     let program = std::env::args().next().unwrap_or_else(|| "tidings".into());
-    let private = server.private_address().map(|address| format!("private http://{address}/metrics"));
-    let lines = [
-        format!("Tidings {}", env!("CARGO_PKG_VERSION")),
-        String::new(),
-        format!("open    {}", page(broker, &url)),
-        format!("token   {program} token --user alice --data-dir {dir}"),
-        format!("check   curl {url}/readyz"),
-        format!("client  {url}/sdk/tidings.js"),
-        format!("console {}", console(broker, &url)),
-        format!("data    {dir}"),
-    ];
-    let lines: Vec<String> = lines.into_iter().chain(private).collect();
+    if std::io::stdout().is_terminal() {
+        print_box(&[
+            format!("Tidings {version}"),
+            String::new(),
+            format!("open    {}", page(broker, &url)),
+            format!("token   {program} token --user alice --data-dir {dir}"),
+            format!("check   curl {url}/readyz"),
+            format!("client  {url}/sdk/tidings.js"),
+            format!("console {}", console(broker, &url)),
+            format!("data    {dir}"),
+        ]);
+    } else if broker.console_waits().is_ok_and(|waits| waits) {
+        // What is logged is kept and read by others: a link that opens the console stands nowhere but on a terminal.
+        tracing::info!("the console has no password yet: `{program} console reset --data-dir {dir}` prints a link to set one");
+    }
+    println!("listening on {url}");
+}
+
+fn print_box(lines: &[String]) {
     let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
     let rule = "─".repeat(width + 2);
     println!("┌{rule}┐");
-    for line in &lines {
+    for line in lines {
         println!("│ {line:<width$} │");
     }
     println!("└{rule}┘");
-    println!("listening on {url}");
 }

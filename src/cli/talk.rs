@@ -1,6 +1,5 @@
 //! `tidings send` and `tidings tail`: a user of a running broker, on a terminal.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,17 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{ArgGroup, Args};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tidings::auth::Tokens;
-use tidings::clock::SystemClock;
 use tidings::model::UserId;
-use tokio::net::TcpStream;
 use tokio::time::{interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::broker::{BrokerUrl, PATIENCE};
+use super::broker::{BrokerUrl, Duplex, PATIENCE, runtime};
 use super::failure::Failure;
 use super::settings::Settings;
+use super::token::tokens_of;
 
 /// How long a token made for this one connection is good, seconds; tail renews nothing.
 const TOKEN_SECONDS: u64 = 30 * 24 * 3600;
@@ -103,13 +100,9 @@ fn object(text: &str) -> Result<Value, String> {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(anyhow::Error::from)?)
-}
-
 /// A user who is logged in.
 struct Session {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Duplex>>,
     asked: u64,
     heartbeat: Duration,
     /// Events that came while an answer was awaited.
@@ -124,17 +117,14 @@ impl Session {
             Some(token) => token.clone(),
             None => {
                 let id = UserId::parse("user", user, &config.limits).map_err(|invalid| Failure::Usage(invalid.to_string()))?;
-                let (tokens, _) = Tokens::open(&config, Arc::new(SystemClock::new())).map_err(anyhow::Error::from)?;
+                let tokens = tokens_of(&config)?;
                 tokens.issue_jwt(&id, TOKEN_SECONDS.min(tokens.lifetime_max_seconds())).map_err(anyhow::Error::from)?
             }
         };
-        let unreachable = |reason: String| Failure::Unreachable { host: place.host.clone(), reason };
-        let connecting = async {
-            let stream = TcpStream::connect(place.resolve()?).await.map_err(|error| unreachable(error.to_string()))?;
-            let opened = client_async(format!("ws://{}{}/ws", place.host, place.prefix), stream).await;
-            Ok::<_, Failure>(opened.map_err(|error| unreachable(error.to_string()))?.0)
-        };
-        let socket = timeout(PATIENCE, connecting).await.map_err(|_| unreachable("no answer".to_owned()))??;
+        let stream = place.connect().await?;
+        let scheme = if place.has_tls { "wss" } else { "ws" };
+        let opened = timeout(PATIENCE, client_async(format!("{scheme}://{}{}/ws", place.host, place.prefix), stream)).await;
+        let (socket, _) = opened.map_err(|_| place.unreachable("no answer"))?.map_err(|error| place.unreachable(error))?;
         let mut session = Self { socket, asked: 0, heartbeat: Duration::from_secs(30), events: Vec::new() };
         let hello = session.ask("login", json!({"userID": user, "token": token, "deviceID": connect.device})).await?;
         if let Some(seconds) = hello["heartbeatSeconds"].as_u64() {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use tidings::auth::Tokens;
 use tidings::clock::SystemClock;
+use tidings::config::Config;
 use tidings::model::UserId;
 
 use super::failure::Failure;
+use super::folder::nothing_in;
 use super::settings::Settings;
 
 #[derive(Debug, Args)]
@@ -36,7 +38,7 @@ enum TokenFormat {
 pub(super) fn run(arguments: &TokenArguments) -> Result<(), Failure> {
     let config = arguments.settings.load(Vec::new())?;
     let user = UserId::parse("--user", &arguments.user, &config.limits).map_err(|invalid| Failure::Usage(invalid.to_string()))?;
-    let (tokens, _) = Tokens::open(&config, Arc::new(SystemClock::new())).map_err(anyhow::Error::from)?;
+    let tokens = tokens_of(&config)?;
     let ttl = arguments.ttl.unwrap_or(config.auth.token_ttl_seconds_default);
     let token = match arguments.format {
         TokenFormat::Jwt => tokens.issue_jwt(&user, ttl),
@@ -45,4 +47,10 @@ pub(super) fn run(arguments: &TokenArguments) -> Result<(), Failure> {
     let token = token.map_err(|error| Failure::Usage(error.to_string()))?;
     println!("{token}");
     Ok(())
+}
+
+/// Returns the keys that a broker with these settings checks tokens with; none are made.
+pub(super) fn tokens_of(config: &Config) -> Result<Tokens, Failure> {
+    let found = Tokens::find(config, Arc::new(SystemClock::new())).map_err(anyhow::Error::from)?;
+    found.ok_or_else(|| nothing_in(config))
 }

@@ -309,8 +309,8 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
         return format!("an integer in the range {min} to {max}");
     }
     let fixed = match key {
-        "server.listen" => "an IP address and port such as 127.0.0.1:7080",
-        "server.private_listen" => "an IP address and port such as 127.0.0.1:7081, or an empty text",
+        "server.listen" => "an IP address or localhost, and a port, such as 127.0.0.1:7080",
+        "server.private_listen" => "an IP address or localhost, and a port, such as 127.0.0.1:7081, or an empty text",
         "server.data_dir" => "a path of 1 to 4096 bytes",
         "server.origins" => "a list of at most 1000 entries, each \"*\" or like \"https://www.example.com\"",
         "server.trusted_proxies" => {

@@ -23,6 +23,7 @@ mod certificate;
 mod client_address;
 mod console;
 mod demo;
+mod head;
 mod health;
 mod media;
 mod origin;
@@ -45,6 +46,8 @@ use crate::broker::Broker;
 pub use serve::{ServeError, Server};
 #[cfg(feature = "postgres")]
 pub use standby::{ActiveView, StandbyServer};
+#[cfg(feature = "tls")]
+pub use tls::{TlsError, certificate_end};
 
 impl Broker {
     /// Mounts every route on a host's own actix-web application, under any scope:

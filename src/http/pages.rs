@@ -3,6 +3,7 @@
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::head::read;
 use crate::broker::Broker;
 
 /// One embedded file.
@@ -95,13 +96,13 @@ const ASSETS: &[Asset] = assets![
 pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
     let has_console = broker.config().console.enabled;
     for asset in ASSETS.iter().filter(|asset| has_console || !asset.is_of_console()) {
-        app.route(asset.path, web::get().to(move |request: HttpRequest| async move { serve(asset, &request) }));
+        app.route(asset.path, read(move |request: HttpRequest| async move { serve(asset, &request) }));
     }
     for path in ["", "/docs"] {
-        app.route(path, web::get().to(to_page));
+        app.route(path, read(to_page));
     }
     if has_console {
-        app.route("/console/", web::get().to(to_console));
+        app.route("/console/", read(to_console));
     }
 }
 

@@ -40,16 +40,34 @@ const PLAIN_HTTP_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: tex
 
 /// Why a pair of files is not used.
 #[derive(Debug, Error)]
-pub(super) enum TlsError {
+#[non_exhaustive]
+pub enum TlsError {
     /// The system's reason.
     #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// It is no PEM, or holds nothing of what it should.
     #[error("{} holds no {what} in PEM form", path.display())]
-    Empty { path: PathBuf, what: &'static str },
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// `certificate` or `private key`.
+        what: &'static str,
+    },
     /// The two do not go together, or the key is of a kind that is not known.
     #[error("{} and {} cannot be used together: {source}", certificate.display(), key.display())]
-    Pair { certificate: PathBuf, key: PathBuf, source: rustls::Error },
+    Pair {
+        /// The file of the certificate.
+        certificate: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+        /// What is wrong with them.
+        source: rustls::Error,
+    },
     /// The versions cannot be had.
     #[error("TLS cannot be set up: {0}")]
     Setup(rustls::Error),
@@ -143,6 +161,16 @@ impl Certificates {
             Some(_) => {}
         }
     }
+}
+
+/// Reads the certificate and key that a configuration names, and returns the last second in which the certificate is good, Unix time;
+/// none when that cannot be read of it. Blocks.
+///
+/// # Errors
+/// [`TlsError`]: a server with this configuration would not start.
+pub fn certificate_end(tls: &config::Tls) -> Result<Option<u64>, TlsError> {
+    let pair = certified(&tls.certificate, &read(&tls.certificate)?, &tls.key, &read(&tls.key)?)?;
+    Ok(pair.cert.first().and_then(|certificate| not_after(certificate)))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

@@ -7,6 +7,7 @@ mod cluster;
 mod database;
 mod labels;
 mod operation;
+mod plain_text;
 mod process;
 mod sampled;
 mod webhooks;
@@ -28,6 +29,7 @@ use self::labels::{ClassLabel, CodeLabel, DropLabel, KindLabel, OutcomeLabel, Re
 pub(crate) use self::labels::{SocketCut, class_label};
 use self::operation::Operation;
 pub(crate) use self::operation::{OpMetrics, Outcome, Samples};
+pub(crate) use self::plain_text::plain_text;
 use self::webhooks::WebhookMetrics;
 pub(crate) use self::webhooks::{Review, WebhookOutcome};
 use crate::model::{MessageClass, Priority};

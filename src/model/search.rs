@@ -77,12 +77,23 @@ pub struct Search {
     pub to_ms: u64,
 }
 
-/// As it is compared: compatible forms are one (full and half width), and case is none.
+/// Characters that nobody sees: soft hyphen, zero-width space, non-joiner, joiner, word joiner, byte order mark.
+pub(crate) const UNSEEN: [char; 6] = ['\u{AD}', '\u{200B}', '\u{200C}', '\u{200D}', '\u{2060}', '\u{FEFF}'];
+
+/// The small sigma at the end of a word, and as it is elsewhere.
+pub(crate) const FINAL_SIGMA: (char, char) = ('ς', 'σ');
+
+/// What a dotted capital I becomes in lower case, and what it is compared as.
+pub(crate) const DOTTED_I: (&str, &str) = ("i\u{307}", "i");
+
+/// As it is compared: compatible forms are one (full and half width), case is none, and what is not seen is not there.
 fn normalised(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    text.nfkc().flat_map(char::to_lowercase).collect()
+    let seen = text.nfkc().filter(|c| !UNSEEN.contains(c));
+    let lower = seen.flat_map(char::to_lowercase).map(|c| if c == FINAL_SIGMA.0 { FINAL_SIGMA.1 } else { c });
+    lower.collect::<String>().replace(DOTTED_I.0, DOTTED_I.1)
 }
 
 /// Returns the text of a message that keywords are looked for in, as it is compared; none: keywords never find it.
@@ -156,6 +167,15 @@ mod tests {
             ("ＡＢＣ１２３", "abc12", true),
             ("Straße", "STRASSE", false),
             ("ÉCOLE", "école", true),
+            ("ΟΔΥΣΣΕΥΣ", "Οδυσσεύς", false),
+            ("ΟΔΟΣ", "οδός", false),
+            ("ΣΟΦΟΣ", "σοφος", true),
+            ("σοφος", "ΣΟΦΟΣ", true),
+            ("İSTANBUL", "istanbul", true),
+            ("istanbul", "İstanbul", true),
+            ("co\u{AD}operate", "cooperate", true),
+            ("می\u{200C}خواهم", "میخواهم", true),
+            ("میخواهم", "می\u{200C}خواهم", true),
         ] {
             assert_eq!(search(&[keyword]).finds(&text(words)), found, "{keyword} in {words}");
         }

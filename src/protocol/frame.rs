@@ -1,8 +1,10 @@
 //! Requests as frames: `{"id":1,"op":"…","args":{…}}`.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::request::Operation;
@@ -30,6 +32,7 @@ pub(crate) struct Malformed {
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
+    #[serde(deserialize_with = "whole")]
     id: u64,
     #[serde(borrow)]
     op: Cow<'a, str>,
@@ -39,6 +42,31 @@ struct Envelope<'a> {
 
 /// The greatest id that JavaScript can tell from its neighbours.
 const ID_MAX: u64 = (1 << 53) - 1;
+
+/// Reads an integer that may be written with a fraction of zero: some encoders have one kind of number.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    struct Whole;
+    impl Visitor<'_> for Whole {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number of 0 or more")
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<u64, E> {
+            Ok(number)
+        }
+
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and in range")]
+        fn visit_f64<E: de::Error>(self, number: f64) -> Result<u64, E> {
+            if number.fract() == 0.0 && (0.0..=ID_MAX as f64).contains(&number) {
+                return Ok(number as u64);
+            }
+            Err(E::invalid_value(Unexpected::Float(number), &self))
+        }
+    }
+    deserializer.deserialize_any(Whole)
+}
 
 /// Reads one frame.
 pub(crate) fn decode<'a>(frame: &'a str, limits: &Limits) -> Result<RequestFrame<'a>, Malformed> {

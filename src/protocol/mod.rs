@@ -9,6 +9,7 @@ mod frame;
 pub(crate) mod message;
 mod request;
 pub(crate) mod result;
+mod whole_numbers;
 
 pub use code::{CloseCode, code_of};
 pub(crate) use frame::decode;

@@ -81,6 +81,7 @@ impl SledStore {
         };
         let (backend, start) = opened.map_err(|(error, _)| error)?;
         lay_in_ballast(&dir, options.ballast_bytes);
+        dir.sign();
         if let Some(losses) = &losses {
             losses.to_string().lines().for_each(|line| tracing::warn!("{line}"));
         }

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::body::{EventMeta, Vendor, question};
-use super::client::{CallError, Client, Response};
+use super::client::{CallError, Client};
 use super::deliverer::headers;
 use crate::clock::Clock;
 use crate::config::OnFailure;
@@ -139,19 +139,24 @@ impl BeforeSendClient {
 
     async fn ask_once(&self, request: &ReviewRequest, meta: &EventMeta, body: &Bytes) -> Result<Verdict, String> {
         let headers = headers(self.key.as_deref(), &meta.id, self.clock.wall_ms() / 1000, body);
-        let answer = self.client.post(&headers, body, self.deadline).await.map_err(|error| error.to_string())?;
-        verdict_of(answer, &request.draft, &self.limits)
+        let answer = self.client.post(&headers, body).await.map_err(|error| error.to_string())?;
+        accepted(answer.status)?;
+        let body = answer.read(self.deadline).await.map_err(|error| error.to_string())?;
+        verdict_of(&body, &request.draft, &self.limits)
     }
 }
 
-fn verdict_of(answer: Response, draft: &Draft, limits: &Limits) -> Result<Verdict, String> {
-    match answer.status {
-        200..=299 => {}
-        300..=399 => return Err("a redirect, which is not followed".into()),
-        status => return Err(format!("status {status}")),
+/// Returns an error for a status that brings no verdict.
+fn accepted(status: u16) -> Result<(), String> {
+    match status {
+        200..=299 => Ok(()),
+        300..=399 => Err("a redirect, which is not followed".into()),
+        status => Err(format!("status {status}")),
     }
-    let body = answer.body.map_err(|error| error.to_string())?;
-    let wire: Wire = from_object(&body).map_err(|error| format!("the answer is not understood: {error}"))?;
+}
+
+fn verdict_of(body: &Bytes, draft: &Draft, limits: &Limits) -> Result<Verdict, String> {
+    let wire: Wire = from_object(body).map_err(|error| format!("the answer is not understood: {error}"))?;
     match (wire.result.as_u64(), &wire.message) {
         (Some(2), _) => Ok(Verdict::Silent),
         (Some(3), _) => Ok(Verdict::Reject(Refusal::Rejected(wire.reason()))),
@@ -202,8 +207,8 @@ mod tests {
     use super::*;
 
     fn judged(status: u16, body: &str) -> Result<Verdict, String> {
-        let answer = Response { status, retry_after: None, body: Ok(Bytes::copy_from_slice(body.as_bytes())) };
-        verdict_of(answer, &Draft::text("hi"), &Limits::default())
+        accepted(status)?;
+        verdict_of(&Bytes::copy_from_slice(body.as_bytes()), &Draft::text("hi"), &Limits::default())
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::Request;
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use hyper_util::rt::TokioIo;
@@ -59,14 +60,32 @@ pub(super) enum CallError {
     TooLong,
 }
 
-/// What a backend said.
-#[derive(Debug)]
-pub(super) struct Response {
+/// The head of an answer, and what its body is read from.
+pub(super) struct Answer<'a> {
     pub(super) status: u16,
     /// As it came.
     pub(super) retry_after: Option<String>,
-    /// Whole, or why not.
-    pub(super) body: Result<Bytes, CallError>,
+    body: Incoming,
+    sender: SendRequest<Full<Bytes>>,
+    client: &'a Client,
+}
+
+impl Answer<'_> {
+    /// Reads the body, for so long at most; then the connection may carry another call.
+    ///
+    /// # Errors
+    /// [`CallError`]: it is not there in time, is too long, or breaks off; the connection is closed.
+    pub(super) async fn read(self, wait: Duration) -> Result<Bytes, CallError> {
+        match timeout(wait, Limited::new(self.body, ANSWER_BYTES_MAX).collect()).await {
+            Err(_) => Err(CallError::TimedOut("the answer's body".into())),
+            Ok(Ok(body)) => {
+                self.client.keep(self.sender);
+                Ok(body.to_bytes())
+            }
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(CallError::TooLong),
+            Ok(Err(error)) => Err(CallError::Broken(self.client.host(), error.to_string())),
+        }
+    }
 }
 
 /// Where to call.
@@ -135,21 +154,20 @@ impl Client {
         Ok(Self { endpoint, tls, options, idle: Mutex::default() })
     }
 
-    /// Posts JSON. The caller bounds the time; dropped, the call is cut. `body_wait`: how long the answer's body may take
-    /// once its head is there.
+    /// Posts JSON and waits for the head of the answer. The caller bounds the time; dropped, the call is cut.
     ///
     /// # Errors
     /// [`CallError`] when there is no answer.
-    pub(super) async fn post(&self, headers: &[(&'static str, String)], body: &Bytes, body_wait: Duration) -> Result<Response, CallError> {
+    pub(super) async fn post(&self, headers: &[(&'static str, String)], body: &Bytes) -> Result<Answer<'_>, CallError> {
         if let Some(sender) = self.take_idle().await {
-            match self.exchange(sender, headers, body, body_wait).await {
+            match self.exchange(sender, headers, body).await {
                 // It was closed while it waited. What the backend got of it, if anything, it knows by its id.
                 Err(CallError::Broken(..)) => {}
                 other => return other,
             }
         }
         let sender = self.connect().await?;
-        self.exchange(sender, headers, body, body_wait).await
+        self.exchange(sender, headers, body).await
     }
 
     async fn take_idle(&self) -> Option<SendRequest<Full<Bytes>>> {
@@ -175,13 +193,17 @@ impl Client {
         self.endpoint.host.clone()
     }
 
+    /// Returns host and port of what is called; a path may hold a secret.
+    pub(super) fn authority(&self) -> &str {
+        &self.endpoint.authority
+    }
+
     async fn exchange(
         &self,
         mut sender: SendRequest<Full<Bytes>>,
         headers: &[(&'static str, String)],
         body: &Bytes,
-        body_wait: Duration,
-    ) -> Result<Response, CallError> {
+    ) -> Result<Answer<'_>, CallError> {
         let broken = |error: &dyn std::fmt::Display| CallError::Broken(self.host(), error.to_string());
         let mut request = Request::post(&self.endpoint.path)
             .header(HOST, &self.endpoint.authority)
@@ -194,16 +216,7 @@ impl Client {
         let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let body = match timeout(body_wait, Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect()).await {
-            Err(_) => Err(CallError::TimedOut("the answer's body".into())),
-            Ok(Ok(body)) => {
-                self.keep(sender);
-                Ok(body.to_bytes())
-            }
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(CallError::TooLong),
-            Ok(Err(error)) => Err(broken(&error)),
-        };
-        Ok(Response { status, retry_after, body })
+        Ok(Answer { status, retry_after, body: response.into_body(), sender, client: self })
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, CallError> {
@@ -322,7 +335,7 @@ mod tests {
             "http://127.1:1/",
             "http://2130706433:1/",
         ] {
-            let error = client(url, false).post(&[], &Bytes::new(), Duration::ZERO).await.unwrap_err();
+            let error = client(url, false).post(&[], &Bytes::new()).await.err().unwrap();
             assert!(matches!(error, CallError::Forbidden(_) | CallError::Name(..)), "{url}: {error}");
         }
         assert_eq!(client("http://127.0.0.1:1/", false).addresses().await, Err(CallError::Forbidden("127.0.0.1".into())));

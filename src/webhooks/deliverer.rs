@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::client::{CallError, Client, Response};
+use super::client::{CallError, Client};
 use super::sign;
 use super::spool::Envelope;
 use crate::clock::Clock;
@@ -50,24 +50,31 @@ impl Deliverer {
     pub(super) async fn deliver(&self, envelope: &Envelope) -> DeliveryOutcome {
         let now_ms = self.clock.wall_ms();
         let headers = headers(self.key.as_deref(), &envelope.id, now_ms / 1000, &envelope.body);
-        let answer = match timeout(self.timeout, self.client.post(&headers, &envelope.body, BODY_WAIT)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(CallError::TimedOut("the delivery".into())),
+        let answer = match timeout(self.timeout, self.client.post(&headers, &envelope.body)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return failed(error.to_string()),
+            Err(_) => return failed(CallError::TimedOut("the delivery".into()).to_string()),
         };
-        outcome_of(answer, self.clock.wall_ms())
+        let outcome = outcome_of(answer.status, answer.retry_after.as_deref(), self.clock.wall_ms());
+        // The head has decided; what the backend says besides is not looked at, and takes nothing back.
+        if let Err(error) = answer.read(BODY_WAIT).await {
+            tracing::debug!(%error, "the body of a webhook's answer is left unread");
+        }
+        outcome
     }
 }
 
-fn outcome_of(answer: Result<Response, CallError>, now_ms: u64) -> DeliveryOutcome {
-    let failed = |error: String| DeliveryOutcome::Failed { error, retry_after_ms: None, is_busy: false };
-    match answer {
-        Err(error) => failed(error.to_string()),
-        // What it says besides is not looked at.
-        Ok(Response { status: 200..=299, .. }) => DeliveryOutcome::Accepted,
-        Ok(Response { status: 300..=399, .. }) => failed("a redirect, which is not followed".into()),
-        Ok(Response { status, retry_after, .. }) => DeliveryOutcome::Failed {
+fn failed(error: String) -> DeliveryOutcome {
+    DeliveryOutcome::Failed { error, retry_after_ms: None, is_busy: false }
+}
+
+fn outcome_of(status: u16, retry_after: Option<&str>, now_ms: u64) -> DeliveryOutcome {
+    match status {
+        200..=299 => DeliveryOutcome::Accepted,
+        300..=399 => failed("a redirect, which is not followed".into()),
+        _ => DeliveryOutcome::Failed {
             error: format!("status {status}"),
-            retry_after_ms: retry_after.as_deref().and_then(|text| retry_after_ms(text, now_ms)),
+            retry_after_ms: retry_after.and_then(|text| retry_after_ms(text, now_ms)),
             is_busy: matches!(status, 429 | 503),
         },
     }
@@ -87,7 +94,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, retry_after: Option<&str>) -> DeliveryOutcome {
-        outcome_of(Ok(Response { status, retry_after: retry_after.map(str::to_owned), body: Err(CallError::TooLong) }), 784_111_777_000)
+        outcome_of(status, retry_after, 784_111_777_000)
     }
 
     #[test]

@@ -37,6 +37,8 @@ const LOOK_IDLE: Duration = Duration::from_secs(10);
 /// How often one looks for what brokers left that are gone. Our choice: a moment beside the retries of a backend that is away.
 const ADOPT_EVERY: Duration = Duration::from_secs(3);
 
+/// How often it is said that webhooks fail.
+const WARN_EVERY: Duration = Duration::from_secs(600);
 /// How long the disk is left alone after it refused.
 const DISK_PAUSE_MS: u64 = 1_000;
 
@@ -101,6 +103,8 @@ struct RunState {
     disk_until_ms: u64,
     /// Events were dropped, and nobody was told since.
     dropping: bool,
+    /// When it was last said that webhooks fail.
+    warned_at: Option<Duration>,
 }
 
 impl Worker {
@@ -305,6 +309,12 @@ impl Worker {
                     run.hold_until_ms = run.hold_until_ms.max(now_ms.saturating_add(pause_ms.min(self.retry_most_ms)));
                 }
                 tracing::debug!(error, "a webhook delivery failed");
+                let endpoint = self.deliverer.client.authority();
+                let now = self.clock.elapsed();
+                if run.warned_at.is_none_or(|at| now.saturating_sub(at) >= WARN_EVERY) {
+                    run.warned_at = Some(now);
+                    tracing::warn!(endpoint, error, "webhooks fail; they are tried again, and this is said every ten minutes at most");
+                }
                 let after = self.spool.failed(seq, &error, now_ms, jitter(), retry_after_ms);
                 if matches!(after, Ok(AfterFailure::DeadLetter)) {
                     self.metrics.count_webhook(WebhookOutcome::Dead);

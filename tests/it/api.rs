@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tidings::auth::Scope;
 
 use crate::support::{T0, To, World, pluck, problem, room_destroyed, text};
 
@@ -90,6 +91,15 @@ async fn an_idempotency_key_makes_a_call_once() {
         let refused = backend.call("POST /rooms", &[("Idempotency-Key", "r")], r#"{"roomID":""}"#).await;
         let again = backend.call("POST /rooms", &[("Idempotency-Key", "r")], r#"{"roomID":""}"#).await;
         assert_eq!((problem(&refused).0, again.header("Idempotent-Replayed")), (400, "true"), "a refusal is an answer, too");
+        // Who is missing today may be there tomorrow.
+        let late = send("shop", "carol", 0, "late").to_string();
+        let missing = backend.call("POST /messages", &[("Idempotency-Key", "late")], &late).await;
+        assert_eq!(problem(&missing).0, 404);
+        backend.ok("POST /users", json!({"users": [{"userID": "carol"}]})).await;
+        let there = backend.call("POST /messages", &[("Idempotency-Key", "late")], &late).await;
+        assert_eq!((there.status, there.header("Idempotent-Replayed")), (200, ""), "{there:?}");
+        let narrow = world.backend("narrow", &[Scope::UsersRead]);
+        assert_eq!(problem(&narrow.call("POST /rooms", &[("Idempotency-Key", "scope")], r#"{"roomID":"x"}"#).await).0, 403);
         let long = "k".repeat(256);
         assert_eq!(problem(&backend.call("POST /messages", &[("Idempotency-Key", &long)], &call).await).0, 400);
         world.stop().await;

@@ -111,9 +111,32 @@ async fn bodies_are_json_bounded_and_understood() {
     assert_eq!(backend.call("POST /broadcasts", &[], &array).await.status, 400, "a struct is no array");
     let query = backend.call("GET /users?limit=0", &[], "").await;
     assert!(query.status == 400 && query.body.contains("limit is 0, the range is 1 to 500"), "{query:?}");
-    for query in ["limit=501", "limit=x", "cursor=%00", "more=1"] {
+    for query in ["limit=501", "limit=x", "cursor=%00", "more=1", "limit=1&limit=2", "limit=%ff", "%ff=1", "limit"] {
         assert_eq!(problem(&backend.call(&format!("GET /users?{query}"), &[], "").await).0, 400, "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_body_of_the_longest_length_passes_and_one_byte_more_does_not() {
+    let world = World::with(|config| config.api.body_bytes_max = 1 << 20);
+    let backend = world.any_backend();
+    let call = r#"{"users":[{"userID":"alice"}]}"#;
+    let padded = |bytes: usize| format!("{call}{}", " ".repeat(bytes - call.len()));
+    assert_eq!(backend.call("POST /users", &[], &padded(1 << 20)).await.status, 200);
+    let longer = backend.call("POST /users", &[], &padded((1 << 20) + 1)).await;
+    assert_eq!(problem(&longer).0, 413);
+    assert!(longer.body.contains("1048576"), "{longer:?}");
+}
+
+#[tokio::test]
+async fn a_whole_number_is_one_however_it_is_written() {
+    let world = World::start();
+    let backend = world.any_backend();
+    backend.ok("POST /users", json!({"users": [{"userID": "alice"}, {"userID": "bob"}]})).await;
+    let call = r#"{"fromUserID":"alice","toConversationID":"bob","conversationType":0.0,"message":{"type":1e0,"message":"1.0"}}"#;
+    let sent = backend.call("POST /messages", &[], call).await;
+    assert_eq!((sent.status, &sent.json()["message"]["message"]), (200, &json!("1.0")), "{sent:?}");
+    assert_eq!(problem(&backend.call("POST /messages", &[], &call.replace("0.0", "0.5")).await), (400, 6_000_001));
 }
 
 #[tokio::test]

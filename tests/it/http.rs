@@ -1,10 +1,13 @@
 //! The routes beside the WebSocket, and who is let in.
 
+use std::io::Write as _;
+use std::process::Stdio;
+
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Client, Login, To, World, fetch, soon};
+use crate::support::{Answer, Client, Login, To, World, fetch, soon};
 
 /// A world without a configured secret: the demo's.
 fn demo() -> World {
@@ -58,7 +61,7 @@ async fn health_readiness_and_figures_are_told() {
     let _bob = world.client("bob-in-metrics").await;
     let mut alice = world.client("alice-in-metrics").await;
     alice.say(To::Peer("bob-in-metrics"), "x").await;
-    let metrics = fetch(world.address(), "GET /metrics", &[], "").await;
+    let metrics = fetch(world.address(), "GET /metrics", &[("Accept", "application/openmetrics-text;version=1.0.0,*/*;q=0.1")], "").await;
     assert_eq!(metrics.status, 200);
     assert!(metrics.header("content-type").starts_with("application/openmetrics-text"), "{metrics:?}");
     assert!(metrics.body.ends_with("# EOF\n"));
@@ -66,6 +69,53 @@ async fn health_readiness_and_figures_are_told() {
     assert!(!metrics.body.contains("in-metrics"), "no user's name is in the figures");
     let stats = world.broker.stats();
     assert_eq!((stats.sessions, stats.users_online, stats.accepted, stats.delivered), (2, 2, [1, 0, 0], 1));
+}
+
+#[tokio::test]
+async fn who_does_not_ask_for_open_metrics_gets_the_older_text() {
+    let world = World::start();
+    for accept in [&[][..], &[("Accept", "*/*")], &[("Accept", "text/plain; version=0.0.4")]] {
+        let metrics = fetch(world.address(), "GET /metrics", accept, "").await;
+        assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+        assert!(metrics.body.contains("# TYPE tidings_logins_total counter\n"), "{}", metrics.body);
+        assert!(!metrics.body.contains("# EOF") && !metrics.body.contains(" info\n"), "{}", metrics.body);
+        check_with_promtool(&metrics.body);
+    }
+}
+
+/// Lets Prometheus's own tool read metrics, where it is installed.
+fn check_with_promtool(text: &str) {
+    let checking = std::process::Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let Ok(mut checking) = checking else {
+        assert!(std::env::var_os("CI").is_none(), "promtool is missing");
+        return;
+    };
+    checking.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let checked = checking.wait_with_output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_is_and_has_no_body() {
+    let world = World::start();
+    let backend = world.any_backend();
+    for path in
+        ["/", "/healthz", "/readyz", "/metrics/alerts.yml", "/sdk/tidings.js", "/docs/", "/console", "/api/v1/users", "/api/v1/nothing"]
+    {
+        let (get, head) = match path.strip_prefix("/api/v1") {
+            Some(rest) => (backend.call(&format!("GET {rest}"), &[], "").await, backend.call(&format!("HEAD {rest}"), &[], "").await),
+            None => (
+                fetch(world.address(), &format!("GET {path}"), &[], "").await,
+                fetch(world.address(), &format!("HEAD {path}"), &[], "").await,
+            ),
+        };
+        let about = |answer: &Answer| (answer.status, ["Content-Type", "Content-Length"].map(|name| answer.header(name).to_owned()));
+        assert_eq!(about(&head), about(&get), "{path}");
+        assert_eq!((head.body.as_str(), get.body.is_empty()), ("", false), "{path}");
+    }
+    // What never ends has no length, and its head is answered at once.
+    let events = backend.call("HEAD /events", &[], "").await;
+    assert_eq!((events.status, events.body.as_str()), (200, ""));
 }
 
 #[tokio::test]

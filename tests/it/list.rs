@@ -288,6 +288,23 @@ async fn who_is_out_of_a_group_keeps_its_entry_disabled() {
 }
 
 #[tokio::test]
+async fn who_was_kicked_and_is_invited_again_is_told_of_the_entrys_return() {
+    let world = World::builder().no_rates().config(|config| config.group.tips = true).start();
+    let mut alice = world.client("alice").await;
+    let mut bob = world.client("bob").await;
+    alice.ok("createGroup", json!({"groupInfo": {"groupID": "g"}, "userIDs": ["bob"]})).await;
+    alice.say(To::Group("g"), "1").await;
+    while changed(&mut bob, "g").await.1["lastMessage"]["message"] != "1" {}
+    alice.ok("kickGroupMembers", json!({"groupID": "g", "userIDs": ["bob"]})).await;
+    while changed(&mut bob, "g").await.0 != 2 {}
+    alice.ok("inviteUsersIntoGroup", json!({"groupID": "g", "userIDs": ["bob"]})).await;
+    let (event, entry) = changed(&mut bob, "g").await;
+    assert_eq!((event, &entry["isDisabled"]), (1, &Value::Null), "{entry}");
+    let listed = list(&mut bob, json!({"count": 10})).await;
+    assert_eq!((ids(&listed), &listed[0]["isDisabled"]), (vec!["g"], &Value::Null), "{listed:?}");
+}
+
+#[tokio::test]
 async fn an_entry_follows_the_name_of_the_other_side() {
     let (_world, mut alice, mut bob) = world().await;
     alice.say(To::Peer("bob"), "hi").await;

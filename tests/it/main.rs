@@ -64,6 +64,7 @@ mod room_attributes;
 mod search;
 mod session;
 mod shutdown;
+mod starting;
 mod support;
 mod tidy;
 #[cfg(feature = "tls")]

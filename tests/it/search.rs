@@ -32,6 +32,12 @@ async fn messages_are_found_by_parts_of_their_text_in_what_one_may_read() {
     assert_eq!(find(&mut bob, json!({"keywords": ["lunch"], "senderUserIDs": ["alice"], "count": 10})).await.0, ["Lunch at noon?"]);
     assert_eq!(find(&mut bob, json!({"keywords": ["lunch", "noon"], "count": 10})).await.0, ["Lunch at noon?"]);
     assert_eq!(find(&mut bob, json!({"keywords": [], "messageTypes": [200], "subMessageTypes": [5], "count": 10})).await.0.len(), 1);
+    for (said, asked) in
+        [("ΣΟΦΟΣ λόγος", "σοφος"), ("İZMİR", "izmir"), ("co\u{AD}oper\u{200B}ate", "COOPERATE"), ("می\u{200C}خواهم", "میخواهم")]
+    {
+        alice.say(To::Peer("bob"), said).await;
+        assert_eq!(find(&mut bob, keyword(asked)).await.0, [said]);
+    }
     // In one conversation, oldest first.
     let args = json!({"conversationID": "alice", "conversationType": 0, "config": {"keywords": ["lunch"], "order": 1, "count": 10}});
     let found = bob.ok("searchLocalMessages", args).await;

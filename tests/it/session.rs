@@ -279,6 +279,20 @@ async fn an_unknown_operation_names_op_and_a_later_one_is_not_supported() {
 }
 
 #[tokio::test]
+async fn a_whole_number_is_one_however_it_is_written() {
+    let world = World::start();
+    let mut alice = world.client("alice").await;
+    let _bob = world.client("bob").await;
+    let send = r#"{"id":77.0,"op":"sendMessage","args":{"message":{"type":1.0,"message":"2.0"},"toConversationID":"bob","conversationType":0.0,"config":{"priority":1e0}}}"#;
+    alice.raw(Message::text(send)).await;
+    let answer = alice.frame("the answer", |frame| frame["id"] == 77).await;
+    assert_eq!(answer["result"]["message"]["message"], "2.0", "{answer}");
+    alice.raw(Message::text(r#"{"id":78.5,"op":"ping"}"#)).await;
+    let malformed = alice.frame("a refusal", |frame| !frame["error"].is_null()).await;
+    assert_eq!(malformed["error"]["code"], 6_000_001, "{malformed}");
+}
+
+#[tokio::test]
 async fn a_wrong_type_names_its_field() {
     let world = World::start();
     let mut alice = world.client("alice").await;

@@ -273,6 +273,16 @@ async fn dead_letters_are_kept_across_a_restart_sent_again_and_given_up() {
     assert_eq!(gone.discard(1).await, Err(tidings::webhooks::WebhookError::Off));
 }
 
+#[tokio::test]
+async fn who_has_accepted_is_not_told_again_because_its_answer_never_ends() {
+    let sink = Sink::start().await;
+    sink.behave(|_| Reply::HeadOnly(200));
+    let world = hooked(&sink).config(only_messages).config(|config| config.webhooks.timeout_ms = 1_000).start();
+    say(&world, "a", "b", "once").await;
+    until("it is told", || hooks(&world).state().delivered == 1).await;
+    assert_eq!((sink.calls().len(), hooks(&world).state().failed), (1, 0));
+}
+
 /// Time is moved by the test: what is asked for is kept, for every conversation.
 #[tokio::test]
 async fn a_backend_that_asks_for_time_is_left_alone_for_that_long() {

@@ -1,7 +1,7 @@
 // A real broker for one test file: its own data directory, a free port, and a way to lose it without warning.
 
 import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,19 +51,16 @@ class Broker {
     running.add(child);
     child.once('exit', () => running.delete(child));
     this.#child = child;
-    const { address, said } = await ready(this.#child);
+    const { address } = await ready(this.#child);
     this.#listen = address;
-    this.page = /^│ open {4}(\S+)/m.exec(said)?.[1] ?? null;
-    this.consoleToken = /\/console#setup=([\w-]+)/.exec(said)?.[1] ?? null;
+    const key = await readFile(join(this.#dataDir, 'demo-key'), 'utf8').catch(() => '');
+    this.page = `${this.server}/${key && `#demo=${key.trim()}`}`;
   }
 
-  /** The link to the page as it was printed at the last start: with its key, where demo tokens are given out. */
+  /** The link to the page: with its key, where demo tokens are given out. */
   page = null;
 
-  /** The token of the link to the console, as it was printed at the last start; null: none was. */
-  consoleToken = null;
-
-  /** What `tidings console reset` prints. */
+  /** What `tidings console reset` prints: a link to set a password. */
   async resetConsole() {
     const { stdout } = await promisify(execFile)(BIN, ['console', 'reset', '--data-dir', this.#dataDir], { env: this.#env, cwd: this.#dataDir });
     return stdout.trim();

@@ -59,13 +59,21 @@ export class ControlRoom {
     return this.page;
   }
 
-  /** Opens it and signs in; the first time by the link. */
+  /** Whether the broker's console has a password. */
+  hasPassword = false;
+
+  /** The token of a new link to set one. */
+  async setupToken() {
+    return /#setup=([\w-]+)$/.exec(await this.broker.resetConsole())[1];
+  }
+
+  /** Opens it and signs in; the first time by a link. */
   async enter(look, view = '') {
-    if (this.broker.consoleToken) {
-      const page = await this.open(look, `#setup=${this.broker.consoleToken}`);
+    if (!this.hasPassword) {
+      const page = await this.open(look, `#setup=${await this.setupToken()}`);
       await page.locator('[name="password"]').fill(PASSWORD);
       await page.locator('[name="passwordAgain"]').fill(PASSWORD);
-      this.broker.consoleToken = null;
+      this.hasPassword = true;
       await page.getByRole('button', { name: 'Set and sign in' }).click();
     } else {
       const page = await this.open(look);

@@ -86,9 +86,21 @@ impl Tokens {
     /// [`SecretError`] when the file of the made one cannot be read or written.
     pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<(Self, SecretSource), SecretError> {
         let (secret, source) = Secret::open(config)?;
+        Ok((Self::with(&secret, config, clock), source))
+    }
+
+    /// Returns the keys of `config`; none when no JWT key is configured and none was made yet.
+    ///
+    /// # Errors
+    /// [`SecretError`] when the file of the made one cannot be read.
+    pub fn find(config: &Config, clock: Arc<dyn Clock>) -> Result<Option<Self>, SecretError> {
+        Ok(Secret::find(config)?.map(|secret| Self::with(&secret, config, clock)))
+    }
+
+    fn with(secret: &Secret, config: &Config, clock: Arc<dyn Clock>) -> Self {
         let token04_secret = Token04Key::new(&config.auth.token04_secret);
-        let tokens = Self::new(&secret, token04_secret, config.auth.app_id, clock);
-        Ok((tokens.with_lifetime_max(config.auth.token_lifetime_max_seconds), source))
+        let tokens = Self::new(secret, token04_secret, config.auth.app_id, clock);
+        tokens.with_lifetime_max(config.auth.token_lifetime_max_seconds)
     }
 
     /// Returns the tokens in the URLs of files, with a key made of the one for JWT: they stay good over a restart.

@@ -17,15 +17,15 @@ use tidings::config::{Config, StoreEngine};
 use tidings::store::{StoreSummary, noted_time, summary};
 
 use super::broker::{BrokerUrl, PATIENCE};
+use super::certificate::{Standing, standing};
 use super::failure::Failure;
+use super::files;
 use super::settings::Settings;
 
 const GIB: u64 = 1 << 30;
 /// Below this much room the store may fail in the middle of a write.
 const DISK_FAIL_BYTES: u64 = 256 << 20;
 const DISK_WARN_BYTES: u64 = 2 * GIB;
-/// Descriptors a broker needs besides those of its connections: databases, files going up and down.
-const FILES_BESIDE: u64 = 512;
 /// 2024-01-01T00:00:00Z: order keys count from there.
 const CLOCK_MIN_MS: u64 = 1_704_067_200_000;
 const FSYNC_TRIES: u32 = 8;
@@ -115,6 +115,7 @@ fn examine(arguments: &DoctorArguments, config: &Config, checks: &mut Vec<Check>
     let dir = &config.server.data_dir;
     checks.push(ok("configuration", "valid"));
     checks.push(exposure(config));
+    checks.extend(certificate(config));
     checks.push(metrics(config));
     checks.push(folder(dir));
     checks.push(disk(dir));
@@ -126,12 +127,22 @@ fn examine(arguments: &DoctorArguments, config: &Config, checks: &mut Vec<Check>
         if !config.cluster.nats.is_empty() {
             shared::bus(config, checks);
         }
-    } else {
-        let found = (config.store.engine == StoreEngine::Sled).then(|| summary(&config.store_dir()));
+    }
+    let found = (config.store.engine == StoreEngine::Sled).then(|| summary(&config.store_dir()));
+    if config.store.engine != StoreEngine::Postgres {
         checks.push(store(found.as_ref()));
     }
     let place = BrokerUrl::of(arguments.url.as_deref(), config)?;
-    let answers = broker(&place, arguments.running);
+    let mut answers = broker(&place, arguments.running);
+    let is_held = found.is_none_or(|found| found.in_use);
+    if arguments.url.is_none() && answers.status == Status::Ok && answers.detail.starts_with("running") && !is_held {
+        let detail = format!("{}, but no process holds the store in {}", answers.detail, dir.display());
+        answers = warn(
+            answers.name,
+            detail,
+            "it keeps its data in another folder: name that with --data-dir, or the settings it runs with with --config",
+        );
+    }
     if answers.status != Status::Ok || !answers.detail.starts_with("running") {
         checks.push(port(config));
     }
@@ -150,6 +161,19 @@ fn exposure(config: &Config) -> Check {
         ok(name, format!("{listen}, with TLS"))
     } else {
         warn(name, format!("{listen} without TLS"), "put a proxy that speaks TLS before it: tokens and messages travel in clear")
+    }
+}
+
+/// Reads the certificate and its key, if the settings name them.
+fn certificate(config: &Config) -> Option<Check> {
+    let name = "certificate";
+    let hint = "the broker takes a new pair of files within tls.check_seconds, without a restart";
+    match standing(config, SystemClock::new().wall_ms()) {
+        Err(failure) => Some(fail(name, failure.to_string(), "the broker does not start with it")),
+        Ok(None) => None,
+        Ok(Some(Standing::Good(text))) => Some(ok(name, text)),
+        Ok(Some(Standing::Ending(text))) => Some(warn(name, text, hint)),
+        Ok(Some(Standing::Ended(text))) => Some(fail(name, text, hint)),
     }
 }
 
@@ -249,15 +273,16 @@ fn fsync(dir: &Path) -> Check {
 
 fn files(config: &Config) -> Check {
     let name = "open files";
-    let needed = config.server.connections_max as u64 + FILES_BESIDE;
+    let needed = files::needed(config.server.connections_max);
     match rlimit::getrlimit(rlimit::Resource::NOFILE) {
         Err(error) => warn(name, format!("cannot be asked: {error}"), "look at `ulimit -n` yourself"),
-        Ok((soft, _)) if soft < needed => warn(
+        // The broker takes what it needs, up to that.
+        Ok((_, hard)) if hard < needed => warn(
             name,
-            format!("{soft} allowed here, server.connections_max of {} needs {needed}", config.server.connections_max),
-            format!("LimitNOFILE={needed} in the service's unit, or `ulimit -n {needed}`"),
+            format!("{hard} allowed here, server.connections_max of {} needs {needed}", config.server.connections_max),
+            format!("LimitNOFILE={needed} in the service's unit, or `ulimit -Hn {needed}`"),
         ),
-        Ok((soft, _)) => ok(name, format!("{soft} allowed, {needed} needed at most")),
+        Ok((_, hard)) => ok(name, format!("{hard} allowed, {needed} needed at most")),
     }
 }
 

@@ -2,6 +2,7 @@
 //! where it comes in, so that an error can say which source is wrong.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
@@ -60,6 +61,21 @@ impl Loader {
         let merge = self.merge()?;
         let settings = merge.settings();
         merge.finish().map(|_| settings)
+    }
+
+    /// Returns the variables of the environment that are no settings and would be with one underscore more, each with the name that
+    /// was meant: `TIDINGS_SERVER_LISTEN` and `TIDINGS_SERVER__LISTEN`.
+    #[must_use]
+    pub fn misspelled_variables(&self) -> Vec<(String, String)> {
+        let known = Merge::new();
+        let meant = |name: &str| {
+            let underscores = name.match_indices('_').map(|(at, _)| at).skip(1);
+            let mut longer = underscores.map(|at| format!("{}_{}", &name[..at], &name[at..]));
+            longer.find(|longer| key_of_variable(longer).is_some_and(|key| known.merged.contains_key(resolve(&key))))
+        };
+        let of_us = self.env.iter().filter(|(name, _)| name.starts_with(ENV_PREFIX) && name != ENV_FILE);
+        let found = of_us.filter(|(name, _)| key_of_variable(name).is_none_or(|key| !known.merged.contains_key(resolve(&key))));
+        found.filter_map(|(name, _)| Some((name.clone(), meant(name)?))).collect()
     }
 
     fn merge(&self) -> Result<Merge, ConfigError> {
@@ -193,6 +209,7 @@ impl Merge {
     fn add(&mut self, key: &str, value: Value, origin: &str) -> Result<(), ConfigError> {
         let target = resolve(key);
         let default = self.merged.get(target).ok_or_else(|| self.unknown(key, origin))?;
+        let value = in_numbers(target, value);
         if !default.same_type(&value) || !ranges::is_allowed(target, &value) {
             return Err(ConfigError::Value {
                 key: key.to_owned(),
@@ -236,6 +253,17 @@ impl Merge {
         let config: Config = sections.try_into().map_err(|error: toml::de::Error| ConfigError::Conflict(first_line(error.message())))?;
         config.validate()?;
         Ok(config)
+    }
+}
+
+/// Writes the one name of an address that needs no looking up as its number.
+fn in_numbers(key: &str, value: Value) -> Value {
+    match (key, value) {
+        ("server.listen" | "server.private_listen", Value::String(text)) => match text.strip_prefix("localhost:") {
+            Some(port) => Value::String(format!("{}:{port}", Ipv4Addr::LOCALHOST)),
+            None => Value::String(text),
+        },
+        (_, value) => value,
     }
 }
 

@@ -162,8 +162,8 @@ fn a_wrong_type_names_key_value_and_what_is_expected() {
         ("[rate]\nburst = \"ten\"", "rate.burst is \"ten\", expected an integer in the range 1 to 100000"),
         ("[rate]\nburst = 1.5", "rate.burst is 1.5, expected an integer"),
         ("[users]\nmust_exist = 1", "users.must_exist is 1, expected true or false"),
-        ("[server]\nlisten = \"localhost\"", "server.listen is \"localhost\", expected an IP address and port"),
-        ("[server]\nlisten = 7080", "server.listen is 7080, expected an IP address and port"),
+        ("[server]\nlisten = \"localhost\"", "server.listen is \"localhost\", expected an IP address or localhost, and a port"),
+        ("[server]\nlisten = 7080", "server.listen is 7080, expected an IP address or localhost, and a port"),
         ("[server]\norigins = \"*\"", "server.origins is \"*\", expected a list"),
         ("[server]\norigins = [1]", "server.origins is [1], expected a list"),
         ("[store]\nengine = \"rocks\"", "store.engine is \"rocks\", expected \"sled\", \"memory\" or \"postgres\""),
@@ -235,4 +235,29 @@ fn a_flag_that_opens_the_network_needs_a_secret() {
     assert!(refused(loader.load()).contains("auth.secret is empty"));
     loader.env = vec![("TIDINGS_AUTH__SECRET".into(), "a long enough secret".into())];
     assert!(!loader.load().unwrap().is_loopback());
+}
+
+#[test]
+fn localhost_is_an_address() {
+    let config = from_env(&[("TIDINGS_SERVER__LISTEN", "localhost:7090"), ("TIDINGS_SERVER__PRIVATE_LISTEN", "localhost:0")]).unwrap();
+    assert_eq!((config.server.listen.to_string(), config.server.private_listen.as_str()), ("127.0.0.1:7090".to_owned(), "127.0.0.1:0"));
+    let text = refused(from_env(&[("TIDINGS_SERVER__LISTEN", "localhost:high")]));
+    assert!(text.contains("127.0.0.1:high") && text.contains("localhost"), "{text}");
+}
+
+#[test]
+fn a_variable_that_lacks_an_underscore_is_named_with_what_was_meant() {
+    let variables = [
+        "TIDINGS_SERVER_LISTEN",
+        "TIDINGS_STORE_POSTGRES__URL",
+        "TIDINGS_SERVER__LISTEN",
+        "TIDINGS_CONFIG",
+        "TIDINGS_API_KEY",
+        "TIDINGS_TEST_NODES",
+        "PATH_SERVER_LISTEN",
+    ];
+    let env = variables.map(|name| (name.to_owned(), "x".to_owned())).into();
+    let found = Loader { env, ..Loader::default() }.misspelled_variables();
+    let meant = [("TIDINGS_SERVER_LISTEN", "TIDINGS_SERVER__LISTEN"), ("TIDINGS_STORE_POSTGRES__URL", "TIDINGS_STORE__POSTGRES__URL")];
+    assert_eq!(found, meant.map(|(name, meant)| (name.to_owned(), meant.to_owned())));
 }

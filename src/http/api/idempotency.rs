@@ -108,10 +108,15 @@ fn bounds(broker: &Broker) -> AnswerBounds {
     (api.idempotency_keys_max, Duration::from_secs(api.idempotency_seconds))
 }
 
+/// Returns whether a call of this key would always end like that: not who is missing today, nor which scopes a key has.
+fn stays_true(status: StatusCode) -> bool {
+    status.is_success() || matches!(status, StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY)
+}
+
 /// Keeps the response to a call, unless another attempt may end differently.
 async fn keep(broker: &Broker, pending: PendingCall<'_>, response: &HttpResponse<()>, body: &Bytes) {
     let status = response.status();
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+    if !stays_true(status) {
         return;
     }
     let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());

@@ -231,7 +231,9 @@ pub(super) fn number_cursor(cursor: Option<String>) -> Result<Option<u64>, Inval
 
 /// Says of a path, a query or a body that cannot be read what is wrong with it.
 pub(super) fn configure(app: &mut web::ServiceConfig) {
-    app.app_data(web::PathConfig::default().error_handler(|error: PathError, _| invalid("path", &error)))
+    // The middleware has bounded it by `api.body_bytes_max`.
+    app.app_data(web::PayloadConfig::new(usize::MAX))
+        .app_data(web::PathConfig::default().error_handler(|error: PathError, _| invalid("path", &error)))
         .app_data(web::QueryConfig::default().error_handler(|error: QueryPayloadError, _| invalid("query", &error)))
         .app_data(web::JsonConfig::default().error_handler(|error: JsonPayloadError, _| invalid("body", &error)));
 }

@@ -20,6 +20,7 @@ use crate::broker::Broker;
 use crate::http::audit::note;
 use crate::http::bearer::bearer;
 use crate::http::console;
+use crate::http::head::without_content;
 use crate::http::private;
 use crate::http::problem::problem;
 use crate::http::socket::tracked::TrackedSocket;
@@ -163,16 +164,31 @@ fn target_of(request: &ServiceRequest, pattern: &str) -> String {
 pub(super) async fn authorize(
     scopes: web::Data<RouteScopes>,
     broker: web::Data<Broker>,
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let is_head = request.method() == Method::HEAD;
+    if is_head {
+        request.head_mut().method = Method::GET;
+    }
+    let response = carry_out(&scopes, &broker, request, next).await?;
+    Ok(if is_head { response.map_body(|_, body| without_content(&body)) } else { response })
+}
+
+/// Admits a call and carries it out.
+async fn carry_out(
+    scopes: &RouteScopes,
+    broker: &web::Data<Broker>,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let (pattern, scope) = match scopes.find(&request) {
         Ok((pattern, Some(scope))) => (pattern, scope),
-        Ok((_, None)) if private::is_shown(&broker, request.request()) => return next.call(request).await,
+        Ok((_, None)) if private::is_shown(broker, request.request()) => return next.call(request).await,
         Ok((_, None)) => return Ok(request.into_response(private::not_here())),
         Err(response) => return Ok(request.into_response(*response)),
     };
-    let caller = match admit(&broker, &request, scope) {
+    let caller = match admit(broker, &request, scope) {
         Ok(caller) => caller,
         Err(response) => return Ok(request.into_response(*response)),
     };
@@ -181,7 +197,7 @@ pub(super) async fn authorize(
     }
     let action = format!("{} {}", request.method(), pattern);
     let target = target_of(&request, pattern);
-    let response = call_once(&broker, caller.name, request, next).await?;
-    note(&broker, &caller.who, &action, &target, response.status());
+    let response = call_once(broker, caller.name, request, next).await?;
+    note(broker, &caller.who, &action, &target, response.status());
     Ok(response)
 }

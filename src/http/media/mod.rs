@@ -24,6 +24,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, header};
 use actix_web::web;
 
+use super::head::read;
 use super::origin;
 use crate::broker::Broker;
 
@@ -32,12 +33,11 @@ pub(super) fn configure(broker: &Broker, app: &mut web::ServiceConfig) {
         web::scope("/media")
             .wrap(cors(broker))
             .route("/uploads", web::post().to(uploads::upload))
-            .route("/uploads/{file}", web::get().to(uploads::info))
+            .route("/uploads/{file}", read(uploads::info))
             .service(web::resource("/tus").route(web::post().to(tus::create)).route(web::method(Method::OPTIONS).to(tus::options)))
             .service(web::resource("/tus/{file}").route(web::route().to(tus::resource)))
             .route("/{file}/frame", web::put().to(uploads::frame))
-            .route("/{file}/{rendition}", web::get().to(serve::file))
-            .route("/{file}/{rendition}", web::head().to(serve::file)),
+            .route("/{file}/{rendition}", read(serve::file)),
     );
 }
 

@@ -98,7 +98,9 @@ fn file_response(context: &Arc<BrokerContext>, request: &HttpRequest, file: &Rea
     if is_known(request, &tag) {
         return with_rules(&mut HttpResponse::NotModified(), &tag, is_elsewhere).finish();
     }
-    let range = match satisfiable_range(request, &tag, file.bytes) {
+    let is_head = request.method() == Method::HEAD;
+    // What a range would be of is not sent. Source: RFC 9110, 14.2.
+    let range = match if is_head { Ok(None) } else { satisfiable_range(request, &tag, file.bytes) } {
         Ok(range) => range,
         Err(response) => return *response,
     };
@@ -110,7 +112,7 @@ fn file_response(context: &Arc<BrokerContext>, request: &HttpRequest, file: &Rea
     let response = with_rules(&mut response, &tag, is_elsewhere);
     let range = range.unwrap_or(0..file.bytes);
     let length = range.end - range.start;
-    if request.method() == Method::HEAD {
+    if is_head {
         return response.no_chunking(length).body(SizedStream::new(length, stream::empty::<Result<Bytes, MediaError>>()));
     }
     response.body(SizedStream::new(length, Box::pin(parts(context.clone(), caller, file.blob, range))))

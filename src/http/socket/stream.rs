@@ -27,9 +27,14 @@ pub(in crate::http) struct Stream {
     handover: Handover,
     activity: Option<Arc<Activity>>,
     heads: HeadScan,
+    /// Whether anything was read.
+    has_begun: bool,
     /// What came behind a head and may not be read yet.
     held: BytesMut,
 }
+
+/// The first byte of a TLS connection: a handshake record. Source: RFC 8446, 5.1.
+const TLS_HANDSHAKE: u8 = 22;
 
 enum Io {
     Bare(TcpStream),
@@ -67,7 +72,15 @@ impl Stream {
     fn new(io: Io, connection: Option<TrackedSocket>) -> Self {
         let activity = connection.as_ref().and_then(TrackedSocket::activity).cloned();
         let handover = Handover::default();
-        Self { io, connection: Mutex::new(connection), handover, activity, heads: HeadScan::default(), held: BytesMut::new() }
+        Self {
+            io,
+            connection: Mutex::new(connection),
+            handover,
+            activity,
+            heads: HeadScan::default(),
+            has_begun: false,
+            held: BytesMut::new(),
+        }
     }
 
     /// Reads what is held back, or else from the socket.
@@ -89,6 +102,9 @@ impl Stream {
         std::task::ready!(self.as_mut().poll_read_any(cx, buffer))?;
         let this = self.get_mut();
         let read = buffer.filled().get(before..).unwrap_or_default();
+        if !std::mem::replace(&mut this.has_begun, true) && read.first() == Some(&TLS_HANDSHAKE) && matches!(this.io, Io::Bare(_)) {
+            tracing::debug!("a TLS handshake came to a port that speaks plain HTTP: the client's URL is to begin with http:// or ws://");
+        }
         let Some(end) = this.heads.end_of_head(read) else { return Poll::Ready(Ok(())) };
         if let Some(behind) = read.get(end..).filter(|behind| !behind.is_empty()) {
             let held = std::mem::take(&mut this.held);

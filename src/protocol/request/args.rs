@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::{HistoryQuery, Login};
 use crate::model::{ConversationKind, DeviceId, GroupId, Invalid, Limits, Refusal, RoomId, SdkVersion, Target, UserId, UserProfile};
+use crate::protocol::whole_numbers::with_whole_numbers;
 
 pub(super) fn read<T: DeserializeOwned>(args: &str) -> Result<T, Invalid> {
     read_object(args, "args")
@@ -16,6 +17,16 @@ pub(crate) fn read_object<T: DeserializeOwned>(args: &str, whole: &str) -> Resul
     if !args.trim_start().starts_with('{') {
         return Err(Invalid::new(whole, "is not an object"));
     }
+    match read_as_it_is(args, whole) {
+        Err(invalid) => match with_whole_numbers(args) {
+            Some(args) => read_as_it_is(&args, whole),
+            None => Err(invalid),
+        },
+        read => read,
+    }
+}
+
+fn read_as_it_is<T: DeserializeOwned>(args: &str, whole: &str) -> Result<T, Invalid> {
     let deserializer = &mut serde_json::Deserializer::from_str(args);
     let value = serde_path_to_error::deserialize(&mut *deserializer).map_err(|error| {
         let field = match error.path().to_string() {

@@ -70,18 +70,36 @@ impl StoreDir {
     pub(crate) fn lock(&self, wait: Duration) -> Result<File, OpenError> {
         make_folder(&self.root).map_err(|error| self.io(&error))?;
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(self.lock_path());
-        let file = file.map_err(|error| self.io(&error))?;
-        self.hold(file, wait)
+        self.hold(file.map_err(|error| self.io(&error))?, wait)
+    }
+
+    /// Writes into the lock file, which is held, by which process it is.
+    pub(crate) fn sign(&self) {
+        let signed = fs::write(self.lock_path(), format!("{}\n", std::process::id()));
+        if let Err(error) = signed {
+            tracing::debug!(%error, "the lock file does not say who holds it");
+        }
+    }
+
+    /// Says who holds the lock, as far as it is known.
+    fn say_who_holds(&self, wait: Duration) {
+        let signed = fs::read_to_string(self.lock_path()).unwrap_or_default();
+        let (store, pid) = (self.root.display(), signed.trim());
+        tracing::warn!(%store, pid, wait_ms = wait.as_millis(), "another process holds the store: waiting for it to end");
     }
 
     /// Takes the lock of an open lock file, waiting for a process that is just ending.
     pub(crate) fn hold(&self, file: File, wait: Duration) -> Result<File, OpenError> {
         // Counted, not timed: a test's clock stands still.
-        let mut tries_left = wait.as_millis() / LOCK_RETRY.as_millis();
+        let tries = wait.as_millis() / LOCK_RETRY.as_millis();
+        let mut tries_left = tries;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 Err(TryLockError::WouldBlock) if tries_left > 0 => {
+                    if tries_left == tries {
+                        self.say_who_holds(wait);
+                    }
                     tries_left -= 1;
                     pause();
                 }

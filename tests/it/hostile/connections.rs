@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tidings::config::Config;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
@@ -330,22 +330,10 @@ async fn metrics_and_the_apis_description_are_for_the_operator() {
 async fn the_private_address_shows_what_the_other_does_not() {
     let program =
         Program::with(&[("store.engine", "memory"), ("server.metrics_public", "false"), ("server.private_listen", "127.0.0.1:0")]);
-    let mut child = program.spawn();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let (mut private, mut public) = (None, None);
-    soon("both addresses", async {
-        while public.is_none() {
-            let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("{}", program.log()));
-            let url = line.split_once("http://").map(|(_, rest)| rest.split(['/', ' ']).next().unwrap_or_default());
-            match (line.contains("private "), line.starts_with("listening on ")) {
-                (true, _) => private = url.map(|address| address.parse::<SocketAddr>().unwrap()),
-                (_, true) => public = url.map(|address| address.parse::<SocketAddr>().unwrap()),
-                _ => {}
-            }
-        }
-    })
-    .await;
-    let (private, public) = (private.expect("a private address"), public.unwrap());
+    let running = program.run().await;
+    let started = program.logged("started").await;
+    let private = started["private"].as_str().and_then(|url| url.strip_prefix("http://")?.strip_suffix("/metrics"));
+    let (private, public) = (private.expect("a private address").parse::<SocketAddr>().unwrap(), running.address);
     for path in PRIVATE {
         let request = format!("GET {path}");
         assert_eq!((fetch(private, &request, &[], "").await.status, fetch(public, &request, &[], "").await.status), (200, 404), "{path}");

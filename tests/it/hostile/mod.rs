@@ -206,6 +206,21 @@ impl Program {
         Running { child, address }
     }
 
+    /// Waits until the program has logged a message with these words, and returns the fields of that line.
+    pub(crate) async fn logged(&self, words: &str) -> Value {
+        let look = async {
+            loop {
+                let log = self.log();
+                let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+                if let Some(line) = lines.find(|line| line["message"].as_str().is_some_and(|said| said.contains(words))) {
+                    return line;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        soon(&format!("{words:?} in the log"), look).await
+    }
+
     /// Returns the last lines the program logged, over all its runs.
     pub(crate) fn log(&self) -> String {
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();

@@ -14,9 +14,33 @@ pub(crate) struct Backend<'a> {
 impl World {
     /// Makes a backend with a key of its own for these scopes.
     pub(crate) fn backend(&self, name: &str, scopes: &[Scope]) -> Backend<'_> {
-        let file = ApiKeyFile::of(&self.broker.config().server.data_dir);
+        let file = ApiKeyFile::among(tidings::broker::documents(&self.broker.config()).unwrap());
         let key = file.make(name, scopes.to_vec(), 0, 0).unwrap();
+        #[cfg(feature = "cluster")]
+        if !self.others.is_empty() {
+            self.wait_until_known(&key);
+        }
         Backend { world: self, key }
+    }
+
+    /// Waits until the broker accepts a key: those that share a database learn of it with their next heartbeat.
+    #[cfg(feature = "cluster")]
+    #[expect(clippy::disallowed_methods, reason = "nobody is told when a broker has learned of a key")]
+    fn wait_until_known(&self, key: &str) {
+        use std::io::{Read as _, Write as _};
+        let began = std::time::Instant::now();
+        loop {
+            let mut stream = std::net::TcpStream::connect(self.address()).unwrap();
+            let request = format!("GET /api/v1/nothing HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            if !answer.starts_with("HTTP/1.1 401") {
+                return;
+            }
+            assert!(began.elapsed() < std::time::Duration::from_secs(10), "the key is not known: {answer}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
     }
 
     /// Makes one that may do everything.

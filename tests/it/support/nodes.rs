@@ -7,6 +7,7 @@ use std::time::Duration;
 use tidings::Broker;
 use tidings::clock::SystemClock;
 use tidings::config::{Config, MediaEngine, StoreEngine};
+use tidings::media::DiskMediaStore;
 use tidings::store::{PostgresOptions, PostgresStore};
 
 use crate::cluster::Cluster;
@@ -36,7 +37,6 @@ fn start_one(config: &Config, url: &str, nats: &str, name: &str, n: usize) -> Br
     let mut config = config.clone();
     config.store.engine = StoreEngine::Postgres;
     config.store.postgres.url = url.to_owned();
-    config.media.store = MediaEngine::None;
     config.cluster.nats = vec![nats.to_owned()];
     config.cluster.name = name.to_owned();
     config.cluster.node = format!("node{n}");
@@ -50,5 +50,10 @@ fn start_one(config: &Config, url: &str, nats: &str, name: &str, n: usize) -> Br
         ..PostgresOptions::new(url.to_owned())
     };
     let store = PostgresStore::open_shared(options, clock.clone()).unwrap();
-    Broker::builder().config(config).clock(clock).store(store).start().unwrap()
+    // A folder that all of them see.
+    let files = DiskMediaStore::new(config.server.data_dir.join("media"));
+    config.server.data_dir = config.server.data_dir.join(&config.cluster.node);
+    let has_files = config.media.store == MediaEngine::Disk;
+    let builder = Broker::builder().config(config).clock(clock).store(store);
+    if has_files { builder.media_store(files) } else { builder }.start().unwrap()
 }

@@ -74,6 +74,8 @@ pub(crate) enum Reply {
     Stall,
     /// The connection is cut.
     Cut,
+    /// With a head, and a body that never comes.
+    HeadOnly(u16),
 }
 
 impl Reply {
@@ -217,6 +219,13 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: &Shared) -> 
             Reply::With(status, headers, body) => (status, headers, body),
             Reply::Stall | Reply::Late(..) => {
                 shared.calls.lock().unwrap().push(call.clone());
+                std::future::pending().await
+            }
+            Reply::HeadOnly(status) => {
+                call.accepted = (200..300).contains(&status);
+                shared.calls.lock().unwrap().push(call.clone());
+                stream.get_mut().write_all(format!("HTTP/1.1 {status} x\r\ncontent-length: 7\r\n\r\n").as_bytes()).await.ok()?;
+                stream.get_mut().flush().await.ok()?;
                 std::future::pending().await
             }
             Reply::Cut => {

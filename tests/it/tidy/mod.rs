@@ -275,10 +275,12 @@ fn dependencies_stay_where_they_belong() {
         (&["actix_web_actors"], &|path| path == "http/socket/hosted.rs"),
         (&["actix_web", "actix_http"], &|path| path.starts_with("http/") || path == "main.rs" || path.starts_with("cli/")),
         (&["clap", "tracing_subscriber", "anyhow"], &|path| path == "main.rs" || path.starts_with("cli/")),
-        (&["hyper", "hyper_util", "http_body_util"], &|path| path == "webhooks/client.rs"),
+        (&["hyper", "hyper_util", "http_body_util"], &|path| ["webhooks/client.rs", "cli/broker.rs"].contains(&path)),
         (&["prometheus_client"], &|path| path.starts_with("metrics/")),
         (&["rustls", "tokio_rustls"], &|path| {
-            ["http/tls.rs", "http/socket/stream.rs", "webhooks/client.rs", "store/postgres/connect.rs"].contains(&path)
+            path == "cli/broker.rs"
+                || ["http/tls.rs", "http/socket/stream.rs", "webhooks/client.rs", "cli/trust.rs", "store/postgres/connect.rs"]
+                    .contains(&path)
         }),
         (&["tokio_postgres", "deadpool_postgres", "tokio_postgres_rustls"], &|path| path.starts_with("store/postgres/")),
         (&["async_nats"], &|path| path == "cluster/nats.rs"),

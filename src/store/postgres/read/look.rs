@@ -4,7 +4,7 @@ use tokio_postgres::types::ToSql;
 
 use super::messages::seqs_of;
 use super::{CONV, Reader, direction, seen_by};
-use crate::model::{Conversation, Search};
+use crate::model::{Conversation, DOTTED_I, FINAL_SIGMA, Search, UNSEEN};
 use crate::store::coarse::LookedAt;
 use crate::store::error::StoreError;
 use crate::store::postgres::message_row::message_at;
@@ -13,16 +13,23 @@ use crate::store::types::Page;
 
 /// As a page of messages, with what they are compared by; what the columns cannot tell is compared again.
 pub(in crate::store::postgres) fn look_text(backwards: bool, has_viewer: bool) -> String {
-    let (seen, direction) = (seen_by("$14", has_viewer), direction(backwards));
+    let (seen, direction, words) = (seen_by("$14", has_viewer), direction(backwards), words());
     format!(
         "SELECT m.seq, m.stamp, m.id, m.order_key, m.at_ms, m.priority, m.sender, m.local_id,
                 CASE WHEN x.wanted THEN m.content::text END, CASE WHEN x.wanted THEN m.state::text END
          FROM messages m CROSS JOIN LATERAL (SELECT (cardinality($9::int2[]) = 0 OR m.kind = ANY($9))
              AND (cardinality($10::text[]) = 0 OR m.sender = ANY($10)) AND m.at_ms >= $11 AND ($12::int8 = 0 OR m.at_ms <= $12)
-             AND (cardinality($13::text[]) = 0 OR m.words LIKE ALL($13)) wanted) x
+             AND (cardinality($13::text[]) = 0 OR {words} LIKE ALL($13)) wanted) x
          WHERE m.conv = {CONV} AND m.seq >= $5 AND m.seq < $6 AND m.stamp <= $8 {seen}
          ORDER BY m.seq {direction} LIMIT $7"
     )
+}
+
+/// What a message is compared by: what was stored before some characters were told alike is brought there while it is read.
+fn words() -> String {
+    let ((sigma, compared), (dotted, plain)) = (FINAL_SIGMA, DOTTED_I);
+    let unseen: String = UNSEEN.into_iter().collect();
+    format!("replace(translate(m.words, '{sigma}{unseen}', '{compared}'), '{dotted}', '{plain}')")
 }
 
 /// Returns a keyword as a pattern that any text with it fits.
