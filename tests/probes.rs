@@ -42,6 +42,9 @@ const FILES: &[(&str, &str)] = &[
     ("video", "prores.mov"),
     ("video", "pieces.mp4"),
     ("video", "turned.mp4"),
+    ("video", "trimmed.mov"),
+    ("video", "behind-picture.mov"),
+    ("audio", "pictured.m4a"),
     ("file", "picture.png"),
 ];
 

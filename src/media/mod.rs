@@ -8,9 +8,9 @@
 //! A file is a file of this broker when its record is written, which comes last: whatever a crash leaves without one is
 //! deleted at the next start.
 
-mod audio;
 mod blob;
 mod disk;
+mod mp3;
 mod mp4;
 mod name;
 mod none;

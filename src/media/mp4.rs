@@ -16,6 +16,8 @@ const INNER_BOXES_MAX: u32 = 4_096;
 pub(super) const MOOV_BYTES_MAX: u64 = 16 << 20;
 /// A `moof`.
 const MOOF_BYTES_MAX: u64 = 1 << 20;
+/// Edits of a track; the rest is not looked at.
+const EDITS_MAX: usize = 1_024;
 /// Tracks; the rest is not looked at.
 const TRACKS_MAX: usize = 16;
 
@@ -24,12 +26,12 @@ const TRACKS_MAX: usize = 16;
 pub(super) struct Movie {
     /// QuickTime rather than MP4.
     pub is_quicktime: bool,
-    /// The first track with pictures.
+    /// The main track with pictures.
     pub video: Option<VideoTrack>,
-    /// The codec of the first track with sound.
+    /// The codec of the main track with sound.
     pub audio: Option<String>,
-    /// How long the pictures last, or the sound where there are none, milliseconds.
-    pub duration_ms: Option<u64>,
+    /// How long the sound plays, milliseconds.
+    pub audio_ms: Option<u64>,
 }
 
 /// A track with pictures.
@@ -39,6 +41,10 @@ pub(super) struct VideoTrack {
     pub codec: String,
     /// As shown, turned as the track says.
     pub pixels: Pixels,
+    /// How long it plays, milliseconds.
+    pub duration_ms: Option<u64>,
+    /// Whether it is one picture that stands: a cover.
+    pub is_still: bool,
 }
 
 impl VideoTrack {
@@ -56,19 +62,56 @@ struct Track {
     codec: [u8; 4],
     pixels: Pixels,
     is_turned: bool,
+    /// Whether it is played unless something else is chosen.
+    is_enabled: bool,
+    /// The tracks that hold its chapters: their names, and a picture for each.
+    chapters: Vec<u32>,
+    /// What of it is played, in this order; empty: all.
+    edits: Vec<Edit>,
+    samples: u64,
     /// Of all its samples, in its timescale.
     ticks: u64,
     /// Of a sample of a fragment that does not say its own.
     sample_ticks: u32,
 }
 
+/// A stretch of a track that is played. Source: ISO/IEC 14496-12, 8.6.6.
+#[derive(Debug, Clone, Copy)]
+struct Edit {
+    /// How long, in the movie's timescale; 0: to the end.
+    length: u64,
+    /// Where it begins, in the track's timescale; none: nothing is played for so long.
+    from: Option<u64>,
+}
+
 impl Track {
-    fn duration_ms(&self) -> Option<u64> {
-        if self.timescale == 0 || self.ticks == 0 {
+    /// Returns how long it plays, milliseconds: its edits, none of them longer than there is something to play.
+    fn duration_ms(&self, movie_timescale: u32) -> Option<u64> {
+        let (own, movie) = (u128::from(self.timescale), u128::from(movie_timescale));
+        if own == 0 || self.ticks == 0 {
             return None;
         }
-        u64::try_from(u128::from(self.ticks) * 1000 / u128::from(self.timescale)).ok()
+        let ms = |ticks: u64| u128::from(ticks) * 1000 / own;
+        let played = self.edits.iter().filter_map(|edit| {
+            let left = ms(self.ticks.saturating_sub(edit.from?));
+            Some(if edit.length == 0 || movie == 0 { left } else { left.min(u128::from(edit.length) * 1000 / movie) })
+        });
+        let all = if self.edits.is_empty() { ms(self.ticks) } else { played.sum() };
+        u64::try_from(all).ok().filter(|ms| *ms > 0)
     }
+
+    /// Returns whether it is a picture and no film.
+    fn is_still(&self) -> bool {
+        self.samples <= 1 && matches!(&self.codec, b"jpeg" | b"png " | b"mjpa" | b"mjpb" | b"tiff" | b"gif ")
+    }
+}
+
+/// Returns the track of a kind that a player shows: no chapters, no cover, one that is enabled, the longest.
+fn main_track<'a>(tracks: &'a [Track], handler: &[u8; 4], timescale: u32) -> Option<&'a Track> {
+    let chapters: Vec<u32> = tracks.iter().flat_map(|track| track.chapters.iter().copied()).collect();
+    let of_kind = tracks.iter().filter(|track| &track.handler == handler && track.codec != [0; 4] && !chapters.contains(&track.id));
+    // Of equal ones the first.
+    of_kind.rev().max_by_key(|track| (!track.is_still(), track.is_enabled, track.duration_ms(timescale)))
 }
 
 /// Reads what a file holds. Returns none when it is no MP4 or MOV.
@@ -77,7 +120,7 @@ impl Track {
 /// Those of the file.
 pub(super) fn read(mut file: impl Read + Seek) -> io::Result<Option<Movie>> {
     let end = file.seek(SeekFrom::End(0))?;
-    let (mut at, mut tracks, mut brand, mut is_movie) = (0u64, Vec::new(), None, false);
+    let (mut at, mut tracks, mut brand, mut is_movie, mut timescale) = (0u64, Vec::new(), None, false, 0);
     for _ in 0..TOP_BOXES_MAX {
         let Some((kind, body, next)) = top_header(&mut file, at, end)? else { break };
         match &kind {
@@ -90,7 +133,7 @@ pub(super) fn read(mut file: impl Read + Seek) -> io::Result<Option<Movie>> {
         match &kind {
             b"moov" if !is_movie && next - body <= MOOV_BYTES_MAX => {
                 is_movie = true;
-                read_movie(&content(&mut file, body, next)?, &mut tracks);
+                timescale = read_movie(&content(&mut file, body, next)?, &mut tracks);
             }
             b"moof" if next - body <= MOOF_BYTES_MAX => read_fragment(&content(&mut file, body, next)?, &mut tracks),
             _ => {}
@@ -98,16 +141,17 @@ pub(super) fn read(mut file: impl Read + Seek) -> io::Result<Option<Movie>> {
         at = next;
     }
     let (true, Some(brand)) = (is_movie, brand) else { return Ok(None) };
-    let video = tracks.iter().find(|track| &track.handler == b"vide" && track.codec != [0; 4]);
-    let audio = tracks.iter().find(|track| &track.handler == b"soun" && track.codec != [0; 4]);
+    let (video, audio) = (main_track(&tracks, b"vide", timescale), main_track(&tracks, b"soun", timescale));
     Ok(Some(Movie {
         is_quicktime: brand == b"qt  ",
-        duration_ms: video.or(audio).and_then(Track::duration_ms),
         video: video.map(|track| VideoTrack {
             codec: letters(track.codec),
             pixels: if track.is_turned { track.pixels.turned() } else { track.pixels },
+            duration_ms: track.duration_ms(timescale),
+            is_still: track.is_still(),
         }),
         audio: audio.map(|track| letters(track.codec)),
+        audio_ms: audio.and_then(|track| track.duration_ms(timescale)),
     }))
 }
 
@@ -174,16 +218,23 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
+fn long(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from(number(bytes, at)?) << 32 | u64::from(number(bytes, at + 4)?))
+}
+
 fn short(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from(u16::from_be_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?)))
 }
 
-fn read_movie(moov: &[u8], tracks: &mut Vec<Track>) {
+/// Returns the movie's timescale.
+fn read_movie(moov: &[u8], tracks: &mut Vec<Track>) -> u32 {
     let mut left = INNER_BOXES_MAX;
-    let mut defaults = Vec::new();
+    let (mut defaults, mut timescale) = (Vec::new(), 0);
     let mut boxes = Boxes { rest: moov, left: &mut left };
     while let Some((kind, body)) = boxes.next() {
         match &kind {
+            // Version 1 has times of 8 bytes.
+            b"mvhd" => timescale = number(body, if body.first() == Some(&1) { 20 } else { 12 }).unwrap_or_default(),
             b"trak" if tracks.len() < TRACKS_MAX => tracks.push(read_track(body, boxes.left)),
             b"mvex" => {
                 let mut inner = Boxes { rest: body, left: boxes.left };
@@ -200,6 +251,7 @@ fn read_movie(moov: &[u8], tracks: &mut Vec<Track>) {
     for track in tracks {
         track.sample_ticks = defaults.iter().find(|(id, _)| *id == track.id).map_or(0, |(_, ticks)| *ticks);
     }
+    timescale
 }
 
 fn read_track(trak: &[u8], left: &mut u32) -> Track {
@@ -208,6 +260,15 @@ fn read_track(trak: &[u8], left: &mut u32) -> Track {
     while let Some((kind, body)) = boxes.next() {
         match &kind {
             b"tkhd" => read_head(body, &mut track),
+            b"edts" => read_edits(body, boxes.left, &mut track),
+            b"tref" => {
+                let mut inner = Boxes { rest: body, left: boxes.left };
+                while let Some((kind, body)) = inner.next() {
+                    if &kind == b"chap" {
+                        track.chapters = body.chunks_exact(4).take(TRACKS_MAX).filter_map(|id| number(id, 0)).collect();
+                    }
+                }
+            }
             b"mdia" => read_media(body, boxes.left, &mut track),
             _ => {}
         }
@@ -215,11 +276,34 @@ fn read_track(trak: &[u8], left: &mut u32) -> Track {
     track
 }
 
-/// Reads the track's number, and whether it is turned by a quarter.
+/// Reads which stretches of a track are played.
+fn read_edits(edts: &[u8], left: &mut u32, track: &mut Track) {
+    let mut boxes = Boxes { rest: edts, left };
+    while let Some((kind, body)) = boxes.next() {
+        if &kind != b"elst" {
+            continue;
+        }
+        // Version and flags, count; then length and beginning of 8 bytes each in version 1, else of 4, and a speed.
+        let is_long = body.first() == Some(&1);
+        let entries = body.get(8..).unwrap_or_default().chunks_exact(if is_long { 20 } else { 12 });
+        let count = usize::try_from(number(body, 4).unwrap_or_default()).unwrap_or(0);
+        track.edits.extend(entries.take(count.min(EDITS_MAX)).filter_map(|entry| {
+            let (length, from) = if is_long {
+                (long(entry, 0)?, long(entry, 8)?.cast_signed())
+            } else {
+                (u64::from(number(entry, 0)?), i64::from(number(entry, 4)?.cast_signed()))
+            };
+            Some(Edit { length, from: u64::try_from(from).ok() })
+        }));
+    }
+}
+
+/// Reads the track's number, whether it is enabled, and whether it is turned by a quarter.
 fn read_head(tkhd: &[u8], track: &mut Track) {
     // Version 1 has times of 8 bytes.
     let is_long = tkhd.first() == Some(&1);
     track.id = number(tkhd, if is_long { 20 } else { 12 }).unwrap_or_default();
+    track.is_enabled = number(tkhd, 0).is_some_and(|flags| flags & 1 != 0);
     let matrix = if is_long { 52 } else { 40 };
     // | a b u |, a picture upright or upside down has a and d, one on its side b and c.
     // | c d v |
@@ -262,6 +346,7 @@ fn read_samples(stbl: &[u8], left: &mut u32, track: &mut Track) {
             b"stts" => {
                 for entry in body.get(8..).unwrap_or_default().chunks_exact(8) {
                     let (count, ticks) = (number(entry, 0).unwrap_or_default(), number(entry, 4).unwrap_or_default());
+                    track.samples = track.samples.saturating_add(count.into());
                     track.ticks = track.ticks.saturating_add(u64::from(count) * u64::from(ticks));
                 }
             }
@@ -292,6 +377,7 @@ fn read_fragment(moof: &[u8], tracks: &mut [Track]) {
                 b"trun" => {
                     if let Some(track) = tracks.iter_mut().find(|track| track.id == id) {
                         let ticks = run_ticks(body, default.unwrap_or(track.sample_ticks));
+                        track.samples = track.samples.saturating_add(number(body, 4).unwrap_or_default().into());
                         track.ticks = track.ticks.saturating_add(ticks);
                     }
                 }
@@ -336,7 +422,66 @@ mod tests {
         liar.extend(b"moov");
         liar.extend((1u64 << 63).to_be_bytes());
         let movie = read(Cursor::new(liar)).unwrap().unwrap();
-        assert_eq!((movie.video, movie.audio, movie.duration_ms), (None, None, None));
+        assert_eq!((movie.video, movie.audio, movie.audio_ms), (None, None, None));
+    }
+
+    /// Joins numbers of 4 bytes.
+    fn numbers(numbers: &[u32]) -> Vec<u8> {
+        numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
+    }
+
+    /// A track of samples that last 100 of 1000 ticks a second. `more`: boxes beside.
+    fn track(id: u32, handler: &[u8; 4], codec: &[u8; 4], samples: u32, more: &[u8]) -> Vec<u8> {
+        let head = [numbers(&[1, 0, 0, id]), vec![0; 64]].concat();
+        let described = [numbers(&[0, 1, 86]), codec.to_vec(), vec![0; 78]].concat();
+        let table = boxed(b"stbl", &[boxed(b"stsd", &described), boxed(b"stts", &numbers(&[0, 1, samples, 100]))].concat());
+        let handler = [numbers(&[0, 0]), handler.to_vec(), vec![0; 12]].concat();
+        let media = [boxed(b"mdhd", &numbers(&[0, 0, 0, 1000, 0, 0])), boxed(b"hdlr", &handler), boxed(b"minf", &table)].concat();
+        boxed(b"trak", &[boxed(b"tkhd", &head), more.to_vec(), boxed(b"mdia", &media)].concat())
+    }
+
+    /// Edits, each a length in the movie's 600 ticks a second, and where it begins.
+    fn edits(edits: &[(u32, i32)]) -> Vec<u8> {
+        let entries: Vec<u32> = edits.iter().flat_map(|(length, from)| [*length, from.cast_unsigned(), 0x1_0000]).collect();
+        let count = u32::try_from(edits.len()).unwrap();
+        boxed(b"edts", &boxed(b"elst", &[numbers(&[0, count]), numbers(&entries)].concat()))
+    }
+
+    fn movie(tracks: &[Vec<u8>]) -> Movie {
+        let head = boxed(b"mvhd", &numbers(&[0, 0, 0, 600, 0]));
+        let file = [boxed(b"ftyp", b"isom0000"), boxed(b"moov", &[head, tracks.concat()].concat())].concat();
+        read(Cursor::new(file)).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_track_plays_as_long_as_its_edits_say_and_no_longer_than_it_is() {
+        for (more, ms) in [
+            (Vec::new(), 55_000),
+            (edits(&[(3000, 10_000)]), 5_000),
+            (edits(&[(600, 0), (600, 20_000)]), 2_000),
+            (edits(&[(1200, -1), (3000, 0)]), 5_000),
+            (edits(&[(60_000, 50_000)]), 5_000),
+            (edits(&[(0, 5_000)]), 50_000),
+        ] {
+            let movie = movie(&[track(1, b"soun", b"mp4a", 550, &more)]);
+            assert_eq!(movie.audio_ms, Some(ms));
+        }
+        assert_eq!(movie(&[track(1, b"soun", b"mp4a", 550, &edits(&[(600, 60_000)]))]).audio_ms, None, "nothing of it is played");
+    }
+
+    #[test]
+    fn covers_and_chapters_are_not_what_is_shown() {
+        let film = track(2, b"vide", b"avc1", 20, &[]);
+        let cover = track(1, b"vide", b"jpeg", 1, &[]);
+        let shown = movie(&[cover.clone(), film.clone()]).video.unwrap();
+        assert_eq!((shown.codec.as_str(), shown.duration_ms, shown.is_still), ("avc1", Some(2_000), false));
+        let chapters = boxed(b"tref", &boxed(b"chap", &numbers(&[3, 4])));
+        let sound = track(1, b"soun", b"mp4a", 100, &chapters);
+        let pictured = movie(&[track(3, b"vide", b"jpeg", 9, &[]), track(4, b"text", b"text", 9, &[]), sound]);
+        assert_eq!((pictured.video, pictured.audio.as_deref(), pictured.audio_ms), (None, Some("mp4a"), Some(10_000)));
+        assert!(movie(&[cover]).video.unwrap().is_still);
+        let longer = track(5, b"vide", b"hvc1", 30, &[]);
+        assert_eq!(movie(&[film, longer]).video.unwrap().codec, "hvc1", "the longest of two");
     }
 
     #[test]

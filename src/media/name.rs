@@ -1,12 +1,12 @@
 //! File names, as users give them: for people to read, never a path.
 
-/// Returns a name without its folders, without what cannot be seen or turns the writing direction, of at most `bytes_max` bytes: cut
+/// Returns a name without its folders, without controls and what turns the writing direction, of at most `bytes_max` bytes: cut
 /// in its stem, so that its extension stays. An empty one: nothing of it could stay.
 pub(crate) fn clean(name: &str, bytes_max: usize) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let shown: String = last.chars().filter(|c| !c.is_control() && !is_invisible(*c)).collect();
+    let shown: String = last.chars().filter(|c| !c.is_control() && !hides(*c)).collect();
     let shown = shown.trim();
-    if shown.chars().all(|c| c == '.') {
+    if shown.chars().all(|c| c == '.' || shapes(c)) {
         return String::new();
     }
     if shown.len() <= bytes_max {
@@ -24,9 +24,14 @@ pub(crate) fn clean(name: &str, bytes_max: usize) -> String {
     format!("{}{extension}", &stem[..cut])
 }
 
-/// Marks of direction, joiners and the like: `invoice\u{202E}fdp.exe` shows as `invoiceexe.pdf`.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{061C}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
+/// Overrides of direction, and what has no shape and gives none: `invoice\u{202E}fdp.exe` shows as `invoiceexe.pdf`.
+fn hides(c: char) -> bool {
+    matches!(c, '\u{200B}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
+}
+
+/// Joiners and marks of direction: Persian, Hindi and joined emoji are spelled with them. Alone they are no name.
+fn shapes(c: char) -> bool {
+    matches!(c, '\u{200C}'..='\u{200F}' | '\u{061C}')
 }
 
 #[cfg(test)]
@@ -41,6 +46,11 @@ mod tests {
             ("C:\\Users\\me\\报告.docx", "报告.docx"),
             ("invoice\u{202E}fdp.exe", "invoicefdp.exe"),
             ("a\r\nSet-Cookie: x\0.txt", "aSet-Cookie: x.txt"),
+            ("می\u{200C}خواهم.pdf", "می\u{200C}خواهم.pdf"),
+            ("👩\u{200D}👩\u{200D}👧.png", "👩\u{200D}👩\u{200D}👧.png"),
+            ("क्\u{200D}ष.txt", "क्\u{200D}ष.txt"),
+            ("\u{2066}a\u{2069}.txt", "a.txt"),
+            ("\u{200D}\u{200F}", ""),
             ("..", ""),
             ("/", ""),
             ("  \u{200B} ", ""),

@@ -12,6 +12,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use encoding_rs::GBK;
 use futures_util::StreamExt as _;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
@@ -104,15 +105,23 @@ pub(super) async fn create(broker: web::Data<Broker>, request: HttpRequest, aske
     with_version(response)
 }
 
-/// Reads pairs of a key and, behind a space, a value in base64, with commas between.
+/// Reads pairs of a key and, behind a space, a value in base64, with commas between. A value that is no UTF-8 is read as GBK, in which
+/// many systems still name their files, or else with marks in place of what cannot be read: it is not worth an upload.
 fn metadata(given: &str) -> Result<Vec<(String, String)>, Invalid> {
     let wrong = || Invalid::new("Upload-Metadata", "is not pairs of a key and base64");
     let pair = |pair: &str| {
         let (key, value) = pair.trim().split_once(' ').unwrap_or((pair.trim(), ""));
-        let value = BASE64.decode(value.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(wrong)?;
-        Ok((key.to_owned(), value))
+        let value = BASE64.decode(value.trim()).map_err(|_| wrong())?;
+        Ok((key.to_owned(), String::from_utf8(value).unwrap_or_else(|error| repaired(error.as_bytes()))))
     };
     given.split(',').filter(|pair| !pair.trim().is_empty()).map(pair).collect()
+}
+
+fn repaired(bytes: &[u8]) -> String {
+    match GBK.decode_without_bom_handling(bytes) {
+        (text, false) => text.into_owned(),
+        (_, true) => String::from_utf8_lossy(bytes).into_owned(),
+    }
 }
 
 /// Says until when an upload waits for its next part; one of which no byte came waits less.
@@ -303,6 +312,10 @@ mod tests {
         let wanted = [("filename", "字.png"), ("kind", "image"), ("empty", "")];
         assert_eq!(pairs, wanted.map(|(key, value)| (key.to_owned(), value.to_owned())));
         assert!(metadata("filename !!!").is_err());
+        // A name in GBK, and bytes that are a text in nothing.
+        let pairs = metadata("filename sai45i5wbmc=,key /////w==").unwrap();
+        assert_eq!(pairs[0].1, "报告.png");
+        assert_eq!(pairs[1].1, "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}");
         assert_eq!(metadata("").unwrap(), []);
     }
 }

@@ -7,11 +7,9 @@ use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
-use symphonia::core::io::MediaSource;
-
 use super::picture::MediaOptions;
 pub(crate) use super::picture::made_mime;
-use super::{audio, mp4, opus, picture, strip};
+use super::{mp3, mp4, opus, picture, strip};
 use crate::model::{Limits, MediaKind, Pixels, Refusal, Rendition};
 
 /// What is read of a file's beginning to tell its type.
@@ -92,7 +90,7 @@ pub(super) fn check_pixels(pixels: Pixels, options: &MediaOptions) -> Result<(),
     Ok(())
 }
 
-fn judge<R: MediaSource + 'static>(
+fn judge<R: Read + Seek>(
     kind: MediaKind,
     open: &dyn Fn() -> io::Result<R>,
     options: &MediaOptions,
@@ -154,16 +152,17 @@ pub(super) fn judge_image<R: BufRead + Seek>(
     Ok(Probed { mime, original: derived.original, large, thumbnail: derived.thumbnail.pixels, made, ..Probed::default() })
 }
 
-fn judge_audio<R: MediaSource + 'static>(source: &dyn Fn() -> Result<R, Refusal>, limits: &Limits) -> Result<Probed, Refusal> {
+fn judge_audio<R: Read + Seek>(source: &dyn Fn() -> Result<R, Refusal>, limits: &Limits) -> Result<Probed, Refusal> {
     let probed = if let Some(movie) = mp4::read(source()?).map_err(unreadable)? {
-        let codec = movie.audio.filter(|_| movie.video.is_none()).ok_or_else(|| not_of(MediaKind::Audio))?;
-        Probed { mime: "audio/mp4".to_owned(), codec, duration_ms: movie.duration_ms, ..Probed::default() }
+        // A picture beside the sound is its cover.
+        let has_film = movie.video.is_some_and(|video| !video.is_still);
+        let codec = movie.audio.filter(|_| !has_film).ok_or_else(|| not_of(MediaKind::Audio))?;
+        Probed { mime: "audio/mp4".to_owned(), codec, duration_ms: movie.audio_ms, ..Probed::default() }
     } else if let Some(opus::Voice { mime, duration_ms }) = opus::read(BufReader::new(source()?)).map_err(unreadable)? {
         Probed { mime: mime.to_owned(), codec: "opus".to_owned(), duration_ms: Some(duration_ms), ..Probed::default() }
     } else {
-        let is_mp3 = begins_like_mp3(source()?)?;
-        let duration = is_mp3.then(|| source().map(|source| audio::mp3_duration_ms(Box::new(source)))).transpose()?.flatten();
-        let duration_ms = Some(duration.ok_or_else(|| not_of(MediaKind::Audio))?);
+        let duration_ms = mp3::duration_ms(source()?).map_err(unreadable)?;
+        let duration_ms = Some(duration_ms.ok_or_else(|| not_of(MediaKind::Audio))?);
         Probed { mime: "audio/mpeg".to_owned(), codec: "mp3".to_owned(), duration_ms, ..Probed::default() }
     };
     let ms_max = limits.audio_seconds_max * 1000;
@@ -173,22 +172,17 @@ fn judge_audio<R: MediaSource + 'static>(source: &dyn Fn() -> Result<R, Refusal>
     }
 }
 
-/// Returns whether a file begins with a tag, or with the sync bits of a frame of layer 3. Without this look, something of it is found in almost any bytes.
-fn begins_like_mp3(source: impl Read) -> Result<bool, Refusal> {
-    let head = head_of(source)?;
-    let is_frame = matches!(head.as_slice(), [0xFF, second, ..] if second & 0xE0 == 0xE0 && second & 0x06 == 0x02);
-    Ok(head.starts_with(b"ID3") || is_frame)
-}
-
 fn judge_video(source: impl Read + Seek) -> Result<Probed, Refusal> {
     let movie = mp4::read(source).map_err(unreadable)?;
-    let Some((movie, picture)) = movie.and_then(|mut movie| movie.video.take().map(|picture| (movie, picture))) else {
+    let Some((movie, picture)) =
+        movie.and_then(|mut movie| movie.video.take().filter(|video| !video.is_still).map(|picture| (movie, picture)))
+    else {
         return Err(not_of(MediaKind::Video));
     };
     let mime = if movie.is_quicktime { "video/quicktime" } else { "video/mp4" };
     // Of other codecs the size is not told. Source: ZIM guide "Send and receive messages", video messages.
     let frame = if picture.is_h264_or_h265() { picture.pixels } else { Pixels::default() };
-    Ok(Probed { mime: mime.to_owned(), codec: picture.codec, duration_ms: movie.duration_ms, frame, ..Probed::default() })
+    Ok(Probed { mime: mime.to_owned(), codec: picture.codec, duration_ms: picture.duration_ms, frame, ..Probed::default() })
 }
 
 #[cfg(test)]

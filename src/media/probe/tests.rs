@@ -93,6 +93,18 @@ fn videos_tell_codec_and_length_and_of_two_codecs_the_size_of_the_first_picture(
 }
 
 #[test]
+fn a_picture_beside_film_or_sound_is_not_taken_for_it() {
+    let film = probed(MediaKind::Video, "behind-picture.mov").unwrap();
+    assert_eq!((film.codec.as_str(), film.duration_ms, film.frame), ("avc1", Some(2000), Pixels::new(320, 180)));
+    let sound = probed(MediaKind::Audio, "pictured.m4a").unwrap();
+    assert_eq!((sound.codec.as_str(), sound.mime.as_str()), ("mp4a", "audio/mp4"));
+    assert!(sound.duration_ms.unwrap().abs_diff(2000) <= 50, "{:?}", sound.duration_ms);
+    assert!(matches!(probed(MediaKind::Video, "pictured.m4a"), Err(Refusal::FileType(_))), "a cover is no film");
+    let trimmed = probed(MediaKind::Video, "trimmed.mov").unwrap();
+    assert_eq!(trimmed.duration_ms, Some(1000), "of 2 s an edit list plays one");
+}
+
+#[test]
 fn what_is_of_another_kind_is_refused_whatever_it_is_called() {
     for (kind, names) in [
         (MediaKind::Image, ["h264.mp4", "cbr.mp3", "make.sh"]),
