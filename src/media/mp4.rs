@@ -93,7 +93,9 @@ impl Track {
         }
         let ms = |ticks: u64| u128::from(ticks) * 1000 / own;
         let played = self.edits.iter().filter_map(|edit| {
-            let left = ms(self.ticks.saturating_sub(edit.from?));
+            // What begins within the first second is told from where the first picture is shown, which may be after it is read.
+            let from = edit.from.filter(|from| *from > u64::from(self.timescale)).or(edit.from.map(|_| 0))?;
+            let left = ms(self.ticks.saturating_sub(from));
             Some(if edit.length == 0 || movie == 0 { left } else { left.min(u128::from(edit.length) * 1000 / movie) })
         });
         let all = if self.edits.is_empty() { ms(self.ticks) } else { played.sum() };
