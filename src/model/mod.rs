@@ -57,6 +57,7 @@ pub use message_state::{ActorAt, MessageState, Revoked, RevokedAs};
 pub(crate) use page::{page_by_key, page_by_position};
 pub use refusal::{Invalid, Refusal};
 pub use room::{AttributeTerms, RoomAttribute, RoomChange, RoomInfo};
+#[cfg(feature = "postgres")]
 pub(crate) use search::{DOTTED_I, FINAL_SIGMA, UNSEEN};
 pub use search::{GroupSearch, Keywords, Search, searched_words};
 pub use send_options::{PushConfig, ReplyTo, SendOptions};

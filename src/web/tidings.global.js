@@ -338,7 +338,7 @@ function randomBytes(count, platform) {
 }
 
 const isMedia = (message) => MEDIA_KINDS.includes(message?.type);
-const isStorable = (message) => [Text, Custom, Combine].includes(message?.type) || isMedia(message);
+const isStorable = (message) => [TextKind, Custom, Combine].includes(message?.type) || isMedia(message);
 /**
  * Returns whether an object is a message that has its place in a conversation, so that sending it again is forwarding. A `messageID`
  * alone says nothing: programs write their own into a draft. And a message that failed has no place, whatever it shows.
@@ -360,12 +360,12 @@ const fileDefaults = () => ({ fileLocalPath: '', fileDownloadUrl: '', fileName: 
 function kindDefaults(type) {
   switch (type) {
     case Custom: return { subType: 0, searchedContent: '' };
-    case Image: return {
+    case ImageKind: return {
       ...fileDefaults(), thumbnailDownloadUrl: '', largeImageDownloadUrl: '', originalImageWidth: 0, originalImageHeight: 0,
       largeImageWidth: 0, largeImageHeight: 0, thumbnailWidth: 0, thumbnailHeight: 0,
     };
     case FileKind: return fileDefaults();
-    case Audio: return { ...fileDefaults(), audioDuration: 0 };
+    case AudioKind: return { ...fileDefaults(), audioDuration: 0 };
     case Video: return {
       ...fileDefaults(), videoDuration: 0, videoFirstFrameDownloadUrl: '', videoFirstFrameWidth: 0, videoFirstFrameHeight: 0,
     };
@@ -426,8 +426,8 @@ function checkMedia({ type, fileLocalPath, fileDownloadUrl, fileUID, audioDurati
   if (!fileLocalPath && !fileDownloadUrl && !fileUID) {
     throw new ZIMError(Code.FileNotExist, 'message has neither fileLocalPath nor fileDownloadUrl');
   }
-  const [field, seconds] = type === Audio ? ['audioDuration', audioDuration] : ['videoDuration', videoDuration];
-  if ((type === Audio || type === Video) && typeof seconds !== 'number') throw invalid(`message.${field} is missing: seconds`);
+  const [field, seconds] = type === AudioKind ? ['audioDuration', audioDuration] : ['videoDuration', videoDuration];
+  if ((type === AudioKind || type === Video) && typeof seconds !== 'number') throw invalid(`message.${field} is missing: seconds`);
 }
 
 /** Checks that messages can be combined: they were sent, and are of a kind that is stored. */
@@ -3074,15 +3074,18 @@ const Code = Object.freeze({
 
 const TOKEN_CODES = [Code.TokenInvalid, Code.TokenExpired, Code.TokenVersionError, Code.TokenTimeIsTooShort];
 
-const { Text, Command, Image, File: FileKind, Audio, Video, Barrage, Custom, Revoke, Tips, Combine } = ZIMMessageType;
+// Not by names of the browser's own: a bundler that puts modules into one scope would hide those from a program that evaluates text.
+const {
+  Text: TextKind, Command, Image: ImageKind, File: FileKind, Audio: AudioKind, Video, Barrage, Custom, Revoke, Tips, Combine,
+} = ZIMMessageType;
 const { Peer, Room, Group } = ZIMConversationType;
 const { Sending, Success, Failed } = ZIMMessageSentStatus;
 
-const MEDIA_KINDS = [Image, FileKind, Audio, Video];
-const SENDABLE_KINDS = [Text, Command, Barrage, Custom, Combine, ...MEDIA_KINDS];
+const MEDIA_KINDS = [ImageKind, FileKind, AudioKind, Video];
+const SENDABLE_KINDS = [TextKind, Command, Barrage, Custom, Combine, ...MEDIA_KINDS];
 const UNSUPPORTED_KINDS = [10];
 
-const KIND_NAMES = { [Image]: 'image', [FileKind]: 'file', [Audio]: 'audio', [Video]: 'video' };
+const KIND_NAMES = { [ImageKind]: 'image', [FileKind]: 'file', [AudioKind]: 'audio', [Video]: 'video' };
 
 const URL_FIELDS = ['fileDownloadUrl', 'thumbnailDownloadUrl', 'largeImageDownloadUrl', 'videoFirstFrameDownloadUrl'];
 

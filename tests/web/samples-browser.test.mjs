@@ -44,6 +44,21 @@ describe('samples in a browser', { skip }, () => {
 
   const place = (sample) => sample.replaceAll("conversationID = 'xxxx'", "conversationID = 'ben'");
 
+  test('no name of the module hides one of the browser, where a bundler puts both into one scope', async () => {
+    const hidden = await page.evaluate(async () => {
+      const source = await (await fetch('/sdk/tidings.js')).text();
+      const differing = () => Object.getOwnPropertyNames(globalThis).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name))
+        .filter((name) => !Object.is((0, eval)(`typeof ${name} === 'undefined' ? undefined : ${name}`), globalThis[name]));
+      const before = differing();
+      const script = document.createElement('script');
+      // What a classic script declares is seen by all others, as in a bundle of one scope.
+      script.textContent = `${source.replace(/^export default .*$/gm, '').replace(/^export /gm, '')};globalThis.wasRun = typeof ZIM;`;
+      document.head.append(script);
+      return { wasRun: globalThis.wasRun, names: differing().filter((name) => !before.includes(name)) };
+    });
+    assert.deepEqual(hidden, { wasRun: 'function', names: [] });
+  });
+
   test('a file that was chosen: as it stands it is sent as the last kind it names, and so is each other kind', async () => {
     const parts = place(SEND_LOCAL_FILE).split(/^(?= {4}\/\/ 如果是)/m);
     const video = parts[4];
