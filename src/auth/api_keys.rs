@@ -190,10 +190,26 @@ impl ApiKeyFile {
     /// # Errors
     /// [`ApiKeyError`]; nothing was changed.
     pub fn revoke(&self, name: &str) -> Result<usize, ApiKeyError> {
+        self.revoke_if(name, |_| true).map(Option::unwrap_or_default)
+    }
+
+    /// Ends every key of that name if all of them are such as may be ended, and returns how many there were; none: one was not, and
+    /// nothing was changed.
+    ///
+    /// # Errors
+    /// [`ApiKeyError`]; nothing was changed.
+    pub fn revoke_if(&self, name: &str, may_end: impl Fn(&ApiKey) -> bool) -> Result<Option<usize>, ApiKeyError> {
         self.change(|keys| {
+            let mut named = keys.iter().filter(|key| key.name == name).peekable();
+            if named.peek().is_none() {
+                return Err(ApiKeyError::Missing(name.to_owned()));
+            }
+            if !named.all(&may_end) {
+                return Ok(None);
+            }
             let before = keys.len();
             keys.retain(|key| key.name != name);
-            if keys.len() == before { Err(ApiKeyError::Missing(name.to_owned())) } else { Ok(before - keys.len()) }
+            Ok(Some(before - keys.len()))
         })
     }
 
@@ -243,6 +259,16 @@ impl ApiKeyRing {
     /// Returns these keys.
     pub fn of(file: ApiKeyFile) -> Self {
         Self { file, read: Mutex::default() }
+    }
+
+    /// Returns the document that they are read from.
+    pub(crate) fn file(&self) -> &ApiKeyFile {
+        &self.file
+    }
+
+    /// Reads the document anew before the next check: it was changed here.
+    pub(crate) fn forget(&self) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).at = None;
     }
 
     /// Returns the key that was presented, if it is one of ours and works.

@@ -29,6 +29,12 @@ pub enum Scope {
     /// Tokens with which clients log in as any user.
     #[serde(rename = "tokens:write")]
     TokensWrite,
+    /// Which keys there are.
+    #[serde(rename = "keys:read")]
+    KeysRead,
+    /// Making keys, with no scopes but the maker's own, and ending them.
+    #[serde(rename = "keys:write")]
+    KeysWrite,
     /// Rooms, their members and attributes.
     #[serde(rename = "rooms:read")]
     RoomsRead,
@@ -51,7 +57,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every one.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::All,
         Self::Broadcast,
         Self::MessagesRead,
@@ -59,6 +65,8 @@ impl Scope {
         Self::UsersRead,
         Self::UsersWrite,
         Self::TokensWrite,
+        Self::KeysRead,
+        Self::KeysWrite,
         Self::RoomsRead,
         Self::RoomsWrite,
         Self::GroupsRead,
@@ -78,6 +86,8 @@ impl Scope {
             Self::UsersRead => "users:read",
             Self::UsersWrite => "users:write",
             Self::TokensWrite => "tokens:write",
+            Self::KeysRead => "keys:read",
+            Self::KeysWrite => "keys:write",
             Self::RoomsRead => "rooms:read",
             Self::RoomsWrite => "rooms:write",
             Self::GroupsRead => "groups:read",
@@ -85,6 +95,13 @@ impl Scope {
             Self::OpsRead => "ops:read",
             Self::OpsWrite => "ops:write",
         }
+    }
+
+    /// Says whether what is read by it is noted in the audit log like what is changed: what people wrote to each other, and who holds
+    /// keys.
+    #[must_use]
+    pub fn is_noted(self) -> bool {
+        matches!(self, Self::MessagesRead | Self::KeysRead)
     }
 
     /// Returns the scope of that name.

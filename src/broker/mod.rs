@@ -16,6 +16,7 @@ mod handle;
 pub(crate) mod idempotency;
 mod on_behalf;
 mod open;
+mod places;
 mod reconfigure;
 mod rooms;
 mod send;

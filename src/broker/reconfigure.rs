@@ -1,5 +1,6 @@
 //! Other settings, while sessions go on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::handle::Broker;
@@ -33,6 +34,26 @@ impl Broker {
         context.settings.store(Arc::new(config));
         context.metrics.reloaded(Some(std::time::Duration::from_millis(context.clock.wall_ms()).as_secs_f64()));
         Ok(report)
+    }
+
+    /// Notes where settings come from, by `section.name`: `default`, a file, a variable, the command line. Whoever looks at the
+    /// settings of the running broker is told; nothing else depends on it. After a reload, those that it left as they are keep the
+    /// origin they had: `left`.
+    pub fn note_origins(&self, mut origins: BTreeMap<String, String>, left: &[String]) {
+        let mut noted = self.server_api.origins.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for key in left {
+            match noted.get(key) {
+                Some(before) => drop(origins.insert(key.clone(), before.clone())),
+                None => drop(origins.remove(key)),
+            }
+        }
+        *noted = Arc::new(origins);
+    }
+
+    /// Returns where settings come from, as far as [`Broker::note_origins`] was told.
+    #[must_use]
+    pub fn origins(&self) -> Arc<BTreeMap<String, String>> {
+        self.server_api.origins.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// Counts a configuration that could not even be read like one that [`Broker::reconfigure`] refused.

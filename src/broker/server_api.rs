@@ -1,9 +1,11 @@
 //! What calls of backends share: keys, quotas, answers that were given before.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use super::idempotency::KeptAnswers;
+use super::places::PlaceCounter;
 use crate::actors::context::BrokerContext;
 use crate::auth::{ApiKeyFile, ApiKeyRing};
 use crate::clock::Clock;
@@ -24,6 +26,9 @@ pub(crate) struct ServerApiState {
     pub(crate) answers: KeptAnswers,
     broadcasts_of_second: RollingCap,
     broadcasts_of_day: RollingCap,
+    pub(super) places: PlaceCounter,
+    /// Where settings come from, by their keys, as the program around the broker told.
+    pub(super) origins: RwLock<Arc<BTreeMap<String, String>>>,
 }
 
 impl ServerApiState {
@@ -40,6 +45,8 @@ impl ServerApiState {
             answers: KeptAnswers::new(shared),
             broadcasts_of_second: RollingCap::new(SECOND),
             broadcasts_of_day: RollingCap::new(DAY),
+            places: PlaceCounter::default(),
+            origins: RwLock::default(),
         }
     }
 

@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 
 use super::handle::Broker;
 use crate::metrics::{DatabaseSample, Metrics, Samples};
-use crate::model::{MessageClass, Priority};
+use crate::model::{MessageClass, Priority, Refusal};
 use crate::rate::{DropReason, Pressure};
-use crate::store::{DatabaseStats, StoreStats};
+use crate::store::{DatabaseStats, PlaceCounts, StoreStats};
 
 /// A moment's figures. Counters run from the start of the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,15 @@ impl Broker {
             store: context.store.stats(),
             eviction: if context.eviction_degraded.load(Ordering::Relaxed) { Eviction::Degraded } else { Eviction::Full },
         }
+    }
+
+    /// Returns how many rooms and groups there are in the store, of all brokers that share it: as of a moment ago, the longer ago the
+    /// longer counting takes.
+    ///
+    /// # Errors
+    /// [`Refusal::StoreUnavailable`], [`Refusal::Busy`].
+    pub async fn place_counts(&self) -> Result<PlaceCounts, Refusal> {
+        self.server_api.places.counts(&*self.context.clock, self.read(|store| store.place_counts())).await
     }
 
     /// Returns the same figures and more, as a Prometheus scrape reads them.

@@ -36,8 +36,8 @@ pub(super) struct NamedArguments {
 pub(super) struct NewArguments {
     #[command(flatten)]
     named: NamedArguments,
-    /// What it may be used for, may be given several times: broadcast, messages:read, messages:write, users:…, rooms:…,
-    /// groups:…, ops:…, or * for everything (the default).
+    /// What it may be used for, may be given several times: broadcast, messages:read, messages:write, users:…, tokens:write,
+    /// keys:…, rooms:…, groups:…, ops:…, or * for everything (the default).
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<Scope>,
     /// For how long it works, seconds; default: until it is revoked.

@@ -1,5 +1,6 @@
 //! `tidings serve`: a broker and its HTTP server, until a signal.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -43,8 +44,17 @@ pub(super) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
 
 /// Loads the configuration as file, environment and flags say now.
 fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
-    let flags = arguments.listen.clone().map(|address| ("server.listen".to_owned(), address));
-    arguments.settings.load(flags.into_iter().collect())
+    arguments.settings.load(flags(arguments))
+}
+
+fn flags(arguments: &ServeArguments) -> Vec<(String, String)> {
+    arguments.listen.clone().map(|address| ("server.listen".to_owned(), address)).into_iter().collect()
+}
+
+/// Returns where each setting comes from; nothing, where that cannot be read any more.
+fn origins(arguments: &ServeArguments) -> BTreeMap<String, String> {
+    let explained = arguments.settings.loader(flags(arguments)).ok().and_then(|loader| loader.explain().ok());
+    explained.unwrap_or_default().into_iter().map(|setting| (setting.key, setting.origin)).collect()
 }
 
 async fn serve(config: Config, arguments: &ServeArguments, logs: &Logs) -> Result<(), Failure> {
@@ -128,6 +138,7 @@ async fn serve_until(
             return Err(anyhow::Error::from(error).into());
         }
     };
+    broker.note_origins(origins(arguments), &[]);
     announce(&broker, &server);
     let supervisor = Supervisor::ready(&broker);
     let why = loop {
@@ -196,6 +207,7 @@ fn reload(arguments: &ServeArguments, broker: &Broker, server: &Server, logs: &L
     if report.applied.iter().any(|key| key == "log.filter") {
         logs.set(filter);
     }
+    broker.note_origins(origins(arguments), &report.restart);
     tracing::info!(applied = ?report.applied, later = ?report.later, "configuration reloaded");
     if !report.restart.is_empty() {
         tracing::warn!(keys = ?report.restart, "these settings changed and need a restart");

@@ -8,7 +8,7 @@ mod check;
 mod error;
 mod loader;
 mod networks;
-mod paths;
+pub(crate) mod paths;
 mod ranges;
 mod reload;
 mod sections;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// Returns every value of a tree with its path.
-pub(super) fn flattened(tree: &Value) -> Vec<(String, Value)> {
+pub(crate) fn flattened(tree: &Value) -> Vec<(String, Value)> {
     let mut flat = Vec::new();
     collect("", tree, &mut flat);
     flat
@@ -22,7 +22,7 @@ fn collect(path: &str, value: &Value, flat: &mut Vec<(String, Value)>) {
 }
 
 /// Puts a value where its path says.
-pub(super) fn put(tree: &mut Map<String, Value>, path: &str, value: Value) {
+pub(crate) fn put(tree: &mut Map<String, Value>, path: &str, value: Value) {
     match path.split_once('.') {
         None => drop(tree.insert(path.to_owned(), value)),
         Some((section, rest)) => {

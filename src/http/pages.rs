@@ -69,6 +69,8 @@ const ASSETS: &[Asset] = assets![
     "/console/api.js" JAVASCRIPT "console/api.js",
     "/console/ask.js" JAVASCRIPT "console/ask.js",
     "/console/chart.js" JAVASCRIPT "console/chart.js",
+    "/console/history.js" JAVASCRIPT "console/history.js",
+    "/console/keys.js" JAVASCRIPT "console/keys.js",
     "/console/lists.js" JAVASCRIPT "console/lists.js",
     "/console/overview.js" JAVASCRIPT "console/overview.js",
     "/console/people.js" JAVASCRIPT "console/people.js",

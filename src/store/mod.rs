@@ -82,8 +82,8 @@ pub use self::shared_state::{AuditRow, JournalChanges, JournalMark, JournalRow, 
 pub use self::speaks::{SPEAKS, Speaks};
 pub use self::traits::{Maintenance, MessageLog, Rows};
 pub use self::types::{
-    Anchor, Append, Appended, CopiedFile, DatabaseStats, Done, Pace, Page, PageRead, RowWrite, SINGLE_NODE_EPOCH, Since, SinceRead,
-    StoreCopy, StoreStats,
+    Anchor, Append, Appended, CopiedFile, DatabaseStats, Done, Pace, Page, PageRead, PlaceCounts, RowWrite, SINGLE_NODE_EPOCH, Since,
+    SinceRead, StoreCopy, StoreStats,
 };
 
 /// A store: messages, rows, what is asked about many of them, and their upkeep. Whatever is all four is one. See the module's

@@ -152,6 +152,15 @@ pub struct StoreStats {
     pub waiting: u64,
 }
 
+/// How many rooms and groups there are, whether anybody speaks in them or not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlaceCounts {
+    /// Rooms.
+    pub rooms: u64,
+    /// Groups that are not dismissed.
+    pub groups: u64,
+}
+
 /// What a store's database is asked and how it answers. Counters run from the opening.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]

@@ -6,6 +6,7 @@
 
 mod api;
 mod api_care;
+mod api_keys;
 mod api_notes;
 mod api_rights;
 mod attack;

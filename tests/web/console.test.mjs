@@ -11,7 +11,7 @@ import { contrastsBelow } from './page-contrast.mjs';
 const GROUP = 2;
 const ROOM = 1;
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
-const VIEWS = ['overview', 'tail', 'sessions', 'users', 'rooms', 'groups', 'uploads', 'webhooks', 'cluster', 'storage', 'config', 'audit'];
+const VIEWS = ['overview', 'tail', 'history', 'sessions', 'users', 'rooms', 'groups', 'uploads', 'webhooks', 'cluster', 'storage', 'config', 'keys', 'audit'];
 /** What the browser notes of an answer that is an error; the page says it in words. */
 const REFUSED = [/status of (400|401|404|429)/];
 const HOSTILE = '<img src=x onerror="window.broken = true"><b>bold</b>';

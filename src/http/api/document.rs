@@ -7,7 +7,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ComponentsBuilder, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi, RefOr, Required, ServerBuilder, Type};
 
-use super::operations::{audit, backups, cluster, events, sessions, stats, storage, webhooks};
+use super::operations::{audit, backups, cluster, events, keys, sessions, stats, storage, webhooks};
 use super::{group_members, groups, idempotency, messages, notes, response, rooms, user_lists, users};
 
 /// Where the server API is mounted, below a host's own scope.
@@ -41,6 +41,7 @@ handlers! {
     events::{stream_events},
     storage::{list_uploads, get_storage, get_config},
     audit::{list_audit},
+    keys::{list_keys, make_key, revoke_key},
     webhooks::{get_webhooks, list_dead_letters, resend_dead_letter, discard_dead_letter},
     backups::{take_backup},
     cluster::{get_cluster, change_node},

@@ -8,6 +8,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
 use bytes::Bytes;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::response::ApiError;
@@ -120,12 +121,27 @@ async fn keep(broker: &Broker, pending: PendingCall<'_>, response: &HttpResponse
         return;
     }
     let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if is_secret(response) {
+        return pending.keep(not_kept(), &*broker.context.clock, bounds(broker)).await;
+    }
     let kept = CachedResponse {
         status: status.as_u16(),
         content_type: content_type.unwrap_or("application/json").to_owned(),
         body: body.to_vec(),
     };
     pending.keep(kept, &*broker.context.clock, bounds(broker)).await;
+}
+
+/// Says whether a response holds what nobody but its receiver may have, as a key or a token.
+fn is_secret(response: &HttpResponse<()>) -> bool {
+    response.headers().get(header::CACHE_CONTROL).is_some_and(|value| value == "no-store")
+}
+
+/// Makes what is said in place of a secret that was given once.
+fn not_kept() -> CachedResponse {
+    let detail = "the call of this Idempotency-Key was carried out; its answer held a secret and is not kept";
+    let body = json!({"type": "about:blank", "title": "Conflict", "status": 409, "detail": detail, "code": 6_000_001});
+    CachedResponse { status: 409, content_type: "application/problem+json".to_owned(), body: body.to_string().into_bytes() }
 }
 
 fn replay(response: CachedResponse) -> HttpResponse {

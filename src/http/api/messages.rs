@@ -8,6 +8,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
+use super::caller::note_reading;
 use super::input::{Body, BrokerHandle, decode_cursor, decode_place, encode_cursor, encode_place, limit, number_cursor};
 use super::response::{ApiResult, Problems, json};
 use super::schemas::{Message, MessageDraft, SendMessage};
@@ -141,7 +142,8 @@ pub(super) struct MessagesQuery {
 #[utoipa::path(tag = "messages", security(("key" = ["messages:read"])), params(MessagesQuery),
     responses((status = 200, description = "A page, newest first.", body = Messages), Problems))]
 #[get("/messages")]
-pub(super) async fn list_messages(BrokerHandle(broker): BrokerHandle, query: web::Query<MessagesQuery>) -> ApiResult {
+pub(super) async fn list_messages(request: HttpRequest, BrokerHandle(broker): BrokerHandle, query: web::Query<MessagesQuery>) -> ApiResult {
+    note_reading(&request, query.user_id.as_deref(), Some((&query.conversation_id, query.conversation_type)));
     let limits = &broker.config().limits;
     if query.user_id.is_none() && query.conversation_type == 0 {
         return Err(Invalid::new("userID", "is missing: a peer conversation has two sides").into());
@@ -344,7 +346,8 @@ pub(super) struct Search {
 #[utoipa::path(tag = "messages", request_body = Search, security(("key" = ["messages:read"])),
     responses((status = 200, description = "What was found, newest first.", body = Messages), Problems))]
 #[post("/messages/search")]
-pub(super) async fn search_messages(BrokerHandle(broker): BrokerHandle, Body(call): Body<Search>) -> ApiResult {
+pub(super) async fn search_messages(request: HttpRequest, BrokerHandle(broker): BrokerHandle, Body(call): Body<Search>) -> ApiResult {
+    note_reading(&request, Some(&call.user_id), call.conversation_id.as_deref().zip(call.conversation_type));
     let limits = &broker.config().limits;
     let of = OnBehalfOf::User(UserId::parse("userID", &call.user_id, limits)?);
     let count = limit(call.limit, &broker, limits.search_page_max)?;

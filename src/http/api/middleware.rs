@@ -13,6 +13,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse, web};
 use serde_json::Value;
 
+use super::caller::{AuditTarget, CallerRights};
 use super::document::{PREFIX, document};
 use super::idempotency::call_once;
 use crate::auth::Scope;
@@ -98,15 +99,14 @@ struct ApiCaller {
     name: String,
     /// Its name in the audit log.
     who: String,
-    /// Whether it has the scope that the call needs.
-    has_scope: bool,
+    rights: CallerRights,
 }
 
 /// Finds out who asks: by a key or, without one, by a session of the console, which has every scope.
 ///
 /// # Errors
 /// The answer to a caller who is not known, or may not write.
-fn authenticate(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Result<ApiCaller, Box<HttpResponse>> {
+fn authenticate(broker: &Broker, request: &ServiceRequest) -> Result<ApiCaller, Box<HttpResponse>> {
     let (ring, clock) = (&broker.server_api.keys, &broker.context.clock);
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if given.is_none()
@@ -115,10 +115,10 @@ fn authenticate(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Resu
         let caller = outcome?;
         let who = caller.who.clone();
         request.extensions_mut().insert(caller);
-        return Ok(ApiCaller { name: CONSOLE.to_owned(), who, has_scope: true });
+        return Ok(ApiCaller { name: CONSOLE.to_owned(), who, rights: CallerRights::of_operator() });
     }
     let key = given.and_then(bearer).and_then(|key| ring.check(key, clock.elapsed(), clock.wall_ms()));
-    let caller = key.map(|key| ApiCaller { has_scope: key.may(scope), who: key.name.clone(), name: key.name });
+    let caller = key.map(|key| ApiCaller { rights: CallerRights::of_key(&key), who: key.name.clone(), name: key.name });
     caller.ok_or_else(|| {
         Box::new(match given {
             _ if ring.is_empty(clock.elapsed()) => {
@@ -130,16 +130,15 @@ fn authenticate(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Resu
     })
 }
 
-/// Returns the caller if it may make this call now.
+/// Lets a caller make this call now.
 ///
 /// # Errors
 /// The answer to one that may not.
-fn admit(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Result<ApiCaller, Box<HttpResponse>> {
-    let caller = authenticate(broker, request, scope)?;
+fn admit(broker: &Broker, request: &ServiceRequest, caller: &ApiCaller, scope: Scope) -> Result<(), Box<HttpResponse>> {
     if let Some(connection) = request.conn_data::<TrackedSocket>() {
         connection.mark_authenticated();
     }
-    if !caller.has_scope {
+    if !caller.rights.may(scope) {
         let detail = format!("the key {} lacks the scope {scope}", caller.name);
         return Err(Box::new(problem(StatusCode::FORBIDDEN, 6_000_541, &detail)));
     }
@@ -149,7 +148,7 @@ fn admit(broker: &Broker, request: &ServiceRequest, scope: Scope) -> Result<ApiC
         response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(retry.ms.div_ceil(1000)));
         return Err(Box::new(response));
     }
-    Ok(caller)
+    Ok(())
 }
 
 /// Returns what a call was done to: the ids in its path, with spaces between.
@@ -160,7 +159,7 @@ fn target_of(request: &ServiceRequest, pattern: &str) -> String {
     ids.join(" ")
 }
 
-/// Lets a call through, or answers in its place. Notes calls that change something in the audit log.
+/// Lets a call through, or answers in its place. Notes in the audit log what changes something, and who reads what is not for everyone.
 pub(super) async fn authorize(
     scopes: web::Data<RouteScopes>,
     broker: web::Data<Broker>,
@@ -188,16 +187,26 @@ async fn carry_out(
         Ok((_, None)) => return Ok(request.into_response(private::not_here())),
         Err(response) => return Ok(request.into_response(*response)),
     };
-    let caller = match admit(broker, &request, scope) {
+    let caller = match authenticate(broker, &request) {
         Ok(caller) => caller,
         Err(response) => return Ok(request.into_response(*response)),
     };
-    if request.method() == Method::GET {
-        return next.call(request).await;
-    }
     let action = format!("{} {}", request.method(), pattern);
     let target = target_of(&request, pattern);
-    let response = call_once(broker, caller.name, request, next).await?;
-    note(broker, &caller.who, &action, &target, response.status());
+    let is_read = request.method() == Method::GET;
+    if let Err(response) = admit(broker, &request, &caller, scope) {
+        // Whoever calls too often must not fill the log.
+        if (!is_read || scope.is_noted()) && response.status() == StatusCode::FORBIDDEN {
+            note(broker, &caller.who, &action, &target, response.status());
+        }
+        return Ok(request.into_response(*response));
+    }
+    request.extensions_mut().insert(caller.rights);
+    let response = if is_read { next.call(request).await? } else { call_once(broker, caller.name, request, next).await? };
+    let named = response.request().extensions_mut().remove::<AuditTarget>();
+    if !is_read || scope.is_noted() || named.is_some() {
+        let target = named.map_or(target, |AuditTarget(named)| named);
+        note(broker, &caller.who, &action, &target, response.status());
+    }
     Ok(response)
 }

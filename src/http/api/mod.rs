@@ -6,6 +6,7 @@
 //! The OpenAPI document is made from the handlers, and the middleware reads from it what each route needs: what is not
 //! documented is not served. Nothing here decides who may do what to whom; the actors do, as for clients.
 
+mod caller;
 mod document;
 mod group_calls;
 mod group_members;

@@ -1,9 +1,10 @@
 //! What users say of messages without a word: reactions, receipts, pins.
 
-use actix_web::{get, post, web};
+use actix_web::{HttpRequest, get, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::caller::note_reading;
 use super::input::{Body, BrokerHandle};
 use super::messages::{OneMessage, named, whom};
 use super::response::{ApiResult, Problems, json};
@@ -184,7 +185,12 @@ pub(super) struct Pinned {
 #[utoipa::path(tag = "messages", security(("key" = ["messages:read"])), params(PinsQuery),
     responses((status = 200, description = "All of them.", body = Pinned), Problems))]
 #[get("/messages/pinned")]
-pub(super) async fn list_pinned_messages(BrokerHandle(broker): BrokerHandle, query: web::Query<PinsQuery>) -> ApiResult {
+pub(super) async fn list_pinned_messages(
+    request: HttpRequest,
+    BrokerHandle(broker): BrokerHandle,
+    query: web::Query<PinsQuery>,
+) -> ApiResult {
+    note_reading(&request, query.user_id.as_deref(), Some((&query.conversation_id, query.conversation_type)));
     let limits = &broker.config().limits;
     if query.user_id.is_none() && query.conversation_type == 0 {
         return Err(Invalid::new("userID", "is missing: a peer conversation has two sides").into());

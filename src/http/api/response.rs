@@ -91,6 +91,11 @@ pub(super) fn json(value: &impl Serialize) -> ApiResult {
     Ok(HttpResponse::Ok().json(value))
 }
 
+/// Answers with what only the caller may have: it is kept nowhere on the way, and not given again.
+pub(super) fn secret(value: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(value)
+}
+
 /// Answers with an empty object.
 pub(super) fn done() -> ApiResult {
     json(&serde_json::json!({}))

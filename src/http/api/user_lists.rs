@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::input::{Body, BrokerHandle, UserPath};
-use super::response::{ApiResult, Problems, done, json};
+use super::response::{ApiResult, Problems, done, json, secret};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::auth::IssueError;
 use crate::broker::Broker;
@@ -151,13 +151,15 @@ pub(super) struct Token {
 /// The shortest lifetime, seconds: with less left nobody may log in.
 const TTL_SECONDS_MIN: u64 = 30;
 
-/// Makes a token with which a client logs in as a user, who need not be known yet. A program of its own that logs users in refuses
+/// Makes a token with which a client logs in as a user, who need not be known yet. It is shown this once: an Idempotency-Key does not
+/// bring it back. A program of its own that logs users in refuses
 /// what it does not know; then this is refused.
 #[utoipa::path(tag = "users", request_body = NewToken, security(("key" = ["tokens:write"])), params(UserPath),
     responses((status = 200, description = "The token.", body = Token), Problems))]
 #[post("/users/{userID}/tokens")]
 pub(super) async fn issue_token(BrokerHandle(broker): BrokerHandle, path: web::Path<UserPath>, Body(call): Body<NewToken>) -> ApiResult {
-    json(&token_of(&broker, &path.user(&broker)?, &call)?)
+    let token = token_of(&broker, &path.user(&broker)?, &call)?;
+    Ok(secret(&token))
 }
 
 fn token_of(broker: &Broker, user: &UserId, call: &NewToken) -> Result<Token, Refusal> {

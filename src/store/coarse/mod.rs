@@ -9,13 +9,16 @@ use crate::model::{Conversation, GroupId, GroupMember, Search, UserId, UserProfi
 use crate::store::error::StoreError;
 use crate::store::format::rows::{EntryRecord, GroupRecord};
 use crate::store::traits::{MessageLog, Rows};
-use crate::store::types::Page;
+use crate::store::types::{Page, PlaceCounts};
 
 #[cfg(feature = "postgres")]
 pub(in crate::store) use self::list::listed as listed_by_single_reads;
 pub use self::list::{LastMessage, Listed, MENTIONS_MAX, Mentioned, VisiblePart};
 pub use self::missed::{ChangedPart, Missed, MissedPart, MissedQuery};
 pub use self::search::{ConversationQuery, Found, FoundConversations, FoundMessage, FoundPart, LookedAt, SearchQuery};
+
+/// Groups looked at in one step while they are counted.
+const GROUPS_OF_A_STEP: usize = 1_000;
 
 /// What users ask about all their conversations.
 ///
@@ -84,6 +87,19 @@ pub trait Overview: MessageLog + Rows {
             }
         }
         Ok(groups)
+    }
+
+    /// Returns how many rooms and groups there are. Looks at the row of each: whoever asks often keeps the answer for a while.
+    fn place_counts(&self) -> Result<PlaceCounts, StoreError> {
+        let (rooms, mut groups, mut after) = (self.rooms()?.len(), 0, None);
+        loop {
+            let page = self.groups_after(after.as_ref(), GROUPS_OF_A_STEP)?;
+            groups += page.iter().filter(|record| !record.dismissed).count();
+            let Some(last) = page.into_iter().next_back() else { break };
+            after = Some(last.info.id);
+        }
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        Ok(PlaceCounts { rooms: count(rooms), groups: count(groups) })
     }
 
     /// Returns how many members groups have, in the order asked.

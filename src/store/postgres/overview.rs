@@ -9,7 +9,7 @@ use crate::store::coarse::{
 };
 use crate::store::error::StoreError;
 use crate::store::format::rows::{EntryRecord, GroupRecord};
-use crate::store::types::Page;
+use crate::store::types::{Page, PlaceCounts};
 
 impl Overview for PostgresStore {
     fn list(&self, user: &UserId, conversations_max: usize, unread_max: u64) -> Result<Vec<Listed>, StoreError> {
@@ -49,6 +49,10 @@ impl Overview for PostgresStore {
 
     fn groups(&self, user: &UserId) -> Result<Vec<(GroupRecord, EntryRecord)>, StoreError> {
         self.reader.wait(|reader| people::groups(reader, user.clone()))
+    }
+
+    fn place_counts(&self) -> Result<PlaceCounts, StoreError> {
+        self.reader.wait(people::place_counts)
     }
 
     fn member_counts(&self, groups: &[GroupId]) -> Result<Vec<usize>, StoreError> {

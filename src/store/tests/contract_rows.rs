@@ -5,10 +5,13 @@ use std::sync::Arc;
 use super::support::{World, contract, group, kept_file, page, text_of, user, wait};
 use crate::clock::Clock as _;
 use crate::model::{
-    ActorAt, Body, Child, Combine, Content, Conversation, Draft, FileUid, GroupId, GroupMember, GroupRole, Media, MediaKind, Message,
-    ReplyTo, Revoked, RevokedAs,
+    ActorAt, Body, Child, Combine, Content, Conversation, Draft, FileUid, GroupId, GroupInfo, GroupMember, GroupMute, GroupRole,
+    GroupVerify, Media, MediaKind, Message, ReplyTo, Revoked, RevokedAs, RoomId,
 };
-use crate::store::{Anchor, Append, ChangeKind, EntryRecord, FormerMember, Note, NoteRecord, Pin, Revision, RowWrite, StoreError};
+use crate::store::{
+    Anchor, Append, ChangeKind, EntryRecord, FormerMember, GroupRecord, Note, NoteRecord, Pin, PlaceCounts, Revision, RoomRecord, RowWrite,
+    StoreError,
+};
 
 const WEEK: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -20,6 +23,7 @@ contract!(
     who_left_keeps_what_it_saw_of_a_group,
     children_and_answers_are_found_where_they_belong,
     what_is_passed_on_is_kept_once_a_period_and_as_long_as_anyone_holds_it,
+    rooms_and_groups_are_counted_as_there_are,
     files_last_and_their_uses_go_with_the_messages_that_carry_them,
 );
 
@@ -66,6 +70,44 @@ fn a_message_is_changed_in_its_place_and_the_change_is_told_to_who_was_away(mut 
     world.clock.advance(WEEK * 5);
     world.sweep(world.clock.wall_ms());
     assert_eq!(revise(&world, revision(&g, 1)), Err(StoreError::Gone));
+}
+
+fn rooms_and_groups_are_counted_as_there_are(mut world: World) {
+    let counts = |rooms: u64, groups: u64| Ok(PlaceCounts { rooms, groups });
+    assert_eq!(world.store.place_counts(), counts(0, 0));
+    let room = |n: usize| RoomRecord {
+        id: RoomId::trusted(&format!("r{n}")),
+        incarnation: 1,
+        name: String::new(),
+        destroy_delay_seconds: 0,
+        attributes: std::collections::BTreeMap::new(),
+        made_by: None,
+        members_attributes: std::collections::BTreeMap::new(),
+    };
+    let of_group = |n: usize, dismissed: bool| {
+        let info = GroupInfo {
+            id: GroupId::trusted(&format!("g{n:05}")),
+            name: String::new(),
+            avatar_url: String::new(),
+            notice: String::new(),
+            attributes: std::collections::BTreeMap::new(),
+            mute: GroupMute::default(),
+            verify: GroupVerify::default(),
+            created_ms: 5,
+            members_max: 9,
+            muted_outside: std::collections::BTreeMap::new(),
+        };
+        RowWrite::PutGroup(GroupRecord { info, dismissed })
+    };
+    world.apply((0..3).map(|n| RowWrite::PutRoom(room(n))).collect()).unwrap();
+    // More than are looked at in one step.
+    world.apply((0..1_005).map(|n| of_group(n, n % 100 == 0)).collect()).unwrap();
+    assert_eq!(world.store.place_counts(), counts(3, 994));
+    world.apply(vec![RowWrite::DeleteRoom(RoomId::trusted("r1")), of_group(1, true), of_group(1_004, false)]).unwrap();
+    for _ in 0..2 {
+        assert_eq!(world.store.place_counts(), counts(2, 993));
+        world.restart();
+    }
 }
 
 fn notes_come_and_go_with_their_message(mut world: World) {

@@ -5,10 +5,17 @@ import { formatText, setText } from './text.js';
 
 let shown = 0;
 
-/** Returns the text that describes a failure. */
+/** The statuses that have words of their own; the others have those of their hundred. */
+const STATUSES = new Set([400, 401, 403, 404, 409, 413, 422, 429, 503]);
+
+/** Returns what a status of HTTP means to a person. */
+export const statusText = (status) => formatText(STATUSES.has(status) ? `status_${status}` : `status_${Math.floor(status / 100)}xx`);
+
+/** Returns the text that describes a failure, without its numbers: what kind it is, and what the broker says of it. */
 export function failureText(failure) {
   if (failure.status === 0) return formatText('unreachable');
-  return failure.code === undefined ? failure.message : formatText('failure', { message: failure.message, code: failure.code });
+  const words = statusText(failure.status);
+  return failure.message ? formatText('failure', { words, message: failure.message }) : words;
 }
 
 /** Shows a dialog with a title; `fill(dialog, body)` adds the rest. Resolves with its `returnValue` when it closes. */
@@ -19,7 +26,7 @@ export function openDialog(titleKey, vars, fill, className = 'ask') {
   dialog.setAttribute('aria-labelledby', title.id);
   fill(dialog);
   document.body.append(dialog);
-  dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener('click', (event) => event.target === dialog && !dialog.dataset.stays && dialog.close());
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener('close', () => {

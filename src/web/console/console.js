@@ -6,12 +6,15 @@
 //   lists.js    a list, page by page                 ask.js      questions, failures, news
 //   people.js   sessions, users, bans                rooms.js    rooms, groups, members
 //   tail.js     messages as they come                webhooks.js webhooks and dead letters
+//   history.js  what was written in a conversation   keys.js     keys of the server API, tokens of users
 //   system.js   uploads, brokers, storage, settings  text.js     the page's words, in two languages
 
 import { make, part } from '../page/dom.js';
 import { applyTheme, nextTheme } from '../page/theme.js';
 import { onSignedOut, remember, signOut, whoIsThere } from './api.js';
 import { tell } from './ask.js';
+import { history } from './history.js';
+import { keys } from './keys.js';
 import { overview } from './overview.js';
 import { sessions, users } from './people.js';
 import { groups, rooms } from './rooms.js';
@@ -26,6 +29,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 const VIEWS = [
   ['overview', overview, 'M2 14l4-6 4 3 6-8'],
   ['tail', tail, 'M3 4h12M3 8h12M3 12h7'],
+  ['history', history, 'M9 3a6 6 0 1 1-5.5 3.6M3 3v3.8h3.8M9 6v3.2l2.3 1.4'],
   ['sessions', sessions, 'M3 4h12v8H3zM7 15h4'],
   ['users', users, 'M9 3a3 3 0 1 1 0 6a3 3 0 0 1 0-6zM3.5 15.5c.5-3 2.5-4 5.5-4s5 1 5.5 4'],
   ['rooms', rooms, 'M4 16V3h10v13M2.5 16h13M11 9.5h.1'],
@@ -35,6 +39,7 @@ const VIEWS = [
   ['cluster', cluster, 'M9 3v5M9 8l-5 5M9 8l5 5M7.5 3h3M2.5 13h3M12.5 13h3'],
   ['storage', storage, 'M3 5c0-2.5 12-2.5 12 0v8c0 2.5-12 2.5-12 0zM3 5c0 2.5 12 2.5 12 0M3 9c0 2.5 12 2.5 12 0'],
   ['config', config, 'M3 5h6M13 5h2M3 13h2M9 13h6M11 3.5v3M7 11.5v3'],
+  ['keys', keys, 'M6 8.5a3 3 0 1 1 0 6a3 3 0 0 1 0-6zM8.3 9.2L14.5 3M12 5.5l2 2'],
   ['audit', audit, 'M4 2.5h10v13H4zM6.5 6h5M6.5 9h5M6.5 12h3'],
 ];
 

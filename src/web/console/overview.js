@@ -3,7 +3,7 @@
 import { make } from '../page/dom.js';
 import { ask } from './api.js';
 import { Chart, SAMPLES } from './chart.js';
-import { bytesText, count, lastingText, numberText, setText } from './text.js';
+import { bytesText, count, formatText, lastingText, numberText, setText } from './text.js';
 
 const EVERY_MS = 2000;
 const rate = (value) => `${numberText(value)}/s`;
@@ -95,12 +95,16 @@ export function overview(root, { linked }) {
   };
 }
 
+/** A figure that the store gives; it is not there while the store does not answer. */
+const known = (figure) => (figure === undefined || figure === null ? '–' : count(figure));
+const atWork = ({ atWork: { peers, rooms, groups } }) => ({ peers: count(peers), rooms: count(rooms), groups: count(groups) });
+
 function showFacts(list, health, stats) {
   const isCalm = stats.pressure === 0;
   health.dataset.state = isCalm ? '2' : '3';
   setText(health, isCalm ? 'calm' : 'behind', { n: stats.pressure });
   const facts = [
-    ['usersOnline', count(stats.usersOnline)], ['rooms', count(stats.rooms)], ['groups', count(stats.groups)], ['peers', count(stats.peers)],
+    ['usersOnline', count(stats.usersOnline)], ['rooms', known(stats.rooms)], ['groups', known(stats.groups)], ['atWork', formatText('atWorkNow', atWork(stats))],
     ['files', bytesText(stats.media.bytes)], ['uploads', count(stats.media.uploads)], ['uptime', lastingText(stats.uptimeSeconds)], ['version', stats.version],
   ];
   list.replaceChildren(...facts.map(([key, value]) => {

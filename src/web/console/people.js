@@ -3,6 +3,8 @@
 import { make, textButton } from '../page/dom.js';
 import { ask, id } from './api.js';
 import { doAfterAsking, failureText } from './ask.js';
+import { openHistory } from './history.js';
+import { newToken } from './keys.js';
 import { Listing, page, rowButton } from './lists.js';
 import { bytesText, count, formatDateTime, formatText, lastingText, placeholder, setLabel, setText } from './text.js';
 
@@ -116,6 +118,7 @@ export function users(root) {
     if (user.userExtendedData) facts.push(['extendedData', user.userExtendedData]);
     if (user.ban) facts.push(['until', untilText(user.ban)], ['reasonForOperators', user.ban.reason || '–']);
     const acts = make('div', { className: 'choices' });
+    acts.append(rowButton('conversations', user.userID, () => openHistory({ user: user.userID })), rowButton('makeToken', user.userID, () => newToken(user.userID)));
     if (user.sessionCount > 0) acts.append(rowButton('kick', user.userID, () => kickUser(user.userID).then(changed), 'quiet warn'));
     acts.append(user.ban
       ? rowButton('unban', user.userID, () => unban(user.userID).then(changed))
@@ -140,8 +143,8 @@ export function factList(facts) {
   }));
 }
 
-export function heading(key) {
+export function heading(key, vars = null) {
   const title = make('h2', { className: 'second' });
-  setText(title, key);
+  setText(title, key, vars);
   return title;
 }

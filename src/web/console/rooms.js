@@ -3,8 +3,9 @@
 import { make, textButton } from '../page/dom.js';
 import { ask, id } from './api.js';
 import { doAfterAsking, openDialog } from './ask.js';
+import { openHistory } from './history.js';
 import { Listing, page, rowButton } from './lists.js';
-import { count, formatDateTime, lastingText } from './text.js';
+import { count, formatDateTime, lastingText, setText } from './text.js';
 
 /** Shows a dialog with the members of a room or group. */
 function showMembers(path, name, extra, kickQuestion) {
@@ -21,6 +22,15 @@ function showMembers(path, name, extra, kickQuestion) {
     });
     dialog.append(list.root, make('div', { className: 'choices' }, textButton('close', () => dialog.close(), { className: 'quiet', autofocus: true })));
   }, 'ask wide').then(() => list.stop());
+}
+
+/** Roles with a name; the application has others of its own. */
+const ROLES = [1, 2, 3];
+
+function roleOf({ memberRole }) {
+  const words = make('span');
+  setText(words, ROLES.includes(memberRole) ? `role${memberRole}` : 'roleOther', { n: memberRole });
+  return words;
 }
 
 export function rooms(root) {
@@ -40,6 +50,7 @@ export function rooms(root) {
     ],
     actions: (one, reload) => [
       rowButton('members', one.roomID, () => showMembers(`rooms/${id(one.roomID)}`, one.roomID, [], 'putOutOfRoom').then(reload)),
+      rowButton('read', one.roomID, () => openHistory({ conversation: one.roomID, type: 1 })),
       rowButton('destroy', one.roomID, () => destroy(one.roomID, reload), 'quiet warn'),
     ],
   });
@@ -52,7 +63,7 @@ export function groups(root) {
     () => ask('DELETE', `groups/${id(name)}`),
     'dismissed',
   ).then((done) => done && reload());
-  const role = { key: 'role', of: (one) => `${one.memberRole}` };
+  const role = { key: 'role', of: roleOf };
   const list = new Listing({
     path: 'groups', field: 'groupList', empty: 'noGroups',
     columns: [
@@ -63,6 +74,7 @@ export function groups(root) {
     ],
     actions: (one, reload) => [
       rowButton('members', one.groupID, () => showMembers(`groups/${id(one.groupID)}`, one.groupID, [role], 'putOutOfGroup').then(reload)),
+      rowButton('read', one.groupID, () => openHistory({ conversation: one.groupID, type: 2 })),
       rowButton('dismiss', one.groupID, () => dismiss(one.groupID, reload), 'quiet warn'),
     ],
   });

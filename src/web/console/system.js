@@ -2,7 +2,7 @@
 
 import { make } from '../page/dom.js';
 import { ask, id } from './api.js';
-import { doAfterAsking, failureText } from './ask.js';
+import { doAfterAsking, failureText, statusText } from './ask.js';
 import { Listing, page, rowButton } from './lists.js';
 import { factList, mark } from './people.js';
 import { bytesText, count, exactText, lastingText, placeholder, setLabel, setText } from './text.js';
@@ -102,9 +102,16 @@ export function config(root) {
   const body = make('div');
   const card = make('section', { className: 'card' }, make('div', { className: 'tools' }, filter, note), body);
   fill(body, async () => {
-    const { config: sections } = await ask('GET', 'config');
-    return Object.entries(sections).map(([section, keys]) => make('section', { className: 'settings' }, make('h3', { className: 'code', textContent: `[${section}]` }),
-      make('dl', {}, ...Object.entries(keys).map(([key, value]) => make('div', {}, make('dt', { className: 'code', textContent: key }), make('dd', { className: 'code', textContent: shown(value) }))))));
+    const { config: tree, settings } = await ask('GET', 'config');
+    const sections = new Map();
+    for (const [path, about] of Object.entries(settings)) {
+      const names = path.split('.');
+      const section = names.slice(0, -1).join('.');
+      const value = names.reduce((part, name) => part?.[name], tree);
+      if (!sections.has(section)) sections.set(section, []);
+      sections.get(section).push(settingRow(names.at(-1), value, about));
+    }
+    return [...sections].map(([section, rows]) => make('section', { className: 'settings' }, make('h3', { className: 'code', textContent: `[${section}]` }), make('dl', {}, ...rows)));
   });
   filter.oninput = () => {
     const wanted = filter.value.trim().toLowerCase();
@@ -121,6 +128,25 @@ export function config(root) {
   return page(root, 'config', card);
 }
 
+/** A setting, where it comes from unless that is the default, and when a change of it takes effect. */
+function settingRow(key, value, { reload, origin }) {
+  const about = make('span', { className: 'note about' });
+  const takesEffect = make('span');
+  setText(takesEffect, `reload_${reload}`);
+  if (origin && origin !== 'default') {
+    const from = make('span', { className: 'origin' });
+    setText(from, 'comesFrom', { origin });
+    about.append(from, ' · ');
+  }
+  about.append(takesEffect);
+  const row = make('div', { className: origin && origin !== 'default' ? 'is-set' : '' }, make('dt', { className: 'code' }, ...breakable(key)), make('dd', { className: 'code', textContent: shown(value) }), about);
+  row.dataset.reload = reload;
+  return row;
+}
+
+/** A name that may go on in the next line behind each `_`. */
+const breakable = (name) => name.split(/(?<=_)/).flatMap((part) => [part, make('wbr')]);
+
 const shown = (value) => (value === '' ? '""' : typeof value === 'string' ? value : JSON.stringify(value));
 
 export function audit(root) {
@@ -131,7 +157,7 @@ export function audit(root) {
       { key: 'who', of: (one) => one.who, kind: 'code' },
       { key: 'action', of: (one) => one.action, kind: 'code wide' },
       { key: 'target', of: (one) => one.target || '–', kind: 'code' },
-      { key: 'status', of: (one) => make('span', { className: `mark ${one.status < 400 ? 'good' : 'bad'}`, textContent: `${one.status}` }), kind: 'number' },
+      { key: 'status', of: (one) => make('span', { className: `mark ${one.status < 400 ? 'good' : 'bad'}`, textContent: `${statusText(one.status)} · ${one.status}` }) },
     ],
   });
   return page(root, 'audit', list);

@@ -6,8 +6,11 @@ import { bytesText, count, formatText, placeholder, setLabel, setText } from './
 
 /** Lines kept on the page. */
 const LINES_MAX = 300;
-const WORDS_MAX = 400;
+/** Characters of a message that a line shows. */
+const CHARS_MAX = 400;
 const KINDS = [1, 2, 11, 12, 13, 14, 20, 100, 200];
+/** Kinds that nobody sends, but that stand in a history. */
+const UNSENT = [10, 30, 31, 32];
 /** The kinds of messages that carry a file. */
 const FILES = new Set([11, 12, 13, 14]);
 
@@ -98,14 +101,16 @@ export function tail(root, { linked, signedOut }) {
   return () => source.close();
 }
 
-function text(key) {
+/** Makes a field to look for something with. */
+export function text(key) {
   const input = make('input', { type: 'search', autocomplete: 'off', spellcheck: false });
   setLabel(input, key);
   placeholder(input, key);
   return input;
 }
 
-function choice(key, entries) {
+/** Makes a field with entries to choose from: `[value, words]`. */
+export function choice(key, entries) {
   const select = make('select', {}, ...entries.map(([value, said]) => {
     const option = make('option', { value });
     setText(option, said);
@@ -117,22 +122,38 @@ function choice(key, entries) {
 
 function lineOf(event) {
   const time = make('time', { textContent: new Date(event.message?.timestamp ?? Date.now()).toLocaleTimeString() });
-  if (event.event !== 'message') {
+  if (!event.message) {
     const words = make('span', { className: 'words' });
-    setText(words, `event_${event.event}`, { name: event.userID ?? event.roomID ?? count(event.count ?? 0) });
+    const where = event.roomID ?? event.groupID ?? '';
+    setText(words, `event_${event.event}`, { name: event.userID ?? event.userIDs?.join(', ') ?? (where || count(event.count ?? 0)), where, by: event.operatorUserID ?? '' });
     return make('li', { className: 'news' }, time, words);
   }
   const { message } = event;
-  const kind = make('span', { className: 'mark plain' });
-  setText(kind, KINDS.includes(message.type) ? `kind${message.type}` : 'otherKind', { n: message.type });
+  const kind = kindMark(message.type);
   const to = message.toUserID ?? message.conversationID ?? '';
   const way = make('span', { className: 'way' }, make('b', { textContent: message.senderUserID }), ' → ', make('span', { textContent: to }));
-  return make('li', {}, time, kind, way, make('span', { className: 'words', textContent: wordsOf(message) }));
+  const words = make('span', { className: 'words', textContent: wordsOf(message) });
+  if (event.event !== 'message') {
+    const what = make('span', { className: event.event === 'messageRefused' ? 'mark bad' : 'mark plain' });
+    setText(what, `event_${event.event}`, { reason: event.reason ?? '' });
+    words.prepend(what, ' ');
+  }
+  return make('li', {}, time, kind, way, words);
 }
 
-function wordsOf(message) {
+/** Makes the name of a kind of messages. */
+export function kindMark(number) {
+  const kind = make('span', { className: 'mark plain' });
+  setText(kind, KINDS.includes(number) || UNSENT.includes(number) ? `kind${number}` : 'otherKind', { n: number });
+  return kind;
+}
+
+/** Returns what a message says, cut where it is longer than `charsMax`. */
+export function wordsOf(message, charsMax = CHARS_MAX) {
   if (message.type === 2) return formatText('commandOf', { size: bytesText(Math.floor((message.message ?? '').length * 0.75)) });
   if (FILES.has(message.type)) return `${message.fileName ?? ''} ${message.fileSize ? bytesText(message.fileSize) : ''}`.trim();
   const words = message.type === 100 ? message.title : message.message;
-  return typeof words === 'string' ? [...words].slice(0, WORDS_MAX).join('') : '';
+  if (typeof words !== 'string') return '';
+  const chars = [...words];
+  return chars.length > charsMax ? `${chars.slice(0, charsMax).join('')}…` : words;
 }

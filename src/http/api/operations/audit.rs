@@ -44,7 +44,7 @@ pub(super) struct AuditPage {
     next_cursor: Option<String>,
 }
 
-/// Who came in to the console, and every call that changed something or tried to; the newest first.
+/// Who came in to the console, every call that changed something or tried to, and who read messages or keys; the newest first.
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])), params(PageQuery),
     responses((status = 200, description = "A page.", body = AuditPage), Problems))]
 #[get("/audit")]

@@ -11,6 +11,7 @@ use utoipa::IntoParams;
 
 use crate::broker::Broker;
 use crate::hooks::Event;
+use crate::http::api::caller::note_reading;
 use crate::http::api::input::BrokerHandle;
 use crate::http::api::response::{ApiResult, Problems};
 use crate::http::console::ConsoleCaller;
@@ -68,6 +69,7 @@ impl EventsQuery {
             Event::MessageRefused { message, refusal } => {
                 let mut said = of_message("messageRefused", message)?;
                 said["code"] = code_of(refusal).into();
+                said["reason"] = refusal.to_string().into();
                 return Some(said);
             }
             Event::MessageRevoked { message, .. } => return of_message("messageRevoked", message),
@@ -120,6 +122,11 @@ pub(in crate::http::api) async fn stream_events(
     query: web::Query<EventsQuery>,
 ) -> ApiResult {
     let query = query.into_inner();
+    note_reading(
+        &request,
+        query.user_id.as_deref(),
+        query.conversation_id.as_deref().map(|id| (id, query.conversation_type.unwrap_or(u8::MAX))),
+    );
     let ends = query.seconds.map(|seconds| tokio::time::Instant::now() + Duration::from_secs(seconds.min(3600).into()));
     let far = tokio::time::Instant::now() + Duration::from_secs(365 * 24 * 60 * 60);
     let until = ends.unwrap_or(far);

@@ -4,6 +4,7 @@ pub(super) mod audit;
 pub(super) mod backups;
 pub(super) mod cluster;
 pub(super) mod events;
+pub(super) mod keys;
 pub(super) mod sessions;
 pub(super) mod stats;
 pub(super) mod storage;

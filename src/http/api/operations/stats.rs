@@ -21,10 +21,12 @@ pub(super) struct Stats {
     connections: u64,
     sessions: u64,
     users_online: u64,
-    /// Conversations of two, rooms and groups at work now.
-    peers: u64,
-    rooms: u64,
-    groups: u64,
+    /// Rooms there are, of all brokers that share the store, as of a moment ago; not there while the store does not answer.
+    rooms: Option<u64>,
+    /// Groups there are, of all brokers that share the store, as of a moment ago; not there while the store does not answer.
+    groups: Option<u64>,
+    /// Conversations of two, rooms and groups that are in this broker's memory now, because something happened in them.
+    at_work: Object,
     /// Messages accepted since the start: storable, command, barrage.
     accepted: Object,
     /// Messages put into outboxes.
@@ -68,10 +70,10 @@ pub(in crate::http::api) async fn get_stats(BrokerHandle(broker): BrokerHandle) 
     let outboxes = context.connections.all().iter().map(|link| link.outbox.waiting_bytes()).sum::<usize>();
     let (media_bytes, uploads) = context.media.figures();
     let [storable, command, barrage] = stats.accepted;
-    json(&json!({
+    let mut told = json!({
         "time": context.clock.wall_ms(), "uptimeSeconds": context.clock.elapsed().as_secs(), "version": env!("CARGO_PKG_VERSION"),
         "connections": stats.connections, "sessions": stats.sessions, "usersOnline": stats.users_online,
-        "peers": stats.peers, "rooms": stats.rooms, "groups": stats.groups,
+        "atWork": {"peers": stats.peers, "rooms": stats.rooms, "groups": stats.groups},
         "accepted": {"storable": storable, "command": command, "barrage": barrage},
         "delivered": stats.delivered, "dropped": dropped, "pressure": stats.pressure.number(),
         "queues": {"storeWaiting": stats.store.waiting, "appendsInFlight": context.archive.in_flight(), "outboxBytes": outboxes},
@@ -81,7 +83,12 @@ pub(in crate::http::api) async fn get_stats(BrokerHandle(broker): BrokerHandle) 
             "waiting": stats.store.waiting,
         },
         "media": {"bytes": media_bytes, "uploads": uploads},
-    }))
+    });
+    // The other figures are wanted most when the store does not answer.
+    if let Ok(places) = broker.place_counts().await {
+        (told["rooms"], told["groups"]) = (places.rooms.into(), places.groups.into());
+    }
+    json(&told)
 }
 
 /// The buckets of the exposition: how many appends took at most so many seconds.

@@ -1,13 +1,15 @@
 //! What is on the disk, what goes up now, and the settings in use.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use actix_web::{get, web};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::broker::Broker;
+use crate::config::{Reload, paths};
 use crate::http::api::input::BrokerHandle;
 use crate::http::api::response::{ApiResult, Problems, json};
 use crate::model::Refusal;
@@ -86,23 +88,57 @@ pub(in crate::http::api) async fn get_storage(BrokerHandle(broker): BrokerHandle
     })
 }
 
-/// Every setting the broker runs with; secrets are masked.
+/// The settings that the broker runs with.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Settings {
+    /// By section and key.
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, serde_json::Value>>)]
+    config: Value,
+    /// Each setting by `section.key`.
+    settings: BTreeMap<String, AboutSetting>,
+}
+
+/// Where a setting comes from, and when a change of it takes effect.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AboutSetting {
+    /// `now`: with the next reload. `later`: with the next reload, for what begins after it. `restart`: with the next start.
+    #[schema(value_type = String)]
+    reload: Reload,
+    /// `default`, a file, an environment variable, or `command line`; not there where the program around the broker did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    origin: Option<String>,
+}
+
+/// Every setting the broker runs with, where it comes from, and when a change takes effect; secrets are masked.
 #[utoipa::path(tag = "operations", security(("key" = ["ops:read"])),
-    responses((status = 200, description = "By section and key.", body = std::collections::BTreeMap<String, serde_json::Value>), Problems))]
+    responses((status = 200, description = "All of them.", body = Settings), Problems))]
 #[get("/config")]
 pub(in crate::http::api) async fn get_config(BrokerHandle(broker): BrokerHandle) -> ApiResult {
-    json(&json!({"config": shown(&broker)}))
+    let (config, origins) = (shown(&broker), broker.origins());
+    let about = |key: String| {
+        // A key that is not listed is one that nothing changes while the broker runs.
+        let reload = Reload::of(&key).unwrap_or(Reload::Restart);
+        let origin = origins.get(&key).cloned();
+        (key, AboutSetting { reload, origin })
+    };
+    let settings = paths::flattened(&config).into_iter().map(|(key, _)| about(key)).collect();
+    json(&Settings { config, settings })
 }
 
 /// Secrets are left out by their own rule; that one is set is all that is said of it.
 fn shown(broker: &Broker) -> Value {
     let config = broker.config();
-    let mut shown = serde_json::to_value(&*config).unwrap_or_default();
+    let mask = |secret: &str| Value::from(if secret.is_empty() { "" } else { "***" });
+    let mut shown = match serde_json::to_value(&*config) {
+        Ok(Value::Object(sections)) => sections,
+        _ => Map::new(),
+    };
     for (key, secret) in config.secrets() {
-        if let Some((section, name)) = key.split_once('.') {
-            shown[section][name] = if secret.is_empty() { "" } else { "***" }.into();
-        }
+        paths::put(&mut shown, key, mask(secret));
     }
-    shown["vendor_api"]["server_secret"] = if config.vendor_api.server_secret.is_empty() { "" } else { "***" }.into();
-    shown
+    paths::put(&mut shown, "vendor_api.server_secret", mask(&config.vendor_api.server_secret));
+    Value::Object(shown)
 }

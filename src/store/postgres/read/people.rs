@@ -7,7 +7,8 @@ use crate::model::{GroupId, GroupMember, UserId, UserProfile};
 use crate::store::error::StoreError;
 use crate::store::format::rows::{EntryRecord, GroupRecord};
 use crate::store::postgres::message_row::from_json;
-use crate::store::postgres::place::number;
+use crate::store::postgres::place::{number, unsigned};
+use crate::store::types::PlaceCounts;
 
 /// Returns the rows of users, in the order asked.
 pub(in crate::store::postgres) async fn users(reader: Reader, users: Vec<UserId>) -> Result<Vec<Option<UserProfile>>, StoreError> {
@@ -32,6 +33,13 @@ pub(in crate::store::postgres) async fn groups(reader: Reader, user: UserId) -> 
         Ok((from_json(row.get(0), "a group")?, entry.map(|json| from_json(json, "an entry")).transpose()?.unwrap_or_default()))
     };
     rows.iter().map(group).collect()
+}
+
+/// Returns how many rooms and groups there are.
+pub(in crate::store::postgres) async fn place_counts(reader: Reader) -> Result<PlaceCounts, StoreError> {
+    let text = "SELECT (SELECT count(*) FROM rooms), (SELECT count(*) FROM groups WHERE NOT dismissed)";
+    let row = reader.connection().await?.row(text, &[]).await?;
+    Ok(row.map_or_else(PlaceCounts::default, |row| PlaceCounts { rooms: unsigned(row.get(0)), groups: unsigned(row.get(1)) }))
 }
 
 /// Returns how many members groups have, in the order asked.
