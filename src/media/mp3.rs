@@ -89,13 +89,15 @@ pub(super) fn duration_ms(file: impl Read + Seek) -> io::Result<Option<u64>> {
                 frames += 1;
                 at += frame.bytes;
             }
-            _ if gaps < GAPS_BYTES_MAX => {
+            _ => {
                 is_in_run = false;
                 let step = to_next_sync(&mut file, at)?;
                 gaps += step;
                 at += step;
+                if gaps > GAPS_BYTES_MAX {
+                    break;
+                }
             }
-            _ => break,
         }
     }
     let micros: u64 = samples.iter().zip(RATES.as_flattened()).map(|(samples, rate)| samples * 1_000_000 / u64::from(*rate)).sum();
@@ -166,13 +168,13 @@ fn is_table<R: Read + Seek>(file: &mut BufReader<R>, at: u64, frame: Frame) -> i
     Ok(matches!(word.as_ref(), Some(b"Xing" | b"Info")) || of_fraunhofer.as_ref() == Some(b"VBRI"))
 }
 
-/// Returns how far it is to the next byte that a frame may begin with; at least 1.
+/// Returns how far it is to the next byte that a frame may begin with; at least 1, and not much more than a gap may be.
 fn to_next_sync<R: Read + Seek>(file: &mut BufReader<R>, at: u64) -> io::Result<u64> {
     go_to(file, at + 1)?;
     let mut step = 1;
     loop {
         let ahead = file.fill_buf()?;
-        if ahead.is_empty() {
+        if ahead.is_empty() || step > GAPS_BYTES_MAX {
             return Ok(step);
         }
         match memchr::memchr(0xFF, ahead) {
