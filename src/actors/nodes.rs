@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use super::connection::Connection;
 use super::connection::far::FarConnection;
 use super::places::RoomsElsewhere;
-use super::runtime::route::Route;
+use super::runtime::route::{NodeId, Route};
 use crate::metrics::ClusterSample;
 use crate::model::{Refusal, RoomId, UserId};
 
@@ -51,10 +51,14 @@ pub(crate) trait Nodes: Route + RoomsElsewhere {
     /// Sends a frame to everyone online at other nodes whose client knows broadcasts; returns how many sessions there were.
     fn broadcast(&self, text: &ByteString) -> BoxFuture<'static, usize>;
 
-    /// Tells all nodes of a session that comes in, and waits until all have answered: each has put out its own sessions of that user
-    /// that give way to it, and delivers to it from now on. Returns the rooms that its device had its places in.
+    /// Makes a session that comes in here known at all other nodes, so that they deliver to it. Nobody makes room for it yet: a login
+    /// that is refused now has cost no other session anything. Answers which nodes have something to give up.
     ///
     /// # Errors
-    /// [`Refusal::Busy`]: not all that live have answered in time.
-    fn arrive(&self, session: FarConnection) -> BoxFuture<'static, Result<Vec<RoomId>, Refusal>>;
+    /// [`Refusal::Busy`]: a node does not answer, and could go on without knowing the session.
+    fn arrive(&self, session: FarConnection) -> BoxFuture<'static, Result<Vec<NodeId>, Refusal>>;
+
+    /// Lets these nodes end what does not stay beside a session that came in, and returns the rooms in which its device had its places.
+    /// A node that does not answer is about to close its sessions by itself.
+    fn displace(&self, session: FarConnection, nodes: Vec<NodeId>) -> BoxFuture<'static, Vec<RoomId>>;
 }

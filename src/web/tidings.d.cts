@@ -163,7 +163,7 @@ export interface ZIMAppConfig {
    * all have. Else `globalThis.TIDINGS_SERVER`, else the page's origin. `create` throws 6000001 for what is no address.
    */
   server?: string | readonly string[];
-  /** Our choice: the SDK version this program was written for; newer features are kept from it. Default: the newest whose kinds of messages this client shows. */
+  /** Our choice: the SDK version this program was written for; newer features are kept from it. Default: the newest whose kinds of messages this client shows; 2.14.0 where `create` is given a number only. */
   sdkVersion?: string;
   /** Our choice: a WebSocket class, where the runtime has none of its own. */
   WebSocket?: new (url: string) => unknown;
@@ -1954,7 +1954,7 @@ export declare class ZIM {
   static create(appConfig: ZIMAppConfig | number): ZIM | null;
   /** The client that `create` made. Null before, though the vendor's type, and so this one, does not say it. Since 2.3. */
   static getInstance(): ZIM;
-  /** The SDK version that is spoken: `sdkVersion` of `create`, else "2.18.1". Since 1.1. */
+  /** The SDK version that is spoken: `sdkVersion` of `create`, else "2.18.1", or "2.14.0" where it was given a number only. Since 1.1. */
   static getVersion(): string;
   /** Does nothing and answers false: there is one broker, wherever it stands. Since 2.12. */
   static setGeofencingConfig(areaList: number[], type: ZIMGeofencingType): boolean;

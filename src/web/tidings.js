@@ -18,6 +18,8 @@
 
 /** The newest version of the vendor's SDK all of whose kinds of messages this client shows: 2.19 brought one that it does not. */
 const SDK_VERSION = '2.18.1';
+/** What a program speaks that calls `create` with a number, as programs older than 2.15 do: it may not know the kinds that came later. */
+const SDK_VERSION_OF_OLDER_PROGRAMS = '2.14.0';
 
 /** Since this version a program learns that a message was stored after its send had failed. */
 const VERSION_OF_LATE_SUCCESS = '2.6.0';
@@ -2109,7 +2111,7 @@ export class ZIM {
 
   /** Use `create` or `createInstance`. */
   constructor(config) {
-    const given = config !== null && typeof config === 'object' ? config : { appID: config };
+    const given = config !== null && typeof config === 'object' ? config : { appID: config, sdkVersion: SDK_VERSION_OF_OLDER_PROGRAMS };
     this.#config = { sdkVersion: SDK_VERSION, ...given, sendTimeoutMs: given.sendTimeoutMs ?? SEND_TIMEOUT_MS };
     const { sendTimeoutMs } = this.#config;
     if (!Number.isInteger(sendTimeoutMs) || sendTimeoutMs < 0 || sendTimeoutMs > TIMER_MAX_MS) {

@@ -273,7 +273,7 @@ async fn a_write_needs_the_sessions_own_csrf_token_and_no_foreign_origin() {
 
 #[tokio::test]
 async fn signing_out_ends_the_session_and_what_it_still_hears() {
-    let world = World::with(generous);
+    let world = World::builder().by_itself().config(generous).start();
     let door = door(&world);
     let signed = door.open().await;
     let other = Signed::of(&door.log_in(PASSWORD).await);

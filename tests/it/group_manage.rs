@@ -315,3 +315,23 @@ async fn whether_a_group_disturbs_is_told_to_each_member_for_itself() {
     assert_eq!(status(&alice.ok("queryGroupInfo", json!({"groupID": "g"})).await), 1);
     assert_eq!(carol.ok("queryGroupList", json!({})).await["groupList"][0]["notificationStatus"], 2);
 }
+
+#[tokio::test]
+async fn a_client_that_knows_no_tips_keeps_seeing_what_was_said_before_them() {
+    let world = World::with(|config| config.group.tips = true);
+    let [mut alice, _bob, _carol, _dave] = group(&world).await;
+    let said = alice.say(To::Group("g"), "hi").await;
+    alice.ok("updateGroupName", in_group(json!({"groupName": "Renamed"}))).await;
+    for (version, shown) in [("2.14.0", json!("hi")), ("2.15.0", json!(null))] {
+        let mut carol = world.login(Login { user: "carol", device: "only", version, ..Login::default() }).await;
+        let list = carol.ok("queryConversationList", json!({"config": {"count": 10}})).await;
+        let last = &list["conversationList"][0]["lastMessage"];
+        assert_eq!(last["message"], shown, "{version}: {last}");
+        if version == "2.14.0" {
+            assert_eq!(last["messageID"], said["messageID"]);
+            alice.ok("updateGroupNotice", in_group(json!({"groupNotice": "n"}))).await;
+            let changed = carol.event("conversationChanged").await;
+            assert_eq!(changed["infoList"][0]["conversation"]["lastMessage"]["message"], "hi", "{changed}");
+        }
+    }
+}

@@ -155,7 +155,7 @@ async fn an_event_sink_hears_what_happened_in_order() {
 #[tokio::test]
 async fn a_listener_that_falls_behind_is_told_how_much_it_missed() {
     const SENT: u64 = 1_500;
-    let world = World::builder().no_rates().config(|config| config.users.must_exist = false).start();
+    let world = World::builder().by_itself().no_rates().config(|config| config.users.must_exist = false).start();
     let mut events = world.broker.subscribe();
     let command = Draft::of(Body::Command(vec![7].into()));
     for _ in 0..SENT {

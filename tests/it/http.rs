@@ -52,7 +52,7 @@ async fn every_file_the_page_names_is_there() {
 
 #[tokio::test]
 async fn health_readiness_and_figures_are_told() {
-    let world = World::start();
+    let world = World::builder().by_itself().start();
     let alive = fetch(world.address(), "GET /healthz", &[], "").await;
     assert_eq!((alive.status, alive.json()["status"].as_str()), (200, Some("alive")));
     let ready = fetch(world.address(), "GET /readyz", &[], "").await;
@@ -200,6 +200,7 @@ async fn told_and_chunked(world: &World, path: &str, body: &str) -> [(u16, serde
 #[tokio::test]
 async fn who_asks_for_a_token_says_so_in_4_kib_and_a_password_in_8() {
     let world = World::builder()
+        .by_itself()
         .config(|config| {
             config.auth.secret = String::new();
             config.console.attempts_per_minute = 1_000;
@@ -249,7 +250,7 @@ async fn refused_with(world: &World, status: u16, key: &str) {
 
 #[tokio::test]
 async fn one_connection_more_than_allowed_is_503() {
-    let world = World::with(|config| config.server.connections_max = 2);
+    let world = World::builder().by_itself().config(|config| config.server.connections_max = 2).start();
     let _alice = world.client("alice").await;
     let _bob = world.client("bob").await;
     refused_with(&world, 503, "server.connections_max").await;
@@ -266,7 +267,7 @@ async fn one_connection_more_than_allowed_without_a_login_is_503() {
 
 #[tokio::test]
 async fn one_connection_more_than_an_address_may_have_is_429() {
-    let world = World::with(|config| config.server.connections_per_address_max = 2);
+    let world = World::builder().by_itself().config(|config| config.server.connections_per_address_max = 2).start();
     let _alice = world.client("alice").await;
     let _bob = world.client("bob").await;
     refused_with(&world, 429, "server.connections_per_address_max").await;

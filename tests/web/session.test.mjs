@@ -31,6 +31,26 @@ test('the module has the vendor’s names and numbers', () => {
   for (const name of Object.keys(module)) assert.match(name, /^(default|ZIM.*)$/);
 });
 
+test('a program of the older form is shown what it can know', async () => {
+  for (const [config, version, sees] of [[{ appID: 1 }, '2.18.1', true], [1, '2.14.0', false]]) {
+    globalThis.TIDINGS_SERVER = broker.server;
+    const zim = ZIM.create(config);
+    assert.equal(ZIM.getVersion(), version);
+    const userID = `of-${version}`;
+    await zim.login(userID, { token: await broker.token(userID), userName: '', customStatus: '', isOfflineLogin: false });
+    const groupID = `tips-${version}`;
+    await zim.createGroup({ groupID, groupName: 'Crew', groupAvatarUrl: '' }, []);
+    await zim.sendMessage({ type: 1, message: 'hi' }, groupID, 2, { priority: 1 });
+    await zim.updateGroupName('Team', groupID);
+    const { messageList } = await zim.queryHistoryMessage(groupID, 2, { count: 10, reverse: true });
+    assert.deepEqual(messageList.map(({ type }) => type), sees ? [32, 1, 32] : [1]);
+    const { conversationList: [{ lastMessage }] } = await zim.queryConversationList({ count: 1 });
+    assert.equal(lastMessage.type, sees ? 32 : 1);
+    zim.destroy();
+  }
+  delete globalThis.TIDINGS_SERVER;
+});
+
 test('create makes one client, until it is destroyed', () => {
   const zim = ZIM.create({ appID: 1, server: broker.server });
   assert.ok(zim instanceof ZIM);

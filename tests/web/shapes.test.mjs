@@ -37,7 +37,7 @@ test('create with a bare number, a second one is null, and the older login', asy
     assert.ok(zim instanceof ZIM);
     assert.equal(ZIM.create({ appID: 123456 }), null);
     assert.equal(ZIM.getInstance(), zim);
-    assert.match(ZIM.getVersion(), /^2\.18\./);
+    assert.equal(ZIM.getVersion(), '2.14.0');
     zim.setLogConfig({ logLevel: 'error' });
     const ears = new Ears(zim);
     await ask(zim.login({ userID: 'old', userName: 'Old Program' }, await broker.token('old')));

@@ -275,19 +275,21 @@ impl Cluster {
         &self,
         these: &HashSet<NodeId>,
         letter: impl Fn(u64) -> Letter,
-    ) -> Vec<oneshot::Receiver<Result<Bytes, Refusal>>> {
+    ) -> Vec<(NodeId, oneshot::Receiver<Result<Bytes, Refusal>>)> {
         let peers = self.peers.load();
-        let ask = |node: &NodeId| {
-            let (sender, answer) = oneshot::channel();
-            let done: Carried = Box::new(move |outcome| {
-                if sender.send(outcome).is_err() {
-                    tracing::trace!("nobody waits for an answer any more");
-                }
-            });
-            // Who is gone needs to hear nothing.
-            self.ask(*node, None, &letter, done).is_ok().then_some(answer)
-        };
-        peers.awaited_but(these).filter_map(ask).collect()
+        // Who is gone needs to hear nothing.
+        peers.awaited_but(these).filter_map(|node| Some((*node, self.ask_one(*node, &letter)?))).collect()
+    }
+
+    /// Asks a node; none: it is gone.
+    pub(super) fn ask_one(&self, node: NodeId, letter: impl Fn(u64) -> Letter) -> Option<oneshot::Receiver<Result<Bytes, Refusal>>> {
+        let (sender, answer) = oneshot::channel();
+        let done: Carried = Box::new(move |outcome| {
+            if sender.send(outcome).is_err() {
+                tracing::trace!("nobody waits for an answer any more");
+            }
+        });
+        self.ask(node, None, letter, done).is_ok().then_some(answer)
     }
 
     /// Makes a stand-in for a connection of a node.

@@ -195,7 +195,7 @@ async fn gather_places(cluster: &Arc<Cluster>, actors: &Arc<Registries>, shards:
     let answers = cluster.ask_all_but(dead, |asked| Letter::WhoIsInside { asked, shards: shards.to_vec() });
     let heard = async {
         tell_places(cluster, actors, shards, Place::Here).await;
-        join_all(answers).await;
+        join_all(answers.into_iter().map(|(_, answer)| answer)).await;
     };
     if tokio::time::timeout(PLACES_PATIENCE, heard).await.is_err() {
         tracing::warn!("a node did not say in time who is inside the rooms that were taken over");

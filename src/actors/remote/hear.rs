@@ -5,24 +5,22 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::cluster::{Cluster, count, lock};
+use super::cluster::{Cluster, lock};
 use super::handover;
-use super::letter::{Letter, TakenOver, UserSessions};
+use super::letter::{Letter, UserSessions};
 use super::orders;
 use super::parked::Waits;
+use crate::actors::connection::ConnectionId;
 use crate::actors::connection::far::FarConnection;
 use crate::actors::connection::outbox::{Lossy, Push};
 use crate::actors::connection::status::{OnlineStatus, Status};
-use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::context::BrokerContext;
 use crate::actors::delivery::drops;
 use crate::actors::registries::Registries;
 use crate::actors::room::{Rejoin, Room};
 use crate::actors::runtime::command::{self, Command as _};
 use crate::actors::runtime::registry::Registered as _;
-use crate::actors::runtime::reply::{Reply, answered};
 use crate::actors::runtime::route::{Carried, Home, MOVING, NodeId, Order, Place, Route};
-use crate::actors::user::sessions::{Displace, Session, staying};
 use crate::actors::user::status::tell_followers;
 use crate::cluster::links::{LinkHandler, Peer};
 use crate::model::UserId;
@@ -159,7 +157,8 @@ impl Cluster {
                 lock(&self.told_all).insert(from);
                 self.look.notify_one();
             }
-            Letter::Arrive { asked, session } => self.hear_arrival(from, asked, session),
+            Letter::Arrive { asked, session } => self.hear_arrival(from, asked, &session),
+            Letter::Displace { asked, session } => self.hear_displacement(from, asked, session),
             Letter::Close { connection, code } => {
                 for connection in context.connections.some(&[connection]) {
                     connection.outbox.close(code, "closed by another node");
@@ -212,48 +211,6 @@ impl Cluster {
         tell_change(context, &of.user, changed, of.gone());
     }
 
-    /// A session comes in at another node: those that give way to it are closed before it is answered.
-    fn hear_arrival(&self, from: NodeId, asked: u64, session: FarConnection) {
-        let Some(actors) = self.actors() else { return };
-        let context = &actors.context;
-        let user = session.user.clone();
-        let known = context.presence.connections(&user);
-        let known: Vec<Arc<Connection>> = known.map_or_else(Vec::new, |connections| connections.to_vec());
-        let others = known.iter().filter(|known| known.id != session.id).filter_map(|known| Session::of(known));
-        let all: Vec<Session> = others.chain([Session::of_far(&session)]).collect();
-        let staying = staying(all, context.config().users.devices_per_user_max);
-        let stays = |id: ConnectionId| staying.iter().any(|session| session.id == id);
-        // What is known of other nodes follows at once, so that nobody delivers to who is put out.
-        let mut nodes: Vec<NodeId> = known.iter().filter_map(|connection| connection.node()).chain([from]).collect();
-        nodes.sort_unstable();
-        nodes.dedup();
-        let mut changed = (!known.is_empty(), false);
-        for node in nodes {
-            let of_node = known.iter().filter(|connection| connection.node() == Some(node));
-            let mut left: Vec<_> = of_node.filter(|connection| connection.id != session.id && stays(connection.id)).cloned().collect();
-            left.extend((node == from && stays(session.id)).then(|| self.stand_in_at(node, &session)));
-            changed.1 = context.presence.replace(&user, Some(node), left).1;
-        }
-        tell_change(context, &user, changed, OnlineStatus::Offline);
-        let here: Vec<_> = known.iter().filter(|connection| connection.node().is_none()).collect();
-        let is_put_out = |connection: &&&Arc<Connection>| !stays(connection.id);
-        let put_out = here.iter().filter(is_put_out).inspect(|connection| connection.close(CloseCode::Kicked)).count();
-        count(&self.counts.seat_moves, put_out);
-        let (reply, outcome) = Reply::channel();
-        // An actor whose sessions all stay has nothing to do.
-        let is_displaced = put_out > 0 || here.is_empty();
-        let displaced = is_displaced.then(|| actors.users.send_here_if_running(&user, Displace { newcomer: session, reply })).flatten();
-        let Some(displaced) = displaced else { return self.answer(from, asked, Ok(command::encode(&TakenOver::new()))) };
-        let this = self.this.clone();
-        self.spawn(async move {
-            displaced.await;
-            let rooms = answered(outcome).await.unwrap_or_default();
-            if let Some(cluster) = this.upgrade() {
-                cluster.answer(from, asked, Ok(command::encode(&rooms)));
-            }
-        });
-    }
-
     /// Tells a node that was not there before which sessions there are. On the actors' thread.
     fn tell_sessions_to(&self, node: NodeId) {
         let (Some(context), end) = (self.context(), self.end(node)) else { return };
@@ -283,7 +240,7 @@ impl Cluster {
 }
 
 /// Tells the followers at this node when a user came or went, wherever that was.
-fn tell_change(context: &BrokerContext, user: &UserId, (was_online, is_online): (bool, bool), gone: OnlineStatus) {
+pub(super) fn tell_change(context: &BrokerContext, user: &UserId, (was_online, is_online): (bool, bool), gone: OnlineStatus) {
     if was_online != is_online {
         let online = if is_online { OnlineStatus::Online } else { gone };
         tell_followers(context, user, Status { online, since_ms: context.clock.wall_ms() });

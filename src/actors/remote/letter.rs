@@ -29,7 +29,7 @@ pub(super) enum Letter {
     Sessions(Vec<UserSessions>),
     /// All sessions there were when the link began have been told.
     SessionsTold,
-    /// A session comes in at the sender; answered with the rooms in which its device had its places.
+    /// A session comes in at the sender; answered with whether the receiver has something to give up for it.
     Arrive { asked: u64, session: FarConnection },
     /// A connection of the receiver is to be closed.
     Close { connection: ConnectionId, code: u16 },
@@ -43,6 +43,8 @@ pub(super) enum Letter {
     TellAgain,
     /// Who owns what has changed: it is worth a look.
     Look,
+    /// A session has come in at the sender: what does not stay beside it ends; answered with the rooms in which its device had its places.
+    Displace { asked: u64, session: FarConnection },
 }
 
 /// A refusal as its own encoding.

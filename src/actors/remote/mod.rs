@@ -18,6 +18,7 @@
 //! | [`handover`] | how shards go from one node to another |
 //! | [`loopback`] | one broker that encodes everything its actors say to each other: for tests |
 
+mod arrival;
 mod carry;
 pub(crate) mod cluster;
 mod contact;

@@ -20,7 +20,7 @@ use crate::actors::places::RoomsElsewhere;
 use crate::actors::runtime::command;
 use crate::actors::runtime::ids::slot_of;
 use crate::actors::runtime::reply::Reply;
-use crate::actors::runtime::route::Place;
+use crate::actors::runtime::route::{NodeId, Place};
 use crate::cluster::links::PeerStats;
 use crate::metrics::ClusterSample;
 use crate::model::{Conversation, Refusal, RoomId, UserId};
@@ -125,7 +125,7 @@ impl Nodes for Cluster {
         self.tell_all(&Letter::Sessions(vec![UserSessions { user: user.clone(), sessions, logged_out }]));
     }
 
-    fn arrive(&self, session: FarConnection) -> BoxFuture<'static, Result<Vec<RoomId>, Refusal>> {
+    fn arrive(&self, session: FarConnection) -> BoxFuture<'static, Result<Vec<NodeId>, Refusal>> {
         let this = self.this.clone();
         async move {
             let Some(cluster) = this.upgrade() else { return Err(GONE) };
@@ -139,17 +139,33 @@ impl Nodes for Cluster {
                 return Err(Refusal::Busy("a node has not told its sessions yet"));
             }
             let answers = cluster.ask_all_but(&HashSet::new(), |asked| Letter::Arrive { asked, session: session.clone() });
-            let mut taken_over: TakenOver = Vec::new();
-            for answer in answers {
+            let mut giving_way = Vec::new();
+            for (node, answer) in answers {
                 match tokio::time::timeout(ARRIVE_PATIENCE, answer).await {
-                    Ok(Ok(Ok(rooms))) => taken_over.extend(command::decode::<TakenOver>(&rooms)?),
+                    Ok(Ok(Ok(gives_way))) => giving_way.extend(command::decode::<bool>(&gives_way)?.then_some(node)),
                     // It ended, and its sessions with it; or it closed them, cut off.
                     Ok(Ok(Err(GONE))) => {}
                     Ok(Ok(Err(refusal))) => return Err(refusal),
                     Ok(Err(_)) | Err(_) => return Err(Refusal::Busy("a node did not hear of the login in time")),
                 }
             }
-            Ok(taken_over)
+            Ok(giving_way)
+        }
+        .boxed()
+    }
+
+    fn displace(&self, session: FarConnection, nodes: Vec<NodeId>) -> BoxFuture<'static, Vec<RoomId>> {
+        let asked: Vec<_> =
+            nodes.into_iter().filter_map(|node| self.ask_one(node, |asked| Letter::Displace { asked, session: session.clone() })).collect();
+        async move {
+            let mut taken_over = TakenOver::new();
+            for answer in asked {
+                match tokio::time::timeout(ARRIVE_PATIENCE, answer).await {
+                    Ok(Ok(Ok(rooms))) => taken_over.extend(command::decode::<TakenOver>(&rooms).unwrap_or_default()),
+                    _ => tracing::warn!(user.id = %session.user, "a node did not say that it made room for a session in time"),
+                }
+            }
+            taken_over
         }
         .boxed()
     }
@@ -158,7 +174,7 @@ impl Nodes for Cluster {
         let answers = self.ask_all_but(&HashSet::new(), |asked| Letter::Broadcast { asked, text: text.clone() });
         async move {
             let mut sessions = 0;
-            for answer in answers {
+            for (_, answer) in answers {
                 if let Ok(Ok(Ok(bytes))) = tokio::time::timeout(ARRIVE_PATIENCE, answer).await {
                     sessions += command::decode::<usize>(&bytes).unwrap_or(0);
                 }

@@ -284,6 +284,12 @@ impl<A: Registered> ActorRegistry<A> {
         locked(&self.slots).get(key).map(|slot| hand_over(slot, message))
     }
 
+    /// Returns whether the actor of `key` runs in this process.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
+    pub(crate) fn runs_here(&self, key: &A::Key) -> bool {
+        locked(&self.slots).contains_key(key)
+    }
+
     /// Hands a message to each actor of this process that runs and is wanted; returns what waits until all have handled theirs.
     #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "only between nodes"))]
     pub(crate) fn tell_running<M>(&self, wanted: impl Fn(&A::Key) -> bool, mut message: impl FnMut() -> M) -> BoxFuture<'static, ()>

@@ -25,34 +25,50 @@ use crate::actors::media::url_token;
 use crate::actors::room::{Disconnected, Reconnected};
 use crate::actors::runtime::registry::Leased;
 use crate::actors::runtime::reply::{Reply, answer};
+use crate::actors::runtime::route::NodeId;
 use crate::actors::view::replay;
 use crate::actors::view::replay::Wanted;
 use crate::actors::view::replay_changes;
 use crate::hooks::{Event, SessionEnd};
-use crate::model::{Refusal, RoomId, UserProfile};
+use crate::model::{GroupId, Refusal, RoomId, UserProfile};
 use crate::protocol::result::session::{LoginResult, MediaToken};
 use crate::protocol::{CloseCode, encode_reply};
 use crate::store::{RowWrite, Store};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// A session on its way in.
-struct PendingLogin {
+/// A session that comes in, and is not answered yet.
+struct Newcomer {
     connection: Arc<Connection>,
+    session: Session,
     request: u64,
     resume_from: Option<u64>,
-    rooms: Vec<RoomId>,
-    /// Those of them in which the device had its place at another node.
-    taken_over: Vec<RoomId>,
     /// The last commit when it came.
     began: u64,
-    /// Whether no other session of the user was there.
-    alone: bool,
     /// Whether another session was there when it came, perhaps one whose place it took: then nobody saw the user come
     /// or go.
     was_online: bool,
     profile: UserProfile,
     reply: Reply<ProfileCell>,
+}
+
+/// What is known of a session that all other nodes deliver to.
+#[derive(Default)]
+struct GivingWay {
+    /// Nodes that give something up for it.
+    nodes: Vec<NodeId>,
+    /// The groups of its user, if they were read.
+    groups: Option<Vec<GroupId>>,
+}
+
+/// A session that has its place.
+struct PendingLogin {
+    newcomer: Newcomer,
+    rooms: Vec<RoomId>,
+    /// Those of them in which the device had its place at another node.
+    taken_over: Vec<RoomId>,
+    /// Whether no other session of the user was there.
+    alone: bool,
 }
 
 impl User {
@@ -76,47 +92,69 @@ impl User {
             None => self.profile = Some(ProfileCell::new(profile.clone())),
         }
         let was_online = self.context.presence.connections(&self.id).is_some();
-        let newcomer = Session { id: connection.id, since, device: device.clone() };
-        self.make_room(&newcomer, ctx);
+        let session = Session { id: connection.id, since, device };
+        let began = self.context.newest_cursor();
+        let newcomer = Newcomer { connection, session, request, resume_from, began, was_online, profile, reply };
+        // From here on every actor may deliver to the connection; the answer leaves before that.
+        newcomer.connection.outbox.hold();
+        let far = FarConnection::of(&newcomer.connection);
+        let Some((nodes, far)) = self.context.nodes.clone().zip(far) else { return self.settle(newcomer, GivingWay::default(), ctx) };
+        // Everyone who delivers knows it before anyone makes room for it.
+        self.context.presence.set(&self.id, self.connections().into_iter().chain([newcomer.connection.clone()]).collect());
+        let (archive, id) = (self.context.archive.clone(), self.id.clone());
+        let arriving = async move {
+            let nodes = nodes.arrive(far).await?;
+            let groups = archive.read(move |store| store.groups_of(&id)).await?;
+            Ok(GivingWay { nodes, groups: Some(groups) })
+        };
+        ctx.wait(arriving.into_actor(self).map(move |giving_way, user, ctx| match giving_way {
+            Ok(giving_way) => user.settle(newcomer, giving_way, ctx),
+            Err(refusal) => user.turn_away(newcomer, refusal, ctx),
+        }));
+    }
+
+    /// Makes room for a session, gives it the places of its device, and tells everyone who delivers of it.
+    fn settle(&mut self, newcomer: Newcomer, giving_way: GivingWay, ctx: &mut Context<Self>) {
+        self.make_room(&newcomer.session, ctx);
+        let Newcomer { connection, session, resume_from, .. } = &newcomer;
         let mut rooms: Vec<RoomId> = Vec::new();
-        for (room, place) in self.places.iter_mut().filter(|(_, place)| place.device == device) {
+        for (room, place) in self.places.iter_mut().filter(|(_, place)| place.device == session.device) {
             place.connection_id = connection.id;
             rooms.push(room.clone());
         }
         rooms.sort();
-        // From here on every actor may deliver to the connection; the answer leaves before that.
-        connection.outbox.hold();
-        let (began, alone) = (self.context.newest_cursor(), self.sessions.is_empty());
+        let alone = self.sessions.is_empty();
         if alone {
             // The host may have looked at the list while nobody told the user anything.
             self.list = None;
         }
         let (began_ms, is_back) = (self.context.clock.wall_ms(), resume_from.is_some());
-        self.sessions.push(SessionSlot { connection: connection.clone(), device, began_ms, is_back });
+        self.sessions.push(SessionSlot { connection: connection.clone(), device: session.device.clone(), began_ms, is_back });
         self.context.presence.set(&self.id, self.connections());
-        let arriving = self.context.nodes.as_ref().zip(FarConnection::of(&connection)).map(|(nodes, session)| nodes.arrive(session));
-        let taken_over = Vec::new();
-        let pending = PendingLogin { connection, request, resume_from, rooms, taken_over, began, alone, was_online, profile, reply };
+        let GivingWay { nodes: giving_way, groups } = giving_way;
+        let far = FarConnection::of(&newcomer.connection).filter(|_| !giving_way.is_empty());
+        let displacing = self.context.nodes.as_ref().zip(far).map(|(nodes, far)| nodes.displace(far, giving_way));
         let (context, id) = (self.context.clone(), self.id.clone());
-        let (rooms, running_groups) = (self.rooms.clone(), self.groups.clone());
+        let (running_rooms, running_groups) = (self.rooms.clone(), self.groups.clone());
         let announce = async move {
-            let mut pending: PendingLogin = pending;
-            if let Some(arriving) = arriving {
-                match arriving.await {
-                    Ok(rooms) => pending.taken_over = rooms,
-                    Err(refusal) => return (pending, Err(refusal)),
-                }
-            }
-            pending.rooms.extend(pending.taken_over.iter().cloned());
+            let taken_over = match displacing {
+                Some(displacing) => displacing.await,
+                None => Vec::new(),
+            };
+            rooms.extend(taken_over.iter().cloned());
             let asked = id.clone();
-            let groups = context.archive.read(move |store| store.groups_of(&asked)).await;
+            let groups = match groups {
+                Some(groups) => Ok(groups),
+                None => context.archive.read(move |store| store.groups_of(&asked)).await,
+            };
             for group in groups.as_deref().unwrap_or_default() {
                 running_groups.send_if_running(group, group::MemberPresence { user: id.clone() }).await;
             }
-            for room in &pending.rooms {
-                rooms.send(room, Reconnected { user: id.clone(), connection: ConnectionRef::Here(pending.connection.clone()) }).await;
+            for room in &rooms {
+                let connection = ConnectionRef::Here(newcomer.connection.clone());
+                running_rooms.send(room, Reconnected { user: id.clone(), connection }).await;
             }
-            (pending, groups.map(drop))
+            (PendingLogin { newcomer, rooms, taken_over, alone }, groups.map(drop))
         };
         ctx.wait(announce.into_actor(self).map(|(pending, groups), user, ctx| user.catch_up(pending, groups, ctx)));
     }
@@ -124,15 +162,15 @@ impl User {
     /// Fixes the commit from which the connection is live, once every actor knows it, and reads what it missed until
     /// there.
     fn catch_up(&mut self, pending: PendingLogin, groups: Result<(), Refusal>, ctx: &mut Context<Self>) {
-        let (up_to, read_to) = self.context.begin_live(&pending.connection);
+        let newcomer = &pending.newcomer;
+        let (up_to, read_to) = self.context.begin_live(&newcomer.connection);
         for room in pending.taken_over.clone() {
-            let (device, connection_id) = (self.device_of(pending.connection.id), pending.connection.id);
+            let (device, connection_id) = (self.device_of(newcomer.connection.id), newcomer.connection.id);
             self.places.extend(device.map(|device| (room, RoomPlace { device, connection_id })));
         }
         let history = &self.context.config().history;
         let now_ms = self.context.clock.wall_ms();
-        let (after, since_ms) = match (pending.resume_from, groups) {
-            (_, Err(refusal)) if self.context.nodes.is_some() => return self.turn_away(pending, refusal, ctx),
+        let (after, since_ms) = match (newcomer.resume_from, groups) {
             (_, Err(refusal)) => {
                 tracing::warn!(%refusal, user.id = %self.id, "what a session missed could not be read");
                 return self.complete_login(pending, up_to, None, ctx);
@@ -142,7 +180,7 @@ impl User {
             (Some(after), _) => (after, 0),
             (None, Ok(())) => match self.context.last_seen.of(&self.id).filter(|_| pending.alone && history.offline_days > 0) {
                 Some(left) => (left, now_ms.saturating_sub(u64::from(history.offline_days) * DAY_MS)),
-                None => (pending.began, 0),
+                None => (newcomer.began, 0),
             },
         };
         if after >= read_to {
@@ -151,14 +189,14 @@ impl User {
         let wanted = Wanted {
             user: self.id.clone(),
             // A client that comes anew asks a room for its history.
-            rooms: pending.resume_from.map_or(Vec::new(), |_| pending.rooms.clone()),
+            rooms: newcomer.resume_from.map_or(Vec::new(), |_| pending.rooms.clone()),
             after,
             up_to: read_to,
             since_ms,
             messages_max: history.resume_messages_max,
             bytes_max: self.context.config().shed.outbox_reliable_bytes / 2,
         };
-        let (archive, level) = (self.context.archive.clone(), pending.connection.level());
+        let (archive, level) = (self.context.archive.clone(), newcomer.connection.level());
         let read = async move {
             let read = move |store: &dyn Store| {
                 let missed = replay::read(store, &wanted)?;
@@ -182,18 +220,19 @@ impl User {
     }
 
     /// Refuses a login that other nodes did not answer in time: they may not deliver to it.
-    fn turn_away(&mut self, pending: PendingLogin, refusal: Refusal, ctx: &mut Context<Self>) {
-        self.sessions.retain(|at| at.connection.id != pending.connection.id);
+    fn turn_away(&mut self, newcomer: Newcomer, refusal: Refusal, ctx: &mut Context<Self>) {
+        self.sessions.retain(|at| at.connection.id != newcomer.connection.id);
         self.publish_presence(false, ctx);
-        answer(pending.reply, Err(refusal));
-        pending.connection.close(CloseCode::Shutdown);
+        answer(newcomer.reply, Err(refusal));
+        newcomer.connection.close(CloseCode::Shutdown);
         self.leave_if_unused(ctx);
     }
 
     /// Answers the login and releases the outbox. `replay` is the commit it begins after, and its frames; none when it
     /// is too much or unknown, and the client must ask for history.
     fn complete_login(&mut self, pending: PendingLogin, up_to: u64, replay: Option<(u64, Vec<ByteString>)>, ctx: &mut Context<Self>) {
-        let PendingLogin { connection, request, rooms, profile, reply, resume_from, was_online, .. } = pending;
+        let PendingLogin { newcomer, rooms, .. } = pending;
+        let Newcomer { connection, request, profile, reply, resume_from, was_online, .. } = newcomer;
         let resync = replay.is_none();
         let (after, frames) = replay.unwrap_or((up_to, Vec::new()));
         // Until the replay has arrived, the client has no more than what it came with.

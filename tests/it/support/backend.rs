@@ -31,7 +31,7 @@ impl World {
         let began = std::time::Instant::now();
         loop {
             let mut stream = std::net::TcpStream::connect(self.address()).unwrap();
-            let request = format!("GET /api/v1/nothing HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n");
+            let request = format!("GET /api/v1/stats HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n");
             stream.write_all(request.as_bytes()).unwrap();
             let mut answer = String::new();
             stream.read_to_string(&mut answer).unwrap();

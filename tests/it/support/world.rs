@@ -117,6 +117,14 @@ impl WorldBuilder {
         self
     }
 
+    /// Stays one broker, whatever `TIDINGS_TEST_NODES` says: what it counts, or what its host hears, is its own.
+    pub(crate) fn by_itself(self) -> Self {
+        #[cfg(feature = "cluster")]
+        return Self { nodes: 1, ..self };
+        #[cfg(not(feature = "cluster"))]
+        self
+    }
+
     /// Lets so many brokers work together.
     #[cfg(feature = "cluster")]
     pub(crate) fn nodes(mut self, nodes: usize) -> Self {
@@ -140,11 +148,11 @@ impl WorldBuilder {
         #[cfg(feature = "cluster")]
         let builder = builder.encode_commands(std::env::var_os("TIDINGS_TEST_ENCODED").is_some());
         #[cfg(feature = "cluster")]
-        let nodes = if parts.is_empty() && clock.is_none() && config.store.engine == StoreEngine::Memory && serves == Serves::Alone {
-            nodes
-        } else {
-            nodes.min(1)
-        };
+        // Without a secret that all of them know there is one broker.
+        #[cfg(feature = "cluster")]
+        let is_shared = config.store.engine == StoreEngine::Memory && !config.auth.secret.is_empty();
+        #[cfg(feature = "cluster")]
+        let nodes = if parts.is_empty() && clock.is_none() && is_shared && serves == Serves::Alone { nodes } else { nodes.min(1) };
         #[cfg(feature = "cluster")]
         if nodes > 1 {
             let brokers = super::nodes::start(&config, nodes);

@@ -188,7 +188,7 @@ impl User {
     /// Takes a conversation off the list until something is said in it again.
     fn hide(&mut self, conversation: Conversation, entry: Entry, caller: Caller, ctx: &mut Context<Self>) {
         let record = EntryRecord { hidden_seq: entry.tail_seq, read_seq: entry.tail_seq, ..entry.record.clone() };
-        let shown = RenderedEntry { conversation: conversation.clone(), entry, last: None };
+        let shown = RenderedEntry { conversation: conversation.clone(), entry, last: None, earlier: None };
         self.commit_records(vec![(conversation, record)], caller, ctx, move |user, caller, ctx| {
             if let Some(list) = &mut user.list {
                 take_off(list, &shown.conversation);

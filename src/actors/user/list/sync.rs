@@ -22,23 +22,28 @@ use crate::actors::user::User;
 use crate::actors::view::message::{View, is_plain};
 use crate::actors::view::reader::Reader;
 use crate::actors::view::visibility::Visibility;
-use crate::model::{Conversation, Message, Refusal, UserId};
+use crate::model::{Body, Conversation, Message, Refusal, UserId};
 use crate::protocol::event::conversation::{
     ConversationChange, ConversationChanged, ConversationEvent, ConversationWire, MentionedInfo, TotalUnreadMessageCountUpdated,
 };
 use crate::protocol::event::encode;
 use crate::protocol::{ClientLevel, RawJson};
-use crate::store::{LastMessage, Store, StoreError, VisiblePart};
+use crate::store::{Anchor, LastMessage, Page, Store, StoreError, VisiblePart};
 
 /// The most entries in one event, and the bytes at which it is closed.
 const EVENT_ENTRIES_MAX: usize = 50;
 const EVENT_BYTES_MAX: usize = 64 * 1024;
+
+/// How many messages before a tip are looked through for one that every client knows.
+const LOOKED_THROUGH_MAX: usize = 50;
 
 /// An entry with the last message that it shows.
 pub(super) struct RenderedEntry {
     pub(super) conversation: Conversation,
     pub(super) entry: Entry,
     pub(super) last: Option<View>,
+    /// What clients show that do not know the last message's kind: the last one before it that is no tip.
+    pub(super) earlier: Option<View>,
 }
 
 /// An entry with its last message, if that is in memory.
@@ -50,7 +55,7 @@ struct ChangedEntry {
 
 impl ChangedEntry {
     fn into_rendered(self) -> RenderedEntry {
-        RenderedEntry { conversation: self.conversation, entry: self.entry, last: self.last.map(View::plain) }
+        RenderedEntry { conversation: self.conversation, entry: self.entry, last: self.last.map(View::plain), earlier: None }
     }
 }
 
@@ -60,24 +65,54 @@ impl ChangedEntry {
 /// Whatever the store says.
 pub(super) fn show(store: &dyn Store, me: &UserId, entries: Vec<(Conversation, Entry)>) -> Result<Vec<RenderedEntry>, StoreError> {
     let parts: Vec<VisiblePart> = entries.iter().map(|(conversation, entry)| visible_part(conversation, entry)).collect();
-    let shown = store.last_messages(me, &parts)?.into_iter().zip(entries).map(|(last, (conversation, entry))| {
-        let last = match last {
-            Some(LastMessage { message, pins }) => {
-                let visibility = Visibility { first_seq: entry.visible_from(), deletes: entry.record.deletes };
-                let reader = Reader::of(store, me, &conversation, visibility, pins);
-                if entry.end_seq.is_some() { reader.view_as_left(&message, entry.left_ms)? } else { Some(reader.view_alone(&message)?) }
+    let shown = store.last_messages(me, &parts)?.into_iter().zip(entries).map(|(found, (conversation, entry))| {
+        let (mut last, mut earlier) = (None, None);
+        if let Some(LastMessage { message, pins }) = found {
+            let visibility = Visibility { first_seq: entry.visible_from(), deletes: entry.record.deletes };
+            let reader = Reader::of(store, me, &conversation, visibility, pins);
+            let view = |message: &Arc<Message>| match entry.end_seq {
+                Some(_) => reader.view_as_left(message, entry.left_ms),
+                None => reader.view_alone(message).map(Some),
+            };
+            last = view(&message)?;
+            if is_tip(&message) {
+                let before = last_but_tips(store, me, &conversation, &entry, message.seq)?;
+                earlier = before.as_ref().map(view).transpose()?.flatten();
             }
-            None => None,
-        };
-        Ok(RenderedEntry { conversation, entry, last })
+        }
+        Ok(RenderedEntry { conversation, entry, last, earlier })
     });
     shown.collect()
+}
+
+/// Returns whether it is of a kind that clients before 2.15 do not know.
+fn is_tip(message: &Message) -> bool {
+    matches!(message.content.body, Body::Tips(_))
+}
+
+/// Returns the last message before a tip that is none, among those that were said shortly before.
+fn last_but_tips(
+    store: &dyn Store,
+    me: &UserId,
+    conversation: &Conversation,
+    entry: &Entry,
+    seq: u64,
+) -> Result<Option<Arc<Message>>, StoreError> {
+    let page = Page {
+        anchor: Anchor::Seq(seq),
+        backwards: true,
+        count: LOOKED_THROUGH_MAX,
+        bytes_max: EVENT_BYTES_MAX,
+        first_seq: entry.visible_from(),
+        viewer: entry.record.deletes.then(|| me.clone()),
+    };
+    Ok(store.read(conversation, page)?.messages.into_iter().rfind(|message| !is_tip(message)))
 }
 
 impl RenderedEntry {
     /// Encodes the entry for the user whose list it is in.
     pub(super) fn encode(&self, me: &UserId, level: ClientLevel) -> RawJson {
-        let Self { conversation, entry, last } = self;
+        let Self { conversation, entry, last, earlier } = self;
         let mentions = entry.mentions.iter().filter(|_| level.knows_mentions()).map(|mention| MentionedInfo {
             kind: mention.kind.number(),
             from_user_id: &mention.from,
@@ -92,7 +127,7 @@ impl RenderedEntry {
             marks: &entry.record.marks,
             is_disabled: entry.end_seq.is_some(),
             mentioned_info_list: mentions.collect(),
-            last_message: last.as_ref().and_then(|view| view.encode(level)),
+            last_message: [last, earlier].into_iter().flatten().find_map(|view| view.encode(level)),
             ..ConversationWire::new(me, conversation)
         };
         wire.muted(entry.record.muted).pinned(entry.record.pinned_ms).encode()
@@ -285,7 +320,7 @@ impl User {
             .into_iter()
             .filter_map(|PendingChange { conversation, event, last }| {
                 let entry = list.get(&conversation)?.clone();
-                let last = last.filter(|last| last.seq == entry.tail_seq && is_plain(last));
+                let last = last.filter(|last| last.seq == entry.tail_seq && is_plain(last) && !is_tip(last));
                 Some((event, ChangedEntry { conversation, entry, last }))
             })
             .collect();
