@@ -45,6 +45,9 @@ const FILES: &[(&str, &str)] = &[
     ("video", "trimmed.mov"),
     ("video", "behind-picture.mov"),
     ("audio", "pictured.m4a"),
+    ("audio", "rates.mp3"),
+    ("audio", "torn.mp3"),
+    ("image", "photo.heic"),
     ("file", "picture.png"),
 ];
 

@@ -10,6 +10,7 @@
 
 mod blob;
 mod disk;
+mod heif;
 mod mp3;
 mod mp4;
 mod name;

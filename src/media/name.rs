@@ -24,14 +24,14 @@ pub(crate) fn clean(name: &str, bytes_max: usize) -> String {
     format!("{}{extension}", &stem[..cut])
 }
 
-/// Overrides of direction, and what has no shape and gives none: `invoice\u{202E}fdp.exe` shows as `invoiceexe.pdf`.
+/// What turns the direction, breaks the line or is a control that is not shown: `invoice\u{202E}fdp.exe` shows as `invoiceexe.pdf`.
 fn hides(c: char) -> bool {
-    matches!(c, '\u{200B}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
+    matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}')
 }
 
-/// Joiners and marks of direction: Persian, Hindi and joined emoji are spelled with them. Alone they are no name.
+/// Joiners, breaks of words and marks of direction: Persian, Hindi, Khmer and joined emoji are spelled with them. Alone they are no name.
 fn shapes(c: char) -> bool {
-    matches!(c, '\u{200C}'..='\u{200F}' | '\u{061C}')
+    matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{2064}' | '\u{061C}')
 }
 
 #[cfg(test)]
@@ -50,6 +50,8 @@ mod tests {
             ("👩\u{200D}👩\u{200D}👧.png", "👩\u{200D}👩\u{200D}👧.png"),
             ("क्\u{200D}ष.txt", "क्\u{200D}ष.txt"),
             ("\u{2066}a\u{2069}.txt", "a.txt"),
+            ("ភាសា\u{200B}ខ្មែរ.pdf", "ភាសា\u{200B}ខ្មែរ.pdf"),
+            ("a\u{2028}b\u{FEFF}.txt", "ab.txt"),
             ("\u{200D}\u{200F}", ""),
             ("..", ""),
             ("/", ""),

@@ -45,6 +45,10 @@ pub(crate) fn prepare(
 fn prepare_image(spool: &Spool, options: &MediaOptions) -> Result<Prepared, Refusal> {
     let path = spool.path().to_owned();
     let open = |path: &Path| File::open(path).map(BufReader::new).map_err(probe::unreadable);
+    // Of HEIC and HEIF nothing is taken out: they are kept as they come.
+    if let Some(probed) = probe::judge_heif(open(&path)?, options)? {
+        return Ok(Prepared { probed, anew: None });
+    }
     let header = picture::read_header(open(&path)?).ok_or_else(|| probe::not_of(MediaKind::Image))?;
     probe::check_pixels(header.pixels, options)?;
     let bytes = fs::read(&path).map_err(probe::unreadable)?;

@@ -12,7 +12,7 @@ const URL_BYTES_MAX: usize = 2048;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaKind {
-    /// JPG, PNG, BMP, TIFF, GIF, WebP.
+    /// JPG, PNG, BMP, TIFF, GIF, WebP, HEIC, HEIF.
     Image,
     /// Anything.
     File,

@@ -371,8 +371,8 @@ export interface ZIMMessageBase {
 /** What the program fills in to send a file: one here, or one elsewhere. */
 export interface ZIMMediaMessageBase {
   /**
-   * Image: JPG, PNG, BMP, TIFF, GIF, WebP, at most 10 MB. File: anything, also nothing, 100 MB. Audio: MP3, M4A, Opus in WebM or
-   * Ogg, 6 MB, 300 s. Video: MP4, MOV, 100 MB. Else 6000213, 6000214, 6000215.
+   * Image: JPG, PNG, BMP, TIFF, GIF, WebP, HEIC, at most 10 MB. File: anything, also nothing, 100 MB. Audio: MP3, M4A, Opus in
+   * WebM or Ogg, 6 MB, 300 s. Video: MP4, MOV, 100 MB. Else 6000213, 6000214, 6000215.
  */
   type: ZIMMessageType.Image | ZIMMessageType.File | ZIMMessageType.Audio | ZIMMessageType.Video;
   extendedData?: string;

@@ -28,7 +28,7 @@ const INLINE: &[&str] =
     &["image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/webm", "video/mp4"];
 
 /// Types that are named, and only ever saved.
-const NAMED: &[&str] = &["image/tiff", "video/quicktime", "application/pdf", "application/zip"];
+const NAMED: &[&str] = &["image/tiff", "image/heic", "image/heif", "video/quicktime", "application/pdf", "application/zip"];
 
 #[derive(Deserialize)]
 pub(super) struct FileQuery {

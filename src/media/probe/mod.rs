@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::picture::MediaOptions;
 pub(crate) use super::picture::made_mime;
-use super::{mp3, mp4, opus, picture, strip};
+use super::{heif, mp3, mp4, opus, picture, strip};
 use crate::model::{Limits, MediaKind, Pixels, Refusal, Rendition};
 
 /// What is read of a file's beginning to tell its type.
@@ -71,7 +71,7 @@ pub(super) fn guarded<T>(kind: MediaKind, judge: impl FnOnce() -> Result<T, Refu
 
 pub(super) fn not_of(kind: MediaKind) -> Refusal {
     Refusal::FileType(match kind {
-        MediaKind::Image => "the file is no JPG, PNG, BMP, TIFF, GIF or WebP image",
+        MediaKind::Image => "the file is no JPG, PNG, BMP, TIFF, GIF, WebP, HEIC or HEIF image",
         MediaKind::Audio => "the file is no MP3 or M4A audio, nor Opus in WebM or Ogg",
         MediaKind::Video => "the file is no MP4 or MOV video",
         MediaKind::File => "the file cannot be read",
@@ -99,6 +99,9 @@ fn judge<R: Read + Seek>(
     let source = || open().map_err(unreadable);
     match kind {
         MediaKind::Image => {
+            if let Some(probed) = judge_heif(source().map(BufReader::new)?, options)? {
+                return Ok(probed);
+            }
             let is_telling = is_telling(source()?)?;
             judge_image(|| source().map(BufReader::new), options, is_telling)
         }
@@ -124,6 +127,13 @@ fn is_telling(mut source: impl Read) -> Result<bool, Refusal> {
     source.read_to_end(&mut bytes).map_err(unreadable)?;
     let Some(header) = picture::read_header(io::Cursor::new(&bytes)) else { return Ok(false) };
     Ok(strip::image(header.format, &bytes).is_none_or(|stripped| stripped.is_changed(bytes.len())))
+}
+
+/// Judges an image of phones, of which nothing is made for want of a decoder: the original stands in. None: it is none.
+pub(super) fn judge_heif(source: impl Read + Seek, options: &MediaOptions) -> Result<Option<Probed>, Refusal> {
+    let Some(heif::Heif { mime, pixels }) = heif::read(source).map_err(unreadable)? else { return Ok(None) };
+    check_pixels(pixels, options)?;
+    Ok(Some(Probed { mime: mime.to_owned(), original: pixels, large: pixels, thumbnail: pixels, ..Probed::default() }))
 }
 
 /// Judges an image and makes smaller ones; where it `is_telling`, one for the screen even if it is no smaller.
@@ -160,6 +170,9 @@ fn judge_audio<R: Read + Seek>(source: &dyn Fn() -> Result<R, Refusal>, limits: 
         Probed { mime: "audio/mp4".to_owned(), codec, duration_ms: movie.audio_ms, ..Probed::default() }
     } else if let Some(opus::Voice { mime, duration_ms }) = opus::read(BufReader::new(source()?)).map_err(unreadable)? {
         Probed { mime: mime.to_owned(), codec: "opus".to_owned(), duration_ms: Some(duration_ms), ..Probed::default() }
+    } else if infer::get(&head_of(source()?)?).is_some_and(|kind| kind.matcher_type() == infer::MatcherType::Video) {
+        // A film of another kind, which may hold frames of MP3.
+        return Err(not_of(MediaKind::Audio));
     } else {
         let duration_ms = mp3::duration_ms(source()?).map_err(unreadable)?;
         let duration_ms = Some(duration_ms.ok_or_else(|| not_of(MediaKind::Audio))?);

@@ -74,6 +74,32 @@ fn audio_lasts_as_long_as_it_plays_whatever_its_headers_say() {
 }
 
 #[test]
+fn mp3_is_found_by_its_frames_whatever_stands_before_them() {
+    // Two seconds at each of three rates, with what the encoder puts around: 78 frames of 26.12 ms, 86 of 24 ms and 85 of 24 ms.
+    let rates = probed(MediaKind::Audio, "rates.mp3").unwrap();
+    assert!(rates.duration_ms.unwrap().abs_diff(6141) <= 1, "{:?}", rates.duration_ms);
+    let torn = probed(MediaKind::Audio, "torn.mp3").unwrap();
+    assert!(torn.duration_ms.unwrap().abs_diff(2000) <= 40, "{:?}", torn.duration_ms);
+    // A cover of 2 MiB: a size of four times seven bits.
+    let sound = std::fs::read(fixture("cbr.mp3")).unwrap();
+    let mut covered = tempfile::NamedTempFile::new().unwrap();
+    io::Write::write_all(&mut covered, &[&b"ID3\x04\0\0\x01\0\0\0"[..], &vec![0xFF; 2 << 20], &sound].concat()).unwrap();
+    let covered = probe(MediaKind::Audio, covered.path(), &options(), &Limits::default()).unwrap();
+    assert_eq!((covered.mime.as_str(), covered.duration_ms), ("audio/mpeg", probed(MediaKind::Audio, "cbr.mp3").unwrap().duration_ms));
+}
+
+#[test]
+fn a_picture_of_a_phone_is_kept_as_it_came_with_the_size_it_is_shown_in() {
+    let photo = probed(MediaKind::Image, "photo.heic").unwrap();
+    let upright = Pixels::new(300, 400);
+    assert_eq!((photo.mime.as_str(), photo.original, photo.large, photo.thumbnail), ("image/heic", upright, upright, upright));
+    assert!(photo.made.is_empty());
+    let small = MediaOptions { pixels_max: 119_999, ..options() };
+    let refused = probe(MediaKind::Image, &fixture("photo.heic"), &small, &Limits::default()).unwrap_err();
+    assert_eq!(refused, Refusal::FilePixels { pixels: 120_000, pixels_max: 119_999 });
+}
+
+#[test]
 fn videos_tell_codec_and_length_and_of_two_codecs_the_size_of_the_first_picture() {
     for (name, mime, codec, frame) in [
         ("h264.mp4", "video/mp4", "avc1", (320, 180)),
@@ -109,7 +135,7 @@ fn what_is_of_another_kind_is_refused_whatever_it_is_called() {
     for (kind, names) in [
         (MediaKind::Image, ["h264.mp4", "cbr.mp3", "make.sh"]),
         (MediaKind::Audio, ["h264.mov", "film.webm", "make.sh"]),
-        (MediaKind::Video, ["aac.m4a", "picture.png", "make.sh"]),
+        (MediaKind::Video, ["aac.m4a", "photo.heic", "make.sh"]),
     ] {
         for name in names {
             assert!(matches!(probed(kind, name), Err(Refusal::FileType(_))), "{kind:?} {name}");

@@ -2,6 +2,7 @@
 //! src/protocol/PROTOCOL.md, "Files".
 
 mod hostile;
+mod phones;
 pub(crate) mod tus;
 mod uploads;
 mod voices;

@@ -115,6 +115,21 @@ impl Tus<'_> {
 }
 
 #[tokio::test]
+async fn a_name_that_is_no_utf8_is_repaired_and_its_upload_goes_on() {
+    let world = World::start();
+    let tus = Tus::of(&world, "alice");
+    // 报告.png in GBK, what is a text in nothing, and a value of bytes under a key that nobody knows.
+    for (name, kept) in [("sai45i5wbmc=", "报告.png"), ("/////w==", "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}")] {
+        let metadata = format!("filename {name},kind {FILE},digest /wCA/g==");
+        let created = tus.ask("POST /media/tus", &[("Upload-Length", "2"), ("Upload-Metadata", &metadata)], b"").await;
+        assert_eq!(created.status, 201, "{}", created.body);
+        let place = created.header("Location");
+        assert_eq!(tus.patch(place, 0, &[], b"ok").await.status, 204);
+        assert_eq!(tus.ask_info(place.rsplit('/').next().unwrap()).await["fileName"], kept);
+    }
+}
+
+#[tokio::test]
 async fn a_part_with_a_checksum_counts_only_when_it_matches() {
     let world = World::start();
     let tus = Tus::of(&world, "alice");

@@ -71,34 +71,54 @@ struct Track {
     samples: u64,
     /// Of all its samples, in its timescale.
     ticks: u64,
+    /// How much later than it is decoded the first one is shown, in its timescale: films whose pictures are not kept in their order.
+    shown_after: Option<u32>,
     /// Of a sample of a fragment that does not say its own.
     sample_ticks: u32,
 }
 
-/// A stretch of a track that is played. Source: ISO/IEC 14496-12, 8.6.6.
+/// A stretch of what a player shows. Source: ISO/IEC 14496-12, 8.6.6 (the edit list); QuickTime File Format, "Edit list atom".
 #[derive(Debug, Clone, Copy)]
 struct Edit {
     /// How long, in the movie's timescale; 0: to the end.
     length: u64,
-    /// Where it begins, in the track's timescale; none: nothing is played for so long.
+    /// Where in the track it begins, in the track's timescale; none: for so long silence is played, and no picture shown.
     from: Option<u64>,
+    /// How fast it is played, 65,536ths; 0: one picture stands for so long.
+    rate: u32,
 }
 
+/// A track's own speed.
+const RATE: u32 = 1 << 16;
+
 impl Track {
-    /// Returns how long it plays, milliseconds: its edits, none of them longer than there is something to play.
+    /// Returns how long it plays, milliseconds: its edits, and of what they play no more than there is. Source: ISO/IEC 14496-12, 8.6.6:
+    /// what is shown lasts as long as all edits together, those that show nothing included.
     fn duration_ms(&self, movie_timescale: u32) -> Option<u64> {
         let (own, movie) = (u128::from(self.timescale), u128::from(movie_timescale));
         if own == 0 || self.ticks == 0 {
             return None;
         }
         let ms = |ticks: u64| u128::from(ticks) * 1000 / own;
-        let played = self.edits.iter().filter_map(|edit| {
-            // What begins within the first second is told from where the first picture is shown, which may be after it is read.
-            let from = edit.from.filter(|from| *from > u64::from(self.timescale)).or(edit.from.map(|_| 0))?;
-            let left = ms(self.ticks.saturating_sub(from));
-            Some(if edit.length == 0 || movie == 0 { left } else { left.min(u128::from(edit.length) * 1000 / movie) })
-        });
-        let all = if self.edits.is_empty() { ms(self.ticks) } else { played.sum() };
+        let asked = |edit: &Edit| (u128::from(edit.length) * 1000).checked_div(movie).filter(|ms| *ms > 0);
+        // Edits count from when something is decoded on, and end with what is shown. Source: ISO/IEC 14496-12, 8.6.1.3 and 8.6.6.
+        let end = self.ticks.saturating_add(self.shown_after.unwrap_or(0).into());
+        // What an edit plays, and not how long nothing is seen.
+        let played = |edit: &Edit| {
+            let left = ms(end.checked_sub(edit.from?)?);
+            match (asked(edit), edit.rate) {
+                (None, _) => Some(left),
+                (Some(asked), 0) => Some(asked),
+                (Some(asked), rate) => Some(asked.min(left * u128::from(RATE) / u128::from(rate))),
+            }
+        };
+        let all = if self.edits.is_empty() {
+            ms(self.ticks)
+        } else if self.edits.iter().any(|edit| played(edit).is_some_and(|ms| ms > 0)) {
+            self.edits.iter().map(|edit| if edit.from.is_none() { asked(edit) } else { played(edit) }.unwrap_or(0)).sum()
+        } else {
+            0
+        };
         u64::try_from(all).ok().filter(|ms| *ms > 0)
     }
 
@@ -196,13 +216,14 @@ pub(super) fn content(file: &mut (impl Read + Seek), from: u64, to: u64) -> io::
 }
 
 /// The boxes of a stretch of memory, one after another.
-struct Boxes<'a, 'b> {
-    rest: &'a [u8],
-    left: &'b mut u32,
+pub(super) struct Boxes<'a, 'b> {
+    pub rest: &'a [u8],
+    /// How many more are looked at.
+    pub left: &'b mut u32,
 }
 
 impl<'a> Boxes<'a, '_> {
-    fn next(&mut self) -> Option<([u8; 4], &'a [u8])> {
+    pub(super) fn next(&mut self) -> Option<([u8; 4], &'a [u8])> {
         *self.left = self.left.checked_sub(1)?;
         let (size, kind) = (number(self.rest, 0)?, self.rest.get(4..8)?);
         let (head, size) = match size {
@@ -216,7 +237,7 @@ impl<'a> Boxes<'a, '_> {
     }
 }
 
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn number(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
@@ -224,7 +245,7 @@ fn long(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from(number(bytes, at)?) << 32 | u64::from(number(bytes, at + 4)?))
 }
 
-fn short(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn short(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from(u16::from_be_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?)))
 }
 
@@ -290,12 +311,12 @@ fn read_edits(edts: &[u8], left: &mut u32, track: &mut Track) {
         let entries = body.get(8..).unwrap_or_default().chunks_exact(if is_long { 20 } else { 12 });
         let count = usize::try_from(number(body, 4).unwrap_or_default()).unwrap_or(0);
         track.edits.extend(entries.take(count.min(EDITS_MAX)).filter_map(|entry| {
-            let (length, from) = if is_long {
-                (long(entry, 0)?, long(entry, 8)?.cast_signed())
+            let (length, from, rate) = if is_long {
+                (long(entry, 0)?, long(entry, 8)?.cast_signed(), number(entry, 16)?)
             } else {
-                (u64::from(number(entry, 0)?), i64::from(number(entry, 4)?.cast_signed()))
+                (u64::from(number(entry, 0)?), i64::from(number(entry, 4)?.cast_signed()), number(entry, 8)?)
             };
-            Some(Edit { length, from: u64::try_from(from).ok() })
+            Some(Edit { length, from: u64::try_from(from).ok(), rate: rate.cast_signed().unsigned_abs() })
         }));
     }
 }
@@ -352,9 +373,16 @@ fn read_samples(stbl: &[u8], left: &mut u32, track: &mut Track) {
                     track.ticks = track.ticks.saturating_add(u64::from(count) * u64::from(ticks));
                 }
             }
+            // Version and flags, count, then how many samples are shown how much later.
+            b"ctts" => track.shown_after = number(body, 12).map(later),
             _ => {}
         }
     }
+}
+
+/// Reads how much later a sample is shown: some write it with a sign, and what is shown sooner costs nothing at the end.
+fn later(offset: u32) -> u32 {
+    u32::try_from(offset.cast_signed()).unwrap_or(0)
 }
 
 /// Adds what a fragment lasts.
@@ -381,6 +409,7 @@ fn read_fragment(moof: &[u8], tracks: &mut [Track]) {
                         let ticks = run_ticks(body, default.unwrap_or(track.sample_ticks));
                         track.samples = track.samples.saturating_add(number(body, 4).unwrap_or_default().into());
                         track.ticks = track.ticks.saturating_add(ticks);
+                        track.shown_after = track.shown_after.or_else(|| run_offset(body));
                     }
                 }
                 _ => {}
@@ -396,105 +425,26 @@ fn run_ticks(trun: &[u8], default: u32) -> u64 {
     if flags & 0x100 == 0 {
         return u64::from(count) * u64::from(default);
     }
-    let from = 8 + if flags & 0x01 != 0 { 4 } else { 0 } + if flags & 0x04 != 0 { 4 } else { 0 };
-    let sample = 4 * usize::try_from((flags & 0xF00).count_ones()).unwrap_or(1);
-    let samples = trun.get(from..).unwrap_or_default().chunks_exact(sample);
+    let samples = run_samples(trun, flags);
     samples.take(usize::try_from(count).unwrap_or(usize::MAX)).filter_map(|sample| number(sample, 0)).map(u64::from).sum()
 }
 
-#[cfg(test)]
-mod tests {
-    use std::io::Cursor;
-
-    use super::*;
-
-    fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
-        let size = u32::try_from(body.len() + 8).unwrap();
-        [&size.to_be_bytes()[..], kind, body].concat()
+/// Returns how much later than it is decoded the first sample of a run is shown.
+fn run_offset(trun: &[u8]) -> Option<u32> {
+    let flags = number(trun, 0)?;
+    if flags & 0x800 == 0 {
+        return None;
     }
-
-    #[test]
-    fn what_is_no_movie_is_none_and_a_lie_about_sizes_costs_nothing() {
-        for bytes in [&b""[..], b"hello, world, this is text", &[0; 64], &[0xFF; 64]] {
-            assert_eq!(read(Cursor::new(bytes)).unwrap(), None);
-        }
-        // A `moov` that claims 2^63 bytes and has none.
-        let mut liar = boxed(b"ftyp", b"isom0000");
-        liar.extend([0, 0, 0, 1]);
-        liar.extend(b"moov");
-        liar.extend((1u64 << 63).to_be_bytes());
-        let movie = read(Cursor::new(liar)).unwrap().unwrap();
-        assert_eq!((movie.video, movie.audio, movie.audio_ms), (None, None, None));
-    }
-
-    /// Joins numbers of 4 bytes.
-    fn numbers(numbers: &[u32]) -> Vec<u8> {
-        numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
-    }
-
-    /// A track of samples that last 100 of 1000 ticks a second. `more`: boxes beside.
-    fn track(id: u32, handler: &[u8; 4], codec: &[u8; 4], samples: u32, more: &[u8]) -> Vec<u8> {
-        let head = [numbers(&[1, 0, 0, id]), vec![0; 64]].concat();
-        let described = [numbers(&[0, 1, 86]), codec.to_vec(), vec![0; 78]].concat();
-        let table = boxed(b"stbl", &[boxed(b"stsd", &described), boxed(b"stts", &numbers(&[0, 1, samples, 100]))].concat());
-        let handler = [numbers(&[0, 0]), handler.to_vec(), vec![0; 12]].concat();
-        let media = [boxed(b"mdhd", &numbers(&[0, 0, 0, 1000, 0, 0])), boxed(b"hdlr", &handler), boxed(b"minf", &table)].concat();
-        boxed(b"trak", &[boxed(b"tkhd", &head), more.to_vec(), boxed(b"mdia", &media)].concat())
-    }
-
-    /// Edits, each a length in the movie's 600 ticks a second, and where it begins.
-    fn edits(edits: &[(u32, i32)]) -> Vec<u8> {
-        let entries: Vec<u32> = edits.iter().flat_map(|(length, from)| [*length, from.cast_unsigned(), 0x1_0000]).collect();
-        let count = u32::try_from(edits.len()).unwrap();
-        boxed(b"edts", &boxed(b"elst", &[numbers(&[0, count]), numbers(&entries)].concat()))
-    }
-
-    fn movie(tracks: &[Vec<u8>]) -> Movie {
-        let head = boxed(b"mvhd", &numbers(&[0, 0, 0, 600, 0]));
-        let file = [boxed(b"ftyp", b"isom0000"), boxed(b"moov", &[head, tracks.concat()].concat())].concat();
-        read(Cursor::new(file)).unwrap().unwrap()
-    }
-
-    #[test]
-    fn a_track_plays_as_long_as_its_edits_say_and_no_longer_than_it_is() {
-        for (more, ms) in [
-            (Vec::new(), 55_000),
-            (edits(&[(3000, 10_000)]), 5_000),
-            (edits(&[(600, 0), (600, 20_000)]), 2_000),
-            (edits(&[(1200, -1), (3000, 0)]), 5_000),
-            (edits(&[(60_000, 50_000)]), 5_000),
-            (edits(&[(0, 5_000)]), 50_000),
-        ] {
-            let movie = movie(&[track(1, b"soun", b"mp4a", 550, &more)]);
-            assert_eq!(movie.audio_ms, Some(ms));
-        }
-        assert_eq!(movie(&[track(1, b"soun", b"mp4a", 550, &edits(&[(600, 60_000)]))]).audio_ms, None, "nothing of it is played");
-    }
-
-    #[test]
-    fn covers_and_chapters_are_not_what_is_shown() {
-        let film = track(2, b"vide", b"avc1", 20, &[]);
-        let cover = track(1, b"vide", b"jpeg", 1, &[]);
-        let shown = movie(&[cover.clone(), film.clone()]).video.unwrap();
-        assert_eq!((shown.codec.as_str(), shown.duration_ms, shown.is_still), ("avc1", Some(2_000), false));
-        let chapters = boxed(b"tref", &boxed(b"chap", &numbers(&[3, 4])));
-        let sound = track(1, b"soun", b"mp4a", 100, &chapters);
-        let pictured = movie(&[track(3, b"vide", b"jpeg", 9, &[]), track(4, b"text", b"text", 9, &[]), sound]);
-        assert_eq!((pictured.video, pictured.audio.as_deref(), pictured.audio_ms), (None, Some("mp4a"), Some(10_000)));
-        assert!(movie(&[cover]).video.unwrap().is_still);
-        let longer = track(5, b"vide", b"hvc1", 30, &[]);
-        assert_eq!(movie(&[film, longer]).video.unwrap().codec, "hvc1", "the longest of two");
-    }
-
-    #[test]
-    fn boxes_inside_each_other_and_of_no_size_come_to_an_end() {
-        let mut deep = boxed(b"trak", b"");
-        for _ in 0..10_000 {
-            deep = boxed(b"trak", &deep);
-        }
-        let file = [boxed(b"ftyp", b"isom0000"), boxed(b"moov", &deep)].concat();
-        assert!(read(Cursor::new(file)).unwrap().is_some());
-        let zeros = [boxed(b"ftyp", b"isom0000"), boxed(b"moov", &vec![0; 1 << 20])].concat();
-        assert!(read(Cursor::new(zeros)).unwrap().is_some());
-    }
+    let first = run_samples(trun, flags).next()?;
+    number(first, first.len().checked_sub(4)?).map(later)
 }
+
+/// The samples of a run that say something of their own: duration, size, flags and offset, each where its flag is set.
+fn run_samples(trun: &[u8], flags: u32) -> impl Iterator<Item = &[u8]> {
+    let from = 8 + if flags & 0x01 != 0 { 4 } else { 0 } + if flags & 0x04 != 0 { 4 } else { 0 };
+    let sample = 4 * usize::try_from((flags & 0xF00).count_ones()).unwrap_or(1);
+    trun.get(from..).unwrap_or_default().chunks_exact(sample)
+}
+
+#[cfg(test)]
+mod tests;
