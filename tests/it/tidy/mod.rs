@@ -7,7 +7,7 @@ use std::fs;
 
 use self::source::{Source, circles, imports, is_test_file, layers_named, outside_tests, root, sources, strings, tree, walk};
 
-/// What each layer may name of this crate. README draws them, in this order.
+/// What each layer may name of this crate. `src/web/docs/inside.md` names them, in this order.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("clock", &[]),
@@ -97,7 +97,7 @@ fn a_layer_names_only_those_above_it() {
             continue;
         }
         let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == layer) else {
-            wrong.push(format!("{} belongs to no layer: add it to README and here", source.path));
+            wrong.push(format!("{} belongs to no layer: add it to src/web/docs/inside.md and here", source.path));
             continue;
         };
         for (n, line) in source.code() {
