@@ -11,7 +11,7 @@
 //! ```
 //!
 //! [`model`] says what a message is and may be; [`store`] what a store must do; [`hooks`] what a host may decide;
-//! [`config`] lists every setting. `README.md` shows how it works inside, and the module `actors` begins with the map
+//! [`config`] lists every setting. `src/web/docs/inside.md` shows how it works inside, and the module `actors` begins with the map
 //! of its actors.
 
 mod actors;

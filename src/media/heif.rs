@@ -133,8 +133,8 @@ fn properties_of(ipma: &[u8], item: u32) -> Option<Vec<usize>> {
 }
 
 /// Returns the size of what is cut out: width and height, each a fraction. Source: ISO/IEC 14496-12, 12.1.4.
-fn cut(clap: &[u8], of: Pixels) -> Option<Pixels> {
-    let side = |at: usize| number(clap, at)?.checked_div(number(clap, at + 4)?);
+fn cut(aperture: &[u8], of: Pixels) -> Option<Pixels> {
+    let side = |at: usize| number(aperture, at)?.checked_div(number(aperture, at + 4)?);
     let (width, height) = (side(0)?, side(8)?);
     (width > 0 && height > 0 && width <= of.width && height <= of.height).then(|| Pixels::new(width, height))
 }

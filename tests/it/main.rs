@@ -70,6 +70,7 @@ mod support;
 mod tidy;
 #[cfg(feature = "tls")]
 mod tls;
+mod tokens;
 mod upgrade;
 mod users;
 mod vendor;

@@ -5,8 +5,9 @@ import { after, before, describe, test } from 'node:test';
 
 import { startBroker } from './broker.mjs';
 import { launch, skip } from './browser.mjs';
+import { CHAPTERS } from './docs/html.mjs';
 
-const PAGES = ['', 'api', 'protocol', 'server-api', 'coming-from-zim', 'postgres', 'cluster'];
+const PAGES = ['', ...CHAPTERS.flatMap(({ pages }) => pages.map(({ file }) => file))];
 
 let broker;
 let browser;

@@ -1,6 +1,16 @@
-// The contents: narrowed by a filter, folded on a narrow screen, and following where one reads. All of it works without, too.
+// The menus of chapters close when they are left. The contents: narrowed by a filter, folded on a narrow screen, and following where one
+// reads. All of it works without, too.
 
-document.querySelector('.top [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+const menus = [...document.querySelectorAll('.top details')];
+const closeMenus = (but) => menus.filter((menu) => menu !== but).forEach((menu) => { menu.open = false; });
+document.addEventListener('click', (event) => closeMenus(event.target.closest('.top details')));
+document.addEventListener('focusin', (event) => closeMenus(event.target.closest('.top details')));
+document.addEventListener('keydown', (event) => {
+  const open = menus.find((menu) => menu.open);
+  if (event.key !== 'Escape' || !open) return;
+  closeMenus();
+  open.querySelector('summary').focus();
+});
 
 const contents = document.querySelector('.contents');
 if (contents) {

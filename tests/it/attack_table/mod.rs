@@ -1,6 +1,7 @@
 //! What each attack costs by itself: a broker of its own, and a hundred healthy clients that talk beside it.
 //!
-//! `TIDINGS_FULL=1 cargo test --test it attack_table -- --nocapture` takes twenty minutes and prints the table in the README.
+//! `TIDINGS_FULL=1 cargo test --test it attack_table -- --nocapture` takes twenty minutes and prints the table
+//! of `src/web/docs/measurements.md`.
 //! `TIDINGS_FULL=searches` measures only attacks whose names have that in them. Without the variable a few of the attacks are
 //! measured, for some seconds each.
 // It measures, and says what it measured.

@@ -9,19 +9,51 @@ export const breakable = (name) => (name.includes('/')
   ? escape(name).replace(/(?<=[^\s/])\//g, '<wbr>/')
   : escape(name).replace(/([a-z])(?=[A-Z])/g, '$1<wbr>'));
 
-const PAGES = [
-  { file: 'index', href: './', name: 'Overview' },
-  { file: 'api', href: 'api', name: 'Client API' },
-  { file: 'protocol', href: 'protocol', name: 'Protocol' },
-  { file: 'server-api', href: 'server-api', name: 'Server API' },
-  { file: 'coming-from-zim', href: 'coming-from-zim', name: 'Coming from ZIM' },
-  { file: 'postgres', href: 'postgres', name: 'PostgreSQL' },
-  { file: 'cluster', href: 'cluster', name: 'Many brokers' },
+/** The pages by what they are for: a menu for each group, and the overview before them. */
+export const CHAPTERS = [
+  {
+    name: 'Use it',
+    pages: [
+      { file: 'api', name: 'Client API' },
+      { file: 'server-api', name: 'Server API' },
+      { file: 'protocol', name: 'Protocol' },
+      { file: 'webhooks', name: 'Webhooks' },
+      { file: 'your-page', name: 'Your own page' },
+      { file: 'embedding', name: 'Embedding' },
+      { file: 'coming-from-zim', name: 'Coming from ZIM' },
+      { file: 'vendor-api', name: 'The vendor’s calls' },
+    ],
+  },
+  {
+    name: 'Run it',
+    pages: [
+      { file: 'deploying', name: 'Deploying' },
+      { file: 'configuration', name: 'Configuration' },
+      { file: 'operating', name: 'Operating' },
+      { file: 'postgres', name: 'PostgreSQL' },
+      { file: 'cluster', name: 'Many brokers' },
+    ],
+  },
+  {
+    name: 'Know it',
+    pages: [
+      { file: 'promises', name: 'Promises and limits' },
+      { file: 'inside', name: 'How it works' },
+      { file: 'measurements', name: 'Measurements' },
+    ],
+  },
 ];
+
+/** The menus work without a script; `docs.js` closes one that is left. */
+function menus(file) {
+  const link = (page) => `<li><a href="${page.file}"${page.file === file ? ' aria-current="page"' : ''}>${page.name}</a></li>`;
+  const menu = ({ name, pages }) => `<details name="chapters"${pages.some((page) => page.file === file) ? ' class="here"' : ''}>`
+    + `<summary>${name}</summary><ul>${pages.map(link).join('')}</ul></details>`;
+  return `<a href="./"${file === 'index' ? ' aria-current="page"' : ''}>Overview</a>${CHAPTERS.map(menu).join('')}`;
+}
 
 /** `contents`: `{id, name, code?, entries?}`, two levels deep. */
 export function page({ file, title, lead, contents, body }) {
-  const links = PAGES.map((other) => `<a href="${other.href}"${other.file === file ? ' aria-current="page"' : ''}>${other.name}</a>`);
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -36,8 +68,8 @@ export function page({ file, title, lead, contents, body }) {
 <body>
 <a class="skip" href="#main">To the text</a>
 <header class="top">
-<a class="home" href="../"><svg viewBox="0 0 32 32" aria-hidden="true"><path class="back" d="M6 5h15a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-9l-6 5v-5a4 4 0 0 1-4-4V9a4 4 0 0 1 4-4z"/><path class="front" d="M15 12h11a4 4 0 0 1 4 4v5a4 4 0 0 1-4 4v4l-5-4h-6a4 4 0 0 1-4-4v-5a4 4 0 0 1 4-4z"/></svg>Tidings</a>
-<nav aria-label="Documentation">${links.join('')}</nav>
+<a class="home" href="../" aria-label="Tidings"><svg viewBox="0 0 32 32" aria-hidden="true"><path class="back" d="M6 5h15a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-9l-6 5v-5a4 4 0 0 1-4-4V9a4 4 0 0 1 4-4z"/><path class="front" d="M15 12h11a4 4 0 0 1 4 4v5a4 4 0 0 1-4 4v4l-5-4h-6a4 4 0 0 1-4-4v-5a4 4 0 0 1 4-4z"/></svg>Tidings</a>
+<nav aria-label="Documentation">${menus(file)}</nav>
 </header>
 <div class="columns">
 ${contents.length > 0 ? aside(contents) : ''}
