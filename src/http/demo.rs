@@ -34,7 +34,8 @@ fn is_local(request: &HttpRequest) -> bool {
         && origin::of_host(text(header::ORIGIN), host)
 }
 
-/// Answers with a token for the named user, valid for a day by default. A proxy on this machine makes each of its clients look like
+/// Answers with a token for the named user, valid for a day by default, and with what the page shows a newcomer by: whether a session of
+/// this user is there already, and how many barrages a room passes on. A proxy on this machine makes each of its clients look like
 /// one, so the key decides.
 pub(super) async fn token(broker: web::Data<Broker>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let open = broker.tokens.as_ref().zip(broker.demo_key.as_ref()).filter(|_| is_local(&request));
@@ -63,7 +64,11 @@ pub(super) async fn token(broker: web::Data<Broker>, request: HttpRequest, paylo
         }
     };
     match tokens.issue_jwt(&user, broker.config().auth.token_ttl_seconds_default) {
-        Ok(token) => HttpResponse::Ok().json(json!({"token": token})),
+        Ok(token) => HttpResponse::Ok().json(json!({
+            "token": token,
+            "isOnline": broker.users().online(&user).0,
+            "roomBarragesPerSecond": broker.config().shed.room_barrages_per_second,
+        })),
         Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, 1, &error.to_string()),
     }
 }

@@ -14,6 +14,7 @@ import { Clients } from './clients.mjs';
 const WAIT_MS = 15_000;
 const PICTURES = process.env.TIDINGS_SCREENSHOTS;
 const FROM_DISK = process.env.TIDINGS_WEB;
+const PRIORITIES = ['low', 'medium', 'high'];
 const TYPES = { html: 'text/html; charset=utf-8', css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8' };
 
 export { fixture, skip };
@@ -122,13 +123,15 @@ export class Person {
     await this.page.waitForFunction(([log, n]) => log.querySelectorAll('.bubble').length > n, [await this.here('log').elementHandle(), before]);
   }
 
-  async count(name) {
-    return Number((await this.here(`count-${name}`).textContent()).replace(/\D/g, ''));
+  /** How many barrages were accepted, delivered or dropped: of one priority, or of all of them. */
+  async count(what, priorities = PRIORITIES) {
+    const texts = await Promise.all(priorities.map((priority) => this.here(`${what}-${priority}`).textContent()));
+    return texts.reduce((sum, text) => sum + Number(text.replace(/\D/g, '')), 0);
   }
 
-  async countsMoreThan(name, least) {
-    const said = await this.here(`count-${name}`).elementHandle();
-    await this.page.waitForFunction(([element, n]) => Number(element.textContent.replace(/\D/g, '')) > n, [said, least]);
+  async countsMoreThan(what, least, priorities = PRIORITIES) {
+    const cells = await Promise.all(priorities.map((priority) => this.here(`${what}-${priority}`).elementHandle()));
+    await this.page.waitForFunction(([n, ...elements]) => elements.reduce((sum, { textContent }) => sum + Number(textContent.replace(/\D/g, '')), 0) > n, [least, ...cells]);
   }
 }
 
@@ -165,9 +168,18 @@ export class Playground {
     return this.#clients;
   }
 
-  /** Opens the page in a browser of its own; `look` are settings of the browser context. */
-  async open(look = {}, address = this.broker.page) {
+  /**
+   * Opens the page in a browser of its own, where the lobby was left before unless `lobby` is true; other settings of `look` are those of
+   * the browser context.
+   */
+  async open({ lobby = false, ...look } = {}, address = this.broker.page) {
     const context = await this.#browser.newContext({ locale: 'en-US', viewport: { width: 1440, height: 860 }, ...look });
+    if (!lobby) await context.addInitScript(() => ['left', 'right', 'third'].forEach((side) => sessionStorage.setItem(`tidings.page.lobby-left.${side}`, 'yes')));
+    return this.openIn(context, address);
+  }
+
+  /** Opens the page in another tab of a browser. */
+  async openIn(context, address = this.broker.page) {
     this.#page = await context.newPage();
     this.#page.setDefaultTimeout(WAIT_MS);
     this.#page.on('pageerror', (error) => this.complaints.push(error.stack));
@@ -183,9 +195,29 @@ export class Playground {
     return people;
   }
 
+  /** Waits until the broker knows that the people of this page have gone, so that the next one can be them. */
+  async #everybodyHasGone() {
+    const { origin, hash } = new URL(this.broker.page);
+    const context = await this.#browser.newContext();
+    const isOnline = async (userID) => {
+      const answer = await context.request.post(`${origin}/demo/token`, { headers: { origin }, data: { userID, demoKey: hash.slice('#demo='.length) } });
+      return (await answer.json()).isOnline;
+    };
+    const until = Date.now() + WAIT_MS;
+    for (const userID of ['alice', 'bob', 'carol', 'dave']) while (await isOnline(userID)) assert.ok(Date.now() < until, `${userID} does not go`);
+    await context.close();
+  }
+
+  /** Presses a tool of the page, which on a phone is in a sheet. */
+  async tool(name) {
+    const more = this.#page.locator('[data-part="more-tools"]');
+    if (await more.isVisible()) await more.click();
+    await this.#page.locator(`[data-part="${name}"]`).click();
+  }
+
   /** A third one comes in. */
   async addThird() {
-    await this.#page.locator('[data-part="add"]').click();
+    await this.tool('add');
     const third = new Person(this.#page, 'third');
     await third.isConnected();
     return third;
@@ -196,6 +228,7 @@ export class Playground {
     this.#clients?.destroy();
     this.#clients = null;
     await this.#page?.context().close();
+    await this.#everybodyHasGone();
     const complaints = this.complaints;
     this.complaints = [];
     assert.deepEqual(complaints, [], 'the browser complained');

@@ -110,7 +110,7 @@ describe('conversations on the demo page', { skip }, () => {
     await dialog.locator('input[value="join"]').check();
     await dialog.locator('[data-part="group-id"]').fill('no-such-group');
     await dialog.locator('[data-part="start"]').click();
-    await bob.root.locator('.toast').filter({ hasText: '6000523' }).waitFor();
+    await bob.root.locator('.toast').filter({ hasText: 'no such group' }).waitFor();
   });
 
   test('a long history comes in pages as one scrolls up, in its order; quotes are found however far back', async () => {

@@ -198,7 +198,7 @@ describe('messages on the demo page', { skip }, () => {
     }
     const thumbnail = await shown(bob, '.picture img').first().elementHandle();
     await page.waitForFunction((image) => image.complete && image.naturalWidth === 198 && image.naturalHeight === 264, thumbnail);
-    assert.match(await shown(bob, '.chip').first().textContent(), /^make\.sh\d\.\d KB$/);
+    assert.match(await shown(bob, '.chip').first().textContent(), /^SHmake\.sh\d\.\d KB↓$/);
     await playground.picture('files');
     await shown(bob, '.picture').first().click();
     const large = await page.locator('dialog.viewer img').elementHandle();

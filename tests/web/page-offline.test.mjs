@@ -112,7 +112,7 @@ describe('the demo page without a network', { skip }, () => {
     await alice.start('peer', { 'peer-id': 'nobody-yet' });
     await alice.write('is anybody there?');
     await alice.sees('is anybody there?', 'failed');
-    await alice.here('error').filter({ hasText: '6000204' }).waitFor();
+    await alice.here('error').filter({ hasText: 'Nobody of that name' }).waitFor();
     await playground.picture('failed');
     const newcomer = await playground.clients.login('nobody-yet');
     await alice.bubble('is anybody there?').locator('.retry').click();

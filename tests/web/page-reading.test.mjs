@@ -37,7 +37,9 @@ describe('the demo page for everybody', { skip }, () => {
     await keyboard.press('Escape');
     await playground.page.locator('dialog.ask').waitFor({ state: 'detached' });
     assert.equal(await focused(), 'new', 'back where it was');
-    // From the button to the list, into the conversation, to its field.
+    // From the button over the search to the list, into the conversation, to its field.
+    await keyboard.press('Tab');
+    assert.equal(await focused(), 'search');
     await keyboard.press('Tab');
     assert.equal(await focused(), 'item');
     await keyboard.press('Enter');
@@ -117,7 +119,8 @@ describe('the demo page for everybody', { skip }, () => {
     await bubble.locator('.more').click();
     const menu = alice.root.getByRole('menu');
     await menu.waitFor();
-    const [received] = await pia.ears.until('the message', (ears) => ears.messages('receivePeerMessage'));
+    // Beside it there came that alice was typing.
+    const received = await pia.ears.until('the message', (ears) => ears.messages('receivePeerMessage').find(({ type }) => type === 1));
     await pia.zim.addMessageReaction('🎉', received);
     await bubble.locator('.reaction').waitFor();
     await playground.picture('menu');
@@ -220,7 +223,7 @@ describe('the demo page for everybody', { skip }, () => {
       await playground.picture(`small-new-${language}`);
       await page.keyboard.press('Escape');
       await alice.open('bob');
-      await page.locator('[data-part="language"]').tap();
+      await playground.tool('language');
     }
   });
 

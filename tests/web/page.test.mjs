@@ -47,7 +47,7 @@ describe('the demo page', { skip }, () => {
     await alice.here('rate').fill('60');
     await bob.here('rate').fill('15');
     await bob.here('priority').selectOption('3');
-    await bob.countsMoreThan('received', 100);
+    await bob.countsMoreThan('delivered', 100);
     const shot = await bob.here('stage').locator('.shot').last().elementHandle();
     const start = await shot.evaluate((element) => element.getBoundingClientRect().x);
     await playground.page.waitForFunction(([element, x]) => element.getBoundingClientRect().x < x - 20, [shot, start]);
@@ -61,7 +61,7 @@ describe('the demo page', { skip }, () => {
     await alice.here('barrage-text').fill('typed by hand');
     await alice.here('barrage-text').press('Enter');
     await bob.here('stage').locator('.shot', { hasText: 'typed by hand' }).waitFor();
-    assert.ok((await bob.count('received')) <= (await alice.count('sent')));
+    assert.ok((await bob.count('delivered')) <= (await alice.count('accepted')));
 
     await alice.write('and this one is kept');
     await bob.sees('and this one is kept');
@@ -90,7 +90,7 @@ describe('the demo page', { skip }, () => {
       await alice.here('rate').fill('100');
       await bob.countsMoreThan('dropped', 50);
       await playground.picture('room-dropped');
-      assert.ok((await bob.count('received')) < (await alice.count('sent')) / 2);
+      assert.ok((await bob.count('delivered')) < (await alice.count('accepted')) / 2);
       await playground.page.close();
     } finally {
       await tight.stop();
@@ -149,9 +149,50 @@ describe('the demo page', { skip }, () => {
     await bob.start('room', {});
     await playground.picture('phone-room');
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, 'nothing sticks out');
-    await page.locator('[data-part="language"]').click();
-    await bob.chat.getByText('Barrages per second').waitFor();
+    await playground.tool('language');
+    await bob.chat.getByRole('button', { name: 'Flood the room' }).waitFor();
   });
+
+  for (const [locale, width] of [['en-US', 390], ['zh-CN', 390], ['en-US', 360]]) {
+    test(`a phone has one header, with everything else in a sheet, and no placeholder is cut: ${locale}, ${width}`, async () => {
+      const [alice, bob] = await playground.openSignedIn({ lobby: true, locale, viewport: { width, height: 800 }, isMobile: true, hasTouch: true });
+      const { page } = playground;
+      const cut = () => page.evaluate(() => [...document.querySelectorAll('input[placeholder], textarea[placeholder]')]
+        .filter((field) => field.checkVisibility())
+        .filter((field) => {
+          const style = getComputedStyle(field);
+          const canvas = document.createElement('canvas').getContext('2d');
+          canvas.font = style.font;
+          return canvas.measureText(field.placeholder).width > field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+        })
+        .map(({ placeholder }) => placeholder));
+      await alice.here('stage').waitFor();
+      await playground.picture(`phone-first-${locale}-${width}`);
+      assert.deepEqual(await cut(), []);
+      const headers = () => page.evaluate(() => [...document.querySelectorAll('header')].filter((header) => header.checkVisibility()).map(({ className }) => className));
+      // What is open has its title below it.
+      assert.deepEqual(await headers(), ['top', 'chat-head']);
+      await alice.here('back').tap();
+      assert.deepEqual(await headers(), ['top']);
+      await alice.open('bob');
+      assert.deepEqual(await cut(), []);
+      await alice.here('back').tap();
+      assert.deepEqual(await cut(), []);
+      const sheet = page.locator('[data-part="tools"]');
+      assert.equal(await sheet.isVisible(), false);
+      await page.locator('[data-part="more-tools"]').tap();
+      await sheet.waitFor();
+      await playground.picture(`phone-sheet-${locale}-${width}`);
+      await page.locator('[data-part="tool-cable"]').tap();
+      assert.equal(await sheet.isVisible(), false);
+      await page.locator('[data-part="switch"] [data-side="left"][data-state="3"]').waitFor();
+      await playground.tool('tool-cable');
+      await alice.isConnected();
+      await page.locator('[data-part="switch"] [data-side="right"]').tap();
+      await playground.tool('tool-signout');
+      await bob.part('enter').waitFor();
+    });
+  }
 
   test('light, dark, or as the system says; the choice stays', async () => {
     await playground.openSignedIn({ colorScheme: 'light' });

@@ -4,9 +4,10 @@ import { Actions } from './actions.js';
 import { Composer, nameComposer } from './composer.js';
 import { showCombined } from './dialogs.js';
 import { copyOf, part, showError } from './dom.js';
-import { FAILED, GROUP, PEER, ROOM, SENDING, SENT, conversationKey, isStored, summaryOf } from './labels.js';
+import { COMMAND, FAILED, GROUP, PEER, ROOM, SENDING, SENT, conversationKey, isStored, summaryOf } from './labels.js';
 import { openMenu } from './menu.js';
 import { MessageLog } from './message-log.js';
+import { Typing } from './presence.js';
 import { setLabel, setText, translate } from './text.js';
 
 const PAGE = 30;
@@ -28,11 +29,14 @@ export class Chat {
   #people = null;
   #isWhole = false;
   #loading = null;
+  #reloading = null;
   #pins = [];
+  #typing;
+  #detail = '';
 
   /**
    * @param {{zim: object, me: string, id: string, type: number, host: {conversations(): object[], entry(key: string): object,
-   *          isShown(chat: Chat): boolean, sideOf(userID: string): string, announce(message: object): void, back(): void,
+   *          isOnline(userID: string): boolean | undefined, isShown(chat: Chat): boolean, openGroup(chat: Chat): void, sideOf(userID: string): string, announce(message: object): void, back(): void,
    *          open(type: number, id: string, show: boolean): Chat, close(chat: Chat): void}}} setting
    */
   constructor({ zim, me, id, type, host }) {
@@ -46,16 +50,24 @@ export class Chat {
       fail: (error) => this.fail(error),
       people: () => this.#findPeople(),
       toLog: () => this.log.focusLast(),
+      typed: () => type !== ROOM && this.#typing.typed(),
     });
+    this.#typing = new Typing((bytes) => this.#sayTyping(bytes), () => this.showDetail());
     this.#actions = new Actions(this.root, { zim, me, host, chat: this });
     nameComposer(this.root, `mentions-${me}-${conversationKey(type, id)}`);
     for (const name of ['poll', 'options']) part(this.root, name).hidden = type === ROOM;
+    part(this.root, 'members-button').hidden = type !== GROUP;
+    part(this.root, 'members-button').onclick = () => host.openGroup(this);
     part(this.root, 'back').onclick = () => host.back();
     part(this.root, 'options').onclick = () => this.#openOptions();
-    part(this.root, 'pinned').onclick = () => this.#show(this.#pins[0].messageID);
+    part(this.root, 'pinned').onclick = () => this.reveal(this.#pins[0].messageID);
     part(this.root, 'log').addEventListener('scroll', ({ target }) => target.scrollTop < NEAR_TOP_PX && this.#loadOlder());
     this.rename(id);
     translate(this.root);
+  }
+
+  get id() {
+    return this.#id;
   }
 
   get key() {
@@ -64,8 +76,26 @@ export class Chat {
 
   rename(name, detail = '') {
     part(this.root, 'title').textContent = name;
-    part(this.root, 'subtitle').textContent = detail;
+    this.#detail = detail;
+    this.showDetail();
     setLabel(this.root, 'conversationWith', { name });
+  }
+
+  /** Shows below the title who is typing, else a group's ID, or whether the other one is online. */
+  showDetail() {
+    const line = part(this.root, 'subtitle');
+    const typing = this.#typing?.now ?? [];
+    line.classList.toggle('typing', typing.length > 0);
+    if (typing.length > 0) setText(line, 'typing', { names: typing.join(', ') });
+    else if (this.#type === PEER && this.#host.isOnline(this.#id) !== undefined) setText(line, this.#host.isOnline(this.#id) ? 'online' : 'offline');
+    else {
+      delete line.dataset.text;
+      line.textContent = this.#detail;
+    }
+  }
+
+  #sayTyping(bytes) {
+    this.#zim.sendMessage({ type: COMMAND, message: bytes }, this.#id, this.#type, { priority: 1 }).catch(() => {});
   }
 
   /** Hides the composer of a group that the user has left; its messages stay readable. */
@@ -79,7 +109,12 @@ export class Chat {
   }
 
   /** Loads the newest history. It removes nothing, so it also fills a gap. */
-  async reload() {
+  reload() {
+    this.#reloading = this.#loadNewest();
+    return this.#reloading;
+  }
+
+  async #loadNewest() {
     try {
       const { messageList } = await this.#zim.queryHistoryMessage(this.#id, this.#type, { count: PAGE, reverse: true });
       for (const message of messageList) this.log.put(message);
@@ -119,13 +154,17 @@ export class Chat {
   }
 
   /** Scrolls to a message, after loading older pages until it is there. */
-  async #show(messageID) {
+  async reveal(messageID) {
+    await this.#reloading;
     for (let pages = 0; !this.log.find(messageID) && pages < SEARCHED_PAGES_MAX; pages += 1) {
       const { oldest } = this.log;
       await this.#loadOlder();
       if (this.log.oldest === oldest) break;
     }
-    if (this.log.reveal(messageID)) return;
+    if (this.log.reveal(messageID)) {
+      this.fail(null);
+      return;
+    }
     const line = part(this.root, 'error');
     line.hidden = false;
     setText(line, 'notHere');
@@ -133,6 +172,10 @@ export class Chat {
 
   /** Takes messages of this conversation. Returns how many were new. */
   receive(messageList) {
+    for (const { type, senderUserID, message } of messageList) {
+      if (type === COMMAND && senderUserID !== this.#me && this.#type !== ROOM) this.#typing.heard(senderUserID, message);
+      else this.#typing.stopped(senderUserID);
+    }
     const fresh = messageList.filter((message) => isStored(message) && this.log.put(message));
     if (this.#host.isShown(this)) for (const message of fresh) if (message.senderUserID !== this.#me) this.#host.announce(message);
     return fresh.length;
@@ -215,6 +258,7 @@ export class Chat {
    * once even if the broker did get it the first time.
    */
   async send(draft, context = null) {
+    this.#typing.done();
     let attached = null;
     const notification = {
       onMessageAttached: (message) => {
@@ -249,7 +293,7 @@ export class Chat {
       vote: (message, n) => chat.#actions.vote(message, n),
       refresh: (message) => chat.#zim.refreshMediaUrls(message),
       retry: (message) => chat.send(message),
-      jump: (messageID) => chat.#show(messageID),
+      jump: (messageID) => chat.reveal(messageID),
       openCombined: (message) => showCombined(chat.#zim, message),
       sideOf: (userID) => chat.#host.sideOf(userID),
       focusComposer: () => chat.focus(),
@@ -268,6 +312,7 @@ export class Chat {
       [isPinned ? 'letDown' : 'putFirst', act(() => zim.updateConversationPinnedState(!isPinned, id, type))],
       [notificationStatus === 2 ? 'speak' : 'silence', act(() => zim.setConversationNotificationStatus(notificationStatus === 2 ? 1 : 2, id, type))],
     ];
+    if (type === GROUP) items.unshift(['groupMembers', () => this.#host.openGroup(this)]);
     if (type === GROUP) items.push(['leaveGroup', act(() => zim.leaveGroup(id))]);
     items.push(['takeOff', act(async () => {
       await zim.deleteConversation(id, type);
@@ -288,7 +333,7 @@ export class Chat {
   #showPins() {
     const bar = part(this.root, 'pinned');
     bar.hidden = this.#pins.length === 0;
-    if (!bar.hidden) setText(bar, 'pinnedBar', { n: this.#pins.length, words: summaryOf(this.#pins[0]) });
+    if (!bar.hidden) setText(bar, 'pinnedBar', { n: this.#pins.length, words: summaryOf(this.#pins[0], this.#me) });
   }
 
   /** Loads how many members have read this user's messages in a group. */

@@ -8,6 +8,7 @@ import { formatText, setLabel, setText, setTooltip } from './text.js';
 
 const SEARCHED_BYTES_MAX = 64;
 const CLOCK_MS = 250;
+const LINES_SHOWN_MAX = 6;
 
 export class Composer {
   #root;
@@ -22,7 +23,7 @@ export class Composer {
   /**
    * @param {Element} root the conversation
    * @param {{send(draft: object, context: object | null): void, edit(message: object, words: string): void, fail(error: Error): void,
-   *          people(): Promise<string[]>, toLog(): void}} act
+   *          people(): Promise<string[]>, toLog(): void, typed(): void}} act `send` resolves when the message is sent, or has failed
    */
   constructor(root, type, act) {
     this.#root = root;
@@ -42,8 +43,22 @@ export class Composer {
 
   /** Makes the next text an edit of this message. */
   correct(message) {
-    part(this.#root, 'text').value = message.message;
+    this.#write(message.message);
     this.#setContext({ edit: message }, formatText('editing'));
+  }
+
+  #write(words) {
+    const field = part(this.#root, 'text');
+    field.value = words;
+    this.#fit(field);
+  }
+
+  /** Makes the field as high as its text, up to a few lines. */
+  #fit(field) {
+    field.style.height = 'auto';
+    const line = parseFloat(getComputedStyle(field).lineHeight) || 20;
+    const padding = field.offsetHeight - field.clientHeight + 14;
+    field.style.height = `${Math.min(field.scrollHeight + field.offsetHeight - field.clientHeight, line * LINES_SHOWN_MAX + padding)}px`;
   }
 
   #setContext(context, words) {
@@ -54,7 +69,7 @@ export class Composer {
   }
 
   #dropContext() {
-    if (this.#context?.edit) part(this.#root, 'text').value = '';
+    if (this.#context?.edit) this.#write('');
     this.#setContext(null, '');
   }
 
@@ -78,7 +93,11 @@ export class Composer {
       event.preventDefault();
       this.#sendFiles(files);
     });
-    text.addEventListener('input', () => this.#suggest());
+    text.addEventListener('input', () => {
+      this.#fit(text);
+      this.#suggest();
+      if (text.value.trim() && !this.#context?.edit) this.#act.typed();
+    });
     text.addEventListener('blur', () => this.#showChoices([]));
     text.addEventListener('keydown', (event) => this.#key(event));
     const hovers = (is) => (event) => {
@@ -101,7 +120,7 @@ export class Composer {
     const words = input.value.trim();
     if (!words) return;
     const context = this.#context;
-    input.value = '';
+    this.#write('');
     this.#showChoices([]);
     if (context) this.#setContext(null, '');
     if (context?.edit) {
@@ -124,9 +143,10 @@ export class Composer {
     this.#act.send({ type: CUSTOM, subType: POLL, message: JSON.stringify(poll), searchedContent }, null);
   }
 
-  /** Sends files; the first one is the reply, when one is being written. */
+  /** Sends files one after the other, so that they come in the order in which they were chosen; the first one is the reply. */
   async #sendFiles(files) {
-    for (const file of files) this.#act.send(await draftOf(file), this.#takeReply());
+    const drafts = await Promise.all(files.map(draftOf));
+    for (const draft of drafts) await this.#act.send(draft, this.#takeReply());
   }
 
   #takeReply() {
@@ -195,7 +215,6 @@ export class Composer {
       };
       return option;
     }));
-    input.setAttribute('aria-expanded', choices.length > 0);
     this.#mark();
   }
 
@@ -215,7 +234,12 @@ export class Composer {
       event.preventDefault();
       this.#act.toLog();
     }
-    if (this.#choices.length === 0 || event.isComposing) return;
+    if (event.isComposing) return;
+    if (event.key === 'Enter' && !event.shiftKey && this.#choices.length === 0) {
+      event.preventDefault();
+      part(this.#root, 'composer').requestSubmit();
+    }
+    if (this.#choices.length === 0) return;
     const steps = { ArrowDown: 1, ArrowUp: -1 };
     if (event.key in steps) this.#chosen = (this.#chosen + steps[event.key] + this.#choices.length) % this.#choices.length;
     else if (event.key === 'Enter' || event.key === 'Tab') this.#choose(this.#chosen);
@@ -229,7 +253,7 @@ export class Composer {
     const input = part(this.#root, 'text');
     const [name, user] = this.#choices[n];
     const before = input.value.slice(0, input.selectionStart).replace(/@[^\s@]*$/, `@${name} `);
-    input.value = before + input.value.slice(input.selectionStart);
+    this.#write(before + input.value.slice(input.selectionStart));
     input.setSelectionRange(before.length, before.length);
     this.#mentions.set(name, user);
     this.#showChoices([]);

@@ -15,6 +15,9 @@ export class DemoTokensUnavailable extends Error {}
 /** The broker gives out demo tokens, but not for the key of this page, or for none. */
 export class DemoKeyMissing extends Error {}
 
+/** The broker gave no demo token, and it is not known why. */
+export class DemoFailed extends Error {}
+
 const DEMO_KEY = 'tidings-demo-key';
 
 /** Takes the demo key from the link that the broker printed, `#demo=KEY`, and out of the address, where others could read it. */
@@ -27,7 +30,11 @@ function demoKey() {
   return sessionStorage.getItem(DEMO_KEY) ?? '';
 }
 
-/** Asks the broker for a token, which it gives out only on loopback, with a secret that it made itself and for its demo key. */
+/**
+ * Asks the broker for a token, which it gives out only on loopback, with a secret that it made itself and for its demo key.
+ * @returns {Promise<{token: string, isOnline: boolean, roomBarragesPerSecond: number}>} with it whether a session of this user is there
+ *   already, and how many barrages a room passes on
+ */
 export async function demoToken(userID) {
   const response = await fetch(new URL('demo/token', BASE), {
     method: 'POST',
@@ -36,8 +43,8 @@ export async function demoToken(userID) {
   });
   if (response.status === 403) throw new DemoKeyMissing();
   if (response.status === 404) throw new DemoTokensUnavailable();
-  if (!response.ok) throw new Error(`demo/token: HTTP ${response.status}`);
-  return (await response.json()).token;
+  if (!response.ok) throw new DemoFailed();
+  return response.json();
 }
 
 /** Makes a client whose traffic runs through a cable. */

@@ -10,7 +10,7 @@ const OPTIONS_MIN = 2;
 let asked = 0;
 
 /** Shows a dialog until it is closed. @returns {Promise<string>} its `returnValue` */
-function ask(dialog) {
+export function ask(dialog) {
   translate(dialog);
   const title = dialog.querySelector('h3');
   title.id = `dialog-${asked += 1}`;

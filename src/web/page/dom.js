@@ -1,6 +1,6 @@
 // Helpers that make and find elements. Content is set as text, never as markup.
 
-import { setText } from './format.js';
+import { hasText, setText, setTooltip } from './format.js';
 
 /** Makes an element: `make('p', {className: 'words', textContent: 'hi'}, child…)`. */
 export function make(tag, fields = {}, ...children) {
@@ -19,11 +19,14 @@ export function textButton(key, act, fields = {}) {
   return button;
 }
 
+/** Shows an error in words of the page's language, which its dictionary has by its number; what the broker said of it is the tooltip. */
 export function showError(element, error) {
   element.hidden = !error;
   if (!error) return;
-  if (error.code === undefined) element.textContent = error.message;
-  else setText(element, 'failure', { code: error.code, message: error.message });
+  const { code, message } = error;
+  if (hasText(`error${code}`)) setText(element, `error${code}`, { message });
+  else setText(element, 'failure', { message });
+  if (code !== undefined) setTooltip(element, 'failureDetail', { code, message });
 }
 
 /** Returns a copy of a template's content. */

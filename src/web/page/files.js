@@ -141,9 +141,17 @@ function chipOf(message) {
   if (url) chip.href = sourceOf(message, 'fileDownloadUrl') && !(message.fileLocalPath instanceof Blob) ? `${url}&download=1` : url;
   const name = message.fileName || message.fileLocalPath?.name || url || '';
   const bytes = message.fileSize || message.fileLocalPath?.size || 0;
+  chip.append(make('span', { className: 'chip-icon', textContent: extensionOf(name), ariaHidden: 'true' }));
   chip.append(make('span', { className: 'chip-name', textContent: name }));
   if (bytes > 0) chip.append(make('span', { className: 'chip-size', textContent: sizeText(bytes) }));
+  if (url) chip.append(make('span', { className: 'chip-down', textContent: '↓', ariaHidden: 'true' }));
+  if (url) setTooltip(chip, 'download');
   return chip;
+}
+
+/** Returns what stands on a file's icon: the end of its name, as PDF or ZIP. */
+function extensionOf(name) {
+  return /\.([\p{L}\p{N}]{1,4})$/u.exec(name)?.[1].toUpperCase() ?? '…';
 }
 
 /** The format that this browser records and every receiver can play; undefined where it cannot record. */

@@ -66,6 +66,9 @@ export function applyLanguage() {
   translate(document);
 }
 
+/** Returns whether there is such an entry. */
+export const hasText = (key) => key in dictionary[language];
+
 /** Returns an entry in the current language, its `{name}`s replaced by `vars`. */
 export function formatText(key, vars) {
   const text = dictionary[language][key] ?? key;
@@ -80,6 +83,22 @@ const isToday = (at) => at.toDateString() === new Date().toDateString();
 export function formatTime(timestamp) {
   const at = new Date(timestamp);
   return isToday(at) ? timeOfDay(at) : dayOfYear(at);
+}
+
+/** Returns the time of day. */
+export const formatClock = (timestamp) => timeOfDay(new Date(timestamp));
+
+/** Returns the day: "today" and "yesterday" by name, others with their weekday. */
+export function formatDay(timestamp) {
+  const at = new Date(timestamp);
+  const midnight = (day) => new Date(day).setHours(0, 0, 0, 0);
+  const days = Math.round((midnight(at) - midnight(Date.now())) / 86_400_000);
+  if (days === 0 || days === -1) {
+    const name = new Intl.RelativeTimeFormat(language, { numeric: 'auto' }).format(days, 'day');
+    return name.charAt(0).toUpperCase() + name.slice(1);
+  }
+  const isThisYear = at.getFullYear() === new Date().getFullYear();
+  return at.toLocaleDateString(language, { weekday: 'short', month: 'long', day: 'numeric', ...(isThisYear ? {} : { year: 'numeric' }) });
 }
 
 /** Returns the time of day, after the day when it is not today. */

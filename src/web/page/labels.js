@@ -39,11 +39,14 @@ export function pollOf(message) {
   }
 }
 
-/** Returns one line that stands for a message of any kind. */
-export function summaryOf(message) {
+/** Returns one line that stands for a message of any kind; `me` is who reads it. */
+export function summaryOf(message, me = '') {
   if (message.type === TEXT || message.type === BARRAGE) return message.message;
   if (message.type in FILE_LABELS) return `${formatText(FILE_LABELS[message.type])} ${message.fileName ?? ''}`.trim();
-  if (message.type === REVOKED) return formatText('takenBack', { name: message.operatedUserID || message.senderUserID });
+  if (message.type === REVOKED) {
+    const name = message.operatedUserID || message.senderUserID;
+    return name === me ? formatText('takenBackByMe') : formatText('takenBack', { name });
+  }
   if (message.type === COMBINED) return `${formatText('aHistory')} ${message.title}`;
   if (message.type === TIPS) return tipOf(message);
   const poll = pollOf(message);

@@ -1,7 +1,8 @@
 // The list of conversations: live rooms first, then what is pinned, then the newest; with badges for what is unread.
 
+import { drawAvatar, newAvatar } from './avatar.js';
 import { make } from './dom.js';
-import { GROUP, ROOM, conversationKey, summaryOf } from './labels.js';
+import { GROUP, PEER, REVOKED, ROOM, TIPS, conversationKey, summaryOf } from './labels.js';
 import { formatTime, setLabel, setText } from './text.js';
 
 const PAGE = 50;
@@ -13,12 +14,18 @@ export class ConversationList {
   #entries = new Map();
   #items = new Map();
   #current = null;
+  #suggested = [];
+  #about;
 
-  /** @param {Element} list @param {(type: number, id: string) => void} open */
-  constructor(list, open) {
+  /**
+   * @param {Element} list @param {(type: number, id: string) => void} open
+   * @param {{me: string, sideOf(userID: string): string, isOnline(userID: string): boolean | undefined}} about answers what an entry does not know
+   */
+  constructor(list, open, about) {
     this.#list = list;
     this.#open = open;
-    list.addEventListener('keydown', (event) => this.#key(event));
+    this.#about = about;
+    list.onkeydown = (event) => this.#key(event);
   }
 
   /** Returns the unread messages of all conversations that are not muted. */
@@ -31,6 +38,11 @@ export class ConversationList {
   /** Returns the peers and groups, newest first. */
   get conversations() {
     return this.#sorted().filter(({ type }) => type !== ROOM);
+  }
+
+  /** Returns all that is shown. */
+  get all() {
+    return this.#sorted();
   }
 
   entry(key) {
@@ -86,15 +98,23 @@ export class ConversationList {
     this.draw();
   }
 
+  /** Shows users with whom there is no conversation yet. */
+  suggest(userIDs) {
+    this.#suggested = userIDs.map((userID) => ({ conversationID: userID, type: PEER, unreadMessageCount: 0, orderKey: 0, isPinned: false, mentionedInfoList: [] }));
+    this.draw();
+  }
+
   clear() {
     this.#entries.clear();
+    this.#suggested = [];
     this.#current = null;
     this.draw();
   }
 
   #sorted() {
     const rank = ({ type, isPinned }) => (type === ROOM ? 2 : Number(isPinned));
-    return [...this.#entries.values()].sort((one, other) => rank(other) - rank(one) || other.orderKey - one.orderKey);
+    const suggested = this.#suggested.filter(({ type, conversationID }) => !this.#entries.has(conversationKey(type, conversationID)));
+    return [...this.#entries.values(), ...suggested].sort((one, other) => rank(other) - rank(one) || other.orderKey - one.orderKey);
   }
 
   draw() {
@@ -115,7 +135,7 @@ export class ConversationList {
 
   #newItem(key, { type, conversationID }) {
     const line = (...children) => make('span', { className: 'item-line' }, ...children);
-    const button = make('button', { type: 'button', className: 'item' }, make('span', { className: 'avatar', ariaHidden: 'true' }),
+    const button = make('button', { type: 'button', className: 'item' }, newAvatar(),
       line(make('span', { className: 'item-name' }), make('time')), line(make('span', { className: 'item-words' }), make('span', { className: 'badges' })));
     button.onclick = () => this.#open(type, conversationID);
     const item = make('li', {}, button);
@@ -131,9 +151,10 @@ export class ConversationList {
     item.dataset.kind = ['peer', 'room', 'group'][type];
     item.classList.toggle('disabled', isDisabled === true);
     name.textContent = conversationName || conversationID;
-    avatar.textContent = [...name.textContent][0]?.toUpperCase() ?? '?';
+    drawAvatar(avatar, conversationID, name.textContent, type === PEER ? this.#about.sideOf(conversationID) : '');
+    avatar.classList.toggle('online', type === PEER && this.#about.isOnline(conversationID) === true);
     if (type === ROOM) setText(words, 'liveRoom');
-    else words.textContent = lastMessage ? `${type === GROUP && lastMessage.senderUserID ? `${lastMessage.senderUserID}: ` : ''}${summaryOf(lastMessage)}` : '';
+    else words.textContent = lastMessage ? `${type === GROUP && lastMessage.senderUserID && ![REVOKED, TIPS].includes(lastMessage.type) ? `${lastMessage.senderUserID}: ` : ''}${summaryOf(lastMessage, this.#about.me)}` : '';
     time.textContent = lastMessage ? formatTime(lastMessage.timestamp) : '';
     badges.replaceChildren();
     if (isPinned && type !== ROOM) badges.append(mark('📌', 'pinnedMark'));

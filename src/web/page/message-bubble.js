@@ -1,9 +1,11 @@
 // The bubble of one message: its text, file, card or quote, its delivery state, and reactions.
 
+import { hueOf } from './avatar.js';
 import { make, textButton } from './dom.js';
 import { figureOf, isFile } from './files.js';
-import { COMBINED, FAILED, REVOKED, ROOM, SENT, TIPS, VOTE_PREFIX, pollOf, summaryOf } from './labels.js';
-import { formatDateTime, formatText, setLabel, setText, setTooltip } from './text.js';
+import { COMBINED, FAILED, REVOKED, ROOM, SENT, TEXT, TIPS, VOTE_PREFIX, pollOf, summaryOf } from './labels.js';
+import { formatClock, formatText, setLabel, setText, setTooltip } from './text.js';
+import { wordsOf } from './words.js';
 
 const STATE_NAMES = ['sending', 'sent', 'failed'];
 
@@ -14,11 +16,12 @@ export function renderBubble(entry, view) {
   const isTip = message.type === TIPS;
   bubble.className = isTip ? 'said' : `bubble ${isOwn ? 'mine' : 'theirs'}`;
   bubble.dataset.from = view.act.sideOf(message.senderUserID || view.me);
+  bubble.dataset.hue = hueOf(message.senderUserID || view.me);
   bubble.classList.toggle('to-me', !isOwn && (message.isMentionAll || message.mentionedUserIDs?.includes(view.me)));
   bubble.classList.toggle('gone', message.type === REVOKED);
   bubble.dataset.state = STATE_NAMES[state];
   bubble.dataset.messageId = message.messageID;
-  const words = summaryOf(message);
+  const words = summaryOf(message, view.me);
   bubble.setAttribute('aria-label', isTip || message.type === REVOKED ? words : `${message.senderUserID || view.me}: ${words}`);
   if (isTip) {
     bubble.textContent = words;
@@ -46,7 +49,8 @@ function contentOf(message, view) {
   const poll = pollOf(message);
   if (poll) return pollCard(message, poll, view);
   if (message.type === COMBINED) return combinedCard(message, view);
-  return make('p', { className: 'words', textContent: summaryOf(message) });
+  if (message.type === TEXT) return wordsOf(message.message, { ...message, me: view.me });
+  return make('p', { className: 'words', textContent: summaryOf(message, view.me) });
 }
 
 function quoteOf({ state, messageID, senderUserID, messageInfo }, view) {
@@ -108,7 +112,7 @@ function footOf({ message, state, receipt }, isOwn, view) {
   if (message.rootRepliedCount > 0) foot.append(textSpan('replies', { n: message.rootRepliedCount }));
   if (message.editedTime > 0) foot.append(textSpan('edited'));
   const at = message.timestamp || Date.now();
-  foot.append(make('time', { dateTime: new Date(at).toISOString(), textContent: formatDateTime(at) }));
+  foot.append(make('time', { dateTime: new Date(at).toISOString(), textContent: formatClock(at) }));
   if (!isOwn || message.type === REVOKED) return foot;
   const mark = textSpan(...deliveryOf(message, state, receipt));
   mark.classList.add('state');

@@ -2,6 +2,7 @@
 // `orderKey`.
 
 import { make } from './dom.js';
+import { formatDay } from './format.js';
 import { showProgress } from './files.js';
 import { FAILED, SENT } from './labels.js';
 import { renderBubble } from './message-bubble.js';
@@ -97,6 +98,8 @@ export class MessageLog {
     this.#observer.unobserve(entry.bubble);
     this.#visible.delete(entry.bubble);
     entry.bubble.remove();
+    entry.dayLine?.remove();
+    this.#drawDays();
   }
 
   /** Removes the messages that the broker has. Those that are being sent, or failed, are only here and stay. */
@@ -106,7 +109,12 @@ export class MessageLog {
 
   /** Draws all bubbles anew, in another language or for picking. */
   redraw() {
-    this.#stickingToEnd(() => this.#entries.forEach((entry) => renderBubble(entry, this.#view)));
+    this.#stickingToEnd(() => {
+      for (const entry of this.#entries) {
+        renderBubble(entry, this.#view);
+        if (entry.dayLine) entry.dayLine.textContent = formatDay(entry.message.timestamp || Date.now());
+      }
+    });
   }
 
   /** Sets whether a message is being sent, was sent, or failed, also long after its promise settled. */
@@ -206,8 +214,25 @@ export class MessageLog {
     let at = this.#entries.length;
     while (at > 0 && this.#entries[at - 1].orderKey > entry.orderKey) at -= 1;
     this.#entries.splice(at, 0, entry);
-    if (before === at) return;
-    this.#list.insertBefore(entry.bubble, this.#entries[at + 1]?.bubble ?? null);
+    if (before !== at) this.#list.insertBefore(entry.bubble, this.#entries[at + 1]?.bubble ?? null);
+    this.#drawDays();
+  }
+
+  /** Draws a line with the date above the first message of each day. */
+  #drawDays() {
+    let dayBefore = '';
+    for (const entry of this.#entries) {
+      const timestamp = entry.message.timestamp || Date.now();
+      const day = new Date(timestamp).toDateString();
+      if (day === dayBefore) {
+        entry.dayLine?.remove();
+        entry.dayLine = null;
+        continue;
+      }
+      dayBefore = day;
+      entry.dayLine ??= make('div', { className: 'day', textContent: formatDay(timestamp) });
+      if (entry.dayLine.nextSibling !== entry.bubble) entry.bubble.before(entry.dayLine);
+    }
   }
 
   /** Runs work that changes heights. A log that was scrolled to its end stays there, and drops its oldest messages. */
