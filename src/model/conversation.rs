@@ -1,5 +1,7 @@
 //! Where a message goes.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{GroupId, Invalid, Limits, RoomId, UserId};
@@ -94,6 +96,17 @@ pub enum Conversation {
     Room(RoomId, u64),
     /// A group.
     Group(GroupId),
+}
+
+/// As people name it: `the conversation of alice and bob`, `room lobby`, `group g1`.
+impl fmt::Display for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer(one, other) => write!(f, "the conversation of {one} and {other}"),
+            Self::Room(room, _) => write!(f, "room {room}"),
+            Self::Group(group) => write!(f, "group {group}"),
+        }
+    }
 }
 
 impl Conversation {

@@ -92,6 +92,29 @@ pub(crate) fn split(kind: RecordKind, key: &[u8], into: &mut Map<String, Value>)
     rest.is_empty().then_some(())
 }
 
+/// Returns what people call the record of a key: what it is, of which conversation, whose.
+pub(crate) fn name_of(key: &[u8]) -> String {
+    let Some(kind) = RecordKind::of(key) else { return "a record of unknown kind".to_owned() };
+    let mut named = Map::new();
+    let whole = split(kind, key, &mut named);
+    let conversation = conversation_of(&named).ok().filter(|_| parts(kind).contains(&Part::Conversation));
+    if conversation.is_some() {
+        for name in ["peer", "room", "incarnation", "group"] {
+            named.remove(name);
+        }
+    }
+    let number = named.remove("seq").map_or_else(String::new, |seq| format!(" {seq}"));
+    let of = conversation.map_or_else(String::new, |conversation| format!(" of {conversation}"));
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let beside = match named.get(kind.label()) {
+        Some(itself) if named.len() == 1 => format!(" {}", text(itself)),
+        _ if named.is_empty() => String::new(),
+        _ => format!(" ({})", named.iter().map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(", ")),
+    };
+    let cut = if whole.is_none() { ", whose key cannot be read whole," } else { "" };
+    format!("{}{number}{of}{beside}{cut}", kind.label())
+}
+
 fn name_conversation(conversation: &Conversation, into: &mut Map<String, Value>) {
     match conversation {
         Conversation::Peer(one, other) => drop(into.insert("peer".into(), json!([one.as_str(), other.as_str()]))),
@@ -224,6 +247,21 @@ mod tests {
             split(kind, &key, &mut map).unwrap_or_else(|| panic!("{kind:?}"));
             assert_eq!(join(kind, &map).unwrap(), key, "{kind:?} {map:?}");
         }
+    }
+
+    #[test]
+    fn a_record_is_named_by_what_it_is_and_of_which_conversation() {
+        let [alice, bob] = ["alice", "bob"].map(UserId::trusted);
+        let (peers, group) = (Conversation::peer(&bob, &alice), Conversation::Group(GroupId::trusted("g1")));
+        assert_eq!(name_of(&key::message(&peers, 5)), "message 5 of the conversation of alice and bob");
+        assert_eq!(name_of(&key::head(&group)), "head of group g1");
+        assert_eq!(name_of(&key::head(&Conversation::Room(RoomId::trusted("lobby"), 7))), "head of room lobby");
+        assert_eq!(name_of(&key::entry(&alice, &group)), "entry of group g1 (user alice)");
+        assert_eq!(name_of(&key::note(&peers, 5, &Note::Receipt(bob.clone()))), "note 5 of the conversation of alice and bob (receiptOf bob)");
+        assert_eq!(name_of(&key::group(&GroupId::trusted("g1"))), "group g1");
+        assert_eq!(name_of(&key::member(&GroupId::trusted("g1"), &alice)), "member (group g1, user alice)");
+        assert_eq!(name_of(&key::message(&peers, 5)[..6]), "message, whose key cannot be read whole,");
+        assert_eq!(name_of(&[0xFF]), "a record of unknown kind");
     }
 
     #[test]

@@ -11,8 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::key;
-use super::record_kind::RecordKind;
+use super::{key, key_parts};
 use crate::model::{Content, Conversation, Message, SendOptions};
 use crate::store::error::StoreError;
 
@@ -103,15 +102,7 @@ pub(crate) struct Envelope {
 }
 
 fn damaged(key: &[u8], what: &str) -> StoreError {
-    let named = match RecordKind::of(key) {
-        Some(RecordKind::Message) => match (key::conversation_of(key), key::split_message(key)) {
-            (Some(conversation), Some((_, seq))) => format!("message {seq} of {conversation:?}"),
-            _ => "a message".to_owned(),
-        },
-        Some(kind) => format!("a {kind:?} record"),
-        None => "a record of unknown kind".to_owned(),
-    };
-    StoreError::Damaged(format!("{named} {what}"))
+    StoreError::Damaged(format!("{} {what}", key_parts::name_of(key)))
 }
 
 /// Returns the eight bytes at `at`, big-endian; the caller knows that they are there.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tokio_postgres::{Client, Error};
 
 use super::options::PostgresOptions;
-use super::place::unsigned;
+use super::place::{conversation_at, unsigned};
 use super::status::ask;
 use crate::store::error::OpenError;
 
@@ -21,36 +21,38 @@ pub struct DatabaseCheck {
     pub problems: Vec<String>,
 }
 
-/// What must not be found: what it is called, and a question that names each.
+/// What must not be found: what it is called, and a question that names each: kind, one, other, incarnation and number of its
+/// conversation, and what is wrong with it.
 const MISTAKES: [(&str, &str); 5] = [
     (
         "a gap or a repeated seq",
-        "SELECT format('conversation %s: %s messages from %s to %s', conv, count(*), min(m.seq), max(m.seq))
-         FROM messages m JOIN conversations c USING (conv) WHERE m.seq > c.whole_from GROUP BY conv
-         HAVING count(*) <> max(m.seq) - min(m.seq) + 1 OR count(DISTINCT m.seq) <> count(*)",
+        "SELECT kind, one, other, incarnation, conv, said FROM conversations JOIN (
+             SELECT conv, format('%s messages from %s to %s', count(*), min(m.seq), max(m.seq)) said
+             FROM messages m JOIN conversations c USING (conv) WHERE m.seq > c.whole_from GROUP BY conv
+             HAVING count(*) <> max(m.seq) - min(m.seq) + 1 OR count(DISTINCT m.seq) <> count(*)) x USING (conv)",
     ),
     (
         "a head that is not the last message",
-        "SELECT format('conversation %s: head %s, last message %s', c.conv, c.seq, m.seq) FROM conversations c
+        "SELECT c.kind, c.one, c.other, c.incarnation, c.conv, format('head %s, last message %s', c.seq, m.seq) FROM conversations c
          JOIN LATERAL (SELECT seq, stamp, order_key FROM messages WHERE conv = c.conv ORDER BY seq DESC LIMIT 1) m ON true
          WHERE (c.seq, c.stamp, c.order_key) <> (m.seq, m.stamp, m.order_key) AND c.seq > c.whole_from",
     ),
     (
         "an order key or a stamp that does not rise",
-        "SELECT format('conversation %s: at %s', conv, seq) FROM (
+        "SELECT c.kind, c.one, c.other, c.incarnation, c.conv, format('at message %s', x.seq) FROM (
              SELECT conv, seq, order_key, stamp, lag(order_key) OVER w before, lag(stamp) OVER w stamp_before
-             FROM messages WINDOW w AS (PARTITION BY conv ORDER BY seq)) x
-         WHERE order_key <= before OR stamp <= stamp_before",
+             FROM messages WINDOW w AS (PARTITION BY conv ORDER BY seq)) x JOIN conversations c USING (conv)
+         WHERE x.order_key <= before OR x.stamp <= stamp_before",
     ),
     (
         "a retry that leads nowhere",
-        "SELECT format('conversation %s: %s of %s', r.conv, r.local_id, r.sender) FROM retries r JOIN conversations c USING (conv)
+        "SELECT c.kind, c.one, c.other, c.incarnation, c.conv, format('%s of %s', r.local_id, r.sender) FROM retries r JOIN conversations c USING (conv)
          WHERE r.stamp >= (SELECT coalesce(min(stamp), 0) FROM messages)
            AND NOT EXISTS (SELECT FROM messages m WHERE m.conv = r.conv AND m.seq = r.seq AND m.stamp = r.stamp)",
     ),
     (
         "a combined message whose list is gone",
-        "SELECT format('conversation %s: message %s', m.conv, m.seq) FROM messages m
+        "SELECT c.kind, c.one, c.other, c.incarnation, c.conv, format('message %s', m.seq) FROM messages m JOIN conversations c USING (conv)
          WHERE m.kind = 100 AND NOT EXISTS (SELECT FROM lists l WHERE l.list = (m.content->'body'->'Combine'->'held'->>'list')::uuid)",
     ),
 ];
@@ -79,7 +81,10 @@ pub(super) async fn look_over(client: &Client) -> Result<DatabaseCheck, Error> {
     let mut problems = Vec::new();
     for (what, question) in MISTAKES {
         let rows = client.query(&format!("{question} LIMIT {NAMED_MAX}"), &[]).await?;
-        problems.extend(rows.iter().map(|row| format!("{what}: {}", row.get::<_, &str>(0))));
+        problems.extend(rows.iter().map(|row| {
+            let conversation = conversation_at(row, 0).map_or_else(|error| error.to_string(), |conversation| conversation.to_string());
+            format!("{what}: {conversation} (conv {}): {}", row.get::<_, i64>(4), row.get::<_, &str>(5))
+        }));
     }
     Ok(DatabaseCheck { counts, problems })
 }

@@ -34,7 +34,7 @@ pub(super) struct Stored {
 /// Reads the [`COLUMNS`] from a position on.
 pub(super) fn message_at(row: &Row, at: usize, conversation: &Conversation) -> Result<Stored, StoreError> {
     let seq = unsigned(row.get(at));
-    let damaged = |what: &str| StoreError::Damaged(format!("message {seq} of {conversation:?}: {what}"));
+    let damaged = |what: &str| StoreError::Damaged(format!("message {seq} of {conversation}: {what}"));
     let json: &str = row.get(at + 8);
     let content = serde_json::from_str(json).map_err(|error| damaged(&format!("its content cannot be read: {error}")))?;
     let state: Option<&str> = row.get(at + 9);

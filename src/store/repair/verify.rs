@@ -10,6 +10,7 @@ use crate::store::engine::dedup_filter::DedupFilter;
 use crate::store::engine::read::records::{self, try_scan};
 use crate::store::error::StoreError;
 use crate::store::format::key::{self, META, RESERVED};
+use crate::store::format::key_parts;
 use crate::store::format::record::{self, DedupEntry, Head, PeriodMeta, PeriodRow, PermanentMeta, SenderDedupEntry};
 use crate::store::format::record_kind::RecordKind;
 use crate::store::format::rows::{EntryRecord, FormerMember, GroupRecord, NoteRecord, Pin, RoomRecord};
@@ -233,10 +234,40 @@ impl<'a> PeriodCheck<'a> {
         }
         if self.heads > self.conversations + self.lone_heads {
             let missing = self.heads - self.conversations;
-            return damaged(format!("period {period}: all messages of {missing} conversations are missing"));
+            let named = heads_without_messages(self.backend, period)?.join(", ");
+            return damaged(format!("period {period}: all messages of {missing} conversations are missing, of {named}"));
         }
         Ok(())
     }
+}
+
+/// At most so many conversations are named that have lost all their messages.
+const NAMED_MAX: usize = 10;
+
+/// Names conversations with a head and no message, although there should be some.
+fn heads_without_messages(backend: &dyn Backend, period: u64) -> Result<Vec<String>, StoreError> {
+    let mut named = Vec::new();
+    let heads = (&[RecordKind::Head.byte()][..], &[RecordKind::Head.byte() + 1][..]);
+    try_scan(backend, Space::Period(period), heads, false, |key, value| {
+        let head: Head = record::decode(key, value)?;
+        let Some(conversation) = key::conversation_of(key).filter(|_| head.whole_from < head.seq) else { return Ok(ControlFlow::Continue(())) };
+        let (from, to) = (key::message(&conversation, 0), key::message(&conversation, u64::MAX));
+        let mut is_empty = true;
+        try_scan(backend, Space::Period(period), (&from, &to), false, |_, _| {
+            is_empty = false;
+            Ok(ControlFlow::Break(()))
+        })?;
+        if is_empty {
+            named.push(conversation.to_string());
+        }
+        Ok(if named.len() < NAMED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+    })?;
+    Ok(named)
+}
+
+fn missing_messages_of(head_key: &[u8]) -> String {
+    let conversation = key::conversation_of(head_key).map_or_else(|| "a conversation whose key cannot be read".to_owned(), |conversation| conversation.to_string());
+    format!("messages of {conversation} are missing")
 }
 
 /// The messages of one conversation in one period, as they pass by.
@@ -254,7 +285,7 @@ impl ConversationCheck {
         let head_key = key::head_of_prefix(prefix);
         match records::row(backend, Space::Period(period), &head_key)? {
             Some(head) => Ok(Self { prefix: prefix.to_vec(), head, first, last: 0, above: 0 }),
-            None => damaged(format!("the head of {:?} is missing", key::conversation_of(&head_key))),
+            None => damaged(format!("{} is missing", key_parts::name_of(&head_key))),
         }
     }
 
@@ -267,9 +298,9 @@ impl ConversationCheck {
     fn end(self) -> Result<(), StoreError> {
         let from = self.head.whole_from.max(self.first.saturating_sub(1));
         if self.last > self.head.seq || self.above != self.head.seq.saturating_sub(from) {
-            let conversation = key::conversation_of(&key::head_of_prefix(&self.prefix));
             return damaged(format!(
-                "messages of {conversation:?} are missing: {} to {} should be there, {} are, the last is {}",
+                "{}: {} to {} should be there, {} are, the last is {}",
+                missing_messages_of(&key::head_of_prefix(&self.prefix)),
                 from + 1,
                 self.head.seq,
                 self.above,

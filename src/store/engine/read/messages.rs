@@ -79,7 +79,7 @@ pub(crate) fn first_result(
             if backend.get(space, &dedup_key)?.is_none() {
                 continue;
             }
-            return Err(StoreError::Damaged(format!("message {} of {conversation:?} is missing", entry.seq)));
+            return Err(StoreError::Damaged(format!("message {} of {conversation} is missing", entry.seq)));
         };
         let (message, envelope) = record::decode_message(&key, &value)?;
         if envelope.commit <= durable {

@@ -9,7 +9,7 @@ use crate::model::{Body, Child, Content, FileUid, Held};
 use crate::store::error::StoreError;
 use crate::store::postgres::check::{DatabaseCheck, look_over};
 use crate::store::postgres::message_row::{from_json, json};
-use crate::store::postgres::place::{number, unsigned};
+use crate::store::postgres::place::{conversation_at, number, unsigned};
 use crate::store::postgres::stamp::{DAY_MS, RETRY_DAYS, WEEK_MS};
 
 /// Combined messages of format 4 that are brought to this one at once.
@@ -82,9 +82,11 @@ const CONVERSATIONS: &str = "
 
 /// Moves everything to where it stays, lets go of the store that `boot` owns, and checks it. The caller commits.
 pub(super) async fn settle(client: &Client, boot: i64, greatest: Greatest) -> Result<DatabaseCheck, CopyError> {
-    let twice = "SELECT format('conversation %s: message %s', conv, seq) FROM new_messages GROUP BY conv, seq HAVING count(*) > 1 LIMIT 1";
+    let twice = "SELECT kind, one, other, incarnation, seq FROM (
+                     SELECT conv, seq FROM new_messages GROUP BY conv, seq HAVING count(*) > 1 LIMIT 1) x JOIN conversations USING (conv)";
     if let Some(row) = client.query_opt(twice, &[]).await? {
-        return Err(StoreError::Damaged(format!("a message that is there twice: {}", row.get::<_, &str>(0))).into());
+        let (conversation, seq) = (conversation_at(&row, 0)?, row.get::<_, i64>(4));
+        return Err(StoreError::Damaged(format!("message {seq} of {conversation} is there twice")).into());
     }
     hold_old_lists(client).await?;
     client.batch_execute(STAMPS).await?;
