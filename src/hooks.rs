@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::model::{Attributes, Draft, GroupId, Message, Refusal, RoomAttribute, RoomId, SessionId, Target, UserId};
+use crate::model::{Attributes, Draft, FileUid, GroupId, MediaRecord, Message, Refusal, RoomAttribute, RoomId, SessionId, Target, UserId};
 
 /// What a connection says of itself when it logs in.
 #[derive(Debug, Clone)]
@@ -84,6 +85,29 @@ pub enum Verdict {
 pub trait Moderator: Send + Sync + 'static {
     /// Judges one message.
     fn review(&self, request: ReviewRequest) -> impl Future<Output = Verdict> + Send;
+}
+
+/// A video that was uploaded and is judged.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct VideoFile {
+    /// Which.
+    pub file: FileUid,
+    /// Whose.
+    pub owner: UserId,
+    /// Its media type: `video/mp4` or `video/quicktime`.
+    pub mime: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// Where its bytes lie until the answer is there.
+    pub path: PathBuf,
+}
+
+/// Makes the picture that stands for a video until it plays. Programs in browsers upload one themselves, which takes the place of this one.
+pub trait FirstFrames: Send + Sync + 'static {
+    /// Returns an image of any kind that the broker takes, JPEG by preference; none: there is none. It is judged and written anew like
+    /// one that a user uploads. The upload is answered after that, or after `media.first_frame_deadline_ms`.
+    fn first_frame(&self, video: VideoFile) -> impl Future<Output = Option<Vec<u8>>> + Send;
 }
 
 /// What happened, told after the fact.
@@ -302,6 +326,21 @@ impl<M: Moderator> DynModerator for M {
     fn review(&self, request: ReviewRequest) -> Boxed<'_, Verdict> {
         Box::pin(Moderator::review(self, request))
     }
+}
+
+pub(crate) trait DynFirstFrames: Send + Sync + 'static {
+    fn first_frame(&self, video: VideoFile) -> Boxed<'_, Option<Vec<u8>>>;
+}
+
+impl<F: FirstFrames> DynFirstFrames for F {
+    fn first_frame(&self, video: VideoFile) -> Boxed<'_, Option<Vec<u8>>> {
+        Box::pin(FirstFrames::first_frame(self, video))
+    }
+}
+
+/// Asks a backend for the first picture of a video that is kept, by a path below the broker's address under which it may read it.
+pub(crate) trait FirstFrameBackend: Send + Sync + 'static {
+    fn first_frame<'a>(&'a self, video: &'a MediaRecord, path: String) -> Boxed<'a, Option<Vec<u8>>>;
 }
 
 /// Two moderators, one after the other.

@@ -34,7 +34,7 @@ use crate::actors::connection::ConnectionId;
 use crate::clock::Clock;
 use crate::clock::guard::ClockGuard;
 use crate::config::Config;
-use crate::hooks::{DynAuthenticator, DynModerator, Event, EventDetails, EventExporter};
+use crate::hooks::{DynAuthenticator, DynFirstFrames, DynModerator, Event, EventDetails, EventExporter, FirstFrameBackend};
 use crate::metrics::Metrics;
 use crate::model::{Refusal, UserId, UserProfile};
 use crate::rate::{ByteBudget, OnceInAWhile, QuotaClass, SendGate};
@@ -63,6 +63,8 @@ pub(crate) struct BrokerContext {
     pub(crate) arbiter: ArbiterHandle,
     pub(crate) authenticator: Arc<dyn DynAuthenticator>,
     pub(crate) moderator: Option<Arc<dyn DynModerator>>,
+    pub(crate) first_frames: Option<Arc<dyn DynFirstFrames>>,
+    pub(crate) first_frame_backend: Option<Arc<dyn FirstFrameBackend>>,
     pub(crate) events: broadcast::Sender<Event>,
     /// Hears everything, and misses nothing.
     pub(crate) exporter: Option<Arc<dyn EventExporter>>,

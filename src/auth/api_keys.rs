@@ -169,19 +169,39 @@ impl ApiKeyFile {
     /// # Errors
     /// [`ApiKeyError`]; nothing was changed.
     pub fn rotate(&self, name: &str, now_ms: u64, grace: Duration) -> Result<String, ApiKeyError> {
+        let rotated = self.rotate_if(name, now_ms, grace, |_| true)?;
+        Ok(rotated.map(|(key, _)| key).unwrap_or_default())
+    }
+
+    /// Does the same if the key before is one that may be renewed, and returns the new key and until when it works, Unix milliseconds
+    /// (0: until it is revoked); none: it was not, and nothing was changed.
+    ///
+    /// # Errors
+    /// [`ApiKeyError`]; nothing was changed.
+    pub fn rotate_if(
+        &self,
+        name: &str,
+        now_ms: u64,
+        grace: Duration,
+        may_renew: impl Fn(&ApiKey) -> bool,
+    ) -> Result<Option<(String, u64)>, ApiKeyError> {
         let grace_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
         self.change(|keys| {
             keys.retain(|key| key.name != name || key.works(now_ms));
             let newest = keys.iter().filter(|key| key.name == name).max_by_key(|key| key.created_ms);
             let before = newest.cloned().ok_or_else(|| ApiKeyError::Missing(name.to_owned()))?;
+            if !may_renew(&before) {
+                return Ok(None);
+            }
             let ends_ms = now_ms.saturating_add(grace_ms).max(1);
             for key in keys.iter_mut().filter(|key| key.name == name) {
                 key.expires_ms = if key.expires_ms == 0 { ends_ms } else { key.expires_ms.min(ends_ms) };
             }
             keys.retain(|key| key.name != name || key.works(now_ms));
             let key = random_key()?;
+            let expires_ms = before.expires_ms;
             keys.push(ApiKey { created_ms: now_ms, sha256: hex(&hash(&key)), ..before });
-            Ok(key)
+            Ok(Some((key, expires_ms)))
         })
     }
 

@@ -38,7 +38,7 @@ use crate::clock::guard::ClockGuard;
 use crate::config::Config;
 use crate::console::{Console, ConsoleFile};
 use crate::documents::{Documents, FolderDocuments};
-use crate::hooks::{DynModerator, EventExporter, EventSink};
+use crate::hooks::{DynFirstFrames, DynModerator, EventExporter, EventSink, FirstFrameBackend};
 use crate::metrics::Metrics;
 use crate::rate::{ByteBudget, OnceInAWhile};
 use crate::store::{RoomRecord, Store};
@@ -61,6 +61,8 @@ pub(super) struct Parts {
     pub(super) disk: Disk,
     pub(super) clock_guard: Arc<ClockGuard>,
     pub(super) moderator: Option<Arc<dyn DynModerator>>,
+    pub(super) first_frames: Option<Arc<dyn DynFirstFrames>>,
+    pub(super) first_frame_backend: Option<Arc<dyn FirstFrameBackend>>,
     pub(super) exporter: Option<Arc<dyn EventExporter>>,
     pub(super) webhooks: Option<Webhooks>,
     pub(super) event_sink: Option<Box<dyn EventSink>>,
@@ -153,6 +155,8 @@ impl Parts {
             arbiter,
             authenticator: self.identity.authenticator,
             moderator: self.moderator,
+            first_frames: self.first_frames,
+            first_frame_backend: self.first_frame_backend,
             exporter: self.exporter,
             events: broadcast::channel(EVENTS_BEHIND_MAX).0,
             presence: Presence::new(),

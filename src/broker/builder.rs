@@ -12,7 +12,7 @@ use crate::actors::disk::{Disk, FreeSpace, free_space};
 use crate::actors::files::MediaService;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::hooks::{Authenticator, DynAuthenticator, DynModerator, EventSink, Moderator};
+use crate::hooks::{Authenticator, DynAuthenticator, DynFirstFrames, DynModerator, EventSink, FirstFrames, Moderator};
 use crate::media::{DynMediaStore, MediaStore};
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -32,6 +32,7 @@ pub struct BrokerBuilder {
     clock: Arc<dyn Clock>,
     authenticator: Option<Arc<dyn DynAuthenticator>>,
     moderator: Option<Arc<dyn DynModerator>>,
+    first_frames: Option<Arc<dyn DynFirstFrames>>,
     event_sink: Option<Box<dyn EventSink>>,
     store: Option<Arc<dyn Store>>,
     media_store: Option<Arc<dyn DynMediaStore>>,
@@ -54,6 +55,7 @@ impl BrokerBuilder {
             clock: Arc::new(SystemClock::new()),
             authenticator: None,
             moderator: None,
+            first_frames: first_frames_built_in(),
             event_sink: None,
             store: None,
             media_store: None,
@@ -80,6 +82,13 @@ impl BrokerBuilder {
     /// this one lets through, and as it leaves it.
     pub fn moderator(mut self, moderator: impl Moderator) -> Self {
         self.moderator = Some(Arc::new(moderator));
+        self
+    }
+
+    /// Sets what makes the first picture of a video that was uploaded without one; default: nothing, with the feature `video` a decoder of
+    /// H.264. Where that makes none and `webhooks.first_frame_url` is set, the backend is asked.
+    pub fn first_frames(mut self, first_frames: impl FirstFrames) -> Self {
+        self.first_frames = Some(Arc::new(first_frames));
         self
     }
 
@@ -163,9 +172,9 @@ impl BrokerBuilder {
         let clock_guard = Arc::new(guard_clock(&config, &*store, &clock)?);
         let metrics = Arc::new(Metrics::new());
         let hooked = webhooks::start(&config, &*store, (&clock, &clock_guard), &metrics).map_err(StartError::Webhooks)?;
-        let (exporter, backend, webhooks) = match hooked {
-            Some(parts) => (parts.exporter, parts.moderator, Some(parts.handle)),
-            None => (None, None, None),
+        let (exporter, backend, first_frame_backend, webhooks) = match hooked {
+            Some(parts) => (parts.exporter, parts.moderator, parts.first_frame_backend, Some(parts.handle)),
+            None => (None, None, None, None),
         };
         let moderator = moderators(self.moderator, backend);
         let (config, event_sink) = (Arc::new(config), self.event_sink);
@@ -186,9 +195,30 @@ impl BrokerBuilder {
             disk,
             clock_guard,
             moderator,
+            first_frames: self.first_frames,
+            first_frame_backend,
             exporter,
             webhooks,
             event_sink,
         })
+    }
+}
+
+/// Returns what makes first pictures in this program by itself.
+fn first_frames_built_in() -> Option<Arc<dyn DynFirstFrames>> {
+    #[cfg(feature = "video")]
+    return Some(Arc::new(BuiltIn));
+    #[cfg(not(feature = "video"))]
+    None
+}
+
+/// The decoder of H.264 that is compiled in.
+#[cfg(feature = "video")]
+struct BuiltIn;
+
+#[cfg(feature = "video")]
+impl FirstFrames for BuiltIn {
+    async fn first_frame(&self, video: crate::hooks::VideoFile) -> Option<Vec<u8>> {
+        tokio::task::spawn_blocking(move || crate::media::first_picture(&video.path)).await.ok().flatten()
     }
 }

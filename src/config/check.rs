@@ -150,7 +150,7 @@ impl Config {
         for (is_used, key, secret) in used {
             if webhooks.is_on() && is_used && secret.is_empty() {
                 return Err(ConfigError::Conflict(format!(
-                    "webhooks.url or webhooks.before_send_url is set, but webhooks.{key} is empty: set it, calls are signed with it"
+                    "webhooks.url, webhooks.before_send_url or webhooks.first_frame_url is set, but webhooks.{key} is empty: set it, calls are signed with it"
                 )));
             }
         }

@@ -127,6 +127,7 @@ pub(super) const RANGES: &[(&str, (i64, i64))] = &[
     ("media.large_pixels", (16, 4096)),
     ("media.thumbnail_pixels", (16, 1024)),
     ("media.probes_max", (1, 64)),
+    ("media.first_frame_deadline_ms", (100, 60_000)),
     ("webhooks.before_send_deadline_ms", (100, 60_000)),
     ("webhooks.before_send_in_flight_max", (1, 10_000)),
     ("webhooks.connect_timeout_ms", (100, 60_000)),
@@ -273,7 +274,9 @@ pub(super) fn is_allowed(key: &str, value: &Value) -> bool {
         ("media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix", Value::String(text)) => {
             text.len() <= 1024 && !text.chars().any(char::is_control)
         }
-        ("webhooks.url" | "webhooks.before_send_url", Value::String(text)) => text.is_empty() || webhooks::is_url(text),
+        ("webhooks.url" | "webhooks.before_send_url" | "webhooks.first_frame_url", Value::String(text)) => {
+            text.is_empty() || webhooks::is_url(text)
+        }
         ("webhooks.secret", Value::String(text)) => text.is_empty() || webhooks::is_secret(text),
         ("webhooks.vendor_secret", Value::String(text)) => text.is_empty() || (16..=1024).contains(&text.len()),
         ("webhooks.signature", Value::String(text)) => matches!(text.as_str(), "standard" | "vendor" | "both"),
@@ -332,7 +335,7 @@ pub(super) fn expected(key: &str, default: &Value) -> String {
         "store.backup_dir" => "a path of at most 4096 bytes, or an empty text",
         "media.store" => "\"disk\", \"s3\" or \"none\"",
         "media.s3_bucket" | "media.s3_endpoint" | "media.s3_prefix" => "a text of at most 1024 bytes",
-        "webhooks.url" | "webhooks.before_send_url" => {
+        "webhooks.url" | "webhooks.before_send_url" | "webhooks.first_frame_url" => {
             "an address of at most 2048 bytes such as https://example.com/hook, without user and fragment, or an empty text"
         }
         "webhooks.secret" => "\"whsec_\" and base64 of 24 to 64 bytes, a text of 16 to 1024 bytes, or an empty one",

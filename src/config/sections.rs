@@ -125,6 +125,8 @@ impl fmt::Debug for Auth {
 pub struct Users {
     /// Whether the receiver of a peer message must exist.
     pub must_exist: bool,
+    /// Whether a user whom a message names from outside its conversation is told of that message.
+    pub mentioned_outside: bool,
     /// Devices of one user logged in at a time, 1 to 10; the oldest is kicked for one more.
     pub devices_per_user_max: usize,
     /// The user in whose name the server itself speaks; nobody can log in as it.
@@ -417,6 +419,8 @@ pub struct Media {
     pub thumbnail_pixels: u32,
     /// Files looked at at a time, 1 to 64.
     pub probes_max: usize,
+    /// How long an upload waits for the first picture of its video, milliseconds, 100 to 60000.
+    pub first_frame_deadline_ms: u64,
 }
 
 /// How log lines look.

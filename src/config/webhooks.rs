@@ -74,6 +74,8 @@ pub struct Webhooks {
     pub before_send_fail: OnFailure,
     /// Questions under way at a time, 1 to 10000.
     pub before_send_in_flight_max: usize,
+    /// Who is asked for the first picture of a video that was uploaded without one; empty: nobody.
+    pub first_frame_url: String,
     /// Whether addresses of private networks may be called.
     pub allow_private_addresses: bool,
     /// A file of certificates to trust; empty: the system's.
@@ -129,7 +131,7 @@ impl Webhooks {
     /// Returns whether anything is called at all.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        !self.url.is_empty() || !self.before_send_url.is_empty()
+        [&self.url, &self.before_send_url, &self.first_frame_url].iter().any(|url| !url.is_empty())
     }
 }
 
@@ -143,6 +145,7 @@ impl fmt::Debug for Webhooks {
             .field("vendor_secret", &mask(&self.vendor_secret))
             .field("signature", &self.signature)
             .field("before_send_url", &self.before_send_url)
+            .field("first_frame_url", &self.first_frame_url)
             .field("allow_private_addresses", &self.allow_private_addresses)
             .finish_non_exhaustive()
     }

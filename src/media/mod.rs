@@ -10,6 +10,8 @@
 
 mod blob;
 mod disk;
+#[cfg(feature = "video")]
+mod first_picture;
 mod heif;
 mod mp3;
 mod mp4;
@@ -27,6 +29,8 @@ mod strip;
 pub use self::blob::{Blob, MediaError, MediaStore};
 pub(crate) use self::blob::{CHUNK_BYTES, DynMediaStore};
 pub use self::disk::DiskMediaStore;
+#[cfg(feature = "video")]
+pub(crate) use self::first_picture::first_picture;
 pub(crate) use self::name::clean as clean_name;
 pub use self::none::NoMediaStore;
 #[cfg(feature = "s3")]
@@ -35,5 +39,5 @@ pub(crate) use self::picture::MediaOptions;
 pub(crate) use self::prepare::{Prepared, prepare};
 #[cfg(feature = "bench")]
 pub(crate) use self::probe::probe_bytes;
-pub(crate) use self::probe::{Probed, made_mime, probe_frame};
+pub(crate) use self::probe::{Probed, made_mime, probe_frame, probe_made_frame};
 pub(crate) use self::spool::Spool;

@@ -2946,6 +2946,7 @@ class ZIM {
     else if (event === 'roomStateChanged') this.#rooms.changed(data);
     else if (ROOM_ATTRIBUTE_EVENTS.includes(event)) this.#rooms.attributesChanged(event, data);
     else if (event === 'broadcastMessageReceived') this.#emit(event, { message: this.#fromWire(data.message, '') });
+    else if (event === 'mentionReceived') this.#emit(event, { message: this.#fromWire(data.message, data.conversationID) });
     else if (event === 'conversationChanged') this.#changeConversations(data.infoList);
     else if (event === 'userInfoUpdated') this.#emit(event, { ...data, info: copyOf(this.#userSeen(data.info)) });
     else if (MESSAGE_EVENTS.includes(event)) this.#emit(event, this.#completed(data, data.conversationID));

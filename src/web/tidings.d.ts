@@ -1736,6 +1736,11 @@ export interface ZIMEventOfBarrageDroppedResult {
   roomID?: string;
 }
 
+/** A message names this user from a conversation that it is not in: `message.conversationID` is that conversation's. */
+export interface ZIMEventOfMentionReceivedResult {
+  message: ZIMMessage;
+}
+
 // ---------------------------------------------------------------- events
 
 /** Event name → what its listener gets. */
@@ -1830,6 +1835,8 @@ export interface ZIMEventData {
   resyncRequired: Record<string, never>;
   /** Our choice: nothing is dropped without being told. */
   barrageDropped: ZIMEventOfBarrageDroppedResult;
+  /** Our choice: who is named without being in the conversation sees that message and no more. */
+  mentionReceived: ZIMEventOfMentionReceivedResult;
 
   // Tier D: these do not happen.
   callInvitationCreated: ZIMEventOfCallInvitationCreatedResult;

@@ -105,7 +105,7 @@ fn data_of(event: &Event) -> Value {
     }
 }
 
-fn signed(vendor: &Vendor, id: &str, timestamp: u64, nonce: &str) -> Map<String, Value> {
+pub(super) fn signed(vendor: &Vendor, id: &str, timestamp: u64, nonce: &str) -> Map<String, Value> {
     object(json!({
         "appid": vendor.app_id.to_string(), "nonce": nonce, "request_id": id, "signature": sign::vendor(&vendor.secret, timestamp, nonce),
     }))

@@ -2,7 +2,7 @@
 //!
 //! The name is resolved here, each address is held against [`super::address`], and the connection goes to that very
 //! address: between the check and the call nobody can give another answer. Redirects are not followed, so there is no
-//! second address to check. An answer's body is read up to 64 KiB, its head up to 64 KiB.
+//! second address to check. An answer's body is read up to 64 KiB, a picture up to 8 MiB, its head up to 64 KiB.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -56,8 +56,8 @@ pub(super) enum CallError {
     Broken(String, String),
     #[error("{0} took too long")]
     TimedOut(String),
-    #[error("the answer is larger than 65536 bytes")]
-    TooLong,
+    #[error("the answer is larger than {0} bytes")]
+    TooLong(usize),
 }
 
 /// The head of an answer, and what its body is read from.
@@ -76,13 +76,21 @@ impl Answer<'_> {
     /// # Errors
     /// [`CallError`]: it is not there in time, is too long, or breaks off; the connection is closed.
     pub(super) async fn read(self, wait: Duration) -> Result<Bytes, CallError> {
-        match timeout(wait, Limited::new(self.body, ANSWER_BYTES_MAX).collect()).await {
+        self.read_up_to(wait, ANSWER_BYTES_MAX).await
+    }
+
+    /// Reads a body of so many bytes at most.
+    ///
+    /// # Errors
+    /// As [`Answer::read`].
+    pub(super) async fn read_up_to(self, wait: Duration, bytes_max: usize) -> Result<Bytes, CallError> {
+        match timeout(wait, Limited::new(self.body, bytes_max).collect()).await {
             Err(_) => Err(CallError::TimedOut("the answer's body".into())),
             Ok(Ok(body)) => {
                 self.client.keep(self.sender);
                 Ok(body.to_bytes())
             }
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(CallError::TooLong),
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(CallError::TooLong(bytes_max)),
             Ok(Err(error)) => Err(CallError::Broken(self.client.host(), error.to_string())),
         }
     }

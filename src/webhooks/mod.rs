@@ -21,6 +21,7 @@ mod body;
 mod client;
 mod deliverer;
 mod event_queue;
+mod first_frame;
 mod journal;
 mod schedule;
 mod sign;
@@ -42,6 +43,7 @@ use self::body::Vendor;
 use self::client::{CallOptions, Client};
 use self::deliverer::Deliverer;
 use self::event_queue::EventQueue;
+use self::first_frame::{FirstFrameAsker, FirstFrameClient};
 use self::journal::JournalPlace;
 use self::spool::{Bounds, Spool};
 pub use self::state::{DeadLetter, WebhookError, WebhookState};
@@ -49,7 +51,7 @@ use self::worker::{Command, Worker};
 use crate::clock::Clock;
 use crate::clock::guard::ClockGuard;
 use crate::config::{Config, Webhooks as Settings};
-use crate::hooks::{DynModerator, EventExporter};
+use crate::hooks::{DynModerator, EventExporter, FirstFrameBackend};
 use crate::metrics::Metrics;
 use crate::private_files::{make_folder, restrict};
 use crate::store::Store;
@@ -131,6 +133,7 @@ impl Webhooks {
 pub(crate) struct Parts {
     pub(crate) exporter: Option<Arc<dyn EventExporter>>,
     pub(crate) moderator: Option<Arc<dyn DynModerator>>,
+    pub(crate) first_frame_backend: Option<Arc<dyn FirstFrameBackend>>,
     pub(crate) handle: Webhooks,
 }
 
@@ -178,6 +181,15 @@ pub(crate) fn start(
         "" => None,
         url => Some(Arc::new(before_send_client(config, client("before_send_url", url, settings, clock)?, &signing, clock, metrics))),
     };
+    let first_frame = match settings.first_frame_url.as_str() {
+        "" => None,
+        url => Some(Arc::new(FirstFrameClient {
+            client: client("first_frame_url", url, settings, clock)?,
+            key: signing.key.clone(),
+            vendor: signing.vendor.clone(),
+            clock: clock.clone(),
+        })),
+    };
     let state: Arc<Mutex<WebhookState>> = Arc::default();
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     let handle = Webhooks { commands, state: state.clone() };
@@ -196,8 +208,11 @@ pub(crate) fn start(
         };
         (spawn(work)?, Some(exporter))
     };
+    let of_frames = runtime.clone();
+    let first_frame_backend =
+        first_frame.map(|client| -> Arc<dyn FirstFrameBackend> { Arc::new(FirstFrameAsker { client, runtime: of_frames }) });
     let moderator = before_send.map(|before_send| -> Arc<dyn DynModerator> { Arc::new(BeforeSendModerator { before_send, runtime }) });
-    Ok(Some(Parts { exporter, moderator, handle }))
+    Ok(Some(Parts { exporter, moderator, first_frame_backend, handle }))
 }
 
 fn before_send_client(

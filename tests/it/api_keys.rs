@@ -62,6 +62,32 @@ async fn a_key_that_ends_makes_none_that_outlives_it() {
 }
 
 #[tokio::test]
+async fn a_key_is_renewed_with_the_scopes_and_the_end_that_it_has() {
+    let world = World::builder().frozen().start();
+    let maker = world.backend("maker", &[Scope::KeysWrite, Scope::UsersRead]);
+    let made = maker.ok("POST /keys", json!({"name": "reader", "scopes": ["users:read"], "ttlSeconds": 7_200})).await;
+    let status = async |key: &Value| call(&world, key.as_str(), "GET /users", &[], "").await.status;
+    let renewed = maker.ok("POST /keys/reader/rotate", json!({"graceSeconds": 60})).await;
+    assert_eq!(renewed["expireTime"], made["expireTime"]);
+    assert_eq!((status(&made["key"]).await, status(&renewed["key"]).await), (200, 200), "for the grace both work");
+    world.advance(Duration::from_secs(60));
+    assert_eq!((status(&made["key"]).await, status(&renewed["key"]).await), (401, 200));
+    assert_eq!(problem(&call(&world, renewed["key"].as_str(), "GET /rooms", &[], "").await), (403, 6_000_541));
+    let at_once = maker.ok("POST /keys/reader/rotate", json!({"graceSeconds": 0})).await;
+    assert_eq!((status(&renewed["key"]).await, status(&at_once["key"]).await), (401, 200));
+    for wrong in [json!({"graceSeconds": 31_536_001}), json!({"graceSeconds": -1}), json!({"grace": 1})] {
+        assert_eq!(maker.refused("POST /keys/reader/rotate", wrong).await, (400, 6_000_001));
+    }
+    assert_eq!(maker.refused("POST /keys/nobody/rotate", json!({})).await, (404, 6_000_001));
+    // A key hands on what it has: not more, and not for longer.
+    let root = world.any_backend();
+    assert_eq!(maker.refused("POST /keys/backend/rotate", json!({})).await, (403, 6_000_541));
+    let short = root.ok("POST /keys", json!({"name": "short", "scopes": ["keys:write", "users:read"], "ttlSeconds": 600})).await;
+    let refused = call(&world, short["key"].as_str(), "POST /keys/reader/rotate", &[], "{}").await;
+    assert_eq!(problem(&refused), (403, 6_000_541), "it ends after the caller's own");
+}
+
+#[tokio::test]
 async fn a_key_is_revoked_by_its_name_and_refused_at_once() {
     let world = World::start();
     let maker = world.backend("maker", &[Scope::KeysWrite, Scope::UsersRead]);

@@ -38,6 +38,58 @@ async fn everyone_in_the_conversation_reads_what_the_sender_passed() {
 }
 
 #[tokio::test]
+async fn who_is_named_from_outside_is_told_of_that_message_and_of_no_more() {
+    let world = World::builder().no_rates().start();
+    let mut alice = world.client("alice").await;
+    let mut bob = world.client("bob").await;
+    let mut carol = world.client("carol").await;
+    let mut old = at(&world, "old", "2.13.9").await;
+    alice.ok("createGroup", json!({"groupInfo": {"groupID": "g"}, "userIDs": ["bob"]})).await;
+    alice.ok("createRoom", json!({"roomInfo": {"roomID": "r"}})).await;
+    bob.ok("joinRoom", json!({"roomID": "r"})).await;
+    for (to, kind, id) in [(To::Peer("bob"), 0, "bob"), (To::Group("g"), 2, "g"), (To::Room("r"), 1, "r")] {
+        let sent = alice.send(to, named(&["carol", "old", "bob", "carol", "nobody", "alice"], false)).await.unwrap();
+        assert_eq!(carol.event("mentionReceived").await, json!({"conversationID": id, "conversationType": kind, "message": sent}));
+        assert_eq!(bob.messages(1).await, std::slice::from_ref(&sent));
+    }
+    // An answer names her, too: what it answers stays unseen.
+    let first = alice.send(To::Group("g"), json!({"type": 1, "message": "not for outsiders"})).await.unwrap();
+    let answer = json!({"message": named(&["carol"], false), "toOriginalMessage": {"messageID": first["messageID"], "conversationID": "g", "conversationType": 2}});
+    bob.ok("replyMessage", answer).await;
+    let told = carol.event("mentionReceived").await["message"].clone();
+    assert_eq!((&told["repliedInfo"]["state"], &told["repliedInfo"]["messageInfo"]), (&json!(2), &Value::Null), "{told}");
+    // Whom everyone in the conversation means is in it, and who sends may ask that nobody is told.
+    alice.send(To::Group("g"), named(&[], true)).await.unwrap();
+    let untold = json!({"message": named(&["carol"], false), "toConversationID": "g", "conversationType": 2, "config": {"isNotifyMentionedUsers": false}});
+    alice.ok("sendMessage", untold).await;
+    alice.send(To::Peer("carol"), named(&["carol"], false)).await.unwrap();
+    assert_eq!(carol.messages(1).await[0]["message"], "look");
+    alice.say(To::Peer("old"), "now").await;
+    assert_eq!(old.texts(1).await, ["now"]);
+    for client in [&mut carol, &mut old] {
+        assert_eq!(client.take_unread(|frame| frame["event"] == "mentionReceived"), None);
+    }
+    assert_eq!(
+        carol.code("queryHistoryMessage", json!({"conversationID": "g", "conversationType": 2, "config": {"count": 1}})).await,
+        6_000_521
+    );
+    assert_eq!(carol.ok("queryConversationList", json!({"config": {"count": 10}})).await["conversationList"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn who_is_named_from_outside_is_not_told_where_that_is_switched_off() {
+    let world = World::builder().no_rates().config(|config| config.users.mentioned_outside = false).start();
+    let mut alice = world.client("alice").await;
+    let mut bob = world.client("bob").await;
+    let mut carol = world.client("carol").await;
+    alice.send(To::Peer("bob"), named(&["carol"], false)).await.unwrap();
+    bob.messages(1).await;
+    alice.say(To::Peer("carol"), "now").await;
+    assert_eq!(carol.texts(1).await, ["now"]);
+    assert_eq!(carol.take_unread(|frame| frame["event"] == "mentionReceived"), None);
+}
+
+#[tokio::test]
 async fn any_kind_carries_a_mention() {
     let world = World::builder().no_rates().start();
     let mut alice = world.client("alice").await;

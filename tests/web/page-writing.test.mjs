@@ -81,6 +81,15 @@ describe('writing on the demo page', { skip }, () => {
     assert.doesNotMatch(await marks(alice).getAttribute('class'), /of-me/);
   });
 
+  test('who is mentioned in a conversation that one is not in is told of that message', async () => {
+    await begin();
+    const { zim } = await playground.clients.login('hugo');
+    await zim.createGroup({ groupID: 'elsewhere', groupName: 'Elsewhere', groupAvatarUrl: '' }, ['alice']);
+    await zim.sendMessage({ type: 1, message: 'ask @bob', mentionedUserIDs: ['bob'] }, 'elsewhere', 2, { priority: 1 });
+    await bob.root.locator('.told').filter({ hasText: 'hugo mentions you in elsewhere: ask @bob' }).waitFor();
+    assert.equal(await bob.item('Elsewhere').count(), 0);
+  });
+
   test('the other side sees who types, at most one command in three seconds, and who is there', async () => {
     const { zim, ears } = await playground.clients.login('gina');
     await begin();

@@ -107,18 +107,28 @@ describe('the quick start', () => {
   });
 
   after(async () => {
-    for (const { child } of running) child.kill('SIGKILL');
+    for (const { child, ended, inTerminal } of running) {
+      // What runs in a terminal outlives it otherwise.
+      if (inTerminal) child.stdin.write('\x03');
+      else child.kill('SIGKILL');
+      await ended;
+    }
     await rm(folder, { recursive: true, force: true });
   });
 
   const atPort = (text) => text.replaceAll('7080', `${port}`);
 
   /** Starts a line of a shell; `said()` is what it printed so far, `shown()` that and what a terminal shows besides. */
-  function start(command) {
+  function start(command, inTerminal = false) {
     let output = '';
     let both = '';
-    const child = spawn('bash', ['-euo', 'pipefail', '-c', atPort(command)], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    child.stdout.on('data', (chunk) => { output += chunk; both += chunk; });
+    const shell = inTerminal ? ['script', ['-qefc', atPort(command), '/dev/null']] : ['bash', ['-euo', 'pipefail', '-c', atPort(command)]];
+    const child = spawn(...shell, { cwd: folder, env, stdio: [inTerminal ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
+    child.stdout.on('data', (chunk) => {
+      const text = `${chunk}`.replaceAll('\r', '');
+      output += text;
+      both += text;
+    });
     child.stderr.on('data', (chunk) => { both += chunk; });
     const ended = new Promise((done) => { child.once('close', (code) => done(code)); });
     return { child, ended, said: () => output, shown: () => both };
@@ -131,8 +141,9 @@ describe('the quick start', () => {
   }
 
   /** Starts what goes on by itself, and waits for a line of it. */
-  async function keep(command, line) {
-    const one = start(`exec ${command}`);
+  async function keep(command, line, inTerminal = false) {
+    const one = start(`exec ${command}`, inTerminal);
+    one.inTerminal = inTerminal;
     running.push(one);
     const until = Date.now() + WAIT_MS;
     while (!line.test(one.shown())) {
@@ -148,7 +159,8 @@ describe('the quick start', () => {
     if (assigned) {
       env[assigned[1]] = (await run(assigned[2])).trim();
     } else if (command === 'tidings') {
-      const broker = await keep(command, /^listening on /m);
+      // Only a terminal is shown the box with its links.
+      const broker = await keep(command, /^listening on /m, true);
       compare(expected, broker.said());
     } else if (command.startsWith('tidings tail')) {
       const tail = await keep(command, /^listening as /m);
@@ -161,8 +173,9 @@ describe('the quick start', () => {
 
   /** What listens has heard what README says, and everything ends as it should. */
   async function stopAll() {
-    for (const { child, ended, expected, shown } of running.splice(0).reverse()) {
-      child.kill('SIGINT');
+    for (const { child, ended, expected, shown, inTerminal } of running.splice(0).reverse()) {
+      if (inTerminal) child.stdin.write('\x03');
+      else child.kill('SIGINT');
       assert.equal(await ended, 0);
       if (expected) compare(expected, shown().split('\n').slice(0, expected.length).join('\n'));
     }
@@ -176,8 +189,9 @@ describe('the quick start', () => {
   });
 
   test('what a backend and a page are shown works, too', async () => {
-    for (const { child, ended } of running.splice(0)) {
-      child.kill('SIGKILL');
+    for (const { child, ended, inTerminal } of running.splice(0)) {
+      if (inTerminal) child.stdin.write('\x03');
+      else child.kill('SIGKILL');
       await ended;
     }
     await keep('tidings', /^listening on /m);

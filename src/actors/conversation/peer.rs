@@ -20,6 +20,7 @@ use crate::actors::context::BrokerContext;
 use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, fan_out};
+use crate::actors::delivery::outsiders;
 use crate::actors::delivery::written::InFlight;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
@@ -226,6 +227,7 @@ impl Broadcaster for Peer {
     /// The event names the sender, so each run of one sender's messages is an event of its own; both sides see
     /// the runs in the conversation's order.
     fn deliver(&mut self, items: Vec<Item>, batch: &Arc<InFlight>) {
+        outsiders::tell(&self.context, &items, |user| [&self.key.0, &self.key.1].contains(&user));
         let connections = self.connections();
         let of = |which: usize| connections[which].iter().flat_map(|connections| connections.iter());
         if (0..2).flat_map(of).next().is_none() {

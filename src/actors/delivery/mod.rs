@@ -5,4 +5,5 @@ pub(crate) mod broadcast;
 pub(crate) mod connection_set;
 pub(crate) mod drops;
 pub(crate) mod fanout;
+pub(crate) mod outsiders;
 pub(crate) mod written;

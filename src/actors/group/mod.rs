@@ -35,6 +35,7 @@ use crate::actors::conversation::{handover, publish, receipts, revise};
 use crate::actors::delivery::batch::{Batch, Broadcaster, Item, feed_item_of};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, fan_out};
+use crate::actors::delivery::outsiders;
 use crate::actors::delivery::written::InFlight;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
@@ -409,6 +410,7 @@ impl Broadcaster for Group {
             }
             let first_seq_of = |connection: &Connection| state.first_seq_of(connection);
             let audience = Audience { connections: state.connections().iter(), first_seq_of: &first_seq_of };
+            outsiders::tell(&self.context, &items, |user| state.member(user).is_some());
             fan_out(&self.context, &items, &audience, batch);
         }
     }

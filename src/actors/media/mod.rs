@@ -11,6 +11,7 @@
 //! who may read a file, and whether it is still needed, is looked up in those rows and in the messages themselves.
 
 pub(crate) mod access;
+mod first_frame;
 mod sweep;
 pub(crate) mod uploads;
 

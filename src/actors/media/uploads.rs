@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::first_frame;
 use crate::actors::context::BrokerContext;
 use crate::actors::files::MediaService;
 use crate::actors::files::upload::{Announced, Upload, UploadTerms, blocking, disk};
@@ -123,7 +124,9 @@ async fn keep(context: &Arc<BrokerContext>, upload: &Arc<Upload>) -> Result<Medi
     let Prepared { probed, anew: _anew } = prepared;
     let (path, bytes) = (stored.path.clone(), stored.bytes);
     let mut record = record_of(upload, &probed, stored, context.clock.wall_ms());
-    let kept = put_all(context, upload.file, path, probed.made, &mut record).await;
+    let mut made = probed.made;
+    made.extend(first_frame::of_host(context, &record, &path).await.map(|picture| (Rendition::Frame, picture)));
+    let kept = put_all(context, upload.file, path, made, &mut record).await;
     let kept = match kept {
         Ok(()) => context.archive.apply(vec![RowWrite::PutMedia(record.clone())]).await,
         refused => refused,
@@ -134,7 +137,12 @@ async fn keep(context: &Arc<BrokerContext>, upload: &Arc<Upload>) -> Result<Medi
         return Err(refusal);
     }
     tracing::debug!(file = %record.file, kind = record.kind.label(), bytes, "a file is kept");
-    Ok(record)
+    let Some(picture) = first_frame::of_backend(context, &record).await else { return Ok(record) };
+    // A picture less is no reason to refuse the video.
+    let with_frame = put_frame(context, record.clone(), picture).await;
+    Ok(with_frame
+        .inspect_err(|error| tracing::warn!(%error, file = %record.file, "the first picture of a video was not kept"))
+        .unwrap_or(record))
 }
 
 /// What is put away of an upload.
@@ -181,7 +189,8 @@ async fn put_all(
         match rendition {
             Rendition::Large => record.large_bytes = bytes.len() as u64,
             Rendition::Thumbnail => record.thumbnail_bytes = bytes.len() as u64,
-            Rendition::Original | Rendition::Frame => {}
+            Rendition::Frame => record.frame_bytes = bytes.len() as u64,
+            Rendition::Original => {}
         }
         put_bytes(context, Blob { file, rendition }, bytes).await?;
     }
@@ -233,15 +242,20 @@ pub(crate) async fn keep_frame(
     })
     .await?;
     drop(permit);
-    let more = bytes.len() as u64;
-    // The size of this picture is not written into the message: only the container of an H.264 or H.265 video says it.
-    // Source: ZIM guide "Send and receive messages".
-    put_bytes(context, Blob { file, rendition: Rendition::Frame }, bytes).await?;
     let before = record.frame_bytes;
-    let record = MediaRecord { frame_bytes: more, ..record };
-    context.archive.apply(vec![RowWrite::PutMedia(record.clone())]).await?;
+    let record = put_frame(context, record, bytes).await?;
     let mut ledger = context.media.quota();
     ledger.release(owner, before);
-    ledger.keep(owner, more);
+    ledger.keep(owner, record.frame_bytes);
+    Ok(record)
+}
+
+/// Keeps a picture beside the record of its video.
+async fn put_frame(context: &BrokerContext, record: MediaRecord, picture: Vec<u8>) -> Result<MediaRecord, Refusal> {
+    // The size of this picture is not written into the message: only the container of an H.264 or H.265 video says it.
+    // Source: ZIM guide "Send and receive messages".
+    let record = MediaRecord { frame_bytes: picture.len() as u64, ..record };
+    put_bytes(context, Blob { file: record.file, rendition: Rendition::Frame }, picture).await?;
+    context.archive.apply(vec![RowWrite::PutMedia(record.clone())]).await?;
     Ok(record)
 }

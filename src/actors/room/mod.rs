@@ -37,6 +37,7 @@ use crate::actors::conversation::{publish, receipts, revise};
 use crate::actors::delivery::batch::{Batch, Broadcaster, Item, schedule};
 use crate::actors::delivery::broadcast::Listener;
 use crate::actors::delivery::fanout::{Audience, announce, fan_out};
+use crate::actors::delivery::outsiders;
 use crate::actors::delivery::written::InFlight;
 use crate::actors::runtime::registry::{Leased, Registered, Registration};
 use crate::actors::runtime::reply::answer;
@@ -381,6 +382,7 @@ impl Broadcaster for Room {
             announce_members(&self.id, run, state);
         }
         if !items.is_empty() {
+            outsiders::tell(&self.context, &items, |user| state.contains(user));
             fan_out(&self.context, &items, &Audience::of_all(state.connections().iter()), batch);
         }
     }

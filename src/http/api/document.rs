@@ -8,6 +8,7 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ComponentsBuilder, HeaderBuilder, InfoBuilder, ObjectBuilder, OpenApi, RefOr, Required, ServerBuilder, Type};
 
 use super::operations::{audit, backups, cluster, events, keys, sessions, stats, storage, webhooks};
+use super::schemas::numbers::NUMBERS;
 use super::{group_members, groups, idempotency, messages, notes, response, rooms, user_lists, users};
 
 /// Where the server API is mounted, below a host's own scope.
@@ -41,7 +42,7 @@ handlers! {
     events::{stream_events},
     storage::{list_uploads, get_storage, get_config},
     audit::{list_audit},
-    keys::{list_keys, make_key, revoke_key},
+    keys::{list_keys, make_key, rotate_key, revoke_key},
     webhooks::{get_webhooks, list_dead_letters, resend_dead_letter, discard_dead_letter},
     backups::{take_backup},
     cluster::{get_cluster, change_node},
@@ -71,6 +72,7 @@ pub(super) fn document() -> OpenApi {
     let components = document.components.take().unwrap_or_else(|| ComponentsBuilder::new().build());
     let mut components = components;
     components.add_security_scheme("key", SecurityScheme::Http(key));
+    components.schemas.extend(NUMBERS.iter().map(|numbers| (numbers.name.to_owned(), numbers.schema())));
     components.schemas.insert("Problem".into(), response::problem_schema());
     components.responses.extend(response::problem_responses());
     document.components = Some(components);

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::group_calls::{as_owner, ask, change, for_good};
 use super::input::{Body, BrokerHandle, GroupPath, PageQuery, encode_cursor, maybe_object, page_of};
 use super::response::{ApiResult, Problems, done, json};
-use super::schemas::{AttributesPatch, ErrorUser, Group, GroupMember, GroupSettings};
+use super::schemas::{AttributesPatch, ErrorUser, Group, GroupMember, GroupSettings, numbers};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
 use crate::model::{GroupChange, GroupId, Invalid, Limits, Refusal, UserId};
@@ -60,6 +60,7 @@ pub(super) struct Created {
 #[allow(dead_code, reason = "describes what the protocol's encoder writes")]
 pub(super) struct Muted {
     /// 0 nobody, 1 members and the application's roles, 2 everyone, 3 these roles.
+    #[schema(schema_with = numbers::mute_mode)]
     mode: u8,
     /// Until when, Unix milliseconds; -1 for good.
     expired_time: i64,
@@ -72,10 +73,13 @@ pub(super) struct Muted {
 #[allow(dead_code, reason = "describes what the protocol's encoder writes")]
 pub(super) struct Verify {
     /// 0 anyone joins, 1 by application, 2 nobody.
+    #[schema(schema_with = numbers::join_mode)]
     join_mode: u8,
     /// 0 everyone invites, 1 owner and admins.
+    #[schema(schema_with = numbers::invite_mode)]
     invite_mode: u8,
     /// 0 who is invited is in, 1 must agree.
+    #[schema(schema_with = numbers::be_invite_mode)]
     be_invite_mode: u8,
 }
 
@@ -96,6 +100,7 @@ pub(super) struct GroupInfo {
     muted_info: Muted,
     verify_info: Verify,
     /// Of a member: 1 told of messages, 2 not. Always 1 here.
+    #[schema(schema_with = numbers::notification_status)]
     notification_status: u8,
 }
 
@@ -189,15 +194,15 @@ pub(super) struct GroupPatch {
     group_avatar_url: Option<String>,
     /// 0 anyone joins, 1 by application, 2 nobody.
     #[serde(default)]
-    #[schema(maximum = 2)]
+    #[schema(schema_with = numbers::join_mode)]
     join_mode: Option<u8>,
     /// 0 everyone invites, 1 owner and admins.
     #[serde(default)]
-    #[schema(maximum = 1)]
+    #[schema(schema_with = numbers::invite_mode)]
     invite_mode: Option<u8>,
     /// 0 who is invited is in, 1 must agree.
     #[serde(default)]
-    #[schema(maximum = 1)]
+    #[schema(schema_with = numbers::be_invite_mode)]
     be_invite_mode: Option<u8>,
 }
 
@@ -248,7 +253,7 @@ pub(super) async fn dismiss_group(BrokerHandle(broker): BrokerHandle, path: web:
 #[serde(deny_unknown_fields)]
 pub(super) struct Mute {
     /// 1 members and the application's roles, 2 everyone, 3 these roles.
-    #[schema(minimum = 1, maximum = 3)]
+    #[schema(schema_with = numbers::mute_target)]
     mode: u8,
     /// Seconds, at most 2,592,000; -1 for good.
     #[serde(default = "for_good")]

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::caller::note_reading;
 use super::input::{Body, BrokerHandle, decode_cursor, decode_place, encode_cursor, encode_place, limit, number_cursor};
 use super::response::{ApiResult, Problems, json};
-use super::schemas::{Message, MessageDraft, SendMessage};
+use super::schemas::{Message, MessageDraft, SendMessage, numbers};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::broker::Broker;
 use crate::broker::idempotency::IdempotencyKey;
@@ -129,7 +129,7 @@ pub(super) struct MessagesQuery {
     #[serde(rename = "conversationID")]
     conversation_id: String,
     /// 0 peer, 1 room, 2 group.
-    #[param(minimum = 0, maximum = 2)]
+    #[param(required = true, schema_with = numbers::conversation_type)]
     conversation_type: u8,
     /// Most messages; 1 to 100, default 100.
     #[param(minimum = 1, maximum = 100)]
@@ -182,7 +182,7 @@ pub(super) struct Revoke {
     #[serde(rename = "conversationID")]
     conversation_id: String,
     /// 0 peer, 2 group.
-    #[schema(minimum = 0, maximum = 2)]
+    #[schema(schema_with = numbers::listed_type)]
     conversation_type: u8,
     /// Which.
     #[serde(rename = "messageID")]
@@ -232,7 +232,7 @@ pub(super) struct Edit {
     #[serde(rename = "conversationID")]
     conversation_id: String,
     /// 0 peer, 2 group.
-    #[schema(minimum = 0, maximum = 2)]
+    #[schema(schema_with = numbers::listed_type)]
     conversation_type: u8,
     /// Which.
     #[serde(rename = "messageID")]
@@ -265,7 +265,7 @@ pub(super) struct Delete {
     #[serde(rename = "conversationID")]
     conversation_id: String,
     /// 0 peer, 2 group.
-    #[schema(minimum = 0, maximum = 2)]
+    #[schema(schema_with = numbers::listed_type)]
     conversation_type: u8,
     /// At most 100; left out: all of the conversation.
     #[serde(rename = "messageIDs", default)]
@@ -281,6 +281,7 @@ pub(super) struct Deleted {
     #[schema(rename = "conversationID")]
     conversation_id: String,
     /// 0 peer, 2 group.
+    #[schema(schema_with = numbers::listed_type)]
     conversation_type: u8,
 }
 
@@ -314,7 +315,7 @@ pub(super) struct Search {
     conversation_id: Option<String>,
     /// 0 peer, 2 group.
     #[serde(default)]
-    #[schema(minimum = 0, maximum = 2)]
+    #[schema(schema_with = numbers::listed_type)]
     conversation_type: Option<u8>,
     /// All of these; at most 5.
     #[serde(default)]

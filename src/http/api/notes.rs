@@ -8,7 +8,7 @@ use super::caller::note_reading;
 use super::input::{Body, BrokerHandle};
 use super::messages::{OneMessage, named, whom};
 use super::response::{ApiResult, Problems, json};
-use super::schemas::Message;
+use super::schemas::{Message, numbers};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{Invalid, Refusal, UserId};
 use crate::protocol::result::message as results;
@@ -25,7 +25,7 @@ pub(super) struct React {
     #[serde(rename = "conversationID")]
     conversation_id: String,
     /// 0 peer, 2 group.
-    #[schema(minimum = 0, maximum = 2)]
+    #[schema(schema_with = numbers::listed_type)]
     conversation_type: u8,
     /// Which.
     #[serde(rename = "messageID")]
@@ -84,7 +84,7 @@ pub(super) struct Receipts {
     #[serde(rename = "conversationID")]
     conversation_id: String,
     /// 0 peer, 2 group.
-    #[schema(minimum = 0, maximum = 2)]
+    #[schema(schema_with = numbers::listed_type)]
     conversation_type: u8,
     /// At most 10.
     #[serde(rename = "messageIDs")]
@@ -133,7 +133,7 @@ pub(super) struct Pin {
     #[serde(rename = "conversationID")]
     conversation_id: String,
     /// 0 peer, 2 group.
-    #[schema(minimum = 0, maximum = 2)]
+    #[schema(schema_with = numbers::listed_type)]
     conversation_type: u8,
     /// Which.
     #[serde(rename = "messageID")]
@@ -169,7 +169,7 @@ pub(super) struct PinsQuery {
     #[serde(rename = "conversationID")]
     conversation_id: String,
     /// 0 peer, 2 group.
-    #[param(minimum = 0, maximum = 2)]
+    #[param(required = true, schema_with = numbers::listed_type)]
     conversation_type: u8,
 }
 

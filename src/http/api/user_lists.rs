@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::input::{Body, BrokerHandle, UserPath};
 use super::response::{ApiResult, Problems, done, json, secret};
+use super::schemas::numbers;
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::auth::IssueError;
 use crate::broker::Broker;
@@ -24,14 +25,14 @@ pub(super) struct ListPatch {
     #[serde(rename = "conversationID")]
     conversation_id: String,
     /// 0 peer, 2 group.
-    #[schema(minimum = 0, maximum = 2)]
+    #[schema(schema_with = numbers::listed_type)]
     conversation_type: u8,
     /// Whether it stands before the others.
     #[serde(default)]
     is_pinned: Option<bool>,
     /// 1: the user is told of messages; 2: it is not.
     #[serde(default)]
-    #[schema(minimum = 1, maximum = 2)]
+    #[schema(schema_with = numbers::notification_status)]
     notification_status: Option<u8>,
     /// Marks that it gets; at most 20.
     #[serde(default)]

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::input::{Body, BrokerHandle, PageQuery, UserPath, decode_place, encode_cursor, encode_place, page_of};
 use super::response::{ApiResult, Problems, done, json};
-use super::schemas::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow};
+use super::schemas::{Conversation, ErrorUser, Session, User, UserBan, UserIds, UserNow, numbers};
 use crate::actors::session::on_behalf::OnBehalfOf;
 use crate::model::{Invalid, Limits, Refusal, UserId, UserProfile};
 use crate::protocol::result::conversation as results;
@@ -152,6 +152,7 @@ pub(super) struct UserStatus {
     #[schema(rename = "userID")]
     user_id: String,
     /// 0 online, 1 offline.
+    #[schema(schema_with = numbers::online_status)]
     online_status: u8,
     /// When it last came or went, Unix milliseconds; 0: not since the broker's start.
     last_update_time: u64,

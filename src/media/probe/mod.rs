@@ -53,8 +53,19 @@ pub(crate) fn probe_bytes(kind: MediaKind, bytes: &[u8], options: &MediaOptions,
 /// # Errors
 /// As of an image; also where it cannot be decoded.
 pub(crate) fn probe_frame(path: &Path, options: &MediaOptions) -> Result<(Vec<u8>, Pixels), Refusal> {
+    judge_frame(|| File::open(path).map(BufReader::new).map_err(unreadable), options)
+}
+
+/// The same of a picture that was made here or by a backend.
+///
+/// # Errors
+/// As [`probe_frame`].
+pub(crate) fn probe_made_frame(picture: &[u8], options: &MediaOptions) -> Result<(Vec<u8>, Pixels), Refusal> {
+    judge_frame(|| Ok(io::Cursor::new(picture)), options)
+}
+
+fn judge_frame<R: BufRead + Seek>(open: impl Fn() -> Result<R, Refusal>, options: &MediaOptions) -> Result<(Vec<u8>, Pixels), Refusal> {
     guarded(MediaKind::Image, || {
-        let open = || File::open(path).map(BufReader::new).map_err(unreadable);
         let header = picture::read_header(open()?).ok_or_else(|| not_of(MediaKind::Image))?;
         check_pixels(header.pixels, options)?;
         let made = picture::reencode(open()?, header, options).ok_or_else(|| not_of(MediaKind::Image))?;

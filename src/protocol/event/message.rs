@@ -1,12 +1,37 @@
 //! Events about messages that were sent: changed, read, answered, deleted.
 
+use bytestring::ByteString;
 use serde::Serialize;
 
 use super::Event;
-use crate::model::{Conversation, UserId};
+use crate::model::{Conversation, Message, UserId};
 use crate::protocol::RawJson;
 use crate::protocol::message::reaction::ReactionInfo;
 use crate::protocol::message::receipt::ReceiptInfo;
+
+/// A message names someone who is not in its conversation.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MentionReceived<'a> {
+    #[serde(rename = "conversationID")]
+    conversation_id: &'a str,
+    conversation_type: u8,
+    message: RawJson,
+}
+
+impl<'a> MentionReceived<'a> {
+    /// Gives the message as an outsider reads it. A conversation of two is named by whom the message went to.
+    pub(crate) fn new(message: &'a Message, encoded: ByteString) -> Self {
+        let (kind, conversation_id) = message.conversation.named_by(&message.sender);
+        Self { conversation_id, conversation_type: kind.number(), message: RawJson(encoded) }
+    }
+}
+
+impl Event for MentionReceived<'_> {
+    fn name(&self) -> &'static str {
+        "mentionReceived"
+    }
+}
 
 /// A message was taken back; it is given as it is now.
 #[derive(Debug, Serialize)]

@@ -257,7 +257,10 @@ mod tests {
         assert_eq!(name_of(&key::head(&group)), "head of group g1");
         assert_eq!(name_of(&key::head(&Conversation::Room(RoomId::trusted("lobby"), 7))), "head of room lobby");
         assert_eq!(name_of(&key::entry(&alice, &group)), "entry of group g1 (user alice)");
-        assert_eq!(name_of(&key::note(&peers, 5, &Note::Receipt(bob.clone()))), "note 5 of the conversation of alice and bob (receiptOf bob)");
+        assert_eq!(
+            name_of(&key::note(&peers, 5, &Note::Receipt(bob.clone()))),
+            "note 5 of the conversation of alice and bob (receiptOf bob)"
+        );
         assert_eq!(name_of(&key::group(&GroupId::trusted("g1"))), "group g1");
         assert_eq!(name_of(&key::member(&GroupId::trusted("g1"), &alice)), "member (group g1, user alice)");
         assert_eq!(name_of(&key::message(&peers, 5)[..6]), "message, whose key cannot be read whole,");

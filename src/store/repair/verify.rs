@@ -250,7 +250,9 @@ fn heads_without_messages(backend: &dyn Backend, period: u64) -> Result<Vec<Stri
     let heads = (&[RecordKind::Head.byte()][..], &[RecordKind::Head.byte() + 1][..]);
     try_scan(backend, Space::Period(period), heads, false, |key, value| {
         let head: Head = record::decode(key, value)?;
-        let Some(conversation) = key::conversation_of(key).filter(|_| head.whole_from < head.seq) else { return Ok(ControlFlow::Continue(())) };
+        let Some(conversation) = key::conversation_of(key).filter(|_| head.whole_from < head.seq) else {
+            return Ok(ControlFlow::Continue(()));
+        };
         let (from, to) = (key::message(&conversation, 0), key::message(&conversation, u64::MAX));
         let mut is_empty = true;
         try_scan(backend, Space::Period(period), (&from, &to), false, |_, _| {
@@ -266,7 +268,8 @@ fn heads_without_messages(backend: &dyn Backend, period: u64) -> Result<Vec<Stri
 }
 
 fn missing_messages_of(head_key: &[u8]) -> String {
-    let conversation = key::conversation_of(head_key).map_or_else(|| "a conversation whose key cannot be read".to_owned(), |conversation| conversation.to_string());
+    let conversation = key::conversation_of(head_key)
+        .map_or_else(|| "a conversation whose key cannot be read".to_owned(), |conversation| conversation.to_string());
     format!("messages of {conversation} are missing")
 }
 

@@ -230,7 +230,7 @@ fn a_damaged_record_is_found_by_a_check_and_named() {
     table.commit(vec![crate::store::backend::Op::Put(key::user(&user("u-1")), b"\x01not a record".to_vec())]).unwrap();
     drop(table.close());
     let report = check(&world.options()).unwrap_err();
-    assert!(matches!(&report, OpenError::Damaged { reason, .. } if reason.contains("User record")), "{report}");
+    assert!(matches!(&report, OpenError::Damaged { reason, .. } if reason.contains("user u-1 ")), "{report}");
 }
 
 #[test]

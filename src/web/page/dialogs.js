@@ -6,6 +6,7 @@ import { COMBINED, GROUP, OPTIONS_MAX, PEER, ROOM, pollOf, summaryOf } from './l
 import { formatDateTime, formatText, setLabel, setText, translate } from './text.js';
 
 const OPTIONS_MIN = 2;
+const SHOWN_MS = 6000;
 
 let asked = 0;
 
@@ -123,5 +124,14 @@ export function toast(root, error) {
   else showError(line, error);
   line.hidden = false;
   root.append(line);
-  setTimeout(() => line.remove(), 6000);
+  setTimeout(() => line.remove(), SHOWN_MS);
+}
+
+/** Shows something that happened in a line that disappears by itself. */
+export function tell(root, key, vars) {
+  const line = make('p', { className: 'toast told' });
+  line.setAttribute('role', 'status');
+  setText(line, key, vars);
+  root.append(line);
+  setTimeout(() => line.remove(), SHOWN_MS);
 }

@@ -2,7 +2,7 @@
 
 import { Chat } from './chat.js';
 import { LOBBY, forget, remember, remembered } from './demo.js';
-import { askForConversation, toast } from './dialogs.js';
+import { askForConversation, tell, toast } from './dialogs.js';
 import { part } from './dom.js';
 import { GroupDialog, createGroup } from './group.js';
 import { GROUP, PEER, ROOM, conversationKey, summaryOf } from './labels.js';
@@ -260,6 +260,7 @@ export class Talk {
     on('receivePeerMessage', (data) => this.#receive(PEER, data));
     on('receiveGroupMessage', (data) => this.#receive(GROUP, data));
     on('receiveRoomMessage', (data) => this.#receive(ROOM, data));
+    on('mentionReceived', ({ message }) => tell(this.#root, 'mentionedOutside', { name: message.senderUserID, where: message.conversationID, words: summaryOf(message) }));
     on('messageSentStatusChanged', ({ infos }) => infos.forEach((info) => this.#chatOf(info.message)?.sentStatusChanged(info)));
     on('messageRevokeReceived', ({ messageList }) => each(messageList, 'changed'));
     on('messageEdited', ({ messageList }) => each(messageList, 'changed'));

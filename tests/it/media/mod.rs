@@ -1,6 +1,7 @@
 //! Files: uploaded, sent, received, deleted when nobody needs them, and read by those who may and nobody else. Source:
 //! src/protocol/PROTOCOL.md, "Files".
 
+mod first_frames;
 mod hostile;
 mod phones;
 pub(crate) mod tus;

@@ -68,6 +68,7 @@ impl Call {
 pub(crate) enum Reply {
     Status(u16),
     With(u16, Vec<(&'static str, String)>, String),
+    Bytes(u16, Vec<u8>),
     /// After a time.
     Late(Duration, Box<Reply>),
     /// Never.
@@ -215,8 +216,9 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: &Shared) -> 
             None
         };
         let (status, headers, body) = match reply {
-            Reply::Status(status) => (status, Vec::new(), String::new()),
-            Reply::With(status, headers, body) => (status, headers, body),
+            Reply::Status(status) => (status, Vec::new(), Vec::new()),
+            Reply::With(status, headers, body) => (status, headers, body.into_bytes()),
+            Reply::Bytes(status, body) => (status, Vec::new(), body),
             Reply::Stall | Reply::Late(..) => {
                 shared.calls.lock().unwrap().push(call.clone());
                 std::future::pending().await
@@ -240,8 +242,8 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: S, shared: &Shared) -> 
         shared.calls.lock().unwrap().push(call);
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let length = if status == 204 { String::new() } else { format!("content-length: {}\r\n", body.len()) };
-        let answer = format!("HTTP/1.1 {status} x\r\n{length}{headers}\r\n{body}");
-        stream.get_mut().write_all(answer.as_bytes()).await.ok()?;
+        let head = format!("HTTP/1.1 {status} x\r\n{length}{headers}\r\n");
+        stream.get_mut().write_all(&[head.as_bytes(), &body].concat()).await.ok()?;
         stream.get_mut().flush().await.ok()?;
     }
 }

@@ -56,6 +56,7 @@ zim.sendRoomMessage({ type: 20, message: 'hi' }, 'r');
 zim.sendGroupMessage({ type: 1, message: 'hi' }, 'g', { priority: 1 }, () => {});
 zim.on('resyncRequired', () => zim.queryConversationList({ count: 100 }));
 zim.on('roomMembersCounted', (_zim, { roomID, joinedCount, leftCount, memberCount }) => console.log(roomID, joinedCount - leftCount, memberCount));
+zim.on('mentionReceived', (_zim, { message }) => console.log(message.conversationID, message.mentionedUserIDs));
 zim.on('barrageDropped', (_zim, { low, roomID }) => console.log(low + 1, roomID));
 export async function ours(message: ZIMMediaMessage): Promise<string> {
   const { file } = await zim.downloadMediaFile(message, 3);

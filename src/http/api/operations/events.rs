@@ -14,6 +14,7 @@ use crate::hooks::Event;
 use crate::http::api::caller::note_reading;
 use crate::http::api::input::BrokerHandle;
 use crate::http::api::response::{ApiResult, Problems};
+use crate::http::api::schemas::numbers;
 use crate::http::console::ConsoleCaller;
 use crate::model::{Conversation, Message};
 use crate::protocol::{code_of, encode_for_host};
@@ -31,9 +32,10 @@ pub(super) struct EventsQuery {
     conversation_id: Option<String>,
     /// 0 peer, 1 room, 2 group.
     #[serde(rename = "conversationType")]
-    #[param(minimum = 0, maximum = 2)]
+    #[param(schema_with = numbers::conversation_type)]
     conversation_type: Option<u8>,
     /// Only this kind of message.
+    #[param(schema_with = numbers::message_type)]
     r#type: Option<u16>,
     /// Ends after so many seconds; left out: when the caller hangs up.
     #[param(maximum = 3600)]

@@ -2,6 +2,8 @@
 //!
 //! A key hands on what it has and no more: whom it makes may not do what it may not, and not for longer.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, delete, get, post, web};
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,10 @@ use crate::model::{Invalid, Refusal};
 
 /// The longest time a key may be made for, seconds: ten years.
 const TTL_SECONDS_MAX: u64 = 315_360_000;
+
+/// For how long a key that was renewed goes on to work, seconds: by default, and at most.
+const GRACE_SECONDS_DEFAULT: u64 = 3_600;
+const GRACE_SECONDS_MAX: u64 = 31_536_000;
 
 /// `{name}`
 #[derive(Debug, Deserialize, IntoParams)]
@@ -81,6 +87,16 @@ pub(in crate::http::api) struct MadeKey {
     key: String,
     /// Until when it works, Unix milliseconds; 0: until it is revoked.
     expire_time: u64,
+}
+
+/// How a key is renewed.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::http::api) struct Rotation {
+    /// For how long the key before goes on to work, seconds; left out: an hour.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 31_536_000)]
+    grace_seconds: Option<u64>,
 }
 
 /// How many keys ended.
@@ -148,6 +164,37 @@ pub(in crate::http::api) async fn make_key(
     };
     match on_file(&broker, move |file| file.make(&name, scopes.clone(), now_ms, expires_ms)).await? {
         Ok(key) => Ok(secret(&MadeKey { key, expire_time: expires_ms })),
+        Err(error) => Ok(not_done(&error)),
+    }
+}
+
+/// Makes a new key of the same name, with the same scopes and the same end. The one before goes on to work for a while. None that has a
+/// scope which the caller lacks, or that ends after the caller's own.
+#[utoipa::path(tag = "operations", request_body = Rotation, security(("key" = ["keys:write"])), params(KeyPath),
+    responses((status = 200, description = "The new key.", body = MadeKey), Problems))]
+#[post("/keys/{name}/rotate")]
+pub(in crate::http::api) async fn rotate_key(
+    rights: web::ReqData<CallerRights>,
+    BrokerHandle(broker): BrokerHandle,
+    path: web::Path<KeyPath>,
+    Body(call): Body<Rotation>,
+) -> ApiResult {
+    let (name, rights) = (path.into_inner().name, rights.into_inner());
+    let grace = call.grace_seconds.unwrap_or(GRACE_SECONDS_DEFAULT);
+    if grace > GRACE_SECONDS_MAX {
+        return Err(Invalid::new("graceSeconds", format!("is {grace}, the range is 0 to {GRACE_SECONDS_MAX}")).into());
+    }
+    let now_ms = broker.context.clock.wall_ms();
+    let may_renew = move |key: &ApiKey| {
+        let ends_in_time = rights.expires_ms == 0 || (key.expires_ms != 0 && key.expires_ms <= rights.expires_ms);
+        ends_in_time && key.scopes.iter().all(|scope| rights.may(*scope))
+    };
+    match on_file(&broker, move |file| file.rotate_if(&name, now_ms, Duration::from_secs(grace), may_renew)).await? {
+        Ok(Some((key, expire_time))) => {
+            broker.server_api.keys.forget();
+            Ok(secret(&MadeKey { key, expire_time }))
+        }
+        Ok(None) => Ok(not_allowed("the key has scopes that the caller's own key lacks, or ends after it")),
         Err(error) => Ok(not_done(&error)),
     }
 }

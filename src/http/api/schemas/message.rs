@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::numbers;
 use crate::http::api::input::maybe_object;
 use crate::model::PushConfig;
 use crate::protocol::{ChildArgs, DraftArgs, SendConfigArgs};
@@ -13,7 +14,7 @@ use crate::protocol::{ChildArgs, DraftArgs, SendConfigArgs};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::http::api) struct MessageDraft {
     /// 1 text, 2 command, 11 image, 12 file, 13 audio, 14 video, 20 barrage (rooms only), 100 combine, 200 custom.
-    #[schema(minimum = 1, maximum = 200, example = 1)]
+    #[schema(schema_with = numbers::sendable_type)]
     r#type: u16,
     /// The text; of a command its bytes in base64.
     #[serde(default)]
@@ -99,7 +100,7 @@ pub(in crate::http::api) struct MessageDraft {
 pub(in crate::http::api) struct SendConfig {
     /// 1 low, 2 medium, 3 high.
     #[serde(default)]
-    #[schema(minimum = 1, maximum = 3)]
+    #[schema(schema_with = numbers::priority)]
     priority: Option<u8>,
     /// Those it goes to may confirm that they read it.
     #[serde(default)]
@@ -157,6 +158,7 @@ impl From<Push> for PushConfig {
 #[allow(dead_code, reason = "describes what the protocol's encoder writes")]
 pub(in crate::http::api) struct Message {
     /// The kind; 31 was taken back, 32 says what happened in a group.
+    #[schema(schema_with = numbers::message_type)]
     r#type: u16,
     /// Unique in this broker.
     #[schema(rename = "messageID")]
@@ -167,6 +169,7 @@ pub(in crate::http::api) struct Message {
     /// When it was accepted, Unix milliseconds.
     timestamp: u64,
     /// 0 peer, 1 room, 2 group, -1 broadcast.
+    #[schema(schema_with = numbers::message_place)]
     conversation_type: i8,
     /// Its place in its conversation from 1; not there for what is not stored.
     #[schema(nullable = false)]
@@ -204,7 +207,7 @@ pub(in crate::http::api) struct Message {
     #[schema(nullable = false)]
     is_broadcast_message: Option<bool>,
     /// 1 low, 2 medium, 3 high.
-    #[schema(nullable = false)]
+    #[schema(schema_with = numbers::priority)]
     priority: Option<u8>,
     /// A file that was uploaded here.
     #[schema(nullable = false, rename = "fileUID")]
@@ -228,7 +231,7 @@ pub(in crate::http::api) struct Message {
     #[schema(nullable = false)]
     revoke_extended_data: Option<String>,
     /// Of kind 31: the kind it had.
-    #[schema(nullable = false)]
+    #[schema(schema_with = numbers::message_type)]
     original_message_type: Option<u16>,
 }
 
@@ -245,7 +248,7 @@ pub(in crate::http::api) struct SendMessage {
     #[schema(example = "bob")]
     pub(in crate::http::api) to_conversation_id: String,
     /// 0 peer, 1 room, 2 group.
-    #[schema(minimum = 0, maximum = 2, example = 0)]
+    #[schema(schema_with = numbers::conversation_type)]
     pub(in crate::http::api) conversation_type: u8,
     /// What.
     #[serde(deserialize_with = "crate::http::api::input::object")]

@@ -1,6 +1,7 @@
 //! The objects of the server API: those of the wire protocol, and a few of an operator's.
 
 mod message;
+pub(super) mod numbers;
 mod place;
 mod user;
 

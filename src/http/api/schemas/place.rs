@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::numbers;
 use crate::broker::RoomSummary;
 use crate::model::GroupInfo;
 use crate::protocol::NewGroupConfigArgs;
@@ -99,6 +100,7 @@ pub(in crate::http::api) struct GroupEnterInfo {
     /// Unix milliseconds.
     enter_time: u64,
     /// 0 unknown, 1 with the group that it made, 3 by itself, 4 brought in by another.
+    #[schema(schema_with = numbers::enter_type)]
     enter_type: u8,
 }
 
@@ -117,15 +119,15 @@ pub(in crate::http::api) struct GroupSettings {
     max_member_count: Option<u32>,
     /// 0 anyone joins, 1 by application, 2 nobody.
     #[serde(default)]
-    #[schema(maximum = 2)]
+    #[schema(schema_with = numbers::join_mode)]
     join_mode: Option<u8>,
     /// 0 everyone invites, 1 owner and admins.
     #[serde(default)]
-    #[schema(maximum = 1)]
+    #[schema(schema_with = numbers::invite_mode)]
     invite_mode: Option<u8>,
     /// 0 who is invited is in, 1 must agree.
     #[serde(default)]
-    #[schema(maximum = 1)]
+    #[schema(schema_with = numbers::be_invite_mode)]
     be_invite_mode: Option<u8>,
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::message::Message;
+use super::numbers;
 use crate::broker::{Broker, SessionSummary};
 use crate::model::{Ban, UserProfile};
 
@@ -66,6 +67,7 @@ pub(in crate::http::api) struct UserNow {
     #[serde(flatten)]
     user: User,
     /// 0 online, 1 offline.
+    #[schema(schema_with = numbers::online_status)]
     online_status: u8,
     /// When it last came or went, Unix milliseconds; 0: not since the broker's start.
     last_update_time: u64,
@@ -169,6 +171,7 @@ pub(in crate::http::api) struct Conversation {
     #[schema(rename = "conversationID")]
     conversation_id: String,
     /// 0 peer, 2 group.
+    #[schema(schema_with = numbers::listed_type)]
     r#type: u8,
     /// Its place in the list.
     order_key: u64,
