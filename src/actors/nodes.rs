@@ -10,7 +10,7 @@ use super::connection::far::FarConnection;
 use super::places::RoomsElsewhere;
 use super::runtime::route::{NodeId, Route};
 use crate::metrics::ClusterSample;
-use crate::model::{Refusal, RoomId, UserId};
+use crate::model::{GroupId, Refusal, RoomId, UserId};
 
 /// What is answered while a node is cut off.
 pub(crate) const CUT_OFF: Refusal = Refusal::Busy("this node is cut off from the others");
@@ -52,11 +52,12 @@ pub(crate) trait Nodes: Route + RoomsElsewhere {
     fn broadcast(&self, text: &ByteString) -> BoxFuture<'static, usize>;
 
     /// Makes a session that comes in here known at all other nodes, so that they deliver to it. Nobody makes room for it yet: a login
-    /// that is refused now has cost no other session anything. Answers which nodes have something to give up.
+    /// that is refused now has cost no other session anything. `groups` are its user's: whichever node owns one of them by now, whatever
+    /// this one knows of that, delivers to the session before this is answered. Answers which nodes have something to give up.
     ///
     /// # Errors
     /// [`Refusal::Busy`]: a node does not answer, and could go on without knowing the session.
-    fn arrive(&self, session: FarConnection) -> BoxFuture<'static, Result<Vec<NodeId>, Refusal>>;
+    fn arrive(&self, session: FarConnection, groups: Vec<GroupId>) -> BoxFuture<'static, Result<Vec<NodeId>, Refusal>>;
 
     /// Lets these nodes end what does not stay beside a session that came in, and returns the rooms in which its device had its places.
     /// A node that does not answer is about to close its sessions by itself.

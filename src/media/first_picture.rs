@@ -1,7 +1,7 @@
-//! The first picture of an H.264 film, decoded by Cisco's OpenH264, which is compiled in with the feature `video`: off by default and not in
+//! The first picture of an H.264 film, decoded by Cisco's `OpenH264`, which is compiled in with the feature `video`: off by default and not in
 //! the released program, because the patents on H.264 are the business of whoever builds and distributes it.
 //!
-//! OpenH264 is C++ and sees bytes of strangers. It gets one sample of limited size.
+//! `OpenH264` is C++ and sees bytes of strangers. It gets one sample of limited size.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek};

@@ -176,7 +176,8 @@ mod tests {
     #[test]
     fn the_main_image_has_its_own_size_cut_and_turned_in_order() {
         const BRANDS: &[u8] = b"heic\0\0\0\0mif1heic";
-        let cases: [(&[u8], Option<(u32, u32)>); 7] = [
+        type Case<'a> = (&'a [u8], Option<(u32, u32)>);
+        let cases: [Case<'_>; 7] = [
             (&[0x82], Some((400, 300))),
             (&[1], Some((160, 120))),
             (&[0x82, 0x83], Some((300, 400))),

@@ -1,5 +1,6 @@
 //! The example in Rust of how a backend makes a token, as the page "Your own page" shows it.
 
+#[expect(clippy::disallowed_methods, reason = "an example for programs outside of this one")]
 #[path = "../web/docs/tokens/token.rs"]
 // An example that other crates copy: visible to all, and short.
 #[allow(unreachable_pub, clippy::expect_used)]

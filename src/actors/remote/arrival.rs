@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
+
 use super::cluster::{Cluster, count};
 use super::hear::tell_change;
 use super::letter::TakenOver;
@@ -10,10 +12,12 @@ use crate::actors::connection::far::FarConnection;
 use crate::actors::connection::status::OnlineStatus;
 use crate::actors::connection::{Connection, ConnectionId};
 use crate::actors::context::BrokerContext;
+use crate::actors::group::MemberPresence;
 use crate::actors::runtime::command;
 use crate::actors::runtime::reply::{Reply, answered};
 use crate::actors::runtime::route::NodeId;
 use crate::actors::user::sessions::{Displace, Session, staying};
+use crate::model::GroupId;
 use crate::protocol::CloseCode;
 
 /// What this node knows of a user beside a session that comes in.
@@ -42,8 +46,9 @@ impl Beside {
 }
 
 impl Cluster {
-    /// A session comes in at another node: it is delivered to from now on, beside those that will give way to it.
-    pub(super) fn hear_arrival(&self, from: NodeId, asked: u64, session: &FarConnection) {
+    /// A session comes in at another node: it is delivered to from now on, beside those that will give way to it. The groups of its user that
+    /// run here are told by this node itself: the other one may still take somebody else for their owner.
+    pub(super) fn hear_arrival(&self, from: NodeId, asked: u64, session: &FarConnection, groups: &[GroupId]) {
         let Some(actors) = self.actors() else { return };
         let context = &actors.context;
         let beside = Beside::of(context, session);
@@ -56,7 +61,18 @@ impl Cluster {
         // An actor without a session may keep a place in a room.
         let gives_way = beside.here().any(|connection| !beside.stays(connection.id))
             || (beside.here().next().is_none() && actors.users.runs_here(&session.user));
-        self.answer(from, asked, Ok(command::encode(&gives_way)));
+        let presence = || MemberPresence { user: session.user.clone() };
+        let told: Vec<_> = groups.iter().filter_map(|group| actors.groups.send_here_if_running(group, presence())).collect();
+        if told.is_empty() {
+            return self.answer(from, asked, Ok(command::encode(&gives_way)));
+        }
+        let this = self.this.clone();
+        self.spawn(async move {
+            join_all(told).await;
+            if let Some(cluster) = this.upgrade() {
+                cluster.answer(from, asked, Ok(command::encode(&gives_way)));
+            }
+        });
     }
 
     /// A session has come in at another node: those that give way to it are closed before it is answered.

@@ -33,6 +33,9 @@ use crate::model::Refusal;
 use crate::rate::DropReason;
 use crate::store::{SharedShards, StoreError};
 
+/// How often who waits looks whether this node is cut off.
+const CUT_OFF_LOOK: Duration = Duration::from_millis(50);
+
 /// The other nodes there are links to.
 #[derive(Debug, Default)]
 pub(super) struct Peers {
@@ -188,6 +191,13 @@ impl Cluster {
     pub(super) fn heard_all_but(&self, these: &HashSet<NodeId>) -> bool {
         let (told, peers) = (lock(&self.told_all), self.peers.load());
         peers.awaited_but(these).all(|node| told.contains(node))
+    }
+
+    /// Waits until this node is cut off from the others; for ever, where it is not.
+    pub(super) async fn until_cut_off(&self) {
+        while !self.is_cut_off.load(Ordering::Acquire) {
+            tokio::time::sleep(CUT_OFF_LOOK).await;
+        }
     }
 
     /// Says to all whether others should own what this node owns.

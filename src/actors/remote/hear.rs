@@ -157,7 +157,7 @@ impl Cluster {
                 lock(&self.told_all).insert(from);
                 self.look.notify_one();
             }
-            Letter::Arrive { asked, session } => self.hear_arrival(from, asked, &session),
+            Letter::Arrive { asked, session, groups } => self.hear_arrival(from, asked, &session, &groups),
             Letter::Displace { asked, session } => self.hear_displacement(from, asked, session),
             Letter::Close { connection, code } => {
                 for connection in context.connections.some(&[connection]) {

@@ -10,7 +10,7 @@ use crate::actors::connection::outbox::Lossy;
 use crate::actors::connection::status::OnlineStatus;
 use crate::actors::runtime::command;
 use crate::actors::runtime::route::Order;
-use crate::model::{Refusal, RoomId, UserId};
+use crate::model::{GroupId, Refusal, RoomId, UserId};
 
 /// One thing that a node says to another, in order with all others between these two.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,8 +29,9 @@ pub(super) enum Letter {
     Sessions(Vec<UserSessions>),
     /// All sessions there were when the link began have been told.
     SessionsTold,
-    /// A session comes in at the sender; answered with whether the receiver has something to give up for it.
-    Arrive { asked: u64, session: FarConnection },
+    /// A session comes in at the sender, of a user who is in these groups; answered, once those of them that run at the receiver know it, with
+    /// whether the receiver has something to give up for it.
+    Arrive { asked: u64, session: FarConnection, groups: Vec<GroupId> },
     /// A connection of the receiver is to be closed.
     Close { connection: ConnectionId, code: u16 },
     /// A message to everyone online, for clients that know such; answered with how many there were.

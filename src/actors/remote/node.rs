@@ -23,7 +23,7 @@ use crate::actors::runtime::reply::Reply;
 use crate::actors::runtime::route::{NodeId, Place};
 use crate::cluster::links::PeerStats;
 use crate::metrics::ClusterSample;
-use crate::model::{Conversation, Refusal, RoomId, UserId};
+use crate::model::{Conversation, GroupId, Refusal, RoomId, UserId};
 
 /// How long a node that lives may take to hear of a login.
 const ARRIVE_PATIENCE: Duration = Duration::from_secs(8);
@@ -125,31 +125,16 @@ impl Nodes for Cluster {
         self.tell_all(&Letter::Sessions(vec![UserSessions { user: user.clone(), sessions, logged_out }]));
     }
 
-    fn arrive(&self, session: FarConnection) -> BoxFuture<'static, Result<Vec<NodeId>, Refusal>> {
+    fn arrive(&self, session: FarConnection, groups: Vec<GroupId>) -> BoxFuture<'static, Result<Vec<NodeId>, Refusal>> {
         let this = self.this.clone();
         async move {
             let Some(cluster) = this.upgrade() else { return Err(GONE) };
-            // Who is not known to all could be put out by a session that was there before.
-            let heard = async {
-                while !cluster.heard_all() {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            };
-            if tokio::time::timeout(ARRIVE_PATIENCE, heard).await.is_err() {
-                return Err(Refusal::Busy("a node has not told its sessions yet"));
+            // A node that is cut off has to be without a session before it says that nobody needs to wait for it: a login that waited for
+            // the others there would keep all of them waiting for it.
+            tokio::select! {
+                giving_way = arrive_everywhere(&cluster, session, groups) => giving_way,
+                () = cluster.until_cut_off() => Err(Refusal::Busy("this node is cut off from the others")),
             }
-            let answers = cluster.ask_all_but(&HashSet::new(), |asked| Letter::Arrive { asked, session: session.clone() });
-            let mut giving_way = Vec::new();
-            for (node, answer) in answers {
-                match tokio::time::timeout(ARRIVE_PATIENCE, answer).await {
-                    Ok(Ok(Ok(gives_way))) => giving_way.extend(command::decode::<bool>(&gives_way)?.then_some(node)),
-                    // It ended, and its sessions with it; or it closed them, cut off.
-                    Ok(Ok(Err(GONE))) => {}
-                    Ok(Ok(Err(refusal))) => return Err(refusal),
-                    Ok(Err(_)) | Err(_) => return Err(Refusal::Busy("a node did not hear of the login in time")),
-                }
-            }
-            Ok(giving_way)
         }
         .boxed()
     }
@@ -183,4 +168,29 @@ impl Nodes for Cluster {
         }
         .boxed()
     }
+}
+
+/// Tells all nodes of a session that comes in; returns those that will make room for it.
+async fn arrive_everywhere(cluster: &Cluster, session: FarConnection, groups: Vec<GroupId>) -> Result<Vec<NodeId>, Refusal> {
+    // Who is not known to all could be put out by a session that was there before.
+    let heard = async {
+        while !cluster.heard_all() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    if tokio::time::timeout(ARRIVE_PATIENCE, heard).await.is_err() {
+        return Err(Refusal::Busy("a node has not told its sessions yet"));
+    }
+    let answers = cluster.ask_all_but(&HashSet::new(), |asked| Letter::Arrive { asked, session: session.clone(), groups: groups.clone() });
+    let mut giving_way = Vec::new();
+    for (node, answer) in answers {
+        match tokio::time::timeout(ARRIVE_PATIENCE, answer).await {
+            Ok(Ok(Ok(gives_way))) => giving_way.extend(command::decode::<bool>(&gives_way)?.then_some(node)),
+            // It ended, and its sessions with it; or it closed them, cut off.
+            Ok(Ok(Err(GONE))) => {}
+            Ok(Ok(Err(refusal))) => return Err(refusal),
+            Ok(Err(_)) | Err(_) => return Err(Refusal::Busy("a node did not hear of the login in time")),
+        }
+    }
+    Ok(giving_way)
 }

@@ -71,6 +71,11 @@ impl Questions {
         self.gone(|asked| asked.node == node);
     }
 
+    /// Answers whoever asked any node: this one is cut off.
+    pub(super) fn nobody_answers_anything(&self) {
+        self.gone(|_| true);
+    }
+
     /// Answers whoever waits in vain: too long, or for a node that does not own any more what was asked about.
     pub(super) fn give_up(&self, now: Duration, owner_of: impl Fn(u16) -> Option<NodeId>) {
         self.gone(|asked| match asked.shard.and_then(&owner_of) {
@@ -140,6 +145,14 @@ mod tests {
         assert!(stays.try_recv().is_err() && of_no_shard.try_recv().is_err());
         look(30_000, Some(B));
         assert_eq!([stays.try_recv(), of_no_shard.try_recv()], [Ok(Err(GONE)), Ok(Err(GONE))]);
+    }
+
+    #[test]
+    fn who_asked_anything_at_a_node_that_is_cut_off_hears_so_at_once() {
+        let questions = Questions::default();
+        let ((_, of_a), (_, of_b)) = (ask(&questions, A, Some(1), 0), ask(&questions, B, None, 0));
+        questions.nobody_answers_anything();
+        assert_eq!([of_a.try_recv(), of_b.try_recv()], [Ok(Err(GONE)), Ok(Err(GONE))]);
     }
 
     #[test]

@@ -87,6 +87,9 @@ async fn look(cluster: &Arc<Cluster>, actors: &Registries, looks: &mut Looks) {
     }
     if cluster.is_cut_off.load(Ordering::Acquire) {
         close_all(&actors.context);
+        // Nobody answers a node that is cut off. Who waits for that, a session that ends among them, waits no longer: as long as one is here
+        // all the others wait for this node.
+        cluster.questions.nobody_answers_anything();
         let database_answers = without_database < 2 * ASK_AFTER;
         if is_silent && database_answers && !looks.is_alone && actors.context.presence.here().is_empty() {
             looks.is_alone = say_alone(cluster, true).await;

@@ -103,7 +103,10 @@ impl User {
         self.context.presence.set(&self.id, self.connections().into_iter().chain([newcomer.connection.clone()]).collect());
         let (archive, id) = (self.context.archive.clone(), self.id.clone());
         let arriving = async move {
-            let nodes = nodes.arrive(far).await?;
+            let asked = id.clone();
+            let groups = archive.read(move |store| store.groups_of(&asked)).await?;
+            let nodes = nodes.arrive(far, groups).await?;
+            // Again: the user may have come into one meanwhile.
             let groups = archive.read(move |store| store.groups_of(&id)).await?;
             Ok(GivingWay { nodes, groups: Some(groups) })
         };
@@ -148,6 +151,10 @@ impl User {
                 None => context.archive.read(move |store| store.groups_of(&asked)).await,
             };
             for group in groups.as_deref().unwrap_or_default() {
+                // One that runs here is told here: this node may have just taken it, and still take another for its owner.
+                if let Some(told) = running_groups.send_here_if_running(group, group::MemberPresence { user: id.clone() }) {
+                    told.await;
+                }
                 running_groups.send_if_running(group, group::MemberPresence { user: id.clone() }).await;
             }
             for room in &rooms {

@@ -105,7 +105,6 @@ async fn what_is_no_picture_or_comes_too_late_costs_the_picture_and_not_the_vide
         let (heard, _) = sent(&world, &file).await;
         assert_eq!(heard["videoFirstFrameDownloadUrl"], Value::Null);
         assert_eq!(heard["videoFirstFrameWidth"], json!(320), "its container says it");
-        world.stop();
     }
 }
 
@@ -144,7 +143,6 @@ async fn a_backend_that_has_none_fails_or_says_nothing_costs_the_picture_only() 
         assert!(began.elapsed() < Duration::from_secs(10));
         let (heard, _) = sent(&world, &file).await;
         assert_eq!(heard["videoFirstFrameDownloadUrl"], Value::Null, "{reply:?}");
-        world.stop();
     }
 }
 

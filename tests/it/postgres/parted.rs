@@ -101,6 +101,59 @@ async fn a_node_that_is_parted_from_the_others_closes_its_sessions() {
     );
 }
 
+/// A login is known at every node before any other session makes room for it: one that is refused has put nobody out, and while a node is
+/// parted logins at the others go on within its lease.
+///
+/// Not run by default: about one run in four, what a parted node had stored and put on its link last is missed by a reader that stays
+/// connected elsewhere, until it resumes. `cargo test --features cluster --test it a_login_that_is_refused -- --ignored --nocapture`
+#[tokio::test]
+#[ignore = "now and then a reader misses what a parted node had put on its link last"]
+async fn a_login_that_is_refused_has_put_nobody_out() {
+    let _alone = alone().await;
+    let (Some(cluster), Some(nats)) = (Cluster::start(), NatsServer::start()) else { return };
+    let (to_bus, bus) = Gate::to_port(nats.port()).await;
+    let url = cluster.database();
+    let way = |bus: String| Surroundings { database: url.clone(), bus, variables: Vec::new() };
+    let surroundings = [way(nats.address()), way(nats.address()), way(format!("nats://{bus}"))];
+    let mut city = City::among(vec![nats], &surroundings).await;
+    let [here, there] = [0, 1].map(|n| (city.programs[n].clone(), city.addresses[n]));
+    let (mut refused, mut let_in) = (0, 0);
+    for round in 0..times(3, 30) {
+        let user = format!("traveller-{round}");
+        let mut first = Line::login(&here.0, here.1, &user).await;
+        to_bus.set_open(false);
+        let mut second = None;
+        let began = Instant::now();
+        while second.is_none() && began.elapsed() < Duration::from_secs(20) {
+            match timeout(Duration::from_secs(10), Line::try_login(&there.0, there.1, &user)).await {
+                Ok(Ok(line)) => second = Some(line),
+                _ => {
+                    refused += 1;
+                    // Nobody has taken the place of the first: it is answered.
+                    let answer = timeout(Duration::from_secs(10), first.ask("queryUsersInfo", json!({"userIDs": [user]}))).await;
+                    assert!(matches!(answer, Ok(Ok(_))), "the first session after a refused login: {answer:?} {}", logs(&city.programs));
+                }
+            }
+        }
+        assert!(second.is_some(), "let in once the third node counts as dead: {}", logs(&city.programs));
+        let_in += 1;
+        assert_eq!(timeout(Duration::from_secs(10), first.closed()).await.ok().flatten(), Some(4500), "the first makes room");
+        city.leave(2);
+        let before = city.addresses[2];
+        to_bus.set_open(true);
+        let back = async {
+            tokio::select! {
+                anew = city.nodes[2].serves() => anew,
+                () = ready_where_it_was(before) => before,
+            }
+        };
+        city.addresses[2] = soon("the node that was parted", back).await;
+        ready(city.addresses[2]).await;
+    }
+    let (acknowledged, stored) = city.end().await;
+    println!("{let_in} logins beside a node that says nothing, {refused} refused before; {acknowledged} acknowledged, {stored} stored");
+}
+
 #[tokio::test]
 async fn one_of_three_servers_of_the_bus_is_killed_and_nobody_is_closed() {
     let _alone = alone().await;

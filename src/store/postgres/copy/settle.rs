@@ -82,7 +82,7 @@ const CONVERSATIONS: &str = "
 
 /// Moves everything to where it stays, lets go of the store that `boot` owns, and checks it. The caller commits.
 pub(super) async fn settle(client: &Client, boot: i64, greatest: Greatest) -> Result<DatabaseCheck, CopyError> {
-    let twice = "SELECT kind, one, other, incarnation, seq FROM (
+    let twice = "SELECT kind, one, other, incarnation, x.seq FROM (
                      SELECT conv, seq FROM new_messages GROUP BY conv, seq HAVING count(*) > 1 LIMIT 1) x JOIN conversations USING (conv)";
     if let Some(row) = client.query_opt(twice, &[]).await? {
         let (conversation, seq) = (conversation_at(&row, 0)?, row.get::<_, i64>(4));
