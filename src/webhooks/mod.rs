@@ -171,25 +171,12 @@ pub(crate) fn start(
     if !settings.is_on() {
         return Ok(None);
     }
-    let is_alone = !settings.signature.is_standard();
-    let vendor = Vendor { secret: settings.vendor_secret.clone(), app_id: config.auth.app_id, is_alone };
-    let signing = Signing {
-        key: settings.signature.is_standard().then(|| sign::key_of(&settings.secret)),
-        vendor: settings.signature.is_vendor().then_some(vendor),
-    };
+    let signing = signing_of(config);
     let before_send = match settings.before_send_url.as_str() {
         "" => None,
         url => Some(Arc::new(before_send_client(config, client("before_send_url", url, settings, clock)?, &signing, clock, metrics))),
     };
-    let first_frame = match settings.first_frame_url.as_str() {
-        "" => None,
-        url => Some(Arc::new(FirstFrameClient {
-            client: client("first_frame_url", url, settings, clock)?,
-            key: signing.key.clone(),
-            vendor: signing.vendor.clone(),
-            clock: clock.clone(),
-        })),
-    };
+    let first_frame = first_frame_client(config, &signing, clock)?;
     let state: Arc<Mutex<WebhookState>> = Arc::default();
     let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
     let handle = Webhooks { commands, state: state.clone() };
@@ -213,6 +200,29 @@ pub(crate) fn start(
         first_frame.map(|client| -> Arc<dyn FirstFrameBackend> { Arc::new(FirstFrameAsker { client, runtime: of_frames }) });
     let moderator = before_send.map(|before_send| -> Arc<dyn DynModerator> { Arc::new(BeforeSendModerator { before_send, runtime }) });
     Ok(Some(Parts { exporter, moderator, first_frame_backend, handle }))
+}
+
+fn signing_of(config: &Config) -> Signing {
+    let settings = &config.webhooks;
+    let is_alone = !settings.signature.is_standard();
+    let vendor = Vendor { secret: settings.vendor_secret.clone(), app_id: config.auth.app_id, is_alone };
+    Signing {
+        key: settings.signature.is_standard().then(|| sign::key_of(&settings.secret)),
+        vendor: settings.signature.is_vendor().then_some(vendor),
+    }
+}
+
+fn first_frame_client(config: &Config, signing: &Signing, clock: &Arc<dyn Clock>) -> Result<Option<Arc<FirstFrameClient>>, String> {
+    let settings = &config.webhooks;
+    if settings.first_frame_url.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(FirstFrameClient {
+        client: client("first_frame_url", &settings.first_frame_url, settings, clock)?,
+        key: signing.key.clone(),
+        vendor: signing.vendor.clone(),
+        clock: clock.clone(),
+    })))
 }
 
 fn before_send_client(
