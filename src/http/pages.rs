@@ -81,6 +81,7 @@ const ASSETS: &[Asset] = assets![
     "/console/keys.js" JAVASCRIPT "console/keys.js",
     "/console/lists.js" JAVASCRIPT "console/lists.js",
     "/console/overview.js" JAVASCRIPT "console/overview.js",
+    "/console/parts.js" JAVASCRIPT "console/parts.js",
     "/console/people.js" JAVASCRIPT "console/people.js",
     "/console/rooms.js" JAVASCRIPT "console/rooms.js",
     "/console/signin.js" JAVASCRIPT "console/signin.js",

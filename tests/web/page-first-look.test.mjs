@@ -1,20 +1,15 @@
 // The demo page at first sight: a lobby that is alive, a flood whose drops can be seen, a second window, names that are taken.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
 import { startBroker } from './broker.mjs';
 import { Playground, skip } from './page-kit.mjs';
 
 const LOBBY = { lobby: true };
 
-
 describe('the demo page at first sight', { skip }, () => {
-  let playground;
-
-  before(async () => { playground = await Playground.start(); });
-  after(() => playground?.stop());
-  afterEach(() => playground.close());
+  const playground = Playground.ofSuite();
 
   /** How many barrages the broker was sent, by its own metrics. */
   async function barragesTaken() {

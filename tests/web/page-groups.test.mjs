@@ -1,18 +1,14 @@
 // Groups on the demo page: in everybody's list at once, with their members, and found again.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
 import { Playground, skip } from './page-kit.mjs';
 
 describe('groups on the demo page', { skip }, () => {
-  let playground;
+  const playground = Playground.ofSuite();
   let alice;
   let bob;
-
-  before(async () => { playground = await Playground.start(); });
-  after(() => playground?.stop());
-  afterEach(() => playground.close());
 
   const begin = async (look) => { [alice, bob] = await playground.openSignedIn(look); };
   const dialog = () => playground.page.locator('dialog.group');

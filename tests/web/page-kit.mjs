@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { after, afterEach, before } from 'node:test';
 
 import { startBroker } from './broker.mjs';
 import { fixture, launch, skip } from './browser.mjs';
@@ -144,12 +145,25 @@ export class Playground {
   #page;
 
   static async start() {
-    if (PICTURES) await mkdir(PICTURES, { recursive: true });
     const playground = new Playground();
-    playground.broker = await startBroker();
-    // Pages from disk are nobody's neighbours to the browser, and the broker is on its own machine.
-    playground.#browser = await launch(FROM_DISK ? ['--disable-features=LocalNetworkAccessChecks'] : []);
+    await playground.#begin();
     return playground;
+  }
+
+  /** Makes one for the suite in which this is called: it begins before its tests and ends after them, and each leaves its page closed. */
+  static ofSuite() {
+    const playground = new Playground();
+    before(() => playground.#begin());
+    after(() => playground.stop());
+    afterEach(() => playground.close());
+    return playground;
+  }
+
+  async #begin() {
+    if (PICTURES) await mkdir(PICTURES, { recursive: true });
+    this.broker = await startBroker();
+    // Pages from disk are nobody's neighbours to the browser, and the broker is on its own machine.
+    this.#browser = await launch(FROM_DISK ? ['--disable-features=LocalNetworkAccessChecks'] : []);
   }
 
   async stop() {

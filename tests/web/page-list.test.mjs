@@ -1,19 +1,15 @@
 // The list of conversations on the demo page: its order, its badges, its options, long histories.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
 import { sendText } from './clients.mjs';
 import { Playground, skip } from './page-kit.mjs';
 
 describe('conversations on the demo page', { skip }, () => {
-  let playground;
+  const playground = Playground.ofSuite();
   let alice;
   let bob;
-
-  before(async () => { playground = await Playground.start(); });
-  after(() => playground?.stop());
-  afterEach(() => playground.close());
 
   const begin = async (look) => { [alice, bob] = await playground.openSignedIn(look); };
 

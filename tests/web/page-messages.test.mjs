@@ -1,7 +1,7 @@
 // What can be done with messages on the demo page: every kind of them, answers, reactions, receipts, and taking things back.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
 import { Playground, fixture, skip } from './page-kit.mjs';
 
@@ -9,13 +9,9 @@ import { Playground, fixture, skip } from './page-kit.mjs';
 const WIDE = { viewport: { width: 1960, height: 900 } };
 
 describe('messages on the demo page', { skip }, () => {
-  let playground;
+  const playground = Playground.ofSuite();
   let alice;
   let bob;
-
-  before(async () => { playground = await Playground.start(); });
-  after(() => playground?.stop());
-  afterEach(() => playground.close());
 
   const begin = async (look) => { [alice, bob] = await playground.openSignedIn(look); };
 

@@ -1,20 +1,16 @@
 // The demo page without a network: a cable that is out, a browser that is offline, sends that fail, too much missed.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
 import { startBroker } from './broker.mjs';
 import { sendText, within } from './clients.mjs';
 import { Playground, skip } from './page-kit.mjs';
 
 describe('the demo page without a network', { skip }, () => {
-  let playground;
+  const playground = Playground.ofSuite();
   let alice;
   let bob;
-
-  before(async () => { playground = await Playground.start(); });
-  after(() => playground?.stop());
-  afterEach(() => playground.close());
 
   const begin = async (look) => { [alice, bob] = await playground.openSignedIn(look); };
 

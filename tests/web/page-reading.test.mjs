@@ -1,7 +1,7 @@
 // The demo page for everybody: keys alone, screen readers, contrast, little motion, small phones, both languages.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
 import { sendText } from './clients.mjs';
 import { contrastsBelow } from './page-contrast.mjs';
@@ -10,13 +10,9 @@ import { Playground, skip } from './page-kit.mjs';
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
 describe('the demo page for everybody', { skip }, () => {
-  let playground;
+  const playground = Playground.ofSuite();
   let alice;
   let bob;
-
-  before(async () => { playground = await Playground.start(); });
-  after(() => playground?.stop());
-  afterEach(() => playground.close());
 
   const begin = async (look) => { [alice, bob] = await playground.openSignedIn(look); };
   const focused = () => playground.page.evaluate(() => {

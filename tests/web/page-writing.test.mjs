@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
 import { DICTIONARY_FILE, wordsOfErrors } from './page-errors.mjs';
 import { Playground, fixture, skip } from './page-kit.mjs';
@@ -11,13 +11,9 @@ const DAY_MS = 86_400_000;
 const COMMAND = 2;
 
 describe('writing on the demo page', { skip }, () => {
-  let playground;
+  const playground = Playground.ofSuite();
   let alice;
   let bob;
-
-  before(async () => { playground = await Playground.start(); });
-  after(() => playground?.stop());
-  afterEach(() => playground.close());
 
   const begin = async (look) => { [alice, bob] = await playground.openSignedIn(look); };
 

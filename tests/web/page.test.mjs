@@ -1,17 +1,13 @@
 // The demo page: signing in, talking, the live room, languages, phones. Other features stand in page-*.test.mjs.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
 import { startBroker } from './broker.mjs';
 import { Playground, skip } from './page-kit.mjs';
 
 describe('the demo page', { skip }, () => {
-  let playground;
-
-  before(async () => { playground = await Playground.start(); });
-  after(() => playground?.stop());
-  afterEach(() => playground.close());
+  const playground = Playground.ofSuite();
 
   test('carries a peer chat both ways and finds it again after a reload', async () => {
     const [alice, bob] = await playground.openSignedIn();

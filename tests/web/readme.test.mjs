@@ -10,11 +10,11 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { BIN } from './broker.mjs';
+import { PICTURE_BYTES_MAX } from './docs/pictures.mjs';
 import { freePort } from './installed.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const LINES_MAX = 250;
-const PICTURE_BYTES_MAX = 120 * 1024;
 const WAIT_MS = 20_000;
 
 const readme = await readFile(join(ROOT, 'README.md'), 'utf8');

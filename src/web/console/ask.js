@@ -36,6 +36,21 @@ export function openDialog(titleKey, vars, fill, className = 'ask') {
   });
 }
 
+/** Adds a field with a caption to a form. @returns {HTMLElement} the field */
+export function labelled(form, key, input) {
+  const caption = make('span');
+  setText(caption, key);
+  form.append(make('label', {}, caption, input));
+  return input;
+}
+
+/** Makes an option of its value, its words, and the number in them if there is one. */
+export function optionOf([value, words, n]) {
+  const option = make('option', { value });
+  setText(option, words, n === undefined ? null : { n });
+  return option;
+}
+
 /**
  * Asks whether to do something that others notice.
  * @param {{title: string, text: string, vars?: object, act: string, fields?: {name: string, label: string, options?: [string, string][], maxLength?: number}[]}} question
@@ -48,16 +63,8 @@ export async function confirm({ title, text, vars = {}, act, fields = [] }) {
     setText(words, text, vars);
     const form = make('form', { method: 'dialog' }, words);
     for (const { name, label: key, options, maxLength } of fields) {
-      const caption = make('span');
-      setText(caption, key);
-      const input = options ? make('select', { name }) : make('input', { name, maxLength: maxLength ?? 256, autocomplete: 'off' });
-      for (const [value, said, n] of options ?? []) {
-        const option = make('option', { value });
-        setText(option, said, n === undefined ? null : { n });
-        input.append(option);
-      }
-      inputs.set(name, input);
-      form.append(make('label', {}, caption, input));
+      const input = options ? make('select', { name }, ...options.map(optionOf)) : make('input', { name, maxLength: maxLength ?? 256, autocomplete: 'off' });
+      inputs.set(name, labelled(form, key, input));
     }
     const no = textButton('cancel', () => dialog.close(), { className: 'quiet', autofocus: true });
     const yes = textButton(act, null, { type: 'submit', className: 'danger', value: 'yes' });

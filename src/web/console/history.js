@@ -2,7 +2,7 @@
 
 import { make, textButton } from '../page/dom.js';
 import { id } from './api.js';
-import { heading, mark } from './people.js';
+import { heading, mark } from './parts.js';
 import { Listing, page, rowButton } from './lists.js';
 import { choice, kindMark, text, wordsOf } from './tail.js';
 import { count, exactText, formatDateTime, setText } from './text.js';

@@ -1,8 +1,8 @@
 // Keys of the server API, and what is shown once: a new key, a token of a user.
 
-import { make, textButton } from '../page/dom.js';
+import { copyText, make, textButton } from '../page/dom.js';
 import { ask, id } from './api.js';
-import { confirm, doAfterAsking, failureText, openDialog, tell } from './ask.js';
+import { confirm, doAfterAsking, failureText, labelled, openDialog, optionOf, tell } from './ask.js';
 import { Listing, page, rowButton } from './lists.js';
 import { formatDateTime, setLabel, setText } from './text.js';
 
@@ -80,19 +80,6 @@ async function newKey() {
   return made !== null;
 }
 
-function labelled(form, key, input) {
-  const caption = make('span');
-  setText(caption, key);
-  form.append(make('label', {}, caption, input));
-  return input;
-}
-
-function optionOf([value, words, n]) {
-  const option = make('option', { value });
-  setText(option, words, n === undefined ? null : { n });
-  return option;
-}
-
 function scopeBox(scope) {
   const input = make('input', { type: 'checkbox', value: scope });
   const words = make('span', { className: 'note' });
@@ -123,15 +110,7 @@ function showOnce(titleKey, noteKey, secret, vars = null) {
     setText(note, noteKey);
     const shown = make('output', { className: 'secret code', textContent: secret, tabIndex: 0 });
     setLabel(shown, titleKey, vars);
-    const copy = textButton('copy', async () => {
-      try {
-        await navigator.clipboard.writeText(secret);
-        setText(copy, 'copied');
-      } catch {
-        // A page without TLS may not; then a person copies what is marked.
-        getSelection().selectAllChildren(shown);
-      }
-    }, { className: 'main-action', autofocus: true });
+    const copy = textButton('copy', () => copyText(shown, copy), { className: 'main-action', autofocus: true });
     dialog.append(note, shown, make('div', { className: 'choices' }, textButton('close', () => dialog.close(), { className: 'quiet' }), copy));
   });
 }

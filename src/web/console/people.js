@@ -6,7 +6,8 @@ import { doAfterAsking, failureText } from './ask.js';
 import { openHistory } from './history.js';
 import { newToken } from './keys.js';
 import { Listing, page, rowButton } from './lists.js';
-import { bytesText, count, formatDateTime, formatText, lastingText, placeholder, setLabel, setText } from './text.js';
+import { factList, heading, mark } from './parts.js';
+import { bytesText, count, formatDateTime, formatText, lastingText, placeholder, setLabel } from './text.js';
 
 const DAY = 86_400;
 
@@ -126,25 +127,4 @@ export function users(root) {
     return make('div', { className: 'portrait' }, head, factList(facts), acts);
   }
   return page(root, 'users', search, list, heading('bans'), bans);
-}
-
-/** Makes a coloured word. */
-export function mark(key, kind) {
-  const element = make('span', { className: `mark ${kind}` });
-  setText(element, key);
-  return element;
-}
-
-export function factList(facts) {
-  return make('dl', { className: 'facts' }, ...facts.map(([key, value]) => {
-    const name = make('dt');
-    setText(name, key);
-    return make('div', {}, name, make('dd', { textContent: value }));
-  }));
-}
-
-export function heading(key, vars = null) {
-  const title = make('h2', { className: 'second' });
-  setText(title, key, vars);
-  return title;
 }

@@ -4,7 +4,7 @@ import { make } from '../page/dom.js';
 import { ask, id } from './api.js';
 import { doAfterAsking, failureText, statusText } from './ask.js';
 import { Listing, page, rowButton } from './lists.js';
-import { factList, mark } from './people.js';
+import { factList, mark } from './parts.js';
 import { bytesText, count, exactText, lastingText, placeholder, setLabel, setText } from './text.js';
 
 const EVERY_MS = 2000;

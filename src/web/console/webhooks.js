@@ -4,7 +4,7 @@ import { make } from '../page/dom.js';
 import { ask, id } from './api.js';
 import { doAfterAsking, failureText } from './ask.js';
 import { Listing, page, rowButton } from './lists.js';
-import { heading } from './people.js';
+import { heading } from './parts.js';
 import { bytesText, count, formatDateTime, setText } from './text.js';
 
 export function webhooks(root) {

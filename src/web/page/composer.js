@@ -8,7 +8,6 @@ import { formatText, setLabel, setText, setTooltip } from './text.js';
 
 const SEARCHED_BYTES_MAX = 64;
 const CLOCK_MS = 250;
-const LINES_SHOWN_MAX = 6;
 
 export class Composer {
   #root;
@@ -53,12 +52,10 @@ export class Composer {
     this.#fit(field);
   }
 
-  /** Makes the field as high as its text, up to a few lines. */
+  /** Makes the field as high as its text, as far as its style allows. */
   #fit(field) {
     field.style.height = 'auto';
-    const line = parseFloat(getComputedStyle(field).lineHeight) || 20;
-    const padding = field.offsetHeight - field.clientHeight + 14;
-    field.style.height = `${Math.min(field.scrollHeight + field.offsetHeight - field.clientHeight, line * LINES_SHOWN_MAX + padding)}px`;
+    field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
   }
 
   #setContext(context, words) {

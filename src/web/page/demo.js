@@ -16,27 +16,20 @@ const OWN_NAME_MS = 500;
 const held = new Map();
 
 /** Takes a name among the tabs of this browser. Their locks end with them, whatever way they end. */
-function hold(name, waitMs = 0) {
-  if (held.has(name)) return Promise.resolve(false);
+async function hold(name, waitMs = 0) {
+  if (held.has(name)) return false;
   held.set(name, () => {});
   // Only pages of https and of this machine have locks.
-  if (!navigator.locks) return Promise.resolve(true);
-  const { promise, resolve } = Promise.withResolvers?.() ?? deferred();
+  if (!navigator.locks) return true;
   const options = waitMs > 0 ? { signal: AbortSignal.timeout(waitMs) } : { ifAvailable: true };
-  navigator.locks.request(`tidings.page.user.${name}`, options, (lock) => {
-    resolve(lock !== null);
-    return lock && held.has(name) ? new Promise((release) => { held.set(name, release); }) : undefined;
-  }).catch(() => resolve(false));
-  return promise.then((taken) => {
-    if (!taken) held.delete(name);
-    return taken;
+  const taken = await new Promise((resolve) => {
+    navigator.locks.request(`tidings.page.user.${name}`, options, (lock) => {
+      resolve(lock !== null);
+      return lock && held.has(name) ? new Promise((release) => { held.set(name, release); }) : undefined;
+    }).catch(() => resolve(false));
   });
-}
-
-function deferred() {
-  const parts = {};
-  parts.promise = new Promise((resolve) => { parts.resolve = resolve; });
-  return parts;
+  if (!taken) held.delete(name);
+  return taken;
 }
 
 /** Gives a name up, so that another tab may take it. */

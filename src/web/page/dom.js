@@ -29,6 +29,16 @@ export function showError(element, error) {
   if (code !== undefined) setTooltip(element, 'failureDetail', { code, message });
 }
 
+/** Copies what an element shows, and says so on the button; where a page may not, as one without TLS, it marks it for a person to copy. */
+export async function copyText(element, button) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    setText(button, 'copied');
+  } catch {
+    getSelection().selectAllChildren(element);
+  }
+}
+
 /** Returns a copy of a template's content. */
 export const copyOf = (id) => document.getElementById(id).content.cloneNode(true).firstElementChild;
 

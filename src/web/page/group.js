@@ -2,7 +2,7 @@
 
 import { drawAvatar, newAvatar } from './avatar.js';
 import { ask, toast } from './dialogs.js';
-import { copyOf, make, part, showError, textButton } from './dom.js';
+import { copyOf, copyText, make, part, showError, textButton } from './dom.js';
 import { formatText, hasText, setText, setTooltip } from './text.js';
 
 const MEMBERS_AT_ONCE = 100;
@@ -31,7 +31,7 @@ export class GroupDialog {
   constructor({ zim, me, groupID, sideOf }) {
     [this.#zim, this.#me, this.groupID, this.#sideOf] = [zim, me, groupID, sideOf];
     part(this.#dialog, 'group-code').textContent = groupID;
-    part(this.#dialog, 'copy').onclick = () => this.#copy();
+    part(this.#dialog, 'copy').onclick = ({ target }) => copyText(part(this.#dialog, 'group-code'), target);
     part(this.#dialog, 'rename').onsubmit = (event) => this.#submit(event, 'group-name', (name) => this.#zim.updateGroupName(name, this.groupID));
     part(this.#dialog, 'invite').onsubmit = (event) => this.#submit(event, 'invitees', (names) => this.#invite(names.split(/[\s,，]+/).filter(Boolean)));
   }
@@ -114,16 +114,6 @@ export class GroupDialog {
       this.#fail(error);
     }
     await this.changed();
-  }
-
-  async #copy() {
-    const button = part(this.#dialog, 'copy');
-    try {
-      await navigator.clipboard.writeText(this.groupID);
-      setText(button, 'copied');
-    } catch {
-      getSelection().selectAllChildren(part(this.#dialog, 'group-code'));
-    }
   }
 
   #fail(error) {

@@ -8,6 +8,17 @@ import { formatTime, setLabel, setText } from './text.js';
 const PAGE = 50;
 const DELETED = 3;
 
+/** Makes an item of a list of conversations, empty. @returns {{item: HTMLElement, avatar: Element, name: Element, time: Element, words: Element}} */
+export function newItem(type, open) {
+  const line = (...children) => make('span', { className: 'item-line' }, ...children);
+  const [avatar, name, time, words] = [newAvatar(), make('span', { className: 'item-name' }), make('time'), make('span', { className: 'item-words' })];
+  const button = make('button', { type: 'button', className: 'item' }, avatar, line(name, time), line(words, make('span', { className: 'badges' })));
+  button.onclick = open;
+  const item = make('li', {}, button);
+  item.dataset.kind = ['peer', 'room', 'group'][type];
+  return { item, avatar, name, time, words };
+}
+
 export class ConversationList {
   #list;
   #open;
@@ -134,11 +145,7 @@ export class ConversationList {
   }
 
   #newItem(key, { type, conversationID }) {
-    const line = (...children) => make('span', { className: 'item-line' }, ...children);
-    const button = make('button', { type: 'button', className: 'item' }, newAvatar(),
-      line(make('span', { className: 'item-name' }), make('time')), line(make('span', { className: 'item-words' }), make('span', { className: 'badges' })));
-    button.onclick = () => this.#open(type, conversationID);
-    const item = make('li', {}, button);
+    const { item } = newItem(type, () => this.#open(type, conversationID));
     item.dataset.key = key;
     this.#items.set(key, item);
     return item;
@@ -148,7 +155,6 @@ export class ConversationList {
     const { type, conversationID, conversationName, lastMessage, unreadMessageCount, mentionedInfoList, isPinned, notificationStatus, isDisabled } = conversation;
     const button = item.firstElementChild;
     const [avatar, { children: [name, time] }, { children: [words, badges] }] = button.children;
-    item.dataset.kind = ['peer', 'room', 'group'][type];
     item.classList.toggle('disabled', isDisabled === true);
     name.textContent = conversationName || conversationID;
     drawAvatar(avatar, conversationID, name.textContent, type === PEER ? this.#about.sideOf(conversationID) : '');

@@ -72,6 +72,7 @@ export class MessageLog {
     entry.state = state;
     // A send that failed here may have reached the broker, whose copy counts.
     entry.orderKey = state === SENT ? message.orderKey : Infinity;
+    entry.day = new Date(entry.message.timestamp || Date.now()).toDateString();
     this.#index(entry);
     this.#stickingToEnd(() => {
       this.#insert(entry);
@@ -222,15 +223,13 @@ export class MessageLog {
   #drawDays() {
     let dayBefore = '';
     for (const entry of this.#entries) {
-      const timestamp = entry.message.timestamp || Date.now();
-      const day = new Date(timestamp).toDateString();
-      if (day === dayBefore) {
+      if (entry.day === dayBefore) {
         entry.dayLine?.remove();
         entry.dayLine = null;
         continue;
       }
-      dayBefore = day;
-      entry.dayLine ??= make('div', { className: 'day', textContent: formatDay(timestamp) });
+      dayBefore = entry.day;
+      entry.dayLine ??= make('div', { className: 'day', textContent: formatDay(entry.message.timestamp || Date.now()) });
       if (entry.dayLine.nextSibling !== entry.bubble) entry.bubble.before(entry.dayLine);
     }
   }

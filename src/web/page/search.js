@@ -2,7 +2,8 @@
 
 import { make, showError } from './dom.js';
 import { GROUP, PEER, summaryOf } from './labels.js';
-import { drawAvatar, newAvatar } from './avatar.js';
+import { newItem } from './list.js';
+import { drawAvatar } from './avatar.js';
 import { formatTime, setText } from './text.js';
 
 const PAUSE_MS = 250;
@@ -91,18 +92,13 @@ export class Search {
   }
 
   #item({ type, id, name, words, time = '', messageID }) {
-    const avatar = newAvatar();
-    drawAvatar(avatar, id, name, type === PEER ? this.#act.sideOf(id) : '');
-    const line = (...children) => make('span', { className: 'item-line' }, ...children);
-    const button = make('button', { type: 'button', className: 'item' }, avatar,
-      line(make('span', { className: 'item-name', textContent: name }), make('time', { textContent: time })), line(make('span', { className: 'item-words', textContent: words })));
-    button.onclick = () => {
+    const made = newItem(type, () => {
       this.clear();
       this.#act.open(type, id, messageID);
-    };
-    const item = make('li', {}, button);
-    item.dataset.kind = ['peer', 'room', 'group'][type];
-    return item;
+    });
+    drawAvatar(made.avatar, id, name, type === PEER ? this.#act.sideOf(id) : '');
+    [made.name.textContent, made.time.textContent, made.words.textContent] = [name, time, words];
+    return made.item;
   }
 
   #key(event) {

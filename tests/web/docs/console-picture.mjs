@@ -1,15 +1,13 @@
 // Makes README's picture of the console, src/web/docs/console.png: a broker with people who talk and a room that is flooded.
 //   node --experimental-websocket docs/console-picture.mjs [SECONDS]
 
-import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
 import { sendText } from '../clients.mjs';
 import { ControlRoom } from '../console-kit.mjs';
+import { checkPicture, pictureFile } from './pictures.mjs';
 
-const OUT = fileURLToPath(new URL('../../../src/web/docs/console.png', import.meta.url));
-const BYTES_MAX = 120 * 1024;
+const OUT = pictureFile('console.png');
 const PEOPLE = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank', 'grace', 'heidi', 'ivan', 'judy', 'mallory', 'niaj'];
 const ROOM = 1;
 const BARRAGE = 20;
@@ -35,9 +33,7 @@ try {
   }
 
   await page.screenshot({ path: OUT });
-  const { size } = await stat(OUT);
-  if (size > BYTES_MAX) throw new Error(`${OUT} has ${size} bytes, more than ${BYTES_MAX}`);
-  console.log(`${OUT}: ${size} bytes`);
+  await checkPicture(OUT);
   await room.close();
 } finally {
   await room.stop();

@@ -2,14 +2,12 @@
 //   node --experimental-websocket docs/page-picture.mjs
 
 import { execFileSync } from 'node:child_process';
-import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
 import { Playground } from '../page-kit.mjs';
+import { checkPicture, pictureFile } from './pictures.mjs';
 
-const OUT = fileURLToPath(new URL('../../../src/web/docs/page.png', import.meta.url));
-const BYTES_MAX = 120 * 1024;
+const OUT = pictureFile('page.png');
 const FLYING_MS = 2500;
 
 const playground = await Playground.start();
@@ -38,9 +36,7 @@ try {
   // As 256 colours, which halves it.
   const colours = 'split[one][other];[one]palettegen[colours];[other][colours]paletteuse=dither=none';
   execFileSync('ffmpeg', ['-loglevel', 'error', '-y', '-f', 'png_pipe', '-i', '-', '-vf', colours, '-frames:v', '1', '-update', '1', OUT], { input: shot });
-  const { size } = await stat(OUT);
-  if (size > BYTES_MAX) throw new Error(`${OUT} has ${size} bytes, more than ${BYTES_MAX}`);
-  console.log(`${OUT}: ${size} bytes`);
+  await checkPicture(OUT);
   await playground.close();
 } finally {
   await playground.stop();
