@@ -25,6 +25,9 @@ use crate::model::hex;
 const PREFIX: &str = "tdk_";
 const SECRET_BYTES: usize = 32;
 const NAME_BYTES_MAX: usize = 64;
+
+/// For how long a key that is renewed goes on to work, seconds, where nobody says otherwise.
+pub const ROTATION_GRACE_SECONDS: u64 = 3_600;
 /// How long a broker may go on with what it read before.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 

@@ -15,7 +15,7 @@ mod secret;
 mod token04;
 mod tokens;
 
-pub use api_keys::{ApiKey, ApiKeyError, ApiKeyFile, ApiKeyRing};
+pub use api_keys::{ApiKey, ApiKeyError, ApiKeyFile, ApiKeyRing, ROTATION_GRACE_SECONDS};
 pub use claims::Claims;
 pub use demo_key::DemoKey;
 pub use media_token::{MediaClaims, MediaTokens};

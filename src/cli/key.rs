@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use tidings::auth::{ApiKeyError, ApiKeyFile, Scope};
+use tidings::auth::{ApiKeyError, ApiKeyFile, ROTATION_GRACE_SECONDS, Scope};
 use tidings::broker::documents;
 use tidings::clock::{Clock as _, SystemClock};
 
@@ -50,7 +50,7 @@ pub(super) struct RotateArguments {
     #[command(flatten)]
     named: NamedArguments,
     /// For how long the key before goes on to work, seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = ROTATION_GRACE_SECONDS)]
     grace: u64,
 }
 

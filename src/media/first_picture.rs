@@ -11,7 +11,7 @@ use image::{DynamicImage, ImageFormat, RgbImage};
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource as _;
 
-use super::mp4::{Boxes, MOOV_BYTES_MAX, TOP_BOXES_MAX, content, number, short, top_header};
+use super::mp4::{Boxes, MOOV_BYTES_MAX, TOP_BOXES_MAX, content, matrix_row, number, short, top_header};
 
 const INNER_BOXES_MAX: u32 = 4_096;
 /// The bytes of one picture as it is stored.
@@ -109,11 +109,10 @@ fn read_track(trak: &[u8], left: &mut u32) -> Option<Track> {
     (track.at > 0 && !track.parameters.is_empty()).then_some(track)
 }
 
-/// Reads the matrix of a track: which way is up. Source: ISO/IEC 14496-12, 8.3.2.
+/// Returns by how many quarters the pictures of a track are turned to the right.
 fn quarters(tkhd: &[u8]) -> u8 {
-    let matrix = if tkhd.first() == Some(&1) { 52 } else { 40 };
-    let sign = |at: usize| number(tkhd, matrix + at).map_or(0, |value| value.cast_signed().signum());
-    match (sign(0), sign(4)) {
+    let (a, b) = matrix_row(tkhd).unwrap_or_default();
+    match (a.signum(), b.signum()) {
         (0, 1) => 1,
         (-1, 0) => 2,
         (0, -1) => 3,

@@ -122,10 +122,7 @@ impl BeforeSendClient {
     /// Asks at most twice: the first attempt has half of the deadline, the second what is left of it.
     async fn ask_twice(&self, request: &ReviewRequest) -> Result<Verdict, String> {
         let _permit = self.under_way.acquire().await.map_err(|error| error.to_string())?;
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| error.to_string())?;
-        let hex = crate::model::hex(&random);
-        let meta = EventMeta { id: format!("req_{hex}"), at_ms: self.clock.wall_ms(), nonce: hex };
+        let meta = EventMeta::of_question(self.clock.wall_ms())?;
         let body = question(request, &meta, self.vendor.as_ref());
         let first = match timeout(self.deadline / 2, self.ask_once(request, &meta, &body)).await {
             Ok(Ok(verdict)) => return Ok(verdict),

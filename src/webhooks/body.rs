@@ -7,7 +7,7 @@ use super::sign;
 use super::spool::Envelope;
 use super::vendor::{object, vendor_message, vendor_of};
 use crate::hooks::{Event, EventDetails, ReviewRequest};
-use crate::model::{Conversation, Message, MessageClass, Target};
+use crate::model::{Conversation, MediaRecord, Message, MessageClass, Target, hex};
 use crate::protocol::{code_of, encode_for_host};
 
 /// The vendor's part of a body.
@@ -26,6 +26,19 @@ pub(super) struct EventMeta {
     pub(super) id: String,
     pub(super) at_ms: u64,
     pub(super) nonce: String,
+}
+
+impl EventMeta {
+    /// Makes that of a question, which is asked under an id of its own.
+    ///
+    /// # Errors
+    /// The system has no random bytes, in words.
+    pub(super) fn of_question(at_ms: u64) -> Result<Self, String> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| error.to_string())?;
+        let nonce = hex(&random);
+        Ok(Self { id: format!("req_{nonce}"), at_ms, nonce })
+    }
 }
 
 /// Returns the name of an event under `webhooks.events`; none for what is never told.
@@ -105,7 +118,7 @@ fn data_of(event: &Event) -> Value {
     }
 }
 
-pub(super) fn signed(vendor: &Vendor, id: &str, timestamp: u64, nonce: &str) -> Map<String, Value> {
+fn signed(vendor: &Vendor, id: &str, timestamp: u64, nonce: &str) -> Map<String, Value> {
     object(json!({
         "appid": vendor.app_id.to_string(), "nonce": nonce, "request_id": id, "signature": sign::vendor(&vendor.secret, timestamp, nonce),
     }))
@@ -149,6 +162,23 @@ pub(super) fn question(request: &ReviewRequest, meta: &EventMeta, vendor: Option
         "data": {"message": wire, "edit": request.edit},
     });
     body.extend(object(ours));
+    Bytes::from(Value::Object(body).to_string())
+}
+
+/// Returns the question for the first picture of a video, which the broker hands out below `path`.
+pub(super) fn first_frame_question(video: &MediaRecord, path: &str, meta: &EventMeta, vendor: Option<&Vendor>) -> Bytes {
+    let timestamp = meta.at_ms / 1000;
+    let seconds = video.duration_ms.map(|ms| ms as f64 / 1000.0);
+    let mut body = object(json!({
+        "type": "video.first_frame", "timestamp": timestamp,
+        "data": {
+            "fileUID": video.file.to_string(), "userID": video.owner, "fileName": video.name, "fileSize": video.bytes,
+            "mimeType": video.mime, "videoDuration": seconds, "downloadPath": path,
+        },
+    }));
+    if let Some(vendor) = vendor {
+        body.extend(signed(vendor, &meta.id, timestamp, &meta.nonce));
+    }
     Bytes::from(Value::Object(body).to_string())
 }
 

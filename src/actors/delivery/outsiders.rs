@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use super::batch::Item;
+use super::broadcast::{Listener, broadcast};
 use crate::actors::context::BrokerContext;
 use crate::model::UserId;
 use crate::protocol::event;
@@ -17,20 +18,20 @@ const SEES_NOTHING: u64 = u64::MAX;
 
 /// Tells the users whom stored messages name and who are not in their conversation.
 pub(crate) fn tell(context: &BrokerContext, items: &[Item], is_inside: impl Fn(&UserId) -> bool) {
-    let named = items.iter().filter(|item| item.commit > 0 && !item.live.message.content.mentions.users.is_empty());
-    for item in named {
+    let names_somebody = |item: &&Item| {
+        let content = &item.live.message.content;
+        item.commit > 0 && !content.mentions.users.is_empty() && !content.options.mentions_untold
+    };
+    for item in items.iter().filter(names_somebody).filter(|_| context.config().users.mentioned_outside) {
         let message = &item.live.message;
-        if message.content.options.mentions_untold || !context.config().users.mentioned_outside {
-            continue;
-        }
         let outside: HashSet<&UserId> =
             message.content.mentions.users.iter().filter(|user| **user != message.sender && !is_inside(user)).collect();
-        for user in outside {
-            let Some(connections) = context.presence.connections(user) else { continue };
-            for connection in connections.iter().filter(|connection| connection.level().knows_mentions()) {
-                let Some(text) = item.live.encoded(SEES_NOTHING, connection.level()) else { continue };
-                let _queued_or_closed = connection.outbox.push(event::encode(&MentionReceived::new(message, text.clone())));
-            }
-        }
+        let connections: Vec<_> = outside.into_iter().filter_map(|user| context.presence.connections(user)).collect();
+        let listeners = Listener::to_all(connections.iter().flat_map(|connections| connections.iter()));
+        let level_of = |listener: &Listener| Some(listener.connection.level()).filter(|level| level.knows_mentions());
+        broadcast(&listeners, None, level_of, |level| {
+            let text = item.live.encoded(SEES_NOTHING, *level)?;
+            Some(event::encode(&MentionReceived::new(message, text.clone())))
+        });
     }
 }

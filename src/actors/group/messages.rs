@@ -8,7 +8,7 @@ use crate::model::{GroupChange, GroupInfo, GroupMember, GroupSearch, Refusal, Us
 use crate::protocol::result::group::GroupUpdated;
 
 /// Says that a member's sessions changed.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct MemberPresence {
     pub(crate) user: UserId,
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::cluster::{Cluster, count};
@@ -63,15 +64,9 @@ impl Cluster {
             || (beside.here().next().is_none() && actors.users.runs_here(&session.user));
         let presence = || MemberPresence { user: session.user.clone() };
         let told: Vec<_> = groups.iter().filter_map(|group| actors.groups.send_here_if_running(group, presence())).collect();
-        if told.is_empty() {
-            return self.answer(from, asked, Ok(command::encode(&gives_way)));
-        }
-        let this = self.this.clone();
-        self.spawn(async move {
+        self.answer_after(from, asked, async move {
             join_all(told).await;
-            if let Some(cluster) = this.upgrade() {
-                cluster.answer(from, asked, Ok(command::encode(&gives_way)));
-            }
+            command::encode(&gives_way)
         });
     }
 
@@ -86,12 +81,19 @@ impl Cluster {
         let user = session.user.clone();
         let displaced = actors.users.send_here_if_running(&user, Displace { newcomer: session, reply });
         let Some(displaced) = displaced else { return self.answer(from, asked, Ok(command::encode(&TakenOver::new()))) };
+        self.answer_after(from, asked, async move {
+            displaced.await;
+            command::encode(&answered(outcome).await.unwrap_or_default())
+        });
+    }
+
+    /// Answers a question once its answer is there.
+    fn answer_after(&self, from: NodeId, asked: u64, answer: impl Future<Output = Bytes> + Send + 'static) {
         let this = self.this.clone();
         self.spawn(async move {
-            displaced.await;
-            let rooms = answered(outcome).await.unwrap_or_default();
+            let answer = answer.await;
             if let Some(cluster) = this.upgrade() {
-                cluster.answer(from, asked, Ok(command::encode(&rooms)));
+                cluster.answer(from, asked, Ok(answer));
             }
         });
     }

@@ -133,7 +133,7 @@ impl Nodes for Cluster {
             // the others there would keep all of them waiting for it.
             tokio::select! {
                 giving_way = arrive_everywhere(&cluster, session, groups) => giving_way,
-                () = cluster.until_cut_off() => Err(Refusal::Busy("this node is cut off from the others")),
+                () = cluster.until_cut_off() => Err(CUT_OFF),
             }
         }
         .boxed()

@@ -257,20 +257,19 @@ impl<A: Registered> ActorRegistry<A> {
     }
 
     /// Hands over a message as [`send`](Self::send) does, but only if the actor runs: one that starts later reads the
-    /// truth by itself.
+    /// truth by itself. One that runs in this process hears it in any case: its node may have just taken it, and still take another for
+    /// its owner.
     pub(crate) async fn send_if_running<M>(&self, key: &A::Key, message: M)
     where
         A: Handler<Leased<M>>,
         A::Context: ToEnvelope<A, Leased<M>>,
-        M: Command,
+        M: Command + Clone,
     {
-        match self.away(key) {
-            None => {
-                if let Some(heard) = self.send_here_if_running(key, message) {
-                    heard.await;
-                }
-            }
-            Some(away) => carried::<A, M>(away, key, message, true).await,
+        if let Some(heard) = self.send_here_if_running(key, message.clone()) {
+            heard.await;
+        }
+        if let Some(away) = self.away(key) {
+            carried::<A, M>(away, key, message, true).await;
         }
     }
 

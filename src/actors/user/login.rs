@@ -151,10 +151,6 @@ impl User {
                 None => context.archive.read(move |store| store.groups_of(&asked)).await,
             };
             for group in groups.as_deref().unwrap_or_default() {
-                // One that runs here is told here: this node may have just taken it, and still take another for its owner.
-                if let Some(told) = running_groups.send_here_if_running(group, group::MemberPresence { user: id.clone() }) {
-                    told.await;
-                }
                 running_groups.send_if_running(group, group::MemberPresence { user: id.clone() }).await;
             }
             for room in &rooms {

@@ -27,6 +27,11 @@ impl CallerRights {
     pub(super) fn may(&self, wanted: Scope) -> bool {
         self.scopes.iter().any(|scope| *scope == Scope::All || *scope == wanted)
     }
+
+    /// Says whether it has all that a key has.
+    pub(super) fn may_all_of(&self, key: &ApiKey) -> bool {
+        key.scopes.iter().all(|scope| self.may(*scope))
+    }
 }
 
 /// What a call is done to, where its path does not say so. A handler puts it into the request's extensions; what it names is noted,

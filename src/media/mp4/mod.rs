@@ -327,12 +327,18 @@ fn read_head(tkhd: &[u8], track: &mut Track) {
     let is_long = tkhd.first() == Some(&1);
     track.id = number(tkhd, if is_long { 20 } else { 12 }).unwrap_or_default();
     track.is_enabled = number(tkhd, 0).is_some_and(|flags| flags & 1 != 0);
-    let matrix = if is_long { 52 } else { 40 };
-    // | a b u |, a picture upright or upside down has a and d, one on its side b and c.
-    // | c d v |
-    if let (Some(a), Some(b)) = (number(tkhd, matrix), number(tkhd, matrix + 4)) {
-        track.is_turned = a == 0 && b != 0;
-    }
+    track.is_turned = matrix_row(tkhd).is_some_and(|(a, b)| a == 0 && b != 0);
+}
+
+/// Returns the first two numbers of a track's matrix: which way is up. Source: ISO/IEC 14496-12, 8.3.2.
+///
+/// ```text
+/// | a b u |  a picture upright or upside down has a and d, one on its side b and c
+/// | c d v |
+/// ```
+pub(super) fn matrix_row(tkhd: &[u8]) -> Option<(i32, i32)> {
+    let at = if tkhd.first() == Some(&1) { 52 } else { 40 };
+    Some((number(tkhd, at)?.cast_signed(), number(tkhd, at + 4)?.cast_signed()))
 }
 
 fn read_media(mdia: &[u8], left: &mut u32, track: &mut Track) {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::auth::{ApiKey, ApiKeyError, ApiKeyFile, Scope};
+use crate::auth::{ApiKey, ApiKeyError, ApiKeyFile, ROTATION_GRACE_SECONDS, Scope};
 use crate::broker::Broker;
 use crate::http::api::caller::{AuditTarget, CallerRights};
 use crate::http::api::input::{Body, BrokerHandle};
@@ -21,8 +21,7 @@ use crate::model::{Invalid, Refusal};
 /// The longest time a key may be made for, seconds: ten years.
 const TTL_SECONDS_MAX: u64 = 315_360_000;
 
-/// For how long a key that was renewed goes on to work, seconds: by default, and at most.
-const GRACE_SECONDS_DEFAULT: u64 = 3_600;
+/// For how long a key that was renewed goes on to work at most, seconds: a year.
 const GRACE_SECONDS_MAX: u64 = 31_536_000;
 
 /// `{name}`
@@ -145,9 +144,7 @@ pub(in crate::http::api) async fn make_key(
     }
     scopes.sort_unstable();
     scopes.dedup();
-    if let Some(seconds) = ttl_seconds.filter(|seconds| !(1..=TTL_SECONDS_MAX).contains(seconds)) {
-        return Err(Invalid::new("ttlSeconds", format!("is {seconds}, the range is 1 to {TTL_SECONDS_MAX}")).into());
-    }
+    ttl_seconds.map_or(Ok(()), |seconds| check_seconds("ttlSeconds", seconds, 1, TTL_SECONDS_MAX))?;
     if let Some(scope) = scopes.iter().find(|scope| !rights.may(**scope)) {
         return Ok(not_allowed(&format!("scopes has {scope}, which the caller's own key lacks")));
     }
@@ -180,14 +177,12 @@ pub(in crate::http::api) async fn rotate_key(
     Body(call): Body<Rotation>,
 ) -> ApiResult {
     let (name, rights) = (path.into_inner().name, rights.into_inner());
-    let grace = call.grace_seconds.unwrap_or(GRACE_SECONDS_DEFAULT);
-    if grace > GRACE_SECONDS_MAX {
-        return Err(Invalid::new("graceSeconds", format!("is {grace}, the range is 0 to {GRACE_SECONDS_MAX}")).into());
-    }
+    let grace = call.grace_seconds.unwrap_or(ROTATION_GRACE_SECONDS);
+    check_seconds("graceSeconds", grace, 0, GRACE_SECONDS_MAX)?;
     let now_ms = broker.context.clock.wall_ms();
     let may_renew = move |key: &ApiKey| {
         let ends_in_time = rights.expires_ms == 0 || (key.expires_ms != 0 && key.expires_ms <= rights.expires_ms);
-        ends_in_time && key.scopes.iter().all(|scope| rights.may(*scope))
+        ends_in_time && rights.may_all_of(key)
     };
     match on_file(&broker, move |file| file.rotate_if(&name, now_ms, Duration::from_secs(grace), may_renew)).await? {
         Ok(Some((key, expire_time))) => {
@@ -210,7 +205,7 @@ pub(in crate::http::api) async fn revoke_key(
     path: web::Path<KeyPath>,
 ) -> ApiResult {
     let (name, rights) = (path.into_inner().name, rights.into_inner());
-    let revoked = on_file(&broker, move |file| file.revoke_if(&name, |key| key.scopes.iter().all(|scope| rights.may(*scope)))).await?;
+    let revoked = on_file(&broker, move |file| file.revoke_if(&name, |key| rights.may_all_of(key))).await?;
     match revoked {
         Ok(Some(key_count)) => {
             broker.server_api.keys.forget();
@@ -219,6 +214,11 @@ pub(in crate::http::api) async fn revoke_key(
         Ok(None) => Ok(not_allowed("the key has scopes that the caller's own key lacks")),
         Err(error) => Ok(not_done(&error)),
     }
+}
+
+fn check_seconds(field: &str, seconds: u64, min: u64, max: u64) -> Result<(), Invalid> {
+    let shown = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX);
+    if (min..=max).contains(&seconds) { Ok(()) } else { Err(Invalid::out_of_range(field, shown(seconds), shown(min), shown(max))) }
 }
 
 /// Reads or changes the document of the keys, on a thread that may wait.
